@@ -60,7 +60,7 @@ export async function readText(response: Response): Promise<string> {
   return text + utf8.decode();
 }
 
-/** The error in the body of a response. A body without an error is not from Waggle; then the status determines the error code. */
+/** The error in the body of a response. If the body has no error, it is not from Waggle, and the status determines the error code. */
 export async function errorOf(response: Response, what: string): Promise<WaggleError> {
   const retryAfterS = retryAfterOf(response);
   const retry = retryAfterS === undefined ? {} : { retryAfterS };

@@ -29,7 +29,7 @@ function clientWith(...answers: Response[]): { hive: ReturnType<typeof createHiv
   return { hive, requests };
 }
 
-it("sends the requests of a worker", async () => {
+it("the client sends the requests of a worker", async () => {
   const gone = Response.json(
     { error: { code: "not_found", message: "Unknown.", type: "not_found_error", retryable: false } },
     { status: 404 },
@@ -45,7 +45,7 @@ it("sends the requests of a worker", async () => {
   ]);
 });
 
-it("sends the requests of an observer", async () => {
+it("the client sends the requests of an observer", async () => {
   const { hive, requests } = clientWith(
     Response.json({ workers: [worker] }),
     Response.json(worker),
@@ -76,7 +76,7 @@ it("sends the requests of an observer", async () => {
   ]);
 });
 
-it("follows the feed until the hive closes it", async () => {
+it("the events of the feed arrive until the hive closes the feed", async () => {
   const events: HiveEvent[] = [
     { type: "snapshot", at, workers: [] },
     { type: "heartbeat", at, heartbeat },
@@ -87,7 +87,7 @@ it("follows the feed until the hive closes it", async () => {
   expect(seen).toEqual(events);
 });
 
-it("throws an error when the connection of the feed breaks", async () => {
+it("reading the feed throws an error when the connection breaks", async () => {
   const broken = new ReadableStream({
     pull: (controller) => controller.error(new TypeError("terminated", { cause: new Error("other side closed") })),
   });

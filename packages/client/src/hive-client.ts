@@ -33,7 +33,7 @@ export interface HiveClient {
    * connection breaks.
    */
   events(options?: CallOptions): AsyncIterable<HiveEvent>;
-  /** Returns the fault that is now in force. */
+  /** Returns the fault that applies from now on. */
   setFault(fault: Fault, options?: CallOptions): Promise<Fault>;
   fault(options?: CallOptions): Promise<Fault>;
 }

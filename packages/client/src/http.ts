@@ -68,7 +68,7 @@ export function createHttp(options: ClientOptions): Http {
     throw await errorOf(response, nameOf(route));
   }
 
-  /** The reason of the caller's signal if the signal has aborted, otherwise the server's error or the connection's. */
+  /** The reason of the caller's signal if the signal has aborted, otherwise the error of the server or of the connection. */
   function failure(error: unknown, { signal, timeoutMs = requestTimeoutMs }: Call): unknown {
     if (signal?.aborted === true) return signal.reason;
     if (error instanceof WaggleError) return error;

@@ -55,7 +55,7 @@ async function collect(events: AsyncIterable<ModelEvent>): Promise<{ types: stri
 }
 
 describe("calls without a stream", () => {
-  it("send the token and their fields to their routes", async () => {
+  it("send the fields and the token to the right routes", async () => {
     const seen: unknown[] = [];
     const { models } = await clientOf((request, response, body) => {
       seen.push([request.method, request.url, request.headers.authorization, body]);

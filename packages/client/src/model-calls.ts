@@ -15,8 +15,8 @@ import { streamOf, type StreamShape } from "./stream.ts";
 const changeTimeoutMs = 600_000;
 
 /**
- * Failed calls reject as those of WorkerClient do. Each iteration of a stream sends a request, yields progress, and completes after a `done` or
- * `error` event. Leaving the loop cancels a pull that no other client has requested, but never a load or a swap.
+ * Calls fail with the same errors as the calls of WorkerClient. Each iteration of a stream sends a request, yields progress, and completes after a
+ * `done` or `error` event. If the consumer leaves the loop, a load or a swap continues; a pull is cancelled, unless another client has requested it.
  */
 export interface ModelCalls {
   list(options?: CallOptions): Promise<ModelStatuses>;

@@ -28,7 +28,7 @@ function program(source: string): readonly string[] {
 const env = { PATH: process.env["PATH"] };
 const until = "ready";
 
-it("resolves at the awaited line, and ends the process on close", async () => {
+it("spawnWorker resolves at the awaited line, and close ends the process", async () => {
   const ready = { type: "ready", url: "http://127.0.0.1:1", pid: 1, model: "m", backend: "fake", load_ms: 1 };
   const listening = { type: "listening", url: "http://127.0.0.1:2", pid: 1 };
   const print = [listening, ready].map((line) => `console.log(${JSON.stringify(JSON.stringify(line))});`).join("");
@@ -38,7 +38,7 @@ it("resolves at the awaited line, and ends the process on close", async () => {
   await worker.close();
 });
 
-it("fails with the reason from the log and the exit code", async () => {
+it("spawnWorker fails with the reason from the log and the exit code", async () => {
   const line = JSON.stringify({ level: "error", msg: "model_failed", reason: "Cannot load it" });
   const command = program(`console.error(${JSON.stringify(line)}); process.exitCode = 75;`);
   await expect(spawnWorker({ command, env, until, limitMs: 30_000 })).rejects.toMatchObject({
@@ -51,7 +51,7 @@ it("fails with the reason from the log and the exit code", async () => {
   });
 });
 
-it("ends the process when it is not ready in time, and when the signal aborts", async () => {
+it("spawnWorker ends the process when it is not ready in time, and when the signal aborts", async () => {
   const command = program("setInterval(() => {}, 1000);");
   await expect(spawnWorker({ command, env, until, limitMs: 50 })).rejects.toThrow("not ready within 0.05 s");
   const leaving = new AbortController();

@@ -14,7 +14,7 @@ export interface SpawnOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The stdout line to wait for: `listening` when the port is open, `ready` when the model is loaded. */
   readonly until: StdoutLine["type"];
-  /** Time limit until that line. */
+  /** Time limit for the awaited line. */
   readonly limitMs: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -44,14 +44,14 @@ export class SpawnError extends Error {
 
 /** Time to exit after SIGTERM, before the worker is killed. */
 const leaveLimitMs = 10_000;
-/** Number of the last characters of the log that are kept for an error. */
+/** Number of characters that are kept from the end of the worker's log, to find the reason of a failure. */
 const maxLogChars = 64 * 1_024;
 /** Prefix of the lines that the program prints before it can log. */
 const programPrefix = "waggle: ";
 /** Flags for a free port and a JSON log. */
 const usualFlags = ["--local-mode", "--port", "0", "--log-format", "json", "--log-level", "warn"];
 
-/** @throws SpawnError; the signal's reason */
+/** @throws SpawnError; after an abort, the signal's reason */
 export async function spawnWorker(options: SpawnOptions): Promise<SpawnedWorker> {
   const { command, flags = [], env, until, limitMs, signal } = options;
   signal?.throwIfAborted();

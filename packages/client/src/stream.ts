@@ -1,4 +1,4 @@
-// Opens a stream when it is iterated, validates every event, and aborts the request as soon as the consumer leaves.
+// Opens a stream when its iteration starts, validates every event, and aborts the request as soon as the consumer leaves.
 import { onAbort } from "@waggle/async";
 import { DONE } from "@waggle/protocol";
 import { createNdjsonDecoder, createSseDecoder, decodeStream, sourceOf } from "@waggle/protocol/sse";
@@ -6,7 +6,7 @@ import type { Decoder, Source } from "@waggle/protocol/sse";
 import { validate, type Schema } from "./answer.ts";
 import type { AnyRoute, Call, Http } from "./http.ts";
 
-/** The stream ended early, or contained text that is not an event. The events before that were valid. */
+/** The stream ended early, or contained text that is not an event. The events that were read before are valid. */
 export class BrokenStreamError extends Error {
   override readonly name = "BrokenStreamError";
   /** Index of the last token event that arrived; a resume continues after it. -1 before the first token event. */
@@ -18,7 +18,7 @@ export class BrokenStreamError extends Error {
   }
 }
 
-/** What may follow an event: more events, the `[DONE]` line of an SSE stream, or nothing; then further data is ignored. */
+/** What may follow an event: more events, the `[DONE]` line of an SSE stream, or nothing. After "nothing", further data is ignored. */
 export type Sequel = "more" | "done" | "nothing";
 
 export interface StreamShape<T> {
@@ -28,7 +28,7 @@ export interface StreamShape<T> {
   readonly endless?: boolean;
   readonly ndjson?: boolean | undefined;
   readonly indexOf?: (event: T) => number | undefined;
-  /** The index after which the stream was requested. It counts as the last index until an event arrives. Default: -1. */
+  /** The index after which the stream was requested. Until an event arrives, this index counts as the last index. Default: -1. */
   readonly after?: number | undefined;
 }
 

@@ -158,7 +158,7 @@ describe("a generation stream", () => {
     expect((error as BrokenStreamError).cause).toBeInstanceOf(Error);
   });
 
-  it("resumes after an index, which is the last index until a token arrives", async () => {
+  it("resumes after an index; if no token arrives before an error, the error has this index", async () => {
     const urls: unknown[] = [];
     const client = await clientOf((request, response) => {
       urls.push(request.url);

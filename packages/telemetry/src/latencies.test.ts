@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { createLatencies } from "./latencies.ts";
 
-it("gives percentiles within 3% of the measured values, from 0.1 ms to 100 s", () => {
+it("percentiles are within 3% of the measured values, from 0.1 ms to 100 s", () => {
   for (const unit of [0.000_1, 0.02, 1]) {
     const latencies = createLatencies();
     const summarize = latencies.window();
@@ -14,7 +14,7 @@ it("gives percentiles within 3% of the measured values, from 0.1 ms to 100 s", (
   }
 });
 
-it("gives each window the values since its last read, and undefined without values", () => {
+it("each read of a window has the values since its previous read, and is undefined without values", () => {
   const latencies = createLatencies();
   const one = latencies.window();
   const other = latencies.window();
@@ -25,7 +25,7 @@ it("gives each window the values since its last read, and undefined without valu
   expect(other()?.count).toBe(2);
 });
 
-it("counts zero, negative and infinite values, and NaN", () => {
+it("zero, negative and infinite values and NaN are counted", () => {
   const latencies = createLatencies();
   const summarize = latencies.window();
   for (const seconds of [0, -1, Number.NaN, Infinity]) latencies.observe(seconds);

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { createLogRing } from "./log-ring.ts";
 import { createLogger } from "./logger.ts";
 
-it("keeps the last lines as objects whatever the format, with redacted values", () => {
+it("the ring keeps the last lines as objects with redacted values, in any format of the log", () => {
   const ring = createLogRing({ maxLines: 2 });
   const written: string[] = [];
   const destination = { write: (line: string): void => void written.push(line) };
@@ -20,7 +20,7 @@ it("keeps the last lines as objects whatever the format, with redacted values", 
   expect(written).toHaveLength(3);
 });
 
-it("is bounded in bytes, and drops a line above the limit", () => {
+it("the ring has a limit in bytes, and drops a line that is longer than the limit", () => {
   const ring = createLogRing({ maxBytes: 400 });
   const line = (text: string): string => JSON.stringify({ level: "info", time: "now", msg: text });
   for (let i = 0; i < 100; i++) ring.write(line(`line ${i}`));

@@ -12,7 +12,7 @@ export interface LogSink {
 export interface LogSinkOptions {
   /** Passes bytes to the reader and returns how many the reader took; 0 when it has no room now. Throws if the reader is gone. */
   readonly take: (bytes: Uint8Array) => number;
-  /** Schedules one call of `flush` for when the reader may have room again. */
+  /** Schedules one call of `flush`, for a time when the reader may have room again. */
   readonly requestFlush: () => void;
 }
 

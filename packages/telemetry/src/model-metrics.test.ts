@@ -30,7 +30,7 @@ test("begin sets metrics with the model as only label to 0, once", async () => {
   expect(await linesOf(metrics, "waggle_itl_seconds_count")).toEqual(['waggle_itl_seconds_count{model="m"} 0']);
 });
 
-test("counts from before a model's name was known move to the name, and the old series disappear", async () => {
+test("when a model's name becomes known, earlier counts move to this name, and the old series disappear", async () => {
   const metrics = createWorkerMetrics();
   const early = metrics.ofModel("file");
   early.begin();

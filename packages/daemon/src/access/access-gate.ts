@@ -16,7 +16,7 @@ export interface OriginRules {
   readonly localPages: boolean;
 }
 
-/** Names and addresses that mean this machine without a name server. Any other name may be a DNS rebinding attack. */
+/** Names and addresses that mean this machine without a look-up by a name server. Any other name may be a DNS rebinding attack. */
 const loopbackName = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /** @throws WaggleError forbidden when the Host header is not an accepted name */
@@ -77,7 +77,7 @@ const loopbackPage = /^https?:\/\/(?:(?:[a-z0-9-]+\.)*localhost|127\.0\.0\.1|\[:
 const applicationPage = /^(?:app|tauri|vscode-webview|vscode-file):\/\/[a-z0-9._-]{1,255}$/;
 
 /**
- * The opaque origin `null` is not local: any file has this origin, and any web site gets it in a sandboxed frame.
+ * The opaque origin `null` is not local: any file has this origin, and any web site can get this origin with a sandboxed frame.
  * @param origin in lower case
  */
 export function isLocalOrigin(origin: string): boolean {

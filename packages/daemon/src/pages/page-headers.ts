@@ -1,8 +1,8 @@
-// Owns the headers that isolate a page: the files it may load, the pages that may frame it, the referrer it sends.
+// Owns the headers that isolate a page: the files that the page may load, the pages that may frame the page, and the referrer that the page sends.
 
 /**
- * A page loads files and sends requests only to its origin. Scripts and styles come only from files, and no string becomes markup: the
- * only Trusted Types policy makes URLs of the page's worker scripts, and the browser refuses every other assignment of a string.
+ * A page loads files and sends requests only to its origin. Scripts and styles come only from files. Strings never become markup or scripts: the
+ * browser accepts only strings from a Trusted Types policy, and the only policy makes the URLs of the page's worker scripts.
  */
 const contentSecurityPolicy = [
   "default-src 'none'",

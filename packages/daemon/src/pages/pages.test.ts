@@ -31,7 +31,7 @@ function get(path: string, headers: Record<string, string> = {}, method = "GET")
   return pages.answer(new Request(`http://localhost${path}`, { headers, method }));
 }
 
-it("shows the build command before a build, and serves the build without a restart", async () => {
+it("before a build, pages show the build command; after the build, they are served without a restart", async () => {
   const before = await get("/");
   expect(before?.status).toBe(503);
   expect(await before?.text()).toContain("pnpm@12.21.0 build");
@@ -41,7 +41,7 @@ it("shows the build command before a build, and serves the build without a resta
   expect(await after?.text()).toContain("chat");
 });
 
-it("serves a page with no-cache, and with a policy that allows only its files", async () => {
+it("pages are served with no-cache, and with a policy that allows only the files of the page", async () => {
   await build();
   const page = await get("/");
   expect(page?.headers.get("content-type")).toBe("text/html; charset=utf-8");
@@ -54,7 +54,7 @@ it("serves a page with no-cache, and with a policy that allows only its files", 
   expect(policy).not.toContain("unsafe");
 });
 
-it("serves assets as immutable, compressed where the client accepts it", async () => {
+it("assets are served as immutable, and compressed if the client accepts compression", async () => {
   await build();
   const plain = await get("/assets/chat-1a2b.js");
   expect(plain?.headers.get("cache-control")).toContain("immutable");
@@ -70,7 +70,7 @@ it("serves assets as immutable, compressed where the client accepts it", async (
   expect(refused?.headers.get("content-encoding")).toBeNull();
 });
 
-it("answers 304 to a client with the same ETag, and HEAD without a body", async () => {
+it("a client with the same ETag gets 304, and the response to HEAD has no body", async () => {
   await build();
   const first = await get("/");
   const etag = first?.headers.get("etag") ?? "";
@@ -89,7 +89,7 @@ it.each(["/assets/none.js", "/assets/notes.txt", "/assets/../../secret.js", "/as
   },
 );
 
-it("owns only GET and HEAD requests, for its pages and their files", () => {
+it("owns is true only for GET and HEAD requests, for pages and their files", () => {
   expect(pages.owns("GET", "/")).toBe(true);
   expect(pages.owns("HEAD", "/status")).toBe(true);
   expect(pages.owns("GET", "/assets/chat-1a2b.js")).toBe(true);

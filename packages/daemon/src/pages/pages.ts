@@ -14,7 +14,7 @@ export interface PagesOptions {
 }
 
 export interface Pages {
-  /** Whether a request is for a page or one of its files: GET or HEAD, by its path, whether or not the file exists. */
+  /** Whether the method is GET or HEAD, and the path is that of a page or may be that of a file of the pages. The file need not exist. */
   owns(method: string, path: string): boolean;
   /**
    * Makes the response to a request for which `owns` is true: the file, compressed as the client accepts, or 304 for the same ETag. If the

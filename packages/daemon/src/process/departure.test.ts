@@ -63,7 +63,7 @@ test.each(["time", "abort"] as const)(
 
 const never = new Promise<void>(() => {});
 
-test("an abort during the handing over of jobs takes effect afterwards", async () => {
+test("an abort while jobs are handed over ends the hand-over and the drain", async () => {
   const { departure, told, turn } = start({ refusing: never });
   departure.drain(130);
   await turn();

@@ -8,7 +8,7 @@ import type { Logger } from "@waggle/telemetry";
 /** Time limit for handing over jobs to other workers; all other jobs have the drain's time. */
 const handOverTimeoutMs = 1_000;
 
-/** Waits for the work, at most this long. Resolves to whether the work ended; false also after an abort. */
+/** Waits until the work ends, at most `ms`. Resolves to true if the work has ended, and to false at the time limit or after an abort. */
 export type Before = (work: Promise<void>, ms: number) => Promise<boolean>;
 
 export interface DepartureOptions {
@@ -43,7 +43,7 @@ export interface Departure {
 export function createDeparture(options: DepartureOptions): Departure {
   const { clock, log } = options;
   let leaving: Promise<void> | undefined;
-  /** Aborts the current phase: first the drain, then the closing. Each phase has a separate controller, so ending one does not shorten the other. */
+  /** Aborts the current phase: first the drain, then the closing. The phases have separate controllers, so that ending one phase ends no other. */
   let phase = new AbortController();
   let takingDown = false;
   let cutting = false;

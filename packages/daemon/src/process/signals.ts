@@ -17,7 +17,7 @@ export interface Signals {
   connect(handlers: SignalHandlers): void;
 }
 
-/** Until handlers are set, a request to leave or to reload is kept for them, and a second request to leave ends the process. */
+/** Until the handlers are set, a request to leave or to reload waits for the handlers, and a second request to leave ends the process. */
 export function listenForSignals(process: NodeJS.Process): Signals {
   let connected: SignalHandlers | undefined;
   let drain: { readonly at: number; readonly code: number } | undefined;

@@ -17,7 +17,7 @@ const lastGroup = "Other:";
 
 export interface ProgramHelp {
   readonly description: string;
-  /** The words after the program's name; by default its options. */
+  /** The words after the program's name in the usage line of the help; by default, the program's options. */
   readonly usage?: string | undefined;
   /** A setting with a default. As an example, the help shows the setting's variable and name in the file. */
   readonly example: OptionRow;

@@ -1,5 +1,5 @@
-// Reads the YAML settings file into the text that each setting's flag would have. The setting's row then validates that text, as for flags and
-// variables.
+// Reads the YAML settings file. Each value becomes the text that the setting's flag would have, and the setting's row validates this text, as for
+// flags and variables.
 import { LineCounter, isMap, isScalar, parseDocument } from "yaml";
 import type { Document, Node } from "yaml";
 import { reasonOf } from "../terminal/index.ts";
@@ -39,7 +39,7 @@ export interface SectionContext {
   readonly lineOf: (node: Node) => number;
 }
 
-/** Reads a section of the file that is not a setting. @returns a reason for each problem, with its line */
+/** Reads a section of the file whose data is not a setting. @returns a reason for each problem, with its line */
 export type ReadSection = (node: Node | null, context: SectionContext) => readonly string[];
 
 /**

@@ -78,7 +78,7 @@ export interface ReadValues<V, F> {
   readonly admit: (problems: readonly string[]) => Access;
 }
 
-/** A table that has the settings of every daemon: `fileOptions`, and some rows of `listenOptions` and `accessOptions`. */
+/** A table of settings that includes the settings of every daemon: `fileOptions`, and some rows of `listenOptions` and `accessOptions`. */
 type DaemonRows = OptionRows &
   Readonly<Record<"configFile" | "host" | "localMode" | "apiTokenFile" | "allowedHosts" | "allowedOrigins", OptionRow>>;
 
@@ -98,7 +98,7 @@ export interface ConfigReader<T extends DaemonRows, C, F extends SettingsFile<ke
 }
 
 /**
- * Never throws. For settings that cannot be used, returns an exit with code 64 and the text for stderr: a sentence for each problem. The sentence
+ * Never throws. For settings that cannot be used, returns the exit code 64 and the text for stderr: a sentence for each problem. The sentence
  * names the flag, and the variable or the file and line if the value came from there.
  */
 export function readConfig<T extends DaemonRows, C, F extends SettingsFile<keyof T & string>>(

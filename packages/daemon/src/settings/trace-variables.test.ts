@@ -94,7 +94,7 @@ test.each([
   expect(warnings.join()).not.toContain("secret");
 });
 
-test("a wrong ratio is a warning", () => {
+test("a wrong ratio causes a warning", () => {
   const { settings, warnings } = read({
     ...endpoint,
     OTEL_TRACES_SAMPLER: "traceidratio",

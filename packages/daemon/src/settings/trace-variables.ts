@@ -1,5 +1,5 @@
 // Reads OpenTelemetry's variables: which traces are recorded and where they are sent. The variables are often set for many programs at once, so a wrong
-// value is only a warning
+// value causes only a warning
 // (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/, https://opentelemetry.io/docs/specs/otel/protocol/exporter/).
 import type { SamplerName, TraceSettings } from "../traces/index.ts";
 

@@ -23,7 +23,7 @@ function screenOn(isTTY: boolean): {
   };
 }
 
-it("prints the daemon's address, and lines to paste after an empty line", () => {
+it("the screen shows the daemon's address, and lines to paste after an empty line", () => {
   const { screen, said } = screenOn(true);
   screen.opened({
     title: "Waggle 1.0",
@@ -46,7 +46,7 @@ Ctrl-C stops it.
 `);
 });
 
-it("counts the seconds of a task, and leaves no line and no timer behind", () => {
+it("the status line counts the seconds of a task; at the end, no line and no timer is left", () => {
   const { screen, clock, said } = screenOn(true);
   screen.progress("Loading Bee", 0);
   expect(said()).toContain("Loading Bee …  0 %");
@@ -59,7 +59,7 @@ it("counts the seconds of a task, and leaves no line and no timer behind", () =>
   expect(said()).toBe("");
 });
 
-it("shows the status line again below other output", () => {
+it("the status line is shown again below other output", () => {
   const { screen, said } = screenOn(true);
   screen.progress("Loading Bee");
   said();
@@ -67,7 +67,7 @@ it("shows the status line again below other output", () => {
   expect(said()).toBe("\r\u001b[2K! A GPU is not used.\n\r\u001b[2KLoading Bee …");
 });
 
-it("prints the number of running answers, and the effect of a second Ctrl-C", () => {
+it("the screen shows the number of running answers, and the effect of a second Ctrl-C", () => {
   const { screen, said } = screenOn(false);
   screen.leaving({ running: 2, limitMs: 30_000, interrupted: true });
   expect(said()).toBe("Finishing 2 running answers (30 s at most). Ctrl-C again stops now.\n");

@@ -4,25 +4,25 @@ import { addressToOpen, machineAddress } from "./open-address.ts";
 
 const own = { url: "http://127.0.0.1:7711", names: [], machine: "Box" };
 
-it("is the listening address, with this machine's name for all interfaces", () => {
+it("the address to open is the listening address, with this machine's name for all interfaces", () => {
   expect(addressToOpen(own)).toBe("http://127.0.0.1:7711");
   expect(addressToOpen({ ...own, url: "http://0.0.0.0:7711" })).toBe("http://Box:7711");
   expect(addressToOpen({ ...own, url: "http://[::]:7711" })).toBe("http://Box:7711");
 });
 
-it("has a host name that the daemon accepts", () => {
+it("the address to open has a host name that the daemon accepts", () => {
   expect(addressToOpen({ ...own, names: ["localhost"] })).toBe("http://localhost:7711");
   expect(addressToOpen({ ...own, names: ["llm", "127.0.0.1"] })).toBe("http://127.0.0.1:7711");
   expect(addressToOpen({ ...own, url: "http://0.0.0.0:7711", names: ["llm", "box"] })).toBe("http://Box:7711");
 });
 
-it("is the advertised URL if there is one", () => {
+it("the address to open is the advertised URL, if that URL is set", () => {
   expect(addressToOpen({ ...own, advertiseUrl: "https://llm.example.org/", names: ["llm.example.org"] })).toBe(
     "https://llm.example.org",
   );
 });
 
-it("uses this machine's first network address, IPv4 before IPv6", () => {
+it("machineAddress is this machine's first network address, IPv4 before IPv6", () => {
   const mac = "00:00:00:00:00:00";
   const v4 = (address: string, internal = false) =>
     ({ family: "IPv4", address, internal, mac, netmask: "", cidr: null }) as const;

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { createOutput } from "./output.ts";
 
-it("has colours only on a terminal, and a default width if the width is unknown", () => {
+it("output has colours only on a terminal, and a default width if the width is unknown", () => {
   const stream = { isTTY: true, columns: 100, write: () => true };
   expect(createOutput(stream, true).style.bold("x")).toBe("\u001b[1mx\u001b[22m");
   expect(createOutput(stream, false).style.bold("x")).toBe("x");

@@ -39,7 +39,7 @@ const maxQuota = 1_000_000_000_000;
 const form = `admin, monitor, ${[...quotaWords.keys()].map((word) => `${word}=<n>`).join(", ")}`;
 
 /**
- * `admin`, `monitor`, and `name=number` for each part of a quota, in any order and each once.
+ * Parses the words `admin`, `monitor`, and `name=number` for each part of a quota. The words may be in any order, each at most once.
  * @returns the rights, or a problem that completes a sentence. The problem quotes only known words, since any other word may be part of a token.
  */
 export function parseRights(words: readonly string[]): TokenRights | string {

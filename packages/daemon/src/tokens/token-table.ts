@@ -14,7 +14,7 @@ export interface TokenTable {
   readonly size: number;
 }
 
-/** @param tokens a missing right is false, and a missing limit is no limit */
+/** @param tokens a missing right means false, and a missing limit means no limit */
 export function createTokenTable(
   tokens: readonly (Pick<ApiToken, "name" | "token"> & Partial<TokenRights>)[],
 ): TokenTable {

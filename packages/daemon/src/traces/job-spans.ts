@@ -37,7 +37,7 @@ export function phasesOf(job: Job, outcome: Outcome, model: string): readonly Ph
   });
 }
 
-/** Attributes of a request after this job. Token counts are added to those in `before`, from earlier jobs of the request. */
+/** Attributes of a request after this job. The job's tokens are added to the counts in `before`, from earlier jobs of the request. */
 export function requestAttributesOf(job: Job, outcome: Outcome, model: string, before: Attributes): Attributes {
   const { counts } = job.state;
   const own: Attributes = { ...inputOf(counts), "gen_ai.usage.output_tokens": counts.completionTokens };

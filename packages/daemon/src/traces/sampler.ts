@@ -6,7 +6,10 @@ export type SamplerName = RootName | `parentbased_${RootName}`;
 
 export type Sampler = (traceId: string, parent: TraceParent | undefined) => boolean;
 
-/** Number of hex digits of a trace id that are compared with the ratio. The W3C recommends 56 random bits; 52 of them fit a number exactly. */
+/**
+ * Number of hex digits of a trace id that are compared with the ratio. The W3C recommends that 56 bits are random. The 13 digits use 52 of these
+ * bits, which a JavaScript number holds exactly.
+ */
 const comparedDigits = 13;
 
 /** @param ratio share of traces that a ratio sampler records, 0 to 1. Programs with the same ratio record the same traces */

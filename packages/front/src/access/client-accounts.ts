@@ -53,7 +53,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
   const since = new Date().toISOString();
   /** By token name, or `local`. Never removed: only the operator creates token names. */
   const accounts = new Map<string, Account>();
-  /** Tokens of each live job that were already counted. */
+  /** For each live job, the tokens that were already counted. */
   const counted = new WeakMap<Job, TokenCounts>();
 
   function accountOf(client: string): Account {

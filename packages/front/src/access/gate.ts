@@ -1,4 +1,4 @@
-// Owns the access checks of a request: Host, Origin and token, in that order, before any other code reads it.
+// Owns the access checks of a request: Host, Origin and token, in that order, before any other code reads the request.
 import { authenticate, checkHost, checkOrigin, tokenOf } from "@waggle/daemon/access";
 import { llamaServerRoutes, workerRoutes } from "@waggle/protocol";
 import type { Route } from "@waggle/protocol";

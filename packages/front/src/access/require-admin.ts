@@ -3,7 +3,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { AppContext } from "../server/context.ts";
 
 /**
- * Called by routes that change the worker. In local mode every client has the right, since every client is the machine's user.
+ * Called by routes that change the worker. In local mode every client has the admin right, since every client is the machine's user.
  * @throws WaggleError forbidden when the API token is not marked admin
  */
 export function requireAdmin(c: AppContext): void {

@@ -8,7 +8,7 @@ export interface ArrivingBody {
 }
 
 export interface BodyBudget {
-  /** @param end called once, if the body is dropped. Then its bytes no longer count. */
+  /** @param end called once, if the body is dropped; then the body's bytes no longer count */
   open(end: () => void): ArrivingBody;
   readonly bytes: number;
 }

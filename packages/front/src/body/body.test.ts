@@ -23,7 +23,7 @@ const chars = 1_000_000;
  * values, content parts once took 1.7 s and 0.9 GB, or overflowed the stack.
  */
 const [mostMs, mostMiB] = [120, 30];
-/** Several tries, since some are slower because of other processes, or because of garbage collection for other tests. */
+/** Several tries, since other processes, or garbage collection for other tests, make some tries slower. */
 const tries = 5;
 
 const cases = [...requests].flatMap(([name, request]) =>

@@ -23,8 +23,9 @@ const quote = 0x22;
 const backslash = 0x5c;
 
 /**
- * Which limit of `bodyLimits` the JSON exceeds, as the rest of a sentence; undefined within the limits, and possibly for text that is not JSON.
- * Depth must have a limit, since `JSON.stringify` and other code recurse into the value. One pass; the memory is a counter for each level.
+ * Names the limit of `bodyLimits` that the JSON exceeds, as the end of a sentence. Undefined if the JSON exceeds no limit. If the text is not JSON,
+ * the result has no meaning.
+ * Depth must have a limit, since `JSON.stringify` and other code recurse into the value. Reads the text once, and stores only a counter per level.
  */
 export function shapeProblem(text: string): string | undefined {
   const { depth: deepest, values: most, members: widest } = bodyLimits;

@@ -58,7 +58,7 @@ describe("an answer has a grammar", () => {
     expect(await heldTo({}, { schema })).toMatchObject({ tools: [], choice: "auto", schema: { type: "object" } });
   });
 
-  it("but not without tools and schema, and not for optional calls with the request's own grammar or ignore_eos", async () => {
+  it("only if there are tools or a schema; for optional calls, not if the request has its own grammar or ignore_eos", async () => {
     const tools = [tool("f")];
     expect(await heldTo({})).toBeUndefined();
     expect(await heldTo({ tools, tool_choice: "none" })).toBeUndefined();

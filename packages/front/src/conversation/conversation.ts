@@ -13,7 +13,7 @@ import { templateVariables, setsTemplateVariables } from "./thinking.ts";
 export interface Conversation {
   readonly messages: readonly (ChatMessage | Message)[];
   readonly options: ChatOptions;
-  /** The schema that the content must match; `field` is its field in the request. */
+  /** The schema that the content must match; `field` names the request field that has the schema. */
   readonly schema?: { readonly value: unknown; readonly field: string } | undefined;
   /** Name of the request field with this tool's schema; default: OpenAI's name. */
   readonly toolField?: ((tool: number) => string) | undefined;
@@ -69,7 +69,7 @@ export async function conversationSpecOf(
   return { prompt, thinkingBudget, answerGrammar: await context.answerGrammar(wish, schema?.field, fieldOf) };
 }
 
-/** Also used to count or show a prompt without an answer. @throws WaggleError invalid_argument naming the field */
+/** Builds the prompt, also for routes that count or show a prompt without an answer. @throws WaggleError invalid_argument naming the field */
 export async function promptOf(
   { messages, options }: Pick<Conversation, "messages" | "options">,
   tools: readonly Tool[] | undefined,
@@ -131,8 +131,8 @@ function allowedNames({ allowed_tools: { tools } }: Extract<ToolChoice, { type: 
 }
 
 /**
- * Whether the tools' grammar is used. A forced choice always needs the grammar. An optional call works without a grammar: then the request's own
- * grammar is used, or with `ignore_eos` no grammar, since a grammar would end the answer.
+ * Whether the tools' grammar is used. A forced choice always needs this grammar. Optional calls also work without it: if the request has its own
+ * grammar, that grammar is used; with `ignore_eos`, no grammar is used, since a grammar would end the answer.
  */
 function mayHold({ forced }: ToolPlan, { grammar, ignore_eos: endless }: Conversation["sampling"]): boolean {
   return forced || (grammar === undefined && !endless);

@@ -32,7 +32,10 @@ export function templateMessage(message: ChatMessage | Message): TemplateMessage
   }
 }
 
-/** Adds an empty user message to system messages alone: some clients load a model with such a request, but templates need a user message. */
+/**
+ * If all messages are system messages, adds an empty user message: some clients load a model with such a request, but templates need a user
+ * message.
+ */
 export function withUserMessage(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   return messages.some(({ role }) => role !== "system") ? messages : [...messages, { role: "user", content: "" }];
 }
@@ -49,8 +52,8 @@ export function templateTools(tools: readonly Tool[]): readonly TemplateTool[] {
 }
 
 /**
- * Parses a call's arguments, since templates write the arguments as JSON again. Text stays text if it is not JSON, is nested too deeply, or has
- * a number that JavaScript would print differently, such as 1.0 or an id of 64 bits.
+ * Parses a call's arguments, since templates write the arguments as JSON again. The arguments stay text if the text is not JSON, is nested too
+ * deeply, or has a number that JavaScript would print differently, such as 1.0 or an id of 64 bits.
  */
 export function parsedArguments(text: string): unknown {
   if (shapeProblem(text) !== undefined) return text;

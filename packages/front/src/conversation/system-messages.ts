@@ -1,5 +1,5 @@
 // Owns the position of instructions in a conversation: most templates accept one system message, and only at the start. A later system message
-// becomes part of a neighbouring message, so that the messages before it do not change, and their KV cache stays valid.
+// becomes part of a neighbouring message. So the earlier messages do not change, and their KV cache stays valid.
 import type { ChatMessage } from "@waggle/protocol";
 
 type Content = ChatMessage["content"];

@@ -16,7 +16,7 @@ const ours = new Set([
   "continue_final_message",
 ]);
 
-/** Variables with which clients switch thinking on or off. They also work if the template's own variable has another name. */
+/** Variables with which clients switch thinking on or off. These variables also work if the template's variable has another name. */
 const switchNames: ReadonlySet<string> = new Set(["enable_thinking", "thinking"]);
 
 /** Whether the fields that all dialects share turn thinking on or off; undefined if the fields are absent. */

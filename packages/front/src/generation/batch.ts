@@ -5,7 +5,7 @@ import { isTerminal } from "@waggle/protocol";
 import type { EndEvent, StreamEvent, Usage } from "@waggle/protocol";
 
 export interface BatchOptions {
-  /** All with the same number of choices. The stream numbers the choices of all jobs in order, starting with the first job. */
+  /** All specs have the same number of choices. The stream numbers the choices of all jobs in order, starting with the first job. */
   readonly specs: readonly GenerateSpec[];
   /** Maximum number of jobs that wait or run at the same time. */
   readonly width: number;
@@ -19,7 +19,7 @@ export interface BatchOptions {
   readonly onEnded?: ((index: number, end: EndEvent) => void) | undefined;
 }
 
-/** Like a job's reader: one terminal event, and an empty list of events is a ping. `next` throws a WaggleError if a later job is rejected. */
+/** Yields one terminal event, like a job's reader. An empty list of events is a ping. `next` throws a WaggleError if a later job is rejected. */
 export interface BatchReader extends Pick<Reader, "next" | "close"> {
   /** The first job. */
   readonly job: Job;
@@ -154,7 +154,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchReader> {
           const latest = endedJob === undefined ? await take() : undefined;
           const events = latest === undefined ? (conclude() ?? []) : eventsOf(latest);
           if (events.some(isTerminal)) close();
-          // Without events this is a ping, unless `merge` dropped the events.
+          // An empty list of events is a ping. But if `merge` dropped the events, there is nothing to return.
           if (events.length > 0 || latest?.events.length === 0) return { done: false, value: events };
         }
       } catch (error) {

@@ -8,14 +8,14 @@ const entry = (alternatives: number) => ({
   top: Array.from({ length: alternatives }, () => ({ id: 2, bytes: [98], logprob: -2 })),
 });
 
-it("collects logprobs by choice", () => {
+it("logprobs are collected by choice", () => {
   const logprobs = createCollectedLogprobs(2);
   logprobs.add(1, [entry(1), entry(0)]);
   expect(logprobs.of(0)).toEqual([]);
   expect(logprobs.of(1)).toEqual([entry(1), entry(0)]);
 });
 
-it("counts alternatives too, and names the field in the error at the limit", () => {
+it("alternatives count too, and the error at the limit names the field", () => {
   const logprobs = createCollectedLogprobs(1);
   const tokens = Math.floor(maxCollectedLogprobs / 21);
   for (let count = 0; count < tokens; count += 1) logprobs.add(0, [entry(20)]);

@@ -77,7 +77,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
   /** @param first whether this is the first job of its request */
   async function accept(c: AppContext, spec: JobSpec, first: boolean): Promise<FoundJob> {
     try {
-      // Without a client the job would be cancelled at once, but would first supersede another job of its session.
+      // If the client has left, the job would be cancelled at once, but would first supersede another job of its session.
       if (spec.direct && spec.onDisconnect === "cancel" && connectionOf(c).left) throw clientLeft();
       const job = await submitWithin(spec, first);
       c.get("trace")?.adopt(job);

@@ -76,7 +76,7 @@ describe("createSchemaCompiler", () => {
     await compiler.close();
   });
 
-  it("replaces the thread at the time limit, and ignores its late result", async () => {
+  it("replaces the thread at the time limit, and ignores the late result of the old thread", async () => {
     const { clock, compiler, threads, ready, answer } = setUp();
     const slow = compiler.compile({ title: "slow" }, "a");
     const next = compiler.compile({ title: "next" }, "a");

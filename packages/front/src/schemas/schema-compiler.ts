@@ -7,7 +7,7 @@ import { WaggleError, requestLimits } from "@waggle/protocol";
 import type { CompiledSchema, GrammarTask } from "./schema-thread.ts";
 
 export interface SchemaCompilerLimits {
-  /** Time limit for compiling one schema, without waiting. The number of steps has a limit too, but not all work counts as steps. */
+  /** Time limit for compiling one schema, without the time in the queue. The number of steps has a limit too, but not all work counts as steps. */
   readonly compileTimeoutMs: number;
   /** Time limit for compiling an answer's grammar, with the schemas of all its tools. */
   readonly answerTimeoutMs: number;
@@ -141,7 +141,7 @@ function sizeOf(result: CompiledSchema): number {
 /** Agents send the same schemas with every request. */
 interface ResultCache {
   get(text: string): CompiledSchema | undefined;
-  /** Above `maxBytes` drops the least recently used results, which can be this one. */
+  /** If the results exceed `maxBytes`, drops the least recently used results. A result above the limit is itself dropped. */
   set(text: string, result: CompiledSchema, bytes: number): void;
 }
 

@@ -73,7 +73,7 @@ export interface HttpAccess {
   readonly allowedHosts: readonly string[];
   /** Origins such as `https://chat.example`. */
   readonly allowedOrigins: readonly string[];
-  /** Whether the metrics are served without a token. Then series of single clients are left out. */
+  /** Whether the metrics are served without a token. A scrape without a token does not get the series of single clients. */
   readonly openMetrics: boolean;
   /** Read at each request, since the token table may be replaced at run time. */
   readonly tokens: () => TokenTable;

@@ -2,7 +2,7 @@ import { workerOpenApi } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import { createReference, isReference } from "./reference.ts";
 
-it("writes the document once for all requests", () => {
+it("the document is written once for all requests", () => {
   let made = 0;
   const reference = createReference(() => {
     made += 1;
@@ -13,7 +13,7 @@ it("writes the document once for all requests", () => {
   expect(made).toBe(1);
 });
 
-it("needs no token for GET on its path", () => {
+it("GET on the path of the document needs no token", () => {
   expect(isReference("GET", "/openapi.json")).toBe(true);
   expect(isReference("POST", "/openapi.json")).toBe(false);
   expect(isReference("GET", "/v1/jobs")).toBe(false);

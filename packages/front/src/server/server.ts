@@ -123,8 +123,8 @@ export async function listen(
 }
 
 /**
- * Connections that wait to be accepted; the system has another limit (Linux: `net.core.somaxconn`, 4,096). With Node's default of 511, a storm of
- * short connections made other clients wait seconds for a repeated SYN.
+ * Maximum number of connections that wait to be accepted; the system has a limit too (Linux: `net.core.somaxconn`, 4,096). With Node's default of
+ * 511, a storm of short connections made other clients wait seconds for a repeated SYN.
  */
 const backlog = 4_096;
 
@@ -158,8 +158,8 @@ function closeUnassigned(response: ServerResponse): void {
 }
 
 /**
- * Closes the connection of a client that does not read. The limit is twice that of a job's reader, so that a slow reader is first disconnected
- * and counted as a slow reader.
+ * Closes the connection of a client that does not read. The time limit is twice the limit of a job's reader. So the job disconnects its
+ * reader first, and counts the client as a slow reader.
  */
 function endUnread(response: ServerResponse, socket: Socket, stallTimeoutMs: number): void {
   // This timeout applies until the response is sent. Then Node sets the timeout of an idle connection.

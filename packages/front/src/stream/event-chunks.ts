@@ -44,7 +44,7 @@ export function eventChunks<T extends object>(options: EventChunksOptions<T>): A
   };
 }
 
-/** Adds "ping" after each silent interval of the source. `return()` ends a pending `next()` only if the source's `return()` does. */
+/** Adds "ping" after each silent interval of the source. `return()` ends a pending `next()` only if the source's `return()` ends its `next()`. */
 function pinged<T>(source: AsyncIterator<T>, clock: Clock, intervalMs: number): AsyncIterator<T | "ping"> {
   let pending: Promise<IteratorResult<T>> | undefined;
   return {

@@ -26,7 +26,7 @@ const end = (finish_reason: EndEvent["finish_reason"]): EndEvent => ({
   timings: { queue_ms: 0, prefill_ms: 25, decode_ms: 0, total_ms: 25, tokens_per_second: 0 },
 });
 
-test("reports each state once, from the cached tokens to the whole prompt", () => {
+test("each state is reported once, from the cached tokens to the whole prompt", () => {
   const reportOf = createPromptProgressReporter();
   const thinking: StatusEvent = { type: "status", stream_id, status: "thinking" };
   const events = [thinking, started, piece(400, 10), piece(400, 11), piece(700, 20), token, token, end("stop")];

@@ -43,7 +43,7 @@ async function exchange(port: number, request: string): Promise<string> {
 const close = "host: x\r\nconnection: close\r\n\r\n";
 
 describe("a streamed body", () => {
-  it("has a chunk with its length in bytes for each text, and an empty last chunk", async () => {
+  it("has a chunk for each text, with the length of the text in bytes, and an empty last chunk", async () => {
     const port = await serve(() => of("one", "", "zwölf 🐝", "x".repeat(300)));
     const answer = await exchange(port, `GET / HTTP/1.1\r\n${close}`);
     const body = answer.slice(answer.indexOf("\r\n\r\n") + 4);

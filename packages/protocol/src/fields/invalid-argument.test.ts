@@ -45,7 +45,7 @@ describe("the problem of a field with a union schema", () => {
     expect(refusal(body, { deep: [], ...value })).toMatch(message);
   });
 
-  test("of several list schemas, the problem is from the schema that fails at the latest element", () => {
+  test("if several list schemas fail, the problem is from the schema that fails at the latest element", () => {
     const words = z.array(z.string());
     const numbers = z.array(z.number());
     const lists = z.object({ list: z.union([z.string(), words.max(3), numbers, z.array(numbers)]) });
@@ -61,12 +61,12 @@ describe("the problem of a field with a union schema", () => {
     expect(refusal(z.array(text), [{ text: 7 }])).toMatch(/"0.text": .*expected string/);
   });
 
-  test("an invalid key", () => {
+  test("the error for an invalid key names the path of the key", () => {
     const bias = z.object({ bias: z.record(z.string().regex(/^\d+$/, "keys are token ids"), z.number()) });
     expect(refusal(bias, { bias: { a: 1 } })).toBe('Cannot accept field "bias.a": keys are token ids.');
   });
 
-  test("the request itself has the wrong type", () => {
+  test("if the request itself has the wrong type, the error names no field", () => {
     expect(refusal(z.union([z.string(), z.number()]), [])).toBe(
       "Cannot accept the request: Invalid input: expected string or number.",
     );

@@ -6,7 +6,7 @@ type Issue = z.core.$ZodIssue;
 
 /** Maximum number of problems listed for one request. */
 const mostProblems = 20;
-/** Maximum number of union alternatives that are examined for one field; schemas have fewer. */
+/** Maximum number of union alternatives that are examined for one field. No schema has this many alternatives. */
 const mostBranches = 16;
 const fieldChars = 200;
 /** zod's message for a union schema without a message. */
@@ -63,8 +63,8 @@ function issuesInside(issue: Issue): Issue[] {
 }
 
 /**
- * How close the value is to the alternative of this issue. 0: the value has the wrong type. 1: it is not one of the allowed words. 2: only the tag
- * is wrong. 3: a nested value has the wrong type. 4: all types are right, but the value violates a limit or a rule.
+ * How close the value is to the alternative of this issue. 0: the value has the wrong type. 1: the value is not one of the allowed words. 2: only
+ * the tag is wrong. 3: a nested value has the wrong type. 4: all types are right, but the value violates a limit or a rule.
  */
 function nearness({ code, path }: Issue): number {
   const isType = code === "invalid_type";

@@ -151,7 +151,7 @@ const completionShape = {
     .nullish()
     .describe("Time limit in milliseconds, after which the next newline ends the answer."),
   context_shift: flag.describe(
-    "As on native routes. llama-server itself has only a command-line flag for this setting.",
+    "Works as on native routes. llama-server itself has no such field, only a command-line flag.",
   ),
   cache_prompt: flag.describe("Without effect: cached prefixes are always reused."),
   id_slot: z

@@ -155,7 +155,7 @@ export const TokenEventSchema = z
         name: z.string().optional().describe("Only in the first event of the call."),
       })
       .optional()
-      .describe("The call that a call or arguments part belongs to."),
+      .describe("For the parts call and arguments: the call to which the text belongs."),
     t_ms: z
       .number()
       .nonnegative()
@@ -217,7 +217,7 @@ const { seed, grammar: _, ...samplingShape } = SamplingSchema.shape;
 export const ReceiptSchema = z
   .object({
     text_sha256: Sha256Schema.describe(
-      "Hash of the concatenated texts of the token events, in UTF-8; with several choices, of the first choice.",
+      "Hash of the concatenated texts of the token events, in UTF-8. With several choices, only the first choice counts.",
     ),
     model_file: ModelFileSchema.nullable(),
     model_sha256: Sha256Schema.nullable().describe(

@@ -49,7 +49,11 @@ export const ListedJobSchema = z
     model: z.string(),
     state: JobStateSchema.extract(["queued", "prefill", "decode"]),
     position: z.int().nonnegative().describe("Position in the model's queue: 1 is next, 0 is running."),
-    prompt_tokens: z.int().nonnegative().optional().describe("Tokens of the prompt, once the engine has counted them."),
+    prompt_tokens: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe("Number of prompt tokens; present once the engine has counted the tokens."),
     tokens: z.int().nonnegative().describe("Number of token events so far."),
     tokens_per_second: z
       .number()

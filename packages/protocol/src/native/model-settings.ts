@@ -22,7 +22,7 @@ export const LoraAdapterSchema = z
   .meta({ id: "LoraAdapter" });
 export type LoraAdapter = z.infer<typeof LoraAdapterSchema>;
 
-/** Limit for a scale: far above any useful scale, so it only keeps the numbers finite. */
+/** Limit for a scale: far above any useful scale, so the limit only keeps the numbers finite. */
 export const maxLoraScale = 1_000;
 export const maxLoraAdapters = 64;
 

@@ -96,7 +96,7 @@ export const ModelStatusSchema = z
     replacing: z
       .object({ file: z.string(), state: ModelStateSchema, progress: z.number().min(0).max(1).optional() })
       .optional()
-      .describe("The file that replaces the current one as soon as it is loaded."),
+      .describe("The new file, which replaces the current file as soon as the new file is loaded."),
     leaving: z
       .int()
       .nonnegative()

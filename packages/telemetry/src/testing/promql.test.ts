@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { promqlFacts } from "./promql.ts";
 
-test("finds metrics, the labels that select series, and the labels that group them", () => {
+test("the parser finds metrics, the labels that select series, and the labels that group series", () => {
   const expression =
     'histogram_quantile(0.9, sum by (model, le) (rate(a_bucket{x="1",y!~"2"}[5m]))) > on (instance) b and absent(c{z=""})';
   expect(promqlFacts(expression)).toEqual({

@@ -1,4 +1,4 @@
-// Finds the metrics of a PromQL expression, and the labels by which it selects and groups series. Prometheus' grammar parses the expression.
+// Finds the metrics of a PromQL expression, and the labels by which the expression selects and groups series. Prometheus' grammar is the parser.
 import { parser } from "@prometheus-io/lezer-promql";
 
 export interface PromqlFacts {

@@ -25,7 +25,7 @@ export function callIdOf({ callKey }: Pick<Job, "callKey">, index: number): stri
   return `toolu_${callKey}_${index}`;
 }
 
-/** Builds the usage in Anthropic's shape. Its three input counts add up to the length of the prompt. */
+/** Builds the usage in Anthropic's shape. In this shape, three counts of input tokens add up to the length of the prompt. */
 export function anthropicUsage(usage: Omit<Usage, "total_tokens">): AnthropicUsage {
   return {
     input_tokens: usage.prompt_tokens - usage.cached_tokens,

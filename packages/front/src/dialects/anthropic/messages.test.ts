@@ -21,7 +21,7 @@ const called = (...ids: string[]) => ({
 });
 
 describe("blocks become messages", () => {
-  test("empty blocks, such as those of keep-alive deltas, are left out", () => {
+  test("empty blocks, which keep-alive deltas make, are left out", () => {
     const empty = [
       text(""),
       { type: "thinking", thinking: "", signature: "" },

@@ -10,8 +10,9 @@ const billingLine = /^x-anthropic-billing-header:[^\n]*\n*/;
 type Turns = Pick<CountTokensRequest, "system" | "messages">;
 
 /**
- * A system message after the first turn becomes part of the user's text or the tool result before it, else of the next user text. Most templates
- * accept no system message there, and at the front it would change the whole prompt. No message may separate a call from its result.
+ * Converts the conversation. A system message after the first turn is added to the user's text or the tool result before it, else to the next user
+ * text. Most templates accept no later system message, and moving the message to the front would change the whole prompt. No message may separate a
+ * call from its result.
  */
 export function chatMessagesOf({ system, messages }: Turns): readonly ChatMessage[] {
   const first = messages.findIndex(({ role }) => role !== "system");

@@ -57,7 +57,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
   };
 }
 
-/** Sets Anthropic's header for the request id, which its clients show. */
+/** Sets the header that has the request id in Anthropic's API. Anthropic's clients show this id. */
 function nameRequest(c: AppContext): void {
   c.header("request-id", c.get("requestId"));
 }

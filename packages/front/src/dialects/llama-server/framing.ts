@@ -98,7 +98,7 @@ function emptyChoice(choice: number): ChoiceSoFar {
   return { choice, content: "", tokens: [], tokenCount: 0, hasNewLine: false, logprobs: [] };
 }
 
-/** Only counts tokens; `llamaServerCollector` collects them. */
+/** Counts the token. The text is not kept here: `llamaServerCollector` collects the tokens. */
 function withToken(state: ChoiceSoFar, { text, ids = [] }: TokenEvent): ChoiceSoFar {
   return { ...state, tokenCount: state.tokenCount + ids.length, hasNewLine: state.hasNewLine || text.includes("\n") };
 }

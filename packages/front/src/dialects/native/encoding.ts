@@ -37,7 +37,7 @@ export function nativeFraming(job: Job, { headers, event: encode, done, ping }: 
     headers,
     cancelledIsError: false,
     frame: (event) => encode(event, event.type === "token" ? event.index : undefined),
-    // The id of the end event is one more than the last token's.
+    // The id of the end event is one more than the id of the last token event.
     frameEnd: (end) => encode(end, job.log.nextToken) + done,
     frameError({ code, message, retryable, details }) {
       const more = details === undefined ? {} : { details };

@@ -89,7 +89,7 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
       if (after !== undefined && job.log.terminal?.type === "end" && after >= job.log.nextToken)
         return c.body(null, 204);
       const encoding = encodingOf(c);
-      // A response to HEAD has no body: a reader would never be read, but would count as a stream.
+      // A response to HEAD has no body. So no reader is opened, since a reader counts as an open stream.
       if (c.req.method === "HEAD") return c.body(null, 200, encoding.headers);
       return await generations.stream(c, job, after ?? -1, nativeFraming(job, encoding));
     },

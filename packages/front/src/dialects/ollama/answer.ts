@@ -126,7 +126,7 @@ function objectOf(form: AnswerForm, said: AnswerText, more: Extras): Head & Piec
   return { model: form.model, created_at: new Date().toISOString(), ...form.piece(said), ...more };
 }
 
-/** Fields of the last object only: clients add up the counts of all objects. */
+/** Fields that only the last object has, since clients add up the counts of all objects. */
 function doneOf({ finish_reason: reason, usage, timings }: EndEvent, { tool_calls: calls = [] }: AnswerMessage): Done {
   const isCut = calls.some((call) => argumentsOf(call) === undefined);
   return {

@@ -1,5 +1,5 @@
 // Owns the `context` of /api/generate: the conversation so far, as numbers that the client sends back. Ollama's numbers are tokens, and clients do
-// not read them. These numbers encode the messages, so that the worker builds the next prompt from messages and stores nothing.
+// not read the numbers. Waggle's numbers encode the messages, so that the worker builds the next prompt from messages and stores nothing.
 import { ollamaLimits, requestLimits } from "@waggle/protocol";
 import { z } from "zod";
 import { unsupported } from "../../body/fields.ts";
@@ -14,7 +14,7 @@ export type Turn = z.infer<typeof TurnsSchema>[number];
 const bytesPerNumber = 3;
 const largest = 2 ** (8 * bytesPerNumber) - 1;
 
-/** Undefined if a request could not contain this many numbers or turns. */
+/** Undefined if the conversation has more turns or more numbers than a request may contain. */
 export function conversationNumbers(turns: readonly Turn[]): number[] | undefined {
   const bytes = Buffer.from(JSON.stringify(turns));
   const count = Math.ceil(bytes.length / bytesPerNumber);

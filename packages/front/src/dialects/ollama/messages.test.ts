@@ -6,7 +6,7 @@ const converted = (...messages: readonly unknown[]) =>
   chatMessagesOf(messages.map((message) => OllamaMessageSchema.parse(message)));
 const call = (name: string, args: object, id?: string) => ({ id, function: { name, arguments: args } });
 
-test("finds the call of each result by id, by tool name or by order", () => {
+test("each result is matched to its call by id, by tool name or by order", () => {
   const calls = {
     role: "assistant",
     tool_calls: [call("a", {}), call("b", {}), call("c", {}, "mine"), call("a", {})],

@@ -41,7 +41,7 @@ describe("a request names a model", () => {
   const served = { name: "m", aliases: ["short"] } as unknown as ServedModel;
   const models = { all: () => [served], fallback: undefined } as unknown as ServedModels;
 
-  test("by its exact name, before models whose names differ only in case or in characters that public names replace", () => {
+  test("by its exact name; models whose names differ only in case, or in characters that public names replace, come second", () => {
     const all = ["Tale", "tale", "a b", "a-b"].map((name) => ({ name, aliases: [] }) as unknown as ServedModel);
     const among = { all: () => all, fallback: undefined } as unknown as ServedModels;
     for (const one of all) expect(askedModel({ model: one.name }, among).served).toBe(one);

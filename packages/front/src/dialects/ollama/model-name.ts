@@ -50,7 +50,7 @@ export function askedName({ model, name }: OllamaModelFields): string {
   throw new WaggleError("invalid_argument", 'Cannot accept field "model": it is required.');
 }
 
-/** Ollama's message, for which its clients search. */
+/** The error has Ollama's message, for which Ollama's clients search. */
 function modelNotFound(asked: string): WaggleError {
   return new WaggleError("not_found", `model '${asked.slice(0, shownChars)}' not found`);
 }

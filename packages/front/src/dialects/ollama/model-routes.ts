@@ -26,7 +26,7 @@ type ModelRoute = Exclude<
 /** Copilot shows `general.basename` to its users, so the field must be the name in the request. */
 const copilot = "GitHubCopilotChat/";
 
-/** Name of the progress bar that clients show. Ollama has a bar for each layer; here is only one. */
+/** Name of the progress bar that clients show. Ollama shows a bar for each layer; Waggle shows one bar. */
 const layer = "model";
 
 export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handler> {

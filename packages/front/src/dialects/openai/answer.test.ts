@@ -5,14 +5,14 @@ import type { TextLogprob } from "./answer.ts";
 const entryOf = (...bytes: number[]): TextLogprob => ({ bytes, logprob: -1, top: [] });
 const bytesOf = (text: string): number[] => [...Buffer.from(text)];
 
-test("a token that ends one character and begins the next has the position of the first; a byte order mark counts as text", () => {
+test("a token that ends one character and begins the next has the position of the first character; a byte order mark counts as text", () => {
   const [first = 0, second = 0, third = 0] = bytesOf("é🐝");
   const offsetsOf = createTextOffsets();
   const tokens = [entryOf(...bytesOf("\uFEFF")), entryOf(first), entryOf(second, third)];
   expect(offsetsOf([...tokens, entryOf(...bytesOf("é🐝").slice(3)), entryOf(97)])).toEqual([0, 1, 1, 2, 4]);
 });
 
-test("of alternatives with the same text, only the most probable one is shown", () => {
+test("if several alternatives have the same text, only the most probable alternative is shown", () => {
   const top = [
     { bytes: [0xe6], logprob: -1 },
     { bytes: [97], logprob: -2 },

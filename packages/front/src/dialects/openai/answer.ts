@@ -108,7 +108,7 @@ export function createTextOffsets(start = 0): TextOffsets {
     });
 }
 
-/** Tokens that are parts of characters all have the text U+FFFD. Of tokens with the same text, only the most probable token is shown. */
+/** Tokens that are parts of characters all have the text U+FFFD. If several tokens have the same text, only the most probable is shown. */
 function topByText(top: TextLogprob["top"]): Record<string, number> {
   const byText = new Map<string, number>();
   for (const { bytes, logprob } of top) {

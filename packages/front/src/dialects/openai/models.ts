@@ -70,7 +70,7 @@ export function modelListOf(models: readonly ListedModel[], createdMs: number): 
   };
 }
 
-/** Has all fields, since Codex ignores the whole catalog if a field is missing. */
+/** Returns every field of an entry, since Codex ignores the whole catalog if a field is missing. */
 function codexModelOf({
   model,
   chat,

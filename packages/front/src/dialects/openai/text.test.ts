@@ -10,7 +10,7 @@ function token(choice: number, text: string, logprob = -1): TokenEvent {
   return { ...stream, type: "token", index: 0, text, t_ms: 0, choice, logprobs };
 }
 
-test("shows the best answers of each prompt, best first", () => {
+test("the best answers of each prompt are shown, best first", () => {
   const answers = textCompletion({ best: { of: 3, shown: 2 } }).collect({
     head: {} as never,
     choices: 6,

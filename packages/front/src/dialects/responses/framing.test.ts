@@ -47,7 +47,7 @@ test("a keepalive has a number, the same in every stream of the response", () =>
   expect(lastNumberOf(shape, log)).toBe(6);
 });
 
-test("a stream behind another stream gives a keepalive no number that the other stream has used for an event", () => {
+test("if another stream is ahead, a keepalive gets no number that the other stream has used for an event", () => {
   const shape = makeShape();
   const [ahead, behind] = [responseFraming(shape), responseFraming(shape)];
   const opening = behind.keepAlive("silent");

@@ -56,14 +56,17 @@ export function responseFraming(
     return text;
   }
 
-  /** The first events, before any other event, keep-alives included: clients reject other first events. */
+  /** The first events. They must precede all other events, also keep-alives: clients reject a stream that begins with another event. */
   function begin(): string {
     if (numbers.count > 0) return "";
     const response = ongoingResponse(head);
     return send({ type: "response.created", response }, { type: "response.in_progress", response });
   }
 
-  /** The progress of the prompt. Other streams of the response send a keepalive with the same number. Empty if another stream is ahead. */
+  /**
+   * An event with the progress of the prompt. In place of this event, other streams of the response send a keepalive with the same number. No event
+   * if another stream is ahead, since the number is then used.
+   */
   function progressOf(event: StreamEvent): string {
     const report = reportOf?.(event);
     if (report === undefined) return "";

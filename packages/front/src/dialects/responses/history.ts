@@ -7,7 +7,7 @@ import type { ResponseStore } from "./store.ts";
 
 /**
  * The input as items, with the client's stored items in place of references.
- * @param maxBytes limit of all referenced items together, repeated ones included: the limit of a body
+ * @param maxBytes size limit of all referenced items together, where an item counts at each reference; the same as the limit of a body
  * @throws WaggleError not_found, invalid_argument naming the field
  */
 export function inputItems(
@@ -37,7 +37,7 @@ export function inputItems(
 
 /**
  * The conversation up to and including this response, oldest first.
- * @param maxBytes limit of the conversation: the limit of a body
+ * @param maxBytes size limit of the conversation; the same as the limit of a body
  * @throws WaggleError not_found, invalid_argument naming the field
  */
 export function conversationOf(

@@ -9,7 +9,7 @@ const call = (id: string): ResponseItem => ({ type: "function_call", call_id: id
 const result = (id: string): ResponseItem => ({ type: "function_call_output", call_id: id, output: id });
 const called = (id: string) => ({ id, type: "function", function: { name: "f", arguments: "{}" } });
 
-test("reasoning or a text after a result, and after an earlier text, begins a new message", () => {
+test("reasoning or a text begins a new message if it follows a result or a text; reasoning also if it follows reasoning", () => {
   expect(
     messagesOf("i", [
       thought("1"),

@@ -2,7 +2,7 @@
 // the same events in each stream, but keepalives depend on time, so their positions are stored here.
 
 export interface Numbering {
-  /** For each keepalive so far, in order: the number of events before it, without keepalives. */
+  /** For each keepalive so far, in order: the number of events before that keepalive, where keepalives do not count. */
   readonly pauses: number[];
   /** Number of events, without keepalives, that at least one stream has sent. The numbers of these events are fixed. */
   sent: number;

@@ -80,7 +80,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
     const last = lastNumberOf(shape, job.log);
     if (after > last)
       throw unsupported("starting_after", `the response has no such event; its last one so far is ${last}`);
-    // A response to HEAD has no body: a reader would never be read, but would count as a stream.
+    // A response to HEAD has no body. So no reader is opened, since a reader counts as an open stream.
     if (c.req.method === "HEAD") return c.body(null, 200, sseHeaders);
     return await generations.stream(c, job, -1, responseFraming(shape, after));
   }

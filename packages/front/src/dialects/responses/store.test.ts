@@ -36,7 +36,7 @@ test("the least recently used response is dropped first, and its bytes no longer
   expect(store.bytes).toBe(0);
 });
 
-test("the client with the most stored bytes makes room", () => {
+test("at the limit, a response of the client with the most stored bytes is dropped", () => {
   const { store } = start();
   keep(store, "quiet", "mine", "hello");
   for (let i = 0; i < 20; i += 1) keep(store, "loud", `l${i}`, "x".repeat(10_000));

@@ -9,7 +9,7 @@ export interface StringArgumentReader {
 }
 
 const opening = new RegExp(`^\\s*\\{\\s*"${customArgument}"\\s*:\\s*"`);
-/** An incomplete escape at the end of the text. An escaped high surrogate is incomplete until its low surrogate. */
+/** An incomplete escape at the end of the text. An escaped high surrogate is incomplete until its low surrogate follows. */
 const incomplete = /(?:\\(?:u[0-9a-fA-F]{0,3})?|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)$/;
 
 export function createStringArgumentReader(): StringArgumentReader {
