@@ -79,7 +79,7 @@ export function createEmbedder(options: EmbedderOptions): LlamaEmbedder | undefi
       throw error;
     }
 
-    /** Texts cannot share a pass, because the library only reads the vector of its first sequence. */
+    /** Texts cannot share a pass, because the library reads only the vector of the pass's first sequence. */
     function resultOf({ _ctx: context }: TextContext["_llamaContext"]): readonly number[] {
       if (!ranks) return normalise([...context.getEmbedding(tokens.length)]);
       const [score = 0] = context.getEmbedding(tokens.length, 1);

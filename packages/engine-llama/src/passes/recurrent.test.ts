@@ -33,7 +33,7 @@ async function open(driver: Passes["driver"]): Promise<Backend> {
   return backend;
 }
 
-/** Feeds a prompt in chunks. @returns the slot's answer, and the number of tokens that it kept before */
+/** Feeds a prompt in chunks. @returns the slot's answer, and the number of tokens that the slot kept from its last job */
 async function answer(
   backend: Backend,
   slot: number,

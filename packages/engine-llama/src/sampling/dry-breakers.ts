@@ -8,7 +8,7 @@ export interface DryBreakerOptions {
   /** Texts of all tokens in the file: a breaker may also be the text of a token without bytes, such as a control token. */
   readonly pieces: readonly string[];
   readonly tokenBytes: (token: Token) => Uint8Array;
-  /** Whether the tokenizer puts a space before a text. As llama.cpp does then, the first space of a token matches no breaker. */
+  /** Whether the tokenizer puts a space before a text. If so, the first space of a token matches no breaker, as in llama.cpp. */
   readonly addsSpace: boolean;
   /** Tokenizes without BOS and control tokens. */
   readonly tokenize: (text: string) => Promise<readonly Token[]> | readonly Token[];

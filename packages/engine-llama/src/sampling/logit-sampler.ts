@@ -246,7 +246,7 @@ function keepMass(all: readonly Candidate[], mass: number): readonly Candidate[]
   return last === -1 ? all : all.slice(0, last + 1);
 }
 
-/** Min-p: candidates whose probability is at least this part of the first one's. */
+/** Min-p: candidates whose probability is at least this part of the first candidate's probability. */
 function keepLikely(all: readonly Candidate[], part: number): readonly Candidate[] {
   if (part <= 0) return all;
   const least = fround((all[0]?.logit ?? 0) + fround(Math.log(part)));

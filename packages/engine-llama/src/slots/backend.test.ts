@@ -184,7 +184,7 @@ describe("the llama backend", () => {
       expect(cosine(dog, sky)).toBeLessThan(0.9);
     });
 
-    test("of a text in pieces are the library's for the whole text", async () => {
+    test("of a text in pieces equal the library's embedding of the whole text", async () => {
       await using llama = await getLlama({
         gpu: false,
         build: "never",

@@ -161,7 +161,7 @@ export function createChoice({ start, counts, trials, usualMs, hasRoomFor }: Cho
 
 /**
  * Allows at most one trial of a count at a time. The next trial begins only when the compute time since the last trial is long
- * relative to the time that this trial lost.
+ * relative to the time that the last trial lost.
  */
 export interface Trials {
   /** Compute time of all passes so far. Milliseconds. */

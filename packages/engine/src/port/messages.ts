@@ -218,7 +218,7 @@ export type JobEvent =
       /** Logprobs of the model tokens in this event, if requested. */
       readonly logprobs?: readonly LogprobEntry[];
     }
-  /** Logprobs of consecutive tokens of the prompt, as they are computed; all such events come before the job's first token or its end. */
+  /** Logprobs of consecutive tokens of the prompt, as they are computed. All such events come before the job's first token and before its end. */
   | {
       readonly type: "prompt_logprobs";
       readonly jobId: string;

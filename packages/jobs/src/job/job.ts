@@ -74,7 +74,7 @@ export interface JobState {
   readonly hasNewOutput: boolean;
   /** Number of engines in a row that died while running the job, without new output. */
   readonly enginesLost: number;
-  /** How often the job, with output, continued under another engine. */
+  /** How often the job has continued under another engine after its first output. */
   readonly resumptions: number;
 }
 
