@@ -1,5 +1,5 @@
 // Embeds and ranks texts, one at a time, in a separate context. The context is created for the first text, so that a model which only generates
-// needs no memory for it.
+// needs no memory for this context.
 import type { Embedder, TextPiece } from "@waggle/engine";
 import { embeddingBatch, estimateMemory } from "@waggle/models/memory";
 import type { GgufHeader, ModelUse } from "@waggle/models/header";

@@ -1,4 +1,4 @@
-// Tests slots of a model with recurrent layers: they keep tokens up to a checkpoint, and answer the same as an empty slot.
+// Tests slots of a model with recurrent layers: they keep tokens up to a checkpoint, and give the same answer as an empty slot.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -59,7 +59,7 @@ async function findBreakers(
       for (const breaker of beginningWith[bytes[at] ?? 0] ?? []) {
         const matched = matchedBytes(at, bytes, breaker);
         if (matched === 0) continue;
-        // The rest can begin in the middle of a character: then it matches no tokens.
+        // A rest that begins in the middle of a character matches no tokens.
         const rest = matched === breaker.length ? "" : breaker.toString("utf8", matched);
         const tail = tails.get(rest) ?? (await tailOf(rest));
         const own = found.get(token);

@@ -65,7 +65,7 @@ interface Repeated {
 
 /** Number of additional logits to read, because some of the most probable tokens may be banned. */
 const spareLogits = 16;
-/** Number of logits to read with a grammar: it rarely rejects all of this many most probable tokens. */
+/** Number of logits to read with a grammar: a grammar rarely rejects this many of the most probable tokens at once. */
 const grammarLogits = 256;
 /** llama.cpp computes logits in single precision. */
 const { fround } = Math;

@@ -356,7 +356,7 @@ function samplerOf({ held, hashes }: FakeSlot, sampling: SlotSampling): FakeSamp
   return sampler;
 }
 
-/** The fake model gives nearly all the probability to the token that it would sample, and a low one to each other token. */
+/** The fake model gives nearly all the probability to the token that it would sample, and a low probability to each other token. */
 function nextLogprobsOf({ hashes, sampling }: FakeSlot, next: Token): TokenLogprobs {
   const likely = likelyFakeToken(hashes.at(-1) ?? emptyContext);
   const { logprob, top } = fakeLogprobs(likely, sampling?.topLogprobs ?? 0);

@@ -61,7 +61,7 @@ interface TextsJob {
   readonly jobId: string;
   /**
    * Tokens after which a text is cut off, at most the model's limit; without this field, a text that is too long is refused.
-   * A query and its document count as one text, which loses the end of the document.
+   * A query and its document count as one text, which is cut at the end of the document.
    */
   readonly truncateTo?: number | undefined;
   /** Number of texts, counted from the first, that an earlier engine computed. They are not computed again. */

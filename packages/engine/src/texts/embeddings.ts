@@ -26,7 +26,7 @@ export interface Embeddings {
   /** Ends the job at once, or after the piece that is being computed; false for an unknown job. */
   cancel(jobId: string): boolean;
   /**
-   * Computes texts, or one piece of a long text, up to the limit that is reached first. Returns false when there is
+   * Computes texts, or one piece of a long text, until one of the limits is reached. Returns false when there is
    * nothing to compute, for example because the next text is not tokenized yet. Never rejects: an error ends a job.
    * @param underway called when a piece computes and leaves this thread free
    */

@@ -116,7 +116,7 @@ describe("queries", () => {
     expect(sent).toEqual(["q1"]);
   });
 
-  it("fail without an answer in time, also those that wait to be sent", async () => {
+  it("fail without an answer in time, even if they are not sent yet", async () => {
     const { sent, clock, ask, answer } = setUp();
     const asked = [ask(100_000), ask(100_000)];
     clock.advance(60_000);
