@@ -1,4 +1,4 @@
-// Tests the calls of a pass on the library's internal context object: their order, and which results fail with a call.
+// Tests the calls of a pass on the library's internal context object: their order, and which results fail if a call fails.
 import type { SlotSampling } from "@waggle/engine";
 import { deferred } from "@waggle/async";
 import { SamplingSchema } from "@waggle/protocol";

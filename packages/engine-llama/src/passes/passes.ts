@@ -72,8 +72,8 @@ export interface Passes {
   run(rows: readonly BatchRow[], underway: () => void): Promise<readonly (readonly Answer[])[]>;
 
   /**
-   * Reads raw logits of the last pass, at the slot's last sample position. Absent if the driver cannot: slots that may need logits then ask for
-   * them in the pass.
+   * Reads raw logits of the last pass, at the slot's last sample position. Absent if the driver cannot do this: slots that may need
+   * logits then ask for them in the pass.
    */
   readonly readLogits?: (slot: number, request: LogitsRequest) => Promise<PositionLogits>;
 

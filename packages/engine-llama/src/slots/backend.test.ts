@@ -144,7 +144,7 @@ describe("the llama backend", () => {
   });
 
   describe("questions about the model", () => {
-    test("tokenizing a text adds only the requested tokens", async () => {
+    test("tokenizing a text adds only the requested special tokens", async () => {
       const once = (await backend.tokenize({ kind: "text", text: "Once</s>" })).tokens;
       expect(await backend.tokenizeText("Once</s>", true, false)).toEqual(once);
       expect(await backend.tokenizeText("Once</s>", false, false)).toEqual(once.slice(1));
