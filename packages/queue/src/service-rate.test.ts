@@ -12,7 +12,7 @@ function setUp(): { rate: ServiceRate; pass: (ms: number) => void } {
 }
 
 describe("createServiceRate", () => {
-  it("asks for a retry after one second before any job has finished, if no job is late", () => {
+  it("asks for a retry after one second if no job has finished yet and no job is late", () => {
     expect(setUp().rate.retryAfterS(64, 8)).toBe(1);
   });
 

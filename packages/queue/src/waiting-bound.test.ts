@@ -48,7 +48,7 @@ function boundMs({ place, mostFlows, mostClients }: Request, passingMs: number):
   return place * (passingMs + mostFlows * turnMs);
 }
 
-it("with one client and one slot per request, fewer than position × waiting flows requests begin before a request", () => {
+it("with one client and one slot per request, fewer requests begin before a request than its position × the waiting flows", () => {
   fc.assert(
     fc.property(schedules(fc.constant(1), fc.constant("c")), (plan) => {
       const requests = ofHighestPriority(runSchedule(plan, scheduleMs / 5));

@@ -90,7 +90,7 @@ export function performHere<Message, Result>(
   void later(Promise.resolve({ kind: "ready", times }));
   return {
     perform(message) {
-      // Copy the message as for a thread, since a task may change its message.
+      // Copy the message, as sending it to a thread would, since a task may change its message.
       const copy = structuredClone(message);
       void later(Promise.resolve().then(async () => await answerOf(perform, copy)));
     },

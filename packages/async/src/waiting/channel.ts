@@ -19,8 +19,8 @@ type Outcome = { readonly kind: "closed" } | { readonly kind: "failed"; readonly
 /**
  * Creates a channel that buffers at most `capacity` values.
  *
- * The iterator is not an async generator, since a generator's `return()` waits for the pending `next()`: the channel would learn only at the next
- * value that the consumer has left.
+ * The iterator is not an async generator, since a generator's `return()` waits for the pending `next()`. After the consumer has left, the channel
+ * would then stay open until the next value.
  * @throws RangeError when the capacity is not a positive integer
  */
 export function createChannel<T>(options: { readonly capacity: number }): Channel<T> {

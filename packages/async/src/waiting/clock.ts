@@ -1,4 +1,4 @@
-// Owns timers with a checked delay, the clock interface, which tests replace to avoid waiting, and the error of all timeouts.
+// Owns timers with a checked delay, the clock interface, and the error of all timeouts. Tests replace the clock to avoid waiting.
 
 /** A wait exceeded its time limit. */
 export class TimeoutError extends Error {

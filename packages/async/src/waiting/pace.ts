@@ -1,4 +1,4 @@
-// Limits the work of all callers together per turn of the event loop, so that other code on the thread can run.
+// Limits the work that all callers together do in one turn of the event loop, so that other code on the thread can run.
 
 /**
  * Await the result before doing `amount` units of work. The result is undefined when the work may begin at once, in this turn of the event loop.

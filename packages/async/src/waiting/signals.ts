@@ -19,8 +19,9 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
 /**
  * Aborts as soon as one of the signals aborts, with the same reason. Undefined signals are ignored.
  *
- * Dispose of the linked signal when the work ends, if a source (such as a daemon's shutdown signal) lives longer than the work: until then the source
- * keeps a reference to the linked signal. `AbortSignal.any` cannot be disposed of; on Node 20, each call leaks about 1 kB per long-lived source.
+ * Dispose of the linked signal when the work ends, if a source (such as a daemon's shutdown signal) lives longer than the work. Before the disposal,
+ * the source keeps a reference to the linked signal. `AbortSignal.any` cannot be disposed of; on Node 20, each call leaks about 1 kB per long-lived
+ * source.
  */
 export function linkSignals(...signals: readonly (AbortSignal | undefined)[]): AbortSignal & Disposable {
   const controller = new AbortController();

@@ -63,12 +63,12 @@ describe("the tokens of a text and a pair", () => {
   });
 });
 
-test("a template without both names is not used", async () => {
+test("a template that lacks {query} or {document} is not used", async () => {
   const tokenize = tokenizerOf({ ...qwen, rankTemplate: "{document} is it" });
   expect(textOf(await tokenize(pair))).toBe("q>d>");
 });
 
-test("a text is only cut if a length is requested, and then at most to the limit", async () => {
+test("a text is cut only if a length is requested, and never to more than the limit", async () => {
   const tokenize = tokenizerOf(bert);
   expect(textOf(await tokenize("abcdefghijklmnop"))).toHaveLength(18);
   expect(textOf(await tokenize("abcdefghijklmnop", 1_000))).toBe("<abcdefghij|");

@@ -1,5 +1,5 @@
 // Embeds and ranks texts, one at a time, in a separate context. The context is created for the first text, so that a model which only generates
-// needs no memory for it.
+// needs no memory for this context.
 import type { Embedder, TextPiece } from "@waggle/engine";
 import { embeddingBatch, estimateMemory } from "@waggle/models/memory";
 import type { GgufHeader, ModelUse } from "@waggle/models/header";
@@ -79,7 +79,7 @@ export function createEmbedder(options: EmbedderOptions): LlamaEmbedder | undefi
       throw error;
     }
 
-    /** Texts cannot share a pass, because the library only reads the vector of its first sequence. */
+    /** Texts cannot share a pass, because the library reads only the vector of the pass's first sequence. */
     function resultOf({ _ctx: context }: TextContext["_llamaContext"]): readonly number[] {
       if (!ranks) return normalise([...context.getEmbedding(tokens.length)]);
       const [score = 0] = context.getEmbedding(tokens.length, 1);

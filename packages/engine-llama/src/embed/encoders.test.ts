@@ -62,7 +62,7 @@ describe("a model that embeds texts", () => {
     await expect(tokenize([5, 1_024])).rejects.toMatchObject({ code: "invalid_argument" });
   });
 
-  test("returns the library's vectors, scaled to length 1, up to the longest text", async () => {
+  test("returns the library's vectors, scaled to length 1, even for a text of the greatest length", async () => {
     await using llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false });
     await using model = await llama.loadModel({ modelPath });
     await using context = await model.createEmbeddingContext({ contextSize: 256, batchSize: 256, threads: 1 });
@@ -106,7 +106,7 @@ describe("a model that ranks texts", () => {
 
   const query = "what is a bee";
 
-  test("joins a query and its document to a text", async () => {
+  test("joins a query and its document into one text", async () => {
     expect(backend.info).toMatchObject({ kind: "rerank" });
     const { tokenize, width } = embedderOf(backend);
     const pair = await tokenize({ query, document: "a dog" });

@@ -4,7 +4,7 @@ import { flashAttentionOf, headProblem } from "./cache-types.ts";
 const heads = (metadata: Parameters<typeof headProblem>[0], k: "f16" | "q8_0", v: "f16" | "q4_0"): string | undefined =>
   headProblem(metadata, { cacheTypeK: k, cacheTypeV: v });
 
-test("a quantized type is possible if heads fill its blocks", () => {
+test("a quantized type is possible if each attention head fills whole blocks of the type", () => {
   expect(heads({ embedding_length: 576, attention: { head_count: 9 } }, "q8_0", "q4_0")).toBeUndefined();
   expect(heads({ embedding_length: 288, attention: { head_count: 6 } }, "f16", "f16")).toBeUndefined();
   // A model without attention heads has no KV cache.

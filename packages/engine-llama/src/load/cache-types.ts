@@ -43,7 +43,7 @@ export interface HeadMetadata {
   };
 }
 
-/** Checks that the numbers of a head fill whole blocks. @returns the end of an error message; undefined if they do */
+/** Checks that the numbers of a head fill whole blocks. @returns the end of an error message; undefined without a problem */
 export function headProblem(metadata: HeadMetadata, { cacheTypeK, cacheTypeV }: CacheTypes): string | undefined {
   const { attention = {} } = metadata;
   const keys = [attention.key_length ?? headLength(metadata), attention.key_length_swa];

@@ -78,7 +78,7 @@ export function memorySettingsOf(model: LlamaModel): ContextSettings {
   };
 }
 
-/** Upper limit of the default context size. Users must ask for longer contexts, because they take memory even while empty. */
+/** Upper limit of the default context size. Users must ask for longer contexts, because a context takes memory even while empty. */
 const defaultContextLimit = 8_192;
 /** llama.cpp pads contexts to multiples of this. */
 const contextStep = 256;
@@ -98,7 +98,7 @@ export interface ContextMemory {
 
 /**
  * Default tokens per slot: the trained size, at most 8,192, reduced until the context of all slots fits into half of the free memory. The number of
- * slots is not reduced: jobs would wait without a reason that users see, while a too long prompt gets an error with both sizes.
+ * slots is not reduced: users would not see why their jobs wait for a slot. But if a context is too short for a prompt, the error has both lengths.
  * @returns undefined if not even the smallest context fits
  */
 export function defaultContextSize(trained: number, memory: ContextMemory): number | undefined {

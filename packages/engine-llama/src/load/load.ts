@@ -41,7 +41,7 @@ export interface LlamaBackendOptions extends LoadSettings {
    * Whether libuv's pool has one thread. The library then computes its calls in order, so that sampling can be requested together with the pass.
    */
   readonly onePoolThread?: boolean;
-  /** Driver of passes, if it works here; by default the fastest that works. */
+  /** Driver of passes, if this driver works on this machine; by default the fastest driver that works. */
   readonly driver?: Passes["driver"];
   /** Folder of KV snapshots, with a subfolder for each model. By default no snapshots are saved. */
   readonly statesFolder?: string;

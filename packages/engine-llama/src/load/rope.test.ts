@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ropeOverrides, ropeProblem } from "./rope.ts";
 
-test("an integer becomes a number with a fraction that is equal in single precision", () => {
+test("an integer gets a fraction so small that it disappears in single precision", () => {
   const { llama } = ropeOverrides("llama", { ropeFreqBase: 1_000_000, ropeFreqScale: 0.5 }) as {
     llama: { rope: { freq_base: number; scaling: { factor: number } } };
   };

@@ -3,7 +3,7 @@
 import type { CacheType } from "@waggle/protocol";
 import type { GgufFileInfo } from "node-llama-cpp";
 
-/** The needed fields of `LlamaModel.fileInsights`. */
+/** The fields of `LlamaModel.fileInsights` that the check reads. */
 export interface MemoryKind {
   readonly isRecurrent: boolean;
   readonly isHybrid: boolean;

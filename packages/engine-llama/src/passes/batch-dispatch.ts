@@ -2,9 +2,9 @@
 import type { CustomBatchingDispatchSchedule } from "node-llama-cpp";
 
 export interface BatchDispatch {
-  /** Option of the library's context. It waits for the next tick: only promises delay a step's entries, so all of them are in the queue by then. */
+  /** Option of the library's context. Computes at the next tick: only promises delay a step's entries, so all entries are in the queue by then. */
   readonly schedule: CustomBatchingDispatchSchedule;
-  /** Sets a callback for the next batch. It is called once, when the batch computes on a thread of libuv's pool. */
+  /** Sets the callback of the next batch. The callback is called once, when the batch computes on a thread of libuv's pool. */
   onNext(underway: (() => void) | undefined): void;
 }
 

@@ -4,7 +4,7 @@ import type { DirectCheckpoint, DirectLibrary } from "./library-context.ts";
 
 export interface Checkpoints {
   /**
-   * Saves the sequence's state, unless its last checkpoint is near. Only call it while no pass runs.
+   * Saves the sequence's state, unless the sequence has a checkpoint only a few tokens earlier. Only call it while no pass runs.
    * @param tokens number of tokens in the sequence
    */
   take(slot: number, tokens: number): Promise<void>;
@@ -23,7 +23,7 @@ interface Taken {
   readonly checkpoint: DirectCheckpoint;
 }
 
-/** Least distance of two checkpoints of a slot: computing this many tokens again costs little. */
+/** Fewest tokens between two checkpoints of a slot: computing this many tokens again costs little. */
 const leastTokens = 32;
 const mostOfSlot = 8;
 /** Limit for the checkpoints of all slots together. A state of a large model takes tens of megabytes. */

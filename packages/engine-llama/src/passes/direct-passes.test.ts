@@ -1,4 +1,4 @@
-// Tests the calls of a pass on the library's internal context object: their order, and which results fail with a call.
+// Tests the calls of a pass on the library's internal context object: their order, and which results fail if a call fails.
 import type { SlotSampling } from "@waggle/engine";
 import { deferred } from "@waggle/async";
 import { SamplingSchema } from "@waggle/protocol";
@@ -121,7 +121,7 @@ describe("a direct pass", () => {
     expect([...(configs.values().next().value?.repeatPenaltyTokens ?? [])]).toEqual([1, 2]);
   });
 
-  it("that fails, fails for all rows, even if sampling was already requested", async () => {
+  it("fails for all rows if decoding fails, even if sampling was already requested", async () => {
     const { passes, decoded } = fakeLibrary();
     const ended = passes.run([drawn(0, [4], 13), drawn(1, [5])], underway);
     decoded.reject(new Error("Eval has failed"));
@@ -129,7 +129,7 @@ describe("a direct pass", () => {
     await passes.settled();
   });
 
-  it("has a failure or no token only for the row that cannot be sampled", async () => {
+  it("still has results for the other rows if one row fails or has no token", async () => {
     const { passes, decoded } = fakeLibrary();
     decoded.resolve();
     const rows = [drawn(0, [4], 13), drawn(1, [5]), drawn(2, [6], 14)];

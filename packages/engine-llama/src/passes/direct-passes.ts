@@ -12,7 +12,7 @@ export interface DirectPassesOptions extends SequencesOptions {
   /** A sequence for each slot. */
   readonly sequences: readonly LlamaContextSequence[];
   readonly sampling: SamplingContext;
-  /** Whether calls that compute run in the order of the calls, because libuv's pool has one thread. */
+  /** Whether the library computes in the order in which it is called, because libuv's pool has one thread. */
   readonly inOrder: boolean;
 }
 
@@ -48,7 +48,7 @@ export function createDirectPasses(options: DirectPassesOptions): Passes {
     const positions = fillBatch(context, rows);
     rows.forEach(({ slot }, i) => (samplersOf(slot).position = positions[i]?.at(-1) ?? -1));
     const decoded = context.decodeBatch();
-    // If sampling is requested together with the pass, it begins when the pass ends, without a turn of this thread in between.
+    // If sampling is requested together with the pass, sampling begins when the pass ends, without a turn of this thread in between.
     const answers = inOrder ? answerAll(rows, positions) : undefined;
     underway();
     await decoded;
@@ -57,7 +57,7 @@ export function createDirectPasses(options: DirectPassesOptions): Passes {
 
   function answerAll(rows: readonly BatchRow[], positions: readonly Uint32Array[]): Promise<(readonly Answer[])[]> {
     const all = Promise.all(rows.map(async (row, i) => await answerRow(row, positions[i] ?? new Uint32Array())));
-    // If the pass fails, its error is enough: do not report those of sampling as unhandled rejections.
+    // If the pass fails, its error is enough: do not report the errors of sampling as unhandled rejections.
     all.catch(() => {});
     return all;
   }

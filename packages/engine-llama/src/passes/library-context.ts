@@ -12,8 +12,9 @@ export interface DirectContext {
   /** @returns the token; -1 if no token was left to sample */
   sampleToken(position: number, sampler: DirectSampler): Promise<number>;
   /**
-   * Reads logits that the sampler has left, as an array of token, logit, token, logit …. With `logits` true, the array has all of them; else the
-   * `top` most probable tokens, and `tokens`. With `top`, the call sorts all logits. `totalWeight` adds the sum of exp(logit - greatest).
+   * Reads logits that the sampler has left, as an array of token, logit, token, logit …. With `logits` true, the array has all
+   * these logits; else those of the `top` most probable tokens, and those of `tokens`. With `top`, the call sorts all logits.
+   * `totalWeight` adds the sum of exp(logit - greatest).
    */
   sampleToken(
     position: number,

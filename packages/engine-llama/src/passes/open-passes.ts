@@ -18,9 +18,9 @@ export interface OpenPassesOptions {
   readonly dispatch: BatchDispatch;
   readonly slots: number;
   readonly sampling: SamplingContext;
-  /** Driver to use if it works; by default the fastest that works. */
+  /** Driver to use, if this driver works; by default the fastest driver that works. */
   readonly driver: Passes["driver"] | undefined;
-  /** Whether calls that compute run in the order of the calls. */
+  /** Whether the library computes in the order in which it is called. */
   readonly inOrder: boolean;
   readonly log: (level: LogLevel, message: string) => void;
 }

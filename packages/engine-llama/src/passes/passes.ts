@@ -14,7 +14,7 @@ export interface BatchRow {
   readonly asks: readonly Ask[];
 }
 
-/** What a slot needs at a sample position. The position is after the row's token with index `at`: its logits are those of the next token. */
+/** What a slot needs at a sample position. This is the position of the row's token with index `at`, whose logits predict the next token. */
 export type Ask = { readonly at: number } & (
   | { readonly kind: "draw"; readonly draw: Draw }
   /** Raw logits, before any sampler. */
@@ -72,8 +72,8 @@ export interface Passes {
   run(rows: readonly BatchRow[], underway: () => void): Promise<readonly (readonly Answer[])[]>;
 
   /**
-   * Reads raw logits of the last pass, at the slot's last sample position. Absent if the driver cannot: slots that may need logits then ask for
-   * them in the pass.
+   * Reads raw logits of the last pass, at the slot's last sample position. Absent if the driver cannot do this: slots that may need
+   * logits then ask for them in the pass.
    */
   readonly readLogits?: (slot: number, request: LogitsRequest) => Promise<PositionLogits>;
 
@@ -90,7 +90,8 @@ export interface Passes {
    */
   erase(slot: number, from: number, to: number, held: number): Promise<number>;
   /**
-   * Saves the slot's state, so that the slot can be cut there later. Absent if slots can be cut anywhere, or the driver cannot save states.
+   * Saves the slot's state, so that the slot can later be cut back to its present tokens. Absent if slots can be cut anywhere, or
+   * the driver cannot save states.
    * @param tokens number of tokens in the slot
    */
   readonly checkpoint?: (slot: number, tokens: number) => Promise<void>;

@@ -1,5 +1,5 @@
-// The driver on the library's public API: each row calls its sequence, and the library computes its queue as one batch. It is slower, and only used
-// if the library's internals are not as expected.
+// The driver on the library's public API: each row calls its sequence, and the library computes its queue as one batch. This driver is slower
+// than the others, and only used if the library's internals are not as expected.
 import type { SlotSampling } from "@waggle/engine";
 import type {
   ControlledEvaluateIndexOutput,

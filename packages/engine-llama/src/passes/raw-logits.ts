@@ -1,4 +1,4 @@
-// Reads raw logits with the library's call for sampling. The call returns the logits that a sampler has left, so the samplers here leave all of them.
+// Reads raw logits with the library's call for sampling. The call returns the logits that a sampler has left, so these samplers leave all logits.
 import { greedy, type DirectContext, type DirectSampler, type DirectSamplerConfig } from "./library-context.ts";
 import type { LogitsRequest, PositionLogits } from "../sampling/logit-sampler.ts";
 

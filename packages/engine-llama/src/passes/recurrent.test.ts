@@ -1,4 +1,4 @@
-// Tests slots of a model with recurrent layers: they keep tokens up to a checkpoint, and answer the same as an empty slot.
+// Tests slots of a model with recurrent layers: they keep tokens up to a checkpoint, and give the same answer as an empty slot.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,7 +33,7 @@ async function open(driver: Passes["driver"]): Promise<Backend> {
   return backend;
 }
 
-/** Feeds a prompt in chunks. @returns the slot's answer, and the number of tokens that it kept before */
+/** Feeds a prompt in chunks. @returns the slot's answer, and the number of tokens that the slot kept from its last job */
 async function answer(
   backend: Backend,
   slot: number,

@@ -5,7 +5,7 @@
 const bytesPerToken = 12;
 /** Garbage after which the young generation is collected. A collection takes half a millisecond. */
 const youngLimitBytes = 4 * 2 ** 20;
-/** Garbage after which all generations are collected: samplers that survive two collections are in the old one. A collection takes 10 ms. */
+/** Garbage after which all generations are collected: samplers that survive two collections are in the old generation. A collection takes 10 ms. */
 const oldLimitBytes = 16 * 2 ** 20;
 
 /** V8's `gc`, which exists with `--expose-gc`. */

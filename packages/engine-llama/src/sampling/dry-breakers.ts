@@ -8,7 +8,7 @@ export interface DryBreakerOptions {
   /** Texts of all tokens in the file: a breaker may also be the text of a token without bytes, such as a control token. */
   readonly pieces: readonly string[];
   readonly tokenBytes: (token: Token) => Uint8Array;
-  /** Whether the tokenizer puts a space before a text. As llama.cpp does then, the first space of a token matches no breaker. */
+  /** Whether the tokenizer puts a space before a text. If so, the first space of a token matches no breaker, as in llama.cpp. */
   readonly addsSpace: boolean;
   /** Tokenizes without BOS and control tokens. */
   readonly tokenize: (text: string) => Promise<readonly Token[]> | readonly Token[];
@@ -59,7 +59,7 @@ async function findBreakers(
       for (const breaker of beginningWith[bytes[at] ?? 0] ?? []) {
         const matched = matchedBytes(at, bytes, breaker);
         if (matched === 0) continue;
-        // The rest can begin in the middle of a character: then it matches no tokens.
+        // A rest that begins in the middle of a character matches no tokens.
         const rest = matched === breaker.length ? "" : breaker.toString("utf8", matched);
         const tail = tails.get(rest) ?? (await tailOf(rest));
         const own = found.get(token);

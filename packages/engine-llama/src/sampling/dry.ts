@@ -79,8 +79,8 @@ function unbrokenLength(recent: Uint32Array, breakers: DryBreakers, longestMatch
 }
 
 /**
- * For each position, counted from the end: how many tokens up to it equal the last tokens of the text. This is the Z-algorithm (Gusfield,
- * "Algorithms on Strings, Trees and Sequences", 1997, 1.4) on the reversed text.
+ * For each position, counted from the end: how many tokens, up to this position, equal the last tokens of the text. This is the Z-algorithm
+ * (Gusfield, "Algorithms on Strings, Trees and Sequences", 1997, 1.4) on the reversed text.
  */
 function matchLengths(recent: Uint32Array): { readonly lengths: Uint32Array; readonly longest: number } {
   let longest = 0;

@@ -1,4 +1,4 @@
-// Parses and checks the grammars of jobs, and caches them: a job's grammar is checked at its acceptance, and used later.
+// Parses and checks the grammars of jobs, and caches them: a job's grammar is checked when the job is accepted, and used when the job runs.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { promptMark } from "@waggle/chat-format/format";
 import { refuseField, type Token } from "@waggle/engine";

@@ -41,7 +41,7 @@ export function sureCandidates<C extends FillCandidate>(
   return ofLeast(sure, total / (count + 1));
 }
 
-/** Returns probabilities by token. If one candidate's text begins with another's, the more probable one gets their sum, and the other gets 0. */
+/** Returns probabilities by token. If one text begins with another, the more probable candidate gets the sum of both, and the other gets 0. */
 function supported(
   candidates: readonly FillCandidate[],
   bytesOf: FillVocabulary["bytesOf"],

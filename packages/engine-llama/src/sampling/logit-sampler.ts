@@ -65,7 +65,7 @@ interface Repeated {
 
 /** Number of additional logits to read, because some of the most probable tokens may be banned. */
 const spareLogits = 16;
-/** Number of logits to read with a grammar: it rarely rejects all of this many most probable tokens. */
+/** Number of logits to read with a grammar: a grammar rarely rejects this many of the most probable tokens at once. */
 const grammarLogits = 256;
 /** llama.cpp computes logits in single precision. */
 const { fround } = Math;
@@ -246,7 +246,7 @@ function keepMass(all: readonly Candidate[], mass: number): readonly Candidate[]
   return last === -1 ? all : all.slice(0, last + 1);
 }
 
-/** Min-p: candidates whose probability is at least this part of the first one's. */
+/** Min-p: candidates whose probability is at least this part of the first candidate's probability. */
 function keepLikely(all: readonly Candidate[], part: number): readonly Candidate[] {
   if (part <= 0) return all;
   const least = fround((all[0]?.logit ?? 0) + fround(Math.log(part)));

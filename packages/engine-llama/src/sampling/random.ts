@@ -36,7 +36,7 @@ export function createDraws(seed: number): Draws {
   };
 }
 
-/** The generator's first outputs. Computes only the words of the state that they need. */
+/** The generator's first outputs. Computes only the words of the state that these outputs need. */
 function firstOutputs(seed: number): readonly number[] {
   const near: number[] = [];
   const far: number[] = [];

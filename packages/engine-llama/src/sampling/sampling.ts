@@ -27,7 +27,7 @@ export interface SamplingContext {
   /** All tokens for which `isEndOfGeneration` is true. */
   readonly endTokens: readonly Token[];
   readonly tokenBytes: (token: Token) => Uint8Array;
-  /** Token that ends a turn, or else the text; null if the model has no such token. */
+  /** The token that ends a turn; without such a token, the token that ends a text; null if the model has neither. */
   readonly end: Token | null;
 }
 

@@ -144,7 +144,7 @@ describe("the llama backend", () => {
   });
 
   describe("questions about the model", () => {
-    test("tokenizing a text adds only the requested tokens", async () => {
+    test("tokenizing a text adds only the requested special tokens", async () => {
       const once = (await backend.tokenize({ kind: "text", text: "Once</s>" })).tokens;
       expect(await backend.tokenizeText("Once</s>", true, false)).toEqual(once);
       expect(await backend.tokenizeText("Once</s>", false, false)).toEqual(once.slice(1));
@@ -184,7 +184,7 @@ describe("the llama backend", () => {
       expect(cosine(dog, sky)).toBeLessThan(0.9);
     });
 
-    test("of a text in pieces are the library's for the whole text", async () => {
+    test("of a text in pieces equal the library's embedding of the whole text", async () => {
       await using llama = await getLlama({
         gpu: false,
         build: "never",

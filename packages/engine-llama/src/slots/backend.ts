@@ -98,7 +98,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
   };
 }
 
-/** Limit for the logits of next-token logprobs in a step, because llama.cpp keeps the memory that it once allocated for them. */
+/** Limit for the logits of next-token logprobs in a step, because llama.cpp does not free the memory that it has allocated for logits. */
 const maxLogitBytes = 64 * 1024 * 1024;
 const bytesPerLogit = 4;
 /** Limit for small vocabularies, because the message of a step contains all these logprobs. */

@@ -39,7 +39,7 @@ export interface KvFiles {
   pathOf(id: string): string;
   /** Call it when the file is complete. Writes its description in the background: later processes ignore files without a description. */
   seal(id: string, tokens: readonly Token[], cacheScope: string): KvSnapshot;
-  /** Whether the file is undamaged: unchanged since this process wrote or checked it, or else with the right checksum. */
+  /** Whether the file is undamaged: it is unchanged since this process wrote or checked it, or its checksum is right. */
   isSound(state: KvSnapshot): Promise<boolean>;
   remove(state: Pick<KvSnapshot, "id">): void;
   /** Resolves when all descriptions are written. */
@@ -81,7 +81,7 @@ export function openKvFiles(folder: string, fingerprint: string): KvFiles {
       try {
         rmSync(path, { force: true });
       } catch {
-        // For example, the folder has become a file. This process does not use the snapshot again, and the next process removes its file.
+        // For example, the snapshot's folder has become a file. This process forgets the snapshot, and the next process removes its file.
       }
     }
   }

@@ -33,7 +33,7 @@ const call = '<tool_call>\n{"name": "look", "arguments": {"at": "ё 🐝"}}\n</t
 const look = (length: number) => [{ role: "user" as const, content: `Look${"!".repeat(length)}` }];
 const jobs = {
   "a thought and a call": { messages: look(1), maxTokens: 160, tools },
-  // `answerGrammar` is set when the model is loaded, because its format decides how calls are written.
+  // `answerGrammar` is set when the model is loaded, because the model's chat format decides how calls are written.
   "a call that a grammar asks for": { messages: look(300), maxTokens: 160, tools, answerGrammar: "" },
   "a thought that is closed": { messages: look(600), maxTokens: 60, thinkingBudget: 12 },
 } satisfies Record<string, ResumableJob>;

@@ -20,7 +20,7 @@ export interface SlotWork {
   take(answer: Answer | undefined, forced: Token | undefined): EntryResult | Promise<EntryResult>;
   /** The last sampled token, which the next entry feeds. */
   readonly last: Token | undefined;
-  /** Call it when a shift has discarded tokens: they still count for a token's position. */
+  /** Call it when a shift has discarded tokens: discarded tokens still count for the positions of later tokens. */
   discard(tokens: number): void;
 }
 
@@ -70,7 +70,7 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     if (answer.kind === "failed") {
       return { kind: "failed", message: `The entry could not be sampled: ${answer.message}` };
     }
-    // The forced token ends a thought. If the grammar does not allow that here, the thought continues.
+    // The forced token ends a thought. If the grammar does not allow the forced token, the thought continues.
     const wanted = forced !== undefined && grammar?.allows(forced) !== false ? forced : undefined;
     if (answer.kind === "logits") {
       const token = wanted ?? sampler.sample(answer.logits, seed());
@@ -83,7 +83,7 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     return chooseAllowed();
   }
 
-  /** Chooses among the tokens that the grammar allows, after it rejected the library's token. */
+  /** Chooses among the tokens that the grammar allows, after the grammar rejected the library's token. */
   async function chooseAllowed(): Promise<EntryResult> {
     if (passes.readLogits === undefined) throw new Error("The logits of the pass cannot be read again");
     const logits = await passes.readLogits(slot, sampler.request());

@@ -26,7 +26,7 @@ interface Measured {
   readonly texts: readonly Token[][];
 }
 
-/** Each round runs all variants, and compares the others with the first. */
+/** Each round runs all variants, and compares the second and the third with the first. */
 const variants = ["plain", "oracle", "lookup"] as const;
 const contextSize = 512;
 const loopStart = 200;

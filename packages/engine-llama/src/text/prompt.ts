@@ -25,7 +25,7 @@ export interface PromptOptions {
   readonly contextSize: number;
 }
 
-/** Time of searching a text for the texts of control tokens, relative to tokenizing it. */
+/** Time to search a text for control tokens, as a share of the time to tokenize the text. */
 const guardCost = 0.1;
 
 /** The part of the Backend that tokenizes. */

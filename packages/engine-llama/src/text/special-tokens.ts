@@ -34,8 +34,8 @@ export function findSpecialTokens(
 }
 
 /**
- * Whether the token ends the generation. For the library, every token that ends a turn in some model family does. Here, a marker of this chat
- * format does not if it is user-defined in llama.cpp: gpt-oss's `<|end|>` only ends a thought.
+ * Whether the token ends the generation. The library answers yes for every token that ends a turn in some model family. This function answers no
+ * for a marker of this chat format that is user-defined in llama.cpp, except EOS: for example, gpt-oss's `<|end|>` only ends a thought.
  */
 function endsGeneration(model: LlamaModel, token: Token, mark: string | undefined): boolean {
   const id = token as LlamaToken;

@@ -39,7 +39,7 @@ test("a byte token has its byte", () => {
   ]);
 });
 
-test("control and unknown tokens have no bytes, user-defined tokens those of their text", () => {
+test("control and unknown tokens have no bytes; user-defined tokens have the bytes of their text", () => {
   const vocabulary = [
     ["</s>", "control"],
     ["<unk>", "unknown"],

@@ -8,7 +8,7 @@ const passesBeforeTrial = 8;
 const passesInARow = 3;
 /** A trial ends early when its candidate has lost the time of this many usual passes. */
 const mostLostPasses = 3;
-/** A higher count wins a trial if its passes take at most this part of the settled count's time: it takes cores that other processes may need. */
+/** A higher count wins a trial if its passes take at most this part of the settled count's time: other processes may need the cores. */
 const moreMayTake = 0.9;
 /** A lower count wins a trial if its passes take at most this part of the settled count's time; a smaller gain is noise. */
 const fewerMayTake = 0.97;
@@ -161,7 +161,7 @@ export function createChoice({ start, counts, trials, usualMs, hasRoomFor }: Cho
 
 /**
  * Allows at most one trial of a count at a time. The next trial begins only when the compute time since the last trial is long
- * relative to the time that this trial lost.
+ * relative to the time that the last trial lost.
  */
 export interface Trials {
   /** Compute time of all passes so far. Milliseconds. */

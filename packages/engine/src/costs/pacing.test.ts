@@ -123,7 +123,7 @@ describe("measurements for several decisions", () => {
     expect(tried.filter((threads) => threads === 2).length, "passes with two threads on trial").toBeGreaterThan(5);
   });
 
-  test("give the prefill budget by the times with the new number of threads after a change", () => {
+  test("set the prefill budget by the times with the new number of threads, after the number has changed", () => {
     const pacing = pacingWith({ start: 1, max: 2 });
     // A second thread saves time in prompts only.
     const promptMs = (threads: number): number => 40 + (12 * 8) / threads;

@@ -24,7 +24,7 @@ export interface PacingOptions {
   readonly prefillBudget?: number | undefined;
 }
 
-/** Limits of a piece of text to embed or to rank, which ends at the limit that it reaches first. */
+/** Limits of a piece of text to embed or to rank. The piece ends at the first limit that it reaches. */
 export interface PieceLimits {
   readonly tokens: number;
   readonly ms: number;

@@ -2,7 +2,7 @@
 import type { StepStats } from "../port/messages.ts";
 import { createRecentMedian, type RecentMedian } from "./recent-median.ts";
 
-/** Passes that are remembered of each kind with each number of threads. A trial has as many passes with each of its two counts. */
+/** Number of passes remembered for each kind and number of threads. A trial has this many passes with each of its two counts. */
 export const rememberedPasses = 9;
 /** An old time, used as an upper bound, grows by this factor with each later pass, because contexts grow and machines change. */
 const agingPerPass = 1.002;
@@ -28,7 +28,7 @@ export function kindOf({ decodeRows, tokens }: PassShape): PassKind {
 
 export interface PassCosts {
   /**
-   * Records a pass under its number of threads, so that a trial does not change the times of other numbers.
+   * Records a pass under its number of threads, so that a trial does not change the times with other numbers of threads.
    * @returns the most milliseconds that the pass should have taken, estimated from earlier passes; Infinity for the first
    * pass of its kind
    */

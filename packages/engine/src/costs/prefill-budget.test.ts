@@ -71,7 +71,7 @@ describe("the prefill budget", () => {
     expect(budget.tokens({ decoding: 3, prefilling: 1 })).toBe(2);
   });
 
-  test("is a whole tile where two tokens take longer than allowed, and a tile less than twice as long as they", () => {
+  test("is a whole tile where two tokens take longer than allowed, and a tile less than twice as long as two tokens", () => {
     const budget = createPrefillBudget(512);
     observeModel(budget, 20);
     // 480 ms are allowed. Two tokens take 660 ms, and a tile of 64 tokens takes 64 times 20 ms.
@@ -122,7 +122,7 @@ describe("the prefill budget", () => {
     expect(budget.tokenMs(64)).toBe(2);
   });
 
-  test("is the fixed number if there is one, at any time of passes", () => {
+  test("is the fixed number if there is one, whatever the times of passes are", () => {
     const budget = createPrefillBudget(512, 48);
     observeModel(budget);
     expect(budget.tokens({ decoding: 3, prefilling: 9 })).toBe(48);

@@ -48,7 +48,7 @@ export type PromptCosts = Pick<PassCosts, "stepMs" | "tokenMs">;
 /**
  * Limits the prompt tokens so that a step takes less than four usual steps: to whole tiles where they fit, else to a part of a
  * tile. When at least as many jobs prefill as decode, the step may take as long as if no slot decoded: the delay of the few
- * decoding jobs counts less than the wait of the others, and tokens are cheaper once all jobs decode together.
+ * decoding jobs counts less than the wait of the prefilling jobs, and tokens are cheaper once all jobs decode together.
  */
 export function promptLimits({ decoding, prefilling }: Load, costs: PromptCosts): PromptLimits {
   const idle = prefilling >= decoding ? whileIdle(costs) : 0;

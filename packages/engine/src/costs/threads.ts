@@ -44,7 +44,7 @@ export interface ThreadGovernor {
  * Each kind of pass has a separate number of threads, because the best number depends on the pass: a pass with few tokens of
  * a small model ends before a second thread has begun. A collapse lowers the numbers of all kinds. Every pass waits at
  * barriers for its slowest thread; when another process needs a core, each barrier takes a time slice of the scheduler, so a
- * pass with many threads is many times slower than one with fewer.
+ * pass with many threads is many times slower than a pass with fewer.
  */
 export function createThreadGovernor(
   { start, max, pinned }: ThreadLimits,
@@ -119,7 +119,7 @@ export function createThreadGovernor(
   };
 }
 
-/** Returns `first`, `max`, the powers of two and the numbers half-way between those: with many cores, one thread makes no difference. */
+/** Returns `first`, `max`, the powers of two and the numbers half-way between those: with many cores, one thread more makes no difference. */
 function countsToTry(first: number, max: number): number[] {
   const counts = new Set([first, max]);
   for (let count = 1; count <= max; count *= 2) {

@@ -87,7 +87,7 @@ describe("the fake backend refuses", () => {
     ["a job in a busy slot", {}, (fake) => fake.begin(0, 0, sampling), "slot 0 has a job"],
     ["a shift before a sample", {}, (fake) => fake.shift(0, 1, 1), "slot 0 does not decode"],
     [
-      "to keep what it does not hold",
+      "to keep tokens that the slot does not hold",
       {},
       async (fake) => {
         await fake.end(0);
@@ -124,11 +124,11 @@ describe("the fake backend refuses", () => {
     await expect(act(fake)).rejects.toThrow(message);
   });
 
-  test("threads beyond its most", () => {
+  test("more threads than its maximum", () => {
     expect(() => backend({ threads: 2 }).setThreads(3)).toThrow("3 is out of range");
   });
 
-  test("a bias on a token that it does not have", async () => {
+  test("a bias on a token that the model does not have", async () => {
     await expect(backend().checkSampling({ ...sampling, logit_bias: { "99999": 1 } })).rejects.toThrow('"logit_bias"');
   });
 });

@@ -238,7 +238,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       if (slot.last === undefined) throw refusal("shift", `slot ${id} does not decode`);
       const ranges = keepTokens >= 1 && discardTokens >= 1 && keepTokens + discardTokens <= slot.held.length;
       if (!ranges) throw refusal("shift", `slot ${id} holds ${slot.held.length} tokens`);
-      // As in a real cache, the remaining hashes still depend on the discarded tokens. So a job that reuses them gets another text.
+      // As in a real cache, the remaining hashes still depend on the discarded tokens. So a job that reuses these hashes gets another text.
       for (const list of [slot.held, slot.hashes]) list.splice(keepTokens, discardTokens);
       slot.unshifted = Math.min(slot.unshifted, keepTokens);
     },
@@ -356,7 +356,7 @@ function samplerOf({ held, hashes }: FakeSlot, sampling: SlotSampling): FakeSamp
   return sampler;
 }
 
-/** The fake model gives nearly all the probability to the token that it would sample, and a low one to each other token. */
+/** The fake model gives nearly all the probability to the token that it would sample, and a low probability to each other token. */
 function nextLogprobsOf({ hashes, sampling }: FakeSlot, next: Token): TokenLogprobs {
   const likely = likelyFakeToken(hashes.at(-1) ?? emptyContext);
   const { logprob, top } = fakeLogprobs(likely, sampling?.topLogprobs ?? 0);

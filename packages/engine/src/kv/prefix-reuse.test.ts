@@ -183,7 +183,7 @@ describe("a job whose prefix is worth saving again and again", () => {
     };
   }
 
-  test("begins even if the store has room for one snapshot, so that each save evicts the snapshot to load", async () => {
+  test("begins even if the store has room for only one snapshot, so that each save evicts the snapshot to load", async () => {
     const saved = createFakeKvSnapshots();
     const harness = start({
       saved,

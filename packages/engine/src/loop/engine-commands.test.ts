@@ -31,7 +31,7 @@ describe("a preflight", () => {
     expect(tokenize).toHaveBeenCalledTimes(1);
   });
 
-  test("is not necessary: a submission without one is checked too", async () => {
+  test("is not necessary: a submission without a preflight is checked too", async () => {
     const { engine, untilJob } = startEngine({ contextSize: 16 });
     engine.handle({ type: "submit", job: job("a", "far too long a prompt") });
     expect(await untilJob("a", "failed")).toMatchObject({ code: "invalid_argument" });

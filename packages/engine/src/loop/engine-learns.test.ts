@@ -57,7 +57,7 @@ test("the chunks of a new prompt depend on the measured times of passes", async 
   expect(await largestChunk(0.5)).toBeGreaterThan(200);
 });
 
-test("a slot is saved even for the few new tokens of a short turn, because each of few tokens costs more", async () => {
+test("a slot is saved even if a short turn added few tokens, because a token costs more in a small chunk", async () => {
   let ms = 0;
   const slowly = ({ found, remove, ...states }: KvSnapshots): KvSnapshots => ({
     found,

@@ -77,8 +77,9 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const random = createRandom(seed);
   const slots = 1 + random.below(5);
   const records = new Map<string, JobRecord>();
-  /** The tokens that each slot held before its latest job began, and the job or snapshot that they came from: none after a failed entry. */
+  /** The tokens that each slot held before its latest job began. */
   const heldBefore: (readonly Token[])[] = [];
+  /** The job or snapshot that these tokens came from; undefined after a failed entry or a failed load. */
   const ownerBefore: ({ readonly cacheScope: string } | undefined)[] = [];
   let toSubmit = 4 + random.below(16);
   let ms = 0;

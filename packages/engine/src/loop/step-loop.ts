@@ -72,7 +72,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     return { decoding, prefilling };
   }
 
-  /** @param embedded true when this round has computed a piece of an embed job: with a prompt too, the streams would wait too long */
+  /** @param embedded true when this round has computed a piece of an embed job: prompts then wait, so that the streams do not wait too long */
   function plan(embedded: boolean): BatchEntry[] {
     const taking = turns.next(slots);
     const planned = pacing.plan(load(taking));

@@ -273,8 +273,8 @@ export interface Embedder {
 /** Queues one decode step behind the running step, so that the device does not wait between the two steps. At most one step may be queued. */
 export interface StepsAhead {
   /**
-   * Queues a step whose slots are all in the running step: each slot feeds the token that it samples there. While the
-   * queued step waits or runs, the only other call allowed is one more `step`, after the preceding step has ended.
+   * Queues a step whose slots are all in the running step: each slot feeds the token that it samples in the running step.
+   * While the queued step waits or runs, the only other call allowed is one more `step`, after the preceding step has ended.
    * @returns undefined where the token of one of these slots must be checked before it is fed; else a promise of the
    * results in the order of the slots, or of undefined when the step was withdrawn
    */

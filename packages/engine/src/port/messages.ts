@@ -61,7 +61,7 @@ interface TextsJob {
   readonly jobId: string;
   /**
    * Tokens after which a text is cut off, at most the model's limit; without this field, a text that is too long is refused.
-   * A query and its document count as one text, which loses the end of the document.
+   * A query and its document count as one text, which is cut at the end of the document.
    */
   readonly truncateTo?: number | undefined;
   /** Number of texts, counted from the first, that an earlier engine computed. They are not computed again. */
@@ -218,7 +218,7 @@ export type JobEvent =
       /** Logprobs of the model tokens in this event, if requested. */
       readonly logprobs?: readonly LogprobEntry[];
     }
-  /** Logprobs of consecutive tokens of the prompt, as they are computed; all such events come before the job's first token or its end. */
+  /** Logprobs of consecutive tokens of the prompt, as they are computed. All such events come before the job's first token and before its end. */
   | {
       readonly type: "prompt_logprobs";
       readonly jobId: string;

@@ -46,8 +46,8 @@ export interface StopMatcher {
 }
 
 export function createStopMatcher(stopStrings: readonly string[]): StopMatcher {
-  // Decoded text never contains half a surrogate pair, so a stop string with such a half never matches. While its beginning
-  // is held back, it could split a character.
+  // Ignore stop strings with half a surrogate pair: decoded text has whole characters only, and the search for such a stop
+  // string could split a character.
   const stops = stopStrings.filter((stop) => stop !== "" && !/\p{Surrogate}/u.test(stop));
   let held = "";
   let found: string | undefined;

@@ -24,7 +24,7 @@ export interface Watched {
 }
 
 export function createLineWatch({ maxDecodeMs = Infinity, minIndent = 0 }: LineLimits): LineWatch {
-  /** Spaces and tabs so far at the beginning of the current line; undefined after the beginning of a line, and in the first line. */
+  /** Number of spaces and tabs at the beginning of the current line so far; undefined after another character, and in the first line. */
   let indent: number | undefined;
 
   /** Returns the position of the first character that is indented too little, or undefined. */

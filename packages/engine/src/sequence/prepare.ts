@@ -62,7 +62,7 @@ export interface PreparerOptions {
 export interface Preparer {
   /**
    * @param signal aborts when the client has disconnected; then the rest of the work may be skipped
-   * @throws WaggleError invalid_argument when the model cannot run this job; cancelled after `signal`
+   * @throws WaggleError invalid_argument when the model cannot run this job; cancelled when `signal` has aborted
    */
   prepare(job: EngineJob, signal?: AbortSignal): Promise<PreparedJob>;
   /** Stores a prepared job until it is submitted. */

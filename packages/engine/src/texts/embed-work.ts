@@ -8,7 +8,7 @@ export interface EmbedWork {
   readonly prepared: PreparedEmbed;
   /** Number of texts that have begun. */
   index: number;
-  /** The tokens of the text at `index`, or the error of tokenizing; undefined before that. */
+  /** The tokens of the text at `index`, or the error of tokenizing; undefined until the text is tokenized. */
   ahead: PromiseSettledResult<readonly Token[]> | undefined;
   /** The text whose pieces are being computed. */
   begun: BegunText | undefined;

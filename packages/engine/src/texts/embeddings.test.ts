@@ -50,7 +50,7 @@ describe("an embed or rerank job", () => {
     expect(statsOf(events)).toEqual([]);
   });
 
-  test("has a preflight as other jobs, whose result is kept for the submission", async () => {
+  test("has a preflight like other jobs, and the preflight's result is kept for the submission", async () => {
     const { engine, until, untilJob } = startEngine({ contextSize: 64 });
     engine.handle({ type: "preflight", job: embedJob("e", "a bee", "b") });
     expect(await until(isType("preflight_ok"))).toEqual({

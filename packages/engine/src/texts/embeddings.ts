@@ -26,7 +26,7 @@ export interface Embeddings {
   /** Ends the job at once, or after the piece that is being computed; false for an unknown job. */
   cancel(jobId: string): boolean;
   /**
-   * Computes texts, or one piece of a long text, up to the limit that is reached first. Returns false when there is
+   * Computes texts, or one piece of a long text, until one of the limits is reached. Returns false when there is
    * nothing to compute, for example because the next text is not tokenized yet. Never rejects: an error ends a job.
    * @param underway called when a piece computes and leaves this thread free
    */
@@ -37,7 +37,7 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
   /** Jobs in the order of their turns: the first job's text is computed next, and the job then moves to the end. */
   const line: EmbedWork[] = [];
   let computing: EmbedWork | undefined;
-  /** True while a text is tokenized, also after its job was cancelled: one at a time, so that cancelled jobs do not pile up work. */
+  /** True while a text is tokenized, even if its job was cancelled. No other text is tokenized then, so cancelled jobs do not pile up work. */
   let tokenizing = false;
   /** Time per token of the last piece, as the estimate for the next piece. */
   let tokenMs: number | undefined;

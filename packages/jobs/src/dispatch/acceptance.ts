@@ -18,7 +18,7 @@ export interface AcceptanceOptions {
   readonly registry: Pick<JobRegistry, "has">;
   readonly defaults: JobDefaults;
   readonly nextUid: () => string;
-  /** Returns the error for every request while no job is accepted; undefined otherwise. */
+  /** Returns the error for every request while the dispatcher accepts no jobs; undefined otherwise. */
   readonly refusal: () => WaggleError | undefined;
   /** Returns the error if the queue has no room for this job; undefined otherwise. */
   readonly full: (spec: JobSpec) => WaggleError | undefined;

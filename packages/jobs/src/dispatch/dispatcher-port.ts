@@ -25,7 +25,7 @@ export interface JobDispatcher {
   /** The session's live job, if any. */
   sessionJob(client: string, sessionId: string): Job | undefined;
   /**
-   * @param after index of the last token event that the client has; -1 for a client without any
+   * @param after index of the last token event that the client has; -1 for a client without token events
    * @param onStalled called when the client has stopped reading; must destroy the client's connection
    */
   openReader(job: Job, after: number, onStalled: () => void): Reader;

@@ -180,7 +180,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const made = { uid, callKey, takenOver: true, now: clock.now(), replayBufferBytes } as const;
     const job = createJob(spec, { ...made, phase: "queued" });
     registry.add(job);
-    // If a newer job has the session already, that job keeps it.
+    // If a newer job has the session already, that job keeps the session.
     if (job.sessionKey !== undefined && holderOf(job.sessionKey) === undefined) sessions.claim(job.sessionKey, uid);
     startSpecTimers(job, { timers, limits, end });
     if (!waits) apply(job, { type: "submitted" });

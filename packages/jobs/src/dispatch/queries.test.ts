@@ -116,7 +116,7 @@ describe("queries", () => {
     expect(sent).toEqual(["q1"]);
   });
 
-  it("fail without an answer in time, also those that wait to be sent", async () => {
+  it("fail without an answer in time, even if they are not sent yet", async () => {
     const { sent, clock, ask, answer } = setUp();
     const asked = [ask(100_000), ask(100_000)];
     clock.advance(60_000);
@@ -125,7 +125,7 @@ describe("queries", () => {
     expect(sent).toEqual(["q1"]);
   });
 
-  it("are refused beyond the limits of number and length, in which ended queries do not count", async () => {
+  it("are refused beyond the limits of number and length, towards which ended queries do not count", async () => {
     const { ask, answer } = setUp();
     const many = Array.from({ length: 4 }, () => ask(4 * 1_048_576));
     expect(await ask(10)).toBe("resource_exhausted");

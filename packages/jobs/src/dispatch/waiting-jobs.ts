@@ -13,12 +13,12 @@ export interface WaitingJobs {
   join(job: Job): void;
   /** Gives the job the position of `old`, or lets the job wait for the end of `old` if that job runs. The caller then ends `old`. */
   replace(old: Job, job: Job): void;
-  /** Puts a job into the queue, even if the queue is full. @param again whether the job lost its engine: it then gets its old position back */
+  /** Puts a job into the queue, even if the queue is full. @param again whether the job lost its engine; the job then gets its old position back */
   enter(job: Job, again: boolean): void;
   leave(job: Job): void;
   /**
-   * Returns the next job that fits, without taking the job. If that job is suspected of having crashed the engine, a job that lost its engine
-   * without becoming a suspect comes first, whether or not it fits.
+   * Returns the next job that fits, without taking the job. If the next job is suspected of having crashed the engine, returns a job that lost its
+   * engine and is no suspect, even if that job does not fit; the suspect is returned only if there is no such job.
    */
   next(fits: (job: Job) => boolean): Job | undefined;
   take(job: Job): void;
@@ -52,7 +52,7 @@ export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
     });
   }
 
-  /** A suspect comes last, because no other job starts until the suspect has output: the other streams would wait for its whole prompt. */
+  /** A suspect comes last: no other job starts until the suspect has output, so the streams to resume would wait for the suspect's whole prompt. */
   function next(fits: (job: Job) => boolean): Job | undefined {
     const first = queue.next(fits);
     if (first === undefined || !isSuspect(first)) return first;

@@ -46,7 +46,7 @@ export interface SequenceState {
   readonly held: boolean;
   /** The slot in which the sequence runs, or ran last. */
   readonly slot: number | undefined;
-  /** Set when the sequence finished, rather than failed or was cancelled. */
+  /** Set when the sequence finished; undefined if the sequence failed or was cancelled. */
   readonly stoppedBy: StoppedBy | undefined;
   /** The stop string that ended the sequence. */
   readonly stopString: string | undefined;
@@ -74,7 +74,7 @@ export interface JobState {
   readonly hasNewOutput: boolean;
   /** Number of engines in a row that died while running the job, without new output. */
   readonly enginesLost: number;
-  /** How often the job, with output, continued under another engine. */
+  /** How often the job has continued under another engine after its first output. */
   readonly resumptions: number;
 }
 

@@ -71,7 +71,7 @@ export type Effect =
   | { readonly type: "measure_start" }
   /** Record that the job continues after its earlier output. */
   | { readonly type: "measure_resumption" }
-  /** Record model tokens. `first`: the job's first; `sincePreviousMs`: undefined for the first tokens of a sequence. */
+  /** Record model tokens. `first`: these are the job's first tokens. `sincePreviousMs` is undefined for the first tokens of a sequence. */
   | {
       readonly type: "measure_tokens";
       readonly tokens: number;

@@ -12,7 +12,7 @@ export interface RegistryOptions {
   /** The same two limits for background jobs, which continue without a reader: their clients return later. */
   readonly answerWindowMs: number;
   readonly answerTotalBytes: number;
-  /** Most ended background jobs, and most other ended jobs. */
+  /** Limit for the number of ended background jobs, and also for the number of other ended jobs. */
   readonly endedJobsKept: number;
   /** Called when no client can read the job any more. */
   readonly onForgotten?: ((job: Job) => void) | undefined;
