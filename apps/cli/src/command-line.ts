@@ -96,7 +96,7 @@ function base(command: Command, { out }: Context): Command {
     .helpOption("-h, --help", "print this help")
     .configureOutput({
       writeOut: (text) => out.write(text),
-      // `runCommandLine` writes the sentence of an error.
+      // Commander writes no errors, because `runCommandLine` writes them as sentences.
       writeErr: () => {},
       getOutHelpWidth: () => helpColumns,
       getOutHasColors: () => false,

@@ -1,5 +1,5 @@
-// Loads the code of a command when the command runs, so that a command does not load the code of others. Only types are imported at the
-// start.
+// Loads the code of a command when the command runs, so that no command loads the code of the others. At the
+// start only types are imported.
 import type { OptionRows } from "@waggle/daemon";
 import type { Run } from "./command.ts";
 import type { CommandName, DaemonName } from "./command-table.ts";

@@ -64,13 +64,13 @@ export const commandTable = [
     arguments: [
       {
         name: "models",
-        help: "files, folders, downloads or references; hf:user/repo is all its quantizations; by default all downloads",
+        help: "files, folders, downloads or references; hf:user/repo: all its quantizations; by default all downloads",
         variadic: true,
         completion: "model",
       },
     ],
     options: [
-      { flags: "--slots <n>", help: "number of jobs at a time (this option and those below are as for serve)" },
+      { flags: "--slots <n>", help: "number of jobs at a time (this and the next options: as for serve)" },
       { flags: "--context, --context-size <tokens>", help: "context of each slot, in tokens" },
       { flags: "--batch-size <tokens>", help: "largest number of tokens in a forward pass" },
       { flags: "--cache-type-k <type>", help: "number type of the K cache, such as q8_0" },
@@ -172,7 +172,7 @@ export const commandTable = [
 
 export type CommandName = (typeof commandTable)[number]["name"];
 
-/** A daemon parses its flags itself, so its row lists none. */
+/** Each daemon parses its flags itself, so its row lists no flags. */
 export const daemonTable = [
   {
     name: "serve",

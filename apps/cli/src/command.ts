@@ -51,6 +51,6 @@ export interface CommandSpec {
 
 export interface DaemonSpec extends Omit<CommandSpec, "arguments" | "options"> {
   readonly usage: string;
-  /** Completion of arguments; undefined when the daemon takes none. */
+  /** What shells offer for the arguments; undefined when the daemon takes no arguments. */
   readonly completion?: Completion;
 }

@@ -47,7 +47,7 @@ export function readConfig({ env, homeFolder, entry }: ProcessFacts): CliConfig 
   };
 }
 
-/** An empty variable counts as not set, as for the worker. */
+/** An empty variable counts as not set, as in the worker's settings. */
 function variable(env: Environment, name: string): string | undefined {
   return env[name] === "" ? undefined : env[name];
 }

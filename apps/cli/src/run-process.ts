@@ -19,7 +19,7 @@ export async function runProcess(
   const config = readConfig(facts);
   const interrupt = new AbortController();
   onAbort(interrupted, () => interrupt.abort(new InterruptedError()));
-  // Exits when the reader of stdout has closed it (`waggle list | head`), because no work is left.
+  // If the reader of stdout closes the pipe (`waggle list | head`), no work is left, so the process exits.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => process.exit(exitCodes.failed));
   process.exitCode = await runCommandLine(argv, {
     config,

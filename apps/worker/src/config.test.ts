@@ -172,7 +172,7 @@ function valueOf(config: WorkerConfig, key: OptionKey): unknown {
   return isModelSetting(key) ? config.modelSettings[key] : config[key as keyof WorkerConfig];
 }
 
-/** Other flags without which the setting is refused. */
+/** Other flags that the setting requires. */
 function company(key: OptionKey): readonly string[] {
   if (key === "localMode" || key === "apiTokenFile") return [];
   if (key === "natsCreds" || key === "natsInsecure") return [...local, "--nats-url", "nats://a"];
@@ -425,7 +425,7 @@ test.each(["short", "with space", "umläut-token"])("the token %j is refused wit
   expect(message).not.toContain(token);
 });
 
-test("a token file that cannot be read or parsed is named, with the line", () => {
+test("the error names a token file that cannot be read or parsed, and the line", () => {
   const gone = {
     ...machine,
     readText: () => {

@@ -12,7 +12,7 @@ export const runWorkerProcess: StartWorker = async (process, argv, env) => {
   await runWorker(argv, env, signals);
 };
 
-/** Runs `waggle serve`, where an argument without a flag is a model. */
+/** Runs `waggle serve`. Its arguments without a flag are models. */
 export const serve: StartWorker = async (process, argv, env) => {
   const signals = listenForSignals(process);
   const [{ runWorker }, { serveArguments }] = await Promise.all([

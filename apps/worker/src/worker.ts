@@ -68,7 +68,7 @@ export interface Worker {
   close(): void;
 }
 
-/** Most prompts that wait to be rendered from the file of a model that is not loaded. Each keeps a conversation in memory. */
+/** Most prompts that wait to be rendered from the file of a model that is not loaded. Each prompt keeps a conversation in memory. */
 const waitingPrompts = 8;
 
 export function createWorker(options: WorkerOptions): Worker {
@@ -83,7 +83,7 @@ export function createWorker(options: WorkerOptions): Worker {
     ...options,
     settings: config.modelSettings,
     limits: config,
-    // A configured number of threads is not shared out between engines.
+    // If the user has set the number of threads, every engine gets this number.
     cores: config.modelSettings.threadsPinned ? Number.MAX_SAFE_INTEGER : config.maxThreads,
     registry,
     observers: [accounts, ...(options.traces === undefined ? [] : [options.traces]), ...(options.observers ?? [])],

@@ -59,7 +59,7 @@ export async function showAnswer(
   return { text: output.content, reasoning: output.reasoning, end, error, stopped: signal.aborted };
 }
 
-/** Undefined for tool calls: the command line offers no tools, so that answers should have no calls. */
+/** Undefined for tool calls: the command line offers no tools to the model, so answers should contain no calls. */
 function partOf(part: string | undefined): Part | undefined {
   if (part === undefined || part === "content") return "content";
   return part === "reasoning" ? part : undefined;
@@ -91,8 +91,8 @@ interface Writer {
 }
 
 /**
- * Removes control characters, because the terminal would obey escape sequences in a model's output. The other characters of a sequence are
- * harmless.
+ * Removes control characters, because the terminal would obey escape sequences in a model's output. Without control characters, the rest
+ * of an escape sequence is harmless.
  */
 function withoutControls(text: string): string {
   return text.replaceAll(/(?![\t\n])\p{Cc}/gu, "");

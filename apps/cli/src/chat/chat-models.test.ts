@@ -59,7 +59,7 @@ it("the chat replaces its private worker to use a downloaded model, and starts a
   expect(done).toEqual(["close undefined", "open bee", "close bee", "open undefined"]);
 });
 
-it("the model that the chat began with is listed once", async () => {
+it("the chat's first model is listed only once", async () => {
   expect(await world(true, "bee").models.names()).toEqual(["The bee", "broken", "wasp"]);
 });
 

@@ -15,7 +15,7 @@ const maxPasteChars = 1_048_576;
 /** Limit for keys that wait for the next prompt; the rest is dropped. */
 const maxAheadChars = 65_536;
 
-/** The input stream of Node's line editor, which must look like a terminal. */
+/** The input stream of Node's line editor. The stream must look like a terminal. */
 export type EditorInput = PassThrough & { isTTY: true; setRawMode(raw: boolean): unknown };
 
 export interface Keyboard {
@@ -64,7 +64,7 @@ export function createKeyboard({ stdin, write, collapse }: KeyboardOptions): Key
     const keys = ends.length === 0 ? waiting : waiting.slice(0, Math.min(...ends) + 1);
     waiting = waiting.slice(keys.length);
     input.write(keys);
-    // The editor reads a chunk at once, and only then decides whether the line is complete.
+    // Write the remaining keys in a later turn, because the editor decides only after each chunk whether the line is complete.
     if (waiting !== "") setImmediate(flush);
   }
 

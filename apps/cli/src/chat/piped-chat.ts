@@ -21,7 +21,7 @@ export async function chatThroughPipes(context: Context, session: Session, begin
     const message = composer.add(line);
     if (message === undefined || message.trim() === "") continue;
     if (isSlashCommand(message.trim())) {
-      // Throws for an invalid command, because a pipe cannot correct it.
+      // Throws for an invalid command, because no user is there to correct the command.
       const outcome = runSlashCommand(message.trim(), {
         conversation,
         modelName: session.modelName,

@@ -28,11 +28,11 @@ interface SlashCommand {
 
 const table: readonly SlashCommand[] = [
   { name: "model", words: "[name]", help: "switch to another model, or list them", run: model },
-  { name: "system", words: "[text]", help: "system prompt; none removes it", run: system },
+  { name: "system", words: "[text]", help: "set the system prompt; without text, remove it", run: system },
   {
     name: "set",
     words: "[name value]",
-    help: "a setting, such as temperature 0.5; without a value its default",
+    help: "a setting, such as temperature 0.5; without a value, its default",
     run: set,
   },
   { name: "clear", words: "", help: "begin a new conversation", run: clear },
@@ -45,7 +45,7 @@ const table: readonly SlashCommand[] = [
   { name: "help", words: "", help: "this list", run: () => ({ say: helpText() }) },
   { name: "exit", words: "", help: "leave the chat (or Ctrl-D)", run: () => ({ leave: true }) },
 ];
-/** Commands with which users leave other chat programs. */
+/** The commands that end other chat programs. */
 const alsoExit = ["bye", "quit"];
 
 export function isSlashCommand(message: string): boolean {

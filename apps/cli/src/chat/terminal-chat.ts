@@ -138,7 +138,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
   }
 }
 
-/** Whether the chat shows the error and continues, because the user can act on it. */
+/** Whether the user can act on the error. If so, the chat shows the error and continues. */
 function isShown(error: unknown): boolean {
   return error instanceof CliError || error instanceof WaggleError || error instanceof BrokenStreamError;
 }

@@ -31,7 +31,7 @@ describe("waggle fit", () => {
     expect((await report(folder)).rows.map(({ name }) => name)).toEqual(["one.gguf", "two.gguf"]);
   });
 
-  it("takes the settings that a worker takes", async () => {
+  it("accepts the settings of a worker", async () => {
     const settings = ["--slots", "3", "--context-size", "256", "--batch-size", "64", "--gpu-layers", "0"];
     const { wanted, rows } = await report(stories, ...settings, "--cache-type-k", "q8_0", "--cache-type-v", "q4_0");
     expect(wanted).toEqual({

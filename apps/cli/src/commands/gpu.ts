@@ -1,4 +1,4 @@
-// Owns `waggle gpu add`: installs the packages for a GPU into the folder where workers look for them, and tests the GPU.
+// Owns `waggle gpu add`: installs the packages for a GPU into the folder where workers look for packages, and tests the GPU.
 import { gpuAdd, gpuDevices } from "@waggle/models/gpu";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";

@@ -1,5 +1,5 @@
 // Owns `waggle pull`: a running worker downloads the model and serves it at once. Without a worker, the command downloads the model for the
-// next one.
+// next worker.
 import { parsePullable, pullModel, type PullProgress } from "@waggle/models/download";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";

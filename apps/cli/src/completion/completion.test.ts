@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** COMPREPLY after these words, for the last of them. */
+/** The completions (COMPREPLY) of the last of these words. */
 async function complete(...words: readonly string[]): Promise<string[]> {
   const program = `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _waggle; printf '%s\\n' "\${COMPREPLY[@]}"`;
   const env = { PATH: `${join(folder, "bin")}:/usr/bin:/bin` };

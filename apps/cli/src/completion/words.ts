@@ -6,7 +6,7 @@ export interface CompletedCommand {
   readonly name: string;
   readonly summary: string;
   readonly options: readonly CompletedOption[];
-  /** The completion of each argument. If the last argument is repeatable, its completion applies to all that follow. */
+  /** The completion of each argument. If the last argument is repeatable, its completion applies to all arguments that follow. */
   readonly arguments: readonly (Completion | undefined)[];
   readonly variadic: boolean;
 }
@@ -18,7 +18,7 @@ export interface CompletedOption {
   readonly value: "file" | "nothing" | undefined;
 }
 
-/** The value names in the settings whose values are paths. */
+/** If a setting's value has one of these names in the help, the value is a path. */
 const paths: readonly (string | undefined)[] = ["file", "file[=scale]", "folder", "path", "template", "[name=]model"];
 
 export function completedDaemon(spec: DaemonSpec, settings: OptionRows): CompletedCommand {
@@ -49,7 +49,7 @@ export function completedCommand(spec: CommandSpec): CompletedCommand {
     name,
     summary,
     options: options.map(({ flags, help }) => ({
-      // A setting with two names is documented under the second one.
+      // A setting with two names is documented under the second name.
       flag: flags.match(/--[\w-]+/g)?.at(-1) ?? flags,
       help,
       value: flags.includes("<") ? "nothing" : undefined,

@@ -25,7 +25,7 @@ export async function pickDownload(config: Folder, wanted: string): Promise<Down
   );
 }
 
-/** The path of the download with this name, or else of the file. @throws CliError naming the downloads, or how to complete a download */
+/** The path of the download with this name, or else of a file. @throws CliError naming the downloads, or how to complete a download */
 export async function pickPath(config: Folder, wanted: string): Promise<string> {
   if (/^\.{0,2}\//.test(wanted)) return wanted;
   if (existsSync(wanted) && (await catalogueOf(config).find(wanted)) === undefined) return wanted;

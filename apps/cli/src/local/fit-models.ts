@@ -20,7 +20,7 @@ export interface FitModelsOptions {
 
 export interface FitModels {
   readonly models: readonly FitSource[];
-  /** Number of a repository's models whose headers were not read, because that takes too many requests. */
+  /** Number of a repository's models whose headers were not read, because reading them would take too many requests. */
   readonly leftOut: number;
 }
 
@@ -112,7 +112,7 @@ async function modelsOfRepository(
   return { models, leftOut: files.length - models.length };
 }
 
-/** The file name without the quantization, by which the files of one model differ. A repository may have several models. */
+/** The file name without the quantization: all files of one model have the same result. A repository may have several models. */
 function shapeOf({ path, quantization }: HubModelFile): string {
   const name = basename(path)
     .replace(/-\d{5}-of-\d{5}/, "")

@@ -1,4 +1,4 @@
-// Selects the variables that the private worker of a command inherits: those about its models, its computation and its requests.
+// Selects the environment variables that the private worker of a command inherits: variables about models, computation and requests.
 import { workerEnvironment } from "@waggle/client/spawn-worker";
 import type { Environment } from "../config.ts";
 

@@ -34,7 +34,7 @@ export async function hubOptions(env: Environment): Promise<{ readonly offline: 
 }
 
 /**
- * Lists the files that a worker would serve and that Waggle has not downloaded: single files, and those in the served folder.
+ * Lists the files that a worker would serve and that Waggle has not downloaded: single files, and the files in the served folder.
  * @param downloaded paths of downloads, which are left out
  * @returns an empty list when the settings are invalid
  */

@@ -1,5 +1,5 @@
-// Breaks streamed text into lines between words. A word that turns out too long for its line is erased and written on the next line. Code
-// between fences is unchanged, so that it can be copied.
+// Breaks streamed text into lines between words. If a word turns out to be too long for its line, it is erased and written on the
+// next line. Code between fences is unchanged, so that users can copy the code.
 import stringWidth from "string-width";
 
 export interface WordWrap {

@@ -135,7 +135,7 @@ test("all problems are reported at once, up to a limit", () => {
   expect(refusal(many)).toHaveLength(20);
 });
 
-test("a file that is missing, cannot be read or is too long is named", () => {
+test("the error names a file that is missing, cannot be read or is too long", () => {
   const failing = (code: string) => () => {
     throw Object.assign(new Error("EACCES: permission denied"), { code });
   };

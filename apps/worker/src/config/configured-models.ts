@@ -19,7 +19,7 @@ export interface ConfiguredModel extends GivenModel {
 export interface ConfiguredModelsOptions {
   /** Settings for all models, from flags, variables and the file. */
   readonly values: OptionValues;
-  /** Undefined without a file, or when a flag or a variable names models, which takes precedence. */
+  /** Undefined without a file. Also undefined when a flag or a variable names models, because these replace the file's models. */
   readonly file: WorkerFile | undefined;
   readonly settingsOf: (values: OptionValues) => ModelSettings;
 }

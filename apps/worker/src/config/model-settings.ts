@@ -22,10 +22,10 @@ const settingNames = [
   "chatTemplate",
 ] as const satisfies readonly OptionKey[];
 
-/** Keys are those of the option table. `chatTemplate` is a template's text or name; undefined means the model's template. */
+/** The keys are the same as in the option table. `chatTemplate` is a template's text or name; undefined means the model's template. */
 export interface ModelSettings extends Pick<OptionValues, (typeof settingNames)[number]> {
   readonly threads: number;
-  /** Whether `threads` was set by the user; it is then never changed. */
+  /** Whether the user has set `threads`. If so, the number is never changed. */
   readonly threadsPinned: boolean;
 }
 
@@ -35,7 +35,7 @@ export function isModelSetting(key: string): key is ModelSettingKey {
   return key === "threads" || (settingNames as readonly string[]).includes(key);
 }
 
-/** @param most cores of the machine */
+/** @param most number of cores */
 export function modelSettingsOf(values: OptionValues, chatTemplate: string | undefined, most: number): ModelSettings {
   const given = Object.fromEntries(settingNames.map((name) => [name, values[name]]));
   return {

@@ -1,4 +1,4 @@
-// Parses the settings of a model that are more than a number or a name.
+// Parses those settings of a model whose values are more than a number or a name.
 import { list, textSchema, type TextSchema } from "@waggle/daemon";
 
 const maxGpuLayers = 10_000;

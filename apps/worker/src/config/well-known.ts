@@ -1,5 +1,5 @@
-// Owns the defaults by which other programs find a worker: its port, and the folders of models and of packages for a GPU. It imports no
-// other module of ours.
+// Owns the defaults that other programs share with a worker: its port, and the folders of models and of packages for a GPU. This file
+// imports no other file of Waggle.
 import { isAbsolute, join } from "node:path";
 
 export const defaultPort = "7711";

@@ -1,4 +1,4 @@
-// Tests Anthropic's dialect on a whole worker with the fake backend, mainly for faults of other servers that break Anthropic's clients.
+// Tests Anthropic's dialect on a whole worker with the fake backend, mainly that it avoids faults of other servers.
 import { genericFormat } from "@waggle/chat-format/format";
 import { createStepGate } from "@waggle/engine";
 import type { GenerateJob } from "@waggle/engine";
@@ -182,7 +182,7 @@ describe("a message", () => {
     expect((await stream(body)).at(-2)).toMatchObject({ type: "message_delta", delta: reason });
   });
 
-  test("reports how many prompt tokens were cached; cached and other tokens have the same sum", async () => {
+  test("reports how many prompt tokens were cached; the sum of cached and other tokens stays the same", async () => {
     start({ slots: 1 });
     const counts = async () => (await ask(asking("Where is the honey? [eog:2]")))["usage"] as Record<string, number>;
     const [first, second] = [await counts(), await counts()];

@@ -7,7 +7,7 @@ import { createRandom, type Random } from "../testing/simulation/random.ts";
 let worker: InlineWorker;
 afterEach(() => worker.close());
 
-/** Runs for each dialect; a failure names its seed. */
+/** Number of runs for each dialect. A failure names its seed. */
 const runs = 8;
 
 const calling =
@@ -21,7 +21,7 @@ const textOf = (random: Random): string =>
   random.chance(0.5)
     ? `[say:${encodeURIComponent(random.pick([calling, "Just für 🐝 text STOP here", "<think>on and on</think>ok"]))}]`
     : random.pick(["A bee", "A [unicode] bee", "B [unicode][eog:13]"]);
-/** A prompt that needs several passes or a single pass. */
+/** A random prompt: some prompts need several passes, the others a single pass. */
 const promptOf = (random: Random): string => (random.chance(0.3) ? "lorem ipsum ".repeat(60) : "") + textOf(random);
 const messagesOf = (random: Random): object[] => [{ role: "user", content: promptOf(random) }];
 const maybe = (random: Random, body: Body): Body => (random.chance(0.5) ? body : {});
@@ -60,7 +60,7 @@ const dialects: Readonly<Record<string, (random: Random, most: number) => Body>>
 };
 
 interface Cut {
-  /** Number of messages with events of jobs after which the engine dies. */
+  /** The engine dies after this many messages that contain events of jobs. */
   readonly after: number;
   /** Whether the worker still receives the last of these messages. */
   readonly arrives: boolean;

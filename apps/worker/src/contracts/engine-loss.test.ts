@@ -291,7 +291,7 @@ describe("a job that kills its engines", () => {
     expect(worker.host.deaths).toBe(deaths);
   });
 
-  test("waits until jobs that had output produce new output; they do not wait for its prompt", async () => {
+  test("waits until jobs that had output produce new output; those jobs do not wait for its prompt", async () => {
     const gate = start();
     const suspect = await submit({ prompt: "A bee ".repeat(500), max_tokens: 5 });
     const speaking = await submit({ prompt: "B", max_tokens: 60 });

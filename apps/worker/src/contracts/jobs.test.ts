@@ -160,7 +160,7 @@ describe("cancelling", () => {
     expect(outcomeOf(running)).toMatchObject({ type: "failed", code: "deadline_exceeded" });
   });
 
-  it("keeps the first reason when several ends are asked for", async () => {
+  it("keeps the first reason when a job is cancelled twice", async () => {
     const gate = startGated({ slots: 1 });
     const job = await submit({ prompt: "a" });
     await gate.held();
@@ -220,7 +220,7 @@ describe("sessions", () => {
     expect(worker.dispatcher.waiting).toBe(0);
   });
 
-  it("give a new job the place of the job that it supersedes in the queue", async () => {
+  it("give a new job the queue position of the job that it supersedes", async () => {
     const gate = startGated({ slots: 1 });
     await submit({ prompt: "runs [eog:1]" });
     const old = await submit({ prompt: "A", session_id: "s" });
@@ -410,7 +410,7 @@ describe("readers", () => {
     await job.ended.promise;
     const late = await readAll(job);
     expect(late.at(-1)).toMatchObject({ type: "error", code: "slow_consumer", retryable: false });
-    // Reading from the same token fails again; tokens that are still held can be read.
+    // Reading from the same token fails again; tokens that are still in the buffer can be read.
     const { details } = late.at(-1) as ErrorEvent;
     const held = await readAll(job, Number(details?.["first_index"]) - 1);
     expect(held.at(-1)).toMatchObject({ type: "end" });
@@ -431,7 +431,7 @@ describe("readers", () => {
 });
 
 describe("an engine that dies", () => {
-  it("fails jobs that asked for that, and the next engine runs the waiting jobs", async () => {
+  it("fails running jobs with on_engine_loss error, and the next engine runs the waiting jobs", async () => {
     const gate = startGated({ slots: 1 });
     const running = await submit({ prompt: "A", on_engine_loss: "error" });
     const waiting = await submit({ prompt: "B [eog:2]" });
@@ -504,7 +504,7 @@ describe("leaving", () => {
     await worker.dispatcher.idle();
   });
 
-  it("ends everything at once by abort", async () => {
+  it("ends all jobs at once on an abort", async () => {
     startGated({ slots: 1 });
     const jobs = [
       await submit({ prompt: "A" }),
@@ -516,7 +516,7 @@ describe("leaving", () => {
     await worker.dispatcher.idle();
   });
 
-  it("ends open queries to the engine by abort", async () => {
+  it("ends open queries to the engine on an abort", async () => {
     start({ link: { command: () => {}, event: (_, deliver) => deliver() } });
     const question = { kind: "detokenize", tokens: [1] } as const;
     const asked = [submit({ prompt: "A" }), worker.dispatcher.query(question, new AbortController().signal)];

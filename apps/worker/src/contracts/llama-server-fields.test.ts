@@ -86,7 +86,7 @@ test("a grammar and a json_schema exclude each other, and an empty schema is any
   expect(lastJob().sampling.grammar).toBe(ofAnyObject);
 });
 
-test("the infill sampler runs only where it is named", async () => {
+test("the infill sampler runs only if the request names it", async () => {
   start();
   const hole = { input_prefix: "a", input_suffix: "b", n_predict: 1 };
   await answerOf("/infill", { ...hole, samplers: ["top_k", "infill"] });

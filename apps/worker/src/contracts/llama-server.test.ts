@@ -222,7 +222,7 @@ describe("POST /completion", () => {
     expect(of(await ask({ " bee": -100 }))).toEqual(expected);
   });
 
-  test("samplers that are not named are off, and the answer lists those that ran", async () => {
+  test("samplers that are not named are off, and the answer lists the samplers that ran", async () => {
     start();
     const body = { prompt: "a bee", n_predict: 1, temperature: 0.3, samplers: ["top-p", "top_k", "typ_p"] };
     const { generation_settings: settings } = await jsonOf(await post("/completion", body));

@@ -38,7 +38,7 @@ function start(options: Partial<SeveralModelsOptions> = {}): void {
   worker = createSeveralModels({ models: ["qwen", "oss", "plain", "embed", "noise"], folder, ...options });
 }
 
-/** Starts a worker whose engine for `model` has the chat format of the model's file, and loads when the test says so. */
+/** Starts a worker whose engine for `model` has the chat format of the model's file. The test decides when the engine loads. */
 async function startAs(model: string): Promise<void> {
   const { chatFormat } = await (formats[model] ??= describeFile(pathOf(model), { chosen: undefined }));
   start({ loadLater: [model], fakes: { [model]: { chatFormat } } });

@@ -423,7 +423,7 @@ describe("embeddings", () => {
     expect((await errorOf(await post("/api/embed", { input: "a", dimensions: 9 })))[1]).toContain('"dimensions"');
   });
 
-  test("of a too long text are those of its beginning; without truncation there is an error with Ollama's message", async () => {
+  test("cover the beginning of a text that is too long; without truncation there is an error with Ollama's message", async () => {
     start({ contextSize: 16 });
     const input = "x".repeat(50);
     const cut = OllamaEmbedAnswerSchema.parse(await (await post("/api/embed", { input })).json());
@@ -557,7 +557,7 @@ test("any value of a field gets an answer, and never an internal error", async (
   start({ contextSize: 64, slots: 1 });
   const requests = fieldAttacks(ollamaRoutes).flatMap(({ small }) => small);
   const attack = async ({ method, path, headers, body }: HostileRequest): Promise<void> => {
-    // Adds the model's name, because every request would fail without it.
+    // Adds the model's name, because every request would fail without the name.
     const named = body?.().replace(
       /^\{(?=(.))/,
       (_, next: string) => `{"model":"waggle-fake"${next === "}" ? "" : ","}`,

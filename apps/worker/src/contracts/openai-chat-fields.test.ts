@@ -138,7 +138,7 @@ describe("allowed_tools", () => {
   test("refuses unknown tools, and keeps the grammar with ignore_eos", async () => {
     start();
     expect((await refusal(asking("", allowing("required", "weather", "nobody")))).message).toContain('"nobody"');
-    // A real engine refuses a grammar together with ignore_eos. Without the grammar it would allow every tool.
+    // A real engine refuses a grammar together with ignore_eos. If the worker dropped the grammar, the model could call every tool.
     await choiceOf(asking("Fine", { ...allowing("auto", "weather"), ignore_eos: true, max_tokens: 8 }));
     expect(lastJob().answerGrammar).toBeDefined();
   });

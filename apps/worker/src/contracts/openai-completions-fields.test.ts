@@ -64,7 +64,7 @@ describe("text_offset", () => {
     start();
     const body = { prompt: "日本 a", echo: true, logprobs: 1, max_tokens: 1, temperature: 0, n: 2 };
     const whole = await complete(body);
-    // The first token is the BOS token, which the model adds and which has no text.
+    // The first token is the BOS token. The model adds this token, which has no text.
     const offsets = [0, ...[0, 0, 0], ...[1, 1, 1], 2, 4];
     expect(offsetsOf([whole])).toEqual([...offsets, ...offsets]);
     expect(offsetsOf(await stream(body))).toEqual(offsetsOf([whole]));

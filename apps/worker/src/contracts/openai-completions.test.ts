@@ -97,7 +97,7 @@ describe("several prompts", () => {
     expect(ends.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
   });
 
-  test("with n have all choices of the first prompt first, then those of the second", async () => {
+  test("with n have all choices of the first prompt first, then all choices of the second prompt", async () => {
     start({ slots: 2 });
     const two = prompts.slice(0, 2);
     const body = { prompt: two, n: 2, temperature: 1, seed: 7 };
@@ -106,7 +106,7 @@ describe("several prompts", () => {
     expect(textsOf(await stream(body))).toEqual(expected);
   });
 
-  test("run as many at a time as there are slots; the rest do not wait in the queue", async () => {
+  test("run at the same time if there are slots; the other prompts do not wait in the queue", async () => {
     const gate = createStepGate();
     start({ slots: 2, queueCapacity: 1, gate });
     const answer = complete({ prompt: prompts });
@@ -315,7 +315,7 @@ describe("best_of", () => {
     const { choices, usage } = await complete({ ...body, best_of: 4, n: 2 });
     expect(choices.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
     expect(choices.every(({ logprobs }) => logprobs === null)).toBe(true);
-    // The fake model gives all its tokens the same probability, so the first choices stay.
+    // The fake model gives all its tokens the same probability, so the answer has the first choices.
     expect(choices.map(({ text }) => text)).toEqual(
       body.prompt.flatMap((prompt) => [answerTo(prompt, 7), answerTo(prompt, 8)]),
     );

@@ -222,7 +222,7 @@ describe("chat completions", () => {
     expect(error.param).toContain("messages.0");
   });
 
-  it("names the lengths of a too long prompt and of the context", async () => {
+  it("names the lengths of the context and of a prompt that is too long", async () => {
     start({ contextSize: 32 });
     const response = await post("/v1/chat/completions", chat("x".repeat(100)));
     const { error } = OpenAiErrorSchema.parse(await response.json());
@@ -349,7 +349,7 @@ describe("models and tokens", () => {
     expect(await (await post("/apply-template", { messages })).json()).toEqual({ prompt: "user: Hi\nassistant:" });
   });
 
-  it("embeds texts, and refuses a too long text", async () => {
+  it("embeds texts, and refuses a text that is too long", async () => {
     start();
     const response = await post("/v1/embeddings", { input: ["text", "other"] });
     expect(await response.json()).toMatchObject({

@@ -1,4 +1,4 @@
-// Tests the parts of an answer: the native and OpenAI's dialect send each part that the engine reads in a model's text exactly once.
+// Tests the parts of an answer. The engine finds them in the model's text; the native and OpenAI's dialect send each part exactly once.
 import type { EndEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { readEvents } from "../testing/events.ts";

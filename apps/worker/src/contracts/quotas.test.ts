@@ -1,4 +1,4 @@
-// Shows that a client's quota applies in every dialect before the queue, and that usage is shown only to clients that may see it.
+// Shows that a client's quota applies in every dialect before the queue, and which clients can see usage.
 import { createStepGate } from "@waggle/engine";
 import { createTokenTable, noQuota } from "@waggle/daemon/tokens";
 import type { Quota } from "@waggle/daemon/tokens";

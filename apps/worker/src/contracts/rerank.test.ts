@@ -145,7 +145,7 @@ describe("scoring", () => {
     expect(one.data).toHaveLength(1);
   });
 
-  test("refuses a too long text, unless truncate_prompt_tokens is set; -1 truncates to the context", async () => {
+  test("refuses a text that is too long, unless truncate_prompt_tokens is set; -1 truncates to the context", async () => {
     start({ contextSize: 64 });
     const body = { text_1: query, text_2: "x ".repeat(100) };
     expect(await refusal("/v1/score", body)).toMatch(/63 are the most/);
@@ -155,7 +155,7 @@ describe("scoring", () => {
     }
   });
 
-  test("refuses texts without a partner", async () => {
+  test("refuses two lists of different lengths, and a missing list", async () => {
     start();
     const refused = await refusal("/score", { text_1: ["a", "b"], text_2: ["a", "b", "c"] });
     expect(refused).toContain('"text_1": it has 2 texts, which is neither one nor as many as text_2 has');

@@ -103,7 +103,7 @@ describe("a stored response", () => {
     }
   });
 
-  test("lists only the items after an earlier response that was deleted, and cannot be continued", async () => {
+  test("lists only the items that follow a deleted earlier response, and cannot be continued", async () => {
     start();
     const first = await whole({ input: "a[eog:1]" });
     const second = await whole({ input: "b[eog:1]", previous_response_id: first.id });

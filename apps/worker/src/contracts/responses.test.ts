@@ -210,7 +210,7 @@ describe("a request", () => {
     });
   });
 
-  test("with a history of items gives the model its earlier messages as it wrote them", async () => {
+  test("with a history of items gives the model the earlier messages as the model wrote them", async () => {
     start();
     await whole({
       instructions: "Be kind.",
@@ -255,7 +255,7 @@ describe("a request", () => {
     ]);
   });
 
-  test("may have server tools, which are ignored, and namespaces and custom tools, which are converted both ways (fault 6)", async () => {
+  test("may have server tools, which are ignored; namespaces and custom tools are converted both ways (fault 6)", async () => {
     start();
     const tools = [
       { type: "web_search", external_web_access: false },
@@ -391,7 +391,7 @@ describe("a request", () => {
     expect(counted).toEqual({ object: "response.input_tokens", input_tokens: (usage as Json)["input_tokens"] });
   });
 
-  test("has as many tokens when it is repeated, of which all but the last are cached", async () => {
+  test("has the same number of tokens when it is repeated; all but the last are then cached", async () => {
     start({ slots: 1 });
     const usage = async () => (await whole({ input: "Hi[eog:1]" }))["usage"] as Json;
     const { input_tokens: tokens } = await usage();

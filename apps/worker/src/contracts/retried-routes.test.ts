@@ -1,4 +1,4 @@
-// Shows that every route that begins a job accepts an Idempotency-Key, and that the reference lists it for these routes only.
+// Shows that every route accepts an Idempotency-Key if it begins jobs, and that the reference lists the header for these routes only.
 import { allWorkerRoutes, errorsOf, modelRoutes, rerankRoutes } from "@waggle/protocol";
 import type { Route } from "@waggle/protocol";
 import { bodyFields } from "@waggle/testing/hostile";

@@ -101,7 +101,7 @@ describe("a retry", () => {
     expect(prefills()).toBe(1);
   });
 
-  test("gets the answer of a first try that has ended, as long as the job is kept", async () => {
+  test("gets the answer of an ended first try, as long as the job is kept", async () => {
     const headers = { "idempotency-key": "k1" };
     gate.open();
     const said = await textOf(await post({ headers }));

@@ -197,7 +197,7 @@ describe("an unload", () => {
     expect([worker.engines("ant"), (await worker.engine("ant")).deaths]).toEqual([2, 0]);
   });
 
-  test("is refused for a pinned model; a model that does not fit next to it gets an error", async () => {
+  test("is refused for a pinned model; a model that does not fit next to the pinned model gets an error", async () => {
     start({ atOnce: 1 });
     expect((await post("/v1/models/pin", { model: "ant" })).status).toBe(200);
     expect((await post("/v1/models/unload", { model: "ant" })).status).toBe(409);
@@ -245,7 +245,7 @@ describe("a query to a model", () => {
     }
   });
 
-  test("gets the reason if the model cannot be loaded, and does not cause another try each time", async () => {
+  test("gets the reason if the model cannot be loaded, and does not start another load each time", async () => {
     start({ loadLater: ["bee"] });
     expect(await ask("bee")).toEqual([503, expect.stringContaining("not loaded yet")]);
     (await worker.engine("bee")).giveUp("Cannot load model: broken.");
@@ -305,7 +305,7 @@ test("an engine's death affects only the streams of its model", async () => {
 });
 
 describe("a swap", () => {
-  test("lets the old file answer earlier jobs, and the new file later ones", async () => {
+  test("lets the old file answer earlier jobs, and the new file later jobs", async () => {
     const gate = createStepGate();
     start({ gates: { ant: gate }, loadLater: ["bee"] });
     const before = await stream("ant");

@@ -23,7 +23,7 @@ beforeEach(() => {
 });
 afterEach(() => worker.close());
 
-/** The model's start token is the same in all prompts and computed once, so prompts share a prefix of one token. */
+/** About this time. All prompts share the model's start token, which is computed only once, so times differ by one token. */
 const about = (ms: number): unknown => expect.closeTo(ms, -2);
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 /** A unique prompt of 100 tokens, with the model's start token. */
@@ -55,7 +55,7 @@ async function run(job: Job): Promise<StreamEvent[]> {
   return await reading;
 }
 
-/** Starts a worker that has run three jobs of 1,000 ms, whose 99 prompt tokens took 500 ms. */
+/** Runs three jobs of 1,000 ms. The 99 prompt tokens of each job take 500 ms. */
 async function measure(): Promise<void> {
   for (const name of ["1", "2", "3"]) await run(await submit({ prompt: prompt(name) }));
 }
@@ -149,7 +149,7 @@ describe("a deadline that the queue cannot meet", () => {
     await expect(submit({ prompt: prompt("6"), deadline_ms: 2_000, session_id: "s" })).resolves.toBeDefined();
   });
 
-  test("applies only if the client set it: our time limit refuses no job", async () => {
+  test("applies only if the client set it: the worker's time limit refuses no job", async () => {
     await measure();
     await submit({ prompt: prompt("4") });
     const ours = { ...specOf({ prompt: prompt("5") }), deadlineMs: 1, refusedIfLate: undefined };
@@ -203,7 +203,7 @@ describe("the receipt", () => {
     expect(receipt?.sampling).not.toHaveProperty("grammar");
   });
 
-  test("covers a cancelled answer too: its output so far", async () => {
+  test("of a cancelled answer covers the output so far", async () => {
     const job = await submit({ prompt: "endless" });
     const reading = readAll(job);
     gate.step(3);

@@ -110,7 +110,7 @@ function startMaintenance(running: Engine): void {
     last = now;
     emit({ type: "process_stats", eventLoopUtilization: utilization, rssBytes: process.memoryUsage.rss() });
   };
-  // Make the first call at once, because no core counts as free before it.
+  // Make the first call at once, because no core counts as free before the first call.
   maintain();
   setInterval(maintain, maintenanceIntervalMs).unref();
 }

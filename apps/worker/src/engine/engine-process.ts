@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Environment } from "@waggle/daemon";
 
 /**
- * Size of a semi-space, which is a third of V8's young generation. Few objects of a step outlive the next one. With Node's default of 16 MiB
+ * Size of a semi-space, which is a third of V8's young generation. Few objects of a step outlive the next step. With Node's default of 16 MiB
  * the process grew by 150 MB over 10,000 jobs before V8 collected anything.
  */
 const semiSpaceMiB = 4;

@@ -6,7 +6,7 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 
 const fileName = "lock";
-/** Longest socket path that every system supports. A system cuts off a longer path without an error, so that it names another file. */
+/** Longest socket path that every system supports. A system cuts off a longer path without an error; the rest then names another file. */
 const maxPathBytes = 103;
 /** The kernel accepts or refuses a connection at once, even while the owner is stopped. After a timeout the lock counts as held. */
 const answerTimeoutMs = 1_000;

@@ -4,8 +4,8 @@ import type { CpuInfo } from "node:os";
 type Core = Pick<CpuInfo, "times">;
 
 /**
- * Returns a function that computes how many cores were idle or used by this process since its last call, as a fraction. Call it about once
- * a second: the system counts the times in steps of 10 ms.
+ * Returns a function that computes the number of free cores, as a fraction: cores that were idle, or used by this process, since the
+ * function's last call. Call the function about once a second: the system counts the times in steps of 10 ms.
  * @param cpus the times of each core since the machine started, in ms, as in `os.cpus`; cores may be added or removed
  * @param ownMs CPU time of all threads of this process since it started
  */

@@ -1,5 +1,5 @@
-// Owns the folder of KV snapshots: in memory if the system has a file system in memory. It is removed with its worker, or at the next start if the
-// worker was killed. The engine owns the contents, and makes the folder again if it vanishes.
+// Owns the folder of KV snapshots: in memory if the system has a file system in memory. The worker removes a temporary folder at its end; the next
+// worker removes the folder of a killed worker. The engine owns the contents, and makes the folder again if it vanishes.
 import { randomBytes } from "node:crypto";
 import { accessSync, constants, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";

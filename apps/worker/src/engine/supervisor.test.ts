@@ -123,7 +123,7 @@ describe("an engine process that cannot be started", () => {
     expect(worker.supervisor.ready).toBe(true);
   });
 
-  it("is given up after as many tries as an engine that dies", async () => {
+  it("gets as many tries as an engine that dies after its start", async () => {
     const worker = setUp((pid) => (pid > 1 ? noMemory() : createFakeEngine(pid)));
     worker.supervisor.start();
     worker.ready();

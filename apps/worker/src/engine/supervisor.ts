@@ -14,7 +14,7 @@ import { createWatchdog } from "./watchdog.ts";
 /** Waits before the 1st, 2nd … restart in a row; a healthy engine resets the count. */
 const restartDelaysMs = [0, 500, 1_000, 2_000, 4_000];
 /**
- * An engine counts as healthy after being ready for this time, or once a job has progressed in it. The death of a healthy engine starts a
+ * An engine counts as healthy when it has been ready for this time or a job has progressed in it. The death of a healthy engine starts a
  * new count of deaths in a row.
  */
 const healthyMs = 60_000;

@@ -19,7 +19,7 @@ export function answerToUndelivered(command: EngineCommand, failure: JobFailure)
   }
 }
 
-/** The event with a failure for each of its jobs or queries in place of its contents. */
+/** Returns an event with a failure for each job or query of the undelivered event. */
 export function insteadOfUndelivered(event: EngineEvent, failure: JobFailure): EngineEvent | undefined {
   switch (event.type) {
     case "step":

@@ -7,7 +7,7 @@ const medianFactor = 20;
 const rememberedSteps = 64;
 /** Least allowed silence of an idle engine, which reports about once a second. */
 const minIdleSilenceMs = 5_000;
-/** Number of checks during the longest allowed silence; it bounds the error of a late check. */
+/** Number of checks during the longest allowed silence. More checks tell more exactly how long this process did not run. */
 const checksPerSilence = 4;
 
 export interface WatchdogOptions {

@@ -47,8 +47,8 @@ export function joinHive({ config, report, log, metrics, onDrain }: JoinHiveOpti
 }
 
 /**
- * A hive on another machine that needs no token accepts requests from any client there. The worker reports to such a hive, but obeys
- * none of its commands.
+ * If a hive on another machine needs no token, any client there can send requests to the hive. The worker reports to such a hive,
+ * but obeys none of its commands.
  */
 export function commandsObeyed(hiveUrl: string, token: string | undefined): readonly HiveCommand[] {
   const host = new URL(hiveUrl).hostname.replace(/^\[(.*)\]$/, "$1");

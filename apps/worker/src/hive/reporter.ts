@@ -47,7 +47,7 @@ export function startReporter(options: ReporterOptions): Reporter {
   let dirty = false;
   let seq = 0;
   let registered = false;
-  /** Whether a registration was sent, so the hive may know this worker even without a response. */
+  /** Whether a registration was sent. The hive may then know this worker, even if no response arrived. */
   let maybeKnown = false;
   /** The state that was last logged; only changes are logged. */
   let logged: "up" | "down" | undefined;

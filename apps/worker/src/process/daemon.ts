@@ -209,7 +209,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
     drainTimeoutMs: config.drainTimeoutMs,
     async refuse() {
-      // Called first, so that jobs that another worker can continue leave without waiting for their end.
+      // Called first: if another worker can continue a job, this worker hands the job over instead of waiting for its end.
       const handedOver = fleet?.leave();
       worker.refuse();
       stopping.abort();

@@ -3,7 +3,7 @@ import type { ChatAbilities } from "@waggle/protocol";
 import type { Descriptions } from "../models/list/descriptions.ts";
 import type { HostedFile } from "../models/list/model-entry.ts";
 
-/** The abilities in the engine's report, or else in the model's file if that was read before. Undefined for models that do not generate text. */
+/** The abilities in the engine's report, or else in the model's file, if it was read before. Undefined if the model does not generate text. */
 export function chatOf(hosted: HostedFile, descriptions: Pick<Descriptions, "known">): ChatAbilities | undefined {
   const { info } = hosted.host;
   const description = info === undefined ? descriptions.known(hosted) : undefined;

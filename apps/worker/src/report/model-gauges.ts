@@ -13,7 +13,7 @@ export interface GaugeFacts {
   readonly now: number;
 }
 
-/** Sets the gauges of the present models, and removes the gauges of former models. */
+/** Sets the gauges of the present models, and removes the gauges of models that no longer exist. */
 export function collectModelGauges(metrics: WorkerMetrics, models: Models, { queueCapacity, now }: GaugeFacts): void {
   metrics.resetModelGauges();
   const hosts = new Map<string, ModelHost[]>();

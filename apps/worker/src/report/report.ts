@@ -93,7 +93,7 @@ export function createReport(options: ReportOptions): Report {
     version: config.version,
   });
 
-  /** Empty in a worker with one model, which the other fields describe. */
+  /** Empty in a worker with one model, because the other fields describe that model. */
   function modelStates(): Pick<Heartbeat, "models"> {
     const entries = models.entries();
     if (entries.length < 2) return {};

@@ -118,8 +118,8 @@ function createServedModel(
   }
 
   /**
-   * Calls `then` once the model is ready, has failed or is no longer wanted, or the signal aborts, and resolves with its result. `then`
-   * starts in the same turn as that change, before another request can unload the model.
+   * Waits until the model is ready, has failed or is no longer wanted, or the signal aborts. Then calls `then`, and resolves with its
+   * result. `then` starts in the same turn as the change of the model, before another request can unload the model.
    */
   async function onceLoaded<T>(host: ModelHost, signal: AbortSignal, then: () => Promise<T>): Promise<T> {
     const begun = deferred<{ readonly answer: Promise<T> }>();

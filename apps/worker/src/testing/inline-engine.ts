@@ -1,5 +1,5 @@
 // Owns an engine in this process, for tests: the real engine with a fake backend, behind the port of a model's host. The test decides when
-// it loads and dies.
+// the engine loads and dies.
 import { createEngine, createFakeBackend } from "@waggle/engine";
 import type { Engine, EngineCommand, EngineEvent, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
 import type { Clock } from "@waggle/async";
@@ -22,11 +22,11 @@ export interface InlineEngineOptions {
   readonly contextSize: number;
   readonly clock: Clock;
   readonly gate?: Pick<StepGate, "pass" | "open"> | undefined;
-  /** More settings of the fake backend, such as what its model is for. */
+  /** More settings of the fake backend, such as the use of its model. */
   readonly fake?: Partial<FakeBackendOptions> | undefined;
   /** By default events arrive at once, and commands a microtask later. */
   readonly link?: InlineLink | undefined;
-  /** Path of the file that the engine reports as loaded; by default none is reported. */
+  /** Path of the file that the engine reports as loaded; by default the engine reports no path. */
   readonly modelPath?: string | undefined;
   /** Loads only when the test calls `load`. */
   readonly loadLater: boolean;

@@ -42,7 +42,7 @@ export async function addGpuPackages({
   try {
     makeFolder(dirname(target));
     aside = await mkdtemp(join(dirname(target), `.${basename(target)}-`));
-    // Without a manifest in this folder, npm would use one from a parent folder.
+    // Without a manifest in this folder, npm would use the manifest of a parent folder.
     await writeFile(join(aside, "package.json"), '{ "private": true }\n');
     const growing = aside;
     if (onProgress !== undefined)

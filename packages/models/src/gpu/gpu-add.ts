@@ -17,7 +17,7 @@ export interface GpuAddOptions extends Pick<ProofOptions, "workerCommand" | "env
   readonly confirm: (question: string) => Promise<void>;
   /** Called with the part of the download that is on disk, from 0 to 1. */
   readonly onProgress?: (share: number) => void;
-  /** Detected GPUs; by default those of this machine. */
+  /** Detected GPUs; by default the GPUs of this machine. */
   readonly devices?: GpuDevices;
   readonly signal?: AbortSignal;
 }

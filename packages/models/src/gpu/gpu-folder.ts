@@ -48,7 +48,7 @@ async function hasOwnManifest(folder: string): Promise<boolean> {
   }
 }
 
-/** Renames the old folder, then moves the new one to its path. If that fails, the old folder is restored. It is deleted only after success. */
+/** Renames the old folder, then moves the new one to its path. If the move fails, the old folder is restored; otherwise it is deleted. */
 export async function replaceFolder(target: string, made: string): Promise<void> {
   const old = `${made}.old`;
   const isThere = await stat(target).then(

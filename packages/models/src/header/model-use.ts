@@ -36,7 +36,7 @@ export function isLoraAdapter({ metadata }: Pick<GgufHeader, "metadata">): boole
 /** @throws GgufError with the reason when the model cannot be used */
 export function modelUseOf(header: Pick<GgufHeader, "architecture" | "metadata" | "tensors">): ModelUse {
   const { architecture, metadata } = header;
-  // Models that need an encoder first, or that read pictures and sounds. llama.cpp loads them, but cannot embed or generate text with them.
+  // Models that need an encoder first, or that read pictures and sounds. llama.cpp loads such models, but cannot embed or generate text.
   if (/^t5|^clip$|^wavtokenizer/.test(architecture)) {
     throw new GgufError(`a model of architecture ${architecture} neither generates text nor embeds it`);
   }

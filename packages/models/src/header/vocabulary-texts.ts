@@ -1,7 +1,7 @@
-// Finds the special tokens of a vocabulary, and its BOS and EOS texts: chat templates need them. The rules are those of llama.cpp
+// Finds the special tokens of a vocabulary, and its BOS and EOS texts, for chat templates. The rules are those of llama.cpp
 // (llama_vocab::impl::load of src/llama-vocab.cpp): the texts of a few tokens override their types in the file.
 //
-// llama.cpp also turns infill markers into control tokens. Chats do not contain them, so they keep their types here.
+// llama.cpp also turns infill markers into control tokens. Chats contain no infill markers, so this file does not change their types.
 import type { ByteSource } from "./byte-source.ts";
 import { createCursor } from "./cursor.ts";
 import { damaged } from "./gguf-error.ts";
@@ -56,10 +56,10 @@ const usualEnds: Readonly<Record<string, Ends>> = {
   whitespace: { bos: 11, eos: 11 },
 };
 
-/** Values of `tokenizer.ggml.pre`, both ChatGLM's, whose vocabularies have no BOS. */
+/** Values of `tokenizer.ggml.pre` in ChatGLM's files. ChatGLM's vocabularies have no BOS. */
 const withoutBos = new Set(["glm4", "chatglm-bpe"]);
 
-/** Each of these texts ends an answer in some model family. They are control tokens, even if the file has another type for them. */
+/** Each of these texts ends an answer in some model family. Tokens with these texts are control tokens, even if the file gives them another type. */
 const endings = new Set([
   ...["<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>"],
   ...["<|endoftext|>", "</s>", "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>"],

@@ -14,7 +14,7 @@ const defaultDurationMs = 250;
 const startTimeoutMs = 10_000;
 
 export interface BandwidthOptions {
-  /** Number of threads, which should be the engine's. By default one for each core; at most 64. */
+  /** Number of threads: use as many as the engine. By default one thread for each core; at most 64. */
   readonly threads?: number;
   readonly durationMs?: number;
   readonly signal?: AbortSignal | undefined;

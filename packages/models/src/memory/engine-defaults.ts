@@ -8,8 +8,8 @@ const usualContext = 8_192;
 const usualTextTokens = 2_048;
 
 /**
- * Tokens per slot. For a model that only reads (embedding, reranking), tokens of a text: never more than in training, because the model has no
- * positions beyond.
+ * Tokens per slot; for a model that only reads (embedding, reranking), the most tokens of a text. Such a model has no positions beyond the trained
+ * context, so the number is never higher.
  */
 export function contextSizeOf(header: GgufHeader, wanted: number | undefined): number {
   const trained = Math.max(1, modelShapeOf(header).trainedContext);

@@ -25,7 +25,7 @@ describe("an engine", () => {
     expect(of(131_072)).toBe(of(8_192));
   });
 
-  test("that embeds has no longer context than the trained one", () => {
+  test("that embeds has at most the trained context", () => {
     const embeds = madeUpModel({ architecture: "bert", values: { pooling_type: 1, context_length: 512 } });
     expect(engineMemory(embeds, { slots, contextSize: 8_192 })).toEqual(
       engineMemory(embeds, { slots, contextSize: 512 }),
@@ -80,7 +80,7 @@ describe("the largest context for a budget", () => {
     expect(largestContext(header, { slots }, host - 1)).toBe(1_792);
   });
 
-  test("is no longer than the trained one", () => {
+  test("is at most the trained context", () => {
     expect(largestContext(header, { slots }, 1e15)).toBe(4_096);
   });
 

@@ -56,7 +56,7 @@ describe("with layers on a GPU", () => {
   ] as const;
   const header = madeUpModel({ tensors });
 
-  test("the last layers go first, and take their part of the cache along", () => {
+  test("the last layers move first, each with its part of the cache", () => {
     const none = estimateMemory(header, size);
     expect(none.gpu).toBe(0);
     const one = estimateMemory(header, { ...size, gpuLayers: 1 });

@@ -92,7 +92,7 @@ function outputBytes({ vocabulary, width }: ModelShape, { slots, outputs, embeds
   return embeds ? (vocabulary + width) * outputs * floatBytes : vocabulary * slots * floatBytes;
 }
 
-/** Layers compute where their weights are. A GPU with any layers has a whole buffer; the host has one too unless all layers are on the GPU. */
+/** Layers compute where their weights are. A GPU with any layers has a whole compute buffer. So has the host, unless all layers are on the GPU. */
 function placeCompute(
   { reserved, inputs }: { readonly reserved: number; readonly inputs: number },
   { layers }: ModelShape,

@@ -45,7 +45,7 @@ function rowOf(source: FitSource, machine: Machine, wanted: Wanted): FitRow {
   };
 }
 
-/** Quantizations of a model have the same header except for the tensors' sizes. These are scaled, as if all tensors shrank by the same factor. */
+/** Quantizations of a model have the same header except for the tensors' sizes. The sizes are scaled, as if all tensors shrank by the same factor. */
 function sizedHeader(header: GgufHeader, fileBytes: number): GgufHeader {
   if (fileBytes === header.fileBytes || header.tensorBytes === 0) return header;
   const headerBytes = header.fileBytes - header.tensorBytes;

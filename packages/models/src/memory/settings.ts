@@ -36,7 +36,7 @@ export interface LoadedSettings {
 }
 
 const defaultBatchSize = 512;
-/** llama.cpp pads KV caches to a multiple of this. */
+/** llama.cpp pads KV caches to a multiple of this number of cells. */
 const cellStep = 256;
 /** A recurrent state cannot be cut back, so it is saved only at the ends of passes: smaller passes save it at more positions. */
 const recurrentBatchSize = defaultBatchSize / 2;

@@ -8,7 +8,7 @@ const typicalTokens = 512;
 const writes = { kind: "generate", mustBeWhole: false } as const;
 
 /**
- * Bytes that one token of one slot reads: all weights, and the KV cache of a short conversation. Of a layer's experts, only those in use count.
+ * Bytes that one token of one slot reads: all weights, and the KV cache of a short conversation. Of a layer's experts, only the experts in use count.
  * Tables with a row for each token do not count, as only one row is read.
  */
 export function bytesPerToken(header: GgufHeader, settings: MemorySettings): number {

@@ -33,7 +33,7 @@ export const limitOptions = {
     group: "Limits",
     help: "engine crashes in a row, without progress, after which the worker gives up",
     schema: integer(1, 100),
-    // One death for each of the supervisor's 5 restart delays, and a last death.
+    // Each of the supervisor's 5 restart delays follows a death. After the sixth death the supervisor gives up.
     default: "6",
     advanced: true,
   },

@@ -38,7 +38,7 @@ interface Pull {
 }
 
 export function createPulls({ pull: settings, offline, now, requireFree, onPulled }: PullsOptions): Pulls {
-  /** Downloads that a client can join. A download without clients is removed from this map while it still ends. */
+  /** Downloads that a client can join. When its last client leaves, a download is removed from this map at once, before it has stopped. */
   const pulls = new Map<string, Pull>();
   const running = new Set<Pull>();
 

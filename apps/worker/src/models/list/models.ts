@@ -17,9 +17,9 @@ import { createPool } from "../memory/pool.ts";
 import { withoutFolders } from "../run/shown-message.ts";
 import type { LoadPlan, Pool, UnloadReason } from "../memory/pool.ts";
 
-/** A model that the worker's settings or an operator name. */
+/** A model that is named in the worker's settings or by an operator. */
 export interface ModelSpec {
-  /** When undefined, the model's own name is used once it is loaded. */
+  /** When undefined, the model's own name is used as soon as the model is loaded. */
   readonly name: string | undefined;
   readonly aliases: readonly string[];
   /** A path, or a reference to download. */
@@ -139,7 +139,7 @@ export function createModels(options: ModelsOptions): Models {
           const { former } = hosted;
           if (former === undefined) return false;
           Object.assign(hosted, former, { former: undefined });
-          // Load in a later turn, when the state is `failed`.
+          // Load in a later turn: only then is the host's state `failed`, from which the host can load again.
           queueMicrotask(() => pool.loadNow(host));
           return true;
         },
@@ -195,7 +195,7 @@ export function createModels(options: ModelsOptions): Models {
     return found;
   }
 
-  /** Models of flags or the settings file. A single such model serves requests with any name. */
+  /** Models of flags or the settings file. A single such model serves requests for any name. */
   const given = options.specs.filter(({ source }) => source === "file" || source === "embedded" || source === "fake");
   options.specs.forEach(add);
   const sole = given.length === 1 ? entries[options.specs.indexOf(given[0] as ModelSpec)] : undefined;

@@ -30,7 +30,7 @@ export type Admission =
   | { readonly kind: "never"; readonly reason: string };
 
 /**
- * The least recently used idle models leave first. Where that is not enough, models with jobs leave, the longest loaded first, but not before
+ * The least recently used idle models leave first. If that is not enough, models with jobs leave, in the order of their loads, but not before
  * `leastStayMs`: otherwise two models in use would only load in turn. Pinned models stay, and no model leaves without need.
  */
 export function admit(bytes: number, tenants: readonly Tenant[], budget: Budget, now: number): Admission {
@@ -74,7 +74,7 @@ function needed(
 }
 
 /**
- * The limit that keeps `bytes` from fitting next to the tenants, as the end of a sentence. Undefined if they fit.
+ * If `bytes` do not fit next to the tenants, returns the exceeded limit as the end of a sentence. Undefined if they fit.
  * @param who what the sentence calls the tenants
  */
 export function shortage(bytes: number, tenants: readonly Tenant[], budget: Budget, who: string): string | undefined {

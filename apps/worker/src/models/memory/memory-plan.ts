@@ -19,7 +19,7 @@ export interface MemoryPlan {
 }
 
 /**
- * Undefined for a file that the engine cannot load either: its error is more precise.
+ * Undefined for a file that the engine cannot load either: the engine's error is more precise.
  * @param budgetBytes of all models; undefined: no limit
  */
 export function memoryPlanOf(
@@ -46,7 +46,7 @@ function planFor(header: GgufHeader, settings: EngineSettings, budgetBytes: numb
   if (usual.total <= most) return { memory: modelMemoryOf(usual), contextSize: undefined, memoryAt };
   // GPU memory counts towards the same budget.
   const contextSize = largestContext(header, settings, most);
-  // If not even the shortest context fits, its memory needs tell how much is missing.
+  // If not even the shortest context fits, the plan has this context, because the error then shows how much memory is missing.
   return { memory: memoryAt(contextSize ?? 1), contextSize, memoryAt };
 }
 

@@ -306,7 +306,7 @@ test("a model whose only job was refused leaves the queue", async () => {
   expect(clock.pending).toBe(0);
 });
 
-test("a keep-alive that one job set does not apply to the next job", async () => {
+test("a keep-alive in one job's request does not apply to the next job", async () => {
   createTestPool(2);
   const a = actor("a");
   a.keepAliveMs = 1_000;
@@ -333,7 +333,7 @@ test("a waiting model leaves the queue when its jobs are cancelled", async () =>
   expect([b.loads(), c.state()]).toEqual([0, "loading"]);
 });
 
-test("a model that a request named keeps waiting when its jobs are cancelled", async () => {
+test("a model that was requested by name keeps waiting when its jobs are cancelled", async () => {
   createTestPool(1);
   const [a, b] = [actor("a"), actor("b")] as const;
   ask(a);
@@ -451,7 +451,7 @@ test("a model that gets a job or a request while it is unloaded loads again", as
   pool.endUse(a.host);
 });
 
-test("work between two loads is done before the second load, after any reason for unloading", async () => {
+test("work between two loads is done before the second load, whatever the reason for unloading", async () => {
   createTestPool(1);
   const a = actor("a");
   await loadNow(a);

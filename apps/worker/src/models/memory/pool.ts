@@ -1,5 +1,5 @@
-// Owns which models are in memory: loads models when there is memory, and unloads models that have no requests or whose memory others need.
-// `eviction` is the policy, which this file applies. It stops no job: a model is unloaded when its running jobs have ended.
+// Owns which models are in memory: loads models when there is memory, and unloads idle models or models whose memory other models need.
+// This file applies the policy in `eviction`. The pool stops no job: a model is unloaded when its running jobs have ended.
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { Job } from "@waggle/jobs";
 import type { ModelMemory } from "@waggle/protocol";
@@ -16,7 +16,7 @@ export interface LoadPlan {
 
 export interface Resident {
   readonly host: ModelHost;
-  /** Never leaves for another model, nor because it has no requests. */
+  /** Whether the model must stay in memory, even if it is idle or another model needs the memory. */
   readonly pinned: () => boolean;
   /** How long the model stays after its last job, in ms, unless that job set a time; Infinity to stay forever. */
   readonly keepAliveMs: () => number;

@@ -53,7 +53,7 @@ export function createModelHash({ folder, idle, log }: ModelHashOptions): ModelH
   };
 }
 
-/** Resolves with the work, or when the signal aborts. */
+/** Resolves when the work resolves or the signal aborts. */
 async function unless(signal: AbortSignal, work: Promise<void>): Promise<void> {
   let forget = (): void => {};
   const aborted = new Promise<void>((resolve) => (forget = onAbort(signal, resolve)));

@@ -63,7 +63,7 @@ export interface ModelHostOptions {
   readonly key: string;
   /** Path or reference of the model, without credentials. */
   readonly modelPath: string;
-  /** Name that the model is served under; undefined: the name in its file, once it is loaded. */
+  /** Name that the model is served under; undefined: the name in its file, once the model is loaded. */
   readonly name: string | undefined;
   /** Converts an error's message to the form that clients may read. */
   readonly shownMessage: (message: string) => string;

@@ -90,7 +90,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     };
   }
 
-  /** Ignores most events of an earlier engine, which may still send some. */
+  /** An earlier engine may still send events. Most of its events are ignored. */
   function eventsOf(isMine: () => boolean): EngineHostEvents {
     return {
       busy: () => dispatcher.running > 0,

@@ -80,7 +80,7 @@ export function createVisitor(options: VisitorOptions): Visitor {
     pulling = true;
     pulledAt = now();
     const result = from.next();
-    // A request for a batch after the last batch closes the reader, as the HTTP side does.
+    // Detach after asking for a batch beyond the last one, because the HTTP side closes its reader at the same point.
     if (done || behind) detach();
     void result.then(({ done: over, value }) => {
       // A batch that was handed over before the client left may still be on its way.

@@ -17,7 +17,7 @@ export interface Wire {
   /** Cuts the channel because the engine dies: its pass ends, and messages under way are lost. */
   cut(): void;
   readonly underWay: number;
-  /** Most passes that ended between the arrival of a cancel and the release of the job's slot, over all cancels. */
+  /** For each cancel, passes end between its arrival and the release of the job's slot. This is the largest number of such passes. */
   readonly mostCancelSteps: number;
 }
 

@@ -6,7 +6,7 @@ import type { Job } from "@waggle/jobs";
 import { reasonOf, stateNameOf, statusOf } from "@waggle/jobs";
 import { promptTokens, soloText, stoppedText } from "./request.ts";
 
-/** Reasons for an end that the schedule has given the job. The job must end for one of them, or finish normally. */
+/** A reason why a job ends early. A job must end for a reason that the schedule has given it, or finish normally. */
 export type Reason =
   | "client"
   | "superseded"

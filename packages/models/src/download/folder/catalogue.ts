@@ -15,7 +15,7 @@ import { shownReference } from "../transfer/download-error.ts";
 export interface CatalogueOptions {
   /** The folder of downloads. */
   readonly folder: string;
-  /** URL of Hugging Face or a mirror. Addresses below it refer to its repositories. */
+  /** URL of Hugging Face or a mirror. Addresses that begin with this URL refer to the hub's repositories. */
   readonly endpoint?: string;
 }
 

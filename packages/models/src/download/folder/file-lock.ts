@@ -65,7 +65,7 @@ function hold(handle: FileHandle, path: string): FileLock {
     if (!(await isOurs())) lost.abort(new LockLostError());
   }
 
-  // A failed renewal is ignored, since the next one follows soon.
+  // A failed renewal is ignored, because the next renewal follows soon.
   const renewal = setInterval(() => void renew().catch(() => {}), renewIntervalMs);
   return {
     lost: lost.signal,

@@ -59,7 +59,7 @@ test("the header of a local path is read from the file", async () => {
   expect(await readModelHeader(storyModel, options)).toMatchObject({ path: storyModel, header: { parts: 1 } });
 });
 
-test("the hub gets the token when it asks for one, and the target of its redirect does not", async () => {
+test("the hub gets the token when it asks for one, but the target of the hub's redirect gets no token", async () => {
   await using store = await serve(sendPart);
   await using hub = await serve((request, response) => {
     if (request.headers.authorization === undefined) response.writeHead(401).end();

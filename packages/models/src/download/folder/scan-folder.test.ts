@@ -52,7 +52,7 @@ test("follows links, but not in circles", async () => {
   rmSync(aside, { recursive: true });
 });
 
-test("skips files in too deep folders, and fails for a missing folder", async () => {
+test("skips files in folders that are too deep, and fails for a missing folder", async () => {
   put("1/2/3/4/x.gguf");
   put("1/2/3/4/5/y.gguf");
   expect((await scanFolder(folder)).map(({ name }) => name)).toEqual(["x"]);

@@ -40,7 +40,7 @@ async function namesOfTag(folder: string, target: TagTarget): Promise<readonly s
   ]);
 }
 
-/** Likely names of a tag's file. Only the hub knows which file the tag refers to, and no request is sent here. */
+/** Likely names of a tag's file. Only the hub knows which file the tag refers to, but this module sends no request. */
 function wholeNames({ user, repo, tag }: TagTarget): readonly string[] {
   const quantizations = tag === undefined ? [defaultQuantization, undefined] : [tag.toUpperCase()];
   return quantizations.map((quantization) => quantizedName(user, repo, quantization));

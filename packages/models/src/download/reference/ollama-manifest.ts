@@ -1,4 +1,4 @@
-// Asks Ollama's registry for the file of a tag, and for the texts that are stored with it. The registry has version 2 of the API for container
+// Asks Ollama's registry for the file of a tag, and for the texts stored with the file. The registry has version 2 of the API for container
 // images: a manifest lists layers by digest, and each layer is a blob (https://distribution.github.io/distribution/spec/api/).
 import { DownloadError } from "../transfer/download-error.ts";
 import { openUrl, readText, type OpenOptions } from "../transfer/open-url.ts";

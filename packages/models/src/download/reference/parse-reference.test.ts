@@ -1,4 +1,4 @@
-// The names in the first table are those that node-llama-cpp gives the files.
+// In the first table, the files have the same names as in node-llama-cpp.
 import { expect, test } from "vitest";
 import { nameOnDisk, quantizedName } from "../folder/model-names.ts";
 import { parseReference } from "./parse-reference.ts";

@@ -119,7 +119,7 @@ function parseUrl(reference: string, url: URL, endpoint: string): Target {
   return hub ?? plainFile(reference, url, sha256);
 }
 
-/** Parses the address of a repository's web page, or of the page of a file in it. */
+/** Parses the address of the web page of a repository, or of a file in a repository. */
 function hubTarget(words: readonly string[], url: URL, endpoint: string): FileTarget | TagTarget | undefined {
   const [user = "", repo = "", view, branch, ...path] = words;
   if (words.length === 2) return { kind: "tag", user, repo, tag: undefined };
@@ -139,7 +139,7 @@ function plainFile(reference: string, url: URL, sha256: string | undefined): Fil
   url.pathname = parts[0] ?? url.pathname;
   const fileName = withoutByteParts(decodedWords(url.pathname).at(-1) ?? "");
   const name = nameOnDisk(filenamify(fileName, { maxLength: Infinity }));
-  // Each hash, or else each folder of a server, has a separate local folder, because many different files are called model.gguf.
+  // Many different files are called model.gguf. So each hash has a separate local folder; without a hash, each folder of a server has one.
   const place = sha256 ?? hashOf(url.origin + url.pathname.replace(/[^/]*$/, ""));
   const folder = `url-${place.slice(0, folderHashChars)}`;
   return { ...noSecrets, kind: "file", url: url.href, name: `${folder}/${name}`, sha256, credentials };

@@ -52,7 +52,7 @@ export function networkReason(error: unknown): string {
 export function shownReference(reference: string): string {
   if (!/^\s*[a-z][a-z\d+.-]*:\/\//i.test(reference) || /^hf:/i.test(reference)) return reference;
   const isUrl = URL.canParse(reference);
-  // In a malformed URL with an @, the password's end is unknown: a ? may belong to it, or begin a query with an @ in it. So hide all after "//".
+  // In a malformed URL with an @, the password's end is unknown: a ? may be part of it, or begin a query that contains the @. So hide all after "//".
   if (!isUrl && /[?#].*@/s.test(reference)) return reference.replace(/\/\/.*$/s, "//…");
   return reference.replace(/[?#].*$/s, "").replace(isUrl ? /\/\/[^/\\]*@/ : /\/\/.*@/s, "//");
 }

@@ -3,7 +3,7 @@ import { onAbort, sleep } from "@waggle/async";
 import { DownloadError, networkReason } from "./download-error.ts";
 
 const maxRedirects = 10;
-/** Statuses of servers' answers to requests without credentials. */
+/** Servers answer with these statuses if a request lacks credentials. */
 const refusals = new Set([401, 403, 404]);
 const redirects = new Set([301, 302, 303, 307, 308]);
 /** Statuses of temporary errors: a later request may succeed. */
@@ -143,7 +143,7 @@ function redirectTarget({ status, headers }: Response, from: URL): URL {
   if (!URL.canParse(location, from.href)) throw new DownloadError("invalid redirect from the server");
   const target = new URL(location, from);
   if (!/^https?:$/.test(target.protocol)) throw new DownloadError(`the server redirects to ${target.protocol}`);
-  // `fetch` rejects URLs with credentials. These credentials are the server's, not the user's, so they can be dropped.
+  // `fetch` rejects URLs with credentials. The credentials in a redirect come from the server and not from the user, so they can be dropped.
   target.username = "";
   target.password = "";
   return target;

@@ -55,7 +55,7 @@ export async function journaledBytes(path: string): Promise<number> {
   return bytes;
 }
 
-/** Opens or creates the partial file of this version, and removes those of other versions. Only the holder of the lock may call this. */
+/** Opens or creates the partial file of this version, and removes the partial files of other versions. Only the holder of the lock may call this. */
 export async function openPartial(path: string, remote: RemoteFile, options: PartialFileOptions): Promise<PartialFile> {
   const { resumeKey, sha256: wanted, sizeBytes } = remote;
   const partial = partialPath(path, resumeKey ?? randomBytes(8).toString("hex"));

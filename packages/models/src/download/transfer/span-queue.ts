@@ -1,5 +1,5 @@
-// Assigns byte spans of a file to connections. Spans are assigned from the file's beginning, so that it can be hashed while it grows. When all spans
-// are assigned, a free connection takes half of the largest unfinished span.
+// Assigns byte spans of a file to connections. Spans are assigned from the file's beginning, so that the file can be hashed as it grows. When all
+// spans are assigned, a free connection takes half of the largest unfinished span.
 import type { ByteRange } from "./byte-ranges.ts";
 
 /** With larger spans, the file's end would arrive long before its middle, and hashing would have to wait. */

@@ -5,7 +5,7 @@ import type { ModelShape } from "./layers.ts";
 import { buildPass } from "./model-graph.ts";
 import type { LoadedSettings } from "../settings.ts";
 
-/** Layers reuse the same memory, so that a graph of the first few needs as much as the whole. */
+/** All layers reuse the same memory, so a graph of the first few layers needs as much memory as the whole graph. */
 const graphLayers = 8;
 
 export interface ComputeBytes {

@@ -13,7 +13,7 @@ interface Gap {
 export interface GraphMemory {
   /** Size of the buffer. */
   readonly bytes: number;
-  /** Start of each result in the buffer: the graph's inputs, then its nodes. Undefined for views and stored results, which have no place in it. */
+  /** Start of each result in the buffer: the graph's inputs, then its nodes. Undefined for views and stored results, which are not in the buffer. */
   readonly starts: readonly (number | undefined)[];
 }
 
@@ -81,8 +81,8 @@ export function touchedBytes({ starts }: GraphMemory, smaller: Graph): number {
 }
 
 /**
- * Creates an endless address space with gaps. Adjacent gaps are joined by the same rules as in ggml. These rules leave some gaps apart next to
- * results of 0 bytes, which changes where large results are placed.
+ * Creates an endless address space with gaps. Adjacent gaps are joined by the same rules as in ggml. Next to results of 0 bytes, these rules do
+ * not join some gaps, which changes where large results are placed.
  */
 function createSpace(): {
   take(bytes: number): number;

@@ -59,7 +59,7 @@ const bothInEach: ReadonlySet<string> = new Set(["falcon-h1"]);
 /** Architectures with attention in every Nth layer only; N is `full_attention_interval`. */
 const inIntervals: ReadonlySet<string> = new Set(["qwen3next", "qwen35", "qwen35moe"]);
 const usualInterval = 4;
-/** In gemma3n, the layers from this one on read the KV caches of earlier layers. */
+/** In gemma3n, layers with this index or a higher one read the KV caches of earlier layers. */
 const gemma3nOwnLayers = 20;
 
 export function modelShapeOf(header: GgufHeader): ModelShape {
@@ -124,7 +124,7 @@ function hasWindow(architecture: string, { slidingWindow, windowPattern }: Hyper
   if (slidingWindow === undefined || slidingWindow <= 0) return false;
   if (typeof windowPattern === "object") return windowPattern[index] ?? false;
   const usual = windowPatterns[architecture];
-  // The files of other architectures, such as that of Mistral 7B v0.1, may name a window, too. llama.cpp ignores this window.
+  // The files of other architectures, such as the file of Mistral 7B v0.1, may also name a window. llama.cpp ignores this window.
   if (usual === undefined) return false;
   const every = windowPattern ?? usual[0];
   if (every === 0) return true;

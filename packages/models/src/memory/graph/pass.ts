@@ -19,7 +19,7 @@ export function norm({ graph }: Pass, source: Tensor, withBias = false): Tensor 
   return withBias ? graph.inPlace(scaled) : scaled;
 }
 
-/** Looks up the tokens' embeddings. llama.cpp also reserves an input for embeddings from elsewhere, such as those of pictures. */
+/** Looks up the tokens' embeddings. llama.cpp also reserves an input for other embeddings, such as embeddings of pictures. */
 export function embedTokens({ graph, shape, tokens }: Pass): Tensor {
   const embedded = graph.compute([shape.width, tokens], [graph.input([tokens])]);
   graph.expand(embedded);

@@ -9,14 +9,14 @@ export interface Split {
 
 /** Tensors that are read row by row. They stay on the host, even if all layers are on a GPU (`LLM_TENSOR_LAYER_INPUT` of llama-arch.cpp). */
 const inputTensors = /^(token_embd|token_embd_norm|token_types|position_embd|per_layer_token_embd)\./;
-/** Tensor types that the CPU backend repacks before it computes with them, by `process.arch`. */
+/** For each `process.arch`, the tensor types that the CPU backend repacks before a computation. */
 const repackedTypes: Readonly<Record<string, ReadonlySet<string>>> = {
   x64: new Set(["Q4_0", "Q4_K", "IQ4_NL", "MXFP4"]),
   arm64: new Set(["Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q8_0", "IQ4_NL", "MXFP4"]),
 };
 
 export interface WeightsOptions {
-  /** Number of layers, without those for multi-token prediction. */
+  /** Number of layers, without the layers for multi-token prediction. */
   readonly layers: number;
   readonly gpuLayers: number;
   /** `process.arch` of the machine that runs the model. */
