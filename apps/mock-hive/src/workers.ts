@@ -42,11 +42,11 @@ export interface WorkerRegistry {
   register(registration: Registration): HiveWorker;
   /**
    * @returns a command for the worker, if any
-   * @throws WaggleError not_found for a worker that is not listed, and must register again
+   * @throws WaggleError not_found if the worker is not listed; the worker must then register again
    */
   heartbeat(heartbeat: Heartbeat): HiveCommand | undefined;
   /**
-   * Adds a heartbeat from a fleet, which reports a worker every `intervalMs`. Ignored for a worker that is registered here over HTTP and not gone.
+   * Adds a heartbeat from a fleet, which reports a worker every `intervalMs`. Ignored if the worker is registered here over HTTP and not gone.
    * @throws WaggleError resource_exhausted at `workersLimit`
    */
   hear(heartbeat: Heartbeat, intervalMs: number): void;

@@ -43,7 +43,7 @@ interface Entry extends FleetModel {
   ready: Serving[];
   description: ModelDescription | undefined;
   isDefault: boolean;
-  /** Time since which no worker has the model. */
+  /** When the model lost its last worker. */
   goneSince: number | undefined;
   describing: Promise<ModelDescription> | undefined;
   /** `versionsOf` at the time of the description. */
