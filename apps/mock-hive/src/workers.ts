@@ -269,7 +269,7 @@ function refusalToDrain({ source, liveness, report }: Entry): string | undefined
   return undefined;
 }
 
-/** When, without another heartbeat, the worker's liveness changes or the worker leaves the list. */
+/** The time at which the worker's liveness changes, or the worker leaves the list, if no other heartbeat arrives. */
 function deadlineOf(entry: Entry): number {
   switch (entry.liveness) {
     case "alive":

@@ -94,7 +94,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       return;
     }
     const { taken } = created;
-    // A record with the same call key is this job's: NATS's answer to an earlier attempt was lost.
+    // A record with the same call key is this job's record: an earlier attempt wrote the record, but NATS's answer was lost.
     if (taken.record.callKey !== record.callKey) joinLate(names, record, taken);
     names.revision = taken.revision;
   }

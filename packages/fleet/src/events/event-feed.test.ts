@@ -96,7 +96,7 @@ describeWithNats("a gateway's subscription to its jobs", () => {
     await feed.close();
   });
 
-  test("delivers all records from the first, to a gateway that takes a job over", async () => {
+  test("delivers all records, from the first one on, to a gateway that takes a job over", async () => {
     const connection = await connectTo(nats.url);
     const publisher = (await connectTo(nats.url)).use();
     const job = unique("job");

@@ -68,7 +68,7 @@ export interface GatewaySide {
     client: string,
     options: { readonly by: EndedBy; readonly timeoutMs: number },
   ): Promise<boolean>;
-  /** Sets the handler of other gateways' requests: it ends a session's job, and resolves when the job has ended. */
+  /** Sets the handler of other gateways' requests. The handler ends a session's job, and resolves when the job has ended. */
   onEnd(handler: (client: string, jobId: string, by: EndedBy) => Promise<void>): void;
 
   /** Job records, with which another gateway can take a job over. Each call throws WaggleError unavailable. */

@@ -163,7 +163,7 @@ export interface JobRecord {
 /** A stored record and its revision. */
 export interface FoundRecord {
   readonly record: JobRecord;
-  /** An update must name the record's present revision, and changes it. */
+  /** An update must name the record's present revision, and gives the record a new revision. */
   readonly revision: number;
 }
 

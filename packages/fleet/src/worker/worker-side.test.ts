@@ -56,7 +56,7 @@ describeWithNats("a worker in the fleet", () => {
     await gateway.forget(job.id);
   });
 
-  test("fails a question that is too long with payload_too_large, not with a timeout", async () => {
+  test("a question that is too long fails with payload_too_large, not with a timeout", async () => {
     const { name, gateway } = await one();
     const question = { kind: "tokenize", text: randomBytes(1_200_000).toString("base64") } as never;
     const asked = gateway.ask<"query">({ kind: "query", model: name, question }, { timeoutMs: 1_000 });
