@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
-/** Larger files are loaded on demand. At the best quality, they would take most of the build's time to save a tenth of their size. */
+/**
+ * Larger files are compressed at less than the best quality, which would take most of the build's time and save a tenth of their size. The pages
+ * load these files only on demand.
+ */
 const largeBytes = 256 * 1024;
 
 export default defineConfig({

@@ -131,7 +131,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   });
   const forgetCancels = side.onCancel((fleetId) => {
     const job = names.waiting(fleetId);
-    // A job that has left the queue is cancelled by its worker.
+    // If the job has left the queue, its worker cancels the job.
     if (job !== undefined && isWaiting(job)) models.dispatcher.cancel(job, "client");
   });
   side.onEnd(async (client, jobId, by) => {

@@ -114,7 +114,7 @@ it("lets a leaving worker finish its jobs, however long they take", async () => 
   expect(tokensOf("j")).toHaveLength(5);
 });
 
-it("ends a job whose worker is gone when no other worker continues it for two minutes", async () => {
+it("ends the job of a lost worker if no other worker continues the job for two minutes", async () => {
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
   attempt.start();

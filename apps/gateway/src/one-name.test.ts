@@ -95,7 +95,7 @@ describe("one job_id at two gateways", () => {
 });
 
 describe("a job that waits in a gateway's queue", () => {
-  it("is taken over by another gateway whose client asks for it, with the whole stream", async () => {
+  it("is taken over by another gateway, with the whole stream, when a client asks there", async () => {
     await fill(one);
     await one.post("/v1/jobs", job);
     fleet.silence("g1");

@@ -40,7 +40,7 @@ it("starts a session's next job when the session's job at another gateway has en
   await until(() => expect(fleet.sessions.size).toBe(0));
 });
 
-it("does not end another client's session of the same name, and leaves a gateway's sessions to its dispatcher", async () => {
+it("at one gateway, the dispatcher ends a session's older job, and the newer job has the session", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "a", session_id: "s" });
   await publishedJob(fleet);
   await one.post("/v1/jobs", { prompt: "x", job_id: "b", session_id: "s" });
@@ -109,7 +109,7 @@ it("continues the jobs of its earlier process after a restart", async () => {
   await again.stop();
 });
 
-it("sends a client that moves from another gateway the identical rest of its stream, with the same call ids", async () => {
+it("continues a stream identically, with the same call ids, when the client moves to another gateway", async () => {
   await one.post("/v1/jobs", { prompt: "x", job_id: "j", on_disconnect: "continue" });
   const attempt = fleet.take(await publishedJob(fleet), "w1");
   const call = { kind: "call", index: 0, name: "look" } as const;
@@ -128,7 +128,7 @@ it("sends a client that moves from another gateway the identical rest of its str
   expect(told(there)).toEqual(told(here));
   const text = await (await moved).text();
   expect(text).not.toContain("id: 0\n");
-  // The id of the end event follows the last token's.
+  // The end event has the next id after the last token.
   expect([...text.matchAll(/^id: (\d)/gm)].map(([, id]) => id)).toEqual(["1", "2", "3", "4"]);
   expect(fleet.records.get("local j")?.gateway).toBe("g2");
 });

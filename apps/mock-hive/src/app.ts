@@ -217,7 +217,7 @@ function misbehave(faults: Faults): MiddlewareHandler<HiveEnv> {
   };
 }
 
-/** A response for a closed connection, which is never sent. */
+/** A response that is never sent, because its connection is closed. */
 function closedResponse(): Response {
   return new Response(null, { status: 499 });
 }

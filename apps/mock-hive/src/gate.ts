@@ -9,7 +9,10 @@ export type RequiredRight = "report" | "read" | "change";
 export interface HiveAccess {
   /** Undefined when the hive serves only this machine, without a token. */
   readonly tokens: () => TokenTable | undefined;
-  /** Allowed names in the Host header, in lower case. If empty: loopback names without a token, any name with a token. */
+  /**
+   * Allowed names in the Host header, in lower case. If the list is empty, a hive without a token allows only loopback names, and a hive with a
+   * token allows any name.
+   */
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
 }

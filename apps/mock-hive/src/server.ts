@@ -44,7 +44,7 @@ export interface HiveOptions extends Pick<
 
 export interface Hive {
   readonly url: string;
-  /** Ends the feed's readers, then every connection, which takes little more than `closeGraceMs` at most. The port is free afterwards. */
+  /** Ends the feed's readers, then closes every connection after at most little more than `closeGraceMs`. The port is free afterwards. */
   close(): Promise<void>;
 }
 

@@ -42,11 +42,11 @@ export interface WorkerRegistry {
   register(registration: Registration): HiveWorker;
   /**
    * @returns a command for the worker, if any
-   * @throws WaggleError not_found for a worker that is not listed, and must register again
+   * @throws WaggleError not_found if the worker is not listed; the worker must then register again
    */
   heartbeat(heartbeat: Heartbeat): HiveCommand | undefined;
   /**
-   * Adds a heartbeat from a fleet, which reports a worker every `intervalMs`. Ignored for a worker that is registered here over HTTP and not gone.
+   * Adds a heartbeat from a fleet, which reports a worker every `intervalMs`. Ignored if the worker is registered here over HTTP and not gone.
    * @throws WaggleError resource_exhausted at `workersLimit`
    */
   hear(heartbeat: Heartbeat, intervalMs: number): void;
@@ -269,7 +269,7 @@ function refusalToDrain({ source, liveness, report }: Entry): string | undefined
   return undefined;
 }
 
-/** When, without another heartbeat, the worker's liveness changes or the worker leaves the list. */
+/** The time at which the worker's liveness changes, or the worker leaves the list, if no other heartbeat arrives. */
 function deadlineOf(entry: Entry): number {
   switch (entry.liveness) {
     case "alive":

@@ -45,7 +45,7 @@ export interface JobNamesOptions {
 }
 
 interface Names {
-  /** Undefined for jobs for vectors or ranks, which no other gateway can continue. */
+  /** Undefined for jobs for vectors or ranks, because no other gateway can continue such jobs. */
   record: JobRecord | undefined;
   fleetIds: readonly string[];
   /** Revision of the record when it was last written or read; undefined while there is no record. */
@@ -94,7 +94,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       return;
     }
     const { taken } = created;
-    // A record with the same call key is this job's: NATS's answer to an earlier attempt was lost.
+    // A record with the same call key is this job's record: an earlier attempt wrote the record, but NATS's answer was lost.
     if (taken.record.callKey !== record.callKey) joinLate(names, record, taken);
     names.revision = taken.revision;
   }
@@ -143,7 +143,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     return await side.records.get(job.spec.scope.client, job.id).catch(() => undefined);
   }
 
-  /** Ends a waiting job at other gateways too. As long as no worker has the job, no worker's records end the job there. */
+  /** Ends a waiting job at other gateways too. No worker has the job yet, so no worker's records would end it there. */
   async function endElsewhere(job: Job, names: Names, outcome: Outcome): Promise<void> {
     await names.writing?.catch(() => {});
     const found = await findRecord(job);
@@ -168,8 +168,8 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
   }
 
   /**
-   * Removes the prompt from the record of a job that is now in the fleet's queue. If this gateway dies before, another gateway publishes the
-   * job again from the record, and NATS drops the duplicate.
+   * Removes the prompt from the record of a job that is now in the fleet's queue. If this gateway dies before the removal, another
+   * gateway publishes the job again from the record, and NATS drops the duplicate.
    */
   async function strip(names: Names, record: JobRecord): Promise<void> {
     const { revision } = names;
@@ -277,7 +277,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
   };
 }
 
-/** Whether a client or a newer job ended the job. A job that ends for lack of readers here may still have readers at other gateways. */
+/** Whether a client or a newer job ended the job. A job without readers at this gateway may still have readers at other gateways. */
 function isRequested(outcome: Outcome): boolean {
   return outcome.type === "cancelled" && outcome.by !== "disconnect" && outcome.by !== "unclaimed";
 }

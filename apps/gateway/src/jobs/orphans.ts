@@ -51,7 +51,7 @@ export function watchOrphans({ side, takeOver, clock, log }: OrphansOptions): Or
       .finally(() => (searching = false));
   }
 
-  /** Takes over only jobs with `on_disconnect: continue`. Other jobs are taken over when their client comes back, or end. */
+  /** Takes over only jobs with `on_disconnect: continue`. Another job is taken over if its client comes back, and otherwise ends. */
   async function search(): Promise<void> {
     for await (const found of side.records.list()) {
       const { gateway, waits, spec } = found.record;

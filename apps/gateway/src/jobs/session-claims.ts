@@ -9,7 +9,7 @@ import type { Logger } from "@waggle/telemetry";
 
 /** How long another gateway may take to end its job. */
 const endTimeoutMs = 1_500;
-/** Interval and time limit of the attempts to write a claim; the time while NATS is away does not count. */
+/** Interval and time limit of the attempts to write a claim. The limit does not count the time while NATS is away. */
 const retryMs = 500;
 const claimLimitMs = 10_000;
 

@@ -19,7 +19,7 @@ import { createSequenceRun, isOver } from "./sequence-run.ts";
 import type { SequenceRun } from "./sequence-run.ts";
 
 const checkIntervalMs = 1_000;
-/** How long a job that lost its worker may be silent while other workers serve its model, and how long a cancelled job may take to end. */
+/** How long a job may be silent after its worker was lost, while other workers serve the model; and how long a cancelled job may take to end. */
 const lostLimitMs = 120_000;
 const cancelLimitMs = 30_000;
 

@@ -23,7 +23,7 @@ export interface FleetModel {
   readonly ready: readonly Serving[];
   /** The last description that a worker sent. */
   readonly description: ModelDescription | undefined;
-  /** Whether all of its workers use the model for requests that name no model. */
+  /** Whether all workers of the model use it for requests that name no model. */
   readonly isDefault: boolean;
 }
 
@@ -43,7 +43,7 @@ interface Entry extends FleetModel {
   ready: Serving[];
   description: ModelDescription | undefined;
   isDefault: boolean;
-  /** Time since which no worker has the model. */
+  /** When the model lost its last worker. */
   goneSince: number | undefined;
   describing: Promise<ModelDescription> | undefined;
   /** `versionsOf` at the time of the description. */

@@ -38,7 +38,7 @@ export function createFleetModels({ side, catalogue, createHost, queueCapacity }
     return known;
   }
 
-  /** Refuses a job whose model no worker serves. While NATS is away, a job of a known model waits; the model's host limits that wait. */
+  /** Refuses a job if no worker serves its model. While NATS is away, a job of a known model waits; the model's host limits that wait. */
   function requireReach(name: string): FleetHost {
     const model = findNamed(catalogue.models(), name);
     if (model === undefined && !side.connected) {

@@ -77,7 +77,7 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
     };
   }
 
-  /** The known description of the model. Asks a worker if the known description is not that of a loaded model. */
+  /** The known description of the model. If that description is missing or has no engine's facts, asks a worker for a new description. */
   async function descriptionOf(name: string): Promise<ModelDescription> {
     const known = catalogue.get(name)?.description;
     return known?.engine == null ? await catalogue.describe(name) : known;
@@ -107,7 +107,7 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
     find(name) {
       const asked = name == null || name === "" ? undefined : name;
       const all = catalogue.models();
-      // A model without workers stays known for a while: its client gets an error that can be retried.
+      // A model without workers stays known for a while. A client that requests the model then gets an error that can be retried.
       const found = asked === undefined ? undefined : (findNamed(present(), asked) ?? findNamed(all, asked));
       // As at a worker, a request with an unknown name gets the model for requests that name no model.
       const model = found ?? implied(present().length > 0 ? present() : all);
@@ -152,7 +152,7 @@ function infoOf(name: string, model: FleetModel | undefined, self: OwnFacts): Wo
   };
 }
 
-/** Computed from the workers, because a description is sent by a worker with the model loaded and never reports the model as unloaded. */
+/** Computed from the workers. Only a worker with the model loaded sends a description, so a description never reports the model as unloaded. */
 function stateOf(model: FleetModel | undefined): ModelStateName {
   return (model?.ready.length ?? 0) > 0 ? "ready" : "unloaded";
 }

@@ -55,9 +55,9 @@ export interface FakeFleet {
 export interface Attempt {
   say(...events: readonly JobEvent[]): void;
   start(): void;
-  /** Token events with these texts, after the earlier ones. */
+  /** Writes token events with these texts, after the earlier token events. */
   tokens(...texts: readonly string[]): void;
-  /** Continues after this number of tokens: it is the index of the next token. */
+  /** Continues after this number of tokens: the next token gets this number as its index. */
   goOnAfter(tokens: number): void;
   finish(): void;
   release(): void;

@@ -115,7 +115,7 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
     startJob(id, answer, () => conversations.change(id, answer.id, () => answer));
   }
 
-  /** Makes all changes in one batch, so that no effect looks for the answer's stream before its job counts as submitting. */
+  /** Makes all changes in one batch: an effect must not look for the answer's stream before the answer's job counts as submitting. */
   function startJob(id: string, answer: Answer, write: () => void): void {
     answerStream.leave(id);
     const coming = liveAnswer(conversations.get(id) ?? { turns: [] });

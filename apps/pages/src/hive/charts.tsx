@@ -76,7 +76,7 @@ function spanWords(times: readonly number[]): string {
 
 type Content = Pick<ChartProps, "title" | "unit" | "top" | "lines">;
 
-/** @param several whether values of several workers are combined, which the labels then explain */
+/** @param several whether the values of several workers are combined; the labels then show how */
 function chartsOf(series: HiveSeries, several: boolean, fleet: boolean): readonly Content[] {
   const [p50, p95] = several ? (["p50, mean", "p95, slowest"] as const) : (["p50", "p95"] as const);
   const line = (label: string, values: readonly Figure[]): ChartLine => ({ label, values });

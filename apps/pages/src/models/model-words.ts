@@ -118,7 +118,7 @@ export function figureWords(progress: ModelProgress): string {
     .join(" · ");
 }
 
-/** The stage for screen readers, in whole quarters, because they would otherwise read out each percent. */
+/** The stage for screen readers, in whole quarters, because screen readers would read out each percent. */
 export function spokenProgress(progress: ModelProgress): string {
   const share = progress.progress;
   return share === undefined || share < 0.25

@@ -71,7 +71,7 @@ export function workerFigures(scrape: Scrape): WorkerFigures {
   };
 }
 
-/** The value, or undefined for 0, which is the value of an unset gauge. */
+/** The value; undefined for 0, because an unset gauge has the value 0. */
 function aboveZero(value: number | undefined): number | undefined {
   return value !== undefined && value > 0 ? value : undefined;
 }

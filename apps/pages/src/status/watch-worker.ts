@@ -25,7 +25,7 @@ const responseTimeoutMs = 10_000;
 /** Ten minutes of scrapes. */
 const scrapesLimit = 300;
 const logLinesLimit = 500;
-/** Larger changes of the computed start time are a restart. A late answer may look like a restart: then all lines are requested again. */
+/** Larger changes of the computed start time count as a restart. If a late answer looks like a restart, all log lines are requested again. */
 const restartToleranceMs = 1_000;
 
 /** `asking` before the first answer. */
@@ -93,7 +93,7 @@ export function watchWorker(api: Api): WorkerWatch {
     const about = await read<WorkerInfo>("/v1/info");
     if (about === undefined) return;
     const began = Date.now() - about.uptime_ms;
-    // A new process counts its lines from 0. Start times are compared, because its uptime may exceed the last known uptime of the old process.
+    // A new process counts its lines from 0. Compare start times, because the uptime of the new process may exceed the last uptime of the old one.
     const restarted = began - (startedAt ?? began) > restartToleranceMs;
     if (restarted && log.peek() !== "refused") log.value = [];
     startedAt = began;
@@ -128,8 +128,8 @@ export function watchWorker(api: Api): WorkerWatch {
   }
 
   async function ask(): Promise<void> {
-    // Requested first, because the answer shows a restart, on which the request for the log depends. If the worker is offline, no other
-    // requests follow.
+    // Request the info before the log, because after a restart, which the info shows, all log lines are requested again. If the worker is
+    // offline, no other requests follow.
     await askInfo();
     await models.refresh();
     await Promise.all([

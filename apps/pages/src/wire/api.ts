@@ -4,7 +4,7 @@ import type { ReadonlySignal, Signal } from "@preact/signals";
 import { storeItem, lastingStorage, tabStorage } from "./browser-storage.ts";
 import { createTokenWait } from "./token-wait.ts";
 
-/** Why the page asks for a token: there is no token yet, the token is wrong or no admin token, or the visitor changes it. `no`: no question. */
+/** Why the page asks for a token: there is no token yet, the token is wrong or no admin token, or the visitor changes it. `no`: it does not ask. */
 export type TokenAsked = "no" | "first" | "wrong" | "admin" | "change";
 
 export interface Api {

@@ -26,7 +26,7 @@ export function readItem(place: Pick<Storage, "getItem">, key: string): unknown 
   }
 }
 
-/** The storage, or memory in a browser that blocks site data: there, even naming the storage throws. */
+/** The storage, or memory in a browser that blocks site data: such a browser throws at each use of the storage's name. */
 function allowed(storage: () => Storage): SimpleStorage {
   try {
     return storage();

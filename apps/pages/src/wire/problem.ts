@@ -2,9 +2,9 @@
 import type { ErrorBody, ErrorCode } from "@waggle/protocol";
 
 export interface Problem {
-  /** `unreachable` and `gone` are codes of the page: the daemon did not answer; the worker has lost the job. */
+  /** The page adds two codes: `unreachable` if the daemon did not answer, and `gone` if the worker has lost the job. */
   readonly code: ErrorCode | "unreachable" | "gone";
-  /** The daemon's message, or the page's for a code of the page. */
+  /** The daemon's message; for `unreachable` and `gone`, the page's message. */
   readonly message: string;
   readonly details?: Readonly<Record<string, unknown>>;
   /** When the daemon allows another try. Milliseconds since 1970. */

@@ -30,8 +30,9 @@ export interface EventConsumer {
 }
 
 /**
- * Subscribes as soon as there is a connection. The library's reconnect is not enough: the server counts records that it sent into a breaking
- * connection as delivered, and repeats them only after the next record. So each new connection subscribes again, after the last received record.
+ * Subscribes as soon as there is a connection. The library's reconnect is not enough: if a connection breaks
+ * while the server sends records, the server counts the lost records as delivered, and repeats them only after the next record. So each new
+ * connection subscribes again, after the last received record.
  */
 export function consumeEvents(options: EventConsumerOptions): EventConsumer {
   const { connection, filter, take, clock, log } = options;
@@ -115,7 +116,7 @@ function drop(consumer: Consumer | undefined): void {
   void consumer?.delete().catch(() => false);
 }
 
-/** Returns the sequence after which to begin. The sequences of a stream that was lost with its server begin at 1 again. */
+/** Returns the sequence after which to begin. If a server has lost the stream, the sequences of the new stream begin at 1 again. */
 async function startOf(jsm: JetStreamManager, position: number | undefined): Promise<number> {
   const { state } = await jsm.streams.info(eventsStream);
   if (position === undefined) return state.last_seq;

@@ -14,7 +14,7 @@ async function publish({ js }: Connected, gateway: string, job: string, serial: 
   );
 }
 
-/** The received records, and a wait until there are `count`. */
+/** Collects the received records, and can wait until there are `count` records. */
 function collectSerials() {
   const serials: number[] = [];
   let check = (): void => {};
@@ -96,7 +96,7 @@ describeWithNats("a gateway's subscription to its jobs", () => {
     await feed.close();
   });
 
-  test("delivers all records from the first, to a gateway that takes a job over", async () => {
+  test("delivers all records, from the first one on, to a gateway that takes a job over", async () => {
     const connection = await connectTo(nats.url);
     const publisher = (await connectTo(nats.url)).use();
     const job = unique("job");
@@ -114,7 +114,7 @@ describeWithNats("a gateway's subscription to its jobs", () => {
     while ((await publisher.jsm.streams.info(eventsStream)).state.consumer_count > 0);
   });
 
-  test("starts with the server for a gateway that started before, and a wait without a server times out", async () => {
+  test("begins when the server starts, even if the gateway started earlier; without a server, the wait times out", async () => {
     await nats.server.stop();
     const gateway = unique("gateway");
     const connection = openConnection({

@@ -29,7 +29,7 @@ function historyOf(...records: EventRecord[]): JobHistory {
 
 const started: JobEvent = { type: "started", jobId: "job", promptTokens: 3, cachedTokens: 0 };
 
-test("without records is empty", () => {
+test("is empty without records", () => {
   expect(historyOf()).toEqual(noHistory);
 });
 
@@ -100,7 +100,7 @@ test("is incomplete without the first records, until the whole output is repeate
   expect(again).toMatchObject({ incomplete: false, said: { ids: [1, 2, 3, 4, 5, 6, 7, 8], events: 8 } });
 });
 
-test("has the file of a repetition, when the fence is too old", () => {
+test("has the model file from a repetition if the fence is too old", () => {
   expect(historyOf(said("a", [1], 1)).file).toEqual(file);
   expect(historyOf(said("a", [], 0), events("a", tokenEvent(0))).file).toEqual(file);
   expect(historyOf(said("a", [], 0)).file).toBeUndefined();

@@ -24,7 +24,7 @@ export interface EventWriterOptions {
   readonly fence: Extract<EventRecord, { kind: "fence" }>;
   /** Called once, when another worker has the job or too many events wait. The writer writes nothing after this call. */
   readonly onLost: () => void;
-  /** Called when one event exceeds NATS's message limit. That event and all events waiting then are dropped; events written later are published. */
+  /** Called when one event exceeds NATS's message limit. That event and all events that wait then are dropped; events written later are published. */
   readonly onTooLarge: (bytes: number, mostBytes: number) => void;
 }
 
@@ -141,19 +141,19 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
       return fitting({ ...record, events: record.events.slice(0, half) }, mostBytes);
     }
     serial -= 1;
-    // A repetition that does not fit is dropped. Without it, a later worker may report missing records.
+    // A repetition that does not fit is dropped. Without the repetition, a later worker may report missing records.
     if (record.kind !== "events") return undefined;
     waiting.length = 0;
     options.onTooLarge(data.length, mostBytes);
     return undefined;
   }
 
-  /** Reads the job's last record, whose attempt has the job. @returns whether our record was written */
+  /** Reads the job's last record: the attempt that wrote this record has the job. @returns whether our record was written */
   async function settle(record: EventRecord): Promise<boolean> {
     try {
       const found = await connection.use().jsm.streams.getMessage(eventsStream, { last_by_subj: subject });
       const there = found === null ? undefined : decode<EventRecord>(found.data);
-      // No record is left, because of its age or because it was deleted. Then the queue decides which worker has the job.
+      // All records of the job have expired or were deleted. The queue then decides which worker has the job.
       if (found === null || there === undefined) last = 0;
       else if (isSame(there, record)) {
         last = found.seq;

@@ -43,7 +43,7 @@ export interface GatewaySide {
   /** Deletes the job's records, which are no longer needed. Never throws. */
   forget(jobId: string): Promise<void>;
 
-  /** Asks a worker that has the model loaded. @throws WaggleError of the worker; unavailable without such a worker or without an answer in time */
+  /** Asks a worker that has the model loaded. @throws the worker's WaggleError; unavailable if no worker has the model or answers in time */
   ask<K extends WorkerQuestion["kind"]>(
     question: Extract<WorkerQuestion, { kind: K }>,
     options: { readonly timeoutMs: number; readonly worker?: string },
@@ -68,7 +68,7 @@ export interface GatewaySide {
     client: string,
     options: { readonly by: EndedBy; readonly timeoutMs: number },
   ): Promise<boolean>;
-  /** Sets the handler of other gateways' requests: it ends a session's job, and resolves when the job has ended. */
+  /** Sets the handler of other gateways' requests. The handler ends a session's job, and resolves when the job has ended. */
   onEnd(handler: (client: string, jobId: string, by: EndedBy) => Promise<void>): void;
 
   /** Job records, with which another gateway can take a job over. Each call throws WaggleError unavailable. */

@@ -19,8 +19,8 @@ import { createRescue } from "../queue/rescue.ts";
 import type { EndedBy, GatewayAnswer, GatewayMember, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
 
 /**
- * Most workers that may answer one question with `not_loaded`. A worker unsubscribes before this answer, so the question reaches more workers
- * without the model only if they unload it at the same moment.
+ * Most workers that may answer one question with `not_loaded`. A worker unsubscribes before it gives this answer, so a question gets
+ * the answer several times only if several workers unload the model at the same moment.
  */
 const mostUnloaded = 8;
 const retryAfterS = 2;
@@ -105,7 +105,7 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
     onCancel: (listener) => onCancels(connection, listener),
     async forget(jobId) {
       try {
-        // Keep the last record: if a worker's acknowledgement was lost, NATS delivers the job again, and the next worker must see that it has ended.
+        // Keep the last record: if an acknowledgement was lost, NATS delivers the job again, and the next worker must see that the job has ended.
         await connection.use().jsm.streams.purge(eventsStream, { filter: subjects.eventsOfJob(jobId), keep: 1 });
       } catch (error) {
         // NATS deletes the records anyway when they are two minutes old.

@@ -14,7 +14,7 @@ const aliveForMs = 5_000;
 const rememberedForMs = 600_000;
 
 export interface Beats {
-  /** After each connection of ours, all members count as alive for five seconds, until a first beat can have arrived. */
+  /** For five seconds after each of our connections, all members count as alive, because their beats may not have arrived yet. */
   isAlive(kind: MemberKind, id: string): boolean;
   /** Ids of members whose beats have stopped. */
   silent(kind: MemberKind): readonly string[];

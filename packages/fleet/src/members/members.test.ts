@@ -146,7 +146,7 @@ describeWithNats("workers", () => {
 describeWithNats("beats", () => {
   const nats = useNats();
 
-  test("show which members are alive, which are silent, and at once which have left", async () => {
+  test("show which members are alive and which are silent, and show at once which have left", async () => {
     const connection = await connectTo(nats.url);
     const clock = createFakeClock();
     const self = { kind: "gateway", id: "me" } as const;

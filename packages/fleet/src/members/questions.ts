@@ -11,7 +11,7 @@ type Answer = WorkerAnswer | GatewayAnswer;
 
 /**
  * @returns undefined if no member subscribes to the subject
- * @throws WaggleError as from the other member; unavailable without an answer in time; payload_too_large
+ * @throws the other member's WaggleError; unavailable without an answer in time; payload_too_large
  */
 export async function ask<T extends Answer>(
   { nc }: Connected,

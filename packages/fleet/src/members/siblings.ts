@@ -7,17 +7,17 @@ import { decode, fleetVersion, type FleetModelFile, type Member } from "../queue
 
 /** Time limit for reading all heartbeats. */
 const readTimeoutMs = 500;
-/** A worker whose heartbeat is this much older than the asking worker's is gone. */
+/** A worker is gone if its heartbeat is this much older than the asking worker's heartbeat. */
 const freshForMs = memberIntervalMs + 2_500;
 
 export interface SiblingQuestion {
-  /** Id of the asking worker, which has just written its heartbeat: the heartbeat's time on NATS is the reference for the age of the others. */
+  /** Id of the asking worker, which has just written its heartbeat. The ages of other heartbeats are computed from that heartbeat's time on NATS. */
   readonly self: string;
   /** The files of this worker's models, by model name. */
   readonly files: ReadonlyMap<string, FleetModelFile>;
 }
 
-/** @returns the models, by name, whose jobs another worker takes with the same model file. @throws Error when NATS does not answer */
+/** @returns the names of the models for which another worker takes jobs, with the same model file. @throws Error when NATS does not answer */
 export async function modelsOfSiblings(
   { buckets }: Connected,
   { self, files }: SiblingQuestion,

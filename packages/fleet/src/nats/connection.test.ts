@@ -63,7 +63,7 @@ test("an unreachable server is logged in one line, without a stack", async () =>
 describeWithNats("a connection", () => {
   const nats = useNats();
 
-  test("is allowed to this machine, and to others with --nats-insecure, and throws unavailable until it is up", async () => {
+  test("is allowed to this machine, and to other machines with --nats-insecure; `use` throws unavailable until it is connected", async () => {
     for (const url of [
       "nats://LOCALHOST:1",
       "127.0.0.2:1",

@@ -48,8 +48,8 @@ export interface FleetConnection {
   /** @throws WaggleError unavailable while NATS cannot be reached */
   use(): Connected;
   /**
-   * Calls back when a connection is up, with its streams and buckets, or lost. Subscribe only when `first` is true, which is once for each `nc`:
-   * subscriptions survive a reconnect. The server may have lost consumers and other state, so check them at each call.
+   * Calls back when a connection is up, with its streams and buckets, and when a connection is lost. `first` is true once for each `nc`:
+   * subscribe only then, because subscriptions survive a reconnect. The server may have lost consumers and other state, so check them at each call.
    */
   onChange(listener: ConnectionListener): () => void;
   /** Flushes earlier messages, then closes the connection and stops all attempts to connect. */

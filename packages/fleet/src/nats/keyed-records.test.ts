@@ -6,7 +6,7 @@ import { fleetVersion, type JobRecord, type SessionRecord } from "../queue/recor
 describeWithNats("the store of the gateways' shared records", () => {
   const nats = useNats();
 
-  test("gives each of thirty claims at once exactly one predecessor", async () => {
+  test("gives each of thirty concurrent claims exactly one predecessor", async () => {
     const gateways = await Promise.all([joinGateway(nats.url), joinGateway(nats.url)]);
     const session = unique("session");
     const records: SessionRecord[] = Array.from({ length: 30 }, (_, index) => ({

@@ -9,7 +9,7 @@ import type { GatewaySide } from "../gateway/gateway-port.ts";
 
 /** How long a claim is retried while other gateways claim the same session. */
 const claimTimeoutMs = 5_000;
-/** Attempts to reserve an id that another job releases meanwhile. */
+/** Limit of attempts to reserve an id. After a failed attempt, the job that had the id may have released it. */
 const mostCreations = 3;
 /** Longest random pause before another attempt, so that two gateways do not collide again. */
 const longestPauseMs = 10;
@@ -32,7 +32,7 @@ export function createSessions(connection: FleetConnection): GatewaySide["sessio
         do {
           const found = await sessions.get(key);
           try {
-            // The library's `update` does not take 0, which means that there is no record.
+            // Revision 0 means that there is no record, but the library's `update` does not accept 0.
             await sessions.put(key, encode(record), { previousSeq: found?.revision ?? 0 });
             return found?.operation === "PUT" ? decode<SessionRecord>(found.value) : undefined;
           } catch (error) {

@@ -32,7 +32,7 @@ export const subjects = {
   /** A job for any worker that serves its model. */
   job: (model: string, jobClass: JobClass, jobId: string) => `waggle.jobs.${tokenOf(model)}.${jobClass}.${jobId}`,
   jobsOf: (model: string, jobClass: JobClass) => `waggle.jobs.${tokenOf(model)}.${jobClass}.*`,
-  /** A job for one worker, which keeps a slot for it. */
+  /** A job for one worker. That worker keeps a slot for the job. */
   jobAt: (model: string, worker: string, jobId: string) =>
     `waggle.jobs.${tokenOf(model)}.at.${tokenOf(worker)}.${jobId}`,
   jobsAt: (worker: string) => `waggle.jobs.*.at.${tokenOf(worker)}.*`,

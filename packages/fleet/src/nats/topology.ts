@@ -29,7 +29,7 @@ export interface Buckets {
 }
 
 const nanosPerMs = 1_000_000;
-/** How long NATS keeps a record. A job that runs for longer publishes its whole output again before that. */
+/** How long NATS keeps a record. A job that runs for longer publishes its whole output again before its records expire. */
 const eventsAgeMs = 120_000;
 /** NATS gives a job to another worker after this time without an acknowledgement. */
 const ackWaitMs = 5_000;

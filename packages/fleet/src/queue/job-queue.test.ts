@@ -45,7 +45,7 @@ describeWithNats("the queue of jobs", () => {
     expect(await waiting(connected)).toBe(1);
   });
 
-  test("contains a job once that was published twice, or shared by two members", async () => {
+  test("contains a job only once if it was published twice, or shared by two members", async () => {
     const connected = await usableOn(nats.url);
     const model = await modelOn(connected);
     const worker = unique("worker");
@@ -61,7 +61,7 @@ describeWithNats("the queue of jobs", () => {
     expect(await takeJob(connected, consumers.of(model, "normal"))).toBeUndefined();
   });
 
-  test("returns a job that was given back at once, or after a delay", async () => {
+  test("delivers a job again when a worker gives it back, at once or after a delay", async () => {
     const connected = await usableOn(nats.url);
     const model = await modelOn(connected);
     const consumer = consumers.of(model, "normal");

@@ -26,7 +26,7 @@ test.each([
   expect(() => decode(Buffer.from(text, "latin1"))).toThrow(why);
 });
 
-test("priorities have a class by their sign", () => {
+test("the sign of a priority decides its class", () => {
   expect([10, 1, 0, -1, -10].map(classOf)).toEqual(["high", "high", "normal", "low", "low"]);
 });
 

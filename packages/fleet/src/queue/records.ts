@@ -23,7 +23,7 @@ export function classOf(priority: number): JobClass {
   return priority > 0 ? "high" : priority < 0 ? "low" : "normal";
 }
 
-/** One sequence of a client's job, which is a separate job for its worker. */
+/** One sequence of a client's job. For the workers, each sequence is a separate job. */
 export interface FleetJob {
   readonly version: typeof fleetVersion;
   /** Unique in the fleet. Valid as a token of a NATS subject. */
@@ -163,7 +163,7 @@ export interface JobRecord {
 /** A stored record and its revision. */
 export interface FoundRecord {
   readonly record: JobRecord;
-  /** An update must name the record's present revision, and changes it. */
+  /** An update must name the record's present revision, and gives the record a new revision. */
   readonly revision: number;
 }
 
@@ -177,7 +177,7 @@ export interface SessionRecord {
 const compressFrom = 16_384;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-/** The first byte of gzip data (RFC 1952), which no JSON begins with. */
+/** The first byte of gzip data (RFC 1952). No JSON text begins with this byte. */
 const gzipMagic = 0x1f;
 
 export function encode(value: unknown): Uint8Array {

@@ -274,7 +274,7 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
       answer: options.answer ?? (async () => ({ kind: "preflight", size: null })),
     },
   });
-  // Waits for an answer of the member: then the server has the member's subscriptions.
+  // Waits for the member's answer, which shows that the server has the member's subscriptions.
   const { nc } = connection.use();
   while (
     await nc.request(subjects.askWorker(id), "?", { timeout: 1_000 }).then(
@@ -378,7 +378,7 @@ export function finish(model: FakeModel, job: LocalJob): void {
   job.listener.ended({ type: "finished", by: "stop_token" as never });
 }
 
-/** Id of the fleet's job of which this local job is an attempt. */
+/** The id of the fleet job that this local job runs. */
 export function fleetIdOf({ spec: { id } }: LocalJob): string | undefined {
   return id?.split(".")[0];
 }

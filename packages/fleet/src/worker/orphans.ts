@@ -1,4 +1,4 @@
-// Ends orphaned jobs, whose gateway is gone, after the time in which the client may continue them at another gateway.
+// Ends orphaned jobs. The gateway of such a job is gone, and the client did not continue the job at another gateway in time.
 import type { Clock } from "@waggle/async";
 import type { Beats } from "../members/beats.ts";
 import type { FleetConnection } from "../nats/connection.ts";

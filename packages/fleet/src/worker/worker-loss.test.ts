@@ -316,7 +316,7 @@ describeWithNats("a job whose worker is lost", () => {
 describeWithNats("jobs in the queue of a lost worker", () => {
   const nats = useNats();
 
-  test("move to the common queue, whether or not that worker ever sent a beat, and its queue is deleted after a minute", async () => {
+  test("move to the common queue, whether or not that worker ever sent a beat, and that worker's queue is deleted after a minute", async () => {
     const connection = await connectTo(nats.url);
     const connected = connection.use();
     const [announced, unknown, alive] = [unique("w. 1"), unique("w. 2"), unique("w. 3")] as [string, string, string];

@@ -56,7 +56,7 @@ describeWithNats("a worker in the fleet", () => {
     await gateway.forget(job.id);
   });
 
-  test("fails a question that is too long with payload_too_large, not with a timeout", async () => {
+  test("a question that is too long fails with payload_too_large, not with a timeout", async () => {
     const { name, gateway } = await one();
     const question = { kind: "tokenize", text: randomBytes(1_200_000).toString("base64") } as never;
     const asked = gateway.ask<"query">({ kind: "query", model: name, question }, { timeoutMs: 1_000 });
@@ -149,7 +149,7 @@ describeWithNats("a worker in the fleet", () => {
     expect(await offer("sixth")).toBe(true);
   });
 
-  test("takes a job that arrives after the end of its promise, or leaves the job to others when it is full", async () => {
+  test("takes a job that arrives after its promise has ended, but leaves the job to other workers when all slots are taken", async () => {
     const { name, model, gateway, worker } = await one(1);
     const unpromised = fleetJob({ model: name, gateway: gateway.id });
     await gateway.publish(unpromised, worker.id);
@@ -276,7 +276,7 @@ describeWithNats("a worker in the fleet", () => {
     expect(isOver(performance.now() - began, 6_000)).toBe(false);
   });
 
-  test("keeps jobs, when it leaves, that no other worker can or may continue", async () => {
+  test("when it leaves, keeps the jobs that no other worker can or may continue", async () => {
     const { name, model, gateway, worker } = await one();
     const job = fleetJob({ model: name, gateway: gateway.id, onWorkerLoss: "error" });
     const received = receive(gateway, job);
@@ -316,7 +316,7 @@ describeWithNats("a worker in the fleet", () => {
     expect(worker.side.running).toBe(0);
   });
 
-  test("takes a job again that it gave back if no other worker takes it", async () => {
+  test("gives back a job, and takes the job again if no other worker does", async () => {
     const { name, model, gateway } = await one();
     const job = fleetJob({ model: name, gateway: gateway.id });
     const received = receive(gateway, job);

@@ -23,7 +23,7 @@ import type { RunnableModel, WorkerPort } from "./worker-port.ts";
 
 /** Interval at which a worker with jobs takes more jobs, and at which every worker ends orphaned jobs. */
 const refillIntervalMs = 1_000;
-/** Interval at which a worker without jobs looks for jobs. Gateways send hints about jobs; this look covers a missed hint. */
+/** Interval at which a worker without jobs looks for jobs. Gateways send hints about new jobs, but a hint may be lost. */
 const idleRefillIntervalMs = 5_000;
 /** Time limit for a leaving worker to write its heartbeat, before it reads the list of other workers. */
 const reportTimeoutMs = 500;
@@ -34,9 +34,9 @@ const fullestWaitsMs = 4;
 /** How long a promised slot is kept. */
 const promiseMs = 1_000;
 
-/** After the delay of a job that this worker could not run, it takes no jobs of the model for this time: other workers are first. */
+/** A worker that could not run a job gives the job back with a delay, and takes no jobs of the model until this long after the delay. */
 const othersFirstMs = 250;
-/** NATS delivers a returned job up to this long after the job's delay. */
+/** NATS may deliver a returned job this long after the end of the job's delay. */
 const nakSlackMs = 20;
 
 export interface WorkerSideOptions {

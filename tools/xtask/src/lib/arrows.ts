@@ -1,7 +1,7 @@
 // Lists the allowed imports that package.json cannot express: which Waggle code a folder inside a package may import. See docs/architecture.md.
 import { posix } from "node:path";
 
-/** A folder or a file, and the imports allowed there: entries of packages, and folders of its package. */
+/** A folder or a file, and the imports allowed there: entries of packages, and folders of the same package. */
 type Arrow = readonly [folder: string, allowed: readonly string[]];
 
 /** The longest matching row applies. Files without a row may import everything that their package.json allows. */

@@ -20,7 +20,7 @@ export interface Generation {
   readonly silenceMs: number;
 }
 
-/** Limit for the requests to a fast model, whose answers together must be long enough to show that they were streamed. */
+/** Limit for the requests to a fast model. Its answers are short, so only several answers together show that tokens are streamed. */
 const answersLimit = 50;
 
 /**

@@ -1,4 +1,4 @@
-// Tests in which texts the avoided words are found.
+// Tests which texts are searched for avoided words.
 import { expect, it } from "vitest";
 import { proseProblems } from "./prose.ts";
 

@@ -4,7 +4,7 @@ import type { Spread } from "@waggle/testing/harness";
 import type { WorkerTestResult } from "./worker-test-result.ts";
 
 export interface Report {
-  /** On a terminal, shows the current action and its seconds until another line is printed. */
+  /** On a terminal, shows the current action and its duration in seconds, until another line is printed. */
   doing(what: string): void;
   /** Removes the line about the current action. */
   rest(): void;

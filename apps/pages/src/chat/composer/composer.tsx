@@ -131,7 +131,7 @@ function AttachButton({ onFiles }: { readonly onFiles: (files: readonly File[]) 
         hidden
         onChange={(event) => {
           onFiles([...(event.currentTarget.files ?? [])]);
-          // Cleared, because otherwise choosing the same file again would fire no event.
+          // Clear the field: otherwise, choosing the same file again would fire no event.
           event.currentTarget.value = "";
         }}
       />

@@ -36,7 +36,7 @@ export const noDraft: Draft = { text: "" };
 /** Time from the last letter until a draft is stored. */
 const saveDelayMs = 300;
 const ownPrefix = "waggle.draft.";
-/** Longer drafts are only in the shared storage: a browser gives a tab about five million characters. */
+/** Longer drafts are only in the shared storage, because a browser limits the tab's storage to about five million characters. */
 const ownCharsLimit = 200_000;
 
 /**

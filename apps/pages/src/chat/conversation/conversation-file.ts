@@ -76,8 +76,8 @@ export function fromJson(text: string, name: string): readonly Conversation[] {
 }
 
 /**
- * Returns the conversation, so that its turns are merged with the stored turns. Returns a copy with a new id if a message has other content in
- * this browser.
+ * Returns the conversation unchanged, so that its turns are merged with the stored turns. But if a message has other content in this browser,
+ * returns a copy with a new id.
  * @param here the stored turns with the same conversation id
  */
 export function withoutClash(conversation: Conversation, here: readonly Turn[]): Conversation {

@@ -79,7 +79,7 @@ it("requests the rest of an answer that has begun", () => {
   expect(asked).toMatchObject({ continue_final_message: true });
 });
 
-it("requests a job with an id, a session and a token limit that continues without a reader", () => {
+it("requests a job that continues without a reader, with an id, a session and a token limit", () => {
   const said = conversation([you("1", "a"), answer("2", "")]);
   const room = { messages: messagesFor(said, "2", open).messages, contextTokens: 512 };
   const asked = requestFor(said, newAnswer("2", "job-2", 0), room);

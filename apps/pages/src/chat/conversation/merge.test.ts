@@ -29,7 +29,7 @@ it("takes the answer with more tokens, or with equal tokens the answer that has 
   expectFurther(at(5, { phase: "done" }), broken(at(5), lost));
 });
 
-it("takes the answer that was retried more often, but never one that ends before the index that its stream has reached", () => {
+it("takes the answer with more tries; between answers of the same job, the higher index decides first", () => {
   expectFurther(revived(broken(at(5), lost)), broken(at(5), lost));
   expectFurther(at(7), revived(broken(at(5), lost)));
   expectFurther(continued(stopped(at(5)), "job-2", 1), at(9));

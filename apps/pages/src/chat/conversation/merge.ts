@@ -13,10 +13,10 @@ export function furtherTurn(ours: Turn, theirs: Turn): Turn {
 function isFurther(a: Answer, b: Answer): boolean {
   const tries = (a.attempt ?? 0) - (b.attempt ?? 0);
   if (a.jobId !== b.jobId) {
-    // With equal tries, two tabs requested a continuation, and the worker runs only one of the two jobs.
+    // If two jobs have equal tries, two tabs requested a continuation, and the worker runs only one of the jobs.
     return tries === 0 ? lengthOf(a) > lengthOf(b) : tries > 0;
   }
-  // A tab that reads this job's stream continues from its last index, which must not go back.
+  // A tab that reads this job's stream continues from the answer's last index, so that index must not decrease.
   if (a.lastIndex !== b.lastIndex) return a.lastIndex > b.lastIndex;
   if (tries !== 0) return tries > 0;
   if (isLive(a) !== isLive(b)) return isLive(b);

@@ -64,7 +64,7 @@ export function findModel(models: readonly ModelStatus[], name: string | undefin
   return models.find((model) => model.name === name) ?? models.find(({ aliases }) => aliases.includes(name));
 }
 
-/** The wanted model if the worker has it and it can chat; otherwise the default model, a loaded model, or the first model. */
+/** The wanted model if the worker has that model and the model can chat; otherwise the default model, a loaded model, or the first model. */
 export function chooseModel(models: readonly ModelStatus[], wanted: string | undefined): ModelStatus | undefined {
   const able = models.filter(canChat);
   return (

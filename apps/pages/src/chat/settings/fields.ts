@@ -150,7 +150,7 @@ export interface FieldGroup {
   readonly names: readonly NumberName[];
 }
 
-/** The groups in the order of the dialog. The thinking budget is in none of them, because the dialog shows it with the reasoning switches. */
+/** The groups in the order of the dialog. The thinking budget is in no group, because the dialog shows it with the reasoning switches. */
 export const fieldGroups: readonly FieldGroup[] = [
   { names: ["temperature", "max_tokens", "top_p", "top_k", "min_p", "seed"] },
   {

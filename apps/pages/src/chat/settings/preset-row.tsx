@@ -70,7 +70,7 @@ function PresetItem({ form, preset, onDelete }: PresetItemProps): VNode {
   );
 }
 
-/** No form element, because this is inside the dialog's form, and Enter in its field must not close the dialog. */
+/** Uses no form element, because the dialog is a form already. Enter in the name's field must not close the dialog. */
 function AddPreset({ form, store }: PresetRowProps): VNode {
   const name = useSignal("");
   const trouble = useSignal<string | undefined>(undefined);

@@ -162,7 +162,7 @@ interface GroupProps {
   readonly children: ComponentChildren;
 }
 
-/** A group of fields, which is closed at first unless a field in it is set or invalid. */
+/** A group of fields. The group is closed at first, unless one of its fields is set or invalid. */
 function Group({ form, title, names, children }: GroupProps): VNode {
   const set = names.filter((name) => form.draft.value[name] !== "").length;
   const wrong = names.some((name) => form.problems.value[name] !== undefined);

@@ -56,7 +56,7 @@ export interface ShortcutSwitch {
   set(on: boolean): void;
 }
 
-/** Dictation software may press single keys that the visitor did not intend, so they can be turned off. */
+/** Dictation software may press single keys that the visitor did not intend, so the visitor can turn the shortcuts off. */
 export function createShortcutSwitch(place: Pick<Storage, "getItem" | "setItem"> = lastingStorage): ShortcutSwitch {
   const on = signal(place.getItem(storageKey) !== "off");
   return {

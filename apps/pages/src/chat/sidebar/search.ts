@@ -11,7 +11,7 @@ const charsBefore = 24;
 const charsAfter = 60;
 const marks = /\p{M}+/gu;
 
-/** The form of a text in which texts are compared. */
+/** The text without accents and in lower case, for comparisons. */
 export function folded(text: string): string {
   return text.normalize("NFD").replaceAll(marks, "").toLowerCase();
 }
@@ -31,7 +31,10 @@ export function findIn(text: string, wanted: string): Found | undefined {
   };
 }
 
-/** The index up to which the text's folded form has this length. @param from an earlier index, at which the count begins */
+/**
+ * The index in the text at which the folded form of the text before the index has this length.
+ * @param from an earlier index, at which the count begins
+ */
 function offsetIn(text: string, foldedLength: number, from: number): number {
   let offset = from;
   let length = from === 0 ? 0 : folded(text.slice(0, from)).length;

@@ -37,7 +37,7 @@ const readBatch = 500;
 export async function openDatabase(): Promise<ConversationStorage> {
   let open: Promise<Database> | undefined = openInTime(() => (open = undefined));
   await open;
-  /** Opens the database, again if the browser has closed it. A browser may do so at any time: the visitor clears the data, or the disk fails. */
+  /** Opens the database, and opens it again if the browser has closed it, for example because the visitor cleared the data or the disk failed. */
   const database = async (): Promise<Database> => await (open ??= openInTime(() => (open = undefined)));
 
   async function write(stores: Stores, how: (transaction: Writing) => Promise<unknown>): Promise<void> {

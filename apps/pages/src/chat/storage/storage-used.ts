@@ -12,7 +12,7 @@ export async function storageUsed(): Promise<string | undefined> {
   return formatBytes(usage);
 }
 
-/** Requests lasting storage after the first answer: some browsers ask the visitor, who should know the reason. A refusal has no effect here. */
+/** Requests lasting storage only after the first answer: some browsers ask the visitor, who then knows the reason. A refusal has no effect. */
 export function persistOnceAnswered(current: ReadonlySignal<Conversation>): void {
   const stop = effect(() => {
     if (!current.value.turns.some((turn) => turn.role === "assistant" && turn.phase === "done")) return;

@@ -16,7 +16,7 @@ export interface Unsaved {
 
 const keyOfThisTab = keyPrefix + newId("tab");
 
-/** Keeps unsaved changes; without any, removes the entry. Writes at once, which the database cannot do while the tab closes. */
+/** Keeps unsaved changes, or removes the entry if there are no changes. Writes at once; the database cannot do so while the tab closes. */
 export function keepUnsaved(unsaved: Unsaved, place: SimpleStorage = lastingStorage): void {
   try {
     if (unsaved.changes.length === 0 && unsaved.drafts.length === 0) place.removeItem(keyOfThisTab);

@@ -95,7 +95,7 @@ function isNearEnd(scroller: HTMLElement | null): boolean {
 
 interface TurnProps {
   readonly turn: Turn;
-  /** Ids separated by blanks: a text, so that `useMemo` sees equal lists as equal. */
+  /** Ids in one text, separated by blanks, so that `useMemo` sees equal lists as equal. */
   readonly siblings: string;
   readonly isLast: boolean;
   readonly chat: Chat;

@@ -32,7 +32,7 @@ it("all series have one time axis from the first heartbeat on, at least a minute
   expect([busy[0], busy.at(-1), busy.length]).toEqual([1, undefined, 120_000 / stepMs + 1]);
 });
 
-it("adds up the workers' values, and keeps a value until the next heartbeat is missing", () => {
+it("adds up the workers' values, and keeps a value until the next heartbeat is late", () => {
   const { busy, tokensPerSecond } = seriesOf(
     [view("a", sample(20_000)), view("b", sample(21_000), sample(1_000))],
     now,

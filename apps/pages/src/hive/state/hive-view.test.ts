@@ -84,7 +84,7 @@ it("adds older heartbeats before the known heartbeats, and no heartbeat twice", 
   ]);
 });
 
-it("fills the gap of a lost connection, by the hive's clock even if the worker's differs", () => {
+it("fills the gap of a lost connection with times by the hive's clock, even if the worker's clock differs", () => {
   const clock = (seconds: number): string => new Date(Date.parse(at) + seconds * 1_000).toISOString();
   const beat = (view: HiveView, seq: number, seconds: number): HiveView =>
     applyHiveEvent(

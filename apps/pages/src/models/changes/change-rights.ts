@@ -5,7 +5,7 @@ import type { UsageReport } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
 
 export interface ChangeRights {
-  /** True also while unknown: if the token lacks the right, the worker refuses a change with a reason. */
+  /** Also true while the rights are unknown: if the token lacks the right, the worker refuses a change with a reason. */
   readonly mayChange: ReadonlySignal<boolean>;
   refresh(): Promise<void>;
 }

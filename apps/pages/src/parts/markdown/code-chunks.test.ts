@@ -40,7 +40,7 @@ it("gives code in pieces the same colours as the whole text", async () => {
   ).toBe(source);
 });
 
-it("colours only lines of the last chunk twice", async () => {
+it("colours a line again only while it is in the last chunk", async () => {
   const colours = await javascript();
   let lines = 0;
   const counting: Colours = {

@@ -18,7 +18,7 @@ export interface ColouredLines {
 export interface Colours {
   /** The state before the first line. */
   begin(): unknown;
-  /** Colours lines that follow the state `before`, which is not changed. */
+  /** Colours lines that follow the state `before`, and leaves that state unchanged. */
   lines(text: string, before: unknown): ColouredLines;
 }
 

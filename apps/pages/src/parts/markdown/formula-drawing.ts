@@ -73,7 +73,7 @@ function convert(node: TemmlNode, count: { nodes: number }, depth: number): Comp
   const style = Object.entries(node.style ?? {}).filter(
     ([key, value]) => styles.has(key) && !/url|image|expression/i.test(String(value)),
   );
-  // The page's Content-Security-Policy allows only single style properties that code sets.
+  // The page's Content-Security-Policy forbids style attributes, but code may set single style properties.
   if (style.length > 0) props["style"] = Object.fromEntries(style.map(([key, value]) => [key, String(value)]));
   const classes = (node.classes ?? []).filter((word) => /^[a-z-]+$/i.test(word));
   if (classes.length > 0) props["class"] = classes.join(" ");

@@ -20,7 +20,7 @@ const display = /^(?:\$\$((?:\\[^]|[^\\$])+)\$\$|\\\[((?:\\(?!\])[^]|[^\\])+)\\\
 const inLine = /^\\\(((?:\\(?!\))[^]|[^\\])+)\\\)/;
 const dollars = /^\$(?![\s$])((?:\\[^\n]|[^\\$\n`])+)\$(?![\w$])/;
 const inLineStart = /(?<![\w\\$])\$|(?<!\\)\\[([]/g;
-/** Matches the text between dollars in `$5 for one and 6$`, which is money and not a formula. */
+/** Matches the text between dollars in `$5 for one and 6$`, because this text is money and not a formula. */
 const price = /^\d[\d.,]*\s+[a-z]{2,}/i;
 
 /** The text before the first empty line, without the last line feed. */
@@ -56,7 +56,7 @@ function inLineAt(src: string): FormulaToken | undefined {
   return match === null ? undefined : token(match[0], match[1], false, maxFormulaChars);
 }
 
-/** The index at which a formula block ends the paragraph at the start of this text. */
+/** Finds a formula block that ends the paragraph at the start of this text, and returns the block's index. */
 function blockStartIn(src: string): number | undefined {
   if (!src.includes("$$") && !src.includes("\\[")) return undefined;
   const paragraph = upToEmptyLine(src);

@@ -13,7 +13,7 @@ const longFrom = 12;
 export interface OpenBlock {
   /** Source of the final items. */
   readonly src: string;
-  /** Text that is put before the open items, so that they are parsed as in their context. */
+  /** Text that is put before the open items, so that the parser reads the items as part of the same list or table. */
   readonly prefix: string;
   /** Number of items in the prefix. */
   readonly prefixItems: number;

@@ -33,7 +33,7 @@ interface State {
   settledLinks: Links;
   /** Link definitions of the whole text, including the tail. */
   knownLinks: Links;
-  /** Index in the source at which the tail begins: the part that is not final. It may begin within `open`. */
+  /** Index in the source at which the tail begins: the part that is not final. The tail may begin within `open`. */
   tailStart: number;
   open: OpenBlock | undefined;
 }
@@ -69,7 +69,7 @@ export function createIncrementalMarkdown(): IncrementalMarkdown {
     return readTail();
   }
 
-  /** Parses the final blocks again that may use one of these labels. */
+  /** Parses again all final blocks that may use one of these labels. */
   function relink(labels: readonly string[]): void {
     for (const segment of state.segments) {
       if (!refersTo(segment.src, labels)) continue;

@@ -1,7 +1,7 @@
 // Owns finding the blocks that use a link definition. A definition counts for the whole text, even for earlier blocks.
 import type { Links } from "marked";
 
-/** Labels that only `before` or only `after` defines, or that they define differently. */
+/** Labels that only one of `before` and `after` defines, or that both define differently. */
 export function labelsThatDiffer(before: Links, after: Links): readonly string[] {
   const labels = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...labels].filter((label) => !sameLink(linkOf(before, label), linkOf(after, label)));
@@ -15,7 +15,7 @@ function sameLink(a: Links[string] | undefined, b: Links[string] | undefined): b
   return a?.href === b?.href && a?.title === b?.title && (a === undefined) === (b === undefined);
 }
 
-/** Whether this text may use one of these labels; true also if a simple comparison cannot tell. */
+/** Whether this text may use one of these labels. Returns true if a simple comparison cannot exclude this. */
 export function refersTo(src: string, labels: readonly string[]): boolean {
   if (!src.includes("[")) return false;
   const folded = fold(src);

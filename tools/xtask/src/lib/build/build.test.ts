@@ -281,7 +281,7 @@ describe("patches", () => {
     expect(findPatches(patches).mark).not.toBe(mark);
   });
 
-  it("apply to the installed library, if they are those of this repository", () => {
+  it("apply to the installed library if they are this repository's patches", () => {
     const engine = findEnginePackage();
     const copy = join(folder, "node-llama-cpp");
     cpSync(join(engine.folder, "llama/addon"), join(copy, "llama/addon"), { recursive: true });

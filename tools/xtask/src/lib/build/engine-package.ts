@@ -74,8 +74,8 @@ function readJson(path: string): unknown {
 }
 
 /**
- * Renames the one finished build next to `to` to `to`, and writes the mark of the patches into the build. The library names builds with a hash
- * of cmake's options, and finds such a build only if it is started with the same options.
+ * Gives the finished build the path `to`, which is in the same folder, and writes the mark of the patches into the build. The library names builds
+ * with a hash of cmake's options, and would find a build with such a name only if the library is started with the same options.
  * @throws Error when there is no finished build
  */
 export function nameBuild(to: string, { mark }: Pick<Patches, "mark">): void {

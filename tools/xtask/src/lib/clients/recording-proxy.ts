@@ -114,7 +114,7 @@ function pass(
     further.once("response", (answer) => {
       onStatus(answer.statusCode ?? 0);
       outgoing.writeHead(answer.statusCode ?? 0, ownHeaders(answer.headers));
-      // The worker destroys the connection after an error on purpose, so the proxy destroys the client's connection too.
+      // After an error, the worker destroys the connection on purpose, so the proxy destroys the client's connection too.
       answer.once("error", () => outgoing.destroy());
       answer.pipe(outgoing);
     });

@@ -1,4 +1,4 @@
-// Runs one client with a separate working folder and home, and with a proxy before the worker. Finds processes and ports that the client leaves.
+// Runs one client with a separate working folder and home, and with a proxy to the worker. Finds processes and ports that the client leaves behind.
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

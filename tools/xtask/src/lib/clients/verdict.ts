@@ -20,7 +20,7 @@ export interface ClientRun {
   readonly left: readonly string[];
 }
 
-/** The prompts of a conversation share a prefix, which the worker computes once. It may compute at most this multiple of the longest prompt. */
+/** The worker may compute at most this multiple of the longest prompt, because the prompts of a conversation share a prefix. */
 const computedAllowance = 1.1;
 const exitedWell = "left with exit code 0";
 

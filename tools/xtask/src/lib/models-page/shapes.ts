@@ -1,4 +1,4 @@
-// Lists the shapes of common models, as published in config.json next to the weights, from which the memory of the models is computed.
+// Lists the shapes of common models, which are published in config.json next to the weights. The memory of a model is computed from its shape.
 
 export interface KnownShape {
   readonly name: string;

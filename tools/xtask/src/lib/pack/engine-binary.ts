@@ -42,7 +42,7 @@ export function enginePackageFolder(): string {
   return dirname(dirname(main));
 }
 
-/** @throws Error when the package is not installed, as packages for other kinds of machines are not */
+/** @throws Error when the package is not installed, for example because it is for another kind of machine */
 export function engineBinaryFolder(name: string): string {
   try {
     const library = createRequire(pathToFileURL(join(enginePackageFolder(), "package.json")));

@@ -31,7 +31,7 @@ const engineFiles = ["package.json", "LICENSE", "llama/binariesGithubRelease.jso
 const pageTools = ["vite"];
 const executable = 0o755;
 
-/** Makes the package in this folder, whose old content is deleted. @throws Error when a part is missing, such as the built pages */
+/** Deletes the content of this folder, and makes the package in the folder. @throws Error when a part is missing, such as the built pages */
 export async function makePackageTree(folder: string, engine: EngineSource): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });

@@ -29,7 +29,7 @@ const systemFolders = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"];
 /** The settings of npm and pip for their registries on this machine; all other settings are dropped. */
 const registrySettings = /^(PIP_|NODE_EXTRA_CA_CERTS$|SSL_CERT_FILE$|https?_proxy$|no_proxy$|npm_config_registry$)/i;
 
-/** The reader's home is empty, so this variable names pip's settings file of the user, which has the package index. */
+/** pip finds no settings in the reader's empty home, so this variable names the user's settings file, which sets the package index. */
 function pipSettings(): NodeJS.ProcessEnv {
   const file = join(homedir(), ".config/pip/pip.conf");
   return existsSync(file) ? { PIP_CONFIG_FILE: file } : {};

@@ -45,7 +45,7 @@ export function openTerminal(block: string, place: Place, typed?: string): Termi
   const outer = [
     ...(keepsState ? [`trap 'export -p >"${state("exports")}"; pwd >"${state("folder")}"' EXIT`] : []),
     existsSync(state("exports")) ? `. "${state("exports")}"` : "true",
-    // Set the size of the terminal: without a window it has none.
+    // Set the size of the terminal, because a terminal without a window has no size.
     ...(typed === undefined ? [] : ["stty cols 100 rows 40"]),
     "set -e",
     `. "${state("block.sh")}"`,
