@@ -31,7 +31,7 @@ interface Scored {
   readonly continuation: readonly number[];
 }
 
-/** Gets log probabilities of continuations as lm-evaluation-harness does: sends context and continuation as tokens, with `echo`, for one more token. */
+/** Gets log probabilities of continuations like lm-evaluation-harness: context and continuation are the prompt, as tokens, with `echo`. */
 async function logLikelihoods(scored: readonly Scored[]): Promise<{ sum: number; greedy: boolean; each: number[] }[]> {
   const { choices } = await client.completions.create({
     model: "m",

@@ -27,7 +27,7 @@ const greedy: SlotSampling = { ...SamplingSchema.parse({ temperature: 0 }), seed
 const story = "Once upon a time there was a little bee. One day the bee went to the garden";
 const otherStory = "A dog and a cat were friends. They liked to play with a red ball, and";
 
-/** Registers a suite for a backend with at least two slots, a context of 256 tokens and a batch of 128. The suite makes and disposes of one backend. */
+/** Registers a suite for a backend with at least two slots, a context of 256 tokens and a batch of 128. The suite disposes of the backend. */
 export function backendContract(
   name: string,
   makeBackend: () => Promise<Backend>,

@@ -1,5 +1,5 @@
-// Owns the contract of resuming with every Backend, as tests: a job is cut after one of its token events, and starts again with its output so far. The
-// rest must be the same as without the cut.
+// Owns the contract of resuming with every Backend, as tests: a job is cut after one of its token events, and starts again with its output so far.
+// The rest must be the same as without the cut.
 import { createEngine, type Backend, type Engine, type GenerateJob, type JobEvent } from "@waggle/engine";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
