@@ -17,7 +17,7 @@ const cases: readonly FitCase[] = [
   { shape: "embed", slots: 1, contextSize: 512, batchSize: 512 },
   { shape: "embed", slots: 1, contextSize: 128, batchSize: 128 },
 ];
-/** The embedded model, which is small: this case measures the memory of the process without a model. */
+/** The embedded model. It is so small that this case measures the memory of the process itself. */
 const empty: FitCase = { shape: undefined, slots: 1, contextSize: 512, batchSize: 512 };
 
 export function addFit(command: Program): void {

@@ -90,7 +90,7 @@ function allOf(list: readonly number[]): string {
   return `${list.length}; p99 ${percentile(list, 0.99).toFixed(1)}, longest ${Math.max(...list).toFixed(0)} ms`;
 }
 
-/** Replaces the messages in the page's requests by the fake model's markers for the answer. */
+/** Replaces the messages in the page's requests by markers that determine the fake model's answer. */
 async function direct(to: Page, tokens: number, words: boolean): Promise<void> {
   await to.route("**/v1/jobs", async (route) => {
     if (route.request().method() !== "POST") return await route.continue();

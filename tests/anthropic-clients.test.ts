@@ -1,4 +1,4 @@
-// Anthropic's client, and those that speak its dialect, against a real worker with a scripted model.
+// Tests Anthropic's client, and other clients of Anthropic's API, with a real worker and a scripted model.
 import { createAnthropic } from "@ai-sdk/anthropic";
 import type { AnthropicProviderOptions } from "@ai-sdk/anthropic";
 import Anthropic from "@anthropic-ai/sdk";
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(killDaemons);
 
-/** Whose requests are answered with these, one after the other. */
+/** A client whose nth request gets the nth text as its answer. */
 function clientSaying(...says: readonly string[]): Anthropic {
   const fetch = worker.fetchSaying(says);
   return new Anthropic({ baseURL: worker.url, apiKey: "none", maxRetries: 0, fetch });
@@ -44,7 +44,7 @@ const request = (content: string, more: object = {}) => ({
 });
 
 describe("Anthropic's client", () => {
-  test("creates a message, counts its tokens before, and learns what the cache had", async () => {
+  test("counts a message's tokens, creates the message, and gets the number of cached tokens", async () => {
     const client = clientSaying(answer, answer);
     const { messages, model } = request(question);
     const system = [{ type: "text" as const, text: "You are brief." }];
@@ -64,7 +64,7 @@ describe("Anthropic's client", () => {
     expect(first._request_id).toMatch(/^req-/);
   });
 
-  test("streams a message with a thought, and puts it together", async () => {
+  test("assembles a streamed message with a thought", async () => {
     const stream = clientSaying(thinking(answer)).messages.stream(
       request(question, { thinking: { type: "enabled", budget_tokens: 1_024 } }),
     );
@@ -81,7 +81,7 @@ describe("Anthropic's client", () => {
     expect(message.usage.output_tokens).toBe(worker.model.tokenize(thinking(answer)).length + 1);
   });
 
-  test("makes two calls at once, streamed, and a message of their results, thoughts and all", async () => {
+  test("streams two parallel calls, and sends their results back with the thoughts", async () => {
     const client = clientSaying(thinking(calling), answer);
     const body = request(question, { tools: [weather], thinking: { type: "adaptive" } });
     const stream = client.messages.stream(body);
@@ -103,7 +103,7 @@ describe("Anthropic's client", () => {
     expect(text).toEqual([{ type: "text", text: answer }]);
   });
 
-  test("has its tools run until there is an answer", async () => {
+  test("runs its tools until the model answers without a call", async () => {
     const asked: unknown[] = [];
     const runner = clientSaying(calling, answer).beta.messages.toolRunner({
       ...request(question),
@@ -123,7 +123,7 @@ describe("Anthropic's client", () => {
     expect(content).toMatchObject([{ type: "text", text: answer }]);
   });
 
-  test("parses an answer after a schema, continues a beginning, and stops at the stop string", async () => {
+  test("parses an answer by a schema, continues the beginning of an answer, and stops at a stop string", async () => {
     const Weather = z.object({ city: z.string(), rain: z.boolean() });
     const parsed = await clientSaying('{"city": "Bern", "rain": true}').messages.parse({
       ...request(question),
@@ -143,7 +143,7 @@ describe("Anthropic's client", () => {
     });
   });
 
-  test("raises the error that it knows, with what was wrong", async () => {
+  test("raises its typed errors, with the reason", async () => {
     const client = new Anthropic({ baseURL: worker.url, apiKey: "none", maxRetries: 0 });
     const create = (more: object) => client.messages.create(request(question, more));
     await expect(create({ max_tokens: 0.5 })).rejects.toMatchObject({ status: 400, type: "invalid_request_error" });
@@ -167,7 +167,7 @@ describe("the AI SDK", () => {
     expect(usage.outputTokens).toBe(worker.model.tokenize(answer).length + 1);
   });
 
-  test("streams thoughts, calls and what comes of them", async () => {
+  test("streams thoughts, calls, and the answer to the calls' results", async () => {
     const asked: unknown[] = [];
     const stream = streamText({
       ...{ model: model(thinking(calling), thinking(answer)), prompt: question, providerOptions: options },
@@ -199,14 +199,14 @@ describe("LangChain's ChatAnthropic", () => {
       clientOptions: { fetch: worker.fetchSaying(says) },
     });
 
-  test("invokes", async () => {
+  test("gets an answer with its token count", async () => {
     const message = await model(answer).invoke(question);
     expect(message.text).toBe(answer);
     const count = worker.model.tokenize(answer).length + 1;
     expect(message).toMatchObject({ usage_metadata: { output_tokens: count } });
   });
 
-  test("streams calls, and a message of their results", async () => {
+  test("streams calls, and sends their results back", async () => {
     const bound = model(calling, answer).bindTools([weather]);
     const messages: BaseMessage[] = [new HumanMessage(question)];
     const ask = async (): Promise<AIMessageChunk> => {

@@ -1,4 +1,4 @@
-// What a request may ask of an answer to messages, each switch by one request to a real worker whose model says the text of a script.
+// Tests the switches of requests with messages: one request for each switch, to a real worker with a scripted model.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const templates = llamaTemplates();
 const template = templates.get("Qwen-Qwen3-0.6B") as string;
 const folder = mkdtempSync(join(tmpdir(), "waggle-template-"));
 
-/** One with the template of the model's family, and one whose settings name another template and other defaults. */
+/** Uses the template of the model's family. The settings of `overridden` name another template and other defaults. */
 let worker: ScriptedWorker;
 let overridden: ScriptedWorker;
 beforeAll(async () => {
@@ -44,7 +44,7 @@ async function ask(body: Body, say: Script, from = worker): Promise<Choice & { r
   return { ...choices[0], tokens: usage.completion_tokens };
 }
 
-/** How a native stream ends. */
+/** The end event of a native stream. */
 async function endOf(body: Body, say: Script, from = worker): Promise<Body> {
   await from.prepare({ body: { messages, ...body }, say });
   for await (const event of from.client.inference({ messages: messages as never, temperature: 0, ...body })) {
@@ -75,17 +75,17 @@ const asked = { function: { name: "get_weather", arguments: '{"city": "Zürich",
 
 describe("a request", () => {
   it.each<[name: string, body: Body, say: Script, message: Body, reason?: string]>([
-    ["thinks as the model does", {}, `${thinking}Yes.`, { content: "Yes.", reasoning_content: "Hm." }],
+    ["gets the model's thoughts", {}, `${thinking}Yes.`, { content: "Yes.", reasoning_content: "Hm." }],
     ["switches thoughts off", { enable_thinking: false }, "Yes.", { content: "Yes." }],
     ["switches them on", { enable_thinking: true }, `${thinking}Yes.`, { content: "Yes.", reasoning_content: "Hm." }],
-    ["wants no effort", { reasoning_effort: "none" }, "Yes.", { content: "Yes." }],
+    ["asks for no reasoning effort", { reasoning_effort: "none" }, "Yes.", { content: "Yes." }],
     ["sets a variable of the template", { chat_template_kwargs: { enable_thinking: false } }, "A.", { content: "A." }],
     ["may be answered with a call", { tools }, asking, { content: null, tool_calls: [asked] }, "tool_calls"],
     ["may be answered with words", { tools }, "It rains.", { content: "It rains." }],
     ["may be answered with both", { tools }, `So:\n${reading}`, { content: "So:", tool_calls: [read] }, "tool_calls"],
-    ["has several calls", { tools }, `${reading}\n${asking}`, { tool_calls: [read, asked] }, "tool_calls"],
+    ["may be answered with two calls", { tools }, `${reading}\n${asking}`, { tool_calls: [read, asked] }, "tool_calls"],
     [
-      "wants one call at most",
+      "allows at most one call",
       { tools, parallel_tool_calls: false },
       `${reading}\n${asking}`,
       { content: null, tool_calls: [read] },
@@ -99,15 +99,15 @@ describe("a request", () => {
       "tool_calls",
     ],
     [
-      "requires the call that it names",
+      "requires a call of the named function",
       { tools, tool_choice: { type: "function", function: { name: "read_clock" } } },
       asking,
       { content: null, tool_calls: [read] },
       "tool_calls",
     ],
-    ["wants no call", { tools, tool_choice: "none" }, reading, { content: reading }],
+    ["forbids calls", { tools, tool_choice: "none" }, reading, { content: reading }],
     [
-      "lifts a tool's schema",
+      "switches the schema of a tool off",
       { tools: [tool("get_weather", { city: { type: "string" } }, { strict: false })] },
       call("get_weather", '{"town": 1}'),
       { tool_calls: [{ function: { name: "get_weather", arguments: '{"town": 1}' } }] },
@@ -129,14 +129,14 @@ describe("a request", () => {
       { content: "Yes.", reasoning_content: "ink." },
     ],
     [
-      "wants JSON of a model that thinks of other JSON",
+      "asks for JSON, and the thought contains other JSON",
       { response_format: asJson },
       '<think>\n{"days": "two"}\n</think>\n\n{"days": 2}',
       { content: '{"days": 2}', reasoning_content: '{"days": "two"}' },
     ],
-    ["wants JSON, or a call", { response_format: asJson, tools }, reading, { tool_calls: [read] }, "tool_calls"],
+    ["asks for JSON or a call", { response_format: asJson, tools }, reading, { tool_calls: [read] }, "tool_calls"],
     [
-      "has a grammar from the request, which knows no parts",
+      "has a grammar, and gets calls as content",
       { grammar: "root ::= [^\\x00]*", tools },
       reading,
       {
@@ -144,7 +144,7 @@ describe("a request", () => {
       },
     ],
     [
-      "gets words for a marker that somebody wrote in letters",
+      "gets a marker as text if the model writes it in bytes",
       {},
       [{ token: "<think>" }, { text: "\nNo </think> here.\n" }, { token: "</think>" }, { text: "\n\n<tool_call> it." }],
       { content: "<tool_call> it.", reasoning_content: "No </think> here." },
@@ -161,31 +161,31 @@ describe("a request", () => {
 
 describe("a budget of thoughts", () => {
   const closing = "\n</think>\n\n";
-  // The model has one letter for each place: text that is put in covers as many of its letters.
+  // The script has a letter for each position. Text that the worker inserts replaces the letters at its positions.
   const lettersAfter = (thought: number): string => alphabet.slice(thought + worker.model.tokenize(closing).length);
 
-  it.each([5, 12])("of %d tokens ends the thought after so many, and the answer begins", async (budget) => {
+  it.each([5, 12])("of %d tokens ends the thought after that many tokens, and the answer begins", async (budget) => {
     const script = `<think>${alphabet}`;
     const choice = await ask({ thinking_budget_tokens: budget }, script);
-    // The first of them is the marker.
+    // The first token of the budget is the marker.
     const thought = alphabet.slice(0, budget - 1);
     expect(choice.message).toMatchObject({ reasoning_content: thought, content: lettersAfter(budget - 1) });
     expect(choice.tokens).toBe(worker.model.tokenize(script).length + 1);
   });
 
-  it("of none closes it at once", async () => {
+  it("of 0 tokens ends the thought at once", async () => {
     const { message } = await ask({ thinking_budget_tokens: 0 }, `<think>${alphabet}`);
     expect(message).toEqual({ role: "assistant", content: lettersAfter(0) });
   });
 
-  it("is nothing to a thought that is shorter, nor to content", async () => {
+  it("affects neither a shorter thought nor the content", async () => {
     const { message } = await ask({ thinking_budget_tokens: 20 }, `${thinking}${alphabet}${alphabet}`);
     expect(message).toMatchObject({ reasoning_content: "Hm.", content: alphabet + alphabet });
   });
 });
 
 describe("an answer", () => {
-  it("that is cut within a call says so, and none of it is content", async () => {
+  it("that is cut within a call has the finish reason length, and no content", async () => {
     const upToCut = worker.model.tokenize(asking.slice(0, asking.indexOf("rich"))).length;
     const choice = await ask({ tools, max_tokens: upToCut }, asking);
     expect(choice.finish_reason).toBe("length");
@@ -199,13 +199,13 @@ describe("an answer", () => {
     });
   });
 
-  it("with a call that cannot be read is content, and counted", async () => {
+  it("with an unreadable call is returned as content, and counted", async () => {
     const unreadable = async (): Promise<number> =>
       Number(/^waggle_unreadable_tool_calls_total\{model=".+"\} (\d+)$/m.exec(await worker.client.metrics())?.[1]);
     const before = await unreadable();
     const broken = '<tool_call>\n{"name": "get_weather", city!}\n</tool_call>';
     const length = worker.model.tokenize(broken).length;
-    // Without an end there is no grammar, which keeps a model from this.
+    // With `ignore_eos` there is no grammar. A grammar would keep the model from writing an unreadable call.
     const choice = await ask({ tools, ignore_eos: true, max_tokens: length }, broken);
     expect(choice).toMatchObject({ message: { content: broken }, finish_reason: "length" });
     expect(await unreadable()).toBe(before + 1);
@@ -229,7 +229,7 @@ describe("an answer", () => {
 });
 
 describe("a worker whose settings name its template and defaults", () => {
-  it("speaks as the template does", async () => {
+  it("uses the format of this template", async () => {
     expect((await overridden.client.info()).chat).toMatchObject({ format: "gpt-oss", thinking: "always" });
     const prompts = await Promise.all(
       ["low", "high"].map(async (effort) => {
@@ -243,7 +243,7 @@ describe("a worker whose settings name its template and defaults", () => {
     expect(await refused.text()).toContain("this model always thinks");
   });
 
-  it("ends an answer at its own limits, unless the request has others", async () => {
+  it("ends an answer at its default limits, unless the request sets other limits", async () => {
     const final = (text: string): string => `<|channel|>final<|message|>${text}`;
     const long = await ask({ max_tokens: undefined }, final(alphabet), overridden);
     expect(long).toMatchObject({ finish_reason: "length", tokens: 20 });
@@ -255,7 +255,7 @@ describe("a worker whose settings name its template and defaults", () => {
 });
 
 describe("a scripted model", () => {
-  it("answers prompts of several lengths, each as prepared, and ends others at once", async () => {
+  it("gives prompts of several lengths their prepared answers, and all other prompts an empty answer", async () => {
     const later = [...messages, { role: "assistant", content: "I will look." }, { role: "user", content: "And?" }];
     await worker.prepare({ body: { messages }, say: "I will look." }, { body: { messages: later }, say: "It rains." });
     const contents = [messages, later, later.slice(0, 2)].map(async (asked) => {
@@ -265,7 +265,7 @@ describe("a scripted model", () => {
     expect(await Promise.all(contents)).toEqual(["I will look.", "It rains.", ""]);
   });
 
-  it("obeys a grammar before its script", async () => {
+  it("follows a grammar where its script differs from the grammar", async () => {
     const { message } = await ask({ grammar: 'root ::= "It " ("snows" | "rained") "."' }, "It rains.");
     expect(message["content"]).toBe("It rained.");
   });

@@ -32,7 +32,7 @@ describe("waggle-worker on a terminal", () => {
     expect(await terminal.exited).toBe(75);
   });
 
-  it("shows at Ctrl-C how many answers it finishes, and at the second one how many it ends", async () => {
+  it("shows at Ctrl-C how many answers it finishes, and at a second Ctrl-C how many it ends", async () => {
     const fake = ["--backend", "fake", "--fake-step-delay", "20", "--port", "0"];
     await using terminal = openTerminal(fake, plain, workerPath);
     const [url = ""] = /http:\/\/[\d.:]+/.exec(await terminal.shows(/Open +http:\/\/[\d.:]+/)) ?? [];

@@ -1,4 +1,4 @@
-// Models that read texts, in real workers: the clients that embed, unmodified, and the scores of a model that ranks.
+// Tests models for embeddings and reranking in real workers: vectors for unmodified clients, and scores of documents.
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { OpenAIEmbeddings } from "@langchain/openai";
 import { poll } from "@waggle/testing/harness";
@@ -43,7 +43,7 @@ describe("an embedding model", () => {
   let client: OpenAI;
   beforeAll(() => void (client = new OpenAI({ baseURL: `${embedding.url}/v1`, apiKey: "none", maxRetries: 0 })));
 
-  test("says what it is for", async () => {
+  test("reports its kind, its vector size and its context", async () => {
     expect(await embedding.client.info()).toMatchObject({
       kind: "embed",
       embedding_size: readingWidth,
@@ -76,13 +76,13 @@ describe("an embedding model", () => {
     });
   });
 
-  test("tokens give the vectors of the texts that they are of", async () => {
+  test("the tokens of a text give the same vector as the text", async () => {
     const own = ["a bee", "the sky is blue"];
     const tokens = await Promise.all(
       own.map(async (content) => {
         const response = await post(embedding, "/tokenize", { content, add_special: false });
         const { tokens: found } = (await response.json()) as { tokens: number[] };
-        // [CLS] and [SEP], which the model wants around a text.
+        // [CLS] and [SEP]: the model needs these tokens around a text.
         return [2, ...found, 3];
       }),
     );
@@ -97,7 +97,7 @@ describe("an embedding model", () => {
     expect(cosine(single?.embedding, asTexts.data[0]?.embedding)).toBeCloseTo(1, 3);
   });
 
-  test("shorter vectors, as numbers and as base64, are the same", async () => {
+  test("shortened vectors are the same as numbers and as base64", async () => {
     const request = { model: "m", input: "a bee", dimensions: 16 };
     const floats = await client.embeddings.create({ ...request, encoding_format: "float" });
     const decoded = await client.embeddings.create(request);
@@ -112,7 +112,7 @@ describe("an embedding model", () => {
     });
   });
 
-  test("says why it does not take a text that is too long, and why it does not write", async () => {
+  test("refuses a text that is too long, and requests to generate text, each with the reason", async () => {
     await expect(client.embeddings.create({ model: "m", input: "b ".repeat(200) })).rejects.toMatchObject({
       status: 400,
       message: expect.stringContaining(`of 202 tokens: ${readingContext} are the most`),
@@ -148,7 +148,7 @@ describe("a model that ranks", () => {
     return (answer as { results: readonly Result[] }).results;
   }
 
-  test("Open WebUI's and Continue's: a score for every document", async () => {
+  test("a request of Open WebUI or Continue gets a score for each document", async () => {
     const webUi = await rank("/v1/rerank", { model: "m", top_n: documents.length });
     expect(webUi.map(({ index }) => index).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
     const scores = webUi.map((result) => result.relevance_score);
@@ -159,7 +159,7 @@ describe("a model that ranks", () => {
     expect(inOrder.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
   });
 
-  test("a long document is cut, and its query is not", async () => {
+  test("a document that is too long is truncated, but a request with `texts` is refused", async () => {
     const [cut] = await rank("/v1/rerank", { documents: ["nectar ".repeat(500)] });
     const [short] = await rank("/v1/rerank", { documents: ["nectar ".repeat(400)] });
     expect(cut).toEqual(short);
@@ -167,7 +167,7 @@ describe("a model that ranks", () => {
     expect(await refused.text()).toContain(`${readingContext} are the most`);
   });
 
-  test("a client that leaves takes its job with it, and others get their turn meanwhile", async () => {
+  test("a long job does not delay other clients, and ends when its client disconnects", async () => {
     const leaving = new AbortController();
     const many = Array.from({ length: 2_048 }, (_, i) => `document ${i} ${"on bees ".repeat(12)}`);
     const left = post(ranking, "/v1/rerank", { query, documents: many }, leaving.signal);

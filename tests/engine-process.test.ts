@@ -72,7 +72,7 @@ describe("the worker", () => {
     ];
     const worker = spawn(
       "/bin/sh",
-      // The limit allows Node to load the worker's modules, which it opens at the same time.
+      // Node opens many files at the same time when it loads the worker's modules. The limit is high enough for that.
       ["-c", 'ulimit -n 300; exec "$@"', "sh", process.execPath, ...fromSource, ...args],
       {
         cwd: root,
@@ -105,7 +105,7 @@ async function takeAllDescriptors(url: string): Promise<void> {
     sockets.add(socket);
     const closed = new Promise<"closed">((resolve) => socket.once("close", () => resolve("closed")));
     socket.on("error", () => {});
-    // The first request's answer shows that the connection was accepted. The unfinished second request prevents that it is closed as idle.
+    // The first request's answer shows that the connection was accepted. The unfinished second request keeps the worker from closing it as idle.
     const answered = new Promise<"answered">((resolve) => socket.once("data", () => resolve("answered")));
     socket.write("GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\nGET /livez");
     if (

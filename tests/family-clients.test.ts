@@ -1,5 +1,4 @@
-// A whole tool round trip in each of eleven families' own formats, with the clients that people use: real workers, real tokens, and models that
-// say the text of a script.
+// Tests a whole tool round trip in the formats of eleven model families, with common clients, real workers and scripted models.
 import type { Message } from "@waggle/protocol";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -26,14 +25,14 @@ const answer = "It will rain in Zürich.";
 
 interface Family {
   readonly template: string;
-  /** Of /v1/info. */
+  /** As /v1/info reports it. */
   readonly thinking: "always" | "switchable" | "never";
-  /** What it says of a call with the arguments above, and then. */
+  /** The model's text when it calls the tool with `args`. After the tool's result, the model writes `answer`. */
   readonly call: string;
   readonly answer: string;
 }
 
-/** Each in the words of its templates. */
+/** The texts have the format of each family's template. */
 const families: readonly Family[] = [
   {
     template: "Qwen-Qwen3-0.6B",
@@ -103,12 +102,12 @@ const families: readonly Family[] = [
   },
 ];
 
-/** Two of the three, so that each has six families and more. */
+/** Two of the three clients, so that each client is tested with at least seven families. */
 function clientsOf(index: number): (readonly [string, RoundTripClient])[] {
   return [...roundTripClients].filter((_, client) => client !== index % roundTripClients.size);
 }
 
-/** The workers of the next two families start while this one's is asked. */
+/** Workers by the index of their family. The workers of the next two families start while a family is tested. */
 const started = new Map<number, Promise<ScriptedWorker>>();
 function start(index: number): Promise<ScriptedWorker> | undefined {
   const family = families[index];
@@ -128,14 +127,14 @@ describe.each(families.map((family, index) => ({ ...family, index })))("in the f
   });
   afterAll(() => worker.signal("SIGTERM"));
 
-  it("the worker knows what it can, and the model says each token of its script, then the end", async () => {
+  it("the worker reports its abilities, and the model writes the tokens of its script, then the end token", async () => {
     expect((await worker.client.info()).chat).toMatchObject({ tools: true, thinking: family.thinking });
     const body = { messages: [{ role: "user" as const, content: question }] };
     const script = worker.model.tokenize(family.answer);
     await worker.prepare({ body, say: family.answer });
     const ids: number[] = [];
     let count = 0;
-    // Warmer than anybody sets it.
+    // The model follows its script even at this high temperature.
     for await (const event of worker.client.inference({ ...body, temperature: 2, seed: 3 })) {
       if (event.type === "token") ids.push(...(event.ids ?? []));
       if (event.type === "end") count = event.usage.completion_tokens;
@@ -150,7 +149,7 @@ describe.each(families.map((family, index) => ({ ...family, index })))("in the f
     expect(await response.json()).toEqual({ tokens: script });
   });
 
-  it("the worker reads back its text before a call, and before the next call", async () => {
+  it("the prompt contains the texts and results of two earlier calls", async () => {
     const texts = ["Let me look that up.", "And once more."];
     const messages: Message[] = [{ role: "user", content: question }];
     for (const [index, content] of texts.entries()) {
@@ -192,7 +191,7 @@ describe.each(families.map((family, index) => ({ ...family, index })))("in the f
         return ((await response.json()) as { prompt: string }).prompt;
       }),
     );
-    // What was called with what, and what came of it, is in the second prompt after all that the first one says.
+    // From the question on, the second prompt contains the name, the arguments and the result of the call.
     const added = second?.slice(first?.indexOf(question)) ?? "";
     for (const texts of [question, weather.name, "Zürich", "HB", "3", result]) expect(added).toContain(texts);
   });

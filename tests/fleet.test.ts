@@ -18,7 +18,7 @@ afterEach(killDaemons);
 
 const free = ["--port", "0", "--hive-port", "0", "--", "--backend", "fake"];
 
-it("dev runs a hive that knows each of its workers, and ends them all", async () => {
+it("dev runs a hive that knows each of the workers, and ends the hive and all workers", async () => {
   const run = execa(process.execPath, [...command, "--workers", "2", ...free], { cwd: root, reject: false });
   let shown = "";
   run.stdout.on("data", (text) => (shown += String(text)));
@@ -41,7 +41,7 @@ it("dev runs a hive that knows each of its workers, and ends them all", async ()
 });
 
 describeWithNats("with --nats", () => {
-  it("has one address for all workers, and ends nats-server too", async () => {
+  it("dev has one address for all workers, and ends nats-server too", async () => {
     const scratch = await mkdtemp(join(tmpdir(), "waggle-"));
     const flags = ["--nats", "--workers", "2", "--gateway-port", "0", ...free];
     const env = { TMPDIR: scratch };

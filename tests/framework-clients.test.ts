@@ -1,4 +1,4 @@
-// Agent frameworks over OpenAI's chat completions, each unmodified: a whole tool round trip with a model that thinks and says the text of a script.
+// Tests a whole tool round trip of unmodified agent frameworks over OpenAI's chat completions, with a scripted model that thinks.
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { killDaemons } from "./support/daemon.ts";
@@ -40,7 +40,7 @@ test.each([
   expect(trip.calls).toEqual([{ name: "get_weather", args }]);
   expect(trip.texts).toEqual(["", answer]);
   expect(trip.argumentPieces).toBeGreaterThan(3);
-  // Thoughts are shown by those who read them at all.
+  // Some frameworks do not show thoughts.
   expect(trip.thoughts?.map((text) => text.trim()) ?? [thought, thought]).toEqual([thought, thought]);
   expect(bodies).toHaveLength(2);
   expect(JSON.stringify(bodies[1])).toContain("Rain, 11 degrees.");

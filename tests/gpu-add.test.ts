@@ -29,7 +29,7 @@ function npmOfTest(): string {
   return script;
 }
 
-it("shows the size of the download, installs the package, and reports why it does not compute here", async () => {
+it("shows the size of the download, installs the package, and reports why the package does not work on this machine", async () => {
   const folder = join(root, "cache/gpu");
   mkdirSync(join(root, "cache"));
   const lines: string[] = [];
@@ -48,7 +48,7 @@ it("shows the size of the download, installs the package, and reports why it doe
   expect(existsSync(join(folder, "node_modules/@node-llama-cpp/linux-x64-vulkan"))).toBe(true);
 });
 
-it("proves the CPU as a device, which computes the same as itself", async () => {
+it("accepts the CPU as a device, because its results equal those of the CPU", async () => {
   const proof = await proveDevice({ device: "cpu", workerCommand, folder: join(root, "none"), env: process.env });
   expect(proof.tokens).toBe(16);
 });

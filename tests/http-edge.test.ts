@@ -64,7 +64,7 @@ describe("bodies", () => {
     expect(chunked.status).toBe(413);
   });
 
-  it("that stay unfinished are refused when others need their memory, the oldest first, and at the timeout", async () => {
+  it("that stay unfinished are refused at the timeout, or earlier, the oldest first, when other bodies need memory", async () => {
     const crowded = await spawnFakeWorker(["--max-body", "64KiB", "--max-bodies", "256KiB", "--request-timeout", "2s"]);
     const port = Number(new URL(crowded.url).port);
     const answers: string[] = [];
@@ -174,7 +174,7 @@ describe("a client that disconnects", () => {
       await poll("all streams to be closed", async () =>
         /^waggle_streams_open 0$/m.test(await worker.client.metrics()),
       );
-      // If the worker noticed a disconnect late, the client has a job. Its prefill finishes, for ten seconds, in case the client retries.
+      // If the worker noticed a disconnect late, the client has a job. Its prefill continues for up to ten seconds, in case the client retries.
       await poll("all slots to be free", async () => (await worker.client.health()).slots.busy === 0);
     },
   );
@@ -200,7 +200,7 @@ describe("connections", () => {
     process.kill(pid, "SIGSTOP");
     const sockets = Array.from({ length: Math.min(700, most) }, () => connect(Number(new URL(url).port), "127.0.0.1"));
     try {
-      // The stopped worker accepts no connections. Those that do not fit into the backlog would be retried by TCP, with growing delays.
+      // The stopped worker accepts no connections. TCP would retry connections that do not fit into the backlog, with growing delays.
       await withTimeout(
         Promise.all(sockets.map((socket) => once(socket, "connect"))),
         20_000,

@@ -1,6 +1,6 @@
-// Tests llama-server's dialect through a real worker: cases with what must come of them, and filling in on a model that was made for it. Where
-// WAGGLE_LLAMA_SERVER names a llama-server, by the path of its program or by the address of one with the embedded model, each case is put to both,
-// and what differs must have a reason.
+// Tests llama-server's dialect with a real worker: cases with expected answers, and infill with a model that supports it. If WAGGLE_LLAMA_SERVER is
+// the path of a llama-server program, or the address of a llama-server with the embedded model, each case is also sent to llama-server, and every
+// difference must have a reason.
 import { createProcessGroups, repositoryPath } from "@waggle/testing/harness";
 import { infillVocabulary } from "@waggle/testing/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -25,17 +25,17 @@ afterAll(async () => {
 
 const llamaServer = process.env["WAGGLE_LLAMA_SERVER"];
 
-/** The address of the llama-server that is compared with; undefined where this model is not compared. */
+/** The address of the llama-server to compare with; undefined if there is no comparison for this model. */
 async function theirs(model: string, contextSize: number): Promise<string | undefined> {
   if (llamaServer === undefined) return undefined;
   const runs = /^https?:/.test(llamaServer);
-  // A server that runs already has the embedded model.
+  // A server that was not started here has the embedded model.
   if (runs) return model === embeddedModel ? llamaServer : undefined;
   return await startLlamaServer(groups, llamaServer, { model, contextSize });
 }
 
 const embeddedModel = repositoryPath("models/waggle-tiny-stories.gguf");
-/** Room for the most that is taken of the code near a hole. */
+/** Enough for the most tokens of surrounding code that a prompt can have. */
 const infillContextSize = 4_096;
 
 async function hold(each: LlamaServerCase, ours: string, other: string | undefined): Promise<void> {
@@ -59,7 +59,7 @@ describe("on the embedded model", () => {
   });
 });
 
-describe("on a model that fills in", () => {
+describe("on a model with infill", () => {
   let worker: ScriptedWorker;
   let other: string | undefined;
   beforeAll(async () => {
@@ -68,7 +68,7 @@ describe("on a model that fills in", () => {
     other = await theirs(worker.model.path, infillContextSize);
   });
 
-  test("says that it does", async () => {
+  test("the worker reports that the model has infill", async () => {
     expect(await (await fetch(`${worker.url}/v1/info`)).json()).toMatchObject({ infill: true });
   });
 
@@ -78,7 +78,7 @@ describe("on a model that fills in", () => {
 
   const hole = { input_prefix: "if x:\n", input_suffix: "\n", n_predict: 32, samplers: ["top_k", "infill"] };
 
-  test("the answer comes where the hole is, and n_indent ends it with its block", async () => {
+  test("the answer fills the hole, and n_indent ends the answer with its block", async () => {
     const warmed = (await (await worker.post("/infill", { ...hole, n_predict: 0 })).json()) as Tokens;
     worker.model.say({ at: warmed.tokens_evaluated, say: "  one()\n  two()\nthree()" });
     const whole = await worker.post("/infill", hole);
@@ -87,7 +87,7 @@ describe("on a model that fills in", () => {
     expect(await block.json()).toMatchObject({ content: "  one()\n  two()\n", stop_type: "limit" });
   });
 
-  test("what was warmed is found by the request that follows", async () => {
+  test("a request reuses the prompt that a request with n_predict 0 has put into the cache", async () => {
     const body = { ...hole, input_prefix: "z".repeat(400) };
     await worker.post("/infill", { ...body, n_predict: 0, response_fields: [""] });
     const answer = (await (await worker.post("/infill", { ...body, prompt: "y" })).json()) as Tokens;

@@ -68,7 +68,7 @@ function check(answer: Answer | undefined, sent: Uint8Array | BrokenRequest): vo
   expect(body).not.toMatch(/node_modules|\.ts\b|\bat .*:\d+:\d+/);
 }
 
-/** The path decides which dialect's errors are allowed. For raw bytes, and with a random Host, any dialect's errors are. */
+/** The path decides which dialect's errors are allowed. For raw bytes, and with a random Host, the errors of any dialect are allowed. */
 function placeOf(sent: Uint8Array | BrokenRequest): { readonly method: string; readonly path: string } {
   if (sent instanceof Uint8Array) return { method: "HEAD", path: "" };
   return { method: sent.method, path: "host" in sent.headers ? "" : sent.path };

@@ -1,4 +1,4 @@
-// The clients of Ollama that people use, against a real worker on Ollama's own listener: what they show is what our dialect is worth.
+// Tests common clients of Ollama with a real worker, on the worker's separate listener for Ollama's dialect.
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { HumanMessage, ToolMessage } from "@langchain/core/messages";
 import type { BaseMessage } from "@langchain/core/messages";
@@ -35,7 +35,7 @@ const call = (given: object): string =>
 const thinking = (reply: string): string => `<think>\n${thought}\n</think>\n\n${reply}`;
 
 let worker: ScriptedWorker;
-/** Of Ollama's own listener. */
+/** Address of the listener for Ollama's dialect. */
 let host: string;
 beforeAll(async () => {
   const template = llamaTemplates().get("Qwen-Qwen3-0.6B") as string;
@@ -50,7 +50,7 @@ function client(...says: string[]): Ollama {
   return new Ollama({ host, fetch: worker.fetchSaying(says) });
 }
 
-describe("Ollama's own port", () => {
+describe("the port for Ollama's clients", () => {
   test("greets as Ollama does, for GET and HEAD, and answers in every dialect", async () => {
     const greeting = await fetch(host);
     expect([greeting.status, await greeting.text()]).toEqual([200, "Ollama is running"]);
@@ -59,7 +59,7 @@ describe("Ollama's own port", () => {
     expect((await fetch(`${host}/v1/models`)).status).toBe(200);
   });
 
-  test("has the same Host, Origin and token rules, and is free when the worker has left", async () => {
+  test("has the same Host, Origin and token rules, and is free after the worker's exit", async () => {
     const foreign = await fetch(`${host}/api/tags`, { headers: { origin: "https://elsewhere.example" } });
     expect([foreign.status, await foreign.json()]).toEqual([
       403,
@@ -80,7 +80,7 @@ describe("Ollama's own port", () => {
 });
 
 describe("the ollama client", () => {
-  test("finds the model, and what it is", async () => {
+  test("finds the model and its properties", async () => {
     const ollama = client();
     expect(await ollama.version()).toEqual({ version: "0.17.6" });
     const [listed] = (await ollama.list()).models;
@@ -92,7 +92,7 @@ describe("the ollama client", () => {
     expect((await ollama.ps()).models).toMatchObject([{ name: publicName, digest: listed?.digest }]);
   });
 
-  test("generates, whole and streamed", async () => {
+  test("generates text, collected and streamed", async () => {
     const ollama = client(thinking(answer), thinking(answer));
     const whole = await ollama.generate({ model, prompt: question });
     expect(whole).toMatchObject({ response: answer, thinking: thought, done: true, done_reason: "stop" });
@@ -107,7 +107,7 @@ describe("the ollama client", () => {
     expect(last?.eval_duration).toBeGreaterThan(0);
   });
 
-  test("makes a whole tool round trip, streamed, two calls at a time", async () => {
+  test("streams a whole tool round trip with two parallel calls", async () => {
     const bodies: unknown[] = [];
     const says = [thinking(`Two.${call(args)}\n${call({ city: "Bern", days: 1 })}`), thinking(answer)];
     const ollama = new Ollama({ host, fetch: worker.fetchSaying(says, (body) => bodies.push(body)) });
@@ -142,7 +142,7 @@ describe("the ollama client", () => {
     expect(plain.message).toEqual({ role: "assistant", content: answer });
   });
 
-  test("holds the content to a schema, and lets the thoughts run free", async () => {
+  test("applies a schema to the content, but not to the thoughts", async () => {
     const { message } = await client(thinking(JSON.stringify(args))).chat({
       ...{ model, messages: [{ role: "user", content: question }] },
       format: z.toJSONSchema(Weather),
@@ -151,7 +151,7 @@ describe("the ollama client", () => {
     expect(Weather.parse(JSON.parse(message.content))).toEqual(args);
   });
 
-  test("embeds, in both ways", async () => {
+  test("embeds texts by both routes", async () => {
     const ollama = client();
     const { embeddings, prompt_eval_count: tokens } = await ollama.embed({ model, input: ["a bee", "honey"] });
     expect(embeddings.map((vector) => vector.length)).toEqual([128, 128]);
@@ -164,7 +164,7 @@ describe("the ollama client", () => {
     expect((await ollama.embeddings({ model, prompt: "a bee" })).embedding).toEqual(embeddings[0]);
   });
 
-  test("pulls what is there, streamed and whole", async () => {
+  test("pulls a model that the worker already has, collected and streamed", async () => {
     const ollama = client();
     expect(await ollama.pull({ model })).toEqual({ status: "success" });
     const updates = [];
@@ -186,7 +186,7 @@ describe("the ollama client", () => {
     });
   });
 
-  test("aborts in mid-stream, and the slot is free", async () => {
+  test("frees the slot when it aborts a stream", async () => {
     const stream = await client(answer.repeat(200)).generate({ model, prompt: question, think: false, stream: true });
     await expect(
       (async () => {
@@ -201,7 +201,7 @@ describe("the AI SDK's Ollama provider", () => {
   const provider = (...says: string[]) => createOllama({ baseURL: `${host}/api`, fetch: worker.fetchSaying(says) });
   const think = { providerOptions: { ollama: { think: true } } };
 
-  test("makes a whole tool round trip, streamed", async () => {
+  test("streams a whole tool round trip", async () => {
     const calls: unknown[] = [];
     const stream = streamText({
       ...{ model: provider(thinking(call(args)), thinking(answer))(model), prompt: question, ...think },
@@ -233,7 +233,7 @@ describe("the AI SDK's Ollama provider", () => {
     expect(output).toEqual(args);
   });
 
-  test("completes, which wants a context", async () => {
+  test("completes a prompt, and requires a context in the answer", async () => {
     const { text } = await generateText({ model: provider(thinking(answer)).completion(model), prompt: question });
     expect(text).toBe(answer);
   });
@@ -250,7 +250,7 @@ describe("LangChain", () => {
   const chat = (says: string[], more: object = {}) =>
     new ChatOllama({ model: publicName, baseUrl: host, fetch: worker.fetchSaying(says), ...more });
 
-  test("makes a whole tool round trip, two calls at a time", async () => {
+  test("makes a whole tool round trip with two parallel calls", async () => {
     const bound = chat([`${call(args)}\n${call({ city: "Bern", days: 1 })}`, answer], { think: false }).bindTools([
       weather,
     ]);
@@ -276,7 +276,7 @@ describe("LangChain", () => {
     expect([text, thoughts, tokens]).toEqual([answer, thought, worker.model.tokenize(says).length + 1]);
   });
 
-  test("gives structured output, and finds the model on the machine", async () => {
+  test("gives structured output, and finds the model without a pull", async () => {
     const structured = chat([JSON.stringify(args)], { think: false, checkOrPullModel: true }).withStructuredOutput(
       Weather,
     );
@@ -295,7 +295,7 @@ describe("LlamaIndex", () => {
   const llm = (...says: string[]) => new LlamaIndexOllama({ model, config: { host, fetch: worker.fetchSaying(says) } });
   const messages = [{ role: "user" as const, content: question }];
 
-  test("chats and completes, whole and streamed", async () => {
+  test("chats and completes, collected and streamed", async () => {
     const ollama = llm(thinking(answer), thinking(answer), thinking(answer));
     expect((await ollama.chat({ messages })).message.content).toBe(answer);
     let text = "";
@@ -304,7 +304,7 @@ describe("LlamaIndex", () => {
     expect((await ollama.complete({ prompt: question })).text).toBe(answer);
   });
 
-  test("calls a tool, and tells of its result without naming the call", async () => {
+  test("calls a tool, and sends a result that does not name the call", async () => {
     const ollama = llm(thinking(call(args)), thinking(answer));
     const metadata = { name: "get_weather", description, parameters: parameters as never };
     const tools = [{ metadata, call: () => result }];

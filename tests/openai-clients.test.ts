@@ -1,5 +1,5 @@
-// The clients that people use, against a real worker with the real model: what they show is what our dialect is worth.
-/* oxlint-disable typescript/no-deprecated -- what people wrote last year has to work this year too */
+// Tests common clients of OpenAI's API with a real worker and the embedded model.
+/* oxlint-disable typescript/no-deprecated -- deprecated functions of the clients must keep working */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
@@ -60,7 +60,7 @@ describe("the openai client", () => {
     await expect(client.models.retrieve("gpt-4")).rejects.toMatchObject({ status: 404 });
   });
 
-  it("chats, and any model name is served", async () => {
+  it("chats, with any model name", async () => {
     const answer = await client.chat.completions.create({ model: "whatever", messages: story, max_tokens: 40 });
     expect(answer.model).toBe("Waggle Tiny Stories");
     expect(answer.choices[0]?.message.content?.length).toBeGreaterThan(40);
@@ -68,7 +68,7 @@ describe("the openai client", () => {
     expect(answer.usage?.completion_tokens).toBe(40);
   });
 
-  it("streams with usage, and says with the same seed what it says collected", async () => {
+  it("streams with usage, and gets the same text as a collected answer with the same seed", async () => {
     const request = { model: "m", messages: story, max_tokens: 40, seed: 5, temperature: 0.7 };
     const whole = await client.chat.completions.create(request);
     const stream = await client.chat.completions.create({
@@ -86,7 +86,7 @@ describe("the openai client", () => {
     expect(usage).toMatchObject({ completion_tokens: 40, prompt_tokens: whole.usage?.prompt_tokens });
   });
 
-  it("aborts in mid-stream, and the slot is free within a step", async () => {
+  it("frees the slot within a step when it aborts a stream", async () => {
     const stream = await client.completions.create({ model: "m", prompt: "Once", max_tokens: 450, stream: true });
     for await (const chunk of stream) {
       if (chunk.choices[0]?.text !== "") break;
@@ -108,7 +108,7 @@ describe("the openai client", () => {
     expect(a).not.toBe(b);
   });
 
-  it("gets logprobs of the raw distribution, exactly as many as asked for", async () => {
+  it("gets the requested number of logprobs, of the raw distribution", async () => {
     const request = { model: "m", messages: story, max_tokens: 8, logprobs: true, top_logprobs: 5 };
     const greedy = await client.chat.completions.create({ ...request, temperature: 0 });
     const entries = greedy.choices[0]?.logprobs?.content ?? [];
@@ -120,7 +120,7 @@ describe("the openai client", () => {
       const mass = entry.top_logprobs.reduce((sum, { logprob }) => sum + Math.exp(logprob), 0);
       expect(mass).toBeLessThanOrEqual(1.000_01);
     }
-    // The temperature changes what is sampled, not what the model thinks.
+    // The temperature changes the sampled tokens, but not the reported logprobs.
     const first = (await client.chat.completions.create({ ...request, temperature: 1.5, seed: 1 })).choices[0];
     const values = first?.logprobs?.content?.[0]?.top_logprobs.map(({ logprob }) => logprob) ?? [];
     const expected = entries[0]?.top_logprobs.map(({ logprob }) => logprob) ?? [];
@@ -136,7 +136,7 @@ describe("the openai client", () => {
     expect(cut.choices[0]).toMatchObject({ text: whole.slice(0, whole.indexOf(stop)), finish_reason: "stop" });
   });
 
-  it("parses an answer after a JSON schema", async () => {
+  it("parses an answer by a JSON schema", async () => {
     const answer = await client.chat.completions.parse({
       model: "m",
       messages: [{ role: "user", content: "How is the weather?" }],
@@ -146,7 +146,7 @@ describe("the openai client", () => {
     expect(Weather.safeParse(answer.choices[0]?.message.parsed).success).toBe(true);
   });
 
-  it("gets the name of the keyword of a schema that is not supported", async () => {
+  it("gets the name of an unsupported keyword in a schema", async () => {
     const schema = { type: "object", properties: { a: { type: "array", uniqueItems: true } } };
     const refused = client.chat.completions.create({
       model: "m",
@@ -172,7 +172,7 @@ describe("the openai client", () => {
     } else expect(answer.choices[0]?.message.content).toMatch(/^\s*\{/);
   });
 
-  it("forces a tool on a model that knows none, streamed as deltas", async () => {
+  it("forces a call, streamed as deltas, from a model without tools in its template", async () => {
     const stream = client.chat.completions.stream({
       model: "m",
       messages: [{ role: "user", content: "How is the weather in Rome?" }],
@@ -195,7 +195,7 @@ describe("the openai client", () => {
     expect(pieces).toBeGreaterThan(1);
   });
 
-  it("embeds, as floats and as base64, and near is near", async () => {
+  it("embeds texts as floats and as base64, and similar texts get similar vectors", async () => {
     const { data } = await client.embeddings.create({
       model: "m",
       input: ["The dog ran to the park.", "A dog runs in the park.", "Mom baked a cake."],
@@ -331,8 +331,8 @@ describe("LangChain.js", () => {
   });
 });
 
-describe("a proxy in between", () => {
-  it("that cuts the connection leaves the client with an error, not with half an answer", async () => {
+describe("a proxy between client and worker", () => {
+  it("that cuts the connection causes an error at the client, and not a partial answer", async () => {
     let cut = (): void => {};
     const proxy = createServer((incoming, outgoing) => {
       cut = () => void outgoing.destroy();
@@ -348,7 +348,7 @@ describe("a proxy in between", () => {
           )) {
             passed += piece;
             outgoing.write(piece);
-            // The client can read an event now, and is far from the last one.
+            // The client can read an event now, but not the last one.
             if (/^data: .+\n\n/m.test(passed)) break;
           }
         })

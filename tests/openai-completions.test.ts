@@ -1,4 +1,4 @@
-// Completions as the tools that measure models send them, on a real worker with the real model.
+// Tests completions as evaluation tools request them, with a real worker and the embedded model.
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, streamText } from "ai";
@@ -31,7 +31,7 @@ interface Scored {
   readonly continuation: readonly number[];
 }
 
-/** As lm-evaluation-harness asks how probable continuations are: the whole as tokens, echoed, and one token more. */
+/** Gets log probabilities of continuations like lm-evaluation-harness: context and continuation are the prompt, as tokens, with `echo`. */
 async function logLikelihoods(scored: readonly Scored[]): Promise<{ sum: number; greedy: boolean; each: number[] }[]> {
   const { choices } = await client.completions.create({
     model: "m",
@@ -55,10 +55,10 @@ async function logLikelihoods(scored: readonly Scored[]): Promise<{ sum: number;
     });
 }
 
-describe("how probable a text is", () => {
+describe("the log probability of a text", () => {
   test("is the sum of its tokens' logprobs, in any batch", async () => {
     const context = await tokensOf("Once upon a time there was a little girl who");
-    // Generated one token after the other, so that it is known by its ids.
+    // The native stream reports the ids of its tokens.
     const continuation: number[] = [];
     const answerLogprobs: number[] = [];
     const events = worker.client.inference({
@@ -90,12 +90,12 @@ describe("how probable a text is", () => {
     expect(alone?.each).toHaveLength(context.length - 1);
   });
 
-  test("does not depend on what is cached, nor on the pieces that it is computed in", async () => {
+  test("does not depend on the cache, nor on the chunks of prefill", async () => {
     const text = "The dog ran to the park. He saw a red ball, and a cat that was sitting on a tree. ".repeat(12);
     const tokens = await tokensOf(text);
     const asked = { context: tokens.slice(0, 1), continuation: tokens.slice(1) };
     const [first] = await logLikelihoods([asked]);
-    // Warm now.
+    // Puts the prompt into the cache.
     await post("/v1/completions", { prompt: tokens, max_tokens: 1 });
     const streaming = client.completions.create({ model: "m", prompt: "Once", max_tokens: 200, stream: true });
     const [again] = await logLikelihoods([asked]);
@@ -104,7 +104,7 @@ describe("how probable a text is", () => {
     first?.each.forEach((logprob, i) => expect(again?.each[i]).toBeCloseTo(logprob, 1));
   });
 
-  test("comes with as many alternatives as are asked for, the most probable ones", async () => {
+  test("comes with the requested number of most probable alternatives", async () => {
     const prompt = await tokensOf("Once upon a time");
     const [choice] = (await client.completions.create({ model: "m", prompt, max_tokens: 0, logprobs: 5, echo: true }))
       .choices;
@@ -120,15 +120,15 @@ describe("how probable a text is", () => {
   });
 });
 
-test("several prompts leave no slot busy when their client goes", async () => {
+test("a request with several prompts leaves no slot busy when its client disconnects", async () => {
   const prompts = ["Once upon a time", "The dog", "Lily and her mom went"];
   const stream = await client.completions.create({ model: "m", prompt: prompts, max_tokens: 400, stream: true });
   for await (const _ of stream) break;
   await expect.poll(async () => (await worker.client.slots()).every((slot) => slot.state === "idle")).toBe(true);
 });
 
-test("promptfoo's call for a completion", async () => {
-  // As its OpenAI completion provider sends it: each field, and best_of even where it is one.
+test("promptfoo gets a completion", async () => {
+  // All fields that promptfoo's OpenAI completion provider sends. It sends best_of even if the value is 1.
   const answer = await post<{ choices: { text: string }[]; usage: Json }>("/v1/completions", {
     ...{ model: "m", prompt: "Say something about bees.", seed: 0, max_tokens: 16, temperature: 0, top_p: 1 },
     ...{ presence_penalty: 0, frequency_penalty: 0, best_of: 1, stop: ["\n\n\n"] },
@@ -143,7 +143,7 @@ describe("the AI SDK's completion models", () => {
     createOpenAICompatible({ name: "waggle", baseURL: `${worker.url}/v1` }).completionModel("m"),
   ];
 
-  test("complete, whole and streamed", async () => {
+  test("complete a prompt, collected and streamed", async () => {
     for (const model of models()) {
       const whole = await generateText({ model, prompt: "Once upon a time", maxOutputTokens: 12, temperature: 0 });
       expect(whole.text.length).toBeGreaterThan(8);
@@ -157,7 +157,7 @@ describe("the AI SDK's completion models", () => {
   });
 });
 
-test("a suffix is refused by a model that was not trained to fill in", async () => {
+test("a suffix is refused if the model was not trained for infill", async () => {
   const asked = client.completions.create({ model: "m", prompt: "a", suffix: "b" });
   await expect(asked).rejects.toMatchObject({ status: 400, message: expect.stringContaining("fill in") as string });
 });

@@ -1,4 +1,4 @@
-// What no single client shows: schemas by the hundred, characters that span tokens, and a mix of everything at once.
+// Tests what no test of a client covers: hundreds of schemas, characters that span tokens, and parallel requests of all kinds.
 import { Ajv } from "ajv";
 import { parseSse } from "@waggle/protocol/sse";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -20,7 +20,7 @@ async function post(path: string, body: Json): Promise<Response> {
   return await fetch(`${worker.url}${path}`, { method: "POST", body: JSON.stringify(body) });
 }
 
-/** A small random schema: bounded, so that a model that knows nothing still comes to an end. */
+/** A small random schema. All sizes are bounded, so that even the answers of a weak model end. */
 function randomSchema(random: () => number, depth = 0): Json {
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
   const kinds = ["string", "integer", "boolean", "enum", "const", "nullable"];
@@ -80,7 +80,7 @@ describe("JSON schemas", () => {
     };
     const seeds = Array.from({ length: 200 }, (_, i) => i + 1);
     const failures: string[] = [];
-    // As many at once as there are slots, so that nothing waits for its turn until it is forgotten.
+    // As many parallel requests as slots, so that no request waits in the queue.
     await Promise.all(
       Array.from({ length: 8 }, async () => {
         for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
@@ -94,7 +94,7 @@ describe("JSON schemas", () => {
 });
 
 describe("Unicode", () => {
-  it("forced through a grammar arrives whole in every delta", async () => {
+  it("characters that a grammar requires are whole in every delta", async () => {
     const wanted = "🐝蜂蜜👩‍🌾 мёд é 🇪🇺";
     const response = await post("/v1/completions", {
       prompt: "x",
@@ -110,14 +110,14 @@ describe("Unicode", () => {
     expect(deltas.join("")).toBe(wanted);
     for (const delta of deltas) {
       expect(delta).not.toContain("\uFFFD");
-      // Half a surrogate pair would be the end of one delta and the beginning of the next.
+      // A split surrogate pair would end one delta and begin the next.
       expect(delta).not.toMatch(/[\uD800-\uDBFF]$|^[\uDC00-\uDFFF]/);
     }
     expect(deltas.length).toBeGreaterThan(5);
   });
 });
 
-describe("everything at once", () => {
+describe("a worker with parallel requests of all kinds", () => {
   it("mixes up no answers, and leaves all slots idle", async () => {
     const fake = await spawnFakeWorker(["--slots", "8", "--queue-capacity", "256", "--fake-step-delay", "1"]);
     const alone = new Map<string, string>();

@@ -1,5 +1,4 @@
-// The clients that people use with OpenAI's Responses API, against a real worker with a scripted model: what they show, and what
-// they send back.
+// Tests common clients of OpenAI's Responses API with a real worker and a scripted model: their results, and the requests that they send.
 import { createOpenAI } from "@ai-sdk/openai";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { Agent, OpenAIResponsesModel, run, setTracingDisabled, tool as agentTool } from "@openai/agents";
@@ -52,7 +51,7 @@ function openai(says: readonly string[], onBody?: (body: Body) => void): OpenAI 
 }
 
 describe("the openai client", () => {
-  test("creates a response, gets it again, lists its input, deletes it", async () => {
+  test("creates a response, retrieves it, lists its input, and deletes it", async () => {
     const client = openai([answering]);
     const response = await client.responses.create({ model: "m", input: question, metadata: { a: "b" } });
     expect(response).toMatchObject({ status: "completed", output_text: answer, metadata: { a: "b" } });
@@ -68,7 +67,7 @@ describe("the openai client", () => {
     await expect(client.responses.retrieve(response.id)).rejects.toMatchObject({ status: 404 });
   });
 
-  test("puts a stream together, calls a tool, and continues from the previous response", async () => {
+  test("assembles a stream, calls a tool, and continues from the previous response", async () => {
     const bodies: Body[] = [];
     const client = openai([calling, answering], (body) => bodies.push(body));
     const stream = client.responses.stream({ model: "m", input: question, tools: [weather] });
@@ -100,7 +99,7 @@ describe("the openai client", () => {
     expect(numbers).toEqual(events);
   });
 
-  test("parses an answer after a schema, and the arguments of its tools", async () => {
+  test("parses an answer by a schema, and the arguments of a call", async () => {
     const Weather = z.object({ city: z.string(), rain: z.boolean() });
     const client = openai([thinking('{"city": "Bonn", "rain": true}'), calling]);
     const parsed = await client.responses.parse({
@@ -152,7 +151,7 @@ describe("the openai client", () => {
     expect(next.output_text).toBe(answer);
   });
 
-  test("gets errors with the codes that it knows", async () => {
+  test("gets errors with OpenAI's codes", async () => {
     const client = new OpenAI({ baseURL: `${worker.url}/v1`, apiKey: "none", maxRetries: 0 });
     const missing = client.responses.create({ model: "m", input: "a", previous_response_id: "resp_0" });
     await expect(missing).rejects.toMatchObject({
@@ -196,7 +195,7 @@ describe("@openai/agents in Responses mode", () => {
 });
 
 describe("the AI SDK's responses provider", () => {
-  test.each([true, false])("makes a tool round trip and shows thoughts, with what is stored: %s", async (store) => {
+  test.each([true, false])("makes a tool round trip and shows thoughts, with store: %s", async (store) => {
     const bodies: Body[] = [];
     const fetch = worker.fetchSaying([calling, answering], (body) => bodies.push(body));
     const provider = createOpenAI({ baseURL: `${worker.url}/v1`, apiKey: "none", fetch });
@@ -233,7 +232,7 @@ describe("the AI SDK's responses provider", () => {
     ]);
   });
 
-  test("reads an answer in one piece, its thoughts and its counts", async () => {
+  test("reads a collected answer with its thoughts and token counts", async () => {
     const fetch = worker.fetchSaying([answering]);
     const provider = createOpenAI({ baseURL: `${worker.url}/v1`, apiKey: "none", fetch });
     const { text, reasoningText, usage, finishReason } = await generateText({

@@ -1,4 +1,4 @@
-// The main job on the embedded model, over real HTTP: tokens that are real, side by side, and answers that never wait for them.
+// Tests the main job with the embedded model over HTTP: real tokens, parallel streams, and requests that are answered at once.
 import { performance } from "node:perf_hooks";
 import { createWorkerClient } from "@waggle/client";
 import { isOver, median, poll } from "@waggle/testing/harness";
@@ -37,13 +37,13 @@ describe("the embedded model", () => {
     expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "length", usage: { completion_tokens: 60 } });
   });
 
-  it("answers messages under its own chat template, and says what it is", async () => {
+  it("answers messages with its chat template, and names itself", async () => {
     const request = { messages: [{ role: "user" as const, content: "Who are you?" }], temperature: 0, max_tokens: 60 };
     const text = textOf(await collect(worker.client.inference(request)));
     expect(text.toLowerCase()).toMatch(/story|stories|waggle/);
   });
 
-  it("answers after a JSON schema", async () => {
+  it("answers by a JSON schema", async () => {
     const schema = {
       type: "object",
       properties: { age: { type: "integer", minimum: 1, maximum: 9 } },
@@ -55,12 +55,12 @@ describe("the embedded model", () => {
     expect((JSON.parse(text) as { age: number }).age).toBeGreaterThanOrEqual(1);
   });
 
-  it("refuses a prompt longer than its context with both numbers", async () => {
+  it("refuses a prompt that is longer than its context, and reports the context's size", async () => {
     const refused = worker.client.createJob({ prompt: "word ".repeat(2_000) });
     await expect(refused).rejects.toMatchObject({ code: "invalid_argument", details: { n_ctx: 512 } });
   });
 
-  it("fills its context to the end and says length", async () => {
+  it("fills its context to the end, and reports the finish reason length", async () => {
     const events = await collect(worker.client.inference({ prompt: "Once", ignore_eos: true }));
     const end = events.at(-1);
     expect(end).toMatchObject({ type: "end", finish_reason: "length" });
@@ -89,8 +89,8 @@ describe("a context that is shifted", () => {
   });
 });
 
-describe("several at once", () => {
-  it("eight requests stream at the same time, in batches of more than seven", async () => {
+describe("several requests at once", () => {
+  it("eight streams run at the same time, on average more than seven in a batch", async () => {
     const width = async () => {
       const text = await worker.client.metrics();
       const read = (name: string) => Number(new RegExp(`^${name}\\{model=".+"\\} (.+)$`, "m").exec(text)?.[1]);
@@ -107,10 +107,10 @@ describe("several at once", () => {
           if (event.type === "end" || event.type === "error") ends.push(event.type);
         }
       } catch {
-        // Aborted below, as meant.
+        // The test aborts this stream below.
       }
     });
-    // From one moment to another in which all eight stream: how fast they came and went does not matter.
+    // Measures only while all eight streams run: their start and their end do not count.
     await poll("a condition to hold", () => Math.min(...tokens) > 0);
     const before = await width();
     const had = [...tokens];
@@ -128,7 +128,7 @@ describe("several at once", () => {
       try {
         await collect(worker.client.inference({ prompt: "Once", ignore_eos: true }, { signal: stop.signal }));
       } catch {
-        // Aborted below, as meant.
+        // The test aborts this stream below.
       }
     });
     await poll("a condition to hold", async () => (await worker.client.slots()).every((slot) => slot.state !== "idle"));
@@ -141,13 +141,13 @@ describe("several at once", () => {
     }
     stop.abort();
     await Promise.all(busy);
-    // The median: a single slow request on a busy machine is no measure of the handler.
+    // The median, because a busy machine may delay a single request.
     expect(isOver(median(times), 100), `${times.join(", ")} ms`).toBe(false);
   });
 });
 
-describe("before the model is there", () => {
-  it("a job is accepted, and runs once it is", async () => {
+describe("before the model is loaded", () => {
+  it("a job is accepted, and runs when the model is loaded", async () => {
     const early = await spawnDaemon("worker", ["--local-mode", "--port", "0"]);
     const client = createWorkerClient({ baseUrl: early.url });
     const job = await client.createJob({ prompt: "Once upon a time", max_tokens: 5 });
@@ -167,13 +167,13 @@ describe("before the model is there", () => {
       await client.createJob({ prompt: "Once upon a time" });
       times.push(performance.now() - startedAt);
     }
-    // The median: a single slow request on a busy machine is no measure of the handler.
+    // The median, because a busy machine may delay a single request.
     expect(isOver(median(times), 100), `${times.join(", ")} ms`).toBe(false);
   });
 });
 
 describe("a model that cannot be loaded", () => {
-  it("is named with the reason, and the exit code is 66", async () => {
+  it("is reported with its path and the reason, and the worker exits with 66", async () => {
     const missing = await runDaemon("worker", ["--local-mode", "--port", "0", "--model", "/no/such.gguf"]);
     expect(missing.code).toBe(66);
     expect(missing.stderr).toContain("/no/such.gguf");

@@ -90,7 +90,7 @@ test("a request is a span of its caller's trace, with queue, prefill and decode 
   );
 });
 
-test("unsampled requests are not sent, refused ones are, and the remaining spans are sent when the worker exits", async () => {
+test("an exiting worker sends the spans of refused requests and of jobs, but not of unsampled requests", async () => {
   const worker = await spawn(receiver.url, { OTEL_BSP_SCHEDULE_DELAY: "60000" });
   await (await chat(worker.url, {}, { traceparent: `00-${traceId}-${parentId}-00` })).text();
   expect((await chat(worker.url, { messages: 3 })).status).toBe(400);

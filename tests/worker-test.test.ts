@@ -47,7 +47,7 @@ function cheating(mode: string): string[] {
 }
 
 describe("a correct worker", () => {
-  it("passes with the embedded model, with --json and with its steps, tokens and a table", async () => {
+  it("passes with the embedded model, once with --json, and once with steps, tokens and a table in its output", async () => {
     const { exitCode, outcome } = await workerTest();
     expect(outcome.failures).toEqual([]);
     expect(outcome).toMatchObject({ ok: true, done: true, registered: true, ports_free: true, processes_left: 0 });

@@ -38,7 +38,7 @@ it("dev runs hive and worker with prefixed logs, and one Ctrl-C ends both", asyn
   expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
 });
 
-it("lists its commands, and names an unknown one", async () => {
+it("lists its commands, and names an unknown command in its error", async () => {
   const { stdout } = await xtask();
   for (const name of ["worker:test", "dev", "check", "docs", "docs:check", "clients:check", "pack", "pack:check"])
     expect(stdout).toMatch(new RegExp(`^ {2}${name} `, "m"));

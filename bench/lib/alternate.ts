@@ -33,7 +33,7 @@ export function medianCell(values: readonly number[], digits: number, unit = "")
   return `${median(values).toFixed(digits)}${unit} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
 }
 
-/** The median of the rounds' ratios of `own` to `first`. */
+/** The median over the rounds of `own` divided by `first`. */
 export function ratioOf(own: readonly number[], first: readonly number[]): number {
   return compare(own, first).ratio ?? Number.NaN;
 }

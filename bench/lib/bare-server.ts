@@ -5,7 +5,7 @@ import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 export interface BareSetup {
-  /** One stream of the daemon, cut into its frames. */
+  /** Text of a stream of the daemon before its first token. `tokens` has a frame for each token, and `after` has the rest. */
   readonly before: string;
   readonly tokens: readonly string[];
   readonly after: string;

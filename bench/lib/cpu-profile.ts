@@ -33,7 +33,7 @@ export interface ProcessShares {
   readonly rows: readonly { readonly part: string; readonly us: number }[];
 }
 
-/** The part of a stack is that of its innermost frame that matches a pattern. Patterns match a frame's "function file". */
+/** Parts of a token's path. The innermost frame of a stack that matches a pattern decides. Patterns match "function file" of a frame. */
 const parts: readonly (readonly [part: string, frame: RegExp])[] = [
   ["garbage collection", /^\(garbage collector\)/],
   ["message: serialize and write", /^(writeChannelMessage|target\._send|process\.target\._send) /],

@@ -6,7 +6,7 @@ import type { BareSetup } from "./bare-server.ts";
 
 export interface Scenario {
   readonly name: string;
-  /** Jobs that the streams read, evenly; undefined when each stream has a separate job. */
+  /** Number of jobs, each read by the same number of streams; undefined when each stream has a separate job. */
   readonly jobs: number | undefined;
   /** Tokens of each stream. */
   readonly tokens: number;

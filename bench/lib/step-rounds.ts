@@ -29,7 +29,7 @@ const tools = ["look", "take", "drop", "open", "shut"].map((name) => ({
   function: { name, parameters },
 }));
 
-/** The variants with tools differ in the answer's grammar: a request with `ignore_eos` has none. */
+/** Of the variants with tools, only the last one has a grammar: a request with `ignore_eos` gets no grammar. */
 export const variants: readonly [Variant, ...Variant[]] = [
   { name: "no tools", body: {} },
   { name: "tools, no grammar", body: { tools, ignore_eos: true } },

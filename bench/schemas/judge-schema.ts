@@ -16,7 +16,7 @@ export interface SchemaVerdict {
 
 const microsecondsPerMs = 1_000;
 
-/** CPU time of compiling a schema, also of one that is refused. Milliseconds. */
+/** CPU time of compiling a schema, in milliseconds. Also measures schemas that are refused. */
 export function compileTimeMs({ schema }: CorpusSchema): number {
   const before = process.cpuUsage();
   compile(schema);

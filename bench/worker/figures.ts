@@ -5,7 +5,7 @@ interface FigureKind {
   readonly label: string;
   readonly unit: string;
   readonly digits: number;
-  /** Undefined for counts, where neither is better. */
+  /** Which values are better; undefined for counts. */
   readonly better?: "higher" | "lower";
 }
 

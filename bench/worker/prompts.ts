@@ -1,4 +1,4 @@
-// Makes prompts of a known length: words in a random order, each of which is one token. The server's token counts show which words are.
+// Makes prompts of a known length: words in a random order. The server's token counts show which words are a single token.
 import { createRandom } from "@waggle/testing/harness";
 
 export interface PromptMaker {

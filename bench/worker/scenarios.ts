@@ -88,7 +88,7 @@ async function joinRunning({ prompts, seed, generate }: Turn): Promise<Figures> 
   };
 }
 
-/** Gaps of a running stream from the sending of the long prompt to its first token, with the gaps at both ends of that time. */
+/** Gaps between tokens of a running stream that overlap the time from the sending of the long prompt to the long prompt's first token. */
 function gapsDuring({ arrivals }: LoadAnswer, joined: LoadAnswer): number[] {
   const first = joined.arrivals[0] ?? 0;
   const from = arrivals.findIndex((at) => at > joined.sentAt);

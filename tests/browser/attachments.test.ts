@@ -87,7 +87,7 @@ describe("files", () => {
     expect(complaints).toEqual([]);
   });
 
-  it("that are still being read stay with their conversation when another one is shown", async () => {
+  it("that are still being read stay with their conversation when another conversation is shown", async () => {
     const { page, complaints } = await visit(browser, url);
     // The request for the PDF reader waits until the test continues it.
     const held = new Promise<Route>((resolve) => void page.route(/\/read-pdf-[^/]*\.js$/, resolve));

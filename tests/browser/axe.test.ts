@@ -1,4 +1,4 @@
-// Shows that axe-core finds no serious problem on any page, in both themes and at both widths. A new state of a page is a line in `scenes`.
+// Shows that axe-core finds no serious problem on any page, in both themes and at both widths. To check another state of a page, add it to `scenes`.
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";

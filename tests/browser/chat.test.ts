@@ -147,7 +147,7 @@ describe("a conversation", () => {
     await poll("all slots to be free", async () => (await busySlots(worker.url)) === 0);
   });
 
-  it("continues while another one streams in a second tab", async () => {
+  it("continues while another conversation streams in a second tab", async () => {
     const worker = await spawnFakeWorker(slow);
     const first = await visit(browser, worker.url);
     const second = await openTab(first.context, worker.url);

@@ -15,7 +15,7 @@ import { useBrowser } from "./support/use-browser.ts";
 const slow = ["--fake-step-delay", "100ms", "--slots", "1"];
 const browser = useBrowser();
 let folder: string;
-/** The worker of several tests. It has no jobs before the first test, so their order matters. */
+/** The worker of several tests. It has no jobs before the first test, so the order of the tests matters. */
 let worker: Awaited<ReturnType<typeof spawnFakeWorker>>;
 beforeAll(async () => {
   worker = await spawnFakeWorker(slow);

@@ -47,7 +47,7 @@ export async function runSwarm(
   const over = new AbortController();
   const startedAt = performance.now();
   const disturbance = meanwhile(over.signal);
-  // Its error is thrown below, when all answers have ended.
+  // The error of `meanwhile` is thrown below, when all answers have ended.
   disturbance.catch(() => {});
   const outcomes = await Promise.all(
     wanted.map(async (one, i) => await ask(clients[i % clients.length] as never, one)),

@@ -17,7 +17,7 @@ export interface CrowdOptions {
 export type CrowdAnswers = Readonly<Record<string, number>>;
 
 const reportEveryMs = 1_000;
-/** Pause between two attacks: without it, an attacker of a worker that does not answer would be a busy loop. */
+/** Pause between two attacks. Without a pause, an attacker would run a busy loop if the worker does not answer. */
 const pauseMs = 5;
 const answers: Record<string, number> = {};
 const count = (status: number | string): void => void (answers[status] = (answers[status] ?? 0) + 1);

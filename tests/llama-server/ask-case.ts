@@ -1,4 +1,4 @@
-// Owns how a case is put to a server, and its answer as leaves, streamed or whole.
+// Owns the sending of a case to a server. Returns the leaves of the answer, streamed or whole.
 import { parseSse } from "@waggle/protocol/sse";
 import type { LlamaServerCase } from "./cases.ts";
 import { leavesOf, type Leaves } from "./expectations.ts";
@@ -6,8 +6,8 @@ import { leavesOf, type Leaves } from "./expectations.ts";
 const answerTimeoutMs = 120_000;
 
 /**
- * In addition to the answer's leaves: `status`; `fields`, how many it has; the answer's field `status` as `status_word`. Of a stream `content` put
- * together, how many `frames`, the `first` and the `last`.
+ * Returns the answer's leaves, and in addition the HTTP status as `status`, the number of the answer's fields as `fields`, and the answer's field
+ * `status` as `status_word`. A stream gives `content` (all pieces joined), `frames` (their number), and the `first` and the `last` frame.
  */
 export async function askCase(url: string, { method, path, body }: LlamaServerCase): Promise<Leaves> {
   const response = await fetch(`${url}${path}`, {

@@ -1,5 +1,5 @@
-// Owns requests to llama-server's routes and what must come of them, from any server that speaks its dialect. They ask what the tests of
-// llama.cpp's tools/server ask (test_completion, test_infill, test_tokenize, test_ctx_shift, test_ignore_eos, test_basic).
+// Defines a case: a request to a route of llama-server, and the answer that any server with this dialect must give. The cases follow the tests in
+// llama.cpp's tools/server (test_completion, test_infill, test_tokenize, test_ctx_shift, test_ignore_eos, test_basic).
 import type { Expectations } from "./expectations.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -9,13 +9,13 @@ export interface LlamaServerCase {
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly body?: Json;
-  /** Of the answer's status and its leaves, by their paths. */
+  /** Expected status and leaves of the answer, by their paths. */
   readonly expect: Expectations;
-  /** Why Waggle's answer is another one; with separate expectations, where it has them. */
+  /** Why Waggle's answer differs, and the expectations of Waggle's answer if they differ too. */
   readonly otherwise?: { readonly why: string; readonly expect?: Expectations };
 }
 
-/** Slots of so many tokens are what the cases are about. */
+/** Tokens of a slot: some cases depend on this number. */
 export const caseContextSize = 512;
 export const caseSlots = 2;
 

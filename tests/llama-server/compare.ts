@@ -1,4 +1,4 @@
-// Owns the comparison of a worker with llama-server: a case put to both, what came otherwise than expected, and what differs for which reason.
+// Owns the comparison of a worker with llama-server: sends a case to both, and reports unexpected values and the reasons of differences.
 import { markdownTable } from "@waggle/testing/harness";
 import { askCase } from "./ask-case.ts";
 import type { LlamaServerCase } from "./cases.ts";
@@ -7,12 +7,12 @@ import { problemsOf } from "./expectations.ts";
 
 export interface CaseResult {
   readonly name: string;
-  /** What is not as expected, and of which of the two; and what differs without a reason. */
+  /** Unexpected values, each with the name of the server, and differences without a reason. */
   readonly problems: readonly string[];
   readonly differences: readonly Difference[];
 }
 
-/** @param theirs undefined: the worker alone is held to what is expected */
+/** @param theirs address of the llama-server; if undefined, only the worker's answer is checked */
 export async function compareServers(
   each: LlamaServerCase,
   ours: string,
@@ -31,10 +31,10 @@ export async function compareServers(
   return { name: each.name, problems, differences };
 }
 
-/** Of a reason, before the rest are only counted. */
+/** Paths that the table lists for a reason; further paths are only counted. */
 const shownPaths = 8;
 
-/** Paths that differ for one reason, wherever they stand. */
+/** A table with a row for each reason: the paths that differ, without the frame or the index of the answer, and the number of cases. */
 export function tableOf(results: readonly CaseResult[]): string {
   const groups = new Map<string, { paths: Set<string>; cases: Set<string> }>();
   for (const { name, differences } of results) {

@@ -1,9 +1,9 @@
-// Owns what completions are asked for, on the embedded model.
+// Owns the cases of completions, on the embedded model.
 import { caseContextSize, refused, type Json, type LlamaServerCase } from "./cases.ts";
 import type { Expectations } from "./expectations.ts";
 
 const story = "Once upon a time";
-/** The tokens of the story with BOS; the vocabulary is the embedded model's. */
+/** Tokens of the story with BOS, in the embedded model's vocabulary. */
 const storyTokens = 5;
 const greedy = { temperature: 0, seed: 42 };
 const image = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=";
@@ -40,7 +40,7 @@ export const completionCases: readonly LlamaServerCase[] = [
     },
   ),
   completion(
-    "with its tokens",
+    "a completion with its tokens",
     { prompt: story, n_predict: 4, return_tokens: true, ...greedy },
     {
       status: 200,
@@ -48,7 +48,7 @@ export const completionCases: readonly LlamaServerCase[] = [
     },
   ),
   completion(
-    "as a stream",
+    "a completion as a stream",
     { prompt: story, n_predict: 8, stream: true, ...greedy },
     {
       status: 200,
@@ -74,7 +74,7 @@ export const completionCases: readonly LlamaServerCase[] = [
     },
   ),
   completion(
-    "to the end of the model's own",
+    "a completion without a token limit",
     { prompt: story, n_predict: -1, ...greedy },
     {
       status: 200,
@@ -92,7 +92,7 @@ export const completionCases: readonly LlamaServerCase[] = [
     },
   ),
   completion(
-    "nothing but the prompt",
+    "a prompt without an answer",
     { prompt: `${story} there was`, n_predict: 0, ...greedy },
     { status: 200, stop: true, stop_type: "limit" },
     {
@@ -128,7 +128,7 @@ export const completionCases: readonly LlamaServerCase[] = [
     },
   ),
   completion(
-    "an image for a model without eyes",
+    "an image for a model that reads text only",
     { prompt: { prompt_string: "<__media__>", multimodal_data: [image] }, n_predict: 4 },
     refused("invalid_request_error", 400),
   ),
@@ -241,7 +241,7 @@ export const completionCases: readonly LlamaServerCase[] = [
     { otherwise: { why: "a sampler that is not named is reported as off; and each draws its own random numbers" } },
   ),
   completion(
-    "without end",
+    "a completion that ignores the end token",
     { prompt: story, n_predict: 8, ignore_eos: true, ...greedy },
     {
       status: 200,
@@ -261,7 +261,7 @@ export const completionCases: readonly LlamaServerCase[] = [
   ),
   {
     ...completion(
-      "the same on its other path",
+      "a completion on the path /completions",
       { prompt: story, n_predict: 4, ...greedy },
       { status: 200, stop: true },
     ),
@@ -269,7 +269,7 @@ export const completionCases: readonly LlamaServerCase[] = [
   },
   completion("no prompt", { n_predict: 4 }, refused("invalid_request_error", 400)),
   {
-    name: "infill on a model that was not trained to",
+    name: "infill on a model that was not trained for it",
     method: "POST",
     path: "/infill",
     body: { input_prefix: "int main() {\n", input_suffix: "}\n", prompt: "  return " },

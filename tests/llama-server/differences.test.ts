@@ -5,7 +5,7 @@ import { leavesOf, problemsOf } from "./expectations.ts";
 const differences = (ours: unknown, theirs: unknown, otherwise?: string) =>
   differencesOf(leavesOf(ours), leavesOf(theirs), otherwise);
 
-test("equal values are no difference, nor are values that differ in the last bits of a number", () => {
+test("equal values, and numbers that differ only in their last bits, are no difference", () => {
   expect(differences({ a: [1, { b: 0.8 }], c: "x" }, { a: [1, { b: 0.800000011920929 }], c: "x" })).toEqual([]);
 });
 
@@ -17,7 +17,7 @@ test("a difference without a rule has no reason", () => {
   ]);
 });
 
-test("a known one has its reason, also within a stream and a list; what a case explains comes after", () => {
+test("a rule's reason also applies within a stream or a list; the case's reason applies to all other differences", () => {
   const why = "it is measured";
   expect(differences({ last: { timings: { prompt_ms: 1 } } }, { last: { timings: { prompt_ms: 9 } } })).toMatchObject([
     { why },

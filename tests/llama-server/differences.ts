@@ -1,16 +1,16 @@
-// Owns what differs between two servers' answers to the same case, and the reason, where one is known.
+// Owns the differences between the answers of two servers to the same case, and the known reasons.
 import type { Leaves } from "./expectations.ts";
 
 export interface Difference {
   readonly path: string;
   readonly ours: unknown;
   readonly theirs: unknown;
-  /** Undefined where no rule explains it. */
+  /** Undefined if no rule explains the difference. */
   readonly why: string | undefined;
 }
 
 interface Reason {
-  /** Of the leaf's path, below `first`, `last` or the number of an answer. */
+  /** Matches the path of a leaf, with or without the `first`, `last` or index of an answer before it. */
   readonly paths: RegExp;
   readonly why: string;
 }
@@ -85,10 +85,10 @@ const reasons: readonly Reason[] = [
   },
 ];
 
-/** Numbers are the same to this share: one server prints single precision, and the last bits depend on the build. */
+/** Numbers with a smaller relative difference are equal: one server prints single precision, and the last bits depend on the build. */
 const tolerance = 0.01;
 
-/** @param otherwise why what nothing else explains is another answer */
+/** @param otherwise the reason of all differences that no rule explains */
 export function differencesOf(ours: Leaves, theirs: Leaves, otherwise?: string): Difference[] {
   return [...new Set([...ours.keys(), ...theirs.keys()])].toSorted().flatMap((path) => {
     const [mine, other] = [ours.get(path), theirs.get(path)];

@@ -1,10 +1,10 @@
-// Owns the expectations of an answer as data: its leaves by their paths, and what each must be.
+// Owns the expectations of an answer as data: the expected value of each leaf, by the leaf's path.
 
 /** A value must be equal; a pattern must match the value's text. */
 export type Expectation = string | number | boolean | null | readonly [] | RegExp;
 export type Expectations = Readonly<Record<string, Expectation>>;
 
-/** What is nested, by paths such as `timings/prompt_n` and `0/index`; a list has a `length`, and an empty one nothing else. */
+/** The values of nested JSON by paths such as `timings/prompt_n` and `0/index`. A list also has the leaf `length`. */
 export type Leaves = ReadonlyMap<string, unknown>;
 
 export function leavesOf(value: unknown, path = ""): Leaves {
@@ -19,7 +19,7 @@ export function leavesOf(value: unknown, path = ""): Leaves {
   return leaves;
 }
 
-/** What is not as expected, a sentence each. */
+/** A sentence for each leaf that is not as expected. */
 export function problemsOf(leaves: Leaves, expectations: Expectations): string[] {
   return Object.entries(expectations).flatMap(([path, expected]) => {
     const [at, value] = isEmptyList(expected) ? [`${path}/length`, 0] : [path, expected];

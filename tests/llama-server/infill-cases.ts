@@ -1,4 +1,4 @@
-// Owns what is asked of a model of bytes with a coder's markers, each of them a token: so its prompts are as long as they read.
+// Owns the cases of infill. Each byte and each marker is one token of the model, so a prompt has as many tokens as bytes and markers.
 import { refused, type Json, type LlamaServerCase } from "./cases.ts";
 
 /** `<repository>myproject\n<file>filename\n`, in tokens. */
@@ -18,9 +18,9 @@ export const infillCases: readonly LlamaServerCase[] = [
     { input_prefix: "ab", input_suffix: "cd", input_extra: [{ filename: "a.h", text: "int a;\n" }, { text: "b" }] },
     3 + 4 + currentFile + (1 + 4 + 7) + (1 + 4 + 1),
   ),
-  infill("code that says a marker", { input_prefix: "<|fim_suffix|>", input_suffix: "" }, 3 + 14 + currentFile),
+  infill("code that contains a marker", { input_prefix: "<|fim_suffix|>", input_suffix: "" }, 3 + 14 + currentFile),
   infill(
-    "more code than is taken",
+    "more code than a prompt can have",
     { input_prefix: "a".repeat(3_000), input_suffix: "b".repeat(3_000) },
     1 + 1_536 + 1 + 510 + 1 + currentFile,
   ),

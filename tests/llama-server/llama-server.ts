@@ -1,4 +1,4 @@
-// Owns a llama-server that this command starts, with the slots that the cases are about.
+// Owns the start of a llama-server with the slots that the cases need.
 import { createServer } from "node:net";
 import { poll, type ProcessGroups } from "@waggle/testing/harness";
 import { caseSlots } from "./cases.ts";
@@ -7,13 +7,13 @@ const readyLimitMs = 60_000;
 const lookTimeoutMs = 2_000;
 
 export interface ServerRun {
-  /** The path of its file. */
+  /** Path of the model's file. */
   readonly model: string;
   /** Tokens of a slot. */
   readonly contextSize: number;
 }
 
-/** Resolves with its address once its model is loaded. @throws Error when it does not get ready */
+/** Resolves with the server's address when its model is loaded. @throws Error when the server does not get ready */
 export async function startLlamaServer(groups: ProcessGroups, path: string, run: ServerRun): Promise<string> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -36,7 +36,7 @@ export async function startLlamaServer(groups: ProcessGroups, path: string, run:
   return url;
 }
 
-/** It has no way to tell which port it was given. */
+/** Finds a free port in advance, because llama-server does not report a port that the system chose. */
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -1,4 +1,4 @@
-// Owns what is asked of the server itself and of its tokenizer, on the embedded model.
+// Owns the cases of the server's state, its models and its tokenizer, on the embedded model.
 import { caseContextSize, caseSlots, refused, type LlamaServerCase } from "./cases.ts";
 
 const story = "Once upon a time";

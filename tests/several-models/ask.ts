@@ -106,7 +106,7 @@ async function askText(options: AskOptions): Promise<Answered> {
   return judge(stream, options, greedy, how);
 }
 
-/** Disconnects while the job waits for its model, or in its answer. */
+/** Disconnects while the job waits for its model, or during its answer. */
 async function leave(stream: LiveStream, random: Random, begun: Promise<void>): Promise<void> {
   const early = new Promise((resolve) => void setTimeout(resolve, random.between(0, abortWithinMs)));
   await (random.next() < 0.5 ? Promise.race([early, stream.over]) : begun);

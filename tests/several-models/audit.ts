@@ -80,5 +80,5 @@ export function enginesOf(lines: readonly LogLine[]): ReadonlyMap<string, number
   return engines;
 }
 
-/** Whether a log line reports an engine that died; engines that the worker stops are not reported so. */
+/** Whether a log line reports an engine that died; no such line reports engines that the worker stops. */
 export const isDeath = ({ event }: LogLine): boolean => event === "engine_died";

@@ -10,7 +10,7 @@ export interface SoakModel {
   readonly path: string;
   readonly file: string;
   readonly embeds: boolean;
-  /** Whether its context allows answers that take seconds. */
+  /** Whether the model's context allows answers that take seconds. */
   readonly isLong: boolean;
 }
 

@@ -11,8 +11,8 @@ export interface ScriptedWorker extends ListeningWorker {
   /** Posts to the worker, and returns its answer, also an error. */
   post(path: string, body: Body): Promise<Response>;
   /**
-   * Sets the answers to these request bodies, by default of chat completions. The model writes an answer when it reaches the length of its prompt,
-   * which is asked of the worker first. A call replaces the answers of earlier calls, so pass all turns of a conversation together.
+   * Sets the answers to these request bodies, by default of chat completions. The model writes an answer at the position after its
+   * prompt, so the worker first counts the prompt's tokens. A call replaces the answers of earlier calls: pass all turns of a conversation together.
    */
   prepare(...turns: readonly Turn[]): Promise<void>;
   /**

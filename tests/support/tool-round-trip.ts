@@ -20,7 +20,7 @@ export interface RoundTripOptions {
 export interface RoundTrip {
   /** Absent if the client does not show thoughts. */
   readonly thoughts?: readonly string[];
-  /** Texts of the answers: next to the calls, and of the final answer. */
+  /** The texts of both answers: first the text next to the calls, then the final answer. */
   readonly texts: readonly string[];
   readonly calls: readonly { readonly name: string; readonly args: unknown }[];
   /** Number of pieces in which the arguments arrived. */
@@ -45,7 +45,7 @@ async function withOpenAi({ url, fetch, question, tool: about, result }: RoundTr
     const stream = client.chat.completions.stream({ model: "m", messages, tools });
     let thought = "";
     stream.on("tool_calls.function.arguments.delta", () => (argumentPieces += 1));
-    // The client does not know thoughts: it keeps only the last piece of unknown fields.
+    // The client does not know the field of thoughts, and keeps only the last piece of an unknown field.
     stream.on("chunk", ({ choices: [choice] }) => {
       thought += (choice?.delta as { reasoning_content?: string } | undefined)?.reasoning_content ?? "";
     });

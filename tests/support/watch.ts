@@ -33,8 +33,8 @@ const cpuTickMs = 10;
 const kibPerMib = 1_024;
 
 /**
- * Streams one honest answer after another, and calls /livez repeatedly, until `stop` is called. Of a pause, only the CPU time of the worker's main
- * thread and of the engine counts: on a busy machine, other processes cause most of the pause.
+ * Streams one honest answer after another, and calls /livez repeatedly, until `stop` is called. A pause counts only as far as the worker's main
+ * thread and the engine used CPU time during the pause: on a busy machine, other processes cause most of a pause.
  */
 export function watchWorker(client: WorkerClient, url: string, workerPid: number, enginePid: number): Watch {
   const stopped = new AbortController();

@@ -9,7 +9,7 @@ import { sleep } from "@waggle/async";
 const graceMs = 2_000;
 const pollIntervalMs = 10;
 
-/** Timers and handles report whether they keep the process alive. Closed ones do not. */
+/** A timer or a handle, which reports whether it keeps the process alive. Closed resources do not keep the process alive. */
 interface Resource {
   hasRef(): boolean | null;
 }
@@ -22,7 +22,7 @@ interface Creation {
 
 /**
  * Watches the resources that this process creates. Call the returned function after the work: it rejects if one of the resources still keeps
- * the process alive. Timers and handles after `unref()` do not.
+ * the process alive. Timers and handles do not keep it alive after `unref()`.
  * @throws Error that names each resource and the line of code that created it, after 2 s of grace
  */
 export function expectNoLeaks(): () => Promise<void> {
@@ -36,7 +36,7 @@ export function expectNoLeaks(): () => Promise<void> {
     destroy: (id) => void creations.delete(id),
   }).enable();
   const left = (): Creation[] => [...creations.values()].filter(({ resource }) => resource.deref()?.hasRef() === true);
-  /** Waits with a timer that the check ignores: `sleep` creates its timer before it returns. */
+  /** Waits with a timer that the check ignores. `own` is set only during the call of `sleep`, which creates the timer before it returns. */
   const pause = (): Promise<void> => {
     own = true;
     const paused = sleep(pollIntervalMs);

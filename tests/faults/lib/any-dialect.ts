@@ -15,7 +15,7 @@ import {
 export const brief = "Be brief. [eog:20]";
 /** The fake model's answer to this prompt does not end during a test. */
 export const endless = "This never ends";
-/** More than an answer has before it is ended. */
+/** More tokens than an answer produces before the test ends it. */
 const maxTokens = 30_000;
 
 /** Resolves when the headers have arrived. @throws RefusedError */

@@ -13,7 +13,7 @@ const hiveTimeout = "300ms";
 const delay = { fault: "delay", delay_ms: 200, count: 5 } as const;
 /** Three delayed heartbeats take longer than five without a delay, so this time proves the delay. */
 const leastDelayedMs = 3 * delay.delay_ms;
-/** Attempts that fail in an outage. After one the worker retries at once; after more it backs off. */
+/** Attempts that fail in an outage. The worker retries at once after the first failure, and waits longer after each further failure. */
 const failures = 1;
 const failuresLong = 3;
 /** Longer than the pauses between the attempts of an outage (0 + 2 + 4 s) and the timeouts of the attempts. */

@@ -9,7 +9,7 @@ import { ways } from "./ways.ts";
 /** The worker counts signals within 300 ms as one, because one Ctrl-C may arrive several times. */
 const betweenSignalsMs = 350;
 const stepDelayMs = 10;
-/** A drain has streams to finish for at least 1.5 s. */
+/** Answers of this many tokens take at least 1.5 s, so a drain lasts that long. */
 const answerTokens = 150;
 /** Workers tested in parallel: most of the time goes into starting them, on one core each. */
 const lanes = 2;

@@ -1,4 +1,4 @@
-// Computes how close a model was to choosing another token at a place of an answer, as a difference of logits that rounding would have to cause.
+// Computes how close a model was to choosing another token at a place of an answer: the smallest change of logits that changes the token.
 import type { Worker } from "@waggle/testing/harness";
 import type { GenerateRequestInput } from "@waggle/protocol";
 

@@ -6,7 +6,7 @@ import { freshId, inference, jobs, reopen, ways, type JobRequest, type Way } fro
 const tokens = 300;
 /** In the answer, a character may span several tokens, which then share one token event. No cut may split such an event. */
 const prompt = "[unicode] Tell me about the bees of the world.";
-/** Fewer than the token events of 300 such tokens. All cuts are within the first of these events. */
+/** All cuts are within this many events from the start. The answer of 300 tokens has more token events. */
 const events = 100;
 const cutsShort = 5;
 const cutsLong = 200;
@@ -55,7 +55,7 @@ export async function checkWatched(
   facts.number("bytes", answerBytes(uncut).length);
 }
 
-/** Between the cuts the job has no reader, and continues: because of the reconnect grace or, for an inference, `on_disconnect`. */
+/** Between the cuts the job has no reader, and continues because of the reconnect grace or, for an inference, because of `on_disconnect`. */
 async function checkAlone(stage: Stage, worker: Worker, way: Way, text: string, facts: Facts): Promise<void> {
   const body = { ...request(), ...(way === inference ? { on_disconnect: "continue" as const } : {}) };
   let stream = await way.open(worker, body);

@@ -1,4 +1,4 @@
-// Owns the contract of a Backend with LoRA adapters, as tests that run on the fake and on the real one.
+// Owns the contract of a Backend with LoRA adapters, as tests for the fake backend and the real one.
 import type { Backend, SlotSampling, Token } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,7 +9,7 @@ const count = 6;
 
 interface Output {
   readonly tokens: readonly Token[];
-  /** Of the first one. */
+  /** Log probability of the first token. */
   readonly logprob: number | undefined;
 }
 
@@ -46,14 +46,14 @@ export function adaptersContract(name: string, makeBackend: () => Promise<Backen
       return { tokens: all, logprob };
     }
 
-    test("a scale changes the answer, and no choice means the scale at load", async () => {
+    test("a scale changes the answer, and the default is the scale at load", async () => {
       const usual = await alone(undefined);
       expect(await alone([own])).toEqual(usual);
       expect(await alone([0])).not.toEqual(usual);
       expect(await alone(undefined)).toEqual(usual);
     });
 
-    test("two slots of different adapters take turns, and answer as they do alone", async () => {
+    test("two slots with different adapters alternate, and each answers as it does alone", async () => {
       const expected = [await alone(undefined), await alone([0])];
       const firsts = [await begin(0, undefined), await begin(1, [0])];
       const outputs = firsts.map(({ tokens }) => [...tokens]);

@@ -1,17 +1,17 @@
-// Owns the contract of every Backend, as tests that run on the fake and on the real one. They call the port directly, without the engine.
+// Owns the contract of every Backend, as tests for the fake backend and the real one. They call the port directly, without the engine.
 import type { Backend, EntryResult, SlotSampling, BatchEntry, Token, TokenLogprobs } from "@waggle/engine";
 import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 export interface BackendContractOptions {
   /**
-   * How many sampled tokens two computations of the same answer must agree on; 16 by default. A real model may need
-   * fewer where another shape of batch rounds differently and decides a near tie.
+   * Number of sampled tokens in which two computations of the same answer must agree; 16 by default. A real model may need a lower number: a batch
+   * of another shape rounds differently, and this may decide between two tokens of nearly the same probability.
    */
   readonly comparedTokens?: number;
 }
 
-/** One slot's work: a prompt, fed in chunks, and then so many tokens, fewer if the generation ends. */
+/** One slot's work: a prompt, fed in chunks, and the number of tokens to sample. The generation may end earlier. */
 interface Work {
   readonly slot: number;
   readonly prompt: readonly Token[];
@@ -19,7 +19,7 @@ interface Work {
   readonly chunk?: number;
   readonly keepTokens?: number;
   readonly sampling?: SlotSampling;
-  /** A slot that holds so many tokens keeps the first ones and discards half of the others before it continues. */
+  /** When the slot holds `at` tokens, it keeps the first `keep` and discards half of the others before it continues. */
   readonly shift?: { readonly at: number; readonly keep: number };
 }
 
@@ -27,10 +27,7 @@ const greedy: SlotSampling = { ...SamplingSchema.parse({ temperature: 0 }), seed
 const story = "Once upon a time there was a little bee. One day the bee went to the garden";
 const otherStory = "A dog and a cat were friends. They liked to play with a red ball, and";
 
-/**
- * Registers a suite for a backend with at least two slots, a context of 256 tokens and a batch of 128. The suite
- * makes one backend and disposes of it.
- */
+/** Registers a suite for a backend with at least two slots, a context of 256 tokens and a batch of 128. The suite disposes of the backend. */
 export function backendContract(
   name: string,
   makeBackend: () => Promise<Backend>,
@@ -46,7 +43,7 @@ export function backendContract(
     const tokensOf = async (text: string): Promise<readonly Token[]> =>
       (await backend.tokenize({ kind: "text", text })).tokens;
     const count = comparedTokens;
-    /** The answer of slot 0 to the story without a cache, all in one chunk. */
+    /** The answer of slot 0 to the story, with an empty cache and the prompt in one chunk. */
     const coldAnswer = async (): Promise<Token[]> => {
       const [answer = []] = await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count }]);
       return answer;
@@ -91,7 +88,7 @@ export function backendContract(
       await expect(refused).rejects.toMatchObject({ code: "invalid_argument" });
     });
 
-    test("plain sampling passes the check, settings that the model cannot follow are refused by field", async () => {
+    test("plain sampling passes the check, and invalid settings are refused with the name of the field", async () => {
       await expect(backend.checkSampling(greedy)).resolves.toBeUndefined();
       const refused = async (sampling: SlotSampling, field: string): Promise<void> => {
         const error: unknown = await backend.checkSampling(sampling).catch((thrown: unknown) => thrown);
@@ -132,7 +129,7 @@ export function backendContract(
       expect(order).toEqual(["underway", "ended"]);
     });
 
-    test("the same greedy answer comes twice, from any slot", async () => {
+    test("a greedy answer is the same each time, in any slot", async () => {
       const answer = await coldAnswer();
       expect(answer).toHaveLength(count);
       expect(await coldAnswer()).toEqual(answer);
@@ -153,7 +150,7 @@ export function backendContract(
       }
     });
 
-    test("after the end a slot holds the prompt and all sampled tokens but the last", async () => {
+    test("after the end, a slot holds the prompt and all sampled tokens except the last", async () => {
       const answer = await coldAnswer();
       const longer = [...(await tokensOf(story)), ...answer, ...answer.slice(0, 2)];
       const fresh = await generate(backend, [{ slot: 1, prompt: longer, count }]);
@@ -161,7 +158,7 @@ export function backendContract(
       expect(await generate(backend, [{ slot: 0, prompt: longer, count, keepTokens }])).toEqual(fresh);
     });
 
-    test("a job that ends in mid-prompt leaves what it fed to the next", async () => {
+    test("a job that ends during prefill leaves its fed tokens to the next job", async () => {
       const answer = await coldAnswer();
       const prompt = await tokensOf(story);
       await backend.begin(0, 0, greedy);
@@ -180,7 +177,7 @@ export function backendContract(
       expect(together).toEqual([answer, alone]);
     });
 
-    test("a seed repeats an answer, and another gives another", async () => {
+    test("the same seed repeats an answer, and another seed gives another answer", async () => {
       const answers: Token[][] = [];
       for (const seed of [7, 7, 8]) {
         const sampling: SlotSampling = {
@@ -199,7 +196,7 @@ export function backendContract(
       expect(answer).toHaveLength(120);
     });
 
-    test("a prompt's tokens are as likely as they were when they were sampled", async () => {
+    test("tokens in a prompt have the same logprobs as when they were sampled", async () => {
       const prompt = await tokensOf(story);
       await backend.begin(0, 0, { ...greedy, topLogprobs: 1 });
       let [result] = await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
@@ -217,7 +214,7 @@ export function backendContract(
       });
     });
 
-    test("how likely a prompt's tokens are depends neither on the alternatives nor on the pieces", async () => {
+    test("a prompt's logprobs depend neither on the number of alternatives nor on the chunks", async () => {
       const prompt = await tokensOf(otherStory);
       const most = await scoresOf(backend, prompt, 4, prompt.length);
       for (const { logprob, top } of most) {
@@ -234,7 +231,7 @@ export function backendContract(
       }
     });
 
-    test("a shifted context continues, the same each time, and the slot keeps its head", async () => {
+    test("an answer continues after a shift, the same each time, and the slot keeps its first tokens", async () => {
       const { contextSize } = backend.info;
       const prompt = await tokensOf(story);
       const sampling = { ...greedy, ignore_eos: true };
@@ -269,7 +266,7 @@ export function backendContract(
       await backend.end(0);
     });
 
-    test("a beginning that fails affects only its slot", async () => {
+    test("a call of `begin` that fails affects only its slot", async () => {
       const answer = await coldAnswer();
       await backend.begin(1, 0, greedy);
       await expect(backend.begin(0, 0, { ...greedy, grammar: "this is no grammar" })).rejects.toThrow("grammar");
@@ -279,7 +276,7 @@ export function backendContract(
       expect(await coldAnswer()).toEqual(answer);
     });
 
-    test("a text has one vector, of length 1, however it is cut, also after an unfinished text", async () => {
+    test("a text's vector has length 1 and does not depend on the chunks, also after an unfinished text", async () => {
       const { embedder } = backend;
       if (embedder === undefined) throw new Error("The backend has no embedder");
       const tokens = await embedder.tokenize(story);
@@ -320,10 +317,7 @@ export function backendContract(
   });
 }
 
-/**
- * Runs these slots in the same steps, as the step loop would; returns the sampled tokens of each. Works come in ascending
- * slot order.
- */
+/** Runs the works in the same steps, as the step loop does. Returns the sampled tokens of each work. @param works in ascending order of slots */
 async function generate(backend: Backend, works: readonly Work[]): Promise<Token[][]> {
   const running = works.map((work) => ({
     work,
@@ -350,7 +344,7 @@ async function generate(backend: Backend, works: readonly Work[]): Promise<Token
   return running.map(({ sampled }) => sampled);
 }
 
-/** The logprobs of each token of a prompt but the first, with so many alternatives, fed in chunks of this length. */
+/** The logprobs of all tokens of a prompt except the first. @param others number of alternatives for each token @param chunk tokens fed in a step */
 async function scoresOf(
   backend: Backend,
   prompt: readonly Token[],

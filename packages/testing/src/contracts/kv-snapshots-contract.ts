@@ -1,4 +1,4 @@
-// Owns the contract of a Backend that saves slots, as tests that run on the fake and on the real one.
+// Owns the contract of a Backend that saves slots, as tests for the fake backend and the real one.
 import type { Backend, EntryResult, SlotSampling, KvSnapshots, Token } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -8,8 +8,8 @@ const story = "Once upon a time there was a little bee. One day the bee went to 
 const count = 8;
 
 /**
- * Registers a suite for a backend with at least two slots and a context of 256 tokens that saves snapshots, and has no snapshots yet. The suite
- * makes a second backend to come after the first, and disposes of both.
+ * Registers a suite for a backend that saves snapshots, with at least two slots, a context of 256 tokens and no snapshots yet. The suite disposes of
+ * this backend, makes a second one that finds the snapshots, and disposes of the second one too.
  */
 export function statesContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} saves KV snapshots`, () => {
@@ -22,7 +22,7 @@ export function statesContract(name: string, makeBackend: () => Promise<Backend>
     const prompt = async (): Promise<readonly Token[]> =>
       (await backend.tokenize({ kind: "text", text: story })).tokens;
 
-    test("a slot that loads another's snapshot answers as if it had computed it", async () => {
+    test("a slot that loads the snapshot of another slot answers as if it had computed the prompt", async () => {
       const states = statesOf(backend);
       const answer = await generate(backend, 0, await prompt(), 0);
       const state = await states.save(0, await prompt(), "alice");
@@ -48,7 +48,7 @@ export function statesContract(name: string, makeBackend: () => Promise<Backend>
       states.remove(state);
     });
 
-    test("a slot can be saved in the middle of its work", async () => {
+    test("a slot can be saved while its job runs", async () => {
       const states = statesOf(backend);
       const answer = await generate(backend, 0, await prompt(), 0);
       await backend.begin(0, 0, greedy);
@@ -91,7 +91,7 @@ function statesOf({ states }: Backend): KvSnapshots {
   return states;
 }
 
-/** The slot's answer to this prompt, of whose tokens it holds so many. */
+/** The slot's answer to this prompt. @param held number of the prompt's tokens that the slot already holds */
 async function generate(backend: Backend, slot: number, prompt: readonly Token[], held: number): Promise<Token[]> {
   await backend.begin(slot, held, greedy);
   const sampled = [tokenOf((await backend.step([prefill(slot, prompt, held)]))[0])];

@@ -3,7 +3,7 @@ import { resumeContract, type ResumableJob } from "./resume-contract.ts";
 
 const tools = [{ type: "function", function: { name: "look", parameters: { type: "object" } } }] as const;
 
-/** The model writes this and ends, a byte per token. */
+/** A job for which the model writes this text, one byte per token, and ends. */
 function saying(text: string, more: Partial<ResumableJob> = {}): ResumableJob {
   return { messages: [{ role: "user", content: `[say:${encodeURIComponent(text)}]` }], maxTokens: 200, ...more };
 }

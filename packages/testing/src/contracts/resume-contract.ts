@@ -1,23 +1,23 @@
-// Owns the contract of resuming with every Backend, as tests: a job is cut after any of its token events, begun again with its output, and must give
-// the same rest as without the cut.
+// Owns the contract of resuming with every Backend, as tests: a job is cut after one of its token events, and starts again with its output so far.
+// The rest must be the same as without the cut.
 import { createEngine, type Backend, type Engine, type GenerateJob, type JobEvent } from "@waggle/engine";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 type TokenEvent = Extract<JobEvent, { type: "token" }>;
 
-/** A job without its names; it must end by itself. */
+/** A job without its id and its cache scope. The job must end by itself. */
 export type ResumableJob = Pick<GenerateJob, "prompt" | "messages"> &
   Partial<Omit<GenerateJob, "kind" | "jobId" | "prompt" | "messages" | "cacheScope" | "sampling" | "priorOutput">> & {
     readonly sampling?: Partial<Sampling>;
   };
 
 export interface ResumeContractOptions {
-  /** More jobs, by their special feature. */
+  /** More jobs, by the feature that they test. */
   readonly jobs?: Readonly<Record<string, ResumableJob>>;
-  /** Only those jobs: the model is made for them. */
+  /** Tests only `jobs`, because the model was made for them. */
   readonly alone?: boolean;
-  /** Only every so many cuts are tried, and the first and the last; 1 by default. */
+  /** With n, tries only every nth cut, and also the first and the last cut; 1 by default. */
   readonly everyCut?: number;
 }
 
@@ -59,7 +59,7 @@ const jobs: Readonly<Record<string, ResumableJob>> = {
   "an indent": { prompt: `${story}\n`, maxTokens: 30, lines: { minIndent: 0 } },
 };
 
-/** Registers a suite for a backend with two slots at least and a context of 256 tokens. The suite makes one and disposes of it. */
+/** Registers a suite for a backend with at least two slots and a context of 256 tokens. The suite makes one backend and disposes of it. */
 export function resumeContract(
   name: string,
   makeBackend: () => Promise<Backend>,
@@ -92,7 +92,7 @@ export function resumeContract(
       await backend.dispose();
     });
 
-    /** Caches are shared within a scope only. */
+    /** @param scope jobs share caches within a scope only; by default each job has a separate scope */
     function run(job: ResumableJob, before?: readonly TokenEvent[], scope?: string): Promise<Run> {
       const jobId = `job-${(serial += 1)}`;
       const sampling = SamplingSchema.parse({ temperature: 0, seed: 1, ...job.sampling });
@@ -115,7 +115,7 @@ export function resumeContract(
       });
     }
 
-    /** Cut after so many of its events, and resumed in a slot without its cache. */
+    /** Cuts the job after `cut` token events, and resumes it in a slot without its cache. */
     async function expectSame(whole: Run, job: ResumableJob, cut: number): Promise<void> {
       const before = whole.tokens.slice(0, cut);
       const rest = await run(job, before);
@@ -141,7 +141,7 @@ export function resumeContract(
     });
     if (alone) return;
 
-    test("stops at a string that the cut went through", async () => {
+    test("stops at a stop string that begins before the cut and ends after it", async () => {
       const { tokens } = await run({ prompt: story, maxTokens: 40 });
       const text = tokens.map((token) => token.text).join("");
       const stop = text.slice(Math.floor(text.length / 2), Math.floor(text.length / 2) + 12);
@@ -149,7 +149,7 @@ export function resumeContract(
       expect(whole.end).toMatchObject({ by: "stop_string", stopString: stop });
     });
 
-    test("reuses its output in the cache, where that is still there", async () => {
+    test("reuses its output if the output is still in the cache", async () => {
       const job = { prompt: story, maxTokens: 20 };
       const whole = await run(job, undefined, "shared");
       const before = whole.tokens.slice(0, 12);
@@ -158,7 +158,7 @@ export function resumeContract(
       expect(rest.started?.cachedTokens).toBe(whole.started?.promptTokens);
     });
 
-    test("continues past its context where that is shifted, without a gap and to its last token", async () => {
+    test("continues up to its last token, without a gap, if its context is shifted", async () => {
       const { contextSize } = backend.info;
       const maxTokens = 2 * contextSize;
       const job: ResumableJob = { prompt: story, maxTokens, contextShift: true, sampling: { ignore_eos: true } };
@@ -173,7 +173,7 @@ export function resumeContract(
       }
     });
 
-    test("is refused where its output has tokens that the model does not have", async () => {
+    test("is refused if its output has tokens that the model does not have", async () => {
       const { end } = await run({ prompt: story, maxTokens: 4 }, [
         { type: "token", jobId: "", index: 0, text: "?", tMs: 0, ids: [999_999_999], n: 1 },
       ]);
@@ -186,13 +186,13 @@ function priorOutputOf(tokens: readonly TokenEvent[]): NonNullable<GenerateJob["
   return { ids: tokens.flatMap(({ ids }) => ids), events: tokens.length };
 }
 
-/** Without its times. */
+/** The event without its times. */
 function comparable({ index, text, part, ids, logprobs = [] }: TokenEvent) {
   const numbers = logprobs.map(({ id, logprob, top }) => [id, logprob, ...top.map((other) => other.logprob)]);
   return { index, text, part, ids, logprobs: numbers };
 }
 
-/** Its logprobs may differ in their last digits: another shape of batch rounds differently. */
+/** The expected event. Its logprobs may differ in their last digits, because a batch of another shape rounds differently. */
 function alike(event: TokenEvent): unknown {
   const { logprobs, ...same } = comparable(event);
   return { ...same, logprobs: logprobs.map((numbers) => numbers.map((value) => expect.closeTo(value, 1) as unknown)) };

@@ -18,7 +18,7 @@ export interface FirstOptions {
   readonly limitMs?: number | undefined;
 }
 
-/** @param of name of the log or stream in error messages @param limit most items */
+/** @param of name of the log or stream, for error messages @param limit maximum number of items */
 export function createArrivals<T>(of: string, limit: number = Infinity): Arrivals<T> {
   const items: T[] = [];
   const watchers = new Set<() => void>();

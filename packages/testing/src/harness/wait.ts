@@ -4,7 +4,7 @@ import { messageOf } from "./message-of.ts";
 
 /** Thirty times the two seconds that a healthy daemon needs at most for an awaited action: a busy machine may take that long. */
 const waitLimitMs = 60_000;
-/** Between two readings of sources without events: /metrics, /v1/slots, /health, the process table. */
+/** Time between two readings of sources without events: /metrics, /v1/slots, /health, the process table. */
 const pollIntervalMs = 20;
 
 /** @throws TimeoutError that names `what` */
@@ -39,7 +39,7 @@ export async function poll<T>(
       if (found !== undefined && found !== false) return found;
       failure = "";
     } catch (error) {
-      // The timeout of the last call says less than an error of the call before.
+      // An earlier error explains more than the timeout of the last call.
       if (!(error instanceof TimeoutError)) failure = `: ${messageOf(error)}`;
     }
     await sleep(pollIntervalMs);

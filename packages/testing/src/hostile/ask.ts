@@ -46,7 +46,7 @@ export function ask(baseUrl: string, asked: HostileRequest, options: AskOptions 
   return new Promise((resolve, reject) => {
     let answered = false;
     let settled = (): void => {};
-    // Options instead of a URL, which would normalize the path.
+    // Options instead of a URL, because a URL would normalize the path.
     const where = { hostname, port, method: asked.method, path: asked.path, headers };
     const outgoing = httpRequest({ ...where, ...(agent === undefined ? {} : { agent }) }, (incoming) => {
       answered = true;

@@ -142,7 +142,7 @@ export const storms: readonly Attack[] = [
   {
     name: "references to one large item",
     async run(target, round) {
-      // The worker stores the item whatever the answer's ending; for a stream, from its start on.
+      // The worker stores the item however the answer ends. For a streamed answer, the worker stores the item at the answer's start.
       const item = `{"type":"message","role":"user","id":"kept-${round}","content":"${"x".repeat(largeBytes)}"}`;
       await say(
         target,

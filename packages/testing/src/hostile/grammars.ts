@@ -7,7 +7,7 @@ export interface HostileGrammar {
   readonly fate: "refused" | "accepted";
 }
 
-/** Nested rules of two alternatives with the same beginning: 2 to the power of `depth` ways to begin. */
+/** Nested rules, each with two alternatives that begin alike, so that a text can begin in 2 to the power of `depth` ways. */
 function forkedRules(depth: number, first: string): string {
   const rules = Array.from({ length: depth }, (_, i) => `r${i} ::= r${i + 1} "a" | r${i + 1} "b"`);
   return [first, ...rules, `r${depth} ::= "x"`].join("\n");

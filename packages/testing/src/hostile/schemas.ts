@@ -2,7 +2,7 @@
 
 export interface HostileSchema {
   readonly name: string;
-  /** Returns JSON text: JSON.stringify cannot write some of the schemas. A function, because some are large. */
+  /** Returns JSON text: JSON.stringify cannot write some of the schemas. A function, because some schemas are large. */
   readonly write: () => string;
   /** The only valid answer if the schema is accepted. A schema whose number cannot be represented must be refused. */
   readonly exactly?: string;

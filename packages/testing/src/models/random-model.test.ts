@@ -37,7 +37,7 @@ describe("makeVocabulary", () => {
     expect(types.filter((type) => type === 6)).toHaveLength(256);
   });
 
-  it("has the word without its last letter for every word, with a higher score", () => {
+  it("contains, for every word, also the word without its last letter, with a higher score", () => {
     const ids = new Map(pieces.map((piece, id) => [piece, id]));
     const words = [...ids].filter(([piece]) => piece.startsWith("\u2581") && piece.length > 1);
     const orphans = words.filter(([piece, id]) => {

@@ -150,7 +150,7 @@ function modelMetadata(context: number): Readonly<Record<string, Buffer>> {
   };
 }
 
-/** Without a beginning, the file names the end as its beginning, as Qwen's files do: otherwise llama.cpp would assume GPT-2's token number. */
+/** If the vocabulary has no BOS token, BOS is the end token, as in Qwen's files: otherwise llama.cpp would assume GPT-2's token number. */
 function endsMetadata(
   { bos, eos, eot }: FamilyVocabulary,
   token: (marker: string) => Buffer,

@@ -18,7 +18,7 @@ export interface ModelShape {
   readonly architecture?: "llama" | "qwen3" | "gemma3";
   /** Size of a head, if it is not the width divided by the number of heads. */
   readonly headSize?: number;
-  /** Tokens in the attention window of five of six layers. */
+  /** Tokens in the attention window. Five of six layers have this window. */
   readonly window?: number;
   /** A recurrent model: its memory is the state after the last token. It has no attention heads and no feed-forward part. */
   readonly recurrent?: true;

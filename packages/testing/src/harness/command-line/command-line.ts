@@ -6,7 +6,7 @@ import { OptionError } from "./options.ts";
 export interface CommandRow {
   /** Description in the list of commands. */
   readonly what: string;
-  /** Imports the command's module, only when this command runs, so that its output starts early. */
+  /** Imports the command's module. Called only when this command runs, so that no command loads the modules of the others. */
   readonly load: () => Promise<AddOptions>;
 }
 

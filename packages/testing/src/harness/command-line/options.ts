@@ -17,7 +17,7 @@ export function integerOf(flag: string, text: string, least: number, most: numbe
   throw new OptionError(`Cannot use ${flag} ${text}: it must be a whole number from ${least} to ${most}`);
 }
 
-/** The items with these names, in the order of `all`; all items without names. @throws OptionError that lists the known names */
+/** The items with these names, in the order of `all`; all items if no names are given. @throws OptionError that lists the known names */
 export function namedOf<T extends { readonly name: string }>(
   failure: string,
   all: readonly T[],

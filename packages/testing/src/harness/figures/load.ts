@@ -27,7 +27,7 @@ export interface LoadTarget {
   readonly name: string;
   /** Base URL, without a path. */
   readonly url: string;
-  /** `nativeDialect` or `completionsDialect`: the other dialects here read no token counts. */
+  /** `nativeDialect` or `completionsDialect`: the harness reads token counts in these two dialects only. */
   readonly dialect: StreamDialect;
 }
 

@@ -27,7 +27,7 @@ export interface FleetWorker {
   readonly name: string;
   /** The worker of the last start. */
   readonly worker: Worker;
-  /** Whether the worker was killed and is not ready again. */
+  /** Whether the worker was killed and its successor is not ready yet. */
   readonly starting: boolean;
   /** Sends SIGKILL to the worker and its engine; resolves after the worker's exit. */
   kill(): Promise<void>;

@@ -29,7 +29,7 @@ describe("the tail of a log", () => {
     expect(tail.lastError()).toBe("engine_died: no such file");
   });
 
-  it("takes a line that is no JSON for an error", () => {
+  it("treats a line that is not JSON as an error", () => {
     const tail = createLog();
     tail.add("worker: Cannot use --port x: it must be a whole number");
     tail.add("");

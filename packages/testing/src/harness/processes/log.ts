@@ -12,7 +12,7 @@ export interface Log {
   readonly text: string;
   /** Resolves with the first line that fits, past or future. @throws TimeoutError; Error when the log ends before */
   line(what: string, fits: (line: LogLine) => boolean, options?: FirstOptions): Promise<LogLine>;
-  /** Whether the last 200 lines have a warning, an error, or a line that no logger wrote, as a crashing process prints. */
+  /** Whether the last 200 lines have a warning, an error, or a line that is not from the logger, such as the output of a crash. */
   readonly hasTrouble: boolean;
   /** Up to 12 lines that explain a failure, without JSON: the last warnings and errors if there are any, otherwise the last lines. */
   explanation(): string[];

@@ -51,7 +51,7 @@ export function createProcessGroups(owner: string): ProcessGroups {
   };
 }
 
-/** A Node flag as a mark: it shows in the process table of every system, engines inherit it, and no package has an export of this condition. */
+/** A Node flag that marks processes: the process table shows the flag, and engines inherit it. No package has exports for this condition. */
 const markFlag = "--conditions=started-by";
 
 function marked({ name, command: [file, ...args] }: GroupSpec, owner: string): GroupSpec["command"] {

@@ -7,7 +7,7 @@ import { sum } from "../figures/statistics.ts";
 export interface Usage {
   /** Processor time since the start of the processes. */
   readonly cpuMs: number;
-  /** Resident memory; of a memory-mapped model, the part that was read. */
+  /** Resident memory. A memory-mapped model counts only as far as it was read. */
   readonly rssMiB: number;
 }
 

@@ -10,7 +10,7 @@ export interface StreamDialect {
   readonly named?: boolean;
   /** After an error the connection closes normally: clients cannot take the stream for a complete answer. Other dialects break the connection. */
   readonly closesAfterError?: true;
-  /** The translation of a request depends on the model: while the model loads, the server refuses with 503 instead of queueing. */
+  /** The server needs the model to translate a request: while the model loads, the server refuses requests with 503 instead of queueing them. */
   readonly asksModel?: true;
   body(request: AnswerRequest): Payload;
   read(payload: Payload): FrameReading;
@@ -23,7 +23,7 @@ export interface AnswerRequest {
   readonly model: string;
   readonly prompt: string;
   readonly maxTokens: number;
-  /** The native body has a field for it; `openAnswer` also sends it in the header x-session-id. */
+  /** The native body has a field for the session's id; `openAnswer` also sends the id in the header x-session-id. */
   readonly sessionId?: string | undefined;
   /** Sampling fields of the native route; OpenAI-compatible servers use the same names. With `sampling`, streams report token counts. */
   readonly sampling?: Payload;

@@ -29,7 +29,7 @@ export interface Answer {
   readonly headersAt: number;
   /** The whole body as text. @throws Error when the connection breaks or the body is too long; TimeoutError when the body does not end */
   text(): Promise<string>;
-  /** Reads the body as a stream, by default of server-sent events. Passes each frame on in the socket's event, so that its time is exact. */
+  /** Reads the body as a stream, by default of server-sent events. Calls the reader within the socket's event, so that frame times are exact. */
   frames(reader: FrameReader, encoding?: StreamEncoding): FrameStream;
 }
 

@@ -22,9 +22,9 @@ export interface Realness {
   readonly lagMs: Spread;
 }
 
-/** The proof fails when more than one token in twenty has a lag above this: tokens were held back or replayed. */
+/** The proof fails when more than one token in twenty has a lag above this limit: then tokens were held back or replayed. */
 const lagLimitMs = 250;
-/** The proof fails when the arrivals span less than this share of the engine's time: tokens were held back and sent at once. */
+/** The proof fails when the arrivals span less than this share of the engine's time: then tokens were held back and sent at once. */
 const leastSpanShare = 0.5;
 /** An answer with fewer token events proves nothing: the lags of a few sleeps stay below the limit. */
 export const leastTokenEvents = 8;
@@ -38,8 +38,8 @@ const firstTokenLateLimitMs = 1_000;
  */
 const enoughSpanMs = 1_000;
 /**
- * Least total time of the answers before disagreeing clocks fail the proof. A pause of half a second affects one token in twenty of it. A
- * pause is rare, while a worker with fake streams fakes every answer.
+ * If the clocks disagree, the proof fails only after answers of this total time. In this time, a pause of half a second affects one token in twenty.
+ * Pauses are rare, but a worker with fake streams fakes every answer.
  */
 const condemningSpanMs = 10_000;
 

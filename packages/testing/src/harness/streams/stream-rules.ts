@@ -17,7 +17,7 @@ import type { TokenTimes } from "./realness.ts";
 export interface StreamJudge {
   /** Returns the frame's event; undefined for `[DONE]`, and for an invalid frame. */
   take(frame: SseFrame, arrivalMs: number): StreamEvent | undefined;
-  /** A text for each rule of all streams, whatever their ending, that was broken so far; at most 5. */
+  /** A text for each broken rule so far, at most 5. Covers the rules that hold for every stream, whatever its ending. */
   readonly problems: readonly string[];
   readonly tokens: readonly TokenTimes[];
   readonly text: string;
