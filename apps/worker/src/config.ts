@@ -50,7 +50,7 @@ export interface WorkerConfig
   readonly models: readonly ConfiguredModel[];
   /** Settings for loading models that have no separate settings. */
   readonly modelSettings: ModelSettings;
-  /** Most threads that the engine tries. */
+  /** Maximum number of threads that the engine tries. */
   readonly maxThreads: number;
   readonly hiveToken: string | undefined;
   readonly huggingFaceToken: string | undefined;

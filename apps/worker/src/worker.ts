@@ -68,7 +68,7 @@ export interface Worker {
   close(): void;
 }
 
-/** Most prompts that wait to be rendered from the file of a model that is not loaded. Each prompt keeps a conversation in memory. */
+/** Maximum number of prompts that wait to be rendered from the file of a model that is not loaded. Each prompt keeps a conversation in memory. */
 const waitingPrompts = 8;
 
 export function createWorker(options: WorkerOptions): Worker {

@@ -72,7 +72,7 @@ const person = { type: "object", properties: { name: { type: "string" }, age: { 
 const strict = { ...person, required: ["name", "age"], additionalProperties: false };
 const tools = [{ type: "function" as const, function: { name: "tell", parameters: strict } }];
 
-/** @param stop a string that occurs late in the answer with plain text */
+/** @param stop a string that occurs near the end of the plain-text answer */
 function voicesOf(stop: string): readonly Voice[] {
   const long = { max_tokens: 400, ignore_eos: true, repetition_limit: 0 };
   const plain = { ...long, prompt: opening, temperature: 0 };

@@ -100,7 +100,7 @@ async function checkDeparture(stage: Stage, departure: Departure): Promise<void>
   }
 }
 
-/** Opens a job for each phase and way, one after another, so that decoding jobs get their slots first. */
+/** Opens a job for each pair of phase and route, one after another: the decoding jobs come first and so get the slots. */
 async function openTargets(
   worker: Worker,
   phases: readonly Phase[],

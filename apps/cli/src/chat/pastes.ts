@@ -1,6 +1,6 @@
 // Owns pasted text that an input line cannot show. Until the line is sent, it shows the beginning and a marker such as `[+11 lines #3]`.
 
-/** Most characters shown of a paste; the marker replaces the rest. */
+/** Maximum number of characters shown of a paste; the marker replaces the rest. */
 const maxShownChars = 200;
 
 export interface Pastes {

@@ -24,7 +24,7 @@ export interface FitModels {
   readonly leftOut: number;
 }
 
-/** Most headers read of one repository, because each takes a few requests. */
+/** Maximum number of headers read of one repository, because each takes a few requests. */
 const mostShapes = 12;
 
 /**

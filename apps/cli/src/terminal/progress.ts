@@ -12,7 +12,7 @@ import {
 export type Progress = Omit<Extract<ModelEvent, { type: "progress" }>, "type">;
 
 const barColumns = 24;
-/** Most lines of a stage when the output is not a terminal. */
+/** Maximum number of lines of a stage when the output is not a terminal. */
 const linesOfAll = 10;
 
 const stageWords = {

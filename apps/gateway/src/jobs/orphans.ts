@@ -5,7 +5,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { Takeover } from "./takeover.ts";
 
-/** Interval of the check for silent gateways, which sends nothing to NATS. */
+/** Interval of the check for silent gateways. The check sends no message to NATS. */
 const checkIntervalMs = 5_000;
 /** Time after a connection until every live gateway has sent a heartbeat. */
 const settleMs = 10_000;

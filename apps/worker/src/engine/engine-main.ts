@@ -9,7 +9,7 @@ import type { EngineStart } from "./engine-start.ts";
 import { createFreeCores } from "./free-cores.ts";
 import { answerToUndelivered, insteadOfUndelivered, jobIdsOf } from "./undeliverable.ts";
 
-/** Most submitted jobs that wait inside the engine. Never reached, because the worker submits no more jobs than there are slots. */
+/** Maximum number of submitted jobs that wait inside the engine. Never reached, because the worker submits no more jobs than there are slots. */
 const maxWaiting = 256;
 
 /** Time between two reports of the process's state; each report also does deferred work while no pass runs. */

@@ -9,7 +9,7 @@ export interface EngineStart {
   readonly model: string;
   readonly gpuFolder: string;
   readonly settings: ModelSettings;
-  /** Most threads to try when they are not pinned: a container's quota may be less than the backend's limit. */
+  /** Maximum number of threads to try when they are not pinned: a container's quota may be less than the backend's limit. */
   readonly maxThreads: number;
   /** Folder of the KV snapshots, and the most bytes that they may take; undefined: no snapshots. */
   readonly prefixStore: { readonly folder: string; readonly maxBytes: number } | undefined;

@@ -35,7 +35,7 @@ export interface KvFolderShare {
 export interface KvFolderOptions {
   /** A folder that is kept from one worker to the next; undefined: a new folder for this worker only. */
   readonly folder: string | undefined;
-  /** Most bytes of snapshots; 0: no folder. */
+  /** Maximum number of bytes of snapshots; 0: no folder. */
   readonly maxBytes: number;
   /** Parent folders to try for this worker's folder, the best first. */
   readonly parents?: readonly string[];

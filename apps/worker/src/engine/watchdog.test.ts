@@ -110,7 +110,7 @@ describe("watchdog of an idle engine", () => {
     expect(hangs).toEqual([[5_000, false]]);
   });
 
-  it("allows a silence of the step timeout if that is longer", () => {
+  it("allows silence for the step timeout if the timeout is longer than five seconds", () => {
     const { clock, hangs } = setUp(30_000);
     clock.advance(29_999);
     expect(hangs).toEqual([]);

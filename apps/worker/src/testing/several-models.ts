@@ -1,5 +1,6 @@
 // Owns a worker with several models without processes and sockets, for tests: the daemon's composition with an engine in this process for
-// each file. The model files do not exist; only their names are used. The text of a stream contains the file's name, which shows which engine answered.
+// each file. The model files do not exist; only their names are used. The text of a stream contains the file's name, which shows which engine
+// answered.
 import { basename, join } from "node:path";
 import { deferred, systemClock } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
@@ -26,7 +27,7 @@ export interface SeveralModelsOptions {
   readonly folder?: string;
   /** Folder of downloads. By default the folder does not exist, and downloads are refused. */
   readonly modelsFolder?: string;
-  /** Most models in memory at the same time; by default all. */
+  /** Maximum number of models in memory at the same time; by default all. */
   readonly atOnce?: number;
   readonly aliases?: Readonly<Record<string, readonly string[]>>;
   readonly defaultModel?: string;

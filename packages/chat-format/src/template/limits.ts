@@ -9,15 +9,15 @@ export const sourceLimits = {
 } as const;
 
 export interface RenderLimits {
-  /** Most steps of a rendering. A step is the evaluation of a node, a visit to an item, or the making of a few characters. */
+  /** Maximum number of steps of a rendering. A step is the evaluation of a node, a visit to an item, or the making of a few characters. */
   readonly steps: number;
   /** Longest text: the result, or a text that the template makes. Characters. */
   readonly textChars: number;
-  /** Most nested calls of macros and recursive loops. */
+  /** Maximum number of nested calls of macros and recursive loops. */
   readonly callDepth: number;
   /** Deepest nesting of the values that a template gets, compares or prints. */
   readonly valueDepth: number;
-  /** Most bits of an integer that a template computes. */
+  /** Maximum number of bits of an integer that a template computes. */
   readonly integerBits: number;
 }
 
@@ -29,7 +29,7 @@ export const defaultRenderLimits: RenderLimits = {
   integerBits: 4096,
 };
 
-/** Most items of a range; the same limit as in Jinja's sandbox. */
+/** Maximum number of items of a range; the same limit as in Jinja's sandbox. */
 export const maxRangeItems = 100_000;
 
 /** Characters that can be copied or searched in one step. */

@@ -12,9 +12,9 @@ import { createEmbedTokenizer, type EmbedTokenizerOptions } from "./embed-tokens
 export interface EmbedderOptions extends EmbedTokenizerOptions {
   readonly header: GgufHeader;
   readonly use: ModelUse;
-  /** Most tokens of a text. */
+  /** Maximum number of tokens of a text. */
   readonly maxTokens: number;
-  /** Most tokens of a piece; reduced for large vocabularies. */
+  /** Maximum number of tokens of a piece; reduced for large vocabularies. */
   readonly batchSize: number;
   readonly threads: number;
   readonly adapters: LoraAdapters;

@@ -17,7 +17,7 @@ export interface ContextOptions {
   /** Tokens per slot. Undefined: as many as fit. */
   readonly contextSize: number | undefined;
   readonly batchSize: number;
-  /** Most threads of any step. */
+  /** Maximum number of threads of any step. */
   readonly threads: number;
   readonly dispatch: BatchDispatch;
   readonly signal: AbortSignal | undefined;

@@ -1,7 +1,7 @@
 // Writes the message of a failed load: the model's file, and a reason that helps the user.
 import { WaggleError } from "@waggle/protocol";
 
-/** Most lines of llama.cpp's error log that are kept while a model loads. */
+/** Maximum number of lines of llama.cpp's error log that are kept while a model loads. */
 const maxErrorLines = 64;
 
 export function cannotLoad(modelPath: string, reason: string, cause?: unknown): WaggleError {

@@ -30,7 +30,7 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly contextSize?: number;
   /** Number of threads at the start; `setThreads` changes it. */
   readonly threads: number;
-  /** Most tokens in a step; at least one per slot. By default 512, or 256 for models with recurrent layers. */
+  /** Maximum number of tokens in a step; at least the number of slots. By default 512, or 256 for models with recurrent layers. */
   readonly batchSize?: number;
   readonly device: LlamaDevice;
   /** Folder with GPU packages, in addition to those that were installed with the library. */

@@ -6,7 +6,7 @@ import type { Passes } from "./passes.ts";
 
 export interface SequencesOptions {
   readonly library: DirectLibrary;
-  /** Most tokens of a sequence. */
+  /** Maximum number of tokens of a sequence. */
   readonly contextSize: number;
   /** Whether the model has recurrent layers: its sequences then cannot be cut without checkpoints. */
   readonly isRecurrent: boolean;

@@ -14,7 +14,7 @@ export interface DirectContext {
   /**
    * Reads logits that the sampler has left, as an array of token, logit, token, logit …. With `logits` true, the array has all
    * these logits; else those of the `top` most probable tokens, and those of `tokens`. With `top`, the call sorts all logits.
-   * `totalWeight` adds the sum of exp(logit - greatest).
+   * With `totalWeight` the result also has the sum of exp(logit - greatest logit).
    */
   sampleToken(
     position: number,

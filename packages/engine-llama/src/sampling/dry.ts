@@ -6,7 +6,7 @@ export type DrySettings = Pick<
   "dry_multiplier" | "dry_base" | "dry_allowed_length" | "dry_penalty_last_n"
 >;
 
-/** Most tokens of a breaker after its first token, as in llama.cpp. */
+/** Maximum number of tokens of a breaker after its first token, as in llama.cpp. */
 export const mostTailTokens = 20;
 
 /** Token sequences that end a repetition. Key: the first token; value: the following tokens, an empty list for a sequence of one token. */

@@ -8,9 +8,9 @@ import { AmbiguityError } from "@waggle/grammar/gbnf";
 import { BeginningError, createGrammarRun, type GrammarRun, type GrammarVocabulary } from "@waggle/grammar/gbnf";
 import { createVocabularyOrder, tokensPerTurn } from "@waggle/grammar/gbnf";
 
-/** Most characters of all cached grammars together; the least recently used grammar is dropped first. */
+/** Maximum number of characters of all cached grammars together; the least recently used grammar is dropped first. */
 const keptChars = 2_097_152;
-/** Most characters of an answer's beginning in the prompt. Each character takes 4 µs. */
+/** Maximum number of characters of an answer's beginning in the prompt. Each character takes 4 µs. */
 const mostBegunChars = 65_536;
 const begunCharsPerTurn = 1_024;
 const noBytes = new Uint8Array();

@@ -12,7 +12,7 @@ import { modelFingerprint } from "./model-fingerprint.ts";
 
 /** @param capacity most tokens that a slot holds */
 export function createKvSnapshots(slotAt: (id: number) => Slot, folder: KvFiles, capacity: number): KvSnapshots {
-  /** Bytes per token in the last saved snapshot. They are about the same in all snapshots of a model. */
+  /** Bytes per token in the last saved snapshot. The number is nearly the same in all snapshots of a model. */
   let bytesPerToken = 0;
 
   return {

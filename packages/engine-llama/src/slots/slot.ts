@@ -10,7 +10,7 @@ export interface SlotOptions {
   readonly id: number;
   readonly passes: Passes;
   readonly sampling: SamplingContext;
-  /** Most tokens in the slot. */
+  /** Maximum number of tokens in the slot. */
   readonly capacity: number;
 }
 

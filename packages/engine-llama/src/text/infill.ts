@@ -5,9 +5,9 @@
 import type { InfillPrompt, Token } from "@waggle/engine";
 import type { InfillMarkers } from "@waggle/models/header";
 
-/** Most tokens around the hole; three quarters of them before it. llama-server has the same limit, its default batch size. */
+/** Maximum number of tokens around the hole; three quarters of them before it. llama-server has the same limit, its default batch size. */
 const nearTokens = 2_048;
-/** Most tokens that are kept free for the answer. Infill answers are short. */
+/** Maximum number of tokens that are kept free for the answer. Infill answers are short. */
 const answerTokens = 1_024;
 /** Text between two files, if the model has no marker for files. */
 const snippetLine = "\n\n--- snippet ---\n\n";

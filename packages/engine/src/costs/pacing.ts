@@ -17,7 +17,7 @@ const slotsInTurns = [2, 3];
 const passOverheadMs = 0.25;
 
 export interface PacingOptions {
-  /** Most tokens in a step. */
+  /** Maximum number of tokens in a step. */
   readonly batchSize: number;
   readonly threads: ThreadLimits;
   /** A fixed number of prompt tokens in a step while a slot decodes; while no slot decodes, four times as many, at least one tile. */

@@ -9,7 +9,7 @@ import { createRecentMedian } from "./recent-median.ts";
  * step stays below four usual steps.
  */
 const stretchSteps = 1.6;
-/** Most time of a step while no slot decodes: a cancel or a new job waits up to this long. */
+/** Longest time of a step while no slot decodes: a cancel or a new job waits up to this long. */
 const idleStepMs = 400;
 /** llama.cpp computes the first token of a chunk together with the decoding rows, and the other tokens separately. */
 const firstOfChunk = 1;
@@ -26,7 +26,7 @@ const firstScoredTokens = 8;
 
 /** A piece of texts to embed or to rank may always take this long, because clients do not notice such a pause. */
 const leastPieceMs = 10;
-/** Most time of a piece while no slot decodes: a new job waits up to this long. */
+/** Longest time of a piece while no slot decodes: a new job waits up to this long. */
 const idlePieceMs = 100;
 
 export interface Load {
@@ -37,9 +37,9 @@ export interface Load {
 }
 
 export interface PromptLimits {
-  /** Most prompt tokens in the next step, if the batch has room for them. */
+  /** Maximum number of prompt tokens in the next step, if the batch has room for them. */
   readonly tokens: number;
-  /** Most prompt tokens in a chunk smaller than a tile: behind a long context such a chunk can take longer than a tile. */
+  /** Maximum number of prompt tokens in a chunk smaller than a tile: behind a long context such a chunk can take longer than a tile. */
   readonly partTokens: number;
 }
 
@@ -56,7 +56,7 @@ export function promptLimits({ decoding, prefilling }: Load, costs: PromptCosts)
   return idle < limits.tokens ? limits : { tokens: idle, partTokens: Infinity };
 }
 
-/** Most time of a piece of texts between two steps of the streams. Milliseconds. */
+/** Longest time of a piece of texts between two steps of the streams. Milliseconds. */
 export function pieceMs(decoding: number, { stepMs }: Pick<PromptCosts, "stepMs">): number {
   return decoding === 0 ? idlePieceMs : Math.max(leastPieceMs, stretchSteps * (stepMs(decoding) ?? 0));
 }

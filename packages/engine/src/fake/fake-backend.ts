@@ -33,7 +33,7 @@ import { countTokens } from "../loop/schedule.ts";
 export interface FakeBackendOptions {
   readonly slots: number;
   readonly contextSize: number;
-  /** Most tokens in a step; 512 by default. */
+  /** Maximum number of tokens in a step; 512 by default. */
   readonly batchSize?: number;
   /** Allows a step to be queued behind the running step. */
   readonly ahead?: boolean;

@@ -12,7 +12,7 @@ export function commonPrefix(a: readonly Token[], b: readonly Token[], limit = I
 
 /** Length of the excerpt: enough for a client to find the position in the prompt. */
 const mostChars = 80;
-/** Most tokens to decode for the excerpt. A limit is needed because control tokens have no text. */
+/** Maximum number of tokens to decode for the excerpt. A limit is needed because control tokens have no text. */
 const mostTokens = 160;
 
 /** @param from index of the first token that is not cached @returns "" where the tokens from there on have no text */

@@ -11,7 +11,7 @@ const pauseAfterFailure = 1_000;
 
 export interface KvOffloadOptions {
   readonly backend: Pick<Backend, "states">;
-  /** Most bytes of KV snapshots; 0 turns snapshots off. */
+  /** Maximum number of bytes of KV snapshots; 0 turns snapshots off. */
   readonly prefixStoreBytes: number;
   /** Milliseconds per prompt token when this many are computed; undefined before the first measurement. */
   readonly tokenMs: (tokens: number) => number | undefined;

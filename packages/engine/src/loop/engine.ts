@@ -19,11 +19,11 @@ export interface EngineLimits {
    * measured times of steps decide. A step never exceeds the batch size.
    */
   readonly prefillBudget?: number | undefined;
-  /** Most bytes of KV snapshots; 0 turns snapshots off. */
+  /** Maximum number of bytes of KV snapshots; 0 turns snapshots off. */
   readonly prefixStoreBytes: number;
-  /** Most submitted jobs without a slot, including embed and rerank jobs; a further job fails with resource_exhausted. */
+  /** Maximum number of submitted jobs without a slot, including embed and rerank jobs; a further job fails with resource_exhausted. */
   readonly maxWaiting: number;
-  /** Most jobs whose preflight result is kept until they are submitted. */
+  /** Maximum number of jobs whose preflight result is kept until they are submitted. */
   readonly maxPrepared: number;
 }
 
@@ -46,7 +46,7 @@ export interface EngineOptions {
   readonly emit: (event: EngineEvent) => void;
   /** A fixed number of threads; by default the engine begins with the backend's number and adapts it. */
   readonly pinnedThreads?: number;
-  /** Most threads to try when `pinnedThreads` is absent; by default the backend's maximum. */
+  /** Maximum number of threads to try when `pinnedThreads` is absent; by default the backend's maximum. */
   readonly maxThreads?: number;
 }
 

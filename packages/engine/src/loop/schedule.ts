@@ -4,15 +4,15 @@ import { tileTokens } from "../costs/pass-costs.ts";
 import type { Slot } from "./slots.ts";
 
 export interface ScheduleLimits {
-  /** Most tokens in one step, over all entries; at least the number of slots. */
+  /** Maximum number of tokens in one step, over all entries; at least the number of slots. */
   readonly batchSize: number;
-  /** Most slots that decode in this step; other decoding slots wait for their turn. */
+  /** Maximum number of slots that decode in this step; other decoding slots wait for their turn. */
   readonly decodeRows: number;
-  /** Most prompt tokens in this step; only the rest of a nearly finished prompt may exceed it. */
+  /** Maximum number of prompt tokens in this step; only the rest of a nearly finished prompt may exceed it. */
   readonly prefillBudget: number;
-  /** Most prompt tokens of a chunk that does not fill a tile; Infinity unless such a chunk takes too long. */
+  /** Maximum number of prompt tokens of a chunk that does not fill a tile; Infinity unless such a chunk takes too long. */
   readonly partTokens: number;
-  /** Most prompt tokens in this step whose next-token logprobs are computed. */
+  /** Maximum number of prompt tokens in this step whose next-token logprobs are computed. */
   readonly scoredTokens: number;
 }
 

@@ -13,11 +13,11 @@ export interface BackendInfo {
   readonly embeddingSize?: number | undefined;
   /** The model's name: the GGUF's `general.name`, else its file name. */
   readonly modelName: string;
-  /** Most tokens per slot. The KV cache may have room for a few more, because llama.cpp pads its size. */
+  /** Maximum number of tokens per slot. The KV cache may have room for a few more, because llama.cpp pads its size. */
   readonly contextSize: number;
   readonly trainedContextSize: number;
   readonly slots: number;
-  /** Most tokens that one step may carry, over all its entries. */
+  /** Maximum number of tokens that one step may carry, over all its entries. */
   readonly batchSize: number;
   readonly parameters: number;
   readonly modelBytes: number;
@@ -248,9 +248,9 @@ export interface TextPiece {
 export interface Embedder {
   /** Length of a result: the model's width, or 1 for a pair. */
   readonly width: number;
-  /** Most tokens in a text. */
+  /** Maximum number of tokens in a text. */
   readonly maxTokens: number;
-  /** Most tokens in a piece; with `mustBeWhole`, a text must fit into one piece. */
+  /** Maximum number of tokens in a piece; with `mustBeWhole`, a text must fit into one piece. */
   readonly maxPieceTokens: number;
   /** True when a text cannot be cut into pieces. */
   readonly mustBeWhole: boolean;

@@ -32,11 +32,11 @@ export interface GenerateJob extends Partial<Conversation>, AnswerSettings {
 export interface AnswerSettings {
   /** Grammar of the whole answer to a conversation, including a beginning that the prompt contains. Cannot be combined with `sampling.grammar`. */
   readonly answerGrammar?: string | undefined;
-  /** Most tokens of a thought; a longer thought is closed. */
+  /** Maximum number of tokens of a thought; a longer thought is closed. */
   readonly thinkingBudget?: number | undefined;
   /** The answer ends after this many repetitions of the same tokens. */
   readonly repetitionLimit?: number | undefined;
-  /** Most tokens of the answer; by default the answer may fill the context. 0: compute the prompt into the cache, without output. */
+  /** Maximum number of tokens of the answer; by default the answer may fill the context. 0: compute the prompt into the cache, without output. */
   readonly maxTokens?: number | undefined;
   /** Limits by lines for the answer to a plain prompt. */
   readonly lines?: LineLimits | undefined;

@@ -53,7 +53,7 @@ export interface PreparedEmbed {
 
 export interface PreparerOptions {
   readonly backend: Pick<Backend, "info" | "tokenize" | "checkSampling" | "checkShift" | "embedder">;
-  /** Most prepared jobs that are kept for their submission; beyond this number, the oldest is dropped. */
+  /** Maximum number of prepared jobs that are kept for their submission; beyond this number, the oldest is dropped. */
   readonly maxPrepared: number;
   /** 32 random bits, for a job with the seed -1. */
   readonly random32: () => number;

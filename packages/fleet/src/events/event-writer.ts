@@ -11,9 +11,9 @@ import { decode, encode, type EventRecord, type FleetModelFile } from "../queue/
 const publishTimeoutMs = 2_000;
 /** Waits before a record is sent again. */
 const retryDelaysMs = [50, 100, 250, 500, 1_000];
-/** Most events in one record. */
+/** Maximum number of events in one record. */
 const eventsPerRecord = 256;
-/** Most events that may wait for NATS. A job that exceeds this limit is given up. */
+/** Maximum number of events that may wait for NATS. A job that exceeds this limit is given up. */
 const mostWaiting = 65_536;
 
 export interface EventWriterOptions {

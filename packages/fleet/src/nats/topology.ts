@@ -39,7 +39,7 @@ export const memberTtlMs = 15_000;
 const cancelTtlMs = 3_600_000;
 const sessionTtlMs = 3_600_000;
 const jobRecordTtlMs = 3_600_000;
-/** Most jobs of one model and class that all workers together may have at once. */
+/** Maximum number of jobs of one model and class that all workers together may have at once. */
 const mostUnacknowledged = 100_000;
 
 interface TopologyOptions extends Partial<FleetLimits> {

@@ -185,7 +185,7 @@ export function encode(value: unknown): Uint8Array {
   return bytes.length < compressFrom ? bytes : gzipSync(bytes, { level: 1 });
 }
 
-/** Most bytes of a decompressed message. */
+/** Maximum number of bytes of a decompressed message. */
 const mostBytes = 256 * 1024 * 1024;
 
 /** @throws Error for bytes that are not from a member */

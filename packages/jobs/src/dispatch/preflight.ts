@@ -4,7 +4,7 @@ import type { Clock, Deferred } from "@waggle/async";
 import type { EngineCommand, EngineEvent, EngineJob } from "@waggle/engine";
 import { errorOf } from "@waggle/protocol";
 
-/** Most time that a preflight delays the acceptance of a job, at a worker and at a gateway. */
+/** Longest time that a preflight delays the acceptance of a job, at a worker and at a gateway. */
 export const preflightTimeoutMs = 80;
 
 export interface PromptSize {

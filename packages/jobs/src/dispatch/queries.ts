@@ -5,11 +5,11 @@ import { countChars } from "@waggle/engine";
 import type { EngineQueryResult, EngineCommand, EngineEvent, EngineQuery } from "@waggle/engine";
 import { errorOf, WaggleError } from "@waggle/protocol";
 
-/** Most time of a query, at a worker and at a gateway. A working engine answers within one step, and the watchdog restarts a hung engine. */
+/** Longest time of a query, at a worker and at a gateway. A working engine answers within one step, and the watchdog restarts a hung engine. */
 export const queryTimeoutMs = 60_000;
-/** Most queries that may wait at once. */
+/** Maximum number of queries that may wait at once. */
 const maxWaiting = 256;
-/** Most characters or tokens of all waiting queries together. */
+/** Maximum number of characters or tokens of all waiting queries together. */
 const maxWaitingLength = 16 * 1_048_576;
 /**
  * Longer queries go to the engine one at a time, because answering a text of megabytes needs a hundred times its size in memory. If the client of a

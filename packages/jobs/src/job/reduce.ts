@@ -20,7 +20,7 @@ import {
   tokenEventOf,
 } from "./stream-events.ts";
 
-/** Most characters of the answer's message in the end event. The text of a longer answer is only in the stream's token events. */
+/** Maximum number of characters of the answer's message in the end event. The text of a longer answer is only in the stream's token events. */
 const longestMessage = 1_048_576;
 
 /** `at` is the daemon clock's time in milliseconds. */

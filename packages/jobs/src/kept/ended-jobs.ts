@@ -6,7 +6,7 @@ export interface EndedJobsOptions {
   readonly clock: Clock;
   /** How long a job is kept. */
   readonly windowMs: number;
-  /** Most bytes of all kept logs together. Beyond this limit or `countLimit`, jobs are forgotten early. */
+  /** Maximum number of bytes of all kept logs together. Beyond this limit or `countLimit`, jobs are forgotten early. */
   readonly totalBytes: number;
   readonly countLimit: number;
   /** Called when a job is forgotten: clients can no longer find its id. */

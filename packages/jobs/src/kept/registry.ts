@@ -7,7 +7,7 @@ export interface RegistryOptions {
   readonly clock: Clock;
   /** How long an ended job can be replayed. */
   readonly replayWindowMs: number;
-  /** Most bytes of the replay logs of all ended jobs. Beyond this limit the oldest jobs are forgotten early. */
+  /** Maximum number of bytes of the replay logs of all ended jobs. Beyond this limit the oldest jobs are forgotten early. */
   readonly replayTotalBytes: number;
   /** The same two limits for background jobs, which continue without a reader: their clients return later. */
   readonly answerWindowMs: number;

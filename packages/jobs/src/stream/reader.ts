@@ -11,7 +11,7 @@ import { streamKeys } from "../job/stream-events.ts";
 import type { Lifecycle } from "../watching/lifecycle.ts";
 import type { ReplayLog } from "./replay-log.ts";
 
-/** Most token events of one pull, to bound the size of one write to the connection. */
+/** Maximum number of token events of one pull, to bound the size of one write to the connection. */
 const eventsPerPull = 256;
 
 export interface ReaderOptions {

@@ -10,7 +10,7 @@ import { bytesPerToken } from "./speed.ts";
 
 /** Measured memory of the engine process without a model. The daemon takes about as much, but is already running. */
 export const engineProcessBytes = 130 * 1_048_576;
-/** Most slots of a worker. */
+/** Maximum number of slots of a worker. */
 const mostSlots = 64;
 
 export interface Wanted extends Omit<MemorySettings, "slots" | "contextSize" | "gpuLayers"> {

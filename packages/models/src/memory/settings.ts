@@ -7,7 +7,7 @@ export interface MemorySettings {
   readonly slots: number;
   /** Tokens per slot; for a model that only reads, tokens of a text. */
   readonly contextSize: number;
-  /** Most tokens of a pass; by default 512, or 256 for models with recurrent layers. */
+  /** Maximum number of tokens of a pass; by default 512, or 256 for models with recurrent layers. */
   readonly batchSize?: number | undefined;
   /** Name of a llama.cpp type such as `q8_0`, `q4_0`, `bf16`, `f32`; by default `f16`. */
   readonly cacheTypeK?: string | undefined;
@@ -23,9 +23,9 @@ export interface LoadedSettings {
   readonly slots: number;
   /** Tokens that the KV cache of each slot (a sequence) can hold. */
   readonly cells: number;
-  /** Most tokens of a pass, of all slots together. */
+  /** Maximum number of tokens of a pass, of all slots together. */
   readonly tokens: number;
-  /** Most tokens of a pass that may have logits, or a vector. */
+  /** Maximum number of tokens of a pass that may have logits, or a vector. */
   readonly outputs: number;
   readonly cacheTypeK: TensorType;
   readonly cacheTypeV: TensorType;
@@ -70,7 +70,10 @@ export function decideSettings(shape: ModelShape, use: ContextUse, settings: Mem
   };
 }
 
-/** Most tokens of a pass that embeds. llama.cpp computes logits for each of these tokens, and the engine limits the memory of the logits. */
+/**
+ * Maximum number of tokens of a pass that embeds. llama.cpp computes logits for each of these tokens, and the engine limits the memory of the
+ * logits.
+ */
 export function embeddingBatch({ vocabulary, width }: Pick<ModelShape, "vocabulary" | "width">): number {
   return Math.max(leastBatch, Math.floor(mostLogitBytes / (bytesPerLogit * (vocabulary + width))));
 }

@@ -1,4 +1,4 @@
-// Owns storing the changes of this tab: soon, one write after the other, and again after a failed write.
+// Stores the changes of this tab shortly after they are made, one write at a time, and retries failed writes.
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { Conversation } from "../conversation/conversation.ts";

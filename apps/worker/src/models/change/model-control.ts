@@ -13,7 +13,7 @@ import type { Models } from "../list/models.ts";
 import type { LoadPlan, UnloadReason } from "../memory/pool.ts";
 import type { Pulls } from "./pulls.ts";
 
-/** Most additional names of a model. */
+/** Maximum number of additional names of a model. */
 const mostAliases = 32;
 
 export interface ModelControlOptions {

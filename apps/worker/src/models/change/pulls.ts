@@ -7,7 +7,7 @@ import type { PulledModel, PullOptions, PullProgress } from "@waggle/models/down
 import { WaggleError } from "@waggle/protocol";
 import type { ModelEvent, ModelStatus } from "@waggle/protocol";
 
-/** Most downloads at the same time. */
+/** Maximum number of downloads at the same time. */
 const mostPulls = 4;
 /** Least time between two progress events of a stage. */
 const tellIntervalMs = 200;

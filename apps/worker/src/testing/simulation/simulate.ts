@@ -24,7 +24,7 @@ export interface SimulationReport {
 const answerWindowMs = 1_800_000;
 /** Number of microtasks that is enough for every chain of promises in the worker. */
 const reactionTicks = 50;
-/** Most turns of the event loop that the end of a schedule may take; with more, something hangs. */
+/** Maximum number of turns of the event loop that the end of a schedule may take; with more, something hangs. */
 const mostClosingTurns = 2_000;
 
 /** @throws Error with the broken rules and the history */

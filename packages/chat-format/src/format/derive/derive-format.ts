@@ -113,7 +113,7 @@ async function contentItems(probe: TemplateProbe, strip: (text: string) => strin
   return [{ at: "anywhere", syntax: sequence(...words(open), body, ...end) }];
 }
 
-/** Reads the template's outputs, and checks that the result is the rendered message. */
+/** Parses the template's output with the format, and checks that this gives the message that was rendered. */
 async function prove(format: ChatFormat, probe: TemplateProbe): Promise<Abilities> {
   const names = async (calls: number): Promise<string> => {
     const { inputs } = format;

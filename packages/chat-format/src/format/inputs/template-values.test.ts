@@ -97,7 +97,7 @@ describe("content", () => {
     await expect(none).rejects.toThrow(new TemplateInputError("the model's chat template does not show every call"));
   });
 
-  /** Renders only the names of calls, and the names again for their results. */
+  /** Renders the name of each call, and for each result the name of its call. */
   async function callsAlone(given: Readonly<Record<string, unknown>>): Promise<string> {
     const all = given["messages"] as readonly {
       tool_calls?: readonly { function: { name: string } }[];

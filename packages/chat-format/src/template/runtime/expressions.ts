@@ -110,7 +110,7 @@ export function evaluateArguments(nodes: ArgumentNodes, scope: Scope, runtime: R
   return { positional: values, named: byName };
 }
 
-/** Most arguments of a call; JavaScript's limit is not much higher. */
+/** Maximum number of arguments of a call; JavaScript's limit is not much higher. */
 const maxArguments = 10_000;
 
 export function call(callee: Value, args: Arguments): Value {

@@ -25,7 +25,7 @@ export interface DownloadOptions {
   readonly ollamaEndpoint: string;
   /** Credentials for the hub. */
   readonly credentials: Credentials | undefined;
-  /** Most parallel connections per file. */
+  /** Maximum number of parallel connections per file. */
   readonly connections: number;
   /** The download fails after this long without a byte. */
   readonly stallTimeoutMs: number;

@@ -13,7 +13,7 @@ const retryDelaysMs = [100, 500, 1_000, 2_000, 5_000];
 const mostFruitless = 3;
 
 export interface TransferOptions extends Pick<ReceiveOptions, "credentials" | "silenceMs" | "signal"> {
-  /** Most parallel connections. */
+  /** Maximum number of parallel connections. */
   readonly connections: number;
   /** Called when bytes arrive, with the number of bytes received so far. */
   readonly onBytes: (doneBytes: number) => void;
