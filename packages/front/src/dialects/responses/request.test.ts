@@ -29,6 +29,7 @@ test.each([
   ["a level", "low", levels, { reasoning_effort: "low" }, "low"],
   ["a level that templates do not know", "xhigh", levels, { reasoning_effort: "high" }, "xhigh"],
   ["OpenAI's lowest level, which templates do not know", "minimal", levels, { reasoning_effort: "low" }, "minimal"],
+  ["a name that plain objects inherit", "constructor", levels, { reasoning_effort: "constructor" }, "constructor"],
   ["none, for a model that never thinks", "none", genericFormat, {}, null],
   ["a level, for a model that only switches thinking on or off", "low", switched, { enable_thinking: true }, "low"],
   ["none, for a model that only switches thinking on or off", "none", switched, { enable_thinking: false }, "none"],
