@@ -147,7 +147,7 @@ describe("the engine process", () => {
         return has.call(this, key);
       };`);
     await engine.received("ready");
-    engine.send({ type: "submit", job: { jobId: "j1", work: { kind: "generate" } } });
+    engine.send({ type: "start", prepared: "j1", choices: [{ jobId: "j1", choice: 0 }] });
     const { events } = await engine.received("step");
     expect(events).toMatchObject([{ type: "failed", jobId: "j1", code: "engine_failed" }]);
     engine.send({ type: "query", id: "q1", question: { kind: "detokenize", tokens: [1] } });
@@ -165,15 +165,19 @@ describe("the engine process", () => {
     await engine.received("ready");
     const prompt = { kind: "text", text: "a [eog:5]" };
     const work = { kind: "generate", prompt, choices: 1, maxTokens: 5, stop: [], sampling: {} };
+    const run = (jobId: string): void => {
+      engine.send({ type: "prepare", job: { jobId, work, cacheScope: "" } });
+      engine.send({ type: "start", prepared: jobId, choices: [{ jobId, choice: 0 }] });
+    };
     const ended = (jobId: string) =>
       engine.events
         .flatMap(({ events }) => (events as { jobId: string; type: string; message?: string }[] | undefined) ?? [])
         .find((event) => event.jobId === jobId && !["started", "token"].includes(event.type));
-    engine.send({ type: "submit", job: { jobId: "j1", work, cacheScope: "" } });
+    run("j1");
     await poll("the end of the first job", () => ended("j1") !== undefined);
     expect(ended("j1")).toMatchObject({ type: "failed", code: "engine_failed" });
     expect(ended("j1")?.message).toContain("Invalid string length");
-    engine.send({ type: "submit", job: { jobId: "j2", work, cacheScope: "" } });
+    run("j2");
     await poll("the end of the second job", () => ended("j2") !== undefined);
     expect(ended("j2")).toMatchObject({ type: "finished" });
   });
@@ -194,7 +198,7 @@ function startEngine(before = "") {
   const events: EngineMessage[] = [];
   child.on("message", (event) => events.push(event as EngineMessage));
   const fake = { stepDelayMs: 0, loadDelayMs: 0 };
-  child.send({ type: "start", backend: "fake", settings: { slots: 2, threads: 1 }, maxThreads: 1, fake });
+  child.send({ type: "load", backend: "fake", settings: { slots: 2, threads: 1 }, maxThreads: 1, fake });
   return {
     events,
     send: (command: object) => void child.send(command),

@@ -1,7 +1,6 @@
 export { emptyMessage, messageOf, withToken, type MessageDraft } from "./job/answer-message.ts";
 export * from "./dispatch/dispatcher.ts";
 export * from "./dispatch/dispatcher-port.ts";
-export { engineJobOf } from "./dispatch/engine-job.ts";
 export * from "./job/job.ts";
 export type { JobListener, JobObserver } from "./watching/listeners.ts";
 export * from "./job/job-spec.ts";
@@ -9,7 +8,7 @@ export * from "./watching/lifecycle.ts";
 export * from "./dispatch/model-names.ts";
 export * from "./dispatch/model-router.ts";
 export * from "./job/new-job.ts";
-export { preflightTimeoutMs, type PromptSize } from "./dispatch/preflight.ts";
+export { preflightTimeoutMs, type PromptSize } from "./dispatch/preparations.ts";
 export { createQueries, queryTimeoutMs, type Queries } from "./dispatch/queries.ts";
 export type { Reader } from "./stream/reader.ts";
 export type { Fingerprints } from "./stream/receipt.ts";

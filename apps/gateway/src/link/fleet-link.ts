@@ -2,7 +2,7 @@
 // engine events. This file knows no HTTP; the dispatcher owns the order of its queue.
 import type { TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
-import type { EngineCommand, EngineEvent, EngineQuery, JobEvent } from "@waggle/engine";
+import type { EngineCommand, EngineEvent, EngineJob, EngineQuery, JobEvent } from "@waggle/engine";
 import type { EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
 import { preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
 import type { EngineLink, Job, SequenceState } from "@waggle/jobs";
@@ -171,19 +171,19 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
 
   // ---- questions ----------------------------------------------------------------------------------------------------
 
-  async function preflight(job: Extract<EngineCommand, { type: "preflight" }>["job"]): Promise<void> {
+  async function preflight(job: EngineJob): Promise<void> {
     const { jobId } = job;
     try {
       const question = { kind: "preflight", model: options.model, job } as const;
       const { size } = await side.ask<"preflight">(question, { timeoutMs: preflightTimeoutMs });
       if (size === null) return;
       const { promptTokens, cachedTokens } = size;
-      events.onEvent({ type: "preflight_ok", jobId, promptTokens, cachedTokens });
+      events.onEvent({ type: "prepared", jobId, promptTokens, cachedTokens });
     } catch (thrown) {
       const failure = failureOf(thrown);
       // Without an answer, the job counts as valid: the worker that runs the job checks the job again.
       if (failure.code === "unavailable" || failure.code === "internal") return;
-      events.onEvent({ type: "preflight_failed", jobId, failure });
+      events.onEvent({ type: "prepare_failed", jobId, failure });
     }
   }
 
@@ -254,15 +254,16 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
     run,
     send(command) {
       switch (command.type) {
-        case "preflight":
+        case "prepare":
           return void preflight(command.job);
         case "query":
           return void query(command.id, command.question);
         case "cancel":
           return cancel(command.jobId);
-        case "submit":
+        case "start":
           throw new Error("Use run(): a fleet job needs its Job");
-        case "end_preflight":
+        // The worker drops what it prepared as soon as it has answered.
+        case "drop":
         case "limit_threads":
         case "shutdown":
           return;

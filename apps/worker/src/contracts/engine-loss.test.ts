@@ -230,7 +230,7 @@ describe("an embedding job whose engines die", () => {
   /** The texts that each engine got. */
   const computed = (): number[] =>
     worker.commands.flatMap((command) =>
-      command.type === "submit" && command.job.work.kind === "embed" ? [command.job.prior?.computed ?? 0] : [],
+      command.type === "prepare" && command.job.work.kind === "embed" ? [command.job.prior?.computed ?? 0] : [],
     );
 
   test("continues after the computed texts, after each death", async () => {

@@ -169,7 +169,7 @@ describe("POST /completion", () => {
     const again = await ask();
     expect(again.headers.get("idempotent-replayed")).toBe("true");
     expect((await again.json()) as Json[]).toEqual(first);
-    expect(worker.commands.filter(({ type }) => type === "submit")).toHaveLength(2);
+    expect(worker.commands.filter(({ type }) => type === "start")).toHaveLength(2);
   });
 
   test("n_cmpl returns a list of answers, each with another seed", async () => {

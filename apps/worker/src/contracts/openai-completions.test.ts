@@ -162,7 +162,7 @@ describe("several prompts", () => {
     expect((await answer).status).toBe(499);
     expect((await deleted).status).toBe(200);
     await worker.dispatcher.idle();
-    expect(worker.commands.filter(({ type }) => type === "submit")).toHaveLength(1);
+    expect(worker.commands.filter(({ type }) => type === "start")).toHaveLength(1);
   });
 
   test("have one time limit together", async () => {
@@ -175,7 +175,7 @@ describe("several prompts", () => {
     gate.step();
     await gate.held();
     clock.advance(collectTimeoutMs - 1);
-    while (worker.commands.filter(({ type }) => type === "submit").length < 2) {
+    while (worker.commands.filter(({ type }) => type === "start").length < 2) {
       gate.step();
       await gate.held();
     }

@@ -54,7 +54,7 @@ interface Chunk {
   readonly choices: readonly { readonly delta: { readonly content?: string | null } }[];
 }
 
-const prefills = (): number => worker.commands.filter(({ type }) => type === "submit").length;
+const prefills = (): number => worker.commands.filter(({ type }) => type === "start").length;
 const joined = (response: Response): boolean => response.headers.get("idempotent-replayed") === "true";
 
 describe("a retry", () => {

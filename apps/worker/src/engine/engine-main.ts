@@ -2,14 +2,14 @@
 // reach the whole group on Ctrl-C: the worker decides when the engine exits. When the channel closes, the worker is gone.
 import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
-import { createEngine } from "@waggle/engine";
+import { createEngine, preparedBytes } from "@waggle/engine";
 import type { Backend, Engine, EngineCommand, EngineEvent, JobFailure } from "@waggle/engine";
 import { loadBackend } from "./backends.ts";
 import type { EngineStart } from "./engine-start.ts";
 import { createFreeCores } from "./free-cores.ts";
 import { answerToUndelivered, insteadOfUndelivered, jobIdsOf } from "./undeliverable.ts";
 
-/** Maximum number of submitted jobs that wait inside the engine. Never reached, because the worker submits no more jobs than there are slots. */
+/** Maximum number of started jobs that wait inside the engine. Never reached, because the worker starts no more jobs than there are slots. */
 const maxWaiting = 256;
 
 /** Time between two reports of the process's state; each report also does deferred work while no pass runs. */
@@ -42,7 +42,7 @@ process.on("unhandledRejection", (reason) => {
 });
 process.on("message", (message) => {
   const command = message as EngineStart | EngineCommand;
-  if (command.type === "start") void run(command);
+  if (command.type === "load") void run(command);
   else if (engine !== undefined) handle(engine, command);
   else if (command.type === "shutdown") process.exit(0);
 });
@@ -154,7 +154,7 @@ function createEngineOn(backend: Backend, start: EngineStart): Engine {
       prefillBudget,
       prefixStoreBytes: start.prefixStore?.maxBytes ?? 0,
       maxWaiting,
-      maxPrepared: maxWaiting,
+      preparedBytes,
     },
     now: () => performance.now(),
     random32: () => randomBytes(4).readUInt32LE(),

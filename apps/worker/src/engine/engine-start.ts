@@ -3,7 +3,7 @@ import type { BackendName } from "@waggle/protocol";
 import type { ModelSettings } from "../config/model-settings.ts";
 
 export interface EngineStart {
-  readonly type: "start";
+  readonly type: "load";
   readonly backend: BackendName;
   /** Path of the model's file. */
   readonly model: string;

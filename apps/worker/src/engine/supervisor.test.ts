@@ -48,7 +48,7 @@ function setUp(fork: Fork = createFakeEngine, { loadedBefore = false } = {}) {
   const lines: string[] = [];
   let running = 0;
   const supervisor = createSupervisor({
-    start: { type: "start" } as EngineStart,
+    start: { type: "load" } as EngineStart,
     env: {},
     loadedBefore,
     clock,
@@ -231,8 +231,12 @@ describe("a command that cannot be serialized", () => {
   const job = { jobId: "j1", work: endless(), cacheScope: "" };
 
   it.each([
-    ["submit", { type: "submit", job }, { type: "step", events: [{ type: "failed", jobId: "j1" }] }],
-    ["check", { type: "preflight", job }, { type: "preflight_failed", jobId: "j1" }],
+    [
+      "start",
+      { type: "start", prepared: endless(), choices: [{ jobId: "j1", choice: 0 }] },
+      { type: "step", events: [{ type: "failed", jobId: "j1" }] },
+    ],
+    ["prepare", { type: "prepare", job }, { type: "prepare_failed", jobId: "j1" }],
     [
       "query",
       { type: "query", id: "q1", question: endless() },
@@ -276,7 +280,7 @@ describe("an engine that hangs", () => {
     worker.supervisor.start();
     worker.ready();
     worker.run(1);
-    worker.supervisor.send({ type: "submit", job: {} } as unknown as EngineCommand);
+    worker.supervisor.send({ type: "start", choices: [] } as unknown as EngineCommand);
     for (let second = 0; second < 30; second += 1) {
       worker.send(report);
       worker.clock.advance(1_000);

@@ -143,9 +143,10 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
         awaitLoading();
         break;
       case "step":
-      case "preflight_ok":
+      case "prepared":
       case "query_result":
-      case "preflight_failed":
+      case "prepare_failed":
+      case "unprepared":
       case "prefix_store":
       case "process_stats":
       case "gpu_memory":
@@ -215,7 +216,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       if (answer !== undefined) queueMicrotask(() => options.onEvent(answer));
       return;
     }
-    if (command.type === "submit") watchdog.wake();
+    if (command.type === "start") watchdog.wake();
   }
 
   async function leave(engine: ChildProcess): Promise<void> {

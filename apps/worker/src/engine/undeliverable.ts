@@ -5,13 +5,13 @@ import type { EngineCommand, EngineEvent, JobEvent, JobFailure } from "@waggle/e
 /** The engine's answer for a failure; undefined for commands without an answer. */
 export function answerToUndelivered(command: EngineCommand, failure: JobFailure): EngineEvent | undefined {
   switch (command.type) {
-    case "preflight":
-      return { type: "preflight_failed", jobId: command.job.jobId, failure };
-    case "submit":
-      return { type: "step", events: [{ type: "failed", jobId: command.job.jobId, ...failure }] };
+    case "prepare":
+      return { type: "prepare_failed", jobId: command.job.jobId, failure };
+    case "start":
+      return { type: "step", events: command.choices.map(({ jobId }) => ({ type: "failed", jobId, ...failure })) };
     case "query":
       return { type: "query_result", id: command.id, answer: { kind: "failed", failure } };
-    case "end_preflight":
+    case "drop":
     case "limit_threads":
     case "cancel":
     case "shutdown":

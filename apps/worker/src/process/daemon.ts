@@ -96,7 +96,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         ...config,
         ...events,
         start: {
-          type: "start",
+          type: "load",
           backend: config.backend,
           model: facts?.path ?? reference,
           gpuFolder: config.gpuFolder,

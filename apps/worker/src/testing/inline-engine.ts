@@ -1,6 +1,6 @@
 // Owns an engine in this process, for tests: the real engine with a fake backend, behind the port of a model's host. The test decides when
 // the engine loads and dies.
-import { createEngine, createFakeBackend } from "@waggle/engine";
+import { createEngine, createFakeBackend, preparedBytes } from "@waggle/engine";
 import type { Engine, EngineCommand, EngineEvent, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
 import type { Clock } from "@waggle/async";
 import type { EngineHost, EngineHostEvents } from "../engine/engine-host.ts";
@@ -28,6 +28,8 @@ export interface InlineEngineOptions {
   readonly link?: InlineLink | undefined;
   /** Path of the file that the engine reports as loaded; by default the engine reports no path. */
   readonly modelPath?: string | undefined;
+  /** By default the engine's own limit. */
+  readonly preparedBytes?: number | undefined;
   /** Loads only when the test calls `load`. */
   readonly loadLater: boolean;
 }
@@ -63,7 +65,7 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
     });
     const born: Engine = createEngine({
       backend: newBackend,
-      limits: { prefixStoreBytes: 0, maxWaiting: 64, maxPrepared: 64 },
+      limits: { prefixStoreBytes: 0, maxWaiting: 64, preparedBytes: options.preparedBytes ?? preparedBytes },
       now: () => clock.now(),
       random32: () => 42,
       emit(event) {

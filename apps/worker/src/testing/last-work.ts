@@ -4,7 +4,7 @@ import type { InlineWorker } from "./inline-worker.ts";
 
 /** The work of all jobs that the engine got, in order. */
 export function worksOf({ commands }: Pick<InlineWorker, "commands">): readonly Work[] {
-  return commands.flatMap((command) => (command.type === "submit" ? [command.job.work] : []));
+  return commands.flatMap((command) => (command.type === "prepare" ? [command.job.work] : []));
 }
 
 /** @throws Error if the last work does not generate */

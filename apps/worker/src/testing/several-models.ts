@@ -143,7 +143,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     engines: (name) => made.get(name)?.length ?? 0,
     answered(name) {
       const commands = (made.get(name) ?? []).flatMap((engine) => engine.commands);
-      return commands.filter(({ type }) => type === "submit").length;
+      return commands.filter(({ type }) => type === "start").length;
     },
     log,
     logLines,

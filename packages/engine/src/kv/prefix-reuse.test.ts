@@ -5,7 +5,15 @@ import type { KvSnapshots } from "../port/backend.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
 import type { EngineJob } from "../port/messages.ts";
-import { expectedText, isType, job, startEngine, statsOf, type EngineHarness } from "../testing/engine-harness.ts";
+import {
+  expectedText,
+  isType,
+  job,
+  startEngine,
+  submit,
+  statsOf,
+  type EngineHarness,
+} from "../testing/engine-harness.ts";
 
 const shared = "The hive is warm and the bees are many. ".repeat(4);
 const count = (text: string): number => tokenizeFake({ kind: "text", text }).length;
@@ -37,7 +45,7 @@ function computed({ events }: EngineHarness): number {
 }
 
 async function runAll(harness: EngineHarness, jobs: readonly EngineJob[]): Promise<void> {
-  for (const each of jobs) harness.engine.handle({ type: "submit", job: each });
+  for (const each of jobs) submit(harness.engine, each);
   await Promise.all(jobs.map(({ jobId }) => harness.untilJob(jobId, "finished")));
 }
 
@@ -86,7 +94,7 @@ describe("a prefix that many jobs share", () => {
 
   test("is computed by the next job when the first job is cancelled during its prefill", async () => {
     const harness = start({ gated: true });
-    for (const name of ["a", "b", "c"]) harness.engine.handle({ type: "submit", job: job(name, own(name)) });
+    for (const name of ["a", "b", "c"]) submit(harness.engine, job(name, own(name)));
     await harness.gate.held();
     harness.gate.step();
     await harness.gate.held();
@@ -99,7 +107,7 @@ describe("a prefix that many jobs share", () => {
 
   test("does not keep the slot of a job that is cancelled while it waits for the prefix", async () => {
     const harness = start({ gated: true });
-    for (const name of ["a", "b"]) harness.engine.handle({ type: "submit", job: job(name, own(name)) });
+    for (const name of ["a", "b"]) submit(harness.engine, job(name, own(name)));
     await harness.gate.held();
     harness.engine.handle({ type: "cancel", jobId: "b" });
     harness.gate.open();
@@ -119,7 +127,7 @@ describe("a prefix that many jobs share", () => {
       },
     });
     const long = ["x", "y", "z"].map((name) => job(name, `${name} hums.`, { maxTokens: 200 }));
-    for (const each of long) harness.engine.handle({ type: "submit", job: each });
+    for (const each of long) submit(harness.engine, each);
     await Promise.all(long.map(({ jobId }) => harness.untilJob(jobId, "token")));
     await runAll(
       harness,
@@ -148,7 +156,7 @@ describe("a prefix that many jobs share", () => {
   test("is saved from an idle slot while other slots run, and at maintenance of an idle engine", async () => {
     const saved = createFakeKvSnapshots();
     const harness = start({ saved, slots: 2 });
-    harness.engine.handle({ type: "submit", job: job("long", "Hum.", { maxTokens: 60 }) });
+    submit(harness.engine, job("long", "Hum.", { maxTokens: 60 }));
     await runAll(harness, [job("a", own("a"))]);
     await harness.untilJob("long", "finished");
     expect(saved.log).toEqual(["save 1"]);
@@ -191,10 +199,10 @@ describe("a job whose prefix is worth saving again and again", () => {
       limits: { prefixStoreBytes: sharedTokens + 40 },
       wrap: (fake) => ({ ...fake, states: counted(fake.states, () => {}) }),
     });
-    harness.engine.handle({ type: "submit", job: job("busy", own("a"), { maxTokens: 20 }) });
+    submit(harness.engine, job("busy", own("a"), { maxTokens: 20 }));
     await runAll(harness, [job("other", `Others hum. ${shared}`)]);
     await harness.untilJob("busy", "finished");
-    harness.engine.handle({ type: "submit", job: job("again", `${own("a")} Or not?`, { maxTokens: 20 }) });
+    submit(harness.engine, job("again", `${own("a")} Or not?`, { maxTokens: 20 }));
     await harness.untilJob("again", "token");
     await runAll(harness, [job("b", own("b"))]);
     expect(harness.textOf("b")).toBe(expectedText(own("b"), 8));
@@ -226,7 +234,7 @@ describe("a job whose prefix is worth saving again and again", () => {
     harness.engine.maintain();
     await harness.until(isType("prefix_store"));
     for (const name of ["a", "b"]) {
-      harness.engine.handle({ type: "submit", job: job(name, shared + name, { maxTokens: 300 }) });
+      submit(harness.engine, job(name, shared + name, { maxTokens: 300 }));
       await harness.untilJob(name, "token");
     }
     await runAll(harness, [job("c", `${shared}c`)]);

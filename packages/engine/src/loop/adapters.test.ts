@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { job, sampling, startEngine } from "../testing/engine-harness.ts";
+import { job, sampling, startEngine, submit } from "../testing/engine-harness.ts";
 import { adaptersOf, createAdapterTurns, passesPerTurn } from "./adapters.ts";
 
 const loaded = [1, 0.5].map((scale, id) => ({ id, file: `${id}.gguf`, scale }));
@@ -63,13 +63,13 @@ describe("jobs with different adapters", () => {
     "have the text together that each has alone, with steps ahead: $ahead",
     async ({ ahead }) => {
       const alone = startEngine({ adapters: [1], ahead });
-      alone.engine.handle({ type: "submit", job: job("a", "The hive", usual) });
+      submit(alone.engine, job("a", "The hive", usual));
       await alone.untilJob("a", "finished");
-      alone.engine.handle({ type: "submit", job: job("b", "The hive", off) });
+      submit(alone.engine, job("b", "The hive", off));
       await alone.untilJob("b", "finished");
       const both = startEngine({ adapters: [1], ahead });
-      both.engine.handle({ type: "submit", job: job("a", "The hive", usual) });
-      both.engine.handle({ type: "submit", job: job("b", "The hive", off) });
+      submit(both.engine, job("a", "The hive", usual));
+      submit(both.engine, job("b", "The hive", off));
       await Promise.all([both.untilJob("a", "finished"), both.untilJob("b", "finished")]);
       expect(both.textOf("a")).toBe(alone.textOf("a"));
       expect(both.textOf("b")).toBe(alone.textOf("b"));
@@ -81,7 +81,7 @@ describe("jobs with different adapters", () => {
     const { engine, untilJob } = startEngine({ adapters: [1], slots: 1 });
     const prompt = "The hive is full of honey";
     const cachedBy = async (id: string, given: Parameters<typeof job>[2]): Promise<number> => {
-      engine.handle({ type: "submit", job: job(id, prompt, given) });
+      submit(engine, job(id, prompt, given));
       return (await untilJob(id, "finished")).cachedTokens;
     };
     expect(await cachedBy("a", usual)).toBe(0);
@@ -92,8 +92,8 @@ describe("jobs with different adapters", () => {
 
   test("are refused at the preflight if the model does not have such an adapter", async () => {
     const { engine, until } = startEngine({ adapters: [1] });
-    engine.handle({ type: "preflight", job: job("a", "The hive", { lora: [{ id: 3, scale: 1 }] }) });
-    const failed = await until((event) => event.type === "preflight_failed");
+    engine.handle({ type: "prepare", job: job("a", "The hive", { lora: [{ id: 3, scale: 1 }] }) });
+    const failed = await until((event) => event.type === "prepare_failed");
     expect(failed).toMatchObject({ failure: { code: "invalid_argument", message: expect.stringContaining('"lora"') } });
   });
 });

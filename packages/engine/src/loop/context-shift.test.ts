@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { expectedText, job, startEngine, statsOf } from "../testing/engine-harness.ts";
+import { expectedText, job, startEngine, submit, statsOf } from "../testing/engine-harness.ts";
 import type { Token } from "../port/backend.ts";
 import { contextCapacity, planShift, replayShifts } from "./context-shift.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
@@ -45,7 +45,7 @@ describe("replayShifts", () => {
         },
       }),
     });
-    engine.handle({ type: "submit", job: job("a", "Hello", { contextShift: true, maxTokens: 96 }) });
+    submit(engine, job("a", "Hello", { contextShift: true, maxTokens: 96 }));
     await untilJob("a", "finished");
     const ids = of("a").flatMap((event) => (event.type === "token" ? event.ids : []));
     const prompt = tokenizeFake({ kind: "text", text: "Hello" });
@@ -63,7 +63,7 @@ describe("a job with a context shift", () => {
 
   test("continues beyond its context to max_tokens, with gapless indexes", async () => {
     const { engine, backend, events, of, textOf, untilJob } = startEngine({ contextSize: 32 });
-    engine.handle({ type: "submit", job: job("a", "Hello", asking) });
+    submit(engine, job("a", "Hello", asking));
     expect(await untilJob("a", "finished")).toMatchObject({ by: "max_tokens", completionTokens: 96 });
     const indexes = of("a").flatMap((event) => (event.type === "token" ? [event.index] : []));
     expect(indexes).toEqual(Array.from({ length: 96 }, (_, i) => i));
@@ -91,12 +91,12 @@ describe("a job with a context shift", () => {
           },
         }),
       });
-      engine.handle({ type: "submit", job: job("a", prompt, asking) });
+      submit(engine, job("a", prompt, asking));
       await untilJob("a", "finished");
       const bytes = held.flatMap((token) => [...backend.tokenBytes(token)]);
       const same = new TextDecoder().decode(Uint8Array.from(bytes));
       expect(tokenizeFake({ kind: "text", text: same }), "the tokens that the slot held at the end").toEqual(held);
-      engine.handle({ type: "submit", job: job("b", same, { maxTokens: 2 }) });
+      submit(engine, job("b", same, { maxTokens: 2 }));
       expect(await untilJob("b", "started")).toMatchObject({ cachedTokens: head });
       await untilJob("b", "finished");
       expect(textOf("b")).toBe(expectedText(same, 2));
@@ -117,7 +117,7 @@ describe("a job with a context shift", () => {
         },
       }),
     });
-    engine.handle({ type: "submit", job: job("a", "Hello", asking) });
+    submit(engine, job("a", "Hello", asking));
     expect(await untilJob("a", "cancelled")).toMatchObject({ completionTokens: 39, steps: 0 });
     expect(shifts).toEqual([
       [0, 6, 13],
@@ -128,8 +128,8 @@ describe("a job with a context shift", () => {
 
   test("does not disturb a job in another slot that ends with its context", async () => {
     const { engine, textOf, untilJob } = startEngine({ contextSize: 32 });
-    engine.handle({ type: "submit", job: job("a", "Hello", asking) });
-    engine.handle({ type: "submit", job: job("b", "World", { maxTokens: 96 }) });
+    submit(engine, job("a", "Hello", asking));
+    submit(engine, job("b", "World", { maxTokens: 96 }));
     expect(await untilJob("b", "finished")).toMatchObject({ by: "context", completionTokens: 26 });
     await untilJob("a", "finished");
     expect(textOf("b")).toBe(expectedText("World", 26));

@@ -1,20 +1,20 @@
 import { describe, expect, test, vi } from "vitest";
-import { expectedText, isType, job, sampling, startEngine, type StepEvent } from "../testing/engine-harness.ts";
+import { expectedText, isType, job, sampling, startEngine, submit, type StepEvent } from "../testing/engine-harness.ts";
 import type { PromptInput } from "../port/backend.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 
 describe("a preflight", () => {
   test("is answered with the number of tokens or the error, and starts no job", async () => {
     const { engine, until, events } = startEngine({ contextSize: 16 });
-    engine.handle({ type: "preflight", job: job("a", "Hello") });
-    expect(await until(isType("preflight_ok"))).toEqual({
-      type: "preflight_ok",
+    engine.handle({ type: "prepare", job: job("a", "Hello") });
+    expect(await until(isType("prepared"))).toEqual({
+      type: "prepared",
       jobId: "a",
       promptTokens: 6,
       cachedTokens: 0,
     });
-    engine.handle({ type: "preflight", job: job("b", "much-too-long-a-prompt") });
-    expect(await until(isType("preflight_failed"))).toMatchObject({
+    engine.handle({ type: "prepare", job: job("b", "much-too-long-a-prompt") });
+    expect(await until(isType("prepare_failed"))).toMatchObject({
       jobId: "b",
       failure: { code: "invalid_argument", details: { n_prompt_tokens: 23, n_ctx: 16 } },
     });
@@ -24,16 +24,16 @@ describe("a preflight", () => {
   test("tokenizes the prompt, so that the submission does not", async () => {
     const tokenize = vi.fn(async (input: PromptInput) => ({ tokens: tokenizeFake(input) }));
     const { engine, until, untilJob } = startEngine({ wrap: (fake) => ({ ...fake, tokenize }) });
-    engine.handle({ type: "preflight", job: job("a", "Hello") });
-    await until(isType("preflight_ok"));
-    engine.handle({ type: "submit", job: job("a", "Hello") });
+    engine.handle({ type: "prepare", job: job("a", "Hello") });
+    await until(isType("prepared"));
+    submit(engine, job("a", "Hello"));
     await untilJob("a", "finished");
     expect(tokenize).toHaveBeenCalledTimes(1);
   });
 
   test("is not necessary: a submission without a preflight is checked too", async () => {
     const { engine, untilJob } = startEngine({ contextSize: 16 });
-    engine.handle({ type: "submit", job: job("a", "far too long a prompt") });
+    submit(engine, job("a", "far too long a prompt"));
     expect(await untilJob("a", "failed")).toMatchObject({ code: "invalid_argument" });
   });
 
@@ -41,8 +41,8 @@ describe("a preflight", () => {
     const { engine, until } = startEngine({
       wrap: (fake) => ({ ...fake, checkSampling: () => Promise.reject(new Error("oops")) }),
     });
-    engine.handle({ type: "preflight", job: job("a", "Hello") });
-    expect(await until(isType("preflight_failed"))).toMatchObject({ failure: { code: "internal" } });
+    engine.handle({ type: "prepare", job: job("a", "Hello") });
+    expect(await until(isType("prepare_failed"))).toMatchObject({ failure: { code: "internal" } });
     expect(await until(isType("log"))).toMatchObject({ level: "error", message: "Cannot prepare job a: oops" });
   });
 });
@@ -50,9 +50,9 @@ describe("a preflight", () => {
 describe("a submission", () => {
   test("fails beyond the limit of waiting jobs", async () => {
     const { engine, gate, of } = startEngine({ slots: 1, gated: true, limits: { maxWaiting: 2 } });
-    engine.handle({ type: "submit", job: job("a", "a") });
+    submit(engine, job("a", "a"));
     await gate.held();
-    for (const id of ["b", "c", "d"]) engine.handle({ type: "submit", job: job(id, id) });
+    for (const id of ["b", "c", "d"]) submit(engine, job(id, id));
     expect(of("d")).toEqual([
       {
         type: "failed",
@@ -65,10 +65,10 @@ describe("a submission", () => {
 
   test("of a job that the engine already has is ignored and logged", async () => {
     const { engine, gate, events, of, untilJob } = startEngine({ gated: true });
-    engine.handle({ type: "submit", job: job("a", "a") });
-    engine.handle({ type: "submit", job: job("a", "a") });
+    submit(engine, job("a", "a"));
+    submit(engine, job("a", "a"));
     await gate.held();
-    engine.handle({ type: "submit", job: job("a", "a") });
+    submit(engine, job("a", "a"));
     gate.open();
     await untilJob("a", "finished");
     expect(of("a").filter(({ type }) => type === "started")).toHaveLength(1);
@@ -79,9 +79,9 @@ describe("a submission", () => {
 describe("a cancel", () => {
   test("of a waiting job takes effect at once, even while a pass runs", async () => {
     const { engine, gate, of } = startEngine({ slots: 1, gated: true });
-    engine.handle({ type: "submit", job: job("a", "a") });
+    submit(engine, job("a", "a"));
     await gate.held();
-    engine.handle({ type: "submit", job: job("b", "b") });
+    submit(engine, job("b", "b"));
     engine.handle({ type: "cancel", jobId: "b" });
     expect(of("b")).toMatchObject([{ type: "cancelled", steps: 0, completionTokens: 0 }]);
   });
@@ -93,7 +93,7 @@ describe("a cancel", () => {
       limits: { prefillBudget: 20 },
     });
     const prompt = "p".repeat(200);
-    engine.handle({ type: "submit", job: job("a", prompt) });
+    submit(engine, job("a", prompt));
     await gate.held();
     gate.step();
     await gate.held();
@@ -104,7 +104,7 @@ describe("a cancel", () => {
     expect(engine.busySlots).toBe(0);
     expect(backend.heldTokens(0)).toHaveLength(160);
     gate.open();
-    engine.handle({ type: "submit", job: job("b", prompt) });
+    submit(engine, job("b", prompt));
     expect(await untilJob("b", "started")).toMatchObject({ cachedTokens: 160 });
     await untilJob("b", "finished");
     expect(textOf("b")).toBe(expectedText(prompt, 8));
@@ -112,8 +112,8 @@ describe("a cancel", () => {
 
   test("of a decoding job drops the token of the running pass, and does not affect the other job", async () => {
     const { engine, gate, untilJob, textOf, of } = startEngine({ gated: true });
-    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 50 }) });
-    engine.handle({ type: "submit", job: job("b", "World", { maxTokens: 20 }) });
+    submit(engine, job("a", "Hello", { maxTokens: 50 }));
+    submit(engine, job("b", "World", { maxTokens: 20 }));
     await gate.held();
     gate.step(3);
     await untilJob("b", "token");
@@ -133,7 +133,7 @@ describe("a cancel", () => {
   test("sends the text that was held back", async () => {
     const { engine, gate, until, untilJob, textOf, of } = startEngine({ gated: true });
     const stop = `${expectedText("Hello", 2)}, says the bee`;
-    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 50, stop: [stop] }) });
+    submit(engine, job("a", "Hello", { maxTokens: 50, stop: [stop] }));
     gate.step(2);
     await until((event): event is StepEvent => event.type === "step" && event.stats?.step === 2);
     expect(textOf("a")).toBe("");
@@ -146,9 +146,9 @@ describe("a cancel", () => {
 
   test("of a job in preparation is final, even if the preparation fails later", async () => {
     const { engine, of, untilJob } = startEngine();
-    engine.handle({ type: "submit", job: job("a", "Hello", { sampling: sampling({ grammar: "nonsense" }) }) });
+    submit(engine, job("a", "Hello", { sampling: sampling({ grammar: "nonsense" }) }));
     engine.handle({ type: "cancel", jobId: "a" });
-    engine.handle({ type: "submit", job: job("a", "Hello") });
+    submit(engine, job("a", "Hello"));
     await untilJob("a", "finished", "failed");
     expect(of("a").map(({ type }) => type)).toEqual(["cancelled", "started", ...Array(8).fill("token"), "finished"]);
   });
@@ -167,7 +167,7 @@ describe("a cancel", () => {
         },
       }),
     });
-    engine.handle({ type: "submit", job: job("a", "Hello") });
+    submit(engine, job("a", "Hello"));
     await beginning;
     engine.handle({ type: "cancel", jobId: "a" });
     letBegin();
@@ -181,7 +181,7 @@ describe("a cancel", () => {
         if (event.type === "step" && event.stats?.step === 3) own.handle({ type: "cancel", jobId: "a" });
       },
     });
-    engine.handle({ type: "submit", job: job("a", "Hello") });
+    submit(engine, job("a", "Hello"));
     expect(await untilJob("a", "cancelled")).toMatchObject({ steps: 1, completionTokens: 3 });
     expect(of("a").filter(({ type }) => type === "token")).toHaveLength(3);
   });
@@ -189,13 +189,13 @@ describe("a cancel", () => {
   test("of an unknown or ended job has no effect", async () => {
     const { engine, events, of, untilJob } = startEngine();
     engine.handle({ type: "cancel", jobId: "nobody" });
-    engine.handle({ type: "submit", job: job("a", "Hello") });
+    submit(engine, job("a", "Hello"));
     await untilJob("a", "finished");
     engine.handle({ type: "cancel", jobId: "a" });
-    engine.handle({ type: "submit", job: job("b", "Hello") });
+    submit(engine, job("b", "Hello"));
     engine.handle({ type: "cancel", jobId: "b" });
     expect(of("b")).toMatchObject([{ type: "cancelled" }]);
-    engine.handle({ type: "submit", job: job("b", "Hello") });
+    submit(engine, job("b", "Hello"));
     await untilJob("b", "finished");
     expect(of("a").filter(({ type }) => type === "cancelled" || type === "finished")).toHaveLength(1);
     expect(events.every(({ type }) => type === "step")).toBe(true);

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { KvSnapshots, BatchEntry } from "../port/backend.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
-import { expectedText, job, startEngine, statsOf, type EngineHarness } from "../testing/engine-harness.ts";
+import { expectedText, job, startEngine, submit, statsOf, type EngineHarness } from "../testing/engine-harness.ts";
 
 /** Starts an engine whose passes take `passMs`; all other work takes no time. */
 function startTimed(passMs: (entries: readonly BatchEntry[]) => number): EngineHarness {
@@ -28,7 +28,7 @@ const promptTokens = (entries: readonly BatchEntry[]): number =>
 
 test("two slots decode in turns when measured faster, and each job has the text that it would have alone", async () => {
   const harness = startTimed((entries) => (entries.length === 1 ? 10 : 30));
-  for (const name of ["a", "b"]) harness.engine.handle({ type: "submit", job: job(name, name, { maxTokens: 200 }) });
+  for (const name of ["a", "b"]) submit(harness.engine, job(name, name, { maxTokens: 200 }));
   await Promise.all(["a", "b"].map((name) => harness.untilJob(name, "finished")));
   const widths = statsOf(harness.events).map(({ width }) => width);
   expect(widths.slice(0, 8).filter((width) => width === 1).length).toBeLessThan(5);
@@ -44,10 +44,10 @@ test("the chunks of a new prompt depend on the measured times of passes", async 
     const harness = startTimed((entries) => 100 + tokenMs * promptTokens(entries));
     const { engine } = harness;
     for (const name of ["a", "b"]) {
-      engine.handle({ type: "submit", job: job(name, `Bee ${name}. `.repeat(20), { maxTokens: 90 }) });
+      submit(engine, job(name, `Bee ${name}. `.repeat(20), { maxTokens: 90 }));
     }
     for (const name of ["a", "b"]) await harness.untilJob(name, "token");
-    engine.handle({ type: "submit", job: job("c", "One more bee and one more flower. ".repeat(25)) });
+    submit(engine, job("c", "One more bee and one more flower. ".repeat(25)));
     await harness.untilJob("c", "finished");
     const mixed = statsOf(harness.events).filter(({ decodeRows, tokens }) => decodeRows === 2 && tokens > 3);
     expect(mixed.length).toBeGreaterThan(0);
@@ -87,7 +87,7 @@ test("a slot is saved even if a short turn added few tokens, because a token cos
     }),
   });
   const cachedOf = async (name: string, prompt: string): Promise<number> => {
-    harness.engine.handle({ type: "submit", job: job(name, prompt) });
+    submit(harness.engine, job(name, prompt));
     await harness.untilJob(name, "finished");
     return (await harness.untilJob(name, "started")).cachedTokens;
   };

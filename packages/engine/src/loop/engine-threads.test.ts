@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isType, job, startEngine, statsOf, type EngineHarnessOptions } from "../testing/engine-harness.ts";
+import { isType, job, startEngine, submit, statsOf, type EngineHarnessOptions } from "../testing/engine-harness.ts";
 import { countTokens } from "./schedule.ts";
 
 interface TimedOptions extends EngineHarnessOptions {
@@ -30,7 +30,7 @@ function startTimed({ start, passMs, ...options }: TimedOptions) {
     }),
   });
   const finish = async (...ids: string[]): Promise<void> => {
-    for (const id of ids) harness.engine.handle({ type: "submit", job: job(id, "Hello", { maxTokens: 200 }) });
+    for (const id of ids) submit(harness.engine, job(id, "Hello", { maxTokens: 200 }));
     await Promise.all(ids.map((id) => harness.untilJob(id, "finished")));
   };
   const logs = () => harness.events.filter(isType("log"));

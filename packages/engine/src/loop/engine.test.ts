@@ -6,6 +6,7 @@ import {
   job,
   sampling,
   startEngine,
+  submit,
   statsOf,
   type StepEvent,
 } from "../testing/engine-harness.ts";
@@ -14,7 +15,7 @@ import { expectedFakeText } from "../fake/fake-model.ts";
 describe("a job", () => {
   test("starts, streams the model's text, and finishes once", async () => {
     const { engine, of, textOf, untilJob } = startEngine();
-    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 5 }) });
+    submit(engine, job("a", "Hello", { maxTokens: 5 }));
     const finished = await untilJob("a", "finished");
     expect(finished).toMatchObject({ by: "max_tokens", promptTokens: 6, cachedTokens: 0, completionTokens: 5 });
     expect(of("a")[0]).toEqual({ type: "started", jobId: "a", slot: 0, promptTokens: 6, cachedTokens: 0, seed: 99 });
@@ -25,25 +26,25 @@ describe("a job", () => {
 
   test("ends at the model's end token and at a stop string", async () => {
     const { engine, textOf, untilJob } = startEngine();
-    engine.handle({ type: "submit", job: job("a", "[eog:3]", { maxTokens: 50 }) });
+    submit(engine, job("a", "[eog:3]", { maxTokens: 50 }));
     expect(await untilJob("a", "finished")).toMatchObject({ by: "end", completionTokens: 4 });
     const whole = expectedText("Hello", 50);
     const stop = whole.slice(40, 46);
-    engine.handle({ type: "submit", job: job("b", "Hello", { maxTokens: 50, stop: [stop] }) });
+    submit(engine, job("b", "Hello", { maxTokens: 50, stop: [stop] }));
     expect(await untilJob("b", "finished")).toMatchObject({ by: "stop_string" });
     expect(textOf("b")).toBe(whole.slice(0, whole.indexOf(stop)));
   });
 
   test("without a context shift ends at the end of the context", async () => {
     const { engine, untilJob } = startEngine({ contextSize: 40 });
-    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 1000 }) });
+    submit(engine, job("a", "Hello", { maxTokens: 1000 }));
     expect(await untilJob("a", "finished")).toMatchObject({ by: "context", completionTokens: 34 });
   });
 
   test("without a seed gets a random one", async () => {
     const { engine, textOf, untilJob } = startEngine();
     const open = sampling({ temperature: 0.8 });
-    engine.handle({ type: "submit", job: job("a", "Hello", { sampling: open }) });
+    submit(engine, job("a", "Hello", { sampling: open }));
     await untilJob("a", "finished");
     expect(textOf("a")).toBe(expectedText("Hello", 8, { temperature: 0.8, seed: 99 }));
   });
@@ -51,20 +52,20 @@ describe("a job", () => {
   test("with messages is rendered with the model's template", async () => {
     const { engine, textOf, untilJob } = startEngine();
     const messages = [{ role: "user" as const, content: "Hi" }];
-    engine.handle({ type: "submit", job: job("a", "", { prompt: { kind: "messages", messages } }) });
+    submit(engine, job("a", "", { prompt: { kind: "messages", messages } }));
     await untilJob("a", "finished");
     expect(textOf("a")).toBe(expectedFakeText({ kind: "messages", messages }, sampling(), 8));
   });
 
   test("whose entry fails ends without an effect on other jobs", async () => {
     const { engine, textOf, untilJob } = startEngine();
-    engine.handle({ type: "submit", job: job("bad", "[fail:3]") });
-    engine.handle({ type: "submit", job: job("good", "Hello") });
+    submit(engine, job("bad", "[fail:3]"));
+    submit(engine, job("good", "Hello"));
     expect(await untilJob("bad", "failed")).toMatchObject({ code: "engine_failed" });
     await untilJob("good", "finished");
     expect(textOf("good")).toBe(expectedText("Hello", 8));
     expect(textOf("bad")).toBe(expectedText("[fail:3]", 3));
-    engine.handle({ type: "submit", job: job("next", "[fail:3]") });
+    submit(engine, job("next", "[fail:3]"));
     const { cachedTokens } = await untilJob("next", "started");
     expect(cachedTokens, "the cache of a failed entry is not reused").toBeLessThan(2);
   });
@@ -88,14 +89,14 @@ describe("a job that cannot begin", () => {
         },
       }),
     });
-    engine.handle({ type: "submit", job: job("good", "Hello", { maxTokens: 30 }) });
+    submit(engine, job("good", "Hello", { maxTokens: 30 }));
     await untilJob("good", "token");
-    engine.handle({ type: "submit", job: job("bad", "Hello", { sampling: sampling({ seed: 13 }) }) });
+    submit(engine, job("bad", "Hello", { sampling: sampling({ seed: 13 }) }));
     expect(await untilJob("bad", "failed")).toMatchObject(expected);
     expect(of("bad")).toHaveLength(1);
     await untilJob("good", "finished");
     expect(textOf("good")).toBe(expectedText("Hello", 30));
-    engine.handle({ type: "submit", job: job("next", "Hello") });
+    submit(engine, job("next", "Hello"));
     await untilJob("next", "finished");
     expect(textOf("next")).toBe(expectedText("Hello", 8));
     expect(engine.busySlots).toBe(0);
@@ -106,8 +107,8 @@ describe("a job that cannot begin", () => {
 describe("a step", () => {
   test("sends one message with the tokens of all jobs", async () => {
     const { engine, backend, events, untilJob } = startEngine();
-    engine.handle({ type: "submit", job: job("a", "Hello") });
-    engine.handle({ type: "submit", job: job("b", "World") });
+    submit(engine, job("a", "Hello"));
+    submit(engine, job("b", "World"));
     await Promise.all([untilJob("a", "finished"), untilJob("b", "finished")]);
     const stats = statsOf(events);
     expect(stats.map(({ step }) => step)).toEqual(Array.from({ length: backend.steps }, (_, i) => i + 1));
@@ -125,7 +126,7 @@ describe("a step", () => {
 
   test("is reported while the next step computes", async () => {
     const { engine, gate, events, until } = startEngine({ gated: true });
-    engine.handle({ type: "submit", job: job("a", "Hello") });
+    submit(engine, job("a", "Hello"));
     await gate.held();
     gate.step();
     await until((event): event is StepEvent => event.type === "step" && event.stats?.step === 1);
@@ -136,15 +137,15 @@ describe("a step", () => {
 
   test("has a chunk of a long prompt while another job decodes, and a larger chunk while no job decodes", async () => {
     const { engine, events, textOf, untilJob } = startEngine({ limits: { prefillBudget: 16 } });
-    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 60 }) });
+    submit(engine, job("a", "Hello", { maxTokens: 60 }));
     await untilJob("a", "token");
     const prompt = "x".repeat(99);
-    engine.handle({ type: "submit", job: job("b", prompt) });
+    submit(engine, job("b", prompt));
     await Promise.all([untilJob("a", "finished"), untilJob("b", "finished")]);
     const mixed = statsOf(events).filter(({ decodeRows, width }) => decodeRows === 1 && width === 2);
     expect(mixed.map(({ tokens }) => tokens - 1)).toEqual([16, 16, 16, 16, 16, 16, 4]);
     expect(textOf("b")).toBe(expectedText(prompt, 8));
-    engine.handle({ type: "submit", job: job("c", "y".repeat(99)) });
+    submit(engine, job("c", "y".repeat(99)));
     await untilJob("c", "finished");
     expect(statsOf(events).map(({ tokens }) => tokens)).toContain(64);
   });
@@ -152,9 +153,9 @@ describe("a step", () => {
   test("reports the gap before it, but not time without work", async () => {
     let ms = 0;
     const { engine, events, untilJob } = startEngine({ now: () => (ms += 1) });
-    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 2 }) });
+    submit(engine, job("a", "Hello", { maxTokens: 2 }));
     await untilJob("a", "finished");
-    engine.handle({ type: "submit", job: job("b", "Hello", { maxTokens: 2 }) });
+    submit(engine, job("b", "Hello", { maxTokens: 2 }));
     await untilJob("b", "finished");
     const gaps = statsOf(events).map(({ gapMs }) => gapMs);
     expect(gaps.map((gap) => gap > 0)).toEqual([false, true, false, true]);
@@ -165,7 +166,7 @@ describe("a step", () => {
 describe("slots", () => {
   test("are given to jobs in the order of submission, and are reported", async () => {
     const { engine, events, untilJob } = startEngine({ slots: 1 });
-    for (const id of ["a", "b", "c"]) engine.handle({ type: "submit", job: job(id, id) });
+    for (const id of ["a", "b", "c"]) submit(engine, job(id, id));
     await untilJob("c", "finished");
     const started = events
       .flatMap((event) => (event.type === "step" ? event.events : []))
@@ -180,10 +181,10 @@ describe("slots", () => {
 
   test("keep a session's cache, including the answer", async () => {
     const { engine, textOf, untilJob } = startEngine();
-    engine.handle({ type: "submit", job: job("a", "Hello", { sessionId: "s" }) });
+    submit(engine, job("a", "Hello", { sessionId: "s" }));
     await untilJob("a", "finished");
     const more = `Hello${textOf("a")} and more`;
-    engine.handle({ type: "submit", job: job("b", more, { sessionId: "s" }) });
+    submit(engine, job("b", more, { sessionId: "s" }));
     expect(await untilJob("b", "started")).toMatchObject({ slot: 0, cachedTokens: 6 + 7 });
     await untilJob("b", "finished");
     expect(textOf("b")).toBe(expectedText(more, 8));
@@ -191,9 +192,9 @@ describe("slots", () => {
 
   test("share no cache between scopes", async () => {
     const { engine, untilJob } = startEngine({ slots: 1 });
-    engine.handle({ type: "submit", job: job("a", "Hello") });
-    engine.handle({ type: "submit", job: job("b", "Hello", { cacheScope: "bob" }) });
-    engine.handle({ type: "submit", job: job("c", "Hello", { cacheScope: "bob" }) });
+    submit(engine, job("a", "Hello"));
+    submit(engine, job("b", "Hello", { cacheScope: "bob" }));
+    submit(engine, job("c", "Hello", { cacheScope: "bob" }));
     expect(await untilJob("b", "started")).toMatchObject({ cachedTokens: 0 });
     expect(await untilJob("c", "started")).toMatchObject({ cachedTokens: 5 });
   });
@@ -211,20 +212,20 @@ describe("the engine ends", () => {
     idle.engine.handle({ type: "shutdown" });
     await idle.running;
     const busy = startEngine();
-    busy.engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 200 }) });
+    submit(busy.engine, job("a", "Hello", { maxTokens: 200 }));
     await busy.untilJob("a", "token");
     busy.engine.handle({ type: "shutdown" });
     await busy.running;
     const count = busy.events.length;
-    busy.engine.handle({ type: "submit", job: job("b", "Hello") });
-    busy.engine.handle({ type: "preflight", job: job("c", "Hello") });
+    submit(busy.engine, job("b", "Hello"));
+    busy.engine.handle({ type: "prepare", job: job("c", "Hello") });
     await new Promise(setImmediate);
     expect(busy.events).toHaveLength(count);
   });
 
   test("when the backend breaks, with the reason in the last event", async () => {
     const { engine, events, running } = startEngine({ failAtStep: 3 });
-    engine.handle({ type: "submit", job: job("a", "Hello") });
+    submit(engine, job("a", "Hello"));
     await running;
     expect(events.at(-1)).toEqual({ type: "broken", message: "Fake backend failed at step 3, as requested" });
   });
@@ -236,7 +237,7 @@ describe("the engine ends", () => {
         step: async (entries) => (await fake.step(entries)).map(() => ({ kind: "none" as const })),
       }),
     });
-    engine.handle({ type: "submit", job: job("a", "Hello") });
+    submit(engine, job("a", "Hello"));
     await running;
     expect(events.at(-1)).toMatchObject({ type: "broken", message: expect.stringContaining("a token is missing") });
   });

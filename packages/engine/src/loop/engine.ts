@@ -2,13 +2,14 @@
 // never waits for a reader.
 import { WaggleError } from "@waggle/protocol";
 import type { Backend } from "../port/backend.ts";
-import { noTotals, type EngineCommand, type EngineEvent, type EngineJob, type JobEvent } from "../port/messages.ts";
+import { noTotals, type EngineCommand, type EngineEvent, type JobEvent, type StartedChoice } from "../port/messages.ts";
 import { answer } from "../sequence/query.ts";
 import { createSchedulingPoint, type WaitingJob } from "./scheduling-point.ts";
 import { createEmbeddings } from "../texts/embeddings.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPacing } from "../costs/pacing.ts";
-import { createPreparer, failureOf, type PreparedJob } from "../sequence/prepare.ts";
+import { createPreparations } from "../sequence/preparations.ts";
+import { choiceOf, createPreparer, failureOf, type PreparedJob } from "../sequence/prepare.ts";
 import { createSlots, releaseSlot } from "./slots.ts";
 import { createStepLoop, type StepLoop } from "./step-loop.ts";
 import type { ThreadChange } from "../costs/threads.ts";
@@ -21,16 +22,19 @@ export interface EngineLimits {
   readonly prefillBudget?: number | undefined;
   /** Maximum number of bytes of KV snapshots; 0 turns snapshots off. */
   readonly prefixStoreBytes: number;
-  /** Maximum number of submitted jobs without a slot, including embed and rerank jobs; a further job fails with resource_exhausted. */
+  /** Maximum number of started jobs without a slot, including embed and rerank jobs; a further job fails with resource_exhausted. */
   readonly maxWaiting: number;
-  /** Maximum number of jobs whose preflight result is kept until they are submitted. */
-  readonly maxPrepared: number;
+  /** Maximum number of bytes of prepared work that has not started. Work beyond this limit is prepared again at its start. */
+  readonly preparedBytes: number;
 }
+
+/** Enough for 128 prompts of 32,000 tokens with four characters each. */
+export const preparedBytes = 2 ** 26;
 
 export const defaultEngineLimits: EngineLimits = {
   prefixStoreBytes: 2 ** 30,
   maxWaiting: 64,
-  maxPrepared: 64,
+  preparedBytes,
 };
 
 type LogEvent = Extract<EngineEvent, { type: "log" }>;
@@ -58,6 +62,8 @@ export interface Engine {
   readonly maintain: StepLoop["maintain"];
   /** Slots that are not idle. */
   readonly busySlots: number;
+  /** Number of jobs whose work is prepared, or being prepared, and has not started. */
+  readonly preparedJobs: number;
 }
 
 /** @throws Error when the backend's batch cannot hold one token of each slot */
@@ -70,7 +76,6 @@ export function createEngine(options: EngineOptions): Engine {
   const slots = createSlots(slotCount);
   const waiting = new Map<string, WaitingJob>();
   const outbox = createOutbox(slots, emit);
-  const preparer = createPreparer({ backend, maxPrepared: limits.maxPrepared, random32: options.random32 });
   const embeddings = createEmbeddings({
     embedder: backend.embedder,
     outbox,
@@ -109,30 +114,43 @@ export function createEngine(options: EngineOptions): Engine {
     now: options.now,
     onThreadChange: (change, tokens) => emit({ type: "log", ...describeChange(change, tokens) }),
   });
-  /** Jobs whose preflight is running. */
-  const checking = new Map<string, AbortController>();
+  const preparations = createPreparations({
+    preparer: createPreparer({ backend, random32: options.random32 }),
+    maxBytes: limits.preparedBytes,
+    begin,
+    onPrepared(prepared) {
+      const { jobId } = prepared.job;
+      const cachedTokens = prepared.kind === "generate" ? schedulingPoint.cachedTokens(prepared) : 0;
+      emit({ type: "prepared", jobId, promptTokens: prepared.promptTokens, cachedTokens });
+    },
+    onFailed(jobId, thrown) {
+      if (!(thrown instanceof WaggleError)) {
+        emit({ type: "log", level: "error", message: `Cannot prepare job ${jobId}: ${messageOf(thrown)}` });
+      }
+      const failure = failureOf(thrown);
+      const started = startedOf(jobId);
+      for (const [id] of started) waiting.delete(id);
+      if (started.length === 0) emit({ type: "prepare_failed", jobId, failure });
+      else sendNow(...started.map(([id]) => ({ type: "failed", jobId: id, ...failure }) as const));
+    },
+  });
   let over = false;
 
-  function check(job: EngineJob): void {
-    const leaving = new AbortController();
-    checking.get(job.jobId)?.abort();
-    checking.set(job.jobId, leaving);
-    prepare(
-      job,
-      leaving,
-      (prepared) => {
-        preparer.keep(prepared);
-        const cachedTokens = prepared.kind === "generate" ? schedulingPoint.cachedTokens(prepared) : 0;
-        emit({ type: "preflight_ok", jobId: job.jobId, promptTokens: prepared.promptTokens, cachedTokens });
-      },
-      (thrown) => emit({ type: "preflight_failed", jobId: job.jobId, failure: failureOf(thrown) }),
-    );
+  /** The started choices that wait for this work. */
+  function startedOf(work: string): [jobId: string, entry: WaitingJob][] {
+    return [...waiting].filter(([, entry]) => entry.work === work && entry.prepared === undefined);
   }
 
-  function submit(job: EngineJob): void {
-    const { jobId } = job;
+  function start({ prepared: work, choices }: Extract<EngineCommand, { type: "start" }>): void {
+    const prepared = preparations.take(work);
+    for (const choice of choices) addWaiting(work, choice);
+    if (prepared !== undefined) begin(prepared);
+    else if (!preparations.isUnderway(work) && startedOf(work).length > 0) emit({ type: "unprepared", jobId: work });
+  }
+
+  function addWaiting(work: string, { jobId, choice }: StartedChoice): void {
     if (waiting.has(jobId) || embeddings.has(jobId) || slots.some((slot) => slot.sequence?.jobId === jobId)) {
-      emit({ type: "log", level: "error", message: `Ignored a submission: the engine already has job ${jobId}` });
+      emit({ type: "log", level: "error", message: `Ignored a start: the engine already has job ${jobId}` });
       return;
     }
     const others = waiting.size + embeddings.size;
@@ -141,60 +159,23 @@ export function createEngine(options: EngineOptions): Engine {
       sendNow({ type: "failed", jobId, code: "resource_exhausted", message });
       return;
     }
-    checking.get(jobId)?.abort();
-    const entry: WaitingJob = { prepared: preparer.take(job), leaving: new AbortController() };
-    waiting.set(jobId, entry);
-    if (entry.prepared !== undefined) loop.wake();
-    else prepareWaiting(job, entry);
+    waiting.set(jobId, { work, choice, prepared: undefined });
   }
 
-  function prepareWaiting(job: EngineJob, entry: WaitingJob): void {
-    prepare(
-      job,
-      entry.leaving,
-      (prepared) => {
-        entry.prepared = prepared;
-        loop.wake();
-      },
-      (thrown) => {
-        // The job may have been cancelled during the preparation, or cancelled and submitted again.
-        if (waiting.get(job.jobId) !== entry) return;
-        waiting.delete(job.jobId);
-        sendNow({ type: "failed", jobId: job.jobId, ...failureOf(thrown) });
-      },
-    );
-  }
-
-  function prepare(
-    job: EngineJob,
-    leaving: AbortController,
-    done: (prepared: PreparedJob) => void,
-    refused: (thrown: unknown) => void,
-  ): void {
-    const finished = (): void => {
-      if (checking.get(job.jobId) === leaving) checking.delete(job.jobId);
-    };
-    void preparer.prepare(job, leaving.signal).then(
-      (prepared) => {
-        finished();
-        if (!over) done(prepared);
-      },
-      (thrown: unknown) => {
-        finished();
-        if (over) return;
-        if (!(thrown instanceof WaggleError)) {
-          emit({ type: "log", level: "error", message: `Cannot prepare job ${job.jobId}: ${messageOf(thrown)}` });
-        }
-        refused(thrown);
-      },
-    );
+  /** Gives the prepared work to the choices that have started. Returns whether there are any. */
+  function begin(prepared: PreparedJob): boolean {
+    const started = startedOf(prepared.job.jobId);
+    for (const [jobId, entry] of started) entry.prepared = choiceOf(prepared, { jobId, choice: entry.choice });
+    if (started.length > 0) loop.wake();
+    return started.length > 0;
   }
 
   function cancel(jobId: string): void {
     const entry = waiting.get(jobId);
     if (entry !== undefined) {
       waiting.delete(jobId);
-      entry.leaving.abort();
+      // If no other choice waits for the work, the rest of its preparation is skipped.
+      if (entry.prepared === undefined && startedOf(entry.work).length === 0) preparations.drop(entry.work);
       sendNow({ type: "cancelled", jobId, steps: 0, ...noTotals });
       return;
     }
@@ -205,8 +186,8 @@ export function createEngine(options: EngineOptions): Engine {
     releaseSlot(slot, { kind: "cancelled", atPass: loop.passes });
   }
 
-  function sendNow(event: JobEvent): void {
-    outbox.add(event);
+  function sendNow(...events: readonly JobEvent[]): void {
+    outbox.add(...events);
     outbox.flush();
   }
 
@@ -214,12 +195,12 @@ export function createEngine(options: EngineOptions): Engine {
     handle(command) {
       if (over) return;
       switch (command.type) {
-        case "preflight":
-          return check(command.job);
-        case "end_preflight":
-          return checking.get(command.jobId)?.abort();
-        case "submit":
-          return submit(command.job);
+        case "prepare":
+          return preparations.prepare(command.job);
+        case "start":
+          return start(command);
+        case "drop":
+          return preparations.drop(command.prepared);
         case "cancel":
           return cancel(command.jobId);
         case "query":
@@ -241,11 +222,15 @@ export function createEngine(options: EngineOptions): Engine {
         emit({ type: "broken", message: messageOf(thrown) });
       } finally {
         over = true;
+        preparations.stop();
       }
     },
     maintain: loop.maintain,
     get busySlots() {
       return slots.filter((slot) => slot.state !== "idle").length;
+    },
+    get preparedJobs() {
+      return preparations.size;
     },
   };
 }

@@ -15,11 +15,13 @@ import { readerFor } from "../sequence/answer-parts.ts";
 import { createSequence, type Accepted, type Sequence } from "../sequence/sequence.ts";
 import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type PendingStart, type Slot } from "./slots.ts";
 
+/** A choice that has started and has no slot. */
 export interface WaitingJob {
-  /** The result of the preparation; undefined until the preparation ends. The job begins afterwards. */
+  /** The id under which its work is prepared. */
+  readonly work: string;
+  readonly choice: number;
+  /** The prepared choice; undefined until its work is prepared. The choice begins afterwards. */
   prepared: PreparedJob | undefined;
-  /** Aborts the job's preparation. */
-  readonly leaving: AbortController;
 }
 
 export interface SchedulingPointOptions extends KvOffloadOptions {

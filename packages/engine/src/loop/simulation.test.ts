@@ -97,7 +97,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       prefillBudget: 1 + random.below(24),
       prefixStoreBytes: random.pick([0, 90, 1000, 1000]),
       maxWaiting: 6,
-      maxPrepared: 3,
+      preparedBytes: random.pick([0, 2_000, 1_000_000]),
     },
     now: () => (ms += 0.25),
     random32: () => 1,
@@ -178,8 +178,9 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     const drawn = randomJob(random, `job${toSubmit--}`);
     const job = { ...drawn, work: { ...drawn.work, ...continuation() } };
     records.set(job.jobId, { job, events: [], cancelledAt: undefined });
-    if (random.chance(0.5)) engine.handle({ type: "preflight", job });
-    engine.handle({ type: "submit", job });
+    if (random.chance(0.7)) engine.handle({ type: "prepare", job });
+    const { jobId } = job;
+    engine.handle({ type: "start", prepared: jobId, choices: [{ jobId, choice: 0 }] });
   }
 
   /** Draws a prompt that continues another job's text, for some jobs. */
@@ -200,8 +201,15 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   function take(event: EngineEvent): void {
     if (event.type === "broken") throw new Error(event.message);
     if (event.type === "prefix_store") transfers[event.operation] += 1;
+    if (event.type === "unprepared") prepareAgain(event.jobId);
     if (event.type !== "step") return;
     for (const each of event.events) takeJobEvent(each);
+  }
+
+  function prepareAgain(jobId: string): void {
+    const record = records.get(jobId);
+    if (record === undefined) throw new Error(`Unknown job ${jobId}`);
+    engine.handle({ type: "prepare", job: record.job });
   }
 
   function takeJobEvent(event: JobEvent): void {

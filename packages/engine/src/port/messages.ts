@@ -3,8 +3,9 @@ import type { ErrorCode, SlotStatus, StoppedBy } from "@waggle/protocol";
 import type { BackendInfo, Conversation, GpuMemory, Token } from "./backend.ts";
 import type { PriorWork, Work } from "./work.ts";
 
-/** A job in the form that the engine receives: the work of one choice, or of texts. */
+/** The work of a job, in the form that the engine prepares. A job with several choices is prepared once. */
 export interface EngineJob<W extends Work = Work> {
+  /** The id of the prepared work, and of a choice that runs. */
   readonly jobId: string;
   readonly work: W;
   /** The API token's name. Jobs share cached prefixes only within one scope. */
@@ -14,12 +15,15 @@ export interface EngineJob<W extends Work = Work> {
 }
 
 export type EngineCommand =
-  /** Tokenize and check a job without starting it; answered by `preflight_ok`. */
-  | { readonly type: "preflight"; readonly job: EngineJob }
-  /** Drop the prepared job of a preflight, because its result is not needed any more. */
-  | { readonly type: "end_preflight"; readonly jobId: string }
-  /** Run the job. The job waits inside the engine only if no slot is free. */
-  | { readonly type: "submit"; readonly job: EngineJob }
+  /** Tokenize and check the work of a job, and keep the result for its start; answered by `prepared` or `prepare_failed`. */
+  | { readonly type: "prepare"; readonly job: EngineJob }
+  /**
+   * Run these choices of the work that was prepared under this id, and keep the work no longer. Choices wait inside the engine
+   * only while their work is being prepared, or if no slot is free.
+   */
+  | { readonly type: "start"; readonly prepared: string; readonly choices: readonly StartedChoice[] }
+  /** Forget the work that was prepared under this id, because its job has ended without a start. */
+  | { readonly type: "drop"; readonly prepared: string }
   /** End the job; a `cancelled` job event follows as soon as the slot is free, at most one step later. */
   | { readonly type: "cancel"; readonly jobId: string }
   /** A question about the model; answered by `query_result` with the same id, while steps continue. */
@@ -28,6 +32,12 @@ export type EngineCommand =
   | { readonly type: "limit_threads"; readonly threads: number }
   /** Exit at once; running jobs are lost. */
   | { readonly type: "shutdown" };
+
+/** A choice and the id of its job in the engine. Texts are one choice. */
+export interface StartedChoice {
+  readonly jobId: string;
+  readonly choice: number;
+}
 
 export type EngineQuery =
   | {
@@ -195,13 +205,16 @@ export type EngineEvent =
   | { readonly type: "ready"; readonly info: BackendInfo; readonly loadMs: number }
   | { readonly type: "load_failed"; readonly message: string }
   | {
-      readonly type: "preflight_ok";
+      readonly type: "prepared";
       readonly jobId: string;
       readonly promptTokens: number;
       readonly cachedTokens: number;
     }
   | { readonly type: "query_result"; readonly id: string; readonly answer: EngineQueryResult }
-  | { readonly type: "preflight_failed"; readonly jobId: string; readonly failure: JobFailure }
+  /** The work cannot run. Choices that have started fail with job events instead. */
+  | { readonly type: "prepare_failed"; readonly jobId: string; readonly failure: JobFailure }
+  /** The engine does not have the work of choices that have started. The choices wait until it is prepared again. */
+  | { readonly type: "unprepared"; readonly jobId: string }
   /**
    * Sent after every forward pass, every piece of an embed or rerank job, and every scheduling point with job events. Also
    * sent as a sign of life while a text is tokenized. Only a pass has `stats`. `slots` is present when a slot has changed its

@@ -90,12 +90,13 @@ export function choicesOf(work: Work): number {
   return work.kind === "generate" ? work.choices : 1;
 }
 
-/** Returns the work of one choice: the choices differ only in their seeds. The seed must be drawn already. */
+/** Returns one choice as separate work. The seed must be drawn already. */
 export function workOfChoice<W extends Work>(work: W, choice: number): W {
   if (work.kind !== "generate") return work;
   return { ...work, choices: 1, sampling: samplingOfChoice(work.sampling, choice) };
 }
 
-export function samplingOfChoice(sampling: Sampling, choice: number): Sampling {
+/** The choices of a job differ only in their seeds. */
+export function samplingOfChoice<S extends Sampling>(sampling: S, choice: number): S {
   return { ...sampling, seed: (sampling.seed + choice) % 2 ** 32 };
 }

@@ -6,11 +6,11 @@ import type { EngineJob } from "../port/messages.ts";
 import type { EmbedWork, GenerateWork } from "../port/work.ts";
 import { createPreparer, failureOf, maxCharsPerToken, type Preparer } from "./prepare.ts";
 
-function job(given: Partial<GenerateWork> = {}, jobId = "a"): EngineJob {
+function job(given: Partial<GenerateWork> = {}): EngineJob {
   const sampling = SamplingSchema.parse({});
   const prompt = { kind: "text", text: "Hello" } as const;
   const work: GenerateWork = { kind: "generate", prompt, choices: 1, stop: [], sampling, ...given };
-  return { jobId, work, cacheScope: "alice" };
+  return { jobId: "a", work, cacheScope: "alice" };
 }
 
 function embedJob(...texts: string[]): EngineJob<EmbedWork> {
@@ -19,9 +19,9 @@ function embedJob(...texts: string[]): EngineJob<EmbedWork> {
 
 const text = (prompt: string) => ({ prompt: { kind: "text", text: prompt } }) as const;
 
-function preparer(given: { maxPrepared?: number; random32?: () => number } = {}): Preparer {
+function preparer(given: { random32?: () => number } = {}): Preparer {
   const backend = createFakeBackend({ slots: 1, contextSize: 10 });
-  return createPreparer({ backend, maxPrepared: 2, random32: () => 7, ...given });
+  return createPreparer({ backend, random32: () => 7, ...given });
 }
 
 describe("preparing", () => {
@@ -65,7 +65,7 @@ describe("preparing", () => {
       feed: () => expect.fail("fed"),
       tokenize: async (text: unknown) => await tokenize(String(text)),
     };
-    const { prepare } = createPreparer({ backend: { ...fake, embedder }, maxPrepared: 1, random32: () => 0 });
+    const { prepare } = createPreparer({ backend: { ...fake, embedder }, random32: () => 0 });
     const left = prepare(embedJob("one", "two", "three"), leaving.signal);
     await expect(left).rejects.toMatchObject({ code: "cancelled" });
     expect(tokenized).toEqual(["one", "two"]);
@@ -73,7 +73,7 @@ describe("preparing", () => {
 
   test("refuses a prompt without tokens, whose first pass would never come", async () => {
     const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => ({ tokens: [] }) };
-    const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(job(text("")));
+    const refused = createPreparer({ backend, random32: () => 0 }).prepare(job(text("")));
     await expect(refused).rejects.toMatchObject({
       code: "invalid_argument",
       message: expect.stringContaining("no tokens"),
@@ -82,7 +82,7 @@ describe("preparing", () => {
 
   test("refuses a far too long prompt without tokenizing it", async () => {
     const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: () => expect.fail("tokenized") };
-    const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(
+    const refused = createPreparer({ backend, random32: () => 0 }).prepare(
       job(text(" ".repeat(10 * maxCharsPerToken))),
     );
     await expect(refused).rejects.toMatchObject({ message: expect.stringContaining("at least 10 tokens") });
@@ -119,7 +119,7 @@ describe("preparing", () => {
     ],
   ])("counts the text in %s as well", async (_, { messages = [], tools = [] }) => {
     const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: () => expect.fail("tokenized") };
-    const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(
+    const refused = createPreparer({ backend, random32: () => 0 }).prepare(
       job({ prompt: { kind: "messages", messages, tools } }),
     );
     await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/at least 1\d tokens/) });
@@ -127,7 +127,7 @@ describe("preparing", () => {
 
   test("accepts code with a hole of any length, because the backend cuts it to the context", async () => {
     const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => ({ tokens: [1, 2] }) };
-    const { prepare } = createPreparer({ backend, maxPrepared: 1, random32: () => 0 });
+    const { prepare } = createPreparer({ backend, random32: () => 0 });
     const long = "x".repeat(10 * maxCharsPerToken);
     const infill = { prefix: long, suffix: long, extra: [{ filename: "a.c", text: long }], prompt: long };
     await expect(prepare(job({ prompt: { kind: "infill", infill } }))).resolves.toMatchObject({ promptTokens: 2 });
@@ -138,7 +138,7 @@ describe("preparing", () => {
     const { embedder } = fake;
     if (embedder === undefined) expect.fail("no embedder");
     const backend = { ...fake, embedder: { ...embedder, maxTokens: 9, tokenize: () => expect.fail("tokenized") } };
-    const { prepare } = createPreparer({ backend, maxPrepared: 1, random32: () => 0 });
+    const { prepare } = createPreparer({ backend, random32: () => 0 });
     await expect(prepare(embedJob("short", "x".repeat(9 * maxCharsPerToken + 1)))).rejects.toMatchObject({
       message: "Cannot embed a text of at least 10 tokens: 9 are the most.",
     });
@@ -149,7 +149,7 @@ describe("preparing", () => {
     const checkShift = (): void => {
       throw new WaggleError("invalid_argument", 'Cannot accept field "context_shift": no.');
     };
-    const picky = createPreparer({ backend: { ...fake, checkShift }, maxPrepared: 1, random32: () => 0 });
+    const picky = createPreparer({ backend: { ...fake, checkShift }, random32: () => 0 });
     await expect(picky.prepare(job())).resolves.toBeDefined();
     await expect(picky.prepare(job({ contextShift: true, maxTokens: 9 }))).rejects.toMatchObject({
       code: "invalid_argument",
@@ -163,35 +163,6 @@ describe("preparing", () => {
       code: "invalid_argument",
       message: expect.stringContaining('"grammar"'),
     });
-  });
-});
-
-describe("keeping", () => {
-  test("returns a prepared job once", async () => {
-    const jobs = preparer();
-    jobs.keep(await jobs.prepare(job()));
-    expect(jobs.take(job())).toMatchObject({ prompt: { length: 6 } });
-    expect(jobs.take(job())).toBeUndefined();
-  });
-
-  test("returns no job for another prompt with the same id", async () => {
-    const jobs = preparer();
-    jobs.keep(await jobs.prepare(job()));
-    expect(jobs.take(job(text("World")))).toBeUndefined();
-  });
-
-  test("returns no job for other sampling settings with the same id", async () => {
-    const jobs = preparer();
-    jobs.keep(await jobs.prepare(job()));
-    expect(jobs.take(job({ fillIn: true }))).toBeUndefined();
-  });
-
-  test("forgets the oldest job beyond the limit", async () => {
-    const jobs = preparer();
-    for (const jobId of ["a", "b", "c"]) jobs.keep(await jobs.prepare(job({}, jobId)));
-    expect(jobs.take(job({}, "a"))).toBeUndefined();
-    expect(jobs.take(job({}, "b"))).toBeDefined();
-    expect(jobs.take(job({}, "c"))).toBeDefined();
   });
 });
 

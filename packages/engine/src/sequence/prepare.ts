@@ -1,4 +1,4 @@
-// Prepares a job before it waits for a slot: tokenizes its prompt or texts, does the checks that need the model, and draws a seed if needed.
+// Prepares a job before it starts: tokenizes its prompt or texts, does the checks that need the model, and draws a seed if needed.
 import { markText, type AnswerStart } from "@waggle/chat-format/format";
 import { WaggleError, requestLimits, type ModelKind } from "@waggle/protocol";
 import { adaptersOf } from "../loop/adapters.ts";
@@ -13,8 +13,8 @@ import type {
   Token,
 } from "../port/backend.ts";
 import { replayShifts } from "../loop/context-shift.ts";
-import type { EngineJob, JobFailure } from "../port/messages.ts";
-import type { GenerateWork, TextsWork, Work } from "../port/work.ts";
+import type { EngineJob, JobFailure, StartedChoice } from "../port/messages.ts";
+import { samplingOfChoice, type GenerateWork, type TextsWork, type Work } from "../port/work.ts";
 import { textAt, textCount } from "../texts/embed-progress.ts";
 
 /**
@@ -54,8 +54,6 @@ export interface PreparedEmbed {
 
 export interface PreparerOptions {
   readonly backend: Pick<Backend, "info" | "tokenize" | "checkSampling" | "checkShift" | "embedder">;
-  /** Maximum number of prepared jobs that are kept for their submission; beyond this number, the oldest is dropped. */
-  readonly maxPrepared: number;
   /** 32 random bits, for a job with the seed -1. */
   readonly random32: () => number;
 }
@@ -66,15 +64,10 @@ export interface Preparer {
    * @throws WaggleError invalid_argument when the model cannot run this job; cancelled when `signal` has aborted
    */
   prepare(job: EngineJob, signal?: AbortSignal): Promise<PreparedJob>;
-  /** Stores a prepared job until it is submitted. */
-  keep(prepared: PreparedJob): void;
-  /** Returns the stored job and drops it; undefined if the stored job has another request. */
-  take(job: EngineJob): PreparedJob | undefined;
 }
 
-export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptions): Preparer {
+export function createPreparer({ backend, random32 }: PreparerOptions): Preparer {
   const { kind, contextSize, chatFormat } = backend.info;
-  const kept = new Map<string, PreparedJob>();
 
   async function prepareGenerate(job: EngineJob<GenerateWork>): Promise<PreparedGenerate> {
     const { work } = job;
@@ -157,24 +150,14 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
         ? await prepareGenerate({ ...job, work })
         : await prepareEmbed({ ...job, work }, signal);
     },
-
-    keep(prepared) {
-      kept.delete(prepared.job.jobId);
-      kept.set(prepared.job.jobId, prepared);
-      for (const oldest of kept.keys()) {
-        if (kept.size <= maxPrepared) break;
-        kept.delete(oldest);
-      }
-    },
-
-    take(job) {
-      const prepared = kept.get(job.jobId);
-      kept.delete(job.jobId);
-      if (prepared === undefined || !isSameRequest(prepared.job, job)) return undefined;
-      // The kinds are equal, and other fields that may differ do not affect the preparation.
-      return { ...prepared, job } as PreparedJob;
-    },
   };
+}
+
+/** Returns one choice of the work as a prepared job of its own. */
+export function choiceOf<P extends PreparedJob>(prepared: P, { jobId, choice }: StartedChoice): P {
+  const job = { ...prepared.job, jobId };
+  if (prepared.kind === "embed") return { ...prepared, job };
+  return { ...prepared, job, sampling: samplingOfChoice(prepared.sampling, choice) };
 }
 
 /** Whether to compute the prompt's logprobs. A resumed job has sent them already, because they come before the first token. */
@@ -222,16 +205,16 @@ function charsOf(input: PromptInput, enough: number): number {
 }
 
 /**
- * Counts the characters of all texts and keys in a value, and one character for each other value; stops at `enough`. The keys of a
+ * Counts the characters of all texts and keys in a value, and `charsPerValue` for each other value; stops at `enough`. The keys of a
  * message have fewer characters than the markers around the message in any template.
  */
-export function countChars(value: unknown, enough = Infinity): number {
+export function countChars(value: unknown, enough = Infinity, charsPerValue = 1): number {
   const todo = [value];
   let chars = 0;
   while (todo.length > 0 && chars < enough) {
     const part = todo.pop();
     if (typeof part === "string") chars += part.length;
-    else if (typeof part !== "object" || part === null) chars += 1;
+    else if (typeof part !== "object" || part === null) chars += charsPerValue;
     else if (Array.isArray(part)) for (const item of part) todo.push(item);
     else {
       for (const [key, inner] of Object.entries(part)) {
@@ -263,15 +246,6 @@ function checkPromptLogprobs({ promptLogprobs, topLogprobs = 0 }: GenerateWork, 
     `Cannot accept field "logprobs": the prompt's ${promptTokens} tokens, each with ${topLogprobs} alternatives, have ${count} logprobs; the limit is ${requestLimits.promptLogprobs}.`,
     { details: { problems: [{ field: "logprobs", problem: "too many in the prompt" }] } },
   );
-}
-
-/** Compares requests: a client may reuse the id of a refused job for another request, which must not run with the first prompt. */
-function isSameRequest(a: EngineJob, b: EngineJob): boolean {
-  return JSON.stringify(factsOf(a)) === JSON.stringify(factsOf(b));
-}
-
-function factsOf(job: EngineJob): unknown {
-  return [job.work, job.prior];
 }
 
 /** How error messages name the use of a model. */

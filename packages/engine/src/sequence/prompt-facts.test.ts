@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { differsAt } from "../kv/common-prefix.ts";
 import { fakeTokenBytes, tokenizeFake } from "../fake/fake-model.ts";
 import type { JobEvent } from "../port/messages.ts";
-import { isType, job, startEngine, type EngineHarness } from "../testing/engine-harness.ts";
+import { isType, job, startEngine, submit, type EngineHarness } from "../testing/engine-harness.ts";
 
 const startedOf = ({ of }: EngineHarness, jobId: string) => of(jobId).find((event) => event.type === "started");
 const progressOf = ({ of }: EngineHarness, jobId: string): Extract<JobEvent, { type: "progress" }>[] =>
@@ -11,7 +11,7 @@ const progressOf = ({ of }: EngineHarness, jobId: string): Extract<JobEvent, { t
 
 async function run(harness: EngineHarness, ...jobs: ReturnType<typeof job>[]): Promise<void> {
   for (const each of jobs) {
-    harness.engine.handle({ type: "submit", job: each });
+    submit(harness.engine, each);
     await harness.untilJob(each.jobId, "finished");
   }
 }
@@ -100,9 +100,9 @@ test("a preflight reports how many tokens of the prompt are cached for the job's
   const harness = startEngine({ slots: 2 });
   await run(harness, job("a", "A long beginning, and one end"));
   const check = async (jobId: string, cacheScope: string): Promise<number> => {
-    harness.engine.handle({ type: "preflight", job: job(jobId, "A long beginning, and another", { cacheScope }) });
-    const answer = await harness.until((event): event is Extract<typeof event, { type: "preflight_ok" }> => {
-      return isType("preflight_ok")(event) && event.jobId === jobId;
+    harness.engine.handle({ type: "prepare", job: job(jobId, "A long beginning, and another", { cacheScope }) });
+    const answer = await harness.until((event): event is Extract<typeof event, { type: "prepared" }> => {
+      return isType("prepared")(event) && event.jobId === jobId;
     });
     return answer.cachedTokens;
   };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { expectedText, isType, job, startEngine, statsOf, type GivenJob } from "../testing/engine-harness.ts";
+import { expectedText, isType, job, startEngine, submit, statsOf, type GivenJob } from "../testing/engine-harness.ts";
 import type { JobEvent } from "../port/messages.ts";
 import { createScoringBudget } from "../costs/prefill-budget.ts";
 
@@ -19,7 +19,7 @@ const textOf = (entries: readonly { readonly bytes: readonly number[] }[]): stri
 test("logprobs of all prompt tokens are sent before the answer's first token; the first prompt token has no logprob", async () => {
   const { engine, of, untilJob, events } = startEngine();
   const prompt = "Hello, a bee finds the hive".repeat(3);
-  engine.handle({ type: "submit", job: job("a", prompt, { maxTokens: 2, ...logprobs }) });
+  submit(engine, job("a", prompt, { maxTokens: 2, ...logprobs }));
   const { promptTokens } = await untilJob("a", "finished");
   const sent = of("a");
   const entries = entriesOf(sent);
@@ -36,7 +36,7 @@ test("logprobs of all prompt tokens are sent before the answer's first token; th
 test("the tokens of a greedy answer have the same logprobs as part of a prompt", async () => {
   const { engine, of, untilJob } = startEngine();
   const answer = expectedText("Hello", 6);
-  engine.handle({ type: "submit", job: job("a", `Hello${answer}`, { maxTokens: 0, ...logprobs }) });
+  submit(engine, job("a", `Hello${answer}`, { maxTokens: 0, ...logprobs }));
   expect(await untilJob("a", "finished")).toMatchObject({ by: "max_tokens", completionTokens: 0 });
   const entries = entriesOf(of("a"));
   expect(textOf(entries.slice(-6))).toBe(answer);
@@ -48,7 +48,7 @@ test("a prompt with logprobs is not read from a cache, and its cache serves the 
   const { engine, untilJob } = startEngine();
   const prompt = "The same long prompt, each time";
   const run = async (id: string, more: GivenJob): Promise<number> => {
-    engine.handle({ type: "submit", job: job(id, prompt, { maxTokens: 1, ...more }) });
+    submit(engine, job(id, prompt, { maxTokens: 1, ...more }));
     return (await untilJob(id, "finished")).cachedTokens;
   };
   expect(await run("a", {})).toBe(0);
@@ -59,8 +59,8 @@ test("a prompt with logprobs is not read from a cache, and its cache serves the 
 test("too many logprobs of a prompt are refused at the preflight, with the field's name", async () => {
   const { engine, until } = startEngine({ contextSize: 60_000 });
   const long = job("a", "x".repeat(50_000), { maxTokens: 1, ...logprobs });
-  engine.handle({ type: "preflight", job: long });
-  const { failure } = await until(isType("preflight_failed"));
+  engine.handle({ type: "prepare", job: long });
+  const { failure } = await until(isType("prepare_failed"));
   expect(failure).toMatchObject({ code: "invalid_argument", message: expect.stringContaining('"logprobs"') as string });
 });
 

@@ -133,6 +133,13 @@ export function job(jobId: string, text: string, given: GivenJob = {}): EngineJo
   };
 }
 
+/** Prepares the job, and starts it at once. */
+export function submit(engine: Engine, given: EngineJob): void {
+  const { jobId } = given;
+  engine.handle({ type: "prepare", job: given });
+  engine.handle({ type: "start", prepared: jobId, choices: [{ jobId, choice: 0 }] });
+}
+
 export function embedJob(jobId: string, ...texts: string[]): EngineJob<EmbedWork> {
   return { jobId, work: { kind: "embed", texts }, cacheScope: "alice" };
 }

@@ -8,6 +8,7 @@ import {
   isType,
   job,
   startEngine,
+  submit,
   type EngineHarness,
   type EngineHarnessOptions,
 } from "../testing/engine-harness.ts";
@@ -89,10 +90,10 @@ async function turnEventLoop(times: number): Promise<void> {
 describe("while a text is tokenized", () => {
   test("streams start, continue and end", async () => {
     const { engine, held, release, untilJob, textOf, of } = startHeldEngine(isLong);
-    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 50 }) });
-    engine.handle({ type: "submit", job: embedJob("e", long) });
+    submit(engine, job("a", "Hello", { maxTokens: 50 }));
+    submit(engine, embedJob("e", long));
     await held();
-    engine.handle({ type: "submit", job: job("b", "World", { maxTokens: 50 }) });
+    submit(engine, job("b", "World", { maxTokens: 50 }));
     await Promise.all([untilJob("a", "finished"), untilJob("b", "finished")]);
     expect([textOf("a"), textOf("b")]).toEqual([expectedText("Hello", 50), expectedText("World", 50)]);
     expect(of("e")).toEqual([]);
@@ -103,7 +104,7 @@ describe("while a text is tokenized", () => {
 
   test("an idle engine rests, and sends a sign of life at maintenance", async () => {
     const { engine, held, events } = startHeldEngine(isLong);
-    engine.handle({ type: "submit", job: embedJob("e", long) });
+    submit(engine, embedJob("e", long));
     await held();
     await turnEventLoop(20);
     expect(events).toMatchObject([{ type: "step", events: [] }]);
@@ -117,9 +118,9 @@ describe("while a text is tokenized", () => {
 
   test("its job can be cancelled at once, its tokens are dropped, and the next job runs", async () => {
     const { engine, held, release, untilJob, of, endsOf, tokenized } = startHeldEngine(isLong);
-    engine.handle({ type: "submit", job: embedJob("e", long) });
+    submit(engine, embedJob("e", long));
     await held();
-    engine.handle({ type: "submit", job: embedJob("f", "a") });
+    submit(engine, embedJob("f", "a"));
     engine.handle({ type: "cancel", jobId: "e" });
     expect(of("e")).toMatchObject([{ type: "cancelled", steps: 0, promptTokens: 201 }]);
     await turnEventLoop(5);
@@ -132,10 +133,10 @@ describe("while a text is tokenized", () => {
 
   test("its job can be cancelled and submitted again", async () => {
     const { engine, held, release, untilJob, endsOf } = startHeldEngine(isLong);
-    engine.handle({ type: "submit", job: embedJob("e", long) });
+    submit(engine, embedJob("e", long));
     await held();
     engine.handle({ type: "cancel", jobId: "e" });
-    engine.handle({ type: "submit", job: embedJob("e", "a", "b") });
+    submit(engine, embedJob("e", "a", "b"));
     release();
     expect(await untilJob("e", "finished")).toMatchObject({ promptTokens: 4 });
     expect(endsOf("e")).toEqual(["cancelled", "finished"]);
@@ -146,10 +147,10 @@ describe("while a text is tokenized", () => {
     [new Error("oops"), "engine_failed"],
   ])("an error fails only its job: %s", async (thrown, code) => {
     const { engine, held, release, untilJob, endsOf, events } = startHeldEngine(isLong);
-    engine.handle({ type: "submit", job: embedJob("e", long) });
+    submit(engine, embedJob("e", long));
     await held();
-    engine.handle({ type: "submit", job: embedJob("f", "a") });
-    engine.handle({ type: "submit", job: job("a", "Hello") });
+    submit(engine, embedJob("f", "a"));
+    submit(engine, job("a", "Hello"));
     await untilJob("a", "finished");
     release(thrown);
     expect(await untilJob("e", "failed")).toMatchObject({ code });
@@ -160,10 +161,10 @@ describe("while a text is tokenized", () => {
 
   test("an error is not reported after its job was cancelled", async () => {
     const { engine, held, release, untilJob, endsOf, events } = startHeldEngine(isLong);
-    engine.handle({ type: "submit", job: embedJob("e", long) });
+    submit(engine, embedJob("e", long));
     await held();
     engine.handle({ type: "cancel", jobId: "e" });
-    engine.handle({ type: "submit", job: embedJob("f", "a") });
+    submit(engine, embedJob("f", "a"));
     release(new Error("oops"));
     await untilJob("f", "finished");
     expect(endsOf("e")).toEqual(["cancelled"]);
@@ -172,7 +173,7 @@ describe("while a text is tokenized", () => {
 
   test("the engine can shut down", async () => {
     const { engine, held, release, running, events } = startHeldEngine(isLong);
-    engine.handle({ type: "submit", job: embedJob("e", long) });
+    submit(engine, embedJob("e", long));
     await held();
     engine.handle({ type: "shutdown" });
     await running;
@@ -193,8 +194,8 @@ describe("the next text of a job", () => {
         await go.promise;
       },
     });
-    engine.handle({ type: "submit", job: embedJob("e", "a", "b", "c") });
-    engine.handle({ type: "submit", job: embedJob("f", "d", "e") });
+    submit(engine, embedJob("e", "a", "b", "c"));
+    submit(engine, embedJob("f", "d", "e"));
     await computing.promise;
     await turnEventLoop(5);
     expect(tokenized).toEqual(["a", "d"]);
@@ -206,9 +207,9 @@ describe("the next text of a job", () => {
   test("is tokenized in time, so that several short texts are computed between two passes", async () => {
     const texts = Array.from({ length: 50 }, (_, i) => `text ${i}`);
     const { engine, events, untilJob } = startHeldEngine(() => false, { limits: { prefillBudget: 512 } });
-    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 200 }) });
+    submit(engine, job("a", "Hello", { maxTokens: 200 }));
     await untilJob("a", "token");
-    engine.handle({ type: "submit", job: embedJob("e", ...texts) });
+    submit(engine, embedJob("e", ...texts));
     await untilJob("e", "finished");
     const steps = events.filter(isType("step"));
     const from = steps.findIndex((step) => step.events.some(({ type }) => type === "embedding"));
@@ -218,7 +219,7 @@ describe("the next text of a job", () => {
 
   test("fails after the vector of the preceding text is sent", async () => {
     const { engine, held, release, untilJob, of } = startHeldEngine(isLong);
-    engine.handle({ type: "submit", job: embedJob("e", "a", long, "b") });
+    submit(engine, embedJob("e", "a", long, "b"));
     await held();
     release(new Error("oops"));
     await untilJob("e", "failed");
@@ -227,9 +228,9 @@ describe("the next text of a job", () => {
 
   test("keeps its turn when its tokenizing takes long", async () => {
     const { engine, events, held, release, untilJob } = startHeldEngine(isLong);
-    engine.handle({ type: "submit", job: embedJob("e", long, "a") });
+    submit(engine, embedJob("e", long, "a"));
     await held();
-    engine.handle({ type: "submit", job: embedJob("f", "b", "c") });
+    submit(engine, embedJob("f", "b", "c"));
     await turnEventLoop(5);
     release();
     await Promise.all([untilJob("e", "finished"), untilJob("f", "finished")]);

@@ -1,7 +1,7 @@
 import { deferred } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import { embedJob, expectedText, isType, job, startEngine, statsOf } from "../testing/engine-harness.ts";
+import { embedJob, expectedText, isType, job, startEngine, submit, statsOf } from "../testing/engine-harness.ts";
 import type { TextPiece } from "../port/backend.ts";
 import { expectedFakeLogit, expectedFakeVector } from "../fake/fake-embedder.ts";
 import type { JobEvent } from "../port/messages.ts";
@@ -36,7 +36,7 @@ function createPieceGate() {
 describe("an embed or rerank job", () => {
   test("starts, sends each text's vector in order, and finishes once, without a slot", async () => {
     const { engine, of, events, untilJob } = startEngine();
-    engine.handle({ type: "submit", job: embedJob("e", "a bee", long, "") });
+    submit(engine, embedJob("e", "a bee", long, ""));
     const finished = await untilJob("e", "finished");
     expect(finished).toMatchObject({ by: "end", promptTokens: 3 + 201 + 1, cachedTokens: 0, completionTokens: 0 });
     expect(of("e").map(({ type }) => type)).toEqual(["started", ...Array<string>(3).fill("embedding"), "finished"]);
@@ -52,27 +52,27 @@ describe("an embed or rerank job", () => {
 
   test("has a preflight like other jobs, and the preflight's result is kept for the submission", async () => {
     const { engine, until, untilJob } = startEngine({ contextSize: 64 });
-    engine.handle({ type: "preflight", job: embedJob("e", "a bee", "b") });
-    expect(await until(isType("preflight_ok"))).toEqual({
-      type: "preflight_ok",
+    engine.handle({ type: "prepare", job: embedJob("e", "a bee", "b") });
+    expect(await until(isType("prepared"))).toEqual({
+      type: "prepared",
       jobId: "e",
       promptTokens: 5,
       cachedTokens: 0,
     });
-    engine.handle({ type: "submit", job: embedJob("e", "a bee", "b") });
+    submit(engine, embedJob("e", "a bee", "b"));
     await untilJob("e", "finished");
-    engine.handle({ type: "preflight", job: embedJob("f", "short", "y".repeat(64)) });
-    expect(await until(isType("preflight_failed"))).toMatchObject({
+    engine.handle({ type: "prepare", job: embedJob("f", "short", "y".repeat(64)) });
+    expect(await until(isType("prepare_failed"))).toMatchObject({
       jobId: "f",
       failure: { code: "invalid_argument", details: { n_prompt_tokens: 65, n_ctx: 64 } },
     });
-    engine.handle({ type: "submit", job: embedJob("g", "z".repeat(100_000)) });
+    submit(engine, embedJob("g", "z".repeat(100_000)));
     expect(await untilJob("g", "failed")).toMatchObject({ code: "invalid_argument" });
   });
 
   test("is refused where the model has no vectors", async () => {
     const { engine, untilJob } = startEngine({ wrap: (fake) => ({ ...fake, embedder: undefined }) });
-    engine.handle({ type: "submit", job: embedJob("e", "a") });
+    submit(engine, embedJob("e", "a"));
     expect(await untilJob("e", "failed")).toMatchObject({ code: "invalid_argument" });
   });
 
@@ -85,11 +85,11 @@ describe("an embed or rerank job", () => {
       if (failing) throw thrown;
     };
     const { engine, events, untilJob } = startEngine({ embedGate });
-    engine.handle({ type: "submit", job: embedJob("e", "a") });
+    submit(engine, embedJob("e", "a"));
     expect(await untilJob("e", "failed")).toMatchObject({ code });
     failing = false;
-    engine.handle({ type: "submit", job: embedJob("f", "a") });
-    engine.handle({ type: "submit", job: job("g", "Hello") });
+    submit(engine, embedJob("f", "a"));
+    submit(engine, job("g", "Hello"));
     await Promise.all([untilJob("f", "finished"), untilJob("g", "finished")]);
     expect(events.some(isType("broken"))).toBe(false);
   });
@@ -97,7 +97,7 @@ describe("an embed or rerank job", () => {
   test("does not send the backend's error to the client", async () => {
     const embedGate = async (): Promise<void> => Promise.reject(new Error("oops at /home/alice"));
     const { engine, events, untilJob } = startEngine({ embedGate });
-    engine.handle({ type: "submit", job: embedJob("e", "a") });
+    submit(engine, embedJob("e", "a"));
     const failed = await untilJob("e", "failed");
     expect(failed).toEqual({
       type: "failed",
@@ -112,9 +112,9 @@ describe("an embed or rerank job", () => {
     const pieces: TextPiece[] = [];
     const embedGate = async (piece: TextPiece): Promise<void> => void pieces.push(piece);
     const { engine, of, events, textOf, untilJob } = startEngine({ embedGate, limits: { prefillBudget: 16 } });
-    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 100 }) });
+    submit(engine, job("a", "Hello", { maxTokens: 100 }));
     await untilJob("a", "token");
-    engine.handle({ type: "submit", job: embedJob("e", long) });
+    submit(engine, embedJob("e", long));
     await Promise.all([untilJob("a", "finished"), untilJob("e", "finished")]);
     expect(pieces.map(({ tokens }) => tokens.length)).toEqual([...Array<number>(12).fill(16), 9]);
     expect(vectorsOf(of("e"))).toEqual([expectedFakeVector(long)]);
@@ -130,9 +130,9 @@ describe("an embed or rerank job", () => {
     const pieces: TextPiece[] = [];
     const embedGate = async (piece: TextPiece): Promise<void> => void pieces.push(piece);
     const { engine, untilJob, events } = startEngine({ embedGate, batchSize: 16 });
-    engine.handle({ type: "submit", job: embedJob("e", long) });
+    submit(engine, embedJob("e", long));
     await untilJob("e", "started");
-    engine.handle({ type: "submit", job: job("a", "y".repeat(100)) });
+    submit(engine, job("a", "y".repeat(100)));
     await untilJob("a", "token");
     const passes = statsOf(events).length;
     expect(passes).toBeGreaterThanOrEqual(6);
@@ -142,8 +142,8 @@ describe("an embed or rerank job", () => {
 
   test("takes turns with other embed jobs, text by text", async () => {
     const { engine, events, untilJob } = startEngine({ limits: { prefillBudget: 16 } });
-    engine.handle({ type: "submit", job: embedJob("e", long, long, long) });
-    engine.handle({ type: "submit", job: embedJob("f", "a", "b") });
+    submit(engine, embedJob("e", long, long, long));
+    submit(engine, embedJob("f", "a", "b"));
     await Promise.all([untilJob("e", "finished"), untilJob("f", "finished")]);
     const order = events.flatMap((event) => (event.type === "step" ? event.events : []));
     expect(order.filter(({ type }) => type === "embedding").map(({ jobId }) => jobId)).toEqual([
@@ -158,17 +158,14 @@ describe("an embed or rerank job", () => {
   test("sends a logit for each document to rank", async () => {
     const { engine, of, untilJob } = startEngine({ kind: "rerank" });
     const documents = ["a dog", "a bee"];
-    engine.handle({
-      type: "submit",
-      job: { jobId: "r", work: { kind: "rerank", queries: ["the bee"], documents }, cacheScope: "alice" },
-    });
+    submit(engine, { jobId: "r", work: { kind: "rerank", queries: ["the bee"], documents }, cacheScope: "alice" });
     await untilJob("r", "finished");
     expect(vectorsOf(of("r"))).toEqual(documents.map((document) => [expectedFakeLogit("the bee", document)]));
   });
 
   test("sends a sign of life after each piece", async () => {
     const { engine, events, untilJob } = startEngine({ batchSize: 16 });
-    engine.handle({ type: "submit", job: embedJob("e", long) });
+    submit(engine, embedJob("e", long));
     await untilJob("e", "finished");
     expect(events.filter(isType("step")).length).toBeGreaterThanOrEqual(Math.ceil(201 / 16));
   });
@@ -176,15 +173,15 @@ describe("an embed or rerank job", () => {
   test("is cancelled after the piece that computes, or at once while another job's piece computes", async () => {
     const { pieces, gate, held, release } = createPieceGate();
     const { engine, of, untilJob } = startEngine({ embedGate: gate, batchSize: 16 });
-    engine.handle({ type: "submit", job: embedJob("e", long, long) });
+    submit(engine, embedJob("e", long, long));
     await held();
-    engine.handle({ type: "submit", job: embedJob("f", "a") });
+    submit(engine, embedJob("f", "a"));
     engine.handle({ type: "cancel", jobId: "e" });
     expect(of("e").some(({ type }) => type === "cancelled")).toBe(false);
     release();
     expect(await untilJob("e", "cancelled")).toMatchObject({ steps: 1, promptTokens: 402 });
     await held();
-    engine.handle({ type: "submit", job: embedJob("g", "a") });
+    submit(engine, embedJob("g", "a"));
     engine.handle({ type: "cancel", jobId: "g" });
     expect(await untilJob("g", "cancelled")).toMatchObject({ steps: 0 });
     release();
@@ -197,9 +194,9 @@ describe("an embed or rerank job", () => {
   test("that is cancelled while its last piece computes ends once, and does not affect the next job", async () => {
     const { gate, held, release } = createPieceGate();
     const { engine, of, untilJob } = startEngine({ embedGate: gate });
-    engine.handle({ type: "submit", job: embedJob("e", "a") });
+    submit(engine, embedJob("e", "a"));
     await held();
-    engine.handle({ type: "submit", job: embedJob("f", "b") });
+    submit(engine, embedJob("f", "b"));
     engine.handle({ type: "cancel", jobId: "e" });
     release();
     await untilJob("e", "cancelled");

@@ -2,20 +2,19 @@
 // changes no other job.
 import { choicesOf } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
-import type { EngineLink } from "./dispatcher-port.ts";
-import { engineJobOf } from "./engine-job.ts";
+import type { EngineLink, Reservation } from "./dispatcher-port.ts";
 import type { Job } from "../job/job.ts";
 import type { JobListener } from "../watching/listeners.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { drawnId, withDefaults, type JobDefaults, type NewJobOptions } from "../job/new-job.ts";
-import type { Preflight } from "./preflight.ts";
+import { engineJobOf, type Preparations } from "./preparations.ts";
 import type { JobRegistry } from "../kept/registry.ts";
 
 export type Acceptable = Pick<NewJobOptions, "uid" | "size" | "listener" | "callKey">;
 
 export interface AcceptanceOptions {
   readonly engine: EngineLink;
-  readonly preflight: Pick<Preflight, "ask">;
+  readonly preparations: Pick<Preparations, "ask" | "drop">;
   readonly registry: Pick<JobRegistry, "has">;
   readonly defaults: JobDefaults;
   readonly nextUid: () => string;
@@ -28,7 +27,7 @@ export interface AcceptanceOptions {
 }
 
 export function createAcceptance(options: AcceptanceOptions): (asked: JobSpec, listener?: JobListener) => Promise<Job> {
-  const { engine, preflight, registry, defaults, begin } = options;
+  const { engine, preparations, registry, defaults, begin } = options;
 
   function refuseEarly(spec: JobSpec & { readonly id: string }): void {
     const { id, who, work } = spec;
@@ -52,15 +51,18 @@ export function createAcceptance(options: AcceptanceOptions): (asked: JobSpec, l
     const uid = options.nextUid();
     const spec = { ...withDefaults(asked, defaults), id: asked.id ?? drawnId() };
     refuseEarly(spec);
-    const size = engine.ready ? await preflight.ask(engineJobOf(uid, spec)) : undefined;
-    refuseEarly(spec);
-    if (engine.reserve === undefined) return begin(spec, { uid, size, listener });
-    const { callKey, release } = await engine.reserve(spec);
+    let reservation: Reservation | undefined;
     try {
+      const size = engine.ready ? await preparations.ask(engineJobOf(uid, spec)) : undefined;
       refuseEarly(spec);
-      return begin(spec, { uid, size, listener, callKey });
+      if (engine.reserve !== undefined) {
+        reservation = await engine.reserve(spec);
+        refuseEarly(spec);
+      }
+      return begin(spec, { uid, size, listener, callKey: reservation?.callKey });
     } catch (error) {
-      release();
+      reservation?.release();
+      preparations.drop(uid);
       throw error;
     }
   };

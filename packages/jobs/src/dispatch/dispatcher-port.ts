@@ -11,7 +11,7 @@ import type { Reader } from "../stream/reader.ts";
 import type { Fingerprints } from "../stream/receipt.ts";
 import type { Lifecycle } from "../watching/lifecycle.ts";
 import type { JobListener } from "../watching/listeners.ts";
-import type { PromptSize } from "./preflight.ts";
+import type { PromptSize } from "./preparations.ts";
 import type { Queries } from "./queries.ts";
 
 /** The front's interface to the jobs of all models. */
@@ -41,7 +41,7 @@ export interface Dispatcher extends JobDispatcher {
   takeOver(spec: JobSpec, how: { readonly callKey: string; readonly waits: boolean }): Job;
   /** Asks the engine about the model. */
   readonly query: Queries["ask"];
-  /** Resolves with the result of the engine's preflight; undefined if the engine does not answer in time. @throws WaggleError as from the engine */
+  /** Has the engine prepare the work, and then forget it. Undefined if the engine does not answer in time. @throws WaggleError as from the engine */
   preflight(job: EngineJob): Promise<PromptSize | undefined>;
   onEngineEvent(event: EngineEvent): void;
   onEngineReady(): void;
@@ -95,7 +95,7 @@ export interface EngineLink {
    * @throws WaggleError conflict, payload_too_large
    */
   reserve?(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
-  /** Replaces `send` of a `submit` command for a link to a fleet, which needs the sequence's job. Never throws. */
+  /** Replaces the commands that prepare and start a sequence, for a link to a fleet, which needs the sequence's job. Never throws. */
   run?(job: Job, sequence: SequenceState): void;
 }
 

@@ -3,19 +3,18 @@
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
 import type { EngineEvent, JobEvent } from "@waggle/engine";
-import { WaggleError } from "@waggle/protocol";
+import { errorOf, WaggleError } from "@waggle/protocol";
 import { createAcceptance, type Acceptable } from "./acceptance.ts";
 import type { Dispatcher, DispatcherOptions } from "./dispatcher-port.ts";
-import { restOf } from "./engine-job.ts";
 import { createForecast } from "./forecast.ts";
 import { createFreeSlots } from "./free-slots.ts";
 import { createPositions } from "./positions.ts";
-import { createPreflight, preflightTimeoutMs } from "./preflight.ts";
+import { createPreparations, preflightTimeoutMs } from "./preparations.ts";
 import { createQueries } from "./queries.ts";
 import { createJobTimers, startSpecTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
 import { lossesAfter } from "../job/crash-blame.ts";
-import { failedWith, hasEnded, isWaiting, type Job, type Outcome } from "../job/job.ts";
+import { failedWith, hasEnded, isWaiting, jobUidOf, type Job, type Outcome } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJob, sessionKeyOf } from "../job/new-job.ts";
 import { inputOf, reduce, type Effect, type JobInput } from "../job/reduce.ts";
@@ -27,7 +26,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { registry, sessions, engine, lifecycle, clock, limits, uidPrefix = "j" } = options;
   const waiting = createWaitingJobs(options.queue);
   const timers = createJobTimers(clock);
-  const preflight = createPreflight({ send: engine.send, clock, timeoutMs: preflightTimeoutMs });
+  const preparations = createPreparations({ send: engine.send, clock, timeoutMs: preflightTimeoutMs });
   const queries = createQueries({ engine, clock, onLeft: () => still.check() });
   const forecast = createForecast({ ready: () => engine.ready, waitMs: options.queue.waitMs });
   const positions = createPositions({
@@ -102,10 +101,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function submitSequences(job: Job): void {
     const running = job.state.sequences.filter((sequence) => sequence.held);
     for (const { uid } of running) held.set(uid, job);
-    for (const sequence of running) {
-      if (engine.run !== undefined) engine.run(job, sequence);
-      else engine.send({ type: "submit", job: restOf(job, sequence) });
-    }
+    if (engine.run === undefined) preparations.start(job);
+    else for (const sequence of running) engine.run(job, sequence);
   }
 
   /** Frees everything that depends on the job, after its last event. */
@@ -113,6 +110,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     timers.clearAll(job);
     if (job.sessionKey !== undefined) sessions.release(job.sessionKey, job.uid);
     lifecycle.ended(job, outcome);
+    preparations.drop(job.uid);
     dropContent(job);
     registry.retire(job);
     const successor = waiting.takeSuccessor(job);
@@ -204,9 +202,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function onEngineEvent(event: EngineEvent): void {
     switch (event.type) {
-      case "preflight_ok":
-      case "preflight_failed":
-        return preflight.answer(event);
+      case "prepared":
+        return void preparations.answer(event);
+      case "prepare_failed":
+        return preparations.answer(event) ? undefined : endRefused(event);
+      case "unprepared":
+        return prepareAgain(event.jobId);
       case "query_result":
         return queries.answer(event);
       case "step":
@@ -222,6 +223,18 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "gpu_memory":
         return;
     }
+  }
+
+  /** Ends a job that was accepted before its work was checked. */
+  function endRefused({ jobId, failure }: Extract<EngineEvent, { type: "prepare_failed" }>): void {
+    const job = registry.live(jobUidOf(jobId));
+    if (job !== undefined) end(job, failedWith(errorOf(failure)));
+  }
+
+  function prepareAgain(prepared: string): void {
+    const job = registry.live(jobUidOf(prepared));
+    // The sequences of a job that is ending are cancelled instead.
+    if (job?.state.phase.name === "running") preparations.repeat(job, prepared);
   }
 
   function onJobEvent(event: JobEvent): void {
@@ -241,7 +254,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function onEngineLost(error: WaggleError): void {
-    preflight.abandon();
+    preparations.abandon();
     queries.abandon("the engine died");
     const lost = [...new Set(held.values())];
     held.clear();
@@ -279,7 +292,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return {
     submit: createAcceptance({
       engine,
-      preflight,
+      preparations,
       registry,
       defaults: limits,
       nextUid,
@@ -291,7 +304,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     position,
     cancel: (job, by) => end(job, { type: "cancelled", by }),
     query: queries.ask,
-    preflight: async (job) => (engine.ready ? await preflight.ask(job) : undefined),
+    async preflight(job) {
+      try {
+        return engine.ready ? await preparations.ask(job) : undefined;
+      } finally {
+        preparations.drop(job.jobId);
+      }
+    },
     sessionJob: (client, sessionId) => holderOf(sessionKeyOf({ client, sessionId })),
     openReader,
     onEngineEvent,
@@ -310,7 +329,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     abort(error) {
       refusal = error;
       draining = false;
-      preflight.abandon();
+      preparations.abandon();
       queries.abandon("the worker is leaving");
       endWaiting(error);
       for (const job of registry.liveJobs()) apply(job, { type: "abort", outcome: failedWith(error), at: clock.now() });

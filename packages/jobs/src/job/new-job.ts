@@ -6,7 +6,7 @@ import { emptyMessage } from "./answer-message.ts";
 import type { Job, Phase } from "./job.ts";
 import type { JobListener } from "../watching/listeners.ts";
 import type { JobOwner, JobSpec } from "./job-spec.ts";
-import type { PromptSize } from "../dispatch/preflight.ts";
+import type { PromptSize } from "../dispatch/preparations.ts";
 import type { OutputSoFar } from "../stream/output-so-far.ts";
 import { createTextDigests } from "../stream/receipt.ts";
 import { createReplayLog } from "../stream/replay-log.ts";

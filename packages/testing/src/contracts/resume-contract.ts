@@ -2,6 +2,7 @@
 // The rest must be the same as without the cut.
 import {
   createEngine,
+  preparedBytes,
   type Backend,
   type Engine,
   type GenerateWork,
@@ -83,7 +84,7 @@ export function resumeContract(
       backend = await makeBackend();
       engine = createEngine({
         backend,
-        limits: { prefixStoreBytes: 0, maxWaiting: 8, maxPrepared: 8 },
+        limits: { prefixStoreBytes: 0, maxWaiting: 8, preparedBytes },
         now: () => performance.now(),
         random32: () => 1,
         emit(event) {
@@ -118,7 +119,7 @@ export function resumeContract(
           }
         });
         engine.handle({
-          type: "submit",
+          type: "prepare",
           job: {
             jobId,
             work: { stop: [], ...job, kind: "generate", prompt, choices: 1, sampling },
@@ -126,6 +127,7 @@ export function resumeContract(
             prior: before === undefined ? undefined : { output: priorOutputOf(before) },
           },
         });
+        engine.handle({ type: "start", prepared: jobId, choices: [{ jobId, choice: 0 }] });
       });
     }
 
