@@ -1,7 +1,7 @@
 // Owns an engine in this process, for tests: the real engine with a fake backend, behind the port of a model's host. The test decides when
 // the engine loads and dies.
 import { createEngine, createFakeBackend, preparedBytes } from "@waggle/engine";
-import type { Engine, EngineCommand, EngineEvent, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
+import type { Backend, Engine, EngineCommand, EngineEvent, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
 import type { Clock } from "@waggle/async";
 import type { EngineHost, EngineHostEvents } from "../engine/engine-host.ts";
 
@@ -28,8 +28,10 @@ export interface InlineEngineOptions {
   readonly link?: InlineLink | undefined;
   /** Path of the file that the engine reports as loaded; by default the engine reports no path. */
   readonly modelPath?: string | undefined;
-  /** By default the engine's own limit. */
+  /** Maximum number of bytes of prepared work; by default the limit of a real engine. */
   readonly preparedBytes?: number | undefined;
+  /** Replaces parts of the backend. */
+  readonly wrap?: ((backend: FakeBackend) => Backend) | undefined;
   /** Loads only when the test calls `load`. */
   readonly loadLater: boolean;
 }
@@ -38,6 +40,8 @@ export interface InlineEngine extends EngineHost {
   /** All commands so far, in order. */
   readonly commands: readonly EngineCommand[];
   readonly backend: FakeBackend;
+  /** Number of jobs whose work is prepared, or being prepared, and has not started. */
+  readonly preparedJobs: number;
   load(): void;
   /** Dies without a message, as a killed process does. */
   kill(message?: string): void;
@@ -64,7 +68,7 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
       ...fake,
     });
     const born: Engine = createEngine({
-      backend: newBackend,
+      backend: options.wrap?.(newBackend) ?? newBackend,
       limits: { prefixStoreBytes: 0, maxWaiting: 64, preparedBytes: options.preparedBytes ?? preparedBytes },
       now: () => clock.now(),
       random32: () => 42,
@@ -87,6 +91,9 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
     get backend() {
       if (backend === undefined) throw new Error("No engine was loaded yet");
       return backend;
+    },
+    get preparedJobs() {
+      return engine?.preparedJobs ?? 0;
     },
     load,
     kill(message = "The engine was killed (SIGKILL).") {

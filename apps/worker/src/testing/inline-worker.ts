@@ -15,9 +15,9 @@ import { createOperations } from "../models/change/operations.ts";
 import { createWorker } from "../worker.ts";
 import type { WorkerState } from "../report/worker-state.ts";
 import { createInlineEngine } from "./inline-engine.ts";
-import type { InlineEngine, InlineLink } from "./inline-engine.ts";
+import type { InlineEngine, InlineEngineOptions, InlineLink } from "./inline-engine.ts";
 
-export interface InlineWorkerOptions {
+export interface InlineWorkerOptions extends Pick<InlineEngineOptions, "preparedBytes" | "wrap"> {
   readonly slots?: number | undefined;
   readonly contextSize?: number;
   /** Name that the model is served under; by default the name in its file. */
@@ -51,6 +51,8 @@ export interface InlineWorker {
   readonly logLines: readonly Record<string, unknown>[];
   /** All commands to the engine so far, in order. */
   readonly commands: readonly EngineCommand[];
+  /** Number of jobs whose work the engine has prepared and not started. */
+  readonly preparedJobs: number;
   load(): void;
   /** Kills the engine without a message, as a killed process dies. */
   kill(message?: string): void;
@@ -96,8 +98,8 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     url: () => "http://127.0.0.1:0",
     createEngine(_hosted, events) {
       const { slots, contextSize = 4_096 } = config.modelSettings;
-      const { gate, link, fake, loadLater = false } = options;
-      return (engine = createInlineEngine({ slots, contextSize, clock, gate, link, fake, loadLater }, events));
+      const { loadLater = false } = options;
+      return (engine = createInlineEngine({ ...options, slots, contextSize, clock, loadLater }, events));
     },
     onDownloadProgress: () => {},
     onReady: () => {},
@@ -120,6 +122,9 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     slots: () => host.slots,
     logLines,
     commands: inline.commands,
+    get preparedJobs() {
+      return inline.preparedJobs;
+    },
     load: inline.load,
     kill: inline.kill,
     async close() {

@@ -1,53 +1,182 @@
 import { describe, expect, test, vi } from "vitest";
-import { expectedText, isType, job, sampling, startEngine, submit, type StepEvent } from "../testing/engine-harness.ts";
+import {
+  expectedText,
+  isType,
+  job,
+  sampling,
+  startEngine,
+  submit,
+  type EngineHarness,
+  type EngineHarnessOptions,
+  type StepEvent,
+} from "../testing/engine-harness.ts";
+import type { EngineEvent, EngineJob } from "../port/messages.ts";
 import type { PromptInput } from "../port/backend.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 
-describe("a preflight", () => {
+type Commands = Pick<EngineHarness, "engine">;
+const prepare = ({ engine }: Commands, given: EngineJob): void => engine.handle({ type: "prepare", job: given });
+const start = ({ engine }: Commands, prepared: string, choices = [{ jobId: prepared, choice: 0 }]): void =>
+  engine.handle({ type: "start", prepared, choices });
+const unprepared = (events: readonly EngineEvent[]) => events.filter(isType("unprepared"));
+
+/** A harness whose tokenizer waits for `go`, with the number of prompts that it got. */
+function startSlow(options: EngineHarnessOptions = {}) {
+  let prompts = 0;
+  let go = (): void => {};
+  const allowed = new Promise<void>((resolve) => (go = resolve));
+  const harness = startEngine({
+    ...options,
+    wrap: (fake) => ({
+      ...fake,
+      async tokenize(input) {
+        prompts += 1;
+        await allowed;
+        return await fake.tokenize(input);
+      },
+    }),
+  });
+  return { ...harness, go, prompts: () => prompts };
+}
+
+describe("a preparation", () => {
   test("is answered with the number of tokens or the error, and starts no job", async () => {
     const { engine, until, events } = startEngine({ contextSize: 16 });
-    engine.handle({ type: "prepare", job: job("a", "Hello") });
+    prepare({ engine }, job("a", "Hello"));
     expect(await until(isType("prepared"))).toEqual({
       type: "prepared",
       jobId: "a",
       promptTokens: 6,
       cachedTokens: 0,
     });
-    engine.handle({ type: "prepare", job: job("b", "much-too-long-a-prompt") });
+    prepare({ engine }, job("b", "much-too-long-a-prompt"));
     expect(await until(isType("prepare_failed"))).toMatchObject({
       jobId: "b",
       failure: { code: "invalid_argument", details: { n_prompt_tokens: 23, n_ctx: 16 } },
     });
     expect(events).toHaveLength(2);
+    expect(engine.preparedJobs).toBe(1);
   });
 
-  test("tokenizes the prompt, so that the submission does not", async () => {
+  test("tokenizes the prompt and checks the settings once, for all choices", async () => {
     const tokenize = vi.fn(async (input: PromptInput) => ({ tokens: tokenizeFake(input) }));
-    const { engine, until, untilJob } = startEngine({ wrap: (fake) => ({ ...fake, tokenize }) });
-    engine.handle({ type: "prepare", job: job("a", "Hello") });
-    await until(isType("prepared"));
-    submit(engine, job("a", "Hello"));
-    await untilJob("a", "finished");
+    const checkSampling = vi.fn(async () => {});
+    const harness = startEngine({ wrap: (fake) => ({ ...fake, tokenize, checkSampling }) });
+    prepare(harness, job("a", "Hello", { sampling: sampling({ temperature: 0.8, seed: 5 }) }));
+    await harness.until(isType("prepared"));
+    start(
+      harness,
+      "a",
+      [0, 1, 2].map((choice) => ({ jobId: `a.${choice}`, choice })),
+    );
+    expect(harness.engine.preparedJobs).toBe(0);
+    for (const choice of [0, 1, 2]) {
+      await harness.untilJob(`a.${choice}`, "finished");
+      expect(harness.textOf(`a.${choice}`)).toBe(expectedText("Hello", 8, { temperature: 0.8, seed: 5 + choice }));
+    }
     expect(tokenize).toHaveBeenCalledTimes(1);
+    expect(checkSampling).toHaveBeenCalledTimes(1);
   });
 
-  test("is not necessary: a submission without a preflight is checked too", async () => {
-    const { engine, untilJob } = startEngine({ contextSize: 16 });
-    submit(engine, job("a", "far too long a prompt"));
-    expect(await untilJob("a", "failed")).toMatchObject({ code: "invalid_argument" });
+  test("is waited for by choices that start meanwhile, and its prompt is tokenized once", async () => {
+    const harness = startSlow();
+    prepare(harness, job("a", "Hello"));
+    start(
+      harness,
+      "a",
+      [0, 1].map((choice) => ({ jobId: `a.${choice}`, choice })),
+    );
+    harness.go();
+    await harness.untilJob("a.0", "finished");
+    await harness.untilJob("a.1", "finished");
+    expect(harness.prompts()).toBe(1);
+    expect(harness.events.every(({ type }) => type === "step")).toBe(true);
+    expect(harness.engine.preparedJobs).toBe(0);
+  });
+
+  test("that fails ends the choices that have started", async () => {
+    const harness = startEngine({ contextSize: 16 });
+    prepare(harness, job("a", "far too long a prompt"));
+    start(
+      harness,
+      "a",
+      [0, 1].map((choice) => ({ jobId: `a.${choice}`, choice })),
+    );
+    for (const id of ["a.0", "a.1"]) {
+      expect(await harness.untilJob(id, "failed")).toMatchObject({ code: "invalid_argument" });
+    }
+    expect(harness.events.every(({ type }) => type === "step")).toBe(true);
+  });
+
+  test("that is dropped is not answered, and nothing is kept", async () => {
+    const harness = startSlow();
+    prepare(harness, job("a", "Hello"));
+    harness.engine.handle({ type: "drop", prepared: "a" });
+    harness.go();
+    submit(harness.engine, job("b", "Hello"));
+    await harness.untilJob("b", "finished");
+    expect(harness.events.every(({ type }) => type === "step")).toBe(true);
+    prepare(harness, job("c", "Hello"));
+    await harness.until(isType("prepared"));
+    expect(harness.engine.preparedJobs).toBe(1);
+    harness.engine.handle({ type: "drop", prepared: "c" });
+    expect(harness.engine.preparedJobs).toBe(0);
+  });
+
+  test("ends when the last choice that waits for it is cancelled", async () => {
+    const harness = startSlow();
+    prepare(harness, job("a", "Hello"));
+    start(
+      harness,
+      "a",
+      [0, 1].map((choice) => ({ jobId: `a.${choice}`, choice })),
+    );
+    harness.engine.handle({ type: "cancel", jobId: "a.0" });
+    expect(harness.engine.preparedJobs).toBe(1);
+    harness.engine.handle({ type: "cancel", jobId: "a.1" });
+    expect(harness.engine.preparedJobs).toBe(0);
   });
 
   test("logs an internal error and does not send it to the client", async () => {
     const { engine, until } = startEngine({
       wrap: (fake) => ({ ...fake, checkSampling: () => Promise.reject(new Error("oops")) }),
     });
-    engine.handle({ type: "prepare", job: job("a", "Hello") });
+    prepare({ engine }, job("a", "Hello"));
     expect(await until(isType("prepare_failed"))).toMatchObject({ failure: { code: "internal" } });
     expect(await until(isType("log"))).toMatchObject({ level: "error", message: "Cannot prepare job a: oops" });
   });
 });
 
-describe("a submission", () => {
+describe("a start", () => {
+  test("without prepared work asks for it once, and all choices wait for it", async () => {
+    const harness = startEngine();
+    start(
+      harness,
+      "a",
+      [0, 1].map((choice) => ({ jobId: `a.${choice}`, choice })),
+    );
+    expect(unprepared(harness.events)).toEqual([{ type: "unprepared", jobId: "a" }]);
+    prepare(harness, job("a", "Hello"));
+    await harness.untilJob("a.0", "finished");
+    await harness.untilJob("a.1", "finished");
+    expect(harness.textOf("a.0")).toBe(expectedText("Hello", 8));
+  });
+
+  test("asks again only for work beyond the limit of bytes, and not a second time", async () => {
+    const harness = startEngine({ slots: 3, contextSize: 2_000, limits: { preparedBytes: 25_000 } });
+    const ids = ["a", "b", "c"];
+    // Each prompt takes eight bytes for a token and two for a character, and its settings a few hundred bytes.
+    const one = (id: string) => job(id, "x".repeat(1_000));
+    for (const id of ids) prepare(harness, one(id));
+    await harness.until((event): event is EngineEvent => isType("prepared")(event) && event.jobId === "c");
+    expect(harness.engine.preparedJobs).toBe(2);
+    for (const id of ids) start(harness, id);
+    expect(unprepared(harness.events)).toEqual([{ type: "unprepared", jobId: "c" }]);
+    prepare(harness, one("c"));
+    for (const id of ids) await harness.untilJob(id, "finished");
+    expect(unprepared(harness.events)).toHaveLength(1);
+  });
+
   test("fails beyond the limit of waiting jobs", async () => {
     const { engine, gate, of } = startEngine({ slots: 1, gated: true, limits: { maxWaiting: 2 } });
     submit(engine, job("a", "a"));
@@ -66,9 +195,9 @@ describe("a submission", () => {
   test("of a job that the engine already has is ignored and logged", async () => {
     const { engine, gate, events, of, untilJob } = startEngine({ gated: true });
     submit(engine, job("a", "a"));
-    submit(engine, job("a", "a"));
+    start({ engine }, "a");
     await gate.held();
-    submit(engine, job("a", "a"));
+    start({ engine }, "a");
     gate.open();
     await untilJob("a", "finished");
     expect(of("a").filter(({ type }) => type === "started")).toHaveLength(1);

@@ -63,6 +63,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       limits,
       endedJobsKept,
       loadLater,
+      preparedBytes: random.pick([0, 2_000, 1 << 26]),
       metrics,
       link: newWire.link,
       gate: newWire.gate,
