@@ -3,6 +3,7 @@ export * from "./dispatch/dispatcher.ts";
 export * from "./dispatch/dispatcher-port.ts";
 export { engineJobOf, samplingOfChoice } from "./dispatch/engine-job.ts";
 export * from "./job/job.ts";
+export * from "./dispatch/job-host.ts";
 export type { JobListener, JobObserver } from "./watching/listeners.ts";
 export * from "./job/job-spec.ts";
 export * from "./watching/lifecycle.ts";
