@@ -7,8 +7,8 @@ import { shownReference } from "@waggle/models/download";
 import { readChatTemplate } from "./config/chat-template.ts";
 import { workerHelp } from "./config/command.ts";
 import { readWorkerFile } from "./config/config-file.ts";
-import { configuredModels } from "./config/configured-models.ts";
-import type { ConfiguredModel } from "./config/configured-models.ts";
+import { givenModels } from "./config/given-models.ts";
+import type { GivenModel } from "./config/given-models.ts";
 import { hiveToken, hiveTokenVariable } from "./config/hive-token.ts";
 import { huggingFaceToken } from "./config/hugging-face-token.ts";
 import { describeWorker } from "./config/machine.ts";
@@ -47,7 +47,7 @@ export interface WorkerConfig
   readonly screen: Screen | undefined;
   /** Whether the models folder was set: the worker then serves the models in that folder. */
   readonly servesFolder: boolean;
-  readonly models: readonly ConfiguredModel[];
+  readonly models: readonly GivenModel[];
   /** Settings for loading models that have no separate settings. */
   readonly modelSettings: ModelSettings;
   /** Maximum number of threads that the engine tries. */
@@ -76,7 +76,7 @@ export function parseConfig(
       const values = { ...given, models: given.models ?? file?.models };
       const settingsOf = (own: OptionValues): ModelSettings =>
         modelSettingsOf(own, readChatTemplate(own.chatTemplate, machine.readText), machine.cores);
-      const { models, problems } = configuredModels({
+      const { models, problems } = givenModels({
         values,
         file: given.models === undefined ? file : undefined,
         settingsOf,
@@ -89,7 +89,7 @@ export function parseConfig(
 
 interface ReadSettings {
   readonly values: OptionValues;
-  readonly models: readonly ConfiguredModel[];
+  readonly models: readonly GivenModel[];
   readonly modelSettings: ModelSettings;
   readonly access: Access;
   readonly variable: (name: string) => string | undefined;

@@ -1,6 +1,7 @@
 // Owns the composition of a worker: its models, its reports and the HTTP front. It starts no process and opens no socket, so tests and
 // simulations run the same composition as the daemon.
 import type { Clock } from "@waggle/async";
+import type { BackendInfo } from "@waggle/engine";
 import { createFileDescriber } from "@waggle/chat-format/describe";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
 import type { App, ClientAccounts, ModelControl } from "@waggle/front";
@@ -8,12 +9,11 @@ import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry } from "@waggle/jobs";
 import type { JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
-import type { ModelStateName } from "@waggle/protocol";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Traces } from "@waggle/daemon/traces";
 import type { WorkerConfig } from "./config.ts";
 import { createDescriptions } from "./models/list/descriptions.ts";
-import type { ModelEntry } from "./models/list/model-entry.ts";
+import type { Model } from "./models/list/model.ts";
 import type { ModelHost } from "./models/run/model-host-port.ts";
 import { createModels } from "./models/list/models.ts";
 import type { Models, ModelsOptions } from "./models/list/models.ts";
@@ -24,11 +24,11 @@ import { createWorkerPages } from "./process/pages.ts";
 import { createReport } from "./report/report.ts";
 import type { Report } from "./report/report.ts";
 import { createWorkerState } from "./report/worker-state.ts";
-import type { WorkerState } from "./report/worker-state.ts";
+import type { WorkerFacts, WorkerState } from "./report/worker-state.ts";
 
 export interface WorkerOptions extends Pick<
   ModelsOptions,
-  "specs" | "budget" | "keepAliveMs" | "createEngine" | "prepare" | "onDownloadProgress" | "onReady"
+  "given" | "budget" | "keepAliveMs" | "createEngine" | "prepare" | "onDownloadProgress"
 > {
   readonly config: WorkerConfig;
   readonly log: Logger;
@@ -42,6 +42,7 @@ export interface WorkerOptions extends Pick<
   /** URL at which clients reach the worker. Called only while the port is open. */
   readonly url: () => string;
   readonly onModelState?: (() => void) | undefined;
+  readonly onReady: (info: BackendInfo) => void;
   /** Called when the first load of the worker's only model fails. */
   readonly onFirstLoadFailed: (why: string) => void;
   readonly createControl: (models: Models, served: Served) => ModelControl;
@@ -76,8 +77,6 @@ export function createWorker(options: WorkerOptions): Worker {
   const state = createWorkerState();
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
   const registry = createJobRegistry({ ...config, clock });
-  /** The worker becomes ready when each of these models has loaded or failed. */
-  const awaited = new Set<ModelHost>();
   const models = createModels({
     ...config,
     ...options,
@@ -87,8 +86,6 @@ export function createWorker(options: WorkerOptions): Worker {
     cores: config.modelSettings.threadsPinned ? Number.MAX_SAFE_INTEGER : config.maxThreads,
     registry,
     observers: [accounts, ...(options.traces === undefined ? [] : [options.traces]), ...(options.observers ?? [])],
-    onGaveUp,
-    onState,
   });
   const describer = createFileDescriber({ clock });
   const renderer = createFileDescriber({ clock, limits: { waiting: waitingPrompts } });
@@ -139,44 +136,41 @@ export function createWorker(options: WorkerOptions): Worker {
     },
   });
 
-  /** Whether the worker has only this model and must load it at the start. The worker's state then follows the model's. */
-  function isAll(host: ModelHost): boolean {
-    const { main } = models;
-    return models.entries().length === 1 && main?.current.host === host && preloaded.includes(main);
+  let phase: WorkerFacts["phase"] = "starting";
+  /** The models that must load at the start; undefined until they begin to load. */
+  let preloaded: readonly Model[] | undefined;
+
+  /** The only model, if the worker must load it at the start. */
+  function sole(): ModelHost | undefined {
+    const [entry, ...others] = models.entries();
+    return entry !== undefined && others.length === 0 && preloaded?.includes(entry) === true
+      ? entry.current
+      : undefined;
   }
 
-  let preloaded: readonly ModelEntry[] = [];
-
-  /** Whether the process prints this host's failure when it exits, so that the log must not repeat the failure. */
-  function isLastLine(host: ModelHost): boolean {
-    return config.quietLog && host.loads.count === 0 && isAll(host);
+  function updateState(): void {
+    const awaited = preloaded?.filter((entry) => models.entries().includes(entry));
+    const isAwaiting =
+      awaited?.some(({ current }) => current.loads.count === 0 && current.failure?.isFinal !== true) ?? true;
+    state.update({ phase, isAwaiting, sole: sole() });
   }
 
-  function onState(host: ModelHost, to: ModelStateName, from: ModelStateName): void {
+  models.onState((host, to, from) => {
     metrics.stateTransitions.inc({ machine: "model", from, to });
     if (from === "ready" || to === "ready") options.onModelState?.();
-    const { reason } = host.state;
-    log.info({ model: host.name, from, to, ...(reason === undefined ? {} : { reason }) }, "model_state");
-    if (to === "failed" && !isLastLine(host))
-      log.error({ event: "model_failed", model: host.name, reason: host.failure ?? reason }, "model_failed");
-    if (state.name === "starting") return;
-    if (to === "ready") {
-      awaited.delete(host);
-      if (awaited.size === 0 && state.name === "loading") state.apply("loaded");
-    } else if (from === "ready" && to === "loading" && isAll(host)) {
-      state.apply("engine_lost", reason);
-    }
-  }
-
-  function onGaveUp(host: ModelHost, never: boolean): void {
-    if (isAll(host)) {
-      state.apply("gave_up", host.state.reason);
-      if (never) options.onFirstLoadFailed(host.failure ?? "the model cannot be loaded");
-    } else if (awaited.delete(host) && awaited.size === 0 && state.name === "loading") {
-      // The other models work, and this model's status has the reason of its failure.
-      state.apply("loaded");
-    }
-  }
+    const { failure, info, state: now } = host;
+    log.info(
+      { model: host.name, from, to, ...(now.reason === undefined ? {} : { reason: now.reason }) },
+      "model_state",
+    );
+    const isFatal = host === sole() && to === "failed" && failure?.isFinal === true && host.loads.count === 0;
+    // With a quiet log, the process prints a fatal failure when it exits.
+    if (to === "failed" && !(isFatal && config.quietLog))
+      log.error({ event: "model_failed", model: host.name, reason: failure?.message ?? now.reason }, "model_failed");
+    updateState();
+    if (to === "ready" && info !== undefined) options.onReady(info);
+    if (isFatal) options.onFirstLoadFailed(failure.message);
+  });
 
   state.onChange((to, from) => {
     metrics.stateTransitions.inc({ machine: "worker", from, to });
@@ -188,10 +182,10 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   /** Pinned models, and the default model unless it comes from the models folder or a download. */
-  function isNeeded(entry: ModelEntry): boolean {
+  function isNeeded(entry: Model): boolean {
     return (
-      entry.pinned ||
-      (models.isDefault(entry) && entry.current.source !== "folder" && entry.current.source !== "download")
+      entry.stay.pinned ||
+      (models.isDefault(entry) && entry.current.file.source !== "folder" && entry.current.file.source !== "download")
     );
   }
 
@@ -204,15 +198,16 @@ export function createWorker(options: WorkerOptions): Worker {
     report,
     served,
     start() {
+      phase = "serving";
+      updateState();
       preloaded = models.entries().filter(isNeeded);
-      for (const { current } of preloaded) awaited.add(current.host);
-      state.apply("listening", "the model is loading");
-      for (const { current } of preloaded) models.pool.loadNow(current.host);
-      if (awaited.size === 0 && state.name === "loading") state.apply("loaded");
+      for (const { current } of preloaded) models.pool.loadNow(current);
+      updateState();
     },
     refuse() {
       if (state.name === "failed") return;
-      state.apply("drain", "the worker is leaving");
+      phase = "leaving";
+      updateState();
       models.pool.close();
       each((host) => host.refuse());
     },
@@ -229,7 +224,8 @@ export function createWorker(options: WorkerOptions): Worker {
     close() {
       each((host) => host.close());
       registry.clear();
-      state.apply("stopped");
+      phase = "stopped";
+      updateState();
     },
   };
 }

@@ -4,6 +4,7 @@ export { systemClock, TimeoutError, type Clock, type TimerHandle } from "./waiti
 export * from "./waiting/conflated-channel.ts";
 export * from "./waiting/deferred.ts";
 export * from "./files/make-folder.ts";
+export * from "./waiting/listeners.ts";
 export * from "./waiting/pace.ts";
 export * from "./files/read-text.ts";
 export * from "./waiting/scope.ts";

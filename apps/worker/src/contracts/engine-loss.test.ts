@@ -168,7 +168,7 @@ describe("a stream whose engine dies", () => {
     await step(gate, 4);
     worker.kill();
     const waiting = await submit({ prompt: "B [eog:2]" });
-    worker.host.forget();
+    worker.host.replaceFile({ reference: "other.gguf", source: "fake" });
     expect((await readAll(job)).at(-1)).toMatchObject({ type: "error", code: "engine_failed" });
     worker.load();
     gate.open();
@@ -249,7 +249,7 @@ describe("an embedding job whose engines die", () => {
     await computing.promise;
     const [job] = worker.registry.liveJobs();
     worker.kill();
-    worker.host.forget();
+    worker.host.replaceFile({ reference: "other.gguf", source: "fake" });
     expect(job?.vectors).toEqual([]);
     worker.load();
     gate.resolve();

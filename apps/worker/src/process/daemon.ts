@@ -21,11 +21,11 @@ import { openPorts } from "./ports.ts";
 import type { WorkerScreen } from "./screen.ts";
 import { createWorker } from "../worker.ts";
 import { budgetOf } from "../models/memory/budget.ts";
-import type { HostedFile } from "../models/list/model-entry.ts";
-import { modelSpecsOf } from "../models/list/model-specs.ts";
+import { findModels } from "../models/list/find-models.ts";
 import { createOperations, downloadsOf } from "../models/change/operations.ts";
 import { describeModel, prepareModel } from "../models/run/prepare.ts";
-import type { LoadPlan } from "../models/memory/pool.ts";
+import type { Prepare } from "../models/memory/pool.ts";
+import type { ModelHost } from "../models/run/model-host-port.ts";
 import type { Pulls } from "../models/change/pulls.ts";
 
 /** How long ended streams may take to reach their readers when the worker leaves. */
@@ -62,7 +62,7 @@ export interface Daemon extends Departure {
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, log, metrics, clock, print, screen } = options;
-  const specs = await modelSpecsOf(config);
+  const given = await findModels(config);
   const stopping = new AbortController();
   const prefixFolder =
     config.backend === "fake"
@@ -73,28 +73,27 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   let ownUrl = "";
   let fleet: FleetMembership | undefined = undefined;
   let gpuReported = false;
-  const budget = budgetOf(config, specs.length);
+  const budget = budgetOf(config, given.length);
   const preparing = { resolve: downloadsOf(config), signal: stopping.signal, budgetBytes: budget.bytes };
-  const prepare = (hosted: HostedFile): LoadPlan | Promise<LoadPlan> =>
-    hosted.source === "fake" ? { memory: undefined } : prepareModel(hosted, preparing);
+  const prepare: Prepare = (host) =>
+    host.file.source === "fake" ? { memory: undefined } : prepareModel(host, preparing);
   let pulls: Pulls | undefined;
   let failure: string | undefined;
   const worker = createWorker({
     ...options,
-    specs,
+    given,
     budget,
     onCollect: () => fleet?.collect(),
     observers: [{ started() {}, tokensCame() {}, ended: () => fleet?.refill() }],
-    keepAliveMs: config.keepAliveMs ?? (specs.length > 1 ? severalStayMs : Infinity),
+    keepAliveMs: config.keepAliveMs ?? (given.length > 1 ? severalStayMs : Infinity),
     url: () => config.advertiseUrl ?? ownUrl,
     prepare,
-    createEngine({ host, reference, facts, settings, loaded }, events) {
+    createEngine({ key, name, file: { reference, facts, settings, loaded } }) {
       const contextSize = facts?.plan?.contextSize ?? settings.contextSize;
       const together = Math.min(config.maxLoadedModels, worker.models.hosts().length);
-      const prefixes = prefixFolder?.shareOf(host.key, together);
+      const prefixes = prefixFolder?.shareOf(key, together);
       return createSupervisor({
         ...config,
-        ...events,
         start: {
           type: "start",
           backend: config.backend,
@@ -108,7 +107,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         env: options.env,
         clock,
         // With one model, log lines need no name of a model.
-        log: together > 1 ? log.child({ model: host.name }) : log,
+        log: together > 1 ? log.child({ model: name }) : log,
         loadedBefore: loaded === reference,
         onStopped: prefixes?.release,
       });
@@ -119,11 +118,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       return made.control;
     },
     onDownloadProgress: createDownloadProgress({
-      model: shownReference(specs[0]?.reference ?? ""),
+      model: shownReference(given[0]?.reference ?? ""),
       log,
       terminal: options.terminal,
     }),
-    onReady(_host, info) {
+    onReady(info) {
       reportUnusedGpu(info.device).catch((error: unknown) => log.warn({ err: error }, "gpu_search_failed"));
     },
     onModelState: () => fleet?.changed(),
@@ -139,7 +138,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     if (to !== "ready" || announced) return;
     announced = true;
     const { main } = worker.models;
-    const host = main?.current.host;
+    const host = main?.current;
     // Without a loaded model, each model loads with its first request.
     if (host?.info === undefined) screen?.waiting();
     else screen?.ready(host.name, host.info);
@@ -175,7 +174,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   screen?.opened({ url, ollamaUrl: server.ollamaUrl, models: worker.models.entries().map(({ name }) => name) });
   worker.start();
   const first = worker.models.main;
-  if (first !== undefined && worker.state.name === "loading") screen?.follow(first.name, first.current.host.loading);
+  if (first !== undefined && worker.state.name === "loading") screen?.follow(first.name, first.current.loading);
   describeAll().catch((error: unknown) => log.error({ err: error }, "model_description_failed"));
   const onDrain = (): void => departure.drain(128 + constants.signals.SIGTERM);
   reporter = joinHive({ config, report, log, metrics, onDrain });
@@ -191,11 +190,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     screen?.note(unused);
   }
 
-  async function describe(hosted: HostedFile): Promise<void> {
-    const { host, source } = hosted;
-    if (source === "fake" || hosted.facts !== undefined || host.state.name !== "unloaded") return;
+  async function describe(host: ModelHost): Promise<void> {
+    const { source, facts } = host.file;
+    if (source === "fake" || facts !== undefined || host.state.name !== "unloaded") return;
     const onMissing = (reason: string): void => log.warn({ model: host.name, reason }, "model_missing");
-    const plan = await describeModel(hosted, { ...preparing, onMissing });
+    const plan = await describeModel(host, { ...preparing, onMissing });
     if (plan !== undefined && worker.models.pool.memoryOf(host) === undefined) worker.models.pool.know(host, plan);
   }
 

@@ -3,7 +3,7 @@
 import { createEngine, createFakeBackend } from "@waggle/engine";
 import type { Engine, EngineCommand, EngineEvent, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
 import type { Clock } from "@waggle/async";
-import type { EngineHost, EngineHostEvents } from "../engine/engine-host.ts";
+import type { EngineHost, EngineOwner } from "../engine/engine-host.ts";
 
 /** The channel between the worker and its engine. It must deliver each message once and in order, unless the engine is lost. */
 export interface InlineLink {
@@ -43,9 +43,10 @@ export interface InlineEngine extends EngineHost {
   giveUp(message: string): void;
 }
 
-export function createInlineEngine(options: InlineEngineOptions, events: EngineHostEvents): InlineEngine {
+export function createInlineEngine(options: InlineEngineOptions): InlineEngine {
   const { slots, contextSize, clock, gate, fake, link = promptLink } = options;
   const commands: EngineCommand[] = [];
+  let owner: EngineOwner | undefined;
   let engine: Engine | undefined;
   let backend: FakeBackend | undefined;
   let running: Promise<void> = Promise.resolve();
@@ -54,7 +55,7 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
 
   function load(): void {
     starts += 1;
-    events.onStart();
+    owner?.started();
     const newBackend = createFakeBackend({
       slots,
       contextSize,
@@ -69,7 +70,7 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
       emit(event) {
         if (engine !== born) return;
         link.event(event, () => {
-          if (engine === born) events.onEvent(event);
+          if (engine === born) owner?.event(event);
         });
       },
     });
@@ -77,7 +78,7 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
     engine = born;
     running = engine.run();
     const { modelPath } = options;
-    events.onReady(modelPath === undefined ? newBackend.info : { ...newBackend.info, modelPath }, 0);
+    owner?.ready(modelPath === undefined ? newBackend.info : { ...newBackend.info, modelPath }, 0);
   }
 
   return {
@@ -90,11 +91,11 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
     kill(message = "The engine was killed (SIGKILL).") {
       engine = undefined;
       deaths += 1;
-      events.onDeath("signal");
-      events.onLost("signal", message);
+      owner?.died({ reason: "signal", message, wasReady: true, final: undefined });
     },
-    giveUp: (message) => events.onGaveUp(message, starts === 0),
-    start() {
+    giveUp: (message) => owner?.died({ reason: "load_failed", message, wasReady: false, final: message }),
+    start(by) {
+      owner = by;
       if (!options.loadLater) load();
     },
     send(command) {

@@ -85,7 +85,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
   const worker = createWorker({
     logLines: ring,
     config,
-    specs: [{ name: config.modelRef, aliases: [], reference: "waggle-fake", source: "fake", pinned: false }],
+    given: [{ name: config.modelRef, aliases: [], reference: "waggle-fake", source: "fake", pinned: false }],
     budget: { bytes: undefined, models: 1, leastStayMs: 0 },
     keepAliveMs: Infinity,
     prepare: () => ({ memory: undefined }),
@@ -94,10 +94,10 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     clock,
     tokens: options.access?.tokens ?? (() => createTokenTable([])),
     url: () => "http://127.0.0.1:0",
-    createEngine(_hosted, events) {
+    createEngine() {
       const { slots, contextSize = 4_096 } = config.modelSettings;
       const { gate, link, fake, loadLater = false } = options;
-      return (engine = createInlineEngine({ slots, contextSize, clock, gate, link, fake, loadLater }, events));
+      return (engine = createInlineEngine({ slots, contextSize, clock, gate, link, fake, loadLater }));
     },
     onDownloadProgress: () => {},
     onReady: () => {},
@@ -109,7 +109,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
   worker.start();
   if (engine === undefined) throw new Error("The host has made no engine");
   const inline = engine;
-  const host = worker.models.find(undefined).current.host;
+  const host = worker.models.find(undefined).current;
   return {
     app: worker.app,
     host,

@@ -10,7 +10,7 @@ const leastStayMs = 5_000;
 type BudgetSettings = Pick<WorkerConfig, "memoryBudgetBytes" | "maxLoadedModels">;
 
 /** A worker with one model has no budget: its engine checks the free memory itself. */
-export function budgetOf({ memoryBudgetBytes: given, maxLoadedModels: models }: BudgetSettings, specs: number): Budget {
-  const usual = specs > 1 ? Math.floor(process.availableMemory() * freeShare) : undefined;
+export function budgetOf({ memoryBudgetBytes: given, maxLoadedModels: models }: BudgetSettings, count: number): Budget {
+  const usual = count > 1 ? Math.floor(process.availableMemory() * freeShare) : undefined;
   return { bytes: given === 0 ? undefined : (given ?? usual), models, leastStayMs };
 }
