@@ -19,7 +19,7 @@ test("a job needs its model from its submission until its end", async () => {
   const { router, use, end } = routerTo(() => accepted.promise);
   const submitted = router.submit(spec);
   expect(use).toHaveBeenCalledOnce();
-  const job = { spec: { scope: {} }, ended: deferred<void>() } as unknown as Job;
+  const job = { spec: { who: {} }, ended: deferred<void>() } as unknown as Job;
   accepted.resolve(job);
   expect(await submitted).toBe(job);
   expect(end).not.toHaveBeenCalled();

@@ -39,7 +39,7 @@ export function createModelRouter<H extends RoutedHost>({ hosts, hostOf, use }: 
   function accepted(host: H, job: Job, lease: Lease | undefined): void {
     hostsOfJobs.set(job, host);
     void job.ended.promise.then(() => lease?.end(job));
-    const { client, sessionId } = job.spec.scope;
+    const { client, sessionId } = job.spec.who;
     // A session has one stream at a time, even when its requests name different models.
     for (const other of sessionId === undefined ? [] : hosts()) {
       const before = other === host ? undefined : other.dispatcher.sessionJob(client, sessionId ?? "");

@@ -109,7 +109,7 @@ function actor(name: string, sizeMib = 100): Actor {
       await settle();
     },
     idle(keepAliveMs) {
-      const job = { spec: { keepAliveMs } } as Job;
+      const job = { spec: { when: { keepAliveMs } } } as Job;
       for (const lease of self.jobs.splice(0)) lease.end(job);
     },
   };

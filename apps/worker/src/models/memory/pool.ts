@@ -285,7 +285,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
         if (held === undefined || !forgetLease(held, lease) || closed) return;
         if (job !== undefined) {
           held.usedAt = clock.now();
-          held.keepAliveMs = job.spec.keepAliveMs;
+          held.keepAliveMs = job.spec.when.keepAliveMs;
         }
         if (held.leases.size === 0) rest(held);
       },
