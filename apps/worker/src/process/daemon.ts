@@ -20,7 +20,7 @@ import type { Reporter } from "../hive/reporter.ts";
 import { openPorts } from "./ports.ts";
 import type { WorkerScreen } from "./screen.ts";
 import { createWorker } from "../worker.ts";
-import { budgetOf } from "../models/memory/budget.ts";
+import { budgetOf } from "../models/memory/memory-plan.ts";
 import { findModels } from "../models/list/find-models.ts";
 import { createOperations, downloadsOf } from "../models/change/operations.ts";
 import { describeModel, prepareModel } from "../models/run/prepare.ts";
