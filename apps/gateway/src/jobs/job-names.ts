@@ -4,18 +4,19 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "@waggle/async";
 import { fleetVersion } from "@waggle/fleet";
 import type { FoundRecord, GatewaySide, JobRecord } from "@waggle/fleet";
-import type { GenerateSpec, Job, JobObserver, JobSpec, Outcome, Reservation } from "@waggle/jobs";
+import type { GenerateSpec, Job, JobSpec, Outcome, Reservation } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
 /** Time limit for writing a job's record before acceptance. At the limit, the job is accepted, and its record is written later. */
 const reserveLimitMs = 500;
 
-export interface JobNames extends Pick<JobObserver, "ended"> {
+export interface JobNames {
   /** Reserves the id of a job that is about to be accepted. @throws WaggleError conflict, payload_too_large */
   reserve(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
   /** Called after the job's acceptance. */
   add(job: Job): void;
+  ended(job: Job, outcome: Outcome): void;
   /** Takes over the ids of another gateway's job. Call it before `add`. */
   takeOver(found: FoundRecord): void;
   /** The fleet's id of one of the job's sequences. */

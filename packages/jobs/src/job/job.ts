@@ -3,7 +3,7 @@ import type { Deferred, TimerHandle } from "@waggle/async";
 import type { JobTotals, PromptLogprobEntry } from "@waggle/engine";
 import type { CancelledBy, ErrorCode, FinishReason, JobStateName, StoppedBy, WaggleError } from "@waggle/protocol";
 import type { MessageDraft } from "./answer-message.ts";
-import type { JobListener } from "../watching/listeners.ts";
+import type { JobListener } from "../watching/observers.ts";
 import type { JobSpec } from "./job-spec.ts";
 import type { ReplayLog } from "../stream/replay-log.ts";
 import type { OutputSoFar } from "../stream/output-so-far.ts";

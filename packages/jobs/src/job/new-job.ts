@@ -4,7 +4,7 @@ import { deferred } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
 import { emptyMessage } from "./answer-message.ts";
 import type { Job, Phase } from "./job.ts";
-import type { JobListener } from "../watching/listeners.ts";
+import type { JobListener } from "../watching/observers.ts";
 import type { JobScope, JobSpec } from "./job-spec.ts";
 import type { PromptSize } from "../dispatch/preflight.ts";
 import type { OutputSoFar } from "../stream/output-so-far.ts";

@@ -8,6 +8,7 @@ import type { JobEvent, Token } from "@waggle/engine";
 import type { QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { lengthOf, withToken } from "./answer-message.ts";
 import type { ComputedEvent } from "../stream/output-so-far.ts";
+import type { Observation } from "../watching/observers.ts";
 import type { Job, JobCounts, JobState, Outcome, SequenceState } from "./job.ts";
 import { crashFailure, hasUsedUpCrashes, lossesAfter } from "./crash-blame.ts";
 import {
@@ -67,25 +68,12 @@ export type Effect =
   | { readonly type: "submit" }
   /** Ask the engine to release these sequences, and apply `overdue` if that takes too long. */
   | { readonly type: "release"; readonly uids: readonly string[] }
-  /** Record that the first sequence has its slot. */
-  | { readonly type: "measure_start" }
-  /** Record that the job continues after its earlier output. */
-  | { readonly type: "measure_resumption" }
-  /** Record model tokens. `first`: these are the job's first tokens. `sincePreviousMs` is undefined for the first tokens of a sequence. */
-  | {
-      readonly type: "measure_tokens";
-      readonly tokens: number;
-      readonly first: boolean;
-      readonly sincePreviousMs: number | undefined;
-    }
+  /** Tell the observers of all jobs. */
+  | { readonly type: "observe"; readonly what: Observation }
   /** Store the tokens of one token event, for an engine that resumes the job. */
   | { readonly type: "output"; readonly choice: number; readonly ids: readonly Token[] }
   /** Store output that is not in the stream. */
   | { readonly type: "keep"; readonly event: ComputedEvent }
-  /** Record the number of forward passes between a cancel and the release of the slot. */
-  | { readonly type: "measure_cancel"; readonly steps: number }
-  /** Record the number of pieces that looked like tool calls and could not be parsed. */
-  | { readonly type: "measure_unreadable"; readonly calls: number }
   /** The engine holds no sequence of the job any more, so the job no longer counts as a running job of its client. */
   | { readonly type: "free" }
   /** The job has ended, and its last event is in the log. */
@@ -172,10 +160,10 @@ function start(job: Job, { event, model, at }: Extract<JobInput, { type: "starte
   };
   // When a further choice starts, the job has started already, and sends no event.
   if (!first && state.phase.name === "running" && state.phase.stage !== "queued") return unchanged(next);
-  const news: Effect = resumes ? { type: "measure_resumption" } : append(statusOf(job, "thinking"));
+  const news: Effect = resumes ? observe({ type: "resumed" }) : append(statusOf(job, "thinking"));
   if (!first) return { state: next, effects: [news] };
   const started = append(startedEventOf(job, next, model));
-  return { state: next, effects: [{ type: "measure_start" }, news, started] };
+  return { state: next, effects: [observe({ type: "started" }), news, started] };
 }
 
 function addToken(job: Job, { event, at }: Extract<JobInput, { type: "token" }>): Change {
@@ -206,7 +194,7 @@ function addToken(job: Job, { event, at }: Extract<JobInput, { type: "token" }>)
   return {
     state: next,
     effects: [
-      { type: "measure_tokens", tokens: event.n, first, sincePreviousMs },
+      observe({ type: "tokens", tokens: event.n, first, sincePreviousMs }),
       { type: "output", choice: sequence.choice, ids: event.ids },
       append(token),
     ],
@@ -224,9 +212,9 @@ function release(job: Job, { event, at }: Extract<JobInput, { type: "released" }
     }),
   };
   const steps: readonly Effect[] = [
-    ...(event.type === "cancelled" ? [{ type: "measure_cancel", steps: event.steps } as const] : []),
+    ...(event.type === "cancelled" ? [observe({ type: "released", steps: event.steps })] : []),
     ...(event.type !== "failed" && event.unreadableCalls !== undefined
-      ? [{ type: "measure_unreadable", calls: event.unreadableCalls } as const]
+      ? [observe({ type: "unreadable_calls", calls: event.unreadableCalls })]
       : []),
   ];
   const { phase } = state;
@@ -291,7 +279,7 @@ function loseEngine(job: Job, { outcome, at }: Extract<JobInput, { type: "engine
 
 function resumeElsewhere(job: Job): Change {
   const resumptions = job.state.resumptions + 1;
-  const effects: readonly Effect[] = [append(statusOf(job, "resuming")), { type: "measure_resumption" }];
+  const effects: readonly Effect[] = [append(statusOf(job, "resuming")), observe({ type: "resumed" })];
   return { state: { ...job.state, resumptions }, effects };
 }
 
@@ -387,6 +375,10 @@ export function inputOf(event: JobEvent, { model, at }: { readonly model: string
 
 function append(event: StreamEvent): Effect {
   return { type: "append", event };
+}
+
+function observe(what: Observation): Effect {
+  return { type: "observe", what };
 }
 
 function unchanged(state: JobState): Change {
