@@ -70,7 +70,7 @@ interface Cut {
 async function answer(path: string, body: Body, cuts: readonly Cut[]): Promise<{ says: string[]; messages: number }> {
   const left = [...cuts];
   let messages = 0;
-  /** Whether a token came from the last engine, and from the present one. A job ends when two engines in a row die without a token, so none dies then. */
+  /** Whether a token came from the last engine, and from the present one: a job ends when two engines in a row die without a token. */
   let [hadOutput, hasOutput] = [true, false];
   worker = createInlineWorker({
     fake: { ahead: true, batchSize: 48 },

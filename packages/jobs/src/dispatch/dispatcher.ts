@@ -1,7 +1,6 @@
 // Runs a job from acceptance to its terminal event: passes each input to the reducer and performs the effects. No other code changes a job. The
 // dispatcher never awaits a client, and needs no lock: each function runs to its end in one turn of the event loop. Only acceptance waits.
-import { deferred } from "@waggle/async";
-import type { Deferred } from "@waggle/async";
+import { createCondition } from "@waggle/async";
 import type { EngineEvent, JobEvent } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import { createAcceptance, type Acceptable } from "./acceptance.ts";
@@ -17,7 +16,7 @@ import { lossesAfter, mayStartWith } from "../job/crash-blame.ts";
 import { failedWith, hasEnded, isWaiting, type Job, type Outcome } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJob, sessionKeyOf } from "../job/new-job.ts";
-import { inputOf, reduce, type Effect, type JobInput } from "../job/reduce.ts";
+import { isRelease, reduce, type Effect, type JobInput } from "../job/reduce.ts";
 import { addOutput, dropContent, keepComputed } from "../stream/output-so-far.ts";
 import { createReaderOpener } from "../stream/reader.ts";
 import { record } from "../stream/receipt.ts";
@@ -243,8 +242,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const job = held.get(event.jobId);
     if (job === undefined) return;
     const listener = hasEnded(job) ? undefined : job.listener;
-    const input = inputOf(event, { model: options.model(), at: clock.now() });
-    if (input.type !== "released") {
+    const input = { type: "engine", event, model: options.model(), at: clock.now() } as const;
+    if (!isRelease(event)) {
       apply(job, input);
       return listener?.event(event);
     }
@@ -341,27 +340,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     stop() {
       positions.stop();
       registry.clear();
-    },
-  };
-}
-
-interface Condition {
-  /** Resolves when the condition holds, or at once. */
-  wait(): Promise<void>;
-  /** Called after a change: resolves the waits if the condition holds now. */
-  check(): void;
-}
-
-function createCondition(holds: () => boolean): Condition {
-  let waiting: Deferred<void> | undefined;
-  return {
-    wait: async () => {
-      if (!holds()) await (waiting ??= deferred<void>()).promise;
-    },
-    check() {
-      if (!holds()) return;
-      waiting?.resolve();
-      waiting = undefined;
     },
   };
 }

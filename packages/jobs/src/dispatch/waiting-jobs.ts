@@ -17,7 +17,10 @@ export interface WaitingJobs {
   /** Puts a job into the queue, even if the queue is full. @param again whether the job lost its engine; the job then gets its old position back */
   enter(job: Job, again: boolean): void;
   leave(job: Job): void;
-  /** Returns the next job that fits, without taking the job. If that job is a suspect and a job must resume first, returns the job to resume, even if it does not fit. */
+  /**
+   * Returns the next job that fits, without taking the job. If this job is suspected of having crashed the engine, returns a job that had output
+   * before the crash, even if that job does not fit; the suspect is returned only if there is no such job.
+   */
   next(fits: (job: Job) => boolean): Job | undefined;
   take(job: Job): void;
   /** Called when a taken job has freed its slots. */
@@ -132,6 +135,7 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
     futurePosition(job, old) {
       const ofOld = old === undefined ? undefined : queue.position(old.uid);
       if (ofOld !== undefined) return ofOld;
+      // An entry that comes and leaves at once moves no other entry.
       queue.admit(job, keyOf(job));
       const position = queue.position(job.uid) ?? queue.depth;
       queue.remove(job.uid);

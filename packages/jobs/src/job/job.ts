@@ -127,11 +127,6 @@ export function isWaiting({ state }: Job): boolean {
   return state.phase.name === "queued" || state.phase.name === "blocked";
 }
 
-/** Returns the longest wait of these jobs; 0 if no job waits. @param now the daemon clock's milliseconds */
-export function oldestWaitMs(jobs: readonly Job[], now: number): number {
-  return jobs.filter(isWaiting).reduce((longest, { acceptedAt }) => Math.max(longest, now - acceptedAt), 0);
-}
-
 /** Returns the state's name on the wire. */
 export function stateNameOf({ phase }: JobState): JobStateName {
   switch (phase.name) {

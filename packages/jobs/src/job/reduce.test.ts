@@ -5,6 +5,7 @@ import { createJob } from "./new-job.ts";
 import type { JobSpec } from "./job-spec.ts";
 import { reduce } from "./reduce.ts";
 import type { Effect, JobInput } from "./reduce.ts";
+import type { JobEvent } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 
 const spec = (choices = 1): JobSpec => ({
@@ -28,31 +29,15 @@ const counts = { promptTokens: 3, cachedTokens: 1, completionTokens: 2, prefillM
 const cancelled: Outcome = { type: "cancelled", by: "client" };
 const died: Outcome = { type: "failed", code: "engine_failed", message: "The engine died." };
 
-const started = (jobId = "j1", at = 1): JobInput => ({
-  type: "started",
-  event: { type: "started", jobId, slot: 0, promptTokens: 3, cachedTokens: 1 },
-  model: "m",
-  at,
-});
-const progress = (jobId = "j1"): JobInput => ({
-  type: "progress",
-  event: { type: "progress", jobId, processedTokens: 2, promptTokens: 3, cachedTokens: 1, tMs: 2 },
-});
-const token = (index: number, tMs: number, jobId = "j1"): JobInput => ({
-  type: "token",
-  event: { type: "token", jobId, index, text: "a", tMs, ids: [7], n: 1 },
-  at: 10 + tMs,
-});
-const finished = (jobId = "j1"): JobInput => ({
-  type: "released",
-  event: { type: "finished", jobId, by: "end", ...counts },
-  at: 20,
-});
-const released = (jobId = "j1"): JobInput => ({
-  type: "released",
-  event: { type: "cancelled", jobId, steps: 1, ...counts },
-  at: 20,
-});
+const engine = (event: JobEvent, at = 20): JobInput => ({ type: "engine", event, model: "m", at });
+const started = (jobId = "j1", at = 1): JobInput =>
+  engine({ type: "started", jobId, slot: 0, promptTokens: 3, cachedTokens: 1 }, at);
+const progress = (jobId = "j1"): JobInput =>
+  engine({ type: "progress", jobId, processedTokens: 2, promptTokens: 3, cachedTokens: 1, tMs: 2 });
+const token = (index: number, tMs: number, jobId = "j1"): JobInput =>
+  engine({ type: "token", jobId, index, text: "a", tMs, ids: [7], n: 1 }, 10 + tMs);
+const finished = (jobId = "j1"): JobInput => engine({ type: "finished", jobId, by: "end", ...counts });
+const released = (jobId = "j1"): JobInput => engine({ type: "cancelled", jobId, steps: 1, ...counts });
 
 /** Does part of the dispatcher's work: stores the new state, and appends events to the log. */
 function apply(job: Job, ...events: readonly JobInput[]): Effect[] {
@@ -104,7 +89,7 @@ describe("a job", () => {
   it("sends the first uncached text of its prompt in the `started` event and in the usage", () => {
     const job = newJob();
     const event = { type: "started" as const, jobId: "j1", promptTokens: 3, cachedTokens: 1, differsAt: "Monday" };
-    apply(job, { type: "submitted" }, { type: "started", event, model: "m", at: 1 }, finished());
+    apply(job, { type: "submitted" }, engine(event, 1), finished());
     expect(job.log.started).toMatchObject({ differs_at: "Monday" });
     expect(job.log.terminal).toMatchObject({ usage: { cached_tokens: 1, differs_at: "Monday" } });
   });
@@ -128,7 +113,7 @@ describe("a job", () => {
 
   it("cannot be submitted before the job that it supersedes has ended", () => {
     const job = newJob(1, "blocked");
-    expect(() => reduce(job, { type: "submitted" })).toThrow("Illegal job event: submitted while blocked");
+    expect(() => reduce(job, { type: "submitted" })).toThrow("Illegal job input: submitted while blocked");
     expect(apply(job, { type: "unblocked" })).toEqual([{ type: "enqueue", again: false }]);
     expect(() => reduce(job, { type: "unblocked" })).toThrow("Illegal");
   });
@@ -170,10 +155,8 @@ describe("a job", () => {
 
   it("with texts is a suspect if later engines compute only known vectors", () => {
     const job = newJob();
-    const vector = (index: number): JobInput => ({
-      type: "computed",
-      event: { type: "embedding", jobId: "j1", index, vector: [1], tokens: 1 },
-    });
+    const vector = (index: number): JobInput =>
+      engine({ type: "embedding", jobId: "j1", index, vector: [1], tokens: 1 });
     const losses = [0, 1].map((life) => {
       apply(job, { type: "submitted" }, started(), vector(0), vector(1));
       job.vectors.push([1], [1]);
@@ -221,11 +204,7 @@ describe("a job", () => {
   it("with several choices fails when one choice fails", () => {
     const job = newJob(2);
     apply(job, { type: "submitted" }, started("j1"), started("j1.1"));
-    const failed: JobInput = {
-      type: "released",
-      event: { type: "failed", jobId: "j1", code: "engine_failed", message: "no" },
-      at: 3,
-    };
+    const failed = engine({ type: "failed", jobId: "j1", code: "engine_failed", message: "no" });
     expect(apply(job, failed)).toEqual([{ type: "release", uids: ["j1.1"] }]);
     expect(typesOf(apply(job, released("j1.1")))).toEqual(["observe released", "error", "ended", "free"]);
   });
@@ -266,13 +245,9 @@ describe("for random inputs", () => {
         return name === "ending";
       case "engine_lost":
         return held("j1") || held("j1.1");
-      case "started":
-      case "progress":
-      case "token":
-      case "released":
+      case "engine":
         return held(event.event.jobId);
       case "unblocked":
-      case "computed":
       case "moved":
       case "loading":
       case "resumed_elsewhere":

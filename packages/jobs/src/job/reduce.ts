@@ -34,18 +34,8 @@ export type JobInput =
   | { readonly type: "moved"; readonly position: number; readonly etaMs: number | undefined }
   /** The engine is loading the model. */
   | { readonly type: "loading" }
-  | { readonly type: "started"; readonly event: EngineEventOf<"started">; readonly model: string; readonly at: number }
-  /** The engine has computed a part of the job's prompt. */
-  | { readonly type: "progress"; readonly event: EngineEventOf<"progress"> }
-  | { readonly type: "token"; readonly event: EngineEventOf<"token">; readonly at: number }
-  /** The engine has computed a text's vector or logit, or logprobs of the prompt. */
-  | { readonly type: "computed"; readonly event: ComputedEvent }
-  /** The engine has released a sequence, which finished, failed, or was cancelled as requested. */
-  | {
-      readonly type: "released";
-      readonly event: EngineEventOf<"finished" | "failed" | "cancelled">;
-      readonly at: number;
-    }
+  /** The engine has an event of one of the job's sequences. */
+  | { readonly type: "engine"; readonly event: JobEvent; readonly model: string; readonly at: number }
   /** The job must end. The first such input decides the outcome. */
   | { readonly type: "end"; readonly outcome: Outcome; readonly at: number }
   /** The engine has not released the job in time. */
@@ -58,6 +48,9 @@ export type JobInput =
   | { readonly type: "engine_lost"; readonly outcome: Outcome; readonly at: number };
 
 type EngineEventOf<T extends JobEvent["type"]> = Extract<JobEvent, { type: T }>;
+
+/** The engine has released a sequence, which finished, failed, or was cancelled as requested. */
+type ReleaseEvent = EngineEventOf<"finished" | "cancelled" | "failed">;
 
 /** Work for the dispatcher, which performs the effects of a change in their order. */
 export type Effect =
@@ -85,52 +78,64 @@ export interface Change {
 }
 
 /** @throws Error for an input that is impossible in the present phase: a defect of the dispatcher or the engine */
-export function reduce(job: Job, event: JobInput): Change {
+export function reduce(job: Job, input: JobInput): Change {
   const { state } = job;
   const { phase } = state;
-  switch (event.type) {
+  switch (input.type) {
     case "unblocked":
-      if (phase.name !== "blocked") throw illegal(job, event);
+      if (phase.name !== "blocked") throw illegal(job, input);
       return { state: { ...state, phase: { name: "queued" } }, effects: [{ type: "enqueue", again: false }] };
     case "submitted":
-      if (phase.name !== "queued") throw illegal(job, event);
+      if (phase.name !== "queued") throw illegal(job, input);
       return submit(state);
     case "moved":
       // A job that waits for another engine after its start announces no queue position.
       return state.startedAt !== undefined || phase.name === "ended"
         ? unchanged(state)
-        : send(state, queuedEventOf(job, event));
+        : send(state, queuedEventOf(job, input));
     case "loading":
       // A job with output has sent the status `resuming`, and sends no other status until it continues.
       return phase.name === "ended" || hasOutput(job) ? unchanged(state) : send(state, statusOf(job, "loading"));
-    case "started":
-      return phase.name === "running" || phase.name === "ending" ? start(job, event) : unchanged(state);
-    case "progress":
-      // The choices of a job have the same prompt, so only the first choice's progress is sent.
-      return phase.name === "running" && state.firstTokenAt === undefined && event.event.jobId === job.uid
-        ? send(state, { ...statusOf(job, "thinking"), prompt_progress: promptProgressOf(event.event) })
-        : unchanged(state);
-    case "token":
-      return phase.name === "running" || phase.name === "ending" ? addToken(job, event) : unchanged(state);
-    case "computed":
-      return {
-        state: isNewVector(job, event.event) ? { ...state, hasNewOutput: true, enginesLost: 0 } : state,
-        effects: [{ type: "keep", event: event.event }],
-      };
-    case "released":
-      return release(job, event);
+    case "engine":
+      return takeEvent(job, input);
     case "end":
-      return phase.name === "ended" || phase.name === "ending" ? unchanged(state) : askToEnd(job, event);
+      return phase.name === "ended" || phase.name === "ending" ? unchanged(state) : askToEnd(job, input);
     case "overdue":
-      if (phase.name !== "ending") throw illegal(job, event);
-      return end(job, state, phase.outcome, event.at);
+      if (phase.name !== "ending") throw illegal(job, input);
+      return end(job, state, phase.outcome, input.at);
     case "abort":
       if (phase.name === "ended") return unchanged(state);
-      return end(job, state, phase.name === "ending" ? phase.outcome : event.outcome, event.at);
+      return end(job, state, phase.name === "ending" ? phase.outcome : input.outcome, input.at);
     case "resumed_elsewhere":
       return phase.name === "running" && hasOutput(job) ? resumeElsewhere(job) : unchanged(state);
     case "engine_lost":
-      return loseEngine(job, event);
+      return loseEngine(job, input);
+  }
+}
+
+function takeEvent(job: Job, { event, model, at }: Extract<JobInput, { type: "engine" }>): Change {
+  const { state } = job;
+  const { phase } = state;
+  switch (event.type) {
+    case "started":
+      return phase.name === "running" || phase.name === "ending" ? start(job, event, { model, at }) : unchanged(state);
+    case "progress":
+      // The choices of a job have the same prompt, so only the first choice's progress is sent.
+      return phase.name === "running" && state.firstTokenAt === undefined && event.jobId === job.uid
+        ? send(state, { ...statusOf(job, "thinking"), prompt_progress: promptProgressOf(event) })
+        : unchanged(state);
+    case "token":
+      return phase.name === "running" || phase.name === "ending" ? addToken(job, event, at) : unchanged(state);
+    case "prompt_logprobs":
+    case "embedding":
+      return {
+        state: isNewVector(job, event) ? { ...state, hasNewOutput: true, enginesLost: 0 } : state,
+        effects: [{ type: "keep", event }],
+      };
+    case "finished":
+    case "cancelled":
+    case "failed":
+      return release(job, event, at);
   }
 }
 
@@ -143,7 +148,11 @@ function submit(state: JobState): Change {
   };
 }
 
-function start(job: Job, { event, model, at }: Extract<JobInput, { type: "started" }>): Change {
+function start(
+  job: Job,
+  event: EngineEventOf<"started">,
+  { model, at }: { readonly model: string; readonly at: number },
+): Change {
   const { state } = job;
   const first = state.startedAt === undefined;
   const resumes = hasOutput(job);
@@ -166,7 +175,7 @@ function start(job: Job, { event, model, at }: Extract<JobInput, { type: "starte
   return { state: next, effects: [observe({ type: "started" }), news, started] };
 }
 
-function addToken(job: Job, { event, at }: Extract<JobInput, { type: "token" }>): Change {
+function addToken(job: Job, event: EngineEventOf<"token">, at: number): Change {
   const { state } = job;
   const sequence = state.sequences.find(({ uid }) => uid === event.jobId);
   if (sequence === undefined) throw new Error(`Illegal token of job ${job.uid}: it has no sequence ${event.jobId}`);
@@ -201,7 +210,7 @@ function addToken(job: Job, { event, at }: Extract<JobInput, { type: "token" }>)
   };
 }
 
-function release(job: Job, { event, at }: Extract<JobInput, { type: "released" }>): Change {
+function release(job: Job, event: ReleaseEvent, at: number): Change {
   const counts = event.type === "failed" ? undefined : countsOf(event);
   const state: JobState = {
     ...job.state,
@@ -233,7 +242,7 @@ function release(job: Job, { event, at }: Extract<JobInput, { type: "released" }
 }
 
 /** The outcome `internal` means a defect: the engine cancelled a sequence without a request. */
-function outcomeOf(event: EngineEventOf<"finished" | "failed" | "cancelled">, { phase }: JobState): Outcome {
+function outcomeOf(event: ReleaseEvent, { phase }: JobState): Outcome {
   switch (event.type) {
     case "finished":
       return { type: "finished", by: event.by };
@@ -354,23 +363,9 @@ function send(state: JobState, event: QueuedEvent | StatusEvent): Change {
   return { state, effects: [append(event)] };
 }
 
-/** @param at the daemon clock's time in milliseconds */
-export function inputOf(event: JobEvent, { model, at }: { readonly model: string; readonly at: number }): JobInput {
-  switch (event.type) {
-    case "started":
-      return { type: "started", event, model, at };
-    case "progress":
-      return { type: "progress", event };
-    case "token":
-      return { type: "token", event, at };
-    case "prompt_logprobs":
-    case "embedding":
-      return { type: "computed", event };
-    case "finished":
-    case "cancelled":
-    case "failed":
-      return { type: "released", event, at };
-  }
+/** Whether the engine has released the event's sequence. */
+export function isRelease(event: JobEvent): event is ReleaseEvent {
+  return event.type === "finished" || event.type === "cancelled" || event.type === "failed";
 }
 
 function append(event: StreamEvent): Effect {
@@ -385,6 +380,6 @@ function unchanged(state: JobState): Change {
   return { state, effects: [] };
 }
 
-function illegal(job: Job, event: JobInput): Error {
-  return new Error(`Illegal job event: ${event.type} while ${job.state.phase.name}`);
+function illegal(job: Job, input: JobInput): Error {
+  return new Error(`Illegal job input: ${input.type} while ${job.state.phase.name}`);
 }
