@@ -109,6 +109,19 @@ describe("after any history", () => {
     );
   });
 
+  it("jobs that are put back, in any order, have their positions from before they were taken", () => {
+    fc.assert(
+      fc.property(history(80), fc.integer({ min: 1, max: 24 }), fc.boolean(), (commands, taken, last) => {
+        const { queue, keys } = replay(commands);
+        const before = waitingIds(queue, keys);
+        const jobs = Array.from({ length: taken }, () => queue.take());
+        for (const job of last ? jobs.toReversed() : jobs) queue.putBack(job?.id ?? "none");
+        expect(waitingIds(queue, keys)).toEqual(before);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   it("an entry that comes and leaves moves no other entry", () => {
     fc.assert(
       fc.property(history(40), priority, fc.constantFrom("a", "b", "new"), (commands, level, client) => {
