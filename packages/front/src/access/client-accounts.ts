@@ -73,7 +73,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
 
   /** Counts the tokens that the job has used since the last call for it. */
   function count(job: Job, model: string, now: TokenCounts): void {
-    const { client } = job.spec.scope;
+    const { client } = job.spec.who;
     const before = counted.get(job) ?? noTokens;
     counted.set(job, now);
     // Never negative: after an engine crash, the next engine may have more of the prompt in its cache.
@@ -142,7 +142,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
       if (what.type === "started") count(job, model, promptOf(job, before.completion));
       if (what.type === "tokens") count(job, model, { ...before, completion: before.completion + what.tokens });
       if (what.type !== "ended") return;
-      const { client } = job.spec.scope;
+      const { client } = job.spec.who;
       const { outcome } = what;
       count(job, model, promptOf(job, job.state.counts.completionTokens));
       counted.delete(job);

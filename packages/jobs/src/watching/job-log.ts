@@ -84,6 +84,6 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
 }
 
 function keysOf(job: Job, model: string): object {
-  const { trace, sessionId = null } = job.spec.scope;
+  const { trace, sessionId = null } = job.spec.who;
   return { trace, session: sessionId, model, job: job.id };
 }
