@@ -161,6 +161,11 @@ export function reasonOf(outcome: Outcome): string {
   }
 }
 
+/** Returns the uid of the job's sequence for this choice. */
+export function sequenceUidOf(jobUid: string, choice: number): string {
+  return choice === 0 ? jobUid : `${jobUid}.${choice}`;
+}
+
 /** Returns the job's uid from a sequence's uid. */
 export function jobUidOf(sequenceUid: string): string {
   return sequenceUid.split(".", 1)[0] ?? sequenceUid;

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { deferred } from "@waggle/async";
 import { choicesOf, noTotals } from "@waggle/engine";
 import { emptyMessage } from "./answer-message.ts";
-import type { Job, Phase } from "./job.ts";
+import { sequenceUidOf, type Job, type Phase } from "./job.ts";
 import type { JobListener } from "../watching/observers.ts";
 import type { JobOwner, JobSpec } from "./job-spec.ts";
 import type { PromptSize } from "../dispatch/preflight.ts";
@@ -78,7 +78,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
     state: {
       phase: { name: phase },
       sequences: Array.from({ length: choicesOf(work) }, (_, choice) => ({
-        uid: choice === 0 ? uid : `${uid}.${choice}`,
+        uid: sequenceUidOf(uid, choice),
         choice,
         held: false,
         slot: undefined,
