@@ -3,7 +3,7 @@ export * from "./dispatch/dispatcher.ts";
 export * from "./dispatch/dispatcher-port.ts";
 export { engineJobOf } from "./dispatch/engine-job.ts";
 export * from "./job/job.ts";
-export type { JobListener, JobObserver, Observation } from "./watching/observers.ts";
+export type { JobListener, JobObserver } from "./watching/observers.ts";
 export * from "./job/job-spec.ts";
 export * from "./watching/job-log.ts";
 export * from "./dispatch/model-names.ts";
