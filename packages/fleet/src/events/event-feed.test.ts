@@ -10,7 +10,7 @@ import { encode, type EventRecord } from "../queue/records.ts";
 async function publish({ js }: Connected, gateway: string, job: string, serial: number): Promise<void> {
   await js.publish(
     subjects.events(gateway, job),
-    encode({ kind: "engine_lost", attempt: "a", serial, silentDeaths: 1 }),
+    encode({ kind: "engine_lost", attempt: "a", serial, enginesLost: 1 }),
   );
 }
 

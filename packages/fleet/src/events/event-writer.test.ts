@@ -81,12 +81,12 @@ describeWithNats("the sequence of a worker's records of a job", () => {
       "events",
       "events",
       "engine_lost",
-      "said",
+      "output",
       "events",
     ]);
     expect(eventsOf(records)).toEqual([...tokens, finished()]);
     expect(records.slice(1).map((record) => "serial" in record && record.serial)).toEqual([0, 1, 2, 3, 4, 5]);
-    expect(records[5]).toMatchObject({ kind: "said", ...file });
+    expect(records[5]).toMatchObject({ kind: "output", ...file });
     expect(losses()).toBe(0);
   });
 
@@ -179,7 +179,7 @@ describeWithNats("the sequence of a worker's records of a job", () => {
     expect(await readHistory(connection.use(), subject)).toMatchObject({ incomplete: true });
     writer.repeat({ ids: [100, 101], events: 2 });
     await writer.flushed();
-    const whole = { incomplete: false, file, said: { ids: [100, 101], events: 2 } };
+    const whole = { incomplete: false, file, output: { ids: [100, 101], events: 2 } };
     expect(await readHistory(connection.use(), subject)).toMatchObject(whole);
   });
 

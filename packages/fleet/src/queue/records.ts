@@ -55,16 +55,16 @@ export type EventRecord =
   | ({ readonly kind: "fence"; readonly attempt: string; readonly worker: string } & FleetModelFile)
   /** Events of the engine, in order; the last one may be the job's end. `serial` counts this attempt's records from 0. */
   | { readonly kind: "events"; readonly attempt: string; readonly serial: number; readonly events: readonly JobEvent[] }
-  /** An engine died while running the job. `silentDeaths` counts the engines in a row that died without new output. */
-  | { readonly kind: "engine_lost"; readonly attempt: string; readonly serial: number; readonly silentDeaths: number }
+  /** An engine died while running the job. `enginesLost` counts the engines in a row that died without new output. */
+  | { readonly kind: "engine_lost"; readonly attempt: string; readonly serial: number; readonly enginesLost: number }
   /** The whole output so far and the model's file, because NATS may have deleted earlier records by age, including the fence. */
   | ({
-      readonly kind: "said";
+      readonly kind: "output";
       readonly attempt: string;
       readonly serial: number;
-      readonly said: PriorOutput;
+      readonly output: PriorOutput;
       /** The worker gave the job back and was not lost. */
-      readonly left?: true;
+      readonly givenBack?: true;
     } & FleetModelFile);
 
 /** The heartbeat of a worker, in the members' bucket. */

@@ -182,6 +182,8 @@ export interface FakeModel extends RunnableModel {
   over(job: LocalJob): void;
   /** Error that `run` throws from now on. */
   refuseWith: Error | undefined;
+  /** The model accepts a job when this has resolved. */
+  accepts: Promise<void>;
 }
 
 export function fakeModel(name: string, slots = 2, from: FleetModelFile = file): FakeModel {
@@ -196,6 +198,7 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file):
     loaded: true,
     jobs,
     refuseWith: undefined,
+    accepts: Promise.resolve(),
     free: () => slots - running,
     file: () => from,
     async run(given, listener) {
@@ -206,6 +209,7 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file):
       running += 1;
       jobs.push(job);
       for (const wake of waiting) wake();
+      await this.accepts;
       return {
         cancel() {
           job.cancelled = true;

@@ -190,7 +190,7 @@ describeWithNats("a job whose worker is lost", () => {
     }
     finish(model, local);
     await received.ended();
-    const deaths = received.records.flatMap((record) => (record.kind === "engine_lost" ? [record.silentDeaths] : []));
+    const deaths = received.records.flatMap((record) => (record.kind === "engine_lost" ? [record.enginesLost] : []));
     expect(deaths).toEqual([1, 1]);
   });
 

@@ -90,6 +90,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     roomOf,
     arrived: (jobId) => promises.delete(jobId),
     begin,
+    clock,
     log,
   });
 

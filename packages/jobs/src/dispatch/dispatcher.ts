@@ -19,7 +19,7 @@ import { failedWith, hasEnded, isWaiting, type Job, type Outcome } from "../job/
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJob, sessionKeyOf } from "../job/new-job.ts";
 import { inputOf, reduce, type Effect, type JobInput } from "../job/reduce.ts";
-import { addOutput, dropContent, keepComputed } from "../stream/output-so-far.ts";
+import { addTokens, dropContent, keepComputed } from "../stream/output-so-far.ts";
 import { createReaderOpener } from "../stream/reader.ts";
 import { record } from "../stream/receipt.ts";
 
@@ -89,7 +89,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         if (effect.type === "measure_tokens" && effect.first) forecast.prefilled(job);
         return lifecycle.measure(job, effect);
       case "output":
-        return addOutput(job, effect);
+        return addTokens(job.output[effect.choice], effect.ids);
       case "keep":
         return keepComputed(job, effect.event);
       case "free":

@@ -3,7 +3,7 @@ import type { EngineJob, GenerateJob, PromptInput, EmbedOrRerankJob } from "@wag
 import type { Sampling } from "@waggle/protocol";
 import type { Job, SequenceState } from "../job/job.ts";
 import type { EmbedSpec, JobSpec, RerankSpec } from "../job/job-spec.ts";
-import { priorOutputOf } from "../stream/output-so-far.ts";
+import { newOutput } from "../stream/output-so-far.ts";
 
 /**
  * Makes the engine's job for one choice.
@@ -48,7 +48,7 @@ export function engineJobOf(
 
 /** Makes the engine's job for the part of one choice, or of the texts, that no engine has computed yet. */
 export function restOf(job: Job, { uid, choice }: Pick<SequenceState, "uid" | "choice">): EngineJob {
-  return engineJobOf(uid, job.spec, choice, priorOutputOf(job, choice), job.vectors.length);
+  return engineJobOf(uid, job.spec, choice, newOutput(job.output[choice]), job.vectors.length);
 }
 
 function textsJobOf(

@@ -7,7 +7,7 @@ import type { Job, Phase } from "./job.ts";
 import type { JobListener } from "../watching/listeners.ts";
 import type { JobScope, JobSpec } from "./job-spec.ts";
 import type { PromptSize } from "../dispatch/preflight.ts";
-import type { OutputSoFar } from "../stream/output-so-far.ts";
+import { newOutput, type OutputSoFar } from "../stream/output-so-far.ts";
 import { createTextDigests } from "../stream/receipt.ts";
 import { createReplayLog } from "../stream/replay-log.ts";
 
@@ -103,8 +103,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
 }
 
 function outputBefore(spec: JobSpec): OutputSoFar {
-  const prior = spec.kind === "generate" ? spec.priorOutput : undefined;
-  return { ids: [...(prior?.ids ?? [])], events: prior?.events ?? 0 };
+  return newOutput(spec.kind === "generate" ? spec.priorOutput : undefined);
 }
 
 /** Returns empty vectors for the texts that another worker has computed: this worker needs only their number. */
