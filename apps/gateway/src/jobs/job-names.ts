@@ -20,8 +20,6 @@ export interface JobNames extends Pick<JobObserver, "ended"> {
   takeOver(found: FoundRecord): void;
   /** The fleet's id of one of the job's sequences. */
   fleetIdOf(job: Job, choice: number): string;
-  /** Whether the job was already in the fleet's queue when this gateway took it over. */
-  isPublishedElsewhere(job: Job): boolean;
   /** The gateway that accepted the job. */
   originOf(job: Job): string;
   /** Resolves when the job's record is written and its ids are final. @throws WaggleError conflict, payload_too_large, unavailable */
@@ -228,7 +226,6 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       if (id === undefined) throw new Error(`Job ${job.id} has no choice ${choice}`);
       return id;
     },
-    isPublishedElsewhere: (job) => job.takenOver && !namesOf(job).waits,
     originOf: (job) => namesOf(job).record?.origin ?? gateway,
     async recorded(job) {
       const names = namesOf(job);

@@ -131,6 +131,8 @@ describeWithNats("workers", () => {
     const other = await joinWorker(nats.url, { models: [fakeModel("tiny")], clock });
     await vi.waitUntil(() => gateway.members().some(({ id }) => id === other.id));
     await gateway.close();
+    // The gateway's last beat may still be on its way.
+    await gateway.connection.use().nc.flush();
     const { nc } = quiet.connection.use();
     await nc.flush();
     const before = nc.stats().inMsgs;

@@ -175,9 +175,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function takeOver(spec: JobSpec, { callKey, waits }: { callKey: string; waits: boolean }): Job {
+    const takenOver = waits ? "waiting" : "published";
     const uid = nextUid();
     const { replayBufferBytes } = limits;
-    const made = { uid, callKey, takenOver: true, now: clock.now(), replayBufferBytes } as const;
+    const made = { uid, callKey, takenOver, now: clock.now(), replayBufferBytes } as const;
     const job = createJob(spec, { ...made, phase: "queued" });
     registry.add(job);
     // If a newer job has the session already, that job keeps the session.

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { deferred } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
 import { emptyMessage } from "./answer-message.ts";
-import type { Job, Phase } from "./job.ts";
+import type { Job, Phase, TakenOver } from "./job.ts";
 import type { JobListener } from "../watching/listeners.ts";
 import type { JobScope, JobSpec } from "./job-spec.ts";
 import type { PromptSize } from "../dispatch/preflight.ts";
@@ -50,19 +50,19 @@ export interface NewJobOptions {
   readonly listener?: JobListener | undefined;
   /** The call key of the reservation, or of the job at the other gateway; by default a random key is drawn. */
   readonly callKey?: string | undefined;
-  readonly takenOver?: boolean;
+  readonly takenOver?: TakenOver | undefined;
   readonly phase: Extract<Phase, { name: "queued" | "blocked" }>["name"];
 }
 
 export function createJob(spec: JobSpec, options: NewJobOptions): Job {
-  const { uid, now, replayBufferBytes, phase, size, listener, takenOver = false } = options;
+  const { uid, now, replayBufferBytes, phase, size, listener, takenOver } = options;
   const output = Array.from({ length: choicesOf(spec) }, () => outputBefore(spec));
   return {
     uid,
     id: spec.id ?? drawnId(),
     spec,
     sessionKey: sessionKeyOf(spec.scope),
-    log: createReplayLog(replayBufferBytes, takenOver ? "any" : output[0]?.events),
+    log: createReplayLog(replayBufferBytes, takenOver !== undefined ? "any" : output[0]?.events),
     takenOver,
     beginsLate: false,
     digests: createTextDigests(),
