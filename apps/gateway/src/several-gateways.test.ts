@@ -1,6 +1,6 @@
 // Tests several gateways of one fleet: the order of a session's jobs, and clients that move to another gateway.
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createFakeFleet } from "./testing/fake-fleet.ts";
+import { createFakeFleet, processId } from "./testing/fake-fleet.ts";
 import type { FakeFleet } from "./testing/fake-fleet.ts";
 import { createInlineGateway } from "./testing/inline-gateway.ts";
 import type { InlineGateway } from "./testing/inline-gateway.ts";
@@ -67,9 +67,9 @@ it("cancels a session by its id at any gateway", async () => {
 it("does not end the session's newest job when an older one ends", async () => {
   for (const id of ["a", "b"]) await one.post("/v1/jobs", { prompt: "x", job_id: id, session_id: "s" });
   await publishedJob(fleet, 1);
-  await fleet.side("g3").end({ gateway: "g1", jobId: "a" }, "local", bySupersession);
+  await fleet.side("g3").end({ gateway: processId("g1"), jobId: "a" }, "local", bySupersession);
   expect(await statusOf(one, "b")).not.toMatchObject({ state: "cancelled" });
-  await fleet.side("g3").end({ gateway: "g1", jobId: "b" }, "local", bySupersession);
+  await fleet.side("g3").end({ gateway: processId("g1"), jobId: "b" }, "local", bySupersession);
   expect(await statusOf(one, "b")).toMatchObject({ cancelled_by: "superseded" });
 });
 

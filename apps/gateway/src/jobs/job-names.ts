@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "@waggle/async";
 import { fleetVersion } from "@waggle/fleet";
-import type { FoundRecord, GatewaySide, JobRecord } from "@waggle/fleet";
+import type { FoundRecord, GatewayProcessId, GatewaySide, JobRecord } from "@waggle/fleet";
 import type { GenerateSpec, Job, JobObserver, JobSpec, Outcome, Reservation } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -21,7 +21,7 @@ export interface JobNames extends Pick<JobObserver, "ended"> {
   /** The fleet's id of one of the job's sequences. */
   fleetIdOf(job: Job, choice: number): string;
   /** The gateway that accepted the job. */
-  originOf(job: Job): string;
+  originOf(job: Job): GatewayProcessId;
   /** Resolves when the job's record is written and its ids are final. @throws WaggleError conflict, payload_too_large, unavailable */
   recorded(job: Job): Promise<void>;
   /** Whether another gateway has put the job into the fleet's queue. @throws WaggleError unavailable */
@@ -37,7 +37,7 @@ export interface JobNames extends Pick<JobObserver, "ended"> {
 
 export interface JobNamesOptions {
   readonly side: Pick<GatewaySide, "connected" | "records" | "forget" | "cancel">;
-  readonly gateway: string;
+  readonly gateway: GatewayProcessId;
   readonly clock: Clock;
   readonly log: Logger;
 }

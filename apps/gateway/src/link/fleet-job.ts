@@ -1,11 +1,11 @@
 // Converts one sequence of a job to a job of the fleet, without the fields that only the gateway uses. Pure.
 import { fleetVersion } from "@waggle/fleet";
-import type { FleetJob } from "@waggle/fleet";
+import type { FleetJob, GatewayProcessId } from "@waggle/fleet";
 import { samplingOfChoice } from "@waggle/jobs";
 import type { Job, JobSpec, SequenceState } from "@waggle/jobs";
 
 export interface FleetJobOptions {
-  readonly gateway: string;
+  readonly gateway: GatewayProcessId;
   /** The gateway's `--on-worker-loss`, for requests without `on_worker_loss`. */
   readonly onWorkerLoss: FleetJob["onWorkerLoss"];
   /** How long a client may take to come back: to read the job's stream, or to send its request again. */

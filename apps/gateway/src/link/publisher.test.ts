@@ -1,5 +1,5 @@
 import { deferred } from "@waggle/async";
-import type { FleetJob, RecordListener } from "@waggle/fleet";
+import type { FleetJob, GatewayProcessId, RecordListener } from "@waggle/fleet";
 import type { Job } from "@waggle/jobs";
 import { createFakeClock } from "@waggle/testing";
 import { WaggleError } from "@waggle/protocol";
@@ -20,7 +20,7 @@ function setUp({ origin = "here" } = {}) {
   const publisher = createPublisher(
     {
       side: {
-        id: "here",
+        id: "here" as GatewayProcessId,
         async publish(_, at) {
           published.push(at);
           const refusal = refusals.shift();

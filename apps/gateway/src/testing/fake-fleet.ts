@@ -4,6 +4,7 @@ import { fleetVersion } from "@waggle/fleet";
 import type {
   EventRecord,
   FleetJob,
+  GatewayProcessId,
   GatewaySide,
   JobRecord,
   Member,
@@ -62,6 +63,10 @@ export interface Attempt {
   finish(): void;
   release(): void;
   record(record: EventRecord): void;
+}
+
+export function processId(id: string): GatewayProcessId {
+  return id as GatewayProcessId;
 }
 
 const totals = { promptTokens: 3, cachedTokens: 0, completionTokens: 0, prefillMs: 1, decodeMs: 1 };
@@ -189,7 +194,7 @@ export function createFakeFleet(): FakeFleet {
     side(gateway) {
       gateways.add(gateway);
       return {
-        id: gateway,
+        id: processId(gateway),
         get connected() {
           return up;
         },
@@ -202,7 +207,7 @@ export function createFakeFleet(): FakeFleet {
           memberListeners.add(listener);
           return () => void memberListeners.delete(listener);
         },
-        silentGateways: () => [...silentOnes],
+        silentGateways: () => [...silentOnes].map(processId),
         isAlive: (kind, id) => (kind === "gateway" ? gateways.has(id) : workers.has(id) && !dead.has(id)),
         async publish(job, at) {
           requireUp();

@@ -2,7 +2,7 @@ import type { JobEvent } from "@waggle/engine";
 import type { JetStreamClient } from "@nats-io/jetstream";
 import { describeWithNats } from "@waggle/testing";
 import { expect, test } from "vitest";
-import { connectTo, file, finished, tokenEvent, unique, useNats, whenConnected } from "../testing/fleet.ts";
+import { connectTo, file, finished, processId, tokenEvent, unique, useNats, whenConnected } from "../testing/fleet.ts";
 import type { Connected, FleetConnection } from "../nats/connection.ts";
 import { createEventWriter, type EventWriter, type EventWriterOptions } from "./event-writer.ts";
 import { readHistory } from "./event-history.ts";
@@ -17,7 +17,7 @@ interface Written {
 }
 
 function write(connection: EventWriterOptions["connection"], more: Partial<EventWriterOptions> = {}): Written {
-  const subject = more.subject ?? subjects.events("gateway", unique("job"));
+  const subject = more.subject ?? subjects.events(processId("gateway"), unique("job"));
   const attempt = unique("attempt");
   const tooLarge: number[] = [];
   let losses = 0;

@@ -18,6 +18,7 @@ import {
   type GatewayMember,
 } from "../queue/records.ts";
 import { subjects } from "../nats/names.ts";
+import type { GatewayProcessId } from "../members/gateway-process.ts";
 import type { Move, RunnableModel, WorkerPort } from "../worker/worker-port.ts";
 import { createGatewaySide } from "../gateway/gateway-side.ts";
 import type { GatewaySide } from "../gateway/gateway-port.ts";
@@ -112,6 +113,10 @@ export async function usableOn(url: string): Promise<Connected> {
   return (await connectTo(url)).use();
 }
 
+export function processId(id: string): GatewayProcessId {
+  return id as GatewayProcessId;
+}
+
 let names = 0;
 /** Returns a name that no other call in this process returns. */
 export function unique(what: string): string {
@@ -137,7 +142,7 @@ export function fleetJob(more: Partial<FleetJob> = {}, priority = 0): FleetJob {
   const { model = "tiny", id = unique("job") } = more;
   return {
     version: fleetVersion,
-    gateway: "gateway",
+    gateway: processId("gateway"),
     clientJob: { client: "someone", id: unique("client-job") },
     onWorkerLoss: "resume",
     orphanMs: null,
@@ -306,8 +311,8 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
 
 export async function joinGateway(
   url: string,
-  id = unique("gateway"),
-): Promise<GatewaySide & { readonly id: string; readonly connection: FleetConnection }> {
+  id = processId(unique("gateway")),
+): Promise<GatewaySide & { readonly connection: FleetConnection }> {
   const connection = await connectTo(url);
   const self = (): GatewayMember => ({
     version: fleetVersion,
@@ -319,7 +324,7 @@ export async function joinGateway(
   });
   const side = createGatewaySide({ connection, id, self, clock: systemClock, log: silent });
   closeLater(() => side.close());
-  return Object.assign(side, { id, connection });
+  return Object.assign(side, { connection });
 }
 
 export interface Received {
