@@ -115,7 +115,7 @@ it("continues a stream identically, with the same call ids, when the client move
   const call = { kind: "call", index: 0, name: "look" } as const;
   attempt.start();
   attempt.tokens("a", "b");
-  attempt.say({ type: "token", jobId: "x", index: 2, text: "", part: call, tMs: 3, ids: [9], n: 1 });
+  attempt.emit({ type: "token", jobId: "x", index: 2, text: "", part: call, tMs: 3, ids: [9], n: 1 });
   attempt.goOnAfter(3);
   fleet.silence("g1");
   const moved = other.get("/v1/jobs/j/stream", { "last-event-id": "0" });
@@ -123,9 +123,9 @@ it("continues a stream identically, with the same call ids, when the client move
   attempt.tokens("d");
   attempt.finish();
   const [here, there] = [one, other].map(({ registry }) => registry.get("local", "j")?.log);
-  const told = (log: typeof here): unknown =>
+  const streamed = (log: typeof here): unknown =>
     log?.tokensFrom(0, 10).map(({ index, text, call: named }) => [index, text, named]);
-  expect(told(there)).toEqual(told(here));
+  expect(streamed(there)).toEqual(streamed(here));
   const text = await (await moved).text();
   expect(text).not.toContain("id: 0\n");
   // The end event has the next id after the last token.

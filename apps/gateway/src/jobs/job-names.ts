@@ -1,7 +1,7 @@
 // Keeps the fleet ids of this gateway's jobs, and each job's record in the bucket. The record reserves the job's id before acceptance, lets another
 // gateway take over the job, and is deleted when the job is forgotten.
 import { randomBytes } from "node:crypto";
-import type { Clock } from "@waggle/async";
+import { deferred, type Clock } from "@waggle/async";
 import { fleetVersion } from "@waggle/fleet";
 import type { FoundRecord, GatewayProcessId, GatewaySide, JobRecord } from "@waggle/fleet";
 import type { GenerateSpec, Job, JobObserver, JobSpec, Outcome, Reservation } from "@waggle/jobs";
@@ -28,6 +28,7 @@ export interface JobNames extends Pick<JobObserver, "ended"> {
   isPublished(job: Job): Promise<boolean>;
   /** Called when one of the job's sequences is in the fleet's queue. */
   published(job: Job): void;
+  /** Whether another gateway has the job now; false while NATS does not answer. */
   isTakenOverElsewhere(job: Job): Promise<boolean>;
   /** The waiting job that has a sequence with this fleet id. */
   waiting(fleetId: string): Job | undefined;
@@ -119,11 +120,10 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       if (error.code !== "unavailable") throw error;
       log.warn({ job: record.id, reason: error.message }, "fleet_record_failed");
     });
-    let late = (): void => {};
-    const limit = new Promise<void>((resolve) => (late = resolve));
-    const timer = clock.setTimeout(late, reserveLimitMs);
+    const late = deferred<void>();
+    const timer = clock.setTimeout(late.resolve, reserveLimitMs);
     try {
-      await Promise.race([written, limit]);
+      await Promise.race([written, late.promise]);
     } finally {
       timer.cancel();
       written.catch(() => {});
@@ -136,16 +136,26 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     if (revision !== undefined) await side.records.remove(client, id, revision).catch(() => {});
   }
 
-  /** The job's record now; undefined without a record, and while NATS does not answer. */
-  async function findRecord(job: Job): Promise<FoundRecord | undefined> {
-    return await side.records.get(job.spec.scope.client, job.id).catch(() => undefined);
+  /** The job's record now; undefined without a record. Another job with the same id has another call key. @throws WaggleError unavailable */
+  async function read({
+    scope,
+    id,
+    callKey,
+  }: Pick<JobRecord, "scope" | "id" | "callKey">): Promise<FoundRecord | undefined> {
+    const found = await side.records.get(scope.client, id);
+    return found?.record.callKey === callKey ? found : undefined;
+  }
+
+  /** Like `read`, but undefined while NATS does not answer. */
+  async function tryRead({ spec: { scope }, id, callKey }: Job): Promise<FoundRecord | undefined> {
+    return await read({ scope, id, callKey }).catch(() => undefined);
   }
 
   /** Ends a waiting job at other gateways too. No worker has the job yet, so no worker's records would end it there. */
   async function endElsewhere(job: Job, names: Names, outcome: Outcome): Promise<void> {
     await names.writing?.catch(() => {});
-    const found = await findRecord(job);
-    if (found === undefined || found.record.callKey !== job.callKey) return;
+    const found = await tryRead(job);
+    if (found === undefined) return;
     const { record, revision } = found;
     const isOurs = record.gateway === gateway;
     const isShared = !isOurs || record.origin !== gateway || !record.waits;
@@ -157,12 +167,11 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
 
   /** Deletes the job's records, unless another gateway has taken over the job: then that gateway deletes the records. */
   async function forgetInFleet(job: Job, names: Names): Promise<void> {
-    const found = await findRecord(job);
-    const isSame = found?.record.callKey === job.callKey;
-    if (isSame && found?.record.gateway !== gateway) return;
+    const found = await tryRead(job);
+    if (found !== undefined && found.record.gateway !== gateway) return;
     await Promise.all(names.fleetIds.map((id) => side.forget(id)));
     // If this fails, NATS deletes the record by its age.
-    if (isSame) await side.records.remove(job.spec.scope.client, job.id, found?.revision ?? 0).catch(() => {});
+    if (found !== undefined) await side.records.remove(job.spec.scope.client, job.id, found.revision).catch(() => {});
   }
 
   /**
@@ -176,8 +185,8 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       let updated = await side.records.update(record, revision);
       if (updated !== undefined) return void (names.revision = updated);
       // Another gateway took over the job while it waited here. That gateway remains the owner.
-      const found = await side.records.get(record.scope.client, record.id);
-      if (found?.record.callKey !== record.callKey || !found.record.waits) return;
+      const found = await read(record);
+      if (found?.record.waits !== true) return;
       updated = await side.records.update({ ...record, gateway: found.record.gateway }, found.revision);
       names.revision = updated ?? names.revision;
     } catch (error) {
@@ -238,8 +247,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       const { record, waits } = namesOf(job);
       // With several choices, this gateway itself may have published one of the job's sequences already.
       if (record === undefined || !waits) return false;
-      const found = await side.records.get(record.scope.client, record.id);
-      return found?.record.callKey === record.callKey && !found.record.waits;
+      return (await read(record))?.record.waits === false;
     },
     published(job) {
       const names = known.get(job.callKey);
@@ -251,8 +259,8 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       void strip(names, names.record);
     },
     async isTakenOverElsewhere(job) {
-      const found = await findRecord(job);
-      return found?.record.callKey === job.callKey && found.record.gateway !== gateway;
+      const found = await tryRead(job);
+      return found !== undefined && found.record.gateway !== gateway;
     },
     waiting(fleetId) {
       const names = byFleetId.get(fleetId);

@@ -11,8 +11,8 @@ function token(index: number): JobEvent {
   return { type: "token", jobId: "x", index, text: String(index), tMs: 0, ids: [index], n: 1 };
 }
 
-function events(attempt: string, serial: number, ...told: readonly JobEvent[]): EventRecord {
-  return { kind: "events", attempt, serial, events: told };
+function events(attempt: string, serial: number, ...jobEvents: readonly JobEvent[]): EventRecord {
+  return { kind: "events", attempt, serial, events: jobEvents };
 }
 
 it("returns each token once, from any worker", () => {
