@@ -126,16 +126,16 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
       onLost() {
         options.onMoved("lost");
         log.info("fleet_job_lost_to_another_worker");
-        local?.cancel();
         apply("lost");
+        local?.cancel();
       },
       onTooLarge(bytes, mostBytes) {
         const message = `Cannot publish the job's output: an event has ${bytes} bytes, compressed, and NATS takes ${mostBytes} (max_payload).`;
         const failed = { type: "failed", jobId: job.id, code: "payload_too_large", message } as const;
-        local?.cancel();
         if (isActive(state)) end(failed);
         // The event was the job's end, or waited when this worker left the job.
         else writer?.write([failed]);
+        local?.cancel();
       },
     });
     ({ output } = history);
