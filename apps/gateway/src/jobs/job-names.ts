@@ -2,9 +2,11 @@
 // gateway take over the job, and is deleted when the job is forgotten.
 import { randomBytes } from "node:crypto";
 import { deferred, type Clock } from "@waggle/async";
+import { choicesOf } from "@waggle/engine";
+import type { PromptInput } from "@waggle/engine";
 import { fleetVersion } from "@waggle/fleet";
 import type { FoundRecord, GatewayProcessId, GatewaySide, JobRecord } from "@waggle/fleet";
-import type { GenerateSpec, Job, JobObserver, JobSpec, Outcome, Reservation } from "@waggle/jobs";
+import type { Job, JobObserver, JobSpec, Outcome, Reservation } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
@@ -99,9 +101,9 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
   }
 
   /** Merges a job that was accepted without a reservation into the fleet's job with its id. @throws WaggleError conflict if the requests differ */
-  function joinLate(names: Names, { id, callKey, scope }: JobRecord, { record }: FoundRecord): void {
+  function joinLate(names: Names, { id, callKey, spec }: JobRecord, { record }: FoundRecord): void {
     const { job } = names;
-    if (job === undefined || record.scope.requestDigest !== scope.requestDigest) {
+    if (job === undefined || record.spec.who.requestDigest !== spec.who.requestDigest) {
       throw new WaggleError("conflict", `Cannot accept job ${id}: that job_id is taken.`);
     }
     drop(callKey);
@@ -138,17 +140,17 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
 
   /** The job's record now; undefined without a record. Another job with the same id has another call key. @throws WaggleError unavailable */
   async function read({
-    scope,
+    spec,
     id,
     callKey,
-  }: Pick<JobRecord, "scope" | "id" | "callKey">): Promise<FoundRecord | undefined> {
-    const found = await side.records.get(scope.client, id);
+  }: Pick<JobRecord, "spec" | "id" | "callKey">): Promise<FoundRecord | undefined> {
+    const found = await side.records.get(spec.who.client, id);
     return found?.record.callKey === callKey ? found : undefined;
   }
 
   /** Like `read`, but undefined while NATS does not answer. */
-  async function tryRead({ spec: { scope }, id, callKey }: Job): Promise<FoundRecord | undefined> {
-    return await read({ scope, id, callKey }).catch(() => undefined);
+  async function tryRead(job: Job): Promise<FoundRecord | undefined> {
+    return await read(job).catch(() => undefined);
   }
 
   /** Ends a waiting job at other gateways too. No worker has the job yet, so no worker's records would end it there. */
@@ -162,7 +164,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     if (isShared && isRequested(outcome)) {
       await Promise.all(names.fleetIds.map((id) => side.cancel(id).catch(() => {})));
     }
-    if (isOurs && record.waits) await side.records.remove(record.scope.client, record.id, revision).catch(() => {});
+    if (isOurs && record.waits) await side.records.remove(record.spec.who.client, record.id, revision).catch(() => {});
   }
 
   /** Deletes the job's records, unless another gateway has taken over the job: then that gateway deletes the records. */
@@ -171,7 +173,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     if (found !== undefined && found.record.gateway !== gateway) return;
     await Promise.all(names.fleetIds.map((id) => side.forget(id)));
     // If this fails, NATS deletes the record by its age.
-    if (found !== undefined) await side.records.remove(job.spec.scope.client, job.id, found.revision).catch(() => {});
+    if (found !== undefined) await side.records.remove(job.spec.who.client, job.id, found.revision).catch(() => {});
   }
 
   /**
@@ -197,21 +199,19 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
   return {
     async reserve(spec) {
       const callKey = randomBytes(8).toString("hex");
-      const choices = spec.kind === "generate" ? spec.choices : 1;
-      const fleetIds = Array.from({ length: choices }, () => randomBytes(16).toString("hex"));
-      const { id, scope } = spec;
+      const { id, who, work } = spec;
+      const fleetIds = Array.from({ length: choicesOf(work) }, () => randomBytes(16).toString("hex"));
       const base = {
         version: fleetVersion,
         id,
         gateway,
         origin: gateway,
-        scope,
         callKey,
         fleetIds,
         waits: true,
       } as const;
       // Jobs for vectors or ranks need no record: only the client of the request reads the result.
-      const record = spec.kind === "generate" ? { ...base, spec } : undefined;
+      const record = work.kind === "generate" ? { ...base, spec } : undefined;
       const names = blankNames({ record, fleetIds, waits: true });
       if (record !== undefined) await writeSoon(names, record);
       remember(callKey, names);
@@ -219,7 +219,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
         callKey,
         release() {
           drop(callKey);
-          void release(names, scope.client, id);
+          void release(names, who.client, id);
         },
       };
     },
@@ -297,10 +297,9 @@ function withoutContent(record: JobRecord): JobRecord {
 
 /** The spec without the prompt, for the job's record: the stream, its message and its receipt need the other fields. */
 function recordedSpec(spec: JobSpec): JobSpec {
-  if (spec.kind !== "generate") return spec;
-  const isConversation = spec.prompt.kind === "messages";
-  const prompt: GenerateSpec["prompt"] = isConversation
-    ? { kind: "messages", messages: [] }
-    : { kind: "text", text: "" };
-  return { ...spec, prompt, stop: [], priorOutput: undefined };
+  const { work } = spec;
+  if (work.kind !== "generate") return spec;
+  const prompt: PromptInput =
+    work.prompt.kind === "messages" ? { kind: "messages", messages: [] } : { kind: "text", text: "" };
+  return { ...spec, work: { ...work, prompt, stop: [] } };
 }

@@ -291,9 +291,7 @@ function hasBegun({ output, computed }: JobHistory): boolean {
 }
 
 function resumedSpec(spec: JobSpec, { output, computed, enginesLost }: JobHistory): JobSpec {
-  const lost = enginesLost > 0 ? { enginesLost } : {};
-  if (spec.kind !== "generate") return { ...spec, ...lost, ...(computed > 0 ? { computed } : {}) };
-  return { ...spec, ...lost, ...(output.events > 0 ? { priorOutput: newOutput(output) } : {}) };
+  return { ...spec, prior: { output: output.events > 0 ? newOutput(output) : undefined, computed, enginesLost } };
 }
 
 function nothingDone(jobId: string): JobEvent {

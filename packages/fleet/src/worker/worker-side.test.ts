@@ -47,7 +47,7 @@ describeWithNats("a worker in the fleet", () => {
     const received = receive(gateway, job);
     await gateway.publish(job);
     const local = await model.job();
-    expect(local.spec).toEqual({ ...job.spec, id: local.spec.id });
+    expect(local.spec).toEqual({ ...job.spec, id: local.spec.id, prior: { computed: 0, enginesLost: 0 } });
     expect(local.spec.id).toMatch(new RegExp(`^${job.id}\\.[0-9a-f]{8}$`));
     sendTokens(local, 0, 1, 2);
     finish(model, local);

@@ -1,5 +1,5 @@
 // Keeps the output of a job so far: the tokens after which the next engine continues, vectors, and the logprobs of the prompt.
-import type { JobEvent, PriorOutput, Token } from "@waggle/engine";
+import type { JobEvent, PriorOutput, PriorWork, Token } from "@waggle/engine";
 import type { Job } from "../job/job.ts";
 import { withoutContent } from "../job/job-spec.ts";
 
@@ -15,6 +15,12 @@ export type ComputedEvent = Extract<JobEvent, { type: "embedding" | "prompt_logp
 /** @param prior the output with which the new one begins */
 export function newOutput(prior?: PriorOutput): OutputSoFar {
   return { ids: [...(prior?.ids ?? [])], events: prior?.events ?? 0 };
+}
+
+/** The part of one choice, or of the texts, that earlier engines have computed. */
+export function priorWorkOf({ output, vectors }: Pick<Job, "output" | "vectors">, choice: number): PriorWork {
+  const soFar = newOutput(output[choice]);
+  return { ...(soFar.events === 0 ? {} : { output: soFar }), computed: vectors.length };
 }
 
 /** Adds the tokens of one token event. @param output undefined for an ended job, whose output is dropped */
