@@ -12,7 +12,7 @@ interface BeatIds {
   readonly gateway: GatewayProcessId;
 }
 
-export type MemberKind = keyof BeatIds;
+type MemberKind = keyof BeatIds;
 
 /** Whether a member of this kind has sent a beat in the last seconds. */
 export type IsAlive = <K extends MemberKind>(kind: K, id: BeatIds[K]) => boolean;
