@@ -127,7 +127,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       queueCapacity,
       clientQueueShare,
       limits: config,
-      observers: [accounts, { started() {}, tokensCame() {}, ended: names.ended }],
+      observers: [
+        accounts.observe,
+        (job, what) => (what.type === "ended" ? names.ended(job, what.outcome) : undefined),
+      ],
       log,
       metrics,
       clock,

@@ -54,7 +54,7 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
     fingerprints,
     onAdded(job) {
       names.add(job);
-      if (!job.takenOver) claims.begin(job);
+      if (job.takenOver === undefined) claims.begin(job);
     },
   });
   const { loading } = jobs;

@@ -11,16 +11,16 @@ import type { Dispatcher, DispatcherOptions } from "./dispatcher-port.ts";
 import type { Job } from "../job/job.ts";
 import { createRegistryPart } from "../kept/registry.ts";
 import type { JobRegistry } from "../kept/registry.ts";
-import { createLifecycle } from "../watching/lifecycle.ts";
-import type { LifecycleOptions } from "../watching/lifecycle.ts";
+import { createJobLog } from "../watching/job-log.ts";
+import type { JobLogOptions } from "../watching/job-log.ts";
 
 /** Retry-After of refused jobs, in seconds. */
 const retryAfterS = 5;
 
 export interface JobHostOptions
   extends
-    Pick<DispatcherOptions, "registry" | "engine" | "clock" | "limits" | "model" | "fingerprints">,
-    Pick<LifecycleOptions, "log" | "metrics" | "observers"> {
+    Pick<DispatcherOptions, "registry" | "engine" | "observers" | "clock" | "limits" | "model" | "fingerprints">,
+    JobLogOptions {
   /** What error messages call the server. */
   readonly server: "worker" | "gateway";
   /** Prefix of the uids of the host's jobs, different for each host. */
@@ -58,13 +58,13 @@ export function createJobHost(options: JobHostOptions): JobHost {
     now: () => clock.now(),
   });
   const sessions = createSessionRegistry();
-  const lifecycle = createLifecycle(options);
+  const jobLog = createJobLog(options);
   const dispatcher = createDispatcher({
     ...options,
     queue,
     registry,
     sessions,
-    lifecycle,
+    observers: [...options.observers, jobLog.observe],
     uidPrefix: key,
   });
   const loading = createConflatedChannel<LoadingEvent>({ type: "loading", stage: "loading", progress: 0 });
@@ -76,7 +76,7 @@ export function createJobHost(options: JobHostOptions): JobHost {
     queue,
     sessions,
     loading,
-    tokens: () => lifecycle.tokens,
+    tokens: () => jobLog.tokens,
     refuse(sparing = false) {
       const refuse = sparing ? dispatcher.drain : dispatcher.refuse;
       refuse(new WaggleError("unavailable", `Cannot run the job: the ${server} is leaving.`, { retryAfterS }));

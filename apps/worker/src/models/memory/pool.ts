@@ -1,7 +1,7 @@
 // Owns which models are in memory: loads models when there is memory, and unloads idle models or models whose memory other models need.
 // This file applies the policy in `eviction`. The pool stops no job: a model is unloaded when its running jobs have ended.
-import { deferred } from "@waggle/async";
-import type { Clock, Deferred, TimerHandle } from "@waggle/async";
+import { createCondition } from "@waggle/async";
+import type { Clock, Condition, TimerHandle } from "@waggle/async";
 import type { Lease } from "@waggle/jobs";
 import type { ModelMemory } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -88,8 +88,10 @@ interface Residency {
   readonly between: (() => void)[];
   /** The model must load while there are leases. */
   readonly leases: Set<Lease>;
-  /** Defined once `remove` is called; resolves when there are no leases. */
-  unused: Deferred<void> | undefined;
+  /** Holds when there are no leases. */
+  readonly unused: Condition;
+  /** Whether the model is removed after its last lease. */
+  leaving: boolean;
   /** Whether the model must not load any more. */
   removed: boolean;
   usedAt: number;
@@ -127,8 +129,8 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     });
   }
 
-  function isPinned({ stay, unused }: Residency): boolean {
-    return stay.pinned && unused === undefined;
+  function isPinned({ stay, leaving }: Residency): boolean {
+    return stay.pinned && !leaving;
   }
 
   function queue(held: Residency): void {
@@ -253,7 +255,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
 
   function forgetLease(held: Residency, lease: Lease): boolean {
     const isOpen = held.leases.delete(lease);
-    if (held.leases.size === 0) held.unused?.resolve();
+    held.unused.check();
     return isOpen;
   }
 
@@ -315,6 +317,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       return tenants().reduce((bytes, tenant) => bytes + tenant.bytes, 0);
     },
     add(host, stay, prepare) {
+      const leases = new Set<Lease>();
       const held: Residency = {
         host,
         stay,
@@ -322,8 +325,9 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
         plan: undefined,
         preparing: undefined,
         between: [],
-        leases: new Set(),
-        unused: undefined,
+        leases,
+        unused: createCondition(() => leases.size === 0),
+        leaving: false,
         removed: false,
         usedAt: clock.now(),
         loadedAt: 0,
@@ -337,8 +341,8 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     async remove(host, reason) {
       const held = residencyOf(host);
       forgetLease(held, byName);
-      held.unused ??= deferred<void>();
-      if (held.leases.size > 0) await held.unused.promise;
+      held.leaving = true;
+      if (held.leases.size > 0) await held.unused.wait();
       held.removed = true;
       await unload(host, reason);
       forgetExpiry(held);
