@@ -29,7 +29,8 @@ export interface ServingWorker {
   readonly slots: number;
 }
 
-export interface LinkEvents {
+/** The host of the model, which the link tells what happens. */
+export interface LinkOwner {
   onEvent(event: EngineEvent): void;
   /** There may be room for more jobs. */
   onRoom(): void;
@@ -54,6 +55,8 @@ export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
 
 export interface FleetLink extends EngineLink {
   readonly full: boolean;
+  /** Call it first: the owner is called from now on. */
+  start(owner: LinkOwner): void;
   /** Called after a change of the members or the connection. */
   changed(): void;
   /** The file of the model that runs the job, or ran it last. */
@@ -64,11 +67,12 @@ export interface FleetLink extends EngineLink {
   close(): void;
 }
 
-export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): FleetLink {
+export function createFleetLink(options: FleetLinkOptions): FleetLink {
   const { side, serving, names, outage, clock, log } = options;
   const runs = new Map<string, SequenceRun>();
   const files = new WeakMap<Job, FleetModelFile>();
-  const publisher = createPublisher(options, { onRoom: events.onRoom, onRefused: fail });
+  let owner: LinkOwner | undefined;
+  const publisher = createPublisher(options, { onRoom: () => owner?.onRoom(), onRefused: fail });
   let checking: TimerHandle | undefined;
   let isUnreachable = false;
   let lastSlots = 1;
@@ -96,7 +100,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       const { events: news, moved } = records.take(record);
       if (record.kind === "fence") options.affinity.ran(job, record.worker);
       if (records.file !== undefined) files.set(job, records.file);
-      if (moved) events.onMoved(uid);
+      if (moved) owner?.onMoved(uid);
       for (const event of news) forward(one, { ...event, jobId: uid });
     } catch (error) {
       log.error({ err: error, job: job.id, fleet_job: one.fleetJob.id }, "fleet_records_broken");
@@ -110,8 +114,8 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
     const last = event.type === "finished" || event.type === "failed" || event.type === "cancelled";
     const isUnasked = event.type === "cancelled" && !isCancelled(one);
     if (last) leave(one);
-    if (isUnasked) events.onCancelledElsewhere(one.job);
-    events.onEvent({ type: "step", events: [event] });
+    if (isUnasked) owner?.onCancelledElsewhere(one.job);
+    owner?.onEvent({ type: "step", events: [event] });
     // There may be room for a refused job now.
     if (last) publisher.wake();
   }
@@ -179,12 +183,12 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       const { size } = await side.ask<"preflight">(question, { timeoutMs: preflightTimeoutMs });
       if (size === null) return;
       const { promptTokens, cachedTokens } = size;
-      events.onEvent({ type: "preflight_ok", jobId, promptTokens, cachedTokens });
+      owner?.onEvent({ type: "preflight_ok", jobId, promptTokens, cachedTokens });
     } catch (thrown) {
       const failure = failureOf(thrown);
       // Without an answer, the job counts as valid: the worker that runs the job checks the job again.
       if (failure.code === "unavailable" || failure.code === "internal") return;
-      events.onEvent({ type: "preflight_failed", jobId, failure });
+      owner?.onEvent({ type: "preflight_failed", jobId, failure });
     }
   }
 
@@ -194,7 +198,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       ({ result }) => result,
       (thrown: unknown) => ({ kind: "failed", failure: failureOf(thrown) }) as const,
     );
-    events.onEvent({ type: "query_result", id, answer });
+    owner?.onEvent({ type: "query_result", id, answer });
   }
 
   // ---- timeouts -----------------------------------------------------------------------------------------------------
@@ -215,7 +219,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
     if (error !== undefined && !isUnreachable) {
       isUnreachable = true;
       log.warn({ model: options.model, reason: error.message }, "fleet_out_of_reach");
-      events.onUnreachable(error);
+      owner?.onUnreachable(error);
     }
     for (const one of [...runs.values()]) checkRun(one, error);
   }
@@ -240,6 +244,9 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
   }
 
   return {
+    start(by) {
+      owner = by;
+    },
     get ready() {
       return side.connected && slotsNow() > 0;
     },
@@ -275,10 +282,10 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       if (outage.natsAwaySince !== undefined || outage.noWorkerSince !== undefined) return;
       if (isUnreachable) {
         isUnreachable = false;
-        events.onReachable();
+        owner?.onReachable();
       }
       publisher.wake();
-      events.onRoom();
+      owner?.onRoom();
     },
     fileOf: (job) => files.get(job),
     get running() {

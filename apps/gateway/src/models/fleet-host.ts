@@ -1,9 +1,9 @@
 // Owns one model of a gateway: its dispatcher, queue and jobs, over the fleet's workers. Knows no HTTP and no other model.
 import { createJobHost } from "@waggle/jobs";
-import type { Dispatcher, Fingerprints, Job, JobHost, JobHostOptions } from "@waggle/jobs";
+import type { Fingerprints, Job, JobHost, JobHostOptions } from "@waggle/jobs";
 import type { SessionClaims } from "../jobs/session-claims.ts";
 import { createFleetLink } from "../link/fleet-link.ts";
-import type { FleetLink, FleetLinkOptions, LinkEvents } from "../link/fleet-link.ts";
+import type { FleetLink, FleetLinkOptions } from "../link/fleet-link.ts";
 import { createOutage } from "../link/outage.ts";
 import type { FleetModel } from "./catalogue.ts";
 
@@ -31,21 +31,18 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
   metrics.ofModel(name).begin();
   let leaving = false;
   const ready = (): FleetModel["ready"] => options.model()?.ready ?? [];
-  const link = createFleetLink(
-    {
-      ...options,
+  const link = createFleetLink({
+    ...options,
+    model: name,
+    serving: () => ready().map(({ member, model }) => ({ worker: member.id, slots: model.slots })),
+    outage: createOutage({
+      clock,
       model: name,
-      serving: () => ready().map(({ member, model }) => ({ worker: member.id, slots: model.slots })),
-      outage: createOutage({
-        clock,
-        model: name,
-        connected: () => side.connected,
-        served: () => ready().length > 0,
-      }),
-      sessionFree: claims.sessionFree,
-    },
-    linkEvents(() => jobs.dispatcher),
-  );
+      connected: () => side.connected,
+      served: () => ready().length > 0,
+    }),
+    sessionFree: claims.sessionFree,
+  });
   const jobs = createJobHost({
     ...options,
     server: "gateway",
@@ -57,20 +54,17 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
       if (job.takenOver === undefined) claims.begin(job);
     },
   });
-  const { loading } = jobs;
-
-  function linkEvents(to: () => Dispatcher): LinkEvents {
-    return {
-      onEvent: (event) => to().onEngineEvent(event),
-      onRoom: () => to().onEngineReady(),
-      onMoved: (uid) => to().onResumedElsewhere(uid),
-      onCancelledElsewhere: (job) => to().cancel(job, "client"),
-      onUnreachable: (error) => to().refuse(error),
-      onReachable() {
-        if (!leaving) to().accept();
-      },
-    };
-  }
+  const { dispatcher, loading } = jobs;
+  link.start({
+    onEvent: dispatcher.onEngineEvent,
+    onRoom: dispatcher.onEngineReady,
+    onMoved: dispatcher.onResumedElsewhere,
+    onCancelledElsewhere: (job) => dispatcher.cancel(job, "client"),
+    onUnreachable: dispatcher.refuse,
+    onReachable() {
+      if (!leaving) dispatcher.accept();
+    },
+  });
 
   function fingerprints(job: Job): Fingerprints {
     const { modelSha256, modelFile, templateSha256 } = link.fileOf(job) ?? {};

@@ -535,3 +535,15 @@ describe("in network mode", () => {
     expect(response.status).toBe(200);
   });
 });
+
+test("a worker whose only model is in a crash loop has failed until the model is loaded again", async () => {
+  start({ models: ["ant"] });
+  const health = async () => await (await worker.app.request("/health", { headers: { host: "localhost" } })).json();
+  expect(await health()).toMatchObject({ state: "ready", ready: true });
+  const engine = await worker.engine("ant");
+  engine.kill();
+  engine.giveUp("The engine died 3 times in a row.");
+  expect(await health()).toMatchObject({ state: "failed", live: false, reason: "The engine died 3 times in a row." });
+  await change("/v1/models/load", { model: "ant" });
+  expect(await health()).toMatchObject({ state: "ready", live: true });
+});

@@ -130,8 +130,8 @@ export interface DispatcherOptions {
   readonly limits: JobLimits;
   /** Returns the served name of the model. */
   readonly model: () => string;
-  /** The prefix of this dispatcher's job uids; "j" by default. Dispatchers that share a registry need different prefixes. */
-  readonly uidPrefix?: string;
+  /** The prefix of this dispatcher's job uids. Dispatchers that share a registry need different prefixes. */
+  readonly uidPrefix: string;
   /** Returns the fingerprints of the model that runs or ran this job. */
   readonly fingerprints: (job: Job) => Fingerprints;
 }

@@ -23,7 +23,7 @@ import { record } from "../stream/receipt.ts";
 import type { Observation } from "../watching/observers.ts";
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { queue, registry, sessions, engine, clock, limits, uidPrefix = "j" } = options;
+  const { queue, registry, sessions, engine, clock, limits, uidPrefix } = options;
   const forecast = createForecast({ now: () => clock.now(), ready: () => engine.ready });
   const waiting = createWaitingJobs({ queue, forecast });
   const timers = createJobTimers(clock);
