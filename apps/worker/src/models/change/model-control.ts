@@ -8,7 +8,7 @@ import type { ModelEvent, ModelStatus } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { Model } from "../list/model.ts";
 import { findNamed } from "@waggle/jobs";
-import type { ModelFile, ModelHost } from "../run/model-host-port.ts";
+import type { ServedFile, ModelHost } from "../run/model-host-port.ts";
 import type { Models } from "../list/models.ts";
 import type { Prepare, UnloadReason } from "../memory/pool.ts";
 import type { Pulls } from "./pulls.ts";
@@ -17,7 +17,7 @@ import type { Pulls } from "./pulls.ts";
 const mostAliases = 32;
 
 /** The file of a swap. */
-export type OtherFile = Pick<ModelFile, "reference" | "source">;
+export type OtherFile = Pick<ServedFile, "reference" | "source">;
 
 export interface ModelControlOptions {
   readonly models: Models;

@@ -12,7 +12,7 @@ import type { Budget } from "../memory/eviction.ts";
 import { createPool } from "../memory/pool.ts";
 import type { Pool, Prepare, Stay, UnloadReason } from "../memory/pool.ts";
 import { createModelHost } from "../run/model-host.ts";
-import type { ModelFile, ModelHost, ModelHostOptions } from "../run/model-host-port.ts";
+import type { ServedFile, ModelHost, ModelHostOptions } from "../run/model-host-port.ts";
 import type { Model } from "./model.ts";
 
 export interface ModelsOptions extends Pick<
@@ -70,7 +70,7 @@ export interface Models {
 }
 
 export function createModels(options: ModelsOptions): Models {
-  const { clock, log, metrics, registry } = options;
+  const { clock, log, metrics } = options;
   const entries: Model[] = [];
   const hosts = new Set<ModelHost>();
   const listeners = createListeners<Parameters<HostListener>>();
@@ -96,7 +96,7 @@ export function createModels(options: ModelsOptions): Models {
     },
   });
 
-  function createHost(name: string | undefined, stay: Stay, file: ModelFile): ModelHost {
+  function createHost(name: string | undefined, stay: Stay, file: ServedFile): ModelHost {
     const host = createModelHost({
       ...options,
       // The first host's job ids have no model number, so that job ids are short in a worker with one model.

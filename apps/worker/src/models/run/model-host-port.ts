@@ -9,7 +9,7 @@ import type { EngineReadings } from "../../engine/engine-metrics.ts";
 import type { MemoryPlan } from "../memory/memory-plan.ts";
 import type { ModelState } from "./model-state.ts";
 
-export interface ModelFileFacts {
+export interface ServedFileFacts {
   /** Path of the first part. */
   readonly path: string;
   readonly bytes: number;
@@ -21,17 +21,17 @@ export interface ModelFileFacts {
 }
 
 /** The file that a host serves. */
-export interface ModelFile {
+export interface ServedFile {
   /** A path, or a reference to download. */
   readonly reference: string;
   readonly source: ModelSource;
   readonly settings: ModelSettings;
   /** Undefined until the file is on disk and its header was read. */
-  facts: ModelFileFacts | undefined;
+  facts: ServedFileFacts | undefined;
   /** Reference of the file that an engine has loaded last. */
   loaded?: string;
   /** The previous file, which the host loads again if this file cannot be loaded. */
-  former?: Pick<ModelFile, "reference" | "source" | "facts"> | undefined;
+  former?: Pick<ServedFile, "reference" | "source" | "facts"> | undefined;
 }
 
 /** Why the last load failed. */
@@ -46,7 +46,7 @@ export interface LoadFailure {
 
 export interface ModelHost extends Omit<JobHost, "refuse"> {
   readonly name: string;
-  readonly file: ModelFile;
+  readonly file: ServedFile;
   readonly state: ModelState;
   /** Whether jobs can run now. */
   readonly ready: boolean;
@@ -74,7 +74,7 @@ export interface ModelHost extends Omit<JobHost, "refuse"> {
   /** Stops waiting for memory or a download, because the model is no longer needed. */
   giveWay(): void;
   /** Another file replaces the present file, which is loaded again if the other file cannot be loaded. Call it while no engine runs. */
-  replaceFile(next: Pick<ModelFile, "reference" | "source">): void;
+  replaceFile(next: Pick<ServedFile, "reference" | "source">): void;
   load(): void;
   /** The model cannot be loaded: its waiting jobs end with this error, unless the previous file is loaded again. */
   fail(message: string): void;
@@ -95,7 +95,7 @@ export interface ModelHostOptions extends Omit<
 > {
   /** Name that the model is served under; undefined: the name in its file, once the model is loaded. */
   readonly name: string | undefined;
-  readonly file: ModelFile;
+  readonly file: ServedFile;
   /** Whether clients see this machine's paths in messages. */
   readonly localMode: boolean;
   /** Folder of the models and of their hashes. */
