@@ -9,6 +9,7 @@ import { createJobRegistry, hasEnded, isWaiting } from "@waggle/jobs";
 import type { JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { Pages } from "@waggle/daemon/pages";
+import type { Traces } from "@waggle/daemon/traces";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
 import { createFleetModels } from "./models/fleet-models.ts";
@@ -34,6 +35,7 @@ export interface GatewayOptions {
   readonly log: Logger;
   readonly logLines: Pick<LogRing, "last">;
   readonly metrics: WorkerMetrics;
+  readonly traces?: Traces | undefined;
   readonly clock: Clock;
 }
 
@@ -63,12 +65,17 @@ export function memberOf(
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
-  const { config, side, log, metrics, clock } = options;
+  const { config, side, log, metrics, traces, clock } = options;
   const { id: gateway } = side;
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
   const names = createJobNames({ side, gateway, clock, log });
   const claims = createSessionClaims({ side, gateway, clock, log });
   const registry = createJobRegistry({ ...config, clock, onForgotten: names.forget });
+  const observers = [
+    accounts,
+    ...(traces === undefined ? [] : [traces]),
+    { started() {}, tokensCame() {}, ended: names.ended },
+  ];
   const catalogue = createCatalogue({ side, clock, log });
   const affinity = createAffinity(side);
   const models = createFleetModels({ side, catalogue, createHost, queueCapacity: config.queueCapacity });
@@ -87,6 +94,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     log,
     logLines: options.logLines,
     metrics,
+    traces,
     state: report.state,
     dispatcher: models.dispatcher,
     registry,
@@ -97,7 +105,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       info: () => report.info(served.main),
       health: () => report.health(served.main),
       openApi: () => workerOpenApi(config.version),
-      collect: () => report.collect(metrics, app.streams),
+      collect: (streams) => report.collect(metrics, streams),
     },
   });
 
@@ -119,7 +127,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       queueCapacity,
       clientQueueShare,
       limits: config,
-      observers: [accounts, { started() {}, tokensCame() {}, ended: names.ended }],
+      observers,
       log,
       metrics,
       clock,

@@ -1,23 +1,25 @@
 // Owns the composition of a worker: its models, its reports and the HTTP front. It starts no process and opens no socket, so tests and
 // simulations run the same composition as the daemon.
+import { deferred } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { createFileDescriber } from "@waggle/chat-format/describe";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
-import type { App, ClientAccounts, ModelControl } from "@waggle/front";
+import type { App, ClientAccounts } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry } from "@waggle/jobs";
-import type { JobObserver, JobRegistry } from "@waggle/jobs";
+import type { JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { ModelStateName } from "@waggle/protocol";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Traces } from "@waggle/daemon/traces";
 import type { WorkerConfig } from "./config.ts";
 import { createDescriptions } from "./models/list/descriptions.ts";
-import type { ModelEntry } from "./models/list/model-entry.ts";
+import type { HostedFile, ModelEntry } from "./models/list/model-entry.ts";
 import type { ModelHost } from "./models/run/model-host-port.ts";
 import { createModels } from "./models/list/models.ts";
 import type { Models, ModelsOptions } from "./models/list/models.ts";
-import { downloadsOf } from "./models/change/operations.ts";
+import { createOperations, downloadsOf } from "./models/change/operations.ts";
+import type { LoadPlan } from "./models/memory/pool.ts";
 import { createServed } from "./report/served.ts";
 import type { Served } from "./report/served.ts";
 import { createWorkerPages } from "./process/pages.ts";
@@ -25,6 +27,16 @@ import { createReport } from "./report/report.ts";
 import type { Report } from "./report/report.ts";
 import { createWorkerState } from "./report/worker-state.ts";
 import type { WorkerState } from "./report/worker-state.ts";
+
+/** Follows the jobs and models of a worker. */
+export interface WorkerListener {
+  /** A job has ended, so a slot may be free. */
+  jobEnded(): void;
+  /** A model became ready, or stopped being ready. */
+  modelChanged(): void;
+  /** Metrics are read: updates the listener's gauges. */
+  collect(): void;
+}
 
 export interface WorkerOptions extends Pick<
   ModelsOptions,
@@ -36,15 +48,15 @@ export interface WorkerOptions extends Pick<
   readonly metrics: WorkerMetrics;
   readonly traces?: Traces | undefined;
   readonly clock: Clock;
-  readonly observers?: readonly JobObserver[] | undefined;
-  readonly onCollect?: (() => void) | undefined;
+  readonly listener?: WorkerListener | undefined;
   readonly tokens: () => TokenTable;
   /** URL at which clients reach the worker. Called only while the port is open. */
   readonly url: () => string;
-  readonly onModelState?: (() => void) | undefined;
-  /** Called when the first load of the worker's only model fails. */
-  readonly onFirstLoadFailed: (why: string) => void;
-  readonly createControl: (models: Models, served: Served) => ModelControl;
+  /**
+   * Finds the memory needs of a model whose file is on disk, without loading it; undefined when the file cannot be used. By default models are
+   * described only by their load.
+   */
+  readonly describe?: (hosted: HostedFile) => Promise<LoadPlan | undefined>;
 }
 
 export interface Worker {
@@ -55,14 +67,18 @@ export interface Worker {
   readonly app: App;
   readonly report: Report;
   readonly served: Served;
+  /** Resolves with the reason when the first load of the worker's only model has failed. */
+  readonly firstLoadFailed: Promise<string>;
   /** Begins to load the pinned models, and the model that the worker was started for. */
   start(): void;
+  /** Describes the models one after the other, so that a folder of many models delays no request. */
+  describeModels(): Promise<void>;
   /** Refuses new jobs and ends waiting ones. */
   refuse(): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
   abort(): void;
-  /** Stops the engines, and the threads that compile schemas and read model files. */
+  /** Stops the engines, the downloads, and the threads that compile schemas and read model files. */
   stop(): Promise<void>;
   /** Called last: clears all timers. */
   close(): void;
@@ -72,12 +88,19 @@ export interface Worker {
 const waitingPrompts = 8;
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { config, log, metrics, clock } = options;
+  const { config, log, metrics, clock, traces, listener } = options;
   const state = createWorkerState();
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
   const registry = createJobRegistry({ ...config, clock });
   /** The worker becomes ready when each of these models has loaded or failed. */
   const awaited = new Set<ModelHost>();
+  let preloaded: readonly ModelEntry[] = [];
+  const firstLoadFailed = deferred<string>();
+  const observers = [
+    accounts,
+    ...(traces === undefined ? [] : [traces]),
+    ...(listener === undefined ? [] : [{ started() {}, tokensCame() {}, ended: listener.jobEnded }]),
+  ];
   const models = createModels({
     ...config,
     ...options,
@@ -86,7 +109,7 @@ export function createWorker(options: WorkerOptions): Worker {
     // If the user has set the number of threads, every engine gets this number.
     cores: config.modelSettings.threadsPinned ? Number.MAX_SAFE_INTEGER : config.maxThreads,
     registry,
-    observers: [accounts, ...(options.traces === undefined ? [] : [options.traces]), ...(options.observers ?? [])],
+    observers,
     onGaveUp,
     onState,
   });
@@ -112,6 +135,15 @@ export function createWorker(options: WorkerOptions): Worker {
     threads: config.maxThreads,
     infoOf: report.infoOf,
   });
+  const operations = createOperations({
+    config,
+    models,
+    served,
+    prepare: options.prepare,
+    describe,
+    log,
+    now: () => clock.now(),
+  });
   const schemas = createSchemaCompiler({ clock });
   const app = createApp({
     schemas,
@@ -123,18 +155,18 @@ export function createWorker(options: WorkerOptions): Worker {
     log,
     logLines: options.logLines,
     metrics,
-    traces: options.traces,
+    traces,
     state,
     dispatcher: models.router,
     registry,
     models: served,
-    control: options.createControl(models, served),
+    control: operations.control,
     view: {
       ...report,
       openApi: () => workerOpenApi(config.version),
-      collect() {
-        report.collect(metrics, app.streams);
-        options.onCollect?.();
+      collect(streams) {
+        report.collect(metrics, streams);
+        listener?.collect();
       },
     },
   });
@@ -145,8 +177,6 @@ export function createWorker(options: WorkerOptions): Worker {
     return models.entries().length === 1 && main?.current.host === host && preloaded.includes(main);
   }
 
-  let preloaded: readonly ModelEntry[] = [];
-
   /** Whether the process prints this host's failure when it exits, so that the log must not repeat the failure. */
   function isLastLine(host: ModelHost): boolean {
     return config.quietLog && host.loads.count === 0 && isAll(host);
@@ -154,7 +184,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   function onState(host: ModelHost, to: ModelStateName, from: ModelStateName): void {
     metrics.stateTransitions.inc({ machine: "model", from, to });
-    if (from === "ready" || to === "ready") options.onModelState?.();
+    if (from === "ready" || to === "ready") listener?.modelChanged();
     const { reason } = host.state;
     log.info({ model: host.name, from, to, ...(reason === undefined ? {} : { reason }) }, "model_state");
     if (to === "failed" && !isLastLine(host))
@@ -171,7 +201,7 @@ export function createWorker(options: WorkerOptions): Worker {
   function onGaveUp(host: ModelHost, never: boolean): void {
     if (isAll(host)) {
       state.apply("gave_up", host.state.reason);
-      if (never) options.onFirstLoadFailed(host.failure ?? "the model cannot be loaded");
+      if (never) firstLoadFailed.resolve(host.failure ?? "the model cannot be loaded");
     } else if (awaited.delete(host) && awaited.size === 0 && state.name === "loading") {
       // The other models work, and this model's status has the reason of its failure.
       state.apply("loaded");
@@ -185,6 +215,13 @@ export function createWorker(options: WorkerOptions): Worker {
 
   function each<T>(what: (host: ModelHost) => T): T[] {
     return models.hosts().map(what);
+  }
+
+  async function describe(hosted: HostedFile): Promise<void> {
+    const { host, source } = hosted;
+    if (source === "fake" || hosted.facts !== undefined || host.state.name !== "unloaded") return;
+    const plan = await options.describe?.(hosted);
+    if (plan !== undefined && models.pool.memoryOf(host) === undefined) models.pool.know(host, plan);
   }
 
   /** Pinned models, and the default model unless it comes from the models folder or a download. */
@@ -203,12 +240,16 @@ export function createWorker(options: WorkerOptions): Worker {
     app,
     report,
     served,
+    firstLoadFailed: firstLoadFailed.promise,
     start() {
       preloaded = models.entries().filter(isNeeded);
       for (const { current } of preloaded) awaited.add(current.host);
       state.apply("listening", "the model is loading");
       for (const { current } of preloaded) models.pool.loadNow(current.host);
       if (awaited.size === 0 && state.name === "loading") state.apply("loaded");
+    },
+    async describeModels() {
+      for (const { current } of [...models.entries()]) await describe(current);
     },
     refuse() {
       if (state.name === "failed") return;
@@ -224,7 +265,8 @@ export function createWorker(options: WorkerOptions): Worker {
       each((host) => host.abort());
     },
     async stop() {
-      await Promise.all([...each((host) => host.stop()), schemas.close(), describer.close(), renderer.close()]);
+      const threads = [schemas, describer, renderer].map((thread) => thread.close());
+      await Promise.all([...each((host) => host.stop()), operations.pulls.stop(), ...threads]);
     },
     close() {
       each((host) => host.close());

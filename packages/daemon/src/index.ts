@@ -14,4 +14,4 @@ export * from "./settings/trace-variables.ts";
 export * from "./settings/values.ts";
 export * from "./process/daemon-process.ts";
 export * from "./process/departure.ts";
-export * from "./process/start-traces.ts";
+export * from "./process/run-daemon.ts";

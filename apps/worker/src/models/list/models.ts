@@ -46,9 +46,11 @@ export interface ModelsOptions extends Pick<
   /** Cores that all engines share. */
   readonly cores: number;
   readonly registry: JobRegistry;
+  /** @param models number of models that the worker has now */
   readonly createEngine: (
     hosted: HostedFile,
     events: Parameters<ModelHostOptions["createEngine"]>[0],
+    models: number,
   ) => ModelHost["engine"] & {};
   /** Finds the model's file and memory needs. @throws Error with the reason why the model cannot be loaded */
   readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
@@ -123,7 +125,7 @@ export function createModels(options: ModelsOptions): Models {
             ? message
             : withoutFolders(message, [options.modelsFolder, dirname(hosted.facts?.path ?? hosted.reference)]),
         registry,
-        createEngine: (events) => options.createEngine(hosted, events),
+        createEngine: (events) => options.createEngine(hosted, events, hosts.size),
       },
       {
         onDownloadProgress: options.onDownloadProgress,
