@@ -16,7 +16,7 @@ import type { WorkerMachine } from "./config/machine.ts";
 import { modelSettingsOf } from "./config/model-settings.ts";
 import type { ModelSettingKey, ModelSettings } from "./config/model-settings.ts";
 import { optionTable } from "./config/option-table.ts";
-import type { OptionKey, OptionValues } from "./config/option-table.ts";
+import type { OptionValues } from "./config/option-table.ts";
 import { brokenRules } from "./config/rules.ts";
 import { defaultGpuFolder, defaultModelsFolder } from "./config/well-known.ts";
 import type { FakeEngineOptions } from "./engine/engine-start.ts";
