@@ -1,6 +1,7 @@
 // Composes a gateway: the worker's HTTP front over a fleet instead of an engine. The composition starts no process and opens no socket,
 // so tests run it as the daemon does.
 import type { Clock } from "@waggle/async";
+import { fleetVersion } from "@waggle/fleet";
 import type { GatewayMember, GatewaySide } from "@waggle/fleet";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
 import type { App, WorkerStateView } from "@waggle/front";
@@ -61,7 +62,14 @@ export function memberOf(
   startedAt: Date,
   count: Pick<GatewayMember, "jobs" | "waiting">,
 ): GatewayMember {
-  return { version: 1, kind: "gateway", id: config.gatewayId, url, startedAt: startedAt.toISOString(), ...count };
+  return {
+    version: fleetVersion,
+    kind: "gateway",
+    id: config.gatewayId,
+    url,
+    startedAt: startedAt.toISOString(),
+    ...count,
+  };
 }
 
 export function createGateway(options: GatewayOptions): Gateway {

@@ -1,7 +1,7 @@
 export { emptyMessage, messageOf, withToken, type MessageDraft } from "./job/answer-message.ts";
 export * from "./dispatch/dispatcher.ts";
 export * from "./dispatch/dispatcher-port.ts";
-export { engineJobOf, samplingOfChoice } from "./dispatch/engine-job.ts";
+export { engineJobOf } from "./dispatch/engine-job.ts";
 export * from "./job/job.ts";
 export type { JobListener, JobObserver } from "./watching/listeners.ts";
 export * from "./job/job-spec.ts";

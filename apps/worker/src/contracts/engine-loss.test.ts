@@ -1,8 +1,8 @@
 // Contracts about streams whose engine dies: they continue on the next engine, and only the native dialect reports it.
 import { deferred } from "@waggle/async";
-import { createStepGate, expectedFakeText, type StepGate } from "@waggle/engine";
+import { createStepGate, expectedFakeText, type GenerateWork, type StepGate } from "@waggle/engine";
 import { generateSpecOf } from "@waggle/front";
-import type { Job } from "@waggle/jobs";
+import type { Job, JobSpec } from "@waggle/jobs";
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { EndEvent, GenerateRequestInput, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
@@ -22,6 +22,11 @@ function submit(request: GenerateRequestInput): Promise<Job> {
   const parsed = GenerateRequestSchema.parse({ temperature: 0, on_disconnect: "continue", ...request });
   const scope = { client: "a", trace: request.job_id ?? "t", model: "waggle-fake", direct: false };
   return worker.dispatcher.submit(generateSpecOf(parsed, scope));
+}
+
+/** The job with two choices, which needs no reader. */
+function choosing(spec: JobSpec<GenerateWork>, more: Partial<GenerateWork>): JobSpec {
+  return { ...spec, when: { ...spec.when, onDisconnect: "continue" }, work: { ...spec.work, choices: 2, ...more } };
 }
 
 async function readAll(job: Job): Promise<StreamEvent[]> {
@@ -113,7 +118,7 @@ describe("a stream whose engine dies", () => {
       model: "waggle-fake",
       direct: false,
     });
-    const wide = await worker.dispatcher.submit({ ...spec, choices: 2, onDisconnect: "continue" });
+    const wide = await worker.dispatcher.submit(choosing(spec, {}));
     // From now on no other job overtakes this job.
     clock.advance(10_000);
     const behind = await submit({ prompt: "B" });
@@ -141,7 +146,7 @@ describe("a stream whose engine dies", () => {
     const gate = start({ slots: 2 });
     const parsed = GenerateRequestSchema.parse({ ...request, temperature: 1, seed: 3 });
     const spec = generateSpecOf(parsed, { client: "a", trace: "t", model: "waggle-fake", direct: false });
-    const job = await worker.dispatcher.submit({ ...spec, choices: 2, stop: [" "], onDisconnect: "continue" });
+    const job = await worker.dispatcher.submit(choosing(spec, { stop: [" "] }));
     const reading = readAll(job);
     const finished = () => job.state.sequences.filter(({ stoppedBy }) => stoppedBy !== undefined).length;
     while (finished() === 0) await step(gate, 1);
@@ -225,7 +230,7 @@ describe("an embedding job whose engines die", () => {
   /** The texts that each engine got. */
   const computed = (): number[] =>
     worker.commands.flatMap((command) =>
-      command.type === "submit" && command.job.kind === "embed" ? [command.job.computed ?? 0] : [],
+      command.type === "submit" && command.job.work.kind === "embed" ? [command.job.prior?.computed ?? 0] : [],
     );
 
   test("continues after the computed texts, after each death", async () => {

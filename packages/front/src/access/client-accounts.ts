@@ -71,7 +71,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
 
   /** Counts the tokens that the job has used since the last call for it. */
   function count(job: Job, model: string, now: TokenCounts): void {
-    const { client } = job.spec.scope;
+    const { client } = job.spec.who;
     const before = counted.get(job) ?? noTokens;
     counted.set(job, now);
     // Never negative: after an engine crash, the next engine may have more of the prompt in its cache.
@@ -141,7 +141,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
       count(job, model, { ...before, completion: before.completion + tokens });
     },
     ended(job, outcome, model) {
-      const { client } = job.spec.scope;
+      const { client } = job.spec.who;
       count(job, model, promptOf(job, job.state.counts.completionTokens));
       counted.delete(job);
       accountOf(client).counts.ended(outcome.type);

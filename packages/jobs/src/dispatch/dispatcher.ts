@@ -149,13 +149,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   /** A full queue does not refuse a job that supersedes another job, because the new job gets that job's position. */
-  function fullFor({ scope }: JobSpec): WaggleError | undefined {
-    return waiting.full && holderOf(sessionKeyOf(scope)) === undefined ? waiting.refusal() : undefined;
+  function fullFor({ who }: JobSpec): WaggleError | undefined {
+    return waiting.full && holderOf(sessionKeyOf(who)) === undefined ? waiting.refusal() : undefined;
   }
 
   /** Puts the job into the queue. A job of a session replaces the session's waiting job, or waits for the end of the session's running job. */
   function admit(spec: JobSpec, made: Acceptable): Job {
-    const old = holderOf(sessionKeyOf(spec.scope));
+    const old = holderOf(sessionKeyOf(spec.who));
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
     const { replayBufferBytes } = limits;
     const job = createJob(spec, { ...made, now: clock.now(), replayBufferBytes, phase });

@@ -7,19 +7,16 @@ import type { JobSpec } from "../job/job-spec.ts";
 import { createJob } from "../job/new-job.ts";
 
 const spec: JobSpec = {
-  kind: "generate",
   model: "m",
-  scope: { client: "a", trace: "t" },
-  priority: 0,
-  deadlineMs: 100,
-  refusedIfLate: true,
-  onDisconnect: "cancel",
-  direct: false,
-  prompt: { kind: "text", text: "x" },
-  choices: 1,
-  sampling: SamplingSchema.parse({ seed: 7 }),
-  contextShift: false,
-  stop: [],
+  who: { client: "a", trace: "t" },
+  when: { priority: 0, deadlineMs: 100, refusedIfLate: true, onDisconnect: "cancel", direct: false },
+  work: {
+    kind: "generate",
+    prompt: { kind: "text", text: "x" },
+    choices: 1,
+    sampling: SamplingSchema.parse({ seed: 7 }),
+    stop: [],
+  },
 };
 
 /** Makes a job with 1,000 prompt tokens. */

@@ -57,7 +57,7 @@ export function createForecast({ ready, waitMs }: ForecastOptions): Forecast {
     },
     firstTokenMs,
     refuseLate(job, positionOf) {
-      const { deadlineMs, refusedIfLate } = job.spec;
+      const { deadlineMs, refusedIfLate } = job.spec.when;
       if (deadlineMs === undefined || refusedIfLate !== true) return;
       const estimateMs = firstTokenMs(job, positionOf());
       if (estimateMs === undefined || estimateMs <= deadlineMs) return;

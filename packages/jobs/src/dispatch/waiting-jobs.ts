@@ -124,6 +124,6 @@ export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
 }
 
 function keyOf(job: Job): QueueKey {
-  const { priority, scope } = job.spec;
-  return { id: job.uid, priority, client: scope.client, flow: scope.sessionId ?? "" };
+  const { who, when } = job.spec;
+  return { id: job.uid, priority: when.priority, client: who.client, flow: who.sessionId ?? "" };
 }

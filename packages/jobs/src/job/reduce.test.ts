@@ -8,17 +8,16 @@ import type { Effect, JobInput } from "./reduce.ts";
 import { SamplingSchema } from "@waggle/protocol";
 
 const spec = (choices = 1): JobSpec => ({
-  kind: "generate",
   model: "m",
-  scope: { client: "a", trace: "t" },
-  priority: 0,
-  onDisconnect: "cancel",
-  direct: false,
-  prompt: { kind: "text", text: "x" },
-  choices,
-  sampling: SamplingSchema.parse({ seed: 7 }),
-  contextShift: false,
-  stop: [],
+  who: { client: "a", trace: "t" },
+  when: { priority: 0, onDisconnect: "cancel", direct: false },
+  work: {
+    kind: "generate",
+    prompt: { kind: "text", text: "x" },
+    choices,
+    sampling: SamplingSchema.parse({ seed: 7 }),
+    stop: [],
+  },
 });
 
 const newJob = (choices = 1, phase: "queued" | "blocked" = "queued"): Job =>
@@ -187,7 +186,7 @@ describe("a job", () => {
 
   it("with output and onEngineLoss `error` ends when its engine dies", () => {
     const job = newJob();
-    job.spec = { ...job.spec, onEngineLoss: "error" } as JobSpec;
+    job.spec = { ...job.spec, when: { ...job.spec.when, onEngineLoss: "error" } };
     apply(job, { type: "submitted" }, started(), lost, { type: "submitted" }, started(), token(0, 1));
     expect(typesOf(apply(job, lost))).toEqual(["error", "ended", "free"]);
   });

@@ -276,7 +276,7 @@ function loseEngine(job: Job, { outcome, at }: Extract<JobInput, { type: "engine
   const state: JobState = { ...job.state, sequences, enginesLost };
   if (phase.name === "ended") return { state, effects: [free] };
   const resumes = hasOutput(job);
-  const refused = resumes && job.spec.kind === "generate" && job.spec.onEngineLoss === "error";
+  const refused = resumes && job.spec.work.kind === "generate" && job.spec.when.onEngineLoss === "error";
   if (phase.name === "running" && !hasUsedUpCrashes(enginesLost) && !refused) {
     const resumptions = state.resumptions + (resumes ? 1 : 0);
     return {

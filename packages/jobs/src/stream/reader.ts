@@ -191,8 +191,8 @@ export function createReaderOpener({
   onAbandoned,
 }: ReaderOpenerOptions): JobDispatcher["openReader"] {
   function onLastGone(job: Job): void {
-    if (hasEnded(job) || job.spec.onDisconnect === "continue") return;
-    const graceMs = job.spec.direct ? retryGraceMsOf(job) : limits.reconnectGraceMs;
+    if (hasEnded(job) || job.spec.when.onDisconnect === "continue") return;
+    const graceMs = job.spec.when.direct ? retryGraceMsOf(job) : limits.reconnectGraceMs;
     if (graceMs === 0) onAbandoned(job);
     else timers.set(job, "grace", graceMs, () => onAbandoned(job));
   }
@@ -200,7 +200,7 @@ export function createReaderOpener({
   /** A client that retries closes its connection first. During prefill every job waits for such a retry, so that the computed prompt is not lost. */
   function retryGraceMsOf({ spec, state: { phase } }: Job): number {
     const isPrefilling = phase.name === "running" && phase.stage === "prefill";
-    return spec.retriable === true || isPrefilling ? limits.retryGraceMs : 0;
+    return spec.when.retriable === true || isPrefilling ? limits.retryGraceMs : 0;
   }
 
   return (job, after, onStalled) => {

@@ -29,8 +29,8 @@ export interface Lifecycle {
 
 export function createLifecycle({ log, metrics, model, observers }: LifecycleOptions): Lifecycle {
   const keys = (job: Job) => ({
-    trace: job.spec.scope.trace,
-    session: job.spec.scope.sessionId ?? null,
+    trace: job.spec.who.trace,
+    session: job.spec.who.sessionId ?? null,
     model: model(),
     job: job.id,
   });

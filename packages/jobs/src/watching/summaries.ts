@@ -13,7 +13,7 @@ export function acceptedOf(job: Job, position: number): JobAccepted {
 /** @param position undefined for a job that has ended */
 export function statusOf(job: Job, position: number | undefined): JobStatus {
   const { phase } = job.state;
-  const { sessionId } = job.spec.scope;
+  const { sessionId } = job.spec.who;
   return {
     job_id: job.id,
     ...(sessionId === undefined ? {} : { session_id: sessionId }),
@@ -41,7 +41,7 @@ export function jobListOf(
 
 function listedOf(job: Job, position: number, now: number): ListedJob {
   const { spec, state, log, acceptedAt } = job;
-  const { client, sessionId } = spec.scope;
+  const { client, sessionId } = spec.who;
   const { startedAt, firstTokenAt, counts } = state;
   const name = stateNameOf(state);
   const decodeMs = firstTokenAt === undefined ? 0 : now - firstTokenAt;
@@ -49,7 +49,7 @@ function listedOf(job: Job, position: number, now: number): ListedJob {
     job_id: job.id,
     client,
     ...(sessionId === undefined ? {} : { session_id: sessionId }),
-    kind: spec.kind,
+    kind: spec.work.kind,
     model: spec.model,
     state: name === "prefill" || name === "decode" ? name : "queued",
     position,

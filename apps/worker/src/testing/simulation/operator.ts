@@ -90,7 +90,7 @@ function fateOf(job: Job): Fate {
   if (isWaiting(job)) return hasTokens ? "continues" : "waits";
   if (phase.name !== "running") return "ends";
   const isPoison = !hasNewOutput && enginesLost === 2;
-  const refuses = job.spec.kind === "generate" && job.spec.onEngineLoss === "error";
+  const refuses = job.spec.work.kind === "generate" && job.spec.when.onEngineLoss === "error";
   if (isPoison || (hasTokens && refuses)) return "fails";
   return hasTokens ? "continues" : "begins again";
 }
