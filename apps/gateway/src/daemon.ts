@@ -1,10 +1,9 @@
 // Runs the gateway as a daemon: joins the fleet, opens the port, and shuts both down at the end.
-import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { createDeparture, withoutCredentials } from "@waggle/daemon";
 import type { DaemonContext, Departure } from "@waggle/daemon";
 import { createPages } from "@waggle/daemon/pages";
-import { createGatewaySide, openConnection } from "@waggle/fleet";
+import { createGatewaySide, newGatewayProcessId, openConnection } from "@waggle/fleet";
 import { listen } from "@waggle/front";
 import { addressToOpen, machineAddress } from "@waggle/daemon/terminal";
 import type { Banner } from "@waggle/daemon/terminal";
@@ -17,8 +16,6 @@ const flushTimeoutMs = 1_000;
 /** The worker's build of the pages; the path is the same from source and build. */
 const pagesFolder = fileURLToPath(new URL("../../pages/dist/", import.meta.url));
 const pageRoutes = { "/": "chat.html", "/status": "status.html", "/reference": "reference.html" } as const;
-/** Random bytes that distinguish two processes with the same configured id. */
-const processBytes = 6;
 
 export interface DaemonOptions extends DaemonContext<GatewayConfig> {
   readonly metrics: WorkerMetrics;
@@ -39,8 +36,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   });
   const side = createGatewaySide({
     connection,
-    // The random part keeps this process's jobs apart from the jobs of an earlier process with the same id.
-    id: `${gatewayId} ${randomBytes(processBytes).toString("hex")}`,
+    id: newGatewayProcessId(gatewayId),
     clock,
     log,
   });

@@ -7,7 +7,7 @@ import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/f
 import type { App, WorkerStateView } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry, hasEnded, isWaiting } from "@waggle/jobs";
-import type { JobRegistry } from "@waggle/jobs";
+import type { JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { Pages } from "@waggle/daemon/pages";
 import type { Traces } from "@waggle/daemon/traces";
@@ -79,10 +79,10 @@ export function createGateway(options: GatewayOptions): Gateway {
   const names = createJobNames({ side, gateway, clock, log });
   const claims = createSessionClaims({ side, gateway, clock, log });
   const registry = createJobRegistry({ ...config, clock, onForgotten: names.forget });
-  const observers = [
-    accounts,
-    ...(traces === undefined ? [] : [traces]),
-    { started() {}, tokensCame() {}, ended: names.ended },
+  const observers: readonly JobObserver[] = [
+    accounts.observe,
+    ...(traces === undefined ? [] : [traces.observe]),
+    (job, what) => (what.type === "ended" ? names.ended(job, what.outcome) : undefined),
   ];
   const catalogue = createCatalogue({ side, clock, log });
   const affinity = createAffinity(side);

@@ -7,7 +7,7 @@ import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/f
 import type { App, ClientAccounts } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry } from "@waggle/jobs";
-import type { JobRegistry } from "@waggle/jobs";
+import type { JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { ModelStateName } from "@waggle/protocol";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
@@ -30,8 +30,7 @@ import type { WorkerState } from "./report/worker-state.ts";
 
 /** Follows the jobs and models of a worker. */
 export interface WorkerListener {
-  /** A job has ended, so a slot may be free. */
-  jobEnded(): void;
+  readonly observe: JobObserver;
   /** A model became ready, or stopped being ready. */
   modelChanged(): void;
   /** Metrics are read: updates the listener's gauges. */
@@ -97,9 +96,9 @@ export function createWorker(options: WorkerOptions): Worker {
   let preloaded: readonly ModelEntry[] = [];
   const firstLoadFailed = deferred<string>();
   const observers = [
-    accounts,
-    ...(traces === undefined ? [] : [traces]),
-    ...(listener === undefined ? [] : [{ started() {}, tokensCame() {}, ended: listener.jobEnded }]),
+    accounts.observe,
+    ...(traces === undefined ? [] : [traces.observe]),
+    ...(listener === undefined ? [] : [listener.observe]),
   ];
   const models = createModels({
     ...config,

@@ -45,8 +45,10 @@ export function createFleetMembership({ config, log, metrics, clock }: FleetMemb
       });
       joined = { connection, side: createWorkerSide({ connection, port, clock, log }) };
     },
-    // The dispatcher frees the slot right after it has reported the job's end.
-    jobEnded: () => queueMicrotask(() => joined?.side.refill()),
+    observe(_job, { type }) {
+      // The dispatcher frees the slot right after it has reported the job's end.
+      if (type === "ended") queueMicrotask(() => joined?.side.refill());
+    },
     modelChanged: () => joined?.side.changed(),
     collect() {
       if (joined === undefined) return;

@@ -5,7 +5,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { EngineLink } from "./dispatcher-port.ts";
 import { engineJobOf } from "./engine-job.ts";
 import type { Job } from "../job/job.ts";
-import type { JobListener } from "../watching/listeners.ts";
+import type { JobListener } from "../watching/observers.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { drawnId, withDefaults, type JobDefaults, type NewJobOptions } from "../job/new-job.ts";
 import type { Preflight } from "./preflight.ts";
