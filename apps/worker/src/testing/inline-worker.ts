@@ -11,7 +11,6 @@ import type { WorkerMetrics } from "@waggle/telemetry";
 import { parseConfig } from "../config.ts";
 import type { WorkerConfig } from "../config.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
-import { createOperations } from "../models/change/operations.ts";
 import { createWorker } from "../worker.ts";
 import type { WorkerState } from "../report/worker-state.ts";
 import { createInlineEngine } from "./inline-engine.ts";
@@ -101,10 +100,6 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     },
     onDownloadProgress: () => {},
     onReady: () => {},
-    onFirstLoadFailed: () => {},
-    createControl: (models, served) =>
-      createOperations({ config, models, served, prepare: () => ({ memory: undefined }), log, now: () => clock.now() })
-        .control,
   });
   worker.start();
   if (engine === undefined) throw new Error("The host has made no engine");

@@ -11,7 +11,6 @@ import { WaggleError } from "@waggle/protocol";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import type { Logger } from "@waggle/telemetry";
 import type { Models } from "../models/list/models.ts";
-import { createOperations } from "../models/change/operations.ts";
 import type { LoadPlan } from "../models/memory/pool.ts";
 import { describeModel } from "../models/run/prepare.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
@@ -79,10 +78,10 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     return { memory: undefined };
   }
 
-  async function describe(host: ModelHost): Promise<void> {
+  async function describe(host: ModelHost): Promise<LoadPlan | undefined> {
     const offline = { folder: config.modelsFolder, offline: true };
     const { signal } = new AbortController();
-    await describeModel(host, { resolve: offline, signal, budgetBytes: undefined, onMissing: () => {} });
+    return await describeModel(host, { resolve: offline, signal, budgetBytes: undefined, onMissing: () => {} });
   }
 
   function awaitedEngine(name: string, nth: number): Deferred<InlineEngine> {
@@ -128,9 +127,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     },
     onDownloadProgress: () => {},
     onReady: () => {},
-    onFirstLoadFailed: () => {},
-    createControl: (all, served) =>
-      createOperations({ config, models: all, served, prepare, describe, log, now: () => clock.now() }).control,
+    describe,
   });
   worker.start();
   return {

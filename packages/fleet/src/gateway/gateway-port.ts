@@ -6,6 +6,7 @@ import type {
   EndedBy,
   FleetJob,
   FoundRecord,
+  GatewayMember,
   JobRecord,
   Member,
   SessionRecord,
@@ -88,8 +89,8 @@ export interface GatewaySide {
     /** All records, the oldest first. */
     list(): AsyncIterable<FoundRecord>;
   };
-  /** Writes this gateway's heartbeat, now and every few seconds. */
-  report(): void;
+  /** Writes this gateway's heartbeat, now and every few seconds. @param self returns the gateway's member record; called for each heartbeat */
+  report(self: () => GatewayMember): void;
   /** Ends the beats, the heartbeat and the subscriptions. */
   close(): Promise<void>;
 }

@@ -17,7 +17,7 @@ import { eventsStream, subjects } from "../nats/names.ts";
 import { unavailable } from "../nats/nats-errors.ts";
 import { answerWith, ask } from "../members/questions.ts";
 import { createRescue } from "../queue/rescue.ts";
-import type { EndedBy, GatewayAnswer, GatewayMember, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
+import type { EndedBy, GatewayAnswer, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
 
 /**
  * Most workers that may answer one question with `not_loaded`. A worker unsubscribes before it gives this answer, so a question gets
@@ -31,16 +31,14 @@ const rescueIntervalMs = 1_000;
 export interface GatewaySideOptions {
   readonly connection: FleetConnection;
   readonly id: GatewayProcessId;
-  /** Returns this gateway's member record; called for each heartbeat. */
-  readonly self: () => GatewayMember;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export function createGatewaySide({ connection, id, self, clock, log }: GatewaySideOptions): GatewaySide {
+export function createGatewaySide({ connection, id, clock, log }: GatewaySideOptions): GatewaySide {
   const feed = createEventFeed(connection, id, clock, log);
   const beats = createBeats(connection, { kind: "gateway", id }, clock);
-  const members = createMembers(connection, { self, clock, log });
+  const members = createMembers(connection, { clock, log });
   const rescue = createRescue({ connection, beats, models: modelsOfFleet, clock, log });
   let rescuing: TimerHandle | undefined;
   let end: ((client: string, jobId: string, by: EndedBy) => Promise<void>) | undefined;

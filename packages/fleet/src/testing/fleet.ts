@@ -321,7 +321,8 @@ export async function joinGateway(
     startedAt: "2026-01-01T00:00:00.000Z",
     jobs: 0,
   });
-  const side = createGatewaySide({ connection, id, self, clock: systemClock, log: silent });
+  const side = createGatewaySide({ connection, id, clock: systemClock, log: silent });
+  side.report(self);
   closeLater(() => side.close());
   return Object.assign(side, { connection });
 }

@@ -7,24 +7,18 @@ import type { ModelSource, ModelStateName } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { GivenModel } from "../../config/given-models.ts";
 import type { ModelSettings } from "../../config/model-settings.ts";
+import type { EngineHost } from "../../engine/engine-host.ts";
 import { createCoreShares } from "../memory/core-shares.ts";
 import type { Budget } from "../memory/eviction.ts";
 import { createPool } from "../memory/pool.ts";
 import type { Pool, Prepare, Stay, UnloadReason } from "../memory/pool.ts";
 import { createModelHost } from "../run/model-host.ts";
-import type { ServedFile, ModelHost, ModelHostOptions } from "../run/model-host-port.ts";
+import type { EngineSource, ModelHost, ModelHostOptions, ServedFile } from "../run/model-host-port.ts";
 import type { Model } from "./model.ts";
 
 export interface ModelsOptions extends Pick<
   ModelHostOptions,
-  | "queueCapacity"
-  | "clientQueueShare"
-  | "limits"
-  | "modelsFolder"
-  | "localMode"
-  | "createEngine"
-  | "onDownloadProgress"
-  | "observers"
+  "queueCapacity" | "clientQueueShare" | "limits" | "modelsFolder" | "localMode" | "onDownloadProgress" | "observers"
 > {
   readonly given: readonly GivenModel[];
   /** Name of the model that serves unknown names. */
@@ -35,6 +29,8 @@ export interface ModelsOptions extends Pick<
   /** Cores that all engines share. */
   readonly cores: number;
   readonly registry: JobRegistry;
+  /** @param models number of models that the worker has now */
+  readonly createEngine: (source: EngineSource, models: number) => EngineHost;
   readonly prepare: Prepare;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
@@ -103,6 +99,7 @@ export function createModels(options: ModelsOptions): Models {
       key: (serial += 1) === 1 ? "j" : `m${serial}j`,
       name,
       file,
+      createEngine: (source) => options.createEngine(source, hosts.size),
       onAdded: shareCores,
     });
     hosts.add(host);
