@@ -1,5 +1,6 @@
 import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
+import { withGenerator } from "../testing/engine-harness.ts";
 import { createFakeBackend } from "../fake/fake-backend.ts";
 import type { GenerateJob } from "../port/messages.ts";
 import { createPreparer, failureOf, maxCharsPerToken, type Preparer } from "./prepare.ts";
@@ -141,7 +142,11 @@ describe("preparing", () => {
     const checkShift = (): void => {
       throw new WaggleError("invalid_argument", 'Cannot accept field "context_shift": no.');
     };
-    const picky = createPreparer({ backend: { ...fake, checkShift }, maxPrepared: 1, random32: () => 0 });
+    const picky = createPreparer({
+      backend: withGenerator(() => ({ checkShift }))(fake),
+      maxPrepared: 1,
+      random32: () => 0,
+    });
     await expect(picky.prepare(job())).resolves.toBeDefined();
     await expect(picky.prepare(job({ contextShift: true, maxTokens: 9 }))).rejects.toMatchObject({
       code: "invalid_argument",

@@ -9,6 +9,7 @@ import type {
   PromptInput,
   ReplayedOutput,
   SlotSampling,
+  TextGenerator,
   TextPair,
   Token,
 } from "../port/backend.ts";
@@ -52,7 +53,7 @@ export interface PreparedEmbed {
 }
 
 export interface PreparerOptions {
-  readonly backend: Pick<Backend, "info" | "tokenize" | "checkSampling" | "checkShift" | "embedder">;
+  readonly backend: Pick<Backend, "info" | "generator" | "embedder">;
   /** Maximum number of prepared jobs that are kept for their submission; beyond this number, the oldest is dropped. */
   readonly maxPrepared: number;
   /** 32 random bits, for a job with the seed -1. */
@@ -76,13 +77,14 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
   const kept = new Map<string, PreparedJob>();
 
   async function prepareGenerate(job: GenerateJob): Promise<PreparedGenerate> {
+    const generator = generatorOf(backend);
     const input = promptOf(job);
     checkChars(input, contextSize);
-    const { tokens, start } = await backend.tokenize(input);
+    const { tokens, start } = await generator.tokenize(input);
     const promptTokens = tokens.length;
     checkLength(promptTokens, contextSize, "");
     checkPromptLogprobs(job, promptTokens);
-    const { fed: prompt, priorOutput } = await withPriorOutput(job, tokens);
+    const { fed: prompt, priorOutput } = await withPriorOutput(generator, job, tokens);
     const adapters = adaptersOf(job.lora, backend.info.settings?.lora ?? []);
     const { seed } = job.sampling;
     const sampling = {
@@ -96,8 +98,8 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
         ? {}
         : { answer: { grammar: job.answerGrammar, begun: markText(start.said, chatFormat.marks) } }),
     };
-    if (job.contextShift === true) backend.checkShift();
-    await backend.checkSampling(sampling);
+    if (job.contextShift === true) generator.checkShift();
+    await generator.checkSampling(sampling);
     const reusableTokens = scoresPrompt(job) ? 0 : prompt.length - 1;
     const prepared = { kind: "generate" as const, job, prompt, promptTokens, reusableTokens, sampling };
     return start === undefined ? prepared : { ...prepared, start };
@@ -105,12 +107,13 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
 
   /** Appends the earlier output to the prompt, without the tokens that shifts have discarded since. */
   async function withPriorOutput(
+    generator: TextGenerator,
     job: GenerateJob,
     prompt: readonly Token[],
   ): Promise<{ fed: readonly Token[]; priorOutput?: ReplayedOutput }> {
     if (job.priorOutput === undefined) return { fed: prompt };
-    // The backend refuses tokens that the model does not have.
-    const { tokens: ids } = await backend.tokenize({ kind: "pieces", pieces: [job.priorOutput.ids] });
+    // The generator refuses tokens that the model does not have.
+    const { tokens: ids } = await generator.tokenize({ kind: "pieces", pieces: [job.priorOutput.ids] });
     const { tokens: fed, discarded } = job.contextShift
       ? replayShifts(prompt, ids, contextSize)
       : { tokens: [...prompt, ...ids], discarded: 0 };
@@ -118,6 +121,7 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
   }
 
   async function prepareEmbed(job: EmbedOrRerankJob, signal?: AbortSignal): Promise<PreparedEmbed> {
+    checkKind(job, kind);
     const { embedder } = backend;
     if (embedder === undefined) throw new WaggleError("invalid_argument", "Cannot embed: the model has no vectors.");
     checkDimensions(job, embedder);
@@ -154,7 +158,6 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
 
   return {
     async prepare(job, signal) {
-      checkKind(job, kind);
       return job.kind === "generate" ? await prepareGenerate(job) : await prepareEmbed(job, signal);
     },
 
@@ -295,6 +298,12 @@ function factsOf(job: EngineJob): unknown {
   ];
 }
 
+/** @throws WaggleError invalid_argument when the model does not generate */
+export function generatorOf({ info, generator }: Pick<Backend, "info" | "generator">): TextGenerator {
+  if (generator !== undefined) return generator;
+  throw new WaggleError("invalid_argument", `Cannot generate: ${uses[info.kind]}; it does not write.`);
+}
+
 /** How error messages name the use of a model. */
 const uses: Readonly<Record<ModelKind, string>> = {
   generate: "this model writes texts; it does not rank them",
@@ -302,11 +311,10 @@ const uses: Readonly<Record<ModelKind, string>> = {
   rerank: "this model ranks texts",
 };
 
-/** A model that generates also computes vectors. @throws WaggleError invalid_argument when the model cannot run this kind of job */
-function checkKind({ kind }: EngineJob, model: ModelKind): void {
+/** A model that generates also computes vectors. @throws WaggleError invalid_argument when the model cannot compute this kind of texts */
+function checkKind({ kind }: EmbedOrRerankJob, model: ModelKind): void {
   if (kind === model || (kind === "embed" && model === "generate")) return;
-  const refusals: Readonly<Record<EngineJob["kind"], string>> = {
-    generate: `Cannot generate: ${uses[model]}; it does not write.`,
+  const refusals: Readonly<Record<EmbedOrRerankJob["kind"], string>> = {
     embed: `Cannot embed: ${uses[model]}; it has no vectors to give.`,
     rerank: `Cannot rank: ${uses[model]}. Start the worker with a reranker, such as bge-reranker or jina-reranker.`,
   };
