@@ -96,7 +96,28 @@ describe("the fake backend refuses", () => {
         await fake.end(0);
         await fake.begin(0, 1, sampling);
       },
-      "slot 0 holds 0 tokens and cannot keep 1",
+      "slot 0 holds 0 other tokens, and cannot keep 1",
+    ],
+    [
+      "an entry at another position than the end",
+      {},
+      async (fake) => {
+        await fake.step([prefill(0, [1, 2])]);
+        (fake.held(0).entries as number[]).pop();
+        await fake.step([prefill(0, [3])]);
+      },
+      "slot 0 holds 2 tokens and not 1",
+    ],
+    [
+      "to begin with a list of other tokens than the slot holds",
+      {},
+      async (fake) => {
+        await fake.step([prefill(0, [1, 2])]);
+        await fake.end(0);
+        (fake.held(0).entries as number[])[1] = 3;
+        await fake.begin(0, 1, sampling);
+      },
+      "slot 0 holds 2 other tokens, and cannot keep 1",
     ],
     [
       "an entry without a job",

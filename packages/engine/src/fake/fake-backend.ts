@@ -211,8 +211,9 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       const slot = slotAt(id, "begin");
       const { cells } = slot;
       if (slot.job !== undefined) throw refusal("begin", `slot ${id} has a job`);
-      if (held.entries.slice(0, keep).some((token, i) => token !== cells[i]?.token)) {
-        throw refusal("begin", `slot ${id} does not hold the ${keep} tokens to keep`);
+      // After a failure, the engine knows nothing of the contents and keeps none.
+      if (keep > held.entries.length || (held.entries.length > 0 && !isExact(held, cells))) {
+        throw refusal("begin", `slot ${id} holds ${cells.length} other tokens, and cannot keep ${keep}`);
       }
       cells.length = keep;
       await checkSampling(sampling);
@@ -315,6 +316,11 @@ function fakeSettings(batchSize: number, adapters: readonly number[]): LoadedSet
     mlock: false,
     lora: adapters.map((scale, id) => ({ id, file: `fake-${id}.gguf`, scale })),
   };
+}
+
+/** Whether the cells hold exactly these tokens. */
+export function isExact({ entries }: Held, cells: readonly FakeCell[]): boolean {
+  return entries.length === cells.length && cells.every(({ token }, i) => entries[i] === token);
 }
 
 /** Refuses a grammar without a root, and a bias on a token that does not exist. */

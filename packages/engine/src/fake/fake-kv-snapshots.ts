@@ -1,6 +1,6 @@
 // Owns the KV snapshots of fake backends. A store of snapshots may outlive an engine and serve the next engine.
 import type { KvSnapshot, KvSnapshots } from "../port/backend.ts";
-import type { FakeCell, FakeSlot } from "./fake-backend.ts";
+import { isExact, type FakeCell, type FakeSlot } from "./fake-backend.ts";
 
 export interface FakeKvSnapshots {
   /** All kept snapshots, the oldest first. */
@@ -41,8 +41,7 @@ export function createFakeKvSnapshots(): FakeKvSnapshots {
       found: all(),
       async save(id, held, count, cacheScope) {
         const { cells } = slotAt(id);
-        const isHeld = held.entries.length === cells.length && cells.every(({ token }, i) => held.entries[i] === token);
-        if (!isHeld) throw new Error(`Slot ${id} does not hold these tokens`);
+        if (!isExact(held, cells)) throw new Error(`Slot ${id} does not hold these tokens`);
         if (failing) throw new Error("no space left on device");
         const tokens = held.entries.slice(0, count);
         const state = { id: `state${log.length}`, tokens, cacheScope, bytes: cells.length };

@@ -113,7 +113,7 @@ function restOf({ prompt, held }: SchedulableSlot): number {
 }
 
 /** @throws Error when the slot has sampled no token, which is a defect of the caller */
-export function decodeEntry({ id, held, sequence }: SchedulableSlot): BatchEntry {
+function decodeEntry({ id, held, sequence }: SchedulableSlot): BatchEntry {
   if (sequence === undefined) throw new Error(`Cannot decode in slot ${id}: no job is bound to it`);
   const { lastToken: token, forced } = sequence;
   const entry = { kind: "decode", slot: id, from: held.nextPosition, token } as const;

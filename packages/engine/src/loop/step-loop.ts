@@ -11,7 +11,7 @@ import type { Pacing } from "../costs/pacing.ts";
 import type { PassShape } from "../costs/pass-costs.ts";
 import { postprocess } from "./postprocess.ts";
 import { generatorOf } from "../sequence/prepare.ts";
-import { ageWaiting, countScored, countTokens, decodeEntry, isPrefilling, schedule } from "./schedule.ts";
+import { ageWaiting, countScored, countTokens, isPrefilling, schedule } from "./schedule.ts";
 import type { Slot } from "./slots.ts";
 import type { ThreadChange } from "../costs/threads.ts";
 
@@ -139,15 +139,26 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       takeIn(entries, results, { ...shape, passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) }, endMs);
       startMs = endMs;
       running = next;
-      if (!isNextQueued) continue;
-      entries = entries.map(({ slot }) => decodeEntry(slotAt(slot)));
-      feed(entries);
+      if (isNextQueued) entries = feedSampled(entries, results);
     }
   }
 
   /** Records that the slots hold the tokens of these entries. */
   function feed(entries: readonly BatchEntry[]): void {
     for (const entry of entries) slotAt(entry.slot).held.feed(entry);
+  }
+
+  /** Makes the entries of a queued pass from the results of the pass before it, whose tokens it feeds even where the job has ended since. */
+  function feedSampled(entries: readonly BatchEntry[], results: readonly EntryResult[]): BatchEntry[] {
+    return entries.map(({ slot }, i) => {
+      const { held } = slotAt(slot);
+      const result = results[i];
+      const token = result?.kind === "token" ? result.token : undefined;
+      const entry = { kind: "decode", slot, from: held.nextPosition, token: token ?? -1 } as const;
+      // After a failure, what the slot holds is unknown.
+      if (token !== undefined) held.feed(entry);
+      return entry;
+    });
   }
 
   function queuedEntry({ slot }: BatchEntry): QueuedEntry {

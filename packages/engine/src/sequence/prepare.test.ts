@@ -64,7 +64,9 @@ describe("preparing", () => {
   });
 
   test("refuses a prompt without tokens, whose first pass would never come", async () => {
-    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => ({ tokens: [] }) };
+    const backend = withGenerator(() => ({ tokenize: async () => ({ tokens: [] }) }))(
+      createFakeBackend({ slots: 1, contextSize: 10 }),
+    );
     const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(job({ prompt: "" }));
     await expect(refused).rejects.toMatchObject({
       code: "invalid_argument",
@@ -73,7 +75,9 @@ describe("preparing", () => {
   });
 
   test("refuses a far too long prompt without tokenizing it", async () => {
-    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: () => expect.fail("tokenized") };
+    const backend = withGenerator(() => ({ tokenize: () => expect.fail("tokenized") }))(
+      createFakeBackend({ slots: 1, contextSize: 10 }),
+    );
     const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(
       job({ prompt: " ".repeat(10 * maxCharsPerToken) }),
     );
@@ -110,14 +114,18 @@ describe("preparing", () => {
       },
     ],
   ])("counts the text in %s as well", async (_, given) => {
-    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: () => expect.fail("tokenized") };
+    const backend = withGenerator(() => ({ tokenize: () => expect.fail("tokenized") }))(
+      createFakeBackend({ slots: 1, contextSize: 10 }),
+    );
     const { prompt: _prompt, ...rest } = job(given);
     const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(rest);
     await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/at least 1\d tokens/) });
   });
 
   test("accepts code with a hole of any length, because the backend cuts it to the context", async () => {
-    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => ({ tokens: [1, 2] }) };
+    const backend = withGenerator(() => ({ tokenize: async () => ({ tokens: [1, 2] }) }))(
+      createFakeBackend({ slots: 1, contextSize: 10 }),
+    );
     const { prepare } = createPreparer({ backend, maxPrepared: 1, random32: () => 0 });
     const long = "x".repeat(10 * maxCharsPerToken);
     const infill = { prefix: long, suffix: long, extra: [{ filename: "a.c", text: long }], prompt: long };
