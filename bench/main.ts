@@ -18,6 +18,10 @@ await runCommandLine({
       what: "gap between two forward passes, tokens per second, time to the first token",
       load: async () => (await import("./steps.ts")).addSteps,
     },
+    prompts: {
+      what: "time to the first token of a long prompt and of many short ones, memory after many requests",
+      load: async () => (await import("./prompts.ts")).addPrompts,
+    },
     javascript: {
       what: "CPU, instructions, bytes and writes per token, in both processes of a worker",
       load: async () => (await import("./javascript.ts")).addJavascript,

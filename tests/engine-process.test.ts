@@ -147,7 +147,7 @@ describe("the engine process", () => {
         return has.call(this, key);
       };`);
     await engine.received("ready");
-    engine.send({ type: "submit", job: { kind: "generate", jobId: "j1" } });
+    engine.send({ type: "submit", job: { jobId: "j1", work: { kind: "generate" } } });
     const { events } = await engine.received("step");
     expect(events).toMatchObject([{ type: "failed", jobId: "j1", code: "engine_failed" }]);
     engine.send({ type: "query", id: "q1", question: { kind: "detokenize", tokens: [1] } });
@@ -163,16 +163,17 @@ describe("the engine process", () => {
         return send(event, ...rest);
       };`);
     await engine.received("ready");
-    const job = { kind: "generate", prompt: "a [eog:5]", maxTokens: 5, stop: [], sampling: {}, cacheScope: "" };
+    const prompt = { kind: "text", text: "a [eog:5]" };
+    const work = { kind: "generate", prompt, choices: 1, maxTokens: 5, stop: [], sampling: {} };
     const ended = (jobId: string) =>
       engine.events
         .flatMap(({ events }) => (events as { jobId: string; type: string; message?: string }[] | undefined) ?? [])
         .find((event) => event.jobId === jobId && !["started", "token"].includes(event.type));
-    engine.send({ type: "submit", job: { ...job, jobId: "j1" } });
+    engine.send({ type: "submit", job: { jobId: "j1", work, cacheScope: "" } });
     await poll("the end of the first job", () => ended("j1") !== undefined);
     expect(ended("j1")).toMatchObject({ type: "failed", code: "engine_failed" });
     expect(ended("j1")?.message).toContain("Invalid string length");
-    engine.send({ type: "submit", job: { ...job, jobId: "j2" } });
+    engine.send({ type: "submit", job: { jobId: "j2", work, cacheScope: "" } });
     await poll("the end of the second job", () => ended("j2") !== undefined);
     expect(ended("j2")).toMatchObject({ type: "finished" });
   });

@@ -30,9 +30,12 @@ it("streams a worker's output, with the worker's file in the receipt", async () 
   const answer = gateway.post("/v1/inference", { prompt: "hi", seed: 7, priority: 2, session_id: "s" });
   const job = await publishedJob(fleet);
   expect(job).toMatchObject({ gateway: "g1", model: "m", onWorkerLoss: "resume", orphanMs: 0 });
-  expect(job.spec).toMatchObject({ choices: 1, sampling: { seed: 7 }, onDisconnect: "continue", priority: 2 });
-  expect(job.spec.scope).toMatchObject({ client: "local", cacheSession: "s" });
-  expect(job.spec.scope).not.toHaveProperty("sessionId");
+  expect(job.spec).toMatchObject({
+    who: { client: "local", cacheSession: "s" },
+    when: { onDisconnect: "continue", priority: 2 },
+    work: { choices: 1, sampling: { seed: 7 } },
+  });
+  expect(job.spec.who).not.toHaveProperty("sessionId");
   const attempt = fleet.take(job, "w1");
   attempt.start();
   attempt.tokens("one ", "two");
@@ -49,7 +52,7 @@ it("streams a worker's output, with the worker's file in the receipt", async () 
 it("makes a separate job for each choice, with a different seed", async () => {
   const answer = gateway.post("/v1/completions", { prompt: "hi", n: 2, seed: 7 });
   const jobs = [await publishedJob(fleet, 0), await publishedJob(fleet, 1)];
-  expect(jobs.map(({ spec }) => spec.kind === "generate" && spec.sampling.seed)).toEqual([7, 8]);
+  expect(jobs.map(({ spec }) => spec.work.kind === "generate" && spec.work.sampling.seed)).toEqual([7, 8]);
   for (const [at, job] of jobs.entries()) {
     const attempt = fleet.take(job, "w1");
     attempt.start();
@@ -175,7 +178,7 @@ it("deletes a job's records once its stream can no longer be read at this gatewa
   await gateway.post("/v1/jobs", { prompt: "x", job_id: "j" });
   const job = await publishedJob(fleet);
   await until(() => expect([...fleet.records.keys()]).toEqual(["local j"]));
-  expect(fleet.records.get("local j")?.spec).toMatchObject({ prompt: { kind: "text", text: "" } });
+  expect(fleet.records.get("local j")?.spec.work).toMatchObject({ prompt: { kind: "text", text: "" } });
   fleet.take(job, "w1").finish();
   expect(fleet.forgotten).toEqual([]);
   gateway.clock.advance(60_000);

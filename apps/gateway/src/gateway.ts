@@ -1,6 +1,7 @@
 // Composes a gateway: the worker's HTTP front over a fleet instead of an engine. The composition starts no process and opens no socket,
 // so tests run it as the daemon does.
 import type { Clock } from "@waggle/async";
+import { fleetVersion } from "@waggle/fleet";
 import type { GatewayMember, GatewaySide } from "@waggle/fleet";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
 import type { App, WorkerStateView } from "@waggle/front";
@@ -59,7 +60,14 @@ export function memberOf(
   startedAt: Date,
   count: Pick<GatewayMember, "jobs" | "waiting">,
 ): GatewayMember {
-  return { version: 1, kind: "gateway", id: config.gatewayId, url, startedAt: startedAt.toISOString(), ...count };
+  return {
+    version: fleetVersion,
+    kind: "gateway",
+    id: config.gatewayId,
+    url,
+    startedAt: startedAt.toISOString(),
+    ...count,
+  };
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
@@ -119,7 +127,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       queueCapacity,
       clientQueueShare,
       limits: config,
-      observers: [accounts, { started() {}, tokensCame() {}, ended: names.ended }],
+      observers: [
+        accounts.observe,
+        (job, what) => (what.type === "ended" ? names.ended(job, what.outcome) : undefined),
+      ],
       log,
       metrics,
       clock,

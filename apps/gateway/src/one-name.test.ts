@@ -124,7 +124,7 @@ describe("a job that waits in a gateway's queue", () => {
     expect(await statusOf(other)).toMatchObject({ state: "queued" });
     drain(other);
     await until(() => expect(publishedAs("j")).toHaveLength(1));
-    expect(fleet.published.at(-1)?.job.spec).toMatchObject({
+    expect(fleet.published.at(-1)?.job.spec.work).toMatchObject({
       prompt: { kind: "messages", messages },
       stop: ["."],
       maxTokens: 7,

@@ -86,7 +86,11 @@ export function createWorker(options: WorkerOptions): Worker {
     // If the user has set the number of threads, every engine gets this number.
     cores: config.modelSettings.threadsPinned ? Number.MAX_SAFE_INTEGER : config.maxThreads,
     registry,
-    observers: [accounts, ...(options.traces === undefined ? [] : [options.traces]), ...(options.observers ?? [])],
+    observers: [
+      accounts.observe,
+      ...(options.traces === undefined ? [] : [options.traces.observe]),
+      ...(options.observers ?? []),
+    ],
     onGaveUp,
     onState,
   });

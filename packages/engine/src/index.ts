@@ -7,5 +7,6 @@ export { expectedFakeLogit, expectedFakeVector, fakeVectorWidth } from "./fake/f
 export { createFakeKvSnapshots, type FakeKvSnapshots } from "./fake/fake-kv-snapshots.ts";
 export { expectedFakeText, type FakeSampling } from "./fake/fake-model.ts";
 export * from "./port/messages.ts";
+export * from "./port/work.ts";
 export { countChars, maxCharsPerToken, refuseField } from "./sequence/prepare.ts";
 export * from "./fake/step-gate.ts";

@@ -1,11 +1,11 @@
 export { emptyMessage, messageOf, withToken, type MessageDraft } from "./job/answer-message.ts";
 export * from "./dispatch/dispatcher.ts";
 export * from "./dispatch/dispatcher-port.ts";
-export { engineJobOf, samplingOfChoice } from "./dispatch/engine-job.ts";
+export { engineJobOf } from "./dispatch/engine-job.ts";
 export * from "./job/job.ts";
-export type { JobListener, JobObserver } from "./watching/listeners.ts";
+export type { JobListener, JobObserver } from "./watching/observers.ts";
 export * from "./job/job-spec.ts";
-export * from "./watching/lifecycle.ts";
+export * from "./watching/job-log.ts";
 export * from "./dispatch/model-names.ts";
 export * from "./dispatch/model-router.ts";
 export * from "./job/new-job.ts";

@@ -2,20 +2,23 @@
 // gateway take over the job, and is deleted when the job is forgotten.
 import { randomBytes } from "node:crypto";
 import type { Clock } from "@waggle/async";
+import { choicesOf } from "@waggle/engine";
+import type { PromptInput } from "@waggle/engine";
 import { fleetVersion } from "@waggle/fleet";
 import type { FoundRecord, GatewaySide, JobRecord } from "@waggle/fleet";
-import type { GenerateSpec, Job, JobObserver, JobSpec, Outcome, Reservation } from "@waggle/jobs";
+import type { Job, JobSpec, Outcome, Reservation } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
 /** Time limit for writing a job's record before acceptance. At the limit, the job is accepted, and its record is written later. */
 const reserveLimitMs = 500;
 
-export interface JobNames extends Pick<JobObserver, "ended"> {
+export interface JobNames {
   /** Reserves the id of a job that is about to be accepted. @throws WaggleError conflict, payload_too_large */
   reserve(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
   /** Called after the job's acceptance. */
   add(job: Job): void;
+  ended(job: Job, outcome: Outcome): void;
   /** Takes over the ids of another gateway's job. Call it before `add`. */
   takeOver(found: FoundRecord): void;
   /** The fleet's id of one of the job's sequences. */
@@ -100,9 +103,9 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
   }
 
   /** Merges a job that was accepted without a reservation into the fleet's job with its id. @throws WaggleError conflict if the requests differ */
-  function joinLate(names: Names, { id, callKey, scope }: JobRecord, { record }: FoundRecord): void {
+  function joinLate(names: Names, { id, callKey, spec }: JobRecord, { record }: FoundRecord): void {
     const { job } = names;
-    if (job === undefined || record.scope.requestDigest !== scope.requestDigest) {
+    if (job === undefined || record.spec.who.requestDigest !== spec.who.requestDigest) {
       throw new WaggleError("conflict", `Cannot accept job ${id}: that job_id is taken.`);
     }
     drop(callKey);
@@ -140,7 +143,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
 
   /** The job's record now; undefined without a record, and while NATS does not answer. */
   async function findRecord(job: Job): Promise<FoundRecord | undefined> {
-    return await side.records.get(job.spec.scope.client, job.id).catch(() => undefined);
+    return await side.records.get(job.spec.who.client, job.id).catch(() => undefined);
   }
 
   /** Ends a waiting job at other gateways too. No worker has the job yet, so no worker's records would end it there. */
@@ -154,7 +157,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     if (isShared && isRequested(outcome)) {
       await Promise.all(names.fleetIds.map((id) => side.cancel(id).catch(() => {})));
     }
-    if (isOurs && record.waits) await side.records.remove(record.scope.client, record.id, revision).catch(() => {});
+    if (isOurs && record.waits) await side.records.remove(record.spec.who.client, record.id, revision).catch(() => {});
   }
 
   /** Deletes the job's records, unless another gateway has taken over the job: then that gateway deletes the records. */
@@ -164,7 +167,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     if (isSame && found?.record.gateway !== gateway) return;
     await Promise.all(names.fleetIds.map((id) => side.forget(id)));
     // If this fails, NATS deletes the record by its age.
-    if (isSame) await side.records.remove(job.spec.scope.client, job.id, found?.revision ?? 0).catch(() => {});
+    if (isSame) await side.records.remove(job.spec.who.client, job.id, found?.revision ?? 0).catch(() => {});
   }
 
   /**
@@ -178,7 +181,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       let updated = await side.records.update(record, revision);
       if (updated !== undefined) return void (names.revision = updated);
       // Another gateway took over the job while it waited here. That gateway remains the owner.
-      const found = await side.records.get(record.scope.client, record.id);
+      const found = await side.records.get(record.spec.who.client, record.id);
       if (found?.record.callKey !== record.callKey || !found.record.waits) return;
       updated = await side.records.update({ ...record, gateway: found.record.gateway }, found.revision);
       names.revision = updated ?? names.revision;
@@ -190,21 +193,19 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
   return {
     async reserve(spec) {
       const callKey = randomBytes(8).toString("hex");
-      const choices = spec.kind === "generate" ? spec.choices : 1;
-      const fleetIds = Array.from({ length: choices }, () => randomBytes(16).toString("hex"));
-      const { id, scope } = spec;
+      const { id, who, work } = spec;
+      const fleetIds = Array.from({ length: choicesOf(work) }, () => randomBytes(16).toString("hex"));
       const base = {
         version: fleetVersion,
         id,
         gateway,
         origin: gateway,
-        scope,
         callKey,
         fleetIds,
         waits: true,
       } as const;
       // Jobs for vectors or ranks need no record: only the client of the request reads the result.
-      const record = spec.kind === "generate" ? { ...base, spec } : undefined;
+      const record = work.kind === "generate" ? { ...base, spec } : undefined;
       const names = blankNames({ record, fleetIds, waits: true });
       if (record !== undefined) await writeSoon(names, record);
       remember(callKey, names);
@@ -212,7 +213,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
         callKey,
         release() {
           drop(callKey);
-          void release(names, scope.client, id);
+          void release(names, who.client, id);
         },
       };
     },
@@ -241,7 +242,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       const { record, waits } = namesOf(job);
       // With several choices, this gateway itself may have published one of the job's sequences already.
       if (record === undefined || !waits) return false;
-      const found = await side.records.get(record.scope.client, record.id);
+      const found = await side.records.get(record.spec.who.client, record.id);
       return found?.record.callKey === record.callKey && !found.record.waits;
     },
     published(job) {
@@ -292,10 +293,9 @@ function withoutContent(record: JobRecord): JobRecord {
 
 /** The spec without the prompt, for the job's record: the stream, its message and its receipt need the other fields. */
 function recordedSpec(spec: JobSpec): JobSpec {
-  if (spec.kind !== "generate") return spec;
-  const isConversation = spec.prompt.kind === "messages";
-  const prompt: GenerateSpec["prompt"] = isConversation
-    ? { kind: "messages", messages: [] }
-    : { kind: "text", text: "" };
-  return { ...spec, prompt, stop: [], priorOutput: undefined };
+  const { work } = spec;
+  if (work.kind !== "generate") return spec;
+  const prompt: PromptInput =
+    work.prompt.kind === "messages" ? { kind: "messages", messages: [] } : { kind: "text", text: "" };
+  return { ...spec, work: { ...work, prompt, stop: [] } };
 }

@@ -55,7 +55,7 @@ export function watchOrphans({ side, takeOver, clock, log }: OrphansOptions): Or
   async function search(): Promise<void> {
     for await (const found of side.records.list()) {
       const { gateway, waits, spec } = found.record;
-      if (waits && spec.onDisconnect === "continue" && !side.isAlive("gateway", gateway)) await takeOver(found);
+      if (waits && spec.when.onDisconnect === "continue" && !side.isAlive("gateway", gateway)) await takeOver(found);
     }
   }
 

@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 import { createSessionClaims } from "./session-claims.ts";
 
 function liveJob(id: string): Job {
-  const spec = { scope: { client: "a", sessionId: "s", trace: "t" } };
+  const spec = { who: { client: "a", sessionId: "s", trace: "t" } };
   return { id, spec, state: { phase: { name: "queued" } }, ended: deferred<void>() } as unknown as Job;
 }
 

@@ -64,7 +64,7 @@ export function createSessionClaims({ side, gateway, clock, log }: SessionClaims
 
   return {
     begin(job) {
-      const { client, sessionId } = job.spec.scope;
+      const { client, sessionId } = job.spec.who;
       if (sessionId === undefined) return;
       const key = `${client} ${sessionId}`;
       const before = turns.get(key);

@@ -41,7 +41,7 @@ export function createTakeover({ side, gateway, known, models, names, claims, lo
     names.takeOver({ record, revision });
     const job = models.takeOver(record);
     log.info(
-      { job: job.id, gateway: before.gateway, waits: before.waits, trace: before.scope.trace },
+      { job: job.id, gateway: before.gateway, waits: before.waits, trace: before.spec.who.trace },
       "job_taken_over",
     );
     return job;
@@ -83,8 +83,8 @@ export function createTakeover({ side, gateway, known, models, names, claims, lo
     cancelSession: claims.cancelElsewhere,
     find: async (client, id) => await find(client, id, () => true),
     async join(client, id, digest) {
-      const job = await find(client, id, ({ scope }) => scope.requestDigest === digest);
-      return job?.spec.scope.requestDigest === digest ? job : undefined;
+      const job = await find(client, id, ({ spec }) => spec.who.requestDigest === digest);
+      return job?.spec.who.requestDigest === digest ? job : undefined;
     },
   };
 }

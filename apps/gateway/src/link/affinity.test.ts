@@ -1,14 +1,13 @@
-import type { GenerateSpec, Job, JobScope } from "@waggle/jobs";
+import type { Job, JobOwner, JobSpec } from "@waggle/jobs";
 import { expect, it } from "vitest";
 import { affinityKeys, createAffinity } from "./affinity.ts";
 
-function specOf(text: string, scope: Partial<JobScope> = {}): GenerateSpec {
+function specOf(text: string, who: Partial<JobOwner> = {}): JobSpec {
   return {
-    kind: "generate",
     model: "m",
-    scope: { client: "alice", trace: "t", ...scope },
-    prompt: { kind: "messages", messages: [{ role: "system", content: text }] },
-  } as unknown as GenerateSpec;
+    who: { client: "alice", trace: "t", ...who },
+    work: { kind: "generate", prompt: { kind: "messages", messages: [{ role: "system", content: text }] } },
+  } as unknown as JobSpec;
 }
 
 const long = "Be brief. ".repeat(300);

@@ -2,6 +2,7 @@
 // long beginning. The gateway asks that worker for a slot; without a promise in time, any free worker may take the job.
 import { createHash } from "node:crypto";
 import type { GatewaySide } from "@waggle/fleet";
+import type { PromptInput } from "@waggle/engine";
 import type { Job, JobSpec } from "@waggle/jobs";
 
 /** How long a worker may take to promise a slot. */
@@ -59,19 +60,17 @@ export function createAffinity(side: Pick<GatewaySide, "ask" | "isAlive">): Affi
 
 /** The job's keys, best first. Two clients never share a key. */
 export function affinityKeys(spec: JobSpec): readonly string[] {
-  const { model, scope } = spec;
-  const { client, sessionId } = scope;
-  const beginning = spec.kind === "generate" ? beginningOf(spec.prompt) : "";
+  const { model, who, work } = spec;
+  const { client, sessionId } = who;
+  const beginning = work.kind === "generate" ? beginningOf(work.prompt) : "";
   return [
     ...(sessionId === undefined ? [] : [`session\n${client}\n${model}\n${sessionId}`]),
     ...(beginning.length < beginningChars ? [] : [`text\n${client}\n${model}\n${sha256(beginning)}`]),
   ];
 }
 
-type Prompt = Extract<JobSpec, { kind: "generate" }>["prompt"];
-
 /** The prompt's first characters. Templates write tools before the messages. */
-function beginningOf(prompt: Prompt): string {
+function beginningOf(prompt: PromptInput): string {
   if (prompt.kind === "text") return prompt.text.slice(0, beginningChars);
   if (prompt.kind !== "messages") return "";
   let text = prompt.tools === undefined ? "" : JSON.stringify(prompt.tools).slice(0, beginningChars);

@@ -1,24 +1,23 @@
-import type { JobSpec } from "@waggle/jobs";
+import type { JobSpec, JobTerms } from "@waggle/jobs";
 import { SamplingSchema } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import { fleetJobOf } from "./fleet-job.ts";
 
 const options = { gateway: "g", onWorkerLoss: "resume", reconnectGraceMs: 5_000, retryGraceMs: 30_000 } as const;
 const spec: JobSpec = {
-  kind: "generate",
   model: "m",
-  scope: { client: "a", trace: "t" },
-  priority: 0,
-  onDisconnect: "cancel",
-  direct: true,
-  prompt: { kind: "text", text: "x" },
-  choices: 2,
-  sampling: SamplingSchema.parse({ seed: 2 ** 32 - 1 }),
-  contextShift: false,
-  stop: [],
+  who: { client: "a", trace: "t" },
+  when: { priority: 0, onDisconnect: "cancel", direct: true },
+  work: {
+    kind: "generate",
+    prompt: { kind: "text", text: "x" },
+    choices: 2,
+    sampling: SamplingSchema.parse({ seed: 2 ** 32 - 1 }),
+    stop: [],
+  },
 };
-const made = (change: Partial<JobSpec> = {}, choice = 0) =>
-  fleetJobOf("f", { id: "c", spec: { ...spec, ...change } as JobSpec }, { choice }, options);
+const made = (change: Partial<JobTerms> = {}, choice = 0) =>
+  fleetJobOf("f", { id: "c", spec: { ...spec, when: { ...spec.when, ...change } } }, { choice }, options);
 
 test.each([
   ["not at all, if only the lost connection could read its stream", {}, 0],
@@ -35,5 +34,5 @@ test("a request's `on_worker_loss` overrides the gateway's setting", () => {
 });
 
 test("each choice is a separate job, with the seed that it would have on one worker", () => {
-  expect(made({}, 1).spec).toMatchObject({ choices: 1, sampling: { seed: 0 } });
+  expect(made({}, 1).spec.work).toMatchObject({ choices: 1, sampling: { seed: 0 } });
 });

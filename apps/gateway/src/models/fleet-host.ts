@@ -1,7 +1,7 @@
 // Owns one model of a gateway: its dispatcher, queue and jobs, over the fleet's workers. Knows no HTTP and no other model.
 import { createConflatedChannel } from "@waggle/async";
 import type { ConflatedChannel } from "@waggle/async";
-import { createDispatcher, createLifecycle, createRegistryPart } from "@waggle/jobs";
+import { createDispatcher, createJobLog, createRegistryPart } from "@waggle/jobs";
 import type { Dispatcher, Fingerprints, Job, JobLimits, JobObserver, JobRegistry } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { LoadingEvent } from "@waggle/protocol";
@@ -74,7 +74,7 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
     clientShare: options.clientQueueShare,
     now: () => clock.now(),
   });
-  const lifecycle = createLifecycle({ log, metrics, model: () => name, observers: options.observers });
+  const jobLog = createJobLog({ log, metrics });
   const ready = (): FleetModel["ready"] => options.model()?.ready ?? [];
   const link = createFleetLink(
     {
@@ -96,7 +96,7 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
     registry,
     sessions: createSessionRegistry(),
     engine: link,
-    lifecycle,
+    observers: [...options.observers, jobLog.observe],
     clock,
     limits: options.limits,
     model: () => name,
@@ -133,7 +133,7 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
     loading,
     link,
     get tokens() {
-      return lifecycle.tokens;
+      return jobLog.tokens;
     },
     changed() {
       const isReady = link.ready;

@@ -103,7 +103,7 @@ export function createFakeFleet(): FakeFleet {
     if (up) for (const listener of listeners.get(jobId) ?? []) listener.record(record);
   }
 
-  const keyOf = ({ scope, id }: JobRecord): string => `${scope.client} ${id}`;
+  const keyOf = ({ spec, id }: JobRecord): string => `${spec.who.client} ${id}`;
   const revisionOf = (key: string): number => revisions.get(key) ?? 0;
 
   function writeRecord(key: string, record: JobRecord): void {

@@ -1,7 +1,6 @@
 // Tests Anthropic's dialect on a whole worker with the fake backend, mainly that it avoids faults of other servers.
 import { genericFormat } from "@waggle/chat-format/format";
 import { createStepGate } from "@waggle/engine";
-import type { GenerateJob } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { AnthropicErrorSchema, AnthropicEventSchema } from "@waggle/protocol";
 import type { AnthropicEvent } from "@waggle/protocol";
@@ -10,6 +9,7 @@ import { createFakeClock } from "@waggle/testing";
 import type { FakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
+import { lastConversationOf, lastWorkOf } from "../testing/last-work.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 
 let worker: InlineWorker;
@@ -91,12 +91,9 @@ function messageOf(events: readonly AnthropicEvent[]): Json {
   return { ...message, content: content.map(whole) };
 }
 
-/** The last job that the engine got. */
-function lastJob(): GenerateJob {
-  const submitted = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
-  return submitted.at(-1) as GenerateJob;
-}
-const lastPrompt = () => lastJob().messages ?? [];
+const lastWork = () => lastWorkOf(worker);
+const lastConversation = () => lastConversationOf(worker);
+const lastPrompt = () => lastConversation().messages;
 
 /** Advances the clock until the promise resolves. */
 async function afterSilence<T>(clock: FakeClock, coming: Promise<T>): Promise<T> {
@@ -334,11 +331,11 @@ describe("the engine gets", () => {
   test("Anthropic's defaults, or the sampling settings of the request", async () => {
     start();
     await ask(asking("Hi [eog:1]"));
-    expect(lastJob()).toMatchObject({ maxTokens: 100, sampling: { temperature: 1, top_p: 1 } });
-    expect(lastJob()).not.toHaveProperty("topLogprobs");
+    expect(lastWork()).toMatchObject({ maxTokens: 100, sampling: { temperature: 1, top_p: 1 } });
+    expect(lastWork().topLogprobs).toBeUndefined();
     const fields = { temperature: 0.25, top_p: 0.5, top_k: 7 };
     await ask(asking("Hi [eog:1]", fields));
-    expect(lastJob().sampling).toMatchObject(fields);
+    expect(lastWork().sampling).toMatchObject(fields);
   });
 
   test("the flag to continue the last message, if the message is an assistant's text", async () => {
@@ -349,7 +346,7 @@ describe("the engine gets", () => {
         { role: "assistant", content },
       ];
       await ask({ ...asking(""), messages });
-      return lastJob().template?.continueFinalMessage === true;
+      return lastConversation().template?.continueFinalMessage === true;
     };
     const call = { type: "tool_use", id: "c", name: "weather", input: {} };
     expect(await continues("I say")).toBe(true);
@@ -484,5 +481,5 @@ test("requests of one Claude Code session are all answered: they do not supersed
   const answers = await Promise.all([1, 2].map(() => send("POST", "/v1/messages?beta=true", body, headers)));
   for (const answer of answers) expect(typesOf(await rest(eventsOf(answer))).at(-1)).toBe("message_stop");
   const { name, description, input_schema: parameters } = tools[0] as Json;
-  expect(lastJob().tools).toEqual([{ type: "function", function: { name, description, parameters } }]);
+  expect(lastConversation().tools).toEqual([{ type: "function", function: { name, description, parameters } }]);
 });

@@ -65,8 +65,13 @@ test("an embedding job with a listener continues after the texts that another wo
     ended: () => {},
   };
   const texts = ["a", "b", "c", "d"];
-  const owner = { scope: { client: "a", trace: "t" }, priority: 0, onDisconnect: "continue", direct: false } as const;
-  const spec: JobSpec = { kind: "embed", model: "waggle-fake", ...owner, texts, computed: 2 };
+  const spec: JobSpec = {
+    model: "waggle-fake",
+    who: { client: "a", trace: "t" },
+    when: { priority: 0, onDisconnect: "continue", direct: false },
+    work: { kind: "embed", texts },
+    prior: { computed: 2 },
+  };
   const job = await worker.dispatcher.submit(spec, listener);
   await job.ended.promise;
   expect(computed).toEqual([2, 3]);

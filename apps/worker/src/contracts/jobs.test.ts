@@ -67,7 +67,7 @@ describe("a job's stream", () => {
     expect(worker.registry.liveCount).toBe(0);
     // The ended job is kept only for its replay.
     expect(worker.registry.endedCount).toBe(1);
-    expect(job.spec).toMatchObject({ prompt: { kind: "text", text: "" } });
+    expect(job.spec.work).toMatchObject({ prompt: { kind: "text", text: "" } });
   });
 
   it("is the same for every reader, early or late", async () => {
@@ -95,9 +95,9 @@ describe("an answer that continues without a reader", () => {
     clock.advance(59_999);
     expect(worker.registry.endedCount).toBe(2);
     clock.advance(1);
-    expect(worker.registry.get(answer.spec.scope.client, answer.id)).toBe(answer);
+    expect(worker.registry.get(answer.spec.who.client, answer.id)).toBe(answer);
     expect(worker.registry.get("somebody else", answer.id)).toBeUndefined();
-    expect(worker.registry.get(other.spec.scope.client, other.id)).toBeUndefined();
+    expect(worker.registry.get(other.spec.who.client, other.id)).toBeUndefined();
     const events = await readAll(answer);
     expect(events.filter(({ type }) => type === "token")).toHaveLength(6);
     expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "stop" });
@@ -307,7 +307,7 @@ describe("admission", () => {
       model: "waggle-fake",
       direct: false,
     });
-    const all = await worker.dispatcher.submit({ ...spec, choices: 4 });
+    const all = await worker.dispatcher.submit({ ...spec, work: { ...spec.work, choices: 4 } });
     clock.advance(9_999);
     const passes = await submit({ prompt: "c" });
     clock.advance(1);

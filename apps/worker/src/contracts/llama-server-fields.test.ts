@@ -1,11 +1,12 @@
 // Tests the fields that llama-server's clients send with a prompt: each works as in llama-server, or is refused by name.
 import { createStepGate } from "@waggle/engine";
-import type { GenerateJob, StepGate } from "@waggle/engine";
+import type { StepGate } from "@waggle/engine";
 import { LlamaServerErrorSchema, llamaServerLimits } from "@waggle/protocol";
 import { parseSse } from "@waggle/protocol/sse";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
+import { lastWorkOf } from "../testing/last-work.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 
 type Json = Record<string, unknown>;
@@ -46,11 +47,7 @@ async function framesOf(response: Response): Promise<Json[]> {
   return frames;
 }
 
-/** The job that the engine got for the last request. */
-function lastJob(): GenerateJob {
-  const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
-  return jobs.at(-1) as GenerateJob;
-}
+const lastWork = () => lastWorkOf(worker);
 
 async function refusalOf(path: string, body: Json): Promise<string> {
   const response = await post(path, body);
@@ -80,19 +77,19 @@ test("a grammar and a json_schema exclude each other, and an empty schema is any
   const grammar = 'root ::= "a"';
   expect(await refusalOf("/completion", { prompt: "a", grammar, json_schema: {} })).toContain('"json_schema"');
   await complete({ grammar: "", json_schema: { type: "object" } });
-  const ofAnyObject = lastJob().sampling.grammar;
+  const ofAnyObject = lastWork().sampling.grammar;
   expect(ofAnyObject).toContain("root ::=");
   await complete({ json_schema: {} });
-  expect(lastJob().sampling.grammar).toBe(ofAnyObject);
+  expect(lastWork().sampling.grammar).toBe(ofAnyObject);
 });
 
 test("the infill sampler runs only if the request names it", async () => {
   start();
   const hole = { input_prefix: "a", input_suffix: "b", n_predict: 1 };
   await answerOf("/infill", { ...hole, samplers: ["top_k", "infill"] });
-  expect(lastJob().fillIn).toBe(true);
+  expect(lastWork().fillIn).toBe(true);
   await answerOf("/infill", hole);
-  expect(lastJob().fillIn).toBeUndefined();
+  expect(lastWork().fillIn).toBe(false);
 });
 
 describe("several answers", () => {
@@ -127,7 +124,7 @@ describe("several answers", () => {
     const deadlines: (number | undefined)[] = [];
     const { add } = worker.registry;
     worker.registry.add = (job) => {
-      deadlines.push(job.spec.deadlineMs);
+      deadlines.push(job.spec.when.deadlineMs);
       add(job);
     };
     const answer = complete({ prompt: ["a", "b"] });

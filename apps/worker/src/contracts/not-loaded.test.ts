@@ -9,6 +9,7 @@ import type { ModelStatuses } from "@waggle/protocol";
 import { shapeNamed, writeRandomModel, writeScriptedModel } from "@waggle/testing/models";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { readEvents } from "../testing/events.ts";
+import { worksOf } from "../testing/last-work.ts";
 import { createSeveralModels } from "../testing/several-models.ts";
 import type { SeveralModels, SeveralModelsOptions } from "../testing/several-models.ts";
 
@@ -75,10 +76,9 @@ describe("the first chat with a model", () => {
 
       const again = await post(path, { model, ...body });
       expect(await again.text()).toContain(end);
-      const jobs = engine.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
-      expect(jobs).toHaveLength(2);
-      const drawn = { jobId: expect.any(String), sampling: expect.anything() };
-      expect(jobs[1]).toEqual({ ...jobs[0], ...drawn });
+      const works = worksOf(engine);
+      expect(works).toHaveLength(2);
+      expect(works[1]).toEqual({ ...works[0], sampling: expect.anything() });
     },
   );
 

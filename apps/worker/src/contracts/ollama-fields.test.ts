@@ -1,10 +1,10 @@
 // Tests the fields that Ollama's clients send with messages and options: formats, contexts, uploads, downloads.
 import { EventEmitter } from "node:events";
 import { expectedFakeVector } from "@waggle/engine";
-import type { GenerateJob } from "@waggle/engine";
 import { OllamaErrorSchema } from "@waggle/protocol";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
+import { lastConversationOf, lastWorkOf } from "../testing/last-work.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 
 let worker: InlineWorker;
@@ -32,11 +32,8 @@ async function answerTo(path: string, body: Json): Promise<Json> {
   return (await response.json()) as Json;
 }
 
-/** The job that the engine got for the last request. */
-function lastJob(): GenerateJob {
-  const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
-  return jobs.at(-1) as GenerateJob;
-}
+const lastWork = () => lastWorkOf(worker);
+const lastConversation = () => lastConversationOf(worker);
 
 test("chat accepts its own answers as history, and tool results without an id", async () => {
   start();
@@ -65,16 +62,16 @@ test("chat accepts its own answers as history, and tool results without an id", 
     { role: "user", content: "" },
     { role: "tool", content: "sunny [say:Fine]", tool_call_id: "call_0" },
   ];
-  expect(lastJob().messages).toEqual(history);
-  expect(JSON.stringify(lastJob().messages)).toContain(JSON.stringify(called.arguments));
+  expect(lastConversation().messages).toEqual(history);
+  expect(JSON.stringify(lastConversation().messages)).toContain(JSON.stringify(called.arguments));
 });
 
 test("a system text replaces the system text in the context", async () => {
   start();
   const { context } = await answerTo("/api/generate", { ...brief, prompt: "a", system: "one" });
   await answerTo("/api/generate", { ...brief, prompt: "b", system: "two", context });
-  const systems = lastJob().messages?.filter(({ role }) => role === "system");
-  expect(systems?.map(({ content }) => content)).toEqual(["two"]);
+  const systems = lastConversation().messages.filter(({ role }) => role === "system");
+  expect(systems.map(({ content }) => content)).toEqual(["two"]);
 });
 
 describe("format", () => {
@@ -85,7 +82,7 @@ describe("format", () => {
     const messages = [{ role: "user", content: "[say:%7B%7D]" }];
     const grammarFor = async (asked: unknown): Promise<string | undefined> => {
       await answerTo("/api/chat", { messages, stream: false, format: asked });
-      return lastJob().answerGrammar;
+      return lastWork().answerGrammar;
     };
     const grammar = await grammarFor("json");
     expect(grammar).toContain("root ::=");
@@ -97,10 +94,10 @@ describe("format", () => {
     start();
     const body = { ...brief, prompt: "x = ", suffix: "\n" };
     await answerTo("/api/generate", body);
-    expect(lastJob().sampling.grammar).toBeUndefined();
+    expect(lastWork().sampling.grammar).toBeUndefined();
     await answerTo("/api/generate", { ...body, format });
-    expect(lastJob().infill).toMatchObject({ prefix: "x = ", suffix: "\n" });
-    expect(lastJob().sampling.grammar).toContain("city");
+    expect(lastWork().prompt).toMatchObject({ kind: "infill", infill: { prefix: "x = ", suffix: "\n" } });
+    expect(lastWork().sampling.grammar).toContain("city");
   });
 });
 

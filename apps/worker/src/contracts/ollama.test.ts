@@ -16,6 +16,7 @@ import type { HostileRequest } from "@waggle/testing/hostile";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
+import { lastConversationOf, lastWorkOf } from "../testing/last-work.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 
 let worker: InlineWorker;
@@ -81,10 +82,8 @@ const parameters = { type: "object", properties: { city: { type: "string" } }, r
 const tools = [{ type: "function", function: { name: "weather", description: "The weather.", parameters } }];
 const callOf = (city: string): string => `<tool_call>{"name": "weather", "arguments": {"city": "${city}"}}</tool_call>`;
 
-function lastJob(): Json {
-  const command = worker.commands.findLast(({ type }) => type === "submit");
-  return (command as unknown as { job: Json }).job;
-}
+const lastWork = () => lastWorkOf(worker);
+const lastConversation = () => lastConversationOf(worker);
 
 describe("chat", () => {
   test("streams unless stream is false; only the last line has counts and durations", async () => {
@@ -158,7 +157,7 @@ describe("chat", () => {
   test("samples with Ollama's defaults, and with its options by their names", async () => {
     start();
     await (await post("/api/chat", chat("Hi [eog:1]"))).text();
-    expect(lastJob()["sampling"]).toMatchObject({
+    expect(lastWork().sampling).toMatchObject({
       temperature: 0.8,
       top_k: 40,
       top_p: 0.9,
@@ -171,14 +170,14 @@ describe("chat", () => {
     };
     await (await post("/api/chat", chat("Hi", { options }))).text();
     const { num_predict: maxTokens, stop, ...sampling } = options;
-    expect(lastJob()).toMatchObject({ maxTokens, stop, sampling: { ...sampling, repeat_last_n: 4_096 } });
+    expect(lastWork()).toMatchObject({ maxTokens, stop, sampling: { ...sampling, repeat_last_n: 4_096 } });
   });
 
   test.each([0, -1, -2])("has no limit with num_predict %i", async (predict) => {
     start();
     const answer = await post("/api/chat", chat("Hi [eog:1]", { options: { num_predict: predict }, stream: false }));
     expect(await answer.json()).toMatchObject({ done_reason: "stop" });
-    expect(lastJob()).not.toHaveProperty("maxTokens");
+    expect(lastWork().maxTokens).toBeUndefined();
   });
 
   test("ignores options for loading, retired options and unknown options", async () => {
@@ -239,7 +238,7 @@ describe("chat", () => {
   ])("constrains the answer to %s", async (_, format, answer) => {
     start();
     await (await post("/api/chat", chat(say(answer), { format }))).text();
-    expect(lastJob()["answerGrammar"]).toContain("root ::=");
+    expect(lastWork().answerGrammar).toContain("root ::=");
   });
 
   test("gives logprobs, streamed and collected", async () => {
@@ -314,14 +313,14 @@ describe("generate", () => {
     const first = { prompt: say("Fine."), system: "Be kind.", stream: false };
     const { context } = OllamaGenerateAnswerSchema.parse(await (await post("/api/generate", first)).json());
     await (await post("/api/generate", { prompt: "And now? [eog:1]", context })).text();
-    expect(lastJob()["messages"]).toEqual([
+    expect(lastConversation().messages).toEqual([
       { role: "system", content: "Be kind." },
       { role: "user", content: say("Fine.") },
       { role: "assistant", content: "Fine." },
       { role: "user", content: "And now? [eog:1]" },
     ]);
     await (await post("/api/generate", { prompt: "[eog:1]", context, system: "Be brief." })).text();
-    expect((lastJob()["messages"] as Json[])[0]).toEqual({ role: "system", content: "Be brief." });
+    expect(lastConversation().messages[0]).toEqual({ role: "system", content: "Be brief." });
     const [status, message] = await errorOf(await post("/api/generate", { prompt: "a", context: [1, 2, 3] }));
     expect([status, message]).toEqual([400, expect.stringContaining('"context"')]);
   });
@@ -332,19 +331,22 @@ describe("generate", () => {
     const body = OllamaGenerateAnswerSchema.parse(await answer.json());
     expect(body.response).toBe(callOf("Bern"));
     expect(body.context).toBeUndefined();
-    expect(lastJob()["pieces"]).toEqual([say(callOf("Bern"))]);
+    expect(lastWork().prompt).toEqual({ kind: "pieces", pieces: [say(callOf("Bern"))] });
   });
 
   test("fills in text before a suffix", async () => {
     start();
     await (await post("/api/generate", { prompt: "def f(", suffix: "):\n  pass [eog:1]" })).text();
-    expect(lastJob()["infill"]).toMatchObject({ prefix: "def f(", suffix: "):\n  pass [eog:1]" });
+    expect(lastWork().prompt).toMatchObject({
+      kind: "infill",
+      infill: { prefix: "def f(", suffix: "):\n  pass [eog:1]" },
+    });
   });
 
   test("constrains a raw answer to a schema", async () => {
     start();
     await (await post("/api/generate", { prompt: say('{"city": "Bern"}'), raw: true, format: parameters })).text();
-    expect((lastJob()["sampling"] as Json)["grammar"]).toContain("root ::=");
+    expect(lastWork().sampling.grammar).toContain("root ::=");
   });
 
   test.each([

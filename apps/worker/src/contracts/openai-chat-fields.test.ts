@@ -1,11 +1,11 @@
 // Tests the fields that OpenAI's clients send with messages and sampling: each is honoured, ignored because it does not affect the answer,
 // or refused by name.
-import type { GenerateJob } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { parseSse } from "@waggle/protocol/sse";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker } from "../testing/inline-worker.ts";
+import { lastConversationOf, lastWorkOf } from "../testing/last-work.ts";
 
 let worker: InlineWorker;
 afterEach(() => worker.close());
@@ -51,11 +51,8 @@ async function streamed(body: Json, headers?: Record<string, string>): Promise<C
   return choices;
 }
 
-/** The job that the engine got for the last request. */
-function lastJob(): GenerateJob {
-  const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
-  return jobs.at(-1) as GenerateJob;
-}
+const lastWork = () => lastWorkOf(worker);
+const lastConversation = () => lastConversationOf(worker);
 
 const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 const weather = { name: "weather", parameters };
@@ -93,7 +90,7 @@ describe("functions, the older form of tools", () => {
       { role: "function", name: "weather", content: "sunny [say:Fine]" },
     ];
     expect((await choiceOf({ messages, functions })).message["content"]).toBe("Fine");
-    const [, ...turns] = lastJob().messages ?? [];
+    const [, ...turns] = lastConversation().messages;
     const given = { name: "weather", arguments: { city: "Bern" } };
     const turn = (id: string, content: string) => [
       { role: "assistant", content: "", tool_calls: [{ id, type: "function", function: given }] },
@@ -109,11 +106,11 @@ describe("functions, the older form of tools", () => {
   ])("are chosen %s like tools, but one at a time", async (_, choice, toolChoice) => {
     start();
     await choiceOf(asking("Fine", { functions, function_call: choice }));
-    const asFunctions = lastJob();
+    const asFunctions = { ...lastConversation(), ...lastWork() };
     const asTools = functions.map((about) => ({ type: "function", function: about }));
     await choiceOf(asking("Fine", { tools: asTools, tool_choice: toolChoice, parallel_tool_calls: false }));
-    expect(lastJob().tools).toEqual(asFunctions.tools);
-    expect(lastJob().answerGrammar).toEqual(asFunctions.answerGrammar);
+    expect(lastConversation().tools).toEqual(asFunctions.tools);
+    expect(lastWork().answerGrammar).toEqual(asFunctions.answerGrammar);
   });
 });
 
@@ -129,7 +126,8 @@ describe("allowed_tools", () => {
   test("leaves all tools in the prompt, and allows calls of the listed tools only", async () => {
     start();
     expect(await choiceOf(asking(calling, allowing("auto", "weather")))).toMatchObject({ finish_reason: "tool_calls" });
-    const { tools: offered = [], answerGrammar } = lastJob();
+    const { tools: offered = [] } = lastConversation();
+    const { answerGrammar } = lastWork();
     expect(offered.map((tool) => tool.function.name)).toEqual(["weather", "news"]);
     expect(answerGrammar).toContain("weather");
     expect(answerGrammar).not.toContain("news");
@@ -140,7 +138,7 @@ describe("allowed_tools", () => {
     expect((await refusal(asking("", allowing("required", "weather", "nobody")))).message).toContain('"nobody"');
     // A real engine refuses a grammar together with ignore_eos. If the worker dropped the grammar, the model could call every tool.
     await choiceOf(asking("Fine", { ...allowing("auto", "weather"), ignore_eos: true, max_tokens: 8 }));
-    expect(lastJob().answerGrammar).toBeDefined();
+    expect(lastWork().answerGrammar).toBeDefined();
   });
 });
 
@@ -170,7 +168,7 @@ describe("reasoning", () => {
     ];
     for (const more of [{ reasoning: "Hm." }, { reasoning_content: "Hm.", reasoning: "Hm." }]) {
       await choiceOf({ messages: history(more) });
-      expect(lastJob().messages?.[1]?.reasoning_content).toBe("Hm.");
+      expect(lastConversation().messages[1]?.reasoning_content).toBe("Hm.");
     }
   });
 });
@@ -224,14 +222,14 @@ describe("a message reaches the engine", () => {
   ])("%s", async (_, message, given) => {
     start();
     await choiceOf({ messages: [message, { role: "user", content: "[say:Fine]" }] });
-    expect(lastJob().messages?.[0]).toEqual(given);
+    expect(lastConversation().messages[0]).toEqual(given);
   });
 });
 
 test("max_completion_tokens has precedence over max_tokens", async () => {
   start();
   await choiceOf(asking("Fine", { max_completion_tokens: 2, max_tokens: 3 }));
-  expect(lastJob().maxTokens).toBe(2);
+  expect(lastWork().maxTokens).toBe(2);
 });
 
 test("a call that the model does not complete ends with finish_reason length, collected and streamed", async () => {
@@ -347,10 +345,10 @@ describe("vLLM's guided decoding", () => {
     start();
     const text = '{"city": "Bern"}';
     await choiceOf(asking(text, { response_format: { type: "json_schema", json_schema: { schema: parameters } } }));
-    const { answerGrammar } = lastJob();
+    const { answerGrammar } = lastWork();
     expect(answerGrammar).toContain("city");
     expect((await choiceOf(asking(text, { guided_json: parameters }))).message["content"]).toBe(text);
-    expect(lastJob().answerGrammar).toEqual(answerGrammar);
+    expect(lastWork().answerGrammar).toEqual(answerGrammar);
   });
 
   test.each([

@@ -1,10 +1,10 @@
 // Tests fields of OpenAI's text completions other than the texts: positions, progress, bounds and defaults.
 import { createStepGate } from "@waggle/engine";
-import type { GenerateJob } from "@waggle/engine";
 import { OpenAiErrorSchema } from "@waggle/protocol";
 import { parseSse } from "@waggle/protocol/sse";
 import { afterEach, describe, expect, test } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
+import { lastWorkOf } from "../testing/last-work.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
 
 let worker: InlineWorker;
@@ -53,11 +53,7 @@ const offsetsOf = (answers: readonly Answer[]): number[] =>
     .toSorted((a, b) => a.index - b.index)
     .flatMap(({ logprobs }) => logprobs?.text_offset ?? []);
 
-/** The job that the engine got for the last request. */
-function lastJob(): GenerateJob {
-  const jobs = worker.commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
-  return jobs.at(-1) as GenerateJob;
-}
+const lastWork = () => lastWorkOf(worker);
 
 describe("text_offset", () => {
   test("is the start of the character for each token within a character, collected and streamed", async () => {
@@ -135,8 +131,7 @@ describe("the job that the engine gets", () => {
   test("has the text of the prompt, without control tokens", async () => {
     start();
     await complete({ prompt: "<|x|>", max_tokens: 1 });
-    expect(lastJob().prompt).toBe("<|x|>");
-    expect(lastJob()).not.toHaveProperty("pieces");
+    expect(lastWork().prompt).toEqual({ kind: "text", text: "<|x|>" });
   });
 
   test.each(["/v1/completions", "/v1/chat/completions"])(
@@ -145,9 +140,9 @@ describe("the job that the engine gets", () => {
       start();
       const body = { prompt: "a", messages: [{ role: "user", content: "a" }], max_tokens: 1 };
       await post(body, path);
-      expect(lastJob().sampling).toMatchObject({ temperature: 1, top_p: 1 });
+      expect(lastWork().sampling).toMatchObject({ temperature: 1, top_p: 1 });
       await post({ ...body, temperature: 0, top_p: 0.5 }, path);
-      expect(lastJob().sampling).toMatchObject({ temperature: 0, top_p: 0.5 });
+      expect(lastWork().sampling).toMatchObject({ temperature: 0, top_p: 0.5 });
     },
   );
 
@@ -158,16 +153,16 @@ describe("the job that the engine gets", () => {
       ...{ presence_penalty: 1, frequency_penalty: -1, repeat_penalty: 1.5 },
     };
     await complete({ prompt: "a", max_tokens: 2, stop: ["END"], ...fields });
-    expect(lastJob()).toMatchObject({ maxTokens: 2, stop: ["END"], sampling: fields });
+    expect(lastWork()).toMatchObject({ maxTokens: 2, stop: ["END"], sampling: fields });
     await complete({ prompt: "a", max_tokens: 1, grammar: 'root ::= "yes"' });
-    expect(lastJob().sampling.grammar).toBe('root ::= "yes"');
+    expect(lastWork().sampling.grammar).toBe('root ::= "yes"');
   });
 
   test("has a negative seed modulo 2^32, and a random seed for -1", async () => {
     start();
     const seedFor = async (seed: number): Promise<number> => {
       await complete({ prompt: "a", max_tokens: 1, seed });
-      return lastJob().sampling.seed;
+      return lastWork().sampling.seed;
     };
     expect(await seedFor(-7)).toBe(2 ** 32 - 7);
     expect(await seedFor(7)).toBe(7);

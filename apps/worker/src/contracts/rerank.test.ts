@@ -186,7 +186,7 @@ describe("a job that ranks", () => {
     await job.ended.promise;
     expect((await answered).status).toBe(499);
     expect([worker.registry.liveCount, worker.registry.endedCount]).toEqual([0, 0]);
-    expect(job.spec).toMatchObject({ queries: [], documents: [] });
+    expect(job.spec.work).toMatchObject({ queries: [], documents: [] });
   });
 
   test("waits in the queue, and is refused when the queue is full", async () => {

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { createStepGate } from "@waggle/engine";
 import { generateSpecOf } from "@waggle/front";
 import { hasEnded } from "@waggle/jobs";
-import type { GenerateSpec, Job } from "@waggle/jobs";
+import type { GenerateWork } from "@waggle/engine";
+import type { Job, JobSpec } from "@waggle/jobs";
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { EndEvent, GenerateRequestInput, StreamEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
@@ -29,7 +30,7 @@ const sha256 = (text: string): string => createHash("sha256").update(text).diges
 /** A unique prompt of 100 tokens, with the model's start token. */
 const prompt = (name: string): string => `${name}${"x".repeat(98 - "[eog:1]".length)}[eog:1]`;
 
-function specOf(request: GenerateRequestInput): GenerateSpec {
+function specOf(request: GenerateRequestInput): JobSpec<GenerateWork> {
   const parsed = GenerateRequestSchema.parse({ temperature: 0, ...request });
   return generateSpecOf(parsed, { client: "a", trace: "t", model: "waggle-fake", direct: false });
 }
@@ -90,8 +91,7 @@ describe("the time to the first token", () => {
   test("is absent for embedding jobs, which have no tokens", async () => {
     await measure();
     await submit({ prompt: prompt("4") });
-    const { model, scope, priority, onDisconnect, direct } = specOf({ prompt: "x" });
-    const embed = { kind: "embed" as const, model, scope, priority, onDisconnect, direct, texts: ["a", "b"] };
+    const embed = { ...specOf({ prompt: "x" }), work: { kind: "embed", texts: ["a", "b"] } } as const;
     expect(queuedOf(await worker.dispatcher.submit(embed))).not.toHaveProperty("eta_ms");
   });
 
@@ -152,7 +152,8 @@ describe("a deadline that the queue cannot meet", () => {
   test("applies only if the client set it: the worker's time limit refuses no job", async () => {
     await measure();
     await submit({ prompt: prompt("4") });
-    const ours = { ...specOf({ prompt: prompt("5") }), deadlineMs: 1, refusedIfLate: undefined };
+    const given = specOf({ prompt: prompt("5") });
+    const ours = { ...given, when: { ...given.when, deadlineMs: 1, refusedIfLate: undefined } };
     await expect(worker.dispatcher.submit(ours)).resolves.toBeDefined();
   });
 });
@@ -219,7 +220,7 @@ describe("the receipt", () => {
     await worker.close();
     worker = createInlineWorker({ slots: 2 });
     const spec = specOf({ prompt: "x [eog:4]", temperature: 1 });
-    const events = await readAll(await worker.dispatcher.submit({ ...spec, choices: 2 }));
+    const events = await readAll(await worker.dispatcher.submit({ ...spec, work: { ...spec.work, choices: 2 } }));
     const textOf = (choice: number): string =>
       events.map((event) => (event.type === "token" && event.choice === choice ? event.text : "")).join("");
     const { choices, receipt } = endOf(events);

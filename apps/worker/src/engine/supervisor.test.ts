@@ -228,7 +228,7 @@ describe("a command that cannot be serialized", () => {
     for (let depth = 0; depth < 100_000; depth += 1) value = [value];
     return value;
   };
-  const job = { jobId: "j1", stop: [], cacheScope: "", sampling: {}, tools: endless() };
+  const job = { jobId: "j1", work: endless(), cacheScope: "" };
 
   it.each([
     ["submit", { type: "submit", job }, { type: "step", events: [{ type: "failed", jobId: "j1" }] }],

@@ -79,7 +79,7 @@ export function createFleetPort({
       file: () => fileOf(entry),
       async run(spec, listener) {
         const job = await models.router.submit(spec, listener);
-        accounts.given(spec.scope.client);
+        accounts.given(spec.who.client);
         return { cancel: () => models.router.cancel(job, "client") };
       },
     };

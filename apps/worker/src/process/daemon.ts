@@ -84,7 +84,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     specs,
     budget,
     onCollect: () => fleet?.collect(),
-    observers: [{ started() {}, tokensCame() {}, ended: () => fleet?.refill() }],
+    observers: [(_, { type }) => (type === "ended" ? fleet?.refill() : undefined)],
     keepAliveMs: config.keepAliveMs ?? (specs.length > 1 ? severalStayMs : Infinity),
     url: () => config.advertiseUrl ?? ownUrl,
     prepare,

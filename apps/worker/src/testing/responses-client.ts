@@ -2,6 +2,7 @@
 import { parseSse } from "@waggle/protocol/sse";
 import { expect } from "vitest";
 import type { InlineWorker } from "./inline-worker.ts";
+import { lastConversationOf, lastWorkOf } from "./last-work.ts";
 
 export type Json = Record<string, unknown>;
 export interface Item extends Json {
@@ -55,10 +56,7 @@ export function responsesClient(workerOf: () => InlineWorker): ResponsesClient {
 
   const streamed = async (body: Json) => await eventsOf(await post({ ...body, stream: true }));
 
-  function lastPrompt(): Prompt {
-    const jobs = workerOf().commands.flatMap((command) => (command.type === "submit" ? [command.job] : []));
-    return jobs.at(-1) as unknown as Prompt;
-  }
+  const lastPrompt = () => ({ ...lastWorkOf(workerOf()), ...lastConversationOf(workerOf()) }) as unknown as Prompt;
 
   return { call, post, whole, streamed, lastPrompt };
 }

@@ -59,20 +59,20 @@ function identityOf(job: Job, model: string): Attributes {
     "gen_ai.request.model": model,
     "gen_ai.response.model": model,
     "gen_ai.response.id": job.id,
-    "gen_ai.conversation.id": spec.scope.sessionId,
+    "gen_ai.conversation.id": spec.who.sessionId,
   };
 }
 
-function operationOf({ spec }: Job): keyof typeof operations {
-  return spec.kind === "generate" ? (spec.prompt.kind === "messages" ? "messages" : "text") : spec.kind;
+function operationOf({ spec: { work } }: Job): keyof typeof operations {
+  return work.kind === "generate" ? (work.prompt.kind === "messages" ? "messages" : "text") : work.kind;
 }
 
-function samplingOf({ spec }: Job): Attributes {
-  if (spec.kind !== "generate") return {};
-  const { sampling } = spec;
+function samplingOf({ spec: { work } }: Job): Attributes {
+  if (work.kind !== "generate") return {};
+  const { sampling } = work;
   return {
-    "gen_ai.request.max_tokens": spec.maxTokens,
-    "gen_ai.request.choice.count": spec.choices === 1 ? undefined : spec.choices,
+    "gen_ai.request.max_tokens": work.maxTokens,
+    "gen_ai.request.choice.count": work.choices === 1 ? undefined : work.choices,
     "gen_ai.request.seed": sampling.seed,
     "gen_ai.request.temperature": sampling.temperature,
     "gen_ai.request.top_p": sampling.top_p,

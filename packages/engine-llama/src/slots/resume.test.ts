@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { answerGrammar } from "@waggle/chat-format/format";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
-import type { Backend, Token } from "@waggle/engine";
+import type { Backend, TemplateTool, Token } from "@waggle/engine";
 import { driveSlots } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { writeScriptedModel } from "@waggle/testing/models";
@@ -31,12 +31,15 @@ const tools = [
 ] as const;
 const call = '<tool_call>\n{"name": "look", "arguments": {"at": "ё 🐝"}}\n</tool_call>';
 /** Prompts need different lengths, because the scripted model chooses its answer by the answer's position. */
-const look = (length: number) => [{ role: "user" as const, content: `Look${"!".repeat(length)}` }];
+const look = (length: number, offered: readonly TemplateTool[]) => {
+  const messages = [{ role: "user" as const, content: `Look${"!".repeat(length)}` }];
+  return { kind: "messages" as const, messages, tools: offered };
+};
 const jobs = {
-  "a thought and a call": { messages: look(1), maxTokens: 160, tools },
+  "a thought and a call": { prompt: look(1, tools), maxTokens: 160 },
   // `answerGrammar` is set when the model is loaded, because the model's chat format decides how calls are written.
-  "a call that a grammar asks for": { messages: look(300), maxTokens: 160, tools, answerGrammar: "" },
-  "a thought that is closed": { messages: look(600), maxTokens: 60, thinkingBudget: 12 },
+  "a call that a grammar asks for": { prompt: look(300, tools), maxTokens: 160, answerGrammar: "" },
+  "a thought that is closed": { prompt: look(600, []), maxTokens: 60, thinkingBudget: 12 },
 } satisfies Record<string, ResumableJob>;
 const says = [
   `<think>\nhm\n</think>\n\nSo:\n${call}`,
@@ -49,9 +52,8 @@ async function loadScripted(): Promise<Backend> {
   const path = join(folder, "scripted.gguf");
   const model = writeScriptedModel({ path, template, context: 2_048 });
   const backend = await loadLlamaBackend({ ...cpu, modelPath: path, contextSize: 2_048 });
-  const prompts = Object.values<ResumableJob>(jobs).map(({ messages = [], tools: offered = [] }) =>
-    driveSlots(backend).tokenize({ kind: "messages", messages, tools: offered }),
-  );
+  const { tokenize } = driveSlots(backend);
+  const prompts = Object.values(jobs).map(({ prompt }) => tokenize(prompt));
   model.say(...(await Promise.all(prompts)).map(({ tokens }, i) => ({ at: tokens.length, say: says[i] ?? "" })));
   const { chatFormat: format } = backend.info;
   const calls = { format, tools: [{ name: "look" }], parallel: false, choice: "required" } as const;

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { KvSnapshots } from "../port/backend.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
-import type { GenerateJob } from "../port/messages.ts";
+import type { EngineJob } from "../port/messages.ts";
 import {
   expectedText,
   isType,
@@ -46,12 +46,12 @@ function computed({ events }: EngineHarness): number {
   return statsOf(events).reduce((sum, { tokens, decodeRows }) => sum + tokens - decodeRows, 0);
 }
 
-async function runAll(harness: EngineHarness, jobs: readonly GenerateJob[]): Promise<void> {
+async function runAll(harness: EngineHarness, jobs: readonly EngineJob[]): Promise<void> {
   for (const each of jobs) harness.engine.handle({ type: "submit", job: each });
   await Promise.all(jobs.map(({ jobId }) => harness.untilJob(jobId, "finished")));
 }
 
-async function runInTurn(harness: EngineHarness, jobs: readonly GenerateJob[]): Promise<void> {
+async function runInTurn(harness: EngineHarness, jobs: readonly EngineJob[]): Promise<void> {
   for (const each of jobs) await runAll(harness, [each]);
 }
 
@@ -201,11 +201,10 @@ describe("a job whose prefix is worth saving again and again", () => {
       limits: { prefixStoreBytes: sharedTokens + 40 },
       wrap: withGenerator((generator) => ({ states: counted(generator.states, () => {}) })),
     });
-    const busy = job("busy", own("a"), { maxTokens: 20 });
-    harness.engine.handle({ type: "submit", job: busy });
+    harness.engine.handle({ type: "submit", job: job("busy", own("a"), { maxTokens: 20 }) });
     await runAll(harness, [job("other", `Others hum. ${shared}`)]);
     await harness.untilJob("busy", "finished");
-    harness.engine.handle({ type: "submit", job: { ...busy, jobId: "again", prompt: `${own("a")} Or not?` } });
+    harness.engine.handle({ type: "submit", job: job("again", `${own("a")} Or not?`, { maxTokens: 20 }) });
     await harness.untilJob("again", "token");
     await runAll(harness, [job("b", own("b"))]);
     expect(harness.textOf("b")).toBe(expectedText(own("b"), 8));
@@ -251,9 +250,11 @@ describe("a job whose prefix is worth saving again and again", () => {
 });
 
 describe("the cache of a conversation whose slot was taken", () => {
-  const turn = (name: string): GenerateJob => job(name, `${name}: ${shared}`, { sessionId: name });
-  const nextTurn = (harness: EngineHarness, name: string): GenerateJob =>
-    job(`${name}2`, `${name}: ${shared}${harness.textOf(name)} And then?`, { sessionId: name });
+  const turn = (name: string): EngineJob => job(name, `${name}: ${shared}`, { sessionId: name });
+  const nextPrompt = (harness: EngineHarness, name: string): string =>
+    `${name}: ${shared}${harness.textOf(name)} And then?`;
+  const nextTurn = (harness: EngineHarness, name: string): EngineJob =>
+    job(`${name}2`, nextPrompt(harness, name), { sessionId: name });
 
   test("is loaded again", async () => {
     const harness = start({ slots: 1 });
@@ -261,12 +262,12 @@ describe("the cache of a conversation whose slot was taken", () => {
     await runAll(harness, [nextTurn(harness, "a")]);
     const { cachedTokens } = await harness.untilJob("a2", "started");
     expect(cachedTokens).toBeGreaterThanOrEqual(sharedTokens);
-    expect(harness.textOf("a2")).toBe(expectedText(nextTurn(harness, "a").prompt ?? "", 8));
+    expect(harness.textOf("a2")).toBe(expectedText(nextPrompt(harness, "a"), 8));
   });
 
   test("is loaded for each of several conversations in turn", async () => {
     const harness = start({ slots: 2 });
-    const round = (turns: string): GenerateJob[] => names.map((name) => ({ ...turn(name), jobId: `${name}${turns}` }));
+    const round = (turns: string): EngineJob[] => names.map((name) => ({ ...turn(name), jobId: `${name}${turns}` }));
     await runInTurn(harness, round("1"));
     await runInTurn(harness, round("2"));
     for (const { jobId } of round("2")) {
@@ -292,7 +293,7 @@ describe("the cache of a conversation whose slot was taken", () => {
     saved.damageAll();
     await runAll(harness, [nextTurn(harness, "a")]);
     expect(await harness.untilJob("a2", "started")).toMatchObject({ cachedTokens: 0 });
-    expect(harness.textOf("a2")).toBe(expectedText(nextTurn(harness, "a").prompt ?? "", 8));
+    expect(harness.textOf("a2")).toBe(expectedText(nextPrompt(harness, "a"), 8));
     expect(harness.events.filter(isType("prefix_store")).map(({ operation }) => operation)).toContain("damaged");
     expect(saved.log.filter((entry) => entry.startsWith("damaged"))).toHaveLength(1);
   });
@@ -306,7 +307,7 @@ describe("the cache of a conversation whose slot was taken", () => {
       { level: "warn", message: "Cannot save the KV cache of slot 0: no space left on device" },
     ]);
     await runAll(harness, [nextTurn(harness, "a")]);
-    expect(harness.textOf("a2")).toBe(expectedText(nextTurn(harness, "a").prompt ?? "", 8));
+    expect(harness.textOf("a2")).toBe(expectedText(nextPrompt(harness, "a"), 8));
   });
 
   test("is evicted for other caches beyond the limit of bytes", async () => {

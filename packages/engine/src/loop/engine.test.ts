@@ -37,7 +37,7 @@ describe("a job", () => {
 
   test("without a context shift ends at the end of the context", async () => {
     const { engine, untilJob } = startEngine({ contextSize: 40 });
-    engine.handle({ type: "submit", job: { ...job("a", "Hello"), maxTokens: 1000 } });
+    engine.handle({ type: "submit", job: job("a", "Hello", { maxTokens: 1000 }) });
     expect(await untilJob("a", "finished")).toMatchObject({ by: "context", completionTokens: 34 });
   });
 
@@ -52,8 +52,7 @@ describe("a job", () => {
   test("with messages is rendered with the model's template", async () => {
     const { engine, textOf, untilJob } = startEngine();
     const messages = [{ role: "user" as const, content: "Hi" }];
-    const { prompt: _, ...rest } = job("a", "");
-    engine.handle({ type: "submit", job: { ...rest, messages } });
+    engine.handle({ type: "submit", job: job("a", "", { prompt: { kind: "messages", messages } }) });
     await untilJob("a", "finished");
     expect(textOf("a")).toBe(expectedFakeText({ kind: "messages", messages }, sampling(), 8));
   });

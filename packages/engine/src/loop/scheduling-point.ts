@@ -88,14 +88,10 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
 
   function sequenceFor(prepared: PreparedGenerate): Sequence {
     const { job, promptTokens, sampling } = prepared;
-    const { jobId, stop, maxTokens, contextShift, repetitionLimit, lines, thinkingBudget: budget } = job;
+    const { thinkingBudget: budget } = job.work;
     return createSequence({
-      jobId,
-      stop,
-      maxTokens,
-      contextShift,
-      repetitionLimit,
-      lines,
+      ...job.work,
+      jobId: job.jobId,
       ignoreEos: sampling.ignore_eos,
       promptTokens,
       contextSize: backend.info.contextSize,
@@ -108,10 +104,10 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   /** Replays the earlier output of a resumed job, as if this engine had sampled it. */
   function replay(sequence: Sequence, { job, sampling }: PreparedGenerate): Accepted {
     const { priorOutput } = sampling;
-    if (priorOutput === undefined || job.priorOutput === undefined) return { events: [], finish: undefined };
+    if (priorOutput === undefined) return { events: [], finish: undefined };
     return sequence.replay(
       priorOutput.ids.map((token) => describeSampled(token, backend)),
-      job.priorOutput.events,
+      job.prior?.output?.events ?? 0,
     );
   }
 

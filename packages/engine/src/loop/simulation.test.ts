@@ -9,7 +9,8 @@ import { createEngine } from "./engine.ts";
 import { createFakeBackend, type FakeBackend } from "../fake/fake-backend.ts";
 import { expectedFakeText, tokenizeFake } from "../fake/fake-model.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
-import type { EngineEvent, GenerateJob, JobEvent } from "../port/messages.ts";
+import type { EngineEvent, EngineJob, JobEvent } from "../port/messages.ts";
+import type { GenerateWork } from "../port/work.ts";
 
 const schedules = Number(process.env["WAGGLE_SIMULATIONS"] ?? 300);
 const firstSeed = Number(process.env["WAGGLE_SIMULATION_SEED"] ?? 1);
@@ -35,7 +36,7 @@ function createRandom(seed: number): Random {
   };
 }
 
-function randomJob(random: Random, jobId: string): GenerateJob {
+function randomJob(random: Random, jobId: string): EngineJob<GenerateWork> {
   const opening = random.pick(["", "You are a bee.", "You are a bee. Answer at length and with honey."]);
   const marker = random.pick(["", "", "[unicode]", `[eog:${random.below(20)}]`, `[fail:${random.below(9)}]`]);
   const stop = random.pick<readonly string[]>([[], [], [" the"], [" honey", " s"], ["🐝", "für"]]);
@@ -44,27 +45,23 @@ function randomJob(random: Random, jobId: string): GenerateJob {
     seed: random.below(3),
     ignore_eos: random.chance(0.1),
   });
-  return {
-    kind: "generate",
-    jobId,
-    prompt: `${opening}${marker}${random.pick(["", "a", "b"]).repeat(random.below(50))}`,
-    stop,
-    sampling,
-    cacheScope: random.pick(["alice", "alice", "bob"]),
-    ...randomLength(random),
-    ...(random.chance(0.5) ? { sessionId: `s${random.below(3)}` } : {}),
-  };
+  const text = `${opening}${marker}${random.pick(["", "a", "b"]).repeat(random.below(50))}`;
+  const cacheScope = random.pick(["alice", "alice", "bob"]);
+  const length = randomLength(random);
+  const sessionId = random.chance(0.5) ? `s${random.below(3)}` : undefined;
+  const prompt = { kind: "text", text } as const;
+  return { jobId, work: { kind: "generate", prompt, choices: 1, stop, sampling, ...length }, cacheScope, sessionId };
 }
 
 /** Draws the most tokens of an answer: no limit, a few, or more than the context holds with a context shift. */
-function randomLength(random: Random): Pick<GenerateJob, "maxTokens" | "contextShift"> {
+function randomLength(random: Random): Pick<GenerateWork, "maxTokens" | "contextShift"> {
   if (random.chance(0.3)) return {};
   if (random.chance(0.8)) return { maxTokens: 1 + random.below(24) };
   return { maxTokens: 1 + random.below(400), contextShift: true };
 }
 
 interface JobRecord {
-  readonly job: GenerateJob;
+  readonly job: EngineJob<GenerateWork>;
   readonly events: JobEvent[];
   /** Number of passes that had ended when the job was cancelled. */
   cancelledAt: number | undefined;
@@ -180,16 +177,19 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   }
 
   function submit(): void {
-    const job = { ...randomJob(random, `job${toSubmit--}`), ...continuation() };
+    const drawn = randomJob(random, `job${toSubmit--}`);
+    const job = { ...drawn, work: { ...drawn.work, ...continuation() } };
     records.set(job.jobId, { job, events: [], cancelledAt: undefined });
     if (random.chance(0.5)) engine.handle({ type: "preflight", job });
     engine.handle({ type: "submit", job });
   }
 
   /** Draws a prompt that continues another job's text, for some jobs. */
-  function continuation(): { prompt?: string } {
+  function continuation(): Partial<Pick<GenerateWork, "prompt">> {
     const record = [...records.values()][random.below(records.size * 3)];
-    return record === undefined ? {} : { prompt: `${record.job.prompt}${textOf(record)}${random.pick(["", " and"])}` };
+    if (record?.job.work.prompt.kind !== "text") return {};
+    const text = `${record.job.work.prompt.text}${textOf(record)}${random.pick(["", " and"])}`;
+    return { prompt: { kind: "text", text } };
   }
 
   function cancel(): void {
@@ -223,9 +223,9 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   }
 
   /** Returns the length of the prefix that the slot's real cache and the prompt share, if both have one scope. */
-  function reusable(job: GenerateJob, slot: number): number {
-    const prompt = tokenizeFake({ kind: "text", text: job.prompt ?? "" });
-    const held = ownerBefore[slot]?.cacheScope === job.cacheScope ? (heldBefore[slot] ?? []) : [];
+  function reusable({ work, cacheScope }: EngineJob<GenerateWork>, slot: number): number {
+    const prompt = tokenizeFake(work.prompt);
+    const held = ownerBefore[slot]?.cacheScope === cacheScope ? (heldBefore[slot] ?? []) : [];
     let common = 0;
     while (common < Math.min(held.length, prompt.length - 1) && held[common] === prompt[common]) common += 1;
     return common;
@@ -283,12 +283,11 @@ function checkRecord(record: JobRecord): void {
 }
 
 /** Returns the text that this job would have alone, after this many model tokens. */
-function soloText(job: GenerateJob, completionTokens: number): string {
-  const { seed, temperature, ignore_eos } = job.sampling;
-  const prompt = { kind: "text", text: job.prompt ?? "" } as const;
-  const text = expectedFakeText(prompt, { temperature, ignore_eos, seed }, completionTokens);
+function soloText({ work }: EngineJob<GenerateWork>, completionTokens: number): string {
+  const { seed, temperature, ignore_eos } = work.sampling;
+  const text = expectedFakeText(work.prompt, { temperature, ignore_eos, seed }, completionTokens);
   for (let end = 1; end <= text.length; end++) {
-    const stop = job.stop.filter((each) => text.slice(0, end).endsWith(each)).sort((a, b) => b.length - a.length)[0];
+    const stop = work.stop.filter((each) => text.slice(0, end).endsWith(each)).sort((a, b) => b.length - a.length)[0];
     if (stop !== undefined) return text.slice(0, end - stop.length);
   }
   return text;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { GenerateJob } from "../port/messages.ts";
+import type { EngineJob } from "../port/messages.ts";
+import type { GenerateWork } from "../port/work.ts";
 import { createSequence } from "../sequence/sequence.ts";
 import { createHeld } from "./held.ts";
 import {
@@ -43,7 +44,7 @@ describe("a slot", () => {
     const [slot] = createSlots(1);
     if (slot === undefined) throw new Error("no slot");
     slot.held = createHeld([1, 2, 3, 4]);
-    const job = { jobId: "a", stop: [], cacheScope: "alice", sessionId: "s" } as unknown as GenerateJob;
+    const job = { jobId: "a", work: {}, cacheScope: "alice", sessionId: "s" } as EngineJob<GenerateWork>;
     const sequence = createSequence({
       jobId: "a",
       stop: [],

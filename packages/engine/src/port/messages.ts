@@ -1,90 +1,16 @@
 // Defines the messages between the worker and its engine, which usually is a child process: plain data, one message per step.
-import type { ErrorCode, LoraChoice, Sampling, SlotStatus, StoppedBy } from "@waggle/protocol";
-import type { BackendInfo, Conversation, EmbedInput, GpuMemory, InfillPrompt, PromptPiece, Token } from "./backend.ts";
-import type { LineLimits } from "../sequence/line-limits.ts";
+import type { ErrorCode, SlotStatus, StoppedBy } from "@waggle/protocol";
+import type { BackendInfo, Conversation, GpuMemory, Token } from "./backend.ts";
+import type { PriorWork, Work } from "./work.ts";
 
-/** The output that a resumed job produced under earlier engines. */
-export interface PriorOutput {
-  /** Model tokens of the job's token events, in order. */
-  readonly ids: readonly Token[];
-  /** Number of token events already sent, and so the index of the next token event. */
-  readonly events: number;
-}
-
-/** A job in the form that the engine receives. */
-export type EngineJob = GenerateJob | EmbedOrRerankJob;
-
-/** Exactly one of `prompt`, `pieces`, `infill` and `messages` is set. */
-export interface GenerateJob extends Partial<Conversation>, AnswerSettings {
-  readonly kind: "generate";
+/** A job in the form that the engine receives: the work of one choice, or of texts. */
+export interface EngineJob<W extends Work = Work> {
   readonly jobId: string;
-  readonly prompt?: string;
-  readonly pieces?: readonly PromptPiece[];
-  readonly infill?: InfillPrompt;
+  readonly work: W;
   /** The API token's name. Jobs share cached prefixes only within one scope. */
   readonly cacheScope: string;
-  readonly sessionId?: string;
-  /** Earlier output of a resumed job. The job's next event follows that output. */
-  readonly priorOutput?: PriorOutput;
-}
-
-/** The settings of an answer, as the request gives them. */
-export interface AnswerSettings {
-  /** Grammar of the whole answer to a conversation, including a beginning that the prompt contains. Cannot be combined with `sampling.grammar`. */
-  readonly answerGrammar?: string | undefined;
-  /** Maximum number of tokens of a thought; a longer thought is closed. */
-  readonly thinkingBudget?: number | undefined;
-  /** The answer ends after this many repetitions of the same tokens. */
-  readonly repetitionLimit?: number | undefined;
-  /** Maximum number of tokens of the answer; by default the answer may fill the context. 0: compute the prompt into the cache, without output. */
-  readonly maxTokens?: number | undefined;
-  /** Limits by lines for the answer to a plain prompt. */
-  readonly lines?: LineLimits | undefined;
-  /** The answer fills a hole in code, so the answer ends where the model is unsure. */
-  readonly fillIn?: boolean | undefined;
-  /** A full context is shifted instead of ending the job. Only with `maxTokens`: without a limit, the job might never end. */
-  readonly contextShift?: boolean | undefined;
-  /** Scales of the model's adapters by id; adapters that are not listed are off. By default all adapters have their scales at load. */
-  readonly lora?: LoraChoice | undefined;
-  readonly stop: readonly string[];
-  readonly sampling: Sampling;
-  /** Number of alternatives to send with the logprobs of each token; without this field, no logprobs are sent. */
-  readonly topLogprobs?: number | undefined;
-  /** Also send logprobs of the prompt's tokens, with `topLogprobs` alternatives. The whole prompt is then computed, even where it is cached. */
-  readonly promptLogprobs?: boolean | undefined;
-}
-
-/** A job without a slot: its texts are computed in pieces between the passes of other jobs. */
-export type EmbedOrRerankJob = EmbedJob | RerankJob;
-
-interface TextsJob {
-  readonly jobId: string;
-  /**
-   * Tokens after which a text is cut off, at most the model's limit; without this field, a text that is too long is refused.
-   * A query and its document count as one text, which is cut at the end of the document.
-   */
-  readonly truncateTo?: number | undefined;
-  /** Number of texts, counted from the first, that an earlier engine computed. They are not computed again. */
-  readonly computed?: number | undefined;
-  readonly cacheScope: string;
-}
-
-/** Computes a vector for each text. */
-export interface EmbedJob extends TextsJob {
-  readonly kind: "embed";
-  /** The texts to embed, at least one. */
-  readonly texts: readonly EmbedInput[];
-  /** Number of values that are kept of each vector, from the first; by default all. */
-  readonly dimensions?: number | undefined;
-}
-
-/** Computes how well each document fits a query. */
-export interface RerankJob extends TextsJob {
-  readonly kind: "rerank";
-  /** One query for all documents, or one for each document. */
-  readonly queries: readonly string[];
-  /** The documents to rank, at least one. */
-  readonly documents: readonly string[];
+  readonly sessionId?: string | undefined;
+  readonly prior?: PriorWork | undefined;
 }
 
 export type EngineCommand =

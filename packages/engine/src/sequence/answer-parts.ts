@@ -43,8 +43,10 @@ export function readerFor(
 ): AnswerReader | undefined {
   if (start === undefined) return undefined;
   // The client's grammar describes the whole answer, so the answer has no tool calls or other parts.
-  if (job.sampling.grammar !== undefined) return createReader({ format: { ...format, answer: [] }, tools: [], start });
-  const tools = (job.tools ?? []).map(({ function: { name, parameters } }) => ({ name, parameters }));
+  const { prompt, sampling } = job.work;
+  if (sampling.grammar !== undefined) return createReader({ format: { ...format, answer: [] }, tools: [], start });
+  const given = prompt.kind === "messages" ? (prompt.tools ?? []) : [];
+  const tools = given.map(({ function: { name, parameters } }) => ({ name, parameters }));
   return createReader({ format, tools, start });
 }
 

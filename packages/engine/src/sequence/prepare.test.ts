@@ -2,13 +2,23 @@ import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { withGenerator } from "../testing/engine-harness.ts";
 import { createFakeBackend } from "../fake/fake-backend.ts";
-import type { GenerateJob } from "../port/messages.ts";
+import type { TemplateMessage, TemplateTool } from "../port/backend.ts";
+import type { EngineJob } from "../port/messages.ts";
+import type { EmbedWork, GenerateWork } from "../port/work.ts";
 import { createPreparer, failureOf, maxCharsPerToken, type Preparer } from "./prepare.ts";
 
-function job(given: Partial<GenerateJob> = {}): GenerateJob {
+function job(given: Partial<GenerateWork> = {}, jobId = "a"): EngineJob {
   const sampling = SamplingSchema.parse({});
-  return { kind: "generate", jobId: "a", prompt: "Hello", stop: [], cacheScope: "alice", sampling, ...given };
+  const prompt = { kind: "text", text: "Hello" } as const;
+  const work: GenerateWork = { kind: "generate", prompt, choices: 1, stop: [], sampling, ...given };
+  return { jobId, work, cacheScope: "alice" };
 }
+
+function embedJob(...texts: string[]): EngineJob<EmbedWork> {
+  return { jobId: "a", work: { kind: "embed", texts }, cacheScope: "alice" };
+}
+
+const text = (prompt: string) => ({ prompt: { kind: "text", text: prompt } }) as const;
 
 function preparer(given: { maxPrepared?: number; random32?: () => number } = {}): Preparer {
   const backend = createFakeBackend({ slots: 1, contextSize: 10 });
@@ -24,14 +34,14 @@ describe("preparing", () => {
   });
 
   test("tokenizes a conversation", async () => {
-    const { prompt: _, ...rest } = job();
-    const prepared = await preparer().prepare({ ...rest, messages: [{ role: "user", content: "Hi" }] });
+    const messages = [{ role: "user", content: "Hi" }] as const;
+    const prepared = await preparer().prepare(job({ prompt: { kind: "messages", messages } }));
     expect(prepared).toMatchObject({ prompt: { length: 6 }, promptTokens: 6 });
   });
 
   test("refuses a prompt without room for an answer, and names both numbers of tokens", async () => {
-    await expect(preparer().prepare(job({ prompt: "12345678" }))).resolves.toBeDefined();
-    const refused = preparer().prepare(job({ prompt: "123456789" }));
+    await expect(preparer().prepare(job(text("12345678")))).resolves.toBeDefined();
+    const refused = preparer().prepare(job(text("123456789")));
     await expect(refused).rejects.toMatchObject({
       code: "invalid_argument",
       message: "Cannot accept the prompt: it has 10 tokens, and the context holds 10, the answer included.",
@@ -57,8 +67,7 @@ describe("preparing", () => {
       tokenize: async (text: unknown) => await tokenize(String(text)),
     };
     const { prepare } = createPreparer({ backend: { ...fake, embedder }, maxPrepared: 1, random32: () => 0 });
-    const texts = ["one", "two", "three"];
-    const left = prepare({ kind: "embed", jobId: "a", texts, cacheScope: "alice" }, leaving.signal);
+    const left = prepare(embedJob("one", "two", "three"), leaving.signal);
     await expect(left).rejects.toMatchObject({ code: "cancelled" });
     expect(tokenized).toEqual(["one", "two"]);
   });
@@ -67,7 +76,7 @@ describe("preparing", () => {
     const backend = withGenerator(() => ({ tokenize: async () => ({ tokens: [] }) }))(
       createFakeBackend({ slots: 1, contextSize: 10 }),
     );
-    const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(job({ prompt: "" }));
+    const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(job(text("")));
     await expect(refused).rejects.toMatchObject({
       code: "invalid_argument",
       message: expect.stringContaining("no tokens"),
@@ -79,12 +88,12 @@ describe("preparing", () => {
       createFakeBackend({ slots: 1, contextSize: 10 }),
     );
     const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(
-      job({ prompt: " ".repeat(10 * maxCharsPerToken) }),
+      job(text(" ".repeat(10 * maxCharsPerToken))),
     );
     await expect(refused).rejects.toMatchObject({ message: expect.stringContaining("at least 10 tokens") });
   });
 
-  test.each<[where: string, given: Partial<GenerateJob>]>([
+  test.each<[where: string, given: { messages?: TemplateMessage[]; tools?: TemplateTool[] }]>([
     ["thoughts", { messages: [{ role: "assistant", content: "", reasoning_content: "x".repeat(640) }] }],
     [
       "a call's arguments",
@@ -113,12 +122,13 @@ describe("preparing", () => {
         tools: [{ type: "function", function: { name: "f", parameters: { enum: Array(640).fill(1) } } }],
       },
     ],
-  ])("counts the text in %s as well", async (_, given) => {
+  ])("counts the text in %s as well", async (_, { messages = [], tools = [] }) => {
     const backend = withGenerator(() => ({ tokenize: () => expect.fail("tokenized") }))(
       createFakeBackend({ slots: 1, contextSize: 10 }),
     );
-    const { prompt: _prompt, ...rest } = job(given);
-    const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(rest);
+    const refused = createPreparer({ backend, maxPrepared: 1, random32: () => 0 }).prepare(
+      job({ prompt: { kind: "messages", messages, tools } }),
+    );
     await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/at least 1\d tokens/) });
   });
 
@@ -129,8 +139,7 @@ describe("preparing", () => {
     const { prepare } = createPreparer({ backend, maxPrepared: 1, random32: () => 0 });
     const long = "x".repeat(10 * maxCharsPerToken);
     const infill = { prefix: long, suffix: long, extra: [{ filename: "a.c", text: long }], prompt: long };
-    const { prompt: _, ...rest } = job();
-    await expect(prepare({ ...rest, infill })).resolves.toMatchObject({ promptTokens: 2 });
+    await expect(prepare(job({ prompt: { kind: "infill", infill } }))).resolves.toMatchObject({ promptTokens: 2 });
   });
 
   test("refuses a far too long text to embed before tokenizing any text", async () => {
@@ -139,8 +148,7 @@ describe("preparing", () => {
     if (embedder === undefined) expect.fail("no embedder");
     const backend = { ...fake, embedder: { ...embedder, maxTokens: 9, tokenize: () => expect.fail("tokenized") } };
     const { prepare } = createPreparer({ backend, maxPrepared: 1, random32: () => 0 });
-    const texts = ["short", "x".repeat(9 * maxCharsPerToken + 1)];
-    await expect(prepare({ kind: "embed", jobId: "a", texts, cacheScope: "alice" })).rejects.toMatchObject({
+    await expect(prepare(embedJob("short", "x".repeat(9 * maxCharsPerToken + 1)))).rejects.toMatchObject({
       message: "Cannot embed a text of at least 10 tokens: 9 are the most.",
     });
   });
@@ -172,17 +180,17 @@ describe("preparing", () => {
 });
 
 describe("keeping", () => {
-  test("returns a prepared job once, with the submitted job's fields", async () => {
+  test("returns a prepared job once", async () => {
     const jobs = preparer();
     jobs.keep(await jobs.prepare(job()));
-    expect(jobs.take(job({ maxTokens: 3 }))).toMatchObject({ prompt: { length: 6 }, job: { maxTokens: 3 } });
+    expect(jobs.take(job())).toMatchObject({ prompt: { length: 6 } });
     expect(jobs.take(job())).toBeUndefined();
   });
 
   test("returns no job for another prompt with the same id", async () => {
     const jobs = preparer();
     jobs.keep(await jobs.prepare(job()));
-    expect(jobs.take(job({ prompt: "World" }))).toBeUndefined();
+    expect(jobs.take(job(text("World")))).toBeUndefined();
   });
 
   test("returns no job for other sampling settings with the same id", async () => {
@@ -193,10 +201,10 @@ describe("keeping", () => {
 
   test("forgets the oldest job beyond the limit", async () => {
     const jobs = preparer();
-    for (const jobId of ["a", "b", "c"]) jobs.keep(await jobs.prepare(job({ jobId })));
-    expect(jobs.take(job({ jobId: "a" }))).toBeUndefined();
-    expect(jobs.take(job({ jobId: "b" }))).toBeDefined();
-    expect(jobs.take(job({ jobId: "c" }))).toBeDefined();
+    for (const jobId of ["a", "b", "c"]) jobs.keep(await jobs.prepare(job({}, jobId)));
+    expect(jobs.take(job({}, "a"))).toBeUndefined();
+    expect(jobs.take(job({}, "b"))).toBeDefined();
+    expect(jobs.take(job({}, "c"))).toBeDefined();
   });
 });
 

@@ -14,8 +14,9 @@ import type {
   Token,
 } from "../port/backend.ts";
 import { replayShifts } from "../loop/context-shift.ts";
-import type { EngineJob, GenerateJob, JobFailure, EmbedOrRerankJob } from "../port/messages.ts";
-import { textAt, textCount } from "../texts/embed-work.ts";
+import type { EngineJob, JobFailure } from "../port/messages.ts";
+import type { GenerateWork, TextsWork, Work } from "../port/work.ts";
+import { textAt, textCount } from "../texts/embed-progress.ts";
 
 /**
  * Most characters per token, on average over a prompt, that a tokenizer can reach. Tokenizing delays every stream, so a text
@@ -27,7 +28,7 @@ export type PreparedJob = PreparedGenerate | PreparedEmbed;
 
 export interface PreparedGenerate {
   readonly kind: "generate";
-  readonly job: GenerateJob;
+  readonly job: EngineJob<GenerateWork>;
   /** The tokens that are fed before the first token is sampled; for a resumed job, they include its earlier output. */
   readonly prompt: readonly Token[];
   /** Number of tokens of the prompt alone, without earlier output. */
@@ -48,7 +49,7 @@ export interface PreparedGenerate {
  */
 export interface PreparedEmbed {
   readonly kind: "embed";
-  readonly job: EmbedOrRerankJob;
+  readonly job: EngineJob<TextsWork>;
   readonly promptTokens: number;
 }
 
@@ -76,29 +77,29 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
   const { kind, contextSize, chatFormat } = backend.info;
   const kept = new Map<string, PreparedJob>();
 
-  async function prepareGenerate(job: GenerateJob): Promise<PreparedGenerate> {
+  async function prepareGenerate(job: EngineJob<GenerateWork>): Promise<PreparedGenerate> {
     const generator = generatorOf(backend);
-    const input = promptOf(job);
-    checkChars(input, contextSize);
-    const { tokens, start } = await generator.tokenize(input);
+    const { work } = job;
+    checkChars(work.prompt, contextSize);
+    const { tokens, start } = await generator.tokenize(work.prompt);
     const promptTokens = tokens.length;
     checkLength(promptTokens, contextSize, "");
-    checkPromptLogprobs(job, promptTokens);
+    checkPromptLogprobs(work, promptTokens);
     const { fed: prompt, priorOutput } = await withPriorOutput(generator, job, tokens);
-    const adapters = adaptersOf(job.lora, backend.info.settings?.lora ?? []);
-    const { seed } = job.sampling;
+    const adapters = adaptersOf(work.lora, backend.info.settings?.lora ?? []);
+    const { seed } = work.sampling;
     const sampling = {
-      ...job.sampling,
+      ...work.sampling,
       seed: seed === -1 ? random32() >>> 0 : seed,
-      ...(job.topLogprobs === undefined ? {} : { topLogprobs: job.topLogprobs }),
-      ...(job.fillIn === true ? { fillIn: true } : {}),
+      ...(work.topLogprobs === undefined ? {} : { topLogprobs: work.topLogprobs }),
+      ...(work.fillIn === true ? { fillIn: true } : {}),
       ...(adapters === undefined ? {} : { adapters }),
       ...(priorOutput === undefined ? {} : { priorOutput }),
-      ...(job.answerGrammar === undefined || start === undefined
+      ...(work.answerGrammar === undefined || start === undefined
         ? {}
-        : { answer: { grammar: job.answerGrammar, begun: markText(start.said, chatFormat.marks) } }),
+        : { answer: { grammar: work.answerGrammar, begun: markText(start.said, chatFormat.marks) } }),
     };
-    if (job.contextShift === true) generator.checkShift();
+    if (work.contextShift === true) generator.checkShift();
     await generator.checkSampling(sampling);
     const reusableTokens = scoresPrompt(job) ? 0 : prompt.length - 1;
     const prepared = { kind: "generate" as const, job, prompt, promptTokens, reusableTokens, sampling };
@@ -108,45 +109,41 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
   /** Appends the earlier output to the prompt, without the tokens that shifts have discarded since. */
   async function withPriorOutput(
     generator: TextGenerator,
-    job: GenerateJob,
+    { work, prior }: EngineJob<GenerateWork>,
     prompt: readonly Token[],
   ): Promise<{ fed: readonly Token[]; priorOutput?: ReplayedOutput }> {
-    if (job.priorOutput === undefined) return { fed: prompt };
+    if (prior?.output === undefined) return { fed: prompt };
     // The generator refuses tokens that the model does not have.
-    const { tokens: ids } = await generator.tokenize({ kind: "pieces", pieces: [job.priorOutput.ids] });
-    const { tokens: fed, discarded } = job.contextShift
+    const { tokens: ids } = await generator.tokenize({ kind: "pieces", pieces: [prior.output.ids] });
+    const { tokens: fed, discarded } = work.contextShift
       ? replayShifts(prompt, ids, contextSize)
       : { tokens: [...prompt, ...ids], discarded: 0 };
     return { fed, priorOutput: { ids, discarded, promptTokens: prompt.length } };
   }
 
-  async function prepareEmbed(job: EmbedOrRerankJob, signal?: AbortSignal): Promise<PreparedEmbed> {
-    checkKind(job, kind);
+  async function prepareEmbed(job: EngineJob<TextsWork>, signal?: AbortSignal): Promise<PreparedEmbed> {
+    checkKind(job.work, kind);
     const { embedder } = backend;
     if (embedder === undefined) throw new WaggleError("invalid_argument", "Cannot embed: the model has no vectors.");
-    checkDimensions(job, embedder);
-    const texts = Array.from({ length: textCount(job) }, (_, index) => textAt(job, index) ?? "");
-    const { truncateTo } = job;
+    const { work } = job;
+    checkDimensions(work, embedder);
+    const texts = Array.from({ length: textCount(work) }, (_, index) => textAt(work, index) ?? "");
+    const { truncateTo } = work;
     // Check the length of all texts first, because tokenizing takes long.
     if (truncateTo === undefined)
-      for (const text of texts) checkTextLength(job, fewestTokens(text), embedder, "at least ");
+      for (const text of texts) checkTextLength(work, fewestTokens(text), embedder, "at least ");
     let promptTokens = 0;
     for (const text of texts) {
       if (signal?.aborted === true) throw new WaggleError("cancelled", "The client disconnected.");
       const { length } = await embedder.tokenize(text, truncateTo);
       if (length === 0) throw new WaggleError("invalid_argument", "Cannot embed a text without tokens.");
-      checkTextLength(job, length, embedder, "");
+      checkTextLength(work, length, embedder, "");
       promptTokens += length;
     }
     return { kind: "embed", job, promptTokens };
   }
 
-  function checkTextLength(
-    { kind }: EmbedOrRerankJob,
-    tokens: number,
-    { maxTokens }: Embedder,
-    qualifier: string,
-  ): void {
+  function checkTextLength({ kind }: TextsWork, tokens: number, { maxTokens }: Embedder, qualifier: string): void {
     if (tokens <= maxTokens) return;
     const what = kind === "embed" ? "embed a text" : "rank a document and its query";
     throw new WaggleError(
@@ -158,7 +155,10 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
 
   return {
     async prepare(job, signal) {
-      return job.kind === "generate" ? await prepareGenerate(job) : await prepareEmbed(job, signal);
+      const { work } = job;
+      return work.kind === "generate"
+        ? await prepareGenerate({ ...job, work })
+        : await prepareEmbed({ ...job, work }, signal);
     },
 
     keep(prepared) {
@@ -181,8 +181,8 @@ export function createPreparer({ backend, maxPrepared, random32 }: PreparerOptio
 }
 
 /** Whether to compute the prompt's logprobs. A resumed job has sent them already, because they come before the first token. */
-export function scoresPrompt({ promptLogprobs, priorOutput }: GenerateJob): boolean {
-  return promptLogprobs === true && priorOutput === undefined;
+export function scoresPrompt({ work, prior }: EngineJob<GenerateWork>): boolean {
+  return work.promptLogprobs === true && prior?.output === undefined;
 }
 
 /** The part of an error that a client may see. Any error other than a WaggleError is a defect of Waggle, and appears in the log only. */
@@ -197,19 +197,6 @@ export function refuseField(field: string, problem: string, cause?: unknown): Wa
     details: { problems: [{ field, problem }] },
     cause,
   });
-}
-
-function promptOf(job: GenerateJob): PromptInput {
-  if (job.pieces !== undefined) return { kind: "pieces", pieces: job.pieces };
-  if (job.infill !== undefined) return { kind: "infill", infill: job.infill };
-  return job.messages === undefined
-    ? { kind: "text", text: job.prompt ?? "" }
-    : {
-        kind: "messages",
-        messages: job.messages,
-        ...(job.tools === undefined ? {} : { tools: job.tools }),
-        ...(job.template === undefined ? {} : { template: job.template }),
-      };
 }
 
 /** @throws WaggleError invalid_argument when the input's texts are so long that no tokenizer could fit them into the context */
@@ -271,7 +258,7 @@ function checkLength(promptTokens: number, contextSize: number, qualifier: strin
 }
 
 /** Limits the logprobs of a prompt, because the engine holds them in memory until they are sent. */
-function checkPromptLogprobs({ promptLogprobs, topLogprobs = 0 }: GenerateJob, promptTokens: number): void {
+function checkPromptLogprobs({ promptLogprobs, topLogprobs = 0 }: GenerateWork, promptTokens: number): void {
   const count = promptLogprobs === true ? promptTokens * (1 + topLogprobs) : 0;
   if (count <= requestLimits.promptLogprobs) return;
   throw new WaggleError(
@@ -287,15 +274,7 @@ function isSameRequest(a: EngineJob, b: EngineJob): boolean {
 }
 
 function factsOf(job: EngineJob): unknown {
-  if (job.kind !== "generate") {
-    const { jobId: _, cacheScope: __, ...facts } = job;
-    return facts;
-  }
-  return [
-    [job.kind, job.prompt, job.pieces, job.infill, job.messages, job.tools, job.template],
-    [job.answerGrammar, job.thinkingBudget, job.sampling, job.topLogprobs, job.promptLogprobs],
-    [job.contextShift, job.fillIn, job.lora, job.priorOutput],
-  ];
+  return [job.work, job.prior];
 }
 
 /** @throws WaggleError invalid_argument when the model does not generate */
@@ -312,9 +291,9 @@ const uses: Readonly<Record<ModelKind, string>> = {
 };
 
 /** A model that generates also computes vectors. @throws WaggleError invalid_argument when the model cannot compute this kind of texts */
-function checkKind({ kind }: EmbedOrRerankJob, model: ModelKind): void {
+function checkKind({ kind }: TextsWork, model: ModelKind): void {
   if (kind === model || (kind === "embed" && model === "generate")) return;
-  const refusals: Readonly<Record<EmbedOrRerankJob["kind"], string>> = {
+  const refusals: Readonly<Record<TextsWork["kind"], string>> = {
     embed: `Cannot embed: ${uses[model]}; it has no vectors to give.`,
     rerank: `Cannot rank: ${uses[model]}. Start the worker with a reranker, such as bge-reranker or jina-reranker.`,
   };
@@ -326,8 +305,8 @@ function fewestTokens(text: EmbedInput | TextPair): number {
   return typeof text === "string" ? Math.ceil(text.length / maxCharsPerToken) : text.length;
 }
 
-function checkDimensions(job: EmbedOrRerankJob, { width }: Embedder): void {
-  if (job.kind !== "embed" || job.dimensions === undefined || job.dimensions <= width) return;
+function checkDimensions(work: TextsWork, { width }: Embedder): void {
+  if (work.kind !== "embed" || work.dimensions === undefined || work.dimensions <= width) return;
   const problem = `the model's vectors have ${width} numbers`;
   throw new WaggleError("invalid_argument", `Cannot accept field "dimensions": ${problem}.`, {
     details: { problems: [{ field: "dimensions", problem }] },

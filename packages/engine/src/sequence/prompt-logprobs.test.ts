@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { expectedText, isType, job, startEngine, statsOf } from "../testing/engine-harness.ts";
-import type { GenerateJob, JobEvent } from "../port/messages.ts";
+import { expectedText, isType, job, startEngine, statsOf, type GivenJob } from "../testing/engine-harness.ts";
+import type { JobEvent } from "../port/messages.ts";
 import { createScoringBudget } from "../costs/prefill-budget.ts";
 
 const logprobs = { topLogprobs: 1, promptLogprobs: true } as const;
@@ -47,7 +47,7 @@ test("the tokens of a greedy answer have the same logprobs as part of a prompt",
 test("a prompt with logprobs is not read from a cache, and its cache serves the next job", async () => {
   const { engine, untilJob } = startEngine();
   const prompt = "The same long prompt, each time";
-  const run = async (id: string, more: Partial<GenerateJob>): Promise<number> => {
+  const run = async (id: string, more: GivenJob): Promise<number> => {
     engine.handle({ type: "submit", job: job(id, prompt, { maxTokens: 1, ...more }) });
     return (await untilJob(id, "finished")).cachedTokens;
   };

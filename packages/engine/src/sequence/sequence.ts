@@ -4,7 +4,8 @@ import type { StoppedBy } from "@waggle/protocol";
 import { createAnswerParts, type Piece } from "./answer-parts.ts";
 import type { Token } from "../port/backend.ts";
 import { createLineWatch, type Watched } from "./line-limits.ts";
-import type { AnswerSettings, JobEvent, JobTotals, LogprobEntry } from "../port/messages.ts";
+import type { JobEvent, JobTotals, LogprobEntry } from "../port/messages.ts";
+import type { AnswerSettings } from "../port/work.ts";
 import { createRepetition } from "./repetition.ts";
 
 type TokenEvent = Extract<JobEvent, { type: "token" }>;
@@ -77,12 +78,11 @@ export interface Sequence {
  * milliseconds on one clock; durations are rounded to microseconds.
  */
 export function createSequence(options: SequenceOptions): Sequence {
-  const { jobId, promptTokens, thinking, ignoreEos } = options;
+  const { jobId, promptTokens, thinking, ignoreEos, repetitionLimit = 0 } = options;
   const room = options.contextShift === true ? Infinity : options.contextSize - promptTokens;
   const maxTokens = Math.min(options.maxTokens ?? Infinity, room);
   const text = createAnswerParts(options.stop, options.reader);
-  const repetition =
-    options.repetitionLimit === undefined || ignoreEos ? undefined : createRepetition(options.repetitionLimit);
+  const repetition = repetitionLimit === 0 || ignoreEos ? undefined : createRepetition(repetitionLimit);
   const lines = options.lines === undefined ? undefined : createLineWatch(options.lines);
   /** True when the answer has left the indented block: all further text is dropped, including text that was held back. */
   let leftBlock = false;

@@ -11,7 +11,8 @@ import {
 } from "../loop/engine.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "../fake/fake-backend.ts";
 import { expectedFakeText } from "../fake/fake-model.ts";
-import type { EmbedJob, EngineEvent, GenerateJob, JobEvent, StepStats } from "../port/messages.ts";
+import type { EngineEvent, EngineJob, JobEvent, StepStats } from "../port/messages.ts";
+import type { EmbedWork, GenerateWork } from "../port/work.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 import { createStepGate, type StepGate } from "../fake/step-gate.ts";
 
@@ -121,21 +122,30 @@ export function sampling(given: Partial<Sampling> = {}): Sampling {
   return SamplingSchema.parse({ temperature: 0, ...given });
 }
 
-export function job(jobId: string, prompt: string, given: Partial<GenerateJob> = {}): GenerateJob {
+/** Fields of a job in which a test differs from `job`. */
+export type GivenJob = Partial<GenerateWork & Pick<EngineJob, "cacheScope" | "sessionId" | "prior">>;
+
+export function job(jobId: string, text: string, given: GivenJob = {}): EngineJob<GenerateWork> {
+  const { cacheScope = "alice", sessionId, prior, ...work } = given;
   return {
-    kind: "generate",
     jobId,
-    prompt,
-    stop: [],
-    cacheScope: "alice",
-    sampling: sampling(),
-    maxTokens: 8,
-    ...given,
+    cacheScope,
+    sessionId,
+    prior,
+    work: {
+      kind: "generate",
+      prompt: { kind: "text", text },
+      choices: 1,
+      stop: [],
+      sampling: sampling(),
+      maxTokens: 8,
+      ...work,
+    },
   };
 }
 
-export function embedJob(jobId: string, ...texts: string[]): EmbedJob {
-  return { kind: "embed", jobId, texts, cacheScope: "alice" };
+export function embedJob(jobId: string, ...texts: string[]): EngineJob<EmbedWork> {
+  return { jobId, work: { kind: "embed", texts }, cacheScope: "alice" };
 }
 
 export function expectedText(prompt: string, tokens: number, given: Partial<Sampling> = {}): string {

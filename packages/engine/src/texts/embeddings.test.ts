@@ -160,7 +160,7 @@ describe("an embed or rerank job", () => {
     const documents = ["a dog", "a bee"];
     engine.handle({
       type: "submit",
-      job: { kind: "rerank", jobId: "r", queries: ["the bee"], documents, cacheScope: "alice" },
+      job: { jobId: "r", work: { kind: "rerank", queries: ["the bee"], documents }, cacheScope: "alice" },
     });
     await untilJob("r", "finished");
     expect(vectorsOf(of("r"))).toEqual(documents.map((document) => [expectedFakeLogit("the bee", document)]));

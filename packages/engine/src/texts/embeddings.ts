@@ -6,8 +6,8 @@ import type { Outbox } from "../loop/outbox.ts";
 import type { PieceLimits } from "../costs/pacing.ts";
 import { tileTokens } from "../costs/pass-costs.ts";
 import { failureOf, type PreparedEmbed } from "../sequence/prepare.ts";
-import { beginText, createEmbedWork, pieceTokens, shortened, textAt, textCount } from "./embed-work.ts";
-import type { BegunText, EmbedWork } from "./embed-work.ts";
+import { beginText, createEmbedProgress, pieceTokens, shortened, textAt, textCount } from "./embed-progress.ts";
+import type { BegunText, EmbedProgress } from "./embed-progress.ts";
 
 export interface EmbeddingsOptions {
   readonly embedder: Embedder | undefined;
@@ -35,31 +35,31 @@ export interface Embeddings {
 
 export function createEmbeddings({ embedder, outbox, emit, now, wake }: EmbeddingsOptions): Embeddings {
   /** Jobs in the order of their turns: the first job's text is computed next, and the job then moves to the end. */
-  const line: EmbedWork[] = [];
-  let computing: EmbedWork | undefined;
+  const line: EmbedProgress[] = [];
+  let computing: EmbedProgress | undefined;
   /** True while a text is tokenized, even if its job was cancelled. No other text is tokenized then, so cancelled jobs do not pile up work. */
   let tokenizing = false;
   /** Time per token of the last piece, as the estimate for the next piece. */
   let tokenMs: number | undefined;
 
-  function totals({ prepared, startedAtMs }: EmbedWork): JobTotals {
+  function totals({ prepared, startedAtMs }: EmbedProgress): JobTotals {
     const atMs = now();
     const prefillMs = Math.round((atMs - (startedAtMs ?? atMs)) * 1_000) / 1_000;
     return { promptTokens: prepared.promptTokens, cachedTokens: 0, completionTokens: 0, prefillMs, decodeMs: 0 };
   }
 
-  function leave(work: EmbedWork): void {
-    line.splice(line.indexOf(work), 1);
+  function leave(progress: EmbedProgress): void {
+    line.splice(line.indexOf(progress), 1);
   }
 
-  function endCancelled(work: EmbedWork, steps: number): void {
-    leave(work);
-    outbox.add({ type: "cancelled", jobId: work.prepared.job.jobId, steps, ...totals(work) });
+  function endCancelled(progress: EmbedProgress, steps: number): void {
+    leave(progress);
+    outbox.add({ type: "cancelled", jobId: progress.prepared.job.jobId, steps, ...totals(progress) });
   }
 
-  function endFailed(work: EmbedWork, thrown: unknown): void {
-    const { jobId } = work.prepared.job;
-    leave(work);
+  function endFailed(progress: EmbedProgress, thrown: unknown): void {
+    const { jobId } = progress.prepared.job;
+    leave(progress);
     if (!(thrown instanceof WaggleError)) {
       emit({ type: "log", level: "error", message: `Cannot compute the texts of job ${jobId}: ${String(thrown)}` });
     }
@@ -70,10 +70,10 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
     outbox.add({ type: "failed", jobId, ...failure });
   }
 
-  function begin(work: EmbedWork): void {
-    if (work.startedAtMs !== undefined) return;
-    const { prepared } = work;
-    work.startedAtMs = now();
+  function begin(progress: EmbedProgress): void {
+    if (progress.startedAtMs !== undefined) return;
+    const { prepared } = progress;
+    progress.startedAtMs = now();
     outbox.add({
       type: "started",
       jobId: prepared.job.jobId,
@@ -88,19 +88,19 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
    */
   async function tokenizeNext(): Promise<void> {
     const [first, second] = line;
-    const work = first?.begun === undefined ? first : (second ?? first);
-    const text = work === undefined ? undefined : textAt(work.prepared.job, work.index);
-    if (embedder === undefined || tokenizing || work === undefined || text === undefined || work.ahead) return;
+    const progress = first?.begun === undefined ? first : (second ?? first);
+    const text = progress === undefined ? undefined : textAt(progress.prepared.job.work, progress.index);
+    if (embedder === undefined || tokenizing || progress === undefined || text === undefined || progress.ahead) return;
     tokenizing = true;
-    [work.ahead] = await Promise.allSettled([embedder.tokenize(text, work.prepared.job.truncateTo)]);
+    [progress.ahead] = await Promise.allSettled([embedder.tokenize(text, progress.prepared.job.work.truncateTo)]);
     tokenizing = false;
     wake();
   }
 
   /** Computes one piece of the job's text, and returns the number of the piece's tokens. */
-  async function advance(work: EmbedWork, most: number, underway: () => void): Promise<number> {
-    begin(work);
-    const text = (work.begun ??= beginText(work));
+  async function advance(progress: EmbedProgress, most: number, underway: () => void): Promise<number> {
+    begin(progress);
+    const text = (progress.begun ??= beginText(progress));
     if (embedder === undefined) throw new Error("the backend computes no texts");
     const { tokens, fed } = text;
     const rest = tokens.length - fed;
@@ -114,18 +114,17 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
     const vector = await feeding;
     tokenMs = (now() - startMs) / Math.max(1, piece.length);
     text.fed += piece.length;
-    if (vector !== undefined && !work.cancelled) finishText(work, text, vector);
+    if (vector !== undefined && !progress.cancelled) finishText(progress, text, vector);
     return piece.length;
   }
 
-  function finishText(work: EmbedWork, { index, tokens }: BegunText, vector: readonly number[]): void {
-    const { job } = work.prepared;
-    const { jobId } = job;
-    outbox.add({ type: "embedding", jobId, index, vector: shortened(vector, job), tokens: tokens.length });
-    work.begun = undefined;
-    leave(work);
-    if (work.index < textCount(job)) line.push(work);
-    else outbox.add({ type: "finished", jobId, by: "end", ...totals(work) });
+  function finishText(progress: EmbedProgress, { index, tokens }: BegunText, vector: readonly number[]): void {
+    const { jobId, work } = progress.prepared.job;
+    outbox.add({ type: "embedding", jobId, index, vector: shortened(vector, work), tokens: tokens.length });
+    progress.begun = undefined;
+    leave(progress);
+    if (progress.index < textCount(work)) line.push(progress);
+    else outbox.add({ type: "finished", jobId, by: "end", ...totals(progress) });
   }
 
   return {
@@ -133,13 +132,13 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
       return line.length;
     },
     has: (jobId) => line.some(({ prepared }) => prepared.job.jobId === jobId),
-    add: (prepared) => void line.push(createEmbedWork(prepared)),
+    add: (prepared) => void line.push(createEmbedProgress(prepared)),
     cancel(jobId) {
-      const work = line.find(({ prepared }) => prepared.job.jobId === jobId);
-      if (work === undefined) return false;
-      if (work === computing) work.cancelled = true;
+      const progress = line.find(({ prepared }) => prepared.job.jobId === jobId);
+      if (progress === undefined) return false;
+      if (progress === computing) progress.cancelled = true;
       else {
-        endCancelled(work, 0);
+        endCancelled(progress, 0);
         outbox.flush();
       }
       return true;
@@ -150,22 +149,22 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
       let computed = false;
       do {
         void tokenizeNext();
-        const [work] = line;
-        if (work === undefined || (work.begun === undefined && work.ahead === undefined)) break;
+        const [progress] = line;
+        if (progress === undefined || (progress.begun === undefined && progress.ahead === undefined)) break;
         computed = true;
-        computing = work;
+        computing = progress;
         try {
           const affordable = tokenMs === undefined ? tileTokens : Math.max(tileTokens, Math.floor(leftMs / tokenMs));
           const most = Math.max(1, Math.min(leftTokens, affordable));
-          leftTokens -= Math.max(1, await advance(work, most, underway));
+          leftTokens -= Math.max(1, await advance(progress, most, underway));
           leftMs = ms - (now() - startMs);
         } catch (thrown) {
-          if (!work.cancelled) endFailed(work, thrown);
+          if (!progress.cancelled) endFailed(progress, thrown);
           leftTokens = 0;
         } finally {
           computing = undefined;
         }
-        if (work.cancelled) endCancelled(work, 1);
+        if (progress.cancelled) endCancelled(progress, 1);
       } while (leftTokens > 0 && leftMs > tileTokens * (tokenMs ?? 0));
       if (computed) outbox.beat();
       return computed;

@@ -38,13 +38,13 @@ describeWithNats("the store of the gateways' shared records", () => {
     expect(await gateway.sessions.claim("another client", session, second)).toBeUndefined();
   });
 
+  const who = { client: "someone", trace: "trace" };
   const recordOf = (id: string, gateway: string): JobRecord => ({
     version: fleetVersion,
     id,
     gateway,
     origin: "first",
-    scope: { client: "someone", trace: "trace" },
-    spec: { kind: "embed" } as never,
+    spec: { who } as never,
     callKey: "key",
     fleetIds: ["one"],
     waits: true,
@@ -98,7 +98,10 @@ describeWithNats("the store of the gateways' shared records", () => {
   test("refuses a record that is too large for NATS", async () => {
     const gateway = await joinGateway(nats.url);
     const text = Array.from({ length: 600_000 }, () => Math.random().toString(36).slice(2, 5)).join("");
-    const large = { ...recordOf(unique("stream"), "first"), spec: { kind: "embed", texts: [text] } as never };
+    const large = {
+      ...recordOf(unique("stream"), "first"),
+      spec: { who, work: { kind: "embed", texts: [text] } } as never,
+    };
     await expect(gateway.records.create(large)).rejects.toMatchObject({ code: "payload_too_large" });
   });
 

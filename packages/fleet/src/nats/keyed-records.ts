@@ -62,7 +62,7 @@ export function createSessions(connection: FleetConnection): GatewaySide["sessio
 }
 
 export function createJobRecords(connection: FleetConnection): GatewaySide["records"] {
-  const keyOf = ({ scope, id }: JobRecord): string => keys.job(scope.client, id);
+  const keyOf = ({ spec, id }: JobRecord): string => keys.job(spec.who.client, id);
 
   async function get(key: string): Promise<FoundRecord | undefined> {
     const found = await connection.use().buckets.jobs.get(key);

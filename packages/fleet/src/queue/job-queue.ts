@@ -40,7 +40,8 @@ async function put({ nc, js }: Connected, job: FleetJob, at: string | undefined,
   const data = encode(job);
   requireFit(nc, data, "hand the job to the fleet");
   const { model, spec, id } = job;
-  const subject = at === undefined ? subjects.job(model, classOf(spec.priority), id) : subjects.jobAt(model, at, id);
+  const subject =
+    at === undefined ? subjects.job(model, classOf(spec.when.priority), id) : subjects.jobAt(model, at, id);
   try {
     await js.publish(subject, data, { msgID: messageId, timeout: answerTimeoutMs });
   } catch (error) {

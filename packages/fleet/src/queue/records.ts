@@ -9,11 +9,11 @@ import type {
   JobFailure,
   PriorOutput,
 } from "@waggle/engine";
-import type { JobScope, JobSpec, PromptSize } from "@waggle/jobs";
+import type { JobSpec, PromptSize } from "@waggle/jobs";
 import type { Heartbeat, ModelStatus, WorkerInfo } from "@waggle/protocol";
 
 /** The version of every shape here; records of other versions are ignored. */
-export const fleetVersion = 1;
+export const fleetVersion = 2;
 
 /** The order in which workers take jobs, by the sign of their priority. */
 export const jobClasses = ["high", "normal", "low"] as const;
@@ -33,7 +33,7 @@ export interface FleetJob {
   /** The client, and the client's id of the whole job. */
   readonly clientJob: { readonly client: string; readonly id: string };
   readonly model: string;
-  /** The spec has one choice, a seed and no session, because the gateway keeps the order of a session's jobs. */
+  /** The spec has one choice, a seed and no session, because the gateway keeps the order of a session's jobs. Its `prior` comes from the records. */
   readonly spec: JobSpec;
   /** Whether an answer that has begun continues when its worker is lost. */
   readonly onWorkerLoss: "resume" | "error";
@@ -149,7 +149,6 @@ export interface JobRecord {
   readonly gateway: string;
   /** The gateway that accepted the job. The job's sequences are published under this gateway's id. */
   readonly origin: string;
-  readonly scope: JobScope;
   /** Complete while the job waits, later without the parts that only the engine needs. */
   readonly spec: JobSpec;
   /** Whether the job's sequences are not in the fleet's queue yet. */

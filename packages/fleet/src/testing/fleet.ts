@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock, type Clock } from "@waggle/async";
-import type { JobEvent } from "@waggle/engine";
+import type { GenerateWork, JobEvent } from "@waggle/engine";
 import { createProcessGroups, startNats, type NatsServer } from "@waggle/testing/harness";
-import type { GenerateSpec, JobListener, JobSpec } from "@waggle/jobs";
+import type { JobListener, JobSpec } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import { createLogger, type Logger } from "@waggle/telemetry";
 import { afterAll, afterEach, beforeAll } from "vitest";
@@ -119,18 +119,17 @@ export function unique(what: string): string {
   return `${what}-${names}`;
 }
 
-const spec: GenerateSpec = {
-  kind: "generate",
+const spec: JobSpec = {
   model: "tiny",
-  scope: { client: "someone", trace: "trace" },
-  priority: 0,
-  onDisconnect: "cancel",
-  direct: true,
-  prompt: { kind: "text", text: "Once" },
-  choices: 1,
-  sampling: { temperature: 0, seed: 1 } as GenerateSpec["sampling"],
-  contextShift: false,
-  stop: [],
+  who: { client: "someone", trace: "trace" },
+  when: { priority: 0, onDisconnect: "cancel", direct: true },
+  work: {
+    kind: "generate",
+    prompt: { kind: "text", text: "Once" },
+    choices: 1,
+    sampling: { temperature: 0, seed: 1 } as GenerateWork["sampling"],
+    stop: [],
+  },
 };
 
 export function fleetJob(more: Partial<FleetJob> = {}, priority = 0): FleetJob {
@@ -145,7 +144,7 @@ export function fleetJob(more: Partial<FleetJob> = {}, priority = 0): FleetJob {
     id,
     model,
     // A gateway gives the spec the id of the job.
-    spec: more.spec ?? { ...spec, id, model, priority },
+    spec: more.spec ?? { ...spec, id, model, when: { ...spec.when, priority } },
   };
 }
 
@@ -385,5 +384,5 @@ export function fleetIdOf({ spec: { id } }: LocalJob): string | undefined {
 
 /** The prior output of a resumed job. */
 export function priorOutputOf({ spec }: LocalJob): unknown {
-  return spec.kind === "generate" ? spec.priorOutput : undefined;
+  return spec.prior?.output;
 }

@@ -284,9 +284,8 @@ function hasBegun({ said, computed }: JobHistory): boolean {
 }
 
 function resumedSpec(spec: JobSpec, { said, computed, silentDeaths }: JobHistory): JobSpec {
-  const enginesLost = silentDeaths > 0 ? { enginesLost: silentDeaths } : {};
-  if (spec.kind !== "generate") return { ...spec, ...enginesLost, ...(computed > 0 ? { computed } : {}) };
-  return { ...spec, ...enginesLost, ...(said.events > 0 ? { priorOutput: said } : {}) };
+  const output = said.events > 0 ? said : undefined;
+  return { ...spec, prior: { output, computed, enginesLost: silentDeaths } };
 }
 
 function nothingDone(jobId: string): JobEvent {

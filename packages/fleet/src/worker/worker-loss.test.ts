@@ -165,12 +165,11 @@ describeWithNats("a job whose worker is lost", () => {
     const model = fakeModel(unique("model"));
     const gateway = await joinGateway(nats.url);
     const { spec } = fleetJob();
-    const { scope, priority, onDisconnect, direct } = spec;
     const texts = ["a", "b", "c", "d", "e"];
     const job = fleetJob({
       model: model.name,
       gateway: gateway.id,
-      spec: { kind: "embed", model: model.name, scope, priority, onDisconnect, direct, texts },
+      spec: { ...spec, model: model.name, work: { kind: "embed", texts } },
     });
     const vector = (index: number): JobEvent => ({ type: "embedding", jobId: "local", index, vector: [1], tokens: 1 });
     const received = receive(gateway, job);
@@ -183,7 +182,7 @@ describeWithNats("a job whose worker is lost", () => {
     await joinWorker(nats.url, { models: [model] });
     await gateway.publish(job);
     const local = await model.job();
-    expect(local.spec).toMatchObject({ computed: 2 });
+    expect(local.spec.prior).toMatchObject({ computed: 2 });
     for (const index of [2, 3]) {
       local.listener.event(vector(index));
       local.listener.engineLost(1);
@@ -376,8 +375,7 @@ describeWithNats("jobs whose gateway is gone", () => {
       id: "adopted",
       gateway: "second",
       origin: "first",
-      scope: { client: "someone", trace: "trace" },
-      spec: {} as never,
+      spec: { who: { client: "someone", trace: "trace" } } as never,
       callKey: "key",
       fleetIds: ["adopted"],
       waits: false,

@@ -1,7 +1,7 @@
 import { genericFormat, type AnswerGrammarOptions } from "@waggle/chat-format/format";
 import type { ChatOptions } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
-import { conversationSpecOf, type Conversation } from "./conversation.ts";
+import { conversationWorkOf, type Conversation } from "./conversation.ts";
 
 const messages = [{ role: "user" as const, content: "Hello" }];
 const tool = (name: string, more: object = {}) => ({ type: "function" as const, function: { name, ...more } });
@@ -12,7 +12,7 @@ async function heldTo(
   more: Partial<Conversation> = {},
 ): Promise<AnswerGrammarOptions | undefined> {
   let held: AnswerGrammarOptions | undefined;
-  const spec = await conversationSpecOf(
+  const work = await conversationWorkOf(
     { messages, options, sampling, ...more },
     {
       chatFormat: () => Promise.resolve(genericFormat),
@@ -22,7 +22,7 @@ async function heldTo(
       },
     },
   );
-  expect(spec.answerGrammar === undefined).toBe(held === undefined);
+  expect(work.answerGrammar === undefined).toBe(held === undefined);
   return held;
 }
 

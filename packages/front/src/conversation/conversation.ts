@@ -1,7 +1,6 @@
-// Converts the messages of a request to the prompt and the constraints of a JobSpec, for all dialects.
+// Converts the messages of a request to the prompt and the constraints of the work, for all dialects.
 import type { AnswerGrammarOptions, ChatFormat } from "@waggle/chat-format/format";
-import type { PromptInput } from "@waggle/engine";
-import type { GenerateSpec } from "@waggle/jobs";
+import type { GenerateWork, PromptInput } from "@waggle/engine";
 import type { ChatMessage, ChatOptions, Message, Sampling, Tool, ToolChoice } from "@waggle/protocol";
 import { openAiToolField, unsupported } from "../body/fields.ts";
 import { leavingOf } from "../server/connection.ts";
@@ -27,13 +26,13 @@ export interface ConversationContext {
   readonly answerGrammar: AnswerGrammar;
 }
 
-type ConversationSpec = Pick<GenerateSpec, "prompt" | "answerGrammar" | "thinkingBudget">;
+type ConversationWork = Pick<GenerateWork, "prompt" | "answerGrammar" | "thinkingBudget">;
 
 /** @throws WaggleError invalid_argument naming the field */
-export async function conversationSpecOf(
+export async function conversationWorkOf(
   conversation: Conversation,
   context: ConversationContext,
-): Promise<ConversationSpec> {
+): Promise<ConversationWork> {
   const { options, schema, sampling } = conversation;
   const plan = toolPlanOf(options);
   if (sampling.grammar !== undefined && (plan?.forced === true || schema !== undefined)) {

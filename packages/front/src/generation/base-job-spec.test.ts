@@ -11,7 +11,7 @@ const specOf = (fields: SamplingFields) =>
     model: "m",
     keepAliveMs: undefined,
   });
-const seedOf = (seed?: number | null) => specOf({ seed }).sampling.seed;
+const seedOf = (seed?: number | null) => specOf({ seed }).work.sampling.seed;
 
 describe("a seed", () => {
   test.each([undefined, null, -1])("of %j means a random seed", (seed) => {

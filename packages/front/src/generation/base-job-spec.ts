@@ -2,14 +2,15 @@
 // cannot be translated is refused by name.
 import { GenerateRequestSchema, SamplingSchema, SessionIdSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest, GenerateRequestInput, KeepAlive, LoraChoice, Sampling } from "@waggle/protocol";
-import type { GenerateSpec, JobScope, JobSpec } from "@waggle/jobs";
+import type { GenerateWork } from "@waggle/engine";
+import type { JobOwner, JobSpec } from "@waggle/jobs";
 import type { AppContext, AppOptions, ServedModel } from "../server/context.ts";
 import type { ConversationContext } from "../conversation/conversation.ts";
 import { answerGrammarFor, unsupported } from "../body/fields.ts";
 import { keepAliveFor } from "../stream/keep-alive.ts";
 
 /** The data that a translation needs in addition to the body. */
-export interface RequestContext extends JobScope, ConversationContext {
+export interface RequestContext extends JobOwner, ConversationContext {
   /** The name under which the requested model is served. */
   readonly model: string;
   readonly keepAliveMs: number | undefined;
@@ -53,15 +54,17 @@ export function collectedJobOf(
   { collectTimeoutMs }: AppOptions["limits"],
   served: Pick<ServedModel, "name" | "status">,
   keepAlive?: KeepAlive | null,
-): Pick<JobSpec, "model" | "keepAliveMs" | "scope" | "priority" | "deadlineMs" | "onDisconnect" | "direct"> {
+): Omit<JobSpec, "work"> {
   return {
     model: served.name,
-    keepAliveMs: keepAliveFor(c, served, keepAlive),
-    scope: { client: c.get("client"), trace: c.get("requestId") },
-    priority: 0,
-    deadlineMs: collectTimeoutMs,
-    onDisconnect: "cancel",
-    direct: true,
+    who: { client: c.get("client"), trace: c.get("requestId") },
+    when: {
+      keepAliveMs: keepAliveFor(c, served, keepAlive),
+      priority: 0,
+      deadlineMs: collectTimeoutMs,
+      onDisconnect: "cancel",
+      direct: true,
+    },
   };
 }
 
@@ -91,9 +94,9 @@ export const foreignDefaults = { temperature: 1, top_p: 1 } as const;
  */
 export function baseJobSpec(
   given: SamplingFields,
-  context: Pick<RequestContext, keyof JobScope | "model" | "keepAliveMs" | "deadlineMs">,
-): Omit<GenerateSpec, "prompt" | "topLogprobs"> {
-  const { client, sessionId, trace, model, keepAliveMs: staysMs, deadlineMs } = context;
+  context: Pick<RequestContext, keyof JobOwner | "model" | "keepAliveMs" | "deadlineMs">,
+): JobSpec<Omit<GenerateWork, "prompt">> {
+  const { client, sessionId, trace, model, keepAliveMs, deadlineMs } = context;
   const { seed, stop, max_tokens: maxTokens } = given;
   // The native schema fills in the defaults and checks the fields that all dialects share. It needs a prompt, which is not used.
   const request = parse({
@@ -103,22 +106,20 @@ export function baseJobSpec(
     ...(maxTokens == null || maxTokens < 1 ? {} : { max_tokens: maxTokens }),
   });
   return {
-    kind: "generate",
     model,
-    keepAliveMs: staysMs,
-    scope: { client, sessionId, trace },
-    priority: 0,
-    deadlineMs,
-    onDisconnect: "cancel",
-    direct: true,
-    choices: given.n ?? 1,
-    sampling: samplingOf(request),
-    maxTokens: maxTokens === 0 ? 0 : request.max_tokens,
-    repetitionLimit: request.repetition_limit ?? undefined,
-    contextShift: request.context_shift,
-    lora: request.lora,
-    // Each dialect limits the number of stop strings itself.
-    stop: stop == null ? [] : stopStringsOf({ stop: typeof stop === "string" ? stop : [...stop] }),
+    who: { client, sessionId, trace },
+    when: { priority: 0, deadlineMs, keepAliveMs, onDisconnect: "cancel", direct: true },
+    work: {
+      kind: "generate",
+      choices: given.n ?? 1,
+      sampling: samplingOf(request),
+      maxTokens: maxTokens === 0 ? 0 : request.max_tokens,
+      repetitionLimit: request.repetition_limit ?? undefined,
+      contextShift: request.context_shift,
+      lora: request.lora,
+      // Each dialect limits the number of stop strings itself.
+      stop: stop == null ? [] : stopStringsOf({ stop: typeof stop === "string" ? stop : [...stop] }),
+    },
   };
 }
 

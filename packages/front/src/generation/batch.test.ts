@@ -1,5 +1,6 @@
 import { deferred } from "@waggle/async";
-import type { GenerateSpec, Job } from "@waggle/jobs";
+import type { GenerateWork } from "@waggle/engine";
+import type { Job, JobSpec } from "@waggle/jobs";
 import type { StreamEvent } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import { runBatch } from "./batch.ts";
@@ -19,7 +20,7 @@ const token = (text: string, choice?: number): StreamEvent => ({
 function jobs(count: number, choices = 1) {
   const log: string[] = [];
   const sinks: ((events: readonly StreamEvent[]) => void)[] = [];
-  const specs = Array.from({ length: count }, () => ({ choices }) as GenerateSpec);
+  const specs = Array.from({ length: count }, () => ({ work: { choices } }) as JobSpec<GenerateWork>);
   const wanted: BatchOptions = {
     specs,
     width: 2,

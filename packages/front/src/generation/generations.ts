@@ -55,14 +55,17 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
     { index = 0, streamed = false }: Submission = {},
   ): Promise<Job> {
     const facts = factsOf(c, index);
-    const spec = { ...wanted, scope: { ...wanted.scope, requestDigest: facts.digest } };
+    const spec = { ...wanted, who: { ...wanted.who, requestDigest: facts.digest } };
     const mark = options.limits.retryGraceMs > 0 ? retryMarkOf(facts) : undefined;
     // Only the first job can set headers: the response may have begun when a later job is submitted.
     const first = index === 0;
     const found =
       mark === undefined
         ? accept(c, spec, first)
-        : retries.join(mark, facts, () => accept(c, { ...spec, retriable: mark.named || !streamed }, first));
+        : retries.join(mark, facts, () => {
+            const when = { ...spec.when, retriable: mark.named || !streamed };
+            return accept(c, { ...spec, when }, first);
+          });
     const { job, joined } = await found.finally(() => {
       if (first) for (const [name, value] of Object.entries(accounts.headers(facts.client))) c.header(name, value);
     });
@@ -78,7 +81,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
   async function accept(c: AppContext, spec: JobSpec, first: boolean): Promise<FoundJob> {
     try {
       // If the client has left, the job would be cancelled at once, but would first supersede another job of its session.
-      if (spec.direct && spec.onDisconnect === "cancel" && connectionOf(c).left) throw clientLeft();
+      if (spec.when.direct && spec.when.onDisconnect === "cancel" && connectionOf(c).left) throw clientLeft();
       const job = await submitWithin(spec, first);
       c.get("trace")?.adopt(job);
       return { job, joined: false };
@@ -93,7 +96,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
 
   /** Checks the client's quota before the queue. */
   async function submitWithin(spec: JobSpec, first: boolean): Promise<Job> {
-    const { client, sessionId } = spec.scope;
+    const { client, sessionId } = spec.who;
     const inPlace = sessionId !== undefined && dispatcher.sessionJob(client, sessionId) !== undefined;
     const admission = accounts.admit(client, { first, inPlace });
     try {
@@ -107,12 +110,12 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
   }
 
   /** The existing job with the id of this spec, if that job has the same request. @throws WaggleError unavailable */
-  async function namedJob({ id, scope }: JobSpec): Promise<Job | undefined> {
+  async function namedJob({ id, who }: JobSpec): Promise<Job | undefined> {
     if (id === undefined) return undefined;
-    const { client, requestDigest } = scope;
+    const { client, requestDigest } = who;
     const job = options.registry.get(client, id);
     if (job === undefined) return await options.finder?.join(client, id, requestDigest);
-    return job.spec.scope.requestDigest === requestDigest ? job : undefined;
+    return job.spec.who.requestDigest === requestDigest ? job : undefined;
   }
 
   // The client may leave while its job is being submitted. So after opening a reader, and before the next await, check whether the client has left.
@@ -155,8 +158,10 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
       ...batch,
       width: Math.min(batch.width, accounts.room(c.get("client"))),
       async submit(spec, index) {
-        const left = (spec.deadlineMs ?? Infinity) - (options.clock.now() - startedAt);
-        const inTime = spec.deadlineMs === undefined ? spec : { ...spec, deadlineMs: Math.max(1, left) };
+        const { deadlineMs } = spec.when;
+        const left = (deadlineMs ?? Infinity) - (options.clock.now() - startedAt);
+        const when = deadlineMs === undefined ? spec.when : { ...spec.when, deadlineMs: Math.max(1, left) };
+        const inTime = { ...spec, when };
         return await submit(c, inTime, { index, streamed: batch.streamed });
       },
       open: (job) => openReader(c, job),

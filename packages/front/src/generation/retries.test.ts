@@ -13,7 +13,12 @@ const facts: RequestFacts = {
 };
 
 function runningJob(id: string): Job {
-  return { id, state: { phase: { name: "running" } }, log: { firstToken: 0 }, spec: { kind: "generate" } } as Job;
+  return {
+    id,
+    state: { phase: { name: "running" } },
+    log: { firstToken: 0 },
+    spec: { work: { kind: "generate" } },
+  } as Job;
 }
 
 test("when the first try is rejected, all waiting tries share one new job", async () => {

@@ -131,9 +131,9 @@ export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
   };
 }
 
-function givesAnswer({ spec, state: { phase }, log }: Job): boolean {
+function givesAnswer({ spec: { work }, state: { phase }, log }: Job): boolean {
   if (log.firstToken > 0) return false;
   // The registry keeps no prompt logprobs of ended jobs.
-  if (phase.name === "ended" && spec.kind === "generate" && spec.promptLogprobs === true) return false;
+  if (phase.name === "ended" && work.kind === "generate" && work.promptLogprobs === true) return false;
   return phase.name === "ended" ? phase.outcome.type === "finished" : phase.name !== "ending";
 }

@@ -1,12 +1,13 @@
 // Accepts or refuses a request, after the engine's preflight and the reservation of the job's id. A refusal, which is possible after each wait,
 // changes no other job.
+import { choicesOf } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { EngineLink } from "./dispatcher-port.ts";
 import { engineJobOf } from "./engine-job.ts";
 import type { Job } from "../job/job.ts";
-import type { JobListener } from "../watching/listeners.ts";
+import type { JobListener } from "../watching/observers.ts";
 import type { JobSpec } from "../job/job-spec.ts";
-import { choicesOf, drawnId, withDefaults, type JobDefaults, type NewJobOptions } from "../job/new-job.ts";
+import { drawnId, withDefaults, type JobDefaults, type NewJobOptions } from "../job/new-job.ts";
 import type { Preflight } from "./preflight.ts";
 import type { JobRegistry } from "../kept/registry.ts";
 
@@ -30,13 +31,13 @@ export function createAcceptance(options: AcceptanceOptions): (asked: JobSpec, l
   const { engine, preflight, registry, defaults, begin } = options;
 
   function refuseEarly(spec: JobSpec & { readonly id: string }): void {
-    const { id, scope } = spec;
+    const { id, who, work } = spec;
     const refusal = options.refusal();
     if (refusal !== undefined) throw refusal;
-    if (registry.has(scope.client, id)) {
+    if (registry.has(who.client, id)) {
       throw new WaggleError("conflict", `Cannot accept job ${id}: that job_id is taken.`);
     }
-    const choices = choicesOf(spec);
+    const choices = choicesOf(work);
     if (choices > engine.slots) {
       throw new WaggleError(
         "invalid_argument",

@@ -9,8 +9,7 @@ import type { JobDefaults } from "../job/new-job.ts";
 import type { JobRegistry } from "../kept/registry.ts";
 import type { Reader } from "../stream/reader.ts";
 import type { Fingerprints } from "../stream/receipt.ts";
-import type { Lifecycle } from "../watching/lifecycle.ts";
-import type { JobListener } from "../watching/listeners.ts";
+import type { JobListener, JobObserver } from "../watching/observers.ts";
 import type { PromptSize } from "./preflight.ts";
 import type { Queries } from "./queries.ts";
 
@@ -125,7 +124,8 @@ export interface DispatcherOptions {
   readonly registry: JobRegistry;
   readonly sessions: SessionRegistry;
   readonly engine: EngineLink;
-  readonly lifecycle: Lifecycle;
+  /** Called in this order. */
+  readonly observers: readonly JobObserver[];
   readonly clock: Clock;
   readonly limits: JobLimits;
   /** Returns the served name of the model. */

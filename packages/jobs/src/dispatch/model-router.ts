@@ -59,7 +59,7 @@ export function createModelRouter<H extends RoutedHost>({
   function accepted(host: H, job: Job): void {
     hostsOfJobs.set(job, host);
     onAccepted();
-    const { client, sessionId } = job.spec.scope;
+    const { client, sessionId } = job.spec.who;
     // A session has one stream at a time, even when its requests name different models.
     for (const other of sessionId === undefined ? [] : hosts()) {
       const before = other === host ? undefined : other.dispatcher.sessionJob(client, sessionId ?? "");

@@ -35,7 +35,7 @@ export interface SpecTimersOptions {
 
 /** Starts the timers that depend on the job's spec: its deadline, and the longest wait for a first reader. */
 export function startSpecTimers(job: Job, { timers, limits, end }: SpecTimersOptions): void {
-  const { deadlineMs, onDisconnect } = job.spec;
+  const { deadlineMs, onDisconnect } = job.spec.when;
   if (deadlineMs !== undefined) {
     const message = `Cannot finish the job: its deadline of ${deadlineMs} ms has passed.`;
     timers.set(job, "deadline", deadlineMs, () => end(job, { type: "failed", code: "deadline_exceeded", message }));

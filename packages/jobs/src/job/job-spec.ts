@@ -1,35 +1,21 @@
 // Defines JobSpec, a request independent of its dialect. Each dialect translates its requests into a JobSpec; jobs know no dialect.
-import type { AnswerSettings, EmbedJob, PriorOutput, PromptInput, RerankJob } from "@waggle/engine";
+import type { GenerateWork, PriorWork, Work } from "@waggle/engine";
 
 /** The dialect has validated the request, so every field is within its bounds. */
-export type JobSpec = GenerateSpec | EmbedSpec | RerankSpec;
-
-interface SpecOfAnyKind {
-  /** Number of engines in a row, at other workers, that died while running the job, without new output. */
-  readonly enginesLost?: number | undefined;
+export interface JobSpec<W = Work> {
   /** The client's id for the job; if undefined, a random id is drawn on acceptance. */
   readonly id?: string | undefined;
   /** The served name of the job's model. */
   readonly model: string;
-  /** How long the client wants the model to stay loaded after this job; Infinity: forever. */
-  readonly keepAliveMs?: number | undefined;
-  readonly scope: JobScope;
-  /** From -10 to 10; jobs with a higher priority start first. */
-  readonly priority: number;
-  /** Deadline in milliseconds after acceptance. */
-  readonly deadlineMs?: number | undefined;
-  /** The client chose the deadline: a job whose first token is expected later is refused at once. */
-  readonly refusedIfLate?: boolean | undefined;
-  /** What happens to the job when its last reader is gone. */
-  readonly onDisconnect: "cancel" | "continue";
-  /** The stream is the response to the request itself, so no reader can come back after a disconnect. */
-  readonly direct: boolean;
-  /** The client may send the request again after a disconnect, so the job continues for a while without readers. */
-  readonly retriable?: boolean | undefined;
+  readonly who: JobOwner;
+  readonly when: JobTerms;
+  readonly work: W;
+  /** What other workers have done of the work. Then the job has one choice. */
+  readonly prior?: PriorAttempts | undefined;
 }
 
 /** The client, session and request that the job belongs to. */
-export interface JobScope {
+export interface JobOwner {
   /** The API token's name. Jobs, sessions and cached prefixes of one client are invisible to another. */
   readonly client: string;
   /** A session has one stream at a time: a new job supersedes the session's last job. */
@@ -42,29 +28,50 @@ export interface JobScope {
   readonly requestDigest?: string | undefined;
 }
 
-export interface GenerateSpec extends SpecOfAnyKind, AnswerSettings {
-  readonly kind: "generate";
-  readonly prompt: PromptInput;
-  /** Number of answers to the same prompt, with the seeds `seed`, `seed + 1` … */
-  readonly choices: number;
-  readonly contextShift: boolean;
-  /** Whether the job continues when its engine dies after the first output; `resume` by default. */
+/** When the job starts and ends. */
+export interface JobTerms {
+  /** From -10 to 10; jobs with a higher priority start first. */
+  readonly priority: number;
+  /** Deadline in milliseconds after acceptance. */
+  readonly deadlineMs?: number | undefined;
+  /** The client chose the deadline: a job whose first token is expected later is refused at once. */
+  readonly refusedIfLate?: boolean | undefined;
+  /** How long the client wants the model to stay loaded after this job; Infinity: forever. */
+  readonly keepAliveMs?: number | undefined;
+  /** What happens to the job when its last reader is gone. */
+  readonly onDisconnect: "cancel" | "continue";
+  /** The stream is the response to the request itself, so no reader can come back after a disconnect. */
+  readonly direct: boolean;
+  /** The client may send the request again after a disconnect, so the job continues for a while without readers. */
+  readonly retriable?: boolean | undefined;
+  /** Whether a generate job continues when its engine dies after the first output; `resume` by default. */
   readonly onEngineLoss?: "resume" | "error" | undefined;
-  /** Whether the job continues when its worker in a fleet is lost; by default the gateway's setting. */
+  /** Whether a generate job continues when its worker in a fleet is lost; by default the gateway's setting. */
   readonly onWorkerLoss?: "resume" | "error" | undefined;
-  /** The output of another worker, which this job continues. Then `choices` is 1. */
-  readonly priorOutput?: PriorOutput | undefined;
 }
 
-/** Another worker may have computed the first `computed` texts. */
-export type EmbedSpec = SpecOfAnyKind & Omit<EmbedJob, "jobId" | "cacheScope">;
-export type RerankSpec = SpecOfAnyKind & Omit<RerankJob, "jobId" | "cacheScope">;
+export interface PriorAttempts extends PriorWork {
+  /** Number of engines in a row that died while running the job, without new output. */
+  readonly enginesLost?: number | undefined;
+}
 
 /** Drops the content of an ended job's spec, which may be megabytes and is needed by engines only. */
 export function withoutContent(spec: JobSpec): JobSpec {
-  if (spec.kind === "embed") return { ...spec, texts: [] };
-  if (spec.kind === "rerank") return { ...spec, queries: [], documents: [] };
-  const { grammar: _, logit_bias: __, ...sampling } = spec.sampling;
-  const prompt = { kind: "text", text: "" } as const;
-  return { ...spec, prompt, answerGrammar: undefined, stop: [], sampling, priorOutput: undefined };
+  return { ...spec, work: withoutTexts(spec.work), prior: undefined };
+}
+
+function withoutTexts(work: Work): Work {
+  switch (work.kind) {
+    case "embed":
+      return { ...work, texts: [] };
+    case "rerank":
+      return { ...work, queries: [], documents: [] };
+    case "generate":
+      return withoutPrompt(work);
+  }
+}
+
+function withoutPrompt(work: GenerateWork): GenerateWork {
+  const { grammar: _, logit_bias: __, ...sampling } = work.sampling;
+  return { ...work, prompt: { kind: "text", text: "" }, answerGrammar: undefined, stop: [], sampling };
 }

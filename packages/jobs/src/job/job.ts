@@ -3,7 +3,7 @@ import type { Deferred, TimerHandle } from "@waggle/async";
 import type { JobTotals, PromptLogprobEntry } from "@waggle/engine";
 import type { CancelledBy, ErrorCode, FinishReason, JobStateName, StoppedBy, WaggleError } from "@waggle/protocol";
 import type { MessageDraft } from "./answer-message.ts";
-import type { JobListener } from "../watching/listeners.ts";
+import type { JobListener } from "../watching/observers.ts";
 import type { JobSpec } from "./job-spec.ts";
 import type { ReplayLog } from "../stream/replay-log.ts";
 import type { OutputSoFar } from "../stream/output-so-far.ts";
@@ -127,11 +127,6 @@ export function isWaiting({ state }: Job): boolean {
   return state.phase.name === "queued" || state.phase.name === "blocked";
 }
 
-/** Returns the longest wait of these jobs; 0 if no job waits. @param now the daemon clock's milliseconds */
-export function oldestWaitMs(jobs: readonly Job[], now: number): number {
-  return jobs.filter(isWaiting).reduce((longest, { acceptedAt }) => Math.max(longest, now - acceptedAt), 0);
-}
-
 /** Returns the state's name on the wire. */
 export function stateNameOf({ phase }: JobState): JobStateName {
   switch (phase.name) {
@@ -164,6 +159,11 @@ export function reasonOf(outcome: Outcome): string {
     case "cancelled":
       return outcome.by;
   }
+}
+
+/** Returns the uid of the job's sequence for this choice. */
+export function sequenceUidOf(jobUid: string, choice: number): string {
+  return choice === 0 ? jobUid : `${jobUid}.${choice}`;
 }
 
 /** Returns the job's uid from a sequence's uid. */

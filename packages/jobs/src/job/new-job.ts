@@ -1,18 +1,18 @@
 // Makes a waiting job from a spec: draws ids and a seed where the spec has no value, and sets the initial state.
 import { randomBytes, randomUUID } from "node:crypto";
 import { deferred } from "@waggle/async";
-import { noTotals } from "@waggle/engine";
+import { choicesOf, noTotals } from "@waggle/engine";
 import { emptyMessage } from "./answer-message.ts";
-import type { Job, Phase } from "./job.ts";
-import type { JobListener } from "../watching/listeners.ts";
-import type { JobScope, JobSpec } from "./job-spec.ts";
+import { sequenceUidOf, type Job, type Phase } from "./job.ts";
+import type { JobListener } from "../watching/observers.ts";
+import type { JobOwner, JobSpec } from "./job-spec.ts";
 import type { PromptSize } from "../dispatch/preflight.ts";
 import type { OutputSoFar } from "../stream/output-so-far.ts";
 import { createTextDigests } from "../stream/receipt.ts";
 import { createReplayLog } from "../stream/replay-log.ts";
 
 /** Returns the key of a client's session. The protocol allows no spaces in ids, so two sessions never have the same key. */
-export function sessionKeyOf({ client, sessionId }: Pick<JobScope, "client" | "sessionId">): string | undefined {
+export function sessionKeyOf({ client, sessionId }: Pick<JobOwner, "client" | "sessionId">): string | undefined {
   return sessionId === undefined ? undefined : `${client} ${sessionId}`;
 }
 
@@ -26,19 +26,16 @@ export interface JobDefaults {
 
 /** Adds defaults and a random seed to the spec. The `started` event has the seed, so that a client can repeat the answer. */
 export function withDefaults(spec: JobSpec, defaults: JobDefaults): JobSpec {
-  if (spec.kind !== "generate") return spec;
-  const { sampling, maxTokens = defaults.defaultMaxTokens } = spec;
-  const { repetitionLimit = defaults.defaultRepetitionLimit } = spec;
+  const { work } = spec;
+  if (work.kind !== "generate") return spec;
+  const { sampling, maxTokens = defaults.defaultMaxTokens } = work;
+  const { repetitionLimit = defaults.defaultRepetitionLimit } = work;
   const seed = sampling.seed === -1 ? randomBytes(4).readUInt32LE() : sampling.seed;
-  return { ...spec, maxTokens, repetitionLimit, sampling: { ...sampling, seed } };
+  return { ...spec, work: { ...work, maxTokens, repetitionLimit, sampling: { ...sampling, seed } } };
 }
 
 export function drawnId(): string {
   return `job-${randomUUID()}`;
-}
-
-export function choicesOf(spec: JobSpec): number {
-  return spec.kind === "generate" ? spec.choices : 1;
 }
 
 export interface NewJobOptions {
@@ -56,36 +53,38 @@ export interface NewJobOptions {
 
 export function createJob(spec: JobSpec, options: NewJobOptions): Job {
   const { uid, now, replayBufferBytes, phase, size, listener, takenOver = false } = options;
-  const output = Array.from({ length: choicesOf(spec) }, () => outputBefore(spec));
+  const { who, work, prior } = spec;
+  const output = Array.from({ length: choicesOf(work) }, () => outputBefore(spec));
   return {
     uid,
     id: spec.id ?? drawnId(),
     spec,
-    sessionKey: sessionKeyOf(spec.scope),
+    sessionKey: sessionKeyOf(who),
     log: createReplayLog(replayBufferBytes, takenOver ? "any" : output[0]?.events),
     takenOver,
     beginsLate: false,
     digests: createTextDigests(),
-    vectors: computedBefore(spec),
+    // This worker needs only the number of the texts that another worker has computed.
+    vectors: Array.from({ length: prior?.computed ?? 0 }, () => []),
     promptLogprobs: [],
     output,
     listener,
     acceptedAt: now,
-    uncachedTokens: size === undefined || spec.kind === "embed" ? undefined : size.promptTokens - size.cachedTokens,
+    uncachedTokens: size === undefined || work.kind === "embed" ? undefined : size.promptTokens - size.cachedTokens,
     callKey: options.callKey ?? randomBytes(8).toString("hex"),
     ended: deferred<void>(),
     timers: new Map(),
     readers: 0,
     state: {
       phase: { name: phase },
-      sequences: Array.from({ length: choicesOf(spec) }, (_, choice) => ({
-        uid: choice === 0 ? uid : `${uid}.${choice}`,
+      sequences: Array.from({ length: choicesOf(work) }, (_, choice) => ({
+        uid: sequenceUidOf(uid, choice),
         choice,
         held: false,
         slot: undefined,
         stoppedBy: undefined,
         stopString: undefined,
-        message: spec.kind === "generate" && spec.prompt.kind === "messages" ? emptyMessage : undefined,
+        message: work.kind === "generate" && work.prompt.kind === "messages" ? emptyMessage : undefined,
         counts: undefined,
         startedMs: 0,
         lastTokenMs: undefined,
@@ -96,18 +95,12 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
       firstTokenAt: undefined,
       endedAt: undefined,
       hasNewOutput: false,
-      enginesLost: spec.enginesLost ?? 0,
+      enginesLost: prior?.enginesLost ?? 0,
       resumptions: 0,
     },
   };
 }
 
-function outputBefore(spec: JobSpec): OutputSoFar {
-  const prior = spec.kind === "generate" ? spec.priorOutput : undefined;
-  return { ids: [...(prior?.ids ?? [])], events: prior?.events ?? 0 };
-}
-
-/** Returns empty vectors for the texts that another worker has computed: this worker needs only their number. */
-function computedBefore(spec: JobSpec): (readonly number[])[] {
-  return spec.kind === "generate" ? [] : Array.from({ length: spec.computed ?? 0 }, () => []);
+function outputBefore({ prior }: JobSpec): OutputSoFar {
+  return { ids: [...(prior?.output?.ids ?? [])], events: prior?.output?.events ?? 0 };
 }

@@ -18,7 +18,7 @@ import type { Job, JobState, Outcome, SequenceState } from "./job.ts";
 
 /** Returns the fields that every event of the job's stream has. */
 export function streamKeys({ id, spec }: Pick<Job, "id" | "spec">): { stream_id: string; session_id?: string } {
-  const { sessionId } = spec.scope;
+  const { sessionId } = spec.who;
   return sessionId === undefined ? { stream_id: id } : { stream_id: id, session_id: sessionId };
 }
 
@@ -45,7 +45,7 @@ export function startedEventOf(job: Job, state: JobState, model: string): Starte
     cached_tokens: counts.cachedTokens,
     ...differenceOf(state),
     queue_ms: roundMs((startedAt ?? job.acceptedAt) - job.acceptedAt),
-    ...(job.spec.kind === "generate" ? { seed: job.spec.sampling.seed } : {}),
+    ...(job.spec.work.kind === "generate" ? { seed: job.spec.work.sampling.seed } : {}),
   };
 }
 

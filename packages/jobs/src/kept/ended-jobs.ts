@@ -33,7 +33,7 @@ export function createEndedJobs(options: EndedJobsOptions): EndedJobs {
   let bytes = 0;
 
   function forget(job: Job): void {
-    const { client } = job.spec.scope;
+    const { client } = job.spec.who;
     const kept = byClient.get(client);
     if (kept?.jobs.delete(job) !== true) return;
     kept.bytes -= job.log.bytes;
@@ -53,7 +53,7 @@ export function createEndedJobs(options: EndedJobsOptions): EndedJobs {
 
   return {
     add(job) {
-      const { client } = job.spec.scope;
+      const { client } = job.spec.who;
       const kept = byClient.get(client) ?? { jobs: new Set<Job>(), bytes: 0 };
       byClient.set(client, kept);
       kept.jobs.add(job);

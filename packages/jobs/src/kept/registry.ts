@@ -51,13 +51,13 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
   });
 
   function forgotten(job: Job): void {
-    byName.delete(nameOf(job.spec.scope.client, job.id));
+    byName.delete(nameOf(job.spec.who.client, job.id));
     options.onForgotten?.(job);
   }
 
   return {
     add(job) {
-      const name = nameOf(job.spec.scope.client, job.id);
+      const name = nameOf(job.spec.who.client, job.id);
       if (byName.has(name)) throw new Error(`Job ${job.id} is registered already`);
       byName.set(name, job);
       live.set(job.uid, job);
@@ -69,8 +69,8 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     retire(job) {
       live.delete(job.uid);
       // Vectors are not in the log, so embed and rerank jobs cannot be replayed. A job with a listener is replayed by its gateway.
-      if (job.spec.kind !== "generate" || job.listener !== undefined) return forgotten(job);
-      (job.spec.onDisconnect === "continue" ? answers : replayed).add(job);
+      if (job.spec.work.kind !== "generate" || job.listener !== undefined) return forgotten(job);
+      (job.spec.when.onDisconnect === "continue" ? answers : replayed).add(job);
     },
     clear() {
       replayed.clear();

@@ -1,5 +1,5 @@
 // Keeps the output of a job so far: the tokens after which the next engine continues, vectors, and the logprobs of the prompt.
-import type { JobEvent, PriorOutput, Token } from "@waggle/engine";
+import type { JobEvent, PriorOutput, PriorWork, Token } from "@waggle/engine";
 import type { Job } from "../job/job.ts";
 import { withoutContent } from "../job/job-spec.ts";
 
@@ -16,6 +16,12 @@ export type ComputedEvent = Extract<JobEvent, { type: "embedding" | "prompt_logp
 export function priorOutputOf({ output }: Pick<Job, "output">, choice: number): PriorOutput {
   const { ids = [], events = 0 } = output[choice] ?? {};
   return { ids: [...ids], events };
+}
+
+/** The part of one choice, or of the texts, that earlier engines have computed. */
+export function priorWorkOf(job: Pick<Job, "output" | "vectors">, choice: number): PriorWork {
+  const output = priorOutputOf(job, choice);
+  return { ...(output.events === 0 ? {} : { output }), computed: job.vectors.length };
 }
 
 export function addOutput({ output }: Pick<Job, "output">, added: { choice: number; ids: readonly Token[] }): void {

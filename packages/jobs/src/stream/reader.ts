@@ -8,7 +8,6 @@ import type { JobTimers } from "../dispatch/timers.ts";
 import { hasEnded } from "../job/job.ts";
 import type { Job } from "../job/job.ts";
 import { streamKeys } from "../job/stream-events.ts";
-import type { Lifecycle } from "../watching/lifecycle.ts";
 import type { ReplayLog } from "./replay-log.ts";
 
 /** Maximum number of token events of one pull, to bound the size of one write to the connection. */
@@ -176,8 +175,9 @@ function tooSlow(keys: ReaderOptions["keys"], firstToken: number): ErrorEvent {
 export interface ReaderOpenerOptions {
   readonly clock: Clock;
   readonly timers: JobTimers;
-  readonly lifecycle: Pick<Lifecycle, "readerCutOff">;
   readonly limits: Pick<JobLimits, "pingIntervalMs" | "readerStallTimeoutMs" | "reconnectGraceMs" | "retryGraceMs">;
+  /** Called when a reader of the job is cut off. */
+  readonly onCutOff: (job: Job) => void;
   /** Called when the job has had no readers for its whole grace time. */
   readonly onAbandoned: (job: Job) => void;
 }
@@ -186,13 +186,13 @@ export interface ReaderOpenerOptions {
 export function createReaderOpener({
   clock,
   timers,
-  lifecycle,
   limits,
+  onCutOff,
   onAbandoned,
 }: ReaderOpenerOptions): JobDispatcher["openReader"] {
   function onLastGone(job: Job): void {
-    if (hasEnded(job) || job.spec.onDisconnect === "continue") return;
-    const graceMs = job.spec.direct ? retryGraceMsOf(job) : limits.reconnectGraceMs;
+    if (hasEnded(job) || job.spec.when.onDisconnect === "continue") return;
+    const graceMs = job.spec.when.direct ? retryGraceMsOf(job) : limits.reconnectGraceMs;
     if (graceMs === 0) onAbandoned(job);
     else timers.set(job, "grace", graceMs, () => onAbandoned(job));
   }
@@ -200,7 +200,7 @@ export function createReaderOpener({
   /** A client that retries closes its connection first. During prefill every job waits for such a retry, so that the computed prompt is not lost. */
   function retryGraceMsOf({ spec, state: { phase } }: Job): number {
     const isPrefilling = phase.name === "running" && phase.stage === "prefill";
-    return spec.retriable === true || isPrefilling ? limits.retryGraceMs : 0;
+    return spec.when.retriable === true || isPrefilling ? limits.retryGraceMs : 0;
   }
 
   return (job, after, onStalled) => {
@@ -214,7 +214,7 @@ export function createReaderOpener({
       clock,
       pingIntervalMs: limits.pingIntervalMs,
       stallTimeoutMs: limits.readerStallTimeoutMs,
-      onCutOff: lifecycle.readerCutOff,
+      onCutOff: () => onCutOff(job),
       onStalled,
       onClose() {
         job.readers -= 1;

@@ -1,29 +1,23 @@
 import { createHash } from "node:crypto";
+import type { GenerateWork } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import type { EndEvent, Receipt } from "@waggle/protocol";
 import { expect, test } from "vitest";
-import type { GenerateSpec } from "../job/job-spec.ts";
+import type { JobSpec } from "../job/job-spec.ts";
 import { createJob } from "../job/new-job.ts";
 import { createTextDigests, record } from "./receipt.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
-const messages: GenerateSpec["prompt"] = { kind: "messages", messages: [{ role: "user", content: "x" }] };
+const messages: GenerateWork["prompt"] = { kind: "messages", messages: [{ role: "user", content: "x" }] };
 
 /** Returns the receipt of a job without output. */
-function receiptOf(more: Partial<GenerateSpec>): Receipt | undefined {
-  const spec: GenerateSpec = {
-    kind: "generate",
+function receiptOf(more: Partial<GenerateWork>): Receipt | undefined {
+  const sampling = SamplingSchema.parse({ seed: 7 });
+  const spec: JobSpec = {
     model: "m",
-    scope: { client: "a", trace: "t" },
-    priority: 0,
-    onDisconnect: "cancel",
-    direct: false,
-    prompt: messages,
-    choices: 1,
-    sampling: SamplingSchema.parse({ seed: 7 }),
-    contextShift: false,
-    stop: [],
-    ...more,
+    who: { client: "a", trace: "t" },
+    when: { priority: 0, onDisconnect: "cancel", direct: false },
+    work: { kind: "generate", prompt: messages, choices: 1, sampling, stop: [], ...more },
   };
   const job = createJob(spec, { uid: "j", now: 0, replayBufferBytes: 1_024, phase: "queued" });
   const end = { type: "end", stream_id: "s", finish_reason: "stop" } as EndEvent;

@@ -1,9 +1,9 @@
 // Makes the receipt in a stream's end event: hashes of text and model, and the settings, so that a client can check or repeat the answer.
 import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
+import type { GenerateWork } from "@waggle/engine";
 import type { EndEvent, Receipt, StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Job } from "../job/job.ts";
-import type { GenerateSpec } from "../job/job-spec.ts";
 
 /** Fingerprints of the loaded model. A value is undefined while it is unknown, or without a file. Hashes are SHA-256, as 64 hexadecimal digits. */
 export interface Fingerprints {
@@ -54,8 +54,12 @@ function withFingerprints(job: Job, event: StreamEvent, fingerprints: () => Fing
 }
 
 /** Embed and rerank jobs have no receipt. If the log lacks the answer's beginning, message and receipt are left out: both need the whole answer. */
-function withReceipt({ spec, digests, beginsLate }: Job, end: EndEvent, fingerprints: Fingerprints): EndEvent {
-  if (spec.kind !== "generate") return end;
+function withReceipt(
+  { spec: { work }, digests, beginsLate }: Job,
+  end: EndEvent,
+  fingerprints: Fingerprints,
+): EndEvent {
+  if (work.kind !== "generate") return end;
   if (beginsLate) {
     const { message: _, ...rest } = end;
     return rest;
@@ -65,9 +69,9 @@ function withReceipt({ spec, digests, beginsLate }: Job, end: EndEvent, fingerpr
     model_file: fingerprints.modelFile ?? null,
     model_sha256: fingerprints.modelSha256 ?? null,
     // Only conversations use the template.
-    template_sha256: (spec.prompt.kind === "messages" ? fingerprints.templateSha256 : undefined) ?? null,
-    seed: spec.sampling.seed,
-    sampling: samplingOf(spec),
+    template_sha256: (work.prompt.kind === "messages" ? fingerprints.templateSha256 : undefined) ?? null,
+    seed: work.sampling.seed,
+    sampling: samplingOf(work),
   };
   const { choices } = end;
   return {
@@ -80,7 +84,7 @@ function withReceipt({ spec, digests, beginsLate }: Job, end: EndEvent, fingerpr
 }
 
 /** Returns the sampling settings, with the grammar's hash instead of its text, which can be very long. */
-function samplingOf({ sampling, answerGrammar }: GenerateSpec): Receipt["sampling"] {
+function samplingOf({ sampling, answerGrammar }: GenerateWork): Receipt["sampling"] {
   const { seed: _, grammar = answerGrammar, ...values } = sampling;
   if (grammar === undefined) return values;
   return { ...values, grammar_sha256: createHash("sha256").update(grammar).digest("hex") };

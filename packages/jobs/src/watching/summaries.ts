@@ -1,7 +1,7 @@
 // Describes a job outside its stream: the response on acceptance, the job's status, and lists of jobs. Pure.
 import { jobListLimit, routePath, workerRoutes } from "@waggle/protocol";
 import type { JobAccepted, JobList, JobStatus, ListedJob } from "@waggle/protocol";
-import { finishReasonOf, stateNameOf } from "../job/job.ts";
+import { finishReasonOf, isWaiting, stateNameOf } from "../job/job.ts";
 import type { Job, Outcome } from "../job/job.ts";
 import { timingsOf, usageOf } from "../job/stream-events.ts";
 
@@ -13,7 +13,7 @@ export function acceptedOf(job: Job, position: number): JobAccepted {
 /** @param position undefined for a job that has ended */
 export function statusOf(job: Job, position: number | undefined): JobStatus {
   const { phase } = job.state;
-  const { sessionId } = job.spec.scope;
+  const { sessionId } = job.spec.who;
   return {
     job_id: job.id,
     ...(sessionId === undefined ? {} : { session_id: sessionId }),
@@ -39,9 +39,14 @@ export function jobListOf(
   return { jobs: inOrder.slice(0, jobListLimit), total: jobs.length };
 }
 
+/** Returns the longest wait of these jobs; 0 if no job waits. @param now the daemon clock's milliseconds */
+export function oldestWaitMs(jobs: readonly Job[], now: number): number {
+  return jobs.filter(isWaiting).reduce((longest, { acceptedAt }) => Math.max(longest, now - acceptedAt), 0);
+}
+
 function listedOf(job: Job, position: number, now: number): ListedJob {
   const { spec, state, log, acceptedAt } = job;
-  const { client, sessionId } = spec.scope;
+  const { client, sessionId } = spec.who;
   const { startedAt, firstTokenAt, counts } = state;
   const name = stateNameOf(state);
   const decodeMs = firstTokenAt === undefined ? 0 : now - firstTokenAt;
@@ -49,7 +54,7 @@ function listedOf(job: Job, position: number, now: number): ListedJob {
     job_id: job.id,
     client,
     ...(sessionId === undefined ? {} : { session_id: sessionId }),
-    kind: spec.kind,
+    kind: spec.work.kind,
     model: spec.model,
     state: name === "prefill" || name === "decode" ? name : "queued",
     position,

@@ -1,16 +1,24 @@
 // Owns the contract of resuming with every Backend, as tests: a job is cut after one of its token events, and starts again with its output so far.
 // The rest must be the same as without the cut.
-import { createEngine, type Backend, type Engine, type GenerateJob, type JobEvent } from "@waggle/engine";
+import {
+  createEngine,
+  type Backend,
+  type Engine,
+  type GenerateWork,
+  type JobEvent,
+  type PriorOutput,
+  type PromptInput,
+} from "@waggle/engine";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 type TokenEvent = Extract<JobEvent, { type: "token" }>;
 
-/** A job without its id and its cache scope. The job must end by itself. */
-export type ResumableJob = Pick<GenerateJob, "prompt" | "messages"> &
-  Partial<Omit<GenerateJob, "kind" | "jobId" | "prompt" | "messages" | "cacheScope" | "sampling" | "priorOutput">> & {
-    readonly sampling?: Partial<Sampling>;
-  };
+/** The work of a job, in its differences from greedy sampling. The job must end by itself. */
+export interface ResumableJob extends Partial<Omit<GenerateWork, "kind" | "choices" | "prompt" | "sampling">> {
+  readonly prompt: string | PromptInput;
+  readonly sampling?: Partial<Sampling>;
+}
 
 export interface ResumeContractOptions {
   /** More jobs, by the feature that they test. */
@@ -96,7 +104,8 @@ export function resumeContract(
     function run(job: ResumableJob, before?: readonly TokenEvent[], scope?: string): Promise<Run> {
       const jobId = `job-${(serial += 1)}`;
       const sampling = SamplingSchema.parse({ temperature: 0, seed: 1, ...job.sampling });
-      const priorOutput = before === undefined ? {} : { priorOutput: priorOutputOf(before) };
+      const { prompt: given } = job;
+      const prompt = typeof given === "string" ? ({ kind: "text", text: given } as const) : given;
       return new Promise((resolve) => {
         let started: Run["started"];
         const tokens: TokenEvent[] = [];
@@ -110,7 +119,12 @@ export function resumeContract(
         });
         engine.handle({
           type: "submit",
-          job: { stop: [], ...job, ...priorOutput, kind: "generate", jobId, cacheScope: scope ?? jobId, sampling },
+          job: {
+            jobId,
+            work: { stop: [], ...job, kind: "generate", prompt, choices: 1, sampling },
+            cacheScope: scope ?? jobId,
+            prior: before === undefined ? undefined : { output: priorOutputOf(before) },
+          },
         });
       });
     }
@@ -136,8 +150,8 @@ export function resumeContract(
     }
 
     const all = alone ? more : { ...jobs, ...more };
-    test.each(Object.keys(all))("continues %s as if nothing had happened", async (kind) => {
-      await expectSameEverywhere(all[kind] ?? {});
+    test.each(Object.entries(all))("continues %s as if nothing had happened", async (_kind, job) => {
+      await expectSameEverywhere(job);
     });
     if (alone) return;
 
@@ -182,7 +196,7 @@ export function resumeContract(
   });
 }
 
-function priorOutputOf(tokens: readonly TokenEvent[]): NonNullable<GenerateJob["priorOutput"]> {
+function priorOutputOf(tokens: readonly TokenEvent[]): PriorOutput {
   return { ids: tokens.flatMap(({ ids }) => ids), events: tokens.length };
 }
 

@@ -115,7 +115,7 @@ function actor(name: string, sizeMib = 100): Actor {
     },
     idle(keepAliveMs) {
       self.jobs = 0;
-      pool.onIdle(host, { spec: { keepAliveMs } } as Job);
+      pool.onIdle(host, { spec: { when: { keepAliveMs } } } as Job);
     },
   };
   const resident: Resident = {

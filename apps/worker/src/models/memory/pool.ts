@@ -337,7 +337,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       const held = residencies.get(host);
       if (held === undefined || closed) return;
       held.usedAt = clock.now();
-      held.keepAliveMs = spec.keepAliveMs;
+      held.keepAliveMs = spec.when.keepAliveMs;
       if (!hasJobs(held)) rest(held);
     },
     keep(host, ms) {

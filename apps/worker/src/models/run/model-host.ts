@@ -3,7 +3,7 @@
 import { basename } from "node:path";
 import { createConflatedChannel } from "@waggle/async";
 import type { BackendInfo, EngineEvent } from "@waggle/engine";
-import { createDispatcher, createLifecycle, createRegistryPart } from "@waggle/jobs";
+import { createDispatcher, createJobLog, createRegistryPart } from "@waggle/jobs";
 import type { Fingerprints, Job, JobObserver } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { LoadingEvent, SlotStatus } from "@waggle/protocol";
@@ -43,22 +43,14 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     clientShare: options.clientQueueShare,
     now: () => clock.now(),
   });
-  const idleness: JobObserver = {
-    started() {},
-    tokensCame() {},
-    ended(job) {
-      // The registry removes the job in this turn, after the observers.
-      queueMicrotask(() => {
-        if (registry.liveCount === 0) events.onIdle(job);
-      });
-    },
+  const watchIdleness: JobObserver = (job, { type }) => {
+    if (type !== "ended") return;
+    // The registry removes the job in this turn, after the observers.
+    queueMicrotask(() => {
+      if (registry.liveCount === 0) events.onIdle(job);
+    });
   };
-  const lifecycle = createLifecycle({
-    log,
-    metrics,
-    model: () => name,
-    observers: [...(options.observers ?? []), idleness],
-  });
+  const jobLog = createJobLog({ log, metrics });
   const dispatcher = createDispatcher({
     queue,
     registry,
@@ -72,7 +64,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
       },
       send: (command) => engine?.send(command),
     },
-    lifecycle,
+    observers: [...(options.observers ?? []), watchIdleness, jobLog.observe],
     clock,
     limits: options.limits,
     model: () => name,
@@ -217,7 +209,7 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
       return engineMetrics.readings;
     },
     get tokens() {
-      return lifecycle.tokens;
+      return jobLog.tokens;
     },
     loads,
     get starts() {

@@ -45,24 +45,23 @@ export function createClients(world: World): Clients {
     undecided += 1;
     requests.set(trace, request);
     const retriable = random.chance(0.3);
-    void dispatcher
-      .submit({ ...generateSpecOf(request, { client, trace, model: "waggle-fake", direct }), retriable })
-      .then(
-        (job) => {
-          undecided -= 1;
-          const witness = witnesses.find((each) => each.job === job);
-          if (witness === undefined) fault(`${trace} was accepted and is not registered`);
-          else if (direct) attach(witness, -1).setEager();
-        },
-        (thrown: unknown) => {
-          undecided -= 1;
-          refuse(trace, thrown, request);
-        },
-      );
+    const spec = generateSpecOf(request, { client, trace, model: "waggle-fake", direct });
+    void dispatcher.submit({ ...spec, when: { ...spec.when, retriable } }).then(
+      (job) => {
+        undecided -= 1;
+        const witness = witnesses.find((each) => each.job === job);
+        if (witness === undefined) fault(`${trace} was accepted and is not registered`);
+        else if (direct) attach(witness, -1).setEager();
+      },
+      (thrown: unknown) => {
+        undecided -= 1;
+        refuse(trace, thrown, request);
+      },
+    );
   }
 
   function accept(job: Job): void {
-    const { trace } = job.spec.scope;
+    const { trace } = job.spec.who;
     const request = requests.get(trace);
     if (request === undefined) throw new Error(`${trace} was never submitted`);
     if (world.refusing) fault(`${trace} was accepted though the worker refuses`);
@@ -104,7 +103,7 @@ export function createClients(world: World): Clients {
 
   /** Whether the job is still registered, and can be opened. */
   function isThere({ job }: Witness): boolean {
-    return registry.get(job.spec.scope.client, job.id) === job;
+    return registry.get(job.spec.who.client, job.id) === job;
   }
 
   function cancelWitness(witness: Witness): void {

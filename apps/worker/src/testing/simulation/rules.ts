@@ -42,7 +42,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
   /** Checks that each job whose time is over has ended, or is ending. */
   function applyTimes(witness: Witness): void {
     const { job, readersGoneAt, leftInPrefill } = witness;
-    const { deadlineMs, onDisconnect, direct, retriable } = job.spec;
+    const { deadlineMs, onDisconnect, direct, retriable } = job.spec.when;
     const ageMs = now() - job.acceptedAt;
     const due: Witness["reasons"] extends Set<infer R> ? R[] : never = [];
     if (deadlineMs !== undefined && ageMs >= deadlineMs) due.push("deadline_exceeded");
@@ -119,7 +119,7 @@ export function createRules({ host, slots, endedJobsKept, limits, now, fault }: 
       }
       if (newestOfSession.get(sessionKey) === witness) {
         current += 1;
-        const found = dispatcher.sessionJob(job.spec.scope.client, job.spec.scope.sessionId ?? "");
+        const found = dispatcher.sessionJob(job.spec.who.client, job.spec.who.sessionId ?? "");
         holds(found === job, () => `session ${sessionKey} does not know ${nameOf(witness)}, its newest job`);
       } else holds(job.state.phase.name === "ending", () => `${nameOf(witness)} was superseded and continues`);
     }

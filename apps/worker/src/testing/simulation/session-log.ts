@@ -6,7 +6,7 @@ export function checkSessionLog(
   witnesses: readonly Witness[],
   fault: (message: string) => void,
 ): void {
-  const byTrace = new Map(witnesses.map((witness) => [witness.job.spec.scope.trace, witness]));
+  const byTrace = new Map(witnesses.map((witness) => [witness.job.spec.who.trace, witness]));
   /** The trace of the open stream of each session. */
   const open = new Map<string, string>();
   const ended = new Set<string>();
@@ -27,7 +27,7 @@ export function checkSessionLog(
   }
   for (const trace of open.values()) fault(`the log has no stream_end ${trace}`);
   for (const { job, number } of witnesses) {
-    if ((job.state.startedAt !== undefined) !== ended.has(job.spec.scope.trace))
+    if ((job.state.startedAt !== undefined) !== ended.has(job.spec.who.trace))
       fault(`the log and job ${number} disagree about whether it ran`);
   }
 }

@@ -177,7 +177,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     checkSessionLog(worker.logLines, witnesses, fault);
     clock.advance(answerWindowMs);
     for (const { job } of witnesses)
-      if (registry.has(job.spec.scope.client, job.id)) fault(`the id ${job.id} is never free again`);
+      if (registry.has(job.spec.who.client, job.id)) fault(`the id ${job.id} is never free again`);
     if (registry.endedCount + registry.replayBytes > 0) fault(`${registry.endedCount} ended jobs are kept for ever`);
     if (clock.pending > 0) fault(`${clock.pending} timers are left`);
     inspect();

@@ -1,6 +1,7 @@
 // Translates a request in Anthropic's dialect to a JobSpec. Unsupported fields are rejected with their names.
 import type { ChatFormat } from "@waggle/chat-format/format";
-import type { GenerateSpec } from "@waggle/jobs";
+import type { GenerateWork } from "@waggle/engine";
+import type { JobSpec } from "@waggle/jobs";
 import type {
   AnthropicCustomTool,
   AnthropicTool,
@@ -10,7 +11,7 @@ import type {
   MessagesRequest,
   Tool,
 } from "@waggle/protocol";
-import { conversationSpecOf } from "../../conversation/conversation.ts";
+import { conversationWorkOf } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
 import { baseJobSpec, foreignDefaults } from "../../generation/base-job-spec.ts";
 import type { RequestContext } from "../../generation/base-job-spec.ts";
@@ -18,7 +19,10 @@ import { chatMessagesOf } from "./messages.ts";
 import { thinkingOf } from "./thinking.ts";
 
 /** @throws WaggleError invalid_argument naming the field */
-export async function translateMessages(body: MessagesRequest, context: RequestContext): Promise<GenerateSpec> {
+export async function translateMessages(
+  body: MessagesRequest,
+  context: RequestContext,
+): Promise<JobSpec<GenerateWork>> {
   const fields = {
     max_tokens: body.max_tokens,
     stop: body.stop_sequences,
@@ -27,8 +31,9 @@ export async function translateMessages(body: MessagesRequest, context: RequestC
     top_k: body.top_k,
   };
   const spec = baseJobSpec(fields, context);
-  const conversation = { ...conversationOf(body, await context.chatFormat()), sampling: spec.sampling };
-  return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs: undefined };
+  const { sampling } = spec.work;
+  const conversation = { ...conversationOf(body, await context.chatFormat()), sampling };
+  return { ...spec, work: { ...spec.work, ...(await conversationWorkOf(conversation, context)) } };
 }
 
 /** The part of the translation that token counts and answers share. */

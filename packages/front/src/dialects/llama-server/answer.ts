@@ -1,5 +1,6 @@
 // Builds the answers of llama-server's own routes: the chunk of a token, and the whole answer.
-import type { GenerateSpec, Job } from "@waggle/jobs";
+import type { GenerateWork } from "@waggle/engine";
+import type { Job } from "@waggle/jobs";
 import type {
   EndEvent,
   LlamaServerChunk,
@@ -17,7 +18,7 @@ export type Json = Record<string, unknown>;
 /** Data for the chunks and the whole answer, in addition to the tokens. */
 export interface AnswerOptions {
   readonly job: Job;
-  readonly spec: GenerateSpec;
+  readonly work: GenerateWork;
   readonly served: Pick<ServedModel, "info">;
   /** The prompt, if the request has the prompt as text. */
   readonly promptText: string | undefined;
@@ -57,7 +58,7 @@ export function chunkOf(
 }
 
 export function wholeOf(options: AnswerOptions, state: ChoiceSoFar, end: EndEvent): LlamaServerCompletion {
-  const { job, spec, served, promptText, index, streamed } = options;
+  const { job, work, served, promptText, index, streamed } = options;
   const { model, context_size: contextSize = 0 } = served.info();
   const { choice, content, tokens, hasNewLine, logprobs } = state;
   const ended = end.choices?.[choice] ?? end;
@@ -80,7 +81,7 @@ export function wholeOf(options: AnswerOptions, state: ChoiceSoFar, end: EndEven
     stopping_word: ended.stop_string ?? "",
     tokens_cached: held,
     timings: answerTimings({ usage, timings: end.timings }),
-    ...(spec.topLogprobs === undefined || streamed ? {} : { completion_probabilities: probabilitiesOf(logprobs) }),
+    ...(work.topLogprobs === undefined || streamed ? {} : { completion_probabilities: probabilitiesOf(logprobs) }),
   };
 }
 
@@ -117,21 +118,21 @@ function stopTypeOf(by: StoppedBy | undefined): LlamaServerCompletion["stop_type
 }
 
 /** The sampling settings that were used. */
-function settingsOf({ job, spec, samplers, streamed }: AnswerOptions, choice: number): Json {
-  const { grammar, logit_bias: bias = {}, seed: _, ...sampling } = spec.sampling;
-  const seed = job.spec.kind === "generate" ? job.spec.sampling.seed : 0;
-  const maxTokens = spec.maxTokens ?? -1;
+function settingsOf({ job, work, samplers, streamed }: AnswerOptions, choice: number): Json {
+  const { grammar, logit_bias: bias = {}, seed: _, ...sampling } = work.sampling;
+  const seed = job.spec.work.kind === "generate" ? job.spec.work.sampling.seed : 0;
+  const maxTokens = work.maxTokens ?? -1;
   return {
     seed: (seed + choice) % 2 ** 32,
     ...sampling,
-    stop: spec.stop,
+    stop: work.stop,
     max_tokens: maxTokens,
     n_predict: maxTokens,
     stream: streamed,
     logit_bias: Object.entries(bias).map(([token, amount]) => ({ token: Number(token), bias: amount })),
-    n_probs: spec.topLogprobs ?? 0,
-    n_indent: spec.lines?.minIndent ?? 0,
-    t_max_predict_ms: spec.lines?.maxDecodeMs ?? -1,
+    n_probs: work.topLogprobs ?? 0,
+    n_indent: work.lines?.minIndent ?? 0,
+    t_max_predict_ms: work.lines?.maxDecodeMs ?? -1,
     grammar: grammar ?? "",
     samplers,
   };

@@ -1,7 +1,7 @@
 // Owns llama-server's completion and infill routes.
 import { InfillRequestSchema, LlamaServerCompletionRequestSchema, WaggleError } from "@waggle/protocol";
-import type { PromptInput } from "@waggle/engine";
-import type { GenerateSpec, Job } from "@waggle/jobs";
+import type { GenerateWork, PromptInput } from "@waggle/engine";
+import type { Job } from "@waggle/jobs";
 import { lookAtBody, readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
 import { leavingOf } from "../../server/connection.ts";
@@ -49,14 +49,14 @@ export function createCompletionRoutes(
     if (prompt === undefined) throw unsupported("prompt", "it is an empty list");
     if (streamed && others.length > 0) throw unsupported("stream", "only one prompt can be streamed");
     const spec = await specOf(body, prompt, contextOf(c, served, streamed));
-    const specs = prompts.map((input) => ({ ...spec, prompt: input }));
+    const specs = prompts.map((input) => ({ ...spec, work: { ...spec.work, prompt: input } }));
     const { chain: samplers } = samplersOf(body.samplers);
-    const optionsOf = (job: Job, ofIt: GenerateSpec, index: number): AnswerOptions => ({
-      ...{ job, spec: ofIt, served, index, samplers, streamed },
-      promptText: textOf(ofIt.prompt),
+    const optionsOf = (job: Job, work: GenerateWork, index: number): AnswerOptions => ({
+      ...{ job, work, served, index, samplers, streamed },
+      promptText: textOf(work.prompt),
     });
     if (streamed) {
-      const framing = (job: Job) => llamaServerFraming(optionsOf(job, spec, 0), body);
+      const framing = (job: Job) => llamaServerFraming(optionsOf(job, spec.work, 0), body);
       return await generations.respond(c, { spec, streamed, answer: { framing } });
     }
     const collectors: AnswersCollector[] = [];
@@ -66,7 +66,8 @@ export function createCompletionRoutes(
       // One job at a time, so that a prompt finds the KV cache of the prompt before it.
       width: 1,
       onAccepted(job, at) {
-        collectors[at] = llamaServerCollector(optionsOf(job, specs[at] ?? spec, at * spec.choices), body);
+        const { work } = specs[at] ?? spec;
+        collectors[at] = llamaServerCollector(optionsOf(job, work, at * work.choices), body);
       },
       onEnded(at, end) {
         // Writes the JSON of each answer in a separate turn of the event loop, since all answers together may be long.
@@ -75,7 +76,7 @@ export function createCompletionRoutes(
       streamed,
       answer: {
         collector: () => ({
-          add: (token) => collectors[Math.floor((token.choice ?? 0) / spec.choices)]?.add(token),
+          add: (token) => collectors[Math.floor((token.choice ?? 0) / spec.work.choices)]?.add(token),
           body: () => (answers.length === 1 ? answers.join() : `[${answers.join()}]`),
         }),
       },

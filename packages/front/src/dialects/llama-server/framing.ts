@@ -17,8 +17,8 @@ type AnswerFields = Pick<
 >;
 
 export function llamaServerFraming(options: AnswerOptions, fields: AnswerFields): Framing {
-  const { job, spec } = options;
-  const choices = Array.from({ length: spec.choices }, (_, choice) => emptyChoice(choice));
+  const { job, work } = options;
+  const choices = Array.from({ length: work.choices }, (_, choice) => emptyChoice(choice));
   const reportOf = fields.return_progress === true ? createPromptProgressReporter() : undefined;
   const running = fields.timings_per_token === true ? createRunningTimings() : undefined;
 
@@ -73,7 +73,7 @@ export interface AnswersCollector extends Collector {
 }
 
 export function llamaServerCollector(options: AnswerOptions, fields: AnswerFields): AnswersCollector {
-  const { choices: count } = options.spec;
+  const { choices: count } = options.work;
   const choices = Array.from({ length: count }, (_, choice) => emptyChoice(choice));
   const tokens = choices.map(() => [] as number[]);
   const logprobs = createCollectedLogprobs(count);

@@ -1,6 +1,6 @@
 // Translates a request of llama-server's own routes to a JobSpec and its prompts.
-import type { PromptInput, PromptPiece } from "@waggle/engine";
-import type { GenerateSpec } from "@waggle/jobs";
+import type { GenerateWork, PromptInput, PromptPiece } from "@waggle/engine";
+import type { JobSpec } from "@waggle/jobs";
 import { llamaServerLimits, requestLimits } from "@waggle/protocol";
 import type { InfillRequest, LlamaServerCompletionRequest, LlamaServerPrompt, Sampling } from "@waggle/protocol";
 import { unsupported } from "../../body/fields.ts";
@@ -23,15 +23,16 @@ export async function specOf(
   body: CompletionFields,
   prompt: PromptInput,
   context: LlamaServerContext,
-): Promise<GenerateSpec> {
+): Promise<JobSpec<GenerateWork>> {
   const spec = baseJobSpec(await samplingFieldsOf(body, context), context);
   const { json_schema: schema, t_max_predict_ms: maxDecodeMs, n_indent: minIndent } = body;
   const lines = {
     ...(maxDecodeMs == null || maxDecodeMs <= 0 ? {} : { maxDecodeMs }),
     ...(minIndent == null || minIndent === 0 ? {} : { minIndent }),
   };
-  return {
-    ...spec,
+  const { sampling } = spec.work;
+  const work = {
+    ...spec.work,
     prompt,
     // `n_probs: 0` means no logprobs.
     topLogprobs: body.n_probs == null || body.n_probs === 0 ? undefined : body.n_probs,
@@ -39,8 +40,9 @@ export async function specOf(
     fillIn: samplersOf(body.samplers).chain.includes("infill"),
     ...(schema == null
       ? {}
-      : { sampling: { ...spec.sampling, grammar: await context.schemaGrammar(anyObject(schema), "json_schema") } }),
+      : { sampling: { ...sampling, grammar: await context.schemaGrammar(anyObject(schema), "json_schema") } }),
   };
+  return { ...spec, work };
 }
 
 /** A list of only texts has one prompt per text; a list with a token is one prompt. */

@@ -1,6 +1,6 @@
 // Owns llama-server's routes about the server: properties, adapters and slots. Their answers contain no prompts, no generated text and no folders.
 import { jobUidOf } from "@waggle/jobs";
-import type { JobSpec } from "@waggle/jobs";
+import type { Work } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { LlamaServerSlots, llamaServerRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../server/context.ts";
@@ -24,7 +24,7 @@ const noContext = {
 } as const;
 
 export function createServerRoutes({ models, registry }: AppOptions): Record<ServerRouteName, Handler> {
-  const defaults = baseJobSpec({}, noContext).sampling;
+  const defaults = baseJobSpec({}, noContext).work.sampling;
 
   return {
     async props(c) {
@@ -90,7 +90,7 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
       const { context_size: contextSize } = served.info();
       const shown: LlamaServerSlots = slots.map(({ id, state, job_id: uid, prompt_tokens: promptTokens, tokens }) => {
         const job = uid === undefined ? undefined : registry.live(jobUidOf(uid));
-        const isOwn = job !== undefined && job.spec.scope.client === client;
+        const isOwn = job !== undefined && job.spec.who.client === client;
         return {
           id,
           n_ctx: contextSize,
@@ -102,7 +102,7 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
             {
               has_next_token: state === "prefilling" || state === "decoding",
               n_decoded: tokens,
-              n_remain: isOwn ? remainingOf(job.spec, tokens) : -1,
+              n_remain: isOwn ? remainingOf(job.spec.work, tokens) : -1,
             },
           ],
         };
@@ -118,7 +118,7 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
   };
 }
 
-function remainingOf(spec: JobSpec, decoded: number): number {
-  const most = spec.kind === "generate" ? spec.maxTokens : undefined;
+function remainingOf(work: Work, decoded: number): number {
+  const most = work.kind === "generate" ? work.maxTokens : undefined;
   return most === undefined ? -1 : Math.max(0, most - decoded);
 }

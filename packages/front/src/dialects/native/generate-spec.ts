@@ -1,8 +1,9 @@
 // Translates a native request to a JobSpec.
-import type { GenerateSpec, JobScope } from "@waggle/jobs";
+import type { GenerateWork } from "@waggle/engine";
+import type { JobOwner, JobSpec, JobTerms } from "@waggle/jobs";
 import { samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
-import { conversationSpecOf } from "../../conversation/conversation.ts";
+import { conversationWorkOf } from "../../conversation/conversation.ts";
 import type { ConversationContext } from "../../conversation/conversation.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
 import { templateMessage } from "../../conversation/messages.ts";
@@ -14,34 +15,38 @@ export function generateSpecOf(
     direct,
     model,
     keepAliveMs,
-    ...scope
-  }: Omit<JobScope, "sessionId"> & Pick<GenerateSpec, "direct" | "model" | "keepAliveMs">,
-): GenerateSpec {
+    ...who
+  }: Omit<JobOwner, "sessionId"> & Pick<JobSpec, "model"> & Pick<JobTerms, "direct" | "keepAliveMs">,
+): JobSpec<GenerateWork> {
   const { messages, prompt = "" } = request;
   return {
-    kind: "generate",
     id: request.job_id,
     model,
-    keepAliveMs,
-    scope: { ...scope, sessionId: request.session_id },
-    priority: request.priority,
-    deadlineMs: request.deadline_ms,
-    refusedIfLate: true,
-    onDisconnect: request.on_disconnect,
-    onEngineLoss: request.on_engine_loss,
-    onWorkerLoss: request.on_worker_loss,
-    direct,
-    prompt:
-      messages === undefined
-        ? { kind: "text", text: prompt }
-        : { kind: "messages", messages: messages.map(templateMessage) },
-    choices: 1,
-    sampling: samplingOf(request),
-    maxTokens: request.max_tokens,
-    repetitionLimit: request.repetition_limit ?? undefined,
-    contextShift: request.context_shift,
-    lora: request.lora,
-    stop: stopStringsOf(request),
+    who: { ...who, sessionId: request.session_id },
+    when: {
+      priority: request.priority,
+      deadlineMs: request.deadline_ms,
+      refusedIfLate: true,
+      keepAliveMs,
+      onDisconnect: request.on_disconnect,
+      onEngineLoss: request.on_engine_loss,
+      onWorkerLoss: request.on_worker_loss,
+      direct,
+    },
+    work: {
+      kind: "generate",
+      prompt:
+        messages === undefined
+          ? { kind: "text", text: prompt }
+          : { kind: "messages", messages: messages.map(templateMessage) },
+      choices: 1,
+      sampling: samplingOf(request),
+      maxTokens: request.max_tokens,
+      repetitionLimit: request.repetition_limit ?? undefined,
+      contextShift: request.context_shift,
+      lora: request.lora,
+      stop: stopStringsOf(request),
+    },
   };
 }
 
@@ -50,19 +55,18 @@ export function generateSpecOf(
  * @throws WaggleError invalid_argument naming the field
  */
 export async function withFormat(
-  spec: GenerateSpec,
+  spec: JobSpec<GenerateWork>,
   request: GenerateRequest,
   context: ConversationContext & { readonly schemaGrammar: SchemaGrammar },
-): Promise<GenerateSpec> {
+): Promise<JobSpec<GenerateWork>> {
   const { messages, json_schema: schema } = request;
-  const { sampling } = spec;
+  const { sampling } = spec.work;
   if (messages !== undefined) {
     const wanted = schema === undefined ? undefined : { value: schema, field: "json_schema" };
-    return {
-      ...spec,
-      ...(await conversationSpecOf({ messages, options: request, schema: wanted, sampling }, context)),
-    };
+    const conversation = { messages, options: request, schema: wanted, sampling };
+    return { ...spec, work: { ...spec.work, ...(await conversationWorkOf(conversation, context)) } };
   }
   if (schema === undefined) return spec;
-  return { ...spec, sampling: { ...sampling, grammar: await context.schemaGrammar(schema, "json_schema") } };
+  const grammar = await context.schemaGrammar(schema, "json_schema");
+  return { ...spec, work: { ...spec.work, sampling: { ...sampling, grammar } } };
 }

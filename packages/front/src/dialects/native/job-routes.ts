@@ -1,7 +1,8 @@
 // Owns the native routes about jobs and sessions.
 import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
 import type { JobList } from "@waggle/protocol";
-import type { GenerateSpec, Job } from "@waggle/jobs";
+import type { GenerateWork } from "@waggle/engine";
+import type { Job, JobSpec } from "@waggle/jobs";
 import { acceptedOf, hasEnded, jobListOf, stateNameOf, statusOf } from "@waggle/jobs";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
@@ -15,7 +16,7 @@ import { generateSpecOf, withFormat } from "./generate-spec.ts";
 export function createJobRoutes(options: AppOptions, generations: Generations): Record<JobRouteName, Handler> {
   const { dispatcher, models, registry, finder } = options;
 
-  async function specOf(c: AppContext, direct: boolean): Promise<GenerateSpec> {
+  async function specOf(c: AppContext, direct: boolean): Promise<JobSpec<GenerateWork>> {
     const client = c.get("client");
     const body = await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes);
     const served = models.find(body.model);
@@ -75,7 +76,7 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
     },
     listJobs(c) {
       const [client, all] = [c.get("client"), c.get("monitor")];
-      const seen = registry.liveJobs().filter(({ spec }) => all || spec.scope.client === client);
+      const seen = registry.liveJobs().filter(({ spec }) => all || spec.who.client === client);
       const list: JobList = {
         ...jobListOf(seen, (job) => dispatcher.position(job), options.clock.now()),
         of: all ? "all" : "own",
@@ -100,7 +101,7 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
     async cancelJob(c) {
       const job = await findToCancel(c);
       if (!hasEnded(job)) {
-        dispatcher.cancel(job, job.spec.scope.client === c.get("client") ? "client" : "operator");
+        dispatcher.cancel(job, job.spec.who.client === c.get("client") ? "client" : "operator");
         await job.ended.promise;
       }
       return c.json(statusOf(job, undefined));

@@ -36,7 +36,7 @@ export function createWorkerRoutes(
         .map(({ job_id: uid, ...slot }) => {
           const job = uid === undefined ? undefined : registry.live(jobUidOf(uid));
           // For another client's job, the slot is only shown as busy.
-          return job !== undefined && job.spec.scope.client === client ? { ...slot, job_id: job.id } : slot;
+          return job !== undefined && job.spec.who.client === client ? { ...slot, job_id: job.id } : slot;
         });
       return c.json({ slots });
     },

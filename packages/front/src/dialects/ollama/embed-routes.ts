@@ -1,6 +1,6 @@
 // Owns Ollama's two embedding routes. The vectors of both routes have length 1; Ollama itself normalizes only the vectors of /api/embed.
 import { OllamaEmbedRequestSchema, OllamaEmbeddingsRequestSchema } from "@waggle/protocol";
-import type { EmbedSpec } from "@waggle/jobs";
+import type { EmbedWork } from "@waggle/engine";
 import type { EndEvent, OllamaEmbedRequest } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
@@ -24,12 +24,11 @@ export function createEmbedRoutes(
     c: AppContext,
     served: ServedModel,
     keepAlive: OllamaEmbedRequest["keep_alive"],
-    texts: Pick<EmbedSpec, "texts" | "truncateTo" | "dimensions">,
+    texts: Omit<EmbedWork, "kind">,
   ): Promise<{ vectors: readonly Vector[]; end: EndEvent }> {
     const { job, end } = await generations.complete(c, {
-      kind: "embed",
       ...collectedJobOf(c, limits, served, keepAlive),
-      ...texts,
+      work: { kind: "embed", ...texts },
     });
     return { vectors: job.vectors, end };
   }

@@ -1,7 +1,8 @@
 // Translates a request in Ollama's dialect to a JobSpec. Unsupported fields are rejected with their names.
-import type { GenerateSpec } from "@waggle/jobs";
+import type { GenerateWork, PromptInput } from "@waggle/engine";
+import type { JobSpec } from "@waggle/jobs";
 import type { ChatMessage, OllamaChatRequest, OllamaGenerateRequest } from "@waggle/protocol";
-import { conversationSpecOf } from "../../conversation/conversation.ts";
+import { conversationWorkOf } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
 import { unsupported } from "../../body/fields.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
@@ -25,12 +26,12 @@ export interface OllamaContext extends RequestContext {
 const defaults = { temperature: 0.8, top_k: 40, top_p: 0.9, min_p: 0, repeat_penalty: 1, repeat_last_n: 64 } as const;
 const longestWindow = 65_536;
 
-export async function translateChat(body: OllamaChatRequest, context: OllamaContext): Promise<GenerateSpec> {
+export async function translateChat(body: OllamaChatRequest, context: OllamaContext): Promise<JobSpec<GenerateWork>> {
   return await conversationJob(chatMessagesOf(body.messages ?? []), body, context);
 }
 
 export interface TranslatedPrompt {
-  readonly spec: GenerateSpec;
+  readonly spec: JobSpec<GenerateWork>;
   /** The conversation of the prompt; undefined for raw prompts and infill. */
   readonly turns: readonly Turn[] | undefined;
 }
@@ -76,14 +77,14 @@ async function conversationJob(
   messages: readonly ChatMessage[],
   body: OllamaChatRequest | OllamaGenerateRequest,
   context: OllamaContext,
-): Promise<GenerateSpec> {
+): Promise<JobSpec<GenerateWork>> {
   const spec = jobOf(body, context);
   const options = {
     ...("tools" in body ? { tools: body.tools } : {}),
     ...(await thinkingOf(body, context)),
   };
-  const conversation = { messages, options, schema: schemaOf(body), sampling: spec.sampling };
-  return { ...spec, ...(await conversationSpecOf(conversation, context)) };
+  const conversation = { messages, options, schema: schemaOf(body), sampling: spec.work.sampling };
+  return { ...spec, work: { ...spec.work, ...(await conversationWorkOf(conversation, context)) } };
 }
 
 /** Thinking fields that all dialects share override Ollama's default. */
@@ -97,37 +98,37 @@ async function thinkingOf(
 }
 
 async function textJob(
-  prompt: GenerateSpec["prompt"],
+  prompt: PromptInput,
   body: OllamaGenerateRequest,
   context: OllamaContext,
-): Promise<GenerateSpec> {
-  const spec = { ...jobOf(body, context), prompt };
+): Promise<JobSpec<GenerateWork>> {
+  const spec = jobOf(body, context);
+  const { sampling } = spec.work;
   const schema = schemaOf(body);
-  if (schema === undefined) return spec;
-  return { ...spec, sampling: { ...spec.sampling, grammar: await context.schemaGrammar(schema.value, schema.field) } };
+  if (schema === undefined) return { ...spec, work: { ...spec.work, prompt } };
+  const grammar = await context.schemaGrammar(schema.value, schema.field);
+  return { ...spec, work: { ...spec.work, prompt, sampling: { ...sampling, grammar } } };
 }
 
 /** Builds the job without its prompt and the constraints on the answer. */
 function jobOf(
   { options, logprobs, top_logprobs: top }: OllamaChatRequest | OllamaGenerateRequest,
   context: OllamaContext,
-): Omit<GenerateSpec, "prompt"> {
+): JobSpec<Omit<GenerateWork, "prompt">> {
   if (logprobs !== true && top != null && top > 0) throw unsupported("top_logprobs", "it needs logprobs: true");
   const { stop, seed, num_predict: predict, repeat_last_n: window, ...sampling } = withoutNulls(options ?? {});
-  return {
-    ...baseJobSpec(
-      {
-        ...defaults,
-        ...sampling,
-        repeat_last_n: window === -1 ? Math.min(context.contextSize ?? longestWindow, longestWindow) : window,
-        seed,
-        stop,
-        max_tokens: predict === undefined || predict < 1 ? undefined : predict,
-      },
-      context,
-    ),
-    topLogprobs: logprobs === true ? (top ?? 0) : undefined,
-  };
+  const spec = baseJobSpec(
+    {
+      ...defaults,
+      ...sampling,
+      repeat_last_n: window === -1 ? Math.min(context.contextSize ?? longestWindow, longestWindow) : window,
+      seed,
+      stop,
+      max_tokens: predict === undefined || predict < 1 ? undefined : predict,
+    },
+    context,
+  );
+  return { ...spec, work: { ...spec.work, topLogprobs: logprobs === true ? (top ?? 0) : undefined } };
 }
 
 function withoutNulls<T extends object>(fields: T): { readonly [K in keyof T]?: NonNullable<T[K]> } {

@@ -6,7 +6,8 @@ import {
   keepAliveMs,
   ollamaRoutes,
 } from "@waggle/protocol";
-import type { GenerateSpec } from "@waggle/jobs";
+import type { GenerateWork } from "@waggle/engine";
+import type { JobSpec } from "@waggle/jobs";
 import type { OllamaChatRequest, OllamaGenerateRequest } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
@@ -107,7 +108,7 @@ function isStreamed({ stream }: AnswerRequest): boolean {
   return stream !== false;
 }
 
-function generationOf(body: AnswerRequest, spec: GenerateSpec, form: AnswerForm): Generation {
+function generationOf(body: AnswerRequest, spec: JobSpec<GenerateWork>, form: AnswerForm): Generation {
   const answer = { framing: () => ollamaFraming(form), collector: () => ollamaCollector(form) };
   return { spec, streamed: isStreamed(body), answer };
 }

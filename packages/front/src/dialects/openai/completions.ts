@@ -39,7 +39,7 @@ export function completionsRoute(options: AppOptions, generations: Generations):
     const streamed = body.stream === true;
     const context = requestContextOf(c, options, served, { streamed, keepAlive: body.keep_alive });
     const { spec, prompts } = translateCompletion(body, context);
-    const { choices } = spec;
+    const { choices, promptLogprobs } = spec.work;
     const info = served.info();
     const shown = body.n ?? 1;
     if (choices > Math.max(shown, info.slots)) throw unsupported("best_of", `the worker has ${info.slots} slots`);
@@ -60,11 +60,15 @@ export function completionsRoute(options: AppOptions, generations: Generations):
     const answer = answerOf(completion, optionsOf(completion, info, shape), fields);
 
     const [only] = prompts;
-    if (only !== undefined && prompts.length === 1 && spec.promptLogprobs !== true) {
-      return await generations.respond(c, { spec: { ...spec, prompt: only }, streamed, answer });
+    if (only !== undefined && prompts.length === 1 && promptLogprobs !== true) {
+      return await generations.respond(c, {
+        spec: { ...spec, work: { ...spec.work, prompt: only } },
+        streamed,
+        answer,
+      });
     }
     return await generations.respondToBatch(c, {
-      specs: prompts.map((prompt) => ({ ...spec, prompt })),
+      specs: prompts.map((prompt) => ({ ...spec, work: { ...spec.work, prompt } })),
       // A session has one job at a time.
       width: context.sessionId === undefined ? Math.max(1, Math.floor(info.slots / choices)) : 1,
       onAccepted: (job, prompt) => scores.follow(job, prompt),

@@ -1,5 +1,5 @@
 // Owns the embeddings route: a vector for each text, as numbers or base64.
-import type { EmbedSpec } from "@waggle/jobs";
+import type { EmbedWork } from "@waggle/engine";
 import { EmbeddingsRequestSchema } from "@waggle/protocol";
 import type { EmbeddingsRequest } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
@@ -19,17 +19,15 @@ export function embeddingsRoute({ limits, models }: AppOptions, generations: Gen
     const body = await readBody(c, EmbeddingsRequestSchema, limits.maxBodyBytes);
     const served = models.find(body.model);
     const { job, end } = await generations.complete(c, {
-      kind: "embed",
       ...collectedJobOf(c, limits, served, body.keep_alive),
-      texts: textsOf(body.input),
-      dimensions: body.dimensions ?? undefined,
+      work: { kind: "embed", texts: textsOf(body.input), dimensions: body.dimensions ?? undefined },
     });
     const embedded = { vectors: job.vectors, tokens: end.usage.prompt_tokens };
     return respondWithVectors(c, embeddingsJson(embedded, served.name, body.encoding_format === "base64"));
   };
 }
 
-function textsOf(input: EmbeddingsRequest["input"]): EmbedSpec["texts"] {
+function textsOf(input: EmbeddingsRequest["input"]): EmbedWork["texts"] {
   if (typeof input === "string") return [input];
   return isTokens(input) ? [input] : input;
 }

@@ -1,21 +1,25 @@
 // Translates a request in OpenAI's dialect to a JobSpec. Unsupported fields are rejected with their names.
 import type { ChatCompletionRequest, CompletionRequest } from "@waggle/protocol";
-import type { PromptInput } from "@waggle/engine";
-import type { GenerateSpec } from "@waggle/jobs";
-import { conversationSpecOf } from "../../conversation/conversation.ts";
+import type { GenerateWork, PromptInput } from "@waggle/engine";
+import type { JobSpec } from "@waggle/jobs";
+import { conversationWorkOf } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
 import { unsupported } from "../../body/fields.ts";
 import { toolOptionsOf, withoutFunctions } from "./functions.ts";
 import { baseJobSpec, foreignDefaults } from "../../generation/base-job-spec.ts";
 import type { RequestContext, SamplingFields } from "../../generation/base-job-spec.ts";
 
-export async function translateChat(body: ChatCompletionRequest, context: RequestContext): Promise<GenerateSpec> {
+export async function translateChat(
+  body: ChatCompletionRequest,
+  context: RequestContext,
+): Promise<JobSpec<GenerateWork>> {
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined;
   if (topLogprobs === undefined && body.top_logprobs != null)
     throw unsupported("top_logprobs", "it needs logprobs: true");
   const spec = baseJobSpec(samplingFieldsOf(body, body.max_completion_tokens ?? body.max_tokens), context);
-  const conversation = { ...(await conversationOf(body, context)), schema: schemaOf(body), sampling: spec.sampling };
-  return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs };
+  const { sampling } = spec.work;
+  const conversation = { ...(await conversationOf(body, context)), schema: schemaOf(body), sampling };
+  return { ...spec, work: { ...spec.work, ...(await conversationWorkOf(conversation, context)), topLogprobs } };
 }
 
 /** The messages and options that make the prompt. @throws WaggleError invalid_argument naming the field */
@@ -29,7 +33,7 @@ export async function conversationOf(
 
 export interface CompletionSpecs {
   /** The spec that all jobs share, without a prompt. */
-  readonly spec: Omit<GenerateSpec, "prompt">;
+  readonly spec: JobSpec<Omit<GenerateWork, "prompt">>;
   readonly prompts: readonly PromptInput[];
 }
 
@@ -49,7 +53,8 @@ export function translateCompletion(body: CompletionRequest, context: RequestCon
   const spec = baseJobSpec({ ...samplingFieldsOf(body, body.max_tokens), n: choices }, context);
   // `best_of` needs logprobs to find the best choices.
   const topLogprobs = logprobs ?? (chooses ? 0 : undefined);
-  return { spec: { ...spec, topLogprobs, promptLogprobs: scoresPrompt }, prompts: completionPrompts(body) };
+  const work = { ...spec.work, topLogprobs, promptLogprobs: scoresPrompt };
+  return { spec: { ...spec, work }, prompts: completionPrompts(body) };
 }
 
 /** Control tokens in a text stay text; a client that needs control tokens sends tokens. */

@@ -56,7 +56,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       const context = requestContextOf(c, options, served, { streamed, keepAlive: body.keep_alive });
       const spec = await translateChat(body, context);
       const completion = chatCompletion(partNamesFor(c, body));
-      const shape = { choices: spec.choices, logprobs: spec.topLogprobs !== undefined };
+      const shape = { choices: spec.work.choices, logprobs: spec.work.topLogprobs !== undefined };
       const answer = answerOf(completion, optionsOf(completion, served.info(), shape), body);
       return await generations.respond(c, { spec, streamed, answer });
     },

@@ -1,11 +1,12 @@
 // Computes scores of text pairs, for all routes that rank or score.
-import type { Job, RerankSpec } from "@waggle/jobs";
+import type { RerankWork } from "@waggle/engine";
+import type { Job } from "@waggle/jobs";
 import type { RerankRequest } from "@waggle/protocol";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { collectedJobOf } from "../../generation/base-job-spec.ts";
 
-export type Pairs = Pick<RerankSpec, "queries" | "documents" | "truncateTo">;
+export type Pairs = Omit<RerankWork, "kind">;
 
 export interface Ranked {
   readonly job: Job;
@@ -23,9 +24,8 @@ export async function rank(
   generations: Generations,
 ): Promise<Ranked> {
   const { job, end } = await generations.complete(c, {
-    kind: "rerank",
     ...collectedJobOf(c, limits, served),
-    ...pairs,
+    work: { kind: "rerank", ...pairs },
   });
   const { prompt_tokens: tokens } = end.usage;
   return {

@@ -1,8 +1,9 @@
 // Translates a request for a response to a JobSpec, and selects the fields that the response repeats. Unsupported fields are rejected by name.
 import type { ChatFormat } from "@waggle/chat-format/format";
-import type { GenerateSpec } from "@waggle/jobs";
+import type { GenerateWork } from "@waggle/engine";
+import type { JobSpec } from "@waggle/jobs";
 import type { ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
-import { conversationSpecOf } from "../../conversation/conversation.ts";
+import { conversationWorkOf } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
 import { unsupported } from "../../body/fields.ts";
 import { hasEffortLevels, sharedThinking } from "../../conversation/thinking.ts";
@@ -18,10 +19,12 @@ export async function responseSpecOf(
   items: readonly ResponseItem[],
   toolbox: Toolbox,
   context: RequestContext,
-): Promise<Omit<GenerateSpec, "id">> {
+): Promise<JobSpec<GenerateWork>> {
   const spec = baseJobSpec(samplingFieldsOf(body), context);
-  const conversation = { ...(await conversationOfRequest(body, items, toolbox, context)), sampling: spec.sampling };
-  return { ...spec, ...(await conversationSpecOf(conversation, context)), topLogprobs: topLogprobsOf(body) };
+  const { sampling } = spec.work;
+  const conversation = { ...(await conversationOfRequest(body, items, toolbox, context)), sampling };
+  const topLogprobs = topLogprobsOf(body);
+  return { ...spec, work: { ...spec.work, ...(await conversationWorkOf(conversation, context)), topLogprobs } };
 }
 
 export async function conversationOfRequest(

@@ -25,7 +25,7 @@ test("a job's answer is kept at its end, and its log has no listener left", asyn
     },
   };
   const ended = deferred<void>();
-  const job = { id: "r", spec: { scope: { client: "a" } }, log, ended } as unknown as Job;
+  const job = { id: "r", spec: { who: { client: "a" } }, log, ended } as unknown as Job;
   const shape = {
     head: { id: "r", created_at: 0, tools: [], model: "m", previous_response_id: null },
     numbering: createNumbering(),

@@ -20,7 +20,7 @@ export interface KeepingOptions {
 
 /** Reads the job's log during generation, since the log may drop its first tokens before the job ends. */
 export function keepResponse({ store, job, shape, input, previousId, log }: KeepingOptions): void {
-  const { client } = job.spec.scope;
+  const { client } = job.spec.who;
   const { head } = shape;
   const output = createOutput(shape);
   let failure: WaggleError | undefined;

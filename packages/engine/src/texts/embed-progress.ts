@@ -1,10 +1,10 @@
 // Tracks the progress of an embed or rerank job: which text is next, and how many of the text's tokens a piece has.
 import type { EmbedInput, TextPair, Token } from "../port/backend.ts";
-import type { EmbedOrRerankJob } from "../port/messages.ts";
+import type { TextsWork } from "../port/work.ts";
 import { tileTokens } from "../costs/pass-costs.ts";
 import type { PreparedEmbed } from "../sequence/prepare.ts";
 
-export interface EmbedWork {
+export interface EmbedProgress {
   readonly prepared: PreparedEmbed;
   /** Number of texts that have begun. */
   index: number;
@@ -23,30 +23,30 @@ export interface BegunText {
   fed: number;
 }
 
-export function createEmbedWork(prepared: PreparedEmbed): EmbedWork {
-  const { computed = 0 } = prepared.job;
+export function createEmbedProgress(prepared: PreparedEmbed): EmbedProgress {
+  const { prior: { computed = 0 } = {}, work } = prepared.job;
   // The last text is computed even if an earlier engine has computed all texts, because a job ends with the result of a text.
-  const index = Math.min(computed, textCount(prepared.job) - 1);
+  const index = Math.min(computed, textCount(work) - 1);
   return { prepared, index, ahead: undefined, begun: undefined, startedAtMs: undefined, cancelled: false };
 }
 
-export function textCount(job: EmbedOrRerankJob): number {
-  return job.kind === "embed" ? job.texts.length : job.documents.length;
+export function textCount(work: TextsWork): number {
+  return work.kind === "embed" ? work.texts.length : work.documents.length;
 }
 
-export function textAt(job: EmbedOrRerankJob, index: number): EmbedInput | TextPair | undefined {
-  if (job.kind === "embed") return job.texts[index];
-  const { queries, documents } = job;
+export function textAt(work: TextsWork, index: number): EmbedInput | TextPair | undefined {
+  if (work.kind === "embed") return work.texts[index];
+  const { queries, documents } = work;
   const [query, document] = [queries.length === 1 ? queries[0] : queries[index], documents[index]];
   return query === undefined || document === undefined ? undefined : { query, document };
 }
 
 /** @throws the error of tokenizing the text */
-export function beginText(work: EmbedWork): BegunText {
-  const { ahead, index } = work;
+export function beginText(progress: EmbedProgress): BegunText {
+  const { ahead, index } = progress;
   if (ahead?.status !== "fulfilled") throw ahead?.reason;
-  work.ahead = undefined;
-  work.index += 1;
+  progress.ahead = undefined;
+  progress.index += 1;
   return { index, tokens: ahead.value, fed: 0 };
 }
 
@@ -61,9 +61,9 @@ export function pieceTokens(rest: number, most: number): number {
   return odd + Math.floor((most - odd) / tileTokens) * tileTokens;
 }
 
-/** Shortens the vector to the job's `dimensions`, and scales it to length 1 again, as for models with Matryoshka training. */
-export function shortened(vector: readonly number[], job: EmbedOrRerankJob): readonly number[] {
-  const dimensions = job.kind === "embed" ? (job.dimensions ?? vector.length) : vector.length;
+/** Shortens the vector to the work's `dimensions`, and scales it to length 1 again, as for models with Matryoshka training. */
+export function shortened(vector: readonly number[], work: TextsWork): readonly number[] {
+  const dimensions = work.kind === "embed" ? (work.dimensions ?? vector.length) : vector.length;
   if (dimensions >= vector.length) return vector;
   const kept = vector.slice(0, dimensions);
   const length = Math.hypot(...kept);

@@ -1,0 +1,101 @@
+// Defines the work of a job: what is wanted of the model. A request, a job of the fleet and a command to an engine carry it unchanged.
+import type { LoraChoice, Sampling } from "@waggle/protocol";
+import type { EmbedInput, PromptInput, Token } from "./backend.ts";
+import type { LineLimits } from "../sequence/line-limits.ts";
+
+export type Work = GenerateWork | TextsWork;
+
+/** Writes answers to a prompt. */
+export interface GenerateWork extends AnswerSettings {
+  readonly kind: "generate";
+  readonly prompt: PromptInput;
+  /** Number of answers to the same prompt, with the seeds `seed`, `seed + 1` … */
+  readonly choices: number;
+}
+
+/** The settings of an answer, as the request gives them. */
+export interface AnswerSettings {
+  /** Grammar of the whole answer to a conversation, including a beginning that the prompt contains. Cannot be combined with `sampling.grammar`. */
+  readonly answerGrammar?: string | undefined;
+  /** Maximum number of tokens of a thought; a longer thought is closed. */
+  readonly thinkingBudget?: number | undefined;
+  /** The answer ends after this many repetitions of the same tokens; 0: no limit. */
+  readonly repetitionLimit?: number | undefined;
+  /** Maximum number of tokens of the answer; by default the answer may fill the context. 0: compute the prompt into the cache, without output. */
+  readonly maxTokens?: number | undefined;
+  /** Limits by lines for the answer to a plain prompt. */
+  readonly lines?: LineLimits | undefined;
+  /** The answer fills a hole in code, so the answer ends where the model is unsure. */
+  readonly fillIn?: boolean | undefined;
+  /** A full context is shifted instead of ending the job. Only with `maxTokens`: without a limit, the job might never end. */
+  readonly contextShift?: boolean | undefined;
+  /** Scales of the model's adapters by id; adapters that are not listed are off. By default all adapters have their scales at load. */
+  readonly lora?: LoraChoice | undefined;
+  readonly stop: readonly string[];
+  readonly sampling: Sampling;
+  /** Number of alternatives to send with the logprobs of each token; without this field, no logprobs are sent. */
+  readonly topLogprobs?: number | undefined;
+  /**
+   * Also send logprobs of the prompt's tokens, with `topLogprobs` alternatives, before the tokens of each choice. The whole
+   * prompt is then computed, even where it is cached.
+   */
+  readonly promptLogprobs?: boolean | undefined;
+}
+
+/** Work without a slot: its texts are computed in pieces between the passes of other jobs. */
+export type TextsWork = EmbedWork | RerankWork;
+
+interface Truncation {
+  /**
+   * Tokens after which a text is cut off, at most the model's limit; without this field, a text that is too long is refused.
+   * A query and its document count as one text, which is cut at the end of the document.
+   */
+  readonly truncateTo?: number | undefined;
+}
+
+/** Computes a vector for each text. */
+export interface EmbedWork extends Truncation {
+  readonly kind: "embed";
+  /** The texts to embed, at least one. */
+  readonly texts: readonly EmbedInput[];
+  /** Number of values that are kept of each vector, from the first; by default all. */
+  readonly dimensions?: number | undefined;
+}
+
+/** Computes how well each document fits a query. */
+export interface RerankWork extends Truncation {
+  readonly kind: "rerank";
+  /** One query for all documents, or one for each document. */
+  readonly queries: readonly string[];
+  /** The documents to rank, at least one. */
+  readonly documents: readonly string[];
+}
+
+/** The part of the work that earlier engines have done. */
+export interface PriorWork {
+  /** The output of one choice. The job's next event follows that output. */
+  readonly output?: PriorOutput | undefined;
+  /** Number of texts, counted from the first, that are computed. They are not computed again. */
+  readonly computed?: number | undefined;
+}
+
+export interface PriorOutput {
+  /** Model tokens of the job's token events, in order. */
+  readonly ids: readonly Token[];
+  /** Number of token events already sent, and so the index of the next token event. */
+  readonly events: number;
+}
+
+export function choicesOf(work: Work): number {
+  return work.kind === "generate" ? work.choices : 1;
+}
+
+/** Returns the work of one choice: the choices differ only in their seeds. The seed must be drawn already. */
+export function workOfChoice<W extends Work>(work: W, choice: number): W {
+  if (work.kind !== "generate") return work;
+  return { ...work, choices: 1, sampling: samplingOfChoice(work.sampling, choice) };
+}
+
+export function samplingOfChoice(sampling: Sampling, choice: number): Sampling {
+  return { ...sampling, seed: (sampling.seed + choice) % 2 ** 32 };
+}
