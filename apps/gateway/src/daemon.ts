@@ -1,10 +1,9 @@
 // Runs the gateway as a daemon: joins the fleet, opens the port, and shuts both down at the end.
-import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { createDeparture, withoutCredentials } from "@waggle/daemon";
 import type { Departure } from "@waggle/daemon";
 import { createPages } from "@waggle/daemon/pages";
-import { createGatewaySide, openConnection } from "@waggle/fleet";
+import { createGatewaySide, newGatewayProcessId, openConnection } from "@waggle/fleet";
 import { listen } from "@waggle/front";
 import type { StdoutLine } from "@waggle/protocol";
 import { addressToOpen, machineAddress } from "@waggle/daemon/terminal";
@@ -18,8 +17,6 @@ const flushTimeoutMs = 1_000;
 /** The worker's build of the pages; the path is the same from source and build. */
 const pagesFolder = fileURLToPath(new URL("../../pages/dist/", import.meta.url));
 const pageRoutes = { "/": "chat.html", "/status": "status.html", "/reference": "reference.html" } as const;
-/** Random bytes that distinguish two processes with the same configured id. */
-const processBytes = 6;
 
 export interface DaemonOptions extends Omit<GatewayOptions, "side" | "pages" | "url"> {
   /** Writes one machine-readable line. */
@@ -45,8 +42,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   });
   const side = createGatewaySide({
     connection,
-    // The random part keeps this process's jobs apart from the jobs of an earlier process with the same id.
-    id: `${gatewayId} ${randomBytes(processBytes).toString("hex")}`,
+    id: newGatewayProcessId(gatewayId),
     self: () => memberOf(config, url(), startedAt, { jobs: gateway.registry.liveCount, waiting: gateway.waiting }),
     clock,
     log,

@@ -191,12 +191,12 @@ it("computes vectors on a worker", async () => {
   const job = await publishedJob(fleet);
   const attempt = fleet.take(job, "w1");
   attempt.start();
-  attempt.say({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
+  attempt.emit({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
   // Another worker starts over; the client gets each vector once.
   const second = fleet.take(job, "w2");
   second.start();
-  second.say({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
-  second.say({ type: "embedding", jobId: "x", index: 1, vector: [0, 1], tokens: 1 });
+  second.emit({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
+  second.emit({ type: "embedding", jobId: "x", index: 1, vector: [0, 1], tokens: 1 });
   second.finish();
   const { data } = (await (await answer).json()) as { data: { embedding: number[] }[] };
   expect(data.map(({ embedding }) => embedding)).toEqual([

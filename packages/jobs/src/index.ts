@@ -14,6 +14,6 @@ export { createQueries, queryTimeoutMs, type Queries } from "./dispatch/queries.
 export type { Reader } from "./stream/reader.ts";
 export type { Fingerprints } from "./stream/receipt.ts";
 export * from "./kept/registry.ts";
-export { priorOutputOf } from "./stream/output-so-far.ts";
+export { addTokens, newOutput, type OutputSoFar } from "./stream/output-so-far.ts";
 export { streamKeys } from "./job/stream-events.ts";
 export * from "./watching/summaries.ts";

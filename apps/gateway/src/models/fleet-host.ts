@@ -56,7 +56,7 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
     add(job) {
       part.add(job);
       names.add(job);
-      if (!job.takenOver) claims.begin(job);
+      if (job.takenOver === undefined) claims.begin(job);
     },
     // The spread above copies these as numbers; only getters stay up to date.
     get liveCount() {

@@ -17,7 +17,7 @@ import { failedWith, hasEnded, isWaiting, type Job, type Outcome } from "../job/
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJob, sessionKeyOf } from "../job/new-job.ts";
 import { isRelease, reduce, type Effect, type JobInput } from "../job/reduce.ts";
-import { addOutput, dropContent, keepComputed } from "../stream/output-so-far.ts";
+import { addTokens, dropContent, keepComputed } from "../stream/output-so-far.ts";
 import { createReaderOpener } from "../stream/reader.ts";
 import { record } from "../stream/receipt.ts";
 import type { Observation } from "../watching/observers.ts";
@@ -82,7 +82,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
           pump();
         });
       case "output":
-        return addOutput(job, effect);
+        return addTokens(job.output[effect.choice], effect.ids);
       case "keep":
         return keepComputed(job, effect.event);
       case "free":
@@ -174,9 +174,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function takeOver(spec: JobSpec, { callKey, waits }: { callKey: string; waits: boolean }): Job {
+    const takenOver = waits ? "waiting" : "published";
     const uid = nextUid();
     const { replayBufferBytes } = limits;
-    const made = { uid, callKey, takenOver: true, now: clock.now(), replayBufferBytes } as const;
+    const made = { uid, callKey, takenOver, now: clock.now(), replayBufferBytes } as const;
     const job = createJob(spec, { ...made, phase: "queued" });
     registry.add(job);
     // If a newer job has the session already, that job keeps the session.

@@ -78,6 +78,9 @@ export interface JobState {
   readonly resumptions: number;
 }
 
+/** What a gateway had done with a job before another gateway took it over: the job waited there, or was in the fleet's queue. */
+export type TakenOver = "waiting" | "published";
+
 export type JobTimer = "deadline" | "orphaned" | "grace" | "overdue" | "forget";
 
 export interface Job {
@@ -106,8 +109,8 @@ export interface Job {
   readonly uncachedTokens: number | undefined;
   /** The common part of the ids of the job's tool calls, unique for each job. It does not change after the job's start. */
   callKey: string;
-  /** Another gateway accepted the job, and this gateway builds the stream from the job's records. */
-  readonly takenOver: boolean;
+  /** Set if another gateway accepted the job. If it had published the job too, this gateway only builds the stream from the job's records. */
+  readonly takenOver: TakenOver | undefined;
   /** The job was taken over without its first tokens, because NATS had deleted their records by age. */
   beginsLate: boolean;
   /** Resolves when the job has ended and everything that depends on the job is freed. */
