@@ -143,7 +143,8 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     if (entry.kind === "prefill" && entry.nextTokens !== undefined && job.sampling.topLogprobs === undefined)
       throw refusal("step", `slot ${entry.slot} has no logprobs to give`);
     const length = cells.length + countTokens([entry]);
-    if (length > contextCapacity(info.contextSize)) throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);
+    if (length > contextCapacity(info.contextSize))
+      throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);
   }
 
   async function pause(): Promise<void> {

@@ -15,7 +15,7 @@ import type {
 } from "../port/backend.ts";
 import { replayShifts } from "../loop/context-shift.ts";
 import type { EngineJob, JobFailure } from "../port/messages.ts";
-import type { GenerateWork, TextsWork, Work } from "../port/work.ts";
+import type { GenerateWork, TextsWork } from "../port/work.ts";
 import { textAt, textCount } from "../texts/embed-progress.ts";
 
 /**
