@@ -192,10 +192,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     pass: Pick<StepStats, "decodeRows" | "tokens" | "scored" | "passMs" | "gapMs">,
     endMs: number,
   ): void {
-    for (const { kind, slot } of entries) {
-      const decoded = slots[slot];
-      if (kind === "decode" && decoded !== undefined) decoded.lastDecoded = passes;
-    }
+    for (const { kind, slot } of entries) if (kind === "decode") slotAt(slot).lastDecoded = passes;
     outbox.add(...postprocess(slots, entries, results, backend, endMs));
     const stats: StepStats = { step: passes, width: entries.length, ...pass, shifts, threads };
     lastEndMs = endMs;
