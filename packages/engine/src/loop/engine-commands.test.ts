@@ -1,5 +1,13 @@
 import { describe, expect, test, vi } from "vitest";
-import { expectedText, isType, job, sampling, startEngine, type StepEvent } from "../testing/engine-harness.ts";
+import {
+  expectedText,
+  isType,
+  job,
+  sampling,
+  startEngine,
+  type StepEvent,
+  withGenerator,
+} from "../testing/engine-harness.ts";
 import type { PromptInput } from "../port/backend.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 
@@ -23,7 +31,7 @@ describe("a preflight", () => {
 
   test("tokenizes the prompt, so that the submission does not", async () => {
     const tokenize = vi.fn(async (input: PromptInput) => ({ tokens: tokenizeFake(input) }));
-    const { engine, until, untilJob } = startEngine({ wrap: (fake) => ({ ...fake, tokenize }) });
+    const { engine, until, untilJob } = startEngine({ wrap: withGenerator(() => ({ tokenize })) });
     engine.handle({ type: "preflight", job: job("a", "Hello") });
     await until(isType("preflight_ok"));
     engine.handle({ type: "submit", job: job("a", "Hello") });
@@ -39,7 +47,7 @@ describe("a preflight", () => {
 
   test("logs an internal error and does not send it to the client", async () => {
     const { engine, until } = startEngine({
-      wrap: (fake) => ({ ...fake, checkSampling: () => Promise.reject(new Error("oops")) }),
+      wrap: withGenerator(() => ({ checkSampling: () => Promise.reject(new Error("oops")) })),
     });
     engine.handle({ type: "preflight", job: job("a", "Hello") });
     expect(await until(isType("preflight_failed"))).toMatchObject({ failure: { code: "internal" } });
@@ -158,14 +166,13 @@ describe("a cancel", () => {
     const beginning = new Promise<void>((resolve) => (begun = resolve));
     let letBegin = (): void => {};
     const { engine, untilJob, backend } = startEngine({
-      wrap: (fake) => ({
-        ...fake,
+      wrap: withGenerator((generator) => ({
         async begin(...args) {
           begun();
           await new Promise<void>((resolve) => (letBegin = resolve));
-          return await fake.begin(...args);
+          return await generator.begin(...args);
         },
-      }),
+      })),
     });
     engine.handle({ type: "submit", job: job("a", "Hello") });
     await beginning;
