@@ -62,6 +62,15 @@ describe("the state of a worker", () => {
     expect(workerStateOf(facts)).toEqual({ name, reason });
   });
 
+  it("stays failed after a crash loop until it stops", () => {
+    const state = createWorkerState();
+    state.update({ ...serving, sole: model(["load", "fail"], broken) });
+    state.update({ ...serving, sole: model(["load", "loaded"]) });
+    expect(state).toMatchObject({ name: "failed", reason: "b.gguf is broken" });
+    state.update({ ...serving, phase: "stopped" });
+    expect(state.name).toBe("stopped");
+  });
+
   it("tells its listeners of each change until they unsubscribe, and of nothing else", () => {
     const state = createWorkerState();
     const heard: string[] = [];

@@ -1,4 +1,4 @@
-// Owns the worker's state, which follows from the states of its models and from whether the worker is leaving.
+// Owns the worker's state, which follows from the states of its models and from whether the worker is leaving. Only a crash loop stays.
 import { createListeners } from "@waggle/async";
 import type { WorkerStateName } from "@waggle/protocol";
 import type { ModelHost } from "../models/run/model-host-port.ts";
@@ -55,6 +55,8 @@ export function createWorkerState(): WorkerState {
       return now.reason;
     },
     update(facts) {
+      // Probes must see a crash loop, even if the model is loaded once more, so that a supervisor restarts the worker.
+      if (now.name === "failed" && facts.phase !== "stopped") return;
       const was = now;
       now = workerStateOf(facts);
       if (now.name !== was.name || now.reason !== was.reason) listeners.call(now.name, was.name);
