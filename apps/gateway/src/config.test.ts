@@ -39,6 +39,16 @@ it("takes the worker's defaults, but another port and name", () => {
   expect(free).toMatchObject({ config: { gatewayId: "gateway-box-p42" } });
 });
 
+it("names itself in its traces", () => {
+  const result = parseConfig(
+    [...local, "--gateway-id", "g"],
+    { OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318" },
+    machine,
+  );
+  const resource = { "service.name": "waggle-gateway", "service.version": "1.2.3", "service.instance.id": "g" };
+  expect(result).toMatchObject({ config: { traces: { settings: { resource } } } });
+});
+
 it("reads environment variables where no flags are given", () => {
   const env = {
     WAGGLE_NATS_URL: "nats://127.0.0.1:4222",

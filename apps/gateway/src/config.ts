@@ -1,35 +1,11 @@
 // Reads the gateway's configuration from argv, environment variables and the settings file into one validated, readonly object.
-import {
-  defaultName,
-  describeMachine,
-  frontProblems,
-  logSettingsOf,
-  readConfig,
-  screenOf,
-  withoutCredentials,
-} from "@waggle/daemon";
-import type { Access, ConfigResult, Environment, LogSettings, Machine, Screen } from "@waggle/daemon";
+import { describeMachine, frontProblems, queueShareOf, readConfig, withoutCredentials } from "@waggle/daemon";
+import type { ConfigOf, ConfigResult, Environment, Machine } from "@waggle/daemon";
 import { gatewayOptions } from "./config/gateway-options.ts";
 import type { GatewayOptionValues } from "./config/gateway-options.ts";
 
-type Computed =
-  | "localMode"
-  | "natsUrl"
-  | "gatewayId"
-  | "logLevel"
-  | "logFormat"
-  | "clientQueueShare"
-  | "allowedHosts"
-  | "allowedOrigins";
-
-type Defined = { readonly [K in Computed]: NonNullable<GatewayOptionValues[K]> };
-
 /** The settings by their keys in the option table. Durations are in milliseconds, sizes in bytes. */
-export interface GatewayConfig extends Omit<GatewayOptionValues, Computed>, Defined, LogSettings, Access {
-  readonly version: string;
-  /** The status screen; undefined when a program reads stdout. */
-  readonly screen: Screen | undefined;
-}
+export type GatewayConfig = ConfigOf<GatewayOptionValues, "natsUrl" | "gatewayId" | "clientQueueShare">;
 
 /** Never throws: unusable settings give an exit with code 64 and one sentence per problem. */
 export function parseConfig(
@@ -38,6 +14,7 @@ export function parseConfig(
   machine: Machine = describeGateway(),
 ): ConfigResult<GatewayConfig> {
   return readConfig(argv, env, machine, {
+    kind: "gateway",
     table: gatewayOptions,
     help: (program) => ({
       description: "The worker's HTTP front over a fleet of workers on NATS.",
@@ -49,22 +26,12 @@ export function parseConfig(
       exitCodes: ["ok", "badConfiguration", "unavailable", "internal", "abortedByInterrupt", "abortedByTermination"],
     }),
     shown: withoutCredentials,
-    complete({ values, admit }) {
-      const { natsUrl = "" } = values;
+    complete({ values, defaultId, finish }) {
+      const { natsUrl = "", gatewayId = defaultId } = values;
       const noFleet = "Cannot start without a fleet: name its NATS server with --nats-url.";
-      const access = admit([...(natsUrl === "" ? [noFleet] : []), ...frontProblems(values)]);
-      return {
-        ...values,
-        ...access,
-        version: machine.version,
-        natsUrl,
-        gatewayId: values.gatewayId ?? defaultName("gateway", values.port, machine),
-        ...logSettingsOf(values, machine),
-        screen: screenOf(machine, env),
-        clientQueueShare: values.clientQueueShare ?? (access.apiTokens.length > 1 ? 0.5 : 1),
-        allowedHosts: values.allowedHosts ?? [],
-        allowedOrigins: values.allowedOrigins ?? [],
-      };
+      const shared = finish(gatewayId, [...(natsUrl === "" ? [noFleet] : []), ...frontProblems(values)]);
+      const clientQueueShare = queueShareOf(values.clientQueueShare, shared.apiTokens);
+      return { ...values, ...shared, natsUrl, gatewayId, clientQueueShare };
     },
   });
 }

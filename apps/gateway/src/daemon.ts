@@ -1,39 +1,30 @@
 // Runs the gateway as a daemon: joins the fleet, opens the port, and shuts both down at the end.
-import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { createDeparture, withoutCredentials } from "@waggle/daemon";
-import type { Departure } from "@waggle/daemon";
+import type { DaemonContext, Departure } from "@waggle/daemon";
 import { createPages } from "@waggle/daemon/pages";
-import { createGatewaySide, openConnection } from "@waggle/fleet";
+import { createGatewaySide, newGatewayProcessId, openConnection } from "@waggle/fleet";
 import { listen } from "@waggle/front";
-import type { StdoutLine } from "@waggle/protocol";
 import { addressToOpen, machineAddress } from "@waggle/daemon/terminal";
-import type { Banner, DaemonScreen } from "@waggle/daemon/terminal";
+import type { Banner } from "@waggle/daemon/terminal";
+import type { WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
 import { createGateway, memberOf } from "./gateway.ts";
-import type { GatewayOptions } from "./gateway.ts";
 
 /** Time limit for sending the ends of streams to their readers when the gateway leaves. */
 const flushTimeoutMs = 1_000;
 /** The worker's build of the pages; the path is the same from source and build. */
 const pagesFolder = fileURLToPath(new URL("../../pages/dist/", import.meta.url));
 const pageRoutes = { "/": "chat.html", "/status": "status.html", "/reference": "reference.html" } as const;
-/** Random bytes that distinguish two processes with the same configured id. */
-const processBytes = 6;
 
-export interface DaemonOptions extends Omit<GatewayOptions, "side" | "pages" | "url"> {
-  /** Writes one machine-readable line. */
-  readonly print: (line: StdoutLine) => void;
-  /** The status screen; undefined when a program reads stdout. */
-  readonly screen?: DaemonScreen | undefined;
+export interface DaemonOptions extends DaemonContext<GatewayConfig> {
+  readonly metrics: WorkerMetrics;
 }
 
 /** @throws ListenError where the port cannot be opened; WaggleError invalid_argument for a NATS server that must not be used */
 export async function startDaemon(options: DaemonOptions): Promise<Departure> {
-  const { config, log, logLines, metrics, clock, tokens, print, screen } = options;
+  const { config, log, clock, print, screen } = options;
   const startedAt = new Date();
-  let ownUrl = "";
-  const url = (): string => config.advertiseUrl ?? ownUrl;
   const { natsUrl, natsCreds, natsInsecure, gatewayId } = config;
   const connection = openConnection({
     url: natsUrl,
@@ -45,23 +36,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   });
   const side = createGatewaySide({
     connection,
-    // The random part keeps this process's jobs apart from the jobs of an earlier process with the same id.
-    id: `${gatewayId} ${randomBytes(processBytes).toString("hex")}`,
-    self: () => memberOf(config, url(), startedAt, { jobs: gateway.registry.liveCount, waiting: gateway.waiting }),
+    id: newGatewayProcessId(gatewayId),
     clock,
     log,
   });
-  const gateway = createGateway({
-    config,
-    side,
-    pages: createPages({ folder: pagesFolder, routes: pageRoutes }),
-    tokens,
-    url,
-    log,
-    logLines,
-    metrics,
-    clock,
-  });
+  let ownUrl = "";
+  const url = (): string => config.advertiseUrl ?? ownUrl;
+  const pages = createPages({ folder: pagesFolder, routes: pageRoutes });
+  const gateway = createGateway({ ...options, side, pages, url });
   const server = await listen(gateway.app, config.host, config.port, config).catch(async (error: unknown) => {
     await gateway.stop();
     await connection.close();
@@ -71,7 +53,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   print({ type: "listening", url: ownUrl, pid: process.pid });
   screen?.opened(bannerOf(ownUrl, config));
   log.info({ url: ownUrl, version: config.version, local_mode: config.localMode, gateway: gatewayId }, "listening");
-  side.report();
+  side.report(() => memberOf(config, url(), startedAt, { jobs: gateway.registry.liveCount, waiting: gateway.waiting }));
 
   return createDeparture({
     clock,

@@ -1,5 +1,6 @@
 import { ErrorBodySchema } from "@waggle/protocol";
 import { WaggleError } from "@waggle/protocol";
+import { createTraces } from "@waggle/daemon/traces";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createFakeFleet } from "./testing/fake-fleet.ts";
 import type { FakeFleet } from "./testing/fake-fleet.ts";
@@ -47,6 +48,24 @@ it("streams a worker's output, with the worker's file in the receipt", async () 
   ]);
   expect(events.at(-1)).toMatchObject({ type: "end", receipt: { model_sha256: "a".repeat(64), model_file: "m.gguf" } });
   expect(fleet.sessions.size).toBe(0);
+});
+
+it("traces a request and the phases of its job", async () => {
+  const spans: string[] = [];
+  const startedTraces = createTraces({
+    settings: { sampler: "always_on", ratio: 1 },
+    exporter: { add: ({ name }) => spans.push(name) },
+    clock: gateway.clock,
+  });
+  const traced = createInlineGateway(fleet, { id: "g2", startedTraces });
+  const answer = traced.post("/v1/inference", { prompt: "hi" });
+  const attempt = fleet.take(await publishedJob(fleet), "w1");
+  attempt.start();
+  attempt.tokens("one");
+  attempt.finish();
+  await readStream(await answer);
+  expect(spans.toSorted()).toEqual(["POST /v1/inference", "decode", "prefill", "queue"]);
+  await traced.stop();
 });
 
 it("makes a separate job for each choice, with a different seed", async () => {
@@ -191,12 +210,12 @@ it("computes vectors on a worker", async () => {
   const job = await publishedJob(fleet);
   const attempt = fleet.take(job, "w1");
   attempt.start();
-  attempt.say({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
+  attempt.emit({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
   // Another worker starts over; the client gets each vector once.
   const second = fleet.take(job, "w2");
   second.start();
-  second.say({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
-  second.say({ type: "embedding", jobId: "x", index: 1, vector: [0, 1], tokens: 1 });
+  second.emit({ type: "embedding", jobId: "x", index: 0, vector: [1, 0], tokens: 1 });
+  second.emit({ type: "embedding", jobId: "x", index: 1, vector: [0, 1], tokens: 1 });
   second.finish();
   const { data } = (await (await answer).json()) as { data: { embedding: number[] }[] };
   expect(data.map(({ embedding }) => embedding)).toEqual([

@@ -7,9 +7,10 @@ import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/f
 import type { App, WorkerStateView } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry, hasEnded, isWaiting } from "@waggle/jobs";
-import type { JobRegistry } from "@waggle/jobs";
+import type { JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { Pages } from "@waggle/daemon/pages";
+import type { Traces } from "@waggle/daemon/traces";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
 import { createFleetModels } from "./models/fleet-models.ts";
@@ -35,6 +36,7 @@ export interface GatewayOptions {
   readonly log: Logger;
   readonly logLines: Pick<LogRing, "last">;
   readonly metrics: WorkerMetrics;
+  readonly traces?: Traces | undefined;
   readonly clock: Clock;
 }
 
@@ -71,12 +73,17 @@ export function memberOf(
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
-  const { config, side, log, metrics, clock } = options;
+  const { config, side, log, metrics, traces, clock } = options;
   const { id: gateway } = side;
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
   const names = createJobNames({ side, gateway, clock, log });
   const claims = createSessionClaims({ side, gateway, clock, log });
   const registry = createJobRegistry({ ...config, clock, onForgotten: names.forget });
+  const observers: readonly JobObserver[] = [
+    accounts.observe,
+    ...(traces === undefined ? [] : [traces.observe]),
+    (job, what) => (what.type === "ended" ? names.ended(job, what.outcome) : undefined),
+  ];
   const catalogue = createCatalogue({ side, clock, log });
   const affinity = createAffinity(side);
   const models = createFleetModels({ side, catalogue, createHost, queueCapacity: config.queueCapacity });
@@ -95,6 +102,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     log,
     logLines: options.logLines,
     metrics,
+    traces,
     state: report.state,
     dispatcher: models.dispatcher,
     registry,
@@ -105,7 +113,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       info: () => report.info(served.main),
       health: () => report.health(served.main),
       openApi: () => workerOpenApi(config.version),
-      collect: () => report.collect(metrics, app.streams),
+      collect: (streams) => report.collect(metrics, streams),
     },
   });
 
@@ -127,7 +135,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       queueCapacity,
       clientQueueShare,
       limits: config,
-      observers: [accounts, { started() {}, tokensCame() {}, ended: names.ended }],
+      observers,
       log,
       metrics,
       clock,

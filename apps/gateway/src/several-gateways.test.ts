@@ -1,6 +1,6 @@
 // Tests several gateways of one fleet: the order of a session's jobs, and clients that move to another gateway.
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createFakeFleet } from "./testing/fake-fleet.ts";
+import { createFakeFleet, processId } from "./testing/fake-fleet.ts";
 import type { FakeFleet } from "./testing/fake-fleet.ts";
 import { createInlineGateway } from "./testing/inline-gateway.ts";
 import type { InlineGateway } from "./testing/inline-gateway.ts";
@@ -67,9 +67,9 @@ it("cancels a session by its id at any gateway", async () => {
 it("does not end the session's newest job when an older one ends", async () => {
   for (const id of ["a", "b"]) await one.post("/v1/jobs", { prompt: "x", job_id: id, session_id: "s" });
   await publishedJob(fleet, 1);
-  await fleet.side("g3").end({ gateway: "g1", jobId: "a" }, "local", bySupersession);
+  await fleet.side("g3").end({ gateway: processId("g1"), jobId: "a" }, "local", bySupersession);
   expect(await statusOf(one, "b")).not.toMatchObject({ state: "cancelled" });
-  await fleet.side("g3").end({ gateway: "g1", jobId: "b" }, "local", bySupersession);
+  await fleet.side("g3").end({ gateway: processId("g1"), jobId: "b" }, "local", bySupersession);
   expect(await statusOf(one, "b")).toMatchObject({ cancelled_by: "superseded" });
 });
 
@@ -115,7 +115,7 @@ it("continues a stream identically, with the same call ids, when the client move
   const call = { kind: "call", index: 0, name: "look" } as const;
   attempt.start();
   attempt.tokens("a", "b");
-  attempt.say({ type: "token", jobId: "x", index: 2, text: "", part: call, tMs: 3, ids: [9], n: 1 });
+  attempt.emit({ type: "token", jobId: "x", index: 2, text: "", part: call, tMs: 3, ids: [9], n: 1 });
   attempt.goOnAfter(3);
   fleet.silence("g1");
   const moved = other.get("/v1/jobs/j/stream", { "last-event-id": "0" });
@@ -123,9 +123,9 @@ it("continues a stream identically, with the same call ids, when the client move
   attempt.tokens("d");
   attempt.finish();
   const [here, there] = [one, other].map(({ registry }) => registry.get("local", "j")?.log);
-  const told = (log: typeof here): unknown =>
+  const streamed = (log: typeof here): unknown =>
     log?.tokensFrom(0, 10).map(({ index, text, call: named }) => [index, text, named]);
-  expect(told(there)).toEqual(told(here));
+  expect(streamed(there)).toEqual(streamed(here));
   const text = await (await moved).text();
   expect(text).not.toContain("id: 0\n");
   // The end event has the next id after the last token.

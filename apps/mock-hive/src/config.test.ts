@@ -34,6 +34,8 @@ function problems(argv: readonly string[], env: Record<string, string> = {}): st
 describe("parseConfig", () => {
   it("has defaults for everything", () => {
     expect(run([])).toEqual({
+      service: "waggle-hive",
+      program: "waggle-hive",
       version: "1.2.3",
       screen: undefined,
       traces: { settings: undefined, warnings: [] },
@@ -49,6 +51,7 @@ describe("parseConfig", () => {
       allowedHosts: [],
       allowedOrigins: [],
       apiTokens: [],
+      apiTokenRights: { admin: true, monitor: true },
     });
   });
 

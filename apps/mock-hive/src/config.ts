@@ -1,32 +1,14 @@
 // Reads the hive's configuration from argv, environment variables and the settings file into one validated, readonly object.
-import {
-  defaultName,
-  describeMachine,
-  logSettingsOf,
-  readConfig,
-  readTraceSettings,
-  screenOf,
-  withoutCredentials,
-} from "@waggle/daemon";
-import type { Access, ConfigResult, Environment, LogSettings, Machine, Screen, TraceConfig } from "@waggle/daemon";
-import { tokenVariable, type ReadTokensOptions } from "@waggle/daemon/tokens";
+import { describeMachine, readConfig, withoutCredentials } from "@waggle/daemon";
+import type { ConfigOf, ConfigResult, Environment, Machine } from "@waggle/daemon";
+import { tokenVariable } from "@waggle/daemon/tokens";
 import { hiveOptions, type HiveOptionValues } from "./config/hive-options.ts";
 
 /** WAGGLE_HIVE_TOKEN has the token that workers send to the hive. In a worker's environment, WAGGLE_API_TOKEN has the worker's token. */
 const tokenVariables = ["WAGGLE_HIVE_TOKEN", tokenVariable] as const;
-/** A token from a variable has all rights. */
-export const tokenRights = { admin: true, monitor: true } as const satisfies ReadTokensOptions["rights"];
-
-type Computed = "localMode" | "logLevel" | "logFormat" | "allowedHosts" | "allowedOrigins";
-type Defined = { readonly [K in Computed]: NonNullable<HiveOptionValues[K]> };
 
 /** The hive's settings by their keys in the option table. */
-export interface HiveConfig extends Omit<HiveOptionValues, Computed>, Defined, LogSettings, Access {
-  readonly version: string;
-  /** The status screen; undefined when a program reads stdout. */
-  readonly screen: Screen | undefined;
-  readonly traces: TraceConfig;
-}
+export type HiveConfig = ConfigOf<HiveOptionValues>;
 
 /** Never throws: unusable settings give an exit with code 64 and one sentence per problem. */
 export function parseConfig(
@@ -35,6 +17,7 @@ export function parseConfig(
   machine: Machine = describeHive(),
 ): ConfigResult<HiveConfig> {
   return readConfig(argv, env, machine, {
+    kind: "hive",
     table: hiveOptions,
     help: (program) => ({
       description: "Keeps a list of workers, shows them on a page and drains them; can simulate faults for tests.",
@@ -54,26 +37,10 @@ export function parseConfig(
       exitCodes: ["ok", "badConfiguration", "unavailable", "internal"],
     }),
     tokenVariables,
-    tokenRights,
+    // A token from a variable has all rights.
+    tokenRights: { admin: true, monitor: true },
     shown: withoutCredentials,
-    complete({ values, variable, admit }) {
-      const access = admit([]);
-      const { version } = machine;
-      return {
-        ...values,
-        ...access,
-        version,
-        ...logSettingsOf(values, machine),
-        screen: screenOf(machine, env),
-        allowedHosts: values.allowedHosts ?? [],
-        allowedOrigins: values.allowedOrigins ?? [],
-        traces: readTraceSettings(variable, {
-          name: "waggle-hive",
-          version,
-          instance: defaultName("hive", values.port, machine),
-        }),
-      };
-    },
+    complete: ({ values, defaultId, finish }) => ({ ...values, ...finish(defaultId) }),
   });
 }
 

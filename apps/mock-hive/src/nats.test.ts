@@ -29,12 +29,14 @@ describeWithNats("a fleet that the hive looks into", () => {
     const forget = fleet.onChange(() => (told += 1));
     let jobs = 0;
     const connection = openConnection({ url: nats.url, insecure: false, name: "g 1", log, clock });
-    const member = createMembers(connection, { self: () => ({ ...gateway, jobs }), clock, log });
+    const member = createMembers(connection, { clock, log });
+    const self = (): Member => ({ ...gateway, jobs });
+    member.report(self);
     await poll("the gateway to come", () => fleet.list().length === 1, 10_000);
     expect(fleet.list()).toEqual([gateway]);
     expect([fleet.connected, told > 0]).toEqual([true, true]);
     jobs = 7;
-    member.report();
+    member.report(self);
     await poll(
       "its jobs to be reported",
       () => fleet.list().some((one) => one.kind === "gateway" && one.jobs === 7),

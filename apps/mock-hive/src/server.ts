@@ -53,16 +53,14 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
   const { log, heartbeatsKept, traces } = options;
   const clock = systemClock;
   const feed = createFeed({ clock });
-  const onEvent = (event: HiveEvent): void => {
-    logEvent(log, event);
-    feed.publish(event);
-    endpoints?.update();
-  };
+  const listeners = [(event: HiveEvent): void => logEvent(log, event), feed.publish];
+  const onEvent = (event: HiveEvent): void => listeners.forEach((listener) => listener(event));
   const registry = createWorkerRegistry({ clock, wallClock: Date.now, heartbeatsKept, onEvent });
   const endpoints =
     options.endpointsFile === undefined
       ? undefined
       : createEndpointsFile({ path: options.endpointsFile, workers: () => registry.list(), log });
+  if (endpoints !== undefined) listeners.push(endpoints.update);
   const faults = options.faults ? createFaults({ onForget: () => registry.forgetAll() }) : undefined;
   const { tokens, allowedHosts, allowedOrigins } = options;
   const members = await membersOf(options);

@@ -399,10 +399,7 @@ test("tokens of the file and of the variable are clients that share the queue", 
   const config = run(["--api-token-file", "/t"], { WAGGLE_API_TOKEN: "0123456789" });
   expect(config.apiTokens.map(({ name }) => name)).toEqual(["default", "alice", "bob"]);
   expect(config.clientQueueShare).toBe(0.5);
-  expect(readTokens(config, { read: () => "carol:carol-secret" }).map(({ name }) => name)).toEqual([
-    "default",
-    "carol",
-  ]);
+  expect(readTokens(config, () => "carol:carol-secret").map(({ name }) => name)).toEqual(["default", "carol"]);
 });
 
 test("a token is followed by its rights, in the file and in the variable", () => {

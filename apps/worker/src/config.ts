@@ -1,14 +1,14 @@
 // Reads the worker's configuration from argv, variables and the settings file into one validated, readonly object. Only main and config read flags
 // and variables.
 import { resolve } from "node:path";
-import { defaultName, logSettingsOf, readConfig, readTraceSettings, screenOf } from "@waggle/daemon";
-import type { Access, ConfigResult, Environment, LogSettings, Screen, TraceConfig } from "@waggle/daemon";
+import { queueShareOf, readConfig } from "@waggle/daemon";
+import type { ConfigOf, ConfigResult, DaemonConfig, Environment } from "@waggle/daemon";
 import { shownReference } from "@waggle/models/download";
 import { readChatTemplate } from "./config/chat-template.ts";
 import { workerHelp } from "./config/command.ts";
 import { readWorkerFile } from "./config/config-file.ts";
-import { configuredModels } from "./config/configured-models.ts";
-import type { ConfiguredModel } from "./config/configured-models.ts";
+import { givenModels } from "./config/given-models.ts";
+import type { GivenModel } from "./config/given-models.ts";
 import { hiveToken, hiveTokenVariable } from "./config/hive-token.ts";
 import { huggingFaceToken } from "./config/hugging-face-token.ts";
 import { describeWorker } from "./config/machine.ts";
@@ -16,45 +16,27 @@ import type { WorkerMachine } from "./config/machine.ts";
 import { modelSettingsOf } from "./config/model-settings.ts";
 import type { ModelSettingKey, ModelSettings } from "./config/model-settings.ts";
 import { optionTable } from "./config/option-table.ts";
-import type { OptionKey, OptionValues } from "./config/option-table.ts";
+import type { OptionValues } from "./config/option-table.ts";
 import { brokenRules } from "./config/rules.ts";
 import { defaultGpuFolder, defaultModelsFolder } from "./config/well-known.ts";
 import type { FakeEngineOptions } from "./engine/engine-start.ts";
 
-type Computed =
-  | "aliases"
-  | "pinnedModels"
-  | "localMode"
-  | "workerId"
-  | "modelsFolder"
-  | "gpuFolder"
-  | "logLevel"
-  | "logFormat"
-  | "clientQueueShare"
-  | "allowedHosts"
-  | "allowedOrigins";
-type Defined<K extends OptionKey> = { readonly [P in K]: NonNullable<OptionValues[P]> };
+type Completed = "aliases" | "pinnedModels" | "workerId" | "modelsFolder" | "gpuFolder" | "clientQueueShare";
 
 /** Each setting is under its key of the option table. Durations are in ms, sizes in bytes. */
-export interface WorkerConfig
-  extends
-    Omit<OptionValues, "models" | Computed | ModelSettingKey | `fake${string}`>,
-    Defined<Computed>,
-    LogSettings,
-    Access {
-  readonly version: string;
-  /** Undefined when stdout is not a terminal. */
-  readonly screen: Screen | undefined;
+export interface WorkerConfig extends Omit<
+  ConfigOf<OptionValues, Completed>,
+  "models" | ModelSettingKey | `fake${string}`
+> {
   /** Whether the models folder was set: the worker then serves the models in that folder. */
   readonly servesFolder: boolean;
-  readonly models: readonly ConfiguredModel[];
+  readonly models: readonly GivenModel[];
   /** Settings for loading models that have no separate settings. */
   readonly modelSettings: ModelSettings;
   /** Maximum number of threads that the engine tries. */
   readonly maxThreads: number;
   readonly hiveToken: string | undefined;
   readonly huggingFaceToken: string | undefined;
-  readonly traces: TraceConfig;
   readonly fake: FakeEngineOptions;
 }
 
@@ -68,61 +50,58 @@ export function parseConfig(
   machine: WorkerMachine = describeWorker(),
 ): ConfigResult<WorkerConfig> {
   return readConfig(argv, env, machine, {
+    kind: "worker",
     table: optionTable,
     help: workerHelp,
     shown: shownReference,
     readFile: readWorkerFile,
-    complete({ values: given, file, variable, admit }) {
+    complete({ values: given, file, variable, defaultId, finish }) {
       const values = { ...given, models: given.models ?? file?.models };
       const settingsOf = (own: OptionValues): ModelSettings =>
         modelSettingsOf(own, readChatTemplate(own.chatTemplate, machine.readText), machine.cores);
-      const { models, problems } = configuredModels({
+      const { models, problems } = givenModels({
         values,
         file: given.models === undefined ? file : undefined,
         settingsOf,
       });
-      const access = admit([...brokenRules(values), ...problems]);
-      return completeConfig({ values, models, modelSettings: settingsOf(values), access, variable }, env, machine);
+      const { workerId = defaultId } = values;
+      const shared = finish(workerId, [...brokenRules(values), ...problems]);
+      const modelSettings = settingsOf(values);
+      return completeConfig({ values, models, modelSettings, workerId, shared, variable }, env, machine);
     },
   });
 }
 
 interface ReadSettings {
   readonly values: OptionValues;
-  readonly models: readonly ConfiguredModel[];
+  readonly models: readonly GivenModel[];
   readonly modelSettings: ModelSettings;
-  readonly access: Access;
+  readonly workerId: string;
+  readonly shared: DaemonConfig;
   readonly variable: (name: string) => string | undefined;
 }
 
 /** @throws SettingsError */
 function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMachine): WorkerConfig {
-  const { values, models, modelSettings, access, variable } = read;
+  const { values, models, modelSettings, workerId, shared, variable } = read;
   const { fakeStepDelayMs, fakeLoadDelayMs, fakeFailLoad, fakeCrashAtStep, fakeHangAtStep, ...settings } = values;
-  const { version, homeFolder } = machine;
-  const workerId = values.workerId ?? defaultName("worker", values.port, machine);
+  const { homeFolder } = machine;
   return {
     ...settings,
-    ...access,
+    ...shared,
     models,
     modelSettings,
     aliases: values.aliases ?? [],
     pinnedModels: values.pinnedModels ?? [],
     servesFolder: values.modelsFolder !== undefined,
-    version,
     workerId,
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, homeFolder)),
     gpuFolder: resolve(values.gpuFolder ?? defaultGpuFolder(env, homeFolder)),
     prefixStoreDir: values.prefixStoreDir === undefined ? undefined : resolve(values.prefixStoreDir),
     maxThreads: machine.cores,
-    ...logSettingsOf(values, machine),
-    screen: screenOf(machine, env),
-    clientQueueShare: values.clientQueueShare ?? (access.apiTokens.length > 1 ? 0.5 : 1),
-    allowedHosts: values.allowedHosts ?? [],
-    allowedOrigins: values.allowedOrigins ?? [],
+    clientQueueShare: queueShareOf(values.clientQueueShare, shared.apiTokens),
     hiveToken: hiveToken({ variable: variable(hiveTokenVariable), path: values.hiveTokenFile }, machine),
     huggingFaceToken: huggingFaceToken(variable, machine),
-    traces: readTraceSettings(variable, { name: "waggle-worker", version, instance: workerId }),
     fake: {
       stepDelayMs: fakeStepDelayMs ?? 0,
       loadDelayMs: fakeLoadDelayMs ?? 0,

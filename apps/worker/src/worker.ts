@@ -1,34 +1,45 @@
 // Owns the composition of a worker: its models, its reports and the HTTP front. It starts no process and opens no socket, so tests and
 // simulations run the same composition as the daemon.
+import { deferred } from "@waggle/async";
 import type { Clock } from "@waggle/async";
+import type { BackendInfo } from "@waggle/engine";
 import { createFileDescriber } from "@waggle/chat-format/describe";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
-import type { App, ClientAccounts, ModelControl } from "@waggle/front";
+import type { App, ClientAccounts } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry } from "@waggle/jobs";
 import type { JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
-import type { ModelStateName } from "@waggle/protocol";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Traces } from "@waggle/daemon/traces";
 import type { WorkerConfig } from "./config.ts";
 import { createDescriptions } from "./models/list/descriptions.ts";
-import type { ModelEntry } from "./models/list/model-entry.ts";
+import type { Model } from "./models/list/model.ts";
 import type { ModelHost } from "./models/run/model-host-port.ts";
 import { createModels } from "./models/list/models.ts";
 import type { Models, ModelsOptions } from "./models/list/models.ts";
-import { downloadsOf } from "./models/change/operations.ts";
+import { createOperations, downloadsOf } from "./models/change/operations.ts";
+import type { LoadPlan } from "./models/memory/pool.ts";
 import { createServed } from "./report/served.ts";
 import type { Served } from "./report/served.ts";
 import { createWorkerPages } from "./process/pages.ts";
 import { createReport } from "./report/report.ts";
 import type { Report } from "./report/report.ts";
 import { createWorkerState } from "./report/worker-state.ts";
-import type { WorkerState } from "./report/worker-state.ts";
+import type { WorkerFacts, WorkerState } from "./report/worker-state.ts";
+
+/** Follows the jobs and models of a worker. */
+export interface WorkerListener {
+  readonly observe: JobObserver;
+  /** A model became ready, or stopped being ready. */
+  modelChanged(): void;
+  /** Metrics are read: updates the listener's gauges. */
+  collect(): void;
+}
 
 export interface WorkerOptions extends Pick<
   ModelsOptions,
-  "specs" | "budget" | "keepAliveMs" | "createEngine" | "prepare" | "onDownloadProgress" | "onReady"
+  "given" | "budget" | "keepAliveMs" | "createEngine" | "prepare" | "onDownloadProgress"
 > {
   readonly config: WorkerConfig;
   readonly log: Logger;
@@ -36,15 +47,17 @@ export interface WorkerOptions extends Pick<
   readonly metrics: WorkerMetrics;
   readonly traces?: Traces | undefined;
   readonly clock: Clock;
-  readonly observers?: readonly JobObserver[] | undefined;
-  readonly onCollect?: (() => void) | undefined;
+  readonly listener?: WorkerListener | undefined;
   readonly tokens: () => TokenTable;
   /** URL at which clients reach the worker. Called only while the port is open. */
   readonly url: () => string;
-  readonly onModelState?: (() => void) | undefined;
-  /** Called when the first load of the worker's only model fails. */
-  readonly onFirstLoadFailed: (why: string) => void;
-  readonly createControl: (models: Models, served: Served) => ModelControl;
+  /**
+   * Finds the memory needs of a model whose file is on disk, without loading it; undefined when the file cannot be used. By default models are
+   * described only by their load.
+   */
+  readonly describe?: (host: ModelHost) => Promise<LoadPlan | undefined>;
+  /** An engine has loaded a model, for the first time or again. */
+  readonly onReady: (info: BackendInfo) => void;
 }
 
 export interface Worker {
@@ -55,14 +68,18 @@ export interface Worker {
   readonly app: App;
   readonly report: Report;
   readonly served: Served;
+  /** Resolves with the reason when the first load of the worker's only model has failed. */
+  readonly firstLoadFailed: Promise<string>;
   /** Begins to load the pinned models, and the model that the worker was started for. */
   start(): void;
+  /** Describes the models one after the other, so that a folder of many models delays no request. */
+  describeModels(): Promise<void>;
   /** Refuses new jobs and ends waiting ones. */
   refuse(): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
   abort(): void;
-  /** Stops the engines, and the threads that compile schemas and read model files. */
+  /** Stops the engines, the downloads, and the threads that compile schemas and read model files. */
   stop(): Promise<void>;
   /** Called last: clears all timers. */
   close(): void;
@@ -72,12 +89,16 @@ export interface Worker {
 const waitingPrompts = 8;
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { config, log, metrics, clock } = options;
+  const { config, log, metrics, clock, traces, listener } = options;
   const state = createWorkerState();
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
   const registry = createJobRegistry({ ...config, clock });
-  /** The worker becomes ready when each of these models has loaded or failed. */
-  const awaited = new Set<ModelHost>();
+  const firstLoadFailed = deferred<string>();
+  const observers = [
+    accounts.observe,
+    ...(traces === undefined ? [] : [traces.observe]),
+    ...(listener === undefined ? [] : [listener.observe]),
+  ];
   const models = createModels({
     ...config,
     ...options,
@@ -86,9 +107,7 @@ export function createWorker(options: WorkerOptions): Worker {
     // If the user has set the number of threads, every engine gets this number.
     cores: config.modelSettings.threadsPinned ? Number.MAX_SAFE_INTEGER : config.maxThreads,
     registry,
-    observers: [accounts, ...(options.traces === undefined ? [] : [options.traces]), ...(options.observers ?? [])],
-    onGaveUp,
-    onState,
+    observers,
   });
   const describer = createFileDescriber({ clock });
   const renderer = createFileDescriber({ clock, limits: { waiting: waitingPrompts } });
@@ -112,6 +131,15 @@ export function createWorker(options: WorkerOptions): Worker {
     threads: config.maxThreads,
     infoOf: report.infoOf,
   });
+  const operations = createOperations({
+    config,
+    models,
+    served,
+    prepare: options.prepare,
+    describe,
+    log,
+    now: () => clock.now(),
+  });
   const schemas = createSchemaCompiler({ clock });
   const app = createApp({
     schemas,
@@ -123,60 +151,57 @@ export function createWorker(options: WorkerOptions): Worker {
     log,
     logLines: options.logLines,
     metrics,
-    traces: options.traces,
+    traces,
     state,
     dispatcher: models.router,
     registry,
     models: served,
-    control: options.createControl(models, served),
+    control: operations.control,
     view: {
       ...report,
       openApi: () => workerOpenApi(config.version),
-      collect() {
-        report.collect(metrics, app.streams);
-        options.onCollect?.();
+      collect(streams) {
+        report.collect(metrics, streams);
+        listener?.collect();
       },
     },
   });
 
-  /** Whether the worker has only this model and must load it at the start. The worker's state then follows the model's. */
-  function isAll(host: ModelHost): boolean {
-    const { main } = models;
-    return models.entries().length === 1 && main?.current.host === host && preloaded.includes(main);
+  let phase: WorkerFacts["phase"] = "starting";
+  /** The models that must load at the start; undefined until they begin to load. */
+  let preloaded: readonly Model[] | undefined;
+
+  /** The only model, if the worker must load it at the start. */
+  function sole(): ModelHost | undefined {
+    const [entry, ...others] = models.entries();
+    return entry !== undefined && others.length === 0 && preloaded?.includes(entry) === true
+      ? entry.current
+      : undefined;
   }
 
-  let preloaded: readonly ModelEntry[] = [];
-
-  /** Whether the process prints this host's failure when it exits, so that the log must not repeat the failure. */
-  function isLastLine(host: ModelHost): boolean {
-    return config.quietLog && host.loads.count === 0 && isAll(host);
+  function updateState(): void {
+    const awaited = preloaded?.filter((entry) => models.entries().includes(entry));
+    const isAwaiting =
+      awaited?.some(({ current }) => current.loads.count === 0 && current.failure?.isFinal !== true) ?? true;
+    state.update({ phase, isAwaiting, sole: sole() });
   }
 
-  function onState(host: ModelHost, to: ModelStateName, from: ModelStateName): void {
+  models.onState((host, to, from) => {
     metrics.stateTransitions.inc({ machine: "model", from, to });
-    if (from === "ready" || to === "ready") options.onModelState?.();
-    const { reason } = host.state;
-    log.info({ model: host.name, from, to, ...(reason === undefined ? {} : { reason }) }, "model_state");
-    if (to === "failed" && !isLastLine(host))
-      log.error({ event: "model_failed", model: host.name, reason: host.failure ?? reason }, "model_failed");
-    if (state.name === "starting") return;
-    if (to === "ready") {
-      awaited.delete(host);
-      if (awaited.size === 0 && state.name === "loading") state.apply("loaded");
-    } else if (from === "ready" && to === "loading" && isAll(host)) {
-      state.apply("engine_lost", reason);
-    }
-  }
-
-  function onGaveUp(host: ModelHost, never: boolean): void {
-    if (isAll(host)) {
-      state.apply("gave_up", host.state.reason);
-      if (never) options.onFirstLoadFailed(host.failure ?? "the model cannot be loaded");
-    } else if (awaited.delete(host) && awaited.size === 0 && state.name === "loading") {
-      // The other models work, and this model's status has the reason of its failure.
-      state.apply("loaded");
-    }
-  }
+    if (from === "ready" || to === "ready") listener?.modelChanged();
+    const { failure, info, state: now } = host;
+    log.info(
+      { model: host.name, from, to, ...(now.reason === undefined ? {} : { reason: now.reason }) },
+      "model_state",
+    );
+    const isFatal = host === sole() && to === "failed" && failure?.isFinal === true && host.loads.count === 0;
+    // With a quiet log, the process prints a fatal failure when it exits.
+    if (to === "failed" && !(isFatal && config.quietLog))
+      log.error({ event: "model_failed", model: host.name, reason: failure?.message ?? now.reason }, "model_failed");
+    updateState();
+    if (to === "ready" && info !== undefined) options.onReady(info);
+    if (isFatal) firstLoadFailed.resolve(failure.message);
+  });
 
   state.onChange((to, from) => {
     metrics.stateTransitions.inc({ machine: "worker", from, to });
@@ -187,11 +212,18 @@ export function createWorker(options: WorkerOptions): Worker {
     return models.hosts().map(what);
   }
 
+  async function describe(host: ModelHost): Promise<void> {
+    const { source, facts } = host.file;
+    if (source === "fake" || facts !== undefined || host.state.name !== "unloaded") return;
+    const plan = await options.describe?.(host);
+    if (plan !== undefined && models.pool.memoryOf(host) === undefined) models.pool.know(host, plan);
+  }
+
   /** Pinned models, and the default model unless it comes from the models folder or a download. */
-  function isNeeded(entry: ModelEntry): boolean {
+  function isNeeded(entry: Model): boolean {
     return (
-      entry.pinned ||
-      (models.isDefault(entry) && entry.current.source !== "folder" && entry.current.source !== "download")
+      entry.stay.pinned ||
+      (models.isDefault(entry) && entry.current.file.source !== "folder" && entry.current.file.source !== "download")
     );
   }
 
@@ -203,16 +235,21 @@ export function createWorker(options: WorkerOptions): Worker {
     app,
     report,
     served,
+    firstLoadFailed: firstLoadFailed.promise,
     start() {
+      phase = "serving";
+      updateState();
       preloaded = models.entries().filter(isNeeded);
-      for (const { current } of preloaded) awaited.add(current.host);
-      state.apply("listening", "the model is loading");
-      for (const { current } of preloaded) models.pool.loadNow(current.host);
-      if (awaited.size === 0 && state.name === "loading") state.apply("loaded");
+      for (const { current } of preloaded) models.pool.loadNow(current);
+      updateState();
+    },
+    async describeModels() {
+      for (const { current } of [...models.entries()]) await describe(current);
     },
     refuse() {
       if (state.name === "failed") return;
-      state.apply("drain", "the worker is leaving");
+      phase = "leaving";
+      updateState();
       models.pool.close();
       each((host) => host.refuse());
     },
@@ -224,12 +261,14 @@ export function createWorker(options: WorkerOptions): Worker {
       each((host) => host.abort());
     },
     async stop() {
-      await Promise.all([...each((host) => host.stop()), schemas.close(), describer.close(), renderer.close()]);
+      const threads = [schemas, describer, renderer].map((thread) => thread.close());
+      await Promise.all([...each((host) => host.stop()), operations.pulls.stop(), ...threads]);
     },
     close() {
       each((host) => host.close());
       registry.clear();
-      state.apply("stopped");
+      phase = "stopped";
+      updateState();
     },
   };
 }

@@ -1,9 +1,11 @@
 export * from "./waiting/backoff.ts";
 export * from "./waiting/channel.ts";
 export { systemClock, TimeoutError, type Clock, type TimerHandle } from "./waiting/clock.ts";
+export * from "./waiting/condition.ts";
 export * from "./waiting/conflated-channel.ts";
 export * from "./waiting/deferred.ts";
 export * from "./files/make-folder.ts";
+export * from "./waiting/listeners.ts";
 export * from "./waiting/pace.ts";
 export * from "./files/read-text.ts";
 export * from "./waiting/scope.ts";

@@ -1,4 +1,3 @@
-export * from "./settings/access.ts";
 export * from "./settings/command-line.ts";
 export * from "./settings/config-file.ts";
 export * from "./settings/file-values.ts";
@@ -9,9 +8,7 @@ export * from "./settings/read-config.ts";
 export * from "./settings/setting-text.ts";
 export * from "./settings/settings.ts";
 export * from "./settings/settings-error.ts";
-export * from "./settings/terminal-facts.ts";
-export * from "./settings/trace-variables.ts";
 export * from "./settings/values.ts";
-export * from "./process/daemon-process.ts";
+export { StartError } from "./process/daemon-process.ts";
 export * from "./process/departure.ts";
-export * from "./process/start-traces.ts";
+export * from "./process/run-daemon.ts";

@@ -1,10 +1,9 @@
 export { emptyMessage, messageOf, withToken, type MessageDraft } from "./job/answer-message.ts";
-export * from "./dispatch/dispatcher.ts";
 export * from "./dispatch/dispatcher-port.ts";
 export * from "./job/job.ts";
-export type { JobListener, JobObserver } from "./watching/listeners.ts";
+export * from "./dispatch/job-host.ts";
+export type { JobListener, JobObserver } from "./watching/observers.ts";
 export * from "./job/job-spec.ts";
-export * from "./watching/lifecycle.ts";
 export * from "./dispatch/model-names.ts";
 export * from "./dispatch/model-router.ts";
 export * from "./job/new-job.ts";
@@ -12,7 +11,7 @@ export { preflightTimeoutMs, type PromptSize } from "./dispatch/preparations.ts"
 export { createQueries, queryTimeoutMs, type Queries } from "./dispatch/queries.ts";
 export type { Reader } from "./stream/reader.ts";
 export type { Fingerprints } from "./stream/receipt.ts";
-export * from "./kept/registry.ts";
-export { priorOutputOf } from "./stream/output-so-far.ts";
+export { createJobRegistry, type JobRegistry } from "./kept/registry.ts";
+export { addTokens, newOutput, type OutputSoFar } from "./stream/output-so-far.ts";
 export { streamKeys } from "./job/stream-events.ts";
 export * from "./watching/summaries.ts";

@@ -66,7 +66,7 @@ describe("limits", () => {
     expect(queue.offer("c", key("c"))).toEqual({ ok: false, reason: "full" });
     expect(queue.depth).toBe(2);
     queue.take();
-    expect(queue.offer("c", key("c"))).toEqual({ ok: true, position: 2 });
+    expect(queue.offer("c", key("c"))).toEqual({ ok: true });
     queue.remove("b");
     fill(queue, key("d"));
   });
@@ -176,38 +176,12 @@ describe("replace", () => {
   });
 });
 
-describe("retryAfterS", () => {
-  it("is the time to serve a quarter of the queue at the measured rate", () => {
-    let nowMs = 0;
-    const queue = createAdmissionQueue<string>({ capacity: 100, now: () => nowMs });
-    fill(queue, ...Array.from({ length: 42 }, (_, i) => key(`j${i}`)));
-    queue.take();
-    queue.take();
-    nowMs += 4_000;
-    queue.finished("j0");
-    // 40 jobs wait, one job runs, and a job takes 4 s.
-    expect(queue.retryAfterS()).toBe(40);
-  });
-
-  it("grows while no job is taken, from the time when the first job begins to wait", () => {
-    let nowMs = 0;
-    const queue = createAdmissionQueue<string>({ capacity: 100, now: () => nowMs });
-    nowMs += 600_000;
-    fill(queue, key("a"), key("b"), key("c"));
-    expect(queue.retryAfterS()).toBe(1);
-    nowMs += 9_000;
-    expect(queue.retryAfterS()).toBe(9);
-    queue.take();
-    expect(queue.retryAfterS()).toBe(1);
-  });
-
-  it("ignores a second end of a job, and the end of an unknown job", () => {
-    const queue = makeQueue();
-    fill(queue, key("a"), key("b"));
-    queue.take();
-    queue.finished("a");
-    queue.finished("a");
-    queue.finished("never known");
-    expect(queue.take()).toBe("b");
-  });
+it("ignores a second end of a job, and the end of an unknown job", () => {
+  const queue = makeQueue();
+  fill(queue, key("a"), key("b"));
+  queue.take();
+  queue.finished("a");
+  queue.finished("a");
+  queue.finished("never known");
+  expect(queue.take()).toBe("b");
 });

@@ -2,8 +2,6 @@
 // starts no jobs; the code that owns the queue takes jobs and reports their ends.
 import { createLedger } from "./ledger.ts";
 import { createLevels, type Entry, type Turns } from "./levels.ts";
-import { rankOf } from "./rank.ts";
-import { createServiceRate } from "./service-rate.ts";
 
 /**
  * An item that does not fit lets other items of its priority pass for this long. After this time the other items wait too, so that enough slots
@@ -22,9 +20,7 @@ export interface QueueKey {
   readonly flow: string;
 }
 
-export type Offer =
-  | { readonly ok: true; readonly position: number }
-  | { readonly ok: false; readonly reason: "full" | "client_share" };
+export type Offer = { readonly ok: true } | { readonly ok: false; readonly reason: "full" | "client_share" };
 
 export interface AdmissionQueueOptions {
   /** Limit for the number of waiting entries. */
@@ -74,14 +70,11 @@ export interface AdmissionQueue<T> {
    * @throws Error when the new id waits or runs already
    */
   replace(oldId: string, newItem: T, key: QueueKey): boolean;
-  /** The item's position, from 1: the `take` with this number returns the item, if nothing else changes the queue and taken jobs keep running. */
+  /**
+   * The item's position, from 1: the `take` with this number returns the item, if nothing else changes the queue and taken jobs keep running. The
+   * first call after a change computes the positions of all items.
+   */
   position(id: string): number | undefined;
-  /** The position that the item would have in the queue; nothing changes, and no limit is checked. */
-  forecast(item: T, key: QueueKey): number;
-  /** Milliseconds until the entry at this position is taken, at the rate of recent jobs; undefined before 3 jobs have finished. */
-  waitMs(position: number): number | undefined;
-  /** Whole seconds, 1 to 60, after which a refused client should try again. Computed from the measured service rate. */
-  retryAfterS(): number;
   readonly depth: number;
   readonly capacity: number;
 }
@@ -89,7 +82,6 @@ export interface AdmissionQueue<T> {
 interface Run<T> {
   readonly entry: Entry<T>;
   readonly turns: Turns;
-  readonly sinceMs: number;
 }
 
 /** @throws RangeError unless capacity is a positive integer, and clientShare is above 0 and at most 1 */
@@ -100,24 +92,19 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
   const running = new Map<string, Run<T>>();
   const levels = createLevels<T>();
   const ledger = createLedger();
-  const rate = createServiceRate({ now });
+  /** The position of each waiting entry; undefined after a change. */
+  let positions: ReadonlyMap<string, number> | undefined;
   let arrivals = 0;
+
+  function changed(): void {
+    positions = undefined;
+  }
 
   function enter(item: T, key: QueueKey, { seq, sinceMs }: Pick<Entry<T>, "seq" | "sinceMs">): Entry<T> {
     const { id, priority, flow } = key;
     const entry = { id, item, priority, client: ledger.enter(key.client), flow, seq, sinceMs };
     entries.set(id, entry);
     return entry;
-  }
-
-  function insert(item: T, key: QueueKey): void {
-    levels.insert(enter(item, key, { seq: arrivals++, sinceMs: now() }));
-  }
-
-  function remove(entry: Entry<T>): void {
-    entries.delete(entry.id);
-    levels.remove(entry);
-    ledger.leave(entry.client);
   }
 
   function findNext(fits: (item: T) => boolean = () => true): Entry<T> | undefined {
@@ -130,17 +117,12 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
 
   function admit(item: T, key: QueueKey): void {
     refuseKnown(key.id);
-    if (entries.size === 0) rate.moved();
-    insert(item, key);
+    levels.insert(enter(item, key, { seq: arrivals++, sinceMs: now() }));
+    changed();
   }
 
   function refuseKnown(id: string): void {
     if (entries.has(id) || running.has(id)) throw new Error(`Cannot queue ${id}: a job with this id waits or runs`);
-  }
-
-  function position(id: string): number | undefined {
-    const entry = entries.get(id);
-    return entry === undefined ? undefined : rankOf(levels.all, entry);
   }
 
   return {
@@ -149,7 +131,7 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       if (entries.size >= capacity) return { ok: false, reason: "full" };
       if (ledger.queuedBy(key.client) >= clientCapacity) return { ok: false, reason: "client_share" };
       admit(item, key);
-      return { ok: true, position: position(key.id) ?? entries.size };
+      return { ok: true };
     },
     admit,
     next: (fits) => findNext(fits)?.item,
@@ -159,8 +141,8 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       entries.delete(entry.id);
       const turns = levels.serve(entry);
       ledger.serve(entry.client);
-      rate.moved();
-      running.set(entry.id, { entry, turns, sinceMs: now() });
+      running.set(entry.id, { entry, turns });
+      changed();
       return entry.item;
     },
     putBack(id) {
@@ -170,18 +152,22 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       ledger.unserve(run.entry.client);
       entries.set(id, run.entry);
       levels.insert(run.entry, run.turns);
+      changed();
     },
     finished(id) {
       const run = running.get(id);
       if (run === undefined) return;
       running.delete(id);
       ledger.finish(run.entry.client);
-      rate.finished(now() - run.sinceMs);
+      changed();
     },
     remove(id) {
       const entry = entries.get(id);
       if (entry === undefined) return undefined;
-      remove(entry);
+      entries.delete(id);
+      levels.remove(entry);
+      ledger.leave(entry.client);
+      changed();
       return entry.item;
     },
     replace(oldId, newItem, key) {
@@ -197,18 +183,13 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
         levels.insert(entry);
       }
       ledger.leave(client);
+      changed();
       return true;
     },
-    position,
-    forecast(item, key) {
-      insert(item, key);
-      const entry = entries.get(key.id) as Entry<T>;
-      const rank = rankOf(levels.all, entry);
-      remove(entry);
-      return rank;
+    position(id) {
+      positions ??= new Map(levels.inServiceOrder().map((entry, index) => [entry.id, index + 1]));
+      return positions.get(id);
     },
-    waitMs: (at) => rate.waitMs(at, running.size),
-    retryAfterS: () => rate.retryAfterS(entries.size, running.size),
     get depth() {
       return entries.size;
     },

@@ -6,7 +6,7 @@ import { createAdmissionQueue, type AdmissionQueue, type QueueKey } from "./admi
 type Command =
   | { readonly kind: "offer"; readonly priority: number; readonly client: string; readonly flow: string }
   | { readonly kind: "take" }
-  | { readonly kind: "finish" | "remove"; readonly pick: number }
+  | { readonly kind: "finish" | "put back" | "remove"; readonly pick: number }
   | { readonly kind: "replace"; readonly pick: number; readonly priority: number };
 
 const priority = fc.integer({ min: -1, max: 1 });
@@ -21,7 +21,13 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.constant({ kind: "take" as const }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("finish" as const, "remove" as const), pick: fc.nat() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constantFrom("finish" as const, "put back" as const, "remove" as const),
+      pick: fc.nat(),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("replace" as const), pick: fc.nat(), priority }) },
 );
 
@@ -68,6 +74,9 @@ function replay(commands: readonly Command[]): Subject {
       case "finish":
         for (const id of running.splice(each.pick % (running.length + 1), 1)) queue.finished(id);
         break;
+      case "put back":
+        for (const id of running.splice(each.pick % (running.length + 1), 1)) queue.putBack(id);
+        break;
       case "remove":
         queue.remove(waitingIds(queue, keys)[each.pick % (queue.depth + 1)] ?? "");
         break;
@@ -100,30 +109,29 @@ describe("after any history", () => {
     );
   });
 
-  it("a forecast is the position that an offer then gives, and changes nothing", () => {
+  it("jobs that are put back, in any order, have their positions from before they were taken", () => {
+    fc.assert(
+      fc.property(history(80), fc.integer({ min: 1, max: 24 }), fc.boolean(), (commands, taken, last) => {
+        const { queue, keys } = replay(commands);
+        const before = waitingIds(queue, keys);
+        const jobs = Array.from({ length: taken }, () => queue.take());
+        for (const job of last ? jobs.toReversed() : jobs) queue.putBack(job?.id ?? "none");
+        expect(waitingIds(queue, keys)).toEqual(before);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("an entry that comes and leaves moves no other entry", () => {
     fc.assert(
       fc.property(history(40), priority, fc.constantFrom("a", "b", "new"), (commands, level, client) => {
         const { queue, keys } = replay(commands);
         const key = { id: "last", priority: level, client, flow: "s" };
         const before = waitingIds(queue, keys);
-        const forecast = queue.forecast(key, key);
+        queue.admit(key, key);
+        expect(queue.position("last")).toBeGreaterThan(0);
+        queue.remove("last");
         expect(waitingIds(queue, keys)).toEqual(before);
-        expect(queue.position("last")).toBeUndefined();
-        const offer = queue.offer(key, key);
-        if (offer.ok) expect(offer.position).toBe(forecast);
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  it("the position in the result of an offer is the entry's position", () => {
-    fc.assert(
-      fc.property(history(40), priority, (commands, level) => {
-        const { queue, keys } = replay(commands);
-        const key = { id: "last", priority: level, client: "a", flow: "s" };
-        const offer = queue.offer(key, key);
-        const promised = offer.ok ? waitingIds(queue, new Map([...keys, ["last", key]]))[offer.position - 1] : "full";
-        expect(promised).toBe(offer.ok || queue.depth < queue.capacity ? "last" : "full");
       }),
       { numRuns: 300 },
     );

@@ -18,13 +18,13 @@ export interface Entry<T> {
 }
 
 /** One flow's entries of one priority, in order of arrival; never empty. */
-export interface Line<T> {
+interface Line<T> {
   readonly entries: Entry<T>[];
   turn: number;
 }
 
 /** One client's lines of one priority, by their flows' names; never empty. */
-export interface Party<T> {
+interface Party<T> {
   readonly client: Client;
   readonly lines: Map<string, Line<T>>;
   size: number;
@@ -32,7 +32,7 @@ export interface Party<T> {
 }
 
 /** All entries of one priority; never empty. */
-export interface Level<T> {
+interface Level<T> {
   readonly priority: number;
   readonly parties: Map<Client, Party<T>>;
   size: number;
@@ -54,16 +54,16 @@ export interface Levels<T> {
   replace(old: Entry<T>, entry: Entry<T>): void;
   /** The entries of the highest priority: clients in the order of `compareParties`, their flows by turn, then entries by arrival. */
   inTurn(): Iterable<Entry<T>>;
-  /** Highest priority first. */
-  readonly all: readonly Level<T>[];
+  /** All entries in the order in which they will be served, if nothing else changes and served jobs keep running. */
+  inServiceOrder(): Entry<T>[];
 }
 
 /** Sorts clients by the number of their running jobs, then by turn. */
-export function compareParties<T>(a: Party<T>, b: Party<T>): number {
+function compareParties<T>(a: Party<T>, b: Party<T>): number {
   return a.client.running - b.client.running || compareTurns(a, b);
 }
 
-export function compareTurns(a: { readonly turn: number }, b: { readonly turn: number }): number {
+function compareTurns(a: { readonly turn: number }, b: { readonly turn: number }): number {
   return a.turn - b.turn;
 }
 
@@ -131,12 +131,53 @@ export function createLevels<T>(): Levels<T> {
         for (const { entries } of [...lines.values()].toSorted(compareTurns)) yield* entries;
       }
     },
-    all: levels,
+    inServiceOrder() {
+      const running = new Map<Client, number>();
+      return levels.flatMap(({ parties }) => serveAll([...parties.values()], running));
+    },
   };
 }
 
+/**
+ * Simulates the service of all entries of one level. A client that was served runs one more job, and is behind all clients that run as many.
+ * @param running number of the running jobs of each client that was served in a higher level; gets the clients of this level
+ */
+function serveAll<T>(parties: readonly Party<T>[], running: Map<Client, number>): Entry<T>[] {
+  const order: Entry<T>[] = [];
+  /** The clients by the number of their running jobs, each with the entries that are left. */
+  const rounds: { readonly client: Client; readonly left: Iterator<Entry<T>> }[][] = [];
+  for (const { client, lines } of parties.toSorted(compareTurns)) {
+    const round = running.get(client) ?? client.running;
+    (rounds[round] ??= []).push({ client, left: serveFlows([...lines.values()]).values() });
+  }
+  for (let round = 0; round < rounds.length; round += 1) {
+    for (const party of rounds[round] ?? []) {
+      const next = party.left.next();
+      if (next.done === true) running.set(party.client, round);
+      else {
+        order.push(next.value);
+        (rounds[round + 1] ??= []).push(party);
+      }
+    }
+  }
+  return order;
+}
+
+/** Simulates the service of one client's entries. A flow that was served is behind the other flows. */
+function serveFlows<T>(lines: readonly Line<T>[]): Entry<T>[] {
+  const order: Entry<T>[] = [];
+  const turns = lines.toSorted(compareTurns).map(({ entries }) => entries.values());
+  for (const left of turns) {
+    const next = left.next();
+    if (next.done === true) continue;
+    order.push(next.value);
+    turns.push(left);
+  }
+  return order;
+}
+
 /** The index of the first entry that did not arrive before `seq`. */
-export function insertionIndex(entries: readonly { readonly seq: number }[], seq: number): number {
+function insertionIndex(entries: readonly { readonly seq: number }[], seq: number): number {
   let low = 0;
   let high = entries.length;
   while (low < high) {

@@ -1,37 +1,37 @@
 // Keeps the fleet ids of this gateway's jobs, and each job's record in the bucket. The record reserves the job's id before acceptance, lets another
 // gateway take over the job, and is deleted when the job is forgotten.
 import { randomBytes } from "node:crypto";
-import type { Clock } from "@waggle/async";
+import { deferred, type Clock } from "@waggle/async";
 import { choicesOf } from "@waggle/engine";
 import type { PromptInput } from "@waggle/engine";
 import { fleetVersion } from "@waggle/fleet";
-import type { FoundRecord, GatewaySide, JobRecord } from "@waggle/fleet";
-import type { Job, JobObserver, JobSpec, Outcome, Reservation } from "@waggle/jobs";
+import type { FoundRecord, GatewayProcessId, GatewaySide, JobRecord } from "@waggle/fleet";
+import type { Job, JobSpec, Outcome, Reservation } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 
 /** Time limit for writing a job's record before acceptance. At the limit, the job is accepted, and its record is written later. */
 const reserveLimitMs = 500;
 
-export interface JobNames extends Pick<JobObserver, "ended"> {
+export interface JobNames {
   /** Reserves the id of a job that is about to be accepted. @throws WaggleError conflict, payload_too_large */
   reserve(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
   /** Called after the job's acceptance. */
   add(job: Job): void;
+  ended(job: Job, outcome: Outcome): void;
   /** Takes over the ids of another gateway's job. Call it before `add`. */
   takeOver(found: FoundRecord): void;
   /** The fleet's id of one of the job's sequences. */
   fleetIdOf(job: Job, choice: number): string;
-  /** Whether the job was already in the fleet's queue when this gateway took it over. */
-  isPublishedElsewhere(job: Job): boolean;
   /** The gateway that accepted the job. */
-  originOf(job: Job): string;
+  originOf(job: Job): GatewayProcessId;
   /** Resolves when the job's record is written and its ids are final. @throws WaggleError conflict, payload_too_large, unavailable */
   recorded(job: Job): Promise<void>;
   /** Whether another gateway has put the job into the fleet's queue. @throws WaggleError unavailable */
   isPublished(job: Job): Promise<boolean>;
   /** Called when one of the job's sequences is in the fleet's queue. */
   published(job: Job): void;
+  /** Whether another gateway has the job now; false while NATS does not answer. */
   isTakenOverElsewhere(job: Job): Promise<boolean>;
   /** The waiting job that has a sequence with this fleet id. */
   waiting(fleetId: string): Job | undefined;
@@ -41,7 +41,7 @@ export interface JobNames extends Pick<JobObserver, "ended"> {
 
 export interface JobNamesOptions {
   readonly side: Pick<GatewaySide, "connected" | "records" | "forget" | "cancel">;
-  readonly gateway: string;
+  readonly gateway: GatewayProcessId;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -123,11 +123,10 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       if (error.code !== "unavailable") throw error;
       log.warn({ job: record.id, reason: error.message }, "fleet_record_failed");
     });
-    let late = (): void => {};
-    const limit = new Promise<void>((resolve) => (late = resolve));
-    const timer = clock.setTimeout(late, reserveLimitMs);
+    const late = deferred<void>();
+    const timer = clock.setTimeout(late.resolve, reserveLimitMs);
     try {
-      await Promise.race([written, limit]);
+      await Promise.race([written, late.promise]);
     } finally {
       timer.cancel();
       written.catch(() => {});
@@ -140,16 +139,26 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     if (revision !== undefined) await side.records.remove(client, id, revision).catch(() => {});
   }
 
-  /** The job's record now; undefined without a record, and while NATS does not answer. */
-  async function findRecord(job: Job): Promise<FoundRecord | undefined> {
-    return await side.records.get(job.spec.who.client, job.id).catch(() => undefined);
+  /** The job's record now; undefined without a record. Another job with the same id has another call key. @throws WaggleError unavailable */
+  async function read({
+    spec,
+    id,
+    callKey,
+  }: Pick<JobRecord, "spec" | "id" | "callKey">): Promise<FoundRecord | undefined> {
+    const found = await side.records.get(spec.who.client, id);
+    return found?.record.callKey === callKey ? found : undefined;
+  }
+
+  /** Like `read`, but undefined while NATS does not answer. */
+  async function tryRead(job: Job): Promise<FoundRecord | undefined> {
+    return await read(job).catch(() => undefined);
   }
 
   /** Ends a waiting job at other gateways too. No worker has the job yet, so no worker's records would end it there. */
   async function endElsewhere(job: Job, names: Names, outcome: Outcome): Promise<void> {
     await names.writing?.catch(() => {});
-    const found = await findRecord(job);
-    if (found === undefined || found.record.callKey !== job.callKey) return;
+    const found = await tryRead(job);
+    if (found === undefined) return;
     const { record, revision } = found;
     const isOurs = record.gateway === gateway;
     const isShared = !isOurs || record.origin !== gateway || !record.waits;
@@ -161,12 +170,11 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
 
   /** Deletes the job's records, unless another gateway has taken over the job: then that gateway deletes the records. */
   async function forgetInFleet(job: Job, names: Names): Promise<void> {
-    const found = await findRecord(job);
-    const isSame = found?.record.callKey === job.callKey;
-    if (isSame && found?.record.gateway !== gateway) return;
+    const found = await tryRead(job);
+    if (found !== undefined && found.record.gateway !== gateway) return;
     await Promise.all(names.fleetIds.map((id) => side.forget(id)));
     // If this fails, NATS deletes the record by its age.
-    if (isSame) await side.records.remove(job.spec.who.client, job.id, found?.revision ?? 0).catch(() => {});
+    if (found !== undefined) await side.records.remove(job.spec.who.client, job.id, found.revision).catch(() => {});
   }
 
   /**
@@ -180,8 +188,8 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       let updated = await side.records.update(record, revision);
       if (updated !== undefined) return void (names.revision = updated);
       // Another gateway took over the job while it waited here. That gateway remains the owner.
-      const found = await side.records.get(record.spec.who.client, record.id);
-      if (found?.record.callKey !== record.callKey || !found.record.waits) return;
+      const found = await read(record);
+      if (found?.record.waits !== true) return;
       updated = await side.records.update({ ...record, gateway: found.record.gateway }, found.revision);
       names.revision = updated ?? names.revision;
     } catch (error) {
@@ -228,7 +236,6 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       if (id === undefined) throw new Error(`Job ${job.id} has no choice ${choice}`);
       return id;
     },
-    isPublishedElsewhere: (job) => job.takenOver && !namesOf(job).waits,
     originOf: (job) => namesOf(job).record?.origin ?? gateway,
     async recorded(job) {
       const names = namesOf(job);
@@ -241,8 +248,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       const { record, waits } = namesOf(job);
       // With several choices, this gateway itself may have published one of the job's sequences already.
       if (record === undefined || !waits) return false;
-      const found = await side.records.get(record.spec.who.client, record.id);
-      return found?.record.callKey === record.callKey && !found.record.waits;
+      return (await read(record))?.record.waits === false;
     },
     published(job) {
       const names = known.get(job.callKey);
@@ -254,8 +260,8 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       void strip(names, names.record);
     },
     async isTakenOverElsewhere(job) {
-      const found = await findRecord(job);
-      return found?.record.callKey === job.callKey && found.record.gateway !== gateway;
+      const found = await tryRead(job);
+      return found !== undefined && found.record.gateway !== gateway;
     },
     waiting(fleetId) {
       const names = byFleetId.get(fleetId);

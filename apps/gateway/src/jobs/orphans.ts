@@ -1,6 +1,6 @@
 // Takes over jobs that waited at a lost gateway and run without a client (`on_disconnect: continue`). One of the other gateways takes over each job.
 import type { Clock, TimerHandle } from "@waggle/async";
-import type { GatewaySide } from "@waggle/fleet";
+import type { GatewayProcessId, GatewaySide } from "@waggle/fleet";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { Takeover } from "./takeover.ts";
@@ -23,7 +23,7 @@ export interface OrphansOptions {
 
 export function watchOrphans({ side, takeOver, clock, log }: OrphansOptions): Orphans {
   /** Silent gateways whose jobs have already been searched for. */
-  let searched: ReadonlySet<string> = new Set();
+  let searched: ReadonlySet<GatewayProcessId> = new Set();
   /** When to search for jobs of gateways that were lost before this gateway connected. Milliseconds on the daemon's clock. */
   let dueAt: number | undefined;
   let searching = false;

@@ -1,5 +1,5 @@
 import { deferred } from "@waggle/async";
-import type { SessionRecord } from "@waggle/fleet";
+import type { GatewayProcessId, SessionRecord } from "@waggle/fleet";
 import type { Job } from "@waggle/jobs";
 import { createFakeClock } from "@waggle/testing";
 import { createLogger } from "@waggle/telemetry";
@@ -35,7 +35,7 @@ it("leaves a session to its newest job when the claim of an older job is slow an
         },
       },
     },
-    gateway: "g1",
+    gateway: "g1" as GatewayProcessId,
     clock: createFakeClock(),
     log: createLogger({ level: "silent", format: "json", name: "test" }),
   });

@@ -1,7 +1,7 @@
 // Ensures that a session has one live job in the whole fleet. A gateway that accepts a job claims the session in the bucket, then waits until
 // the session's job at another gateway has ended, or a time limit has passed. Within one gateway, the dispatchers ensure that a session has one live job.
 import type { Clock } from "@waggle/async";
-import type { EndedBy, GatewaySide, SessionRecord } from "@waggle/fleet";
+import type { EndedBy, GatewayProcessId, GatewaySide, SessionRecord } from "@waggle/fleet";
 import { hasEnded } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
@@ -27,7 +27,7 @@ export interface SessionClaims {
 
 export interface SessionClaimsOptions {
   readonly side: Pick<GatewaySide, "connected" | "sessions" | "end" | "isAlive" | "records" | "cancel">;
-  readonly gateway: string;
+  readonly gateway: GatewayProcessId;
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -1,6 +1,6 @@
 // Takes over jobs that another gateway accepted. A waiting job joins this gateway's queue. For a job in the fleet's queue, this gateway
 // reads all of the job's records, so the client gets the same indexes, texts and call ids as before.
-import type { FoundRecord, GatewaySide, JobRecord } from "@waggle/fleet";
+import type { FoundRecord, GatewayProcessId, GatewaySide, JobRecord } from "@waggle/fleet";
 import type { Job, JobFinder } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -12,7 +12,7 @@ const mostAttempts = 3;
 
 export interface TakeoverOptions {
   readonly side: Pick<GatewaySide, "records">;
-  readonly gateway: string;
+  readonly gateway: GatewayProcessId;
   readonly known: (client: string, id: string) => Job | undefined;
   readonly models: {
     /** @throws WaggleError unavailable, resource_exhausted */

@@ -1,9 +1,15 @@
+import type { GatewayProcessId } from "@waggle/fleet";
 import type { JobSpec, JobTerms } from "@waggle/jobs";
 import { SamplingSchema } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import { fleetJobOf } from "./fleet-job.ts";
 
-const options = { gateway: "g", onWorkerLoss: "resume", reconnectGraceMs: 5_000, retryGraceMs: 30_000 } as const;
+const options = {
+  gateway: "g" as GatewayProcessId,
+  onWorkerLoss: "resume",
+  reconnectGraceMs: 5_000,
+  retryGraceMs: 30_000,
+} as const;
 const spec: JobSpec = {
   model: "m",
   who: { client: "a", trace: "t" },

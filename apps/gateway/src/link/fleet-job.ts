@@ -1,11 +1,11 @@
 // Makes a job of the fleet from one sequence of a job. Pure.
 import { workOfChoice } from "@waggle/engine";
 import { fleetVersion } from "@waggle/fleet";
-import type { FleetJob } from "@waggle/fleet";
+import type { FleetJob, GatewayProcessId } from "@waggle/fleet";
 import type { Job, JobSpec, JobTerms, SequenceState } from "@waggle/jobs";
 
 export interface FleetJobOptions {
-  readonly gateway: string;
+  readonly gateway: GatewayProcessId;
   /** The gateway's `--on-worker-loss`, for requests without `on_worker_loss`. */
   readonly onWorkerLoss: FleetJob["onWorkerLoss"];
   /** How long a client may take to come back: to read the job's stream, or to send its request again. */

@@ -15,7 +15,7 @@ import type { PublisherOptions } from "./publisher.ts";
 import type { Outage } from "./outage.ts";
 import { noWorkerLimitMs } from "./outage.ts";
 import type { Affinity } from "./affinity.ts";
-import { createSequenceRun, isOver } from "./sequence-run.ts";
+import { apply, cancelledAt, createSequenceRun, isCancelled, isOver, phaseOf } from "./sequence-run.ts";
 import type { SequenceRun } from "./sequence-run.ts";
 
 const checkIntervalMs = 1_000;
@@ -29,7 +29,8 @@ export interface ServingWorker {
   readonly slots: number;
 }
 
-export interface LinkEvents {
+/** The host of the model, which the link tells what happens. */
+export interface LinkOwner {
   onEvent(event: EngineEvent): void;
   /** There may be room for more jobs. */
   onRoom(): void;
@@ -54,6 +55,8 @@ export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
 
 export interface FleetLink extends EngineLink {
   readonly full: boolean;
+  /** Call it first: the owner is called from now on. */
+  start(owner: LinkOwner): void;
   /** Called after a change of the members or the connection. */
   changed(): void;
   /** The file of the model that runs the job, or ran it last. */
@@ -64,11 +67,12 @@ export interface FleetLink extends EngineLink {
   close(): void;
 }
 
-export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): FleetLink {
+export function createFleetLink(options: FleetLinkOptions): FleetLink {
   const { side, serving, names, outage, clock, log } = options;
   const runs = new Map<string, SequenceRun>();
   const files = new WeakMap<Job, FleetModelFile>();
-  const publisher = createPublisher(options, { onRoom: events.onRoom, onRefused: fail });
+  let owner: LinkOwner | undefined;
+  const publisher = createPublisher(options, { onRoom: () => owner?.onRoom(), onRefused: fail });
   let checking: TimerHandle | undefined;
   let isUnreachable = false;
   let lastSlots = 1;
@@ -84,38 +88,40 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
     runs.set(sequence.uid, one);
     keepChecking();
     const listener = { record: (record: EventRecord) => onRecord(one, record) };
-    void (names.isPublishedElsewhere(job) ? publisher.take(one, listener) : publisher.put(one, listener, named));
+    void (job.takenOver === "published" ? publisher.follow(one, listener) : publisher.put(one, listener, named));
   }
 
   function onRecord(one: SequenceRun, record: EventRecord): void {
     if (isOver(one)) return;
     const { job, uid, records } = one;
     one.lastRecordAt = clock.now();
+    apply(one, { type: "record" });
     try {
       const { events: news, moved } = records.take(record);
       if (record.kind === "fence") options.affinity.ran(job, record.worker);
       if (records.file !== undefined) files.set(job, records.file);
-      if (moved) events.onMoved(uid);
+      if (moved) owner?.onMoved(uid);
       for (const event of news) forward(one, { ...event, jobId: uid });
     } catch (error) {
       log.error({ err: error, job: job.id, fleet_job: one.fleetJob.id }, "fleet_records_broken");
       // If another gateway published the job, that gateway may have all records.
-      if (!one.publishedElsewhere) cancelInFleet(one);
+      if (phaseOf(one) !== "elsewhere") cancelInFleet(one);
       fail(one, new WaggleError("internal", "Part of the job's output was lost in the fleet; the job was stopped."));
     }
   }
 
   function forward(one: SequenceRun, event: JobEvent): void {
     const last = event.type === "finished" || event.type === "failed" || event.type === "cancelled";
+    const isUnasked = event.type === "cancelled" && !isCancelled(one);
     if (last) leave(one);
-    if (event.type === "cancelled" && !one.cancelled) events.onCancelledElsewhere(one.job);
-    events.onEvent({ type: "step", events: [event] });
+    if (isUnasked) owner?.onCancelledElsewhere(one.job);
+    owner?.onEvent({ type: "step", events: [event] });
     // There may be room for a refused job now.
     if (last) publisher.wake();
   }
 
   function leave(one: SequenceRun): void {
-    one.over = true;
+    apply(one, { type: "end" });
     runs.delete(one.uid);
     one.stop();
     publisher.forget(one);
@@ -128,24 +134,23 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
 
   function cancel(uid: string): void {
     const one = runs.get(uid);
-    if (one === undefined || one.cancelled) return;
-    one.cancelled = true;
-    one.cancelledAt = clock.now();
+    if (one === undefined || isCancelled(one)) return;
+    apply(one, { type: "cancel", at: clock.now() });
     const { phase } = one.job.state;
     const abandoned =
       phase.name === "ending" &&
       phase.outcome.type === "cancelled" &&
       (phase.outcome.by === "disconnect" || phase.outcome.by === "unclaimed");
     // Continue in a later turn of the event loop, because an engine never answers within the call.
-    if (!one.published && !one.publishedElsewhere) queueMicrotask(() => release(one));
+    if (phaseOf(one) === "withdrawn") queueMicrotask(() => release(one));
     else if (abandoned) void cancelUnlessTakenOver(one);
     else queueMicrotask(() => end(one));
   }
 
-  /** Cancels the job in the fleet. A job that no worker has taken ends here at once; a followed job ends with its last record. */
+  /** Cancels the job in the fleet. A job that no worker has taken ends here at once; another job ends with its last record. */
   function end(one: SequenceRun): void {
     cancelInFleet(one);
-    if (!one.records.taken && !one.publishedElsewhere) release(one);
+    if (phaseOf(one) === "published") release(one);
   }
 
   /** Cancels a job without readers here, unless another gateway has taken over the job together with its readers. */
@@ -178,12 +183,12 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       const { size } = await side.ask<"preflight">(question, { timeoutMs: preflightTimeoutMs });
       if (size === null) return;
       const { promptTokens, cachedTokens } = size;
-      events.onEvent({ type: "prepared", jobId, promptTokens, cachedTokens });
+      owner?.onEvent({ type: "prepared", jobId, promptTokens, cachedTokens });
     } catch (thrown) {
       const failure = failureOf(thrown);
       // Without an answer, the job counts as valid: the worker that runs the job checks the job again.
       if (failure.code === "unavailable" || failure.code === "internal") return;
-      events.onEvent({ type: "prepare_failed", jobId, failure });
+      owner?.onEvent({ type: "prepare_failed", jobId, failure });
     }
   }
 
@@ -193,7 +198,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       ({ result }) => result,
       (thrown: unknown) => ({ kind: "failed", failure: failureOf(thrown) }) as const,
     );
-    events.onEvent({ type: "query_result", id, answer });
+    owner?.onEvent({ type: "query_result", id, answer });
   }
 
   // ---- timeouts -----------------------------------------------------------------------------------------------------
@@ -214,7 +219,7 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
     if (error !== undefined && !isUnreachable) {
       isUnreachable = true;
       log.warn({ model: options.model, reason: error.message }, "fleet_out_of_reach");
-      events.onUnreachable(error);
+      owner?.onUnreachable(error);
     }
     for (const one of [...runs.values()]) checkRun(one, error);
   }
@@ -222,13 +227,13 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
   function checkRun(one: SequenceRun, error: WaggleError | undefined): void {
     const { records, lastRecordAt } = one;
     const silentMs = clock.now() - lastRecordAt;
-    if (one.cancelled && clock.now() - one.cancelledAt >= cancelLimitMs) return release(one);
+    if (clock.now() - cancelledAt(one) >= cancelLimitMs) return release(one);
     // Without NATS, no records arrive. While no worker takes jobs, a leaving worker may still finish its jobs.
     if (error !== undefined && (outage.natsAwaySince !== undefined || silentMs >= noWorkerLimitMs)) {
       return fail(one, error);
     }
     const { worker } = records;
-    const orphaned = worker === undefined ? one.publishedElsewhere : !side.isAlive("worker", worker);
+    const orphaned = worker === undefined ? phaseOf(one) === "elsewhere" : !side.isAlive("worker", worker);
     if (!orphaned || silentMs < lostLimitMs || !side.connected) return;
     const seconds = lostLimitMs / 1000;
     const why =
@@ -239,6 +244,9 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
   }
 
   return {
+    start(by) {
+      owner = by;
+    },
     get ready() {
       return side.connected && slotsNow() > 0;
     },
@@ -275,10 +283,10 @@ export function createFleetLink(options: FleetLinkOptions, events: LinkEvents): 
       if (outage.natsAwaySince !== undefined || outage.noWorkerSince !== undefined) return;
       if (isUnreachable) {
         isUnreachable = false;
-        events.onReachable();
+        owner?.onReachable();
       }
       publisher.wake();
-      events.onRoom();
+      owner?.onRoom();
     },
     fileOf: (job) => files.get(job),
     get running() {

@@ -9,7 +9,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { JobNames } from "../jobs/job-names.ts";
 import type { Affinity } from "./affinity.ts";
-import { isOver } from "./sequence-run.ts";
+import { apply, isOver, isWanted, phaseOf } from "./sequence-run.ts";
 import type { SequenceRun } from "./sequence-run.ts";
 
 /** Pause before the next attempt, unless a job ends earlier. */
@@ -22,7 +22,7 @@ export interface Publisher {
    */
   put(run: SequenceRun, listener: RecordListener, named: () => FleetJob): Promise<void>;
   /** Follows a job that another gateway published. Resolves when the job's records arrive, or when the job has ended. Never throws. */
-  take(run: SequenceRun, listener: RecordListener): Promise<void>;
+  follow(run: SequenceRun, listener: RecordListener): Promise<void>;
   /** Number of refused sequences that wait for the next attempt. */
   readonly waiting: number;
   /** Tries again at once, because the fleet's queue may have room. */
@@ -72,26 +72,27 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
   }
 
   async function attempt(run: SequenceRun, work: () => Promise<void>): Promise<void> {
-    for (let logged = false; !isOver(run);) {
+    for (let logged = false; isWanted(run);) {
       try {
         await work();
         break;
       } catch (thrown) {
         const error = WaggleError.from(thrown);
         // A worker has taken the job, so the job was published although the attempt failed: NATS's answer was lost.
-        if (run.records.taken) break;
+        if (phaseOf(run) === "taken") break;
         if (error.code !== "resource_exhausted" && error.code !== "unavailable") {
           onRefused(run, error);
           break;
         }
         if (!logged) log.warn({ job: run.job.id, code: error.code, reason: error.message }, "fleet_publish_failed");
         logged = true;
-        if (!isOver(run)) await another(run);
+        if (isWanted(run)) await another(run);
       }
     }
     settled(run);
   }
 
+  /** Subscribes to the sequence's records, from the first one. */
   async function subscribe(run: SequenceRun, listener: RecordListener): Promise<void> {
     run.stop();
     const stop = await side.subscribeFromStart(run.fleetJob.id, listener);
@@ -99,13 +100,12 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
     else run.stop = stop;
   }
 
-  /** Whether another gateway has put the job into the queue. If not, this gateway receives the job's records from now on. */
-  async function isElsewhere(run: SequenceRun, listener: RecordListener): Promise<boolean> {
-    // An earlier attempt has published the job here, or has found that another gateway published the job.
-    if (run.published || run.publishedElsewhere) return run.publishedElsewhere;
+  /** Subscribes to the records of a waiting sequence, and finds out whether another gateway has put the sequence into the queue. */
+  async function find(run: SequenceRun, listener: RecordListener): Promise<void> {
+    const isAcceptedHere = run.fleetJob.gateway === side.id;
     let begun = false;
     let isDecided = false;
-    if (run.fleetJob.gateway === side.id) {
+    if (isAcceptedHere) {
       run.stop();
       run.stop = side.subscribe(run.fleetJob.id, {
         record(one) {
@@ -114,9 +114,12 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
         },
       });
     } else await subscribe(run, listener);
-    run.publishedElsewhere = (await names.isPublished(run.job)) || begun;
+    const isElsewhere = (await names.isPublished(run.job)) || begun;
     isDecided = true;
-    return run.publishedElsewhere;
+    if (!isElsewhere || phaseOf(run) !== "waiting") return;
+    apply(run, { type: "published_elsewhere" });
+    // The subscription above has no earlier records.
+    if (isAcceptedHere) await subscribe(run, listener);
   }
 
   return {
@@ -126,26 +129,25 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
       } catch (error) {
         onRefused(run, WaggleError.from(error));
       }
-      if (isOver(run)) return;
-      let first = true;
       await attempt(run, async () => {
-        if (!run.published && !run.publishedElsewhere) {
+        if (phaseOf(run) === "elsewhere") return await subscribe(run, listener);
+        let to: string | undefined;
+        if (phaseOf(run) === "waiting") {
           await names.recorded(run.job);
           run.fleetJob = named();
+          const workers = options.serving().map(({ worker }) => worker);
+          const chosen = affinity.choose(run.job, run.fleetJob.id, workers);
+          [to] = await Promise.all([chosen, find(run, listener)]);
+          if (phaseOf(run) !== "waiting") return;
+          apply(run, { type: "published" });
         }
-        const workers = options.serving().map(({ worker }) => worker);
-        const chosen = first ? affinity.choose(run.job, run.fleetJob.id, workers) : undefined;
-        if (await isElsewhere(run, listener)) return await subscribe(run, listener);
-        const to = await chosen;
-        if (isOver(run)) return;
-        first = false;
-        run.published = true;
+        // After a failed attempt, any worker may take the job.
         await side.publish(run.fleetJob, to);
         names.published(run.job);
       });
     },
-    async take(run, listener) {
-      run.publishedElsewhere = true;
+    async follow(run, listener) {
+      apply(run, { type: "published_elsewhere" });
       await attempt(run, async () => await subscribe(run, listener));
     },
     get waiting() {

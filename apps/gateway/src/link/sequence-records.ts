@@ -7,10 +7,6 @@ export interface SequenceRecords {
   readonly worker: string | undefined;
   /** The file of that worker's model. */
   readonly file: FleetModelFile | undefined;
-  /** Whether a worker has taken the sequence. */
-  readonly taken: boolean;
-  /** Token events so far. */
-  readonly tokens: number;
   /** @throws Error if a record is missing before this one */
   take(record: EventRecord): News;
 }
@@ -93,16 +89,10 @@ export function createSequenceRecords(anyFirst = false): SequenceRecords {
     get file() {
       return file;
     },
-    get taken() {
-      return attempt !== undefined;
-    },
-    get tokens() {
-      return tokens;
-    },
     take(record) {
       if (record.kind === "fence") return takeFence(record);
       if (!isNext(record)) return nothing;
-      if (record.kind === "said") {
+      if (record.kind === "output") {
         setFile(record);
         return nothing;
       }

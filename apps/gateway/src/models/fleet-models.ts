@@ -72,9 +72,6 @@ export function createFleetModels({ side, catalogue, createHost, queueCapacity }
   const router = createModelRouter<FleetHost>({
     hosts: () => [...hosts.values()],
     hostOf: requireReach,
-    onWanted: () => {},
-    onAccepted: () => {},
-    onSettled: () => {},
   });
   catalogue.onChange(onChange);
   onChange();

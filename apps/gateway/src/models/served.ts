@@ -163,14 +163,14 @@ function statusOf(
   { host, isDefault }: { readonly host: FleetHost | undefined; readonly isDefault: boolean },
 ): ModelStatus {
   // Memory and expiry are facts of one machine; that machine reports them.
-  const { memory: _, expires_at: __, leaving: ___, replacing: ____, ...told } = model?.description?.status ?? {};
+  const { memory: _, expires_at: __, leaving: ___, replacing: ____, ...status } = model?.description?.status ?? {};
   const total = slotsTotal(model);
   return {
     source: "file",
     keep_alive_s: null,
     loads: 0,
     pinned: false,
-    ...told,
+    ...status,
     name,
     aliases: [...(model?.aliases ?? [])],
     state: stateOf(model),

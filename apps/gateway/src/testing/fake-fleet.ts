@@ -4,6 +4,7 @@ import { fleetVersion } from "@waggle/fleet";
 import type {
   EventRecord,
   FleetJob,
+  GatewayProcessId,
   GatewaySide,
   JobRecord,
   Member,
@@ -53,7 +54,7 @@ export interface FakeFleet {
 
 /** Writes one worker's records of one job. */
 export interface Attempt {
-  say(...events: readonly JobEvent[]): void;
+  emit(...events: readonly JobEvent[]): void;
   start(): void;
   /** Writes token events with these texts, after the earlier token events. */
   tokens(...texts: readonly string[]): void;
@@ -62,6 +63,10 @@ export interface Attempt {
   finish(): void;
   release(): void;
   record(record: EventRecord): void;
+}
+
+export function processId(id: string): GatewayProcessId {
+  return id as GatewayProcessId;
 }
 
 const totals = { promptTokens: 3, cachedTokens: 0, completionTokens: 0, prefillMs: 1, decodeMs: 1 };
@@ -159,29 +164,29 @@ export function createFakeFleet(): FakeFleet {
         ? { kind: "offer", taken: true }
         : question.kind === "preflight"
           ? { kind: "preflight", size: { promptTokens: 3, cachedTokens: 0 } }
-          : { kind: "failed", failure: { code: "unavailable", message: "Not told." } },
+          : { kind: "failed", failure: { code: "unavailable", message: "Not answered." } },
     take(job, worker) {
       const attempt = `a${(attempts += 1)}`;
       let serial = 0;
       let index = 0;
-      const say = (...events: readonly JobEvent[]): void =>
+      const emit = (...events: readonly JobEvent[]): void =>
         write(job.id, { kind: "events", attempt, serial: serial++, events });
       const file = workers.get(worker)?.models[0];
       const { modelSha256 = null, templateSha256 = null, modelFile = null } = file ?? {};
       write(job.id, { kind: "fence", attempt, worker, modelSha256, templateSha256, modelFile });
       return {
-        say,
-        start: () => say({ type: "started", jobId: "theirs", slot: 0, promptTokens: 3, cachedTokens: 0 }),
+        emit,
+        start: () => emit({ type: "started", jobId: "theirs", slot: 0, promptTokens: 3, cachedTokens: 0 }),
         goOnAfter(tokens) {
           index = tokens;
         },
         tokens(...texts) {
           for (const text of texts) {
-            say({ type: "token", jobId: "theirs", index: index++, text, tMs: index, ids: [index], n: 1 });
+            emit({ type: "token", jobId: "theirs", index: index++, text, tMs: index, ids: [index], n: 1 });
           }
         },
-        finish: () => say({ type: "finished", jobId: "theirs", by: "end", ...totals, completionTokens: index }),
-        release: () => say({ type: "cancelled", jobId: "theirs", steps: 1, ...totals, completionTokens: index }),
+        finish: () => emit({ type: "finished", jobId: "theirs", by: "end", ...totals, completionTokens: index }),
+        release: () => emit({ type: "cancelled", jobId: "theirs", steps: 1, ...totals, completionTokens: index }),
         record: (record) => write(job.id, record),
       };
     },
@@ -189,7 +194,7 @@ export function createFakeFleet(): FakeFleet {
     side(gateway) {
       gateways.add(gateway);
       return {
-        id: gateway,
+        id: processId(gateway),
         get connected() {
           return up;
         },
@@ -202,7 +207,7 @@ export function createFakeFleet(): FakeFleet {
           memberListeners.add(listener);
           return () => void memberListeners.delete(listener);
         },
-        silentGateways: () => [...silentOnes],
+        silentGateways: () => [...silentOnes].map(processId),
         isAlive: (kind, id) => (kind === "gateway" ? gateways.has(id) : workers.has(id) && !dead.has(id)),
         async publish(job, at) {
           requireUp();

@@ -1,6 +1,7 @@
 // Owns a gateway without processes and sockets, for tests: the daemon's composition over a fake fleet.
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { createPages } from "@waggle/daemon/pages";
+import type { Traces } from "@waggle/daemon/traces";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import type { FakeClock } from "@waggle/testing";
@@ -27,8 +28,9 @@ export function createInlineGateway(
     id = "g1",
     process = id,
     clock = createFakeClock(),
+    startedTraces,
     ...settings
-  }: Partial<GatewayConfig> & { id?: string; process?: string; clock?: FakeClock } = {},
+  }: Partial<GatewayConfig> & { id?: string; process?: string; clock?: FakeClock; startedTraces?: Traces } = {},
 ): InlineGateway {
   const parsed = parseConfig(["--local-mode", "--nats-url", "nats://127.0.0.1:4222", "--gateway-id", id], {});
   if (parsed.kind === "exit") throw new Error(parsed.stderr);
@@ -48,6 +50,7 @@ export function createInlineGateway(
       destination: { write: (line: string) => void logLines.push(JSON.parse(line) as Record<string, unknown>) },
     }),
     metrics: createWorkerMetrics(),
+    traces: startedTraces,
     clock,
   });
   const request = async (path: string, init: RequestInit): Promise<Response> => await gateway.app.request(path, init);

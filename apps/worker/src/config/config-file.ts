@@ -1,13 +1,13 @@
 // Reads the worker's settings file: the settings that every program's file may have, and the section `models`.
 import { configFileError, readConfigFile, type SettingsFile } from "@waggle/daemon";
 import { readFileModels } from "./file-models.ts";
-import type { FileModel } from "./file-models.ts";
+import type { ModelSection } from "./file-models.ts";
 import { optionTable } from "./option-table.ts";
 import type { OptionKey } from "./option-table.ts";
 
 export interface WorkerFile extends SettingsFile<OptionKey> {
   /** Undefined when the file has no section `models`. */
-  readonly models: readonly FileModel[] | undefined;
+  readonly models: readonly ModelSection[] | undefined;
 }
 
 /** @throws SettingsError */

@@ -7,7 +7,8 @@ import { optionRows } from "./option-table.ts";
 import type { OptionKey } from "./option-table.ts";
 import { givenModel } from "./options/serving-options.ts";
 
-export interface FileModel {
+/** A model of the settings file, as it is written there. */
+export interface ModelSection {
   readonly name: string;
   /** Counted from 1. */
   readonly line: number;
@@ -20,7 +21,7 @@ export interface FileModel {
 }
 
 export interface FileModels {
-  readonly models: readonly FileModel[];
+  readonly models: readonly ModelSection[];
   /** A text for each problem, beginning with its line. */
   readonly reasons: readonly string[];
 }
@@ -40,7 +41,7 @@ export function readFileModels(node: Node | null, context: SectionContext): File
     return { models: [], reasons: [`line ${context.line}: models must be names, each with its model below it`] };
   }
   const reasons: string[] = [];
-  const models = root.items.flatMap(({ key, value }): readonly FileModel[] => {
+  const models = root.items.flatMap(({ key, value }): readonly ModelSection[] => {
     const line = context.lineOf(key);
     const name = isScalar(key) ? String(key.value) : "";
     if (givenModel(`${name}=x`)?.name !== name) {
@@ -63,7 +64,7 @@ function readModel(
   name: string,
   node: Node | null,
   context: SectionContext,
-): { readonly model: FileModel; readonly reasons: readonly Reason[] } {
+): { readonly model: ModelSection; readonly reasons: readonly Reason[] } {
   const reasons: Reason[] = [];
   const values = new Map<OptionKey, FileValue>();
   const own = { reference: "", aliases: [] as readonly string[], pinned: false };

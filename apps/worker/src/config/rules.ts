@@ -6,14 +6,14 @@ import type { OptionKey, OptionValues } from "./option-table.ts";
 
 type Rule = (values: OptionValues) => string | undefined;
 
+/** Rules for loading a model: they also apply to each model of the settings file. */
+export const settingsRules: readonly Rule[] = [cacheRule, ropeRule];
+
 /** A sentence for each broken rule. */
 export function brokenRules(values: OptionValues): readonly string[] {
   const rules: readonly Rule[] = [modelNameRule, ollamaRule, advertiseRule, natsRule, fakeRule, ...settingsRules];
   return [...rules.flatMap((rule) => rule(values) ?? []), ...frontProblems(values)];
 }
-
-/** Rules for loading a model: they also apply to each model of the settings file. */
-export const settingsRules: readonly Rule[] = [cacheRule, ropeRule];
 
 function modelNameRule(values: OptionValues): string | undefined {
   const models = values.models ?? [];

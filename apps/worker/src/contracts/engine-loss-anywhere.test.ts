@@ -70,6 +70,8 @@ interface Cut {
 async function answer(path: string, body: Body, cuts: readonly Cut[]): Promise<{ says: string[]; messages: number }> {
   const left = [...cuts];
   let messages = 0;
+  /** Whether a token came from the last engine, and from the present one: a job ends when two engines in a row die without a token. */
+  let [hadOutput, hasOutput] = [true, false];
   worker = createInlineWorker({
     fake: { ahead: true, batchSize: 48 },
     link: {
@@ -77,10 +79,15 @@ async function answer(path: string, body: Body, cuts: readonly Cut[]): Promise<{
       event(event, deliver) {
         const [cut] = left;
         if (event.type === "step" && event.events.length > 0) messages += 1;
-        if (cut === undefined || messages < cut.after) return deliver();
+        const dies = cut !== undefined && messages >= cut.after && (hadOutput || hasOutput);
+        if (!dies || cut.arrives) {
+          hasOutput ||= event.type === "step" && event.events.some(({ type }) => type === "token");
+          deliver();
+        }
+        if (!dies) return;
         left.shift();
         messages = 0;
-        if (cut.arrives) deliver();
+        [hadOutput, hasOutput] = [hasOutput, false];
         worker.kill();
         queueMicrotask(worker.load);
       },

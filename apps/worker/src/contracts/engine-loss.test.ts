@@ -173,7 +173,7 @@ describe("a stream whose engine dies", () => {
     await step(gate, 4);
     worker.kill();
     const waiting = await submit({ prompt: "B [eog:2]" });
-    worker.host.forget();
+    worker.host.replaceFile({ reference: "other.gguf", source: "fake" });
     expect((await readAll(job)).at(-1)).toMatchObject({ type: "error", code: "engine_failed" });
     worker.load();
     gate.open();
@@ -254,7 +254,7 @@ describe("an embedding job whose engines die", () => {
     await computing.promise;
     const [job] = worker.registry.liveJobs();
     worker.kill();
-    worker.host.forget();
+    worker.host.replaceFile({ reference: "other.gguf", source: "fake" });
     expect(job?.vectors).toEqual([]);
     worker.load();
     gate.resolve();
@@ -275,8 +275,8 @@ describe("a job that kills its engines", () => {
   }
 
   test.each([
-    ["before its first token", "[die:0]", 3],
-    ["after a few tokens, again and again", "[die:5]", 4],
+    ["before its first token", "[die:0]", 2],
+    ["after a few tokens, again and again", "[die:5]", 3],
   ])("%s ends as a failure, and the other streams are complete", async (_, poison, deaths) => {
     startMortal();
     const neighbours = ["Ant", "Bee", "Cow", "Dog", "Eel", "Fox"].map((prompt) => ({ prompt, max_tokens: 40 }));
@@ -287,7 +287,7 @@ describe("a job that kills its engines", () => {
     );
     expect(poisoned.at(-1)).toMatchObject({ type: "error", code: "engine_failed", retryable: true });
     expect((poisoned.at(-1) as { message: string }).message).toMatch(
-      "The engine crashed 3 times in a row while running this job",
+      "The engine crashed 2 times in a row while running this job",
     );
     const sampling = { temperature: 0, seed: 0, ignore_eos: false };
     const wholes = neighbours.map(({ prompt }) => expectedFakeText({ kind: "text", text: prompt }, sampling, 40));
@@ -310,41 +310,22 @@ describe("a job that kills its engines", () => {
     for (const job of [suspect, speaking]) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
   });
 
-  test("waits a limited time for other jobs to end, so that an endless stream does not block later jobs", async () => {
-    const clock = createFakeClock();
-    const gate = start({ slots: 4, clock });
+  test("starts beside an endless stream, and no other job starts before it has output", async () => {
+    const gate = start({ slots: 4 });
     const endless = await submit({ prompt: "A", max_tokens: 4_000 });
     while (!endless.state.hasNewOutput) await step(gate, 1);
     const suspect = await submit({ prompt: "B [eog:3]" });
-    for (const losses of [1, 2]) {
-      while (suspect.state.phase.name !== "running") await step(gate, 1);
-      replaceEngine();
-      expect(suspect.state.enginesLost).toBe(losses);
-    }
+    expect(suspect.state.phase.name).toBe("running");
+    replaceEngine();
+    expect(suspect.state.enginesLost).toBe(1);
     const behind = await submit({ prompt: "C [eog:3]" });
-    while (!endless.state.hasNewOutput) await step(gate, 1);
-    clock.advance(9_000);
-    await step(gate, 2);
     expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["queued", "queued"]);
-    clock.advance(1_000);
-    await step(gate, 2);
+    // Several steps may be needed, because the dead engine also waits at this gate.
+    while (!endless.state.hasNewOutput) await step(gate, 1);
     expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["running", "queued"]);
     while (!suspect.state.hasNewOutput) await step(gate, 1);
     expect([behind, endless].map(({ state }) => state.phase.name)).toEqual(["running", "running"]);
     worker.dispatcher.cancel(endless, "client");
-    gate.open();
-    for (const job of [suspect, behind]) expect((await readAll(job)).at(-1)).toMatchObject({ finish_reason: "stop" });
-  });
-
-  test("runs alone once two engines have died", async () => {
-    const gate = start({ slots: 4 });
-    const suspect = await submit({ prompt: "A [eog:3]" });
-    for (const _ of [1, 2]) replaceEngine();
-    const behind = await submit({ prompt: "B [eog:3]" });
-    expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["running", "queued"]);
-    // Several steps may be needed, because the dead engines also wait at this gate.
-    while (!suspect.state.hasNewOutput) await step(gate, 1);
-    expect(behind.state.phase.name).toBe("running");
     gate.open();
     for (const job of [suspect, behind]) expect((await readAll(job)).at(-1)).toMatchObject({ finish_reason: "stop" });
   });

@@ -132,7 +132,7 @@ describe("/apply-template", () => {
   /** The response's status and body, the model's state afterwards, and the number of engines that were started. */
   async function rendered(model: string, body: Record<string, unknown>): Promise<unknown[]> {
     const response = await post("/apply-template", { model, ...body });
-    const { state } = worker.models.find(model).current.host;
+    const { state } = worker.models.find(model).current;
     return [response.status, await response.json(), state.name, worker.engines(model)];
   }
 

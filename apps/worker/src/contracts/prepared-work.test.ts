@@ -112,7 +112,7 @@ describe("an engine that dies", () => {
 
   test.each([
     ["the same model", () => {}],
-    ["another model", () => worker.host.forget()],
+    ["another model", () => worker.host.replaceFile({ reference: "other.gguf", source: "fake" })],
   ])(
     "while a prepared job waits in the queue, and is followed by an engine with %s, does not change the stream",
     async (_, change) => {
@@ -179,15 +179,18 @@ describe("a preparation that takes longer than the acceptance waits", () => {
     const allowed = deferred<void>();
     go = () => allowed.resolve();
     tokenized = 0;
-    const wrap = (fake: FakeBackend): Backend => ({
-      ...fake,
-      async tokenize(input: PromptInput) {
-        if (input.kind !== "text" || !input.text.startsWith("slow")) return await fake.tokenize(input);
-        tokenized += 1;
-        await allowed.promise;
-        return await fake.tokenize(input);
-      },
-    });
+    const wrap = (fake: FakeBackend): Backend => {
+      const { generator } = fake;
+      if (generator === undefined) throw new Error("The fake backend does not generate.");
+      const tokenize = async (input: PromptInput) => {
+        if (input.kind === "text" && input.text.startsWith("slow")) {
+          tokenized += 1;
+          await allowed.promise;
+        }
+        return await generator.tokenize(input);
+      };
+      return { ...fake, generator: { ...generator, tokenize } };
+    };
     worker = createInlineWorker({ slots, contextSize: 64, clock, gate, wrap });
     return gate;
   }
@@ -256,7 +259,7 @@ test("2,000 questions of gateways leave nothing prepared at a worker", async () 
   worker = createInlineWorker({ contextSize: 256 });
   await readAll(await submit());
   const job = { jobId: "gateway", work: lastWorkOf(worker), cacheScope: "a" };
-  const entry = { current: { host: worker.host } };
+  const entry = { current: worker.host };
   const port = createFleetPort({
     id: "w",
     version: "1",

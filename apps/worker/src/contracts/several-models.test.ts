@@ -230,7 +230,7 @@ describe("a query to a model", () => {
     const unloaded = post("/v1/models/unload", { model: "ant" });
     await expect.poll(async () => (await status("ant"))?.state).toBe("unloading");
     const id = command.type === "query" ? command.id : "";
-    const { dispatcher } = worker.models.named("ant").current.host;
+    const { dispatcher } = worker.models.named("ant").current;
     dispatcher.onEngineEvent({ type: "query_result", id, answer: { kind: "tokenize", tokens: [7] } });
     expect(await asked).toEqual(answer);
     expect(await (await unloaded).json()).toMatchObject({ state: "unloaded" });
@@ -490,11 +490,11 @@ describe("in network mode", () => {
         const response = await post(path, { ...body, model: "ant", keep_alive: keepAlive }, headers);
         expect(response.status).toBeLessThan(300);
         await response.text();
-        const { registry } = worker.models.find("ant").current.host;
+        const { registry } = worker.models.find("ant").current;
         await expect.poll(() => registry.liveCount).toBe(0);
       };
       const staysMs = (): number | undefined => {
-        const at = worker.models.pool.expiresAt(worker.models.find("ant").current.host);
+        const at = worker.models.pool.expiresAt(worker.models.find("ant").current);
         return at === undefined ? undefined : at - clock.now();
       };
       await (await post("/v1/models/load", { model: "ant" }, root)).text();
@@ -534,4 +534,17 @@ describe("in network mode", () => {
     const response = await worker.app.request("/v1/models/status", { headers: { host: "localhost", ...guest } });
     expect(response.status).toBe(200);
   });
+});
+
+test("a worker whose only model was in a crash loop stays failed for probes, and the model can be loaded again", async () => {
+  start({ models: ["ant"] });
+  const health = async () => await (await worker.app.request("/health", { headers: { host: "localhost" } })).json();
+  expect(await health()).toMatchObject({ state: "ready", ready: true });
+  const engine = await worker.engine("ant");
+  engine.kill();
+  engine.giveUp("The engine died 3 times in a row.");
+  expect(await health()).toMatchObject({ state: "failed", live: false, reason: "The engine died 3 times in a row." });
+  expect(await change("/v1/models/load", { model: "ant" })).toMatchObject({ type: "done" });
+  await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
+  expect(await health()).toMatchObject({ state: "failed", live: false });
 });

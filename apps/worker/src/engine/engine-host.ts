@@ -4,10 +4,11 @@ import type { BackendInfo, EngineCommand, EngineEvent } from "@waggle/engine";
 export type DeathReason = "exit" | "signal" | "hung" | "load_failed" | "broken" | "start_failed";
 
 export interface EngineHost {
-  start(): void;
+  /** Starts the engine. The owner is called from now on. */
+  start(owner: EngineOwner): void;
   /**
    * Never throws. A command that cannot be serialized gets a failure event, as if the engine had refused it. Without an engine the command
-   * is dropped, and `onLost` reports the loss of the engine.
+   * is dropped, and `died` reports the loss of the engine.
    */
   send(command: EngineCommand): void;
   /** Stops the engine, which exits by command or is killed; resolves when it is gone. The engine is not restarted. */
@@ -18,15 +19,23 @@ export interface EngineHost {
   readonly deaths: number;
 }
 
-export interface EngineHostEvents {
-  readonly busy: () => boolean;
-  readonly onStart: () => void;
-  readonly onEvent: (event: EngineEvent) => void;
-  readonly onReady: (info: BackendInfo, loadMs: number) => void;
-  /** Called when an engine died, loaded or not, or could not be started; before `onLost` and `onGaveUp`. */
-  readonly onDeath: (reason: DeathReason) => void;
-  /** Called when a loaded engine died; a new engine is started unless `onGaveUp` follows. */
-  readonly onLost: (reason: DeathReason, message: string) => void;
-  /** Called when the first load failed or the engine is in a crash loop: no engine is started again. */
-  readonly onGaveUp: (message: string, firstLoad: boolean) => void;
+/** The host of the model, which the engine tells what happens. */
+export interface EngineOwner {
+  /** Whether the engine has jobs. */
+  readonly busy: boolean;
+  /** An engine process has started, for the first time or again. */
+  started(): void;
+  event(event: EngineEvent): void;
+  ready(info: BackendInfo, loadMs: number): void;
+  /** The engine died, or could not be started. A new engine is started unless the death is final. */
+  died(death: EngineDeath): void;
+}
+
+export interface EngineDeath {
+  readonly reason: DeathReason;
+  readonly message: string;
+  /** Whether the engine had loaded the model. */
+  readonly wasReady: boolean;
+  /** Why no engine is started again: the first load failed, or the engine is in a crash loop. Undefined if an engine is started again. */
+  readonly final: string | undefined;
 }

@@ -6,6 +6,7 @@ import { createLogger } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
 import { limitOptions } from "../config/options/limit-options.ts";
+import type { EngineOwner } from "./engine-host.ts";
 import type { EngineStart } from "./engine-start.ts";
 import { createSupervisor } from "./supervisor.ts";
 
@@ -66,17 +67,24 @@ function setUp(fork: Fork = createFakeEngine, { loadedBefore = false } = {}) {
       engines.push(engine);
       return engine as unknown as ChildProcess;
     },
-    busy: () => running > 0,
-    onStart: () => calls.push("start"),
-    onEvent: (event) => events.push(event),
-    onReady: () => calls.push("ready"),
-    onDeath: (reason) => calls.push(`death: ${reason}`),
-    onLost: () => calls.push("lost"),
-    onGaveUp: (message, first) => calls.push(`gave up${first ? " at first" : ""}: ${message}`),
   });
+  const owner: EngineOwner = {
+    get busy() {
+      return running > 0;
+    },
+    started: () => void calls.push("start"),
+    event: (event) => void events.push(event),
+    ready: () => void calls.push("ready"),
+    died({ reason, wasReady, final }) {
+      calls.push(`death: ${reason}`);
+      if (wasReady) calls.push("lost");
+      if (final !== undefined) calls.push(`gave up: ${final}`);
+    },
+  };
   const current = (): FakeEngine => engines.at(-1) ?? expect.fail("no engine");
   return {
     ...{ clock, engines, calls, events, lines, supervisor, current },
+    start: () => supervisor.start(owner),
     run: (jobs: number) => void (running = jobs),
     send: (event: EngineEvent) => void current().emit("message", event),
     ready: () => void current().emit("message", { type: "ready", info: {} as BackendInfo, loadMs: 1 }),
@@ -94,7 +102,7 @@ describe("an engine process that cannot be started", () => {
   it("is logged, counted and started again later if `fork` throws", async () => {
     let failures = 2;
     const worker = setUp((pid) => (pid === 2 && failures-- > 0 ? noMemory() : createFakeEngine(pid)));
-    worker.supervisor.start();
+    worker.start();
     worker.ready();
     worker.die();
     worker.clock.advance(0);
@@ -111,7 +119,7 @@ describe("an engine process that cannot be started", () => {
 
   it("is started again later after an error event, and a process without a pid is never killed", async () => {
     const worker = setUp((pid) => createFakeEngine(pid === 2 ? undefined : pid));
-    worker.supervisor.start();
+    worker.start();
     worker.ready();
     worker.die();
     worker.clock.advance(0);
@@ -125,7 +133,7 @@ describe("an engine process that cannot be started", () => {
 
   it("gets as many tries as an engine that dies after its start", async () => {
     const worker = setUp((pid) => (pid > 1 ? noMemory() : createFakeEngine(pid)));
-    worker.supervisor.start();
+    worker.start();
     worker.ready();
     worker.die();
     for (let waits = 0; waits < 10; waits += 1) {
@@ -143,7 +151,7 @@ describe("an engine process that cannot be started", () => {
       triesMs.push(worker.clock.now() - diedAtMs);
       return noMemory();
     });
-    worker.supervisor.start();
+    worker.start();
     worker.ready();
     const diedAtMs = worker.clock.now();
     worker.die();
@@ -159,7 +167,7 @@ describe("an engine process that cannot be started", () => {
 describe("a crash loop", () => {
   it("is detected however long a load takes", () => {
     const worker = setUp();
-    worker.supervisor.start();
+    worker.start();
     for (let death = 1; death <= crashLoopDeaths; death += 1) {
       worker.clock.advance(16_000);
       worker.ready();
@@ -173,7 +181,7 @@ describe("a crash loop", () => {
 
   it("is detected when each engine dies while it loads", () => {
     const worker = setUp();
-    worker.supervisor.start();
+    worker.start();
     worker.ready();
     worker.die();
     for (let death = 2; death <= crashLoopDeaths; death += 1) {
@@ -185,7 +193,7 @@ describe("a crash loop", () => {
 
   it("is not detected when a job has progressed in each engine; the next engine starts at once", () => {
     const worker = setUp();
-    worker.supervisor.start();
+    worker.start();
     const token = { type: "token", jobId: "a", index: 0, text: "a", tMs: 1, ids: [1], n: 1 } as const;
     for (let death = 1; death <= 20; death += 1) {
       worker.ready();
@@ -207,7 +215,7 @@ describe("a crash loop", () => {
 
   it("ends when an engine has served for a minute", () => {
     const worker = setUp();
-    worker.supervisor.start();
+    worker.start();
     for (let death = 1; death <= 20; death += 1) {
       worker.ready();
       const seconds = death % 4 === 0 ? 60 : 1;
@@ -244,7 +252,7 @@ describe("a command that cannot be serialized", () => {
     ],
   ])("fails as if the engine had refused it: %s", async (_, command, answer) => {
     const worker = setUp();
-    worker.supervisor.start();
+    worker.start();
     worker.ready();
     worker.events.length = 0;
     worker.supervisor.send(command as unknown as EngineCommand);
@@ -259,7 +267,7 @@ describe("a command that cannot be serialized", () => {
 describe("an engine that hangs", () => {
   it("is killed after a silence and replaced if it was idle", () => {
     const worker = setUp();
-    worker.supervisor.start();
+    worker.start();
     worker.ready();
     for (let second = 0; second < 100; second += 1) {
       worker.clock.advance(1_000);
@@ -277,7 +285,7 @@ describe("an engine that hangs", () => {
 
   it("is killed if it has jobs and makes no steps, even if it sends other messages", () => {
     const worker = setUp();
-    worker.supervisor.start();
+    worker.start();
     worker.ready();
     worker.run(1);
     worker.supervisor.send({ type: "start", choices: [] } as unknown as EngineCommand);
@@ -290,22 +298,22 @@ describe("an engine that hangs", () => {
 });
 
 it.each([
-  [false, ["start", "death: signal", "gave up at first"]],
+  [false, ["start", "death: signal", "gave up"]],
   [true, ["start", "death: signal", "start"]],
 ])(
   "an engine that dies during its first load is restarted only if its file was loaded before: %s",
   (loadedBefore, calls) => {
     const worker = setUp(createFakeEngine, { loadedBefore });
-    worker.supervisor.start();
+    worker.start();
     worker.die();
     worker.clock.advance(0);
-    expect(worker.calls.map((what) => what.replace(/(at first):.*/, "$1"))).toEqual(calls);
+    expect(worker.calls.map((what) => what.replace(/(gave up):.*/, "$1"))).toEqual(calls);
   },
 );
 
 it("a stopped supervisor leaves no timer", async () => {
   const worker = setUp();
-  worker.supervisor.start();
+  worker.start();
   worker.ready();
   const stopped = worker.supervisor.stop();
   expect(worker.current().sent.at(-1)).toEqual({ type: "shutdown" });

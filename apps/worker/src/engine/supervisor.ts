@@ -5,7 +5,7 @@ import { createBackoff } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { EngineCommand, EngineEvent, JobEvent } from "@waggle/engine";
 import type { Logger } from "@waggle/telemetry";
-import type { DeathReason, EngineHost, EngineHostEvents } from "./engine-host.ts";
+import type { DeathReason, EngineHost, EngineOwner } from "./engine-host.ts";
 import { forkEngine } from "./engine-process.ts";
 import type { EngineStart } from "./engine-start.ts";
 import { answerToUndelivered } from "./undeliverable.ts";
@@ -26,7 +26,7 @@ interface Death {
   readonly message: string;
 }
 
-export interface SupervisorOptions extends EngineHostEvents {
+export interface SupervisorOptions {
   readonly start: EngineStart;
   /** Environment of the engine process, without secrets. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -55,6 +55,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   const { clock, log } = options;
   const fork = options.fork ?? forkEngine;
   const backoff = createBackoff({ delaysMs: restartDelaysMs });
+  let owner: EngineOwner | undefined;
   let child: ChildProcess | undefined;
   /** When the present engine became ready; undefined while it loads, and while there is no engine. */
   let readyAt: number | undefined;
@@ -74,7 +75,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   const watchdog = createWatchdog({
     clock,
     timeoutMs: options.watchdogTimeoutMs,
-    busy: options.busy,
+    busy: () => owner?.busy === true,
     onHang: (silentMs, busy) => {
       const what = busy ? "no step" : "no sign of life";
       const when = busy ? "jobs were running" : "it was idle";
@@ -82,14 +83,14 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     },
   });
 
-  function start(): void {
+  function launch(): void {
     restart = undefined;
     doom = undefined;
     let engine: ChildProcess;
     try {
       engine = fork(options.env);
     } catch (error) {
-      // Report in a microtask, as for every other death: callbacks are never called within `start`.
+      // Report in a microtask, as for every other death: the owner is never called within `launch`.
       queueMicrotask(() => onStartFailed(error));
       return;
     }
@@ -100,7 +101,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     starts += 1;
     progressed = false;
     child = engine;
-    options.onStart();
+    owner?.started();
     log.info({ engine_pid: engine.pid, start: starts }, "engine_start");
     engine.stdout?.on("data", (text: Buffer) => log.debug({ engine: text.toString().trimEnd() }, "engine_output"));
     engine.stderr?.on("data", (text: Buffer) => log.debug({ engine: text.toString().trimEnd() }, "engine_output"));
@@ -128,7 +129,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
         readyAt = clock.now();
         everReady = true;
         watchdog.start();
-        options.onReady(event.info, event.loadMs);
+        owner?.ready(event.info, event.loadMs);
         break;
       case "load_failed":
         doom = { reason: "load_failed", message: event.message };
@@ -153,7 +154,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
         break;
     }
     if (event.type === "step") progressed ||= event.events.some(isProgress);
-    options.onEvent(event);
+    owner?.event(event);
     // Called last, because the watchdog needs `busy` to be up to date.
     if (event.type === "step") watchdog.stepped(event.stats?.passMs);
   }
@@ -186,7 +187,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     if (stopping) return;
     deaths += 1;
     const isVerdict = !everReady && (death.reason === "load_failed" || options.loadedBefore !== true);
-    // The receiver of `onGaveUp` reports a final failure.
+    // The owner reports a final death.
     const line = { event: "engine_died", death: death.reason, reason: death.message, ...facts };
     log[isVerdict ? "info" : "error"](line, "engine_died");
     if (hasLived) {
@@ -194,13 +195,16 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       deathsInARow = 0;
     }
     deathsInARow += 1;
-    options.onDeath(death.reason);
-    if (servedMs !== undefined) options.onLost(death.reason, death.message);
-    if (isVerdict) options.onGaveUp(death.message, true);
-    else if (deathsInARow >= options.crashLoopDeaths) {
-      const loop = `The engine died ${deathsInARow} times in a row, never after a token or a minute of service.`;
-      options.onGaveUp(`${loop} The last time: ${death.message}`, false);
-    } else restart = clock.setTimeout(start, backoff.next());
+    const final = isVerdict ? death.message : crashLoop(death);
+    owner?.died({ ...death, wasReady: servedMs !== undefined, final });
+    if (final === undefined) restart = clock.setTimeout(launch, backoff.next());
+  }
+
+  /** Why the deaths are a crash loop; undefined if they are not. */
+  function crashLoop({ message }: Death): string | undefined {
+    if (deathsInARow < options.crashLoopDeaths) return undefined;
+    const loop = `The engine died ${deathsInARow} times in a row, never after a token or a minute of service.`;
+    return `${loop} The last time: ${message}`;
   }
 
   function send(command: EngineCommand): void {
@@ -213,7 +217,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       const message = `Cannot send the request to the engine: ${why}.`;
       const answer = answerToUndelivered(command, { code: "invalid_argument", message });
       // Answer in a microtask, like every answer, because the caller's `send` has not returned yet.
-      if (answer !== undefined) queueMicrotask(() => options.onEvent(answer));
+      if (answer !== undefined) queueMicrotask(() => owner?.event(answer));
       return;
     }
     if (command.type === "start") watchdog.wake();
@@ -228,7 +232,10 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   }
 
   return {
-    start,
+    start(by) {
+      owner = by;
+      launch();
+    },
     send,
     async stop() {
       stopping = true;

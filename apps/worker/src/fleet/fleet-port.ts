@@ -10,7 +10,7 @@ import type {
 } from "@waggle/fleet";
 import type { ClientAccounts } from "@waggle/front";
 import type { Served } from "../report/served.ts";
-import type { ModelEntry } from "../models/list/model-entry.ts";
+import type { Model } from "../models/list/model.ts";
 import type { Models } from "../models/list/models.ts";
 import type { Report } from "../report/report.ts";
 
@@ -38,7 +38,7 @@ export function createFleetPort({
   let sequence = 0;
   const heartbeat = report.heartbeats();
 
-  function fileOf({ current: { host } }: ModelEntry): FleetModelFile {
+  function fileOf({ current: host }: Model): FleetModelFile {
     const { modelSha256, templateSha256, modelFile } = host.fingerprints();
     const isFake = host.info?.backend === "fake";
     return {
@@ -48,33 +48,29 @@ export function createFleetPort({
     };
   }
 
-  function isReady({ current: { host } }: ModelEntry): boolean {
-    return host.state.name === "ready" && host.engine?.ready === true;
-  }
-
-  function slotsOf({ current: { host }, settings }: ModelEntry): number {
+  function slotsOf({ current: host, settings }: Model): number {
     return host.info?.slots ?? settings.slots;
   }
 
-  function memberOf(entry: ModelEntry): MemberModel {
+  function memberOf(entry: Model): MemberModel {
     return {
       name: entry.name,
       aliases: [...entry.aliases],
       isDefault: models.isDefault(entry),
-      ready: isReady(entry),
+      ready: entry.current.ready,
       slots: slotsOf(entry),
-      revision: entry.current.host.loads.count,
+      revision: entry.current.loads.count,
       ...fileOf(entry),
     };
   }
 
-  function runnable(entry: ModelEntry): RunnableModel {
+  function runnable(entry: Model): RunnableModel {
     return {
       name: entry.name,
       slots: slotsOf(entry),
       free() {
-        const { dispatcher } = entry.current.host;
-        return isReady(entry) ? slotsOf(entry) - dispatcher.running - dispatcher.waiting : 0;
+        const { dispatcher, ready } = entry.current;
+        return ready ? slotsOf(entry) - dispatcher.running - dispatcher.waiting : 0;
       },
       file: () => fileOf(entry),
       async run(spec, listener) {
@@ -85,8 +81,8 @@ export function createFleetPort({
     };
   }
 
-  function describe(entry: ModelEntry): ModelDescription {
-    const { info, loads } = entry.current.host;
+  function describe(entry: Model): ModelDescription {
+    const { info, loads } = entry.current;
     return {
       ...fileOf(entry),
       revision: loads.count,
@@ -114,12 +110,16 @@ export function createFleetPort({
       heartbeat: heartbeat((sequence += 1)),
       models: models.entries().map(memberOf),
     }),
-    models: () => models.entries().filter(isReady).map(runnable),
+    models: () =>
+      models
+        .entries()
+        .filter(({ current }) => current.ready)
+        .map(runnable),
     async answer(question): Promise<WorkerAnswer> {
       const entry = models.named(question.model);
       switch (question.kind) {
         case "preflight": {
-          const { host } = entry.current;
+          const { current: host } = entry;
           // Use a new id: the gateway's id may already belong to another job of this worker.
           const size = await host.dispatcher.preflight({ ...question.job, jobId: `asked-${randomUUID()}` });
           return { kind: "preflight", size: size ?? null };

@@ -11,6 +11,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { parseConfig } from "../config.ts";
 import { startDaemon } from "./daemon.ts";
 import type { Daemon } from "./daemon.ts";
+import type * as Fleet from "../fleet/fleet-membership.ts";
 
 interface Gate {
   readonly reached: Deferred<void>;
@@ -24,9 +25,14 @@ async function pass(gate: Gate | undefined): Promise<void> {
   await gate?.open.promise;
 }
 
-vi.mock("../fleet/join-fleet.ts", () => ({
-  joinFleet: async () => await pass(gates.fleet),
-}));
+vi.mock("../fleet/fleet-membership.ts", async (importOriginal) => {
+  const { createFleetMembership } = await importOriginal<typeof Fleet>();
+  const create: typeof createFleetMembership = (options) => ({
+    ...createFleetMembership(options),
+    join: async () => await pass(gates.fleet),
+  });
+  return { createFleetMembership: create };
+});
 
 vi.mock("@waggle/front", async (importOriginal) => {
   const front = await importOriginal<typeof Front>();
@@ -79,7 +85,6 @@ async function start(): Promise<string> {
     metrics: createWorkerMetrics(),
     clock: systemClock,
     tokens: () => createTokenTable([]),
-    terminal: undefined,
     print: () => {},
   });
   return `http://127.0.0.1:${port}`;

@@ -28,7 +28,6 @@ async function start(flags: readonly string[]): Promise<Daemon> {
     metrics: createWorkerMetrics(),
     clock: systemClock,
     tokens: () => createTokenTable([]),
-    terminal: undefined,
     print: () => {},
   });
 }

@@ -1,3 +1,4 @@
+import { createDaemonScreen, createOutput } from "@waggle/daemon/terminal";
 import { createConflatedChannel } from "@waggle/async";
 import type { LoadingEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
@@ -70,7 +71,11 @@ it("shows the progress of loading only until the model is loaded", async () => {
   let text = "";
   const stream = { isTTY: true, columns: 80, write: (more: string) => (text += more) };
   const clock = createFakeClock();
-  const screen = createWorkerScreen({ config: local, stream, colors: false, clock });
+  const screen = createWorkerScreen({
+    config: local,
+    screen: createDaemonScreen({ out: createOutput(stream, false), clock }),
+    clock,
+  });
   screen.opened(facts);
   const loading = createConflatedChannel<LoadingEvent>({ type: "loading", stage: "downloading", progress: 0.25 });
   screen.follow("Bee", loading);

@@ -2,18 +2,12 @@
 import type { Clock, ConflatedChannel } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
 import type { LoadingEvent } from "@waggle/protocol";
-import {
-  addressToOpen,
-  createDaemonScreen,
-  createOutput,
-  formatDuration,
-  machineAddress,
-} from "@waggle/daemon/terminal";
-import type { Banner, DaemonScreen, OutputStream } from "@waggle/daemon/terminal";
+import { addressToOpen, formatDuration, machineAddress } from "@waggle/daemon/terminal";
+import type { Banner, DaemonScreen } from "@waggle/daemon/terminal";
 import type { WorkerConfig } from "../config.ts";
 import { defaultPort } from "../config/well-known.ts";
 
-export interface WorkerScreen extends Pick<DaemonScreen, "note" | "makeRoom" | "leaving" | "cutting" | "stopped"> {
+export interface WorkerScreen extends Pick<DaemonScreen, "note" | "leaving" | "cutting"> {
   opened(facts: OpenFacts): void;
   /** Shows the loading of the model that the worker loads at its start, until the model is ready or has failed. */
   follow(model: string, loading: ConflatedChannel<LoadingEvent>): void;
@@ -33,8 +27,7 @@ export interface WorkerScreenOptions {
     WorkerConfig,
     "localMode" | "version" | "hiveUrl" | "natsUrl" | "backend" | "advertiseUrl" | "allowedHosts"
   >;
-  readonly stream: OutputStream;
-  readonly colors: boolean;
+  readonly screen: DaemonScreen;
   readonly clock: Clock;
 }
 
@@ -43,14 +36,13 @@ const modelsShown = 4;
 /** URL at which `waggle` looks for a worker by default. */
 const usualUrl = `http://127.0.0.1:${defaultPort}`;
 
-export function createWorkerScreen({ config, stream, colors, clock }: WorkerScreenOptions): WorkerScreen {
-  const screen = createDaemonScreen({ out: createOutput(stream, colors), clock });
-  let over = false;
+export function createWorkerScreen({ config, screen, clock }: WorkerScreenOptions): WorkerScreen {
+  let loaded = false;
   let openedAt = clock.now();
 
   async function show(model: string, loading: ConflatedChannel<LoadingEvent>): Promise<void> {
     for await (const event of loading.watch()) {
-      if (over || event.type !== "loading") return;
+      if (loaded || event.type !== "loading") return;
       const doing = event.stage === "downloading" ? "Downloading" : "Loading";
       screen.progress(`${doing} ${model}`, event.progress > 0 ? event.progress : undefined);
     }
@@ -65,22 +57,14 @@ export function createWorkerScreen({ config, stream, colors, clock }: WorkerScre
       void show(model, loading);
     },
     ready(model, info) {
-      over = true;
+      loaded = true;
       const where = info === undefined || config.backend === "fake" ? "" : ` It computes on ${deviceWords(info)}.`;
       screen.ready(`${model} is ready, after ${formatDuration(clock.now() - openedAt)}.${where}`);
     },
     waiting: () => screen.ready("Ready. Each model loads with its first request."),
     note: screen.note,
-    makeRoom: screen.makeRoom,
-    leaving(facts) {
-      over = true;
-      screen.leaving(facts);
-    },
+    leaving: screen.leaving,
     cutting: screen.cutting,
-    stopped() {
-      over = true;
-      screen.stopped();
-    },
   };
 }
 

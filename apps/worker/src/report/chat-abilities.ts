@@ -1,12 +1,12 @@
 // Converts a model's chat format to its form on the wire.
 import type { ChatAbilities } from "@waggle/protocol";
 import type { Descriptions } from "../models/list/descriptions.ts";
-import type { HostedFile } from "../models/list/model-entry.ts";
+import type { ModelHost } from "../models/run/model-host-port.ts";
 
 /** The abilities in the engine's report, or else in the model's file, if it was read before. Undefined if the model does not generate text. */
-export function chatOf(hosted: HostedFile, descriptions: Pick<Descriptions, "known">): ChatAbilities | undefined {
-  const { info } = hosted.host;
-  const description = info === undefined ? descriptions.known(hosted) : undefined;
+export function chatOf(host: ModelHost, descriptions: Pick<Descriptions, "known">): ChatAbilities | undefined {
+  const { info } = host;
+  const description = info === undefined ? descriptions.known(host) : undefined;
   const kind = info?.kind ?? description?.card.kind;
   const format = info?.chatFormat ?? description?.chatFormat;
   if (kind !== "generate" || format === undefined) return undefined;

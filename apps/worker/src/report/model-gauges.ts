@@ -29,7 +29,7 @@ export function collectModelGauges(metrics: WorkerMetrics, models: Models, { que
     gauges.modelMemoryBytes.set(sumOf(under.filter(isInMemory), (host) => models.pool.memoryOf(host)?.total ?? 0));
   }
   for (const { name, current } of models.entries()) {
-    const { name: now } = current.host.state;
+    const { name: now } = current.state;
     for (const state of ModelStateSchema.options)
       metrics.ofModel(name).modelState.set({ state }, state === now ? 1 : 0);
   }

@@ -11,7 +11,7 @@ import type { WorkerConfig } from "../config.ts";
 import { createLoadReports } from "./load-report.ts";
 import { chatOf } from "./chat-abilities.ts";
 import type { Descriptions } from "../models/list/descriptions.ts";
-import type { HostedFile, ModelEntry } from "../models/list/model-entry.ts";
+import type { Model } from "../models/list/model.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
 import { collectModelGauges } from "./model-gauges.ts";
 import type { Models } from "../models/list/models.ts";
@@ -33,7 +33,7 @@ export interface ReportOptions {
 
 export interface Report {
   info(): WorkerInfo;
-  infoOf(entry: ModelEntry): WorkerInfo;
+  infoOf(entry: Model): WorkerInfo;
   health(): Health;
   registration(): Registration;
   /** Makes the heartbeats for one receiver, with rates since the receiver's last heartbeat. */
@@ -53,7 +53,7 @@ export function createReport(options: ReportOptions): Report {
   function heartbeats(): (seq: number) => Heartbeat {
     const { startedAt } = options;
     const load = loadReports();
-    const tokensPerSecond = createTokenRate({ count: () => total(({ tokens }) => tokens), clock, startedAt });
+    const tokensPerSecond = createTokenRate({ count: () => total(({ tokens }) => tokens()), clock, startedAt });
     return (seq) => ({
       ...shared(),
       ...modelStates(),
@@ -97,16 +97,16 @@ export function createReport(options: ReportOptions): Report {
   function modelStates(): Pick<Heartbeat, "models"> {
     const entries = models.entries();
     if (entries.length < 2) return {};
-    const states = entries.map((entry) => ({ name: entry.name, state: entry.current.host.state.name }));
+    const states = entries.map((entry) => ({ name: entry.name, state: entry.current.state.name }));
     // Loaded models first: they matter most to a hive, and the list may be cut.
     const first = states.toSorted((a, b) => Number(b.state === "ready") - Number(a.state === "ready"));
     return { models: first.slice(0, heartbeatModelsLimit) };
   }
 
-  function infoOf(entry: ModelEntry | undefined): WorkerInfo {
-    const host = entry?.current.host;
+  function infoOf(entry: Model | undefined): WorkerInfo {
+    const host = entry?.current;
     const model = host?.info;
-    const chat = entry === undefined ? undefined : chatOf(entry.current, descriptions);
+    const chat = host === undefined ? undefined : chatOf(host, descriptions);
     return {
       ...shared(),
       model: entry?.name ?? "",
@@ -117,7 +117,7 @@ export function createReport(options: ReportOptions): Report {
       answer_window_ms: config.answerWindowMs,
       uptime_ms: Math.round(clock.now() - options.startedAt),
       ...(host === undefined || model === undefined
-        ? cardFactsOf(entry?.current, descriptions)
+        ? cardFactsOf(host, descriptions)
         : {
             context_size: model.contextSize,
             trained_context_size: model.trainedContextSize,
@@ -141,7 +141,7 @@ export function createReport(options: ReportOptions): Report {
     info: () => infoOf(models.main),
     infoOf,
     health() {
-      const main = models.main?.current.host;
+      const main = models.main?.current;
       const loading = main?.loading.value;
       const slots = slotCounts();
       return {
@@ -183,9 +183,9 @@ export function createReport(options: ReportOptions): Report {
 }
 
 /** Facts from the file of a model that was never loaded. */
-function cardFactsOf(hosted: HostedFile | undefined, descriptions: Descriptions): Partial<WorkerInfo> {
-  const { facts, settings } = hosted ?? {};
-  const card = facts?.card ?? (hosted === undefined ? undefined : descriptions.known(hosted)?.card);
+function cardFactsOf(host: ModelHost | undefined, descriptions: Descriptions): Partial<WorkerInfo> {
+  const { facts, settings } = host?.file ?? {};
+  const card = facts?.card ?? (host === undefined ? undefined : descriptions.known(host)?.card);
   if (card === undefined) return {};
   const { architecture, kind, quantization, description, trainedContext, embeddingSize } = card;
   const contextSize = facts?.plan?.contextSize ?? settings?.contextSize;

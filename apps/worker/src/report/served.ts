@@ -9,8 +9,8 @@ import { WaggleError } from "@waggle/protocol";
 import type { ModelStatus, SlotStatus, WorkerInfo } from "@waggle/protocol";
 import { chatOf } from "./chat-abilities.ts";
 import type { Descriptions } from "../models/list/descriptions.ts";
-import { statusOf } from "../models/list/model-entry.ts";
-import type { ModelEntry } from "../models/list/model-entry.ts";
+import { statusOf } from "../models/list/model.ts";
+import type { Model } from "../models/list/model.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
 import type { Models } from "../models/list/models.ts";
 
@@ -24,20 +24,20 @@ export interface ServedOptions {
   readonly clock: Clock;
   readonly threads: number;
   /** The facts about the worker and one of its models. */
-  readonly infoOf: (entry: ModelEntry) => WorkerInfo;
+  readonly infoOf: (entry: Model) => WorkerInfo;
 }
 
 export interface Served extends ServedModels {
-  statusOf(entry: ModelEntry): ModelStatus;
-  of(entry: ModelEntry): ServedModel;
+  statusOf(entry: Model): ModelStatus;
+  of(entry: Model): ServedModel;
 }
 
 export function createServed(options: ServedOptions): Served {
   const { models, clock, descriptions } = options;
   const { pool } = models;
-  const views = new WeakMap<ModelEntry, ServedModel>();
+  const views = new WeakMap<Model, ServedModel>();
 
-  function statusOfEntry(entry: ModelEntry): ModelStatus {
+  function statusOfEntry(entry: Model): ModelStatus {
     return statusOf(entry, {
       pool,
       isDefault: models.isDefault(entry),
@@ -46,7 +46,7 @@ export function createServed(options: ServedOptions): Served {
     });
   }
 
-  function of(entry: ModelEntry): ServedModel {
+  function of(entry: Model): ServedModel {
     const known = views.get(entry) ?? createServedModel(entry, options, statusOfEntry);
     views.set(entry, known);
     return known;
@@ -72,17 +72,16 @@ export function createServed(options: ServedOptions): Served {
 }
 
 function createServedModel(
-  entry: ModelEntry,
+  entry: Model,
   { models, descriptions, infoOf }: ServedOptions,
-  status: (entry: ModelEntry) => ModelStatus,
+  status: (entry: Model) => ModelStatus,
 ): ServedModel {
   const { pool } = models;
 
   /** The answer format and prompt inputs: from the engine's report if the model was ever loaded, otherwise from its file. */
   async function formatAndPrompts(failed: string): Promise<FormatAndPrompts> {
-    const { current } = entry;
-    const { host } = current;
-    const description = host.info === undefined ? await descriptions.of(current) : undefined;
+    const { current: host } = entry;
+    const description = host.info === undefined ? await descriptions.of(host) : undefined;
     if (host.info !== undefined) {
       const { chatFormat, promptTexts, modelPath, modelName } = host.info;
       return { chatFormat, prompts: { fileName: basename(modelPath ?? modelName), ...promptTexts } };
@@ -109,7 +108,8 @@ function createServedModel(
 
   /** Begins to load the model. Returns an error: the model is not loaded yet, or cannot be loaded for some reason. */
   function notLoaded(failed: string): WaggleError {
-    const { host, source, facts } = entry.current;
+    const { current: host } = entry;
+    const { source, facts } = host.file;
     pool.load(host);
     const { name, reason } = host.state;
     if (name === "failed" && reason !== undefined) return new WaggleError("unavailable", reason, { retryAfterS });
@@ -153,16 +153,16 @@ function createServedModel(
     chatFormat: async () => (await formatAndPrompts("Cannot tell how the model's answers are written")).chatFormat,
     prompts: async () => (await formatAndPrompts("Cannot tell what the model's prompts are made of")).prompts,
     requireLoaded() {
-      if (entry.current.host.info === undefined) throw notLoaded("Cannot tell what the model is loaded with");
+      if (entry.current.info === undefined) throw notLoaded("Cannot tell what the model is loaded with");
     },
     async query(question, signal) {
-      const { host } = entry.current;
+      const { current: host } = entry;
       if (host.loads.count === 0) {
         const answer = await answerByFile(question, signal);
         return answer as Extract<EngineQueryResult, { kind: typeof question.kind }>;
       }
       // A model that was loaded before is loaded again for the query, and stays loaded until the answer.
-      pool.use(host);
+      const lease = pool.use(host);
       try {
         return await onceLoaded(host, signal, async () => {
           const { name, reason } = host.state;
@@ -170,11 +170,11 @@ function createServedModel(
           return await host.dispatcher.query(question, signal);
         });
       } finally {
-        pool.endUse(host);
+        lease.end();
       }
     },
     get loading() {
-      return entry.current.host.loading;
+      return entry.current.loading;
     },
   };
 }
@@ -184,7 +184,7 @@ interface FormatAndPrompts {
   readonly prompts: ModelPrompts;
 }
 
-function slotsOf({ current: { host }, settings }: ModelEntry): readonly SlotStatus[] {
+function slotsOf({ current: host, settings }: Model): readonly SlotStatus[] {
   if (host.slots.length > 0) return host.slots;
   const count = host.info?.slots ?? settings.slots;
   return Array.from({ length: count }, (_, id) => ({ id, state: "idle" as const, prompt_tokens: 0, tokens: 0 }));

@@ -1,53 +1,85 @@
-import { describe, expect, it } from "vitest";
-import { createWorkerState, transition } from "./worker-state.ts";
-import type { WorkerEvent } from "./worker-state.ts";
+import type { ModelHost } from "../models/run/model-host-port.ts";
+import { describe, expect, it, test } from "vitest";
+import { createModelState } from "../models/run/model-state.ts";
+import type { ModelTransition } from "../models/run/model-state.ts";
+import { createWorkerState, workerStateOf } from "./worker-state.ts";
+import type { WorkerFacts } from "./worker-state.ts";
 
-describe("worker state", () => {
-  it("goes from starting to loading to ready, and back to loading while the engine is replaced", () => {
-    const way: [WorkerEvent, string][] = [
-      ["listening", "loading"],
-      ["loaded", "ready"],
-      ["engine_lost", "loading"],
-      ["loaded", "ready"],
-      ["drain", "draining"],
-      ["stopped", "stopped"],
-    ];
+/** A model after these transitions. */
+function model(events: readonly ModelTransition[], failure?: ModelHost["failure"]): NonNullable<WorkerFacts["sole"]> {
+  const state = createModelState();
+  for (const event of events) state.apply(event, `reason of ${event}`);
+  return { state, failure };
+}
+
+const serving: WorkerFacts = { phase: "serving", isAwaiting: false, sole: undefined };
+const broken = { message: "/a/b.gguf is broken", shown: "b.gguf is broken", isFinal: true };
+
+describe("the state of a worker", () => {
+  test.each<[name: string, facts: WorkerFacts, state: string, reason: string | undefined]>([
+    ["before its port is open", { ...serving, phase: "starting", isAwaiting: true }, "starting", "starting"],
+    ["while a model loads at the start", { ...serving, isAwaiting: true }, "loading", "the model is loading"],
+    ["when all models have loaded or failed", serving, "ready", undefined],
+    ["with its only model loaded", { ...serving, sole: model(["load", "loaded"]) }, "ready", undefined],
+    [
+      "while the engine of its only model is replaced",
+      { ...serving, sole: model(["load", "loaded", "load"]) },
+      "loading",
+      "reason of load",
+    ],
+    [
+      "while its only model loads again for a request",
+      { ...serving, sole: model(["load", "loaded", "unload", "unloaded", "wait", "load"]) },
+      "ready",
+      undefined,
+    ],
+    [
+      "whose only model is in a crash loop",
+      { ...serving, sole: model(["load", "fail"], broken) },
+      "failed",
+      "b.gguf is broken",
+    ],
+    [
+      "whose only model waits for another attempt",
+      { ...serving, sole: model(["load", "fail", "wait"], broken) },
+      "failed",
+      "b.gguf is broken",
+    ],
+    [
+      "whose only model goes back to its previous file",
+      { ...serving, sole: model(["load", "fail"], { ...broken, isFinal: false }) },
+      "ready",
+      undefined,
+    ],
+    [
+      "that is leaving, whatever its engine does",
+      { phase: "leaving", isAwaiting: true, sole: model(["load", "fail"], broken) },
+      "draining",
+      "the worker is leaving",
+    ],
+    ["that has stopped", { ...serving, phase: "stopped" }, "stopped", "stopped"],
+  ])("%s", (_, facts, name, reason) => {
+    expect(workerStateOf(facts)).toEqual({ name, reason });
+  });
+
+  it("stays failed after a crash loop until it stops", () => {
     const state = createWorkerState();
-    for (const [event, expected] of way) {
-      state.apply(event);
-      expect(state.name).toBe(expected);
-    }
+    state.update({ ...serving, sole: model(["load", "fail"], broken) });
+    state.update({ ...serving, sole: model(["load", "loaded"]) });
+    expect(state).toMatchObject({ name: "failed", reason: "b.gguf is broken" });
+    state.update({ ...serving, phase: "stopped" });
+    expect(state.name).toBe("stopped");
   });
 
-  it("refuses illegal events", () => {
-    expect(() => transition("starting", "loaded")).toThrow("Illegal worker transition: loaded while starting");
-    expect(() => transition("ready", "loaded")).toThrow("Illegal");
-    expect(() => transition("failed", "loaded")).toThrow("Illegal");
-  });
-
-  it("keeps draining, whatever the engine does meanwhile", () => {
-    for (const event of ["loaded", "engine_lost", "gave_up", "drain"] as const) {
-      expect(transition("draining", event)).toBe("draining");
-    }
-  });
-
-  it("has a reason only while it is not ready", () => {
-    const state = createWorkerState();
-    state.apply("listening", "the model is loading");
-    expect(state.reason).toBe("the model is loading");
-    state.apply("loaded");
-    expect(state.reason).toBeUndefined();
-    state.apply("engine_lost", "the engine is restarting");
-    expect(state.reason).toBe("the engine is restarting");
-  });
-
-  it("calls its listeners at each change until they unsubscribe", () => {
+  it("tells its listeners of each change until they unsubscribe, and of nothing else", () => {
     const state = createWorkerState();
     const heard: string[] = [];
     const stop = state.onChange((name, was) => heard.push(`${was}>${name}`));
-    state.apply("listening");
+    state.update({ ...serving, isAwaiting: true });
+    state.update({ ...serving, isAwaiting: true });
+    state.update(serving);
     stop();
-    state.apply("loaded");
-    expect(heard).toEqual(["starting>loading"]);
+    state.update({ ...serving, phase: "leaving" });
+    expect([heard, state.name]).toEqual([["starting>loading", "loading>ready"], "draining"]);
   });
 });

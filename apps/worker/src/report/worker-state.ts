@@ -1,74 +1,66 @@
-// Owns the worker's state: the possible states, the legal changes between them, and listeners.
+// Owns the worker's state, which follows from the states of its models and from whether the worker is leaving. Only a crash loop stays.
+import { createListeners } from "@waggle/async";
 import type { WorkerStateName } from "@waggle/protocol";
+import type { ModelHost } from "../models/run/model-host-port.ts";
 
-export type WorkerEvent =
-  /** The port is open, and models begin to load. */
-  | "listening"
-  | "loaded"
-  /** The engine died; another engine is starting. */
-  | "engine_lost"
-  /** The first load failed, or the engine is in a crash loop. */
-  | "gave_up"
-  | "drain"
-  | "stopped";
-
-/** Pure. @throws Error when the event is illegal in the state */
-export function transition(state: WorkerStateName, event: WorkerEvent): WorkerStateName {
-  const next = successor(state, event);
-  if (next === undefined) throw new Error(`Illegal worker transition: ${event} while ${state}`);
-  return next;
+export interface WorkerFacts {
+  /** `serving`: the port is open, and models may load. */
+  readonly phase: "starting" | "serving" | "leaving" | "stopped";
+  /** Whether a model that must load at the start has neither loaded nor failed yet. */
+  readonly isAwaiting: boolean;
+  /** The only model, if it must load at the start: the worker then needs this model. */
+  readonly sole: Pick<ModelHost, "state" | "failure"> | undefined;
 }
 
-function successor(state: WorkerStateName, event: WorkerEvent): WorkerStateName | undefined {
-  if (event === "stopped") return "stopped";
-  switch (state) {
-    case "starting":
-      return event === "listening" ? "loading" : event === "drain" ? "draining" : undefined;
-    case "loading":
-      if (event === "engine_lost") return "loading";
-      return event === "loaded" ? "ready" : event === "gave_up" ? "failed" : event === "drain" ? "draining" : undefined;
-    case "ready":
-      if (event === "gave_up") return "failed";
-      return event === "engine_lost" ? "loading" : event === "drain" ? "draining" : undefined;
-    case "draining":
-      // The engine may become ready, die or give up while the last streams end; the worker keeps draining.
-      return "draining";
-    case "failed":
-      return event === "drain" ? "draining" : event === "engine_lost" ? "failed" : undefined;
-    case "stopped":
-      return "stopped";
-  }
-}
-
-export interface WorkerState {
+interface Named {
   readonly name: WorkerStateName;
   /** Why the worker is not ready; undefined when it is. */
   readonly reason: string | undefined;
-  apply(event: WorkerEvent, reason?: string): void;
-  /** Calls the listener after every `apply`, even if only the reason changed. Returns a function that removes the listener. */
+}
+
+/** Pure. */
+export function workerStateOf({ phase, isAwaiting, sole }: WorkerFacts): Named {
+  switch (phase) {
+    case "starting":
+    case "stopped":
+      return { name: phase, reason: phase };
+    case "leaving":
+      // The engine may become ready, die or give up while the last streams end; the worker keeps draining.
+      return { name: "draining", reason: "the worker is leaving" };
+    case "serving":
+      if (sole?.failure?.isFinal === true) return { name: "failed", reason: sole.failure.shown };
+      // A model that loads again for a request keeps the worker ready: the request waits.
+      if (sole?.state.name === "loading" && sole.state.was === "ready") {
+        return { name: "loading", reason: sole.state.reason };
+      }
+      return isAwaiting ? { name: "loading", reason: "the model is loading" } : { name: "ready", reason: undefined };
+  }
+}
+
+export interface WorkerState extends Named {
+  /** Call after a change of the facts. */
+  update(facts: WorkerFacts): void;
+  /** Calls the listener after every change of the name or the reason. Returns a function that removes the listener. */
   onChange(listener: (name: WorkerStateName, was: WorkerStateName) => void): () => void;
 }
 
 export function createWorkerState(): WorkerState {
-  let name: WorkerStateName = "starting";
-  let reason: string | undefined = "starting";
-  const listeners = new Set<(name: WorkerStateName, was: WorkerStateName) => void>();
+  let now = workerStateOf({ phase: "starting", isAwaiting: false, sole: undefined });
+  const listeners = createListeners<[name: WorkerStateName, was: WorkerStateName]>();
   return {
     get name() {
-      return name;
+      return now.name;
     },
     get reason() {
-      return reason;
+      return now.reason;
     },
-    apply(event, why) {
-      const was = name;
-      name = transition(was, event);
-      reason = name === "ready" ? undefined : (why ?? (name === was ? reason : name));
-      for (const listener of listeners) listener(name, was);
+    update(facts) {
+      // Probes must see a crash loop, even if the model is loaded once more, so that a supervisor restarts the worker.
+      if (now.name === "failed" && facts.phase !== "stopped") return;
+      const was = now;
+      now = workerStateOf(facts);
+      if (now.name !== was.name || now.reason !== was.reason) listeners.call(now.name, was.name);
     },
-    onChange(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    onChange: listeners.add,
   };
 }

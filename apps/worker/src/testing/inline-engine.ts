@@ -1,9 +1,17 @@
 // Owns an engine in this process, for tests: the real engine with a fake backend, behind the port of a model's host. The test decides when
 // the engine loads and dies.
 import { createEngine, createFakeBackend, preparedBytes } from "@waggle/engine";
-import type { Backend, Engine, EngineCommand, EngineEvent, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
+import type {
+  Backend,
+  Engine,
+  EngineCommand,
+  EngineEvent,
+  FakeBackend,
+  FakeBackendOptions,
+  StepGate,
+} from "@waggle/engine";
 import type { Clock } from "@waggle/async";
-import type { EngineHost, EngineHostEvents } from "../engine/engine-host.ts";
+import type { EngineHost, EngineOwner } from "../engine/engine-host.ts";
 
 /** The channel between the worker and its engine. It must deliver each message once and in order, unless the engine is lost. */
 export interface InlineLink {
@@ -49,9 +57,10 @@ export interface InlineEngine extends EngineHost {
   giveUp(message: string): void;
 }
 
-export function createInlineEngine(options: InlineEngineOptions, events: EngineHostEvents): InlineEngine {
+export function createInlineEngine(options: InlineEngineOptions): InlineEngine {
   const { slots, contextSize, clock, gate, fake, link = promptLink } = options;
   const commands: EngineCommand[] = [];
+  let owner: EngineOwner | undefined;
   let engine: Engine | undefined;
   let backend: FakeBackend | undefined;
   let running: Promise<void> = Promise.resolve();
@@ -60,7 +69,7 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
 
   function load(): void {
     starts += 1;
-    events.onStart();
+    owner?.started();
     const newBackend = createFakeBackend({
       slots,
       contextSize,
@@ -75,7 +84,7 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
       emit(event) {
         if (engine !== born) return;
         link.event(event, () => {
-          if (engine === born) events.onEvent(event);
+          if (engine === born) owner?.event(event);
         });
       },
     });
@@ -83,7 +92,7 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
     engine = born;
     running = engine.run();
     const { modelPath } = options;
-    events.onReady(modelPath === undefined ? newBackend.info : { ...newBackend.info, modelPath }, 0);
+    owner?.ready(modelPath === undefined ? newBackend.info : { ...newBackend.info, modelPath }, 0);
   }
 
   return {
@@ -99,11 +108,11 @@ export function createInlineEngine(options: InlineEngineOptions, events: EngineH
     kill(message = "The engine was killed (SIGKILL).") {
       engine = undefined;
       deaths += 1;
-      events.onDeath("signal");
-      events.onLost("signal", message);
+      owner?.died({ reason: "signal", message, wasReady: true, final: undefined });
     },
-    giveUp: (message) => events.onGaveUp(message, starts === 0),
-    start() {
+    giveUp: (message) => owner?.died({ reason: "load_failed", message, wasReady: false, final: message }),
+    start(by) {
+      owner = by;
       if (!options.loadLater) load();
     },
     send(command) {

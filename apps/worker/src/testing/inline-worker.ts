@@ -11,7 +11,6 @@ import type { WorkerMetrics } from "@waggle/telemetry";
 import { parseConfig } from "../config.ts";
 import type { WorkerConfig } from "../config.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
-import { createOperations } from "../models/change/operations.ts";
 import { createWorker } from "../worker.ts";
 import type { WorkerState } from "../report/worker-state.ts";
 import { createInlineEngine } from "./inline-engine.ts";
@@ -87,7 +86,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
   const worker = createWorker({
     logLines: ring,
     config,
-    specs: [{ name: config.modelRef, aliases: [], reference: "waggle-fake", source: "fake", pinned: false }],
+    given: [{ name: config.modelRef, aliases: [], reference: "waggle-fake", source: "fake", pinned: false }],
     budget: { bytes: undefined, models: 1, leastStayMs: 0 },
     keepAliveMs: Infinity,
     prepare: () => ({ memory: undefined }),
@@ -96,22 +95,18 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     clock,
     tokens: options.access?.tokens ?? (() => createTokenTable([])),
     url: () => "http://127.0.0.1:0",
-    createEngine(_hosted, events) {
+    createEngine() {
       const { slots, contextSize = 4_096 } = config.modelSettings;
       const { loadLater = false } = options;
-      return (engine = createInlineEngine({ ...options, slots, contextSize, clock, loadLater }, events));
+      return (engine = createInlineEngine({ ...options, slots, contextSize, clock, loadLater }));
     },
     onDownloadProgress: () => {},
     onReady: () => {},
-    onFirstLoadFailed: () => {},
-    createControl: (models, served) =>
-      createOperations({ config, models, served, prepare: () => ({ memory: undefined }), log, now: () => clock.now() })
-        .control,
   });
   worker.start();
   if (engine === undefined) throw new Error("The host has made no engine");
   const inline = engine;
-  const host = worker.models.find(undefined).current.host;
+  const host = worker.models.find(undefined).current;
   return {
     app: worker.app,
     host,

@@ -11,10 +11,9 @@ import { WaggleError } from "@waggle/protocol";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
 import type { Logger } from "@waggle/telemetry";
 import type { Models } from "../models/list/models.ts";
-import { createOperations } from "../models/change/operations.ts";
 import type { LoadPlan } from "../models/memory/pool.ts";
 import { describeModel } from "../models/run/prepare.ts";
-import type { HostedFile } from "../models/list/model-entry.ts";
+import type { ModelHost } from "../models/run/model-host-port.ts";
 import { createWorker } from "../worker.ts";
 import { createInlineEngine } from "./inline-engine.ts";
 import type { InlineEngine } from "./inline-engine.ts";
@@ -73,16 +72,16 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
   const awaited = new Map<string, Deferred<InlineEngine>>();
   const fileOf = (name: string): string => join(options.folder ?? "", `${name}.gguf`);
 
-  function prepare({ reference }: HostedFile): LoadPlan {
+  function prepare({ file: { reference } }: ModelHost): LoadPlan {
     if (!models.map(fileOf).includes(reference))
       throw new WaggleError("unavailable", `Cannot load model ${reference}: no such file`);
     return { memory: undefined };
   }
 
-  async function describe(hosted: HostedFile): Promise<void> {
+  async function describe(host: ModelHost): Promise<LoadPlan | undefined> {
     const offline = { folder: config.modelsFolder, offline: true };
     const { signal } = new AbortController();
-    await describeModel(hosted, { resolve: offline, signal, budgetBytes: undefined, onMissing: () => {} });
+    return await describeModel(host, { resolve: offline, signal, budgetBytes: undefined, onMissing: () => {} });
   }
 
   function awaitedEngine(name: string, nth: number): Deferred<InlineEngine> {
@@ -95,7 +94,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
   const worker = createWorker({
     logLines: createLogRing(),
     config,
-    specs: models.map((name) => ({
+    given: models.map((name) => ({
       name,
       aliases: options.aliases?.[name] ?? [],
       reference: fileOf(name),
@@ -110,20 +109,17 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     clock,
     tokens: options.access?.tokens ?? (() => createTokenTable([])),
     url: () => "http://127.0.0.1:0",
-    createEngine({ reference }, events) {
+    createEngine({ file: { reference } }) {
       const name = basename(reference, ".gguf");
-      const engine = createInlineEngine(
-        {
-          slots: config.modelSettings.slots,
-          contextSize: 4_096,
-          clock,
-          gate: gates[name],
-          fake: fakes[name],
-          modelPath: `/models/${basename(reference)}`,
-          loadLater: loadLater.includes(name),
-        },
-        events,
-      );
+      const engine = createInlineEngine({
+        slots: config.modelSettings.slots,
+        contextSize: 4_096,
+        clock,
+        gate: gates[name],
+        fake: fakes[name],
+        modelPath: `/models/${basename(reference)}`,
+        loadLater: loadLater.includes(name),
+      });
       const engines = made.get(name) ?? [];
       made.set(name, engines);
       awaitedEngine(name, engines.push(engine)).resolve(engine);
@@ -131,9 +127,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     },
     onDownloadProgress: () => {},
     onReady: () => {},
-    onFirstLoadFailed: () => {},
-    createControl: (all, served) =>
-      createOperations({ config, models: all, served, prepare, describe, log, now: () => clock.now() }).control,
+    describe,
   });
   worker.start();
   return {

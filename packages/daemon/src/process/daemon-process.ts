@@ -3,8 +3,7 @@ import { ListenError } from "../ports/index.ts";
 import { WaggleError, exitCodes } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { complaint, createStyle } from "../terminal/index.ts";
-import type { Screen } from "../settings/terminal-facts.ts";
-import { programName, refusal } from "../settings/read-config.ts";
+import { programName, refusal, type DaemonConfig } from "../settings/read-config.ts";
 
 /** Time from shutdown to a forced exit. A handle that keeps the event loop alive is a bug, but must not keep the process running. */
 const lastResortMs = 1_000;
@@ -30,10 +29,7 @@ export function endOnDefects(log: Logger): void {
   }
 }
 
-export interface StartingProgram {
-  /** The command as a user types it. */
-  readonly program: string;
-  readonly screen: Screen | undefined;
+interface StartingProgram extends Pick<DaemonConfig, "program" | "screen"> {
   readonly log: Logger;
 }
 

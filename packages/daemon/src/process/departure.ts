@@ -1,9 +1,10 @@
 // Shuts a daemon down. The first request decides between drain and abort. In a drain, running jobs may finish within a time limit; a later abort
 // ends the drain.
-import { onAbort } from "@waggle/async";
+import { deferred, onAbort } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { exitCodes } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
+import type { Leaving } from "../terminal/index.ts";
 
 /** Time limit for handing over jobs to other workers; all other jobs have the drain's time. */
 const handOverTimeoutMs = 1_000;
@@ -22,9 +23,7 @@ export interface DepartureOptions {
   readonly idle: () => Promise<void>;
   readonly liveJobs: () => number;
   /** Called when the daemon begins to leave, with the number of running jobs, the time limit of these jobs, and whether Ctrl-C was the reason. */
-  readonly onLeaving?:
-    | ((facts: { readonly running: number; readonly limitMs: number; readonly interrupted: boolean }) => void)
-    | undefined;
+  readonly onLeaving?: ((facts: Leaving) => void) | undefined;
   /** Called once when jobs are ended unfinished (a second request, an abort, or the time limit), with the number of these jobs. */
   readonly onCutting?: ((running: number) => void) | undefined;
   /** Ends the remaining jobs, and closes everything. */
@@ -47,21 +46,19 @@ export function createDeparture(options: DepartureOptions): Departure {
   let phase = new AbortController();
   let takingDown = false;
   let cutting = false;
-  let stopped: (code: number) => void;
-  const whenStopped = new Promise<number>((resolve) => (stopped = resolve));
+  const stopped = deferred<number>();
 
-  const before: Before = (work, ms) =>
-    new Promise((resolve) => {
-      const end = (inTime: boolean): void => {
-        timer.cancel();
-        forget();
-        resolve(inTime);
-      };
-      const timer = clock.setTimeout(() => end(false), ms);
-      // Work that ended counts as finished even after an abort.
-      void work.then(() => end(true));
-      const forget = onAbort(phase.signal, () => queueMicrotask(() => end(false)));
-    });
+  const before: Before = async (work, ms) => {
+    const ended = deferred<boolean>();
+    const timer = clock.setTimeout(() => ended.resolve(false), ms);
+    // Work that ended counts as finished even after an abort.
+    void work.then(() => ended.resolve(true));
+    const forget = onAbort(phase.signal, () => queueMicrotask(() => ended.resolve(false)));
+    const inTime = await ended.promise;
+    timer.cancel();
+    forget();
+    return inTime;
+  };
 
   function cut(): void {
     if (!cutting) options.onCutting?.(options.liveJobs());
@@ -80,11 +77,11 @@ export function createDeparture(options: DepartureOptions): Departure {
     phase = new AbortController();
     takingDown = true;
     await options.takeDown(before);
-    stopped(aborted ? abortCode : code);
+    stopped.resolve(aborted ? abortCode : code);
   }
 
   return {
-    stopped: whenStopped,
+    stopped: stopped.promise,
     drain(abortCode) {
       leaving ??= leave(exitCodes.ok, options.drainTimeoutMs, abortCode);
     },

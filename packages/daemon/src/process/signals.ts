@@ -24,8 +24,9 @@ export function listenForSignals(process: NodeJS.Process): Signals {
   let reload = false;
 
   function abort(code: number): void {
-    if (connected !== undefined) return connected.onAbort(code);
-    // A daemon that is leaving closes the channel itself, and keeps its exit code.
+    // A daemon that has ended closes the channel itself, and keeps its exit code.
+    const ended = process.exitCode !== undefined;
+    if (connected !== undefined) return ended ? undefined : connected.onAbort(code);
     process.exitCode ??= code;
     process.exit();
   }

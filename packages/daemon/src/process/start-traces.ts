@@ -1,8 +1,8 @@
 // Starts traces in a daemon when OpenTelemetry's variables request traces. Only then is the tracing code imported, so that daemons without traces
 // do not load that code.
 import type { Clock } from "@waggle/async";
-import type { Logger } from "@waggle/telemetry";
-import type { TraceConfig } from "../settings/trace-variables.ts";
+import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { DaemonConfig } from "../settings/read-config.ts";
 import type { Traces } from "../traces/index.ts";
 
 /** Time limit for sending the last spans at shutdown; the rest is dropped. */
@@ -15,16 +15,16 @@ export interface RunningTraces {
 }
 
 export interface StartTracesOptions {
-  readonly config: { readonly traces: TraceConfig; readonly version: string };
+  readonly config: Pick<DaemonConfig, "traces" | "version">;
   readonly log: Logger;
   readonly clock: Clock;
-  /** Called with the number of spans that were sent or dropped. */
-  readonly onSpans?: (outcome: "sent" | "dropped", count: number) => void;
+  /** Counts the spans that were sent or dropped. */
+  readonly metrics?: Pick<WorkerMetrics, "traceSpans"> | undefined;
 }
 
 /** Returns undefined when the variables request no traces. */
 export async function startTraces(options: StartTracesOptions): Promise<RunningTraces | undefined> {
-  const { config, log, clock, onSpans = () => {} } = options;
+  const { config, log, clock, metrics } = options;
   const { settings, warnings } = config.traces;
   for (const warning of warnings) log.warn(warning);
   if (settings === undefined) return undefined;
@@ -33,7 +33,7 @@ export async function startTraces(options: StartTracesOptions): Promise<RunningT
     settings,
     version: config.version,
     clock,
-    onSpans,
+    onSpans: (outcome, count) => metrics?.traceSpans.inc({ outcome }, count),
     onFailing(reason) {
       if (reason === undefined) log.info("Traces reach the collector again.");
       else log.warn({ reason }, "Cannot send traces to the collector; waiting spans are dropped at a limit.");

@@ -229,6 +229,11 @@ interface FrontLimits {
   readonly maxBodiesBytes: number;
 }
 
+/** The share of a queue that one client may fill if no setting gives one: a client alone may fill the queue. */
+export function queueShareOf(given: number | undefined, tokens: readonly unknown[]): number {
+  return given ?? (tokens.length > 1 ? 0.5 : 1);
+}
+
 /** Returns a sentence for each contradiction between limits. */
 export function frontProblems(values: FrontLimits): readonly string[] {
   const { replayBufferBytes, replayTotalBytes, answerTotalBytes, maxBodyBytes, maxBodiesBytes } = values;

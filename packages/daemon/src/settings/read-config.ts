@@ -1,6 +1,7 @@
 // Reads a program's configuration from argv, environment variables and the settings file, for worker, gateway and hive.
 import { hostname } from "node:os";
 import { exitCodes } from "@waggle/protocol";
+import type { LogFormat, LogLevel } from "@waggle/telemetry";
 import { complaint, sentence, type Style } from "../terminal/index.ts";
 import { readTokens, tokenVariable, type TokenSources } from "../tokens/read-tokens.ts";
 import type { ApiToken } from "../tokens/token-file.ts";
@@ -12,7 +13,8 @@ import { variableOf, type OptionRow, type OptionRows, type OptionValuesOf } from
 import { readSettingText } from "./setting-text.ts";
 import { SettingsError } from "./settings-error.ts";
 import { readSettings, variableText, type Environment, type SettingsFile } from "./settings.ts";
-import type { TerminalFacts } from "./terminal-facts.ts";
+import { logSettingsOf, screenOf, type LogSettings, type Screen, type TerminalFacts } from "./terminal-facts.ts";
+import { readTraceSettings, type TraceConfig } from "./trace-variables.ts";
 
 /** The facts about the machine that a configuration needs: plain data, so that parsing stays pure. */
 export interface Machine extends TerminalFacts {
@@ -43,10 +45,36 @@ export function describeMachine(program: string, manifest: URL): Machine {
  * The default name of a daemon. The name contains the port. For port 0 the real port is not known yet, so the name contains the process id: two daemons on a
  * machine need different names.
  */
-export function defaultName(kind: string, port: number, { hostname: host, pid }: Machine): string {
+function defaultName(kind: string, port: number, { hostname: host, pid }: Machine): string {
   const name = host.replace(/[^A-Za-z0-9.-]+/g, "-").slice(0, 100) || "host";
   return `${kind}-${name}-${port === 0 ? `p${pid}` : port}`;
 }
+
+/** The settings of every daemon, in the form that a daemon uses. */
+export interface DaemonConfig extends LogSettings, Omit<TokenSources, "apiTokenFile"> {
+  /** The daemon's name in its log and its traces: `waggle-worker`. */
+  readonly service: string;
+  /** The command as a user types it: `waggle serve`, `waggle-worker`. */
+  readonly program: string;
+  readonly version: string;
+  /** Whether only this machine may use the daemon. */
+  readonly localMode: boolean;
+  /** The tokens of the variable and of the file; empty only in local mode. */
+  readonly apiTokens: readonly ApiToken[];
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  /** Undefined when a program reads stdout. */
+  readonly screen: Screen | undefined;
+  readonly traces: TraceConfig;
+}
+
+/**
+ * A daemon's configuration: the settings of its table by their keys, with `DaemonConfig` in place of the settings that every daemon has. The
+ * settings `Completed` have a default that the table does not give, so they are never undefined.
+ */
+export type ConfigOf<V, Completed extends keyof V = never> = Omit<V, Completed | keyof DaemonConfig> & {
+  readonly [K in Completed]: NonNullable<V[K]>;
+} & DaemonConfig;
 
 export type ConfigResult<C> =
   | { readonly kind: "run"; readonly config: C }
@@ -59,30 +87,33 @@ export type ConfigResult<C> =
       readonly problems?: readonly string[];
     };
 
-/** The clients that may use the program. */
-export interface Access extends Pick<TokenSources, "apiToken" | "apiTokenVariable"> {
-  readonly localMode: boolean;
-  /** The tokens of the variable and of the file; empty only in local mode. */
-  readonly apiTokens: readonly ApiToken[];
-}
-
 export interface ReadValues<V, F> {
   readonly values: V;
   readonly file: F | undefined;
   /** The text of an environment variable; undefined if the variable is empty or missing. */
   readonly variable: (name: string) => string | undefined;
+  /** The daemon's id if no setting gives one. */
+  readonly defaultId: string;
   /**
-   * Call once, with the problems of all rules between settings.
+   * Checks and completes the settings that every daemon has. Call once, with the problems of all rules between settings.
    * @throws SettingsError when there are problems, the access settings contradict each other, or a token cannot be used
    */
-  readonly admit: (problems: readonly string[]) => Access;
+  readonly finish: (id: string, problems?: readonly string[]) => DaemonConfig;
 }
 
-/** A table of settings that includes the settings of every daemon: `fileOptions`, and some rows of `listenOptions` and `accessOptions`. */
-type DaemonRows = OptionRows &
-  Readonly<Record<"configFile" | "host" | "localMode" | "apiTokenFile" | "allowedHosts" | "allowedOrigins", OptionRow>>;
+/** The values of the settings that every daemon has. */
+interface DaemonValues extends AccessSettings {
+  readonly port: number;
+  readonly allowedOrigins: readonly string[] | undefined;
+  readonly logLevel: LogLevel | undefined;
+  readonly logFormat: LogFormat | undefined;
+}
+
+/** A table of settings that includes the settings of every daemon: `fileOptions`, `logOptions`, and some rows of `listenOptions` and `accessOptions`. */
+type DaemonRows = OptionRows & Readonly<Record<"configFile" | keyof DaemonValues, OptionRow>>;
 
 export interface ConfigReader<T extends DaemonRows, C, F extends SettingsFile<keyof T & string>> {
+  readonly kind: "worker" | "gateway" | "hive";
   readonly table: T;
   readonly help: (program: string) => ProgramHelp;
   /** Names of variables that may have the token; the first variable that is set counts. */
@@ -107,8 +138,9 @@ export function readConfig<T extends DaemonRows, C, F extends SettingsFile<keyof
   machine: Machine,
   reader: ConfigReader<T, C, F>,
 ): ConfigResult<C> {
-  const { table, tokenVariables = [tokenVariable], tokenRights } = reader;
+  const { kind, table, tokenVariables = [tokenVariable], tokenRights: apiTokenRights } = reader;
   const { program, version } = machine;
+  const service = `waggle-${kind}`;
   const refuse = (problems: readonly string[]): ConfigResult<C> => {
     return { kind: "exit", code: exitCodes.badConfiguration, stderr: refusal(program, problems), problems };
   };
@@ -121,21 +153,31 @@ export function readConfig<T extends DaemonRows, C, F extends SettingsFile<keyof
     const read = readSettings<OptionValuesOf<T>>(table, { flags: line.flags, env, file, shown: reader.shown });
     if ("problems" in read) return refuse(read.problems);
     const { values } = read;
-    const admit = (problems: readonly string[]): Access => {
-      const settings = values as unknown as AccessSettings;
+    const settings = values as unknown as DaemonValues;
+    const finish = (id: string, problems: readonly string[] = []): DaemonConfig => {
+      const { allowedHosts = [], allowedOrigins = [], apiTokenFile } = settings;
       const apiTokenVariable = tokenVariables.find((name) => variable(name) !== undefined);
       const source = tokenSourceOf(apiTokenVariable, settings);
       const all = [accessProblem(settings, source) ?? [], problems].flat();
       if (all.length > 0) throw new SettingsError(all);
       const apiToken = apiTokenVariable && variable(apiTokenVariable);
-      const { apiTokenFile } = settings;
-      const apiTokens = readTokens(
-        { apiToken, apiTokenVariable, apiTokenFile },
-        { rights: tokenRights, read: machine.readText },
-      );
-      return { localMode: isLocalMode(settings, source), apiToken, apiTokenVariable, apiTokens };
+      const sources = { apiToken, apiTokenVariable, apiTokenRights };
+      return {
+        service,
+        program,
+        version,
+        ...sources,
+        apiTokens: readTokens({ ...sources, apiTokenFile }, machine.readText),
+        localMode: isLocalMode(settings, source),
+        allowedHosts,
+        allowedOrigins,
+        ...logSettingsOf(settings, machine),
+        screen: screenOf(machine, env),
+        traces: readTraceSettings(variable, { name: service, version, instance: id }),
+      };
     };
-    return { kind: "run", config: reader.complete({ values, file, variable, admit }) };
+    const defaultId = defaultName(kind, settings.port, machine);
+    return { kind: "run", config: reader.complete({ values, file, variable, defaultId, finish }) };
   } catch (error) {
     if (error instanceof SettingsError) return refuse(error.problems);
     throw error;

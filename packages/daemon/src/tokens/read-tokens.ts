@@ -14,14 +14,10 @@ export interface TokenSources {
   readonly apiToken: string | undefined;
   /** The variable's name; by default WAGGLE_API_TOKEN. */
   readonly apiTokenVariable?: string | undefined;
+  /** Rights of the variable's token, in addition to the rights that the variable lists. */
+  readonly apiTokenRights?: Partial<Pick<ApiToken, "admin" | "monitor">> | undefined;
   /** The path of the token file. */
   readonly apiTokenFile?: string | undefined;
-}
-
-export interface ReadTokensOptions {
-  /** Rights of the variable's token, in addition to the rights that the variable lists. */
-  readonly rights?: Partial<Pick<ApiToken, "admin" | "monitor">> | undefined;
-  readonly read?: (path: string) => string;
 }
 
 /**
@@ -29,12 +25,12 @@ export interface ReadTokensOptions {
  * @throws TokenFileError with a sentence that names the variable, or the file and the line, and never shows a token
  */
 export function readTokens(
-  { apiToken, apiTokenVariable = tokenVariable, apiTokenFile }: TokenSources,
-  { rights = {}, read = readSettingText }: ReadTokensOptions = {},
+  { apiToken, apiTokenVariable = tokenVariable, apiTokenRights, apiTokenFile }: TokenSources,
+  read: (path: string) => string = readSettingText,
 ): readonly ApiToken[] {
   const fromFile = apiTokenFile === undefined ? [] : readTokenFile(apiTokenFile, read);
   if (apiToken === undefined) return fromFile;
-  const own = { ...parseVariable(apiTokenVariable, apiToken), ...rights };
+  const own = { ...parseVariable(apiTokenVariable, apiToken), ...apiTokenRights };
   if (fromFile.some(({ name, token }) => name === variableClient || token === own.token)) {
     const reason = `it repeats the token of ${apiTokenVariable}, or its name "${variableClient}"`;
     throw new TokenFileError(`Cannot use --api-token-file ${apiTokenFile}: ${reason}.`);
@@ -43,10 +39,10 @@ export function readTokens(
 }
 
 /** Returns undefined if there is no token file, or the file has an error. The caller then keeps the present tokens. */
-export function reloadTokens(sources: TokenSources, log: Logger, options?: ReadTokensOptions): TokenTable | undefined {
+export function reloadTokens(sources: TokenSources, log: Logger): TokenTable | undefined {
   if (sources.apiTokenFile === undefined) return undefined;
   try {
-    const tokens = readTokens(sources, options);
+    const tokens = readTokens(sources);
     log.info({ tokens: tokens.length }, "tokens_reloaded");
     return createTokenTable(tokens);
   } catch (error) {

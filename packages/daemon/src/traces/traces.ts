@@ -23,8 +23,9 @@ export interface RequestTrace {
   end(facts: { readonly route: string; readonly status: number; readonly client: string | undefined }): void;
 }
 
-/** Observes all jobs, and ignores jobs that no sampled request started. */
-export interface Traces extends JobObserver {
+export interface Traces {
+  /** Ignores jobs that no sampled request started. */
+  readonly observe: JobObserver;
   /** Returns undefined if the trace is not sampled. */
   begin(request: TracedRequest): RequestTrace | undefined;
 }
@@ -91,11 +92,10 @@ export function createTraces({ settings, exporter, clock, timeOfDay = Date.now }
         },
       };
     },
-    started() {},
-    tokensCame() {},
-    ended(job, outcome, model) {
+    observe(job, what, model) {
       const request = requestOf.get(job);
-      if (request === undefined) return;
+      if (what.type !== "ended" || request === undefined) return;
+      const { outcome } = what;
       requestOf.delete(job);
       const { traceId, spanId, traceState, offsetMs } = request;
       for (const { name, from, to, attributes, failed } of phasesOf(job, outcome, model)) {

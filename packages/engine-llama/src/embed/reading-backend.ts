@@ -1,7 +1,6 @@
-// The Backend of a model that embeds or ranks, but does not generate. It has an embedder and a tokenizer, but no slots.
+// Implements the Backend on a loaded model that embeds or ranks. It has an embedder and a tokenizer, but no generator.
 import { genericFormat } from "@waggle/chat-format/format";
 import type { Backend, BackendInfo } from "@waggle/engine";
-import { WaggleError } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
 import type { LlamaEmbedder } from "./embedder.ts";
 import { createTokenBytes } from "../text/token-bytes.ts";
@@ -22,33 +21,15 @@ export function createReadingBackend(parts: ReadingBackendParts): Backend {
   const { model, info, vocabulary, tokenizer, embedder, release } = parts;
   const { bos, shouldPrependBosToken } = model.tokens;
 
-  /** Rejects calls for generation. Jobs that generate should be rejected before they reach the backend. */
-  async function refuse(): Promise<never> {
-    const reads = info.kind === "embed" ? "embeds" : "ranks";
-    throw new WaggleError("invalid_argument", `Cannot generate: this model ${reads} texts; it does not write.`);
-  }
-
   return {
     info: { ...info, chatFormat: genericFormat },
     embedder,
-    maxNextLogprobs: 0,
     async tokenizeText(text, addSpecial, parseSpecial) {
       const tokens = await tokenizer.tokenize(text, parseSpecial);
       const begins = addSpecial && shouldPrependBosToken && bos !== null && tokens[0] !== bos;
       return begins ? [bos, ...tokens] : tokens;
     },
     tokenBytes: createTokenBytes(vocabulary),
-    tokenize: refuse,
-    renderMessages: refuse,
-    checkSampling: refuse,
-    checkShift: () => undefined,
-    markOf: () => undefined,
-    thoughtEnd: { text: "", tokens: [] },
-    isEndOfGeneration: () => false,
-    begin: refuse,
-    step: refuse,
-    shift: refuse,
-    end: refuse,
     setThreads(threads) {
       model.llama.maxThreads = Math.min(Math.max(1, threads), info.maxThreads);
     },

@@ -1,7 +1,7 @@
 // Loads a model and makes its Backend. A failed load throws one error with the reason, and frees everything that was loaded before.
 import { availableParallelism } from "node:os";
 import { createScope, type Scope } from "@waggle/async";
-import type { Backend } from "@waggle/engine";
+import { contextCapacity, type Backend } from "@waggle/engine";
 import { GgufError, chatTemplatesOf, modelUseOf, readGgufFile } from "@waggle/models/header";
 import { WaggleError } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
@@ -137,7 +137,7 @@ async function load(
   });
   scope.defer(() => chat.close());
   const { batchSize } = context;
-  const embedder = embedderOf(loaded, { maxTokens: contextSize - 1, batchSize, threads: maxThreads });
+  const embedder = embedderOf(loaded, { maxTokens: contextCapacity(contextSize), batchSize, threads: maxThreads });
   const info = {
     ...describe(loaded, { contextSize, batchSize }, chat.source),
     ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),

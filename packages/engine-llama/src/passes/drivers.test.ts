@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { promisify } from "node:util";
 import { runInNewContext } from "node:vm";
-import type { Backend, BatchEntry, EntryResult, SlotSampling } from "@waggle/engine";
+import type { EntryResult, SlotSampling } from "@waggle/engine";
+import { driveSlots, type DrivenBackend, type DrivenEntry } from "@waggle/engine/testing";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
@@ -63,15 +64,15 @@ const samplingOf = ({ topLogprobs, fillIn, ...fields }: Fields, seed: number): S
   ...(fillIn === undefined ? {} : { fillIn }),
 });
 
-async function open(driver: Passes["driver"], statesFolder?: string): Promise<Backend> {
+async function open(driver: Passes["driver"], statesFolder?: string): Promise<DrivenBackend> {
   const size = { slots: 4, contextSize: 256, batchSize: 128, threads: 1 };
   const states = statesFolder === undefined ? {} : { statesFolder };
-  return await loadLlamaBackend({ modelPath: storyModel, ...size, device: "cpu", ...states, driver });
+  return driveSlots(await loadLlamaBackend({ modelPath: storyModel, ...size, device: "cpu", ...states, driver }));
 }
 
 describe("all drivers have the same results", () => {
   const folder = mkdtempSync(join(tmpdir(), "waggle-drivers-"));
-  const backends = new Map<Passes["driver"], Backend>();
+  const backends = new Map<Passes["driver"], DrivenBackend>();
   beforeAll(async () => {
     for (const driver of drivers) backends.set(driver, await open(driver, join(folder, driver)));
   });
@@ -80,7 +81,7 @@ describe("all drivers have the same results", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function expectSame(play: (backend: Backend) => Promise<unknown>): Promise<void> {
+  async function expectSame(play: (backend: DrivenBackend) => Promise<unknown>): Promise<void> {
     const { public: expected, ...others } = Object.fromEntries(
       await Promise.all([...backends].map(async ([driver, backend]) => [driver, await play(backend)] as const)),
     ) as Record<string, unknown>;
@@ -195,12 +196,12 @@ interface Work {
 
 /** Generates in several slots at once. @returns the results of each slot */
 async function generate(
-  backend: Backend,
+  backend: DrivenBackend,
   works: readonly Work[],
   between: (step: number) => Promise<void> | undefined = () => undefined,
 ): Promise<EntryResult[][]> {
   const running = works.map((work) => ({ work, given: [] as EntryResult[], over: false }));
-  const firsts: BatchEntry[] = [];
+  const firsts: DrivenEntry[] = [];
   for (const { slot, text, sampling, keep = 0 } of works) {
     const { tokens } = await backend.tokenize({ kind: "text", text });
     await backend.begin(slot, keep, sampling);
@@ -210,7 +211,7 @@ async function generate(
     const taking = running.filter(({ over }) => !over);
     if (taking.length === 0) break;
     for (const { work } of taking) if (work.shiftAt === step) await backend.shift(work.slot, 3, 5);
-    const entries = taking.map(({ work }): BatchEntry => {
+    const entries = taking.map(({ work }): DrivenEntry => {
       const first = firsts.find(({ slot }) => slot === work.slot);
       if (step === 0 && first !== undefined) return first;
       return { kind: "decode", slot: work.slot, ...(work.forcedAt === step ? { forced: 528 } : {}) };

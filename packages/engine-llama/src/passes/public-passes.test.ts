@@ -1,10 +1,10 @@
 // Tests that the public driver computes a step in one forward pass, although entries reach the library's queue one by one.
 import type { SlotSampling } from "@waggle/engine";
+import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
 import type * as BatchOrder from "./batch-order.ts";
-import type { loadLlamaBackend } from "../load/load.ts";
 
 /** Slots and their numbers of tokens in each forward pass. The library calls `inSlotOrder` once before each pass. */
 const passes: { slot: number; tokens: number }[][] = [];
@@ -24,11 +24,11 @@ vi.mock("./batch-order.ts", async (importOriginal) => {
 });
 
 const greedy: SlotSampling = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };
-let backend: Awaited<ReturnType<typeof loadLlamaBackend>>;
+let backend: DrivenBackend;
 beforeAll(async () => {
   const { loadLlamaBackend: load } = await import("../load/load.ts");
   const size = { slots: 4, contextSize: 256, batchSize: 128, threads: 1 };
-  backend = await load({ modelPath: storyModel, ...size, device: "cpu", driver: "public" });
+  backend = driveSlots(await load({ modelPath: storyModel, ...size, device: "cpu", driver: "public" }));
 });
 afterAll(() => backend.dispose());
 

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Backend, SlotSampling, Token } from "@waggle/engine";
+import type { SlotSampling, Token } from "@waggle/engine";
+import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -15,7 +16,7 @@ const modelPath = join(folder, "model.gguf");
 const prompt = Array.from({ length: 150 }, (_, i) => 300 + ((i * 37) % 200));
 const other = [...prompt.slice(0, 100), ...prompt.slice(0, 30)];
 const chunk = 40;
-const backends: Backend[] = [];
+const backends: DrivenBackend[] = [];
 
 beforeAll(() => {
   const small = { layers: 2, width: 64, vocabulary: 512, context: 512 };
@@ -26,16 +27,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function open(driver: Passes["driver"]): Promise<Backend> {
+async function open(driver: Passes["driver"]): Promise<DrivenBackend> {
   const size = { slots: 2, contextSize: 512, threads: 1 };
-  const backend = await loadLlamaBackend({ modelPath, ...size, device: "cpu", driver });
+  const backend = driveSlots(await loadLlamaBackend({ modelPath, ...size, device: "cpu", driver }));
   backends.push(backend);
   return backend;
 }
 
 /** Feeds a prompt in chunks. @returns the slot's answer, and the number of tokens that the slot kept from its last job */
 async function answer(
-  backend: Backend,
+  backend: DrivenBackend,
   slot: number,
   tokens: readonly Token[],
   keep = 0,

@@ -1,6 +1,7 @@
 import { SamplingSchema } from "@waggle/protocol";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
+import { driveSlots } from "@waggle/engine/testing";
 import { loadLlamaBackend } from "../load/load.ts";
 import { createSamplerGarbage } from "./sampler-garbage.ts";
 
@@ -31,15 +32,10 @@ test.each([
 ])("the public driver collects the samplers of %s while a pass computes", async (_, fields) => {
   const collect = vi.fn();
   vi.stubGlobal("gc", collect);
-  const backend = await loadLlamaBackend({
-    modelPath: storyModel,
-    slots: 1,
-    contextSize: 64,
-    batchSize: 64,
-    threads: 1,
-    device: "cpu",
-    driver: "public",
-  });
+  const size = { slots: 1, contextSize: 64, batchSize: 64, threads: 1 };
+  const backend = driveSlots(
+    await loadLlamaBackend({ modelPath: storyModel, ...size, device: "cpu", driver: "public" }),
+  );
   onTestFinished(async () => {
     vi.unstubAllGlobals();
     await backend.dispose();

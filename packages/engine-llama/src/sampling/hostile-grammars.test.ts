@@ -1,4 +1,5 @@
-import type { Backend, SlotSampling } from "@waggle/engine";
+import type { SlotSampling } from "@waggle/engine";
+import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { isOver } from "@waggle/testing/harness";
 import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import { hostileGrammars } from "@waggle/testing";
@@ -11,10 +12,10 @@ const longestMs = 2_000;
 const tokens = 60;
 
 describe("hostile grammars", () => {
-  let backend: Backend;
+  let backend: DrivenBackend;
   beforeAll(async () => {
     const options = { modelPath: storyModel, slots: 2, contextSize: 256, batchSize: 128, threads: 1, device: "cpu" };
-    backend = await loadLlamaBackend({ ...options, device: "cpu" });
+    backend = driveSlots(await loadLlamaBackend({ ...options, device: "cpu" }));
   });
   afterAll(() => backend.dispose());
 

@@ -2,7 +2,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Backend, TokenLogprobs } from "@waggle/engine";
+import type { TokenLogprobs } from "@waggle/engine";
+import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { writeLora } from "@waggle/testing/models";
 import { adaptersContract } from "@waggle/testing";
@@ -40,7 +41,7 @@ interface Answer {
   readonly first: TokenLogprobs | undefined;
 }
 
-async function answerOf(backend: Backend): Promise<Answer> {
+async function answerOf(backend: DrivenBackend): Promise<Answer> {
   const { tokens: prompt } = await backend.tokenize({ kind: "text", text: story });
   await backend.begin(1, 0, greedy);
   const tokens: number[] = [];
@@ -57,8 +58,10 @@ async function answerOf(backend: Backend): Promise<Answer> {
   return { tokens, first };
 }
 
-async function answerWith(options: Partial<LlamaBackendOptions>): Promise<Answer & { readonly backend: Backend }> {
-  const backend = await loadLlamaBackend({ ...base, ...options });
+async function answerWith(
+  options: Partial<LlamaBackendOptions>,
+): Promise<Answer & { readonly backend: DrivenBackend }> {
+  const backend = driveSlots(await loadLlamaBackend({ ...base, ...options }));
   try {
     return { ...(await answerOf(backend)), backend };
   } finally {
@@ -96,7 +99,8 @@ describe("the types of the KV cache", () => {
   test("a smaller type makes smaller snapshots, and snapshots of another type are not loaded", async () => {
     const statesFolder = join(folder, "states");
     async function save(cacheTypeK: "f16" | "q8_0"): Promise<{ bytes: number; found: number }> {
-      const backend = await loadLlamaBackend({ ...base, statesFolder, cacheTypeK, cacheTypeV: cacheTypeK });
+      const cache = { statesFolder, cacheTypeK, cacheTypeV: cacheTypeK };
+      const backend = driveSlots(await loadLlamaBackend({ ...base, ...cache }));
       await answerOf(backend);
       const found = backend.states?.found.length ?? -1;
       const { tokens } = await backend.tokenize({ kind: "text", text: story });
@@ -205,7 +209,7 @@ adaptersContract("the llama backend", async () => {
 
 describe("memory", () => {
   test("the answer is the same with mapped and with read weights", async () => {
-    const backend = await loadLlamaBackend({ ...base, mmap: false });
+    const backend = driveSlots(await loadLlamaBackend({ ...base, mmap: false }));
     expect(backend.info.settings?.mmap).toBe(false);
     expect((await answerOf(backend)).first).toEqual((await plain).first);
     if (process.platform === "linux") expect(isMapped()).toBe(false);

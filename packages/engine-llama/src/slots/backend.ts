@@ -1,12 +1,12 @@
 // Implements the Backend on a loaded model that generates. A step is one forward pass over the rows of several slots.
 import { contextCapacity, refuseField } from "@waggle/engine";
-import type { Backend, BackendInfo, EntryResult, BatchEntry, StepsAhead, Token } from "@waggle/engine";
+import type { Backend, BackendInfo, BatchEntry, EntryResult, StepsAhead, TextGenerator, Token } from "@waggle/engine";
 import { createSpecialText } from "@waggle/chat-format/describe";
 import type { LlamaModel } from "node-llama-cpp";
 import type { Chat } from "../text/chat.ts";
 import { gpuMemoryOf } from "../load/gpu-memory.ts";
 import type { LlamaEmbedder } from "../embed/embedder.ts";
-import type { PassesAhead, BatchRow, Passes } from "../passes/passes.ts";
+import type { BatchRow, Passes, PassesAhead, QueuedRow } from "../passes/passes.ts";
 import { createPrompts, type Prompts } from "../text/prompt.ts";
 import { checkSampling, type SamplingContext } from "../sampling/sampling.ts";
 import { shiftProblem } from "../load/shift-check.ts";
@@ -58,30 +58,36 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     inUse = wanted;
   }
 
-  return {
-    info,
-    gpuMemory: gpuMemoryOf(model),
+  const generator: TextGenerator = {
     states: states === undefined ? undefined : createKvSnapshots(slotAt, states, capacity),
-    ...prompts,
-    embedder,
+    ahead: passes.ahead === undefined ? undefined : createStepsAhead(slotAt, passes.ahead),
     maxNextLogprobs: maxNextLogprobsOf(sampling.vocabularySize),
+    thoughtEnd: { text: chat.thoughtEnd, tokens: model.tokenize(chat.thoughtEnd, true) },
+    tokenize: prompts.tokenize,
+    renderMessages: prompts.renderMessages,
     checkSampling: (wanted) => checkSampling(wanted, sampling),
     checkShift() {
       const problem = shiftProblem(model.fileInfo, model.fileInsights, info.settings?.cache_type_k);
       if (problem !== undefined) throw refuseField("context_shift", problem);
     },
-    tokenBytes,
     markOf,
-    thoughtEnd: { text: chat.thoughtEnd, tokens: model.tokenize(chat.thoughtEnd, true) },
     isEndOfGeneration,
-    begin: async (slot, keepTokens, wanted) => await slotAt(slot).begin(keepTokens, wanted),
-    ahead: passes.ahead === undefined ? undefined : createStepsAhead(slotAt, passes.ahead),
+    begin: async (slot, keep, wanted, held) => await slotAt(slot).begin(keep, wanted, held),
     async step(entries, underway) {
       useAdapters(entries);
       return await step(entries, slotAt, passes, underway);
     },
-    shift: async (slot, keepTokens, discardTokens) => await slotAt(slot).shift(keepTokens, discardTokens),
-    end: async (slot) => await slotAt(slot).end(),
+    shift: async (slot, keep, discard) => await slotAt(slot).shift(keep, discard),
+    end: async (slot, keep) => await slotAt(slot).end(keep),
+  };
+
+  return {
+    info,
+    gpuMemory: gpuMemoryOf(model),
+    generator,
+    embedder,
+    tokenizeText: prompts.tokenizeText,
+    tokenBytes,
     setThreads(threads) {
       const most = Math.min(Math.max(1, threads), info.maxThreads);
       // The embedder has no other limit for its threads.
@@ -109,30 +115,22 @@ function maxNextLogprobsOf(vocabularySize: number): number {
 }
 
 function createStepsAhead(slotAt: (id: number) => Slot, passes: PassesAhead): StepsAhead {
-  /** Slots of the last requested pass. */
-  let asked: readonly Slot[] = [];
   return {
-    step(ids) {
-      const slots = ids.map(slotAt);
-      if (!slots.every(({ canBeQueued }) => canBeQueued)) return undefined;
-      asked = slots;
-      const pass = passes.run(slots.map((slot) => slot.rowAhead())).then((answers) =>
-        answers?.map((answer, i): EntryResult => {
-          const slot = slots[i];
-          if (slot === undefined) throw new Error("There are more answers than slots");
-          // The result is not a promise, because slots that read logits cannot be queued.
-          return slot.resultOf({ kind: "decode", slot: ids[i] ?? -1 }, [answer]) as EntryResult;
-        }),
-      );
+    step(entries) {
+      const rows: QueuedRow[] = [];
+      for (const entry of entries) {
+        const row = slotAt(entry.slot).rowAhead(entry);
+        if (row === undefined) return undefined;
+        rows.push(row);
+      }
+      const pass = passes
+        .run(rows)
+        .then((answers) => answers?.map((answer, i) => slotAt(rows[i]?.slot ?? -1).resultAhead(answer)));
       // If the preceding pass fails, its error is enough: do not report the queued pass's error as an unhandled rejection.
       pass.catch(() => {});
       return pass;
     },
-    withdraw() {
-      const isWithdrawn = passes.withdraw();
-      if (isWithdrawn) for (const slot of asked) slot.withdrawAhead();
-      return isWithdrawn;
-    },
+    withdraw: () => passes.withdraw(),
   };
 }
 
@@ -153,7 +151,9 @@ async function step(
   const settled: EntryResult[] = [];
   // Await only promises: most results are not, and awaiting each would cost as much as the rest of this function.
   for (const result of results) settled.push(result instanceof Promise ? await result : result);
-  for (const { kind, slot } of entries) if (kind === "prefill") await passes.checkpoint?.(slot, slotAt(slot).held);
+  for (const entry of entries) {
+    if (entry.kind === "prefill") await passes.checkpoint?.(entry.slot, entry.from + entry.tokens.length);
+  }
   return settled;
 }
 

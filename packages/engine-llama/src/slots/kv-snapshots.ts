@@ -18,14 +18,14 @@ export function createKvSnapshots(slotAt: (id: number) => Slot, folder: KvFiles,
   return {
     // Longer snapshots stay in the folder for workers with a larger context.
     found: folder.found.filter(({ tokens }) => tokens.length <= capacity),
-    async save(slot, tokens, cacheScope) {
-      const { id, path } = folder.newFile(bytesPerToken * tokens.length);
+    async save(slot, held, tokens, cacheScope) {
+      const { id, path } = folder.newFile(bytesPerToken * tokens);
       try {
-        const bytes = await slotAt(slot).save(path);
+        const bytes = await slotAt(slot).save(path, held);
         // The library does not report a failed write.
         if (statSync(path).size !== bytes) throw new Error("the file is incomplete");
-        bytesPerToken = bytes / Math.max(1, tokens.length);
-        return folder.seal(id, tokens, cacheScope);
+        bytesPerToken = bytes / Math.max(1, tokens);
+        return folder.seal(id, held.entries.slice(0, tokens), cacheScope);
       } catch (error) {
         folder.remove({ id });
         throw error;

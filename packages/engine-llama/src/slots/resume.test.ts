@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { answerGrammar } from "@waggle/chat-format/format";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import type { Backend, TemplateTool, Token } from "@waggle/engine";
+import { driveSlots } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { writeScriptedModel } from "@waggle/testing/models";
 import { resumeContract, type ResumableJob } from "@waggle/testing";
@@ -51,7 +52,8 @@ async function loadScripted(): Promise<Backend> {
   const path = join(folder, "scripted.gguf");
   const model = writeScriptedModel({ path, template, context: 2_048 });
   const backend = await loadLlamaBackend({ ...cpu, modelPath: path, contextSize: 2_048 });
-  const prompts = Object.values(jobs).map(({ prompt }) => backend.tokenize(prompt));
+  const { tokenize } = driveSlots(backend);
+  const prompts = Object.values(jobs).map(({ prompt }) => tokenize(prompt));
   model.say(...(await Promise.all(prompts)).map(({ tokens }, i) => ({ at: tokens.length, say: says[i] ?? "" })));
   const { chatFormat: format } = backend.info;
   const calls = { format, tools: [{ name: "look" }], parallel: false, choice: "required" } as const;
@@ -62,7 +64,7 @@ async function loadScripted(): Promise<Backend> {
 resumeContract("a model with a family's format", loadScripted, { alone: true, everyCut: 5, jobs });
 
 test("discarded tokens count for the positions that decide a job's random numbers", async () => {
-  const backend = await loadLlamaBackend({ ...cpu, modelPath: storyModel, contextSize: 256 });
+  const backend = driveSlots(await loadLlamaBackend({ ...cpu, modelPath: storyModel, contextSize: 256 }));
   const { tokens } = await backend.tokenize({ kind: "text", text: "Once upon a time there was" });
   async function sampled(discarded: number): Promise<Token[]> {
     const priorOutput = { ids: [], discarded, promptTokens: tokens.length };

@@ -1,4 +1,5 @@
-import type { Backend, SlotSampling, Token } from "@waggle/engine";
+import type { SlotSampling, Token } from "@waggle/engine";
+import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
@@ -12,20 +13,22 @@ function samplingOf(fields: Partial<Sampling> = {}): SlotSampling {
 }
 
 describe("a shift of the llama backend", () => {
-  let backend: Backend;
+  let backend: DrivenBackend;
   beforeAll(async () => {
-    backend = await loadLlamaBackend({ modelPath: storyModel, slots: 1, contextSize, threads: 1, device: "cpu" });
+    const options = { modelPath: storyModel, slots: 1, contextSize, threads: 1, device: "cpu" } as const;
+    backend = driveSlots(await loadLlamaBackend(options));
   });
   afterAll(() => backend.dispose());
 
   /** Decodes until the slot is full. */
   async function fill(): Promise<Token[]> {
     const sampled: Token[] = [];
-    for (;;) {
+    while (backend.held(0).entries.length < capacity) {
       const [result] = await backend.step([{ kind: "decode", slot: 0 }]);
-      if (result?.kind !== "token") return sampled;
+      if (result?.kind !== "token") throw new Error(`Expected a token and got ${JSON.stringify(result)}`);
       sampled.push(result.token);
     }
+    return sampled;
   }
 
   /** Generates until the context is full, shifts, and generates until it is full again. @returns the tokens before and after the shift */

@@ -9,17 +9,19 @@ import { hasRepeatPenalty, neverEnds, type SamplingContext } from "../sampling/s
 import { tokenSeed } from "../sampling/random.ts";
 
 export interface SlotWork {
-  /** Makes the ask for the last sample position of a batch row. @param at index of the token in the row */
-  ask(at: number): Ask;
-  /** Makes the draw for the following position, before the token of the last ask is known. Undefined if the job needs to know that token first. */
-  drawAhead(): Draw | undefined;
+  /**
+   * Makes the ask for the last sample position of a batch row.
+   * @param at index of the token in the row
+   * @param next position of the token that is sampled
+   */
+  ask(at: number, next: number): Ask;
+  /** Makes the draw for this position, before the token in front of it is known. Undefined if the job needs to know that token first. */
+  drawAhead(next: number): Draw | undefined;
   /**
    * Chooses the next token from the answer.
    * @param forced used instead of a sampled token, if the grammar allows it
    */
   take(answer: Answer | undefined, forced: Token | undefined): EntryResult | Promise<EntryResult>;
-  /** The last sampled token, which the next entry feeds. */
-  readonly last: Token | undefined;
   /** Call it when a shift has discarded tokens: discarded tokens still count for the positions of later tokens. */
   discard(tokens: number): void;
 }
@@ -29,8 +31,8 @@ export interface SlotWorkOptions {
   readonly sampling: SlotSampling;
   readonly passes: Pick<Passes, "readLogits">;
   readonly context: SamplingContext;
-  /** Tokens in the slot. */
-  readonly history: () => readonly Token[];
+  /** What the slot holds. The list grows with each pass. */
+  readonly history: readonly Token[];
 }
 
 /** Number of tokens of earlier output that the grammar accepts in a turn of the event loop. */
@@ -44,7 +46,7 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
   const endless = neverEnds(sampling, context);
   const sampler = createLogitSampler({
     sampling,
-    history,
+    history: () => history,
     banned: (token) => endless && context.isEndOfGeneration(token),
     vocabulary: context,
     grammar,
@@ -54,16 +56,17 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
   /** Whether our sampler always samples: the library cannot sample for this job, or the driver cannot read the job's logits after a draw. */
   const alone = sampling.fillIn === true || hasDry || (passes.readLogits === undefined && readsLogits);
   const penalised = hasRepeatPenalty(sampling);
-  let last: Token | undefined;
+  /** Position of the token that is sampled next. */
+  let next = 0;
   let discarded = sampling.priorOutput?.discarded ?? 0;
 
   /** Seed of a position. It is the same in any batch, and in an engine that resumes the job. */
-  function seed(ahead = 0): number {
-    return tokenSeed(sampling.seed, history().length + discarded + ahead);
+  function seed(position = next): number {
+    return tokenSeed(sampling.seed, position + discarded);
   }
 
   function draw(): Draw {
-    return { seed: seed(), recent: penalised ? history().slice(-sampling.repeat_last_n) : undefined, topLogprobs };
+    return { seed: seed(), recent: penalised ? history.slice(-sampling.repeat_last_n) : undefined, topLogprobs };
   }
 
   function choose(answer: Answer, forced: Token | undefined): EntryResult | Promise<EntryResult> {
@@ -105,16 +108,18 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
   function accept(token: Token | undefined, logprobs: TokenLogprobs | undefined): EntryResult {
     if (token === undefined) return nothingAllowed;
     grammar?.accept(token);
-    last = token;
     return logprobs === undefined ? { kind: "token", token } : { kind: "token", token, logprobs };
   }
 
   return {
-    ask: (at) => (alone ? { at, kind: "logits", request: sampler.request() } : { at, kind: "draw", draw: draw() }),
-    drawAhead() {
+    ask(at, position) {
+      next = position;
+      return alone ? { at, kind: "logits", request: sampler.request() } : { at, kind: "draw", draw: draw() };
+    },
+    drawAhead(position) {
       if (alone || grammar !== undefined) return undefined;
       // `recent` is undefined, because in a queued pass the library's sampler counts the tokens for the penalties itself.
-      return { seed: seed(1), recent: undefined, topLogprobs };
+      return { seed: seed(position), recent: undefined, topLogprobs };
     },
     take(answer, forced) {
       if (answer === undefined) throw new Error(`The pass has no answer for slot ${slot}`);
@@ -124,9 +129,6 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
       } catch (error) {
         return grammarFailure(error);
       }
-    },
-    get last() {
-      return last;
     },
     discard(tokens) {
       discarded += tokens;

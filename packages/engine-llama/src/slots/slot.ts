@@ -1,6 +1,6 @@
-// Owns a slot: the tokens of its sequence, and its job. It makes the batch row of an entry, and the entry's result from the answers. It does not
-// depend on other slots or on the driver.
-import type { BatchEntry, EntryResult, SlotSampling, Token } from "@waggle/engine";
+// Owns the work of a slot: its sampler, grammar and adapters. It makes the batch row of an entry, and the entry's result from the answers. What the
+// slot holds belongs to the engine. It does not depend on other slots or on the driver.
+import type { BatchEntry, EntryResult, Held, QueuedEntry, SlotSampling, Token } from "@waggle/engine";
 import { logprobsOf } from "../sampling/logit-sampler.ts";
 import type { Answer, Ask, BatchRow, Passes, QueuedRow } from "../passes/passes.ts";
 import { createSlotWork, type SlotWork } from "./slot-work.ts";
@@ -15,29 +15,25 @@ export interface SlotOptions {
 }
 
 export interface Slot {
-  /** Number of tokens in the slot. */
-  readonly held: number;
   /** Scales of the adapters in the job's request; undefined for the scales at load. */
   readonly adapters: readonly number[] | undefined;
-  /** Begins a job. @returns number of kept tokens; with recurrent layers it may be less than `keepTokens` */
-  begin(keepTokens: number, sampling: SlotSampling): Promise<number>;
-  /** Makes the entry's batch row, or its failure. The row's tokens count as held from now on. */
+  /** Begins a job. @returns number of kept entries; with recurrent layers it may be less than `keep` */
+  begin(keep: number, sampling: SlotSampling, held: Held): Promise<number>;
+  /** Makes the entry's batch row, or its failure. */
   rowFor(entry: BatchEntry): BatchRow | EntryResult;
   /** Makes the entry's result from the answers to its row. */
   resultOf(entry: BatchEntry, answers: readonly Answer[]): EntryResult | Promise<EntryResult>;
-  /** Whether a pass may be queued for the job before the result of the running pass is known. */
-  readonly canBeQueued: boolean;
-  /** Makes the row of a queued pass. */
-  rowAhead(): QueuedRow;
-  /** Call it when the queued pass was withdrawn. */
-  withdrawAhead(): void;
-  shift(keepTokens: number, discardTokens: number): Promise<void>;
-  end(): Promise<void>;
+  /** Makes the row of a queued pass; undefined if the token that it feeds must be known first. */
+  rowAhead(entry: QueuedEntry): QueuedRow | undefined;
+  /** Makes the result of a queued pass. */
+  resultAhead(answer: Answer): EntryResult;
+  shift(keep: number, discard: number): Promise<void>;
+  end(keep: number): Promise<void>;
   /** Writes the slot's KV cache to a file. @returns bytes of the file */
-  save(path: string): Promise<number>;
+  save(path: string, held: Held): Promise<number>;
   /**
-   * Replaces the slot's KV cache by that of a file, which must belong to this model.
-   * @returns false if the file does not begin with these tokens, or the library rejects it
+   * Replaces the slot's KV cache by these tokens, from a file that must belong to this model.
+   * @returns false if the file does not begin with these tokens, or the library rejects it; the slot's contents are then unknown
    */
   load(path: string, tokens: readonly Token[]): Promise<boolean>;
   clear(): Promise<void>;
@@ -45,15 +41,11 @@ export interface Slot {
 
 interface Job {
   readonly sampling: SlotSampling;
+  readonly held: Held;
   readonly work: SlotWork;
-  /** Number of tokens, from the first, that no shift has moved. */
-  unshifted: number;
-  /** Whether a queued pass feeds the token that the running pass samples. */
-  isQueued: boolean;
 }
 
 export function createSlot({ id, passes, sampling: context, capacity }: SlotOptions): Slot {
-  let tokens: Token[] = [];
   let job: Job | undefined;
 
   function currentJob(): Job {
@@ -61,21 +53,10 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     return job;
   }
 
-  async function erase(from: number, to: number): Promise<void> {
-    const held = await passes.erase(id, from, to, tokens.length);
-    tokens.splice(from, to - from);
-    tokens.length = Math.min(tokens.length, held);
-  }
-
-  /** Tokens that an entry feeds. */
-  function fedBy(entry: BatchEntry): readonly Token[] {
-    if (entry.kind === "prefill") {
-      if (entry.tokens.length === 0) throw new Error(`Cannot prefill slot ${id}: the entry has no tokens`);
-      return entry.tokens;
-    }
-    const { last } = currentJob().work;
-    if (last === undefined) throw new Error(`Cannot decode in slot ${id}: it has sampled no token`);
-    return [last];
+  /** Discards the entries behind the first `keep`. @returns number of entries left */
+  async function cut(keep: number, { nextPosition }: Held): Promise<number> {
+    // After a failure, the slot may hold more than the engine knows of. An erasure from the first position on empties it in any case.
+    return keep > 0 && keep === nextPosition ? keep : await passes.erase(id, keep, nextPosition, nextPosition);
   }
 
   function nextAsk(next: Token, at: number): Ask {
@@ -84,49 +65,33 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
   }
 
   return {
-    get held() {
-      return tokens.length;
-    },
     get adapters() {
       return job?.sampling.adapters;
     },
 
-    async begin(keepTokens, sampling) {
-      const held = tokens.length;
-      if (keepTokens > held) throw new Error(`Cannot keep ${keepTokens} tokens in slot ${id}: it holds ${held}`);
+    async begin(keep, sampling, held) {
       job = undefined;
-      if (keepTokens < held) await erase(keepTokens, held);
-      const work = await createSlotWork({ slot: id, sampling, passes, context, history: () => tokens });
+      const kept = await cut(keep, held);
+      const work = await createSlotWork({ slot: id, sampling, passes, context, history: held.entries });
       passes.configure(id, sampling);
-      job = { sampling, work, unshifted: Infinity, isQueued: false };
-      return tokens.length;
+      job = { sampling, held, work };
+      return kept;
     },
 
     rowFor(entry) {
-      const { work } = currentJob();
-      const fed = fedBy(entry);
-      const from = tokens.length;
-      if (from + fed.length > capacity) {
+      const { work, held } = currentJob();
+      if (held.entries.length > capacity) {
         return { kind: "failed", message: `The context of ${capacity + 1} tokens is full` };
       }
-      for (const token of fed) tokens.push(token);
-      const nextTokens = entry.kind === "prefill" ? (entry.nextTokens ?? []) : [];
-      const asks = nextTokens.map(nextAsk);
-      if (entry.kind === "decode" || entry.sample) asks.push(work.ask(fed.length - 1));
-      return { slot: id, from, tokens: fed, asks };
+      const tokens = entry.kind === "prefill" ? entry.tokens : [entry.token];
+      const asks = entry.kind === "prefill" ? (entry.nextTokens ?? []).map(nextAsk) : [];
+      if (entry.kind === "decode" || entry.sample) asks.push(work.ask(tokens.length - 1, entry.from + tokens.length));
+      return { slot: id, from: entry.from, tokens, asks };
     },
 
     resultOf(entry, answers) {
-      const current = currentJob();
-      const { sampling, work } = current;
-      if (entry.kind === "decode") {
-        const taken = work.take(answers[0], entry.forced);
-        if (current.isQueued && work.last !== undefined && !(taken instanceof Promise) && taken.kind === "token") {
-          tokens.push(work.last);
-        }
-        current.isQueued = false;
-        return taken;
-      }
+      const { sampling, work } = currentJob();
+      if (entry.kind === "decode") return work.take(answers[0], entry.forced);
       const nextLogprobs = entry.nextTokens?.map((next, i) => {
         const answer = answers[i];
         if (answer?.kind !== "logits") throw new Error("The library returned no logits for a token of the prompt");
@@ -141,58 +106,41 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
       return taken instanceof Promise ? taken.then(add) : add(taken);
     },
 
-    get canBeQueued() {
-      return tokens.length < capacity && currentJob().work.drawAhead() !== undefined;
+    rowAhead({ from }) {
+      const draw = currentJob().work.drawAhead(from + 1);
+      return draw === undefined ? undefined : { slot: id, position: from, draw };
     },
 
-    rowAhead() {
-      const current = currentJob();
-      const draw = current.work.drawAhead();
-      if (draw === undefined) throw new Error(`Cannot queue a pass for slot ${id}: its next token must be known first`);
-      current.isQueued = true;
-      return { slot: id, position: tokens.length, draw };
+    // The result is not a promise, because slots that read logits cannot be queued.
+    resultAhead: (answer) => currentJob().work.take(answer, undefined) as EntryResult,
+
+    async shift(keep, discard) {
+      const { held, work } = currentJob();
+      await passes.erase(id, keep, keep + discard, held.nextPosition);
+      work.discard(discard);
     },
 
-    withdrawAhead() {
-      const current = currentJob();
-      // The token for the queued pass has already been sampled, and pushed by `resultOf`.
-      if (!current.isQueued) tokens.pop();
-      current.isQueued = false;
-    },
-
-    async shift(keepTokens, discardTokens) {
-      const current = currentJob();
-      const [held, end] = [tokens.length, keepTokens + discardTokens];
-      // If the first token were discarded, the library would compute all other tokens again in one piece.
-      if (keepTokens < 1 || discardTokens < 1 || end > held) {
-        throw new Error(`Cannot discard tokens ${keepTokens} to ${end} in slot ${id}: it holds ${held}`);
-      }
-      await erase(keepTokens, end);
-      current.unshifted = Math.min(current.unshifted, keepTokens);
-      current.work.discard(discardTokens);
-    },
-
-    async end() {
-      // Drop the tokens that a shift has moved: their KV cache depends on discarded tokens, so no later prompt can use it.
-      if (job !== undefined && job.unshifted < tokens.length) await erase(job.unshifted, tokens.length);
+    async end(keep) {
+      if (job !== undefined) await cut(keep, job.held);
       job = undefined;
     },
 
-    save: async (path) => await passes.save(id, path, tokens),
+    save: async (path, { entries }) => await passes.save(id, path, entries),
 
-    async load(path, wanted) {
+    async load(path, tokens) {
       if (job !== undefined) throw new Error(`Cannot load a snapshot into slot ${id}: a job is running in it`);
-      tokens = [];
+      let found: readonly Token[];
       try {
-        tokens = [...(await passes.load(id, path))];
+        found = await passes.load(id, path);
       } catch {
         return false;
       }
-      return tokens.length <= capacity && wanted.every((token, i) => tokens[i] === token);
+      if (found.length > capacity || tokens.some((token, i) => token !== found[i])) return false;
+      // The file holds everything that the saved slot held.
+      if (found.length > tokens.length) await passes.erase(id, tokens.length, found.length, found.length);
+      return true;
     },
 
-    async clear() {
-      if (tokens.length > 0) await erase(0, tokens.length);
-    },
+    clear: async () => void (await passes.erase(id, 0, 0, 0)),
   };
 }

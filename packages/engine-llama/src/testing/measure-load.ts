@@ -8,6 +8,7 @@ import {
   type LlamaModel,
   type Token,
 } from "node-llama-cpp";
+import { contextCapacity } from "@waggle/engine";
 import { modelUseOf, readGgufFile, type GgufHeader } from "@waggle/models/header";
 import { createBatchDispatch } from "../passes/batch-dispatch.ts";
 import { openContext } from "../load/context.ts";
@@ -94,7 +95,7 @@ async function compute(model: LlamaModel, header: GgufHeader, settings: Settings
     ...{ modelPath, header, slots, contextSize, batchSize, threads, cache: { flashAttention }, signal: undefined },
     dispatch: createBatchDispatch(),
   });
-  const tokens = tokensOf(Math.min(contextSize - 1, batchSize));
+  const tokens = tokensOf(Math.min(contextCapacity(contextSize), batchSize));
   for (let slot = 0; slot < slots; slot++) await context.getSequence().evaluateWithoutGeneratingNewTokens(tokens);
   return context;
 }

@@ -1,6 +1,7 @@
 // Generates with each driver while libuv's pool has one thread, as in a worker's engine. Only then is sampling requested together with the pass, and
 // only then are steps queued. Prints the sampled tokens as JSON, by driver. Run it with UV_THREADPOOL_SIZE=1.
-import type { Backend, EntryResult, SlotSampling } from "@waggle/engine";
+import type { EntryResult, SlotSampling } from "@waggle/engine";
+import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { loadLlamaBackend } from "../load/load.ts";
 import { storyModel } from "./story-model.ts";
@@ -20,7 +21,7 @@ const samplings: readonly SlotSampling[] = [
 type Step = Promise<readonly EntryResult[] | undefined> | undefined;
 
 /** @returns for each step, the tokens of all slots */
-async function play(backend: Backend, sampling: SlotSampling): Promise<number[][]> {
+async function play(backend: DrivenBackend, sampling: SlotSampling): Promise<number[][]> {
   const played: number[][] = [];
   const take = (results: readonly EntryResult[]): void =>
     void played.push(results.map((result) => (result.kind === "token" ? result.token : -1)));
@@ -49,13 +50,8 @@ const alive = setInterval(() => {}, 1_000);
 const played: Record<string, unknown> = {};
 for (const driver of ["public", "direct", "native"] as const) {
   const size = { slots: 2, contextSize: 256, batchSize: 128, threads: 1 };
-  const backend = await loadLlamaBackend({
-    modelPath: storyModel,
-    ...size,
-    device: "cpu",
-    driver,
-    onePoolThread: true,
-  });
+  const options = { modelPath: storyModel, ...size, device: "cpu", driver, onePoolThread: true } as const;
+  const backend = driveSlots(await loadLlamaBackend(options));
   const answers: number[][][] = [];
   for (const sampling of samplings) answers.push(await play(backend, sampling));
   played[backend.ahead === undefined ? driver : "in a row"] = answers;

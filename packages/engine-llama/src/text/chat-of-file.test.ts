@@ -107,8 +107,7 @@ describe("the file describes the same chat as the loaded model", () => {
     const modelPath = pathOf();
     const backend = await loadLlamaBackend({ modelPath, slots: 1, threads: 1, device: "cpu" });
     const { chatFormat, promptTexts, kind } = backend.info;
-    const render = async (): Promise<string> => await backend.renderMessages({ kind: "messages", ...conversation });
-    const prompt = kind === "generate" ? await render() : undefined;
+    const prompt = await backend.generator?.renderMessages({ kind: "messages", ...conversation });
     await backend.dispose();
     const described = await describeFile(modelPath, { chosen: undefined });
     const request = { inputs: described.chatFormat.inputs, conversation };

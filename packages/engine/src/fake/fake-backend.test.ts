@@ -1,22 +1,25 @@
 import { SamplingSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import type { SlotSampling, BatchEntry } from "../port/backend.ts";
+import type { SlotSampling } from "../port/backend.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "./fake-backend.ts";
+import { driveSlots, type DrivenBackend, type DrivenEntry } from "../testing/drive-slots.ts";
 import { createStepGate } from "./step-gate.ts";
 
 const sampling: SlotSampling = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };
 
-function backend(given: Partial<FakeBackendOptions> = {}): FakeBackend {
-  return createFakeBackend({ slots: 2, contextSize: 16, batchSize: 8, ...given });
+type DrivenFake = DrivenBackend<FakeBackend>;
+
+function backend(given: Partial<FakeBackendOptions> = {}): DrivenFake {
+  return driveSlots(createFakeBackend({ slots: 2, contextSize: 16, batchSize: 8, ...given }));
 }
 
-const prefill = (slot: number, tokens: number[], sample = false): BatchEntry => ({
+const prefill = (slot: number, tokens: number[], sample = false): DrivenEntry => ({
   kind: "prefill",
   slot,
   tokens,
   sample,
 });
-const decode = (slot: number): BatchEntry => ({ kind: "decode", slot });
+const decode = (slot: number): DrivenEntry => ({ kind: "decode", slot });
 
 describe("a slot of the fake backend", () => {
   test("holds all fed tokens except the one sampled last, and the tokens that the next job keeps", async () => {
@@ -33,7 +36,7 @@ describe("a slot of the fake backend", () => {
 });
 
 describe("a shift on the fake backend", () => {
-  async function decoding(): Promise<FakeBackend> {
+  async function decoding(): Promise<DrivenFake> {
     const fake = backend();
     await fake.begin(0, 0, sampling);
     await fake.step([prefill(0, [1, 2, 3, 4, 5, 6], true)]);
@@ -66,7 +69,7 @@ describe("a shift on the fake backend", () => {
 });
 
 describe("the fake backend refuses", () => {
-  const violations: [string, FakeBackendOptions | object, (fake: FakeBackend) => Promise<unknown>, string][] = [
+  const violations: [string, FakeBackendOptions | object, (fake: DrivenFake) => Promise<unknown>, string][] = [
     ["no entries", {}, (fake) => fake.step([]), "there are no entries"],
     ["entries out of order", {}, (fake) => fake.step([prefill(1, [1]), prefill(0, [1])]), "slot 0 comes after slot 1"],
     ["two entries of a slot", {}, (fake) => fake.step([prefill(0, [1]), prefill(0, [1])]), "slot 0 comes after slot 0"],
@@ -93,7 +96,28 @@ describe("the fake backend refuses", () => {
         await fake.end(0);
         await fake.begin(0, 1, sampling);
       },
-      "slot 0 holds 0 tokens and cannot keep 1",
+      "slot 0 holds 0 other tokens, and cannot keep 1",
+    ],
+    [
+      "an entry at another position than the end",
+      {},
+      async (fake) => {
+        await fake.step([prefill(0, [1, 2])]);
+        (fake.held(0).entries as number[]).pop();
+        await fake.step([prefill(0, [3])]);
+      },
+      "slot 0 holds 2 tokens and not 1",
+    ],
+    [
+      "to begin with a list of other tokens than the slot holds",
+      {},
+      async (fake) => {
+        await fake.step([prefill(0, [1, 2])]);
+        await fake.end(0);
+        (fake.held(0).entries as number[])[1] = 3;
+        await fake.begin(0, 1, sampling);
+      },
+      "slot 0 holds 2 other tokens, and cannot keep 1",
     ],
     [
       "an entry without a job",

@@ -5,9 +5,12 @@ import { WaggleError, type LoadedSettings, type ModelKind } from "@waggle/protoc
 import type {
   Backend,
   BackendInfo,
-  EntryResult,
-  SlotSampling,
   BatchEntry,
+  EntryResult,
+  Held,
+  QueuedEntry,
+  SlotSampling,
+  TextGenerator,
   TextPiece,
   Token,
   TokenLogprobs,
@@ -28,6 +31,7 @@ import {
   type FakeSampler,
 } from "./fake-model.ts";
 import type { FakeKvSnapshots } from "./fake-kv-snapshots.ts";
+import { contextCapacity } from "../loop/context-shift.ts";
 import { countTokens } from "../loop/schedule.ts";
 
 export interface FakeBackendOptions {
@@ -71,28 +75,34 @@ export interface FakeBackend extends Backend {
 }
 
 export interface FakeSlot {
-  readonly held: Token[];
-  /** The hash of the context after each held token. */
-  readonly hashes: number[];
-  /** Set while a job is bound. */
-  sampling: SlotSampling | undefined;
-  sampler: FakeSampler | undefined;
+  /** The memory of the KV cache. */
+  readonly cells: FakeCell[];
+  job: FakeJob | undefined;
+}
+
+export interface FakeCell {
+  readonly token: Token;
+  /** The hash of the context after this token. */
+  readonly hash: number;
+}
+
+interface FakeJob {
+  readonly sampling: SlotSampling;
   /** The job's scales of adapters; undefined where they equal the scales at load. */
-  adapters: readonly number[] | undefined;
-  /** The token sampled last; undefined while the job prefills. */
-  last: Token | undefined;
-  /** Number of held tokens, counted from the first, that no shift has moved. */
-  unshifted: number;
+  readonly adapters: readonly number[] | undefined;
+  readonly held: Held;
+  /** Undefined while the job prefills. */
+  sampler: FakeSampler | undefined;
 }
 
 export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   const info = fakeInfo(options);
-  const slots = Array.from({ length: options.slots }, emptySlot);
+  const slots = Array.from({ length: options.slots }, (): FakeSlot => ({ cells: [], job: undefined }));
   const disposal = deferred<void>();
   let steps = 0;
   let stepping = false;
   let stepsEnded = 0;
-  /** The result of the last requested step. */
+  /** The results of the last requested step. */
   let lastStep: Promise<readonly EntryResult[] | undefined> = Promise.resolve(undefined);
   /** The queued step. */
   let waiting: { withdrawn: boolean } | undefined;
@@ -110,7 +120,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     const tokens = countTokens(entries);
     if (tokens > info.batchSize) throw refusal("step", `${tokens} tokens exceed the batch of ${info.batchSize}`);
     let previous = -1;
-    const adapters = new Set(entries.map(({ slot }) => slots[slot]?.adapters?.join(",")));
+    const adapters = new Set(entries.map(({ slot }) => slots[slot]?.job?.adapters?.join(",")));
     if (adapters.size > 1) throw refusal("step", "its slots have different adapters");
     for (const entry of entries) {
       if (entry.slot <= previous) throw refusal("step", `slot ${entry.slot} comes after slot ${previous}`);
@@ -120,17 +130,21 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   }
 
   function checkEntry(entry: BatchEntry, slot: FakeSlot): void {
-    if (slot.sampling === undefined) throw refusal("step", `slot ${entry.slot} has no job`);
-    if (entry.kind === "decode" && slot.last === undefined)
+    const { cells, job } = slot;
+    if (job === undefined) throw refusal("step", `slot ${entry.slot} has no job`);
+    if (entry.from !== cells.length)
+      throw refusal("step", `slot ${entry.slot} holds ${cells.length} tokens and not ${entry.from}`);
+    if (entry.kind === "decode" && job.sampler === undefined)
       throw refusal("step", `slot ${entry.slot} has sampled nothing`);
-    if (entry.kind === "prefill" && slot.last !== undefined)
+    if (entry.kind === "prefill" && job.sampler !== undefined)
       throw refusal("step", `slot ${entry.slot} decodes already`);
     if (entry.kind === "prefill" && entry.tokens.length === 0)
       throw refusal("step", `the entry of slot ${entry.slot} is empty`);
-    if (entry.kind === "prefill" && entry.nextTokens !== undefined && slot.sampling.topLogprobs === undefined)
+    if (entry.kind === "prefill" && entry.nextTokens !== undefined && job.sampling.topLogprobs === undefined)
       throw refusal("step", `slot ${entry.slot} has no logprobs to give`);
-    const length = slot.held.length + countTokens([entry]);
-    if (length > info.contextSize) throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);
+    const length = cells.length + countTokens([entry]);
+    if (length > contextCapacity(info.contextSize))
+      throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);
   }
 
   async function pause(): Promise<void> {
@@ -161,13 +175,15 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   }
 
   /** Queues a step, which begins before the result of the preceding step is delivered. */
-  function goAhead(ids: readonly number[]): Promise<readonly EntryResult[] | undefined> {
+  function goAhead(rows: readonly QueuedEntry[]): Promise<readonly EntryResult[] | undefined> {
     if (!stepping || waiting !== undefined) throw refusal("go ahead", "no step runs, or one waits already");
     const mine = { withdrawn: false };
     waiting = mine;
-    return (lastStep = lastStep.then(() => {
+    return (lastStep = lastStep.then((before) => {
       waiting = undefined;
-      return mine.withdrawn ? undefined : run(ids.map((slot) => ({ kind: "decode", slot })));
+      return mine.withdrawn
+        ? undefined
+        : run(rows.map((row, i) => ({ ...row, kind: "decode", token: tokenOf(before?.[i]) })));
     }));
   }
 
@@ -176,53 +192,35 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     return waiting !== undefined;
   }
 
-  return {
-    info,
+  const generator: TextGenerator = {
     states: options.saved?.attach((id) => slotAt(id, "save or load")),
+    ahead: options.ahead === true ? { step: goAhead, withdraw } : undefined,
     maxNextLogprobs: info.batchSize,
-    embedder: createFakeEmbedder({
-      maxTokens: info.contextSize - 1,
-      maxPieceTokens: info.batchSize,
-      ranks: info.kind === "rerank",
-      async pause(piece) {
-        if (stepping) throw refusal("embed", "a step is running");
-        await options.embedGate?.(piece);
-        await new Promise<void>((resolve) => setImmediate(resolve));
-      },
-    }),
+    thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },
     tokenize: async (input) => ({
       tokens: tokenizeFake(input),
       ...(input.kind === "messages" ? { start: { said: "" } } : {}),
     }),
-    tokenizeText: async (text, addSpecial) => [...(addSpecial ? [fakeBeginOfText] : []), ...tokenizeFakeText(text)],
     renderMessages: async (input) => renderFake(input),
     checkSampling,
     checkShift: () => undefined,
-    tokenBytes: (token) => (token < fakeVocabularySize ? fakeTokenBytes(token) : new Uint8Array()),
     // The markers of the fake's chat format are ordinary text.
     markOf: () => undefined,
-    thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },
     isEndOfGeneration: isFakeEndOfGeneration,
-    get steps() {
-      return steps;
-    },
-    get stepsEnded() {
-      return stepsEnded;
-    },
-    heldTokens: (id) => [...(slots[id]?.held ?? [])],
 
-    async begin(id, keepTokens, sampling) {
+    async begin(id, keep, sampling, held) {
       const slot = slotAt(id, "begin");
-      if (slot.sampling !== undefined) throw refusal("begin", `slot ${id} has a job`);
-      if (keepTokens > slot.held.length) {
-        throw refusal("begin", `slot ${id} holds ${slot.held.length} tokens and cannot keep ${keepTokens}`);
+      const { cells } = slot;
+      if (slot.job !== undefined) throw refusal("begin", `slot ${id} has a job`);
+      // After a failure, the engine knows nothing of the contents and keeps none.
+      if (keep > held.entries.length || (held.entries.length > 0 && !isExact(held, cells))) {
+        throw refusal("begin", `slot ${id} holds ${cells.length} other tokens, and cannot keep ${keep}`);
       }
-      slot.held.length = slot.hashes.length = keepTokens;
+      cells.length = keep;
       await checkSampling(sampling);
-      slot.sampling = sampling;
       const isUsual = sampling.adapters?.every((scale, i) => scale === options.adapters?.[i]) ?? true;
-      slot.adapters = isUsual ? undefined : sampling.adapters;
-      return keepTokens;
+      slot.job = { sampling, adapters: isUsual ? undefined : sampling.adapters, held, sampler: undefined };
+      return keep;
     },
 
     step(entries, underway) {
@@ -231,25 +229,47 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       return step;
     },
 
-    ahead: options.ahead === true ? { step: goAhead, withdraw } : undefined,
-
-    async shift(id, keepTokens, discardTokens) {
-      const slot = slotAt(id, "shift");
-      if (slot.last === undefined) throw refusal("shift", `slot ${id} does not decode`);
-      const ranges = keepTokens >= 1 && discardTokens >= 1 && keepTokens + discardTokens <= slot.held.length;
-      if (!ranges) throw refusal("shift", `slot ${id} holds ${slot.held.length} tokens`);
+    async shift(id, keep, discard) {
+      const { cells, job } = slotAt(id, "shift");
+      if (job?.sampler === undefined) throw refusal("shift", `slot ${id} does not decode`);
+      if (keep < 1 || discard < 1 || keep + discard > cells.length) {
+        throw refusal("shift", `slot ${id} holds ${cells.length} tokens`);
+      }
       // As in a real cache, the remaining hashes still depend on the discarded tokens. So a job that reuses these hashes gets another text.
-      for (const list of [slot.held, slot.hashes]) list.splice(keepTokens, discardTokens);
-      slot.unshifted = Math.min(slot.unshifted, keepTokens);
+      cells.splice(keep, discard);
     },
 
-    async end(id) {
+    async end(id, keep) {
       const slot = slotAt(id, "end");
-      if (slot.sampling === undefined) throw refusal("end", `slot ${id} has no job`);
-      slot.sampling = slot.sampler = slot.last = undefined;
-      slot.held.length = slot.hashes.length = Math.min(slot.held.length, slot.unshifted);
-      slot.unshifted = Infinity;
+      if (slot.job === undefined) throw refusal("end", `slot ${id} has no job`);
+      if (keep > slot.cells.length) throw refusal("end", `slot ${id} holds ${slot.cells.length} tokens`);
+      slot.job = undefined;
+      slot.cells.length = keep;
     },
+  };
+
+  return {
+    info,
+    generator: info.kind === "generate" ? generator : undefined,
+    embedder: createFakeEmbedder({
+      maxTokens: contextCapacity(info.contextSize),
+      maxPieceTokens: info.batchSize,
+      ranks: info.kind === "rerank",
+      async pause(piece) {
+        if (stepping) throw refusal("embed", "a step is running");
+        await options.embedGate?.(piece);
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      },
+    }),
+    tokenizeText: async (text, addSpecial) => [...(addSpecial ? [fakeBeginOfText] : []), ...tokenizeFakeText(text)],
+    tokenBytes: (token) => (token < fakeVocabularySize ? fakeTokenBytes(token) : new Uint8Array()),
+    get steps() {
+      return steps;
+    },
+    get stepsEnded() {
+      return stepsEnded;
+    },
+    heldTokens: (id) => slots[id]?.cells.map(({ token }) => token) ?? [],
 
     setThreads(threads) {
       if (threads < 1 || threads > info.maxThreads) throw refusal("set threads", `${threads} is out of range`);
@@ -299,16 +319,9 @@ function fakeSettings(batchSize: number, adapters: readonly number[]): LoadedSet
   };
 }
 
-function emptySlot(): FakeSlot {
-  return {
-    held: [],
-    hashes: [],
-    sampling: undefined,
-    sampler: undefined,
-    adapters: undefined,
-    last: undefined,
-    unshifted: Infinity,
-  };
+/** Whether the cells hold exactly these tokens. */
+export function isExact({ entries }: Held, cells: readonly FakeCell[]): boolean {
+  return entries.length === cells.length && cells.every(({ token }, i) => entries[i] === token);
 }
 
 /** Refuses a grammar without a root, and a bias on a token that does not exist. */
@@ -323,43 +336,42 @@ async function checkSampling(sampling: SlotSampling): Promise<void> {
   }
 }
 
-function compute(slot: FakeSlot, entry: BatchEntry, die: (() => void) | undefined): EntryResult {
+function compute({ cells, job }: FakeSlot, entry: BatchEntry, die: (() => void) | undefined): EntryResult {
+  if (job === undefined) throw refusal("sample", "no job is bound");
   const nextLogprobs: TokenLogprobs[] = [];
   if (entry.kind === "prefill") {
     entry.tokens.forEach((token, i) => {
-      feed(slot, token);
+      feed(cells, token, job.adapters);
       const next = entry.nextTokens?.[i];
-      if (next !== undefined) nextLogprobs.push(nextLogprobsOf(slot, next));
+      if (next !== undefined) nextLogprobs.push(nextLogprobsOf(cells, next, job.sampling));
     });
-  } else if (slot.last !== undefined) feed(slot, slot.last);
+  } else feed(cells, entry.token, job.adapters);
   const scored = entry.kind === "prefill" && entry.nextTokens !== undefined ? { nextLogprobs } : {};
   if (entry.kind === "prefill" && !entry.sample) return { kind: "none", ...scored };
-  if (slot.sampling === undefined) throw refusal("sample", "no job is bound");
-  slot.sampler ??= samplerOf(slot, slot.sampling);
-  if (slot.sampler.dies) die?.();
-  const sampled = slot.sampler.next(slot.hashes.at(-1) ?? emptyContext);
+  job.sampler ??= samplerOf(cells, job);
+  if (job.sampler.dies) die?.();
+  const sampled = job.sampler.next(cells.at(-1)?.hash ?? emptyContext);
   const token = entry.forced ?? sampled;
   if (token === undefined) return { kind: "failed", message: "The entry failed, as the prompt requested." };
-  slot.last = token;
-  const { topLogprobs } = slot.sampling;
+  const { topLogprobs } = job.sampling;
   const logprobs = topLogprobs === undefined ? {} : { logprobs: fakeLogprobs(token, topLogprobs) };
   return { kind: "token", token, ...logprobs, ...scored };
 }
 
 /** Creates the job's sampler, and replays the earlier output of a resumed job: the sampler counts tokens, and a character may span several. */
-function samplerOf({ held, hashes }: FakeSlot, sampling: SlotSampling): FakeSampler {
+function samplerOf(cells: readonly FakeCell[], { held, sampling }: FakeJob): FakeSampler {
   const { priorOutput } = sampling;
-  if (priorOutput === undefined) return createFakeSampler(held, sampling);
+  if (priorOutput === undefined) return createFakeSampler(held.entries, sampling);
   const left = Math.max(0, priorOutput.promptTokens - priorOutput.discarded);
-  const sampler = createFakeSampler(held.slice(0, left), sampling);
-  priorOutput.ids.forEach((_, i) => sampler.next(hashes[left + i - 1] ?? emptyContext));
+  const sampler = createFakeSampler(held.entries.slice(0, left), sampling);
+  priorOutput.ids.forEach((_, i) => sampler.next(cells[left + i - 1]?.hash ?? emptyContext));
   return sampler;
 }
 
 /** The fake model gives nearly all the probability to the token that it would sample, and a low probability to each other token. */
-function nextLogprobsOf({ hashes, sampling }: FakeSlot, next: Token): TokenLogprobs {
-  const likely = likelyFakeToken(hashes.at(-1) ?? emptyContext);
-  const { logprob, top } = fakeLogprobs(likely, sampling?.topLogprobs ?? 0);
+function nextLogprobsOf(cells: readonly FakeCell[], next: Token, { topLogprobs = 0 }: SlotSampling): TokenLogprobs {
+  const likely = likelyFakeToken(cells.at(-1)?.hash ?? emptyContext);
+  const { logprob, top } = fakeLogprobs(likely, topLogprobs);
   return { logprob: next === likely ? logprob : -20, top };
 }
 
@@ -373,12 +385,16 @@ function fakeLogprobs(token: Token, count: number): TokenLogprobs {
   return { logprob: chosen.logprob, top: count === 0 ? [] : [chosen, ...others] };
 }
 
-function feed(slot: FakeSlot, token: Token): void {
-  const before = slot.hashes.at(-1) ?? emptyContext;
+function feed(cells: FakeCell[], token: Token, adapters: readonly number[] | undefined): void {
+  const before = cells.at(-1)?.hash ?? emptyContext;
   // An adapter changes all following tokens.
-  const changed = slot.adapters?.reduce((hash, scale) => extendContext(hash, scale * 1_024), before);
-  slot.hashes.push(extendContext(changed ?? before, token));
-  slot.held.push(token);
+  const changed = adapters?.reduce((hash, scale) => extendContext(hash, scale * 1_024), before);
+  cells.push({ token, hash: extendContext(changed ?? before, token) });
+}
+
+/** The token that a queued step feeds. Behind a failed entry it is any token, because such a slot fails again. */
+function tokenOf(result: EntryResult | undefined): Token {
+  return result?.kind === "token" ? result.token : 0;
 }
 
 function refusal(action: string, reason: string): Error {

@@ -1,8 +1,6 @@
 // Owns the KV snapshots of fake backends. A store of snapshots may outlive an engine and serve the next engine.
-import type { KvSnapshot, KvSnapshots, Token } from "../port/backend.ts";
-import type { FakeSlot } from "./fake-backend.ts";
-
-type SavableSlot = Pick<FakeSlot, "held" | "hashes" | "sampling">;
+import type { KvSnapshot, KvSnapshots } from "../port/backend.ts";
+import { isExact, type FakeCell, type FakeSlot } from "./fake-backend.ts";
 
 export interface FakeKvSnapshots {
   /** All kept snapshots, the oldest first. */
@@ -14,13 +12,12 @@ export interface FakeKvSnapshots {
   /** Makes all present snapshots impossible to load. */
   damageAll(): void;
   /** Makes the port's object for one backend. @param slotAt throws when the slot must not be touched now */
-  attach(slotAt: (id: number) => SavableSlot): KvSnapshots;
+  attach(slotAt: (id: number) => FakeSlot): KvSnapshots;
 }
 
 interface Kept {
   readonly state: KvSnapshot;
-  readonly held: readonly Token[];
-  readonly hashes: readonly number[];
+  readonly cells: readonly FakeCell[];
 }
 
 /** A snapshot has one byte per token, so that tests can count in tokens. */
@@ -42,21 +39,21 @@ export function createFakeKvSnapshots(): FakeKvSnapshots {
     },
     attach: (slotAt) => ({
       found: all(),
-      async save(id, tokens, cacheScope) {
-        const slot = slotAt(id);
-        if (tokens.some((token, i) => slot.held[i] !== token)) throw new Error(`Slot ${id} does not hold these tokens`);
+      async save(id, held, count, cacheScope) {
+        const { cells } = slotAt(id);
+        if (!isExact(held, cells)) throw new Error(`Slot ${id} does not hold these tokens`);
         if (failing) throw new Error("no space left on device");
-        const state = { id: `state${log.length}`, tokens, cacheScope, bytes: slot.held.length };
-        kept.set(state.id, { state, held: [...slot.held], hashes: [...slot.hashes] });
+        const tokens = held.entries.slice(0, count);
+        const state = { id: `state${log.length}`, tokens, cacheScope, bytes: cells.length };
+        kept.set(state.id, { state, cells: cells.slice(0, count) });
         log.push(`save ${id}`);
         return state;
       },
       async load(id, state) {
         const slot = slotAt(id);
-        if (slot.sampling !== undefined) throw new Error(`Slot ${id} has a job`);
+        if (slot.job !== undefined) throw new Error(`Slot ${id} has a job`);
         const found = damaged.has(state.id) ? undefined : kept.get(state.id);
-        slot.held.splice(0, Infinity, ...(found?.held ?? []));
-        slot.hashes.splice(0, Infinity, ...(found?.hashes ?? []));
+        slot.cells.splice(0, Infinity, ...(found?.cells ?? []));
         if (found === undefined) kept.delete(state.id);
         log.push(`${found === undefined ? "damaged" : "load"} ${id}`);
         return found !== undefined;

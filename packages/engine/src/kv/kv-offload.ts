@@ -3,14 +3,14 @@
 import type { Backend, KvSnapshot } from "../port/backend.ts";
 import type { EngineEvent } from "../port/messages.ts";
 import { createKvIndex, type KvIndex } from "./kv-index.ts";
-import { reusablePart, type Slot } from "../loop/slots.ts";
+import type { Slot } from "../loop/slots.ts";
 import { createTransferCost, type Transfer } from "./transfer-cost.ts";
 
 /** No slot is saved for this many scheduling points after a failed save. */
 const pauseAfterFailure = 1_000;
 
 export interface KvOffloadOptions {
-  readonly backend: Pick<Backend, "states">;
+  readonly backend: Pick<Backend, "generator">;
   /** Maximum number of bytes of KV snapshots; 0 turns snapshots off. */
   readonly prefixStoreBytes: number;
   /** Milliseconds per prompt token when this many are computed; undefined before the first measurement. */
@@ -40,7 +40,7 @@ export interface KvOffload {
 
 export function createKvOffload(options: KvOffloadOptions): KvOffload {
   const { prefixStoreBytes, emit, now } = options;
-  const states = prefixStoreBytes > 0 ? options.backend.states : undefined;
+  const states = prefixStoreBytes > 0 ? options.backend.generator?.states : undefined;
   const store = createKvIndex(prefixStoreBytes);
   const cost = createTransferCost();
   let allowed = Infinity;
@@ -79,21 +79,21 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
     },
     wouldLose(slot, keepTokens) {
       const { cacheScope } = slot;
-      const held = reusablePart(slot);
-      if (cacheScope === undefined || held.length <= keepTokens) return false;
-      const kept = Math.max(keepTokens, store.matches(held, cacheScope).at(-1)?.length ?? 0);
-      return pays({ gained: held.length - kept, loaded: held.length, saved: held.length });
+      const { reusable } = slot.held;
+      const { length } = reusable;
+      if (cacheScope === undefined || length <= keepTokens) return false;
+      const kept = Math.max(keepTokens, store.matches(reusable, cacheScope).at(-1)?.length ?? 0);
+      return pays({ gained: length - kept, loaded: length, saved: length });
     },
     async save(slot) {
       if (states === undefined || !take()) return false;
       const startMs = now();
-      // Copy the tokens, because the slot's list may grow later.
-      const tokens = [...reusablePart(slot)];
+      const { length } = slot.held.reusable;
       try {
-        const saving = states.save(slot.id, tokens, slot.cacheScope ?? "");
+        const saving = states.save(slot.id, slot.held, length, slot.cacheScope ?? "");
         underway();
         const state = await saving;
-        cost.addSave(tokens.length, now() - startMs);
+        cost.addSave(length, now() - startMs);
         const going = store.add(state);
         discard(going);
         // The snapshot alone exceeds the limit of bytes, and the next snapshot probably would too.

@@ -13,6 +13,7 @@ import {
   submit,
   statsOf,
   type EngineHarness,
+  withGenerator,
 } from "../testing/engine-harness.ts";
 
 const shared = "The hive is warm and the bees are many. ".repeat(4);
@@ -30,13 +31,15 @@ function start(options: Parameters<typeof startEngine>[0] = {}): EngineHarness {
     saved: createFakeKvSnapshots(),
     ...options,
     limits: { prefillBudget: 16, ...options.limits },
-    wrap: (fake) => ({
-      ...(options.wrap?.(fake) ?? fake),
-      async step(entries, underway) {
-        for (const entry of entries) ms += entry.kind === "prefill" ? entry.tokens.length : 1;
-        return await fake.step(entries, underway);
-      },
-    }),
+    wrap: (fake) => {
+      const timed = withGenerator((generator) => ({
+        async step(entries, underway) {
+          for (const entry of entries) ms += entry.kind === "prefill" ? entry.tokens.length : 1;
+          return await generator.step(entries, underway);
+        },
+      }));
+      return timed(options.wrap?.(fake) ?? fake);
+    },
   });
 }
 
@@ -144,7 +147,7 @@ describe("a prefix that many jobs share", () => {
     const harness = start({
       saved,
       slots: 2,
-      wrap: (fake) => ({ ...fake, states: slow(fake.states, () => tokensAtSave.push(tokensOf("b"))) }),
+      wrap: withGenerator((generator) => ({ states: slow(generator.states, () => tokensAtSave.push(tokensOf("b"))) })),
     });
     const tokensOf = (jobId: string): number => harness.of(jobId).filter(({ type }) => type === "token").length;
     await runAll(harness, [job("a", own("a"))]);
@@ -197,7 +200,7 @@ describe("a job whose prefix is worth saving again and again", () => {
       saved,
       slots: 2,
       limits: { prefixStoreBytes: sharedTokens + 40 },
-      wrap: (fake) => ({ ...fake, states: counted(fake.states, () => {}) }),
+      wrap: withGenerator((generator) => ({ states: counted(generator.states, () => {}) })),
     });
     submit(harness.engine, job("busy", own("a"), { maxTokens: 20 }));
     await runAll(harness, [job("other", `Others hum. ${shared}`)]);
@@ -219,15 +222,14 @@ describe("a job whose prefix is worth saving again and again", () => {
       now: () => (ms += 0.01),
       saved,
       limits: { prefillBudget: 16 },
-      wrap: (fake) => ({
-        ...fake,
+      wrap: withGenerator((generator) => ({
         async step(entries, underway) {
           for (const entry of entries) ms += entry.kind === "prefill" ? entry.tokens.length : 1;
-          return await fake.step(entries, underway);
+          return await generator.step(entries, underway);
         },
         // Loading takes 0.3 ms per token, so loading the long snapshot takes longer than computing the prefix.
-        states: counted(fake.states, (tokens) => (ms += 0.3 * tokens)),
-      }),
+        states: counted(generator.states, (tokens) => (ms += 0.3 * tokens)),
+      })),
     });
     await runAll(harness, [job("long", `${shared}${"Long ago. ".repeat(60)}`)]);
     harness.engine.maintain();

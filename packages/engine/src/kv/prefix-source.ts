@@ -3,7 +3,7 @@ import { cacheScopeOf } from "../loop/adapters.ts";
 import type { KvSnapshot, Token } from "../port/backend.ts";
 import { commonPrefix } from "./common-prefix.ts";
 import type { KvIndex } from "./kv-index.ts";
-import { reusablePart, type Slot } from "../loop/slots.ts";
+import type { Slot } from "../loop/slots.ts";
 import type { Transfer } from "./transfer-cost.ts";
 
 /** A job waits only for a prefix of at least this many tokens, because other prompts may be computed before that prefix. */
@@ -46,9 +46,9 @@ export function findPrefixSource(target: Slot, { slots, store, pays }: SourceSee
   for (const slot of slots) {
     if (slot === target || slot.cacheScope !== cacheScope || slot.state === "releasing") continue;
     if (pending.saved.has(slot)) continue;
-    const held = reusablePart(slot);
-    const length = commonPrefix(held, prompt, most);
-    if (pays({ gained: length - bestLength, loaded: held.length, saved: held.length })) {
+    const { reusable } = slot.held;
+    const length = commonPrefix(reusable, prompt, most);
+    if (pays({ gained: length - bestLength, loaded: reusable.length, saved: reusable.length })) {
       best = { kind: "save", slot };
       bestLength = length;
     }
@@ -78,7 +78,7 @@ export function cachedTokens(
   const inStore = store.matches(prompt, cacheScope).at(-1)?.length ?? 0;
   const inSlots = slots
     .filter((slot) => slot.cacheScope === cacheScope)
-    .map((slot) => commonPrefix(reusablePart(slot), prompt));
+    .map((slot) => commonPrefix(slot.held.reusable, prompt));
   // Sampling needs the last token's logits, so that token is computed.
   return Math.min(Math.max(inStore, ...inSlots), prompt.length - 1);
 }

@@ -18,7 +18,7 @@ const leastPrefixTokens = 8;
 /** Larger than any number of tokens, so that the session's slot comes before every other slot. */
 const ownSlotScore = 2 ** 40;
 
-export type CandidateSlot = Pick<Slot, "id" | "state" | "cached" | "cacheScope" | "sessionId" | "lastUsed">;
+export type CandidateSlot = Pick<Slot, "id" | "state" | "held" | "cacheScope" | "sessionId" | "lastUsed">;
 
 export interface SlotSeeker {
   readonly prompt: readonly Token[];
@@ -62,7 +62,7 @@ export function chooseSlot<S extends CandidateSlot>(
 /** Caches are never shared across scopes: the time to the first token would reveal the prompts of one client to another. */
 function reusableTokens(slot: CandidateSlot, seeker: SlotSeeker): number {
   if (slot.cacheScope !== seeker.cacheScope) return 0;
-  return commonPrefix(slot.cached, seeker.prompt, seeker.reusableTokens ?? seeker.prompt.length - 1);
+  return commonPrefix(slot.held.entries, seeker.prompt, seeker.reusableTokens ?? seeker.prompt.length - 1);
 }
 
 /** Whether this is the session's slot and the prompt continues at least half of its cache. */
@@ -71,7 +71,7 @@ function holdsSession(slot: CandidateSlot, seeker: SlotSeeker, keepTokens: numbe
     seeker.sessionId !== undefined &&
     slot.sessionId === seeker.sessionId &&
     keepTokens > 0 &&
-    keepTokens * 2 >= slot.cached.length
+    keepTokens * 2 >= slot.held.entries.length
   );
 }
 

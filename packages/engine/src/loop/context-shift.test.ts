@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { expectedText, job, startEngine, submit, statsOf } from "../testing/engine-harness.ts";
+import { expectedText, job, startEngine, submit, statsOf, withGenerator } from "../testing/engine-harness.ts";
 import type { Token } from "../port/backend.ts";
 import { contextCapacity, planShift, replayShifts } from "./context-shift.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
@@ -36,14 +36,13 @@ describe("replayShifts", () => {
     const { engine, of, untilJob } = startEngine({
       contextSize: 32,
       slots: 1,
-      wrap: (fake) => ({
-        ...fake,
+      wrap: withGenerator((generator, fake) => ({
         async step(entries, underway) {
-          const results = await fake.step(entries, underway);
+          const results = await generator.step(entries, underway);
           held.push(fake.heldTokens(0));
           return results;
         },
-      }),
+      })),
     });
     submit(engine, job("a", "Hello", { contextShift: true, maxTokens: 96 }));
     await untilJob("a", "finished");
@@ -83,13 +82,12 @@ describe("a job with a context shift", () => {
       const { engine, backend, textOf, untilJob } = startEngine({
         contextSize: 32,
         slots: 1,
-        wrap: (fake) => ({
-          ...fake,
-          end: async (slot) => {
+        wrap: withGenerator((generator, fake) => ({
+          end: async (slot, keep) => {
             held = fake.heldTokens(slot);
-            await fake.end(slot);
+            await generator.end(slot, keep);
           },
-        }),
+        })),
       });
       submit(engine, job("a", prompt, asking));
       await untilJob("a", "finished");
@@ -108,14 +106,13 @@ describe("a job with a context shift", () => {
     const { engine, backend, untilJob } = startEngine({
       contextSize: 32,
       slots: 1,
-      wrap: (fake) => ({
-        ...fake,
+      wrap: withGenerator((generator) => ({
         shift: async (...given) => {
           shifts.push(given);
-          await fake.shift(...given);
+          await generator.shift(...given);
           if (shifts.length === 2) engine.handle({ type: "cancel", jobId: "a" });
         },
-      }),
+      })),
     });
     submit(engine, job("a", "Hello", asking));
     expect(await untilJob("a", "cancelled")).toMatchObject({ completionTokens: 39, steps: 0 });

@@ -9,6 +9,7 @@ import {
   type EngineHarness,
   type EngineHarnessOptions,
   type StepEvent,
+  withGenerator,
 } from "../testing/engine-harness.ts";
 import type { EngineEvent, EngineJob } from "../port/messages.ts";
 import type { PromptInput } from "../port/backend.ts";
@@ -27,14 +28,13 @@ function startSlow(options: EngineHarnessOptions = {}) {
   const allowed = new Promise<void>((resolve) => (go = resolve));
   const harness = startEngine({
     ...options,
-    wrap: (fake) => ({
-      ...fake,
+    wrap: withGenerator((generator) => ({
       async tokenize(input) {
         prompts += 1;
         await allowed;
-        return await fake.tokenize(input);
+        return await generator.tokenize(input);
       },
-    }),
+    })),
   });
   return { ...harness, go, prompts: () => prompts };
 }
@@ -61,7 +61,7 @@ describe("a preparation", () => {
   test("tokenizes the prompt and checks the settings once, for all choices", async () => {
     const tokenize = vi.fn(async (input: PromptInput) => ({ tokens: tokenizeFake(input) }));
     const checkSampling = vi.fn(async () => {});
-    const harness = startEngine({ wrap: (fake) => ({ ...fake, tokenize, checkSampling }) });
+    const harness = startEngine({ wrap: withGenerator(() => ({ tokenize, checkSampling })) });
     prepare(harness, job("a", "Hello", { sampling: sampling({ temperature: 0.8, seed: 5 }) }));
     await harness.until(isType("prepared"));
     start(
@@ -139,7 +139,7 @@ describe("a preparation", () => {
 
   test("logs an internal error and does not send it to the client", async () => {
     const { engine, until } = startEngine({
-      wrap: (fake) => ({ ...fake, checkSampling: () => Promise.reject(new Error("oops")) }),
+      wrap: withGenerator(() => ({ checkSampling: () => Promise.reject(new Error("oops")) })),
     });
     prepare({ engine }, job("a", "Hello"));
     expect(await until(isType("prepare_failed"))).toMatchObject({ failure: { code: "internal" } });
@@ -287,14 +287,13 @@ describe("a cancel", () => {
     const beginning = new Promise<void>((resolve) => (begun = resolve));
     let letBegin = (): void => {};
     const { engine, untilJob, backend } = startEngine({
-      wrap: (fake) => ({
-        ...fake,
+      wrap: withGenerator((generator) => ({
         async begin(...args) {
           begun();
           await new Promise<void>((resolve) => (letBegin = resolve));
-          return await fake.begin(...args);
+          return await generator.begin(...args);
         },
-      }),
+      })),
     });
     submit(engine, job("a", "Hello"));
     await beginning;

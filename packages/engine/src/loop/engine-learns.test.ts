@@ -3,7 +3,15 @@ import { expect, test } from "vitest";
 import type { KvSnapshots, BatchEntry } from "../port/backend.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
-import { expectedText, job, startEngine, submit, statsOf, type EngineHarness } from "../testing/engine-harness.ts";
+import {
+  expectedText,
+  job,
+  startEngine,
+  submit,
+  statsOf,
+  type EngineHarness,
+  withGenerator,
+} from "../testing/engine-harness.ts";
 
 /** Starts an engine whose passes take `passMs`; all other work takes no time. */
 function startTimed(passMs: (entries: readonly BatchEntry[]) => number): EngineHarness {
@@ -12,14 +20,13 @@ function startTimed(passMs: (entries: readonly BatchEntry[]) => number): EngineH
     slots: 3,
     contextSize: 1_024,
     now: () => ms,
-    wrap: (fake) => ({
-      ...fake,
+    wrap: withGenerator((generator) => ({
       async step(entries, underway) {
-        const results = await fake.step(entries, underway);
+        const results = await generator.step(entries, underway);
         ms += passMs(entries);
         return results;
       },
-    }),
+    })),
   });
 }
 
@@ -76,15 +83,14 @@ test("a slot is saved even if a short turn added few tokens, because a token cos
     contextSize: 1_024,
     saved: createFakeKvSnapshots(),
     now: () => ms,
-    wrap: (fake) => ({
-      ...fake,
-      states: fake.states === undefined ? undefined : slowly(fake.states),
+    wrap: withGenerator((generator) => ({
+      states: generator.states === undefined ? undefined : slowly(generator.states),
       async step(entries, underway) {
         const tokens = promptTokens(entries);
         ms += 10 + (tokens < 64 ? 10 : 1) * tokens;
-        return await fake.step(entries, underway);
+        return await generator.step(entries, underway);
       },
-    }),
+    })),
   });
   const cachedOf = async (name: string, prompt: string): Promise<number> => {
     submit(harness.engine, job(name, prompt));

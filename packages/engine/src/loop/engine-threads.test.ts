@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { isType, job, startEngine, submit, statsOf, type EngineHarnessOptions } from "../testing/engine-harness.ts";
+import {
+  isType,
+  job,
+  startEngine,
+  submit,
+  statsOf,
+  type EngineHarnessOptions,
+  withGenerator,
+} from "../testing/engine-harness.ts";
 import { countTokens } from "./schedule.ts";
 
 interface TimedOptions extends EngineHarnessOptions {
@@ -17,15 +25,16 @@ function startTimed({ start, passMs, ...options }: TimedOptions) {
     ...options,
     now: () => ms,
     wrap: (fake) => ({
-      ...fake,
+      ...withGenerator((generator) => ({
+        step(entries, underway) {
+          ms += passMs(asked.at(-1) ?? start, countTokens(entries), (pass += 1));
+          return generator.step(entries, underway);
+        },
+      }))(fake),
       info: { ...fake.info, threads: start },
       setThreads(threads) {
         fake.setThreads(threads);
         asked.push(threads);
-      },
-      step(entries, underway) {
-        ms += passMs(asked.at(-1) ?? start, countTokens(entries), (pass += 1));
-        return fake.step(entries, underway);
       },
     }),
   });

@@ -9,6 +9,7 @@ import {
   submit,
   statsOf,
   type StepEvent,
+  withGenerator,
 } from "../testing/engine-harness.ts";
 import { expectedFakeText } from "../fake/fake-model.ts";
 
@@ -81,13 +82,12 @@ describe("a job that cannot begin", () => {
     ],
   ])("ends without an effect on other jobs: %s", async (_, thrown, expected) => {
     const { engine, textOf, untilJob, events, of } = startEngine({
-      wrap: (fake) => ({
-        ...fake,
-        async begin(slot, keepTokens, wanted) {
+      wrap: withGenerator((generator) => ({
+        async begin(slot, keep, wanted, held) {
           if (wanted.seed === 13) throw thrown;
-          return await fake.begin(slot, keepTokens, wanted);
+          return await generator.begin(slot, keep, wanted, held);
         },
-      }),
+      })),
     });
     submit(engine, job("good", "Hello", { maxTokens: 30 }));
     await untilJob("good", "token");
@@ -232,10 +232,9 @@ describe("the engine ends", () => {
 
   test("when the backend returns results that do not fit the entries", async () => {
     const { engine, events, running } = startEngine({
-      wrap: (fake) => ({
-        ...fake,
-        step: async (entries) => (await fake.step(entries)).map(() => ({ kind: "none" as const })),
-      }),
+      wrap: withGenerator((generator) => ({
+        step: async (entries) => (await generator.step(entries)).map(() => ({ kind: "none" as const })),
+      })),
     });
     submit(engine, job("a", "Hello"));
     await running;

@@ -1,11 +1,12 @@
-// Applies the results of a pass to the slots: caches grow, tokens become text, jobs end.
+// Applies the results of a pass to the slots: tokens become text, jobs end.
 import type { Backend, EntryResult, BatchEntry, Token, TokenLogprobs } from "../port/backend.ts";
 import type { JobEvent, LogprobEntry, PromptLogprobEntry, TokenLogprob } from "../port/messages.ts";
+import { generatorOf } from "../sequence/prepare.ts";
 import type { SampledToken } from "../sequence/sequence.ts";
 import { releaseSlot, sequenceOf, transition, type Slot } from "./slots.ts";
 
-/** The backend's functions that describe a token. */
-type Model = Pick<Backend, "tokenBytes" | "markOf" | "isEndOfGeneration">;
+/** What describes a token. */
+type Model = Pick<Backend, "info" | "tokenBytes" | "generator">;
 
 /**
  * Applies the results of one pass that ended at `atMs`, and returns its events in slot order. A slot that was released
@@ -31,16 +32,9 @@ export function postprocess(
     const result = results[i];
     if (slot === undefined || result === undefined)
       throw new Error(`Cannot use the result of entry ${i}: no such slot`);
-    growCache(slot, entry);
     applyResult(slot, entry, result, model, atMs, events);
   });
   return events;
-}
-
-/** Adds the tokens that an entry fed to the slot's record of its KV cache; the token sampled last is never among them. */
-function growCache(slot: Slot, entry: BatchEntry): void {
-  if (entry.kind === "decode") slot.cached.push(sequenceOf(slot).lastToken);
-  else for (const token of entry.tokens) slot.cached.push(token);
 }
 
 function applyResult(
@@ -53,7 +47,7 @@ function applyResult(
 ): void {
   if (result.kind === "failed") {
     // The cache of a failed entry is unknown, so no job may reuse it.
-    slot.cached.length = 0;
+    slot.held.cut(0);
     releaseSlot(slot, { kind: "failed", failure: { code: result.code ?? "engine_failed", message: result.message } });
     return;
   }
@@ -68,7 +62,7 @@ function applyResult(
     events.push(promptLogprobs(slot, entry.tokens.length, entry.nextTokens, result.nextLogprobs ?? [], model));
   }
   if (result.kind !== "token") {
-    const progress = sequenceOf(slot).progress(slot.cached.length, atMs);
+    const progress = sequenceOf(slot).progress(slot.held.entries.length, atMs);
     if (progress !== undefined) events.push(progress);
     return;
   }
@@ -85,17 +79,18 @@ function applyResult(
 }
 
 export function describeSampled(token: Token, model: Model): SampledToken {
+  const generator = generatorOf(model);
   return {
     token,
     bytes: model.tokenBytes(token),
-    mark: model.markOf(token),
-    endOfGeneration: model.isEndOfGeneration(token),
+    mark: generator.markOf(token),
+    endOfGeneration: generator.isEndOfGeneration(token),
   };
 }
 
 /** @param computed number of prompt tokens that the pass added to the slot's cache */
 function promptLogprobs(
-  { cached, sequence, prompt }: Slot,
+  { held, sequence, prompt }: Slot,
   computed: number,
   nextTokens: readonly Token[],
   logprobs: readonly TokenLogprobs[],
@@ -104,7 +99,7 @@ function promptLogprobs(
   if (sequence === undefined || logprobs.length !== nextTokens.length) {
     throw new Error(`Cannot use the logprobs of a prompt: ${logprobs.length} came for ${nextTokens.length} tokens`);
   }
-  const start = cached.length - computed;
+  const start = held.entries.length - computed;
   const entries: PromptLogprobEntry[] = logprobs.map((entry, i) => describeLogprobs(nextTokens[i] ?? 0, entry, model));
   const [first] = prompt;
   if (start === 0 && first !== undefined) {

@@ -1,18 +1,28 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { createHeld } from "./held.ts";
 import { countScored, countTokens, ageWaiting, schedule, type SchedulableSlot } from "./schedule.ts";
 
 const limits = { batchSize: 512, decodeRows: Infinity, prefillBudget: 128, partTokens: Infinity, scoredTokens: 512 };
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-const inSlot = { scores: false, agingTokens: 0, pending: undefined, lastDecoded: 0, sequence: undefined };
-const idle = (id: number): SchedulableSlot => ({ id, state: "idle", prompt: [], cached: [1], ...inSlot });
-const decoding = (id: number): SchedulableSlot => ({ id, state: "decoding", prompt: [1], cached: [1], ...inSlot });
+const inSlot = {
+  ...{ scores: false, agingTokens: 0, pending: undefined, lastDecoded: 0 },
+  sequence: { lastToken: 9, forced: undefined },
+};
+const idle = (id: number): SchedulableSlot => ({ id, state: "idle", prompt: [], held: createHeld([1]), ...inSlot });
+const decoding = (id: number): SchedulableSlot => ({
+  id,
+  state: "decoding",
+  prompt: [1],
+  held: createHeld([1]),
+  ...inSlot,
+});
 const prefilling = (id: number, length: number, done = 0): SchedulableSlot => ({
   id,
   state: "prefilling",
   prompt: range(length),
-  cached: range(done),
+  held: createHeld(range(done)),
   ...inSlot,
 });
 
@@ -38,7 +48,7 @@ describe("schedule", () => {
 
   test("continues a prompt where its cache ends, and samples with the last prompt token", () => {
     const [entry] = schedule([prefilling(0, 10, 7)], limits);
-    expect(entry).toEqual({ kind: "prefill", slot: 0, tokens: [7, 8, 9], sample: true });
+    expect(entry).toEqual({ kind: "prefill", slot: 0, from: 7, tokens: [7, 8, 9], sample: true });
   });
 
   test("computes the shortest prompts first, and part of the next one with the rest of the budget", () => {
@@ -72,18 +82,19 @@ describe("schedule", () => {
   });
 
   test("lets a prompt wait for at most as many tokens of other prompts as it has itself", () => {
-    const long = { ...prefilling(0, 500), agingTokens: 0 };
+    const held = createHeld();
+    const long = { ...prefilling(0, 500), held, agingTokens: 0 };
     let others = 0;
-    for (let step = 0; step < 100 && long.cached.length === 0; step++) {
+    for (let step = 0; step < 100 && held.entries.length === 0; step++) {
       const newcomer = { ...prefilling(1, 100), agingTokens: 0 };
       const entries = schedule([long, newcomer], { ...limits, prefillBudget: 100 });
       ageWaiting([long, newcomer], entries);
       for (const entry of entries) {
-        if (entry.kind === "prefill" && entry.slot === 0) long.cached = entry.tokens;
+        if (entry.kind === "prefill" && entry.slot === 0) held.feed(entry);
         else others += countTokens([entry]);
       }
     }
-    expect(long.cached.length).toBeGreaterThan(0);
+    expect(held.entries.length).toBeGreaterThan(0);
     expect(others).toBeLessThanOrEqual(500);
     expect(others).toBeGreaterThan(300);
   });
@@ -145,12 +156,12 @@ describe("schedule", () => {
             id,
             state,
             prompt: range(length),
-            cached: range(Math.min(done, length - 1)),
+            held: createHeld(range(Math.min(done, length - 1))),
             scores: false,
             agingTokens: done,
             pending: undefined,
             lastDecoded: 0,
-            sequence: undefined,
+            sequence: { lastToken: 9, forced: undefined },
           }));
           const entries = schedule(slots, drawnLimits);
           const ids = entries.map((entry) => entry.slot);
@@ -163,9 +174,11 @@ describe("schedule", () => {
           expect(entries.length > decodes.length).toBe(!full && slots.some(({ state }) => state === "prefilling"));
           for (const entry of entries) {
             if (entry.kind === "decode") continue;
-            const { prompt, cached } = slots[entry.slot] ?? idle(0);
-            expect(entry.tokens).toEqual(prompt.slice(cached.length, cached.length + entry.tokens.length));
-            expect(entry.sample).toBe(cached.length + entry.tokens.length === prompt.length);
+            const { prompt, held } = slots[entry.slot] ?? idle(0);
+            const { length } = held.entries;
+            expect(entry.from).toBe(length);
+            expect(entry.tokens).toEqual(prompt.slice(length, length + entry.tokens.length));
+            expect(entry.sample).toBe(length + entry.tokens.length === prompt.length);
           }
         },
       ),

@@ -1,5 +1,5 @@
 // Builds the batch entries of one step: which slots decode, and in which order prompts share the step's token budget. Pure.
-import type { BatchEntry, Token } from "../port/backend.ts";
+import type { BatchEntry, Held, Token } from "../port/backend.ts";
 import { tileTokens } from "../costs/pass-costs.ts";
 import type { Slot } from "./slots.ts";
 
@@ -19,9 +19,9 @@ export interface ScheduleLimits {
 type SlotFields = "id" | "state" | "prompt" | "scores" | "agingTokens" | "lastDecoded";
 
 export interface SchedulableSlot extends Readonly<Pick<Slot, SlotFields>> {
-  readonly cached: readonly Token[];
+  readonly held: Held;
   readonly pending: object | undefined;
-  readonly sequence: { readonly forced: Token | undefined } | undefined;
+  readonly sequence: { readonly lastToken: Token; readonly forced: Token | undefined } | undefined;
 }
 
 /**
@@ -108,26 +108,30 @@ function rank(slot: SchedulableSlot): number {
   return restOf(slot) - slot.agingTokens;
 }
 
-function restOf({ prompt, cached }: SchedulableSlot): number {
-  return prompt.length - cached.length;
+function restOf({ prompt, held }: SchedulableSlot): number {
+  return prompt.length - held.entries.length;
 }
 
-function decodeEntry({ id, sequence }: SchedulableSlot): BatchEntry {
-  const forced = sequence?.forced;
-  return forced === undefined ? { kind: "decode", slot: id } : { kind: "decode", slot: id, forced };
+/** @throws Error when the slot has sampled no token, which is a defect of the caller */
+function decodeEntry({ id, held, sequence }: SchedulableSlot): BatchEntry {
+  if (sequence === undefined) throw new Error(`Cannot decode in slot ${id}: no job is bound to it`);
+  const { lastToken: token, forced } = sequence;
+  const entry = { kind: "decode", slot: id, from: held.nextPosition, token } as const;
+  return forced === undefined ? entry : { ...entry, forced };
 }
 
 function prefillEntry(slot: SchedulableSlot, count: number): BatchEntry {
-  const from = slot.cached.length;
-  const tokens = slot.prompt.slice(from, from + count);
-  const sample = from + tokens.length === slot.prompt.length;
+  const fed = slot.held.entries.length;
+  const tokens = slot.prompt.slice(fed, fed + count);
+  const sample = fed + tokens.length === slot.prompt.length;
   const forced = sample ? slot.sequence?.forced : undefined;
   return {
     kind: "prefill",
     slot: slot.id,
+    from: slot.held.nextPosition,
     tokens,
     sample,
-    ...(slot.scores ? { nextTokens: slot.prompt.slice(from + 1, from + count + 1) } : {}),
+    ...(slot.scores ? { nextTokens: slot.prompt.slice(fed + 1, fed + count + 1) } : {}),
     ...(forced === undefined ? {} : { forced }),
   };
 }

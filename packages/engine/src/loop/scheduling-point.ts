@@ -8,7 +8,7 @@ import { commonPrefix, differsAt } from "../kv/common-prefix.ts";
 import type { Embeddings } from "../texts/embeddings.ts";
 import type { Outbox } from "./outbox.ts";
 import { describeSampled, endingEvents } from "./postprocess.ts";
-import { failureOf, type PreparedGenerate, type PreparedJob } from "../sequence/prepare.ts";
+import { failureOf, generatorOf, type PreparedGenerate, type PreparedJob } from "../sequence/prepare.ts";
 import { cachedTokens, findPrefixSource } from "../kv/prefix-source.ts";
 import { createKvOffload, type KvOffloadOptions } from "../kv/kv-offload.ts";
 import { readerFor } from "../sequence/answer-parts.ts";
@@ -57,7 +57,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   async function releaseEnded(passes: number): Promise<void> {
     // Search all slots again each time, because a cancel may arrive while the backend ends another slot's work.
     for (let slot = findReleasing(); slot !== undefined; slot = findReleasing()) {
-      if (slot.pending === undefined) await backend.end(slot.id);
+      if (slot.pending === undefined) await generatorOf(backend).end(slot.id, slot.held.reusable.length);
       outbox.add(...endingEvents(slot, passes, now()));
       freeSlot(slot, passes);
     }
@@ -99,7 +99,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       contextSize: backend.info.contextSize,
       startedAtMs: now(),
       reader: readerFor(prepared, backend.info.chatFormat),
-      thinking: budget === undefined ? undefined : { budget, close: backend.thoughtEnd.tokens },
+      thinking: budget === undefined ? undefined : { budget, close: generatorOf(backend).thoughtEnd.tokens },
     });
   }
 
@@ -150,27 +150,24 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     loadSlot(slot, loaded ? state : undefined);
     // If the job was cancelled during the transfer, the next scheduling point frees the slot with the loaded cache.
     const { prompt, reusableTokens } = pending.prepared;
-    const keepTokens = commonPrefix(slot.cached, prompt, reusableTokens);
+    const keepTokens = commonPrefix(slot.held.entries, prompt, reusableTokens);
     if (slot.pending !== undefined) slot.pending = { ...pending, keepTokens };
     return true;
   }
 
   async function begin(slot: Slot, { prepared, replayed }: PendingStart, keepTokens: number): Promise<void> {
     const { job, prompt, promptTokens, reusableTokens, sampling } = prepared;
-    const hadCache = reusableTokens > 0 && slot.cacheScope === cacheScopeOf(prepared) && slot.cached.length > 0;
-    beginSlot(slot, prepared, keepTokens);
-    slot.sequence?.begin(keepTokens, now());
+    const hadCache = reusableTokens > 0 && slot.cacheScope === cacheScopeOf(prepared) && slot.held.entries.length > 0;
+    const startMs = now();
     let kept: number;
     try {
-      kept = await backend.begin(slot.id, keepTokens, sampling);
+      kept = await generatorOf(backend).begin(slot.id, keepTokens, sampling, slot.held);
     } catch (thrown) {
       fail(slot, job.jobId, thrown);
       return;
     }
-    if (kept < keepTokens) {
-      beginSlot(slot, prepared, kept);
-      slot.sequence?.begin(kept, now());
-    }
+    beginSlot(slot, prepared, kept);
+    slot.sequence?.begin(kept, startMs);
     outbox.add(
       {
         type: "started",
@@ -208,7 +205,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     if (!(thrown instanceof WaggleError)) {
       options.emit({ type: "log", level: "error", message: `Cannot begin job ${jobId}: ${String(thrown)}` });
     }
-    slot.cached.length = 0;
+    slot.held.cut(0);
     // If the job was cancelled before the failure, the job ends as cancelled: `releaseSlot` keeps the first ending.
     releaseSlot(slot, { kind: "failed", failure });
     outbox.add(...endingEvents(slot, lastPasses, now()));

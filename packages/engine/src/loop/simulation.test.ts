@@ -2,7 +2,8 @@
 // with this seed repeats the schedule.
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import type { Backend, BatchEntry, EntryResult, KvSnapshots, Token } from "../port/backend.ts";
+import type { Backend, EntryResult, KvSnapshots, Token } from "../port/backend.ts";
+import { withGenerator } from "../testing/engine-harness.ts";
 import { randomNumbers } from "../testing/simulated-machine.ts";
 import { createEngine } from "./engine.ts";
 import { createFakeBackend, type FakeBackend } from "../fake/fake-backend.ts";
@@ -112,39 +113,40 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
 
   /** Wraps the backend so that commands arrive whenever the engine awaits it. */
   function interferedWith(backend: FakeBackend): Backend {
-    return {
-      ...backend,
-      states: backend.states === undefined ? undefined : interferedStates(backend.states),
-      async begin(slot, keepTokens, sampling) {
+    return withGenerator<FakeBackend>((generator) => ({
+      states: generator.states === undefined ? undefined : interferedStates(generator.states),
+      async begin(slot, keep, sampling, held) {
         heldBefore[slot] = backend.heldTokens(slot);
         interfere();
-        const kept = await backend.begin(slot, keepTokens, sampling);
+        const kept = await generator.begin(slot, keep, sampling, held);
         interfere();
         return kept;
       },
-      step: (entries, underway) => backend.step(entries, underway).then((results) => passEnded(entries, results)),
-      ahead: backend.ahead && {
-        ...backend.ahead,
-        step(ids) {
+      step: (entries, underway) => generator.step(entries, underway).then((results) => passEnded(entries, results)),
+      ahead: generator.ahead && {
+        ...generator.ahead,
+        step(entries) {
           aheads += 1;
-          const entries = ids.map((slot): BatchEntry => ({ kind: "decode", slot }));
-          return backend.ahead?.step(ids)?.then((results) => results && passEnded(entries, results));
+          return generator.ahead?.step(entries)?.then((results) => results && passEnded(entries, results));
         },
       },
-      async shift(slot, keepTokens, discardTokens) {
+      async shift(slot, keep, discard) {
         shifts += 1;
         interfere();
-        await backend.shift(slot, keepTokens, discardTokens);
+        await generator.shift(slot, keep, discard);
         interfere();
       },
-      async end(slot) {
+      async end(slot, keep) {
         interfere();
-        await backend.end(slot);
+        await generator.end(slot, keep);
       },
-    };
+    }))(backend);
   }
 
-  function passEnded(entries: readonly BatchEntry[], results: readonly EntryResult[]): readonly EntryResult[] {
+  function passEnded(
+    entries: readonly { readonly slot: number }[],
+    results: readonly EntryResult[],
+  ): readonly EntryResult[] {
     entries.forEach(({ slot }, i) => {
       if (results[i]?.kind === "failed") ownerBefore[slot] = undefined;
     });
@@ -154,9 +156,9 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   function interferedStates(inner: KvSnapshots): KvSnapshots {
     return {
       ...inner,
-      async save(slot, tokens, cacheScope) {
+      async save(...what) {
         interfere();
-        return await inner.save(slot, tokens, cacheScope);
+        return await inner.save(...what);
       },
       async load(slot, state) {
         const loaded = await inner.load(slot, state);

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { EngineJob } from "../port/messages.ts";
 import type { GenerateWork } from "../port/work.ts";
 import { createSequence } from "../sequence/sequence.ts";
+import { createHeld } from "./held.ts";
 import {
   beginSlot,
   bindSlot,
@@ -9,9 +10,7 @@ import {
   freeSlot,
   loadSlot,
   releaseSlot,
-  reusablePart,
   sequenceOf,
-  shiftSlot,
   slotStatus,
   transition,
   type Slot,
@@ -44,7 +43,7 @@ describe("a slot", () => {
   function boundSlot(begins = true): Slot {
     const [slot] = createSlots(1);
     if (slot === undefined) throw new Error("no slot");
-    slot.cached = [1, 2, 3, 4];
+    slot.held = createHeld([1, 2, 3, 4]);
     const job = { jobId: "a", work: {}, cacheScope: "alice", sessionId: "s" } as EngineJob<GenerateWork>;
     const sequence = createSequence({
       jobId: "a",
@@ -76,13 +75,13 @@ describe("a slot", () => {
 
   test("keeps only the prefix that its job shares, and gets the job's scope and session", () => {
     const slot = boundSlot();
-    expect(slot).toMatchObject({ state: "prefilling", cached: [1, 2], cacheScope: "alice", sessionId: "s" });
+    expect(slot).toMatchObject({ state: "prefilling", held: { entries: [1, 2] }, cacheScope: "alice", sessionId: "s" });
     expect(slotStatus(slot)).toEqual({ id: 0, state: "prefilling", job_id: "a", prompt_tokens: 5, tokens: 0 });
   });
 
   test("keeps its cache until its job begins, and also if the job never begins", () => {
     const slot = boundSlot(false);
-    const untouched = { cached: [1, 2, 3, 4], cacheScope: undefined, sessionId: undefined };
+    const untouched = { held: { entries: [1, 2, 3, 4] }, cacheScope: undefined, sessionId: undefined };
     expect(slot).toMatchObject({ state: "prefilling", ...untouched });
     releaseSlot(slot, { kind: "cancelled", atPass: 3 });
     freeSlot(slot, 4);
@@ -92,37 +91,29 @@ describe("a slot", () => {
   test("holds the tokens of a loaded snapshot, or is empty after a damaged one", () => {
     const slot = boundSlot(false);
     loadSlot(slot, { id: "x", tokens: [1, 2, 7], cacheScope: "bob", bytes: 3 });
-    expect(slot).toMatchObject({ cached: [1, 2, 7], cacheScope: "bob" });
+    expect(slot).toMatchObject({ held: { entries: [1, 2, 7] }, cacheScope: "bob" });
     loadSlot(slot, undefined);
-    expect(slot).toMatchObject({ cached: [], cacheScope: undefined });
-  });
-
-  test("offers other jobs only the tokens that no shift has moved", () => {
-    const slot = boundSlot();
-    slot.cached = [1, 2, 3, 4];
-    expect(reusablePart(slot)).toEqual([1, 2, 3, 4]);
-    slot.unshifted = 3;
-    expect(reusablePart(slot)).toEqual([1, 2, 3]);
+    expect(slot).toMatchObject({ held: { entries: [] }, cacheScope: undefined });
   });
 
   test("keeps its cache, scope and session when it is freed", () => {
     const slot = boundSlot();
     releaseSlot(slot, { kind: "cancelled", atPass: 3 });
     freeSlot(slot, 4);
-    expect(slot).toMatchObject({ cached: [1, 2], cacheScope: "alice", sessionId: "s", lastUsed: 4 });
+    expect(slot).toMatchObject({ held: { entries: [1, 2] }, cacheScope: "alice", sessionId: "s", lastUsed: 4 });
     expect(slotStatus(slot)).toEqual({ id: 0, state: "idle", prompt_tokens: 0, tokens: 0 });
     expect(() => sequenceOf(slot)).toThrow("no job is bound");
   });
 
   test("keeps the part of a shifted cache that no shift has moved", () => {
     const slot = boundSlot();
-    slot.cached = [1, 2, 3, 4, 5, 6];
-    shiftSlot(slot, { keep: 2, discard: 3 });
-    expect(slot.cached).toEqual([1, 2, 6]);
-    slot.cached.push(7);
+    slot.held = createHeld([1, 2, 3, 4, 5, 6]);
+    slot.held.shift({ keep: 2, discard: 3 });
+    expect(slot.held.entries).toEqual([1, 2, 6]);
+    slot.held.feed({ kind: "decode", slot: 0, from: 3, token: 7 });
     releaseSlot(slot, { kind: "finished", by: "max_tokens" });
     freeSlot(slot, 4);
-    expect(slot).toMatchObject({ cached: [1, 2], unshifted: Infinity });
+    expect(slot.held).toMatchObject({ entries: [1, 2], reusable: [1, 2] });
   });
 
   test("keeps the first ending", () => {

@@ -2,7 +2,7 @@
 import type { SlotStateName, SlotStatus, StoppedBy } from "@waggle/protocol";
 import { adapterKey, cacheScopeOf } from "./adapters.ts";
 import type { KvSnapshot, Token } from "../port/backend.ts";
-import type { ContextShift } from "./context-shift.ts";
+import { createHeld, type HeldList } from "./held.ts";
 import type { JobFailure } from "../port/messages.ts";
 import { scoresPrompt, type PreparedGenerate } from "../sequence/prepare.ts";
 import type { Accepted, Sequence } from "../sequence/sequence.ts";
@@ -40,14 +40,9 @@ export interface PendingStart {
 export interface Slot {
   readonly id: number;
   state: SlotPhase;
-  /** Exactly the tokens in the slot's KV cache, also when idle. While the slot prefills, they are the computed part of the prompt. */
-  cached: Token[];
-  /**
-   * Number of tokens, counted from the first, that no shift has moved. The cache of later tokens depends on discarded tokens,
-   * so no other job may use it. Infinity before a shift.
-   */
-  unshifted: number;
-  /** Only jobs of this cache scope may reuse `cached`. */
+  /** What the slot's KV cache holds, also when idle. While the slot prefills, this is the computed part of the prompt. */
+  held: HeldList;
+  /** Only jobs of this cache scope may reuse `held`. */
   cacheScope: string | undefined;
   sessionId: string | undefined;
   /** Number of the pass after which the slot was last freed; -1 before the first job. */
@@ -96,8 +91,7 @@ export function createSlots(count: number): readonly Slot[] {
   return Array.from({ length: count }, (_, id) => ({
     id,
     state: "idle",
-    cached: [],
-    unshifted: Infinity,
+    held: createHeld(),
     cacheScope: undefined,
     sessionId: undefined,
     lastUsed: -1,
@@ -126,24 +120,19 @@ export function bindSlot(slot: Slot, pending: PendingStart, sequence: Sequence):
   slot.sequence = sequence;
 }
 
-/** Begins the job in the slot. The slot's cache keeps only its first `keepTokens` tokens, with which the prompt begins. */
+/** Records that the backend has begun the job, and kept only the first `keepTokens` tokens, with which the prompt begins. */
 export function beginSlot(slot: Slot, prepared: PreparedGenerate, keepTokens: number): void {
   slot.pending = undefined;
-  slot.cached.length = keepTokens;
+  slot.held.cut(keepTokens);
   slot.cacheScope = cacheScopeOf(prepared);
   slot.sessionId = prepared.job.sessionId;
 }
 
 /** Records that the backend loaded a snapshot. @param state undefined when the snapshot was damaged, so that the slot is empty */
 export function loadSlot(slot: Slot, state: KvSnapshot | undefined): void {
-  slot.cached = [...(state?.tokens ?? [])];
+  slot.held = createHeld(state?.tokens);
   slot.cacheScope = state?.cacheScope;
   slot.sessionId = undefined;
-}
-
-/** Returns the part of the slot's cache that other jobs may use. */
-export function reusablePart({ cached, unshifted }: Pick<Slot, "cached" | "unshifted">): readonly Token[] {
-  return unshifted < cached.length ? cached.slice(0, unshifted) : cached;
 }
 
 /** Excludes the slot from all further steps. The first ending counts: a cancel after the finish has no effect. */
@@ -153,17 +142,10 @@ export function releaseSlot(slot: Slot, ending: Ending): void {
   slot.ending = ending;
 }
 
-/** Records a shift of the backend, which discards `discard` tokens behind the first `keep`. */
-export function shiftSlot(slot: Slot, { keep, discard }: ContextShift): void {
-  slot.cached.splice(keep, discard);
-  slot.unshifted = Math.min(slot.unshifted, keep);
-}
-
 /** Makes the slot idle. Its cache stays, except for the tokens that a shift has moved. */
 export function freeSlot(slot: Slot, pass: number): void {
   slot.state = transition(slot.state, "released");
-  slot.cached.length = Math.min(slot.cached.length, slot.unshifted);
-  slot.unshifted = Infinity;
+  slot.held.cut(slot.held.reusable.length);
   slot.lastUsed = pass;
   slot.writtenBehind = undefined;
   slot.prompt = [];

@@ -1,7 +1,7 @@
 // Runs the engine's loop: scheduling point, one forward pass, postprocessing. Between passes the loop awaits only the backend.
 import { deferred } from "@waggle/async";
 import { createAdapterTurns } from "./adapters.ts";
-import type { Backend, BatchEntry, EntryResult, StepsAhead } from "../port/backend.ts";
+import type { Backend, BatchEntry, EntryResult, QueuedEntry, StepsAhead } from "../port/backend.ts";
 import type { SchedulingPoint } from "./scheduling-point.ts";
 import { contextCapacity, planShift } from "./context-shift.ts";
 import type { Embeddings } from "../texts/embeddings.ts";
@@ -10,8 +10,9 @@ import type { Outbox } from "./outbox.ts";
 import type { Pacing } from "../costs/pacing.ts";
 import type { PassShape } from "../costs/pass-costs.ts";
 import { postprocess } from "./postprocess.ts";
-import { countScored, countTokens, isPrefilling, ageWaiting, schedule } from "./schedule.ts";
-import { shiftSlot, type Slot } from "./slots.ts";
+import { generatorOf } from "../sequence/prepare.ts";
+import { ageWaiting, countScored, countTokens, isPrefilling, schedule } from "./schedule.ts";
+import type { Slot } from "./slots.ts";
 import type { ThreadChange } from "../costs/threads.ts";
 
 export interface StepLoopOptions {
@@ -48,8 +49,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   const turns = createAdapterTurns();
   let { threads } = backend.info;
   let passes = 0;
-  /** `isAhead`: a pass is queued. `hasBegun`: the queued pass is running, and the result of the preceding pass is not delivered yet. */
-  let [isAhead, hasBegun] = [false, false];
+  /** The pass behind the running one. "begun": the running pass has ended, but its results are not delivered yet. */
+  let queued: "none" | "waiting" | "begun" = "none";
   let leaving = false;
   let maintaining = false;
   let passesAtMaintenance = 0;
@@ -76,7 +77,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   function plan(embedded: boolean): BatchEntry[] {
     const taking = turns.next(slots);
     const planned = pacing.plan(load(taking));
-    const limits = { ...planned, scoredTokens: Math.min(planned.scoredTokens, backend.maxNextLogprobs) };
+    const scoredTokens = Math.min(planned.scoredTokens, backend.generator?.maxNextLogprobs ?? 0);
+    const limits = { ...planned, scoredTokens };
     const entries = schedule(taking, embedded ? { ...limits, prefillBudget: 0 } : limits);
     ageWaiting(slots, entries);
     return entries;
@@ -90,11 +92,11 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   /** Shifts full contexts. Only jobs with `contextShift` fill their context here: any other job ends with the context's last token. */
   async function shiftFull(): Promise<void> {
     const { contextSize } = backend.info;
-    for (const slot of slots) {
-      if (slot.state !== "decoding" || slot.cached.length < contextCapacity(contextSize)) continue;
-      const shift = planShift(slot.cached.length, slot.promptTokens, contextSize);
-      await backend.shift(slot.id, shift.keep, shift.discard);
-      shiftSlot(slot, shift);
+    for (const { id, state, held, promptTokens } of slots) {
+      if (state !== "decoding" || held.entries.length < contextCapacity(contextSize)) continue;
+      const shift = planShift(held.entries.length, promptTokens, contextSize);
+      await generatorOf(backend).shift(id, shift.keep, shift.discard);
+      held.shift(shift);
       shifts += 1;
     }
   }
@@ -109,7 +111,9 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   }
 
   /** Runs a pass, and repeats the pass while nothing changes: each repetition is queued while the pass before it computes. */
-  async function runPasses(entries: readonly BatchEntry[]): Promise<void> {
+  async function runPasses(first: readonly BatchEntry[]): Promise<void> {
+    const generator = generatorOf(backend);
+    let entries = first;
     const shape = {
       decodeRows: entries.filter((entry) => entry.kind === "decode").length,
       tokens: countTokens(entries),
@@ -117,14 +121,16 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     };
     useThreads(pacing.threads(shape));
     let startMs = now();
+    feed(entries);
     // The last pass's events are sent while this pass computes, because sending takes as long as a small model's pass.
-    let running: ReturnType<StepsAhead["step"]> = backend.step(entries, sendLastPass);
+    let running: ReturnType<StepsAhead["step"]> = generator.step(entries, sendLastPass);
     for (let isFirst = true; running !== undefined; isFirst = false) {
-      const next = mayRepeat(entries, shape) ? backend.ahead?.step(entries.map(({ slot }) => slot)) : undefined;
-      isAhead = next !== undefined;
+      const next = mayRepeat(entries, shape) ? generator.ahead?.step(entries.map(queuedEntry)) : undefined;
+      queued = next === undefined ? "none" : "waiting";
       if (!isFirst) sendLastPass();
       const results = await running;
-      isAhead = hasBegun = false;
+      const isNextQueued = queued !== "none";
+      queued = "none";
       if (results === undefined) return;
       const endMs = now();
       passes += 1;
@@ -133,18 +139,48 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       takeIn(entries, results, { ...shape, passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) }, endMs);
       startMs = endMs;
       running = next;
+      if (isNextQueued) entries = feedSampled(entries, results);
     }
+  }
+
+  /** Records that the slots hold the tokens of these entries. */
+  function feed(entries: readonly BatchEntry[]): void {
+    for (const entry of entries) slotAt(entry.slot).held.feed(entry);
+  }
+
+  /** Makes the entries of a queued pass from the results of the pass before it, whose tokens it feeds even where the job has ended since. */
+  function feedSampled(entries: readonly BatchEntry[], results: readonly EntryResult[]): BatchEntry[] {
+    return entries.map(({ slot }, i) => {
+      const { held } = slotAt(slot);
+      const result = results[i];
+      const token = result?.kind === "token" ? result.token : undefined;
+      const entry = { kind: "decode", slot, from: held.nextPosition, token: token ?? -1 } as const;
+      // After a failure, what the slot holds is unknown.
+      if (token !== undefined) held.feed(entry);
+      return entry;
+    });
+  }
+
+  function queuedEntry({ slot }: BatchEntry): QueuedEntry {
+    return { slot, from: slotAt(slot).held.nextPosition };
+  }
+
+  function slotAt(id: number): Slot {
+    const slot = slots[id];
+    if (slot === undefined) throw new Error(`Cannot run slot ${id}: there is no such slot`);
+    return slot;
   }
 
   /** Whether the next pass will have the same shape as the running pass, whatever the results of the running pass. */
   function mayRepeat(entries: readonly BatchEntry[], shape: PassShape): boolean {
-    if (backend.ahead === undefined || shape.tokens !== shape.decodeRows || leaving || maintaining) return false;
+    if (backend.generator?.ahead === undefined || shape.tokens !== shape.decodeRows || leaving || maintaining)
+      return false;
     if (woken.settled || options.embeddings.size > 0 || !pacing.mayRepeat(shape, threads)) return false;
     const capacity = contextCapacity(backend.info.contextSize);
     let decoding = 0;
-    for (const { state, sequence, cached, writtenBehind } of slots) {
+    for (const { state, sequence, held, writtenBehind } of slots) {
       if (state === "idle" && writtenBehind !== undefined) continue;
-      if (state !== "decoding" || sequence?.mayDecodeTwice !== true || cached.length + 1 >= capacity) return false;
+      if (state !== "decoding" || sequence?.mayDecodeTwice !== true || held.entries.length >= capacity) return false;
       decoding += 1;
     }
     return decoding === entries.length;
@@ -156,10 +192,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     pass: Pick<StepStats, "decodeRows" | "tokens" | "scored" | "passMs" | "gapMs">,
     endMs: number,
   ): void {
-    for (const { kind, slot } of entries) {
-      const decoded = slots[slot];
-      if (kind === "decode" && decoded !== undefined) decoded.lastDecoded = passes;
-    }
+    for (const { kind, slot } of entries) if (kind === "decode") slotAt(slot).lastDecoded = passes;
     outbox.add(...postprocess(slots, entries, results, backend, endMs));
     const stats: StepStats = { step: passes, width: entries.length, ...pass, shifts, threads };
     lastEndMs = endMs;
@@ -172,9 +205,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   /** Wakes the loop, and withdraws a queued pass that has not begun, so that the change takes effect before that pass. */
   function wake(): void {
     woken.resolve();
-    if (!isAhead || hasBegun) return;
-    isAhead = backend.ahead?.withdraw() === false;
-    hasBegun = isAhead;
+    if (queued !== "waiting") return;
+    queued = backend.generator?.ahead?.withdraw() === false ? "begun" : "none";
   }
 
   function takeMaintenance(): boolean {
@@ -199,7 +231,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
 
   return {
     get passes() {
-      return hasBegun ? passes + 1 : passes;
+      return queued === "begun" ? passes + 1 : passes;
     },
     async run() {
       while (!leaving) {

@@ -1,4 +1,4 @@
-// Defines the Backend port: the functions that the step loop calls to compute. The port knows slots and tokens, but no jobs,
+// Defines the Backend port: the functions that the engine calls to compute. The port knows slots and tokens, but no jobs,
 // HTTP or time.
 import type { AnswerStart, ChatFormat } from "@waggle/chat-format/format";
 import type { LoadedSettings, ModelKind, Sampling } from "@waggle/protocol";
@@ -162,7 +162,18 @@ export interface ReplayedOutput {
   readonly promptTokens: number;
 }
 
-/** One slot's share of a step. */
+/** An element of what a slot holds: a token. */
+export type HeldEntry = Token;
+
+/** What a slot's KV cache holds. The engine owns the list and changes it; a backend only reads it. */
+export interface Held {
+  /** Oldest first. */
+  readonly entries: readonly HeldEntry[];
+  /** The position that the model gives to the next entry. */
+  readonly nextPosition: number;
+}
+
+/** One slot's share of a step. From the call of `step`, the slot's `Held` includes the tokens that its entry feeds. */
 export type BatchEntry =
   /**
    * Compute prompt tokens. With `sample`, the prompt ends with `tokens`, and the entry also yields the first token of the
@@ -173,13 +184,30 @@ export type BatchEntry =
   | {
       readonly kind: "prefill";
       readonly slot: number;
+      /** Position of the first of `tokens`. */
+      readonly from: number;
+      /** At least one token. */
       readonly tokens: readonly Token[];
       readonly nextTokens?: readonly Token[];
       readonly sample: boolean;
       readonly forced?: Token;
     }
-  /** Feed the token that this slot sampled last, and sample the next token; with `forced`, yield that token instead of sampling. */
-  | { readonly kind: "decode"; readonly slot: number; readonly forced?: Token };
+  /** Feed `token`, which this slot sampled last, and sample the next token; with `forced`, yield that token instead of sampling. */
+  | {
+      readonly kind: "decode";
+      readonly slot: number;
+      /** Position of `token`. */
+      readonly from: number;
+      readonly token: Token;
+      readonly forced?: Token;
+    };
+
+/** One slot's share of a queued step: decode the token that the slot samples in the running step. */
+export interface QueuedEntry {
+  readonly slot: number;
+  /** Position of that token. */
+  readonly from: number;
+}
 
 export type EntryResult =
   /** `nextLogprobs`: the logprobs of each of the entry's `nextTokens`. */
@@ -199,7 +227,7 @@ export type EntryResult =
 /** A copy of a slot's KV cache, kept outside the context. */
 export interface KvSnapshot {
   readonly id: string;
-  /** The first tokens of the saved cache, which may hold further tokens. */
+  /** What a slot holds after it has loaded the snapshot. */
   readonly tokens: readonly Token[];
   /** Only jobs of this cache scope may use the tokens. */
   readonly cacheScope: string;
@@ -212,13 +240,13 @@ export interface KvSnapshots {
   readonly found: readonly KvSnapshot[];
   /**
    * Saves the slot's cache; the slot does not change.
-   * @param tokens the first tokens that the slot holds
+   * @param tokens number of entries, from the first, that the snapshot offers
    * @throws Error when the cache cannot be saved, for example because the disk is full; no file remains then
    */
-  save(slot: number, tokens: readonly Token[], cacheScope: string): Promise<KvSnapshot>;
+  save(slot: number, held: Held, tokens: number, cacheScope: string): Promise<KvSnapshot>;
   /**
-   * Replaces the slot's cache. Returns false when the snapshot is missing or damaged: the snapshot is then removed, and
-   * the slot is empty.
+   * Replaces the cache of a slot without work. Returns false when the snapshot is missing or damaged: the snapshot is then
+   * removed, and the slot is empty.
    */
   load(slot: number, state: KvSnapshot): Promise<boolean>;
   remove(state: KvSnapshot): void;
@@ -273,12 +301,13 @@ export interface Embedder {
 /** Queues one decode step behind the running step, so that the device does not wait between the two steps. At most one step may be queued. */
 export interface StepsAhead {
   /**
-   * Queues a step whose slots are all in the running step: each slot feeds the token that it samples in the running step.
-   * While the queued step waits or runs, the only other call allowed is one more `step`, after the preceding step has ended.
+   * Queues a step whose slots are all in the running step, in the same order. While the queued step waits or runs, the only
+   * other call allowed is one more `step`, after the preceding step has ended. Once the results of the preceding step are
+   * known, each slot's `Held` includes its token.
    * @returns undefined where the token of one of these slots must be checked before it is fed; else a promise of the
-   * results in the order of the slots, or of undefined when the step was withdrawn
+   * results in the order of the entries, or of undefined when the step was withdrawn
    */
-  step(slots: readonly number[]): Promise<readonly EntryResult[] | undefined> | undefined;
+  step(entries: readonly QueuedEntry[]): Promise<readonly EntryResult[] | undefined> | undefined;
   /** Withdraws the queued step. @returns false when the queued step is already running, because the step before has ended */
   withdraw(): boolean;
 }
@@ -291,25 +320,15 @@ export interface GpuMemory {
   readonly totalBytes: number;
 }
 
+/** What every model has. */
 export interface Backend {
   readonly info: BackendInfo;
   /** Queries the driver, so it must not be called for each step. Absent without a GPU. */
   readonly gpuMemory?: (() => Promise<GpuMemory>) | undefined;
+  /** Absent where the model only embeds or ranks. */
+  readonly generator?: TextGenerator | undefined;
   /** Absent where the model computes no vectors. */
   readonly embedder?: Embedder | undefined;
-  /** Absent where slots cannot be saved, or saving is off. */
-  readonly states?: KvSnapshots | undefined;
-  /** Absent where a step cannot be queued behind another. */
-  readonly ahead?: StepsAhead | undefined;
-  /** Most `nextTokens` in one step, over all its entries: each of them needs memory for the logits of the whole vocabulary. */
-  readonly maxNextLogprobs: number;
-
-  /**
-   * Tokenizes text, or a conversation under the model's chat template. BOS is added where the model expects it, and never
-   * twice; text of a message never becomes a control token. A long text takes several turns of the event loop.
-   * @throws WaggleError invalid_argument when the template cannot render these messages, or the model has no such token
-   */
-  tokenize(input: PromptInput): Promise<TokenizedPrompt>;
 
   /**
    * Tokenizes text; adds and parses special tokens only as the parameters say.
@@ -317,6 +336,33 @@ export interface Backend {
    * @param parseSpecial parse the text of control tokens as control tokens
    */
   tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<readonly Token[]>;
+
+  /** The bytes that this token adds to the text; empty for control tokens. The bytes may be an incomplete character. */
+  tokenBytes(token: Token): Uint8Array;
+
+  /** Takes effect with the next step or piece. */
+  setThreads(threads: number): void;
+
+  dispose(): Promise<void>;
+}
+
+/** What a model has that generates: prompts, sampling, and slots that compute. */
+export interface TextGenerator {
+  /** Absent where slots cannot be saved, or saving is off. */
+  readonly states?: KvSnapshots | undefined;
+  /** Absent where a step cannot be queued behind another. */
+  readonly ahead?: StepsAhead | undefined;
+  /** Most `nextTokens` in one step, over all its entries: each of them needs memory for the logits of the whole vocabulary. */
+  readonly maxNextLogprobs: number;
+  /** The text that closes a thought, so that the answer begins; `tokens` is empty for a model without thoughts. */
+  readonly thoughtEnd: { readonly text: string; readonly tokens: readonly Token[] };
+
+  /**
+   * Tokenizes text, or a conversation under the model's chat template. BOS is added where the model expects it, and never
+   * twice; text of a message never becomes a control token. A long text takes several turns of the event loop.
+   * @throws WaggleError invalid_argument when the template cannot render these messages, or the model has no such token
+   */
+  tokenize(input: PromptInput): Promise<TokenizedPrompt>;
 
   /**
    * Renders a conversation to the text that `tokenize` would tokenize.
@@ -336,25 +382,21 @@ export interface Backend {
    */
   checkShift(): void;
 
-  /** The bytes that this token adds to the text; empty for control tokens. The bytes may be an incomplete character. */
-  tokenBytes(token: Token): Uint8Array;
-
   /** The private character (mark) that replaces a marker of the chat format, also if the marker is no control token; undefined for other tokens. */
   markOf(token: Token): string | undefined;
-
-  /** The text that closes a thought, so that the answer begins; `tokens` is empty for a model without thoughts. */
-  readonly thoughtEnd: { readonly text: string; readonly tokens: readonly Token[] };
 
   isEndOfGeneration(token: Token): boolean;
 
   /**
-   * Binds a slot to new work: its KV cache keeps the first `keepTokens` tokens and loses the rest, and its sampler starts
-   * afresh. A rejection concerns this slot only: no work is bound, and the slot's contents are unknown, so the next work
-   * must not keep any tokens.
-   * @returns the number of tokens kept: fewer than requested where the model's memory cannot be cut there
+   * Binds a slot to new work: its KV cache keeps the first `keep` entries and loses the rest, and its sampler starts afresh.
+   * A rejection concerns this slot only: no work is bound, and the slot's contents are unknown, so the next work must not
+   * keep any entries.
+   * @param held what the slot holds before the call. The caller cuts it to the returned number, and from then on changes it
+   * with each step and shift of the work; the sampler reads it
+   * @returns the number of entries kept: fewer than requested where the model's memory cannot be cut there
    * @throws WaggleError invalid_argument when the model cannot follow the sampling settings
    */
-  begin(slot: number, keepTokens: number, sampling: SlotSampling): Promise<number>;
+  begin(slot: number, keep: number, sampling: SlotSampling, held: Held): Promise<number>;
 
   /**
    * Runs one forward pass over all entries, then samples. The slots of all entries have the same adapters. Entries come in
@@ -365,21 +407,13 @@ export interface Backend {
   step(entries: readonly BatchEntry[], underway?: () => void): Promise<readonly EntryResult[]>;
 
   /**
-   * Discards `discardTokens` tokens after the first `keepTokens`, between two decode entries of a slot. The tokens behind
-   * the discarded ones move up by as many positions. The cache of the moved tokens depends on the discarded tokens, so a fresh
-   * computation would give another cache.
-   * @param keepTokens at least 1; `keepTokens` + `discardTokens` must not exceed the tokens that the slot holds
+   * Discards `discard` entries after the first `keep`, between two decode entries of a slot. The entries behind the discarded
+   * ones move up by as many positions. The cache of the moved entries depends on the discarded ones, so a fresh computation
+   * would give another cache. The caller changes the slot's `Held` afterwards.
+   * @param keep at least 1
    */
-  shift(slot: number, keepTokens: number, discardTokens: number): Promise<void>;
+  shift(slot: number, keep: number, discard: number): Promise<void>;
 
-  /**
-   * Ends the slot's work. The slot's KV cache keeps all tokens fed so far, but not the token sampled last; after a shift,
-   * the cache keeps only the tokens that no shift has moved.
-   */
-  end(slot: number): Promise<void>;
-
-  /** Takes effect with the next step. */
-  setThreads(threads: number): void;
-
-  dispose(): Promise<void>;
+  /** Ends the slot's work. The slot's KV cache keeps the first `keep` entries. */
+  end(slot: number, keep: number): Promise<void>;
 }

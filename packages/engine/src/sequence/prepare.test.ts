@@ -1,5 +1,6 @@
 import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
+import { withGenerator } from "../testing/engine-harness.ts";
 import { createFakeBackend } from "../fake/fake-backend.ts";
 import type { TemplateMessage, TemplateTool } from "../port/backend.ts";
 import type { EngineJob } from "../port/messages.ts";
@@ -72,7 +73,9 @@ describe("preparing", () => {
   });
 
   test("refuses a prompt without tokens, whose first pass would never come", async () => {
-    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => ({ tokens: [] }) };
+    const backend = withGenerator(() => ({ tokenize: async () => ({ tokens: [] }) }))(
+      createFakeBackend({ slots: 1, contextSize: 10 }),
+    );
     const refused = createPreparer({ backend, random32: () => 0 }).prepare(job(text("")));
     await expect(refused).rejects.toMatchObject({
       code: "invalid_argument",
@@ -81,7 +84,9 @@ describe("preparing", () => {
   });
 
   test("refuses a far too long prompt without tokenizing it", async () => {
-    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: () => expect.fail("tokenized") };
+    const backend = withGenerator(() => ({ tokenize: () => expect.fail("tokenized") }))(
+      createFakeBackend({ slots: 1, contextSize: 10 }),
+    );
     const refused = createPreparer({ backend, random32: () => 0 }).prepare(
       job(text(" ".repeat(10 * maxCharsPerToken))),
     );
@@ -118,7 +123,9 @@ describe("preparing", () => {
       },
     ],
   ])("counts the text in %s as well", async (_, { messages = [], tools = [] }) => {
-    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: () => expect.fail("tokenized") };
+    const backend = withGenerator(() => ({ tokenize: () => expect.fail("tokenized") }))(
+      createFakeBackend({ slots: 1, contextSize: 10 }),
+    );
     const refused = createPreparer({ backend, random32: () => 0 }).prepare(
       job({ prompt: { kind: "messages", messages, tools } }),
     );
@@ -126,7 +133,9 @@ describe("preparing", () => {
   });
 
   test("accepts code with a hole of any length, because the backend cuts it to the context", async () => {
-    const backend = { ...createFakeBackend({ slots: 1, contextSize: 10 }), tokenize: async () => ({ tokens: [1, 2] }) };
+    const backend = withGenerator(() => ({ tokenize: async () => ({ tokens: [1, 2] }) }))(
+      createFakeBackend({ slots: 1, contextSize: 10 }),
+    );
     const { prepare } = createPreparer({ backend, random32: () => 0 });
     const long = "x".repeat(10 * maxCharsPerToken);
     const infill = { prefix: long, suffix: long, extra: [{ filename: "a.c", text: long }], prompt: long };
@@ -149,7 +158,11 @@ describe("preparing", () => {
     const checkShift = (): void => {
       throw new WaggleError("invalid_argument", 'Cannot accept field "context_shift": no.');
     };
-    const picky = createPreparer({ backend: { ...fake, checkShift }, random32: () => 0 });
+    const picky = createPreparer({
+      backend: withGenerator(() => ({ checkShift }))(fake),
+
+      random32: () => 0,
+    });
     await expect(picky.prepare(job())).resolves.toBeDefined();
     await expect(picky.prepare(job({ contextShift: true, maxTokens: 9 }))).rejects.toMatchObject({
       code: "invalid_argument",

@@ -9,12 +9,13 @@ import type {
   PromptInput,
   ReplayedOutput,
   SlotSampling,
+  TextGenerator,
   TextPair,
   Token,
 } from "../port/backend.ts";
 import { replayShifts } from "../loop/context-shift.ts";
 import type { EngineJob, JobFailure, StartedChoice } from "../port/messages.ts";
-import { samplingOfChoice, type GenerateWork, type TextsWork, type Work } from "../port/work.ts";
+import { samplingOfChoice, type GenerateWork, type TextsWork } from "../port/work.ts";
 import { textAt, textCount } from "../texts/embed-progress.ts";
 
 /**
@@ -53,7 +54,7 @@ export interface PreparedEmbed {
 }
 
 export interface PreparerOptions {
-  readonly backend: Pick<Backend, "info" | "tokenize" | "checkSampling" | "checkShift" | "embedder">;
+  readonly backend: Pick<Backend, "info" | "generator" | "embedder">;
   /** 32 random bits, for a job with the seed -1. */
   readonly random32: () => number;
 }
@@ -70,13 +71,14 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
   const { kind, contextSize, chatFormat } = backend.info;
 
   async function prepareGenerate(job: EngineJob<GenerateWork>): Promise<PreparedGenerate> {
+    const generator = generatorOf(backend);
     const { work } = job;
     checkChars(work.prompt, contextSize);
-    const { tokens, start } = await backend.tokenize(work.prompt);
+    const { tokens, start } = await generator.tokenize(work.prompt);
     const promptTokens = tokens.length;
     checkLength(promptTokens, contextSize, "");
     checkPromptLogprobs(work, promptTokens);
-    const { fed: prompt, priorOutput } = await withPriorOutput(job, tokens);
+    const { fed: prompt, priorOutput } = await withPriorOutput(generator, job, tokens);
     const adapters = adaptersOf(work.lora, backend.info.settings?.lora ?? []);
     const { seed } = work.sampling;
     const sampling = {
@@ -90,8 +92,8 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
         ? {}
         : { answer: { grammar: work.answerGrammar, begun: markText(start.said, chatFormat.marks) } }),
     };
-    if (work.contextShift === true) backend.checkShift();
-    await backend.checkSampling(sampling);
+    if (work.contextShift === true) generator.checkShift();
+    await generator.checkSampling(sampling);
     const reusableTokens = scoresPrompt(job) ? 0 : prompt.length - 1;
     const prepared = { kind: "generate" as const, job, prompt, promptTokens, reusableTokens, sampling };
     return start === undefined ? prepared : { ...prepared, start };
@@ -99,12 +101,13 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
 
   /** Appends the earlier output to the prompt, without the tokens that shifts have discarded since. */
   async function withPriorOutput(
+    generator: TextGenerator,
     { work, prior }: EngineJob<GenerateWork>,
     prompt: readonly Token[],
   ): Promise<{ fed: readonly Token[]; priorOutput?: ReplayedOutput }> {
     if (prior?.output === undefined) return { fed: prompt };
-    // The backend refuses tokens that the model does not have.
-    const { tokens: ids } = await backend.tokenize({ kind: "pieces", pieces: [prior.output.ids] });
+    // The generator refuses tokens that the model does not have.
+    const { tokens: ids } = await generator.tokenize({ kind: "pieces", pieces: [prior.output.ids] });
     const { tokens: fed, discarded } = work.contextShift
       ? replayShifts(prompt, ids, contextSize)
       : { tokens: [...prompt, ...ids], discarded: 0 };
@@ -112,6 +115,7 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
   }
 
   async function prepareEmbed(job: EngineJob<TextsWork>, signal?: AbortSignal): Promise<PreparedEmbed> {
+    checkKind(job.work, kind);
     const { embedder } = backend;
     if (embedder === undefined) throw new WaggleError("invalid_argument", "Cannot embed: the model has no vectors.");
     const { work } = job;
@@ -145,7 +149,6 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
   return {
     async prepare(job, signal) {
       const { work } = job;
-      checkKind(work, kind);
       return work.kind === "generate"
         ? await prepareGenerate({ ...job, work })
         : await prepareEmbed({ ...job, work }, signal);
@@ -248,6 +251,12 @@ function checkPromptLogprobs({ promptLogprobs, topLogprobs = 0 }: GenerateWork, 
   );
 }
 
+/** @throws WaggleError invalid_argument when the model does not generate */
+export function generatorOf({ info, generator }: Pick<Backend, "info" | "generator">): TextGenerator {
+  if (generator !== undefined) return generator;
+  throw new WaggleError("invalid_argument", `Cannot generate: ${uses[info.kind]}; it does not write.`);
+}
+
 /** How error messages name the use of a model. */
 const uses: Readonly<Record<ModelKind, string>> = {
   generate: "this model writes texts; it does not rank them",
@@ -255,11 +264,10 @@ const uses: Readonly<Record<ModelKind, string>> = {
   rerank: "this model ranks texts",
 };
 
-/** A model that generates also computes vectors. @throws WaggleError invalid_argument when the model cannot run this kind of job */
-function checkKind({ kind }: Work, model: ModelKind): void {
+/** A model that generates also computes vectors. @throws WaggleError invalid_argument when the model cannot compute this kind of texts */
+function checkKind({ kind }: TextsWork, model: ModelKind): void {
   if (kind === model || (kind === "embed" && model === "generate")) return;
-  const refusals: Readonly<Record<Work["kind"], string>> = {
-    generate: `Cannot generate: ${uses[model]}; it does not write.`,
+  const refusals: Readonly<Record<TextsWork["kind"], string>> = {
     embed: `Cannot embed: ${uses[model]}; it has no vectors to give.`,
     rerank: `Cannot rank: ${uses[model]}. Start the worker with a reranker, such as bge-reranker or jina-reranker.`,
   };

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { differsAt } from "../kv/common-prefix.ts";
 import { fakeTokenBytes, tokenizeFake } from "../fake/fake-model.ts";
 import type { JobEvent } from "../port/messages.ts";
-import { isType, job, startEngine, submit, type EngineHarness } from "../testing/engine-harness.ts";
+import { isType, job, startEngine, submit, type EngineHarness, withGenerator } from "../testing/engine-harness.ts";
 
 const startedOf = ({ of }: EngineHarness, jobId: string) => of(jobId).find((event) => event.type === "started");
 const progressOf = ({ of }: EngineHarness, jobId: string): Extract<JobEvent, { type: "progress" }>[] =>
@@ -23,13 +23,12 @@ describe("the progress of a prompt", () => {
     return startEngine({
       now: () => ms,
       batchSize: 16,
-      wrap: (fake) => ({
-        ...fake,
+      wrap: withGenerator((generator) => ({
         async step(entries, underway) {
           ms += passMs;
-          return await fake.step(entries, underway);
+          return await generator.step(entries, underway);
         },
-      }),
+      })),
     });
   }
 

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { answer } from "./query.ts";
 import { createFakeBackend } from "../fake/fake-backend.ts";
-import { maxCharsPerToken } from "./prepare.ts";
+import { generatorOf, maxCharsPerToken } from "./prepare.ts";
+import { withGenerator } from "../testing/engine-harness.ts";
 
 const backend = createFakeBackend({ slots: 1, contextSize: 64 });
 const question = { kind: "tokenize", text: "é", addSpecial: false, parseSpecial: false, withPieces: false } as const;
@@ -17,6 +18,18 @@ test("a token with a million bytes does not overflow the stack", async () => {
   const long = { ...backend, tokenizeText: async () => [1], tokenBytes: () => bytes };
   const { pieces } = (await answer(long, { ...question, withPieces: true })) as { pieces?: readonly string[] };
   expect(pieces?.[0]).toHaveLength(Math.ceil(1_000_000 / 3) * 4);
+});
+
+test("a model that does not generate answers only the queries about its tokens", async () => {
+  const embeds = createFakeBackend({ slots: 1, contextSize: 64, kind: "embed" });
+  expect(await answer(embeds, question)).toMatchObject({ kind: "tokenize" });
+  for (const kind of ["render", "count"] as const) {
+    const message = "Cannot generate: this model embeds texts; it does not write.";
+    expect(await answer(embeds, { kind, messages: [{ role: "user", content: "a bee" }] })).toEqual({
+      kind: "failed",
+      failure: { code: "invalid_argument", message },
+    });
+  }
 });
 
 test("a query with many tokens takes several turns of the event loop", async () => {
@@ -37,7 +50,7 @@ test("a query with many tokens takes several turns of the event loop", async () 
 
 test("a conversation that is far too long is not rendered", async () => {
   const content = "x".repeat(64 * maxCharsPerToken);
-  const rendered = { ...backend, renderMessages: () => expect.fail("rendered") };
+  const rendered = withGenerator(() => ({ renderMessages: () => expect.fail("rendered") }))(backend);
   expect(await answer(rendered, { kind: "render", messages: [{ role: "user", content }] })).toMatchObject({
     kind: "failed",
     failure: { code: "invalid_argument" },
@@ -46,7 +59,7 @@ test("a conversation that is far too long is not rendered", async () => {
 
 test("the answer to a count is the number of tokens of the conversation as a prompt, not of its rendered text", async () => {
   const messages = [{ role: "user", content: "a bee" }] as const;
-  const { tokens } = await backend.tokenize({ kind: "messages", messages });
+  const { tokens } = await generatorOf(backend).tokenize({ kind: "messages", messages });
   expect(await answer(backend, { kind: "count", messages })).toEqual({ kind: "count", promptTokens: tokens.length });
   const content = "x".repeat(64 * maxCharsPerToken);
   expect(await answer(backend, { kind: "count", messages: [{ role: "user", content }] })).toMatchObject({

@@ -2,9 +2,9 @@
 import type { Backend, Token } from "../port/backend.ts";
 import type { EngineQueryResult, EngineQuery } from "../port/messages.ts";
 import { createTextDecoder } from "./decode-text.ts";
-import { checkChars, failureOf } from "./prepare.ts";
+import { checkChars, failureOf, generatorOf } from "./prepare.ts";
 
-type Answering = Pick<Backend, "info" | "tokenize" | "tokenizeText" | "tokenBytes" | "renderMessages">;
+type Answering = Pick<Backend, "info" | "generator" | "tokenizeText" | "tokenBytes">;
 
 /** Tokens processed in one turn of the event loop, which takes a millisecond or two. */
 const tokensPerTurn = 4_096;
@@ -37,9 +37,10 @@ async function find(backend: Answering, question: EngineQuery): Promise<EngineQu
     case "render":
     case "count": {
       const input = { ...question, kind: "messages" as const };
+      const generator = generatorOf(backend);
       checkChars(input, backend.info.contextSize);
-      if (question.kind === "render") return { kind: "render", prompt: await backend.renderMessages(input) };
-      return { kind: "count", promptTokens: (await backend.tokenize(input)).tokens.length };
+      if (question.kind === "render") return { kind: "render", prompt: await generator.renderMessages(input) };
+      return { kind: "count", promptTokens: (await generator.tokenize(input)).tokens.length };
     }
   }
 }

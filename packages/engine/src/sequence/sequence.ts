@@ -56,7 +56,7 @@ export interface Sequence {
   readonly mayDecodeTwice: boolean;
   /** The stop string that ended the text, if one did. */
   readonly stopString: string | undefined;
-  /** Begins the job with this many cached tokens. Called again if the backend then keeps fewer tokens. */
+  /** Begins the job with this many cached tokens. */
   begin(cachedTokens: number, atMs: number): void;
   /**
    * Replays the output of an earlier engine, before any new token is accepted.

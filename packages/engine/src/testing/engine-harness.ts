@@ -1,7 +1,7 @@
 // Runs an engine on the fake backend for a test, records the engine's events, and shuts it down at the test's end.
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { onTestFinished } from "vitest";
-import type { Backend } from "../port/backend.ts";
+import type { Backend, TextGenerator } from "../port/backend.ts";
 import {
   createEngine,
   defaultEngineLimits,
@@ -13,6 +13,7 @@ import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "..
 import { expectedFakeText } from "../fake/fake-model.ts";
 import type { EngineEvent, EngineJob, JobEvent, StepStats } from "../port/messages.ts";
 import type { EmbedWork, GenerateWork } from "../port/work.ts";
+import { generatorOf } from "../sequence/prepare.ts";
 import { createStepGate, type StepGate } from "../fake/step-gate.ts";
 
 export interface EngineHarness {
@@ -41,6 +42,16 @@ export interface EngineHarnessOptions extends Partial<FakeBackendOptions>, Optio
   readonly onEvent?: (event: EngineEvent, engine: Engine) => void;
   /** Replaces parts of the backend. */
   readonly wrap?: (backend: FakeBackend) => Backend;
+}
+
+/** Returns a function for `wrap` that replaces functions of the generator. */
+export function withGenerator<B extends Backend>(
+  replacements: (generator: TextGenerator, backend: B) => Partial<TextGenerator>,
+): (backend: B) => B {
+  return (backend) => {
+    const generator = generatorOf(backend);
+    return { ...backend, generator: { ...generator, ...replacements(generator, backend) } };
+  };
 }
 
 /** Starts an engine, by default with two slots of 256 tokens. */

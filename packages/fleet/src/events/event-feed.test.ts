@@ -1,16 +1,17 @@
 import { systemClock } from "@waggle/async";
 import { describeWithNats } from "@waggle/testing";
 import { expect, test } from "vitest";
-import { connectTo, silent, unique, useNats, whenConnected } from "../testing/fleet.ts";
+import { connectTo, processId, silent, unique, useNats, whenConnected } from "../testing/fleet.ts";
 import { openConnection, type Connected, type FleetConnection } from "../nats/connection.ts";
 import { createEventFeed } from "./event-feed.ts";
 import { eventsStream, subjects } from "../nats/names.ts";
+import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { encode, type EventRecord } from "../queue/records.ts";
 
-async function publish({ js }: Connected, gateway: string, job: string, serial: number): Promise<void> {
+async function publish({ js }: Connected, gateway: GatewayProcessId, job: string, serial: number): Promise<void> {
   await js.publish(
     subjects.events(gateway, job),
-    encode({ kind: "engine_lost", attempt: "a", serial, silentDeaths: 1 }),
+    encode({ kind: "engine_lost", attempt: "a", serial, enginesLost: 1 }),
   );
 }
 
@@ -49,7 +50,7 @@ describeWithNats("a gateway's subscription to its jobs", () => {
   test("delivers new records once and in order, to jobs with a listener", async () => {
     const connection = await connectTo(nats.url);
     const publisher = (await connectTo(nats.url)).use();
-    const gateway = unique("gateway");
+    const gateway = processId(unique("gateway"));
     await publish(publisher, gateway, "job", 99);
     const feed = createEventFeed(connection, gateway, systemClock, silent);
     await feed.listening();
@@ -58,7 +59,7 @@ describeWithNats("a gateway's subscription to its jobs", () => {
     await publish(publisher, gateway, "job", 0);
     await publish(publisher, gateway, "nobody's", 50);
     await publisher.js.publish(subjects.events(gateway, "job"), "{");
-    await publish(publisher, unique("gateway"), "job", 60);
+    await publish(publisher, processId(unique("gateway")), "job", 60);
     await publish(publisher, gateway, "job", 1);
     expect(await one.count(2)).toEqual([0, 1]);
     stop();
@@ -74,7 +75,7 @@ describeWithNats("a gateway's subscription to its jobs", () => {
   test("delivers each record once when the connection or the server is lost and comes back", async () => {
     const connection = await connectTo(nats.url);
     const publisher = await connectTo(nats.url);
-    const gateway = unique("gateway");
+    const gateway = processId(unique("gateway"));
     const feed = createEventFeed(connection, gateway, systemClock, silent);
     await feed.listening();
     const one = collectSerials();
@@ -100,13 +101,13 @@ describeWithNats("a gateway's subscription to its jobs", () => {
     const connection = await connectTo(nats.url);
     const publisher = (await connectTo(nats.url)).use();
     const job = unique("job");
-    for (let serial = 0; serial < 20; serial += 1) await publish(publisher, "dead gateway", job, serial);
-    const feed = createEventFeed(connection, unique("gateway"), systemClock, silent);
+    for (let serial = 0; serial < 20; serial += 1) await publish(publisher, processId("dead gateway"), job, serial);
+    const feed = createEventFeed(connection, processId(unique("gateway")), systemClock, silent);
     const one = collectSerials();
     const stop = await feed.subscribeFromStart(job, one);
     await one.count(20);
     await reconnect(connection);
-    await publish(publisher, "dead gateway", job, 20);
+    await publish(publisher, processId("dead gateway"), job, 20);
     expect(await one.count(21)).toEqual(Array.from({ length: 21 }, (_, serial) => serial));
     stop();
     await feed.close();
@@ -116,7 +117,7 @@ describeWithNats("a gateway's subscription to its jobs", () => {
 
   test("begins when the server starts, even if the gateway started earlier; without a server, the wait times out", async () => {
     await nats.server.stop();
-    const gateway = unique("gateway");
+    const gateway = processId(unique("gateway"));
     const connection = openConnection({
       url: nats.url,
       insecure: false,

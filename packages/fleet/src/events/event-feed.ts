@@ -2,6 +2,7 @@
 import { withTimeout, type Clock } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import type { FleetConnection } from "../nats/connection.ts";
+import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { consumeEvents } from "./event-consumer.ts";
 import { subjects } from "../nats/names.ts";
 import { decode, type EventRecord } from "../queue/records.ts";
@@ -24,7 +25,12 @@ export interface EventFeed {
   close(): Promise<void>;
 }
 
-export function createEventFeed(connection: FleetConnection, gateway: string, clock: Clock, log: Logger): EventFeed {
+export function createEventFeed(
+  connection: FleetConnection,
+  gateway: GatewayProcessId,
+  clock: Clock,
+  log: Logger,
+): EventFeed {
   const listeners = new Map<string, RecordListener>();
   /** Functions that end the subscriptions to jobs of other gateways. */
   const others = new Set<() => Promise<void>>();

@@ -2,7 +2,7 @@ import type { JobEvent } from "@waggle/engine";
 import type { JetStreamClient } from "@nats-io/jetstream";
 import { describeWithNats } from "@waggle/testing";
 import { expect, test } from "vitest";
-import { connectTo, file, finished, tokenEvent, unique, useNats, whenConnected } from "../testing/fleet.ts";
+import { connectTo, file, finished, processId, tokenEvent, unique, useNats, whenConnected } from "../testing/fleet.ts";
 import type { Connected, FleetConnection } from "../nats/connection.ts";
 import { createEventWriter, type EventWriter, type EventWriterOptions } from "./event-writer.ts";
 import { readHistory } from "./event-history.ts";
@@ -17,7 +17,7 @@ interface Written {
 }
 
 function write(connection: EventWriterOptions["connection"], more: Partial<EventWriterOptions> = {}): Written {
-  const subject = more.subject ?? subjects.events("gateway", unique("job"));
+  const subject = more.subject ?? subjects.events(processId("gateway"), unique("job"));
   const attempt = unique("attempt");
   const tooLarge: number[] = [];
   let losses = 0;
@@ -81,12 +81,12 @@ describeWithNats("the sequence of a worker's records of a job", () => {
       "events",
       "events",
       "engine_lost",
-      "said",
+      "output",
       "events",
     ]);
     expect(eventsOf(records)).toEqual([...tokens, finished()]);
     expect(records.slice(1).map((record) => "serial" in record && record.serial)).toEqual([0, 1, 2, 3, 4, 5]);
-    expect(records[5]).toMatchObject({ kind: "said", ...file });
+    expect(records[5]).toMatchObject({ kind: "output", ...file });
     expect(losses()).toBe(0);
   });
 
@@ -179,7 +179,7 @@ describeWithNats("the sequence of a worker's records of a job", () => {
     expect(await readHistory(connection.use(), subject)).toMatchObject({ incomplete: true });
     writer.repeat({ ids: [100, 101], events: 2 });
     await writer.flushed();
-    const whole = { incomplete: false, file, said: { ids: [100, 101], events: 2 } };
+    const whole = { incomplete: false, file, output: { ids: [100, 101], events: 2 } };
     expect(await readHistory(connection.use(), subject)).toMatchObject(whole);
   });
 

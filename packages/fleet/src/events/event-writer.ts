@@ -30,11 +30,11 @@ export interface EventWriterOptions {
 
 export interface EventWriter {
   write(events: readonly JobEvent[]): void;
-  engineLost(silentDeaths: number): void;
+  engineLost(enginesLost: number): void;
   /** Writes the whole output so far, for a worker that takes the job over when the earlier records have expired. */
-  repeat(said: PriorOutput): void;
+  repeat(output: PriorOutput): void;
   /** Like `repeat`, and marks that this worker gives the job back. */
-  left(said: PriorOutput): void;
+  giveBack(output: PriorOutput): void;
   /** Resolves when all records are on disk, or another worker has the job. */
   flushed(): Promise<void>;
   /** Stops the writer: it publishes no more records. */
@@ -169,9 +169,9 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
   kick();
   return {
     write: (events) => add({ kind: "events", events }),
-    engineLost: (silentDeaths) => add({ kind: "engine_lost", silentDeaths }),
-    repeat: (said) => add({ kind: "said", said, ...file }),
-    left: (said) => add({ kind: "said", said, ...file, left: true }),
+    engineLost: (enginesLost) => add({ kind: "engine_lost", enginesLost }),
+    repeat: (output) => add({ kind: "output", output, ...file }),
+    giveBack: (output) => add({ kind: "output", output, ...file, givenBack: true }),
     async flushed() {
       while (running) await idle.promise;
     },

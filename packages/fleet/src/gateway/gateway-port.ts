@@ -1,9 +1,12 @@
 // Owns the interface between a gateway and the fleet.
 import type { RecordListener } from "../events/event-feed.ts";
+import type { IsAlive } from "../members/beats.ts";
+import type { GatewayProcessId } from "../members/gateway-process.ts";
 import type {
   EndedBy,
   FleetJob,
   FoundRecord,
+  GatewayMember,
   JobRecord,
   Member,
   SessionRecord,
@@ -12,8 +15,7 @@ import type {
 } from "../queue/records.ts";
 
 export interface GatewaySide {
-  /** This gateway's id in the fleet, different for each process: a restart with the same configured id is another gateway. */
-  readonly id: string;
+  readonly id: GatewayProcessId;
   /** Whether NATS can be reached now. */
   readonly connected: boolean;
   /** Calls back when `connected` changes. Returns the function that removes the listener. */
@@ -21,10 +23,10 @@ export interface GatewaySide {
   /** Workers and gateways with a heartbeat, in the order of their ids. */
   members(): readonly Member[];
   onMembers(listener: () => void): () => void;
-  /** Whether the member sent a beat in the last seconds. A member in `members` may be dead already. */
-  isAlive(kind: "worker" | "gateway", id: string): boolean;
-  /** Ids of gateways whose heartbeats have stopped. */
-  silentGateways(): readonly string[];
+  /** A member in `members` may be dead already. */
+  readonly isAlive: IsAlive;
+  /** Gateways whose beats have stopped. */
+  silentGateways(): readonly GatewayProcessId[];
 
   /**
    * Puts a job into the queue; resolves when NATS has it on disk.
@@ -38,7 +40,7 @@ export interface GatewaySide {
   subscribeFromStart(jobId: string, listener: RecordListener): Promise<() => void>;
   /** Cancels the job at the worker that has it or takes it later. Resolves when the cancel is stored. @throws WaggleError unavailable */
   cancel(jobId: string): Promise<void>;
-  /** Calls back for each cancelled job of the fleet. Returns the function that removes the listener. */
+  /** Calls back for each cancelled job of the fleet. Returns the function that unsubscribes. */
   onCancel(listener: (jobId: string) => void): () => void;
   /** Deletes the job's records, which are no longer needed. Never throws. */
   forget(jobId: string): Promise<void>;
@@ -87,8 +89,8 @@ export interface GatewaySide {
     /** All records, the oldest first. */
     list(): AsyncIterable<FoundRecord>;
   };
-  /** Writes this gateway's heartbeat, now and every few seconds. */
-  report(): void;
+  /** Writes this gateway's heartbeat, now and every few seconds. @param self returns the gateway's member record; called for each heartbeat */
+  report(self: () => GatewayMember): void;
   /** Ends the beats, the heartbeat and the subscriptions. */
   close(): Promise<void>;
 }

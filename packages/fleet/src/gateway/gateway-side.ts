@@ -6,17 +6,18 @@ import type { Logger } from "@waggle/telemetry";
 import { waitForLast } from "../nats/publish.ts";
 import { createBeats } from "../members/beats.ts";
 import { cancelJob, onCancels } from "../queue/cancels.ts";
-import type { FleetConnection } from "../nats/connection.ts";
+import { subscribeAlways, type FleetConnection } from "../nats/connection.ts";
 import { createEventFeed } from "../events/event-feed.ts";
 import type { GatewaySide } from "./gateway-port.ts";
 import { publishJob } from "../queue/job-queue.ts";
 import { createJobRecords, createSessions } from "../nats/keyed-records.ts";
+import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { createMembers } from "../members/members.ts";
 import { eventsStream, subjects } from "../nats/names.ts";
 import { unavailable } from "../nats/nats-errors.ts";
 import { answerWith, ask } from "../members/questions.ts";
 import { createRescue } from "../queue/rescue.ts";
-import type { EndedBy, GatewayAnswer, GatewayMember, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
+import type { EndedBy, GatewayAnswer, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
 
 /**
  * Most workers that may answer one question with `not_loaded`. A worker unsubscribes before it gives this answer, so a question gets
@@ -29,34 +30,25 @@ const rescueIntervalMs = 1_000;
 
 export interface GatewaySideOptions {
   readonly connection: FleetConnection;
-  /** Unique for each process: a restarted gateway has a new id. */
-  readonly id: string;
-  /** Returns this gateway's member record; called for each heartbeat. */
-  readonly self: () => GatewayMember;
+  readonly id: GatewayProcessId;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export function createGatewaySide({ connection, id, self, clock, log }: GatewaySideOptions): GatewaySide {
+export function createGatewaySide({ connection, id, clock, log }: GatewaySideOptions): GatewaySide {
   const feed = createEventFeed(connection, id, clock, log);
   const beats = createBeats(connection, { kind: "gateway", id }, clock);
-  const members = createMembers(connection, { self, clock, log });
+  const members = createMembers(connection, { clock, log });
   const rescue = createRescue({ connection, beats, models: modelsOfFleet, clock, log });
   let rescuing: TimerHandle | undefined;
   let end: ((client: string, jobId: string, by: EndedBy) => Promise<void>) | undefined;
 
-  const forgetQuestions = connection.onChange((connected, first) => {
-    if (connected === undefined || !first) return;
-    connected.nc.subscribe(subjects.askGateway(id), {
-      callback(error, message) {
-        if (error !== null) return;
-        answerWith<GatewayQuestion, GatewayAnswer>(message, async ({ client, jobId, by }) => {
-          await end?.(client, jobId, by);
-          return { kind: "ended" };
-        });
-      },
-    });
-  });
+  const forgetQuestions = subscribeAlways(connection, subjects.askGateway(id), (message) =>
+    answerWith<GatewayQuestion, GatewayAnswer>(message, async ({ client, jobId, by }) => {
+      await end?.(client, jobId, by);
+      return { kind: "ended" };
+    }),
+  );
 
   function modelsOfFleet(): Iterable<string> {
     const workers = members.list().filter((member) => member.kind === "worker");
@@ -78,7 +70,7 @@ export function createGatewaySide({ connection, id, self, clock, log }: GatewayS
     members: members.list,
     onMembers: members.onChange,
     isAlive: beats.isAlive,
-    silentGateways: () => beats.silent("gateway"),
+    silentGateways: beats.silentGateways,
     async publish(job, at) {
       const connected = connection.use();
       // Without a subscription no one would receive the job's records.

@@ -1,12 +1,21 @@
 // Tracks which members are alive. A member sends a beat every two seconds, and counts as dead after five seconds without a beat. Gateways
 // subscribe to the beats of all members, workers only to the beats of gateways: otherwise messages would grow with the square of the fleet.
 import type { Clock, TimerHandle } from "@waggle/async";
-import type { Subscription } from "@nats-io/transport-node";
 import { fireAndForget } from "../nats/publish.ts";
-import type { FleetConnection } from "../nats/connection.ts";
+import { subscribeAlways, type FleetConnection } from "../nats/connection.ts";
 import { subjects, textOf } from "../nats/names.ts";
+import type { GatewayProcessId } from "./gateway-process.ts";
 
-export type MemberKind = "worker" | "gateway";
+/** The id in the beats of each kind of member: the configured id of a worker, the id of a gateway's process. */
+interface BeatIds {
+  readonly worker: string;
+  readonly gateway: GatewayProcessId;
+}
+
+type MemberKind = keyof BeatIds;
+
+/** Whether a member of this kind has sent a beat in the last seconds. */
+export type IsAlive = <K extends MemberKind>(kind: K, id: BeatIds[K]) => boolean;
 
 const beatIntervalMs = 2_000;
 const aliveForMs = 5_000;
@@ -15,22 +24,23 @@ const rememberedForMs = 600_000;
 
 export interface Beats {
   /** For five seconds after each of our connections, all members count as alive, because their beats may not have arrived yet. */
-  isAlive(kind: MemberKind, id: string): boolean;
-  /** Ids of members whose beats have stopped. */
-  silent(kind: MemberKind): readonly string[];
+  readonly isAlive: IsAlive;
+  /** Workers whose beats have stopped. */
+  silentWorkers(): readonly string[];
+  /** Gateways whose beats have stopped. */
+  silentGateways(): readonly GatewayProcessId[];
   close(): void;
 }
 
 export function createBeats(
   connection: FleetConnection,
-  self: { readonly kind: MemberKind; readonly id: string },
+  self: { [K in MemberKind]: { readonly kind: K; readonly id: BeatIds[K] } }[MemberKind],
   clock: Clock,
 ): Beats {
   /** The time of each member's last beat, and whether that beat announced the member's departure. */
   const lastBeats = new Map<string, { readonly ms: number; readonly left: boolean }>();
   let connectedAt = -Infinity;
   let timer: TimerHandle | undefined;
-  let subscription: Subscription | undefined;
 
   function beat(): void {
     timer = clock.setTimeout(beat, beatIntervalMs);
@@ -38,18 +48,13 @@ export function createBeats(
     if (connection.connected) fireAndForget(connection.use().nc, subjects.beat(self.kind, self.id));
   }
 
-  const forget = connection.onChange((connected, first) => {
+  const unsubscribe = subscribeAlways(connection, subjects.beatsFor(self.kind), ({ subject, data }) => {
+    const name = subject.slice("waggle.beats.".length);
+    lastBeats.set(name, { ms: clock.now(), left: data.length > 0 });
+  });
+  const forget = connection.onChange((connected) => {
     if (connected === undefined) return;
     connectedAt = clock.now();
-    if (first) {
-      subscription = connected.nc.subscribe(subjects.beatsFor(self.kind), {
-        callback(error, { subject, data }) {
-          if (error !== null) return;
-          const name = subject.slice("waggle.beats.".length);
-          lastBeats.set(name, { ms: clock.now(), left: data.length > 0 });
-        },
-      });
-    }
     timer?.cancel();
     beat();
   });
@@ -60,17 +65,20 @@ export function createBeats(
     return clock.now() - Math.max(last?.ms ?? -Infinity, connectedAt);
   }
 
+  function silent(kind: MemberKind): string[] {
+    return [...lastBeats.keys()]
+      .filter((name) => name.startsWith(`${kind}.`) && age(name) >= aliveForMs)
+      .map((name) => textOf(name.slice(kind.length + 1)));
+  }
+
   return {
     isAlive: (kind, id) => age(nameOf(kind, id)) < aliveForMs,
-    silent(kind) {
-      return [...lastBeats.keys()]
-        .filter((name) => name.startsWith(`${kind}.`) && age(name) >= aliveForMs)
-        .map((name) => textOf(name.slice(kind.length + 1)));
-    },
+    silentWorkers: () => silent("worker"),
+    silentGateways: () => silent("gateway") as GatewayProcessId[],
     close() {
       forget();
+      unsubscribe();
       timer?.cancel();
-      subscription?.unsubscribe();
       if (connection.connected) fireAndForget(connection.use().nc, subjects.beat(self.kind, self.id), "left");
     },
   };

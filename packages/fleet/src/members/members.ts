@@ -3,7 +3,7 @@ import type { Clock, TimerHandle } from "@waggle/async";
 import { reasonOf } from "@waggle/daemon/terminal";
 import type { Logger } from "@waggle/telemetry";
 import type { Connected, FleetConnection } from "../nats/connection.ts";
-import { createHeartbeat } from "./heartbeats.ts";
+import { createHeartbeat, type Heartbeat } from "./heartbeats.ts";
 import { decode, fleetVersion, type Member } from "../queue/records.ts";
 import { memberTtlMs } from "../nats/topology.ts";
 
@@ -14,19 +14,17 @@ const settleMs = 10;
 export interface Members {
   list(): readonly Member[];
   onChange(listener: () => void): () => void;
-  /** Writes our heartbeat soon, because its content has changed. */
-  report(): void;
+  /** Writes our heartbeat, now and every few seconds. @param self returns our member record; called for each heartbeat */
+  report(self: () => Member): void;
   /** Ends the watch and our heartbeats, and deletes our record if NATS answers in time. */
   close(): Promise<void>;
 }
 
-/** @param self returns our member record for each heartbeat; without it we send no heartbeats and only read the list */
 export function createMembers(
   connection: FleetConnection,
-  options: { readonly self?: () => Member; readonly clock: Clock; readonly log: Logger },
+  { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): Members {
-  const { self, clock, log } = options;
-  const heartbeat = self === undefined ? undefined : createHeartbeat(connection, { self, clock, log });
+  let heartbeat: Heartbeat | undefined;
   const known = new Map<string, { readonly member: Member; readonly at: number }>();
   const listeners = new Set<() => void>();
   let sweep: TimerHandle | undefined;
@@ -109,7 +107,10 @@ export function createMembers(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    report: () => void heartbeat?.report(),
+    report(self) {
+      heartbeat ??= createHeartbeat(connection, { self, clock, log });
+      void heartbeat.report();
+    },
     async close() {
       forget();
       unwatch();

@@ -8,7 +8,7 @@ import { reasonOf } from "@waggle/daemon/terminal";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
 import { connect, credsAuthenticator } from "@nats-io/transport-node";
-import type { NatsConnection } from "@nats-io/transport-node";
+import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
 import { waitForLast } from "./publish.ts";
 import { ensureTopology, type Buckets, type FleetLimits } from "./topology.ts";
 
@@ -54,6 +54,27 @@ export interface FleetConnection {
   onChange(listener: ConnectionListener): () => void;
   /** Flushes earlier messages, then closes the connection and stops all attempts to connect. */
   close(): Promise<void>;
+}
+
+/** Subscribes on each new connection. Returns the function that unsubscribes. */
+export function subscribeAlways(
+  connection: Pick<FleetConnection, "onChange">,
+  subject: string,
+  onMessage: (message: Msg) => void,
+): () => void {
+  let subscription: Subscription | undefined;
+  const forget = connection.onChange((connected, first) => {
+    if (connected === undefined || !first) return;
+    subscription = connected.nc.subscribe(subject, {
+      callback(error, message) {
+        if (error === null) onMessage(message);
+      },
+    });
+  });
+  return () => {
+    forget();
+    subscription?.unsubscribe();
+  };
 }
 
 /** Connects in the background, and reconnects after a loss. @throws WaggleError invalid_argument for a server that is not allowed */

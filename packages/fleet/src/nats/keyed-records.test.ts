@@ -1,6 +1,6 @@
 import { describeWithNats } from "@waggle/testing";
 import { expect, test } from "vitest";
-import { joinGateway, unique, useNats } from "../testing/fleet.ts";
+import { joinGateway, processId, unique, useNats } from "../testing/fleet.ts";
 import { fleetVersion, type JobRecord, type SessionRecord } from "../queue/records.ts";
 
 describeWithNats("the store of the gateways' shared records", () => {
@@ -10,7 +10,7 @@ describeWithNats("the store of the gateways' shared records", () => {
     const gateways = await Promise.all([joinGateway(nats.url), joinGateway(nats.url)]);
     const session = unique("session");
     const records: SessionRecord[] = Array.from({ length: 30 }, (_, index) => ({
-      gateway: gateways[index % 2]?.id ?? "",
+      gateway: gateways[index % 2]?.id ?? processId(""),
       jobId: `job-${index}`,
     }));
     const replaced = await Promise.all(
@@ -21,7 +21,9 @@ describeWithNats("the store of the gateways' shared records", () => {
     expect(new Set(names).size).toBe(30);
     // The claim that is no other claim's predecessor has the session.
     const holder = records.find(({ jobId }) => !names.includes(jobId));
-    expect(await gateways[0]?.sessions.claim("someone", session, { gateway: "other", jobId: "last" })).toEqual(holder);
+    expect(
+      await gateways[0]?.sessions.claim("someone", session, { gateway: processId("other"), jobId: "last" }),
+    ).toEqual(holder);
   });
 
   test("keeps a session for a newer claim, with any characters in the client and the session id", async () => {
@@ -42,8 +44,8 @@ describeWithNats("the store of the gateways' shared records", () => {
   const recordOf = (id: string, gateway: string): JobRecord => ({
     version: fleetVersion,
     id,
-    gateway,
-    origin: "first",
+    gateway: processId(gateway),
+    origin: processId("first"),
     spec: { who } as never,
     callKey: "key",
     fleetIds: ["one"],

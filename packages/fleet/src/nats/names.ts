@@ -1,4 +1,5 @@
 // Defines the names on NATS: streams, subjects, consumers, buckets, keys. Needs NATS server 2.9, and no feature of a later version.
+import type { GatewayProcessId } from "../members/gateway-process.ts";
 import type { JobClass } from "../queue/records.ts";
 
 /** Jobs that wait for a worker or run on one. The stream is a work queue: a job is deleted when its end is acknowledged. */
@@ -36,8 +37,8 @@ export const subjects = {
   jobAt: (model: string, worker: string, jobId: string) =>
     `waggle.jobs.${tokenOf(model)}.at.${tokenOf(worker)}.${jobId}`,
   jobsAt: (worker: string) => `waggle.jobs.*.at.${tokenOf(worker)}.*`,
-  events: (gateway: string, jobId: string) => `waggle.events.${tokenOf(gateway)}.${jobId}`,
-  eventsOf: (gateway: string) => `waggle.events.${tokenOf(gateway)}.*`,
+  events: (gateway: GatewayProcessId, jobId: string) => `waggle.events.${tokenOf(gateway)}.${jobId}`,
+  eventsOf: (gateway: GatewayProcessId) => `waggle.events.${tokenOf(gateway)}.*`,
   eventsOfJob: (jobId: string) => `waggle.events.*.${jobId}`,
   /** Hints that the queue has jobs of this model. */
   hint: (model: string) => `waggle.hints.${tokenOf(model)}`,
@@ -53,7 +54,7 @@ export const subjects = {
   /** Questions to one worker. */
   askWorker: (worker: string) => `waggle.worker.${tokenOf(worker)}`,
   /** Questions to one gateway. */
-  askGateway: (gateway: string) => `waggle.gateway.${tokenOf(gateway)}`,
+  askGateway: (gateway: GatewayProcessId) => `waggle.gateway.${tokenOf(gateway)}`,
 } as const;
 
 export const consumers = {

@@ -1,5 +1,5 @@
 // Owns the cancel of a job: a key for the worker that takes the job later, and a message for the worker that has it now.
-import type { Connected, FleetConnection } from "../nats/connection.ts";
+import { subscribeAlways, type Connected, type FleetConnection } from "../nats/connection.ts";
 import { subjects } from "../nats/names.ts";
 
 /** Resolves when the key is written. @throws Error when NATS does not answer */
@@ -16,15 +16,8 @@ export async function isCancelled({ buckets }: Connected, jobId: string): Promis
   return (await buckets.cancels.get(jobId)) !== null;
 }
 
-/** Calls back for each cancelled job. Returns the function that removes the listener. */
+/** Calls back for each cancelled job. Returns the function that unsubscribes. */
 export function onCancels(connection: FleetConnection, listener: (jobId: string) => void): () => void {
   const prefix = subjects.cancel("");
-  return connection.onChange((connected, first) => {
-    if (connected === undefined || !first) return;
-    connected.nc.subscribe(subjects.allCancels, {
-      callback(error, { subject }) {
-        if (error === null) listener(subject.slice(prefix.length));
-      },
-    });
-  });
+  return subscribeAlways(connection, subjects.allCancels, ({ subject }) => listener(subject.slice(prefix.length)));
 }

@@ -1,5 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
+import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { consumers, keys, subjects, textOf } from "../nats/names.ts";
 import { classOf, decode, encode } from "./records.ts";
 
@@ -46,7 +47,11 @@ const odd = [
 
 test.each(odd)("model, worker and client %j have unique names that NATS takes", (name) => {
   const token = /^[\w-]+$/;
-  for (const subject of [subjects.job(name, "high", "id"), subjects.hint(name), subjects.events(name, "id")]) {
+  for (const subject of [
+    subjects.job(name, "high", "id"),
+    subjects.hint(name),
+    subjects.events(name as GatewayProcessId, "id"),
+  ]) {
     for (const part of subject.split(".")) expect(part).toMatch(token);
   }
   expect(consumers.of(name, "low")).toMatch(token);

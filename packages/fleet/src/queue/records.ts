@@ -11,6 +11,7 @@ import type {
 } from "@waggle/engine";
 import type { JobSpec, PromptSize } from "@waggle/jobs";
 import type { Heartbeat, ModelStatus, WorkerInfo } from "@waggle/protocol";
+import type { GatewayProcessId } from "../members/gateway-process.ts";
 
 /** The version of every shape here; records of other versions are ignored. */
 export const fleetVersion = 2;
@@ -29,7 +30,7 @@ export interface FleetJob {
   /** Unique in the fleet. Valid as a token of a NATS subject. */
   readonly id: string;
   /** The gateway that accepted the job. The job's records stay on this gateway's subject, also after another gateway takes the job over. */
-  readonly gateway: string;
+  readonly gateway: GatewayProcessId;
   /** The client, and the client's id of the whole job. */
   readonly clientJob: { readonly client: string; readonly id: string };
   readonly model: string;
@@ -55,16 +56,16 @@ export type EventRecord =
   | ({ readonly kind: "fence"; readonly attempt: string; readonly worker: string } & FleetModelFile)
   /** Events of the engine, in order; the last one may be the job's end. `serial` counts this attempt's records from 0. */
   | { readonly kind: "events"; readonly attempt: string; readonly serial: number; readonly events: readonly JobEvent[] }
-  /** An engine died while running the job. `silentDeaths` counts the engines in a row that died without new output. */
-  | { readonly kind: "engine_lost"; readonly attempt: string; readonly serial: number; readonly silentDeaths: number }
+  /** An engine died while running the job. `enginesLost` counts the engines in a row that died without new output. */
+  | { readonly kind: "engine_lost"; readonly attempt: string; readonly serial: number; readonly enginesLost: number }
   /** The whole output so far and the model's file, because NATS may have deleted earlier records by age, including the fence. */
   | ({
-      readonly kind: "said";
+      readonly kind: "output";
       readonly attempt: string;
       readonly serial: number;
-      readonly said: PriorOutput;
+      readonly output: PriorOutput;
       /** The worker gave the job back and was not lost. */
-      readonly left?: true;
+      readonly givenBack?: true;
     } & FleetModelFile);
 
 /** The heartbeat of a worker, in the members' bucket. */
@@ -93,6 +94,7 @@ export interface MemberModel extends FleetModelFile {
 export interface GatewayMember {
   readonly version: typeof fleetVersion;
   readonly kind: "gateway";
+  /** The configured id. Beats and records have the id of the process instead. */
   readonly id: string;
   readonly url: string;
   readonly startedAt: string;
@@ -146,9 +148,9 @@ export interface JobRecord {
   /** The client's id, `stream_id`. */
   readonly id: string;
   /** The gateway that has the job now. */
-  readonly gateway: string;
+  readonly gateway: GatewayProcessId;
   /** The gateway that accepted the job. The job's sequences are published under this gateway's id. */
-  readonly origin: string;
+  readonly origin: GatewayProcessId;
   /** Complete while the job waits, later without the parts that only the engine needs. */
   readonly spec: JobSpec;
   /** Whether the job's sequences are not in the fleet's queue yet. */
@@ -167,7 +169,7 @@ export interface FoundRecord {
 }
 
 export interface SessionRecord {
-  readonly gateway: string;
+  readonly gateway: GatewayProcessId;
   /** The client's id of the session's live job. */
   readonly jobId: string;
 }

@@ -23,7 +23,7 @@ export interface Rescue {
 
 export function createRescue(options: {
   readonly connection: FleetConnection;
-  readonly beats: Pick<Beats, "silent" | "isAlive">;
+  readonly beats: Pick<Beats, "silentWorkers" | "isAlive">;
   /** The names of all models that the fleet has. */
   readonly models: () => Iterable<string>;
   readonly clock: Clock;
@@ -58,7 +58,7 @@ export function createRescue(options: {
   }
 
   function updateSilent(): ReadonlySet<string> {
-    const silent = new Set(beats.silent("worker"));
+    const silent = new Set(beats.silentWorkers());
     for (const worker of neverSeen) if (!beats.isAlive("worker", worker)) silent.add(worker);
     for (const known of silentSince.keys()) {
       if (silent.has(known)) continue;

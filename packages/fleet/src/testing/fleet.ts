@@ -18,6 +18,7 @@ import {
   type GatewayMember,
 } from "../queue/records.ts";
 import { subjects } from "../nats/names.ts";
+import type { GatewayProcessId } from "../members/gateway-process.ts";
 import type { Move, RunnableModel, WorkerPort } from "../worker/worker-port.ts";
 import { createGatewaySide } from "../gateway/gateway-side.ts";
 import type { GatewaySide } from "../gateway/gateway-port.ts";
@@ -112,6 +113,10 @@ export async function usableOn(url: string): Promise<Connected> {
   return (await connectTo(url)).use();
 }
 
+export function processId(id: string): GatewayProcessId {
+  return id as GatewayProcessId;
+}
+
 let names = 0;
 /** Returns a name that no other call in this process returns. */
 export function unique(what: string): string {
@@ -136,7 +141,7 @@ export function fleetJob(more: Partial<FleetJob> = {}, priority = 0): FleetJob {
   const { model = "tiny", id = unique("job") } = more;
   return {
     version: fleetVersion,
-    gateway: "gateway",
+    gateway: processId("gateway"),
     clientJob: { client: "someone", id: unique("client-job") },
     onWorkerLoss: "resume",
     orphanMs: null,
@@ -181,6 +186,8 @@ export interface FakeModel extends RunnableModel {
   over(job: LocalJob): void;
   /** Error that `run` throws from now on. */
   refuseWith: Error | undefined;
+  /** The model accepts a job when this has resolved. */
+  accepts: Promise<void>;
 }
 
 export function fakeModel(name: string, slots = 2, from: FleetModelFile = file): FakeModel {
@@ -195,6 +202,7 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file):
     loaded: true,
     jobs,
     refuseWith: undefined,
+    accepts: Promise.resolve(),
     free: () => slots - running,
     file: () => from,
     async run(given, listener) {
@@ -205,6 +213,7 @@ export function fakeModel(name: string, slots = 2, from: FleetModelFile = file):
       running += 1;
       jobs.push(job);
       for (const wake of waiting) wake();
+      await this.accepts;
       return {
         cancel() {
           job.cancelled = true;
@@ -301,8 +310,8 @@ export async function joinWorker(url: string, options: FakeWorkerOptions): Promi
 
 export async function joinGateway(
   url: string,
-  id = unique("gateway"),
-): Promise<GatewaySide & { readonly id: string; readonly connection: FleetConnection }> {
+  id = processId(unique("gateway")),
+): Promise<GatewaySide & { readonly connection: FleetConnection }> {
   const connection = await connectTo(url);
   const self = (): GatewayMember => ({
     version: fleetVersion,
@@ -312,9 +321,10 @@ export async function joinGateway(
     startedAt: "2026-01-01T00:00:00.000Z",
     jobs: 0,
   });
-  const side = createGatewaySide({ connection, id, self, clock: systemClock, log: silent });
+  const side = createGatewaySide({ connection, id, clock: systemClock, log: silent });
+  side.report(self);
   closeLater(() => side.close());
-  return Object.assign(side, { id, connection });
+  return Object.assign(side, { connection });
 }
 
 export interface Received {

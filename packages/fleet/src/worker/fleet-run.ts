@@ -1,9 +1,9 @@
 // Runs one job of the fleet on this worker, from the start or from an earlier worker's output, and publishes the job's records.
 import { randomUUID } from "node:crypto";
-import { noTotals, type JobEvent, type PriorOutput } from "@waggle/engine";
-import type { JobSpec, Outcome } from "@waggle/jobs";
+import { deferred, type Clock, type TimerHandle } from "@waggle/async";
+import { noTotals, type JobEvent } from "@waggle/engine";
+import { addTokens, newOutput, type JobSpec, type Outcome } from "@waggle/jobs";
 import { errorOf, failureOf, WaggleError } from "@waggle/protocol";
-import type { Clock, TimerHandle } from "@waggle/async";
 import type { Logger } from "@waggle/telemetry";
 import { isCancelled } from "../queue/cancels.ts";
 import type { FleetConnection } from "../nats/connection.ts";
@@ -12,6 +12,7 @@ import { createEventWriter, type EventWriter } from "../events/event-writer.ts";
 import type { TakenJob } from "../queue/job-queue.ts";
 import { subjects } from "../nats/names.ts";
 import type { FleetJob } from "../queue/records.ts";
+import { isActive, mayCompute, transition, type RunEvent, type RunState } from "./run-state.ts";
 import type { Move, RunnableModel } from "./worker-port.ts";
 
 /** Interval of `working`. After five seconds without it, NATS gives the job to another worker. */
@@ -61,43 +62,33 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   const { job } = taken;
   const log = options.log.child({ job: job.id });
   const attempt = randomUUID();
+  let state: RunState = { name: "reading", cancelled: false };
+  /** Set from the claim on. */
   let writer: EventWriter | undefined;
+  /** The job at this worker's model, once the model has accepted the job. */
   let local: { cancel(): void } | undefined;
-  let cancelled = false;
-  let gone = false;
-  /** Whether this run publishes the job's end, or has given the job up. */
-  let ended = false;
-  let events = 0;
-  /** All tokens of the answer so far, for a worker that continues the job. */
-  const ids: number[] = [];
+  /** The answer so far, for a worker that continues the job. */
+  let output = newOutput();
   let repeatedAt = clock.now();
   let timer: TimerHandle | undefined;
-  let finished: () => void;
-  const whenGone = new Promise<void>((resolve) => (finished = resolve));
+  const whenGone = deferred<void>();
+
+  function apply(event: RunEvent): void {
+    const before = state;
+    state = transition(before, event);
+    if (state.name !== "gone" || before.name === "gone") return;
+    timer?.cancel();
+    writer?.stop();
+    options.onGone();
+    whenGone.resolve();
+  }
 
   function keep(): void {
     taken.working();
     timer = clock.setTimeout(keep, workingIntervalMs);
-    if (ended || clock.now() - repeatedAt < repeatIntervalMs) return;
+    if (!isActive(state) || clock.now() - repeatedAt < repeatIntervalMs) return;
     repeatedAt = clock.now();
-    writer?.repeat(output());
-  }
-
-  const output = (): PriorOutput => ({ ids: [...ids], events });
-
-  function leave(): void {
-    if (gone) return;
-    gone = true;
-    timer?.cancel();
-    writer?.stop();
-    options.onGone();
-    finished();
-  }
-
-  function giveBack(afterMs: number, refusing: boolean): void {
-    taken.giveBack(afterMs);
-    options.onGivenBack(afterMs, refusing);
-    leave();
+    writer?.repeat(newOutput(output));
   }
 
   async function begin(): Promise<void> {
@@ -105,23 +96,28 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     const subject = subjects.events(job.gateway, job.id);
     // Read the history even at the first delivery from this queue: the job may have been in another queue before.
     const [isOver, history] = await Promise.all([isCancelled(connected, job.id), readHistory(connected, subject)]);
-    if (gone || ended) return;
-    if (history.ended) return await acknowledge();
+    if (!isActive(state)) return;
+    if (history.ended) {
+      apply("end");
+      return await acknowledge();
+    }
     const refusal = refusalOf(job, history) ?? refusalOfFile(history);
     if (refusal === undefined && isOfAnotherFile(history)) {
       log.info({ model: model.name }, "fleet_job_for_another_file");
-      return giveBack(elsewhereAfterMs, false);
+      return await leaveToOthers({ afterMs: elsewhereAfterMs, refused: false });
     }
-    take(subject, history);
+    if (isOver) apply("cancel");
+    claim(subject, history);
     // An earlier worker may still have the job: this worker computes only after its fence is written.
     if (history.last > 0) await writer?.flushed();
-    if (gone || ended) return;
-    if (isOver || cancelled) return end(nothingDone(job.id));
+    if (!isActive(state)) return;
+    if (!mayCompute(state)) return end(nothingDone(job.id));
     if (refusal !== undefined) return end({ type: "failed", jobId: job.id, ...refusal });
-    await run(history);
+    await submit(history);
   }
 
-  function take(subject: string, history: JobHistory): void {
+  function claim(subject: string, history: JobHistory): void {
+    apply("claim");
     writer = createEventWriter({
       connection,
       subject,
@@ -130,43 +126,49 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
       onLost() {
         options.onMoved("lost");
         log.info("fleet_job_lost_to_another_worker");
-        ended = true;
+        apply("lost");
         local?.cancel();
-        leave();
       },
       onTooLarge(bytes, mostBytes) {
         const message = `Cannot publish the job's output: an event has ${bytes} bytes, compressed, and NATS takes ${mostBytes} (max_payload).`;
+        const failed = { type: "failed", jobId: job.id, code: "payload_too_large", message } as const;
+        if (isActive(state)) end(failed);
+        // The event was the job's end, or waited when this worker left the job.
+        else writer?.write([failed]);
         local?.cancel();
-        end({ type: "failed", jobId: job.id, code: "payload_too_large", message });
       },
     });
-    ({ events } = history.said);
-    for (const id of history.said.ids) ids.push(id);
+    ({ output } = history);
     if (!hasBegun(history)) return;
     options.onMoved("continued");
-    log.info({ tokens: ids.length, texts: history.computed }, "fleet_job_continued");
+    log.info({ tokens: output.ids.length, texts: history.computed }, "fleet_job_continued");
   }
 
-  async function run(history: JobHistory): Promise<void> {
+  async function submit(history: JobHistory): Promise<void> {
+    apply("submit");
     // Each attempt has a separate local id: an earlier attempt on this worker may still be ending.
     const spec = { ...job.spec, id: `${job.id}.${attempt.slice(0, localIdDigits)}` };
     const resumed = resumedSpec(spec, history);
     try {
       local = await model.run(resumed, { event: onEvent, engineLost, ended: onEnded });
-      if (cancelled || gone) local.cancel();
     } catch (thrown) {
-      refused(WaggleError.from(thrown));
+      return refused(WaggleError.from(thrown));
     }
+    apply("accepted");
+    if (!mayCompute(state)) local.cancel();
   }
 
-  /** Gives up the job because of a fault of this worker, not of the job. */
-  async function leaveToOthers(afterMs: number): Promise<void> {
-    ended = true;
+  /** Gives up the job because of a fault of this worker, not of the job. With `refused`, another worker should take it. */
+  async function leaveToOthers({ afterMs, refused: isRefused }: GiveBack): Promise<void> {
+    apply("leave");
     local?.cancel();
-    writer?.left(output());
+    writer?.giveBack(newOutput(output));
     if (writer !== undefined) await within(writer.flushed(), handOverTimeoutMs);
-    // When `gone` is set, another worker may have the job already and must keep it.
-    if (!gone) giveBack(afterMs, afterMs > 0);
+    // Another worker may have the job already, and must keep it.
+    if (state.name === "gone") return;
+    taken.giveBack(afterMs);
+    options.onGivenBack(afterMs, isRefused);
+    apply("done");
   }
 
   async function within(wait: Promise<void>, ms: number): Promise<void> {
@@ -177,44 +179,40 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
 
   /** The model refused the job. If the fault is this worker's, another worker may run the job. */
   function refused(error: WaggleError): void {
-    if (ended) return;
-    if (error.code === "unavailable" || error.code === "resource_exhausted")
-      return void leaveToOthers(elsewhereAfterMs);
+    if (!isActive(state)) return;
+    if (error.code === "unavailable" || error.code === "resource_exhausted") return void leaveToOthers(refusedHere);
     end({ type: "failed", jobId: job.id, ...failureOf(error) });
   }
 
   function onEvent(event: JobEvent): void {
-    if (ended) return;
-    if (event.type === "token") {
-      events = event.index + 1;
-      for (const id of event.ids) ids.push(id);
-    }
+    if (!isActive(state)) return;
+    if (event.type === "token") addTokens(output, event.ids);
     if (event.type === "finished" || event.type === "cancelled" || event.type === "failed") end(event);
     else writer?.write([event]);
   }
 
   function engineLost(inARow: number): void {
-    if (!ended) writer?.engineLost(inARow);
+    if (isActive(state)) writer?.engineLost(inARow);
   }
 
   function onEnded(outcome: Outcome): void {
-    if (ended) return;
+    if (!isActive(state)) return;
     if (outcome.type !== "failed") return end(nothingDone(job.id));
-    if (outcome.code === "unavailable") return void leaveToOthers(elsewhereAfterMs);
+    if (outcome.code === "unavailable") return void leaveToOthers(refusedHere);
     end({ type: "failed", jobId: job.id, ...failureOf(errorOf(outcome)) });
   }
 
   /** The job leaves the queue once its end is on disk. */
   function end(event: JobEvent): void {
-    ended = true;
+    apply("end");
     writer?.write([event]);
     void writer?.flushed().then(acknowledge);
   }
 
   async function acknowledge(): Promise<void> {
-    if (gone) return;
+    if (state.name === "gone") return;
     await taken.done();
-    leave();
+    apply("done");
   }
 
   /** Whether the job's output comes from another model file. Then a worker with that file must continue the job. */
@@ -232,7 +230,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   keep();
   begin().catch((error: unknown) => {
     log.warn({ err: error }, "fleet_take_failed");
-    if (!gone) giveBack(elsewhereAfterMs, true);
+    if (isActive(state)) void leaveToOthers(refusedHere);
   });
 
   return {
@@ -241,21 +239,30 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
       return local !== undefined;
     },
     cancel() {
-      cancelled = true;
+      apply("cancel");
       local?.cancel();
     },
     get mayMove() {
-      return job.onWorkerLoss === "resume" || events === 0;
+      return job.onWorkerLoss === "resume" || output.events === 0;
     },
     async handOver() {
-      // The job's end is being published, so there is nothing to hand over.
-      if (ended) return await within(whenGone, handOverTimeoutMs);
+      if (!isActive(state)) return await within(whenGone.promise, handOverTimeoutMs);
       options.onMoved("handed_over");
-      log.info({ tokens: ids.length }, "fleet_job_handed_over");
-      await leaveToOthers(0);
+      log.info({ tokens: output.ids.length }, "fleet_job_handed_over");
+      await leaveToOthers({ afterMs: 0, refused: false });
     },
   };
 }
+
+interface GiveBack {
+  /** When any worker may take the job again. */
+  readonly afterMs: number;
+  /** Whether another worker should take the job. */
+  readonly refused: boolean;
+}
+
+/** This worker cannot run the job now. */
+const refusedHere: GiveBack = { afterMs: elsewhereAfterMs, refused: true };
 
 interface Refusal {
   readonly code: "engine_failed";
@@ -268,8 +275,8 @@ function engineFailed(message: string): Refusal {
 
 /** The error if no worker may continue the job. */
 function refusalOf(job: FleetJob, history: JobHistory): Refusal | undefined {
-  const { said, file, incomplete, silentWorkers } = history;
-  if (said.events > 0 && job.onWorkerLoss === "error")
+  const { output, file, incomplete, silentWorkers } = history;
+  if (output.events > 0 && job.onWorkerLoss === "error")
     return engineFailed("The worker was lost in the middle of the answer.");
   if (incomplete) return engineFailed("The worker was lost, and the records of its output are too old.");
   if (hasBegun(history) && file?.modelSha256 == null)
@@ -279,13 +286,12 @@ function refusalOf(job: FleetJob, history: JobHistory): Refusal | undefined {
 }
 
 /** Whether the job has tokens or vectors. */
-function hasBegun({ said, computed }: JobHistory): boolean {
-  return said.events > 0 || computed > 0;
+function hasBegun({ output, computed }: JobHistory): boolean {
+  return output.events > 0 || computed > 0;
 }
 
-function resumedSpec(spec: JobSpec, { said, computed, silentDeaths }: JobHistory): JobSpec {
-  const output = said.events > 0 ? said : undefined;
-  return { ...spec, prior: { output, computed, enginesLost: silentDeaths } };
+function resumedSpec(spec: JobSpec, { output, computed, enginesLost }: JobHistory): JobSpec {
+  return { ...spec, prior: { output: output.events > 0 ? newOutput(output) : undefined, computed, enginesLost } };
 }
 
 function nothingDone(jobId: string): JobEvent {

@@ -1,4 +1,5 @@
 // Takes jobs from the queue while there is room: first jobs with a promised slot on this worker, then the jobs of each model and class.
+import type { Clock, TimerHandle } from "@waggle/async";
 import { reasonOf } from "@waggle/daemon/terminal";
 import type { Logger } from "@waggle/telemetry";
 import { fireAndForget } from "../nats/publish.ts";
@@ -17,6 +18,7 @@ export interface IntakeOptions {
   /** Called when a job from this worker's own queue arrives, so that its promised slot is released. */
   readonly arrived: (jobId: string) => void;
   readonly begin: (taken: TakenJob, model: RunnableModel) => void;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -31,9 +33,11 @@ export interface Intake {
   leave(): void;
 }
 
-export function createIntake({ connection, port, roomOf, arrived, begin, log }: IntakeOptions): Intake {
+export function createIntake({ connection, port, roomOf, arrived, begin, clock, log }: IntakeOptions): Intake {
   /** Models whose consumers exist. */
   const ensured = new Set<string>();
+  /** Jobs from this worker's own queue that were given back, until they move to the common queue. */
+  const returning = new Map<TakenJob, TimerHandle>();
   let ownEnsured = false;
   let ownDue = true;
   let running = false;
@@ -110,12 +114,23 @@ export function createIntake({ connection, port, roomOf, arrived, begin, log }: 
       arrived(taken.job.id);
       const model = port.models().find(({ name }) => name === taken.job.model);
       if (leaving || model === undefined || roomOf(model) <= 0) await share(taken);
-      else begin({ ...taken, giveBack: () => void share(taken) }, model);
+      else begin({ ...taken, giveBack: (afterMs = 0) => shareLater(taken, afterMs) }, model);
     }
   }
 
+  function shareLater(taken: TakenJob, afterMs: number): void {
+    if (leaving || afterMs === 0) return void share(taken);
+    returning.set(
+      taken,
+      clock.setTimeout(() => void share(taken), afterMs),
+    );
+  }
+
   /** Moves the job to the common queue; after a failure it stays in this worker's queue until this worker or a gateway moves it. */
-  async function share({ job, done }: TakenJob): Promise<void> {
+  async function share(taken: TakenJob): Promise<void> {
+    const { job, done } = taken;
+    returning.get(taken)?.cancel();
+    returning.delete(taken);
     try {
       await shareJob(connection.use(), job);
       await done();
@@ -134,6 +149,7 @@ export function createIntake({ connection, port, roomOf, arrived, begin, log }: 
     leave() {
       leaving = true;
       ownDue = true;
+      for (const taken of returning.keys()) void share(taken);
       takeJobs();
     },
   };

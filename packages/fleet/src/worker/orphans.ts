@@ -1,6 +1,7 @@
 // Ends orphaned jobs. The gateway of such a job is gone, and the client did not continue the job at another gateway in time.
 import type { Clock } from "@waggle/async";
 import type { Beats } from "../members/beats.ts";
+import type { GatewayProcessId } from "../members/gateway-process.ts";
 import type { FleetConnection } from "../nats/connection.ts";
 import type { FleetRun } from "./fleet-run.ts";
 import { keys } from "../nats/names.ts";
@@ -22,7 +23,7 @@ export function createOrphans({ connection, beats, clock, runs }: OrphansOptions
   /** When each job lost its gateway. */
   const orphanedAt = new WeakMap<FleetRun, number>();
   /** The gateway that has taken each job over. */
-  const newGateways = new WeakMap<FleetRun, string>();
+  const newGateways = new WeakMap<FleetRun, GatewayProcessId>();
   let running = false;
 
   async function check(run: FleetRun): Promise<void> {
@@ -42,7 +43,7 @@ export function createOrphans({ connection, beats, clock, runs }: OrphansOptions
     if (clock.now() - since >= job.orphanMs) run.cancel();
   }
 
-  async function gatewayOf({ client, id }: FleetRun["job"]["clientJob"]): Promise<string | undefined> {
+  async function gatewayOf({ client, id }: FleetRun["job"]["clientJob"]): Promise<GatewayProcessId | undefined> {
     const found = await connection.use().buckets.jobs.get(keys.job(client, id));
     return found?.operation === "PUT" ? decode<JobRecord>(found.value).gateway : undefined;
   }

@@ -9,10 +9,11 @@ import {
   finished,
   fleetIdOf,
   fleetJob,
-  receive,
   joinGateway,
   joinWorker,
   priorOutputOf,
+  processId,
+  receive,
   sendTokens,
   tokenEvent,
   unique,
@@ -189,7 +190,7 @@ describeWithNats("a job whose worker is lost", () => {
     }
     finish(model, local);
     await received.ended();
-    const deaths = received.records.flatMap((record) => (record.kind === "engine_lost" ? [record.silentDeaths] : []));
+    const deaths = received.records.flatMap((record) => (record.kind === "engine_lost" ? [record.enginesLost] : []));
     expect(deaths).toEqual([1, 1]);
   });
 
@@ -327,7 +328,7 @@ describeWithNats("jobs in the queue of a lost worker", () => {
       await publishJob(connected, jobs[index] as FleetJob, worker);
     }
     const clock = createFakeClock();
-    const beats = { silent: () => [announced], isAlive: (_: string, id: string) => id === alive };
+    const beats = { silentWorkers: () => [announced], isAlive: (_: string, id: string) => id === alive };
     const rescue = createRescue({ connection, beats, models: () => [], clock, log: silent });
     const takeShared = () => takeJob(connected, consumers.of(model, "normal"));
     await rescue.rescueJobs();
@@ -366,22 +367,22 @@ describeWithNats("jobs whose gateway is gone", () => {
     const clock = createFakeClock();
     const cancelled: string[] = [];
     const runOf = (id: string, orphanMs: number | null): FleetRun => {
-      const job = fleetJob({ id, gateway: "first", orphanMs, clientJob: { client: "someone", id } });
+      const job = fleetJob({ id, gateway: processId("first"), orphanMs, clientJob: { client: "someone", id } });
       return { job, submitted: true, mayMove: true, cancel: () => cancelled.push(id), handOver: async () => {} };
     };
-    const runs = [runOf("direct", 0), runOf("kept", 60_000), runOf("adopted", 60_000), runOf("endless", null)];
+    const runs = [runOf("direct", 0), runOf("kept", 60_000), runOf("taken-over", 60_000), runOf("endless", null)];
     const record: JobRecord = {
       version: fleetVersion,
-      id: "adopted",
-      gateway: "second",
-      origin: "first",
+      id: "taken-over",
+      gateway: processId("second"),
+      origin: processId("first"),
       spec: { who: { client: "someone", trace: "trace" } } as never,
       callKey: "key",
-      fleetIds: ["adopted"],
+      fleetIds: ["taken-over"],
       waits: false,
     };
     await buckets.jobs.put(
-      `${Buffer.from("someone").toString("base64url")}.${Buffer.from("adopted").toString("base64url")}`,
+      `${Buffer.from("someone").toString("base64url")}.${Buffer.from("taken-over").toString("base64url")}`,
       encode(record),
     );
     const isAlive = (_: string, id: string): boolean => !dead.has(id);
@@ -397,12 +398,12 @@ describeWithNats("jobs whose gateway is gone", () => {
     clock.advance(1_000);
     await orphans.endOrphans();
     expect(cancelled).toContain("kept");
-    expect(cancelled).not.toContain("adopted");
+    expect(cancelled).not.toContain("taken-over");
     dead.add("second");
     await orphans.endOrphans();
     clock.advance(60_000);
     await orphans.endOrphans();
-    expect(cancelled).toContain("adopted");
+    expect(cancelled).toContain("taken-over");
     expect(cancelled).not.toContain("endless");
     await nats.server.stop();
     await whenConnected(connection, false);

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { deferred } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { isOver } from "@waggle/testing/harness";
 import { createFakeClock, describeWithNats } from "@waggle/testing";
@@ -46,7 +47,7 @@ describeWithNats("a worker in the fleet", () => {
     const received = receive(gateway, job);
     await gateway.publish(job);
     const local = await model.job();
-    expect(local.spec).toEqual({ ...job.spec, id: local.spec.id });
+    expect(local.spec).toEqual({ ...job.spec, id: local.spec.id, prior: { computed: 0, enginesLost: 0 } });
     expect(local.spec.id).toMatch(new RegExp(`^${job.id}\\.[0-9a-f]{8}$`));
     sendTokens(local, 0, 1, 2);
     finish(model, local);
@@ -308,12 +309,78 @@ describeWithNats("a worker in the fleet", () => {
     const job = fleetJob({ model: name, gateway: gateway.id });
     const received = receive(gateway, job);
     await gateway.publish(job);
-    await received.until(() => received.records.some((record) => record.kind === "said" && record.left === true));
+    await received.until(() =>
+      received.records.some((record) => record.kind === "output" && record.givenBack === true),
+    );
     const sibling = fakeModel(name);
     await joinWorker(nats.url, { models: [sibling] });
     const local = await Promise.race([sibling.job(), received.ended()]);
     expect(local).toBe(sibling.jobs[0]);
     expect(worker.side.running).toBe(0);
+  });
+
+  test("a job from its own queue that it cannot run now moves to the common queue after the delay", async () => {
+    const name = unique("model");
+    const model = fakeModel(name);
+    model.refuseWith = new WaggleError("resource_exhausted", "Full.");
+    const clock = createFakeClock();
+    const gateway = await joinGateway(nats.url);
+    const worker = await joinWorker(nats.url, { models: [model], clock });
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    const received = receive(gateway, job);
+    await gateway.publish(job, worker.id);
+    await received.until(() =>
+      received.records.some((record) => record.kind === "output" && record.givenBack === true),
+    );
+    while (worker.side.running > 0) await new Promise(setImmediate);
+    const { jsm } = worker.connection.use();
+    const shared = { last_by_subj: subjects.job(name, "normal", job.id) };
+    expect(await jsm.streams.getMessage(jobsStream, shared)).toBeNull();
+    clock.advance(499);
+    expect(await jsm.streams.getMessage(jobsStream, shared)).toBeNull();
+    clock.advance(1);
+    const sibling = fakeModel(name);
+    await joinWorker(nats.url, { models: [sibling] });
+    expect(fleetIdOf(await sibling.job())).toBe(job.id);
+  });
+
+  test("when it leaves, the jobs that it gave back from its own queue move to the common queue at once", async () => {
+    const name = unique("model");
+    const model = fakeModel(name);
+    model.refuseWith = new WaggleError("resource_exhausted", "Full.");
+    const gateway = await joinGateway(nats.url);
+    const worker = await joinWorker(nats.url, { models: [model], clock: createFakeClock() });
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    const received = receive(gateway, job);
+    await gateway.publish(job, worker.id);
+    await received.until(() =>
+      received.records.some((record) => record.kind === "output" && record.givenBack === true),
+    );
+    while (worker.side.running > 0) await new Promise(setImmediate);
+    await worker.side.leave();
+    const sibling = fakeModel(name);
+    await joinWorker(nats.url, { models: [sibling] });
+    expect(fleetIdOf(await sibling.job())).toBe(job.id);
+  });
+
+  test("when it leaves while the model checks a job, hands the job over, and the model does not compute the job", async () => {
+    const { name, model, gateway, worker } = await one();
+    const accept = deferred<void>();
+    model.accepts = accept.promise;
+    const job = fleetJob({ model: name, gateway: gateway.id });
+    await gateway.publish(job);
+    const local = await model.job();
+    const sibling = fakeModel(name);
+    const next = await joinWorker(nats.url, { models: [sibling] });
+    await expect.poll(() => gateway.members().some(({ id }) => id === next.id)).toBe(true);
+    const left = worker.side.leave();
+    expect(fleetIdOf(await sibling.job())).toBe(job.id);
+    await left;
+    expect(local.cancelled).toBe(false);
+    accept.resolve();
+    await accept.promise;
+    await new Promise(setImmediate);
+    expect(local.cancelled).toBe(true);
   });
 
   test("gives back a job, and takes the job again if no other worker does", async () => {

@@ -9,7 +9,7 @@ import type { NatsConnection, Subscription } from "@nats-io/transport-node";
 import { fireAndForget, waitForLast } from "../nats/publish.ts";
 import { createBeats } from "../members/beats.ts";
 import { isCancelled, onCancels } from "../queue/cancels.ts";
-import type { Connected, FleetConnection } from "../nats/connection.ts";
+import { subscribeAlways, type Connected, type FleetConnection } from "../nats/connection.ts";
 import { startFleetRun, type FleetRun } from "./fleet-run.ts";
 import { createIntake } from "./intake.ts";
 import type { TakenJob } from "../queue/job-queue.ts";
@@ -90,18 +90,17 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     roomOf,
     arrived: (jobId) => promises.delete(jobId),
     begin,
+    clock,
     log,
   });
 
   const forgets = [
     onCancels(connection, (jobId) => runs.get(jobId)?.cancel()),
+    subscribeAlways(connection, subjects.hintAt(port.id), () => intake.takeOwnJobs()),
     connection.onChange((connected, first) => {
       joining?.cancel();
       if (connected === undefined) return;
-      if (first) {
-        subscribed.clear();
-        connected.nc.subscribe(subjects.hintAt(port.id), { callback: () => intake.takeOwnJobs() });
-      }
+      if (first) subscribed.clear();
       if (joined !== connected.nc) void join(connected);
       void cancelMissed(connected);
       intake.renew();

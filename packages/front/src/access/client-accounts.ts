@@ -12,7 +12,9 @@ import { rateLimitHeaders } from "./rate-limit-headers.ts";
 import { noRights } from "@waggle/daemon/tokens";
 import type { TokenRights, TokenTable } from "@waggle/daemon/tokens";
 
-export interface ClientAccounts extends JobObserver {
+export interface ClientAccounts {
+  /** Counts the tokens and the ends of jobs. */
+  readonly observe: JobObserver;
   /**
    * Counts the request and its job. The job counts as running until it ends.
    * @param how `first`: only the first job of a request counts as a request; `inPlace`: the job replaces a live job of its session
@@ -135,13 +137,13 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
       const names = client === undefined ? new Set([...options.tokens().names, ...accounts.keys()]) : [client];
       return { since, clients: [...names].map(reportOf) };
     },
-    started: (job, model) => count(job, model, promptOf(job, counted.get(job)?.completion ?? 0)),
-    tokensCame(job, tokens, model) {
+    observe(job, what, model) {
       const before = counted.get(job) ?? noTokens;
-      count(job, model, { ...before, completion: before.completion + tokens });
-    },
-    ended(job, outcome, model) {
+      if (what.type === "started") count(job, model, promptOf(job, before.completion));
+      if (what.type === "tokens") count(job, model, { ...before, completion: before.completion + what.tokens });
+      if (what.type !== "ended") return;
       const { client } = job.spec.who;
+      const { outcome } = what;
       count(job, model, promptOf(job, job.state.counts.completionTokens));
       counted.delete(job);
       accountOf(client).counts.ended(outcome.type);

@@ -15,6 +15,7 @@ import type {
   WorkerStateName,
 } from "@waggle/protocol";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { StreamCounter } from "../stream/stream-counter.ts";
 import type { RequestTrace, Traces } from "@waggle/daemon/traces";
 import type { Context } from "hono";
 import type { JobDispatcher, JobFinder, JobRegistry, Queries } from "@waggle/jobs";
@@ -97,7 +98,7 @@ export interface WorkerView {
   health(): Health;
   openApi(): unknown;
   /** Updates the gauges before a scrape. */
-  collect(): void;
+  collect(streams: StreamCounter): void;
 }
 
 /** A model as the routes see it. A query that needs a running engine loads the model. */

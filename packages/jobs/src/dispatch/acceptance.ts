@@ -4,7 +4,7 @@ import { choicesOf } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { EngineLink, Reservation } from "./dispatcher-port.ts";
 import type { Job } from "../job/job.ts";
-import type { JobListener } from "../watching/listeners.ts";
+import type { JobListener } from "../watching/observers.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { drawnId, withDefaults, type JobDefaults, type NewJobOptions } from "../job/new-job.ts";
 import { engineJobOf, type Preparations } from "./preparations.ts";

@@ -9,8 +9,7 @@ import type { JobDefaults } from "../job/new-job.ts";
 import type { JobRegistry } from "../kept/registry.ts";
 import type { Reader } from "../stream/reader.ts";
 import type { Fingerprints } from "../stream/receipt.ts";
-import type { Lifecycle } from "../watching/lifecycle.ts";
-import type { JobListener } from "../watching/listeners.ts";
+import type { JobListener, JobObserver } from "../watching/observers.ts";
 import type { PromptSize } from "./preparations.ts";
 import type { Queries } from "./queries.ts";
 
@@ -125,13 +124,14 @@ export interface DispatcherOptions {
   readonly registry: JobRegistry;
   readonly sessions: SessionRegistry;
   readonly engine: EngineLink;
-  readonly lifecycle: Lifecycle;
+  /** Called in this order. */
+  readonly observers: readonly JobObserver[];
   readonly clock: Clock;
   readonly limits: JobLimits;
   /** Returns the served name of the model. */
   readonly model: () => string;
-  /** The prefix of this dispatcher's job uids; "j" by default. Dispatchers that share a registry need different prefixes. */
-  readonly uidPrefix?: string;
+  /** The prefix of this dispatcher's job uids. Dispatchers that share a registry need different prefixes. */
+  readonly uidPrefix: string;
   /** Returns the fingerprints of the model that runs or ran this job. */
   readonly fingerprints: (job: Job) => Fingerprints;
 }

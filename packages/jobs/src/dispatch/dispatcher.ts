@@ -1,34 +1,33 @@
 // Runs a job from acceptance to its terminal event: passes each input to the reducer and performs the effects. No other code changes a job. The
 // dispatcher never awaits a client, and needs no lock: each function runs to its end in one turn of the event loop. Only acceptance waits.
-import { deferred } from "@waggle/async";
-import type { Deferred } from "@waggle/async";
+import { createCondition } from "@waggle/async";
 import type { EngineEvent, JobEvent } from "@waggle/engine";
 import { errorOf, WaggleError } from "@waggle/protocol";
 import { createAcceptance, type Acceptable } from "./acceptance.ts";
 import type { Dispatcher, DispatcherOptions } from "./dispatcher-port.ts";
 import { createForecast } from "./forecast.ts";
-import { createFreeSlots } from "./free-slots.ts";
 import { createPositions } from "./positions.ts";
 import { createPreparations, preflightTimeoutMs } from "./preparations.ts";
 import { createQueries } from "./queries.ts";
 import { createJobTimers, startSpecTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
-import { lossesAfter } from "../job/crash-blame.ts";
+import { lossesAfter, mayStartWith } from "../job/crash-blame.ts";
 import { failedWith, hasEnded, isWaiting, jobUidOf, type Job, type Outcome } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJob, sessionKeyOf } from "../job/new-job.ts";
-import { inputOf, reduce, type Effect, type JobInput } from "../job/reduce.ts";
-import { addOutput, dropContent, keepComputed } from "../stream/output-so-far.ts";
+import { isRelease, reduce, type Effect, type JobInput } from "../job/reduce.ts";
+import { addTokens, dropContent, keepComputed } from "../stream/output-so-far.ts";
 import { createReaderOpener } from "../stream/reader.ts";
 import { record } from "../stream/receipt.ts";
+import type { Observation } from "../watching/observers.ts";
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { registry, sessions, engine, lifecycle, clock, limits, uidPrefix = "j" } = options;
-  const waiting = createWaitingJobs(options.queue);
+  const { queue, registry, sessions, engine, clock, limits, uidPrefix } = options;
+  const forecast = createForecast({ now: () => clock.now(), ready: () => engine.ready });
+  const waiting = createWaitingJobs({ queue, forecast });
   const timers = createJobTimers(clock);
   const preparations = createPreparations({ send: engine.send, clock, timeoutMs: preflightTimeoutMs });
   const queries = createQueries({ engine, clock, onLeft: () => still.check() });
-  const forecast = createForecast({ ready: () => engine.ready, waitMs: options.queue.waitMs });
   const positions = createPositions({
     clock,
     positionOf: position,
@@ -37,13 +36,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const openReader = createReaderOpener({
     clock,
     timers,
-    lifecycle,
     limits,
+    onCutOff: (job) => observe(job, { type: "reader_cut_off" }),
     onAbandoned: (job) => end(job, { type: "cancelled", by: "disconnect" }),
   });
   /** The job of each sequence that the engine holds, by the sequence's uid. An ended job stays until the engine has released its sequences. */
   const held = new Map<string, Job>();
-  const freeSlots = createFreeSlots({ waiting, engine, held, now: () => clock.now() });
   const idle = createCondition(() => registry.liveCount === 0);
   const still = createCondition(() => held.size === 0 && queries.waiting === 0);
   let refusal: WaggleError | undefined;
@@ -64,8 +62,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     switch (effect.type) {
       case "append":
         record(job, effect.event, options.fingerprints);
-        if (effect.event.type === "status") lifecycle.status(job, effect.event);
+        if (effect.event.type === "status") observe(job, { type: "status", event: effect.event });
         return;
+      case "observe":
+        return observe(job, effect.what);
       case "enqueue":
         waiting.enter(job, effect.again);
         positions.announce(job);
@@ -80,15 +80,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
           apply(job, { type: "overdue", at: clock.now() });
           pump();
         });
-      case "measure_start":
-      case "measure_resumption":
-      case "measure_tokens":
-      case "measure_cancel":
-      case "measure_unreadable":
-        if (effect.type === "measure_tokens" && effect.first) forecast.prefilled(job);
-        return lifecycle.measure(job, effect);
       case "output":
-        return addOutput(job, effect);
+        return addTokens(job.output[effect.choice], effect.ids);
       case "keep":
         return keepComputed(job, effect.event);
       case "free":
@@ -96,6 +89,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "ended":
         return conclude(job, effect.outcome);
     }
+  }
+
+  function observe(job: Job, what: Observation): void {
+    if (what.type === "tokens" && what.first) forecast.prefilled(job);
+    for (const observer of options.observers) observer(job, what, options.model());
   }
 
   function submitSequences(job: Job): void {
@@ -109,13 +107,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function conclude(job: Job, outcome: Outcome): void {
     timers.clearAll(job);
     if (job.sessionKey !== undefined) sessions.release(job.sessionKey, job.uid);
-    lifecycle.ended(job, outcome);
+    observe(job, { type: "ended", outcome });
     preparations.drop(job.uid);
     dropContent(job);
     registry.retire(job);
     const successor = waiting.takeSuccessor(job);
     if (successor !== undefined) {
-      lifecycle.predecessorLeft(successor, !job.state.sequences.some((sequence) => sequence.held));
+      const cleanly = !job.state.sequences.some((sequence) => sequence.held);
+      observe(successor, { type: "predecessor_ended", cleanly });
       apply(successor, { type: "unblocked" });
     }
     job.listener?.ended(outcome);
@@ -138,7 +137,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function begin(spec: JobSpec, made: Acceptable): Job {
     const job = admit(spec, made);
     registry.add(job);
-    lifecycle.accepted(job);
+    observe(job, { type: "accepted" });
     startSpecTimers(job, { timers, limits, end });
     pump();
     if (job.state.phase.name !== "blocked") positions.announce(job);
@@ -157,8 +156,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
     const { replayBufferBytes } = limits;
     const job = createJob(spec, { ...made, now: clock.now(), replayBufferBytes, phase });
-    const begins = options.queue.depth === 0 && freeSlots.hasRoomFor(job);
-    forecast.refuseLate(job, () => (begins ? 0 : waiting.forecast(job, old)));
+    const begins = queue.depth === 0 && hasRoomFor(job);
+    forecast.refuseLate(job, () => (begins ? 0 : waiting.futurePosition(job, old)));
     if (old === undefined) waiting.join(job);
     else waiting.replace(old, job);
     if (job.sessionKey !== undefined) sessions.claim(job.sessionKey, job.uid);
@@ -173,9 +172,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function takeOver(spec: JobSpec, { callKey, waits }: { callKey: string; waits: boolean }): Job {
+    const takenOver = waits ? "waiting" : "published";
     const uid = nextUid();
     const { replayBufferBytes } = limits;
-    const made = { uid, callKey, takenOver: true, now: clock.now(), replayBufferBytes } as const;
+    const made = { uid, callKey, takenOver, now: clock.now(), replayBufferBytes } as const;
     const job = createJob(spec, { ...made, phase: "queued" });
     registry.add(job);
     // If a newer job has the session already, that job keeps the session.
@@ -193,11 +193,26 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   // ---- running ------------------------------------------------------------------------------------------------------
 
+  /** Starts waiting jobs in free slots. All sequences of a job start together. */
   function pump(): void {
-    for (let job = freeSlots.takeNext(); job !== undefined; job = freeSlots.takeNext()) {
+    while (engine.ready && engine.full !== true && held.size < engine.slots) {
+      const job = waiting.next(hasSlotsFor);
+      if (job === undefined || !hasRoomFor(job)) return;
+      waiting.take(job);
       apply(job, { type: "submitted" });
       positions.changed();
     }
+  }
+
+  /** A job with more sequences than the engine has slots needs all slots free. */
+  function hasSlotsFor({ state }: Job): boolean {
+    const needed = state.sequences.filter(({ stoppedBy }) => stoppedBy === undefined).length;
+    return Math.min(needed, engine.slots) <= engine.slots - held.size;
+  }
+
+  /** Whether the job could start now if it were next. */
+  function hasRoomFor(job: Job): boolean {
+    return hasSlotsFor(job) && mayStartWith(job, held.values());
   }
 
   function onEngineEvent(event: EngineEvent): void {
@@ -241,8 +256,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const job = held.get(event.jobId);
     if (job === undefined) return;
     const listener = hasEnded(job) ? undefined : job.listener;
-    const input = inputOf(event, { model: options.model(), at: clock.now() });
-    if (input.type !== "released") {
+    const input = { type: "engine", event, model: options.model(), at: clock.now() } as const;
+    if (!isRelease(event)) {
       apply(job, input);
       return listener?.event(event);
     }
@@ -345,27 +360,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     stop() {
       positions.stop();
       registry.clear();
-    },
-  };
-}
-
-interface Condition {
-  /** Resolves when the condition holds, or at once. */
-  wait(): Promise<void>;
-  /** Called after a change: resolves the waits if the condition holds now. */
-  check(): void;
-}
-
-function createCondition(holds: () => boolean): Condition {
-  let waiting: Deferred<void> | undefined;
-  return {
-    wait: async () => {
-      if (!holds()) await (waiting ??= deferred<void>()).promise;
-    },
-    check() {
-      if (!holds()) return;
-      waiting?.resolve();
-      waiting = undefined;
     },
   };
 }

@@ -1,5 +1,5 @@
 import { SamplingSchema } from "@waggle/protocol";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createForecast } from "./forecast.ts";
 import type { Forecast } from "./forecast.ts";
 import type { Job, JobCounts } from "../job/job.ts";
@@ -31,57 +31,162 @@ function measure(forecast: Forecast, counts: Partial<JobCounts>): void {
   forecast.prefilled(job);
 }
 
-test("without a ready engine there is no forecast, and a job with a deadline is accepted", () => {
-  let ready = true;
-  const forecast = createForecast({ ready: () => ready, waitMs: () => 0 });
-  measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
-  expect(forecast.firstTokenMs(newJob(), 0)).toBe(500);
-  expect(() => forecast.refuseLate(newJob(), () => 0)).toThrow("500 ms");
-  ready = false;
-  expect(forecast.firstTokenMs(newJob(), 0)).toBeUndefined();
-  expect(() => forecast.refuseLate(newJob(), () => 0)).not.toThrow();
+/** A forecast with a clock that stands still until `pass`. */
+function setUp(ready = () => true) {
+  let nowMs = 1_000;
+  const forecast = createForecast({ now: () => nowMs, ready });
+  const pass = (ms: number): void => void (nowMs += ms);
+  return {
+    forecast,
+    pass,
+    /** Runs a job for this time. */
+    run(ms: number): void {
+      const job = newJob();
+      forecast.taken(job);
+      pass(ms);
+      forecast.freed(job);
+    },
+    /** Lets this number of jobs run from now on. */
+    fill(jobs: number): void {
+      for (let i = 0; i < jobs; i += 1) forecast.taken(newJob());
+    },
+  };
+}
+
+describe("the forecast of the first token", () => {
+  test("needs a ready engine; without one, a job with a deadline is accepted", () => {
+    let ready = true;
+    const { forecast } = setUp(() => ready);
+    measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
+    expect(forecast.firstTokenMs(newJob(), 0)).toBe(500);
+    expect(() => forecast.refuseLate(newJob(), () => 0)).toThrow("500 ms");
+    ready = false;
+    expect(forecast.firstTokenMs(newJob(), 0)).toBeUndefined();
+    expect(() => forecast.refuseLate(newJob(), () => 0)).not.toThrow();
+  });
+
+  test("uses only uncached prompt tokens", () => {
+    const { forecast } = setUp();
+    measure(forecast, { promptTokens: 10_000, cachedTokens: 9_000, prefillMs: 500 });
+    expect(forecast.firstTokenMs(newJob(), 0)).toBe(500);
+    expect(forecast.firstTokenMs(newJob(900), 0)).toBe(50);
+  });
+
+  test("is the wait for a slot plus the time for the job's uncached tokens at the measured rate", () => {
+    const { forecast, run } = setUp();
+    measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
+    measure(forecast, { promptTokens: 3_000, prefillMs: 1_500 });
+    for (let i = 0; i < 3; i += 1) run(1_000);
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBe(200);
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 3)).toBe(3_200);
+  });
+
+  test("needs a measured prompt, the number of uncached tokens, and for a waiting job three ended jobs", () => {
+    const { forecast, run } = setUp();
+    run(2_000);
+    run(4_000);
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBeUndefined();
+    measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
+    expect(forecast.firstTokenMs({ uncachedTokens: undefined }, 0)).toBeUndefined();
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 1)).toBeUndefined();
+    run(6_000);
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBe(200);
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 1)).toBe(4_200);
+  });
+
+  test("divides the wait for a slot by the number of running jobs; a job that waits again does not run", () => {
+    const { forecast, run, fill } = setUp();
+    measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
+    for (let i = 0; i < 3; i += 1) run(4_000);
+    fill(4);
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 3)).toBe(3_200);
+    const fifth = newJob();
+    forecast.taken(fifth);
+    forecast.putBack(fifth);
+    forecast.freed(fifth);
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 3)).toBe(3_200);
+  });
+
+  test("of long prompts does not change with short prompts, which take a step each", () => {
+    const { forecast } = setUp();
+    measure(forecast, { promptTokens: 1, prefillMs: 80 });
+    measure(forecast, { promptTokens: 3, prefillMs: 120 });
+    expect(forecast.firstTokenMs({ uncachedTokens: 20 }, 0)).toBe(100);
+    expect(forecast.firstTokenMs({ uncachedTokens: 2_000 }, 0)).toBeUndefined();
+    measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
+    expect(forecast.firstTokenMs({ uncachedTokens: 20 }, 0)).toBe(100);
+    expect(forecast.firstTokenMs({ uncachedTokens: 2_000 }, 0)).toBe(1_000);
+  });
+
+  test("uses the last 16 prompts", () => {
+    const { forecast } = setUp();
+    for (let i = 0; i < 20; i += 1) measure(forecast, { promptTokens: 1_000, prefillMs: 10_000 });
+    for (let i = 0; i < 16; i += 1) measure(forecast, { promptTokens: 1_000, prefillMs: 100 });
+    expect(forecast.firstTokenMs({ uncachedTokens: 1_000 }, 0)).toBe(100);
+  });
 });
 
-test("measurement and forecast use only uncached prompt tokens", () => {
-  const forecast = createForecast({ ready: () => true, waitMs: () => 0 });
-  measure(forecast, { promptTokens: 10_000, cachedTokens: 9_000, prefillMs: 500 });
-  expect(forecast.firstTokenMs(newJob(), 0)).toBe(500);
-  expect(forecast.firstTokenMs(newJob(900), 0)).toBe(50);
-});
+describe("a client that a full queue has refused tries again", () => {
+  test("after one second if no job has ended yet and no job is late", () => {
+    const { forecast, fill } = setUp();
+    fill(8);
+    expect(forecast.retryAfterS(64)).toBe(1);
+  });
 
-const waitMs = (position: number): number => position * 1_000;
+  test("later with more waiting and longer jobs, and earlier with more running jobs", () => {
+    const { forecast, run, fill } = setUp();
+    run(2_000);
+    run(4_000);
+    expect(forecast.retryAfterS(16)).toBe(12);
+    expect(forecast.retryAfterS(40)).toBe(30);
+    fill(6);
+    expect(forecast.retryAfterS(40)).toBe(5);
+  });
 
-test("the forecast is the wait for a slot plus the time for the job's uncached tokens at the measured rate", () => {
-  const forecast = createForecast({ ready: () => true, waitMs });
-  measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
-  measure(forecast, { promptTokens: 3_000, prefillMs: 1_500 });
-  expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBe(200);
-  expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 3)).toBe(3_200);
-});
+  test("after the time of at least one job", () => {
+    const { forecast, run } = setUp();
+    run(3_000);
+    expect(forecast.retryAfterS(1)).toBe(3);
+    expect(forecast.retryAfterS(0)).toBe(3);
+  });
 
-test("the forecast needs a measured prompt, the number of uncached tokens, and the wait for a slot", () => {
-  const forecast = createForecast({ ready: () => true, waitMs: (position) => (position > 2 ? undefined : 0) });
-  expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBeUndefined();
-  measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
-  expect(forecast.firstTokenMs({ uncachedTokens: undefined }, 0)).toBeUndefined();
-  expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 3)).toBeUndefined();
-  expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 2)).toBe(200);
-});
+  test("after 1 to 60 seconds", () => {
+    const { forecast, run, fill, pass } = setUp();
+    run(1);
+    fill(8);
+    expect(forecast.retryAfterS(64)).toBe(1);
+    run(600_000);
+    expect(forecast.retryAfterS(64)).toBe(60);
+    pass(3_600_000);
+    expect(forecast.retryAfterS(64)).toBe(60);
+  });
 
-test("short prompts, which take a step each, do not change the forecast of long prompts", () => {
-  const forecast = createForecast({ ready: () => true, waitMs });
-  measure(forecast, { promptTokens: 1, prefillMs: 80 });
-  measure(forecast, { promptTokens: 3, prefillMs: 120 });
-  expect(forecast.firstTokenMs({ uncachedTokens: 20 }, 0)).toBe(100);
-  expect(forecast.firstTokenMs({ uncachedTokens: 2_000 }, 0)).toBeUndefined();
-  measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
-  expect(forecast.firstTokenMs({ uncachedTokens: 20 }, 0)).toBe(100);
-  expect(forecast.firstTokenMs({ uncachedTokens: 2_000 }, 0)).toBe(1_000);
-});
+  test("once a stuck queue has been stuck for as long again, until a job moves", () => {
+    const { forecast, fill, pass } = setUp();
+    pass(7_000);
+    expect(forecast.retryAfterS(10)).toBe(7);
+    fill(1);
+    expect(forecast.retryAfterS(10)).toBe(1);
+    pass(600_000);
+    forecast.waits();
+    expect(forecast.retryAfterS(10)).toBe(1);
+    pass(9_000);
+    expect(forecast.retryAfterS(10)).toBe(9);
+  });
 
-test("the forecast uses the last 16 prompts", () => {
-  const forecast = createForecast({ ready: () => true, waitMs });
-  for (let i = 0; i < 20; i += 1) measure(forecast, { promptTokens: 1_000, prefillMs: 10_000 });
-  for (let i = 0; i < 16; i += 1) measure(forecast, { promptTokens: 1_000, prefillMs: 100 });
-  expect(forecast.firstTokenMs({ uncachedTokens: 1_000 }, 0)).toBe(100);
+  test("later by the delay beyond the usual duration of a job", () => {
+    const { forecast, run, pass } = setUp();
+    run(8_000);
+    pass(8_000);
+    expect(forecast.retryAfterS(4)).toBe(8);
+    pass(5_000);
+    expect(forecast.retryAfterS(4)).toBe(13);
+  });
+
+  test("at the speed of the last 16 jobs", () => {
+    const { forecast, run } = setUp();
+    for (let i = 0; i < 100; i += 1) run(1_000);
+    for (let i = 0; i < 16; i += 1) run(9_000);
+    expect(forecast.retryAfterS(4)).toBe(9);
+  });
 });

@@ -1,24 +1,42 @@
-// Forecasts when a waiting job gets its first token, and refuses a job whose deadline ends before that. There is no forecast without measurements.
+// Forecasts waits from the times of recent jobs: when a waiting job gets its first token, whether its deadline can be met, and when a client should
+// try again that a full queue has refused.
 import { WaggleError } from "@waggle/protocol";
 import type { Job } from "../job/job.ts";
 
-/** The forecast uses at most this many recent short prompts, and this many long ones. */
-const sampleLimit = 16;
+/** The forecast uses at most this many recent jobs, recent short prompts, and recent long prompts. */
+const samplesKept = 16;
+/** Number of ended jobs that a forecast of the wait for a slot needs. */
+const leastJobs = 3;
 /** A prompt with fewer uncached tokens takes one step, whatever their number. */
 const shortTokens = 32;
+/**
+ * Share of the queue that should be served before a refused client tries again. One entry is free sooner, but if all refused clients tried again
+ * then, all but the first would find a full queue again.
+ */
+const drainShare = 1 / 4;
+const minRetryAfterS = 1;
+const maxRetryAfterS = 60;
 
 export interface ForecastOptions {
-  /** Whether an engine is ready. While a model loads there is no forecast, because its load time is unknown. */
+  /** Milliseconds; never decreases. */
+  readonly now: () => number;
+  /** Whether an engine is ready. While a model loads there is no forecast of a first token, because its load time is unknown. */
   readonly ready: () => boolean;
-  /** Returns the milliseconds until the job at this queue position (1 is next) gets a slot; undefined while unknown. */
-  readonly waitMs: (position: number) => number | undefined;
 }
 
 export interface Forecast {
-  /** Records the prompt of a job whose first token has arrived. */
+  /** A job has begun to wait in an empty queue. */
+  waits(): void;
+  /** A job has left the queue for its slots. */
+  taken(job: Job): void;
+  /** A taken job waits again. */
+  putBack(job: Job): void;
+  /** The engine has released the job. Jobs that were not taken are ignored. */
+  freed(job: Job): void;
+  /** The first token of a job has arrived. */
   prefilled(job: Job): void;
   /**
-   * Adds the wait for a slot to the time for the prompt, at the rate of recent prompts. Returns the milliseconds until the job's first token, or
+   * The wait for a slot, and the time for the prompt at the rate of recent prompts. Returns the milliseconds until the job's first token, or
    * undefined while a part of the forecast has not been measured.
    * @param position the queue position: 1 is next, 0 has a slot
    */
@@ -28,32 +46,65 @@ export interface Forecast {
    * @throws WaggleError deadline_exceeded when the client chose a deadline that ends before the forecast
    */
   refuseLate(job: Job, positionOf: () => number): void;
+  /**
+   * Whole seconds, 1 to 60, until a quarter of `depth` jobs is served. When no job has moved for longer than expected (a hung engine, a loading
+   * model), that delay is added: the queue is expected to be stuck for as long again.
+   */
+  retryAfterS(depth: number): number;
 }
 
-export function createForecast({ ready, waitMs }: ForecastOptions): Forecast {
-  const short: Sample[] = [];
-  const long: Sample[] = [];
+export function createForecast({ now, ready }: ForecastOptions): Forecast {
+  /** When each running job left the queue. */
+  const takenAt = new Map<Job, number>();
+  const durationsMs: number[] = [];
+  const short: Prompt[] = [];
+  const long: Prompt[] = [];
+  let movedAt = now();
 
+  /** The time between the ends of two jobs, if as many jobs run as now. */
+  function intervalMs(): number {
+    return durationsMs.length === 0 ? 0 : sum(durationsMs) / durationsMs.length / Math.max(1, takenAt.size);
+  }
+
+  function slotMs(position: number): number | undefined {
+    if (position === 0) return 0;
+    return durationsMs.length < leastJobs ? undefined : position * intervalMs();
+  }
+
+  /** A long prompt weighs more in the rate than a short one. */
   function prefillMs(tokens: number): number | undefined {
-    const rate = rateOf(long);
-    if (tokens < shortTokens && short.length > 0) return sum(short, "ms") / short.length;
-    return rate === undefined ? undefined : tokens / rate;
+    if (tokens < shortTokens && short.length > 0) return sum(short.map(({ ms }) => ms)) / short.length;
+    const ms = sum(long.map((prompt) => prompt.ms));
+    return ms > 0 ? (tokens * ms) / sum(long.map((prompt) => prompt.tokens)) : undefined;
   }
 
   function firstTokenMs({ uncachedTokens }: Pick<Job, "uncachedTokens">, position: number): number | undefined {
     if (!ready() || uncachedTokens === undefined) return undefined;
-    const waiting = position === 0 ? 0 : waitMs(position);
+    const waiting = slotMs(position);
     const computing = prefillMs(uncachedTokens);
     return waiting === undefined || computing === undefined ? undefined : Math.round(waiting + computing);
   }
 
   return {
+    waits() {
+      movedAt = now();
+    },
+    taken(job) {
+      movedAt = now();
+      takenAt.set(job, movedAt);
+    },
+    putBack: (job) => void takenAt.delete(job),
+    freed(job) {
+      const since = takenAt.get(job);
+      if (since === undefined) return;
+      takenAt.delete(job);
+      movedAt = now();
+      keep(durationsMs, movedAt - since);
+    },
     prefilled({ state }) {
       const { promptTokens, cachedTokens, prefillMs: ms } = state.counts;
       const tokens = promptTokens - cachedTokens;
-      const samples = tokens < shortTokens ? short : long;
-      samples.push({ tokens, ms });
-      if (samples.length > sampleLimit) samples.shift();
+      keep(tokens < shortTokens ? short : long, { tokens, ms });
     },
     firstTokenMs,
     refuseLate(job, positionOf) {
@@ -66,20 +117,26 @@ export function createForecast({ ready, waitMs }: ForecastOptions): Forecast {
         details: { estimate_ms: estimateMs },
       });
     },
+    retryAfterS(depth) {
+      const stepMs = intervalMs();
+      const overdueMs = Math.max(0, now() - movedAt - stepMs);
+      const seconds = Math.ceil((Math.max(1, depth * drainShare) * stepMs + overdueMs) / 1_000);
+      return Math.min(maxRetryAfterS, Math.max(minRetryAfterS, seconds));
+    },
   };
 }
 
-interface Sample {
+interface Prompt {
+  /** Number of tokens that were in no cache. */
   readonly tokens: number;
   readonly ms: number;
 }
 
-/** Returns tokens per millisecond over all samples together, so that a long prompt weighs more than a short one. */
-function rateOf(samples: readonly Sample[]): number | undefined {
-  const ms = sum(samples, "ms");
-  return ms > 0 ? sum(samples, "tokens") / ms : undefined;
+function keep<T>(samples: T[], sample: T): void {
+  samples.push(sample);
+  if (samples.length > samplesKept) samples.shift();
 }
 
-function sum(samples: readonly Sample[], key: keyof Sample): number {
-  return samples.reduce((total, sample) => total + sample[key], 0);
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

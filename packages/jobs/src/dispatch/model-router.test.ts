@@ -1,27 +1,45 @@
-import { expect, test } from "vitest";
+import { deferred } from "@waggle/async";
+import { expect, test, vi } from "vitest";
 import type { Dispatcher } from "./dispatcher-port.ts";
+import type { Job } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { createModelRouter } from "./model-router.ts";
 
-test("a host is idle after a submission that threw an error", async () => {
-  const refuse = (): never => {
+const spec = { model: "m" } as JobSpec;
+
+function routerTo(submit: Dispatcher["submit"]) {
+  const end = vi.fn<(job?: Job) => void>();
+  const host = { dispatcher: { submit } as Dispatcher };
+  const use = vi.fn(() => ({ end }));
+  return { router: createModelRouter({ hosts: () => [host], hostOf: () => host, use }), use, end };
+}
+
+test("a job needs its model from its submission until its end", async () => {
+  const accepted = deferred<Job>();
+  const { router, use, end } = routerTo(() => accepted.promise);
+  const submitted = router.submit(spec);
+  expect(use).toHaveBeenCalledOnce();
+  const job = { spec: { who: {} }, ended: deferred<void>() } as unknown as Job;
+  accepted.resolve(job);
+  expect(await submitted).toBe(job);
+  expect(end).not.toHaveBeenCalled();
+  job.ended.resolve();
+  await job.ended.promise;
+  expect(end.mock.calls).toEqual([[job]]);
+});
+
+test("a refused submission no longer needs the model", async () => {
+  const { router, end } = routerTo(() => Promise.reject(new Error("The queue is full")));
+  await expect(router.submit(spec)).rejects.toThrow("The queue is full");
+  expect(end.mock.calls).toEqual([[]]);
+});
+
+test("a submission whose model cannot be used is not submitted", () => {
+  const submit = vi.fn<Dispatcher["submit"]>();
+  const { router, use } = routerTo(submit);
+  use.mockImplementation(() => {
     throw new Error("Cannot make room");
-  };
-  const dispatcher = { submit: refuse, idle: () => Promise.resolve() } as unknown as Dispatcher;
-  const host = { dispatcher, registry: { liveCount: 0 } };
-  for (const onWanted of [refuse, () => {}]) {
-    const router = createModelRouter({
-      hosts: () => [host],
-      hostOf: () => host,
-      onWanted,
-      onAccepted: () => {},
-      onSettled: () => {},
-    });
-    expect(() => router.submit({ model: "m" } as JobSpec)).toThrow("Cannot make room");
-    const isIdle = await Promise.race([
-      router.idle(host).then(() => "idle"),
-      new Promise(setImmediate).then(() => "busy"),
-    ]);
-    expect(isIdle).toBe("idle");
-  }
+  });
+  expect(() => router.submit(spec)).toThrow("Cannot make room");
+  expect(submit).not.toHaveBeenCalled();
 });

@@ -2,6 +2,7 @@
 // and computes their positions; it starts and ends no jobs.
 import { WaggleError } from "@waggle/protocol";
 import type { AdmissionQueue, QueueKey } from "@waggle/queue";
+import type { Forecast } from "./forecast.ts";
 import type { Job } from "../job/job.ts";
 import { isSuspect } from "../job/crash-blame.ts";
 
@@ -17,8 +18,8 @@ export interface WaitingJobs {
   enter(job: Job, again: boolean): void;
   leave(job: Job): void;
   /**
-   * Returns the next job that fits, without taking the job. If the next job is suspected of having crashed the engine, returns a job that lost its
-   * engine and is no suspect, even if that job does not fit; the suspect is returned only if there is no such job.
+   * Returns the next job that fits, without taking the job. If this job is suspected of having crashed the engine, returns a job that had output
+   * before the crash, even if that job does not fit; the suspect is returned only if there is no such job.
    */
   next(fits: (job: Job) => boolean): Job | undefined;
   take(job: Job): void;
@@ -29,22 +30,27 @@ export interface WaitingJobs {
   /** Returns the job's position: 1 is next; undefined for a job that does not wait. */
   position(job: Job): number | undefined;
   /** Returns the position that this job would get. @param old the live job of its session, which this job would replace */
-  forecast(job: Job, old: Job | undefined): number;
+  futurePosition(job: Job, old: Job | undefined): number;
   /** Makes the error for a job for which the queue has no room. */
   refusal(reason?: "full" | "client_share"): WaggleError;
 }
 
-export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
+export interface WaitingJobsOptions {
+  readonly queue: AdmissionQueue<Job>;
+  readonly forecast: Pick<Forecast, "waits" | "taken" | "putBack" | "freed" | "retryAfterS">;
+}
+
+export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): WaitingJobs {
   /**
    * Successors by predecessor, at most one for each running job. A successor does not get its predecessor's slot but enters the queue: otherwise
    * sessions that supersede their jobs again and again would keep all slots.
    */
   const successors = new Map<Job, Job>();
-  /** Jobs in the queue that had a slot before their engine died. */
-  const returned = new Set<Job>();
+  /** Jobs in the queue that had new output before their engine died. */
+  const resuming = new Set<Job>();
 
   function refusal(reason: "full" | "client_share" = "full"): WaggleError {
-    const retryAfterS = queue.retryAfterS();
+    const retryAfterS = forecast.retryAfterS(queue.depth);
     const what =
       reason === "full" ? `the queue is full (${queue.capacity})` : "this client's share of the queue is full";
     return new WaggleError("resource_exhausted", `Cannot accept the job: ${what}. Retry in ${retryAfterS} s.`, {
@@ -56,8 +62,8 @@ export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
   function next(fits: (job: Job) => boolean): Job | undefined {
     const first = queue.next(fits);
     if (first === undefined || !isSuspect(first)) return first;
-    for (const job of returned) if (!isSuspect(job)) return job;
-    return first;
+    const [job = first] = resuming;
+    return job;
   }
 
   function predecessorOf(job: Job): Job | undefined {
@@ -73,32 +79,41 @@ export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
       return queue.depth + successors.size;
     },
     join(job) {
+      if (queue.depth === 0) forecast.waits();
       const offer = queue.offer(job, keyOf(job));
       if (!offer.ok) throw refusal(offer.reason);
     },
     replace(old, job) {
-      returned.delete(old);
+      resuming.delete(old);
       if (old.state.phase.name === "queued") queue.replace(old.uid, job, keyOf(job));
       else successors.set(predecessorOf(old) ?? old, job);
     },
     enter(job, again) {
       if (again) {
         queue.putBack(job.uid);
-        returned.add(job);
-      } else queue.admit(job, keyOf(job));
+        forecast.putBack(job);
+        if (!isSuspect(job)) resuming.add(job);
+      } else {
+        if (queue.depth === 0) forecast.waits();
+        queue.admit(job, keyOf(job));
+      }
     },
     leave(job) {
-      returned.delete(job);
+      resuming.delete(job);
       queue.remove(job.uid);
       const predecessor = predecessorOf(job);
       if (predecessor !== undefined) successors.delete(predecessor);
     },
     next,
     take(job) {
-      returned.delete(job);
+      resuming.delete(job);
       queue.take(job.uid);
+      forecast.taken(job);
     },
-    finished: (job) => queue.finished(job.uid),
+    finished(job) {
+      queue.finished(job.uid);
+      forecast.freed(job);
+    },
     takeSuccessor(job) {
       const successor = successors.get(job);
       successors.delete(job);
@@ -117,8 +132,15 @@ export function createWaitingJobs(queue: AdmissionQueue<Job>): WaitingJobs {
           return undefined;
       }
     },
-    forecast: (job, old) =>
-      (old === undefined ? undefined : queue.position(old.uid)) ?? queue.forecast(job, keyOf(job)),
+    futurePosition(job, old) {
+      const ofOld = old === undefined ? undefined : queue.position(old.uid);
+      if (ofOld !== undefined) return ofOld;
+      // An entry that comes and leaves at once moves no other entry.
+      queue.admit(job, keyOf(job));
+      const position = queue.position(job.uid) ?? queue.depth;
+      queue.remove(job.uid);
+      return position;
+    },
     refusal,
   };
 }

@@ -3,7 +3,7 @@ import type { Deferred, TimerHandle } from "@waggle/async";
 import type { JobTotals, PromptLogprobEntry } from "@waggle/engine";
 import type { CancelledBy, ErrorCode, FinishReason, JobStateName, StoppedBy, WaggleError } from "@waggle/protocol";
 import type { MessageDraft } from "./answer-message.ts";
-import type { JobListener } from "../watching/listeners.ts";
+import type { JobListener } from "../watching/observers.ts";
 import type { JobSpec } from "./job-spec.ts";
 import type { ReplayLog } from "../stream/replay-log.ts";
 import type { OutputSoFar } from "../stream/output-so-far.ts";
@@ -78,6 +78,9 @@ export interface JobState {
   readonly resumptions: number;
 }
 
+/** What a gateway had done with a job before another gateway took it over: the job waited there, or was in the fleet's queue. */
+export type TakenOver = "waiting" | "published";
+
 export type JobTimer = "deadline" | "orphaned" | "grace" | "overdue" | "forget";
 
 export interface Job {
@@ -106,8 +109,8 @@ export interface Job {
   readonly uncachedTokens: number | undefined;
   /** The common part of the ids of the job's tool calls, unique for each job. It does not change after the job's start. */
   callKey: string;
-  /** Another gateway accepted the job, and this gateway builds the stream from the job's records. */
-  readonly takenOver: boolean;
+  /** Set if another gateway accepted the job. If it had published the job too, this gateway only builds the stream from the job's records. */
+  readonly takenOver: TakenOver | undefined;
   /** The job was taken over without its first tokens, because NATS had deleted their records by age. */
   beginsLate: boolean;
   /** Resolves when the job has ended and everything that depends on the job is freed. */
@@ -125,11 +128,6 @@ export function hasEnded({ state }: Job): boolean {
 /** Whether the job waits in the queue, or for the end of its session's running job. */
 export function isWaiting({ state }: Job): boolean {
   return state.phase.name === "queued" || state.phase.name === "blocked";
-}
-
-/** Returns the longest wait of these jobs; 0 if no job waits. @param now the daemon clock's milliseconds */
-export function oldestWaitMs(jobs: readonly Job[], now: number): number {
-  return jobs.filter(isWaiting).reduce((longest, { acceptedAt }) => Math.max(longest, now - acceptedAt), 0);
 }
 
 /** Returns the state's name on the wire. */
@@ -164,6 +162,11 @@ export function reasonOf(outcome: Outcome): string {
     case "cancelled":
       return outcome.by;
   }
+}
+
+/** Returns the uid of the job's sequence for this choice. */
+export function sequenceUidOf(jobUid: string, choice: number): string {
+  return choice === 0 ? jobUid : `${jobUid}.${choice}`;
 }
 
 /** Returns the job's uid from a sequence's uid. */

@@ -3,11 +3,11 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { deferred } from "@waggle/async";
 import { choicesOf, noTotals } from "@waggle/engine";
 import { emptyMessage } from "./answer-message.ts";
-import type { Job, Phase } from "./job.ts";
-import type { JobListener } from "../watching/listeners.ts";
+import { sequenceUidOf, type Job, type Phase, type TakenOver } from "./job.ts";
+import type { JobListener } from "../watching/observers.ts";
 import type { JobOwner, JobSpec } from "./job-spec.ts";
 import type { PromptSize } from "../dispatch/preparations.ts";
-import type { OutputSoFar } from "../stream/output-so-far.ts";
+import { newOutput } from "../stream/output-so-far.ts";
 import { createTextDigests } from "../stream/receipt.ts";
 import { createReplayLog } from "../stream/replay-log.ts";
 
@@ -47,20 +47,20 @@ export interface NewJobOptions {
   readonly listener?: JobListener | undefined;
   /** The call key of the reservation, or of the job at the other gateway; by default a random key is drawn. */
   readonly callKey?: string | undefined;
-  readonly takenOver?: boolean;
+  readonly takenOver?: TakenOver | undefined;
   readonly phase: Extract<Phase, { name: "queued" | "blocked" }>["name"];
 }
 
 export function createJob(spec: JobSpec, options: NewJobOptions): Job {
-  const { uid, now, replayBufferBytes, phase, size, listener, takenOver = false } = options;
+  const { uid, now, replayBufferBytes, phase, size, listener, takenOver } = options;
   const { who, work, prior } = spec;
-  const output = Array.from({ length: choicesOf(work) }, () => outputBefore(spec));
+  const output = Array.from({ length: choicesOf(work) }, () => newOutput(prior?.output));
   return {
     uid,
     id: spec.id ?? drawnId(),
     spec,
     sessionKey: sessionKeyOf(who),
-    log: createReplayLog(replayBufferBytes, takenOver ? "any" : output[0]?.events),
+    log: createReplayLog(replayBufferBytes, takenOver !== undefined ? "any" : output[0]?.events),
     takenOver,
     beginsLate: false,
     digests: createTextDigests(),
@@ -78,7 +78,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
     state: {
       phase: { name: phase },
       sequences: Array.from({ length: choicesOf(work) }, (_, choice) => ({
-        uid: choice === 0 ? uid : `${uid}.${choice}`,
+        uid: sequenceUidOf(uid, choice),
         choice,
         held: false,
         slot: undefined,
@@ -99,8 +99,4 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
       resumptions: 0,
     },
   };
-}
-
-function outputBefore({ prior }: JobSpec): OutputSoFar {
-  return { ids: [...(prior?.output?.ids ?? [])], events: prior?.output?.events ?? 0 };
 }

@@ -5,6 +5,7 @@ import { createJob } from "./new-job.ts";
 import type { JobSpec } from "./job-spec.ts";
 import { reduce } from "./reduce.ts";
 import type { Effect, JobInput } from "./reduce.ts";
+import type { JobEvent } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 
 const spec = (choices = 1): JobSpec => ({
@@ -27,31 +28,15 @@ const counts = { promptTokens: 3, cachedTokens: 1, completionTokens: 2, prefillM
 const cancelled: Outcome = { type: "cancelled", by: "client" };
 const died: Outcome = { type: "failed", code: "engine_failed", message: "The engine died." };
 
-const started = (jobId = "j1", at = 1): JobInput => ({
-  type: "started",
-  event: { type: "started", jobId, slot: 0, promptTokens: 3, cachedTokens: 1 },
-  model: "m",
-  at,
-});
-const progress = (jobId = "j1"): JobInput => ({
-  type: "progress",
-  event: { type: "progress", jobId, processedTokens: 2, promptTokens: 3, cachedTokens: 1, tMs: 2 },
-});
-const token = (index: number, tMs: number, jobId = "j1"): JobInput => ({
-  type: "token",
-  event: { type: "token", jobId, index, text: "a", tMs, ids: [7], n: 1 },
-  at: 10 + tMs,
-});
-const finished = (jobId = "j1"): JobInput => ({
-  type: "released",
-  event: { type: "finished", jobId, by: "end", ...counts },
-  at: 20,
-});
-const released = (jobId = "j1"): JobInput => ({
-  type: "released",
-  event: { type: "cancelled", jobId, steps: 1, ...counts },
-  at: 20,
-});
+const engine = (event: JobEvent, at = 20): JobInput => ({ type: "engine", event, model: "m", at });
+const started = (jobId = "j1", at = 1): JobInput =>
+  engine({ type: "started", jobId, slot: 0, promptTokens: 3, cachedTokens: 1 }, at);
+const progress = (jobId = "j1"): JobInput =>
+  engine({ type: "progress", jobId, processedTokens: 2, promptTokens: 3, cachedTokens: 1, tMs: 2 });
+const token = (index: number, tMs: number, jobId = "j1"): JobInput =>
+  engine({ type: "token", jobId, index, text: "a", tMs, ids: [7], n: 1 }, 10 + tMs);
+const finished = (jobId = "j1"): JobInput => engine({ type: "finished", jobId, by: "end", ...counts });
+const released = (jobId = "j1"): JobInput => engine({ type: "cancelled", jobId, steps: 1, ...counts });
 
 /** Does part of the dispatcher's work: stores the new state, and appends events to the log. */
 function apply(job: Job, ...events: readonly JobInput[]): Effect[] {
@@ -64,15 +49,18 @@ function apply(job: Job, ...events: readonly JobInput[]): Effect[] {
 }
 
 const typesOf = (effects: readonly Effect[]): string[] =>
-  effects.map((effect) => (effect.type === "append" ? effect.event.type : effect.type));
+  effects.map((effect) => {
+    if (effect.type === "append") return effect.event.type;
+    return effect.type === "observe" ? `observe ${effect.what.type}` : effect.type;
+  });
 
 describe("a job", () => {
   it("goes from the queue through prefill and decode to its end, and sends each event once", () => {
     const job = newJob();
     const effects = apply(job, { type: "submitted" }, started(), token(0, 5), token(1, 9), finished());
     expect(typesOf(effects)).toEqual([
-      ...["submit", "measure_start", "status", "started", "measure_tokens", "output", "token"],
-      ...["measure_tokens", "output", "token", "end", "ended", "free"],
+      ...["submit", "observe started", "status", "started", "observe tokens", "output", "token"],
+      ...["observe tokens", "output", "token", "end", "ended", "free"],
     ]);
     expect(job.state).toMatchObject({
       phase: { name: "ended", outcome: { type: "finished", by: "end" } },
@@ -94,13 +82,13 @@ describe("a job", () => {
       },
     });
     expect(typesOf(told).filter((type) => type === "status")).toHaveLength(2);
-    expect(typesOf(apply(job, token(0, 5), progress()))).toEqual(["measure_tokens", "output", "token"]);
+    expect(typesOf(apply(job, token(0, 5), progress()))).toEqual(["observe tokens", "output", "token"]);
   });
 
   it("sends the first uncached text of its prompt in the `started` event and in the usage", () => {
     const job = newJob();
     const event = { type: "started" as const, jobId: "j1", promptTokens: 3, cachedTokens: 1, differsAt: "Monday" };
-    apply(job, { type: "submitted" }, { type: "started", event, model: "m", at: 1 }, finished());
+    apply(job, { type: "submitted" }, engine(event, 1), finished());
     expect(job.log.started).toMatchObject({ differs_at: "Monday" });
     expect(job.log.terminal).toMatchObject({ usage: { cached_tokens: 1, differs_at: "Monday" } });
   });
@@ -111,7 +99,7 @@ describe("a job", () => {
     const asked = apply(job, { type: "submitted" }, started(), { type: "end", outcome: cancelled, at: 2 });
     expect(asked.at(-1)).toEqual({ type: "release", uids: ["j1"] });
     expect(apply(job, { type: "end", outcome: died, at: 3 })).toEqual([]);
-    expect(typesOf(apply(job, released()))).toEqual(["measure_cancel", "end", "ended", "free"]);
+    expect(typesOf(apply(job, released()))).toEqual(["observe released", "end", "ended", "free"]);
     expect(job.state.phase).toEqual({ name: "ended", outcome: cancelled });
   });
 
@@ -119,29 +107,28 @@ describe("a job", () => {
     const job = newJob();
     apply(job, { type: "submitted" }, started(), { type: "end", outcome: cancelled, at: 2 });
     expect(typesOf(apply(job, { type: "overdue", at: 3 }))).toEqual(["end", "ended"]);
-    expect(typesOf(apply(job, token(0, 1), released()))).toEqual(["measure_cancel", "free"]);
+    expect(typesOf(apply(job, token(0, 1), released()))).toEqual(["observe released", "free"]);
   });
 
   it("cannot be submitted before the job that it supersedes has ended", () => {
     const job = newJob(1, "blocked");
-    expect(() => reduce(job, { type: "submitted" })).toThrow("Illegal job event: submitted while blocked");
+    expect(() => reduce(job, { type: "submitted" })).toThrow("Illegal job input: submitted while blocked");
     expect(apply(job, { type: "unblocked" })).toEqual([{ type: "enqueue", again: false }]);
     expect(() => reduce(job, { type: "unblocked" })).toThrow("Illegal");
   });
 
   const lost: JobInput = { type: "engine_lost", outcome: died, at: 5 };
 
-  it("without output starts again when its engine dies, fails at the third time, and sends `started` once", () => {
+  it("without output starts again when its engine dies, fails at the second time, and sends `started` once", () => {
     const job = newJob();
     expect(apply(job, { type: "submitted" }, started(), lost).at(-1)).toEqual({ type: "enqueue", again: true });
     expect(apply(job, { type: "moved", position: 1, etaMs: undefined })).toEqual([]);
     expect(typesOf(apply(job, { type: "submitted" }, started("j1", 9)))).toEqual(["submit", "status"]);
-    expect(typesOf(apply(job, lost, { type: "submitted" }))).toEqual(["enqueue", "submit"]);
-    expect(job.state).toMatchObject({ enginesLost: 2, resumptions: 0 });
+    expect(job.state).toMatchObject({ enginesLost: 1, resumptions: 0 });
     expect(typesOf(apply(job, lost))).toEqual(["error", "ended", "free"]);
     expect(job.log.terminal).toMatchObject({
       code: "engine_failed",
-      message: /^The engine crashed 3 times in a row while running this job/,
+      message: /^The engine crashed 2 times in a row while running this job/,
     });
   });
 
@@ -151,7 +138,7 @@ describe("a job", () => {
     expect(typesOf(apply(job, lost, { type: "loading" }))).toEqual(["status", "enqueue"]);
     expect(job.log.waiting?.event).toMatchObject({ type: "status", status: "resuming" });
     const again = apply(job, { type: "submitted" }, started("j1", 40), token(1, 2));
-    expect(typesOf(again)).toEqual(["submit", "measure_resumption", "measure_tokens", "output", "token"]);
+    expect(typesOf(again)).toEqual(["submit", "observe resumed", "observe tokens", "output", "token"]);
     expect(job.log.tokensFrom(1, 1)).toMatchObject([{ index: 1, t_ms: 41 }]);
     apply(job, finished());
     expect(job.state.counts).toEqual({ ...counts, prefillMs: 1, decodeMs: 40 });
@@ -159,19 +146,17 @@ describe("a job", () => {
 
   it("is no suspect after new output", () => {
     const job = newJob();
-    apply(job, { type: "submitted" }, lost, { type: "submitted" }, lost, { type: "submitted" }, started(), token(0, 1));
+    apply(job, { type: "submitted" }, lost, { type: "submitted" }, started(), token(0, 1));
     expect(job.state.enginesLost).toBe(0);
-    apply(job, lost, { type: "submitted" }, lost, { type: "submitted" }, lost);
-    expect(job.state).toMatchObject({ enginesLost: 2, phase: { name: "queued" } });
+    apply(job, lost, { type: "submitted" }, lost);
+    expect(job.state).toMatchObject({ enginesLost: 1, phase: { name: "queued" } });
   });
 
   it("with texts is a suspect if later engines compute only known vectors", () => {
     const job = newJob();
-    const vector = (index: number): JobInput => ({
-      type: "computed",
-      event: { type: "embedding", jobId: "j1", index, vector: [1], tokens: 1 },
-    });
-    const losses = [0, 1, 2].map((life) => {
+    const vector = (index: number): JobInput =>
+      engine({ type: "embedding", jobId: "j1", index, vector: [1], tokens: 1 });
+    const losses = [0, 1].map((life) => {
       apply(job, { type: "submitted" }, started(), vector(0), vector(1));
       job.vectors.push([1], [1]);
       apply(job, lost);
@@ -180,7 +165,6 @@ describe("a job", () => {
     expect(losses).toEqual([
       [0, 0],
       [1, 1],
-      [2, 2],
     ]);
   });
 
@@ -219,13 +203,9 @@ describe("a job", () => {
   it("with several choices fails when one choice fails", () => {
     const job = newJob(2);
     apply(job, { type: "submitted" }, started("j1"), started("j1.1"));
-    const failed: JobInput = {
-      type: "released",
-      event: { type: "failed", jobId: "j1", code: "engine_failed", message: "no" },
-      at: 3,
-    };
+    const failed = engine({ type: "failed", jobId: "j1", code: "engine_failed", message: "no" });
     expect(apply(job, failed)).toEqual([{ type: "release", uids: ["j1.1"] }]);
-    expect(typesOf(apply(job, released("j1.1")))).toEqual(["measure_cancel", "error", "ended", "free"]);
+    expect(typesOf(apply(job, released("j1.1")))).toEqual(["observe released", "error", "ended", "free"]);
   });
 });
 
@@ -264,13 +244,9 @@ describe("for random inputs", () => {
         return name === "ending";
       case "engine_lost":
         return held("j1") || held("j1.1");
-      case "started":
-      case "progress":
-      case "token":
-      case "released":
+      case "engine":
         return held(event.event.jobId);
       case "unblocked":
-      case "computed":
       case "moved":
       case "loading":
       case "resumed_elsewhere":

@@ -8,6 +8,7 @@ import type { JobEvent, Token } from "@waggle/engine";
 import type { QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { lengthOf, withToken } from "./answer-message.ts";
 import type { ComputedEvent } from "../stream/output-so-far.ts";
+import type { Observation } from "../watching/observers.ts";
 import type { Job, JobCounts, JobState, Outcome, SequenceState } from "./job.ts";
 import { crashFailure, hasUsedUpCrashes, lossesAfter } from "./crash-blame.ts";
 import {
@@ -33,18 +34,8 @@ export type JobInput =
   | { readonly type: "moved"; readonly position: number; readonly etaMs: number | undefined }
   /** The engine is loading the model. */
   | { readonly type: "loading" }
-  | { readonly type: "started"; readonly event: EngineEventOf<"started">; readonly model: string; readonly at: number }
-  /** The engine has computed a part of the job's prompt. */
-  | { readonly type: "progress"; readonly event: EngineEventOf<"progress"> }
-  | { readonly type: "token"; readonly event: EngineEventOf<"token">; readonly at: number }
-  /** The engine has computed a text's vector or logit, or logprobs of the prompt. */
-  | { readonly type: "computed"; readonly event: ComputedEvent }
-  /** The engine has released a sequence, which finished, failed, or was cancelled as requested. */
-  | {
-      readonly type: "released";
-      readonly event: EngineEventOf<"finished" | "failed" | "cancelled">;
-      readonly at: number;
-    }
+  /** The engine has an event of one of the job's sequences. */
+  | { readonly type: "engine"; readonly event: JobEvent; readonly model: string; readonly at: number }
   /** The job must end. The first such input decides the outcome. */
   | { readonly type: "end"; readonly outcome: Outcome; readonly at: number }
   /** The engine has not released the job in time. */
@@ -58,6 +49,9 @@ export type JobInput =
 
 type EngineEventOf<T extends JobEvent["type"]> = Extract<JobEvent, { type: T }>;
 
+/** The engine has released a sequence, which finished, failed, or was cancelled as requested. */
+type ReleaseEvent = EngineEventOf<"finished" | "cancelled" | "failed">;
+
 /** Work for the dispatcher, which performs the effects of a change in their order. */
 export type Effect =
   | { readonly type: "append"; readonly event: StreamEvent }
@@ -67,25 +61,12 @@ export type Effect =
   | { readonly type: "submit" }
   /** Ask the engine to release these sequences, and apply `overdue` if that takes too long. */
   | { readonly type: "release"; readonly uids: readonly string[] }
-  /** Record that the first sequence has its slot. */
-  | { readonly type: "measure_start" }
-  /** Record that the job continues after its earlier output. */
-  | { readonly type: "measure_resumption" }
-  /** Record model tokens. `first`: these are the job's first tokens. `sincePreviousMs` is undefined for the first tokens of a sequence. */
-  | {
-      readonly type: "measure_tokens";
-      readonly tokens: number;
-      readonly first: boolean;
-      readonly sincePreviousMs: number | undefined;
-    }
+  /** Tell the observers of all jobs. */
+  | { readonly type: "observe"; readonly what: Observation }
   /** Store the tokens of one token event, for an engine that resumes the job. */
   | { readonly type: "output"; readonly choice: number; readonly ids: readonly Token[] }
   /** Store output that is not in the stream. */
   | { readonly type: "keep"; readonly event: ComputedEvent }
-  /** Record the number of forward passes between a cancel and the release of the slot. */
-  | { readonly type: "measure_cancel"; readonly steps: number }
-  /** Record the number of pieces that looked like tool calls and could not be parsed. */
-  | { readonly type: "measure_unreadable"; readonly calls: number }
   /** The engine holds no sequence of the job any more, so the job no longer counts as a running job of its client. */
   | { readonly type: "free" }
   /** The job has ended, and its last event is in the log. */
@@ -97,52 +78,64 @@ export interface Change {
 }
 
 /** @throws Error for an input that is impossible in the present phase: a defect of the dispatcher or the engine */
-export function reduce(job: Job, event: JobInput): Change {
+export function reduce(job: Job, input: JobInput): Change {
   const { state } = job;
   const { phase } = state;
-  switch (event.type) {
+  switch (input.type) {
     case "unblocked":
-      if (phase.name !== "blocked") throw illegal(job, event);
+      if (phase.name !== "blocked") throw illegal(job, input);
       return { state: { ...state, phase: { name: "queued" } }, effects: [{ type: "enqueue", again: false }] };
     case "submitted":
-      if (phase.name !== "queued") throw illegal(job, event);
+      if (phase.name !== "queued") throw illegal(job, input);
       return submit(state);
     case "moved":
       // A job that waits for another engine after its start announces no queue position.
       return state.startedAt !== undefined || phase.name === "ended"
         ? unchanged(state)
-        : send(state, queuedEventOf(job, event));
+        : send(state, queuedEventOf(job, input));
     case "loading":
       // A job with output has sent the status `resuming`, and sends no other status until it continues.
       return phase.name === "ended" || hasOutput(job) ? unchanged(state) : send(state, statusOf(job, "loading"));
-    case "started":
-      return phase.name === "running" || phase.name === "ending" ? start(job, event) : unchanged(state);
-    case "progress":
-      // The choices of a job have the same prompt, so only the first choice's progress is sent.
-      return phase.name === "running" && state.firstTokenAt === undefined && event.event.jobId === job.uid
-        ? send(state, { ...statusOf(job, "thinking"), prompt_progress: promptProgressOf(event.event) })
-        : unchanged(state);
-    case "token":
-      return phase.name === "running" || phase.name === "ending" ? addToken(job, event) : unchanged(state);
-    case "computed":
-      return {
-        state: isNewVector(job, event.event) ? { ...state, hasNewOutput: true, enginesLost: 0 } : state,
-        effects: [{ type: "keep", event: event.event }],
-      };
-    case "released":
-      return release(job, event);
+    case "engine":
+      return takeEvent(job, input);
     case "end":
-      return phase.name === "ended" || phase.name === "ending" ? unchanged(state) : askToEnd(job, event);
+      return phase.name === "ended" || phase.name === "ending" ? unchanged(state) : askToEnd(job, input);
     case "overdue":
-      if (phase.name !== "ending") throw illegal(job, event);
-      return end(job, state, phase.outcome, event.at);
+      if (phase.name !== "ending") throw illegal(job, input);
+      return end(job, state, phase.outcome, input.at);
     case "abort":
       if (phase.name === "ended") return unchanged(state);
-      return end(job, state, phase.name === "ending" ? phase.outcome : event.outcome, event.at);
+      return end(job, state, phase.name === "ending" ? phase.outcome : input.outcome, input.at);
     case "resumed_elsewhere":
       return phase.name === "running" && hasOutput(job) ? resumeElsewhere(job) : unchanged(state);
     case "engine_lost":
-      return loseEngine(job, event);
+      return loseEngine(job, input);
+  }
+}
+
+function takeEvent(job: Job, { event, model, at }: Extract<JobInput, { type: "engine" }>): Change {
+  const { state } = job;
+  const { phase } = state;
+  switch (event.type) {
+    case "started":
+      return phase.name === "running" || phase.name === "ending" ? start(job, event, { model, at }) : unchanged(state);
+    case "progress":
+      // The choices of a job have the same prompt, so only the first choice's progress is sent.
+      return phase.name === "running" && state.firstTokenAt === undefined && event.jobId === job.uid
+        ? send(state, { ...statusOf(job, "thinking"), prompt_progress: promptProgressOf(event) })
+        : unchanged(state);
+    case "token":
+      return phase.name === "running" || phase.name === "ending" ? addToken(job, event, at) : unchanged(state);
+    case "prompt_logprobs":
+    case "embedding":
+      return {
+        state: isNewVector(job, event) ? { ...state, hasNewOutput: true, enginesLost: 0 } : state,
+        effects: [{ type: "keep", event }],
+      };
+    case "finished":
+    case "cancelled":
+    case "failed":
+      return release(job, event, at);
   }
 }
 
@@ -155,7 +148,11 @@ function submit(state: JobState): Change {
   };
 }
 
-function start(job: Job, { event, model, at }: Extract<JobInput, { type: "started" }>): Change {
+function start(
+  job: Job,
+  event: EngineEventOf<"started">,
+  { model, at }: { readonly model: string; readonly at: number },
+): Change {
   const { state } = job;
   const first = state.startedAt === undefined;
   const resumes = hasOutput(job);
@@ -172,13 +169,13 @@ function start(job: Job, { event, model, at }: Extract<JobInput, { type: "starte
   };
   // When a further choice starts, the job has started already, and sends no event.
   if (!first && state.phase.name === "running" && state.phase.stage !== "queued") return unchanged(next);
-  const news: Effect = resumes ? { type: "measure_resumption" } : append(statusOf(job, "thinking"));
+  const news: Effect = resumes ? observe({ type: "resumed" }) : append(statusOf(job, "thinking"));
   if (!first) return { state: next, effects: [news] };
   const started = append(startedEventOf(job, next, model));
-  return { state: next, effects: [{ type: "measure_start" }, news, started] };
+  return { state: next, effects: [observe({ type: "started" }), news, started] };
 }
 
-function addToken(job: Job, { event, at }: Extract<JobInput, { type: "token" }>): Change {
+function addToken(job: Job, event: EngineEventOf<"token">, at: number): Change {
   const { state } = job;
   const sequence = state.sequences.find(({ uid }) => uid === event.jobId);
   if (sequence === undefined) throw new Error(`Illegal token of job ${job.uid}: it has no sequence ${event.jobId}`);
@@ -206,14 +203,14 @@ function addToken(job: Job, { event, at }: Extract<JobInput, { type: "token" }>)
   return {
     state: next,
     effects: [
-      { type: "measure_tokens", tokens: event.n, first, sincePreviousMs },
+      observe({ type: "tokens", tokens: event.n, first, sincePreviousMs }),
       { type: "output", choice: sequence.choice, ids: event.ids },
       append(token),
     ],
   };
 }
 
-function release(job: Job, { event, at }: Extract<JobInput, { type: "released" }>): Change {
+function release(job: Job, event: ReleaseEvent, at: number): Change {
   const counts = event.type === "failed" ? undefined : countsOf(event);
   const state: JobState = {
     ...job.state,
@@ -224,9 +221,9 @@ function release(job: Job, { event, at }: Extract<JobInput, { type: "released" }
     }),
   };
   const steps: readonly Effect[] = [
-    ...(event.type === "cancelled" ? [{ type: "measure_cancel", steps: event.steps } as const] : []),
+    ...(event.type === "cancelled" ? [observe({ type: "released", steps: event.steps })] : []),
     ...(event.type !== "failed" && event.unreadableCalls !== undefined
-      ? [{ type: "measure_unreadable", calls: event.unreadableCalls } as const]
+      ? [observe({ type: "unreadable_calls", calls: event.unreadableCalls })]
       : []),
   ];
   const { phase } = state;
@@ -245,7 +242,7 @@ function release(job: Job, { event, at }: Extract<JobInput, { type: "released" }
 }
 
 /** The outcome `internal` means a defect: the engine cancelled a sequence without a request. */
-function outcomeOf(event: EngineEventOf<"finished" | "failed" | "cancelled">, { phase }: JobState): Outcome {
+function outcomeOf(event: ReleaseEvent, { phase }: JobState): Outcome {
   switch (event.type) {
     case "finished":
       return { type: "finished", by: event.by };
@@ -291,7 +288,7 @@ function loseEngine(job: Job, { outcome, at }: Extract<JobInput, { type: "engine
 
 function resumeElsewhere(job: Job): Change {
   const resumptions = job.state.resumptions + 1;
-  const effects: readonly Effect[] = [append(statusOf(job, "resuming")), { type: "measure_resumption" }];
+  const effects: readonly Effect[] = [append(statusOf(job, "resuming")), observe({ type: "resumed" })];
   return { state: { ...job.state, resumptions }, effects };
 }
 
@@ -366,33 +363,23 @@ function send(state: JobState, event: QueuedEvent | StatusEvent): Change {
   return { state, effects: [append(event)] };
 }
 
-/** @param at the daemon clock's time in milliseconds */
-export function inputOf(event: JobEvent, { model, at }: { readonly model: string; readonly at: number }): JobInput {
-  switch (event.type) {
-    case "started":
-      return { type: "started", event, model, at };
-    case "progress":
-      return { type: "progress", event };
-    case "token":
-      return { type: "token", event, at };
-    case "prompt_logprobs":
-    case "embedding":
-      return { type: "computed", event };
-    case "finished":
-    case "cancelled":
-    case "failed":
-      return { type: "released", event, at };
-  }
+/** Whether the engine has released the event's sequence. */
+export function isRelease(event: JobEvent): event is ReleaseEvent {
+  return event.type === "finished" || event.type === "cancelled" || event.type === "failed";
 }
 
 function append(event: StreamEvent): Effect {
   return { type: "append", event };
 }
 
+function observe(what: Observation): Effect {
+  return { type: "observe", what };
+}
+
 function unchanged(state: JobState): Change {
   return { state, effects: [] };
 }
 
-function illegal(job: Job, event: JobInput): Error {
-  return new Error(`Illegal job event: ${event.type} while ${job.state.phase.name}`);
+function illegal(job: Job, input: JobInput): Error {
+  return new Error(`Illegal job input: ${input.type} while ${job.state.phase.name}`);
 }

@@ -60,7 +60,7 @@ export function tokenEventOf(
     type: "token",
     ...streamKeys(job),
     // The index counts the tokens of all choices together.
-    index: job.takenOver && job.log.nextToken === 0 ? event.index : job.log.nextToken,
+    index: job.takenOver !== undefined && job.log.nextToken === 0 ? event.index : job.log.nextToken,
     text: event.text,
     ...partOf(event.part, `${job.callKey}${choice === 0 ? "" : `_${choice}`}`),
     t_ms: tokenMs,

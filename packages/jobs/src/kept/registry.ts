@@ -90,13 +90,17 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
   };
 }
 
-/** Creates the registry of one model's live jobs. Unique ids, ended jobs and their limits are shared with the whole registry. */
-export function createRegistryPart(whole: JobRegistry): JobRegistry {
+/**
+ * Creates the registry of one model's live jobs. Unique ids, ended jobs and their limits are shared with the whole registry.
+ * @param onAdded called for each added job
+ */
+export function createRegistryPart(whole: JobRegistry, onAdded: (job: Job) => void = () => {}): JobRegistry {
   const live = new Map<string, Job>();
   return {
     add(job) {
       whole.add(job);
       live.set(job.uid, job);
+      onAdded(job);
     },
     has: whole.has,
     get: whole.get,

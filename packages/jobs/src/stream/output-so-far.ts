@@ -12,23 +12,22 @@ export interface OutputSoFar {
 /** Output that is not in the stream. */
 export type ComputedEvent = Extract<JobEvent, { type: "embedding" | "prompt_logprobs" }>;
 
-/** Copies the output of one choice so far. */
-export function priorOutputOf({ output }: Pick<Job, "output">, choice: number): PriorOutput {
-  const { ids = [], events = 0 } = output[choice] ?? {};
-  return { ids: [...ids], events };
+/** @param prior the output with which the new one begins */
+export function newOutput(prior?: PriorOutput): OutputSoFar {
+  return { ids: [...(prior?.ids ?? [])], events: prior?.events ?? 0 };
 }
 
 /** The part of one choice, or of the texts, that earlier engines have computed. */
-export function priorWorkOf(job: Pick<Job, "output" | "vectors">, choice: number): PriorWork {
-  const output = priorOutputOf(job, choice);
-  return { ...(output.events === 0 ? {} : { output }), computed: job.vectors.length };
+export function priorWorkOf({ output, vectors }: Pick<Job, "output" | "vectors">, choice: number): PriorWork {
+  const soFar = newOutput(output[choice]);
+  return { ...(soFar.events === 0 ? {} : { output: soFar }), computed: vectors.length };
 }
 
-export function addOutput({ output }: Pick<Job, "output">, added: { choice: number; ids: readonly Token[] }): void {
-  const soFar = output[added.choice];
-  if (soFar === undefined) return;
-  soFar.events += 1;
-  for (const id of added.ids) soFar.ids.push(id);
+/** Adds the tokens of one token event. @param output undefined for an ended job, whose output is dropped */
+export function addTokens(output: OutputSoFar | undefined, ids: readonly Token[]): void {
+  if (output === undefined) return;
+  output.events += 1;
+  for (const id of ids) output.ids.push(id);
 }
 
 /** Stores each result at its index, because a later engine may compute and send the same result again. */

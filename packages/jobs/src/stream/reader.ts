@@ -8,7 +8,6 @@ import type { JobTimers } from "../dispatch/timers.ts";
 import { hasEnded } from "../job/job.ts";
 import type { Job } from "../job/job.ts";
 import { streamKeys } from "../job/stream-events.ts";
-import type { Lifecycle } from "../watching/lifecycle.ts";
 import type { ReplayLog } from "./replay-log.ts";
 
 /** Maximum number of token events of one pull, to bound the size of one write to the connection. */
@@ -176,8 +175,9 @@ function tooSlow(keys: ReaderOptions["keys"], firstToken: number): ErrorEvent {
 export interface ReaderOpenerOptions {
   readonly clock: Clock;
   readonly timers: JobTimers;
-  readonly lifecycle: Pick<Lifecycle, "readerCutOff">;
   readonly limits: Pick<JobLimits, "pingIntervalMs" | "readerStallTimeoutMs" | "reconnectGraceMs" | "retryGraceMs">;
+  /** Called when a reader of the job is cut off. */
+  readonly onCutOff: (job: Job) => void;
   /** Called when the job has had no readers for its whole grace time. */
   readonly onAbandoned: (job: Job) => void;
 }
@@ -186,8 +186,8 @@ export interface ReaderOpenerOptions {
 export function createReaderOpener({
   clock,
   timers,
-  lifecycle,
   limits,
+  onCutOff,
   onAbandoned,
 }: ReaderOpenerOptions): JobDispatcher["openReader"] {
   function onLastGone(job: Job): void {
@@ -214,7 +214,7 @@ export function createReaderOpener({
       clock,
       pingIntervalMs: limits.pingIntervalMs,
       stallTimeoutMs: limits.readerStallTimeoutMs,
-      onCutOff: lifecycle.readerCutOff,
+      onCutOff: () => onCutOff(job),
       onStalled,
       onClose() {
         job.readers -= 1;

@@ -41,7 +41,7 @@ export function createTextDigests(): TextDigests {
 /** Appends the event to the job's log, and adds the receipt to an end event. */
 export function record(job: Job, event: StreamEvent, fingerprints: (job: Job) => Fingerprints): void {
   if (event.type === "token") {
-    if (job.takenOver && job.log.nextToken === 0 && event.index > 0) job.beginsLate = true;
+    if (job.takenOver !== undefined && job.log.nextToken === 0 && event.index > 0) job.beginsLate = true;
     job.digests.add(event);
   }
   job.log.append(withFingerprints(job, event, () => fingerprints(job)));

@@ -1,7 +1,7 @@
 // Describes a job outside its stream: the response on acceptance, the job's status, and lists of jobs. Pure.
 import { jobListLimit, routePath, workerRoutes } from "@waggle/protocol";
 import type { JobAccepted, JobList, JobStatus, ListedJob } from "@waggle/protocol";
-import { finishReasonOf, stateNameOf } from "../job/job.ts";
+import { finishReasonOf, isWaiting, stateNameOf } from "../job/job.ts";
 import type { Job, Outcome } from "../job/job.ts";
 import { timingsOf, usageOf } from "../job/stream-events.ts";
 
@@ -37,6 +37,11 @@ export function jobListOf(
   const listed = jobs.map((job) => listedOf(job, positionOf(job) ?? 0, now));
   const inOrder = listed.toSorted((a, b) => a.position - b.position || b.age_ms - a.age_ms);
   return { jobs: inOrder.slice(0, jobListLimit), total: jobs.length };
+}
+
+/** Returns the longest wait of these jobs; 0 if no job waits. @param now the daemon clock's milliseconds */
+export function oldestWaitMs(jobs: readonly Job[], now: number): number {
+  return jobs.filter(isWaiting).reduce((longest, { acceptedAt }) => Math.max(longest, now - acceptedAt), 0);
 }
 
 function listedOf(job: Job, position: number, now: number): ListedJob {

@@ -1,5 +1,6 @@
 // Owns the contract of a Backend with LoRA adapters, as tests for the fake backend and the real one.
 import type { Backend, SlotSampling, Token } from "@waggle/engine";
+import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -16,10 +17,10 @@ interface Output {
 /** Registers a suite for a backend with two slots, a context of 256 tokens and one adapter, whose scale is not 0. The suite disposes of it. */
 export function adaptersContract(name: string, makeBackend: () => Promise<Backend>): void {
   describe(`${name} keeps the adapters of its slots apart`, () => {
-    let backend: Backend;
+    let backend: DrivenBackend;
     let own: number;
     beforeAll(async () => {
-      backend = await makeBackend();
+      backend = driveSlots(await makeBackend());
       own = backend.info.settings?.lora[0]?.scale ?? 0;
     });
     afterAll(() => backend.dispose());

@@ -5,15 +5,10 @@ import { boolean, byteSize, integer, keepAlive, lines, list, text } from "@waggl
 const maxReferenceChars = 4_096;
 const maxNameChars = 256;
 
-export interface GivenModel {
-  /** Undefined when the name comes from the model's file. */
-  readonly name: string | undefined;
-  /** A path, or a reference to download. */
-  readonly reference: string;
-}
-
 /** Parses `name=reference`, or a reference alone: in a path or URL, a slash or a colon comes before any equals sign. */
-export function givenModel(item: string): GivenModel | undefined {
+export function givenModel(
+  item: string,
+): { readonly name: string | undefined; readonly reference: string } | undefined {
   if (item === "" || item.length > maxReferenceChars) return undefined;
   const [, name, reference] = /^([^=/\\:]+)=(.+)$/s.exec(item) ?? [];
   if (name === undefined || reference === undefined) return { name: undefined, reference: item };

@@ -7,12 +7,12 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createSeveralModels } from "../../testing/several-models.ts";
 import type { SeveralModels, SeveralModelsOptions } from "../../testing/several-models.ts";
 import { createModelControl } from "./model-control.ts";
-import type { ModelEntry } from "../list/model-entry.ts";
+import type { Model } from "../list/model.ts";
 
 const download = { aliases: [], reference: "ant.gguf", source: "download", pinned: false } as const;
 let worker: SeveralModels;
 let control: ModelControl;
-let entry: ModelEntry;
+let entry: Model;
 /** Resolves the file of a swap. */
 let resolveFile: (file: { readonly reference: string; readonly source: ModelSource }) => void;
 const removeFiles = vi.fn<(path: string) => Promise<number>>();
@@ -21,12 +21,12 @@ function start(options: Partial<SeveralModelsOptions> = {}): void {
   worker = createSeveralModels({ models: ["ant", "bee"], ...options });
   entry = worker.models.add({ name: "hornet", ...download });
   const facts = { path: "/models/ant.gguf", bytes: 7, modifiedAt: "", card: undefined, plan: undefined };
-  entry.current.facts = facts;
+  entry.current.file.facts = facts;
   const file = deferred<{ readonly reference: string; readonly source: ModelSource }>();
   resolveFile = file.resolve;
   control = createModelControl({
     models: worker.models,
-    statusOf: ({ name, current }) => ({ name, state: current.host.state.name }) as ModelStatus,
+    statusOf: ({ name, current }) => ({ name, state: current.state.name }) as ModelStatus,
     resolve: async () => await file.promise,
     prepare: () => ({ memory: undefined }),
     pulls: { join: () => expect.fail("nothing is pulled"), stop: async () => {} },

@@ -4,30 +4,30 @@ import { createConflatedChannel } from "@waggle/async";
 import type { ConflatedChannel } from "@waggle/async";
 import type { ModelControl, ModelChange } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
-import type { ModelEvent, ModelSource, ModelStatus } from "@waggle/protocol";
+import type { ModelEvent, ModelStatus } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
-import type { HostedFile, ModelEntry } from "../list/model-entry.ts";
+import type { Model } from "../list/model.ts";
 import { findNamed } from "@waggle/jobs";
-import type { ModelHost } from "../run/model-host-port.ts";
+import type { ServedFile, ModelHost } from "../run/model-host-port.ts";
 import type { Models } from "../list/models.ts";
-import type { LoadPlan, UnloadReason } from "../memory/pool.ts";
+import type { Prepare, UnloadReason } from "../memory/pool.ts";
 import type { Pulls } from "./pulls.ts";
 
 /** Maximum number of additional names of a model. */
 const mostAliases = 32;
 
+/** The file of a swap. */
+export type OtherFile = Pick<ServedFile, "reference" | "source">;
+
 export interface ModelControlOptions {
   readonly models: Models;
-  readonly statusOf: (entry: ModelEntry) => ModelStatus;
+  readonly statusOf: (entry: Model) => ModelStatus;
   /**
    * Resolves an operator's reference: a file in the models folder or in the model's folder, a model's name, or a download.
    * @throws WaggleError invalid_argument
    */
-  readonly resolve: (
-    reference: string,
-    entry: ModelEntry,
-  ) => Promise<{ readonly reference: string; readonly source: ModelSource }>;
-  readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
+  readonly resolve: (reference: string, entry: Model) => Promise<OtherFile>;
+  readonly prepare: Prepare;
   readonly pulls: Pulls;
   /** Deletes the files of a download; returns the number of freed bytes. */
   readonly removeFiles: (path: string) => Promise<number>;
@@ -68,7 +68,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
   }
 
   /** @throws WaggleError conflict while the model is being swapped */
-  function requireUnchanging(entry: ModelEntry): void {
+  function requireUnchanging(entry: Model): void {
     if (entry.changing)
       throw new WaggleError("conflict", `Cannot change model ${entry.name}: another file is about to take its place.`);
   }
@@ -87,9 +87,9 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
   }
 
   /** @throws WaggleError resource_exhausted */
-  async function requireRoom(entry: ModelEntry, next: HostedFile): Promise<void> {
+  async function requireRoom(entry: Model, next: ModelHost): Promise<void> {
     const { memory } = await options.prepare(next);
-    const why = pool.shortage(memory?.total ?? 0, [entry.current.host]);
+    const why = pool.shortage(memory?.total ?? 0, [entry.current]);
     if (why === undefined) return;
     throw new WaggleError(
       "resource_exhausted",
@@ -97,21 +97,21 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     );
   }
 
-  /** Runs in the background, because the model's last jobs may take long. */
-  function retireLater(hosted: HostedFile, reason: UnloadReason, then: () => void = () => {}): void {
-    models
-      .retire(hosted, reason)
-      .catch((error: unknown) => options.log.error({ model: hosted.host.name, err: error }, "model_retire_failed"))
+  /** Runs in the background, because the model's last jobs may take long, and in a later turn, because the host's state may be changing. */
+  function retireLater(host: ModelHost, reason: UnloadReason, then: () => void = () => {}): void {
+    Promise.resolve()
+      .then(() => models.retire(host, reason))
+      .catch((error: unknown) => options.log.error({ model: host.name, err: error }, "model_retire_failed"))
       .finally(then);
   }
 
   /** Loads the new file while the old file serves. The new file replaces the old file as soon as the new file is loaded. */
-  function swapBeside(entry: ModelEntry, next: HostedFile): ModelChange {
+  function swapBeside(entry: Model, next: ModelHost): ModelChange {
     entry.next = next;
     const old = entry.current;
     const settle = (): void => {
       if (entry.next !== next) return;
-      const { name } = next.host.state;
+      const { name } = next.state;
       if (name !== "ready" && name !== "failed") return;
       forget();
       entry.next = undefined;
@@ -122,29 +122,25 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       retireLater(old, "replaced", () => entry.leaving.delete(old));
     };
     // Registered before `loadingOf`, so that the status in its last event shows the new file.
-    const forget = next.host.state.onChange(settle);
-    pool.loadNow(next.host);
-    return loadingOf(next.host, () => ({ type: "done", model: statusOf(entry) }));
+    const forget = next.state.onChange(settle);
+    pool.loadNow(next);
+    return loadingOf(next, () => ({ type: "done", model: statusOf(entry) }));
   }
 
   /**
    * Unloads the old file once its running jobs have ended. Waiting jobs run on the new file, or on the old file if the new file cannot
    * be loaded.
    */
-  function swapInPlace(entry: ModelEntry, reference: string, source: ModelSource): ModelChange {
-    const { current } = entry;
+  function swapInPlace(entry: Model, file: OtherFile): ModelChange {
+    const { current: host } = entry;
     const change: ConflatedChannel<ModelEvent> = createConflatedChannel<ModelEvent>({
       type: "progress",
       stage: "waiting",
     });
     const work = async (): Promise<void> => {
-      await pool.unload(current.host, "replaced", () => {
-        const former = { reference: current.reference, source: current.source, facts: current.facts };
-        Object.assign(current, { reference, source, facts: undefined, former });
-        current.host.forget();
-      });
-      pool.loadNow(current.host);
-      const loading = loadingOf(current.host, () => ({ type: "done", model: statusOf(entry) }));
+      await pool.unload(host, "replaced", () => host.replaceFile(file));
+      pool.loadNow(host);
+      const loading = loadingOf(host, () => ({ type: "done", model: statusOf(entry) }));
       for await (const event of loading.watch()) {
         if (event.type !== "progress") entry.changing = false;
         change.set(event);
@@ -155,13 +151,9 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     return change;
   }
 
-  async function beginSwap(
-    entry: ModelEntry,
-    { reference, source }: { readonly reference: string; readonly source: ModelSource },
-    unloadFirst: boolean,
-  ): Promise<ModelChange> {
-    if (entry.current.host.state.name !== "ready") return swapInPlace(entry, reference, source);
-    const next = models.host(entry, reference, source);
+  async function beginSwap(entry: Model, file: OtherFile, unloadFirst: boolean): Promise<ModelChange> {
+    if (entry.current.state.name !== "ready") return swapInPlace(entry, file);
+    const next = models.host(entry, file.reference, file.source);
     entry.next = next;
     try {
       await requireRoom(entry, next);
@@ -170,36 +162,36 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       entry.next = undefined;
       await models.retire(next, "removed");
       if (!unloadFirst || !(error instanceof WaggleError) || error.code !== "resource_exhausted") throw error;
-      return swapInPlace(entry, reference, source);
+      return swapInPlace(entry, file);
     }
   }
 
   /** Another model that the file serves now, or will serve after a running swap. */
-  function otherOn(path: string, entry: ModelEntry): ModelEntry | undefined {
+  function otherOn(path: string, entry: Model): Model | undefined {
     return models.entries().find((one) => one !== entry && filesOf(one).includes(resolve(path)));
   }
 
   return {
     load(name, keepAliveMs) {
       const entry = models.named(name);
-      const { host } = entry.current;
+      const { current: host } = entry;
       pool.keep(host, keepAliveMs);
       pool.loadNow(host);
       return loadingOf(host, () => ({ type: "done", model: statusOf(entry) }));
     },
     async unload(name) {
       const entry = models.named(name);
-      if (entry.pinned) {
+      if (entry.stay.pinned) {
         throw new WaggleError("conflict", `Cannot unload model ${entry.name}: it is pinned. Unpin it first.`);
       }
-      await pool.unload(entry.current.host, "asked");
+      await pool.unload(entry.current, "asked");
       return statusOf(entry);
     },
     pin(name, pinned) {
       const entry = models.named(name);
-      entry.pinned = pinned;
-      if (pinned) pool.loadNow(entry.current.host);
-      else pool.keep(entry.current.host, undefined);
+      entry.stay.pinned = pinned;
+      if (pinned) pool.loadNow(entry.current);
+      else pool.keep(entry.current, undefined);
       return statusOf(entry);
     },
     async swap(name, reference, { unloadFirst }) {
@@ -219,8 +211,8 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       if (entry.aliases.delete(name)) return 0;
       requireUnchanging(entry);
       const { current } = entry;
-      const path = current.facts?.path ?? current.host.info?.modelPath;
-      if (current.source !== "download" || path === undefined) {
+      const path = current.file.facts?.path ?? current.info?.modelPath;
+      if (current.file.source !== "download" || path === undefined) {
         const why = "Waggle has not downloaded its file, and deletes no other";
         throw new WaggleError("forbidden", `Cannot delete model ${entry.name}: ${why}.`);
       }
@@ -230,7 +222,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
         throw new WaggleError("conflict", `Cannot delete model ${entry.name}: ${why}.`);
       }
       models.remove(entry);
-      current.host.dispatcher.refuse(new WaggleError("not_found", `The model ${entry.name} was deleted.`));
+      current.dispatcher.refuse(new WaggleError("not_found", `The model ${entry.name} was deleted.`));
       await models.retire(current, "removed");
       // Check again: while the last jobs ended, a download or a swap may have made another model use the file.
       return otherOn(path, entry) === undefined ? await options.removeFiles(path) : 0;
@@ -250,9 +242,9 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
 }
 
 /** Absolute paths of the files that serve the model now or after a running swap. */
-function filesOf({ current, next }: ModelEntry): readonly string[] {
+function filesOf({ current, next }: Model): readonly string[] {
   return [current, next].flatMap((one) => {
-    const path = one?.facts?.path ?? one?.host.info?.modelPath ?? one?.reference;
+    const path = one?.file.facts?.path ?? one?.info?.modelPath ?? one?.file.reference;
     return path === undefined ? [] : [resolve(path)];
   });
 }
@@ -267,7 +259,7 @@ function gaveUp({ name, state, loading }: ModelHost): ModelEvent {
   return { type: "error", code: "cancelled", message: `Cannot load model ${name}: ${why}`, retryable: true };
 }
 
-function stateEvent({ state, loading, name }: ModelHost, done: () => ModelEvent): ModelEvent {
+function stateEvent({ state, name }: ModelHost, done: () => ModelEvent): ModelEvent {
   switch (state.name) {
     case "ready":
       return done();
@@ -280,11 +272,7 @@ function stateEvent({ state, loading, name }: ModelHost, done: () => ModelEvent)
       };
     case "loading":
     case "downloading":
-      return {
-        type: "progress",
-        stage: state.name,
-        ...(loading.value.type === "loading" ? { progress: loading.value.progress } : {}),
-      };
+      return { type: "progress", stage: state.name, progress: state.progress };
     case "unloaded":
     case "waiting":
     case "unloading":

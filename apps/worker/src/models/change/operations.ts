@@ -4,16 +4,16 @@ import type { ModelControl } from "@waggle/front";
 import { createCatalogue, nameOf, uniqueName } from "@waggle/models/download";
 import type { PullOptions } from "@waggle/models/download";
 import { WaggleError } from "@waggle/protocol";
-import type { ModelSource } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { WorkerConfig } from "../../config.ts";
 import { createModelControl } from "./model-control.ts";
-import type { HostedFile, ModelEntry } from "../list/model-entry.ts";
+import type { OtherFile } from "./model-control.ts";
+import type { Model } from "../list/model.ts";
 import { findNamed } from "@waggle/jobs";
-import { isLocalFile } from "../list/given-file.ts";
+import { isLocalFile, offeredFile } from "../list/given-file.ts";
 import type { Models } from "../list/models.ts";
-import { offeredFile } from "../list/offered-file.ts";
-import type { LoadPlan } from "../memory/pool.ts";
+import type { Prepare } from "../memory/pool.ts";
+import type { ModelHost } from "../run/model-host-port.ts";
 import { createPulls } from "./pulls.ts";
 import type { Pulls } from "./pulls.ts";
 import type { Served } from "../../report/served.ts";
@@ -22,9 +22,9 @@ export interface OperationsOptions {
   readonly config: Pick<WorkerConfig, "modelsFolder" | "offline" | "huggingFaceToken">;
   readonly models: Models;
   readonly served: Served;
-  readonly prepare: (hosted: HostedFile) => LoadPlan | Promise<LoadPlan>;
+  readonly prepare: Prepare;
   /** Reads the file of a new model, so that the model's status has its size and abilities. */
-  readonly describe?: (hosted: HostedFile) => Promise<void>;
+  readonly describe?: (host: ModelHost) => Promise<void>;
   readonly now: () => number;
   readonly log: Logger;
 }
@@ -59,7 +59,7 @@ export function createOperations(options: OperationsOptions): {
     },
   });
 
-  function addDownload(path: string, reference: string | undefined, name: string | undefined): ModelEntry {
+  function addDownload(path: string, reference: string | undefined, name: string | undefined): Model {
     const taken = new Set(models.entries().flatMap((entry) => [entry.name, ...entry.aliases]));
     // Another request may have taken the name during the download.
     if (name !== undefined && findNamed(models.entries(), name) !== undefined)
@@ -77,15 +77,11 @@ export function createOperations(options: OperationsOptions): {
   }
 
   /** @throws WaggleError invalid_argument */
-  async function resolveReference(
-    reference: string,
-    { current }: ModelEntry,
-  ): Promise<{ reference: string; source: ModelSource }> {
-    const known = findNamed(models.entries(), reference)?.current;
+  async function resolveReference(reference: string, { current: { file } }: Model): Promise<OtherFile> {
+    const known = findNamed(models.entries(), reference)?.current.file;
     if (known !== undefined) return { reference: known.facts?.path ?? known.reference, source: known.source };
     if (!isLocalFile(reference)) return { reference, source: "download" };
-    const beside =
-      current.source === "file" && current.facts !== undefined ? [dirname(resolve(current.facts.path))] : [];
+    const beside = file.source === "file" && file.facts !== undefined ? [dirname(resolve(file.facts.path))] : [];
     const path = offeredFile(reference, [folder, ...beside]);
     if (path === undefined) {
       const where = "in the models folder or next to the model's file";
@@ -110,8 +106,8 @@ export function createOperations(options: OperationsOptions): {
   return { control, pulls };
 }
 
-function pathOf({ current }: ModelEntry): string {
-  return current.facts?.path ?? current.reference;
+function pathOf({ current: { file } }: Model): string {
+  return file.facts?.path ?? file.reference;
 }
 
 function nameTaken(name: string, more = ""): WaggleError {

@@ -5,7 +5,7 @@ import type { FileDescriber, FileDescription, PromptRequest, Rendered } from "@w
 import { resolveModel } from "@waggle/models/download";
 import type { ResolveModelOptions } from "@waggle/models/download";
 import type { Logger } from "@waggle/telemetry";
-import type { HostedFile } from "./model-entry.ts";
+import type { ModelHost } from "../run/model-host-port.ts";
 
 export interface DescriptionsOptions {
   /** Where downloaded models are. */
@@ -18,15 +18,15 @@ export interface DescriptionsOptions {
 
 export interface Descriptions {
   /** Undefined when the file is not on this machine, or cannot be read or described. */
-  of(hosted: HostedFile): Promise<DescribedFile | undefined>;
+  of(host: ModelHost): Promise<DescribedFile | undefined>;
   /** The prompt as the engine would render it. Undefined when the file does not suffice, or too many requests wait. */
   prompt(
-    hosted: HostedFile,
+    host: ModelHost,
     conversation: PromptRequest["conversation"],
     signal: AbortSignal,
   ): Promise<Rendered | undefined>;
   /** The result of an earlier call of `of` or `prompt`. */
-  known(hosted: HostedFile): DescribedFile | undefined;
+  known(host: ModelHost): DescribedFile | undefined;
 }
 
 export interface DescribedFile extends FileDescription {
@@ -41,52 +41,52 @@ interface Described {
 }
 
 export function createDescriptions({ resolve, describer, renderer, log }: DescriptionsOptions): Descriptions {
-  const described = new WeakMap<HostedFile, Described>();
+  const described = new WeakMap<ModelHost, Described>();
 
-  async function pathOf({ source, reference, facts }: HostedFile): Promise<string | undefined> {
+  async function pathOf({ file: { source, reference, facts } }: ModelHost): Promise<string | undefined> {
     if (source === "fake") return undefined;
     return facts?.path ?? (await resolveModel(reference, { ...resolve, offline: true }).catch(() => undefined));
   }
 
-  function warn({ host }: HostedFile, failed: string, error: unknown): void {
+  function warn({ name }: ModelHost, failed: string, error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
-    log.warn({ model: host.name, reason }, failed);
+    log.warn({ model: name, reason }, failed);
   }
 
   /** Logs a failure once. The client's request then loads the model, and gets the engine's more precise error. */
-  async function describe(hosted: HostedFile, path: string): Promise<DescribedFile | undefined> {
+  async function describe(host: ModelHost, path: string): Promise<DescribedFile | undefined> {
     try {
-      return { path, ...(await describer.describe({ path, chosen: hosted.settings.chatTemplate })) };
+      return { path, ...(await describer.describe({ path, chosen: host.file.settings.chatTemplate })) };
     } catch (error) {
-      warn(hosted, "model_not_described", error);
+      warn(host, "model_not_described", error);
       return undefined;
     }
   }
 
-  async function of(hosted: HostedFile): Promise<DescribedFile | undefined> {
-    const path = await pathOf(hosted);
+  async function of(host: ModelHost): Promise<DescribedFile | undefined> {
+    const path = await pathOf(host);
     const file = path === undefined ? undefined : await stat(path).catch(() => undefined);
     if (path === undefined || file === undefined) return undefined;
     const key = `${path}\n${file.size}\n${file.mtimeMs}`;
-    let one = described.get(hosted);
-    if (one?.key !== key) described.set(hosted, (one = { key, asked: describe(hosted, path) }));
+    let one = described.get(host);
+    if (one?.key !== key) described.set(host, (one = { key, asked: describe(host, path) }));
     return (one.description = await one.asked);
   }
 
   return {
     of,
-    async prompt(hosted, conversation, signal) {
-      const file = await of(hosted);
+    async prompt(host, conversation, signal) {
+      const file = await of(host);
       if (file?.card.kind !== "generate") return undefined;
       const render = { inputs: file.chatFormat.inputs, conversation };
-      const task = { path: file.path, chosen: hosted.settings.chatTemplate, render };
+      const task = { path: file.path, chosen: host.file.settings.chatTemplate, render };
       try {
         return await renderer.render(task, signal);
       } catch (error) {
-        if (!signal.aborted) warn(hosted, "prompt_not_rendered", error);
+        if (!signal.aborted) warn(host, "prompt_not_rendered", error);
         return undefined;
       }
     },
-    known: (hosted) => described.get(hosted)?.description,
+    known: (host) => described.get(host)?.description,
   };
 }

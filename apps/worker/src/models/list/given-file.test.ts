@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeLora } from "@waggle/testing/models";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from "vitest";
 import { embeddedModelPath } from "../../process/embedded-model.ts";
-import { ownName, requireAdapters, requireUsable } from "./given-file.ts";
+import { offeredFile, ownName, requireAdapters, requireUsable } from "./given-file.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -59,4 +59,33 @@ describe("a configured adapter", () => {
 it("a model without a configured name has the name in its header, or its reference", async () => {
   expect(await ownName(embeddedModelPath())).toBe("Waggle Tiny Stories");
   expect(await ownName("hf:User/Bee-1B-GGUF:Q4_K_M")).toBe("bee-1b-q4_k_m");
+});
+
+describe("a file that a request names", () => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "offered-"));
+    for (const folder of ["models", "mine"]) mkdirSync(join(root, folder));
+    for (const file of ["models/a.gguf", "mine/b.gguf", "c.gguf"]) writeFileSync(join(root, file), "");
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+
+  const offered = (reference: string) => offeredFile(reference, [join(root, "models"), join(root, "mine")]);
+
+  test.each([
+    ["a.gguf", "models/a.gguf"],
+    ["./b.gguf", "mine/b.gguf"],
+    ["new.gguf", "models/new.gguf"],
+    ["below/x.gguf", "models/below/x.gguf"],
+  ])("%s is found in a folder", (reference, path) => {
+    expect(offered(reference)).toBe(join(root, path));
+  });
+
+  test("an absolute path is found below one of the folders", () => {
+    expect(offered(join(root, "mine/b.gguf"))).toBe(join(root, "mine/b.gguf"));
+  });
+
+  test.each(["../c.gguf", "/etc/passwd", "below/../../c.gguf", ".", ".."])("%s is not offered", (reference) => {
+    expect(offered(reference)).toBeUndefined();
+  });
 });

@@ -1,5 +1,7 @@
-// Checks the files of the settings before the worker listens: whether each can be a model or an adapter. Also finds their names.
-import { basename } from "node:path";
+// Checks which files can be models: the files of the settings, before the worker listens, and the files that an operator's request names. Also
+// finds their names.
+import { existsSync } from "node:fs";
+import { basename, relative, resolve, sep } from "node:path";
 import { StartError } from "@waggle/daemon";
 import { GgufError, isLoraAdapter, readGgufFile } from "@waggle/models/header";
 import { nameOf, shownReference, uniqueName } from "@waggle/models/download";
@@ -73,4 +75,22 @@ async function lookAt(reference: string): Promise<{ readonly name: string | unde
     const why = `Cannot load model ${shownReference(reference)}: ${error.message}.`;
     throw new StartError(why, exitCodes.fileUnusable, { cause: error });
   }
+}
+
+/**
+ * Resolves a path to a file in or below one of the folders, preferably an existing file. Tries a relative path from each folder in turn.
+ * Undefined when the path leads out of all folders.
+ */
+export function offeredFile(reference: string, folders: readonly string[]): string | undefined {
+  const inside = folders
+    .map((folder) => ({ folder, path: resolve(folder, reference) }))
+    .filter(({ folder, path }) => isInside(path, folder))
+    .map(({ path }) => path);
+  return inside.find((path) => existsSync(path)) ?? inside[0];
+}
+
+function isInside(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  // On Windows `relative` returns an absolute path for another drive.
+  return way !== "" && way !== ".." && !way.startsWith(`..${sep}`) && resolve(way) !== way;
 }

@@ -1,14 +1,28 @@
-// Computes the memory needs of a model, and the context size that fits when all models share a budget.
+// Computes how much memory the models of a worker may take together, the memory needs of each, and the context size that fits the budget.
 import { statSync } from "node:fs";
 import { engineMemory, largestContext } from "@waggle/models/memory";
 import type { EngineMemory, EngineSettings } from "@waggle/models/memory";
 import { GgufError } from "@waggle/models/header";
 import type { GgufHeader } from "@waggle/models/header";
 import type { ModelMemory } from "@waggle/protocol";
+import type { WorkerConfig } from "../../config.ts";
 import type { ModelSettings } from "../../config/model-settings.ts";
+import type { Budget } from "./eviction.ts";
 
+/** Share of the memory that is free when the worker starts; the rest is for other programs. */
+const freeShare = 0.8;
+/** Time for a few requests. With less, two models in constant use would spend most of the time loading. */
+const leastStayMs = 5_000;
 /** Share of the budget for contexts without a configured length: the rest is for weights, and for other models. */
 const contextShare = 0.5;
+
+type BudgetSettings = Pick<WorkerConfig, "memoryBudgetBytes" | "maxLoadedModels">;
+
+/** A worker with one model has no budget: its engine checks the free memory itself. */
+export function budgetOf({ memoryBudgetBytes: given, maxLoadedModels: models }: BudgetSettings, count: number): Budget {
+  const usual = count > 1 ? Math.floor(process.availableMemory() * freeShare) : undefined;
+  return { bytes: given === 0 ? undefined : (given ?? usual), models, leastStayMs };
+}
 
 export interface MemoryPlan {
   readonly memory: ModelMemory;

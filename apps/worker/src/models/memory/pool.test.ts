@@ -1,7 +1,7 @@
 // Tests the pool on a fake clock, with hosts whose engines load and exit when the test says so.
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
-import type { Job } from "@waggle/jobs";
+import type { Job, Lease } from "@waggle/jobs";
 import type { ModelMemory, ModelStateName } from "@waggle/protocol";
 import { createLogger } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
@@ -9,7 +9,7 @@ import { afterEach, expect, test } from "vitest";
 import type { ModelHost } from "../run/model-host-port.ts";
 import { createModelState } from "../run/model-state.ts";
 import { createPool } from "./pool.ts";
-import type { LoadPlan, Pool, Resident } from "./pool.ts";
+import type { LoadPlan, Pool } from "./pool.ts";
 
 const mib = 2 ** 20;
 const memoryOf = (mebibytes: number): ModelMemory => ({ total: mebibytes * mib }) as ModelMemory;
@@ -17,8 +17,8 @@ const memoryOf = (mebibytes: number): ModelMemory => ({ total: mebibytes * mib }
 interface Actor {
   readonly host: ModelHost;
   readonly state: () => ModelStateName;
-  /** Number of waiting and running jobs. */
-  jobs: number;
+  /** Leases of the waiting and running jobs. */
+  readonly jobs: Lease[];
   pinned: boolean;
   keepAliveMs: number;
   plan: () => LoadPlan | Promise<LoadPlan>;
@@ -70,11 +70,6 @@ function actor(name: string, sizeMib = 100): Actor {
     name,
     state,
     readings: { rssBytes: 0 },
-    registry: {
-      get liveCount() {
-        return self.jobs;
-      },
-    },
     dispatcher: { running: 0, waiting: 0 },
     wait: (why: string) => state.apply("wait", why),
     giveWay: () => state.apply("give_way"),
@@ -101,7 +96,7 @@ function actor(name: string, sizeMib = 100): Actor {
   const self: Actor = {
     host,
     state: () => state.name,
-    jobs: 0,
+    jobs: [],
     pinned: false,
     keepAliveMs: Infinity,
     plan: () => ({ memory: memoryOf(sizeMib) }),
@@ -114,25 +109,17 @@ function actor(name: string, sizeMib = 100): Actor {
       await settle();
     },
     idle(keepAliveMs) {
-      self.jobs = 0;
-      pool.onIdle(host, { spec: { when: { keepAliveMs } } } as Job);
+      const job = { spec: { when: { keepAliveMs } } } as Job;
+      for (const lease of self.jobs.splice(0)) lease.end(job);
     },
   };
-  const resident: Resident = {
-    host,
-    pinned: () => self.pinned,
-    keepAliveMs: () => self.keepAliveMs,
-    prepare: () => self.plan(),
-  };
-  pool.add(resident);
+  pool.add(host, self, () => self.plan());
   return self;
 }
 
 /** Begins a load for a job of the model. */
 function ask(one: Actor): void {
-  pool.use(one.host);
-  one.jobs += 1;
-  pool.endUse(one.host);
+  one.jobs.push(pool.use(one.host));
 }
 
 async function loadNow(...actors: readonly Actor[]): Promise<void> {
@@ -279,17 +266,17 @@ test("a job that is being accepted keeps the model loaded, and a refused job doe
   a.keepAliveMs = 0;
   ask(a);
   a.loaded();
-  pool.use(a.host);
+  const coming = pool.use(a.host);
   a.idle();
   clock.advance(10_000);
   expect([a.state(), clock.pending]).toEqual(["ready", 0]);
-  pool.endUse(a.host);
+  coming.end();
   clock.advance(0);
   expect(a.state()).toBe("unloading");
-  pool.use(b.host);
+  const refused = pool.use(b.host);
   b.loaded();
   await settle();
-  pool.endUse(b.host);
+  refused.end();
   expect(b.state()).toBe("ready");
 });
 
@@ -299,9 +286,9 @@ test("a model whose only job was refused leaves the queue", async () => {
   ask(a);
   a.loaded();
   await settle();
-  pool.use(b.host);
+  const refused = pool.use(b.host);
   expect(b.state()).toBe("waiting");
-  pool.endUse(b.host);
+  refused.end();
   expect(b.state()).toBe("unloaded");
   expect(clock.pending).toBe(0);
 });
@@ -331,6 +318,20 @@ test("a waiting model leaves the queue when its jobs are cancelled", async () =>
   a.idle();
   await a.left();
   expect([b.loads(), c.state()]).toEqual([0, "loading"]);
+});
+
+test("a lease that ends twice ends once", async () => {
+  createTestPool(1);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  ask(a);
+  a.loaded();
+  await settle();
+  const [once, other] = [pool.use(b.host), pool.use(b.host)];
+  once.end();
+  once.end();
+  expect(b.state()).toBe("waiting");
+  other.end();
+  expect(b.state()).toBe("unloaded");
 });
 
 test("a model that was requested by name keeps waiting when its jobs are cancelled", async () => {
@@ -371,7 +372,7 @@ test("a failed load is tried again after half a minute, and at once for a reques
   ask(a);
   await settle();
   a.host.fail("broken");
-  a.jobs = 0;
+  a.idle();
   clock.advance(29_999);
   pool.use(a.host);
   expect([a.state(), tries]).toEqual(["failed", 1]);
@@ -392,7 +393,7 @@ test("a failed load is not tried again for a query either, until half a minute i
   const a = actor("a");
   ask(a);
   a.host.fail("broken");
-  a.jobs = 0;
+  a.idle();
   clock.advance(29_999);
   pool.load(a.host);
   expect([a.state(), a.loads(), pool.isWanted(a.host)]).toEqual(["failed", 1, false]);
@@ -441,21 +442,21 @@ test("a model that gets a job or a request while it is unloaded loads again", as
   createTestPool(2);
   const [a, b] = [actor("a"), actor("b")] as const;
   await loadNow(a, b);
-  pool.use(a.host);
+  const lease = pool.use(a.host);
   const both = [pool.unload(a.host, "asked"), pool.unload(b.host, "asked")];
   pool.loadNow(b.host);
   await a.left();
   await b.left();
   await Promise.all(both);
   expect([a.state(), b.state()]).toEqual(["loading", "loading"]);
-  pool.endUse(a.host);
+  lease.end();
 });
 
 test("work between two loads is done before the second load, whatever the reason for unloading", async () => {
   createTestPool(1);
   const a = actor("a");
   await loadNow(a);
-  a.jobs = 1;
+  ask(a);
   let file = "old";
   const loaded: string[] = [];
   a.plan = () => {
@@ -503,12 +504,32 @@ test("a removed model does not load again, and other models get its memory", asy
   await loadNow(a);
   const over = pool.remove(a.host, "removed");
   ask(b);
-  pool.use(a.host);
+  const late = pool.use(a.host);
   expect([b.state(), pool.isWanted(a.host)]).toEqual(["waiting", false]);
   await a.left();
   await over;
-  pool.endUse(a.host);
+  late.end();
   expect([a.state(), a.loads(), b.state()]).toEqual(["unloaded", 1, "loading"]);
+});
+
+test("a model is removed when its last job has ended, and is not pinned until then", async () => {
+  createTestPool(1);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  a.pinned = true;
+  ask(a);
+  a.loaded();
+  await settle();
+  const over = pool.remove(a.host, "replaced");
+  await settle();
+  expect(a.state()).toBe("ready");
+  ask(b);
+  expect([a.state(), b.state()]).toEqual(["ready", "waiting"]);
+  a.idle();
+  await settle();
+  expect(a.state()).toBe("unloading");
+  await a.left();
+  await over;
+  expect(b.state()).toBe("loading");
 });
 
 test("a closed pool loads no model and leaves no timer", async () => {
@@ -519,8 +540,7 @@ test("a closed pool loads no model and leaves no timer", async () => {
   ask(b);
   b.loaded();
   await settle();
-  pool.use(a.host);
-  a.jobs = 1;
+  ask(a);
   ask(c);
   expect(clock.pending, "it looks again when one may leave").toBe(1);
   pool.close();

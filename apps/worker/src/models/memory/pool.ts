@@ -1,7 +1,8 @@
 // Owns which models are in memory: loads models when there is memory, and unloads idle models or models whose memory other models need.
 // This file applies the policy in `eviction`. The pool stops no job: a model is unloaded when its running jobs have ended.
-import type { Clock, TimerHandle } from "@waggle/async";
-import type { Job } from "@waggle/jobs";
+import { createCondition } from "@waggle/async";
+import type { Clock, Condition, TimerHandle } from "@waggle/async";
+import type { Lease } from "@waggle/jobs";
 import type { ModelMemory } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { ModelHost } from "../run/model-host-port.ts";
@@ -14,18 +15,19 @@ export interface LoadPlan {
   readonly memory: ModelMemory | undefined;
 }
 
-export interface Resident {
-  readonly host: ModelHost;
-  /** Whether the model must stay in memory, even if it is idle or another model needs the memory. */
-  readonly pinned: () => boolean;
+/** How long a model stays in memory. */
+export interface Stay {
+  /** Whether the model stays even if it is idle or another model needs the memory. */
+  pinned: boolean;
   /** How long the model stays after its last job, in ms, unless that job set a time; Infinity to stay forever. */
-  readonly keepAliveMs: () => number;
-  /**
-   * Finds the model's file and memory needs; without a promise when they are known already.
-   * @throws Error with the reason why the model cannot be loaded
-   */
-  readonly prepare: () => LoadPlan | Promise<LoadPlan>;
+  readonly keepAliveMs: number;
 }
+
+/**
+ * Finds a model's file and memory needs; without a promise when they are known already.
+ * @throws Error with the reason why the model cannot be loaded
+ */
+export type Prepare = (host: ModelHost) => LoadPlan | Promise<LoadPlan>;
 
 export type UnloadReason = "idle" | "memory" | "asked" | "replaced" | "removed";
 
@@ -40,25 +42,22 @@ export interface Pool {
   readonly budget: Budget;
   /** Memory of all models that are being loaded, loaded, or being unloaded. */
   readonly usedBytes: number;
-  add(resident: Resident): void;
-  /** Removes the model for good; resolves when its engine has ended. */
+  add(host: ModelHost, stay: Stay, prepare: Prepare): void;
+  /** Removes the model for good after its last lease has ended; resolves when its engine has ended. */
   remove(host: ModelHost, reason: UnloadReason): Promise<void>;
   /**
-   * Loads the model for a job or a query, if it is not loaded. A failed load is tried again after 30 s. The caller calls `endUse` later.
+   * Loads the model, if it is not loaded, for a job or a query that needs it until the lease ends. A failed load is tried again after 30 s. The
+   * model stays for as long as the last ended job asked.
    */
-  use(host: ModelHost): void;
-  /** Ends a `use`: the job has been accepted or refused, or the query has been answered. */
-  endUse(host: ModelHost): void;
+  use(host: ModelHost): Lease;
   /** Loads the model without a job. A failed load is tried again after 30 s. */
   load(host: ModelHost): void;
   /** Loads the model for a request that names it. A failed load is tried again at once. */
   loadNow(host: ModelHost): void;
-  /** Whether the model must load as soon as there is memory: for a job, a query, or a request that names the model. */
+  /** Whether the model must load as soon as there is memory: for a lease, or for a request that names the model. */
   isWanted(host: ModelHost): boolean;
-  /** Unloads the model; resolves when its engine has exited. If jobs wait for the model, it is loaded again after `between` has run. */
+  /** Unloads the model; resolves when its engine has exited. If a lease needs the model, it is loaded again after `between` has run. */
   unload(host: ModelHost, reason: UnloadReason, between?: () => void): Promise<void>;
-  /** Call when the model's last job has ended. */
-  onIdle(host: ModelHost, last: Job): void;
   /** Sets how long the model stays without a job from now on, in ms; undefined: as configured. */
   keep(host: ModelHost, ms: number | undefined): void;
   /** When the model is unloaded unless requests come, in ms of the clock; undefined: never. */
@@ -75,18 +74,25 @@ export interface Pool {
 /** Time after a failed load in which a job does not load the model again. */
 const retryAfterMs = 30_000;
 
+/** Held by a model that loads for a request which names it, until the model has loaded or failed. */
+const byName: Lease = { end() {} };
+
 interface Residency {
-  readonly resident: Resident;
+  readonly host: ModelHost;
+  readonly stay: Stay;
+  readonly prepare: Prepare;
   plan: LoadPlan | undefined;
   /** Defined while `prepare` runs. */
   preparing: Promise<LoadPlan> | undefined;
   /** Work to do once the engine has exited, before the model is loaded again. */
   readonly between: (() => void)[];
-  /** Why the model must load: for a job, or for a request that names the model and does not depend on jobs. */
-  wantedBy: "job" | "name" | undefined;
-  /** Number of calls of `use` without `endUse`: jobs that are not yet accepted or refused, and open queries. */
-  coming: number;
-  /** Whether `remove` was called. */
+  /** The model must load while there are leases. */
+  readonly leases: Set<Lease>;
+  /** Holds when there are no leases. */
+  readonly unused: Condition;
+  /** Whether the model is removed after its last lease. */
+  leaving: boolean;
+  /** Whether the model must not load any more. */
   removed: boolean;
   usedAt: number;
   loadedAt: number;
@@ -109,27 +115,30 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     return found;
   }
 
-  function bytesOf({ plan, resident: { host } }: Residency): number {
+  function bytesOf({ plan, host }: Residency): number {
     return Math.max(plan?.memory?.total ?? 0, host.readings.rssBytes);
   }
 
   function tenants(): readonly Tenant[] {
     return [...residencies.values()].flatMap((held) => {
-      const { host, pinned } = held.resident;
+      const { host, usedAt, loadedAt } = held;
       const phase = phases[host.state.name];
       if (phase === undefined) return [];
-      const { usedAt, loadedAt } = held;
-      const busy = hasJobs(held);
-      return [{ key: host.key, bytes: bytesOf(held), phase, pinned: pinned(), busy, usedAt, loadedAt }];
+      const busy = held.leases.size > 0;
+      return [{ key: host.key, bytes: bytesOf(held), phase, pinned: isPinned(held), busy, usedAt, loadedAt }];
     });
   }
 
+  function isPinned({ stay, leaving }: Residency): boolean {
+    return stay.pinned && !leaving;
+  }
+
   function queue(held: Residency): void {
-    const { host } = held.resident;
+    const { host } = held;
     if (host.state.name !== "waiting") host.wait("it waits for its turn");
     if (held.preparing !== undefined) return;
     try {
-      const plan = held.resident.prepare();
+      const plan = held.prepare(host);
       if (!(plan instanceof Promise)) return prepared(held, plan);
       held.preparing = plan;
       // A swap may have changed the file meanwhile.
@@ -139,7 +148,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
           (found) => void (isMeant() && prepared(held, found)),
           (error: unknown) => void (isMeant() && failed(held, error)),
         )
-        .catch((error: unknown) => logDefect(held.resident.host, error));
+        .catch((error: unknown) => logDefect(held.host, error));
     } catch (error) {
       failed(held, error);
     }
@@ -148,7 +157,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
   function prepared(held: Residency, plan: LoadPlan): void {
     held.preparing = undefined;
     held.plan = plan;
-    const { host } = held.resident;
+    const { host } = held;
     // The model may have been unloaded or removed meanwhile.
     const waits = host.state.name === "waiting" || host.state.name === "downloading";
     if (closed || !waits || !residencies.has(host)) return;
@@ -159,16 +168,12 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
 
   function failed(held: Residency, error: unknown): void {
     held.preparing = undefined;
-    if (closed || !residencies.has(held.resident.host)) return;
-    held.resident.host.fail(error instanceof Error ? error.message : String(error));
+    if (closed || !residencies.has(held.host)) return;
+    held.host.fail(error instanceof Error ? error.message : String(error));
   }
 
-  function isWanted(held: Residency): boolean {
-    return !held.removed && (held.wantedBy !== undefined || hasJobs(held));
-  }
-
-  function hasJobs({ coming, resident: { host } }: Residency): boolean {
-    return coming > 0 || host.registry.liveCount > 0;
+  function isWanted({ removed, leases }: Residency): boolean {
+    return !removed && leases.size > 0;
   }
 
   /** Loads the models that fit, in the order of their requests. If small models overtook large ones, the large ones could wait forever. */
@@ -177,7 +182,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     again = undefined;
     for (const held of line) {
       if (closed) return;
-      const { host } = held.resident;
+      const { host } = held;
       const admission = admit(bytesOf(held), tenants(), budget, clock.now());
       if (admission.kind === "wait" || admission.kind === "evict") return makeRoom(held, admission);
       line.delete(held);
@@ -187,12 +192,12 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
   }
 
   function makeRoom(
-    { resident: { host } }: Residency,
+    { host }: Residency,
     admission: Extract<ReturnType<typeof admit>, { kind: "wait" | "evict" }>,
   ): void {
     if (admission.kind === "evict") {
-      for (const { resident } of [...residencies.values()]) {
-        if (admission.keys.includes(resident.host.key)) unloadLater(resident.host, "memory", { for: host.name });
+      for (const other of [...residencies.keys()]) {
+        if (admission.keys.includes(other.key)) unloadLater(other, "memory", { for: host.name });
       }
     } else if (admission.untilMs !== undefined) {
       again = clock.setTimeout(advance, Math.max(0, admission.untilMs - clock.now()));
@@ -207,7 +212,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     const held = residencyOf(host);
     forgetExpiry(held);
     line.delete(held);
-    held.wantedBy = undefined;
+    forgetLease(held, byName);
     if (host.state.name !== "unloading" && phases[host.state.name] !== undefined) {
       const facts = { model: host.name, reason, jobs: host.dispatcher.running, waiting: host.dispatcher.waiting };
       log.info({ ...facts, ...why }, "model_unload");
@@ -241,43 +246,65 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
 
   function startExpiry(held: Residency): void {
     forgetExpiry(held);
-    const { host, pinned, keepAliveMs } = held.resident;
-    const ms = held.keepAliveMs ?? keepAliveMs();
-    if (pinned() || ms === Infinity || host.state.name !== "ready" || hasJobs(held)) return;
+    const { host, stay, leases } = held;
+    const ms = held.keepAliveMs ?? stay.keepAliveMs;
+    if (isPinned(held) || ms === Infinity || host.state.name !== "ready" || leases.size > 0) return;
     const timer = clock.setTimeout(() => unloadLater(host, "idle"), ms);
     held.expiry = { at: clock.now() + ms, timer };
   }
 
-  /** Called when no job uses the model or waits for it. */
+  function forgetLease(held: Residency, lease: Lease): boolean {
+    const isOpen = held.leases.delete(lease);
+    held.unused.check();
+    return isOpen;
+  }
+
+  /** Called when the last job or query no longer needs the model. */
   function rest(held: Residency): void {
     startExpiry(held);
-    if (held.wantedBy === "job") held.wantedBy = undefined;
-    if (held.wantedBy === undefined && line.delete(held)) held.resident.host.giveWay();
+    if (line.delete(held)) held.host.giveWay();
     advance();
   }
 
   /** @param retryMs time after a failed load in which the model is not tried again */
-  function want(host: ModelHost, by: "job" | "name", retryMs: number): void {
+  function want(host: ModelHost, lease: Lease | undefined, retryMs: number): void {
     if (closed) return;
     const held = residencyOf(host);
+    const { name } = host.state;
     held.usedAt = clock.now();
     forgetExpiry(held);
-    const { name } = host.state;
+    if (lease !== undefined) held.leases.add(lease);
     if (name === "ready") return startExpiry(held);
     if (name === "failed" && clock.now() - held.failedAt < retryMs) return;
-    held.wantedBy = by === "job" ? (held.wantedBy ?? "job") : "name";
+    if (lease === undefined) held.leases.add(byName);
     if (!held.removed && (name === "unloaded" || name === "failed")) queue(held);
+  }
+
+  function use(host: ModelHost): Lease {
+    const lease: Lease = {
+      end(job) {
+        const held = residencies.get(host);
+        if (held === undefined || !forgetLease(held, lease) || closed) return;
+        if (job !== undefined) {
+          held.usedAt = clock.now();
+          held.keepAliveMs = job.spec.when.keepAliveMs;
+        }
+        if (held.leases.size === 0) rest(held);
+      },
+    };
+    want(host, lease, retryAfterMs);
+    return lease;
   }
 
   function onState(held: Residency, state: ModelHost["state"]["name"]): void {
     if (state === "ready") {
       held.loadedAt = clock.now();
-      held.wantedBy = undefined;
+      forgetLease(held, byName);
       startExpiry(held);
     }
     if (state === "failed") {
       held.failedAt = clock.now();
-      held.wantedBy = undefined;
+      forgetLease(held, byName);
       line.delete(held);
     }
     // Call `advance` in a later turn, because the caller that changes the state has not finished yet.
@@ -289,14 +316,18 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     get usedBytes() {
       return tenants().reduce((bytes, tenant) => bytes + tenant.bytes, 0);
     },
-    add(resident) {
+    add(host, stay, prepare) {
+      const leases = new Set<Lease>();
       const held: Residency = {
-        resident,
+        host,
+        stay,
+        prepare,
         plan: undefined,
         preparing: undefined,
         between: [],
-        wantedBy: undefined,
-        coming: 0,
+        leases,
+        unused: createCondition(() => leases.size === 0),
+        leaving: false,
         removed: false,
         usedAt: clock.now(),
         loadedAt: 0,
@@ -304,42 +335,28 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
         keepAliveMs: undefined,
         expiry: undefined,
       };
-      residencies.set(resident.host, held);
-      resident.host.state.onChange((name) => onState(held, name));
+      residencies.set(host, held);
+      host.state.onChange((name) => onState(held, name));
     },
     async remove(host, reason) {
       const held = residencyOf(host);
+      forgetLease(held, byName);
+      held.leaving = true;
+      if (held.leases.size > 0) await held.unused.wait();
       held.removed = true;
       await unload(host, reason);
       forgetExpiry(held);
       residencies.delete(host);
       advance();
     },
-    use(host) {
-      if (closed) return;
-      residencyOf(host).coming += 1;
-      want(host, "job", retryAfterMs);
-    },
-    load: (host) => want(host, "name", retryAfterMs),
-    loadNow: (host) => want(host, "name", 0),
-    endUse(host) {
-      const held = residencies.get(host);
-      if (held === undefined || closed) return;
-      held.coming -= 1;
-      if (!hasJobs(held)) rest(held);
-    },
+    use,
+    load: (host) => want(host, undefined, retryAfterMs),
+    loadNow: (host) => want(host, undefined, 0),
     isWanted(host) {
       const held = residencies.get(host);
       return held !== undefined && !closed && isWanted(held);
     },
     unload: (host, reason, between) => unload(host, reason, between === undefined ? {} : { between }),
-    onIdle(host, { spec }) {
-      const held = residencies.get(host);
-      if (held === undefined || closed) return;
-      held.usedAt = clock.now();
-      held.keepAliveMs = spec.when.keepAliveMs;
-      if (!hasJobs(held)) rest(held);
-    },
     keep(host, ms) {
       const held = residencyOf(host);
       held.keepAliveMs = ms;

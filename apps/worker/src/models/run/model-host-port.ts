@@ -1,35 +1,66 @@
-// Defines a model's host for the pool, the routes and the reports; its options, and its events.
-import type { Clock, ConflatedChannel } from "@waggle/async";
+// Defines a model's host for the pool, the routes and the reports: the file that it serves, and its options.
 import type { BackendInfo } from "@waggle/engine";
-import type { Dispatcher, Fingerprints, Job, JobLimits, JobObserver, JobRegistry } from "@waggle/jobs";
-import type { LoadingEvent, SlotStatus } from "@waggle/protocol";
-import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
-import type { Logger, WorkerMetrics } from "@waggle/telemetry";
-import type { EngineHost, EngineHostEvents } from "../../engine/engine-host.ts";
+import type { Fingerprints, JobHost, JobHostOptions } from "@waggle/jobs";
+import type { ModelCard } from "@waggle/models/header";
+import type { ModelSource, SlotStatus } from "@waggle/protocol";
+import type { ModelSettings } from "../../config/model-settings.ts";
+import type { EngineHost } from "../../engine/engine-host.ts";
 import type { EngineReadings } from "../../engine/engine-metrics.ts";
+import type { MemoryPlan } from "../memory/memory-plan.ts";
 import type { ModelState } from "./model-state.ts";
 
-export interface ModelHost {
-  readonly key: string;
+export interface ServedFileFacts {
+  /** Path of the first part. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly modifiedAt: string;
+  /** Undefined when the header could not be read. */
+  readonly card: ModelCard | undefined;
+  /** Undefined when the memory needs are unknown. */
+  readonly plan: MemoryPlan | undefined;
+}
+
+/** The file that a host serves. */
+export interface ServedFile {
+  /** A path, or a reference to download. */
+  readonly reference: string;
+  readonly source: ModelSource;
+  readonly settings: ModelSettings;
+  /** Undefined until the file is on disk and its header was read. */
+  facts: ServedFileFacts | undefined;
+  /** Reference of the file that an engine has loaded last. */
+  loaded?: string;
+  /** The previous file, which the host loads again if this file cannot be loaded. */
+  former?: Pick<ServedFile, "reference" | "source" | "facts"> | undefined;
+}
+
+/** Why the last load failed. */
+export interface LoadFailure {
+  /** For the log. Its paths are not shown to clients. */
+  readonly message: string;
+  /** For clients. */
+  readonly shown: string;
+  /** False if the previous file is loaded again; waiting jobs then keep waiting. */
+  readonly isFinal: boolean;
+}
+
+export interface ModelHost extends Omit<JobHost, "refuse"> {
   readonly name: string;
+  readonly file: ServedFile;
   readonly state: ModelState;
-  readonly loading: ConflatedChannel<LoadingEvent>;
-  readonly dispatcher: Dispatcher;
-  readonly registry: JobRegistry;
-  readonly queue: AdmissionQueue<Job>;
-  readonly sessions: SessionRegistry;
+  /** Whether jobs can run now. */
+  readonly ready: boolean;
   /** The last engine; undefined before the first load and after an unload. */
   readonly engine: EngineHost | undefined;
-  /** Info of the last engine that became ready. */
+  /** Info of the last engine that became ready; undefined again after another file has replaced the file. */
   readonly info: BackendInfo | undefined;
   /** Last report of the engine, with the engine's job ids; empty before the first report. */
   readonly slots: readonly SlotStatus[];
   /** The engine's measurements, for the gauges. */
   readonly readings: EngineReadings;
-  /** The reason of a failure, for the log. Its paths are not shown to clients. */
-  readonly failure: string | undefined;
+  /** Undefined if no load has failed since the model was last loaded. */
+  readonly failure: LoadFailure | undefined;
   fingerprints(): Fingerprints;
-  readonly tokens: number;
   /** Number of completed loads, and the duration of the last one. */
   readonly loads: { readonly count: number; readonly lastMs: number };
   readonly starts: number;
@@ -42,54 +73,34 @@ export interface ModelHost {
   wait(why: string): void;
   /** Stops waiting for memory or a download, because the model is no longer needed. */
   giveWay(): void;
-  /** Forgets the present file, because another one replaces it. */
-  forget(): void;
+  /** Another file replaces the present file, which is loaded again if the other file cannot be loaded. Call it while no engine runs. */
+  replaceFile(next: Pick<ServedFile, "reference" | "source">): void;
   load(): void;
-  /** The model cannot be loaded: its waiting jobs end with this error. */
+  /** The model cannot be loaded: its waiting jobs end with this error, unless the previous file is loaded again. */
   fail(message: string): void;
   /** Starts no further job; resolves when running jobs have ended and the engine has exited. Waiting jobs keep waiting. */
   unload(): Promise<void>;
-  /** Refuses new jobs and ends waiting ones. Idempotent. */
+  /** Refuses new jobs and ends waiting ones, because the worker leaves. Idempotent. */
   refuse(): void;
-  abort(): void;
   /** Stops the engine; resolves when it has exited. */
   stop(): Promise<void>;
-  /** Called last: clears all timers. */
-  close(): void;
 }
 
-export interface ModelHostOptions {
-  /** Prefix of the host's job ids, different for each host. */
-  readonly key: string;
-  /** Path or reference of the model, without credentials. */
-  readonly modelPath: string;
+/** What an engine is created from. */
+export type EngineSource = Pick<ModelHost, "key" | "name" | "file">;
+
+export interface ModelHostOptions extends Omit<
+  JobHostOptions,
+  "server" | "engine" | "model" | "fingerprints" | "observers"
+> {
   /** Name that the model is served under; undefined: the name in its file, once the model is loaded. */
   readonly name: string | undefined;
-  /** Converts an error's message to the form that clients may read. */
-  readonly shownMessage: (message: string) => string;
-  /** Number of slots until the engine reports it. */
-  readonly slots: number;
-  readonly queueCapacity: number;
-  readonly clientQueueShare: number;
-  readonly limits: JobLimits;
+  readonly file: ServedFile;
+  /** Whether clients see this machine's paths in messages. */
+  readonly localMode: boolean;
   /** Folder of the models and of their hashes. */
   readonly modelsFolder: string;
-  /** Registry of the jobs of all models. */
-  readonly registry: JobRegistry;
-  readonly createEngine: (events: EngineHostEvents) => EngineHost;
-  readonly log: Logger;
-  readonly metrics: WorkerMetrics;
-  readonly clock: Clock;
-  readonly observers?: readonly JobObserver[];
-}
-
-export interface ModelHostEvents {
+  readonly createEngine: (source: EngineSource) => EngineHost;
   readonly onDownloadProgress: (progress: number, doneBytes: number | undefined) => void;
-  /** An engine has loaded the model, for the first time or again. */
-  readonly onReady: (info: BackendInfo, loadMs: number) => void;
-  /** The model cannot be loaded, or is in a crash loop. `never`: it was never loaded. */
-  readonly onGaveUp: (never: boolean) => void;
-  /** Loading failed. True if the previous file is loaded again; waiting jobs keep waiting. */
-  readonly goesBack: () => boolean;
-  readonly onIdle: (last: Job) => void;
+  readonly observers?: JobHostOptions["observers"];
 }

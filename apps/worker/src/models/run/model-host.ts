@@ -1,85 +1,71 @@
 // Owns everything of one served file: its engine, queue, jobs, state, name, hash and measurements. It knows no HTTP, no hive and no other
 // model. The pool decides when it loads and unloads.
-import { basename } from "node:path";
-import { createConflatedChannel } from "@waggle/async";
+import { basename, dirname } from "node:path";
 import type { BackendInfo, EngineEvent } from "@waggle/engine";
-import { createDispatcher, createLifecycle, createRegistryPart } from "@waggle/jobs";
-import type { Fingerprints, Job, JobObserver } from "@waggle/jobs";
+import { createJobHost } from "@waggle/jobs";
+import type { Fingerprints } from "@waggle/jobs";
+import { shownReference } from "@waggle/models/download";
 import { WaggleError } from "@waggle/protocol";
-import type { LoadingEvent, SlotStatus } from "@waggle/protocol";
-import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
-import type { EngineHost, EngineHostEvents } from "../../engine/engine-host.ts";
+import type { SlotStatus } from "@waggle/protocol";
+import type { EngineDeath, EngineHost, EngineOwner } from "../../engine/engine-host.ts";
 import { createEngineMetrics } from "../../engine/engine-metrics.ts";
 import { createModelHash } from "./model-hash.ts";
-import type { ModelHost, ModelHostEvents, ModelHostOptions } from "./model-host-port.ts";
-import { createModelState } from "./model-state.ts";
+import type { LoadFailure, ModelHost, ModelHostOptions } from "./model-host-port.ts";
+import { createModelState, loadingEventOf } from "./model-state.ts";
+import { withoutFolders } from "./shown-message.ts";
 
-/** Retry-After of refused jobs, in seconds. */
+/** Retry-After, in seconds, of jobs of a model that cannot be loaded. */
 const retryAfterS = 5;
 
 /** More threads than any machine has. */
 const noThreadLimit = 4_096;
 
-export function createModelHost(options: ModelHostOptions, events: ModelHostEvents): ModelHost {
-  const { log, metrics, clock } = options;
+export function createModelHost(options: ModelHostOptions): ModelHost {
+  const { log, metrics, file } = options;
   const state = createModelState();
-  const loading = createConflatedChannel<LoadingEvent>({ type: "loading", stage: "loading", progress: 0 });
-  let name = options.name ?? basename(options.modelPath, ".gguf");
+  let name = options.name ?? basename(shownReference(file.reference), ".gguf");
   let slots: readonly SlotStatus[] = [];
   let engine: EngineHost | undefined;
   let info: BackendInfo | undefined;
   let leaving = false;
-  let failure: string | undefined;
+  let failure: LoadFailure | undefined;
   const past = { starts: 0, deaths: 0 };
   const loads = { count: 0, lastMs: 0 };
   let unloading: Promise<void> | undefined;
   let threadLimit: number | undefined;
   const measured = () => metrics.ofModel(name);
   const engineMetrics = createEngineMetrics(measured);
-  const registry = createRegistryPart(options.registry);
-  const sessions = createSessionRegistry();
-  const queue = createAdmissionQueue<Job>({
-    capacity: options.queueCapacity,
-    clientShare: options.clientQueueShare,
-    now: () => clock.now(),
-  });
-  const idleness: JobObserver = {
-    started() {},
-    tokensCame() {},
-    ended(job) {
-      // The registry removes the job in this turn, after the observers.
-      queueMicrotask(() => {
-        if (registry.liveCount === 0) events.onIdle(job);
-      });
-    },
-  };
-  const lifecycle = createLifecycle({
-    log,
-    metrics,
-    model: () => name,
-    observers: [...(options.observers ?? []), idleness],
-  });
-  const dispatcher = createDispatcher({
-    queue,
-    registry,
-    sessions,
+  const isReady = (): boolean => state.name === "ready" && engine?.ready === true;
+  const jobs = createJobHost({
+    ...options,
+    observers: options.observers ?? [],
+    server: "worker",
     engine: {
       get ready() {
-        return state.name === "ready" && engine?.ready === true;
+        return isReady();
       },
       get slots() {
-        return info?.slots ?? options.slots;
+        return info?.slots ?? file.settings.slots;
       },
       send: (command) => engine?.send(command),
     },
-    lifecycle,
-    clock,
-    limits: options.limits,
     model: () => name,
     fingerprints,
-    uidPrefix: options.key,
   });
+  const { dispatcher, loading } = jobs;
   const modelHash = createModelHash({ folder: options.modelsFolder, idle: () => dispatcher.idle(), log });
+  // The first listener, so that other listeners find the loading event of the new state.
+  state.onChange(showLoading);
+
+  function showLoading(): void {
+    const event = loadingEventOf(state, name);
+    if (event !== undefined) loading.set(event);
+  }
+
+  function shownMessage(message: string): string {
+    const folders = [options.modelsFolder, dirname(file.facts?.path ?? file.reference)];
+    return options.localMode ? message : withoutFolders(message, folders);
+  }
 
   function fingerprints(): Fingerprints {
     const { modelPath, templateSha256 } = info ?? {};
@@ -90,39 +76,32 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     };
   }
 
-  /** An earlier engine may still send events. Most of its events are ignored. */
-  function eventsOf(isMine: () => boolean): EngineHostEvents {
+  /** Ignores the events of an engine that another engine has replaced. */
+  function ownerOf(mine: EngineHost): EngineOwner {
     return {
-      busy: () => dispatcher.running > 0,
-      onStart() {
+      get busy() {
+        return dispatcher.running > 0;
+      },
+      started() {
         measured().begin();
         measured().engineStarts.inc();
       },
-      onEvent: (event) => isMine() && onEvent(event),
-      onReady: (found, loadMs) => isMine() && onReady(found, loadMs),
-      onDeath(reason) {
-        measured().engineDeaths.inc({ reason });
+      event: (event) => void (engine === mine && onEvent(event)),
+      ready: (found, loadMs) => void (engine === mine && onReady(found, loadMs)),
+      died(death) {
+        measured().engineDeaths.inc({ reason: death.reason });
         slots = [];
         engineMetrics.gone();
-      },
-      onLost(_reason, whole) {
-        if (!isMine()) return;
-        const message = options.shownMessage(whole);
-        if (state.name === "ready") {
-          state.apply("load", `the engine is restarting: ${message}`);
-          loading.set({ type: "loading", stage: "loading", progress: 0 });
-        }
-        dispatcher.onEngineLost(new WaggleError("engine_failed", message));
-      },
-      onGaveUp(message) {
-        if (!isMine()) return;
-        fail(message);
+        if (engine === mine) onDeath(death);
       },
     };
   }
 
   function onEvent(event: EngineEvent): void {
-    if (event.type === "loading") loading.set({ type: "loading", stage: "loading", progress: event.progress });
+    if (event.type === "loading") {
+      state.advance(event.progress);
+      showLoading();
+    }
     if (event.type === "step") slots = event.slots ?? slots;
     engineMetrics.record(event);
     dispatcher.onEngineEvent(event);
@@ -133,6 +112,9 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     loads.count += 1;
     loads.lastMs = tookMs;
     threadLimit = undefined;
+    failure = undefined;
+    file.former = undefined;
+    file.loaded = file.reference;
     if (options.name === undefined) takeName(found.modelName);
     const facts = {
       model: name,
@@ -142,10 +124,17 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     };
     log.info(facts, "model_ready");
     if (state.name === "loading") state.apply("loaded");
-    loading.set({ type: "ready", model: name });
     modelHash.follow(found.modelPath);
-    events.onReady(found, tookMs);
     dispatcher.onEngineReady();
+  }
+
+  function onDeath({ message, wasReady, final }: EngineDeath): void {
+    if (wasReady) {
+      const shown = shownMessage(message);
+      if (state.name === "ready") state.apply("load", `the engine is restarting: ${shown}`);
+      dispatcher.onEngineLost(new WaggleError("engine_failed", shown));
+    }
+    if (final !== undefined) fail(final);
   }
 
   /** Moves the counts from the old name to the new name. */
@@ -156,15 +145,13 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     measured().begin();
   }
 
-  function fail(whole: string): void {
-    const goesBack = events.goesBack();
-    failure = whole;
-    const message = options.shownMessage(whole);
-    state.apply("fail", message);
-    loading.set({ type: "failed", message });
-    if (goesBack) return;
-    dispatcher.refuse(new WaggleError("unavailable", message, { retryAfterS }));
-    events.onGaveUp(loads.count === 0);
+  function fail(message: string): void {
+    const { former } = file;
+    failure = { message, shown: shownMessage(message), isFinal: former === undefined };
+    if (former === undefined) {
+      dispatcher.refuse(new WaggleError("unavailable", failure.shown, { retryAfterS }));
+    } else Object.assign(file, former, { former: undefined });
+    state.apply("fail", failure.shown);
   }
 
   /** Prevents further loads. */
@@ -173,13 +160,17 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     if (state.name === "waiting" || state.name === "downloading") state.apply("give_way");
   }
 
+  function addPast({ starts, deaths }: EngineHost): void {
+    past.starts += starts;
+    past.deaths += deaths;
+  }
+
   async function leave(): Promise<void> {
     await dispatcher.still();
     const left = engine;
     if (left !== undefined) {
       await left.stop();
-      past.starts += left.starts;
-      past.deaths += left.deaths;
+      addPast(left);
       engine = undefined;
       engineMetrics.gone();
       slots = [];
@@ -190,16 +181,15 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
   }
 
   return {
-    key: options.key,
+    ...jobs,
     get name() {
       return name;
     },
+    file,
     state,
-    loading,
-    dispatcher,
-    registry,
-    queue,
-    sessions,
+    get ready() {
+      return isReady();
+    },
     get engine() {
       return engine;
     },
@@ -216,9 +206,6 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     get readings() {
       return engineMetrics.readings;
     },
-    get tokens() {
-      return lifecycle.tokens;
-    },
     loads,
     get starts() {
       return past.starts + (engine?.starts ?? 0);
@@ -234,32 +221,28 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     downloading(progress, doneBytes) {
       if (state.name === "waiting") state.apply("download");
       if (state.name !== "downloading") return;
-      loading.set({ type: "loading", stage: "downloading", progress });
-      events.onDownloadProgress(progress, doneBytes);
+      state.advance(progress);
+      showLoading();
+      options.onDownloadProgress(progress, doneBytes);
     },
     wait(why) {
       dispatcher.accept();
       state.apply("wait", why);
     },
     giveWay: () => state.apply("give_way"),
-    forget() {
+    replaceFile(next) {
+      const { reference, source, facts } = file;
+      Object.assign(file, next, { facts: undefined, former: { reference, source, facts } });
       // Another model cannot continue after this model's tokens.
       dispatcher.onModelChanged();
       info = undefined;
     },
     load() {
       if (leaving) return;
-      // Set first, so that no reader takes the last load's events for events of this load.
-      loading.set({ type: "loading", stage: "loading", progress: 0 });
       state.apply("load", "the model is loading");
-      const before = engine;
-      if (before !== undefined) {
-        past.starts += before.starts;
-        past.deaths += before.deaths;
-      }
-      const mine: EngineHost = options.createEngine(eventsOf(() => engine === mine));
-      engine = mine;
-      mine.start();
+      if (engine !== undefined) addPast(engine);
+      engine = options.createEngine({ key: options.key, name, file });
+      engine.start(ownerOf(engine));
     },
     fail,
     unload() {
@@ -269,24 +252,17 @@ export function createModelHost(options: ModelHostOptions, events: ModelHostEven
     },
     refuse() {
       stopLoading();
-      // The supervisor has already reported why it gave up, which is more precise.
-      if (state.name === "failed") return;
-      const refuse = engine === undefined ? dispatcher.refuse : dispatcher.drain;
-      refuse(new WaggleError("unavailable", "Cannot run the job: the worker is leaving.", { retryAfterS }));
+      // The model's failure has already refused the jobs, with a more precise reason.
+      if (state.name !== "failed") jobs.refuse(engine !== undefined);
     },
     abort() {
       stopLoading();
-      dispatcher.abort(new WaggleError("unavailable", "The job was aborted: the worker is leaving."));
-      // Clients that still watch the loading get this event, and then their streams end.
-      if (loading.value.type === "loading") loading.set({ type: "failed", message: "The worker is leaving." });
+      jobs.abort();
     },
     async stop() {
       await Promise.all([modelHash.stop(), engine?.stop()]);
       // The engine sends no more events, so the jobs and queries that wait for them must end.
       dispatcher.onEngineLost(new WaggleError("unavailable", "The worker is leaving."));
-    },
-    close() {
-      dispatcher.stop();
     },
   };
 }

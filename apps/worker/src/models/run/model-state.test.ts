@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ModelStateName } from "@waggle/protocol";
-import { createModelState } from "./model-state.ts";
+import { createModelState, loadingEventOf } from "./model-state.ts";
 import type { ModelState, ModelTransition } from "./model-state.ts";
 
 const waysTo: Readonly<Record<ModelStateName, readonly ModelTransition[]>> = {
@@ -56,4 +56,26 @@ test.each(pairs)("%s while %s leads to %s", (event, name, next) => {
   forget();
   state.apply(next === "loading" ? "loaded" : next === "unloaded" ? "load" : "fail");
   expect([state.reason, heard.length]).toEqual([undefined, 1]);
+});
+
+test("clients that watch the loading learn each stage with its progress, and the end", () => {
+  const state = createModelState();
+  const seen: unknown[] = [];
+  const look = (): unknown => seen.push(loadingEventOf(state, "m"));
+  state.onChange(look);
+  for (const event of ["wait", "download"] as const) state.apply(event);
+  state.advance(0.5);
+  look();
+  for (const event of ["load", "loaded", "load"] as const) state.apply(event);
+  state.apply("fail", "no memory");
+  const loading = { type: "loading", stage: "loading", progress: 0 };
+  expect(seen).toEqual([
+    undefined,
+    { type: "loading", stage: "downloading", progress: 0 },
+    { type: "loading", stage: "downloading", progress: 0.5 },
+    loading,
+    { type: "ready", model: "m" },
+    loading,
+    { type: "failed", message: "no memory" },
+  ]);
 });

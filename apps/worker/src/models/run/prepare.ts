@@ -5,7 +5,7 @@ import type { GgufHeader } from "@waggle/models/header";
 import { resolveModel } from "@waggle/models/download";
 import type { ResolveModelOptions } from "@waggle/models/download";
 import { isLocalFile } from "../list/given-file.ts";
-import type { HostedFile } from "../list/model-entry.ts";
+import type { ModelHost } from "./model-host-port.ts";
 import { memoryPlanOf } from "../memory/memory-plan.ts";
 import type { LoadPlan } from "../memory/pool.ts";
 
@@ -22,8 +22,9 @@ export interface PrepareOptions {
 }
 
 /** @throws WaggleError unavailable with the model and the reason; the signal's reason when it aborts */
-export async function prepareModel(hosted: HostedFile, options: PrepareOptions): Promise<LoadPlan> {
-  const { host, reference } = hosted;
+export async function prepareModel(host: ModelHost, options: PrepareOptions): Promise<LoadPlan> {
+  const { file } = host;
+  const { reference } = file;
   const report = createReport(host.downloading);
   const path = await resolveModel(reference, {
     ...options.resolve,
@@ -31,10 +32,10 @@ export async function prepareModel(hosted: HostedFile, options: PrepareOptions):
     onProgress: ({ doneBytes, totalBytes }) => report(totalBytes ? doneBytes / totalBytes : 0, doneBytes),
   });
   const header = await headerOf(path);
-  const plan = header === undefined ? undefined : memoryPlanOf(header, hosted.settings, options.budgetBytes);
+  const plan = header === undefined ? undefined : memoryPlanOf(header, file.settings, options.budgetBytes);
   // A swap may have changed the file meanwhile.
-  if (hosted.reference === reference)
-    hosted.facts = {
+  if (file.reference === reference)
+    file.facts = {
       path,
       bytes: header?.fileBytes ?? statSync(path).size,
       modifiedAt: statSync(path).mtime.toISOString(),
@@ -50,12 +51,12 @@ export interface DescribeOptions extends PrepareOptions {
 }
 
 /** Prepares a model without a download; undefined when its file is not on disk or cannot be used. */
-export async function describeModel(hosted: HostedFile, options: DescribeOptions): Promise<LoadPlan | undefined> {
+export async function describeModel(host: ModelHost, options: DescribeOptions): Promise<LoadPlan | undefined> {
   try {
-    return await prepareModel(hosted, { ...options, resolve: { ...options.resolve, offline: true } });
+    return await prepareModel(host, { ...options, resolve: { ...options.resolve, offline: true } });
   } catch (error) {
     // References to download are not reported: their files come with the first request.
-    if (isLocalFile(hosted.reference)) options.onMissing((error as Error).message);
+    if (isLocalFile(host.file.reference)) options.onMissing((error as Error).message);
     return undefined;
   }
 }
@@ -70,7 +71,7 @@ async function headerOf(path: string): Promise<GgufHeader | undefined> {
   }
 }
 
-function createReport(send: HostedFile["host"]["downloading"]): (progress: number, doneBytes: number) => void {
+function createReport(send: ModelHost["downloading"]): (progress: number, doneBytes: number) => void {
   let step = -1;
   let sentAt = 0;
   return (progress, doneBytes) => {

@@ -89,7 +89,7 @@ function fateOf(job: Job): Fate {
   const hasTokens = job.log.nextToken > 0;
   if (isWaiting(job)) return hasTokens ? "continues" : "waits";
   if (phase.name !== "running") return "ends";
-  const isPoison = !hasNewOutput && enginesLost === 2;
+  const isPoison = !hasNewOutput && enginesLost === 1;
   const refuses = job.spec.work.kind === "generate" && job.spec.when.onEngineLoss === "error";
   if (isPoison || (hasTokens && refuses)) return "fails";
   return hasTokens ? "continues" : "begins again";

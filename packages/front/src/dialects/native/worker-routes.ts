@@ -61,7 +61,7 @@ export function createWorkerRoutes(
       return c.json(health, health.ready ? 200 : 503, retryHeaders(health.ready));
     },
     async metrics(c) {
-      view.collect();
+      view.collect(streams);
       const text = await metrics.text(c.get("monitor") ? "all" : "worker");
       return c.body(text, 200, { "content-type": metrics.contentType, "process-start-time-unix": startTimeUnix });
     },

@@ -4,44 +4,43 @@ import { createCatalogue, nameOf, nameOfFile, scanFolder, uniqueName } from "@wa
 import { WaggleError, reservedModelNames } from "@waggle/protocol";
 import { reasonOf } from "@waggle/daemon/terminal";
 import type { WorkerConfig } from "../../config.ts";
+import type { GivenModel } from "../../config/given-models.ts";
 import { embeddedModelPath } from "../../process/embedded-model.ts";
 import { isLocalFile, ownName, requireAdapters, requireUsable } from "./given-file.ts";
-import type { ModelSpec } from "./models.ts";
 
 /**
  * @throws WaggleError invalid_argument when a setting names an unknown model, two models have the same name, or the folder cannot be read
  * @throws StartError when no file can be a model, or no model can have its adapters
  */
-export async function modelSpecsOf(config: WorkerConfig): Promise<readonly ModelSpec[]> {
-  const given = givenSpecs(config);
-  const inFolder = config.servesFolder && config.backend !== "fake" ? await specsInFolder(config, given) : [];
-  const specs = withAliases([...given, ...inFolder], config);
-  if (config.backend === "fake") return specs;
+export async function findModels(config: WorkerConfig): Promise<readonly GivenModel[]> {
+  const given = namedModels(config);
+  const inFolder = config.servesFolder && config.backend !== "fake" ? await modelsInFolder(config, given) : [];
+  const models = withAliases([...given, ...inFolder], config);
+  if (config.backend === "fake") return models;
   if (inFolder.length === 0) await requireUsable(given.map(({ reference }) => reference));
   await requireAdapters(
-    specs.map(({ settings = config.modelSettings }) => (settings.lora ?? []).map(({ path }) => path)),
+    models.map(({ settings = config.modelSettings }) => (settings.lora ?? []).map(({ path }) => path)),
   );
   return await Promise.all(
-    specs.map(async (spec) => ({ ...spec, name: spec.name ?? (await ownName(spec.reference)) })),
+    models.map(async (model) => ({ ...model, name: model.name ?? (await ownName(model.reference)) })),
   );
 }
 
-/** A model before the flags add aliases and pins to it. */
-type BareSpec = Omit<ModelSpec, "aliases" | "pinned"> & Partial<Pick<ModelSpec, "aliases" | "pinned">>;
+/** Aliases and pins are added later, from the flags. */
+const bare = { aliases: [], pinned: false } as const;
 
-function givenSpecs({ backend, models, modelRef, servesFolder }: WorkerConfig): readonly BareSpec[] {
+function namedModels({ backend, models, modelRef, servesFolder }: WorkerConfig): readonly GivenModel[] {
   const [first, ...others] = models;
   if (first === undefined) {
-    if (backend === "fake") return [{ name: modelRef, reference: "waggle-fake", source: "fake" }];
-    return servesFolder ? [] : [{ name: modelRef, reference: embeddedModelPath(), source: "embedded" }];
+    if (backend === "fake") return [{ ...bare, name: modelRef, reference: "waggle-fake", source: "fake" }];
+    return servesFolder ? [] : [{ ...bare, name: modelRef, reference: embeddedModelPath(), source: "embedded" }];
   }
-  const source = backend === "fake" ? "fake" : "file";
-  if (others.length === 0) return [{ ...first, name: first.name ?? modelRef, source }];
+  if (others.length === 0) return [{ ...first, name: first.name ?? modelRef }];
   const taken = new Set(models.flatMap(({ name }) => name ?? []));
   return models.map((model) => {
     const name = model.name ?? uniqueName(defaultName(model.reference), taken);
     taken.add(name);
-    return { ...model, name, source };
+    return { ...model, name };
   });
 }
 
@@ -49,14 +48,18 @@ function defaultName(reference: string): string {
   return isLocalFile(reference) ? nameOfFile(reference) : nameOf(reference);
 }
 
-async function specsInFolder({ modelsFolder }: WorkerConfig, given: readonly BareSpec[]): Promise<readonly BareSpec[]> {
+async function modelsInFolder(
+  { modelsFolder }: WorkerConfig,
+  given: readonly GivenModel[],
+): Promise<readonly GivenModel[]> {
   const known = new Set(given.map(({ reference }) => resolve(reference)));
   const taken = given.flatMap(({ name }) => name ?? []);
   const downloads = (await createCatalogue({ folder: modelsFolder }).list()).filter(({ state }) => state === "whole");
   const paths = downloads.map(({ path }) => path);
   const downloaded = downloads
     .filter(({ path, reference }) => !known.has(path) && !given.some((one) => one.reference === reference))
-    .map(({ name, path }): BareSpec => ({
+    .map(({ name, path }): GivenModel => ({
+      ...bare,
       name: uniqueName(name, new Set(taken)),
       reference: path,
       source: "download",
@@ -67,32 +70,35 @@ async function specsInFolder({ modelsFolder }: WorkerConfig, given: readonly Bar
       throw new WaggleError("invalid_argument", `Cannot read the models folder ${modelsFolder}: ${reasonOf(error)}`);
     },
   );
-  return [...downloaded, ...found.map(({ name, path }): BareSpec => ({ name, reference: path, source: "folder" }))];
+  return [
+    ...downloaded,
+    ...found.map(({ name, path }): GivenModel => ({ ...bare, name, reference: path, source: "folder" })),
+  ];
 }
 
 function withAliases(
-  specs: readonly BareSpec[],
+  models: readonly GivenModel[],
   { aliases, pinnedModels, defaultModel }: WorkerConfig,
-): readonly ModelSpec[] {
-  const names = specs.flatMap(({ name }) => name ?? []);
-  const sole = specs.length === 1;
+): readonly GivenModel[] {
+  const names = models.flatMap(({ name }) => name ?? []);
+  const sole = models.length === 1;
   for (const name of [
     ...aliases.map((one) => one.name),
     ...pinnedModels,
     ...(defaultModel === undefined ? [] : [defaultModel]),
   ]) {
-    if (names.includes(name) || (sole && specs[0]?.name === undefined)) continue;
+    if (names.includes(name) || (sole && models[0]?.name === undefined)) continue;
     throw new WaggleError(
       "invalid_argument",
       `Cannot find model "${name}": this worker serves ${names.join(", ") || "none"}.`,
     );
   }
-  const named = specs.map((spec) => {
-    const isMeant = (name: string): boolean => sole || spec.name === name;
+  const named = models.map((model) => {
+    const isMeant = (name: string): boolean => sole || model.name === name;
     return {
-      ...spec,
-      aliases: [...(spec.aliases ?? []), ...aliases.filter(({ name }) => isMeant(name)).map(({ alias }) => alias)],
-      pinned: spec.pinned === true || pinnedModels.some(isMeant),
+      ...model,
+      aliases: [...model.aliases, ...aliases.filter(({ name }) => isMeant(name)).map(({ alias }) => alias)],
+      pinned: model.pinned || pinnedModels.some(isMeant),
     };
   });
   const all = named.flatMap(({ name, aliases: others }) => [

@@ -1,22 +1,28 @@
 // Owns the models that the settings name, each with its settings for loading. Models named by flags share one set of settings; models of
 // the settings file may differ.
+import type { ModelSource } from "@waggle/protocol";
 import type { WorkerFile } from "./config-file.ts";
-import type { FileModel } from "./file-models.ts";
+import type { ModelSection } from "./file-models.ts";
 import type { ModelSettings } from "./model-settings.ts";
 import { optionTable } from "./option-table.ts";
 import type { OptionKey, OptionValues } from "./option-table.ts";
 import { settingsRules } from "./rules.ts";
-import type { GivenModel } from "./options/serving-options.ts";
 
-export interface ConfiguredModel extends GivenModel {
-  readonly settings: ModelSettings;
+/** A model that a flag, the settings file, the models folder or an operator names. */
+export interface GivenModel {
+  /** When undefined, the model's own name is used as soon as the model is loaded. */
+  readonly name: string | undefined;
+  /** A path, or a reference to download. */
+  readonly reference: string;
+  readonly source: ModelSource;
   readonly aliases: readonly string[];
   readonly pinned: boolean;
   /** Undefined when the settings for all models apply. */
-  readonly keepAliveMs: number | undefined;
+  readonly settings?: ModelSettings | undefined;
+  readonly keepAliveMs?: number | undefined;
 }
 
-export interface ConfiguredModelsOptions {
+export interface GivenModelsOptions {
   /** Settings for all models, from flags, variables and the file. */
   readonly values: OptionValues;
   /** Undefined without a file. Also undefined when a flag or a variable names models, because these replace the file's models. */
@@ -24,28 +30,29 @@ export interface ConfiguredModelsOptions {
   readonly settingsOf: (values: OptionValues) => ModelSettings;
 }
 
-export interface ConfiguredModels {
-  readonly models: readonly ConfiguredModel[];
+export interface GivenModels {
+  readonly models: readonly GivenModel[];
   /** A sentence for each problem. */
   readonly problems: readonly string[];
 }
 
 /** @throws SettingsError */
-export function configuredModels({ values, file, settingsOf }: ConfiguredModelsOptions): ConfiguredModels {
+export function givenModels({ values, file, settingsOf }: GivenModelsOptions): GivenModels {
   const problems: string[] = [];
+  const source = values.backend === "fake" ? "fake" : "file";
   if (file?.models === undefined) {
-    const same = { settings: settingsOf(values), aliases: [], pinned: false, keepAliveMs: undefined };
+    const same = { source, settings: settingsOf(values), aliases: [], pinned: false } as const;
     return { models: (values.models ?? []).map((model) => ({ ...model, ...same })), problems };
   }
   const { path } = file;
-  const models = file.models.flatMap((model): readonly ConfiguredModel[] => {
+  const models = file.models.flatMap((model): readonly GivenModel[] => {
     const { own, problems: found } = ownValues(model, path);
     const all = { ...values, ...own };
     const broken = settingsRules.flatMap((rule) => rule(all) ?? []);
     problems.push(...found, ...broken.map((sentence) => `${sentence} (${path}, line ${model.line}: ${model.name})`));
     if (found.length + broken.length > 0) return [];
     const { name, reference, aliases, pinned } = model;
-    return [{ name, reference, aliases, pinned, settings: settingsOf(all), keepAliveMs: own.keepAliveMs }];
+    return [{ name, reference, source, aliases, pinned, settings: settingsOf(all), keepAliveMs: own.keepAliveMs }];
   });
   return { models, problems };
 }
@@ -55,7 +62,7 @@ interface OwnValues {
   readonly problems: readonly string[];
 }
 
-function ownValues({ values }: FileModel, path: string): OwnValues {
+function ownValues({ values }: ModelSection, path: string): OwnValues {
   const problems: string[] = [];
   const own: Partial<Record<OptionKey, unknown>> = {};
   for (const [key, { text, line }] of values) {

@@ -30,14 +30,14 @@ const two = [
 test("a model is loaded with its settings and the settings for all models", () => {
   const [small, large] = run(two).models;
   expect(small).toMatchObject({ name: "small", reference: "a.gguf", settings: { slots: 2 }, keepAliveMs: undefined });
-  expect(small?.settings.contextSize).toBeUndefined();
+  expect(small?.settings?.contextSize).toBeUndefined();
   expect(large).toMatchObject({ name: "large", settings: { slots: 8, contextSize: 1_024 }, keepAliveMs: Infinity });
 });
 
 test("a setting of a model wins over a flag for all models", () => {
   const { models, modelSettings } = run(two, ["--slots", "3", "--threads", "2"]);
   expect(modelSettings.slots).toBe(3);
-  expect(models.map(({ settings: { slots, threads } }) => [slots, threads])).toEqual([
+  expect(models.map(({ settings }) => [settings?.slots, settings?.threads])).toEqual([
     [3, 2],
     [8, 2],
   ]);

@@ -1,6 +1,6 @@
 // Tests which hives' commands a worker obeys.
 import { expect, test } from "vitest";
-import { commandsObeyed } from "./join-hive.ts";
+import { commandsObeyed } from "./hive-membership.ts";
 
 test.each([
   ["http://127.0.0.1:7700", undefined, ["drain"]],

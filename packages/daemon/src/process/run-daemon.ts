@@ -1,0 +1,93 @@
+// Runs a daemon as a process: reports wrong settings, starts the daemon, connects the signals, and sets the exit code when the daemon has ended.
+import { systemClock, type Clock } from "@waggle/async";
+import type { StdoutLine } from "@waggle/protocol";
+import { createLogRing, createLogger, type LogRing, type Logger } from "@waggle/telemetry";
+import type { ConfigResult, DaemonConfig } from "../settings/read-config.ts";
+import { createDaemonScreen, createOutput, type DaemonScreen } from "../terminal/index.ts";
+import { createTokenTable, reloadTokens, type TokenSources, type TokenTable } from "../tokens/index.ts";
+import type { Traces } from "../traces/index.ts";
+import { endOnDefects, leaveWith, startFailed } from "./daemon-process.ts";
+import type { Departure } from "./departure.ts";
+import type { Signals } from "./signals.ts";
+import { startTraces, type StartTracesOptions } from "./start-traces.ts";
+
+/** What a daemon gets from its process. */
+export interface DaemonContext<C> {
+  readonly config: C;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly logLines: Pick<LogRing, "last">;
+  /** Undefined when no traces are recorded. */
+  readonly traces?: Traces | undefined;
+  /** The tokens of the last reading of the token file. */
+  readonly tokens: () => TokenTable;
+  /** Undefined when stdout is not a terminal. */
+  readonly screen?: DaemonScreen | undefined;
+  /** Writes a line for programs to stdout, unless the screen has stdout. */
+  readonly print: (line: StdoutLine) => void;
+}
+
+export interface DaemonProgram<C> extends Pick<StartTracesOptions, "metrics"> {
+  readonly configuration: ConfigResult<C>;
+  readonly signals: Signals;
+  /** @throws StartError, ListenError or WaggleError invalid_argument, which are reported in one line */
+  readonly start: (context: DaemonContext<C>) => Promise<Departure>;
+}
+
+/** Never throws. */
+export async function runDaemon<C extends DaemonConfig & TokenSources>(program: DaemonProgram<C>): Promise<void> {
+  const { configuration } = program;
+  if (configuration.kind === "run") return await run(configuration.config, program);
+  if (configuration.stdout !== undefined) process.stdout.write(configuration.stdout);
+  if (configuration.stderr !== undefined) process.stderr.write(configuration.stderr);
+  leaveWith(configuration.code);
+}
+
+async function run<C extends DaemonConfig & TokenSources>(
+  config: C,
+  { signals, metrics, start }: DaemonProgram<C>,
+): Promise<void> {
+  const clock = systemClock;
+  const screen =
+    config.screen === undefined
+      ? undefined
+      : createDaemonScreen({ out: createOutput(process.stdout, config.screen.colors), clock });
+  const logLines = createLogRing();
+  const log = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    name: config.service,
+    ring: logLines,
+    quiet: config.quietLog,
+    onLine: screen?.makeRoom,
+  });
+  endOnDefects(log);
+  let table = createTokenTable(config.apiTokens);
+  const tokens = (): TokenTable => table;
+
+  function print(line: StdoutLine): void {
+    if (screen === undefined) process.stdout.write(`${JSON.stringify(line)}\n`);
+  }
+
+  /** @returns the exit code */
+  async function live(): Promise<number> {
+    const tracing = await startTraces({ config, log, clock, metrics });
+    try {
+      const traces = tracing?.traces;
+      const daemon = await start({ config, clock, log, logLines, traces, tokens, screen, print });
+      signals.connect({
+        onDrain: daemon.drain,
+        onAbort: daemon.abort,
+        onReload() {
+          table = reloadTokens(config, log) ?? table;
+        },
+      });
+      return await daemon.stopped;
+    } finally {
+      screen?.stopped();
+      await tracing?.stop();
+    }
+  }
+
+  leaveWith(await live().catch((error: unknown) => startFailed(error, { ...config, log })));
+}

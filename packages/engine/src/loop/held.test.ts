@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import { createHeld } from "./held.ts";
+
+describe("what a slot holds", () => {
+  test("grows by the tokens that its entries feed, and each token takes a position", () => {
+    const held = createHeld();
+    held.feed({ kind: "prefill", slot: 0, from: 0, tokens: [1, 2, 3], sample: true });
+    held.feed({ kind: "decode", slot: 0, from: 3, token: 4 });
+    expect(held).toMatchObject({ entries: [1, 2, 3, 4], nextPosition: 4, reusable: [1, 2, 3, 4] });
+  });
+
+  test("is the same list for a reader after every change", () => {
+    const held = createHeld([1, 2, 3, 4]);
+    const { entries } = held;
+    held.shift({ keep: 1, discard: 2 });
+    held.cut(1);
+    held.feed({ kind: "decode", slot: 0, from: 1, token: 5 });
+    expect(entries).toEqual([1, 5]);
+  });
+
+  test("is reusable only up to the first entry that a shift has moved, until these entries are cut off", () => {
+    const held = createHeld([1, 2, 3, 4, 5, 6]);
+    held.shift({ keep: 3, discard: 1 });
+    held.shift({ keep: 2, discard: 1 });
+    expect(held).toMatchObject({ entries: [1, 2, 5, 6], nextPosition: 4, reusable: [1, 2] });
+    held.cut(3);
+    expect(held).toMatchObject({ entries: [1, 2, 5], reusable: [1, 2] });
+    held.cut(2);
+    held.feed({ kind: "decode", slot: 0, from: 2, token: 7 });
+    expect(held.reusable).toEqual([1, 2, 7]);
+  });
+
+  test("cannot keep or discard what it does not have", () => {
+    const held = createHeld([1, 2, 3]);
+    expect(() => held.cut(4)).toThrow("Cannot keep 4 entries of a slot: it holds 3");
+    for (const shift of [
+      { keep: 0, discard: 1 },
+      { keep: 1, discard: 0 },
+      { keep: 2, discard: 2 },
+    ]) {
+      expect(() => held.shift(shift), JSON.stringify(shift)).toThrow("it holds 3");
+    }
+    expect(held.entries).toEqual([1, 2, 3]);
+  });
+});

@@ -1,0 +1,50 @@
+// Owns what a slot holds: the entries of its KV cache, the position of the next one, and how many of them another job may reuse.
+import type { BatchEntry, Held, HeldEntry } from "../port/backend.ts";
+import type { ContextShift } from "./context-shift.ts";
+
+export interface HeldList extends Held {
+  /**
+   * The first entries, which no shift has moved. The cache of the others depends on discarded entries, so no other job may use
+   * it.
+   */
+  readonly reusable: readonly HeldEntry[];
+  /** Adds the tokens that this entry feeds. */
+  feed(entry: BatchEntry): void;
+  /** Discards all but the first `count` entries. @throws Error when there are fewer, which is a defect of the caller */
+  cut(count: number): void;
+  /** Discards entries behind the head; the entries behind them move up. @throws Error when there are none, which is a defect of the caller */
+  shift(shift: ContextShift): void;
+}
+
+export function createHeld(given: readonly HeldEntry[] = []): HeldList {
+  const entries = [...given];
+  /** Number of entries, from the first, that no shift has moved; Infinity without a shift. */
+  let unmoved = Infinity;
+  return {
+    entries,
+    get nextPosition() {
+      // A token takes one position.
+      return entries.length;
+    },
+    get reusable() {
+      return unmoved < entries.length ? entries.slice(0, unmoved) : entries;
+    },
+    feed(entry) {
+      if (entry.kind === "decode") entries.push(entry.token);
+      else for (const token of entry.tokens) entries.push(token);
+    },
+    cut(count) {
+      if (count > entries.length) throw new Error(`Cannot keep ${count} entries of a slot: it holds ${entries.length}`);
+      entries.length = count;
+      if (count <= unmoved) unmoved = Infinity;
+    },
+    shift({ keep, discard }) {
+      // Without its first token, the slot would have to be computed again.
+      if (keep < 1 || discard < 1 || keep + discard > entries.length) {
+        throw new Error(`Cannot discard entries ${keep} to ${keep + discard} of a slot: it holds ${entries.length}`);
+      }
+      entries.splice(keep, discard);
+      unmoved = Math.min(unmoved, keep);
+    },
+  };
+}

@@ -1,0 +1,122 @@
+// Drives the slots of a backend without an engine, for tests of the port: keeps what each slot holds, as the engine does.
+import { createHeld, type HeldList } from "../loop/held.ts";
+import type {
+  Backend,
+  BatchEntry,
+  EntryResult,
+  Held,
+  KvSnapshot,
+  KvSnapshots,
+  SlotSampling,
+  StepsAhead,
+  TextGenerator,
+  Token,
+} from "../port/backend.ts";
+import { generatorOf } from "../sequence/prepare.ts";
+
+type Without<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never;
+
+/** An entry without its position and the token to decode, which follow from the slot. */
+export type DrivenEntry = Without<BatchEntry, "from" | "token">;
+
+/** The functions of the backend and its generator, without the parts of the calls that follow from the slots. */
+export type DrivenBackend<B extends Backend = Backend> = Omit<B, "generator"> &
+  Omit<TextGenerator, keyof DrivenSlots> &
+  DrivenSlots;
+
+export interface DrivenSlots {
+  held(slot: number): Held;
+  begin(slot: number, keep: number, sampling: SlotSampling): Promise<number>;
+  step(entries: readonly DrivenEntry[], underway?: () => void): Promise<readonly EntryResult[]>;
+  shift(slot: number, keep: number, discard: number): Promise<void>;
+  end(slot: number): Promise<void>;
+  readonly ahead: { step(slots: readonly number[]): ReturnType<StepsAhead["step"]>; withdraw(): boolean } | undefined;
+  readonly states:
+    | (Omit<KvSnapshots, "save"> & {
+        save(slot: number, tokens: readonly Token[], cacheScope: string): Promise<KvSnapshot>;
+      })
+    | undefined;
+}
+
+export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
+  const generator = generatorOf(backend);
+  const { ahead, states } = generator;
+  const lists = new Map<number, HeldList>();
+  const lastTokens = new Map<number, Token>();
+  /** Slots of the queued step. */
+  let queued: readonly number[] = [];
+
+  function heldOf(slot: number): HeldList {
+    const held = lists.get(slot) ?? createHeld();
+    lists.set(slot, held);
+    return held;
+  }
+
+  function entryOf(entry: DrivenEntry): BatchEntry {
+    const from = heldOf(entry.slot).nextPosition;
+    return entry.kind === "prefill" ? { ...entry, from } : { ...entry, from, token: lastTokens.get(entry.slot) ?? 0 };
+  }
+
+  function take(slots: readonly number[], results: readonly EntryResult[]): readonly EntryResult[] {
+    slots.forEach((slot, i) => {
+      const result = results[i];
+      if (result?.kind === "token") lastTokens.set(slot, result.token);
+      if (result?.kind === "failed") heldOf(slot).cut(0);
+    });
+    for (const slot of queued) heldOf(slot).feed(entryOf({ kind: "decode", slot }));
+    queued = [];
+    return results;
+  }
+
+  const slots: DrivenSlots = {
+    held: heldOf,
+    async begin(slot, keep, sampling) {
+      const held = heldOf(slot);
+      try {
+        const kept = await generator.begin(slot, keep, sampling, held);
+        held.cut(kept);
+        return kept;
+      } catch (error) {
+        held.cut(0);
+        throw error;
+      }
+    },
+    async step(driven, underway) {
+      const entries = driven.map(entryOf);
+      for (const entry of entries) heldOf(entry.slot).feed(entry);
+      const ids = entries.map(({ slot }) => slot);
+      return take(ids, await generator.step(entries, underway));
+    },
+    async shift(slot, keep, discard) {
+      await generator.shift(slot, keep, discard);
+      heldOf(slot).shift({ keep, discard });
+    },
+    async end(slot) {
+      const held = heldOf(slot);
+      await generator.end(slot, held.reusable.length);
+      held.cut(held.reusable.length);
+    },
+    ahead: ahead && {
+      step(ids) {
+        const results = ahead.step(ids.map((slot) => ({ slot, from: heldOf(slot).nextPosition })));
+        if (results !== undefined) queued = ids;
+        return results?.then((known) => known && take(ids, known));
+      },
+      withdraw() {
+        const isWithdrawn = ahead.withdraw();
+        if (isWithdrawn) queued = [];
+        return isWithdrawn;
+      },
+    },
+    states: states && {
+      ...states,
+      save: async (slot, tokens, cacheScope) => await states.save(slot, heldOf(slot), tokens.length, cacheScope),
+      async load(slot, state) {
+        const loaded = await states.load(slot, state);
+        lists.set(slot, createHeld(loaded ? state.tokens : []));
+        return loaded;
+      },
+    },
+  };
+  return { ...backend, ...generator, ...slots };
+}

@@ -1,0 +1,1 @@
+export { driveSlots, type DrivenBackend, type DrivenEntry } from "./drive-slots.ts";

@@ -1,0 +1,90 @@
+// Owns the jobs of one model, at a worker or at a gateway: the queue, the live jobs and their dispatcher. Also what clients learn while the model
+// loads, and how the jobs end when the worker or the gateway leaves.
+import { createConflatedChannel } from "@waggle/async";
+import type { ConflatedChannel } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
+import type { LoadingEvent } from "@waggle/protocol";
+import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
+import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
+import { createDispatcher } from "./dispatcher.ts";
+import type { Dispatcher, DispatcherOptions } from "./dispatcher-port.ts";
+import type { Job } from "../job/job.ts";
+import { createRegistryPart } from "../kept/registry.ts";
+import type { JobRegistry } from "../kept/registry.ts";
+import { createJobLog } from "../watching/job-log.ts";
+import type { JobLogOptions } from "../watching/job-log.ts";
+
+/** Retry-After of refused jobs, in seconds. */
+const retryAfterS = 5;
+
+export interface JobHostOptions
+  extends
+    Pick<DispatcherOptions, "registry" | "engine" | "observers" | "clock" | "limits" | "model" | "fingerprints">,
+    JobLogOptions {
+  /** What error messages call the server. */
+  readonly server: "worker" | "gateway";
+  /** Prefix of the uids of the host's jobs, different for each host. */
+  readonly key: string;
+  readonly queueCapacity: number;
+  readonly clientQueueShare: number;
+  /** Called for each new job, accepted or taken over, before it can start. */
+  readonly onAdded?: (job: Job) => void;
+}
+
+export interface JobHost {
+  readonly key: string;
+  readonly dispatcher: Dispatcher;
+  /** The live jobs of this model. Ids and ended jobs are shared with the other models. */
+  readonly registry: JobRegistry;
+  readonly queue: AdmissionQueue<Job>;
+  readonly sessions: SessionRegistry;
+  readonly loading: ConflatedChannel<LoadingEvent>;
+  /** Number of model tokens so far. */
+  tokens(): number;
+  /** Refuses new jobs and ends waiting ones, because the server leaves. @param sparing whether jobs with output continue if their engine dies */
+  refuse(sparing?: boolean): void;
+  /** Ends all jobs, because the server leaves. Clients that still watch the loading get a last event. */
+  abort(): void;
+  /** Called last: clears all timers. */
+  close(): void;
+}
+
+export function createJobHost(options: JobHostOptions): JobHost {
+  const { clock, server, key } = options;
+  const registry = createRegistryPart(options.registry, options.onAdded);
+  const queue = createAdmissionQueue<Job>({
+    capacity: options.queueCapacity,
+    clientShare: options.clientQueueShare,
+    now: () => clock.now(),
+  });
+  const sessions = createSessionRegistry();
+  const jobLog = createJobLog(options);
+  const dispatcher = createDispatcher({
+    ...options,
+    queue,
+    registry,
+    sessions,
+    observers: [...options.observers, jobLog.observe],
+    uidPrefix: key,
+  });
+  const loading = createConflatedChannel<LoadingEvent>({ type: "loading", stage: "loading", progress: 0 });
+
+  return {
+    key,
+    dispatcher,
+    registry,
+    queue,
+    sessions,
+    loading,
+    tokens: () => jobLog.tokens,
+    refuse(sparing = false) {
+      const refuse = sparing ? dispatcher.drain : dispatcher.refuse;
+      refuse(new WaggleError("unavailable", `Cannot run the job: the ${server} is leaving.`, { retryAfterS }));
+    },
+    abort() {
+      dispatcher.abort(new WaggleError("unavailable", `The job was aborted: the ${server} is leaving.`));
+      if (loading.value.type === "loading") loading.set({ type: "failed", message: `The ${server} is leaving.` });
+    },
+    close: dispatcher.stop,
+  };
+}

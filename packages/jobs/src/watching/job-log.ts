@@ -1,0 +1,89 @@
+// Observes jobs for the log and the metrics. All log lines of a job have the same keys.
+import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import { reasonOf } from "../job/job.ts";
+import type { Job, Outcome } from "../job/job.ts";
+import type { JobObserver } from "./observers.ts";
+
+export interface JobLogOptions {
+  readonly log: Logger;
+  readonly metrics: WorkerMetrics;
+}
+
+export interface JobLog {
+  readonly observe: JobObserver;
+  /** Number of model tokens generated so far, in all jobs. */
+  readonly tokens: number;
+}
+
+export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
+  let generated = 0;
+
+  function logEnd(job: Job, outcome: Outcome, keys: object): void {
+    if (outcome.type !== "finished") log.info({ ...keys, reason: reasonOf(outcome) }, "stream_cancelled");
+    // A job that never got a slot has no line stream_start, and so no line stream_end.
+    const { startedAt, endedAt = startedAt, counts } = job.state;
+    if (startedAt === undefined) return;
+    const duration = Math.round((endedAt ?? startedAt) - startedAt);
+    log.info({ ...keys, duration_ms: duration, tokens: counts.completionTokens }, "stream_end");
+  }
+
+  return {
+    get tokens() {
+      return generated;
+    },
+    observe(job, what, model) {
+      const { acceptedAt, state } = job;
+      // Look up the metrics each time, because the name of a model may be known only after its load.
+      const measured = metrics.ofModel(model);
+      switch (what.type) {
+        case "accepted":
+          measured.jobsAccepted.inc();
+          return log.debug(keysOf(job, model), "stream_accepted");
+        case "predecessor_ended":
+          return log.info(
+            keysOf(job, model),
+            what.cleanly ? "prev_stream_finished_cleanly" : "prev_stream_timeout_on_cancel",
+          );
+        case "status": {
+          const { status, prompt_progress: progress } = what.event;
+          // The log has no line for the progress of a prompt.
+          if (progress !== undefined) return;
+          // The status "thinking" on the wire would look like reasoning in a log.
+          const shown = status === "thinking" ? "prefilling" : status;
+          return log.debug({ ...keysOf(job, model), status: shown }, "stream_status");
+        }
+        case "started":
+          measured.promptTokens.inc(state.counts.promptTokens);
+          measured.cachedPromptTokens.inc(state.counts.cachedTokens);
+          measured.queueSeconds.observe(((state.startedAt ?? acceptedAt) - acceptedAt) / 1000);
+          return log.info(keysOf(job, model), "stream_start");
+        case "resumed": {
+          measured.jobsResumed.inc();
+          const tokens = job.output.reduce((sum, { ids }) => sum + ids.length, 0);
+          return log.info({ ...keysOf(job, model), tokens }, "stream_resumed");
+        }
+        case "tokens":
+          generated += what.tokens;
+          measured.tokensGenerated.inc(what.tokens);
+          if (what.first) measured.ttftSeconds.observe(((state.firstTokenAt ?? acceptedAt) - acceptedAt) / 1000);
+          if (what.sincePreviousMs !== undefined) measured.itlSeconds.observe(what.sincePreviousMs / 1000);
+          return;
+        case "released":
+          return measured.cancelSteps.observe(what.steps);
+        case "unreadable_calls":
+          measured.unreadableCalls.inc(what.calls);
+          return log.warn({ ...keysOf(job, model), calls: what.calls }, "tool_call_unreadable");
+        case "reader_cut_off":
+          return metrics.readersCutOff.inc();
+        case "ended":
+          measured.jobsEnded.inc({ outcome: what.outcome.type, reason: reasonOf(what.outcome) });
+          return logEnd(job, what.outcome, keysOf(job, model));
+      }
+    },
+  };
+}
+
+function keysOf(job: Job, model: string): object {
+  const { trace, sessionId = null } = job.spec.who;
+  return { trace, session: sessionId, model, job: job.id };
+}
