@@ -72,6 +72,13 @@ describeWithNats("the store of the gateways' shared records", () => {
     expect(await records.get("someone", id)).toBeUndefined();
   });
 
+  test("ignores a record of another version", async () => {
+    const { records } = await joinGateway(nats.url);
+    const id = unique("stream");
+    await records.create({ ...recordOf(id, "first"), version: 1 as never });
+    expect(await records.get("someone", id)).toBeUndefined();
+  });
+
   test("gives a job's id to one of thirty concurrent requests, and to another request when the id is free again", async () => {
     const gateways = await Promise.all([joinGateway(nats.url), joinGateway(nats.url)]);
     const id = unique("stream");

@@ -4,7 +4,7 @@ import type { FleetConnection } from "./connection.ts";
 import { isWrongSequence, unavailable } from "./nats-errors.ts";
 import { keys } from "./names.ts";
 import { requireFit } from "./publish.ts";
-import { decode, encode, type FoundRecord, type JobRecord, type SessionRecord } from "../queue/records.ts";
+import { decode, encode, fleetVersion, type FoundRecord, type JobRecord, type SessionRecord } from "../queue/records.ts";
 import type { GatewaySide } from "../gateway/gateway-port.ts";
 
 /** How long a claim is retried while other gateways claim the same session. */
@@ -67,7 +67,8 @@ export function createJobRecords(connection: FleetConnection): GatewaySide["reco
   async function get(key: string): Promise<FoundRecord | undefined> {
     const found = await connection.use().buckets.jobs.get(key);
     if (found?.operation !== "PUT") return undefined;
-    return { record: decode<JobRecord>(found.value), revision: found.revision };
+    const record = decode<JobRecord>(found.value);
+    return record.version === fleetVersion ? { record, revision: found.revision } : undefined;
   }
 
   return {

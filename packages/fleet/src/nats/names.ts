@@ -1,6 +1,6 @@
 // Defines the names on NATS: streams, subjects, consumers, buckets, keys. Needs NATS server 2.9, and no feature of a later version.
 import type { GatewayProcessId } from "../members/gateway-process.ts";
-import type { JobClass } from "../queue/records.ts";
+import { fleetVersion, type JobClass } from "../queue/records.ts";
 
 /** Jobs that wait for a worker or run on one. The stream is a work queue: a job is deleted when its end is acknowledged. */
 export const jobsStream = "WAGGLE_JOBS";
@@ -49,8 +49,8 @@ export const subjects = {
   beat: (kind: "worker" | "gateway", id: string) => `waggle.beats.${kind}.${tokenOf(id)}`,
   /** The beats that a member of this kind subscribes to. */
   beatsFor: (kind: "worker" | "gateway") => (kind === "worker" ? "waggle.beats.gateway.*" : "waggle.beats.*.*"),
-  /** Questions to any worker that has the model loaded. A worker unsubscribes when it unloads the model. */
-  ask: (model: string) => `waggle.ask.${tokenOf(model)}`,
+  /** Questions to any worker of this version that has the model loaded. A worker unsubscribes when it unloads the model. */
+  ask: (model: string) => `waggle.ask.${tokenOf(`${fleetVersion} ${model}`)}`,
   /** Questions to one worker. */
   askWorker: (worker: string) => `waggle.worker.${tokenOf(worker)}`,
   /** Questions to one gateway. */
