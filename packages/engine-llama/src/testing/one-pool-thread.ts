@@ -33,8 +33,8 @@ async function play(backend: DrivenBackend, sampling: SlotSampling): Promise<num
   while (played.length < steps) {
     let running: Step = backend.step(slots.map((slot) => ({ kind: "decode" as const, slot })));
     for (let row = 1; running !== undefined; row++) {
-      const next: Step = row < inARow ? backend.ahead?.step(slots) : undefined;
-      if (next !== undefined && row % withdrawnEvery === 0) backend.ahead?.withdraw();
+      let next: Step = row < inARow ? backend.ahead?.step(slots) : undefined;
+      if (next !== undefined && row % withdrawnEvery === 0 && backend.ahead?.withdraw() === true) next = undefined;
       const results = await running;
       if (results === undefined) break;
       take(results);

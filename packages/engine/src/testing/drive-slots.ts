@@ -99,8 +99,12 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
     ahead: ahead && {
       step(ids) {
         const results = ahead.step(ids.map((slot) => ({ slot, from: heldOf(slot).nextPosition })));
-        if (results !== undefined) queued = ids;
-        return results?.then((known) => known && take(ids, known));
+        if (results === undefined) return undefined;
+        queued = ids;
+        const taken = results.then((known) => known && take(ids, known));
+        // The port promises the same: if the preceding step fails, its error is enough.
+        taken.catch(() => {});
+        return taken;
       },
       withdraw() {
         const isWithdrawn = ahead.withdraw();
