@@ -4,7 +4,14 @@ import type { FleetConnection } from "./connection.ts";
 import { isWrongSequence, unavailable } from "./nats-errors.ts";
 import { keys } from "./names.ts";
 import { requireFit } from "./publish.ts";
-import { decode, encode, fleetVersion, type FoundRecord, type JobRecord, type SessionRecord } from "../queue/records.ts";
+import {
+  decode,
+  encode,
+  fleetVersion,
+  type FoundRecord,
+  type JobRecord,
+  type SessionRecord,
+} from "../queue/records.ts";
 import type { GatewaySide } from "../gateway/gateway-port.ts";
 
 /** How long a claim is retried while other gateways claim the same session. */
