@@ -2,7 +2,7 @@
 // engine events. This file knows no HTTP; the dispatcher owns the order of its queue.
 import type { TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
-import type { EngineCommand, EngineEvent, EngineJob, EngineQuery, JobEvent } from "@waggle/engine";
+import type { EngineEvent, EngineJob, EngineQuery, JobEvent } from "@waggle/engine";
 import type { EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
 import { preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
 import type { EngineLink, Job, SequenceState } from "@waggle/jobs";
