@@ -310,7 +310,7 @@ describe("a job that kills its engines", () => {
     for (const job of [suspect, speaking]) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
   });
 
-  test("starts beside an endless stream, and no other job starts before it has output", async () => {
+  test("starts while an endless stream runs, and no other job starts before it has output", async () => {
     const gate = start({ slots: 4 });
     const endless = await submit({ prompt: "A", max_tokens: 4_000 });
     while (!endless.state.hasNewOutput) await step(gate, 1);

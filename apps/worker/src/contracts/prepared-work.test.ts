@@ -202,7 +202,7 @@ describe("a preparation that takes longer than the acceptance waits", () => {
     return await submitted;
   }
 
-  test("goes on, and its prompt is tokenized once, for all choices", async () => {
+  test("continues, and its prompt is tokenized once, for all choices", async () => {
     startSlow(2).open();
     const job = await acceptedLate({ prompt: "slow", max_tokens: 5, ...drawn }, 2);
     expect(worker.dispatcher.running).toBe(2);

@@ -12,7 +12,7 @@ export interface HeldList extends Held {
   feed(entry: BatchEntry): void;
   /** Discards all but the first `count` entries. @throws Error when there are fewer, which is a defect of the caller */
   cut(count: number): void;
-  /** Discards entries behind the head; the entries behind them move up. @throws Error when there are none, which is a defect of the caller */
+  /** Discards entries behind the head; the entries behind them move up. @throws Error when the slot does not hold them, which is a defect of the caller */
   shift(shift: ContextShift): void;
 }
 

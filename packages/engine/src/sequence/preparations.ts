@@ -10,7 +10,7 @@ export interface PreparationsOptions {
   readonly preparer: Preparer;
   /** Maximum number of bytes of everything that is kept. */
   readonly maxBytes: number;
-  /** Begins the choices that have started and wait for this work. Returns false if there are none: then the work is kept. */
+  /** Begins the choices that have started and wait for this work. Returns false if no choice waits: then the work is kept. */
   readonly begin: (prepared: PreparedJob) => boolean;
   /** Called for prepared work that has not started. */
   readonly onPrepared: (prepared: PreparedJob) => void;
@@ -18,7 +18,7 @@ export interface PreparationsOptions {
 }
 
 export interface Preparations {
-  /** Prepares the job's work, and keeps the result until `take` or `drop`. Work that does not fit beside the kept work is not kept. */
+  /** Prepares the job's work, and keeps the result until `take` or `drop`. Work is not kept if it would exceed the limit. */
   prepare(job: EngineJob): void;
   /** Whether the work is being prepared. */
   isUnderway(jobId: string): boolean;

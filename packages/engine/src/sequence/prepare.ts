@@ -156,7 +156,7 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
   };
 }
 
-/** Returns one choice of the work as a prepared job of its own. */
+/** Returns one choice of the work as a separate prepared job. */
 export function choiceOf<P extends PreparedJob>(prepared: P, { jobId, choice }: StartedChoice): P {
   const job = { ...prepared.job, jobId };
   if (prepared.kind === "embed") return { ...prepared, job };

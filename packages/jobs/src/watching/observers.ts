@@ -3,7 +3,7 @@ import type { JobEvent } from "@waggle/engine";
 import type { StatusEvent } from "@waggle/protocol";
 import type { Job, Outcome } from "../job/job.ts";
 
-/** What observers are told about a job. The job's state includes it already. */
+/** What happened to a job. The job's state includes it already. */
 export type Observation =
   | { readonly type: "accepted" }
   /** The job that this job supersedes has ended. `cleanly`: the engine has released that job. */
