@@ -6,7 +6,7 @@ import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
 import type { Job, SequenceState } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import type { JobDefaults } from "../job/new-job.ts";
-import type { JobRegistry } from "../kept/registry.ts";
+import type { LiveJobs } from "../kept/registry.ts";
 import type { Reader } from "../stream/reader.ts";
 import type { Fingerprints } from "../stream/receipt.ts";
 import type { JobListener, JobObserver } from "../watching/observers.ts";
@@ -121,7 +121,7 @@ export interface JobLimits extends JobDefaults {
 
 export interface DispatcherOptions {
   readonly queue: AdmissionQueue<Job>;
-  readonly registry: JobRegistry;
+  readonly registry: LiveJobs;
   readonly sessions: SessionRegistry;
   readonly engine: EngineLink;
   /** Called in this order. */

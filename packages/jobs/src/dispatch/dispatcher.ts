@@ -7,7 +7,7 @@ import { createAcceptance, type Acceptable } from "./acceptance.ts";
 import type { Dispatcher, DispatcherOptions } from "./dispatcher-port.ts";
 import { createForecast } from "./forecast.ts";
 import { createPositions } from "./positions.ts";
-import { createPreparations, preflightTimeoutMs } from "./preparations.ts";
+import { createPreparations } from "./preparations.ts";
 import { createQueries } from "./queries.ts";
 import { createJobTimers, startSpecTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
@@ -26,8 +26,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const forecast = createForecast({ now: () => clock.now(), ready: () => engine.ready });
   const waiting = createWaitingJobs({ queue, forecast });
   const timers = createJobTimers(clock);
-  const preparations = createPreparations({ send: engine.send, clock, timeoutMs: preflightTimeoutMs });
-  const queries = createQueries({ engine, clock, onLeft: () => still.check() });
+  const preparations = createPreparations({ send: engine.send, clock });
+  const queries = createQueries({ engine, clock });
   const positions = createPositions({
     clock,
     positionOf: position,
@@ -154,8 +154,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function admit(spec: JobSpec, made: Acceptable): Job {
     const old = holderOf(sessionKeyOf(spec.who));
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
-    const { replayBufferBytes } = limits;
-    const job = createJob(spec, { ...made, now: clock.now(), replayBufferBytes, phase });
+    const job = createJob(spec, { ...made, now: clock.now(), replayBufferBytes: limits.replayBufferBytes, phase });
     const begins = queue.depth === 0 && hasRoomFor(job);
     forecast.refuseLate(job, () => (begins ? 0 : waiting.futurePosition(job, old)));
     if (old === undefined) waiting.join(job);
@@ -318,7 +317,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     takeOver,
     position,
     cancel: (job, by) => end(job, { type: "cancelled", by }),
-    query: queries.ask,
+    query: (question, signal) => queries.ask(question, signal).finally(still.check),
     async preflight(job) {
       try {
         return engine.ready ? await preparations.ask(job) : undefined;
@@ -357,9 +356,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     get running() {
       return held.size;
     },
-    stop() {
-      positions.stop();
-      registry.clear();
-    },
+    stop: positions.stop,
   };
 }
