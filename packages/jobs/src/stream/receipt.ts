@@ -26,7 +26,7 @@ function withFingerprints(job: Job, event: StreamEvent, fingerprints: () => Fing
   return file === undefined ? event : ({ ...event, model_file: file } as StreamEvent);
 }
 
-/** Embed and rerank jobs have no receipt. If the job began elsewhere, message and receipt are left out: both need the answer's beginning. */
+/** Embed and rerank jobs have no receipt. If the log began in the middle of the answer, message and receipt are left out. */
 function withReceipt({ spec: { work }, log }: Job, end: EndEvent, fingerprints: Fingerprints): EndEvent {
   if (work.kind !== "generate") return end;
   if (log.begin > 0) {
