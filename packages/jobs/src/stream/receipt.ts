@@ -15,15 +15,16 @@ export interface Fingerprints {
   readonly templateSha256: string | undefined;
 }
 
-/** Appends the event to the job's log, and adds the receipt to an end event. */
+/** Appends the event to the job's log. Adds the model's file to a started event, and the receipt to an end event. */
 export function record(job: Job, event: StreamEvent, fingerprints: (job: Job) => Fingerprints): void {
-  job.log.append(withFingerprints(job, event, () => fingerprints(job)));
+  job.log.append(withFingerprints(job, event, fingerprints));
 }
 
-function withFingerprints(job: Job, event: StreamEvent, fingerprints: () => Fingerprints): StreamEvent {
-  if (event.type === "end") return withReceipt(job, event, fingerprints());
-  const file = event.type === "started" ? fingerprints().modelFile : undefined;
-  return file === undefined ? event : ({ ...event, model_file: file } as StreamEvent);
+function withFingerprints(job: Job, event: StreamEvent, fingerprints: (job: Job) => Fingerprints): StreamEvent {
+  if (event.type === "end") return withReceipt(job, event, fingerprints(job));
+  if (event.type !== "started") return event;
+  const { modelFile: file } = fingerprints(job);
+  return file === undefined ? event : { ...event, model_file: file };
 }
 
 /** Embed and rerank jobs have no receipt. If the log began in the middle of the answer, message and receipt are left out. */
