@@ -159,8 +159,9 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
       width: Math.min(batch.width, accounts.room(c.get("client"))),
       async submit(spec, index) {
         const { deadlineMs } = spec.when;
-        const left = deadlineMs === undefined ? undefined : Math.max(1, deadlineMs - (options.clock.now() - startedAt));
-        const inTime = { ...spec, when: { ...spec.when, deadlineMs: left } };
+        const left = (deadlineMs ?? Infinity) - (options.clock.now() - startedAt);
+        const when = deadlineMs === undefined ? spec.when : { ...spec.when, deadlineMs: Math.max(1, left) };
+        const inTime = { ...spec, when };
         return await submit(c, inTime, { index, streamed: batch.streamed });
       },
       open: (job) => openReader(c, job),

@@ -27,7 +27,7 @@ function withFingerprints(job: Job, event: StreamEvent, fingerprints: (job: Job)
   return file === undefined ? event : { ...event, model_file: file };
 }
 
-/** Embed and rerank jobs have no receipt. If the log began in the middle of the answer, message and receipt are left out. */
+/** Embed and rerank jobs have no receipt. If the job began elsewhere, message and receipt are left out: both need the answer's beginning. */
 function withReceipt({ spec: { work }, log }: Job, end: EndEvent, fingerprints: Fingerprints): EndEvent {
   if (work.kind !== "generate") return end;
   if (log.begin > 0) {
