@@ -145,7 +145,12 @@ export function countScored(entries: readonly BatchEntry[]): number {
   return entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? (entry.nextTokens?.length ?? 0) : 0), 0);
 }
 
+/** Returns the tokens that this entry feeds. */
+export function tokensOf(entry: BatchEntry): readonly Token[] {
+  return entry.kind === "prefill" ? entry.tokens : [entry.token];
+}
+
 /** Counts the tokens that these entries feed. */
 export function countTokens(entries: readonly BatchEntry[]): number {
-  return entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? entry.tokens.length : 1), 0);
+  return entries.reduce((sum, entry) => sum + tokensOf(entry).length, 0);
 }

@@ -12,6 +12,7 @@ import type {
   TextGenerator,
   Token,
 } from "../port/backend.ts";
+import { tokensOf } from "../loop/schedule.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 
 type Without<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never;
@@ -63,7 +64,7 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
       if (result?.kind === "token") lastTokens.set(slot, result.token);
       if (result?.kind === "failed") heldOf(slot).cut(0);
     });
-    for (const slot of queued) heldOf(slot).feed(entryOf({ kind: "decode", slot }));
+    for (const slot of queued) heldOf(slot).feed([lastTokens.get(slot) ?? 0]);
     queued = [];
     return results;
   }
@@ -83,7 +84,7 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
     },
     async step(driven, underway) {
       const entries = driven.map(entryOf);
-      for (const entry of entries) heldOf(entry.slot).feed(entry);
+      for (const entry of entries) heldOf(entry.slot).feed(tokensOf(entry));
       const ids = entries.map(({ slot }) => slot);
       return take(ids, await generator.step(entries, underway));
     },
