@@ -19,7 +19,7 @@ export interface StepLoopOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
   readonly schedulingPoint: SchedulingPoint;
-  readonly embeddings: Pick<Embeddings, "size" | "run">;
+  readonly embeddings: Pick<Embeddings, "size" | "tokenizing" | "run">;
   readonly pacing: Pacing;
   readonly outbox: Outbox;
   readonly now: () => number;
@@ -214,11 +214,13 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   }
 
   async function rest(): Promise<void> {
+    const { embeddings } = options;
     sendLastPass();
-    // While a text is tokenized, which may take long, maintenance wakes the loop regularly, so the engine sends signs of life.
-    if (options.embeddings.size > 0) outbox.beat();
     lastEndMs = undefined;
-    await woken.promise;
+    if (embeddings.size === 0) return await woken.promise;
+    // While a text is tokenized, which may take long, maintenance wakes the loop regularly, so the engine sends signs of life.
+    outbox.beat();
+    await Promise.race([woken.promise, embeddings.tokenizing]);
   }
 
   return {

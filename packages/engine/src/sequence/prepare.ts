@@ -59,13 +59,11 @@ export interface PreparerOptions {
   readonly random32: () => number;
 }
 
-export interface Preparer {
-  /**
-   * @param signal aborts when the client has disconnected; then the rest of the work may be skipped
-   * @throws WaggleError invalid_argument when the model cannot run this job; cancelled when `signal` has aborted
-   */
-  prepare(job: EngineJob, signal?: AbortSignal): Promise<PreparedJob>;
-}
+/**
+ * @param signal aborts when the client has disconnected; then the rest of the work may be skipped
+ * @throws WaggleError invalid_argument when the model cannot run this job; cancelled when `signal` has aborted
+ */
+export type Preparer = (job: EngineJob, signal?: AbortSignal) => Promise<PreparedJob>;
 
 export function createPreparer({ backend, random32 }: PreparerOptions): Preparer {
   const { kind, contextSize, chatFormat } = backend.info;
@@ -146,13 +144,11 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     );
   }
 
-  return {
-    async prepare(job, signal) {
-      const { work } = job;
-      return work.kind === "generate"
-        ? await prepareGenerate({ ...job, work })
-        : await prepareEmbed({ ...job, work }, signal);
-    },
+  return async (job, signal) => {
+    const { work } = job;
+    return work.kind === "generate"
+      ? await prepareGenerate({ ...job, work })
+      : await prepareEmbed({ ...job, work }, signal);
   };
 }
 
