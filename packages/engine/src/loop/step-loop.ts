@@ -11,7 +11,7 @@ import type { Pacing } from "../costs/pacing.ts";
 import type { PassShape } from "../costs/pass-costs.ts";
 import { postprocess } from "./postprocess.ts";
 import { generatorOf } from "../sequence/prepare.ts";
-import { ageWaiting, countScored, countTokens, isPrefilling, schedule, tokensOf } from "./schedule.ts";
+import { ageWaiting, countScored, countTokens, isPrefilling, schedule } from "./schedule.ts";
 import type { Slot } from "./slots.ts";
 import type { ThreadChange } from "../costs/threads.ts";
 
@@ -120,7 +120,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     };
     useThreads(pacing.threads(shape));
     let startMs = now();
-    for (const entry of entries) slotAt(entry.slot).held.feed(tokensOf(entry));
+    for (const { slot, tokens } of entries) slotAt(slot).held.feed(tokens);
     // The last pass's events are sent while this pass computes, because sending takes as long as a small model's pass.
     let running: ReturnType<StepsAhead["step"]> = generator.step(entries, sendLastPass);
     for (let isFirst = true; running !== undefined; isFirst = false) {
