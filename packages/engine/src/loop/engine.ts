@@ -70,7 +70,7 @@ export function createEngine(options: EngineOptions): Engine {
   const slots = createSlots(slotCount);
   const waiting = new Map<string, WaitingJob>();
   const outbox = createOutbox(slots, emit);
-  const embeddings = createEmbeddings({ embedder: backend.embedder, outbox, emit, now: options.now });
+  const embeddings = createEmbeddings({ outbox, emit, now: options.now });
   const { pinnedThreads, maxThreads = Infinity } = options;
   const pacing = createPacing({
     batchSize,

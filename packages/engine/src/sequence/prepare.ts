@@ -50,6 +50,7 @@ export interface PreparedGenerate {
 export interface PreparedEmbed {
   readonly kind: "embed";
   readonly job: EngineJob<TextsWork>;
+  readonly embedder: Embedder;
   readonly promptTokens: number;
 }
 
@@ -131,7 +132,7 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
       checkTextLength(work, length, embedder, "");
       promptTokens += length;
     }
-    return { kind: "embed", job, promptTokens };
+    return { kind: "embed", job, embedder, promptTokens };
   }
 
   function checkTextLength({ kind }: TextsWork, tokens: number, { maxTokens }: Embedder, qualifier: string): void {

@@ -1,6 +1,5 @@
 // Runs embed and rerank jobs: computes their texts in bounded pieces, and ends the jobs. The module knows no slot and no pass.
 import { WaggleError } from "@waggle/protocol";
-import type { Embedder } from "../port/backend.ts";
 import type { EngineEvent, JobFailure, JobTotals } from "../port/messages.ts";
 import type { Outbox } from "../loop/outbox.ts";
 import type { PieceLimits } from "../costs/pacing.ts";
@@ -10,7 +9,6 @@ import { beginText, createEmbedProgress, pieceTokens, shortened, textAt, textCou
 import type { BegunText, EmbedProgress } from "./embed-progress.ts";
 
 export interface EmbeddingsOptions {
-  readonly embedder: Embedder | undefined;
   readonly outbox: Outbox;
   readonly emit: (event: EngineEvent) => void;
   readonly now: () => number;
@@ -33,7 +31,7 @@ export interface Embeddings {
   run(limits: PieceLimits, underway: () => void): Promise<boolean>;
 }
 
-export function createEmbeddings({ embedder, outbox, emit, now }: EmbeddingsOptions): Embeddings {
+export function createEmbeddings({ outbox, emit, now }: EmbeddingsOptions): Embeddings {
   /** Jobs in the order of their turns: the first job's text is computed next, and the job then moves to the end. */
   const line: EmbedProgress[] = [];
   let computing: EmbedProgress | undefined;
@@ -90,8 +88,9 @@ export function createEmbeddings({ embedder, outbox, emit, now }: EmbeddingsOpti
     const [first, second] = line;
     const progress = first?.begun === undefined ? first : (second ?? first);
     const text = progress === undefined ? undefined : textAt(progress.prepared.job.work, progress.index);
-    if (embedder === undefined || tokenizing || progress === undefined || text === undefined || progress.ahead) return;
-    const tokens = embedder.tokenize(text, progress.prepared.job.work.truncateTo);
+    if (tokenizing || progress === undefined || text === undefined || progress.ahead) return;
+    const { embedder, job } = progress.prepared;
+    const tokens = embedder.tokenize(text, job.work.truncateTo);
     tokenizing = Promise.allSettled([tokens]).then(([result]) => {
       progress.ahead = result;
       tokenizing = undefined;
@@ -102,7 +101,7 @@ export function createEmbeddings({ embedder, outbox, emit, now }: EmbeddingsOpti
   async function advance(progress: EmbedProgress, most: number, underway: () => void): Promise<number> {
     begin(progress);
     const text = (progress.begun ??= beginText(progress));
-    if (embedder === undefined) throw new Error("the backend computes no texts");
+    const { embedder } = progress.prepared;
     const { tokens, fed } = text;
     const rest = tokens.length - fed;
     const count = embedder.mustBeWhole ? rest : pieceTokens(rest, Math.min(most, embedder.maxPieceTokens));
