@@ -2,7 +2,7 @@
 // reach the whole group on Ctrl-C: the worker decides when the engine exits. When the channel closes, the worker is gone.
 import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
-import { createEngine, preparedBytes } from "@waggle/engine";
+import { createEngine } from "@waggle/engine";
 import type { Backend, Engine, EngineCommand, EngineEvent, JobFailure } from "@waggle/engine";
 import { loadBackend } from "./backends.ts";
 import type { EngineStart } from "./engine-start.ts";
@@ -154,7 +154,6 @@ function createEngineOn(backend: Backend, start: EngineStart): Engine {
       prefillBudget,
       prefixStoreBytes: start.prefixStore?.maxBytes ?? 0,
       maxWaiting,
-      preparedBytes,
     },
     now: () => performance.now(),
     random32: () => randomBytes(4).readUInt32LE(),

@@ -1,6 +1,6 @@
 // Owns an engine in this process, for tests: the real engine with a fake backend, behind the port of a model's host. The test decides when
 // the engine loads and dies.
-import { createEngine, createFakeBackend, preparedBytes } from "@waggle/engine";
+import { createEngine, createFakeBackend } from "@waggle/engine";
 import type {
   Backend,
   Engine,
@@ -78,7 +78,7 @@ export function createInlineEngine(options: InlineEngineOptions): InlineEngine {
     });
     const born: Engine = createEngine({
       backend: options.wrap?.(newBackend) ?? newBackend,
-      limits: { prefixStoreBytes: 0, maxWaiting: 64, preparedBytes: options.preparedBytes ?? preparedBytes },
+      limits: { prefixStoreBytes: 0, maxWaiting: 64, preparedBytes: options.preparedBytes },
       now: () => clock.now(),
       random32: () => 42,
       emit(event) {

@@ -35,7 +35,8 @@ const heldOf = (entries: Token[]): Held & { readonly entries: Token[] } => ({
 
 /** Makes the row of a decode entry, after the engine has added its token to the list. */
 function decodeRow(slot: Slot, held: Held & { readonly entries: Token[] }, token: Token): BatchRow {
-  const entry: BatchEntry = { kind: "decode", slot: 0, from: held.entries.length, token };
+  const from = held.entries.length;
+  const entry: BatchEntry = { kind: "decode", slot: 0, from, tokens: [token], sample: true };
   held.entries.push(token);
   return slot.rowFor(entry) as BatchRow;
 }

@@ -78,31 +78,28 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
       return kept;
     },
 
-    rowFor(entry) {
+    rowFor({ from, tokens, nextTokens = [], sample }) {
       const { work, held } = currentJob();
       if (held.entries.length > capacity) {
         return { kind: "failed", message: `The context of ${capacity + 1} tokens is full` };
       }
-      const tokens = entry.kind === "prefill" ? entry.tokens : [entry.token];
-      const asks = entry.kind === "prefill" ? (entry.nextTokens ?? []).map(nextAsk) : [];
-      if (entry.kind === "decode" || entry.sample) asks.push(work.ask(tokens.length - 1, entry.from + tokens.length));
-      return { slot: id, from: entry.from, tokens, asks };
+      const asks = nextTokens.map(nextAsk);
+      if (sample) asks.push(work.ask(tokens.length - 1, from + tokens.length));
+      return { slot: id, from, tokens, asks };
     },
 
-    resultOf(entry, answers) {
+    resultOf({ nextTokens, sample, forced }, answers) {
       const { sampling, work } = currentJob();
-      if (entry.kind === "decode") return work.take(answers[0], entry.forced);
-      const nextLogprobs = entry.nextTokens?.map((next, i) => {
+      const nextLogprobs = nextTokens?.map((next, i) => {
         const answer = answers[i];
         if (answer?.kind !== "logits") throw new Error("The library returned no logits for a token of the prompt");
         return logprobsOf(answer.logits, next, sampling.topLogprobs ?? 0);
       });
-      const withLogprobs = nextLogprobs === undefined ? {} : { nextLogprobs };
-      if (!entry.sample) return { kind: "none", ...withLogprobs };
-      const add = (taken: EntryResult): EntryResult => {
-        return taken.kind === "token" ? { ...taken, ...withLogprobs } : taken;
-      };
-      const taken = work.take(answers.at(-1), entry.forced);
+      if (!sample) return nextLogprobs === undefined ? { kind: "none" } : { kind: "none", nextLogprobs };
+      const taken = work.take(answers.at(-1), forced);
+      if (nextLogprobs === undefined) return taken;
+      const add = (result: EntryResult): EntryResult =>
+        result.kind === "token" ? { ...result, nextLogprobs } : result;
       return taken instanceof Promise ? taken.then(add) : add(taken);
     },
 

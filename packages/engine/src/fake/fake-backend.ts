@@ -138,11 +138,10 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       throw refusal("step", `slot ${entry.slot} has sampled nothing`);
     if (entry.kind === "prefill" && job.sampler !== undefined)
       throw refusal("step", `slot ${entry.slot} decodes already`);
-    if (entry.kind === "prefill" && entry.tokens.length === 0)
-      throw refusal("step", `the entry of slot ${entry.slot} is empty`);
-    if (entry.kind === "prefill" && entry.nextTokens !== undefined && job.sampling.topLogprobs === undefined)
+    if (entry.tokens.length === 0) throw refusal("step", `the entry of slot ${entry.slot} is empty`);
+    if (entry.nextTokens !== undefined && job.sampling.topLogprobs === undefined)
       throw refusal("step", `slot ${entry.slot} has no logprobs to give`);
-    const length = cells.length + countTokens([entry]);
+    const length = cells.length + entry.tokens.length;
     if (length > contextCapacity(info.contextSize))
       throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);
   }
@@ -183,7 +182,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       waiting = undefined;
       return mine.withdrawn
         ? undefined
-        : run(rows.map((row, i) => ({ ...row, kind: "decode", token: tokenOf(before?.[i]) })));
+        : run(rows.map((row, i) => ({ ...row, kind: "decode", tokens: [tokenOf(before?.[i])], sample: true })));
     }));
   }
 
@@ -339,15 +338,13 @@ async function checkSampling(sampling: SlotSampling): Promise<void> {
 function compute({ cells, job }: FakeSlot, entry: BatchEntry, die: (() => void) | undefined): EntryResult {
   if (job === undefined) throw refusal("sample", "no job is bound");
   const nextLogprobs: TokenLogprobs[] = [];
-  if (entry.kind === "prefill") {
-    entry.tokens.forEach((token, i) => {
-      feed(cells, token, job.adapters);
-      const next = entry.nextTokens?.[i];
-      if (next !== undefined) nextLogprobs.push(nextLogprobsOf(cells, next, job.sampling));
-    });
-  } else feed(cells, entry.token, job.adapters);
-  const scored = entry.kind === "prefill" && entry.nextTokens !== undefined ? { nextLogprobs } : {};
-  if (entry.kind === "prefill" && !entry.sample) return { kind: "none", ...scored };
+  entry.tokens.forEach((token, i) => {
+    feed(cells, token, job.adapters);
+    const next = entry.nextTokens?.[i];
+    if (next !== undefined) nextLogprobs.push(nextLogprobsOf(cells, next, job.sampling));
+  });
+  const scored = entry.nextTokens === undefined ? {} : { nextLogprobs };
+  if (!entry.sample) return { kind: "none", ...scored };
   job.sampler ??= samplerOf(cells, job);
   if (job.sampler.dies) die?.();
   const sampled = job.sampler.next(cells.at(-1)?.hash ?? emptyContext);

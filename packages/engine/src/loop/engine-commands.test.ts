@@ -192,6 +192,13 @@ describe("a start", () => {
     ]);
   });
 
+  test("whose choices all fail drops the work that is being prepared", () => {
+    const { engine, of } = startEngine({ limits: { maxWaiting: 0 } });
+    submit(engine, job("a", "a"));
+    expect(of("a")).toMatchObject([{ type: "failed", code: "resource_exhausted" }]);
+    expect(engine.preparedJobs).toBe(0);
+  });
+
   test("of a job that the engine already has is ignored and logged", async () => {
     const { engine, gate, events, of, untilJob } = startEngine({ gated: true });
     submit(engine, job("a", "a"));

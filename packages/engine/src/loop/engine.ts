@@ -25,17 +25,11 @@ export interface EngineLimits {
   /** Maximum number of started jobs without a slot, including embed and rerank jobs; a further job fails with resource_exhausted. */
   readonly maxWaiting: number;
   /** Maximum number of bytes of prepared work that has not started. Work beyond this limit is prepared again at its start. */
-  readonly preparedBytes: number;
+  readonly preparedBytes?: number | undefined;
 }
 
 /** Enough for 128 prompts of 32,000 tokens with four characters each. */
-export const preparedBytes = 2 ** 26;
-
-export const defaultEngineLimits: EngineLimits = {
-  prefixStoreBytes: 2 ** 30,
-  maxWaiting: 64,
-  preparedBytes,
-};
+const preparedBytes = 2 ** 26;
 
 type LogEvent = Extract<EngineEvent, { type: "log" }>;
 
@@ -76,13 +70,7 @@ export function createEngine(options: EngineOptions): Engine {
   const slots = createSlots(slotCount);
   const waiting = new Map<string, WaitingJob>();
   const outbox = createOutbox(slots, emit);
-  const embeddings = createEmbeddings({
-    embedder: backend.embedder,
-    outbox,
-    emit,
-    now: options.now,
-    wake: () => loop.wake(),
-  });
+  const embeddings = createEmbeddings({ outbox, emit, now: options.now });
   const { pinnedThreads, maxThreads = Infinity } = options;
   const pacing = createPacing({
     batchSize,
@@ -115,8 +103,8 @@ export function createEngine(options: EngineOptions): Engine {
     onThreadChange: (change, tokens) => emit({ type: "log", ...describeChange(change, tokens) }),
   });
   const preparations = createPreparations({
-    preparer: createPreparer({ backend, random32: options.random32 }),
-    maxBytes: limits.preparedBytes,
+    prepare: createPreparer({ backend, random32: options.random32 }),
+    maxBytes: limits.preparedBytes ?? preparedBytes,
     begin,
     onPrepared(prepared) {
       const { jobId } = prepared.job;
@@ -145,7 +133,8 @@ export function createEngine(options: EngineOptions): Engine {
     const prepared = preparations.take(work);
     for (const choice of choices) addWaiting(work, choice);
     if (prepared !== undefined) begin(prepared);
-    else if (!preparations.isUnderway(work) && startedOf(work).length > 0) emit({ type: "unprepared", jobId: work });
+    else if (startedOf(work).length === 0) preparations.drop(work);
+    else if (!preparations.has(work)) emit({ type: "unprepared", jobId: work });
   }
 
   function addWaiting(work: string, { jobId, choice }: StartedChoice): void {
@@ -179,7 +168,7 @@ export function createEngine(options: EngineOptions): Engine {
       sendNow({ type: "cancelled", jobId, steps: 0, ...noTotals });
       return;
     }
-    if (embeddings.cancel(jobId)) return;
+    if (embeddings.cancel(jobId)) return outbox.flush();
     const slot = slots.find((candidate) => candidate.sequence?.jobId === jobId);
     if (slot === undefined) return;
     loop.wake();

@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { createHeld } from "./held.ts";
 
 describe("what a slot holds", () => {
-  test("grows by the tokens that its entries feed, and each token takes a position", () => {
+  test("grows by the tokens that steps feed, and each token takes a position", () => {
     const held = createHeld();
-    held.feed({ kind: "prefill", slot: 0, from: 0, tokens: [1, 2, 3], sample: true });
-    held.feed({ kind: "decode", slot: 0, from: 3, token: 4 });
+    held.feed([1, 2, 3]);
+    held.feed([4]);
     expect(held).toMatchObject({ entries: [1, 2, 3, 4], nextPosition: 4, reusable: [1, 2, 3, 4] });
   });
 
@@ -14,7 +14,7 @@ describe("what a slot holds", () => {
     const { entries } = held;
     held.shift({ keep: 1, discard: 2 });
     held.cut(1);
-    held.feed({ kind: "decode", slot: 0, from: 1, token: 5 });
+    held.feed([5]);
     expect(entries).toEqual([1, 5]);
   });
 
@@ -26,7 +26,7 @@ describe("what a slot holds", () => {
     held.cut(3);
     expect(held).toMatchObject({ entries: [1, 2, 5], reusable: [1, 2] });
     held.cut(2);
-    held.feed({ kind: "decode", slot: 0, from: 2, token: 7 });
+    held.feed([7]);
     expect(held.reusable).toEqual([1, 2, 7]);
   });
 

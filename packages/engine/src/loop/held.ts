@@ -1,5 +1,5 @@
 // Owns what a slot holds: the entries of its KV cache, the position of the next one, and how many of them another job may reuse.
-import type { BatchEntry, Held, HeldEntry } from "../port/backend.ts";
+import type { Held, HeldEntry, Token } from "../port/backend.ts";
 import type { ContextShift } from "./context-shift.ts";
 
 export interface HeldList extends Held {
@@ -8,8 +8,8 @@ export interface HeldList extends Held {
    * it.
    */
   readonly reusable: readonly HeldEntry[];
-  /** Adds the tokens that this entry feeds. */
-  feed(entry: BatchEntry): void;
+  /** Adds the tokens that a step feeds. */
+  feed(tokens: readonly Token[]): void;
   /** Discards all but the first `count` entries. @throws Error when there are fewer, which is a defect of the caller */
   cut(count: number): void;
   /** Discards entries behind the head; the entries behind them move up. @throws Error when the slot does not hold them, which is a defect of the caller */
@@ -29,9 +29,8 @@ export function createHeld(given: readonly HeldEntry[] = []): HeldList {
     get reusable() {
       return unmoved < entries.length ? entries.slice(0, unmoved) : entries;
     },
-    feed(entry) {
-      if (entry.kind === "decode") entries.push(entry.token);
-      else for (const token of entry.tokens) entries.push(token);
+    feed(tokens) {
+      for (const token of tokens) entries.push(token);
     },
     cut(count) {
       if (count > entries.length) throw new Error(`Cannot keep ${count} entries of a slot: it holds ${entries.length}`);

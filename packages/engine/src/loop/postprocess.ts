@@ -51,14 +51,13 @@ function applyResult(
     releaseSlot(slot, { kind: "failed", failure: { code: result.code ?? "engine_failed", message: result.message } });
     return;
   }
-  const samples = entry.kind === "decode" || entry.sample;
-  if (samples !== (result.kind === "token")) {
+  if (entry.sample !== (result.kind === "token")) {
     throw new Error(
-      `Cannot use the result of slot ${slot.id}: a token ${samples ? "is missing" : "was not requested"}`,
+      `Cannot use the result of slot ${slot.id}: a token ${entry.sample ? "is missing" : "was not requested"}`,
     );
   }
   if (slot.state === "releasing") return;
-  if (entry.kind === "prefill" && entry.nextTokens !== undefined) {
+  if (entry.nextTokens !== undefined) {
     events.push(promptLogprobs(slot, entry.tokens.length, entry.nextTokens, result.nextLogprobs ?? [], model));
   }
   if (result.kind !== "token") {

@@ -90,7 +90,7 @@ describe("schedule", () => {
       const entries = schedule([long, newcomer], { ...limits, prefillBudget: 100 });
       ageWaiting([long, newcomer], entries);
       for (const entry of entries) {
-        if (entry.kind === "prefill" && entry.slot === 0) held.feed(entry);
+        if (entry.kind === "prefill" && entry.slot === 0) held.feed(entry.tokens);
         else others += countTokens([entry]);
       }
     }

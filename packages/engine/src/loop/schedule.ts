@@ -115,8 +115,8 @@ function restOf({ prompt, held }: SchedulableSlot): number {
 /** @throws Error when the slot has sampled no token, which is a defect of the caller */
 function decodeEntry({ id, held, sequence }: SchedulableSlot): BatchEntry {
   if (sequence === undefined) throw new Error(`Cannot decode in slot ${id}: no job is bound to it`);
-  const { lastToken: token, forced } = sequence;
-  const entry = { kind: "decode", slot: id, from: held.nextPosition, token } as const;
+  const { lastToken, forced } = sequence;
+  const entry = { kind: "decode", slot: id, from: held.nextPosition, tokens: [lastToken], sample: true } as const;
   return forced === undefined ? entry : { ...entry, forced };
 }
 
@@ -142,10 +142,10 @@ function promptTokens(entry: BatchEntry): number {
 
 /** Counts the prompt tokens whose next-token logprobs these entries request. */
 export function countScored(entries: readonly BatchEntry[]): number {
-  return entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? (entry.nextTokens?.length ?? 0) : 0), 0);
+  return entries.reduce((sum, { nextTokens }) => sum + (nextTokens?.length ?? 0), 0);
 }
 
 /** Counts the tokens that these entries feed. */
 export function countTokens(entries: readonly BatchEntry[]): number {
-  return entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? entry.tokens.length : 1), 0);
+  return entries.reduce((sum, { tokens }) => sum + tokens.length, 0);
 }

@@ -20,7 +20,7 @@ export interface WaitingJob {
   /** The id under which its work is prepared. */
   readonly work: string;
   readonly choice: number;
-  /** The prepared choice; undefined until its work is prepared. The choice begins afterwards. */
+  /** The prepared choice; undefined until its work is prepared. */
   prepared: PreparedJob | undefined;
 }
 
@@ -54,13 +54,17 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   /** Number of passes that had ended when this scheduling point was reached. */
   let lastPasses = 0;
 
-  async function releaseEnded(passes: number): Promise<void> {
+  async function releaseEnded(): Promise<void> {
     // Search all slots again each time, because a cancel may arrive while the backend ends another slot's work.
     for (let slot = findReleasing(); slot !== undefined; slot = findReleasing()) {
       if (slot.pending === undefined) await generatorOf(backend).end(slot.id, slot.held.reusable.length);
-      outbox.add(...endingEvents(slot, passes, now()));
-      freeSlot(slot, passes);
+      endJob(slot);
     }
+  }
+
+  function endJob(slot: Slot): void {
+    outbox.add(...endingEvents(slot, lastPasses, now()));
+    freeSlot(slot, lastPasses);
   }
 
   function findReleasing(): Slot | undefined {
@@ -68,18 +72,15 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   }
 
   function admitWaiting(): void {
-    let full = false;
     for (const [jobId, { prepared }] of waiting) {
       if (prepared?.kind === "embed") {
         waiting.delete(jobId);
         options.embeddings.add(prepared);
       }
-      if (prepared?.kind !== "generate" || full) continue;
+      if (prepared?.kind !== "generate") continue;
       const { prompt, reusableTokens, job } = prepared;
       const { sessionId } = job;
-      const cacheScope = cacheScopeOf(prepared);
-      const choice = chooseSlot(slots, { prompt, reusableTokens, cacheScope, sessionId });
-      full = choice === undefined;
+      const choice = chooseSlot(slots, { prompt, reusableTokens, cacheScope: cacheScopeOf(prepared), sessionId });
       if (choice === undefined) continue;
       waiting.delete(jobId);
       const sequence = sequenceFor(prepared);
@@ -128,19 +129,18 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   async function advance(slot: Slot, pending: PendingStart): Promise<boolean> {
     const source = findPrefixSource(slot, { slots, store: offload.store, pays: offload.pays });
     if (source.kind === "wait") return false;
-    if (source.kind === "save") return await save(slot, source.slot);
+    if (source.kind === "save") return await save(source.slot, pending);
     const staying = source.kind === "load" ? 0 : source.keepTokens;
-    if (!pending.saved.has(slot) && offload.wouldLose(slot, staying)) return await save(slot, slot);
+    if (!pending.saved.has(slot) && offload.wouldLose(slot, staying)) return await save(slot, pending);
     if (source.kind === "load") return await load(slot, pending, source.state);
     if (pending.replayed.finish === undefined) await begin(slot, pending, source.keepTokens);
     else finishAtOnce(slot, pending, pending.replayed.finish);
     return true;
   }
 
-  async function save(slot: Slot, saved: Slot): Promise<boolean> {
-    if (!(await offload.save(saved))) return false;
-    const { pending } = slot;
-    if (pending !== undefined) slot.pending = { ...pending, saved: new Set([...pending.saved, saved]) };
+  async function save(slot: Slot, { saved }: PendingStart): Promise<boolean> {
+    if (!(await offload.save(slot))) return false;
+    saved.add(slot);
     return true;
   }
 
@@ -150,8 +150,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     loadSlot(slot, loaded ? state : undefined);
     // If the job was cancelled during the transfer, the next scheduling point frees the slot with the loaded cache.
     const { prompt, reusableTokens } = pending.prepared;
-    const keepTokens = commonPrefix(slot.held.entries, prompt, reusableTokens);
-    if (slot.pending !== undefined) slot.pending = { ...pending, keepTokens };
+    pending.keepTokens = commonPrefix(slot.held.entries, prompt, reusableTokens);
     return true;
   }
 
@@ -192,8 +191,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       ...replayed.events,
     );
     releaseSlot(slot, { kind: "finished", by });
-    outbox.add(...endingEvents(slot, lastPasses, now()));
-    freeSlot(slot, lastPasses);
+    endJob(slot);
   }
 
   /** Fails only the job that cannot begin. The slot's contents are unknown, so no other job may reuse them. */
@@ -208,8 +206,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     slot.held.cut(0);
     // If the job was cancelled before the failure, the job ends as cancelled: `releaseSlot` keeps the first ending.
     releaseSlot(slot, { kind: "failed", failure });
-    outbox.add(...endingEvents(slot, lastPasses, now()));
-    freeSlot(slot, lastPasses);
+    endJob(slot);
   }
 
   /** Saves the cache of the least recently used idle slot in advance, so that the next job does not wait for the save. */
@@ -235,7 +232,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     },
     async run({ passes, maintenance, underway }) {
       lastPasses = passes;
-      await releaseEnded(passes);
+      await releaseEnded();
       admitWaiting();
       offload.open(transfersAllowed(), underway);
       await beginPending();

@@ -110,7 +110,7 @@ describe("a slot", () => {
     slot.held = createHeld([1, 2, 3, 4, 5, 6]);
     slot.held.shift({ keep: 2, discard: 3 });
     expect(slot.held.entries).toEqual([1, 2, 6]);
-    slot.held.feed({ kind: "decode", slot: 0, from: 3, token: 7 });
+    slot.held.feed([7]);
     releaseSlot(slot, { kind: "finished", by: "max_tokens" });
     freeSlot(slot, 4);
     expect(slot.held).toMatchObject({ entries: [1, 2], reusable: [1, 2] });

@@ -30,11 +30,11 @@ export type Ending =
 export interface PendingStart {
   readonly prepared: PreparedGenerate;
   /** Length of the prefix that the slot's cache and the job's prompt share. */
-  readonly keepTokens: number;
+  keepTokens: number;
   /** Result of replaying the job's earlier output; empty for a new job. */
   readonly replayed: Accepted;
   /** Slots that were saved for this job. Each slot is saved at most once: otherwise useless snapshots could keep the job from beginning. */
-  readonly saved: ReadonlySet<Slot>;
+  readonly saved: Set<Slot>;
 }
 
 export interface Slot {

@@ -19,7 +19,7 @@ export interface StepLoopOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
   readonly schedulingPoint: SchedulingPoint;
-  readonly embeddings: Pick<Embeddings, "size" | "run">;
+  readonly embeddings: Pick<Embeddings, "size" | "tokenizing" | "run">;
   readonly pacing: Pacing;
   readonly outbox: Outbox;
   readonly now: () => number;
@@ -111,9 +111,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   }
 
   /** Runs a pass, and repeats the pass while nothing changes: each repetition is queued while the pass before it computes. */
-  async function runPasses(first: readonly BatchEntry[]): Promise<void> {
+  async function runPasses(entries: readonly BatchEntry[]): Promise<void> {
     const generator = generatorOf(backend);
-    let entries = first;
     const shape = {
       decodeRows: entries.filter((entry) => entry.kind === "decode").length,
       tokens: countTokens(entries),
@@ -121,7 +120,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     };
     useThreads(pacing.threads(shape));
     let startMs = now();
-    feed(entries);
+    for (const { slot, tokens } of entries) slotAt(slot).held.feed(tokens);
     // The last pass's events are sent while this pass computes, because sending takes as long as a small model's pass.
     let running: ReturnType<StepsAhead["step"]> = generator.step(entries, sendLastPass);
     for (let isFirst = true; running !== undefined; isFirst = false) {
@@ -139,26 +138,19 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       takeIn(entries, results, { ...shape, passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) }, endMs);
       startMs = endMs;
       running = next;
-      if (isNextQueued) entries = feedSampled(entries, results);
+      if (isNextQueued) feedSampled(entries, results);
     }
   }
 
-  /** Records that the slots hold the tokens of these entries. */
-  function feed(entries: readonly BatchEntry[]): void {
-    for (const entry of entries) slotAt(entry.slot).held.feed(entry);
-  }
-
-  /** Makes the entries of a queued pass from the results of the pass before it, whose tokens it feeds even where the job has ended since. */
-  function feedSampled(entries: readonly BatchEntry[], results: readonly EntryResult[]): BatchEntry[] {
-    return entries.map(({ slot }, i) => {
-      const { held } = slotAt(slot);
+  /**
+   * Records that a queued pass has fed the tokens of the pass before it, even where a job has ended since. After a failure, what
+   * the slot holds is unknown.
+   */
+  function feedSampled(entries: readonly BatchEntry[], results: readonly EntryResult[]): void {
+    for (const [i, { slot }] of entries.entries()) {
       const result = results[i];
-      const token = result?.kind === "token" ? result.token : undefined;
-      const entry = { kind: "decode", slot, from: held.nextPosition, token: token ?? -1 } as const;
-      // After a failure, what the slot holds is unknown.
-      if (token !== undefined) held.feed(entry);
-      return entry;
-    });
+      if (result?.kind === "token") slotAt(slot).held.feed([result.token]);
+    }
   }
 
   function queuedEntry({ slot }: BatchEntry): QueuedEntry {
@@ -222,11 +214,13 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   }
 
   async function rest(): Promise<void> {
+    const { embeddings } = options;
     sendLastPass();
-    // While a text is tokenized, which may take long, maintenance wakes the loop regularly, so the engine sends signs of life.
-    if (options.embeddings.size > 0) outbox.beat();
     lastEndMs = undefined;
-    await woken.promise;
+    if (embeddings.size === 0) return await woken.promise;
+    // While a text is tokenized, which may take long, maintenance wakes the loop regularly, so the engine sends signs of life.
+    outbox.beat();
+    await Promise.race([woken.promise, embeddings.tokenizing]);
   }
 
   return {

@@ -173,34 +173,25 @@ export interface Held {
   readonly nextPosition: number;
 }
 
-/** One slot's share of a step. From the call of `step`, the slot's `Held` includes the tokens that its entry feeds. */
-export type BatchEntry =
+/** One slot's share of a step. From the call of `step`, the slot's `Held` includes `tokens`. */
+export interface BatchEntry {
+  /** "prefill": feed tokens of the prompt. "decode": feed the token that the slot sampled last. */
+  readonly kind: "prefill" | "decode";
+  readonly slot: number;
+  /** Position of the first of `tokens`. */
+  readonly from: number;
+  /** At least one token. */
+  readonly tokens: readonly Token[];
+  /** Also yield the token behind `tokens`. True for "decode", and where `tokens` end the prompt. */
+  readonly sample: boolean;
+  /** The token to yield instead of sampling. */
+  readonly forced?: Token;
   /**
-   * Compute prompt tokens. With `sample`, the prompt ends with `tokens`, and the entry also yields the first token of the
-   * answer, which is `forced` if given. `nextTokens` holds the prompt token behind each of `tokens`, except behind the end
-   * of the prompt, and the entry yields the logprobs of `nextTokens`. `nextTokens` is allowed only where the slot's sampling
-   * has `topLogprobs`.
+   * The prompt token behind each of `tokens`, except behind the end of the prompt: the entry also yields the logprobs of these
+   * tokens. Allowed only where the slot's sampling has `topLogprobs`.
    */
-  | {
-      readonly kind: "prefill";
-      readonly slot: number;
-      /** Position of the first of `tokens`. */
-      readonly from: number;
-      /** At least one token. */
-      readonly tokens: readonly Token[];
-      readonly nextTokens?: readonly Token[];
-      readonly sample: boolean;
-      readonly forced?: Token;
-    }
-  /** Feed `token`, which this slot sampled last, and sample the next token; with `forced`, yield that token instead of sampling. */
-  | {
-      readonly kind: "decode";
-      readonly slot: number;
-      /** Position of `token`. */
-      readonly from: number;
-      readonly token: Token;
-      readonly forced?: Token;
-    };
+  readonly nextTokens?: readonly Token[];
+}
 
 /** One slot's share of a queued step: decode the token that the slot samples in the running step. */
 export interface QueuedEntry {

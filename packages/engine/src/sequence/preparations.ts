@@ -7,7 +7,7 @@ const bytesPerNumber = 8;
 const bytesPerChar = 2;
 
 export interface PreparationsOptions {
-  readonly preparer: Preparer;
+  readonly prepare: Preparer;
   /** Maximum number of bytes of everything that is kept. */
   readonly maxBytes: number;
   /** Begins the choices that have started and wait for this work. Returns false if no choice waits: then the work is kept. */
@@ -20,43 +20,44 @@ export interface PreparationsOptions {
 export interface Preparations {
   /** Prepares the job's work, and keeps the result until `take` or `drop`. Work is not kept if it would exceed the limit. */
   prepare(job: EngineJob): void;
-  /** Whether the work is being prepared. */
-  isUnderway(jobId: string): boolean;
+  /** Whether the work is being prepared, or kept. */
+  has(jobId: string): boolean;
   /** Returns prepared work, and keeps it no longer. */
   take(jobId: string): PreparedJob | undefined;
-  /** Forgets prepared work, or stops preparing it. */
+  /** Forgets prepared work, or stops preparing it: no callback follows. */
   drop(jobId: string): void;
-  /** Stops all preparing: no callback follows. */
+  /** Drops everything. */
   stop(): void;
   /** Number of jobs whose work is kept or being prepared. */
   readonly size: number;
 }
 
-export function createPreparations(options: PreparationsOptions): Preparations {
-  const { preparer, maxBytes } = options;
-  const underway = new Map<string, AbortController>();
-  const kept = new Map<string, { readonly prepared: PreparedJob; readonly bytes: number }>();
-  let keptBytes = 0;
+interface Preparation {
+  /** Aborts when the work is dropped. */
+  readonly leaving: AbortController;
+  /** Undefined while the work is being prepared. */
+  readonly prepared?: PreparedJob;
+  readonly bytes: number;
+}
 
-  function keep(prepared: PreparedJob): void {
-    const bytes = bytesOf(prepared);
-    // The work that was prepared first starts first, so the newest is not kept: its `start` prepares it again.
-    if (keptBytes + bytes > maxBytes) return;
-    kept.set(prepared.job.jobId, { prepared, bytes });
-    keptBytes += bytes;
-  }
-
-  function take(jobId: string): PreparedJob | undefined {
-    const found = kept.get(jobId);
-    kept.delete(jobId);
-    keptBytes -= found?.bytes ?? 0;
-    return found?.prepared;
-  }
+export function createPreparations({
+  prepare,
+  maxBytes,
+  begin,
+  onPrepared,
+  onFailed,
+}: PreparationsOptions): Preparations {
+  const all = new Map<string, Preparation>();
 
   function drop(jobId: string): void {
-    take(jobId);
-    underway.get(jobId)?.abort();
-    underway.delete(jobId);
+    all.get(jobId)?.leaving.abort();
+    all.delete(jobId);
+  }
+
+  function keep(jobId: string, kept: Preparation): void {
+    const bytes = [...all.values()].reduce((sum, each) => sum + each.bytes, kept.bytes);
+    // The work that was prepared first starts first, so the newest is not kept: its `start` prepares it again.
+    if (bytes <= maxBytes) all.set(jobId, kept);
   }
 
   return {
@@ -64,29 +65,34 @@ export function createPreparations(options: PreparationsOptions): Preparations {
       const { jobId } = job;
       drop(jobId);
       const leaving = new AbortController();
-      underway.set(jobId, leaving);
-      /** Whether the result is still wanted. */
-      const left = (): boolean => underway.get(jobId) === leaving && underway.delete(jobId);
-      void preparer.prepare(job, leaving.signal).then(
+      all.set(jobId, { leaving, bytes: 0 });
+      void prepare(job, leaving.signal).then(
         (prepared) => {
-          if (!left() || options.begin(prepared)) return;
-          keep(prepared);
-          options.onPrepared(prepared);
+          if (leaving.signal.aborted) return;
+          all.delete(jobId);
+          if (begin(prepared)) return;
+          keep(jobId, { leaving, prepared, bytes: bytesOf(prepared) });
+          onPrepared(prepared);
         },
         (thrown: unknown) => {
-          if (left()) options.onFailed(jobId, thrown);
+          if (leaving.signal.aborted) return;
+          all.delete(jobId);
+          onFailed(jobId, thrown);
         },
       );
     },
-    isUnderway: (jobId) => underway.has(jobId),
-    take,
+    has: (jobId) => all.has(jobId),
+    take(jobId) {
+      const prepared = all.get(jobId)?.prepared;
+      if (prepared !== undefined) all.delete(jobId);
+      return prepared;
+    },
     drop,
     stop() {
-      for (const leaving of underway.values()) leaving.abort();
-      underway.clear();
+      for (const jobId of all.keys()) drop(jobId);
     },
     get size() {
-      return underway.size + kept.size;
+      return all.size;
     },
   };
 }

@@ -27,21 +27,21 @@ function preparer(given: { random32?: () => number } = {}): Preparer {
 
 describe("preparing", () => {
   test("returns tokens, and draws a seed for a job without one", async () => {
-    expect(await preparer().prepare(job())).toMatchObject({ prompt: { length: 6 }, sampling: { seed: 7 } });
-    expect(await preparer({ random32: () => -1 }).prepare(job())).toMatchObject({ sampling: { seed: 4_294_967_295 } });
+    expect(await preparer()(job())).toMatchObject({ prompt: { length: 6 }, sampling: { seed: 7 } });
+    expect(await preparer({ random32: () => -1 })(job())).toMatchObject({ sampling: { seed: 4_294_967_295 } });
     const seeded = job({ sampling: SamplingSchema.parse({ seed: 3 }) });
-    expect(await preparer().prepare(seeded)).toMatchObject({ sampling: { seed: 3 } });
+    expect(await preparer()(seeded)).toMatchObject({ sampling: { seed: 3 } });
   });
 
   test("tokenizes a conversation", async () => {
     const messages = [{ role: "user", content: "Hi" }] as const;
-    const prepared = await preparer().prepare(job({ prompt: { kind: "messages", messages } }));
+    const prepared = await preparer()(job({ prompt: { kind: "messages", messages } }));
     expect(prepared).toMatchObject({ prompt: { length: 6 }, promptTokens: 6 });
   });
 
   test("refuses a prompt without room for an answer, and names both numbers of tokens", async () => {
-    await expect(preparer().prepare(job(text("12345678")))).resolves.toBeDefined();
-    const refused = preparer().prepare(job(text("123456789")));
+    await expect(preparer()(job(text("12345678")))).resolves.toBeDefined();
+    const refused = preparer()(job(text("123456789")));
     await expect(refused).rejects.toMatchObject({
       code: "invalid_argument",
       message: "Cannot accept the prompt: it has 10 tokens, and the context holds 10, the answer included.",
@@ -66,7 +66,7 @@ describe("preparing", () => {
       feed: () => expect.fail("fed"),
       tokenize: async (text: unknown) => await tokenize(String(text)),
     };
-    const { prepare } = createPreparer({ backend: { ...fake, embedder }, random32: () => 0 });
+    const prepare = createPreparer({ backend: { ...fake, embedder }, random32: () => 0 });
     const left = prepare(embedJob("one", "two", "three"), leaving.signal);
     await expect(left).rejects.toMatchObject({ code: "cancelled" });
     expect(tokenized).toEqual(["one", "two"]);
@@ -76,7 +76,7 @@ describe("preparing", () => {
     const backend = withGenerator(() => ({ tokenize: async () => ({ tokens: [] }) }))(
       createFakeBackend({ slots: 1, contextSize: 10 }),
     );
-    const refused = createPreparer({ backend, random32: () => 0 }).prepare(job(text("")));
+    const refused = createPreparer({ backend, random32: () => 0 })(job(text("")));
     await expect(refused).rejects.toMatchObject({
       code: "invalid_argument",
       message: expect.stringContaining("no tokens"),
@@ -87,9 +87,7 @@ describe("preparing", () => {
     const backend = withGenerator(() => ({ tokenize: () => expect.fail("tokenized") }))(
       createFakeBackend({ slots: 1, contextSize: 10 }),
     );
-    const refused = createPreparer({ backend, random32: () => 0 }).prepare(
-      job(text(" ".repeat(10 * maxCharsPerToken))),
-    );
+    const refused = createPreparer({ backend, random32: () => 0 })(job(text(" ".repeat(10 * maxCharsPerToken))));
     await expect(refused).rejects.toMatchObject({ message: expect.stringContaining("at least 10 tokens") });
   });
 
@@ -126,7 +124,7 @@ describe("preparing", () => {
     const backend = withGenerator(() => ({ tokenize: () => expect.fail("tokenized") }))(
       createFakeBackend({ slots: 1, contextSize: 10 }),
     );
-    const refused = createPreparer({ backend, random32: () => 0 }).prepare(
+    const refused = createPreparer({ backend, random32: () => 0 })(
       job({ prompt: { kind: "messages", messages, tools } }),
     );
     await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/at least 1\d tokens/) });
@@ -136,7 +134,7 @@ describe("preparing", () => {
     const backend = withGenerator(() => ({ tokenize: async () => ({ tokens: [1, 2] }) }))(
       createFakeBackend({ slots: 1, contextSize: 10 }),
     );
-    const { prepare } = createPreparer({ backend, random32: () => 0 });
+    const prepare = createPreparer({ backend, random32: () => 0 });
     const long = "x".repeat(10 * maxCharsPerToken);
     const infill = { prefix: long, suffix: long, extra: [{ filename: "a.c", text: long }], prompt: long };
     await expect(prepare(job({ prompt: { kind: "infill", infill } }))).resolves.toMatchObject({ promptTokens: 2 });
@@ -147,7 +145,7 @@ describe("preparing", () => {
     const { embedder } = fake;
     if (embedder === undefined) expect.fail("no embedder");
     const backend = { ...fake, embedder: { ...embedder, maxTokens: 9, tokenize: () => expect.fail("tokenized") } };
-    const { prepare } = createPreparer({ backend, random32: () => 0 });
+    const prepare = createPreparer({ backend, random32: () => 0 });
     await expect(prepare(embedJob("short", "x".repeat(9 * maxCharsPerToken + 1)))).rejects.toMatchObject({
       message: "Cannot embed a text of at least 10 tokens: 9 are the most.",
     });
@@ -163,15 +161,15 @@ describe("preparing", () => {
 
       random32: () => 0,
     });
-    await expect(picky.prepare(job())).resolves.toBeDefined();
-    await expect(picky.prepare(job({ contextShift: true, maxTokens: 9 }))).rejects.toMatchObject({
+    await expect(picky(job())).resolves.toBeDefined();
+    await expect(picky(job({ contextShift: true, maxTokens: 9 }))).rejects.toMatchObject({
       code: "invalid_argument",
       message: expect.stringContaining("context_shift"),
     });
   });
 
   test("refuses sampling settings that the model cannot follow", async () => {
-    const refused = preparer().prepare(job({ sampling: SamplingSchema.parse({ grammar: "nonsense" }) }));
+    const refused = preparer()(job({ sampling: SamplingSchema.parse({ grammar: "nonsense" }) }));
     await expect(refused).rejects.toMatchObject({
       code: "invalid_argument",
       message: expect.stringContaining('"grammar"'),

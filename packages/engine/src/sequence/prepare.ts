@@ -50,6 +50,7 @@ export interface PreparedGenerate {
 export interface PreparedEmbed {
   readonly kind: "embed";
   readonly job: EngineJob<TextsWork>;
+  readonly embedder: Embedder;
   readonly promptTokens: number;
 }
 
@@ -59,13 +60,11 @@ export interface PreparerOptions {
   readonly random32: () => number;
 }
 
-export interface Preparer {
-  /**
-   * @param signal aborts when the client has disconnected; then the rest of the work may be skipped
-   * @throws WaggleError invalid_argument when the model cannot run this job; cancelled when `signal` has aborted
-   */
-  prepare(job: EngineJob, signal?: AbortSignal): Promise<PreparedJob>;
-}
+/**
+ * @param signal aborts when the client has disconnected; then the rest of the work may be skipped
+ * @throws WaggleError invalid_argument when the model cannot run this job; cancelled when `signal` has aborted
+ */
+export type Preparer = (job: EngineJob, signal?: AbortSignal) => Promise<PreparedJob>;
 
 export function createPreparer({ backend, random32 }: PreparerOptions): Preparer {
   const { kind, contextSize, chatFormat } = backend.info;
@@ -133,7 +132,7 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
       checkTextLength(work, length, embedder, "");
       promptTokens += length;
     }
-    return { kind: "embed", job, promptTokens };
+    return { kind: "embed", job, embedder, promptTokens };
   }
 
   function checkTextLength({ kind }: TextsWork, tokens: number, { maxTokens }: Embedder, qualifier: string): void {
@@ -146,13 +145,11 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     );
   }
 
-  return {
-    async prepare(job, signal) {
-      const { work } = job;
-      return work.kind === "generate"
-        ? await prepareGenerate({ ...job, work })
-        : await prepareEmbed({ ...job, work }, signal);
-    },
+  return async (job, signal) => {
+    const { work } = job;
+    return work.kind === "generate"
+      ? await prepareGenerate({ ...job, work })
+      : await prepareEmbed({ ...job, work }, signal);
   };
 }
 

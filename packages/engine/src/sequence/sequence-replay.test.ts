@@ -102,4 +102,11 @@ describe("a sequence", () => {
     expect(resumed.flush(0)).toEqual([]);
     expect(resumed.completionTokens).toBe(4);
   });
+
+  test("ends by the same line limit after a replay whose last event came from the model's end token", () => {
+    const given = { stop: ["ab"], lines: { minIndent: 2 } };
+    const before = run(sequence(given), [...tokensOf("\na"), endOfGeneration]);
+    expect(before).toMatchObject({ events: [{ text: "\n" }, { text: "" }], finish: "indent" });
+    expect(sequence(given).replay(tokensOf("\na"), 2)).toEqual({ events: [], finish: "indent" });
+  });
 });

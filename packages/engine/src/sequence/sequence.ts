@@ -196,8 +196,8 @@ export function createSequence(options: SequenceOptions): Sequence {
       if (eventIndex >= sentEvents) return { events: unsentEvents, finish: undefined };
       // More events were sent than these tokens give. So the model's end token, which is in no event, had released held-back text.
       completionTokens += 1;
-      const { pieces, stopped } = text.end();
-      return { events: [...unsentEvents, ...events(pieces, startedAtMs)], finish: stopped ? "stop_string" : "end" };
+      const { events: last, finish } = end([], "end", startedAtMs, 0);
+      return { events: [...unsentEvents, ...last], finish };
     },
 
     accept(sampled, atMs) {
@@ -248,17 +248,19 @@ export function createSequence(options: SequenceOptions): Sequence {
       return { events: events(pieces, atMs), finish: undefined };
     }
 
-    // The held-back text may complete a stop string, since an unfinished character becomes U+FFFD, which is ordinary text.
-    const end = text.end();
-    const rest = watched(end.pieces, decodeMs);
-    const finish = rest.by ?? endOf(ends, end.stopped, repeats);
-    return { events: events(joined(pieces, rest.pieces), atMs), finish };
+    return end(pieces, ends ? "end" : repeats ? "repetition" : limitReached(), atMs, decodeMs);
   }
 
-  function endOf(ends: boolean, stopped: boolean, repeats: boolean): StoppedBy {
-    if (ends) return "end";
-    if (stopped) return "stop_string";
-    if (repeats) return "repetition";
+  /** Ends the answer after the last token's pieces. A line limit or a stop string in the held-back text is the reason instead. */
+  function end(last: readonly Piece[], by: StoppedBy, atMs: number, decodeMs: number): Accepted {
+    // The held-back text may complete a stop string, since an unfinished character becomes U+FFFD, which is ordinary text.
+    const { pieces, stopped } = text.end();
+    const rest = watched(pieces, decodeMs);
+    const finish = rest.by ?? (stopped && by !== "end" ? "stop_string" : by);
+    return { events: events(joined(last, rest.pieces), atMs), finish };
+  }
+
+  function limitReached(): StoppedBy {
     return completionTokens >= (options.maxTokens ?? Infinity) ? "max_tokens" : "context";
   }
 }

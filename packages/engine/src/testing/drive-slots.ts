@@ -14,10 +14,10 @@ import type {
 } from "../port/backend.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 
-type Without<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never;
-
 /** An entry without its position and the token to decode, which follow from the slot. */
-export type DrivenEntry = Without<BatchEntry, "from" | "token">;
+export type DrivenEntry =
+  | ({ readonly kind: "prefill" } & Omit<BatchEntry, "kind" | "from">)
+  | ({ readonly kind: "decode" } & Pick<BatchEntry, "slot" | "forced">);
 
 /** The functions of the backend and its generator, without the parts of the calls that follow from the slots. */
 export type DrivenBackend<B extends Backend = Backend> = Omit<B, "generator"> &
@@ -54,7 +54,8 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
 
   function entryOf(entry: DrivenEntry): BatchEntry {
     const from = heldOf(entry.slot).nextPosition;
-    return entry.kind === "prefill" ? { ...entry, from } : { ...entry, from, token: lastTokens.get(entry.slot) ?? 0 };
+    if (entry.kind === "prefill") return { ...entry, from };
+    return { ...entry, from, tokens: [lastTokens.get(entry.slot) ?? 0], sample: true };
   }
 
   function take(slots: readonly number[], results: readonly EntryResult[]): readonly EntryResult[] {
@@ -63,7 +64,7 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
       if (result?.kind === "token") lastTokens.set(slot, result.token);
       if (result?.kind === "failed") heldOf(slot).cut(0);
     });
-    for (const slot of queued) heldOf(slot).feed(entryOf({ kind: "decode", slot }));
+    for (const slot of queued) heldOf(slot).feed([lastTokens.get(slot) ?? 0]);
     queued = [];
     return results;
   }
@@ -83,7 +84,7 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
     },
     async step(driven, underway) {
       const entries = driven.map(entryOf);
-      for (const entry of entries) heldOf(entry.slot).feed(entry);
+      for (const { slot, tokens } of entries) heldOf(slot).feed(tokens);
       const ids = entries.map(({ slot }) => slot);
       return take(ids, await generator.step(entries, underway));
     },

@@ -2,13 +2,7 @@
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { onTestFinished } from "vitest";
 import type { Backend, TextGenerator } from "../port/backend.ts";
-import {
-  createEngine,
-  defaultEngineLimits,
-  type Engine,
-  type EngineLimits,
-  type EngineOptions,
-} from "../loop/engine.ts";
+import { createEngine, type Engine, type EngineLimits, type EngineOptions } from "../loop/engine.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "../fake/fake-backend.ts";
 import { expectedFakeText } from "../fake/fake-model.ts";
 import type { EngineEvent, EngineJob, JobEvent, StepStats } from "../port/messages.ts";
@@ -63,7 +57,7 @@ export function startEngine(options: EngineHarnessOptions = {}): EngineHarness {
   const watchers = new Set<() => void>();
   const engine: Engine = createEngine({
     backend: options.wrap?.(fake) ?? fake,
-    limits: { ...defaultEngineLimits, ...options.limits },
+    limits: { prefixStoreBytes: 2 ** 30, maxWaiting: 64, ...options.limits },
     now: options.now ?? (() => performance.now()),
     random32: () => 99,
     emit(event) {

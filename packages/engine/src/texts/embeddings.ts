@@ -1,6 +1,5 @@
 // Runs embed and rerank jobs: computes their texts in bounded pieces, and ends the jobs. The module knows no slot and no pass.
 import { WaggleError } from "@waggle/protocol";
-import type { Embedder } from "../port/backend.ts";
 import type { EngineEvent, JobFailure, JobTotals } from "../port/messages.ts";
 import type { Outbox } from "../loop/outbox.ts";
 import type { PieceLimits } from "../costs/pacing.ts";
@@ -10,17 +9,16 @@ import { beginText, createEmbedProgress, pieceTokens, shortened, textAt, textCou
 import type { BegunText, EmbedProgress } from "./embed-progress.ts";
 
 export interface EmbeddingsOptions {
-  readonly embedder: Embedder | undefined;
   readonly outbox: Outbox;
   readonly emit: (event: EngineEvent) => void;
   readonly now: () => number;
-  /** Called when there may be new work for `run`. */
-  readonly wake: () => void;
 }
 
 export interface Embeddings {
   /** Number of jobs that have not ended. */
   readonly size: number;
+  /** Resolves when the text is tokenized that is being tokenized now. While jobs wait and no text is tokenized, `run` has something to compute. */
+  readonly tokenizing: Promise<void> | undefined;
   has(jobId: string): boolean;
   add(prepared: PreparedEmbed): void;
   /** Ends the job at once, or after the piece that is being computed; false for an unknown job. */
@@ -33,12 +31,12 @@ export interface Embeddings {
   run(limits: PieceLimits, underway: () => void): Promise<boolean>;
 }
 
-export function createEmbeddings({ embedder, outbox, emit, now, wake }: EmbeddingsOptions): Embeddings {
+export function createEmbeddings({ outbox, emit, now }: EmbeddingsOptions): Embeddings {
   /** Jobs in the order of their turns: the first job's text is computed next, and the job then moves to the end. */
   const line: EmbedProgress[] = [];
   let computing: EmbedProgress | undefined;
-  /** True while a text is tokenized, even if its job was cancelled. No other text is tokenized then, so cancelled jobs do not pile up work. */
-  let tokenizing = false;
+  /** Defined while a text is tokenized, even if its job was cancelled. No other text is tokenized then, so cancelled jobs do not pile up work. */
+  let tokenizing: Promise<void> | undefined;
   /** Time per token of the last piece, as the estimate for the next piece. */
   let tokenMs: number | undefined;
 
@@ -86,22 +84,24 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
    * Tokenizes the text that begins next, in parallel with passes and pieces, because tokenizing may take long. At most two
    * texts are tokenized ahead: the next text of a job that was alone, and the text of a job that arrived afterwards.
    */
-  async function tokenizeNext(): Promise<void> {
+  function tokenizeNext(): void {
     const [first, second] = line;
     const progress = first?.begun === undefined ? first : (second ?? first);
     const text = progress === undefined ? undefined : textAt(progress.prepared.job.work, progress.index);
-    if (embedder === undefined || tokenizing || progress === undefined || text === undefined || progress.ahead) return;
-    tokenizing = true;
-    [progress.ahead] = await Promise.allSettled([embedder.tokenize(text, progress.prepared.job.work.truncateTo)]);
-    tokenizing = false;
-    wake();
+    if (tokenizing || progress === undefined || text === undefined || progress.ahead) return;
+    const { embedder, job } = progress.prepared;
+    const tokens = embedder.tokenize(text, job.work.truncateTo);
+    tokenizing = Promise.allSettled([tokens]).then(([result]) => {
+      progress.ahead = result;
+      tokenizing = undefined;
+    });
   }
 
   /** Computes one piece of the job's text, and returns the number of the piece's tokens. */
   async function advance(progress: EmbedProgress, most: number, underway: () => void): Promise<number> {
     begin(progress);
     const text = (progress.begun ??= beginText(progress));
-    if (embedder === undefined) throw new Error("the backend computes no texts");
+    const { embedder } = progress.prepared;
     const { tokens, fed } = text;
     const rest = tokens.length - fed;
     const count = embedder.mustBeWhole ? rest : pieceTokens(rest, Math.min(most, embedder.maxPieceTokens));
@@ -110,7 +110,7 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
     const startMs = now();
     const feeding = embedder.feed({ tokens: piece, first, last });
     underway();
-    void tokenizeNext();
+    tokenizeNext();
     const vector = await feeding;
     tokenMs = (now() - startMs) / Math.max(1, piece.length);
     text.fed += piece.length;
@@ -131,16 +131,16 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
     get size() {
       return line.length;
     },
+    get tokenizing() {
+      return tokenizing;
+    },
     has: (jobId) => line.some(({ prepared }) => prepared.job.jobId === jobId),
     add: (prepared) => void line.push(createEmbedProgress(prepared)),
     cancel(jobId) {
       const progress = line.find(({ prepared }) => prepared.job.jobId === jobId);
       if (progress === undefined) return false;
       if (progress === computing) progress.cancelled = true;
-      else {
-        endCancelled(progress, 0);
-        outbox.flush();
-      }
+      else endCancelled(progress, 0);
       return true;
     },
     async run({ tokens, ms }, underway) {
@@ -148,7 +148,7 @@ export function createEmbeddings({ embedder, outbox, emit, now, wake }: Embeddin
       let [leftTokens, leftMs] = [tokens, ms];
       let computed = false;
       do {
-        void tokenizeNext();
+        tokenizeNext();
         const [progress] = line;
         if (progress === undefined || (progress.begun === undefined && progress.ahead === undefined)) break;
         computed = true;

@@ -2,7 +2,6 @@
 // The rest must be the same as without the cut.
 import {
   createEngine,
-  preparedBytes,
   type Backend,
   type Engine,
   type GenerateWork,
@@ -84,7 +83,7 @@ export function resumeContract(
       backend = await makeBackend();
       engine = createEngine({
         backend,
-        limits: { prefixStoreBytes: 0, maxWaiting: 8, preparedBytes },
+        limits: { prefixStoreBytes: 0, maxWaiting: 8 },
         now: () => performance.now(),
         random32: () => 1,
         emit(event) {
