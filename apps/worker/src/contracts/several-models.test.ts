@@ -555,7 +555,7 @@ test("a worker whose only model was in a crash loop stays failed for probes, and
 });
 
 test("a worker stays ready if the model that is left after a deletion had failed before", async () => {
-  start({ models: ["ant"] });
+  start({ models: ["ant"], atOnce: 2 });
   const bee = { name: "bee", aliases: [], reference: "ant.gguf", source: "download", pinned: false } as const;
   worker.models.add(bee);
   await change("/v1/models/load", { model: "bee" });
