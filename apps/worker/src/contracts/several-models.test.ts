@@ -559,7 +559,6 @@ test("a worker stays ready if the model that is left after a deletion had failed
   const bee = { name: "bee", aliases: [], reference: "ant.gguf", source: "download", pinned: false } as const;
   worker.models.add(bee);
   await change("/v1/models/load", { model: "bee" });
-  (await worker.engine("ant")).kill();
   (await worker.engine("ant")).giveUp("The engine died 3 times in a row.");
   worker.models.remove(worker.models.find("bee"));
   const { hosts } = worker.models;
