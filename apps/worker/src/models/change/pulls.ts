@@ -42,7 +42,7 @@ export function createPulls({ pull: settings, offline, now, requireFree, onPulle
   const pulls = new Map<string, Pull>();
   const running = new Set<Pull>();
 
-  function begin(reference: string, name: string | undefined): Pull {
+  function begin(key: string, reference: string, name: string | undefined): Pull {
     if (offline) throw new WaggleError("unavailable", `Cannot download ${reference}: the worker is offline.`);
     if (running.size >= mostPulls) {
       throw new WaggleError("resource_exhausted", `Cannot download ${reference}: ${mostPulls} others are under way.`, {
@@ -65,14 +65,14 @@ export function createPulls({ pull: settings, offline, now, requireFree, onPulle
     };
     const over = fetched()
       .then((model) => change.set({ type: "done", model }))
-      .catch((thrown: unknown) => change.set(errorEvent(reference, thrown, stop.signal)))
-      .finally(() => {
-        forget(keyOf(reference, name), pull);
-        running.delete(pull);
-      });
+      .catch((thrown: unknown) => change.set(errorEvent(reference, thrown, stop.signal)));
     const pull: Pull = { change, stop, over, waiting: 0 };
-    pulls.set(keyOf(reference, name), pull);
+    pulls.set(key, pull);
     running.add(pull);
+    void over.then(() => {
+      forget(key, pull);
+      running.delete(pull);
+    });
     return pull;
   }
 
@@ -83,7 +83,7 @@ export function createPulls({ pull: settings, offline, now, requireFree, onPulle
   return {
     join(reference, name) {
       const key = keyOf(reference, name);
-      const pull = pulls.get(key) ?? begin(reference, name);
+      const pull = pulls.get(key) ?? begin(key, reference, name);
       pull.waiting += 1;
       let released = false;
       return {
