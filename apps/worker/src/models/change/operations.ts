@@ -89,7 +89,6 @@ export function createOperations(options: OperationsOptions): {
   });
   const pulls = createPulls({
     pull: downloadsOf(config),
-    offline: config.offline,
     now,
     requireFree,
     async onPulled({ path, reference }, name) {
