@@ -170,6 +170,8 @@ export function createWorker(options: WorkerOptions): Worker {
   let phase: WorkerFacts["phase"] = "starting";
   /** The models that must load at the start; undefined until they begin to load. */
   let preloaded: readonly Model[] | undefined;
+  /** Why the worker's only model failed for good. */
+  let soleFailure: string | undefined;
 
   /** The only model, if the worker must load it at the start. */
   function sole(): ModelHost | undefined {
@@ -183,7 +185,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const awaited = preloaded?.filter((entry) => models.entries().includes(entry));
     const isAwaiting =
       awaited?.some(({ current }) => current.loads.count === 0 && current.failure?.isFinal !== true) ?? true;
-    state.update({ phase, isAwaiting, sole: sole() });
+    state.update({ phase, isAwaiting, sole: sole(), failure: soleFailure });
   }
 
   models.onState((host, to, from) => {
@@ -194,7 +196,9 @@ export function createWorker(options: WorkerOptions): Worker {
       { model: host.name, from, to, ...(now.reason === undefined ? {} : { reason: now.reason }) },
       "model_state",
     );
-    const isFatal = host === sole() && to === "failed" && failure?.isFinal === true && host.loads.count === 0;
+    const isSoleFailure = host === sole() && to === "failed" && failure?.isFinal === true;
+    const isFatal = isSoleFailure && host.loads.count === 0;
+    if (isSoleFailure) soleFailure ??= failure.shown;
     // With a quiet log, the process prints a fatal failure when it exits.
     if (to === "failed" && !(isFatal && config.quietLog))
       log.error({ event: "model_failed", model: host.name, reason: failure?.message ?? now.reason }, "model_failed");

@@ -9,6 +9,5 @@ export * from "./settings/setting-text.ts";
 export * from "./settings/settings.ts";
 export * from "./settings/settings-error.ts";
 export * from "./settings/values.ts";
-export { StartError } from "./process/daemon-process.ts";
 export * from "./process/departure.ts";
 export * from "./process/run-daemon.ts";

@@ -178,6 +178,11 @@ describe("a model that a job needs", () => {
       message: expect.stringContaining("broken"),
     });
     expect(await status("bee")).toMatchObject({ state: "failed", reason: expect.stringContaining("broken") });
+    const lines = worker.logLines.map(({ msg }) => msg);
+    expect(lines.filter((line) => line === "model_failed" || line === "stream_cancelled")).toEqual([
+      "model_failed",
+      "stream_cancelled",
+    ]);
     await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
   });
 });
@@ -547,4 +552,17 @@ test("a worker whose only model was in a crash loop stays failed for probes, and
   expect(await change("/v1/models/load", { model: "ant" })).toMatchObject({ type: "done" });
   await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
   expect(await health()).toMatchObject({ state: "failed", live: false });
+});
+
+test("a worker stays ready if the model that is left after a deletion had failed before", async () => {
+  start({ models: ["ant"], atOnce: 2 });
+  const bee = { name: "bee", aliases: [], reference: "ant.gguf", source: "download", pinned: false } as const;
+  worker.models.add(bee);
+  await change("/v1/models/load", { model: "bee" });
+  (await worker.engine("ant")).giveUp("The engine died 3 times in a row.");
+  worker.models.remove(worker.models.find("bee"));
+  const { hosts } = worker.models;
+  await worker.models.retire(hosts().find(({ name }) => name === "bee") ?? expect.fail("no host"), "removed");
+  const health = await worker.app.request("/health", { headers: { host: "localhost" } });
+  expect(await health.json()).toMatchObject({ state: "ready", live: true });
 });

@@ -322,3 +322,15 @@ it("a stopped supervisor leaves no timer", async () => {
   expect(worker.clock.pending).toBe(0);
   expect(worker.supervisor.ready).toBe(false);
 });
+
+it("each of two stops at the same time ends when the engine has exited", async () => {
+  const worker = setUp();
+  worker.start();
+  worker.ready();
+  const ended: string[] = [];
+  const stops = ["removal", "shutdown"].map((by) => worker.supervisor.stop().then(() => ended.push(by)));
+  worker.current().emit("close", 0, null);
+  await turn();
+  expect(ended).toEqual(["removal", "shutdown"]);
+  await Promise.all(stops);
+});

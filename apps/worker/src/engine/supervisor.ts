@@ -1,7 +1,7 @@
 // Owns the engine process: starts it, watches it, restarts it when it dies, and gives up in a crash loop. It knows no jobs; the dispatcher handles
 // the jobs that are lost with an engine.
 import type { ChildProcess } from "node:child_process";
-import { createBackoff } from "@waggle/async";
+import { createBackoff, createCondition } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { EngineCommand, EngineEvent, JobEvent } from "@waggle/engine";
 import type { Logger } from "@waggle/telemetry";
@@ -69,7 +69,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   let restart: TimerHandle | undefined;
   /** Reason of the coming death, if the supervisor knows a more precise reason than the exit status. */
   let doom: Death | undefined;
-  let gone: (() => void) | undefined;
+  const gone = createCondition(() => child === undefined);
   let loadTimer: TimerHandle | undefined;
 
   const watchdog = createWatchdog({
@@ -170,7 +170,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     child = undefined;
     loadTimer?.cancel();
     watchdog.stop();
-    gone?.();
+    gone.check();
     onDeath(doom ?? deathOf(code, signal), { engine_exit: code, engine_signal: signal });
   }
 
@@ -224,10 +224,9 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   }
 
   async function leave(engine: ChildProcess): Promise<void> {
-    const left = new Promise<void>((resolve) => (gone = resolve));
     send({ type: "shutdown" });
     const kill = clock.setTimeout(() => engine.kill("SIGKILL"), leaveTimeoutMs);
-    await left;
+    await gone.wait();
     kill.cancel();
   }
 

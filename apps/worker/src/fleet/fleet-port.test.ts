@@ -37,4 +37,15 @@ it("a query waits as long at the worker as at the gateway", async () => {
   const tooSlow = ask();
   clock.advance(60_000);
   await expect(tooSlow).rejects.toMatchObject({ code: "unavailable" });
+
+  const loading = vi
+    .spyOn(queries, "ask")
+    .mockImplementation(
+      async (_, signal) =>
+        await new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+    );
+  const unloaded = ask();
+  expect(loading).toHaveBeenCalledOnce();
+  clock.advance(60_000);
+  await expect(unloaded).rejects.toThrow("Too late");
 });

@@ -9,6 +9,7 @@ import type {
   WorkerPort,
 } from "@waggle/fleet";
 import type { ClientAccounts } from "@waggle/front";
+import { queryTimeoutMs } from "@waggle/jobs";
 import type { Served } from "../report/served.ts";
 import type { Model } from "../models/list/model.ts";
 import type { Models } from "../models/list/models.ts";
@@ -125,8 +126,8 @@ export function createFleetPort({
           return { kind: "preflight", size: size ?? null };
         }
         case "query": {
-          // The worker waits as long as the gateway: both use the dispatcher's limit.
-          const { signal } = new AbortController();
+          // The worker waits as long as the gateway, also while the model loads again.
+          const signal = AbortSignal.timeout(queryTimeoutMs);
           return { kind: "query", result: await served.of(entry).query(question.question, signal) };
         }
         case "describe":

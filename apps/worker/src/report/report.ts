@@ -50,23 +50,6 @@ export function createReport(options: ReportOptions): Report {
   const total = (count: (host: ModelHost) => number): number =>
     models.hosts().reduce((sum, host) => sum + count(host), 0);
 
-  function heartbeats(): (seq: number) => Heartbeat {
-    const { startedAt } = options;
-    const load = loadReports();
-    const tokensPerSecond = createTokenRate({ count: () => total(({ tokens }) => tokens()), clock, startedAt });
-    return (seq) => ({
-      ...shared(),
-      ...modelStates(),
-      slots: slotCounts(),
-      queue: queueCounts(),
-      timestamp: new Date().toISOString(),
-      health_status: state.name === "ready" ? "healthy" : state.name === "failed" ? "unhealthy" : "degraded",
-      seq,
-      tokens_per_second: tokensPerSecond(),
-      load: load(),
-    });
-  }
-
   /** Slots of the loaded models; before any model is loaded, the configured slots of one model. */
   function slotCounts(): { total: number; busy: number } {
     const loaded = models.hosts().filter((host) => host.info !== undefined && host.state.name !== "unloaded");
@@ -101,6 +84,23 @@ export function createReport(options: ReportOptions): Report {
     // Loaded models first: they matter most to a hive, and the list may be cut.
     const first = states.toSorted((a, b) => Number(b.state === "ready") - Number(a.state === "ready"));
     return { models: first.slice(0, heartbeatModelsLimit) };
+  }
+
+  function heartbeats(): (seq: number) => Heartbeat {
+    const { startedAt } = options;
+    const load = loadReports();
+    const tokensPerSecond = createTokenRate({ count: () => total(({ tokens }) => tokens()), clock, startedAt });
+    return (seq) => ({
+      ...shared(),
+      ...modelStates(),
+      slots: slotCounts(),
+      queue: queueCounts(),
+      timestamp: new Date().toISOString(),
+      health_status: state.name === "ready" ? "healthy" : state.name === "failed" ? "unhealthy" : "degraded",
+      seq,
+      tokens_per_second: tokensPerSecond(),
+      load: load(),
+    });
   }
 
   function infoOf(entry: Model | undefined): WorkerInfo {

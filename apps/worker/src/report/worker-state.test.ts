@@ -1,4 +1,3 @@
-import type { ModelHost } from "../models/run/model-host-port.ts";
 import { describe, expect, it, test } from "vitest";
 import { createModelState } from "../models/run/model-state.ts";
 import type { ModelTransition } from "../models/run/model-state.ts";
@@ -6,14 +5,14 @@ import { createWorkerState, workerStateOf } from "./worker-state.ts";
 import type { WorkerFacts } from "./worker-state.ts";
 
 /** A model after these transitions. */
-function model(events: readonly ModelTransition[], failure?: ModelHost["failure"]): NonNullable<WorkerFacts["sole"]> {
+function model(events: readonly ModelTransition[]): NonNullable<WorkerFacts["sole"]> {
   const state = createModelState();
   for (const event of events) state.apply(event, `reason of ${event}`);
-  return { state, failure };
+  return { state };
 }
 
-const serving: WorkerFacts = { phase: "serving", isAwaiting: false, sole: undefined };
-const broken = { message: "/a/b.gguf is broken", shown: "b.gguf is broken", isFinal: true };
+const serving: WorkerFacts = { phase: "serving", isAwaiting: false, sole: undefined, failure: undefined };
+const failure = "b.gguf is broken";
 
 describe("the state of a worker", () => {
   test.each<[name: string, facts: WorkerFacts, state: string, reason: string | undefined]>([
@@ -33,42 +32,28 @@ describe("the state of a worker", () => {
       "ready",
       undefined,
     ],
+    ["whose only model was in a crash loop", { ...serving, failure, sole: model(["load", "fail"]) }, "failed", failure],
     [
-      "whose only model is in a crash loop",
-      { ...serving, sole: model(["load", "fail"], broken) },
+      "whose only model has loaded again after a crash loop",
+      { ...serving, failure, sole: model(["load", "fail", "load", "loaded"]) },
       "failed",
-      "b.gguf is broken",
-    ],
-    [
-      "whose only model waits for another attempt",
-      { ...serving, sole: model(["load", "fail", "wait"], broken) },
-      "failed",
-      "b.gguf is broken",
+      failure,
     ],
     [
       "whose only model goes back to its previous file",
-      { ...serving, sole: model(["load", "fail"], { ...broken, isFinal: false }) },
+      { ...serving, sole: model(["load", "fail"]) },
       "ready",
       undefined,
     ],
     [
       "that is leaving, whatever its engine does",
-      { phase: "leaving", isAwaiting: true, sole: model(["load", "fail"], broken) },
+      { phase: "leaving", isAwaiting: true, failure, sole: model(["load", "fail"]) },
       "draining",
       "the worker is leaving",
     ],
     ["that has stopped", { ...serving, phase: "stopped" }, "stopped", "stopped"],
   ])("%s", (_, facts, name, reason) => {
     expect(workerStateOf(facts)).toEqual({ name, reason });
-  });
-
-  it("stays failed after a crash loop until it stops", () => {
-    const state = createWorkerState();
-    state.update({ ...serving, sole: model(["load", "fail"], broken) });
-    state.update({ ...serving, sole: model(["load", "loaded"]) });
-    expect(state).toMatchObject({ name: "failed", reason: "b.gguf is broken" });
-    state.update({ ...serving, phase: "stopped" });
-    expect(state.name).toBe("stopped");
   });
 
   it("tells its listeners of each change until they unsubscribe, and of nothing else", () => {

@@ -1,4 +1,4 @@
-// Owns the worker's state, which follows from the states of its models and from whether the worker is leaving. Only a crash loop stays.
+// Owns the worker's state, which follows from the states of its models and from whether the worker is leaving.
 import { createListeners } from "@waggle/async";
 import type { WorkerStateName } from "@waggle/protocol";
 import type { ModelHost } from "../models/run/model-host-port.ts";
@@ -9,7 +9,9 @@ export interface WorkerFacts {
   /** Whether a model that must load at the start has neither loaded nor failed yet. */
   readonly isAwaiting: boolean;
   /** The only model, if it must load at the start: the worker then needs this model. */
-  readonly sole: Pick<ModelHost, "state" | "failure"> | undefined;
+  readonly sole: Pick<ModelHost, "state"> | undefined;
+  /** Why the only model could not be loaded, or that its engine was in a crash loop. Probes see it until the worker is restarted. */
+  readonly failure: string | undefined;
 }
 
 interface Named {
@@ -19,7 +21,7 @@ interface Named {
 }
 
 /** Pure. */
-export function workerStateOf({ phase, isAwaiting, sole }: WorkerFacts): Named {
+export function workerStateOf({ phase, isAwaiting, sole, failure }: WorkerFacts): Named {
   switch (phase) {
     case "starting":
     case "stopped":
@@ -28,7 +30,7 @@ export function workerStateOf({ phase, isAwaiting, sole }: WorkerFacts): Named {
       // The engine may become ready, die or give up while the last streams end; the worker keeps draining.
       return { name: "draining", reason: "the worker is leaving" };
     case "serving":
-      if (sole?.failure?.isFinal === true) return { name: "failed", reason: sole.failure.shown };
+      if (failure !== undefined) return { name: "failed", reason: failure };
       // A model that loads again for a request keeps the worker ready: the request waits.
       if (sole?.state.name === "loading" && sole.state.was === "ready") {
         return { name: "loading", reason: sole.state.reason };
@@ -45,7 +47,7 @@ export interface WorkerState extends Named {
 }
 
 export function createWorkerState(): WorkerState {
-  let now = workerStateOf({ phase: "starting", isAwaiting: false, sole: undefined });
+  let now: Named = { name: "starting", reason: "starting" };
   const listeners = createListeners<[name: WorkerStateName, was: WorkerStateName]>();
   return {
     get name() {
@@ -55,8 +57,6 @@ export function createWorkerState(): WorkerState {
       return now.reason;
     },
     update(facts) {
-      // Probes must see a crash loop, even if the model is loaded once more, so that a supervisor restarts the worker.
-      if (now.name === "failed" && facts.phase !== "stopped") return;
       const was = now;
       now = workerStateOf(facts);
       if (now.name !== was.name || now.reason !== was.reason) listeners.call(now.name, was.name);

@@ -1,15 +1,29 @@
 // Runs a daemon as a process: reports wrong settings, starts the daemon, connects the signals, and sets the exit code when the daemon has ended.
 import { systemClock, type Clock } from "@waggle/async";
-import type { StdoutLine } from "@waggle/protocol";
+import { WaggleError, exitCodes, type StdoutLine } from "@waggle/protocol";
 import { createLogRing, createLogger, type LogRing, type Logger } from "@waggle/telemetry";
-import type { ConfigResult, DaemonConfig } from "../settings/read-config.ts";
-import { createDaemonScreen, createOutput, type DaemonScreen } from "../terminal/index.ts";
+import { ListenError } from "../ports/index.ts";
+import { programName, refusal, type ConfigResult, type DaemonConfig } from "../settings/read-config.ts";
+import { complaint, createDaemonScreen, createOutput, createStyle, type DaemonScreen } from "../terminal/index.ts";
 import { createTokenTable, reloadTokens, type TokenSources, type TokenTable } from "../tokens/index.ts";
 import type { Traces } from "../traces/index.ts";
-import { endOnDefects, leaveWith, startFailed } from "./daemon-process.ts";
 import type { Departure } from "./departure.ts";
 import type { Signals } from "./signals.ts";
 import { startTraces, type StartTracesOptions } from "./start-traces.ts";
+
+/** Time from shutdown to a forced exit. A handle that keeps the event loop alive is a bug, but must not keep the process running. */
+const lastResortMs = 1_000;
+
+/** A daemon cannot start, for a reason that the user can fix. The message is a sentence with the reason. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
 
 /** What a daemon gets from its process. */
 export interface DaemonContext<C> {
@@ -89,5 +103,43 @@ async function run<C extends DaemonConfig & TokenSources>(
     }
   }
 
-  leaveWith(await live().catch((error: unknown) => startFailed(error, { ...config, log })));
+  leaveWith(await live().catch((error: unknown) => startFailed(error, config, log)));
+}
+
+/** An error that no code catches ends the process, with its reason in the log. */
+function endOnDefects(log: Logger): void {
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(event, (error: unknown) => {
+      log.fatal({ err: error }, event);
+      process.exit(exitCodes.internal);
+    });
+  }
+}
+
+/**
+ * Writes why the program could not start, in one line on stderr; an unexpected error goes to the log. @returns the exit code for this kind of error
+ */
+function startFailed(error: unknown, { program, screen }: DaemonConfig, log: Logger): number {
+  const code = codeOf(error);
+  if (code === undefined || !(error instanceof Error)) {
+    log.fatal({ err: error }, `Cannot start ${program}.`);
+    return exitCodes.internal;
+  }
+  const style = createStyle(screen?.colors === true);
+  // A wrong setting that was found only at its use is reported like settings that are refused at the start.
+  if (code === exitCodes.badConfiguration) process.stderr.write(refusal(program, [error.message], style));
+  else process.stderr.write(complaint(programName(program), error.message, style));
+  return code;
+}
+
+function codeOf(error: unknown): number | undefined {
+  if (error instanceof StartError) return error.exitCode;
+  if (error instanceof ListenError) return exitCodes.unavailable;
+  return error instanceof WaggleError && error.code === "invalid_argument" ? exitCodes.badConfiguration : undefined;
+}
+
+function leaveWith(code: number): void {
+  process.exitCode = code;
+  if (process.connected) process.disconnect();
+  setTimeout(() => process.exit(code), lastResortMs).unref();
 }

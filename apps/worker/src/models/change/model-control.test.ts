@@ -1,7 +1,7 @@
 // Tests concurrent changes of one model: a change begins while another change waits for a folder or for jobs.
 import { deferred } from "@waggle/async";
 import { createStepGate } from "@waggle/engine";
-import type { ModelChange, ModelControl } from "@waggle/front";
+import type { ModelChange } from "@waggle/front";
 import type { ModelEvent, ModelSource, ModelStatus } from "@waggle/protocol";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createSeveralModels } from "../../testing/several-models.ts";
@@ -11,7 +11,7 @@ import type { Model } from "../list/model.ts";
 
 const download = { aliases: [], reference: "ant.gguf", source: "download", pinned: false } as const;
 let worker: SeveralModels;
-let control: ModelControl;
+let control: ReturnType<typeof createModelControl>;
 let entry: Model;
 /** Resolves the file of a swap. */
 let resolveFile: (file: { readonly reference: string; readonly source: ModelSource }) => void;
@@ -29,7 +29,6 @@ function start(options: Partial<SeveralModelsOptions> = {}): void {
     statusOf: ({ name, current }) => ({ name, state: current.state.name }) as ModelStatus,
     resolve: async () => await file.promise,
     prepare: () => ({ memory: undefined }),
-    pulls: { join: () => expect.fail("nothing is pulled"), stop: async () => {} },
     removeFiles,
     log: worker.log,
   });

@@ -1,4 +1,4 @@
-// Carries out an operator's changes: load, unload, pin, swap, download, delete, add an alias. Each change reports its progress.
+// Carries out an operator's changes: load, unload, pin, swap, delete, add an alias. Each change reports its progress.
 import { resolve } from "node:path";
 import { createConflatedChannel } from "@waggle/async";
 import type { ConflatedChannel } from "@waggle/async";
@@ -11,7 +11,6 @@ import { findNamed } from "@waggle/jobs";
 import type { ServedFile, ModelHost } from "../run/model-host-port.ts";
 import type { Models } from "../list/models.ts";
 import type { Prepare, UnloadReason } from "../memory/pool.ts";
-import type { Pulls } from "./pulls.ts";
 
 /** Maximum number of additional names of a model. */
 const mostAliases = 32;
@@ -28,33 +27,30 @@ export interface ModelControlOptions {
    */
   readonly resolve: (reference: string, entry: Model) => Promise<OtherFile>;
   readonly prepare: Prepare;
-  readonly pulls: Pulls;
   /** Deletes the files of a download; returns the number of freed bytes. */
   readonly removeFiles: (path: string) => Promise<number>;
   readonly log: Logger;
 }
 
-export function createModelControl(options: ModelControlOptions): ModelControl {
-  const { models, statusOf, pulls } = options;
+export function createModelControl(options: ModelControlOptions): Omit<ModelControl, "pull"> {
+  const { models, statusOf } = options;
   const { pool } = models;
 
   /** Progress events until the host has loaded or failed. */
   function loadingOf(host: ModelHost, done: () => ModelEvent): ModelChange {
     const now = (): ModelEvent => (isGivenUp(host) ? gaveUp(host) : stateEvent(host, done));
     const change = createConflatedChannel<ModelEvent>(now());
-    if (change.value.type !== "progress") return change;
+    if (isOver(change)) return change;
     const events = host.loading.watch();
-    const forget = host.state.onChange(() => follow());
     const follow = (): void => {
-      if (change.value.type !== "progress") return;
+      if (isOver(change)) return;
       change.set(now());
-      if (isOver(change)) {
-        forget();
-        void events.return?.();
-      }
+      if (isOver(change)) void events.return?.();
     };
     tellFailure(change, async () => {
+      const forget = host.state.onChange(follow);
       for await (const _ of events) follow();
+      forget();
     });
     return change;
   }
@@ -113,7 +109,6 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       if (entry.next !== next) return;
       const { name } = next.state;
       if (name !== "ready" && name !== "failed") return;
-      forget();
       entry.next = undefined;
       entry.changing = false;
       if (name === "failed") return retireLater(next, "removed");
@@ -122,7 +117,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       retireLater(old, "replaced", () => entry.leaving.delete(old));
     };
     // Registered before `loadingOf`, so that the status in its last event shows the new file.
-    const forget = next.state.onChange(settle);
+    next.state.onChange(settle);
     pool.loadNow(next);
     return loadingOf(next, () => ({ type: "done", model: statusOf(entry) }));
   }
@@ -205,7 +200,6 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
         throw error;
       }
     },
-    pull: (reference, name) => pulls.join(reference, name),
     async remove(name) {
       const entry = models.named(name);
       if (entry.aliases.delete(name)) return 0;

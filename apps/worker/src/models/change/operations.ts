@@ -43,21 +43,6 @@ export function createOperations(options: OperationsOptions): {
   const { config, models, served, now } = options;
   const folder = resolve(config.modelsFolder);
   const catalogue = createCatalogue({ folder });
-  const pulls = createPulls({
-    pull: downloadsOf(config),
-    offline: config.offline,
-    now,
-    requireFree,
-    async onPulled({ path, reference }, name) {
-      const present = models.entries().find((one) => pathOf(one) === path);
-      // The model keeps its name, and gets the requested name as an alias.
-      if (present !== undefined && name !== undefined && findNamed([present], name) === undefined)
-        control.alias(present.name, name);
-      const entry = present ?? addDownload(path, reference, name);
-      await options.describe?.(entry.current);
-      return served.statusOf(entry);
-    },
-  });
 
   function addDownload(path: string, reference: string | undefined, name: string | undefined): Model {
     const taken = new Set(models.entries().flatMap((entry) => [entry.name, ...entry.aliases]));
@@ -99,11 +84,24 @@ export function createOperations(options: OperationsOptions): {
     statusOf: served.statusOf,
     resolve: resolveReference,
     prepare: options.prepare,
-    pulls,
     log: options.log,
     removeFiles: async (path) => (await catalogue.remove(path)).bytes,
   });
-  return { control, pulls };
+  const pulls = createPulls({
+    pull: downloadsOf(config),
+    now,
+    requireFree,
+    async onPulled({ path, reference }, name) {
+      const present = models.entries().find((one) => pathOf(one) === path);
+      // The model keeps its name, and gets the requested name as an alias.
+      if (present !== undefined && name !== undefined && findNamed([present], name) === undefined)
+        control.alias(present.name, name);
+      const entry = present ?? addDownload(path, reference, name);
+      await options.describe?.(entry.current);
+      return served.statusOf(entry);
+    },
+  });
+  return { control: { ...control, pull: pulls.join }, pulls };
 }
 
 function pathOf({ current: { file } }: Model): string {

@@ -22,8 +22,7 @@ afterAll(() => {
 
 test("a client that joins a download just as all its other clients leave is not aborted with them", async () => {
   const pulls = createPulls({
-    pull: { folder },
-    offline: false,
+    pull: { folder, offline: false },
     now: () => 0,
     requireFree: async () => {},
     onPulled: () => {

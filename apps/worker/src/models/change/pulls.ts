@@ -13,9 +13,8 @@ const mostPulls = 4;
 const tellIntervalMs = 200;
 
 export interface PullsOptions {
-  readonly pull: Omit<PullOptions, "signal" | "onProgress">;
-  /** Whether downloads are refused. */
-  readonly offline: boolean;
+  /** `offline`: downloads are refused. */
+  readonly pull: Omit<PullOptions, "signal" | "onProgress"> & { readonly offline: boolean };
   readonly now: () => number;
   /** Called before the download. @throws WaggleError conflict when another model has the name */
   readonly requireFree: (reference: string, name: string) => Promise<void>;
@@ -37,13 +36,13 @@ interface Pull {
   waiting: number;
 }
 
-export function createPulls({ pull: settings, offline, now, requireFree, onPulled }: PullsOptions): Pulls {
+export function createPulls({ pull: settings, now, requireFree, onPulled }: PullsOptions): Pulls {
   /** Downloads that a client can join. When its last client leaves, a download is removed from this map at once, before it has stopped. */
   const pulls = new Map<string, Pull>();
   const running = new Set<Pull>();
 
-  function begin(reference: string, name: string | undefined): Pull {
-    if (offline) throw new WaggleError("unavailable", `Cannot download ${reference}: the worker is offline.`);
+  function begin(key: string, reference: string, name: string | undefined): Pull {
+    if (settings.offline) throw new WaggleError("unavailable", `Cannot download ${reference}: the worker is offline.`);
     if (running.size >= mostPulls) {
       throw new WaggleError("resource_exhausted", `Cannot download ${reference}: ${mostPulls} others are under way.`, {
         retryAfterS: 10,
@@ -65,14 +64,14 @@ export function createPulls({ pull: settings, offline, now, requireFree, onPulle
     };
     const over = fetched()
       .then((model) => change.set({ type: "done", model }))
-      .catch((thrown: unknown) => change.set(errorEvent(reference, thrown, stop.signal)))
-      .finally(() => {
-        forget(keyOf(reference, name), pull);
-        running.delete(pull);
-      });
+      .catch((thrown: unknown) => change.set(errorEvent(reference, thrown, stop.signal)));
     const pull: Pull = { change, stop, over, waiting: 0 };
-    pulls.set(keyOf(reference, name), pull);
+    pulls.set(key, pull);
     running.add(pull);
+    void over.then(() => {
+      forget(key, pull);
+      running.delete(pull);
+    });
     return pull;
   }
 
@@ -83,7 +82,7 @@ export function createPulls({ pull: settings, offline, now, requireFree, onPulle
   return {
     join(reference, name) {
       const key = keyOf(reference, name);
-      const pull = pulls.get(key) ?? begin(reference, name);
+      const pull = pulls.get(key) ?? begin(key, reference, name);
       pull.waiting += 1;
       let released = false;
       return {

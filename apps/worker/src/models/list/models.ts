@@ -75,6 +75,7 @@ export function createModels(options: ModelsOptions): Models {
     budget: options.budget,
     clock,
     log,
+    prepare: options.prepare,
     onUnload: (host, reason) => metrics.ofModel(host.name).modelUnloads.inc({ reason }),
   });
   const shareCores = createCoreShares(options.cores, () => [...hosts]);
@@ -103,7 +104,7 @@ export function createModels(options: ModelsOptions): Models {
       onAdded: shareCores,
     });
     hosts.add(host);
-    pool.add(host, stay, options.prepare);
+    pool.add(host, stay);
     host.state.onChange((to, from) => {
       if (to === "ready") {
         const memory = host.info === undefined ? undefined : file.facts?.plan?.memoryAt(host.info.contextSize);

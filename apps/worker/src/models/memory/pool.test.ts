@@ -39,6 +39,7 @@ async function settle(): Promise<void> {
 
 let clock: ReturnType<typeof createFakeClock>;
 let pool: Pool;
+let actors: Map<ModelHost, Actor>;
 let unloads: string[];
 let logLines: Record<string, unknown>[];
 
@@ -47,7 +48,9 @@ function createTestPool(models: number, bytes?: number): void {
   unloads = [];
   logLines = [];
   const write = (line: string): void => void logLines.push(JSON.parse(line) as Record<string, unknown>);
+  actors = new Map();
   pool = createPool({
+    prepare: (host) => actors.get(host)?.plan() ?? expect.fail("an unknown host"),
     budget: { bytes, models, leastStayMs: 5_000 },
     clock,
     log: createLogger({ level: "info", format: "json", name: "test", destination: { write } }),
@@ -113,7 +116,8 @@ function actor(name: string, sizeMib = 100): Actor {
       for (const lease of self.jobs.splice(0)) lease.end(job);
     },
   };
-  pool.add(host, self, () => self.plan());
+  actors.set(host, self);
+  pool.add(host, self);
   return self;
 }
 

@@ -35,6 +35,7 @@ export interface PoolOptions {
   readonly budget: Budget;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly prepare: Prepare;
   readonly onUnload: (host: ModelHost, reason: UnloadReason) => void;
 }
 
@@ -42,7 +43,7 @@ export interface Pool {
   readonly budget: Budget;
   /** Memory of all models that are being loaded, loaded, or being unloaded. */
   readonly usedBytes: number;
-  add(host: ModelHost, stay: Stay, prepare: Prepare): void;
+  add(host: ModelHost, stay: Stay): void;
   /** Removes the model for good after its last lease has ended; resolves when its engine has ended. */
   remove(host: ModelHost, reason: UnloadReason): Promise<void>;
   /**
@@ -80,7 +81,6 @@ const byName: Lease = { end() {} };
 interface Residency {
   readonly host: ModelHost;
   readonly stay: Stay;
-  readonly prepare: Prepare;
   plan: LoadPlan | undefined;
   /** Defined while `prepare` runs. */
   preparing: Promise<LoadPlan> | undefined;
@@ -102,7 +102,7 @@ interface Residency {
   expiry: { readonly at: number; readonly timer: TimerHandle } | undefined;
 }
 
-export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool {
+export function createPool({ budget, clock, log, prepare, onUnload }: PoolOptions): Pool {
   const residencies = new Map<ModelHost, Residency>();
   /** The models waiting to load, in the order of their requests. */
   const line = new Set<Residency>();
@@ -138,7 +138,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     if (host.state.name !== "waiting") host.wait("it waits for its turn");
     if (held.preparing !== undefined) return;
     try {
-      const plan = held.prepare(host);
+      const plan = prepare(host);
       if (!(plan instanceof Promise)) return prepared(held, plan);
       held.preparing = plan;
       // A swap may have changed the file meanwhile.
@@ -184,31 +184,29 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       if (closed) return;
       const { host } = held;
       const admission = admit(bytesOf(held), tenants(), budget, clock.now());
-      if (admission.kind === "wait" || admission.kind === "evict") return makeRoom(held, admission);
-      line.delete(held);
-      if (admission.kind === "fits") host.load();
-      else host.fail(`Cannot load model ${host.name}: ${admission.reason}.`);
-    }
-  }
-
-  function makeRoom(
-    { host }: Residency,
-    admission: Extract<ReturnType<typeof admit>, { kind: "wait" | "evict" }>,
-  ): void {
-    if (admission.kind === "evict") {
-      for (const other of [...residencies.keys()]) {
-        if (admission.keys.includes(other.key)) unloadLater(other, "memory", { for: host.name });
+      switch (admission.kind) {
+        case "fits":
+          line.delete(held);
+          host.load();
+          break;
+        case "never":
+          line.delete(held);
+          host.fail(`Cannot load model ${host.name}: ${admission.reason}.`);
+          break;
+        case "evict":
+          for (const other of [...residencies.keys()])
+            if (admission.keys.includes(other.key)) unloadLater(other, "memory", undefined, { for: host.name });
+          return;
+        case "wait":
+          if (admission.untilMs !== undefined)
+            again = clock.setTimeout(advance, Math.max(0, admission.untilMs - clock.now()));
+          return;
       }
-    } else if (admission.untilMs !== undefined) {
-      again = clock.setTimeout(advance, Math.max(0, admission.untilMs - clock.now()));
     }
   }
 
-  async function unload(
-    host: ModelHost,
-    reason: UnloadReason,
-    { between, ...why }: { readonly between?: () => void; readonly for?: string } = {},
-  ): Promise<void> {
+  /** @param why further facts for the log */
+  async function unload(host: ModelHost, reason: UnloadReason, between?: () => void, why?: object): Promise<void> {
     const held = residencyOf(host);
     forgetExpiry(held);
     line.delete(held);
@@ -316,12 +314,11 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
     get usedBytes() {
       return tenants().reduce((bytes, tenant) => bytes + tenant.bytes, 0);
     },
-    add(host, stay, prepare) {
+    add(host, stay) {
       const leases = new Set<Lease>();
       const held: Residency = {
         host,
         stay,
-        prepare,
         plan: undefined,
         preparing: undefined,
         between: [],
@@ -356,7 +353,7 @@ export function createPool({ budget, clock, log, onUnload }: PoolOptions): Pool 
       const held = residencies.get(host);
       return held !== undefined && !closed && isWanted(held);
     },
-    unload: (host, reason, between) => unload(host, reason, between === undefined ? {} : { between }),
+    unload,
     keep(host, ms) {
       const held = residencyOf(host);
       held.keepAliveMs = ms;

@@ -148,10 +148,9 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   function fail(message: string): void {
     const { former } = file;
     failure = { message, shown: shownMessage(message), isFinal: former === undefined };
-    if (former === undefined) {
-      dispatcher.refuse(new WaggleError("unavailable", failure.shown, { retryAfterS }));
-    } else Object.assign(file, former, { former: undefined });
+    if (former !== undefined) Object.assign(file, former, { former: undefined });
     state.apply("fail", failure.shown);
+    if (former === undefined) dispatcher.refuse(new WaggleError("unavailable", failure.shown, { retryAfterS }));
   }
 
   /** Prevents further loads. */
