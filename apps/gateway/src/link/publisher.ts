@@ -78,8 +78,6 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
         break;
       } catch (thrown) {
         const error = WaggleError.from(thrown);
-        // A worker has taken the job, so the job was published although the attempt failed: NATS's answer was lost.
-        if (phaseOf(run) === "taken") break;
         if (error.code !== "resource_exhausted" && error.code !== "unavailable") {
           onRefused(run, error);
           break;
@@ -142,7 +140,10 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
           apply(run, { type: "published" });
         }
         // After a failed attempt, any worker may take the job.
-        await side.publish(run.fleetJob, to);
+        await side.publish(run.fleetJob, to).catch((error: unknown) => {
+          // If a worker has taken the job, the job is published: NATS's answer was lost.
+          if (phaseOf(run) !== "taken") throw error;
+        });
         names.published(run.job);
       });
     },
