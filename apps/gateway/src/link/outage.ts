@@ -6,7 +6,6 @@ import { WaggleError } from "@waggle/protocol";
 const natsAwayLimitMs = 30_000;
 /** How long waiting jobs, and silent running jobs, wait for a worker. */
 export const noWorkerLimitMs = 60_000;
-const retryAfterS = 5;
 
 export interface Outage {
   /** Start of the outage, in milliseconds on the daemon's clock; undefined while NATS can be reached. */
@@ -47,11 +46,11 @@ export function createOutage({ clock, model, connected, served }: OutageOptions)
     overdue() {
       if (longer(natsAwaySince, natsAwayLimitMs)) {
         const since = `there has been no connection to NATS for ${natsAwayLimitMs / 1000} s`;
-        return new WaggleError("unavailable", `Cannot run the job: ${since}.`, { retryAfterS });
+        return new WaggleError("unavailable", `Cannot run the job: ${since}.`);
       }
       if (longer(noWorkerSince, noWorkerLimitMs)) {
         const since = `no worker has served ${model} for ${noWorkerLimitMs / 1000} s`;
-        return new WaggleError("unavailable", `Cannot run the job: ${since}.`, { retryAfterS });
+        return new WaggleError("unavailable", `Cannot run the job: ${since}.`);
       }
       return undefined;
     },

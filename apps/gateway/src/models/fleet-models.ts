@@ -7,8 +7,6 @@ import type { JobSpec } from "@waggle/jobs";
 import type { Catalogue } from "./catalogue.ts";
 import type { FleetHost } from "./fleet-host.ts";
 
-const retryAfterS = 5;
-
 export interface FleetModels {
   readonly dispatcher: JobDispatcher;
   hosts(): readonly FleetHost[];
@@ -43,10 +41,10 @@ export function createFleetModels({ side, catalogue, createHost, queueCapacity }
     const model = findNamed(catalogue.models(), name);
     if (model === undefined && !side.connected) {
       const why = "the gateway has no connection to NATS";
-      throw new WaggleError("unavailable", `Cannot accept the job: ${why}.`, { retryAfterS });
+      throw new WaggleError("unavailable", `Cannot accept the job: ${why}.`);
     }
     if (model === undefined || (side.connected && model.workers.length === 0)) {
-      throw new WaggleError("unavailable", `Cannot accept the job: no worker serves ${name} now.`, { retryAfterS });
+      throw new WaggleError("unavailable", `Cannot accept the job: no worker serves ${name} now.`);
     }
     return hostOf(model.name);
   }
@@ -56,7 +54,7 @@ export function createFleetModels({ side, catalogue, createHost, queueCapacity }
     const model = catalogue.get(spec.model);
     if (model !== undefined) return hostOf(model.name);
     const why = `no worker serves ${spec.model} now`;
-    throw new WaggleError("unavailable", `Cannot continue the job: ${why}.`, { retryAfterS });
+    throw new WaggleError("unavailable", `Cannot continue the job: ${why}.`);
   }
 
   function onChange(): void {
@@ -84,7 +82,7 @@ export function createFleetModels({ side, catalogue, createHost, queueCapacity }
       const { dispatcher } = hostFor(spec);
       if (!waits || dispatcher.waiting < queueCapacity) return;
       throw new WaggleError("resource_exhausted", `Cannot continue the job: the queue is full (${queueCapacity}).`, {
-        retryAfterS,
+        retryAfterS: 5,
       });
     },
     takeOver({ id, spec, callKey, waits }) {

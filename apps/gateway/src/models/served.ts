@@ -8,8 +8,6 @@ import type { ModelStateName, ModelStatus, SlotStatus, WorkerInfo } from "@waggl
 import type { Catalogue, FleetModel } from "./catalogue.ts";
 import type { FleetHost } from "./fleet-host.ts";
 
-const retryAfterS = 1;
-const noWorkerRetryAfterS = 5;
 const whose = "this fleet";
 
 /** The gateway's facts, the same for every model. */
@@ -127,13 +125,11 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
 }
 
 function noWorker(): WaggleError {
-  return new WaggleError("unavailable", "Cannot find the model: no worker is in the fleet now.", {
-    retryAfterS: noWorkerRetryAfterS,
-  });
+  return new WaggleError("unavailable", "Cannot find the model: no worker is in the fleet now.");
 }
 
 function notLoaded(failed: string): WaggleError {
-  return new WaggleError("unavailable", `${failed}: no worker has loaded it.`, { retryAfterS });
+  return new WaggleError("unavailable", `${failed}: no worker has loaded it.`, { retryAfterS: 1 });
 }
 
 export function slotsTotal(model: FleetModel | undefined): number {

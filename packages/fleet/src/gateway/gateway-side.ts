@@ -14,7 +14,7 @@ import { createJobRecords, createSessions } from "../nats/keyed-records.ts";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { createMembers } from "../members/members.ts";
 import { eventsStream, subjects } from "../nats/names.ts";
-import { unavailable } from "../nats/nats-errors.ts";
+import { natsRetryAfterS, unavailable } from "../nats/nats-errors.ts";
 import { answerWith, ask } from "../members/questions.ts";
 import { createRescue } from "../queue/rescue.ts";
 import type { EndedBy, GatewayAnswer, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
@@ -24,7 +24,6 @@ import type { EndedBy, GatewayAnswer, GatewayQuestion, WorkerAnswer } from "../q
  * the answer several times only if several workers unload the model at the same moment.
  */
 const mostUnloaded = 8;
-const retryAfterS = 2;
 /** Interval of the check for silent workers. */
 const rescueIntervalMs = 1_000;
 
@@ -113,7 +112,9 @@ export function createGatewaySide({ connection, id, clock, log }: GatewaySideOpt
         if (answer !== undefined && answer.kind !== "not_loaded") return answer as never;
         if (answer === undefined || worker !== undefined) break;
       }
-      throw new WaggleError("unavailable", "Cannot ask the model: no worker has it loaded.", { retryAfterS });
+      throw new WaggleError("unavailable", "Cannot ask the model: no worker has it loaded.", {
+        retryAfterS: natsRetryAfterS,
+      });
     },
     sessions: createSessions(connection),
     async end({ gateway, jobId }, client, { by, timeoutMs }) {

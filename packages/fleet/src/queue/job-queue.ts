@@ -4,7 +4,7 @@ import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import { WaggleError } from "@waggle/protocol";
 import { fireAndForget, requireFit } from "../nats/publish.ts";
 import type { Connected } from "../nats/connection.ts";
-import { isStreamFull, unavailable } from "../nats/nats-errors.ts";
+import { isStreamFull, natsRetryAfterS, unavailable } from "../nats/nats-errors.ts";
 import { jobsStream, subjects } from "../nats/names.ts";
 import { classOf, decode, encode, fleetVersion, type FleetJob } from "./records.ts";
 
@@ -15,8 +15,6 @@ const notOurVersionMs = 10_000;
 /** A job that no worker can read is deleted after this many deliveries. */
 const mostUnread = 360;
 const nanosPerMs = 1_000_000;
-/** Seconds after which a client may retry when the queue is full. */
-const retryAfterS = 2;
 
 /**
  * Resolves when the job is on disk.
@@ -47,7 +45,7 @@ async function put({ nc, js }: Connected, job: FleetJob, at: string | undefined,
   } catch (error) {
     if (!isStreamFull(error)) throw unavailable("put the job into the fleet's queue", error);
     throw new WaggleError("resource_exhausted", `Cannot accept the job: the fleet's queue is full.`, {
-      retryAfterS,
+      retryAfterS: natsRetryAfterS,
       cause: error,
     });
   }
