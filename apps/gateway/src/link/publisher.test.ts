@@ -43,7 +43,7 @@ function setUp({ origin = "here", taken }: { origin?: string; taken?: Deferred<v
     },
     { onRoom: () => {}, onRefused: () => {} },
   );
-  const listener: RecordListener = { record: () => apply(run, { type: "record" }) };
+  const listener: RecordListener = { record: () => apply(run, "record") };
   const put = (): Promise<void> => publisher.put(run, listener, () => fleetJob);
   return { run, put, chosen, published, noted, refusals, started, publisher, clock };
 }
@@ -51,7 +51,7 @@ function setUp({ origin = "here", taken }: { origin?: string; taken?: Deferred<v
 it("does not publish a sequence that is cancelled while a worker is asked for a slot", async () => {
   const { run, put, chosen, published } = setUp();
   const done = put();
-  apply(run, { type: "cancel", at: 1 });
+  apply(run, "cancel");
   chosen.resolve("w1");
   await done;
   expect(published).toEqual([]);
@@ -88,7 +88,7 @@ it("notes that a sequence is published when a worker takes it although the answe
   refusals.push(new WaggleError("unavailable", "Timeout."));
   const done = put();
   await expect.poll(() => published.length).toBe(1);
-  apply(run, { type: "record" });
+  apply(run, "record");
   taken.resolve();
   await done;
   expect(published).toHaveLength(1);

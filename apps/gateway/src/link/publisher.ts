@@ -9,7 +9,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { JobNames } from "../jobs/job-names.ts";
 import type { Affinity } from "./affinity.ts";
-import { apply, isOver, isWanted, phaseOf } from "./sequence-run.ts";
+import { apply, isWanted, phaseOf } from "./sequence-run.ts";
 import type { SequenceRun } from "./sequence-run.ts";
 
 /** Pause before the next attempt, unless a job ends earlier. */
@@ -94,7 +94,7 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
   async function subscribe(run: SequenceRun, listener: RecordListener): Promise<void> {
     run.stop();
     const stop = await side.subscribeFromStart(run.fleetJob.id, listener);
-    if (isOver(run)) stop();
+    if (phaseOf(run) === "over") stop();
     else run.stop = stop;
   }
 
@@ -115,7 +115,7 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
     const isElsewhere = (await names.isPublished(run.job)) || begun;
     isDecided = true;
     if (!isElsewhere || phaseOf(run) !== "waiting") return;
-    apply(run, { type: "published_elsewhere" });
+    apply(run, "find_published");
     // The subscription above has no earlier records.
     if (isAcceptedHere) await subscribe(run, listener);
   }
@@ -137,7 +137,7 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
           const chosen = affinity.choose(run.job, run.fleetJob.id, workers);
           [to] = await Promise.all([chosen, find(run, listener)]);
           if (phaseOf(run) !== "waiting") return;
-          apply(run, { type: "published" });
+          apply(run, "publish");
         }
         // After a failed attempt, any worker may take the job.
         await side.publish(run.fleetJob, to).catch((error: unknown) => {
@@ -148,7 +148,7 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
       });
     },
     async follow(run, listener) {
-      apply(run, { type: "published_elsewhere" });
+      apply(run, "find_published");
       await attempt(run, async () => await subscribe(run, listener));
     },
     get waiting() {
