@@ -87,7 +87,7 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
     const one = createSequenceRun(job, sequence, { fleetJob: named(), lastRecordAt: clock.now() });
     runs.set(sequence.uid, one);
     keepChecking();
-    const listener = { record: (record: EventRecord) => onRecord(one, record) };
+    const listener = (record: EventRecord): void => onRecord(one, record);
     void (job.takenOver === "published" ? publisher.follow(one, listener) : publisher.put(one, listener, named));
   }
 

@@ -43,7 +43,7 @@ function setUp({ origin = "here", taken }: { origin?: string; taken?: Deferred<v
     },
     { onRoom: () => {}, onRefused: () => {} },
   );
-  const listener: RecordListener = { record: () => apply(run, "record") };
+  const listener: RecordListener = () => apply(run, "record");
   const put = (): Promise<void> => publisher.put(run, listener, () => fleetJob);
   return { run, put, chosen, published, noted, refusals, started, publisher, clock };
 }
@@ -62,7 +62,7 @@ it("does not publish a sequence again when a worker's record shows that another 
   const { run, put, chosen, published, started } = setUp({ origin: "another gateway" });
   const done = put();
   await expect.poll(() => started.length).toBe(1);
-  started[0]?.record({} as never);
+  started[0]?.({} as never);
   chosen.resolve("w1");
   await done;
   expect(published).toEqual([]);

@@ -105,11 +105,9 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
     let isDecided = false;
     if (isAcceptedHere) {
       run.stop();
-      run.stop = side.subscribe(run.fleetJob.id, {
-        record(one) {
-          if (isDecided) listener.record(one);
-          else begun = true;
-        },
+      run.stop = side.subscribe(run.fleetJob.id, (record) => {
+        if (isDecided) listener(record);
+        else begun = true;
       });
     } else await subscribe(run, listener);
     const isElsewhere = (await names.isPublished(run.job)) || begun;

@@ -11,8 +11,8 @@ import { consumers, jobsStream, subjects } from "../nats/names.ts";
 
 /** How long the empty queue of a silent worker is kept. */
 const keepQueueMs = 60_000;
-/** Interval of the search for queues of workers that fell silent before we connected. */
-const listIntervalMs = 5_000;
+/** Interval of the search for queues of workers that fell silent while this gateway was not connected. */
+const listIntervalMs = 60_000;
 /** How long NATS may return jobs of a silent worker: NATS returns each job five seconds after the job's last `working`. */
 const comingBackMs = 10_000;
 
@@ -34,9 +34,9 @@ export function createRescue(options: {
   const silentSince = new Map<string, number>();
   /** Silent workers whose queues are gone. */
   const cleared = new Set<string>();
-  /** Workers with a queue that never sent us a beat. */
-  let neverSeen: readonly string[] = [];
-  let listedAt = clock.now();
+  /** Workers with a queue. Some may never have sent us a beat. */
+  let owners: readonly string[] = [];
+  let listedAt = -Infinity;
   let running = false;
 
   async function rescue(worker: string, since: number): Promise<void> {
@@ -59,7 +59,7 @@ export function createRescue(options: {
 
   function updateSilent(): ReadonlySet<string> {
     const silent = new Set(beats.silentWorkers());
-    for (const worker of neverSeen) if (!beats.isAlive("worker", worker)) silent.add(worker);
+    for (const worker of owners) if (!beats.isAlive("worker", worker)) silent.add(worker);
     for (const known of silentSince.keys()) {
       if (silent.has(known)) continue;
       silentSince.delete(known);
@@ -78,13 +78,13 @@ export function createRescue(options: {
 
   async function list(): Promise<void> {
     if (clock.now() - listedAt < listIntervalMs) return;
-    listedAt = clock.now();
-    const owners: string[] = [];
+    const found: string[] = [];
     for await (const { name } of connection.use().jsm.consumers.list(jobsStream)) {
       const worker = consumers.ownerOf(name);
-      if (worker !== undefined && !beats.isAlive("worker", worker)) owners.push(worker);
+      if (worker !== undefined) found.push(worker);
     }
-    neverSeen = owners;
+    owners = found;
+    listedAt = clock.now();
   }
 
   return {

@@ -323,10 +323,12 @@ describeWithNats("jobs in the queue of a lost worker", () => {
     const model = unique("model");
     await ensureModelConsumers(connected.jsm, model);
     const jobs = [announced, unknown, alive].map(() => fleetJob({ model }));
-    for (const [index, worker] of [announced, unknown, alive].entries()) {
+    async function publish(index: number, worker: string): Promise<void> {
       await ensureWorkerConsumer(connected.jsm, worker);
       await publishJob(connected, jobs[index] as FleetJob, worker);
     }
+    await publish(0, announced);
+    await publish(2, alive);
     const clock = createFakeClock();
     const beats = { silentWorkers: () => [announced], isAlive: (_: string, id: string) => id === alive };
     const rescue = createRescue({ connection, beats, models: () => [], clock, log: silent });
@@ -334,7 +336,8 @@ describeWithNats("jobs in the queue of a lost worker", () => {
     await rescue.rescueJobs();
     expect((await takeShared())?.job).toEqual(jobs[0]);
     expect(await takeShared()).toBeUndefined();
-    clock.advance(10_000);
+    await publish(1, unknown);
+    clock.advance(60_000);
     await rescue.rescueJobs();
     expect((await takeShared())?.job).toEqual(jobs[1]);
     expect(await takeShared()).toBeUndefined();
@@ -349,8 +352,8 @@ describeWithNats("jobs in the queue of a lost worker", () => {
       );
     clock.advance(40_000);
     await rescue.rescueJobs();
-    expect(await queues()).toEqual([true, true, true]);
-    clock.advance(60_000);
+    expect(await queues()).toEqual([false, true, true]);
+    clock.advance(20_000);
     await rescue.rescueJobs();
     expect(await queues()).toEqual([false, false, true]);
     expect((await takeJob(connected, consumers.at(alive)))?.job).toEqual(jobs[2]);

@@ -5,7 +5,7 @@ import { reasonOf } from "@waggle/daemon/terminal";
 import type { Logger } from "@waggle/telemetry";
 import { Svcm } from "@nats-io/services";
 import type { Service } from "@nats-io/services";
-import type { NatsConnection, Subscription } from "@nats-io/transport-node";
+import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
 import { fireAndForget, waitForLast } from "../nats/publish.ts";
 import { createBeats } from "../members/beats.ts";
 import { isCancelled, onCancels } from "../queue/cancels.ts";
@@ -21,10 +21,10 @@ import { fleetVersion, type WorkerAnswer, type WorkerQuestion } from "../queue/r
 import { modelsOfSiblings } from "../members/siblings.ts";
 import type { RunnableModel, WorkerPort } from "./worker-port.ts";
 
-/** Interval at which a worker with jobs takes more jobs, and at which every worker ends orphaned jobs. */
-const refillIntervalMs = 1_000;
-/** Interval at which a worker without jobs looks for jobs. Gateways send hints about new jobs, but a hint may be lost. */
-const idleRefillIntervalMs = 5_000;
+/** Interval at which a worker ends orphaned jobs, and looks for jobs if it may have room again. */
+const checkIntervalMs = 1_000;
+/** Interval at which every worker looks for jobs. Gateways send hints about new jobs, but a hint may be lost. */
+const refillIntervalMs = 5_000;
 /** Time limit for a leaving worker to write its heartbeat, before it reads the list of other workers. */
 const reportTimeoutMs = 500;
 /** Time limit for reading which workers could continue the jobs. Without that list a leaving worker keeps its jobs. */
@@ -108,20 +108,19 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     }),
   ];
 
+  function onQuestion(error: Error | null, message: Msg): void {
+    if (error === null) answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
+  }
+
   async function join(connected: Connected): Promise<void> {
     try {
       const metadata = { worker: port.id };
       service = await new Svcm(connected.nc).add({ name: "waggle-worker", version: port.version, metadata });
-      service.addEndpoint("worker", {
-        subject: subjects.askWorker(port.id),
-        handler: (error, message) => {
-          if (error === null) answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
-        },
-      });
+      service.addEndpoint("worker", { subject: subjects.askWorker(port.id), handler: onQuestion });
       joined = connected.nc;
     } catch (error) {
       log.warn({ reason: reasonOf(error) }, "fleet_join_failed");
-      joining = clock.setTimeout(() => void join(connected), refillIntervalMs);
+      joining = clock.setTimeout(() => void join(connected), checkIntervalMs);
     }
   }
 
@@ -146,12 +145,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     for (const name of loaded) {
       if (subscribed.has(name)) continue;
       const hints = nc.subscribe(subjects.hint(name), { callback: () => refillSoon(name) });
-      const questions = nc.subscribe(subjects.ask(name), {
-        queue: "workers",
-        callback: (error, message) => {
-          if (error === null) answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
-        },
-      });
+      const questions = nc.subscribe(subjects.ask(name), { queue: "workers", callback: onQuestion });
       subscribed.set(name, [hints, questions]);
     }
   }
@@ -236,8 +230,8 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   }
 
   function tick(): void {
-    timer = clock.setTimeout(tick, refillIntervalMs);
-    if (isBusy() || clock.now() - refilledAt >= idleRefillIntervalMs) {
+    timer = clock.setTimeout(tick, checkIntervalMs);
+    if (mayHaveRoomAgain() || clock.now() - refilledAt >= refillIntervalMs) {
       refilledAt = clock.now();
       intake.takeOwnJobs();
       refill();
@@ -246,10 +240,9 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   }
   tick();
 
-  /** Whether room may appear without a message, because a promise expires, a refusal ends or a slot becomes free. */
-  function isBusy(): boolean {
-    const isRefusing = [...refusedUntil.values()].some((until) => clock.now() < until + refillIntervalMs);
-    return runs.size > 0 || promises.size > 0 || isRefusing;
+  /** Whether room may appear without an event, because a promise expires or a refusal ends. */
+  function mayHaveRoomAgain(): boolean {
+    return promises.size > 0 || [...refusedUntil.values()].some((until) => clock.now() < until + checkIntervalMs);
   }
 
   function hint(models: readonly string[]): void {
