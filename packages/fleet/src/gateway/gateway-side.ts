@@ -14,7 +14,7 @@ import { createJobRecords, createSessions } from "../nats/keyed-records.ts";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { createMembers } from "../members/members.ts";
 import { eventsStream, subjects } from "../nats/names.ts";
-import { natsRetryAfterS, unavailable } from "../nats/nats-errors.ts";
+import { attempt, natsRetryAfterS } from "../nats/nats-errors.ts";
 import { answerWith, ask } from "../members/questions.ts";
 import { createRescue } from "../queue/rescue.ts";
 import type { EndedBy, GatewayAnswer, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
@@ -73,26 +73,13 @@ export function createGatewaySide({ connection, id, clock, log }: GatewaySideOpt
     async publish(job, at) {
       const connected = connection.use();
       // Without a subscription no one would receive the job's records.
-      await feed.listening().catch((error: unknown) => {
-        throw unavailable("put the job into the fleet's queue", error);
-      });
+      await attempt("put the job into the fleet's queue", feed.listening);
       await publishJob(connected, job, at);
     },
     subscribe: feed.subscribe,
-    async subscribeFromStart(jobId, listener) {
-      try {
-        return await feed.subscribeFromStart(jobId, listener);
-      } catch (error) {
-        throw unavailable("read the job's stream", error);
-      }
-    },
-    async cancel(jobId) {
-      try {
-        await cancelJob(connection.use(), jobId);
-      } catch (error) {
-        throw unavailable("cancel the job", error);
-      }
-    },
+    subscribeFromStart: async (jobId, listener) =>
+      await attempt("read the job's stream", async () => await feed.subscribeFromStart(jobId, listener)),
+    cancel: async (jobId) => await attempt("cancel the job", async () => await cancelJob(connection.use(), jobId)),
     onCancel: (listener) => onCancels(connection, listener),
     async forget(jobId) {
       try {

@@ -3,7 +3,7 @@
 import type { Connected } from "../nats/connection.ts";
 import { memberIntervalMs } from "./heartbeats.ts";
 import { keys } from "../nats/names.ts";
-import { decode, fleetVersion, type FleetModelFile, type Member } from "../queue/records.ts";
+import { decodeOwn, type FleetModelFile, type Member } from "../queue/records.ts";
 
 /** Time limit for reading all heartbeats. */
 const readTimeoutMs = 500;
@@ -27,7 +27,7 @@ export async function modelsOfSiblings(
   const timer = setTimeout(() => entries.stop(), readTimeoutMs);
   try {
     for await (const { key, operation, value, created, delta } of entries) {
-      const member = operation === "PUT" ? memberIn(value) : undefined;
+      const member = operation === "PUT" ? decodeOwn<Member>(value) : undefined;
       if (member !== undefined) found.set(key, { member, ms: created.getTime() });
       if (delta === 0) break;
     }
@@ -41,15 +41,6 @@ export async function modelsOfSiblings(
   return new Set(
     [...files].filter(([name, file]) => others.some(({ member }) => serves(member, name, file))).map(([name]) => name),
   );
-}
-
-function memberIn(value: Uint8Array): Member | undefined {
-  try {
-    const member = decode<Member | null>(value);
-    return member?.version === fleetVersion ? member : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function serves(member: Member, name: string, { modelSha256, templateSha256 }: FleetModelFile): boolean {

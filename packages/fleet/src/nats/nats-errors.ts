@@ -27,3 +27,12 @@ export function unavailable(what: string, cause: unknown): WaggleError {
     cause,
   });
 }
+
+/** Resolves with the action's result. @throws WaggleError unavailable, or the action's WaggleError */
+export async function attempt<T>(what: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw unavailable(what, error);
+  }
+}
