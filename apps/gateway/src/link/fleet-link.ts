@@ -205,7 +205,7 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
 
   function keepChecking(): void {
     if (checking !== undefined) return;
-    if (runs.size === 0 && outage.natsAwaySince === undefined && outage.noWorkerSince === undefined) return;
+    if (runs.size === 0 && !outage.ongoing) return;
     checking = clock.setTimeout(() => {
       checking = undefined;
       checkTimeouts();
@@ -229,7 +229,7 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
     const silentMs = clock.now() - lastRecordAt;
     if (clock.now() - cancelledAt >= cancelLimitMs) return release(one);
     // Without NATS, no records arrive. While no worker takes jobs, a leaving worker may still finish its jobs.
-    if (error !== undefined && (outage.natsAwaySince !== undefined || silentMs >= noWorkerLimitMs)) {
+    if (error !== undefined && (!side.connected || silentMs >= noWorkerLimitMs)) {
       return fail(one, error);
     }
     const { worker } = records;
@@ -280,7 +280,7 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
     changed() {
       checkTimeouts();
       keepChecking();
-      if (outage.natsAwaySince !== undefined || outage.noWorkerSince !== undefined) return;
+      if (outage.ongoing) return;
       if (isUnreachable) {
         isUnreachable = false;
         owner?.onReachable();

@@ -8,9 +8,8 @@ const natsAwayLimitMs = 30_000;
 export const noWorkerLimitMs = 60_000;
 
 export interface Outage {
-  /** Start of the outage, in milliseconds on the daemon's clock; undefined while NATS can be reached. */
-  readonly natsAwaySince: number | undefined;
-  readonly noWorkerSince: number | undefined;
+  /** Whether NATS or the workers of the model are away now. */
+  readonly ongoing: boolean;
   /** Notes when an outage begins or ends. Call after a change of the connection or the workers. */
   update(): void;
   /** The error once a limit has passed. */
@@ -25,6 +24,7 @@ export interface OutageOptions {
 }
 
 export function createOutage({ clock, model, connected, served }: OutageOptions): Outage {
+  /** Start of each outage, in milliseconds on the daemon's clock. */
   let natsAwaySince: number | undefined;
   let noWorkerSince: number | undefined;
 
@@ -32,11 +32,8 @@ export function createOutage({ clock, model, connected, served }: OutageOptions)
     since !== undefined && clock.now() - since >= limitMs;
 
   return {
-    get natsAwaySince() {
-      return natsAwaySince;
-    },
-    get noWorkerSince() {
-      return noWorkerSince;
+    get ongoing() {
+      return natsAwaySince !== undefined || noWorkerSince !== undefined;
     },
     update() {
       natsAwaySince = connected() ? undefined : (natsAwaySince ?? clock.now());

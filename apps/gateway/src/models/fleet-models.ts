@@ -39,22 +39,16 @@ export function createFleetModels({ side, catalogue, createHost, queueCapacity }
   /** Refuses a job if no worker serves its model. While NATS is away, a job of a known model waits; the model's host limits that wait. */
   function requireReach(name: string): FleetHost {
     const model = findNamed(catalogue.models(), name);
-    if (model === undefined && !side.connected) {
-      const why = "the gateway has no connection to NATS";
-      throw new WaggleError("unavailable", `Cannot accept the job: ${why}.`);
-    }
-    if (model === undefined || (side.connected && model.workers.length === 0)) {
-      throw new WaggleError("unavailable", `Cannot accept the job: no worker serves ${name} now.`);
-    }
-    return hostOf(model.name);
+    if (model !== undefined && (!side.connected || model.workers.length > 0)) return hostOf(model.name);
+    const why = side.connected ? `no worker serves ${name} now` : "the gateway has no connection to NATS";
+    throw new WaggleError("unavailable", `Cannot accept the job: ${why}.`);
   }
 
   /** @throws WaggleError unavailable */
   function hostFor(spec: JobSpec): FleetHost {
     const model = catalogue.get(spec.model);
     if (model !== undefined) return hostOf(model.name);
-    const why = `no worker serves ${spec.model} now`;
-    throw new WaggleError("unavailable", `Cannot continue the job: ${why}.`);
+    throw new WaggleError("unavailable", `Cannot continue the job: no worker serves ${spec.model} now.`);
   }
 
   function onChange(): void {
