@@ -38,16 +38,16 @@ export function createGatewaySide({ connection, id, clock, log }: GatewaySideOpt
   const feed = createEventFeed(connection, id, clock, log);
   const beats = createBeats(connection, { kind: "gateway", id }, clock);
   const members = createMembers(connection, { clock, log });
-  const rescue = createRescue({ connection, beats, models: modelsOfFleet, clock, log });
+  const rescueJobs = createRescue({ connection, beats, models: modelsOfFleet, clock, log });
   let rescuing: TimerHandle | undefined;
   let end: ((client: string, jobId: string, by: EndedBy) => Promise<void>) | undefined;
 
-  const forgetQuestions = subscribeAlways(connection, subjects.askGateway(id), (message) =>
-    answerWith<GatewayQuestion, GatewayAnswer>(message, async ({ client, jobId, by }) => {
+  const forgetQuestions = subscribeAlways(connection, subjects.askGateway(id), (message) => {
+    void answerWith<GatewayQuestion, GatewayAnswer>(message, async ({ client, jobId, by }) => {
       await end?.(client, jobId, by);
       return { kind: "ended" };
-    }),
-  );
+    });
+  });
 
   function modelsOfFleet(): Iterable<string> {
     const workers = members.list().filter((member) => member.kind === "worker");
@@ -56,7 +56,7 @@ export function createGatewaySide({ connection, id, clock, log }: GatewaySideOpt
 
   function checkWorkers(): void {
     rescuing = clock.setTimeout(checkWorkers, rescueIntervalMs);
-    if (connection.connected) void rescue.rescueJobs();
+    if (connection.connected) void rescueJobs();
   }
   checkWorkers();
 

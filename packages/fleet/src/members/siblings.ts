@@ -10,17 +10,15 @@ const readTimeoutMs = 500;
 /** A worker is gone if its heartbeat is this much older than the asking worker's heartbeat. */
 const freshForMs = memberIntervalMs + 2_500;
 
-export interface SiblingQuestion {
-  /** Id of the asking worker, which has just written its heartbeat. The ages of other heartbeats are computed from that heartbeat's time on NATS. */
-  readonly self: string;
-  /** The files of this worker's models, by model name. */
-  readonly files: ReadonlyMap<string, FleetModelFile>;
-}
-
-/** @returns the names of the models for which another worker takes jobs, with the same model file. @throws Error when NATS does not answer */
+/**
+ * @param self id of the asking worker, which has just written its heartbeat. The ages of other heartbeats are computed from that heartbeat's time on NATS
+ * @param files the files of this worker's models, by model name
+ * @returns the names of the models for which another worker takes jobs, with the same model file. @throws Error when NATS does not answer
+ */
 export async function modelsOfSiblings(
   { buckets }: Connected,
-  { self, files }: SiblingQuestion,
+  self: string,
+  files: ReadonlyMap<string, FleetModelFile>,
 ): Promise<ReadonlySet<string>> {
   const found = new Map<string, { readonly member: Member; readonly ms: number }>();
   const entries = await buckets.members.watch();

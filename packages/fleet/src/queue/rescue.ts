@@ -16,11 +16,7 @@ const listIntervalMs = 60_000;
 /** How long NATS may return jobs of a silent worker: NATS returns each job five seconds after the job's last `working`. */
 const comingBackMs = 10_000;
 
-export interface Rescue {
-  /** Moves the jobs of silent workers to the common queue. To be called every second. Never throws. */
-  rescueJobs(): Promise<void>;
-}
-
+/** Returns the function that moves the jobs of silent workers to the common queue. To be called every second. Never throws. */
 export function createRescue(options: {
   readonly connection: FleetConnection;
   readonly beats: Pick<Beats, "silentWorkers" | "isAlive">;
@@ -28,7 +24,7 @@ export function createRescue(options: {
   readonly models: () => Iterable<string>;
   readonly clock: Clock;
   readonly log: Logger;
-}): Rescue {
+}): () => Promise<void> {
   const { connection, beats, models, clock, log } = options;
   /** The time when each worker was first found silent. */
   const silentSince = new Map<string, number>();
@@ -57,7 +53,7 @@ export function createRescue(options: {
     }
   }
 
-  function updateSilent(): ReadonlySet<string> {
+  function updateSilent(): void {
     const silent = new Set(beats.silentWorkers());
     for (const worker of owners) if (!beats.isAlive("worker", worker)) silent.add(worker);
     for (const known of silentSince.keys()) {
@@ -66,7 +62,6 @@ export function createRescue(options: {
       cleared.delete(known);
     }
     for (const worker of silent) if (!silentSince.has(worker)) silentSince.set(worker, clock.now());
-    return silent;
   }
 
   /** Sends hints to idle workers, because NATS sends no message when it returns a lost worker's jobs. */
@@ -87,22 +82,18 @@ export function createRescue(options: {
     listedAt = clock.now();
   }
 
-  return {
-    async rescueJobs() {
-      if (running) return;
-      running = true;
-      try {
-        await list();
-        const silent = updateSilent();
-        hintIdleWorkers();
-        for (const worker of silent) {
-          if (!cleared.has(worker)) await rescue(worker, silentSince.get(worker) ?? clock.now());
-        }
-      } catch (error) {
-        log.debug({ reason: reasonOf(error) }, "fleet_rescue_failed");
-      } finally {
-        running = false;
-      }
-    },
+  return async () => {
+    if (running) return;
+    running = true;
+    try {
+      await list();
+      updateSilent();
+      hintIdleWorkers();
+      for (const [worker, since] of [...silentSince]) if (!cleared.has(worker)) await rescue(worker, since);
+    } catch (error) {
+      log.debug({ reason: reasonOf(error) }, "fleet_rescue_failed");
+    } finally {
+      running = false;
+    }
   };
 }

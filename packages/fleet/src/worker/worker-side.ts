@@ -13,7 +13,7 @@ import { subscribeAlways, type Connected, type FleetConnection } from "../nats/c
 import { startFleetRun, type FleetRun } from "./fleet-run.ts";
 import { createIntake } from "./intake.ts";
 import type { TakenJob } from "../queue/job-queue.ts";
-import { createOrphans } from "./orphans.ts";
+import { createOrphanCheck } from "./orphans.ts";
 import { createHeartbeat } from "../members/heartbeats.ts";
 import { subjects } from "../nats/names.ts";
 import { answerWith } from "../members/questions.ts";
@@ -66,7 +66,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   /** For each model with a job that this worker could not run: when the worker may take the model's jobs again. */
   const refusedUntil = new Map<string, number>();
   const beats = createBeats(connection, { kind: "worker", id: port.id }, clock);
-  const orphans = createOrphans({ connection, beats, clock, runs: () => [...runs.values()] });
+  const endOrphans = createOrphanCheck({ connection, beats, clock, runs: () => [...runs.values()] });
   /** Subscriptions by loaded model, on the present connection. */
   const subscribed = new Map<string, readonly Subscription[]>();
   let service: Service | undefined;
@@ -109,7 +109,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   ];
 
   function onQuestion(error: Error | null, message: Msg): void {
-    if (error === null) answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
+    if (error === null) void answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
   }
 
   async function join(connected: Connected): Promise<void> {
@@ -236,7 +236,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
       intake.takeOwnJobs();
       refill();
     }
-    if (connection.connected) void orphans.endOrphans();
+    if (connection.connected) void endOrphans();
   }
   tick();
 
@@ -255,7 +255,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     const may = [...runs.values()].filter(({ mayMove }) => mayMove);
     if (may.length === 0 || !connection.connected) return [];
     const files = new Map(port.models().map((model) => [model.name, model.file()]));
-    const models = await modelsOfSiblings(connection.use(), { self: port.id, files });
+    const models = await modelsOfSiblings(connection.use(), port.id, files);
     return may.filter(({ job }) => models.has(job.model));
   }
 
