@@ -4,7 +4,7 @@ import { createStepGate, expectedFakeText } from "@waggle/engine";
 import type { Backend, EngineCommand, FakeBackend, PromptInput } from "@waggle/engine";
 import { generateSpecOf } from "@waggle/front";
 import type { Job } from "@waggle/jobs";
-import { GenerateRequestSchema, SamplingSchema } from "@waggle/protocol";
+import { GenerateRequestSchema, SamplingSchema, WaggleError } from "@waggle/protocol";
 import type { GenerateRequestInput, Sampling, StreamEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test } from "vitest";
@@ -146,6 +146,23 @@ describe("prepared work that the engine did not keep", () => {
     expect((await readAll(job)).at(-1)).toMatchObject({ type: "end", cancelled_by: "client" });
     expectWhole(await readAll(await submit()));
     expect(worker.preparedJobs).toBe(0);
+  });
+
+  test("is not prepared again for a job that was aborted meanwhile, and the engine keeps nothing of the job", async () => {
+    worker = createInlineWorker({
+      preparedBytes: 0,
+      link: {
+        ...promptLink,
+        event(event, deliver) {
+          if (event.type === "unprepared")
+            worker.dispatcher.abort(new WaggleError("unavailable", "The worker is leaving."));
+          deliver();
+        },
+      },
+    });
+    expect((await readAll(await submit())).at(-1)).toMatchObject({ type: "error", code: "unavailable" });
+    await worker.dispatcher.still();
+    expect(typesOf(worker.commands)).toEqual(["prepare", "start", "cancel"]);
   });
 
   test("ends its job with the error if it cannot be sent again, and frees the slot", async () => {

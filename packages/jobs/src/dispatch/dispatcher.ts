@@ -247,9 +247,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function prepareAgain(prepared: string): void {
-    const job = registry.live(jobUidOf(prepared));
-    // The sequences of a job that is ending are cancelled instead.
-    if (job?.state.phase.name === "running") preparations.repeat(job, prepared);
+    const jobUid = jobUidOf(prepared);
+    const job = registry.live(jobUid);
+    if (job?.state.phase.name === "running") return preparations.repeat(job, prepared);
+    // The job has ended or is ending, so the engine must not wait for its work.
+    for (const uid of held.keys()) if (jobUidOf(uid) === jobUid) engine.send({ type: "cancel", jobId: uid });
   }
 
   function onJobEvent(event: JobEvent): void {
