@@ -1,12 +1,11 @@
 // Implements the gateway's side of the fleet: it publishes jobs, subscribes to records and asks workers questions.
-import type { Clock, TimerHandle } from "@waggle/async";
+import type { TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { reasonOf } from "@waggle/daemon/terminal";
-import type { Logger } from "@waggle/telemetry";
 import { waitForLast } from "../nats/publish.ts";
 import { createBeats } from "../members/beats.ts";
 import { cancelJob, onCancels } from "../queue/cancels.ts";
-import { subscribeAlways, type FleetConnection } from "../nats/connection.ts";
+import { subscribeAlways, type MemberContext } from "../nats/connection.ts";
 import { createEventFeed } from "../events/event-feed.ts";
 import type { GatewaySide } from "./gateway-port.ts";
 import { publishJob } from "../queue/job-queue.ts";
@@ -27,11 +26,8 @@ const mostUnloaded = 8;
 /** Interval of the check for silent workers. */
 const rescueIntervalMs = 1_000;
 
-export interface GatewaySideOptions {
-  readonly connection: FleetConnection;
+interface GatewaySideOptions extends MemberContext {
   readonly id: GatewayProcessId;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 export function createGatewaySide({ connection, id, clock, log }: GatewaySideOptions): GatewaySide {

@@ -55,6 +55,13 @@ export interface FleetConnection {
   close(): Promise<void>;
 }
 
+/** What each part of a member uses. */
+export interface MemberContext {
+  readonly connection: FleetConnection;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
 /** Subscribes on each new connection. Returns the function that unsubscribes. */
 export function subscribeAlways(
   connection: Pick<FleetConnection, "onChange">,

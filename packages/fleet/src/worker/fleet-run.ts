@@ -1,12 +1,11 @@
 // Runs one job of the fleet on this worker, from the start or from an earlier worker's output, and publishes the job's records.
 import { randomUUID } from "node:crypto";
-import { deferred, type Clock, type TimerHandle } from "@waggle/async";
+import { deferred, type TimerHandle } from "@waggle/async";
 import { noTotals, type JobEvent } from "@waggle/engine";
 import { addTokens, newOutput, type JobSpec, type Outcome } from "@waggle/jobs";
 import { errorOf, failureOf, WaggleError } from "@waggle/protocol";
-import type { Logger } from "@waggle/telemetry";
 import { isCancelled } from "../queue/cancels.ts";
-import type { FleetConnection } from "../nats/connection.ts";
+import type { MemberContext } from "../nats/connection.ts";
 import { readHistory, type JobHistory } from "../events/event-history.ts";
 import { createEventWriter, type EventWriter } from "../events/event-writer.ts";
 import type { TakenJob } from "../queue/job-queue.ts";
@@ -30,13 +29,10 @@ const handOverTimeoutMs = 500;
 /** Digits of the attempt's UUID in the job's id on this worker. */
 const localIdDigits = 8;
 
-export interface FleetRunOptions {
+export interface FleetRunOptions extends MemberContext {
   readonly taken: TakenJob;
   readonly model: RunnableModel;
   readonly worker: string;
-  readonly connection: FleetConnection;
-  readonly clock: Clock;
-  readonly log: Logger;
   readonly onMoved: (how: Move) => void;
   /** The job can be taken again after `afterMs`. With `refused`, another worker should take it. Called before `onGone`. */
   readonly onGivenBack: (afterMs: number, refused: boolean) => void;

@@ -1,15 +1,14 @@
 // Owns the worker's side of the fleet: it takes jobs while it has room, answers questions, writes its heartbeat, and hands over jobs when it leaves.
 import { sleep, withTimeout } from "@waggle/async";
-import type { Clock, TimerHandle } from "@waggle/async";
+import type { TimerHandle } from "@waggle/async";
 import { reasonOf } from "@waggle/daemon/terminal";
-import type { Logger } from "@waggle/telemetry";
 import { Svcm } from "@nats-io/services";
 import type { Service } from "@nats-io/services";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
 import { fireAndForget, waitForLast } from "../nats/publish.ts";
 import { createBeats } from "../members/beats.ts";
 import { isCancelled, onCancels } from "../queue/cancels.ts";
-import { subscribeAlways, type Connected, type FleetConnection } from "../nats/connection.ts";
+import { subscribeAlways, type Connected, type MemberContext } from "../nats/connection.ts";
 import { startFleetRun, type FleetRun } from "./fleet-run.ts";
 import { createIntake } from "./intake.ts";
 import type { TakenJob } from "../queue/job-queue.ts";
@@ -39,11 +38,8 @@ const othersFirstMs = 250;
 /** NATS may deliver a returned job this long after the end of the job's delay. */
 const nakSlackMs = 20;
 
-export interface WorkerSideOptions {
-  readonly connection: FleetConnection;
+export interface WorkerSideOptions extends MemberContext {
   readonly port: WorkerPort;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 export interface WorkerSide {
