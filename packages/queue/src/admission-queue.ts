@@ -20,7 +20,8 @@ export interface QueueKey {
   readonly flow: string;
 }
 
-export type Offer = { readonly ok: true } | { readonly ok: false; readonly reason: "full" | "client_share" };
+/** A limit of the queue that an item would exceed. */
+export type QueueLimit = "full" | "client_share";
 
 export interface AdmissionQueueOptions {
   /** Limit for the number of waiting entries. */
@@ -33,10 +34,10 @@ export interface AdmissionQueueOptions {
 
 export interface AdmissionQueue<T> {
   /**
-   * Adds an item, or returns the limit that is reached.
+   * Adds an item, or returns the limit that is reached; undefined if the item was added.
    * @throws Error when the id waits or runs already
    */
-  offer(item: T, key: QueueKey): Offer;
+  offer(item: T, key: QueueKey): QueueLimit | undefined;
   /**
    * Adds an item without checking limits, for a job that is already accepted. The caller bounds the number of these items.
    * @throws Error when the id waits or runs already
@@ -128,10 +129,10 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
   return {
     offer(item, key) {
       refuseKnown(key.id);
-      if (entries.size >= capacity) return { ok: false, reason: "full" };
-      if (ledger.queuedBy(key.client) >= clientCapacity) return { ok: false, reason: "client_share" };
+      if (entries.size >= capacity) return "full";
+      if (ledger.queuedBy(key.client) >= clientCapacity) return "client_share";
       admit(item, key);
-      return { ok: true };
+      return undefined;
     },
     admit,
     next: (fits) => findNext(fits)?.item,

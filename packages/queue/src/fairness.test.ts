@@ -63,7 +63,7 @@ function replay(commands: readonly Command[]): Subject {
       case "offer": {
         const { priority: level, client, flow } = each;
         const key = { id: `j${(serial += 1)}`, priority: level, client, flow };
-        if (queue.offer(key, key).ok) keys.set(key.id, key);
+        if (queue.offer(key, key) === undefined) keys.set(key.id, key);
         break;
       }
       case "take": {

@@ -1,10 +1,10 @@
 // Owns the running stream of each session. The caller of `claim` ends the superseded stream.
 
 export interface SessionRegistry {
-  /** Makes this stream the session's stream, and returns the id of the superseded stream. */
-  claim(session: string, streamId: string): string | undefined;
-  /** Removes the session if this stream still holds it; false when a newer stream, or no stream, holds it. */
-  release(session: string, streamId: string): boolean;
+  /** Makes this stream the session's stream. */
+  claim(session: string, streamId: string): void;
+  /** Removes the session, unless a newer stream holds it. */
+  release(session: string, streamId: string): void;
   current(session: string): string | undefined;
   /** Number of sessions with a stream. */
   readonly size: number;
@@ -13,13 +13,9 @@ export interface SessionRegistry {
 export function createSessionRegistry(): SessionRegistry {
   const streams = new Map<string, string>();
   return {
-    claim(session, streamId) {
-      const superseded = streams.get(session);
-      streams.set(session, streamId);
-      return superseded === streamId ? undefined : superseded;
-    },
+    claim: (session, streamId) => void streams.set(session, streamId),
     release(session, streamId) {
-      return streams.get(session) === streamId && streams.delete(session);
+      if (streams.get(session) === streamId) streams.delete(session);
     },
     current: (session) => streams.get(session),
     get size() {

@@ -81,7 +81,7 @@ export function createFleetModels({ side, catalogue, createHost, queueCapacity }
     },
     takeOver({ id, spec, callKey, waits }) {
       const host = hostFor(spec);
-      const job = host.dispatcher.takeOver({ ...spec, id }, { callKey, waits });
+      const job = host.dispatcher.takeOver({ ...spec, id }, { callKey, takenOver: waits ? "waiting" : "published" });
       router.join(host, job);
       return job;
     },

@@ -240,6 +240,20 @@ describe("a preparation that takes longer than the acceptance waits", () => {
     await readAll(first);
   });
 
+  test("ends a job once that waits for the end of its session's last job", async () => {
+    const gate = startSlow();
+    const first = await submit({ prompt: "First", max_tokens: 3, session_id: "s" });
+    await gate.held();
+    const job = await acceptedLate({ prompt: `slow ${"x".repeat(100)}`, session_id: "s" });
+    expect([first.state.phase.name, job.state.phase.name]).toEqual(["ending", "blocked"]);
+    go();
+    expect((await readAll(job)).at(-1)).toMatchObject({ type: "error", code: "invalid_argument" });
+    gate.open();
+    expect((await readAll(first)).at(-1)).toMatchObject({ cancelled_by: "superseded" });
+    expectWhole(await readAll(await submit({ ...request, session_id: "s" })));
+    expect(worker.preparedJobs).toBe(0);
+  });
+
   test("fails a job that has started", async () => {
     startSlow().open();
     const job = await acceptedLate({ prompt: `slow ${"x".repeat(100)}` });

@@ -15,7 +15,7 @@ it("a query waits as long at the worker as at the gateway", async () => {
     clock.setTimeout(() => controller.abort(new DOMException("Too late", "TimeoutError")), ms);
     return controller.signal;
   });
-  const queries = createQueries({ engine: { ready: true, send: () => {} }, clock, onLeft: () => {} });
+  const queries = createQueries({ engine: { ready: true, send: () => {} }, clock });
   const query = async (question: EngineQuery, signal: AbortSignal) => await queries.ask(question, signal);
   const port = createFleetPort({
     id: "w",

@@ -111,7 +111,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     app: worker.app,
     host,
     dispatcher: host.dispatcher,
-    registry: host.registry,
+    registry: worker.registry,
     state: worker.state,
     backend: () => inline.backend,
     slots: () => host.slots,

@@ -1,19 +1,21 @@
 import { genericFormat, type AnswerGrammarOptions } from "@waggle/chat-format/format";
-import type { ChatOptions } from "@waggle/protocol";
+import type { GenerateWork } from "@waggle/engine";
+import type { JobSpec } from "@waggle/jobs";
+import type { ChatOptions, Sampling } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
-import { conversationWorkOf, type Conversation } from "./conversation.ts";
+import { withConversation, type Conversation } from "./conversation.ts";
 
 const messages = [{ role: "user" as const, content: "Hello" }];
 const tool = (name: string, more: object = {}) => ({ type: "function" as const, function: { name, ...more } });
-const sampling = { ignore_eos: false };
 
 async function heldTo(
   options: ChatOptions,
-  more: Partial<Conversation> = {},
+  { sampling = { ignore_eos: false }, ...more }: Partial<Conversation & { sampling: Partial<Sampling> }> = {},
 ): Promise<AnswerGrammarOptions | undefined> {
   let held: AnswerGrammarOptions | undefined;
-  const work = await conversationWorkOf(
-    { messages, options, sampling, ...more },
+  const { work } = await withConversation(
+    { work: { sampling } } as JobSpec<GenerateWork>,
+    { messages, options, ...more },
     {
       chatFormat: () => Promise.resolve(genericFormat),
       async answerGrammar(wish) {
@@ -62,7 +64,7 @@ describe("an answer has a grammar", () => {
     const tools = [tool("f")];
     expect(await heldTo({})).toBeUndefined();
     expect(await heldTo({ tools, tool_choice: "none" })).toBeUndefined();
-    expect(await heldTo({ tools }, { sampling: { ...sampling, ignore_eos: true } })).toBeUndefined();
-    expect(await heldTo({ tools }, { sampling: { ...sampling, grammar: 'root ::= "a"' } })).toBeUndefined();
+    expect(await heldTo({ tools }, { sampling: { ignore_eos: true } })).toBeUndefined();
+    expect(await heldTo({ tools }, { sampling: { grammar: 'root ::= "a"' } })).toBeUndefined();
   });
 });

@@ -1,6 +1,7 @@
-// Converts the messages of a request to the prompt and the constraints of the work, for all dialects.
+// Converts the messages of a request to the prompt and the constraints of a JobSpec, for all dialects.
 import type { AnswerGrammarOptions, ChatFormat } from "@waggle/chat-format/format";
 import type { GenerateWork, PromptInput } from "@waggle/engine";
+import type { GenerateSpec, JobSpec } from "@waggle/jobs";
 import type { ChatMessage, ChatOptions, Message, Sampling, Tool, ToolChoice } from "@waggle/protocol";
 import { openAiToolField, unsupported } from "../body/fields.ts";
 import { leavingOf } from "../server/connection.ts";
@@ -16,7 +17,6 @@ export interface Conversation {
   readonly schema?: { readonly value: unknown; readonly field: string } | undefined;
   /** Name of the request field with this tool's schema; default: OpenAI's name. */
   readonly toolField?: ((tool: number) => string) | undefined;
-  readonly sampling: Pick<Sampling, "grammar" | "ignore_eos">;
 }
 
 export interface ConversationContext {
@@ -26,14 +26,14 @@ export interface ConversationContext {
   readonly answerGrammar: AnswerGrammar;
 }
 
-type ConversationWork = Pick<GenerateWork, "prompt" | "answerGrammar" | "thinkingBudget">;
-
-/** @throws WaggleError invalid_argument naming the field */
-export async function conversationWorkOf(
+/** Adds the prompt, and the constraints on the answer. @throws WaggleError invalid_argument naming the field */
+export async function withConversation(
+  spec: JobSpec<Omit<GenerateWork, "prompt">>,
   conversation: Conversation,
   context: ConversationContext,
-): Promise<ConversationWork> {
-  const { options, schema, sampling } = conversation;
+): Promise<GenerateSpec> {
+  const { sampling } = spec.work;
+  const { options, schema } = conversation;
   const plan = toolPlanOf(options);
   if (sampling.grammar !== undefined && (plan?.forced === true || schema !== undefined)) {
     throw unsupported(
@@ -49,7 +49,8 @@ export async function conversationWorkOf(
     throw unsupported("thinking_budget_tokens", "the request's grammar already describes the whole answer");
   }
   const isHeld = schema !== undefined || (plan !== undefined && mayHold(plan, sampling));
-  if (!isHeld) return { prompt, thinkingBudget };
+  const work = { ...spec.work, prompt, thinkingBudget };
+  if (!isHeld) return { ...spec, work };
   const tools = (plan?.callable ?? []).map(({ function: { name, parameters, strict } }) => ({
     name,
     ...(parameters == null ? {} : { parameters }),
@@ -65,7 +66,8 @@ export async function conversationWorkOf(
   const { toolField = openAiToolField } = conversation;
   // Errors of the grammar give a tool's index among the callable tools; the field needs the index among all tools of the request.
   const fieldOf = (at: number): string => toolField(plan?.tools.findIndex((tool) => tool === plan.callable[at]) ?? at);
-  return { prompt, thinkingBudget, answerGrammar: await context.answerGrammar(wish, schema?.field, fieldOf) };
+  const answerGrammar = await context.answerGrammar(wish, schema?.field, fieldOf);
+  return { ...spec, work: { ...work, answerGrammar } };
 }
 
 /** Builds the prompt, also for routes that count or show a prompt without an answer. @throws WaggleError invalid_argument naming the field */
@@ -133,7 +135,7 @@ function allowedNames({ allowed_tools: { tools } }: Extract<ToolChoice, { type: 
  * Whether the tools' grammar is used. A forced choice always needs this grammar. Optional calls also work without it: if the request has its own
  * grammar, that grammar is used; with `ignore_eos`, no grammar is used, since a grammar would end the answer.
  */
-function mayHold({ forced }: ToolPlan, { grammar, ignore_eos: endless }: Conversation["sampling"]): boolean {
+function mayHold({ forced }: ToolPlan, { grammar, ignore_eos: endless }: Sampling): boolean {
   return forced || (grammar === undefined && !endless);
 }
 

@@ -83,13 +83,15 @@ export interface SamplingFields extends Nullish<Omit<Sampling, "seed">> {
   readonly context_shift?: boolean | null | undefined;
   readonly lora?: LoraChoice | null | undefined;
   readonly repetition_limit?: number | null | undefined;
+  /** If absent, the answer has no logprobs. */
+  readonly top_logprobs?: number | null | undefined;
 }
 
 /** Defaults of OpenAI's and Anthropic's APIs where they differ from the native ones. */
 export const foreignDefaults = { temperature: 1, top_p: 1 } as const;
 
 /**
- * Builds a spec without prompt and logprobs.
+ * Builds a spec without prompt.
  * @throws WaggleError invalid_argument; rarely, since the dialect's own schema has already checked the fields
  */
 export function baseJobSpec(
@@ -117,6 +119,7 @@ export function baseJobSpec(
       repetitionLimit: request.repetition_limit ?? undefined,
       contextShift: request.context_shift,
       lora: request.lora,
+      topLogprobs: given.top_logprobs ?? undefined,
       // Each dialect limits the number of stop strings itself.
       stop: stop == null ? [] : stopStringsOf({ stop: typeof stop === "string" ? stop : [...stop] }),
     },

@@ -1,17 +1,16 @@
 // Runs the jobs of one request concurrently, and joins their events to one stream with one end.
 import { deferred } from "@waggle/async";
-import type { GenerateWork } from "@waggle/engine";
-import type { Job, JobSpec, Reader } from "@waggle/jobs";
+import type { GenerateSpec, Job, Reader } from "@waggle/jobs";
 import { isTerminal } from "@waggle/protocol";
 import type { EndEvent, StreamEvent, Usage } from "@waggle/protocol";
 
 export interface BatchOptions {
   /** All specs have the same number of choices. The stream numbers the choices of all jobs in order, starting with the first job. */
-  readonly specs: readonly JobSpec<GenerateWork>[];
+  readonly specs: readonly GenerateSpec[];
   /** Maximum number of jobs that wait or run at the same time. */
   readonly width: number;
   /** @throws WaggleError */
-  readonly submit: (spec: JobSpec<GenerateWork>, index: number) => Promise<Job>;
+  readonly submit: (spec: GenerateSpec, index: number) => Promise<Job>;
   /** @throws WaggleError when the job's events are no longer kept */
   readonly open: (job: Job) => Pick<Reader, "next" | "close">;
   /** @param index the index of the job's spec */
@@ -52,7 +51,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchReader> {
   /** A completed job. The next read concludes it: by then the consumer has taken all events before the job's end. */
   let endedJob: { readonly index: number; readonly end: EndEvent } | undefined;
 
-  async function begin(spec: JobSpec<GenerateWork>): Promise<Job> {
+  async function begin(spec: GenerateSpec): Promise<Job> {
     const index = accepted;
     accepted += 1;
     const job = await options.submit(spec, index);

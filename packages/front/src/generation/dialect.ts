@@ -1,7 +1,6 @@
 // Owns the contract of a dialect: its routes, the shape of its errors, and the shape of its answers. All other code (access, limits, jobs,
 // cancelling, sockets) is the same for every dialect, and does not know the dialects.
-import type { GenerateWork } from "@waggle/engine";
-import type { Job, JobSpec } from "@waggle/jobs";
+import type { GenerateSpec, Job } from "@waggle/jobs";
 import type { EndEvent, Route, StreamEvent, TerminalEvent, TokenEvent, WaggleError } from "@waggle/protocol";
 import type { AppContext } from "../server/context.ts";
 import type { BatchOptions } from "./batch.ts";
@@ -43,7 +42,7 @@ export function routesOf<Name extends string>(
 }
 
 /** A translated request: the job to run, and the shape of the answer. */
-export type Generation = AnswerMode & { readonly spec: JobSpec<GenerateWork> };
+export type Generation = AnswerMode & { readonly spec: GenerateSpec };
 
 /** A translated request with several prompts: their jobs run concurrently, and share one answer. */
 export type BatchGeneration = AnswerMode & Pick<BatchOptions, "specs" | "width" | "onAccepted" | "onEnded">;

@@ -8,14 +8,14 @@ import type { JobListener } from "../watching/observers.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { drawnId, withDefaults, type JobDefaults, type NewJobOptions } from "../job/new-job.ts";
 import { engineJobOf, type Preparations } from "./preparations.ts";
-import type { JobRegistry } from "../kept/registry.ts";
+import type { LiveJobs } from "../kept/registry.ts";
 
 export type Acceptable = Pick<NewJobOptions, "uid" | "size" | "listener" | "callKey">;
 
 export interface AcceptanceOptions {
   readonly engine: EngineLink;
   readonly preparations: Pick<Preparations, "ask" | "drop">;
-  readonly registry: Pick<JobRegistry, "has">;
+  readonly registry: Pick<LiveJobs, "has">;
   readonly defaults: JobDefaults;
   readonly nextUid: () => string;
   /** Returns the error for every request while the dispatcher accepts no jobs; undefined otherwise. */

@@ -3,10 +3,10 @@ import type { Clock } from "@waggle/async";
 import type { EngineCommand, EngineEvent, EngineJob } from "@waggle/engine";
 import type { CancelledBy, WaggleError } from "@waggle/protocol";
 import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
-import type { Job, SequenceState } from "../job/job.ts";
+import type { Job, SequenceState, TakenOver } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import type { JobDefaults } from "../job/new-job.ts";
-import type { JobRegistry } from "../kept/registry.ts";
+import type { LiveJobs } from "../kept/registry.ts";
 import type { Reader } from "../stream/reader.ts";
 import type { Fingerprints } from "../stream/receipt.ts";
 import type { JobListener, JobObserver } from "../watching/observers.ts";
@@ -33,11 +33,11 @@ export interface JobDispatcher {
 /** The daemon's interface to the jobs of one model. */
 export interface Dispatcher extends JobDispatcher {
   /**
-   * Takes over a job that another gateway accepted. A job that `waits` enters the queue, even if the queue is full. A job that runs or has ended is
+   * Takes over a job that another gateway accepted. A job that was waiting enters the queue, even if the queue is full. A job that was published is
    * passed to `EngineLink.run` at once.
    * @param how `callKey` is the common part of the job's tool call ids at the other gateway
    */
-  takeOver(spec: JobSpec, how: { readonly callKey: string; readonly waits: boolean }): Job;
+  takeOver(spec: JobSpec, how: { readonly callKey: string; readonly takenOver: TakenOver }): Job;
   /** Asks the engine about the model. */
   readonly query: Queries["ask"];
   /** Has the engine prepare the work, and then forget it. Undefined if the engine does not answer in time. @throws WaggleError as from the engine */
@@ -121,7 +121,7 @@ export interface JobLimits extends JobDefaults {
 
 export interface DispatcherOptions {
   readonly queue: AdmissionQueue<Job>;
-  readonly registry: JobRegistry;
+  readonly registry: LiveJobs;
   readonly sessions: SessionRegistry;
   readonly engine: EngineLink;
   /** Called in this order. */

@@ -7,12 +7,12 @@ import { createAcceptance, type Acceptable } from "./acceptance.ts";
 import type { Dispatcher, DispatcherOptions } from "./dispatcher-port.ts";
 import { createForecast } from "./forecast.ts";
 import { createPositions } from "./positions.ts";
-import { createPreparations, preflightTimeoutMs } from "./preparations.ts";
+import { createPreparations } from "./preparations.ts";
 import { createQueries } from "./queries.ts";
-import { createJobTimers, startSpecTimers } from "./timers.ts";
+import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
 import { lossesAfter, mayStartWith } from "../job/crash-blame.ts";
-import { failedWith, hasEnded, isWaiting, jobUidOf, type Job, type Outcome } from "../job/job.ts";
+import { failedWith, hasEnded, isWaiting, jobUidOf, type Job, type Outcome, type TakenOver } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJob, sessionKeyOf } from "../job/new-job.ts";
 import { isRelease, reduce, type Effect, type JobInput } from "../job/reduce.ts";
@@ -26,8 +26,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const forecast = createForecast({ now: () => clock.now(), ready: () => engine.ready });
   const waiting = createWaitingJobs({ queue, forecast });
   const timers = createJobTimers(clock);
-  const preparations = createPreparations({ send: engine.send, clock, timeoutMs: preflightTimeoutMs });
-  const queries = createQueries({ engine, clock, onLeft: () => still.check() });
+  const preparations = createPreparations({ send: engine.send, clock });
+  const queries = createQueries({ engine, clock });
   const positions = createPositions({
     clock,
     positionOf: position,
@@ -138,11 +138,22 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const job = admit(spec, made);
     registry.add(job);
     observe(job, { type: "accepted" });
-    startSpecTimers(job, { timers, limits, end });
+    startTimers(job);
     pump();
     if (job.state.phase.name !== "blocked") positions.announce(job);
     if (!engine.ready) apply(job, { type: "loading" });
     return job;
+  }
+
+  /** Limits the job's time, and its wait for a first reader. */
+  function startTimers(job: Job): void {
+    const { deadlineMs, onDisconnect } = job.spec.when;
+    if (deadlineMs !== undefined) {
+      const message = `Cannot finish the job: its deadline of ${deadlineMs} ms has passed.`;
+      timers.set(job, "deadline", deadlineMs, () => end(job, { type: "failed", code: "deadline_exceeded", message }));
+    }
+    if (onDisconnect === "continue") return;
+    timers.set(job, "orphaned", limits.unclaimedTimeoutMs, () => end(job, { type: "cancelled", by: "unclaimed" }));
   }
 
   /** A full queue does not refuse a job that supersedes another job, because the new job gets that job's position. */
@@ -154,8 +165,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function admit(spec: JobSpec, made: Acceptable): Job {
     const old = holderOf(sessionKeyOf(spec.who));
     const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
-    const { replayBufferBytes } = limits;
-    const job = createJob(spec, { ...made, now: clock.now(), replayBufferBytes, phase });
+    const job = createJob(spec, { ...made, now: clock.now(), replayBufferBytes: limits.replayBufferBytes, phase });
     const begins = queue.depth === 0 && hasRoomFor(job);
     forecast.refuseLate(job, () => (begins ? 0 : waiting.futurePosition(job, old)));
     if (old === undefined) waiting.join(job);
@@ -171,17 +181,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return uid === undefined ? undefined : registry.live(uid);
   }
 
-  function takeOver(spec: JobSpec, { callKey, waits }: { callKey: string; waits: boolean }): Job {
-    const takenOver = waits ? "waiting" : "published";
+  function takeOver(spec: JobSpec, how: { callKey: string; takenOver: TakenOver }): Job {
     const uid = nextUid();
     const { replayBufferBytes } = limits;
-    const made = { uid, callKey, takenOver, now: clock.now(), replayBufferBytes } as const;
-    const job = createJob(spec, { ...made, phase: "queued" });
+    const job = createJob(spec, { ...how, uid, now: clock.now(), replayBufferBytes, phase: "queued" });
     registry.add(job);
     // If a newer job has the session already, that job keeps the session.
     if (job.sessionKey !== undefined && holderOf(job.sessionKey) === undefined) sessions.claim(job.sessionKey, uid);
-    startSpecTimers(job, { timers, limits, end });
-    if (!waits) apply(job, { type: "submitted" });
+    startTimers(job);
+    if (how.takenOver === "published") apply(job, { type: "submitted" });
     else {
       waiting.enter(job, false);
       pump();
@@ -320,7 +328,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     takeOver,
     position,
     cancel: (job, by) => end(job, { type: "cancelled", by }),
-    query: queries.ask,
+    query: (question, signal) => queries.ask(question, signal).finally(still.check),
     async preflight(job) {
       try {
         return engine.ready ? await preparations.ask(job) : undefined;
@@ -359,9 +367,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     get running() {
       return held.size;
     },
-    stop() {
-      positions.stop();
-      registry.clear();
-    },
+    stop: positions.stop,
   };
 }

@@ -9,15 +9,17 @@ import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
 import { createDispatcher } from "./dispatcher.ts";
 import type { Dispatcher, DispatcherOptions } from "./dispatcher-port.ts";
 import type { Job } from "../job/job.ts";
-import { createRegistryPart } from "../kept/registry.ts";
-import type { JobRegistry } from "../kept/registry.ts";
+import { createLiveJobs } from "../kept/registry.ts";
+import type { JobRegistry, LiveJobs } from "../kept/registry.ts";
 import { createJobLog } from "../watching/job-log.ts";
 import type { JobLogOptions } from "../watching/job-log.ts";
 
 export interface JobHostOptions
   extends
-    Pick<DispatcherOptions, "registry" | "engine" | "observers" | "clock" | "limits" | "model" | "fingerprints">,
+    Pick<DispatcherOptions, "engine" | "observers" | "clock" | "limits" | "model" | "fingerprints">,
     JobLogOptions {
+  /** The jobs of all models. */
+  readonly registry: JobRegistry;
   /** What error messages call the server. */
   readonly server: "worker" | "gateway";
   /** Prefix of the uids of the host's jobs, different for each host. */
@@ -31,8 +33,7 @@ export interface JobHostOptions
 export interface JobHost {
   readonly key: string;
   readonly dispatcher: Dispatcher;
-  /** The live jobs of this model. Ids and ended jobs are shared with the other models. */
-  readonly registry: JobRegistry;
+  readonly registry: LiveJobs;
   readonly queue: AdmissionQueue<Job>;
   readonly sessions: SessionRegistry;
   readonly loading: ConflatedChannel<LoadingEvent>;
@@ -48,7 +49,7 @@ export interface JobHost {
 
 export function createJobHost(options: JobHostOptions): JobHost {
   const { clock, server, key } = options;
-  const registry = createRegistryPart(options.registry, options.onAdded);
+  const registry = createLiveJobs(options.registry, options.onAdded);
   const queue = createAdmissionQueue<Job>({
     capacity: options.queueCapacity,
     clientShare: options.clientQueueShare,

@@ -41,10 +41,9 @@ export interface Preparations {
 export interface PreparationsOptions {
   readonly send: (command: EngineCommand) => void;
   readonly clock: Clock;
-  readonly timeoutMs: number;
 }
 
-export function createPreparations({ send, clock, timeoutMs }: PreparationsOptions): Preparations {
+export function createPreparations({ send, clock }: PreparationsOptions): Preparations {
   const waiting = new Map<string, Deferred<PromptSize | undefined>>();
   /** The ids of work that the engine got and has not started. The engine may still refuse this work, or have no room for it. */
   const sent = new Set<string>();
@@ -58,7 +57,7 @@ export function createPreparations({ send, clock, timeoutMs }: PreparationsOptio
     async ask(job) {
       const answered = deferred<PromptSize | undefined>();
       waiting.set(job.jobId, answered);
-      const timer = clock.setTimeout(() => answered.resolve(undefined), timeoutMs);
+      const timer = clock.setTimeout(() => answered.resolve(undefined), preflightTimeoutMs);
       prepare(job);
       try {
         return await answered.promise;

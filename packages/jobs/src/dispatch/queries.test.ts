@@ -13,7 +13,7 @@ function setUp() {
   const send = (command: EngineCommand): void => {
     if (command.type === "query") sent.push(command.id);
   };
-  const queries = createQueries({ engine: { ready: true, send }, clock, onLeft: () => {} });
+  const queries = createQueries({ engine: { ready: true, send }, clock });
   const ask = (chars: number, signal = stays) =>
     queries
       .ask<"tokenize">(

@@ -39,8 +39,6 @@ export interface Queries {
 export interface QueriesOptions {
   readonly engine: { readonly ready: boolean; send(command: EngineCommand): void };
   readonly clock: Clock;
-  /** Called when a query has stopped waiting. */
-  readonly onLeft: () => void;
 }
 
 interface WaitingQuery {
@@ -50,7 +48,7 @@ interface WaitingQuery {
   readonly answered: Deferred<EngineQueryResult>;
 }
 
-export function createQueries({ engine, clock, onLeft }: QueriesOptions): Queries {
+export function createQueries({ engine, clock }: QueriesOptions): Queries {
   const waiting = new Map<string, WaitingQuery>();
   /** Long queries that are not sent to the engine yet, the oldest first. */
   const line = new Set<WaitingQuery>();
@@ -87,7 +85,6 @@ export function createQueries({ engine, clock, onLeft }: QueriesOptions): Querie
   function leave(query: WaitingQuery): void {
     if (waiting.delete(query.id)) waitingLength -= query.length;
     line.delete(query);
-    onLeft();
   }
 
   function sendNext(): void {

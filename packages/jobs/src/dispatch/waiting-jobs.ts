@@ -1,7 +1,7 @@
 // Owns the jobs without a slot, which wait in the queue or for the end of their session's running job. This module moves jobs between the two places
 // and computes their positions; it starts and ends no jobs.
 import { WaggleError } from "@waggle/protocol";
-import type { AdmissionQueue, QueueKey } from "@waggle/queue";
+import type { AdmissionQueue, QueueKey, QueueLimit } from "@waggle/queue";
 import type { Forecast } from "./forecast.ts";
 import type { Job } from "../job/job.ts";
 import { isSuspect } from "../job/crash-blame.ts";
@@ -32,7 +32,7 @@ export interface WaitingJobs {
   /** Returns the position that this job would get. @param old the live job of its session, which this job would replace */
   futurePosition(job: Job, old: Job | undefined): number;
   /** Makes the error for a job for which the queue has no room. */
-  refusal(reason?: "full" | "client_share"): WaggleError;
+  refusal(limit?: QueueLimit): WaggleError;
 }
 
 export interface WaitingJobsOptions {
@@ -49,10 +49,10 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
   /** Jobs in the queue that had new output before their engine died. */
   const resuming = new Set<Job>();
 
-  function refusal(reason: "full" | "client_share" = "full"): WaggleError {
+  function refusal(limit: QueueLimit = "full"): WaggleError {
     const retryAfterS = forecast.retryAfterS(queue.depth);
     const what =
-      reason === "full" ? `the queue is full (${queue.capacity})` : "this client's share of the queue is full";
+      limit === "full" ? `the queue is full (${queue.capacity})` : "this client's share of the queue is full";
     return new WaggleError("resource_exhausted", `Cannot accept the job: ${what}. Retry in ${retryAfterS} s.`, {
       retryAfterS,
     });
@@ -80,8 +80,8 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
     },
     join(job) {
       if (queue.depth === 0) forecast.waits();
-      const offer = queue.offer(job, keyOf(job));
-      if (!offer.ok) throw refusal(offer.reason);
+      const limit = queue.offer(job, keyOf(job));
+      if (limit !== undefined) throw refusal(limit);
     },
     replace(old, job) {
       resuming.delete(old);

@@ -14,6 +14,8 @@ export interface JobSpec<W = Work> {
   readonly prior?: PriorAttempts | undefined;
 }
 
+export type GenerateSpec = JobSpec<GenerateWork>;
+
 /** The client, session and request that the job belongs to. */
 export interface JobOwner {
   /** The API token's name. Jobs, sessions and cached prefixes of one client are invisible to another. */

@@ -18,19 +18,25 @@ export interface RegistryOptions {
   readonly onForgotten?: ((job: Job) => void) | undefined;
 }
 
-export interface JobRegistry {
+/** The live jobs of one model. */
+export interface LiveJobs {
   /** @throws Error when the client has a job with this id; callers check `has` before */
   add(job: Job): void;
+  /** Whether the id is taken, by a job of any model. */
   has(client: string, id: string): boolean;
-  get(client: string, id: string): Job | undefined;
   /** Finds a live job by its uid. */
   live(uid: string): Job | undefined;
   liveJobs(): readonly Job[];
   /** Keeps an ended job for its window if its stream can be replayed; otherwise forgets the job. */
   retire(job: Job): void;
+  readonly liveCount: number;
+}
+
+/** The jobs of all models. */
+export interface JobRegistry extends LiveJobs {
+  get(client: string, id: string): Job | undefined;
   /** Drops all ended jobs and their timers. */
   clear(): void;
-  readonly liveCount: number;
   readonly endedCount: number;
   readonly replayBytes: number;
 }
@@ -90,11 +96,8 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
   };
 }
 
-/**
- * Creates the registry of one model's live jobs. Unique ids, ended jobs and their limits are shared with the whole registry.
- * @param onAdded called for each added job
- */
-export function createRegistryPart(whole: JobRegistry, onAdded: (job: Job) => void = () => {}): JobRegistry {
+/** Unique ids, ended jobs and their limits are shared with the whole registry. @param onAdded called for each added job */
+export function createLiveJobs(whole: JobRegistry, onAdded: (job: Job) => void = () => {}): LiveJobs {
   const live = new Map<string, Job>();
   return {
     add(job) {
@@ -103,22 +106,14 @@ export function createRegistryPart(whole: JobRegistry, onAdded: (job: Job) => vo
       onAdded(job);
     },
     has: whole.has,
-    get: whole.get,
     live: (uid) => live.get(uid),
     liveJobs: () => [...live.values()],
     retire(job) {
       live.delete(job.uid);
       whole.retire(job);
     },
-    clear() {},
     get liveCount() {
       return live.size;
-    },
-    get endedCount() {
-      return whole.endedCount;
-    },
-    get replayBytes() {
-      return whole.replayBytes;
     },
   };
 }

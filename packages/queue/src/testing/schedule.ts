@@ -93,7 +93,7 @@ export function runSchedule({ slots, flows }: SchedulePlan, forMs: number): Requ
       overtakenBy: 0,
       waitedMs: 0,
     };
-    if (!queue.offer(request, request).ok) {
+    if (queue.offer(request, request) !== undefined) {
       if (plan.kind === "returns") at(nowMs + retryMs, () => offer(plan, flow, size, onEnded));
       return;
     }

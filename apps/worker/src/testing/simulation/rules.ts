@@ -1,6 +1,6 @@
 // Owns the rules that must hold between any two turns of the event loop, whatever has happened to the worker.
 import { hasEnded, isWaiting, reasonOf, stateNameOf } from "@waggle/jobs";
-import type { Job, JobLimits, Outcome } from "@waggle/jobs";
+import type { Job, JobLimits, JobRegistry, Outcome } from "@waggle/jobs";
 import type { ModelHost } from "../../models/run/model-host-port.ts";
 import type { Witness } from "./witness.ts";
 
@@ -14,7 +14,8 @@ export interface Rules {
 }
 
 export interface RulesOptions {
-  readonly host: Pick<ModelHost, "dispatcher" | "queue" | "registry" | "sessions">;
+  readonly host: Pick<ModelHost, "dispatcher" | "queue" | "sessions">;
+  readonly registry: JobRegistry;
   readonly slots: number;
   readonly endedJobsKept: number;
   readonly limits: JobLimits;
@@ -22,8 +23,8 @@ export interface RulesOptions {
   readonly fault: (message: string) => void;
 }
 
-export function createRules({ host, slots, endedJobsKept, limits, now, fault }: RulesOptions): Rules {
-  const { dispatcher, queue, registry, sessions } = host;
+export function createRules({ host, registry, slots, endedJobsKept, limits, now, fault }: RulesOptions): Rules {
+  const { dispatcher, queue, sessions } = host;
   /** Jobs that were live at the last check. A job that has ended since then may still need a reason for its end. */
   const active = new Set<Witness>();
   const all = new Set<Witness>();

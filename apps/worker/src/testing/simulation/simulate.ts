@@ -73,7 +73,15 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       clock: newClock,
       worker: newWorker,
       wire: newWire,
-      rules: createRules({ host: newWorker.host, slots, endedJobsKept, limits, now: newClock.now, fault: faulty }),
+      rules: createRules({
+        host: newWorker.host,
+        registry: newWorker.registry,
+        slots,
+        endedJobsKept,
+        limits,
+        now: newClock.now,
+        fault: faulty,
+      }),
       limits,
       contextSize,
       witnesses: [],
@@ -162,7 +170,8 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       witness.conclude(world.contextSize);
       count(witness.outcome ?? "never ended");
     }
-    const { dispatcher, queue, registry, sessions } = worker.host;
+    const { registry } = worker;
+    const { dispatcher, queue, sessions } = worker.host;
     const left = {
       live: registry.liveCount,
       waiting: dispatcher.waiting,

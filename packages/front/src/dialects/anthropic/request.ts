@@ -1,7 +1,6 @@
 // Translates a request in Anthropic's dialect to a JobSpec. Unsupported fields are rejected with their names.
 import type { ChatFormat } from "@waggle/chat-format/format";
-import type { GenerateWork } from "@waggle/engine";
-import type { JobSpec } from "@waggle/jobs";
+import type { GenerateSpec } from "@waggle/jobs";
 import type {
   AnthropicCustomTool,
   AnthropicTool,
@@ -11,7 +10,7 @@ import type {
   MessagesRequest,
   Tool,
 } from "@waggle/protocol";
-import { conversationWorkOf } from "../../conversation/conversation.ts";
+import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
 import { baseJobSpec, foreignDefaults } from "../../generation/base-job-spec.ts";
 import type { RequestContext } from "../../generation/base-job-spec.ts";
@@ -19,10 +18,7 @@ import { chatMessagesOf } from "./messages.ts";
 import { thinkingOf } from "./thinking.ts";
 
 /** @throws WaggleError invalid_argument naming the field */
-export async function translateMessages(
-  body: MessagesRequest,
-  context: RequestContext,
-): Promise<JobSpec<GenerateWork>> {
+export async function translateMessages(body: MessagesRequest, context: RequestContext): Promise<GenerateSpec> {
   const fields = {
     max_tokens: body.max_tokens,
     stop: body.stop_sequences,
@@ -30,14 +26,12 @@ export async function translateMessages(
     top_p: body.top_p ?? foreignDefaults.top_p,
     top_k: body.top_k,
   };
-  const spec = baseJobSpec(fields, context);
-  const { sampling } = spec.work;
-  const conversation = { ...conversationOf(body, await context.chatFormat()), sampling };
-  return { ...spec, work: { ...spec.work, ...(await conversationWorkOf(conversation, context)) } };
+  const conversation = conversationOf(body, await context.chatFormat());
+  return await withConversation(baseJobSpec(fields, context), conversation, context);
 }
 
 /** The part of the translation that token counts and answers share. */
-export function conversationOf(body: CountTokensRequest, format: ChatFormat): Omit<Conversation, "sampling"> {
+export function conversationOf(body: CountTokensRequest, format: ChatFormat): Conversation {
   const messages = chatMessagesOf(body);
   const fields = (body.tools ?? []).flatMap((tool, index) => (isCustom(tool) ? [`tools.${index}.input_schema`] : []));
   return {

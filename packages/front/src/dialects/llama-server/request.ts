@@ -1,6 +1,6 @@
 // Translates a request of llama-server's own routes to a JobSpec and its prompts.
-import type { GenerateWork, PromptInput, PromptPiece } from "@waggle/engine";
-import type { JobSpec } from "@waggle/jobs";
+import type { PromptInput, PromptPiece } from "@waggle/engine";
+import type { GenerateSpec } from "@waggle/jobs";
 import { llamaServerLimits, requestLimits } from "@waggle/protocol";
 import type { InfillRequest, LlamaServerCompletionRequest, LlamaServerPrompt, Sampling } from "@waggle/protocol";
 import { unsupported } from "../../body/fields.ts";
@@ -23,7 +23,7 @@ export async function specOf(
   body: CompletionFields,
   prompt: PromptInput,
   context: LlamaServerContext,
-): Promise<JobSpec<GenerateWork>> {
+): Promise<GenerateSpec> {
   const spec = baseJobSpec(await samplingFieldsOf(body, context), context);
   const { json_schema: schema, t_max_predict_ms: maxDecodeMs, n_indent: minIndent } = body;
   const lines = {
@@ -34,8 +34,6 @@ export async function specOf(
   const work = {
     ...spec.work,
     prompt,
-    // `n_probs: 0` means no logprobs.
-    topLogprobs: body.n_probs == null || body.n_probs === 0 ? undefined : body.n_probs,
     ...(Object.keys(lines).length === 0 ? {} : { lines }),
     fillIn: samplersOf(body.samplers).chain.includes("infill"),
     ...(schema == null
@@ -88,6 +86,8 @@ async function samplingFieldsOf(body: CompletionFields, { tokensOf }: LlamaServe
   return {
     ...body,
     n: body.n_cmpl ?? body.n,
+    // `n_probs: 0` means no logprobs.
+    top_logprobs: body.n_probs === 0 ? undefined : body.n_probs,
     max_tokens: wanted == null ? wanted : Math.min(wanted, requestLimits.maxTokens),
     stop: (typeof stop === "string" ? [stop] : stop)?.filter((text) => text !== ""),
     grammar: grammar === "" ? undefined : grammar,

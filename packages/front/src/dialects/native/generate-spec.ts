@@ -1,9 +1,8 @@
 // Translates a native request to a JobSpec.
-import type { GenerateWork } from "@waggle/engine";
-import type { JobOwner, JobSpec, JobTerms } from "@waggle/jobs";
+import type { GenerateSpec, JobOwner, JobSpec, JobTerms } from "@waggle/jobs";
 import { samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
-import { conversationWorkOf } from "../../conversation/conversation.ts";
+import { withConversation } from "../../conversation/conversation.ts";
 import type { ConversationContext } from "../../conversation/conversation.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
 import { templateMessage } from "../../conversation/messages.ts";
@@ -17,7 +16,7 @@ export function generateSpecOf(
     keepAliveMs,
     ...who
   }: Omit<JobOwner, "sessionId"> & Pick<JobSpec, "model"> & Pick<JobTerms, "direct" | "keepAliveMs">,
-): JobSpec<GenerateWork> {
+): GenerateSpec {
   const { messages, prompt = "" } = request;
   return {
     id: request.job_id,
@@ -55,18 +54,16 @@ export function generateSpecOf(
  * @throws WaggleError invalid_argument naming the field
  */
 export async function withFormat(
-  spec: JobSpec<GenerateWork>,
+  spec: GenerateSpec,
   request: GenerateRequest,
   context: ConversationContext & { readonly schemaGrammar: SchemaGrammar },
-): Promise<JobSpec<GenerateWork>> {
+): Promise<GenerateSpec> {
   const { messages, json_schema: schema } = request;
-  const { sampling } = spec.work;
   if (messages !== undefined) {
     const wanted = schema === undefined ? undefined : { value: schema, field: "json_schema" };
-    const conversation = { messages, options: request, schema: wanted, sampling };
-    return { ...spec, work: { ...spec.work, ...(await conversationWorkOf(conversation, context)) } };
+    return await withConversation(spec, { messages, options: request, schema: wanted }, context);
   }
   if (schema === undefined) return spec;
   const grammar = await context.schemaGrammar(schema, "json_schema");
-  return { ...spec, work: { ...spec.work, sampling: { ...sampling, grammar } } };
+  return { ...spec, work: { ...spec.work, sampling: { ...spec.work.sampling, grammar } } };
 }

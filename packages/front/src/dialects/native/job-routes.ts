@@ -1,8 +1,7 @@
 // Owns the native routes about jobs and sessions.
 import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
 import type { JobList } from "@waggle/protocol";
-import type { GenerateWork } from "@waggle/engine";
-import type { Job, JobSpec } from "@waggle/jobs";
+import type { GenerateSpec, Job } from "@waggle/jobs";
 import { acceptedOf, hasEnded, jobListOf, stateNameOf, statusOf } from "@waggle/jobs";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
@@ -16,7 +15,7 @@ import { generateSpecOf, withFormat } from "./generate-spec.ts";
 export function createJobRoutes(options: AppOptions, generations: Generations): Record<JobRouteName, Handler> {
   const { dispatcher, models, registry, finder } = options;
 
-  async function specOf(c: AppContext, direct: boolean): Promise<JobSpec<GenerateWork>> {
+  async function specOf(c: AppContext, direct: boolean): Promise<GenerateSpec> {
     const client = c.get("client");
     const body = await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes);
     const served = models.find(body.model);

@@ -1,8 +1,8 @@
 // Translates a request in Ollama's dialect to a JobSpec. Unsupported fields are rejected with their names.
 import type { GenerateWork, PromptInput } from "@waggle/engine";
-import type { JobSpec } from "@waggle/jobs";
+import type { GenerateSpec, JobSpec } from "@waggle/jobs";
 import type { ChatMessage, OllamaChatRequest, OllamaGenerateRequest } from "@waggle/protocol";
-import { conversationWorkOf } from "../../conversation/conversation.ts";
+import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
 import { unsupported } from "../../body/fields.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
@@ -26,12 +26,12 @@ export interface OllamaContext extends RequestContext {
 const defaults = { temperature: 0.8, top_k: 40, top_p: 0.9, min_p: 0, repeat_penalty: 1, repeat_last_n: 64 } as const;
 const longestWindow = 65_536;
 
-export async function translateChat(body: OllamaChatRequest, context: OllamaContext): Promise<JobSpec<GenerateWork>> {
+export async function translateChat(body: OllamaChatRequest, context: OllamaContext): Promise<GenerateSpec> {
   return await conversationJob(chatMessagesOf(body.messages ?? []), body, context);
 }
 
 export interface TranslatedPrompt {
-  readonly spec: JobSpec<GenerateWork>;
+  readonly spec: GenerateSpec;
   /** The conversation of the prompt; undefined for raw prompts and infill. */
   readonly turns: readonly Turn[] | undefined;
 }
@@ -77,14 +77,13 @@ async function conversationJob(
   messages: readonly ChatMessage[],
   body: OllamaChatRequest | OllamaGenerateRequest,
   context: OllamaContext,
-): Promise<JobSpec<GenerateWork>> {
+): Promise<GenerateSpec> {
   const spec = jobOf(body, context);
   const options = {
     ...("tools" in body ? { tools: body.tools } : {}),
     ...(await thinkingOf(body, context)),
   };
-  const conversation = { messages, options, schema: schemaOf(body), sampling: spec.work.sampling };
-  return { ...spec, work: { ...spec.work, ...(await conversationWorkOf(conversation, context)) } };
+  return await withConversation(spec, { messages, options, schema: schemaOf(body) }, context);
 }
 
 /** Thinking fields that all dialects share override Ollama's default. */
@@ -101,7 +100,7 @@ async function textJob(
   prompt: PromptInput,
   body: OllamaGenerateRequest,
   context: OllamaContext,
-): Promise<JobSpec<GenerateWork>> {
+): Promise<GenerateSpec> {
   const spec = jobOf(body, context);
   const { sampling } = spec.work;
   const schema = schemaOf(body);
@@ -117,18 +116,16 @@ function jobOf(
 ): JobSpec<Omit<GenerateWork, "prompt">> {
   if (logprobs !== true && top != null && top > 0) throw unsupported("top_logprobs", "it needs logprobs: true");
   const { stop, seed, num_predict: predict, repeat_last_n: window, ...sampling } = withoutNulls(options ?? {});
-  const spec = baseJobSpec(
-    {
-      ...defaults,
-      ...sampling,
-      repeat_last_n: window === -1 ? Math.min(context.contextSize ?? longestWindow, longestWindow) : window,
-      seed,
-      stop,
-      max_tokens: predict === undefined || predict < 1 ? undefined : predict,
-    },
-    context,
-  );
-  return { ...spec, work: { ...spec.work, topLogprobs: logprobs === true ? (top ?? 0) : undefined } };
+  const fields = {
+    ...defaults,
+    ...sampling,
+    repeat_last_n: window === -1 ? Math.min(context.contextSize ?? longestWindow, longestWindow) : window,
+    seed,
+    stop,
+    max_tokens: predict === undefined || predict < 1 ? undefined : predict,
+    top_logprobs: logprobs === true ? (top ?? 0) : undefined,
+  };
+  return baseJobSpec(fields, context);
 }
 
 function withoutNulls<T extends object>(fields: T): { readonly [K in keyof T]?: NonNullable<T[K]> } {

@@ -6,8 +6,7 @@ import {
   keepAliveMs,
   ollamaRoutes,
 } from "@waggle/protocol";
-import type { GenerateWork } from "@waggle/engine";
-import type { JobSpec } from "@waggle/jobs";
+import type { GenerateSpec } from "@waggle/jobs";
 import type { OllamaChatRequest, OllamaGenerateRequest } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
@@ -108,7 +107,7 @@ function isStreamed({ stream }: AnswerRequest): boolean {
   return stream !== false;
 }
 
-function generationOf(body: AnswerRequest, spec: JobSpec<GenerateWork>, form: AnswerForm): Generation {
+function generationOf(body: AnswerRequest, spec: GenerateSpec, form: AnswerForm): Generation {
   const answer = { framing: () => ollamaFraming(form), collector: () => ollamaCollector(form) };
   return { spec, streamed: isStreamed(body), answer };
 }

@@ -59,16 +59,13 @@ export function completionsRoute(options: AppOptions, generations: Generations):
     const fields = prompts.length === 1 ? body : { ...body, return_progress: false, timings_per_token: false };
     const answer = answerOf(completion, optionsOf(completion, info, shape), fields);
 
-    const [only] = prompts;
-    if (only !== undefined && prompts.length === 1 && promptLogprobs !== true) {
-      return await generations.respond(c, {
-        spec: { ...spec, work: { ...spec.work, prompt: only } },
-        streamed,
-        answer,
-      });
+    const specs = prompts.map((prompt) => ({ ...spec, work: { ...spec.work, prompt } }));
+    const [only] = specs;
+    if (only !== undefined && specs.length === 1 && promptLogprobs !== true) {
+      return await generations.respond(c, { spec: only, streamed, answer });
     }
     return await generations.respondToBatch(c, {
-      specs: prompts.map((prompt) => ({ ...spec, work: { ...spec.work, prompt } })),
+      specs,
       // A session has one job at a time.
       width: context.sessionId === undefined ? Math.max(1, Math.floor(info.slots / choices)) : 1,
       onAccepted: (job, prompt) => scores.follow(job, prompt),

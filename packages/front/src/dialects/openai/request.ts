@@ -1,25 +1,22 @@
 // Translates a request in OpenAI's dialect to a JobSpec. Unsupported fields are rejected with their names.
 import type { ChatCompletionRequest, CompletionRequest } from "@waggle/protocol";
 import type { GenerateWork, PromptInput } from "@waggle/engine";
-import type { JobSpec } from "@waggle/jobs";
-import { conversationWorkOf } from "../../conversation/conversation.ts";
+import type { GenerateSpec, JobSpec } from "@waggle/jobs";
+import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
 import { unsupported } from "../../body/fields.ts";
 import { toolOptionsOf, withoutFunctions } from "./functions.ts";
 import { baseJobSpec, foreignDefaults } from "../../generation/base-job-spec.ts";
 import type { RequestContext, SamplingFields } from "../../generation/base-job-spec.ts";
 
-export async function translateChat(
-  body: ChatCompletionRequest,
-  context: RequestContext,
-): Promise<JobSpec<GenerateWork>> {
+export async function translateChat(body: ChatCompletionRequest, context: RequestContext): Promise<GenerateSpec> {
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined;
   if (topLogprobs === undefined && body.top_logprobs != null)
     throw unsupported("top_logprobs", "it needs logprobs: true");
-  const spec = baseJobSpec(samplingFieldsOf(body, body.max_completion_tokens ?? body.max_tokens), context);
-  const { sampling } = spec.work;
-  const conversation = { ...(await conversationOf(body, context)), schema: schemaOf(body), sampling };
-  return { ...spec, work: { ...spec.work, ...(await conversationWorkOf(conversation, context)), topLogprobs } };
+  const fields = samplingFieldsOf(body, body.max_completion_tokens ?? body.max_tokens);
+  const spec = baseJobSpec({ ...fields, top_logprobs: topLogprobs }, context);
+  const conversation = { ...(await conversationOf(body, context)), schema: schemaOf(body) };
+  return await withConversation(spec, conversation, context);
 }
 
 /** The messages and options that make the prompt. @throws WaggleError invalid_argument naming the field */
@@ -50,10 +47,11 @@ export function translateCompletion(body: CompletionRequest, context: RequestCon
   if (scoresPrompt && suffix != null && suffix !== "") {
     throw unsupported("echo", "it cannot be combined with suffix and logprobs");
   }
-  const spec = baseJobSpec({ ...samplingFieldsOf(body, body.max_tokens), n: choices }, context);
   // `best_of` needs logprobs to find the best choices.
   const topLogprobs = logprobs ?? (chooses ? 0 : undefined);
-  const work = { ...spec.work, topLogprobs, promptLogprobs: scoresPrompt };
+  const fields = { ...samplingFieldsOf(body, body.max_tokens), n: choices, top_logprobs: topLogprobs };
+  const spec = baseJobSpec(fields, context);
+  const work = { ...spec.work, promptLogprobs: scoresPrompt };
   return { spec: { ...spec, work }, prompts: completionPrompts(body) };
 }
 

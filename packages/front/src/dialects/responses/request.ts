@@ -1,9 +1,8 @@
 // Translates a request for a response to a JobSpec, and selects the fields that the response repeats. Unsupported fields are rejected by name.
 import type { ChatFormat } from "@waggle/chat-format/format";
-import type { GenerateWork } from "@waggle/engine";
-import type { JobSpec } from "@waggle/jobs";
+import type { GenerateSpec } from "@waggle/jobs";
 import type { ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
-import { conversationWorkOf } from "../../conversation/conversation.ts";
+import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
 import { unsupported } from "../../body/fields.ts";
 import { hasEffortLevels, sharedThinking } from "../../conversation/thinking.ts";
@@ -19,12 +18,9 @@ export async function responseSpecOf(
   items: readonly ResponseItem[],
   toolbox: Toolbox,
   context: RequestContext,
-): Promise<JobSpec<GenerateWork>> {
+): Promise<GenerateSpec> {
   const spec = baseJobSpec(samplingFieldsOf(body), context);
-  const { sampling } = spec.work;
-  const conversation = { ...(await conversationOfRequest(body, items, toolbox, context)), sampling };
-  const topLogprobs = topLogprobsOf(body);
-  return { ...spec, work: { ...spec.work, ...(await conversationWorkOf(conversation, context)), topLogprobs } };
+  return await withConversation(spec, await conversationOfRequest(body, items, toolbox, context), context);
 }
 
 export async function conversationOfRequest(
@@ -32,7 +28,7 @@ export async function conversationOfRequest(
   items: readonly ResponseItem[],
   { functions, choice, fieldOf }: Toolbox,
   { chatFormat }: Pick<RequestContext, "chatFormat">,
-): Promise<Omit<Conversation, "sampling">> {
+): Promise<Conversation> {
   const effort = body.reasoning?.effort;
   return {
     messages: messagesOf(body.instructions, items),
@@ -116,5 +112,6 @@ function samplingFieldsOf(body: ResponseRequest): SamplingFields {
     top_p: topP ?? foreignDefaults.top_p,
     presence_penalty: presence,
     frequency_penalty: frequency,
+    top_logprobs: topLogprobsOf(body),
   };
 }
