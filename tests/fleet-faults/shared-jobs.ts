@@ -72,7 +72,7 @@ export async function follow(
 function endProblems(
   job: SharedJob,
   text: string,
-  end: { readonly finish_reason: string; readonly receipt?: { readonly text_sha256: string | null } | undefined },
+  end: { readonly finish_reason: string; readonly receipt?: { readonly text_sha256: string } | undefined },
 ): readonly string[] {
   if (end.finish_reason !== "length") return [`it ended as ${end.finish_reason}`];
   if (text !== job.text) return ["its text differs from the undisturbed one"];

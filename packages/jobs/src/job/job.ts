@@ -7,6 +7,7 @@ import type { JobListener } from "../watching/observers.ts";
 import type { JobSpec } from "./job-spec.ts";
 import type { ReplayLog } from "../stream/replay-log.ts";
 import type { OutputSoFar } from "../stream/output-so-far.ts";
+import type { TextDigests } from "../stream/receipt.ts";
 
 /** How a job ends. Each job gets exactly one outcome. */
 export type Outcome =
@@ -91,6 +92,8 @@ export interface Job {
   spec: JobSpec;
   readonly sessionKey: string | undefined;
   readonly log: ReplayLog;
+  /** Digests of the text of all token events, including those that the log has dropped. */
+  readonly digests: TextDigests;
   /** For embed jobs, the vector of each text; for rerank jobs, a list with the logit of each document. Complete when the job has finished. */
   readonly vectors: (readonly number[])[];
   /**
@@ -108,6 +111,8 @@ export interface Job {
   callKey: string;
   /** Set if another gateway accepted the job. If it had published the job too, this gateway only builds the stream from the job's records. */
   readonly takenOver: TakenOver | undefined;
+  /** The job was taken over without its first tokens, because NATS had deleted their records by age. */
+  beginsLate: boolean;
   /** Resolves when the job has ended and everything that depends on the job is freed. */
   readonly ended: Deferred<void>;
   readonly timers: Map<JobTimer, TimerHandle>;

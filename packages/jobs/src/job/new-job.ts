@@ -8,6 +8,7 @@ import type { JobListener } from "../watching/observers.ts";
 import type { JobOwner, JobSpec } from "./job-spec.ts";
 import type { PromptSize } from "../dispatch/preparations.ts";
 import { newOutput } from "../stream/output-so-far.ts";
+import { createTextDigests } from "../stream/receipt.ts";
 import { createReplayLog } from "../stream/replay-log.ts";
 
 /** Returns the key of a client's session. The protocol allows no spaces in ids, so two sessions never have the same key. */
@@ -61,6 +62,8 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
     sessionKey: sessionKeyOf(who),
     log: createReplayLog(replayBufferBytes, takenOver !== undefined ? "any" : output[0]?.events),
     takenOver,
+    beginsLate: false,
+    digests: createTextDigests(),
     // This worker needs only the number of the texts that another worker has computed.
     vectors: Array.from({ length: prior?.computed ?? 0 }, () => []),
     promptLogprobs: [],

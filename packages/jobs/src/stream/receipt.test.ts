@@ -3,15 +3,15 @@ import type { GenerateWork } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import type { EndEvent, Receipt } from "@waggle/protocol";
 import { expect, test } from "vitest";
-import type { Job } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJob } from "../job/new-job.ts";
-import { record } from "./receipt.ts";
+import { createTextDigests, record } from "./receipt.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 const messages: GenerateWork["prompt"] = { kind: "messages", messages: [{ role: "user", content: "x" }] };
 
-function jobOf(more: Partial<GenerateWork>, replayBufferBytes = 1_024): Job {
+/** Returns the receipt of a job without output. */
+function receiptOf(more: Partial<GenerateWork>): Receipt | undefined {
   const sampling = SamplingSchema.parse({ seed: 7 });
   const spec: JobSpec = {
     model: "m",
@@ -19,18 +19,10 @@ function jobOf(more: Partial<GenerateWork>, replayBufferBytes = 1_024): Job {
     when: { priority: 0, onDisconnect: "cancel", direct: false },
     work: { kind: "generate", prompt: messages, choices: 1, sampling, stop: [], ...more },
   };
-  return createJob(spec, { uid: "j", now: 0, replayBufferBytes, phase: "queued" });
-}
-
-function endOf(job: Job, more: Partial<EndEvent> = {}): EndEvent {
-  const end = { type: "end", stream_id: "s", finish_reason: "stop", ...more } as EndEvent;
+  const job = createJob(spec, { uid: "j", now: 0, replayBufferBytes: 1_024, phase: "queued" });
+  const end = { type: "end", stream_id: "s", finish_reason: "stop" } as EndEvent;
   record(job, end, () => ({ modelSha256: "m", modelFile: "m.gguf", templateSha256: "t" }));
-  return job.log.terminal as EndEvent;
-}
-
-/** Returns the receipt of a job without output. */
-function receiptOf(more: Partial<GenerateWork>): Receipt | undefined {
-  return endOf(jobOf(more)).receipt;
+  return (job.log.terminal as EndEvent).receipt;
 }
 
 test("the receipt has the template's hash for a conversation, and null for a plain prompt", () => {
@@ -53,32 +45,20 @@ test("the receipt has the hash of the answer grammar, or of the client's grammar
   expect(receiptOf({ sampling })?.sampling.grammar_sha256).toBe(sha256("root ::= [b]"));
 });
 
-/** Returns the hashes of a job with these token events: of the receipt, and of each choice. */
-function hashesOf(tokens: readonly { text: string; choice?: number }[], replayBufferBytes = 1 << 20): unknown[] {
-  const job = jobOf({ choices: 3 }, replayBufferBytes);
-  tokens.forEach((token, index) => job.log.append({ type: "token", stream_id: "s", index, t_ms: 0, ...token }));
-  const choices = [0, 1, 2].map(() => ({ finish_reason: "stop" as const }));
-  const { receipt, choices: ends = [] } = endOf(job, { choices });
-  return [receipt?.text_sha256, ...ends.map(({ text_sha256: hash }) => hash)];
-}
-
 test.each([[[]], [["one"]], [["", "né", "🐝", ""]], [Array.from({ length: 3_000 }, (_, i) => `${i} 蜜蜂 `)]])(
-  "the receipt has the hash of all texts together",
+  "the digest is the hash of all texts together",
   (texts) => {
-    expect(hashesOf(texts.map((text) => ({ text })))[0]).toBe(sha256(texts.join("")));
+    const digests = createTextDigests();
+    for (const text of texts) digests.add({ text });
+    expect(digests.sha256(0)).toBe(sha256(texts.join("")));
+    expect(digests.sha256(0), "asked again").toBe(sha256(texts.join("")));
   },
 );
 
-test("each choice has a separate hash", () => {
-  const tokens = [
-    { text: "a", choice: 0 },
-    { text: "b", choice: 2 },
-    { text: "c", choice: 0 },
-  ];
-  expect(hashesOf(tokens)).toEqual(["ac", "ac", "", "b"].map(sha256));
-});
-
-test("the hashes are null if the log has dropped the beginning of the text", () => {
-  const tokens = Array.from({ length: 10 }, () => ({ text: "a" }));
-  expect(hashesOf(tokens, 1_024)).toEqual([null, null, null, null]);
+test("each choice has a separate digest", () => {
+  const digests = createTextDigests();
+  digests.add({ text: "a", choice: 0 });
+  digests.add({ text: "b", choice: 2 });
+  digests.add({ text: "c", choice: 0 });
+  expect([0, 1, 2].map((choice) => digests.sha256(choice))).toEqual([sha256("ac"), sha256(""), sha256("b")]);
 });

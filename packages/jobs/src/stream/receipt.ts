@@ -1,9 +1,9 @@
 // Makes the receipt in a stream's end event: hashes of text and model, and the settings, so that a client can check or repeat the answer.
 import { createHash } from "node:crypto";
+import type { Hash } from "node:crypto";
 import type { GenerateWork } from "@waggle/engine";
-import type { EndEvent, Receipt, StreamEvent } from "@waggle/protocol";
+import type { EndEvent, Receipt, StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Job } from "../job/job.ts";
-import type { ReplayLog } from "./replay-log.ts";
 
 /** Fingerprints of the loaded model. A value is undefined while it is unknown, or without a file. Hashes are SHA-256, as 64 hexadecimal digits. */
 export interface Fingerprints {
@@ -15,8 +15,35 @@ export interface Fingerprints {
   readonly templateSha256: string | undefined;
 }
 
-/** Appends the event to the job's log. Adds the model's file to a started event, and the receipt to an end event. */
+/** Hashes the text of each choice with each token event, because the log may have dropped the text's beginning when the job ends. */
+export interface TextDigests {
+  /** Adds the text of a token event, which has whole characters only. */
+  add(token: Pick<TokenEvent, "text" | "choice">): void;
+  /** Returns the SHA-256 of this choice's text so far, in UTF-8. 64 hexadecimal digits. */
+  sha256(choice: number): string;
+}
+
+export function createTextDigests(): TextDigests {
+  const hashes: (Hash | undefined)[] = [];
+
+  function hashOf(choice: number): Hash {
+    return (hashes[choice] ??= createHash("sha256"));
+  }
+
+  return {
+    add({ text, choice = 0 }) {
+      hashOf(choice).update(text);
+    },
+    sha256: (choice) => hashOf(choice).copy().digest("hex"),
+  };
+}
+
+/** Appends the event to the job's log, and adds the receipt to an end event. */
 export function record(job: Job, event: StreamEvent, fingerprints: (job: Job) => Fingerprints): void {
+  if (event.type === "token") {
+    if (job.takenOver !== undefined && job.log.nextToken === 0 && event.index > 0) job.beginsLate = true;
+    job.digests.add(event);
+  }
   job.log.append(withFingerprints(job, event, fingerprints));
 }
 
@@ -27,15 +54,19 @@ function withFingerprints(job: Job, event: StreamEvent, fingerprints: (job: Job)
   return file === undefined ? event : { ...event, model_file: file };
 }
 
-/** Embed and rerank jobs have no receipt. If the job began elsewhere, message and receipt are left out: both need the answer's beginning. */
-function withReceipt({ spec: { work }, log }: Job, end: EndEvent, fingerprints: Fingerprints): EndEvent {
+/** Embed and rerank jobs have no receipt. If the log lacks the answer's beginning, message and receipt are left out: both need the whole answer. */
+function withReceipt(
+  { spec: { work }, digests, beginsLate }: Job,
+  end: EndEvent,
+  fingerprints: Fingerprints,
+): EndEvent {
   if (work.kind !== "generate") return end;
-  if (log.begin > 0) {
+  if (beginsLate) {
     const { message: _, ...rest } = end;
     return rest;
   }
   const receipt: Receipt = {
-    text_sha256: textHashOf(log, 0),
+    text_sha256: digests.sha256(0),
     model_file: fingerprints.modelFile ?? null,
     model_sha256: fingerprints.modelSha256 ?? null,
     // Only conversations use the template.
@@ -48,25 +79,14 @@ function withReceipt({ spec: { work }, log }: Job, end: EndEvent, fingerprints: 
     ...end,
     ...(choices === undefined
       ? {}
-      : { choices: choices.map((choice, index) => ({ ...choice, text_sha256: textHashOf(log, index) })) }),
+      : { choices: choices.map((choice, index) => ({ ...choice, text_sha256: digests.sha256(index) })) }),
     receipt,
   };
-}
-
-/** Returns the SHA-256 of this choice's text, in UTF-8; null if the log has dropped the text's beginning. */
-function textHashOf(log: ReplayLog, choice: number): string | null {
-  if (log.firstToken > log.begin) return null;
-  const tokens = log.tokensFrom(log.begin, Infinity).filter((token) => (token.choice ?? 0) === choice);
-  return sha256(tokens.map(({ text }) => text).join(""));
 }
 
 /** Returns the sampling settings, with the grammar's hash instead of its text, which can be very long. */
 function samplingOf({ sampling, answerGrammar }: GenerateWork): Receipt["sampling"] {
   const { seed: _, grammar = answerGrammar, ...values } = sampling;
   if (grammar === undefined) return values;
-  return { ...values, grammar_sha256: sha256(grammar) };
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return { ...values, grammar_sha256: createHash("sha256").update(grammar).digest("hex") };
 }

@@ -27,8 +27,6 @@ export interface ReplayLog {
   readonly waiting: { readonly event: QueuedEvent | StatusEvent; readonly number: number } | undefined;
   readonly started: StartedEvent | undefined;
   readonly terminal: TerminalEvent | undefined;
-  /** Index of the stream's first token event. Above 0 if another worker or gateway has the earlier events. */
-  readonly begin: number;
   /** Index of the oldest token event in the log. */
   readonly firstToken: number;
   /** Index of the next token event. */
@@ -53,15 +51,15 @@ export function createReplayLog(maxBytes: number, firstIndex: number | "any" = 0
   let tokens: TokenEvent[] = [];
   /** Number of entries, from the first, that count as dropped but are still in `tokens`. */
   let dropped = 0;
-  /** Undefined until the first token event, if that event may have any index. */
-  let begin = firstIndex === "any" ? undefined : firstIndex;
   /** Index of the event `tokens[0]`. */
-  let base = begin ?? 0;
+  let base = firstIndex === "any" ? 0 : firstIndex;
+  let begun = firstIndex !== "any";
   let bytes = 0;
   const listeners = new Set<() => void>();
 
   function appendToken(event: TokenEvent): void {
-    if (begin === undefined) base = begin = event.index;
+    if (!begun) base = event.index;
+    begun = true;
     const expected = base + tokens.length;
     if (event.index !== expected) throw new Error(`Token ${event.index} instead of ${expected}`);
     tokens.push(event);
@@ -87,9 +85,6 @@ export function createReplayLog(maxBytes: number, firstIndex: number | "any" = 0
     },
     get terminal() {
       return terminal;
-    },
-    get begin() {
-      return begin ?? 0;
     },
     get firstToken() {
       return base + dropped;

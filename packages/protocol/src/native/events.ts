@@ -216,8 +216,8 @@ const { seed, grammar: _, ...samplingShape } = SamplingSchema.shape;
 /** Hashes and settings, with which a client can verify an answer and reproduce it. */
 export const ReceiptSchema = z
   .object({
-    text_sha256: Sha256Schema.nullable().describe(
-      "Hash of the concatenated texts of the token events, in UTF-8. With several choices, only the first choice counts. Null if the worker has dropped events of the stream, because they exceed --replay-buffer.",
+    text_sha256: Sha256Schema.describe(
+      "Hash of the concatenated texts of the token events, in UTF-8. With several choices, only the first choice counts.",
     ),
     model_file: ModelFileSchema.nullable(),
     model_sha256: Sha256Schema.nullable().describe(
@@ -247,9 +247,9 @@ export const EndEventSchema = z
       .array(
         z.object({
           ...choiceEndShape,
-          text_sha256: Sha256Schema.nullable()
-            .optional()
-            .describe("Hash of this choice's text, computed like the receipt's hash."),
+          text_sha256: Sha256Schema.optional().describe(
+            "Hash of this choice's text, computed like the receipt's hash.",
+          ),
         }),
       )
       .optional()

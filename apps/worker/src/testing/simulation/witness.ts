@@ -95,7 +95,7 @@ export function createWitness(
       accuse(`changed after its end from ${lastStatus} to ${JSON.stringify(statusOf(job, undefined))}`);
     }
     const text = tokens.map((token) => token.text).join("");
-    const due = job.log.firstToken > 0 ? null : createHash("sha256").update(text).digest("hex");
+    const due = createHash("sha256").update(text).digest("hex");
     if (terminal?.type === "end" && terminal.receipt?.text_sha256 !== due) accuse("its receipt is of another text");
     if (stateNameOf(job.state) === "finished") return concludeFinished(text, contextSize);
     const reason = outcome.split(" ")[1] as Reason;

@@ -100,7 +100,7 @@ export function createStreamJudge(after = -1): StreamJudge {
       const due = createHash("sha256")
         .update(texts.get(choice) ?? "")
         .digest("hex");
-      if (sha256 != null && sha256 !== due) complain("its receipt is of another text");
+      if (sha256 !== undefined && sha256 !== due) complain("its receipt is of another text");
     }
   }
 
