@@ -3,13 +3,13 @@ import { fileURLToPath } from "node:url";
 import { createDeparture, withoutCredentials } from "@waggle/daemon";
 import type { DaemonContext, Departure } from "@waggle/daemon";
 import { createPages } from "@waggle/daemon/pages";
-import { createGatewaySide, newGatewayProcessId, openConnection } from "@waggle/fleet";
+import { createGatewaySide, fleetVersion, newGatewayProcessId, openConnection } from "@waggle/fleet";
 import { listen } from "@waggle/front";
 import { addressToOpen, machineAddress } from "@waggle/daemon/terminal";
 import type { Banner } from "@waggle/daemon/terminal";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
-import { createGateway, memberOf } from "./gateway.ts";
+import { createGateway } from "./gateway.ts";
 
 /** Time limit for sending the ends of streams to their readers when the gateway leaves. */
 const flushTimeoutMs = 1_000;
@@ -24,7 +24,7 @@ export interface DaemonOptions extends DaemonContext<GatewayConfig> {
 /** @throws ListenError where the port cannot be opened; WaggleError invalid_argument for a NATS server that must not be used */
 export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   const { config, log, clock, print, screen } = options;
-  const startedAt = new Date();
+  const startedAt = new Date().toISOString();
   const { natsUrl, natsCreds, natsInsecure, gatewayId } = config;
   const connection = openConnection({
     url: natsUrl,
@@ -53,7 +53,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   print({ type: "listening", url: ownUrl, pid: process.pid });
   screen?.opened(bannerOf(ownUrl, config));
   log.info({ url: ownUrl, version: config.version, local_mode: config.localMode, gateway: gatewayId }, "listening");
-  side.report(() => memberOf(config, url(), startedAt, { jobs: gateway.registry.liveCount, waiting: gateway.waiting }));
+  side.report(() => ({
+    version: fleetVersion,
+    kind: "gateway",
+    id: gatewayId,
+    url: url(),
+    startedAt,
+    jobs: gateway.registry.liveCount,
+    waiting: gateway.waiting,
+  }));
 
   return createDeparture({
     clock,

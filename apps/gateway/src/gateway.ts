@@ -1,8 +1,7 @@
 // Composes a gateway: the worker's HTTP front over a fleet instead of an engine. The composition starts no process and opens no socket,
 // so tests run it as the daemon does.
 import type { Clock } from "@waggle/async";
-import { fleetVersion } from "@waggle/fleet";
-import type { GatewayMember, GatewaySide } from "@waggle/fleet";
+import type { GatewaySide } from "@waggle/fleet";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
 import type { App, WorkerStateView } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
@@ -55,23 +54,6 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** The gateway's heartbeat in the fleet. @param count current numbers of jobs */
-export function memberOf(
-  config: Pick<GatewayConfig, "gatewayId">,
-  url: string,
-  startedAt: Date,
-  count: Pick<GatewayMember, "jobs" | "waiting">,
-): GatewayMember {
-  return {
-    version: fleetVersion,
-    kind: "gateway",
-    id: config.gatewayId,
-    url,
-    startedAt: startedAt.toISOString(),
-    ...count,
-  };
-}
-
 export function createGateway(options: GatewayOptions): Gateway {
   const { config, side, log, metrics, traces, clock } = options;
   const { id: gateway } = side;
@@ -118,8 +100,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   });
 
   function createHost(name: string, key: string): FleetHost {
-    const { queueCapacity, clientQueueShare, onWorkerLoss } = config;
     return createFleetHost({
+      ...config,
       name,
       key,
       model: () => catalogue.get(name),
@@ -129,11 +111,6 @@ export function createGateway(options: GatewayOptions): Gateway {
       names,
       registry,
       gateway,
-      onWorkerLoss,
-      reconnectGraceMs: config.reconnectGraceMs,
-      retryGraceMs: config.retryGraceMs,
-      queueCapacity,
-      clientQueueShare,
       limits: config,
       observers,
       log,

@@ -1,7 +1,7 @@
 export { openConnection, type ConnectionOptions, type FleetConnection } from "./nats/connection.ts";
 export type { RecordListener } from "./events/event-feed.ts";
 export type { GatewaySide } from "./gateway/gateway-port.ts";
-export { createGatewaySide, type GatewaySideOptions } from "./gateway/gateway-side.ts";
+export { createGatewaySide } from "./gateway/gateway-side.ts";
 export { newGatewayProcessId, type GatewayProcessId } from "./members/gateway-process.ts";
 export { memberIntervalMs } from "./members/heartbeats.ts";
 export { createMembers, type Members } from "./members/members.ts";

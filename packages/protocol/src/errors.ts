@@ -126,11 +126,13 @@ export type ErrorBody = z.infer<typeof ErrorBodySchema>;
 export interface WaggleErrorOptions {
   /** Machine-readable facts for the client: field paths, limits, counts. Never a cause or a stack. */
   readonly details?: Record<string, unknown>;
-  /** Seconds until a retry makes sense; becomes `Retry-After`. */
+  /** Seconds until a retry makes sense; becomes `Retry-After`. `unavailable` errors have a default. */
   readonly retryAfterS?: number;
   /** The underlying error. It goes to the log and is never sent to clients. */
   readonly cause?: unknown;
 }
+
+const unavailableForS = 5;
 
 /** The only error that modules throw for other modules; any other thrown value becomes `internal`. */
 export class WaggleError extends Error {
@@ -143,7 +145,7 @@ export class WaggleError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.details = options.details;
-    this.retryAfterS = options.retryAfterS;
+    this.retryAfterS = options.retryAfterS ?? (code === "unavailable" ? unavailableForS : undefined);
   }
 
   /** Returns a WaggleError unchanged; any other value becomes `internal`, with a message that reveals no details to the client. */

@@ -15,7 +15,7 @@ import type { PublisherOptions } from "./publisher.ts";
 import type { Outage } from "./outage.ts";
 import { noWorkerLimitMs } from "./outage.ts";
 import type { Affinity } from "./affinity.ts";
-import { apply, cancelledAt, createSequenceRun, isCancelled, isOver, phaseOf } from "./sequence-run.ts";
+import { apply, createSequenceRun, phaseOf } from "./sequence-run.ts";
 import type { SequenceRun } from "./sequence-run.ts";
 
 const checkIntervalMs = 1_000;
@@ -87,15 +87,15 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
     const one = createSequenceRun(job, sequence, { fleetJob: named(), lastRecordAt: clock.now() });
     runs.set(sequence.uid, one);
     keepChecking();
-    const listener = { record: (record: EventRecord) => onRecord(one, record) };
+    const listener = (record: EventRecord): void => onRecord(one, record);
     void (job.takenOver === "published" ? publisher.follow(one, listener) : publisher.put(one, listener, named));
   }
 
   function onRecord(one: SequenceRun, record: EventRecord): void {
-    if (isOver(one)) return;
+    if (phaseOf(one) === "over") return;
     const { job, uid, records } = one;
     one.lastRecordAt = clock.now();
-    apply(one, { type: "record" });
+    apply(one, "record");
     try {
       const { events: news, moved } = records.take(record);
       if (record.kind === "fence") options.affinity.ran(job, record.worker);
@@ -112,30 +112,30 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
 
   function forward(one: SequenceRun, event: JobEvent): void {
     const last = event.type === "finished" || event.type === "failed" || event.type === "cancelled";
-    const isUnasked = event.type === "cancelled" && !isCancelled(one);
     if (last) leave(one);
-    if (isUnasked) owner?.onCancelledElsewhere(one.job);
+    if (event.type === "cancelled" && one.cancelledAt === undefined) owner?.onCancelledElsewhere(one.job);
     owner?.onEvent({ type: "step", events: [event] });
     // There may be room for a refused job now.
     if (last) publisher.wake();
   }
 
   function leave(one: SequenceRun): void {
-    apply(one, { type: "end" });
+    apply(one, "end");
     runs.delete(one.uid);
     one.stop();
     publisher.forget(one);
   }
 
   function fail(one: SequenceRun, error: WaggleError): void {
-    if (isOver(one)) return;
+    if (phaseOf(one) === "over") return;
     forward(one, { type: "failed", jobId: one.uid, ...failureOf(error) });
   }
 
   function cancel(uid: string): void {
     const one = runs.get(uid);
-    if (one === undefined || isCancelled(one)) return;
-    apply(one, { type: "cancel", at: clock.now() });
+    if (one === undefined || one.cancelledAt !== undefined) return;
+    one.cancelledAt = clock.now();
+    apply(one, "cancel");
     const { phase } = one.job.state;
     const abandoned =
       phase.name === "ending" &&
@@ -156,7 +156,7 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
   /** Cancels a job without readers here, unless another gateway has taken over the job together with its readers. */
   async function cancelUnlessTakenOver(one: SequenceRun): Promise<void> {
     const isTakenOver = await names.isTakenOverElsewhere(one.job);
-    if (isOver(one)) return;
+    if (phaseOf(one) === "over") return;
     if (isTakenOver) release(one);
     else end(one);
   }
@@ -170,7 +170,7 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
   }
 
   function release(one: SequenceRun): void {
-    if (isOver(one)) return;
+    if (phaseOf(one) === "over") return;
     forward(one, { type: "cancelled", jobId: one.uid, steps: 0, ...noTotals });
   }
 
@@ -205,7 +205,7 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
 
   function keepChecking(): void {
     if (checking !== undefined) return;
-    if (runs.size === 0 && outage.natsAwaySince === undefined && outage.noWorkerSince === undefined) return;
+    if (runs.size === 0 && !outage.ongoing) return;
     checking = clock.setTimeout(() => {
       checking = undefined;
       checkTimeouts();
@@ -225,11 +225,11 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
   }
 
   function checkRun(one: SequenceRun, error: WaggleError | undefined): void {
-    const { records, lastRecordAt } = one;
+    const { records, lastRecordAt, cancelledAt = Infinity } = one;
     const silentMs = clock.now() - lastRecordAt;
-    if (clock.now() - cancelledAt(one) >= cancelLimitMs) return release(one);
+    if (clock.now() - cancelledAt >= cancelLimitMs) return release(one);
     // Without NATS, no records arrive. While no worker takes jobs, a leaving worker may still finish its jobs.
-    if (error !== undefined && (outage.natsAwaySince !== undefined || silentMs >= noWorkerLimitMs)) {
+    if (error !== undefined && (!side.connected || silentMs >= noWorkerLimitMs)) {
       return fail(one, error);
     }
     const { worker } = records;
@@ -280,7 +280,7 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
     changed() {
       checkTimeouts();
       keepChecking();
-      if (outage.natsAwaySince !== undefined || outage.noWorkerSince !== undefined) return;
+      if (outage.ongoing) return;
       if (isUnreachable) {
         isUnreachable = false;
         owner?.onReachable();

@@ -6,12 +6,10 @@ import { WaggleError } from "@waggle/protocol";
 const natsAwayLimitMs = 30_000;
 /** How long waiting jobs, and silent running jobs, wait for a worker. */
 export const noWorkerLimitMs = 60_000;
-const retryAfterS = 5;
 
 export interface Outage {
-  /** Start of the outage, in milliseconds on the daemon's clock; undefined while NATS can be reached. */
-  readonly natsAwaySince: number | undefined;
-  readonly noWorkerSince: number | undefined;
+  /** Whether NATS or the workers of the model are away now. */
+  readonly ongoing: boolean;
   /** Notes when an outage begins or ends. Call after a change of the connection or the workers. */
   update(): void;
   /** The error once a limit has passed. */
@@ -26,6 +24,7 @@ export interface OutageOptions {
 }
 
 export function createOutage({ clock, model, connected, served }: OutageOptions): Outage {
+  /** Start of each outage, in milliseconds on the daemon's clock. */
   let natsAwaySince: number | undefined;
   let noWorkerSince: number | undefined;
 
@@ -33,11 +32,8 @@ export function createOutage({ clock, model, connected, served }: OutageOptions)
     since !== undefined && clock.now() - since >= limitMs;
 
   return {
-    get natsAwaySince() {
-      return natsAwaySince;
-    },
-    get noWorkerSince() {
-      return noWorkerSince;
+    get ongoing() {
+      return natsAwaySince !== undefined || noWorkerSince !== undefined;
     },
     update() {
       natsAwaySince = connected() ? undefined : (natsAwaySince ?? clock.now());
@@ -47,11 +43,11 @@ export function createOutage({ clock, model, connected, served }: OutageOptions)
     overdue() {
       if (longer(natsAwaySince, natsAwayLimitMs)) {
         const since = `there has been no connection to NATS for ${natsAwayLimitMs / 1000} s`;
-        return new WaggleError("unavailable", `Cannot run the job: ${since}.`, { retryAfterS });
+        return new WaggleError("unavailable", `Cannot run the job: ${since}.`);
       }
       if (longer(noWorkerSince, noWorkerLimitMs)) {
         const since = `no worker has served ${model} for ${noWorkerLimitMs / 1000} s`;
-        return new WaggleError("unavailable", `Cannot run the job: ${since}.`, { retryAfterS });
+        return new WaggleError("unavailable", `Cannot run the job: ${since}.`);
       }
       return undefined;
     },

@@ -1,4 +1,4 @@
-import { deferred } from "@waggle/async";
+import { deferred, type Deferred } from "@waggle/async";
 import type { FleetJob, GatewayProcessId, RecordListener } from "@waggle/fleet";
 import type { Job } from "@waggle/jobs";
 import { createFakeClock } from "@waggle/testing";
@@ -8,9 +8,10 @@ import { expect, it } from "vitest";
 import { createPublisher } from "./publisher.ts";
 import { apply, createSequenceRun, phaseOf } from "./sequence-run.ts";
 
-function setUp({ origin = "here" } = {}) {
+function setUp({ origin = "here", taken }: { origin?: string; taken?: Deferred<void> } = {}) {
   const chosen = deferred<string | undefined>();
   const published: (string | undefined)[] = [];
+  const noted: string[] = [];
   const refusals: WaggleError[] = [];
   const started: RecordListener[] = [];
   const job = { id: "job", takenOver: undefined } as unknown as Job;
@@ -23,6 +24,7 @@ function setUp({ origin = "here" } = {}) {
         id: "here" as GatewayProcessId,
         async publish(_, at) {
           published.push(at);
+          await taken?.promise;
           const refusal = refusals.shift();
           if (refusal !== undefined) throw refusal;
         },
@@ -32,7 +34,7 @@ function setUp({ origin = "here" } = {}) {
           return () => {};
         },
       },
-      names: { recorded: async () => {}, isPublished: async () => false, published: () => {} },
+      names: { recorded: async () => {}, isPublished: async () => false, published: ({ id }) => noted.push(id) },
       affinity: { choose: () => chosen.promise },
       serving: () => [],
       sessionFree: () => undefined,
@@ -41,15 +43,15 @@ function setUp({ origin = "here" } = {}) {
     },
     { onRoom: () => {}, onRefused: () => {} },
   );
-  const listener: RecordListener = { record: () => apply(run, { type: "record" }) };
+  const listener: RecordListener = () => apply(run, "record");
   const put = (): Promise<void> => publisher.put(run, listener, () => fleetJob);
-  return { run, put, chosen, published, refusals, started, publisher, clock };
+  return { run, put, chosen, published, noted, refusals, started, publisher, clock };
 }
 
 it("does not publish a sequence that is cancelled while a worker is asked for a slot", async () => {
   const { run, put, chosen, published } = setUp();
   const done = put();
-  apply(run, { type: "cancel", at: 1 });
+  apply(run, "cancel");
   chosen.resolve("w1");
   await done;
   expect(published).toEqual([]);
@@ -60,7 +62,7 @@ it("does not publish a sequence again when a worker's record shows that another 
   const { run, put, chosen, published, started } = setUp({ origin: "another gateway" });
   const done = put();
   await expect.poll(() => started.length).toBe(1);
-  started[0]?.record({} as never);
+  started[0]?.({} as never);
   chosen.resolve("w1");
   await done;
   expect(published).toEqual([]);
@@ -77,4 +79,18 @@ it("asks for a promised slot once, and after a refusal leaves the sequence to an
   publisher.wake();
   await done;
   expect(published).toEqual(["w1", undefined]);
+});
+
+it("notes that a sequence is published when a worker takes it although the answer of NATS is lost", async () => {
+  const taken = deferred<void>();
+  const { run, put, chosen, published, noted, refusals } = setUp({ taken });
+  chosen.resolve(undefined);
+  refusals.push(new WaggleError("unavailable", "Timeout."));
+  const done = put();
+  await expect.poll(() => published.length).toBe(1);
+  apply(run, "record");
+  taken.resolve();
+  await done;
+  expect(published).toHaveLength(1);
+  expect(noted).toEqual(["job"]);
 });

@@ -9,7 +9,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { JobNames } from "../jobs/job-names.ts";
 import type { Affinity } from "./affinity.ts";
-import { apply, isOver, isWanted, phaseOf } from "./sequence-run.ts";
+import { apply, isWanted, phaseOf } from "./sequence-run.ts";
 import type { SequenceRun } from "./sequence-run.ts";
 
 /** Pause before the next attempt, unless a job ends earlier. */
@@ -78,8 +78,6 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
         break;
       } catch (thrown) {
         const error = WaggleError.from(thrown);
-        // A worker has taken the job, so the job was published although the attempt failed: NATS's answer was lost.
-        if (phaseOf(run) === "taken") break;
         if (error.code !== "resource_exhausted" && error.code !== "unavailable") {
           onRefused(run, error);
           break;
@@ -96,7 +94,7 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
   async function subscribe(run: SequenceRun, listener: RecordListener): Promise<void> {
     run.stop();
     const stop = await side.subscribeFromStart(run.fleetJob.id, listener);
-    if (isOver(run)) stop();
+    if (phaseOf(run) === "over") stop();
     else run.stop = stop;
   }
 
@@ -107,17 +105,15 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
     let isDecided = false;
     if (isAcceptedHere) {
       run.stop();
-      run.stop = side.subscribe(run.fleetJob.id, {
-        record(one) {
-          if (isDecided) listener.record(one);
-          else begun = true;
-        },
+      run.stop = side.subscribe(run.fleetJob.id, (record) => {
+        if (isDecided) listener(record);
+        else begun = true;
       });
     } else await subscribe(run, listener);
     const isElsewhere = (await names.isPublished(run.job)) || begun;
     isDecided = true;
     if (!isElsewhere || phaseOf(run) !== "waiting") return;
-    apply(run, { type: "published_elsewhere" });
+    apply(run, "find_published");
     // The subscription above has no earlier records.
     if (isAcceptedHere) await subscribe(run, listener);
   }
@@ -139,15 +135,18 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
           const chosen = affinity.choose(run.job, run.fleetJob.id, workers);
           [to] = await Promise.all([chosen, find(run, listener)]);
           if (phaseOf(run) !== "waiting") return;
-          apply(run, { type: "published" });
+          apply(run, "publish");
         }
         // After a failed attempt, any worker may take the job.
-        await side.publish(run.fleetJob, to);
+        await side.publish(run.fleetJob, to).catch((error: unknown) => {
+          // If a worker has taken the job, the job is published: NATS's answer was lost.
+          if (phaseOf(run) !== "taken") throw error;
+        });
         names.published(run.job);
       });
     },
     async follow(run, listener) {
-      apply(run, { type: "published_elsewhere" });
+      apply(run, "find_published");
       await attempt(run, async () => await subscribe(run, listener));
     },
     get waiting() {

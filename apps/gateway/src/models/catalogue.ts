@@ -37,18 +37,15 @@ export interface Catalogue {
   close(): void;
 }
 
-interface Entry extends FleetModel {
-  aliases: Set<string>;
-  workers: Serving[];
-  ready: Serving[];
-  description: ModelDescription | undefined;
-  isDefault: boolean;
+interface Entry extends Mutable<FleetModel> {
   /** When the model lost its last worker. */
   goneSince: number | undefined;
   describing: Promise<ModelDescription> | undefined;
   /** `versionsOf` at the time of the description. */
   describedAs: string;
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export interface CatalogueOptions {
   readonly side: Pick<GatewaySide, "members" | "onMembers" | "isAlive" | "ask">;
@@ -85,7 +82,10 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
     }
     for (const member of side.members()) {
       if (member.kind !== "worker" || !side.isAlive("worker", member.id)) continue;
-      for (const model of member.models) entryOf(model.name).workers.push({ member, model });
+      for (const model of member.models) {
+        const entry = entryOf(model.name);
+        entry.workers = [...entry.workers, { member, model }];
+      }
     }
     for (const entry of entries.values()) settle(entry);
     for (const listener of listeners) listener();

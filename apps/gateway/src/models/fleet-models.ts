@@ -7,8 +7,6 @@ import type { JobSpec } from "@waggle/jobs";
 import type { Catalogue } from "./catalogue.ts";
 import type { FleetHost } from "./fleet-host.ts";
 
-const retryAfterS = 5;
-
 export interface FleetModels {
   readonly dispatcher: JobDispatcher;
   hosts(): readonly FleetHost[];
@@ -41,22 +39,16 @@ export function createFleetModels({ side, catalogue, createHost, queueCapacity }
   /** Refuses a job if no worker serves its model. While NATS is away, a job of a known model waits; the model's host limits that wait. */
   function requireReach(name: string): FleetHost {
     const model = findNamed(catalogue.models(), name);
-    if (model === undefined && !side.connected) {
-      const why = "the gateway has no connection to NATS";
-      throw new WaggleError("unavailable", `Cannot accept the job: ${why}.`, { retryAfterS });
-    }
-    if (model === undefined || (side.connected && model.workers.length === 0)) {
-      throw new WaggleError("unavailable", `Cannot accept the job: no worker serves ${name} now.`, { retryAfterS });
-    }
-    return hostOf(model.name);
+    if (model !== undefined && (!side.connected || model.workers.length > 0)) return hostOf(model.name);
+    const why = side.connected ? `no worker serves ${name} now` : "the gateway has no connection to NATS";
+    throw new WaggleError("unavailable", `Cannot accept the job: ${why}.`);
   }
 
   /** @throws WaggleError unavailable */
   function hostFor(spec: JobSpec): FleetHost {
     const model = catalogue.get(spec.model);
     if (model !== undefined) return hostOf(model.name);
-    const why = `no worker serves ${spec.model} now`;
-    throw new WaggleError("unavailable", `Cannot continue the job: ${why}.`, { retryAfterS });
+    throw new WaggleError("unavailable", `Cannot continue the job: no worker serves ${spec.model} now.`);
   }
 
   function onChange(): void {
@@ -84,7 +76,7 @@ export function createFleetModels({ side, catalogue, createHost, queueCapacity }
       const { dispatcher } = hostFor(spec);
       if (!waits || dispatcher.waiting < queueCapacity) return;
       throw new WaggleError("resource_exhausted", `Cannot continue the job: the queue is full (${queueCapacity}).`, {
-        retryAfterS,
+        retryAfterS: 5,
       });
     },
     takeOver({ id, spec, callKey, waits }) {

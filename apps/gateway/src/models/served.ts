@@ -1,15 +1,13 @@
 // Owns the front's view of the fleet's models: the workers' descriptions of their models, with the gateway's counts.
 import type { ModelPrompts, ServedModel, ServedModels } from "@waggle/front";
 import type { ModelDescription } from "@waggle/fleet";
-import { findNamed, unknownModel, unnamedModel } from "@waggle/jobs";
+import { findNamed, requireModel, unknownModel } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelStateName, ModelStatus, SlotStatus, WorkerInfo } from "@waggle/protocol";
 import type { Catalogue, FleetModel } from "./catalogue.ts";
 import type { FleetHost } from "./fleet-host.ts";
 
-const retryAfterS = 1;
-const noWorkerRetryAfterS = 5;
 const whose = "this fleet";
 
 /** The gateway's facts, the same for every model. */
@@ -39,18 +37,10 @@ export interface Served extends ServedModels {
 }
 
 export function createServed({ catalogue, findHost, self }: ServedOptions): Served {
-  const views = new Map<string, ServedModel>();
-
   /** Models that at least one worker has. */
   const present = (): readonly FleetModel[] => catalogue.models().filter(({ workers }) => workers.length > 0);
 
   function of({ name }: FleetModel): ServedModel {
-    const known = views.get(name) ?? view(name);
-    views.set(name, known);
-    return known;
-  }
-
-  function view(name: string): ServedModel {
     const model = (): FleetModel | undefined => catalogue.get(name);
     const requireHost = (): FleetHost => {
       const host = findHost(name);
@@ -63,7 +53,7 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
         return [...(model()?.aliases ?? [])];
       },
       info: () => infoOf(name, model(), self()),
-      status: () => statusOf(name, model(), { host: findHost(name), isDefault: isDefault(name) }),
+      status: () => statusOf(name, model(), { host: findHost(name), isDefault: implied()?.name === name }),
       slots: () => slotsOf(model(), findHost(name)),
       chatFormat: async () => (await engineOf(name, "how the model's answers are written")).chatFormat,
       prompts: async () => await promptsOf(name),
@@ -101,20 +91,15 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
     return models.length === 1 ? models[0] : defaults.length === 1 ? defaults[0] : undefined;
   }
 
-  const isDefault = (name: string): boolean => implied()?.name === name;
-
   return {
     find(name) {
-      const asked = name == null || name === "" ? undefined : name;
-      const all = catalogue.models();
+      const here = present();
       // A model without workers stays known for a while. A client that requests the model then gets an error that can be retried.
-      const found = asked === undefined ? undefined : (findNamed(present(), asked) ?? findNamed(all, asked));
-      // As at a worker, a request with an unknown name gets the model for requests that name no model.
-      const model = found ?? implied(present().length > 0 ? present() : all);
-      if (model !== undefined) return of(model);
+      const all = catalogue.models();
+      const other = findNamed(all, name ?? "") ?? implied(here.length > 0 ? here : all);
       // Before the first heartbeat of a worker, the fleet's models are unknown.
-      if (all.length === 0 || (asked === undefined && present().length === 0)) throw noWorker();
-      throw asked === undefined ? unnamedModel(present(), whose) : unknownModel(asked, present(), whose);
+      if (other === undefined && (all.length === 0 || (!name && here.length === 0))) throw noWorker();
+      return of(requireModel(here, name, { implied: other, who: whose }));
     },
     all: () => present().map(of),
     fallback: undefined,
@@ -127,13 +112,11 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
 }
 
 function noWorker(): WaggleError {
-  return new WaggleError("unavailable", "Cannot find the model: no worker is in the fleet now.", {
-    retryAfterS: noWorkerRetryAfterS,
-  });
+  return new WaggleError("unavailable", "Cannot find the model: no worker is in the fleet now.");
 }
 
 function notLoaded(failed: string): WaggleError {
-  return new WaggleError("unavailable", `${failed}: no worker has loaded it.`, { retryAfterS });
+  return new WaggleError("unavailable", `${failed}: no worker has loaded it.`, { retryAfterS: 1 });
 }
 
 export function slotsTotal(model: FleetModel | undefined): number {

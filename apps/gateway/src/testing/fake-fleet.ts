@@ -105,7 +105,7 @@ export function createFakeFleet(): FakeFleet {
 
   function write(jobId: string, record: EventRecord): void {
     logs.set(jobId, [...(logs.get(jobId) ?? []), record]);
-    if (up) for (const listener of listeners.get(jobId) ?? []) listener.record(record);
+    if (up) for (const listener of listeners.get(jobId) ?? []) listener(record);
   }
 
   const keyOf = ({ spec, id }: JobRecord): string => `${spec.who.client} ${id}`;
@@ -219,7 +219,7 @@ export function createFakeFleet(): FakeFleet {
         async subscribeFromStart(jobId, listener) {
           requireUp();
           await Promise.resolve();
-          for (const record of logs.get(jobId) ?? []) listener.record(record);
+          for (const record of logs.get(jobId) ?? []) listener(record);
           return subscribe(jobId, listener);
         },
         async cancel(jobId) {

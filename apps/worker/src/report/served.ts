@@ -14,9 +14,6 @@ import type { Model } from "../models/list/model.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
 import type { Models } from "../models/list/models.ts";
 
-/** Retry-After, in seconds, of the error for a model that cannot be loaded. */
-const retryAfterS = 5;
-
 export interface ServedOptions {
   readonly models: Models;
   /** Descriptions of models that are not loaded, from their files. */
@@ -112,7 +109,7 @@ function createServedModel(
     const { source, facts } = host.file;
     pool.load(host);
     const { name, reason } = host.state;
-    if (name === "failed" && reason !== undefined) return new WaggleError("unavailable", reason, { retryAfterS });
+    if (name === "failed" && reason !== undefined) return new WaggleError("unavailable", reason);
     const why = source === "download" && facts === undefined ? "downloaded" : "loaded";
     return new WaggleError("unavailable", `${failed}: the model is not ${why} yet.`, { retryAfterS: 1 });
   }
@@ -166,7 +163,7 @@ function createServedModel(
       try {
         return await onceLoaded(host, signal, async () => {
           const { name, reason } = host.state;
-          if (name === "failed" && reason !== undefined) throw new WaggleError("unavailable", reason, { retryAfterS });
+          if (name === "failed" && reason !== undefined) throw new WaggleError("unavailable", reason);
           return await host.dispatcher.query(question, signal);
         });
       } finally {

@@ -1,9 +1,8 @@
 // Owns a subscription to the events stream. It delivers each record once and in order, also after a connection, a server or a consumer is lost.
-import { deferred, type Clock, type TimerHandle } from "@waggle/async";
+import { deferred, type TimerHandle } from "@waggle/async";
 import { DeliverPolicy, type Consumer, type ConsumerMessages, type JetStreamManager } from "@nats-io/jetstream";
 import { reasonOf } from "@waggle/daemon/terminal";
-import type { Logger } from "@waggle/telemetry";
-import type { Connected, FleetConnection } from "../nats/connection.ts";
+import type { Connected, MemberContext } from "../nats/connection.ts";
 import { eventsStream } from "../nats/names.ts";
 
 /** The server sends at most this many records ahead of our acknowledgement. */
@@ -11,16 +10,13 @@ const windowRecords = 5_000;
 /** Pause after a failed attempt to subscribe. */
 const retryDelayMs = 500;
 
-export interface EventConsumerOptions {
-  readonly connection: FleetConnection;
+export interface EventConsumerOptions extends MemberContext {
   /** The subjects to subscribe to. */
   readonly filter: string;
   /** `start` begins with the first stored record, `now` delivers only new records. */
   readonly from: "start" | "now";
   /** Called for each record. The function must return at once and must not throw. */
   readonly take: (subject: string, data: Uint8Array) => void;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 export interface EventConsumer {

@@ -55,7 +55,7 @@ describeWithNats("a gateway's subscription to its jobs", () => {
     const feed = createEventFeed(connection, gateway, systemClock, silent);
     await feed.listening();
     const one = collectSerials();
-    const stop = feed.subscribe("job", one);
+    const stop = feed.subscribe("job", one.record);
     await publish(publisher, gateway, "job", 0);
     await publish(publisher, gateway, "nobody's", 50);
     await publisher.js.publish(subjects.events(gateway, "job"), "{");
@@ -64,7 +64,7 @@ describeWithNats("a gateway's subscription to its jobs", () => {
     expect(await one.count(2)).toEqual([0, 1]);
     stop();
     const other = collectSerials();
-    feed.subscribe("other", other);
+    feed.subscribe("other", other.record);
     await publish(publisher, gateway, "job", 2);
     await publish(publisher, gateway, "other", 3);
     expect(await other.count(1)).toEqual([3]);
@@ -79,7 +79,7 @@ describeWithNats("a gateway's subscription to its jobs", () => {
     const feed = createEventFeed(connection, gateway, systemClock, silent);
     await feed.listening();
     const one = collectSerials();
-    feed.subscribe("job", one);
+    feed.subscribe("job", one.record);
     // The connection breaks before the first record.
     await reconnect(connection);
     await publish(publisher.use(), gateway, "job", 0);
@@ -104,7 +104,7 @@ describeWithNats("a gateway's subscription to its jobs", () => {
     for (let serial = 0; serial < 20; serial += 1) await publish(publisher, processId("dead gateway"), job, serial);
     const feed = createEventFeed(connection, processId(unique("gateway")), systemClock, silent);
     const one = collectSerials();
-    const stop = await feed.subscribeFromStart(job, one);
+    const stop = await feed.subscribeFromStart(job, one.record);
     await one.count(20);
     await reconnect(connection);
     await publish(publisher, processId("dead gateway"), job, 20);

@@ -10,10 +10,8 @@ import { decode, type EventRecord } from "../queue/records.ts";
 /** How long a subscription may take to become active. */
 const listenTimeoutMs = 3_000;
 
-/** Gets each record once, in order. `record` must return at once and must not throw. */
-export interface RecordListener {
-  record(record: EventRecord): void;
-}
+/** Gets each record once, in order. Must return at once and must not throw. */
+export type RecordListener = (record: EventRecord) => void;
 
 export interface EventFeed {
   /** Subscribes to the future records of a job of this gateway. Returns the function that unsubscribes. */
@@ -51,7 +49,7 @@ export function createEventFeed(
     take(subject, data) {
       const listener = listeners.get(subject.slice(subject.lastIndexOf(".") + 1));
       const record = listener === undefined ? undefined : read(data, subject);
-      if (record !== undefined) listener?.record(record);
+      if (record !== undefined) listener?.(record);
     },
     clock,
     log,
@@ -71,7 +69,7 @@ export function createEventFeed(
         from: "start",
         take(subject, data) {
           const record = read(data, subject);
-          if (record !== undefined) listener.record(record);
+          if (record !== undefined) listener(record);
         },
         clock,
         log,

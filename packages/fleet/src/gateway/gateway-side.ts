@@ -1,12 +1,11 @@
 // Implements the gateway's side of the fleet: it publishes jobs, subscribes to records and asks workers questions.
-import type { Clock, TimerHandle } from "@waggle/async";
+import type { TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { reasonOf } from "@waggle/daemon/terminal";
-import type { Logger } from "@waggle/telemetry";
 import { waitForLast } from "../nats/publish.ts";
 import { createBeats } from "../members/beats.ts";
 import { cancelJob, onCancels } from "../queue/cancels.ts";
-import { subscribeAlways, type FleetConnection } from "../nats/connection.ts";
+import { subscribeAlways, type MemberContext } from "../nats/connection.ts";
 import { createEventFeed } from "../events/event-feed.ts";
 import type { GatewaySide } from "./gateway-port.ts";
 import { publishJob } from "../queue/job-queue.ts";
@@ -14,7 +13,7 @@ import { createJobRecords, createSessions } from "../nats/keyed-records.ts";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { createMembers } from "../members/members.ts";
 import { eventsStream, subjects } from "../nats/names.ts";
-import { unavailable } from "../nats/nats-errors.ts";
+import { attempt, natsRetryAfterS } from "../nats/nats-errors.ts";
 import { answerWith, ask } from "../members/questions.ts";
 import { createRescue } from "../queue/rescue.ts";
 import type { EndedBy, GatewayAnswer, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
@@ -24,31 +23,27 @@ import type { EndedBy, GatewayAnswer, GatewayQuestion, WorkerAnswer } from "../q
  * the answer several times only if several workers unload the model at the same moment.
  */
 const mostUnloaded = 8;
-const retryAfterS = 2;
 /** Interval of the check for silent workers. */
 const rescueIntervalMs = 1_000;
 
-export interface GatewaySideOptions {
-  readonly connection: FleetConnection;
+interface GatewaySideOptions extends MemberContext {
   readonly id: GatewayProcessId;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 export function createGatewaySide({ connection, id, clock, log }: GatewaySideOptions): GatewaySide {
   const feed = createEventFeed(connection, id, clock, log);
   const beats = createBeats(connection, { kind: "gateway", id }, clock);
   const members = createMembers(connection, { clock, log });
-  const rescue = createRescue({ connection, beats, models: modelsOfFleet, clock, log });
+  const rescueJobs = createRescue({ connection, beats, models: modelsOfFleet, clock, log });
   let rescuing: TimerHandle | undefined;
   let end: ((client: string, jobId: string, by: EndedBy) => Promise<void>) | undefined;
 
-  const forgetQuestions = subscribeAlways(connection, subjects.askGateway(id), (message) =>
-    answerWith<GatewayQuestion, GatewayAnswer>(message, async ({ client, jobId, by }) => {
+  const forgetQuestions = subscribeAlways(connection, subjects.askGateway(id), (message) => {
+    void answerWith<GatewayQuestion, GatewayAnswer>(message, async ({ client, jobId, by }) => {
       await end?.(client, jobId, by);
       return { kind: "ended" };
-    }),
-  );
+    });
+  });
 
   function modelsOfFleet(): Iterable<string> {
     const workers = members.list().filter((member) => member.kind === "worker");
@@ -57,7 +52,7 @@ export function createGatewaySide({ connection, id, clock, log }: GatewaySideOpt
 
   function checkWorkers(): void {
     rescuing = clock.setTimeout(checkWorkers, rescueIntervalMs);
-    if (connection.connected) void rescue.rescueJobs();
+    if (connection.connected) void rescueJobs();
   }
   checkWorkers();
 
@@ -74,26 +69,13 @@ export function createGatewaySide({ connection, id, clock, log }: GatewaySideOpt
     async publish(job, at) {
       const connected = connection.use();
       // Without a subscription no one would receive the job's records.
-      await feed.listening().catch((error: unknown) => {
-        throw unavailable("put the job into the fleet's queue", error);
-      });
+      await attempt("put the job into the fleet's queue", feed.listening);
       await publishJob(connected, job, at);
     },
     subscribe: feed.subscribe,
-    async subscribeFromStart(jobId, listener) {
-      try {
-        return await feed.subscribeFromStart(jobId, listener);
-      } catch (error) {
-        throw unavailable("read the job's stream", error);
-      }
-    },
-    async cancel(jobId) {
-      try {
-        await cancelJob(connection.use(), jobId);
-      } catch (error) {
-        throw unavailable("cancel the job", error);
-      }
-    },
+    subscribeFromStart: async (jobId, listener) =>
+      await attempt("read the job's stream", async () => await feed.subscribeFromStart(jobId, listener)),
+    cancel: async (jobId) => await attempt("cancel the job", async () => await cancelJob(connection.use(), jobId)),
     onCancel: (listener) => onCancels(connection, listener),
     async forget(jobId) {
       try {
@@ -113,7 +95,9 @@ export function createGatewaySide({ connection, id, clock, log }: GatewaySideOpt
         if (answer !== undefined && answer.kind !== "not_loaded") return answer as never;
         if (answer === undefined || worker !== undefined) break;
       }
-      throw new WaggleError("unavailable", "Cannot ask the model: no worker has it loaded.", { retryAfterS });
+      throw new WaggleError("unavailable", "Cannot ask the model: no worker has it loaded.", {
+        retryAfterS: natsRetryAfterS,
+      });
     },
     sessions: createSessions(connection),
     async end({ gateway, jobId }, client, { by, timeoutMs }) {

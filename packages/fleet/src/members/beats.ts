@@ -37,20 +37,19 @@ export function createBeats(
   self: { [K in MemberKind]: { readonly kind: K; readonly id: BeatIds[K] } }[MemberKind],
   clock: Clock,
 ): Beats {
-  /** The time of each member's last beat, and whether that beat announced the member's departure. */
+  /** By subject: the time of each member's last beat, and whether that beat announced the member's departure. */
   const lastBeats = new Map<string, { readonly ms: number; readonly left: boolean }>();
   let connectedAt = -Infinity;
   let timer: TimerHandle | undefined;
 
   function beat(): void {
     timer = clock.setTimeout(beat, beatIntervalMs);
-    for (const [name, last] of lastBeats) if (clock.now() - last.ms > rememberedForMs) lastBeats.delete(name);
+    for (const [subject, { ms }] of lastBeats) if (clock.now() - ms > rememberedForMs) lastBeats.delete(subject);
     if (connection.connected) fireAndForget(connection.use().nc, subjects.beat(self.kind, self.id));
   }
 
   const unsubscribe = subscribeAlways(connection, subjects.beatsFor(self.kind), ({ subject, data }) => {
-    const name = subject.slice("waggle.beats.".length);
-    lastBeats.set(name, { ms: clock.now(), left: data.length > 0 });
+    lastBeats.set(subject, { ms: clock.now(), left: data.length > 0 });
   });
   const forget = connection.onChange((connected) => {
     if (connected === undefined) return;
@@ -59,20 +58,21 @@ export function createBeats(
     beat();
   });
 
-  function age(name: string): number {
-    const last = lastBeats.get(name);
+  function age(subject: string): number {
+    const last = lastBeats.get(subject);
     if (last?.left === true) return Infinity;
     return clock.now() - Math.max(last?.ms ?? -Infinity, connectedAt);
   }
 
   function silent(kind: MemberKind): string[] {
+    const prefix = subjects.beatPrefix(kind);
     return [...lastBeats.keys()]
-      .filter((name) => name.startsWith(`${kind}.`) && age(name) >= aliveForMs)
-      .map((name) => textOf(name.slice(kind.length + 1)));
+      .filter((subject) => subject.startsWith(prefix) && age(subject) >= aliveForMs)
+      .map((subject) => textOf(subject.slice(prefix.length)));
   }
 
   return {
-    isAlive: (kind, id) => age(nameOf(kind, id)) < aliveForMs,
+    isAlive: (kind, id) => age(subjects.beat(kind, id)) < aliveForMs,
     silentWorkers: () => silent("worker"),
     silentGateways: () => silent("gateway") as GatewayProcessId[],
     close() {
@@ -82,8 +82,4 @@ export function createBeats(
       if (connection.connected) fireAndForget(connection.use().nc, subjects.beat(self.kind, self.id), "left");
     },
   };
-}
-
-function nameOf(kind: MemberKind, id: string): string {
-  return subjects.beat(kind, id).slice("waggle.beats.".length);
 }

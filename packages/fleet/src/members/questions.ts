@@ -40,12 +40,8 @@ function read<T>(data: Uint8Array): T {
 }
 
 /** Answers a request with the handler's result or failure. Never throws. */
-export function answerWith<Q, A extends Answer>(message: Msg, handler: (question: Q) => Promise<A>): void {
-  void respond(message, handler);
-}
-
-async function respond<Q, A extends Answer>(
-  message: Pick<Msg, "data" | "respond">,
+export async function answerWith<Q, A extends Answer>(
+  message: Msg,
   handler: (question: Q) => Promise<A>,
 ): Promise<void> {
   let answer: Answer;
@@ -54,20 +50,14 @@ async function respond<Q, A extends Answer>(
   } catch (thrown) {
     answer = { kind: "failed", failure: failureOf(thrown) };
   }
-  try {
-    message.respond(encode(answer));
-  } catch {
-    // The connection is gone, or the answer exceeds NATS's message limit. In the second case this short error can still be sent.
-    tryTo(() => message.respond(encode({ kind: "failed", failure: failureOf(tooLong) })));
+  for (const one of [answer, { kind: "failed", failure: failureOf(tooLong) }]) {
+    try {
+      message.respond(encode(one));
+      return;
+    } catch {
+      // The answer exceeds NATS's message limit, which the short error does not. Or the connection is gone: the asking member's timeout ends the question.
+    }
   }
 }
 
 const tooLong = new WaggleError("payload_too_large", "The answer is longer than NATS takes (max_payload).");
-
-function tryTo(respond: () => void): void {
-  try {
-    respond();
-  } catch {
-    // The asking member's timeout ends the question.
-  }
-}

@@ -3,31 +3,29 @@
 import type { Connected } from "../nats/connection.ts";
 import { memberIntervalMs } from "./heartbeats.ts";
 import { keys } from "../nats/names.ts";
-import { decode, fleetVersion, type FleetModelFile, type Member } from "../queue/records.ts";
+import { decodeOwn, type FleetModelFile, type Member } from "../queue/records.ts";
 
 /** Time limit for reading all heartbeats. */
 const readTimeoutMs = 500;
 /** A worker is gone if its heartbeat is this much older than the asking worker's heartbeat. */
 const freshForMs = memberIntervalMs + 2_500;
 
-export interface SiblingQuestion {
-  /** Id of the asking worker, which has just written its heartbeat. The ages of other heartbeats are computed from that heartbeat's time on NATS. */
-  readonly self: string;
-  /** The files of this worker's models, by model name. */
-  readonly files: ReadonlyMap<string, FleetModelFile>;
-}
-
-/** @returns the names of the models for which another worker takes jobs, with the same model file. @throws Error when NATS does not answer */
+/**
+ * @param self id of the asking worker, which has just written its heartbeat. The ages of other heartbeats are computed from that heartbeat's time on NATS
+ * @param files the files of this worker's models, by model name
+ * @returns the names of the models for which another worker takes jobs, with the same model file. @throws Error when NATS does not answer
+ */
 export async function modelsOfSiblings(
   { buckets }: Connected,
-  { self, files }: SiblingQuestion,
+  self: string,
+  files: ReadonlyMap<string, FleetModelFile>,
 ): Promise<ReadonlySet<string>> {
   const found = new Map<string, { readonly member: Member; readonly ms: number }>();
   const entries = await buckets.members.watch();
   const timer = setTimeout(() => entries.stop(), readTimeoutMs);
   try {
     for await (const { key, operation, value, created, delta } of entries) {
-      const member = operation === "PUT" ? memberIn(value) : undefined;
+      const member = operation === "PUT" ? decodeOwn<Member>(value) : undefined;
       if (member !== undefined) found.set(key, { member, ms: created.getTime() });
       if (delta === 0) break;
     }
@@ -41,15 +39,6 @@ export async function modelsOfSiblings(
   return new Set(
     [...files].filter(([name, file]) => others.some(({ member }) => serves(member, name, file))).map(([name]) => name),
   );
-}
-
-function memberIn(value: Uint8Array): Member | undefined {
-  try {
-    const member = decode<Member | null>(value);
-    return member?.version === fleetVersion ? member : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function serves(member: Member, name: string, { modelSha256, templateSha256 }: FleetModelFile): boolean {

@@ -9,6 +9,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
 import { connect, credsAuthenticator } from "@nats-io/transport-node";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
+import { natsRetryAfterS } from "./nats-errors.ts";
 import { waitForLast } from "./publish.ts";
 import { ensureTopology, type Buckets, type FleetLimits } from "./topology.ts";
 
@@ -17,8 +18,6 @@ const connectDelaysMs = [100, 250, 500, 1_000, 2_000];
 const connectTimeoutMs = 3_000;
 /** Interval of pings. The connection counts as lost after two pings without an answer. */
 const pingIntervalMs = 5_000;
-/** Seconds after which a client may retry while NATS is away. */
-const retryAfterS = 2;
 
 export interface ConnectionOptions {
   /** One or more `nats://` or `tls://` URLs, separated by commas. */
@@ -54,6 +53,13 @@ export interface FleetConnection {
   onChange(listener: ConnectionListener): () => void;
   /** Flushes earlier messages, then closes the connection and stops all attempts to connect. */
   close(): Promise<void>;
+}
+
+/** What each part of a member uses. */
+export interface MemberContext {
+  readonly connection: FleetConnection;
+  readonly clock: Clock;
+  readonly log: Logger;
 }
 
 /** Subscribes on each new connection. Returns the function that unsubscribes. */
@@ -173,7 +179,7 @@ export function openConnection(options: ConnectionOptions): FleetConnection {
     use() {
       if (up && current !== undefined) return current;
       throw new WaggleError("unavailable", "Cannot reach the fleet: there is no connection to NATS.", {
-        retryAfterS,
+        retryAfterS: natsRetryAfterS,
       });
     },
     onChange(listener) {

@@ -127,7 +127,7 @@ describeWithNats("the store of the gateways' shared records", () => {
       gateway.sessions.claim("someone", "session", { gateway: gateway.id, jobId: "job" }),
       gateway.records.get("someone", "job"),
       gateway.cancel("job"),
-      gateway.subscribeFromStart("job", { record: () => {} }),
+      gateway.subscribeFromStart("job", () => {}),
     ]) {
       await expect(attempt).rejects.toMatchObject({ code: "unavailable", retryAfterS: 2 });
     }

@@ -1,17 +1,10 @@
 // Owns the gateways' shared records in buckets: the live job of each session, and the job records with which another gateway takes a job over.
 import { sleep } from "@waggle/async";
 import type { FleetConnection } from "./connection.ts";
-import { isWrongSequence, unavailable } from "./nats-errors.ts";
+import { attempt, isWrongSequence, unavailable } from "./nats-errors.ts";
 import { keys } from "./names.ts";
 import { requireFit } from "./publish.ts";
-import {
-  decode,
-  encode,
-  fleetVersion,
-  type FoundRecord,
-  type JobRecord,
-  type SessionRecord,
-} from "../queue/records.ts";
+import { decode, decodeOwn, encode, type FoundRecord, type JobRecord, type SessionRecord } from "../queue/records.ts";
 import type { GatewaySide } from "../gateway/gateway-port.ts";
 
 /** How long a claim is retried while other gateways claim the same session. */
@@ -23,18 +16,15 @@ const longestPauseMs = 10;
 
 export function createSessions(connection: FleetConnection): GatewaySide["sessions"] {
   return {
-    async get(client, sessionId) {
-      try {
+    get: async (client, sessionId) =>
+      await attempt("look for the session", async () => {
         const found = await connection.use().buckets.sessions.get(keys.session(client, sessionId));
         return found?.operation === "PUT" ? decode<SessionRecord>(found.value) : undefined;
-      } catch (error) {
-        throw unavailable("look for the session", error);
-      }
-    },
+      }),
     async claim(client, sessionId, record) {
       const key = keys.session(client, sessionId);
       const endsAt = performance.now() + claimTimeoutMs;
-      try {
+      return await attempt("claim the session", async () => {
         const { sessions } = connection.use().buckets;
         do {
           const found = await sessions.get(key);
@@ -47,10 +37,8 @@ export function createSessions(connection: FleetConnection): GatewaySide["sessio
           }
           await sleep(Math.random() * longestPauseMs);
         } while (performance.now() < endsAt);
-      } catch (error) {
-        throw unavailable("claim the session", error);
-      }
-      throw unavailable("claim the session", new Error("other gateways claim it at the same time"));
+        throw new Error("other gateways claim it at the same time");
+      });
     },
     async release(client, sessionId, record) {
       const key = keys.session(client, sessionId);
@@ -74,8 +62,8 @@ export function createJobRecords(connection: FleetConnection): GatewaySide["reco
   async function get(key: string): Promise<FoundRecord | undefined> {
     const found = await connection.use().buckets.jobs.get(key);
     if (found?.operation !== "PUT") return undefined;
-    const record = decode<JobRecord>(found.value);
-    return record.version === fleetVersion ? { record, revision: found.revision } : undefined;
+    const record = decodeOwn<JobRecord>(found.value);
+    return record === undefined ? undefined : { record, revision: found.revision };
   }
 
   return {
@@ -84,8 +72,8 @@ export function createJobRecords(connection: FleetConnection): GatewaySide["reco
       const { nc, buckets } = connection.use();
       const data = encode(record);
       requireFit(nc, data, "hand the job to the fleet");
-      try {
-        for (let attempt = 0; attempt < mostCreations; attempt += 1) {
+      return await attempt("keep the job's record", async () => {
+        for (let creation = 0; creation < mostCreations; creation += 1) {
           try {
             return { revision: await buckets.jobs.create(key, data) };
           } catch (error) {
@@ -94,18 +82,10 @@ export function createJobRecords(connection: FleetConnection): GatewaySide["reco
           const taken = await get(key);
           if (taken !== undefined) return { taken };
         }
-      } catch (error) {
-        throw unavailable("keep the job's record", error);
-      }
-      throw unavailable("keep the job's record", new Error("other jobs take and release its id at the same time"));
+        throw new Error("other jobs take and release its id at the same time");
+      });
     },
-    async get(client, jobId) {
-      try {
-        return await get(keys.job(client, jobId));
-      } catch (error) {
-        throw unavailable("look for the job", error);
-      }
-    },
+    get: async (client, jobId) => await attempt("look for the job", async () => await get(keys.job(client, jobId))),
     async update(record, revision) {
       try {
         return await connection.use().buckets.jobs.update(keyOf(record), encode(record), revision);

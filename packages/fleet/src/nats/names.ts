@@ -47,6 +47,7 @@ export const subjects = {
   cancel: (jobId: string) => `waggle.cancels.${jobId}`,
   allCancels: "waggle.cancels.*",
   beat: (kind: "worker" | "gateway", id: string) => `waggle.beats.${kind}.${tokenOf(id)}`,
+  beatPrefix: (kind: "worker" | "gateway") => `waggle.beats.${kind}.`,
   /** The beats that a member of this kind subscribes to. */
   beatsFor: (kind: "worker" | "gateway") => (kind === "worker" ? "waggle.beats.gateway.*" : "waggle.beats.*.*"),
   /** Questions to any worker of this version that has the model loaded. A worker unsubscribes when it unloads the model. */

@@ -4,9 +4,9 @@ import type { Msg, NatsConnection } from "@nats-io/transport-node";
 import { WaggleError } from "@waggle/protocol";
 import { fireAndForget, requireFit } from "../nats/publish.ts";
 import type { Connected } from "../nats/connection.ts";
-import { isStreamFull, unavailable } from "../nats/nats-errors.ts";
+import { isStreamFull, natsRetryAfterS, unavailable } from "../nats/nats-errors.ts";
 import { jobsStream, subjects } from "../nats/names.ts";
-import { classOf, decode, encode, fleetVersion, type FleetJob } from "./records.ts";
+import { classOf, decodeOwn, encode, type FleetJob } from "./records.ts";
 
 /** How long NATS may take to answer. */
 const answerTimeoutMs = 3_000;
@@ -15,8 +15,6 @@ const notOurVersionMs = 10_000;
 /** A job that no worker can read is deleted after this many deliveries. */
 const mostUnread = 360;
 const nanosPerMs = 1_000_000;
-/** Seconds after which a client may retry when the queue is full. */
-const retryAfterS = 2;
 
 /**
  * Resolves when the job is on disk.
@@ -47,7 +45,7 @@ async function put({ nc, js }: Connected, job: FleetJob, at: string | undefined,
   } catch (error) {
     if (!isStreamFull(error)) throw unavailable("put the job into the fleet's queue", error);
     throw new WaggleError("resource_exhausted", `Cannot accept the job: the fleet's queue is full.`, {
-      retryAfterS,
+      retryAfterS: natsRetryAfterS,
       cause: error,
     });
   }
@@ -70,21 +68,11 @@ export async function takeJob({ nc }: Pick<Connected, "nc">, consumer: string): 
   for (;;) {
     const message = await pull(nc, consumer);
     if (message?.reply === undefined) return undefined;
-    const job = jobIn(message.data);
+    const job = decodeOwn<FleetJob>(message.data);
     if (job !== undefined) return taken(nc, message.reply, job);
     // A worker of another version may be able to read the job. This worker gives the job back and continues with the next one.
     const tooOften = deliveriesOf(message.reply) >= mostUnread;
     fireAndForget(nc, message.reply, tooOften ? "+TERM" : nak(notOurVersionMs));
-  }
-}
-
-/** Undefined for a job of another version. */
-function jobIn(data: Uint8Array): FleetJob | undefined {
-  try {
-    const job = decode<FleetJob | null>(data);
-    return job?.version === fleetVersion ? job : undefined;
-  } catch {
-    return undefined;
   }
 }
 

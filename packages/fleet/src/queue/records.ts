@@ -189,6 +189,16 @@ export function encode(value: unknown): Uint8Array {
 /** Maximum number of bytes of a decompressed message. */
 const mostBytes = 256 * 1024 * 1024;
 
+/** Returns undefined for bytes that are not from a member of our version. */
+export function decodeOwn<T extends { readonly version: typeof fleetVersion }>(bytes: Uint8Array): T | undefined {
+  try {
+    const value = decode<T | null>(bytes);
+    return value?.version === fleetVersion ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** @throws Error for bytes that are not from a member */
 export function decode<T>(bytes: Uint8Array): T {
   const plain = bytes[0] === gzipMagic ? gunzipSync(bytes, { maxOutputLength: mostBytes }) : bytes;

@@ -11,16 +11,12 @@ import { consumers, jobsStream, subjects } from "../nats/names.ts";
 
 /** How long the empty queue of a silent worker is kept. */
 const keepQueueMs = 60_000;
-/** Interval of the search for queues of workers that fell silent before we connected. */
-const listIntervalMs = 5_000;
+/** Interval of the search for queues of workers that fell silent while this gateway was not connected. */
+const listIntervalMs = 60_000;
 /** How long NATS may return jobs of a silent worker: NATS returns each job five seconds after the job's last `working`. */
 const comingBackMs = 10_000;
 
-export interface Rescue {
-  /** Moves the jobs of silent workers to the common queue. To be called every second. Never throws. */
-  rescueJobs(): Promise<void>;
-}
-
+/** Returns the function that moves the jobs of silent workers to the common queue. To be called every second. Never throws. */
 export function createRescue(options: {
   readonly connection: FleetConnection;
   readonly beats: Pick<Beats, "silentWorkers" | "isAlive">;
@@ -28,15 +24,15 @@ export function createRescue(options: {
   readonly models: () => Iterable<string>;
   readonly clock: Clock;
   readonly log: Logger;
-}): Rescue {
+}): () => Promise<void> {
   const { connection, beats, models, clock, log } = options;
   /** The time when each worker was first found silent. */
   const silentSince = new Map<string, number>();
   /** Silent workers whose queues are gone. */
   const cleared = new Set<string>();
-  /** Workers with a queue that never sent us a beat. */
-  let neverSeen: readonly string[] = [];
-  let listedAt = clock.now();
+  /** Workers with a queue. Some may never have sent us a beat. */
+  let owners: readonly string[] = [];
+  let listedAt = -Infinity;
   let running = false;
 
   async function rescue(worker: string, since: number): Promise<void> {
@@ -57,16 +53,15 @@ export function createRescue(options: {
     }
   }
 
-  function updateSilent(): ReadonlySet<string> {
+  function updateSilent(): void {
     const silent = new Set(beats.silentWorkers());
-    for (const worker of neverSeen) if (!beats.isAlive("worker", worker)) silent.add(worker);
+    for (const worker of owners) if (!beats.isAlive("worker", worker)) silent.add(worker);
     for (const known of silentSince.keys()) {
       if (silent.has(known)) continue;
       silentSince.delete(known);
       cleared.delete(known);
     }
     for (const worker of silent) if (!silentSince.has(worker)) silentSince.set(worker, clock.now());
-    return silent;
   }
 
   /** Sends hints to idle workers, because NATS sends no message when it returns a lost worker's jobs. */
@@ -78,31 +73,27 @@ export function createRescue(options: {
 
   async function list(): Promise<void> {
     if (clock.now() - listedAt < listIntervalMs) return;
-    listedAt = clock.now();
-    const owners: string[] = [];
+    const found: string[] = [];
     for await (const { name } of connection.use().jsm.consumers.list(jobsStream)) {
       const worker = consumers.ownerOf(name);
-      if (worker !== undefined && !beats.isAlive("worker", worker)) owners.push(worker);
+      if (worker !== undefined) found.push(worker);
     }
-    neverSeen = owners;
+    owners = found;
+    listedAt = clock.now();
   }
 
-  return {
-    async rescueJobs() {
-      if (running) return;
-      running = true;
-      try {
-        await list();
-        const silent = updateSilent();
-        hintIdleWorkers();
-        for (const worker of silent) {
-          if (!cleared.has(worker)) await rescue(worker, silentSince.get(worker) ?? clock.now());
-        }
-      } catch (error) {
-        log.debug({ reason: reasonOf(error) }, "fleet_rescue_failed");
-      } finally {
-        running = false;
-      }
-    },
+  return async () => {
+    if (running) return;
+    running = true;
+    try {
+      await list();
+      updateSilent();
+      hintIdleWorkers();
+      for (const [worker, since] of [...silentSince]) if (!cleared.has(worker)) await rescue(worker, since);
+    } catch (error) {
+      log.debug({ reason: reasonOf(error) }, "fleet_rescue_failed");
+    } finally {
+      running = false;
+    }
   };
 }

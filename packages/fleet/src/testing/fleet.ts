@@ -340,11 +340,9 @@ export interface Received {
 export function receive(gateway: GatewaySide, job: FleetJob): Received {
   const records: EventRecord[] = [];
   let check = (): void => {};
-  gateway.subscribe(job.id, {
-    record(record) {
-      records.push(record);
-      check();
-    },
+  gateway.subscribe(job.id, (record) => {
+    records.push(record);
+    check();
   });
   const events = (): JobEvent[] => records.flatMap((record) => (record.kind === "events" ? record.events : []));
   const last = (): JobEvent | undefined =>

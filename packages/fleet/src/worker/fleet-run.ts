@@ -1,18 +1,17 @@
 // Runs one job of the fleet on this worker, from the start or from an earlier worker's output, and publishes the job's records.
 import { randomUUID } from "node:crypto";
-import { deferred, type Clock, type TimerHandle } from "@waggle/async";
+import { deferred, type TimerHandle } from "@waggle/async";
 import { noTotals, type JobEvent } from "@waggle/engine";
 import { addTokens, newOutput, type JobSpec, type Outcome } from "@waggle/jobs";
 import { errorOf, failureOf, WaggleError } from "@waggle/protocol";
-import type { Logger } from "@waggle/telemetry";
 import { isCancelled } from "../queue/cancels.ts";
-import type { FleetConnection } from "../nats/connection.ts";
+import type { MemberContext } from "../nats/connection.ts";
 import { readHistory, type JobHistory } from "../events/event-history.ts";
 import { createEventWriter, type EventWriter } from "../events/event-writer.ts";
 import type { TakenJob } from "../queue/job-queue.ts";
 import { subjects } from "../nats/names.ts";
 import type { FleetJob } from "../queue/records.ts";
-import { isActive, mayCompute, transition, type RunEvent, type RunState } from "./run-state.ts";
+import { isActive, transition, type RunEvent, type RunState } from "./run-state.ts";
 import type { Move, RunnableModel } from "./worker-port.ts";
 
 /** Interval of `working`. After five seconds without it, NATS gives the job to another worker. */
@@ -30,13 +29,10 @@ const handOverTimeoutMs = 500;
 /** Digits of the attempt's UUID in the job's id on this worker. */
 const localIdDigits = 8;
 
-export interface FleetRunOptions {
+export interface FleetRunOptions extends MemberContext {
   readonly taken: TakenJob;
   readonly model: RunnableModel;
   readonly worker: string;
-  readonly connection: FleetConnection;
-  readonly clock: Clock;
-  readonly log: Logger;
   readonly onMoved: (how: Move) => void;
   /** The job can be taken again after `afterMs`. With `refused`, another worker should take it. Called before `onGone`. */
   readonly onGivenBack: (afterMs: number, refused: boolean) => void;
@@ -62,7 +58,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   const { job } = taken;
   const log = options.log.child({ job: job.id });
   const attempt = randomUUID();
-  let state: RunState = { name: "reading", cancelled: false };
+  let state: RunState = "active";
   /** Set from the claim on. */
   let writer: EventWriter | undefined;
   /** The job at this worker's model, once the model has accepted the job. */
@@ -74,9 +70,8 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   const whenGone = deferred<void>();
 
   function apply(event: RunEvent): void {
-    const before = state;
-    state = transition(before, event);
-    if (state.name !== "gone" || before.name === "gone") return;
+    state = transition(state, event);
+    if (event !== "leave") return;
     timer?.cancel();
     writer?.stop();
     options.onGone();
@@ -104,20 +99,19 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     const refusal = refusalOf(job, history) ?? refusalOfFile(history);
     if (refusal === undefined && isOfAnotherFile(history)) {
       log.info({ model: model.name }, "fleet_job_for_another_file");
-      return await leaveToOthers({ afterMs: elsewhereAfterMs, refused: false });
+      return await leaveToOthers({ refused: false });
     }
     if (isOver) apply("cancel");
     claim(subject, history);
     // An earlier worker may still have the job: this worker computes only after its fence is written.
     if (history.last > 0) await writer?.flushed();
     if (!isActive(state)) return;
-    if (!mayCompute(state)) return end(nothingDone(job.id));
-    if (refusal !== undefined) return end({ type: "failed", jobId: job.id, ...refusal });
+    if (state === "cancelled") return end(nothingDone(job.id));
+    if (refusal !== undefined) return end({ type: "failed", jobId: job.id, code: "engine_failed", message: refusal });
     await submit(history);
   }
 
   function claim(subject: string, history: JobHistory): void {
-    apply("claim");
     writer = createEventWriter({
       connection,
       subject,
@@ -126,7 +120,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
       onLost() {
         options.onMoved("lost");
         log.info("fleet_job_lost_to_another_worker");
-        apply("lost");
+        apply("leave");
         local?.cancel();
       },
       onTooLarge(bytes, mostBytes) {
@@ -145,7 +139,6 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   }
 
   async function submit(history: JobHistory): Promise<void> {
-    apply("submit");
     // Each attempt has a separate local id: an earlier attempt on this worker may still be ending.
     const spec = { ...job.spec, id: `${job.id}.${attempt.slice(0, localIdDigits)}` };
     const resumed = resumedSpec(spec, history);
@@ -154,21 +147,20 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     } catch (thrown) {
       return refused(WaggleError.from(thrown));
     }
-    apply("accepted");
-    if (!mayCompute(state)) local.cancel();
+    if (state !== "active") local.cancel();
   }
 
-  /** Gives up the job because of a fault of this worker, not of the job. With `refused`, another worker should take it. */
-  async function leaveToOthers({ afterMs, refused: isRefused }: GiveBack): Promise<void> {
-    apply("leave");
+  /** Gives the job back after `afterMs`. By default this worker cannot run the job now, so another worker should take it. */
+  async function leaveToOthers({ afterMs = elsewhereAfterMs, refused: isRefused = true } = {}): Promise<void> {
+    apply("end");
     local?.cancel();
     writer?.giveBack(newOutput(output));
     if (writer !== undefined) await within(writer.flushed(), handOverTimeoutMs);
     // Another worker may have the job already, and must keep it.
-    if (state.name === "gone") return;
+    if (state === "gone") return;
     taken.giveBack(afterMs);
     options.onGivenBack(afterMs, isRefused);
-    apply("done");
+    apply("leave");
   }
 
   async function within(wait: Promise<void>, ms: number): Promise<void> {
@@ -180,7 +172,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   /** The model refused the job. If the fault is this worker's, another worker may run the job. */
   function refused(error: WaggleError): void {
     if (!isActive(state)) return;
-    if (error.code === "unavailable" || error.code === "resource_exhausted") return void leaveToOthers(refusedHere);
+    if (error.code === "unavailable" || error.code === "resource_exhausted") return void leaveToOthers();
     end({ type: "failed", jobId: job.id, ...failureOf(error) });
   }
 
@@ -198,7 +190,7 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   function onEnded(outcome: Outcome): void {
     if (!isActive(state)) return;
     if (outcome.type !== "failed") return end(nothingDone(job.id));
-    if (outcome.code === "unavailable") return void leaveToOthers(refusedHere);
+    if (outcome.code === "unavailable") return void leaveToOthers();
     end({ type: "failed", jobId: job.id, ...failureOf(errorOf(outcome)) });
   }
 
@@ -210,9 +202,9 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   }
 
   async function acknowledge(): Promise<void> {
-    if (state.name === "gone") return;
+    if (state === "gone") return;
     await taken.done();
-    apply("done");
+    apply("leave");
   }
 
   /** Whether the job's output comes from another model file. Then a worker with that file must continue the job. */
@@ -222,15 +214,15 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     return hasBegun(history) && (modelSha256 !== file?.modelSha256 || templateSha256 !== file.templateSha256);
   }
 
-  function refusalOfFile(history: JobHistory): Refusal | undefined {
+  function refusalOfFile(history: JobHistory): string | undefined {
     if (!isOfAnotherFile(history) || Date.now() - history.lastAt <= longestWaitForFileMs) return undefined;
-    return engineFailed("The worker was lost, and no other worker serves the model from the same file.");
+    return "The worker was lost, and no other worker serves the model from the same file.";
   }
 
   keep();
   begin().catch((error: unknown) => {
     log.warn({ err: error }, "fleet_take_failed");
-    if (isActive(state)) void leaveToOthers(refusedHere);
+    if (isActive(state)) void leaveToOthers();
   });
 
   return {
@@ -254,35 +246,15 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   };
 }
 
-interface GiveBack {
-  /** When any worker may take the job again. */
-  readonly afterMs: number;
-  /** Whether another worker should take the job. */
-  readonly refused: boolean;
-}
-
-/** This worker cannot run the job now. */
-const refusedHere: GiveBack = { afterMs: elsewhereAfterMs, refused: true };
-
-interface Refusal {
-  readonly code: "engine_failed";
-  readonly message: string;
-}
-
-function engineFailed(message: string): Refusal {
-  return { code: "engine_failed", message };
-}
-
-/** The error if no worker may continue the job. */
-function refusalOf(job: FleetJob, history: JobHistory): Refusal | undefined {
+/** Why no worker may continue the job; undefined if one may. */
+function refusalOf(job: FleetJob, history: JobHistory): string | undefined {
   const { output, file, incomplete, silentWorkers } = history;
-  if (output.events > 0 && job.onWorkerLoss === "error")
-    return engineFailed("The worker was lost in the middle of the answer.");
-  if (incomplete) return engineFailed("The worker was lost, and the records of its output are too old.");
+  if (output.events > 0 && job.onWorkerLoss === "error") return "The worker was lost in the middle of the answer.";
+  if (incomplete) return "The worker was lost, and the records of its output are too old.";
   if (hasBegun(history) && file?.modelSha256 == null)
-    return engineFailed("The worker was lost, and the hash of its model's file is unknown.");
+    return "The worker was lost, and the hash of its model's file is unknown.";
   if (silentWorkers < mostSilentWorkers) return undefined;
-  return engineFailed(`${silentWorkers} workers in a row were lost with the job, without new output.`);
+  return `${silentWorkers} workers in a row were lost with the job, without new output.`;
 }
 
 /** Whether the job has tokens or vectors. */

@@ -1,25 +1,21 @@
 // Takes jobs from the queue while there is room: first jobs with a promised slot on this worker, then the jobs of each model and class.
-import type { Clock, TimerHandle } from "@waggle/async";
+import type { TimerHandle } from "@waggle/async";
 import { reasonOf } from "@waggle/daemon/terminal";
-import type { Logger } from "@waggle/telemetry";
 import { fireAndForget } from "../nats/publish.ts";
-import type { Connected, FleetConnection } from "../nats/connection.ts";
+import type { Connected, MemberContext } from "../nats/connection.ts";
 import { shareJob, takeJob, type TakenJob } from "../queue/job-queue.ts";
 import { consumers, subjects } from "../nats/names.ts";
 import { jobClasses } from "../queue/records.ts";
 import { ensureModelConsumers, ensureWorkerConsumer } from "../nats/topology.ts";
 import type { RunnableModel, WorkerPort } from "./worker-port.ts";
 
-export interface IntakeOptions {
-  readonly connection: FleetConnection;
+export interface IntakeOptions extends MemberContext {
   readonly port: Pick<WorkerPort, "id" | "models">;
   /** Returns the number of the model's free slots. */
   readonly roomOf: (model: RunnableModel) => number;
   /** Called when a job from this worker's own queue arrives, so that its promised slot is released. */
   readonly arrived: (jobId: string) => void;
   readonly begin: (taken: TakenJob, model: RunnableModel) => void;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 export interface Intake {

@@ -14,12 +14,8 @@ export interface OrphansOptions {
   readonly runs: () => readonly FleetRun[];
 }
 
-export interface Orphans {
-  /** Ends the orphaned jobs whose time is over. Never throws. */
-  endOrphans(): Promise<void>;
-}
-
-export function createOrphans({ connection, beats, clock, runs }: OrphansOptions): Orphans {
+/** Returns the function that ends the orphaned jobs whose time is over. Never throws. */
+export function createOrphanCheck({ connection, beats, clock, runs }: OrphansOptions): () => Promise<void> {
   /** When each job lost its gateway. */
   const orphanedAt = new WeakMap<FleetRun, number>();
   /** The gateway that has taken each job over. */
@@ -48,17 +44,15 @@ export function createOrphans({ connection, beats, clock, runs }: OrphansOptions
     return found?.operation === "PUT" ? decode<JobRecord>(found.value).gateway : undefined;
   }
 
-  return {
-    async endOrphans() {
-      if (running) return;
-      running = true;
-      try {
-        for (const run of runs()) await check(run);
-      } catch {
-        // NATS is away: the job's gateway is unknown, so no job ends.
-      } finally {
-        running = false;
-      }
-    },
+  return async () => {
+    if (running) return;
+    running = true;
+    try {
+      for (const run of runs()) await check(run);
+    } catch {
+      // NATS is away: the job's gateway is unknown, so no job ends.
+    } finally {
+      running = false;
+    }
   };
 }

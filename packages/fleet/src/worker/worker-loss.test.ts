@@ -20,7 +20,7 @@ import {
   useNats,
   whenConnected,
 } from "../testing/fleet.ts";
-import { createOrphans } from "./orphans.ts";
+import { createOrphanCheck } from "./orphans.ts";
 import { eventsStream, consumers, jobsStream, subjects } from "../nats/names.ts";
 import { encode, fleetVersion, type EventRecord, type FleetJob, type JobRecord } from "../queue/records.ts";
 import { createRescue } from "../queue/rescue.ts";
@@ -323,19 +323,22 @@ describeWithNats("jobs in the queue of a lost worker", () => {
     const model = unique("model");
     await ensureModelConsumers(connected.jsm, model);
     const jobs = [announced, unknown, alive].map(() => fleetJob({ model }));
-    for (const [index, worker] of [announced, unknown, alive].entries()) {
+    async function publish(index: number, worker: string): Promise<void> {
       await ensureWorkerConsumer(connected.jsm, worker);
       await publishJob(connected, jobs[index] as FleetJob, worker);
     }
+    await publish(0, announced);
+    await publish(2, alive);
     const clock = createFakeClock();
     const beats = { silentWorkers: () => [announced], isAlive: (_: string, id: string) => id === alive };
-    const rescue = createRescue({ connection, beats, models: () => [], clock, log: silent });
+    const rescueJobs = createRescue({ connection, beats, models: () => [], clock, log: silent });
     const takeShared = () => takeJob(connected, consumers.of(model, "normal"));
-    await rescue.rescueJobs();
+    await rescueJobs();
     expect((await takeShared())?.job).toEqual(jobs[0]);
     expect(await takeShared()).toBeUndefined();
-    clock.advance(10_000);
-    await rescue.rescueJobs();
+    await publish(1, unknown);
+    clock.advance(60_000);
+    await rescueJobs();
     expect((await takeShared())?.job).toEqual(jobs[1]);
     expect(await takeShared()).toBeUndefined();
     const queues = async (): Promise<boolean[]> =>
@@ -348,10 +351,10 @@ describeWithNats("jobs in the queue of a lost worker", () => {
         ),
       );
     clock.advance(40_000);
-    await rescue.rescueJobs();
-    expect(await queues()).toEqual([true, true, true]);
-    clock.advance(60_000);
-    await rescue.rescueJobs();
+    await rescueJobs();
+    expect(await queues()).toEqual([false, true, true]);
+    clock.advance(20_000);
+    await rescueJobs();
     expect(await queues()).toEqual([false, false, true]);
     expect((await takeJob(connected, consumers.at(alive)))?.job).toEqual(jobs[2]);
   });
@@ -386,27 +389,27 @@ describeWithNats("jobs whose gateway is gone", () => {
       encode(record),
     );
     const isAlive = (_: string, id: string): boolean => !dead.has(id);
-    const orphans = createOrphans({ connection, beats: { isAlive }, clock, runs: () => runs });
-    await orphans.endOrphans();
+    const endOrphans = createOrphanCheck({ connection, beats: { isAlive }, clock, runs: () => runs });
+    await endOrphans();
     expect(cancelled).toEqual([]);
     dead.add("first");
-    await orphans.endOrphans();
+    await endOrphans();
     expect(cancelled).toEqual(["direct"]);
     clock.advance(59_000);
-    await orphans.endOrphans();
+    await endOrphans();
     expect(cancelled).not.toContain("kept");
     clock.advance(1_000);
-    await orphans.endOrphans();
+    await endOrphans();
     expect(cancelled).toContain("kept");
     expect(cancelled).not.toContain("taken-over");
     dead.add("second");
-    await orphans.endOrphans();
+    await endOrphans();
     clock.advance(60_000);
-    await orphans.endOrphans();
+    await endOrphans();
     expect(cancelled).toContain("taken-over");
     expect(cancelled).not.toContain("endless");
     await nats.server.stop();
     await whenConnected(connection, false);
-    await orphans.endOrphans();
+    await endOrphans();
   });
 });

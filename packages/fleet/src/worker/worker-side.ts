@@ -1,19 +1,18 @@
 // Owns the worker's side of the fleet: it takes jobs while it has room, answers questions, writes its heartbeat, and hands over jobs when it leaves.
 import { sleep, withTimeout } from "@waggle/async";
-import type { Clock, TimerHandle } from "@waggle/async";
+import type { TimerHandle } from "@waggle/async";
 import { reasonOf } from "@waggle/daemon/terminal";
-import type { Logger } from "@waggle/telemetry";
 import { Svcm } from "@nats-io/services";
 import type { Service } from "@nats-io/services";
-import type { NatsConnection, Subscription } from "@nats-io/transport-node";
+import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
 import { fireAndForget, waitForLast } from "../nats/publish.ts";
 import { createBeats } from "../members/beats.ts";
 import { isCancelled, onCancels } from "../queue/cancels.ts";
-import { subscribeAlways, type Connected, type FleetConnection } from "../nats/connection.ts";
+import { subscribeAlways, type Connected, type MemberContext } from "../nats/connection.ts";
 import { startFleetRun, type FleetRun } from "./fleet-run.ts";
 import { createIntake } from "./intake.ts";
 import type { TakenJob } from "../queue/job-queue.ts";
-import { createOrphans } from "./orphans.ts";
+import { createOrphanCheck } from "./orphans.ts";
 import { createHeartbeat } from "../members/heartbeats.ts";
 import { subjects } from "../nats/names.ts";
 import { answerWith } from "../members/questions.ts";
@@ -21,10 +20,10 @@ import { fleetVersion, type WorkerAnswer, type WorkerQuestion } from "../queue/r
 import { modelsOfSiblings } from "../members/siblings.ts";
 import type { RunnableModel, WorkerPort } from "./worker-port.ts";
 
-/** Interval at which a worker with jobs takes more jobs, and at which every worker ends orphaned jobs. */
-const refillIntervalMs = 1_000;
-/** Interval at which a worker without jobs looks for jobs. Gateways send hints about new jobs, but a hint may be lost. */
-const idleRefillIntervalMs = 5_000;
+/** Interval at which a worker ends orphaned jobs, and looks for jobs if it may have room again. */
+const checkIntervalMs = 1_000;
+/** Interval at which every worker looks for jobs. Gateways send hints about new jobs, but a hint may be lost. */
+const refillIntervalMs = 5_000;
 /** Time limit for a leaving worker to write its heartbeat, before it reads the list of other workers. */
 const reportTimeoutMs = 500;
 /** Time limit for reading which workers could continue the jobs. Without that list a leaving worker keeps its jobs. */
@@ -39,11 +38,8 @@ const othersFirstMs = 250;
 /** NATS may deliver a returned job this long after the end of the job's delay. */
 const nakSlackMs = 20;
 
-export interface WorkerSideOptions {
-  readonly connection: FleetConnection;
+export interface WorkerSideOptions extends MemberContext {
   readonly port: WorkerPort;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 export interface WorkerSide {
@@ -66,7 +62,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   /** For each model with a job that this worker could not run: when the worker may take the model's jobs again. */
   const refusedUntil = new Map<string, number>();
   const beats = createBeats(connection, { kind: "worker", id: port.id }, clock);
-  const orphans = createOrphans({ connection, beats, clock, runs: () => [...runs.values()] });
+  const endOrphans = createOrphanCheck({ connection, beats, clock, runs: () => [...runs.values()] });
   /** Subscriptions by loaded model, on the present connection. */
   const subscribed = new Map<string, readonly Subscription[]>();
   let service: Service | undefined;
@@ -108,20 +104,19 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     }),
   ];
 
+  function onQuestion(error: Error | null, message: Msg): void {
+    if (error === null) void answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
+  }
+
   async function join(connected: Connected): Promise<void> {
     try {
       const metadata = { worker: port.id };
       service = await new Svcm(connected.nc).add({ name: "waggle-worker", version: port.version, metadata });
-      service.addEndpoint("worker", {
-        subject: subjects.askWorker(port.id),
-        handler: (error, message) => {
-          if (error === null) answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
-        },
-      });
+      service.addEndpoint("worker", { subject: subjects.askWorker(port.id), handler: onQuestion });
       joined = connected.nc;
     } catch (error) {
       log.warn({ reason: reasonOf(error) }, "fleet_join_failed");
-      joining = clock.setTimeout(() => void join(connected), refillIntervalMs);
+      joining = clock.setTimeout(() => void join(connected), checkIntervalMs);
     }
   }
 
@@ -146,12 +141,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     for (const name of loaded) {
       if (subscribed.has(name)) continue;
       const hints = nc.subscribe(subjects.hint(name), { callback: () => refillSoon(name) });
-      const questions = nc.subscribe(subjects.ask(name), {
-        queue: "workers",
-        callback: (error, message) => {
-          if (error === null) answerWith<WorkerQuestion, WorkerAnswer>(message, answer);
-        },
-      });
+      const questions = nc.subscribe(subjects.ask(name), { queue: "workers", callback: onQuestion });
       subscribed.set(name, [hints, questions]);
     }
   }
@@ -236,20 +226,19 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   }
 
   function tick(): void {
-    timer = clock.setTimeout(tick, refillIntervalMs);
-    if (isBusy() || clock.now() - refilledAt >= idleRefillIntervalMs) {
+    timer = clock.setTimeout(tick, checkIntervalMs);
+    if (mayHaveRoomAgain() || clock.now() - refilledAt >= refillIntervalMs) {
       refilledAt = clock.now();
       intake.takeOwnJobs();
       refill();
     }
-    if (connection.connected) void orphans.endOrphans();
+    if (connection.connected) void endOrphans();
   }
   tick();
 
-  /** Whether room may appear without a message, because a promise expires, a refusal ends or a slot becomes free. */
-  function isBusy(): boolean {
-    const isRefusing = [...refusedUntil.values()].some((until) => clock.now() < until + refillIntervalMs);
-    return runs.size > 0 || promises.size > 0 || isRefusing;
+  /** Whether room may appear without an event, because a promise expires or a refusal ends. */
+  function mayHaveRoomAgain(): boolean {
+    return promises.size > 0 || [...refusedUntil.values()].some((until) => clock.now() < until + checkIntervalMs);
   }
 
   function hint(models: readonly string[]): void {
@@ -262,7 +251,7 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     const may = [...runs.values()].filter(({ mayMove }) => mayMove);
     if (may.length === 0 || !connection.connected) return [];
     const files = new Map(port.models().map((model) => [model.name, model.file()]));
-    const models = await modelsOfSiblings(connection.use(), { self: port.id, files });
+    const models = await modelsOfSiblings(connection.use(), port.id, files);
     return may.filter(({ job }) => models.has(job.model));
   }
 

@@ -6,9 +6,6 @@ import { connectionOf } from "../server/connection.ts";
 import type { AppContext } from "../server/context.ts";
 import { parseJson } from "./parse-json.ts";
 
-/** Retry-After for a dropped body. */
-const retryAfterS = 1;
-
 /**
  * Validation ends at the first problem: collecting all problems of a few megabytes of wrong elements took half a minute and two gigabytes.
  * zod's public option for this, `validate`, does not return the problem.
@@ -128,7 +125,7 @@ function exhausted(): WaggleError {
   return new WaggleError(
     "resource_exhausted",
     "Cannot read the body: all arriving bodies together exceed the memory limit, and this body is the oldest.",
-    { retryAfterS },
+    { retryAfterS: 1 },
   );
 }
 

@@ -59,8 +59,6 @@ const shownPathChars = 200;
 /** Maximum length of a task: a schema, a request's tools, and the other fields. */
 const taskChars = requestLimits.schemaChars + requestLimits.toolsChars + 65_536;
 
-const retryAfterS = 1;
-
 /** The thread starts with the first schema. */
 export function createSchemaCompiler(options: SchemaCompilerOptions = {}): SchemaCompiler {
   const limits = { ...defaultSchemaCompilerLimits, ...options.limits };
@@ -115,9 +113,9 @@ function refusalOf(error: unknown): CompiledSchema {
     case "out_of_memory":
       return refusal("it takes too much memory");
     case "full":
-      throw new WaggleError("resource_exhausted", `${message}.`, { retryAfterS });
+      throw new WaggleError("resource_exhausted", `${message}.`, { retryAfterS: 1 });
     case "closed":
-      throw new WaggleError("unavailable", `${message}.`, { retryAfterS });
+      throw new WaggleError("unavailable", `${message}.`, { retryAfterS: 1 });
     default:
       throw WaggleError.from(new Error(message, { cause: error }));
   }

@@ -26,8 +26,6 @@ import type { StreamCounter } from "../stream/stream-counter.ts";
 const jsonCharsPerTurn = 262_144;
 /** Requests per turn of the event loop, so that tokens are sent between two turns even during a storm of requests. */
 const requestsPerTurn = 8;
-/** Retry-After of an `unavailable` error without a time. */
-const unavailableForS = 5;
 
 export interface App {
   readonly fetch: Hono<AppEnv>["fetch"];
@@ -109,9 +107,7 @@ export function createApp(options: AppOptions): App {
 /** The response to every error, in the dialect of the route. */
 function errorResponse(c: AppContext, error: WaggleError): Response {
   const headers: Record<string, string> = {};
-  // The error of an accepted job that failed later has no `retryAfterS`: `Failure` does not carry the time.
-  const retryAfterS = error.retryAfterS ?? (error.code === "unavailable" ? unavailableForS : undefined);
-  if (retryAfterS !== undefined) headers["retry-after"] = String(retryAfterS);
+  if (error.retryAfterS !== undefined) headers["retry-after"] = String(error.retryAfterS);
   if (!errorKinds[error.code].retryable) headers["x-should-retry"] = "false";
   if (error.code === "unauthenticated") headers["www-authenticate"] = "Bearer";
   const body = JSON.stringify(c.get("dialect").errorBody(error, c.get("requestId")));

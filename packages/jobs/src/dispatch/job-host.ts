@@ -14,9 +14,6 @@ import type { JobRegistry, LiveJobs } from "../kept/registry.ts";
 import { createJobLog } from "../watching/job-log.ts";
 import type { JobLogOptions } from "../watching/job-log.ts";
 
-/** Retry-After of refused jobs, in seconds. */
-const retryAfterS = 5;
-
 export interface JobHostOptions
   extends
     Pick<DispatcherOptions, "engine" | "observers" | "clock" | "limits" | "model" | "fingerprints">,
@@ -80,7 +77,7 @@ export function createJobHost(options: JobHostOptions): JobHost {
     tokens: () => jobLog.tokens,
     refuse(sparing = false) {
       const refuse = sparing ? dispatcher.drain : dispatcher.refuse;
-      refuse(new WaggleError("unavailable", `Cannot run the job: the ${server} is leaving.`, { retryAfterS }));
+      refuse(new WaggleError("unavailable", `Cannot run the job: the ${server} is leaving.`));
     },
     abort() {
       dispatcher.abort(new WaggleError("unavailable", `The job was aborted: the ${server} is leaving.`));

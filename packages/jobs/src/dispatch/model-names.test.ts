@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findNamed, unknownModel, unnamedModel } from "./model-names.ts";
+import { findNamed, requireModel, unknownModel } from "./model-names.ts";
 
 const entries = [
   { name: "Qwen3", aliases: new Set(["gpt-4o"]) },
@@ -37,9 +37,14 @@ test("the error for an unknown model lists the known names, and shortens long na
   expect(unknownModel("x", []).message).toContain("this worker has no models");
 });
 
-test("the error for a request without a model says that the field is required", () => {
-  expect(unnamedModel(entries)).toMatchObject({
-    code: "invalid_argument",
-    message: expect.stringContaining('"model"'),
-  });
+test("a request with an unknown name or none gets the implied model, and otherwise an error", () => {
+  const [implied] = entries;
+  expect(requireModel(entries, "story", { implied })).toBe(findNamed(entries, "story"));
+  for (const asked of ["x", "", null, undefined]) expect(requireModel(entries, asked, { implied })).toBe(implied);
+  expect(() => requireModel(entries, "x", { implied: undefined })).toThrow('Cannot find model "x"');
+  for (const asked of ["", null, undefined]) {
+    expect(() => requireModel(entries, asked, { implied: undefined, who: "this fleet" })).toThrow(
+      'Cannot accept field "model": it is required, since this fleet serves Qwen3',
+    );
+  }
 });

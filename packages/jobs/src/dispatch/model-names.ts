@@ -24,15 +24,27 @@ function plain(name: string): string {
   return name.toLowerCase().replace(/(:latest|\.gguf)$/, "");
 }
 
+/**
+ * Finds the model that a request names; `implied` serves requests with an unknown name or none.
+ * @throws WaggleError not_found, invalid_argument
+ */
+export function requireModel<T extends Named>(
+  entries: readonly T[],
+  asked: string | null | undefined,
+  { implied, who = "this worker" }: { readonly implied: T | undefined; readonly who?: string },
+): T {
+  const name = asked ?? "";
+  const found = findNamed(entries, name) ?? implied;
+  if (found !== undefined) return found;
+  if (name !== "") throw unknownModel(name, entries, who);
+  const since = listOf(entries, who);
+  throw new WaggleError("invalid_argument", `Cannot accept field "model": it is required, since ${since}.`);
+}
+
 /** @param who how the error message names the server of the models */
 export function unknownModel(asked: string, entries: readonly Named[], who = "this worker"): WaggleError {
   const shown = asked.slice(0, shownChars);
   return new WaggleError("not_found", `Cannot find model "${shown}": ${listOf(entries, who)}.`);
-}
-
-export function unnamedModel(entries: readonly Named[], who = "this worker"): WaggleError {
-  const since = listOf(entries, who);
-  return new WaggleError("invalid_argument", `Cannot accept field "model": it is required, since ${since}.`);
 }
 
 function listOf(entries: readonly Named[], who: string): string {

@@ -1,7 +1,7 @@
 // Owns the models of a worker: their names, the hosts of their files, and the pool in which they share memory.
 import { createListeners } from "@waggle/async";
 import type { Clock } from "@waggle/async";
-import { createModelRouter, findNamed, unknownModel, unnamedModel } from "@waggle/jobs";
+import { createModelRouter, findNamed, requireModel, unknownModel } from "@waggle/jobs";
 import type { JobRegistry, ModelRouter } from "@waggle/jobs";
 import type { ModelSource, ModelStateName } from "@waggle/protocol";
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
@@ -168,13 +168,7 @@ export function createModels(options: ModelsOptions): Models {
     router,
     entries: () => entries,
     hosts: () => [...hosts],
-    find(name) {
-      const asked = name == null || name === "" ? undefined : name;
-      const found = asked === undefined ? undefined : findNamed(entries, asked);
-      const entry = found ?? fallback() ?? implied();
-      if (entry !== undefined) return entry;
-      throw asked === undefined ? unnamedModel(entries) : unknownModel(asked, entries);
-    },
+    find: (name) => requireModel(entries, name, { implied: fallback() ?? implied() }),
     named,
     get fallback() {
       return fallback();

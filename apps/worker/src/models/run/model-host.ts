@@ -14,9 +14,6 @@ import type { LoadFailure, ModelHost, ModelHostOptions } from "./model-host-port
 import { createModelState, loadingEventOf } from "./model-state.ts";
 import { withoutFolders } from "./shown-message.ts";
 
-/** Retry-After, in seconds, of jobs of a model that cannot be loaded. */
-const retryAfterS = 5;
-
 /** More threads than any machine has. */
 const noThreadLimit = 4_096;
 
@@ -150,7 +147,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     failure = { message, shown: shownMessage(message), isFinal: former === undefined };
     if (former !== undefined) Object.assign(file, former, { former: undefined });
     state.apply("fail", failure.shown);
-    if (former === undefined) dispatcher.refuse(new WaggleError("unavailable", failure.shown, { retryAfterS }));
+    if (former === undefined) dispatcher.refuse(new WaggleError("unavailable", failure.shown));
   }
 
   /** Prevents further loads. */
