@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deferred } from "@waggle/async";
@@ -51,13 +51,16 @@ test("the hash belongs to the file that the last engine loaded", async () => {
   await hash.stop();
 });
 
-test("no hash is computed while jobs are live, and stopping does not wait for them", async () => {
+test("no hash of a large file is computed while jobs are live, and stopping does not wait for them", async () => {
   const asked = deferred<void>();
   const hash = start(() => {
     asked.resolve();
     return new Promise(() => {});
   });
-  hash.follow(writeModel("a.gguf").path);
+  const path = join(folder, "large.gguf");
+  writeFileSync(path, "");
+  truncateSync(path, 65 * 1024 * 1024);
+  hash.follow(path);
   await asked.promise;
   await hash.stop();
   expect(hash.sha256).toBeUndefined();

@@ -58,9 +58,9 @@ test("a damaged or foreign file of hashes counts as empty", async () => {
   }
 });
 
-test("nothing is read while the machine is busy", async () => {
+test("nothing of a large file is read while the machine is busy", async () => {
   const path = join(folder, "model.gguf");
-  writeFileSync(path, randomBytes(600_000));
+  writeLarge(path);
   let pieces = 0;
   const asked = deferred<void>();
   const free = deferred<void>();
@@ -80,9 +80,15 @@ test("nothing is read while the machine is busy", async () => {
   expect(await hashing).toBe(sha256(readFileSync(path)));
 });
 
+test("a small file is read at once", async () => {
+  const path = join(folder, "small.gguf");
+  writeFileSync(path, randomBytes(600_000));
+  expect(await hashed(path)).toEqual({ hash: sha256(readFileSync(path)), pieces: 0 });
+});
+
 test("hashing stops when its signal aborts, and rejects a file that changes meanwhile", async () => {
   const path = join(folder, "model.gguf");
-  writeFileSync(path, randomBytes(600_000));
+  writeLarge(path);
   const leaving = new AbortController();
   const idle = async (): Promise<void> => leaving.abort(new Error("leaving"));
   await expect(hashModel(path, { folder, idle, signal: leaving.signal })).rejects.toThrow("leaving");

@@ -1,4 +1,5 @@
-// Computes the SHA-256 of a local model file, in small pieces while the machine is idle. The hash is kept on disk until the file changes.
+// Computes the SHA-256 of a local model file in small pieces, of a large file only while the machine is idle. The hash of a large file is kept on disk
+// until the file changes.
 import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
@@ -8,14 +9,17 @@ import { allParts } from "./model-names.ts";
 
 /** Hashing one piece blocks the thread for less than a millisecond. */
 const pieceBytes = 256 * 1024;
-/** Hashes of smaller files are not kept: computing such a hash is as fast as looking it up. */
+/**
+ * Smaller files are hashed at once, and their hashes are not kept: computing such a hash is as fast as looking it up. A worker that is never idle also
+ * needs the hash, because another worker of its fleet continues a job only with the same file.
+ */
 const leastKeptBytes = 64 * 1024 * 1024;
 const fileName = "model-hashes.json";
 
 export interface HashModelOptions {
   /** The models folder, where the hashes are kept. */
   readonly folder: string;
-  /** Called before each piece. Resolves when the machine has no other work. */
+  /** Called before each piece of a large file. Resolves when the machine has no other work. */
   readonly idle: () => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -28,14 +32,15 @@ export interface HashModelOptions {
 export async function hashModel(path: string, { folder, idle, signal }: HashModelOptions): Promise<string> {
   const before = await identityOf(path);
   const kept = join(folder, fileName);
-  const known = before.bytes < leastKeptBytes ? undefined : await findHash(kept, before.key);
+  const isLarge = before.bytes >= leastKeptBytes;
+  const known = isLarge ? await findHash(kept, before.key) : undefined;
   if (known !== undefined) return known;
   const hash = createHash("sha256");
-  for (const part of allParts(path)) await addFile(hash, part, idle, signal);
+  for (const part of allParts(path)) await addFile(hash, part, isLarge ? idle : atOnce, signal);
   const after = await identityOf(path);
   if (after.key !== before.key) throw new Error("Cannot hash the model: the file has changed while it was read");
   const sha256 = hash.digest("hex");
-  if (before.bytes >= leastKeptBytes) await keepHash(kept, before.key, sha256);
+  if (isLarge) await keepHash(kept, before.key, sha256);
   return sha256;
 }
 
@@ -47,6 +52,8 @@ async function identityOf(path: string): Promise<{ readonly key: string; readonl
     bytes: Number(parts.reduce((sum, { size }) => sum + size, 0n)),
   };
 }
+
+async function atOnce(): Promise<void> {}
 
 async function addFile(hash: Hash, path: string, idle: () => Promise<void>, signal: AbortSignal): Promise<void> {
   await using file = await open(path);
