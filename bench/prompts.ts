@@ -37,7 +37,7 @@ export function addPrompts(command: Command): void {
     .option("--measure <list>", "long, short, requests, preflights", "short,requests,preflights")
     .option("--model <gguf>", "the model for the long prompt, for example of `xtask model synth`")
     .option("--tokens <n>", "tokens of the long prompt", "30000")
-    .option("--rounds <n>", "measured rounds, after one warm-up round", "5")
+    .option("--rounds <n>", "measured rounds", "5")
     .action((flags: Flags) => guarded("bench prompts", (groups) => measureAll(groups, flags)));
 }
 
@@ -78,7 +78,7 @@ async function compareSides(groups: ProcessGroups, what: string, measure: Measur
   const open = new Map<string, Omit<Side, "name">>();
   try {
     const sides = await alternate({
-      ...{ sides: checkouts, rounds, warmUp: fresh ? 0 : 1 },
+      ...{ sides: checkouts, rounds, warmUp: what === "short" ? 1 : 0 },
       async play({ name, path }, round) {
         if (fresh) {
           await using side = await measure(groups, path, flags);

@@ -1,4 +1,4 @@
-// Owns the hash of the model's file. It is computed while no job runs, and again for each engine, because the file may have changed.
+// Owns the hash of the model's file. For a large file it is computed while no job runs. It is computed again for each engine, because the file may have changed.
 import { onAbort } from "@waggle/async";
 import { hashModel } from "@waggle/models/download";
 import type { Logger } from "@waggle/telemetry";
