@@ -1,4 +1,4 @@
-// Tests a slot on a scripted driver: what it asks of the driver follows from the entries and the engine's list.
+// Tests a slot on a scripted driver: entries and the engine's list determine the requests to the driver.
 import type { BatchEntry, Held, SlotSampling, Token } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";

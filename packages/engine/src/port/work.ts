@@ -1,4 +1,4 @@
-// Defines the work of a job: what is wanted of the model. A request, a job of the fleet and a command to an engine carry it unchanged.
+// Defines the work of a job: a prompt with the settings of its answers, or texts. Requests, fleet jobs and engine commands have it in the same form.
 import type { LoraChoice, Sampling } from "@waggle/protocol";
 import type { EmbedInput, PromptInput, Token } from "./backend.ts";
 import type { LineLimits } from "../sequence/line-limits.ts";
