@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { HiveWorker } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Api } from "../../wire/api.ts";
 import { problemOf } from "../../wire/problem.ts";
 
@@ -16,10 +16,10 @@ export function WorkerActions({ api, worker }: { readonly api: Api; readonly wor
   const asking = useSignal(false);
   const sending = useSignal(false);
   const trouble = useSignal<string | undefined>(undefined);
-  /** The action's button, or the Cancel button of its question. Cancel gets the focus, so that a key pressed twice confirms nothing. */
+  /** The action's button, or the Cancel button of its question. Cancel has the focus as soon as it is shown, so that a key pressed twice confirms nothing. */
   const button = useRef<HTMLButtonElement>(null);
   const asked = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (asked.current !== asking.value) button.current?.focus();
     asked.current = asking.value;
   }, [asking.value]);
@@ -61,7 +61,6 @@ export function WorkerActions({ api, worker }: { readonly api: Api; readonly wor
           type="button"
           class="button tiny primary"
           disabled={sending.value}
-
           onClick={() => void carryOut()}
         >
           {label}
