@@ -57,12 +57,7 @@ export function WorkerActions({ api, worker }: { readonly api: Api; readonly wor
         </p>
       )}
       <div class="row">
-        <button
-          type="button"
-          class="button tiny primary"
-          disabled={sending.value}
-          onClick={() => void carryOut()}
-        >
+        <button type="button" class="button tiny primary" disabled={sending.value} onClick={() => void carryOut()}>
           {label}
         </button>
         <button type="button" class="button tiny" ref={button} onClick={() => (asking.value = false)}>
