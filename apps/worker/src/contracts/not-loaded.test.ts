@@ -1,11 +1,13 @@
 // Contracts about a model that was never loaded but whose file is on this machine: the file determines how the model chats.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { describeFile } from "@waggle/chat-format/describe";
 import { OllamaShowSchema } from "@waggle/protocol";
 import type { ModelStatuses } from "@waggle/protocol";
+import { poll } from "@waggle/testing/harness";
 import { shapeNamed, writeRandomModel, writeScriptedModel } from "@waggle/testing/models";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { readEvents } from "../testing/events.ts";
@@ -93,6 +95,28 @@ describe("the first chat with a model", () => {
   });
 });
 
+test("the hash of a model's file is computed while the model loads", async () => {
+  await startAs("qwen");
+  const answered = post("/v1/inference", { model: "qwen", messages });
+  const engine = await worker.engine("qwen");
+  await poll("the hash", async () => {
+    const [qwen] = (await statuses()).models;
+    return (
+      qwen?.sha256 ===
+      createHash("sha256")
+        .update(readFileSync(pathOf("qwen")))
+        .digest("hex")
+    );
+  });
+  engine.load();
+  expect(await (await answered).text()).toContain("[DONE]");
+});
+
+async function statuses(): Promise<ModelStatuses> {
+  const response = await worker.app.request("/v1/models/status", { headers: { host: "localhost" } });
+  return (await response.json()) as ModelStatuses;
+}
+
 async function shown(model: string): Promise<readonly string[] | undefined> {
   const response = await post("/api/show", { model });
   expect(response.status).toBe(200);
@@ -105,8 +129,7 @@ describe("the abilities of the model", () => {
     expect(await shown("qwen")).toEqual(["completion", "tools", "thinking"]);
     expect(await shown("plain")).toEqual(["completion", "tools"]);
     expect(await shown("embed")).toEqual(["embedding"]);
-    const response = await worker.app.request("/v1/models/status", { headers: { host: "localhost" } });
-    const { models } = (await response.json()) as ModelStatuses;
+    const { models } = await statuses();
     expect(models.map(({ name, state, chat }) => [name, state, chat?.thinking])).toEqual([
       ["qwen", "unloaded", "switchable"],
       ["oss", "unloaded", undefined],

@@ -65,11 +65,19 @@ export function createInlineEngine(options: InlineEngineOptions): InlineEngine {
   let backend: FakeBackend | undefined;
   let running: Promise<void> = Promise.resolve();
   let starts = 0;
+  /** Whether an engine has begun to load and is not ready yet. */
+  let begun = false;
   let deaths = 0;
 
-  function load(): void {
+  function begin(): void {
     starts += 1;
+    begun = true;
     owner?.started();
+  }
+
+  function load(): void {
+    if (!begun) begin();
+    begun = false;
     const newBackend = createFakeBackend({
       slots,
       contextSize,
@@ -113,6 +121,7 @@ export function createInlineEngine(options: InlineEngineOptions): InlineEngine {
     giveUp: (message) => owner?.died({ reason: "load_failed", message, wasReady: false, final: message }),
     start(by) {
       owner = by;
+      begin();
       if (!options.loadLater) load();
     },
     send(command) {

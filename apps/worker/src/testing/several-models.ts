@@ -72,10 +72,12 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
   const awaited = new Map<string, Deferred<InlineEngine>>();
   const fileOf = (name: string): string => join(options.folder ?? "", `${name}.gguf`);
 
-  function prepare({ file: { reference } }: ModelHost): LoadPlan {
+  function prepare(host: ModelHost): LoadPlan | Promise<LoadPlan> {
+    const { reference } = host.file;
     if (!models.map(fileOf).includes(reference))
       throw new WaggleError("unavailable", `Cannot load model ${reference}: no such file`);
-    return { memory: undefined };
+    const plan = { memory: undefined };
+    return options.folder === undefined ? plan : describe(host).then(() => plan);
   }
 
   async function describe(host: ModelHost): Promise<LoadPlan | undefined> {

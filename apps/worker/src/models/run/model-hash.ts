@@ -14,7 +14,7 @@ export interface ModelHashOptions {
 export interface ModelHash {
   /** 64 hexadecimal digits; undefined until it is known. */
   readonly sha256: string | undefined;
-  /** Call when an engine has loaded this file; undefined: the model has no file. */
+  /** Call when an engine begins to load this file; undefined: the model has no file. */
   follow(path: string | undefined): void;
   /** Stops hashing; resolves when nothing is read any more. */
   stop(): Promise<void>;

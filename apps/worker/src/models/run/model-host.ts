@@ -82,6 +82,8 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       started() {
         measured().begin();
         measured().engineStarts.inc();
+        // Now, and not when the model is ready: a fleet continues a job elsewhere only if its file's hash was known when the job was taken.
+        modelHash.follow(file.facts?.path);
       },
       event: (event) => void (engine === mine && onEvent(event)),
       ready: (found, loadMs) => void (engine === mine && onReady(found, loadMs)),
@@ -121,7 +123,6 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     };
     log.info(facts, "model_ready");
     if (state.name === "loading") state.apply("loaded");
-    modelHash.follow(found.modelPath);
     dispatcher.onEngineReady();
   }
 
