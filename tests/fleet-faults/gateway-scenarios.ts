@@ -29,7 +29,7 @@ const settleLimitMs = 120_000;
 async function jobsOf({ groups, requests, seed }: ScenarioOptions): Promise<readonly SharedJob[]> {
   const wanted = wantedOf(requests, tokensEach, seed);
   const answers = await learnAnswers(groups, wanted);
-  return wanted.map((one, i) => ({ ...one, id: `shared-${seed}-${i}`, text: answers[i] ?? "" }));
+  return wanted.map((one, i) => ({ ...one, id: `shared-${seed}-${i}`, text: answers[i]?.text ?? "" }));
 }
 
 function verdict(jobs: readonly SharedJob[], found: readonly (readonly string[])[], progress: (line: string) => void) {

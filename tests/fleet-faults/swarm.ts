@@ -4,7 +4,10 @@ import { ask, clientOf, promptsOf, type Completion, type Wanted } from "./ask.ts
 
 export interface SwarmOutcome {
   readonly requests: number;
+  /** Answers without a problem. */
   readonly whole: number;
+  /** Answers with the undisturbed worker's text. */
+  readonly equal: number;
   /** Problems of the other requests, ten at most. */
   readonly wrong: readonly string[];
   readonly tookMs: number;
@@ -22,7 +25,7 @@ export async function learnAnswers(
   groups: ProcessGroups,
   wanted: readonly Wanted[],
   flags: readonly string[] = fakeFlags,
-): Promise<readonly string[]> {
+): Promise<readonly Completion[]> {
   const worker = await startWorker(groups, { flags: [...flags, "--queue-capacity", "4096"] });
   try {
     // Nothing is tested yet, so the client may retry connections that a busy machine drops.
@@ -30,7 +33,7 @@ export async function learnAnswers(
     const outcomes = await inOrder(32, wanted, async (one) => await ask(client, one));
     const broken = outcomes.find(({ finish }) => finish !== "length");
     if (broken !== undefined) throw new Error(`Cannot get the answers: ${broken.error ?? "one is incomplete"}`);
-    return outcomes.map(({ text }) => text);
+    return outcomes;
   } finally {
     await worker[Symbol.asyncDispose]();
   }
@@ -40,7 +43,7 @@ export async function learnAnswers(
 export async function runSwarm(
   stage: Pick<FleetStage, "gateways">,
   wanted: readonly Wanted[],
-  answers: readonly string[],
+  answers: readonly Completion[],
   meanwhile: (over: AbortSignal) => Promise<void> = async () => {},
 ): Promise<SwarmOutcome> {
   const clients = stage.gateways.map(({ url }) => clientOf(url));
@@ -55,10 +58,12 @@ export async function runSwarm(
   const tookMs = performance.now() - startedAt;
   over.abort();
   await disturbance;
-  const wrong = outcomes.flatMap((one, i) => problemOf(one, answers[i] ?? "", i));
+  const equal = outcomes.filter(({ text }, i) => text === answers[i]?.text).length;
+  const wrong = outcomes.flatMap((one, i) => problemOf(one, answers[i], i));
   return {
     requests: wanted.length,
     whole: wanted.length - wrong.length,
+    equal,
     wrong: wrong.slice(0, 10),
     tookMs,
     longestPauseMs: Math.max(...outcomes.map(longestPause)),
@@ -82,12 +87,14 @@ export function wantedOf(count: number, maxTokens: number, seed: number): readon
   return promptsOf(count, seed).map((prompt) => ({ prompt, maxTokens }));
 }
 
-/** An answer equal to the undisturbed one has no gap and no repetition. */
-function problemOf({ text, finish, error }: Completion, expected: string, index: number): string[] {
+/** An answer equal to the undisturbed one has no gap and no repetition. It may differ from a place on where two tokens were equally likely up to rounding. */
+function problemOf({ text, finish, error }: Completion, answer: Completion | undefined, index: number): string[] {
+  const { text: expected = "", ties = [] } = answer ?? {};
   if (error !== undefined) return [`request ${index}: ${error}, after ${text.length} of ${expected.length} characters`];
   if (finish !== "length") return [`request ${index}: it ended as ${finish ?? "nothing"}`];
   if (text === expected) return [];
-  const at = [...expected].findIndex((character, i) => text[i] !== character);
+  const at = [...text, ""].findIndex((_, i) => text[i] !== expected[i]);
+  if (ties.some(({ from, to }) => from <= at && at < to)) return [];
   return [`request ${index}: the text differs from character ${at} of ${expected.length} on`];
 }
 
