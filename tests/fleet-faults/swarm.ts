@@ -93,7 +93,8 @@ function problemOf({ text, finish, error }: Completion, answer: Completion | und
   if (error !== undefined) return [`request ${index}: ${error}, after ${text.length} of ${expected.length} characters`];
   if (finish !== "length") return [`request ${index}: it ended as ${finish ?? "nothing"}`];
   if (text === expected) return [];
-  const at = [...text, ""].findIndex((_, i) => text[i] !== expected[i]);
+  let at = 0;
+  while (text[at] === expected[at]) at += 1;
   if (ties.some(({ from, to }) => from <= at && at < to)) return [];
   return [`request ${index}: the text differs from character ${at} of ${expected.length} on`];
 }

@@ -1,6 +1,6 @@
 // Contracts about a model that was never loaded but whose file is on this machine: the file determines how the model chats.
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
@@ -99,18 +99,29 @@ test("the hash of a model's file is computed while the model loads", async () =>
   await startAs("qwen");
   const answered = post("/v1/inference", { model: "qwen", messages });
   const engine = await worker.engine("qwen");
-  await poll("the hash", async () => {
-    const [qwen] = (await statuses()).models;
-    return (
-      qwen?.sha256 ===
-      createHash("sha256")
-        .update(readFileSync(pathOf("qwen")))
-        .digest("hex")
-    );
-  });
+  const expected = await hashOf("qwen");
+  await poll("the hash", async () => (await statuses()).models[0]?.sha256 === expected);
   engine.load();
   expect(await (await answered).text()).toContain("[DONE]");
 });
+
+test("the hash of a large file is computed only when the model is ready", async () => {
+  writeFileSync(pathOf("large"), "");
+  truncateSync(pathOf("large"), 65 * 1024 * 1024);
+  start({ models: ["large"], loadLater: ["large"], modelsFolder: join(folder, "models") });
+  const engine = await worker.engine("large");
+  // A worker that did not wait would compute its hash during this one.
+  const expected = await hashOf("large");
+  expect((await statuses()).models[0]?.sha256).toBeNull();
+  engine.load();
+  await poll("the hash", async () => (await statuses()).models[0]?.sha256 === expected);
+});
+
+async function hashOf(model: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(pathOf(model))) hash.update(piece as Buffer);
+  return hash.digest("hex");
+}
 
 async function statuses(): Promise<ModelStatuses> {
   const response = await worker.app.request("/v1/models/status", { headers: { host: "localhost" } });

@@ -1,6 +1,7 @@
 // Owns everything of one served file: its engine, queue, jobs, state, name, hash and measurements. It knows no HTTP, no hive and no other
 // model. The pool decides when it loads and unloads.
 import { basename, dirname } from "node:path";
+import { createCondition } from "@waggle/async";
 import type { BackendInfo, EngineEvent } from "@waggle/engine";
 import { createJobHost } from "@waggle/jobs";
 import type { Fingerprints } from "@waggle/jobs";
@@ -50,9 +51,17 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     fingerprints,
   });
   const { dispatcher, loading } = jobs;
-  const modelHash = createModelHash({ folder: options.modelsFolder, idle: () => dispatcher.idle(), log });
+  const notLoading = createCondition(() => state.name !== "loading");
+  const modelHash = createModelHash({ folder: options.modelsFolder, idle, log });
   // The first listener, so that other listeners find the loading event of the new state.
   state.onChange(showLoading);
+  state.onChange(notLoading.check);
+
+  /** Resolves when the model does not load and no job is live. */
+  async function idle(): Promise<void> {
+    await notLoading.wait();
+    await dispatcher.idle();
+  }
 
   function showLoading(): void {
     const event = loadingEventOf(state, name);
@@ -82,7 +91,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       started() {
         measured().begin();
         measured().engineStarts.inc();
-        // Now, and not when the model is ready: a fleet continues a job elsewhere only if its file's hash was known when the job was taken.
+        // Before the model is ready: a fleet continues a job elsewhere only if the hash was known when the job was taken.
         modelHash.follow(file.facts?.path);
       },
       event: (event) => void (engine === mine && onEvent(event)),
