@@ -31,8 +31,13 @@ export interface Completion {
   readonly arrivals: readonly number[];
 }
 
-/** Largest difference of two logprobs that rounding can turn round. */
-const rounding = 0.05;
+/**
+ * Largest difference of two logprobs that rounding can reverse. Measured with the embedded model: reading 60 to 360 tokens of an answer as a prompt
+ * changed this difference by 0.0013 in the median of 10,931 next tokens, and by 0.017 at most.
+ */
+const rounding = 0.02;
+/** Enough to see a token's closest rival behind an end token that `ignore_eos` forbids. */
+const rivals = 4;
 
 /** By default the client does not retry, so that lost requests are noticed. */
 export function clientOf(url: string, maxRetries = 0): OpenAI {
@@ -50,14 +55,14 @@ export async function ask(client: OpenAI, wanted: Wanted): Promise<Completion> {
   try {
     // A real model must produce all tokens: a shorter answer proves less.
     const real = model === fleetModel ? {} : { ignore_eos: true };
-    const more = wanted.ties === true ? { ...real, logprobs: 2 } : real;
+    const more = wanted.ties === true ? { ...real, logprobs: rivals } : real;
     const body = { model, prompt, max_tokens: maxTokens, temperature: 0, stream: true as const, ...more };
     const stream = await client.completions.create(body);
     for await (const { choices } of stream) {
       const [choice] = choices;
       if (choice === undefined) continue;
       if (choice.text !== "") arrivals.push(performance.now());
-      for (const top of choice.logprobs?.top_logprobs ?? []) if (isTie(Object.values(top))) tied.push(starts.length);
+      if (isTie(choice.logprobs ?? undefined)) tied.push(starts.length);
       starts.push(text.length);
       text += choice.text;
       finish = choice.finish_reason ?? finish;
@@ -69,9 +74,12 @@ export async function ask(client: OpenAI, wanted: Wanted): Promise<Completion> {
   return { text, ties, finish, error, arrivals };
 }
 
-function isTie(logprobs: readonly number[]): boolean {
-  const [best = 0, next = -Infinity] = logprobs.toSorted((a, b) => b - a);
-  return best - next < rounding;
+/** Whether a token of the chunk was chosen of two whose logprobs differ by less than rounding. */
+function isTie({ token_logprobs, top_logprobs }: OpenAI.CompletionChoice.Logprobs = {}): boolean {
+  return (token_logprobs ?? []).some((chosen, i) => {
+    const near = Object.values(top_logprobs?.[i] ?? {}).filter((rival) => Math.abs(rival - chosen) < rounding);
+    return near.length > 1;
+  });
 }
 
 /** Different prompts, whose answers differ from the first token on. */
