@@ -48,6 +48,7 @@ export function describe(
     kind: use.kind,
     modelName: header.name ?? basename(options.modelPath),
     ...size,
+    contextPool: options.slots * size.contextSize,
     trainedContextSize: model.trainContextSize,
     slots: options.slots,
     parameters: model.fileInsights.totalParameters,

@@ -50,7 +50,8 @@ function randomJob(random: Random, jobId: string): EngineJob<GenerateWork> {
   const length = randomLength(random);
   const sessionId = random.chance(0.5) ? `s${random.below(3)}` : undefined;
   const prompt = { kind: "text", text } as const;
-  return { jobId, work: { kind: "generate", prompt, choices: 1, stop, sampling, ...length }, cacheScope, sessionId };
+  const work = { kind: "generate", prompt, choices: 1, stop, sampling, ...length } as const;
+  return { jobId, work, cacheScope, sessionId, priority: random.below(3) };
 }
 
 /** Draws the most tokens of an answer: no limit, a few, or more than the context holds with a context shift. */

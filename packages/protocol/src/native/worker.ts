@@ -88,7 +88,7 @@ export const WorkerInfoSchema = z
   .meta({ id: "WorkerInfo" });
 export type WorkerInfo = z.infer<typeof WorkerInfoSchema>;
 
-export const SlotStateSchema = z.enum(["idle", "prefilling", "decoding", "releasing"]);
+export const SlotStateSchema = z.enum(["idle", "prefilling", "decoding", "parked", "releasing"]);
 export type SlotStateName = z.infer<typeof SlotStateSchema>;
 
 export const SlotStatusSchema = z
