@@ -5,7 +5,7 @@ import { isPrefilling } from "./schedule.ts";
 import { preparedOf, sequenceOf, type Slot } from "./slots.ts";
 
 /** Cells for the next tokens of each job, so that a new job does not soon have another job parked. The rest of an answer is not reserved. */
-export const headroomCells = 256;
+export const defaultHeadroomCells = 256;
 
 /** A job that was parked is spared for this time, while another job could be parked. */
 export const parkPauseMs = 30_000;
@@ -23,7 +23,7 @@ export function usedCells(slots: readonly Pick<Slot, "held">[]): number {
 }
 
 /** Returns the number of cells that a job soon needs, with those that it holds. */
-export function soonCells({ tokens, tokensLeft }: CellNeed, contextSize: number): number {
+export function soonCells({ tokens, tokensLeft }: CellNeed, contextSize: number, headroomCells: number): number {
   return Math.min(contextCapacity(contextSize), tokens + Math.min(headroomCells, tokensLeft));
 }
 

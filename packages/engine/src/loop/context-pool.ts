@@ -4,7 +4,7 @@ import type { KvOffload } from "../kv/kv-offload.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 import type { Outbox } from "./outbox.ts";
 import {
-  headroomCells,
+  defaultHeadroomCells,
   isRunning,
   needOf,
   slotToPark,
@@ -21,6 +21,7 @@ export interface ContextPoolOptions {
   readonly offload: Pick<KvOffload, "wouldLose" | "save">;
   readonly outbox: Pick<Outbox, "add">;
   readonly now: () => number;
+  readonly headroomCells?: number | undefined;
 }
 
 export interface ContextPool {
@@ -39,15 +40,23 @@ export interface ContextPool {
   makeRoom(releaseEnded: () => Promise<void>): Promise<void>;
 }
 
-export function createContextPool({ backend, slots, offload, outbox, now }: ContextPoolOptions): ContextPool {
+export function createContextPool({
+  backend,
+  slots,
+  offload,
+  outbox,
+  now,
+  headroomCells = defaultHeadroomCells,
+}: ContextPoolOptions): ContextPool {
   const { contextPool, contextSize, batchSize } = backend.info;
   /** Slots in the order in which their jobs were parked. Slots whose jobs have ended or continued are removed later. */
   let parked: readonly Slot[] = [];
 
   function fits(need: CellNeed): boolean {
     const running = slots.filter(isRunning);
-    const soon = running.reduce((sum, slot) => sum + soonCells(needOf(slot), contextSize), 0);
-    return running.length === 0 || soon + soonCells(need, contextSize) <= contextPool;
+    const needs = [...running.map(needOf), need];
+    const soon = needs.reduce((sum, each) => sum + soonCells(each, contextSize, headroomCells), 0);
+    return running.length === 0 || soon <= contextPool;
   }
 
   /** Number of tokens that a slot holds and no running job has or will get. */

@@ -43,6 +43,7 @@ export interface SchedulingPointOptions extends KvOffloadOptions {
   /** Waiting jobs by job id, in the order of their arrival. */
   readonly waiting: Map<string, WaitingJob>;
   readonly outbox: Outbox;
+  readonly headroomCells?: number | undefined;
 }
 
 export interface Arrival {
@@ -63,7 +64,7 @@ export interface SchedulingPoint {
 export function createSchedulingPoint(options: SchedulingPointOptions): SchedulingPoint {
   const { backend, slots, waiting, outbox, now } = options;
   const offload = createKvOffload(options);
-  const pool = createContextPool({ backend, slots, offload, outbox, now });
+  const pool = createContextPool({ ...options, offload });
   /** Number of passes that had ended when this scheduling point was reached. */
   let lastPasses = 0;
   /** Number of jobs that got a slot. */
