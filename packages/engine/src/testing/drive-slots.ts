@@ -30,6 +30,9 @@ export interface DrivenSlots {
   step(entries: readonly DrivenEntry[], underway?: () => void): Promise<readonly EntryResult[]>;
   shift(slot: number, keep: number, discard: number): Promise<void>;
   end(slot: number): Promise<void>;
+  cut(slot: number, keep: number): Promise<number>;
+  /** Undefined where slots cannot be copied. */
+  readonly copy: ((from: number, to: number, keep: number) => Promise<void>) | undefined;
   readonly ahead: { step(slots: readonly number[]): ReturnType<StepsAhead["step"]>; withdraw(): boolean } | undefined;
   readonly states:
     | (Omit<KvSnapshots, "save"> & {
@@ -97,6 +100,18 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
       await generator.end(slot, held.reusable.length);
       held.cut(held.reusable.length);
     },
+    async cut(slot, keep) {
+      const held = heldOf(slot);
+      const kept = await generator.cut(slot, keep, held);
+      held.cut(kept);
+      return kept;
+    },
+    copy:
+      generator.copy &&
+      (async (from, to, keep) => {
+        await generator.copy?.(from, to, keep, heldOf(from));
+        lists.set(to, createHeld(heldOf(from).entries.slice(0, keep)));
+      }),
     ahead: ahead && {
       step(ids) {
         const results = ahead.step(ids.map((slot) => ({ slot, from: heldOf(slot).nextPosition })));
