@@ -64,7 +64,8 @@ export function createAddonDecoder({ addon, library, vocabularySize, inOrder }: 
         }
       : {}),
     logits(position, { tokens, top, total }) {
-      const count = top === "all" ? vocabularySize : top;
+      // The most probable token is always the first: logprobs need its logit.
+      const count = top === "all" ? vocabularySize : Math.max(1, top);
       const numbers = decoder.getLogits(position, count, Uint32Array.from(tokens), total);
       const [, sum = NaN, found = 0] = numbers;
       const logits = new Map<Token, number>();
