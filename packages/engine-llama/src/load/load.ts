@@ -26,8 +26,10 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly modelPath: string;
   /** Number of jobs that can run at the same time. */
   readonly slots: number;
-  /** Tokens per slot; by default the trained size, up to 8,192, or less if memory is short. */
+  /** Most tokens of one job, prompt and answer together; by default as `contextDefaults` says. */
   readonly contextSize?: number;
+  /** Most tokens of all jobs together; by default as `contextDefaults` says. */
+  readonly contextPool?: number;
   /** Number of threads at the start; `setThreads` changes it. */
   readonly threads: number;
   /** Maximum number of tokens in a step; at least the number of slots. By default 512, or 256 for models with recurrent layers. */
@@ -114,11 +116,13 @@ async function load(
   if (use.kind !== "generate") return loadReadingBackend(loaded, () => scope.close());
   warnOfStretching(options, model);
   const dispatch = createBatchDispatch();
-  const { context, contextSize } = await openContext(model, {
+  const { context, contextSize, contextPool } = await openContext(model, {
     modelPath,
     header,
     slots,
     contextSize: options.contextSize,
+    contextPool: options.contextPool,
+    isShared: false,
     batchSize: Math.max(options.batchSize ?? batchSizeFor(model), slots),
     threads: maxThreads,
     dispatch,
@@ -139,7 +143,7 @@ async function load(
   const { batchSize } = context;
   const embedder = embedderOf(loaded, { maxTokens: contextCapacity(contextSize), batchSize, threads: maxThreads });
   const info = {
-    ...describe(loaded, { contextSize, batchSize }, chat.source),
+    ...describe(loaded, { contextSize, contextPool, batchSize }, chat.source),
     ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
     templateSha256: chat.templateSha256,
     chatFormat: chat.format,
