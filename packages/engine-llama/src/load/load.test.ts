@@ -29,6 +29,7 @@ test("the info describes the loaded model", async () => {
     embeddingSize: 128,
     modelName: "Waggle Tiny Stories",
     contextSize: 512,
+    contextPool: 1_024,
     trainedContextSize: 512,
     slots: 2,
     batchSize: 512,
