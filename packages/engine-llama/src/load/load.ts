@@ -27,8 +27,10 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly modelPath: string;
   /** Number of jobs that can run at the same time. */
   readonly slots: number;
-  /** Tokens per slot; by default the trained size, up to 8,192, or less if memory is short. */
+  /** Most tokens of one job, prompt and answer together; by default as `contextDefaults` says. */
   readonly contextSize?: number;
+  /** Most tokens of all jobs together; by default as `contextDefaults` says. */
+  readonly contextPool?: number;
   /** Number of threads at the start; `setThreads` changes it. */
   readonly threads: number;
   /** Maximum number of tokens in a step; at least the number of slots. By default 512, or 256 for models with recurrent layers. */
@@ -116,11 +118,13 @@ async function load(
   warnOfStretching(options, model);
   const warn = (message: string): void => log?.("warn", message);
   const addon = options.binding === "library" ? undefined : await loadAddon(warn);
-  const { context, contextSize } = await openContext(model, {
+  const { context, contextSize, contextPool } = await openContext(model, {
     modelPath,
     header,
     slots,
     contextSize: options.contextSize,
+    contextPool: options.contextPool,
+    isShared: false,
     batchSize: Math.max(options.batchSize ?? batchSizeFor(model), slots),
     threads: maxThreads,
     signal,
@@ -162,7 +166,7 @@ async function load(
     isRecurrent: isRecurrent || isHybrid,
   });
   const info = {
-    ...describe(loaded, { contextSize, batchSize }, chat.source),
+    ...describe(loaded, { contextSize, contextPool, batchSize }, chat.source),
     ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
     binding,
     templateSha256: chat.templateSha256,
