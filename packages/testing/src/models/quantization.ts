@@ -13,9 +13,9 @@ export function quantized(
   if (quantization === "Q8_0") return tensors;
   return tensors.map((tensor) => {
     const { name, type, dimensions } = tensor;
-    // llama.cpp does not quantize the embeddings of positions.
-    if (type === "f32" || name === "position_embd.weight") return tensor;
     const [columns = 1, rows = 1] = dimensions;
+    // llama.cpp quantizes only matrices, and not the embeddings of positions.
+    if (type === "f32" || rows === 1 || name === "position_embd.weight") return tensor;
     return matrix(name, columns, rows, blockTypeOf(name, columns, layers));
   });
 }
