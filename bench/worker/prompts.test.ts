@@ -21,7 +21,7 @@ describe("calibratePrompts", () => {
   });
 
   it("leaves out words that are more than one token at the beginning of a prompt", async () => {
-    const longer = ["and", "baba"];
+    const longer = ["and", "ball"];
     const count = async (prompt: string): Promise<number> =>
       (await countTokens(prompt)) + Number(longer.some((word) => prompt.startsWith(word)));
     const prompts = await calibratePrompts(count);
