@@ -24,6 +24,7 @@ interface Flags {
   readonly slots: string;
   readonly threads?: string;
   readonly contextSize?: string;
+  readonly contextPool?: string;
   readonly rounds: string;
   readonly concurrency: string;
   readonly maxTokens: string;
@@ -47,7 +48,8 @@ export function addWorker(command: Program): void {
     .option("--backend <name>", "llama, or fake to measure everything except the computing")
     .option("--slots <n>", "the worker's slots", "8")
     .option("--threads <n>", "the worker's threads (default: its own choice)")
-    .option("--context-size <tokens>", "context of each slot (default: the worker's choice)")
+    .option("--context-size <tokens>", "most tokens of one job (default: the worker's choice)")
+    .option("--context-pool <tokens>", "most tokens of all jobs together (default: the worker's choice)")
     .option("--rounds <n>", "rounds of each case; medians are shown", "5")
     .option("--concurrency <list>", "numbers of parallel streams", "1,2,4,8,16,32")
     .option("--max-tokens <n>", "tokens of each answer", "96")
@@ -105,6 +107,7 @@ function planOf(flags: Flags) {
       ...given("--backend", flags.backend),
       ...given("--threads", flags.threads),
       ...given("--context-size", flags.contextSize),
+      ...given("--context-pool", flags.contextPool),
     ],
   };
 }

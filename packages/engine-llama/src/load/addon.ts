@@ -1,14 +1,9 @@
-// Finds and loads Waggle's addon, which adds functions to node-llama-cpp's binding. Without the addon, the library's binding does the same work, slower.
+// Loads Waggle's addon, which adds functions to node-llama-cpp's binding. Without the addon, the library's binding does the same work, slower.
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import { getModuleVersion } from "node-llama-cpp";
 import type { Addon } from "../passes/addon-decoder.ts";
-
-/** The addon's file for this platform, in a checkout. */
-export const addonPath = fileURLToPath(
-  new URL(`../../native/bin/${process.platform}-${process.arch}/waggle-llama.node`, import.meta.url),
-);
+import { addonPath } from "./addon-file.ts";
 
 /**
  * Call it only after the library has loaded its own binding: the addon uses the libraries of llama.cpp that this binding has loaded.
