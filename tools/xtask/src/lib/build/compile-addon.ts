@@ -36,10 +36,15 @@ const compilerLimitMs = 300_000;
 export async function compileAddon(options: AddonCompile): Promise<string> {
   const { engine, sources, hash, folder, compiler, signal } = options;
   const run = async (...args: readonly string[]): Promise<void> => {
-    const settings = { stdio: ["ignore", 2, 2], cancelSignal: signal, timeout: compilerLimitMs, reject: false } as const;
+    const settings = {
+      stdio: ["ignore", 2, 2],
+      cancelSignal: signal,
+      timeout: compilerLimitMs,
+      reject: false,
+    } as const;
     const { failed, shortMessage } = await execa(compiler, args, settings);
     signal.throwIfAborted();
-    if (failed) throw new Error(`Cannot compile the addon: ${shortMessage.split("\n")[0]}`);
+    if (failed) throw new Error(`Cannot compile the addon: ${shortMessage?.split("\n")[0] ?? compiler}`);
   };
   const flags = [
     ...compilerFlags,

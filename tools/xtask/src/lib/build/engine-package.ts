@@ -1,15 +1,6 @@
 // Finds the folder of node-llama-cpp and the folder in which it looks for a build. Copies finished builds from the build folder to the kept
 // copies, and from there to the library. The library itself is never loaded.
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { repositoryPath } from "@waggle/testing/harness";

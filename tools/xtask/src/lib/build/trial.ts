@@ -146,7 +146,8 @@ function explain(subject: string, error: ExecFileException): Error {
   if (error.name === "AbortError") {
     return unusable(subject, `it did not finish computing within ${trialTimeoutMs / 1_000} s`);
   }
-  if (crashes.includes(error.signal ?? "")) return unusable(subject, `it crashed with ${error.signal} on a small model`);
+  if (crashes.includes(error.signal ?? ""))
+    return unusable(subject, `it crashed with ${error.signal} on a small model`);
   if (typeof error.code === "number") return unusable(subject, error.stderr?.trim() ?? "");
   return error;
 }
