@@ -128,6 +128,7 @@ export function createReport(options: ReportOptions): Report {
             device: model.device,
             threads: model.threads,
             engine_build: model.build,
+            ...(model.binding === undefined ? {} : { engine_binding: model.binding }),
             ...(model.settings === undefined ? {} : { settings: model.settings }),
             kind: model.kind,
             ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),

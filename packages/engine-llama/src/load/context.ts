@@ -2,8 +2,6 @@
 import { createEstimator, type MemorySettings } from "@waggle/models/memory";
 import { tensorTypeOf, type GgufHeader } from "@waggle/models/header";
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
-import type { BatchDispatch } from "../passes/batch-dispatch.ts";
-import { inSlotOrder } from "../passes/batch-order.ts";
 import { cannotLoad } from "./load-error.ts";
 import type { CacheOptions } from "./load-settings.ts";
 
@@ -19,7 +17,6 @@ export interface ContextOptions {
   readonly batchSize: number;
   /** Maximum number of threads of any step. */
   readonly threads: number;
-  readonly dispatch: BatchDispatch;
   readonly signal: AbortSignal | undefined;
   readonly cache: CacheOptions;
 }
@@ -29,7 +26,7 @@ export async function openContext(
   model: LlamaModel,
   options: ContextOptions,
 ): Promise<{ context: LlamaContext; contextSize: number }> {
-  const { modelPath, slots, batchSize, threads, dispatch, signal, cache } = options;
+  const { modelPath, slots, batchSize, threads, signal, cache } = options;
   const memory = await contextMemory(model, options);
   const contextSize = options.contextSize ?? defaultContextSize(model.trainContextSize, memory);
   // The library's check accepts contexts that then exhaust the memory of the whole machine.
@@ -42,7 +39,6 @@ export async function openContext(
       threads,
       ...cache,
       swaFullCache,
-      batching: { dispatchSchedule: dispatch.schedule, itemPrioritizationStrategy: inSlotOrder },
       // By default, the library makes the context smaller until it fits, without an error.
       failedCreationRemedy: false,
       ...(signal === undefined ? {} : { createSignal: signal }),

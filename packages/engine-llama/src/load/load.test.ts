@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";
+import { hasAddon } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend, type LlamaBackendOptions } from "./load.ts";
 
@@ -46,6 +47,7 @@ test("the info describes the loaded model", async () => {
     threads: 1,
     maxThreads: expect.any(Number),
     build: expect.any(String),
+    binding: hasAddon ? "addon" : "library",
     settings: expect.objectContaining({ batch_size: 512, mmap: true }),
     chatFormat: expect.objectContaining({ name: "generic" }),
     infill: false,

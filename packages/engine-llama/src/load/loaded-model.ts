@@ -58,6 +58,7 @@ export function describe(
     threads: options.threads,
     maxThreads,
     build: buildOf(llama),
+    binding: "library",
     settings: loadedSettings(size.batchSize),
     infill: use.kind === "generate" && vocabulary.infill !== undefined,
     promptTexts: { chatTemplate, bos: model.tokens.bosString ?? "", eos: model.tokens.eosString ?? "" },

@@ -10,7 +10,6 @@ import {
 } from "node-llama-cpp";
 import { contextCapacity } from "@waggle/engine";
 import { modelUseOf, readGgufFile, type GgufHeader } from "@waggle/models/header";
-import { createBatchDispatch } from "../passes/batch-dispatch.ts";
 import { openContext } from "../load/context.ts";
 
 interface Settings {
@@ -93,7 +92,6 @@ async function compute(model: LlamaModel, header: GgufHeader, settings: Settings
   }
   const { context } = await openContext(model, {
     ...{ modelPath, header, slots, contextSize, batchSize, threads, cache: { flashAttention }, signal: undefined },
-    dispatch: createBatchDispatch(),
   });
   const tokens = tokensOf(Math.min(contextCapacity(contextSize), batchSize));
   for (let slot = 0; slot < slots; slot++) await context.getSequence().evaluateWithoutGeneratingNewTokens(tokens);

@@ -63,7 +63,11 @@ export const WorkerInfoSchema = z
     model_modified_at: z.iso.datetime().optional().describe("Modification time of the model's file."),
     device: z.string().optional().describe("The device that computes: cpu, cuda, vulkan, metal."),
     threads: z.int().positive().optional(),
-    engine_build: z.string().optional().describe("Origin of the engine's binary: prebuilt or compiled from source."),
+    engine_build: z.string().optional().describe("Origin of the engine's libraries: prebuilt or compiled from source."),
+    engine_binding: z
+      .enum(["addon", "library"])
+      .optional()
+      .describe("What decodes: Waggle's addon, or node-llama-cpp's own binding, which is slower."),
     settings: LoadedSettingsSchema.optional().describe("The settings of the loaded model; present once it is loaded."),
     kind: ModelKindSchema.optional().describe("The purpose of the model; present once it is loaded."),
     embedding_size: z
