@@ -16,9 +16,11 @@ void stop(const Napi::CallbackInfo &) {
     stopReserving();
 }
 
-/** (context) => void: gives all sequences of a context one cache. Must be called before the library's `init`. */
+/** (context, cells) => void: gives all sequences of a context one cache of this size. Must be called before the library's `init`. */
 void unify(const Napi::CallbackInfo & info) {
-    Napi::ObjectWrap<AddonContext>::Unwrap(info[0].As<Napi::Object>())->context_params.kv_unified = true;
+    auto & params = Napi::ObjectWrap<AddonContext>::Unwrap(info[0].As<Napi::Object>())->context_params;
+    params.kv_unified = true;
+    params.n_ctx = info[1].As<Napi::Number>().Uint32Value();
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {

@@ -1,9 +1,13 @@
 // Opens the context of the slots, and chooses its size if the user does not.
-import { createEstimator, type MemorySettings } from "@waggle/models/memory";
+import {
+  contextDefaults,
+  createEstimator,
+  defaultMemoryShare,
+  type ContextSizes,
+  type MemorySettings,
+} from "@waggle/models/memory";
 import { tensorTypeOf, type GgufHeader } from "@waggle/models/header";
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
-import type { BatchDispatch } from "../passes/batch-dispatch.ts";
-import { inSlotOrder } from "../passes/batch-order.ts";
 import { cannotLoad } from "./load-error.ts";
 import type { CacheOptions } from "./load-settings.ts";
 
@@ -14,12 +18,15 @@ export interface ContextOptions {
   readonly modelPath: string;
   readonly header: GgufHeader;
   readonly slots: number;
-  /** Tokens per slot. Undefined: as many as fit. */
+  /** Most tokens of one job. Undefined: as many as fit. */
   readonly contextSize: number | undefined;
+  /** Most tokens of all jobs together. Undefined: as many as fit. */
+  readonly contextPool: number | undefined;
+  /** Whether a slot may hold more than its part of the pool. The library's binding gives each slot a part of equal size. */
+  readonly isShared: boolean;
   readonly batchSize: number;
   /** Maximum number of threads of any step. */
   readonly threads: number;
-  readonly dispatch: BatchDispatch;
   readonly signal: AbortSignal | undefined;
   readonly cache: CacheOptions;
 }
@@ -28,12 +35,20 @@ export interface ContextOptions {
 export async function openContext(
   model: LlamaModel,
   options: ContextOptions,
-): Promise<{ context: LlamaContext; contextSize: number }> {
-  const { modelPath, slots, batchSize, threads, dispatch, signal, cache } = options;
+): Promise<ContextSizes & { readonly context: LlamaContext }> {
+  const { modelPath, slots, isShared, batchSize, threads, signal, cache } = options;
   const memory = await contextMemory(model, options);
-  const contextSize = options.contextSize ?? defaultContextSize(model.trainContextSize, memory);
+  const sizes = contextDefaults({
+    trained: model.trainContextSize,
+    slots,
+    contextSize: options.contextSize,
+    contextPool: options.contextPool,
+    isShared,
+    fits: (contextSize, contextPool) => fits({ contextSize, contextPool }, memory, defaultMemoryShare),
+  });
   // The library's check accepts contexts that then exhaust the memory of the whole machine.
-  if (contextSize === undefined || !fits(contextSize, memory)) throw tooLarge(options, contextSize);
+  if (sizes === undefined || !fits(sizes, memory)) throw tooLarge(options, sizes);
+  const { contextSize } = sizes;
   try {
     const context = await model.createContext({
       contextSize,
@@ -42,29 +57,32 @@ export async function openContext(
       threads,
       ...cache,
       swaFullCache,
-      batching: { dispatchSchedule: dispatch.schedule, itemPrioritizationStrategy: inSlotOrder },
       // By default, the library makes the context smaller until it fits, without an error.
       failedCreationRemedy: false,
       ...(signal === undefined ? {} : { createSignal: signal }),
     });
-    return { context, contextSize };
+    return { context, ...sizes };
   } catch (error) {
     throw cannotLoad(modelPath, `cannot create a context for ${slots} slots: ${(error as Error).message}`, error);
   }
 }
 
-function tooLarge({ modelPath, slots }: ContextOptions, contextSize: number | undefined): Error {
-  const length = contextSize === undefined ? "even the smallest length" : `${contextSize} tokens`;
-  return cannotLoad(modelPath, `memory does not suffice for ${slots} slots of ${length}`);
+function tooLarge({ modelPath, slots }: ContextOptions, sizes: ContextSizes | undefined): Error {
+  const length =
+    sizes === undefined
+      ? "even the smallest context"
+      : `a context of ${sizes.contextPool} tokens for all ${slots} slots together (${sizes.contextSize} for one job)`;
+  return cannotLoad(modelPath, `memory does not suffice for ${length}`);
 }
 
 async function contextMemory(model: LlamaModel, options: ContextOptions): Promise<ContextMemory> {
-  const { header, slots, batchSize, cache } = options;
+  const { header, slots, isShared, batchSize, cache } = options;
   const estimate = createEstimator(header);
   const settings = { slots, batchSize, ...memorySettingsOf(model), flashAttention: cache.flashAttention === true };
   return {
     free: { host: process.availableMemory(), gpu: (await model.llama.getVramState()).free },
-    takenBy: (contextSize) => estimate({ ...settings, contextSize }).context,
+    takenBy: ({ contextSize, contextPool }) =>
+      estimate({ ...settings, contextSize, contextPool: isShared ? contextPool : undefined }).context,
   };
 }
 
@@ -78,13 +96,6 @@ export function memorySettingsOf(model: LlamaModel): ContextSettings {
   };
 }
 
-/** Upper limit of the default context size. Users must ask for longer contexts, because a context takes memory even while empty. */
-const defaultContextLimit = 8_192;
-/** llama.cpp pads contexts to multiples of this. */
-const contextStep = 256;
-/** Part of the free memory that a context of default size may take. The rest is for the worker and other processes. */
-const memoryShare = 0.5;
-
 export interface Bytes {
   readonly host: number;
   readonly gpu: number;
@@ -92,25 +103,11 @@ export interface Bytes {
 
 export interface ContextMemory {
   readonly free: Bytes;
-  /** Memory of all slots and their compute buffers, for this many tokens per slot. */
-  readonly takenBy: (contextSize: number) => Bytes;
+  /** Memory of all slots and their compute buffers. */
+  readonly takenBy: (sizes: ContextSizes) => Bytes;
 }
 
-/**
- * Default tokens per slot: the trained size, at most 8,192, reduced until the context of all slots fits into half of the free memory. The number of
- * slots is not reduced: users would not see why their jobs wait for a slot. But if a context is too short for a prompt, the error has both lengths.
- * @returns undefined if not even the smallest context fits
- */
-export function defaultContextSize(trained: number, memory: ContextMemory): number | undefined {
-  const wanted = Math.min(trained, defaultContextLimit);
-  if (fits(wanted, memory, memoryShare)) return wanted;
-  for (let size = Math.floor((wanted - 1) / contextStep) * contextStep; size >= contextStep; size -= contextStep) {
-    if (fits(size, memory, memoryShare)) return size;
-  }
-  return undefined;
-}
-
-export function fits(contextSize: number, { free, takenBy }: ContextMemory, share = 1): boolean {
-  const { host, gpu } = takenBy(contextSize);
+export function fits(sizes: ContextSizes, { free, takenBy }: ContextMemory, share = 1): boolean {
+  const { host, gpu } = takenBy(sizes);
   return host <= free.host * share && gpu <= free.gpu * share;
 }

@@ -5,9 +5,9 @@ import { contextCapacity, type Backend } from "@waggle/engine";
 import { GgufError, chatTemplatesOf, modelUseOf, readGgufFile } from "@waggle/models/header";
 import { WaggleError } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
-import { createBatchDispatch } from "../passes/batch-dispatch.ts";
 import { createLlamaBackend } from "../slots/backend.ts";
 import { openChat } from "../text/chat.ts";
+import { loadAddon } from "./addon.ts";
 import { openContext } from "./context.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
 import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
@@ -17,8 +17,9 @@ import { lockWarning } from "./memory-lock.ts";
 import { tokenizerOf } from "../text/tokenizer.ts";
 import { defaultBatchSize, describe, embedderOf, loadReadingBackend, type LoadedModel } from "./loaded-model.ts";
 import { openSnapshotFiles } from "../slots/kv-snapshots.ts";
-import { openPasses } from "../passes/open-passes.ts";
-import type { Passes } from "../passes/passes.ts";
+import { libraryOf } from "../passes/library-context.ts";
+import { openDecoder } from "../passes/open-decoder.ts";
+import { createPasses } from "../passes/passes.ts";
 import { createSamplingContext } from "../sampling/sampling.ts";
 import { readVocabulary } from "../text/vocabulary.ts";
 
@@ -26,8 +27,10 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly modelPath: string;
   /** Number of jobs that can run at the same time. */
   readonly slots: number;
-  /** Tokens per slot; by default the trained size, up to 8,192, or less if memory is short. */
+  /** Most tokens of one job, prompt and answer together; by default as `contextDefaults` says. */
   readonly contextSize?: number;
+  /** Most tokens of all jobs together; by default as `contextDefaults` says. */
+  readonly contextPool?: number;
   /** Number of threads at the start; `setThreads` changes it. */
   readonly threads: number;
   /** Maximum number of tokens in a step; at least the number of slots. By default 512, or 256 for models with recurrent layers. */
@@ -41,8 +44,8 @@ export interface LlamaBackendOptions extends LoadSettings {
    * Whether libuv's pool has one thread. The library then computes its calls in order, so that sampling can be requested together with the pass.
    */
   readonly onePoolThread?: boolean;
-  /** Driver of passes, if this driver works on this machine; by default the fastest driver that works. */
-  readonly driver?: Passes["driver"];
+  /** `library`: decode with node-llama-cpp's own binding, although there is an addon. */
+  readonly binding?: "library" | undefined;
   /** Folder of KV snapshots, with a subfolder for each model. By default no snapshots are saved. */
   readonly statesFolder?: string;
   /** Called with the progress from 0 to 1. */
@@ -113,15 +116,17 @@ async function load(
   };
   if (use.kind !== "generate") return loadReadingBackend(loaded, () => scope.close());
   warnOfStretching(options, model);
-  const dispatch = createBatchDispatch();
-  const { context, contextSize } = await openContext(model, {
+  const warn = (message: string): void => log?.("warn", message);
+  const addon = options.binding === "library" ? undefined : await loadAddon(warn);
+  const { context, contextSize, contextPool } = await openContext(model, {
     modelPath,
     header,
     slots,
     contextSize: options.contextSize,
+    contextPool: options.contextPool,
+    isShared: false,
     batchSize: Math.max(options.batchSize ?? batchSizeFor(model), slots),
     threads: maxThreads,
-    dispatch,
     signal,
     cache,
   });
@@ -133,32 +138,40 @@ async function load(
     specialTokens: vocabulary.specialTokens,
     bosText: model.tokens.bosString ?? "",
     eosText: model.tokens.eosString ?? "",
-    warn: (message) => log?.("warn", message),
+    warn,
   });
   scope.defer(() => chat.close());
   const { batchSize } = context;
   const embedder = embedderOf(loaded, { maxTokens: contextCapacity(contextSize), batchSize, threads: maxThreads });
-  const info = {
-    ...describe(loaded, { contextSize, batchSize }, chat.source),
-    ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
-    templateSha256: chat.templateSha256,
-    chatFormat: chat.format,
-  };
   const settings = loaded.loadedSettings(batchSize);
   const states = openSnapshotFiles(options, { model, llama, settings, adapters });
   const { sampling, markOf } = createSamplingContext({ ...loaded, chat });
-  const passes = await openPasses({
-    llama,
-    model,
+  const library = libraryOf(llama, model, context);
+  const { decoder, binding } = await openDecoder({
     context,
-    dispatch,
+    library,
+    addon,
+    vocabularySize: sampling.vocabularySize,
+    inOrder: options.onePoolThread === true,
+    warn,
+  });
+  log?.("info", `Decoding with ${bindingNames[binding]}`);
+  const { isRecurrent, isHybrid } = model.fileInsights;
+  const passes = createPasses({
+    decoder,
+    library,
     slots,
     sampling,
-    driver: options.driver,
-    inOrder: options.onePoolThread === true,
-    log: (level, message) => log?.(level, message),
+    contextSize: context.contextSize,
+    isRecurrent: isRecurrent || isHybrid,
   });
-  log?.("info", `Decoding: ${decodingBy[passes.driver]}`);
+  const info = {
+    ...describe(loaded, { contextSize, contextPool, batchSize }, chat.source),
+    ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
+    binding,
+    templateSha256: chat.templateSha256,
+    chatFormat: chat.format,
+  };
   const backend = createLlamaBackend({
     model,
     passes,
@@ -177,11 +190,7 @@ async function load(
   return backend;
 }
 
-const decodingBy: Readonly<Record<Passes["driver"], string>> = {
-  native: "native step",
-  direct: "context object of node-llama-cpp",
-  public: "public API of node-llama-cpp",
-};
+const bindingNames = { addon: "Waggle's addon", library: "node-llama-cpp's own binding" } as const;
 
 /** A recurrent state cannot be cut back, so it is saved only at the ends of passes: smaller passes save it at more positions. */
 function batchSizeFor({ fileInsights: { isRecurrent, isHybrid } }: LlamaModel): number {

@@ -15,6 +15,8 @@ export interface BackendInfo {
   readonly modelName: string;
   /** Maximum number of tokens per slot. The KV cache may have room for a few more, because llama.cpp pads its size. */
   readonly contextSize: number;
+  /** Most tokens that all slots hold together; at most slots * contextSize. */
+  readonly contextPool: number;
   readonly trainedContextSize: number;
   readonly slots: number;
   /** Maximum number of tokens that one step may carry, over all its entries. */
@@ -30,7 +32,10 @@ export interface BackendInfo {
   readonly threads: number;
   /** Highest value that `setThreads` accepts. */
   readonly maxThreads: number;
+  /** Origin of the engine's libraries: `prebuilt`, or `source` if they were compiled on this machine. */
   readonly build: string;
+  /** What decodes: Waggle's addon, or node-llama-cpp's own binding. Absent without a model. */
+  readonly binding?: "addon" | "library";
   /** Settings for loading, as in effect; absent where no model is loaded. */
   readonly settings?: LoadedSettings | undefined;
   /** How the model's chat template writes answers. Private characters (marks) replace the markers that are tokens. */

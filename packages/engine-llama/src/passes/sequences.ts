@@ -1,11 +1,11 @@
 // Cuts, shifts, saves and loads sequences between two passes, on the library's internal context object.
 import type { Token } from "@waggle/engine";
 import { createCheckpoints } from "./checkpoints.ts";
-import type { DirectLibrary } from "./library-context.ts";
+import type { Library } from "./library-context.ts";
 import type { Passes } from "./passes.ts";
 
 export interface SequencesOptions {
-  readonly library: DirectLibrary;
+  readonly library: Library;
   /** Maximum number of tokens of a sequence. */
   readonly contextSize: number;
   /** Whether the model has recurrent layers: its sequences then cannot be cut without checkpoints. */

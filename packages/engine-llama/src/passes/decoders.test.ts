@@ -1,4 +1,4 @@
-// Tests that all drivers have the same results: the public API, the context object, and the native step if this machine's build has it.
+// Tests that both bindings, the library's own and the addon if it is there, have the same results, and those of the library's public interface.
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,21 +6,27 @@ import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { promisify } from "node:util";
 import { runInNewContext } from "node:vm";
-import type { EntryResult, SlotSampling } from "@waggle/engine";
+import type { EntryResult, SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "@waggle/engine/testing";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
+import type { LlamaContext, LlamaContextSequence, LlamaModel, Token as LlamaToken } from "node-llama-cpp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bindings, hasAddon, loadOn } from "../testing/bindings.ts";
+import { publicOptions } from "../testing/public-options.ts";
 import { storyModel } from "../testing/story-model.ts";
-import { loadLlamaBackend } from "../load/load.ts";
-import type { Passes } from "./passes.ts";
+import { openLlama } from "../load/llama.ts";
+import { logprobsOf } from "../sampling/logit-sampler.ts";
+import { tokenSeed } from "../sampling/random.ts";
+import type { Binding } from "./open-decoder.ts";
+import { askPublicly } from "./oracle.ts";
 
 const run = promisify(execFile);
-const drivers: readonly Passes["driver"][] = ["public", "direct", "native"];
 const story = "Once upon a time there was a little bee. One day the bee went to the garden";
 const otherStory = "A dog and a cat were friends. They liked to play with a red ball, and";
 const json = String.raw`root ::= "{" ws "\"name\":" ws "\"" [a-z]+ "\"" ("," ws "\"age\":" ws [0-9]+)? "}"
 ws ::= " "?`;
 const count = 40;
+const size = { slots: 4, contextSize: 256, batchSize: 128, threads: 1 };
 
 type Fields = Partial<Sampling> & Partial<Pick<SlotSampling, "topLogprobs" | "fillIn">>;
 
@@ -43,6 +49,7 @@ const samplings: Readonly<Record<string, Fields>> = {
   "a grammar": { ...wild, grammar: json },
   "a greedy grammar": { temperature: 0, grammar: json },
   logprobs: { ...wild, topLogprobs: 3 },
+  "greedy logprobs": { temperature: 0, topLogprobs: 4 },
   "greedy logprobs without alternatives": { temperature: 0, topLogprobs: 0 },
   "logprobs and a grammar": { ...wild, topLogprobs: 2, grammar: json },
   "logprobs, DRY, XTC and penalties": {
@@ -64,28 +71,107 @@ const samplingOf = ({ topLogprobs, fillIn, ...fields }: Fields, seed: number): S
   ...(fillIn === undefined ? {} : { fillIn }),
 });
 
-async function open(driver: Passes["driver"], statesFolder?: string): Promise<DrivenBackend> {
-  const size = { slots: 4, contextSize: 256, batchSize: 128, threads: 1 };
+async function open(binding: Binding, statesFolder?: string): Promise<DrivenBackend> {
   const states = statesFolder === undefined ? {} : { statesFolder };
-  return driveSlots(await loadLlamaBackend({ modelPath: storyModel, ...size, device: "cpu", ...states, driver }));
+  return driveSlots(await loadOn(binding, { modelPath: storyModel, ...size, device: "cpu", ...states }));
 }
 
-describe("all drivers have the same results", () => {
-  const folder = mkdtempSync(join(tmpdir(), "waggle-drivers-"));
-  const backends = new Map<Passes["driver"], DrivenBackend>();
+const folder = mkdtempSync(join(tmpdir(), "waggle-decoders-"));
+const backends = new Map<Binding, DrivenBackend>();
+beforeAll(async () => {
+  for (const binding of bindings) backends.set(binding, await open(binding, join(folder, binding)));
+});
+afterAll(async () => {
+  for (const backend of backends.values()) await backend.dispose();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("each binding has the results of the library's public interface", () => {
+  let model: LlamaModel;
+  let context: LlamaContext;
+  let sequence: LlamaContextSequence;
   beforeAll(async () => {
-    for (const driver of drivers) backends.set(driver, await open(driver, join(folder, driver)));
+    const { llama } = await openLlama({ device: "cpu", maxThreads: 1 }, () => {});
+    model = await llama.loadModel({ modelPath: storyModel });
+    const { contextSize, slots: sequences, ...rest } = size;
+    context = await model.createContext({ contextSize, sequences, ...rest, flashAttention: true });
+    sequence = context.getSequence();
   });
   afterAll(async () => {
-    for (const backend of backends.values()) await backend.dispose();
-    rmSync(folder, { recursive: true, force: true });
+    await context.dispose();
+    await model.dispose();
   });
 
+  /** Results for a prompt, with the random numbers of each position. */
+  async function publicResults(prompt: readonly Token[], sampling: SlotSampling): Promise<EntryResult[]> {
+    await sequence.clearHistory();
+    const history = [...prompt];
+    const results: EntryResult[] = [];
+    let fed = prompt;
+    while (results.length < count) {
+      const options = { ...publicOptions(sampling, model, history), seed: tokenSeed(sampling.seed, history.length) };
+      const { token = -1, logits } = await askPublicly(sequence, fed, options);
+      const [greatest = NaN] = logits.values();
+      const totalWeight = [...logits.values()].reduce((sum, logit) => sum + Math.exp(logit - greatest), 0);
+      const logprobs = logprobsOf({ logits, totalWeight }, token, sampling.topLogprobs ?? 0);
+      results.push({ kind: "token", token, ...(sampling.topLogprobs === undefined ? {} : { logprobs }) });
+      if (model.isEogToken(token as LlamaToken)) break;
+      history.push(token);
+      fed = [token];
+    }
+    return results;
+  }
+
+  /** Whether the interface has these settings. It has raw logits only for greedy jobs, and ours bans the end in another way. */
+  const isPlain = ({ grammar, fillIn, ignore_eos, dry_multiplier = 0, topLogprobs, temperature }: Fields): boolean =>
+    grammar === undefined &&
+    fillIn === undefined &&
+    ignore_eos === undefined &&
+    dry_multiplier === 0 &&
+    (topLogprobs === undefined || temperature === 0);
+  const plain = Object.entries(samplings).filter(([, fields]) => isPlain(fields));
+
+  test.each(plain)("with %s", async (_, fields) => {
+    for (const [binding, backend] of backends) {
+      const { tokens } = await backend.tokenize({ kind: "text", text: story });
+      for (const seed of [7, 0xffff_ffff]) {
+        const sampling = samplingOf(fields, seed);
+        const [given] = await generate(backend, [{ slot: 0, text: story, sampling }]);
+        expect(given, binding).toEqual(nearly(await publicResults(tokens, sampling)));
+      }
+    }
+  });
+});
+
+test.each(bindings)("the binding %s has the same results while the garbage collector runs", async (binding) => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  /** Collects all garbage, and waits until finalizers have run. */
+  async function collected(): Promise<void> {
+    let isFinalized = false;
+    const registry = new FinalizationRegistry<void>(() => (isFinalized = true));
+    (() => registry.register({}, undefined))();
+    while (!isFinalized) {
+      await new Promise((resolve) => setImmediate(resolve));
+      collect();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const work = [{ slot: 0, text: story, sampling: samplingOf(wild, 7) }];
+  const backend = await open(binding);
+  try {
+    expect(await generate(backend, work, (step) => (step === 3 ? collected() : undefined))).toEqual(
+      await generate(backend, work),
+    );
+  } finally {
+    await backend.dispose();
+  }
+});
+
+describe.skipIf(!hasAddon)("both bindings have the same results", () => {
   async function expectSame(play: (backend: DrivenBackend) => Promise<unknown>): Promise<void> {
-    const { public: expected, ...others } = Object.fromEntries(
-      await Promise.all([...backends].map(async ([driver, backend]) => [driver, await play(backend)] as const)),
-    ) as Record<string, unknown>;
-    for (const [driver, given] of Object.entries(others)) expect(given, driver).toEqual(nearly(expected));
+    const [library, addon] = await Promise.all([...backends.values()].map(play));
+    expect(addon).toEqual(nearly(library));
   }
 
   test.each(Object.keys(samplings))("with %s, for two seeds in one batch", async (name) => {
@@ -129,33 +215,6 @@ describe("all drivers have the same results", () => {
     });
   });
 
-  test("while the garbage collector runs", async () => {
-    setFlagsFromString("--expose-gc");
-    const collect = runInNewContext("gc") as () => void;
-    /** Collects all garbage, and waits until finalizers have run. */
-    async function collected(): Promise<void> {
-      let isFinalized = false;
-      const registry = new FinalizationRegistry<void>(() => (isFinalized = true));
-      (() => registry.register({}, undefined))();
-      while (!isFinalized) {
-        await new Promise((resolve) => setImmediate(resolve));
-        collect();
-      }
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    const work = [{ slot: 0, text: story, sampling: samplingOf(wild, 7) }];
-    for (const driver of drivers) {
-      const backend = await open(driver);
-      try {
-        expect(await generate(backend, work, (step) => (step === 3 ? collected() : undefined)), driver).toEqual(
-          await generate(backend, work),
-        );
-      } finally {
-        await backend.dispose();
-      }
-    }
-  });
-
   test("from a snapshot, and from the kept tokens of a slot", async () => {
     await expectSame(async (backend) => {
       const { states } = backend;
@@ -174,14 +233,14 @@ describe("all drivers have the same results", () => {
   });
 });
 
-test("all drivers have the same results if sampling is requested together with the pass, and steps are queued", async () => {
+test("all bindings have the same results if sampling is requested together with the pass, and steps are queued", async () => {
   const script = join(import.meta.dirname, "../testing/one-pool-thread.ts");
   const { stdout } = await run(process.execPath, ["--import", "tsx", script], {
     env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
   });
-  const { public: expected, ...others } = JSON.parse(stdout) as Record<string, unknown>;
-  expect(Object.keys(others)).toHaveLength(2);
-  for (const [driver, given] of Object.entries(others)) expect(given, driver).toEqual(expected);
+  const { library, ...others } = JSON.parse(stdout) as Record<string, unknown>;
+  expect(Object.keys(others)).toEqual(["library,in order", ...(hasAddon ? ["addon", "addon,in order,ahead"] : [])]);
+  for (const [way, given] of Object.entries(others)) expect(given, way).toEqual(library);
 });
 
 interface Work {
