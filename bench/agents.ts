@@ -9,7 +9,6 @@ import {
   integerOf,
   markdownTable,
   promptTokens,
-  RefusedError,
   repositoryPath,
   send,
   startWorker,
@@ -56,6 +55,7 @@ const readyLimitMs = 600_000;
 const silenceMs = 3_600_000;
 const chatsAloneMs = 20_000;
 const progressEveryMs = 10_000;
+const errorChars = 200;
 const mebibyte = 1_048_576;
 
 async function measure(groups: ProcessGroups, flags: Flags, { signal }: CommandEnding): Promise<void> {
@@ -107,19 +107,24 @@ interface Asked {
 const isPiece = (type: string): boolean => type === "content_block_delta" || type.endsWith(".delta");
 const isFailure = (type: string): boolean => type === "error" || type === "response.failed";
 
+/** The message of an error in any dialect. */
+function messageIn(error: string): string {
+  return /"message":"((?:[^"\\]|\\.)*)"/.exec(error)?.[1] ?? error.slice(0, errorChars);
+}
+
 /** Leaves the answer after so many tokens: a made-up model does not end it. */
 async function ask(url: string, { name, path, body }: AgentRequest, most: number): Promise<Asked> {
   const facts = { name, bytes: JSON.stringify(body).length, promptTokens: await promptTokens(url, path, body) };
   const answer = await send({ url: url + path, body, silenceMs });
   if (answer.status !== 200) {
-    const outcome = new RefusedError(answer.status, await answer.text()).message;
+    const outcome = `${answer.status}: ${messageIn(await answer.text())}`;
     return { ...facts, outcome, firstTokenMs: Number.NaN, tokens: 0 };
   }
   let [tokens, firstAt, failure] = [0, Number.NaN, ""];
   const { over, leave } = answer.frames({
     onFrame({ data }, at) {
       const { type = "" } = JSON.parse(data) as { type?: string };
-      if (isFailure(type)) failure = data;
+      if (isFailure(type)) failure = messageIn(data);
       if (!isPiece(type)) return;
       if (tokens === 0) firstAt = at;
       tokens += 1;
@@ -169,10 +174,7 @@ async function printMemory(
     ["with the model", memory.loaded],
     ["with the chats", memory.chats],
     ["with the agents' prompts", memory.agents],
-    [
-      `with the model and ${slots} full slots of ${context} tokens`,
-      memory.loaded + (slots * context * bytes) / mebibyte,
-    ],
+    [`${slots} fixed slots of ${context} tokens alone`, (slots * context * bytes) / mebibyte],
   ] as const;
   const shown = rows.map(([name, mib]) => [name, mib.toFixed(0)]);
   console.log(markdownTable([`memory of the engine (${bytes} bytes per token)`, "MiB"], shown));

@@ -9,10 +9,10 @@ import {
   showProgress,
   startWorker,
   withoutSettings,
-  type Command,
   type ProcessGroups,
   type Worker,
 } from "@waggle/testing/harness";
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command as Program } from "commander";
 import { calibratePrompts } from "./worker/prompts.ts";
@@ -47,7 +47,7 @@ export function addWorker(command: Program): void {
       "--against <url...>",
       "other servers with the same model: OpenAI-compatible (their /v1/completions is used) or Waggle workers",
     )
-    .option("--also <NAME=value...>", "compare with another worker that has this environment variable (repeatable)")
+    .option("--also <what...>", "compare with other workers: one with an environment variable NAME=value, or a program")
     .option("--program <file>", "program of the worker, such as that of a tarball (default: this checkout's source)")
     .option("--url <url>", "measure this worker instead of starting one")
     .option("--model <path>", "the worker's model (default: the embedded one)")
@@ -98,22 +98,22 @@ interface Workers extends AsyncDisposable {
   readonly model: string;
 }
 
-/** Starts our worker unless its address is given, and one for each variable of --also. */
+/** Starts our worker unless its address is given, and the workers of --also. */
 async function openWorkers(groups: ProcessGroups, { workerFlags }: Plan, flags: Flags): Promise<Workers> {
-  const program: Command | undefined =
-    flags.program === undefined ? undefined : [process.execPath, resolve(flags.program)];
   const started: Worker[] = [];
   const addresses: TargetAddress[] = flags.url === undefined ? [] : [{ url: flags.url }];
-  for (const variable of [...(flags.url === undefined ? [undefined] : []), ...(flags.also ?? [])]) {
-    const [, name, value] = /^(\w+)=(.*)$/.exec(variable ?? "") ?? [];
-    if (variable !== undefined && name === undefined)
-      throw new OptionError(`Cannot use --also ${variable}: it must be NAME=value`);
+  for (const change of [...(flags.url === undefined ? [undefined] : []), ...(flags.also ?? [])]) {
+    const [, variable, value] = /^(\w+)=(.*)$/.exec(change ?? "") ?? [];
+    const program = variable === undefined ? (change ?? flags.program) : flags.program;
+    if (program !== undefined && !existsSync(program))
+      throw new OptionError(`Cannot run ${program}: there is no such file`);
     const worker = await startWorker(groups, {
-      ...{ flags: workerFlags, readyLimitMs, ...(program === undefined ? {} : { command: program }) },
-      env: { ...withoutSettings(process.env), ...(name === undefined ? {} : { [name]: value }) },
+      ...{ flags: workerFlags, readyLimitMs },
+      ...(program === undefined ? {} : { command: [process.execPath, resolve(program)] }),
+      env: { ...withoutSettings(process.env), ...(variable === undefined ? {} : { [variable]: value }) },
     });
     started.push(worker);
-    addresses.push({ url: worker.url, ...(variable === undefined ? {} : { variable }) });
+    addresses.push({ url: worker.url, ...(change === undefined ? {} : { change }) });
   }
   return {
     addresses,

@@ -14,8 +14,8 @@ export interface Target extends LoadTarget {
 
 export interface TargetAddress {
   readonly url: string;
-  /** An environment variable by which this worker differs from the first one, such as "NAME=value". */
-  readonly variable?: string;
+  /** How this worker differs from the first one: an environment variable, such as "NAME=value", or another program. */
+  readonly change?: string;
 }
 
 const askTimeoutMs = 5_000;
@@ -28,16 +28,17 @@ export async function openTargets(addresses: readonly TargetAddress[]): Promise<
   return [first, ...others];
 }
 
-async function openTarget({ url, variable }: TargetAddress, index: number): Promise<Target> {
+async function openTarget({ url, change }: TargetAddress, index: number): Promise<Target> {
   const name = String.fromCharCode("A".charCodeAt(0) + index);
   const { origin, hostname, port } = new URL(url);
   const holder = loopbackNames.includes(hostname) ? await findPortHolder(Number(port)) : undefined;
   const where = { name, url: origin, pid: holder?.pid };
   const info = await ask(`${origin}/v1/info`);
   if (info !== undefined && "worker_id" in info) {
-    const { engine_build, threads, slots, context_size } = info;
-    const facts = [`${String(engine_build)} engine`, `${String(threads)} threads`, `${String(slots)} slots`];
-    const about = ["Waggle", ...facts, ...(variable === undefined ? [] : [variable])].join(", ");
+    const { engine_build, engine_binding, threads, slots, context_size } = info;
+    const engine = [engine_build, engine_binding, "engine"].filter((word) => word !== undefined).join(" ");
+    const facts = [engine, `${String(threads)} threads`, `${String(slots)} slots`];
+    const about = ["Waggle", ...facts, ...(change === undefined ? [] : [change])].join(", ");
     return { ...where, dialect: nativeDialect, about, contextSize: Number(context_size) };
   }
   const props = await ask(`${origin}/props`);
