@@ -7,9 +7,9 @@
 
 namespace {
 
-/** () => boolean: false where the system cannot reserve memory. Ends with `new Decoder`, or `stopReserving`. */
-Napi::Value start(const Napi::CallbackInfo & info) {
-    return Napi::Boolean::New(info.Env(), startReserving());
+/** Ends with `new Decoder`, or `stopReserving`. */
+void start(const Napi::CallbackInfo &) {
+    startReserving();
 }
 
 void stop(const Napi::CallbackInfo &) {
@@ -28,6 +28,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("sourceHash", WAGGLE_SOURCE_HASH);
     exports.Set("Sampler", Sampler::define(env));
     exports.Set("Decoder", Decoder::define(env));
+    exports.Set("canReserve", Napi::Boolean::New(env, canReserve));
     exports.Set("startReserving", Napi::Function::New(env, start));
     exports.Set("stopReserving", Napi::Function::New(env, stop));
     exports.Set("unify", Napi::Function::New(env, unify));

@@ -8,6 +8,8 @@ import {
 } from "@waggle/models/memory";
 import { tensorTypeOf, type GgufHeader } from "@waggle/models/header";
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
+import type { Addon } from "../passes/addon-decoder.ts";
+import { withUnifiedCache } from "../passes/library-context.ts";
 import { cannotLoad } from "./load-error.ts";
 import type { CacheOptions } from "./load-settings.ts";
 
@@ -22,36 +24,39 @@ export interface ContextOptions {
   readonly contextSize: number | undefined;
   /** Most tokens of all jobs together. Undefined: as many as fit. */
   readonly contextPool: number | undefined;
-  /** Whether a slot may hold more than its part of the pool. The library's binding gives each slot a part of equal size. */
-  readonly isShared: boolean;
+  /** Undefined: each slot has an equal part of the pool. */
+  readonly addon: Addon | undefined;
   readonly batchSize: number;
   /** Maximum number of threads of any step. */
   readonly threads: number;
   readonly signal: AbortSignal | undefined;
   readonly cache: CacheOptions;
+  /** By default, the form that suits the device. */
+  readonly form?: CacheForm | undefined;
+}
+
+/** How the slots share the memory of the KV cache. */
+export type CacheForm =
+  /** Each slot has cells for the longest job. A cell takes memory from its first use until it is freed. */
+  | "reserved"
+  /** All slots share the cells of one cache. A pass tests each used cell for each row, so this costs speed. */
+  | "unified"
+  /** Each slot has an equal part. */
+  | "separate";
+
+export interface OpenedContext extends ContextSizes {
+  readonly context: LlamaContext;
+  readonly form: CacheForm;
 }
 
 /** @throws WaggleError unavailable if the memory is too small */
-export async function openContext(
-  model: LlamaModel,
-  options: ContextOptions,
-): Promise<ContextSizes & { readonly context: LlamaContext }> {
-  const { modelPath, slots, isShared, batchSize, threads, signal, cache } = options;
-  const memory = await contextMemory(model, options);
-  const sizes = contextDefaults({
-    trained: model.trainContextSize,
-    slots,
-    contextSize: options.contextSize,
-    contextPool: options.contextPool,
-    isShared,
-    fits: (contextSize, contextPool) => fits({ contextSize, contextPool }, memory, defaultMemoryShare),
-  });
-  // The library's check accepts contexts that then exhaust the memory of the whole machine.
-  if (sizes === undefined || !fits(sizes, memory)) throw tooLarge(options, sizes);
-  const { contextSize } = sizes;
-  try {
-    const context = await model.createContext({
-      contextSize,
+export async function openContext(model: LlamaModel, options: ContextOptions): Promise<OpenedContext> {
+  const { slots, batchSize, threads, signal, cache, addon } = options;
+  const form = cacheFormOf(model, options);
+  const sizes = await sizesFor(model, options, form !== "separate");
+  const create = async (): Promise<LlamaContext> =>
+    await model.createContext({
+      contextSize: sizes.contextSize,
       sequences: slots,
       batchSize,
       threads,
@@ -59,12 +64,58 @@ export async function openContext(
       swaFullCache,
       // By default, the library makes the context smaller until it fits, without an error.
       failedCreationRemedy: false,
+      // The library counts cells for the longest job in each slot.
+      ignoreMemorySafetyChecks: form !== "separate",
       ...(signal === undefined ? {} : { createSignal: signal }),
     });
-    return { context, ...sizes };
+  try {
+    const context = await (addon === undefined ? create() : shareCache(form, { addon, model, sizes, create }));
+    return { context, form, ...sizes };
   } catch (error) {
-    throw cannotLoad(modelPath, `cannot create a context for ${slots} slots: ${(error as Error).message}`, error);
+    const reason = `cannot create a context for ${slots} slots: ${(error as Error).message}`;
+    throw cannotLoad(options.modelPath, reason, error);
   }
+}
+
+/** A GPU's memory cannot be reserved without taking it. Without flash attention, the buffer for a pass grows with the length of a slot. */
+function cacheFormOf(
+  { fileInsights: { isRecurrent, isHybrid }, gpuLayers }: LlamaModel,
+  { addon, cache, form }: ContextOptions,
+): CacheForm {
+  if (addon === undefined || !cache.flashAttention || isRecurrent || isHybrid) return "separate";
+  return form ?? (gpuLayers > 0 || !addon.canReserve ? "unified" : "reserved");
+}
+
+interface SharedCache {
+  readonly addon: Addon;
+  readonly model: LlamaModel;
+  readonly sizes: ContextSizes;
+  readonly create: () => Promise<LlamaContext>;
+}
+
+async function shareCache(form: CacheForm, { addon, model, sizes, create }: SharedCache): Promise<LlamaContext> {
+  if (form === "unified") return await withUnifiedCache(model.llama, addon, sizes.contextPool, create);
+  if (form === "separate") return await create();
+  addon.startReserving();
+  try {
+    // Reserving ends when the context's decoder is made.
+    return await create();
+  } catch (error) {
+    addon.stopReserving();
+    throw error;
+  }
+}
+
+async function sizesFor(model: LlamaModel, options: ContextOptions, isShared: boolean): Promise<ContextSizes> {
+  const { slots, contextSize, contextPool } = options;
+  const memory = await contextMemory(model, options, isShared);
+  const sizes = contextDefaults({
+    ...{ trained: model.trainContextSize, slots, contextSize, contextPool, isShared },
+    fits: (size, pool) => fits({ contextSize: size, contextPool: pool }, memory, defaultMemoryShare),
+  });
+  // The library's check accepts contexts that then exhaust the memory of the whole machine.
+  if (sizes === undefined || !fits(sizes, memory)) throw tooLarge(options, sizes);
+  return sizes;
 }
 
 function tooLarge({ modelPath, slots }: ContextOptions, sizes: ContextSizes | undefined): Error {
@@ -75,8 +126,11 @@ function tooLarge({ modelPath, slots }: ContextOptions, sizes: ContextSizes | un
   return cannotLoad(modelPath, `memory does not suffice for ${length}`);
 }
 
-async function contextMemory(model: LlamaModel, options: ContextOptions): Promise<ContextMemory> {
-  const { header, slots, isShared, batchSize, cache } = options;
+async function contextMemory(
+  model: LlamaModel,
+  { header, slots, batchSize, cache }: ContextOptions,
+  isShared: boolean,
+): Promise<ContextMemory> {
   const estimate = createEstimator(header);
   const settings = { slots, batchSize, ...memorySettingsOf(model), flashAttention: cache.flashAttention === true };
   return {

@@ -8,7 +8,7 @@ import type { LlamaModel } from "node-llama-cpp";
 import { createLlamaBackend } from "../slots/backend.ts";
 import { openChat } from "../text/chat.ts";
 import { loadAddon } from "./addon.ts";
-import { openContext } from "./context.ts";
+import { openContext, type CacheForm } from "./context.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
 import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
 import { cacheOptionsOf, loadedSettingsOf, modelOptionsOf, type LoadSettings } from "./load-settings.ts";
@@ -46,6 +46,8 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly onePoolThread?: boolean;
   /** `library`: decode with node-llama-cpp's own binding, although there is an addon. */
   readonly binding?: "library" | undefined;
+  /** How the slots share the KV cache, if the addon and the model allow it; by default the form that suits the device. */
+  readonly cacheForm?: CacheForm | undefined;
   /** Folder of KV snapshots, with a subfolder for each model. By default no snapshots are saved. */
   readonly statesFolder?: string;
   /** Called with the progress from 0 to 1. */
@@ -118,17 +120,18 @@ async function load(
   warnOfStretching(options, model);
   const warn = (message: string): void => log?.("warn", message);
   const addon = options.binding === "library" ? undefined : await loadAddon(warn);
-  const { context, contextSize, contextPool } = await openContext(model, {
+  const { context, contextSize, contextPool, form } = await openContext(model, {
     modelPath,
     header,
     slots,
     contextSize: options.contextSize,
     contextPool: options.contextPool,
-    isShared: false,
+    addon,
     batchSize: Math.max(options.batchSize ?? batchSizeFor(model), slots),
     threads: maxThreads,
     signal,
     cache,
+    form: options.cacheForm,
   });
   scope.use(context);
   adapters.apply(context);
@@ -144,7 +147,7 @@ async function load(
   const { batchSize } = context;
   const embedder = embedderOf(loaded, { maxTokens: contextCapacity(contextSize), batchSize, threads: maxThreads });
   const settings = loaded.loadedSettings(batchSize);
-  const states = openSnapshotFiles(options, { model, llama, settings, adapters });
+  const states = openSnapshotFiles(options, { model, llama, settings, adapters, form });
   const { sampling, markOf } = createSamplingContext({ ...loaded, chat });
   const library = libraryOf(llama, model, context);
   const { decoder, binding } = await openDecoder({
@@ -162,7 +165,7 @@ async function load(
     library,
     slots,
     sampling,
-    contextSize: context.contextSize,
+    contextSize,
     isRecurrent: isRecurrent || isHybrid,
   });
   const info = {

@@ -97,7 +97,7 @@ async function compute(model: LlamaModel, header: GgufHeader, settings: Settings
       slots,
       contextSize,
       contextPool: undefined,
-      isShared: false,
+      addon: undefined,
       batchSize,
       threads,
       cache: { flashAttention },
