@@ -1,5 +1,6 @@
 // Tests each check with common problems, and without problems.
 import { describe, expect, it } from "vitest";
+import { checkContext } from "./context.ts";
 import { checkEngine, checkGpu, type GpuFacts } from "./engine.ts";
 import { checkDisk, checkFolder, checkModelFiles, checkSettings, checkTokenFile } from "./files.ts";
 import type { Finding } from "./finding.ts";
@@ -79,8 +80,15 @@ describe("engine and GPU", () => {
   ])("engine: %s", (error, remedy) => expectFinding(checkEngine({ error }), "problem", remedy));
 
   it("engine: ok when it generates tokens", () => {
-    const facts = { error: undefined, device: "cpu", build: "prebuilt", tokensPerSecond: 812.4 };
-    expectFinding(checkEngine(facts), "ok", /computes on cpu, prebuilt build, 812 tokens\/s/);
+    const facts = { error: undefined, device: "cpu", build: "prebuilt", binding: "addon", tokensPerSecond: 812.4 };
+    expectFinding(checkEngine(facts), "ok", /computes on cpu, prebuilt build, with Waggle's addon, 812 tokens\/s/);
+  });
+
+  it("engine: says why the addon is not used, and what to do where there is one", () => {
+    const facts = { error: undefined, device: "cpu", binding: "library", bindingReason: "it is not installed" };
+    const words = /own binding; Waggle's addon is not used: it is not installed\..*xtask engine:build/;
+    expectFinding(checkEngine(facts, "linux"), "warning", words);
+    expectFinding(checkEngine(facts, "win32"), "ok", /with node-llama-cpp's own binding\. $/);
   });
 
   const none: GpuFacts = {
@@ -153,6 +161,20 @@ describe("files and folders", () => {
     const [large] = checkModelFiles([{ ...bee, tooLarge: { needsBytes: 40 * gib, availableBytes: 2 * gib } }]);
     expectFinding(large, "warning", /bee needs 42\.9 GB of memory, and 2\.1 GB are available\. .*waggle fit/);
     expectFinding(nameless, "warning", /old is incomplete\./);
+  });
+
+  it("context", () => {
+    expect(checkContext(undefined)).toBeUndefined();
+    const sizes = { contextSize: 32_768, contextPool: 65_536 };
+    const facts = { model: "bee.gguf", slots: 8, hasAddon: true, isShared: true, sizes };
+    expectFinding(
+      checkContext(facts),
+      "ok",
+      /^bee\.gguf: 32768 tokens for one job, 65536 for all 8 slots, which share them/,
+    );
+    expectFinding(checkContext({ ...facts, isShared: false }), "ok", /do not share their memory with this model/);
+    expectFinding(checkContext({ ...facts, isShared: false, hasAddon: false }), "ok", /without Waggle's addon/);
+    expectFinding(checkContext({ ...facts, sizes: undefined }), "warning", /no context for 8 slots fits.*waggle fit/);
   });
 
   it("token file", () => {

@@ -31,7 +31,7 @@ function enginePath(): string {
 
 function engineExecArgv(): string[] {
   const source = fromSource() ? ["--import", import.meta.resolve("tsx")] : [];
-  return ["--expose-gc", `--max-semi-space-size=${semiSpaceMiB}`, ...source];
+  return [`--max-semi-space-size=${semiSpaceMiB}`, ...source];
 }
 
 function fromSource(): boolean {

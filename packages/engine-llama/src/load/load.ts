@@ -5,10 +5,10 @@ import { contextCapacity, type Backend } from "@waggle/engine";
 import { GgufError, chatTemplatesOf, modelUseOf, readGgufFile } from "@waggle/models/header";
 import { WaggleError } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
-import { createBatchDispatch } from "../passes/batch-dispatch.ts";
 import { createLlamaBackend } from "../slots/backend.ts";
 import { openChat } from "../text/chat.ts";
-import { openContext } from "./context.ts";
+import { loadAddon } from "./addon.ts";
+import { openContext, type CacheForm } from "./context.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
 import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
 import { cacheOptionsOf, loadedSettingsOf, modelOptionsOf, type LoadSettings } from "./load-settings.ts";
@@ -17,8 +17,9 @@ import { lockWarning } from "./memory-lock.ts";
 import { tokenizerOf } from "../text/tokenizer.ts";
 import { defaultBatchSize, describe, embedderOf, loadReadingBackend, type LoadedModel } from "./loaded-model.ts";
 import { openSnapshotFiles } from "../slots/kv-snapshots.ts";
-import { openPasses } from "../passes/open-passes.ts";
-import type { Passes } from "../passes/passes.ts";
+import { libraryOf } from "../passes/library-context.ts";
+import { openDecoder, type Binding } from "../passes/open-decoder.ts";
+import { createPasses } from "../passes/passes.ts";
 import { createSamplingContext } from "../sampling/sampling.ts";
 import { readVocabulary } from "../text/vocabulary.ts";
 
@@ -26,8 +27,10 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly modelPath: string;
   /** Number of jobs that can run at the same time. */
   readonly slots: number;
-  /** Tokens per slot; by default the trained size, up to 8,192, or less if memory is short. */
+  /** Most tokens of one job, prompt and answer together; by default as `contextDefaults` says. */
   readonly contextSize?: number;
+  /** Most tokens of all jobs together; by default as `contextDefaults` says. */
+  readonly contextPool?: number;
   /** Number of threads at the start; `setThreads` changes it. */
   readonly threads: number;
   /** Maximum number of tokens in a step; at least the number of slots. By default 512, or 256 for models with recurrent layers. */
@@ -41,8 +44,10 @@ export interface LlamaBackendOptions extends LoadSettings {
    * Whether libuv's pool has one thread. The library then computes its calls in order, so that sampling can be requested together with the pass.
    */
   readonly onePoolThread?: boolean;
-  /** Driver of passes, if this driver works on this machine; by default the fastest driver that works. */
-  readonly driver?: Passes["driver"];
+  /** `library`: decode with node-llama-cpp's own binding, although there is an addon. */
+  readonly binding?: "library" | undefined;
+  /** How the slots share the KV cache, if the addon and the model allow it; by default the form that suits the device. */
+  readonly cacheForm?: CacheForm | undefined;
   /** Folder of KV snapshots, with a subfolder for each model. By default no snapshots are saved. */
   readonly statesFolder?: string;
   /** Called with the progress from 0 to 1. */
@@ -113,17 +118,20 @@ async function load(
   };
   if (use.kind !== "generate") return loadReadingBackend(loaded, () => scope.close());
   warnOfStretching(options, model);
-  const dispatch = createBatchDispatch();
-  const { context, contextSize } = await openContext(model, {
+  const warn = (message: string): void => log?.("warn", message);
+  const loadedAddon = options.binding === "library" ? {} : await loadAddon();
+  const { context, contextSize, contextPool, form } = await openContext(model, {
     modelPath,
     header,
     slots,
     contextSize: options.contextSize,
+    contextPool: options.contextPool,
+    addon: loadedAddon.addon,
     batchSize: Math.max(options.batchSize ?? batchSizeFor(model), slots),
     threads: maxThreads,
-    dispatch,
     signal,
     cache,
+    form: options.cacheForm,
   });
   scope.use(context);
   adapters.apply(context);
@@ -133,32 +141,41 @@ async function load(
     specialTokens: vocabulary.specialTokens,
     bosText: model.tokens.bosString ?? "",
     eosText: model.tokens.eosString ?? "",
-    warn: (message) => log?.("warn", message),
+    warn,
   });
   scope.defer(() => chat.close());
   const { batchSize } = context;
   const embedder = embedderOf(loaded, { maxTokens: contextCapacity(contextSize), batchSize, threads: maxThreads });
+  const settings = loaded.loadedSettings(batchSize);
+  const states = openSnapshotFiles(options, { model, llama, settings, adapters, form });
+  const { sampling, markOf } = createSamplingContext({ ...loaded, chat });
+  const library = libraryOf(llama, model, context);
+  const { decoder, binding, problem } = await openDecoder({
+    context,
+    library,
+    addon: loadedAddon.addon,
+    vocabularySize: sampling.vocabularySize,
+    inOrder: options.onePoolThread === true,
+  });
+  const bindingReason = problem === undefined ? loadedAddon.problem : `it does not work here: ${problem}`;
+  logBinding(binding, bindingReason, loadedAddon.isMissing === true, log);
+  const { isRecurrent, isHybrid } = model.fileInsights;
+  const passes = createPasses({
+    decoder,
+    library,
+    slots,
+    sampling,
+    contextSize,
+    isRecurrent: isRecurrent || isHybrid,
+  });
   const info = {
-    ...describe(loaded, { contextSize, batchSize }, chat.source),
+    ...describe(loaded, { contextSize, contextPool, batchSize }, chat.source),
     ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
+    binding,
+    ...(bindingReason === undefined ? {} : { bindingReason }),
     templateSha256: chat.templateSha256,
     chatFormat: chat.format,
   };
-  const settings = loaded.loadedSettings(batchSize);
-  const states = openSnapshotFiles(options, { model, llama, settings, adapters });
-  const { sampling, markOf } = createSamplingContext({ ...loaded, chat });
-  const passes = await openPasses({
-    llama,
-    model,
-    context,
-    dispatch,
-    slots,
-    sampling,
-    driver: options.driver,
-    inOrder: options.onePoolThread === true,
-    log: (level, message) => log?.(level, message),
-  });
-  log?.("info", `Decoding: ${decodingBy[passes.driver]}`);
   const backend = createLlamaBackend({
     model,
     passes,
@@ -177,11 +194,19 @@ async function load(
   return backend;
 }
 
-const decodingBy: Readonly<Record<Passes["driver"], string>> = {
-  native: "native step",
-  direct: "context object of node-llama-cpp",
-  public: "public API of node-llama-cpp",
-};
+/** @param reason why the addon does not decode */
+function logBinding(
+  binding: Binding,
+  reason: string | undefined,
+  isMissing: boolean,
+  log: LlamaBackendOptions["log"],
+): void {
+  if (binding === "addon") return log?.("info", "Decoding with Waggle's addon");
+  const slower = "Decoding with node-llama-cpp's own binding, which is slower";
+  if (reason === undefined) return log?.("info", slower);
+  const remedy = "In a checkout, pnpm xtask engine:build compiles it.";
+  log?.(isMissing ? "info" : "warn", `${slower}. Waggle's addon is not used: ${reason}. ${remedy}`);
+}
 
 /** A recurrent state cannot be cut back, so it is saved only at the ends of passes: smaller passes save it at more positions. */
 function batchSizeFor({ fileInsights: { isRecurrent, isHybrid } }: LlamaModel): number {

@@ -1,6 +1,6 @@
 // Saves checkpoints of sequences with a recurrent state: this state cannot be cut back to an earlier token. A prompt that shares only its beginning
 // with the last prompt continues from a checkpoint.
-import type { DirectCheckpoint, DirectLibrary } from "./library-context.ts";
+import type { LibraryCheckpoint, Library } from "./library-context.ts";
 
 export interface Checkpoints {
   /**
@@ -20,7 +20,7 @@ export interface Checkpoints {
 interface Taken {
   readonly slot: number;
   readonly tokens: number;
-  readonly checkpoint: DirectCheckpoint;
+  readonly checkpoint: LibraryCheckpoint;
 }
 
 /** Fewest tokens between two checkpoints of a slot: computing this many tokens again costs little. */
@@ -29,7 +29,7 @@ const mostOfSlot = 8;
 /** Limit for the checkpoints of all slots together. A state of a large model takes tens of megabytes. */
 const mostBytes = 512 * 2 ** 20;
 
-export function createCheckpoints({ context, createCheckpoint }: DirectLibrary): Checkpoints {
+export function createCheckpoints({ context, createCheckpoint }: Library): Checkpoints {
   /** Oldest first. The checkpoints of a slot are in ascending order of `tokens`. */
   let all: Taken[] = [];
 

@@ -1,7 +1,10 @@
-// Owns the interface between the slots and the drivers: a pass over batch rows, the asks at sample positions in the rows, and the operations on a
-// sequence between two passes.
+// Owns passes: a forward pass over the batch rows of several slots, with an answer to each ask in a row; and the operations on a sequence between two
+// passes.
 import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
+import { logprobNumbers, type Batch, type BatchDecoder, type Draws, type Sampler } from "./batch-decoder.ts";
+import { createSequences, type SequencesOptions } from "./sequences.ts";
 import type { LogitsRequest, PositionLogits } from "../sampling/logit-sampler.ts";
+import { samplerConfig, type SamplingContext } from "../sampling/sampling.ts";
 
 /** Consecutive tokens of a slot. */
 export interface BatchRow {
@@ -33,9 +36,7 @@ export interface Draw {
 export type Answer =
   /** `token` is undefined if no token was left to sample. */
   | { readonly kind: "token"; readonly token: Token | undefined; readonly logprobs?: TokenLogprobs | undefined }
-  | { readonly kind: "logits"; readonly logits: PositionLogits }
-  /** Only this ask failed; the pass succeeded. */
-  | { readonly kind: "failed"; readonly message: string };
+  | { readonly kind: "logits"; readonly logits: PositionLogits };
 
 /** A row of a queued pass. It feeds the token that the preceding pass samples for the slot. */
 export interface QueuedRow {
@@ -56,9 +57,6 @@ export interface PassesAhead {
 }
 
 export interface Passes {
-  /** The library's public API, its internal context object, or the context object with the native step. */
-  readonly driver: "public" | "direct" | "native";
-
   /** Sets the library's sampler of a slot, for the next and later passes. Not called while a pass runs. */
   configure(slot: number, sampling: SlotSampling): void;
 
@@ -71,11 +69,8 @@ export interface Passes {
    */
   run(rows: readonly BatchRow[], underway: () => void): Promise<readonly (readonly Answer[])[]>;
 
-  /**
-   * Reads raw logits of the last pass, at the slot's last sample position. Absent if the driver cannot do this: slots that may need
-   * logits then ask for them in the pass.
-   */
-  readonly readLogits?: (slot: number, request: LogitsRequest) => Promise<PositionLogits>;
+  /** Reads raw logits of the last pass, at the slot's last sample position. */
+  readLogits(slot: number, request: LogitsRequest): Promise<PositionLogits>;
 
   /** Absent if a pass has to end before the next pass is requested. */
   readonly ahead?: PassesAhead;
@@ -90,15 +85,172 @@ export interface Passes {
    */
   erase(slot: number, from: number, to: number, held: number): Promise<number>;
   /**
-   * Saves the slot's state, so that the slot can later be cut back to its present tokens. Absent if slots can be cut anywhere, or
-   * the driver cannot save states.
+   * Saves the slot's state, so that the slot can later be cut back to its present tokens. Absent if slots can be cut anywhere.
    * @param tokens number of tokens in the slot
    */
   readonly checkpoint?: (slot: number, tokens: number) => Promise<void>;
+  /** Replaces the slot `to` by the first `keep` tokens of the slot `from`. Absent if sequences cannot be copied. */
+  readonly copy?: (from: number, to: number, keep: number) => Promise<void>;
   /** Writes the slot's KV cache to a file. @returns bytes of the file */
   save(slot: number, path: string, tokens: readonly Token[]): Promise<number>;
   /** Replaces the slot's KV cache by a file's. @returns the file's tokens. @throws Error if the library rejects the file; the slot is then empty */
   load(slot: number, path: string): Promise<readonly Token[]>;
   /** Resolves when the running pass has ended. */
   settled(): Promise<void>;
+}
+
+export interface PassesOptions extends Omit<SequencesOptions, "cells"> {
+  readonly decoder: BatchDecoder;
+  readonly slots: number;
+  readonly sampling: SamplingContext;
+}
+
+interface SlotSampler {
+  readonly sampler: Sampler;
+  /** Index in the last batch of the slot's last sample position. */
+  at: number;
+}
+
+interface Drawn {
+  readonly slot: number;
+  readonly draw: Draw;
+}
+
+const nothing: Answer = { kind: "token", token: undefined };
+
+export function createPasses(options: PassesOptions): Passes {
+  const { decoder, library, sampling } = options;
+  const slots = Array.from({ length: options.slots }, (): SlotSampler => ({
+    sampler: decoder.createSampler(),
+    at: -1,
+  }));
+  let threads = 1;
+  /** Draws of the last requested pass, in the order of its results. */
+  let lastDrawn: readonly Drawn[] = [];
+  let running: Promise<unknown> = Promise.resolve();
+
+  function slotAt(slot: number): SlotSampler {
+    const found = slots[slot];
+    if (found === undefined) throw new Error(`There is no slot ${slot}`);
+    return found;
+  }
+
+  async function run(rows: readonly BatchRow[], underway: () => void): Promise<readonly (readonly Answer[])[]> {
+    library.context.setThreads(threads);
+    const drawn: Drawn[] = [];
+    let start = 0;
+    for (const { slot, tokens, asks } of rows) {
+      const last = asks.at(-1);
+      slotAt(slot).at = last === undefined ? -1 : start + last.at;
+      // Only the last ask of a row can be a draw.
+      if (last?.kind === "draw") drawn.push({ slot, draw: last.draw });
+      start += tokens.length;
+    }
+    lastDrawn = drawn;
+    const at = Int32Array.from(drawn, ({ slot }) => slotAt(slot).at);
+    const step = decoder.decode(batchOf(rows), { at, ...drawsOf(drawn) });
+    underway();
+    return await answersOf(rows, readTokens(await step, drawn));
+  }
+
+  /** @param tokens answers to the draws of the rows, in their order */
+  async function answersOf(rows: readonly BatchRow[], tokens: readonly Answer[]): Promise<Answer[][]> {
+    const answers: Answer[][] = [];
+    let next = 0;
+    let start = 0;
+    for (const { tokens: fed, asks } of rows) {
+      const own: Answer[] = [];
+      for (const ask of asks) {
+        if (ask.kind === "draw") own.push(tokens[next++] ?? nothing);
+        else own.push({ kind: "logits", logits: await decoder.logits(start + ask.at, ask.request) });
+      }
+      answers.push(own);
+      start += fed.length;
+    }
+    return answers;
+  }
+
+  async function runAhead(
+    ahead: NonNullable<BatchDecoder["ahead"]>,
+    rows: readonly QueuedRow[],
+  ): Promise<readonly Answer[] | undefined> {
+    const sources = Int32Array.from(rows, ({ slot }) => lastDrawn.findIndex((before) => before.slot === slot));
+    const sequences = Int32Array.from(rows, ({ slot }) => slot);
+    const positions = Int32Array.from(rows, ({ position }) => position);
+    lastDrawn = rows;
+    const numbers = await ahead.decode(sources, sequences, positions, drawsOf(rows));
+    return numbers.length === 0 ? undefined : readTokens(numbers, rows);
+  }
+
+  function drawsOf(drawn: readonly Drawn[]): Omit<Draws, "at"> {
+    return {
+      samplers: drawn.map(({ slot, draw: { recent } }) => {
+        const { sampler } = slotAt(slot);
+        if (recent !== undefined) sampler.setRecent(Uint32Array.from(recent));
+        return sampler;
+      }),
+      seeds: Uint32Array.from(drawn, ({ draw }) => draw.seed),
+      topCounts: Uint32Array.from(drawn, ({ draw }) => topCount(draw)),
+    };
+  }
+
+  /** 0 without logprobs, else 1 + the number of alternatives. */
+  function topCount({ topLogprobs }: Draw): number {
+    return topLogprobs === undefined ? 0 : 1 + Math.min(topLogprobs, sampling.vocabularySize);
+  }
+
+  function readTokens(numbers: Float64Array, drawn: readonly Drawn[]): Answer[] {
+    let at = 0;
+    return drawn.map(({ draw }) => {
+      const [count, token = -1] = [topCount(draw), numbers[at]];
+      const logprobs = token === -1 || count === 0 ? undefined : readLogprobs(numbers, at, count - 1);
+      at += count === 0 ? 1 : logprobNumbers + 2 * (count - 1);
+      return token === -1 ? nothing : { kind: "token", token, logprobs };
+    });
+  }
+
+  function follow<T>(pass: Promise<T>): Promise<T> {
+    running = pass.catch(() => {});
+    return pass;
+  }
+
+  const { ahead } = decoder;
+  return {
+    configure: (slot, wanted) => slotAt(slot).sampler.configure(samplerConfig(wanted, sampling)),
+    run: (rows, underway) => follow(run(rows, underway)),
+    ...(ahead === undefined
+      ? {}
+      : { ahead: { run: (rows) => follow(runAhead(ahead, rows)), withdraw: () => ahead.withdraw() } }),
+    readLogits: async (slot, request) => await decoder.logits(slotAt(slot).at, request),
+    setThreads(wanted) {
+      threads = wanted;
+    },
+    ...createSequences({ ...options, cells: decoder.cells }),
+    settled: async () => void (await running),
+  };
+}
+
+function batchOf(rows: readonly BatchRow[]): Batch {
+  const count = rows.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  const [tokens, sequences, positions] = [new Int32Array(count), new Int32Array(count), new Int32Array(count)];
+  const outputs: number[] = [];
+  let start = 0;
+  for (const { slot, from, tokens: fed, asks } of rows) {
+    tokens.set(fed, start);
+    sequences.fill(slot, start, start + fed.length);
+    for (let i = 0; i < fed.length; i++) positions[start + i] = from + i;
+    for (const { at } of asks) outputs.push(start + at);
+    start += fed.length;
+  }
+  return { tokens, sequences, positions, outputs: Int32Array.from(outputs) };
+}
+
+function readLogprobs(numbers: Float64Array, at: number, count: number): TokenLogprobs {
+  const [logit = NaN, greatest = NaN, sum = NaN] = numbers.subarray(at + 1, at + logprobNumbers);
+  const logprobOf = (raw: number): number => raw - greatest - Math.log(sum);
+  const top = Array.from({ length: count }, (_, i) => {
+    const start = at + logprobNumbers + 2 * i;
+    return { token: numbers[start] ?? -1, logprob: logprobOf(numbers[start + 1] ?? NaN) };
+  });
+  return { logprob: logprobOf(logit), top };
 }

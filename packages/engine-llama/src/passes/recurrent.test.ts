@@ -6,9 +6,9 @@ import type { SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { loadLlamaBackend } from "../load/load.ts";
-import type { Passes } from "./passes.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bindings, loadOn } from "../testing/bindings.ts";
+import type { Binding } from "./open-decoder.ts";
 
 const sampling: SlotSampling = { ...SamplingSchema.parse({ temperature: 0, ignore_eos: true }), seed: 1 };
 const folder = mkdtempSync(join(tmpdir(), "waggle-recurrent-"));
@@ -27,9 +27,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function open(driver: Passes["driver"]): Promise<DrivenBackend> {
+async function open(binding: Binding): Promise<DrivenBackend> {
   const size = { slots: 2, contextSize: 512, threads: 1 };
-  const backend = driveSlots(await loadLlamaBackend({ modelPath, ...size, device: "cpu", driver }));
+  const backend = driveSlots(await loadOn(binding, { modelPath, ...size, device: "cpu" }));
   backends.push(backend);
   return backend;
 }
@@ -57,29 +57,26 @@ async function answer(
   return { kept, sampled };
 }
 
-test("a slot goes back to its last checkpoint within the shared prefix", async () => {
-  const backend = await open("native");
-  const expected = await answer(backend, 0, other);
-  await answer(backend, 1, prompt);
-  expect(await answer(backend, 1, other, 100)).toEqual({ kept: 80, sampled: expected.sampled });
-});
-
-test("a slot keeps all tokens of a continued prompt, but none if the shared prefix ends before its first checkpoint", async () => {
-  const backend = backends[0] ?? (await open("native"));
-  const { sampled } = await answer(backend, 0, prompt);
-  const longer = [...prompt, ...sampled.slice(0, -1), 301, 302];
-  const fresh = await answer(backend, 1, longer);
-  expect(await answer(backend, 0, longer, longer.length - 2)).toEqual({
-    kept: longer.length - 2,
-    sampled: fresh.sampled,
+describe.each(bindings)("on the binding %s", (binding) => {
+  let backend: DrivenBackend;
+  beforeAll(async () => {
+    backend = await open(binding);
   });
-  expect((await answer(backend, 0, prompt, 30)).kept).toBe(0);
-});
 
-test("the public driver has no checkpoints, but the same answer", async () => {
-  const [direct, known] = [backends[0] ?? (await open("native")), await open("public")];
-  await answer(known, 0, prompt);
-  const { kept, sampled } = await answer(known, 0, other, 100);
-  expect(kept).toBeLessThanOrEqual(100);
-  expect(sampled).toEqual((await answer(direct, 0, other)).sampled);
+  test("a slot goes back to its last checkpoint within the shared prefix", async () => {
+    const expected = await answer(backend, 0, other);
+    await answer(backend, 1, prompt);
+    expect(await answer(backend, 1, other, 100)).toEqual({ kept: 80, sampled: expected.sampled });
+  });
+
+  test("a slot keeps all tokens of a continued prompt, but none if the shared prefix ends before its first checkpoint", async () => {
+    const { sampled } = await answer(backend, 0, prompt);
+    const longer = [...prompt, ...sampled.slice(0, -1), 301, 302];
+    const fresh = await answer(backend, 1, longer);
+    expect(await answer(backend, 0, longer, longer.length - 2)).toEqual({
+      kept: longer.length - 2,
+      sampled: fresh.sampled,
+    });
+    expect((await answer(backend, 0, prompt, 30)).kept).toBe(0);
+  });
 });

@@ -3,12 +3,12 @@ import type { SlotSampling, Token } from "@waggle/engine";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import {
   LlamaGrammarEvaluationState,
-  TokenBias,
   type LlamaContextSequence,
   type LlamaModel,
   type Token as LlamaToken,
 } from "node-llama-cpp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { publicOptions } from "../testing/public-options.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { createDryBreakers } from "./dry-breakers.ts";
 import { openLlama } from "../load/llama.ts";
@@ -67,34 +67,13 @@ describe("at each position of a text", () => {
     positions = outputs.map((output) => output?.next.logits ?? new Map<Token, number>());
   });
 
-  function optionsOf(sampling: SlotSampling, position: number) {
-    const tokenBias = TokenBias.for(model);
-    for (const [id, logit] of Object.entries(sampling.logit_bias ?? {})) {
-      tokenBias.set(Number(id) as LlamaToken, { logit: logit === -100 ? -1e9 : logit });
-    }
-    return {
-      temperature: sampling.temperature,
-      topK: sampling.top_k,
-      topP: sampling.top_p,
-      minP: sampling.min_p,
-      xtc: { probability: sampling.xtc_probability, threshold: sampling.xtc_threshold },
-      repeatPenalty: {
-        punishTokens: tokens.slice(0, position + 1).slice(-sampling.repeat_last_n),
-        maxPunishTokens: sampling.repeat_last_n,
-        penalty: sampling.repeat_penalty,
-        presencePenalty: sampling.presence_penalty,
-        frequencyPenalty: sampling.frequency_penalty,
-      },
-      tokenBias,
-    };
-  }
-
   /** Tokens that the library samples, with a seed for each position. */
   async function theirs(sampling: SlotSampling, seed: number): Promise<(Token | null | undefined)[]> {
     await forget();
     const outputs = await sequence.controlledEvaluate(
       tokens.map((token, position) => {
-        const options = { ...optionsOf(sampling, position), seed: tokenSeed(seed, position + 1) };
+        const held = tokens.slice(0, position + 1);
+        const options = { ...publicOptions(sampling, model, held), seed: tokenSeed(seed, position + 1) };
         return [token, { generateNext: { token: true, options } }];
       }),
     );

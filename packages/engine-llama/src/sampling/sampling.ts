@@ -1,7 +1,6 @@
-// Checks a job's sampling settings against the model, and translates them for the library: to options of its public API, and to the configuration
-// of its internal sampler. Every setting is passed explicitly, because the library's defaults differ from Waggle's.
+// Checks a job's sampling settings against the model, and translates them for llama.cpp's samplers.
 import { refuseField, type SlotSampling, type Token } from "@waggle/engine";
-import { TokenBias, type LlamaModel, type SequenceEvaluateOptions, type Token as LlamaToken } from "node-llama-cpp";
+import type { LlamaModel } from "node-llama-cpp";
 import type { DryBreakers } from "./dry.ts";
 import { createDryBreakers } from "./dry-breakers.ts";
 import { createGrammars, type Grammars } from "./grammars.ts";
@@ -10,10 +9,9 @@ import { findSpecialTokens } from "../text/special-tokens.ts";
 import { createTokenBytes } from "../text/token-bytes.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Vocabulary } from "../text/vocabulary.ts";
-import type { DirectSamplerConfig } from "../passes/library-context.ts";
-import type { Draw } from "../passes/passes.ts";
+import type { SamplerConfig } from "../passes/batch-decoder.ts";
 
-/** Bias of a banned token in the library. Finite, because sampling must return a banned token if all tokens are banned. */
+/** Bias of a banned token in llama.cpp. Finite, because sampling must return a banned token if all tokens are banned. */
 const bannedLogit = -1e9;
 const bannedBias = -100;
 
@@ -87,41 +85,8 @@ export async function checkSampling(sampling: SlotSampling, context: SamplingCon
   if (answer !== undefined) await context.grammars.beginAnswer(answer.grammar, answer.begun);
 }
 
-/** Options of the library's public API for a token. The library ignores biases of tokens that end the generation. */
-export function drawOptions(
-  sampling: SlotSampling,
-  { seed, recent }: Draw,
-  { model }: SamplingContext,
-): SequenceEvaluateOptions {
-  const biases = Object.entries(sampling.logit_bias ?? {});
-  const tokenBias = TokenBias.for(model);
-  for (const [id, bias] of biases) tokenBias.set(Number(id) as LlamaToken, { logit: logitOf(bias) });
-  return {
-    temperature: sampling.temperature,
-    topK: sampling.top_k,
-    topP: sampling.top_p,
-    minP: sampling.min_p,
-    seed,
-    ...(sampling.xtc_probability === 0
-      ? {}
-      : { xtc: { probability: sampling.xtc_probability, threshold: sampling.xtc_threshold } }),
-    ...(recent === undefined
-      ? {}
-      : {
-          repeatPenalty: {
-            punishTokens: recent as LlamaToken[],
-            maxPunishTokens: sampling.repeat_last_n,
-            penalty: sampling.repeat_penalty,
-            presencePenalty: sampling.presence_penalty,
-            frequencyPenalty: sampling.frequency_penalty,
-          },
-        }),
-    ...(biases.length === 0 ? {} : { tokenBias }),
-  };
-}
-
-/** Configuration of the library's internal sampler. The seed and the penalties' tokens are set for each token. */
-export function samplerConfig(sampling: SlotSampling, context: SamplingContext): DirectSamplerConfig {
+/** Settings of a slot's sampler. The seed and the penalties' tokens are set for each token. */
+export function samplerConfig(sampling: SlotSampling, context: SamplingContext): SamplerConfig {
   const biases = new Map(Object.entries(sampling.logit_bias ?? {}).map(([id, bias]) => [Number(id), logitOf(bias)]));
   if (neverEnds(sampling, context)) for (const token of context.endTokens) biases.set(token, bannedLogit);
   return {
@@ -129,7 +94,6 @@ export function samplerConfig(sampling: SlotSampling, context: SamplingContext):
     topK: sampling.top_k,
     topP: sampling.top_p,
     minP: sampling.min_p,
-    seed: 1,
     ...(sampling.xtc_probability === 0
       ? {}
       : { xtcProbability: sampling.xtc_probability, xtcThreshold: sampling.xtc_threshold }),
@@ -137,7 +101,6 @@ export function samplerConfig(sampling: SlotSampling, context: SamplingContext):
       ? {
           repeatPenalty: sampling.repeat_penalty,
           repeatPenaltyMaxTokens: sampling.repeat_last_n,
-          repeatPenaltyTokens: new Uint32Array(),
           repeatPenaltyPresencePenalty: sampling.presence_penalty,
           repeatPenaltyFrequencyPenalty: sampling.frequency_penalty,
         }

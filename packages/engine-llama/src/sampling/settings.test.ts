@@ -1,4 +1,4 @@
-// Tests that each setting for loading has an effect, that errors about impossible settings have the flag, and that all drivers have the same results.
+// Tests that each setting for loading has an effect, that errors about impossible settings have the flag, and that all bindings have the same results.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,9 +8,9 @@ import { SamplingSchema } from "@waggle/protocol";
 import { writeLora } from "@waggle/testing/models";
 import { adaptersContract } from "@waggle/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bindings, hasAddon, loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend, type LlamaBackendOptions } from "../load/load.ts";
-import type { Passes } from "../passes/passes.ts";
 
 const base: LlamaBackendOptions = {
   modelPath: storyModel,
@@ -238,21 +238,28 @@ test.each([["all" as const], [3]])("%s layers on a GPU are rejected without a GP
   );
 });
 
-test("all drivers have the same results with a quantized cache, other positions and an adapter", async () => {
-  const changed: Partial<LlamaBackendOptions> = {
-    cacheTypeK: "q8_0",
-    cacheTypeV: "q5_1",
-    ropeScaling: "yarn",
-    ropeFreqScale: 0.5,
-    lora: [{ path: adapter, scale: 0.5 }],
-  };
-  const drivers: readonly Passes["driver"][] = ["public", "direct", "native"];
-  const answers = [];
-  for (const driver of drivers) answers.push(await answerWith({ ...changed, driver }));
-  const [expected, ...others] = answers;
-  expect(expected?.first).not.toEqual((await plain).first);
-  for (const { tokens, first } of others) {
-    expect(tokens).toEqual(expected?.tokens);
-    expect(first?.logprob).toBeCloseTo(expected?.first?.logprob ?? 0, 4);
-  }
-});
+test.skipIf(!hasAddon)(
+  "all bindings have the same results with a quantized cache, other positions and an adapter",
+  async () => {
+    const changed: LlamaBackendOptions = {
+      ...base,
+      cacheTypeK: "q8_0",
+      cacheTypeV: "q5_1",
+      ropeScaling: "yarn",
+      ropeFreqScale: 0.5,
+      lora: [{ path: adapter, scale: 0.5 }],
+    };
+    const answers = [];
+    for (const binding of bindings) {
+      const backend = driveSlots(await loadOn(binding, changed));
+      answers.push(await answerOf(backend));
+      await backend.dispose();
+    }
+    const [expected, ...others] = answers;
+    expect(expected?.first).not.toEqual((await plain).first);
+    for (const { tokens, first } of others) {
+      expect(tokens).toEqual(expected?.tokens);
+      expect(first?.logprob).toBeCloseTo(expected?.first?.logprob ?? 0, 4);
+    }
+  },
+);

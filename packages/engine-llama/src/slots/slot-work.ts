@@ -52,9 +52,8 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     grammar,
     dryBreakers: hasDry ? await context.dryBreakers(sampling.dry_sequence_breakers) : undefined,
   });
-  const readsLogits = grammar !== undefined || topLogprobs !== undefined || endless;
-  /** Whether our sampler always samples: the library cannot sample for this job, or the driver cannot read the job's logits after a draw. */
-  const alone = sampling.fillIn === true || hasDry || (passes.readLogits === undefined && readsLogits);
+  /** Whether our sampler always samples, because llama.cpp cannot sample for this job. */
+  const alone = sampling.fillIn === true || hasDry;
   const penalised = hasRepeatPenalty(sampling);
   /** Position of the token that is sampled next. */
   let next = 0;
@@ -70,9 +69,6 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
   }
 
   function choose(answer: Answer, forced: Token | undefined): EntryResult | Promise<EntryResult> {
-    if (answer.kind === "failed") {
-      return { kind: "failed", message: `The entry could not be sampled: ${answer.message}` };
-    }
     // The forced token ends a thought. If the grammar does not allow the forced token, the thought continues.
     const wanted = forced !== undefined && grammar?.allows(forced) !== false ? forced : undefined;
     if (answer.kind === "logits") {
@@ -88,14 +84,13 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
 
   /** Chooses among the tokens that the grammar allows, after the grammar rejected the library's token. */
   async function chooseAllowed(): Promise<EntryResult> {
-    if (passes.readLogits === undefined) throw new Error("The logits of the pass cannot be read again");
     const logits = await passes.readLogits(slot, sampler.request());
     const token = sampler.sample(logits, seed());
     return accept(token, token === undefined ? undefined : logprobsIn({ kind: "logits", logits }, token));
   }
 
   function takeForced(token: Token): EntryResult | Promise<EntryResult> {
-    if (topLogprobs === undefined || passes.readLogits === undefined) return accept(token, undefined);
+    if (topLogprobs === undefined) return accept(token, undefined);
     return passes
       .readLogits(slot, { tokens: [token], top: topLogprobs, total: true })
       .then((logits) => accept(token, logprobsOf(logits, token, topLogprobs)));

@@ -1,5 +1,5 @@
 // Owns the work of a slot: its sampler, grammar and adapters. It makes the batch row of an entry, and the entry's result from the answers. What the
-// slot holds belongs to the engine. It does not depend on other slots or on the driver.
+// slot holds belongs to the engine. It does not depend on other slots.
 import type { BatchEntry, EntryResult, Held, QueuedEntry, SlotSampling, Token } from "@waggle/engine";
 import { logprobsOf } from "../sampling/logit-sampler.ts";
 import type { Answer, Ask, BatchRow, Passes, QueuedRow } from "../passes/passes.ts";

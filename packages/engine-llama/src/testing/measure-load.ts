@@ -10,7 +10,6 @@ import {
 } from "node-llama-cpp";
 import { contextCapacity } from "@waggle/engine";
 import { modelUseOf, readGgufFile, type GgufHeader } from "@waggle/models/header";
-import { createBatchDispatch } from "../passes/batch-dispatch.ts";
 import { openContext } from "../load/context.ts";
 
 interface Settings {
@@ -92,8 +91,18 @@ async function compute(model: LlamaModel, header: GgufHeader, settings: Settings
     return context;
   }
   const { context } = await openContext(model, {
-    ...{ modelPath, header, slots, contextSize, batchSize, threads, cache: { flashAttention }, signal: undefined },
-    dispatch: createBatchDispatch(),
+    ...{
+      modelPath,
+      header,
+      slots,
+      contextSize,
+      contextPool: undefined,
+      addon: undefined,
+      batchSize,
+      threads,
+      cache: { flashAttention },
+      signal: undefined,
+    },
   });
   const tokens = tokensOf(Math.min(contextCapacity(contextSize), batchSize));
   for (let slot = 0; slot < slots; slot++) await context.getSequence().evaluateWithoutGeneratingNewTokens(tokens);

@@ -1,9 +1,9 @@
-// Generates with each driver while libuv's pool has one thread, as in a worker's engine. Only then is sampling requested together with the pass, and
-// only then are steps queued. Prints the sampled tokens as JSON, by driver. Run it with UV_THREADPOOL_SIZE=1.
+// Generates on each binding while libuv's pool has one thread, as in a worker's engine. Only then is sampling requested together with the pass, and
+// only then are steps queued. Prints the sampled tokens as JSON, by binding. Run it with UV_THREADPOOL_SIZE=1.
 import type { EntryResult, SlotSampling } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
-import { loadLlamaBackend } from "../load/load.ts";
+import { bindings, loadOn } from "./bindings.ts";
 import { storyModel } from "./story-model.ts";
 
 const steps = 60;
@@ -48,14 +48,18 @@ async function play(backend: DrivenBackend, sampling: SlotSampling): Promise<num
 // The library does not keep the process alive while it loads a model.
 const alive = setInterval(() => {}, 1_000);
 const played: Record<string, unknown> = {};
-for (const driver of ["public", "direct", "native"] as const) {
-  const size = { slots: 2, contextSize: 256, batchSize: 128, threads: 1 };
-  const options = { modelPath: storyModel, ...size, device: "cpu", driver, onePoolThread: true } as const;
-  const backend = driveSlots(await loadLlamaBackend(options));
-  const answers: number[][][] = [];
-  for (const sampling of samplings) answers.push(await play(backend, sampling));
-  played[backend.ahead === undefined ? driver : "in a row"] = answers;
-  await backend.dispose();
+for (const binding of bindings) {
+  for (const onePoolThread of [false, true]) {
+    const size = { slots: 2, contextSize: 256, batchSize: 128, threads: 1 };
+    const options = { modelPath: storyModel, ...size, device: "cpu", onePoolThread } as const;
+    const backend = driveSlots(await loadOn(binding, options));
+    const answers: number[][][] = [];
+    for (const sampling of samplings) answers.push(await play(backend, sampling));
+    played[
+      [binding, ...(onePoolThread ? ["in order"] : []), ...(backend.ahead === undefined ? [] : ["ahead"])].join()
+    ] = answers;
+    await backend.dispose();
+  }
 }
 clearInterval(alive);
 process.stdout.write(JSON.stringify(played));

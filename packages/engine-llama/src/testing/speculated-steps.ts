@@ -5,8 +5,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { getLlama, InputLookupTokenPredictor, TokenPredictor } from "node-llama-cpp";
-import type { LlamaContext, LlamaModel, Token } from "node-llama-cpp";
-import { inSlotOrder, priorityOfSlot } from "../passes/batch-order.ts";
+import type { EvaluationPriority, LlamaContext, LlamaModel, Token } from "node-llama-cpp";
 import { storyModel } from "./story-model.ts";
 
 interface Load {
@@ -139,7 +138,7 @@ function openStream(context: LlamaContext, load: Load, slot: number, known: read
   const sequence = context.getSequence(tokenPredictor === undefined ? {} : { tokenPredictor });
   const generation = sequence.evaluate([...prompt], {
     ...{ temperature: load.temperature, topK: 40, topP: 0.95, minP: 0.05, seed: slot + 1, yieldEogToken: true },
-    evaluationPriority: priorityOfSlot(slot),
+    evaluationPriority: slot as EvaluationPriority,
   });
   const text: Token[] = [];
   async function step(): Promise<void> {
@@ -168,7 +167,9 @@ async function openContext(model: LlamaModel, load: Load, onPass: (slots: number
       dispatchSchedule: (dispatch) => process.nextTick(dispatch),
       itemPrioritizationStrategy(batch) {
         onPass(batch.items.length);
-        return inSlotOrder(batch);
+        // llama.cpp cuts a batch where slots are not in ascending order, and promises change the order in the library's queue.
+        const items = batch.items.toSorted((a, b) => a.evaluationPriority - b.evaluationPriority);
+        return items.map((item) => ({ item, processAmount: item.tokens.length }));
       },
     },
   });

@@ -31,7 +31,7 @@ export interface DrivenSlots {
   shift(slot: number, keep: number, discard: number): Promise<void>;
   end(slot: number): Promise<void>;
   cut(slot: number, keep: number): Promise<number>;
-  /** Undefined where slots cannot be copied. */
+  /** Absent where the backend cannot copy slots. */
   readonly copy: ((from: number, to: number, keep: number) => Promise<void>) | undefined;
   readonly ahead: { step(slots: readonly number[]): ReturnType<StepsAhead["step"]>; withdraw(): boolean } | undefined;
   readonly states:
@@ -43,7 +43,7 @@ export interface DrivenSlots {
 
 export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
   const generator = generatorOf(backend);
-  const { ahead, states } = generator;
+  const { ahead, copy, states } = generator;
   const lists = new Map<number, HeldList>();
   const lastTokens = new Map<number, Token>();
   /** Slots of the queued step. */
@@ -107,9 +107,9 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
       return kept;
     },
     copy:
-      generator.copy &&
+      copy &&
       (async (from, to, keep) => {
-        await generator.copy?.(from, to, keep, heldOf(from));
+        await copy(from, to, keep, heldOf(from));
         lists.set(to, createHeld(heldOf(from).entries.slice(0, keep)));
       }),
     ahead: ahead && {

@@ -46,7 +46,16 @@ export const WorkerInfoSchema = z
       .literal(true)
       .optional()
       .describe("Present at a gateway, whose workers report the figures about engines and models."),
-    context_size: z.int().positive().optional().describe("Tokens per slot; present once the model is loaded."),
+    context_size: z
+      .int()
+      .positive()
+      .optional()
+      .describe("Most tokens of one job, prompt and answer together; present once the model is loaded."),
+    context_pool: z
+      .int()
+      .positive()
+      .optional()
+      .describe("Most tokens of all running jobs together; present once the model is loaded."),
     trained_context_size: z.int().positive().optional(),
     parameters: z.int().nonnegative().optional(),
     model_bytes: z.int().nonnegative().optional(),
@@ -63,7 +72,12 @@ export const WorkerInfoSchema = z
     model_modified_at: z.iso.datetime().optional().describe("Modification time of the model's file."),
     device: z.string().optional().describe("The device that computes: cpu, cuda, vulkan, metal."),
     threads: z.int().positive().optional(),
-    engine_build: z.string().optional().describe("Origin of the engine's binary: prebuilt or compiled from source."),
+    engine_build: z.string().optional().describe("Origin of the engine's libraries: prebuilt or compiled from source."),
+    engine_binding: z
+      .enum(["addon", "library"])
+      .optional()
+      .describe("What decodes: Waggle's addon, or node-llama-cpp's own binding, which is slower."),
+    engine_binding_reason: z.string().optional().describe("Why Waggle's addon does not decode; absent if it does."),
     settings: LoadedSettingsSchema.optional().describe("The settings of the loaded model; present once it is loaded."),
     kind: ModelKindSchema.optional().describe("The purpose of the model; present once it is loaded."),
     embedding_size: z

@@ -1,0 +1,40 @@
+// What Waggle adds to node-llama-cpp: steps in one call, and contexts that share their memory. It uses the libraries of llama.cpp that
+// node-llama-cpp has loaded, so node-llama-cpp's own addon must be loaded first, in exactly this version.
+#include "AddonContext.h"
+#include "cells.h"
+#include "decoder.h"
+#include "sampler.h"
+
+namespace {
+
+/** Ends with `new Decoder`, or `stopReserving`. */
+void start(const Napi::CallbackInfo &) {
+    startReserving();
+}
+
+void stop(const Napi::CallbackInfo &) {
+    stopReserving();
+}
+
+/** (context, cells) => void: gives all sequences of a context one cache of this size. Must be called before the library's `init`. */
+void unify(const Napi::CallbackInfo & info) {
+    auto & params = Napi::ObjectWrap<AddonContext>::Unwrap(info[0].As<Napi::Object>())->context_params;
+    params.kv_unified = true;
+    params.n_ctx = info[1].As<Napi::Number>().Uint32Value();
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+    exports.Set("libraryVersion", WAGGLE_LIBRARY_VERSION);
+    exports.Set("sourceHash", WAGGLE_SOURCE_HASH);
+    exports.Set("Sampler", Sampler::define(env));
+    exports.Set("Decoder", Decoder::define(env));
+    exports.Set("canReserve", Napi::Boolean::New(env, canReserve));
+    exports.Set("startReserving", Napi::Function::New(env, start));
+    exports.Set("stopReserving", Napi::Function::New(env, stop));
+    exports.Set("unify", Napi::Function::New(env, unify));
+    return exports;
+}
+
+} // namespace
+
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, init)

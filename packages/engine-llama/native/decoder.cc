@@ -1,0 +1,388 @@
+#include "decoder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "AddonContext.h"
+#include "sampler.h"
+
+namespace {
+
+/** Phases of a step that is queued behind another one. */
+enum StepPhase : int { waiting, begun, withdrawn };
+
+/** A token to sample. */
+struct Draw {
+    /** Index of the batch's token whose logits are sampled; -1 if there is none. */
+    int32_t at;
+    Sampler * sampler;
+    uint32_t seed;
+    /** 0: only the token. Otherwise also its logit, and the logits of the `topCount - 1` most probable tokens. */
+    uint32_t topCount;
+    /** Index of the draw's first number in the result. */
+    size_t offset;
+};
+
+/** Numbers of a draw with logprobs, before the alternatives: token, its logit, greatest logit, sum of exp(logit - greatest). */
+constexpr size_t logprobNumbers = 4;
+
+/** Finds the tokens with the greatest logits, greatest first; of equal ones, the lower token first. */
+std::vector<llama_token> topTokens(const float * logits, int32_t vocabularySize, size_t count) {
+    const auto isBetter = [logits](llama_token a, llama_token b) {
+        return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
+    };
+    count = std::min(count, static_cast<size_t>(vocabularySize));
+    // A heap with the worst token in front: with few alternatives, most tokens are compared only once.
+    std::vector<llama_token> heap;
+    heap.reserve(count + 1);
+    for (llama_token token = 0; token < vocabularySize && count > 0; token++) {
+        if (heap.size() == count && !isBetter(token, heap.front())) continue;
+        heap.push_back(token);
+        std::push_heap(heap.begin(), heap.end(), isBetter);
+        if (heap.size() <= count) continue;
+        std::pop_heap(heap.begin(), heap.end(), isBetter);
+        heap.pop_back();
+    }
+    std::sort_heap(heap.begin(), heap.end(), isBetter);
+    return heap;
+}
+
+double weightOf(const float * logits, int32_t vocabularySize, float greatest) {
+    double sum = 0;
+    for (llama_token token = 0; token < vocabularySize; token++) sum += expf(logits[token] - greatest);
+    return sum;
+}
+
+int32_t vocabularySizeOf(llama_context * context) {
+    return llama_vocab_n_tokens(llama_model_get_vocab(llama_get_model(context)));
+}
+
+std::string problemOf(int32_t code) {
+    switch (code) {
+        case 1: return "Cannot decode the batch: no cells of the KV cache are free";
+        case 2: return "Cannot decode the batch: the computation was stopped";
+        default: return "Cannot decode the batch: llama_decode returned " + std::to_string(code);
+    }
+}
+
+/** A batch whose tokens belong to one sequence each. */
+class Batch {
+  public:
+    void add(llama_token token, llama_seq_id sequence, llama_pos position, bool hasLogits) {
+        tokens.push_back(token);
+        sequences.push_back(sequence);
+        positions.push_back(position);
+        outputs.push_back(hasLogits ? 1 : 0);
+    }
+
+    int32_t size() const { return static_cast<int32_t>(tokens.size()); }
+
+    /** The view is valid until the batch changes. */
+    llama_batch view() {
+        counts.assign(tokens.size(), 1);
+        pointers.resize(tokens.size());
+        for (size_t i = 0; i < tokens.size(); i++) pointers[i] = &sequences[i];
+        return { size(), tokens.data(), nullptr, positions.data(), counts.data(), pointers.data(), outputs.data() };
+    }
+
+    bool hasLogitsAt(int32_t index) const { return index >= 0 && index < size() && outputs[index] != 0; }
+
+  private:
+    std::vector<llama_token> tokens;
+    std::vector<llama_seq_id> sequences;
+    std::vector<llama_pos> positions;
+    std::vector<int8_t> outputs;
+    std::vector<int32_t> counts;
+    std::vector<llama_seq_id *> pointers;
+};
+
+/** Runs on a thread of libuv's pool, and settles a promise. */
+class Task : public Napi::AsyncWorker {
+  public:
+    Task(Napi::Env env, Decoder & decoder)
+        : Napi::AsyncWorker(env), decoder(decoder), deferred(Napi::Promise::Deferred::New(env)) {
+        decoder.Ref();
+    }
+    ~Task() override { decoder.Unref(); }
+
+    Napi::Promise start() {
+        Queue();
+        return deferred.Promise();
+    }
+
+  protected:
+    virtual void compute() = 0;
+
+    void Execute() final {
+        try {
+            compute();
+        } catch (const std::exception & error) {
+            SetError(error.what());
+        } catch (...) {
+            SetError("llama.cpp failed");
+        }
+    }
+    void OnOK() override { deferred.Resolve(Env().Undefined()); }
+    void OnError(const Napi::Error & error) final { deferred.Reject(error.Value()); }
+
+    Decoder & decoder;
+    Napi::Promise::Deferred deferred;
+};
+
+/** Decodes a batch and samples from it. */
+class Step : public Task {
+  public:
+    Step(const Napi::CallbackInfo & info, Decoder & decoder, uint64_t number) : Task(info.Env(), decoder), number(number) {}
+    ~Step() override {
+        for (const auto & draw : draws) draw.sampler->Unref();
+    }
+
+    /** @throws Napi::Error if the lists do not fit each other */
+    void addDraws(Napi::Env env, const Napi::Int32Array & at, const Napi::Value samplers, const Napi::Value seeds, const Napi::Value topCounts) {
+        const auto samplerList = samplers.As<Napi::Array>();
+        const auto seedList = seeds.As<Napi::Uint32Array>();
+        const auto topList = topCounts.As<Napi::Uint32Array>();
+        const size_t count = at.ElementLength();
+        if (samplerList.Length() != count || seedList.ElementLength() != count || topList.ElementLength() != count) {
+            throw Napi::RangeError::New(env, "The lists of draws must have the same length");
+        }
+        const auto mostTop = static_cast<uint32_t>(vocabularySizeOf(decoder.context())) + 1;
+        size_t length = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            auto * sampler = Napi::ObjectWrap<Sampler>::Unwrap(samplerList.Get(i).As<Napi::Object>());
+            const bool isTaken = std::any_of(draws.begin(), draws.end(), [sampler](const Draw & draw) { return draw.sampler == sampler; });
+            if (isTaken) throw Napi::Error::New(env, "A sampler can draw one token of a batch at most");
+            if (topList[i] > mostTop) throw Napi::RangeError::New(env, "There are not so many tokens in the vocabulary");
+            sampler->Ref();
+            draws.push_back({ at[i], sampler, seedList[i], topList[i], length });
+            length += topList[i] == 0 ? 1 : logprobNumbers + 2 * static_cast<size_t>(topList[i] - 1);
+        }
+        result.assign(length, NAN);
+    }
+
+    Batch batch;
+    std::vector<Draw> draws;
+
+  protected:
+    void compute() override {
+        decodeBatch();
+        sample();
+    }
+
+    void decodeBatch() {
+        const int32_t code = llama_decode(decoder.context(), batch.view());
+        if (code != 0) throw std::runtime_error(problemOf(code));
+        llama_synchronize(decoder.context());
+    }
+
+    // On this thread alone: sampling is quick beside decoding, and on a busy machine it takes longer to wake other threads.
+    void sample() {
+        auto & state = decoder.state;
+        state.sampled.assign(draws.size(), LLAMA_TOKEN_NULL);
+        for (size_t i = 0; i < draws.size(); i++) state.sampled[i] = sampleOne(draws[i]);
+        state.computedStep = number;
+    }
+
+    llama_token sampleOne(const Draw & draw) {
+        double * numbers = result.data() + draw.offset;
+        numbers[0] = LLAMA_TOKEN_NULL;
+        const float * logits = draw.at < 0 ? nullptr : llama_get_logits_ith(decoder.context(), draw.at);
+        if (logits == nullptr) return LLAMA_TOKEN_NULL;
+        const llama_token token = draw.sampler->sample(logits, draw.seed);
+        numbers[0] = token;
+        if (token != LLAMA_TOKEN_NULL && draw.topCount > 0) describe(logits, token, draw.topCount - 1, numbers);
+        return token;
+    }
+
+    void describe(const float * logits, llama_token token, size_t alternatives, double * numbers) const {
+        const int32_t vocabularySize = vocabularySizeOf(decoder.context());
+        const auto top = topTokens(logits, vocabularySize, std::max<size_t>(alternatives, 1));
+        const float greatest = logits[top[0]];
+        numbers[1] = logits[token];
+        numbers[2] = greatest;
+        numbers[3] = weightOf(logits, vocabularySize, greatest);
+        for (size_t i = 0; i < alternatives; i++) {
+            numbers[logprobNumbers + 2 * i] = top[i];
+            numbers[logprobNumbers + 2 * i + 1] = logits[top[i]];
+        }
+    }
+
+    void OnOK() override {
+        auto numbers = Napi::Float64Array::New(Env(), result.size());
+        std::copy(result.begin(), result.end(), numbers.Data());
+        deferred.Resolve(numbers);
+    }
+
+    const uint64_t number;
+    std::vector<double> result;
+};
+
+/** A step that feeds what the step before it sampled. The thread goes on with it without a turn of JavaScript in between. */
+class SampledStep : public Step {
+  public:
+    struct Row {
+        /** Index of a draw of the step before. */
+        int32_t source;
+        llama_seq_id sequence;
+        llama_pos position;
+    };
+
+    using Step::Step;
+
+    std::vector<Row> rows;
+    std::shared_ptr<std::atomic<int>> phase = std::make_shared<std::atomic<int>>(waiting);
+
+  protected:
+    void compute() override {
+        int expected = waiting;
+        if (!phase->compare_exchange_strong(expected, begun)) {
+            result.clear();
+            return;
+        }
+        if (decoder.state.computedStep + 1 != number) throw std::runtime_error("The step before it was not computed");
+        const auto & sampled = decoder.state.sampled;
+        for (size_t i = 0; i < rows.size(); i++) {
+            const auto source = static_cast<size_t>(rows[i].source);
+            const llama_token token = source < sampled.size() ? sampled[source] : LLAMA_TOKEN_NULL;
+            // A draw without a token has none to feed.
+            draws[i].at = token == LLAMA_TOKEN_NULL ? -1 : batch.size();
+            if (token != LLAMA_TOKEN_NULL) batch.add(token, rows[i].sequence, rows[i].position, true);
+        }
+        if (batch.size() > 0) decodeBatch();
+        sample();
+    }
+};
+
+/** Copies a sequence's cells into another sequence. */
+class Copy : public Task {
+  public:
+    Copy(const Napi::CallbackInfo & info, Decoder & decoder)
+        : Task(info.Env(), decoder), from(info[0].As<Napi::Number>().Int32Value()), to(info[1].As<Napi::Number>().Int32Value()),
+          keep(info[2].As<Napi::Number>().Int32Value()) {}
+
+  protected:
+    void compute() override {
+        llama_context * context = decoder.context();
+        std::vector<uint8_t> cells(llama_state_seq_get_size(context, from));
+        const size_t written = llama_state_seq_get_data(context, cells.data(), cells.size(), from);
+        if (written == 0 || llama_state_seq_set_data(context, cells.data(), written, to) == 0) {
+            throw std::runtime_error("Cannot copy the cells of a sequence");
+        }
+        if (!llama_memory_seq_rm(llama_get_memory(context), to, keep, -1)) throw std::runtime_error("Cannot cut the copy of a sequence");
+    }
+
+  private:
+    const llama_seq_id from;
+    const llama_seq_id to;
+    const llama_pos keep;
+};
+
+} // namespace
+
+Napi::Function Decoder::define(Napi::Env env) {
+    return DefineClass(env, "Decoder", {
+        InstanceMethod("decode", &Decoder::decode),
+        InstanceMethod("decodeSampled", &Decoder::decodeSampled),
+        InstanceMethod("withdrawSampled", &Decoder::withdrawSampled),
+        InstanceMethod("getLogits", &Decoder::getLogits),
+        InstanceMethod("copySequence", &Decoder::copySequence),
+        InstanceMethod("release", &Decoder::release),
+    });
+}
+
+Decoder::Decoder(const Napi::CallbackInfo & info)
+    : Napi::ObjectWrap<Decoder>(info), wrapped(Napi::ObjectWrap<AddonContext>::Unwrap(info[0].As<Napi::Object>())),
+      owner(Napi::Persistent(info[0].As<Napi::Object>())), cache(stopReserving()) {}
+
+llama_context * Decoder::context() const {
+    return wrapped->ctx;
+}
+
+Napi::Value Decoder::decode(const Napi::CallbackInfo & info) {
+    const auto tokens = info[0].As<Napi::Int32Array>();
+    const auto sequences = info[1].As<Napi::Int32Array>();
+    const auto positions = info[2].As<Napi::Int32Array>();
+    const auto outputs = info[3].As<Napi::Int32Array>();
+    const auto drawAt = info[4].As<Napi::Int32Array>();
+    const size_t count = tokens.ElementLength();
+    if (count == 0 || sequences.ElementLength() != count || positions.ElementLength() != count) {
+        throw Napi::RangeError::New(info.Env(), "Tokens, sequences and positions must have the same length, and not be empty");
+    }
+
+    auto step = std::make_unique<Step>(info, *this, requestedSteps + 1);
+    for (size_t i = 0, next = 0; i < count; i++) {
+        const bool hasLogits = next < outputs.ElementLength() && outputs[next] == static_cast<int32_t>(i);
+        if (hasLogits) next++;
+        step->batch.add(tokens[i], sequences[i], positions[i], hasLogits);
+    }
+    for (size_t i = 0; i < drawAt.ElementLength(); i++) {
+        if (!step->batch.hasLogitsAt(drawAt[i])) throw Napi::RangeError::New(info.Env(), "A draw is at a token without logits");
+    }
+    step->addDraws(info.Env(), drawAt, info[5], info[6], info[7]);
+    requestedSteps++;
+    return step.release()->start();
+}
+
+Napi::Value Decoder::decodeSampled(const Napi::CallbackInfo & info) {
+    const auto sources = info[0].As<Napi::Int32Array>();
+    const auto sequences = info[1].As<Napi::Int32Array>();
+    const auto positions = info[2].As<Napi::Int32Array>();
+    const size_t count = sources.ElementLength();
+    if (count == 0 || sequences.ElementLength() != count || positions.ElementLength() != count) {
+        throw Napi::RangeError::New(info.Env(), "Sources, sequences and positions must have the same length, and not be empty");
+    }
+
+    auto step = std::make_unique<SampledStep>(info, *this, requestedSteps + 1);
+    for (size_t i = 0; i < count; i++) step->rows.push_back({ sources[i], sequences[i], positions[i] });
+    // The draws get their places when the tokens are known.
+    step->addDraws(info.Env(), sources, info[3], info[4], info[5]);
+    queued = step->phase;
+    requestedSteps++;
+    return step.release()->start();
+}
+
+Napi::Value Decoder::withdrawSampled(const Napi::CallbackInfo & info) {
+    int expected = waiting;
+    const bool isWithdrawn = queued != nullptr && queued->compare_exchange_strong(expected, withdrawn);
+    queued.reset();
+    return Napi::Boolean::New(info.Env(), isWithdrawn);
+}
+
+Napi::Value Decoder::getLogits(const Napi::CallbackInfo & info) {
+    const auto at = info[0].As<Napi::Number>().Int32Value();
+    const auto top = info[1].As<Napi::Number>().Uint32Value();
+    const auto tokens = info[2].As<Napi::Uint32Array>();
+    const bool total = info[3].As<Napi::Boolean>().Value();
+    const float * logits = llama_get_logits_ith(context(), at);
+    if (logits == nullptr) throw Napi::RangeError::New(info.Env(), "The last batch has no logits there");
+
+    const int32_t vocabularySize = vocabularySizeOf(context());
+    const auto found = topTokens(logits, vocabularySize, std::max<size_t>(top, 1));
+    const float greatest = logits[found[0]];
+    const size_t listed = std::min<size_t>(top, found.size());
+    auto numbers = Napi::Float64Array::New(info.Env(), 3 + 2 * listed + tokens.ElementLength());
+    numbers[0] = greatest;
+    numbers[1] = total ? weightOf(logits, vocabularySize, greatest) : NAN;
+    numbers[2] = static_cast<double>(listed);
+    size_t next = 3;
+    for (size_t i = 0; i < listed; i++) {
+        numbers[next++] = found[i];
+        numbers[next++] = logits[found[i]];
+    }
+    for (size_t i = 0; i < tokens.ElementLength(); i++) {
+        const auto token = static_cast<int32_t>(tokens[i]);
+        if (token < 0 || token >= vocabularySize) throw Napi::RangeError::New(info.Env(), "The vocabulary has no such token");
+        numbers[next++] = logits[token];
+    }
+    return numbers;
+}
+
+Napi::Value Decoder::copySequence(const Napi::CallbackInfo & info) {
+    return (new Copy(info, *this))->start();
+}
+
+void Decoder::release(const Napi::CallbackInfo & info) {
+    releaseCells(cache, info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value());
+}

@@ -1,0 +1,92 @@
+// Decodes batches with Waggle's addon: one call on a thread of libuv's pool decodes and samples. Logits are read on the calling thread.
+import type { Token } from "@waggle/engine";
+import type { BatchDecoder, Sampler } from "./batch-decoder.ts";
+import type { Library } from "./library-context.ts";
+
+/** What `native/addon.cc` exports. */
+export interface Addon {
+  /** The version of node-llama-cpp that the addon was compiled for. */
+  readonly libraryVersion: string;
+  /** @param context the library's `AddonContext` */
+  readonly Decoder: new (context: object) => AddonDecoder;
+  /** Whether memory can be reserved without taking it. */
+  readonly canReserve: boolean;
+  /** From now on, llama.cpp's buffers in host memory are only reserved. Ends with `stopReserving`, or when a Decoder is made, which then knows the caches in them. */
+  startReserving(): void;
+  stopReserving(): void;
+  /** Gives all sequences of a new `AddonContext` one cache of this many cells. */
+  unify(context: object, cells: number): void;
+  /** @param model the library's `AddonModel` */
+  readonly Sampler: new (model: object) => Sampler;
+}
+
+/** The parameters and results are those of `BatchDecoder`. */
+interface AddonDecoder {
+  decode(
+    tokens: Int32Array,
+    sequences: Int32Array,
+    positions: Int32Array,
+    outputs: Int32Array,
+    drawAt: Int32Array,
+    samplers: readonly Sampler[],
+    seeds: Uint32Array,
+    topCounts: Uint32Array,
+  ): Promise<Float64Array>;
+  decodeSampled(
+    sources: Int32Array,
+    sequences: Int32Array,
+    positions: Int32Array,
+    samplers: readonly Sampler[],
+    seeds: Uint32Array,
+    topCounts: Uint32Array,
+  ): Promise<Float64Array>;
+  withdrawSampled(): boolean;
+  /**
+   * @returns the greatest logit; the sum of exp(logit - greatest), NaN without `total`; the number of most probable tokens, and token and logit of
+   *   each; then the logits of `tokens`
+   */
+  getLogits(at: number, top: number, tokens: Uint32Array, total: boolean): Float64Array;
+  copySequence(from: number, to: number, keep: number): Promise<void>;
+  release(sequence: number, from: number): void;
+}
+
+export interface AddonDecoderOptions {
+  readonly addon: Addon;
+  readonly library: Library;
+  readonly vocabularySize: number;
+  /** Whether steps can be queued, because libuv's pool has one thread. */
+  readonly inOrder: boolean;
+}
+
+export function createAddonDecoder({ addon, library, vocabularySize, inOrder }: AddonDecoderOptions): BatchDecoder {
+  const decoder = new addon.Decoder(library.context);
+  return {
+    decode: ({ tokens, sequences, positions, outputs }, { at, samplers, seeds, topCounts }) =>
+      decoder.decode(tokens, sequences, positions, outputs, at, samplers, seeds, topCounts),
+    ...(inOrder
+      ? {
+          ahead: {
+            decode: (sources, sequences, positions, { samplers, seeds, topCounts }) =>
+              decoder.decodeSampled(sources, sequences, positions, samplers, seeds, topCounts),
+            withdraw: () => decoder.withdrawSampled(),
+          },
+        }
+      : {}),
+    logits(position, { tokens, top, total }) {
+      // The most probable token is always the first: logprobs need its logit.
+      const count = top === "all" ? vocabularySize : Math.max(1, top);
+      const numbers = decoder.getLogits(position, count, Uint32Array.from(tokens), total);
+      const [, sum = NaN, found = 0] = numbers;
+      const logits = new Map<Token, number>();
+      let at = 3;
+      for (let i = 0; i < found; i++, at += 2) logits.set(numbers[at] ?? -1, numbers[at + 1] ?? NaN);
+      for (const token of tokens) logits.set(token, numbers[at++] ?? NaN);
+      return total ? { logits, totalWeight: sum } : { logits };
+    },
+    createSampler: () => new addon.Sampler(library.model),
+    cells: {
+      copy: async (from, to, keep) => await decoder.copySequence(from, to, keep),
+      release: (sequence, from) => decoder.release(sequence, from),
+    },
+  };
+}

@@ -1,0 +1,91 @@
+// Owns the interface between passes and the binding that computes them: decodes a batch, and samples from it.
+import type { LogitsRequest, PositionLogits } from "../sampling/logit-sampler.ts";
+
+/** Tokens to decode. The tokens of a sequence are next to each other, at consecutive positions. */
+export interface Batch {
+  /** Tokens of all rows. */
+  readonly tokens: Int32Array;
+  /** For each token, its sequence (slot) and its position there. */
+  readonly sequences: Int32Array;
+  readonly positions: Int32Array;
+  /** Indexes into `tokens` whose logits are computed, ascending. */
+  readonly outputs: Int32Array;
+}
+
+/** The tokens to sample. All lists have the same length. A sampler draws at most one token of a batch. */
+export interface Draws {
+  /** Indexes into the batch's tokens, each in `outputs`. */
+  readonly at: Int32Array;
+  readonly samplers: readonly Sampler[];
+  readonly seeds: Uint32Array;
+  /** For each draw: 0 without logprobs, else 1 + the number of alternatives. */
+  readonly topCounts: Uint32Array;
+}
+
+/** A chain of llama.cpp's samplers. */
+export interface Sampler {
+  /** Replaces the settings. Not called while a step that uses the sampler runs. */
+  configure(config: SamplerConfig): void;
+  /** Sets the tokens that the penalties count, oldest first. The sampler adds the tokens that it samples. */
+  setRecent(tokens: Uint32Array): void;
+}
+
+/** Every setting is explicit, because the library's defaults differ from Waggle's. Effects without their settings are off. */
+export interface SamplerConfig {
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly xtcProbability?: number;
+  readonly xtcThreshold?: number;
+  readonly repeatPenalty?: number;
+  readonly repeatPenaltyMaxTokens?: number;
+  readonly repeatPenaltyPresencePenalty?: number;
+  readonly repeatPenaltyFrequencyPenalty?: number;
+  readonly tokenBiasKeys?: Uint32Array;
+  readonly tokenBiasValues?: Float32Array;
+}
+
+/** Settings of a sampler that changes no logits and selects the most probable token. */
+export const greedy = { temperature: 0, topK: 0, topP: 1, minP: 0 } as const satisfies SamplerConfig;
+
+/** Count of the numbers in front of a draw's alternatives: token, its logit, greatest logit, sum of exp(logit - greatest) over the vocabulary. */
+export const logprobNumbers = 4;
+
+export interface BatchDecoder {
+  /**
+   * Decodes and samples in one call on another thread.
+   * @returns for each draw its token, or -1 if no token was sampled. With logprobs, more numbers follow: the token's logit, the greatest logit, the sum
+   *   of exp(logit - greatest) over the vocabulary, and token and logit of each alternative, most probable first.
+   */
+  decode(batch: Batch, draws: Draws): Promise<Float64Array>;
+  /** Absent where steps cannot be queued. */
+  readonly ahead?: {
+    /**
+     * Queues a step behind the last requested step. Each row feeds a token that the preceding step samples, and samples the next.
+     * @param sources for each row, the index of a draw of the preceding step; if that draw has no token, the row gets no token either
+     * @returns an empty array if the step was withdrawn
+     */
+    decode(
+      sources: Int32Array,
+      sequences: Int32Array,
+      positions: Int32Array,
+      draws: Omit<Draws, "at">,
+    ): Promise<Float64Array>;
+    /** Withdraws the last requested step. @returns false if it has begun */
+    withdraw(): boolean;
+  };
+  /** Reads raw logits at a token of the last batch, by its index. */
+  logits(at: number, request: LogitsRequest): PositionLogits | Promise<PositionLogits>;
+  createSampler(): Sampler;
+  /** Absent on the library's own binding. */
+  readonly cells?: SequenceCells;
+}
+
+/** What can be done with the cells of sequences between two passes. */
+export interface SequenceCells {
+  /** Replaces the cells of a sequence by copies of another sequence's first `keep` cells. */
+  copy(from: number, to: number, keep: number): Promise<void>;
+  /** Gives the memory of a sequence's cells from index `from` on back to the system. Does nothing where their memory cannot be given back. */
+  release(sequence: number, from: number): void;
+}

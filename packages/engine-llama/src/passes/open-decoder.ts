@@ -1,0 +1,47 @@
+// Opens the decoder of a context: the addon's if there is one that works, else the library's.
+import type { LlamaContext } from "node-llama-cpp";
+import { createAddonDecoder, type Addon } from "./addon-decoder.ts";
+import type { BatchDecoder } from "./batch-decoder.ts";
+import { decoderProblem, probe } from "./decoder-check.ts";
+import { wrongVersion, type Library } from "./library-context.ts";
+import { createLibraryDecoder } from "./library-decoder.ts";
+import { askPublicly } from "./oracle.ts";
+
+/** What decodes: Waggle's addon, or node-llama-cpp's own binding. */
+export type Binding = "addon" | "library";
+
+export interface OpenDecoderOptions {
+  readonly context: LlamaContext;
+  readonly library: Library;
+  /** Undefined: the library decodes. */
+  readonly addon: Addon | undefined;
+  readonly vocabularySize: number;
+  /** Whether the library computes in the order in which it is called, because libuv's pool has one thread. */
+  readonly inOrder: boolean;
+}
+
+interface OpenedDecoder {
+  readonly decoder: BatchDecoder;
+  readonly binding: Binding;
+  /** Why the addon does not decode although there is one. */
+  readonly problem?: string;
+}
+
+/** @throws Error with the required version if the library's internals do not work as expected */
+export async function openDecoder(options: OpenDecoderOptions): Promise<OpenedDecoder> {
+  const { context, library, addon, vocabularySize, inOrder } = options;
+  const sequence = context.getSequence();
+  const expected = await askPublicly(sequence, probe);
+  // The library empties a sequence that it disposes or that is garbage. From here on, it knows of no sequence.
+  await sequence.dispose();
+  let problem: string | undefined;
+  if (addon !== undefined) {
+    const decoder = createAddonDecoder({ addon, library, vocabularySize, inOrder });
+    problem = await decoderProblem(decoder, library, expected);
+    if (problem === undefined) return { decoder, binding: "addon" };
+  }
+  const decoder = createLibraryDecoder(library, inOrder);
+  const problemOfLibrary = await decoderProblem(decoder, library, expected);
+  if (problemOfLibrary !== undefined) throw wrongVersion(problemOfLibrary);
+  return { decoder, binding: "library", ...(problem === undefined ? {} : { problem }) };
+}

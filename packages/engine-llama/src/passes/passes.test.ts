@@ -1,0 +1,205 @@
+// Tests how a pass asks its decoder: the batch, the draws, the answers, and queued passes.
+import { deferred } from "@waggle/async";
+import type { SlotSampling } from "@waggle/engine";
+import { SamplingSchema } from "@waggle/protocol";
+import { describe, expect, it } from "vitest";
+import type { BatchDecoder, Draws, SamplerConfig } from "./batch-decoder.ts";
+import type { LibraryContext } from "./library-context.ts";
+import { createPasses, type BatchRow, type QueuedRow } from "./passes.ts";
+import type { SamplingContext } from "../sampling/sampling.ts";
+
+const plain: SlotSampling = { ...SamplingSchema.parse({ repeat_penalty: 1.5 }), seed: 1 };
+const underway = (): void => {};
+
+function fakePasses({ canQueue = true } = {}) {
+  const calls: unknown[][] = [];
+  const steps: ReturnType<typeof deferred<Float64Array>>[] = [];
+  const configs: SamplerConfig[] = [];
+  const recents: number[][] = [];
+  let hasBegun = false;
+  const lists = (numbers: readonly ArrayLike<number>[]): number[][] => numbers.map((list) => Array.from(list));
+  const stepOf = (
+    name: string,
+    lengths: readonly ArrayLike<number>[],
+    draws: Omit<Draws, "at">,
+  ): Promise<Float64Array> => {
+    const step = deferred<Float64Array>();
+    calls.push([name, ...lists(lengths), draws.samplers.length, ...lists([draws.seeds, draws.topCounts])]);
+    steps.push(step);
+    return step.promise;
+  };
+  const decoder: BatchDecoder = {
+    decode({ tokens, sequences, positions, outputs }, { at, ...draws }) {
+      return stepOf("decode", [tokens, sequences, positions, outputs, at], draws);
+    },
+    ...(canQueue
+      ? {
+          ahead: {
+            decode: (sources, sequences, positions, draws) => stepOf("ahead", [sources, sequences, positions], draws),
+            withdraw: () => !hasBegun,
+          },
+        }
+      : {}),
+    logits(at, { tokens, top }) {
+      calls.push(["logits", at, top, tokens]);
+      return { logits: new Map([[at, 1]]) };
+    },
+    createSampler: () => ({
+      configure: (config) => void configs.push(config),
+      setRecent: (tokens) => void recents.push([...tokens]),
+    }),
+  };
+  const context = { setThreads: (threads: number) => calls.push(["setThreads", threads]) } as unknown as LibraryContext;
+  const none = (): never => expect.unreachable();
+  const passes = createPasses({
+    decoder,
+    library: { context, model: {}, createSampler: none, createCheckpoint: none },
+    slots: 3,
+    contextSize: 64,
+    isRecurrent: false,
+    sampling: { vocabularySize: 10 } as SamplingContext,
+  });
+  for (const slot of [0, 1, 2]) passes.configure(slot, plain);
+  return { passes, calls, steps, configs, recents, begin: () => (hasBegun = true) };
+}
+
+const drawn = (slot: number, tokens: number[], topLogprobs?: number, recent?: number[]): BatchRow => ({
+  slot,
+  from: 5,
+  tokens,
+  asks: [{ at: tokens.length - 1, kind: "draw", draw: { seed: 40 + slot, recent, topLogprobs } }],
+});
+const ahead = (slot: number): QueuedRow => ({
+  slot,
+  position: 6,
+  draw: { seed: 50 + slot, recent: undefined, topLogprobs: undefined },
+});
+
+describe("a pass", () => {
+  it("decodes all rows in one batch, and samples each with its seed", async () => {
+    const { passes, calls, steps } = fakePasses();
+    passes.setThreads(2);
+    const pass = passes.run(
+      [drawn(0, [4]), { slot: 1, from: 0, tokens: [7, 8], asks: [] }, drawn(2, [5, 6])],
+      underway,
+    );
+    steps[0]?.resolve(Float64Array.of(3, -1));
+    expect(await pass).toEqual([[{ kind: "token", token: 3 }], [], [{ kind: "token", token: undefined }]]);
+    expect(calls).toEqual([
+      ["setThreads", 2],
+      ["decode", [4, 7, 8, 5, 6], [0, 1, 1, 2, 2], [5, 0, 1, 5, 6], [0, 4], [0, 4], 2, [40, 42], [0, 0]],
+    ]);
+  });
+
+  it("is underway once it is requested", async () => {
+    const { passes, steps } = fakePasses();
+    let requested = -1;
+    const pass = passes.run([drawn(0, [4])], () => (requested = steps.length));
+    expect(requested).toBe(1);
+    steps[0]?.resolve(Float64Array.of(3));
+    await pass;
+  });
+
+  it("fails if the decoder fails", async () => {
+    const { passes, steps } = fakePasses();
+    const pass = passes.run([drawn(0, [4])], underway);
+    steps[0]?.reject(new Error("No cells are free"));
+    await expect(pass).rejects.toThrow("No cells are free");
+    await passes.settled();
+  });
+
+  it("reads logprobs from the step's result, with at most as many alternatives as there are tokens", async () => {
+    const { passes, calls, steps } = fakePasses();
+    const pass = passes.run([drawn(0, [4], 2), drawn(1, [5], 99)], underway);
+    const rest = Array.from({ length: 10 }, (_, i) => [i, -i]).flat();
+    steps[0]?.resolve(Float64Array.of(3, 1, 2, 4, 6, 2, 3, 1, 8, 0, 0, 1, ...rest));
+    const [[first] = [], [second] = []] = await pass;
+    const logprobOf = (logit: number): number => logit - 2 - Math.log(4);
+    expect(first).toMatchObject({
+      token: 3,
+      logprobs: {
+        logprob: logprobOf(1),
+        top: [
+          { token: 6, logprob: logprobOf(2) },
+          { token: 3, logprob: logprobOf(1) },
+        ],
+      },
+    });
+    expect(second).toMatchObject({ token: 8, logprobs: { top: { length: 10 } } });
+    expect(calls.at(-1)?.at(-1)).toEqual([3, 11]);
+  });
+
+  it("reads the logits of a row after the step, and again at its last sample position", async () => {
+    const { passes, calls, steps } = fakePasses();
+    const request = { tokens: [8], top: 2, total: true };
+    const asks = [0, 1].map((at) => ({ at, kind: "logits" as const, request }));
+    const pass = passes.run([drawn(0, [4]), { slot: 1, from: 0, tokens: [4, 5], asks }], underway);
+    steps[0]?.resolve(Float64Array.of(3));
+    const logitsAt = (at: number): object => ({ kind: "logits", logits: { logits: new Map([[at, 1]]) } });
+    expect(await pass).toEqual([[{ kind: "token", token: 3 }], [logitsAt(1), logitsAt(2)]]);
+    await passes.readLogits(1, { ...request, top: "all" });
+    expect(calls.slice(2)).toEqual([
+      ["logits", 1, 2, [8]],
+      ["logits", 2, 2, [8]],
+      ["logits", 2, "all", [8]],
+    ]);
+  });
+
+  it("configures a sampler once for a job, and sets the penalties' tokens of each token", async () => {
+    const { passes, steps, configs, recents } = fakePasses();
+    const play = async (row: BatchRow): Promise<void> => {
+      const pass = passes.run([row], underway);
+      steps.at(-1)?.resolve(Float64Array.of(3));
+      await pass;
+    };
+    for (const recent of [
+      [1, 2],
+      [2, 3],
+    ])
+      await play(drawn(0, [4], undefined, recent));
+    expect(recents).toEqual([
+      [1, 2],
+      [2, 3],
+    ]);
+    expect(configs, "one for each slot").toHaveLength(3);
+    expect(configs[0]).toMatchObject({ repeatPenalty: 1.5 });
+  });
+});
+
+describe("a queued pass", () => {
+  it("refers to the draws of the preceding pass, and configures no sampler", async () => {
+    const { passes, calls, steps, recents } = fakePasses();
+    const first = passes.run([drawn(0, [4]), drawn(1, [4]), drawn(2, [4])], underway);
+    const second = passes.ahead?.run([ahead(1), ahead(2)]);
+    steps[0]?.resolve(Float64Array.of(3, 4, 5));
+    await first;
+    const third = passes.ahead?.run([ahead(2)]);
+    steps[1]?.resolve(Float64Array.of(6, 7));
+    steps[2]?.resolve(Float64Array.of(8));
+    expect(await second).toEqual([
+      { kind: "token", token: 6 },
+      { kind: "token", token: 7 },
+    ]);
+    expect(await third).toEqual([{ kind: "token", token: 8 }]);
+    expect(calls.slice(2)).toEqual([
+      ["ahead", [1, 2], [1, 2], [6, 6], 2, [51, 52], [0, 0]],
+      ["ahead", [1], [2], [6], 1, [52], [0]],
+    ]);
+    expect(recents).toEqual([]);
+  });
+
+  it("can be withdrawn until it begins, and then has no result", async () => {
+    const { passes, steps, begin } = fakePasses();
+    void passes.run([drawn(0, [4])], underway);
+    const pass = passes.ahead?.run([ahead(0)]);
+    expect(passes.ahead?.withdraw()).toBe(true);
+    steps[1]?.resolve(new Float64Array());
+    expect(await pass).toBeUndefined();
+    begin();
+    expect(passes.ahead?.withdraw()).toBe(false);
+  });
+
+  it("is impossible if the decoder queues no steps", () => {
+    expect(fakePasses({ canQueue: false }).passes.ahead).toBeUndefined();
+  });
+});

@@ -1,0 +1,81 @@
+// Tests which calls on the library's context object erase tokens of a sequence.
+import { describe, expect, it } from "vitest";
+import type { LibraryContext } from "./library-context.ts";
+import { createSequences } from "./sequences.ts";
+
+function fakeSequences({ removes = true } = {}) {
+  const calls: unknown[][] = [];
+  const context = {
+    removeTokenCellsFromSequence(...args: number[]) {
+      calls.push(["remove", ...args]);
+      return removes;
+    },
+    shiftSequenceTokenCells: (...args: number[]) => void calls.push(["shift", ...args]),
+    disposeSequence: (...args: number[]) => void calls.push(["dispose", ...args]),
+  } as unknown as LibraryContext;
+  const none = (): never => expect.unreachable();
+  const library = { context, model: {}, createSampler: none, createCheckpoint: none };
+  const cells = {
+    copy: async (...args: number[]) => void calls.push(["copy", ...args]),
+    release: (...args: number[]) => void calls.push(["release", ...args]),
+  };
+  return { sequences: createSequences({ library, cells, contextSize: 64, isRecurrent: false }), calls };
+}
+
+describe("erasing", () => {
+  it("moves up the tokens after the erased ones", async () => {
+    const { sequences, calls } = fakeSequences();
+    expect(await sequences.erase(1, 3, 8, 20)).toBe(15);
+    expect(calls).toEqual([
+      ["remove", 1, 3, 8],
+      ["shift", 1, 8, 20, -5],
+    ]);
+  });
+
+  it("moves nothing at the end of the slot", async () => {
+    const { sequences, calls } = fakeSequences();
+    expect(await sequences.erase(1, 3, 8, 8)).toBe(3);
+    expect(calls).toEqual([
+      ["remove", 1, 3, 8],
+      ["release", 1, 3],
+    ]);
+  });
+
+  it("empties the slot if it cannot be cut, or if all tokens are discarded", async () => {
+    const { sequences, calls } = fakeSequences({ removes: false });
+    expect(await sequences.erase(1, 3, 8, 8)).toBe(0);
+    expect(await sequences.erase(1, 0, 8, 8)).toBe(0);
+    expect(calls).toEqual([
+      ["remove", 1, 3, 8],
+      ["dispose", 1],
+      ["release", 1, 0],
+      ["dispose", 1],
+      ["release", 1, 0],
+    ]);
+  });
+
+  it("gives no memory of a shifted slot back until the slot is empty, because its tokens are in cells behind their positions", async () => {
+    const { sequences, calls } = fakeSequences();
+    await sequences.erase(1, 3, 8, 20);
+    await sequences.erase(1, 4, 15, 15);
+    expect(calls.filter(([name]) => name === "release")).toEqual([]);
+    await sequences.erase(1, 0, 4, 4);
+    await sequences.erase(1, 2, 9, 9);
+    expect(calls.filter(([name]) => name === "release")).toEqual([
+      ["release", 1, 0],
+      ["release", 1, 2],
+    ]);
+  });
+});
+
+describe("copying", () => {
+  it("gives the memory behind the copied tokens back, also in a slot that was shifted before", async () => {
+    const { sequences, calls } = fakeSequences();
+    await sequences.erase(1, 3, 8, 20);
+    await sequences.copy?.(0, 1, 5);
+    expect(calls.slice(-2)).toEqual([
+      ["copy", 0, 1, 5],
+      ["release", 1, 5],
+    ]);
+  });
+});
