@@ -6,6 +6,8 @@ import type { KvIndex } from "./kv-index.ts";
 import { preparedOf, type Slot } from "../loop/slots.ts";
 import type { Transfer } from "./transfer-cost.ts";
 
+/** Fewer tokens are not copied: all prompts begin with the same few tokens of the template. */
+const leastCopiedTokens = 8;
 /** A job waits only for a prefix of at least this many tokens, because other prompts may be computed before that prefix. */
 const leastAwaitedTokens = 32;
 
@@ -59,7 +61,7 @@ export function findPrefixSource(target: Slot, { slots, store, pays, copies, has
     const length = commonPrefix(reusable, prompt, most);
     const gained = length - bestLength;
     if (copies) {
-      if (!pays({ gained, copied: length }) || !hasRoom(length, target, slot)) continue;
+      if (gained < leastCopiedTokens || !pays({ gained, copied: length }) || !hasRoom(length, target, slot)) continue;
       best = { kind: "copy", slot, keepTokens: length };
     } else {
       if (!pays({ gained, loaded: reusable.length, saved: reusable.length })) continue;

@@ -81,8 +81,9 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const slots = 1 + random.below(5);
   const contextSize = 64 + random.below(64);
   const lastStarted: (JobRecord | undefined)[] = [];
-  /** Copies since the last events: the start of the job in the source may not be sent yet. */
+  /** Copies since the last pass began: the start of the job in the source may not be sent yet. */
   let unsentCopies: { readonly from: number; readonly to: number }[] = [];
+  const cancels = random.pick([0, 0.01, 0.06]);
   /** The slots that hold copied tokens. */
   const copied = new Set<number>();
   const records = new Map<string, JobRecord>();
@@ -137,7 +138,11 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
         interfere();
         return kept;
       },
-      step: (entries, underway) => generator.step(entries, underway).then((results) => passEnded(entries, results)),
+      step(entries, underway) {
+        const running = generator.step(entries, underway);
+        unsentCopies = [];
+        return running.then((results) => passEnded(entries, results));
+      },
       ahead: generator.ahead && {
         ...generator.ahead,
         step(entries) {
@@ -212,7 +217,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     if (random.chance(0.01)) states.failSaves(random.chance(0.5));
     if (random.chance(0.05)) states.damageAll();
     while (toSubmit > 0 && random.chance(0.3)) submit();
-    if (random.chance(0.06)) cancel();
+    if (random.chance(cancels)) cancel();
   }
 
   function submit(): void {
@@ -245,7 +250,6 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     if (event.type === "unprepared") prepareAgain(event.jobId);
     if (event.type !== "step") return;
     for (const each of event.events) takeJobEvent(each);
-    unsentCopies = [];
   }
 
   function prepareAgain(jobId: string): void {

@@ -36,6 +36,8 @@ export interface BackendInfo {
   readonly build: string;
   /** What decodes: Waggle's addon, or node-llama-cpp's own binding. Absent without a model. */
   readonly binding?: "addon" | "library";
+  /** Why the addon does not decode. */
+  readonly bindingReason?: string;
   /** Settings for loading, as in effect; absent where no model is loaded. */
   readonly settings?: LoadedSettings | undefined;
   /** How the model's chat template writes answers. Private characters (marks) replace the markers that are tokens. */
