@@ -36,9 +36,13 @@ export async function openDecoder(options: OpenDecoderOptions): Promise<OpenedDe
   await sequence.dispose();
   let problem: string | undefined;
   if (addon !== undefined) {
-    const decoder = createAddonDecoder({ addon, library, vocabularySize, inOrder });
-    problem = await decoderProblem(decoder, library, expected);
-    if (problem === undefined) return { decoder, binding: "addon" };
+    try {
+      const decoder = createAddonDecoder({ addon, library, vocabularySize, inOrder });
+      problem = await decoderProblem(decoder, library, expected);
+      if (problem === undefined) return { decoder, binding: "addon" };
+    } catch (error) {
+      problem = (error as Error).message;
+    }
   }
   const decoder = createLibraryDecoder(library, inOrder);
   const problemOfLibrary = await decoderProblem(decoder, library, expected);
