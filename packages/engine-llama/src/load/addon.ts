@@ -1,14 +1,9 @@
-// Finds and loads Waggle's addon, which adds functions to node-llama-cpp's binding. Without the addon, the library's binding does the same work, slower.
+// Loads Waggle's addon, which adds functions to node-llama-cpp's binding. Without the addon, the library's binding does the same work, slower.
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import { getModuleVersion } from "node-llama-cpp";
 import type { Addon } from "../passes/addon-decoder.ts";
-
-/** The addon's file for this platform: `xtask engine:build` makes it in a checkout, and the tarball has it at the same place. */
-export const addonPath = fileURLToPath(
-  new URL(`../../native/bin/${process.platform}-${process.arch}/waggle-llama.node`, import.meta.url),
-);
+import { addonPath, sourceHashOf } from "./addon-file.ts";
 
 export interface LoadedAddon {
   /** Undefined if there is no file, or it cannot be used. */
@@ -26,8 +21,11 @@ export async function loadAddon(path = addonPath): Promise<LoadedAddon> {
   try {
     const addon = createRequire(import.meta.url)(path) as Addon;
     const version = await getModuleVersion();
-    if (addon.libraryVersion === version) return { addon };
-    return { problem: `it needs node-llama-cpp ${addon.libraryVersion}, and ${version} is installed` };
+    if (addon.libraryVersion !== version) {
+      return { problem: `it needs node-llama-cpp ${addon.libraryVersion}, and ${version} is installed` };
+    }
+    const sourceHash = sourceHashOf(version) ?? addon.sourceHash;
+    return addon.sourceHash === sourceHash ? { addon } : { problem: "it was compiled from older or newer sources" };
   } catch (error) {
     return { problem: `it cannot be loaded: ${(error as Error).message}` };
   }

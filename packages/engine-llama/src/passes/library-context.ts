@@ -1,6 +1,7 @@
 // Owns the types of the library's internals: its context object, its samplers and its checkpoints. All knowledge about these internals is here. They
 // do not change as long as the library's version is pinned.
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
+import type { Addon } from "./addon-decoder.ts";
 import type { SamplerConfig } from "./batch-decoder.ts";
 
 /** The version of node-llama-cpp whose internals are known. */
@@ -93,12 +94,36 @@ export function libraryOf(llama: Llama, model: LlamaModel, context: LlamaContext
   };
 }
 
+/** Creates a context whose sequences share one cache of this many cells. The library has no setting for it, but makes its native context in this call. */
+export async function withUnifiedCache(
+  llama: Llama,
+  addon: Pick<Addon, "unify">,
+  cells: number,
+  create: () => Promise<LlamaContext>,
+): Promise<LlamaContext> {
+  const { _bindings: bindings } = llama as unknown as { readonly _bindings?: Bindings };
+  const Original = bindings?.AddonContext;
+  if (bindings === undefined || Original === undefined) throw wrongVersion("its context object is missing");
+  bindings.AddonContext = class extends Original {
+    constructor(...parameters: unknown[]) {
+      super(...parameters);
+      addon.unify(this, cells);
+    }
+  };
+  try {
+    return await create();
+  } finally {
+    bindings.AddonContext = Original;
+  }
+}
+
 /** @param problem the difference that was found in the installed version */
 export function wrongVersion(problem: string): Error {
   return new Error(`node-llama-cpp ${requiredVersion} is required; the installed version does not work: ${problem}`);
 }
 
 interface Bindings {
+  AddonContext?: new (...parameters: unknown[]) => object;
   readonly AddonSampler?: { new (model: object): LibrarySampler; readonly prototype: Partial<LibrarySampler> };
   readonly AddonContextSequenceCheckpoint?: new () => LibraryCheckpoint;
 }

@@ -20,7 +20,7 @@ export interface AddonCompile {
 }
 
 /** As node-llama-cpp's own addon is compiled, whose classes ours uses. */
-export const compilerFlags: readonly string[] = [
+const compilerFlags: readonly string[] = [
   ...["-O2", "-fPIC", "-std=c++17", "-fexceptions", "-Wall", "-Wextra", "-Wno-unused-parameter"],
   ...["-DNAPI_VERSION=7", "-DNODE_GYP_MODULE_NAME=waggle"],
   ...["-DGGML_SHARED", "-DLLAMA_SHARED", "-DGGML_BACKEND_SHARED", "-DGGML_BACKEND_DL"],
