@@ -22,8 +22,9 @@ export async function openTarget(name: string, address: string): Promise<Target>
   const where = { name, url: origin, pid: holder?.pid };
   const info = await ask(`${origin}/v1/info`);
   if (info !== undefined && "worker_id" in info) {
-    const { engine_build, threads, slots, context_size } = info;
-    const about = `Waggle, ${String(engine_build)} engine, ${String(threads)} threads, ${String(slots)} slots`;
+    const { engine_build, engine_binding, threads, slots, context_size } = info;
+    const engine = `${String(engine_build)} engine, binding: ${String(engine_binding)}`;
+    const about = `Waggle, ${engine}, ${String(threads)} threads, ${String(slots)} slots`;
     return { ...where, dialect: nativeDialect, about, contextSize: Number(context_size) };
   }
   const props = await ask(`${origin}/props`);

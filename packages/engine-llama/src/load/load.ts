@@ -142,8 +142,9 @@ async function load(
   const settings = loaded.loadedSettings(batchSize);
   const states = openSnapshotFiles(options, { model, llama, settings, adapters });
   const { sampling, markOf } = createSamplingContext({ ...loaded, chat });
-  const library = libraryOf(llama, model, context);
+  const library = libraryOf({ llama, model, context, modelPath });
   const { decoder, binding } = await openDecoder({
+    modelPath,
     context,
     library,
     addon,

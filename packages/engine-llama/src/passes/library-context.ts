@@ -1,6 +1,7 @@
 // Owns the types of the library's internals: its context object, its samplers and its checkpoints. All knowledge about these internals is here. They
 // do not change as long as the library's version is pinned.
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
+import { cannotLoad } from "../load/load-error.ts";
 import type { SamplerConfig } from "./batch-decoder.ts";
 
 /** The version of node-llama-cpp whose internals are known. */
@@ -72,19 +73,28 @@ const contextMethods = [
   "restoreCheckpoint",
 ] as const satisfies readonly (keyof LibraryContext)[];
 
-/** @throws Error with the required version if the library's internals are not as expected */
-export function libraryOf(llama: Llama, model: LlamaModel, context: LlamaContext): Library {
+/** What the library has loaded. */
+export interface LoadedLibrary {
+  readonly llama: Llama;
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+  /** For the error. */
+  readonly modelPath: string;
+}
+
+/** @throws WaggleError with the required version if the library's internals are not as expected */
+export function libraryOf({ llama, model, context, modelPath }: LoadedLibrary): Library {
   const { _ctx: inside } = context as unknown as { readonly _ctx?: LibraryContext };
   const { _model: modelInside } = model as unknown as { readonly _model?: object };
   const { _bindings: bindings } = llama as unknown as { readonly _bindings?: Bindings };
   const { AddonSampler: Sampler, AddonContextSequenceCheckpoint: Checkpoint } = bindings ?? {};
   if (inside === undefined || modelInside === undefined || Sampler === undefined || Checkpoint === undefined) {
-    throw wrongVersion("its context object is missing");
+    throw wrongVersion(modelPath, "its context object is missing");
   }
   const missing =
     contextMethods.find((name) => typeof inside[name] !== "function") ??
     (typeof Sampler.prototype.applyConfig === "function" ? undefined : "applyConfig");
-  if (missing !== undefined) throw wrongVersion(`its method ${missing} is missing`);
+  if (missing !== undefined) throw wrongVersion(modelPath, `its method ${missing} is missing`);
   return {
     context: inside,
     model: modelInside,
@@ -94,8 +104,9 @@ export function libraryOf(llama: Llama, model: LlamaModel, context: LlamaContext
 }
 
 /** @param problem the difference that was found in the installed version */
-export function wrongVersion(problem: string): Error {
-  return new Error(`node-llama-cpp ${requiredVersion} is required; the installed version does not work: ${problem}`);
+export function wrongVersion(modelPath: string, problem: string): Error {
+  const reason = `node-llama-cpp ${requiredVersion} is required; the installed version does not work: ${problem}`;
+  return cannotLoad(modelPath, reason);
 }
 
 interface Bindings {

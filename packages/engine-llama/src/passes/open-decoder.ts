@@ -11,6 +11,7 @@ import { askPublicly } from "./oracle.ts";
 export type Binding = "addon" | "library";
 
 export interface OpenDecoderOptions {
+  readonly modelPath: string;
   readonly context: LlamaContext;
   readonly library: Library;
   /** Undefined: the library decodes. */
@@ -21,11 +22,11 @@ export interface OpenDecoderOptions {
   readonly warn: (message: string) => void;
 }
 
-/** @throws Error with the required version if the library's internals do not work as expected */
+/** @throws WaggleError with the required version if the library's internals do not work as expected */
 export async function openDecoder(
   options: OpenDecoderOptions,
 ): Promise<{ readonly decoder: BatchDecoder; readonly binding: Binding }> {
-  const { context, library, addon, vocabularySize, inOrder, warn } = options;
+  const { modelPath, context, library, addon, vocabularySize, inOrder, warn } = options;
   const sequence = context.getSequence();
   const expected = await askPublicly(sequence, probe);
   // The library empties a sequence that it disposes or that is garbage. From here on, it knows of no sequence.
@@ -38,6 +39,6 @@ export async function openDecoder(
   }
   const decoder = createLibraryDecoder(library, inOrder);
   const problem = await decoderProblem(decoder, library, expected);
-  if (problem !== undefined) throw wrongVersion(problem);
+  if (problem !== undefined) throw wrongVersion(modelPath, problem);
   return { decoder, binding: "library" };
 }
