@@ -71,7 +71,8 @@ export const commandTable = [
     ],
     options: [
       { flags: "--slots <n>", help: "number of jobs at a time (this and the next options: as for serve)" },
-      { flags: "--context, --context-size <tokens>", help: "context of each slot, in tokens" },
+      { flags: "--context, --context-size <tokens>", help: "most tokens of one job, prompt and answer together" },
+      { flags: "--context-pool <tokens>", help: "most tokens of all running jobs together" },
       { flags: "--batch-size <tokens>", help: "largest number of tokens in a forward pass" },
       { flags: "--cache-type-k <type>", help: "number type of the K cache, such as q8_0" },
       { flags: "--cache-type-v <type>", help: "number type of the V cache" },
@@ -81,7 +82,7 @@ export const commandTable = [
     ],
     examples: [
       "waggle fit hf:Qwen/Qwen3-4B-GGUF",
-      "waggle fit ./qwen3-4b-q4_k_m.gguf --slots 4 --context-size 32768",
+      "waggle fit ./qwen3-4b-q4_k_m.gguf --slots 4 --context-pool 65536",
       "waggle fit ~/models --cache-type-k q8_0 --cache-type-v q8_0",
     ],
   },

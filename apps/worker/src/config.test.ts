@@ -81,6 +81,7 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   device: ["cpu", "cpu", "cuda", "cuda", "tpu"],
   slots: ["1", 1, "64", 64, "65"],
   contextSize: ["16", 16, "512", 512, "15"],
+  contextPool: ["16", 16, "65536", 65_536, "15"],
   threads: ["1", 1, "512", 512, "0"],
   batchSize: ["16", 16, "8192", 8_192, "15"],
   cacheTypeK: ["q8_0", "q8_0", "iq4_nl", "iq4_nl", "q6_k"],
@@ -365,6 +366,12 @@ test("settings of the fake backend need the fake backend", () => {
 });
 
 test("impossible settings of the KV cache or of RoPE are refused before a model is loaded", () => {
+  expect(refusal([...local, "--context-size", "4096", "--context-pool", "4095"])).toContain(
+    "Cannot use --context-size 4096 with --context-pool 4095: a job cannot have more tokens than all jobs together.",
+  );
+  expect(run([...local, "--context-size", "4096", "--context-pool", "4096"]).modelSettings).toMatchObject({
+    ...{ contextSize: 4_096, contextPool: 4_096 },
+  });
   expect(refusal([...local, "--cache-type-v", "q8_0", "--flash-attention", "off"])).toContain(
     "--cache-type-v q8_0 with --flash-attention off",
   );

@@ -7,18 +7,20 @@
 
 namespace {
 
-/** () => boolean: false where the system cannot reserve memory. Ends with `new Decoder`, or `stopReserving`. */
-Napi::Value start(const Napi::CallbackInfo & info) {
-    return Napi::Boolean::New(info.Env(), startReserving());
+/** Ends with `new Decoder`, or `stopReserving`. */
+void start(const Napi::CallbackInfo &) {
+    startReserving();
 }
 
 void stop(const Napi::CallbackInfo &) {
     stopReserving();
 }
 
-/** (context) => void: gives all sequences of a context one cache. Must be called before the library's `init`. */
+/** (context, cells) => void: gives all sequences of a context one cache of this size. Must be called before the library's `init`. */
 void unify(const Napi::CallbackInfo & info) {
-    Napi::ObjectWrap<AddonContext>::Unwrap(info[0].As<Napi::Object>())->context_params.kv_unified = true;
+    auto & params = Napi::ObjectWrap<AddonContext>::Unwrap(info[0].As<Napi::Object>())->context_params;
+    params.kv_unified = true;
+    params.n_ctx = info[1].As<Napi::Number>().Uint32Value();
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
@@ -26,6 +28,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("sourceHash", WAGGLE_SOURCE_HASH);
     exports.Set("Sampler", Sampler::define(env));
     exports.Set("Decoder", Decoder::define(env));
+    exports.Set("canReserve", Napi::Boolean::New(env, canReserve));
     exports.Set("startReserving", Napi::Function::New(env, start));
     exports.Set("stopReserving", Napi::Function::New(env, stop));
     exports.Set("unify", Napi::Function::New(env, unify));

@@ -69,31 +69,37 @@ ggml_backend_buffer_t allocateReserved(ggml_backend_buffer_type_t type, size_t s
 
 } // namespace
 
-bool startReserving() {
 #if defined(_WIN32)
-    return false;
+
+const bool canReserve = false;
+
+void startReserving() {}
+
+std::vector<CacheTensor> stopReserving() {
+    return {};
+}
+
+void releaseCells(const std::vector<CacheTensor> &, size_t, size_t) {}
+
 #else
+
+const bool canReserve = true;
+
+void startReserving() {
     auto & interface = ggml_backend_cpu_buffer_type()->iface;
     recorded.clear();
     if (allocateAtOnce == nullptr) allocateAtOnce = interface.alloc_buffer;
     interface.alloc_buffer = allocateReserved;
-    return true;
-#endif
 }
 
 std::vector<CacheTensor> stopReserving() {
-#if defined(_WIN32)
-    return {};
-#else
     if (allocateAtOnce != nullptr) ggml_backend_cpu_buffer_type()->iface.alloc_buffer = allocateAtOnce;
     std::vector<CacheTensor> found;
     found.swap(recorded);
     return found;
-#endif
 }
 
 void releaseCells(const std::vector<CacheTensor> & tensors, size_t stream, size_t from) {
-#if !defined(_WIN32)
     const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
     for (const auto & tensor : tensors) {
         if (stream >= tensor.streams || from >= tensor.cells) continue;
@@ -102,5 +108,6 @@ void releaseCells(const std::vector<CacheTensor> & tensors, size_t stream, size_
         const uintptr_t end = (start + tensor.cells * tensor.rowBytes) / page * page;
         if (first < end) madvise(reinterpret_cast<void *>(first), end - first, MADV_DONTNEED);
     }
-#endif
 }
+
+#endif

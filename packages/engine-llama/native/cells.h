@@ -14,12 +14,14 @@ struct CacheTensor {
     size_t streams;
 };
 
+/** Whether the system can reserve memory without taking it. */
+extern const bool canReserve;
+
 /**
  * From now on, reserves the buffers that ggml allocates in host memory for tensors, and records the tensors of KV caches in them. To be called
  * before a context is created, and `stopReserving` after it.
- * @returns false where the system cannot reserve memory
  */
-bool startReserving();
+void startReserving();
 
 /** @returns the tensors recorded since `startReserving` */
 std::vector<CacheTensor> stopReserving();

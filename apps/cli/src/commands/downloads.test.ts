@@ -118,11 +118,11 @@ describe("waggle show of a file", () => {
     expect(out).toMatch(/^name +Waggle Tiny Stories$/m);
     expect(out).toMatch(/^can do +text$/m);
     expect(out).toMatch(/^architecture +llama$/m);
-    expect(out).toMatch(/^memory +1\d\d MB with 8 x 512 tokens$/m);
+    expect(out).toMatch(/^memory +1\d\d MB with 8 slots, 512 tokens for one job, 4096 for all$/m);
     expect(out).toMatch(new RegExp(`^where +${storyTeller}$`, "m"));
     expect(JSON.parse((await waggle(["show", storyTeller, "--json"])).out)).toMatchObject({
       card: { architecture: "llama", kind: "generate" },
-      memory: { slots: 8, contextSize: 512, gpu: 0 },
+      memory: { slots: 8, contextSize: 512, contextPool: 4_096, gpu: 0 },
     });
   });
 

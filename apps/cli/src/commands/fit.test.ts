@@ -22,8 +22,8 @@ describe("waggle fit", () => {
   it("shows the memory that a file needs, its parts, and the memory bandwidth", async () => {
     const { code, out } = await runCommand(["fit", stories, "--slots", "2"]);
     expect(code).toBe(0);
-    expect(out).toMatch(/^waggle-tiny-stories\.gguf +F16 .* fits: 2 x \d+ tokens$/m);
-    expect(out).toMatch(/^ {2}KV cache of 2 x \d+ tokens +[\d.]+ MB$/m);
+    expect(out).toMatch(/^waggle-tiny-stories\.gguf +F16 +[\d.]+ MB +512 +1024 .* fits$/m);
+    expect(out).toMatch(/^ {2}KV cache of 1024 tokens +[\d.]+ MB$/m);
     expect(out).toMatch(/of memory are free\.\nTokens\/s is the upper bound/);
   });
 
@@ -32,10 +32,21 @@ describe("waggle fit", () => {
   });
 
   it("accepts the settings of a worker", async () => {
-    const settings = ["--slots", "3", "--context-size", "256", "--batch-size", "64", "--gpu-layers", "0"];
+    const settings = [
+      "--slots",
+      "3",
+      "--context-size",
+      "256",
+      "--context-pool",
+      "512",
+      "--batch-size",
+      "64",
+      "--gpu-layers",
+      "0",
+    ];
     const { wanted, rows } = await report(stories, ...settings, "--cache-type-k", "q8_0", "--cache-type-v", "q4_0");
-    expect(wanted).toEqual({
-      ...{ slots: 3, contextSize: 256, batchSize: 64, gpuLayers: 0 },
+    expect(wanted).toMatchObject({
+      ...{ slots: 3, contextSize: 256, contextPool: 512, batchSize: 64, gpuLayers: 0 },
       ...{ cacheTypeK: "q8_0", cacheTypeV: "q4_0", flashAttention: "auto" },
     });
     const [usual] = (await report(stories, "--slots", "3", "--context", "256")).rows;

@@ -18,6 +18,7 @@ import { createStatusLine } from "@waggle/daemon/terminal";
 const flags = {
   slots: "--slots",
   contextSize: "--context-size",
+  contextPool: "--context-pool",
   batchSize: "--batch-size",
   cacheTypeK: "--cache-type-k",
   cacheTypeV: "--cache-type-v",
@@ -35,7 +36,8 @@ export const run: Run = async ({ config, out, err, signal }, words) => {
     const bandwidth = await measureMemoryBandwidth({ threads: settings.threads, signal });
     const gpu = await findGpu(config.gpuFolder, settings.device, signal);
     const wanted = Object.fromEntries(Object.keys(flags).map((name) => [name, settings[name as keyof typeof flags]]));
-    const report = fitReport(models, thisMachine({ bandwidth, gpu }), wanted);
+    const { hasAddon } = settings;
+    const report = fitReport(models, thisMachine({ bandwidth, gpu }), { ...wanted, hasAddon });
     line.clear();
     if (gpu === undefined && settings.gpuLayers !== "auto" && settings.gpuLayers !== 0) {
       err.write("No GPU with readable free memory found; counting all layers as system memory.\n");

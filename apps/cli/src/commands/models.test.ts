@@ -28,6 +28,7 @@ const bee = modelStatus("bee", {
   kind: "generate",
   architecture: "qwen2",
   context_size: 4_096,
+  context_pool: 16_384,
   trained_context_size: 32_768,
   slots: { total: 8, busy: 2 },
   expires_at: new Date(Date.now() + 290_500).toISOString(),
@@ -65,7 +66,7 @@ describe("waggle list", () => {
 
 it("waggle ps shows the loaded models, how long they stay, and the budget", async () => {
   const { out } = await ask(["ps"], two);
-  expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +(4 min 5\d s|4 min 4\d s) more$/m);
+  expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +16384 +(4 min 5\d s|4 min 4\d s) more$/m);
   expect(out).not.toContain("wasp");
   expect(out).toContain("Models take 1.1 GB of 8.6 GB and share 2 threads.");
   const json = JSON.parse((await ask(["ps", "--json"], two)).out) as { models: unknown[] };
@@ -75,7 +76,7 @@ it("waggle ps shows the loaded models, how long they stay, and the budget", asyn
 it("waggle ps shows no keep-alive and no budget for a gateway's models", async () => {
   const { code, out } = await ask(["ps"], { ...two, gateway: true });
   expect(code).toBe(0);
-  expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 *$/m);
+  expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +16384 *$/m);
   expect(out).not.toContain("Models take");
 });
 
@@ -84,7 +85,7 @@ describe("waggle show", () => {
     const { out } = await ask(["show", "assistant"], two);
     expect(out).toMatch(/^name {10}bee$/m);
     expect(out).toMatch(/^parameters +3\.1 B$/m);
-    expect(out).toMatch(/^context +4096 tokens per slot, trained for 32768$/m);
+    expect(out).toMatch(/^context +4096 tokens for one job, 16384 for all jobs together, trained for 32768$/m);
     expect(out).toMatch(/^memory +1\.9 GB \(weights 1\.1 GB, KV cache 537 MB, buffers 134 MB, process 134 MB\)$/m);
     expect(out).not.toContain("SHA-256");
   });

@@ -12,6 +12,7 @@ const columns = [
   { title: "SLOTS", right: true },
   { title: "WAITING", right: true },
   { title: "CONTEXT", right: true },
+  { title: "POOL", right: true },
   { title: "STAYS" },
 ];
 
@@ -31,6 +32,7 @@ export const run: Run = async (context, words) => {
     model.slots === undefined ? "" : `${model.slots.busy}/${model.slots.total}`,
     String(model.queued),
     String(model.context_size ?? ""),
+    String(model.context_pool ?? ""),
     // A gateway does not know how long its workers keep their models loaded.
     budget === undefined ? "" : stayWords(model, now),
   ]);

@@ -1,5 +1,6 @@
 // Tests each check with common problems, and without problems.
 import { describe, expect, it } from "vitest";
+import { checkContext } from "./context.ts";
 import { checkEngine, checkGpu, type GpuFacts } from "./engine.ts";
 import { checkDisk, checkFolder, checkModelFiles, checkSettings, checkTokenFile } from "./files.ts";
 import type { Finding } from "./finding.ts";
@@ -153,6 +154,20 @@ describe("files and folders", () => {
     const [large] = checkModelFiles([{ ...bee, tooLarge: { needsBytes: 40 * gib, availableBytes: 2 * gib } }]);
     expectFinding(large, "warning", /bee needs 42\.9 GB of memory, and 2\.1 GB are available\. .*waggle fit/);
     expectFinding(nameless, "warning", /old is incomplete\./);
+  });
+
+  it("context", () => {
+    expect(checkContext(undefined)).toBeUndefined();
+    const sizes = { contextSize: 32_768, contextPool: 65_536 };
+    const facts = { model: "bee.gguf", slots: 8, hasAddon: true, isShared: true, sizes };
+    expectFinding(
+      checkContext(facts),
+      "ok",
+      /^bee\.gguf: 32768 tokens for one job, 65536 for all 8 slots, which share them/,
+    );
+    expectFinding(checkContext({ ...facts, isShared: false }), "ok", /do not share their memory with this model/);
+    expectFinding(checkContext({ ...facts, isShared: false, hasAddon: false }), "ok", /without Waggle's addon/);
+    expectFinding(checkContext({ ...facts, sizes: undefined }), "warning", /no context for 8 slots fits.*waggle fit/);
   });
 
   it("token file", () => {

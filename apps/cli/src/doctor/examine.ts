@@ -2,6 +2,7 @@
 import { readSettings } from "@waggle/worker";
 import { defaultPort } from "@waggle/worker/well-known";
 import type { Context } from "../command.ts";
+import { checkContext, probeContext } from "./context.ts";
 import { checkEngine, checkGpu } from "./engine.ts";
 import { probeEngine, probeGpu } from "./engine-probe.ts";
 import { checkDisk, checkFolder, checkModelFiles, checkSettings, checkTokenFile } from "./files.ts";
@@ -61,6 +62,7 @@ function checksOf(context: Context): readonly Check[] {
     { name: "Folder of state", look: async () => checkFolder(await probeFolder(stateFolder, "state")) },
     { name: "Disk", look: async () => checkDisk(modelsFolder, await probeDisk(modelsFolder)) },
     { name: "Models", look: async () => checkModelFiles(await probeModelFiles(config, signal)) },
+    { name: "Context", look: async () => checkContext(await probeContext(config, signal)) },
     { name: "Settings", look: async () => await checkEnvironment(context) },
     { name: "Token file", look: async () => checkTokenFile(await probeTokenFile(env["WAGGLE_API_TOKEN_FILE"])) },
     ...wantedPorts(context).map((wanted) => ({

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createStyle } from "@waggle/daemon/terminal";
 import { formatFinding } from "../commands/doctor.ts";
 import { runCommand } from "../testing/run-command.ts";
+import { probeContext } from "./context.ts";
 import { parseNvidia, probeGpu } from "./engine-probe.ts";
 import { probeDisk, probeFolder, probeModelFiles, probeTokenFile, tooLargeFor } from "./files-probe.ts";
 import type { Finding } from "./finding.ts";
@@ -105,6 +106,16 @@ describe("the facts of a check", () => {
     expect(tooLargeFor(64 * 2 ** 20, header)).toMatchObject({ availableBytes: 64 * 2 ** 20 });
     const wrong = { ...config, env: { ...env, WAGGLE_SLOTS: "none" } };
     expect(await probeModelFiles(wrong, signal)).toHaveLength(1);
+  });
+
+  it("contain the default context of the model that would be served", async () => {
+    const config = (env: Record<string, string>) =>
+      ({ modelsFolder: folder, env }) as unknown as Parameters<typeof probeContext>[0];
+    const facts = await probeContext(config({ WAGGLE_MODEL: embedded, WAGGLE_SLOTS: "2" }), signal);
+    expect(facts).toMatchObject({ slots: 2, sizes: { contextSize: 512, contextPool: 1_024 } });
+    expect(facts?.isShared).toBe(facts?.hasAddon);
+    writeFileSync(join(folder, "hf_a_bee.gguf"), "no model");
+    expect(await probeContext(config({}), signal)).toBeUndefined();
   });
 
   it("tell whether a port is free, or used by another program or by Waggle", async () => {

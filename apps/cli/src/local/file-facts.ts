@@ -47,6 +47,6 @@ export function fileFacts({ reference, path, card, memory }: FileCard): (readonl
   ];
 }
 
-function memoryWords({ total, slots, contextSize }: NonNullable<FileCard["memory"]>): string {
-  return `${formatBytes(total)} with ${slots} x ${contextSize} tokens`;
+function memoryWords({ total, slots, contextSize, contextPool }: NonNullable<FileCard["memory"]>): string {
+  return `${formatBytes(total)} with ${slots} slots, ${contextSize} tokens for one job, ${contextPool} for all`;
 }

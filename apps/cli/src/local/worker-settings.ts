@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { scanFolder } from "@waggle/models/download";
 import { readSettings } from "@waggle/worker";
+import { engineSettingsOf } from "@waggle/worker/engine-settings";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Environment } from "../config.ts";
 import { ownEnvironment } from "./own-environment.ts";
@@ -16,15 +17,15 @@ async function workerSettings(env: Environment, flags: readonly string[] = []): 
 }
 
 /**
- * Returns the settings with which the worker would load a model.
+ * Returns the settings with which the worker would load a model, and what this machine has for it.
  * @param flags the worker's flags
  * @throws CliError naming the flag or the variable that is wrong
  */
 export async function modelSettings(
   env: Environment,
   flags: readonly string[] = [],
-): Promise<Settings["modelSettings"]> {
-  return (await workerSettings(env, flags)).modelSettings;
+): Promise<ReturnType<typeof engineSettingsOf>> {
+  return engineSettingsOf((await workerSettings(env, flags)).modelSettings);
 }
 
 /** Returns the options for downloads with @waggle/models. @throws CliError naming the variable that is wrong */

@@ -44,7 +44,7 @@ function abilityWords({ kind, chat, infill, embedding_size: vector }: ModelStatu
 }
 
 export function factsOf(model: ModelStatus, now: number): (readonly [string, string | undefined])[] {
-  const { trained_context_size: trained, context_size: context, parameters, slots } = model;
+  const { parameters, slots } = model;
   return [
     ["name", model.name],
     ["also called", model.aliases.join(", ")],
@@ -53,7 +53,7 @@ export function factsOf(model: ModelStatus, now: number): (readonly [string, str
     ["architecture", model.architecture],
     ["parameters", parameters === undefined ? undefined : formatCount(parameters)],
     ["quantization", model.quantization],
-    ["context", contextWords(context, trained)],
+    ["context", contextWords(model)],
     ["file", model.file],
     ["size", sizeWords(model)],
     ["written", model.modified_at],
@@ -67,9 +67,14 @@ export function factsOf(model: ModelStatus, now: number): (readonly [string, str
   ];
 }
 
-function contextWords(context: number | undefined, trained: number | undefined): string | undefined {
+function contextWords({
+  context_size: context,
+  context_pool: pool,
+  trained_context_size: trained,
+}: ModelStatus): string {
   const words = [
-    context === undefined ? "" : `${context} tokens per slot`,
+    context === undefined ? "" : `${context} tokens for one job`,
+    pool === undefined ? "" : `${pool} for all jobs together`,
     trained === undefined ? "" : `trained for ${trained}`,
   ];
   return words.filter((word) => word !== "").join(", ");

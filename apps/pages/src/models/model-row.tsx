@@ -67,7 +67,7 @@ function factsOf(model: ModelStatus): readonly string[] {
     model.file_bytes === undefined ? undefined : `${formatBytes(model.file_bytes)} on disk`,
     context === undefined
       ? undefined
-      : `${formatCount(context)} tokens of context${model.context_size === undefined ? " at most" : " per slot"}`,
+      : `${formatCount(context)} tokens of context${model.context_size === undefined ? " at most" : " for one job"}`,
   ].filter((words) => words !== undefined);
 }
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { engineFigures, workerFigures } from "./figures.ts";
+import { engineFigures, poolFigures, workerFigures } from "./figures.ts";
 import { parseScrape } from "./prometheus.ts";
 
 const scrape = parseScrape(
@@ -13,6 +13,9 @@ const scrape = parseScrape(
     'vllm:kv_cache_usage_perc{model_name="a"} 0.25',
     'waggle_prompt_tokens_total{model="a"} 200',
     'waggle_cached_prompt_tokens_total{model="a"} 50',
+    'waggle_context_cells{model="a"} 65536',
+    'waggle_context_cells_used{model="a"} 12000',
+    'waggle_context_cells{model="b"} 0',
     'waggle_queue_depth{model="a"} 2',
     'waggle_queue_oldest_seconds{model="a"} 1.5',
     'waggle_queue_oldest_seconds{model="b"} 0',
@@ -38,4 +41,10 @@ it("has the totals of the worker", () => {
     refused: 4,
     accepted: 0,
   });
+});
+
+it("has the context pool of a loaded model", () => {
+  expect(poolFigures("a", scrape)).toEqual({ used: 12_000, total: 65_536 });
+  expect(poolFigures("b", scrape)).toBeUndefined();
+  expect(poolFigures("gone", scrape)).toBeUndefined();
 });

@@ -44,6 +44,19 @@ export function engineFigures(scrape: Scrape): readonly EngineFigures[] {
   });
 }
 
+/** Tokens of the context pool that all slots of a model share. */
+export interface PoolFigures {
+  readonly used: number;
+  readonly total: number;
+}
+
+/** Undefined for a model that is not loaded, and at a gateway. */
+export function poolFigures(model: string, scrape: Scrape): PoolFigures | undefined {
+  const of = (name: string): number | undefined => labelled(name, "model", scrape).get(model);
+  const total = aboveZero(of("waggle_context_cells"));
+  return total === undefined ? undefined : { used: Math.min(of("waggle_context_cells_used") ?? 0, total), total };
+}
+
 export interface WorkerFigures {
   readonly workerBytes: number | undefined;
   readonly enginesBytes: number | undefined;

@@ -1,5 +1,8 @@
-// Owns the list of slots, with each slot's state and tokens.
+// Owns the list of slots, with each slot's state and tokens, and the context pool that the slots share.
 import type { VNode } from "preact";
+import { formatCount, formatPercent } from "../parts/format.ts";
+import { poolFigures } from "./figures.ts";
+import type { PoolFigures } from "./figures.ts";
 import { loadedModels } from "./watch-worker.ts";
 import type { WorkerWatch } from "./watch-worker.ts";
 
@@ -8,6 +11,10 @@ export function SlotTable({ watch }: { readonly watch: WorkerWatch }): VNode {
   const loaded = loadedModels(watch.models.statuses.value?.models ?? []);
   const shown = watch.slotsModel.value;
   const busy = slots.filter(({ state }) => state !== "idle").length;
+  const parked = slots.filter(({ state }) => state === "parked").length;
+  const scrape = watch.scrapes.value.at(-1)?.values;
+  const model = shown ?? watch.info.value?.model;
+  const pool = scrape === undefined || model === undefined ? undefined : poolFigures(model, scrape);
   return (
     <section class="card" aria-labelledby="slots-title">
       <div class="spread">
@@ -26,8 +33,12 @@ export function SlotTable({ watch }: { readonly watch: WorkerWatch }): VNode {
             ))}
           </select>
         )}
-        <span class="small muted numbers">{`${busy} of ${slots.length} busy`}</span>
+        <span class="small muted numbers">
+          {`${busy} of ${slots.length} busy${parked === 0 ? "" : `, ${parked} parked`}`}
+        </span>
       </div>
+      {pool !== undefined && <PoolMeter pool={pool} />}
+      {parked > 0 && <p class="small muted">A parked job continues when the context pool has room for it.</p>}
       <ol class="slots">
         {slots.map((slot) => (
           <li class="slot" key={slot.id} data-state={slot.state}>
@@ -42,5 +53,17 @@ export function SlotTable({ watch }: { readonly watch: WorkerWatch }): VNode {
         ))}
       </ol>
     </section>
+  );
+}
+
+function PoolMeter({ pool: { used, total } }: { readonly pool: PoolFigures }): VNode {
+  return (
+    <div class="pool small">
+      <span class="muted">Context pool</span>
+      <meter min={0} max={total} value={used} aria-label="Context pool used">
+        {formatPercent(used / total)}
+      </meter>
+      <span class="muted numbers">{`${formatCount(used)} of ${formatCount(total)} tokens`}</span>
+    </div>
   );
 }

@@ -17,10 +17,7 @@ export function About({ watch, info }: { readonly watch: WorkerWatch; readonly i
   const facts: readonly Fact[] = [
     models > 1 ? ["Models", String(models)] : ["Model", info.model],
     ["Backend", backendWords(info)],
-    [
-      "Context",
-      models > 1 || info.context_size === undefined ? undefined : `${formatCount(info.context_size)} tokens per slot`,
-    ],
+    ["Context", models > 1 ? undefined : contextWords(info)],
     ["Access", info.local_mode ? "this machine only" : "network, with API tokens"],
     [offline ? "Was up for" : "Up for", formatDuration(info.uptime_ms)],
     ["Version", info.version],
@@ -37,6 +34,12 @@ export function About({ watch, info }: { readonly watch: WorkerWatch; readonly i
       <Facts facts={facts.filter(([name, value]) => name !== "Context" || value !== undefined)} />
     </section>
   );
+}
+
+function contextWords({ context_size: one, context_pool: all }: WorkerInfo): string | undefined {
+  if (one === undefined) return undefined;
+  const pool = all === undefined || all === one ? "" : `, ${formatCount(all)} for all together`;
+  return `${formatCount(one)} tokens for one job${pool}`;
 }
 
 const stateWords: Readonly<Record<WorkerInfo["state"], string>> = {

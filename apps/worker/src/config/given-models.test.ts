@@ -34,6 +34,16 @@ test("a model is loaded with its settings and the settings for all models", () =
   expect(large).toMatchObject({ name: "large", settings: { slots: 8, contextSize: 1_024 }, keepAliveMs: Infinity });
 });
 
+test("a model may have its own pool, which must have room for a job of its context size", () => {
+  const pool = (tokens: number): string =>
+    ["models:", "  a:", "    model: a.gguf", `    context-pool: ${tokens}`].join("\n");
+  const [model] = run(pool(40_000), ["--context-size", "20000"]).models;
+  expect(model?.settings).toMatchObject({ contextSize: 20_000, contextPool: 40_000 });
+  expect(refusal(`context-size: 20000\n${pool(16_384)}`)).toMatch(
+    /--context-size 20000 with --context-pool 16384.*: a\)$/,
+  );
+});
+
 test("a setting of a model wins over a flag for all models", () => {
   const { models, modelSettings } = run(two, ["--slots", "3", "--threads", "2"]);
   expect(modelSettings.slots).toBe(3);

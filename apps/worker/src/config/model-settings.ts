@@ -5,6 +5,7 @@ import type { OptionKey, OptionValues } from "./option-table.ts";
 const settingNames = [
   "slots",
   "contextSize",
+  "contextPool",
   "batchSize",
   "prefillBudget",
   "device",

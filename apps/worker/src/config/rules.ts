@@ -7,7 +7,7 @@ import type { OptionKey, OptionValues } from "./option-table.ts";
 type Rule = (values: OptionValues) => string | undefined;
 
 /** Rules for loading a model: they also apply to each model of the settings file. */
-export const settingsRules: readonly Rule[] = [cacheRule, ropeRule];
+export const settingsRules: readonly Rule[] = [contextRule, cacheRule, ropeRule];
 
 /** A sentence for each broken rule. */
 export function brokenRules(values: OptionValues): readonly string[] {
@@ -48,6 +48,11 @@ function fakeRule(values: OptionValues): string | undefined {
     (key) => values[key] !== undefined,
   );
   return given === undefined ? undefined : `Cannot use --${fakeOptions[given].flag} without --backend fake.`;
+}
+
+function contextRule({ contextSize, contextPool }: OptionValues): string | undefined {
+  if (contextSize === undefined || contextPool === undefined || contextSize <= contextPool) return undefined;
+  return `Cannot use --context-size ${contextSize} with --context-pool ${contextPool}: a job cannot have more tokens than all jobs together.`;
 }
 
 function cacheRule({ cacheTypeV, flashAttention }: OptionValues): string | undefined {

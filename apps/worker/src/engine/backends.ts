@@ -19,6 +19,7 @@ async function loadFake(start: EngineStart): Promise<Backend> {
   return createFakeBackend({
     slots: settings.slots,
     contextSize: settings.contextSize ?? 8_192,
+    ...(settings.contextPool === undefined ? {} : { contextPool: settings.contextPool }),
     stepDelayMs: fake.stepDelayMs,
     // Ends the process without a message, like a fault in native code.
     die: () => process.kill(process.pid, "SIGKILL"),
@@ -29,11 +30,12 @@ async function loadFake(start: EngineStart): Promise<Backend> {
 
 async function loadLlama(start: EngineStart, emit: (event: EngineEvent) => void): Promise<Backend> {
   const { loadLlamaBackend } = await import("@waggle/engine-llama");
-  const { contextSize, batchSize, chatTemplate, ...settings } = start.settings;
+  const { contextSize, contextPool, batchSize, chatTemplate, ...settings } = start.settings;
   return await loadLlamaBackend({
     modelPath: start.model,
     ...settings,
     ...(contextSize === undefined ? {} : { contextSize }),
+    ...(contextPool === undefined ? {} : { contextPool }),
     ...(batchSize === undefined ? {} : { batchSize }),
     gpuPackages: start.gpuFolder,
     // The worker starts this process with one thread in libuv's pool.

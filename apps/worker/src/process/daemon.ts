@@ -80,7 +80,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       return await describeModel(host, { ...preparing, onMissing });
     },
     createEngine({ key, name, file: { reference, facts, settings, loaded } }, models) {
-      const contextSize = facts?.plan?.contextSize ?? settings.contextSize;
+      // The size of one job is left to the engine: a binding whose slots do not share the pool gives each of them a part.
+      const contextPool = facts?.plan?.context?.contextPool ?? settings.contextPool;
       const together = Math.min(config.maxLoadedModels, models);
       const prefixes = prefixFolder?.shareOf(key, together);
       return createSupervisor({
@@ -90,7 +91,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           backend: config.backend,
           model: facts?.path ?? reference,
           gpuFolder: config.gpuFolder,
-          settings: { ...settings, contextSize },
+          settings: { ...settings, contextPool },
           maxThreads: config.maxThreads,
           prefixStore: prefixes,
           fake: config.fake,

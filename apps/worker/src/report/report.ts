@@ -120,6 +120,7 @@ export function createReport(options: ReportOptions): Report {
         ? cardFactsOf(host, descriptions)
         : {
             context_size: model.contextSize,
+            context_pool: model.contextPool,
             trained_context_size: model.trainedContextSize,
             parameters: model.parameters,
             model_bytes: model.modelBytes,
@@ -189,9 +190,10 @@ function cardFactsOf(host: ModelHost | undefined, descriptions: Descriptions): P
   const card = facts?.card ?? (host === undefined ? undefined : descriptions.known(host)?.card);
   if (card === undefined) return {};
   const { architecture, kind, quantization, description, trainedContext, embeddingSize } = card;
-  const contextSize = facts?.plan?.contextSize ?? settings?.contextSize;
+  const { contextSize, contextPool } = facts?.plan?.context ?? settings ?? {};
   return {
     ...(contextSize === undefined ? {} : { context_size: contextSize }),
+    ...(contextPool === undefined ? {} : { context_pool: contextPool }),
     ...(trainedContext === undefined ? {} : { trained_context_size: trainedContext }),
     parameters: card.parameters,
     model_bytes: card.fileBytes,

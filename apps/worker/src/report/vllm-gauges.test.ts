@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { setVllmGauges } from "./vllm-gauges.ts";
 import type { LoadedModel } from "./vllm-gauges.ts";
 
-const info = { slots: 2, contextSize: 1_000 };
+const info = { contextSize: 1_000, contextPool: 2_000 };
 const idle: SlotStatus = { id: 0, state: "idle", prompt_tokens: 0, tokens: 0 };
 const busy = (prompt: number, tokens: number): SlotStatus => ({
   ...{ id: 1, state: "decoding", job_id: "j" },
@@ -31,11 +31,25 @@ test("the gauges show waiting and running jobs, and the share of all cells that 
 
 test("a shifted context fills at most its slot, and two files under one name are added up", async () => {
   const full = { dispatcher: { running: 1, waiting: 0 }, info, slots: [idle, busy(900, 5_000)] };
-  const other = { dispatcher: { running: 2, waiting: 1 }, info: { slots: 1, contextSize: 2_000 }, slots: [idle] };
+  const other = {
+    dispatcher: { running: 2, waiting: 1 },
+    info: { contextSize: 2_000, contextPool: 2_000 },
+    slots: [idle],
+  };
   expect(await told(full, other)).toMatchObject({
     'vllm:num_requests_running{model_name="m"}': "3",
     'vllm:kv_cache_usage_perc{model_name="m"}': "0.25",
   });
+});
+
+test("slots that share a pool fill at most the pool, and a parked job fills nothing", async () => {
+  const pool = { contextSize: 1_000, contextPool: 1_000 };
+  const jobs = { running: 2, waiting: 0 };
+  const parked: SlotStatus = { ...busy(600, 0), state: "parked" };
+  const usage = { 'vllm:kv_cache_usage_perc{model_name="m"}': "0.5" };
+  expect(await told({ dispatcher: jobs, info: pool, slots: [busy(300, 200), parked] })).toMatchObject(usage);
+  const full = { 'vllm:kv_cache_usage_perc{model_name="m"}': "1" };
+  expect(await told({ dispatcher: jobs, info: pool, slots: [busy(600, 0), busy(600, 0)] })).toMatchObject(full);
 });
 
 test("without an engine there are no cells, and usage is 0", async () => {

@@ -10,7 +10,7 @@ const vllmBlockTokens = 64;
 export interface LoadedModel {
   readonly dispatcher: { readonly running: number; readonly waiting: number };
   /** Reported by the engine; undefined if the model was never loaded. */
-  readonly info: { readonly slots: number; readonly contextSize: number } | undefined;
+  readonly info: { readonly contextSize: number; readonly contextPool: number } | undefined;
   /** Empty without an engine. */
   readonly slots: readonly SlotStatus[];
 }
@@ -18,7 +18,7 @@ export interface LoadedModel {
 /** @param hosts all hosts with the model's name */
 export function setVllmGauges(gauges: ModelMetrics, hosts: readonly LoadedModel[]): void {
   const loaded = hosts.filter(({ slots }) => slots.length > 0);
-  const cells = sumOf(loaded, ({ info }) => (info === undefined ? 0 : info.slots * info.contextSize));
+  const cells = sumOf(loaded, ({ info }) => info?.contextPool ?? 0);
   gauges.vllmWaiting.set(sumOf(hosts, ({ dispatcher }) => dispatcher.waiting));
   gauges.vllmRunning.set(sumOf(hosts, ({ dispatcher }) => dispatcher.running));
   gauges.vllmKvUsage.set(cells === 0 ? 0 : sumOf(loaded, cellsOfJobs) / cells);
@@ -29,11 +29,13 @@ export function setVllmGauges(gauges: ModelMetrics, hosts: readonly LoadedModel[
 /**
  * KV cells that running jobs have filled. If prefixes in idle slots counted, a worker would look full forever. If busy slots counted as
  * full, the worker would exceed the router's limit of 0.8 and get no requests for a free slot. A job with a shifted context counts as a
- * full slot at most.
+ * full slot at most. A parked job has no cells.
  */
 function cellsOfJobs({ slots, info }: LoadedModel): number {
-  const most = info?.contextSize ?? 0;
-  return sumOf(slots, ({ prompt_tokens: prompt, tokens }) => Math.min(prompt + tokens, most));
+  const { contextSize = 0, contextPool = 0 } = info ?? {};
+  const computing = slots.filter(({ state }) => state !== "parked");
+  const cells = sumOf(computing, ({ prompt_tokens: prompt, tokens }) => Math.min(prompt + tokens, contextSize));
+  return Math.min(cells, contextPool);
 }
 
 export function sumOf<T>(all: readonly T[], count: (one: T) => number): number {

@@ -1,7 +1,15 @@
 // Opens the context of the slots, and chooses its size if the user does not.
-import { createEstimator, type MemorySettings } from "@waggle/models/memory";
+import {
+  contextDefaults,
+  createEstimator,
+  defaultMemoryShare,
+  type ContextSizes,
+  type MemorySettings,
+} from "@waggle/models/memory";
 import { tensorTypeOf, type GgufHeader } from "@waggle/models/header";
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
+import type { Addon } from "../passes/addon-decoder.ts";
+import { withUnifiedCache } from "../passes/library-context.ts";
 import { cannotLoad } from "./load-error.ts";
 import type { CacheOptions } from "./load-settings.ts";
 
@@ -12,28 +20,43 @@ export interface ContextOptions {
   readonly modelPath: string;
   readonly header: GgufHeader;
   readonly slots: number;
-  /** Tokens per slot. Undefined: as many as fit. */
+  /** Most tokens of one job. Undefined: as many as fit. */
   readonly contextSize: number | undefined;
+  /** Most tokens of all jobs together. Undefined: as many as fit. */
+  readonly contextPool: number | undefined;
+  /** Undefined: each slot has an equal part of the pool. */
+  readonly addon: Addon | undefined;
   readonly batchSize: number;
   /** Maximum number of threads of any step. */
   readonly threads: number;
   readonly signal: AbortSignal | undefined;
   readonly cache: CacheOptions;
+  /** By default, the form that suits the device. */
+  readonly form?: CacheForm | undefined;
+}
+
+/** How the slots share the memory of the KV cache. */
+export type CacheForm =
+  /** Each slot has cells for the longest job. A cell takes memory from its first use until it is freed. */
+  | "reserved"
+  /** All slots share the cells of one cache. A pass tests each used cell for each row, so this costs speed. */
+  | "unified"
+  /** Each slot has an equal part. */
+  | "separate";
+
+export interface OpenedContext extends ContextSizes {
+  readonly context: LlamaContext;
+  readonly form: CacheForm;
 }
 
 /** @throws WaggleError unavailable if the memory is too small */
-export async function openContext(
-  model: LlamaModel,
-  options: ContextOptions,
-): Promise<{ context: LlamaContext; contextSize: number }> {
-  const { modelPath, slots, batchSize, threads, signal, cache } = options;
-  const memory = await contextMemory(model, options);
-  const contextSize = options.contextSize ?? defaultContextSize(model.trainContextSize, memory);
-  // The library's check accepts contexts that then exhaust the memory of the whole machine.
-  if (contextSize === undefined || !fits(contextSize, memory)) throw tooLarge(options, contextSize);
-  try {
-    const context = await model.createContext({
-      contextSize,
+export async function openContext(model: LlamaModel, options: ContextOptions): Promise<OpenedContext> {
+  const { slots, batchSize, threads, signal, cache, addon } = options;
+  const form = cacheFormOf(model, options);
+  const sizes = await sizesFor(model, options, form !== "separate");
+  const create = async (): Promise<LlamaContext> =>
+    await model.createContext({
+      contextSize: sizes.contextSize,
       sequences: slots,
       batchSize,
       threads,
@@ -41,26 +64,79 @@ export async function openContext(
       swaFullCache,
       // By default, the library makes the context smaller until it fits, without an error.
       failedCreationRemedy: false,
+      // The library counts cells for the longest job in each slot.
+      ignoreMemorySafetyChecks: form !== "separate",
       ...(signal === undefined ? {} : { createSignal: signal }),
     });
-    return { context, contextSize };
+  try {
+    const context = await (addon === undefined ? create() : shareCache(form, { addon, model, sizes, create }));
+    return { context, form, ...sizes };
   } catch (error) {
-    throw cannotLoad(modelPath, `cannot create a context for ${slots} slots: ${(error as Error).message}`, error);
+    const reason = `cannot create a context for ${slots} slots: ${(error as Error).message}`;
+    throw cannotLoad(options.modelPath, reason, error);
   }
 }
 
-function tooLarge({ modelPath, slots }: ContextOptions, contextSize: number | undefined): Error {
-  const length = contextSize === undefined ? "even the smallest length" : `${contextSize} tokens`;
-  return cannotLoad(modelPath, `memory does not suffice for ${slots} slots of ${length}`);
+/** A GPU's memory cannot be reserved without taking it. Without flash attention, the buffer for a pass grows with the length of a slot. */
+function cacheFormOf(
+  { fileInsights: { isRecurrent, isHybrid }, gpuLayers }: LlamaModel,
+  { addon, cache, form }: ContextOptions,
+): CacheForm {
+  if (addon === undefined || !cache.flashAttention || isRecurrent || isHybrid) return "separate";
+  return form ?? (gpuLayers > 0 || !addon.canReserve ? "unified" : "reserved");
 }
 
-async function contextMemory(model: LlamaModel, options: ContextOptions): Promise<ContextMemory> {
-  const { header, slots, batchSize, cache } = options;
+interface SharedCache {
+  readonly addon: Addon;
+  readonly model: LlamaModel;
+  readonly sizes: ContextSizes;
+  readonly create: () => Promise<LlamaContext>;
+}
+
+async function shareCache(form: CacheForm, { addon, model, sizes, create }: SharedCache): Promise<LlamaContext> {
+  if (form === "unified") return await withUnifiedCache(model.llama, addon, sizes.contextPool, create);
+  if (form === "separate") return await create();
+  addon.startReserving();
+  try {
+    // Reserving ends when the context's decoder is made.
+    return await create();
+  } catch (error) {
+    addon.stopReserving();
+    throw error;
+  }
+}
+
+async function sizesFor(model: LlamaModel, options: ContextOptions, isShared: boolean): Promise<ContextSizes> {
+  const { slots, contextSize, contextPool } = options;
+  const memory = await contextMemory(model, options, isShared);
+  const sizes = contextDefaults({
+    ...{ trained: model.trainContextSize, slots, contextSize, contextPool, isShared },
+    fits: (size, pool) => fits({ contextSize: size, contextPool: pool }, memory, defaultMemoryShare),
+  });
+  // The library's check accepts contexts that then exhaust the memory of the whole machine.
+  if (sizes === undefined || !fits(sizes, memory)) throw tooLarge(options, sizes);
+  return sizes;
+}
+
+function tooLarge({ modelPath, slots }: ContextOptions, sizes: ContextSizes | undefined): Error {
+  const length =
+    sizes === undefined
+      ? "even the smallest context"
+      : `a context of ${sizes.contextPool} tokens for all ${slots} slots together (${sizes.contextSize} for one job)`;
+  return cannotLoad(modelPath, `memory does not suffice for ${length}`);
+}
+
+async function contextMemory(
+  model: LlamaModel,
+  { header, slots, batchSize, cache }: ContextOptions,
+  isShared: boolean,
+): Promise<ContextMemory> {
   const estimate = createEstimator(header);
   const settings = { slots, batchSize, ...memorySettingsOf(model), flashAttention: cache.flashAttention === true };
   return {
     free: { host: process.availableMemory(), gpu: (await model.llama.getVramState()).free },
-    takenBy: (contextSize) => estimate({ ...settings, contextSize }).context,
+    takenBy: ({ contextSize, contextPool }) =>
+      estimate({ ...settings, contextSize, contextPool: isShared ? contextPool : undefined }).context,
   };
 }
 
@@ -74,13 +150,6 @@ export function memorySettingsOf(model: LlamaModel): ContextSettings {
   };
 }
 
-/** Upper limit of the default context size. Users must ask for longer contexts, because a context takes memory even while empty. */
-const defaultContextLimit = 8_192;
-/** llama.cpp pads contexts to multiples of this. */
-const contextStep = 256;
-/** Part of the free memory that a context of default size may take. The rest is for the worker and other processes. */
-const memoryShare = 0.5;
-
 export interface Bytes {
   readonly host: number;
   readonly gpu: number;
@@ -88,25 +157,11 @@ export interface Bytes {
 
 export interface ContextMemory {
   readonly free: Bytes;
-  /** Memory of all slots and their compute buffers, for this many tokens per slot. */
-  readonly takenBy: (contextSize: number) => Bytes;
+  /** Memory of all slots and their compute buffers. */
+  readonly takenBy: (sizes: ContextSizes) => Bytes;
 }
 
-/**
- * Default tokens per slot: the trained size, at most 8,192, reduced until the context of all slots fits into half of the free memory. The number of
- * slots is not reduced: users would not see why their jobs wait for a slot. But if a context is too short for a prompt, the error has both lengths.
- * @returns undefined if not even the smallest context fits
- */
-export function defaultContextSize(trained: number, memory: ContextMemory): number | undefined {
-  const wanted = Math.min(trained, defaultContextLimit);
-  if (fits(wanted, memory, memoryShare)) return wanted;
-  for (let size = Math.floor((wanted - 1) / contextStep) * contextStep; size >= contextStep; size -= contextStep) {
-    if (fits(size, memory, memoryShare)) return size;
-  }
-  return undefined;
-}
-
-export function fits(contextSize: number, { free, takenBy }: ContextMemory, share = 1): boolean {
-  const { host, gpu } = takenBy(contextSize);
+export function fits(sizes: ContextSizes, { free, takenBy }: ContextMemory, share = 1): boolean {
+  const { host, gpu } = takenBy(sizes);
   return host <= free.host * share && gpu <= free.gpu * share;
 }

@@ -8,7 +8,7 @@ import type { LlamaModel } from "node-llama-cpp";
 import { createLlamaBackend } from "../slots/backend.ts";
 import { openChat } from "../text/chat.ts";
 import { loadAddon } from "./addon.ts";
-import { openContext } from "./context.ts";
+import { openContext, type CacheForm } from "./context.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
 import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
 import { cacheOptionsOf, loadedSettingsOf, modelOptionsOf, type LoadSettings } from "./load-settings.ts";
@@ -17,7 +17,7 @@ import { lockWarning } from "./memory-lock.ts";
 import { tokenizerOf } from "../text/tokenizer.ts";
 import { defaultBatchSize, describe, embedderOf, loadReadingBackend, type LoadedModel } from "./loaded-model.ts";
 import { openSnapshotFiles } from "../slots/kv-snapshots.ts";
-import { libraryOf } from "../passes/library-context.ts";
+import { libraryOf, VersionError } from "../passes/library-context.ts";
 import { openDecoder } from "../passes/open-decoder.ts";
 import { createPasses } from "../passes/passes.ts";
 import { createSamplingContext } from "../sampling/sampling.ts";
@@ -27,8 +27,10 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly modelPath: string;
   /** Number of jobs that can run at the same time. */
   readonly slots: number;
-  /** Tokens per slot; by default the trained size, up to 8,192, or less if memory is short. */
+  /** Most tokens of one job, prompt and answer together; by default as `contextDefaults` says. */
   readonly contextSize?: number;
+  /** Most tokens of all jobs together; by default as `contextDefaults` says. */
+  readonly contextPool?: number;
   /** Number of threads at the start; `setThreads` changes it. */
   readonly threads: number;
   /** Maximum number of tokens in a step; at least the number of slots. By default 512, or 256 for models with recurrent layers. */
@@ -44,6 +46,8 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly onePoolThread?: boolean;
   /** `library`: decode with node-llama-cpp's own binding, although there is an addon. */
   readonly binding?: "library" | undefined;
+  /** How the slots share the KV cache, if the addon and the model allow it; by default the form that suits the device. */
+  readonly cacheForm?: CacheForm | undefined;
   /** Folder of KV snapshots, with a subfolder for each model. By default no snapshots are saved. */
   readonly statesFolder?: string;
   /** Called with the progress from 0 to 1. */
@@ -65,7 +69,7 @@ export async function loadLlamaBackend(options: LlamaBackendOptions): Promise<Ba
   try {
     return await load(options, { header, use }, scope, errors);
   } catch (error) {
-    const reason = await errors.reason();
+    const reason = error instanceof VersionError ? undefined : await errors.reason();
     await scope.close().catch((failure: unknown) => log?.("error", String(failure)));
     signal?.throwIfAborted();
     throw error instanceof WaggleError ? error : cannotLoad(modelPath, reason ?? (error as Error).message, error);
@@ -116,15 +120,18 @@ async function load(
   warnOfStretching(options, model);
   const warn = (message: string): void => log?.("warn", message);
   const addon = options.binding === "library" ? undefined : await loadAddon(warn);
-  const { context, contextSize } = await openContext(model, {
+  const { context, contextSize, contextPool, form } = await openContext(model, {
     modelPath,
     header,
     slots,
     contextSize: options.contextSize,
+    contextPool: options.contextPool,
+    addon,
     batchSize: Math.max(options.batchSize ?? batchSizeFor(model), slots),
     threads: maxThreads,
     signal,
     cache,
+    form: options.cacheForm,
   });
   scope.use(context);
   adapters.apply(context);
@@ -140,11 +147,10 @@ async function load(
   const { batchSize } = context;
   const embedder = embedderOf(loaded, { maxTokens: contextCapacity(contextSize), batchSize, threads: maxThreads });
   const settings = loaded.loadedSettings(batchSize);
-  const states = openSnapshotFiles(options, { model, llama, settings, adapters });
+  const states = openSnapshotFiles(options, { model, llama, settings, adapters, form });
   const { sampling, markOf } = createSamplingContext({ ...loaded, chat });
-  const library = libraryOf({ llama, model, context, modelPath });
+  const library = libraryOf(llama, model, context);
   const { decoder, binding } = await openDecoder({
-    modelPath,
     context,
     library,
     addon,
@@ -159,11 +165,11 @@ async function load(
     library,
     slots,
     sampling,
-    contextSize: context.contextSize,
+    contextSize,
     isRecurrent: isRecurrent || isHybrid,
   });
   const info = {
-    ...describe(loaded, { contextSize, batchSize }, chat.source),
+    ...describe(loaded, { contextSize, contextPool, batchSize }, chat.source),
     ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
     binding,
     templateSha256: chat.templateSha256,

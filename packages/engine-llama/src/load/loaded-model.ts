@@ -9,6 +9,7 @@ import {
   type GgufHeader,
   type ModelUse,
 } from "@waggle/models/header";
+import { textTokens } from "@waggle/models/memory";
 import type { LoadedSettings } from "@waggle/protocol";
 import type { Llama, LlamaModel } from "node-llama-cpp";
 import { createEmbedder, type EmbedderOptions, type LlamaEmbedder } from "../embed/embedder.ts";
@@ -21,8 +22,6 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Vocabulary } from "../text/vocabulary.ts";
 
 export const defaultBatchSize = 512;
-/** Default limit for a text to embed. It is short, because some models compute a text in one pass, and a cancel waits for the pass. */
-const defaultTextTokens = 2_048;
 
 export interface LoadedModel {
   readonly options: LlamaBackendOptions;
@@ -40,7 +39,7 @@ export interface LoadedModel {
 /** Makes the model's info, without the chat format. @param chatTemplate "" for a model without a template */
 export function describe(
   { options, header, llama, model, maxThreads, use, vocabulary, loadedSettings }: LoadedModel,
-  size: Pick<BackendInfo, "contextSize" | "batchSize">,
+  size: Pick<BackendInfo, "contextSize" | "contextPool" | "batchSize">,
   chatTemplate = "",
 ): Omit<BackendInfo, "chatFormat"> {
   return {
@@ -77,12 +76,16 @@ function describeFile(modelPath: string, header: GgufHeader): ModelFile {
 /** @throws WaggleError unavailable */
 export function loadReadingBackend(loaded: LoadedModel, release: () => Promise<void>): Backend {
   const { options, model, use, vocabulary, tokenizer } = loaded;
-  // Encoders have no positions beyond their trained size.
-  const contextSize = Math.min(options.contextSize ?? defaultTextTokens, model.trainContextSize);
+  const { contextSize: wanted, contextPool } = options;
+  const contextSize = textTokens({ trained: model.trainContextSize, contextSize: wanted, contextPool });
   const batchSize = use.mustBeWhole ? contextSize : Math.max(options.batchSize ?? defaultBatchSize, options.slots);
   const embedder = embedderOf(loaded, { maxTokens: contextSize, batchSize, threads: options.threads });
   if (embedder === undefined) throw cannotLoad(options.modelPath, "node-llama-cpp cannot embed with this model");
-  const described = describe(loaded, { contextSize, batchSize: Math.max(embedder.maxPieceTokens, options.slots) });
+  const described = describe(loaded, {
+    contextSize,
+    contextPool: contextSize,
+    batchSize: Math.max(embedder.maxPieceTokens, options.slots),
+  });
   const info = use.kind === "embed" ? { ...described, embeddingSize: embedder.width } : described;
   const backend = createReadingBackend({ model, info, vocabulary, tokenizer, embedder, release });
   backend.setThreads(options.threads);

@@ -9,6 +9,13 @@ export interface Addon {
   readonly libraryVersion: string;
   /** @param context the library's `AddonContext` */
   readonly Decoder: new (context: object) => AddonDecoder;
+  /** Whether memory can be reserved without taking it. */
+  readonly canReserve: boolean;
+  /** From now on, llama.cpp's buffers in host memory are only reserved. Ends with `stopReserving`, or when a Decoder is made, which then knows the caches in them. */
+  startReserving(): void;
+  stopReserving(): void;
+  /** Gives all sequences of a new `AddonContext` one cache of this many cells. */
+  unify(context: object, cells: number): void;
   /** @param model the library's `AddonModel` */
   readonly Sampler: new (model: object) => Sampler;
 }
@@ -39,6 +46,8 @@ interface AddonDecoder {
    *   each; then the logits of `tokens`
    */
   getLogits(at: number, top: number, tokens: Uint32Array, total: boolean): Float64Array;
+  copySequence(from: number, to: number, keep: number): Promise<void>;
+  release(sequence: number, from: number): void;
 }
 
 export interface AddonDecoderOptions {
@@ -75,5 +84,9 @@ export function createAddonDecoder({ addon, library, vocabularySize, inOrder }: 
       return total ? { logits, totalWeight: sum } : { logits };
     },
     createSampler: () => new addon.Sampler(library.model),
+    cells: {
+      copy: async (from, to, keep) => await decoder.copySequence(from, to, keep),
+      release: (sequence, from) => decoder.release(sequence, from),
+    },
   };
 }

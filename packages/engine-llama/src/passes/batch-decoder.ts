@@ -78,4 +78,14 @@ export interface BatchDecoder {
   /** Reads raw logits at a token of the last batch, by its index. */
   logits(at: number, request: LogitsRequest): PositionLogits | Promise<PositionLogits>;
   createSampler(): Sampler;
+  /** Absent on the library's own binding. */
+  readonly cells?: SequenceCells;
+}
+
+/** What can be done with the cells of sequences between two passes. */
+export interface SequenceCells {
+  /** Replaces the cells of a sequence by copies of another sequence's first `keep` cells. */
+  copy(from: number, to: number, keep: number): Promise<void>;
+  /** Gives the memory of a sequence's cells from index `from` on back to the system. Does nothing where their memory cannot be given back. */
+  release(sequence: number, from: number): void;
 }

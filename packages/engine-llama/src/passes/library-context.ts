@@ -1,7 +1,7 @@
 // Owns the types of the library's internals: its context object, its samplers and its checkpoints. All knowledge about these internals is here. They
 // do not change as long as the library's version is pinned.
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
-import { cannotLoad } from "../load/load-error.ts";
+import type { Addon } from "./addon-decoder.ts";
 import type { SamplerConfig } from "./batch-decoder.ts";
 
 /** The version of node-llama-cpp whose internals are known. */
@@ -73,28 +73,28 @@ const contextMethods = [
   "restoreCheckpoint",
 ] as const satisfies readonly (keyof LibraryContext)[];
 
-/** What the library has loaded. */
-export interface LoadedLibrary {
-  readonly llama: Llama;
-  readonly model: LlamaModel;
-  readonly context: LlamaContext;
-  /** For the error. */
-  readonly modelPath: string;
+/** The installed library has other internals than the required version. */
+export class VersionError extends Error {
+  override readonly name = "VersionError";
+
+  constructor(problem: string) {
+    super(`node-llama-cpp ${requiredVersion} is required; the installed version does not work: ${problem}`);
+  }
 }
 
-/** @throws WaggleError with the required version if the library's internals are not as expected */
-export function libraryOf({ llama, model, context, modelPath }: LoadedLibrary): Library {
+/** @throws VersionError if the library's internals are not as expected */
+export function libraryOf(llama: Llama, model: LlamaModel, context: LlamaContext): Library {
   const { _ctx: inside } = context as unknown as { readonly _ctx?: LibraryContext };
   const { _model: modelInside } = model as unknown as { readonly _model?: object };
   const { _bindings: bindings } = llama as unknown as { readonly _bindings?: Bindings };
   const { AddonSampler: Sampler, AddonContextSequenceCheckpoint: Checkpoint } = bindings ?? {};
   if (inside === undefined || modelInside === undefined || Sampler === undefined || Checkpoint === undefined) {
-    throw wrongVersion(modelPath, "its context object is missing");
+    throw new VersionError("its context object is missing");
   }
   const missing =
     contextMethods.find((name) => typeof inside[name] !== "function") ??
     (typeof Sampler.prototype.applyConfig === "function" ? undefined : "applyConfig");
-  if (missing !== undefined) throw wrongVersion(modelPath, `its method ${missing} is missing`);
+  if (missing !== undefined) throw new VersionError(`its method ${missing} is missing`);
   return {
     context: inside,
     model: modelInside,
@@ -103,13 +103,31 @@ export function libraryOf({ llama, model, context, modelPath }: LoadedLibrary): 
   };
 }
 
-/** @param problem the difference that was found in the installed version */
-export function wrongVersion(modelPath: string, problem: string): Error {
-  const reason = `node-llama-cpp ${requiredVersion} is required; the installed version does not work: ${problem}`;
-  return cannotLoad(modelPath, reason);
+/** Creates a context whose sequences share one cache of this many cells. The library has no setting for it, but makes its native context in this call. */
+export async function withUnifiedCache(
+  llama: Llama,
+  addon: Pick<Addon, "unify">,
+  cells: number,
+  create: () => Promise<LlamaContext>,
+): Promise<LlamaContext> {
+  const { _bindings: bindings } = llama as unknown as { readonly _bindings?: Bindings };
+  const Original = bindings?.AddonContext;
+  if (bindings === undefined || Original === undefined) throw new VersionError("its context object is missing");
+  bindings.AddonContext = class extends Original {
+    constructor(...parameters: unknown[]) {
+      super(...parameters);
+      addon.unify(this, cells);
+    }
+  };
+  try {
+    return await create();
+  } finally {
+    bindings.AddonContext = Original;
+  }
 }
 
 interface Bindings {
+  AddonContext?: new (...parameters: unknown[]) => object;
   readonly AddonSampler?: { new (model: object): LibrarySampler; readonly prototype: Partial<LibrarySampler> };
   readonly AddonContextSequenceCheckpoint?: new () => LibraryCheckpoint;
 }

@@ -3,7 +3,7 @@ import type { LlamaContext } from "node-llama-cpp";
 import { createAddonDecoder, type Addon } from "./addon-decoder.ts";
 import type { BatchDecoder } from "./batch-decoder.ts";
 import { decoderProblem, probe } from "./decoder-check.ts";
-import { wrongVersion, type Library } from "./library-context.ts";
+import { VersionError, type Library } from "./library-context.ts";
 import { createLibraryDecoder } from "./library-decoder.ts";
 import { askPublicly } from "./oracle.ts";
 
@@ -11,7 +11,6 @@ import { askPublicly } from "./oracle.ts";
 export type Binding = "addon" | "library";
 
 export interface OpenDecoderOptions {
-  readonly modelPath: string;
   readonly context: LlamaContext;
   readonly library: Library;
   /** Undefined: the library decodes. */
@@ -22,11 +21,11 @@ export interface OpenDecoderOptions {
   readonly warn: (message: string) => void;
 }
 
-/** @throws WaggleError with the required version if the library's internals do not work as expected */
+/** @throws VersionError if the library's internals do not work as expected */
 export async function openDecoder(
   options: OpenDecoderOptions,
 ): Promise<{ readonly decoder: BatchDecoder; readonly binding: Binding }> {
-  const { modelPath, context, library, addon, vocabularySize, inOrder, warn } = options;
+  const { context, library, addon, vocabularySize, inOrder, warn } = options;
   const sequence = context.getSequence();
   const expected = await askPublicly(sequence, probe);
   // The library empties a sequence that it disposes or that is garbage. From here on, it knows of no sequence.
@@ -39,6 +38,6 @@ export async function openDecoder(
   }
   const decoder = createLibraryDecoder(library, inOrder);
   const problem = await decoderProblem(decoder, library, expected);
-  if (problem !== undefined) throw wrongVersion(modelPath, problem);
+  if (problem !== undefined) throw new VersionError(problem);
   return { decoder, binding: "library" };
 }

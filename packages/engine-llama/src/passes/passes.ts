@@ -89,6 +89,8 @@ export interface Passes {
    * @param tokens number of tokens in the slot
    */
   readonly checkpoint?: (slot: number, tokens: number) => Promise<void>;
+  /** Replaces the slot `to` by the first `keep` tokens of the slot `from`. Absent if sequences cannot be copied. */
+  readonly copy?: (from: number, to: number, keep: number) => Promise<void>;
   /** Writes the slot's KV cache to a file. @returns bytes of the file */
   save(slot: number, path: string, tokens: readonly Token[]): Promise<number>;
   /** Replaces the slot's KV cache by a file's. @returns the file's tokens. @throws Error if the library rejects the file; the slot is then empty */
@@ -97,7 +99,7 @@ export interface Passes {
   settled(): Promise<void>;
 }
 
-export interface PassesOptions extends SequencesOptions {
+export interface PassesOptions extends Omit<SequencesOptions, "cells"> {
   readonly decoder: BatchDecoder;
   readonly slots: number;
   readonly sampling: SamplingContext;
@@ -223,7 +225,7 @@ export function createPasses(options: PassesOptions): Passes {
     setThreads(wanted) {
       threads = wanted;
     },
-    ...createSequences(options),
+    ...createSequences({ ...options, cells: decoder.cells }),
     settled: async () => void (await running),
   };
 }

@@ -15,7 +15,11 @@ function fakeSequences({ removes = true } = {}) {
   } as unknown as LibraryContext;
   const none = (): never => expect.unreachable();
   const library = { context, model: {}, createSampler: none, createCheckpoint: none };
-  return { sequences: createSequences({ library, contextSize: 64, isRecurrent: false }), calls };
+  const cells = {
+    copy: async (...args: number[]) => void calls.push(["copy", ...args]),
+    release: (...args: number[]) => void calls.push(["release", ...args]),
+  };
+  return { sequences: createSequences({ library, cells, contextSize: 64, isRecurrent: false }), calls };
 }
 
 describe("erasing", () => {
@@ -31,7 +35,10 @@ describe("erasing", () => {
   it("moves nothing at the end of the slot", async () => {
     const { sequences, calls } = fakeSequences();
     expect(await sequences.erase(1, 3, 8, 8)).toBe(3);
-    expect(calls).toEqual([["remove", 1, 3, 8]]);
+    expect(calls).toEqual([
+      ["remove", 1, 3, 8],
+      ["release", 1, 3],
+    ]);
   });
 
   it("empties the slot if it cannot be cut, or if all tokens are discarded", async () => {
@@ -41,7 +48,34 @@ describe("erasing", () => {
     expect(calls).toEqual([
       ["remove", 1, 3, 8],
       ["dispose", 1],
+      ["release", 1, 0],
       ["dispose", 1],
+      ["release", 1, 0],
+    ]);
+  });
+
+  it("gives no memory of a shifted slot back until the slot is empty, because its tokens are in cells behind their positions", async () => {
+    const { sequences, calls } = fakeSequences();
+    await sequences.erase(1, 3, 8, 20);
+    await sequences.erase(1, 4, 15, 15);
+    expect(calls.filter(([name]) => name === "release")).toEqual([]);
+    await sequences.erase(1, 0, 4, 4);
+    await sequences.erase(1, 2, 9, 9);
+    expect(calls.filter(([name]) => name === "release")).toEqual([
+      ["release", 1, 0],
+      ["release", 1, 2],
+    ]);
+  });
+});
+
+describe("copying", () => {
+  it("gives the memory behind the copied tokens back, also in a slot that was shifted before", async () => {
+    const { sequences, calls } = fakeSequences();
+    await sequences.erase(1, 3, 8, 20);
+    await sequences.copy?.(0, 1, 5);
+    expect(calls.slice(-2)).toEqual([
+      ["copy", 0, 1, 5],
+      ["release", 1, 5],
     ]);
   });
 });

@@ -1,22 +1,33 @@
 // Cuts, shifts, saves and loads sequences between two passes, on the library's internal context object.
 import type { Token } from "@waggle/engine";
+import type { SequenceCells } from "./batch-decoder.ts";
 import { createCheckpoints } from "./checkpoints.ts";
 import type { Library } from "./library-context.ts";
 import type { Passes } from "./passes.ts";
 
 export interface SequencesOptions {
   readonly library: Library;
+  /** Undefined if cells cannot be copied. */
+  readonly cells: SequenceCells | undefined;
   /** Maximum number of tokens of a sequence. */
   readonly contextSize: number;
   /** Whether the model has recurrent layers: its sequences then cannot be cut without checkpoints. */
   readonly isRecurrent: boolean;
 }
 
-type Sequences = Pick<Passes, "erase" | "save" | "load" | "checkpoint">;
+type Sequences = Pick<Passes, "erase" | "save" | "load" | "copy" | "checkpoint">;
 
-export function createSequences({ library, contextSize, isRecurrent }: SequencesOptions): Sequences {
+export function createSequences({ library, cells, contextSize, isRecurrent }: SequencesOptions): Sequences {
   const { context } = library;
   const checkpoints = createCheckpoints(library);
+  /** Slots with shifted tokens. The cell of such a token has a higher index than its position. */
+  const shifted = new Set<number>();
+
+  /** Gives the memory behind the first `kept` tokens back. These tokens are in the first cells, because cells are used in order. */
+  function release(slot: number, kept: number): void {
+    if (kept === 0) shifted.delete(slot);
+    if (!shifted.has(slot)) cells?.release(slot, kept);
+  }
 
   async function cut(slot: number, from: number, to: number): Promise<number> {
     if (from > 0 && context.removeTokenCellsFromSequence(slot, from, to)) return from;
@@ -30,15 +41,29 @@ export function createSequences({ library, contextSize, isRecurrent }: Sequences
     async erase(slot, from, to, held) {
       const kept = await cut(slot, from, to);
       checkpoints.forget(slot, kept);
-      if (kept < from || to === held) return kept;
+      if (kept < from || to === held) {
+        release(slot, kept);
+        return kept;
+      }
+      shifted.add(slot);
       context.shiftSequenceTokenCells(slot, to, held, from - to);
       return held - (to - from);
     },
     async save(slot, path, tokens) {
       return await context.saveSequenceStateToFile(path, slot, Uint32Array.from(tokens));
     },
+    ...(cells === undefined || isRecurrent
+      ? {}
+      : {
+          async copy(from, to, keep) {
+            shifted.delete(to);
+            await cells.copy(from, to, keep);
+            release(to, keep);
+          },
+        }),
     async load(slot, path): Promise<readonly Token[]> {
       checkpoints.forget(slot, 0);
+      shifted.delete(slot);
       try {
         const tokens = await context.loadSequenceStateFromFile(path, slot, contextSize);
         if (tokens.length <= contextSize) return [...tokens];

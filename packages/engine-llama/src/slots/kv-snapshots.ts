@@ -6,6 +6,7 @@ import type { Slot } from "./slot.ts";
 import type { LoadedSettings } from "@waggle/protocol";
 import type { Llama, LlamaModel } from "node-llama-cpp";
 import type { LlamaBackendOptions } from "../load/load.ts";
+import type { CacheForm } from "../load/context.ts";
 import type { LoraAdapters } from "../load/lora.ts";
 import { openKvFiles, type KvFiles } from "./kv-files.ts";
 import { modelFingerprint } from "./model-fingerprint.ts";
@@ -49,11 +50,12 @@ export interface SnapshotMakers {
   readonly llama: Llama;
   readonly settings: LoadedSettings;
   readonly adapters: LoraAdapters;
+  readonly form: CacheForm;
 }
 
 /** @returns undefined if there is no folder, the folder cannot be used, or the model has recurrent layers. The engine then saves no snapshots. */
 export function openSnapshotFiles(
-  { modelPath, statesFolder, log }: LlamaBackendOptions,
+  { modelPath, statesFolder, slots, log }: LlamaBackendOptions,
   makers: SnapshotMakers,
 ): KvFiles | undefined {
   if (statesFolder === undefined) return undefined;
@@ -61,20 +63,22 @@ export function openSnapshotFiles(
   // A recurrent state cannot be cut: a snapshot could only be used for a prompt that begins with all its tokens.
   if (isRecurrent || isHybrid) return undefined;
   try {
-    return openKvFiles(statesFolder, modelFingerprint(modelPath, keyOf(makers)));
+    return openKvFiles(statesFolder, modelFingerprint(modelPath, keyOf(makers, slots)));
   } catch (error) {
     log?.("warn", `Prefixes are not kept: ${(error as Error).message}`);
     return undefined;
   }
 }
 
-function keyOf({ llama, settings, adapters }: SnapshotMakers): string[] {
+function keyOf({ llama, settings, adapters, form }: SnapshotMakers, slots: number): string[] {
   const { cache_type_k: k, cache_type_v: v, flash_attention: flashAttention, rope = null } = settings;
   return [
     llama.llamaCppRelease.release,
     llama.buildType,
     String(llama.gpu),
     JSON.stringify([k, v, flashAttention, rope]),
+    // llama.cpp refuses a state of a cache with another number of streams.
+    form === "unified" ? "unified" : `${slots} streams`,
     ...adapters.files.map(({ path, scale }) => `${scale} ${modelFingerprint(path, [])}`),
   ];
 }

@@ -91,7 +91,18 @@ async function compute(model: LlamaModel, header: GgufHeader, settings: Settings
     return context;
   }
   const { context } = await openContext(model, {
-    ...{ modelPath, header, slots, contextSize, batchSize, threads, cache: { flashAttention }, signal: undefined },
+    ...{
+      modelPath,
+      header,
+      slots,
+      contextSize,
+      contextPool: undefined,
+      addon: undefined,
+      batchSize,
+      threads,
+      cache: { flashAttention },
+      signal: undefined,
+    },
   });
   const tokens = tokensOf(Math.min(contextCapacity(contextSize), batchSize));
   for (let slot = 0; slot < slots; slot++) await context.getSequence().evaluateWithoutGeneratingNewTokens(tokens);

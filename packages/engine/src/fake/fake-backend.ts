@@ -37,6 +37,8 @@ import { countTokens } from "../loop/schedule.ts";
 export interface FakeBackendOptions {
   readonly slots: number;
   readonly contextSize: number;
+  /** Most tokens that all slots hold together; by default all of each slot. */
+  readonly contextPool?: number;
   /** Maximum number of tokens in a step; 512 by default. */
   readonly batchSize?: number;
   /** Allows a step to be queued behind the running step. */
@@ -289,6 +291,7 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
     ...(kind === "rerank" ? {} : { embeddingSize: fakeVectorWidth }),
     modelName: "waggle-fake",
     contextSize,
+    contextPool: options.contextPool ?? slots * contextSize,
     trainedContextSize: contextSize,
     slots,
     batchSize,

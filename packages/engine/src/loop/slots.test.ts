@@ -22,6 +22,7 @@ const legal: Record<SlotPhase, Partial<Record<SlotEvent, SlotPhase>>> = {
   idle: { bind: "prefilling" },
   prefilling: { prompt_computed: "decoding", release: "releasing" },
   decoding: { release: "releasing" },
+  parked: {},
   releasing: { released: "idle" },
 };
 const states = Object.keys(legal) as SlotPhase[];

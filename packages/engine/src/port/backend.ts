@@ -15,6 +15,8 @@ export interface BackendInfo {
   readonly modelName: string;
   /** Maximum number of tokens per slot. The KV cache may have room for a few more, because llama.cpp pads its size. */
   readonly contextSize: number;
+  /** Most tokens that all slots hold together; at most slots * contextSize. */
+  readonly contextPool: number;
   readonly trainedContextSize: number;
   readonly slots: number;
   /** Maximum number of tokens that one step may carry, over all its entries. */

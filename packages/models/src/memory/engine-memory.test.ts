@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { madeUpModel } from "../testing/made-up-model.ts";
-import { engineMemory, largestContext, type EngineSettings } from "./engine-memory.ts";
+import { engineMemory, fittingMemory, type EngineSettings } from "./engine-memory.ts";
 import { estimateMemory } from "./estimate.ts";
 import { engineProcessBytes } from "./largest-fit.ts";
 
@@ -73,24 +73,59 @@ describe("a GPU", () => {
   });
 });
 
-describe("the largest context for a budget", () => {
-  test("is the longest with which the engine takes no more memory", () => {
+describe("slots that share a pool", () => {
+  const shared = { slots, hasAddon: true };
+
+  test("have a cache for the pool, and masks for the context of one job", () => {
+    const memory = engineMemory(header, { ...shared, contextSize: 4_096, contextPool: 8_192 });
+    const separate = engineMemory(header, { slots, contextSize: 4_096 });
+    expect(memory).toMatchObject({ contextSize: 4_096, contextPool: 8_192, compute: separate.compute });
+    expect(memory.kvCache).toBe(separate.kvCache / 4);
+    expect(engineMemory(header, { ...shared, contextSize: 2_048, contextPool: 8_192 }).compute).toBeLessThan(
+      memory.compute,
+    );
+  });
+
+  test("have one cache on a GPU, with a mask for the whole pool", () => {
+    const gpu = { ...shared, contextSize: 4_096, gpuFreeBytes: 1e12, gpuLayers: "all" } as const;
+    const [smaller, larger] = [8_192, 16_384].map((contextPool) => engineMemory(header, { ...gpu, contextPool }));
+    expect(larger?.kvCache).toBe(2 * (smaller?.kvCache ?? 0));
+    expect(larger?.compute).toBeGreaterThan(smaller?.compute ?? Infinity);
+  });
+
+  test.each([
+    ["without our addon", header, { hasAddon: false }],
+    ["without flash attention", header, { flashAttention: "off" }],
+    ["with a recurrent state", recurrent(), {}],
+  ] as const)("do not exist %s", (_, model, settings) => {
+    const memory = engineMemory(model, { ...shared, contextPool: 8_192, ...settings });
+    expect(memory).toMatchObject({ contextSize: 1_024, contextPool: 8_192 });
+  });
+});
+
+function recurrent(): ReturnType<typeof madeUpModel> {
+  return madeUpModel({ architecture: "mamba", values: { "ssm.inner_size": 256, "ssm.state_size": 16 } });
+}
+
+describe("the memory within a budget", () => {
+  test("has the longest context with which the engine takes no more", () => {
     const { host } = engineMemory(header, { slots, contextSize: 2_048 });
-    expect(largestContext(header, { slots }, host)).toBe(2_048);
-    expect(largestContext(header, { slots }, host - 1)).toBe(1_792);
+    const within = (bytes: number): number | undefined =>
+      fittingMemory(header, { slots }, (memory) => memory.host <= bytes)?.contextSize;
+    expect(within(host)).toBe(2_048);
+    expect(within(host - 1)).toBe(1_792);
+    expect(within(1e15)).toBe(4_096);
+    expect(within(64 << 20)).toBeUndefined();
   });
 
-  test("is at most the trained context", () => {
-    expect(largestContext(header, { slots }, 1e15)).toBe(4_096);
+  test("has the largest pool, which one job may fill", () => {
+    const { host } = engineMemory(header, { slots, hasAddon: true, contextPool: 2_048 });
+    const memory = fittingMemory(header, { slots, hasAddon: true }, (one) => one.host <= host);
+    expect(memory).toMatchObject({ contextSize: 2_048, contextPool: 2_048 });
   });
 
-  test("is undefined if not even the shortest fits", () => {
-    expect(largestContext(header, { slots }, 64 << 20)).toBeUndefined();
-  });
-
-  test("also fits on the GPU", () => {
-    const settings = { slots, gpuLayers: "all" } as const;
-    const { gpu } = engineMemory(header, { ...settings, contextSize: 1_024, gpuFreeBytes: 0 });
-    expect(largestContext(header, { ...settings, gpuFreeBytes: gpu }, 1e15)).toBe(1_024);
+  test("has the configured context, even if it does not fit", () => {
+    const configured = { slots, contextSize: 512 };
+    expect(fittingMemory(header, configured, () => false)).toEqual(engineMemory(header, configured));
   });
 });

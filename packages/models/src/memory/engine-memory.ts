@@ -1,10 +1,11 @@
 // Estimates the memory of an engine process with a model. A worker with several engines adds up these estimates.
-import type { GgufHeader } from "../header/index.ts";
-import { contextSizeOf } from "./engine-defaults.ts";
+import { modelUseOf, type GgufHeader } from "../header/index.ts";
+import { contextDefaults, textTokens, type ContextSizes } from "./engine-defaults.ts";
 import { createEstimator, type MemoryEstimate } from "./estimate.ts";
 import { engineProcessBytes, type Wanted } from "./largest-fit.ts";
 import { modelShapeOf } from "./graph/layers.ts";
-import { largest, longestContext } from "./search.ts";
+import { largest } from "./search.ts";
+import { sharesContext } from "./settings.ts";
 
 /** The part of a worker's settings on which the memory depends. */
 export interface EngineSettings extends Wanted {
@@ -17,13 +18,11 @@ export interface EngineSettings extends Wanted {
   readonly loraBytes?: number | undefined;
 }
 
-/** Memory of an engine process in bytes, host and GPU together. Only `contextSize` is in tokens. */
-export interface EngineMemory {
-  /** Tokens per slot. */
-  readonly contextSize: number;
+/** Memory of an engine process in bytes, host and GPU together. Only the sizes of the context are in tokens. */
+export interface EngineMemory extends ContextSizes {
   /** Weights of the model and its adapters. */
   readonly weights: number;
-  /** Keys and values of all slots, with recurrent states. */
+  /** Keys and values of all jobs, with recurrent states. */
   readonly kvCache: number;
   /** Compute buffer and logits, without pages that are never written. */
   readonly compute: number;
@@ -37,40 +36,60 @@ export interface EngineMemory {
   readonly mapped: number;
 }
 
-/** @throws GgufError for a model that cannot be used; RangeError for invalid settings */
+/** The memory with the configured or usual context, whether or not it fits. @throws GgufError for a model that cannot be used; RangeError for invalid settings */
 export function engineMemory(header: GgufHeader, settings: EngineSettings): EngineMemory {
-  return createEngineEstimator(header, settings)(contextSizeOf(header, settings.contextSize));
+  const memory = fittingMemory(header, settings, () => true);
+  if (memory === undefined) throw new RangeError("no context fits into unlimited memory");
+  return memory;
 }
 
 /**
- * Finds the longest context per slot, up to the trained one, with which the engine takes at most `hostBytes` of host memory.
- * `settings.contextSize` is ignored.
+ * The memory with the largest default context that fits. A configured context is not made smaller, whether or not it fits.
  * @returns undefined if no context fits
  * @throws as `engineMemory`
  */
-export function largestContext(header: GgufHeader, settings: EngineSettings, hostBytes: number): number | undefined {
-  const memoryOf = createEngineEstimator(header, settings);
+export function fittingMemory(
+  header: GgufHeader,
+  settings: EngineSettings,
+  fits: (memory: EngineMemory) => boolean,
+): EngineMemory | undefined {
+  const { slots, contextSize, contextPool } = settings;
+  const isShared = sharesContext(header, settings);
+  const memoryOf = createEngineEstimator(header, settings, isShared);
   const trained = Math.max(1, modelShapeOf(header).trainedContext);
-  return longestContext(trained, (contextSize) => {
-    const { host, gpu } = memoryOf(contextSize);
-    return host <= hostBytes && gpu <= (settings.gpuFreeBytes ?? 0);
+  const given = { trained, slots, contextSize, contextPool };
+  if (modelUseOf(header).kind !== "generate") {
+    const tokens = textTokens(given);
+    return memoryOf({ contextSize: tokens, contextPool: tokens });
+  }
+  const sizes = contextDefaults({
+    ...given,
+    isShared,
+    fits: (size, pool) => fits(memoryOf({ contextSize: size, contextPool: pool })),
   });
+  return sizes === undefined ? undefined : memoryOf(sizes);
 }
 
-function createEngineEstimator(header: GgufHeader, settings: EngineSettings): (contextSize: number) => EngineMemory {
+function createEngineEstimator(
+  header: GgufHeader,
+  settings: EngineSettings,
+  isShared: boolean,
+): (sizes: ContextSizes) => EngineMemory {
   const { gpuLayers = "auto", gpuFreeBytes, mmap = true, loraBytes = 0 } = settings;
   const estimate = createEstimator(header);
   const layers = modelShapeOf(header).layers.length + 1;
-  return (contextSize) => {
-    const at = (count: number | "all"): MemoryEstimate => estimate({ ...settings, contextSize, gpuLayers: count });
-    const parts = (count: number | "all"): EngineMemory => ({ contextSize, ...partsOf(at(count), mmap, loraBytes) });
+  return (sizes) => {
+    const { contextSize, contextPool } = sizes;
+    const size = { contextSize, contextPool: isShared ? contextPool : undefined };
+    const at = (count: number | "all"): MemoryEstimate => estimate({ ...settings, ...size, gpuLayers: count });
+    const parts = (count: number | "all"): EngineMemory => ({ ...sizes, ...partsOf(at(count), mmap, loraBytes) });
     if (gpuFreeBytes === undefined) return parts(0);
     if (gpuLayers !== "auto") return parts(gpuLayers);
     return parts(largest(0, layers, (count) => at(count).gpu <= gpuFreeBytes) ?? 0);
   };
 }
 
-function partsOf(estimate: MemoryEstimate, mmap: boolean, loraBytes: number): Omit<EngineMemory, "contextSize"> {
+function partsOf(estimate: MemoryEstimate, mmap: boolean, loraBytes: number): Omit<EngineMemory, keyof ContextSizes> {
   const { cache, state, compute, output, vocabulary, gpu, context } = estimate;
   const unwritten = estimate.total - estimate.resident;
   const weights = estimate.weights + loraBytes;

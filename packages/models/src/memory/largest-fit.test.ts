@@ -44,6 +44,17 @@ describe("the largest fit", () => {
     expect(largestFit(header, machineFor(2_048), { contextSize: 2_048 }).largestSlots).toBe(2);
   });
 
+  test("is a pool that one job may fill, where the slots share it", () => {
+    const long = madeUpModel({ values: { context_length: 131_072 } });
+    const wanted = { slots: 8, hasAddon: true };
+    expect(largestFit(long, { freeBytes: 1e12 }, wanted)).toMatchObject({
+      ...{ verdict: "fits", isShared: true, contextSize: 65_536, contextPool: 65_536, largestContext: 131_072 },
+    });
+    const { resident } = estimateMemory(long, { slots: 8, contextSize: 16_384, contextPool: 16_384 });
+    const smaller = { verdict: "smaller", contextSize: 16_384, contextPool: 16_384, largestContext: 16_384 };
+    expect(largestFit(long, { freeBytes: resident + engineProcessBytes }, wanted)).toMatchObject(smaller);
+  });
+
   test("does not exist if not even the weights fit", () => {
     expect(largestFit(header, { freeBytes: 1e6 })).toMatchObject({
       verdict: "none",

@@ -1,11 +1,11 @@
 // Searches for the most that fits: layers of a model on a GPU, the longest context, and the most slots.
 import { modelUseOf, type GgufHeader } from "../header/index.ts";
 import { createEstimator, type MemoryEstimate } from "./estimate.ts";
-import { contextSizeOf } from "./engine-defaults.ts";
+import { contextDefaults, textTokens, type ContextSizes } from "./engine-defaults.ts";
 import { modelShapeOf } from "./graph/layers.ts";
 import type { Machine } from "./machine.ts";
 import { largest, longestContext } from "./search.ts";
-import { gpuLayersOf, type MemorySettings } from "./settings.ts";
+import { gpuLayersOf, sharesContext, type MemorySettings } from "./settings.ts";
 import { bytesPerToken } from "./speed.ts";
 
 /** Measured memory of the engine process without a model. The daemon takes about as much, but is already running. */
@@ -13,24 +13,29 @@ export const engineProcessBytes = 130 * 1_048_576;
 /** Maximum number of slots of a worker. */
 const mostSlots = 64;
 
-export interface Wanted extends Omit<MemorySettings, "slots" | "contextSize" | "gpuLayers"> {
+export interface Wanted extends Omit<MemorySettings, "slots" | "contextSize" | "contextPool" | "gpuLayers"> {
   /** Number of slots; 1 by default. */
   readonly slots?: number | undefined;
-  /** By default the trained context, up to 8,192 tokens. */
+  /** Most tokens of one job; by default as `contextDefaults` says. */
   readonly contextSize?: number | undefined;
+  /** Most tokens of all jobs together. */
+  readonly contextPool?: number | undefined;
+  /** Whether our addon computes: then the slots of most models share a pool. */
+  readonly hasAddon?: boolean | undefined;
   /** By default `auto`: as many as fit. */
   readonly gpuLayers?: MemorySettings["gpuLayers"] | "auto";
 }
 
-export interface Fit {
-  /** `fits`: the wanted context fits. `smaller`: only a shorter context fits. `none`: no context fits. */
+/** `contextSize` and `contextPool` are the wanted sizes; with verdict `smaller`, the largest sizes that fit. */
+export interface Fit extends ContextSizes {
+  /** `fits`: the wanted context fits. `smaller`: only a smaller context fits. `none`: no context fits. */
   readonly verdict: "fits" | "smaller" | "none";
-  /** Memory with `slots` and `contextSize`. */
+  /** Memory with `slots`, `contextSize` and `contextPool`. */
   readonly estimate: MemoryEstimate;
   readonly slots: number;
-  /** The wanted context. With verdict `smaller`, the longest context that fits. */
-  readonly contextSize: number;
-  /** The longest context for the wanted slots, up to the trained one; 0 if no context fits. */
+  /** Whether one job may use the whole pool. */
+  readonly isShared: boolean;
+  /** The longest context of one job with the wanted slots, up to the trained one; 0 if no context fits. */
   readonly largestContext: number;
   /** The most slots for the wanted context; 0 if not even one slot fits. */
   readonly largestSlots: number;
@@ -48,33 +53,52 @@ export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted 
   const reads = kind !== "generate";
   const trained = Math.max(1, shape.trainedContext);
   const slots = reads ? 1 : (wanted.slots ?? 1);
-  const contextSize = contextSizeOf(header, wanted.contextSize);
+  const isShared = sharesContext(header, wanted);
+  const configured = { trained, contextSize: wanted.contextSize, contextPool: wanted.contextPool };
+  const sizesFor = (count: number): ContextSizes => sizesOf({ ...configured, slots: count, isShared, reads });
+  const wished = sizesFor(slots);
   const mostLayers = machine.gpu === undefined ? 0 : shape.layers.length + 1;
   const estimator = createEstimator(header);
   const { gpuLayers: asked = "auto" } = wanted;
   const most = asked === "auto" ? mostLayers : Math.min(gpuLayersOf(shape, asked), mostLayers);
   const least = asked === "auto" ? 0 : most;
 
-  const at = (size: Size, gpuLayers: number): MemoryEstimate =>
-    estimator({ ...wanted, gpuLayers, slots: size.slots, contextSize: size.contextSize });
+  const at = ({ contextPool, ...size }: Size, gpuLayers: number): MemoryEstimate =>
+    estimator({ ...wanted, gpuLayers, ...size, contextPool: isShared ? contextPool : undefined });
   const place = (size: Size): number | undefined => {
     const layers = largest(least, most, (gpuLayers) => at(size, gpuLayers).gpu <= (machine.gpu?.freeBytes ?? 0));
     if (layers === undefined) return undefined;
     return at(size, layers).context.host + hostRest(at(size, layers)) <= machine.freeBytes ? layers : undefined;
   };
+  const longest = (upTo: number, sizeOf: (tokens: number) => Size): number =>
+    longestContext(upTo, (tokens) => place(sizeOf(tokens)) !== undefined) ?? 0;
 
-  const largestContext = longestContext(trained, (size) => place({ slots, contextSize: size }) !== undefined) ?? 0;
+  /** A job of this length, with no room for other jobs where the slots share the pool. */
+  const alone = (contextSize: number): Size => ({
+    slots,
+    contextSize,
+    contextPool: isShared ? contextSize : slots * contextSize,
+  });
+  const pooled = (contextPool: number): Size => ({
+    slots,
+    contextSize: Math.min(wished.contextSize, contextPool),
+    contextPool,
+  });
+  const largestContext = longest(trained, alone);
   const widest = reads ? 1 : mostSlots;
-  const largestSlots = largest(1, widest, (count) => place({ slots: count, contextSize }) !== undefined) ?? 0;
+  const fitsWith = (count: number): boolean => place({ slots: count, ...sizesFor(count) }) !== undefined;
+  const largestSlots = largest(1, widest, fitsWith) ?? 0;
 
-  const whole = place({ slots, contextSize });
-  const chosen = { slots, contextSize: whole === undefined && largestContext > 0 ? largestContext : contextSize };
+  const whole = place({ slots, ...wished });
+  const smaller = (): Size => (isShared ? pooled(longest(wished.contextPool, pooled)) : alone(largestContext));
+  const chosen = whole === undefined && largestContext > 0 ? smaller() : { slots, ...wished };
   const gpuLayers = place(chosen) ?? least;
   const estimate = at(chosen, gpuLayers);
   return {
     verdict: whole !== undefined ? "fits" : largestContext > 0 ? "smaller" : "none",
     estimate,
     ...chosen,
+    isShared,
     largestContext,
     largestSlots,
     gpu: gpuLayers === 0 ? "none" : gpuLayers > shape.layers.length ? "whole" : "part",
@@ -83,9 +107,17 @@ export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted 
   };
 }
 
-interface Size {
+interface Size extends ContextSizes {
   readonly slots: number;
-  readonly contextSize: number;
+}
+
+type SizesOptions = Omit<Parameters<typeof contextDefaults>[0], "fits"> & { readonly reads: boolean };
+
+/** The configured or usual sizes, whether or not they fit. */
+function sizesOf({ reads, ...options }: SizesOptions): ContextSizes {
+  if (!reads) return contextDefaults({ ...options, fits: () => true }) ?? { contextSize: 1, contextPool: 1 };
+  const contextSize = textTokens(options);
+  return { contextSize, contextPool: contextSize };
 }
 
 /** Host memory of everything but the context: weights, vocabulary and the engine process. */

@@ -4,8 +4,11 @@ import { engineProcessBytes, type Fit } from "./largest-fit.ts";
 import type { Machine } from "./machine.ts";
 import type { FitReport, FitRow } from "./report.ts";
 
-const headings = ["file", "quant", "size", "needs", "largest context", "slots", "tokens/s", "verdict"] as const;
-const alignedRight: ReadonlySet<string> = new Set(["size", "needs", "largest context", "slots", "tokens/s"]);
+const headings = [
+  ...["file", "quant", "size", "context", "pool", "needs"],
+  ...["largest context", "most slots", "tokens/s", "verdict"],
+];
+const alignedLeft: ReadonlySet<string> = new Set(["file", "quant", "verdict"]);
 /** A measurement with a larger error is not reliable. */
 const largeError = 0.2;
 
@@ -25,7 +28,7 @@ function table(rows: readonly FitRow[]): string[] {
     row
       .map((cell, column) => {
         const width = widths[column] ?? 0;
-        return alignedRight.has(headings[column] ?? "") ? cell.padStart(width) : cell.padEnd(width);
+        return alignedLeft.has(headings[column] ?? "") ? cell.padEnd(width) : cell.padStart(width);
       })
       .join("  ")
       .trimEnd(),
@@ -33,26 +36,26 @@ function table(rows: readonly FitRow[]): string[] {
 }
 
 function cellsOf({ name, quantization = "", fileBytes, fit, problem }: FitRow): string[] {
-  if (fit === undefined) return [name, quantization, bytes(fileBytes), "", "", "", "", problem ?? ""];
-  const { estimate, largestContext, largestSlots, tokensPerSecond } = fit;
+  const file = [name, quantization, bytes(fileBytes)];
+  if (fit === undefined) return [...file, "", "", "", "", "", "", problem ?? ""];
+  const { estimate, contextSize, contextPool, largestContext, largestSlots, tokensPerSecond } = fit;
   const speed = tokensPerSecond === undefined ? "" : `~${significant(tokensPerSecond)}`;
-  const context = largestContext === 0 ? "-" : String(largestContext);
-  const slots = largestSlots === 0 ? "-" : String(largestSlots);
-  return [name, quantization, bytes(fileBytes), bytes(neededBytes(estimate)), context, slots, speed, verdictOf(fit)];
+  const most = [largestContext, largestSlots].map((count) => (count === 0 ? "-" : String(count)));
+  const needs = bytes(neededBytes(estimate));
+  return [...file, String(contextSize), String(contextPool), needs, ...most, speed, verdictOf(fit)];
 }
 
-function verdictOf({ verdict, slots, contextSize, gpu, gpuLayers }: Fit): string {
+function verdictOf({ verdict, gpu, gpuLayers }: Fit): string {
   if (verdict === "none") return "does not fit";
   const place = gpu === "whole" ? ", all on the GPU" : gpu === "part" ? `, ${gpuLayers} layers on the GPU` : "";
-  const size = `${slots} x ${contextSize} tokens`;
-  return verdict === "fits" ? `fits: ${size}${place}` : `fits with less: ${size}${place}`;
+  return verdict === "fits" ? `fits${place}` : `fits with this smaller context${place}`;
 }
 
-function partsOf({ estimate, slots, contextSize }: Fit): string[] {
+function partsOf({ estimate, contextPool }: Fit): string[] {
   const { weights, cache, state, compute, output, vocabulary, total, resident } = estimate;
   const parts: readonly (readonly [string, number])[] = [
     ["weights", weights],
-    [`KV cache of ${slots} x ${contextSize} tokens`, cache],
+    [`KV cache of ${contextPool} tokens`, cache],
     ["recurrent state", state],
     ["compute buffer, written part", compute - (total - resident)],
     ["output", output],
@@ -71,9 +74,8 @@ function neededBytes({ resident }: MemoryEstimate): number {
 }
 
 function footnotes({ freeBytes, bandwidth, gpu }: Machine, rows: readonly FitRow[]): string[] {
-  const lines = [
-    `${bytes(freeBytes)} of memory are free${gpu === undefined ? "" : `, ${bytes(gpu.freeBytes)} on ${gpu.name}`}.`,
-  ];
+  const onGpu = gpu === undefined ? "" : `, ${bytes(gpu.freeBytes)} on ${gpu.name}`;
+  const lines = [...contextNotes(rows), `${bytes(freeBytes)} of memory are free${onGpu}.`];
   if (bandwidth !== undefined && rows.some(({ fit }) => fit?.tokensPerSecond !== undefined)) {
     const { bytesPerSecond, error, threads } = bandwidth;
     const rate = `${(bytesPerSecond / 1e9).toFixed(1)} GB/s with ${threads} ${threads === 1 ? "thread" : "threads"}`;
@@ -82,6 +84,15 @@ function footnotes({ freeBytes, bandwidth, gpu }: Machine, rows: readonly FitRow
       lines.push("The machine was busy during this measurement. Repeat it when the machine is idle.");
   }
   return lines;
+}
+
+function contextNotes(rows: readonly FitRow[]): string[] {
+  const fits = rows.flatMap(({ fit }) => fit ?? []);
+  const [first] = fits;
+  if (first === undefined) return [];
+  const slots = `${first.slots} ${first.slots === 1 ? "slot" : "slots"}`;
+  const shared = fits.some(({ isShared }) => isShared) ? "; one job may use all of a shared pool" : "";
+  return [`Context is the most tokens of one job, pool of all running jobs together (${slots})${shared}.`];
 }
 
 function percent(part: number): string {

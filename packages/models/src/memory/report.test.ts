@@ -33,11 +33,14 @@ test("the report of several models is a table", () => {
     ),
   );
   const lines = text.split("\n");
-  expect(lines[0]).toMatch(/^file +quant +size +needs +largest context +slots +tokens\/s +verdict$/);
-  expect(lines[1]).toMatch(/^x-Q8_0.gguf +Q8_0 +1\.0 GB +1\.\d GB +4096 +\d+ +~10 +fits: 4 x 4096 tokens$/);
-  expect(lines[2]).toMatch(/^x-F32.gguf +F32 +8\.0 GB +8\.\d GB +- +- +~1.2 +does not fit$/);
+  expect(lines[0]).toMatch(
+    /^file +quant +size +context +pool +needs +largest context +most slots +tokens\/s +verdict$/,
+  );
+  expect(lines[1]).toMatch(/^x-Q8_0.gguf +Q8_0 +1\.0 GB +4096 +16384 +1\.\d GB +4096 +\d+ +~10 +fits$/);
+  expect(lines[2]).toMatch(/^x-F32.gguf +F32 +8\.0 GB +4096 +16384 +8\.\d GB +- +- +~1.2 +does not fit$/);
   expect(lines[3]).toMatch(/^clip.gguf .*neither generates text nor embeds it$/);
   expect(text).toContain("4.0 GB of memory are free.");
+  expect(text).toContain("Context is the most tokens of one job, pool of all running jobs together (4 slots).");
   expect(text).toContain("10.0 GB/s with 2 threads, ± 4 %");
   expect(text).not.toContain("busy");
 });
@@ -45,7 +48,12 @@ test("the report of several models is a table", () => {
 test("the report of a single model lists the parts of its memory, and mentions a busy machine", () => {
   const busy = { ...machine, bandwidth: { ...machine.bandwidth, error: 0.4 }, gpu: { name: "a GPU", freeBytes: 1e9 } };
   const text = renderFitReport(fitReport([{ name: "x.gguf", header }], busy, { gpuLayers: 0 }));
-  expect(text).toMatch(/weights +1\.0 GB\n +KV cache of 1 x 4096 tokens +2\.1 MB/);
+  expect(text).toMatch(/weights +1\.0 GB\n +KV cache of 4096 tokens +2\.1 MB/);
   expect(text).toContain("1.0 GB on a GPU");
   expect(text).toContain("busy");
+});
+
+test("the report says that one job may use a whole shared pool", () => {
+  const text = renderFitReport(fitReport([{ name: "x.gguf", header }], machine, { slots: 4, hasAddon: true }));
+  expect(text).toContain("together (4 slots); one job may use all of a shared pool.");
 });

@@ -1,12 +1,14 @@
 // Owns the settings on which a model's memory depends, and the engine's decisions about values that are not set.
-import { tensorTypeNamed, type ModelUse, type TensorType } from "../header/index.ts";
-import type { ModelShape } from "./graph/layers.ts";
+import { modelUseOf, tensorTypeNamed, type GgufHeader, type ModelUse, type TensorType } from "../header/index.ts";
+import { modelShapeOf, type ModelShape } from "./graph/layers.ts";
 
 export interface MemorySettings {
-  /** Number of sequences; each has its part of the KV cache. */
+  /** Number of sequences. */
   readonly slots: number;
-  /** Tokens per slot; for a model that only reads, tokens of a text. */
+  /** Most tokens of one slot; for a model that only reads, tokens of a text. */
   readonly contextSize: number;
+  /** Tokens of the pool that all slots share; undefined: each slot has memory for its whole context. */
+  readonly contextPool?: number | undefined;
   /** Maximum number of tokens of a pass; by default 512, or 256 for models with recurrent layers. */
   readonly batchSize?: number | undefined;
   /** Name of a llama.cpp type such as `q8_0`, `q4_0`, `bf16`, `f32`; by default `f16`. */
@@ -21,8 +23,12 @@ export interface MemorySettings {
 /** Settings without undefined values: what llama.cpp gets. */
 export interface LoadedSettings {
   readonly slots: number;
-  /** Tokens that the KV cache of each slot (a sequence) can hold. */
+  /** Tokens that the KV cache of each stream can hold. */
   readonly cells: number;
+  /** Number of KV caches: one for each slot, or a single one that all slots share. */
+  readonly streams: number;
+  /** Tokens that all slots hold together. */
+  readonly poolCells: number;
   /** Maximum number of tokens of a pass, of all slots together. */
   readonly tokens: number;
   /** Maximum number of tokens of a pass that may have logits, or a vector. */
@@ -52,22 +58,49 @@ export function decideSettings(shape: ModelShape, use: ContextUse, settings: Mem
   const reads = use.kind !== "generate";
   const slots = reads ? 1 : atLeastOne(settings.slots, "slots");
   // In a context for embeddings, the library keeps the last cell free.
-  const cells = roundUp(reads ? contextSize + 1 : contextSize, cellStep);
-  const recurs = shape.layers.some(({ state }) => state > 0);
+  const slotCells = roundUp(reads ? contextSize + 1 : contextSize, cellStep);
+  const poolCells = Math.min(slots * slotCells, roundUp(settings.contextPool ?? Infinity, cellStep));
+  const gpuLayers = gpuLayersOf(shape, settings.gpuLayers);
+  // A GPU's pool is one cache of all sequences. On the CPU each sequence has a cache of full length, whose pages take memory once they are written.
+  const isUnified = settings.contextPool !== undefined && gpuLayers > 0;
+  const recurs = isRecurrent(shape);
   const batchSize = Math.max(settings.batchSize ?? (recurs ? recurrentBatchSize : defaultBatchSize), slots);
   const wanted = !reads ? batchSize : use.mustBeWhole ? contextSize : Math.min(batchSize, embeddingBatch(shape));
-  const most = Math.min(cells * slots, wanted);
+  const most = Math.min(slotCells * slots, wanted);
   return {
     slots,
-    cells,
+    cells: isUnified ? poolCells : slotCells,
+    streams: isUnified ? 1 : slots,
+    poolCells,
     tokens: roundUp(most, slots),
     outputs: most,
     cacheTypeK: cacheType(settings.cacheTypeK),
     cacheTypeV: cacheType(settings.cacheTypeV),
     flashAttention: flashAttentionOf(shape, settings.flashAttention),
-    gpuLayers: gpuLayersOf(shape, settings.gpuLayers),
+    gpuLayers,
     embeds: reads,
   };
+}
+
+/** Whether any layer has a recurrent state. */
+function isRecurrent({ layers }: ModelShape): boolean {
+  return layers.some(({ state }) => state > 0);
+}
+
+export interface SharingOptions {
+  /** Whether our addon computes: the library's own binding has separate slots only. */
+  readonly hasAddon?: boolean | undefined;
+  readonly flashAttention?: MemorySettings["flashAttention"];
+}
+
+/**
+ * Whether the slots of this model share a pool. A recurrent state has one place per slot, and without flash attention the compute buffer grows with
+ * the length of all slots.
+ */
+export function sharesContext(header: GgufHeader, { hasAddon = false, flashAttention }: SharingOptions): boolean {
+  if (!hasAddon || modelUseOf(header).kind !== "generate") return false;
+  const shape = modelShapeOf(header);
+  return !isRecurrent(shape) && flashAttentionOf(shape, flashAttention);
 }
 
 /**

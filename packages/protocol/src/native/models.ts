@@ -74,7 +74,16 @@ export const ModelStatusSchema = z
     description: z.string().optional().describe("general.description of the model's file."),
     parameters: z.int().nonnegative().optional(),
     file_bytes: bytes.optional(),
-    context_size: z.int().positive().optional().describe("Tokens per slot; present once the model is loaded."),
+    context_size: z
+      .int()
+      .positive()
+      .optional()
+      .describe("Most tokens of one job, prompt and answer together; present once the model is loaded."),
+    context_pool: z
+      .int()
+      .positive()
+      .optional()
+      .describe("Most tokens of all running jobs together; present once the model is loaded."),
     trained_context_size: z.int().positive().optional(),
     embedding_size: z.int().positive().optional(),
     slots: z.object({ total: z.int(), busy: z.int() }).optional().describe("Present while the model is loaded."),

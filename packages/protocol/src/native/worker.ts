@@ -46,7 +46,16 @@ export const WorkerInfoSchema = z
       .literal(true)
       .optional()
       .describe("Present at a gateway, whose workers report the figures about engines and models."),
-    context_size: z.int().positive().optional().describe("Tokens per slot; present once the model is loaded."),
+    context_size: z
+      .int()
+      .positive()
+      .optional()
+      .describe("Most tokens of one job, prompt and answer together; present once the model is loaded."),
+    context_pool: z
+      .int()
+      .positive()
+      .optional()
+      .describe("Most tokens of all running jobs together; present once the model is loaded."),
     trained_context_size: z.int().positive().optional(),
     parameters: z.int().nonnegative().optional(),
     model_bytes: z.int().nonnegative().optional(),
@@ -92,7 +101,7 @@ export const WorkerInfoSchema = z
   .meta({ id: "WorkerInfo" });
 export type WorkerInfo = z.infer<typeof WorkerInfoSchema>;
 
-export const SlotStateSchema = z.enum(["idle", "prefilling", "decoding", "releasing"]);
+export const SlotStateSchema = z.enum(["idle", "prefilling", "decoding", "parked", "releasing"]);
 export type SlotStateName = z.infer<typeof SlotStateSchema>;
 
 export const SlotStatusSchema = z

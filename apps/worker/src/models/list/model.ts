@@ -53,6 +53,7 @@ export function statusOf(model: Model, { pool, isDefault, now, chat }: StatusOpt
       parameters: info?.parameters ?? facts?.card?.parameters,
       file_bytes: facts?.bytes ?? info?.modelBytes,
       context_size: info?.contextSize,
+      context_pool: info?.contextPool,
       trained_context_size: info?.trainedContextSize ?? facts?.card?.trainedContext,
       embedding_size: info?.embeddingSize ?? undefined,
       infill: info?.infill,

@@ -107,7 +107,7 @@ export function createModels(options: ModelsOptions): Models {
     pool.add(host, stay);
     host.state.onChange((to, from) => {
       if (to === "ready") {
-        const memory = host.info === undefined ? undefined : file.facts?.plan?.memoryAt(host.info.contextSize);
+        const memory = host.info === undefined ? undefined : file.facts?.plan?.memoryAt(host.info);
         if (memory !== undefined) pool.know(host, { memory });
       }
       listeners.call(host, to, from);

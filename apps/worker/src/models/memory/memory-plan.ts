@@ -1,12 +1,10 @@
 // Computes how much memory the models of a worker may take together, the memory needs of each, and the context size that fits the budget.
-import { statSync } from "node:fs";
-import { engineMemory, largestContext } from "@waggle/models/memory";
-import type { EngineMemory, EngineSettings } from "@waggle/models/memory";
+import { engineMemory, fittingMemory } from "@waggle/models/memory";
+import type { ContextSizes, EngineMemory, EngineSettings } from "@waggle/models/memory";
 import { GgufError } from "@waggle/models/header";
 import type { GgufHeader } from "@waggle/models/header";
 import type { ModelMemory } from "@waggle/protocol";
 import type { WorkerConfig } from "../../config.ts";
-import type { ModelSettings } from "../../config/model-settings.ts";
 import type { Budget } from "./eviction.ts";
 
 /** Share of the memory that is free when the worker starts; the rest is for other programs. */
@@ -26,10 +24,9 @@ export function budgetOf({ memoryBudgetBytes: given, maxLoadedModels: models }: 
 
 export interface MemoryPlan {
   readonly memory: ModelMemory;
-  /** Tokens per slot, chosen to fit the budget; undefined: as configured, or chosen by the engine. */
-  readonly contextSize: number | undefined;
-  /** Memory needs for a given number of tokens per slot. */
-  readonly memoryAt: (contextSize: number) => ModelMemory;
+  /** Sizes chosen to fit the budget; undefined: as configured, or chosen by the engine. */
+  readonly context: ContextSizes | undefined;
+  readonly memoryAt: (context: ContextSizes) => ModelMemory;
 }
 
 /**
@@ -38,11 +35,11 @@ export interface MemoryPlan {
  */
 export function memoryPlanOf(
   header: GgufHeader,
-  settings: ModelSettings,
+  settings: EngineSettings,
   budgetBytes: number | undefined,
 ): MemoryPlan | undefined {
   try {
-    return planFor(header, engineSettingsOf(settings), budgetBytes);
+    return planFor(header, settings, budgetBytes);
   } catch (error) {
     if (error instanceof GgufError || error instanceof RangeError) return undefined;
     throw error;
@@ -50,26 +47,19 @@ export function memoryPlanOf(
 }
 
 function planFor(header: GgufHeader, settings: EngineSettings, budgetBytes: number | undefined): MemoryPlan {
-  const at = (contextSize: number | undefined): EngineMemory => engineMemory(header, { ...settings, contextSize });
-  const memoryAt = (contextSize: number | undefined): ModelMemory => modelMemoryOf(at(contextSize));
-  if (settings.contextSize !== undefined || budgetBytes === undefined) {
-    return { memory: memoryAt(settings.contextSize), contextSize: undefined, memoryAt };
-  }
-  const usual = at(undefined);
+  const memoryAt = (context: Partial<ContextSizes>): ModelMemory =>
+    modelMemoryOf(engineMemory(header, { ...settings, ...context }));
+  const usual = engineMemory(header, settings);
+  const asIs = { memory: modelMemoryOf(usual), context: undefined, memoryAt };
+  if (budgetBytes === undefined) return asIs;
   const most = Math.min(budgetBytes, usual.weights + usual.process + budgetBytes * contextShare);
-  if (usual.total <= most) return { memory: modelMemoryOf(usual), contextSize: undefined, memoryAt };
   // GPU memory counts towards the same budget.
-  const contextSize = largestContext(header, settings, most);
+  const fitting = fittingMemory(header, settings, ({ total }) => total <= most);
   // If not even the shortest context fits, the plan has this context, because the error then shows how much memory is missing.
-  return { memory: memoryAt(contextSize ?? 1), contextSize, memoryAt };
-}
-
-function engineSettingsOf(settings: ModelSettings): EngineSettings {
-  const files = settings.lora ?? [];
-  return {
-    ...settings,
-    loraBytes: files.reduce((bytes, { path }) => bytes + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0),
-  };
+  if (fitting === undefined) return { ...asIs, memory: memoryAt({ contextSize: 1 }) };
+  const { contextSize, contextPool } = fitting;
+  if (contextSize === usual.contextSize && contextPool === usual.contextPool) return asIs;
+  return { memory: modelMemoryOf(fitting), context: { contextSize, contextPool }, memoryAt };
 }
 
 function modelMemoryOf({ weights, kvCache, compute, process, total }: EngineMemory): ModelMemory {

@@ -128,6 +128,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       model: name,
       load_ms: Math.round(tookMs),
       context_size: found.contextSize,
+      context_pool: found.contextPool,
       slots: found.slots,
     };
     log.info(facts, "model_ready");

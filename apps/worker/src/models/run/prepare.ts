@@ -6,6 +6,7 @@ import { resolveModel } from "@waggle/models/download";
 import type { ResolveModelOptions } from "@waggle/models/download";
 import { isLocalFile } from "../list/given-file.ts";
 import type { ModelHost } from "./model-host-port.ts";
+import { engineSettingsOf } from "../memory/engine-settings.ts";
 import { memoryPlanOf } from "../memory/memory-plan.ts";
 import type { LoadPlan } from "../memory/pool.ts";
 
@@ -32,7 +33,8 @@ export async function prepareModel(host: ModelHost, options: PrepareOptions): Pr
     onProgress: ({ doneBytes, totalBytes }) => report(totalBytes ? doneBytes / totalBytes : 0, doneBytes),
   });
   const header = await headerOf(path);
-  const plan = header === undefined ? undefined : memoryPlanOf(header, file.settings, options.budgetBytes);
+  const plan =
+    header === undefined ? undefined : memoryPlanOf(header, engineSettingsOf(file.settings), options.budgetBytes);
   // A swap may have changed the file meanwhile.
   if (file.reference === reference)
     file.facts = {

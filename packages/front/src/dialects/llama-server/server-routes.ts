@@ -100,7 +100,7 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
           n_prompt_tokens: promptTokens,
           next_token: [
             {
-              has_next_token: state === "prefilling" || state === "decoding",
+              has_next_token: state === "prefilling" || state === "decoding" || state === "parked",
               n_decoded: tokens,
               n_remain: isOwn ? remainingOf(job.spec.work, tokens) : -1,
             },

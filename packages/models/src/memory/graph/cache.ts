@@ -8,7 +8,7 @@ const stateNumberBytes = 4;
 
 /** KV cache of all slots. Layers with a sliding window keep all tokens, too, because the engine opens contexts with `swaFullCache`. */
 export function cacheBytes(shape: ModelShape, settings: LoadedSettings): Split {
-  const { slots, cells, cacheTypeK, cacheTypeV, flashAttention } = settings;
+  const { poolCells, cacheTypeK, cacheTypeV, flashAttention } = settings;
   if (shape.encoder) return { host: 0, gpu: 0 };
   // Without flash attention, values are stored by column, and every layer has as many columns as the widest.
   const widest = Math.max(0, ...shape.layers.map(({ attention }) => attention?.values ?? 0));
@@ -16,7 +16,7 @@ export function cacheBytes(shape: ModelShape, settings: LoadedSettings): Split {
     if (attention === undefined || attention.shared) return 0;
     const values = shape.latent ? 0 : flashAttention ? attention.values : widest;
     const token = bytesOfWeights(cacheTypeK, attention.keys) + bytesOfWeights(cacheTypeV, values);
-    return token * cells * slots;
+    return token * poolCells;
   });
 }
 

@@ -1,0 +1,14 @@
+// Adds to a model's settings the facts of this machine on which the memory of its engine depends.
+import { statSync } from "node:fs";
+import { hasAddon } from "@waggle/engine-llama/addon-file";
+import type { EngineSettings } from "@waggle/models/memory";
+import type { ModelSettings } from "../../config/model-settings.ts";
+
+export function engineSettingsOf(settings: ModelSettings): EngineSettings & ModelSettings {
+  const files = settings.lora ?? [];
+  return {
+    ...settings,
+    hasAddon: hasAddon(),
+    loraBytes: files.reduce((bytes, { path }) => bytes + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0),
+  };
+}

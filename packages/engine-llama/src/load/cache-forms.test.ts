@@ -1,0 +1,101 @@
+// Tests the forms of a KV cache that slots share: the same tokens in each form, more tokens in a slot than its part, and memory only for used cells.
+import { readFileSync } from "node:fs";
+import type { SlotSampling, Token } from "@waggle/engine";
+import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
+import { SamplingSchema } from "@waggle/protocol";
+import { describe, expect, test } from "vitest";
+import { hasAddon } from "../testing/bindings.ts";
+import { storyModel } from "../testing/story-model.ts";
+import type { CacheForm } from "./context.ts";
+import { loadLlamaBackend } from "./load.ts";
+
+const sampling: SlotSampling = { ...SamplingSchema.parse({ temperature: 0.9 }), seed: 7 };
+const story = "Once upon a time there was a little bee. One day the bee went to the garden to look for honey. ";
+
+async function open(cacheForm: CacheForm, slots = 4, contextSize = 512): Promise<DrivenBackend> {
+  const options = { modelPath: storyModel, slots, contextSize, contextPool: 512, threads: 1, device: "cpu" } as const;
+  return driveSlots(await loadLlamaBackend({ ...options, cacheForm }));
+}
+
+/** Decodes in one slot, with another job in a slot beside it. */
+async function answer(backend: DrivenBackend, slot: number, prompt: readonly Token[], count: number): Promise<Token[]> {
+  await backend.begin(slot, 0, sampling);
+  const answers: Token[] = [];
+  for (let at = 0; at < prompt.length; at += 128) {
+    const tokens = prompt.slice(at, at + 128);
+    const sample = at + tokens.length === prompt.length;
+    const [result] = await backend.step([{ kind: "prefill", slot, tokens, sample }]);
+    if (result?.kind === "token") answers.push(result.token);
+  }
+  while (answers.length < count) {
+    const [result] = await backend.step([{ kind: "decode", slot }]);
+    if (result?.kind !== "token") throw new Error("The step has no token");
+    answers.push(result.token);
+  }
+  return answers;
+}
+
+/** Resident memory of this process in bytes. */
+function residentBytes(): number {
+  const [, kilobytes = "0"] = /VmRSS:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  return Number(kilobytes) * 1_024;
+}
+
+describe.runIf(hasAddon)("a KV cache", () => {
+  test.each(["reserved", "unified", "separate"] as const)("has the same tokens if it is %s", async (form) => {
+    const backend = await open(form, 2, 256);
+    const alone = await open("separate", 1, 256);
+    try {
+      const { tokens } = await backend.tokenize({ kind: "text", text: story });
+      const expected = await answer(alone, 0, tokens, 40);
+      await answer(backend, 0, [...tokens, ...tokens], 5);
+      expect(await answer(backend, 1, tokens, 40)).toEqual(expected);
+    } finally {
+      await backend.dispose();
+      await alone.dispose();
+    }
+  });
+
+  test.each(["reserved", "unified"] as const)("lets one slot use the whole pool if it is %s", async (form) => {
+    const backend = await open(form);
+    try {
+      expect(backend.info).toMatchObject({ contextSize: 512, contextPool: 512, slots: 4 });
+      const { tokens } = await backend.tokenize({ kind: "text", text: story.repeat(30) });
+      await expect(answer(backend, 3, tokens.slice(0, 480), 30)).resolves.toHaveLength(30);
+    } finally {
+      await backend.dispose();
+    }
+  });
+
+  test("copies a slot that is computing, and neither depends on the other", async () => {
+    const backend = await open("reserved");
+    try {
+      const { tokens } = await backend.tokenize({ kind: "text", text: story });
+      const expected = await answer(backend, 0, tokens, 20);
+      await backend.copy(0, 2, tokens.length - 1);
+      // The source loses its first tokens' cells; the copy stays.
+      await backend.end(0);
+      await backend.begin(0, 0, sampling);
+      await backend.begin(2, tokens.length - 1, sampling);
+      const [first] = await backend.step([{ kind: "prefill", slot: 2, tokens: tokens.slice(-1), sample: true }]);
+      const answers = [first];
+      while (answers.length < 20) answers.push((await backend.step([{ kind: "decode", slot: 2 }]))[0]);
+      expect(answers).toEqual(expected.map((token) => ({ kind: "token", token })));
+    } finally {
+      await backend.dispose();
+    }
+  });
+
+  test.runIf(process.platform === "linux")("takes memory for used cells only, and gives it back", async () => {
+    const bytesPerCell = 6 * 2 * 128 * 2;
+    const before = residentBytes();
+    const backend = await open("reserved", 64, 512);
+    try {
+      const opened = residentBytes();
+      // All cells together would take 96 MiB.
+      expect(opened - before).toBeLessThan(64 * 512 * bytesPerCell * 0.5);
+    } finally {
+      await backend.dispose();
+    }
+  });
+});
