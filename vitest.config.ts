@@ -1,6 +1,6 @@
 // Owns how the tests run: `unit` next to the code and `daemons` across real daemons, in parallel; `process` across daemons that are timed, one
 // file at a time; `faults` two files at a time; `attacks` one at a time; `browser` in a real browser; `templates` compared with Python's Jinja.
-// WAGGLE_LONG=1 makes faults, attacks, several models and formats long: `pnpm test:long`.
+// WAGGLE_LONG=1 makes faults, attacks, several models, formats and the context pool long: `pnpm test:long`.
 import { defineConfig } from "vitest/config";
 
 // A test waits for events, so its time limit only ends one that hangs. On a machine with other work a test takes ten times as long as usual.
@@ -17,6 +17,7 @@ const untimed = [
   "tests/*-clients.test.ts",
   "tests/collected-cancel.test.ts",
   "tests/command-line.test.ts",
+  "tests/context-pool.test.ts",
   "tests/early-signals.test.ts",
   "tests/embeddings-rerank.test.ts",
   "tests/engine-process.test.ts",

@@ -22,6 +22,10 @@ await runCommandLine({
       what: "time to the first token of a long prompt and of many short ones, memory after many requests",
       load: async () => (await import("./prompts.ts")).addPrompts,
     },
+    agents: {
+      what: "first requests of coding agents beside small chats, with default settings",
+      load: async () => (await import("./agents.ts")).addAgents,
+    },
     javascript: {
       what: "CPU, instructions, bytes and writes per token, in both processes of a worker",
       load: async () => (await import("./javascript.ts")).addJavascript,

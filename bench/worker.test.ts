@@ -41,7 +41,8 @@ describe("bench worker", () => {
     const args = [
       ...source,
       "worker",
-      "--built",
+      "--program",
+      repositoryPath("apps/worker/dist/main.js"),
       "--backend",
       "fake",
       "--slots",
@@ -55,15 +56,23 @@ describe("bench worker", () => {
     return (await promisify(execFile)(process.execPath, args, { timeout: limitMs })).stdout;
   }
 
-  it("plays each case on both servers and compares them", { timeout: limitMs }, async () => {
+  it("plays each case on all servers and compares them", { timeout: limitMs }, async () => {
     const against = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const sides = ["--against", against, "--also", "WAGGLE_LOG_LEVEL=debug"];
     const only = ["--only", "concurrency", "second-turn", "--concurrency", "1,3"];
-    const { rows } = JSON.parse(await bench("--json", "--against", against, ...only)) as { rows: BenchRow[] };
+    const { rows, method } = JSON.parse(await bench("--json", ...sides, ...only)) as {
+      rows: BenchRow[];
+      method: string;
+    };
     expect(rows.map(({ label }) => label)).toEqual(["1 stream", "3 streams", "after 1000 tokens"]);
-    for (const { ours, theirs } of rows) expect([ours.length, theirs.length]).toEqual([2, 2]);
-    expect(rows[1]?.figures.completionTokens).toEqual({ ours: 12, theirs: 12, ratio: 1 });
-    expect(rows[1]?.figures.tokensPerSecond?.ratio).toBeGreaterThan(0);
-    expect(rows[2]?.figures.cachedTokens?.ours).toBeGreaterThan(1_000);
+    for (const { rounds } of rows) expect(rounds.map(({ length }) => length)).toEqual([2, 2, 2]);
+    expect(rows[1]?.figures.completionTokens).toEqual({ medians: [12, 12, 12], ratios: [1, 1, 1] });
+    for (const ratio of rows[1]?.figures.tokensPerSecond?.ratios ?? [0]) expect(ratio).toBeGreaterThan(0);
+    for (const cached of rows[2]?.figures.cachedTokens?.medians.slice(0, 2) ?? [0])
+      expect(cached).toBeGreaterThan(1_000);
+    expect(method).toMatch(
+      /A: Waggle, .* slots\nB: Waggle, .*, WAGGLE_LOG_LEVEL=debug\nC: an OpenAI-compatible server\n/,
+    );
   });
 
   it("shows a table, and refuses unknown scenarios and invalid numbers", { timeout: limitMs }, async () => {
@@ -72,5 +81,6 @@ describe("bench worker", () => {
     expect(text).toContain("medians of 2 rounds");
     await expect(bench("--only", "nothing")).rejects.toThrow(/Cannot play scenario nothing: there are concurrency/);
     await expect(bench("--rounds", "0")).rejects.toThrow(/Cannot use --rounds 0/);
+    await expect(bench("--also", "debug")).rejects.toThrow(/Cannot run debug: there is no such file/);
   });
 });

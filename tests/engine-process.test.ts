@@ -166,7 +166,7 @@ describe("the engine process", () => {
     const prompt = { kind: "text", text: "a [eog:5]" };
     const work = { kind: "generate", prompt, choices: 1, maxTokens: 5, stop: [], sampling: {} };
     const run = (jobId: string): void => {
-      engine.send({ type: "prepare", job: { jobId, work, cacheScope: "" } });
+      engine.send({ type: "prepare", job: { jobId, work, cacheScope: "", priority: 0 } });
       engine.send({ type: "start", prepared: jobId, choices: [{ jobId, choice: 0 }] });
     };
     const ended = (jobId: string) =>

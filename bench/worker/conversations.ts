@@ -1,4 +1,4 @@
-// Owns the scenarios whose prompts share a beginning: turns of conversations, and parallel requests with a common prefix.
+// Owns the scenarios that find prompts in the KV cache: turns of conversations, and parallel requests with a common prefix.
 import { percentile, times, ttftOf, type LoadAnswer } from "@waggle/testing/harness";
 import { countFigures, type Figures } from "./figures.ts";
 import type { Scenario, Turn } from "./scenario.ts";
@@ -28,7 +28,6 @@ export const secondTurn: Scenario = {
 
 const sharedTokens = 600;
 const ownTokens = 20;
-const maxTokens = 8;
 const sharing = 8;
 
 /** Parallel requests with the same prefix, which is not in the KV cache yet. TTFT max is the time until all requests have their first token. */
@@ -37,12 +36,12 @@ export const sharedPrefix: Scenario = {
   cases: () => [
     {
       label: `${sharing} requests share ${sharedTokens} tokens`,
-      contextTokens: sharedTokens + ownTokens + maxTokens + 1,
+      contextTokens: sharedTokens + ownTokens + answerTokens + 1,
       async play({ prompts, seed, generate }) {
         const shared = prompts.make(sharedTokens, seed(0));
         const answers = await times(sharing, (request) => {
           const prompt = `${shared}${prompts.continuation(ownTokens, seed(request + 1))}`;
-          return generate({ prompt, maxTokens });
+          return generate({ prompt, maxTokens: answerTokens });
         });
         return ttftFigures(answers);
       },
@@ -53,6 +52,7 @@ export const sharedPrefix: Scenario = {
 const sessions = 40;
 const firstTurnTokens = 500;
 const turnTokens = 10;
+const maxTokens = 8;
 /** Rounds that fit into a slot's context. */
 const mostTurns = 32;
 

@@ -1,5 +1,5 @@
 // Owns the figures of a benchmark: their names, their units, which way is better, and how they look on a terminal.
-import { figuresOf, sum, type Comparison, type LoadAnswer } from "@waggle/testing/harness";
+import { compare, figuresOf, median, sum, type LoadAnswer } from "@waggle/testing/harness";
 
 interface FigureKind {
   readonly label: string;
@@ -11,6 +11,8 @@ interface FigureKind {
 
 const kinds = {
   tokensPerSecond: { label: "tokens/s", unit: "", digits: 1, better: "higher" },
+  decodeTokensPerSecond: { label: "decode tokens/s", unit: "", digits: 1, better: "higher" },
+  decodeMsPerToken: { label: "decode per token", unit: "ms", digits: 2, better: "lower" },
   prefillTokensPerSecond: { label: "prefill tokens/s", unit: "", digits: 0, better: "higher" },
   ttftP50Ms: { label: "TTFT p50", unit: "ms", digits: 1, better: "lower" },
   ttftMaxMs: { label: "TTFT max", unit: "ms", digits: 1, better: "lower" },
@@ -46,56 +48,88 @@ export function countFigures(answers: readonly LoadAnswer[]): Figures {
   };
 }
 
-/** The results of one case on both targets. */
+export interface FigureRow {
+  /** A median over the rounds for each target. */
+  readonly medians: readonly number[];
+  /** For each pair of targets, the median of the ratios in each round. */
+  readonly ratios: readonly number[];
+}
+
+/** The results of one case on all targets. */
 export interface BenchRow {
   readonly scenario: string;
   readonly label: string;
-  readonly figures: Partial<Record<FigureName, Comparison>>;
+  readonly figures: Partial<Record<FigureName, FigureRow>>;
   /** Load average of the last minute when the case ended. */
   readonly loadAverage: number;
-  /** Figures of each round, in order. */
-  readonly ours: readonly Figures[];
-  readonly theirs: readonly Figures[];
+  /** For each target, the figures of each round in order. */
+  readonly rounds: readonly (readonly Figures[])[];
   /** Why the case was skipped. */
   readonly skipped?: string;
+}
+
+/** @param rounds for each target, the figures of each round */
+export function compared(rounds: BenchRow["rounds"]): BenchRow["figures"] {
+  const entries = figureNames.flatMap((name) => {
+    const columns = rounds.map((own) => own.flatMap((figures) => figures[name] ?? []));
+    if (columns.every((column) => column.length === 0)) return [];
+    const ratios = pairsOf(columns).map(([one, other]) => compare(one, other).ratio ?? Number.NaN);
+    return [[name, { medians: columns.map(median), ratios }] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** All pairs in the order of the list: AB, AC, BC. */
+function pairsOf<T>(all: readonly T[]): readonly (readonly [T, T])[] {
+  return all.flatMap((one, index) => all.slice(index + 1).map((other) => [one, other] as const));
 }
 
 const labelWidth = 24;
 const valueWidth = 10;
 
 /** One line for each figure of a row, under the row's name. */
-export function rowLines({ scenario, label, figures, loadAverage, skipped }: BenchRow, hasTheirs: boolean): string[] {
+export function rowLines({ scenario, label, figures, loadAverage, skipped }: BenchRow): string[] {
   const title = `${scenario}: ${label}`;
   if (skipped !== undefined) return [`${title}  skipped: ${skipped}`];
   return [
     `${title}  (load ${loadAverage.toFixed(1)})`,
     ...figureNames.flatMap((name) => {
-      const comparison = figures[name];
-      if (comparison === undefined) return [];
-      const { ours, theirs, ratio } = comparison;
+      const row = figures[name];
+      if (row === undefined) return [];
       const { label: figure, unit, digits } = figureKinds[name];
-      const cells = [shown(ours, digits), ...(hasTheirs ? [shown(theirs, digits), shown(ratio, 2)] : [])];
-      const named = unit === "" ? figure : `${figure} (${unit})`;
-      return [
-        `  ${named.padEnd(labelWidth)}${cells.map((cell) => cell.padStart(valueWidth)).join("")}${mark(name, ratio)}`,
+      const cells = [
+        ...row.medians.map((value) => shown(value, digits)),
+        ...row.ratios.map((ratio) => `${shown(ratio, 2)}${isWorse(name, ratio) ? " <" : "  "}`),
       ];
+      const named = unit === "" ? figure : `${figure} (${unit})`;
+      return [`  ${named.padEnd(labelWidth)}${line(cells)}${differentPrompts(name, row)}`];
     }),
   ];
 }
 
-export function headLine(ours: string, theirs: string | undefined): string {
-  const names = theirs === undefined ? [ours] : [ours, theirs, "ratio"];
-  return `${"".padEnd(labelWidth + 2)}${names.map((name) => name.padStart(valueWidth)).join("")}`;
+/** @param names of the targets */
+export function headLine(names: readonly string[]): string {
+  return `${"".padEnd(labelWidth + 2)}${line([...names, ...pairsOf(names).map((pair) => `${pair.join("/")}  `)])}`;
 }
 
-function shown(value: number | undefined, digits: number): string {
-  return value === undefined || Number.isNaN(value) ? "–" : value.toFixed(digits);
+function line(cells: readonly string[]): string {
+  return cells
+    .map((cell) => cell.padStart(valueWidth))
+    .join("")
+    .trimEnd();
 }
 
-/** Marks figures that are worse by more than 3 %, and prompts of different lengths. */
-function mark(name: FigureName, ratio: number | undefined): string {
+function shown(value: number, digits: number): string {
+  return Number.isNaN(value) ? "–" : value.toFixed(digits);
+}
+
+/** Whether the first target of the pair is worse by more than 3 %. */
+function isWorse(name: FigureName, ratio: number): boolean {
   const { better } = figureKinds[name];
-  if (name === "promptTokens" && ratio !== undefined && Math.abs(ratio - 1) > 0.01) return "  < different prompts";
-  if (ratio === undefined || better === undefined) return "";
-  return (better === "higher" ? ratio < 0.97 : ratio > 1.03) ? "  <" : "";
+  return better !== undefined && (better === "higher" ? ratio < 0.97 : ratio > 1.03);
+}
+
+function differentPrompts(name: FigureName, { ratios }: FigureRow): string {
+  const differ = name === "promptTokens" && ratios.some((ratio) => Math.abs(ratio - 1) > 0.01);
+  return differ ? "  < different prompts" : "";
 }

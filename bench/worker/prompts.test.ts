@@ -20,6 +20,14 @@ describe("calibratePrompts", () => {
     expect(await countTokens(prompt + prompts.continuation(7, 2))).toBe(27);
   });
 
+  it("leaves out words that are more than one token at the beginning of a prompt", async () => {
+    const longer = ["and", "ball"];
+    const count = async (prompt: string): Promise<number> =>
+      (await countTokens(prompt)) + Number(longer.some((word) => prompt.startsWith(word)));
+    const prompts = await calibratePrompts(count);
+    for (let seed = 0; seed < 50; seed++) expect(await count(prompts.make(20, seed))).toBe(20);
+  });
+
   it("makes the same prompt for the same seed, and prompts with different beginnings for different seeds", async () => {
     const prompts = await calibratePrompts(countTokens);
     expect(prompts.make(50, 7)).toBe(prompts.make(50, 7));

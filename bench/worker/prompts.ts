@@ -11,8 +11,6 @@ export interface PromptMaker {
 /** Common words, which any vocabulary made from English has. */
 const english =
   "the and was she her they with play day said had big little very happy dog cat ball tree mom like to in on it you he for but so";
-/** Short words of the synthetic models' vocabulary. */
-const madeUp = "baba bebo biba boba buba cabe cebi coba caba ceba dabi debe fabe geba haba";
 const repeats = 8;
 /** With fewer words, prompts of different seeds would begin alike. */
 const leastWords = 8;
@@ -22,16 +20,16 @@ const leastWords = 8;
  * @throws Error when the tokenizer knows too few of our words
  */
 export async function calibratePrompts(countTokens: (prompt: string) => Promise<number>): Promise<PromptMaker> {
-  const words: string[] = [];
-  let base = 0;
+  const found: { readonly word: string; readonly base: number }[] = [];
   const repeated = (word: string, count: number): string => Array<string>(count).fill(word).join(" ");
-  for (const word of `${english} ${madeUp}`.split(" ")) {
+  for (const word of english.split(" ")) {
     const once = await countTokens(repeated(word, repeats));
     const twice = await countTokens(repeated(word, 2 * repeats));
-    if (twice - once !== repeats) continue;
-    words.push(word);
-    base = once - repeats;
+    if (twice - once === repeats) found.push({ word, base: once - repeats });
   }
+  // In some vocabularies, a word is one token only after a space. Such a word has a larger base, and cannot begin a prompt.
+  const base = Math.min(...found.map((each) => each.base));
+  const words = found.filter((each) => each.base === base).map(({ word }) => word);
   if (words.length < leastWords) {
     throw new Error(
       `Cannot make prompts of a known length: only ${words.length} of our words are a single token for this model`,

@@ -1,14 +1,13 @@
-// Runs each case of a benchmark on the targets in turn in every round, so that a disturbance of the machine affects both.
+// Runs each case of a benchmark on the targets in turn in every round, so that a disturbance of the machine affects all of them.
 import { loadavg } from "node:os";
-import { compare, generate, usageOf, type Comparison } from "@waggle/testing/harness";
+import { generate, usageOf } from "@waggle/testing/harness";
 import { alternate } from "../lib/alternate.ts";
-import { figureNames, type FigureName, type BenchRow, type Figures } from "./figures.ts";
+import { compared, type BenchRow, type Figures } from "./figures.ts";
 import type { PromptMaker } from "./prompts.ts";
 import { sideBySide, type BenchCase, type Scenario, type ScenarioOptions, type Turn } from "./scenario.ts";
 import type { Target } from "./target.ts";
 
 export interface RunBenchOptions extends ScenarioOptions {
-  /** Our server, and the one that it is compared with, if any. */
   readonly targets: readonly Target[];
   readonly scenarios: readonly Scenario[];
   readonly rounds: number;
@@ -59,7 +58,7 @@ async function playCase(
   const cramped = targets.find(({ contextSize }) => (contextSize ?? Infinity) < benchCase.contextTokens);
   if (cramped !== undefined) {
     const skipped = `${cramped.name} has a context of ${cramped.contextSize} tokens, and the case needs ${benchCase.contextTokens}`;
-    return { ...row, figures: {}, ours: [], theirs: [], loadAverage: currentLoad(), skipped };
+    return { ...row, figures: {}, rounds: [], loadAverage: currentLoad(), skipped };
   }
 
   using _disturbance = benchCase.disturb?.() ?? { [Symbol.dispose]: () => {} };
@@ -67,7 +66,7 @@ async function playCase(
     options.onPlay(`${scenario.name}, ${benchCase.label}: ${target.name} prepares`);
     await benchCase.prepare?.(turnOf(options, target, 0, firstSeed));
   }
-  const [ours = [], theirs = []] = await alternate({
+  const rounds = await alternate({
     ...{ sides: targets, rounds: options.rounds },
     play: async (target, round) => {
       options.onPlay(`${scenario.name}, ${benchCase.label}: round ${round + 1} of ${options.rounds}, ${target.name}`);
@@ -75,7 +74,7 @@ async function playCase(
       return await measured(target, benchCase, turnOf(options, target, round + 1, firstSeed));
     },
   });
-  return { ...row, figures: comparisons(ours, theirs), ours, theirs, loadAverage: currentLoad() };
+  return { ...row, figures: compared(rounds), rounds, loadAverage: currentLoad() };
 }
 
 function turnOf(options: RunBenchOptions, target: Target, round: number, firstSeed: number): Turn {
@@ -101,14 +100,6 @@ async function measured(target: Target, benchCase: BenchCase, turn: Turn): Promi
     ...(tokens > 0 ? { cpuMsPerToken: (after.cpuMs - before.cpuMs) / tokens } : {}),
     rssMiB: after.rssMiB,
   };
-}
-
-function comparisons(ours: readonly Figures[], theirs: readonly Figures[]): Partial<Record<FigureName, Comparison>> {
-  const entries = figureNames.flatMap((name) => {
-    const [mine, other] = [ours, theirs].map((rounds) => rounds.flatMap((figures) => figures[name] ?? []));
-    return mine === undefined || mine.length === 0 ? [] : [[name, compare(mine, other ?? [])] as const];
-  });
-  return Object.fromEntries(entries);
 }
 
 function currentLoad(): number {

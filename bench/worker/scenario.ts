@@ -8,7 +8,7 @@ export interface Turn {
   readonly prompts: PromptMaker;
   /** A case can keep state for each target under this name. */
   readonly targetName: string;
-  /** A seed for a purpose in this round, unique in this run; the same for both targets. */
+  /** A seed for a purpose in this round, unique in this run; the same for all targets. */
   seed(purpose: number): number;
   generate(wanted: Omit<LoadRequest, "seed">, onArrival?: (count: number) => void): Promise<LoadAnswer>;
 }

@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { deferred } from "@waggle/async";
 import { gapsOf, mean, percentile, times, ttftOf, type LoadAnswer } from "@waggle/testing/harness";
 import { secondTurn, sharedPrefix, takingTurns } from "./conversations.ts";
+import { neighbours } from "./neighbours.ts";
 import { countFigures, streamFigures, type Figures } from "./figures.ts";
 import { sideBySide, type BenchCase, type Scenario, type Turn } from "./scenario.ts";
 
@@ -124,5 +125,5 @@ function keepCoresBusy(): Disposable {
 
 export const scenarios: readonly Scenario[] = [
   ...[concurrency, promptLength, joining, secondTurn],
-  ...[sharedPrefix, takingTurns, busyCores],
+  ...[sharedPrefix, takingTurns, busyCores, neighbours],
 ];

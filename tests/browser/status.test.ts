@@ -73,6 +73,7 @@ it("has no chart and no time axis before the first job", async () => {
   expect(await quiet.count()).toBe(6);
   expect(await page.locator("canvas").count()).toBe(0);
   await page.getByText("No jobs are running or waiting.").waitFor();
+  await page.getByText("0 of 8,192 tokens").waitFor();
   for (const name of ["Queue", "Memory", "Engine and cache", "Models", "Log"])
     await page.getByRole("heading", { name, exact: true }).waitFor();
   expect(complaints).toEqual([]);
@@ -105,6 +106,24 @@ it("lists running and waiting jobs, and cancels one after a confirmation", async
   expect(await (await fetch(`${url}/v1/jobs/long-story`)).json()).toMatchObject({ state: "cancelled" });
   await page.locator("[data-job=next-story]").getByText("answering").waitFor();
   await fetch(`${url}/v1/jobs/next-story`, { method: "DELETE" });
+  expect(complaints).toEqual([]);
+});
+
+it("shows how full the context pool is, and the jobs that are parked", async () => {
+  const pool = ["--slots", "2", "--context-size", "4096", "--context-pool", "4400", "--fake-step-delay", "10ms"];
+  const { url } = await spawnFakeWorker(pool);
+  // A prompt of about 1,900 tokens: the pool is full after 300 steps.
+  const prompt = `tell me more ${"x".repeat(1_880)} [eog:4000]`;
+  for (const name of ["first-story", "second-story"]) await submit(url, { job_id: name, prompt });
+  const { page, complaints } = await visit(browser, `${url}/status`);
+  await page.locator(".slot[data-state=parked]").getByText("parked").waitFor();
+  await page.getByText("2 of 2 busy, 1 parked").waitFor();
+  await page.getByText("A parked job continues when the context pool has room for it.").waitFor();
+  const meter = page.getByRole("meter", { name: "Context pool used" });
+  expect(Number(await meter.getAttribute("max"))).toBe(4_400);
+  expect(Number(await meter.getAttribute("value"))).toBeGreaterThan(1_900);
+  await page.getByText(/^[\d,]+ of 4,400 tokens$/).waitFor();
+  expect(await seriousFindings(page)).toEqual([]);
   expect(complaints).toEqual([]);
 });
 

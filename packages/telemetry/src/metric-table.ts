@@ -41,6 +41,10 @@ export const metricTable = {
     "jobs_resumed_total",
     "Continuations of jobs on another engine, after their output so far.",
   ),
+  jobsParked: ofModel.counter(
+    "jobs_parked_total",
+    "Times that a job left its slot's cache, because the context pool was full.",
+  ),
   jobsEnded: ofModel.counter("jobs_ended_total", "Accepted jobs that have ended.", ["outcome", "reason"]),
   jobsRejected: counter("jobs_rejected_total", "Jobs rejected before admission, by error code.", ["code"]),
   tokensGenerated: ofModel.counter("tokens_generated_total", "Model tokens sampled."),
@@ -99,6 +103,8 @@ export const metricTable = {
   machineMemoryFreeBytes: gauge("machine_memory_free_bytes", "Free memory of this machine or container."),
   slotsBusy: ofModel.gauge("slots_busy", "Slots with a job in them."),
   slotsTotal: ofModel.gauge("slots_total", "Slots."),
+  contextCells: ofModel.gauge("context_cells", "Tokens that all slots may hold together: the context pool."),
+  contextCellsUsed: ofModel.gauge("context_cells_used", "Tokens that all slots hold, idle slots included."),
   queueDepth: ofModel.gauge("queue_depth", "Jobs waiting for a slot."),
   queueOldestSeconds: ofModel.gauge(
     "queue_oldest_seconds",

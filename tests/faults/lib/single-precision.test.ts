@@ -41,10 +41,19 @@ it("has every weight of the original file", async () => {
   expect(halves).toBeGreaterThan(1_000);
 });
 
-it("throws for files that it cannot read", () => {
-  const path = join(folder, "other.gguf");
-  writeFileSync(path, "GGUF, but not really");
-  expect(() => writeSinglePrecision(path, join(folder, "x"))).toThrow("no GGUF file of version 3");
-  writeRandomModel(shapeNamed("embed"), path);
-  expect(() => writeSinglePrecision(path, join(folder, "x"))).toThrow("ggml's type 8: only of halves");
+it("has the weights of a quantized file, and throws for a file that it cannot read", async () => {
+  const [from, to] = [join(folder, "q8.gguf"), join(folder, "from-q8.gguf")];
+  writeRandomModel(shapeNamed("embed"), from);
+  writeSinglePrecision(from, to);
+  const [before, after] = [await readGgufFile(from), await readGgufFile(to)];
+  const at = before.tensors.findIndex(({ type }) => type === "Q8_0");
+  const [start = NaN, end = NaN] = [before, after].map(({ tensors }) => tensors[at]?.offset);
+  const [blocks, singles] = [readFileSync(from).subarray(start), readFileSync(to).subarray(end)];
+  for (const weight of [0, 31, 32, 1_000]) {
+    const block = Math.floor(weight / 32) * 34;
+    const due = Math.fround(fromHalf(blocks.readUInt16LE(block)) * blocks.readInt8(block + 2 + (weight % 32)));
+    expect(singles.readFloatLE(4 * weight)).toBe(due);
+  }
+  writeFileSync(from, "GGUF, but not really");
+  expect(() => writeSinglePrecision(from, to)).toThrow("no GGUF file of version 3");
 });

@@ -38,7 +38,7 @@ export const commandTable: CommandTable = {
       load: async () => (await import("./commands/pack.ts")).addPackCheck,
     },
     "engine:build": {
-      what: "compile the engine for this machine with OpenMP; offline, takes a few minutes",
+      what: "compile our addon in seconds, or all of llama.cpp with --full; offline",
       load: async () => (await import("./commands/engine-build.ts")).addEngineBuild,
     },
     model: {

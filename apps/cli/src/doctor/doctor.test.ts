@@ -80,8 +80,15 @@ describe("engine and GPU", () => {
   ])("engine: %s", (error, remedy) => expectFinding(checkEngine({ error }), "problem", remedy));
 
   it("engine: ok when it generates tokens", () => {
-    const facts = { error: undefined, device: "cpu", build: "prebuilt", tokensPerSecond: 812.4 };
-    expectFinding(checkEngine(facts), "ok", /computes on cpu, prebuilt build, 812 tokens\/s/);
+    const facts = { error: undefined, device: "cpu", build: "prebuilt", binding: "addon", tokensPerSecond: 812.4 };
+    expectFinding(checkEngine(facts), "ok", /computes on cpu, prebuilt build, with Waggle's addon, 812 tokens\/s/);
+  });
+
+  it("engine: says why the addon is not used, and what to do where there is one", () => {
+    const facts = { error: undefined, device: "cpu", binding: "library", bindingReason: "it is not installed" };
+    const words = /own binding; Waggle's addon is not used: it is not installed\..*xtask engine:build/;
+    expectFinding(checkEngine(facts, "linux"), "warning", words);
+    expectFinding(checkEngine(facts, "win32"), "ok", /with node-llama-cpp's own binding\. $/);
   });
 
   const none: GpuFacts = {

@@ -22,13 +22,14 @@ export async function probeEngine(context: Context): Promise<EngineFacts> {
       { url: undefined, model: undefined, onProgress: () => {} },
     );
     try {
-      const { device, engine_build: build } = await session.client.info({ signal: context.signal });
+      const info = await session.client.info({ signal: context.signal });
+      const { device, engine_build: build, engine_binding: binding, engine_binding_reason: bindingReason } = info;
       let tokensPerSecond: number | undefined;
       for await (const event of session.client.inference(trial, { signal: context.signal })) {
         if (event.type === "error") throw new WaggleError(event.code, event.message);
         if (event.type === "end") tokensPerSecond = event.timings.tokens_per_second;
       }
-      return { error: undefined, device, build, tokensPerSecond };
+      return { error: undefined, device, build, binding, bindingReason, tokensPerSecond };
     } finally {
       await session.close();
     }

@@ -10,14 +10,25 @@ export interface EngineFacts {
   readonly device?: string | undefined;
   /** `prebuilt` or `source`. */
   readonly build?: string | undefined;
+  /** `addon` or `library`. */
+  readonly binding?: string | undefined;
+  /** Why Waggle's addon does not decode, as the end of a sentence. */
+  readonly bindingReason?: string | undefined;
   readonly tokensPerSecond?: number | undefined;
 }
 
-export function checkEngine({ error, device, build, tokensPerSecond }: EngineFacts): Finding {
+/** @param platform systems without an addon need no remedy */
+export function checkEngine(facts: EngineFacts, platform = process.platform): Finding {
+  const { error, device, build, binding, bindingReason, tokensPerSecond } = facts;
   if (error !== undefined) return problem("Engine", error, engineRemedy(error));
   const speed =
     tokensPerSecond === undefined ? "" : `, ${Math.round(tokensPerSecond)} tokens/s with the embedded model`;
-  return ok("Engine", `computes on ${device ?? "an unknown device"}, ${build ?? "unknown"} build${speed}`);
+  const words = binding === "addon" ? "Waggle's addon" : "node-llama-cpp's own binding";
+  const text = `computes on ${device ?? "an unknown device"}, ${build ?? "unknown"} build, with ${words}${speed}`;
+  if (bindingReason === undefined || platform === "win32") return ok("Engine", text);
+  const remedy =
+    "Steps are faster with the addon. In a checkout, pnpm xtask engine:build compiles it, and pnpm xtask pack packs it.";
+  return warning("Engine", `${text}; Waggle's addon is not used: ${bindingReason}`, remedy);
 }
 
 function engineRemedy(error: string): string {

@@ -76,6 +76,7 @@ export function createSequenceRecords(anyFirst = false): SequenceRecords {
         ended = true;
         return true;
       case "started":
+      case "parked":
       case "progress":
       case "prompt_logprobs":
         return true;

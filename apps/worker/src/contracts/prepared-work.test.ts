@@ -289,7 +289,7 @@ test("a refused job leaves nothing prepared", async () => {
 test("2,000 questions of gateways leave nothing prepared at a worker", async () => {
   worker = createInlineWorker({ contextSize: 256 });
   await readAll(await submit());
-  const job = { jobId: "gateway", work: lastWorkOf(worker), cacheScope: "a" };
+  const job = { jobId: "gateway", work: lastWorkOf(worker), cacheScope: "a", priority: 0 };
   const entry = { current: worker.host };
   const port = createFleetPort({
     id: "w",

@@ -2,10 +2,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createFakeBackend } from "@waggle/engine";
 import type { Backend, EngineEvent } from "@waggle/engine";
+import { usualSizes } from "@waggle/models/memory";
 import type { EngineStart } from "./engine-start.ts";
 
 /** Progress is reported in steps of a hundredth, because a message for every byte would flood the channel. */
 const progressSteps = 100;
+const fakeTrainedContext = 8_192;
 
 /** @throws WaggleError unavailable, with a message that names the model and the reason */
 export async function loadBackend(start: EngineStart, emit: (event: EngineEvent) => void): Promise<Backend> {
@@ -16,10 +18,10 @@ async function loadFake(start: EngineStart): Promise<Backend> {
   const { fake, settings } = start;
   if (fake.loadDelayMs > 0) await delay(fake.loadDelayMs);
   if (fake.failLoad !== undefined) throw new Error(fake.failLoad);
+  const { slots, contextSize, contextPool } = settings;
   return createFakeBackend({
-    slots: settings.slots,
-    contextSize: settings.contextSize ?? 8_192,
-    ...(settings.contextPool === undefined ? {} : { contextPool: settings.contextPool }),
+    slots,
+    ...usualSizes({ trained: fakeTrainedContext, slots, contextSize, contextPool, isShared: true }),
     stepDelayMs: fake.stepDelayMs,
     // Ends the process without a message, like a fault in native code.
     die: () => process.kill(process.pid, "SIGKILL"),

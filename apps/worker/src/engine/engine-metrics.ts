@@ -5,6 +5,8 @@ import type { ModelMetrics } from "@waggle/telemetry";
 /** Values of the engine's last report. Values that were not reported, and values of an exited process, are 0. */
 export interface EngineReadings {
   readonly threads: number;
+  /** Number of tokens that all slots hold, idle slots included. */
+  readonly cells: number;
   /** Utilization of the engine's main thread, 0 to 1. */
   readonly eventLoopUtilization: number;
   readonly rssBytes: number;
@@ -22,7 +24,7 @@ export interface EngineMetrics {
   gone(): void;
 }
 
-const withoutProcess = { threads: 0, eventLoopUtilization: 0, rssBytes: 0, gpu: undefined };
+const withoutProcess = { threads: 0, cells: 0, eventLoopUtilization: 0, rssBytes: 0, gpu: undefined };
 
 export function createEngineMetrics(measured: () => ModelMetrics): EngineMetrics {
   let readings: EngineReadings = { ...withoutProcess, prefixStates: 0, prefixBytes: 0 };
@@ -57,7 +59,7 @@ function recordEvent(metrics: ModelMetrics, event: EngineEvent): void {
 function readingsOf(event: EngineEvent): Partial<EngineReadings> {
   switch (event.type) {
     case "step":
-      return event.stats === undefined ? {} : { threads: event.stats.threads };
+      return event.stats === undefined ? {} : { threads: event.stats.threads, cells: event.stats.cells };
     case "prefix_store":
       return { prefixStates: event.states, prefixBytes: event.bytes };
     case "process_stats":

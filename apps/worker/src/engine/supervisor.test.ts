@@ -236,7 +236,7 @@ describe("a command that cannot be serialized", () => {
     for (let depth = 0; depth < 100_000; depth += 1) value = [value];
     return value;
   };
-  const job = { jobId: "j1", work: endless(), cacheScope: "" };
+  const job = { jobId: "j1", work: endless(), cacheScope: "", priority: 0 };
 
   it.each([
     [

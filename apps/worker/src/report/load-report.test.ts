@@ -17,7 +17,7 @@ const usage = (client: string, completion: number, requests = 1): ClientUsage =>
   completion_tokens: completion,
   models: {},
 });
-const readings = { threads: 1, eventLoopUtilization: 0, rssBytes: 100, prefixStates: 0, prefixBytes: 0 };
+const readings = { threads: 1, cells: 0, eventLoopUtilization: 0, rssBytes: 100, prefixStates: 0, prefixBytes: 0 };
 
 function reports(clients: readonly ClientUsage[], changes: Partial<LoadReportOptions> = {}) {
   const metrics = createWorkerMetrics();

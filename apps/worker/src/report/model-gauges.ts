@@ -37,6 +37,7 @@ export function collectModelGauges(metrics: WorkerMetrics, models: Models, { que
 
 function setCounts(gauges: ModelMetrics, hosts: readonly ModelHost[], queueCapacity: number): void {
   gauges.slotsTotal.set(sumOf(hosts.filter(isInMemory), ({ info }) => info?.slots ?? 0));
+  gauges.contextCells.set(sumOf(hosts.filter(isInMemory), ({ info }) => info?.contextPool ?? 0));
   gauges.slotsBusy.set(sumOf(hosts, ({ dispatcher }) => dispatcher.running));
   gauges.queueDepth.set(sumOf(hosts, ({ dispatcher }) => dispatcher.waiting));
   gauges.queueCapacity.set(queueCapacity);
@@ -47,6 +48,7 @@ function setReadings(gauges: ModelMetrics, hosts: readonly ModelHost[]): void {
   gauges.engineRssBytes.set(sumOf(readings, ({ rssBytes }) => rssBytes));
   gauges.prefixStates.set(sumOf(readings, ({ prefixStates }) => prefixStates));
   gauges.prefixBytes.set(sumOf(readings, ({ prefixBytes }) => prefixBytes));
+  gauges.contextCellsUsed.set(sumOf(readings, ({ cells }) => cells));
   gauges.threads.set(Math.max(...readings.map(({ threads }) => threads)));
   gauges.engineEventLoopUtilization.set(Math.max(...readings.map((one) => one.eventLoopUtilization)));
 }

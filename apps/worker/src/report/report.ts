@@ -130,6 +130,7 @@ export function createReport(options: ReportOptions): Report {
             threads: model.threads,
             engine_build: model.build,
             ...(model.binding === undefined ? {} : { engine_binding: model.binding }),
+            ...(model.bindingReason === undefined ? {} : { engine_binding_reason: model.bindingReason }),
             ...(model.settings === undefined ? {} : { settings: model.settings }),
             kind: model.kind,
             ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** The addon's file for this platform, in a checkout. */
+/** The addon's file for this platform: `xtask engine:build` makes it in a checkout, and the tarball has it at the same place. */
 export const addonPath = fileURLToPath(
   new URL(`../../native/bin/${process.platform}-${process.arch}/waggle-llama.node`, import.meta.url),
 );

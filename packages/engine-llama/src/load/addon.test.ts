@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getModuleVersion } from "node-llama-cpp";
+import type { BackendInfo } from "@waggle/engine";
 import { afterAll, expect, test, vi } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
 import { requiredVersion } from "../passes/library-context.ts";
@@ -12,11 +13,10 @@ import { loadLlamaBackend } from "./load.ts";
 const folder = mkdtempSync(join(tmpdir(), "waggle-addon-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function load(name: string, source: string): Promise<{ addon: unknown; warnings: string[] }> {
+async function load(name: string, source: string): Promise<addons.LoadedAddon> {
   const path = join(folder, name);
   writeFileSync(path, source);
-  const warnings: string[] = [];
-  return { addon: await addons.loadAddon((message) => warnings.push(message), path), warnings };
+  return await addons.loadAddon(path);
 }
 
 test("the required version is the installed one", async () => {
@@ -24,29 +24,44 @@ test("the required version is the installed one", async () => {
 });
 
 test("an addon for the installed version is loaded", async () => {
-  const { addon, warnings } = await load("same.cjs", `exports.libraryVersion = "${requiredVersion}";`);
-  expect(addon).toMatchObject({ libraryVersion: requiredVersion });
-  expect(warnings).toEqual([]);
+  expect(await load("same.cjs", `exports.libraryVersion = "${requiredVersion}";`)).toEqual({
+    addon: expect.objectContaining({ libraryVersion: requiredVersion }),
+  });
 });
 
-test("an addon for another version is not used, and the warning has both versions", async () => {
-  const { addon, warnings } = await load("other.cjs", 'exports.libraryVersion = "1.2.3";');
-  expect(addon).toBeUndefined();
-  expect(warnings).toEqual([
-    `Cannot use ${join(folder, "other.cjs")}: it needs node-llama-cpp 1.2.3, and ${requiredVersion} is installed`,
-  ]);
+test("an addon for another version is not used, and the reason has both versions", async () => {
+  expect(await load("other.cjs", 'exports.libraryVersion = "1.2.3";')).toEqual({
+    problem: `it needs node-llama-cpp 1.2.3, and ${requiredVersion} is installed`,
+  });
 });
 
-test("a file that cannot be loaded is not used, and the warning has the reason", async () => {
-  const { addon, warnings } = await load("broken.node", "not a library");
-  expect(addon).toBeUndefined();
-  expect(warnings).toEqual([expect.stringMatching(/^Cannot load .*broken\.node: .+/)]);
+test("a file that cannot be loaded is not used, and the reason is that of the system", async () => {
+  expect(await load("broken.node", "not a library")).toEqual({
+    problem: expect.stringMatching(/^it cannot be loaded: .*broken\.node/),
+  });
 });
 
-test("without a file there is no addon and no warning", async () => {
-  const warn = vi.fn();
-  expect(await addons.loadAddon(warn, join(folder, "missing.node"))).toBeUndefined();
-  expect(warn).not.toHaveBeenCalled();
+test("without a file there is no addon", async () => {
+  const path = join(folder, "missing.node");
+  expect(await addons.loadAddon(path)).toEqual({ problem: "it is not installed", isMissing: true });
+});
+
+async function infoAndLog(): Promise<{ info: BackendInfo; lines: string[] }> {
+  const lines: string[] = [];
+  const backend = await loadLlamaBackend({
+    ...{ modelPath: storyModel, slots: 1, contextSize: 256, threads: 1, device: "cpu" },
+    log: (level, message) => void lines.push(`${level}: ${message}`),
+  });
+  await backend.dispose();
+  vi.restoreAllMocks();
+  return { info: backend.info, lines };
+}
+
+test("a backend without the addon says so, and how to get it", async () => {
+  vi.spyOn(addons, "loadAddon").mockResolvedValue(await addons.loadAddon(join(folder, "missing.node")));
+  const { info, lines } = await infoAndLog();
+  expect(info).toMatchObject({ binding: "library", bindingReason: "it is not installed" });
+  expect(lines).toContainEqual(expect.stringMatching(/^info: .*not used: it is not installed\. .*xtask engine:build/));
 });
 
 test("a backend whose addon computes something else decodes with the library's binding, and warns", async () => {
@@ -63,17 +78,11 @@ test("a backend whose addon computes something else decodes with the library's b
     Sampler: function Sampler() {
       return { configure: () => {}, setRecent: () => {} };
     },
-  } as unknown as Awaited<ReturnType<typeof addons.loadAddon>>;
-  vi.spyOn(addons, "loadAddon").mockResolvedValue(wrong);
-  const lines: string[] = [];
-  const backend = await loadLlamaBackend({
-    ...{ modelPath: storyModel, slots: 1, contextSize: 256, threads: 1, device: "cpu" },
-    log: (level, message) => void lines.push(`${level}: ${message}`),
-  });
-  await backend.dispose();
-  vi.restoreAllMocks();
-  expect(backend.info.binding).toBe("library");
-  expect(lines).toContain(
-    "warn: Decoding with node-llama-cpp's own binding, because the addon does not work here: it computes other logits",
+  } as unknown as addons.LoadedAddon["addon"];
+  vi.spyOn(addons, "loadAddon").mockResolvedValue({ addon: wrong } as addons.LoadedAddon);
+  const { info, lines } = await infoAndLog();
+  expect(info).toMatchObject({ binding: "library", bindingReason: "it does not work here: it computes other logits" });
+  expect(lines).toContainEqual(
+    expect.stringMatching(/^warn: .*not used: it does not work here: it computes other logits\./),
   );
 });

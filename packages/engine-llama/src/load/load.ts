@@ -18,7 +18,7 @@ import { tokenizerOf } from "../text/tokenizer.ts";
 import { defaultBatchSize, describe, embedderOf, loadReadingBackend, type LoadedModel } from "./loaded-model.ts";
 import { openSnapshotFiles } from "../slots/kv-snapshots.ts";
 import { libraryOf, VersionError } from "../passes/library-context.ts";
-import { openDecoder } from "../passes/open-decoder.ts";
+import { openDecoder, type Binding } from "../passes/open-decoder.ts";
 import { createPasses } from "../passes/passes.ts";
 import { createSamplingContext } from "../sampling/sampling.ts";
 import { readVocabulary } from "../text/vocabulary.ts";
@@ -119,14 +119,14 @@ async function load(
   if (use.kind !== "generate") return loadReadingBackend(loaded, () => scope.close());
   warnOfStretching(options, model);
   const warn = (message: string): void => log?.("warn", message);
-  const addon = options.binding === "library" ? undefined : await loadAddon(warn);
+  const loadedAddon = options.binding === "library" ? {} : await loadAddon();
   const { context, contextSize, contextPool, form } = await openContext(model, {
     modelPath,
     header,
     slots,
     contextSize: options.contextSize,
     contextPool: options.contextPool,
-    addon,
+    addon: loadedAddon.addon,
     batchSize: Math.max(options.batchSize ?? batchSizeFor(model), slots),
     threads: maxThreads,
     signal,
@@ -150,15 +150,15 @@ async function load(
   const states = openSnapshotFiles(options, { model, llama, settings, adapters, form });
   const { sampling, markOf } = createSamplingContext({ ...loaded, chat });
   const library = libraryOf(llama, model, context);
-  const { decoder, binding } = await openDecoder({
+  const { decoder, binding, problem } = await openDecoder({
     context,
     library,
-    addon,
+    addon: loadedAddon.addon,
     vocabularySize: sampling.vocabularySize,
     inOrder: options.onePoolThread === true,
-    warn,
   });
-  log?.("info", `Decoding with ${bindingNames[binding]}`);
+  const bindingReason = problem === undefined ? loadedAddon.problem : `it does not work here: ${problem}`;
+  logBinding(binding, bindingReason, loadedAddon.isMissing === true, log);
   const { isRecurrent, isHybrid } = model.fileInsights;
   const passes = createPasses({
     decoder,
@@ -172,6 +172,7 @@ async function load(
     ...describe(loaded, { contextSize, contextPool, batchSize }, chat.source),
     ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
     binding,
+    ...(bindingReason === undefined ? {} : { bindingReason }),
     templateSha256: chat.templateSha256,
     chatFormat: chat.format,
   };
@@ -193,7 +194,19 @@ async function load(
   return backend;
 }
 
-const bindingNames = { addon: "Waggle's addon", library: "node-llama-cpp's own binding" } as const;
+/** @param reason why the addon does not decode */
+function logBinding(
+  binding: Binding,
+  reason: string | undefined,
+  isMissing: boolean,
+  log: LlamaBackendOptions["log"],
+): void {
+  if (binding === "addon") return log?.("info", "Decoding with Waggle's addon");
+  const slower = "Decoding with node-llama-cpp's own binding, which is slower";
+  if (reason === undefined) return log?.("info", slower);
+  const remedy = "In a checkout, pnpm xtask engine:build compiles it.";
+  log?.(isMissing ? "info" : "warn", `${slower}. Waggle's addon is not used: ${reason}. ${remedy}`);
+}
 
 /** A recurrent state cannot be cut back, so it is saved only at the ends of passes: smaller passes save it at more positions. */
 function batchSizeFor({ fileInsights: { isRecurrent, isHybrid } }: LlamaModel): number {

@@ -73,7 +73,6 @@ test("a library that computes something else is refused", async () => {
     addon: undefined,
     vocabularySize: 4,
     inOrder: true,
-    warn: () => expect.unreachable(),
   });
   await expect(opening).rejects.toThrow(
     `node-llama-cpp ${requiredVersion} is required; the installed version does not work: it computes other logits`,

@@ -18,26 +18,30 @@ export interface OpenDecoderOptions {
   readonly vocabularySize: number;
   /** Whether the library computes in the order in which it is called, because libuv's pool has one thread. */
   readonly inOrder: boolean;
-  readonly warn: (message: string) => void;
+}
+
+interface OpenedDecoder {
+  readonly decoder: BatchDecoder;
+  readonly binding: Binding;
+  /** Why the addon does not decode although there is one. */
+  readonly problem?: string;
 }
 
 /** @throws VersionError if the library's internals do not work as expected */
-export async function openDecoder(
-  options: OpenDecoderOptions,
-): Promise<{ readonly decoder: BatchDecoder; readonly binding: Binding }> {
-  const { context, library, addon, vocabularySize, inOrder, warn } = options;
+export async function openDecoder(options: OpenDecoderOptions): Promise<OpenedDecoder> {
+  const { context, library, addon, vocabularySize, inOrder } = options;
   const sequence = context.getSequence();
   const expected = await askPublicly(sequence, probe);
   // The library empties a sequence that it disposes or that is garbage. From here on, it knows of no sequence.
   await sequence.dispose();
+  let problem: string | undefined;
   if (addon !== undefined) {
     const decoder = createAddonDecoder({ addon, library, vocabularySize, inOrder });
-    const problem = await decoderProblem(decoder, library, expected);
+    problem = await decoderProblem(decoder, library, expected);
     if (problem === undefined) return { decoder, binding: "addon" };
-    warn(`Decoding with node-llama-cpp's own binding, because the addon does not work here: ${problem}`);
   }
   const decoder = createLibraryDecoder(library, inOrder);
-  const problem = await decoderProblem(decoder, library, expected);
-  if (problem !== undefined) throw new VersionError(problem);
-  return { decoder, binding: "library" };
+  const problemOfLibrary = await decoderProblem(decoder, library, expected);
+  if (problemOfLibrary !== undefined) throw new VersionError(problemOfLibrary);
+  return { decoder, binding: "library", ...(problem === undefined ? {} : { problem }) };
 }

@@ -79,6 +79,8 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     },
     shift: async (slot, keep, discard) => await slotAt(slot).shift(keep, discard),
     end: async (slot, keep) => await slotAt(slot).end(keep),
+    cut: async (slot, keep, held) => await slotAt(slot).cut(keep, held),
+    copy: passes.copy,
   };
 
   return {

@@ -29,6 +29,8 @@ export interface Slot {
   resultAhead(answer: Answer): EntryResult;
   shift(keep: number, discard: number): Promise<void>;
   end(keep: number): Promise<void>;
+  /** Discards the entries behind the first `keep` of a slot without a job. @returns number of kept entries */
+  cut(keep: number, held: Held): Promise<number>;
   /** Writes the slot's KV cache to a file. @returns bytes of the file */
   save(path: string, held: Held): Promise<number>;
   /**
@@ -121,6 +123,8 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
       if (job !== undefined) await cut(keep, job.held);
       job = undefined;
     },
+
+    cut,
 
     save: async (path, { entries }) => await passes.save(id, path, entries),
 

@@ -1,11 +1,10 @@
 // Lists the bindings that tests run on: the library's own, and the addon if its file is there. With WAGGLE_ADDON=required, the addon must be there.
-import { existsSync } from "node:fs";
 import type { Backend } from "@waggle/engine";
-import { addonPath } from "../load/addon.ts";
+import { hasAddon as isAddonThere } from "../load/addon-file.ts";
 import { loadLlamaBackend, type LlamaBackendOptions } from "../load/load.ts";
 import type { Binding } from "../passes/open-decoder.ts";
 
-export const hasAddon = existsSync(addonPath) || process.env["WAGGLE_ADDON"] === "required";
+export const hasAddon = isAddonThere() || process.env["WAGGLE_ADDON"] === "required";
 
 export const bindings: readonly Binding[] = hasAddon ? ["library", "addon"] : ["library"];
 

@@ -37,8 +37,10 @@ import { countTokens } from "../loop/schedule.ts";
 export interface FakeBackendOptions {
   readonly slots: number;
   readonly contextSize: number;
-  /** Most tokens that all slots hold together; by default all of each slot. */
+  /** Most tokens in all slots together, `slots * contextSize` by default. As in llama.cpp, whatever would exceed them is refused. */
   readonly contextPool?: number;
+  /** Allows a slot to be copied. */
+  readonly copies?: boolean;
   /** Maximum number of tokens in a step; 512 by default. */
   readonly batchSize?: number;
   /** Allows a step to be queued behind the running step. */
@@ -117,10 +119,18 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     return slot;
   }
 
+  /** @param added tokens that a slot gets in addition */
+  function checkPool(action: string, added: number): void {
+    const cells = slots.reduce((sum, slot) => sum + slot.cells.length, added);
+    if (cells > info.contextPool)
+      throw refusal(action, `${cells} tokens exceed the context pool of ${info.contextPool}`);
+  }
+
   function checkEntries(entries: readonly BatchEntry[]): void {
     if (entries.length === 0) throw refusal("step", "there are no entries");
     const tokens = countTokens(entries);
     if (tokens > info.batchSize) throw refusal("step", `${tokens} tokens exceed the batch of ${info.batchSize}`);
+    checkPool("step", tokens);
     let previous = -1;
     const adapters = new Set(entries.map(({ slot }) => slots[slot]?.job?.adapters?.join(",")));
     if (adapters.size > 1) throw refusal("step", "its slots have different adapters");
@@ -194,7 +204,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   }
 
   const generator: TextGenerator = {
-    states: options.saved?.attach((id) => slotAt(id, "save or load")),
+    states: options.saved?.attach((id) => slotAt(id, "save or load"), checkPool),
     ahead: options.ahead === true ? { step: goAhead, withdraw } : undefined,
     maxNextLogprobs: info.batchSize,
     thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },
@@ -247,7 +257,27 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       slot.job = undefined;
       slot.cells.length = keep;
     },
+
+    async cut(id, keep, held) {
+      const { cells, job } = slotAt(id, "cut");
+      if (job !== undefined) throw refusal("cut", `slot ${id} has a job`);
+      if (keep > 0 && !isExact(held, cells)) throw refusal("cut", `slot ${id} holds ${cells.length} other tokens`);
+      cells.length = keep;
+      return keep;
+    },
+
+    copy: options.copies === true ? copy : undefined,
   };
+
+  async function copy(from: number, to: number, keep: number, held: Held): Promise<void> {
+    const source = slotAt(from, "copy");
+    const target = slotAt(to, "copy");
+    if (target.job !== undefined || from === to) throw refusal("copy", `slot ${to} has a job`);
+    if (!isExact(held, source.cells)) throw refusal("copy", `slot ${from} holds ${source.cells.length} other tokens`);
+    if (keep > source.cells.length) throw refusal("copy", `slot ${from} holds ${source.cells.length} tokens`);
+    checkPool("copy", keep - target.cells.length);
+    target.cells.splice(0, Infinity, ...source.cells.slice(0, keep));
+  }
 
   return {
     info,
@@ -284,14 +314,14 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
 
 function fakeInfo(options: FakeBackendOptions): BackendInfo {
   const { slots, contextSize, batchSize = 512, threads = 1, kind = "generate", chatFormat = genericFormat } = options;
-  const { adapters } = options;
+  const { adapters, contextPool = slots * contextSize } = options;
   return {
     backend: "fake",
     kind,
     ...(kind === "rerank" ? {} : { embeddingSize: fakeVectorWidth }),
     modelName: "waggle-fake",
     contextSize,
-    contextPool: options.contextPool ?? slots * contextSize,
+    contextPool,
     trainedContextSize: contextSize,
     slots,
     batchSize,

@@ -11,8 +11,12 @@ export interface FakeKvSnapshots {
   failSaves(fail: boolean): void;
   /** Makes all present snapshots impossible to load. */
   damageAll(): void;
-  /** Makes the port's object for one backend. @param slotAt throws when the slot must not be touched now */
-  attach(slotAt: (id: number) => FakeSlot): KvSnapshots;
+  /**
+   * Makes the port's object for one backend.
+   * @param slotAt throws when the slot must not be touched now
+   * @param checkPool throws when the slots cannot hold this many more tokens
+   */
+  attach(slotAt: (id: number) => FakeSlot, checkPool?: (action: string, added: number) => void): KvSnapshots;
 }
 
 interface Kept {
@@ -37,7 +41,7 @@ export function createFakeKvSnapshots(): FakeKvSnapshots {
     damageAll() {
       for (const id of kept.keys()) damaged.add(id);
     },
-    attach: (slotAt) => ({
+    attach: (slotAt, checkPool = () => {}) => ({
       found: all(),
       async save(id, held, count, cacheScope) {
         const { cells } = slotAt(id);
@@ -53,6 +57,7 @@ export function createFakeKvSnapshots(): FakeKvSnapshots {
         const slot = slotAt(id);
         if (slot.job !== undefined) throw new Error(`Slot ${id} has a job`);
         const found = damaged.has(state.id) ? undefined : kept.get(state.id);
+        checkPool("load", (found?.cells.length ?? 0) - slot.cells.length);
         slot.cells.splice(0, Infinity, ...(found?.cells ?? []));
         if (found === undefined) kept.delete(state.id);
         log.push(`${found === undefined ? "damaged" : "load"} ${id}`);

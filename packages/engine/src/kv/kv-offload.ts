@@ -1,5 +1,5 @@
-// Saves slots as KV snapshots and loads the snapshots: decides which transfers pay and which snapshots are evicted, and limits
-// the transfers at a scheduling point, so that running streams do not wait long.
+// Transfers KV caches: saves slots as KV snapshots, loads snapshots, copies slots. Decides which transfers pay and which snapshots are evicted, and
+// limits the transfers at a scheduling point, so that running streams do not wait long.
 import type { Backend, KvSnapshot } from "../port/backend.ts";
 import type { EngineEvent } from "../port/messages.ts";
 import { createKvIndex, type KvIndex } from "./kv-index.ts";
@@ -36,11 +36,16 @@ export interface KvOffload {
    * Returns undefined if this scheduling point allows no more transfers. Returns false if the snapshot was damaged; the slot is then empty.
    */
   load(slot: Slot, state: KvSnapshot): Promise<boolean | undefined>;
+  /** Whether slots can be copied; a prefix of another slot is then copied, and not saved and loaded. */
+  readonly copies: boolean;
+  /** Copies the first `keep` tokens of a slot. Returns false if this scheduling point allows no more transfers. */
+  copy(from: Slot, to: Slot, keep: number): Promise<boolean>;
 }
 
 export function createKvOffload(options: KvOffloadOptions): KvOffload {
   const { prefixStoreBytes, emit, now } = options;
-  const states = prefixStoreBytes > 0 ? options.backend.generator?.states : undefined;
+  const { generator } = options.backend;
+  const states = prefixStoreBytes > 0 ? generator?.states : undefined;
   const store = createKvIndex(prefixStoreBytes);
   const cost = createTransferCost();
   let allowed = Infinity;
@@ -50,7 +55,8 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
   for (const found of states?.found ?? []) discard(store.add(found));
 
   function pays(transfer: Transfer): boolean {
-    if (states === undefined || (transfer.saved !== undefined && pause > 0)) return false;
+    const usesStore = transfer.loaded !== undefined || transfer.saved !== undefined;
+    if (usesStore && (states === undefined || (transfer.saved !== undefined && pause > 0))) return false;
     return cost.pays(transfer, options.tokenMs(transfer.gained));
   }
 
@@ -120,6 +126,16 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
       }
       report(loaded ? "load" : "damaged", state, startMs);
       return loaded;
+    },
+    copies: generator?.copy !== undefined,
+    async copy(from, to, keep) {
+      if (generator?.copy === undefined || !take()) return false;
+      const startMs = now();
+      const copying = generator.copy(from.id, to.id, keep, from.held);
+      underway();
+      await copying;
+      cost.addCopy(keep, now() - startMs);
+      return true;
     },
   };
 }

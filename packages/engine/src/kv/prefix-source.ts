@@ -3,9 +3,11 @@ import { cacheScopeOf } from "../loop/adapters.ts";
 import type { KvSnapshot, Token } from "../port/backend.ts";
 import { commonPrefix } from "./common-prefix.ts";
 import type { KvIndex } from "./kv-index.ts";
-import type { Slot } from "../loop/slots.ts";
+import { preparedOf, type Slot } from "../loop/slots.ts";
 import type { Transfer } from "./transfer-cost.ts";
 
+/** Fewer tokens are not copied: all prompts begin with the same few tokens of the template. */
+const leastCopiedTokens = 8;
 /** A job waits only for a prefix of at least this many tokens, because other prompts may be computed before that prefix. */
 const leastAwaitedTokens = 32;
 
@@ -13,7 +15,9 @@ export type PrefixSource =
   /** The slot's own cache holds the prefix. */
   | { readonly kind: "own"; readonly keepTokens: number }
   | { readonly kind: "load"; readonly state: KvSnapshot }
-  /** Another slot holds the prefix. That slot is saved, and the job then loads the snapshot. */
+  /** Another slot holds the prefix. Its first `keepTokens` tokens are copied. */
+  | { readonly kind: "copy"; readonly slot: Slot; readonly keepTokens: number }
+  /** Another slot holds the prefix, and cannot be copied. That slot is saved, and the job then loads the snapshot. */
   | { readonly kind: "save"; readonly slot: Slot }
   /** Another slot is computing the prefix. Computing it twice would take longer than waiting. */
   | { readonly kind: "wait" };
@@ -22,23 +26,30 @@ export interface SourceSeeker {
   readonly slots: readonly Slot[];
   readonly store: Pick<KvIndex, "matches">;
   readonly pays: (transfer: Transfer) => boolean;
+  /** Whether slots can be copied. */
+  readonly copies: boolean;
+  /** Whether the slot may hold this many tokens, if idle slots other than `source` make room for them. */
+  readonly hasRoom: (tokens: number, target: Slot, source?: Slot) => boolean;
 }
 
 /**
  * Finds the source for a slot whose job has not begun. Caches are never shared across scopes: the time to the first token
  * would reveal the prompts of one client to another.
  */
-export function findPrefixSource(target: Slot, { slots, store, pays }: SourceSeeker): PrefixSource {
+export function findPrefixSource(target: Slot, { slots, store, pays, copies, hasRoom }: SourceSeeker): PrefixSource {
   const { pending, prompt } = target;
   if (pending === undefined) throw new Error(`Cannot begin in slot ${target.id}: no job waits in it`);
-  const { reusableTokens: most } = pending.prepared;
-  const cacheScope = cacheScopeOf(pending.prepared);
+  const prepared = preparedOf(target);
+  const { reusableTokens: most } = prepared;
+  const cacheScope = cacheScopeOf(prepared);
   let best: PrefixSource = { kind: "own", keepTokens: pending.keepTokens };
   let bestLength = pending.keepTokens;
 
   for (const { state, length: common } of store.matches(prompt, cacheScope)) {
     const length = Math.min(most, common);
-    if (pays({ gained: length - bestLength, loaded: state.tokens.length })) {
+    const { length: loaded } = state.tokens;
+    // A snapshot is loaded whole, also if the job keeps a part of it.
+    if (pays({ gained: length - bestLength, loaded }) && hasRoom(loaded, target)) {
       best = { kind: "load", state };
       bestLength = length;
     }
@@ -48,19 +59,26 @@ export function findPrefixSource(target: Slot, { slots, store, pays }: SourceSee
     if (pending.saved.has(slot)) continue;
     const { reusable } = slot.held;
     const length = commonPrefix(reusable, prompt, most);
-    if (pays({ gained: length - bestLength, loaded: reusable.length, saved: reusable.length })) {
+    const gained = length - bestLength;
+    if (copies) {
+      if (gained < leastCopiedTokens || !pays({ gained, copied: length }) || !hasRoom(length, target, slot)) continue;
+      best = { kind: "copy", slot, keepTokens: length };
+    } else {
+      if (!pays({ gained, loaded: reusable.length, saved: reusable.length })) continue;
+      if (!hasRoom(reusable.length, target, slot)) continue;
       best = { kind: "save", slot };
-      bestLength = length;
     }
+    bestLength = length;
   }
   for (const slot of slots) {
     if (slot === target || slot.cacheScope !== cacheScope || slot.state !== "prefilling") continue;
     if (slot.pending !== undefined) continue;
     const length = commonPrefix(slot.prompt, prompt, most);
-    // If this slot would be saved anyway, wait until it holds the whole prefix.
-    const copiedAnyway = best.kind === "save" && best.slot === slot;
+    // If this slot would be copied anyway, wait until it holds the whole prefix.
+    const copiedAnyway = (best.kind === "copy" || best.kind === "save") && best.slot === slot;
     const gained = length - bestLength;
-    const worthIt = gained >= leastAwaitedTokens && pays({ gained, loaded: length, saved: length });
+    const transfer = copies ? { gained, copied: length } : { gained, loaded: length, saved: length };
+    const worthIt = gained >= leastAwaitedTokens && pays(transfer) && hasRoom(length, target, slot);
     if (copiedAnyway ? gained > 0 : worthIt) {
       best = { kind: "wait" };
       bestLength = length;

@@ -1,4 +1,4 @@
-// Decides whether to transfer a KV snapshot: compares the measured times of saving and loading with the time of computing the
+// Decides whether to transfer a KV cache: compares the measured times of saving, loading and copying with the time of computing the
 // tokens. The module knows no clock.
 import { createRecentMedian } from "../costs/recent-median.ts";
 
@@ -12,14 +12,17 @@ export interface Transfer {
   /** Tokens that would have to be computed without the transfer. */
   readonly gained: number;
   /** Tokens of the snapshot to load. */
-  readonly loaded: number;
+  readonly loaded?: number;
   /** Tokens of the slot that must be saved first. */
   readonly saved?: number;
+  /** Tokens to copy from another slot. */
+  readonly copied?: number;
 }
 
 export interface TransferCost {
   addSave(tokens: number, ms: number): void;
   addLoad(tokens: number, ms: number): void;
+  addCopy(tokens: number, ms: number): void;
   /** @param tokenMs time to compute a prompt token; undefined before the first measurement */
   pays(transfer: Transfer, tokenMs: number | undefined): boolean;
 }
@@ -27,13 +30,16 @@ export interface TransferCost {
 export function createTransferCost(): TransferCost {
   const saveMs = createRecentMedian(measuredTransfers);
   const loadMs = createRecentMedian(measuredTransfers);
+  const copyMs = createRecentMedian(measuredTransfers);
   return {
     addSave: (tokens, ms) => saveMs.add(ms / Math.max(1, tokens)),
     addLoad: (tokens, ms) => loadMs.add(ms / Math.max(1, tokens)),
-    pays({ gained, loaded, saved = 0 }, tokenMs) {
+    addCopy: (tokens, ms) => copyMs.add(ms / Math.max(1, tokens)),
+    pays({ gained, loaded = 0, saved = 0, copied = 0 }, tokenMs) {
       if (gained <= 0) return false;
-      if (tokenMs === undefined || loadMs.value === undefined) return gained >= leastTokens;
-      const transferMs = loaded * loadMs.value + saved * (saveMs.value ?? 0);
+      const isMeasured = (loaded === 0 || loadMs.value !== undefined) && (copied === 0 || copyMs.value !== undefined);
+      if (tokenMs === undefined || !isMeasured) return gained >= leastTokens;
+      const transferMs = loaded * (loadMs.value ?? 0) + saved * (saveMs.value ?? 0) + copied * (copyMs.value ?? 0);
       return gained * tokenMs >= leastGain * transferMs;
     },
   };

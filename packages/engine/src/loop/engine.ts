@@ -26,6 +26,8 @@ export interface EngineLimits {
   readonly maxWaiting: number;
   /** Maximum number of bytes of prepared work that has not started. Work beyond this limit is prepared again at its start. */
   readonly preparedBytes?: number | undefined;
+  /** Cells of the context pool that a new job leaves to each running job, for its next tokens; 256 by default. */
+  readonly headroomCells?: number | undefined;
 }
 
 /** Enough for 128 prompts of 32,000 tokens with four characters each. */
@@ -87,6 +89,7 @@ export function createEngine(options: EngineOptions): Engine {
     embeddings,
     waiting,
     prefixStoreBytes: limits.prefixStoreBytes,
+    headroomCells: limits.headroomCells,
     tokenMs: (tokens) => pacing.tokenMs(tokens),
     outbox,
     emit,

@@ -6,7 +6,8 @@ import type { Sequence } from "../sequence/sequence.ts";
 import { createSlots, type Slot } from "./slots.ts";
 
 function statsOf(passMs: number, gapMs = 0): StepStats {
-  return { step: 1, width: 1, decodeRows: 1, tokens: 1, scored: 0, passMs, gapMs, shifts: 0, threads: 1 };
+  const shape = { width: 1, decodeRows: 1, tokens: 1, scored: 0 };
+  return { step: 1, ...shape, passMs, gapMs, shifts: 0, threads: 1, cells: 1, parked: 0 };
 }
 
 function open(): { slot: Slot; outbox: ReturnType<typeof createOutbox>; flush: (stats: StepStats) => unknown } {

@@ -58,7 +58,7 @@ function applyResult(
   }
   if (slot.state === "releasing") return;
   if (entry.nextTokens !== undefined) {
-    events.push(promptLogprobs(slot, entry.tokens.length, entry.nextTokens, result.nextLogprobs ?? [], model));
+    events.push(...promptLogprobs(slot, entry.tokens.length, entry.nextTokens, result.nextLogprobs ?? [], model));
   }
   if (result.kind !== "token") {
     const progress = sequenceOf(slot).progress(slot.held.entries.length, atMs);
@@ -87,15 +87,19 @@ export function describeSampled(token: Token, model: Model): SampledToken {
   };
 }
 
-/** @param computed number of prompt tokens that the pass added to the slot's cache */
+/**
+ * Makes the event of the prompt's logprobs that were not sent yet: a job that was parked computes its prompt again.
+ * @param computed number of prompt tokens that the pass added to the slot's cache
+ */
 function promptLogprobs(
-  { held, sequence, prompt }: Slot,
+  slot: Slot,
   computed: number,
   nextTokens: readonly Token[],
   logprobs: readonly TokenLogprobs[],
   model: Pick<Backend, "tokenBytes">,
-): JobEvent {
-  if (sequence === undefined || logprobs.length !== nextTokens.length) {
+): JobEvent[] {
+  const { held, prompt } = slot;
+  if (logprobs.length !== nextTokens.length) {
     throw new Error(`Cannot use the logprobs of a prompt: ${logprobs.length} came for ${nextTokens.length} tokens`);
   }
   const start = held.entries.length - computed;
@@ -104,7 +108,18 @@ function promptLogprobs(
   if (start === 0 && first !== undefined) {
     entries.unshift({ id: first, bytes: [...model.tokenBytes(first)], logprob: null, top: [] });
   }
-  return { type: "prompt_logprobs", jobId: sequence.jobId, from: start === 0 ? 0 : start + 1, entries };
+  const from = start === 0 ? 0 : start + 1;
+  const unsent = entries.slice(Math.max(0, slot.scoredTokens - from));
+  if (unsent.length === 0) return [];
+  slot.scoredTokens = from + entries.length;
+  return [
+    {
+      type: "prompt_logprobs",
+      jobId: sequenceOf(slot).jobId,
+      from: slot.scoredTokens - unsent.length,
+      entries: unsent,
+    },
+  ];
 }
 
 function describeLogprobs(

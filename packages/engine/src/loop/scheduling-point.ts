@@ -1,9 +1,11 @@
-// Runs the scheduling point between two passes: frees slots, assigns jobs to slots, and begins each job with the longest
-// prefix that is cheaper to load than to compute. While a slot decodes, a scheduling point saves or loads few snapshots.
+// Runs the scheduling point between two passes: frees slots, assigns jobs to slots, begins each job with the longest prefix that
+// is cheaper to transfer than to compute, and makes room for the next pass. While a slot decodes, a scheduling point does few transfers.
 import { WaggleError, type StoppedBy } from "@waggle/protocol";
 import { cacheScopeOf } from "./adapters.ts";
 import type { Backend, KvSnapshot } from "../port/backend.ts";
+import type { CellNeed } from "./cells.ts";
 import { chooseSlot } from "./choose-slot.ts";
+import { createContextPool } from "./context-pool.ts";
 import { commonPrefix, differsAt } from "../kv/common-prefix.ts";
 import type { Embeddings } from "../texts/embeddings.ts";
 import type { Outbox } from "./outbox.ts";
@@ -13,7 +15,17 @@ import { cachedTokens, findPrefixSource } from "../kv/prefix-source.ts";
 import { createKvOffload, type KvOffloadOptions } from "../kv/kv-offload.ts";
 import { readerFor } from "../sequence/answer-parts.ts";
 import { createSequence, type Accepted, type Sequence } from "../sequence/sequence.ts";
-import { beginSlot, bindSlot, freeSlot, loadSlot, releaseSlot, type PendingStart, type Slot } from "./slots.ts";
+import {
+  beginSlot,
+  bindSlot,
+  copySlot,
+  freeSlot,
+  loadSlot,
+  preparedOf,
+  releaseSlot,
+  type PendingStart,
+  type Slot,
+} from "./slots.ts";
 
 /** A choice that has started and has no slot. */
 export interface WaitingJob {
@@ -31,6 +43,7 @@ export interface SchedulingPointOptions extends KvOffloadOptions {
   /** Waiting jobs by job id, in the order of their arrival. */
   readonly waiting: Map<string, WaitingJob>;
   readonly outbox: Outbox;
+  readonly headroomCells?: number | undefined;
 }
 
 export interface Arrival {
@@ -51,8 +64,11 @@ export interface SchedulingPoint {
 export function createSchedulingPoint(options: SchedulingPointOptions): SchedulingPoint {
   const { backend, slots, waiting, outbox, now } = options;
   const offload = createKvOffload(options);
+  const pool = createContextPool({ ...options, offload });
   /** Number of passes that had ended when this scheduling point was reached. */
   let lastPasses = 0;
+  /** Number of jobs that got a slot. */
+  let bound = 0;
 
   async function releaseEnded(): Promise<void> {
     // Search all slots again each time, because a cancel may arrive while the backend ends another slot's work.
@@ -71,13 +87,20 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     return slots.find((slot) => slot.state === "releasing");
   }
 
+  /**
+   * Assigns waiting jobs to slots, in their order: while a job does not fit into the context pool, no later job overtakes it, so that it does not wait for
+   * ever. Parked jobs continue before a new job begins.
+   */
   function admitWaiting(): void {
+    let hasRoom = pool.unpark();
     for (const [jobId, { prepared }] of waiting) {
       if (prepared?.kind === "embed") {
         waiting.delete(jobId);
         options.embeddings.add(prepared);
       }
       if (prepared?.kind !== "generate") continue;
+      hasRoom &&= pool.fits(needOfNew(prepared));
+      if (!hasRoom) continue;
       const { prompt, reusableTokens, job } = prepared;
       const { sessionId } = job;
       const choice = chooseSlot(slots, { prompt, reusableTokens, cacheScope: cacheScopeOf(prepared), sessionId });
@@ -85,7 +108,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       waiting.delete(jobId);
       const sequence = sequenceFor(prepared);
       const replayed = replay(sequence, prepared);
-      bindSlot(choice.slot, { prepared, keepTokens: choice.keepTokens, saved: new Set(), replayed }, sequence);
+      bindSlot(choice.slot, { prepared, sequence, keepTokens: choice.keepTokens, replayed, startOrder: (bound += 1) });
     }
   }
 
@@ -122,19 +145,27 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   }
 
   /**
-   * Does one transfer for this job, or begins the job. Returns false when nothing more can be done at this scheduling point.
-   * The loop that calls this function ends: each slot is saved at most once per job, and each load adds tokens to the slot or
+   * Does one transfer for this job, or frees cells for it, or begins the job. Returns false when nothing more can be done at this scheduling point.
+   * The loop that calls this function ends: each slot is saved at most once per job, each copy adds tokens to the slot, and each load adds tokens or
    * removes a snapshot from the index.
    */
   async function advance(slot: Slot, pending: PendingStart): Promise<boolean> {
-    const source = findPrefixSource(slot, { slots, store: offload.store, pays: offload.pays });
+    const { store, pays, copies } = offload;
+    const source = findPrefixSource(slot, { slots, store, pays, copies, hasRoom: pool.hasRoom });
     if (source.kind === "wait") return false;
     if (source.kind === "save") return await save(source.slot, pending);
-    const staying = source.kind === "load" ? 0 : source.keepTokens;
+    const staying = source.kind === "load" ? 0 : pending.keepTokens;
     if (!pending.saved.has(slot) && offload.wouldLose(slot, staying)) return await save(slot, pending);
-    if (source.kind === "load") return await load(slot, pending, source.state);
-    if (pending.replayed.finish === undefined) await begin(slot, pending, source.keepTokens);
-    else finishAtOnce(slot, pending, pending.replayed.finish);
+    if (source.kind === "load") {
+      const { state } = source;
+      return (await pool.freeFor(state.tokens.length, slot)) || (await load(slot, pending, state));
+    }
+    if (source.kind === "copy") {
+      const { slot: from, keepTokens } = source;
+      return (await pool.freeFor(keepTokens, slot, from)) || (await copy(from, slot, pending, keepTokens));
+    }
+    if (pending.replayed?.finish === undefined) await begin(slot, pending, source.keepTokens);
+    else finishAtOnce(slot, pending.replayed, pending.replayed.finish);
     return true;
   }
 
@@ -149,12 +180,20 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     if (loaded === undefined) return false;
     loadSlot(slot, loaded ? state : undefined);
     // If the job was cancelled during the transfer, the next scheduling point frees the slot with the loaded cache.
-    const { prompt, reusableTokens } = pending.prepared;
+    const { prompt, reusableTokens } = preparedOf(slot);
     pending.keepTokens = commonPrefix(slot.held.entries, prompt, reusableTokens);
     return true;
   }
 
-  async function begin(slot: Slot, { prepared, replayed }: PendingStart, keepTokens: number): Promise<void> {
+  async function copy(from: Slot, to: Slot, pending: PendingStart, keepTokens: number): Promise<boolean> {
+    if (!(await offload.copy(from, to, keepTokens))) return false;
+    copySlot(from, to, keepTokens);
+    pending.keepTokens = keepTokens;
+    return true;
+  }
+
+  async function begin(slot: Slot, { replayed }: PendingStart, keepTokens: number): Promise<void> {
+    const prepared = preparedOf(slot);
     const { job, prompt, promptTokens, reusableTokens, sampling } = prepared;
     const hadCache = reusableTokens > 0 && slot.cacheScope === cacheScopeOf(prepared) && slot.held.entries.length > 0;
     const startMs = now();
@@ -162,10 +201,12 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     try {
       kept = await generatorOf(backend).begin(slot.id, keepTokens, sampling, slot.held);
     } catch (thrown) {
-      fail(slot, job.jobId, thrown);
+      await fail(slot, job.jobId, thrown);
       return;
     }
-    beginSlot(slot, prepared, kept);
+    beginSlot(slot, kept);
+    // A job that was parked has started before.
+    if (replayed === undefined) return;
     slot.sequence?.begin(kept, startMs);
     outbox.add(
       {
@@ -182,8 +223,8 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   }
 
   /** Ends a job whose earlier output is already complete. The slot's cache does not change. */
-  function finishAtOnce(slot: Slot, { prepared, replayed }: PendingStart, by: StoppedBy): void {
-    const { job, promptTokens, sampling } = prepared;
+  function finishAtOnce(slot: Slot, replayed: Accepted, by: StoppedBy): void {
+    const { job, promptTokens, sampling } = preparedOf(slot);
     const counts = { promptTokens, cachedTokens: promptTokens };
     slot.sequence?.begin(promptTokens, now());
     outbox.add(
@@ -194,8 +235,8 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     endJob(slot);
   }
 
-  /** Fails only the job that cannot begin. The slot's contents are unknown, so no other job may reuse them. */
-  function fail(slot: Slot, jobId: string, thrown: unknown): void {
+  /** Fails only the job that cannot begin. The slot's contents are unknown, so they are discarded. */
+  async function fail(slot: Slot, jobId: string, thrown: unknown): Promise<void> {
     const failure =
       thrown instanceof WaggleError
         ? failureOf(thrown)
@@ -204,6 +245,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       options.emit({ type: "log", level: "error", message: `Cannot begin job ${jobId}: ${String(thrown)}` });
     }
     slot.held.cut(0);
+    await generatorOf(backend).cut(slot.id, 0, slot.held);
     // If the job was cancelled before the failure, the job ends as cancelled: `releaseSlot` keeps the first ending.
     releaseSlot(slot, { kind: "failed", failure });
     endJob(slot);
@@ -221,7 +263,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   /** Returns the most transfers at this scheduling point: with decoding slots, the number of beginning jobs per decoding slot, at least 1. */
   function transfersAllowed(): number {
     const decoding = slots.filter(({ state }) => state === "decoding").length;
-    const beginning = slots.filter(({ pending }) => pending !== undefined).length;
+    const beginning = slots.filter(({ state, pending }) => state === "prefilling" && pending !== undefined).length;
     return decoding === 0 ? Infinity : Math.max(1, Math.floor(beginning / decoding));
   }
 
@@ -236,8 +278,14 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       admitWaiting();
       offload.open(transfersAllowed(), underway);
       await beginPending();
+      await pool.makeRoom(releaseEnded);
       const streaming = slots.some(({ state }) => state === "decoding");
       if ((streaming || maintenance) && !slots.some(({ state }) => state === "prefilling")) await writeBehind();
     },
   };
+}
+
+function needOfNew({ job, prompt, sampling }: PreparedGenerate): CellNeed {
+  const { maxTokens = Infinity } = job.work;
+  return { tokens: prompt.length, tokensLeft: Math.max(0, maxTokens - (sampling.priorOutput?.ids.length ?? 0)) };
 }

@@ -1,4 +1,4 @@
-// Runs random schedules of submissions and cancels on the fake backend. A failed test names the seed of its schedule; a run
+// Runs random schedules of submissions and cancels on the fake backend, many with a context pool that is often full. A failed test names the seed of its schedule; a run
 // with this seed repeats the schedule.
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
@@ -18,6 +18,10 @@ const firstSeed = Number(process.env["WAGGLE_SIMULATION_SEED"] ?? 1);
 /** Counts over all schedules so far. */
 let shifts = 0;
 let aheads = 0;
+let parks = 0;
+let parksAfterShifts = 0;
+let copies = 0;
+let copiesThenShifts = 0;
 const transfers = { save: 0, load: 0, damaged: 0 };
 
 interface Random {
@@ -50,13 +54,14 @@ function randomJob(random: Random, jobId: string): EngineJob<GenerateWork> {
   const length = randomLength(random);
   const sessionId = random.chance(0.5) ? `s${random.below(3)}` : undefined;
   const prompt = { kind: "text", text } as const;
-  return { jobId, work: { kind: "generate", prompt, choices: 1, stop, sampling, ...length }, cacheScope, sessionId };
+  const work = { kind: "generate", prompt, choices: 1, stop, sampling, ...length } as const;
+  return { jobId, work, cacheScope, sessionId, priority: random.below(3) };
 }
 
 /** Draws the most tokens of an answer: no limit, a few, or more than the context holds with a context shift. */
 function randomLength(random: Random): Pick<GenerateWork, "maxTokens" | "contextShift"> {
   if (random.chance(0.3)) return {};
-  if (random.chance(0.8)) return { maxTokens: 1 + random.below(24) };
+  if (random.chance(0.6)) return { maxTokens: 1 + random.below(24) };
   return { maxTokens: 1 + random.below(400), contextShift: true };
 }
 
@@ -74,6 +79,13 @@ interface JobRecord {
 async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const random = createRandom(seed);
   const slots = 1 + random.below(5);
+  const contextSize = 64 + random.below(64);
+  const lastStarted: (JobRecord | undefined)[] = [];
+  /** Copies since the last pass began: the start of the job in the source may not be sent yet. */
+  let unsentCopies: { readonly from: number; readonly to: number }[] = [];
+  const cancels = random.pick([0, 0.01, 0.06]);
+  /** The slots that hold copied tokens. */
+  const copied = new Set<number>();
   const records = new Map<string, JobRecord>();
   /** The tokens that each slot held before its latest job began. */
   const heldBefore: (readonly Token[])[] = [];
@@ -86,7 +98,9 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const states = createFakeKvSnapshots();
   const fake = createFakeBackend({
     slots,
-    contextSize: 64 + random.below(64),
+    contextSize,
+    contextPool: Math.floor(contextSize * (1 + random.pick([0, 0.2, 0.5, 1, slots - 1]) * Math.min(1, slots - 1))),
+    copies: random.chance(0.5),
     batchSize: slots + random.below(40),
     gate: async () => interfere(),
     saved: states,
@@ -99,6 +113,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       prefixStoreBytes: random.pick([0, 90, 1000, 1000]),
       maxWaiting: 6,
       preparedBytes: random.pick([0, 2_000, 1_000_000]),
+      headroomCells: random.pick([1, 1, 8, 256]),
     },
     now: () => (ms += 0.25),
     random32: () => 1,
@@ -117,12 +132,17 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       states: generator.states === undefined ? undefined : interferedStates(generator.states),
       async begin(slot, keep, sampling, held) {
         heldBefore[slot] = backend.heldTokens(slot);
+        if (keep === 0) copied.delete(slot);
         interfere();
         const kept = await generator.begin(slot, keep, sampling, held);
         interfere();
         return kept;
       },
-      step: (entries, underway) => generator.step(entries, underway).then((results) => passEnded(entries, results)),
+      step(entries, underway) {
+        const running = generator.step(entries, underway);
+        unsentCopies = [];
+        return running.then((results) => passEnded(entries, results));
+      },
       ahead: generator.ahead && {
         ...generator.ahead,
         step(entries) {
@@ -132,6 +152,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       },
       async shift(slot, keep, discard) {
         shifts += 1;
+        if (copied.has(slot)) copiesThenShifts += 1;
         interfere();
         await generator.shift(slot, keep, discard);
         interfere();
@@ -139,7 +160,24 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       async end(slot, keep) {
         interfere();
         await generator.end(slot, keep);
+        interfere();
       },
+      async cut(slot, keep, held) {
+        interfere();
+        const kept = await generator.cut(slot, keep, held);
+        interfere();
+        return kept;
+      },
+      copy:
+        generator.copy &&
+        (async (from, to, keep, held) => {
+          copies += 1;
+          copied.add(from).add(to);
+          await generator.copy?.(from, to, keep, held);
+          ownerBefore[to] = ownerBefore[from];
+          unsentCopies.push({ from, to });
+          interfere();
+        }),
     }))(backend);
   }
 
@@ -162,18 +200,24 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       },
       async load(slot, state) {
         const loaded = await inner.load(slot, state);
-        ownerBefore[slot] = loaded ? state : undefined;
+        ownerBefore[slot] = loaded ? state : parkedJobOf(slot);
         interfere();
         return loaded;
       },
     };
   }
 
+  /** Returns the parked job of a slot, which announces no second start. */
+  function parkedJobOf(slot: number): EngineJob | undefined {
+    const record = lastStarted[slot];
+    return record?.events.some(({ type }) => type === "parked") === true ? record.job : undefined;
+  }
+
   function interfere(): void {
     if (random.chance(0.01)) states.failSaves(random.chance(0.5));
     if (random.chance(0.05)) states.damageAll();
     while (toSubmit > 0 && random.chance(0.3)) submit();
-    if (random.chance(0.06)) cancel();
+    if (random.chance(cancels)) cancel();
   }
 
   function submit(): void {
@@ -218,9 +262,12 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     const record = records.get(event.jobId);
     if (record === undefined) throw new Error(`Unknown job ${event.jobId}`);
     record.events.push(event);
+    if (event.type === "parked") parks += 1;
     if (event.type === "started" && event.slot !== undefined) {
       expect(event.cachedTokens, "the slot keeps all tokens that it may").toBe(reusable(record.job, event.slot));
       ownerBefore[event.slot] = record.job;
+      lastStarted[event.slot] = record;
+      for (const { from, to } of unsentCopies) if (from === event.slot) ownerBefore[to] = record.job;
     }
     if (event.type === "cancelled") {
       expect(event.steps).toBeLessThanOrEqual(1);
@@ -254,7 +301,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   expect(engine.busySlots, "every slot is idle in the end").toBe(0);
   engine.handle({ type: "shutdown" });
   await running;
-  for (const record of records.values()) checkRecord(record);
+  for (const record of records.values()) checkRecord(record, contextSize);
   return [...records.values()];
 }
 
@@ -266,10 +313,14 @@ function isTerminal({ type }: JobEvent): boolean {
   return type === "finished" || type === "cancelled" || type === "failed";
 }
 
-function checkRecord(record: JobRecord): void {
+function checkRecord(record: JobRecord, contextSize: number): void {
   const { job, events, cancelledAt } = record;
   const terminal = events.at(-1);
   expect(events.filter(isTerminal), "exactly one terminal event, the last").toEqual([terminal]);
+  const starts = events.flatMap(({ type }, i) => (type === "started" ? [i] : []));
+  expect(starts.length, "one start at most").toBeLessThanOrEqual(1);
+  const firstPark = events.findIndex(({ type }) => type === "parked");
+  if (firstPark !== -1) expect(starts[0], "only a started job is parked").toBeLessThan(firstPark);
   const tokens = events.filter((event) => event.type === "token");
   expect(tokens.map(({ index }) => index)).toEqual(tokens.map((_, i) => i));
   const times = tokens.map(({ tMs }) => tMs);
@@ -280,6 +331,16 @@ function checkRecord(record: JobRecord): void {
     expect(tokens.at(-1)?.ids).not.toEqual([]);
   }
 
+  const shiftedPark = parkAfterShift(record, contextSize);
+  if (shiftedPark !== -1) {
+    // The moved part of the cache depended on discarded tokens. Computed again, it does not, so the text may differ from here on.
+    parksAfterShifts += 1;
+    const before = { ...record, events: events.slice(0, shiftedPark) };
+    expect(soloText(job, 1_000).startsWith(textOf(before)), "the same text as alone before the park").toBe(true);
+    const ids = tokens.reduce((sum, { n }) => sum + n, 0);
+    if (terminal?.type === "finished" && terminal.by === "max_tokens") expect(ids).toBe(job.work.maxTokens);
+    return;
+  }
   const text = textOf(record);
   if (terminal?.type === "finished") {
     expect(text, "the same text as alone").toBe(soloText(job, terminal.completionTokens));
@@ -288,6 +349,16 @@ function checkRecord(record: JobRecord): void {
     expect(cancelledAt, "the job was cancelled by this test").toBeDefined();
     expect(text).toBe(soloText(job, terminal.completionTokens));
   }
+}
+
+/** Returns the index of the event that parked the job when its context was shifted; -1 without such an event. */
+function parkAfterShift({ job, events }: JobRecord, contextSize: number): number {
+  let fed = tokenizeFake(job.work.prompt).length;
+  return events.findIndex((event) => {
+    if (event.type === "token") fed += event.n;
+    // Some tokens may be in no event yet.
+    return event.type === "parked" && job.work.contextShift === true && fed + 8 >= contextSize;
+  });
 }
 
 /** Returns the text that this job would have alone, after this many model tokens. */
@@ -319,6 +390,10 @@ describe("random schedules", () => {
         expect(outcomes[type], type).toBeGreaterThan(schedules / 10);
       expect(shifts).toBeGreaterThan(schedules / 10);
       expect(aheads).toBeGreaterThan(schedules);
+      expect(parks).toBeGreaterThan(schedules / 5);
+      expect(parksAfterShifts).toBeGreaterThan(schedules / 100);
+      expect(copies).toBeGreaterThan(schedules / 10);
+      expect(copiesThenShifts, "shifts of slots with copied tokens").toBeGreaterThan(schedules / 100);
       for (const [operation, times] of Object.entries(transfers)) {
         expect(times, operation).toBeGreaterThan(schedules / 20);
       }

@@ -20,13 +20,13 @@ import {
 
 const legal: Record<SlotPhase, Partial<Record<SlotEvent, SlotPhase>>> = {
   idle: { bind: "prefilling" },
-  prefilling: { prompt_computed: "decoding", release: "releasing" },
-  decoding: { release: "releasing" },
-  parked: {},
+  prefilling: { prompt_computed: "decoding", park: "parked", release: "releasing" },
+  decoding: { park: "parked", release: "releasing" },
+  parked: { unpark: "prefilling", release: "releasing" },
   releasing: { released: "idle" },
 };
 const states = Object.keys(legal) as SlotPhase[];
-const events: SlotEvent[] = ["bind", "prompt_computed", "release", "released"];
+const events: SlotEvent[] = ["bind", "prompt_computed", "park", "unpark", "release", "released"];
 
 describe("transition", () => {
   for (const state of states) {
@@ -65,12 +65,9 @@ describe("a slot", () => {
       reusableTokens: 4,
       sampling: {} as never,
     };
-    bindSlot(
-      slot,
-      { prepared, keepTokens: 2, saved: new Set(), replayed: { events: [], finish: undefined } },
-      sequence,
-    );
-    if (begins) beginSlot(slot, prepared, 2);
+    const replayed = { events: [], finish: undefined };
+    bindSlot(slot, { prepared, sequence, keepTokens: 2, replayed, startOrder: 1 });
+    if (begins) beginSlot(slot, 2);
     return slot;
   }
 

@@ -14,6 +14,10 @@ export type SlotEvent =
   | "bind"
   /** The last prompt token was computed and the first token sampled. */
   | "prompt_computed"
+  /** The context pool is full: the job leaves its cache, and keeps the slot. */
+  | "park"
+  /** There is room for the parked job again. */
+  | "unpark"
   /** The job has ended, or must end; no further step includes the slot. */
   | "release"
   /** The backend has ended the job. */
@@ -26,13 +30,12 @@ export type Ending =
   | { readonly kind: "cancelled"; readonly atPass: number }
   | { readonly kind: "failed"; readonly failure: JobFailure };
 
-/** A job that has its slot and has not begun yet. */
+/** A job that has its slot and has not begun yet, or was parked. */
 export interface PendingStart {
-  readonly prepared: PreparedGenerate;
   /** Length of the prefix that the slot's cache and the job's prompt share. */
   keepTokens: number;
-  /** Result of replaying the job's earlier output; empty for a new job. */
-  readonly replayed: Accepted;
+  /** Result of replaying the job's earlier output; empty for a new job, and undefined for a parked job, which has begun before. */
+  readonly replayed: Accepted | undefined;
   /** Slots that were saved for this job. Each slot is saved at most once: otherwise useless snapshots could keep the job from beginning. */
   readonly saved: Set<Slot>;
 }
@@ -55,13 +58,21 @@ export interface Slot {
   adapters: string;
   /** The slot's job requests logprobs of the prompt. */
   scores: boolean;
+  /** Number of prompt tokens, from the first, whose logprobs were sent. */
+  scoredTokens: number;
+  /** Counts the jobs that got a slot: the job with the higher number started later. */
+  startOrder: number;
+  /** When the job was parked last. */
+  parkedAtMs: number | undefined;
   /** Prompt tokens of other slots that were computed while this prompt waited. */
   agingTokens: number;
   /** The pass in which the slot last decoded, for this job or an earlier one. */
   lastDecoded: number;
   /** True when the cache of an idle slot is saved, or not worth saving; undefined before the check. */
   writtenBehind: boolean | undefined;
-  /** Set until the slot's job begins. Until then the KV cache does not change, except for loaded snapshots. */
+  /** The job's work; undefined when idle. For a parked job, it includes the output so far. */
+  prepared: PreparedGenerate | undefined;
+  /** Set until the slot's job begins, and while it is parked. Until then the KV cache does not change, except for loaded snapshots. */
   pending: PendingStart | undefined;
   sequence: Sequence | undefined;
   ending: Ending | undefined;
@@ -75,9 +86,15 @@ export function transition(state: SlotPhase, event: SlotEvent): SlotPhase {
       break;
     case "prefilling":
       if (event === "prompt_computed") return "decoding";
+      if (event === "park") return "parked";
       if (event === "release") return "releasing";
       break;
     case "decoding":
+      if (event === "park") return "parked";
+      if (event === "release") return "releasing";
+      break;
+    case "parked":
+      if (event === "unpark") return "prefilling";
       if (event === "release") return "releasing";
       break;
     case "releasing":
@@ -99,33 +116,74 @@ export function createSlots(count: number): readonly Slot[] {
     promptTokens: 0,
     adapters: "",
     scores: false,
+    scoredTokens: 0,
+    startOrder: 0,
+    parkedAtMs: undefined,
     agingTokens: 0,
     lastDecoded: 0,
     writtenBehind: undefined,
+    prepared: undefined,
     pending: undefined,
     sequence: undefined,
     ending: undefined,
   }));
 }
 
+export interface Binding {
+  readonly prepared: PreparedGenerate;
+  readonly sequence: Sequence;
+  /** Length of the prefix that the slot's cache and the job's prompt share. */
+  readonly keepTokens: number;
+  readonly replayed: Accepted;
+  readonly startOrder: number;
+}
+
 /** Binds the job to the slot; the slot's cache does not change until the job begins. */
-export function bindSlot(slot: Slot, pending: PendingStart, sequence: Sequence): void {
+export function bindSlot(slot: Slot, { prepared, sequence, keepTokens, replayed, startOrder }: Binding): void {
   slot.state = transition(slot.state, "bind");
-  slot.prompt = pending.prepared.prompt;
-  slot.promptTokens = pending.prepared.promptTokens;
-  slot.adapters = adapterKey(pending.prepared.sampling);
-  slot.scores = scoresPrompt(pending.prepared.job);
+  slot.prepared = prepared;
+  slot.prompt = prepared.prompt;
+  slot.promptTokens = prepared.promptTokens;
+  slot.adapters = adapterKey(prepared.sampling);
+  slot.scores = scoresPrompt(prepared.job);
+  slot.scoredTokens = 0;
+  slot.startOrder = startOrder;
+  slot.parkedAtMs = undefined;
   slot.agingTokens = 0;
-  slot.pending = pending;
+  slot.pending = { keepTokens, saved: new Set(), replayed };
   slot.sequence = sequence;
 }
 
 /** Records that the backend has begun the job, and kept only the first `keepTokens` tokens, with which the prompt begins. */
-export function beginSlot(slot: Slot, prepared: PreparedGenerate, keepTokens: number): void {
+export function beginSlot(slot: Slot, keepTokens: number): void {
+  const prepared = preparedOf(slot);
   slot.pending = undefined;
   slot.held.cut(keepTokens);
   slot.cacheScope = cacheScopeOf(prepared);
   slot.sessionId = prepared.job.sessionId;
+}
+
+/**
+ * Takes a job that has begun out of the passes. The slot keeps the job and its sequence, so that nothing has to be replayed: the job returns like a
+ * resumed job, whose prompt includes the output so far.
+ */
+export function parkSlot(slot: Slot, atMs: number): void {
+  if (slot.state === "decoding") {
+    const { held, promptTokens } = slot;
+    const { ids, lastToken } = sequenceOf(slot);
+    // The last token was sampled and not fed yet.
+    const prompt = [...held.entries, lastToken];
+    const discarded = promptTokens + ids.length - prompt.length;
+    const prepared = preparedOf(slot);
+    const sampling = { ...prepared.sampling, priorOutput: { ids: [...ids], discarded, promptTokens } };
+    slot.prepared = { ...prepared, prompt, reusableTokens: held.reusable.length, sampling };
+    slot.prompt = prompt;
+    slot.scores = false;
+  }
+  slot.state = transition(slot.state, "park");
+  slot.parkedAtMs = atMs;
+  slot.agingTokens = 0;
+  slot.pending = { keepTokens: 0, saved: new Set(), replayed: undefined };
 }
 
 /** Records that the backend loaded a snapshot. @param state undefined when the snapshot was damaged, so that the slot is empty */
@@ -133,6 +191,13 @@ export function loadSlot(slot: Slot, state: KvSnapshot | undefined): void {
   slot.held = createHeld(state?.tokens);
   slot.cacheScope = state?.cacheScope;
   slot.sessionId = undefined;
+}
+
+/** Records that the backend copied the first `keep` tokens of another slot. */
+export function copySlot(from: Slot, to: Slot, keep: number): void {
+  to.held = createHeld(from.held.reusable.slice(0, keep));
+  to.cacheScope = from.cacheScope;
+  to.sessionId = undefined;
 }
 
 /** Excludes the slot from all further steps. The first ending counts: a cancel after the finish has no effect. */
@@ -150,6 +215,7 @@ export function freeSlot(slot: Slot, pass: number): void {
   slot.writtenBehind = undefined;
   slot.prompt = [];
   slot.promptTokens = 0;
+  slot.prepared = undefined;
   slot.pending = undefined;
   slot.sequence = undefined;
   slot.ending = undefined;
@@ -163,6 +229,12 @@ export function slotStatus(slot: Slot): SlotStatus {
     prompt_tokens: slot.promptTokens,
     tokens: slot.sequence?.completionTokens ?? 0,
   };
+}
+
+/** @throws Error when the slot is idle, which is a defect of the caller */
+export function preparedOf(slot: Slot): PreparedGenerate {
+  if (slot.prepared === undefined) throw new Error(`Cannot run slot ${slot.id}: no job is bound to it`);
+  return slot.prepared;
 }
 
 /** @throws Error when the slot is idle, which is a defect of the caller */

@@ -3,6 +3,7 @@ import { deferred } from "@waggle/async";
 import { createAdapterTurns } from "./adapters.ts";
 import type { Backend, BatchEntry, EntryResult, QueuedEntry, StepsAhead } from "../port/backend.ts";
 import type { SchedulingPoint } from "./scheduling-point.ts";
+import { usedCells } from "./cells.ts";
 import { contextCapacity, planShift } from "./context-shift.ts";
 import type { Embeddings } from "../texts/embeddings.ts";
 import type { StepStats } from "../port/messages.ts";
@@ -169,9 +170,10 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       return false;
     if (woken.settled || options.embeddings.size > 0 || !pacing.mayRepeat(shape, threads)) return false;
     const capacity = contextCapacity(backend.info.contextSize);
+    if (usedCells(slots) + entries.length > backend.info.contextPool) return false;
     let decoding = 0;
     for (const { state, sequence, held, writtenBehind } of slots) {
-      if (state === "idle" && writtenBehind !== undefined) continue;
+      if ((state === "idle" && writtenBehind !== undefined) || state === "parked") continue;
       if (state !== "decoding" || sequence?.mayDecodeTwice !== true || held.entries.length >= capacity) return false;
       decoding += 1;
     }
@@ -186,7 +188,9 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   ): void {
     for (const { kind, slot } of entries) if (kind === "decode") slotAt(slot).lastDecoded = passes;
     outbox.add(...postprocess(slots, entries, results, backend, endMs));
-    const stats: StepStats = { step: passes, width: entries.length, ...pass, shifts, threads };
+    const cells = usedCells(slots);
+    const parked = slots.filter(({ state }) => state === "parked").length;
+    const stats: StepStats = { step: passes, width: entries.length, ...pass, shifts, threads, cells, parked };
     lastEndMs = endMs;
     lastPass = stats;
     shifts = 0;

@@ -15,7 +15,7 @@ export interface BackendInfo {
   readonly modelName: string;
   /** Maximum number of tokens per slot. The KV cache may have room for a few more, because llama.cpp pads its size. */
   readonly contextSize: number;
-  /** Most tokens that all slots hold together; at most slots * contextSize. */
+  /** Most tokens that all slots hold together: at least `contextSize`, and at most `slots * contextSize`, where the pool is never full. */
   readonly contextPool: number;
   readonly trainedContextSize: number;
   readonly slots: number;
@@ -36,6 +36,8 @@ export interface BackendInfo {
   readonly build: string;
   /** What decodes: Waggle's addon, or node-llama-cpp's own binding. Absent without a model. */
   readonly binding?: "addon" | "library";
+  /** Why the addon does not decode. */
+  readonly bindingReason?: string;
   /** Settings for loading, as in effect; absent where no model is loaded. */
   readonly settings?: LoadedSettings | undefined;
   /** How the model's chat template writes answers. Private characters (marks) replace the markers that are tokens. */
@@ -151,11 +153,11 @@ export interface SlotSampling extends Omit<Sampling, "seed"> {
   readonly adapters?: readonly number[];
   /** Number of alternatives to return with the logprobs of each token; undefined: no logprobs, which is much cheaper. */
   readonly topLogprobs?: number;
-  /** Earlier output of a job that resumes after the loss of an engine. */
+  /** Earlier output of a job that resumes after the loss of an engine, or returns after it was parked. */
   readonly priorOutput?: ReplayedOutput;
 }
 
-/** The earlier output of a resumed job. Its tokens are fed at the end of the prompt, and sampling continues after them. */
+/** The earlier output of a job that resumes or returns. Its tokens are fed at the end of the prompt, and sampling continues after them. */
 export interface ReplayedOutput {
   readonly ids: readonly Token[];
   /**
@@ -412,4 +414,19 @@ export interface TextGenerator {
 
   /** Ends the slot's work. The slot's KV cache keeps the first `keep` entries. */
   end(slot: number, keep: number): Promise<void>;
+
+  /**
+   * Discards the entries behind the first `keep` of a slot without work, so that other slots may hold more. With `keep` 0 the slot is
+   * empty afterwards, whatever it held.
+   * @param held what the slot holds before the call
+   * @returns the number of entries kept: fewer than requested where the model's memory cannot be cut there
+   */
+  cut(slot: number, keep: number, held: Held): Promise<number>;
+
+  /**
+   * Replaces what a slot without work holds by the first `keep` entries of another slot, which may be computing. Both slots then have cells of their own,
+   * so that neither depends on the other. Absent where slots cannot be copied.
+   * @param held what the slot `from` holds
+   */
+  copy?: ((from: number, to: number, keep: number, held: Held) => Promise<void>) | undefined;
 }

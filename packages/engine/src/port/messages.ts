@@ -11,6 +11,8 @@ export interface EngineJob<W extends Work = Work> {
   /** The API token's name. Jobs share cached prefixes only within one scope. */
   readonly cacheScope: string;
   readonly sessionId?: string | undefined;
+  /** From -10 to 10. When the context pool is full, a job with the lowest priority is parked. */
+  readonly priority: number;
   readonly prior?: PriorWork | undefined;
 }
 
@@ -122,6 +124,11 @@ export type JobEvent =
       /** The seed of the request, or the random seed that replaced -1; absent for embed and rerank jobs. */
       readonly seed?: number;
     }
+  /**
+   * The context pool is full, so the job has left its KV cache. It continues when there is room, with its next token; its prompt may have to be
+   * computed again.
+   */
+  | { readonly type: "parked"; readonly jobId: string }
   /** Progress of a long prompt, sent at intervals and not after every pass. */
   | {
       readonly type: "progress";
@@ -197,6 +204,10 @@ export interface StepStats {
   /** Number of contexts shifted before the step; llama.cpp does most of a shift's work within the pass. */
   readonly shifts: number;
   readonly threads: number;
+  /** Number of tokens that all slots hold after the step, idle slots included. */
+  readonly cells: number;
+  /** Number of jobs that are parked. */
+  readonly parked: number;
 }
 
 export type EngineEvent =

@@ -11,11 +11,11 @@ function job(given: Partial<GenerateWork> = {}): EngineJob {
   const sampling = SamplingSchema.parse({});
   const prompt = { kind: "text", text: "Hello" } as const;
   const work: GenerateWork = { kind: "generate", prompt, choices: 1, stop: [], sampling, ...given };
-  return { jobId: "a", work, cacheScope: "alice" };
+  return { jobId: "a", work, cacheScope: "alice", priority: 0 };
 }
 
 function embedJob(...texts: string[]): EngineJob<EmbedWork> {
-  return { jobId: "a", work: { kind: "embed", texts }, cacheScope: "alice" };
+  return { jobId: "a", work: { kind: "embed", texts }, cacheScope: "alice", priority: 0 };
 }
 
 const text = (prompt: string) => ({ prompt: { kind: "text", text: prompt } }) as const;

@@ -48,6 +48,10 @@ export interface Accepted {
 export interface Sequence {
   readonly jobId: string;
   readonly completionTokens: number;
+  /** All tokens sampled so far, by this engine and earlier ones, except a token that ends the generation. */
+  readonly ids: readonly Token[];
+  /** Most tokens that the answer may still get. */
+  readonly tokensLeft: number;
   /** The token sampled last, which the next decode step feeds. @throws Error before the first token */
   readonly lastToken: Token;
   /** The token that the next decode step yields instead of sampling. */
@@ -87,6 +91,7 @@ export function createSequence(options: SequenceOptions): Sequence {
   /** True when the answer has left the indented block: all further text is dropped, including text that was held back. */
   let leftBlock = false;
   let lastToken: Token | undefined;
+  const ids: Token[] = [];
   let completionTokens = 0;
   let thoughtTokens = 0;
   // With a budget of 0, a thought that the prompt has begun is closed at once.
@@ -104,7 +109,7 @@ export function createSequence(options: SequenceOptions): Sequence {
   let progressAtMs: number | undefined;
 
   function tokenEvent({ part, text: pieceText }: Piece, atMs: number): TokenEvent {
-    const ids = unsent;
+    const newIds = unsent;
     unsent = [];
     const entries = logprobs;
     logprobs = [];
@@ -115,8 +120,8 @@ export function createSequence(options: SequenceOptions): Sequence {
       text: pieceText,
       ...(part === undefined ? {} : { part }),
       tMs: roundMs(atMs - startedAtMs),
-      n: ids.length,
-      ids,
+      n: newIds.length,
+      ids: newIds,
       ...(entries.length === 0 ? {} : { logprobs: entries }),
     };
   }
@@ -150,6 +155,10 @@ export function createSequence(options: SequenceOptions): Sequence {
     jobId,
     get completionTokens() {
       return completionTokens;
+    },
+    ids,
+    get tokensLeft() {
+      return Math.max(0, maxTokens - completionTokens);
     },
     get lastToken() {
       if (lastToken === undefined) throw new Error(`Cannot decode job ${jobId}: it has sampled no token yet`);
@@ -231,7 +240,10 @@ export function createSequence(options: SequenceOptions): Sequence {
     lastToken = token;
     completionTokens += 1;
     const ends = endOfGeneration && !ignoreEos;
-    if (!ends) unsent.push(token);
+    if (!ends) {
+      ids.push(token);
+      unsent.push(token);
+    }
     if (!ends && entry !== undefined) logprobs.push(entry);
     const pushed = ends ? { pieces: [], stopped: false } : text.push(bytes, mark);
     if (forced[0] === token) forced.shift();

@@ -30,6 +30,8 @@ export interface DrivenSlots {
   step(entries: readonly DrivenEntry[], underway?: () => void): Promise<readonly EntryResult[]>;
   shift(slot: number, keep: number, discard: number): Promise<void>;
   end(slot: number): Promise<void>;
+  /** Absent where the backend cannot copy slots. */
+  readonly copy: ((from: number, to: number, keep: number) => Promise<void>) | undefined;
   readonly ahead: { step(slots: readonly number[]): ReturnType<StepsAhead["step"]>; withdraw(): boolean } | undefined;
   readonly states:
     | (Omit<KvSnapshots, "save"> & {
@@ -40,7 +42,7 @@ export interface DrivenSlots {
 
 export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
   const generator = generatorOf(backend);
-  const { ahead, states } = generator;
+  const { ahead, copy, states } = generator;
   const lists = new Map<number, HeldList>();
   const lastTokens = new Map<number, Token>();
   /** Slots of the queued step. */
@@ -97,6 +99,12 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
       await generator.end(slot, held.reusable.length);
       held.cut(held.reusable.length);
     },
+    copy:
+      copy &&
+      (async (from, to, keep) => {
+        await copy(from, to, keep, heldOf(from));
+        lists.set(to, createHeld(heldOf(from).entries.slice(0, keep)));
+      }),
     ahead: ahead && {
       step(ids) {
         const results = ahead.step(ids.map((slot) => ({ slot, from: heldOf(slot).nextPosition })));

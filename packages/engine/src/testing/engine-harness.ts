@@ -117,14 +117,15 @@ export function sampling(given: Partial<Sampling> = {}): Sampling {
 }
 
 /** Fields of a job in which a test differs from `job`. */
-export type GivenJob = Partial<GenerateWork & Pick<EngineJob, "cacheScope" | "sessionId" | "prior">>;
+export type GivenJob = Partial<GenerateWork & Pick<EngineJob, "cacheScope" | "sessionId" | "priority" | "prior">>;
 
 export function job(jobId: string, text: string, given: GivenJob = {}): EngineJob<GenerateWork> {
-  const { cacheScope = "alice", sessionId, prior, ...work } = given;
+  const { cacheScope = "alice", sessionId, priority = 0, prior, ...work } = given;
   return {
     jobId,
     cacheScope,
     sessionId,
+    priority,
     prior,
     work: {
       kind: "generate",
@@ -146,7 +147,7 @@ export function submit(engine: Engine, given: EngineJob): void {
 }
 
 export function embedJob(jobId: string, ...texts: string[]): EngineJob<EmbedWork> {
-  return { jobId, work: { kind: "embed", texts }, cacheScope: "alice" };
+  return { jobId, work: { kind: "embed", texts }, cacheScope: "alice", priority: 0 };
 }
 
 export function expectedText(prompt: string, tokens: number, given: Partial<Sampling> = {}): string {

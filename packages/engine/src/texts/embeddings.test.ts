@@ -158,7 +158,8 @@ describe("an embed or rerank job", () => {
   test("sends a logit for each document to rank", async () => {
     const { engine, of, untilJob } = startEngine({ kind: "rerank" });
     const documents = ["a dog", "a bee"];
-    submit(engine, { jobId: "r", work: { kind: "rerank", queries: ["the bee"], documents }, cacheScope: "alice" });
+    const work = { kind: "rerank", queries: ["the bee"], documents } as const;
+    submit(engine, { jobId: "r", work, cacheScope: "alice", priority: 0 });
     await untilJob("r", "finished");
     expect(vectorsOf(of("r"))).toEqual(documents.map((document) => [expectedFakeLogit("the bee", document)]));
   });

@@ -72,6 +72,7 @@ export function createHistoryReader(): HistoryReader {
         history.ended = true;
         return;
       case "started":
+      case "parked":
       case "progress":
       case "prompt_logprobs":
         return;

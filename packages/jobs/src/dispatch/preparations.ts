@@ -97,12 +97,12 @@ export function createPreparations({ send, clock }: PreparationsOptions): Prepar
 /** @param jobId the id under which the engine prepares the work */
 export function engineJobOf(
   jobId: string,
-  { who, work, prior }: JobSpec,
+  { who, when, work, prior }: JobSpec,
   before: PriorWork | undefined = prior,
 ): EngineJob {
   const { client, cacheSession, sessionId = cacheSession } = who;
   // Clients share no cached prefixes: the time to the first token would show whether another client sent the same prompt.
-  return { jobId, work, cacheScope: client, sessionId, prior: before };
+  return { jobId, work, cacheScope: client, sessionId, priority: when.priority, prior: before };
 }
 
 /** Sequences that start from the same prepared work. */

@@ -124,6 +124,10 @@ function takeEvent(job: Job, { event, model, at }: Extract<JobInput, { type: "en
       return phase.name === "running" && state.firstTokenAt === undefined && event.jobId === job.uid
         ? send(state, { ...statusOf(job, "thinking"), prompt_progress: promptProgressOf(event) })
         : unchanged(state);
+    case "parked":
+      return phase.name === "running"
+        ? { state, effects: [observe({ type: "parked" }), append(statusOf(job, "parked"))] }
+        : unchanged(state);
     case "token":
       return phase.name === "running" || phase.name === "ending" ? addToken(job, event, at) : unchanged(state);
     case "prompt_logprobs":

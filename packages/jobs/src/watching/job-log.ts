@@ -62,6 +62,9 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
           const tokens = job.output.reduce((sum, { ids }) => sum + ids.length, 0);
           return log.info({ ...keysOf(job, model), tokens }, "stream_resumed");
         }
+        case "parked":
+          measured.jobsParked.inc();
+          return log.info(keysOf(job, model), "stream_parked");
         case "tokens":
           generated += what.tokens;
           measured.tokensGenerated.inc(what.tokens);

@@ -14,6 +14,8 @@ export type Observation =
   | { readonly type: "started" }
   /** The job continues after its earlier output. */
   | { readonly type: "resumed" }
+  /** The context pool is full, so one of the job's sequences has left its KV cache until there is room. */
+  | { readonly type: "parked" }
   /** The engine has produced model tokens. `first`: the job's first ones. `sincePreviousMs` is undefined for the first tokens of a sequence. */
   | {
       readonly type: "tokens";

@@ -30,6 +30,19 @@ test("the card of a file has the facts that a user needs before loading the mode
   });
 });
 
+test("the card of a file in Q4_K_M names this quantization, whatever the type of most weights is", async () => {
+  const path = join(folder, "q4.gguf");
+  const shape = { ...shapeNamed("1b"), layers: 8, width: 256, feedForward: 512, heads: 4, kvHeads: 2 };
+  const bytes = writeRandomModel({ ...shape, vocabulary: 1_024, context: 32_768 }, path, { quantization: "Q4_K_M" });
+  const header = await readGgufFile(path);
+  expect(modelCardOf(header)).toMatchObject({
+    ...{ architecture: "llama", quantization: "Q4_K_M", trainedContext: 32_768, fileBytes: bytes },
+    vocabularySize: 1_024,
+  });
+  const types = header.tensors.map(({ type }) => type);
+  expect([...new Set(types)].toSorted()).toEqual(["F32", "Q4_K", "Q6_K"]);
+});
+
 test("the card counts weights, and names all templates", async () => {
   const header = await readGgufHeader(
     bytesSource(

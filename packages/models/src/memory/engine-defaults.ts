@@ -39,6 +39,13 @@ export function contextDefaults(options: ContextDefaultsOptions): ContextSizes |
   return options.isShared ? sharedContext(options) : separateContexts(options);
 }
 
+/** The configured or usual sizes, whether or not they fit. */
+export function usualSizes(options: Omit<ContextDefaultsOptions, "fits">): ContextSizes {
+  const sizes = contextDefaults({ ...options, fits: () => true });
+  if (sizes === undefined) throw new RangeError("no context fits into unlimited memory");
+  return sizes;
+}
+
 function sharedContext(options: ContextDefaultsOptions): ContextSizes | undefined {
   const { trained, slots, contextSize, fits } = options;
   const longest = contextSize ?? trained;

@@ -1,5 +1,5 @@
 export { measureMemoryBandwidth } from "./bandwidth.ts";
-export { contextDefaults, defaultMemoryShare, textTokens, type ContextSizes } from "./engine-defaults.ts";
+export { contextDefaults, defaultMemoryShare, textTokens, usualSizes, type ContextSizes } from "./engine-defaults.ts";
 export { engineMemory, fittingMemory, type EngineMemory, type EngineSettings } from "./engine-memory.ts";
 export { createEstimator, estimateMemory, type MemoryEstimate } from "./estimate.ts";
 export { engineProcessBytes, type Wanted } from "./largest-fit.ts";

@@ -1,7 +1,7 @@
 // Searches for the most that fits: layers of a model on a GPU, the longest context, and the most slots.
 import { modelUseOf, type GgufHeader } from "../header/index.ts";
 import { createEstimator, type MemoryEstimate } from "./estimate.ts";
-import { contextDefaults, textTokens, type ContextSizes } from "./engine-defaults.ts";
+import { textTokens, usualSizes, type ContextDefaultsOptions, type ContextSizes } from "./engine-defaults.ts";
 import { modelShapeOf } from "./graph/layers.ts";
 import type { Machine } from "./machine.ts";
 import { largest, longestContext } from "./search.ts";
@@ -111,11 +111,11 @@ interface Size extends ContextSizes {
   readonly slots: number;
 }
 
-type SizesOptions = Omit<Parameters<typeof contextDefaults>[0], "fits"> & { readonly reads: boolean };
+type SizesOptions = Omit<ContextDefaultsOptions, "fits"> & { readonly reads: boolean };
 
 /** The configured or usual sizes, whether or not they fit. */
 function sizesOf({ reads, ...options }: SizesOptions): ContextSizes {
-  if (!reads) return contextDefaults({ ...options, fits: () => true }) ?? { contextSize: 1, contextPool: 1 };
+  if (!reads) return usualSizes(options);
   const contextSize = textTokens(options);
   return { contextSize, contextPool: contextSize };
 }

@@ -101,9 +101,9 @@ export const StatusEventSchema = z
     type: z.literal("status"),
     ...streamShape,
     status: z
-      .enum(["loading", "thinking", "continued", "resuming"])
+      .enum(["loading", "thinking", "continued", "resuming", "parked"])
       .describe(
-        "loading: the engine is not ready yet. thinking: prefill has begun and lasts until the first token. resuming: the engine crashed, and a new engine will continue the answer.",
+        "loading: the engine is not ready yet. thinking: prefill has begun and lasts until the first token. resuming: the engine crashed, and a new engine will continue the answer. parked: the context memory is full, so the answer, or one of its choices, waits for room and then continues.",
       ),
     prompt_progress: PromptProgressSchema.optional().describe(
       "Sent with thinking, a few times a second, if the prompt takes more than one step.",

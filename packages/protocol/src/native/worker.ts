@@ -77,6 +77,7 @@ export const WorkerInfoSchema = z
       .enum(["addon", "library"])
       .optional()
       .describe("What decodes: Waggle's addon, or node-llama-cpp's own binding, which is slower."),
+    engine_binding_reason: z.string().optional().describe("Why Waggle's addon does not decode; absent if it does."),
     settings: LoadedSettingsSchema.optional().describe("The settings of the loaded model; present once it is loaded."),
     kind: ModelKindSchema.optional().describe("The purpose of the model; present once it is loaded."),
     embedding_size: z

@@ -123,6 +123,7 @@ export function resumeContract(
             jobId,
             work: { stop: [], ...job, kind: "generate", prompt, choices: 1, sampling },
             cacheScope: scope ?? jobId,
+            priority: 0,
             prior: before === undefined ? undefined : { output: priorOutputOf(before) },
           },
         });

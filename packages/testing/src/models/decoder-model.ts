@@ -1,6 +1,6 @@
 // Owns the metadata and tensors of a made-up decoder, with llama.cpp's names. Architectures: llama, and qwen3 and gemma3 with their additions.
 import { gguf, matrix, vector, type GgufTensor } from "./gguf.ts";
-import { makeVocabulary, special } from "./random-vocabulary.ts";
+import { makeLearnedVocabulary } from "./learned-vocabulary.ts";
 import type { ModelShape } from "./shapes.ts";
 
 const chatTemplate =
@@ -12,7 +12,7 @@ export function decoderMetadata(
   shape: ModelShape,
   architecture: string = shape.architecture ?? "llama",
 ): Readonly<Record<string, Buffer>> {
-  const { pieces, scores, types } = makeVocabulary(shape.vocabulary);
+  const { pieces, types, merges, beginning, end } = makeLearnedVocabulary(shape.vocabulary);
   return {
     "general.architecture": gguf.string(architecture),
     [`${architecture}.context_length`]: gguf.uint32(shape.context),
@@ -27,17 +27,16 @@ export function decoderMetadata(
     [`${architecture}.vocab_size`]: gguf.uint32(shape.vocabulary),
     ...(shape.headSize === undefined ? {} : headMetadata(architecture, shape.headSize)),
     ...(shape.window === undefined ? {} : { [`${architecture}.attention.sliding_window`]: gguf.uint32(shape.window) }),
-    "tokenizer.ggml.model": gguf.string("llama"),
-    "tokenizer.ggml.pre": gguf.string("default"),
+    "tokenizer.ggml.model": gguf.string("gpt2"),
+    // Llama 3's tokenizer, which splits texts into words with their leading space and takes a word that is a piece as one token.
+    "tokenizer.ggml.pre": gguf.string("llama-bpe"),
     "tokenizer.ggml.tokens": gguf.strings(pieces),
-    "tokenizer.ggml.scores": gguf.float32s(scores),
     "tokenizer.ggml.token_type": gguf.int32s(types),
-    "tokenizer.ggml.bos_token_id": gguf.uint32(special.beginning),
-    "tokenizer.ggml.eos_token_id": gguf.uint32(special.end),
-    "tokenizer.ggml.unknown_token_id": gguf.uint32(special.unknown),
+    "tokenizer.ggml.merges": gguf.strings(merges),
+    "tokenizer.ggml.bos_token_id": gguf.uint32(beginning),
+    "tokenizer.ggml.eos_token_id": gguf.uint32(end),
     "tokenizer.ggml.add_bos_token": gguf.bool(true),
     "tokenizer.ggml.add_eos_token": gguf.bool(false),
-    "tokenizer.ggml.add_space_prefix": gguf.bool(true),
     "tokenizer.chat_template": gguf.string(chatTemplate),
   };
 }

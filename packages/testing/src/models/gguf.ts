@@ -1,7 +1,7 @@
 // Owns the header of a GGUF file, version 3, after ggml's docs/gguf.md: metadata, then the names, sizes and offsets of tensors. Little-endian.
 
 /** The values of `ggml_type` (ggml.h) that we write. */
-const tensorType = { f32: 0, q8_0: 8 } as const;
+const tensorType = { f32: 0, q5_0: 6, q8_0: 8, q4_K: 12, q6_K: 14 } as const;
 
 export interface GgufTensor {
   readonly name: string;
@@ -13,18 +13,27 @@ export interface GgufTensor {
 
 /** The values of `llama_token_type` (llama.h) that we write. */
 export const tokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, byte: 6 } as const;
-/** Value of `llama_ftype` (llama.h) for models in Q8_0. */
-export const fileTypeQ8 = 7;
+/** Values of `llama_ftype` (llama.h) that we write. */
+export const fileType = { Q8_0: 7, Q4_K_M: 15 } as const;
 
 const alignment = 32;
 
-/** A block of Q8_0: its weights share a scale. Its bytes are the scale, a half float, and a signed byte for each weight. */
-export const block = { weights: 32, bytes: 34 } as const;
+export type BlockType = Exclude<keyof typeof tensorType, "f32">;
 
-/** A matrix in Q8_0, whose columns are a multiple of a block's weights. */
-export function matrix(name: string, columns: number, rows: number): GgufTensor {
-  const bytes = ((columns * rows) / block.weights) * block.bytes;
-  return { name, dimensions: [columns, rows], type: "q8_0", bytes };
+/** A block of each type, after ggml's ggml-common.h: its weights share scales. The columns of a matrix are a multiple of its weights. */
+export const blocks = {
+  q8_0: { weights: 32, bytes: 34 },
+  q5_0: { weights: 32, bytes: 22 },
+  q4_K: { weights: 256, bytes: 144 },
+  q6_K: { weights: 256, bytes: 210 },
+} as const satisfies Record<BlockType, { weights: number; bytes: number }>;
+
+/** A block of Q8_0. Its bytes are the scale, a half float, and a signed byte for each weight. */
+export const block = blocks.q8_0;
+
+export function matrix(name: string, columns: number, rows: number, type: BlockType = "q8_0"): GgufTensor {
+  const { weights, bytes } = blocks[type];
+  return { name, dimensions: [columns, rows], type, bytes: ((columns * rows) / weights) * bytes };
 }
 
 /** A vector in single precision, like norms and biases in every file. */

@@ -1,4 +1,5 @@
 export { writeRandomModel } from "./random-model.ts";
+export { quantizations, type Quantization } from "./quantization.ts";
 export { writeLora, type LoraShape } from "./lora.ts";
 export { shapeNamed, shapes, type ModelShape } from "./shapes.ts";
 export { familyVocabulary, infillVocabulary, type FamilyVocabulary } from "./family-vocabulary.ts";

@@ -1,14 +1,17 @@
-// Tests a made-up model's file: its half floats, its vocabulary, and its size as the header promises.
+// Tests a made-up model's file: its half floats, its vocabulary, the types of its weights, and its size as the header promises.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { decoderTensors } from "./decoder-model.ts";
 import { encoderTensors } from "./encoder-model.ts";
-import { aligned } from "./gguf.ts";
+import { aligned, blocks, matrix } from "./gguf.ts";
+import { createKeystream } from "./keystream.ts";
+import { makeLearnedVocabulary } from "./learned-vocabulary.ts";
+import { quantized } from "./quantization.ts";
 import { shapeNamed, type ModelShape } from "./shapes.ts";
-import { makeVocabulary } from "./random-vocabulary.ts";
 import { writeRandomModel } from "./random-model.ts";
-import { toHalf } from "./random-weights.ts";
+import { tensorPieces, toHalf } from "./random-weights.ts";
 import { makeWordPieces, wordPieceSpecial } from "./word-pieces.ts";
 
 /** Decodes a normal half float. */
@@ -28,28 +31,32 @@ describe("toHalf", () => {
   });
 });
 
-describe("makeVocabulary", () => {
-  const { pieces, scores, types } = makeVocabulary(32_000);
-
-  it("has the requested number of different pieces, with all bytes", () => {
-    expect(new Set(pieces).size).toBe(32_000);
-    expect(scores).toHaveLength(32_000);
-    expect(types.filter((type) => type === 6)).toHaveLength(256);
+describe("makeLearnedVocabulary", () => {
+  it.each([32_000, 400])("has %i different pieces: the bytes, the control tokens, and further pieces", (size) => {
+    const { pieces, types, beginning, end } = makeLearnedVocabulary(size);
+    expect(new Set(pieces).size).toBe(size);
+    expect(pieces.slice(0, 256).every((piece) => piece.length === 1)).toBe(true);
+    expect([pieces[beginning], pieces[end]]).toEqual(["<s>", "</s>"]);
+    expect(types).toHaveLength(size);
+    expect([...types].flatMap((type, token) => (type === 3 ? [token] : []))).toEqual([beginning, end]);
   });
 
-  it("contains, for every word, also the word without its last letter, with a higher score", () => {
+  it("merges only bytes and earlier pieces", () => {
+    const { pieces, merges, end } = makeLearnedVocabulary(32_000);
     const ids = new Map(pieces.map((piece, id) => [piece, id]));
-    const words = [...ids].filter(([piece]) => piece.startsWith("\u2581") && piece.length > 1);
-    const orphans = words.filter(([piece, id]) => {
-      const [shorter, letter] = [piece.slice(0, -1), piece.slice(-1)];
-      return (ids.get(shorter) ?? Infinity) > id || !ids.has(letter);
+    const wrong = merges.filter((merge, index) => {
+      const halves = merge.split(" ");
+      const id = end + 1 + index;
+      return (
+        halves.length !== 2 || pieces[id] !== halves.join("") || halves.some((half) => (ids.get(half) ?? id) >= id)
+      );
     });
-    expect(words.length).toBeGreaterThan(30_000);
-    expect(orphans).toEqual([]);
+    expect(merges.length).toBeGreaterThan(10_000);
+    expect(wrong).toEqual([]);
   });
 
-  it("refuses a size below that of the alphabet", () => {
-    expect(() => makeVocabulary(100)).toThrow(/at least/);
+  it("refuses a size below that of the bytes", () => {
+    expect(() => makeLearnedVocabulary(100)).toThrow(/at least 258/);
   });
 });
 
@@ -62,6 +69,91 @@ describe("makeWordPieces", () => {
       expect(pieces).toEqual(expect.arrayContaining([character, `\u2581${character}`]));
     expect(pieces.filter((piece) => piece.length === 1 && piece !== piece.toLowerCase())).toEqual([]);
     expect([pieces[wordPieceSpecial.classify], types[wordPieceSpecial.classify]]).toEqual(["[CLS]", 3]);
+  });
+
+  it("refuses a size below that of the characters", () => {
+    expect(() => makeWordPieces(100)).toThrow(/at least/);
+  });
+});
+
+/** Decodes the blocks of a type as ggml-quants.c does. */
+const decoders: Readonly<Record<keyof typeof blocks, (block: Buffer) => number[]>> = {
+  q8_0: (block) => Array.from({ length: 32 }, (_, i) => fromHalf(block.readUInt16LE(0)) * block.readInt8(2 + i)),
+  q5_0: (block) =>
+    Array.from({ length: 32 }, (_, i) => {
+      const nibble = (block.readUInt8(6 + (i % 16)) >> (i < 16 ? 0 : 4)) & 0xf;
+      const fifth = (block.readUInt32LE(2) >>> i) & 1;
+      return fromHalf(block.readUInt16LE(0)) * (nibble + 16 * fifth - 16);
+    }),
+  q4_K: (block) => {
+    const [scale, least] = [fromHalf(block.readUInt16LE(0)), fromHalf(block.readUInt16LE(2))];
+    const byte = (at: number): number => block.readUInt8(4 + at);
+    return Array.from({ length: 256 }, (_, i) => {
+      const group = i >> 5;
+      const nibble = (block.readUInt8(16 + (group >> 1) * 32 + (i % 32)) >> (group % 2 === 0 ? 0 : 4)) & 0xf;
+      const [factor, minimum] =
+        group < 4
+          ? [byte(group) & 63, byte(group + 4) & 63]
+          : [
+              (byte(group + 4) & 0xf) | ((byte(group - 4) >> 6) << 4),
+              (byte(group + 4) >> 4) | ((byte(group) >> 6) << 4),
+            ];
+      return scale * factor * nibble - least * minimum;
+    });
+  },
+  q6_K: (block) =>
+    Array.from({ length: 256 }, (_, i) => {
+      const [half, part, place] = [i >> 7, (i >> 5) & 3, i & 31];
+      const low = block.readUInt8(64 * half + 32 * (part & 1) + place) >> (part < 2 ? 0 : 4);
+      const high = block.readUInt8(128 + 32 * half + place) >> (2 * part);
+      const number = ((low & 0xf) | ((high & 3) << 4)) - 32;
+      return fromHalf(block.readUInt16LE(208)) * block.readInt8(192 + (i >> 4)) * number;
+    }),
+};
+
+describe("tensorPieces", () => {
+  it.each(Object.keys(decoders) as (keyof typeof blocks)[])(
+    "scales the weights of a matrix in %s so that activations keep their size",
+    (type) => {
+      const [columns, rows] = [512, 64];
+      const bytes = Buffer.concat([...tensorPieces(matrix("m", columns, rows, type), createKeystream())]);
+      const size = blocks[type].bytes;
+      expect(bytes).toHaveLength((size * columns * rows) / blocks[type].weights);
+      const weights = Array.from({ length: bytes.length / size }, (_, i) =>
+        decoders[type](bytes.subarray(i * size, (i + 1) * size)),
+      ).flat();
+      const mean = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
+      const deviation = Math.sqrt(weights.reduce((sum, weight) => sum + (weight - mean) ** 2, 0) / weights.length);
+      expect(deviation * Math.sqrt(columns)).toBeGreaterThan(0.97);
+      expect(deviation * Math.sqrt(columns)).toBeLessThan(1.03);
+      expect(Math.abs(mean) / deviation).toBeLessThan(type === "q5_0" ? 0.08 : 0.02);
+    },
+  );
+});
+
+describe("quantized", () => {
+  const typesOf = (shape: ModelShape): Map<string, string> =>
+    new Map(quantized(decoderTensors(shape), "Q4_K_M", shape.layers).map(({ name, type }) => [name, type]));
+
+  it("gives a model of 1B the types that llama-quantize gives it", () => {
+    const types = typesOf(shapeNamed("1b"));
+    const precise = [...types].flatMap(([name, type]) => (type === "q6_K" ? [name] : []));
+    const layers = [0, 1, 4, 7, 10, 13, 14, 15];
+    expect(precise).toEqual([
+      "token_embd.weight",
+      ...layers.flatMap((layer) => [`blk.${layer}.attn_v.weight`, `blk.${layer}.ffn_down.weight`]),
+    ]);
+    expect([...types.values()].filter((type) => type === "q4_K")).toHaveLength(96);
+    expect([...types.values()].filter((type) => type === "f32")).toHaveLength(33);
+  });
+
+  it("takes blocks of 32 weights where the columns do not fill blocks of 256", () => {
+    const types = typesOf(shapeNamed("135m"));
+    expect(types.get("token_embd.weight")).toBe("q8_0");
+    expect(types.get("blk.0.attn_v.weight")).toBe("q8_0");
+    expect(types.get("blk.0.attn_q.weight")).toBe("q5_0");
+    expect(types.get("blk.0.ffn_down.weight")).toBe("q6_K");
+    expect(types.get("blk.4.ffn_down.weight")).toBe("q4_K");
   });
 });
 
@@ -98,18 +190,13 @@ describe("writeRandomModel", () => {
     },
   );
 
-  it("scales the weights of each matrix so that activations keep their size", () => {
+  it("reports each part that it has written, up to the whole file", () => {
+    const shares: number[] = [];
     const path = join(folder, "a.gguf");
-    writeRandomModel(shape, path);
-    // The last matrix, of 96 columns: 64 rows of 3 blocks, each a scale and 32 bytes.
-    const bytes = readFileSync(path).subarray(-64 * 3 * 34);
-    const weights = Array.from({ length: 64 * 3 }, (_, block) => {
-      const scale = fromHalf(bytes.readUInt16LE(block * 34));
-      return Array.from({ length: 32 }, (_unused, i) => scale * bytes.readInt8(block * 34 + 2 + i));
-    }).flat();
-    const deviation = Math.sqrt(weights.reduce((sum, weight) => sum + weight ** 2, 0) / weights.length);
-    expect(deviation * Math.sqrt(96)).toBeGreaterThan(0.95);
-    expect(deviation * Math.sqrt(96)).toBeLessThan(1.05);
+    const bytes = writeRandomModel(shape, path, { quantization: "Q4_K_M", onProgress: (share) => shares.push(share) });
+    expect(statSync(path).size).toBe(bytes);
+    expect(shares).toEqual(shares.toSorted((a, b) => a - b));
+    expect([shares.length > 20, shares.at(-1)]).toEqual([true, 1]);
   });
 
   it("deletes a file that it cannot finish", () => {

@@ -6,7 +6,7 @@
 import { closeSync, existsSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { makeByteVocabulary, type ByteVocabulary } from "./byte-vocabulary.ts";
 import { familyVocabulary, type FamilyVocabulary } from "./family-vocabulary.ts";
-import { aligned, block, fileTypeQ8, gguf, ggufHeader, matrix, singleMatrix, vector, type GgufTensor } from "./gguf.ts";
+import { aligned, block, fileType, gguf, ggufHeader, matrix, singleMatrix, vector, type GgufTensor } from "./gguf.ts";
 import { createKeystream } from "./keystream.ts";
 import { writeModelFile } from "./model-file.ts";
 import { createScriptTokenizer, tokensByPlace, type Answer, type Script } from "./script.ts";
@@ -139,7 +139,7 @@ function modelMetadata(context: number): Readonly<Record<string, Buffer>> {
     "general.architecture": gguf.string("gpt2"),
     "general.name": gguf.string("Scripted"),
     "general.description": gguf.string("Says the text of a script, for testing"),
-    "general.file_type": gguf.uint32(fileTypeQ8),
+    "general.file_type": gguf.uint32(fileType.Q8_0),
     "general.quantization_version": gguf.uint32(2),
     "gpt2.context_length": gguf.uint32(context),
     "gpt2.embedding_length": gguf.uint32(width),

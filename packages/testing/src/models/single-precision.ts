@@ -1,5 +1,5 @@
-// Converts a model's file to single precision. With half-precision weights, llama.cpp rounds to halves while it computes, so results differ
-// with the shape of a batch. With single precision it does not.
+// Converts a model's file to single precision. With other weights, llama.cpp rounds numbers while it computes, so results differ with the shape of
+// a batch. With single precision it does not.
 import { readFileSync, writeFileSync } from "node:fs";
 import { aligned } from "./gguf.ts";
 
@@ -7,7 +7,9 @@ import { aligned } from "./gguf.ts";
 const valueBytes: readonly (number | undefined)[] = [1, 1, 2, 2, 4, 4, 4, 1, undefined, undefined, 8, 8, 8];
 const [textType, arrayType] = [8, 9];
 /** `ggml_type` of ggml.h. */
-const [f32, f16] = [0, 1];
+const [f32, f16, q8] = [0, 1, 8];
+/** A block of Q8_0: a scale of half precision, and a signed byte for each weight. */
+const block = { weights: 32, scaleBytes: 2, bytes: 34 };
 
 interface Tensor {
   /** Name and dimensions, as bytes of the header. */
@@ -18,7 +20,7 @@ interface Tensor {
 }
 
 /**
- * Converts a GGUF file whose tensors are in half or single precision.
+ * Converts a GGUF file whose tensors are in half or single precision, or in Q8_0.
  * @throws Error for other files
  */
 export function writeSinglePrecision(from: string, to: string): void {
@@ -76,9 +78,17 @@ export function writeSinglePrecision(from: string, to: string): void {
 
 function weightsOf(bytes: Buffer, { type, weights }: Tensor): Buffer {
   if (type === f32) return bytes.subarray(0, weights * Float32Array.BYTES_PER_ELEMENT);
-  if (type !== f16) throw new Error(`Cannot make single precision of a tensor of ggml's type ${type}: only of halves`);
-  const values = Float32Array.from({ length: weights }, (_, i) => halfOf(bytes.readUInt16LE(2 * i)));
+  if (type !== f16 && type !== q8)
+    throw new Error(`Cannot make single precision of a tensor of ggml's type ${type}: only of halves and Q8_0`);
+  const values = new Float32Array(weights);
+  for (let i = 0; i < weights; i += 1)
+    values[i] = type === f16 ? halfOf(bytes.readUInt16LE(2 * i)) : quantizedAt(bytes, i);
   return Buffer.from(values.buffer);
+}
+
+function quantizedAt(bytes: Buffer, weight: number): number {
+  const start = Math.floor(weight / block.weights) * block.bytes;
+  return halfOf(bytes.readUInt16LE(start)) * bytes.readInt8(start + block.scaleBytes + (weight % block.weights));
 }
 
 /** Decodes a finite number in IEEE 754's half precision. */

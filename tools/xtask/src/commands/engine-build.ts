@@ -1,11 +1,14 @@
 // Owns the command engine:build: its options, what it prints and its exit code.
 import { guarded, showProgress, type CommandEnding, type ProcessGroups } from "@waggle/testing/harness";
 import type { Command as Program } from "commander";
+import { buildAddon, removeAddon, type AddonBuild } from "../lib/build/build-addon.ts";
 import { buildEngine, removeEngineBuild, type EngineBuild } from "../lib/build/build-engine.ts";
 import { ToolchainError } from "../lib/build/toolchain.ts";
 
 interface Flags {
+  readonly full?: true;
   readonly force?: true;
+  readonly portable?: true;
   readonly remove?: true;
 }
 
@@ -14,33 +17,49 @@ const unavailableCode = 69;
 
 export function addEngineBuild(command: Program): void {
   command
+    .option("--full", "also compile all of llama.cpp for this machine, with OpenMP; takes minutes")
     .option("--force", "compile even if a build exists")
-    .option("--remove", "use the prebuilt engine again; the next engine:build restores the kept build")
+    .option("--portable", "fail if the addon needs a newer system than the library does")
+    .option("--remove", "remove the addon; with --full, use the prebuilt engine again")
     .action(engineBuild);
 }
 
 async function engineBuild(flags: Flags): Promise<void> {
   if (flags.remove) {
-    removeEngineBuild();
-    process.stdout.write("Workers use the prebuilt engine after their next start.\n");
+    if (flags.full) removeEngineBuild();
+    else removeAddon();
+    const used = flags.full ? "the prebuilt engine" : "node-llama-cpp's own binding";
+    process.stdout.write(`Workers use ${used} after their next start.\n`);
     return;
   }
   const codeOf = (error: unknown): number => (error instanceof ToolchainError ? unavailableCode : 1);
   const build = async (groups: ProcessGroups, { signal }: CommandEnding): Promise<void> => {
+    const { full = false, force = false, portable = false } = flags;
+    const addon = await buildAddon({ force, portable, signal });
+    process.stdout.write(addonReport(addon));
+    if (!full) return;
     const built = await buildEngine({
-      force: flags.force === true,
+      force,
+      addonPath: addon.path,
       groups,
       onUnusable: ({ message }) => process.stderr.write(`${message}. Removed this build.\n`),
       onCompiling: () => process.stderr.write("Compiling llama.cpp. This takes three minutes on two idle cores.\n"),
       onProgress: (share) => showProgress(`${(share * 100).toFixed(0)} % of llama.cpp is compiled`),
       signal,
     }).finally(() => showProgress(""));
-    process.stdout.write(sentence(built));
+    process.stdout.write(engineReport(built));
   };
   await guarded("engine:build", build, codeOf);
 }
 
-function sentence({ how, release, openMp }: EngineBuild): string {
+function addonReport({ how, libraryVersion, newerNeeds }: AddonBuild): string {
+  const what = `The addon for node-llama-cpp ${libraryVersion} ${how === "found" ? "is already built" : "is built"}.`;
+  const needs = newerNeeds.join(", ");
+  const warning = needs === "" ? "" : `It runs only on systems as new as this one. It needs ${needs}.\n`;
+  return `${what} Workers use it after their next start; /v1/info then has engine_binding: addon.\n${warning}`;
+}
+
+function engineReport({ how, release, openMp }: EngineBuild): string {
   const what = `llama.cpp ${release} ${openMp ? "with" : "without"} OpenMP`;
   const news = { found: "is already installed", restored: "was restored from an earlier build", built: "is built" }[
     how

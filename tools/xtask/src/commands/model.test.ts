@@ -1,4 +1,4 @@
-// Tests the command `model script`: the written model, the printed instructions, and the refused flags.
+// Tests the commands `model script` and `model synth`: the written models, the printed instructions, and the refused flags.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,11 +22,15 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-async function run(...flags: string[]): Promise<void> {
+async function runModel(...args: string[]): Promise<void> {
   const program = new Command();
-  addModel(program.command("model"));
+  addModel(program.command("model").exitOverride());
+  await program.parseAsync(["model", ...args], { from: "user" });
+}
+
+async function run(...flags: string[]): Promise<void> {
   const files = ["--template", join(folder, "t.jinja"), "--out", join(folder, "a.gguf")];
-  await program.parseAsync(["model", "script", ...files, "--context", "64", ...flags], { from: "user" });
+  await runModel("script", ...files, "--context", "64", ...flags);
 }
 
 describe("model script", () => {
@@ -60,5 +64,27 @@ describe("model script", () => {
     [["--template", "no-such-file"], "Cannot read the template no-such-file"],
   ])("refuses %j", async (flags, message) => {
     await expect(run(...flags)).rejects.toThrow(message);
+  });
+});
+
+describe("model synth", () => {
+  it("writes a model in the requested quantization, with the requested context", async () => {
+    const out = join(folder, "s.gguf");
+    await runModel("synth", "--shape", "15m", "--quantization", "Q4_K_M", "--context", "32768", "--out", out);
+    expect(printed).toMatch(/s\.gguf {2}\d+ MiB, Q4_K_M, shape of stories15M\n$/);
+    const header = readFileSync(out).subarray(0, 2_000_000);
+    // A value of type 4 (uint32) follows its key.
+    const valueOf = (key: string): number[] => {
+      const at = header.indexOf(key) + key.length;
+      return [header.readUInt32LE(at), header.readUInt32LE(at + 4)];
+    };
+    expect(valueOf("llama.context_length")).toEqual([4, 32_768]);
+    expect(valueOf("general.file_type")).toEqual([4, 15]);
+  });
+
+  it("refuses a context that is no number", async () => {
+    await expect(runModel("synth", "--context", "long", "--out", join(folder, "s.gguf"))).rejects.toThrow(
+      "Cannot use --context long",
+    );
   });
 });

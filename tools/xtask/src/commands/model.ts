@@ -1,12 +1,22 @@
 // Owns the command model: its options, the path of the made-up model, and the instructions that it prints.
 import { readFileSync } from "node:fs";
 import { relative } from "node:path";
-import { integerOf, repositoryPath } from "@waggle/testing/harness";
-import { shapeNamed, shapes, writeRandomModel, writeScriptedModel, type Answer } from "@waggle/testing/models";
-import type { Command as Program } from "commander";
+import { integerOf, repositoryPath, showProgress } from "@waggle/testing/harness";
+import {
+  quantizations,
+  shapeNamed,
+  shapes,
+  writeRandomModel,
+  writeScriptedModel,
+  type Answer,
+  type Quantization,
+} from "@waggle/testing/models";
+import { Option, type Command as Program } from "commander";
 
 interface SynthFlags {
   readonly shape: string;
+  readonly quantization: Quantization;
+  readonly context?: string;
   readonly out?: string;
 }
 
@@ -31,7 +41,9 @@ export function addModel(command: Program): void {
     .command("synth")
     .description("write a model with random weights in the shape of a real one, for measurements without a download")
     .option("--shape <name>", shapes.map(({ name, like }) => `${name} (${like})`).join(", "), "135m")
-    .option("--out <file>", `file to write (default: ${folder}/synth-<shape>-q8_0.gguf, which git ignores)`)
+    .addOption(new Option("--quantization <type>", "types of the weights").choices(quantizations).default("Q8_0"))
+    .option("--context <tokens>", "trained context that the file reports (default: that of the shape)")
+    .option("--out <file>", `file to write (default: ${folder}/synth-<shape>-<type>.gguf, which git ignores)`)
     .action(synth);
   command
     .command("script")
@@ -45,11 +57,17 @@ export function addModel(command: Program): void {
     .action(script);
 }
 
-function synth(flags: SynthFlags): void {
-  const shape = shapeNamed(flags.shape);
-  const path = flags.out ?? repositoryPath(`${folder}/synth-${shape.name}-q8_0.gguf`);
-  const mib = (writeRandomModel(shape, path) / mebibyte).toFixed(0);
-  process.stdout.write(`${relative(process.cwd(), path)}  ${mib} MiB, shape of ${shape.like}\n`);
+function synth({ shape: name, quantization, context, out }: SynthFlags): void {
+  const shape = shapeNamed(name);
+  const path = out ?? repositoryPath(`${folder}/synth-${shape.name}-${quantization.toLowerCase()}.gguf`);
+  const bytes = writeRandomModel(
+    context === undefined ? shape : { ...shape, context: integerOf("--context", context, 1, mostContext) },
+    path,
+    { quantization, onProgress: (share) => showProgress(`Writing ${(100 * share).toFixed(0)} %`) },
+  );
+  showProgress("");
+  const file = relative(process.cwd(), path);
+  process.stdout.write(`${file}  ${(bytes / mebibyte).toFixed(0)} MiB, ${quantization}, shape of ${shape.like}\n`);
 }
 
 function script(flags: ScriptFlags): void {

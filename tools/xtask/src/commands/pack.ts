@@ -3,6 +3,9 @@ import { readdirSync, statSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
 import { guarded, repositoryPath } from "@waggle/testing/harness";
 import type { Command } from "commander";
+import { addonsFolder, hasAddon } from "../lib/build/addon-file.ts";
+import { buildAddon } from "../lib/build/build-addon.ts";
+import { ToolchainError } from "../lib/build/toolchain.ts";
 import { checkPackage } from "../lib/pack/check-package.ts";
 import { makePackageTree, type EngineSource } from "../lib/pack/package-tree.ts";
 import { bytesIn, makeTarball, type Tarball } from "../lib/pack/tarball.ts";
@@ -10,6 +13,7 @@ import { bytesIn, makeTarball, type Tarball } from "../lib/pack/tarball.ts";
 interface PackFlags {
   readonly out: string;
   readonly engine: EngineSource;
+  readonly addons?: string;
 }
 
 const defaultOut = ".waggle/packages";
@@ -24,28 +28,51 @@ export function addPack(command: Command): void {
       "bundled: contains this machine's engine, installs offline; registry: npm installs the engine",
       "bundled",
     )
-    .action(async (flags: PackFlags) => void (await pack(flags)));
+    .option("--addons <folder>", "addons of several platforms (default: compile this machine's)")
+    .action(packOnly);
 }
 
 export function addPackCheck(command: Command): void {
   command.option("--tarball <file>", "tarball to check (default: pack a new one)").action(packCheck);
 }
 
-async function pack({ out, engine }: PackFlags): Promise<Tarball> {
+async function packOnly(flags: PackFlags): Promise<void> {
+  await guarded(
+    "pack",
+    async (_, { signal }) => void (await pack(flags, signal)),
+    () => 1,
+  );
+}
+
+async function pack({ out, engine, addons }: PackFlags, signal: AbortSignal): Promise<Tarball> {
   if (engine !== "bundled" && engine !== "registry") throw new Error(`Cannot pack with --engine ${String(engine)}`);
   const tree = repositoryPath(".waggle/package-tree");
   const suffix = engine === "bundled" ? `${process.platform}-${process.arch}` : "any";
-  await makePackageTree(tree, engine);
+  if (addons === undefined && hasAddon()) await buildOwnAddon(signal);
+  const machines = await makePackageTree(tree, { engine, addons: resolve(addons ?? repositoryPath(addonsFolder)) });
   const tarball = await makeTarball(tree, resolve(out), suffix);
   process.stdout.write(reportOf(tarball, tree));
+  process.stdout.write(
+    `  addon for ${machines.join(", ") || "no platform: workers use node-llama-cpp's own binding, which is slower"}\n`,
+  );
   return tarball;
+}
+
+/** Without a compiler, the tarball has no addon. */
+async function buildOwnAddon(signal: AbortSignal): Promise<void> {
+  try {
+    await buildAddon({ signal });
+  } catch (error) {
+    if (!(error instanceof ToolchainError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+  }
 }
 
 async function packCheck(flags: { readonly tarball?: string }): Promise<void> {
   await guarded(
     "pack:check",
     async (groups, { signal }) => {
-      const packed = flags.tarball ?? (await pack({ out: repositoryPath(defaultOut), engine: "bundled" })).path;
+      const packed = flags.tarball ?? (await pack({ out: repositoryPath(defaultOut), engine: "bundled" }, signal)).path;
       const onStep = (name: string, result: string): void => {
         process.stdout.write(`  ${name.padEnd(stepWidth)}${result}\n`);
       };

@@ -32,7 +32,7 @@ const arrows: readonly Arrow[] = [
   ],
   [
     "apps/worker/src/engine/backends.ts",
-    ["@waggle/async", "@waggle/engine", "@waggle/engine-llama", "@waggle/protocol"],
+    ["@waggle/async", "@waggle/engine", "@waggle/engine-llama", "@waggle/models/memory", "@waggle/protocol"],
   ],
 ];
 

@@ -13,7 +13,7 @@ interface Question {
 const questions: Readonly<Record<string, (body: Body) => Question>> = {
   "/v1/chat/completions": ({ max_completion_tokens: _, ...body }) => ({ body: { ...body, max_tokens: 1 } }),
   "/v1/completions": (body) => ({ body: { ...body, max_tokens: 1 } }),
-  "/v1/responses": (body) => ({ body: { ...body, max_output_tokens: 1, store: false } }),
+  "/v1/responses": ({ max_output_tokens: _, store: __, ...body }) => ({ path: "/v1/responses/input_tokens", body }),
   "/v1/messages": ({ max_tokens: _, ...body }) => ({ path: "/v1/messages/count_tokens", body }),
   "/api/chat": withNumPredict,
   "/api/generate": withNumPredict,

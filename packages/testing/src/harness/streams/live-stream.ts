@@ -16,8 +16,8 @@ export interface LiveStream extends Pick<FrameStream, "over" | "leave"> {
   readonly judge: StreamJudge;
   /** All bytes so far, as text. */
   readonly raw: string;
-  /** Resolves with the first event that fits, past or future. @throws Error when the stream ends before */
-  event(what: string, fits: (event: StreamEvent) => boolean): Promise<StreamEvent>;
+  /** Resolves with the first event that fits, past or future. @throws TimeoutError; Error when the stream ends before */
+  event(what: string, fits: (event: StreamEvent) => boolean, limitMs?: number): Promise<StreamEvent>;
   /** Resolves when one more token has arrived. @throws Error when the stream ends before */
   nextToken(): Promise<void>;
 }
@@ -48,7 +48,7 @@ export async function openStream(request: StreamRequest): Promise<LiveStream> {
     get raw() {
       return raw;
     },
-    event: (what, fits) => arrivals.first(what, fits),
+    event: (what, fits, limitMs) => arrivals.first(what, fits, { limitMs }),
     async nextToken() {
       await arrivals.first("its next token", isToken, { from: arrivals.items.length });
     },

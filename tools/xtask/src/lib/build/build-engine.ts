@@ -1,4 +1,4 @@
-// Provides an engine built on this machine: an installed build, a kept copy, or a new build.
+// Provides an engine of which all of llama.cpp is compiled on this machine: an installed build, a kept copy, or a new build.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryPath, type ProcessGroups } from "@waggle/testing/harness";
@@ -12,14 +12,15 @@ import {
   nameBuild,
   placeBuild,
 } from "./engine-package.ts";
-import { applyPatches, findPatches } from "./patches.ts";
-import { checkToolchain } from "./toolchain.ts";
+import { checkToolchain, fullTools } from "./toolchain.ts";
 import { hasOpenMp, tryBuild, UnusableBuildError } from "./trial.ts";
 import { openWorkshop } from "./workshop.ts";
 
 export interface BuildEngineOptions {
   /** Compile even if there is a build. */
   readonly force: boolean;
+  /** Our addon, which works with the prebuilt engine. */
+  readonly addonPath: string;
   readonly groups: ProcessGroups;
   /** Called when an existing build does not work and was deleted. */
   readonly onUnusable: (error: UnusableBuildError) => void;
@@ -36,21 +37,21 @@ export interface EngineBuild {
 }
 
 /**
- * A new node_modules has no build, so .waggle keeps a copy for each version of the library and kind of machine. An earlier build with the
- * current patches is tested before use, because the build may be for another CPU, or a faulty compiler may have made it.
- * @throws ToolchainError when build tools are missing; Error when a patch does not apply, or the engine does not compile or load
+ * A new node_modules has no build, so .waggle keeps a copy for each version of the library and kind of machine. An earlier build is
+ * tested before use, because the build may be for another CPU, or a faulty compiler may have made it.
+ * @throws ToolchainError when build tools are missing; Error when the engine does not compile or load
  */
 export async function buildEngine(options: BuildEngineOptions): Promise<EngineBuild> {
   const engine = findEnginePackage();
   const { folder, release } = engine;
+  const { addonPath } = options;
   const target = buildFolder(folder);
   const kept = keptFolder(engine);
-  const patches = findPatches();
   const done = (how: EngineBuild["how"]): EngineBuild => ({ how, release, openMp: hasOpenMp(target) });
 
   const works = async (): Promise<boolean> => {
     try {
-      await tryBuild(folder);
+      await tryBuild(folder, addonPath);
       return true;
     } catch (error) {
       if (!(error instanceof UnusableBuildError)) throw error;
@@ -60,21 +61,20 @@ export async function buildEngine(options: BuildEngineOptions): Promise<EngineBu
     }
   };
 
-  if (!options.force && isBuilt(target, patches) && (await works())) return done("found");
-  if (!options.force && isBuilt(kept, patches)) {
+  if (!options.force && isBuilt(target) && (await works())) return done("found");
+  if (!options.force && isBuilt(kept)) {
     placeBuild(kept, target);
     if (await works()) return done("restored");
     rmSync(kept, { recursive: true });
   }
-  checkToolchain(process.env["PATH"] ?? "");
+  checkToolchain(fullTools, process.env["PATH"] ?? "");
   options.onCompiling();
   const workshop = openWorkshop(engine, repositoryPath(".waggle/engine-builds"));
   try {
-    applyPatches(patches, { ...engine, folder: workshop.folder });
     await compileEngine({ ...options, workshop, release });
     const built = buildFolder(workshop.folder);
-    nameBuild(built, patches);
-    await tryBuild(workshop.folder);
+    nameBuild(built);
+    await tryBuild(workshop.folder, addonPath);
     placeBuild(built, kept);
     placeBuild(built, target);
   } finally {

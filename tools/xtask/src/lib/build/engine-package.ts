@@ -1,20 +1,9 @@
 // Finds the folder of node-llama-cpp and the folder in which it looks for a build. Copies finished builds from the build folder to the kept
 // copies, and from there to the library. The library itself is never loaded.
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { repositoryPath } from "@waggle/testing/harness";
-import type { Patches } from "./patches.ts";
 
 export interface EnginePackage {
   /** The package's own folder. */
@@ -53,19 +42,11 @@ export function buildFolder(packageFolder: string): string {
 /** The file with which the library marks a finished build. */
 const doneMark = "buildDone.status";
 
-/** Our file with the hash of the patches. */
-const patchesFile = "patches.txt";
-
 /** The files of a build that are kept. All other files are intermediate files of the compiler. */
-const buildParts = ["Release", doneMark, patchesFile] as const;
+const buildParts = ["Release", doneMark] as const;
 
-/** Whether the folder has a build with the current patches. */
-export function isBuilt(folder: string, { mark }: Pick<Patches, "mark">): boolean {
-  const path = join(folder, patchesFile);
-  return isFinished(folder) && existsSync(path) && readFileSync(path, "utf8") === mark;
-}
-
-function isFinished(folder: string): boolean {
+/** Whether the folder has a finished build. */
+export function isBuilt(folder: string): boolean {
   return existsSync(join(folder, doneMark));
 }
 
@@ -74,16 +55,15 @@ function readJson(path: string): unknown {
 }
 
 /**
- * Gives the finished build the path `to`, which is in the same folder, and writes the mark of the patches into the build. The library names builds
- * with a hash of cmake's options, and would find a build with such a name only if the library is started with the same options.
+ * Gives the finished build the path `to`, which is in the same folder. The library names builds with a hash of cmake's options, and would find a
+ * build with such a name only if the library is started with the same options.
  * @throws Error when there is no finished build
  */
-export function nameBuild(to: string, { mark }: Pick<Patches, "mark">): void {
+export function nameBuild(to: string): void {
   const folder = dirname(to);
-  const built = (existsSync(folder) ? readdirSync(folder) : []).find((name) => isFinished(join(folder, name)));
+  const built = (existsSync(folder) ? readdirSync(folder) : []).find((name) => isBuilt(join(folder, name)));
   if (built === undefined) throw new Error(`Cannot find the engine's build: ${folder} has no finished build`);
   renameSync(join(folder, built), to);
-  writeFileSync(join(to, patchesFile), mark);
 }
 
 /** Copies a build so that `to` always holds either the old build or the complete new one. */

@@ -1,5 +1,4 @@
-// Tests whether the library loads a build, whether the build computes, and whether it uses OpenMP. A faulty build may crash, so the test runs in a
-// separate process.
+// Tests whether our addon and an engine compute together. Faulty builds may crash, so the test runs in a separate process.
 import { execFile, type ExecFileException } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,51 +24,76 @@ const trialShape: ModelShape = {
 };
 
 /**
- * Computes a prompt in one batch, then a single token: the two kinds of pass. Then runs our step (the patch of node-llama-cpp) on a sequence
- * that the library does not use. The step and the logits must give the same token, the most probable one.
+ * The library computes a prompt in one batch, then a single token: the two kinds of pass. The addon must give the same token, also in queued steps,
+ * on a copied sequence, and in a context with a reserved KV cache.
  */
 const script = `
-const [library, modelPath] = process.argv.slice(2);
+import { createRequire } from "node:module";
+const [library, modelPath, addonPath] = process.argv.slice(2);
 const { getLlama } = await import(library);
 const llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false });
-if (llama.buildType === "localBuild") {
-  const model = await llama.loadModel({ modelPath, gpuLayers: 0 });
-  const context = await model.createContext({ contextSize: 256, batchSize: 128, sequences: 2, threads: 2 });
-  const sequence = context.getSequence();
-  await sequence.evaluateWithoutGeneratingNewTokens(Array(96).fill(300));
-  for await (const token of sequence.evaluate([301])) break;
-  const sampler = new llama._bindings.AddonSampler(model._model);
-  sampler.applyConfig({});
-  context._ctx.initBatch(2);
-  const [at] = context._ctx.addToBatch(1, 0, Uint32Array.of(300, 301), Uint32Array.of(1));
-  const step = await context._ctx.decodeBatchAndSample(
-    Int32Array.of(at), [sampler], Uint32Array.of(1), Uint32Array.of(2),
-  );
-  const [greatest, sum, , token, logit, again] = context._ctx.getLogits(at, 1, Uint32Array.of(step[0]), true);
-  const expected = [token, again, greatest, sum, token, logit].join();
-  if (step.join() !== expected || !(sum >= 1)) throw new Error("the step gave " + step.join() + ", the logits " + expected);
-  const sampling = [[sampler], Uint32Array.of(1), Uint32Array.of(0)];
-  const feed = (from, ...tokens) => {
-    context._ctx.initBatch(tokens.length);
-    const places = context._ctx.addToBatch(1, from, Uint32Array.from(tokens), Uint32Array.of(tokens.length - 1));
-    return context._ctx.decodeBatchAndSample(Int32Array.from(places), ...sampling);
-  };
-  const begin = () => {
-    context._ctx.disposeSequence(1);
-    return feed(0, 300, 301);
-  };
-  const goOn = () =>
-    context._ctx.decodeSampledAndSample(Int32Array.of(0), Int32Array.of(1), Int32Array.of(2), ...sampling);
-  const [first] = await begin();
-  const [second] = await feed(2, first);
-  const [[firstAgain], [secondAgain]] = await Promise.all([begin(), goOn()]);
-  if (firstAgain !== first || secondAgain !== second) {
-    throw new Error("single steps gave " + [first, second] + ", and consecutive steps " + [firstAgain, secondAgain]);
+const addon = createRequire(import.meta.url)(addonPath);
+const model = await llama.loadModel({ modelPath, gpuLayers: 0 });
+const open = () => model.createContext({ contextSize: 256, batchSize: 128, sequences: 3, threads: 2 });
+const check = (what, given, expected) => {
+  if (String(given) !== String(expected)) throw new Error(what + " gave " + given + " instead of " + expected);
+};
+
+const prompt = Array(96).fill(300);
+const end = prompt.length;
+const context = await open();
+const sequence = context.getSequence();
+await sequence.evaluateWithoutGeneratingNewTokens(prompt);
+let expected;
+for await (const token of sequence.evaluate([301], { temperature: 0 })) {
+  expected = token;
+  break;
+}
+
+const sampler = new addon.Sampler(model._model);
+sampler.configure({ temperature: 0 });
+const sampling = (topCount = 0) => [[sampler], Uint32Array.of(1), Uint32Array.of(topCount)];
+const decode = (decoder, id, from, tokens, topCount) => {
+  const last = Int32Array.of(tokens.length - 1);
+  const positions = tokens.map((_, index) => from + index);
+  const rows = [tokens, tokens.map(() => id), positions].map((row) => Int32Array.from(row));
+  return decoder.decode(...rows, last, last, ...sampling(topCount));
+};
+const decodeSampled = (decoder, id, at) =>
+  decoder.decodeSampled(Int32Array.of(0), Int32Array.of(id), Int32Array.of(at), ...sampling());
+
+const decoder = new addon.Decoder(context._ctx);
+await decode(decoder, 1, 0, prompt);
+const step = await decode(decoder, 1, end, [301], 2);
+const [greatest, sum, , token, logit, again] = decoder.getLogits(0, 1, Uint32Array.of(step[0]), true);
+check("a step", step[0], expected);
+check("the logits of a step", step, [token, again, greatest, sum, token, logit]);
+if (!(sum >= 1)) throw new Error("the logits of a step have the sum " + sum);
+
+const [next] = await decode(decoder, 1, end + 1, [expected]);
+const redo = () => {
+  context._ctx.removeTokenCellsFromSequence(1, end, end + 2);
+  return decode(decoder, 1, end, [301]);
+};
+const [[redone], [queued]] = await Promise.all([redo(), decodeSampled(decoder, 1, end + 1)]);
+check("a queued step", [redone, queued], [expected, next]);
+const steps = [redo(), decodeSampled(decoder, 1, end + 1)];
+const isWithdrawn = decoder.withdrawSampled();
+const [, taken] = await Promise.all(steps);
+check("a step that was " + (isWithdrawn ? "" : "not ") + "withdrawn", taken, isWithdrawn ? [] : [next]);
+
+await decoder.copySequence(1, 2, end);
+check("a copied sequence", await decode(decoder, 2, end, [301]), [expected]);
+
+if (addon.startReserving()) {
+  const shared = await open();
+  const reserved = new addon.Decoder(shared._ctx);
+  for (const attempt of ["a reserved KV cache", "a released KV cache"]) {
+    await decode(reserved, 1, 0, prompt);
+    check(attempt, await decode(reserved, 1, end, [301]), [expected]);
+    shared._ctx.disposeSequence(1);
+    reserved.release(1, 0);
   }
-  const last = [begin(), goOn()];
-  const isWithdrawn = context._ctx.withdrawSampledStep();
-  const [, taken] = await Promise.all(last);
-  if (isWithdrawn !== (taken.length === 0)) throw new Error("a step that was withdrawn gave " + taken.join());
 }
 process.stdout.write(llama.buildType);
 await llama.dispose();
@@ -83,8 +107,22 @@ export class UnusableBuildError extends Error {
   override readonly name = "UnusableBuildError";
 }
 
-/** @throws UnusableBuildError when the package does not load its build, or the build does not compute; Error when the trial itself fails */
-export async function tryBuild(packageFolder: string): Promise<void> {
+/** @throws UnusableBuildError when the addon does not compute with the package's engine; Error when the trial itself fails */
+export async function tryAddon(packageFolder: string, addonPath: string): Promise<void> {
+  await runTrial("the addon", packageFolder, addonPath);
+}
+
+/**
+ * @param addonPath an addon that works with the prebuilt engine
+ * @throws UnusableBuildError when the package does not load its build, or the build does not compute; Error when the trial itself fails
+ */
+export async function tryBuild(packageFolder: string, addonPath: string): Promise<void> {
+  const used = await runTrial("the engine's build", packageFolder, addonPath);
+  if (used !== "localBuild") throw unusable("the engine's build", "the library did not load it");
+}
+
+/** @returns the kind of engine that the library loaded */
+async function runTrial(subject: string, packageFolder: string, addonPath: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-trial-"));
   try {
     const modelPath = join(folder, "trial.gguf");
@@ -92,30 +130,30 @@ export async function tryBuild(packageFolder: string): Promise<void> {
     const signal = AbortSignal.timeout(trialTimeoutMs);
     writeRandomModel(trialShape, modelPath);
     writeFileSync(scriptPath, script);
-    const library = join(packageFolder, "dist/index.js");
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [scriptPath, library, modelPath], {
-      signal,
-      // With one thread, computations run in the order of their calls, as in a worker's engine.
-      env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
-    });
-    if (stdout !== "localBuild") throw unusable(`the library did not load it. ${stderr.trim()}`);
+    const args = [scriptPath, join(packageFolder, "dist/index.js"), modelPath, addonPath];
+    // With one thread, computations run in the order of their calls, as in a worker's engine.
+    const env = { ...process.env, UV_THREADPOOL_SIZE: "1" };
+    return (await promisify(execFile)(process.execPath, args, { signal, env })).stdout;
   } catch (error) {
-    throw explain(error as ExecFileException);
+    throw explain(subject, error as ExecFileException);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 /** @param error the error of the trial's process, or an error before the process started */
-function explain(error: ExecFileException): Error {
-  if (error.name === "AbortError") return unusable(`it did not finish computing within ${trialTimeoutMs / 1_000} s`);
-  if (crashes.includes(error.signal ?? "")) return unusable(`it crashed with ${error.signal} on a small model`);
-  if (typeof error.code === "number") return unusable(error.stderr?.trim() ?? "");
+function explain(subject: string, error: ExecFileException): Error {
+  if (error.name === "AbortError") {
+    return unusable(subject, `it did not finish computing within ${trialTimeoutMs / 1_000} s`);
+  }
+  if (crashes.includes(error.signal ?? ""))
+    return unusable(subject, `it crashed with ${error.signal} on a small model`);
+  if (typeof error.code === "number") return unusable(subject, error.stderr?.trim() ?? "");
   return error;
 }
 
-function unusable(reason: string): UnusableBuildError {
-  return new UnusableBuildError(`Cannot use the engine's build: ${reason}`);
+function unusable(subject: string, reason: string): UnusableBuildError {
+  return new UnusableBuildError(`Cannot use ${subject}: ${reason}`);
 }
 
 /** @param folder the folder of the build */

@@ -9,6 +9,7 @@ import {
   type ProcessGroups,
   type Worker,
 } from "@waggle/testing/harness";
+import { hasAddon } from "../build/addon-file.ts";
 import { createEmptyMachine, type EmptyMachine } from "./empty-machine.ts";
 import { bytesIn } from "./tarball.ts";
 
@@ -89,6 +90,7 @@ async function checkWorker(
     ...(await streamed(worker, onStep, signal)),
     ...(await answeredWithSchema(worker, signal)),
     ...(await servedPages(worker, signal)),
+    ...(await bindingProblems(worker, onStep, signal)),
   ];
   const leaving = stopwatch();
   const exit = await worker.stop(leaveLimitMs);
@@ -135,6 +137,17 @@ async function answeredWithSchema({ url }: Worker, signal: AbortSignal): Promise
   return response.ok && /\\"ok\\"/.test(text)
     ? []
     : [`A chat with a schema was answered with ${response.status}: ${text}`];
+}
+
+async function bindingProblems(
+  { client }: Worker,
+  onStep: PackageCheck["onStep"],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { engine_binding: binding, engine_binding_reason: reason } = await client.info({ signal });
+  onStep("engine binding", binding ?? "unknown");
+  if (binding === "addon" || !hasAddon()) return [];
+  return [`The worker decodes with ${binding} instead of the addon: ${reason ?? "no reason"}`];
 }
 
 async function servedPages({ url }: Worker, signal: AbortSignal): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 // Makes the package.json of the tarball: the commands of the package, and the machines on which it can be installed.
 import type { Program } from "../../bundle/index.ts";
-import { engineBinaries, type MachineKind } from "./engine-binary.ts";
+import { engineBinaries, type MachineKind } from "../build/engine-binary.ts";
 
 export interface ManifestOptions {
   readonly version: string;

@@ -1,8 +1,7 @@
 // Makes the file THIRD-PARTY-NOTICES: the packages whose code is in the tarball, with their licences.
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { openLlamaSource } from "../build/llama-source.ts";
 
 export interface Notice {
   readonly name: string;
@@ -54,25 +53,18 @@ export function noticeOf(folder: string): Notice {
   return { name, version, license, text: texts.join("\n\n") };
 }
 
-/** The notice of llama.cpp and the code compiled into it, from the git bundle in node-llama-cpp. @throws Error without git */
-export function llamaCppNotice(bundlePath: string, version: string): Notice {
-  const folder = mkdtempSync(join(tmpdir(), "waggle-licences-"));
-  const git = (...args: string[]): string =>
-    execFileSync("git", args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-  try {
-    git("clone", "--quiet", "--bare", bundlePath, ".");
-    const files = git("ls-tree", "-r", "--name-only", "HEAD").split("\n");
-    const licences = files.filter((file) => /^(LICENSE|licenses\/.+|vendor\/.*\/LICENSE[^/]*)$/.test(file));
-    const texts = licences.map((file) => `(${file})\n\n${git("show", `HEAD:${file}`).trim()}`);
-    return {
-      name: "llama.cpp",
-      version,
-      license: "MIT, and other licences for parts of the code",
-      text: texts.join("\n\n"),
-    };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+/** The notice of llama.cpp and the code compiled into it. @throws Error without git */
+export function llamaCppNotice(enginePackageFolder: string, version: string): Notice {
+  using source = openLlamaSource(enginePackageFolder);
+  const files = source.git("ls-tree", "-r", "--name-only", "HEAD").split("\n");
+  const licences = files.filter((file) => /^(LICENSE|licenses\/.+|vendor\/.*\/LICENSE[^/]*)$/.test(file));
+  const texts = licences.map((file) => `(${file})\n\n${source.git("show", `HEAD:${file}`).trim()}`);
+  return {
+    name: "llama.cpp",
+    version,
+    license: "MIT, and other licences for parts of the code",
+    text: texts.join("\n\n"),
+  };
 }
 
 export function noticesText(notices: readonly Notice[]): string {

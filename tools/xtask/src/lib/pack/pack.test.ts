@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Program } from "../../bundle/index.ts";
 import { createEmptyMachine } from "./empty-machine.ts";
-import { engineBinaryFor } from "./engine-binary.ts";
+import { engineBinaryFor } from "../build/engine-binary.ts";
 import { packageManifest } from "./manifest.ts";
 import { findInstalled, noticeOf, noticesText, packageFoldersOf, withDependencies } from "./notices.ts";
 
@@ -83,7 +83,7 @@ describe("the manifest", () => {
       engines: { node: ">=20.19" },
       ...{ os: ["linux"], cpu: ["x64"], libc: ["glibc"] },
     });
-    expect(() => engineBinaryFor("sunos", "x64")).toThrow("Cannot pack for sunos on x64");
+    expect(() => engineBinaryFor("sunos", "x64")).toThrow("Cannot find an engine for sunos on x64");
   });
 
   it("without an engine lists all engine packages of one version, for npm to choose from", () => {

@@ -3,7 +3,9 @@ import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, r
 import { dirname, join } from "node:path";
 import { bundle, librariesFolder, placeInPackage, programs, threads, type Program } from "../../bundle/index.ts";
 import { repositoryPath } from "@waggle/testing/harness";
-import { engineBinaryFolder, engineBinaryFor, enginePackageFolder } from "./engine-binary.ts";
+import { addonFile, addonsFolder } from "../build/addon-file.ts";
+import { engineBinaries, engineBinaryFolder, engineBinaryFor } from "../build/engine-binary.ts";
+import { findEnginePackage } from "../build/engine-package.ts";
 import { packageManifest } from "./manifest.ts";
 import {
   findInstalled,
@@ -18,6 +20,12 @@ import {
 /** `bundled`: the tarball contains the engine for this kind of machine. `registry`: npm installs the engine. */
 export type EngineSource = "bundled" | "registry";
 
+export interface PackageTreeOptions {
+  readonly engine: EngineSource;
+  /** Contains the addon for each kind of machine, as `addonFile` names them. */
+  readonly addons: string;
+}
+
 interface RootManifest {
   readonly version: string;
   readonly description: string;
@@ -31,8 +39,15 @@ const engineFiles = ["package.json", "LICENSE", "llama/binariesGithubRelease.jso
 const pageTools = ["vite"];
 const executable = 0o755;
 
-/** Deletes the content of this folder, and makes the package in the folder. @throws Error when a part is missing, such as the built pages */
-export async function makePackageTree(folder: string, engine: EngineSource): Promise<void> {
+/**
+ * Deletes the content of this folder, and makes the package in the folder.
+ * @returns the kinds of machines whose addon is in the package; on others, workers use the library's own binding
+ * @throws Error when a part is missing, such as the built pages
+ */
+export async function makePackageTree(
+  folder: string,
+  { engine, addons }: PackageTreeOptions,
+): Promise<readonly string[]> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const binary = engineBinaryFor(process.platform, process.arch);
@@ -43,21 +58,25 @@ export async function makePackageTree(folder: string, engine: EngineSource): Pro
   copy(folder, "models/README.md");
   copy(folder, "LICENSE");
   copyFileSync(repositoryPath("packaging/npm/README.md"), join(folder, "README.md"));
-  const library = enginePackageFolder();
+  const { folder: library, version: engineVersion } = findEnginePackage();
   for (const file of engineFiles) copyFrom(library, join(folder, librariesFolder, "node-llama-cpp"), file);
   if (engine === "bundled") {
     cpSync(engineBinaryFolder(binary.name), join(folder, librariesFolder, binary.name), { recursive: true });
   }
+  const kinds = engine === "bundled" ? [binary.kind] : engineBinaries.map(({ kind }) => kind);
+  const files = kinds.map(({ os, cpu }) => addonFile(os, cpu)).filter((file) => existsSync(join(addons, file)));
+  for (const file of files) copyFrom(addons, join(folder, addonsFolder), file);
   writeFileSync(join(folder, "THIRD-PARTY-NOTICES"), noticesText(allNotices(sources)));
   const { version, description, license, engines } = readJson<RootManifest>(repositoryPath("package.json"));
   const manifest = packageManifest({
     ...{ version, description, license, programs },
     nodeRange: engines.node,
     kind: engine === "bundled" ? binary.kind : undefined,
-    engineVersion: readJson<{ version: string }>(join(library, "package.json")).version,
+    engineVersion,
     files: ["apps", "packages", librariesFolder, "models", "THIRD-PARTY-NOTICES"],
   });
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+  return files.map((file) => dirname(file));
 }
 
 async function bundleAll(outFolder: string, engineBinary: string | undefined): Promise<readonly string[]> {
@@ -91,9 +110,10 @@ function allNotices(sources: readonly string[]): readonly Notice[] {
   );
   const folders = new Set(packageFoldersOf(root, sources));
   for (const name of ofPages) for (const one of withDependencies(findInstalled(chat, name))) folders.add(one);
-  const llama = join(enginePackageFolder(), "llama");
-  const { tag } = readJson<{ tag: string }>(join(llama, "llama.cpp.info.json"));
-  return [...Array.from(folders, noticeOf), llamaCppNotice(join(llama, "gitRelease.bundle"), tag)];
+  const { folder: library, release } = findEnginePackage();
+  // Its headers are compiled into the addon.
+  folders.add(findInstalled(library, "node-addon-api"));
+  return [...Array.from(folders, noticeOf), llamaCppNotice(library, release)];
 }
 
 /** @throws Error for a missing file, with the command that makes it */

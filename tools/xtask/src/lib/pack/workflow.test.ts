@@ -1,14 +1,23 @@
 // Compares the workflow file with the repository, because the workflow does not run here.
 import { existsSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { Command } from "commander";
 import { parse } from "yaml";
 import { repositoryPath } from "@waggle/testing/harness";
 import { commandTable } from "../../commands.ts";
-import { engineBinaryFor } from "./engine-binary.ts";
+import { addonsFolder } from "../build/addon-file.ts";
+import { engineBinaryFor } from "../build/engine-binary.ts";
 
 interface Job {
   readonly env?: { readonly ENGINE?: string };
-  readonly steps: readonly { readonly run?: string }[];
+  readonly strategy?: {
+    readonly matrix: { readonly include?: readonly { readonly arch: string; readonly engine: string }[] };
+  };
+  readonly steps: readonly {
+    readonly run?: string;
+    readonly uses?: string;
+    readonly with?: { readonly path: string };
+  }[];
 }
 
 const read = (path: string): string => readFileSync(repositoryPath(path), "utf8");
@@ -30,9 +39,36 @@ it("calls existing scripts and commands, with the pinned pnpm", () => {
   expect(folders.filter((folder) => !existsSync(repositoryPath(folder)))).toEqual([]);
 });
 
+const version = /^ +node-llama-cpp: (\d\S+)/m.exec(read("pnpm-workspace.yaml"))?.[1];
+const engineOf = (os: string, cpu: string): string => `${engineBinaryFor(os, cpu).name}@${version}`;
+
 it("installs the engine of each system in the version of the catalog", () => {
-  const version = /^ +node-llama-cpp: (\d\S+)/m.exec(read("pnpm-workspace.yaml"))?.[1];
-  const engineOf = (os: string, cpu: string): string => `${engineBinaryFor(os, cpu).name}@${version}`;
   expect(`@node-llama-cpp/${jobs["macos"]?.env?.ENGINE}`).toBe(engineOf("darwin", "arm64"));
   expect(`@node-llama-cpp/${jobs["windows"]?.env?.ENGINE}`).toBe(engineOf("win32", "x64"));
+});
+
+it("compiles the addon on every system that has one, and packs all of them", async () => {
+  const rows = jobs["addon-macos"]?.strategy?.matrix.include ?? [];
+  expect(rows.map(({ arch, engine }) => [arch, `@node-llama-cpp/${engine}`])).toEqual(
+    ["arm64", "x64"].map((arch) => [arch, engineOf("darwin", arch)]),
+  );
+  expect(jobs["addon-linux"]?.strategy?.matrix.include?.map(({ arch }) => arch)).toEqual(["x64", "arm64"]);
+  for (const name of ["addon-linux", "addon-macos"]) {
+    const steps = jobs[name]?.steps ?? [];
+    expect(steps.some(({ run }) => run?.endsWith("xtask engine:build --portable"))).toBe(true);
+    expect(steps.at(-1)?.with?.path).toBe(addonsFolder);
+  }
+  for (const name of ["package", "container"]) {
+    const { steps = [] } = jobs[name] ?? {};
+    const folder = steps.find(({ uses }) => uses?.startsWith("actions/download-artifact@"))?.with?.path;
+    expect(folder).toBe("addons");
+    expect(steps.some(({ run }) => /xtask pack .*--addons addons$/.test(run ?? ""))).toBe(true);
+  }
+  const flags = async (command: "engine:build" | "pack"): Promise<unknown[]> => {
+    const program = new Command();
+    (await commandTable.commands[command]?.load())?.(program);
+    return program.options.map(({ long }) => long);
+  };
+  expect(await flags("engine:build")).toContain("--portable");
+  expect(await flags("pack")).toEqual(expect.arrayContaining(["--addons", "--engine"]));
 });

@@ -33,9 +33,9 @@ async function runStages(without?: string) {
     `if [ -n "$WAGGLE_TEST_REPORT" ] && [ "$3" != "${without}" ]; then ${report}; fi`,
   ];
   writeFileSync(join(programs, "npx"), `${npx.join("\n")}\n`);
-  for (const name of ["apt-get", "chromium", "nats-server", "caddy"])
-    writeFileSync(join(programs, name), "#!/bin/sh\n");
-  for (const name of ["npx", "apt-get", "chromium", "nats-server", "caddy"]) chmodSync(join(programs, name), 0o755);
+  const others = ["apt-get", "g++", "chromium", "nats-server", "caddy"];
+  for (const name of others) writeFileSync(join(programs, name), "#!/bin/sh\n");
+  for (const name of ["npx", ...others]) chmodSync(join(programs, name), 0o755);
   const cwd = join(folder, "checkout");
   await execa("git", ["init", "--quiet"], { cwd });
   const path = [programs, dirname(process.execPath), process.env["PATH"]].join(":");
@@ -54,6 +54,14 @@ it("runs the README's test command, and each test script", async () => {
   expect(scripts.length).toBeGreaterThan(3);
   expect(scripts.filter((name) => !calls.includes(`npx --yes ${manifest.packageManager} ${name}`))).toEqual([]);
   expect(all).toMatch(/^\d+ passed, \d failed$/m);
+});
+
+it("compiles the addon before the tests, which need it", async () => {
+  const { calls } = await runStages();
+  const at = (words: string): number => calls.indexOf(`npx --yes ${manifest.packageManager} ${words}`);
+  expect(at("xtask engine:build")).toBeGreaterThan(0);
+  expect(at("xtask engine:build")).toBeLessThan(at("test"));
+  expect(read(".ci/run")).toContain("\nexport WAGGLE_ADDON=required\n");
 });
 
 it("fails when the tests of a stage did not run", async () => {

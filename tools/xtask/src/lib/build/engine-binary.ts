@@ -1,9 +1,9 @@
 // Finds the package of node-llama-cpp with the engine for a kind of machine: for its CPU, or for the GPU of Apple silicon.
 import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { repositoryPath } from "@waggle/testing/harness";
+import { findEnginePackage } from "./engine-package.ts";
 
 /** A kind of machine in the terms of package.json: os, cpu and libc. */
 export interface MachineKind {
@@ -32,22 +32,22 @@ export const engineBinaries: readonly EngineBinary[] = [
 export function engineBinaryFor(os: string, cpu: string): EngineBinary {
   const found = engineBinaries.find(({ kind }) => kind.os === os && kind.cpu === cpu);
   if (found === undefined)
-    throw new Error(`Cannot pack for ${os} on ${cpu}: node-llama-cpp has no binary for this platform`);
+    throw new Error(`Cannot find an engine for ${os} on ${cpu}: node-llama-cpp has no binary for this platform`);
   return found;
-}
-
-/** The folder of the installed node-llama-cpp. */
-export function enginePackageFolder(): string {
-  const main = createRequire(repositoryPath("packages/engine-llama/package.json")).resolve("node-llama-cpp");
-  return dirname(dirname(main));
 }
 
 /** @throws Error when the package is not installed, for example because it is for another kind of machine */
 export function engineBinaryFolder(name: string): string {
   try {
-    const library = createRequire(pathToFileURL(join(enginePackageFolder(), "package.json")));
+    const library = createRequire(pathToFileURL(join(findEnginePackage().folder, "package.json")));
     return realpathSync(join(library.resolve(name), "../.."));
   } catch (error) {
-    throw new Error(`Cannot pack ${name}: it is not installed here`, { cause: error });
+    throw new Error(`Cannot find ${name}: it is not installed here`, { cause: error });
   }
+}
+
+/** The folder with the engine's libraries for this machine. */
+export function engineLibraries(): string {
+  const { name } = engineBinaryFor(process.platform, process.arch);
+  return join(engineBinaryFolder(name), "bins", basename(name));
 }

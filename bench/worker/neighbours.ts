@@ -1,0 +1,60 @@
+// Owns the scenarios that show what the prompts of other slots cost a token: where all slots share one KV cache, each row tests all used cells.
+import { sum, type LoadAnswer } from "@waggle/testing/harness";
+import { countFigures, type Figures } from "./figures.ts";
+import type { BenchCase, Scenario, Turn } from "./scenario.ts";
+
+const slots = 8;
+const longTokens = 2_000;
+const shortTokens = 200;
+const maxTokens = 64;
+
+/** Tokens of the prompt of each slot; the slots from `idle` on stay idle while tokens are measured. */
+interface Prompts {
+  readonly label: string;
+  readonly tokens: readonly number[];
+  readonly idle: number;
+}
+
+const all: readonly Prompts[] = [
+  { label: `${slots} unlike prompts of ${longTokens}`, tokens: Array<number>(slots).fill(longTokens), idle: slots },
+  {
+    label: `${shortTokens} beside ${slots - 1} idle slots of ${longTokens}`,
+    tokens: [shortTokens, ...Array<number>(slots - 1).fill(longTokens)],
+    idle: 1,
+  },
+];
+
+export const neighbours: Scenario = { name: "neighbours", cases: () => all.map(benchCase) };
+
+/** Every slot reads its prompt once, before the first round: then the rounds measure nothing but the decoding. */
+function benchCase({ label, tokens, idle }: Prompts): BenchCase {
+  const prompts = new Map<string, readonly { readonly prompt: string; readonly sessionId: string }[]>();
+  return {
+    label,
+    contextTokens: longTokens + maxTokens + 1,
+    async prepare({ targetName, ...turn }: Turn) {
+      const made = tokens.map((count, slot) => ({
+        prompt: turn.prompts.make(count, turn.seed(slot)),
+        sessionId: `bench-${targetName}-${turn.seed(slot)}`,
+      }));
+      prompts.set(targetName, made);
+      for (const one of made) await turn.generate({ ...one, maxTokens: 1 });
+    },
+    async play({ targetName, generate }) {
+      const running = (prompts.get(targetName) ?? []).slice(0, idle);
+      return decodeFigures(await Promise.all(running.map((one) => generate({ ...one, maxTokens }))));
+    },
+  };
+}
+
+/** Speed after the first tokens. */
+function decodeFigures(answers: readonly LoadAnswer[]): Figures {
+  const decodeMs = answers.map(
+    ({ arrivals, completionTokens }) => ((arrivals.at(-1) ?? 0) - (arrivals[0] ?? 0)) / (completionTokens - 1),
+  );
+  return {
+    decodeTokensPerSecond: sum(decodeMs.map((ms) => 1_000 / ms)),
+    decodeMsPerToken: sum(decodeMs) / decodeMs.length,
+    ...countFigures(answers),
+  };
+}

@@ -1,0 +1,123 @@
+// Tests a context pool that is too small for all jobs at once: jobs are parked and continue, and every answer is the one that the job gets alone.
+import {
+  createLeftoverCheck,
+  createProcessGroups,
+  endingOf,
+  endLeftovers,
+  poll,
+  sum,
+  times,
+} from "@waggle/testing/harness";
+import { afterAll, beforeAll, expect, test, type TestContext } from "vitest";
+import {
+  firstParked,
+  parksOf,
+  run,
+  sharesContext,
+  slots,
+  startPoolWorker,
+  wrongIn,
+  type PoolWorker,
+  type Run,
+} from "./context-pool/jobs.ts";
+import { limitMs, say } from "./support/long.ts";
+
+const groups = createProcessGroups("context-pool");
+const leftovers = createLeftoverCheck();
+let pool: PoolWorker;
+let isShared = false;
+let alone: Promise<readonly string[]> | undefined;
+
+beforeAll(async () => {
+  pool = await startPoolWorker(groups);
+  isShared = await sharesContext(pool.worker);
+}, limitMs);
+
+afterAll(async () => {
+  await leftovers.observe([pool.worker.pid]);
+  await pool[Symbol.asyncDispose]();
+  groups.killAll();
+  expect(endLeftovers(await leftovers.check())).toEqual([]);
+});
+
+/** Skips the test where the slots do not share the context, unless the addon is required. */
+function needAddon({ skip }: TestContext): void {
+  if (process.env["WAGGLE_ADDON"] === "required") expect(isShared, "the slots share the context").toBe(true);
+  if (isShared) return;
+  const reason = "the engine has no addon, so each slot has a context of its own: `xtask engine:build` makes the addon";
+  process.stderr.write(`Skipped the context pool: ${reason}\n`);
+  skip(reason);
+}
+
+/** The texts of the jobs when each runs alone; computed once. */
+function textsAlone(): Promise<readonly string[]> {
+  alone ??= (async () => {
+    const texts: string[] = [];
+    for (let index = 0; index < slots; index += 1) {
+      const one = await run(pool, index);
+      await one.stream.over;
+      expect(parksOf(one), "parks of a job alone").toBe(0);
+      texts.push(one.stream.judge.text);
+      say(`job ${index} alone: ${one.stream.judge.modelTokens} tokens`);
+    }
+    return texts;
+  })();
+  return alone;
+}
+
+const runAll = (): Promise<Run[]> => times(slots, (index) => run(pool, index));
+
+/** Waits for the ends of the jobs, and checks that each answer is whole and the one that the job gets alone. */
+async function expectWhole(runs: readonly Run[]): Promise<void> {
+  const texts = await textsAlone();
+  const wrong = await Promise.all(runs.map((one) => wrongIn(one, texts[one.index] ?? "")));
+  expect(wrong.flat()).toEqual([]);
+  await poll("the worker to be idle", async () => {
+    const health = await pool.worker.client.health();
+    return health.slots.busy + health.queue.depth === 0;
+  });
+}
+
+test(
+  "jobs that together need more than the pool are parked, and answered as if alone",
+  { timeout: limitMs },
+  async (context) => {
+    needAddon(context);
+    const runs = await runAll();
+    // The answers alone come after these, so that all prompts are read beside each other.
+    await Promise.all(runs.map(({ stream }) => stream.over));
+    const parks = runs.map(parksOf);
+    say(`parks of each job: ${parks.join(", ")}`);
+    expect(sum(parks)).toBeGreaterThan(0);
+    await expectWhole(runs);
+  },
+);
+
+test("a cancel ends a parked job at once, and changes no other answer", { timeout: limitMs }, async (context) => {
+  needAddon(context);
+  await textsAlone();
+  const runs = await runAll();
+  const parked = await firstParked(runs);
+  const running = runs.find((one) => one !== parked && parksOf(one) === 0) as Run;
+  const others = runs.filter((one) => one !== parked && one !== running);
+  for (const { jobId, stream } of [parked, running]) {
+    await pool.worker.client.cancelJob(jobId);
+    await stream.over;
+    expect(endingOf(stream.judge.terminal)).toBe("cancelled by client");
+  }
+  expect(
+    others.every(({ stream }) => stream.judge.terminal !== undefined),
+    "whether the others have ended",
+  ).toBe(false);
+  await expectWhole(others);
+});
+
+test("parked jobs outlive the engine", { timeout: limitMs }, async (context) => {
+  needAddon(context);
+  await textsAlone();
+  const runs = await runAll();
+  await firstParked(runs);
+  process.kill(pool.worker.enginePid(), "SIGKILL");
+  await expectWhole(runs);
+  expect((await pool.worker.metrics()).sum("waggle_engine_deaths_total")).toBe(1);
+});
