@@ -67,6 +67,9 @@ test("a backend without the addon says so, and how to get it", async () => {
 test("a backend whose addon computes something else decodes with the library's binding, and warns", async () => {
   const wrong = {
     libraryVersion: requiredVersion,
+    canReserve: true,
+    startReserving: () => {},
+    stopReserving: () => {},
     Decoder: function Decoder() {
       return {
         decode: async () => Float64Array.of(5),
