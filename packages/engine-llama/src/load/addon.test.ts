@@ -77,6 +77,7 @@ test("a backend whose addon computes something else decodes with the library's b
     libraryVersion: requiredVersion,
     canReserve: true,
     startReserving: () => {},
+    stopReserving: () => {},
     Decoder: function Decoder() {
       return {
         decode: async () => Float64Array.of(5),
