@@ -17,7 +17,7 @@ import { lockWarning } from "./memory-lock.ts";
 import { tokenizerOf } from "../text/tokenizer.ts";
 import { defaultBatchSize, describe, embedderOf, loadReadingBackend, type LoadedModel } from "./loaded-model.ts";
 import { openSnapshotFiles } from "../slots/kv-snapshots.ts";
-import { libraryOf } from "../passes/library-context.ts";
+import { libraryOf, VersionError } from "../passes/library-context.ts";
 import { openDecoder, type Binding } from "../passes/open-decoder.ts";
 import { createPasses } from "../passes/passes.ts";
 import { createSamplingContext } from "../sampling/sampling.ts";
@@ -69,7 +69,7 @@ export async function loadLlamaBackend(options: LlamaBackendOptions): Promise<Ba
   try {
     return await load(options, { header, use }, scope, errors);
   } catch (error) {
-    const reason = await errors.reason();
+    const reason = error instanceof VersionError ? undefined : await errors.reason();
     await scope.close().catch((failure: unknown) => log?.("error", String(failure)));
     signal?.throwIfAborted();
     throw error instanceof WaggleError ? error : cannotLoad(modelPath, reason ?? (error as Error).message, error);

@@ -3,7 +3,7 @@ import type { LlamaContext } from "node-llama-cpp";
 import { createAddonDecoder, type Addon } from "./addon-decoder.ts";
 import type { BatchDecoder } from "./batch-decoder.ts";
 import { decoderProblem, probe } from "./decoder-check.ts";
-import { wrongVersion, type Library } from "./library-context.ts";
+import { VersionError, type Library } from "./library-context.ts";
 import { createLibraryDecoder } from "./library-decoder.ts";
 import { askPublicly } from "./oracle.ts";
 
@@ -27,7 +27,7 @@ interface OpenedDecoder {
   readonly problem?: string;
 }
 
-/** @throws Error with the required version if the library's internals do not work as expected */
+/** @throws VersionError if the library's internals do not work as expected */
 export async function openDecoder(options: OpenDecoderOptions): Promise<OpenedDecoder> {
   const { context, library, addon, vocabularySize, inOrder } = options;
   const sequence = context.getSequence();
@@ -36,12 +36,16 @@ export async function openDecoder(options: OpenDecoderOptions): Promise<OpenedDe
   await sequence.dispose();
   let problem: string | undefined;
   if (addon !== undefined) {
-    const decoder = createAddonDecoder({ addon, library, vocabularySize, inOrder });
-    problem = await decoderProblem(decoder, library, expected);
-    if (problem === undefined) return { decoder, binding: "addon" };
+    try {
+      const decoder = createAddonDecoder({ addon, library, vocabularySize, inOrder });
+      problem = await decoderProblem(decoder, library, expected);
+      if (problem === undefined) return { decoder, binding: "addon" };
+    } catch (error) {
+      problem = (error as Error).message;
+    }
   }
   const decoder = createLibraryDecoder(library, inOrder);
   const problemOfLibrary = await decoderProblem(decoder, library, expected);
-  if (problemOfLibrary !== undefined) throw wrongVersion(problemOfLibrary);
+  if (problemOfLibrary !== undefined) throw new VersionError(problemOfLibrary);
   return { decoder, binding: "library", ...(problem === undefined ? {} : { problem }) };
 }
