@@ -133,6 +133,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       async begin(slot, keep, sampling, held) {
         heldBefore[slot] = backend.heldTokens(slot);
         if (keep === 0) copied.delete(slot);
+        unsentCopies = unsentCopies.filter(({ from }) => from !== slot);
         interfere();
         const kept = await generator.begin(slot, keep, sampling, held);
         interfere();
