@@ -41,11 +41,12 @@ describe("an answer for a person", () => {
         status: "thinking",
         prompt_progress: { total: 200, cached: 0, processed: 90, time_ms: 1 },
       },
+      { type: "status", ...stream, status: "parked" },
       ...answerOf(" Hello"),
     ]);
     const dim = (words: string): string => `\r\u001b[2K\u001b[2m${words}\u001b[22m`;
     expect(text).toBe(
-      `${dim("waiting, position 2, about 3 s")}${dim("loading the model")}${dim("reading the prompt 45 %")}\r\u001b[2KHello\n`,
+      `${dim("waiting, position 2, about 3 s")}${dim("loading the model")}${dim("reading the prompt 45 %")}${dim("parked: waiting for memory")}\r\u001b[2KHello\n`,
     );
   });
 

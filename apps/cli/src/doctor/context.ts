@@ -11,7 +11,7 @@ export interface ContextFacts {
   /** Name of the model's file. */
   readonly model: string;
   readonly slots: number;
-  /** Whether this machine has Waggle's addon. */
+  /** Whether the engine runs with Waggle's addon. */
   readonly hasAddon: boolean;
   /** Whether one job may use the whole pool. */
   readonly isShared: boolean;
@@ -19,8 +19,15 @@ export interface ContextFacts {
   readonly sizes: { readonly contextSize: number; readonly contextPool: number } | undefined;
 }
 
-/** Looks at the first model that a worker would serve, or else the first download; undefined without a model that generates. */
-export async function probeContext(config: CliConfig, signal: AbortSignal): Promise<ContextFacts | undefined> {
+/**
+ * Looks at the first model that a worker would serve, or else the first download; undefined without a model that generates.
+ * @param binding what decodes, by the engine's check: it may refuse an addon that is there. Undefined if the engine failed.
+ */
+export async function probeContext(
+  config: CliConfig,
+  signal: AbortSignal,
+  binding?: string,
+): Promise<ContextFacts | undefined> {
   const own = await ownModelFiles(config.env, []);
   const downloads = (await listDownloads(config)).filter(({ state }) => state !== "partial");
   const path = [...own, ...downloads.map((download) => download.path)][0];
@@ -29,13 +36,14 @@ export async function probeContext(config: CliConfig, signal: AbortSignal): Prom
   const header = await readGgufFile(path, { signal }).catch(() => undefined);
   signal.throwIfAborted();
   if (header === undefined || modelCardOf(header).kind !== "generate") return undefined;
-  const settings = await modelSettings(config.env);
+  const given = await modelSettings(config.env);
+  const hasAddon = binding === undefined ? given.hasAddon === true : binding === "addon";
+  const settings = { ...given, hasAddon };
   const available = process.availableMemory();
   const sizes = fittingMemory(header, settings, ({ weights, kvCache, compute, process: engine }) => {
     return kvCache + compute <= (available - weights - engine) * defaultMemoryShare;
   });
-  const { slots, hasAddon = false } = settings;
-  return { model: basename(path), slots, hasAddon, isShared: sharesContext(header, settings), sizes };
+  return { model: basename(path), slots: settings.slots, hasAddon, isShared: sharesContext(header, settings), sizes };
 }
 
 export function checkContext(facts: ContextFacts | undefined): Finding | undefined {

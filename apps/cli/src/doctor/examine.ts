@@ -43,6 +43,7 @@ function checksOf(context: Context): readonly Check[] {
   const { config, signal } = context;
   const { env, modelsFolder, stateFolder } = config;
   let device: string | undefined;
+  let binding: string | undefined;
   let hiveDateMs: number | undefined;
   return [
     { name: "Node", look: async () => checkNode(process.versions.node) },
@@ -53,7 +54,7 @@ function checksOf(context: Context): readonly Check[] {
       name: "Engine",
       look: async () => {
         const facts = await probeEngine(context);
-        ({ device } = facts);
+        ({ device, binding } = facts);
         return checkEngine(facts);
       },
     },
@@ -62,7 +63,7 @@ function checksOf(context: Context): readonly Check[] {
     { name: "Folder of state", look: async () => checkFolder(await probeFolder(stateFolder, "state")) },
     { name: "Disk", look: async () => checkDisk(modelsFolder, await probeDisk(modelsFolder)) },
     { name: "Models", look: async () => checkModelFiles(await probeModelFiles(config, signal)) },
-    { name: "Context", look: async () => checkContext(await probeContext(config, signal)) },
+    { name: "Context", look: async () => checkContext(await probeContext(config, signal, binding)) },
     { name: "Settings", look: async () => await checkEnvironment(context) },
     { name: "Token file", look: async () => checkTokenFile(await probeTokenFile(env["WAGGLE_API_TOKEN_FILE"])) },
     ...wantedPorts(context).map((wanted) => ({

@@ -114,6 +114,10 @@ describe("the facts of a check", () => {
     const facts = await probeContext(config({ WAGGLE_MODEL: embedded, WAGGLE_SLOTS: "2" }), signal);
     expect(facts).toMatchObject({ slots: 2, sizes: { contextSize: 512, contextPool: 1_024 } });
     expect(facts?.isShared).toBe(facts?.hasAddon);
+    const withAddon = await probeContext(config({ WAGGLE_MODEL: embedded }), signal, "addon");
+    expect(withAddon).toMatchObject({ hasAddon: true, isShared: true, slots: 8 });
+    const without = await probeContext(config({ WAGGLE_MODEL: embedded }), signal, "library");
+    expect(without).toMatchObject({ hasAddon: false, isShared: false });
     writeFileSync(join(folder, "hf_a_bee.gguf"), "no model");
     expect(await probeContext(config({}), signal)).toBeUndefined();
   });

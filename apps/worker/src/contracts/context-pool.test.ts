@@ -51,7 +51,7 @@ it("a full pool parks a job, which is reported and then ends like any other", as
   expect(worker.logLines.filter(({ msg }) => msg === "stream_parked")).toHaveLength(1);
 
   gate.open();
-  const [one = "", two = ""] = await answers;
+  const [one, two] = await answers;
   expect(one.length).toBeGreaterThan(1_000);
   expect(two).toBe(one);
 });

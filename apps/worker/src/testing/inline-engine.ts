@@ -38,6 +38,8 @@ export interface InlineEngineOptions {
   readonly modelPath?: string | undefined;
   /** Maximum number of bytes of prepared work; by default the limit of a real engine. */
   readonly preparedBytes?: number | undefined;
+  /** Cells of the context pool that a new job leaves to each running job; by default those of a real engine. */
+  readonly headroomCells?: number | undefined;
   /** Replaces parts of the backend. */
   readonly wrap?: ((backend: FakeBackend) => Backend) | undefined;
   /** Loads only when the test calls `load`. */
@@ -86,7 +88,12 @@ export function createInlineEngine(options: InlineEngineOptions): InlineEngine {
     });
     const born: Engine = createEngine({
       backend: options.wrap?.(newBackend) ?? newBackend,
-      limits: { prefixStoreBytes: 0, maxWaiting: 64, preparedBytes: options.preparedBytes },
+      limits: {
+        prefixStoreBytes: 0,
+        maxWaiting: 64,
+        preparedBytes: options.preparedBytes,
+        headroomCells: options.headroomCells,
+      },
       now: () => clock.now(),
       random32: () => 42,
       emit(event) {

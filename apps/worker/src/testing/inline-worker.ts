@@ -16,7 +16,7 @@ import type { WorkerState } from "../report/worker-state.ts";
 import { createInlineEngine } from "./inline-engine.ts";
 import type { InlineEngine, InlineEngineOptions, InlineLink } from "./inline-engine.ts";
 
-export interface InlineWorkerOptions extends Pick<InlineEngineOptions, "preparedBytes" | "wrap"> {
+export interface InlineWorkerOptions extends Pick<InlineEngineOptions, "preparedBytes" | "headroomCells" | "wrap"> {
   readonly slots?: number | undefined;
   readonly contextSize?: number;
   /** Name that the model is served under; by default the name in its file. */

@@ -275,7 +275,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     if (target.job !== undefined || from === to) throw refusal("copy", `slot ${to} has a job`);
     if (!isExact(held, source.cells)) throw refusal("copy", `slot ${from} holds ${source.cells.length} other tokens`);
     if (keep > source.cells.length) throw refusal("copy", `slot ${from} holds ${source.cells.length} tokens`);
-    checkPool("copy", keep - target.cells.length);
+    checkPool("copy", source.cells.length - target.cells.length);
     target.cells.splice(0, Infinity, ...source.cells.slice(0, keep));
   }
 

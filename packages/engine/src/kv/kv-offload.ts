@@ -30,8 +30,11 @@ export interface KvOffload {
   readonly pays: (transfer: Transfer) => boolean;
   /** Whether a job that keeps `keepTokens` of the slot's cache would discard tokens that are worth saving and in no snapshot. */
   wouldLose(slot: Slot, keepTokens: number): boolean;
-  /** Returns false if this scheduling point allows no more transfers. A failure is logged, and saving pauses. */
-  save(slot: Slot): Promise<boolean>;
+  /**
+   * Returns false if this scheduling point allows no more transfers. A failure is logged, and saving pauses.
+   * @param isUrgent save in any case, because the slot's cells are freed now
+   */
+  save(slot: Slot, isUrgent?: boolean): Promise<boolean>;
   /**
    * Returns undefined if this scheduling point allows no more transfers. Returns false if the snapshot was damaged; the slot is then empty.
    */
@@ -91,8 +94,8 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
       const kept = Math.max(keepTokens, store.matches(reusable, cacheScope).at(-1)?.length ?? 0);
       return pays({ gained: length - kept, loaded: length, saved: length });
     },
-    async save(slot) {
-      if (states === undefined || !take()) return false;
+    async save(slot, isUrgent = false) {
+      if (states === undefined || !(isUrgent || take())) return false;
       const startMs = now();
       const { length } = slot.held.reusable;
       try {
@@ -134,7 +137,7 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
       const copying = generator.copy(from.id, to.id, keep, from.held);
       underway();
       await copying;
-      cost.addCopy(keep, now() - startMs);
+      cost.addCopy(from.held.entries.length, now() - startMs);
       return true;
     },
   };

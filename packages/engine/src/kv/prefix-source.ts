@@ -61,7 +61,9 @@ export function findPrefixSource(target: Slot, { slots, store, pays, copies, has
     const length = commonPrefix(reusable, prompt, most);
     const gained = length - bestLength;
     if (copies) {
-      if (gained < leastCopiedTokens || !pays({ gained, copied: length }) || !hasRoom(length, target, slot)) continue;
+      // A slot is copied whole, and the copy is then cut.
+      const copied = slot.held.entries.length;
+      if (gained < leastCopiedTokens || !pays({ gained, copied }) || !hasRoom(copied, target, slot)) continue;
       best = { kind: "copy", slot, keepTokens: length };
     } else {
       if (!pays({ gained, loaded: reusable.length, saved: reusable.length })) continue;
@@ -77,7 +79,7 @@ export function findPrefixSource(target: Slot, { slots, store, pays, copies, has
     // If this slot would be copied anyway, wait until it holds the whole prefix.
     const copiedAnyway = (best.kind === "copy" || best.kind === "save") && best.slot === slot;
     const gained = length - bestLength;
-    const transfer = copies ? { gained, copied: length } : { gained, loaded: length, saved: length };
+    const transfer = copies ? { gained, copied: slot.prompt.length } : { gained, loaded: length, saved: length };
     const worthIt = gained >= leastAwaitedTokens && pays(transfer) && hasRoom(length, target, slot);
     if (copiedAnyway ? gained > 0 : worthIt) {
       best = { kind: "wait" };

@@ -15,7 +15,7 @@ export interface Transfer {
   readonly loaded?: number;
   /** Tokens of the slot that must be saved first. */
   readonly saved?: number;
-  /** Tokens to copy from another slot. */
+  /** Tokens of the slot to copy. */
   readonly copied?: number;
 }
 

@@ -78,7 +78,8 @@ export function createContextPool({
 
   /** Discards entries from the end of a slot without work. The slot is saved first, if that pays. */
   async function free(slot: Slot, cells: number): Promise<void> {
-    if (offload.wouldLose(slot, 0)) await offload.save(slot);
+    // To compute the cache again would take longer than the transfer, also at a scheduling point with other transfers.
+    if (offload.wouldLose(slot, 0)) await offload.save(slot, true);
     const { held, pending } = slot;
     const kept = await generatorOf(backend).cut(slot.id, Math.max(0, held.entries.length - cells), held);
     held.cut(kept);

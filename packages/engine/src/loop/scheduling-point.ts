@@ -162,7 +162,8 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     }
     if (source.kind === "copy") {
       const { slot: from, keepTokens } = source;
-      return (await pool.freeFor(keepTokens, slot, from)) || (await copy(from, slot, pending, keepTokens));
+      const copied = from.held.entries.length;
+      return (await pool.freeFor(copied, slot, from)) || (await copy(from, slot, pending, keepTokens));
     }
     if (pending.replayed?.finish === undefined) await begin(slot, pending, source.keepTokens);
     else finishAtOnce(slot, pending.replayed, pending.replayed.finish);

@@ -425,7 +425,7 @@ export interface TextGenerator {
 
   /**
    * Replaces what a slot without work holds by the first `keep` entries of another slot, which may be computing. Both slots then have cells of their own,
-   * so that neither depends on the other. Absent where slots cannot be copied.
+   * so that neither depends on the other. For a moment, the copy has all entries of the other slot. Absent where slots cannot be copied.
    * @param held what the slot `from` holds
    */
   copy?: ((from: number, to: number, keep: number, held: Held) => Promise<void>) | undefined;

@@ -30,6 +30,7 @@ export interface DrivenSlots {
   step(entries: readonly DrivenEntry[], underway?: () => void): Promise<readonly EntryResult[]>;
   shift(slot: number, keep: number, discard: number): Promise<void>;
   end(slot: number): Promise<void>;
+  cut(slot: number, keep: number): Promise<number>;
   /** Absent where the backend cannot copy slots. */
   readonly copy: ((from: number, to: number, keep: number) => Promise<void>) | undefined;
   readonly ahead: { step(slots: readonly number[]): ReturnType<StepsAhead["step"]>; withdraw(): boolean } | undefined;
@@ -98,6 +99,12 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
       const held = heldOf(slot);
       await generator.end(slot, held.reusable.length);
       held.cut(held.reusable.length);
+    },
+    async cut(slot, keep) {
+      const held = heldOf(slot);
+      const kept = await generator.cut(slot, keep, held);
+      held.cut(kept);
+      return kept;
     },
     copy:
       copy &&

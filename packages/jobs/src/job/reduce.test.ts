@@ -33,6 +33,7 @@ const started = (jobId = "j1", at = 1): JobInput =>
   engine({ type: "started", jobId, slot: 0, promptTokens: 3, cachedTokens: 1 }, at);
 const progress = (jobId = "j1"): JobInput =>
   engine({ type: "progress", jobId, processedTokens: 2, promptTokens: 3, cachedTokens: 1, tMs: 2 });
+const parked = (jobId = "j1"): JobInput => engine({ type: "parked", jobId });
 const token = (index: number, tMs: number, jobId = "j1"): JobInput =>
   engine({ type: "token", jobId, index, text: "a", tMs, ids: [7], n: 1 }, 10 + tMs);
 const finished = (jobId = "j1"): JobInput => engine({ type: "finished", jobId, by: "end", ...counts });
@@ -67,6 +68,24 @@ describe("a job", () => {
       counts,
     });
     expect(job.log.started).toMatchObject({ seed: 7, prompt_tokens: 3, queue_ms: 1 });
+  });
+
+  it("sends a status each time it is parked, and continues with its next token", () => {
+    const job = newJob();
+    apply(job, { type: "submitted" }, started(), token(0, 5));
+    const told = apply(job, parked());
+    expect(typesOf(told)).toEqual(["observe parked", "status"]);
+    expect(told.at(-1)).toEqual({ type: "append", event: { type: "status", stream_id: job.id, status: "parked" } });
+    expect(typesOf(apply(job, token(1, 900), finished()))).toEqual([
+      ...["observe tokens", "output", "token", "end", "ended", "free"],
+    ]);
+    expect(job.state).toMatchObject({ phase: { name: "ended" }, resumptions: 0 });
+  });
+
+  it("sends no status when it is parked while it ends", () => {
+    const job = newJob();
+    apply(job, { type: "submitted" }, started(), { type: "end", outcome: cancelled, at: 3 });
+    expect(apply(job, parked())).toEqual([]);
   });
 
   it("sends the prompt progress of its first choice until its first token", () => {
@@ -225,6 +244,7 @@ describe("for random inputs", () => {
       fc.oneof(
         fc.constant(started(uid)),
         fc.constant(progress(uid)),
+        fc.constant(parked(uid)),
         fc.nat(100).map((ms) => token(0, ms, uid)),
         fc.constant(finished(uid)),
         fc.constant(released(uid)),

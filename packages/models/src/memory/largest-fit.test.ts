@@ -51,8 +51,15 @@ describe("the largest fit", () => {
       ...{ verdict: "fits", isShared: true, contextSize: 65_536, contextPool: 65_536, largestContext: 131_072 },
     });
     const { resident } = estimateMemory(long, { slots: 8, contextSize: 16_384, contextPool: 16_384 });
+    const machine = { freeBytes: resident + engineProcessBytes };
     const smaller = { verdict: "smaller", contextSize: 16_384, contextPool: 16_384, largestContext: 16_384 };
-    expect(largestFit(long, { freeBytes: resident + engineProcessBytes }, wanted)).toMatchObject(smaller);
+    expect(largestFit(long, machine, wanted)).toMatchObject(smaller);
+    const short = largestFit(long, machine, { ...wanted, contextSize: 2_048, contextPool: 100_000 });
+    expect(short).toMatchObject({ verdict: "fits", contextSize: 2_048, contextPool: 16_384 });
+    const shorter = largestFit(long, machine, { ...wanted, contextSize: 8_192 });
+    expect(shorter).toMatchObject({ verdict: "smaller", contextSize: 8_192 });
+    expect(shorter.contextPool).toBeGreaterThanOrEqual(16_384);
+    expect(shorter.contextPool).toBeLessThan(65_536);
   });
 
   test("does not exist if not even the weights fit", () => {

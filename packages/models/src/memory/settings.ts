@@ -23,10 +23,8 @@ export interface MemorySettings {
 /** Settings without undefined values: what llama.cpp gets. */
 export interface LoadedSettings {
   readonly slots: number;
-  /** Tokens that the KV cache of each stream can hold. */
+  /** Tokens that a slot may hold, or all slots together where they share one cache: the number of columns of a pass's mask. */
   readonly cells: number;
-  /** Number of KV caches: one for each slot, or a single one that all slots share. */
-  readonly streams: number;
   /** Tokens that all slots hold together. */
   readonly poolCells: number;
   /** Maximum number of tokens of a pass, of all slots together. */
@@ -70,7 +68,6 @@ export function decideSettings(shape: ModelShape, use: ContextUse, settings: Mem
   return {
     slots,
     cells: isUnified ? poolCells : slotCells,
-    streams: isUnified ? 1 : slots,
     poolCells,
     tokens: roundUp(most, slots),
     outputs: most,

@@ -5,6 +5,10 @@ import { statesContract } from "./kv-snapshots-contract.ts";
 
 backendContract("the fake backend", async () => createFakeBackend({ slots: 3, contextSize: 256 }));
 
+backendContract("a fake backend that copies slots", async () =>
+  createFakeBackend({ slots: 3, contextSize: 256, contextPool: 600, copies: true }),
+);
+
 adaptersContract("the fake backend", async () => createFakeBackend({ slots: 2, contextSize: 256, adapters: [0.5] }));
 
 const saved = createFakeKvSnapshots();

@@ -55,6 +55,8 @@ export function backendContract(
       expect(info.slots).toBeGreaterThanOrEqual(2);
       expect(info.batchSize).toBeGreaterThanOrEqual(Math.max(128, info.slots));
       expect(info.contextSize).toBeGreaterThanOrEqual(256);
+      expect(info.contextPool).toBeGreaterThanOrEqual(info.contextSize);
+      expect(info.contextPool).toBeLessThanOrEqual(info.slots * info.contextSize);
       expect(info.threads).toBeLessThanOrEqual(info.maxThreads);
     });
 
@@ -255,6 +257,64 @@ export function backendContract(
         { slot: 1, prompt: otherPrompt, count },
       ]);
       expect(beside).toEqual(alone);
+    });
+
+    test("a slot that was cut keeps its first tokens, and its neighbour keeps all", async () => {
+      const answer = await coldAnswer();
+      const prompt = await tokensOf(story);
+      await generate(backend, [{ slot: 1, prompt, count }]);
+      const kept = await backend.cut(0, 5);
+      expect(kept).toBeLessThanOrEqual(5);
+      expect(backend.held(0).entries).toEqual(prompt.slice(0, kept));
+      expect(await generate(backend, [{ slot: 0, prompt, count, keepTokens: kept }])).toEqual([answer]);
+      expect(await backend.cut(0, 0)).toBe(0);
+      expect(await generate(backend, [{ slot: 1, prompt, count, keepTokens: prompt.length - 1 }])).toEqual([answer]);
+      expect(await coldAnswer()).toEqual(answer);
+    });
+
+    test("a copy of a slot that computes gives the same answer, and replaces what the other slot held", async () => {
+      if (backend.copy === undefined) return;
+      const answer = await coldAnswer();
+      const prompt = await tokensOf(story);
+      await generate(backend, [{ slot: 1, prompt: await tokensOf(otherStory), count }]);
+      await backend.begin(0, 0, greedy);
+      const sampled = [tokenOf((await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]))[0])];
+      await backend.copy(0, 1, prompt.length - 2);
+      while (sampled.length < count) sampled.push(tokenOf((await backend.step([{ kind: "decode", slot: 0 }]))[0]));
+      await backend.end(0);
+      expect(sampled).toEqual(answer);
+      expect(await generate(backend, [{ slot: 1, prompt, count, keepTokens: prompt.length - 2 }])).toEqual([answer]);
+    });
+
+    test("copied slots are independent: neither a shift nor a cut of one changes the other, in random orders", async () => {
+      if (backend.copy === undefined) return;
+      const answer = await coldAnswer();
+      const prompt = await tokensOf(story);
+      const shifted = { prompt, count, shift: { at: prompt.length + 2, keep: 4 } };
+      const [alone = []] = await generate(backend, [{ slot: 0, ...shifted }]);
+      for (let round = 0; round < 8; round += 1) {
+        const [from, to] = Math.random() < 0.5 ? [0, 1] : [1, 0];
+        await generate(backend, [{ slot: from, prompt, count }]);
+        const keepTokens = prompt.length - 1 - Math.floor(Math.random() * 3);
+        await backend.copy(from, to, keepTokens);
+        const shiftsFirst = Math.random() < 0.5;
+        const works = [from, to].map((slot) => {
+          return (slot === from) === shiftsFirst
+            ? { slot, keepTokens, ...shifted }
+            : { slot, keepTokens, prompt, count };
+        });
+        const expected = works.map((work) => ("shift" in work ? alone : answer));
+        const inOrder = works.toSorted((a, b) => a.slot - b.slot);
+        const both = Math.random() < 0.5;
+        const answers = both
+          ? await generate(backend, inOrder)
+          : [...(await generate(backend, works.slice(0, 1))), ...(await generate(backend, works.slice(1)))];
+        expect(answers).toEqual(both ? inOrder.map((work) => expected[works.indexOf(work)]) : expected);
+        await backend.cut(from, 3);
+        if (works[1] !== undefined && !("shift" in works[1])) {
+          expect(await generate(backend, [{ slot: to, prompt, count, keepTokens }])).toEqual([answer]);
+        }
+      }
     });
 
     test("a call of `begin` that fails affects only its slot", async () => {

@@ -36,9 +36,9 @@ interface Run {
   readonly end: JobEvent;
 }
 
-const story = "Once upon a time there was a little bee. One day the bee went to the garden";
+export const story = "Once upon a time there was a little bee. One day the bee went to the garden";
 
-const jobs: Readonly<Record<string, ResumableJob>> = {
+export const resumableJobs: Readonly<Record<string, ResumableJob>> = {
   "plain text": { prompt: story, maxTokens: 40 },
   "sampling with a seed": { prompt: story, maxTokens: 40, sampling: { temperature: 1.2, min_p: 0, seed: 7 } },
   "penalties and DRY": {
@@ -151,7 +151,7 @@ export function resumeContract(
       return whole;
     }
 
-    const all = alone ? more : { ...jobs, ...more };
+    const all = alone ? more : { ...resumableJobs, ...more };
     test.each(Object.entries(all))("continues %s as if nothing had happened", async (_kind, job) => {
       await expectSameEverywhere(job);
     });
@@ -203,18 +203,18 @@ function priorOutputOf(tokens: readonly TokenEvent[]): PriorOutput {
 }
 
 /** The event without its times. */
-function comparable({ index, text, part, ids, logprobs = [] }: TokenEvent) {
+export function comparable({ index, text, part, ids, logprobs = [] }: TokenEvent) {
   const numbers = logprobs.map(({ id, logprob, top }) => [id, logprob, ...top.map((other) => other.logprob)]);
   return { index, text, part, ids, logprobs: numbers };
 }
 
 /** The expected event. Its logprobs may differ in their last digits, because a batch of another shape rounds differently. */
-function alike(event: TokenEvent): unknown {
+export function alike(event: TokenEvent): unknown {
   const { logprobs, ...same } = comparable(event);
   return { ...same, logprobs: logprobs.map((numbers) => numbers.map((value) => expect.closeTo(value, 1) as unknown)) };
 }
 
-function comparableEnd(end: JobEvent): unknown {
+export function comparableEnd(end: JobEvent): unknown {
   if (end.type !== "finished") return end;
   const { by, stopString, completionTokens, promptTokens, unreadableCalls } = end;
   return { by, stopString, completionTokens, promptTokens, unreadableCalls };

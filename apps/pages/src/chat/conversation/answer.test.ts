@@ -98,6 +98,15 @@ describe("an answer", () => {
     expect(said.problem).toBeUndefined();
   });
 
+  it("is parked until its next token, and at most until its end", () => {
+    const parked: StreamEvent = { type: "status", stream_id: "job-1", status: "parked" };
+    expect(after(token(0, "a"), parked)).toMatchObject({ phase: "streaming", text: "a", parked: true });
+    expect(after(token(0, "a"), parked, token(1, "b"))).not.toHaveProperty("parked");
+    expect(after(parked, { ...parked, status: "thinking" })).not.toHaveProperty("parked");
+    expect(after(token(0, "a"), parked, end())).not.toHaveProperty("parked");
+    expect(stopped(after(parked))).not.toHaveProperty("parked");
+  });
+
   it("is stopped and not broken after a cancel", () => {
     const superseded = after(token(0, "a"), end({ finish_reason: "cancelled", cancelled_by: "superseded" }));
     expect(superseded).toMatchObject({ phase: "stopped", text: "a" });

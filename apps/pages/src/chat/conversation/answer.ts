@@ -50,6 +50,8 @@ export interface Answer extends TreeTurn {
   readonly etaMs?: number;
   /** Processed share of the prompt, 0 to 1. */
   readonly promptShare?: number;
+  /** Whether the worker has parked the job, because its context memory is full. */
+  readonly parked?: true;
   /** Whether the connection is lost and the page tries to reconnect. */
   readonly reconnecting?: boolean;
   /** When the page reconnects. Milliseconds since 1970. */
@@ -114,9 +116,10 @@ export function applyEvent(answer: Answer, event: StreamEvent, now: number): Ans
             ...(event.eta_ms === undefined ? {} : { etaMs: event.eta_ms }),
           };
     case "status":
+      if (event.status === "parked") return { ...answer, parked: true };
       // A continued answer already shows its earlier text.
       if (answer.lastIndex >= 0 || event.status === "continued" || event.status === "resuming") return answer;
-      return { ...without(answer, "position"), phase: event.status, ...shareOf(event) };
+      return { ...without(without(answer, "position"), "parked"), phase: event.status, ...shareOf(event) };
     case "started":
       return {
         ...without(answer, "position"),
@@ -128,7 +131,7 @@ export function applyEvent(answer: Answer, event: StreamEvent, now: number): Ans
       return applyToken(answer, event, now);
     case "end":
       return {
-        ...without(without(answer, "position"), "thinkingFromMs"),
+        ...resting(answer),
         ...(answer.calls === undefined ? {} : { calls: withCuts(answer.calls, event.message) }),
         phase: event.finish_reason === "cancelled" ? "stopped" : "done",
         cutShort: event.finish_reason === "length",
@@ -151,7 +154,7 @@ function applyToken(answer: Answer, event: TokenEvent, now: number): Answer {
   const tokens = answer.tokens + (event.n ?? event.ids?.length ?? 0);
   const spanMs = event.t_ms - firstTokenMs;
   return {
-    ...without(withThinking(answer, event), "position"),
+    ...without(without(withThinking(answer, event), "position"), "parked"),
     phase: "streaming",
     ...withPart(answer, event),
     lastIndex: event.index,
@@ -208,7 +211,7 @@ export function stopped(answer: Answer): Answer {
 
 /** Removes the fields that only a streaming answer has. */
 function resting(answer: Answer): Answer {
-  return connected(without(without(answer, "position"), "thinkingFromMs"));
+  return connected(without(without(without(answer, "position"), "thinkingFromMs"), "parked"));
 }
 
 /** The same answer, live again after its stream was given up. */
@@ -267,7 +270,7 @@ function shareOf({ prompt_progress: progress }: StatusEvent): Pick<Answer, "prom
   return progress === undefined ? {} : { promptShare: progress.processed / progress.total };
 }
 
-type Passing = "position" | "etaMs" | "reconnecting" | "reconnectAt" | "problem" | "thinkingFromMs";
+type Passing = "position" | "parked" | "etaMs" | "reconnecting" | "reconnectAt" | "problem" | "thinkingFromMs";
 
 function without(answer: Answer, key: Passing): Answer {
   const { [key]: _, ...rest } = answer;

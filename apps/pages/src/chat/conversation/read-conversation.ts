@@ -90,6 +90,7 @@ const answerShape: Shape<Answer> = {
   position: { fits: isNumber },
   etaMs: { fits: isNumber },
   promptShare: { fits: isNumber },
+  parked: { fits: isYes },
   reconnecting: { fits: isBoolean },
   reconnectAt: { fits: isNumber },
   ttftMs: { fits: isNumber },

@@ -119,6 +119,7 @@ function Waiting({ answer, choice }: Pick<AnswerTurnProps, "answer" | "choice">)
  * @param model the model that answers, at a worker with several models
  */
 function waitingWords(answer: Answer, model: ModelStatus | undefined): string | undefined {
+  if (answer.parked === true) return "Parked: waiting for memory…";
   switch (answer.phase) {
     case "sending":
       return "Sending…";

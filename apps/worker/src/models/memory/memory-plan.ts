@@ -47,8 +47,8 @@ export function memoryPlanOf(
 }
 
 function planFor(header: GgufHeader, settings: EngineSettings, budgetBytes: number | undefined): MemoryPlan {
-  const memoryAt = (context: Partial<ContextSizes>): ModelMemory =>
-    modelMemoryOf(engineMemory(header, { ...settings, ...context }));
+  const memoryAt = ({ contextSize, contextPool }: Partial<ContextSizes>): ModelMemory =>
+    modelMemoryOf(engineMemory(header, { ...settings, contextSize, contextPool }));
   const usual = engineMemory(header, settings);
   const asIs = { memory: modelMemoryOf(usual), context: undefined, memoryAt };
   if (budgetBytes === undefined) return asIs;

@@ -52,6 +52,8 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     };
     const slots = 1 + random.below(4);
     const contextSize = 40 + random.below(80);
+    /** Often too small for all slots, so that jobs wait and are parked. */
+    const contextPool = Math.min(slots * contextSize, Math.floor(contextSize * random.pick([1, 1.3, 1.8, 4])));
     const endedJobsKept = random.pick([2, 1_000]);
     const limits = { ...testLimits, retryGraceMs: 2_000, replayBufferBytes: random.pick([700, 1 << 20, 1 << 20]) };
     const newWire = createWire({ late: random.chance(0.5), fault: faulty });
@@ -64,6 +66,8 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       endedJobsKept,
       loadLater,
       preparedBytes: random.pick([0, 2_000, 1 << 26]),
+      headroomCells: random.pick([1, 8, 256]),
+      fake: { contextPool, copies: random.chance(0.5) },
       metrics,
       link: newWire.link,
       gate: newWire.gate,
@@ -169,6 +173,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     for (const witness of witnesses) {
       witness.conclude(world.contextSize);
       count(witness.outcome ?? "never ended");
+      if (witness.parks > 0) count(`parked and ${witness.outcome?.split(" ")[0] ?? "never ended"}`);
     }
     const { registry } = worker;
     const { dispatcher, queue, sessions } = worker.host;

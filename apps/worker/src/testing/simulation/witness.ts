@@ -33,6 +33,8 @@ export interface Witness {
   readonly tokens: readonly TokenEvent[];
   /** The job's outcome, for example `finished stop`, `cancelled client` or `failed deadline_exceeded`; undefined until the job has ended. */
   readonly outcome: string | undefined;
+  /** How often the job was parked. */
+  readonly parks: number;
   /** Checks the job's whole stream, at the end of the simulation. */
   conclude(contextSize: number): void;
 }
@@ -51,6 +53,7 @@ export function createWitness(
   let terminal: StreamEvent | undefined;
   let outcome: string | undefined;
   let lastStatus = "";
+  let parks = 0;
 
   const accuse = (message: string): void => fault(`job ${number} (${job.uid}): ${message}`);
 
@@ -58,7 +61,12 @@ export function createWitness(
     if (terminal !== undefined) accuse("its stream continues after its end");
     if ((log.waiting?.number ?? 0) > waiting) {
       waiting = log.waiting?.number ?? 0;
-      if (started !== undefined && log.waiting?.event.type === "queued") accuse("is queued after it started");
+      const event = log.waiting?.event;
+      if (started !== undefined && event?.type === "queued") accuse("is queued after it started");
+      if (event?.type === "status" && event.status === "parked") {
+        parks += 1;
+        if (started === undefined) accuse("is parked before it started");
+      }
     }
     if (log.started !== started) {
       if (started !== undefined) accuse("started twice");
@@ -134,6 +142,9 @@ export function createWitness(
     tokens,
     get outcome() {
       return outcome;
+    },
+    get parks() {
+      return parks;
     },
     conclude,
   };

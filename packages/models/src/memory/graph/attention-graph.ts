@@ -30,13 +30,13 @@ export function attentionInputs(pass: Pass): AttentionInputs {
 }
 
 function cacheInputs(pass: Pass): CacheInputs {
-  const { graph, shape, tokens, streams, cells, flashAttention } = pass;
+  const { graph, shape, tokens, sequences, cells, flashAttention } = pass;
   const widest = Math.max(0, ...shape.layers.map(({ attention }) => attention?.values ?? 0));
   return {
     keyPlaces: graph.input([tokens], 8),
     // Without flash attention, the cache stores values by column, and each number has a separate index.
     valuePlaces: graph.input([flashAttention ? tokens : tokens * widest], 8),
-    mask: graph.input([cells, tokens / streams, 1, streams], maskBytes(pass)),
+    mask: graph.input([cells, tokens / sequences, 1, sequences], maskBytes(pass)),
   };
 }
 
@@ -118,13 +118,13 @@ function queryKeyValue(
 }
 
 function attend(
-  { graph, shape, tokens, streams: caches, cells, flashAttention }: Pass,
+  { graph, shape, tokens, sequences, cells, flashAttention }: Pass,
   { query, mask, keys }: { readonly query: Tensor; readonly mask: Tensor; readonly keys: readonly Tensor[] },
   { heads, valueLength }: Attention,
 ): Tensor {
   const length = valueLength * heads;
   const seen = shape.encoder ? tokens : cells;
-  const streams = shape.encoder ? 1 : caches;
+  const streams = shape.encoder ? 1 : sequences;
   const turned = graph.view(graph.view(query));
   let result: Tensor;
   if (flashAttention) {

@@ -35,8 +35,8 @@ export function computeBytes(shape: ModelShape, settings: LoadedSettings): Compu
 
 function passOf(shape: ModelShape, settings: LoadedSettings, outputs: number): Graph {
   const graph = createGraph();
-  const { slots, streams, tokens, cells, flashAttention, embeds } = settings;
-  buildPass({ graph, shape, tokens, sequences: slots, streams, outputs, cells, flashAttention, embeds });
+  const { slots, tokens, cells, flashAttention, embeds } = settings;
+  buildPass({ graph, shape, tokens, sequences: slots, outputs, cells, flashAttention, embeds });
   return graph;
 }
 

@@ -3,10 +3,7 @@ import type { Graph, Tensor } from "./graph.ts";
 import type { ModelShape } from "./layers.ts";
 import type { LoadedSettings } from "../settings.ts";
 
-export interface Pass extends Pick<
-  LoadedSettings,
-  "cells" | "streams" | "tokens" | "outputs" | "flashAttention" | "embeds"
-> {
+export interface Pass extends Pick<LoadedSettings, "cells" | "tokens" | "outputs" | "flashAttention" | "embeds"> {
   readonly graph: Graph;
   readonly shape: ModelShape;
   readonly sequences: number;
