@@ -12,6 +12,7 @@ function fakeSequences({ removes = true } = {}) {
     },
     shiftSequenceTokenCells: (...args: number[]) => void calls.push(["shift", ...args]),
     disposeSequence: (...args: number[]) => void calls.push(["dispose", ...args]),
+    loadSequenceStateFromFile: async () => Uint32Array.of(4, 5, 6),
   } as unknown as LibraryContext;
   const none = (): never => expect.unreachable();
   const library = { context, model: {}, createSampler: none, createCheckpoint: none };
@@ -19,7 +20,8 @@ function fakeSequences({ removes = true } = {}) {
     copy: async (...args: number[]) => void calls.push(["copy", ...args]),
     release: (...args: number[]) => void calls.push(["release", ...args]),
   };
-  return { sequences: createSequences({ library, cells, contextSize: 64, isRecurrent: false }), calls };
+  const released = () => calls.filter(([name]) => name === "release").map(([, ...args]) => args);
+  return { sequences: createSequences({ library, cells, contextSize: 64, isRecurrent: false }), calls, released };
 }
 
 describe("erasing", () => {
@@ -54,17 +56,27 @@ describe("erasing", () => {
     ]);
   });
 
-  it("gives no memory of a shifted slot back until the slot is empty, because its tokens are in cells behind their positions", async () => {
-    const { sequences, calls } = fakeSequences();
+  it("gives no memory of a shifted slot back as long as it has shifted tokens, because their cells are in another order", async () => {
+    const { sequences, released } = fakeSequences();
     await sequences.erase(1, 3, 8, 20);
-    await sequences.erase(1, 4, 15, 15);
-    expect(calls.filter(([name]) => name === "release")).toEqual([]);
-    await sequences.erase(1, 0, 4, 4);
+    await sequences.erase(1, 5, 8, 15);
+    await sequences.erase(1, 4, 12, 12);
+    expect(released()).toEqual([]);
+    await sequences.erase(1, 3, 4, 4);
     await sequences.erase(1, 2, 9, 9);
-    expect(calls.filter(([name]) => name === "release")).toEqual([
-      ["release", 1, 0],
-      ["release", 1, 2],
+    expect(released()).toEqual([
+      [1, 3],
+      [1, 2],
     ]);
+  });
+});
+
+describe("loading", () => {
+  it("gives the memory behind the file's tokens back, because the slot may have held more", async () => {
+    const { sequences, released } = fakeSequences();
+    await sequences.erase(1, 3, 8, 20);
+    expect(await sequences.load(1, "x.kv")).toEqual([4, 5, 6]);
+    expect(released()).toEqual([[1, 3]]);
   });
 });
 
@@ -77,5 +89,14 @@ describe("copying", () => {
       ["copy", 0, 1, 5],
       ["release", 1, 5],
     ]);
+  });
+
+  it("copies shifted tokens in the order of their cells, and gives no memory back until the copy is cut in front of them", async () => {
+    const { sequences, released } = fakeSequences();
+    await sequences.erase(1, 3, 8, 20);
+    await sequences.copy?.(1, 0, 5);
+    expect(released()).toEqual([]);
+    await sequences.copy?.(1, 0, 3);
+    expect(released()).toEqual([[0, 3]]);
   });
 });

@@ -20,13 +20,18 @@ type Sequences = Pick<Passes, "erase" | "save" | "load" | "copy" | "checkpoint">
 export function createSequences({ library, cells, contextSize, isRecurrent }: SequencesOptions): Sequences {
   const { context } = library;
   const checkpoints = createCheckpoints(library);
-  /** Slots with shifted tokens. The cell of such a token has a higher index than its position. */
-  const shifted = new Set<number>();
+  /** For each slot with shifted tokens, the position of the first one. The cells of tokens from there on are not in the order of their positions. */
+  const shifted = new Map<number, number>();
 
-  /** Gives the memory behind the first `kept` tokens back. These tokens are in the first cells, because cells are used in order. */
+  function firstShifted(slot: number): number {
+    return shifted.get(slot) ?? Infinity;
+  }
+
+  /** Gives the memory behind the first `kept` tokens back, if these tokens are in the first cells. Cells are used in order, except after a shift. */
   function release(slot: number, kept: number): void {
-    if (kept === 0) shifted.delete(slot);
-    if (!shifted.has(slot)) cells?.release(slot, kept);
+    if (kept > firstShifted(slot)) return;
+    shifted.delete(slot);
+    cells?.release(slot, kept);
   }
 
   async function cut(slot: number, from: number, to: number): Promise<number> {
@@ -45,7 +50,7 @@ export function createSequences({ library, cells, contextSize, isRecurrent }: Se
         release(slot, kept);
         return kept;
       }
-      shifted.add(slot);
+      shifted.set(slot, Math.min(from, firstShifted(slot)));
       context.shiftSequenceTokenCells(slot, to, held, from - to);
       return held - (to - from);
     },
@@ -56,8 +61,9 @@ export function createSequences({ library, cells, contextSize, isRecurrent }: Se
       ? {}
       : {
           async copy(from, to, keep) {
-            shifted.delete(to);
             await cells.copy(from, to, keep);
+            // The copies are in the order of the copied cells.
+            shifted.set(to, firstShifted(from));
             release(to, keep);
           },
         }),
@@ -66,7 +72,11 @@ export function createSequences({ library, cells, contextSize, isRecurrent }: Se
       shifted.delete(slot);
       try {
         const tokens = await context.loadSequenceStateFromFile(path, slot, contextSize);
-        if (tokens.length <= contextSize) return [...tokens];
+        if (tokens.length <= contextSize) {
+          // The slot may have held more tokens.
+          release(slot, tokens.length);
+          return [...tokens];
+        }
       } catch (error) {
         context.disposeSequence(slot);
         throw error;
