@@ -87,13 +87,19 @@ describe.runIf(hasAddon)("a KV cache", () => {
   });
 
   test.runIf(process.platform === "linux")("takes memory for used cells only, and gives it back", async () => {
-    const bytesPerCell = 6 * 2 * 128 * 2;
-    const before = residentBytes();
-    const backend = await open("reserved", 64, 512);
+    const bytesPerCell = 6 * 2 * 64 * 2;
+    const [slots, size, used] = [64, 512, 480];
+    const backend = await open("reserved", slots, size);
     try {
       const opened = residentBytes();
-      // All cells together would take 96 MiB.
-      expect(opened - before).toBeLessThan(64 * 512 * bytesPerCell * 0.5);
+      const { tokens } = await backend.tokenize({ kind: "text", text: story.repeat(30) });
+      await answer(backend, 0, tokens.slice(0, used), 1);
+      for (let slot = 1; slot < slots; slot++) await backend.copy?.(0, slot, used);
+      const filled = residentBytes();
+      const usedBytes = slots * used * bytesPerCell;
+      expect(filled - opened).toBeGreaterThan(usedBytes * 0.8);
+      for (let slot = 1; slot < slots; slot++) await backend.cut(slot, 100);
+      expect(filled - residentBytes()).toBeGreaterThan(usedBytes * 0.6);
     } finally {
       await backend.dispose();
     }
