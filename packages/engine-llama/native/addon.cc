@@ -30,7 +30,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("sourceHash", WAGGLE_SOURCE_HASH);
     exports.Set("Sampler", Sampler::define(env));
     exports.Set("Decoder", Decoder::define(env));
-    exports.Set("canReserve", Napi::Boolean::New(env, canReserve));
     exports.Set("startReserving", Napi::Function::New(env, start));
     exports.Set("stopReserving", Napi::Function::New(env, stop));
     exports.Set("unify", Napi::Function::New(env, unify));

@@ -1,12 +1,10 @@
 #include "cells.h"
 
-#include <cstdint>
-#include <cstring>
-
-#if !defined(_WIN32)
 #include <sys/mman.h>
 #include <unistd.h>
-#endif
+
+#include <cstdint>
+#include <cstring>
 
 #include "ggml-backend-impl.h"
 #include "ggml.h"
@@ -15,12 +13,23 @@ namespace waggle {
 
 namespace {
 
-#if !defined(_WIN32)
-
 using AllocateBuffer = ggml_backend_buffer_t (*)(ggml_backend_buffer_type_t, size_t);
 
 AllocateBuffer allocateAtOnce = nullptr;
 std::vector<CacheTensor> recorded;
+
+constexpr int readWrite = PROT_READ | PROT_WRITE;
+constexpr int reservation = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+/** Gives pages back to the system: they are zero when they are used again. */
+bool releasePages(void * from, size_t size) {
+#if defined(__APPLE__)
+    // There, MADV_DONTNEED keeps the contents and the memory.
+    return mmap(from, size, readWrite, reservation | MAP_FIXED, -1, 0) != MAP_FAILED;
+#else
+    return madvise(from, size, MADV_DONTNEED) == 0;
+#endif
+}
 
 // A reserved buffer is an ordinary buffer of the CPU, except for these functions.
 void freeReserved(ggml_backend_buffer_t buffer) {
@@ -30,11 +39,12 @@ void freeReserved(ggml_backend_buffer_t buffer) {
 void clearReserved(ggml_backend_buffer_t buffer, uint8_t value) {
     void * base = ggml_backend_buffer_get_base(buffer);
     // New pages are zero already: only real memory has to be cleared.
-    if (value != 0 || madvise(base, buffer->size, MADV_DONTNEED) != 0) memset(base, value, buffer->size);
+    if (value != 0 || !releasePages(base, buffer->size)) memset(base, value, buffer->size);
 }
 
 ggml_status recordTensor(ggml_backend_buffer_t, ggml_tensor * tensor) {
-    const bool isCache = strncmp(tensor->name, "cache_", 6) == 0 && tensor->view_src == nullptr;
+    // The results of operations on caches, such as views, have names with the same beginning.
+    const bool isCache = tensor->op == GGML_OP_NONE && strncmp(tensor->name, "cache_", 6) == 0;
     if (isCache) {
         recorded.push_back({
             static_cast<char *>(tensor->data),
@@ -47,13 +57,8 @@ ggml_status recordTensor(ggml_backend_buffer_t, ggml_tensor * tensor) {
 }
 
 ggml_backend_buffer_t allocateReserved(ggml_backend_buffer_type_t type, size_t size) {
-    const int flags = MAP_PRIVATE | MAP_ANONYMOUS
-#if defined(MAP_NORESERVE)
-        | MAP_NORESERVE
-#endif
-        ;
     if (size == 0) return allocateAtOnce(type, size);
-    void * base = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    void * base = mmap(nullptr, size, readWrite, reservation, -1, 0);
     if (base == MAP_FAILED) return nullptr;
 #if defined(MADV_NOHUGEPAGE)
     // A huge page would take 2 MiB for the first cell in it, in each tensor of each stream.
@@ -67,25 +72,7 @@ ggml_backend_buffer_t allocateReserved(ggml_backend_buffer_type_t type, size_t s
     return buffer;
 }
 
-#endif
-
 } // namespace
-
-#if defined(_WIN32)
-
-const bool canReserve = false;
-
-void startReserving() {}
-
-std::vector<CacheTensor> stopReserving() {
-    return {};
-}
-
-void releaseCells(const std::vector<CacheTensor> &, size_t, size_t) {}
-
-#else
-
-const bool canReserve = true;
 
 void startReserving() {
     auto & interface = ggml_backend_cpu_buffer_type()->iface;
@@ -108,10 +95,8 @@ void releaseCells(const std::vector<CacheTensor> & tensors, size_t stream, size_
         const auto start = reinterpret_cast<uintptr_t>(tensor.data + stream * tensor.cells * tensor.rowBytes);
         const uintptr_t first = (start + from * tensor.rowBytes + page - 1) / page * page;
         const uintptr_t end = (start + tensor.cells * tensor.rowBytes) / page * page;
-        if (first < end) madvise(reinterpret_cast<void *>(first), end - first, MADV_DONTNEED);
+        if (first < end) releasePages(reinterpret_cast<void *>(first), end - first);
     }
 }
-
-#endif
 
 } // namespace waggle

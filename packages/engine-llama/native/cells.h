@@ -15,9 +15,6 @@ struct CacheTensor {
     size_t streams;
 };
 
-/** Whether the system can reserve memory without taking it. */
-extern const bool canReserve;
-
 /**
  * From now on, reserves the buffers that ggml allocates in host memory for tensors, and records the tensors of KV caches in them. To be called
  * before a context is created, and `stopReserving` after it.

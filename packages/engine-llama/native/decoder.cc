@@ -27,6 +27,8 @@ struct Draw {
     size_t offset;
 };
 
+constexpr const char * disposed = "The context is disposed";
+
 /** Numbers of a draw with logprobs, before the alternatives: token, its logit, greatest logit, sum of exp(logit - greatest). */
 constexpr size_t logprobNumbers = 4;
 
@@ -55,10 +57,6 @@ double weightOf(const float * logits, int32_t vocabularySize, float greatest) {
     double sum = 0;
     for (llama_token token = 0; token < vocabularySize; token++) sum += expf(logits[token] - greatest);
     return sum;
-}
-
-int32_t vocabularySizeOf(llama_context * context) {
-    return llama_vocab_n_tokens(llama_model_get_vocab(llama_get_model(context)));
 }
 
 std::string problemOf(int32_t code) {
@@ -118,6 +116,7 @@ class Task : public Napi::AsyncWorker {
     virtual void compute() = 0;
 
     void Execute() final {
+        if (decoder.context() == nullptr) return SetError(disposed);
         try {
             compute();
         } catch (const std::exception & error) {
@@ -150,7 +149,7 @@ class Step : public Task {
         if (samplerList.Length() != count || seedList.ElementLength() != count || topList.ElementLength() != count) {
             throw Napi::RangeError::New(env, "The lists of draws must have the same length");
         }
-        const auto mostTop = static_cast<uint32_t>(vocabularySizeOf(decoder.context())) + 1;
+        const auto mostTop = static_cast<uint32_t>(decoder.vocabularySize) + 1;
         size_t length = 0;
         for (uint32_t i = 0; i < count; i++) {
             auto * sampler = Napi::ObjectWrap<Sampler>::Unwrap(samplerList.Get(i).As<Napi::Object>());
@@ -199,7 +198,7 @@ class Step : public Task {
     }
 
     void describe(const float * logits, llama_token token, size_t alternatives, double * numbers) const {
-        const int32_t vocabularySize = vocabularySizeOf(decoder.context());
+        const int32_t vocabularySize = decoder.vocabularySize;
         const auto top = topTokens(logits, vocabularySize, std::max<size_t>(alternatives, 1));
         const float greatest = logits[top[0]];
         numbers[1] = logits[token];
@@ -298,6 +297,8 @@ Decoder::Decoder(const Napi::CallbackInfo & info)
     : Napi::ObjectWrap<Decoder>(info), wrapped(Napi::ObjectWrap<AddonContext>::Unwrap(info[0].As<Napi::Object>())),
       owner(Napi::Persistent(info[0].As<Napi::Object>())), cache(stopReserving()) {
     findLlama(info.Env(), wrapped);
+    if (context() == nullptr) throw Napi::Error::New(info.Env(), disposed);
+    vocabularySize = llama_vocab_n_tokens(llama_model_get_vocab(llama_get_model(context())));
 }
 
 llama_context * Decoder::context() const {
@@ -359,10 +360,10 @@ Napi::Value Decoder::getLogits(const Napi::CallbackInfo & info) {
     const auto top = info[1].As<Napi::Number>().Uint32Value();
     const auto tokens = info[2].As<Napi::Uint32Array>();
     const bool total = info[3].As<Napi::Boolean>().Value();
+    if (context() == nullptr) throw Napi::Error::New(info.Env(), disposed);
     const float * logits = llama_get_logits_ith(context(), at);
     if (logits == nullptr) throw Napi::RangeError::New(info.Env(), "The last batch has no logits there");
 
-    const int32_t vocabularySize = vocabularySizeOf(context());
     const auto found = topTokens(logits, vocabularySize, std::max<size_t>(top, 1));
     const float greatest = logits[found[0]];
     const size_t listed = std::min<size_t>(top, found.size());

@@ -28,8 +28,10 @@ class Decoder : public Napi::ObjectWrap<Decoder> {
     /** `new Decoder(context)`, with the AddonContext of node-llama-cpp. Takes the cache tensors recorded since `startReserving`. */
     explicit Decoder(const Napi::CallbackInfo & info);
 
+    /** Null if the library has disposed it. */
     llama_context * context() const;
 
+    int32_t vocabularySize = 0;
     StepState state;
 
   private:

@@ -73,11 +73,11 @@ test("a backend without the addon says so, and how to get it", async () => {
 });
 
 test("a backend whose addon computes something else decodes with the library's binding, and warns", async () => {
+  const stopReserving = vi.fn();
   const wrong = {
     libraryVersion: requiredVersion,
-    canReserve: true,
     startReserving: () => {},
-    stopReserving: () => {},
+    stopReserving,
     Decoder: function Decoder() {
       return {
         decode: async () => Float64Array.of(5),
@@ -93,6 +93,7 @@ test("a backend whose addon computes something else decodes with the library's b
   vi.spyOn(addons, "loadAddon").mockResolvedValue({ addon: wrong } as addons.LoadedAddon);
   const { info, lines } = await infoAndLog();
   expect(info).toMatchObject({ binding: "library", bindingReason: "it does not work here: it computes other logits" });
+  expect(stopReserving).toHaveBeenCalled();
   expect(lines).toContainEqual(
     expect.stringMatching(/^warn: .*not used: it does not work here: it computes other logits\./),
   );

@@ -86,7 +86,7 @@ function cacheFormOf(
   { addon, cache, form }: ContextOptions,
 ): CacheForm {
   if (addon === undefined || !cache.flashAttention || isRecurrent || isHybrid) return "separate";
-  return form ?? (gpuLayers > 0 || !addon.canReserve ? "unified" : "reserved");
+  return form ?? (gpuLayers > 0 ? "unified" : "reserved");
 }
 
 interface SharedCache {

@@ -54,6 +54,8 @@ async function openOn(
     });
     return { ...opened, library, decoder, binding: addon === undefined ? "library" : "addon" };
   } catch (error) {
+    // Without a decoder, llama.cpp would only reserve the buffers of later contexts too.
+    addon?.stopReserving();
     await opened.context.dispose();
     throw error;
   }

@@ -11,8 +11,6 @@ export interface Addon {
   readonly sourceHash: string;
   /** @param context the library's `AddonContext` */
   readonly Decoder: new (context: object) => AddonDecoder;
-  /** Whether memory can be reserved without taking it. */
-  readonly canReserve: boolean;
   /** From now on, llama.cpp's buffers in host memory are only reserved. Ends with `stopReserving`, or when a Decoder is made, which then knows the caches in them. */
   startReserving(): void;
   stopReserving(): void;

@@ -79,7 +79,6 @@ function makeAddon(changes = ""): string {
   const path = join(folder, "addon.cjs");
   const text = `
     exports.Sampler = class { configure() {} };
-    exports.canReserve = true;
     exports.startReserving = () => {};
     const decoder = {
       decode: async (...all) => (all[7][0] > 0 ? Float64Array.of(7, 4, 4, 1.5, 7, 4) : Float64Array.of(7)),

@@ -85,16 +85,14 @@ check("a step that was " + (isWithdrawn ? "" : "not ") + "withdrawn", taken, isW
 await decoder.copySequence(1, 2, end);
 check("a copied sequence", await decode(decoder, 2, end, [301]), [expected]);
 
-if (addon.canReserve) {
-  addon.startReserving();
-  const shared = await open();
-  const reserved = new addon.Decoder(shared._ctx);
-  for (const attempt of ["a reserved KV cache", "a released KV cache"]) {
-    await decode(reserved, 1, 0, prompt);
-    check(attempt, await decode(reserved, 1, end, [301]), [expected]);
-    shared._ctx.disposeSequence(1);
-    reserved.release(1, 0);
-  }
+addon.startReserving();
+const shared = await open();
+const reserved = new addon.Decoder(shared._ctx);
+for (const attempt of ["a reserved KV cache", "a released KV cache"]) {
+  await decode(reserved, 1, 0, prompt);
+  check(attempt, await decode(reserved, 1, end, [301]), [expected]);
+  shared._ctx.disposeSequence(1);
+  reserved.release(1, 0);
 }
 process.stdout.write(llama.buildType);
 await llama.dispose();
