@@ -202,8 +202,13 @@ function priorOutputOf(tokens: readonly TokenEvent[]): PriorOutput {
   return { ids: tokens.flatMap(({ ids }) => ids), events: tokens.length };
 }
 
+interface ComparableToken extends Pick<TokenEvent, "index" | "text" | "ids"> {
+  readonly part: TokenEvent["part"] | undefined;
+  readonly logprobs: readonly (readonly number[])[];
+}
+
 /** The event without its times. */
-export function comparable({ index, text, part, ids, logprobs = [] }: TokenEvent) {
+export function comparable({ index, text, part, ids, logprobs = [] }: TokenEvent): ComparableToken {
   const numbers = logprobs.map(({ id, logprob, top }) => [id, logprob, ...top.map((other) => other.logprob)]);
   return { index, text, part, ids, logprobs: numbers };
 }
