@@ -26,7 +26,7 @@ const groups = createProcessGroups("context-pool");
 const leftovers = createLeftoverCheck();
 let pool: PoolWorker;
 let isShared = false;
-let alone: Promise<readonly string[]> | undefined;
+let alone: Promise<readonly Run[]> | undefined;
 
 beforeAll(async () => {
   pool = await startPoolWorker(groups);
@@ -49,18 +49,18 @@ function needAddon({ skip }: TestContext): void {
   skip(reason);
 }
 
-/** The texts of the jobs when each runs alone; computed once. */
-function textsAlone(): Promise<readonly string[]> {
+/** The jobs, run one after the other; once in all tests. */
+function runAlone(): Promise<readonly Run[]> {
   alone ??= (async () => {
-    const texts: string[] = [];
+    const runs: Run[] = [];
     for (let index = 0; index < slots; index += 1) {
       const one = await run(pool, index);
       await one.stream.over;
       expect(parksOf(one), "parks of a job alone").toBe(0);
-      texts.push(one.stream.judge.text);
+      runs.push(one);
       say(`job ${index} alone: ${one.stream.judge.modelTokens} tokens`);
     }
-    return texts;
+    return runs;
   })();
   return alone;
 }
@@ -69,13 +69,16 @@ const runAll = (): Promise<Run[]> => times(slots, (index) => run(pool, index));
 
 /** Waits for the ends of the jobs, and checks that each answer is whole and the one that the job gets alone. */
 async function expectWhole(runs: readonly Run[]): Promise<void> {
-  const texts = await textsAlone();
-  const wrong = await Promise.all(runs.map((one) => wrongIn(one, texts[one.index] ?? "")));
-  expect(wrong.flat()).toEqual([]);
+  await Promise.all(runs.map(({ stream }) => stream.over));
+  say(`parks of the jobs: ${runs.map(parksOf).join(", ")}`);
   await poll("the worker to be idle", async () => {
     const health = await pool.worker.client.health();
     return health.slots.busy + health.queue.depth === 0;
   });
+  const references = await runAlone();
+  const wrong: string[] = [];
+  for (const one of runs) wrong.push(...(await wrongIn(pool, one, references[one.index] as Run)));
+  expect(wrong).toEqual([]);
 }
 
 test(
@@ -84,18 +87,14 @@ test(
   async (context) => {
     needAddon(context);
     const runs = await runAll();
-    // The answers alone come after these, so that all prompts are read beside each other.
-    await Promise.all(runs.map(({ stream }) => stream.over));
-    const parks = runs.map(parksOf);
-    say(`parks of each job: ${parks.join(", ")}`);
-    expect(sum(parks)).toBeGreaterThan(0);
     await expectWhole(runs);
+    expect(sum(runs.map(parksOf))).toBeGreaterThan(0);
   },
 );
 
 test("a cancel ends a parked job at once, and changes no other answer", { timeout: limitMs }, async (context) => {
   needAddon(context);
-  await textsAlone();
+  await runAlone();
   const runs = await runAll();
   const parked = await firstParked(runs);
   const running = runs.find((one) => one !== parked && parksOf(one) === 0) as Run;
@@ -114,7 +113,7 @@ test("a cancel ends a parked job at once, and changes no other answer", { timeou
 
 test("parked jobs outlive the engine", { timeout: limitMs }, async (context) => {
   needAddon(context);
-  await textsAlone();
+  await runAlone();
   const runs = await runAll();
   await firstParked(runs);
   process.kill(pool.worker.enginePid(), "SIGKILL");

@@ -2,10 +2,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { StreamEvent } from "@waggle/protocol";
+import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
 import {
   endingOf,
   incompleteness,
+  isToken,
   openStream,
   startWorker,
   times,
@@ -14,12 +15,11 @@ import {
   type Worker,
 } from "@waggle/testing/harness";
 import { shapeNamed, writeRandomModel, writeSinglePrecision, type ModelShape } from "@waggle/testing/models";
-import { isLong, limitMs } from "../support/long.ts";
+import { isLong, limitMs, say } from "../support/long.ts";
+import { marginOf, tieMargin } from "../support/margin.ts";
 
-interface Job {
-  readonly prompt: string;
-  readonly maxTokens: number;
-}
+/** The request of a job, without its id. */
+type Job = Pick<GenerateRequestInput, "prompt" | "max_tokens"> & typeof sampling;
 
 /** A job with its stream. */
 export interface Run {
@@ -44,6 +44,14 @@ interface Sizes {
 }
 
 export const slots = 8;
+/** The penalty keeps a made-up model from repeating itself. The most probable token rarely depends on rounding. */
+const sampling = {
+  temperature: 0,
+  repeat_penalty: 1.3,
+  repeat_last_n: 256,
+  ignore_eos: true,
+  repetition_limit: 0,
+} as const;
 
 /** All prompts fit together, with 256 cells for the next tokens of each job. Then the answers grow beyond the pool. */
 const sizes: Sizes = isLong
@@ -53,7 +61,7 @@ const sizes: Sizes = isLong
       ...{ context: 2_304, pool: 4_096, long: [1_000, 1_000], short: [40, 600] },
     };
 
-/** Starts a worker with a model in single precision, which answers the same whatever else is in its batches. */
+/** Starts a worker with a model in single precision, whose answers hardly depend on what else is in its batches. */
 export async function startPoolWorker(groups: ProcessGroups): Promise<PoolWorker> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-pool-"));
   const [random, model] = [join(folder, "q8.gguf"), join(folder, "single.gguf")];
@@ -65,7 +73,7 @@ export async function startPoolWorker(groups: ProcessGroups): Promise<PoolWorker
   const perWord = (await tokensOf(worker, words(1_000, 0))) / 1_000;
   const jobs = await times(slots, async (index): Promise<Job> => {
     const [promptTokens, maxTokens] = index === 0 ? sizes.long : sizes.short;
-    return { prompt: words(Math.floor(promptTokens / perWord), index + 1), maxTokens };
+    return { ...sampling, prompt: words(Math.floor(promptTokens / perWord), index + 1), max_tokens: maxTokens };
   });
   return {
     worker,
@@ -85,12 +93,10 @@ export async function sharesContext({ client }: Worker): Promise<boolean> {
 
 let runs = 0;
 
-/** Sends a job, with the same seed each time. A parked job is silent until the others leave room for it. */
+/** Sends a job. A parked job is silent until the others leave room for it. */
 export async function run({ worker, jobs }: PoolWorker, index: number): Promise<Run> {
-  const { prompt, maxTokens } = jobs[index] as Job;
   const jobId = `job-${index}-${(runs += 1)}`;
-  const sampling = { temperature: 1, seed: 7, ignore_eos: true, repetition_limit: 0 };
-  const body = { job_id: jobId, prompt, max_tokens: maxTokens, ...sampling };
+  const body = { ...jobs[index], job_id: jobId };
   return { index, jobId, stream: await openStream({ url: `${worker.url}/v1/inference`, body, silenceMs: limitMs }) };
 }
 
@@ -105,20 +111,29 @@ export function firstParked(all: readonly Run[]): Promise<Run> {
   return Promise.any(all.map((one) => one.stream.event("its parking", isParked, limitMs).then(() => one)));
 }
 
-/** Resolves at the stream's end with what is wrong if it has to be whole, with this text. */
-export async function wrongIn({ index, stream }: Run, text: string): Promise<readonly string[]> {
+/** Resolves with what is wrong with an ended stream that has to be whole, and to have the same tokens as the job has alone, up to ties. */
+export async function wrongIn(
+  { worker, jobs }: PoolWorker,
+  { index, stream }: Run,
+  alone: Run,
+): Promise<readonly string[]> {
   const { how, reason } = await stream.over;
   const { judge } = stream;
   const wrong = incompleteness(judge, how === "complete" ? undefined : reason);
   if (endingOf(judge.terminal) !== "length") wrong.push(`its end is ${endingOf(judge.terminal)}`);
-  if (judge.text !== text) wrong.push(`its text differs from character ${differenceOf(judge.text, text)} on`);
+  const [own, ids] = [idsOf(stream), idsOf(alone.stream)];
+  const at = own.findIndex((id, place) => id !== ids[place]);
+  if (at !== -1) {
+    const margin = await marginOf(worker, { request: jobs[index] as Job, ids, at, other: own[at] as number });
+    const difference = `token ${at} of ${ids.length} is ${own[at]} instead of ${ids[at]}, by a margin of ${margin}`;
+    say(`job ${index}: ${difference}`);
+    if (margin >= tieMargin) wrong.push(difference);
+  }
   return wrong.map((one) => `job ${index}: ${one}`);
 }
 
-function differenceOf(one: string, other: string): number {
-  let at = 0;
-  while (at < one.length && one[at] === other[at]) at += 1;
-  return at;
+function idsOf({ events }: LiveStream): readonly number[] {
+  return events.filter(isToken).flatMap(({ ids = [] }) => ids);
 }
 
 /** Words that differ from the first one on, so that no two jobs share a prefix. */

@@ -17,7 +17,7 @@ import {
 } from "@waggle/testing/harness";
 import type { GenerateRequestInput } from "@waggle/protocol";
 import { writeSinglePrecision } from "@waggle/testing/models";
-import { marginOf } from "./margin.ts";
+import { marginOf, tieMargin } from "../../support/margin.ts";
 import type { Stage } from "./stage.ts";
 import { freshId, inference } from "./ways.ts";
 
@@ -25,8 +25,6 @@ const killIntervalMs = 3_000;
 const [killsLong, killsShort] = [20, 3];
 /** Time limit per kill, for loading the next engine on a busy machine. */
 const msPerKill = 40_000;
-/** Logits closer than this count as a tie: the next engine computes in batches of other shapes, and rounds differently. */
-const tieMargin = 1e-3;
 /**
  * Single precision everywhere. With half precision in weights, KV cache or flash attention, another batch shape changes a logit by thousandths,
  * also without a crash. In single precision it changes by millionths, so that sampled tokens stay the same.

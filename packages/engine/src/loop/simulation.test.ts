@@ -246,7 +246,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   }
 
   function take(event: EngineEvent): void {
-    if (event.type === "broken") throw new Error(event.message);
+    if (event.type === "broken" || (event.type === "log" && event.level === "error")) throw new Error(event.message);
     if (event.type === "prefix_store") transfers[event.operation] += 1;
     if (event.type === "unprepared") prepareAgain(event.jobId);
     if (event.type !== "step") return;

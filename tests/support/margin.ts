@@ -16,6 +16,8 @@ export interface Place {
   readonly other: number;
 }
 
+/** Logits closer than this count as a tie: batches of other shapes round differently. */
+export const tieMargin = 1e-3;
 /** Largest number of candidates that /completion returns. */
 const candidates = 20;
 /** Changes of logits that are tried in turn. */
