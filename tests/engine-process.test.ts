@@ -190,7 +190,7 @@ function startEngine(before = "") {
   const preload = ["--import", `data:text/javascript,${encodeURIComponent(before)}`];
   const child = fork(`${root}apps/worker/src/engine/engine-main.ts`, [], {
     cwd: root,
-    execArgv: ["--expose-gc", ...fromSource, ...preload],
+    execArgv: [...fromSource, ...preload],
     stdio: ["ignore", "ignore", "ignore", "ipc"],
     serialization: "json",
   });

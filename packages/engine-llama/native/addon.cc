@@ -1,9 +1,11 @@
 // What Waggle adds to node-llama-cpp: steps in one call, and contexts that share their memory. It uses the libraries of llama.cpp that
-// node-llama-cpp has loaded, so node-llama-cpp's own addon must be loaded first, in exactly this version.
+// node-llama-cpp has loaded, whichever of its packages they are from, so its own addon must be loaded first, in exactly this version.
 #include "AddonContext.h"
 #include "cells.h"
 #include "decoder.h"
 #include "sampler.h"
+
+namespace waggle {
 
 namespace {
 
@@ -38,3 +40,5 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 } // namespace
 
 NODE_API_MODULE(NODE_GYP_MODULE_NAME, init)
+
+} // namespace waggle

@@ -11,6 +11,8 @@
 #include "ggml-backend-impl.h"
 #include "ggml.h"
 
+namespace waggle {
+
 namespace {
 
 #if !defined(_WIN32)
@@ -111,3 +113,5 @@ void releaseCells(const std::vector<CacheTensor> & tensors, size_t stream, size_
 }
 
 #endif
+
+} // namespace waggle

@@ -2,9 +2,10 @@
 // system when its cells are freed. So the streams of a context share the memory, although each has room for the longest job.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
-#include "llama.h"
+namespace waggle {
 
 /** A tensor of a KV cache: for each stream `cells` rows of `rowBytes`. */
 struct CacheTensor {
@@ -28,3 +29,5 @@ std::vector<CacheTensor> stopReserving();
 
 /** Gives the whole pages of the stream's cells from `from` on back to the system. Reading them yields zeros. */
 void releaseCells(const std::vector<CacheTensor> & tensors, size_t stream, size_t from);
+
+} // namespace waggle

@@ -8,6 +8,8 @@
 #include "AddonContext.h"
 #include "sampler.h"
 
+namespace waggle {
+
 namespace {
 
 /** Phases of a step that is queued behind another one. */
@@ -294,7 +296,9 @@ Napi::Function Decoder::define(Napi::Env env) {
 
 Decoder::Decoder(const Napi::CallbackInfo & info)
     : Napi::ObjectWrap<Decoder>(info), wrapped(Napi::ObjectWrap<AddonContext>::Unwrap(info[0].As<Napi::Object>())),
-      owner(Napi::Persistent(info[0].As<Napi::Object>())), cache(stopReserving()) {}
+      owner(Napi::Persistent(info[0].As<Napi::Object>())), cache(stopReserving()) {
+    findLlama(info.Env(), wrapped);
+}
 
 llama_context * Decoder::context() const {
     return wrapped->ctx;
@@ -386,3 +390,5 @@ Napi::Value Decoder::copySequence(const Napi::CallbackInfo & info) {
 void Decoder::release(const Napi::CallbackInfo & info) {
     releaseCells(cache, info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value());
 }
+
+} // namespace waggle

@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "cells.h"
-#include "llama.h"
+#include "llama-functions.h"
 #include "napi.h"
 
 class AddonContext;
+
+namespace waggle {
 
 /** What the steps of a context share. Only the thread that computes a step changes it. */
 struct StepState {
@@ -52,3 +54,5 @@ class Decoder : public Napi::ObjectWrap<Decoder> {
     /** Phase of the last step that was queued behind another one. */
     std::shared_ptr<std::atomic<int>> queued;
 };
+
+} // namespace waggle

@@ -2,6 +2,8 @@
 
 #include "AddonModel.h"
 
+namespace waggle {
+
 namespace {
 
 float floatOf(const Napi::Object & config, const char * name, float fallback) {
@@ -38,6 +40,7 @@ Napi::Function Sampler::define(Napi::Env env) {
 
 Sampler::Sampler(const Napi::CallbackInfo & info) : Napi::ObjectWrap<Sampler>(info) {
     const auto * model = Napi::ObjectWrap<AddonModel>::Unwrap(info[0].As<Napi::Object>());
+    findLlama(info.Env(), model);
     vocabularySize = llama_vocab_n_tokens(model->vocab);
 }
 
@@ -99,3 +102,5 @@ llama_token Sampler::sample(const float * logits, uint32_t seed) {
 void Sampler::apply(const SamplerPtr & sampler, llama_token_data_array & array) const {
     if (sampler != nullptr) llama_sampler_apply(sampler.get(), &array);
 }
+
+} // namespace waggle

@@ -5,8 +5,10 @@
 #include <memory>
 #include <vector>
 
-#include "llama.h"
+#include "llama-functions.h"
 #include "napi.h"
+
+namespace waggle {
 
 struct SamplerDeleter {
     void operator()(llama_sampler * sampler) const { llama_sampler_free(sampler); }
@@ -45,3 +47,5 @@ class Sampler : public Napi::ObjectWrap<Sampler> {
     SamplerPtr temperature;
     std::vector<llama_token_data> candidates;
 };
+
+} // namespace waggle

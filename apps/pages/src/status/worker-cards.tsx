@@ -51,10 +51,11 @@ const stateWords: Readonly<Record<WorkerInfo["state"], string>> = {
   failed: "failed",
 };
 
-/** Only a loaded engine reports the device and the build; otherwise, the text is the backend's name. */
-function backendWords({ backend, device, engine_build: build }: WorkerInfo): string {
+/** Only a loaded engine reports the device, the build and the binding; otherwise, the text is the backend's name. */
+function backendWords({ backend, device, engine_build: build, engine_binding: binding }: WorkerInfo): string {
   if (backend === "fake") return "fake backend, no model";
-  return device === undefined ? backend : [device, build].filter(Boolean).join(", ");
+  const words = [device, build, binding === undefined ? undefined : `binding: ${binding}`];
+  return device === undefined ? backend : words.filter(Boolean).join(", ");
 }
 
 export function QueueCard({ scrape }: { readonly scrape: Scrape }): VNode {

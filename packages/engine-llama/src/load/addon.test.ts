@@ -7,6 +7,7 @@ import type { BackendInfo } from "@waggle/engine";
 import { afterAll, expect, test, vi } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
 import { requiredVersion } from "../passes/library-context.ts";
+import { sourceHashOf } from "./addon-file.ts";
 import * as addons from "./addon.ts";
 import { loadLlamaBackend } from "./load.ts";
 
@@ -24,8 +25,15 @@ test("the required version is the installed one", async () => {
 });
 
 test("an addon for the installed version is loaded", async () => {
-  expect(await load("same.cjs", `exports.libraryVersion = "${requiredVersion}";`)).toEqual({
-    addon: expect.objectContaining({ libraryVersion: requiredVersion }),
+  const versions = { libraryVersion: requiredVersion, sourceHash: sourceHashOf(requiredVersion) };
+  const addon = expect.objectContaining(versions) as object;
+  expect(await load("same.cjs", `module.exports = ${JSON.stringify(versions)};`)).toEqual({ addon });
+});
+
+test("an addon of other sources is not used, where the sources are", async () => {
+  const versions = { libraryVersion: requiredVersion, sourceHash: "0123456789abcdef" };
+  expect(await load("stale.cjs", `module.exports = ${JSON.stringify(versions)};`)).toEqual({
+    problem: "it was compiled from older or newer sources",
   });
 });
 
@@ -67,6 +75,9 @@ test("a backend without the addon says so, and how to get it", async () => {
 test("a backend whose addon computes something else decodes with the library's binding, and warns", async () => {
   const wrong = {
     libraryVersion: requiredVersion,
+    canReserve: true,
+    startReserving: () => {},
+    stopReserving: () => {},
     Decoder: function Decoder() {
       return {
         decode: async () => Float64Array.of(5),

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { getModuleVersion } from "node-llama-cpp";
 import type { Addon } from "../passes/addon-decoder.ts";
-import { addonPath } from "./addon-file.ts";
+import { addonPath, sourceHashOf } from "./addon-file.ts";
 
 export interface LoadedAddon {
   /** Undefined if there is no file, or it cannot be used. */
@@ -21,8 +21,11 @@ export async function loadAddon(path = addonPath): Promise<LoadedAddon> {
   try {
     const addon = createRequire(import.meta.url)(path) as Addon;
     const version = await getModuleVersion();
-    if (addon.libraryVersion === version) return { addon };
-    return { problem: `it needs node-llama-cpp ${addon.libraryVersion}, and ${version} is installed` };
+    if (addon.libraryVersion !== version) {
+      return { problem: `it needs node-llama-cpp ${addon.libraryVersion}, and ${version} is installed` };
+    }
+    const sourceHash = sourceHashOf(version) ?? addon.sourceHash;
+    return addon.sourceHash === sourceHash ? { addon } : { problem: "it was compiled from older or newer sources" };
   } catch (error) {
     return { problem: `it cannot be loaded: ${(error as Error).message}` };
   }

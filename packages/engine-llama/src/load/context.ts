@@ -10,6 +10,7 @@ import { tensorTypeOf, type GgufHeader } from "@waggle/models/header";
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
 import type { Addon } from "../passes/addon-decoder.ts";
 import { withUnifiedCache } from "../passes/library-context.ts";
+import { AddonError } from "../passes/open-decoder.ts";
 import { cannotLoad } from "./load-error.ts";
 import type { CacheOptions } from "./load-settings.ts";
 
@@ -49,7 +50,7 @@ export interface OpenedContext extends ContextSizes {
   readonly form: CacheForm;
 }
 
-/** @throws WaggleError unavailable if the memory is too small */
+/** @throws WaggleError unavailable if the memory is too small; AddonError if the cache cannot be reserved */
 export async function openContext(model: LlamaModel, options: ContextOptions): Promise<OpenedContext> {
   const { slots, batchSize, threads, signal, cache, addon } = options;
   const form = cacheFormOf(model, options);
@@ -72,6 +73,8 @@ export async function openContext(model: LlamaModel, options: ContextOptions): P
     const context = await (addon === undefined ? create() : shareCache(form, { addon, model, sizes, create }));
     return { context, form, ...sizes };
   } catch (error) {
+    // For example, the system does not let a process reserve more memory than it has.
+    if (form === "reserved") throw new AddonError(`no cache can be reserved: ${(error as Error).message}`);
     const reason = `cannot create a context for ${slots} slots: ${(error as Error).message}`;
     throw cannotLoad(options.modelPath, reason, error);
   }

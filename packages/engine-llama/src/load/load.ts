@@ -8,17 +8,18 @@ import type { LlamaModel } from "node-llama-cpp";
 import { createLlamaBackend } from "../slots/backend.ts";
 import { openChat } from "../text/chat.ts";
 import { loadAddon } from "./addon.ts";
-import { openContext, type CacheForm } from "./context.ts";
+import type { CacheForm } from "./context.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
 import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
 import { cacheOptionsOf, loadedSettingsOf, modelOptionsOf, type LoadSettings } from "./load-settings.ts";
 import { openLoraAdapters } from "./lora.ts";
 import { lockWarning } from "./memory-lock.ts";
 import { tokenizerOf } from "../text/tokenizer.ts";
-import { defaultBatchSize, describe, embedderOf, loadReadingBackend, type LoadedModel } from "./loaded-model.ts";
+import { describe, embedderOf, loadReadingBackend, type LoadedModel } from "./loaded-model.ts";
+import { openDecoding } from "./open-decoding.ts";
 import { openSnapshotFiles } from "../slots/kv-snapshots.ts";
-import { libraryOf } from "../passes/library-context.ts";
-import { openDecoder, type Binding } from "../passes/open-decoder.ts";
+import { VersionError } from "../passes/library-context.ts";
+import type { Binding } from "../passes/open-decoder.ts";
 import { createPasses } from "../passes/passes.ts";
 import { createSamplingContext } from "../sampling/sampling.ts";
 import { readVocabulary } from "../text/vocabulary.ts";
@@ -69,7 +70,7 @@ export async function loadLlamaBackend(options: LlamaBackendOptions): Promise<Ba
   try {
     return await load(options, { header, use }, scope, errors);
   } catch (error) {
-    const reason = await errors.reason();
+    const reason = error instanceof VersionError ? undefined : await errors.reason();
     await scope.close().catch((failure: unknown) => log?.("error", String(failure)));
     signal?.throwIfAborted();
     throw error instanceof WaggleError ? error : cannotLoad(modelPath, reason ?? (error as Error).message, error);
@@ -119,20 +120,10 @@ async function load(
   if (use.kind !== "generate") return loadReadingBackend(loaded, () => scope.close());
   warnOfStretching(options, model);
   const warn = (message: string): void => log?.("warn", message);
-  const loadedAddon = options.binding === "library" ? {} : await loadAddon();
-  const { context, contextSize, contextPool, form } = await openContext(model, {
-    modelPath,
-    header,
-    slots,
-    contextSize: options.contextSize,
-    contextPool: options.contextPool,
-    addon: loadedAddon.addon,
-    batchSize: Math.max(options.batchSize ?? batchSizeFor(model), slots),
-    threads: maxThreads,
-    signal,
-    cache,
-    form: options.cacheForm,
-  });
+  const wanted = options.binding === "library" ? {} : await loadAddon();
+  const decoding = await openDecoding(loaded, cache, wanted);
+  const { context, contextSize, contextPool, form, library, decoder, binding, bindingReason } = decoding;
+  logBinding(binding, bindingReason, wanted.isMissing === true, log);
   scope.use(context);
   adapters.apply(context);
   const chat = await openChat({
@@ -149,16 +140,6 @@ async function load(
   const settings = loaded.loadedSettings(batchSize);
   const states = openSnapshotFiles(options, { model, llama, settings, adapters, form });
   const { sampling, markOf } = createSamplingContext({ ...loaded, chat });
-  const library = libraryOf(llama, model, context);
-  const { decoder, binding, problem } = await openDecoder({
-    context,
-    library,
-    addon: loadedAddon.addon,
-    vocabularySize: sampling.vocabularySize,
-    inOrder: options.onePoolThread === true,
-  });
-  const bindingReason = problem === undefined ? loadedAddon.problem : `it does not work here: ${problem}`;
-  logBinding(binding, bindingReason, loadedAddon.isMissing === true, log);
   const { isRecurrent, isHybrid } = model.fileInsights;
   const passes = createPasses({
     decoder,
@@ -206,11 +187,6 @@ function logBinding(
   if (reason === undefined) return log?.("info", slower);
   const remedy = "In a checkout, pnpm xtask engine:build compiles it.";
   log?.(isMissing ? "info" : "warn", `${slower}. Waggle's addon is not used: ${reason}. ${remedy}`);
-}
-
-/** A recurrent state cannot be cut back, so it is saved only at the ends of passes: smaller passes save it at more positions. */
-function batchSizeFor({ fileInsights: { isRecurrent, isHybrid } }: LlamaModel): number {
-  return isRecurrent || isHybrid ? defaultBatchSize / 2 : defaultBatchSize;
 }
 
 /** Checks the header before llama.cpp reads it, because llama.cpp ends the process at a wrong length. */

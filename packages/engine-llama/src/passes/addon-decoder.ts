@@ -7,6 +7,8 @@ import type { Library } from "./library-context.ts";
 export interface Addon {
   /** The version of node-llama-cpp that the addon was compiled for. */
   readonly libraryVersion: string;
+  /** Identifies the addon's sources. */
+  readonly sourceHash: string;
   /** @param context the library's `AddonContext` */
   readonly Decoder: new (context: object) => AddonDecoder;
   /** Whether memory can be reserved without taking it. */

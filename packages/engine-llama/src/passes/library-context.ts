@@ -73,19 +73,28 @@ const contextMethods = [
   "restoreCheckpoint",
 ] as const satisfies readonly (keyof LibraryContext)[];
 
-/** @throws Error with the required version if the library's internals are not as expected */
+/** The installed library has other internals than the required version. */
+export class VersionError extends Error {
+  override readonly name = "VersionError";
+
+  constructor(problem: string) {
+    super(`node-llama-cpp ${requiredVersion} is required; the installed version does not work: ${problem}`);
+  }
+}
+
+/** @throws VersionError if the library's internals are not as expected */
 export function libraryOf(llama: Llama, model: LlamaModel, context: LlamaContext): Library {
   const { _ctx: inside } = context as unknown as { readonly _ctx?: LibraryContext };
   const { _model: modelInside } = model as unknown as { readonly _model?: object };
   const { _bindings: bindings } = llama as unknown as { readonly _bindings?: Bindings };
   const { AddonSampler: Sampler, AddonContextSequenceCheckpoint: Checkpoint } = bindings ?? {};
   if (inside === undefined || modelInside === undefined || Sampler === undefined || Checkpoint === undefined) {
-    throw wrongVersion("its context object is missing");
+    throw new VersionError("its context object is missing");
   }
   const missing =
     contextMethods.find((name) => typeof inside[name] !== "function") ??
     (typeof Sampler.prototype.applyConfig === "function" ? undefined : "applyConfig");
-  if (missing !== undefined) throw wrongVersion(`its method ${missing} is missing`);
+  if (missing !== undefined) throw new VersionError(`its method ${missing} is missing`);
   return {
     context: inside,
     model: modelInside,
@@ -103,7 +112,7 @@ export async function withUnifiedCache(
 ): Promise<LlamaContext> {
   const { _bindings: bindings } = llama as unknown as { readonly _bindings?: Bindings };
   const Original = bindings?.AddonContext;
-  if (bindings === undefined || Original === undefined) throw wrongVersion("its context object is missing");
+  if (bindings === undefined || Original === undefined) throw new VersionError("its context object is missing");
   bindings.AddonContext = class extends Original {
     constructor(...parameters: unknown[]) {
       super(...parameters);
@@ -115,11 +124,6 @@ export async function withUnifiedCache(
   } finally {
     bindings.AddonContext = Original;
   }
-}
-
-/** @param problem the difference that was found in the installed version */
-export function wrongVersion(problem: string): Error {
-  return new Error(`node-llama-cpp ${requiredVersion} is required; the installed version does not work: ${problem}`);
 }
 
 interface Bindings {

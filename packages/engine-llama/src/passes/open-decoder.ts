@@ -1,9 +1,9 @@
-// Opens the decoder of a context: the addon's if there is one that works, else the library's.
+// Opens the decoder of a context, the addon's or the library's, if it works.
 import type { LlamaContext } from "node-llama-cpp";
 import { createAddonDecoder, type Addon } from "./addon-decoder.ts";
 import type { BatchDecoder } from "./batch-decoder.ts";
 import { decoderProblem, probe } from "./decoder-check.ts";
-import { wrongVersion, type Library } from "./library-context.ts";
+import { VersionError, type Library } from "./library-context.ts";
 import { createLibraryDecoder } from "./library-decoder.ts";
 import { askPublicly } from "./oracle.ts";
 
@@ -20,28 +20,31 @@ export interface OpenDecoderOptions {
   readonly inOrder: boolean;
 }
 
-interface OpenedDecoder {
-  readonly decoder: BatchDecoder;
-  readonly binding: Binding;
-  /** Why the addon does not decode although there is one. */
-  readonly problem?: string;
-}
-
-/** @throws Error with the required version if the library's internals do not work as expected */
-export async function openDecoder(options: OpenDecoderOptions): Promise<OpenedDecoder> {
+/** @throws VersionError if the library's internals do not work as expected; AddonError if the addon does not work */
+export async function openDecoder(options: OpenDecoderOptions): Promise<BatchDecoder> {
   const { context, library, addon, vocabularySize, inOrder } = options;
   const sequence = context.getSequence();
   const expected = await askPublicly(sequence, probe);
   // The library empties a sequence that it disposes or that is garbage. From here on, it knows of no sequence.
   await sequence.dispose();
+  if (addon === undefined) {
+    const decoder = createLibraryDecoder(library, inOrder);
+    const problem = await decoderProblem(decoder, library, expected);
+    if (problem !== undefined) throw new VersionError(problem);
+    return decoder;
+  }
   let problem: string | undefined;
-  if (addon !== undefined) {
+  try {
     const decoder = createAddonDecoder({ addon, library, vocabularySize, inOrder });
     problem = await decoderProblem(decoder, library, expected);
-    if (problem === undefined) return { decoder, binding: "addon" };
+    if (problem === undefined) return decoder;
+  } catch (error) {
+    problem = (error as Error).message;
   }
-  const decoder = createLibraryDecoder(library, inOrder);
-  const problemOfLibrary = await decoderProblem(decoder, library, expected);
-  if (problemOfLibrary !== undefined) throw wrongVersion(problemOfLibrary);
-  return { decoder, binding: "library", ...(problem === undefined ? {} : { problem }) };
+  throw new AddonError(problem);
+}
+
+/** The addon does not work on this machine, so the library has to decode. */
+export class AddonError extends Error {
+  override readonly name = "AddonError";
 }

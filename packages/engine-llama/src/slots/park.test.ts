@@ -4,12 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parkContract } from "@waggle/testing";
 import { afterAll } from "vitest";
+import { bindings, loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
-import { loadLlamaBackend } from "../load/load.ts";
 
-const statesFolder = mkdtempSync(join(tmpdir(), "waggle-park-"));
-afterAll(() => rmSync(statesFolder, { recursive: true }));
+const folder = mkdtempSync(join(tmpdir(), "waggle-park-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 
-const cpu = { slots: 2, batchSize: 128, threads: 1, device: "cpu" } as const;
-const made = () => loadLlamaBackend({ ...cpu, modelPath: storyModel, contextSize: 256, statesFolder });
-parkContract("llama", made, { places: [0.1, 0.6] });
+const cpu = { modelPath: storyModel, slots: 2, contextSize: 256, batchSize: 128, threads: 1, device: "cpu" } as const;
+
+for (const binding of bindings) {
+  const made = () => loadOn(binding, { ...cpu, statesFolder: join(folder, binding) });
+  parkContract(`llama on the binding "${binding}"`, made, { places: [0.1, 0.6] });
+}

@@ -1,6 +1,7 @@
 import { SamplingSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import type { SlotSampling } from "../port/backend.ts";
+import { createFakeKvSnapshots } from "./fake-kv-snapshots.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "./fake-backend.ts";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "../testing/drive-slots.ts";
 import { createStepGate } from "./step-gate.ts";
@@ -32,6 +33,43 @@ describe("a slot of the fake backend", () => {
     await fake.end(0);
     await fake.begin(0, 2, sampling);
     expect(fake.heldTokens(0)).toEqual([1, 2]);
+  });
+});
+
+describe("the context pool of the fake backend", () => {
+  const full = async (given: Partial<FakeBackendOptions> = {}): Promise<DrivenFake> => {
+    const fake = backend({ contextPool: 16, copies: true, ...given });
+    for (const slot of [0, 1]) await fake.begin(slot, 0, sampling);
+    await fake.step([prefill(0, [1, 2, 3, 4, 5, 6])]);
+    await fake.step([prefill(1, [1, 2, 3, 4, 5, 6, 7, 8])]);
+    return fake;
+  };
+
+  test("refuses a step that would exceed it, and takes the same step when another slot was cut", async () => {
+    const fake = await full();
+    await expect(fake.step([prefill(0, [7, 8, 9])])).rejects.toThrow("17 tokens exceed the context pool of 16");
+    const cut = await full();
+    await cut.end(1);
+    expect(await cut.cut(1, 7)).toBe(7);
+    await cut.step([prefill(0, [7, 8, 9])]);
+    expect(cut.heldTokens(0)).toHaveLength(9);
+  });
+
+  test("refuses a copy or a snapshot that would exceed it", async () => {
+    const saved = createFakeKvSnapshots();
+    const fake = await full({ saved, contextPool: 15 });
+    const state = await fake.states?.save(1, [1, 2, 3, 4, 5, 6, 7, 8], "alice");
+    await fake.end(0);
+    await expect(fake.copy?.(1, 0, 8)).rejects.toThrow("16 tokens exceed the context pool of 15");
+    if (state !== undefined) await expect(fake.states?.load(0, state)).rejects.toThrow("exceed the context pool");
+    await fake.copy?.(1, 0, 7);
+    expect(fake.heldTokens(0)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test("allows a cut or a copy only in a slot without a job", async () => {
+    const fake = await full();
+    await expect(fake.cut(0, 1)).rejects.toThrow("slot 0 has a job");
+    await expect(fake.copy?.(0, 1, 1)).rejects.toThrow("slot 1 has a job");
   });
 });
 

@@ -22,6 +22,16 @@ describe("a transfer", () => {
     expect(cost.pays({ gained: 100, loaded: 1_000, saved: 1_000 }, 0.4)).toBe(true);
   });
 
+  test("between slots has a cost of its own", () => {
+    const cost = createTransferCost();
+    cost.addLoad(1_000, 1_000);
+    expect(cost.pays({ gained: 32, copied: 32 }, 0.001), "not measured yet").toBe(true);
+    expect(cost.pays({ gained: 31, copied: 31 }, 1_000)).toBe(false);
+    cost.addCopy(1_000, 10);
+    expect(cost.pays({ gained: 10, copied: 10 }, 0.02)).toBe(true);
+    expect(cost.pays({ gained: 10, copied: 10 }, 0.01)).toBe(false);
+  });
+
   test("is judged by the median, so one slow transfer changes nothing", () => {
     const cost = createTransferCost();
     for (const ms of [10, 10, 9_000]) cost.addLoad(1_000, ms);

@@ -133,6 +133,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       async begin(slot, keep, sampling, held) {
         heldBefore[slot] = backend.heldTokens(slot);
         if (keep === 0) copied.delete(slot);
+        unsentCopies = unsentCopies.filter(({ from }) => from !== slot);
         interfere();
         const kept = await generator.begin(slot, keep, sampling, held);
         interfere();
@@ -245,7 +246,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   }
 
   function take(event: EngineEvent): void {
-    if (event.type === "broken") throw new Error(event.message);
+    if (event.type === "broken" || (event.type === "log" && event.level === "error")) throw new Error(event.message);
     if (event.type === "prefix_store") transfers[event.operation] += 1;
     if (event.type === "unprepared") prepareAgain(event.jobId);
     if (event.type !== "step") return;

@@ -176,7 +176,7 @@ export function parkSlot(slot: Slot, atMs: number): void {
     const discarded = promptTokens + ids.length - prompt.length;
     const prepared = preparedOf(slot);
     const sampling = { ...prepared.sampling, priorOutput: { ids: [...ids], discarded, promptTokens } };
-    slot.prepared = { ...prepared, prompt, reusableTokens: held.reusable.length, sampling };
+    slot.prepared = { ...prepared, prompt, reusableTokens: prompt.length - 1, sampling };
     slot.prompt = prompt;
     slot.scores = false;
   }

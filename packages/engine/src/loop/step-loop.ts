@@ -234,8 +234,9 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     async run() {
       while (!leaving) {
         if (woken.settled) woken = deferred();
-        await options.schedulingPoint.run({ passes, maintenance: takeMaintenance(), underway: sendLastPass });
+        // Before the scheduling point: a shift frees cells, and a job whose context is full cannot be parked, because its last token has no room.
         await shiftFull();
+        await options.schedulingPoint.run({ passes, maintenance: takeMaintenance(), underway: sendLastPass });
         const embedded = await embed();
         const entries = plan(embedded);
         if (entries.length > 0) await runPasses(entries);

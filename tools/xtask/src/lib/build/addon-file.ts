@@ -30,10 +30,10 @@ export function addonSources(): readonly string[] {
   return names.toSorted().map((name) => join(folder, name));
 }
 
-/** @param others everything else that decides what the compiler makes of the sources */
-export function addonHash(sources: readonly string[], others: readonly string[]): string {
-  const hash = createHash("sha256").update(JSON.stringify(others));
-  for (const path of sources) hash.update(readFileSync(path)).update("\0");
+/** The loader in engine-llama computes the same hash, and refuses an addon with another one. */
+export function addonHash(sources: readonly string[], libraryVersion: string): string {
+  const hash = createHash("sha256").update(libraryVersion);
+  for (const path of sources) hash.update(readFileSync(path));
   return hash.digest("hex").slice(0, 16);
 }
 

@@ -14,18 +14,17 @@ beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-addon-"))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe("a build of the addon", () => {
-  it("is current if it has the hash of the sources, the library's version and the flags", () => {
+  it("is current if it has the hash of the sources and the library's version", () => {
     const source = join(folder, "addon.cc");
     writeFileSync(source, "one");
-    const hash = addonHash([source], ["3.22.1", "-O2"]);
+    const hash = addonHash([source], "3.22.1");
     const built = join(folder, "waggle-llama.node");
     expect(isBuiltFrom(built, hash)).toBe(false);
     writeFileSync(built, `\0${hash}\0`);
     expect(isBuiltFrom(built, hash)).toBe(true);
-    expect(isBuiltFrom(built, addonHash([source], ["3.23.0", "-O2"]))).toBe(false);
-    expect(isBuiltFrom(built, addonHash([source], ["3.22.1", "-O3"]))).toBe(false);
+    expect(isBuiltFrom(built, addonHash([source], "3.23.0"))).toBe(false);
     writeFileSync(source, "two");
-    expect(isBuiltFrom(built, addonHash([source], ["3.22.1", "-O2"]))).toBe(false);
+    expect(isBuiltFrom(built, addonHash([source], "3.22.1"))).toBe(false);
   });
 
   it("has a path for each kind of machine, and sources with headers", () => {
@@ -80,7 +79,8 @@ function makeAddon(changes = ""): string {
   const path = join(folder, "addon.cjs");
   const text = `
     exports.Sampler = class { configure() {} };
-    exports.startReserving = () => true;
+    exports.canReserve = true;
+    exports.startReserving = () => {};
     const decoder = {
       decode: async (...all) => (all[7][0] > 0 ? Float64Array.of(7, 4, 4, 1.5, 7, 4) : Float64Array.of(7)),
       decodeSampled: async () => Float64Array.of(7),
@@ -172,6 +172,8 @@ describe.runIf(hasTools())("buildAddon", () => {
     const path = join(folder, "deep/waggle-llama.node");
     expect(await buildAddon({ path, signal })).toMatchObject({ how: "built", path });
     expect(readdirSync(dirname(path))).toEqual(["waggle-llama.node"]);
+    // The library's packages for GPUs, and builds from source, give this file other names.
+    expect(readFileSync(path).includes("libllama")).toBe(false);
     const { mtimeMs, size } = statSync(path);
     expect(await buildAddon({ path, signal })).toMatchObject({ how: "found" });
     expect(statSync(path).mtimeMs).toBe(mtimeMs);

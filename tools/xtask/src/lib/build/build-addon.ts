@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rename
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { addonHash, addonPath, addonSources, isBuiltFrom } from "./addon-file.ts";
-import { compileAddon, compilerFlags } from "./compile-addon.ts";
+import { compileAddon } from "./compile-addon.ts";
 import { engineLibraries } from "./engine-binary.ts";
 import { findEnginePackage } from "./engine-package.ts";
 import { newerNeeds } from "./symbol-versions.ts";
@@ -34,7 +34,7 @@ export async function buildAddon(options: BuildAddonOptions): Promise<AddonBuild
   const { force = false, portable = false, path = addonPath(), signal } = options;
   const engine = findEnginePackage();
   const sources = addonSources();
-  const hash = addonHash(sources, [engine.version, ...compilerFlags]);
+  const hash = addonHash(sources, engine.version);
   const checked = (how: AddonBuild["how"], addon: string): AddonBuild => {
     const needs = needsOf(addon);
     if (portable && needs.length > 0) throw new Error(`Cannot use the addon elsewhere: it needs ${needs.join(", ")}`);

@@ -1,5 +1,5 @@
 // Compiles our addon: the compiler's flags, the headers of node-llama-cpp, llama.cpp and Node-API, and the libraries to link.
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -20,7 +20,7 @@ export interface AddonCompile {
 }
 
 /** As node-llama-cpp's own addon is compiled, whose classes ours uses. */
-export const compilerFlags: readonly string[] = [
+const compilerFlags: readonly string[] = [
   ...["-O2", "-fPIC", "-std=c++17", "-fexceptions", "-Wall", "-Wextra", "-Wno-unused-parameter"],
   ...["-DNAPI_VERSION=7", "-DNODE_GYP_MODULE_NAME=waggle"],
   ...["-DGGML_SHARED", "-DLLAMA_SHARED", "-DGGML_BACKEND_SHARED", "-DGGML_BACKEND_DL"],
@@ -82,11 +82,10 @@ function nodeHeaders(library: string): readonly string[] {
 }
 
 /**
- * On Linux, the addon needs the names of the libraries; when it is loaded, node-llama-cpp has loaded them. On macOS, the symbols are found then.
+ * The addon finds llama.cpp's functions when it runs. libggml-base has the same name in all packages of node-llama-cpp, which has loaded it then; on
+ * macOS its symbols are found then.
  */
 function linkFlags(): { readonly before: readonly string[]; readonly after: readonly string[] } {
   if (process.platform === "darwin") return { before: ["-bundle", "-undefined", "dynamic_lookup"], after: [] };
-  const folder = engineLibraries();
-  const names = readdirSync(folder).filter((name) => /^lib(llama|ggml)(\.v[^-]*|-base)?\.so$/.test(name));
-  return { before: ["-shared", "-s"], after: [`-L${folder}`, ...names.map((name) => `-l:${name}`)] };
+  return { before: ["-shared", "-s"], after: [`-L${engineLibraries()}`, "-l:libggml-base.so"] };
 }

@@ -85,7 +85,8 @@ check("a step that was " + (isWithdrawn ? "" : "not ") + "withdrawn", taken, isW
 await decoder.copySequence(1, 2, end);
 check("a copied sequence", await decode(decoder, 2, end, [301]), [expected]);
 
-if (addon.startReserving()) {
+if (addon.canReserve) {
+  addon.startReserving();
   const shared = await open();
   const reserved = new addon.Decoder(shared._ctx);
   for (const attempt of ["a reserved KV cache", "a released KV cache"]) {

@@ -1,0 +1,27 @@
+#include "llama-functions.h"
+
+#include <dlfcn.h>
+
+#include <string>
+
+namespace waggle {
+
+void findLlama(Napi::Env env, const void * object) {
+    static void * found = nullptr;
+    // The table of an object's virtual functions is in the file that defines its class.
+    Dl_info file;
+    if (dladdr(*static_cast<void * const *>(object), &file) == 0) throw Napi::Error::New(env, "Cannot find node-llama-cpp's addon");
+    void * addon = dlopen(file.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    if (addon == nullptr) throw Napi::Error::New(env, std::string("Cannot open node-llama-cpp's addon: ") + file.dli_fname);
+    if (addon == found) return;
+    if (found != nullptr) throw Napi::Error::New(env, "Another addon of node-llama-cpp is in use in this process");
+
+#define WAGGLE_FIND(name)                                                  \
+    name = reinterpret_cast<decltype(&::name)>(dlsym(addon, #name));       \
+    if (name == nullptr) throw Napi::Error::New(env, "llama.cpp has no function " #name);
+    WAGGLE_LLAMA_FUNCTIONS(WAGGLE_FIND)
+#undef WAGGLE_FIND
+    found = addon;
+}
+
+} // namespace waggle
