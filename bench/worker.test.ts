@@ -42,7 +42,7 @@ describe("bench worker", () => {
       ...source,
       "worker",
       "--program",
-      repositoryPath("apps/worker/dist/main.js"),
+      repositoryPath("apps/worker/bin/waggle-worker.js"),
       "--backend",
       "fake",
       "--slots",
