@@ -37,7 +37,8 @@ afterAll(async () => {
   await leftovers.observe([pool.worker.pid]);
   await pool[Symbol.asyncDispose]();
   groups.killAll();
-  expect(endLeftovers(await leftovers.check())).toEqual([]);
+  const left = endLeftovers(await leftovers.check());
+  if (left.length > 0) throw new Error(left.join("; "));
 });
 
 /** Skips the test where the slots do not share the context, unless the addon is required. */
