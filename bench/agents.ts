@@ -164,7 +164,7 @@ function print(rows: readonly Asked[], [before, during]: readonly ChatFigures[])
   ]);
   const head = ["request", "bytes", "prompt tokens", "status", "first token, s", "tokens read"];
   console.log(`${markdownTable(head, asked)}\n`);
-  const chats = Object.entries({ "before the agents": before, "beside the agents": during }).map(([name, figures]) => [
+  const chats = Object.entries({ "before the agents": before, "with the agents": during }).map(([name, figures]) => [
     ...[name, figures?.tokensPerSecond.toFixed(1) ?? ""],
     ...[figures?.longestGapMs.toFixed(0) ?? "", figures?.longestFirstTokenMs.toFixed(0) ?? ""],
   ]);
