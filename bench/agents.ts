@@ -103,9 +103,17 @@ interface Asked {
   readonly tokens: number;
 }
 
-/** A piece of text, of reasoning or of a call, in both dialects of the agents. */
-const isPiece = (type: string): boolean => type === "content_block_delta" || type.endsWith(".delta");
-const isFailure = (type: string): boolean => type === "error" || type === "response.failed";
+interface StreamEvent {
+  readonly type?: string;
+  readonly delta?: string | { readonly text?: string; readonly thinking?: string; readonly partial_json?: string };
+}
+
+/** The text, reasoning or arguments of an event in the dialects of the agents; "" in other events, and in the empty deltas that keep a stream alive. */
+function textIn({ delta = "" }: StreamEvent): string {
+  return typeof delta === "string" ? delta : (delta.text ?? delta.thinking ?? delta.partial_json ?? "");
+}
+
+const isFailure = (type: string | undefined): boolean => type === "error" || type === "response.failed";
 
 /** The message of an error in any dialect. */
 function messageIn(error: string): string {
@@ -123,9 +131,9 @@ async function ask(url: string, { name, path, body }: AgentRequest, most: number
   let [tokens, firstAt, failure] = [0, Number.NaN, ""];
   const { over, leave } = answer.frames({
     onFrame({ data }, at) {
-      const { type = "" } = JSON.parse(data) as { type?: string };
-      if (isFailure(type)) failure = messageIn(data);
-      if (!isPiece(type)) return;
+      const event = JSON.parse(data) as StreamEvent;
+      if (isFailure(event.type)) failure = messageIn(data);
+      if (textIn(event) === "") return;
       if (tokens === 0) firstAt = at;
       tokens += 1;
       if (tokens === most) leave();
@@ -156,7 +164,7 @@ function print(rows: readonly Asked[], [before, during]: readonly ChatFigures[])
   ]);
   const head = ["request", "bytes", "prompt tokens", "status", "first token, s", "tokens read"];
   console.log(`${markdownTable(head, asked)}\n`);
-  const chats = Object.entries({ "before the agents": before, "beside the agents": during }).map(([name, figures]) => [
+  const chats = Object.entries({ "before the agents": before, "with the agents": during }).map(([name, figures]) => [
     ...[name, figures?.tokensPerSecond.toFixed(1) ?? ""],
     ...[figures?.longestGapMs.toFixed(0) ?? "", figures?.longestFirstTokenMs.toFixed(0) ?? ""],
   ]);

@@ -23,7 +23,7 @@ await runCommandLine({
       load: async () => (await import("./prompts.ts")).addPrompts,
     },
     agents: {
-      what: "first requests of coding agents beside small chats, with default settings",
+      what: "first requests of coding agents while small chats stream, with default settings",
       load: async () => (await import("./agents.ts")).addAgents,
     },
     javascript: {

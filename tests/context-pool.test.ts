@@ -37,14 +37,15 @@ afterAll(async () => {
   await leftovers.observe([pool.worker.pid]);
   await pool[Symbol.asyncDispose]();
   groups.killAll();
-  expect(endLeftovers(await leftovers.check())).toEqual([]);
+  const left = endLeftovers(await leftovers.check());
+  if (left.length > 0) throw new Error(left.join("\n"));
 });
 
 /** Skips the test where the slots do not share the context, unless the addon is required. */
 function needAddon({ skip }: TestContext): void {
   if (process.env["WAGGLE_ADDON"] === "required") expect(isShared, "the slots share the context").toBe(true);
   if (isShared) return;
-  const reason = "the engine has no addon, so each slot has a context of its own: `xtask engine:build` makes the addon";
+  const reason = "the engine has no addon, so each slot has a separate context: `xtask engine:build` makes the addon";
   process.stderr.write(`Skipped the context pool: ${reason}\n`);
   skip(reason);
 }

@@ -30,7 +30,7 @@ const kinds = {
 
 export type FigureName = keyof typeof kinds;
 const figureKinds: Readonly<Record<FigureName, FigureKind>> = kinds;
-export const figureNames = Object.keys(kinds) as FigureName[];
+const figureNames = Object.keys(kinds) as FigureName[];
 
 /** The figures of one target in one round. */
 export type Figures = Partial<Record<FigureName, number>>;

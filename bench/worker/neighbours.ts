@@ -18,7 +18,7 @@ interface Prompts {
 const all: readonly Prompts[] = [
   { label: `${slots} unlike prompts of ${longTokens}`, tokens: Array<number>(slots).fill(longTokens), idle: slots },
   {
-    label: `${shortTokens} beside ${slots - 1} idle slots of ${longTokens}`,
+    label: `${shortTokens} next to ${slots - 1} idle slots of ${longTokens}`,
     tokens: [shortTokens, ...Array<number>(slots - 1).fill(longTokens)],
     idle: 1,
   },

@@ -36,7 +36,7 @@ async function openTarget({ url, change }: TargetAddress, index: number): Promis
   const info = await ask(`${origin}/v1/info`);
   if (info !== undefined && "worker_id" in info) {
     const { engine_build, engine_binding, threads, slots, context_size } = info;
-    const engine = [engine_build, engine_binding, "engine"].filter((word) => word !== undefined).join(" ");
+    const engine = [engine_build, engine_binding, "engine"].filter((word) => typeof word === "string").join(" ");
     const facts = [engine, `${String(threads)} threads`, `${String(slots)} slots`];
     const about = ["Waggle", ...facts, ...(change === undefined ? [] : [change])].join(", ");
     return { ...where, dialect: nativeDialect, about, contextSize: Number(context_size) };

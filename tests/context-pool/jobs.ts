@@ -85,7 +85,7 @@ export async function startPoolWorker(groups: ProcessGroups): Promise<PoolWorker
   };
 }
 
-/** Whether the slots share the context: with the library's binding, each has a part of its own. */
+/** Whether the slots share the context: with the library's binding, each has a separate part. */
 export async function sharesContext({ client }: Worker): Promise<boolean> {
   const { context_size: context = 0, context_pool: pool } = await client.info();
   return pool !== undefined && pool < slots * context;

@@ -36,7 +36,7 @@ const listeners = new Set<Listener>();
 const opened = new Map<string, Promise<Llama | undefined>>();
 
 /**
- * The library prefers a build from source (`xtask engine:build`) to the prebuilt binary.
+ * The library prefers a build from source (`xtask engine:build --full`) to the prebuilt binary.
  * @throws WaggleError unavailable if there is no binary for the device
  */
 export async function openLlama({ device, gpuPackages, maxThreads }: LlamaChoice, log: Listener): Promise<OpenedLlama> {
@@ -103,7 +103,7 @@ async function noBinary(device: LlamaDevice, gpuPackages?: string): Promise<neve
   throw new WaggleError("unavailable", `Cannot compute on ${device}: ${why}`);
 }
 
-/** Whether the binary was compiled on this machine (`xtask engine:build`). */
+/** Whether the binary was compiled on this machine (`xtask engine:build --full`). */
 export function buildOf(llama: Llama): "source" | "prebuilt" {
   return llama.buildType === "localBuild" ? "source" : "prebuilt";
 }

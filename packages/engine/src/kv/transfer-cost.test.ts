@@ -22,7 +22,7 @@ describe("a transfer", () => {
     expect(cost.pays({ gained: 100, loaded: 1_000, saved: 1_000 }, 0.4)).toBe(true);
   });
 
-  test("between slots has a cost of its own", () => {
+  test("between slots has a separate cost", () => {
     const cost = createTransferCost();
     cost.addLoad(1_000, 1_000);
     expect(cost.pays({ gained: 32, copied: 32 }, 0.001), "not measured yet").toBe(true);

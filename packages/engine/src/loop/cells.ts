@@ -8,7 +8,7 @@ import { preparedOf, sequenceOf, type Slot } from "./slots.ts";
 export const defaultHeadroomCells = 256;
 
 /** A job that was parked is spared for this time, while another job could be parked. */
-export const parkPauseMs = 30_000;
+const parkPauseMs = 30_000;
 
 /** How many tokens a job will feed before it samples, or holds already, and how many it may still sample. */
 export interface CellNeed {

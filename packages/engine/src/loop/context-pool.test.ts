@@ -176,7 +176,7 @@ describe("when the context pool is full", () => {
 });
 
 describe("a parked job", () => {
-  /** Runs a long job and, beside it, this job, which is parked. */
+  /** Runs a long job and this job, which is parked. */
   async function parkOne(harness: EngineHarness, given: GivenJob = {}): Promise<void> {
     submit(harness.engine, job("long", prompt("long", 30), { priority: 1, maxTokens: 80 }));
     submit(harness.engine, job("b", prompt("b", 30), { maxTokens: 60, ...given }));

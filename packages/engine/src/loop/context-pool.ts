@@ -25,7 +25,7 @@ export interface ContextPoolOptions {
 }
 
 export interface ContextPool {
-  /** Whether the job fits beside the running jobs. Caches of idle slots do not count, because they make room. A job alone always fits. */
+  /** Whether the job fits next to the running jobs. Caches of idle slots do not count, because they make room. A job alone always fits. */
   fits(need: CellNeed): boolean;
   /** Lets parked jobs continue, in the order in which they were parked, as long as they fit. Returns false if one stays parked. */
   unpark(): boolean;

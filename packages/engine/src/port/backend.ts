@@ -424,7 +424,7 @@ export interface TextGenerator {
   cut(slot: number, keep: number, held: Held): Promise<number>;
 
   /**
-   * Replaces what a slot without work holds by the first `keep` entries of another slot, which may be computing. Both slots then have cells of their own,
+   * Replaces what a slot without work holds by the first `keep` entries of another slot, which may be computing. Both slots then have separate cells,
    * so that neither depends on the other. For a moment, the copy has all entries of the other slot. Absent where slots cannot be copied.
    * @param held what the slot `from` holds
    */

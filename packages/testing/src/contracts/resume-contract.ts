@@ -202,8 +202,14 @@ function priorOutputOf(tokens: readonly TokenEvent[]): PriorOutput {
   return { ids: tokens.flatMap(({ ids }) => ids), events: tokens.length };
 }
 
+/** A token event without its times, and with the numbers of its logprobs. */
+export interface Comparable extends Pick<TokenEvent, "index" | "text" | "ids"> {
+  readonly part: TokenEvent["part"] | undefined;
+  readonly logprobs: readonly (readonly number[])[];
+}
+
 /** The event without its times. */
-export function comparable({ index, text, part, ids, logprobs = [] }: TokenEvent) {
+export function comparable({ index, text, part, ids, logprobs = [] }: TokenEvent): Comparable {
   const numbers = logprobs.map(({ id, logprob, top }) => [id, logprob, ...top.map((other) => other.logprob)]);
   return { index, text, part, ids, logprobs: numbers };
 }
