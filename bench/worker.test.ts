@@ -78,7 +78,7 @@ describe("bench worker", () => {
   it("shows a table, and refuses unknown scenarios and invalid numbers", { timeout: limitMs }, async () => {
     const text = await bench("--only", "concurrency", "--concurrency", "1");
     expect(text).toMatch(/concurrency: 1 stream .*\n {2}tokens\/s +[\d.]+\n/);
-    expect(text).toContain("medians of 2 rounds");
+    expect(text).toContain("Medians of 2 rounds");
     await expect(bench("--only", "nothing")).rejects.toThrow(/Cannot play scenario nothing: there are concurrency/);
     await expect(bench("--rounds", "0")).rejects.toThrow(/Cannot use --rounds 0/);
     await expect(bench("--also", "debug")).rejects.toThrow(/Cannot run debug: there is no such file/);

@@ -20,27 +20,28 @@ const leastWords = 8;
  * @throws Error when the tokenizer knows too few of our words
  */
 export async function calibratePrompts(countTokens: (prompt: string) => Promise<number>): Promise<PromptMaker> {
-  const found: { readonly word: string; readonly base: number }[] = [];
+  /** `base`: tokens of a prompt beyond one for each word, if it begins with this word. Some words are one token only after a space. */
+  const words: { readonly word: string; readonly base: number }[] = [];
   const repeated = (word: string, count: number): string => Array<string>(count).fill(word).join(" ");
   for (const word of english.split(" ")) {
     const once = await countTokens(repeated(word, repeats));
     const twice = await countTokens(repeated(word, 2 * repeats));
-    if (twice - once === repeats) found.push({ word, base: once - repeats });
+    if (twice - once === repeats) words.push({ word, base: once - repeats });
   }
-  // In some vocabularies, a word is one token only after a space. Such a word has a larger base, and cannot begin a prompt.
-  const base = Math.min(...found.map((each) => each.base));
-  const words = found.filter((each) => each.base === base).map(({ word }) => word);
   if (words.length < leastWords) {
     throw new Error(
       `Cannot make prompts of a known length: only ${words.length} of our words are a single token for this model`,
     );
   }
-  const randomWords = (count: number, seed: number): string => {
-    const random = createRandom(seed);
-    return Array.from({ length: count }, () => random.pick(words)).join(" ");
-  };
   return {
-    make: (tokens, seed) => randomWords(tokens - base, seed),
-    continuation: (tokens, seed) => ` ${randomWords(tokens, seed)}`,
+    make(tokens, seed) {
+      const random = createRandom(seed);
+      const { word, base } = random.pick(words);
+      return [word, ...Array.from({ length: tokens - base - 1 }, () => random.pick(words).word)].join(" ");
+    },
+    continuation(tokens, seed) {
+      const random = createRandom(seed);
+      return Array.from({ length: tokens }, () => ` ${random.pick(words).word}`).join("");
+    },
   };
 }

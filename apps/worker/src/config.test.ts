@@ -82,6 +82,7 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   slots: ["1", 1, "64", 64, "65"],
   contextSize: ["16", 16, "512", 512, "15"],
   contextPool: ["16", 16, "65536", 65_536, "15"],
+  cacheForm: ["reserved", "reserved", "separate", "separate", "paged"],
   threads: ["1", 1, "512", 512, "0"],
   batchSize: ["16", 16, "8192", 8_192, "15"],
   cacheTypeK: ["q8_0", "q8_0", "iq4_nl", "iq4_nl", "q6_k"],

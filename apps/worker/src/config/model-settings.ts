@@ -6,6 +6,7 @@ const settingNames = [
   "slots",
   "contextSize",
   "contextPool",
+  "cacheForm",
   "batchSize",
   "prefillBudget",
   "device",

@@ -86,7 +86,8 @@ function cacheFormOf(
   { addon, cache, form }: ContextOptions,
 ): CacheForm {
   if (addon === undefined || !cache.flashAttention || isRecurrent || isHybrid) return "separate";
-  return form ?? (gpuLayers > 0 || !addon.canReserve ? "unified" : "reserved");
+  if (form === "unified" || form === "separate") return form;
+  return gpuLayers > 0 || !addon.canReserve ? "unified" : "reserved";
 }
 
 interface SharedCache {

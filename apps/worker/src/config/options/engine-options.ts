@@ -5,6 +5,9 @@ import { byteSize, duration, integer, oneOf, text } from "@waggle/daemon";
 
 const devices = ["auto", "cpu", "cuda", "vulkan", "metal"] as const;
 
+/** `reserved`: memory of used cells only; `unified`: one cache; `separate`: equal parts. */
+const cacheForms = ["reserved", "unified", "separate"] as const;
+
 export const engineOptions = {
   chatTemplate: {
     flag: "chat-template",
@@ -63,6 +66,15 @@ export const engineOptions = {
     help: "most tokens of all running jobs together",
     schema: integer(16, 1_073_741_824),
     defaultText: "8192 per slot, or --context-size per slot; at most half of the free memory",
+  },
+  cacheForm: {
+    flag: "cache-form",
+    value: "form",
+    group: "Engine",
+    help: `how slots share the KV cache, with Waggle's addon: ${cacheForms.join(", ")}`,
+    schema: oneOf(cacheForms),
+    defaultText: "reserved on a CPU, unified on a GPU; separate if the model's cache cannot be shared",
+    advanced: true,
   },
   threads: {
     flag: "threads",

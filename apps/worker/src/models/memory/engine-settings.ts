@@ -8,7 +8,7 @@ export function engineSettingsOf(settings: ModelSettings): EngineSettings & Mode
   const files = settings.lora ?? [];
   return {
     ...settings,
-    hasAddon: hasAddon(),
+    hasAddon: settings.cacheForm !== "separate" && hasAddon(),
     loraBytes: files.reduce((bytes, { path }) => bytes + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0),
   };
 }
