@@ -60,6 +60,7 @@ describe.runIf(hasAddon)("a KV cache", () => {
     const backend = await open(form);
     try {
       expect(backend.info).toMatchObject({ contextSize: 512, contextPool: 512, slots: 4 });
+      expect(backend.embedder?.maxTokens, "a text has room in one slot's part of the pool").toBe(127);
       const { tokens } = await backend.tokenize({ kind: "text", text: story.repeat(30) });
       await expect(answer(backend, 3, tokens.slice(0, 480), 30)).resolves.toHaveLength(30);
     } finally {

@@ -136,7 +136,9 @@ async function load(
   });
   scope.defer(() => chat.close());
   const { batchSize } = context;
-  const embedder = embedderOf(loaded, { maxTokens: contextCapacity(contextSize), batchSize, threads: maxThreads });
+  // Texts have a second context, which takes its memory at once: it is as long as one slot's part of the pool.
+  const maxTokens = contextCapacity(Math.min(contextSize, Math.floor(contextPool / slots)));
+  const embedder = embedderOf(loaded, { maxTokens, batchSize, threads: maxThreads });
   const settings = loaded.loadedSettings(batchSize);
   const states = openSnapshotFiles(options, { model, llama, settings, adapters, form });
   const { sampling, markOf } = createSamplingContext({ ...loaded, chat });

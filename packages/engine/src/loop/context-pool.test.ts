@@ -255,6 +255,7 @@ describe("a parked job", () => {
     expect(orderOf(harness, "parked")).toContain("b parked");
     const ids = harness.of("b").flatMap((event) => (event.type === "token" ? event.ids : []));
     expect(ids).toHaveLength(300);
+    expect(harness.textOf("b")).toBe(expectedText("Hello", 300));
   });
 
   test("continues in each choice of a request with the choice's own random numbers", async () => {

@@ -141,7 +141,7 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     throw new WaggleError(
       "invalid_argument",
       `Cannot ${what} of ${qualifier}${tokens} tokens: ${maxTokens} are the most.`,
-      { details: { n_prompt_tokens: tokens, n_ctx: contextSize } },
+      { details: { n_prompt_tokens: tokens, n_ctx: maxTokens } },
     );
   }
 

@@ -64,7 +64,7 @@ describe("an embed or rerank job", () => {
     engine.handle({ type: "prepare", job: embedJob("f", "short", "y".repeat(64)) });
     expect(await until(isType("prepare_failed"))).toMatchObject({
       jobId: "f",
-      failure: { code: "invalid_argument", details: { n_prompt_tokens: 65, n_ctx: 64 } },
+      failure: { code: "invalid_argument", details: { n_prompt_tokens: 65, n_ctx: 63 } },
     });
     submit(engine, embedJob("g", "z".repeat(100_000)));
     expect(await untilJob("g", "failed")).toMatchObject({ code: "invalid_argument" });

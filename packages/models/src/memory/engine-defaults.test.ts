@@ -65,7 +65,7 @@ describe("separate slots", () => {
     expect(contextDefaults({ ...separate, fits: () => false })).toBeUndefined();
   });
 
-  test("have the configured size, and parts of a configured pool", () => {
+  test("have the configured size, and at most their parts of a configured pool", () => {
     expect(contextDefaults({ ...separate, contextSize: 20_000 })).toEqual({
       contextSize: 20_000,
       contextPool: 160_000,
@@ -74,6 +74,11 @@ describe("separate slots", () => {
       contextSize: 12_500,
       contextPool: 100_000,
     });
+    expect(contextDefaults({ ...separate, contextSize: 20_000, contextPool: 100_001 })).toEqual({
+      contextSize: 12_500,
+      contextPool: 100_000,
+    });
+    expect(contextDefaults({ ...separate, contextSize: 4_096, contextPool: 100_000 })?.contextSize).toBe(4_096);
   });
 });
 

@@ -65,8 +65,9 @@ function sharedContext(options: ContextDefaultsOptions): ContextSizes | undefine
 function separateContexts(options: ContextDefaultsOptions): ContextSizes | undefined {
   const { trained, slots, contextSize, contextPool, fits } = options;
   const sizesOf = (size: number): ContextSizes => ({ contextSize: size, contextPool: slots * size });
+  const longest = contextSize ?? trained;
+  if (contextPool !== undefined) return sizesOf(Math.max(1, Math.min(longest, Math.floor(contextPool / slots))));
   if (contextSize !== undefined) return sizesOf(contextSize);
-  if (contextPool !== undefined) return sizesOf(Math.max(1, Math.min(trained, Math.floor(contextPool / slots))));
   const size = longestContext(Math.min(trained, usualContext), (each) => fits(each, slots * each));
   return size === undefined ? undefined : sizesOf(size);
 }
