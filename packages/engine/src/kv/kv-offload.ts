@@ -41,8 +41,11 @@ export interface KvOffload {
   load(slot: Slot, state: KvSnapshot): Promise<boolean | undefined>;
   /** Whether slots can be copied; a prefix of another slot is then copied, and not saved and loaded. */
   readonly copies: boolean;
-  /** Copies the first `keep` tokens of a slot. Returns false if this scheduling point allows no more transfers. */
-  copy(from: Slot, to: Slot, keep: number): Promise<boolean>;
+  /**
+   * Copies the first `keep` tokens of a slot. Returns false if this scheduling point allows no more transfers. Returns undefined if the copy failed, which
+   * is logged; what the slot `to` holds is then unknown.
+   */
+  copy(from: Slot, to: Slot, keep: number): Promise<boolean | undefined>;
 }
 
 export function createKvOffload(options: KvOffloadOptions): KvOffload {
@@ -110,8 +113,11 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
         report("save", state, startMs);
       } catch (error) {
         pause = pauseAfterFailure;
-        const reason = error instanceof Error ? error.message : String(error);
-        emit({ type: "log", level: "warn", message: `Cannot save the KV cache of slot ${slot.id}: ${reason}` });
+        emit({
+          type: "log",
+          level: "warn",
+          message: `Cannot save the KV cache of slot ${slot.id}: ${messageOf(error)}`,
+        });
       }
       return true;
     },
@@ -136,9 +142,22 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
       const startMs = now();
       const copying = generator.copy(from.id, to.id, keep, from.held);
       underway();
-      await copying;
+      try {
+        await copying;
+      } catch (error) {
+        emit({
+          type: "log",
+          level: "warn",
+          message: `Cannot copy the KV cache of slot ${from.id}: ${messageOf(error)}`,
+        });
+        return undefined;
+      }
       cost.addCopy(from.held.entries.length, now() - startMs);
       return true;
     },
   };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -7,7 +7,7 @@ import { preparedOf, sequenceOf, type Slot } from "./slots.ts";
 /** Cells for the next tokens of each job, so that a new job does not soon have another job parked. The rest of an answer is not reserved. */
 export const defaultHeadroomCells = 256;
 
-/** A job that was parked is spared for this time, while another job could be parked. */
+/** A job that was parked is spared for this time after it continues, while another job could be parked. */
 const parkPauseMs = 30_000;
 
 /** How many tokens a job will feed before it samples, or holds already, and how many it may still sample. */

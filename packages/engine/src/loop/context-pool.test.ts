@@ -287,6 +287,26 @@ function promptLogprobsOf(harness: EngineHarness): unknown[] {
 }
 
 describe("a prefix in a slot that can be copied", () => {
+  test("is computed if the copy fails, and the engine goes on", async () => {
+    const harness = startEngine({
+      ...{ slots: 2, contextSize: 120, copies: true, limits: { prefixStoreBytes: 0 } },
+      ...paced((generator) => ({
+        async copy(from, to, keep, held) {
+          await generator.copy?.(from, to, keep, held);
+          throw new Error("no memory");
+        },
+      })),
+    });
+    submit(harness.engine, job("a", prompt("a", 60), { maxTokens: 4 }));
+    await harness.untilJob("a", "finished");
+    submit(harness.engine, job("b", `${prompt("a", 60)}x`, { maxTokens: 20 }));
+    submit(harness.engine, job("c", `${prompt("a", 60)}y`, { maxTokens: 4 }));
+    await Promise.all([harness.untilJob("b", "finished"), harness.untilJob("c", "finished")]);
+    expect(harness.textOf("c")).toBe(expectedText(`${prompt("a", 60)}y`, 4));
+    const logs = harness.events.flatMap((event) => (event.type === "log" ? [event.message] : []));
+    expect(logs).toContainEqual(expect.stringMatching(/^Cannot copy the KV cache of slot \d: no memory$/));
+  });
+
   test("is copied from a slot that computes, without a store", async () => {
     const copies: string[] = [];
     const harness = startEngine({

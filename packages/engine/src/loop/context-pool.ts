@@ -103,6 +103,8 @@ export function createContextPool({
       for (const slot of parked) {
         if (!fits(needOf(slot))) return false;
         slot.state = transition(slot.state, "unpark");
+        // Its cache may have to be computed again, so the job is spared from now on.
+        slot.parkedAtMs = now();
       }
       return true;
     },

@@ -187,9 +187,15 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
   }
 
   async function copy(from: Slot, to: Slot, pending: PendingStart, keepTokens: number): Promise<boolean> {
-    if (!(await offload.copy(from, to, keepTokens))) return false;
-    copySlot(from, to, keepTokens);
-    pending.keepTokens = keepTokens;
+    const copied = await offload.copy(from, to, keepTokens);
+    if (copied === false) return false;
+    // Each slot is copied once at most, if the copy fails.
+    if (copied === undefined) {
+      pending.saved.add(from);
+      to.held.cut(0);
+      await generatorOf(backend).cut(to.id, 0, to.held);
+    } else copySlot(from, to, keepTokens);
+    pending.keepTokens = to.held.entries.length;
     return true;
   }
 

@@ -62,7 +62,7 @@ export interface Slot {
   scoredTokens: number;
   /** Counts the jobs that got a slot: the job with the higher number started later. */
   startOrder: number;
-  /** When the job was parked last. */
+  /** When the job was parked, or continued, last. */
   parkedAtMs: number | undefined;
   /** Prompt tokens of other slots that were computed while this prompt waited. */
   agingTokens: number;
