@@ -287,7 +287,7 @@ function promptLogprobsOf(harness: EngineHarness): unknown[] {
 }
 
 describe("a prefix in a slot that can be copied", () => {
-  test("is computed if the copy fails, and the engine goes on", async () => {
+  test("is computed if the copy fails, and the engine continues", async () => {
     const harness = startEngine({
       ...{ slots: 2, contextSize: 120, copies: true, limits: { prefixStoreBytes: 0 } },
       ...paced((generator) => ({
