@@ -39,7 +39,7 @@ describe("a made-up model in Q4_K_M", () => {
   test.each([
     ["whose matrices have K-quants", { width: 256, feedForward: 512 }],
     ["whose columns do not fill the blocks of K-quants", { width: 288, feedForward: 544 }],
-  ])("%s computes finite probabilities, none of them high", async (_, sizes) => {
+  ])("%s computes finite, low probabilities", async (_, sizes) => {
     const modelPath = join(folder, `${sizes.width}.gguf`);
     writeRandomModel({ ...shape, ...sizes }, modelPath, { quantization: "Q4_K_M" });
     await using model = await llama.loadModel({ modelPath });

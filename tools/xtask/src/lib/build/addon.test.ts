@@ -1,4 +1,4 @@
-// Tests the build of our addon: which build is current, what it needs of the system, its trial, and the compiler.
+// Tests the build of our addon: its hash, the versions of system libraries that it needs, its trial, and its compilation.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
