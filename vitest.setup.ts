@@ -1,5 +1,5 @@
-// Owns what property tests ask: something new each time on a developer's machine, the same each time where a whole suite
-// must be comparable with its last run.
+// Owns the set-up of each test process: the questions of property tests, and its end. Questions are new each time on a developer's machine, and the
+// same where a whole suite must be comparable with its last run.
 const seed = process.env["WAGGLE_PROPERTY_SEED"];
 
 if (seed !== undefined) {
@@ -8,3 +8,6 @@ if (seed !== undefined) {
 }
 
 export {};
+
+// A signal may end vitest's main process alone. Without it, a test that waits would keep its worker process and all that it started.
+process.once("disconnect", () => process.exit(1));
