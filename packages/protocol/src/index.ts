@@ -7,6 +7,7 @@ export * from "./native/generate.ts";
 export * from "./native/events.ts";
 export * from "./native/jobs.ts";
 export * from "./native/model-settings.ts";
+export * from "./native/step-costs.ts";
 export * from "./native/worker.ts";
 export * from "./native/worker-load.ts";
 export * from "./native/hive.ts";

@@ -191,6 +191,11 @@ export interface BatchEntry {
   readonly tokens: readonly Token[];
   /** Also yield the token behind `tokens`. True for "decode", and where `tokens` end the prompt. */
   readonly sample: boolean;
+  /**
+   * Guesses at the tokens behind `tokens`, computed in the same pass. Only for "decode" without `forced`, and only where `takesGuesses` is true. After
+   * the step, the slot holds `tokens` and the right guesses.
+   */
+  readonly guesses?: readonly Token[];
   /** The token to yield instead of sampling. */
   readonly forced?: Token;
   /**
@@ -215,6 +220,8 @@ export type EntryResult =
       readonly token: Token;
       readonly logprobs?: TokenLogprobs;
       readonly nextLogprobs?: readonly TokenLogprobs[];
+      /** The tokens sampled behind `token`, one for each right guess. */
+      readonly behind?: readonly { readonly token: Token; readonly logprobs?: TokenLogprobs }[];
     }
   /**
    * Only this entry failed; the other results are valid. `invalid_argument` where the request is at fault, for example
@@ -350,6 +357,10 @@ export interface TextGenerator {
   readonly states?: KvSnapshots | undefined;
   /** Absent where a step cannot be queued behind another. */
   readonly ahead?: StepsAhead | undefined;
+  /** Whether entries may have guesses. */
+  readonly takesGuesses: boolean;
+  /** Whether all slots share one cache, so that all rows of a step are one matrix. */
+  readonly oneMatrix: boolean;
   /** Most `nextTokens` in one step, over all its entries: each of them needs memory for the logits of the whole vocabulary. */
   readonly maxNextLogprobs: number;
   /** The text that closes a thought, so that the answer begins; `tokens` is empty for a model without thoughts. */
@@ -383,6 +394,17 @@ export interface TextGenerator {
   /** The private character (mark) that replaces a marker of the chat format, also if the marker is no control token; undefined for other tokens. */
   markOf(token: Token): string | undefined;
 
+  /** The tokens with which the answer in this slot continues, where its grammar allows one text only; empty otherwise. Called between steps. */
+  onlyTokens(slot: number): readonly Token[];
+
+  /**
+   * Computes a step as a measurement, in slots that hold nothing, and discards it. Absent where slots cannot be cut. Called before the first `begin`.
+   * @param rows number of slots that decode one token each; 0 for a piece of a prompt
+   * @param promptTokens number of tokens of the piece, which the next slot computes
+   * @returns milliseconds
+   */
+  readonly measure?: ((rows: number, promptTokens: number) => Promise<number>) | undefined;
+
   isEndOfGeneration(token: Token): boolean;
 
   /**
@@ -397,9 +419,9 @@ export interface TextGenerator {
   begin(slot: number, keep: number, sampling: SlotSampling, held: Held): Promise<number>;
 
   /**
-   * Runs one forward pass over all entries, then samples. The slots of all entries have the same adapters. Entries come in
-   * ascending slot order, one per slot, with at most `batchSize` tokens together; the results come in the same order. A
-   * rejection means that the backend is unusable from now on.
+   * Computes all entries, then samples. The slots of all entries have the same adapters. There is one entry per slot, with at most `batchSize` tokens
+   * together; the results come in the same order. Entries next to each other whose slots count up by one are computed as one matrix, unless a cache
+   * of all slots makes one matrix of everything; others one after the other. A rejection means that the backend is unusable from now on.
    * @param underway called once, when the pass computes and leaves this thread free
    */
   step(entries: readonly BatchEntry[], underway?: () => void): Promise<readonly EntryResult[]>;

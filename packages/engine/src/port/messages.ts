@@ -1,5 +1,5 @@
 // Defines the messages between the worker and its engine, which usually is a child process: plain data, one message per step.
-import type { ErrorCode, SlotStatus, StoppedBy } from "@waggle/protocol";
+import type { ErrorCode, SlotStatus, StepCosts, StoppedBy } from "@waggle/protocol";
 import type { BackendInfo, Conversation, GpuMemory, Token } from "./backend.ts";
 import type { PriorWork, Work } from "./work.ts";
 
@@ -11,6 +11,8 @@ export interface EngineJob<W extends Work = Work> {
   /** The API token's name. Jobs share cached prefixes only within one scope. */
   readonly cacheScope: string;
   readonly sessionId?: string | undefined;
+  /** Earlier answers of jobs with the same scope may be used to guess this job's tokens; absent: none. */
+  readonly guessScope?: string | undefined;
   /** From -10 to 10. When the context pool is full, a job with the lowest priority is parked. */
   readonly priority: number;
   readonly prior?: PriorWork | undefined;
@@ -97,6 +99,9 @@ export interface JobTotals {
   readonly completionTokens: number;
   readonly prefillMs: number;
   readonly decodeMs: number;
+  /** Number of guessed tokens that were computed for the job, and how many of them were right. Absent if none was guessed. */
+  readonly guessedTokens?: number;
+  readonly rightGuesses?: number;
   /** Number of pieces of the answer that looked like tool calls and could not be parsed. Such pieces are sent as content. */
   readonly unreadableCalls?: number;
 }
@@ -198,6 +203,9 @@ export interface StepStats {
   readonly tokens: number;
   /** Number of fed prompt tokens whose next-token logprobs were requested. */
   readonly scored: number;
+  /** Number of guessed tokens in `tokens`, and how many of them were right. */
+  readonly guessed: number;
+  readonly rightGuesses: number;
   readonly passMs: number;
   /** Time from the end of the last step to the start of this step; 0 when the engine had no work in between. */
   readonly gapMs: number;
@@ -249,6 +257,8 @@ export type EngineEvent =
       readonly states: number;
       readonly bytes: number;
     }
+  /** What steps cost, measured. Sent after the load, and every few seconds while it changes. */
+  | { readonly type: "step_costs"; readonly costs: StepCosts }
   /** Sent about once a second. `eventLoopUtilization` is that of the engine's main thread since the last report, 0 to 1. */
   | { readonly type: "process_stats"; readonly eventLoopUtilization: number; readonly rssBytes: number }
   /** Sent every few seconds when the engine uses a GPU. */

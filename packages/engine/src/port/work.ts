@@ -31,6 +31,8 @@ export interface AnswerSettings {
   readonly contextShift?: boolean | undefined;
   /** Scales of the model's adapters by id; adapters that are not listed are off. By default all adapters have their scales at load. */
   readonly lora?: LoraChoice | undefined;
+  /** false: no token of the answer is guessed; by default tokens are guessed where that makes the answer faster. */
+  readonly guesses?: boolean | undefined;
   readonly stop: readonly string[];
   readonly sampling: Sampling;
   /** Number of alternatives to send with the logprobs of each token; without this field, no logprobs are sent. */
