@@ -15,11 +15,12 @@ import { createStepLoop, type StepLoop } from "./step-loop.ts";
 import type { ThreadChange } from "../costs/threads.ts";
 
 export interface EngineLimits {
-  /**
-   * Most prompt tokens in a step while a slot decodes; while no slot decodes, four times as many. Without this limit, the
-   * measured times of steps decide. A step never exceeds the batch size.
-   */
+  /** Most prompt tokens of a step; by default the batch size. */
   readonly prefillBudget?: number | undefined;
+  /** Longest time between two tokens of a stream while prompts are computed; undefined: no limit. */
+  readonly maxTokenGapMs?: number | undefined;
+  /** Whether tokens may be guessed; by default they may. */
+  readonly guesses?: boolean | undefined;
   /** Maximum number of bytes of KV snapshots; 0 turns snapshots off. */
   readonly prefixStoreBytes: number;
   /** Maximum number of started jobs without a slot, including embed and rerank jobs; a further job fails with resource_exhausted. */
