@@ -5,13 +5,15 @@ import type { ScheduleLimits } from "../loop/schedule.ts";
 import { divideRows } from "./divide-rows.ts";
 import { createRecentMedian } from "./recent-median.ts";
 import { createStepCosts } from "./step-costs.ts";
-import { contextWork, tileTokens, type StepShape } from "./step-shape.ts";
+import { contextWork, inOneMatrix, tileTokens, type StepShape } from "./step-shape.ts";
 import { createThreadGovernor, type ThreadChange, type ThreadGovernor, type ThreadLimits } from "./threads.ts";
 
 /** Prompts get at least this part of the decoding time in addition, a third of the step, so that they progress on a slow machine. */
 const leastForPrompts = 1 / 2;
 /** Longest time of a step while no slot decodes: a cancel or a new job waits up to this long. */
 const idleStepMs = 400;
+/** A piece of a prompt may always take this many times as long as one token of it. */
+const mostForOne = 1.5;
 /** Prompt tokens, and scored tokens, in a step before a step was measured. */
 const [firstTokens, firstScoredTokens] = [128, 8];
 /** A piece of a text to embed or to rank may always take this long, because clients do not notice such a pause; and this long while no slot decodes. */
@@ -20,6 +22,8 @@ const [leastPieceMs, idlePieceMs] = [10, 100];
 const scoredSteps = 9;
 /** Number of steps for which a division of rows is kept. */
 const stepsWithDivision = 16;
+
+const noRows: StepShape = { decode: [], prompt: [], rowContext: 0, tileContext: 0 };
 
 export interface PacingOptions {
   /** Maximum number of tokens in a step. */
@@ -123,17 +127,23 @@ export function createPacing(options: PacingOptions): Pacing {
     return decodeMs === undefined ? undefined : Math.max(maxTokenGapMs - decodeMs, leastForPrompts * decodeMs);
   }
 
-  function promptMs(tokens: number, held: number): number | undefined {
+  /** How much longer a step takes with a piece of a prompt. @param decoding the shape of the step without the piece */
+  function promptMs(tokens: number, held: number, decoding: StepShape = noRows): number | undefined {
     const work = contextWork(tokens, held + tokens / 2);
     const isTile = tokens >= tileTokens;
-    return predict({ decode: [], prompt: [tokens], rowContext: isTile ? 0 : work, tileContext: isTile ? work : 0 });
+    const piece = { decode: [], prompt: [tokens], rowContext: isTile ? 0 : work, tileContext: isTile ? work : 0 };
+    if (!oneMatrix || decoding.decode.length === 0) return predict(piece);
+    const [withPiece, without] = [predict(inOneMatrix({ ...piece, decode: decoding.decode })), predict(decoding)];
+    return withPiece === undefined || without === undefined ? undefined : Math.max(0, withPiece - without);
   }
 
-  /** The most prompt tokens within the time, at least 1. From a tile on, whole tiles: a token costs less there. */
-  function tokensWithin(ms: number, held: number): number {
+  /** The most prompt tokens within the time. From a tile on, whole tiles: a token costs less there. */
+  function tokensWithin(wantedMs: number, held: number, decoding: StepShape): number {
     const most = Math.min(batchSize, prefillBudget);
-    const fits = (tokens: number): boolean => (promptMs(tokens, held) ?? Infinity) <= ms;
-    if (promptMs(1, held) === undefined) return Math.min(most, firstTokens);
+    // Where already one token takes longer, a few more cost little, and end the prompt sooner.
+    const ms = Math.max(wantedMs, mostForOne * (promptMs(1, held, decoding) ?? 0));
+    const fits = (tokens: number): boolean => (promptMs(tokens, held, decoding) ?? Infinity) <= ms;
+    if (promptMs(1, held, decoding) === undefined) return Math.min(most, firstTokens);
     if (fits(most)) return most;
     for (let tiles = Math.floor(most / tileTokens); tiles > 0; tiles--)
       if (fits(tiles * tileTokens)) return tiles * tileTokens;
@@ -175,7 +185,9 @@ export function createPacing(options: PacingOptions): Pacing {
         batchSize,
         divide,
         prefillBudget:
-          ms === undefined ? Math.min(batchSize, prefillBudget, firstTokens) : tokensWithin(ms, promptHeld),
+          ms === undefined
+            ? Math.min(batchSize, prefillBudget, firstTokens)
+            : tokensWithin(ms, promptHeld, shapeOfDecoding(load, 1)),
         scoredTokens:
           ms === undefined || eachMs === undefined
             ? firstScoredTokens

@@ -86,6 +86,7 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
   function nearestColumn(threads: number): Column | undefined {
     let nearest: Column | undefined;
     for (const column of columns.values()) {
+      if (column.cells.decode.size + column.cells.prompt.size === 0) continue;
       if (column.threads === threads) return column;
       const distance = Math.abs(Math.log(column.threads / threads));
       if (nearest === undefined || distance < Math.abs(Math.log(nearest.threads / threads))) nearest = column;
@@ -126,7 +127,8 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
         break;
       }
     }
-    if (below === undefined) return above?.ms ?? 0;
+    // Few rows take at least their share of more rows.
+    if (below === undefined) return above === undefined ? 0 : (above.ms * size) / above.size;
     // Behind the last point the time grows as between the last two; with one point, with the rows.
     const from = above === undefined ? (first ?? { size: 0, ms: 0 }) : below;
     const to = above ?? below;
@@ -152,19 +154,15 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
     return partsMs(shape, column, false) * (column.threads / threads) + contextMs(shape, threads);
   }
 
-  /** Gives the step's time to its largest part, less what the other parts and the context take. */
+  /** Gives the step's time to its largest piece of a prompt, less what the rest takes. Steps without prompts correct the decoding rows. */
   function correct(shape: StepShape, column: Column, ms: number): void {
-    const { decode, prompt } = shape;
-    const parts = [
-      ...decode.map((size) => ({ kind: "decode" as const, size })),
-      ...prompt.map((size) => ({ kind: "prompt" as const, size })),
-    ].map((part) => ({ ...part, ms: matrixMs(column, part.kind, part.size, false) }));
-    const [largest] = parts.toSorted((a, b) => b.ms - a.ms);
-    if (largest === undefined) return;
-    const equal = parts.filter(({ kind, size }) => kind === largest.kind && size === largest.size);
-    const others = parts.reduce((sum, part) => sum + (equal.includes(part) ? 0 : part.ms), 0);
-    const ownMs = (ms - others - contextMs(shape, column.threads)) / equal.length;
-    if (ownMs > 0) addTime(column, largest.kind, largest.size, ownMs);
+    const kind = shape.prompt.length > 0 ? "prompt" : "decode";
+    const largest = Math.max(...shape[kind]);
+    const count = shape[kind].filter((size) => size === largest).length;
+    if (count === 0) return;
+    const ownMs = count * matrixMs(column, kind, largest, false);
+    const others = partsMs(shape, column, false) - ownMs + contextMs(shape, column.threads);
+    if (ms > others) addTime(column, kind, largest, (ms - others) / count);
   }
 
   function addTime(column: Column, kind: Kind, size: number, ms: number): void {

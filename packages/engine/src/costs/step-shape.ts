@@ -24,7 +24,7 @@ export function contextWork(tokens: number, context: number): number {
 
 /**
  * Returns the matrices of these entries. Decode entries next to each other whose slots count up by one are one matrix.
- * @param oneMatrix whether all decode entries are one matrix, because all slots share one cache
+ * @param oneMatrix whether all entries are one matrix, because all slots share one cache
  */
 export function shapeOf(entries: readonly BatchEntry[], oneMatrix: boolean): StepShape {
   const decode: number[] = [];
@@ -34,18 +34,22 @@ export function shapeOf(entries: readonly BatchEntry[], oneMatrix: boolean): Ste
   for (const entry of entries) {
     const tokens = entry.tokens.length + (entry.guesses?.length ?? 0);
     const work = contextWork(tokens, entry.from);
-    if (entry.kind === "prefill") {
-      prompt.push(tokens);
-      if (tokens < tileTokens) rowContext += work;
-      else tileContext += work;
-    } else {
-      rowContext += work;
-      const last = decode.length - 1;
-      const joins = oneMatrix ? last >= 0 : previous?.kind === "decode" && previous.slot + 1 === entry.slot;
-      if (joins) decode[last] = (decode[last] ?? 0) + tokens;
-      else decode.push(tokens);
-    }
+    if (entry.kind === "prefill" && tokens >= tileTokens) tileContext += work;
+    else rowContext += work;
+    const last = decode.length - 1;
+    if (entry.kind === "prefill") prompt.push(tokens);
+    else if (previous?.kind === "decode" && previous.slot + 1 === entry.slot)
+      decode[last] = (decode[last] ?? 0) + tokens;
+    else decode.push(tokens);
     previous = entry;
   }
-  return { decode, prompt, rowContext, tileContext };
+  const shape = { decode, prompt, rowContext, tileContext };
+  return oneMatrix ? inOneMatrix(shape) : shape;
+}
+
+/** Returns the shape of the same work where all entries are one matrix. */
+export function inOneMatrix({ decode, prompt, ...context }: StepShape): StepShape {
+  const rows = [...decode, ...prompt].reduce((sum, size) => sum + size, 0);
+  if (rows === 0) return { decode: [], prompt: [], ...context };
+  return prompt.length === 0 ? { decode: [rows], prompt: [], ...context } : { decode: [], prompt: [rows], ...context };
 }

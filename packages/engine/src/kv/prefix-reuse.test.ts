@@ -30,7 +30,7 @@ function start(options: Parameters<typeof startEngine>[0] = {}): EngineHarness {
     now: () => (ms += 1),
     saved: createFakeKvSnapshots(),
     ...options,
-    limits: { prefillBudget: 16, ...options.limits },
+    limits: { prefillBudget: 64, ...options.limits },
     wrap: (fake) => {
       const timed = withGenerator((generator) => ({
         async step(entries, underway) {
@@ -79,7 +79,7 @@ describe("a prefix that many jobs share", () => {
     );
     for (const name of names) expect(harness.textOf(name)).toBe(expectedText(own(name), 8));
     // The first job may have computed one more chunk before the save.
-    expect(computed(harness)).toBeLessThan(sharedTokens + names.length * (count(own("a")) - sharedTokens + 16));
+    expect(computed(harness)).toBeLessThan(sharedTokens + names.length * (count(own("a")) - sharedTokens + 64));
     expect(saved.log.slice(0, 8).map((entry) => entry.slice(0, 4))).toEqual(["save", ...Array(7).fill("load")]);
     for (const name of names.slice(1)) {
       const { cachedTokens } = await harness.untilJob(name, "started");
@@ -221,7 +221,7 @@ describe("a job whose prefix is worth saving again and again", () => {
       contextSize: 2_048,
       now: () => (ms += 0.01),
       saved,
-      limits: { prefillBudget: 16 },
+      limits: { prefillBudget: 64 },
       wrap: withGenerator((generator) => ({
         async step(entries, underway) {
           for (const entry of entries) ms += entry.kind === "prefill" ? entry.tokens.length : 1;

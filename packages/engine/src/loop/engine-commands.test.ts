@@ -226,7 +226,7 @@ describe("a cancel", () => {
     const { engine, backend, gate, untilJob, textOf } = startEngine({
       slots: 1,
       gated: true,
-      limits: { prefillBudget: 20 },
+      limits: { prefillBudget: 80 },
     });
     const prompt = "p".repeat(200);
     submit(engine, job("a", prompt));

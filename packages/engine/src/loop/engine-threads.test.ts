@@ -52,7 +52,7 @@ test("a collapse lowers the number of threads, and is logged once", async () => 
     passMs: (count, _, pass) => (pass > 100 && count === 4 ? 50 : 24 / count),
   });
   await finish("a");
-  const fewer = "Threads: 3 (was 4), passes took many times longer than expected";
+  const fewer = "Threads: at most 3 (was 4), steps took many times longer than expected";
   expect(logs()).toEqual([{ type: "log", level: "info", message: fewer }]);
   expect(threads().at(-1)).toBe(3);
   expect(
@@ -61,29 +61,30 @@ test("a collapse lowers the number of threads, and is logged once", async () => 
   ).toEqual([]);
 });
 
-test("passes of different sizes have different numbers of threads, and each step reports the number that computed it", async () => {
+test("steps of different sizes have different numbers of threads, and each step reports the number that computed it", async () => {
   const computed: number[] = [];
-  const { events, finish, logs } = startTimed({
+  const times = (count: number, rows: number): number => (rows === 1 ? count * 5 : 30 / count);
+  const columns = [1, 2].map((threads) => ({
+    ...{ threads, busy: 1, prompt: [] },
+    decode: [1, 2].map((rows) => ({ rows, ms: times(threads, rows) })),
+  }));
+  const { events, finish } = startTimed({
     start: 1,
     threads: 2,
+    stepCosts: { threads: columns, context: { row_ms: 0, tile_ms: 0 } },
     passMs(count, tokens) {
       computed.push(count);
-      return tokens === 1 ? count * 5 : 10 / count;
+      return times(count, tokens);
     },
   });
   await finish("a");
   await finish("b", "c");
   await finish("d");
-  const of = (tokens: number): number[] =>
-    statsOf(events).flatMap((stats) => (stats.tokens === tokens ? [stats.threads] : []));
-  expect(of(1).slice(-20)).toEqual(Array(20).fill(1));
-  expect(
-    of(2)
-      .slice(-100)
-      .filter((threads) => threads === 2).length,
-  ).toBeGreaterThan(90);
+  const of = (rows: number): number[] =>
+    statsOf(events).flatMap((stats) => (stats.tokens === rows && stats.decodeRows === rows ? [stats.threads] : []));
+  expect(new Set(of(1).slice(-20))).toEqual(new Set([1]));
+  expect(new Set(of(2).slice(-100))).toEqual(new Set([2]));
   expect(statsOf(events).map(({ threads }) => threads)).toEqual(computed);
-  expect(logs().map(({ level }) => level)).toEqual(["debug"]);
 });
 
 test("the number of threads never exceeds maxThreads", async () => {

@@ -6,7 +6,7 @@ import type { Sequence } from "../sequence/sequence.ts";
 import { createSlots, type Slot } from "./slots.ts";
 
 function statsOf(passMs: number, gapMs = 0): StepStats {
-  const shape = { width: 1, decodeRows: 1, tokens: 1, scored: 0 };
+  const shape = { width: 1, decodeRows: 1, tokens: 1, scored: 0, guessed: 0, rightGuesses: 0 };
   return { step: 1, ...shape, passMs, gapMs, shifts: 0, threads: 1, cells: 1, parked: 0 };
 }
 

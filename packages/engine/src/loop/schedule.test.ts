@@ -1,13 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createHeld } from "./held.ts";
-import { countScored, countTokens, ageWaiting, schedule, type SchedulableSlot } from "./schedule.ts";
+import {
+  countScored,
+  countTokens,
+  ageWaiting,
+  schedule,
+  type SchedulableSlot,
+  type ScheduleLimits,
+} from "./schedule.ts";
 
-const limits = { batchSize: 512, decodeRows: Infinity, prefillBudget: 128, partTokens: Infinity, scoredTokens: 512 };
+const limits = { batchSize: 512, prefillBudget: 128, scoredTokens: 512, divide: (run: number) => [run] };
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 const inSlot = {
-  ...{ scores: false, agingTokens: 0, pending: undefined, lastDecoded: 0 },
+  ...{ scores: false, agingTokens: 0, pending: undefined },
   sequence: { lastToken: 9, forced: undefined },
 };
 const idle = (id: number): SchedulableSlot => ({ id, state: "idle", prompt: [], held: createHeld([1]), ...inSlot });
@@ -26,7 +33,12 @@ const prefilling = (id: number, length: number, done = 0): SchedulableSlot => ({
   ...inSlot,
 });
 
-function widths(slots: readonly SchedulableSlot[], stepLimits = limits): string[] {
+/** The entries in the order of their slots. */
+function widths(slots: readonly SchedulableSlot[], stepLimits: ScheduleLimits = limits): string[] {
+  return ordered(slots, stepLimits).toSorted((a, b) => Number.parseInt(a) - Number.parseInt(b));
+}
+
+function ordered(slots: readonly SchedulableSlot[], stepLimits: ScheduleLimits = limits): string[] {
   return schedule(slots, stepLimits).map((entry) =>
     entry.kind === "decode" ? `${entry.slot}:1` : `${entry.slot}:${entry.tokens.length}${entry.sample ? "!" : ""}`,
   );
@@ -71,10 +83,27 @@ describe("schedule", () => {
     expect(widths([prefilling(0, 121), prefilling(1, 126, 119)])).toEqual(["0:121!", "1:7!"]);
   });
 
-  test("decodes the slots that have waited longest when the rows are limited", () => {
-    const slots = [3, 1, 2].map((lastDecoded, id) => ({ ...decoding(id), lastDecoded }));
-    expect(widths(slots, { ...limits, decodeRows: 1 })).toEqual(["1:1"]);
-    expect(widths(slots, { ...limits, decodeRows: 2 })).toEqual(["1:1", "2:1"]);
+  test("orders matrices by descending slots, with the slots of a matrix ascending", () => {
+    const slots = [decoding(0), decoding(1), decoding(2), prefilling(3, 9), decoding(4), decoding(6)];
+    expect(ordered(slots)).toEqual(["6:1", "4:1", "3:9!", "0:1", "1:1", "2:1"]);
+    const divide = (run: number): readonly number[] => (run === 3 ? [1, 2] : [run]);
+    expect(ordered(slots, { ...limits, divide })).toEqual(["6:1", "4:1", "3:9!", "1:1", "2:1", "0:1"]);
+  });
+
+  test("gives each decoding slot its guesses, and divides by their rows", () => {
+    const heights: number[] = [];
+    const divide = (run: number, height: number): readonly number[] => {
+      heights.push(height);
+      return [run];
+    };
+    const guesses = new Map([0, 1].map((id) => [id, [7, 8]]));
+    const entries = schedule([decoding(0), decoding(1)], { ...limits, divide }, guesses);
+    expect(entries.map((entry) => entry.guesses)).toEqual([
+      [7, 8],
+      [7, 8],
+    ]);
+    expect(heights).toEqual([3]);
+    expect(countTokens(entries)).toBe(6);
   });
 
   test("returns no entries for jobs that have not begun", () => {
@@ -99,18 +128,6 @@ describe("schedule", () => {
     expect(others).toBeGreaterThan(300);
   });
 
-  test("computes an expensive part of a tile before whole tiles, a few tokens in each step", () => {
-    const dear = { ...limits, prefillBudget: 65, partTokens: 2 };
-    expect(widths([decoding(0), prefilling(1, 85)], dear)).toEqual(["0:1", "1:2"]);
-    expect(widths([decoding(0), prefilling(1, 85, 20)], dear)).toEqual(["0:1", "1:65!"]);
-    // A rest of 8 tokens is computed with the last tile.
-    expect(widths([decoding(0), prefilling(1, 93, 20)], dear)).toEqual(["0:1", "1:73!"]);
-    expect(widths([decoding(0), prefilling(1, 40, 20)], dear)).toEqual(["0:1", "1:2"]);
-    // The budget for parts of a tile is used up, so the next prompt waits.
-    const prompts = [decoding(0), prefilling(1, 40), prefilling(2, 50)];
-    expect(widths(prompts, { ...dear, partTokens: 12 })).toEqual(["0:1", "1:12"]);
-  });
-
   test("limits the scored tokens, names the next token of each, and leaves the rest of the budget to other prompts", () => {
     const scored = { ...prefilling(1, 40, 30), scores: true };
     const few = { ...limits, prefillBudget: 20, scoredTokens: 4 };
@@ -127,11 +144,11 @@ describe("schedule", () => {
   test("gives decoding slots precedence when the batch is small", () => {
     const small = { ...limits, batchSize: 4 };
     const entries = schedule([decoding(0), prefilling(1, 9), decoding(2), decoding(3)], small);
-    expect(entries.map((entry) => entry.slot)).toEqual([0, 1, 2, 3]);
+    expect(entries.map((entry) => entry.slot)).toEqual([2, 3, 1, 0]);
     expect(countTokens(entries)).toBe(4);
   });
 
-  test("returns ascending entries within the limits, with all decoding slots, for random slots", () => {
+  test("returns one entry for each slot, within the limits, with all decoding slots, for random slots", () => {
     const anySlot = fc.oneof(
       fc.constant({ state: "idle" as const, length: 1, done: 0 }),
       fc.constant({ state: "decoding" as const, length: 1, done: 1 }),
@@ -145,10 +162,8 @@ describe("schedule", () => {
       fc.property(
         fc.array(anySlot, { minLength: 1, maxLength: 12 }),
         fc.record({
-          decodeRows: fc.constant(Infinity),
           batchSize: fc.integer({ min: 12, max: 64 }),
           prefillBudget: fc.integer({ min: 1, max: 64 }),
-          partTokens: fc.constantFrom(2, 12, Infinity),
           scoredTokens: fc.integer({ min: 1, max: 64 }),
         }),
         (drawn, drawnLimits) => {
@@ -160,15 +175,16 @@ describe("schedule", () => {
             scores: false,
             agingTokens: done,
             pending: undefined,
-            lastDecoded: 0,
             sequence: { lastToken: 9, forced: undefined },
           }));
-          const entries = schedule(slots, drawnLimits);
+          const entries = schedule(slots, { ...drawnLimits, divide: (run) => [run] });
           const ids = entries.map((entry) => entry.slot);
-          expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b));
+          expect(new Set(ids).size).toBe(ids.length);
           expect(countTokens(entries)).toBeLessThanOrEqual(drawnLimits.batchSize);
           const decodes = entries.filter((entry) => entry.kind === "decode").map((entry) => entry.slot);
-          expect(decodes).toEqual(slots.filter(({ state }) => state === "decoding").map(({ id }) => id));
+          expect(decodes.toSorted((a, b) => a - b)).toEqual(
+            slots.filter(({ state }) => state === "decoding").map(({ id }) => id),
+          );
           expect(countTokens(entries) - decodes.length).toBeLessThanOrEqual(drawnLimits.prefillBudget * 1.125);
           const full = decodes.length === drawnLimits.batchSize;
           expect(entries.length > decodes.length).toBe(!full && slots.some(({ state }) => state === "prefilling"));

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { expectedText, isType, job, startEngine, submit, statsOf, type GivenJob } from "../testing/engine-harness.ts";
 import type { JobEvent } from "../port/messages.ts";
-import { createScoringBudget } from "../costs/prefill-budget.ts";
 
 const logprobs = { topLogprobs: 1, promptLogprobs: true } as const;
 
@@ -62,15 +61,4 @@ test("too many logprobs of a prompt are refused at the preflight, with the field
   engine.handle({ type: "prepare", job: long });
   const { failure } = await until(isType("prepare_failed"));
   expect(failure).toMatchObject({ code: "invalid_argument", message: expect.stringContaining('"logprobs"') as string });
-});
-
-test("a step scores only as many prompt tokens as the streams can wait for", () => {
-  const budget = createScoringBudget();
-  expect(budget.tokens(10, 2)).toBe(8);
-  for (let i = 0; i < 9; i += 1) budget.add({ passMs: 26, scored: 8 }, 10);
-  expect(budget.tokens(10, 2)).toBe(8);
-  expect(budget.tokens(40, 2)).toBe(32);
-  expect(budget.tokens(undefined, 0)).toBe(200);
-  for (let i = 0; i < 9; i += 1) budget.add({ passMs: 1_000, scored: 1 }, 10);
-  expect(budget.tokens(10, 2), "at least one").toBe(1);
 });

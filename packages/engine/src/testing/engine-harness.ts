@@ -26,7 +26,7 @@ export interface EngineHarness {
   untilJob<T extends JobEvent["type"]>(jobId: string, ...types: T[]): Promise<Extract<JobEvent, { type: T }>>;
 }
 
-type OptionsOfEngine = Partial<Pick<EngineOptions, "pinnedThreads" | "maxThreads" | "now">>;
+type OptionsOfEngine = Partial<Pick<EngineOptions, "pinnedThreads" | "maxThreads" | "now" | "stepCosts">>;
 
 export interface EngineHarnessOptions extends Partial<FakeBackendOptions>, OptionsOfEngine {
   readonly limits?: Partial<EngineLimits>;
@@ -67,6 +67,7 @@ export function startEngine(options: EngineHarnessOptions = {}): EngineHarness {
     },
     ...(options.pinnedThreads === undefined ? {} : { pinnedThreads: options.pinnedThreads }),
     ...(options.maxThreads === undefined ? {} : { maxThreads: options.maxThreads }),
+    stepCosts: options.stepCosts,
   });
   const running = engine.run();
   onTestFinished(async () => {
