@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProcessGroups, startNats } from "@waggle/testing/harness";
+import { WorkerInfoSchema } from "@waggle/protocol";
 import { describeWithNats } from "@waggle/testing";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -76,6 +77,32 @@ it("has no chart and no time axis before the first job", async () => {
   await page.getByText("0 of 8,192 tokens").waitFor();
   for (const name of ["Queue", "Memory", "Engine and cache", "Models", "Log"])
     await page.getByRole("heading", { name, exact: true }).waitFor();
+  expect(complaints).toEqual([]);
+});
+
+it("shows what a step costs, and how many guesses were right", async () => {
+  const { page, complaints } = await visit(browser, "about:blank");
+  const decode = [1, 2, 4].map((rows) => ({ rows, ms: 1 + rows * 2 }));
+  const threads = [{ threads: 2, busy: 1, decode, prompt: [{ tokens: 64, ms: 120 }] }];
+  await page.route("**/v1/info", async (route) => {
+    const response = await route.fetch();
+    const info = WorkerInfoSchema.parse(await response.json());
+    await route.fulfill({ response, json: { ...info, step_costs: { threads, context: { row_ms: 0, tile_ms: 0 } } } });
+  });
+  await page.route("**/metrics*", async (route) => {
+    const response = await route.fetch();
+    const counts = (await response.text())
+      .replace(/^(waggle_guessed_tokens_total\{.*\}) 0$/m, "$1 40")
+      .replace(/^(waggle_guesses_right_total\{.*\}) 0$/m, "$1 30");
+    await route.fulfill({ response, body: counts });
+  });
+  await page.goto(`${worker.url}/status`);
+  await page.getByText("A step for 4 streams takes 9 ms, for 1 stream 3 ms.").waitFor();
+  await page.getByText("A piece of 64 prompt tokens takes 120 ms.").waitFor();
+  await page.getByText("30 of 40 (75 %)").waitFor();
+  await page.setViewportSize({ width: 390, height: 800 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  expect(await seriousFindings(page)).toEqual([]);
   expect(complaints).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { engineFigures, poolFigures, workerFigures } from "./figures.ts";
+import { engineFigures, poolFigures, threadsOf, workerFigures } from "./figures.ts";
 import { parseScrape } from "./prometheus.ts";
 
 const scrape = parseScrape(
@@ -14,6 +14,10 @@ const scrape = parseScrape(
     'waggle_prompt_tokens_total{model="a"} 200',
     'waggle_cached_prompt_tokens_total{model="a"} 50',
     'waggle_context_cells{model="a"} 65536',
+    'waggle_guessed_tokens_total{model="a"} 40',
+    'waggle_guesses_right_total{model="a"} 30',
+    'waggle_threads{model="a"} 2',
+    'waggle_threads{model="b"} 0',
     'waggle_context_cells_used{model="a"} 12000',
     'waggle_context_cells{model="b"} 0',
     'waggle_queue_depth{model="a"} 2',
@@ -28,7 +32,15 @@ const scrape = parseScrape(
 it("engineFigures returns the known values of each engine, and undefined for unknown values", () => {
   const [a, b] = engineFigures(scrape);
   expect(a).toMatchObject({ model: "a", residentBytes: 1_000, starts: 3, deaths: 2, kvUse: 0.25, cachedShare: 0.25 });
-  expect(b).toMatchObject({ model: "b", starts: 1, deaths: 0, residentBytes: undefined, cachedShare: undefined });
+  expect(a).toMatchObject({ guessed: 40, rightGuesses: 30, threads: 2 });
+  expect(b).toMatchObject({
+    guessed: 0,
+    model: "b",
+    starts: 1,
+    deaths: 0,
+    residentBytes: undefined,
+    cachedShare: undefined,
+  });
 });
 
 it("has the totals of the worker", () => {
@@ -41,6 +53,10 @@ it("has the totals of the worker", () => {
     refused: 4,
     accepted: 0,
   });
+});
+
+it("has the threads of an engine that computes", () => {
+  expect(["a", "b", "gone"].map((model) => threadsOf(model, scrape))).toEqual([2, undefined, undefined]);
 });
 
 it("has the context pool of a loaded model", () => {

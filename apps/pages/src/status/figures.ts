@@ -12,6 +12,9 @@ export interface EngineFigures {
   readonly prefixBytes: number | undefined;
   /** Share of prompt tokens from a cache, 0 to 1; undefined before the first prompt. */
   readonly cachedShare: number | undefined;
+  /** Number of guessed tokens, and how many of them were right. */
+  readonly guessed: number;
+  readonly rightGuesses: number;
   readonly starts: number;
   readonly deaths: number;
 }
@@ -28,6 +31,7 @@ export function engineFigures(scrape: Scrape): readonly EngineFigures[] {
   const kvUse = of("vllm:kv_cache_usage_perc", "model_name");
   const [states, bytes] = [of("waggle_prefix_states"), of("waggle_prefix_bytes")];
   const [prompt, cached] = [of("waggle_prompt_tokens_total"), of("waggle_cached_prompt_tokens_total")];
+  const [guessed, right] = [of("waggle_guessed_tokens_total"), of("waggle_guesses_right_total")];
   return [...new Set([...starts.keys(), ...resident.keys()])].map((model) => {
     const tokens = prompt.get(model) ?? 0;
     return {
@@ -38,10 +42,17 @@ export function engineFigures(scrape: Scrape): readonly EngineFigures[] {
       prefixStates: states.get(model),
       prefixBytes: bytes.get(model),
       cachedShare: tokens > 0 ? (cached.get(model) ?? 0) / tokens : undefined,
+      guessed: guessed.get(model) ?? 0,
+      rightGuesses: right.get(model) ?? 0,
       starts: starts.get(model) ?? 0,
       deaths: deaths.get(model) ?? 0,
     };
   });
+}
+
+/** The number of threads with which the model's engine computes now. */
+export function threadsOf(model: string, scrape: Scrape): number | undefined {
+  return aboveZero(labelled("waggle_threads", "model", scrape).get(model));
 }
 
 /** Tokens of the context pool that all slots of a model share. */

@@ -9,7 +9,9 @@ import type { Api } from "../wire/api.ts";
 import { JobTable } from "./job-table.tsx";
 import { LogView } from "./log-view.tsx";
 import { Charts } from "./charts.tsx";
+import { threadsOf } from "./figures.ts";
 import { SlotTable } from "./slot-table.tsx";
+import { StepCostsCard } from "./step-costs.tsx";
 import type { WorkerWatch } from "./watch-worker.ts";
 import { About, EnginesCard, MemoryCard, QueueCard } from "./worker-cards.tsx";
 import { formatDuration, formatTime } from "../parts/format.ts";
@@ -50,6 +52,13 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
           <JobTable watch={watch} />
           {info !== undefined && <SlotTable watch={watch} />}
           {scrape !== undefined && info !== undefined && <Charts watch={watch} gateway={gateway} />}
+          {info?.step_costs !== undefined && (
+            <StepCostsCard
+              costs={info.step_costs}
+              threads={scrape === undefined ? info.threads : (threadsOf(info.model, scrape) ?? info.threads)}
+              model={(watch.models.statuses.value?.models.length ?? 1) > 1 ? info.model : undefined}
+            />
+          )}
           {scrape !== undefined && info !== undefined && !gateway && <EnginesCard scrape={scrape} info={info} />}
           <ModelsPanel api={api} list={watch.models} />
         </fieldset>

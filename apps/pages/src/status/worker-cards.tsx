@@ -120,7 +120,8 @@ export function EnginesCard({ scrape, info }: { readonly scrape: Scrape; readonl
 }
 
 function factsOf(engine: EngineFigures): readonly Fact[] {
-  const { kvUse, prefixBytes, prefixStates, cachedShare, starts, deaths } = engine;
+  const { kvUse, prefixBytes, prefixStates, cachedShare, guessed, rightGuesses, starts, deaths } = engine;
+  const guesses = `${formatCount(rightGuesses)} of ${formatCount(guessed)} (${formatShare(rightGuesses / guessed)})`;
   return [
     ["Memory", bytes(engine.residentBytes)],
     ["Threads", engine.threads === undefined ? undefined : formatCount(engine.threads)],
@@ -130,6 +131,7 @@ function factsOf(engine: EngineFigures): readonly Fact[] {
       prefixBytes === undefined ? undefined : `${formatCount(prefixStates ?? 0)}, ${formatBytes(prefixBytes)}`,
     ],
     ["Prompt tokens from cache", formatShare(cachedShare)],
+    ...(guessed === 0 ? [] : [["Right guesses of tokens", guesses] as const]),
     ["Starts", formatCount(starts)],
     ["Crashes and hangs", formatCount(deaths)],
   ];

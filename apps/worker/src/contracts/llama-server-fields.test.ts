@@ -66,6 +66,14 @@ test("the answer's generation_settings show the settings that were used", async 
   });
 });
 
+test("guesses can be turned off on both routes", async () => {
+  start();
+  await complete({ n_predict: 1, guesses: false });
+  expect(lastWork().guesses).toBe(false);
+  await answerOf("/infill", { input_prefix: "a", input_suffix: "b", n_predict: 1, guesses: false });
+  expect(lastWork().guesses).toBe(false);
+});
+
 test("max_tokens applies without n_predict", async () => {
   start();
   expect(await answerOf("/completion", { prompt: "a", max_tokens: 2 })).toMatchObject({ tokens_predicted: 2 });
@@ -185,7 +193,9 @@ test("a slot that computes its prompt has a next token and no decoded tokens", a
   await gate.held();
   gate.step();
   await gate.held();
-  expect(await slot()).toMatchObject([{ is_processing: true, next_token: [{ has_next_token: true, n_decoded: 0 }] }]);
+  expect(await slot()).toMatchObject([
+    { speculative: true, is_processing: true, next_token: [{ has_next_token: true, n_decoded: 0 }] },
+  ]);
   gate.step(2);
   gate.open();
   await answer;

@@ -240,6 +240,17 @@ test("a call that the model does not complete ends with finish_reason length, co
   expect((await streamed(asking(cut, { tools }))).at(-1)?.finish_reason).toBe("length");
 });
 
+test.each([
+  [{}, undefined],
+  [{ guesses: null }, undefined],
+  [{ guesses: true }, true],
+  [{ guesses: false }, false],
+])("%j reaches the engine as guesses: %j", async (given, guesses) => {
+  start();
+  await choiceOf(asking("Fine", given));
+  expect(lastWork().guesses).toBe(guesses);
+});
+
 test("fields that do not affect the answer are ignored", async () => {
   start();
   const { message } = await choiceOf(

@@ -55,6 +55,12 @@ const offsetsOf = (answers: readonly Answer[]): number[] =>
 
 const lastWork = () => lastWorkOf(worker);
 
+test("guesses can be turned off", async () => {
+  start();
+  await complete({ prompt: "a", max_tokens: 1, guesses: false });
+  expect(lastWork().guesses).toBe(false);
+});
+
 describe("text_offset", () => {
   test("is the start of the character for each token within a character, collected and streamed", async () => {
     start();

@@ -152,7 +152,7 @@ function createEngineOn(backend: Backend, start: EngineStart): Engine {
     backend,
     limits: {
       prefillBudget,
-      maxTokenGapMs: maxTokenGapMs === "none" ? undefined : maxTokenGapMs,
+      maxTokenGapMs: maxTokenGapMs === "none" ? Infinity : maxTokenGapMs,
       guesses,
       prefixStoreBytes: start.prefixStore?.maxBytes ?? 0,
       maxWaiting,

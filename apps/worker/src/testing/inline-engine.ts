@@ -53,6 +53,8 @@ export interface InlineEngine extends EngineHost {
   /** Number of jobs whose work is prepared, or being prepared, and has not started. */
   readonly preparedJobs: number;
   load(): void;
+  /** Sends an event to the worker, in addition to the engine's own events. */
+  emit(event: EngineEvent): void;
   /** Dies without a message, as a killed process does. */
   kill(message?: string): void;
   /** Reports that the engine cannot be loaded or restarted. */
@@ -120,6 +122,7 @@ export function createInlineEngine(options: InlineEngineOptions): InlineEngine {
       return engine?.preparedJobs ?? 0;
     },
     load,
+    emit: (event) => owner?.event(event),
     kill(message = "The engine was killed (SIGKILL).") {
       engine = undefined;
       deaths += 1;

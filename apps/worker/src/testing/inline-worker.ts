@@ -53,6 +53,7 @@ export interface InlineWorker {
   /** Number of jobs whose work the engine has prepared and not started. */
   readonly preparedJobs: number;
   load(): void;
+  emit: InlineEngine["emit"];
   /** Kills the engine without a message, as a killed process dies. */
   kill(message?: string): void;
   close(): Promise<void>;
@@ -121,6 +122,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
       return inline.preparedJobs;
     },
     load: inline.load,
+    emit: inline.emit,
     kill: inline.kill,
     async close() {
       worker.abort();
