@@ -14,14 +14,15 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const modelPath = join(folder, "single.gguf");
 writeSinglePrecision(storyModel, modelPath);
 
-const options = { slots: 3, contextSize: 256, batchSize: 128, threads: 1, device: "cpu" } as const;
-const exact = { ...options, modelPath, cacheTypeK: "f32", cacheTypeV: "f32" } as const;
+// With flash attention, llama.cpp computes with keys and values in half precision, whatever their type.
+const options = {
+  ...{ modelPath, flashAttention: "off", cacheTypeK: "f32", cacheTypeV: "f32" },
+  ...{ slots: 3, contextSize: 256, batchSize: 128, threads: 1, device: "cpu" },
+} as const;
 
 describe.skipIf(!hasAddon)("with the addon", () => {
-  for (const cacheForm of ["reserved", "unified"] as const) {
-    guessContract(`llama with a ${cacheForm} cache`, () => loadOn("addon", { ...exact, cacheForm }), {
-      ending: "Once upon a time there was a little bee. One day the bee went to the garden",
-      requests: cacheForm === "reserved" ? 200 : 20,
-    });
-  }
+  guessContract("llama", () => loadOn("addon", options), {
+    ending: "Once upon a time there was a little bee. One day the bee went to the garden",
+    requests: 200,
+  });
 });

@@ -89,7 +89,7 @@ export function guessContract(
         "right in every other step": (known) => (known % 2 === 0 ? next(known) : []),
       };
       for (const [which, guess] of Object.entries(strategies)) {
-        expect(await answer({ slot: 0, prompt, sampling, count, guess }), which).toEqual(plain);
+        expect(await answer({ slot: 0, prompt, sampling, count, guess }), which).toEqual(nearly(plain));
       }
     });
 
@@ -120,8 +120,8 @@ export function guessContract(
         const tokens = plain[i]?.map(({ token }) => token) ?? [];
         return { slot: 1 - i, ...work, guess: (known) => tokens.slice(known, known + 2 + (i === 0 ? known % 2 : 0)) };
       });
-      expect(await generate(backend, guessed)).toEqual(plain);
-      expect(await generate(backend, guessed.toReversed())).toEqual(plain.toReversed());
+      expect(await generate(backend, guessed)).toEqual(nearly(plain));
+      expect(await generate(backend, guessed.toReversed())).toEqual(nearly(plain.toReversed()));
     });
 
     test("and the slot then holds the answer: another job may keep it", async () => {
@@ -133,7 +133,7 @@ export function guessContract(
       expect(backend.held(0).entries).toEqual(held);
       const longer = [...held, ...(await tokensOf(otherStory)).slice(1)];
       const fresh = await answer({ slot: 1, prompt: longer, sampling, count });
-      expect(await answer({ slot: 0, prompt: longer, sampling, count, keep: held.length })).toEqual(fresh);
+      expect(await answer({ slot: 0, prompt: longer, sampling, count, keep: held.length })).toEqual(nearly(fresh));
     });
 
     test("and nothing comes behind the end of the generation", async () => {
@@ -143,7 +143,7 @@ export function guessContract(
       const tokens = plain.map(({ token }) => token);
       expect(backend.isEndOfGeneration(tokens.at(-1) ?? -1)).toBe(true);
       const guess = (known: number): Token[] => [...tokens, 300, 300, 300].slice(known, known + 3);
-      expect(await answer({ ...work, guess })).toEqual(plain);
+      expect(await answer({ ...work, guess })).toEqual(nearly(plain));
       expect(backend.held(0).entries).toEqual([...work.prompt, ...tokens.slice(0, -1)]);
     });
 
@@ -162,7 +162,7 @@ export function guessContract(
         const plain = await generate(backend, pair);
         const guessed = pair.map((work, slot) => ({ ...work, guess: randomGuess(plain[slot] ?? []) }));
         const settings = JSON.stringify(pair.map(({ sampling, prompt: own }) => ({ sampling, prompt: own })));
-        expect(await generate(backend, guessed), settings).toEqual(plain);
+        expect(await generate(backend, guessed), settings).toEqual(nearly(plain));
       }
     });
   });
@@ -211,4 +211,12 @@ function entryOf({ slot, prompt, keep = 0, count: most, guess }: Work, known: nu
   // No token is sampled behind the last one that is wanted.
   const guesses = guess?.(known).slice(0, most - known - 1) ?? [];
   return guesses.length === 0 ? { kind: "decode", slot } : { kind: "decode", slot, guesses };
+}
+
+/** Compares logprobs without their last digits, because the shape of a batch changes rounding even in single precision. */
+function nearly(value: unknown): unknown {
+  if (typeof value === "number" && !Number.isInteger(value)) return expect.closeTo(value, 3);
+  if (Array.isArray(value)) return value.map(nearly);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inside]) => [key, nearly(inside)]));
 }
