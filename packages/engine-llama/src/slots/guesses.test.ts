@@ -15,11 +15,9 @@ const isLong = process.env["WAGGLE_LONG"] === "1";
 const folder = mkdtempSync(join(tmpdir(), "waggle-guesses-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const options = {
-  // With flash attention, llama.cpp computes with keys and values in half precision, whatever their type.
-  ...{ flashAttention: "off", cacheTypeK: "f32", cacheTypeV: "f32" },
-  ...{ slots: 3, contextSize: 256, batchSize: 128, threads: 1, device: "cpu" },
-} as const;
+// With flash attention, llama.cpp computes with keys and values in half precision, whatever their type.
+const exact = { flashAttention: "off", cacheTypeK: "f32", cacheTypeV: "f32" } as const;
+const options = { ...exact, slots: 3, contextSize: 256, batchSize: 128, threads: 1, device: "cpu" } as const;
 
 describe.skipIf(!hasAddon)("with the addon", () => {
   async function load(from: string): Promise<Backend> {

@@ -91,7 +91,10 @@ export function guessContract(
       const tokens = plain.map(({ token }) => token);
       const next = (known: number): Token[] => tokens.slice(known, known + mostGuesses);
       let steps = 0;
-      const counted = (known: number): Token[] => ((steps += 1), next(known));
+      const counted = (known: number): Token[] => {
+        steps += 1;
+        return next(known);
+      };
       expect(await answer({ slot: 0, prompt, sampling, count, guess: counted }), "right").toEqual(nearly(plain));
       expect(steps, "all but the last step have four right guesses").toBe(
         Math.ceil((plain.length - 1) / (mostGuesses + 1)),
