@@ -50,6 +50,7 @@ describe.runIf(hasAddon)("a KV cache", () => {
       const expected = await answer(alone, 0, tokens, 40);
       await answer(backend, 0, [...tokens, ...tokens], 5);
       expect(await answer(backend, 1, tokens, 40)).toEqual(expected);
+      expect(backend.oneMatrix).toBe(form === "unified");
     } finally {
       await backend.dispose();
       await alone.dispose();

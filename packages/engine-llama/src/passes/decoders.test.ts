@@ -17,6 +17,10 @@ import { storyModel } from "../testing/story-model.ts";
 import { openLlama } from "../load/llama.ts";
 import { logprobsOf } from "../sampling/logit-sampler.ts";
 import { tokenSeed } from "../sampling/random.ts";
+import { loadAddon } from "../load/addon.ts";
+import { createAddonDecoder } from "./addon-decoder.ts";
+import { greedy, logprobNumbers } from "./batch-decoder.ts";
+import { libraryOf } from "./library-context.ts";
 import type { Binding } from "./open-decoder.ts";
 import { askPublicly } from "./oracle.ts";
 
@@ -230,6 +234,50 @@ describe.skipIf(!hasAddon)("both bindings have the same results", () => {
       const rest = await generate(backend, [{ slot: 0, text: story, sampling, keep: 5 }]);
       return { first, loaded, again, rest };
     });
+  });
+});
+
+describe.skipIf(!hasAddon)("the addon's decoder", () => {
+  test("samples behind a guess only if it sampled the guess, and refuses draws of a sampler at other places", async () => {
+    const { llama } = await openLlama({ device: "cpu", maxThreads: 1 }, () => {});
+    const model = await llama.loadModel({ modelPath: storyModel });
+    const context = await model.createContext({ contextSize: 64, sequences: 1 });
+    const { addon } = await loadAddon();
+    if (addon === undefined) throw new Error("There is no addon");
+    const library = libraryOf(llama, model, context);
+    const decoder = createAddonDecoder({ addon, library, vocabularySize: 2_048, inOrder: false });
+    const sampler = decoder.createSampler();
+    sampler.configure(greedy);
+    async function sampled(tokens: readonly Token[], places = [...tokens.keys()], topCount = 0): Promise<number[]> {
+      library.context.disposeSequence(0);
+      const batch = {
+        tokens: Int32Array.from(tokens),
+        sequences: new Int32Array(tokens.length),
+        positions: Int32Array.from(tokens.keys()),
+        outputs: Int32Array.from(tokens.keys()),
+      };
+      const numbers = await decoder.decode(batch, {
+        at: Int32Array.from(places),
+        samplers: places.map(() => sampler),
+        seeds: new Uint32Array(places.length),
+        topCounts: Uint32Array.from(places, () => topCount),
+      });
+      return [...numbers].filter((_, i) => i % (topCount === 0 ? 1 : logprobNumbers) === 0);
+    }
+    const [first = -1] = await sampled([1]);
+    const [, second = -1] = await sampled([1, first]);
+    const wrong = 300;
+    expect([first, second]).not.toContain(wrong);
+    expect(await sampled([1, first, wrong, 301])).toEqual([first, second, -1, -1]);
+    expect(await sampled([1, wrong, first, second])).toEqual([first, -1, -1, -1]);
+    expect(await sampled([1, first, second, 301], [0, 1, 2], 1)).toEqual([
+      first,
+      second,
+      (await sampled([1, first, second]))[2],
+    ]);
+    await expect(sampled([1, first, second], [0, 2])).rejects.toThrow("at consecutive tokens only");
+    await context.dispose();
+    await model.dispose();
   });
 });
 

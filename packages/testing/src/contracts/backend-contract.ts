@@ -180,6 +180,39 @@ export function backendContract(
       expect(together).toEqual([answer, alone]);
     });
 
+    test("the order of the entries does not change an answer", async () => {
+      const answer = await coldAnswer();
+      const prompts = [await tokensOf(otherStory), await tokensOf(story)];
+      const works = prompts.map((prompt, i) => ({ slot: 1 - i, prompt, count }));
+      expect((await generate(backend, works))[1]).toEqual(answer);
+      expect((await generate(backend, works.toReversed()))[0]).toEqual(answer);
+    });
+
+    test("guesses do not change a greedy answer, and the slot then holds the answer", async () => {
+      if (!backend.takesGuesses) return;
+      const answer = await coldAnswer();
+      const prompt = await tokensOf(story);
+      for (const guessAt of [
+        (at: number) => answer.slice(at, at + 3),
+        (at: number) => [...answer.slice(at, at + 1), 300, 301],
+        () => [300, 301],
+      ]) {
+        await backend.begin(0, 0, greedy);
+        let [result] = await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
+        const sampled = [tokenOf(result)];
+        while (sampled.length < answer.length) {
+          const guesses = guessAt(sampled.length).slice(0, answer.length - sampled.length - 1);
+          [result] = await backend.step([{ kind: "decode", slot: 0, guesses }]);
+          sampled.push(tokenOf(result));
+          if (result?.kind === "token") sampled.push(...(result.behind ?? []).map(({ token }) => token));
+        }
+        await backend.end(0);
+        expect(sampled).toEqual(answer);
+        expect(backend.held(0).entries).toEqual([...prompt, ...answer.slice(0, -1)]);
+      }
+      expect(await generate(backend, [{ slot: 0, prompt, count, keepTokens: prompt.length - 1 }])).toEqual([answer]);
+    });
+
     test("the same seed repeats an answer, and another seed gives another answer", async () => {
       const answers: Token[][] = [];
       for (const seed of [7, 7, 8]) {
@@ -368,7 +401,7 @@ export function backendContract(
   });
 }
 
-/** Runs the works in the same steps, as the step loop does. Returns the sampled tokens of each work. @param works in ascending order of slots */
+/** Runs the works in the same steps, as the step loop does. Returns the sampled tokens of each work. */
 async function generate(backend: DrivenBackend, works: readonly Work[]): Promise<Token[][]> {
   const running = works.map((work) => ({
     work,

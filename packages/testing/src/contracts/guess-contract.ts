@@ -31,6 +31,15 @@ type Fields = Partial<Sampling> & Partial<Pick<SlotSampling, "topLogprobs" | "fi
 const story = "Once upon a time there was a little bee. One day the bee went to the garden";
 const otherStory = "A dog and a cat were friends. They liked to play with a red ball, and";
 const count = 24;
+
+/** Seed of the random requests; failed tests show it. */
+const seed = Number(process.env["WAGGLE_PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+let state = seed >>> 0;
+/** A random whole number below this one. */
+function random(below: number): number {
+  state = (Math.imul(state ^ (state >>> 15), state | 1) + 0x6d2b79f5) >>> 0;
+  return Math.floor((state / 2 ** 32) * below);
+}
 const mostGuesses = 4;
 
 const json = String.raw`root ::= "{" ws "\"name\":" ws "\"" [a-z]+ "\"" ("," ws "\"age\":" ws [0-9]+)? "}"
@@ -81,15 +90,23 @@ export function guessContract(
       const plain = await answer({ slot: 0, prompt, sampling, count });
       const tokens = plain.map(({ token }) => token);
       const next = (known: number): Token[] => tokens.slice(known, known + mostGuesses);
+      let steps = 0;
+      const counted = (known: number): Token[] => {
+        steps += 1;
+        return next(known);
+      };
+      expect(await answer({ slot: 0, prompt, sampling, count, guess: counted }), "right").toEqual(nearly(plain));
+      expect(steps, "all but the last step have four right guesses").toBe(
+        Math.ceil((plain.length - 1) / (mostGuesses + 1)),
+      );
       const strategies: Readonly<Record<string, (known: number) => Token[]>> = {
-        right: next,
         wrong: (known) => next(known).map(wrong),
         "wrong from the second on": (known) => next(known).map((token, i) => (i === 0 ? token : wrong(token))),
         "wrong at the second only": (known) => next(known).map((token, i) => (i === 1 ? wrong(token) : token)),
         "right in every other step": (known) => (known % 2 === 0 ? next(known) : []),
       };
       for (const [which, guess] of Object.entries(strategies)) {
-        expect(await answer({ slot: 0, prompt, sampling, count, guess }), which).toEqual(plain);
+        expect(await answer({ slot: 0, prompt, sampling, count, guess }), which).toEqual(nearly(plain));
       }
     });
 
@@ -120,8 +137,8 @@ export function guessContract(
         const tokens = plain[i]?.map(({ token }) => token) ?? [];
         return { slot: 1 - i, ...work, guess: (known) => tokens.slice(known, known + 2 + (i === 0 ? known % 2 : 0)) };
       });
-      expect(await generate(backend, guessed)).toEqual(plain);
-      expect(await generate(backend, guessed.toReversed())).toEqual(plain.toReversed());
+      expect(await generate(backend, guessed)).toEqual(nearly(plain));
+      expect(await generate(backend, guessed.toReversed())).toEqual(nearly(plain.toReversed()));
     });
 
     test("and the slot then holds the answer: another job may keep it", async () => {
@@ -133,7 +150,7 @@ export function guessContract(
       expect(backend.held(0).entries).toEqual(held);
       const longer = [...held, ...(await tokensOf(otherStory)).slice(1)];
       const fresh = await answer({ slot: 1, prompt: longer, sampling, count });
-      expect(await answer({ slot: 0, prompt: longer, sampling, count, keep: held.length })).toEqual(fresh);
+      expect(await answer({ slot: 0, prompt: longer, sampling, count, keep: held.length })).toEqual(nearly(fresh));
     });
 
     test("and nothing comes behind the end of the generation", async () => {
@@ -143,26 +160,24 @@ export function guessContract(
       const tokens = plain.map(({ token }) => token);
       expect(backend.isEndOfGeneration(tokens.at(-1) ?? -1)).toBe(true);
       const guess = (known: number): Token[] => [...tokens, 300, 300, 300].slice(known, known + 3);
-      expect(await answer({ ...work, guess })).toEqual(plain);
+      expect(await answer({ ...work, guess })).toEqual(nearly(plain));
       expect(backend.held(0).entries).toEqual([...work.prompt, ...tokens.slice(0, -1)]);
     });
 
     test(`for ${requests} random requests with random guesses`, { timeout: 120_000 }, async () => {
-      const works = await Promise.all(
-        Array.from({ length: requests }, async (): Promise<Omit<Work, "slot">> => {
-          const fields = Object.values(samplings)[Math.floor(Math.random() * Object.keys(samplings).length)] ?? {};
-          const varied = fields.temperature === 0 ? fields : { ...fields, temperature: 0.5 + Math.random() };
-          const own = await tokensOf([story, otherStory][Math.floor(Math.random() * 2)] ?? "");
-          const sampling = samplingOf(varied, Math.floor(Math.random() * 2 ** 32));
-          return { prompt: own.slice(0, 8 + Math.floor(Math.random() * 8)), sampling, count };
-        }),
-      );
+      const works: Omit<Work, "slot">[] = [];
+      while (works.length < requests) {
+        const fields = Object.values(samplings)[random(Object.keys(samplings).length)] ?? {};
+        const varied = fields.temperature === 0 ? fields : { ...fields, temperature: 0.5 + random(10) / 10 };
+        const text = (random(2) === 0 ? story : otherStory).slice(0, 20 + random(40));
+        works.push({ prompt: await tokensOf(text), sampling: samplingOf(varied, random(2 ** 32)), count });
+      }
       for (let i = 0; i < works.length; i += 2) {
         const pair = works.slice(i, i + 2).map((work, slot) => ({ ...work, slot }));
         const plain = await generate(backend, pair);
         const guessed = pair.map((work, slot) => ({ ...work, guess: randomGuess(plain[slot] ?? []) }));
-        const settings = JSON.stringify(pair.map(({ sampling, prompt: own }) => ({ sampling, prompt: own })));
-        expect(await generate(backend, guessed), settings).toEqual(plain);
+        const which = JSON.stringify({ seed, requests: pair.map(({ sampling }) => sampling) });
+        expect(await generate(backend, guessed), which).toEqual(nearly(plain));
       }
     });
   });
@@ -171,8 +186,8 @@ export function guessContract(
 /** Guesses some of the next tokens, each wrong with a probability of one in four. */
 function randomGuess(answer: readonly Sampled[]): (known: number) => Token[] {
   return (known) => {
-    const tokens = answer.slice(known, known + Math.floor(Math.random() * (mostGuesses + 1)));
-    return tokens.map(({ token }) => (Math.random() < 0.25 ? 300 + Math.floor(Math.random() * 20) : token));
+    const tokens = answer.slice(known, known + random(mostGuesses + 1));
+    return tokens.map(({ token }) => (random(4) === 0 ? 300 + random(20) : token));
   };
 }
 
@@ -211,4 +226,12 @@ function entryOf({ slot, prompt, keep = 0, count: most, guess }: Work, known: nu
   // No token is sampled behind the last one that is wanted.
   const guesses = guess?.(known).slice(0, most - known - 1) ?? [];
   return guesses.length === 0 ? { kind: "decode", slot } : { kind: "decode", slot, guesses };
+}
+
+/** Compares logprobs without their last digits, because the shape of a batch changes rounding even in single precision. */
+function nearly(value: unknown): unknown {
+  if (typeof value === "number" && !Number.isInteger(value)) return expect.closeTo(value, 3);
+  if (Array.isArray(value)) return value.map(nearly);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inside]) => [key, nearly(inside)]));
 }
