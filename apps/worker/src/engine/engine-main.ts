@@ -5,8 +5,9 @@ import { cpus } from "node:os";
 import { createEngine } from "@waggle/engine";
 import type { Backend, Engine, EngineCommand, EngineEvent, JobFailure } from "@waggle/engine";
 import { loadBackend } from "./backends.ts";
-import type { EngineStart } from "./engine-start.ts";
+import type { EngineStart, MeasureEvent, MeasureStart } from "./engine-start.ts";
 import { createFreeCores } from "./free-cores.ts";
+import { measureSpeeds } from "./measure-speeds.ts";
 import { answerToUndelivered, insteadOfUndelivered, jobIdsOf } from "./undeliverable.ts";
 
 /** Maximum number of started jobs that wait inside the engine. Never reached, because the worker starts no more jobs than there are slots. */
@@ -41,8 +42,9 @@ process.on("unhandledRejection", (reason) => {
   emit({ type: "log", level: "error", message: `Unhandled promise rejection: ${message}` });
 });
 process.on("message", (message) => {
-  const command = message as EngineStart | EngineCommand;
+  const command = message as EngineStart | MeasureStart | EngineCommand;
   if (command.type === "load") void run(command);
+  else if (command.type === "measure") void measure(command);
   else if (engine !== undefined) handle(engine, command);
   else if (command.type === "shutdown") process.exit(0);
 });
@@ -79,7 +81,7 @@ function send(event: EngineEvent): void {
   if (process.connected) process.send?.(event);
 }
 
-function leaveWith(event: EngineEvent): void {
+function leaveWith(event: EngineEvent | MeasureEvent): void {
   setTimeout(die, lastMessageTimeoutMs);
   if (process.connected) process.send?.(event, die);
 }
@@ -143,6 +145,19 @@ async function run(start: EngineStart): Promise<void> {
   await engine.run();
   await backend.dispose();
   process.exit(0);
+}
+
+async function measure(start: MeasureStart): Promise<void> {
+  try {
+    const backend = await loadBackend(start, emit);
+    const report = (progress: number): void => {
+      if (process.connected) process.send?.({ type: "measuring", progress } satisfies MeasureEvent);
+    };
+    const measured = await measureSpeeds(backend, start, () => performance.now(), report);
+    leaveWith({ type: "measured", measured, info: backend.info, rssBytes: process.memoryUsage.rss() });
+  } catch (thrown) {
+    leaveWith({ type: "load_failed", message: messageOf(thrown) });
+  }
 }
 
 /** @throws Error when the backend cannot serve the configured number of slots */

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFakeBackend, type Backend } from "@waggle/engine";
-import type { StepCosts } from "@waggle/protocol";
+import type { LoadedSettings, StepCosts } from "@waggle/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { costsKeyOf, openKeptCosts, type KeptCosts } from "./kept-costs.ts";
 
@@ -116,7 +116,7 @@ it("the key differs by model, release, device, settings and number of threads", 
   expect(other({})).toBe(costsKeyOf(backend, 2));
 });
 
-const settings = {
+const settings: LoadedSettings = {
   batch_size: 512,
   cache_type_k: "f16",
   cache_type_v: "f16",
@@ -125,4 +125,4 @@ const settings = {
   mmap: true,
   mlock: false,
   lora: [],
-} as const;
+};
