@@ -17,7 +17,7 @@ export interface ModelEdit {
 /**
  * Returns the new text. A model of the section `models` gets the settings for itself. The only model of the setting `model` gets them as
  * settings of the file. Otherwise the model is added to `models`.
- * @param text the file's text; "" for a new file
+ * @param text the file's text; "" for a new file. Without settings the text stays as it is
  * @throws SettingsError naming the file, if it cannot be parsed or changed
  */
 export function editSettings(file: string, text: string, edit: ModelEdit): string {
@@ -32,8 +32,13 @@ export function editSettings(file: string, text: string, edit: ModelEdit): strin
   return edited;
 }
 
+interface Target {
+  get(name: string): unknown;
+  set(name: string, value: unknown): void;
+}
+
 /** The map that has the model's settings. */
-function targetOf(document: Document.Parsed, file: string, { wanted, path }: ModelEdit): Pick<YAMLMap, "get" | "set"> {
+function targetOf(document: Document.Parsed, file: string, { wanted, path }: ModelEdit): Target {
   const model = document.get("model", true) as Node | undefined;
   if (model !== undefined) {
     if (isScalar(model) && isSame(model.value, path)) return document;

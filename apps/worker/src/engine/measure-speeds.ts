@@ -77,8 +77,10 @@ export async function measureSpeeds(
   const measuring = { generator, batchSize, now };
   let promptTokens = tokens.length;
   const speeds: Speeds[] = [];
-  for (const [index, count] of threads.entries()) {
-    const report = (part: number): void => onProgress((index + part / 3) / threads.length);
+  // On a GPU the number of threads hardly matters.
+  const counts = info.backend === "llama" && info.device !== "cpu" ? threads.slice(0, 1) : threads;
+  for (const [index, count] of counts.entries()) {
+    const report = (part: number): void => onProgress((index + part / 3) / counts.length);
     backend.setThreads(count);
     // The first step with a number of threads starts them.
     const warmUp = await readPrompt(measuring, await beginStream(generator, 0), tokens.slice(0, warmUpTokens));
