@@ -53,14 +53,20 @@ export interface PieceLimits {
 
 export interface Pacing {
   plan(load: Load): ScheduleLimits;
-  /** Predicted time of a step in which each decoding slot has this many rows, in milliseconds; undefined before a step was measured. */
-  stepMs(load: Load, height: number): number | undefined;
+  /**
+   * Predicted time of a step in which each decoding slot has this many rows, in milliseconds; undefined before a step was measured, and where guesses
+   * would make the step too long.
+   */
+  guessMs(load: Load, height: number): number | undefined;
   /** Limits the piece of text that is computed before the next step, so that streams do not wait long. */
   piece(load: Load): PieceLimits;
   /** Returns the number of threads for a step. */
   threads(shape: StepShape): number;
   /** Records a step that was computed. @param scored number of prompt tokens with logprobs @returns the change of threads that it caused, if any */
-  observe(shape: StepShape, pass: { readonly threads: number; readonly ms: number; readonly scored: number }): ThreadChange | undefined;
+  observe(
+    shape: StepShape,
+    pass: { readonly threads: number; readonly ms: number; readonly scored: number },
+  ): ThreadChange | undefined;
   readonly recordFreeCores: ThreadGovernor["recordFreeCores"];
   /** Limits the threads from the next step on, because other engines use the rest of the cores. */
   limitThreads(most: number): void;
@@ -129,7 +135,8 @@ export function createPacing(options: PacingOptions): Pacing {
     const fits = (tokens: number): boolean => (promptMs(tokens, held) ?? Infinity) <= ms;
     if (promptMs(1, held) === undefined) return Math.min(most, firstTokens);
     if (fits(most)) return most;
-    for (let tiles = Math.floor(most / tileTokens); tiles > 0; tiles--) if (fits(tiles * tileTokens)) return tiles * tileTokens;
+    for (let tiles = Math.floor(most / tileTokens); tiles > 0; tiles--)
+      if (fits(tiles * tileTokens)) return tiles * tileTokens;
     let [least, above] = [1, Math.min(most, tileTokens)];
     while (above - least > 1) {
       const middle = (least + above) >> 1;
@@ -140,7 +147,12 @@ export function createPacing(options: PacingOptions): Pacing {
   }
 
   return {
-    stepMs,
+    guessMs(load, height) {
+      const ms = stepMs(load, height);
+      // A stream alone may get many tokens at once; with others, no pause may grow beyond the limit.
+      const mostMs = load.runs.length === 1 && load.runs[0] === 1 ? idleStepMs : maxTokenGapMs;
+      return ms === undefined || (height > 1 && ms > mostMs) ? undefined : ms;
+    },
     threads,
     recordFreeCores: governor.recordFreeCores,
     limitThreads: (most) => void (mostThreads = Math.max(1, most)),
@@ -162,7 +174,8 @@ export function createPacing(options: PacingOptions): Pacing {
       return {
         batchSize,
         divide,
-        prefillBudget: ms === undefined ? Math.min(batchSize, prefillBudget, firstTokens) : tokensWithin(ms, promptHeld),
+        prefillBudget:
+          ms === undefined ? Math.min(batchSize, prefillBudget, firstTokens) : tokensWithin(ms, promptHeld),
         scoredTokens:
           ms === undefined || eachMs === undefined
             ? firstScoredTokens

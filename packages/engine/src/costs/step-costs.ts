@@ -232,9 +232,7 @@ function isLong({ decode, prompt, rowContext, tileContext }: StepShape): boolean
 }
 
 function pointsOf(cells: ReadonlyMap<number, Cell>): { readonly size: number; readonly ms: number }[] {
-  return [...cells]
-    .map(([size, { usualMs }]) => ({ size, ms: rounded(usualMs) }))
-    .toSorted((a, b) => a.size - b.size);
+  return [...cells].map(([size, { usualMs }]) => ({ size, ms: rounded(usualMs) })).toSorted((a, b) => a.size - b.size);
 }
 
 function nearestSize(size: number): number {

@@ -101,7 +101,8 @@ export function createThreadGovernor(
       const free = roomIn(Math.min(...freeCores), freeForMore);
       // Before enough measurements, the number at the start needs none.
       room = freeCores.length < timesFree ? Math.max(first, free) : Math.max(Math.min(room, max), free);
-      if (freeCores.length >= timesBusy) room = Math.min(room, roomIn(Math.max(...freeCores.slice(-timesBusy)), freeToStay));
+      if (freeCores.length >= timesBusy)
+        room = Math.min(room, roomIn(Math.max(...freeCores.slice(-timesBusy)), freeToStay));
       if (ceiling === Infinity) return undefined;
       const isFree = freeCores.length >= timesFree && free > ceiling;
       waited = isFree ? waited + 1 : 0;

@@ -11,6 +11,7 @@ import { createPacing } from "../costs/pacing.ts";
 import { createGuesses } from "../guesses/guesses.ts";
 import { createPreparations } from "../sequence/preparations.ts";
 import { choiceOf, createPreparer, failureOf, type PreparedJob } from "../sequence/prepare.ts";
+import { createSlotGuesses } from "./slot-guesses.ts";
 import { createSlots, releaseSlot } from "./slots.ts";
 import { createStepLoop, type StepLoop } from "./step-loop.ts";
 import type { ThreadChange } from "../costs/threads.ts";
@@ -94,6 +95,7 @@ export function createEngine(options: EngineOptions): Engine {
     known: options.stepCosts,
   });
   const guesses = createGuesses({ enabled: limits.guesses !== false });
+  const guessing = createSlotGuesses({ backend, slots, guesses, pacing });
   const schedulingPoint = createSchedulingPoint({
     backend,
     slots,
@@ -112,7 +114,7 @@ export function createEngine(options: EngineOptions): Engine {
     schedulingPoint,
     embeddings,
     pacing,
-    guesses,
+    guessing,
     outbox,
     now: options.now,
     onThreadChange: (change) => emit({ type: "log", ...describeChange(change) }),

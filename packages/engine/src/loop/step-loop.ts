@@ -1,7 +1,7 @@
 // Runs the engine's loop: scheduling point, one forward pass, postprocessing. Between passes the loop awaits only the backend.
 import { deferred } from "@waggle/async";
 import { createAdapterTurns } from "./adapters.ts";
-import type { Backend, BatchEntry, EntryResult, QueuedEntry, StepsAhead, Token } from "../port/backend.ts";
+import type { Backend, BatchEntry, EntryResult, QueuedEntry, StepsAhead } from "../port/backend.ts";
 import type { SchedulingPoint } from "./scheduling-point.ts";
 import { usedCells } from "./cells.ts";
 import { contextCapacity, planShift } from "./context-shift.ts";
@@ -9,7 +9,7 @@ import type { Embeddings } from "../texts/embeddings.ts";
 import type { StepStats } from "../port/messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Load, Pacing } from "../costs/pacing.ts";
-import type { Guesses } from "../guesses/guesses.ts";
+import type { SlotGuesses } from "./slot-guesses.ts";
 import { shapeOf, type StepShape } from "../costs/step-shape.ts";
 import { postprocess } from "./postprocess.ts";
 import { generatorOf } from "../sequence/prepare.ts";
@@ -23,7 +23,7 @@ export interface StepLoopOptions {
   readonly schedulingPoint: SchedulingPoint;
   readonly embeddings: Pick<Embeddings, "size" | "tokenizing" | "run">;
   readonly pacing: Pacing;
-  readonly guesses: Guesses;
+  readonly guessing: SlotGuesses;
   readonly outbox: Outbox;
   readonly now: () => number;
   /** Called when the limit of threads has changed. */
@@ -47,18 +47,12 @@ export interface StepLoop {
   leave(): void;
 }
 
-/** The most tokens that may be guessed for a job: the step yields one more. */
-function mostGuesses({ sequence, held, prepared }: Slot, contextSize: number): number {
-  const { job, sampling } = prepared ?? {};
-  const { guesses = true, contextShift = false } = job?.work ?? {};
-  // These jobs sample from what the slot holds, or cut it, in ways that guesses would disturb.
-  const isPlain = !contextShift && sampling?.fillIn !== true && sampling?.dry_multiplier === 0;
-  if (sequence === undefined || !guesses || !isPlain || sequence.forced !== undefined) return 0;
-  return Math.min(sequence.tokensUnseen - 1, contextCapacity(contextSize) - held.entries.length - 1);
+function decodingOf(slots: readonly Slot[]): readonly Slot[] {
+  return slots.filter(({ state }) => state === "decoding");
 }
 
 export function createStepLoop(options: StepLoopOptions): StepLoop {
-  const { backend, slots, pacing, outbox, now } = options;
+  const { backend, slots, pacing, guessing, outbox, now } = options;
   const turns = createAdapterTurns();
   let { threads } = backend.info;
   let passes = 0;
@@ -78,7 +72,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   let lastPass: StepStats | undefined;
 
   function loadOf(of: readonly Slot[]): Load {
-    const decoding = of.filter(({ state }) => state === "decoding");
+    const decoding = decodingOf(of);
     return {
       runs: runsOf(decoding).map(({ length }) => length),
       heldTokens: decoding.reduce((sum, { held }) => sum + held.entries.length, 0),
@@ -93,19 +87,10 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const planned = pacing.plan(load);
     const scoredTokens = Math.min(planned.scoredTokens, backend.generator?.maxNextLogprobs ?? 0);
     const limits = { ...planned, scoredTokens };
-    const entries = schedule(taking, embedded ? { ...limits, prefillBudget: 0 } : limits, guess(taking, load));
+    const guesses = guessing.next(decodingOf(taking), load);
+    const entries = schedule(taking, embedded ? { ...limits, prefillBudget: 0 } : limits, guesses);
     ageWaiting(slots, entries);
     return entries;
-  }
-
-  /** Guesses the next tokens of all decoding slots, where that makes them faster. A prompt makes better use of the time. */
-  function guess(taking: readonly Slot[], load: Load): ReadonlyMap<number, readonly Token[]> | undefined {
-    const decoding = taking.filter(({ state }) => state === "decoding");
-    if (backend.generator?.takesGuesses !== true || decoding.length === 0 || load.promptHeld !== undefined) return undefined;
-    const { batchSize, contextPool, contextSize } = backend.info;
-    const room = Math.floor(Math.min(batchSize, contextPool - usedCells(slots)) / decoding.length);
-    const most = decoding.map((slot) => Math.min(mostGuesses(slot, contextSize), room - 1));
-    return options.guesses.plan({ slots: decoding, most: Math.min(...most), stepMs: (height) => pacing.stepMs(load, height) });
   }
 
   function useThreads(wanted: number): void {
@@ -160,7 +145,10 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       running = next;
       if (!isNextQueued) continue;
       feedSampled(entries, results);
-      shape = shapeOf(entries.map((entry) => ({ ...entry, from: slotAt(entry.slot).held.nextPosition - 1 })), generator.oneMatrix);
+      shape = shapeOf(
+        entries.map((entry) => ({ ...entry, from: slotAt(entry.slot).held.nextPosition - 1 })),
+        generator.oneMatrix,
+      );
     }
   }
 
@@ -201,13 +189,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       decoding += 1;
     }
     // The guesses of the next pass depend on the results of this one.
-    return decoding === entries.length && !(generator.takesGuesses && mayGuess());
-  }
-
-  function mayGuess(): boolean {
-    const decoding = slots.filter(({ state }) => state === "decoding");
-    const load = loadOf(decoding);
-    return options.guesses.isLikely({ slots: decoding, most: Infinity, stepMs: (height) => pacing.stepMs(load, height) });
+    return decoding === entries.length && !guessing.areLikely(decodingOf(slots), loadOf(slots));
   }
 
   function takeIn(
@@ -226,7 +208,6 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       rightGuesses += right;
     }
     outbox.add(...postprocess(slots, entries, results, backend, endMs));
-    for (const { slot } of entries) options.guesses.follow(slotAt(slot));
     const scored = countScored(entries);
     const stats: StepStats = {
       step: passes,
