@@ -2,7 +2,7 @@
 import type { Speeds } from "@waggle/worker/tune";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable, type Column } from "../terminal/table.ts";
-import { gainOf, isChoosable, leastGainOf, type Result, type Rule } from "./choose.ts";
+import { gainOf, isChoosable, leastGainOf, type Best, type Result, type Rule } from "./choose.ts";
 import { present, type Variant } from "./variants.ts";
 
 export interface Failed {
@@ -24,6 +24,8 @@ export interface TuneReport {
 }
 
 const wholeFrom = 100;
+/** A difference of the present settings from themselves above which the user should measure again. */
+const noisy = 0.1;
 
 export function formatReport(report: TuneReport): string {
   return [formatVariants(report), formatThreads(report), formatChoice(report)].join("\n");
@@ -62,6 +64,11 @@ function formatChoice({ chosen, results, rule, model }: TuneReport): string {
     lines.push(`Best: ${chosen.variant.name}, ${formatGain(gainOf(chosen.best, rule.now))} (${why}).`);
     lines.push(`  waggle serve ${model} ${flagsOf(chosen.variant)}`);
   }
+  if (Math.abs(rule.noise) > noisy) {
+    lines.push(
+      `The present settings differed from themselves by ${formatShare(Math.abs(rule.noise))}: other programs use the machine. Measure again when it is quiet.`,
+    );
+  }
   for (const { variant, best } of results) {
     if (isChoosable(variant, rule) || gainOf(best, rule.now) <= leastGainOf(rule)) continue;
     lines.push(
@@ -82,7 +89,7 @@ function speedColumns(slots: number): Column[] {
   return titles.map((title) => ({ title, right: true }));
 }
 
-function speedCells({ prompt, one, all }: Pick<Speeds, "prompt" | "one" | "all">, slots: number): string[] {
+function speedCells({ prompt, one, all }: Best, slots: number): string[] {
   return [prompt, one, ...(slots > 1 ? [all] : [])].map((speed) => speed.toFixed(speed < wholeFrom ? 1 : 0));
 }
 
@@ -94,29 +101,50 @@ function formatShare(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
-/** The report as plain data. */
-export function reportData({ model, slots, promptTokens, threads, results, failed, rule, chosen }: TuneReport) {
-  const speeds = ({ prompt, one, all }: Pick<Speeds, "prompt" | "one" | "all">) => ({
-    prompt_tokens_per_second: prompt,
-    one_stream_tokens_per_second: one,
-    all_streams_tokens_per_second: all,
-  });
+interface SpeedData {
+  readonly prompt_tokens_per_second: number;
+  readonly one_stream_tokens_per_second: number;
+  readonly all_streams_tokens_per_second: number;
+}
+
+interface VariantData {
+  readonly name: string;
+  readonly settings: Variant["flags"];
+}
+
+/** What `--json` prints. */
+export interface ReportData {
+  readonly model: string;
+  readonly slots: number;
+  readonly prompt_tokens: number;
+  readonly variants: readonly (VariantData & SpeedData & { readonly rss_bytes: number; readonly gain: number })[];
+  readonly failed: readonly (VariantData & { readonly reason: string })[];
+  readonly threads: readonly (SpeedData & { readonly threads: number })[];
+  /** Gains up to this one do not count. */
+  readonly least_gain: number;
+  /** The settings that are faster than the present ones; empty if there are none. */
+  readonly best: Variant["flags"];
+}
+
+export function reportData(report: TuneReport): ReportData {
+  const { model, slots, promptTokens, threads, results, failed, rule, chosen } = report;
   return {
     model,
     slots,
     prompt_tokens: promptTokens,
     variants: results.map(({ variant, best, rssBytes }) => ({
-      name: variant.name,
-      settings: variant.flags,
-      ...speeds(best),
-      rss_bytes: rssBytes,
-      gain: gainOf(best, rule.now),
+      ...{ name: variant.name, settings: variant.flags, ...speedData(best) },
+      ...{ rss_bytes: rssBytes, gain: gainOf(best, rule.now) },
     })),
     failed: failed.map(({ variant, reason }) => ({ name: variant.name, settings: variant.flags, reason })),
-    threads: threads.map((one) => ({ threads: one.threads, ...speeds(one) })),
+    threads: threads.map((one) => ({ threads: one.threads, ...speedData(one) })),
     least_gain: leastGainOf(rule),
     best: chosen?.variant.flags ?? {},
   };
+}
+
+function speedData({ prompt, one, all }: Best): SpeedData {
+  return { prompt_tokens_per_second: prompt, one_stream_tokens_per_second: one, all_streams_tokens_per_second: all };
 }
 
 /** The lines that an edit removes and adds, with the lines around them left out. */

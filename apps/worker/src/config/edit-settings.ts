@@ -72,7 +72,7 @@ function targetOf(document: Document.Parsed, file: string, { wanted, path }: Mod
 /** A model with only a reference gets a map. */
 function ownMapOf(pair: Pair<Node, Node | null>, document: Document, file: string): YAMLMap {
   const { key, value } = pair;
-  if (isMap(value)) return value as YAMLMap;
+  if (isMap(value)) return value;
   if (!isScalar(value) || isAlias(value)) {
     throw configFileError(file, [`models.${textOf(key)} is an alias of another entry: write its settings out`]);
   }

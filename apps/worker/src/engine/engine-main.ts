@@ -183,6 +183,7 @@ async function measure(start: MeasureStart): Promise<void> {
     const report = (progress: number): void => {
       if (process.connected) process.send?.({ type: "measuring", progress } satisfies MeasureEvent);
     };
+    report(0);
     const measured = await measureSpeeds(backend, start, () => performance.now(), report);
     leaveWith({ type: "measured", measured, info: backend.info, rssBytes: process.memoryUsage.rss() });
   } catch (thrown) {
