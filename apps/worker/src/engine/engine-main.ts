@@ -198,11 +198,13 @@ function createEngineOn(
   stepCosts: StepCosts | undefined,
   kept: KeptCosts | undefined,
 ): Engine {
-  const { prefillBudget, threads, threadsPinned } = start.settings;
+  const { prefillBudget, maxTokenGapMs, guesses, threads, threadsPinned } = start.settings;
   return createEngine({
     backend,
     limits: {
       prefillBudget,
+      maxTokenGapMs: maxTokenGapMs === "none" ? undefined : maxTokenGapMs,
+      guesses,
       prefixStoreBytes: start.prefixStore?.maxBytes ?? 0,
       maxWaiting,
     },
