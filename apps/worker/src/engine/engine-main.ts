@@ -203,7 +203,7 @@ function createEngineOn(
     backend,
     limits: {
       prefillBudget,
-      maxTokenGapMs: maxTokenGapMs === "none" ? undefined : maxTokenGapMs,
+      maxTokenGapMs: maxTokenGapMs === "none" ? Infinity : maxTokenGapMs,
       guesses,
       prefixStoreBytes: start.prefixStore?.maxBytes ?? 0,
       maxWaiting,
