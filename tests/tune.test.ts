@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const ours = (): readonly unknown[] => processesWith("XDG_CACHE_HOME", folder);
+const ours = (): ReturnType<typeof processesWith> => processesWith("XDG_CACHE_HOME", folder);
 
 function tune(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const child = spawn(process.execPath, [wagglePath, "tune", ...argv], {
@@ -82,11 +82,18 @@ describe("waggle tune", () => {
     expect(readFileSync(config, "utf8")).toBe("slots: [");
   });
 
-  it("reports an engine that crashes", async () => {
-    const env = { WAGGLE_BACKEND: "fake", WAGGLE_FAKE_CRASH_AT_STEP: "3" };
-    const { code, stderr } = await tune([stories], env).ended();
-    expect(code).toBe(1);
-    expect(stderr).toContain("waggle: The engine process ended while measuring, with SIGKILL.");
+  it("reports an engine that fails or dies", async () => {
+    const failing = await tune([stories], { WAGGLE_BACKEND: "fake", WAGGLE_FAKE_CRASH_AT_STEP: "3" }).ended();
+    expect([failing.code, failing.stderr]).toEqual([1, expect.stringContaining("failed at step 3, as requested")]);
+
+    const run = tune([stories], { WAGGLE_BACKEND: "fake", WAGGLE_FAKE_LOAD_DELAY: "1h" });
+    await poll("an engine", () => ours().length === 2);
+    for (const { pid } of ours()) if (pid !== run.child.pid) process.kill(pid, "SIGKILL");
+    const { code, stderr } = await run.ended();
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining("The engine process ended while loading the model, with SIGKILL."),
+    ]);
     expect(ours()).toEqual([]);
   });
 

@@ -19,7 +19,7 @@ export interface TuneReport {
   readonly results: readonly Result[];
   readonly failed: readonly Failed[];
   readonly rule: Rule;
-  /** Undefined if the present settings are the best. */
+  /** Undefined if no other settings are noticeably faster. */
   readonly chosen: Result | undefined;
 }
 
@@ -59,7 +59,7 @@ function formatChoice({ chosen, results, rule, model }: TuneReport): string {
   const least = formatShare(leastGainOf(rule));
   const why = `geometric mean of the speeds; differences up to ${least} do not count`;
   const lines: string[] = [];
-  if (chosen === undefined) lines.push(`The present settings are the best (${why}).`);
+  if (chosen === undefined) lines.push(`No other setting is noticeably faster (${why}).`);
   else {
     lines.push(`Best: ${chosen.variant.name}, ${formatGain(gainOf(chosen.best, rule.now))} (${why}).`);
     lines.push(`  waggle serve ${model} ${flagsOf(chosen.variant)}`);

@@ -120,7 +120,7 @@ describe("the report", () => {
     );
   });
 
-  it("says when the present settings are the best, when a variant failed, and when the machine is busy", () => {
+  it("says when no other setting is faster, when a variant failed, and when the machine is busy", () => {
     const text = formatReport(
       report({
         slots: 1,
@@ -134,7 +134,7 @@ describe("the report", () => {
     expect(text).toContain("settings  prompt  1 stream  memory  difference\n");
     expect(text).toContain("flash attention off: Cannot load bee.gguf: no memory.\n");
     expect(text).toContain(
-      "The present settings are the best (geometric mean of the speeds; differences up to 30 % do",
+      "No other setting is noticeably faster (geometric mean of the speeds; differences up to 30 % do",
     );
     expect(text).toContain("differed from themselves by 30 %");
     expect(text).not.toContain("threads  ");
