@@ -78,7 +78,7 @@ function formatChoice({ chosen, results, rule, model }: TuneReport): string {
   return lines.map((line) => `${line}\n`).join("");
 }
 
-export function flagsOf({ flags }: Variant): string {
+function flagsOf({ flags }: Variant): string {
   return Object.entries(flags)
     .map(([name, value]) => `--${name} ${value}`)
     .join(" ");
