@@ -10,6 +10,7 @@ export const commandLoaders: Readonly<Record<CommandName, () => Promise<{ readon
   list: () => import("./commands/list.ts"),
   show: () => import("./commands/show.ts"),
   fit: () => import("./commands/fit.ts"),
+  tune: () => import("./commands/tune.ts"),
   ps: () => import("./commands/ps.ts"),
   pull: () => import("./commands/pull.ts"),
   rm: () => import("./commands/rm.ts"),

@@ -3,18 +3,18 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createFakeBackend } from "@waggle/engine";
 import type { Backend, EngineEvent } from "@waggle/engine";
 import { usualSizes } from "@waggle/models/memory";
-import type { EngineStart } from "./engine-start.ts";
+import type { ModelLoad } from "./engine-start.ts";
 
 /** Progress is reported in steps of a hundredth, because a message for every byte would flood the channel. */
 const progressSteps = 100;
 const fakeTrainedContext = 8_192;
 
 /** @throws WaggleError unavailable, with a message that names the model and the reason */
-export async function loadBackend(start: EngineStart, emit: (event: EngineEvent) => void): Promise<Backend> {
+export async function loadBackend(start: ModelLoad, emit: (event: EngineEvent) => void): Promise<Backend> {
   return start.backend === "fake" ? await loadFake(start) : await loadLlama(start, emit);
 }
 
-async function loadFake(start: EngineStart): Promise<Backend> {
+async function loadFake(start: ModelLoad): Promise<Backend> {
   const { fake, settings } = start;
   if (fake.loadDelayMs > 0) await delay(fake.loadDelayMs);
   if (fake.failLoad !== undefined) throw new Error(fake.failLoad);
@@ -30,7 +30,7 @@ async function loadFake(start: EngineStart): Promise<Backend> {
   });
 }
 
-async function loadLlama(start: EngineStart, emit: (event: EngineEvent) => void): Promise<Backend> {
+async function loadLlama(start: ModelLoad, emit: (event: EngineEvent) => void): Promise<Backend> {
   const { loadLlamaBackend } = await import("@waggle/engine-llama");
   const { contextSize, contextPool, batchSize, chatTemplate, ...settings } = start.settings;
   return await loadLlamaBackend({

@@ -2,11 +2,14 @@
 // reach the whole group on Ctrl-C: the worker decides when the engine exits. When the channel closes, the worker is gone.
 import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
-import { createEngine } from "@waggle/engine";
+import { createEngine, measureStepCosts, threadsToMeasure } from "@waggle/engine";
 import type { Backend, Engine, EngineCommand, EngineEvent, JobFailure } from "@waggle/engine";
+import type { StepCosts } from "@waggle/protocol";
 import { loadBackend } from "./backends.ts";
-import type { EngineStart } from "./engine-start.ts";
+import type { EngineStart, MeasureEvent, MeasureStart } from "./engine-start.ts";
 import { createFreeCores } from "./free-cores.ts";
+import { costsKeyOf, openKeptCosts, type KeptCosts } from "./kept-costs.ts";
+import { measureSpeeds } from "./measure-speeds.ts";
 import { answerToUndelivered, insteadOfUndelivered, jobIdsOf } from "./undeliverable.ts";
 
 /** Maximum number of started jobs that wait inside the engine. Never reached, because the worker starts no more jobs than there are slots. */
@@ -17,6 +20,10 @@ const maintenanceIntervalMs = 1_000;
 /** Time between two reports of GPU memory, because a query of the driver costs time. */
 const gpuReportIntervalMs = 5_000;
 const usPerMs = 1_000;
+
+/** Longest time for measuring what steps cost, and its largest part of the time of the load. */
+const measuringMs = 1_000;
+const measuringShare = 0.1;
 
 /** Time limit for sending the last message before the process exits. */
 const lastMessageTimeoutMs = 1_000;
@@ -41,8 +48,9 @@ process.on("unhandledRejection", (reason) => {
   emit({ type: "log", level: "error", message: `Unhandled promise rejection: ${message}` });
 });
 process.on("message", (message) => {
-  const command = message as EngineStart | EngineCommand;
+  const command = message as EngineStart | MeasureStart | EngineCommand;
   if (command.type === "load") void run(command);
+  else if (command.type === "measure") void measure(command);
   else if (engine !== undefined) handle(engine, command);
   else if (command.type === "shutdown") process.exit(0);
 });
@@ -79,7 +87,7 @@ function send(event: EngineEvent): void {
   if (process.connected) process.send?.(event);
 }
 
-function leaveWith(event: EngineEvent): void {
+function leaveWith(event: EngineEvent | MeasureEvent): void {
   setTimeout(die, lastMessageTimeoutMs);
   if (process.connected) process.send?.(event, die);
 }
@@ -130,9 +138,12 @@ function startGpuReports(gpuMemory: NonNullable<Backend["gpuMemory"]>): void {
 async function run(start: EngineStart): Promise<void> {
   const startedAt = performance.now();
   let backend: Backend;
+  let kept: KeptCosts | undefined;
   try {
     backend = await loadBackend(start, emit);
-    engine = createEngineOn(backend, start);
+    kept = keptCostsOf(backend, start);
+    const stepCosts = kept?.known ?? (await measureCosts(backend, start, performance.now() - startedAt));
+    engine = createEngineOn(backend, start, stepCosts, kept);
   } catch (thrown) {
     leaveWith({ type: "load_failed", message: messageOf(thrown) });
     return;
@@ -141,12 +152,52 @@ async function run(start: EngineStart): Promise<void> {
   startMaintenance(engine);
   if (backend.gpuMemory !== undefined) startGpuReports(backend.gpuMemory);
   await engine.run();
+  kept?.close();
   await backend.dispose();
   process.exit(0);
 }
 
+function keptCostsOf(backend: Backend, { prefixStore, maxThreads }: EngineStart): KeptCosts | undefined {
+  if (prefixStore === undefined || backend.generator === undefined) return undefined;
+  return openKeptCosts({
+    folder: prefixStore.folder,
+    key: costsKeyOf(backend, maxThreads),
+    now: () => performance.now(),
+    onProblem: (reason) => emit({ type: "log", level: "warn", message: `Costs of steps are not kept: ${reason}` }),
+  });
+}
+
+async function measureCosts(backend: Backend, start: EngineStart, loadMs: number): Promise<StepCosts | undefined> {
+  const { threads, threadsPinned } = start.settings;
+  const isFixed = threadsPinned || backend.info.device !== "cpu";
+  return await measureStepCosts(backend, {
+    budgetMs: Math.min(measuringMs, measuringShare * loadMs),
+    threads: isFixed ? [threads] : threadsToMeasure(threads, Math.min(start.maxThreads, backend.info.maxThreads)),
+    now: () => performance.now(),
+  });
+}
+
+async function measure(start: MeasureStart): Promise<void> {
+  try {
+    const backend = await loadBackend(start, emit);
+    const report = (progress: number): void => {
+      if (process.connected) process.send?.({ type: "measuring", progress } satisfies MeasureEvent);
+    };
+    report(0);
+    const measured = await measureSpeeds(backend, start, () => performance.now(), report);
+    leaveWith({ type: "measured", measured, info: backend.info, rssBytes: process.memoryUsage.rss() });
+  } catch (thrown) {
+    leaveWith({ type: "load_failed", message: messageOf(thrown) });
+  }
+}
+
 /** @throws Error when the backend cannot serve the configured number of slots */
-function createEngineOn(backend: Backend, start: EngineStart): Engine {
+function createEngineOn(
+  backend: Backend,
+  start: EngineStart,
+  stepCosts: StepCosts | undefined,
+  kept: KeptCosts | undefined,
+): Engine {
   const { prefillBudget, maxTokenGapMs, guesses, threads, threadsPinned } = start.settings;
   return createEngine({
     backend,
@@ -159,7 +210,11 @@ function createEngineOn(backend: Backend, start: EngineStart): Engine {
     },
     now: () => performance.now(),
     random32: () => randomBytes(4).readUInt32LE(),
-    emit,
+    emit(event) {
+      if (event.type === "step_costs") kept?.record(event.costs);
+      emit(event);
+    },
+    stepCosts,
     ...(threadsPinned ? { pinnedThreads: threads } : { maxThreads: start.maxThreads }),
   });
 }

@@ -1,9 +1,30 @@
-// Defines the first message to an engine process: all its settings, as plain data. Only the worker reads flags and variables.
+// Defines the first message to an engine process, to serve or to measure: all its settings, as plain data. Only the worker reads flags and variables.
+import type { BackendInfo } from "@waggle/engine";
 import type { BackendName } from "@waggle/protocol";
 import type { ModelSettings } from "../config/model-settings.ts";
+import type { MeasuredSpeeds, SpeedsToMeasure } from "./measure-speeds.ts";
 
-export interface EngineStart {
+/** Loads the model and serves jobs. */
+export interface EngineStart extends ModelLoad {
   readonly type: "load";
+}
+
+/** Loads the model, measures how fast it is, and exits. */
+export interface MeasureStart extends ModelLoad, SpeedsToMeasure {
+  readonly type: "measure";
+}
+
+/** What a measuring engine sends, in addition to the events of loading. */
+export type MeasureEvent =
+  | { readonly type: "measuring"; readonly progress: number }
+  | {
+      readonly type: "measured";
+      readonly measured: MeasuredSpeeds;
+      readonly info: BackendInfo;
+      readonly rssBytes: number;
+    };
+
+export interface ModelLoad {
   readonly backend: BackendName;
   /** Path of the model's file. */
   readonly model: string;

@@ -57,6 +57,7 @@ export function describe(
     threads: options.threads,
     maxThreads,
     build: buildOf(llama),
+    release: llama.llamaCppRelease.release,
     binding: "library",
     settings: loadedSettings(size.batchSize),
     infill: use.kind === "generate" && vocabulary.infill !== undefined,

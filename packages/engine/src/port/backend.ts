@@ -34,6 +34,8 @@ export interface BackendInfo {
   readonly maxThreads: number;
   /** Origin of the engine's libraries: `prebuilt`, or `source` if they were compiled on this machine. */
   readonly build: string;
+  /** Release of llama.cpp, such as `b6673`. Absent without a model. */
+  readonly release?: string;
   /** What decodes: Waggle's addon, or node-llama-cpp's own binding. Absent without a model. */
   readonly binding?: "addon" | "library";
   /** Why the addon does not decode. */
