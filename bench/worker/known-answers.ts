@@ -8,7 +8,7 @@ import type { Scenario, ScenarioOptions, Turn } from "./scenario.ts";
 
 const streamCounts = [1, 4, 8];
 const promptTokens = 128;
-const mostCallTokens = 400;
+const mostCallTokens = 300;
 
 /** A scripted model changes a few words of the file in its prompt. */
 export const edit: Scenario = {
@@ -32,7 +32,8 @@ export const tools: Scenario = {
   cases: ({ scripted }) =>
     streamCounts.map((streams) => ({
       label: streamsLabel(streams),
-      contextTokens: taskOf(0).prompt.length + streamDigits + mostCallTokens,
+      contextTokens:
+        (scripted === undefined ? promptTokens : taskOf(0).prompt.length) + 2 * streamDigits + mostCallTokens,
       async play(turn) {
         const known = taskOf(turn.seed(0));
         const prompt = scripted === undefined ? turn.prompts.make(promptTokens, turn.seed(0)) : known.prompt;
