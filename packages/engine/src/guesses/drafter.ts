@@ -1,0 +1,123 @@
+// Guesses the next tokens of a running job from places where its last tokens occurred before, and knows from each sampled token how often such
+// guesses are right, without computing any.
+import type { Token } from "../port/backend.ts";
+import { createSuffixIndex, longestTail, longMatch, type Match } from "./suffix-index.ts";
+
+export interface Draft {
+  readonly tokens: readonly Token[];
+  /** For each token, the probability that it is right if all tokens before it are. */
+  readonly chances: readonly number[];
+}
+
+export interface Drafter {
+  /** The sampled tokens. */
+  readonly output: readonly Token[];
+  /** Adds a sampled token. */
+  push(token: Token): void;
+  /** @param only tokens with which the grammar allows the answer to continue, if it allows one text only */
+  draft(most: number, only?: readonly Token[]): Draft;
+}
+
+export interface DrafterOptions {
+  readonly prompt: readonly Token[];
+  /** The earlier output of a job that resumes or returns. */
+  readonly output: readonly Token[];
+  /** Looks for the last tokens in earlier answers. */
+  readonly earlier: (tail: readonly Token[]) => Match | undefined;
+}
+
+/** Match lengths from which on guesses have a record of their own: chance matches of few tokens say nothing about long ones. */
+const recordsFrom = [24, 12, 6, 0] as const;
+
+export function createDrafter({ prompt, output: prior, earlier }: DrafterOptions): Drafter {
+  const text = createSuffixIndex(prompt.length + prior.length + 1_024);
+  for (const token of prompt) text.add(token);
+  const output: Token[] = [];
+  const records = recordsFrom.map(() => createRecord());
+  const onlyRecord = createRecord();
+  /** The present match; undefined if the last tokens did not occur before. */
+  let match: Match | undefined;
+  /** The rest of the grammar's tokens from the last draft. */
+  let expected: readonly Token[] = [];
+
+  function chanceOf(length: number): number {
+    const known = Math.min(length, longestTail);
+    return recordOf(length).chance(known, 4);
+  }
+
+  function recordOf(length: number): Record {
+    return records[recordsFrom.findIndex((from) => length >= from)] ?? onlyRecord;
+  }
+
+  function find(tail: readonly Token[]): Match | undefined {
+    const own = text.find(tail);
+    const other = earlier(tail);
+    return other !== undefined && other.length > (own?.length ?? 0) ? other : own;
+  }
+
+  /** Counts whether the match predicted the token, and moves the match on or drops it. */
+  function check(token: Token): void {
+    if (match === undefined) return;
+    const { source, position, length } = match;
+    const predicted = source.at(position);
+    if (predicted !== undefined) recordOf(length).add(predicted === token);
+    match = predicted === token ? { source, position: position + 1, length: length + 1 } : undefined;
+  }
+
+  function push(token: Token): void {
+    const [next, ...rest] = expected;
+    if (next !== undefined) onlyRecord.add(next === token);
+    expected = next === token ? rest : [];
+    check(token);
+    output.push(token);
+    text.add(token);
+    // A short match may be a worse one than the latest place of more tokens.
+    if (match === undefined || match.length <= longMatch) match = find(text.tail());
+  }
+
+  for (const token of prior) push(token);
+  match ??= find(text.tail());
+
+  return {
+    output,
+    push,
+    draft(most, only = []) {
+      expected = only;
+      const tokens = only.slice(0, most);
+      const chances = tokens.map(() => onlyRecord.chance(9, 1));
+      const from = only.length === 0 ? match : find([...text.tail(), ...only].slice(-longestTail));
+      if (from === undefined) return { tokens, chances };
+      const { source, position } = from;
+      for (let length = from.length; tokens.length < most; length += 1) {
+        const at = position + length - from.length;
+        // A place near the end continues with the draft itself: the text repeats.
+        const token = source === text && at >= text.length ? tokens[at - text.length] : source.at(at);
+        if (token === undefined) break;
+        tokens.push(token);
+        chances.push(chanceOf(length));
+      }
+      return { tokens, chances };
+    },
+  };
+}
+
+interface Record {
+  add(right: boolean): void;
+  /** @param right, wrong what the record is taken to have seen before its first guess */
+  chance(right: number, wrong: number): number;
+}
+
+/** The number of guesses that a record remembers, about. */
+const rememberedGuesses = 128;
+
+function createRecord(): Record {
+  let hits = 0;
+  let all = 0;
+  return {
+    add(right) {
+      hits = hits * (1 - 1 / rememberedGuesses) + (right ? 1 : 0);
+      all = all * (1 - 1 / rememberedGuesses) + 1;
+    },
+    chance: (right, wrong) => (hits + right) / (all + right + wrong),
+  };
+}

@@ -1,0 +1,95 @@
+// Guesses the next tokens of the jobs that decode, where that makes their answers faster.
+import type { Token } from "../port/backend.ts";
+import { createAnswerPool } from "./answer-pool.ts";
+import { chooseGuesses, mostGuesses, type StepMs } from "./choose-guesses.ts";
+import { createDrafter, type Draft, type Drafter } from "./drafter.ts";
+
+export interface GuessedJob {
+  readonly prompt: readonly Token[];
+  /** The earlier output of a job that resumes or returns. */
+  readonly output: readonly Token[];
+  /** Earlier answers of this scope are used, and the answer is kept for later ones; undefined: neither. */
+  readonly scope: string | undefined;
+}
+
+/** A decoding slot of a step. */
+export interface GuessingSlot {
+  readonly slot: number;
+  /** The tokens with which the grammar allows the answer to continue, if it allows one text only. */
+  readonly only: readonly Token[];
+  /** Most guesses that the slot has room for; 0 if it must not have any. */
+  readonly most: number;
+}
+
+export interface DecodingStep {
+  /** All decoding slots of the step. */
+  readonly slots: readonly GuessingSlot[];
+  readonly stepMs: StepMs;
+}
+
+export interface Guesses {
+  /** Begins to guess for the job in this slot. Not called for jobs without guesses. */
+  begin(slot: number, job: GuessedJob): void;
+  /** Adds a sampled token of the slot's job. */
+  push(slot: number, token: Token): void;
+  /** Keeps the answer for later jobs of its scope. */
+  end(slot: number): void;
+  /**
+   * The guesses of each slot, equally many for all: slots whose draft is too short repeat a token, which is nearly always wrong. Undefined if no guess
+   * pays.
+   */
+  plan(step: DecodingStep): ReadonlyMap<number, readonly Token[]> | undefined;
+  /** Whether guesses will probably pay after the running step, whose tokens are not pushed yet. */
+  isLikely(step: DecodingStep): boolean;
+}
+
+const noDraft: Draft = { tokens: [], chances: [] };
+
+/** @param enabled false: no job's tokens are guessed or kept */
+export function createGuesses({ enabled }: { readonly enabled: boolean }): Guesses {
+  const pool = createAnswerPool();
+  const jobs = new Map<number, { readonly drafter: Drafter; readonly scope: string | undefined }>();
+
+  return {
+    begin(slot, { prompt, output, scope }) {
+      if (!enabled) return;
+      const earlier: Parameters<typeof createDrafter>[0]["earlier"] =
+        scope === undefined ? () => undefined : (tail) => pool.find(scope, tail);
+      jobs.set(slot, { drafter: createDrafter({ prompt, output, earlier }), scope });
+    },
+    push: (slot, token) => jobs.get(slot)?.drafter.push(token),
+    end(slot) {
+      const job = jobs.get(slot);
+      if (job?.scope !== undefined) pool.add(job.scope, job.drafter.output);
+      jobs.delete(slot);
+    },
+    plan({ slots, stepMs }) {
+      const most = Math.min(mostGuesses, ...slots.map((each) => each.most));
+      if (most < 1 || jobs.size === 0) return undefined;
+      const drafts = slots.map(({ slot, only }) => jobs.get(slot)?.drafter.draft(most, only) ?? noDraft);
+      const count = chooseGuesses(drafts, most, stepMs);
+      if (count === 0) return undefined;
+      return new Map(slots.map(({ slot }, i) => [slot, filled(drafts[i]?.tokens ?? [], count)]));
+    },
+    isLikely({ slots, stepMs }) {
+      const most = Math.min(mostGuesses, ...slots.map((each) => each.most - 1));
+      if (most < 1 || jobs.size === 0) return false;
+      const drafts = slots.map(({ slot, only }) =>
+        behindFirst(jobs.get(slot)?.drafter.draft(most + 1, only) ?? noDraft),
+      );
+      return chooseGuesses(drafts, most, stepMs) > 0;
+    },
+  };
+}
+
+/** The part of a draft that remains if the running step samples the draft's first token. */
+function behindFirst({ tokens, chances }: Draft): Draft {
+  return (chances[0] ?? 0) < 0.5 ? noDraft : { tokens: tokens.slice(1), chances: chances.slice(1) };
+}
+
+/** Any token will do as a guess that is not expected to be right. */
+const filler: Token = 0;
+
+function filled(draft: readonly Token[], count: number): Token[] {
+  return Array.from({ length: count }, (_, i) => draft[i] ?? filler);
+}
