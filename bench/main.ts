@@ -18,6 +18,10 @@ await runCommandLine({
       what: "gap between two forward passes, tokens per second, time to the first token",
       load: async () => (await import("./steps.ts")).addSteps,
     },
+    load: {
+      what: "time to load a model, compared with the worker of another checkout",
+      load: async () => (await import("./load.ts")).addLoad,
+    },
     prompts: {
       what: "time to the first token of a long prompt and of many short ones, memory after many requests",
       load: async () => (await import("./prompts.ts")).addPrompts,

@@ -23,6 +23,8 @@ const kinds = {
   itlMaxSteps: { label: "ITL max / usual", unit: "x", digits: 1, better: "lower" },
   cpuMsPerToken: { label: "CPU per token", unit: "ms", digits: 2, better: "lower" },
   rssMiB: { label: "RSS", unit: "MiB", digits: 0, better: "lower" },
+  guessedTokens: { label: "guessed tokens", unit: "", digits: 0 },
+  rightGuessesPercent: { label: "right guesses", unit: "%", digits: 0 },
   promptTokens: { label: "prompt tokens", unit: "", digits: 0 },
   cachedTokens: { label: "cached tokens", unit: "", digits: 0 },
   completionTokens: { label: "completion tokens", unit: "", digits: 0 },
@@ -45,6 +47,27 @@ export function countFigures(answers: readonly LoadAnswer[]): Figures {
     promptTokens: sum(answers.map(({ promptTokens }) => promptTokens)),
     cachedTokens: sum(answers.map(({ cachedTokens }) => cachedTokens)),
     completionTokens: sum(answers.map(({ completionTokens }) => completionTokens)),
+    ...guessFigures(answers),
+  };
+}
+
+/** No figures if the server reports no guesses. */
+function guessFigures(answers: readonly LoadAnswer[]): Figures {
+  if (answers.every(({ guessedTokens }) => guessedTokens === undefined)) return {};
+  const guessedTokens = sum(answers.map((answer) => answer.guessedTokens ?? 0));
+  const right = sum(answers.map(({ rightGuesses }) => rightGuesses ?? 0));
+  return { guessedTokens, ...(guessedTokens === 0 ? {} : { rightGuessesPercent: (100 * right) / guessedTokens }) };
+}
+
+/** Speed after the first tokens. */
+export function decodeFigures(answers: readonly LoadAnswer[]): Figures {
+  const decodeMs = answers.map(
+    ({ arrivals, completionTokens }) => ((arrivals.at(-1) ?? 0) - (arrivals[0] ?? 0)) / (completionTokens - 1),
+  );
+  return {
+    decodeTokensPerSecond: sum(decodeMs.map((ms) => 1_000 / ms)),
+    decodeMsPerToken: sum(decodeMs) / decodeMs.length,
+    ...countFigures(answers),
   };
 }
 

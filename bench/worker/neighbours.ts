@@ -1,6 +1,5 @@
 // Owns the scenarios that show what the prompts of other slots cost a token: where all slots share one KV cache, each row tests all used cells.
-import { sum, type LoadAnswer } from "@waggle/testing/harness";
-import { countFigures, type Figures } from "./figures.ts";
+import { decodeFigures } from "./figures.ts";
 import type { BenchCase, Scenario, Turn } from "./scenario.ts";
 
 const slots = 8;
@@ -44,17 +43,5 @@ function benchCase({ label, tokens, idle }: Prompts): BenchCase {
       const running = (prompts.get(targetName) ?? []).slice(0, idle);
       return decodeFigures(await Promise.all(running.map((one) => generate({ ...one, maxTokens }))));
     },
-  };
-}
-
-/** Speed after the first tokens. */
-function decodeFigures(answers: readonly LoadAnswer[]): Figures {
-  const decodeMs = answers.map(
-    ({ arrivals, completionTokens }) => ((arrivals.at(-1) ?? 0) - (arrivals[0] ?? 0)) / (completionTokens - 1),
-  );
-  return {
-    decodeTokensPerSecond: sum(decodeMs.map((ms) => 1_000 / ms)),
-    decodeMsPerToken: sum(decodeMs) / decodeMs.length,
-    ...countFigures(answers),
   };
 }

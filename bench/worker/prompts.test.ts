@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { calibratePrompts } from "./prompts.ts";
+import { bytePrompts, calibratePrompts } from "./prompts.ts";
 
 /** Counts one token for BOS and for each word, but three for "dog" and "cat". */
 async function countTokens(prompt: string): Promise<number> {
@@ -33,6 +33,11 @@ describe("calibratePrompts", () => {
     expect(prompts.make(50, 7)).toBe(prompts.make(50, 7));
     const beginnings = new Set(Array.from({ length: 200 }, (_, seed) => prompts.make(9, seed)));
     expect(beginnings.size).toBe(200);
+  });
+
+  it("makes prompts of a number of bytes for a model whose tokens are bytes", () => {
+    for (const tokens of [1, 32, 1_900]) expect(Buffer.byteLength(bytePrompts.make(tokens, 3))).toBe(tokens);
+    expect(new Set([1, 2, 3].map((seed) => bytePrompts.make(40, seed))).size).toBe(3);
   });
 
   it("throws when the tokenizer knows too few words", async () => {

@@ -8,6 +8,17 @@ export interface PromptMaker {
   continuation(tokens: number, seed: number): string;
 }
 
+/** Prompts for a scripted model, whose tokens are bytes. */
+export const bytePrompts: PromptMaker = { make: bytesOf, continuation: bytesOf };
+
+function bytesOf(tokens: number, seed: number): string {
+  const random = createRandom(seed);
+  const words = english.split(" ");
+  return Array.from({ length: tokens }, () => random.pick(words))
+    .join(" ")
+    .slice(0, tokens);
+}
+
 /** Common words, which any vocabulary made from English has. */
 const english =
   "the and was she her they with play day said had big little very happy dog cat ball tree mom like to in on it you he for but so";

@@ -55,10 +55,15 @@ async function playCase(
 ): Promise<BenchRow> {
   const { targets } = options;
   const row = { scenario: scenario.name, label: benchCase.label };
+  const notPlayed = (skipped: string): BenchRow => {
+    return { ...row, figures: {}, rounds: [], loadAverage: currentLoad(), skipped };
+  };
+  if (benchCase.skipped !== undefined) return notPlayed(benchCase.skipped);
   const cramped = targets.find(({ contextSize }) => (contextSize ?? Infinity) < benchCase.contextTokens);
   if (cramped !== undefined) {
-    const skipped = `${cramped.name} has a context of ${cramped.contextSize} tokens, and the case needs ${benchCase.contextTokens}`;
-    return { ...row, figures: {}, rounds: [], loadAverage: currentLoad(), skipped };
+    return notPlayed(
+      `${cramped.name} has a context of ${cramped.contextSize} tokens, and the case needs ${benchCase.contextTokens}`,
+    );
   }
 
   using _disturbance = benchCase.disturb?.() ?? { [Symbol.dispose]: () => {} };
@@ -84,8 +89,8 @@ function turnOf(options: RunBenchOptions, target: Target, round: number, firstSe
     prompts: options.prompts,
     targetName: target.name,
     seed: (purpose) => roundSeed + purpose,
-    generate: (wanted, onArrival) =>
-      generate(target, { ...wanted, seed: roundSeed + asked++ }, { signal: options.signal, onArrival }),
+    generate: (wanted, more) =>
+      generate(target, { ...wanted, seed: roundSeed + asked++ }, { ...more, signal: options.signal }),
   };
 }
 

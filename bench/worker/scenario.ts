@@ -1,5 +1,6 @@
 // Defines a scenario: cases that run on one target at a time, and the functions that they may use.
-import { times, type LoadAnswer, type LoadRequest } from "@waggle/testing/harness";
+import { times, type LoadAnswer, type LoadOptions, type LoadRequest } from "@waggle/testing/harness";
+import type { ScriptedModel } from "@waggle/testing/models";
 import type { Figures } from "./figures.ts";
 import type { PromptMaker } from "./prompts.ts";
 
@@ -10,11 +11,13 @@ export interface Turn {
   readonly targetName: string;
   /** A seed for a purpose in this round, unique in this run; the same for all targets. */
   seed(purpose: number): number;
-  generate(wanted: Omit<LoadRequest, "seed">, onArrival?: (count: number) => void): Promise<LoadAnswer>;
+  generate(wanted: Omit<LoadRequest, "seed">, options?: Omit<LoadOptions, "signal">): Promise<LoadAnswer>;
 }
 
 export interface BenchCase {
   readonly label: string;
+  /** Why this case cannot be played with these options. */
+  readonly skipped?: string;
   /** Tokens of context that a slot must have. */
   readonly contextTokens: number;
   /** Called once for each target, before the first round. */
@@ -34,6 +37,10 @@ export interface ScenarioOptions {
   readonly concurrency: readonly number[];
   /** Tokens of each answer, in scenarios without a fixed number. */
   readonly maxTokens: number;
+  /** Tokens of the prompt that joins running streams. */
+  readonly joiningTokens: number;
+  /** The model of all servers, if it is a scripted one. */
+  readonly scripted?: Pick<ScriptedModel, "say"> | undefined;
 }
 
 /** Parallel streams, each with a different prompt. */

@@ -2,8 +2,9 @@
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { deferred } from "@waggle/async";
-import { gapsOf, mean, percentile, times, ttftOf, type LoadAnswer } from "@waggle/testing/harness";
+import { gapsOf, mean, percentile, sum, times, ttftOf, type LoadAnswer } from "@waggle/testing/harness";
 import { secondTurn, sharedPrefix, takingTurns } from "./conversations.ts";
+import { edit, tools } from "./known-answers.ts";
 import { neighbours } from "./neighbours.ts";
 import { countFigures, streamFigures, type Figures } from "./figures.ts";
 import { sideBySide, type BenchCase, type Scenario, type Turn } from "./scenario.ts";
@@ -42,37 +43,63 @@ const promptLength: Scenario = {
     })),
 };
 
-const joiningPromptTokens = 2_000;
+const burstTokens = 128;
+const burstAnswerTokens = 8;
+const burstSizes = [4, 16];
+
+/** Prompts that arrive at the same time. */
+const bursts: Scenario = {
+  name: "bursts",
+  cases: () =>
+    burstSizes.map((size) => ({
+      label: `${size} prompts of ${burstTokens}`,
+      contextTokens: burstTokens + burstAnswerTokens + 1,
+      async play(turn) {
+        const answers = await sideBySide(turn, size, burstTokens, burstAnswerTokens);
+        const ttfts = answers.map(ttftOf);
+        return { ttftP50Ms: percentile(ttfts, 0.5), ttftMaxMs: percentile(ttfts, 1), ...countFigures(answers) };
+      },
+    })),
+};
+
 const joiningMaxTokens = 8;
 const runningStreams = 3;
 /** Tokens of every running stream before the long prompt joins. */
 const headTokens = 32;
-const runningMaxTokens = 256;
 
 /** A long prompt joins running streams. Measures the pauses of these streams, and the time to the long prompt's first token. */
 const joining: Scenario = {
   name: "joining",
-  cases: () => [
+  cases: ({ joiningTokens }) => [
     {
-      label: `${joiningPromptTokens} tokens join`,
-      contextTokens: joiningPromptTokens + joiningMaxTokens + 1,
-      play: joinRunning,
+      label: `${joiningTokens} tokens join`,
+      contextTokens: joiningTokens + joiningMaxTokens + 1,
+      play: (turn) => joinRunning(turn, joiningTokens),
     },
   ],
 };
 
-async function joinRunning({ prompts, seed, generate }: Turn): Promise<Figures> {
+/** The running streams end after the long prompt's first token: streams that ended before would leave their time to the prompt. */
+async function joinRunning({ prompts, seed, generate }: Turn, joiningTokens: number): Promise<Figures> {
+  const end = new AbortController();
   const underWay = deferred<void>();
   let ready = 0;
   const running = times(runningStreams, (stream) => {
     const prompt = prompts.make(shortPromptTokens, seed(stream));
-    return generate({ prompt, maxTokens: runningMaxTokens }, (count) => {
-      if (count === headTokens && ++ready === runningStreams) underWay.resolve();
-    });
+    return generate(
+      { prompt, maxTokens: Math.max(joiningTokens - shortPromptTokens, 2 * headTokens) },
+      {
+        until: end.signal,
+        onArrival: (count) => {
+          if (count === headTokens && ++ready === runningStreams) underWay.resolve();
+        },
+      },
+    );
   });
   await Promise.race([underWay.promise, running]);
-  const prompt = prompts.make(joiningPromptTokens, seed(runningStreams));
+  const prompt = prompts.make(joiningTokens, seed(runningStreams));
   const joined = await generate({ prompt, maxTokens: joiningMaxTokens });
+  end.abort();
   const answers = await running;
   const before = answers.flatMap(({ arrivals }) => gapsOf(arrivals.filter((at) => at < joined.sentAt)));
   const longestMs = percentile(
@@ -85,7 +112,8 @@ async function joinRunning({ prompts, seed, generate }: Turn): Promise<Figures> 
     itlMaxMs: longestMs,
     // The mean and not the median: on a busy machine tokens arrive in bunches, so that most gaps are near zero.
     itlMaxSteps: longestMs / mean(before),
-    ...countFigures([...answers, joined]),
+    ...countFigures([joined]),
+    completionTokens: sum([...answers, joined].map(({ completionTokens }) => completionTokens)),
   };
 }
 
@@ -124,6 +152,6 @@ function keepCoresBusy(): Disposable {
 }
 
 export const scenarios: readonly Scenario[] = [
-  ...[concurrency, promptLength, joining, secondTurn],
-  ...[sharedPrefix, takingTurns, busyCores, neighbours],
+  ...[concurrency, promptLength, bursts, joining, secondTurn],
+  ...[sharedPrefix, takingTurns, busyCores, neighbours, edit, tools],
 ];

@@ -14,7 +14,7 @@ export interface Target extends LoadTarget {
 
 export interface TargetAddress {
   readonly url: string;
-  /** How this worker differs from the first one: an environment variable, such as "NAME=value", or another program. */
+  /** How this worker differs from the first one: an environment variable, such as "NAME=value", another program, or not at all. */
   readonly change?: string;
 }
 

@@ -3,15 +3,23 @@ import type { FamilyVocabulary } from "./family-vocabulary.ts";
 import { tokenType } from "./gguf.ts";
 
 export interface ByteVocabulary {
-  /** In the order of the file: the 256 bytes as GPT-2's characters, then the markers. */
+  /** In the order of the file: the 256 bytes as GPT-2's characters, then the markers, then unused tokens. */
   readonly pieces: readonly string[];
   readonly types: Int32Array;
+  /** Number of bytes and markers. */
+  readonly usedCount: number;
   /** The token of each marker. */
   readonly markers: ReadonlyMap<string, number>;
 }
 
-/** @throws Error when a marker is empty or both control and user-defined */
-export function makeByteVocabulary({ control, userDefined, bos, eos, eot }: FamilyVocabulary): ByteVocabulary {
+/**
+ * @param size number of tokens, with unused ones at the end; by default there are none
+ * @throws Error when a marker is empty or both control and user-defined
+ */
+export function makeByteVocabulary(
+  { control, userDefined, bos, eos, eot }: FamilyVocabulary,
+  size = 0,
+): ByteVocabulary {
   const ends = [bos, eos, eot].filter((text) => text !== undefined);
   const controls = [...new Set([...control, ...ends])];
   const texts = [...controls, ...new Set(userDefined)];
@@ -20,9 +28,17 @@ export function makeByteVocabulary({ control, userDefined, bos, eos, eot }: Fami
   const twice = controls.find((text) => userDefined.includes(text));
   if (twice !== undefined) throw new Error(`Cannot make a vocabulary: ${twice} is both control and user-defined`);
   const types = texts.map((_, index) => (index < controls.length ? tokenType.control : tokenType.userDefined));
+  const used = [...byteCharacters, ...texts];
+  // The names of llama.cpp's converter for the unused end of a vocabulary.
+  const unused = Array.from({ length: Math.max(0, size - used.length) }, (_, index) => `[PAD${used.length + index}]`);
   return {
-    pieces: [...byteCharacters, ...texts],
-    types: Int32Array.of(...byteCharacters.map(() => tokenType.normal), ...types),
+    pieces: [...used, ...unused],
+    types: Int32Array.from([
+      ...byteCharacters.map(() => tokenType.normal),
+      ...types,
+      ...unused.map(() => tokenType.unused),
+    ]),
+    usedCount: used.length,
     markers,
   };
 }

@@ -12,7 +12,7 @@ export interface GgufTensor {
 }
 
 /** The values of `llama_token_type` (llama.h) that we write. */
-export const tokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, byte: 6 } as const;
+export const tokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 /** Values of `llama_ftype` (llama.h) that we write. */
 export const fileType = { Q8_0: 7, Q4_K_M: 15 } as const;
 

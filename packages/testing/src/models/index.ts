@@ -1,8 +1,8 @@
 export { writeRandomModel } from "./random-model.ts";
 export { quantizations, type Quantization } from "./quantization.ts";
 export { writeLora, type LoraShape } from "./lora.ts";
-export { shapeNamed, shapes, type ModelShape } from "./shapes.ts";
+export { decoderNamed, shapeNamed, shapes, type ModelShape } from "./shapes.ts";
 export { familyVocabulary, infillVocabulary, type FamilyVocabulary } from "./family-vocabulary.ts";
-export { writeScriptedModel, type ScriptedModel, type ScriptedModelOptions } from "./scripted-model.ts";
+export { scriptedPath, writeScriptedModel, type ScriptedModel, type ScriptedModelOptions } from "./scripted-model.ts";
 export type { Answer, Script } from "./script.ts";
 export { writeSinglePrecision } from "./single-precision.ts";

@@ -11,25 +11,26 @@ export function quantized(
   layers: number,
 ): readonly GgufTensor[] {
   if (quantization === "Q8_0") return tensors;
+  // Without an output matrix, llama.cpp uses the embedding matrix instead.
+  const output = tensors.some(({ name }) => name === "output.weight") ? "output.weight" : "token_embd.weight";
   return tensors.map((tensor) => {
     const { name, type, dimensions } = tensor;
     const [columns = 1, rows = 1] = dimensions;
     // llama.cpp quantizes only matrices, and not the embeddings of positions.
     if (type === "f32" || rows === 1 || name === "position_embd.weight") return tensor;
-    return matrix(name, columns, rows, blockTypeOf(name, columns, layers));
+    return matrix(name, columns, rows, blockTypeOf(name === output || getsMoreBits(name, layers), columns));
   });
 }
 
 /** The type in Q4_K_M. Columns that do not fill blocks of 256 weights get blocks of 32 weights. */
-function blockTypeOf(name: string, columns: number, layers: number): BlockType {
+function blockTypeOf(moreBits: boolean, columns: number): BlockType {
   const fits = columns % blocks.q4_K.weights === 0;
-  if (getsMoreBits(name, layers)) return fits ? "q6_K" : "q8_0";
+  if (moreBits) return fits ? "q6_K" : "q8_0";
   return fits ? "q4_K" : "q5_0";
 }
 
-/** The output matrix, which is the embedding matrix in our models, and about half of two matrices whose errors matter most. */
+/** About half of two matrices whose errors matter most. */
 function getsMoreBits(name: string, layers: number): boolean {
-  if (name === "token_embd.weight") return true;
   const [, layer] = /^blk\.(\d+)\.(?:attn_v|ffn_down)\.weight$/.exec(name) ?? [];
   if (layer === undefined) return false;
   const [index, eighth] = [Number(layer), Math.floor(layers / 8)];

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeScriptedModel, type ScriptedModel } from "./scripted-model.ts";
+import { shapeNamed } from "./shapes.ts";
 
 const rowBytes = 136;
 const context = 512;
@@ -90,6 +91,40 @@ describe("writeScriptedModel", () => {
       ).toHaveLength(2);
     }
     expect(markers.has("</tool_call>")).toBe(true);
+  });
+
+  it("takes the sizes of a shape and its types, and replaces the answers of such a file in place too", () => {
+    const shape = {
+      ...shapeNamed("15m"),
+      layers: 2,
+      width: 512,
+      heads: 8,
+      kvHeads: 2,
+      feedForward: 512,
+      vocabulary: 300,
+    };
+    const shares: number[] = [];
+    const write = (say: string): ScriptedModel =>
+      writeScriptedModel({
+        ...{ path, template, context, shape, quantization: "Q4_K_M", script: [{ at: 5, say }] },
+        onProgress: (share) => shares.push(share),
+      });
+    const { bytes } = write("abc");
+    const [{ ino }, lastShares] = [statSync(path), shares.slice(-2)];
+    expect(lastShares).toEqual([1 - (context * 544) / bytes, 1]);
+    const q4 = (weights: number): number => (weights / 256) * 144;
+    const q6 = (weights: number): number => (weights / 256) * 210;
+    // In each layer: queries, keys and values, the output of attention, and one and a half times two feed-forward matrices.
+    const layer = q4(512 * (512 + 2 * 128)) + q4(512 * 512) + q4(512 * 768);
+    const down = q4(512 * 768) + q6(512 * 768);
+    const matrices = 2 * layer + down + q4(512 * 300) + q6(512 * 300);
+    const singles = 4 * (2 * 512 + 2 * (2 * 2 * 512 + 768 + 512 + 768 + 512));
+    const header = bytes - context * 544 - matrices - singles;
+    expect(header).toBeGreaterThan(0);
+    expect(header).toBeLessThan(16_384);
+    write("def");
+    expect(statSync(path).ino).toBe(ino);
+    expect(shares).toHaveLength(shares.lastIndexOf(1) + 1);
   });
 
   it("refuses an impossible model with its reason", () => {

@@ -1,20 +1,24 @@
 // Writes models that generate the text of a script. llama.cpp loads them, samples from them and applies grammars to them as to any model.
 //
-// A scripted model has gpt2's architecture and one block of zeros, so only the embeddings reach its output. Token embeddings are zero too. A
+// A scripted model has gpt2's architecture and blocks of zeros, so only the embeddings reach its output. Token embeddings are zero too. A
 // position's embedding is the code of the next token, and the output matrix has the same codes. So the next token's logit is far above all other
 // logits, and sampling finds the token at any common temperature. An answer is bound to positions, and so to a prompt of a certain length.
-import { closeSync, existsSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+//
+// Zeros cost as much as other weights: in the shape of a real model, a scripted model computes as long as the real one.
+import { closeSync, existsSync, openSync, readSync, statSync, writeSync } from "node:fs";
 import { makeByteVocabulary, type ByteVocabulary } from "./byte-vocabulary.ts";
 import { familyVocabulary, type FamilyVocabulary } from "./family-vocabulary.ts";
-import { aligned, block, fileType, gguf, ggufHeader, matrix, singleMatrix, vector, type GgufTensor } from "./gguf.ts";
-import { createKeystream } from "./keystream.ts";
+import { codeRow, codesOf, type Code, type CodeType } from "./codes.ts";
+import { aligned, fileType, gguf, ggufHeader, matrix, singleMatrix, vector, type GgufTensor } from "./gguf.ts";
 import { writeModelFile } from "./model-file.ts";
+import { quantized, type Quantization } from "./quantization.ts";
 import { createScriptTokenizer, tokensByPlace, type Answer, type Script } from "./script.ts";
+import type { ModelShape } from "./shapes.ts";
 
 export interface ScriptedModelOptions {
   readonly path: string;
-  /** The source of its chat template. */
-  readonly template: string;
+  /** The source of its chat template; a plain one with ChatML's markers by default. */
+  readonly template?: string;
   /** Further templates by their names, such as `tool_use`. */
   readonly templates?: Readonly<Record<string, string>>;
   /** By default the vocabulary of the family that the templates show. */
@@ -23,6 +27,12 @@ export interface ScriptedModelOptions {
   readonly context?: number;
   /** The model's answers; by default every answer is empty. */
   readonly script?: readonly Answer[];
+  /** Size of the matrices and of the vocabulary, those of a decoder; by default as small as possible. */
+  readonly shape?: ModelShape;
+  /** Types of the weights of a model with a shape; Q8_0 by default. */
+  readonly quantization?: Quantization;
+  /** Called after each part of a new file with the share that is written, up to 1. */
+  readonly onProgress?: (share: number) => void;
 }
 
 export interface ScriptedModel {
@@ -42,84 +52,83 @@ export interface ScriptedModel {
   say(...answers: readonly Answer[]): void;
 }
 
-const width = 128;
-const feedForward = block.weights;
 const defaultContext = 4_096;
 const maxContext = 131_072;
-/** The half float 1. */
-const scaleOne = 0x3c00;
+/** The next token's logit. Nearly all other logits are between -20 and 20. */
+const leadingLogit = 64;
+const pieceBytes = 1_048_576;
+
+const chatMl =
+  "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}" +
+  "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+type Sizes = Pick<ModelShape, "layers" | "width" | "heads" | "kvHeads" | "feedForward">;
+
+const smallest: Sizes = { layers: 1, width: 128, heads: 1, kvHeads: 1, feedForward: 32 };
+
+/** gpt2 has no gate: its two matrices of a feed-forward part are made as large as the three of other models. */
+function sizesOf(shape: ModelShape): Sizes {
+  return { ...shape, feedForward: (shape.feedForward * 3) / 2 };
+}
+
+/** Usual path of a scripted model in the repository, in a folder that git ignores. */
+export function scriptedPath(shape: ModelShape | undefined, quantization: Quantization): string {
+  const kind = shape === undefined ? "" : `-${shape.name}-${quantization.toLowerCase()}`;
+  return `.waggle/models/scripted${kind}.gguf`;
+}
 
 /**
  * Writes the model's file. If the file exists and only its answers differ, replaces the answers in place, like `say`.
  * @throws Error naming a path that cannot be written; like `say`
  */
 export function writeScriptedModel(options: ScriptedModelOptions): ScriptedModel {
-  const { path, context = defaultContext, script = [] } = options;
+  const { path, context = defaultContext, script = [], shape, template = chatMl, onProgress = () => {} } = options;
   if (!Number.isInteger(context) || context < 1 || context > maxContext)
     throw new Error(`Cannot write ${path}: a context of ${context} tokens is not one of 1 to ${maxContext}`);
   const family =
-    options.vocabulary ?? familyVocabulary([options.template, ...Object.values(options.templates ?? {})].join("\n"));
-  const vocabulary = makeByteVocabulary(family);
+    options.vocabulary ?? familyVocabulary([template, ...Object.values(options.templates ?? {})].join("\n"));
+  const vocabulary = makeByteVocabulary(family, shape?.vocabulary);
   const tokenize = createScriptTokenizer(vocabulary);
   const end = vocabulary.markers.get(family.eot ?? family.eos) as number;
-  const codes = codesOf(vocabulary.pieces.length);
-  const embeddings = codes.map(embedding);
+  const sizes = shape === undefined ? smallest : sizesOf(shape);
+  const codes = codesOf(vocabulary.usedCount, sizes.width);
+  const embeddings = codes.map((code) => codeRow(code, "q8_0", 1));
   const positions = (answers: readonly Answer[]): Buffer =>
     Buffer.concat(tokensByPlace(answers, { context, end, tokenize }).map((token) => embeddings[token] as Buffer));
 
-  const constant = constantPart({ ...options, context }, family, vocabulary, codes);
+  const tensors = tensorsOf(sizes, vocabulary.pieces.length, options);
+  const header = headerOf({ ...options, template, context }, { sizes, family, vocabulary, tensors });
+  const constantBytes = tensors.reduce((sum, { bytes }) => sum + aligned(bytes), header.length);
+  const constant = (): Iterable<Buffer> => constantPieces(header, tensors, codes);
   const scripted = positions(script);
-  const bytes = constant.length + scripted.length;
-  if (beginsWith(path, constant, bytes)) overwrite(path, scripted, constant.length);
-  else writeModelFile(path, [constant, scripted]);
+  const bytes = constantBytes + scripted.length;
+  if (beginsWith(path, constant(), bytes)) overwrite(path, scripted, constantBytes);
+  else writeModelFile(path, reported([constant(), [scripted]], bytes, onProgress));
   return {
     path,
     bytes,
     markers: vocabulary.markers,
     end,
     tokenize,
-    say: (...answers) => overwrite(path, positions(answers), constant.length),
+    say: (...answers) => overwrite(path, positions(answers), constantBytes),
   };
 }
 
-/** Half of the numbers are 1 and half are -1. Mean 0 and variance 1, so that the final norm does not change them. */
-type Code = Int8Array;
-
-/** Pseudo-random codes, the same each time. Two codes agree in about half of their numbers. */
-function codesOf(count: number): readonly Code[] {
-  const random = createKeystream();
-  return Array.from({ length: count }, () => {
-    const bytes = random(width * 4);
-    const keys = Array.from({ length: width }, (_, place) => bytes.readUInt32LE(place * 4));
-    const order = [...keys.keys()].toSorted((a, b) => (keys[a] as number) - (keys[b] as number));
-    const code = new Int8Array(width).fill(1);
-    for (const place of order.slice(width / 2)) code[place] = -1;
-    return code;
-  });
+interface Parts {
+  readonly sizes: Sizes;
+  readonly family: FamilyVocabulary;
+  readonly vocabulary: ByteVocabulary;
+  /** All tensors except the positions' embeddings. */
+  readonly tensors: readonly GgufTensor[];
 }
 
-/** A code in Q8_0, without a rounding error. */
-function embedding(code: Code): Buffer {
-  const bytes = Buffer.alloc((width / block.weights) * block.bytes);
-  for (let from = 0, at = 0; from < width; from += block.weights, at += block.bytes) {
-    bytes.writeUInt16LE(scaleOne, at);
-    bytes.set(new Uint8Array(code.buffer, from, block.weights), at + 2);
-  }
-  return bytes;
-}
-
-/** The whole file except the positions' embeddings, which are the last tensor. */
-function constantPart(
-  options: ScriptedModelOptions & { readonly context: number },
-  family: FamilyVocabulary,
-  { pieces, types, markers }: ByteVocabulary,
-  codes: readonly Code[],
+function headerOf(
+  options: ScriptedModelOptions & { readonly template: string; readonly context: number },
+  { sizes, family, vocabulary: { pieces, types, markers }, tensors }: Parts,
 ): Buffer {
-  const filled = tensorsOf(pieces.length, codes);
-  const tensors = filled.map(({ tensor }) => tensor);
-  const header = ggufHeader(
+  return ggufHeader(
     {
-      ...modelMetadata(options.context),
+      ...modelMetadata(sizes, options),
       "tokenizer.ggml.model": gguf.string("gpt2"),
       "tokenizer.ggml.pre": gguf.string("gpt-2"),
       "tokenizer.ggml.tokens": gguf.strings(pieces),
@@ -128,24 +137,26 @@ function constantPart(
       ...endsMetadata(family, (marker) => gguf.uint32(markers.get(marker) as number)),
       ...templateMetadata(options),
     },
-    [...tensors, matrix("position_embd.weight", width, options.context)],
+    [...tensors, matrix("position_embd.weight", sizes.width, options.context)],
   );
-  const padded = filled.map(({ tensor, content }) => Buffer.concat([content], aligned(tensor.bytes)));
-  return Buffer.concat([header, ...padded]);
 }
 
-function modelMetadata(context: number): Readonly<Record<string, Buffer>> {
+function modelMetadata(
+  { layers, width, heads, kvHeads, feedForward }: Sizes,
+  { context, shape, quantization = "Q8_0" }: ScriptedModelOptions & { readonly context: number },
+): Readonly<Record<string, Buffer>> {
   return {
     "general.architecture": gguf.string("gpt2"),
-    "general.name": gguf.string("Scripted"),
+    "general.name": gguf.string(["Scripted", ...(shape === undefined ? [] : [shape.name])].join(" ")),
     "general.description": gguf.string("Says the text of a script, for testing"),
-    "general.file_type": gguf.uint32(fileType.Q8_0),
+    "general.file_type": gguf.uint32(fileType[quantization]),
     "general.quantization_version": gguf.uint32(2),
     "gpt2.context_length": gguf.uint32(context),
     "gpt2.embedding_length": gguf.uint32(width),
-    "gpt2.block_count": gguf.uint32(1),
+    "gpt2.block_count": gguf.uint32(layers),
     "gpt2.feed_forward_length": gguf.uint32(feedForward),
-    "gpt2.attention.head_count": gguf.uint32(1),
+    "gpt2.attention.head_count": gguf.uint32(heads),
+    "gpt2.attention.head_count_kv": gguf.uint32(kvHeads),
     "gpt2.attention.layer_norm_epsilon": gguf.float32(1e-5),
   };
 }
@@ -163,7 +174,10 @@ function endsMetadata(
   };
 }
 
-function templateMetadata({ template, templates = {} }: ScriptedModelOptions): Readonly<Record<string, Buffer>> {
+function templateMetadata({
+  template,
+  templates = {},
+}: ScriptedModelOptions & { readonly template: string }): Readonly<Record<string, Buffer>> {
   const named = Object.entries(templates);
   return {
     "tokenizer.chat_template": gguf.string(template),
@@ -172,43 +186,89 @@ function templateMetadata({ template, templates = {} }: ScriptedModelOptions): R
   };
 }
 
-interface FilledTensor {
-  readonly tensor: GgufTensor;
-  readonly content: Buffer;
-}
-
-function tensorsOf(vocabulary: number, codes: readonly Code[]): FilledTensor[] {
-  const zeros = (tensor: GgufTensor): FilledTensor => ({ tensor, content: Buffer.alloc(tensor.bytes) });
-  const ones = (name: string): FilledTensor => {
-    return { tensor: vector(name, width), content: Buffer.from(new Float32Array(width).fill(1).buffer) };
-  };
-  const zeroMatrix = (name: string, columns: number, rows: number): FilledTensor[] => [
-    zeros(matrix(`${name}.weight`, columns, rows)),
-    zeros(vector(`${name}.bias`, rows)),
+/** All tensors except the positions' embeddings, which are the last tensor. The smallest model has its output matrix in single precision. */
+function tensorsOf(
+  { layers, width, heads, kvHeads, feedForward }: Sizes,
+  vocabulary: number,
+  { shape, quantization = "Q8_0" }: ScriptedModelOptions,
+): readonly GgufTensor[] {
+  const norm = (name: string): GgufTensor[] => [vector(`${name}.weight`, width), vector(`${name}.bias`, width)];
+  const biased = (name: string, columns: number, rows: number): GgufTensor[] => [
+    matrix(`${name}.weight`, columns, rows),
+    vector(`${name}.bias`, rows),
   ];
-  const norm = (name: string): FilledTensor[] => [ones(`${name}.weight`), zeros(vector(`${name}.bias`, width))];
-  return [
-    zeros(matrix("token_embd.weight", width, vocabulary)),
+  const output = shape === undefined ? singleMatrix : matrix;
+  const plain = [
+    matrix("token_embd.weight", width, vocabulary),
     ...norm("output_norm"),
-    outputMatrix(codes),
-    ...norm("blk.0.attn_norm"),
-    ...zeroMatrix("blk.0.attn_qkv", width, 3 * width),
-    ...zeroMatrix("blk.0.attn_output", width, width),
-    ...norm("blk.0.ffn_norm"),
-    ...zeroMatrix("blk.0.ffn_up", width, feedForward),
-    ...zeroMatrix("blk.0.ffn_down", feedForward, width),
+    output("output.weight", width, vocabulary),
+    ...Array.from({ length: layers }, (_, layer) => [
+      ...norm(`blk.${layer}.attn_norm`),
+      ...biased(`blk.${layer}.attn_qkv`, width, width + 2 * kvHeads * (width / heads)),
+      ...biased(`blk.${layer}.attn_output`, width, width),
+      ...norm(`blk.${layer}.ffn_norm`),
+      ...biased(`blk.${layer}.ffn_up`, width, feedForward),
+      ...biased(`blk.${layer}.ffn_down`, feedForward, width),
+    ]).flat(),
   ];
+  return quantized(plain, quantization, layers);
 }
 
-/** The codes times 1/2: the next token's logit is 64, and nearly all other logits are between -20 and 20. */
-function outputMatrix(codes: readonly Code[]): FilledTensor {
-  const weights = Float32Array.from(codes.flatMap((code) => Array.from(code, (sign) => sign / 2)));
-  return { tensor: singleMatrix("output.weight", width, codes.length), content: Buffer.from(weights.buffer) };
+function* constantPieces(
+  header: Buffer,
+  tensors: readonly GgufTensor[],
+  codes: readonly Code[],
+): Generator<Buffer, void> {
+  yield header;
+  for (const { name, type, dimensions, bytes } of tensors) {
+    const [width = 1] = dimensions;
+    const filled = name.endsWith("norm.weight")
+      ? Buffer.from(new Float32Array(width).fill(1).buffer)
+      : name === "output.weight"
+        ? Buffer.concat(codes.map((code) => codeRow(code, type as CodeType, leadingLogit / width)))
+        : empty;
+    yield filled;
+    yield* zeros(aligned(bytes) - filled.length);
+  }
 }
 
-function beginsWith(path: string, constant: Buffer, bytes: number): boolean {
+const empty = Buffer.alloc(0);
+const zeroPiece = Buffer.alloc(pieceBytes);
+
+function* zeros(bytes: number): Generator<Buffer, void> {
+  for (let rest = bytes; rest > 0; rest -= pieceBytes) yield zeroPiece.subarray(0, rest);
+}
+
+function* reported(
+  parts: readonly Iterable<Buffer>[],
+  bytes: number,
+  onProgress: (share: number) => void,
+): Generator<Buffer, void> {
+  let written = 0;
+  for (const part of parts) {
+    for (const piece of part) {
+      yield piece;
+      written += piece.length;
+      onProgress(written / bytes);
+    }
+  }
+}
+
+/** Whether the file has this size and begins with the pieces. */
+function beginsWith(path: string, pieces: Iterable<Buffer>, bytes: number): boolean {
   if (!existsSync(path) || statSync(path).size !== bytes) return false;
-  return readFileSync(path).subarray(0, constant.length).equals(constant);
+  const file = openSync(path, "r");
+  try {
+    let at = 0;
+    for (const piece of pieces) {
+      const found = Buffer.alloc(piece.length);
+      if (readSync(file, found, 0, found.length, at) !== piece.length || !found.equals(piece)) return false;
+      at += piece.length;
+    }
+    return true;
+  } finally {
+    closeSync(file);
+  }
 }
 
 function overwrite(path: string, content: Buffer, at: number): void {

@@ -72,3 +72,10 @@ export function shapeNamed(name: string): ModelShape {
   if (shape !== undefined) return shape;
   throw new Error(`Cannot use --shape ${name}: it must be one of ${shapes.map((known) => known.name).join(", ")}`);
 }
+
+/** @throws Error for a shape without attention or without answers; like `shapeNamed` */
+export function decoderNamed(name: string): ModelShape {
+  const shape = shapeNamed(name);
+  if (shape.encoder === undefined && shape.recurrent !== true) return shape;
+  throw new Error(`Cannot use --shape ${name}: it must be a decoder with attention`);
+}

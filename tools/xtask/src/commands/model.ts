@@ -4,6 +4,8 @@ import { relative } from "node:path";
 import { integerOf, repositoryPath, showProgress } from "@waggle/testing/harness";
 import {
   quantizations,
+  decoderNamed,
+  scriptedPath,
   shapeNamed,
   shapes,
   writeRandomModel,
@@ -21,7 +23,9 @@ interface SynthFlags {
 }
 
 interface ScriptFlags {
-  readonly template: string;
+  readonly template?: string;
+  readonly shape?: string;
+  readonly quantization: Quantization;
   readonly toolTemplate?: string;
   readonly say?: readonly string[];
   readonly at?: readonly string[];
@@ -30,7 +34,6 @@ interface ScriptFlags {
 }
 
 const folder = ".waggle/models";
-const scriptOut = `${folder}/scripted.gguf`;
 const mostContext = 131_072;
 const kibibyte = 1_024;
 const mebibyte = 1_048_576;
@@ -47,13 +50,17 @@ export function addModel(command: Program): void {
     .action(synth);
   command
     .command("script")
-    .description("write a small model that gives the answers of --say, in the format of a model family")
-    .requiredOption("--template <file>", "chat template of the model family, a Jinja file")
+    .description("write a model that gives the answers of --say, in the format of a model family")
+    .option("--template <file>", "chat template of the model family, a Jinja file (default: plain ChatML)")
     .option("--tool-template <file>", "the family's template for conversations with tools, if it has a separate one")
     .option("--say <text>", "text of an answer, with the family's markers (repeatable)", oneMore)
     .option("--at <tokens>", "prompt length that gets this answer; one --at for each --say, in order", oneMore)
     .option("--context <tokens>", "context in tokens, for prompt and answer; each byte or marker is a token", "4096")
-    .option("--out <file>", `file to write (default: ${scriptOut}, which git ignores)`)
+    .option("--shape <name>", "compute as long as a real model of this shape, see synth (default: a tiny model)")
+    .addOption(
+      new Option("--quantization <type>", "types of the weights, with --shape").choices(quantizations).default("Q8_0"),
+    )
+    .option("--out <file>", `file to write (default: ${folder}/scripted[-<shape>-<type>].gguf, which git ignores)`)
     .action(script);
 }
 
@@ -71,15 +78,19 @@ function synth({ shape: name, quantization, context, out }: SynthFlags): void {
 }
 
 function script(flags: ScriptFlags): void {
-  const path = flags.out ?? repositoryPath(scriptOut);
-  const { toolTemplate } = flags;
+  const { template, toolTemplate, quantization } = flags;
+  const shape = flags.shape === undefined ? undefined : decoderNamed(flags.shape);
+  const path = flags.out ?? repositoryPath(scriptedPath(shape, quantization));
   const model = writeScriptedModel({
     path,
-    template: templateIn(flags.template),
+    ...(shape === undefined ? {} : { shape, quantization }),
+    onProgress: (share) => showProgress(`Writing ${(100 * share).toFixed(0)} %`),
+    ...(template === undefined ? {} : { template: templateIn(template) }),
     ...(toolTemplate === undefined ? {} : { templates: { tool_use: templateIn(toolTemplate) } }),
     context: integerOf("--context", flags.context, 1, mostContext),
     script: answersOf(flags),
   });
+  showProgress("");
   const file = relative(process.cwd(), path);
   process.stdout.write(`${file}  ${(model.bytes / kibibyte).toFixed(0)} KiB\n`);
   process.stdout.write(`Markers of this format: ${[...model.markers.keys()].join("  ")}\n\n`);

@@ -47,6 +47,9 @@ export interface FrameReading {
   readonly promptTokens?: number | undefined;
   readonly cachedTokens?: number | undefined;
   readonly completionTokens?: number | undefined;
+  /** Reported by servers that guess tokens. */
+  readonly guessedTokens?: number | undefined;
+  readonly rightGuesses?: number | undefined;
 }
 
 export const nativeDialect: StreamDialect = {
@@ -57,13 +60,14 @@ export const nativeDialect: StreamDialect = {
     session_id: sessionId,
     ...sampling,
   }),
-  read: ({ type, text, finish_reason: finish, message, prompt_tokens: prompt, cached_tokens: cached, usage }) => ({
+  read: ({ type, text, finish_reason: finish, message, prompt_tokens: prompt, cached_tokens: cached, ...more }) => ({
     text: textOf(text),
     finish: textOf(finish),
     error: type === "error" ? String(message) : undefined,
     promptTokens: countOf(prompt),
     cachedTokens: countOf(cached),
-    completionTokens: countOf(at(usage, "completion_tokens")),
+    completionTokens: countOf(at(more["usage"], "completion_tokens")),
+    ...guessesOf(more["timings"]),
   }),
 };
 
@@ -75,13 +79,14 @@ export const completionsDialect: StreamDialect = {
     stream: true,
     ...(sampling === undefined ? {} : { ...sampling, stream_options: { include_usage: true } }),
   }),
-  read: ({ choices, error, usage }) => ({
+  read: ({ choices, error, usage, timings }) => ({
     text: textOf(at(choices, 0, "text")),
     finish: textOf(at(choices, 0, "finish_reason")),
     error: errorOf(error),
     promptTokens: countOf(at(usage, "prompt_tokens")),
     cachedTokens: countOf(at(usage, "prompt_tokens_details", "cached_tokens")),
     completionTokens: countOf(at(usage, "completion_tokens")),
+    ...guessesOf(timings),
   }),
 };
 
@@ -168,6 +173,13 @@ function at(value: unknown, ...names: readonly (string | number)[]): unknown {
 /** The value if it is a non-empty text, otherwise undefined. */
 function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function guessesOf(timings: unknown): Pick<FrameReading, "guessedTokens" | "rightGuesses"> {
+  return {
+    guessedTokens: countOf(at(timings, "draft_n")),
+    rightGuesses: countOf(at(timings, "draft_n_accepted")),
+  };
 }
 
 function countOf(value: unknown): number | undefined {
