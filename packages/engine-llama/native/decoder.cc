@@ -87,6 +87,11 @@ class Batch {
         return { size(), tokens.data(), nullptr, positions.data(), counts.data(), pointers.data(), outputs.data() };
     }
 
+    /** LLAMA_TOKEN_NULL if there is no such token. */
+    llama_token tokenAt(int32_t index) const {
+        return index >= 0 && index < size() ? tokens[index] : LLAMA_TOKEN_NULL;
+    }
+
     bool hasLogitsAt(int32_t index) const { return index >= 0 && index < size() && outputs[index] != 0; }
 
   private:
@@ -140,7 +145,10 @@ class Step : public Task {
         for (const auto & draw : draws) draw.sampler->Unref();
     }
 
-    /** @throws Napi::Error if the lists do not fit each other */
+    /**
+     * Consecutive draws of a sampler are at consecutive tokens of the batch.
+     * @throws Napi::Error if the lists do not fit each other
+     */
     void addDraws(Napi::Env env, const Napi::Int32Array & at, const Napi::Value samplers, const Napi::Value seeds, const Napi::Value topCounts) {
         const auto samplerList = samplers.As<Napi::Array>();
         const auto seedList = seeds.As<Napi::Uint32Array>();
@@ -154,7 +162,8 @@ class Step : public Task {
         for (uint32_t i = 0; i < count; i++) {
             auto * sampler = Napi::ObjectWrap<Sampler>::Unwrap(samplerList.Get(i).As<Napi::Object>());
             const bool isTaken = std::any_of(draws.begin(), draws.end(), [sampler](const Draw & draw) { return draw.sampler == sampler; });
-            if (isTaken) throw Napi::Error::New(env, "A sampler can draw one token of a batch at most");
+            const bool follows = isTaken && draws.back().sampler == sampler && draws.back().at + 1 == at[i];
+            if (isTaken && !follows) throw Napi::Error::New(env, "A sampler can draw at consecutive tokens only");
             if (topList[i] > mostTop) throw Napi::RangeError::New(env, "There are not so many tokens in the vocabulary");
             sampler->Ref();
             draws.push_back({ at[i], sampler, seedList[i], topList[i], length });
@@ -182,13 +191,19 @@ class Step : public Task {
     void sample() {
         auto & state = decoder.state;
         state.sampled.assign(draws.size(), LLAMA_TOKEN_NULL);
-        for (size_t i = 0; i < draws.size(); i++) state.sampled[i] = sampleOne(draws[i]);
+        for (size_t i = 0; i < draws.size(); i++) {
+            const Draw & draw = draws[i];
+            result[draw.offset] = LLAMA_TOKEN_NULL;
+            // The batch guesses what the sampler's last draw samples. Behind a wrong guess, the logits are those of another text.
+            const bool isGuessed = i > 0 && draws[i - 1].sampler == draw.sampler;
+            if (isGuessed && state.sampled[i - 1] != batch.tokenAt(draw.at)) continue;
+            state.sampled[i] = sampleOne(draw);
+        }
         state.computedStep = number;
     }
 
     llama_token sampleOne(const Draw & draw) {
         double * numbers = result.data() + draw.offset;
-        numbers[0] = LLAMA_TOKEN_NULL;
         const float * logits = draw.at < 0 ? nullptr : llama_get_logits_ith(decoder.context(), draw.at);
         if (logits == nullptr) return LLAMA_TOKEN_NULL;
         const llama_token token = draw.sampler->sample(logits, draw.seed);

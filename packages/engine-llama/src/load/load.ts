@@ -170,6 +170,7 @@ async function load(
     embedder,
     chat,
     states,
+    oneMatrix: form === "unified",
     applyAdapters: (scales) => adapters.apply(context, scales),
     release: () => scope.close(),
   });

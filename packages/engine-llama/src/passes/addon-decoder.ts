@@ -84,6 +84,7 @@ export function createAddonDecoder({ addon, library, vocabularySize, inOrder }: 
       return total ? { logits, totalWeight: sum } : { logits };
     },
     createSampler: () => new addon.Sampler(library.model),
+    takesGuesses: true,
     cells: {
       copy: async (from, to, keep) => await decoder.copySequence(from, to, keep),
       release: (sequence, from) => decoder.release(sequence, from),

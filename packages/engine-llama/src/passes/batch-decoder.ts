@@ -1,7 +1,7 @@
 // Owns the interface between passes and the binding that computes them: decodes a batch, and samples from it.
 import type { LogitsRequest, PositionLogits } from "../sampling/logit-sampler.ts";
 
-/** Tokens to decode. The tokens of a sequence are next to each other, at consecutive positions. */
+/** Tokens to decode, sequences in any order. The tokens of a sequence are next to each other, at consecutive positions. */
 export interface Batch {
   /** Tokens of all rows. */
   readonly tokens: Int32Array;
@@ -12,7 +12,10 @@ export interface Batch {
   readonly outputs: Int32Array;
 }
 
-/** The tokens to sample. All lists have the same length. A sampler draws at most one token of a batch. */
+/**
+ * The tokens to sample. All lists have the same length. Where the decoder takes guesses, a sampler may draw several times, at consecutive tokens of
+ * its sequence: each draw but the first samples only if the draw before it sampled the token that the batch has at its place, else no token.
+ */
 export interface Draws {
   /** Indexes into the batch's tokens, each in `outputs`. */
   readonly at: Int32Array;
@@ -78,6 +81,8 @@ export interface BatchDecoder {
   /** Reads raw logits at a token of the last batch, by its index. */
   logits(at: number, request: LogitsRequest): PositionLogits | Promise<PositionLogits>;
   createSampler(): Sampler;
+  /** Whether a sampler may draw several times in a batch. */
+  readonly takesGuesses: boolean;
   /** Absent on the library's own binding. */
   readonly cells?: SequenceCells;
 }

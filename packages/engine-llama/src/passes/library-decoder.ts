@@ -63,6 +63,7 @@ export function createLibraryDecoder(library: Library, inOrder: boolean): BatchD
     },
     logits: readLogits,
     createSampler: () => createOwnSampler(library),
+    takesGuesses: false,
   };
 }
 

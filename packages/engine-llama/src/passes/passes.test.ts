@@ -48,6 +48,7 @@ function fakePasses({ canQueue = true } = {}) {
       configure: (config) => void configs.push(config),
       setRecent: (tokens) => void recents.push([...tokens]),
     }),
+    takesGuesses: true,
   };
   const context = { setThreads: (threads: number) => calls.push(["setThreads", threads]) } as unknown as LibraryContext;
   const none = (): never => expect.unreachable();
@@ -129,7 +130,7 @@ describe("a pass", () => {
     expect(calls.at(-1)?.at(-1)).toEqual([3, 11]);
   });
 
-  it("reads the logits of a row after the step, and again at its last sample position", async () => {
+  it("reads the logits of a row after the step, and again at a token that the row asked about", async () => {
     const { passes, calls, steps } = fakePasses();
     const request = { tokens: [8], top: 2, total: true };
     const asks = [0, 1].map((at) => ({ at, kind: "logits" as const, request }));
@@ -137,12 +138,45 @@ describe("a pass", () => {
     steps[0]?.resolve(Float64Array.of(3));
     const logitsAt = (at: number): object => ({ kind: "logits", logits: { logits: new Map([[at, 1]]) } });
     expect(await pass).toEqual([[{ kind: "token", token: 3 }], [logitsAt(1), logitsAt(2)]]);
-    await passes.readLogits(1, { ...request, top: "all" });
+    await passes.readLogits(1, 1, { ...request, top: "all" });
+    await passes.readLogits(1, 0, request);
     expect(calls.slice(2)).toEqual([
       ["logits", 1, 2, [8]],
       ["logits", 2, 2, [8]],
       ["logits", 2, "all", [8]],
+      ["logits", 1, 2, [8]],
     ]);
+  });
+
+  it("draws at several tokens of a row, in any order of slots, and sets the penalties' tokens once", async () => {
+    const { passes, calls, steps, recents } = fakePasses();
+    const guessed: BatchRow = {
+      ...{ slot: 2, from: 5, tokens: [4, 7, 8] },
+      asks: [0, 1, 2].map((at) => {
+        return {
+          at,
+          kind: "draw",
+          draw: { seed: 60 + at, recent: at === 0 ? [1, 2] : undefined, topLogprobs: undefined },
+        };
+      }),
+    };
+    const pass = passes.run([guessed, drawn(0, [5])], underway);
+    steps[0]?.resolve(Float64Array.of(7, 6, -1, 3));
+    const token = (sampled: number | undefined): object => ({ kind: "token", token: sampled });
+    expect(await pass).toEqual([[token(7), token(6), token(undefined)], [token(3)]]);
+    expect(calls.at(-1)).toEqual([
+      ...["decode", [4, 7, 8, 5], [2, 2, 2, 0], [5, 6, 7, 5], [0, 1, 2, 3], [0, 1, 2, 3]],
+      ...[4, [60, 61, 62, 40], [0, 0, 0, 0]],
+    ]);
+    expect(recents).toEqual([[1, 2]]);
+  });
+
+  it("computes logits where they are only kept, and does not read them", async () => {
+    const { passes, calls, steps } = fakePasses();
+    const pass = passes.run([{ slot: 0, from: 0, tokens: [4, 5], asks: [{ at: 0, kind: "kept" }] }], underway);
+    steps[0]?.resolve(new Float64Array());
+    expect(await pass).toEqual([[{ kind: "kept" }]]);
+    expect(calls.slice(1)).toEqual([["decode", [4, 5], [0, 0], [0, 1], [0], [], 0, [], []]]);
   });
 
   it("configures a sampler once for a job, and sets the penalties' tokens of each token", async () => {

@@ -13,7 +13,10 @@ export interface BatchRow {
   readonly from: number;
   /** At least one token. */
   readonly tokens: readonly Token[];
-  /** In ascending order of `at`. Only the last may be a draw. */
+  /**
+   * In ascending order of `at`. Draws are at consecutive tokens: each draw but the first has a token only if the draw before it sampled the row's token
+   * at its place. A row has several draws only where `takesGuesses` is true.
+   */
   readonly asks: readonly Ask[];
 }
 
@@ -22,12 +25,14 @@ export type Ask = { readonly at: number } & (
   | { readonly kind: "draw"; readonly draw: Draw }
   /** Raw logits, before any sampler. */
   | { readonly kind: "logits"; readonly request: LogitsRequest }
+  /** Nothing but that `readLogits` can read the raw logits. */
+  | { readonly kind: "kept" }
 );
 
 /** Ask for a token that the library samples, with the settings of the slot's sampler. */
 export interface Draw {
   readonly seed: number;
-  /** Tokens that the penalties count, oldest first; undefined without penalties. */
+  /** Tokens that the penalties count, oldest first; undefined without penalties, and where the sampler has counted them itself. */
   readonly recent: readonly Token[] | undefined;
   /** Number of alternatives with logprobs; undefined without logprobs. */
   readonly topLogprobs: number | undefined;
@@ -36,7 +41,8 @@ export interface Draw {
 export type Answer =
   /** `token` is undefined if no token was left to sample. */
   | { readonly kind: "token"; readonly token: Token | undefined; readonly logprobs?: TokenLogprobs | undefined }
-  | { readonly kind: "logits"; readonly logits: PositionLogits };
+  | { readonly kind: "logits"; readonly logits: PositionLogits }
+  | { readonly kind: "kept" };
 
 /** A row of a queued pass. It feeds the token that the preceding pass samples for the slot. */
 export interface QueuedRow {
@@ -62,15 +68,18 @@ export interface Passes {
 
   /**
    * Computes the rows in a forward pass.
-   * @param rows at most one for each slot, in ascending order of slots
+   * @param rows at most one for each slot
    * @param underway called once, when the pass computes on another thread and this thread is free
    * @returns for each row, an answer for each of its asks
    * @throws the error of the pass
    */
   run(rows: readonly BatchRow[], underway: () => void): Promise<readonly (readonly Answer[])[]>;
 
-  /** Reads raw logits of the last pass, at the slot's last sample position. */
-  readLogits(slot: number, request: LogitsRequest): Promise<PositionLogits>;
+  /** Reads raw logits of the last pass. @param at index of a token in the slot's row with an ask */
+  readLogits(slot: number, at: number, request: LogitsRequest): Promise<PositionLogits>;
+
+  /** Whether a row may have several draws. */
+  readonly takesGuesses: boolean;
 
   /** Absent if a pass has to end before the next pass is requested. */
   readonly ahead?: PassesAhead;
@@ -84,6 +93,8 @@ export interface Passes {
    * @returns number of tokens in the slot afterwards. With recurrent layers this can be less than `from`.
    */
   erase(slot: number, from: number, to: number, held: number): Promise<number>;
+  /** Discards the tokens at the positions `[from, to)`, the last of a slot, and keeps their memory for the next tokens. Only where `takesGuesses` is true. */
+  drop(slot: number, from: number, to: number): void;
   /**
    * Saves the slot's state, so that the slot can later be cut back to its present tokens. Absent if slots can be cut anywhere.
    * @param tokens number of tokens in the slot
@@ -107,8 +118,8 @@ export interface PassesOptions extends Omit<SequencesOptions, "cells"> {
 
 interface SlotSampler {
   readonly sampler: Sampler;
-  /** Index in the last batch of the slot's last sample position. */
-  at: number;
+  /** Index in the last batch of the first token of the slot's row. */
+  start: number;
 }
 
 interface Drawn {
@@ -122,7 +133,7 @@ export function createPasses(options: PassesOptions): Passes {
   const { decoder, library, sampling } = options;
   const slots = Array.from({ length: options.slots }, (): SlotSampler => ({
     sampler: decoder.createSampler(),
-    at: -1,
+    start: -1,
   }));
   let threads = 1;
   /** Draws of the last requested pass, in the order of its results. */
@@ -137,18 +148,15 @@ export function createPasses(options: PassesOptions): Passes {
 
   async function run(rows: readonly BatchRow[], underway: () => void): Promise<readonly (readonly Answer[])[]> {
     library.context.setThreads(threads);
-    const drawn: Drawn[] = [];
+    const drawn: (Drawn & { readonly at: number })[] = [];
     let start = 0;
     for (const { slot, tokens, asks } of rows) {
-      const last = asks.at(-1);
-      slotAt(slot).at = last === undefined ? -1 : start + last.at;
-      // Only the last ask of a row can be a draw.
-      if (last?.kind === "draw") drawn.push({ slot, draw: last.draw });
+      slotAt(slot).start = start;
+      for (const ask of asks) if (ask.kind === "draw") drawn.push({ slot, draw: ask.draw, at: start + ask.at });
       start += tokens.length;
     }
     lastDrawn = drawn;
-    const at = Int32Array.from(drawn, ({ slot }) => slotAt(slot).at);
-    const step = decoder.decode(batchOf(rows), { at, ...drawsOf(drawn) });
+    const step = decoder.decode(batchOf(rows), { at: Int32Array.from(drawn, ({ at }) => at), ...drawsOf(drawn) });
     underway();
     return await answersOf(rows, readTokens(await step, drawn));
   }
@@ -162,6 +170,7 @@ export function createPasses(options: PassesOptions): Passes {
       const own: Answer[] = [];
       for (const ask of asks) {
         if (ask.kind === "draw") own.push(tokens[next++] ?? nothing);
+        else if (ask.kind === "kept") own.push({ kind: "kept" });
         else own.push({ kind: "logits", logits: await decoder.logits(start + ask.at, ask.request) });
       }
       answers.push(own);
@@ -221,7 +230,9 @@ export function createPasses(options: PassesOptions): Passes {
     ...(ahead === undefined
       ? {}
       : { ahead: { run: (rows) => follow(runAhead(ahead, rows)), withdraw: () => ahead.withdraw() } }),
-    readLogits: async (slot, request) => await decoder.logits(slotAt(slot).at, request),
+    readLogits: async (slot, at, request) => await decoder.logits(slotAt(slot).start + at, request),
+    // A recurrent state cannot be cut back behind a wrong guess.
+    takesGuesses: decoder.takesGuesses && !options.isRecurrent,
     setThreads(wanted) {
       threads = wanted;
     },

@@ -34,6 +34,13 @@ describe("erasing", () => {
     ]);
   });
 
+  it("keeps the memory of tokens that are dropped, because the next tokens use it", () => {
+    const { sequences, calls } = fakeSequences();
+    sequences.drop(1, 3, 8);
+    expect(calls).toEqual([["remove", 1, 3, 8]]);
+    expect(() => fakeSequences({ removes: false }).sequences.drop(1, 3, 8)).toThrow("Cannot cut slot 1 at 3");
+  });
+
   it("moves nothing at the end of the slot", async () => {
     const { sequences, calls } = fakeSequences();
     expect(await sequences.erase(1, 3, 8, 8)).toBe(3);

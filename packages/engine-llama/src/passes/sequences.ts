@@ -15,7 +15,7 @@ export interface SequencesOptions {
   readonly isRecurrent: boolean;
 }
 
-type Sequences = Pick<Passes, "erase" | "save" | "load" | "copy" | "checkpoint">;
+type Sequences = Pick<Passes, "erase" | "drop" | "save" | "load" | "copy" | "checkpoint">;
 
 export function createSequences({ library, cells, contextSize, isRecurrent }: SequencesOptions): Sequences {
   const { context } = library;
@@ -53,6 +53,9 @@ export function createSequences({ library, cells, contextSize, isRecurrent }: Se
       shifted.set(slot, Math.min(from, firstShifted(slot)));
       context.shiftSequenceTokenCells(slot, to, held, from - to);
       return held - (to - from);
+    },
+    drop(slot, from, to) {
+      if (!context.removeTokenCellsFromSequence(slot, from, to)) throw new Error(`Cannot cut slot ${slot} at ${from}`);
     },
     async save(slot, path, tokens) {
       return await context.saveSequenceStateToFile(path, slot, Uint32Array.from(tokens));

@@ -11,6 +11,7 @@ import { createPrompts, type Prompts } from "../text/prompt.ts";
 import { checkSampling, type SamplingContext } from "../sampling/sampling.ts";
 import { shiftProblem } from "../load/shift-check.ts";
 import { createKvSnapshots } from "./kv-snapshots.ts";
+import { createMeasure } from "./measure.ts";
 import { createSlot, type Slot } from "./slot.ts";
 import type { KvFiles } from "./kv-files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
@@ -29,6 +30,8 @@ export interface LlamaBackendParts {
   readonly chat: Chat;
   /** Files of KV snapshots; undefined if no snapshots are saved. */
   readonly states: KvFiles | undefined;
+  /** Whether all slots share one cache. */
+  readonly oneMatrix: boolean;
   /** Sets the scales of the context's adapters, for the next and later passes. Undefined: the scales at load. */
   readonly applyAdapters: (scales: readonly number[] | undefined) => void;
   /** Frees everything that was loaded. Idempotent. */
@@ -61,6 +64,8 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
   const generator: TextGenerator = {
     states: states === undefined ? undefined : createKvSnapshots(slotAt, states, capacity),
     ahead: passes.ahead === undefined ? undefined : createStepsAhead(slotAt, passes.ahead),
+    takesGuesses: passes.takesGuesses,
+    oneMatrix: parts.oneMatrix,
     maxNextLogprobs: maxNextLogprobsOf(sampling.vocabularySize),
     thoughtEnd: { text: chat.thoughtEnd, tokens: model.tokenize(chat.thoughtEnd, true) },
     tokenize: prompts.tokenize,
@@ -71,6 +76,14 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
       if (problem !== undefined) throw refuseField("context_shift", problem);
     },
     markOf,
+    onlyTokens: (slot) => slotAt(slot).onlyTokens(),
+    measure: createMeasure({
+      passes,
+      slots: info.slots,
+      batchSize: info.batchSize,
+      capacity,
+      vocabularySize: sampling.vocabularySize,
+    }),
     isEndOfGeneration,
     begin: async (slot, keep, wanted, held) => await slotAt(slot).begin(keep, wanted, held),
     async step(entries, underway) {

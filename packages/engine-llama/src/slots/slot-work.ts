@@ -4,26 +4,34 @@ import type { EntryResult, SlotSampling, Token, TokenLogprobs } from "@waggle/en
 import { AmbiguityError } from "@waggle/grammar/gbnf";
 import type { GrammarRun } from "@waggle/grammar/gbnf";
 import { createLogitSampler, logprobsOf } from "../sampling/logit-sampler.ts";
-import type { Answer, Ask, Passes, Draw } from "../passes/passes.ts";
+import type { Answer, Ask, Draw, Passes } from "../passes/passes.ts";
 import { hasRepeatPenalty, neverEnds, type SamplingContext } from "../sampling/sampling.ts";
 import { tokenSeed } from "../sampling/random.ts";
 
 export interface SlotWork {
   /**
-   * Makes the ask for the last sample position of a batch row.
-   * @param at index of the token in the row
-   * @param next position of the token that is sampled
+   * Makes the asks for the sample positions of a batch row: behind the last token in front of the guesses, and behind each guess.
+   * @param at index of that token in the row
+   * @param next position of the token that is sampled behind it
    */
-  ask(at: number, next: number): Ask;
+  asks(at: number, next: number, guesses: readonly Token[]): Ask[];
   /** Makes the draw for this position, before the token in front of it is known. Undefined if the job needs to know that token first. */
   drawAhead(next: number): Draw | undefined;
   /**
-   * Chooses the next token from the answer.
+   * Chooses the next token, and the tokens behind right guesses.
+   * @param answers to the asks
    * @param forced used instead of a sampled token, if the grammar allows it
    */
-  take(answer: Answer | undefined, forced: Token | undefined): EntryResult | Promise<EntryResult>;
+  take(answers: readonly Answer[], forced: Token | undefined): EntryResult | Promise<EntryResult>;
+  /** The tokens with which the answer continues, where the grammar allows one text only; empty otherwise. */
+  onlyTokens(): readonly Token[];
   /** Call it when a shift has discarded tokens: discarded tokens still count for the positions of later tokens. */
   discard(tokens: number): void;
+}
+
+interface SampledToken {
+  readonly token: Token;
+  readonly logprobs?: TokenLogprobs;
 }
 
 export interface SlotWorkOptions {
@@ -46,7 +54,7 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
   const endless = neverEnds(sampling, context);
   const sampler = createLogitSampler({
     sampling,
-    history: () => history,
+    history: () => (place === 0 ? history : [...history, ...row.guesses.slice(0, place)]),
     banned: (token) => endless && context.isEndOfGeneration(token),
     vocabulary: context,
     grammar,
@@ -55,49 +63,52 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
   /** Whether our sampler always samples, because llama.cpp cannot sample for this job. */
   const alone = sampling.fillIn === true || hasDry;
   const penalised = hasRepeatPenalty(sampling);
-  /** Position of the token that is sampled next. */
-  let next = 0;
+  /** The arguments of the last `asks`. */
+  let row: { readonly at: number; readonly next: number; readonly guesses: readonly Token[] } = {
+    at: -1,
+    next: 0,
+    guesses: [],
+  };
+  /** Number of right guesses in front of the token that is chosen now. */
+  let place = 0;
   let discarded = sampling.priorOutput?.discarded ?? 0;
 
   /** Seed of a position. It is the same in any batch, and in an engine that resumes the job. */
-  function seed(position = next): number {
+  function seed(position: number): number {
     return tokenSeed(sampling.seed, position + discarded);
   }
 
-  function draw(): Draw {
-    return { seed: seed(), recent: penalised ? history.slice(-sampling.repeat_last_n) : undefined, topLogprobs };
+  function askFor({ at, next }: typeof row, guessed: number): Ask {
+    if (alone) return { at: at + guessed, kind: "kept" };
+    // The library's sampler counts the right guesses for the penalties itself.
+    const recent = penalised && guessed === 0 ? history.slice(-sampling.repeat_last_n) : undefined;
+    return { at: at + guessed, kind: "draw", draw: { seed: seed(next + guessed), recent, topLogprobs } };
   }
 
-  function choose(answer: Answer, forced: Token | undefined): EntryResult | Promise<EntryResult> {
+  /** @param answer undefined if the library has not sampled here */
+  function choose(answer: Answer | undefined, forced: Token | undefined): EntryResult | Promise<EntryResult> {
     // The forced token ends a thought. If the grammar does not allow the forced token, the thought continues.
     const wanted = forced !== undefined && grammar?.allows(forced) !== false ? forced : undefined;
-    if (answer.kind === "logits") {
-      const token = wanted ?? sampler.sample(answer.logits, seed());
-      return accept(token, token === undefined ? undefined : logprobsIn(answer, token));
-    }
     if (wanted !== undefined) return takeForced(wanted);
-    if (answer.token === undefined || grammar?.allows(answer.token) !== false) {
+    if (answer?.kind === "token" && (answer.token === undefined || grammar?.allows(answer.token) !== false)) {
       return accept(answer.token, answer.logprobs);
     }
     return chooseAllowed();
   }
 
-  /** Chooses among the tokens that the grammar allows, after the grammar rejected the library's token. */
+  /** Chooses with our sampler, for example after the grammar rejected the library's token. */
   async function chooseAllowed(): Promise<EntryResult> {
-    const logits = await passes.readLogits(slot, sampler.request());
-    const token = sampler.sample(logits, seed());
-    return accept(token, token === undefined ? undefined : logprobsIn({ kind: "logits", logits }, token));
+    const logits = await passes.readLogits(slot, row.at + place, sampler.request());
+    const token = sampler.sample(logits, seed(row.next + place));
+    const isScored = token !== undefined && topLogprobs !== undefined;
+    return accept(token, isScored ? logprobsOf(logits, token, topLogprobs) : undefined);
   }
 
   function takeForced(token: Token): EntryResult | Promise<EntryResult> {
     if (topLogprobs === undefined) return accept(token, undefined);
     return passes
-      .readLogits(slot, { tokens: [token], top: topLogprobs, total: true })
+      .readLogits(slot, row.at + place, { tokens: [token], top: topLogprobs, total: true })
       .then((logits) => accept(token, logprobsOf(logits, token, topLogprobs)));
-  }
-
-  function logprobsIn({ logits }: Answer & { kind: "logits" }, token: Token): TokenLogprobs | undefined {
-    return topLogprobs === undefined ? undefined : logprobsOf(logits, token, topLogprobs);
   }
 
   function accept(token: Token | undefined, logprobs: TokenLogprobs | undefined): EntryResult {
@@ -106,25 +117,54 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     return logprobs === undefined ? { kind: "token", token } : { kind: "token", token, logprobs };
   }
 
+  function takeAt(answer: Answer | undefined, forced: Token | undefined): EntryResult | Promise<EntryResult> {
+    try {
+      const chosen = choose(answer, forced);
+      return chosen instanceof Promise ? chosen.catch(grammarFailure) : chosen;
+    } catch (error) {
+      return grammarFailure(error);
+    }
+  }
+
+  /** Adds the tokens behind right guesses. A failure behind a right guess is not reported, because the next step repeats it. */
+  async function takeBehind(first: EntryResult, answers: readonly Answer[]): Promise<EntryResult> {
+    if (first.kind !== "token") return first;
+    const behind: SampledToken[] = [];
+    let last: SampledToken = first;
+    let hasSampled = true;
+    for (const [i, guess] of row.guesses.entries()) {
+      if (last.token !== guess || context.isEndOfGeneration(guess)) break;
+      const before = answers[i];
+      // The library samples behind a guess that it has sampled itself. The grammar may have chosen the guess instead.
+      hasSampled &&= before?.kind === "token" && before.token === guess;
+      place = i + 1;
+      const next = await takeAt(hasSampled ? answers[place] : undefined, undefined);
+      if (next.kind !== "token") break;
+      const { token, logprobs } = next;
+      last = logprobs === undefined ? { token } : { token, logprobs };
+      behind.push(last);
+    }
+    return { ...first, behind };
+  }
+
   return {
-    ask(at, position) {
-      next = position;
-      return alone ? { at, kind: "logits", request: sampler.request() } : { at, kind: "draw", draw: draw() };
+    asks(at, next, guesses) {
+      row = { at, next, guesses };
+      return Array.from({ length: 1 + guesses.length }, (_, guessed) => askFor(row, guessed));
     },
     drawAhead(position) {
       if (alone || grammar !== undefined) return undefined;
       // `recent` is undefined, because in a queued pass the library's sampler counts the tokens for the penalties itself.
       return { seed: seed(position), recent: undefined, topLogprobs };
     },
-    take(answer, forced) {
-      if (answer === undefined) throw new Error(`The pass has no answer for slot ${slot}`);
-      try {
-        const chosen = choose(answer, forced);
-        return chosen instanceof Promise ? chosen.catch(grammarFailure) : chosen;
-      } catch (error) {
-        return grammarFailure(error);
-      }
+    take(answers, forced) {
+      if (answers.length === 0) throw new Error(`The pass has no answer for slot ${slot}`);
+      place = 0;
+      const first = takeAt(answers[0], forced);
+      if (answers.length === 1) return first;
+      return Promise.resolve(first).then((result) => takeBehind(result, answers));
     },
+    onlyTokens: () => [],
     discard(tokens) {
       discarded += tokens;
     },

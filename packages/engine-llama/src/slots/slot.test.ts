@@ -2,7 +2,7 @@
 import type { BatchEntry, Held, SlotSampling, Token } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import type { BatchRow, Passes } from "../passes/passes.ts";
+import type { Answer, BatchRow, Passes } from "../passes/passes.ts";
 import type { SamplingContext } from "../sampling/sampling.ts";
 import { createSlot, type Slot } from "./slot.ts";
 
@@ -12,8 +12,11 @@ const sampling: SlotSampling = {
   seed: 7,
 };
 
-function scripted(onFile: readonly Token[] = []): { slot: Slot; erased: number[][] } {
+function scripted(onFile: readonly Token[] = [], sampled: SamplingContext = context) {
   const erased: number[][] = [];
+  const dropped: number[][] = [];
+  /** Places in the row whose logits were read. */
+  const read: number[] = [];
   const passes: Partial<Passes> = {
     configure: () => undefined,
     async erase(_, from, to, held) {
@@ -21,9 +24,19 @@ function scripted(onFile: readonly Token[] = []): { slot: Slot; erased: number[]
       return held - (to - from);
     },
     load: async () => onFile,
-    readLogits: () => expect.fail("logits were read"),
+    takesGuesses: true,
+    drop: (_, from, to) => void dropped.push([from, to]),
+    readLogits: async (_, at) => {
+      read.push(at);
+      return { logits: new Map([[9, 1]]) };
+    },
   };
-  return { slot: createSlot({ id: 0, passes: passes as Passes, sampling: context, capacity: 8 }), erased };
+  return {
+    slot: createSlot({ id: 0, passes: passes as Passes, sampling: sampled, capacity: 8 }),
+    erased,
+    dropped,
+    read,
+  };
 }
 
 const heldOf = (entries: Token[]): Held & { readonly entries: Token[] } => ({
@@ -108,6 +121,79 @@ describe("a slot", () => {
     await slot.begin(7, sampling, held);
     expect(decodeRow(slot, held, 8)).toMatchObject({ from: 7 });
     expect(decodeRow(slot, held, 9)).toEqual({ kind: "failed", message: "The context of 9 tokens is full" });
+  });
+
+  describe("with guesses", () => {
+    const entry = (guesses: readonly Token[]): BatchEntry => {
+      return { kind: "decode", slot: 0, from: 2, tokens: [3], sample: true, guesses };
+    };
+    const answersOf = (...tokens: (Token | undefined)[]): Answer[] => tokens.map((token) => ({ kind: "token", token }));
+    async function begun(fields: Partial<SlotSampling> = {}, sampled = context) {
+      const made = scripted([], sampled);
+      const held = heldOf([1, 2]);
+      await made.slot.begin(2, { ...sampling, ...fields }, held);
+      held.entries.push(3);
+      return { ...made, held };
+    }
+
+    test("draws at each place with the random numbers of its position, and sets the penalties' tokens once", async () => {
+      const { slot, held } = await begun();
+      const row = slot.rowFor(entry([4, 5])) as BatchRow;
+      expect(row).toMatchObject({ from: 2, tokens: [3, 4, 5], asks: [{ at: 0 }, { at: 1 }, { at: 2 }] });
+      const draws = row.asks.map((ask) => (ask.kind === "draw" ? ask.draw : expect.fail("an ask draws no token")));
+      expect(draws.map(({ recent }) => recent)).toEqual([[1, 2, 3], undefined, undefined]);
+      const alone = [4, 5].map((token) => drawOf(decodeRow(slot, held, token)).seed);
+      expect(draws.slice(1).map(({ seed }) => seed)).toEqual(alone);
+    });
+
+    test("takes the tokens behind right guesses, and drops the cells of the others", async () => {
+      const { slot, dropped } = await begun();
+      slot.rowFor(entry([4, 5, 6]));
+      const result = await slot.resultOf(entry([4, 5, 6]), answersOf(4, 7, undefined, undefined));
+      expect(result).toEqual({ kind: "token", token: 4, behind: [{ token: 7 }] });
+      slot.rowFor(entry([4, 5]));
+      expect(await slot.resultOf(entry([4, 5]), answersOf(4, 5, 6))).toMatchObject({
+        behind: [{ token: 5 }, { token: 6 }],
+      });
+      expect(dropped).toEqual([[4, 6]]);
+    });
+
+    test("drops all cells of the guesses if the entry fails", async () => {
+      const { slot, dropped } = await begun();
+      slot.rowFor(entry([4, 5]));
+      const result = await slot.resultOf(entry([4, 5]), answersOf(undefined, undefined, undefined));
+      expect(result).toMatchObject({ kind: "failed", code: "invalid_argument" });
+      expect(dropped).toEqual([[3, 5]]);
+    });
+
+    test("takes nothing behind the end of the generation", async () => {
+      const ending = { ...context, isEndOfGeneration: (token: Token) => token === 5 };
+      const { slot, dropped } = await begun({}, ending);
+      slot.rowFor(entry([4, 5]));
+      expect(await slot.resultOf(entry([4, 5]), answersOf(4, 5, 6))).toEqual({
+        ...{ kind: "token", token: 4, behind: [{ token: 5 }] },
+      });
+      expect(dropped).toEqual([[4, 5]]);
+    });
+
+    test("samples itself behind a guess that only the grammar chose", async () => {
+      const run = { allows: (token: Token) => token === 9, accept: () => undefined, candidates: () => [9] };
+      const grammars = { begin: async () => run };
+      const { slot, read } = await begun({ grammar: 'root ::= "a"', temperature: 0 }, {
+        ...context,
+        grammars,
+      } as unknown as SamplingContext);
+      slot.rowFor(entry([9, 9]));
+      const result = await slot.resultOf(entry([9, 9]), answersOf(4, undefined, undefined));
+      expect(result).toEqual({ kind: "token", token: 9, behind: [{ token: 9 }, { token: 9 }] });
+      expect(read).toEqual([0, 1, 2]);
+    });
+
+    test("fails an entry that exceeds its capacity", async () => {
+      const { slot } = await begun();
+      expect(slot.rowFor(entry([4, 5, 6, 7, 8]))).toMatchObject({ from: 2 });
+      expect(slot.rowFor(entry([4, 5, 6, 7, 8, 9]))).toMatchObject({ kind: "failed" });
+    });
   });
 
   test("holds exactly the tokens of a snapshot, though its file may have more", async () => {

@@ -27,6 +27,8 @@ export interface Slot {
   rowAhead(entry: QueuedEntry): QueuedRow | undefined;
   /** Makes the result of a queued pass. */
   resultAhead(answer: Answer): EntryResult;
+  /** The tokens with which the job's answer continues, where its grammar allows one text only. */
+  onlyTokens(): readonly Token[];
   shift(keep: number, discard: number): Promise<void>;
   end(keep: number): Promise<void>;
   /** Discards the entries behind the first `keep` of a slot without a job. @returns number of kept entries */
@@ -61,6 +63,18 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     return keep > 0 && keep === nextPosition ? keep : await passes.erase(id, keep, nextPosition, nextPosition);
   }
 
+  /** Discards the cells of the wrong guesses, all of them if the entry failed. @param from position of the first guess */
+  async function dropWrong(
+    from: number,
+    guesses: number,
+    taken: EntryResult | Promise<EntryResult>,
+  ): Promise<EntryResult> {
+    const result = await taken;
+    const right = result.kind === "token" ? (result.behind?.length ?? 0) : 0;
+    if (right < guesses) passes.drop(id, from + right, from + guesses);
+    return result;
+  }
+
   function nextAsk(next: Token, at: number): Ask {
     const { topLogprobs: top = 0 } = currentJob().sampling;
     return { at, kind: "logits", request: { tokens: [next], top, total: true } };
@@ -80,17 +94,18 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
       return kept;
     },
 
-    rowFor({ from, tokens, nextTokens = [], sample }) {
+    rowFor({ from, tokens, guesses = [], nextTokens = [], sample }) {
       const { work, held } = currentJob();
-      if (held.entries.length > capacity) {
+      if (guesses.length > 0 && !passes.takesGuesses) throw new Error(`Cannot step slot ${id}: it takes no guesses`);
+      if (held.entries.length + guesses.length > capacity) {
         return { kind: "failed", message: `The context of ${capacity + 1} tokens is full` };
       }
       const asks = nextTokens.map(nextAsk);
-      if (sample) asks.push(work.ask(tokens.length - 1, from + tokens.length));
-      return { slot: id, from, tokens, asks };
+      if (sample) asks.push(...work.asks(tokens.length - 1, from + tokens.length, guesses));
+      return { slot: id, from, tokens: guesses.length === 0 ? tokens : [...tokens, ...guesses], asks };
     },
 
-    resultOf({ nextTokens, sample, forced }, answers) {
+    resultOf({ from, tokens, guesses = [], nextTokens, sample, forced }, answers) {
       const { sampling, work } = currentJob();
       const nextLogprobs = nextTokens?.map((next, i) => {
         const answer = answers[i];
@@ -98,7 +113,8 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
         return logprobsOf(answer.logits, next, sampling.topLogprobs ?? 0);
       });
       if (!sample) return nextLogprobs === undefined ? { kind: "none" } : { kind: "none", nextLogprobs };
-      const taken = work.take(answers.at(-1), forced);
+      const taken = work.take(answers.slice(nextTokens?.length), forced);
+      if (guesses.length > 0) return dropWrong(from + tokens.length, guesses.length, taken);
       if (nextLogprobs === undefined) return taken;
       const add = (result: EntryResult): EntryResult =>
         result.kind === "token" ? { ...result, nextLogprobs } : result;
@@ -111,7 +127,9 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     },
 
     // The result is not a promise, because slots that read logits cannot be queued.
-    resultAhead: (answer) => currentJob().work.take(answer, undefined) as EntryResult,
+    resultAhead: (answer) => currentJob().work.take([answer], undefined) as EntryResult,
+
+    onlyTokens: () => currentJob().work.onlyTokens(),
 
     async shift(keep, discard) {
       const { held, work } = currentJob();

@@ -112,8 +112,52 @@ describe("a shift on the fake backend", () => {
 describe("the fake backend refuses", () => {
   const violations: [string, FakeBackendOptions | object, (fake: DrivenFake) => Promise<unknown>, string][] = [
     ["no entries", {}, (fake) => fake.step([]), "there are no entries"],
-    ["entries out of order", {}, (fake) => fake.step([prefill(1, [1]), prefill(0, [1])]), "slot 0 comes after slot 1"],
-    ["two entries of a slot", {}, (fake) => fake.step([prefill(0, [1]), prefill(0, [1])]), "slot 0 comes after slot 0"],
+    ["two entries of a slot", {}, (fake) => fake.step([prefill(0, [1]), prefill(0, [1])]), "slot 0 has two entries"],
+    [
+      "guesses where they are off",
+      { guesses: false },
+      async (fake) => {
+        await fake.step([prefill(0, [1], true)]);
+        await fake.step([{ kind: "decode", slot: 0, guesses: [1] }]);
+      },
+      "slot 0 takes no guesses",
+    ],
+    [
+      "guesses behind a prompt",
+      {},
+      (fake) => fake.step([{ ...prefill(0, [1], true), guesses: [1] }]),
+      "slot 0 has guesses behind a prompt",
+    ],
+    [
+      "guesses behind a forced token",
+      {},
+      async (fake) => {
+        await fake.step([prefill(0, [1], true)]);
+        await fake.step([{ kind: "decode", slot: 0, forced: 5, guesses: [1] }]);
+      },
+      "slot 0 has guesses behind a forced token",
+    ],
+    [
+      "more guesses than the context has room for",
+      { contextSize: 4 },
+      async (fake) => {
+        await fake.step([prefill(0, [1], true)]);
+        await fake.step([{ kind: "decode", slot: 0, guesses: [1, 2] }]);
+      },
+      "slot 0 would hold 4 tokens",
+    ],
+    [
+      "a step queued behind guesses",
+      { ahead: true },
+      async (fake) => {
+        await fake.step([prefill(0, [1], true)]);
+        const step = fake.step([{ kind: "decode", slot: 0, guesses: [1] }]);
+        const queued = fake.ahead?.step([0]);
+        await step;
+        await queued;
+      },
+      "the running step has guesses",
+    ],
     ["an unknown slot", {}, (fake) => fake.step([prefill(2, [1])]), "there is no slot 2"],
     ["too many tokens", { batchSize: 2 }, (fake) => fake.step([prefill(0, [1, 2, 3])]), "exceed the batch of 2"],
     ["an empty entry", {}, (fake) => fake.step([prefill(0, [])]), "the entry of slot 0 is empty"],

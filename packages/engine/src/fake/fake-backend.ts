@@ -32,7 +32,6 @@ import {
 } from "./fake-model.ts";
 import type { FakeKvSnapshots } from "./fake-kv-snapshots.ts";
 import { contextCapacity } from "../loop/context-shift.ts";
-import { countTokens } from "../loop/schedule.ts";
 
 export interface FakeBackendOptions {
   readonly slots: number;
@@ -45,6 +44,10 @@ export interface FakeBackendOptions {
   readonly batchSize?: number;
   /** Allows a step to be queued behind the running step. */
   readonly ahead?: boolean;
+  /** Allows guesses; true by default. */
+  readonly guesses?: boolean;
+  /** Measures steps; absent by default. */
+  readonly measure?: TextGenerator["measure"];
   /** How long a step takes; by default one turn of the event loop. */
   readonly stepDelayMs?: number;
   /** Each step waits for this promise. */
@@ -105,6 +108,8 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   const disposal = deferred<void>();
   let steps = 0;
   let stepping = false;
+  /** Whether the last step has guesses: a queued step does not know its last tokens. */
+  let hasGuesses = false;
   let stepsEnded = 0;
   /** The results of the last requested step. */
   let lastStep: Promise<readonly EntryResult[] | undefined> = Promise.resolve(undefined);
@@ -128,16 +133,16 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
 
   function checkEntries(entries: readonly BatchEntry[]): void {
     if (entries.length === 0) throw refusal("step", "there are no entries");
-    const tokens = countTokens(entries);
+    const tokens = entries.reduce((sum, entry) => sum + lengthOf(entry), 0);
     if (tokens > info.batchSize) throw refusal("step", `${tokens} tokens exceed the batch of ${info.batchSize}`);
     checkPool("step", tokens);
-    let previous = -1;
+    const stepped = new Set<number>();
     const adapters = new Set(entries.map(({ slot }) => slots[slot]?.job?.adapters?.join(",")));
     if (adapters.size > 1) throw refusal("step", "its slots have different adapters");
     for (const entry of entries) {
-      if (entry.slot <= previous) throw refusal("step", `slot ${entry.slot} comes after slot ${previous}`);
+      if (stepped.has(entry.slot)) throw refusal("step", `slot ${entry.slot} has two entries`);
+      stepped.add(entry.slot);
       checkEntry(entry, slotAt(entry.slot, "step"));
-      previous = entry.slot;
     }
   }
 
@@ -153,9 +158,16 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     if (entry.tokens.length === 0) throw refusal("step", `the entry of slot ${entry.slot} is empty`);
     if (entry.nextTokens !== undefined && job.sampling.topLogprobs === undefined)
       throw refusal("step", `slot ${entry.slot} has no logprobs to give`);
-    const length = cells.length + entry.tokens.length;
+    if (entry.guesses !== undefined) checkGuesses(entry);
+    const length = cells.length + lengthOf(entry);
     if (length > contextCapacity(info.contextSize))
       throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);
+  }
+
+  function checkGuesses({ slot, kind, forced }: BatchEntry): void {
+    if (options.guesses === false) throw refusal("step", `slot ${slot} takes no guesses`);
+    if (kind !== "decode") throw refusal("step", `slot ${slot} has guesses behind a prompt`);
+    if (forced !== undefined) throw refusal("step", `slot ${slot} has guesses behind a forced token`);
   }
 
   async function pause(): Promise<void> {
@@ -175,6 +187,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     checkEntries(entries);
     steps += 1;
     stepping = true;
+    hasGuesses = entries.some(({ guesses }) => guesses !== undefined);
     underway?.();
     try {
       await pause();
@@ -188,6 +201,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   /** Queues a step, which begins before the result of the preceding step is delivered. */
   function goAhead(rows: readonly QueuedEntry[]): Promise<readonly EntryResult[] | undefined> {
     if (!stepping || waiting !== undefined) throw refusal("go ahead", "no step runs, or one waits already");
+    if (hasGuesses) throw refusal("go ahead", "the running step has guesses");
     const mine = { withdrawn: false };
     waiting = mine;
     return (lastStep = lastStep.then((before) => {
@@ -206,6 +220,9 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   const generator: TextGenerator = {
     states: options.saved?.attach((id) => slotAt(id, "save or load"), checkPool),
     ahead: options.ahead === true ? { step: goAhead, withdraw } : undefined,
+    takesGuesses: options.guesses ?? true,
+    oneMatrix: false,
+    measure: options.measure,
     maxNextLogprobs: info.batchSize,
     thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },
     tokenize: async (input) => ({
@@ -217,6 +234,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     checkShift: () => undefined,
     // The markers of the fake's chat format are ordinary text.
     markOf: () => undefined,
+    onlyTokens: () => [],
     isEndOfGeneration: isFakeEndOfGeneration,
 
     async begin(id, keep, sampling, held) {
@@ -378,14 +396,41 @@ function compute({ cells, job }: FakeSlot, entry: BatchEntry, die: (() => void) 
   });
   const scored = entry.nextTokens === undefined ? {} : { nextLogprobs };
   if (!entry.sample) return { kind: "none", ...scored };
-  job.sampler ??= samplerOf(cells, job);
-  if (job.sampler.dies) die?.();
-  const sampled = job.sampler.next(cells.at(-1)?.hash ?? emptyContext);
+  const sampled = sampleNext(cells, job, die);
   const token = entry.forced ?? sampled;
   if (token === undefined) return { kind: "failed", message: "The entry failed, as the prompt requested." };
-  const { topLogprobs } = job.sampling;
-  const logprobs = topLogprobs === undefined ? {} : { logprobs: fakeLogprobs(token, topLogprobs) };
-  return { kind: "token", token, ...logprobs, ...scored };
+  const result = { kind: "token", ...withLogprobs(token, job), ...scored } as const;
+  if (entry.guesses === undefined) return result;
+
+  const behind: SampledToken[] = [];
+  let last = token;
+  for (const guess of entry.guesses) {
+    if (guess !== last || isFakeEndOfGeneration(guess)) break;
+    feed(cells, guess, job.adapters);
+    const next = sampleNext(cells, job, die);
+    if (next === undefined) {
+      cells.pop();
+      break;
+    }
+    behind.push(withLogprobs(next, job));
+    last = next;
+  }
+  return { ...result, behind };
+}
+
+function sampleNext(cells: readonly FakeCell[], job: FakeJob, die: (() => void) | undefined): Token | undefined {
+  job.sampler ??= samplerOf(cells, job);
+  if (job.sampler.dies) die?.();
+  return job.sampler.next(cells.at(-1)?.hash ?? emptyContext);
+}
+
+interface SampledToken {
+  readonly token: Token;
+  readonly logprobs?: TokenLogprobs;
+}
+
+function withLogprobs(token: Token, { sampling: { topLogprobs } }: FakeJob): SampledToken {
+  return topLogprobs === undefined ? { token } : { token, logprobs: fakeLogprobs(token, topLogprobs) };
 }
 
 /** Creates the job's sampler, and replays the earlier output of a resumed job: the sampler counts tokens, and a character may span several. */
@@ -413,6 +458,11 @@ function fakeLogprobs(token: Token, count: number): TokenLogprobs {
   }));
   const chosen = { token, logprob: -0.01 };
   return { logprob: chosen.logprob, top: count === 0 ? [] : [chosen, ...others] };
+}
+
+/** Number of tokens that the entry feeds. */
+function lengthOf({ tokens, guesses = [] }: BatchEntry): number {
+  return tokens.length + guesses.length;
 }
 
 function feed(cells: FakeCell[], token: Token, adapters: readonly number[] | undefined): void {

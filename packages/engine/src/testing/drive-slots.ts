@@ -17,7 +17,7 @@ import { generatorOf } from "../sequence/prepare.ts";
 /** An entry without its position and the token to decode, which follow from the slot. */
 export type DrivenEntry =
   | ({ readonly kind: "prefill" } & Omit<BatchEntry, "kind" | "from">)
-  | ({ readonly kind: "decode" } & Pick<BatchEntry, "slot" | "forced">);
+  | ({ readonly kind: "decode" } & Pick<BatchEntry, "slot" | "forced" | "guesses">);
 
 /** The functions of the backend and its generator, without the parts of the calls that follow from the slots. */
 export type DrivenBackend<B extends Backend = Backend> = Omit<B, "generator"> &
@@ -64,7 +64,7 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
   function take(slots: readonly number[], results: readonly EntryResult[]): readonly EntryResult[] {
     slots.forEach((slot, i) => {
       const result = results[i];
-      if (result?.kind === "token") lastTokens.set(slot, result.token);
+      if (result?.kind === "token") lastTokens.set(slot, (result.behind?.at(-1) ?? result).token);
       if (result?.kind === "failed") heldOf(slot).cut(0);
     });
     for (const slot of queued) heldOf(slot).feed([lastTokens.get(slot) ?? 0]);
@@ -88,8 +88,12 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
     async step(driven, underway) {
       const entries = driven.map(entryOf);
       for (const { slot, tokens } of entries) heldOf(slot).feed(tokens);
-      const ids = entries.map(({ slot }) => slot);
-      return take(ids, await generator.step(entries, underway));
+      const results = await generator.step(entries, underway);
+      entries.forEach(({ slot, guesses = [] }, i) => heldOf(slot).feed(guesses.slice(0, rightGuesses(results[i]))));
+      return take(
+        entries.map(({ slot }) => slot),
+        results,
+      );
     },
     async shift(slot, keep, discard) {
       await generator.shift(slot, keep, discard);
@@ -139,4 +143,8 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
     },
   };
   return { ...backend, ...generator, ...slots };
+}
+
+function rightGuesses(result: EntryResult | undefined): number {
+  return result?.kind === "token" ? (result.behind?.length ?? 0) : 0;
 }
