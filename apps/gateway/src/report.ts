@@ -10,7 +10,7 @@ import type { WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
 import type { FleetModels } from "./models/fleet-models.ts";
 import type { Catalogue } from "./models/catalogue.ts";
-import { slotsTotal } from "./models/served.ts";
+import { slotsTotal, unknownSettings } from "./models/served.ts";
 import type { OwnFacts } from "./models/served.ts";
 
 export interface ReportOptions {
@@ -91,7 +91,7 @@ export function createReport(options: ReportOptions): Report {
       leaving = true;
     },
     self,
-    info: (main) => main?.info() ?? { ...self(), model: "", backend: "llama", slots: 1, prefill_budget: null },
+    info: (main) => main?.info() ?? { ...self(), model: "", backend: "llama", slots: 1, ...unknownSettings },
     health(main) {
       const isReady = state.name === "ready";
       const message = state.reason ?? "";

@@ -8,5 +8,6 @@ export { createFakeKvSnapshots, type FakeKvSnapshots } from "./fake/fake-kv-snap
 export { expectedFakeText, type FakeSampling } from "./fake/fake-model.ts";
 export * from "./port/messages.ts";
 export * from "./port/work.ts";
+export { measureStepCosts, threadsToMeasure } from "./costs/measure-costs.ts";
 export { countChars, maxCharsPerToken, refuseField } from "./sequence/prepare.ts";
 export * from "./fake/step-gate.ts";

@@ -66,6 +66,8 @@ export const metricTable = {
   ),
   steps: ofModel.counter("steps_total", "Forward passes."),
   contextShifts: ofModel.counter("context_shifts_total", "Full contexts shifted for jobs that requested it."),
+  guessedTokens: ofModel.counter("guessed_tokens_total", "Guessed tokens that were computed."),
+  rightGuesses: ofModel.counter("guesses_right_total", "Guessed tokens that were right, so part of an answer."),
   prefixTransfers: ofModel.counter("prefix_transfers_total", "Slot states saved, loaded, or found damaged.", [
     "operation",
   ]),
@@ -146,6 +148,8 @@ export const metricTable = {
     "Always 1; its labels have the block size and the number of blocks of the KV cache.",
     ["block_size", "num_gpu_blocks"],
   ),
+  vllmDraftTokens: vllmCounter("spec_decode_num_draft_tokens_total", "Guessed tokens, under vLLM's name."),
+  vllmAcceptedTokens: vllmCounter("spec_decode_num_accepted_tokens_total", "Right guesses, under vLLM's name."),
 
   batchWidth: ofModel.histogram(
     "batch_width",
@@ -210,6 +214,11 @@ function vllmGauge<L extends string = never>(
   labels: readonly L[] = [],
 ): Row<"gauge", NoInfer<L> | typeof vllmModelLabel, true> {
   return { kind: "gauge", name: `vllm:${name}`, help, labels: [vllmModelLabel, ...labels], perModel: true };
+}
+
+/** A counter that uses vLLM's metric name. */
+function vllmCounter(name: string, help: string): Row<"counter", typeof vllmModelLabel, true> {
+  return { kind: "counter", name: `vllm:${name}`, help, labels: [vllmModelLabel], perModel: true };
 }
 
 function histogram(name: string, help: string, buckets: readonly number[]): Row<"histogram", never, false> {

@@ -21,7 +21,7 @@ test("names are unique and prefixed, and names of counters end in _total", () =>
   const names = Object.values(metricTable).map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const row of Object.values(metricTable)) {
-    expect(row.name).toMatch(row.kind === "counter" ? /^waggle_[a-z_]+_total$/ : /^(waggle_|vllm:)[a-z_]+$/);
+    expect(row.name).toMatch(row.kind === "counter" ? /^(waggle_|vllm:)[a-z_]+_total$/ : /^(waggle_|vllm:)[a-z_]+$/);
   }
 });
 

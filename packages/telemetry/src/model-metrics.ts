@@ -54,15 +54,12 @@ export function createModelSeries(
   function bindAll(model: string): ModelMetrics {
     let begun = false;
     const bound = Object.fromEntries(
-      own.map(({ key, row, metric }) => [
-        key,
-        bind(metric, { [row.labels[0] ?? modelLabel]: model }, latencies.get(key)),
-      ]),
+      own.map(({ key, row, metric }) => [key, bind(metric, { [labelOf(row)]: model }, latencies.get(key))]),
     );
     const begin = (): void => {
       if (begun) return;
       begun = true;
-      for (const { row, metric } of own) if (row.labels.length === 1) showZero(metric, model);
+      for (const { row, metric } of own) if (row.labels.length === 1) showZero(metric, { [labelOf(row)]: model });
     };
     return { ...bound, begin } as ModelMetrics;
   }
@@ -77,12 +74,19 @@ export function createModelSeries(
     ofModel,
     async renameModel(from, to) {
       known.delete(from);
-      await Promise.all(own.map(async ({ metric }) => await moveSeries(metric, from, to)));
+      await Promise.all(
+        own.map(async ({ row, metric }) => await moveSeries(metric, { label: labelOf(row), from, to })),
+      );
     },
     resetModelGauges() {
       for (const { metric } of own) if (metric instanceof Gauge) metric.reset();
     },
   };
+}
+
+/** The label with the model's name. */
+function labelOf({ labels }: MetricRow): string {
+  return labels[0] ?? modelLabel;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -115,17 +119,23 @@ function both(one: Observer, other: Observer): Observer {
   };
 }
 
-function showZero(metric: Metric, model: string): void {
-  if (metric instanceof Counter) metric.inc({ [modelLabel]: model }, 0);
-  else if (metric instanceof Histogram) metric.zero({ [modelLabel]: model });
+function showZero(metric: Metric, modelLabels: Labels): void {
+  if (metric instanceof Counter) metric.inc(modelLabels, 0);
+  else if (metric instanceof Histogram) metric.zero(modelLabels);
 }
 
-async function moveSeries(metric: Metric, from: string, to: string): Promise<void> {
-  if (metric instanceof Histogram) metric.remove({ [modelLabel]: from });
+interface Renaming {
+  readonly label: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+async function moveSeries(metric: Metric, { label, from, to }: Renaming): Promise<void> {
+  if (metric instanceof Histogram) metric.remove({ [label]: from });
   if (!(metric instanceof Counter)) return;
   for (const { labels, value } of (await metric.get()).values) {
-    if (labels[modelLabel] !== from) continue;
+    if (labels[label] !== from) continue;
     metric.remove(labels);
-    metric.inc({ ...labels, [modelLabel]: to }, value);
+    metric.inc({ ...labels, [label]: to }, value);
   }
 }

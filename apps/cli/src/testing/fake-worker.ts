@@ -65,6 +65,8 @@ const info: WorkerInfo = {
   slots: 8,
   local_mode: true,
   prefill_budget: null,
+  max_token_gap_ms: 100,
+  guesses: true,
   queue_capacity: 64,
   answer_window_ms: 1_800_000,
   uptime_ms: 1,

@@ -123,10 +123,13 @@ export function slotsTotal(model: FleetModel | undefined): number {
   return (model?.ready ?? []).reduce((sum, one) => sum + one.model.slots, 0);
 }
 
+/** The settings of a model that no worker has described. */
+export const unknownSettings = { prefill_budget: null, max_token_gap_ms: null, guesses: false } as const;
+
 function infoOf(name: string, model: FleetModel | undefined, self: OwnFacts): WorkerInfo {
   const { description, workers = [] } = model ?? {};
   return {
-    prefill_budget: null,
+    ...unknownSettings,
     ...description?.info,
     ...self,
     model: name,

@@ -9,6 +9,8 @@ const settingNames = [
   "cacheForm",
   "batchSize",
   "prefillBudget",
+  "maxTokenGapMs",
+  "guesses",
   "device",
   "gpuLayers",
   "cacheTypeK",

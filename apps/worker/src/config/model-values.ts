@@ -1,5 +1,5 @@
 // Parses those settings of a model whose values are more than a number or a name.
-import { list, textSchema, type TextSchema } from "@waggle/daemon";
+import { duration, list, textSchema, type TextSchema } from "@waggle/daemon";
 
 const maxGpuLayers = 10_000;
 const maxPathChars = 4_096;
@@ -10,6 +10,15 @@ export function gpuLayers(): TextSchema<"auto" | "all" | number> {
   return textSchema(`auto, all, or a whole number up to ${maxGpuLayers}`, (text) => {
     if (text === "auto" || text === "all") return text;
     return /^\d{1,5}$/.test(text) && Number(text) <= maxGpuLayers ? Number(text) : undefined;
+  });
+}
+
+const gap = duration("1ms", "1m", "ms");
+
+/** Milliseconds; a bare number is in milliseconds. */
+export function maxTokenGap(): TextSchema<"none" | number> {
+  return textSchema("a duration from 1ms to 1m (100ms, 1s), or none", (text) => {
+    return text === "none" ? text : gap.safeParse(text).data;
   });
 }
 

@@ -147,11 +147,13 @@ async function run(start: EngineStart): Promise<void> {
 
 /** @throws Error when the backend cannot serve the configured number of slots */
 function createEngineOn(backend: Backend, start: EngineStart): Engine {
-  const { prefillBudget, threads, threadsPinned } = start.settings;
+  const { prefillBudget, maxTokenGapMs, guesses, threads, threadsPinned } = start.settings;
   return createEngine({
     backend,
     limits: {
       prefillBudget,
+      maxTokenGapMs: maxTokenGapMs === "none" ? undefined : maxTokenGapMs,
+      guesses,
       prefixStoreBytes: start.prefixStore?.maxBytes ?? 0,
       maxWaiting,
     },

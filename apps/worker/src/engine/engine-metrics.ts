@@ -1,5 +1,6 @@
 // Collects the metrics of a model's engines from their events.
 import type { EngineEvent, GpuMemory } from "@waggle/engine";
+import type { StepCosts } from "@waggle/protocol";
 import type { ModelMetrics } from "@waggle/telemetry";
 
 /** Values of the engine's last report. Values that were not reported, and values of an exited process, are 0. */
@@ -15,6 +16,8 @@ export interface EngineReadings {
   readonly prefixBytes: number;
   /** Undefined before the first report, and without a GPU. */
   readonly gpu?: GpuMemory | undefined;
+  /** Undefined until steps were measured. */
+  readonly stepCosts?: StepCosts | undefined;
 }
 
 export interface EngineMetrics {
@@ -24,7 +27,14 @@ export interface EngineMetrics {
   gone(): void;
 }
 
-const withoutProcess = { threads: 0, cells: 0, eventLoopUtilization: 0, rssBytes: 0, gpu: undefined };
+const withoutProcess = {
+  threads: 0,
+  cells: 0,
+  eventLoopUtilization: 0,
+  rssBytes: 0,
+  gpu: undefined,
+  stepCosts: undefined,
+};
 
 export function createEngineMetrics(measured: () => ModelMetrics): EngineMetrics {
   let readings: EngineReadings = { ...withoutProcess, prefixStates: 0, prefixBytes: 0 };
@@ -49,6 +59,8 @@ function recordEvent(metrics: ModelMetrics, event: EngineEvent): void {
     metrics.stepSeconds.observe(event.stats.passMs / 1000);
     metrics.stepGapSeconds.observe(event.stats.gapMs / 1000);
     metrics.contextShifts.inc(event.stats.shifts);
+    for (const counter of [metrics.guessedTokens, metrics.vllmDraftTokens]) counter.inc(event.stats.guessed);
+    for (const counter of [metrics.rightGuesses, metrics.vllmAcceptedTokens]) counter.inc(event.stats.rightGuesses);
   }
   if (event.type === "prefix_store") {
     metrics.prefixTransfers.inc({ operation: event.operation });
@@ -66,6 +78,8 @@ function readingsOf(event: EngineEvent): Partial<EngineReadings> {
       return { eventLoopUtilization: event.eventLoopUtilization, rssBytes: event.rssBytes };
     case "gpu_memory":
       return { gpu: { name: event.name, usedBytes: event.usedBytes, totalBytes: event.totalBytes } };
+    case "step_costs":
+      return { stepCosts: event.costs };
     default:
       return {};
   }

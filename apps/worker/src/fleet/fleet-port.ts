@@ -84,10 +84,12 @@ export function createFleetPort({
 
   function describe(entry: Model): ModelDescription {
     const { info, loads } = entry.current;
+    // The costs change all the time, and belong to this machine.
+    const { step_costs: _, ...shown } = report.infoOf(entry);
     return {
       ...fileOf(entry),
       revision: loads.count,
-      info: report.infoOf(entry),
+      info: shown,
       status: served.statusOf(entry),
       engine:
         info === undefined

@@ -107,12 +107,16 @@ export function createReport(options: ReportOptions): Report {
     const host = entry?.current;
     const model = host?.info;
     const chat = host === undefined ? undefined : chatOf(host, descriptions);
+    const { prefillBudget, maxTokenGapMs, guesses } = host?.file.settings ?? config.modelSettings;
+    const stepCosts = host?.readings.stepCosts;
     return {
       ...shared(),
       model: entry?.name ?? "",
       slots: model?.slots ?? config.modelSettings.slots,
       local_mode: config.localMode,
-      prefill_budget: config.modelSettings.prefillBudget ?? null,
+      prefill_budget: prefillBudget ?? null,
+      max_token_gap_ms: maxTokenGapMs === "none" ? null : maxTokenGapMs,
+      guesses,
       queue_capacity: config.queueCapacity,
       answer_window_ms: config.answerWindowMs,
       uptime_ms: Math.round(clock.now() - options.startedAt),
@@ -137,6 +141,7 @@ export function createReport(options: ReportOptions): Report {
             infill: model.infill,
           }),
       ...(chat === undefined ? {} : { chat }),
+      ...(stepCosts === undefined ? {} : { step_costs: stepCosts }),
     };
   }
 

@@ -1,4 +1,4 @@
-// Reports a model's load in vLLM's metrics, for llm-d's router: it reads these names without configuration (llm-d-router 0.9.0). Our slots
+// Reports a model's load in vLLM's gauges, for llm-d's router: it reads these names without configuration (llm-d-router 0.9.0). Our slots
 // have no blocks, so tokens are converted to blocks.
 import type { SlotStatus } from "@waggle/protocol";
 import type { ModelMetrics } from "@waggle/telemetry";

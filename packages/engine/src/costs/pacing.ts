@@ -1,27 +1,48 @@
-// Sets the limits of the next pass from the measured times of earlier passes: how many slots decode, how many prompt tokens
-// are computed with them, and with how many threads. The module knows no slot, clock or backend.
-import { createChoice, createTrials, type Choice } from "./choice.ts";
-import type { StepStats } from "../port/messages.ts";
-import { createPassCosts, kindOf, tileTokens, type Pass, type PassShape } from "./pass-costs.ts";
-import { createScoringBudget, pieceMs, promptLimits, type Load, type PromptLimits } from "./prefill-budget.ts";
+// Sets the limits of the next step from what steps cost: how many prompt tokens it carries, how its rows are divided, how many threads compute it. Knows
+// no slot, clock or backend.
+import type { StepCosts } from "@waggle/protocol";
 import type { ScheduleLimits } from "../loop/schedule.ts";
+import { divideRows } from "./divide-rows.ts";
+import { createRecentMedian } from "./recent-median.ts";
+import { createStepCosts } from "./step-costs.ts";
+import { contextWork, tileTokens, type StepShape } from "./step-shape.ts";
 import { createThreadGovernor, type ThreadChange, type ThreadGovernor, type ThreadLimits } from "./threads.ts";
 
-/**
- * Two or three decoding slots may decode in turns, one slot in a step. On some CPUs llama.cpp computes one row with a vector
- * kernel, and two or three rows with a matrix kernel that takes several times as long. With more rows the matrix kernel is
- * faster than turns.
- */
-const slotsInTurns = [2, 3];
-/** Time of a pass in addition to its computing. */
-const passOverheadMs = 0.25;
+/** Prompts get at least this part of the decoding time in addition, a third of the step, so that they progress on a slow machine. */
+const leastForPrompts = 1 / 2;
+/** Longest time of a step while no slot decodes: a cancel or a new job waits up to this long. */
+const idleStepMs = 400;
+/** Prompt tokens, and scored tokens, in a step before a step was measured. */
+const [firstTokens, firstScoredTokens] = [128, 8];
+/** A piece of a text to embed or to rank may always take this long, because clients do not notice such a pause; and this long while no slot decodes. */
+const [leastPieceMs, idlePieceMs] = [10, 100];
+/** Number of steps with scored tokens whose median price is used. */
+const scoredSteps = 9;
+/** Number of steps for which a division of rows is kept. */
+const stepsWithDivision = 16;
 
 export interface PacingOptions {
   /** Maximum number of tokens in a step. */
   readonly batchSize: number;
   readonly threads: ThreadLimits;
-  /** A fixed number of prompt tokens in a step while a slot decodes; while no slot decodes, four times as many, at least one tile. */
+  /** Whether all decoding rows of a step are one matrix, because all slots share one cache. */
+  readonly oneMatrix: boolean;
+  /** While a slot decodes, a step takes at most this long, if prompts get a third of it at least; Infinity for no limit. Milliseconds. */
+  readonly maxTokenGapMs: number;
+  /** Most prompt tokens in a step. */
   readonly prefillBudget?: number | undefined;
+  /** What was measured before. */
+  readonly known?: StepCosts | undefined;
+}
+
+/** What waits for the next step. */
+export interface Load {
+  /** Numbers of decoding slots that are next to each other, in the order of the slots. */
+  readonly runs: readonly number[];
+  /** Number of tokens that the decoding slots hold together. */
+  readonly heldTokens: number;
+  /** Number of tokens that the slot with the next prompt holds; undefined if no prompt waits. */
+  readonly promptHeld: number | undefined;
 }
 
 /** Limits of a piece of text to embed or to rank. The piece ends at the first limit that it reaches. */
@@ -32,103 +53,144 @@ export interface PieceLimits {
 
 export interface Pacing {
   plan(load: Load): ScheduleLimits;
-  /** Limits the piece of text that is computed before the next pass, so that streams do not wait long. */
-  piece(decoding: number): PieceLimits;
-  /** Chooses the number of threads for the next pass. */
-  threads(pass: PassShape): number;
-  /** Whether a pass in which all slots decode may be repeated without planning: without turns and trials, the next plan would be the same. */
-  mayRepeat(pass: PassShape, threads: number): boolean;
   /**
-   * Records a pass that was computed as planned, or that repeated the pass before it.
-   * @returns the change of threads that it caused, if any
+   * Predicted time of a step in which each decoding slot has this many rows, in milliseconds; undefined before a step was measured, and where guesses
+   * would make the step too long.
    */
-  observe(pass: Pass & Partial<Pick<StepStats, "scored">>): ThreadChange | undefined;
+  guessMs(load: Load, height: number): number | undefined;
+  /** Limits the piece of text that is computed before the next step, so that streams do not wait long. */
+  piece(load: Load): PieceLimits;
+  /** Returns the number of threads for a step. */
+  threads(shape: StepShape): number;
+  /** Records a step that was computed. @param scored number of prompt tokens with logprobs @returns the change of threads that it caused, if any */
+  observe(
+    shape: StepShape,
+    pass: { readonly threads: number; readonly ms: number; readonly scored: number },
+  ): ThreadChange | undefined;
   readonly recordFreeCores: ThreadGovernor["recordFreeCores"];
-  /**
-   * Limits the threads from the next pass on, because other engines use the rest of the cores. The times of passes under a
-   * limit that lowers their threads are not used to choose threads.
-   */
+  /** Limits the threads from the next step on, because other engines use the rest of the cores. */
   limitThreads(most: number): void;
-  /** Milliseconds per prompt token when this many are computed; undefined before a prompt was measured. */
+  /** Predicted milliseconds for each of this many prompt tokens; undefined before a step was measured. */
   tokenMs(tokens: number): number | undefined;
+  costs(): StepCosts;
 }
 
-export function createPacing({ batchSize, threads, prefillBudget: fixed }: PacingOptions): Pacing {
-  const trials = createTrials();
-  const scoring = createScoringBudget();
-  const costs = createPassCosts((kind) => governor.settledFor(kind));
-  const governor = createThreadGovernor(threads, trials, costs.usualMs);
-  /** The choice of the number of turns, by the number of decoding slots. */
-  const turns = new Map(slotsInTurns.map((decoding) => [decoding, turnsOf(decoding)]));
-  /** The choice that the planned pass follows, and its number of turns; undefined if the pass has no choice of turns. */
-  let planned: { readonly choice: Choice; readonly count: number } | undefined;
+export function createPacing(options: PacingOptions): Pacing {
+  const { batchSize, oneMatrix, maxTokenGapMs, prefillBudget = Infinity } = options;
+  const costs = createStepCosts(options.known);
+  const governor = createThreadGovernor(options.threads, costs);
+  const scoredMs = createRecentMedian(scoredSteps);
+  /** Divisions of rows, by rows and height. */
+  const divisions = new Map<string, readonly number[]>();
+  let steps = 0;
   let mostThreads = Infinity;
-  /** True when `limitThreads` lowers the threads of the next or running pass. */
-  let limited = false;
 
-  function turnsOf(decoding: number): Choice {
-    const usualMs = (count: number): number => allTurnsMs(count, costs.stepMs(decoding / count) ?? Number.NaN);
-    return createChoice({ start: 1, counts: [1, decoding], trials, usualMs });
+  function threads(shape: StepShape): number {
+    return Math.min(mostThreads, governor.threadsFor(shape));
   }
 
-  function limitsOf(load: Load): PromptLimits {
-    if (fixed === undefined) return promptLimits(load, costs);
-    return { tokens: load.decoding > 0 ? fixed : Math.max(tileTokens, 4 * fixed), partTokens: Infinity };
+  function predict(shape: StepShape): number | undefined {
+    return costs.ms(shape, threads(shape));
+  }
+
+  /** Divides the slots of a run into matrices. @param height rows of each slot */
+  function divide(run: number, height: number): readonly number[] {
+    if (oneMatrix) return [run];
+    const key = `${run} ${height}`;
+    const rowsMs = (count: number): number | undefined =>
+      predict({ decode: [count * height], prompt: [], rowContext: 0, tileContext: 0 });
+    const parts = divisions.get(key) ?? divideRows(run, rowsMs);
+    divisions.set(key, parts);
+    return parts;
+  }
+
+  function shapeOfDecoding({ runs, heldTokens }: Load, height: number): StepShape {
+    const slots = runs.reduce((sum, run) => sum + run, 0);
+    const rowContext = slots === 0 ? 0 : contextWork(height * slots, heldTokens / slots);
+    const groups = oneMatrix ? [slots] : runs.flatMap((run) => divide(run, height));
+    return { decode: slots === 0 ? [] : groups.map((count) => count * height), prompt: [], rowContext, tileContext: 0 };
+  }
+
+  function stepMs(load: Load, height: number): number | undefined {
+    return load.runs.length === 0 ? 0 : predict(shapeOfDecoding(load, height));
+  }
+
+  /** How much longer a step may take because of prompts. Milliseconds; undefined before a step was measured. */
+  function allowedMs(load: Load): number | undefined {
+    if (maxTokenGapMs === Infinity) return Infinity;
+    if (load.runs.length === 0) return idleStepMs;
+    const decodeMs = stepMs(load, 1);
+    return decodeMs === undefined ? undefined : Math.max(maxTokenGapMs - decodeMs, leastForPrompts * decodeMs);
+  }
+
+  function promptMs(tokens: number, held: number): number | undefined {
+    const work = contextWork(tokens, held + tokens / 2);
+    const isTile = tokens >= tileTokens;
+    return predict({ decode: [], prompt: [tokens], rowContext: isTile ? 0 : work, tileContext: isTile ? work : 0 });
+  }
+
+  /** The most prompt tokens within the time, at least 1. From a tile on, whole tiles: a token costs less there. */
+  function tokensWithin(ms: number, held: number): number {
+    const most = Math.min(batchSize, prefillBudget);
+    const fits = (tokens: number): boolean => (promptMs(tokens, held) ?? Infinity) <= ms;
+    if (promptMs(1, held) === undefined) return Math.min(most, firstTokens);
+    if (fits(most)) return most;
+    for (let tiles = Math.floor(most / tileTokens); tiles > 0; tiles--)
+      if (fits(tiles * tileTokens)) return tiles * tileTokens;
+    let [least, above] = [1, Math.min(most, tileTokens)];
+    while (above - least > 1) {
+      const middle = (least + above) >> 1;
+      if (fits(middle)) least = middle;
+      else above = middle;
+    }
+    return least;
   }
 
   return {
-    tokenMs: (tokens) => costs.tokenMs(tokens),
-    piece: (decoding) =>
-      fixed === undefined
-        ? { tokens: batchSize, ms: pieceMs(decoding, costs) }
-        : { tokens: Math.min(batchSize, limitsOf({ decoding, prefilling: 0 }).tokens), ms: Infinity },
+    guessMs(load, height) {
+      const ms = stepMs(load, height);
+      // A stream alone may get many tokens at once; with others, no pause may grow beyond the limit.
+      const mostMs = load.runs.length === 1 && load.runs[0] === 1 ? idleStepMs : maxTokenGapMs;
+      return ms === undefined || (height > 1 && ms > mostMs) ? undefined : ms;
+    },
+    threads,
     recordFreeCores: governor.recordFreeCores,
     limitThreads: (most) => void (mostThreads = Math.max(1, most)),
-    threads(pass) {
-      const wanted = governor.nextFor(kindOf(pass));
-      limited = mostThreads < wanted;
-      return Math.min(mostThreads, wanted);
+    costs: costs.snapshot,
+    tokenMs(tokens) {
+      const size = Math.max(1, Math.min(batchSize, tokens));
+      const ms = promptMs(size, tokens / 2);
+      return ms === undefined ? undefined : ms / size;
     },
-    mayRepeat(pass, threads) {
-      const choice = turns.get(pass.decodeRows);
-      const inTurns = choice !== undefined && (choice.settled > 1 || choice.trying);
-      if (inTurns || threads > mostThreads) return false;
-      return limited ? threads === mostThreads : governor.staysWith(kindOf(pass), threads);
+    piece(load) {
+      const ms = load.runs.length === 0 ? idlePieceMs : Math.max(leastPieceMs, allowedMs(load) ?? 0);
+      return { tokens: Math.min(batchSize, prefillBudget), ms };
     },
     plan(load) {
-      const { decoding, prefilling } = load;
-      // A step with a prompt has no turns: otherwise a slot would wait both for its turn and for the prompt.
-      const choice = prefilling > 0 ? undefined : turns.get(decoding);
-      planned = choice && { choice, count: choice.next() };
-      const decodeRows = decoding / (planned?.count ?? 1);
-      if (prefilling === 0) return { batchSize, decodeRows, prefillBudget: 0, partTokens: Infinity, scoredTokens: 0 };
-      const { tokens, partTokens } = limitsOf(load);
+      const { promptHeld } = load;
+      if (promptHeld === undefined) return { batchSize, divide, prefillBudget: 0, scoredTokens: 0 };
+      const ms = allowedMs(load);
+      const eachMs = scoredMs.value;
       return {
         batchSize,
-        decodeRows,
-        prefillBudget: Math.min(batchSize, tokens),
-        partTokens,
-        scoredTokens: scoring.tokens(costs.stepMs(decoding), decoding),
+        divide,
+        prefillBudget:
+          ms === undefined ? Math.min(batchSize, prefillBudget, firstTokens) : tokensWithin(ms, promptHeld),
+        scoredTokens:
+          ms === undefined || eachMs === undefined
+            ? firstScoredTokens
+            : Math.max(1, Math.floor(ms / Math.max(eachMs, 0.001))),
       };
     },
-    observe(pass) {
-      const { scored = 0, passMs } = pass;
+    observe(shape, { threads: used, ms, scored }) {
+      steps += 1;
+      if (steps % stepsWithDivision === 0) divisions.clear();
       if (scored > 0) {
-        // A pass with scored tokens takes longer, so its time says nothing about other passes.
-        scoring.add({ scored, passMs }, costs.stepMs(pass.decodeRows));
-        planned = undefined;
+        // The logprobs take time too, so the time says nothing about other steps.
+        scoredMs.add(Math.max(0, ms - (predict({ ...shape, prompt: [] }) ?? 0)) / scored);
         return undefined;
       }
-      const expectedMs = costs.add(pass);
-      trials.observe(pass.passMs);
-      const change = limited ? undefined : governor.observe(pass, expectedMs);
-      planned?.choice.observe(allTurnsMs(planned.count, pass.passMs));
-      return change;
+      return governor.observe(used, ms, costs.observe(shape, used, ms));
     },
   };
-}
-
-/** Returns the time until each slot has its token. */
-function allTurnsMs(turns: number, stepMs: number): number {
-  return turns * (stepMs + passOverheadMs);
 }

@@ -1,16 +1,19 @@
-// Decides how many threads compute each kind of pass: each kind finds its best count, and a collapse lowers the counts of
-// all kinds. The module knows no clock or backend.
-import { createChoice, type Choice, type Trials } from "./choice.ts";
-import { kindOf, type Pass, type PassCosts, type PassKind } from "./pass-costs.ts";
+// Decides how many threads compute a step: the number that the table of costs says, within what other programs leave free. Steps that take many times as
+// long as predicted lower the limit. Knows no clock and no backend.
+import type { StepCostTable } from "./step-costs.ts";
+import type { StepShape } from "./step-shape.ts";
 
-/** A pass that takes this many times its expected time has collapsed. A full context alone may triple the time of a pass. */
+/** A step that takes this many times its predicted time has collapsed: each of its barriers waited for a core that another process had. */
 const collapseFactor = 4;
-/** Part of a core that must be free for one more thread. */
-const leastFree = 0.7;
-/** Number of measurements in a row that must show a free core, because a load that pauses may return. */
-const timesFree = 5;
-/** The number of threads falls after this many collapsed passes; each good pass cancels out one collapsed pass. */
+/** The number of threads falls after this many collapsed steps; each good step cancels out one. */
 const strikesToFallBack = 3;
+/** More threads must take at most this part of the time, because other processes may need the cores. */
+const moreMayTake = 0.9;
+/** The part of a core that must be free for the last thread, in each of the last measurements, and the part below which the core is lost. */
+const [freeForMore, freeToStay] = [0.7, 0.4];
+const [timesFree, timesBusy] = [5, 3];
+/** Without measurements of free cores, a lowered limit rises again after this many steps. */
+const stepsToRecover = 512;
 
 export interface ThreadLimits {
   /** The number of threads to begin with. */
@@ -21,106 +24,95 @@ export interface ThreadLimits {
 }
 
 export interface ThreadChange {
-  /** `fell`: passes collapsed; `recovered`: the collapse is over; `chose`: this number is faster for passes of this kind. */
-  readonly kind: "fell" | "recovered" | "chose";
+  /** `fell`: steps collapsed; `recovered`: that limit is lifted. */
+  readonly kind: "fell" | "recovered";
   readonly threads: number;
   readonly before: number;
 }
 
 export interface ThreadGovernor {
-  /** Returns the number of threads for a pass of this kind outside of trials. */
-  settledFor(kind: PassKind): number;
-  /** Returns the number of threads for the next pass, which is of this kind. */
-  nextFor(kind: PassKind): number;
-  /** Whether the next pass of this kind also uses this number of threads, and no number is on trial. */
-  staysWith(kind: PassKind, threads: number): boolean;
-  /** Records a pass that should have taken at most `expectedMs`. @returns the change of threads that it caused, if any */
-  observe(pass: Pass, expectedMs: number): ThreadChange | undefined;
-  /** Records how many cores are free, with fractions. Before the first call, higher numbers of threads are tried at any time. */
-  recordFreeCores(freeCores: number): void;
+  /** The number of threads for a step of this shape. */
+  threadsFor(shape: StepShape): number;
+  /** Records a step that should have taken `predictedMs`. @returns the change of the limit that it caused, if any */
+  observe(threads: number, ms: number, predictedMs: number | undefined): ThreadChange | undefined;
+  /** Records how many cores other processes left free, with fractions. To be called regularly. */
+  recordFreeCores(freeCores: number): ThreadChange | undefined;
 }
 
-/**
- * Each kind of pass has a separate number of threads, because the best number depends on the pass: a pass with few tokens of
- * a small model ends before a second thread has begun. A collapse lowers the numbers of all kinds. Every pass waits at
- * barriers for its slowest thread; when another process needs a core, each barrier takes a time slice of the scheduler, so a
- * pass with many threads is many times slower than a pass with fewer.
- */
 export function createThreadGovernor(
   { start, max, pinned }: ThreadLimits,
-  trials: Trials,
-  usualMs: PassCosts["usualMs"],
+  costs: Pick<StepCostTable, "ms" | "has">,
 ): ThreadGovernor {
   const first = Math.max(1, Math.min(start, max));
-  const counts = pinned === true ? [first] : countsToTry(first, max);
-  const choices = new Map<PassKind, Choice>();
-  const strikes = new Map<number, number>();
+  const counts = pinned === true ? [first] : countsToChoose(first, max);
   let freeCores: readonly number[] = [];
-  /** The highest number of threads that has not collapsed. */
-  let ceiling = max;
+  /** The most threads for which other processes leave cores. */
+  let room = Infinity;
+  /** The most threads that have not collapsed. */
+  let ceiling = Infinity;
+  let strikes = 0;
+  /** Number of falls, which make the next wait longer. */
+  let falls = 0;
+  let waited = 0;
 
-  function choiceFor(kind: PassKind): Choice {
-    const choice =
-      choices.get(kind) ??
-      createChoice({ start: beginWith(kind), counts, trials, usualMs: (count) => usualMs(kind, count), hasRoomFor });
-    choices.set(kind, choice);
-    return choice;
+  function threadsFor(shape: StepShape): number {
+    const most = Math.min(ceiling, room);
+    let best: number | undefined;
+    let bestMs = Infinity;
+    for (const count of counts) {
+      if (best !== undefined && count > most) break;
+      const ms = costs.ms(shape, count);
+      if (ms === undefined) return counts.findLast((known) => known <= Math.min(first, most)) ?? 1;
+      if (best !== undefined && ms > moreMayTake * bestMs) continue;
+      best = count;
+      bestMs = ms;
+    }
+    return best ?? first;
   }
 
-  /** A number of threads that is faster for smaller passes is also faster for larger ones. */
-  function beginWith(kind: PassKind): number {
-    const smaller = [...choices].filter(([known]) => known < kind).map(([, choice]) => choice.settled);
-    return Math.min(ceiling, Math.max(first, ...smaller));
-  }
-
-  function hasRoomFor(count: number, settled: number): boolean {
-    return freeCores.every((cores) => cores >= settled + leastFree * (count - settled));
-  }
-
-  function strike(threads: number, collapsed: boolean): boolean {
-    const count = Math.max(0, (strikes.get(threads) ?? 0) + (collapsed ? 1 : -1));
-    strikes.set(threads, count);
-    return count >= strikesToFallBack;
-  }
-
-  function fallBack(before: number, lostMs: number): ThreadChange | undefined {
-    const threads = counts.findLast((count) => count < before);
-    if (threads === undefined) return undefined;
-    ceiling = threads;
-    strikes.clear();
-    for (const choice of choices.values()) if (choice.settled > threads) choice.fallTo(threads, lostMs);
-    return { kind: "fell", threads, before };
+  function recover(): ThreadChange | undefined {
+    const before = ceiling;
+    ceiling = counts.find((count) => count > before) ?? Infinity;
+    waited = 0;
+    return { kind: "recovered", threads: Math.min(ceiling, max), before };
   }
 
   return {
-    settledFor: (kind) => choices.get(kind)?.settled ?? beginWith(kind),
-    nextFor: (kind) => choiceFor(kind).next(),
-    staysWith(kind, threads) {
-      const { settled, trying } = choiceFor(kind);
-      return settled === threads && !trying;
-    },
-    observe(pass, expectedMs) {
-      const { threads, passMs } = pass;
-      const choice = choiceFor(kindOf(pass));
-      const before = choice.settled;
-      const collapsed = passMs > collapseFactor * expectedMs;
-      choice.observe(passMs, collapsed);
-      if (choice.settled !== before) {
-        const kind = choice.settled > ceiling ? "recovered" : "chose";
-        ceiling = Math.max(ceiling, choice.settled);
-        return { kind, threads: choice.settled, before };
+    threadsFor,
+    observe(threads, ms, predictedMs = Infinity) {
+      const isCollapsed = ms > collapseFactor * predictedMs;
+      strikes = Math.max(0, strikes + (isCollapsed ? 1 : -1));
+      if (strikes >= strikesToFallBack) {
+        strikes = 0;
+        const fewer = counts.findLast((count) => count < threads);
+        if (fewer === undefined) return undefined;
+        ceiling = fewer;
+        falls += 1;
+        waited = 0;
+        return { kind: "fell", threads: fewer, before: threads };
       }
-      if (threads !== before || !strike(threads, collapsed)) return undefined;
-      return fallBack(threads, strikesToFallBack * (passMs - expectedMs));
+      if (ceiling === Infinity || freeCores.length > 0) return undefined;
+      waited += 1;
+      return waited >= stepsToRecover * 2 ** (falls - 1) ? recover() : undefined;
     },
     recordFreeCores(cores) {
       freeCores = [...freeCores, cores].slice(-timesFree);
+      const roomIn = (cores: number, needed: number): number => Math.max(1, Math.floor(cores + 1 - needed));
+      const free = roomIn(Math.min(...freeCores), freeForMore);
+      // Before enough measurements, the number at the start needs none.
+      room = freeCores.length < timesFree ? Math.max(first, free) : Math.max(Math.min(room, max), free);
+      if (freeCores.length >= timesBusy)
+        room = Math.min(room, roomIn(Math.max(...freeCores.slice(-timesBusy)), freeToStay));
+      if (ceiling === Infinity) return undefined;
+      const isFree = freeCores.length >= timesFree && free > ceiling;
+      waited = isFree ? waited + 1 : 0;
+      return waited >= timesFree * 2 ** (falls - 1) ? recover() : undefined;
     },
   };
 }
 
 /** Returns `first`, `max`, the powers of two and the numbers half-way between those: with many cores, one thread more makes no difference. */
-function countsToTry(first: number, max: number): number[] {
+export function countsToChoose(first: number, max: number): number[] {
   const counts = new Set([first, max]);
   for (let count = 1; count <= max; count *= 2) {
     counts.add(count);

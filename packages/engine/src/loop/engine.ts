@@ -1,6 +1,6 @@
 // Runs the engine: commands in, events out, the step loop between them. The engine knows no process, socket or file, and
 // never waits for a reader.
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, type StepCosts } from "@waggle/protocol";
 import type { Backend } from "../port/backend.ts";
 import { noTotals, type EngineCommand, type EngineEvent, type JobEvent, type StartedChoice } from "../port/messages.ts";
 import { answer } from "../sequence/query.ts";
@@ -8,18 +8,21 @@ import { createSchedulingPoint, type WaitingJob } from "./scheduling-point.ts";
 import { createEmbeddings } from "../texts/embeddings.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPacing } from "../costs/pacing.ts";
+import { createGuesses } from "../guesses/guesses.ts";
 import { createPreparations } from "../sequence/preparations.ts";
 import { choiceOf, createPreparer, failureOf, type PreparedJob } from "../sequence/prepare.ts";
+import { createSlotGuesses } from "./slot-guesses.ts";
 import { createSlots, releaseSlot } from "./slots.ts";
 import { createStepLoop, type StepLoop } from "./step-loop.ts";
 import type { ThreadChange } from "../costs/threads.ts";
 
 export interface EngineLimits {
-  /**
-   * Most prompt tokens in a step while a slot decodes; while no slot decodes, four times as many. Without this limit, the
-   * measured times of steps decide. A step never exceeds the batch size.
-   */
+  /** Most prompt tokens in a step; by default what a step costs decides alone. A step never exceeds the batch size. */
   readonly prefillBudget?: number | undefined;
+  /** While a slot decodes, a step takes at most this long, except that prompts get a third of it at least; 100 by default, Infinity for no limit. */
+  readonly maxTokenGapMs?: number | undefined;
+  /** Whether tokens may be guessed; true by default. */
+  readonly guesses?: boolean | undefined;
   /** Maximum number of bytes of KV snapshots; 0 turns snapshots off. */
   readonly prefixStoreBytes: number;
   /** Maximum number of started jobs without a slot, including embed and rerank jobs; a further job fails with resource_exhausted. */
@@ -30,6 +33,9 @@ export interface EngineLimits {
   readonly headroomCells?: number | undefined;
 }
 
+const defaultTokenGapMs = 100;
+/** Calls of `maintain` between two reports of what steps cost. */
+const callsPerReport = 10;
 /** Enough for 128 prompts of 32,000 tokens with four characters each. */
 const preparedBytes = 2 ** 26;
 
@@ -46,6 +52,8 @@ export interface EngineOptions {
   readonly emit: (event: EngineEvent) => void;
   /** A fixed number of threads; by default the engine begins with the backend's number and adapts it. */
   readonly pinnedThreads?: number;
+  /** What steps cost, as measured at the load or by an earlier engine. */
+  readonly stepCosts?: StepCosts | undefined;
   /** Maximum number of threads to try when `pinnedThreads` is absent; by default the backend's maximum. */
   readonly maxThreads?: number;
 }
@@ -81,8 +89,13 @@ export function createEngine(options: EngineOptions): Engine {
       max: Math.min(maxThreads, backend.info.maxThreads),
       pinned: pinnedThreads !== undefined,
     },
+    oneMatrix: backend.generator?.oneMatrix === true,
+    maxTokenGapMs: limits.maxTokenGapMs ?? defaultTokenGapMs,
     prefillBudget: limits.prefillBudget,
+    known: options.stepCosts,
   });
+  const guesses = createGuesses({ enabled: limits.guesses !== false });
+  const guessing = createSlotGuesses({ backend, slots, guesses, pacing });
   const schedulingPoint = createSchedulingPoint({
     backend,
     slots,
@@ -101,9 +114,10 @@ export function createEngine(options: EngineOptions): Engine {
     schedulingPoint,
     embeddings,
     pacing,
+    guessing,
     outbox,
     now: options.now,
-    onThreadChange: (change, tokens) => emit({ type: "log", ...describeChange(change, tokens) }),
+    onThreadChange: (change) => emit({ type: "log", ...describeChange(change) }),
   });
   const preparations = createPreparations({
     prepare: createPreparer({ backend, random32: options.random32 }),
@@ -126,6 +140,16 @@ export function createEngine(options: EngineOptions): Engine {
     },
   });
   let over = false;
+  let calls = 0;
+  let passesReported = 0;
+
+  function maintain(freeCores?: number): void {
+    loop.maintain(freeCores);
+    calls += 1;
+    if (calls % callsPerReport !== 0 || loop.passes === passesReported) return;
+    passesReported = loop.passes;
+    emit({ type: "step_costs", costs: pacing.costs() });
+  }
 
   /** The started choices that wait for this work. */
   function startedOf(work: string): [jobId: string, entry: WaitingJob][] {
@@ -207,6 +231,7 @@ export function createEngine(options: EngineOptions): Engine {
       }
     },
     async run() {
+      if (options.stepCosts !== undefined) emit({ type: "step_costs", costs: options.stepCosts });
       try {
         await loop.run();
       } catch (thrown) {
@@ -217,7 +242,7 @@ export function createEngine(options: EngineOptions): Engine {
         preparations.stop();
       }
     },
-    maintain: loop.maintain,
+    maintain,
     get busySlots() {
       return slots.filter((slot) => slot.state !== "idle").length;
     },
@@ -227,16 +252,9 @@ export function createEngine(options: EngineOptions): Engine {
   };
 }
 
-function describeChange({ kind, threads, before }: ThreadChange, tokens: number): Pick<LogEvent, "level" | "message"> {
-  const change = `${threads} (was ${before})`;
-  switch (kind) {
-    case "fell":
-      return { level: "info", message: `Threads: ${change}, passes took many times longer than expected` };
-    case "recovered":
-      return { level: "info", message: `Threads: ${change}, measured faster again` };
-    case "chose":
-      return { level: "debug", message: `Threads for batches of about ${tokens} tokens: ${change}, measured faster` };
-  }
+function describeChange({ kind, threads, before }: ThreadChange): Pick<LogEvent, "level" | "message"> {
+  const reason = kind === "fell" ? "steps took many times longer than expected" : "the cores are free again";
+  return { level: "info", message: `Threads: at most ${threads} (was ${before}), ${reason}` };
 }
 
 function messageOf(thrown: unknown): string {

@@ -9,7 +9,7 @@ import { releaseSlot, sequenceOf, transition, type Slot } from "./slots.ts";
 type Model = Pick<Backend, "info" | "tokenBytes" | "generator">;
 
 /**
- * Applies the results of one pass that ended at `atMs`, and returns its events in slot order. A slot that was released
+ * Applies the results of one pass that ended at `atMs`, and returns its events in the order of the entries. A slot that was released
  * during the pass keeps the computed cache and drops the sampled token. When a job ends here, its slot's state becomes
  * releasing.
  * @throws Error when the results do not fit the entries: the backend is broken
@@ -67,14 +67,21 @@ function applyResult(
   }
 
   if (entry.kind === "prefill") slot.state = transition(slot.state, "prompt_computed");
-  const { token } = result;
-  const sampled = {
-    ...describeSampled(token, model),
-    ...(result.logprobs === undefined ? {} : { logprobs: describeLogprobs(token, result.logprobs, model) }),
-  };
-  const { events: tokenEvents, finish } = sequenceOf(slot).accept(sampled, atMs);
-  for (const event of tokenEvents) events.push(event);
-  if (finish !== undefined) releaseSlot(slot, { kind: "finished", by: finish });
+  const { behind = [] } = result;
+  const sequence = sequenceOf(slot);
+  sequence.countGuesses(entry.guesses?.length ?? 0, behind.length);
+  for (const { token, logprobs } of [result, ...behind]) {
+    const sampled = {
+      ...describeSampled(token, model),
+      ...(logprobs === undefined ? {} : { logprobs: describeLogprobs(token, logprobs, model) }),
+    };
+    const { events: tokenEvents, finish } = sequence.accept(sampled, atMs);
+    for (const event of tokenEvents) events.push(event);
+    if (finish === undefined) continue;
+    // The tokens behind the job's last one are dropped.
+    releaseSlot(slot, { kind: "finished", by: finish });
+    return;
+  }
 }
 
 export function describeSampled(token: Token, model: Model): SampledToken {

@@ -1,22 +1,19 @@
 // Builds the batch entries of one step: which slots decode, and in which order prompts share the step's token budget. Pure.
 import type { BatchEntry, Held, Token } from "../port/backend.ts";
-import { tileTokens } from "../costs/pass-costs.ts";
 import type { Slot } from "./slots.ts";
 
 export interface ScheduleLimits {
   /** Maximum number of tokens in one step, over all entries; at least the number of slots. */
   readonly batchSize: number;
-  /** Maximum number of slots that decode in this step; other decoding slots wait for their turn. */
-  readonly decodeRows: number;
   /** Maximum number of prompt tokens in this step; only the rest of a nearly finished prompt may exceed it. */
   readonly prefillBudget: number;
-  /** Maximum number of prompt tokens of a chunk that does not fill a tile; Infinity unless such a chunk takes too long. */
-  readonly partTokens: number;
   /** Maximum number of prompt tokens in this step whose next-token logprobs are computed. */
   readonly scoredTokens: number;
+  /** Divides a run of neighbouring decoding slots into matrices. @param height rows of each slot */
+  divide(run: number, height: number): readonly number[];
 }
 
-type SlotFields = "id" | "state" | "prompt" | "scores" | "agingTokens" | "lastDecoded";
+type SlotFields = "id" | "state" | "prompt" | "scores" | "agingTokens";
 
 export interface SchedulableSlot extends Readonly<Pick<Slot, SlotFields>> {
   readonly held: Held;
@@ -33,26 +30,45 @@ const lastChunkStretch = 1.125;
 const leastChunkTokens = 8;
 
 /**
- * Returns the entries of the next step, in ascending slot order; an empty list when there is nothing to compute.
- * Every decoding slot takes part; where the rows are limited, the slots that have waited longest. Prompts receive the
- * budget one after the other, the shortest rest first: most prompts finish soonest this way, and few long entries compute
- * faster than many short ones. While a prompt waits, it is ranked as if it were shorter by the tokens that other prompts
- * compute. So a prompt never waits for more tokens of other prompts than it has itself.
+ * Returns the entries of the next step; an empty list when there is nothing to compute. Every decoding slot takes part. Prompts receive the budget one
+ * after the other, the shortest rest first: most prompts finish soonest this way, and few long entries compute faster than many short ones. While a prompt
+ * waits, it is ranked as if it were shorter by the tokens that other prompts compute. So a prompt never waits for more tokens of other prompts than it
+ * has itself.
+ *
+ * Neighbouring slots in ascending order are one matrix, so the matrices come in descending order of their slots.
+ * @param guesses equally many for each decoding slot
  */
-export function schedule(slots: readonly SchedulableSlot[], limits: ScheduleLimits): BatchEntry[] {
-  const ready = slots.filter((slot) => slot.state === "decoding");
-  const prefilling = slots.filter(isPrefilling);
-  if (prefilling.length === 0 && ready.length <= limits.decodeRows) return ready.map(decodeEntry);
-  const decoding = new Set(ready.toSorted((a, b) => a.lastDecoded - b.lastDecoded).slice(0, limits.decodeRows));
-  const shares = shareBudget(prefilling, limits, limits.batchSize - decoding.size);
-
-  const entries: BatchEntry[] = [];
+export function schedule(
+  slots: readonly SchedulableSlot[],
+  limits: ScheduleLimits,
+  guesses?: ReadonlyMap<number, readonly Token[]>,
+): BatchEntry[] {
+  const decoding = slots.filter((slot) => slot.state === "decoding");
+  const [height = 1] = [...(guesses?.values() ?? [])].map(({ length }) => 1 + length);
+  const shares = shareBudget(slots.filter(isPrefilling), limits, limits.batchSize - decoding.length * height);
+  const matrices = runsOf(decoding).flatMap((run) => divided(run, limits.divide(run.length, height)));
+  const units = matrices.map((matrix) => matrix.map((slot) => decodeEntry(slot, guesses?.get(slot.id))));
   for (const slot of slots) {
     const share = shares.get(slot.id) ?? 0;
-    if (decoding.has(slot)) entries.push(decodeEntry(slot));
-    else if (share > 0) entries.push(prefillEntry(slot, share));
+    if (share > 0) units.push([prefillEntry(slot, share)]);
   }
-  return entries;
+  return units.toSorted(([a], [b]) => (b?.slot ?? 0) - (a?.slot ?? 0)).flat();
+}
+
+/** Returns the runs of neighbouring slots. */
+export function runsOf<S extends { readonly id: number }>(slots: readonly S[]): S[][] {
+  const runs: S[][] = [];
+  for (const slot of slots) {
+    const last = runs.at(-1);
+    if (last?.at(-1)?.id === slot.id - 1) last.push(slot);
+    else runs.push([slot]);
+  }
+  return runs;
+}
+
+function divided<S>(run: readonly S[], sizes: readonly number[]): S[][] {
+  let start = 0;
+  return sizes.map((size) => run.slice(start, (start += size)));
 }
 
 /** Adds to each waiting prompt's age the prompt tokens that these entries compute for other slots. */
@@ -72,7 +88,7 @@ export function isPrefilling({ state, pending }: Pick<SchedulableSlot, "state" |
 
 function shareBudget(
   slots: readonly SchedulableSlot[],
-  { prefillBudget, partTokens, scoredTokens }: ScheduleLimits,
+  { prefillBudget, scoredTokens }: ScheduleLimits,
   room: number,
 ): Map<number, number> {
   const shares = new Map<number, number>();
@@ -82,26 +98,15 @@ function shareBudget(
   for (const slot of slots.toSorted((a, b) => rank(a) - rank(b))) {
     const rest = restOf(slot);
     const wanted = rest <= left * lastChunkStretch && rest <= room - spent ? rest : Math.min(rest, left);
-    const share = Math.min(partFirst(wanted, rest, partTokens), slot.scores ? scorable : Infinity);
+    const share = Math.min(wanted, slot.scores ? scorable : Infinity);
     if (share < leastChunkTokens && share < rest && shares.size > 0) continue;
     if (share > 0) shares.set(slot.id, share);
     spent += share;
     if (slot.scores) scorable -= share;
-    left = (share < tileTokens ? Math.min(left, partTokens) : left) - share;
+    left -= share;
     if (left <= 0) break;
   }
   return shares;
-}
-
-/**
- * Returns how many tokens of a prompt's share of the budget to compute now. Where a chunk that does not fill a tile is expensive, it is computed
- * before the whole tiles, because each token before such a chunk makes it more expensive.
- */
-function partFirst(share: number, rest: number, partTokens: number): number {
-  if (partTokens >= tileTokens) return share;
-  const part = share < tileTokens ? share : rest % share;
-  const endsWithTile = part <= share * (lastChunkStretch - 1);
-  return part >= tileTokens || endsWithTile ? share : Math.min(part, partTokens);
 }
 
 function rank(slot: SchedulableSlot): number {
@@ -113,11 +118,12 @@ function restOf({ prompt, held }: SchedulableSlot): number {
 }
 
 /** @throws Error when the slot has sampled no token, which is a defect of the caller */
-function decodeEntry({ id, held, sequence }: SchedulableSlot): BatchEntry {
+function decodeEntry({ id, held, sequence }: SchedulableSlot, guesses: readonly Token[] = []): BatchEntry {
   if (sequence === undefined) throw new Error(`Cannot decode in slot ${id}: no job is bound to it`);
   const { lastToken, forced } = sequence;
   const entry = { kind: "decode", slot: id, from: held.nextPosition, tokens: [lastToken], sample: true } as const;
-  return forced === undefined ? entry : { ...entry, forced };
+  if (forced !== undefined) return { ...entry, forced };
+  return guesses.length === 0 ? entry : { ...entry, guesses };
 }
 
 function prefillEntry(slot: SchedulableSlot, count: number): BatchEntry {
@@ -145,7 +151,12 @@ export function countScored(entries: readonly BatchEntry[]): number {
   return entries.reduce((sum, { nextTokens }) => sum + (nextTokens?.length ?? 0), 0);
 }
 
-/** Counts the tokens that these entries feed. */
+/** Counts the tokens that these entries feed, guesses included. */
 export function countTokens(entries: readonly BatchEntry[]): number {
-  return entries.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  return entries.reduce((sum, { tokens, guesses }) => sum + tokens.length + (guesses?.length ?? 0), 0);
+}
+
+/** Returns the prompt that is computed next; undefined if none waits. */
+export function nextPrompt<S extends SchedulableSlot>(slots: readonly S[]): S | undefined {
+  return slots.filter(isPrefilling).toSorted((a, b) => rank(a) - rank(b))[0];
 }

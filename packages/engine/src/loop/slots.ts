@@ -66,8 +66,6 @@ export interface Slot {
   parkedAtMs: number | undefined;
   /** Prompt tokens of other slots that were computed while this prompt waited. */
   agingTokens: number;
-  /** The pass in which the slot last decoded, for this job or an earlier one. */
-  lastDecoded: number;
   /** True when the cache of an idle slot is saved, or not worth saving; undefined before the check. */
   writtenBehind: boolean | undefined;
   /** The job's work; undefined when idle. For a parked job, it includes the output so far. */
@@ -120,7 +118,6 @@ export function createSlots(count: number): readonly Slot[] {
     startOrder: 0,
     parkedAtMs: undefined,
     agingTokens: 0,
-    lastDecoded: 0,
     writtenBehind: undefined,
     prepared: undefined,
     pending: undefined,

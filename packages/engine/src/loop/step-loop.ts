@@ -8,11 +8,12 @@ import { contextCapacity, planShift } from "./context-shift.ts";
 import type { Embeddings } from "../texts/embeddings.ts";
 import type { StepStats } from "../port/messages.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Pacing } from "../costs/pacing.ts";
-import type { PassShape } from "../costs/pass-costs.ts";
+import type { Load, Pacing } from "../costs/pacing.ts";
+import type { SlotGuesses } from "./slot-guesses.ts";
+import { shapeOf, type StepShape } from "../costs/step-shape.ts";
 import { postprocess } from "./postprocess.ts";
 import { generatorOf } from "../sequence/prepare.ts";
-import { ageWaiting, countScored, countTokens, isPrefilling, schedule } from "./schedule.ts";
+import { ageWaiting, countScored, countTokens, nextPrompt, runsOf, schedule } from "./schedule.ts";
 import type { Slot } from "./slots.ts";
 import type { ThreadChange } from "../costs/threads.ts";
 
@@ -22,10 +23,11 @@ export interface StepLoopOptions {
   readonly schedulingPoint: SchedulingPoint;
   readonly embeddings: Pick<Embeddings, "size" | "tokenizing" | "run">;
   readonly pacing: Pacing;
+  readonly guessing: SlotGuesses;
   readonly outbox: Outbox;
   readonly now: () => number;
-  /** Called when the pacing has changed the number of threads for passes of about this many tokens. */
-  readonly onThreadChange: (change: ThreadChange, tokens: number) => void;
+  /** Called when the limit of threads has changed. */
+  readonly onThreadChange: (change: ThreadChange) => void;
 }
 
 export interface StepLoop {
@@ -45,8 +47,12 @@ export interface StepLoop {
   leave(): void;
 }
 
+function decodingOf(slots: readonly Slot[]): readonly Slot[] {
+  return slots.filter(({ state }) => state === "decoding");
+}
+
 export function createStepLoop(options: StepLoopOptions): StepLoop {
-  const { backend, slots, pacing, outbox, now } = options;
+  const { backend, slots, pacing, guessing, outbox, now } = options;
   const turns = createAdapterTurns();
   let { threads } = backend.info;
   let passes = 0;
@@ -65,22 +71,24 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   /** Stats of the last pass, until they are sent. */
   let lastPass: StepStats | undefined;
 
-  function load(of: readonly Slot[] = slots): { decoding: number; prefilling: number } {
-    let [decoding, prefilling] = [0, 0];
-    for (const slot of of) {
-      if (slot.state === "decoding") decoding += 1;
-      else if (isPrefilling(slot)) prefilling += 1;
-    }
-    return { decoding, prefilling };
+  function loadOf(of: readonly Slot[]): Load {
+    const decoding = decodingOf(of);
+    return {
+      runs: runsOf(decoding).map(({ length }) => length),
+      heldTokens: decoding.reduce((sum, { held }) => sum + held.entries.length, 0),
+      promptHeld: nextPrompt(of)?.held.entries.length,
+    };
   }
 
   /** @param embedded true when this round has computed a piece of an embed job: prompts then wait, so that the streams do not wait too long */
   function plan(embedded: boolean): BatchEntry[] {
     const taking = turns.next(slots);
-    const planned = pacing.plan(load(taking));
+    const load = loadOf(taking);
+    const planned = pacing.plan(load);
     const scoredTokens = Math.min(planned.scoredTokens, backend.generator?.maxNextLogprobs ?? 0);
     const limits = { ...planned, scoredTokens };
-    const entries = schedule(taking, embedded ? { ...limits, prefillBudget: 0 } : limits);
+    const guesses = guessing.next(decodingOf(taking), load);
+    const entries = schedule(taking, embedded ? { ...limits, prefillBudget: 0 } : limits, guesses);
     ageWaiting(slots, entries);
     return entries;
   }
@@ -104,9 +112,9 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
 
   /** Computes a piece of an embed job, if there is one; prompts and embed jobs take turns. */
   async function embed(): Promise<boolean> {
-    const { decoding, prefilling } = load();
-    const turn = options.embeddings.size > 0 && !(embeddedLast && prefilling > 0);
-    embeddedLast = turn && (await options.embeddings.run(pacing.piece(decoding), sendLastPass));
+    const load = loadOf(slots);
+    const turn = options.embeddings.size > 0 && !(embeddedLast && load.promptHeld !== undefined);
+    embeddedLast = turn && (await options.embeddings.run(pacing.piece(load), sendLastPass));
     if (embeddedLast && lastEndMs !== undefined) lastEndMs = now();
     return embeddedLast;
   }
@@ -114,11 +122,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   /** Runs a pass, and repeats the pass while nothing changes: each repetition is queued while the pass before it computes. */
   async function runPasses(entries: readonly BatchEntry[]): Promise<void> {
     const generator = generatorOf(backend);
-    const shape = {
-      decodeRows: entries.filter((entry) => entry.kind === "decode").length,
-      tokens: countTokens(entries),
-      scored: countScored(entries),
-    };
+    let shape = shapeOf(entries, generator.oneMatrix);
     useThreads(pacing.threads(shape));
     let startMs = now();
     for (const { slot, tokens } of entries) slotAt(slot).held.feed(tokens);
@@ -136,10 +140,15 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       passes += 1;
       // If every entry failed before the pass began, the backend has not called `sendLastPass`.
       if (lastPass !== undefined) sendLastPass();
-      takeIn(entries, results, { ...shape, passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) }, endMs);
+      takeIn(entries, results, shape, { passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) }, endMs);
       startMs = endMs;
       running = next;
-      if (isNextQueued) feedSampled(entries, results);
+      if (!isNextQueued) continue;
+      feedSampled(entries, results);
+      shape = shapeOf(
+        entries.map((entry) => ({ ...entry, from: slotAt(entry.slot).held.nextPosition - 1 })),
+        generator.oneMatrix,
+      );
     }
   }
 
@@ -164,38 +173,64 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     return slot;
   }
 
-  /** Whether the next pass will have the same shape as the running pass, whatever the results of the running pass. */
-  function mayRepeat(entries: readonly BatchEntry[], shape: PassShape): boolean {
-    if (backend.generator?.ahead === undefined || shape.tokens !== shape.decodeRows || leaving || maintaining)
-      return false;
-    if (woken.settled || options.embeddings.size > 0 || !pacing.mayRepeat(shape, threads)) return false;
-    const capacity = contextCapacity(backend.info.contextSize);
-    if (usedCells(slots) + entries.length > backend.info.contextPool) return false;
+  /** Whether the next pass will have the same entries as the running pass, whatever the results of the running pass. */
+  function mayRepeat(entries: readonly BatchEntry[], shape: StepShape): boolean {
+    const { generator, info } = backend;
+    if (generator?.ahead === undefined || leaving || maintaining || woken.settled) return false;
+    if (countTokens(entries) !== entries.length || entries.some(({ kind }) => kind !== "decode")) return false;
+    if (options.embeddings.size > 0 || pacing.threads(shape) !== threads) return false;
+    if (usedCells(slots) + entries.length > info.contextPool) return false;
+    const capacity = contextCapacity(info.contextSize);
     let decoding = 0;
     for (const { state, sequence, held, writtenBehind } of slots) {
       if ((state === "idle" && writtenBehind !== undefined) || state === "parked") continue;
-      if (state !== "decoding" || sequence?.mayDecodeTwice !== true || held.entries.length >= capacity) return false;
+      if (state !== "decoding" || sequence === undefined || sequence.tokensUnseen < 2) return false;
+      if (held.entries.length >= capacity) return false;
       decoding += 1;
     }
-    return decoding === entries.length;
+    // The guesses of the next pass depend on the results of this one.
+    return decoding === entries.length && !guessing.areLikely(decodingOf(slots), loadOf(slots));
   }
 
   function takeIn(
     entries: readonly BatchEntry[],
     results: readonly EntryResult[],
-    pass: Pick<StepStats, "decodeRows" | "tokens" | "scored" | "passMs" | "gapMs">,
+    shape: StepShape,
+    times: Pick<StepStats, "passMs" | "gapMs">,
     endMs: number,
   ): void {
-    for (const { kind, slot } of entries) if (kind === "decode") slotAt(slot).lastDecoded = passes;
+    let [guessed, rightGuesses] = [0, 0];
+    for (const [i, { slot, guesses = [] }] of entries.entries()) {
+      const result = results[i];
+      const right = result?.kind === "token" ? (result.behind?.length ?? 0) : 0;
+      slotAt(slot).held.feed(guesses.slice(0, right));
+      guessed += guesses.length;
+      rightGuesses += right;
+    }
     outbox.add(...postprocess(slots, entries, results, backend, endMs));
-    const cells = usedCells(slots);
-    const parked = slots.filter(({ state }) => state === "parked").length;
-    const stats: StepStats = { step: passes, width: entries.length, ...pass, shifts, threads, cells, parked };
+    const scored = countScored(entries);
+    const stats: StepStats = {
+      step: passes,
+      width: entries.length,
+      decodeRows: entries.filter(({ kind }) => kind === "decode").length,
+      tokens: countTokens(entries),
+      scored,
+      guessed,
+      rightGuesses,
+      ...times,
+      shifts,
+      threads,
+      cells: usedCells(slots),
+      parked: slots.filter(({ state }) => state === "parked").length,
+    };
     lastEndMs = endMs;
     lastPass = stats;
     shifts = 0;
-    const change = pacing.observe(stats);
-    if (change !== undefined) options.onThreadChange(change, pass.tokens);
+    noteThreads(pacing.observe(shape, { threads, ms: times.passMs, scored }));
+  }
+
+  function noteThreads(change: ThreadChange | undefined): void {
+    if (change !== undefined) options.onThreadChange(change);
   }
 
   /** Wakes the loop, and withdraws a queued pass that has not begun, so that the change takes effect before that pass. */
@@ -246,7 +281,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     },
     wake,
     maintain(freeCores) {
-      if (freeCores !== undefined) pacing.recordFreeCores(freeCores);
+      if (freeCores !== undefined) noteThreads(pacing.recordFreeCores(freeCores));
       maintaining = passes === passesAtMaintenance;
       passesAtMaintenance = passes;
       if (maintaining) wake();

@@ -56,8 +56,8 @@ export interface Sequence {
   readonly lastToken: Token;
   /** The token that the next decode step yields instead of sampling. */
   readonly forced: Token | undefined;
-  /** Whether `maxTokens` leaves room for a token after the next one, and no thought budget may force that token. */
-  readonly mayDecodeTwice: boolean;
+  /** Most tokens that may be sampled before the sequence has seen the first of them: one where a thought's budget may force the next. */
+  readonly tokensUnseen: number;
   /** The stop string that ended the text, if one did. */
   readonly stopString: string | undefined;
   /** Begins the job with this many cached tokens. */
@@ -72,6 +72,8 @@ export interface Sequence {
   /** Makes a progress event for a prompt with this many tokens in the cache. Returns undefined soon after the last progress event. */
   progress(processedTokens: number, atMs: number): ProgressEvent | undefined;
   accept(sampled: SampledToken, atMs: number): Accepted;
+  /** Counts guesses that were computed for the job. */
+  countGuesses(guessed: number, right: number): void;
   /** Returns the events after the last token: text that was held back, and tokens that were in no event yet. */
   flush(atMs: number): readonly TokenEvent[];
   totals(atMs: number): JobTotals;
@@ -104,6 +106,8 @@ export function createSequence(options: SequenceOptions): Sequence {
   let logprobs: LogprobEntry[] = [];
   let firstTokenAtMs: number | undefined;
   let cachedTokens = 0;
+  let guessedTokens = 0;
+  let rightGuesses = 0;
   let { startedAtMs } = options;
   let lastTokenAtMs = startedAtMs;
   let progressAtMs: number | undefined;
@@ -167,8 +171,8 @@ export function createSequence(options: SequenceOptions): Sequence {
     get forced() {
       return forced[0];
     },
-    get mayDecodeTwice() {
-      return thinking === undefined && completionTokens + 1 < maxTokens;
+    get tokensUnseen() {
+      return Math.min(thinking === undefined ? Infinity : 1, Math.max(0, maxTokens - completionTokens));
     },
     get stopString() {
       return text.stopString;
@@ -216,6 +220,11 @@ export function createSequence(options: SequenceOptions): Sequence {
       return take(sampled, atMs, atMs - firstTokenAtMs);
     },
 
+    countGuesses(guessed, right) {
+      guessedTokens += guessed;
+      rightGuesses += right;
+    },
+
     flush(atMs) {
       const rest = events(watched(text.end().pieces, 0).pieces, atMs);
       // Tokens without text are also sent, so that the ids of all events are the whole context.
@@ -228,6 +237,7 @@ export function createSequence(options: SequenceOptions): Sequence {
       completionTokens,
       prefillMs: roundMs((firstTokenAtMs ?? atMs) - startedAtMs),
       decodeMs: roundMs(firstTokenAtMs === undefined ? 0 : lastTokenAtMs - firstTokenAtMs),
+      ...(guessedTokens === 0 ? {} : { guessedTokens, rightGuesses }),
       ...(text.unreadableCalls === 0 ? {} : { unreadableCalls: text.unreadableCalls }),
     }),
   };

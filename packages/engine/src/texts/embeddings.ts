@@ -3,7 +3,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { EngineEvent, JobFailure, JobTotals } from "../port/messages.ts";
 import type { Outbox } from "../loop/outbox.ts";
 import type { PieceLimits } from "../costs/pacing.ts";
-import { tileTokens } from "../costs/pass-costs.ts";
+import { tileTokens } from "../costs/step-shape.ts";
 import { failureOf, type PreparedEmbed } from "../sequence/prepare.ts";
 import { beginText, createEmbedProgress, pieceTokens, shortened, textAt, textCount } from "./embed-progress.ts";
 import type { BegunText, EmbedProgress } from "./embed-progress.ts";

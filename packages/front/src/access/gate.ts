@@ -1,5 +1,6 @@
 // Owns the access checks of a request: Host, Origin and token, in that order, before any other code reads the request.
 import { authenticate, checkHost, checkOrigin, tokenOf } from "@waggle/daemon/access";
+import { localClient } from "@waggle/jobs";
 import { llamaServerRoutes, workerRoutes } from "@waggle/protocol";
 import type { Route } from "@waggle/protocol";
 import type { MiddlewareHandler } from "hono";
@@ -19,9 +20,6 @@ const openPaths: ReadonlySet<string> = new Set(
     .filter((route) => route.open === true)
     .map((route) => route.path),
 );
-
-/** The client of all requests in local mode. */
-const localClient = "local";
 
 /**
  * Probes are open to every client. Static pages need a Host header with an accepted name. All other requests also need a token, except in local

@@ -82,6 +82,7 @@ export interface SamplingFields extends Nullish<Omit<Sampling, "seed">> {
   readonly stop?: string | readonly string[] | null | undefined;
   readonly context_shift?: boolean | null | undefined;
   readonly lora?: LoraChoice | null | undefined;
+  readonly guesses?: boolean | null | undefined;
   readonly repetition_limit?: number | null | undefined;
   /** If absent, the answer has no logprobs. */
   readonly top_logprobs?: number | null | undefined;
@@ -119,6 +120,7 @@ export function baseJobSpec(
       repetitionLimit: request.repetition_limit ?? undefined,
       contextShift: request.context_shift,
       lora: request.lora,
+      guesses: request.guesses ?? undefined,
       topLogprobs: given.top_logprobs ?? undefined,
       // Each dialect limits the number of stop strings itself.
       stop: stop == null ? [] : stopStringsOf({ stop: typeof stop === "string" ? stop : [...stop] }),
@@ -131,6 +133,7 @@ const copiedFields = [
   ...(Object.keys(SamplingSchema.omit({ seed: true }).shape) as Exclude<keyof Sampling, "seed">[]),
   "context_shift",
   "lora",
+  "guesses",
   "repetition_limit",
 ] as const satisfies readonly (keyof SamplingFields)[];
 

@@ -173,6 +173,7 @@ function joinedEnd(ends: readonly EndEvent[]): EndEvent {
   const sum = (of: (end: EndEvent) => number): number => ends.reduce((total, each) => total + of(each), 0);
   const most = (of: (end: EndEvent) => number): number => Math.max(...ends.map(of));
   const decodeMs = sum(({ timings }) => timings.decode_ms);
+  const guessed = sum(({ timings }) => timings.draft_n ?? 0);
   const decoded = sum(({ usage }) => Math.max(0, usage.completion_tokens - 1));
   return {
     type: "end",
@@ -186,6 +187,9 @@ function joinedEnd(ends: readonly EndEvent[]): EndEvent {
       decode_ms: decodeMs,
       total_ms: most(({ timings }) => timings.total_ms),
       tokens_per_second: decodeMs > 0 ? (decoded * 1000) / decodeMs : 0,
+      ...(guessed === 0
+        ? {}
+        : { draft_n: guessed, draft_n_accepted: sum(({ timings }) => timings.draft_n_accepted ?? 0) }),
     },
   };
 }

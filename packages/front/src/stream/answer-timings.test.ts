@@ -26,6 +26,13 @@ test("cached tokens are not counted, and the time of the first token counts as p
   });
 });
 
+test("guesses have llama-server's names", () => {
+  const usage = { prompt_tokens: 1, cached_tokens: 0, completion_tokens: 9, total_tokens: 10 };
+  const timings = { queue_ms: 1, prefill_ms: 30, decode_ms: 40, total_ms: 71, tokens_per_second: 100 };
+  const guesses = { draft_n: 8, draft_n_accepted: 6 };
+  expect(answerTimings({ usage, timings: { ...timings, ...guesses } })).toMatchObject(guesses);
+});
+
 test("an answer of one token has no time per token", () => {
   expect(timingsOf(10, 10, 1)).toMatchObject({ prompt_per_token_ms: 0, predicted_per_token_ms: 0 });
 });

@@ -14,6 +14,9 @@ export function answerTimings({ usage, timings }: Pick<EndEvent, "usage" | "timi
     // The prefill computes the first token.
     predicted_per_token_ms: rounded(timings.decode_ms / (usage.completion_tokens - 1)),
     predicted_per_second: timings.tokens_per_second,
+    ...(timings.draft_n === undefined
+      ? {}
+      : { draft_n: timings.draft_n, draft_n_accepted: timings.draft_n_accepted ?? 0 }),
   };
 }
 

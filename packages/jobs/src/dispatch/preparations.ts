@@ -5,7 +5,7 @@ import type { Clock, Deferred } from "@waggle/async";
 import type { EngineCommand, EngineEvent, EngineJob, PriorWork } from "@waggle/engine";
 import { errorOf } from "@waggle/protocol";
 import type { Job, SequenceState } from "../job/job.ts";
-import type { JobSpec } from "../job/job-spec.ts";
+import { localClient, type JobSpec } from "../job/job-spec.ts";
 import { priorWorkOf } from "../stream/output-so-far.ts";
 
 /** Longest time that a preflight delays the acceptance of a job, at a worker and at a gateway. */
@@ -102,7 +102,17 @@ export function engineJobOf(
 ): EngineJob {
   const { client, cacheSession, sessionId = cacheSession } = who;
   // Clients share no cached prefixes: the time to the first token would show whether another client sent the same prompt.
-  return { jobId, work, cacheScope: client, sessionId, priority: when.priority, prior: before };
+  const guessScope = guessScopeOf(client, sessionId);
+  return { jobId, work, cacheScope: client, sessionId, guessScope, priority: when.priority, prior: before };
+}
+
+/**
+ * Guesses show in a stream's times what earlier answers contain, so clients share none. In local mode only a session names one client. The session's
+ * scope can be no token's name, which has no line break.
+ */
+function guessScopeOf(client: string, sessionId: string | undefined): string | undefined {
+  if (client !== localClient) return client;
+  return sessionId === undefined ? undefined : `${client}\n${sessionId}`;
 }
 
 /** Sequences that start from the same prepared work. */

@@ -16,6 +16,9 @@ export interface JobSpec<W = Work> {
 
 export type GenerateSpec = JobSpec<GenerateWork>;
 
+/** The client of all requests in local mode, where requests have no token. Several people or programs may share it. */
+export const localClient = "local";
+
 /** The client, session and request that the job belongs to. */
 export interface JobOwner {
   /** The API token's name. Jobs, sessions and cached prefixes of one client are invisible to another. */

@@ -7,6 +7,7 @@ import { reduce } from "./reduce.ts";
 import type { Effect, JobInput } from "./reduce.ts";
 import type { JobEvent } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
+import type { EndEvent } from "@waggle/protocol";
 
 const spec = (choices = 1): JobSpec => ({
   model: "m",
@@ -217,6 +218,26 @@ describe("a job", () => {
     ]);
     apply(job, finished("j1"), finished("j1.1"));
     expect(job.state.counts).toMatchObject({ prefillMs: 50, decodeMs: 20, completionTokens: 4, promptTokens: 3 });
+  });
+
+  const guessed = (jobId: string): JobInput =>
+    engine({ type: "finished", jobId, by: "end", ...counts, guessedTokens: 8, rightGuesses: 5 });
+
+  it("has the guesses of all its choices in its timings, and none if no token was guessed", () => {
+    const job = newJob(3);
+    apply(job, { type: "submitted" }, started("j1"), started("j1.1"), started("j1.2"));
+    apply(job, token(0, 5), guessed("j1"), guessed("j1.1"), finished("j1.2"));
+    expect(job.log.terminal).toMatchObject({ timings: { draft_n: 16, draft_n_accepted: 10 } });
+    const plain = newJob();
+    apply(plain, { type: "submitted" }, started(), token(0, 5), finished());
+    expect(Object.keys((plain.log.terminal as EndEvent).timings)).not.toContain("draft_n");
+  });
+
+  it("has the guesses of its last engine after a crash", () => {
+    const job = newJob();
+    apply(job, { type: "submitted" }, started(), token(0, 1), lost);
+    apply(job, { type: "submitted" }, started("j1", 40), token(1, 2), guessed("j1"));
+    expect(job.log.terminal).toMatchObject({ timings: { draft_n: 8, draft_n_accepted: 5 } });
   });
 
   it("with several choices fails when one choice fails", () => {

@@ -347,16 +347,26 @@ function totalsOf({ sequences, counts, resumptions }: JobState): JobCounts {
   const [first] = known;
   if (first === undefined || known.length < sequences.length) return counts;
   const completionTokens = known.reduce((sum, part) => sum + part.completionTokens, 0);
+  const tokens = { completionTokens, ...guessesOf(known) };
   // An engine counts the tokens of earlier engines but does not know their times, so take the times from the worker's counts.
-  if (resumptions > 0) return { ...counts, completionTokens };
+  if (resumptions > 0) return { ...counts, ...tokens };
   if (sequences.length === 1) return first;
   // The times of the choices overlap, so they cannot be added.
-  return { ...counts, promptTokens: first.promptTokens, cachedTokens: first.cachedTokens, completionTokens };
+  return { ...counts, promptTokens: first.promptTokens, cachedTokens: first.cachedTokens, ...tokens };
 }
 
 function countsOf(event: EngineEventOf<"finished" | "cancelled">): JobCounts {
   const { promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs } = event;
-  return { promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs };
+  return { promptTokens, cachedTokens, completionTokens, prefillMs, decodeMs, ...guessesOf([event]) };
+}
+
+type Guesses = Pick<JobCounts, "guessedTokens" | "rightGuesses">;
+
+/** Sums up the guesses; empty if there were none. An engine does not know the guesses of earlier engines. */
+function guessesOf(parts: readonly Guesses[]): Guesses {
+  const guessedTokens = parts.reduce((sum, part) => sum + (part.guessedTokens ?? 0), 0);
+  if (guessedTokens === 0) return {};
+  return { guessedTokens, rightGuesses: parts.reduce((sum, part) => sum + (part.rightGuesses ?? 0), 0) };
 }
 
 function statusOf(job: Job, status: StatusEvent["status"]): StatusEvent {

@@ -141,13 +141,14 @@ function differenceOf({ differsAt }: JobState): Pick<Usage, "differs_at"> {
 
 /** Returns the timings of a job that has ended. */
 export function timingsOf({ acceptedAt }: Job, { counts, startedAt, endedAt = acceptedAt }: JobState): Timings {
-  const { prefillMs, decodeMs, completionTokens } = counts;
+  const { prefillMs, decodeMs, completionTokens, guessedTokens = 0, rightGuesses = 0 } = counts;
   return {
     queue_ms: roundMs((startedAt ?? endedAt) - acceptedAt),
     prefill_ms: roundMs(prefillMs),
     decode_ms: roundMs(decodeMs),
     total_ms: roundMs(endedAt - acceptedAt),
     tokens_per_second: decodeMs > 0 ? roundMs(((completionTokens - 1) * 1000) / decodeMs) : 0,
+    ...(guessedTokens === 0 ? {} : { draft_n: guessedTokens, draft_n_accepted: rightGuesses }),
   };
 }
 

@@ -11,7 +11,7 @@ const sha256 = (text: string): string => createHash("sha256").update(text).diges
 const messages: GenerateWork["prompt"] = { kind: "messages", messages: [{ role: "user", content: "x" }] };
 
 /** Returns the receipt of a job without output. */
-function receiptOf(more: Partial<GenerateWork>): Receipt | undefined {
+function receiptOf(more: Partial<GenerateWork>, timings: Partial<EndEvent["timings"]> = {}): Receipt | undefined {
   const sampling = SamplingSchema.parse({ seed: 7 });
   const spec: JobSpec = {
     model: "m",
@@ -20,7 +20,7 @@ function receiptOf(more: Partial<GenerateWork>): Receipt | undefined {
     work: { kind: "generate", prompt: messages, choices: 1, sampling, stop: [], ...more },
   };
   const job = createJob(spec, { uid: "j", now: 0, replayBufferBytes: 1_024, phase: "queued" });
-  const end = { type: "end", stream_id: "s", finish_reason: "stop" } as EndEvent;
+  const end = { type: "end", stream_id: "s", finish_reason: "stop", timings } as EndEvent;
   record(job, end, () => ({ modelSha256: "m", modelFile: "m.gguf", templateSha256: "t" }));
   return (job.log.terminal as EndEvent).receipt;
 }
@@ -43,6 +43,11 @@ test("the receipt has the hash of the answer grammar, or of the client's grammar
   expect(receiptOf({ answerGrammar: "root ::= [a]" })?.sampling.grammar_sha256).toBe(sha256("root ::= [a]"));
   const sampling = SamplingSchema.parse({ seed: 7, grammar: "root ::= [b]" });
   expect(receiptOf({ sampling })?.sampling.grammar_sha256).toBe(sha256("root ::= [b]"));
+});
+
+test("the receipt tells whether tokens were guessed", () => {
+  expect(receiptOf({})).not.toHaveProperty("guesses");
+  expect(receiptOf({}, { draft_n: 3, draft_n_accepted: 0 })).toMatchObject({ guesses: true });
 });
 
 test.each([[[]], [["one"]], [["", "né", "🐝", ""]], [Array.from({ length: 3_000 }, (_, i) => `${i} 蜜蜂 `)]])(

@@ -73,6 +73,7 @@ function withReceipt(
     template_sha256: (work.prompt.kind === "messages" ? fingerprints.templateSha256 : undefined) ?? null,
     seed: work.sampling.seed,
     sampling: samplingOf(work),
+    ...(end.timings.draft_n === undefined ? {} : { guesses: true }),
   };
   const { choices } = end;
   return {

@@ -1,6 +1,7 @@
 // Owns the requests to llama-server's own routes. Unknown fields are ignored; a known field without support is rejected with its name.
 // The shapes follow the README of llama.cpp's tools/server.
 import { z } from "zod";
+import { GuessesSchema } from "../fields/guesses.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "../native/model-settings.ts";
 import { PromptProgressReportSchema } from "../openai/answers.ts";
@@ -153,6 +154,7 @@ const completionShape = {
   context_shift: flag.describe(
     "Works as on native routes. llama-server itself has no such field, only a command-line flag.",
   ),
+  guesses: GuessesSchema,
   cache_prompt: flag.describe("Without effect: cached prefixes are always reused."),
   id_slot: z
     .int()
@@ -266,7 +268,7 @@ export const LlamaServerSlotsSchema = z
     z.object({
       id: z.int(),
       n_ctx: z.int().optional().describe("Context length in tokens; present once the model is loaded."),
-      speculative: z.literal(false),
+      speculative: z.boolean().describe("Whether tokens may be guessed."),
       is_processing: z.boolean(),
       job_id: z.string().optional().describe("Id of the job; absent for a job of another client."),
       n_prompt_tokens: z.int(),

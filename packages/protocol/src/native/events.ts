@@ -29,7 +29,7 @@ export const UsageSchema = z
   .meta({ id: "Usage" });
 export type Usage = z.infer<typeof UsageSchema>;
 
-/** All durations are in milliseconds. */
+/** All durations are in milliseconds. The names of guesses are llama-server's. */
 export const TimingsSchema = z
   .object({
     queue_ms: z.number().nonnegative().describe("Time from the acceptance of the job until the job got a slot."),
@@ -40,6 +40,12 @@ export const TimingsSchema = z
       .number()
       .nonnegative()
       .describe("Decoding speed in tokens per second: (completion_tokens - 1) / decode time."),
+    draft_n: z.int().positive().optional().describe("Number of guessed tokens; absent if no token was guessed."),
+    draft_n_accepted: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe("Number of guessed tokens that were right, so part of the answer; absent if no token was guessed."),
   })
   .meta({ id: "Timings" });
 export type Timings = z.infer<typeof TimingsSchema>;
@@ -233,6 +239,10 @@ export const ReceiptSchema = z
     sampling: z
       .object({ ...samplingShape, grammar_sha256: Sha256Schema.optional() })
       .describe("The sampling values that were used, with the hash of the grammar in place of the grammar."),
+    guesses: z
+      .literal(true)
+      .optional()
+      .describe("Present if tokens were guessed. Without guesses the text is the same, up to rounding."),
   })
   .meta({ id: "Receipt" });
 export type Receipt = z.infer<typeof ReceiptSchema>;

@@ -1,6 +1,7 @@
 // Owns the schema of a native generation request. Every field is bounded; names and defaults are llama-server's.
 import { z } from "zod";
 import { chatShape, optionsOfMessages } from "../fields/chat-options.ts";
+import { GuessesSchema } from "../fields/guesses.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "./model-settings.ts";
@@ -136,6 +137,7 @@ export const GenerateRequestSchema = z
         "When the context is full, drop the older half of the tokens after the start of the prompt, and continue. Needs max_tokens.",
       ),
     lora: LoraChoiceSchema.optional(),
+    guesses: GuessesSchema,
     stop: z
       .union([
         z.string().min(1).max(requestLimits.stopChars),

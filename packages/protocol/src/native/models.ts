@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ErrorCodeSchema } from "../errors.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
-import { ChatAbilitiesSchema, ModelKindSchema } from "./worker.ts";
+import { ChatAbilitiesSchema, ModelKindSchema, contextShape } from "./worker.ts";
 
 /**
  * unloaded: the file is on disk. waiting: the model needs memory that other models use. downloading, loading: in progress. ready: the model accepts
@@ -74,17 +74,7 @@ export const ModelStatusSchema = z
     description: z.string().optional().describe("general.description of the model's file."),
     parameters: z.int().nonnegative().optional(),
     file_bytes: bytes.optional(),
-    context_size: z
-      .int()
-      .positive()
-      .optional()
-      .describe("Most tokens of one job, prompt and answer together; present once the model is loaded."),
-    context_pool: z
-      .int()
-      .positive()
-      .optional()
-      .describe("Most tokens of all running jobs together; present once the model is loaded."),
-    trained_context_size: z.int().positive().optional(),
+    ...contextShape,
     embedding_size: z.int().positive().optional(),
     slots: z.object({ total: z.int(), busy: z.int() }).optional().describe("Present while the model is loaded."),
     queued: z.int().nonnegative().describe("Number of jobs that wait for this model."),

@@ -1,6 +1,7 @@
 // Owns the schemas of a worker's info, health and readiness.
 import { z } from "zod";
 import { LoadedSettingsSchema } from "./model-settings.ts";
+import { StepCostsSchema } from "./step-costs.ts";
 
 export const WorkerStateSchema = z.enum(["starting", "loading", "ready", "draining", "stopped", "failed"]);
 export type WorkerStateName = z.infer<typeof WorkerStateSchema>;
@@ -32,6 +33,20 @@ export const ChatAbilitiesSchema = z
   .meta({ id: "ChatAbilities" });
 export type ChatAbilities = z.infer<typeof ChatAbilitiesSchema>;
 
+export const contextShape = {
+  context_size: z
+    .int()
+    .positive()
+    .optional()
+    .describe("Most tokens of one job, prompt and answer together; present once the model is loaded."),
+  context_pool: z
+    .int()
+    .positive()
+    .optional()
+    .describe("Most tokens of all running jobs together; present once the model is loaded."),
+  trained_context_size: z.int().positive().optional(),
+};
+
 export const WorkerInfoSchema = z
   .object({
     worker_id: z.string(),
@@ -46,17 +61,7 @@ export const WorkerInfoSchema = z
       .literal(true)
       .optional()
       .describe("Present at a gateway, whose workers report the figures about engines and models."),
-    context_size: z
-      .int()
-      .positive()
-      .optional()
-      .describe("Most tokens of one job, prompt and answer together; present once the model is loaded."),
-    context_pool: z
-      .int()
-      .positive()
-      .optional()
-      .describe("Most tokens of all running jobs together; present once the model is loaded."),
-    trained_context_size: z.int().positive().optional(),
+    ...contextShape,
     parameters: z.int().nonnegative().optional(),
     model_bytes: z.int().nonnegative().optional(),
     model_sha256: z
@@ -91,7 +96,16 @@ export const WorkerInfoSchema = z
       .int()
       .positive()
       .nullable()
-      .describe("Maximum number of prompt tokens per step; null: the engine derives the number from step times."),
+      .describe("Most prompt tokens of a step while other streams decode; null: only max_token_gap_ms limits them."),
+    max_token_gap_ms: z
+      .number()
+      .positive()
+      .nullable()
+      .describe("Longest time between two tokens of a stream while a prompt is computed; null: no limit."),
+    guesses: z.boolean().describe("Whether tokens are guessed where this makes answers faster."),
+    step_costs: StepCostsSchema.optional().describe(
+      "What the engine's steps cost, measured; absent until measured, and at a gateway.",
+    ),
     queue_capacity: z.int().positive(),
     answer_window_ms: z
       .number()

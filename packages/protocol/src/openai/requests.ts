@@ -2,6 +2,7 @@
 // native routes. The shapes follow OpenAI's API reference (chat completions, completions, embeddings).
 import { z } from "zod";
 import { chatShape } from "../fields/chat-options.ts";
+import { GuessesSchema } from "../fields/guesses.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "../native/model-settings.ts";
@@ -129,6 +130,7 @@ const completionShape = {
   ignore_eos: nullish(z.boolean()),
   context_shift: nullish(z.boolean()),
   lora: nullish(LoraChoiceSchema),
+  guesses: GuessesSchema,
   guided_regex: z.null("regular expressions are not supported; send a grammar").optional(),
   guided_choice: z.null("is not supported; send the choices as a grammar").optional(),
   guided_grammar: z.null("is not supported; send the field grammar, in GBNF").optional(),

@@ -1,7 +1,8 @@
 // Owns the settings of the engine and of the chat template, and hidden settings that make the fake backend slow or faulty.
 import { BackendNameSchema } from "@waggle/protocol";
 import type { OptionRows } from "@waggle/daemon";
-import { byteSize, duration, integer, oneOf, text } from "@waggle/daemon";
+import { boolean, booleanValue, byteSize, duration, integer, oneOf, text } from "@waggle/daemon";
+import { maxTokenGap } from "../model-values.ts";
 
 const devices = ["auto", "cpu", "cuda", "vulkan", "metal"] as const;
 
@@ -88,10 +89,26 @@ export const engineOptions = {
     flag: "prefill-budget",
     value: "tokens",
     group: "Engine",
-    help: "prompt tokens per step while other slots decode; otherwise 4 times as many",
+    help: "most prompt tokens of a step",
     schema: integer(1, 8_192),
-    defaultText: "measured, so that a step stays below 4 times its usual duration",
+    defaultText: "--batch-size; while other slots decode, as many as --max-token-gap allows",
     advanced: true,
+  },
+  maxTokenGapMs: {
+    flag: "max-token-gap",
+    value: "duration",
+    group: "Engine",
+    help: "longest time between two tokens of a stream while prompts are computed, or none",
+    schema: maxTokenGap(),
+    default: "100ms",
+  },
+  guesses: {
+    flag: "guesses",
+    value: booleanValue,
+    group: "Engine",
+    help: "guess tokens where this makes answers faster; off: never",
+    schema: boolean(),
+    default: "on",
   },
   prefixStoreBytes: {
     flag: "prefix-store-size",

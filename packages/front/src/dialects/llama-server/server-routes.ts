@@ -87,14 +87,14 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
       const idle = slots.some(({ state }) => state === "idle");
       if (!idle && (c.req.query("fail_on_no_slot") ?? "") !== "")
         throw new WaggleError("unavailable", "Cannot find a slot: no slot is idle.", { retryAfterS: 1 });
-      const { context_size: contextSize } = served.info();
+      const { context_size: contextSize, guesses } = served.info();
       const shown: LlamaServerSlots = slots.map(({ id, state, job_id: uid, prompt_tokens: promptTokens, tokens }) => {
         const job = uid === undefined ? undefined : registry.live(jobUidOf(uid));
         const isOwn = job !== undefined && job.spec.who.client === client;
         return {
           id,
           n_ctx: contextSize,
-          speculative: false,
+          speculative: guesses,
           is_processing: state !== "idle",
           ...(isOwn ? { job_id: job.id } : {}),
           n_prompt_tokens: promptTokens,

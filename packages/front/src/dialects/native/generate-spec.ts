@@ -44,6 +44,7 @@ export function generateSpecOf(
       repetitionLimit: request.repetition_limit ?? undefined,
       contextShift: request.context_shift,
       lora: request.lora,
+      guesses: request.guesses ?? undefined,
       stop: stopStringsOf(request),
     },
   };
