@@ -80,7 +80,10 @@ export function createGrammarRun(grammar: Grammar, vocabulary: GrammarVocabulary
     const rest = matcher.budget;
     matcher.budget = steps;
     let found = otherwise;
-    unlessExhausted(() => ((found = search()), true));
+    unlessExhausted(() => {
+      found = search();
+      return true;
+    });
     matcher.budget = rest;
     return found;
   }
