@@ -25,6 +25,8 @@ export interface SamplingContext {
   /** All tokens for which `isEndOfGeneration` is true. */
   readonly endTokens: readonly Token[];
   readonly tokenBytes: (token: Token) => Uint8Array;
+  /** Tokenizes a short text that follows other text, without control tokens. */
+  readonly tokenizeRest: (text: string) => readonly Token[];
   /** The token that ends a turn; without such a token, the token that ends a text; null if the model has neither. */
   readonly end: Token | null;
 }
@@ -57,6 +59,7 @@ export function createSamplingContext({ model, vocabulary, tokenizer, chat }: Sa
     isEndOfGeneration,
     endTokens,
     tokenBytes,
+    tokenizeRest: (text: string) => tokenizer.restAtOnce(text, false),
     end: model.tokens.eot ?? model.tokens.eos,
   };
   return { sampling, markOf };

@@ -7,6 +7,7 @@ import { createLogitSampler, logprobsOf } from "../sampling/logit-sampler.ts";
 import type { Answer, Ask, Draw, Passes } from "../passes/passes.ts";
 import { hasRepeatPenalty, neverEnds, type SamplingContext } from "../sampling/sampling.ts";
 import { tokenSeed } from "../sampling/random.ts";
+import { createOnlyTokens } from "./only-tokens.ts";
 
 export interface SlotWork {
   /**
@@ -60,6 +61,7 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     grammar,
     dryBreakers: hasDry ? await context.dryBreakers(sampling.dry_sequence_breakers) : undefined,
   });
+  const onlyTokens = createOnlyTokens(context.tokenizeRest);
   /** Whether our sampler always samples, because llama.cpp cannot sample for this job. */
   const alone = sampling.fillIn === true || hasDry;
   const penalised = hasRepeatPenalty(sampling);
@@ -164,7 +166,7 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
       if (answers.length === 1) return first;
       return Promise.resolve(first).then((result) => takeBehind(result, answers));
     },
-    onlyTokens: () => [],
+    onlyTokens: () => (grammar === undefined ? [] : onlyTokens(grammar.onlyContinuation())),
     discard(tokens) {
       discarded += tokens;
     },

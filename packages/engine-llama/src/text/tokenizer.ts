@@ -16,6 +16,8 @@ export interface Tokenizer {
    * newline, whose tokens are then removed.
    */
   tokenizeRest(text: string): Promise<Token[]>;
+  /** Tokenizes a short text as `tokenizeRest` does, in this turn of the event loop. */
+  restAtOnce(text: string, specialTokens: boolean): Token[];
   /** Whether the tokenizer puts a space before a text. */
   readonly addsSpace: boolean;
   /** Counts characters of work, and waits for a turn of the event loop after every `turnChars` characters. */
@@ -41,9 +43,10 @@ export function createTokenizer(tokenizeAtOnce: Tokenize, { pattern, addsSpace }
   const newline = tokenizeAtOnce("\n", true);
   const pace = createPace(turnChars);
 
-  function restAtOnce(text: string): Token[] {
-    const tokens = tokenizeAtOnce(`\n${text}`, true);
-    return newline.every((token, i) => tokens[i] === token) ? tokens.slice(newline.length) : tokenizeAtOnce(text, true);
+  function restAtOnce(text: string, specialTokens = true): Token[] {
+    const tokens = tokenizeAtOnce(`\n${text}`, specialTokens);
+    const isApart = newline.every((token, i) => tokens[i] === token);
+    return isApart ? tokens.slice(newline.length) : tokenizeAtOnce(text, specialTokens);
   }
 
   /** @returns the end of the piece that begins at `start`, the beginning of the next piece, and whether the cut changes no tokens */
@@ -84,7 +87,8 @@ export function createTokenizer(tokenizeAtOnce: Tokenize, { pattern, addsSpace }
     pace,
     tokenize: async (text, specialTokens) =>
       await inPieces(text, (piece) => tokenizeAtOnce(piece, specialTokens), specialTokens),
-    tokenizeRest: async (text) => await inPieces(text, restAtOnce, true),
+    tokenizeRest: async (text) => await inPieces(text, (piece) => restAtOnce(piece), true),
+    restAtOnce,
   };
 }
 

@@ -56,7 +56,7 @@ export function createAnswerPool(limits = defaultLimits): AnswerPool {
       }
       const before = halves.newer.length;
       halves.newer.separate();
-      for (const token of kept) halves.newer.add(token);
+      halves.newer.add(kept);
       tokens += halves.newer.length - before;
       dropUnused();
     },

@@ -5,6 +5,7 @@ import { createVocabularyOrder, type Token } from "./vocabulary-order.ts";
 
 const encoder = new TextEncoder();
 const promptMark = "\uFDD0";
+const mark = "\uFDD1";
 
 async function runOf(grammar: string, texts: readonly string[]): Promise<GrammarRun> {
   const bytes = texts.map((text) => encoder.encode(text));
@@ -17,7 +18,6 @@ async function runOf(grammar: string, texts: readonly string[]): Promise<Grammar
 
 describe("an answer to messages", () => {
   const texts = ["<call>", "a", "b", "<", "call>", "\uFDD1"];
-  const mark = "\uFDD1";
   const grammar = `root ::= "a" "${mark}" "b"*`;
   const tokenBytes = (token: Token): Uint8Array => encoder.encode(texts[token]);
   const open = async (begun?: string): Promise<GrammarRun> => {
@@ -79,5 +79,59 @@ describe("a list of words", () => {
     const run = await runOf(`root ::= ${words.map((word) => `"${word}"`).join(" | ")}`, vocabulary);
     const allowed = vocabulary.filter((_, token) => run.allows(token));
     expect(allowed).toEqual(words);
+  });
+});
+
+describe("the only continuation", () => {
+  const printable = Array.from({ length: 96 }, (_, i) => (i === 95 ? "\n" : String.fromCharCode(0x20 + i)));
+  async function continued(grammar: string, written = ""): Promise<readonly (string | Token)[]> {
+    const run = await runOf(grammar, printable);
+    for (const char of written) run.accept(printable.indexOf(char));
+    return run.onlyContinuation();
+  }
+
+  test("ends where the grammar allows a choice, or the end", async () => {
+    expect(await continued('root ::= "name: " [a-z]+')).toEqual(["name: "]);
+    expect(await continued('root ::= "name: " [a-z]+', "name: b")).toEqual([]);
+    expect(await continued('root ::= "same" "!" | "same" "?"')).toEqual(["same"]);
+    expect(await continued('root ::= "all" "!"?')).toEqual(["all"]);
+    expect(await continued('root ::= "é蜂" | "é蜂x"')).toEqual(["é蜂"]);
+  });
+
+  test("includes optional spaces as the model wrote the last one", async () => {
+    const list = 'root ::= "[" item sp "," sp item sp "," sp item "]"\nitem ::= "1"\nsp ::= " "?';
+    expect(await continued(list)).toEqual(["[1 , 1 , 1]"]);
+    expect(await continued(list, "[1,")).toEqual(["1,1]"]);
+    expect(await continued(list, "[1, ")).toEqual(["1 , 1]"]);
+  });
+
+  test("takes no space that decides what follows", async () => {
+    expect(await continued('root ::= "a" (" b" | "c")')).toEqual(["a"]);
+    expect(await continued('root ::= "a" (" "? "b" | "c")')).toEqual(["a"]);
+    expect(await continued('root ::= "a" [ -z]*')).toEqual(["a"]);
+  });
+
+  test("has the tokens of markers in place of marks", async () => {
+    const bytes = (token: Token): Uint8Array => encoder.encode(token < 96 ? printable[token] : "");
+    const order = await createVocabularyOrder(96, bytes);
+    const vocabulary = {
+      order,
+      tokenBytes: bytes,
+      markers: new Map([[100, mark]]),
+      isEndOfGeneration: () => false,
+      endTokens: [],
+    };
+    const grammar = parseGbnf(`root ::= "${promptMark}"? "a}" "${mark}" "b" [cd]`);
+    const run = createGrammarRun(grammar, vocabulary, promptMark);
+    expect(run.onlyContinuation()).toEqual([]);
+    run.acceptText(promptMark);
+    expect(run.onlyContinuation()).toEqual(["a}", 100, "b"]);
+  });
+
+  test("is bounded for endless texts and grammars with too many readings", async () => {
+    const [endless] = await continued('root ::= "a" root');
+    expect(endless).toHaveLength(256);
+    const rules = Array.from({ length: 40 }, (_, i) => `r${i} ::= r${i + 1} | r${i + 1} "a"\n`).join("");
+    expect(await continued(`root ::= "ab" r0\n${rules}r40 ::= "a"*`)).toEqual([]);
   });
 });
