@@ -16,8 +16,8 @@ const freshSteps = 64;
 const newWeight = 1 / 32;
 /** A step that took longer than this many times the usual time counts as this many, because it says little about the machine. */
 const mostOfUsual = 4;
-/** A step with at most this part of its time in the context's share corrects the table; others correct the context's share. */
-const leastContextShare = 0.2;
+/** From this average context on, a step corrects the share of the context, and a step with less what other programs take. Thousands of tokens. */
+const longContext = 0.25;
 
 type Kind = "decode" | "prompt";
 
@@ -182,6 +182,12 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
     cell.usualMs += weight * (Math.min(scaledMs, mostOfUsual * cell.usualMs) - cell.usualMs);
   }
 
+  /** Whether the table has times of about these sizes: interpolated ones say nothing about how busy the machine is. */
+  function isMeasured({ decode, prompt }: StepShape, { cells }: Column): boolean {
+    const has = (known: ReadonlyMap<number, Cell>) => (size: number) => known.has(nearestSize(size));
+    return decode.every(has(cells.decode)) && prompt.every(has(cells.prompt));
+  }
+
   function correctContext(shape: StepShape, column: Column, ms: number): void {
     const { rowContext, tileContext } = shape;
     const share = rowContext >= tileContext ? rowShare : tileShare;
@@ -199,12 +205,12 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
       const predicted = predict(shape, threads);
       const column = columnOf(threads);
       column.lastStep = steps += 1;
-      const usualMs = partsMs(shape, column, true);
-      const isDeep = contextMs(shape, threads) > leastContextShare * ms || isLong(shape);
-      if (usualMs > 0 && isDeep) correctContext(shape, column, ms);
-      if (usualMs > 0 && !isDeep) {
-        column.ratios.add(ms / usualMs);
-        column.busy = column.ratios.value ?? 1;
+      if (isMeasured(shape, column)) {
+        if (isLong(shape)) correctContext(shape, column, ms);
+        else {
+          column.ratios.add(ms / Math.max(0.001, partsMs(shape, column, true)));
+          column.busy = column.ratios.value ?? 1;
+        }
       }
       correct(shape, column, ms);
       return predicted;
@@ -226,7 +232,7 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
 /** Whether the tokens of the step have a long context on average. */
 function isLong({ decode, prompt, rowContext, tileContext }: StepShape): boolean {
   const tokens = [...decode, ...prompt].reduce((sum, size) => sum + size, 0);
-  return rowContext + tileContext > tokens / 4;
+  return rowContext + tileContext > longContext * tokens;
 }
 
 function pointsOf(cells: ReadonlyMap<number, Cell>): { readonly size: number; readonly ms: number }[] {

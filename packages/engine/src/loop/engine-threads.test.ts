@@ -63,7 +63,7 @@ test("a collapse lowers the number of threads, and is logged once", async () => 
 
 test("steps of different sizes have different numbers of threads, and each step reports the number that computed it", async () => {
   const computed: number[] = [];
-  const times = (count: number, rows: number): number => (rows === 1 ? count * 5 : 30 / count);
+  const times = (count: number, rows: number): number => (rows === 1 ? count * 9 : 30 / count);
   const columns = [1, 2].map((threads) => ({
     ...{ threads, busy: 1, prompt: [] },
     decode: [1, 2].map((rows) => ({ rows, ms: times(threads, rows) })),
