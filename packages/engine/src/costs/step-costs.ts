@@ -185,6 +185,7 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
   /** Whether the table has times of about these sizes: interpolated ones say nothing about how busy the machine is. */
   function isMeasured({ decode, prompt }: StepShape, { cells }: Column): boolean {
     const has = (known: ReadonlyMap<number, Cell>) => (size: number) => known.has(nearestSize(size));
+    if (decode.length + prompt.length === 0) return false;
     return decode.every(has(cells.decode)) && prompt.every(has(cells.prompt));
   }
 
