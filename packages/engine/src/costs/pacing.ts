@@ -110,9 +110,10 @@ export function createPacing(options: PacingOptions): Pacing {
 
   function shapeOfDecoding({ runs, heldTokens }: Load, height: number): StepShape {
     const slots = runs.reduce((sum, run) => sum + run, 0);
-    const rowContext = slots === 0 ? 0 : contextWork(height * slots, heldTokens / slots);
+    const work = slots === 0 ? 0 : contextWork(height * slots, heldTokens / slots);
+    const context = height < tileTokens ? { rowContext: work, tileContext: 0 } : { rowContext: 0, tileContext: work };
     const groups = oneMatrix ? [slots] : runs.flatMap((run) => divide(run, height));
-    return { decode: slots === 0 ? [] : groups.map((count) => count * height), prompt: [], rowContext, tileContext: 0 };
+    return { decode: slots === 0 ? [] : groups.map((count) => count * height), prompt: [], ...context };
   }
 
   function stepMs(load: Load, height: number): number | undefined {

@@ -12,7 +12,7 @@ export interface StepShape {
   readonly decode: readonly number[];
   /** For each piece of a prompt, its tokens. */
   readonly prompt: readonly number[];
-  /** Thousands of tokens of context, summed over the tokens of the step: of decoding slots and of pieces below a tile, and of longer pieces. */
+  /** Thousands of tokens of context, summed over the tokens of the step: of slots with fewer tokens than a tile, and of the others. */
   readonly rowContext: number;
   readonly tileContext: number;
 }
@@ -34,7 +34,7 @@ export function shapeOf(entries: readonly BatchEntry[], oneMatrix: boolean): Ste
   for (const entry of entries) {
     const tokens = entry.tokens.length + (entry.guesses?.length ?? 0);
     const work = contextWork(tokens, entry.from);
-    if (entry.kind === "prefill" && tokens >= tileTokens) tileContext += work;
+    if (tokens >= tileTokens) tileContext += work;
     else rowContext += work;
     const last = decode.length - 1;
     if (entry.kind === "prefill") prompt.push(tokens);
