@@ -13,7 +13,7 @@ test("rows are one matrix where that is not clearly slower", () => {
 
 test("rows are computed one after the other where a matrix of few rows is slow", () => {
   expect(divideRows(2, of({ 1: 9, 2: 28 }))).toEqual([1, 1]);
-  expect(divideRows(6, of({ 1: 9, 2: 28, 3: 30, 4: 34, 5: 60, 6: 70 })).toSorted()).toEqual([1, 1, 4]);
+  expect(divideRows(6, of({ 1: 9, 2: 28, 3: 30, 4: 34, 5: 60, 6: 70 })).toSorted((a, b) => a - b)).toEqual([1, 1, 4]);
 });
 
 test("before a matrix was measured, rows are one matrix", () => {

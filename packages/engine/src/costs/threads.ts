@@ -112,7 +112,7 @@ export function createThreadGovernor(
 }
 
 /** Returns `first`, `max`, the powers of two and the numbers half-way between those: with many cores, one thread more makes no difference. */
-export function countsToChoose(first: number, max: number): number[] {
+function countsToChoose(first: number, max: number): number[] {
   const counts = new Set([first, max]);
   for (let count = 1; count <= max; count *= 2) {
     counts.add(count);

@@ -23,6 +23,8 @@ export interface DrafterOptions {
   /** The earlier output of a job that resumes or returns. */
   readonly output: readonly Token[];
   /** Looks for the last tokens in earlier answers. */
+  /** The records of earlier jobs, from which the job's own ones begin, and which its guesses are added to. */
+  readonly records: GuessRecords;
   readonly earlier: (tail: readonly Token[]) => Match | undefined;
 }
 
@@ -32,12 +34,22 @@ export interface DrafterOptions {
  */
 const recordsFrom = [24, 12, 6, 0] as const;
 
-export function createDrafter({ prompt, output: prior, earlier }: DrafterOptions): Drafter {
+/** How often guesses were right in earlier jobs, by the length of their matches: numbers of guesses only, and no text. */
+export interface GuessRecords {
+  readonly byLength: readonly GuessRecord[];
+  readonly only: GuessRecord;
+}
+
+export function createGuessRecords(): GuessRecords {
+  return { byLength: recordsFrom.map(() => createRecord()), only: createRecord() };
+}
+
+export function createDrafter({ prompt, output: prior, earlier, records: known }: DrafterOptions): Drafter {
   const text = createSuffixIndex(prompt.length + prior.length + 1_024);
   text.add(prompt);
   const output: Token[] = [];
-  const records = recordsFrom.map(() => createRecord());
-  const onlyRecord = createRecord();
+  const records = known.byLength.map((record) => createRecord(record));
+  const onlyRecord = createRecord(known.only);
   /** The present match; undefined if the last tokens did not occur before. */
   let match: Match | undefined;
   /** The rest of the grammar's tokens from the last draft. */
@@ -47,7 +59,7 @@ export function createDrafter({ prompt, output: prior, earlier }: DrafterOptions
     return recordOf(length).chance(Math.min(length, longestTail), 2);
   }
 
-  function recordOf(length: number): Record {
+  function recordOf(length: number): GuessRecord {
     return records[recordsFrom.findIndex((from) => length >= from)] ?? onlyRecord;
   }
 
@@ -103,22 +115,33 @@ export function createDrafter({ prompt, output: prior, earlier }: DrafterOptions
   };
 }
 
-interface Record {
+interface GuessRecord {
+  readonly hits: number;
+  readonly all: number;
   add(right: boolean): void;
   /** @param right, wrong what the record is taken to have seen before its first guess */
   chance(right: number, wrong: number): number;
 }
 
-/** The number of guesses that a record remembers, about. */
-const rememberedGuesses = 128;
+/** The number of guesses that a record remembers, about, and the number that a job takes from earlier jobs at most. */
+const [rememberedGuesses, inheritedGuesses] = [128, 48];
 
-function createRecord(): Record {
-  let hits = 0;
-  let all = 0;
+/** Creates a record, if need be with the part of another that a job inherits: what is added here is added there, too. */
+function createRecord(earlier?: GuessRecord): GuessRecord {
+  const share = earlier === undefined ? 0 : Math.min(1, inheritedGuesses / Math.max(1, earlier.all));
+  let hits = share * (earlier?.hits ?? 0);
+  let all = share * (earlier?.all ?? 0);
   return {
+    get hits() {
+      return hits;
+    },
+    get all() {
+      return all;
+    },
     add(right) {
       hits = hits * (1 - 1 / rememberedGuesses) + (right ? 1 : 0);
       all = all * (1 - 1 / rememberedGuesses) + 1;
+      earlier?.add(right);
     },
     chance: (right, wrong) => (hits + right) / (all + right + wrong),
   };

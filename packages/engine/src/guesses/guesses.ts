@@ -2,7 +2,7 @@
 import type { Token } from "../port/backend.ts";
 import { createAnswerPool } from "./answer-pool.ts";
 import { chooseGuesses, mostGuesses, type StepMs } from "./choose-guesses.ts";
-import { createDrafter, type Draft, type Drafter } from "./drafter.ts";
+import { createDrafter, createGuessRecords, type Draft, type Drafter } from "./drafter.ts";
 
 export interface GuessedJob {
   readonly prompt: readonly Token[];
@@ -48,6 +48,7 @@ const noDraft: Draft = { tokens: [], chances: [] };
 /** @param enabled false: no job's tokens are guessed or kept */
 export function createGuesses({ enabled }: { readonly enabled: boolean }): Guesses {
   const pool = createAnswerPool();
+  const records = createGuessRecords();
   const jobs = new Map<number, { readonly drafter: Drafter; readonly scope: string | undefined }>();
 
   return {
@@ -55,7 +56,7 @@ export function createGuesses({ enabled }: { readonly enabled: boolean }): Guess
       if (!enabled) return;
       const earlier: Parameters<typeof createDrafter>[0]["earlier"] =
         scope === undefined ? () => undefined : (tail) => pool.find(scope, tail);
-      jobs.set(slot, { drafter: createDrafter({ prompt, output, earlier }), scope });
+      jobs.set(slot, { drafter: createDrafter({ prompt, output, earlier, records }), scope });
     },
     push: (slot, token) => jobs.get(slot)?.drafter.push(token),
     end(slot) {
