@@ -22,9 +22,9 @@ export interface DrafterOptions {
   readonly prompt: readonly Token[];
   /** The earlier output of a job that resumes or returns. */
   readonly output: readonly Token[];
-  /** Looks for the last tokens in earlier answers. */
   /** The records of earlier jobs, from which the job's own ones begin, and which its guesses are added to. */
   readonly records: GuessRecords;
+  /** Looks for the last tokens in earlier answers. */
   readonly earlier: (tail: readonly Token[]) => Match | undefined;
 }
 
@@ -96,7 +96,8 @@ export function createDrafter({ prompt, output: prior, earlier, records: known }
     output,
     push,
     draft(most, only = []) {
-      expected = only;
+      // A draft without the grammar leaves open what the last one with it expects.
+      if (only.length > 0) expected = only;
       const tokens = only.slice(0, most);
       const chances = tokens.map(() => onlyRecord.chance(9, 1));
       const from = only.length === 0 ? match : find([...text.tail(), ...only].slice(-longestTail));
