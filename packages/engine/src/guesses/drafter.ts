@@ -22,14 +22,14 @@ export interface DrafterOptions {
   readonly prompt: readonly Token[];
   /** The earlier output of a job that resumes or returns. */
   readonly output: readonly Token[];
-  /** Looks for the last tokens in earlier answers. */
   /** The records of earlier jobs, from which the job's own ones begin, and which its guesses are added to. */
   readonly records: GuessRecords;
+  /** Looks for the last tokens in earlier answers. */
   readonly earlier: (tail: readonly Token[]) => Match | undefined;
 }
 
 /**
- * Match lengths from which on guesses have a record of their own, because chance matches of few tokens say nothing about long ones: with one record
+ * Match lengths from which on guesses have a separate record, because chance matches of few tokens say nothing about long ones: with one record
  * for all lengths, answers that repeat a part of their prompt gained a third less in simulations.
  */
 const recordsFrom = [24, 12, 6, 0] as const;
