@@ -135,7 +135,7 @@ export interface FakeSampler {
  * Samples for one job. Markers anywhere in the prompt control the answer; of several markers of a kind the last counts.
  * `[eog:N]` ends the generation after N tokens, `[fail:N]` makes the job's entry fail after N tokens, `[die:N]` ends the
  * engine's process after N tokens. `[unicode]` gives characters that span tokens, `[document]` endless prose with code and
- * tables, `[say:…]` the percent-encoded text, a byte per token. Only `[eog:N]` and `[say:…]` end the answer.
+ * tables, `[cycle:N]` words of which most repeat after N words, `[say:…]` the percent-encoded text, a byte per token. Only `[eog:N]` and `[say:…]` end the answer.
  */
 export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampling): FakeSampler {
   const markers = readMarkers(prompt);
@@ -156,6 +156,8 @@ export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampli
       if (markers.say !== undefined) return markers.say[count - 1] ?? endOfGeneration;
       if (markers.document) return documentTokens[(count - 1) % documentTokens.length];
       const choice = extendContext(contextHash, salt);
+      // A few words still depend on the context, so that a wrong token in the cache changes this answer too.
+      if (markers.cycle < Infinity && choice % 8 > 0) return wordToken((count - 1) % markers.cycle);
       if (!markers.unicode) return wordToken(choice);
       const [first = 0, ...others] = unicodeWordBytes[choice % unicodeWordBytes.length] ?? [];
       pending = others;
@@ -184,6 +186,8 @@ interface Markers {
   readonly eogAfter: number;
   readonly failAfter: number;
   readonly dieAfter: number;
+  /** Number of words after which most words repeat; Infinity without repetition. */
+  readonly cycle: number;
   readonly unicode: boolean;
   readonly document: boolean;
   readonly say?: Uint8Array;
@@ -191,7 +195,14 @@ interface Markers {
 
 function readMarkers(prompt: readonly Token[]): Markers {
   if (!prompt.includes("[".charCodeAt(0))) {
-    return { eogAfter: Infinity, failAfter: Infinity, dieAfter: Infinity, unicode: false, document: false };
+    return {
+      eogAfter: Infinity,
+      failAfter: Infinity,
+      dieAfter: Infinity,
+      cycle: Infinity,
+      unicode: false,
+      document: false,
+    };
   }
   const text = new TextDecoder().decode(Uint8Array.from(prompt.filter((token) => token < byteTokens)));
   const say = [...text.matchAll(/\[say:([^\]]*)\]/g)].at(-1)?.[1];
@@ -199,6 +210,7 @@ function readMarkers(prompt: readonly Token[]): Markers {
     eogAfter: lastNumber(text, /\[eog:(\d+)\]/g),
     failAfter: lastNumber(text, /\[fail:(\d+)\]/g),
     dieAfter: lastNumber(text, /\[die:(\d+)\]/g),
+    cycle: lastNumber(text, /\[cycle:([1-9]\d*)\]/g),
     unicode: text.includes("[unicode]"),
     document: text.includes("[document]"),
     ...(say === undefined ? {} : { say: encoder.encode(decodeURIComponent(say)) }),

@@ -19,8 +19,9 @@ const mostSlowdown = 1.05;
  * @param most most guesses that each of the slots has room for
  */
 export function chooseGuesses(drafts: readonly Draft[], most: number, stepMs: StepMs): number {
+  if (drafts.every(({ tokens }) => tokens.length === 0)) return 0;
   const plainMs = stepMs(1);
-  if (plainMs === undefined || drafts.every(({ tokens }) => tokens.length === 0)) return 0;
+  if (plainMs === undefined) return 0;
   let best = 0;
   let bestGain = 1;
   for (const height of heights) {

@@ -96,7 +96,8 @@ export function createDrafter({ prompt, output: prior, earlier, records: known }
     output,
     push,
     draft(most, only = []) {
-      expected = only;
+      // A draft without the grammar leaves open what the last one with it expects.
+      if (only.length > 0) expected = only;
       const tokens = only.slice(0, most);
       const chances = tokens.map(() => onlyRecord.chance(9, 1));
       const from = only.length === 0 ? match : find([...text.tail(), ...only].slice(-longestTail));

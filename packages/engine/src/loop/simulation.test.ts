@@ -1,8 +1,8 @@
 // Runs random schedules of submissions and cancels on the fake backend, many with a context pool that is often full. A failed test names the seed of its schedule; a run
 // with this seed repeats the schedule.
-import { SamplingSchema, type Sampling } from "@waggle/protocol";
+import { SamplingSchema, type Sampling, type StepCosts } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import type { Backend, EntryResult, KvSnapshots, Token } from "../port/backend.ts";
+import type { Backend, EntryResult, Held, KvSnapshots, Token } from "../port/backend.ts";
 import { withGenerator } from "../testing/engine-harness.ts";
 import { randomNumbers } from "../testing/simulated-machine.ts";
 import { createEngine } from "./engine.ts";
@@ -22,6 +22,8 @@ let parks = 0;
 let parksAfterShifts = 0;
 let copies = 0;
 let copiesThenShifts = 0;
+let guessed = 0;
+let rightGuesses = 0;
 const transfers = { save: 0, load: 0, damaged: 0 };
 
 interface Random {
@@ -40,7 +42,13 @@ function createRandom(seed: number): Random {
   };
 }
 
-function randomJob(random: Random, jobId: string): EngineJob<GenerateWork> {
+/** Guesses always pay where each of the rows costs nothing. */
+const freeRows: StepCosts = {
+  threads: [{ threads: 1, busy: 1, decode: [1, 2, 512].map((rows) => ({ rows, ms: 1 })), prompt: [] }],
+  context: { row_ms: 0, tile_ms: 0 },
+};
+
+function randomJob(random: Random, jobId: string, repeats: boolean): EngineJob<GenerateWork> {
   const opening = random.pick(["", "You are a bee.", "You are a bee. Answer at length and with honey."]);
   const marker = random.pick(["", "", "[unicode]", `[eog:${random.below(20)}]`, `[fail:${random.below(9)}]`]);
   const stop = random.pick<readonly string[]>([[], [], [" the"], [" honey", " s"], ["🐝", "für"]]);
@@ -49,13 +57,15 @@ function randomJob(random: Random, jobId: string): EngineJob<GenerateWork> {
     seed: random.below(3),
     ignore_eos: random.chance(0.1),
   });
-  const text = `${opening}${marker}${random.pick(["", "a", "b"]).repeat(random.below(50))}`;
+  const cycle = repeats ? random.pick(["", "[cycle:1]", "[cycle:4]", "[cycle:4]"]) : "";
+  const guesses = repeats && random.chance(0.9);
+  const text = `${opening}${marker}${cycle}${random.pick(["", "a", "b"]).repeat(random.below(50))}`;
   const cacheScope = random.pick(["alice", "alice", "bob"]);
   const length = randomLength(random);
   const sessionId = random.chance(0.5) ? `s${random.below(3)}` : undefined;
   const prompt = { kind: "text", text } as const;
-  const work = { kind: "generate", prompt, choices: 1, stop, sampling, ...length } as const;
-  return { jobId, work, cacheScope, sessionId, priority: random.below(3) };
+  const work = { kind: "generate", prompt, choices: 1, stop, sampling, guesses, ...length } as const;
+  return { jobId, work, cacheScope, guessScope: cacheScope, sessionId, priority: random.below(3) };
 }
 
 /** Draws the most tokens of an answer: no limit, a few, or more than the context holds with a context shift. */
@@ -78,6 +88,8 @@ interface JobRecord {
  */
 async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const random = createRandom(seed);
+  /** Whether answers repeat, and most jobs take guesses. */
+  const repeats = seed % 4 < 2;
   const slots = 1 + random.below(5);
   const contextSize = 64 + random.below(64);
   const lastStarted: (JobRecord | undefined)[] = [];
@@ -89,6 +101,8 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const records = new Map<string, JobRecord>();
   /** The tokens that each slot held before its latest job began. */
   const heldBefore: (readonly Token[])[] = [];
+  /** What the engine takes each slot to hold, since its latest job began. */
+  const heldNow: (Held | undefined)[] = [];
   /** The job or snapshot that these tokens came from; undefined after a failed entry or a failed load. */
   const ownerBefore: ({ readonly cacheScope: string } | undefined)[] = [];
   let toSubmit = 4 + random.below(16);
@@ -116,6 +130,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       headroomCells: random.pick([1, 1, 8, 256]),
     },
     now: () => (ms += 0.25),
+    ...(repeats ? { stepCosts: freeRows } : {}),
     random32: () => 1,
     emit(event) {
       try {
@@ -132,6 +147,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       states: generator.states === undefined ? undefined : interferedStates(generator.states),
       async begin(slot, keep, sampling, held) {
         heldBefore[slot] = backend.heldTokens(slot);
+        heldNow[slot] = held;
         if (keep === 0) copied.delete(slot);
         unsentCopies = unsentCopies.filter(({ from }) => from !== slot);
         interfere();
@@ -140,6 +156,12 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
         return kept;
       },
       step(entries, underway) {
+        for (const { slot, tokens } of entries) {
+          expect(heldNow[slot]?.entries, "what the slot holds, with the tokens of this pass").toEqual([
+            ...backend.heldTokens(slot),
+            ...tokens,
+          ]);
+        }
         const running = generator.step(entries, underway);
         unsentCopies = [];
         return running.then((results) => passEnded(entries, results));
@@ -222,7 +244,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   }
 
   function submit(): void {
-    const drawn = randomJob(random, `job${toSubmit--}`);
+    const drawn = randomJob(random, `job${toSubmit--}`, repeats);
     const job = { ...drawn, work: { ...drawn.work, ...continuation() } };
     records.set(job.jobId, { job, events: [], cancelledAt: undefined });
     if (random.chance(0.7)) engine.handle({ type: "prepare", job });
@@ -250,6 +272,8 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     if (event.type === "prefix_store") transfers[event.operation] += 1;
     if (event.type === "unprepared") prepareAgain(event.jobId);
     if (event.type !== "step") return;
+    guessed += event.stats?.guessed ?? 0;
+    rightGuesses += event.stats?.rightGuesses ?? 0;
     for (const each of event.events) takeJobEvent(each);
   }
 
@@ -342,6 +366,7 @@ function checkRecord(record: JobRecord, contextSize: number): void {
     if (terminal?.type === "finished" && terminal.by === "max_tokens") expect(ids).toBe(job.work.maxTokens);
     return;
   }
+  if (terminal?.type === "finished" && job.work.guesses === false) expect(terminal.guessedTokens).toBeUndefined();
   const text = textOf(record);
   if (terminal?.type === "finished") {
     expect(text, "the same text as alone").toBe(soloText(job, terminal.completionTokens));
@@ -393,6 +418,8 @@ describe("random schedules", () => {
       expect(aheads).toBeGreaterThan(schedules);
       expect(parks).toBeGreaterThan(schedules / 5);
       expect(parksAfterShifts).toBeGreaterThan(schedules / 100);
+      expect(rightGuesses, "right guesses").toBeGreaterThan(schedules);
+      expect(guessed - rightGuesses, "wrong guesses").toBeGreaterThan(schedules);
       expect(copies).toBeGreaterThan(schedules / 10);
       expect(copiesThenShifts, "shifts of slots with copied tokens").toBeGreaterThan(schedules / 100);
       for (const [operation, times] of Object.entries(transfers)) {

@@ -21,11 +21,17 @@ export interface SlotGuesses {
   areLikely(decoding: readonly Slot[], load: Load): boolean;
 }
 
+interface Followed {
+  readonly sequence: Sequence;
+  /** Number of the job's tokens that were seen. */
+  seen: number;
+}
+
 export function createSlotGuesses({ backend, slots, guesses, pacing }: SlotGuessesOptions): SlotGuesses {
   const { generator, info } = backend;
   const capacity = contextCapacity(info.contextSize);
-  /** The jobs that are followed, and the number of their tokens that were seen. */
-  const followed = new Map<number, { readonly sequence: Sequence; seen: number }>();
+  /** The jobs that are followed, by slot. */
+  const followed = new Map<number, Followed>();
 
   /** Tells `guesses` which jobs have ended and begun, and which tokens were sampled. */
   function follow(): void {
@@ -33,6 +39,8 @@ export function createSlotGuesses({ backend, slots, guesses, pacing }: SlotGuess
       const { id, sequence } = slot;
       let job = followed.get(id);
       if (job !== undefined && job.sequence !== sequence) {
+        // The tokens of the job's last step are part of its answer, too.
+        pushNew(id, job);
         guesses.end(id);
         followed.delete(id);
         job = undefined;
@@ -44,9 +52,14 @@ export function createSlotGuesses({ backend, slots, guesses, pacing }: SlotGuess
         followed.set(id, { sequence, seen: sequence.ids.length });
         continue;
       }
-      for (const token of sequence.ids.slice(job.seen)) guesses.push(id, token);
-      job.seen = sequence.ids.length;
+      pushNew(id, job);
     }
+  }
+
+  function pushNew(id: number, job: Followed): void {
+    const { ids } = job.sequence;
+    for (const token of ids.slice(job.seen)) guesses.push(id, token);
+    job.seen = ids.length;
   }
 
   function stepOf(decoding: readonly Slot[], load: Load, withGrammars: boolean): DecodingStep {
