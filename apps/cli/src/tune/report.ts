@@ -122,7 +122,7 @@ export interface ReportData {
   readonly threads: readonly (SpeedData & { readonly threads: number })[];
   /** Gains up to this one do not count. */
   readonly least_gain: number;
-  /** The settings that are faster than the present ones; empty if there are none. */
+  /** The settings that are faster than the present ones; empty if no others are faster. */
   readonly best: Variant["flags"];
 }
 

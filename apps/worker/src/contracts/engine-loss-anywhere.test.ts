@@ -101,8 +101,8 @@ async function answer(path: string, body: Body, cuts: readonly Cut[]): Promise<{
   return { says: saidIn(text), messages };
 }
 
-/** Keys of ids and times, which differ between answers. */
-const ownKeys = /^(id|.*_id|created.*|completed_at|.*duration|timings|sequence_number|obfuscation|.*_ms)$/;
+/** Keys of ids and times, and of guesses, which depend on times: they differ between answers. */
+const ownKeys = /^(id|guesses|.*_id|created.*|completed_at|.*duration|timings|sequence_number|obfuscation|.*_ms)$/;
 /** Keep-alive events of silent streams, and the native dialect's events about a lost engine. */
 const nothing =
   /^event: (keepalive|status|queued)|"type":"(keepalive|status|queued)"|"(content|response)":"".*"done":false/;
@@ -112,7 +112,7 @@ function saidIn(text: string): string[] {
   const said = lines.map((line) => {
     const data = line.replace(/^data: /, "");
     if (!/^[[{]["{]/.test(data)) return data;
-    return JSON.stringify(JSON.parse(data), (key, value: unknown) => (ownKeys.test(key) ? "" : value));
+    return JSON.stringify(JSON.parse(data), (key, value: unknown) => (ownKeys.test(key) ? undefined : value));
   });
   return said.filter((line) => !nothing.test(line));
 }

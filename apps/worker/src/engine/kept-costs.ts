@@ -1,4 +1,4 @@
-// Owns the file that keeps what steps cost, beside the KV snapshots: the next engine with the same model on the same machine need not measure.
+// Owns the file that keeps what steps cost, in the folder of the KV snapshots: the next engine with the same model on the same machine need not measure.
 import { createHash } from "node:crypto";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";

@@ -23,7 +23,7 @@ const fewestDecodeSteps = 3;
 const sampling: SlotSampling = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };
 const text =
   "The bees of the old garden woke early. One of them had found a field of clover behind the hill, and 3 of her sisters wanted to see it. " +
-  "“How far is it?” asked the youngest. Nobody knew; the wind had changed twice since then. So they flew out together, low over the river. ";
+  "“How far is it?” asked the youngest. She did not know; the wind had changed twice since then. So they flew out together, low over the river. ";
 
 /** Speeds with one number of threads. */
 export interface Speeds {

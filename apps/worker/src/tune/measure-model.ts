@@ -1,4 +1,4 @@
-// Measures how fast a model is with given settings, in an engine process of its own that ends with the measurement.
+// Measures how fast a model is with given settings, in a separate engine process, which ends with the measurement.
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { onAbort } from "@waggle/async";

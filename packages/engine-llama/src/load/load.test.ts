@@ -48,6 +48,7 @@ test("the info describes the loaded model", async () => {
     threads: 1,
     maxThreads: expect.any(Number),
     build: expect.any(String),
+    release: expect.stringMatching(/^v\d/),
     ...(hasAddon ? { binding: "addon" } : { binding: "library", bindingReason: "it is not installed" }),
     settings: expect.objectContaining({ batch_size: 512, mmap: true }),
     chatFormat: expect.objectContaining({ name: "generic" }),

@@ -28,7 +28,7 @@ export interface MeasureOptions {
   readonly now: () => number;
 }
 
-/** Returns undefined if the backend cannot measure, or nothing fits into the time. Leaves the last number of threads set. */
+/** Returns undefined if the backend cannot measure, or nothing fits into the time. Afterwards, the backend has its number of threads at the start. */
 export async function measureStepCosts(
   backend: Pick<Backend, "generator" | "info" | "setThreads">,
   { budgetMs, threads, now }: MeasureOptions,
@@ -54,6 +54,7 @@ export async function measureStepCosts(
 
   for (const step of first.slice(0, 2)) for (const count of threads) await enter(step, count);
   for (const step of [...first.slice(2), ...further]) for (const count of threads) await enter(step, count);
+  backend.setThreads(backend.info.threads);
   const costs = table.snapshot();
   return costs.threads.length === 0 ? undefined : costs;
 }

@@ -29,7 +29,7 @@ export interface DrafterOptions {
 }
 
 /**
- * Match lengths from which on guesses have a record of their own, because chance matches of few tokens say nothing about long ones: with one record
+ * Match lengths from which on guesses have a separate record, because chance matches of few tokens say nothing about long ones: with one record
  * for all lengths, answers that repeat a part of their prompt gained a third less in simulations.
  */
 const recordsFrom = [24, 12, 6, 0] as const;

@@ -110,7 +110,7 @@ describe("the guesses of a step", () => {
     expect(guesses.plan({ slots: both, stepMs: cheap }), "both gain").toBeDefined();
   });
 
-  test("are none where a slot has no room, the price is unknown, or guesses are off", () => {
+  test("are left out where a slot has no room, the price is unknown, or guesses are off", () => {
     expect(begun(repeating).plan({ slots: [slot(0, [], 0)], stepMs: () => 10 })).toBeUndefined();
     expect(begun(repeating).plan({ slots: [slot(0)], stepMs: () => undefined })).toBeUndefined();
     const off = createGuesses({ enabled: false });

@@ -29,7 +29,7 @@ test("an index finds the latest place of the last 12 tokens, otherwise of the la
   );
 });
 
-test("no match reaches over a separator or goes on behind it", () => {
+test("no match reaches over a separator or continues behind it", () => {
   const index = createSuffixIndex();
   index.add([1, 2, 3, 4]);
   index.separate();

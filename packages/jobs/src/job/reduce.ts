@@ -362,7 +362,7 @@ function countsOf(event: EngineEventOf<"finished" | "cancelled">): JobCounts {
 
 type Guesses = Pick<JobCounts, "guessedTokens" | "rightGuesses">;
 
-/** Sums up the guesses; empty if there were none. An engine does not know the guesses of earlier engines. */
+/** Sums up the guesses; empty without guesses. An engine does not know the guesses of earlier engines. */
 function guessesOf(parts: readonly Guesses[]): Guesses {
   const guessedTokens = parts.reduce((sum, part) => sum + (part.guessedTokens ?? 0), 0);
   if (guessedTokens === 0) return {};

@@ -128,7 +128,7 @@ export function guessContract(
       await backend.end(0);
     });
 
-    test("in several slots, in any order of the entries, beside a prompt", async () => {
+    test("in several slots, in any order of the entries, together with a prompt", async () => {
       const otherPrompt = await tokensOf(otherStory);
       const works = [prompt, otherPrompt].map((own, i) => ({ prompt: own, sampling: samplingOf(wild, 3 + i), count }));
       const plain: Sampled[][] = [];

@@ -13,7 +13,7 @@ export interface ByteVocabulary {
 }
 
 /**
- * @param size number of tokens, with unused ones at the end; by default there are none
+ * @param size number of tokens, with unused ones at the end; by default no unused ones
  * @throws Error when a marker is empty or both control and user-defined
  */
 export function makeByteVocabulary(

@@ -25,7 +25,8 @@ const arrows: readonly Arrow[] = [
     ["@waggle/async", "@waggle/client", "@waggle/daemon/ports", "@waggle/protocol", "@waggle/protocol/sse"],
   ],
   ["packages/engine/src/port", ["@waggle/chat-format/format", "@waggle/protocol", "sequence"]],
-  ["packages/engine/src/costs", ["port", "loop"]],
+  ["packages/engine/src/costs", ["port", "loop", "@waggle/protocol"]],
+  ["packages/engine/src/guesses", ["port"]],
   [
     "apps/worker/src/engine/engine-main.ts",
     ["@waggle/async", "@waggle/engine", "@waggle/engine-llama", "@waggle/protocol", "@waggle/telemetry"],

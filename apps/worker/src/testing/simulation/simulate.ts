@@ -67,7 +67,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       loadLater,
       preparedBytes: random.pick([0, 2_000, 1 << 26]),
       headroomCells: random.pick([1, 8, 256]),
-      fake: { contextPool, copies: random.chance(0.5) },
+      fake: { contextPool, copies: random.chance(0.5), guesses: random.chance(0.5) },
       metrics,
       link: newWire.link,
       gate: newWire.gate,
