@@ -79,7 +79,13 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
 
   function enter(kind: Kind, size: number, threads: number, ms: number): void {
     const recent = createRecentMedian(recentTimes);
-    columnOf(threads).cells[kind].set(size, { usualMs: ms, times: 1, recent, recentMs: ms, lastStep: -Infinity });
+    columnOf(threads).cells[kind].set(size, {
+      usualMs: ms,
+      times: leastTimes + 1,
+      recent,
+      recentMs: ms,
+      lastStep: -Infinity,
+    });
   }
 
   /** The column with this number of threads, or else the nearest one that has times. */
@@ -111,14 +117,23 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
   }
 
   function matrixMs(column: Column, kind: Kind, size: number, usual: boolean): number {
+    const own = cellAt(column, kind, size);
+    const ownMs = own === undefined ? undefined : timeOf(own, column, usual);
+    if (own !== undefined && ownMs !== undefined && own.times > leastTimes) return ownMs;
+    const aroundMs = interpolated(column, kind, size, usual);
+    // A single slow step must not keep a size from being used again: until it has more times, it costs no more than its neighbours say.
+    return Math.min(ownMs ?? aroundMs ?? 0, aroundMs ?? ownMs ?? 0);
+  }
+
+  /** The time of a size from those of the sizes around it; undefined without any. */
+  function interpolated(column: Column, kind: Kind, size: number, usual: boolean): number | undefined {
     let below: { size: number; ms: number } | undefined;
     let above: { size: number; ms: number } | undefined;
     let first: { size: number; ms: number } | undefined;
     for (const known of sizes) {
-      const cell = cellAt(column, kind, known);
+      const cell = known === size ? undefined : cellAt(column, kind, known);
       if (cell === undefined) continue;
       const point = { size: known, ms: timeOf(cell, column, usual) };
-      if (known === size) return point.ms;
       if (known < size) {
         first = below;
         below = point;
@@ -128,7 +143,7 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
       }
     }
     // Few rows take at least their share of more rows.
-    if (below === undefined) return above === undefined ? 0 : (above.ms * size) / above.size;
+    if (below === undefined) return above === undefined ? undefined : (above.ms * size) / above.size;
     // Behind the last point the time grows as between the last two; with one point, with the rows.
     const from = above === undefined ? (first ?? { size: 0, ms: 0 }) : below;
     const to = above ?? below;
