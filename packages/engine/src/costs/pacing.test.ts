@@ -59,6 +59,26 @@ describe("the time of a step", () => {
   });
 });
 
+test("while more prompts wait than slots decode, a step is as long as without streams", () => {
+  const pacing = pacingWith({
+    known: {
+      threads: [
+        {
+          threads: 1,
+          busy: 1,
+          decode: [1, 2, 4].map((rows) => ({ rows, ms: 10 * rows })),
+          prompt: [{ tokens: 64, ms: 190 }],
+        },
+      ],
+      context: { row_ms: 0, tile_ms: 0 },
+    },
+  });
+  const tokens = (prompts: number): number =>
+    pacing.plan({ runs: [2], heldTokens: 0, prompts, promptHeld: 0 }).prefillBudget;
+  expect(tokens(2)).toBeLessThan(64);
+  expect(tokens(3)).toBe(128);
+});
+
 describe("two slots", () => {
   /** Two rows take three times as long as one. */
   const cliff = machineOf({ oneMs: 10, rowMs: 2, matrixMs: 18 });
@@ -83,7 +103,7 @@ describe("two slots", () => {
 
   test("are one matrix where the slots share a cache", () => {
     const pacing = pacingWith({ known, oneMatrix: true });
-    expect(pacing.plan({ runs: [2], heldTokens: 0, promptHeld: undefined }).divide(2, 1)).toEqual([2]);
+    expect(pacing.plan({ runs: [2], heldTokens: 0, prompts: 0, promptHeld: undefined }).divide(2, 1)).toEqual([2]);
   });
 });
 
@@ -102,11 +122,11 @@ describe("the price of guesses", () => {
 
   test("is that of the rows of all slots", () => {
     const pacing = pacingWith({ known: costs({ 1: 10, 2: 14, 4: 20, 8: 30 }) });
-    expect(pacing.guessMs({ runs: [2], heldTokens: 0, promptHeld: undefined }, 4)).toBe(30);
+    expect(pacing.guessMs({ runs: [2], heldTokens: 0, prompts: 0, promptHeld: undefined }, 4)).toBe(30);
   });
 
   test("is unknown before a step was measured, and where the step would be too long for other streams", () => {
-    const load = { runs: [2], heldTokens: 0, promptHeld: undefined };
+    const load = { runs: [2], heldTokens: 0, prompts: 0, promptHeld: undefined };
     expect(pacingWith().guessMs(load, 2)).toBeUndefined();
     const dear = pacingWith({ known: costs({ 1: 60, 2: 90, 4: 130 }) });
     expect(dear.guessMs(load, 2)).toBeUndefined();
@@ -146,7 +166,7 @@ describe("scored tokens", () => {
   test("get as much time as a prompt, by their measured price", () => {
     const pacing = pacingWith();
     const shape = { decode: [1], prompt: [8], rowContext: 0, tileContext: 0 };
-    const load = { runs: [1], heldTokens: 0, promptHeld: 0 };
+    const load = { runs: [1], heldTokens: 0, prompts: 1, promptHeld: 0 };
     for (let i = 0; i < 9; i++) pacing.observe(rowsOnly([1]), { threads: 1, ms: 10, scored: 0 });
     expect(pacing.plan(load).scoredTokens).toBe(8);
     for (let i = 0; i < 9; i++) pacing.observe(shape, { threads: 1, ms: 10 + 8 * 6, scored: 8 });

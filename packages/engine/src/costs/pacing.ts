@@ -31,7 +31,10 @@ export interface PacingOptions {
   readonly threads: ThreadLimits;
   /** Whether all decoding rows of a step are one matrix, because all slots share one cache. */
   readonly oneMatrix: boolean;
-  /** While a slot decodes, a step takes at most this long, if prompts get a third of it at least; Infinity for no limit. Milliseconds. */
+  /**
+   * While a slot decodes, a step takes at most this long, if prompts get a third of it at least, and unless more prompts wait than slots decode; Infinity
+   * for no limit. Milliseconds.
+   */
   readonly maxTokenGapMs: number;
   /** Most prompt tokens in a step. */
   readonly prefillBudget?: number | undefined;
@@ -45,6 +48,8 @@ export interface Load {
   readonly runs: readonly number[];
   /** Number of tokens that the decoding slots hold together. */
   readonly heldTokens: number;
+  /** Number of prompts that wait. */
+  readonly prompts: number;
   /** Number of tokens that the slot with the next prompt holds; undefined if no prompt waits. */
   readonly promptHeld: number | undefined;
 }
@@ -123,7 +128,9 @@ export function createPacing(options: PacingOptions): Pacing {
   /** How much longer a step may take because of prompts. Milliseconds; undefined before a step was measured. */
   function allowedMs(load: Load): number | undefined {
     if (maxTokenGapMs === Infinity) return Infinity;
-    if (load.runs.length === 0) return idleStepMs;
+    const decoding = load.runs.reduce((sum, run) => sum + run, 0);
+    // In a burst, the delay of the few streams counts less than the wait of the many prompts, and tokens are cheaper once all decode together.
+    if (load.prompts > decoding) return Math.max(idleStepMs, maxTokenGapMs);
     const decodeMs = stepMs(load, 1);
     return decodeMs === undefined ? undefined : Math.max(maxTokenGapMs - decodeMs, leastForPrompts * decodeMs);
   }

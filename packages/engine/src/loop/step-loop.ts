@@ -13,7 +13,7 @@ import type { SlotGuesses } from "./slot-guesses.ts";
 import { shapeOf, type StepShape } from "../costs/step-shape.ts";
 import { postprocess } from "./postprocess.ts";
 import { generatorOf } from "../sequence/prepare.ts";
-import { ageWaiting, countScored, countTokens, nextPrompt, runsOf, schedule } from "./schedule.ts";
+import { ageWaiting, countScored, countTokens, isPrefilling, nextPrompt, runsOf, schedule } from "./schedule.ts";
 import type { Slot } from "./slots.ts";
 import type { ThreadChange } from "../costs/threads.ts";
 
@@ -76,6 +76,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     return {
       runs: runsOf(decoding).map(({ length }) => length),
       heldTokens: decoding.reduce((sum, { held }) => sum + held.entries.length, 0),
+      prompts: of.filter(isPrefilling).length,
       promptHeld: nextPrompt(of)?.held.entries.length,
     };
   }

@@ -66,6 +66,7 @@ export function runScenario(pacing: Pacing, scenario: Scenario): SimulatedStep[]
     const limits = pacing.plan({
       runs: streams === 0 ? [] : [streams],
       heldTokens,
+      prompts: isReading ? 1 : 0,
       promptHeld: isReading ? read : undefined,
     });
     const promptTokens = isReading ? Math.min(limits.prefillBudget, newcomer.promptTokens - read) : 0;
