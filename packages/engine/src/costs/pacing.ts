@@ -14,7 +14,7 @@ const leastForPrompts = 1 / 2;
 const idleStepMs = 400;
 /** A piece of a prompt may always take this many times as long as one token of it. */
 const mostForOne = 1.5;
-/** Prompt tokens, and scored tokens, in a step before a step was measured. */
+/** Prompt tokens, and scored tokens, in a step before a step was measured. While no slot decodes, a step always has room for so many prompt tokens. */
 const [firstTokens, firstScoredTokens] = [128, 8];
 /** A piece of a text to embed or to rank may always take this long, because clients do not notice such a pause; and this long while no slot decodes. */
 const [leastPieceMs, idlePieceMs] = [10, 100];
@@ -152,16 +152,17 @@ export function createPacing(options: PacingOptions): Pacing {
     const ms = Math.max(wantedMs, mostForOne * (promptMs(1, held, decoding) ?? 0));
     const fits = (tokens: number): boolean => (promptMs(tokens, held, decoding) ?? Infinity) <= ms;
     if (promptMs(1, held, decoding) === undefined) return Math.min(most, firstTokens);
+    const least = decoding.decode.length === 0 ? Math.min(most, firstTokens) : 1;
     if (fits(most)) return most;
     for (let tiles = Math.floor(most / tileTokens); tiles > 0; tiles--)
-      if (fits(tiles * tileTokens)) return tiles * tileTokens;
-    let [least, above] = [1, Math.min(most, tileTokens)];
-    while (above - least > 1) {
-      const middle = (least + above) >> 1;
-      if (fits(middle)) least = middle;
+      if (fits(tiles * tileTokens)) return Math.max(least, tiles * tileTokens);
+    let [below, above] = [1, Math.min(most, tileTokens)];
+    while (above - below > 1) {
+      const middle = (below + above) >> 1;
+      if (fits(middle)) below = middle;
       else above = middle;
     }
-    return least;
+    return Math.max(least, below);
   }
 
   return {
