@@ -3,13 +3,13 @@ import { createFakeBackend } from "../fake/fake-backend.ts";
 import { measureStepCosts, threadsToMeasure } from "./measure-costs.ts";
 
 /** Measures on a clock that only the measured steps move: a row takes 10 ms with one thread. */
-async function measured(budgetMs: number, threads: readonly number[], startThreads = 2) {
+async function measured(budgetMs: number, threads: readonly number[], startThreads = 2, contextSize = 256) {
   let ms = 0;
   let used = startThreads;
   const asked: string[] = [];
   const fake = createFakeBackend({
     slots: 8,
-    contextSize: 256,
+    contextSize,
     threads: startThreads,
     measure: async (rows, tokens) => {
       const stepMs = (10 * (rows + tokens)) / used;
@@ -42,6 +42,13 @@ describe("a measurement at the load", () => {
   test("takes no longer than its budget", async () => {
     for (const budgetMs of [30, 100, 400])
       expect((await measured(budgetMs, [2, 1])).ms).toBeLessThanOrEqual(1.5 * budgetMs);
+  });
+
+  test("measures no step that is longer than the context", async () => {
+    const { asked, costs } = await measured(10_000, [1], 1, 64);
+    expect(asked).not.toContain("64/1");
+    expect(costs?.threads[0]?.decode.at(-1)?.rows).toBe(8);
+    expect((await measured(10_000, [1], 1, 65)).asked).toContain("64/1");
   });
 
   test("leaves the number of threads as it was", async () => {

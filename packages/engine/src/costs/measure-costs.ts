@@ -1,6 +1,7 @@
 // Measures what steps cost, before the first job: one row, four rows and a tile of a prompt first, and more within the given time.
 import type { StepCosts } from "@waggle/protocol";
 import type { Backend } from "../port/backend.ts";
+import { contextCapacity } from "../loop/context-shift.ts";
 import { createStepCosts } from "./step-costs.ts";
 import { tileTokens } from "./step-shape.ts";
 
@@ -37,10 +38,11 @@ export async function measureStepCosts(
   if (measure === undefined) return undefined;
   const table = createStepCosts();
   const endMs = now() + budgetMs;
-  const { slots, batchSize } = backend.info;
+  const { slots, batchSize, contextSize, contextPool } = backend.info;
 
   async function enter({ rows, tokens }: Measured, count: number): Promise<void> {
-    if (rows > slots || tokens > batchSize) return;
+    if (rows > slots || rows + tokens > Math.min(batchSize, contextPool) || tokens > contextCapacity(contextSize))
+      return;
     const shape = { decode: rows > 0 ? [rows] : [], prompt: tokens > 0 ? [tokens] : [], rowContext: 0, tileContext: 0 };
     const expectedMs = table.ms(shape, count) ?? 0;
     if (now() + expectedMs > endMs) return;
