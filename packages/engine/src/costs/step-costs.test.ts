@@ -45,6 +45,18 @@ describe("the predicted time", () => {
     expect(costs.ms(rows(8), 1)).toBe(500);
   });
 
+  test("falls where a step takes the same time whatever it computes, alone and with a piece of a prompt", () => {
+    for (const prompt of [[], [46]]) {
+      const costs = createStepCosts();
+      for (const count of [1, 2, 4]) costs.enter("decode", count, 1, 40);
+      costs.enter("prompt", 64, 1, 40);
+      const scattered: StepShape = { decode: [1, 2, 1], prompt, rowContext: 0, tileContext: 0 };
+      expect(costs.ms(scattered, 1)).toBeGreaterThanOrEqual(120);
+      for (let i = 0; i < 50; i++) costs.observe(scattered, 1, 40);
+      expect(Math.abs((costs.ms(scattered, 1) ?? 0) - 40)).toBeLessThan(1);
+    }
+  });
+
   test("has the share of the context, which is learned from steps with a long one", () => {
     const costs = createStepCosts();
     costs.enter("prompt", 16, 1, 50);

@@ -169,15 +169,20 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
     return partsMs(shape, column, false) * (column.threads / threads) + contextMs(shape, threads);
   }
 
-  /** Gives the step's time to its largest piece of a prompt, less what the rest takes. Steps without prompts correct the decoding rows. */
+  /**
+   * Gives the step's time to its largest piece of a prompt, less what the rest takes. Steps without prompts correct the decoding rows. The piece gets at
+   * least half of its share, so that its time also falls where the rest is predicted to take longer than the whole step.
+   */
   function correct(shape: StepShape, column: Column, ms: number): void {
     const kind = shape.prompt.length > 0 ? "prompt" : "decode";
     const largest = Math.max(...shape[kind]);
     const count = shape[kind].filter((size) => size === largest).length;
     if (count === 0) return;
     const ownMs = count * matrixMs(column, kind, largest, false);
-    const others = partsMs(shape, column, false) - ownMs + contextMs(shape, column.threads);
-    if (ms > others) addTime(column, kind, largest, (ms - others) / count);
+    const predicted = partsMs(shape, column, false) + contextMs(shape, column.threads);
+    const leastMs = predicted > 0 ? (ms * ownMs) / (2 * predicted) : 0;
+    const pieceMs = Math.max(ms - (predicted - ownMs), leastMs) / count;
+    if (pieceMs > 0) addTime(column, kind, largest, pieceMs);
   }
 
   function addTime(column: Column, kind: Kind, size: number, ms: number): void {
