@@ -23,7 +23,7 @@ const usPerMs = 1_000;
 
 /** Longest time for measuring what steps cost, and its largest part of the time of the load. */
 const measuringMs = 1_000;
-const measuringShare = 0.1;
+const measuringShare = 0.07;
 
 /** Time limit for sending the last message before the process exits. */
 const lastMessageTimeoutMs = 1_000;
