@@ -46,7 +46,18 @@ export interface BackendInfo {
   readonly chatFormat: ChatFormat;
   /** The model was trained to fill holes in code, and accepts infill prompts. */
   readonly infill: boolean;
+  /** The projector, which lets the model read pictures; absent without one. */
+  readonly vision?: VisionInfo;
   readonly promptTexts: PromptTexts;
+}
+
+export interface VisionInfo {
+  /** The projector's name: the GGUF's `general.name`, else its file name. */
+  readonly projector: string;
+  /** Size of the projector's file. */
+  readonly bytes: number;
+  /** Most pixels of a picture; a larger one is scaled down. */
+  readonly maxPixels: number;
 }
 
 /** The chat template and the texts of two control tokens. */
@@ -72,12 +83,29 @@ export interface ModelFile {
 /** A message in the form and with the field names that chat templates expect. */
 export interface TemplateMessage {
   readonly role: "system" | "user" | "assistant" | "tool";
-  /** Text, or a list of texts, which some templates format separately. */
-  readonly content: string | readonly { readonly type: "text"; readonly text: string }[];
+  /** Text, or a list of texts and pictures, which some templates format separately. */
+  readonly content: string | readonly TemplatePart[];
   /** The assistant's thought before the answer; templates of thinking models use it. */
   readonly reasoning_content?: string;
   readonly tool_calls?: readonly TemplateToolCall[];
   readonly tool_call_id?: string;
+}
+
+export type TemplatePart = { readonly type: "text"; readonly text: string } | PicturePart;
+
+/** The place of a picture in a message or a prompt. */
+export interface PicturePart {
+  readonly type: "image";
+  /** Index among the pictures of the work. */
+  readonly picture: number;
+}
+
+/** A picture as the client sent it. */
+export interface Picture {
+  /** SHA-256 of the bytes, hexadecimal. */
+  readonly sha256: string;
+  /** A PNG, JPEG, WebP or GIF file. */
+  readonly bytes: Uint8Array;
 }
 
 export interface TemplateToolCall {
@@ -93,8 +121,8 @@ export interface TemplateTool {
   readonly function: { readonly name: string; readonly description?: string; readonly parameters?: unknown };
 }
 
-/** Part of a prompt: either text, in which control tokens are parsed, or tokens that are used unchanged. */
-export type PromptPiece = string | readonly Token[];
+/** Part of a prompt: text, in which control tokens are parsed, tokens that are used unchanged, or a picture. */
+export type PromptPiece = string | readonly Token[] | PicturePart;
 
 /** Code with a hole, for models that were trained to fill holes. */
 export interface InfillPrompt {
@@ -126,9 +154,9 @@ export interface TemplateOptions {
   readonly continueFinalMessage?: boolean;
 }
 
-/** A prompt as the tokens that the model receives. */
+/** A prompt as the model receives it. */
 export interface TokenizedPrompt {
-  readonly tokens: readonly Token[];
+  readonly entries: readonly HeldEntry[];
   /** The beginning of the answer; only for a conversation. */
   readonly start?: AnswerStart;
 }
@@ -171,8 +199,29 @@ export interface ReplayedOutput {
   readonly promptTokens: number;
 }
 
-/** An element of what a slot holds: a token. */
-export type HeldEntry = Token;
+/** A part of a picture that the model reads as one: most projectors make one chunk of a picture, some cut it into several. */
+export interface PictureChunk {
+  /** The same only for the same part of the same picture, scaled in the same way, with the same projector. */
+  readonly id: string;
+  /** Index of the picture among the pictures of the work. */
+  readonly picture: number;
+  /** Number of cells that the chunk takes in a KV cache. */
+  readonly cells: number;
+  /** Number of positions that the chunk takes. With M-RoPE, these are fewer than the cells. */
+  readonly positions: number;
+  /** False: the cells see each other, so all of them have to be computed in one pass. */
+  readonly causal: boolean;
+}
+
+/** A cell of a picture: it stands where a token would. */
+export interface PictureCell {
+  readonly chunk: PictureChunk;
+  /** From 0 to `chunk.cells - 1`. */
+  readonly index: number;
+}
+
+/** An element of a prompt, and of what a slot holds. */
+export type HeldEntry = Token | PictureCell;
 
 /** What a slot's KV cache holds. The engine owns the list and changes it; a backend only reads it. */
 export interface Held {
@@ -235,8 +284,8 @@ export type EntryResult =
 export interface KvSnapshot {
   readonly id: string;
   /** What a slot holds after it has loaded the snapshot. */
-  readonly tokens: readonly Token[];
-  /** Only jobs of this cache scope may use the tokens. */
+  readonly entries: readonly HeldEntry[];
+  /** Only jobs of this cache scope may use the entries. */
   readonly cacheScope: string;
   readonly bytes: number;
 }
@@ -305,6 +354,44 @@ export interface Embedder {
   feed(piece: TextPiece): Promise<readonly number[] | undefined>;
 }
 
+/** Consecutive cells of a chunk, computed in a pass of their own: llama.cpp computes tokens or embeddings in a pass, not both. */
+export interface PicturePiece {
+  readonly slot: number;
+  readonly chunk: PictureChunk;
+  /** Index of the first cell; 0 unless the chunk is causal. */
+  readonly first: number;
+  /** Number of cells; all of the chunk's unless it is causal. */
+  readonly count: number;
+  /** Position of the chunk's first cell. */
+  readonly from: number;
+}
+
+export interface EncodeOptions {
+  /** Threads that compute; `setThreads` changes it. */
+  readonly threads: number;
+  /** When it aborts, the encoding ends soon and the call rejects with the signal's reason. */
+  readonly signal: AbortSignal;
+}
+
+/** Encodes chunks of pictures to embeddings on a thread of its own, while steps continue, and computes embeddings in slots. */
+export interface PictureEncoder {
+  /** Whether the embeddings of this chunk are there. */
+  has(chunk: PictureChunk): boolean;
+  /**
+   * Encodes a chunk, and keeps its embeddings until `release`, or until others need the memory. One call at a time.
+   * @throws WaggleError invalid_argument when the picture cannot be read
+   */
+  encode(chunk: PictureChunk, picture: Picture, options: EncodeOptions): Promise<void>;
+  /** Changes the threads of the encoding that runs. */
+  setThreads(threads: number): void;
+  /** Keeps the embeddings of this chunk in memory until `release`. */
+  hold(chunk: PictureChunk): void;
+  /** A slot needs the embeddings no longer. They are kept as long as there is room. */
+  release(chunk: PictureChunk): void;
+  /** Computes cells of a chunk whose embeddings are there. Called between steps. A rejection means that the backend is unusable from now on. */
+  feed(piece: PicturePiece): Promise<void>;
+}
+
 /** Queues one decode step behind the running step, so that the device does not wait between the two steps. At most one step may be queued. */
 export interface StepsAhead {
   /**
@@ -371,9 +458,13 @@ export interface TextGenerator {
   /**
    * Tokenizes text, or a conversation under the model's chat template. BOS is added where the model expects it, and never
    * twice; text of a message never becomes a control token. A long text takes several turns of the event loop.
-   * @throws WaggleError invalid_argument when the template cannot render these messages, or the model has no such token
+   * @param pictures the pictures of the work, which the input names by their indexes
+   * @throws WaggleError invalid_argument when the template cannot render these messages, the model has no such token, or a picture cannot be read
    */
-  tokenize(input: PromptInput): Promise<TokenizedPrompt>;
+  tokenize(input: PromptInput, pictures?: readonly Picture[], signal?: AbortSignal): Promise<TokenizedPrompt>;
+
+  /** Absent where the model cannot read pictures. */
+  readonly pictures?: PictureEncoder | undefined;
 
   /**
    * Renders a conversation to the text that `tokenize` would tokenize.

@@ -1,6 +1,6 @@
 // Defines the messages between the worker and its engine, which usually is a child process: plain data, one message per step.
 import type { ErrorCode, SlotStatus, StepCosts, StoppedBy } from "@waggle/protocol";
-import type { BackendInfo, Conversation, GpuMemory, Token } from "./backend.ts";
+import type { BackendInfo, Conversation, GpuMemory, Picture, Token } from "./backend.ts";
 import type { PriorWork, Work } from "./work.ts";
 
 /** The work of a job, in the form that the engine prepares. A job with several choices is prepared once. */
@@ -55,7 +55,7 @@ export type EngineQuery =
   | { readonly kind: "detokenize"; readonly tokens: readonly Token[] }
   | ({ readonly kind: "render" } & Conversation)
   /** Number of tokens of a conversation as a prompt; the tokenized text of `render` may have another number. */
-  | ({ readonly kind: "count" } & Conversation);
+  | ({ readonly kind: "count"; readonly pictures?: readonly Picture[] | undefined } & Conversation);
 
 export type EngineQueryResult =
   /** `pieces` are the bytes of each token in base64, if requested. */

@@ -1,6 +1,6 @@
 // Defines the work of a job: a prompt with the settings of its answers, or texts. Requests, fleet jobs and engine commands have it in the same form.
 import type { LoraChoice, Sampling } from "@waggle/protocol";
-import type { EmbedInput, PromptInput, Token } from "./backend.ts";
+import type { EmbedInput, Picture, PromptInput, Token } from "./backend.ts";
 import type { LineLimits } from "../sequence/line-limits.ts";
 
 export type Work = GenerateWork | TextsWork;
@@ -9,6 +9,8 @@ export type Work = GenerateWork | TextsWork;
 export interface GenerateWork extends AnswerSettings {
   readonly kind: "generate";
   readonly prompt: PromptInput;
+  /** The pictures that the prompt names by their indexes. */
+  readonly pictures?: readonly Picture[] | undefined;
   /** Number of answers to the same prompt, with the seeds `seed`, `seed + 1` … */
   readonly choices: number;
 }
