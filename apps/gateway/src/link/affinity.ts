@@ -76,7 +76,8 @@ function beginningOf(prompt: PromptInput): string {
   let text = prompt.tools === undefined ? "" : JSON.stringify(prompt.tools).slice(0, beginningChars);
   for (const { role, content } of prompt.messages) {
     if (text.length >= beginningChars) break;
-    const texts = typeof content === "string" ? content : content.map((part) => part.text).join("");
+    const texts =
+      typeof content === "string" ? content : content.map((part) => (part.type === "text" ? part.text : "")).join("");
     text += `${role}\n${texts.slice(0, beginningChars)}\n`;
   }
   return text.slice(0, beginningChars);

@@ -149,6 +149,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       case "prepare_failed":
       case "unprepared":
       case "prefix_store":
+      case "picture":
       case "step_costs":
       case "process_stats":
       case "gpu_memory":

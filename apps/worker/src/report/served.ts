@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { deferred, onAbort } from "@waggle/async";
 import type { Clock } from "@waggle/async";
+import { markPictures } from "@waggle/chat-format/describe";
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { EngineQuery, EngineQueryResult } from "@waggle/engine";
 import type { ModelPrompts, ServedModel, ServedModels } from "@waggle/front";
@@ -94,7 +95,7 @@ function createServedModel(
   /** Answers from the model's file as the engine would, so that no request waits for a model's first load. */
   async function answerByFile(question: EngineQuery, signal: AbortSignal): Promise<EngineQueryResult> {
     if (question.kind !== "render") throw notLoaded("Cannot ask the model");
-    const rendered = await descriptions.prompt(entry.current, question, signal);
+    const rendered = await descriptions.prompt(entry.current, markPictures(question), signal);
     if (signal.aborted) throw new WaggleError("cancelled", "The client left.");
     if (rendered === undefined) throw notLoaded("Cannot ask the model");
     if (rendered.kind === "rendered") return { kind: "render", prompt: rendered.prompt };

@@ -1,5 +1,6 @@
 // Tests the forms of a KV cache that slots share: the same tokens in each form, more tokens in a slot than its part, and memory only for used cells.
 import { readFileSync } from "node:fs";
+import { tokensOf } from "@waggle/engine";
 import type { SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
@@ -46,7 +47,7 @@ describe.runIf(hasAddon)("a KV cache", () => {
     const backend = await open(form, 2, 256);
     const alone = await open("separate", 1, 256);
     try {
-      const { tokens } = await backend.tokenize({ kind: "text", text: story });
+      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
       const expected = await answer(alone, 0, tokens, 40);
       await answer(backend, 0, [...tokens, ...tokens], 5);
       expect(await answer(backend, 1, tokens, 40)).toEqual(expected);
@@ -62,7 +63,7 @@ describe.runIf(hasAddon)("a KV cache", () => {
     try {
       expect(backend.info).toMatchObject({ contextSize: 512, contextPool: 512, slots: 4 });
       expect(backend.embedder?.maxTokens, "a text has room in one slot's part of the pool").toBe(127);
-      const { tokens } = await backend.tokenize({ kind: "text", text: story.repeat(30) });
+      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story.repeat(30) })).entries);
       await expect(answer(backend, 3, tokens.slice(0, 480), 30)).resolves.toHaveLength(30);
     } finally {
       await backend.dispose();
@@ -72,7 +73,7 @@ describe.runIf(hasAddon)("a KV cache", () => {
   test("copies a slot that is computing, and neither depends on the other", async () => {
     const backend = await open("reserved");
     try {
-      const { tokens } = await backend.tokenize({ kind: "text", text: story });
+      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
       const expected = await answer(backend, 0, tokens, 20);
       await backend.copy?.(0, 2, tokens.length - 1);
       // The source loses its first tokens' cells; the copy stays.
@@ -94,7 +95,7 @@ describe.runIf(hasAddon)("a KV cache", () => {
     const backend = await open("reserved", slots, size);
     try {
       const opened = residentBytes();
-      const { tokens } = await backend.tokenize({ kind: "text", text: story.repeat(30) });
+      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story.repeat(30) })).entries);
       await answer(backend, 0, tokens.slice(0, used), 1);
       for (let slot = 1; slot < slots; slot++) await backend.copy?.(0, slot, used);
       const filled = residentBytes();

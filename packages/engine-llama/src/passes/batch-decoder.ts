@@ -85,6 +85,13 @@ export interface BatchDecoder {
   readonly takesGuesses: boolean;
   /** Absent on the library's own binding. */
   readonly cells?: SequenceCells;
+  /**
+   * Decodes embeddings of a picture, without logits. Absent on the library's own binding.
+   * @param embeddings of all cells, one after the other
+   * @param positions of all cells in the order of llama_batch: one number for each, or with M-RoPE four
+   * @param causal whether a cell sees only the cells before it
+   */
+  decodeEmbeddings?(sequence: number, embeddings: Float32Array, positions: Int32Array, causal: boolean): Promise<void>;
 }
 
 /** What can be done with the cells of sequences between two passes. */

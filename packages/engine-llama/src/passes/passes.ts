@@ -88,11 +88,14 @@ export interface Passes {
   setThreads(threads: number): void;
 
   /**
-   * Discards the tokens at the positions `[from, to)`. The tokens after them move up.
-   * @param held number of tokens in the slot
-   * @returns number of tokens in the slot afterwards. With recurrent layers this can be less than `from`.
+   * Discards what is at the positions `[from, to)`. What is behind moves up.
+   * @param end the position behind the last
+   * @param cells number of cells in front of `from`; more than `from` where pictures take fewer positions than cells
+   * @returns the position behind the last afterwards. With recurrent layers this can be less than `from`.
    */
-  erase(slot: number, from: number, to: number, held: number): Promise<number>;
+  erase(slot: number, from: number, to: number, end: number, cells?: number): Promise<number>;
+  /** Computes cells of a picture in a separate pass. Absent if the decoder cannot. */
+  readonly feed?: (slot: number, embeddings: Float32Array, positions: Int32Array, causal: boolean) => Promise<void>;
   /** Discards the tokens at the positions `[from, to)`, the last of a slot, and keeps their memory for the next tokens. Only where `takesGuesses` is true. */
   drop(slot: number, from: number, to: number): void;
   /**
@@ -100,8 +103,8 @@ export interface Passes {
    * @param tokens number of tokens in the slot
    */
   readonly checkpoint?: (slot: number, tokens: number) => Promise<void>;
-  /** Replaces the slot `to` by the first `keep` tokens of the slot `from`. Absent if sequences cannot be copied. */
-  readonly copy?: (from: number, to: number, keep: number) => Promise<void>;
+  /** Replaces the slot `to` by the cells of the slot `from` up to a position. Absent if sequences cannot be copied. @param cells number of these cells */
+  readonly copy?: (from: number, to: number, position: number, cells: number) => Promise<void>;
   /** Writes the slot's KV cache to a file. @returns bytes of the file */
   save(slot: number, path: string, tokens: readonly Token[]): Promise<number>;
   /** Replaces the slot's KV cache by a file's. @returns the file's tokens. @throws Error if the library rejects the file; the slot is then empty */
@@ -218,6 +221,11 @@ export function createPasses(options: PassesOptions): Passes {
     });
   }
 
+  async function feed(slot: number, embeddings: Float32Array, positions: Int32Array, causal: boolean): Promise<void> {
+    library.context.setThreads(threads);
+    await decoder.decodeEmbeddings?.(slot, embeddings, positions, causal);
+  }
+
   function follow<T>(pass: Promise<T>): Promise<T> {
     running = pass.catch(() => {});
     return pass;
@@ -236,6 +244,7 @@ export function createPasses(options: PassesOptions): Passes {
     setThreads(wanted) {
       threads = wanted;
     },
+    ...(decoder.decodeEmbeddings === undefined ? {} : { feed: (...piece) => follow(feed(...piece)) }),
     ...createSequences({ ...options, cells: decoder.cells }),
     settled: async () => void (await running),
   };

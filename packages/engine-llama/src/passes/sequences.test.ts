@@ -91,7 +91,7 @@ describe("copying", () => {
   it("gives the memory behind the copied tokens back, also in a slot that was shifted before", async () => {
     const { sequences, calls } = fakeSequences();
     await sequences.erase(1, 3, 8, 20);
-    await sequences.copy?.(0, 1, 5);
+    await sequences.copy?.(0, 1, 5, 5);
     expect(calls.slice(-2)).toEqual([
       ["copy", 0, 1, 5],
       ["release", 1, 5],
@@ -101,9 +101,9 @@ describe("copying", () => {
   it("copies shifted tokens in the order of their cells, and gives no memory back until the copy is cut in front of them", async () => {
     const { sequences, released } = fakeSequences();
     await sequences.erase(1, 3, 8, 20);
-    await sequences.copy?.(1, 0, 5);
+    await sequences.copy?.(1, 0, 5, 5);
     expect(released()).toEqual([]);
-    await sequences.copy?.(1, 0, 3);
+    await sequences.copy?.(1, 0, 3, 3);
     expect(released()).toEqual([[0, 3]]);
   });
 });

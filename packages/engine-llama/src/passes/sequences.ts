@@ -27,7 +27,7 @@ export function createSequences({ library, cells, contextSize, isRecurrent }: Se
     return shifted.get(slot) ?? Infinity;
   }
 
-  /** Gives the memory behind the first `kept` tokens back, if these tokens are in the first cells. Cells are used in order, except after a shift. */
+  /** Gives the memory behind the first `kept` cells back. Cells are used in order, except after a shift. */
   function release(slot: number, kept: number): void {
     if (kept > firstShifted(slot)) return;
     shifted.delete(slot);
@@ -43,16 +43,19 @@ export function createSequences({ library, cells, contextSize, isRecurrent }: Se
 
   return {
     ...(isRecurrent ? { checkpoint: async (slot, tokens) => await checkpoints.take(slot, tokens) } : {}),
-    async erase(slot, from, to, held) {
-      const kept = await cut(slot, from, to);
+    async erase(slot, from, to, end, before = from) {
+      // llama.cpp takes -1 for no end.
+      const kept = await cut(slot, from, to === Infinity ? -1 : to);
       checkpoints.forget(slot, kept);
-      if (kept < from || to === held) {
-        release(slot, kept);
+      if (kept < from || to === end) {
+        // Behind a restored checkpoint, the number of cells is known only where each cell has a position.
+        if (kept === from) release(slot, before);
+        else if (before === from) release(slot, kept);
         return kept;
       }
       shifted.set(slot, Math.min(from, firstShifted(slot)));
-      context.shiftSequenceTokenCells(slot, to, held, from - to);
-      return held - (to - from);
+      context.shiftSequenceTokenCells(slot, to, end, from - to);
+      return end - (to - from);
     },
     drop(slot, from, to) {
       if (!context.removeTokenCellsFromSequence(slot, from, to)) throw new Error(`Cannot cut slot ${slot} at ${from}`);
@@ -63,11 +66,11 @@ export function createSequences({ library, cells, contextSize, isRecurrent }: Se
     ...(cells === undefined || isRecurrent
       ? {}
       : {
-          async copy(from, to, keep) {
-            await cells.copy(from, to, keep);
+          async copy(from, to, position, kept) {
+            await cells.copy(from, to, position);
             // The copies are in the order of the copied cells.
             shifted.set(to, firstShifted(from));
-            release(to, keep);
+            release(to, kept);
           },
         }),
     async load(slot, path): Promise<readonly Token[]> {

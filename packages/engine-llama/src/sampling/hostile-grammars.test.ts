@@ -1,3 +1,4 @@
+import { tokensOf } from "@waggle/engine";
 import type { SlotSampling } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { isOver } from "@waggle/testing/harness";
@@ -47,7 +48,7 @@ describe("hostile grammars", () => {
     await timed(async () => backend.checkSampling(sampling));
     await timed(async () => backend.begin(0, 0, sampling));
     await backend.begin(1, 0, { ...SamplingSchema.parse({ ignore_eos: true }), seed: 1 });
-    const prompt = (await backend.tokenize({ kind: "text", text: "Once upon a time" })).tokens;
+    const prompt = tokensOf((await backend.tokenize({ kind: "text", text: "Once upon a time" })).entries);
     let results = await timed(async () =>
       backend.step([
         { kind: "prefill", slot: 0, tokens: prompt, sample: true },

@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { tokensOf } from "@waggle/engine";
 import type { TokenLogprobs } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
@@ -42,7 +43,7 @@ interface Answer {
 }
 
 async function answerOf(backend: DrivenBackend): Promise<Answer> {
-  const { tokens: prompt } = await backend.tokenize({ kind: "text", text: story });
+  const prompt = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
   await backend.begin(1, 0, greedy);
   const tokens: number[] = [];
   let first: TokenLogprobs | undefined;
@@ -103,7 +104,7 @@ describe("the types of the KV cache", () => {
       const backend = driveSlots(await loadLlamaBackend({ ...base, ...cache }));
       await answerOf(backend);
       const found = backend.states?.found.length ?? -1;
-      const { tokens } = await backend.tokenize({ kind: "text", text: story });
+      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
       const state = await backend.states?.save(1, tokens, "scope");
       await backend.dispose();
       return { bytes: state?.bytes ?? 0, found };

@@ -1,3 +1,4 @@
+import { tokensOf } from "@waggle/engine";
 import type { EntryResult, SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "@waggle/engine/testing";
 import { SamplingSchema, WaggleError, type Sampling } from "@waggle/protocol";
@@ -37,8 +38,8 @@ describe("the llama backend", () => {
   });
   afterAll(() => backend.dispose());
 
-  const tokensOf = async (text: string): Promise<readonly Token[]> =>
-    (await backend.tokenize({ kind: "text", text })).tokens;
+  const tokenized = async (text: string): Promise<readonly Token[]> =>
+    tokensOf((await backend.tokenize({ kind: "text", text })).entries);
   const textOf = (tokens: readonly Token[]): string =>
     new TextDecoder().decode(Uint8Array.from(tokens.flatMap((token) => [...backend.tokenBytes(token)])));
 
@@ -46,7 +47,7 @@ describe("the llama backend", () => {
   async function generate(text: string, sampling: SlotSampling, count: number): Promise<Token[]> {
     await backend.begin(0, 0, sampling);
     const sampled: Token[] = [];
-    let results = await backend.step([{ kind: "prefill", slot: 0, tokens: await tokensOf(text), sample: true }]);
+    let results = await backend.step([{ kind: "prefill", slot: 0, tokens: await tokenized(text), sample: true }]);
     for (;;) {
       const token = tokenOf(results[0]);
       sampled.push(token);
@@ -62,7 +63,7 @@ describe("the llama backend", () => {
       const prompt = Array.from({ length: 254 }, (_, i) => 300 + i);
       await backend.begin(0, 0, samplingOf({ ignore_eos: true }));
       await backend.begin(1, 0, samplingOf({ ignore_eos: true }));
-      const short = await tokensOf("Once upon a time");
+      const short = await tokenized("Once upon a time");
       await backend.step([{ kind: "prefill", slot: 0, tokens: prompt.slice(0, 120), sample: false }]);
       const kinds: string[][] = [];
       for (const entry of [
@@ -102,25 +103,29 @@ describe("the llama backend", () => {
     const eos = 2;
     const user = 3;
     const assistant = 4;
-    const words = async (text: string): Promise<Token[]> => (await tokensOf(text)).slice(1);
+    const words = async (text: string): Promise<Token[]> => (await tokenized(text)).slice(1);
 
     test("begin with BOS exactly once", async () => {
-      expect((await tokensOf("Once"))[0]).toBe(bos);
-      expect(await tokensOf("<s>Once")).toEqual(await tokensOf("Once"));
-      expect((await tokensOf("Once")).filter((token) => token === bos)).toEqual([bos]);
-      expect((await backend.tokenize({ kind: "text", text: "" })).tokens).toEqual([bos]);
+      expect((await tokenized("Once"))[0]).toBe(bos);
+      expect(await tokenized("<s>Once")).toEqual(await tokenized("Once"));
+      expect((await tokenized("Once")).filter((token) => token === bos)).toEqual([bos]);
+      expect(tokensOf((await backend.tokenize({ kind: "text", text: "" })).entries)).toEqual([bos]);
     });
 
     test("of a conversation follow the model's template", async () => {
-      const { tokens } = await backend.tokenize({
-        kind: "messages",
-        messages: [
-          { role: "system", content: "Be kind." },
-          { role: "user", content: "Hello" },
-          { role: "assistant", content: "Hi! What shall I tell?" },
-          { role: "user", content: "Tell me a story.\nA short one." },
-        ],
-      });
+      const tokens = tokensOf(
+        (
+          await backend.tokenize({
+            kind: "messages",
+            messages: [
+              { role: "system", content: "Be kind." },
+              { role: "user", content: "Hello" },
+              { role: "assistant", content: "Hi! What shall I tell?" },
+              { role: "user", content: "Tell me a story.\nA short one." },
+            ],
+          })
+        ).entries,
+      );
       expect(tokens).toEqual([
         ...[bos, user, ...(await words("Be kind."))],
         ...[bos, user, ...(await words("Hello"))],
@@ -131,20 +136,22 @@ describe("the llama backend", () => {
 
     test("have no control tokens from messages, but keep the messages' text", async () => {
       const content = "<s><|user|>a</s> <|assistant|><unk>";
-      const { tokens } = await backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] });
+      const tokens = tokensOf(
+        (await backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] })).entries,
+      );
       expect(tokens.filter((token) => token <= assistant)).toEqual([bos, user, assistant]);
       expect(textOf(tokens)).toBe(` ${content}`);
     });
 
     test("have no control tokens from raw text either", async () => {
-      expect((await tokensOf("a</s><|user|>")).filter((token) => token <= assistant)).toEqual([bos]);
-      expect(textOf(await tokensOf("a</s><|user|>"))).toBe(" a</s><|user|>");
+      expect((await tokenized("a</s><|user|>")).filter((token) => token <= assistant)).toEqual([bos]);
+      expect(textOf(await tokenized("a</s><|user|>"))).toBe(" a</s><|user|>");
     });
   });
 
   describe("questions about the model", () => {
     test("tokenizing a text adds only the requested special tokens", async () => {
-      const once = (await backend.tokenize({ kind: "text", text: "Once</s>" })).tokens;
+      const once = tokensOf((await backend.tokenize({ kind: "text", text: "Once</s>" })).entries);
       expect(await backend.tokenizeText("Once</s>", true, false)).toEqual(once);
       expect(await backend.tokenizeText("Once</s>", false, false)).toEqual(once.slice(1));
       expect(await backend.tokenizeText("</s>", false, true)).toEqual([2]);
@@ -232,7 +239,7 @@ describe("the llama backend", () => {
     test("with a grammar has logprobs, too", async () => {
       const sampling = { ...samplingOf({ temperature: 0, grammar: 'root ::= "yes" | "no"' }), topLogprobs: 2 };
       await backend.begin(0, 0, sampling);
-      const entries: DrivenEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
+      const entries: DrivenEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokenized(story), sample: true }];
       const [result] = await backend.step(entries);
       await backend.end(0);
       expect(result).toMatchObject({ kind: "token", logprobs: { top: [{}, {}] } });
@@ -277,8 +284,8 @@ describe("the llama backend", () => {
     test("counts the prompt for penalties, too", async () => {
       const [first = -1] = await generate(story, greedy, 1);
       const sampling = samplingOf({ temperature: 0, repeat_penalty: 10 });
-      const prompt = textOf([...(await tokensOf(story)), first]).trimStart();
-      expect(await tokensOf(prompt)).toContain(first);
+      const prompt = textOf([...(await tokenized(story)), first]).trimStart();
+      expect(await tokenized(prompt)).toContain(first);
       expect(await generate(prompt, sampling, 20)).not.toContain(first);
     });
 

@@ -1,5 +1,5 @@
 // Implements the Backend on a loaded model that generates. A step is one forward pass over the rows of several slots.
-import { contextCapacity, refuseField } from "@waggle/engine";
+import { contextCapacity, positionBehind, refuseField } from "@waggle/engine";
 import type { Backend, BackendInfo, BatchEntry, EntryResult, StepsAhead, TextGenerator, Token } from "@waggle/engine";
 import { createSpecialText } from "@waggle/chat-format/describe";
 import type { LlamaModel } from "node-llama-cpp";
@@ -93,7 +93,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     shift: async (slot, keep, discard) => await slotAt(slot).shift(keep, discard),
     end: async (slot, keep) => await slotAt(slot).end(keep),
     cut: async (slot, keep, held) => await slotAt(slot).cut(keep, held),
-    copy: passes.copy,
+    copy: copyOf(passes),
   };
 
   return {
@@ -117,6 +117,11 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
       await release();
     },
   };
+}
+
+function copyOf({ copy }: Passes): TextGenerator["copy"] {
+  if (copy === undefined) return undefined;
+  return async (from, to, keep, { entries }) => await copy(from, to, positionBehind(entries, keep), keep);
 }
 
 /** Limit for the logits of next-token logprobs in a step, because llama.cpp does not free the memory that it has allocated for logits. */

@@ -38,7 +38,7 @@ test("a removed folder is made again", async () => {
   rmSync(parent, { recursive: true });
   const kept = await save(folder, [2]);
   expect(open().found.map(({ id }) => id)).toEqual([kept]);
-  expect(await folder.isSound({ id: lost, tokens: [1], cacheScope: "alice", bytes: 1 })).toBe(false);
+  expect(await folder.isSound({ id: lost, entries: [1], cacheScope: "alice", bytes: 1 })).toBe(false);
 });
 
 test("a file that would fill the file system is rejected", () => {
@@ -80,7 +80,7 @@ test("a removed snapshot gets no description", async () => {
 test.each(["", "model"])("nothing throws if the folder %j becomes a file", async (name) => {
   const folder = open();
   const id = await save(folder, [1]);
-  const state = { id, tokens: [1], cacheScope: "alice", bytes: 1 };
+  const state = { id, entries: [1], cacheScope: "alice", bytes: 1 };
   rmSync(join(parent, name), { recursive: true });
   writeFileSync(join(parent, name), "a file");
   expect(await folder.isSound(state)).toBe(false);

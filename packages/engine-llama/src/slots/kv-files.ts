@@ -18,7 +18,8 @@ import {
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { crc32 } from "node:zlib";
-import type { KvSnapshot, Token } from "@waggle/engine";
+import { cellsOf, chunksOf, isCell } from "@waggle/engine";
+import type { HeldEntry, KvSnapshot, PictureChunk, Token } from "@waggle/engine";
 import { makeFolder, readText } from "@waggle/async";
 
 /** Bytes of a file that are hashed at once. This takes half a millisecond, so that streams are not delayed. */
@@ -38,7 +39,7 @@ export interface KvFiles {
   newFile(expectedBytes: number): { readonly id: string; readonly path: string };
   pathOf(id: string): string;
   /** Call it when the file is complete. Writes its description in the background: later processes ignore files without a description. */
-  seal(id: string, tokens: readonly Token[], cacheScope: string): KvSnapshot;
+  seal(id: string, entries: readonly HeldEntry[], cacheScope: string): KvSnapshot;
   /** Whether the file is undamaged: it is unchanged since this process wrote or checked it, or its checksum is right. */
   isSound(state: KvSnapshot): Promise<boolean>;
   remove(state: Pick<KvSnapshot, "id">): void;
@@ -48,7 +49,10 @@ export interface KvFiles {
 
 interface Description {
   readonly version: number;
+  /** With 0 in the place of a picture's cell. */
   readonly tokens: readonly Token[];
+  /** The pictures: the place of the first cell, the number of the cells that are there, and the chunk. */
+  readonly pictures?: readonly (PictureChunk & { readonly at: number; readonly held: number })[];
   readonly cacheScope: string;
   readonly bytes: number;
   readonly crc32: number;
@@ -103,9 +107,10 @@ export function openKvFiles(folder: string, fingerprint: string): KvFiles {
     }
   }
 
-  async function describe({ id, tokens, cacheScope, bytes }: KvSnapshot): Promise<void> {
+  async function describe({ id, entries, cacheScope, bytes }: KvSnapshot): Promise<void> {
     try {
-      const description: Description = { version, tokens, cacheScope, bytes, crc32: await checksum(pathOf(id)) };
+      const crc32 = await checksum(pathOf(id));
+      const description: Description = { version, ...describeEntries(entries), cacheScope, bytes, crc32 };
       // The snapshot may have been removed during the checksum.
       if (!known.has(id)) return;
       writeFileSync(partOf(id), JSON.stringify(description), { mode: 0o600 });
@@ -121,9 +126,9 @@ export function openKvFiles(folder: string, fingerprint: string): KvFiles {
         readText(descriptionOf(id), { maxBytes: mostDescriptionBytes }),
       ) as Partial<Description>;
       if (!isDescription(description) || statSync(pathOf(id)).size !== description.bytes) return undefined;
-      const { tokens, cacheScope, bytes } = description;
+      const { cacheScope, bytes } = description;
       checksums.set(id, description.crc32);
-      return { id, tokens, cacheScope, bytes };
+      return { id, entries: readEntries(description), cacheScope, bytes };
     } catch {
       return undefined;
     }
@@ -153,9 +158,9 @@ export function openKvFiles(folder: string, fingerprint: string): KvFiles {
       const id = randomUUID();
       return { id, path: pathOf(id) };
     },
-    seal(id, tokens, cacheScope) {
+    seal(id, entries, cacheScope) {
       chmodSync(pathOf(id), 0o600);
-      const state = { id, tokens, cacheScope, bytes: statSync(pathOf(id)).size };
+      const state = { id, entries, cacheScope, bytes: statSync(pathOf(id)).size };
       known.set(id, identityOf(pathOf(id)));
       const described = describe(state).finally(() => sealing.delete(described));
       sealing.add(described);
@@ -182,11 +187,34 @@ export function openKvFiles(folder: string, fingerprint: string): KvFiles {
   };
 }
 
+function describeEntries(entries: readonly HeldEntry[]): Pick<Description, "tokens" | "pictures"> {
+  const pictures = chunksOf(entries).map(({ at, chunk }) => ({
+    ...chunk,
+    at,
+    held: Math.min(chunk.cells, entries.length - at),
+  }));
+  const tokens = entries.map((entry) => (isCell(entry) ? 0 : entry));
+  return pictures.length === 0 ? { tokens } : { tokens, pictures };
+}
+
+function readEntries({ tokens, pictures = [] }: Description): readonly HeldEntry[] {
+  const entries: HeldEntry[] = [...tokens];
+  for (const { at, held, ...chunk } of pictures) entries.splice(at, held, ...cellsOf(chunk).slice(0, held));
+  return entries;
+}
+
+function isPicture(value: Partial<NonNullable<Description["pictures"]>[number]>): boolean {
+  const { at, held, id, picture, cells, positions, causal } = value;
+  const numbers = [at, held, picture, cells, positions].every((number) => Number.isInteger(number));
+  return numbers && typeof id === "string" && typeof causal === "boolean";
+}
+
 function isDescription(value: Partial<Description>): value is Description {
   return (
     value.version === version &&
     Array.isArray(value.tokens) &&
     value.tokens.every((token) => Number.isInteger(token)) &&
+    (value.pictures === undefined || (Array.isArray(value.pictures) && value.pictures.every(isPicture))) &&
     typeof value.cacheScope === "string" &&
     Number.isInteger(value.bytes) &&
     Number.isInteger(value.crc32)

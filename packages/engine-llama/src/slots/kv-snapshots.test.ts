@@ -1,6 +1,7 @@
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { tokensOf } from "@waggle/engine";
 import type { KvSnapshot } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
@@ -25,10 +26,14 @@ async function load(given: { statesFolder: string; modelPath?: string; contextSi
 
 /** Computes a prompt in slot 0, and saves it. */
 async function saveStory(backend: DrivenBackend): Promise<KvSnapshot> {
-  const { tokens: prompt } = await backend.tokenize({
-    kind: "text",
-    text: "Once upon a time there was a little bee in a big garden",
-  });
+  const prompt = tokensOf(
+    (
+      await backend.tokenize({
+        kind: "text",
+        text: "Once upon a time there was a little bee in a big garden",
+      })
+    ).entries,
+  );
   await backend.begin(0, 0, greedy);
   await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
   await backend.end(0);
@@ -103,7 +108,7 @@ describe("KV snapshots of the llama backend", () => {
     const backend = await load({ statesFolder });
     const state = await saveStory(backend);
     await backend.dispose();
-    const contextSize = state.tokens.length;
+    const contextSize = state.entries.length;
     expect((await load({ statesFolder, contextSize })).states?.found).toEqual([]);
     expect((await load({ statesFolder, contextSize: contextSize + 1 })).states?.found).toEqual([state]);
   });

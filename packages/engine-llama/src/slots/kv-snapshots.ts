@@ -18,7 +18,7 @@ export function createKvSnapshots(slotAt: (id: number) => Slot, folder: KvFiles,
 
   return {
     // Longer snapshots stay in the folder for workers with a larger context.
-    found: folder.found.filter(({ tokens }) => tokens.length <= capacity),
+    found: folder.found.filter(({ entries }) => entries.length <= capacity),
     async save(slot, held, tokens, cacheScope) {
       const { id, path } = folder.newFile(bytesPerToken * tokens);
       try {
@@ -33,7 +33,7 @@ export function createKvSnapshots(slotAt: (id: number) => Slot, folder: KvFiles,
       }
     },
     async load(slot, state) {
-      const loaded = (await folder.isSound(state)) && (await slotAt(slot).load(folder.pathOf(state.id), state.tokens));
+      const loaded = (await folder.isSound(state)) && (await slotAt(slot).load(folder.pathOf(state.id), state.entries));
       if (!loaded) {
         folder.remove(state);
         await slotAt(slot).clear();

@@ -37,7 +37,7 @@ test.each(bindings)("a slot's only tokens spell what its grammar demands, on the
   try {
     const grammar = 'root ::= " the little bee went home" [ .!]*';
     const sampling = { ...SamplingSchema.parse({ temperature: 0, grammar }), seed: 1 };
-    await backend.generator?.begin(0, 0, sampling, { entries: [], nextPosition: 0 });
+    await backend.generator?.begin(0, 0, sampling, { entries: [], tokens: [], nextPosition: 0 });
     const tokens = backend.generator?.onlyTokens(0) ?? [];
     const text = Buffer.concat(tokens.map((token) => backend.tokenBytes(token))).toString();
     expect([" the little bee went home", " the little bee went"]).toContain(text);

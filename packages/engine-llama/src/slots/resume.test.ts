@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { answerGrammar } from "@waggle/chat-format/format";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
+import { tokensOf } from "@waggle/engine";
 import type { Backend, TemplateTool, Token } from "@waggle/engine";
 import { driveSlots } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
@@ -55,7 +56,7 @@ async function loadScripted(): Promise<Backend> {
   const backend = await loadLlamaBackend({ ...cpu, modelPath: path, contextSize: 2_048 });
   const { tokenize } = driveSlots(backend);
   const prompts = Object.values(jobs).map(({ prompt }) => tokenize(prompt));
-  model.say(...(await Promise.all(prompts)).map(({ tokens }, i) => ({ at: tokens.length, say: says[i] ?? "" })));
+  model.say(...(await Promise.all(prompts)).map(({ entries }, i) => ({ at: entries.length, say: says[i] ?? "" })));
   const { chatFormat: format } = backend.info;
   const calls = { format, tools: [{ name: "look" }], parallel: false, choice: "required" } as const;
   jobs["a call that a grammar asks for"].answerGrammar = answerGrammar(calls);
@@ -66,7 +67,7 @@ resumeContract("a model with a family's format", loadScripted, { alone: true, ev
 
 test("discarded tokens count for the positions that decide a job's random numbers", async () => {
   const backend = driveSlots(await loadLlamaBackend({ ...cpu, modelPath: storyModel, contextSize: 256 }));
-  const { tokens } = await backend.tokenize({ kind: "text", text: "Once upon a time there was" });
+  const tokens = tokensOf((await backend.tokenize({ kind: "text", text: "Once upon a time there was" })).entries);
   async function sampled(discarded: number): Promise<Token[]> {
     const priorOutput = { ids: [], discarded, promptTokens: tokens.length };
     const sampling = {

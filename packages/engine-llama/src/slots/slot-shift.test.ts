@@ -1,3 +1,4 @@
+import { tokensOf } from "@waggle/engine";
 import type { SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
@@ -33,7 +34,9 @@ describe("a shift of the llama backend", () => {
 
   /** Generates until the context is full, shifts, and generates until it is full again. @returns the tokens before and after the shift */
   async function throughShift(sampling: SlotSampling): Promise<{ before: Token[]; after: Token[]; prompt: number }> {
-    const prompt = (await backend.tokenize({ kind: "text", text: "Once upon a time there was a bee" })).tokens;
+    const prompt = tokensOf(
+      (await backend.tokenize({ kind: "text", text: "Once upon a time there was a bee" })).entries,
+    );
     await backend.begin(0, 0, sampling);
     await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
     const before = await fill();

@@ -1,6 +1,7 @@
 // Owns the work of a slot: its sampler, grammar and adapters. It makes the batch row of an entry, and the entry's result from the answers. What the
 // slot holds belongs to the engine. It does not depend on other slots.
-import type { BatchEntry, EntryResult, Held, QueuedEntry, SlotSampling, Token } from "@waggle/engine";
+import { entriesWithin, isCell, positionBehind } from "@waggle/engine";
+import type { BatchEntry, EntryResult, Held, HeldEntry, QueuedEntry, SlotSampling, Token } from "@waggle/engine";
 import { logprobsOf } from "../sampling/logit-sampler.ts";
 import type { Answer, Ask, BatchRow, Passes, QueuedRow } from "../passes/passes.ts";
 import { createSlotWork, type SlotWork } from "./slot-work.ts";
@@ -36,10 +37,10 @@ export interface Slot {
   /** Writes the slot's KV cache to a file. @returns bytes of the file */
   save(path: string, held: Held): Promise<number>;
   /**
-   * Replaces the slot's KV cache by these tokens, from a file that must belong to this model.
-   * @returns false if the file does not begin with these tokens, or the library rejects it; the slot's contents are then unknown
+   * Replaces the slot's KV cache by these entries, from a file that must belong to this model.
+   * @returns false if the file does not begin with these entries, or the library rejects it; the slot's contents are then unknown
    */
-  load(path: string, tokens: readonly Token[]): Promise<boolean>;
+  load(path: string, entries: readonly HeldEntry[]): Promise<boolean>;
   clear(): Promise<void>;
 }
 
@@ -58,9 +59,12 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
   }
 
   /** Discards the entries behind the first `keep`. @returns number of entries left */
-  async function cut(keep: number, { nextPosition }: Held): Promise<number> {
+  async function cut(keep: number, { entries, nextPosition }: Held): Promise<number> {
     // After a failure, the slot may hold more than the engine knows of. An erasure from the first position on empties it in any case.
-    return keep > 0 && keep === nextPosition ? keep : await passes.erase(id, keep, nextPosition, nextPosition);
+    if (keep > 0 && keep === entries.length) return keep;
+    const from = positionBehind(entries, keep);
+    const kept = await passes.erase(id, from, nextPosition, nextPosition, keep);
+    return kept === from ? keep : entriesWithin(entries, kept);
   }
 
   /** Discards the cells of the wrong guesses, all of them if the entry failed. @param from position of the first guess */
@@ -88,7 +92,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     async begin(keep, sampling, held) {
       job = undefined;
       const kept = await cut(keep, held);
-      const work = await createSlotWork({ slot: id, sampling, passes, context, history: held.entries });
+      const work = await createSlotWork({ slot: id, sampling, passes, context, history: held.tokens });
       passes.configure(id, sampling);
       job = { sampling, held, work };
       return kept;
@@ -144,9 +148,9 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
 
     cut,
 
-    save: async (path, { entries }) => await passes.save(id, path, entries),
+    save: async (path, { entries }) => await passes.save(id, path, entries.map(tokenInFile)),
 
-    async load(path, tokens) {
+    async load(path, entries) {
       if (job !== undefined) throw new Error(`Cannot load a snapshot into slot ${id}: a job is running in it`);
       let found: readonly Token[];
       try {
@@ -154,12 +158,18 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
       } catch {
         return false;
       }
-      if (found.length > capacity || tokens.some((token, i) => token !== found[i])) return false;
+      if (found.length > capacity || entries.some((entry, i) => tokenInFile(entry) !== found[i])) return false;
       // The file holds everything that the saved slot held.
-      if (found.length > tokens.length) await passes.erase(id, tokens.length, found.length, found.length);
+      const end = positionBehind(entries, entries.length);
+      if (found.length > entries.length) await passes.erase(id, end, Infinity, Infinity, entries.length);
       return true;
     },
 
     clear: async () => void (await passes.erase(id, 0, 0, 0)),
   };
+}
+
+/** A file has tokens only. Which pictures the cells are of is in the snapshot's description. */
+function tokenInFile(entry: HeldEntry): Token {
+  return isCell(entry) ? 0 : entry;
 }

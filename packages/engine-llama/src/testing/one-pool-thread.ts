@@ -1,5 +1,6 @@
 // Generates on each binding while libuv's pool has one thread, as in a worker's engine. Only then is sampling requested together with the pass, and
 // only then are steps queued. Prints the sampled tokens as JSON, by binding. Run it with UV_THREADPOOL_SIZE=1.
+import { tokensOf } from "@waggle/engine";
 import type { EntryResult, SlotSampling } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
@@ -28,7 +29,14 @@ async function play(backend: DrivenBackend, sampling: SlotSampling): Promise<num
   const prompts = await Promise.all(texts.map(async (text) => await backend.tokenize({ kind: "text", text })));
   for (const slot of slots) await backend.begin(slot, 0, sampling);
   take(
-    await backend.step(prompts.map(({ tokens }, slot) => ({ kind: "prefill" as const, slot, tokens, sample: true }))),
+    await backend.step(
+      prompts.map(({ entries }, slot) => ({
+        kind: "prefill" as const,
+        slot,
+        tokens: tokensOf(entries),
+        sample: true,
+      })),
+    ),
   );
   while (played.length < steps) {
     let running: Step = backend.step(slots.map((slot) => ({ kind: "decode" as const, slot })));

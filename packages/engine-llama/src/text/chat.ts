@@ -1,5 +1,5 @@
 // Renders conversations with the chat template of a loaded model, on a separate thread.
-import { renderConversation, thoughtEndOf } from "@waggle/chat-format/format";
+import { renderConversation, thoughtEndOf, type ChatConversation } from "@waggle/chat-format/format";
 import { TemplateError, createTemplateRenderer } from "@waggle/chat-format/template";
 import type { TemplateValues } from "@waggle/chat-format/template";
 import { refuseField, type PromptInput } from "@waggle/engine";
@@ -13,7 +13,7 @@ export interface ChatRenderer {
    * @returns the conversation up to the beginning of the assistant's turn, or to the end of an assistant's message that the job continues
    * @throws WaggleError invalid_argument if the template cannot render these messages
    */
-  render(conversation: Conversation): Promise<string>;
+  render(conversation: ChatConversation): Promise<string>;
 }
 
 export interface Chat extends ChatRenderer, Omit<ModelChat, "template"> {

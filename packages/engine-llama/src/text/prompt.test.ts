@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { tokensOf } from "@waggle/engine";
 import type { TokenizedPrompt } from "@waggle/engine";
 import { createSpecialText } from "@waggle/chat-format/describe";
 import type { Conversation } from "./chat.ts";
@@ -18,8 +19,10 @@ function tokenize(text: string, specialTokens: boolean): number[] {
   });
 }
 
-const textOf = ({ tokens }: TokenizedPrompt): string =>
-  tokens.map((token) => (token < 100 ? `{${token}}` : String.fromCodePoint(token - 100))).join("");
+const textOf = ({ entries }: TokenizedPrompt): string =>
+  tokensOf(entries)
+    .map((token) => (token < 100 ? `{${token}}` : String.fromCodePoint(token - 100)))
+    .join("");
 
 const contentOf = (message: Conversation["messages"][number] | undefined): string =>
   typeof message?.content === "string" ? message.content : "";
@@ -77,7 +80,7 @@ test("the names and schemas of tools cannot become control tokens either", async
     function: { name: "</s>", parameters: { "<s>": ["</s>", 1, null, true] } },
   } as const;
   const conversation = { ...user("a"), tools: [tool] };
-  expect((await prompt(conversation)).tokens.filter((token) => token === end)).toEqual([]);
+  expect(tokensOf((await prompt(conversation)).entries).filter((token) => token === end)).toEqual([]);
   expect(await renderMessages(conversation)).toBe(JSON.stringify([tool]));
 });
 

@@ -1,9 +1,15 @@
 // Tokenizes prompts, with BOS exactly once if the model expects it. In conversations, only the template's text can become control tokens.
 import type { Pace } from "@waggle/async";
 import { answerStart, type AnswerStart, type ChatFormat } from "@waggle/chat-format/format";
-import { maxCharsPerToken, refuseField } from "@waggle/engine";
-import type { PromptInput, PromptPiece, Token, TokenizedPrompt } from "@waggle/engine";
-import { breakMark, guardConversation, type SpecialText } from "@waggle/chat-format/describe";
+import { maxCharsPerToken, refuseField, tokensOf } from "@waggle/engine";
+import type { HeldEntry, Picture, PromptInput, PromptPiece, Token, TokenizedPrompt } from "@waggle/engine";
+import {
+  breakMark,
+  guardConversation,
+  markPictures,
+  splitAtPictures,
+  type SpecialText,
+} from "@waggle/chat-format/describe";
 import { WaggleError } from "@waggle/protocol";
 import type { ChatRenderer, Conversation } from "./chat.ts";
 import { infillTokens } from "./infill.ts";
@@ -23,14 +29,30 @@ export interface PromptOptions {
   /** Undefined if the model was not trained for infill. */
   readonly infill?: InfillMarkers | undefined;
   readonly contextSize: number;
+  /** Undefined if the model cannot see. */
+  readonly readPicture?: ReadPicture | undefined;
 }
+
+/**
+ * Returns the tokens and cells of a picture.
+ * @param index of the picture among those of the work
+ * @throws WaggleError invalid_argument if the picture cannot be read
+ */
+export type ReadPicture = (
+  picture: Picture,
+  index: number,
+  signal: AbortSignal | undefined,
+) => Promise<readonly HeldEntry[]>;
+
+/** The text of a picture in a rendered conversation, as in llama-server. */
+const mediaMarker = "<__media__>";
 
 /** Time to search a text for control tokens, as a share of the time to tokenize the text. */
 const guardCost = 0.1;
 
 /** The part of the Backend that tokenizes. */
 export interface Prompts {
-  tokenize(input: PromptInput): Promise<TokenizedPrompt>;
+  tokenize(input: PromptInput, pictures?: readonly Picture[], signal?: AbortSignal): Promise<TokenizedPrompt>;
   tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<Token[]>;
   renderMessages(conversation: Conversation): Promise<string>;
 }
@@ -39,7 +61,7 @@ export function createPrompts(options: PromptOptions): Prompts {
   const { tokenizer, renderer, format, specialText, bos, bosText, wantsBos, infill: markers } = options;
   const { contextSize, vocabularySize } = options;
 
-  function withBos(tokens: Token[]): Token[] {
+  function withBos<Entry extends HeldEntry>(tokens: (Entry | Token)[]): (Entry | Token)[] {
     if (wantsBos && bos !== null && tokens[0] !== bos) tokens.unshift(bos);
     return tokens;
   }
@@ -47,7 +69,28 @@ export function createPrompts(options: PromptOptions): Prompts {
   /** Renders the conversation. In messages, `breakMark` splits each text of a control token, so that the text does not become a control token. */
   async function renderGuarded(conversation: Conversation): Promise<string> {
     const pace: Pace = (chars) => tokenizer.pace(chars * guardCost);
-    return await renderer.render(await guardConversation(conversation, specialText, pace));
+    return await renderer.render(await guardConversation(markPictures(conversation), specialText, pace));
+  }
+
+  async function read(
+    index: number,
+    pictures: readonly Picture[],
+    signal?: AbortSignal,
+  ): Promise<readonly HeldEntry[]> {
+    const picture = pictures[index];
+    if (picture === undefined) throw new Error(`There is no picture ${index}`);
+    if (options.readPicture === undefined) {
+      throw new WaggleError("invalid_argument", "Cannot read pictures: the model has no projector, and cannot see.");
+    }
+    return await options.readPicture(picture, index, signal);
+  }
+
+  /** Tokenizes the rendered text between two pictures, or of a conversation without pictures. */
+  async function tokenizeGuarded(text: string): Promise<Token[]> {
+    const [first = "", ...rest] = text.split(breakMark);
+    const tokens = first === "" ? [] : await tokenizer.tokenize(first, true);
+    for (const piece of rest) for (const token of await tokenizer.tokenizeRest(piece)) tokens.push(token);
+    return tokens;
   }
 
   async function plain(text: string): Promise<Token[]> {
@@ -56,35 +99,43 @@ export function createPrompts(options: PromptOptions): Prompts {
   }
 
   /** As in llama-server: text may contain control tokens, and BOS is only added if the first piece is a text. */
-  async function joined(pieces: readonly PromptPiece[]): Promise<Token[]> {
-    const tokens: Token[] = [];
-    for (const piece of pieces) {
-      for (const token of typeof piece === "string" ? await tokenizer.tokenize(piece, true) : piece) tokens.push(token);
-    }
+  async function joined(
+    pieces: readonly PromptPiece[],
+    pictures: readonly Picture[],
+    signal: AbortSignal | undefined,
+  ): Promise<HeldEntry[]> {
+    const entries: HeldEntry[] = [];
+    const entriesOf = async (piece: PromptPiece): Promise<readonly HeldEntry[]> => {
+      if (typeof piece === "string") return await tokenizer.tokenize(piece, true);
+      return "type" in piece ? await read(piece.picture, pictures, signal) : piece;
+    };
+    for (const piece of pieces) for (const entry of await entriesOf(piece)) entries.push(entry);
     // With an unknown token, llama.cpp would fail the pass of all slots.
-    const unknown = tokens.find((token) => token >= vocabularySize);
+    const unknown = tokensOf(entries).find((token) => token >= vocabularySize);
     if (unknown !== undefined) {
       throw refuseField("prompt", `there is no token ${unknown}; the model has ${vocabularySize} tokens`);
     }
-    return typeof pieces[0] === "string" ? withBos(tokens) : tokens;
+    return typeof pieces[0] === "string" ? withBos(entries) : entries;
   }
 
   return {
-    async tokenize(input) {
-      if (input.kind === "text") return { tokens: withBos(await plain(input.text)) };
-      if (input.kind === "pieces") return { tokens: await joined(input.pieces) };
+    async tokenize(input, pictures = [], signal) {
+      if (input.kind === "text") return { entries: withBos(await plain(input.text)) };
+      if (input.kind === "pieces") return { entries: await joined(input.pieces, pictures, signal) };
       if (input.kind === "infill") {
         if (markers === undefined)
           throw new WaggleError("invalid_argument", "Cannot fill in: this model was not trained to fill in.");
         const tokenize = async (text: string): Promise<Token[]> => await tokenizer.tokenize(text, false);
         const fit = { markers, contextSize, maxCharsPerToken, tokenize };
-        return { tokens: withBos(await infillTokens(input.infill, fit)) };
+        return { entries: withBos(await infillTokens(input.infill, fit)) };
       }
       const rendered = await renderGuarded(input);
-      const [first = "", ...rest] = rendered.split(breakMark);
-      const tokens = await tokenizer.tokenize(first, true);
-      for (const text of rest) for (const token of await tokenizer.tokenizeRest(text)) tokens.push(token);
-      return { tokens: withBos(tokens), start: startOf(rendered) };
+      const entries: HeldEntry[] = [];
+      for (const part of pictures.length === 0 ? [rendered] : splitAtPictures(rendered)) {
+        const parts = typeof part === "string" ? tokenizeGuarded(part) : read(part, pictures, signal);
+        for (const entry of await parts) entries.push(entry);
+      }
+      return { entries: withBos(entries), start: startOf(rendered) };
     },
 
     async tokenizeText(text, addSpecial, parseSpecial) {
@@ -92,7 +143,12 @@ export function createPrompts(options: PromptOptions): Prompts {
       return addSpecial ? withBos(tokens) : tokens;
     },
 
-    renderMessages: async (conversation) => (await renderGuarded(conversation)).replaceAll(breakMark, ""),
+    async renderMessages(conversation) {
+      const rendered = (await renderGuarded(conversation)).replaceAll(breakMark, "");
+      return splitAtPictures(rendered)
+        .map((part) => (typeof part === "string" ? part : mediaMarker))
+        .join("");
+    },
   };
 
   /**

@@ -69,6 +69,8 @@ export interface Pacing {
   guessMs(load: Load, height: number): number | undefined;
   /** Limits the piece of text that is computed before the next step, so that streams do not wait long. */
   piece(load: Load): PieceLimits;
+  /** Most cells of a picture in a pass before the next step, so that streams do not wait long. @param held number of entries in its slot */
+  cells(load: Load, held: number): number;
   /** Returns the number of threads for a step. */
   threads(shape: StepShape): number;
   /** Records a step that was computed. @param scored number of prompt tokens with logprobs @returns the change of threads that it caused, if any */
@@ -79,6 +81,10 @@ export interface Pacing {
   readonly recordFreeCores: ThreadGovernor["recordFreeCores"];
   /** Limits the threads from the next step on, because other engines use the rest of the cores. */
   limitThreads(most: number): void;
+  /** Most threads of a step, if no picture is encoded. */
+  readonly mostThreads: number;
+  /** Leaves this many threads to the encoding of a picture, from the next step on. */
+  leaveThreads(encoding: number): void;
   /** Predicted milliseconds for each of this many prompt tokens; undefined before a step was measured. */
   tokenMs(tokens: number): number | undefined;
   costs(): StepCosts;
@@ -93,9 +99,15 @@ export function createPacing(options: PacingOptions): Pacing {
   const divisions = new Map<string, readonly number[]>();
   let steps = 0;
   let mostThreads = Infinity;
+  let encodingThreads = 0;
 
   function threads(shape: StepShape): number {
-    return Math.min(mostThreads, governor.threadsFor(shape));
+    const most = encodingThreads === 0 ? mostThreads : Math.max(1, threadsOfEngine() - encodingThreads);
+    return Math.min(most, governor.threadsFor(shape));
+  }
+
+  function threadsOfEngine(): number {
+    return Math.min(mostThreads, options.threads.max);
   }
 
   function predict(shape: StepShape): number | undefined {
@@ -175,11 +187,19 @@ export function createPacing(options: PacingOptions): Pacing {
     threads,
     recordFreeCores: governor.recordFreeCores,
     limitThreads: (most) => void (mostThreads = Math.max(1, most)),
+    get mostThreads() {
+      return threadsOfEngine();
+    },
+    leaveThreads: (encoding) => void (encodingThreads = encoding),
     costs: costs.snapshot,
     tokenMs(tokens) {
       const size = Math.max(1, Math.min(batchSize, tokens));
       const ms = promptMs(size, tokens / 2);
       return ms === undefined ? undefined : ms / size;
+    },
+    cells(load, held) {
+      const ms = allowedMs(load);
+      return ms === undefined ? Math.min(batchSize, firstTokens) : tokensWithin(ms, held, noRows);
     },
     piece(load) {
       const ms = load.runs.length === 0 ? idlePieceMs : Math.max(leastPieceMs, allowedMs(load) ?? 0);

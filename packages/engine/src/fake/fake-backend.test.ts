@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { SlotSampling } from "../port/backend.ts";
 import { createFakeKvSnapshots } from "./fake-kv-snapshots.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "./fake-backend.ts";
+import type { HeldList } from "../loop/held.ts";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "../testing/drive-slots.ts";
 import { createStepGate } from "./step-gate.ts";
 
@@ -188,10 +189,10 @@ describe("the fake backend refuses", () => {
       {},
       async (fake) => {
         await fake.step([prefill(0, [1, 2])]);
-        (fake.held(0).entries as number[]).pop();
+        (fake.held(0) as HeldList).cut(1);
         await fake.step([prefill(0, [3])]);
       },
-      "slot 0 holds 2 tokens and not 1",
+      "slot 0 ends at position 2 and not 1",
     ],
     [
       "to begin with a list of other tokens than the slot holds",

@@ -8,6 +8,10 @@ import type {
   BatchEntry,
   EntryResult,
   Held,
+  HeldEntry,
+  Picture,
+  PictureChunk,
+  PicturePart,
   QueuedEntry,
   SlotSampling,
   TextGenerator,
@@ -15,6 +19,8 @@ import type {
   Token,
   TokenLogprobs,
 } from "../port/backend.ts";
+import { cellsOf, isCell, isSameEntry, positionsOf, tokensOf } from "../port/entries.ts";
+import { createFakeEncoder, hashOfCell } from "./fake-encoder.ts";
 import { createFakeEmbedder, fakeVectorWidth } from "./fake-embedder.ts";
 import {
   createFakeSampler,
@@ -26,7 +32,7 @@ import {
   isFakeEndOfGeneration,
   likelyFakeToken,
   renderFake,
-  tokenizeFake,
+  readFakePrompt,
   tokenizeFakeText,
   type FakeSampler,
 } from "./fake-model.ts";
@@ -62,6 +68,10 @@ export interface FakeBackendOptions {
   readonly failAtStep?: number;
   /** The step with this number, counted from 1, ends only when the backend is disposed of. */
   readonly hangAtStep?: number;
+  /** Reads pictures: of any bytes, except those that begin with `broken`. False by default. */
+  readonly vision?: boolean;
+  /** Each encoding of a picture waits for this promise. */
+  readonly encodeGate?: (chunk: PictureChunk) => Promise<void>;
   /** Number of threads at the start, and the maximum; 1 by default. */
   readonly threads?: number;
   /** The scales of the adapters at load; no adapters by default. */
@@ -79,6 +89,8 @@ export interface FakeBackend extends Backend {
   readonly stepsEnded: number;
   /** Returns the tokens that the slot's KV cache really holds. */
   heldTokens(slot: number): readonly Token[];
+  /** Number of chunks of pictures that were encoded. */
+  readonly encoded: number;
 }
 
 export interface FakeSlot {
@@ -88,9 +100,11 @@ export interface FakeSlot {
 }
 
 export interface FakeCell {
-  readonly token: Token;
-  /** The hash of the context after this token. */
+  readonly entry: HeldEntry;
+  /** The hash of the context after this entry. */
   readonly hash: number;
+  /** The position behind this entry. */
+  readonly end: number;
 }
 
 interface FakeJob {
@@ -149,8 +163,9 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   function checkEntry(entry: BatchEntry, slot: FakeSlot): void {
     const { cells, job } = slot;
     if (job === undefined) throw refusal("step", `slot ${entry.slot} has no job`);
-    if (entry.from !== cells.length)
-      throw refusal("step", `slot ${entry.slot} holds ${cells.length} tokens and not ${entry.from}`);
+    const position = cells.at(-1)?.end ?? 0;
+    if (entry.from !== position)
+      throw refusal("step", `slot ${entry.slot} ends at position ${position} and not ${entry.from}`);
     if (entry.kind === "decode" && job.sampler === undefined)
       throw refusal("step", `slot ${entry.slot} has sampled nothing`);
     if (entry.kind === "prefill" && job.sampler !== undefined)
@@ -217,6 +232,30 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     return waiting !== undefined;
   }
 
+  const encoder =
+    options.vision === true
+      ? createFakeEncoder({
+          gate: options.encodeGate,
+          async compute({ slot: id, chunk, first, count, from }) {
+            const slot = slotAt(id, "feed");
+            const { cells, job } = slot;
+            if (job === undefined || job.sampler !== undefined) throw refusal("feed", `slot ${id} reads no prompt`);
+            const position = cells[cells.length - first - 1]?.end ?? 0;
+            if (from !== position) throw refusal("feed", `the chunk begins at position ${position} and not ${from}`);
+            if (count > info.batchSize) throw refusal("feed", `${count} cells exceed the batch of ${info.batchSize}`);
+            if (!chunk.causal && count < chunk.cells) throw refusal("feed", "the chunk cannot be divided");
+            checkPool("feed", count);
+            stepping = true;
+            try {
+              await pause();
+            } finally {
+              stepping = false;
+            }
+            for (const cell of cellsOf(chunk).slice(first, first + count)) feed(cells, cell, job.adapters);
+          },
+        })
+      : undefined;
+
   const generator: TextGenerator = {
     states: options.saved?.attach((id) => slotAt(id, "save or load"), checkPool),
     ahead: options.ahead === true ? { step: goAhead, withdraw } : undefined,
@@ -225,10 +264,11 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     measure: options.measure,
     maxNextLogprobs: info.batchSize,
     thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },
-    tokenize: async (input) => ({
-      tokens: tokenizeFake(input),
+    tokenize: async (input, pictures = []) => ({
+      entries: readFakePrompt(input, (part) => readPicture(part, pictures)),
       ...(input.kind === "messages" ? { start: { said: "" } } : {}),
     }),
+    pictures: encoder,
     renderMessages: async (input) => renderFake(input),
     checkSampling,
     checkShift: () => undefined,
@@ -266,6 +306,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       }
       // As in a real cache, the remaining hashes still depend on the discarded tokens. So a job that reuses these hashes gets another text.
       cells.splice(keep, discard);
+      for (const [at, cell] of cells.entries()) cells[at] = { ...cell, end: at + 1 };
     },
 
     async end(id, keep) {
@@ -286,6 +327,14 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
 
     copy: options.copies === true ? copy : undefined,
   };
+
+  /** @throws WaggleError invalid_argument */
+  function readPicture({ picture: index }: PicturePart, pictures: readonly Picture[]): HeldEntry[] {
+    const picture = pictures[index];
+    if (encoder === undefined) throw new WaggleError("invalid_argument", "Cannot read pictures: the model cannot see.");
+    if (picture === undefined) throw new Error(`There is no picture ${index}`);
+    return cellsOf(encoder.chunkOf(picture, index));
+  }
 
   async function copy(from: number, to: number, keep: number, held: Held): Promise<void> {
     const source = slotAt(from, "copy");
@@ -318,7 +367,10 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     get stepsEnded() {
       return stepsEnded;
     },
-    heldTokens: (id) => slots[id]?.cells.map(({ token }) => token) ?? [],
+    heldTokens: (id) => tokensOf(entriesOf(slots[id]?.cells ?? [])),
+    get encoded() {
+      return encoder?.encoded ?? 0;
+    },
 
     setThreads(threads) {
       if (threads < 1 || threads > info.maxThreads) throw refusal("set threads", `${threads} is out of range`);
@@ -332,7 +384,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
 
 function fakeInfo(options: FakeBackendOptions): BackendInfo {
   const { slots, contextSize, batchSize = 512, threads = 1, kind = "generate", chatFormat = genericFormat } = options;
-  const { adapters, contextPool = slots * contextSize } = options;
+  const { adapters, contextPool = slots * contextSize, vision = false } = options;
   return {
     backend: "fake",
     kind,
@@ -352,6 +404,7 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
     ...(adapters === undefined ? {} : { settings: fakeSettings(batchSize, adapters) }),
     chatFormat,
     infill: true,
+    ...(vision ? { vision: { projector: "fake", bytes: 0, maxPixels: 2 ** 22 } } : {}),
     promptTexts: { chatTemplate: "", bos: "", eos: "" },
   };
 }
@@ -371,7 +424,11 @@ function fakeSettings(batchSize: number, adapters: readonly number[]): LoadedSet
 
 /** Whether the cells hold exactly these tokens. */
 export function isExact({ entries }: Held, cells: readonly FakeCell[]): boolean {
-  return entries.length === cells.length && cells.every(({ token }, i) => entries[i] === token);
+  return entries.length === cells.length && cells.every(({ entry }, i) => isSameEntry(entries[i], entry));
+}
+
+function entriesOf(cells: readonly FakeCell[]): HeldEntry[] {
+  return cells.map(({ entry }) => entry);
 }
 
 /** Refuses a grammar without a root, and a bias on a token that does not exist. */
@@ -436,9 +493,9 @@ function withLogprobs(token: Token, { sampling: { topLogprobs } }: FakeJob): Sam
 /** Creates the job's sampler, and replays the earlier output of a resumed job: the sampler counts tokens, and a character may span several. */
 function samplerOf(cells: readonly FakeCell[], { held, sampling }: FakeJob): FakeSampler {
   const { priorOutput } = sampling;
-  if (priorOutput === undefined) return createFakeSampler(held.entries, sampling);
+  if (priorOutput === undefined) return createFakeSampler(held.tokens, sampling);
   const left = Math.max(0, priorOutput.promptTokens - priorOutput.discarded);
-  const sampler = createFakeSampler(held.entries.slice(0, left), sampling);
+  const sampler = createFakeSampler(tokensOf(held.entries.slice(0, left)), sampling);
   priorOutput.ids.forEach((_, i) => sampler.next(cells[left + i - 1]?.hash ?? emptyContext));
   return sampler;
 }
@@ -465,11 +522,12 @@ function lengthOf({ tokens, guesses = [] }: BatchEntry): number {
   return tokens.length + guesses.length;
 }
 
-function feed(cells: FakeCell[], token: Token, adapters: readonly number[] | undefined): void {
+function feed(cells: FakeCell[], entry: HeldEntry, adapters: readonly number[] | undefined): void {
   const before = cells.at(-1)?.hash ?? emptyContext;
   // An adapter changes all following tokens.
   const changed = adapters?.reduce((hash, scale) => extendContext(hash, scale * 1_024), before);
-  cells.push({ token, hash: extendContext(changed ?? before, token) });
+  const end = (cells.at(-1)?.end ?? 0) + positionsOf(entry);
+  cells.push({ entry, end, hash: extendContext(changed ?? before, isCell(entry) ? hashOfCell(entry) : entry) });
 }
 
 /** The token that a queued step feeds. Behind a failed entry it is any token, because such a slot fails again. */

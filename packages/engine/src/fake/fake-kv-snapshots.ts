@@ -47,8 +47,8 @@ export function createFakeKvSnapshots(): FakeKvSnapshots {
         const { cells } = slotAt(id);
         if (!isExact(held, cells)) throw new Error(`Slot ${id} does not hold these tokens`);
         if (failing) throw new Error("no space left on device");
-        const tokens = held.entries.slice(0, count);
-        const state = { id: `state${log.length}`, tokens, cacheScope, bytes: cells.length };
+        const entries = held.entries.slice(0, count);
+        const state = { id: `state${log.length}`, entries, cacheScope, bytes: cells.length };
         kept.set(state.id, { state, cells: cells.slice(0, count) });
         log.push(`save ${id}`);
         return state;

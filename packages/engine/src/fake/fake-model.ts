@@ -1,6 +1,7 @@
 // Owns the fake model: a pure function from the tokens of a context to the next token, so that a test can compute an answer beforehand.
 import { WaggleError } from "@waggle/protocol";
-import type { PromptInput, SlotSampling, TemplateMessage, Token } from "../port/backend.ts";
+import type { HeldEntry, PicturePart, PromptInput, SlotSampling, TemplateMessage, Token } from "../port/backend.ts";
+import { tokensOf } from "../port/entries.ts";
 import { fakeDocument } from "./fake-document.ts";
 
 /** Tokens below this number are bytes. */
@@ -55,10 +56,18 @@ export const fakeVocabularySize = tokenTexts.length;
  * were sampled. In all other text, each byte is a token. Control tokens, which no text can contain, separate messages.
  */
 export function tokenizeFake(input: PromptInput): Token[] {
+  return tokensOf(readFakePrompt(input, () => []));
+}
+
+/** Tokenizes as `tokenizeFake` does, with the cells of pictures in their places. @param read returns the cells of a picture */
+export function readFakePrompt(input: PromptInput, read: (part: PicturePart) => HeldEntry[]): HeldEntry[] {
   if (input.kind === "text") return [fakeBeginOfText, ...tokenizeFakeText(input.text)];
   if (input.kind === "pieces") {
-    const tokens = input.pieces.flatMap((piece) => (typeof piece === "string" ? tokenizeFakeText(piece) : piece));
-    const unknown = tokens.find((token) => token >= fakeVocabularySize);
+    const tokens = input.pieces.flatMap((piece): readonly HeldEntry[] => {
+      if (typeof piece === "string") return tokenizeFakeText(piece);
+      return "type" in piece ? read(piece) : piece;
+    });
+    const unknown = tokensOf(tokens).find((token) => token >= fakeVocabularySize);
     if (unknown !== undefined) {
       throw new WaggleError("invalid_argument", `Cannot accept field "prompt": the model has no token ${unknown}.`);
     }
@@ -72,14 +81,18 @@ export function tokenizeFake(input: PromptInput): Token[] {
   const tools = (input.tools ?? []).flatMap((tool) => [roleTokens.tool, ...tokenizeFakeText(JSON.stringify(tool))]);
   const turns = input.messages.flatMap(({ role, content }) => [
     roleTokens[role],
-    ...tokenizeFakeText(textOf(content)),
+    ...(typeof content === "string"
+      ? tokenizeFakeText(content)
+      : content.flatMap((part): HeldEntry[] => (part.type === "text" ? tokenizeFakeText(part.text) : read(part)))),
     endOfMessage,
   ]);
   return [fakeBeginOfText, ...tools, ...turns, roleTokens.assistant];
 }
 
 function textOf(content: TemplateMessage["content"]): string {
-  return typeof content === "string" ? content : content.map(({ text }) => text).join("");
+  return typeof content === "string"
+    ? content
+    : content.map((part) => (part.type === "text" ? part.text : "[picture]")).join("");
 }
 
 /** Tokenizes text without control tokens and BOS. */

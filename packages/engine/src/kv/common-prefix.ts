@@ -1,13 +1,14 @@
 // Compares a prompt with cached tokens: the length of the common prefix, and the first text that is not cached.
-import type { Token } from "../port/backend.ts";
+import type { HeldEntry, Token } from "../port/backend.ts";
+import { isCell, isSameEntry, wholeChunks } from "../port/entries.ts";
 import { createTextDecoder } from "../sequence/decode-text.ts";
 
-/** Returns the length of the common prefix, at most `limit`. */
-export function commonPrefix(a: readonly Token[], b: readonly Token[], limit = Infinity): number {
+/** Returns the length of the common prefix, at most `limit`. A chunk of a picture counts only as a whole, because a cache cannot be cut within it. */
+export function commonPrefix(a: readonly HeldEntry[], b: readonly HeldEntry[], limit = Infinity): number {
   const most = Math.min(a.length, b.length, limit);
   let length = 0;
-  while (length < most && a[length] === b[length]) length += 1;
-  return length;
+  while (length < most && isSameEntry(a[length], b[length])) length += 1;
+  return wholeChunks(b, length);
 }
 
 /** Length of the excerpt: enough for a client to find the position in the prompt. */
@@ -16,11 +17,18 @@ const mostChars = 80;
 const mostTokens = 160;
 
 /** @param from index of the first token that is not cached @returns "" where the tokens from there on have no text */
-export function differsAt(prompt: readonly Token[], from: number, tokenBytes: (token: Token) => Uint8Array): string {
+export function differsAt(
+  prompt: readonly HeldEntry[],
+  from: number,
+  tokenBytes: (token: Token) => Uint8Array,
+): string {
   const decoder = createTextDecoder();
   let text = "";
   for (let at = from; at < Math.min(prompt.length, from + mostTokens) && text.length < mostChars; at += 1) {
-    text += decoder.decode(tokenBytes(prompt[at] as Token), { stream: true });
+    const entry = prompt[at];
+    // A picture has no text.
+    if (entry === undefined || isCell(entry)) break;
+    text += decoder.decode(tokenBytes(entry), { stream: true });
   }
   // The first token may be the rest of a character, which decodes to U+FFFD.
   const whole = [...text.replace(/^\uFFFD+/, "")];

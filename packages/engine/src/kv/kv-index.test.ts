@@ -4,11 +4,11 @@ import type { KvSnapshot } from "../port/backend.ts";
 import { createKvIndex } from "./kv-index.ts";
 
 let count = 0;
-const state = (tokens: readonly number[], given: Partial<KvSnapshot> = {}): KvSnapshot => ({
+const state = (entries: readonly number[], given: Partial<KvSnapshot> = {}): KvSnapshot => ({
   id: `s${count++}`,
-  tokens,
+  entries,
   cacheScope: "alice",
-  bytes: tokens.length,
+  bytes: entries.length,
   ...given,
 });
 
@@ -72,8 +72,8 @@ describe("the index of KV snapshots", () => {
           for (const gone of store.add(added)) expect(kept.delete(gone.id)).toBe(true);
           expect(store.bytes).toBeLessThanOrEqual(maxBytes);
           expect(store.bytes).toBe([...kept.values()].reduce((sum, each) => sum + each.bytes, 0));
-          for (const { tokens } of kept.values()) {
-            expect(store.matches(tokens, "alice").at(-1)?.length).toBe(tokens.length);
+          for (const { entries } of kept.values()) {
+            expect(store.matches(entries, "alice").at(-1)?.length).toBe(entries.length);
           }
         }
       }),

@@ -1,5 +1,5 @@
 // Keeps the index of KV snapshots: which prefixes exist, and which snapshots are evicted for a new one. The index knows no file and no slot.
-import type { KvSnapshot, Token } from "../port/backend.ts";
+import type { HeldEntry, KvSnapshot } from "../port/backend.ts";
 import { commonPrefix } from "./common-prefix.ts";
 
 export interface PrefixMatch {
@@ -16,7 +16,7 @@ export interface KvIndex {
    * Returns the snapshots of this scope that share a prefix with this prompt, and the length of each prefix. Sorted: shortest
    * prefix first, then smallest snapshot.
    */
-  matches(prompt: readonly Token[], cacheScope: string): readonly PrefixMatch[];
+  matches(prompt: readonly HeldEntry[], cacheScope: string): readonly PrefixMatch[];
   /**
    * Adds a snapshot that was just saved.
    * @returns the evicted snapshots: prefixes of the new snapshot, and the least recently used snapshots beyond `maxBytes`,
@@ -50,13 +50,13 @@ export function createKvIndex(maxBytes: number): KvIndex {
     },
     matches(prompt, cacheScope) {
       return ofScope(cacheScope)
-        .map((state) => ({ state, length: commonPrefix(state.tokens, prompt) }))
+        .map((state) => ({ state, length: commonPrefix(state.entries, prompt) }))
         .filter(({ length }) => length > 0)
-        .toSorted((a, b) => a.length - b.length || a.state.tokens.length - b.state.tokens.length);
+        .toSorted((a, b) => a.length - b.length || a.state.entries.length - b.state.entries.length);
     },
     add(state) {
       const going = ofScope(state.cacheScope).filter(
-        ({ tokens }) => commonPrefix(tokens, state.tokens) === tokens.length,
+        ({ entries }) => commonPrefix(entries, state.entries) === entries.length,
       );
       for (const needless of going) remove(needless);
       states.set(state.id, state);

@@ -1,6 +1,7 @@
 // Transfers KV caches: saves slots as KV snapshots, loads snapshots, copies slots. Decides which transfers pay and which snapshots are evicted, and
 // limits the transfers at a scheduling point, so that running streams do not wait long.
 import type { Backend, KvSnapshot } from "../port/backend.ts";
+import { hasPictures } from "../port/entries.ts";
 import type { EngineEvent } from "../port/messages.ts";
 import { createKvIndex, type KvIndex } from "./kv-index.ts";
 import type { Slot } from "../loop/slots.ts";
@@ -63,7 +64,7 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
   function pays(transfer: Transfer): boolean {
     const usesStore = transfer.loaded !== undefined || transfer.saved !== undefined;
     if (usesStore && (states === undefined || (transfer.saved !== undefined && pause > 0))) return false;
-    return cost.pays(transfer, options.tokenMs(transfer.gained));
+    return transfer.pictures === true || cost.pays(transfer, options.tokenMs(transfer.gained));
   }
 
   function take(): boolean {
@@ -76,9 +77,9 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
     for (const state of going) states?.remove(state);
   }
 
-  function report(operation: "save" | "load" | "damaged", { tokens }: KvSnapshot, startMs: number): void {
+  function report(operation: "save" | "load" | "damaged", { entries }: KvSnapshot, startMs: number): void {
     const { count, bytes } = store;
-    emit({ type: "prefix_store", operation, tokens: tokens.length, ms: now() - startMs, states: count, bytes });
+    emit({ type: "prefix_store", operation, tokens: entries.length, ms: now() - startMs, states: count, bytes });
   }
 
   return {
@@ -95,7 +96,8 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
       const { length } = reusable;
       if (cacheScope === undefined || length <= keepTokens) return false;
       const kept = Math.max(keepTokens, store.matches(reusable, cacheScope).at(-1)?.length ?? 0);
-      return pays({ gained: length - kept, loaded: length, saved: length });
+      const pictures = hasPictures(reusable, kept, length);
+      return pays({ gained: length - kept, loaded: length, saved: length, pictures });
     },
     async save(slot, isUrgent = false) {
       if (states === undefined || !(isUrgent || take())) return false;
@@ -128,7 +130,7 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
       underway();
       const loaded = await loading;
       if (loaded) {
-        cost.addLoad(state.tokens.length, now() - startMs);
+        cost.addLoad(state.entries.length, now() - startMs);
         store.touch(state);
       } else {
         store.remove(state);

@@ -188,7 +188,7 @@ describe("a job whose prefix is worth saving again and again", () => {
         return await states.save(...what);
       },
       async load(id, state) {
-        loadMs(state.tokens.length);
+        loadMs(state.entries.length);
         return await states.load(id, state);
       },
     };

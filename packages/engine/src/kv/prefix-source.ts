@@ -1,6 +1,7 @@
 // Decides which source gives a job its cached prefix: the job's slot, a KV snapshot, or another slot that holds or computes the prefix. Pure.
 import { cacheScopeOf } from "../loop/adapters.ts";
-import type { KvSnapshot, Token } from "../port/backend.ts";
+import type { HeldEntry, KvSnapshot } from "../port/backend.ts";
+import { hasPictures } from "../port/entries.ts";
 import { commonPrefix } from "./common-prefix.ts";
 import type { KvIndex } from "./kv-index.ts";
 import { preparedOf, type Slot } from "../loop/slots.ts";
@@ -47,9 +48,10 @@ export function findPrefixSource(target: Slot, { slots, store, pays, copies, has
 
   for (const { state, length: common } of store.matches(prompt, cacheScope)) {
     const length = Math.min(most, common);
-    const { length: loaded } = state.tokens;
+    const { length: loaded } = state.entries;
     // A snapshot is loaded whole, also if the job keeps a part of it.
-    if (pays({ gained: length - bestLength, loaded }) && hasRoom(loaded, target)) {
+    const transfer = { gained: length - bestLength, loaded, pictures: hasPictures(prompt, bestLength, length) };
+    if (pays(transfer) && hasRoom(loaded, target)) {
       best = { kind: "load", state };
       bestLength = length;
     }
@@ -60,13 +62,14 @@ export function findPrefixSource(target: Slot, { slots, store, pays, copies, has
     const { reusable } = slot.held;
     const length = commonPrefix(reusable, prompt, most);
     const gained = length - bestLength;
+    const pictures = hasPictures(prompt, bestLength, length);
     if (copies) {
       // A slot is copied whole, and the copy is then cut.
       const copied = slot.held.entries.length;
-      if (gained < leastCopiedTokens || !pays({ gained, copied }) || !hasRoom(copied, target, slot)) continue;
+      if (gained < leastCopiedTokens || !pays({ gained, copied, pictures }) || !hasRoom(copied, target, slot)) continue;
       best = { kind: "copy", slot, keepTokens: length };
     } else {
-      if (!pays({ gained, loaded: reusable.length, saved: reusable.length })) continue;
+      if (!pays({ gained, loaded: reusable.length, saved: reusable.length, pictures })) continue;
       if (!hasRoom(reusable.length, target, slot)) continue;
       best = { kind: "save", slot };
     }
@@ -91,7 +94,7 @@ export function findPrefixSource(target: Slot, { slots, store, pays, copies, has
 
 /** Returns the length of the longest prefix of this prompt in a slot or a snapshot of this scope. */
 export function cachedTokens(
-  prompt: readonly Token[],
+  prompt: readonly HeldEntry[],
   cacheScope: string,
   { slots, store }: Pick<SourceSeeker, "slots" | "store">,
 ): number {

@@ -9,6 +9,8 @@ const leastGain = 2;
 const measuredTransfers = 9;
 
 export interface Transfer {
+  /** Whether pictures are among the gained entries: to encode one again takes far longer than any transfer. */
+  readonly pictures?: boolean;
   /** Tokens that would have to be computed without the transfer. */
   readonly gained: number;
   /** Tokens of the snapshot to load. */

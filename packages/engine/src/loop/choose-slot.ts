@@ -1,5 +1,5 @@
 // Chooses a slot for a job: weighs the tokens that a cached prefix saves against the cost of a batch split.
-import type { Token } from "../port/backend.ts";
+import type { HeldEntry } from "../port/backend.ts";
 import { commonPrefix } from "../kv/common-prefix.ts";
 import type { Slot } from "./slots.ts";
 
@@ -21,7 +21,7 @@ const ownSlotScore = 2 ** 40;
 export type CandidateSlot = Pick<Slot, "id" | "state" | "held" | "cacheScope" | "sessionId" | "lastUsed">;
 
 export interface SlotSeeker {
-  readonly prompt: readonly Token[];
+  readonly prompt: readonly HeldEntry[];
   /** Most tokens, counted from the first, that may come from a cache; by default all but the last, which sampling needs computed. */
   readonly reusableTokens?: number;
   readonly cacheScope: string;

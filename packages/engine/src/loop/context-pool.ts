@@ -1,5 +1,6 @@
 // Keeps all slots together within the context pool: decides which jobs fit, frees the caches of idle slots, and parks jobs when the pool is full.
 import type { Backend } from "../port/backend.ts";
+import { wholeChunks } from "../port/entries.ts";
 import type { KvOffload } from "../kv/kv-offload.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 import type { Outbox } from "./outbox.ts";
@@ -81,7 +82,8 @@ export function createContextPool({
     // To compute the cache again would take longer than the transfer, also at a scheduling point with other transfers.
     if (offload.wouldLose(slot, 0)) await offload.save(slot, true);
     const { held, pending } = slot;
-    const kept = await generatorOf(backend).cut(slot.id, Math.max(0, held.entries.length - cells), held);
+    const keep = wholeChunks(held.entries, Math.max(0, held.entries.length - cells));
+    const kept = await generatorOf(backend).cut(slot.id, keep, held);
     held.cut(kept);
     if (pending !== undefined) pending.keepTokens = Math.min(pending.keepTokens, kept);
   }

@@ -115,6 +115,7 @@ export function createEngine(options: EngineOptions): Engine {
     embeddings,
     pacing,
     guessing,
+    emit,
     outbox,
     now: options.now,
     onThreadChange: (change) => emit({ type: "log", ...describeChange(change) }),

@@ -1,5 +1,6 @@
 // Applies the results of a pass to the slots: tokens become text, jobs end.
 import type { Backend, EntryResult, BatchEntry, Token, TokenLogprobs } from "../port/backend.ts";
+import { isCell } from "../port/entries.ts";
 import type { JobEvent, LogprobEntry, PromptLogprobEntry, TokenLogprob } from "../port/messages.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 import type { SampledToken } from "../sequence/sequence.ts";
@@ -112,7 +113,7 @@ function promptLogprobs(
   const start = held.entries.length - computed;
   const entries: PromptLogprobEntry[] = logprobs.map((entry, i) => describeLogprobs(nextTokens[i] ?? 0, entry, model));
   const [first] = prompt;
-  if (start === 0 && first !== undefined) {
+  if (start === 0 && first !== undefined && !isCell(first)) {
     entries.unshift({ id: first, bytes: [...model.tokenBytes(first)], logprob: null, top: [] });
   }
   const from = start === 0 ? 0 : start + 1;

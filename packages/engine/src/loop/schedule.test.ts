@@ -14,7 +14,7 @@ const limits = { batchSize: 512, prefillBudget: 128, scoredTokens: 512, divide: 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 const inSlot = {
-  ...{ scores: false, agingTokens: 0, pending: undefined },
+  ...{ chunks: [], scores: false, agingTokens: 0, pending: undefined },
   sequence: { lastToken: 9, forced: undefined },
 };
 const idle = (id: number): SchedulableSlot => ({ id, state: "idle", prompt: [], held: createHeld([1]), ...inSlot });
@@ -172,6 +172,7 @@ describe("schedule", () => {
             state,
             prompt: range(length),
             held: createHeld(range(Math.min(done, length - 1))),
+            chunks: [],
             scores: false,
             agingTokens: done,
             pending: undefined,

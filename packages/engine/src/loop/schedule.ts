@@ -1,5 +1,6 @@
 // Builds the batch entries of one step: which slots decode, and in which order prompts share the step's token budget. Pure.
 import type { BatchEntry, Held, Token } from "../port/backend.ts";
+import { tokensOf, type PromptChunk } from "../port/entries.ts";
 import type { Slot } from "./slots.ts";
 
 export interface ScheduleLimits {
@@ -13,7 +14,7 @@ export interface ScheduleLimits {
   divide(run: number, height: number): readonly number[];
 }
 
-type SlotFields = "id" | "state" | "prompt" | "scores" | "agingTokens";
+type SlotFields = "id" | "state" | "prompt" | "chunks" | "scores" | "agingTokens";
 
 export interface SchedulableSlot extends Readonly<Pick<Slot, SlotFields>> {
   readonly held: Held;
@@ -45,7 +46,7 @@ export function schedule(
 ): BatchEntry[] {
   const decoding = slots.filter((slot) => slot.state === "decoding");
   const [height = 1] = [...(guesses?.values() ?? [])].map(({ length }) => 1 + length);
-  const shares = shareBudget(slots.filter(isPrefilling), limits, limits.batchSize - decoding.length * height);
+  const shares = shareBudget(slots.filter(readsText), limits, limits.batchSize - decoding.length * height);
   const matrices = runsOf(decoding).flatMap((run) => divided(run, limits.divide(run.length, height)));
   const units = matrices.map((matrix) => matrix.map((slot) => decodeEntry(slot, guesses?.get(slot.id))));
   for (const slot of slots) {
@@ -86,6 +87,22 @@ export function isPrefilling({ state, pending }: Pick<SchedulableSlot, "state" |
   return state === "prefilling" && pending === undefined;
 }
 
+/** Returns the chunk of a picture that the slot's prompt has next, wholly or in part; undefined if only text is left. */
+export function nextChunk({ chunks, held }: Pick<SchedulableSlot, "chunks" | "held">): PromptChunk | undefined {
+  return chunks.find(({ at, chunk }) => at + chunk.cells > held.entries.length);
+}
+
+/** Number of prompt tokens up to the next picture, or to the end of the prompt. */
+function textLeft(slot: SchedulableSlot): number {
+  const end = nextChunk(slot)?.at ?? slot.prompt.length;
+  return Math.max(0, end - slot.held.entries.length);
+}
+
+/** Whether the slot's prompt continues with text. */
+export function readsText(slot: SchedulableSlot): boolean {
+  return isPrefilling(slot) && textLeft(slot) > 0;
+}
+
 function shareBudget(
   slots: readonly SchedulableSlot[],
   { prefillBudget, scoredTokens }: ScheduleLimits,
@@ -95,8 +112,8 @@ function shareBudget(
   let left = Math.min(prefillBudget, room);
   let scorable = scoredTokens;
   let spent = 0;
-  for (const slot of slots.toSorted((a, b) => rank(a) - rank(b))) {
-    const rest = restOf(slot);
+  for (const slot of inOrder(slots)) {
+    const rest = textLeft(slot);
     const wanted = rest <= left * lastChunkStretch && rest <= room - spent ? rest : Math.min(rest, left);
     const share = Math.min(wanted, slot.scores ? scorable : Infinity);
     if (share < leastChunkTokens && share < rest && shares.size > 0) continue;
@@ -128,7 +145,7 @@ function decodeEntry({ id, held, sequence }: SchedulableSlot, guesses: readonly 
 
 function prefillEntry(slot: SchedulableSlot, count: number): BatchEntry {
   const fed = slot.held.entries.length;
-  const tokens = slot.prompt.slice(fed, fed + count);
+  const tokens = tokensOf(slot.prompt.slice(fed, fed + count));
   const sample = fed + tokens.length === slot.prompt.length;
   const forced = sample ? slot.sequence?.forced : undefined;
   return {
@@ -137,7 +154,7 @@ function prefillEntry(slot: SchedulableSlot, count: number): BatchEntry {
     from: slot.held.nextPosition,
     tokens,
     sample,
-    ...(slot.scores ? { nextTokens: slot.prompt.slice(fed + 1, fed + count + 1) } : {}),
+    ...(slot.scores ? { nextTokens: tokensOf(slot.prompt.slice(fed + 1, fed + count + 1)) } : {}),
     ...(forced === undefined ? {} : { forced }),
   };
 }
@@ -158,5 +175,10 @@ export function countTokens(entries: readonly BatchEntry[]): number {
 
 /** Returns the prompt that is computed next; undefined if none waits. */
 export function nextPrompt<S extends SchedulableSlot>(slots: readonly S[]): S | undefined {
-  return slots.filter(isPrefilling).toSorted((a, b) => rank(a) - rank(b))[0];
+  return inOrder(slots.filter(readsText))[0];
+}
+
+/** Sorts prompts into the order in which they are computed. */
+export function inOrder<S extends SchedulableSlot>(slots: readonly S[]): S[] {
+  return slots.toSorted((a, b) => rank(a) - rank(b));
 }

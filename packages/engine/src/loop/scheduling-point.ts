@@ -158,7 +158,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     if (!pending.saved.has(slot) && offload.wouldLose(slot, staying)) return await save(slot, pending);
     if (source.kind === "load") {
       const { state } = source;
-      return (await pool.freeFor(state.tokens.length, slot)) || (await load(slot, pending, state));
+      return (await pool.freeFor(state.entries.length, slot)) || (await load(slot, pending, state));
     }
     if (source.kind === "copy") {
       const { slot: from, keepTokens } = source;

@@ -2,6 +2,7 @@
 import type { Load, Pacing } from "../costs/pacing.ts";
 import type { DecodingStep, Guesses } from "../guesses/guesses.ts";
 import type { Backend, Token } from "../port/backend.ts";
+import { tokensOf } from "../port/entries.ts";
 import { usedCells } from "./cells.ts";
 import { contextCapacity } from "./context-shift.ts";
 import type { Sequence } from "../sequence/sequence.ts";
@@ -47,7 +48,7 @@ export function createSlotGuesses({ backend, slots, guesses, pacing }: SlotGuess
       }
       if (sequence === undefined || slot.state !== "decoding" || !mayGuessFor(slot)) continue;
       if (job === undefined) {
-        const prompt = slot.prompt.slice(0, slot.promptTokens);
+        const prompt = tokensOf(slot.prompt.slice(0, slot.promptTokens));
         guesses.begin(id, { prompt, output: sequence.ids, scope: slot.prepared?.job.guessScope });
         followed.set(id, { sequence, seen: sequence.ids.length });
         continue;

@@ -61,6 +61,7 @@ describe("a slot", () => {
       kind: "generate" as const,
       job,
       prompt,
+      chunks: [],
       promptTokens: 5,
       reusableTokens: 4,
       sampling: {} as never,
@@ -88,7 +89,7 @@ describe("a slot", () => {
 
   test("holds the tokens of a loaded snapshot, or is empty after a damaged one", () => {
     const slot = boundSlot(false);
-    loadSlot(slot, { id: "x", tokens: [1, 2, 7], cacheScope: "bob", bytes: 3 });
+    loadSlot(slot, { id: "x", entries: [1, 2, 7], cacheScope: "bob", bytes: 3 });
     expect(slot).toMatchObject({ held: { entries: [1, 2, 7] }, cacheScope: "bob" });
     loadSlot(slot, undefined);
     expect(slot).toMatchObject({ held: { entries: [] }, cacheScope: undefined });

@@ -1,7 +1,8 @@
 // Defines a slot: its states, the contents of its KV cache, and the job bound to it. Every change of state goes through transition().
 import type { SlotStateName, SlotStatus, StoppedBy } from "@waggle/protocol";
 import { adapterKey, cacheScopeOf } from "./adapters.ts";
-import type { KvSnapshot, Token } from "../port/backend.ts";
+import type { HeldEntry, KvSnapshot } from "../port/backend.ts";
+import type { PromptChunk } from "../port/entries.ts";
 import { createHeld, type HeldList } from "./held.ts";
 import type { JobFailure } from "../port/messages.ts";
 import { scoresPrompt, type PreparedGenerate } from "../sequence/prepare.ts";
@@ -50,8 +51,10 @@ export interface Slot {
   sessionId: string | undefined;
   /** Number of the pass after which the slot was last freed; -1 before the first job. */
   lastUsed: number;
-  /** The tokens that are fed before the job samples; empty when idle. */
-  prompt: readonly Token[];
+  /** The entries that are fed before the job samples; empty when idle. */
+  prompt: readonly HeldEntry[];
+  /** The pictures in `prompt`. */
+  chunks: readonly PromptChunk[];
   /** Number of tokens of the prompt alone: `prompt` of a resumed job also contains the earlier output. */
   promptTokens: number;
   /** Key of the job's choice of adapters. */
@@ -111,6 +114,7 @@ export function createSlots(count: number): readonly Slot[] {
     sessionId: undefined,
     lastUsed: -1,
     prompt: [],
+    chunks: [],
     promptTokens: 0,
     adapters: "",
     scores: false,
@@ -140,6 +144,7 @@ export function bindSlot(slot: Slot, { prepared, sequence, keepTokens, replayed,
   slot.state = transition(slot.state, "bind");
   slot.prepared = prepared;
   slot.prompt = prepared.prompt;
+  slot.chunks = prepared.chunks;
   slot.promptTokens = prepared.promptTokens;
   slot.adapters = adapterKey(prepared.sampling);
   slot.scores = scoresPrompt(prepared.job);
@@ -185,7 +190,7 @@ export function parkSlot(slot: Slot, atMs: number): void {
 
 /** Records that the backend loaded a snapshot. @param state undefined when the snapshot was damaged, so that the slot is empty */
 export function loadSlot(slot: Slot, state: KvSnapshot | undefined): void {
-  slot.held = createHeld(state?.tokens);
+  slot.held = createHeld(state?.entries);
   slot.cacheScope = state?.cacheScope;
   slot.sessionId = undefined;
 }
@@ -211,6 +216,7 @@ export function freeSlot(slot: Slot, pass: number): void {
   slot.lastUsed = pass;
   slot.writtenBehind = undefined;
   slot.prompt = [];
+  slot.chunks = [];
   slot.promptTokens = 0;
   slot.prepared = undefined;
   slot.pending = undefined;

@@ -6,15 +6,26 @@ import type { SchedulingPoint } from "./scheduling-point.ts";
 import { usedCells } from "./cells.ts";
 import { contextCapacity, planShift } from "./context-shift.ts";
 import type { Embeddings } from "../texts/embeddings.ts";
-import type { StepStats } from "../port/messages.ts";
+import type { EngineEvent, StepStats } from "../port/messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Load, Pacing } from "../costs/pacing.ts";
 import type { SlotGuesses } from "./slot-guesses.ts";
 import { shapeOf, type StepShape } from "../costs/step-shape.ts";
 import { postprocess } from "./postprocess.ts";
+import { cellsOf } from "../port/entries.ts";
 import { generatorOf } from "../sequence/prepare.ts";
-import { ageWaiting, countScored, countTokens, isPrefilling, nextPrompt, runsOf, schedule } from "./schedule.ts";
-import type { Slot } from "./slots.ts";
+import {
+  ageWaiting,
+  countScored,
+  countTokens,
+  isPrefilling,
+  nextPrompt,
+  readsText,
+  runsOf,
+  schedule,
+} from "./schedule.ts";
+import { createSlotPictures } from "./slot-pictures.ts";
+import { sequenceOf, type Slot } from "./slots.ts";
 import type { ThreadChange } from "../costs/threads.ts";
 
 export interface StepLoopOptions {
@@ -24,6 +35,7 @@ export interface StepLoopOptions {
   readonly embeddings: Pick<Embeddings, "size" | "tokenizing" | "run">;
   readonly pacing: Pacing;
   readonly guessing: SlotGuesses;
+  readonly emit: (event: EngineEvent) => void;
   readonly outbox: Outbox;
   readonly now: () => number;
   /** Called when the limit of threads has changed. */
@@ -54,6 +66,14 @@ function decodingOf(slots: readonly Slot[]): readonly Slot[] {
 export function createStepLoop(options: StepLoopOptions): StepLoop {
   const { backend, slots, pacing, guessing, outbox, now } = options;
   const turns = createAdapterTurns();
+  const pictures = createSlotPictures({
+    encoder: backend.generator?.pictures,
+    slots,
+    pacing,
+    emit: options.emit,
+    now,
+    onChange: () => wake(),
+  });
   let { threads } = backend.info;
   let passes = 0;
   /** The pass behind the running one. "begun": the running pass has ended, but its results are not delivered yet. */
@@ -68,6 +88,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   let shifts = 0;
   /** True when the last round of the loop computed a piece of an embed job, so that prompts are next. */
   let embeddedLast = false;
+  /** True when the last round of the loop computed a piece of a picture, so that prompts are next. */
+  let picturedLast = false;
   /** Stats of the last pass, until they are sent. */
   let lastPass: StepStats | undefined;
 
@@ -76,20 +98,20 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     return {
       runs: runsOf(decoding).map(({ length }) => length),
       heldTokens: decoding.reduce((sum, { held }) => sum + held.entries.length, 0),
-      prompts: of.filter(isPrefilling).length,
+      prompts: of.filter(readsText).length,
       promptHeld: nextPrompt(of)?.held.entries.length,
     };
   }
 
-  /** @param embedded true when this round has computed a piece of an embed job: prompts then wait, so that the streams do not wait too long */
-  function plan(embedded: boolean): BatchEntry[] {
+  /** @param computed true when this round has computed a piece of an embed job or a picture: prompts then wait, so that the streams do not wait too long */
+  function plan(computed: boolean): BatchEntry[] {
     const taking = turns.next(slots);
     const load = loadOf(taking);
     const planned = pacing.plan(load);
     const scoredTokens = Math.min(planned.scoredTokens, backend.generator?.maxNextLogprobs ?? 0);
     const limits = { ...planned, scoredTokens };
     const guesses = guessing.next(decodingOf(taking), load);
-    const entries = schedule(taking, embedded ? { ...limits, prefillBudget: 0 } : limits, guesses);
+    const entries = schedule(taking, computed ? { ...limits, prefillBudget: 0 } : limits, guesses);
     ageWaiting(slots, entries);
     return entries;
   }
@@ -118,6 +140,52 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     embeddedLast = turn && (await options.embeddings.run(pacing.piece(load), sendLastPass));
     if (embeddedLast && lastEndMs !== undefined) lastEndMs = now();
     return embeddedLast;
+  }
+
+  /** Computes a piece of a picture in a separate pass, if one is encoded; pictures and prompts take turns. */
+  async function computePicture(): Promise<boolean> {
+    pictures.follow();
+    const encoder = backend.generator?.pictures;
+    const load = loadOf(slots);
+    const slot = picturedLast && load.promptHeld !== undefined ? undefined : pictures.next(slots);
+    picturedLast = slot !== undefined;
+    if (slot === undefined || encoder === undefined) return false;
+    const { held } = slot;
+    const piece = pictures.pieceOf(slot, pacing.cells({ ...load, prompts: load.prompts + 1 }, held.entries.length));
+    const { chunk, first, count } = piece;
+    const shape = shapeOf(
+      [
+        {
+          kind: "prefill",
+          slot: slot.id,
+          from: held.entries.length,
+          tokens: Array<number>(count).fill(0),
+          sample: false,
+        },
+      ],
+      false,
+    );
+    useThreads(pacing.threads(shape));
+    const startMs = now();
+    held.feed(cellsOf(chunk).slice(first, first + count));
+    const computing = encoder.feed(piece);
+    sendLastPass();
+    await computing;
+    const endMs = now();
+    passes += 1;
+    const ms = endMs - startMs;
+    lastPass = statsOf(
+      { width: 1, decodeRows: 0, tokens: count },
+      { scored: 0, guessed: 0, rightGuesses: 0 },
+      { passMs: ms, gapMs: startMs - (lastEndMs ?? startMs) },
+    );
+    lastEndMs = endMs;
+    noteThreads(pacing.observe(shape, { threads, ms, scored: 0 }));
+    options.emit({ type: "picture", operation: "compute", cells: count, ms });
+    if (slot.state !== "prefilling") return true;
+    const progress = sequenceOf(slot).progress(held.entries.length, endMs);
+    if (progress !== undefined) outbox.add(progress);
+    return true;
   }
 
   /** Runs a pass, and repeats the pass while nothing changes: each repetition is queued while the pass before it computes. */
@@ -183,8 +251,11 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     if (usedCells(slots) + entries.length > info.contextPool) return false;
     const capacity = contextCapacity(info.contextSize);
     let decoding = 0;
-    for (const { state, sequence, held, writtenBehind } of slots) {
+    for (const slot of slots) {
+      const { state, sequence, held, writtenBehind } = slot;
       if ((state === "idle" && writtenBehind !== undefined) || state === "parked") continue;
+      // The end of an encoding wakes the loop.
+      if (isPrefilling(slot) && !readsText(slot) && pictures.next([slot]) === undefined) continue;
       if (state !== "decoding" || sequence === undefined || sequence.tokensUnseen < 2) return false;
       if (held.entries.length >= capacity) return false;
       decoding += 1;
@@ -210,24 +281,27 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     }
     outbox.add(...postprocess(slots, entries, results, backend, endMs));
     const scored = countScored(entries);
-    const stats: StepStats = {
-      step: passes,
-      width: entries.length,
-      decodeRows: entries.filter(({ kind }) => kind === "decode").length,
-      tokens: countTokens(entries),
-      scored,
-      guessed,
-      rightGuesses,
-      ...times,
-      shifts,
-      threads,
-      cells: usedCells(slots),
-      parked: slots.filter(({ state }) => state === "parked").length,
-    };
+    lastPass = statsOf(
+      {
+        width: entries.length,
+        decodeRows: entries.filter(({ kind }) => kind === "decode").length,
+        tokens: countTokens(entries),
+      },
+      { scored, guessed, rightGuesses },
+      times,
+    );
     lastEndMs = endMs;
-    lastPass = stats;
     shifts = 0;
     noteThreads(pacing.observe(shape, { threads, ms: times.passMs, scored }));
+  }
+
+  function statsOf(
+    work: Pick<StepStats, "width" | "decodeRows" | "tokens">,
+    extra: Pick<StepStats, "scored" | "guessed" | "rightGuesses">,
+    times: Pick<StepStats, "passMs" | "gapMs">,
+  ): StepStats {
+    const parked = slots.filter(({ state }) => state === "parked").length;
+    return { step: passes, ...work, ...extra, ...times, shifts, threads, cells: usedCells(slots), parked };
   }
 
   function noteThreads(change: ThreadChange | undefined): void {
@@ -257,6 +331,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const { embeddings } = options;
     sendLastPass();
     lastEndMs = undefined;
+    // Maintenance wakes the loop regularly, so the engine sends signs of life while a picture is encoded.
+    if (pictures.encoding) outbox.beat();
     if (embeddings.size === 0) return await woken.promise;
     // While a text is tokenized, which may take long, maintenance wakes the loop regularly, so the engine sends signs of life.
     outbox.beat();
@@ -274,9 +350,10 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
         await shiftFull();
         await options.schedulingPoint.run({ passes, maintenance: takeMaintenance(), underway: sendLastPass });
         const embedded = await embed();
-        const entries = plan(embedded);
+        const pictured = await computePicture();
+        const entries = plan(embedded || pictured);
         if (entries.length > 0) await runPasses(entries);
-        else if (!embedded) await rest();
+        else if (!embedded && !pictured) await rest();
       }
       sendLastPass();
     },

@@ -227,6 +227,8 @@ export type HeldEntry = Token | PictureCell;
 export interface Held {
   /** Oldest first. */
   readonly entries: readonly HeldEntry[];
+  /** The tokens among the entries, which samplers read. */
+  readonly tokens: readonly Token[];
   /** The position that the model gives to the next entry. */
   readonly nextPosition: number;
 }
@@ -354,7 +356,7 @@ export interface Embedder {
   feed(piece: TextPiece): Promise<readonly number[] | undefined>;
 }
 
-/** Consecutive cells of a chunk, computed in a pass of their own: llama.cpp computes tokens or embeddings in a pass, not both. */
+/** Consecutive cells of a chunk, computed in a separate pass: llama.cpp computes tokens or embeddings in a pass, not both. */
 export interface PicturePiece {
   readonly slot: number;
   readonly chunk: PictureChunk;
@@ -373,7 +375,7 @@ export interface EncodeOptions {
   readonly signal: AbortSignal;
 }
 
-/** Encodes chunks of pictures to embeddings on a thread of its own, while steps continue, and computes embeddings in slots. */
+/** Encodes chunks of pictures to embeddings on a separate thread, while steps continue, and computes embeddings in slots. */
 export interface PictureEncoder {
   /** Whether the embeddings of this chunk are there. */
   has(chunk: PictureChunk): boolean;

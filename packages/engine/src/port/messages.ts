@@ -257,6 +257,13 @@ export type EngineEvent =
       readonly states: number;
       readonly bytes: number;
     }
+  /** A picture's chunk was encoded, or computed in a slot by a pass. */
+  | {
+      readonly type: "picture";
+      readonly operation: "encode" | "compute";
+      readonly cells: number;
+      readonly ms: number;
+    }
   /** What steps cost, measured. Sent after the load, and every few seconds while it changes. */
   | { readonly type: "step_costs"; readonly costs: StepCosts }
   /** Sent about once a second. `eventLoopUtilization` is that of the engine's main thread since the last report, 0 to 1. */

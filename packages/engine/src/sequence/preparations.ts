@@ -1,10 +1,8 @@
 // Owns the prepared work of jobs between the commands `prepare` and `start`: what is being prepared, and what is kept, bounded in bytes.
 import type { EngineJob } from "../port/messages.ts";
-import { countChars, type PreparedJob, type Preparer } from "./prepare.ts";
+import { bytesPerChar, countChars, type PreparedJob, type Preparer } from "./prepare.ts";
 
-/** A number takes eight bytes, and a character at most two. */
 const bytesPerNumber = 8;
-const bytesPerChar = 2;
 
 export interface PreparationsOptions {
   readonly prepare: Preparer;

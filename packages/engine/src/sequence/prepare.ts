@@ -6,13 +6,15 @@ import type {
   Backend,
   EmbedInput,
   Embedder,
+  HeldEntry,
   PromptInput,
+  PromptPiece,
   ReplayedOutput,
   SlotSampling,
   TextGenerator,
   TextPair,
-  Token,
 } from "../port/backend.ts";
+import { chunksOf, isCell, tokensOf, type PromptChunk } from "../port/entries.ts";
 import { replayShifts } from "../loop/context-shift.ts";
 import type { EngineJob, JobFailure, StartedChoice } from "../port/messages.ts";
 import { samplingOfChoice, type GenerateWork, type TextsWork } from "../port/work.ts";
@@ -23,14 +25,18 @@ import { textAt, textCount } from "../texts/embed-progress.ts";
  * that is far too long is refused by its length alone.
  */
 export const maxCharsPerToken = 64;
+/** V8 stores a character in at most two bytes. */
+export const bytesPerChar = 2;
 
 export type PreparedJob = PreparedGenerate | PreparedEmbed;
 
 export interface PreparedGenerate {
   readonly kind: "generate";
   readonly job: EngineJob<GenerateWork>;
-  /** The tokens that are fed before the first token is sampled; for a resumed job, they include its earlier output. */
-  readonly prompt: readonly Token[];
+  /** The entries that are fed before the first token is sampled; for a resumed job, they include its earlier output. */
+  readonly prompt: readonly HeldEntry[];
+  /** The pictures in `prompt`. */
+  readonly chunks: readonly PromptChunk[];
   /** Number of tokens of the prompt alone, without earlier output. */
   readonly promptTokens: number;
   /**
@@ -69,15 +75,17 @@ export type Preparer = (job: EngineJob, signal?: AbortSignal) => Promise<Prepare
 export function createPreparer({ backend, random32 }: PreparerOptions): Preparer {
   const { kind, contextSize, chatFormat } = backend.info;
 
-  async function prepareGenerate(job: EngineJob<GenerateWork>): Promise<PreparedGenerate> {
+  async function prepareGenerate(job: EngineJob<GenerateWork>, signal?: AbortSignal): Promise<PreparedGenerate> {
     const generator = generatorOf(backend);
     const { work } = job;
     checkChars(work.prompt, contextSize);
-    const { tokens, start } = await generator.tokenize(work.prompt);
-    const promptTokens = tokens.length;
+    const { entries, start } = await generator.tokenize(work.prompt, work.pictures, signal);
+    const promptTokens = entries.length;
     checkLength(promptTokens, contextSize, "");
     checkPromptLogprobs(work, promptTokens);
-    const { fed: prompt, priorOutput } = await withPriorOutput(generator, job, tokens);
+    const chunks = chunksOf(entries);
+    checkPictures(work, entries, chunks);
+    const { fed: prompt, priorOutput } = await withPriorOutput(generator, job, entries);
     const adapters = adaptersOf(work.lora, backend.info.settings?.lora ?? []);
     const { seed } = work.sampling;
     const sampling = {
@@ -94,7 +102,7 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     if (work.contextShift === true) generator.checkShift();
     await generator.checkSampling(sampling);
     const reusableTokens = scoresPrompt(job) ? 0 : prompt.length - 1;
-    const prepared = { kind: "generate" as const, job, prompt, promptTokens, reusableTokens, sampling };
+    const prepared = { kind: "generate" as const, job, prompt, chunks, promptTokens, reusableTokens, sampling };
     return start === undefined ? prepared : { ...prepared, start };
   }
 
@@ -102,13 +110,14 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
   async function withPriorOutput(
     generator: TextGenerator,
     { work, prior }: EngineJob<GenerateWork>,
-    prompt: readonly Token[],
-  ): Promise<{ fed: readonly Token[]; priorOutput?: ReplayedOutput }> {
+    prompt: readonly HeldEntry[],
+  ): Promise<{ fed: readonly HeldEntry[]; priorOutput?: ReplayedOutput }> {
     if (prior?.output === undefined) return { fed: prompt };
     // The generator refuses tokens that the model does not have.
-    const { tokens: ids } = await generator.tokenize({ kind: "pieces", pieces: [prior.output.ids] });
+    const output = await generator.tokenize({ kind: "pieces", pieces: [prior.output.ids] });
+    const ids = tokensOf(output.entries);
     const { tokens: fed, discarded } = work.contextShift
-      ? replayShifts(prompt, ids, contextSize)
+      ? replayShifts(tokensOf(prompt), ids, contextSize)
       : { tokens: [...prompt, ...ids], discarded: 0 };
     return { fed, priorOutput: { ids, discarded, promptTokens: prompt.length } };
   }
@@ -148,7 +157,7 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
   return async (job, signal) => {
     const { work } = job;
     return work.kind === "generate"
-      ? await prepareGenerate({ ...job, work })
+      ? await prepareGenerate({ ...job, work }, signal)
       : await prepareEmbed({ ...job, work }, signal);
   };
 }
@@ -193,7 +202,7 @@ function charsOf(input: PromptInput, enough: number): number {
       return input.text.length;
     case "pieces":
       return input.pieces.reduce(
-        (sum, piece) => sum + piece.length * (typeof piece === "string" ? 1 : maxCharsPerToken),
+        (sum, piece) => sum + (typeof piece === "string" ? piece.length : maxCharsPerToken * tokensIn(piece)),
         0,
       );
     case "infill":
@@ -204,8 +213,12 @@ function charsOf(input: PromptInput, enough: number): number {
   }
 }
 
+function tokensIn(piece: Exclude<PromptPiece, string>): number {
+  return "type" in piece ? 1 : piece.length;
+}
+
 /**
- * Counts the characters of all texts and keys in a value, and `charsPerValue` for each other value; stops at `enough`. The keys of a
+ * Counts the characters of all texts and keys in a value, one for two bytes, and `charsPerValue` for each other value; stops at `enough`. The keys of a
  * message have fewer characters than the markers around the message in any template.
  */
 export function countChars(value: unknown, enough = Infinity, charsPerValue = 1): number {
@@ -214,6 +227,7 @@ export function countChars(value: unknown, enough = Infinity, charsPerValue = 1)
   while (todo.length > 0 && chars < enough) {
     const part = todo.pop();
     if (typeof part === "string") chars += part.length;
+    else if (part instanceof Uint8Array) chars += part.length / bytesPerChar;
     else if (typeof part !== "object" || part === null) chars += charsPerValue;
     else if (Array.isArray(part)) for (const item of part) todo.push(item);
     else {
@@ -235,6 +249,19 @@ function checkLength(promptTokens: number, contextSize: number, qualifier: strin
     `Cannot accept the prompt: it has ${qualifier}${promptTokens} tokens, and the context holds ${contextSize}, the answer included.`,
     { details: { n_prompt_tokens: promptTokens, n_ctx: contextSize } },
   );
+}
+
+/** Refuses what cannot be done with a picture in the prompt. */
+function checkPictures(
+  { contextShift, promptLogprobs }: GenerateWork,
+  entries: readonly HeldEntry[],
+  chunks: readonly PromptChunk[],
+): void {
+  if (chunks.length === 0) return;
+  if (contextShift === true) throw refuseField("context_shift", "a prompt with pictures cannot be shifted");
+  if (promptLogprobs === true) throw refuseField("logprobs", "a prompt with pictures has no logprobs");
+  // Sampling needs the logits of a token.
+  if (isCell(entries.at(-1))) throw refuseField("prompt", "it ends with a picture; text must follow");
 }
 
 /** Limits the logprobs of a prompt, because the engine holds them in memory until they are sent. */

@@ -59,8 +59,8 @@ test("a conversation that is far too long is not rendered", async () => {
 
 test("the answer to a count is the number of tokens of the conversation as a prompt, not of its rendered text", async () => {
   const messages = [{ role: "user", content: "a bee" }] as const;
-  const { tokens } = await generatorOf(backend).tokenize({ kind: "messages", messages });
-  expect(await answer(backend, { kind: "count", messages })).toEqual({ kind: "count", promptTokens: tokens.length });
+  const { entries } = await generatorOf(backend).tokenize({ kind: "messages", messages });
+  expect(await answer(backend, { kind: "count", messages })).toEqual({ kind: "count", promptTokens: entries.length });
   const content = "x".repeat(64 * maxCharsPerToken);
   expect(await answer(backend, { kind: "count", messages: [{ role: "user", content }] })).toMatchObject({
     failure: { code: "invalid_argument", details: { n_ctx: 64 } },

@@ -40,7 +40,7 @@ async function find(backend: Answering, question: EngineQuery): Promise<EngineQu
       const generator = generatorOf(backend);
       checkChars(input, backend.info.contextSize);
       if (question.kind === "render") return { kind: "render", prompt: await generator.renderMessages(input) };
-      return { kind: "count", promptTokens: (await generator.tokenize(input)).tokens.length };
+      return { kind: "count", promptTokens: (await generator.tokenize(input, question.pictures)).entries.length };
     }
   }
 }

@@ -137,7 +137,7 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
       save: async (slot, tokens, cacheScope) => await states.save(slot, heldOf(slot), tokens.length, cacheScope),
       async load(slot, state) {
         const loaded = await states.load(slot, state);
-        lists.set(slot, createHeld(loaded ? state.tokens : []));
+        lists.set(slot, createHeld(loaded ? state.entries : []));
         return loaded;
       },
     },

@@ -242,6 +242,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "broken":
       case "log":
       case "prefix_store":
+      case "picture":
       case "step_costs":
       case "process_stats":
       case "gpu_memory":

@@ -1,4 +1,5 @@
 // Owns the contract of every Backend, as tests for the fake backend and the real one. They call the port directly, without the engine.
+import { tokensOf } from "@waggle/engine";
 import type { Backend, EntryResult, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "@waggle/engine/testing";
 import { SamplingSchema, WaggleError } from "@waggle/protocol";
@@ -41,12 +42,12 @@ export function backendContract(
     });
     afterAll(() => backend.dispose());
 
-    const tokensOf = async (text: string): Promise<readonly Token[]> =>
-      (await backend.tokenize({ kind: "text", text })).tokens;
+    const tokenized = async (text: string): Promise<readonly Token[]> =>
+      tokensOf((await backend.tokenize({ kind: "text", text })).entries);
     const count = comparedTokens;
     /** The answer of slot 0 to the story, with an empty cache and the prompt in one chunk. */
     const coldAnswer = async (): Promise<Token[]> => {
-      const [answer = []] = await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count }]);
+      const [answer = []] = await generate(backend, [{ slot: 0, prompt: await tokenized(story), count }]);
       return answer;
     };
 
@@ -67,7 +68,7 @@ export function backendContract(
       "Grüße, 蜂 🐝 — naïve",
       "1 < 2 &amp; [x] > 0",
     ])("the bytes of its tokens make up %j", async (text) => {
-      const bytes = (await tokensOf(text)).flatMap((token) => [...backend.tokenBytes(token)]);
+      const bytes = (await tokenized(text)).flatMap((token) => [...backend.tokenBytes(token)]);
       const rendered = new TextDecoder().decode(Uint8Array.from(bytes));
       // SentencePiece models put a space before the first word.
       expect([text, ` ${text}`]).toContain(rendered);
@@ -75,7 +76,9 @@ export function backendContract(
 
     test("a conversation becomes tokens that hold its messages as plain text", async () => {
       const content = "What does <|user|> or </s> mean?";
-      const { tokens } = await backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] });
+      const tokens = tokensOf(
+        (await backend.tokenize({ kind: "messages", messages: [{ role: "user", content }] })).entries,
+      );
       const bytes = tokens.flatMap((token) => [...backend.tokenBytes(token)]);
       expect(new TextDecoder().decode(Uint8Array.from(bytes))).toContain(content);
       expect(tokens.some((token) => backend.isEndOfGeneration(token) && backend.tokenBytes(token).length > 0)).toBe(
@@ -84,9 +87,9 @@ export function backendContract(
     });
 
     test("tokens are accepted as a prompt, and unknown tokens are refused", async () => {
-      const tokens = await tokensOf(story);
+      const tokens = await tokenized(story);
       const pieces = [tokens.slice(1), tokens.slice(0, 2)];
-      expect((await backend.tokenize({ kind: "pieces", pieces })).tokens).toEqual(pieces.flat());
+      expect(tokensOf((await backend.tokenize({ kind: "pieces", pieces })).entries)).toEqual(pieces.flat());
       const refused = backend.tokenize({ kind: "pieces", pieces: [[...tokens, 999_999_999]] });
       await expect(refused).rejects.toMatchObject({ code: "invalid_argument" });
     });
@@ -103,7 +106,7 @@ export function backendContract(
     });
 
     test("a step yields the results of its entries, in their order", async () => {
-      const prompt = await tokensOf(story);
+      const prompt = await tokenized(story);
       await backend.begin(0, 0, greedy);
       await backend.begin(1, 0, greedy);
       const first = await backend.step([
@@ -124,7 +127,7 @@ export function backendContract(
     test("a step calls `underway` once, before it has ended", async () => {
       await backend.begin(0, 0, greedy);
       const order: string[] = [];
-      const entries: DrivenEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
+      const entries: DrivenEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokenized(story), sample: true }];
       await backend.step(entries, () => order.push("underway"));
       order.push("ended");
       await backend.step([{ kind: "decode", slot: 0 }]);
@@ -137,17 +140,17 @@ export function backendContract(
       expect(answer).toHaveLength(count);
       expect(await coldAnswer()).toEqual(answer);
       const slot = backend.info.slots - 1;
-      expect(await generate(backend, [{ slot, prompt: await tokensOf(story), count }])).toEqual([answer]);
+      expect(await generate(backend, [{ slot, prompt: await tokenized(story), count }])).toEqual([answer]);
     });
 
     test("a prompt in chunks gives the same greedy answer", async () => {
       const answer = await coldAnswer();
-      expect(await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count, chunk: 7 }])).toEqual([answer]);
+      expect(await generate(backend, [{ slot: 0, prompt: await tokenized(story), count, chunk: 7 }])).toEqual([answer]);
     });
 
     test("a kept prefix gives the same greedy answer", async () => {
       const answer = await coldAnswer();
-      const prompt = await tokensOf(story);
+      const prompt = await tokenized(story);
       for (const keepTokens of [prompt.length - 1, 5]) {
         expect(await generate(backend, [{ slot: 0, prompt, count, keepTokens }])).toEqual([answer]);
       }
@@ -155,15 +158,15 @@ export function backendContract(
 
     test("after the end, a slot holds the prompt and all sampled tokens except the last", async () => {
       const answer = await coldAnswer();
-      const longer = [...(await tokensOf(story)), ...answer, ...answer.slice(0, 2)];
+      const longer = [...(await tokenized(story)), ...answer, ...answer.slice(0, 2)];
       const fresh = await generate(backend, [{ slot: 1, prompt: longer, count }]);
-      const keepTokens = (await tokensOf(story)).length + answer.length - 1;
+      const keepTokens = (await tokenized(story)).length + answer.length - 1;
       expect(await generate(backend, [{ slot: 0, prompt: longer, count, keepTokens }])).toEqual(fresh);
     });
 
     test("a job that ends during prefill leaves its fed tokens to the next job", async () => {
       const answer = await coldAnswer();
-      const prompt = await tokensOf(story);
+      const prompt = await tokenized(story);
       await backend.begin(0, 0, greedy);
       await backend.step([{ kind: "prefill", slot: 0, tokens: prompt.slice(0, 6), sample: false }]);
       await backend.end(0);
@@ -172,17 +175,17 @@ export function backendContract(
 
     test("neighbours in a batch do not change an answer", async () => {
       const answer = await coldAnswer();
-      const [alone] = await generate(backend, [{ slot: 1, prompt: await tokensOf(otherStory), count }]);
+      const [alone] = await generate(backend, [{ slot: 1, prompt: await tokenized(otherStory), count }]);
       const together = await generate(backend, [
-        { slot: 0, prompt: await tokensOf(story), count, chunk: 9 },
-        { slot: 1, prompt: await tokensOf(otherStory), count, chunk: 4 },
+        { slot: 0, prompt: await tokenized(story), count, chunk: 9 },
+        { slot: 1, prompt: await tokenized(otherStory), count, chunk: 4 },
       ]);
       expect(together).toEqual([answer, alone]);
     });
 
     test("the order of the entries does not change an answer", async () => {
       const answer = await coldAnswer();
-      const prompts = [await tokensOf(otherStory), await tokensOf(story)];
+      const prompts = [await tokenized(otherStory), await tokenized(story)];
       const works = prompts.map((prompt, i) => ({ slot: 1 - i, prompt, count }));
       expect((await generate(backend, works))[1]).toEqual(answer);
       expect((await generate(backend, works.toReversed()))[0]).toEqual(answer);
@@ -191,7 +194,7 @@ export function backendContract(
     test("guesses do not change a greedy answer, and the slot then holds the answer", async () => {
       if (!backend.takesGuesses) return;
       const answer = await coldAnswer();
-      const prompt = await tokensOf(story);
+      const prompt = await tokenized(story);
       for (const guessAt of [
         (at: number) => answer.slice(at, at + 3),
         (at: number) => [...answer.slice(at, at + 1), 300, 301],
@@ -220,7 +223,7 @@ export function backendContract(
           ...SamplingSchema.parse({ temperature: 1.5, min_p: 0, ignore_eos: true }),
           seed,
         };
-        answers.push(...(await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count: 24, sampling }])));
+        answers.push(...(await generate(backend, [{ slot: 0, prompt: await tokenized(story), count: 24, sampling }])));
       }
       expect(answers[1]).toEqual(answers[0]);
       expect(answers[2]).not.toEqual(answers[0]);
@@ -228,12 +231,14 @@ export function backendContract(
 
     test("ignore_eos keeps the generation going", async () => {
       const sampling = { ...greedy, ignore_eos: true };
-      const [answer = []] = await generate(backend, [{ slot: 0, prompt: await tokensOf(story), count: 120, sampling }]);
+      const [answer = []] = await generate(backend, [
+        { slot: 0, prompt: await tokenized(story), count: 120, sampling },
+      ]);
       expect(answer).toHaveLength(120);
     });
 
     test("tokens in a prompt have the same logprobs as when they were sampled", async () => {
-      const prompt = await tokensOf(story);
+      const prompt = await tokenized(story);
       await backend.begin(0, 0, { ...greedy, topLogprobs: 1 });
       let [result] = await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
       const sampled: (EntryResult & { kind: "token" })[] = [];
@@ -251,7 +256,7 @@ export function backendContract(
     });
 
     test("a prompt's logprobs depend neither on the number of alternatives nor on the chunks", async () => {
-      const prompt = await tokensOf(otherStory);
+      const prompt = await tokenized(otherStory);
       const most = await scoresOf(backend, prompt, 4, prompt.length);
       for (const { logprob, top } of most) {
         expect(top.map((other) => other.logprob)).toEqual(top.map((other) => other.logprob).toSorted((a, b) => b - a));
@@ -269,7 +274,7 @@ export function backendContract(
 
     test("an answer continues after a shift, the same each time, and the slot keeps its first tokens", async () => {
       const { contextSize } = backend.info;
-      const prompt = await tokensOf(story);
+      const prompt = await tokenized(story);
       const sampling = { ...greedy, ignore_eos: true };
       const work = { slot: 0, prompt, count: 2 * contextSize, sampling, shift: { at: contextSize - 1, keep: 8 } };
       const alone = await coldAnswer();
@@ -283,7 +288,7 @@ export function backendContract(
     });
 
     test("a shift does not change a neighbour's answer", async () => {
-      const [prompt, otherPrompt] = [await tokensOf(story), await tokensOf(otherStory)];
+      const [prompt, otherPrompt] = [await tokenized(story), await tokenized(otherStory)];
       const [alone] = await generate(backend, [{ slot: 1, prompt: otherPrompt, count }]);
       const [, beside] = await generate(backend, [
         { slot: 0, prompt, count, shift: { at: prompt.length + 3, keep: 4 } },
@@ -294,7 +299,7 @@ export function backendContract(
 
     test("a slot that was cut keeps its first tokens, and its neighbour keeps all", async () => {
       const answer = await coldAnswer();
-      const prompt = await tokensOf(story);
+      const prompt = await tokenized(story);
       await generate(backend, [{ slot: 1, prompt, count }]);
       const kept = await backend.cut(0, 5);
       expect(kept).toBeLessThanOrEqual(5);
@@ -308,8 +313,8 @@ export function backendContract(
     test("a copy of a slot that computes gives the same answer, and replaces what the other slot held", async () => {
       if (backend.copy === undefined) return;
       const answer = await coldAnswer();
-      const prompt = await tokensOf(story);
-      await generate(backend, [{ slot: 1, prompt: await tokensOf(otherStory), count }]);
+      const prompt = await tokenized(story);
+      await generate(backend, [{ slot: 1, prompt: await tokenized(otherStory), count }]);
       await backend.begin(0, 0, greedy);
       const sampled = [tokenOf((await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]))[0])];
       await backend.copy(0, 1, prompt.length - 2);
@@ -322,7 +327,7 @@ export function backendContract(
     test("copied slots are independent: neither a shift nor a cut of one changes the other, in random orders", async () => {
       if (backend.copy === undefined) return;
       const answer = await coldAnswer();
-      const prompt = await tokensOf(story);
+      const prompt = await tokenized(story);
       const shifted = { prompt, count, shift: { at: prompt.length + 2, keep: 4 } };
       const [alone = []] = await generate(backend, [{ slot: 0, ...shifted }]);
       for (let round = 0; round < 8; round += 1) {
@@ -354,7 +359,7 @@ export function backendContract(
       const answer = await coldAnswer();
       await backend.begin(1, 0, greedy);
       await expect(backend.begin(0, 0, { ...greedy, grammar: "this is no grammar" })).rejects.toThrow("grammar");
-      const entries: DrivenEntry[] = [{ kind: "prefill", slot: 1, tokens: await tokensOf(story), sample: true }];
+      const entries: DrivenEntry[] = [{ kind: "prefill", slot: 1, tokens: await tokenized(story), sample: true }];
       expect(tokenOf((await backend.step(entries))[0])).toBe(answer[0]);
       await backend.end(1);
       expect(await coldAnswer()).toEqual(answer);
@@ -381,10 +386,10 @@ export function backendContract(
       const answer = await coldAnswer();
       const { embedder } = backend;
       await backend.begin(0, 0, greedy);
-      const entries: DrivenEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokensOf(story), sample: true }];
+      const entries: DrivenEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokenized(story), sample: true }];
       const sampled = [tokenOf((await backend.step(entries))[0])];
       while (sampled.length < count) {
-        await embedder?.feed({ tokens: await tokensOf(otherStory), first: true, last: true });
+        await embedder?.feed({ tokens: await tokenized(otherStory), first: true, last: true });
         sampled.push(tokenOf((await backend.step([{ kind: "decode", slot: 0 }]))[0]));
       }
       await backend.end(0);

@@ -1,4 +1,5 @@
 // Owns the contract of a Backend that takes guesses, as tests for the fake backend and the real one: guesses never change an answer.
+import { tokensOf } from "@waggle/engine";
 import type { Backend, EntryResult, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "@waggle/engine/testing";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
@@ -76,12 +77,12 @@ export function guessContract(
     beforeAll(async () => {
       backend = driveSlots(await makeBackend());
       expect(backend.takesGuesses).toBe(true);
-      prompt = await tokensOf(story);
+      prompt = await tokenized(story);
     });
     afterAll(() => backend.dispose());
 
-    const tokensOf = async (text: string): Promise<readonly Token[]> =>
-      (await backend.tokenize({ kind: "text", text })).tokens;
+    const tokenized = async (text: string): Promise<readonly Token[]> =>
+      tokensOf((await backend.tokenize({ kind: "text", text })).entries);
     const answer = async (work: Work): Promise<Sampled[]> => (await generate(backend, [work]))[0] ?? [];
     const wrong = (token: Token): Token => (token === 300 ? 301 : 300);
 
@@ -129,7 +130,7 @@ export function guessContract(
     });
 
     test("in several slots, in any order of the entries, together with a prompt", async () => {
-      const otherPrompt = await tokensOf(otherStory);
+      const otherPrompt = await tokenized(otherStory);
       const works = [prompt, otherPrompt].map((own, i) => ({ prompt: own, sampling: samplingOf(wild, 3 + i), count }));
       const plain: Sampled[][] = [];
       for (const work of works) plain.push(await answer({ slot: 0, ...work }));
@@ -148,14 +149,14 @@ export function guessContract(
       await answer({ slot: 0, prompt, sampling, count, guess });
       const held = [...prompt, ...tokens.slice(0, -1)];
       expect(backend.held(0).entries).toEqual(held);
-      const longer = [...held, ...(await tokensOf(otherStory)).slice(1)];
+      const longer = [...held, ...(await tokenized(otherStory)).slice(1)];
       const fresh = await answer({ slot: 1, prompt: longer, sampling, count });
       expect(await answer({ slot: 0, prompt: longer, sampling, count, keep: held.length })).toEqual(nearly(fresh));
     });
 
     test("and nothing comes behind the end of the generation", async () => {
       const sampling = samplingOf({ temperature: 0 }, 1);
-      const work = { slot: 0, prompt: await tokensOf(ending), sampling, count: 200 };
+      const work = { slot: 0, prompt: await tokenized(ending), sampling, count: 200 };
       const plain = await answer(work);
       const tokens = plain.map(({ token }) => token);
       expect(backend.isEndOfGeneration(tokens.at(-1) ?? -1)).toBe(true);
@@ -170,7 +171,7 @@ export function guessContract(
         const fields = Object.values(samplings)[random(Object.keys(samplings).length)] ?? {};
         const varied = fields.temperature === 0 ? fields : { ...fields, temperature: 0.5 + random(10) / 10 };
         const text = (random(2) === 0 ? story : otherStory).slice(0, 20 + random(40));
-        works.push({ prompt: await tokensOf(text), sampling: samplingOf(varied, random(2 ** 32)), count });
+        works.push({ prompt: await tokenized(text), sampling: samplingOf(varied, random(2 ** 32)), count });
       }
       for (let i = 0; i < works.length; i += 2) {
         const pair = works.slice(i, i + 2).map((work, slot) => ({ ...work, slot }));

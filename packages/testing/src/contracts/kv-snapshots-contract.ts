@@ -1,4 +1,5 @@
 // Owns the contract of a Backend that saves slots, as tests for the fake backend and the real one.
+import { tokensOf } from "@waggle/engine";
 import type { Backend, EntryResult, SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
@@ -21,13 +22,13 @@ export function statesContract(name: string, makeBackend: () => Promise<Backend>
     afterAll(() => backend.dispose());
 
     const prompt = async (): Promise<readonly Token[]> =>
-      (await backend.tokenize({ kind: "text", text: story })).tokens;
+      tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
 
     test("a slot that loads the snapshot of another slot answers as if it had computed the prompt", async () => {
       const states = statesOf(backend);
       const answer = await generate(backend, 0, await prompt(), 0);
       const state = await states.save(0, await prompt(), "alice");
-      expect(state).toMatchObject({ tokens: await prompt(), cacheScope: "alice" });
+      expect(state).toMatchObject({ entries: await prompt(), cacheScope: "alice" });
       expect(state.bytes).toBeGreaterThan(0);
       expect(await states.load(1, state)).toBe(true);
       expect(await generate(backend, 1, await prompt(), (await prompt()).length - 1)).toEqual(answer);

@@ -2,6 +2,7 @@
 // answer must be the same as alone.
 import {
   createEngine,
+  tokensOf,
   type Backend,
   type Engine,
   type EngineJob,
@@ -84,7 +85,8 @@ export function parkContract(
 
     /** A job that the engine does not park, with a prompt of this many tokens. */
     async function otherJob(promptTokens: number, maxTokens: number): Promise<EngineJob<GenerateWork>> {
-      const { tokens = [] } = (await backend.generator?.tokenize({ kind: "text", text: story })) ?? {};
+      const prompted = await backend.generator?.tokenize({ kind: "text", text: story });
+      const tokens = tokensOf(prompted?.entries ?? []);
       const pieces = [Array.from({ length: promptTokens }, (_, i): Token => tokens[i % tokens.length] ?? 0)];
       const sampling = SamplingSchema.parse({ temperature: 0, seed: 1, ignore_eos: true });
       const prompt = { kind: "pieces", pieces } as const;

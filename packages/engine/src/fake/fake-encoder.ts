@@ -1,0 +1,81 @@
+// Implements the part of the Backend port that reads pictures, for the fake backend. A picture is any bytes; its cells depend on them.
+import { WaggleError } from "@waggle/protocol";
+import type { Picture, PictureCell, PictureChunk, PictureEncoder, PicturePiece } from "../port/backend.ts";
+
+export interface FakeEncoderOptions {
+  /** Each encoding waits for this promise. */
+  readonly gate: ((chunk: PictureChunk) => Promise<void>) | undefined;
+  /** Computes cells in a slot. */
+  readonly compute: (piece: PicturePiece) => Promise<void>;
+}
+
+export interface FakeEncoder extends PictureEncoder {
+  /** Number of chunks that were encoded. */
+  readonly encoded: number;
+  /** @throws WaggleError invalid_argument when the bytes begin with `broken` */
+  chunkOf(picture: Picture, index: number): PictureChunk;
+}
+
+/** Number of encoded chunks that are kept when no slot needs them. */
+const mostUnheld = 4;
+
+export function createFakeEncoder({ gate, compute }: FakeEncoderOptions): FakeEncoder {
+  /** Ids of the encoded chunks, the oldest first. */
+  const embeddings = new Set<string>();
+  /** For each chunk that slots need, their number. */
+  const held = new Map<string, number>();
+  let encoded = 0;
+
+  function count(id: string, change: number): void {
+    held.set(id, (held.get(id) ?? 0) + change);
+    if (held.get(id) === 0) held.delete(id);
+  }
+
+  function forget(): void {
+    const unheld = [...embeddings].filter((id) => !held.has(id));
+    for (const id of unheld.slice(0, Math.max(0, unheld.length - mostUnheld))) embeddings.delete(id);
+  }
+
+  return {
+    get encoded() {
+      return encoded;
+    },
+    chunkOf({ sha256, bytes }, index) {
+      if (new TextDecoder().decode(bytes.subarray(0, 6)) === "broken") {
+        throw new WaggleError("invalid_argument", `Cannot read picture ${index + 1}: it is broken.`);
+      }
+      const cells = 4 + (bytes.length % 13);
+      // As with M-RoPE, a picture has fewer positions than cells.
+      return { id: sha256, picture: index, cells, positions: Math.ceil(cells / 2), causal: bytes.length % 2 === 0 };
+    },
+    has: ({ id }) => embeddings.has(id),
+    async encode(chunk, _picture, { signal }) {
+      await Promise.race([
+        gate?.(chunk) ?? new Promise<void>((resolve) => setImmediate(resolve)),
+        new Promise<void>((_, reject) =>
+          signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true }),
+        ),
+      ]);
+      signal.throwIfAborted();
+      encoded += 1;
+      embeddings.add(chunk.id);
+      forget();
+    },
+    setThreads: () => undefined,
+    hold: ({ id }) => count(id, 1),
+    release({ id }) {
+      count(id, -1);
+      forget();
+    },
+    async feed(piece) {
+      if (!embeddings.has(piece.chunk.id))
+        throw new Error(`Cannot feed on the fake backend: ${piece.chunk.id} is not encoded`);
+      await compute(piece);
+    },
+  };
+}
+
+/** A number that depends on the picture and the place in it. */
+export function hashOfCell({ chunk, index }: PictureCell): number {
+  return (Number.parseInt(chunk.id.slice(0, 8), 16) ^ Math.imul(index + 1, 0x9e3779b1)) | 0;
+}

@@ -1,0 +1,297 @@
+import { createHash } from "node:crypto";
+import { deferred } from "@waggle/async";
+import { describe, expect, test } from "vitest";
+import type { Picture, PictureChunk, PicturePiece, PromptInput } from "../port/backend.ts";
+import type { EngineEvent } from "../port/messages.ts";
+import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
+import { generatorOf } from "../sequence/prepare.ts";
+import {
+  job,
+  startEngine,
+  submit,
+  withGenerator,
+  type EngineHarness,
+  type EngineHarnessOptions,
+  type GivenJob,
+} from "../testing/engine-harness.ts";
+
+/** A picture of so many bytes: an even number makes a picture that can be divided. */
+function picture(seed: number, bytes = 20): Picture {
+  const content = new Uint8Array(bytes).fill(seed);
+  return { bytes: content, sha256: createHash("sha256").update(content).digest("hex") };
+}
+
+const image = { type: "image" } as const;
+
+function prompt(...parts: (string | number)[]): PromptInput {
+  const content = parts.map((part) =>
+    typeof part === "string" ? { type: "text" as const, text: part } : { ...image, picture: part },
+  );
+  return { kind: "messages", messages: [{ role: "user", content }] };
+}
+
+function seeing(options: EngineHarnessOptions = {}): EngineHarness {
+  return startEngine({ vision: true, ...options });
+}
+
+const asked = (...pictures: Picture[]): GivenJob => ({
+  prompt: prompt("What is in ", ...pictures.map((_, i) => i), " here?"),
+  pictures,
+});
+
+async function answerTo(given: GivenJob, options: EngineHarnessOptions = {}): Promise<string> {
+  const harness = seeing(options);
+  submit(harness.engine, job("only", "", given));
+  await harness.untilJob("only", "finished");
+  return harness.textOf("only");
+}
+
+describe("a prompt with a picture", () => {
+  test("is answered, and another picture gets another answer", async () => {
+    const answers = await Promise.all([picture(1), picture(2), picture(1, 21)].map((each) => answerTo(asked(each))));
+    expect(new Set(answers).size).toBe(3);
+    expect(answers.every((answer) => answer.length > 0)).toBe(true);
+  });
+
+  test("counts its cells as prompt tokens", async () => {
+    const harness = seeing();
+    submit(harness.engine, job("a", "", asked(picture(1))));
+    const [text, finished] = [
+      job("b", "", { prompt: prompt("What is in ", " here?") }),
+      await harness.untilJob("a", "finished"),
+    ];
+    submit(harness.engine, text);
+    const without = await harness.untilJob("b", "finished");
+    expect(finished.promptTokens - without.promptTokens).toBe(4 + (20 % 13));
+  });
+
+  test("is computed in pieces as large as the step allows, or at once if it cannot be divided", async () => {
+    const pieces: PicturePiece[] = [];
+    const watched = withGenerator((generator) => ({
+      pictures: generator.pictures && {
+        ...generator.pictures,
+        feed: async (piece) => {
+          pieces.push(piece);
+          await generator.pictures?.feed(piece);
+        },
+      },
+    }));
+    const [divided, whole] = [picture(1, 24), picture(1, 25)];
+    const options = { wrap: watched, limits: { prefillBudget: 5 } };
+    const answer = await answerTo(asked(divided), options);
+    expect(pieces.map(({ first, count }) => [first, count])).toEqual([
+      [0, 5],
+      [5, 5],
+      [10, 5],
+    ]);
+    expect(new Set(pieces.map(({ from }) => from)).size).toBe(1);
+    expect(answer).toBe(await answerTo(asked(divided)));
+    pieces.length = 0;
+    await answerTo(asked(whole), options);
+    expect(pieces.map(({ first, count }) => [first, count])).toEqual([[0, 16]]);
+  });
+
+  test("is refused with a context shift, with logprobs of the prompt, and with a picture at its end", async () => {
+    const harness = seeing();
+    const refusals: [GivenJob, string][] = [
+      [{ ...asked(picture(1)), contextShift: true }, "context_shift"],
+      [{ ...asked(picture(1)), promptLogprobs: true, topLogprobs: 0 }, "logprobs"],
+      [
+        { prompt: { kind: "pieces", pieces: ["a ", { ...image, picture: 0 }] }, pictures: [picture(1)] },
+        "ends with a picture",
+      ],
+      [{ ...asked({ ...picture(1), bytes: new TextEncoder().encode("broken") }) }, "Cannot read picture 1"],
+    ];
+    for (const [at, [given, message]] of refusals.entries()) {
+      harness.engine.handle({ type: "prepare", job: job(`job${at}`, "", given) });
+      const failed = await harness.until(
+        (event): event is Extract<EngineEvent, { type: "prepare_failed" }> =>
+          event.type === "prepare_failed" && event.jobId === `job${at}`,
+      );
+      expect(failed.failure).toMatchObject({ code: "invalid_argument" });
+      expect(failed.failure.message).toContain(message);
+    }
+  });
+
+  test("is refused by a model that cannot see", async () => {
+    const harness = startEngine();
+    harness.engine.handle({ type: "prepare", job: job("a", "", asked(picture(1))) });
+    const failed = await harness.until(
+      (event): event is Extract<EngineEvent, { type: "prepare_failed" }> => event.type === "prepare_failed",
+    );
+    expect(failed.failure.message).toContain("cannot see");
+  });
+});
+
+describe("while a picture is encoded", () => {
+  /** Encodings wait until the test lets them end. */
+  function held(options: EngineHarnessOptions = {}) {
+    const gates: { readonly chunk: PictureChunk; readonly open: () => void }[] = [];
+    const begun: (() => void)[] = [];
+    const harness = seeing({
+      encodeGate: async (chunk) => {
+        const gate = deferred<void>();
+        gates.push({ chunk, open: () => gate.resolve() });
+        for (const wake of begun) wake();
+        await gate.promise;
+      },
+      ...options,
+    });
+    const untilBegun = async (count: number): Promise<void> => {
+      while (gates.length < count) await new Promise<void>((resolve) => void begun.push(resolve));
+    };
+    return { harness, gates, untilBegun };
+  }
+
+  test("other streams continue, and the job gets its first token after it", async () => {
+    const { harness, gates, untilBegun } = held();
+    submit(harness.engine, job("sees", "", asked(picture(1))));
+    await untilBegun(1);
+    submit(harness.engine, job("other", "Once upon a time", { maxTokens: 40 }));
+    await harness.untilJob("other", "finished");
+    expect(harness.of("sees").map(({ type }) => type)).not.toContain("token");
+    gates[0]?.open();
+    await harness.untilJob("sees", "finished");
+    expect(harness.textOf("sees")).toBe(await answerTo(asked(picture(1))));
+  });
+
+  test("its job is cancelled at once, and the encoding ends", async () => {
+    const { harness, untilBegun, gates } = held();
+    submit(harness.engine, job("sees", "", asked(picture(1))));
+    await untilBegun(1);
+    harness.engine.handle({ type: "cancel", jobId: "sees" });
+    expect((await harness.untilJob("sees", "cancelled")).steps).toBeLessThanOrEqual(1);
+    // The next encoding begins although the first was never let go.
+    submit(harness.engine, job("next", "", asked(picture(2))));
+    await untilBegun(2);
+    gates[1]?.open();
+    await harness.untilJob("next", "finished");
+    expect(harness.backend.encoded).toBe(1);
+  });
+
+  test("the other clients' pictures come before the client's next ones", async () => {
+    const { harness, gates, untilBegun } = held({ slots: 4 });
+    const jobs = { a1: picture(1), a2: picture(2), a3: picture(3), b: picture(4) };
+    for (const [id, each] of Object.entries(jobs)) {
+      submit(harness.engine, job(id, "", { ...asked(each), cacheScope: id.charAt(0) }));
+    }
+    const order: string[] = [];
+    for (let i = 0; i < 4; i += 1) {
+      await untilBegun(i + 1);
+      order.push(Object.entries(jobs).find(([, { sha256 }]) => sha256 === gates[i]?.chunk.id)?.[0] ?? "");
+      gates[i]?.open();
+    }
+    expect(order).toEqual(["a1", "b", "a2", "a3"]);
+    await Promise.all(Object.keys(jobs).map(async (id) => await harness.untilJob(id, "finished")));
+  });
+
+  test("a picture that two jobs need is encoded once", async () => {
+    const harness = seeing();
+    submit(harness.engine, job("a", "", asked(picture(1))));
+    submit(harness.engine, job("b", "", { ...asked(picture(1)), cacheScope: "bob" }));
+    await Promise.all(["a", "b"].map(async (id) => await harness.untilJob(id, "finished")));
+    expect(harness.backend.encoded).toBe(1);
+    expect(harness.textOf("a")).toBe(harness.textOf("b"));
+  });
+
+  test("a failure fails its job only", async () => {
+    const failing = withGenerator((generator) => ({
+      pictures: generator.pictures && { ...generator.pictures, encode: () => Promise.reject(new Error("no memory")) },
+    }));
+    const harness = seeing({ wrap: failing });
+    submit(harness.engine, job("sees", "", asked(picture(1))));
+    submit(harness.engine, job("other", "Once upon a time"));
+    expect(await harness.untilJob("sees", "failed")).toMatchObject({ code: "engine_failed" });
+    await harness.untilJob("other", "finished");
+  });
+});
+
+describe("a picture that was computed", () => {
+  const turn = (text: string, shown: Picture, more: GivenJob = {}): GivenJob => ({
+    prompt: prompt("Look: ", 0, text),
+    pictures: [shown],
+    ...more,
+  });
+
+  test("is reused by the next turn, which encodes and computes nothing of it", async () => {
+    const harness = seeing();
+    submit(harness.engine, job("first", "", turn(" What is it?", picture(1))));
+    await harness.untilJob("first", "finished");
+    submit(harness.engine, job("second", "", turn(" What is it? And why?", picture(1))));
+    const second = await harness.untilJob("second", "finished");
+    expect(harness.backend.encoded).toBe(1);
+    expect(second.promptTokens - second.cachedTokens).toBeLessThan(25);
+    expect(harness.textOf("second")).toBe(await answerTo(turn(" What is it? And why?", picture(1))));
+  });
+
+  test("is not reused for another picture of the same size", async () => {
+    const harness = seeing();
+    submit(harness.engine, job("first", "", turn(" What is it?", picture(1))));
+    await harness.untilJob("first", "finished");
+    submit(harness.engine, job("second", "", turn(" What is it?", picture(2))));
+    const second = await harness.untilJob("second", "finished");
+    expect(second.cachedTokens).toBeLessThan(12);
+    expect(harness.textOf("second")).toBe(await answerTo(turn(" What is it?", picture(2))));
+  });
+
+  test("comes from a snapshot of an earlier engine, without a new encoding", async () => {
+    const saved = createFakeKvSnapshots();
+    const before = seeing({ saved, slots: 1 });
+    submit(before.engine, job("first", "", turn(" What is it?", picture(1))));
+    await before.untilJob("first", "finished");
+    // The job of another client takes the slot, so that its cache is saved.
+    submit(before.engine, job("other", "Once upon a time", { cacheScope: "bob" }));
+    await before.untilJob("other", "finished");
+    const after = seeing({ saved, slots: 1 });
+    submit(after.engine, job("second", "", turn(" What is it? And why?", picture(1))));
+    const second = await after.untilJob("second", "finished");
+    expect(after.backend.encoded).toBe(0);
+    expect(second.cachedTokens).toBeGreaterThan(20);
+    expect(after.textOf("second")).toBe(await answerTo(turn(" What is it? And why?", picture(1))));
+  });
+
+  test("is computed again after the loss of an engine, and the answer continues", async () => {
+    const given = { ...asked(picture(1)), maxTokens: 12 };
+    const whole = await answerTo(given);
+    const first = seeing();
+    submit(first.engine, job("job", "", { ...given, maxTokens: 5 }));
+    await first.untilJob("job", "finished");
+    const tokens = first.of("job").filter((event) => event.type === "token");
+    const output = { ids: tokens.flatMap(({ ids }) => ids), events: tokens.length };
+    const second = seeing();
+    submit(second.engine, job("job", "", { ...given, prior: { output } }));
+    await second.untilJob("job", "finished");
+    expect(first.textOf("job") + second.textOf("job")).toBe(whole);
+    expect(second.backend.encoded).toBe(1);
+  });
+
+  test("survives that its job is parked", async () => {
+    const options = { contextPool: 150, slots: 2, contextSize: 128, limits: { headroomCells: 4 } };
+    const given = { ...asked(picture(1)), maxTokens: 60, priority: -1 };
+    const alone = await answerTo(given, options);
+    const harness = seeing(options);
+    submit(harness.engine, job("sees", "", given));
+    await harness.untilJob("sees", "token");
+    submit(
+      harness.engine,
+      job("other", "Once upon a time there was a bee", { maxTokens: 60, cacheScope: "bob", priority: 1 }),
+    );
+    await Promise.all(["sees", "other"].map(async (id) => await harness.untilJob(id, "finished")));
+    expect(harness.of("sees").map(({ type }) => type)).toContain("parked");
+    expect(harness.textOf("sees")).toBe(alone);
+  });
+});
+
+test("counts tell what was encoded and what was computed", async () => {
+  const harness = seeing();
+  submit(harness.engine, job("a", "", asked(picture(1))));
+  await harness.untilJob("a", "finished");
+  const operations = harness.events.flatMap((event) =>
+    event.type === "picture" ? [[event.operation, event.cells]] : [],
+  );
+  expect(operations).toEqual([
+    ["encode", 11],
+    ["compute", 11],
+  ]);
+  expect(generatorOf(harness.backend).pictures).toBeDefined();
+});
