@@ -1,5 +1,6 @@
 export { createCatalogue, type Catalogue, type CatalogueOptions } from "./folder/catalogue.ts";
 export type { DownloadedModel } from "./folder/find-downloads.ts";
+export { findProjector, readProjector, type FoundProjector, type Projector } from "./folder/find-projector.ts";
 export { hashModel } from "./folder/hash-model.ts";
 export type { PullProgress } from "./transfer/progress.ts";
 export { parsePullable, pullModel, type PulledModel, type PullOptions } from "./reference/pull-model.ts";

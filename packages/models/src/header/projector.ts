@@ -91,7 +91,7 @@ function embeddingSizeOf({ tensors }: Pick<GgufHeader, "tensors">, type: string)
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]));
   const [name, dimension] = lastTensors.find(([one]) => shapes.has(one)) ?? [];
   if (name === undefined || dimension === undefined) return undefined;
-  const isTransposed = name === "mm.input_projection.weight" && /^gemma3/.test(type);
+  const isTransposed = name === "mm.input_projection.weight" && type.startsWith("gemma3");
   const size = shapes.get(name)?.[isTransposed ? 0 : dimension];
   // These layers of the encoder also give the model an embedding each.
   const deepstackLayers = tensors.filter((tensor) => /^v\.deepstack\.\d+\.fc1\.weight$/.test(tensor.name)).length;
