@@ -83,7 +83,8 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
   async function describe(host: ModelHost): Promise<LoadPlan | undefined> {
     const offline = { folder: config.modelsFolder, offline: true };
     const { signal } = new AbortController();
-    return await describeModel(host, { resolve: offline, signal, budgetBytes: undefined, onMissing: () => {} });
+    const silent = { onMissing: () => {}, onUnusedProjector: () => {} };
+    return await describeModel(host, { resolve: offline, signal, budgetBytes: undefined, ...silent });
   }
 
   function awaitedEngine(name: string, nth: number): Deferred<InlineEngine> {
