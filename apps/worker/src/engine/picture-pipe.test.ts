@@ -1,8 +1,12 @@
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { PassThrough, Writable } from "node:stream";
-import type { EngineCommand, GenerateWork, Picture } from "@waggle/engine";
-import { expect, test, vi } from "vitest";
+import type { EngineCommand, EngineEvent, GenerateWork, Picture } from "@waggle/engine";
+import { SamplingSchema } from "@waggle/protocol";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { parseConfig } from "../config.ts";
+import { forkEngine } from "./engine-process.ts";
+import type { EngineStart } from "./engine-start.ts";
 import { createPictureInlet, sendCommand, type CommandWithPictures } from "./picture-pipe.ts";
 
 function pictureOf(fill: number, length: number): Picture {
@@ -106,3 +110,40 @@ test("a command is not sent while too many bytes wait for an engine that reads n
   );
   expect(send).toHaveBeenCalledTimes(2);
 });
+
+test("an engine process answers a prompt with pictures of several megabytes", async () => {
+  const engine = forkEngine(process.env);
+  onTestFinished(() => void engine.kill("SIGKILL"));
+  const events: EngineEvent[] = [];
+  const until = (isIt: (event: EngineEvent) => boolean): Promise<unknown> =>
+    vi.waitUntil(() => events.some(isIt), 20_000);
+  engine.on("message", (event) => events.push(event as EngineEvent));
+  const read = parseConfig(["--local-mode", "--backend", "fake"], {});
+  const { modelSettings: settings, fake } = read.kind === "run" ? read.config : expect.fail(read.stderr);
+  const start: EngineStart = {
+    ...{
+      type: "load",
+      backend: "fake",
+      model: "fake",
+      gpuFolder: "",
+      settings,
+      maxThreads: 1,
+      prefixStore: undefined,
+      fake,
+    },
+    projector: { path: "eye.gguf", maxPixels: 4_096 },
+  };
+  engine.send(start);
+  await until(({ type }) => type === "ready");
+  const pictures = [pictureOf(1, 3_000_000), pictureOf(2, 5_000_001)];
+  const pieces = ["a", { type: "image" as const, picture: 1 }, { type: "image" as const, picture: 0 }, "b"];
+  const work: GenerateWork = {
+    ...{ kind: "generate", prompt: { kind: "pieces", pieces }, pictures, choices: 1, maxTokens: 3, stop: [] },
+    sampling: SamplingSchema.parse({}),
+  };
+  sendCommand(engine, { type: "prepare", job: { jobId: "p", work, cacheScope: "", priority: 0 } }, () => {});
+  sendCommand(engine, { type: "start", prepared: "p", choices: [{ jobId: "j", choice: 0 }] }, () => {});
+  await until((event) => event.type === "step" && event.events.some(({ type }) => type === "finished"));
+  const encoded = events.filter((event) => event.type === "picture" && event.operation === "encode");
+  expect(encoded).toHaveLength(2);
+}, 30_000);
