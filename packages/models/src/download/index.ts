@@ -10,3 +10,4 @@ export { nameOf, nameOfFile, uniqueName } from "./reference/served-names.ts";
 export { shownReference } from "./transfer/download-error.ts";
 export { listHubFiles, type HubModelFile } from "./reference/hub-files.ts";
 export { readModelHeader } from "./folder/read-header.ts";
+export { readModelProjector, type ReadProjector } from "./folder/read-projector.ts";
