@@ -24,7 +24,7 @@ export interface ProjectorCard {
   readonly feedForwardLength: number;
   /** Whether most layers see only a window of the picture, with a mask over all patches. */
   readonly hasWindows: boolean;
-  /** Numbers in the embedding of a cell; undefined if it cannot be told from the header. */
+  /** Numbers in the embedding of a cell; undefined if the header does not show it. */
   readonly embeddingSize: number | undefined;
 }
 

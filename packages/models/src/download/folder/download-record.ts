@@ -22,7 +22,7 @@ export interface DownloadRecord {
   readonly parts: readonly RecordedPart[];
   /** Template, system prompt and parameters from Ollama's registry. */
   readonly extras: Readonly<Record<string, unknown>> | undefined;
-  /** Name of the projector's file beside the model; null if the model has none, undefined if none was asked for. */
+  /** Name of the projector's file, next to the model; null if the model has none, undefined if none was asked for. */
   readonly projector?: string | null | undefined;
 }
 

@@ -1,4 +1,4 @@
-// Finds the projector of a model among the files beside it: by the record of its download, or by the files' names. A projector is used only if its header
+// Finds the projector of a model among the files next to it: by the record of its download, or by the files' names. A projector is used only if its header
 // fits the model.
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -7,7 +7,7 @@ import type { GgufHeader, ProjectorCard } from "../../header/index.ts";
 import { readRecord } from "./download-record.ts";
 import { projectorsAmong } from "./projector-names.ts";
 
-/** Projectors beside a model whose headers are read: a folder may have many files. */
+/** Projectors next to a model whose headers are read: a folder may have many files. */
 const mostRead = 16;
 
 export interface Projector {
@@ -16,9 +16,9 @@ export interface Projector {
 }
 
 export interface FoundProjector {
-  /** Undefined if no projector is beside the model, or none fits it. */
+  /** Undefined if no projector is next to the model, or none fits it. */
   readonly projector: Projector | undefined;
-  /** Why the projector beside the model is not used, with its name. */
+  /** Why the projector next to the model is not used, with its name. */
   readonly problem: string | undefined;
 }
 

@@ -23,7 +23,7 @@ export function projectorsAmong(names: readonly string[], model: string): readon
     .filter((name) => belongs(stemOf(name), stem))
     .toSorted((one, other) => stemOf(other).length - stemOf(one).length);
   const models = new Set(names.filter((name) => !isProjectorName(name) && !/imatrix/i.test(name)).map(stemOf));
-  // Beside a single model, in one or more quantizations, every projector is that model's.
+  // Next to a single model, in one or more quantizations, every projector is that model's.
   return models.size > 1 ? named : [...named, ...projectors.filter((name) => !named.includes(name))];
 }
 

@@ -34,7 +34,7 @@ test.each([
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test("the projector of a local model is found beside it, or is the file of the settings", async () => {
+test("the projector of a local model is found next to it, or is the file of the settings", async () => {
   const [model, own] = [join(folder, "eye.gguf"), join(folder, "own.gguf")];
   writeFileSync(model, madeUpReader(8));
   expect(await read(model)).toEqual({ file: undefined, card: undefined, problem: undefined });
