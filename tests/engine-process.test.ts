@@ -191,7 +191,7 @@ function startEngine(before = "") {
   const child = fork(`${root}apps/worker/src/engine/engine-main.ts`, [], {
     cwd: root,
     execArgv: [...fromSource, ...preload],
-    stdio: ["ignore", "ignore", "ignore", "ipc"],
+    stdio: ["ignore", "ignore", "ignore", "ipc", "pipe"],
     serialization: "json",
   });
   children.add(child);

@@ -126,7 +126,11 @@ export const commandTable = [
         required: true,
       },
     ],
-    options: [url, { flags: "--name <name>", help: "name under which the model is served" }],
+    options: [
+      url,
+      { flags: "--name <name>", help: "name under which the model is served" },
+      { flags: "--no-mmproj", help: "leave the projector with which the model reads pictures" },
+    ],
     examples: ["waggle pull hf:Qwen/Qwen3-0.6B-GGUF:Q8_0"],
   },
   {

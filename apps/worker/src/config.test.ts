@@ -101,6 +101,8 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
     [{ path: "/a.gguf", scale: 0 }],
     "/a.gguf=2000",
   ],
+  mmproj: ["none", "none", "/a.gguf", "/a.gguf", "x".repeat(5_000)],
+  maxPicturePixels: ["4096", 4_096, "100000000", 100_000_000, "4k"],
   ropeScaling: ["yarn", "yarn", "none", "none", "longrope"],
   ropeFreqBase: ["10000", 10_000, "1e6", 1_000_000, "0.5"],
   ropeFreqScale: ["0.25", 0.25, "1", 1, "2"],

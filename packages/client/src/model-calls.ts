@@ -29,7 +29,11 @@ export interface ModelCalls {
     request: { readonly model: string; readonly reference: string; readonly unloadFirst?: boolean },
     options?: CallOptions,
   ): ModelEvents;
-  pull(request: { readonly reference: string; readonly name?: string }, options?: CallOptions): ModelEvents;
+  /** @param request `projector`: whether the projector with which the model reads pictures is downloaded too; by default true */
+  pull(
+    request: { readonly reference: string; readonly name?: string; readonly projector?: boolean },
+    options?: CallOptions,
+  ): ModelEvents;
   delete(model: string, options?: CallOptions): Promise<ModelDeleted>;
 }
 
@@ -54,7 +58,7 @@ export function createModelCalls(http: Http): ModelCalls {
       http.json(modelRoutes.pinModel, { body: { model, pinned }, timeoutMs: changeTimeoutMs, ...call }),
     swap: ({ model, reference, unloadFirst }, call) =>
       stream(modelRoutes.swapModel, { model, reference, unload_first: unloadFirst }, call),
-    pull: ({ reference, name }, call) => stream(modelRoutes.pullModel, { reference, name }, call),
+    pull: (request, call) => stream(modelRoutes.pullModel, request, call),
     delete: (model, call) =>
       http.json(modelRoutes.deleteModel, { params: { id: model }, timeoutMs: changeTimeoutMs, ...call }),
   };

@@ -21,6 +21,7 @@ const vllmModelLabel = "model_name";
 export type ModelLabel = typeof modelLabel | typeof vllmModelLabel;
 
 const stepSeconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+const encodeSeconds = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600];
 const gapSeconds = [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5];
 const waitSeconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300];
 const submitSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
@@ -71,6 +72,11 @@ export const metricTable = {
   prefixTransfers: ofModel.counter("prefix_transfers_total", "Slot states saved, loaded, or found damaged.", [
     "operation",
   ]),
+  pictureCells: ofModel.counter(
+    "picture_cells_total",
+    "Cells of pictures, by operation: encode (made by the encoder), compute (by passes, into a KV cache).",
+    ["operation"],
+  ),
   engineStarts: ofModel.counter("engine_starts_total", "Engine processes started."),
   engineDeaths: ofModel.counter("engine_deaths_total", "Engine processes that died or were killed.", ["reason"]),
   fleetMoves: counter(
@@ -165,6 +171,16 @@ export const metricTable = {
   prefixTransferSeconds: ofModel.histogram(
     "prefix_transfer_seconds",
     "Time for saving or loading a slot state, between two passes.",
+    stepSeconds,
+  ),
+  pictureEncodeSeconds: ofModel.histogram(
+    "picture_encode_seconds",
+    "Time for encoding a picture, or a piece of one, while passes continue.",
+    encodeSeconds,
+  ),
+  picturePassSeconds: ofModel.histogram(
+    "picture_pass_seconds",
+    "Duration of a pass that computes cells of a picture.",
     stepSeconds,
   ),
   queueSeconds: ofModel.histogram("queue_seconds", "Time from a job's acceptance to its slot.", waitSeconds),

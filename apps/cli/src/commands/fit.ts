@@ -30,7 +30,8 @@ export const run: Run = async ({ config, out, err, signal }, words) => {
   const settings = await modelSettings(config.env, wordsOf(words));
   const line = createStatusLine(err);
   try {
-    const hub = { folder: config.modelsFolder, ...(await hubOptions(config.env)), signal };
+    const { maxPicturePixels: maxPixels } = settings;
+    const hub = { folder: config.modelsFolder, maxPixels, ...(await hubOptions(config.env)), signal };
     const { models, leftOut } = await findFitModels(words.args, hub, (what) => line.show(`reading ${what}`));
     line.show("measuring the memory bandwidth");
     const bandwidth = await measureMemoryBandwidth({ threads: settings.threads, signal });

@@ -37,7 +37,7 @@ async function printDownloads({ config, out, err }: Context, json: boolean): Pro
   if (json) return out.write(`${JSON.stringify(downloads, undefined, 2)}\n`);
   const rows = downloads.map((one) => [
     one.name,
-    formatBytes(one.totalBytes ?? one.bytes),
+    formatBytes((one.totalBytes ?? one.bytes) + (one.projector?.bytes ?? 0)),
     downloadState(one),
     one.reference ?? "",
   ]);

@@ -35,6 +35,11 @@ const bee = modelStatus("bee", {
   memory: { weights: gib, kv_cache: gib / 2, compute: gib / 8, process: gib / 8, total: 1.75 * gib },
 });
 const wasp = modelStatus("wasp", { state: "unloaded", source: "folder", deletable: false, file_bytes: 10 });
+const seeing = {
+  ...bee,
+  vision: { projector: "eye", bytes: 2e9, max_pixels: 2_100_000 },
+  memory: { ...bee.memory, vision: 3e9, total: 4.9e9 } as typeof bee.memory,
+};
 const two = { models: [bee, wasp] };
 
 describe("waggle list", () => {
@@ -66,17 +71,18 @@ describe("waggle list", () => {
 
 it("waggle ps shows the loaded models, how long they stay, and the budget", async () => {
   const { out } = await ask(["ps"], two);
-  expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +16384 +(4 min 5\d s|4 min 4\d s) more$/m);
+  expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +16384 +text +(4 min 5\d s|4 min 4\d s) more$/m);
   expect(out).not.toContain("wasp");
   expect(out).toContain("Models take 1.1 GB of 8.6 GB and share 2 threads.");
   const json = JSON.parse((await ask(["ps", "--json"], two)).out) as { models: unknown[] };
   expect(json.models).toEqual([bee]);
+  expect((await ask(["ps"], { models: [seeing] })).out).toMatch(/ +text, pictures +4 min/);
 });
 
 it("waggle ps shows no keep-alive and no budget for a gateway's models", async () => {
   const { code, out } = await ask(["ps"], { ...two, gateway: true });
   expect(code).toBe(0);
-  expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +16384 *$/m);
+  expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +16384 +text *$/m);
   expect(out).not.toContain("Models take");
 });
 
@@ -88,6 +94,15 @@ describe("waggle show", () => {
     expect(out).toMatch(/^context +4096 tokens for one job, 16384 for all jobs together, trained for 32768$/m);
     expect(out).toMatch(/^memory +1\.9 GB \(weights 1\.1 GB, KV cache 537 MB, buffers 134 MB, process 134 MB\)$/m);
     expect(out).not.toContain("SHA-256");
+  });
+
+  it("says whether a model reads pictures", async () => {
+    const { out } = await ask(["show", "bee"], { models: [seeing] });
+    expect(out).toMatch(/^can do +text, reads pictures$/m);
+    expect(out).toMatch(/^projector +eye \(2\.0 GB\), for pictures of up to 2\.1 M pixels$/m);
+    expect(out).toMatch(/^memory +4\.9 GB \(weights 1\.1 GB, .*, pictures 3\.0 GB, process 134 MB\)$/m);
+    const { out: blind } = await ask(["show", "bee"], { models: [{ ...bee, vision_problem: "x.gguf: too small" }] });
+    expect(blind).toMatch(/^projector +not used: x\.gguf: too small$/m);
   });
 
   it("lists the available models when the name is unknown", async () => {
@@ -126,6 +141,8 @@ describe("a command with progress", () => {
     expect(pulled).toMatchObject({ code: 0, err: " 50 %  5 B of 10 B\n" });
     expect(pulled.out).toMatch(/^bee \(1\.6 GB\) is served at http:/);
     expect(pulled.asked).toEqual([["POST", "/v1/models/pull", { reference: "hf:a/b:Q4_0", name: "bee" }]]);
+    const left = await ask(["pull", "hf:a/b:Q4_0", "--no-mmproj"], script);
+    expect(left.asked[0]?.[2]).toEqual({ reference: "hf:a/b:Q4_0", projector: false });
     const loaded = await ask(["load", "bee", "--keep-alive", "-1"], script);
     expect(loaded.out).toMatch(/^bee is ready \(4 min [45]\d s more\)\.$/m);
     expect(loaded.asked).toEqual([["POST", "/v1/models/load", { model: "bee", keep_alive: -1 }]]);

@@ -13,6 +13,7 @@ const columns = [
   { title: "WAITING", right: true },
   { title: "CONTEXT", right: true },
   { title: "POOL", right: true },
+  { title: "READS" },
   { title: "STAYS" },
 ];
 
@@ -33,6 +34,7 @@ export const run: Run = async (context, words) => {
     String(model.queued),
     String(model.context_size ?? ""),
     String(model.context_pool ?? ""),
+    model.vision === undefined ? "text" : "text, pictures",
     // A gateway does not know how long its workers keep their models loaded.
     budget === undefined ? "" : stayWords(model, now),
   ]);

@@ -13,13 +13,14 @@ import { findWorker, type Reached } from "../worker/reach.ts";
 export const run: Run = async (context, words) => {
   const [reference = ""] = words.args;
   const name = words.text("name");
+  const projector = words.has("mmproj");
   parsePullable(reference);
   const found = await findWorker(context, words.text("url"));
   const view = createProgressView(context.err);
   try {
     await (found === undefined
-      ? pullHere(context, reference, name, view)
-      : pullThere(context, found, reference, name, view));
+      ? pullHere(context, { reference, name, projector }, view)
+      : pullThere(context, found, { reference, name, projector }, view));
   } catch (error) {
     if (context.signal.aborted) context.err.write("The partial download is kept; run the same command to continue.\n");
     throw error;
@@ -28,22 +29,27 @@ export const run: Run = async (context, words) => {
   }
 };
 
+interface Wanted {
+  readonly reference: string;
+  readonly name: string | undefined;
+  /** Whether the model's projector is downloaded too. */
+  readonly projector: boolean;
+}
+
 async function pullThere(
   { out, signal }: Context,
   { client, url }: Reached,
-  reference: string,
-  name: string | undefined,
+  { reference, name, projector }: Wanted,
   view: ProgressView,
 ): Promise<void> {
-  const request = { reference, ...(name === undefined ? {} : { name }) };
+  const request = { reference, ...(name === undefined ? {} : { name }), ...(projector ? {} : { projector }) };
   const model = await followEvents(client.models.pull(request, { signal }), view);
   out.write(`${model.name} (${sizeWords(model) || "its size is unknown"}) is served at ${url}.\n`);
 }
 
 async function pullHere(
   { config, out, signal }: Context,
-  reference: string,
-  name: string | undefined,
+  { reference, name, projector }: Wanted,
   view: ProgressView,
 ): Promise<void> {
   if (name !== undefined) {
@@ -52,13 +58,18 @@ async function pullHere(
       exitCodes.wrongUse,
     );
   }
-  const { offline, ...hub } = await hubOptions(config.env);
+  const { offline, mmproj, ...hub } = await hubOptions(config.env);
   if (offline) throw new CliError("Cannot download: the variable WAGGLE_OFFLINE is set.");
-  const options = { folder: config.modelsFolder, signal, ...hub };
-  const model = await pullModel(reference, { ...options, onProgress: (progress) => view.show(progressOf(progress)) });
+  const model = await pullModel(reference, {
+    ...{ folder: config.modelsFolder, signal, ...hub },
+    projector: projector && mmproj !== "none",
+    onProgress: (progress) => view.show(progressOf(progress)),
+  });
   view.clear();
   const how = model.downloaded ? "is here" : "was here already";
-  out.write(`${model.name} (${formatBytes(model.bytes)}) ${how}. Talk to it: waggle chat ${model.name}\n`);
+  const size = formatBytes(model.bytes);
+  const shown = model.projector === undefined ? size : `${size}, projector ${formatBytes(model.projector.bytes)}`;
+  out.write(`${model.name} (${shown}) ${how}. Talk to it: waggle chat ${model.name}\n`);
 }
 
 function progressOf({ doneBytes, totalBytes, checkedBytes, bytesPerSecond, etaMs, ...rest }: PullProgress): Progress {

@@ -34,6 +34,6 @@ async function removeThere(context: Context, { client }: Reached, wanted: string
 async function removeHere(context: Context, wanted: string, yes: boolean): Promise<void> {
   const { name, bytes } = await pickDownload(context.config, wanted);
   await confirm(context, yes, `Delete ${name} (${formatBytes(bytes)})?`, "Nothing was deleted.");
-  await createCatalogue({ folder: context.config.modelsFolder }).remove(name);
-  context.out.write(`${name} is deleted; ${formatBytes(bytes)} are free again.\n`);
+  const { freedBytes } = await createCatalogue({ folder: context.config.modelsFolder }).remove(name);
+  context.out.write(`${name} is deleted; ${formatBytes(freedBytes)} are free again.\n`);
 }

@@ -65,7 +65,7 @@ describe("bash", () => {
   });
 
   it("completes options and fixed words, but no values of options", async () => {
-    expect(await complete("waggle", "pull", "--n")).toEqual(["--name"]);
+    expect(await complete("waggle", "pull", "--n")).toEqual(["--name", "--no-mmproj"]);
     expect(await complete("waggle", "ps", "--")).toEqual(["--url", "--json", "--help"]);
     expect(await complete("waggle", "completion", "")).toEqual(["bash", "zsh", "fish"]);
     expect(await complete("waggle", "chat", "--system", "b")).toEqual([]);

@@ -1,9 +1,11 @@
 // Summarizes a model file from its header, which is on this machine or on a hub.
-import { engineMemory, type EngineMemory } from "@waggle/models/memory";
+import { engineMemory, type EngineMemory, type VisionSettings } from "@waggle/models/memory";
 import { modelCardOf, type ModelCard } from "@waggle/models/header";
-import { readModelHeader, shownReference } from "@waggle/models/download";
+import { readModelHeader, readModelProjector, shownReference } from "@waggle/models/download";
+import type { Vision } from "@waggle/protocol";
 import type { Context } from "../command.ts";
 import { formatBytes, formatCount } from "@waggle/daemon/terminal";
+import { visionWords } from "../worker/model-words.ts";
 import { hubOptions, modelSettings } from "./worker-settings.ts";
 
 export interface FileCard {
@@ -11,6 +13,9 @@ export interface FileCard {
   /** Undefined when the file is not on this machine. */
   readonly path: string | undefined;
   readonly card: ModelCard;
+  readonly vision: Vision | undefined;
+  /** Why a projector is not used. */
+  readonly visionProblem: string | undefined;
   /** The memory that the model needs with the worker's settings; undefined when the worker cannot use the model. */
   readonly memory: (EngineMemory & { readonly slots: number }) | undefined;
 }
@@ -18,20 +23,35 @@ export interface FileCard {
 /** @param reference a path, or a reference to download @throws WaggleError naming the problem of the file */
 export async function readCard({ config, signal }: Context, reference: string): Promise<FileCard> {
   const options = { folder: config.modelsFolder, signal, ...(await hubOptions(config.env)) };
-  const { header, path } = await readModelHeader(reference, options);
-  const card = modelCardOf(header);
+  const model = await readModelHeader(reference, options);
+  const card = modelCardOf(model.header);
+  const projector = card.kind === "generate" ? await readModelProjector(reference, model, options) : undefined;
   const settings = await modelSettings(config.env);
-  const memory = card.problem === undefined ? { ...engineMemory(header, settings), slots: settings.slots } : undefined;
-  return { reference: shownReference(reference), path, card, memory };
+  const vision =
+    projector?.card === undefined ? undefined : { projector: projector.card, maxPixels: settings.maxPicturePixels };
+  const memory =
+    card.problem === undefined
+      ? { ...engineMemory(model.header, { ...settings, vision }), slots: settings.slots }
+      : undefined;
+  return {
+    ...{ reference: shownReference(reference), path: model.path, card, memory },
+    vision: vision === undefined ? undefined : visionOf(vision, projector?.file),
+    visionProblem: projector?.problem,
+  };
+}
+
+function visionOf({ projector, maxPixels }: VisionSettings, file = ""): Vision {
+  return { projector: projector.name ?? file, bytes: projector.fileBytes, max_pixels: maxPixels };
 }
 
 const uses = { generate: "text", embed: "embeddings", rerank: "reranking" } as const;
 
-export function fileFacts({ reference, path, card, memory }: FileCard): (readonly [string, string | undefined])[] {
+export function fileFacts(file: FileCard): (readonly [string, string | undefined])[] {
+  const { reference, path, card, memory, vision, visionProblem } = file;
   const { kind, problem, trainedContext, embeddingSize, parts, chatTemplates } = card;
   return [
     ["name", card.name],
-    ["can do", kind === undefined ? problem : `${uses[kind]}${card.infill ? ", code infill" : ""}`],
+    ["can do", kind === undefined ? problem : abilityWords(uses[kind], file)],
     ["architecture", card.architecture],
     ["size", card.sizeLabel],
     ["parameters", formatCount(card.parameters)],
@@ -42,9 +62,14 @@ export function fileFacts({ reference, path, card, memory }: FileCard): (readonl
     ["vectors", embeddingSize === undefined ? undefined : `${embeddingSize} numbers`],
     ["chat template", chatTemplates.length === 0 ? "none" : chatTemplates.join(", ")],
     ["file", `${formatBytes(card.fileBytes)}${parts > 1 ? ` in ${parts} parts` : ""}`],
+    ["projector", vision === undefined ? visionProblem && `not used: ${visionProblem}` : visionWords(vision)],
     ["memory", memory === undefined ? undefined : memoryWords(memory)],
     ["where", path ?? `${reference}, not downloaded`],
   ];
+}
+
+function abilityWords(use: string, { card, vision }: FileCard): string {
+  return `${use}${vision === undefined ? "" : ", reads pictures"}${card.infill ? ", code infill" : ""}`;
 }
 
 function memoryWords({ total, slots, contextSize, contextPool }: NonNullable<FileCard["memory"]>): string {

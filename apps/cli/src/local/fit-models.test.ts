@@ -52,7 +52,14 @@ afterAll(() => {
 
 const find = async (wanted: string, offline = false): Promise<FitModels> => {
   read = [];
-  const options = { folder: "/nowhere", offline, endpoint, signal: new AbortController().signal };
+  const options = {
+    folder: "/nowhere",
+    offline,
+    endpoint,
+    mmproj: "auto",
+    maxPixels: 1_000_000,
+    signal: new AbortController().signal,
+  };
   return await findFitModels([wanted], options, () => {});
 };
 

@@ -1,9 +1,15 @@
 // Finds the models that the arguments of `waggle fit` name: files, folders, downloads, references, and all quantizations of a repository.
 import { statSync } from "node:fs";
 import { basename } from "node:path";
-import { readGgufFile, type GgufHeader } from "@waggle/models/header";
 import type { FitSource } from "@waggle/models/memory";
-import { listHubFiles, readModelHeader, scanFolder, shownReference, type HubModelFile } from "@waggle/models/download";
+import {
+  listHubFiles,
+  readModelHeader,
+  readModelProjector,
+  scanFolder,
+  shownReference,
+  type HubModelFile,
+} from "@waggle/models/download";
 import { CliError } from "../cli-error.ts";
 import { isFileOrReference } from "../worker/open-session.ts";
 import { listDownloads, pickPath } from "./downloads.ts";
@@ -15,6 +21,10 @@ export interface FitModelsOptions {
   readonly token?: string;
   /** URL of a mirror of Hugging Face; default: Hugging Face itself. */
   readonly endpoint?: string;
+  /** `auto`, `none` or a path; the worker's setting. */
+  readonly mmproj: string;
+  /** Most pixels of a picture; the worker's setting. */
+  readonly maxPixels: number;
   readonly signal: AbortSignal;
 }
 
@@ -58,13 +68,24 @@ async function allDownloads({ folder }: FitModelsOptions): Promise<readonly stri
 async function modelsOf(wanted: string, options: FitModelsOptions, onRead: (what: string) => void): Promise<FitModels> {
   if (isRepository(wanted)) return await modelsOfRepository(wanted, options, onRead);
   if (statSync(wanted, { throwIfNoEntry: false })?.isDirectory() === true) {
-    return { models: await modelsOfFolder(wanted, options.signal, onRead), leftOut: 0 };
+    return { models: await modelsOfFolder(wanted, options, onRead), leftOut: 0 };
   }
   const { folder } = options;
   const reference = isFileOrReference(wanted) ? wanted : await pickPath({ modelsFolder: folder }, wanted);
   onRead(shownReference(reference));
-  const { header } = await readModelHeader(reference, options);
-  return { models: [{ name: lastWord(shownReference(reference)), header }], leftOut: 0 };
+  return {
+    models: [{ name: lastWord(shownReference(reference)), ...(await readModel(reference, options)) }],
+    leftOut: 0,
+  };
+}
+
+type ReadModel = Pick<FitSource, "header" | "vision">;
+
+async function readModel(reference: string, options: FitModelsOptions): Promise<ReadModel> {
+  const model = await readModelHeader(reference, options);
+  const { card } = await readModelProjector(reference, model, options);
+  const { maxPixels } = options;
+  return { header: model.header, vision: card === undefined ? undefined : { projector: card, maxPixels } };
 }
 
 /** Whether the reference is `hf:user/repo` without a quantization. */
@@ -74,7 +95,7 @@ export function isRepository(reference: string): boolean {
 
 async function modelsOfFolder(
   folder: string,
-  signal: AbortSignal,
+  options: FitModelsOptions,
   onRead: (what: string) => void,
 ): Promise<readonly FitSource[]> {
   const found = await scanFolder(folder);
@@ -82,7 +103,7 @@ async function modelsOfFolder(
   const models: FitSource[] = [];
   for (const { path } of found) {
     onRead(path);
-    models.push({ name: basename(path), header: await readGgufFile(path, { signal }) });
+    models.push({ name: basename(path), ...(await readModel(path, options)) });
   }
   return models;
 }
@@ -96,18 +117,18 @@ async function modelsOfRepository(
   onRead(`the list of files in ${reference}`);
   const files = await listHubFiles(reference, options);
   if (files.length === 0) throw new CliError(`There are no GGUF models in ${reference}.`);
-  const headers = new Map<string, GgufHeader>();
+  const read = new Map<string, ReadModel>();
   const models: FitSource[] = [];
   for (const file of files) {
     const shape = shapeOf(file);
-    let header = headers.get(shape);
-    if (header === undefined) {
-      if (headers.size === mostShapes) continue;
+    let model = read.get(shape);
+    if (model === undefined) {
+      if (read.size === mostShapes) continue;
       onRead(file.path);
-      ({ header } = await readModelHeader(file.reference, options));
-      headers.set(shape, header);
+      model = await readModel(file.reference, options);
+      read.set(shape, model);
     }
-    models.push({ name: basename(file.path), quantization: file.quantization, header, fileBytes: file.bytes });
+    models.push({ name: basename(file.path), quantization: file.quantization, ...model, fileBytes: file.bytes });
   }
   return { models, leftOut: files.length - models.length };
 }

@@ -6,7 +6,7 @@ import type { Environment } from "../config.ts";
 const settings = new Set([
   // Models, and how they are loaded.
   ...["MODEL", "MODEL_REF", "MODELS_DIR", "OFFLINE", "DEFAULT_MODEL", "ALIAS", "PIN", "KEEP_ALIVE"],
-  ...["MEMORY_BUDGET", "MAX_LOADED_MODELS", "CHAT_TEMPLATE", "LORA"],
+  ...["MEMORY_BUDGET", "MAX_LOADED_MODELS", "CHAT_TEMPLATE", "LORA", "MMPROJ", "MAX_PICTURE_PIXELS"],
   ...["ROPE_SCALING", "ROPE_FREQ_BASE", "ROPE_FREQ_SCALE", "YARN_ORIG_CTX"],
   // Computation.
   ...["BACKEND", "DEVICE", "GPU_DIR", "GPU_LAYERS", "SLOTS", "CONTEXT_SIZE", "THREADS", "BATCH_SIZE", "PREFILL_BUDGET"],

@@ -51,9 +51,12 @@ export async function loadPlan(
 }
 
 /** Returns the options for downloads with @waggle/models. @throws CliError naming the variable that is wrong */
-export async function hubOptions(env: Environment): Promise<{ readonly offline: boolean; readonly token?: string }> {
-  const { offline, huggingFaceToken } = await workerSettings(env);
-  return { offline, ...(huggingFaceToken === undefined ? {} : { token: huggingFaceToken }) };
+export async function hubOptions(
+  env: Environment,
+): Promise<{ readonly offline: boolean; readonly token?: string; readonly mmproj: string }> {
+  const { offline, huggingFaceToken, modelSettings: settings } = await workerSettings(env);
+  const { mmproj } = settings;
+  return { offline, mmproj, ...(huggingFaceToken === undefined ? {} : { token: huggingFaceToken }) };
 }
 
 /**

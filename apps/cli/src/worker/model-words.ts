@@ -1,5 +1,5 @@
 // Describes a model's status in a few words.
-import type { ModelStatus } from "@waggle/protocol";
+import type { ModelStatus, Vision } from "@waggle/protocol";
 import { formatBytes, formatCount, formatDuration, formatPercent } from "@waggle/daemon/terminal";
 
 export function stateWords({ state, progress, pinned, reason }: ModelStatus): string {
@@ -10,9 +10,9 @@ export function stateWords({ state, progress, pinned, reason }: ModelStatus): st
 
 function memoryWords({ memory }: ModelStatus): string {
   if (memory === undefined) return "";
-  const { total, weights, kv_cache: kv, compute, process, measured } = memory;
-  const parts = Object.entries({ weights, "KV cache": kv, buffers: compute, process }).map(
-    ([name, bytes]) => `${name} ${formatBytes(bytes)}`,
+  const { total, weights, kv_cache: kv, compute, process, vision: pictures, measured } = memory;
+  const parts = Object.entries({ weights, "KV cache": kv, buffers: compute, pictures, process }).flatMap(
+    ([name, bytes]) => (bytes === undefined ? [] : [`${name} ${formatBytes(bytes)}`]),
   );
   const real = measured === undefined ? "" : `; measured ${formatBytes(measured)}`;
   return `${formatBytes(total)} (${parts.join(", ")}${real})`;
@@ -30,7 +30,7 @@ export function sizeWords({ file_bytes: bytes }: ModelStatus): string {
   return bytes === undefined ? "" : formatBytes(bytes);
 }
 
-function abilityWords({ kind, chat, infill, embedding_size: vector }: ModelStatus): string {
+function abilityWords({ kind, chat, infill, vision, embedding_size: vector }: ModelStatus): string {
   const vectors = vector === undefined ? "" : ` (${vector} numbers)`;
   if (kind === "embed") return `embeddings${vectors}`;
   if (kind === "rerank") return "reranking";
@@ -38,6 +38,7 @@ function abilityWords({ kind, chat, infill, embedding_size: vector }: ModelStatu
     kind === "generate" ? "text" : "",
     chat?.tools === true ? "tools" : "",
     chat === undefined || chat.thinking === "never" ? "" : `thinking (${chat.thinking})`,
+    vision === undefined ? "" : "reads pictures",
     infill === true ? "code infill" : "",
   ];
   return words.filter((word) => word !== "").join(", ");
@@ -55,6 +56,7 @@ export function factsOf(model: ModelStatus, now: number): (readonly [string, str
     ["quantization", model.quantization],
     ["context", contextWords(model)],
     ["file", model.file],
+    ["projector", model.vision === undefined ? projectorProblem(model) : visionWords(model.vision)],
     ["size", sizeWords(model)],
     ["written", model.modified_at],
     ["SHA-256", model.sha256 ?? undefined],
@@ -65,6 +67,14 @@ export function factsOf(model: ModelStatus, now: number): (readonly [string, str
     ["chat format", model.chat?.format],
     ["template sets", model.chat?.template_variables.join(", ")],
   ];
+}
+
+function projectorProblem({ vision_problem: problem }: ModelStatus): string | undefined {
+  return problem === undefined ? undefined : `not used: ${problem}`;
+}
+
+export function visionWords({ projector, bytes, max_pixels: pixels }: Vision): string {
+  return `${projector} (${formatBytes(bytes)}), for pictures of up to ${formatCount(pixels)} pixels`;
 }
 
 function contextWords({

@@ -143,6 +143,8 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
 
 /** A text that changes with the files and settings of the model's workers. */
 function versionsOf({ workers }: FleetModel): string {
-  const versions = workers.map(({ member, model }) => `${member.id} ${model.modelSha256} ${model.revision}`);
+  const versions = workers.map(
+    ({ member, model }) => `${member.id} ${model.modelSha256} ${model.revision} ${model.vision === true}`,
+  );
   return versions.toSorted().join("\n");
 }

@@ -26,9 +26,10 @@ it("lists a model's known abilities", () => {
   expect(abilityWords({ kind: "embed" })).toEqual(["embeds texts"]);
   expect(abilityWords({ kind: "rerank" })).toEqual(["ranks texts"]);
   expect(abilityWords({})).toEqual([]);
+  const vision = { projector: "eye", bytes: 1, max_pixels: 1 };
   expect(
-    abilityWords({ kind: "generate", chat: { ...chat, tools: true, thinking: "switchable" }, infill: true }),
-  ).toEqual(["chat", "tools", "thinking", "infill"]);
+    abilityWords({ kind: "generate", chat: { ...chat, tools: true, thinking: "switchable" }, vision, infill: true }),
+  ).toEqual(["chat", "tools", "thinking", "pictures", "infill"]);
   expect(abilityWords({ kind: "generate", chat: { ...chat, tools: false, thinking: "never" } })).toEqual(["chat"]);
 });
 

@@ -11,13 +11,19 @@ export function parameterWords(count: number): string {
 }
 
 /** The model's known abilities: many are known only after its first load. */
-export function abilityWords({ kind, chat, infill }: Pick<ModelStatus, "kind" | "chat" | "infill">): readonly string[] {
+export function abilityWords({
+  kind,
+  chat,
+  infill,
+  vision,
+}: Pick<ModelStatus, "kind" | "chat" | "infill" | "vision">): readonly string[] {
   if (kind === "embed") return ["embeds texts"];
   if (kind === "rerank") return ["ranks texts"];
   return [
     ...(kind === "generate" || chat !== undefined ? ["chat"] : []),
     ...(chat?.tools === true ? ["tools"] : []),
     ...(chat !== undefined && chat.thinking !== "never" ? ["thinking"] : []),
+    ...(vision === undefined ? [] : ["pictures"]),
     ...(infill === true ? ["infill"] : []),
   ];
 }
@@ -59,10 +65,11 @@ export interface MemoryPart {
 }
 
 /** The parts of a model's memory, in the order of the bar. */
-export function memoryParts({ weights, kv_cache, compute, process }: ModelMemory): readonly MemoryPart[] {
+export function memoryParts({ weights, kv_cache, vision, compute, process }: ModelMemory): readonly MemoryPart[] {
   return [
     { name: "weights", bytes: weights },
     { name: "KV cache", bytes: kv_cache },
+    ...(vision === undefined ? [] : [{ name: "pictures", bytes: vision }]),
     { name: "compute", bytes: compute },
     { name: "process", bytes: process },
   ];

@@ -19,6 +19,8 @@ const settingNames = [
   "mmap",
   "mlock",
   "lora",
+  "mmproj",
+  "maxPicturePixels",
   "ropeScaling",
   "ropeFreqBase",
   "ropeFreqScale",
@@ -26,7 +28,10 @@ const settingNames = [
   "chatTemplate",
 ] as const satisfies readonly OptionKey[];
 
-/** The keys are the same as in the option table. `chatTemplate` is a template's text or name; undefined means the model's template. */
+/**
+ * The keys are the same as in the option table. `chatTemplate` is a template's text or name; undefined means the model's template. `mmproj` is `auto`, `none` or
+ * an absolute path.
+ */
 export interface ModelSettings extends Pick<OptionValues, (typeof settingNames)[number]> {
   readonly threads: number;
   /** Whether the user has set `threads`. If so, the number is never changed. */
@@ -45,6 +50,7 @@ export function modelSettingsOf(values: OptionValues, chatTemplate: string | und
   return {
     ...(given as unknown as Pick<OptionValues, (typeof settingNames)[number]>),
     lora: values.lora?.map(({ path, scale }) => ({ path: resolve(path), scale })),
+    mmproj: ["auto", "none"].includes(values.mmproj) ? values.mmproj : resolve(values.mmproj),
     chatTemplate,
     // Leave one core free: with all cores in use, one other busy process makes every pass wait for a time slice (decision 003).
     threads: values.threads ?? Math.max(1, most - 1),

@@ -2,7 +2,7 @@
 import { duration, list, textSchema, type TextSchema } from "@waggle/daemon";
 
 const maxGpuLayers = 10_000;
-const maxPathChars = 4_096;
+export const maxPathChars = 4_096;
 /** Far above any useful scale; the limit only keeps the numbers finite. */
 const maxScale = 1_000;
 

@@ -11,6 +11,7 @@ import { poll } from "@waggle/testing/harness";
 import { shapeNamed, writeRandomModel, writeScriptedModel } from "@waggle/testing/models";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { readEvents } from "../testing/events.ts";
+import { writeProjectorHeader } from "../testing/write-projector.ts";
 import { worksOf } from "../testing/last-work.ts";
 import { createSeveralModels } from "../testing/several-models.ts";
 import type { SeveralModels, SeveralModelsOptions } from "../testing/several-models.ts";
@@ -148,6 +149,25 @@ describe("the abilities of the model", () => {
       ["embed", "unloaded", undefined],
       ["noise", "unloaded", undefined],
     ]);
+  });
+
+  test("include the reading of pictures if a projector that fits is next to the model", async () => {
+    const shape = { ...shapeNamed("15m"), layers: 1, vocabulary: 400 };
+    const { width } = shape;
+    for (const model of ["seeing", "misled"]) writeRandomModel(shape, pathOf(model));
+    writeProjectorHeader(pathOf("mmproj-seeing-f16"), width);
+    writeProjectorHeader(pathOf("mmproj-misled-f16"), width + 1);
+    start({ models: ["seeing", "misled", "plain"] });
+    await worker.describeModels();
+    const { models } = await statuses();
+    const vision = { projector: "mmproj-seeing-f16.gguf", bytes: expect.any(Number), max_pixels: 2_100_000 };
+    expect(models.map((model) => [model.name, model.vision, model.vision_problem])).toEqual([
+      ["seeing", vision, undefined],
+      ["misled", undefined, expect.stringContaining("mmproj-misled-f16.gguf: its embeddings have")],
+      ["plain", undefined, undefined],
+    ]);
+    const info = await worker.app.request("/v1/info", { headers: { host: "localhost" } });
+    expect(await info.json()).toMatchObject({ vision });
   });
 
   test("are read once from the file, and again when the file has changed", async () => {

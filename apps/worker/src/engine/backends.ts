@@ -15,7 +15,7 @@ export async function loadBackend(start: ModelLoad, emit: (event: EngineEvent) =
 }
 
 async function loadFake(start: ModelLoad): Promise<Backend> {
-  const { fake, settings } = start;
+  const { fake, settings, projector } = start;
   if (fake.loadDelayMs > 0) await delay(fake.loadDelayMs);
   if (fake.failLoad !== undefined) throw new Error(fake.failLoad);
   const { slots, contextSize, contextPool } = settings;
@@ -23,6 +23,7 @@ async function loadFake(start: ModelLoad): Promise<Backend> {
     slots,
     ...usualSizes({ trained: fakeTrainedContext, slots, contextSize, contextPool, isShared: true }),
     stepDelayMs: fake.stepDelayMs,
+    vision: projector !== undefined,
     // Ends the process without a message, like a fault in native code.
     die: () => process.kill(process.pid, "SIGKILL"),
     ...(fake.crashAtStep === undefined ? {} : { failAtStep: fake.crashAtStep }),
@@ -32,13 +33,22 @@ async function loadFake(start: ModelLoad): Promise<Backend> {
 
 async function loadLlama(start: ModelLoad, emit: (event: EngineEvent) => void): Promise<Backend> {
   const { loadLlamaBackend } = await import("@waggle/engine-llama");
-  const { contextSize, contextPool, batchSize, chatTemplate, ...settings } = start.settings;
+  const {
+    contextSize,
+    contextPool,
+    batchSize,
+    chatTemplate,
+    mmproj: _,
+    maxPicturePixels: __,
+    ...settings
+  } = start.settings;
   return await loadLlamaBackend({
     modelPath: start.model,
     ...settings,
     ...(contextSize === undefined ? {} : { contextSize }),
     ...(contextPool === undefined ? {} : { contextPool }),
     ...(batchSize === undefined ? {} : { batchSize }),
+    ...(start.projector === undefined ? {} : { projector: start.projector }),
     gpuPackages: start.gpuFolder,
     // The worker starts this process with one thread in libuv's pool.
     onePoolThread: true,

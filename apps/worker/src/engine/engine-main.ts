@@ -1,6 +1,7 @@
 // The engine process: loads the backend, runs the step loop, and exchanges messages with the worker over IPC. It ignores SIGINT and SIGTERM, which
 // reach the whole group on Ctrl-C: the worker decides when the engine exits. When the channel closes, the worker is gone.
 import { randomBytes } from "node:crypto";
+import { Socket } from "node:net";
 import { cpus } from "node:os";
 import { createEngine, measureStepCosts, threadsToMeasure } from "@waggle/engine";
 import type { Backend, Engine, EngineCommand, EngineEvent, JobFailure } from "@waggle/engine";
@@ -10,6 +11,7 @@ import type { EngineStart, MeasureEvent, MeasureStart } from "./engine-start.ts"
 import { createFreeCores } from "./free-cores.ts";
 import { costsKeyOf, openKeptCosts, type KeptCosts } from "./kept-costs.ts";
 import { measureSpeeds } from "./measure-speeds.ts";
+import { createPictureInlet, picturePipe, type CommandWithPictures } from "./picture-pipe.ts";
 import { answerToUndelivered, insteadOfUndelivered, jobIdsOf } from "./undeliverable.ts";
 
 /** Maximum number of started jobs that wait inside the engine. Never reached, because the worker starts no more jobs than there are slots. */
@@ -47,12 +49,16 @@ process.on("unhandledRejection", (reason) => {
   const message = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);
   emit({ type: "log", level: "error", message: `Unhandled promise rejection: ${message}` });
 });
+// A socket, because reads of a file would wait in libuv's pool for the running pass.
+const pictures = createPictureInlet(new Socket({ fd: picturePipe, readable: true, writable: false }), (command) => {
+  if (engine !== undefined) handle(engine, command);
+  else if (command.type === "shutdown") process.exit(0);
+});
 process.on("message", (message) => {
-  const command = message as EngineStart | MeasureStart | EngineCommand;
+  const command = message as EngineStart | MeasureStart | EngineCommand | CommandWithPictures;
   if (command.type === "load") void run(command);
   else if (command.type === "measure") void measure(command);
-  else if (engine !== undefined) handle(engine, command);
-  else if (command.type === "shutdown") process.exit(0);
+  else pictures.take(command);
 });
 
 /** A command that throws fails alone: the other jobs continue. */

@@ -66,6 +66,11 @@ function recordEvent(metrics: ModelMetrics, event: EngineEvent): void {
     metrics.prefixTransfers.inc({ operation: event.operation });
     metrics.prefixTransferSeconds.observe(event.ms / 1000);
   }
+  if (event.type === "picture") {
+    const { operation, cells, ms } = event;
+    metrics.pictureCells.inc({ operation }, cells);
+    (operation === "encode" ? metrics.pictureEncodeSeconds : metrics.picturePassSeconds).observe(ms / 1000);
+  }
 }
 
 function readingsOf(event: EngineEvent): Partial<EngineReadings> {

@@ -19,7 +19,9 @@ export function forkEngine(env: Environment): ChildProcess {
     execArgv: engineExecArgv(),
     env: engineEnv(env),
     // llama.cpp writes to the engine's output. It belongs in the log, because the worker's stdout is machine-readable.
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    // The last pipe is `picturePipe`.
+    stdio: ["ignore", "pipe", "pipe", "ipc", "pipe"],
+    // Every step costs more with the other serialization, and bytes of pictures cross over their own pipe (decision 110).
     serialization: "json",
   });
 }

@@ -30,6 +30,8 @@ export interface ModelLoad {
   readonly model: string;
   readonly gpuFolder: string;
   readonly settings: ModelSettings;
+  /** Undefined: the model reads no pictures. */
+  readonly projector?: { readonly path: string; readonly maxPixels: number } | undefined;
   /** Maximum number of threads to try when they are not pinned: a container's quota may be less than the backend's limit. */
   readonly maxThreads: number;
   /** Folder of the KV snapshots, and the most bytes that they may take; undefined: no snapshots. */

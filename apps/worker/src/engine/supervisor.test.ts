@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
+import { PassThrough } from "node:stream";
 import type { BackendInfo, EngineCommand, EngineEvent } from "@waggle/engine";
 
 import { createLogger } from "@waggle/telemetry";
@@ -17,6 +18,7 @@ interface FakeEngine extends EventEmitter {
   pid: number | undefined;
   connected: boolean;
   readonly sent: unknown[];
+  readonly stdio: readonly (PassThrough | null)[];
   send(message: unknown, sent: (error: Error | null) => void): void;
   kill(): void;
 }
@@ -26,6 +28,7 @@ function createFakeEngine(pid: number | undefined): FakeEngine {
     pid,
     connected: true,
     sent: [] as unknown[],
+    stdio: [null, null, null, null, new PassThrough()],
     send(message: unknown) {
       // Node serializes the message to JSON at once, and throws if that fails.
       this.sent.push(JSON.parse(JSON.stringify(message)));

@@ -4,10 +4,12 @@ import type { ChildProcess } from "node:child_process";
 import { createBackoff, createCondition } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { EngineCommand, EngineEvent, JobEvent } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { DeathReason, EngineHost, EngineOwner } from "./engine-host.ts";
 import { forkEngine } from "./engine-process.ts";
 import type { EngineStart } from "./engine-start.ts";
+import { picturePipe, sendCommand } from "./picture-pipe.ts";
 import { answerToUndelivered } from "./undeliverable.ts";
 import { createWatchdog } from "./watchdog.ts";
 
@@ -105,6 +107,8 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     log.info({ engine_pid: engine.pid, start: starts }, "engine_start");
     engine.stdout?.on("data", (text: Buffer) => log.debug({ engine: text.toString().trimEnd() }, "engine_output"));
     engine.stderr?.on("data", (text: Buffer) => log.debug({ engine: text.toString().trimEnd() }, "engine_output"));
+    // Only a dead engine closes the pipe, and its exit status has a better reason.
+    engine.stdio[picturePipe]?.on("error", () => {});
     engine.on("message", (message) => onMessage(engine, message as EngineEvent));
     engine.on("error", (error) => condemn("exit", `The engine process failed: ${error.message}`));
     // "exit" may overtake the last messages; "close" comes only when the channel has been read to its end.
@@ -212,12 +216,13 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   function send(command: EngineCommand): void {
     if (child?.connected !== true) return;
     try {
-      child.send(command, ignoreSendError);
+      sendCommand(child, command, ignoreSendError);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       log.warn({ command: command.type, reason: why }, "engine_command_failed");
       const message = `Cannot send the request to the engine: ${why}.`;
-      const answer = answerToUndelivered(command, { code: "invalid_argument", message });
+      const code = error instanceof WaggleError ? error.code : "invalid_argument";
+      const answer = answerToUndelivered(command, { code, message });
       // Answer in a microtask, like every answer, because the caller's `send` has not returned yet.
       if (answer !== undefined) queueMicrotask(() => owner?.event(answer));
       return;

@@ -12,6 +12,7 @@ import type { ClientAccounts } from "@waggle/front";
 import { queryTimeoutMs } from "@waggle/jobs";
 import type { Served } from "../report/served.ts";
 import type { Model } from "../models/list/model.ts";
+import { visionOf } from "../models/list/vision.ts";
 import type { Models } from "../models/list/models.ts";
 import type { Report } from "../report/report.ts";
 
@@ -61,6 +62,7 @@ export function createFleetPort({
       ready: entry.current.ready,
       slots: slotsOf(entry),
       revision: entry.current.loads.count,
+      ...(visionOf(entry.current) === undefined ? {} : { vision: true }),
       ...fileOf(entry),
     };
   }

@@ -6,6 +6,7 @@ import { shownReference } from "@waggle/models/download";
 import { exitCodes } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
+import type { ModelSettings } from "../config/model-settings.ts";
 import { createDownloadProgress } from "./download-progress.ts";
 import { chooseKvFolder } from "../engine/kv-folder.ts";
 import { createSupervisor } from "../engine/supervisor.ts";
@@ -17,7 +18,7 @@ import { createWorker } from "../worker.ts";
 import { budgetOf } from "../models/memory/memory-plan.ts";
 import { findModels } from "../models/list/find-models.ts";
 import { downloadsOf } from "../models/change/operations.ts";
-import { describeModel, prepareModel } from "../models/run/prepare.ts";
+import { describeModel, prepareModel, type PrepareOptions } from "../models/run/prepare.ts";
 
 /** How long ended streams may take to reach their readers when the worker leaves. */
 const flushTimeoutMs = 1_000;
@@ -32,6 +33,10 @@ export interface DaemonOptions extends DaemonContext<WorkerConfig> {
 
 export interface Daemon extends Departure {
   readonly url: string;
+}
+
+function fakeProjectorOf({ mmproj }: ModelSettings): string | undefined {
+  return mmproj === "auto" || mmproj === "none" ? undefined : mmproj;
 }
 
 /**
@@ -49,7 +54,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const showsProgress = screen === undefined && process.stderr.isTTY && config.logFormat === "pretty";
   const budget = budgetOf(config, given.length);
   const stopping = new AbortController();
-  const preparing = { resolve: downloadsOf(config), signal: stopping.signal, budgetBytes: budget.bytes };
+  const preparing: PrepareOptions = {
+    resolve: downloadsOf(config),
+    signal: stopping.signal,
+    budgetBytes: budget.bytes,
+    onUnusedProjector: (host, reason) => log.warn({ model: host.name, reason }, "projector_unused"),
+  };
   const fleet = createFleetMembership({ config, log, metrics, clock });
   const hive = createHiveMembership({ config, log, metrics });
 
@@ -82,6 +92,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     createEngine({ key, name, file: { reference, facts, settings, loaded } }, models) {
       // The size of one job is left to the engine: a binding whose slots do not share the pool gives each of them a part.
       const contextPool = facts?.plan?.context?.contextPool ?? settings.contextPool;
+      // The fake backend has no files.
+      const projector = config.backend === "fake" ? fakeProjectorOf(settings) : facts?.vision.projector?.path;
       const together = Math.min(config.maxLoadedModels, models);
       const prefixes = prefixFolder?.shareOf(key, together);
       return createSupervisor({
@@ -92,6 +104,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           model: facts?.path ?? reference,
           gpuFolder: config.gpuFolder,
           settings: { ...settings, contextPool },
+          projector: projector === undefined ? undefined : { path: projector, maxPixels: settings.maxPicturePixels },
           maxThreads: config.maxThreads,
           prefixStore: prefixes,
           fake: config.fake,

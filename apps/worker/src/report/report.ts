@@ -13,6 +13,7 @@ import { chatOf } from "./chat-abilities.ts";
 import type { Descriptions } from "../models/list/descriptions.ts";
 import type { Model } from "../models/list/model.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
+import { visionOf } from "../models/list/vision.ts";
 import { collectModelGauges } from "./model-gauges.ts";
 import type { Models } from "../models/list/models.ts";
 import type { WorkerState } from "./worker-state.ts";
@@ -107,6 +108,7 @@ export function createReport(options: ReportOptions): Report {
     const host = entry?.current;
     const model = host?.info;
     const chat = host === undefined ? undefined : chatOf(host, descriptions);
+    const vision = host === undefined ? undefined : visionOf(host);
     const { prefillBudget, maxTokenGapMs, guesses } = host?.file.settings ?? config.modelSettings;
     const stepCosts = host?.readings.stepCosts;
     return {
@@ -141,6 +143,7 @@ export function createReport(options: ReportOptions): Report {
             infill: model.infill,
           }),
       ...(chat === undefined ? {} : { chat }),
+      ...(vision === undefined ? {} : { vision }),
       ...(stepCosts === undefined ? {} : { step_costs: stepCosts }),
     };
   }

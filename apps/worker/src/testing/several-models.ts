@@ -44,6 +44,8 @@ export interface SeveralModelsOptions {
 export interface SeveralModels {
   readonly app: App;
   readonly models: Models;
+  /** Reads the models' files. */
+  describeModels(): Promise<void>;
   /** Resolves with the nth engine made for the model's file, counted from 1, as soon as it is made. */
   engine(name: string, nth?: number): Promise<InlineEngine>;
   /** Number of engines made for the model's file. */
@@ -83,7 +85,8 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
   async function describe(host: ModelHost): Promise<LoadPlan | undefined> {
     const offline = { folder: config.modelsFolder, offline: true };
     const { signal } = new AbortController();
-    return await describeModel(host, { resolve: offline, signal, budgetBytes: undefined, onMissing: () => {} });
+    const silent = { onMissing: () => {}, onUnusedProjector: () => {} };
+    return await describeModel(host, { resolve: offline, signal, budgetBytes: undefined, ...silent });
   }
 
   function awaitedEngine(name: string, nth: number): Deferred<InlineEngine> {
@@ -135,6 +138,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
   return {
     app: worker.app,
     models: worker.models,
+    describeModels: worker.describeModels,
     engine: (name, nth = 1) => awaitedEngine(name, nth).promise,
     engines: (name) => made.get(name)?.length ?? 0,
     answered(name) {

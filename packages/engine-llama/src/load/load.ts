@@ -40,6 +40,8 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly device: LlamaDevice;
   /** Folder with GPU packages, in addition to those that were installed with the library. */
   readonly gpuPackages?: string;
+  /** The projector with which the model reads pictures; a larger picture is scaled down. */
+  readonly projector?: { readonly path: string; readonly maxPixels: number };
   /** Replaces the model's chat template: `chatml`, `generic`, or a template's source. */
   readonly chatTemplate?: string;
   /**

@@ -194,6 +194,38 @@ describe("while a picture is encoded", () => {
     expect(harness.textOf("a")).toBe(harness.textOf("b"));
   });
 
+  test("signs of life come while nothing else is computed, until the encoder hangs", async () => {
+    const encoding = deferred<void>();
+    let ms = 0;
+    const hanging = withGenerator((generator) => ({
+      pictures: generator.pictures && {
+        ...generator.pictures,
+        encode: async () => {
+          encoding.resolve();
+          await new Promise(() => {});
+        },
+      },
+    }));
+    const harness = seeing({ wrap: hanging, now: () => ms });
+    submit(harness.engine, job("sees", "", asked(picture(1))));
+    await encoding.promise;
+    const signs = (): number =>
+      harness.events.filter((event) => event.type === "step" && event.events.length === 0).length;
+    for (let minute = 1; minute <= 10; minute += 1) {
+      ms += 60_000;
+      const before = signs();
+      // The first call after a pass only notes the pass.
+      for (let calls = 0; calls < 2; calls += 1) harness.engine.maintain();
+      await harness.until((event): event is EngineEvent => event.type === "step" && signs() > before);
+    }
+    ms += 31_000;
+    harness.engine.maintain();
+    const broken = await harness.until(
+      (event): event is Extract<EngineEvent, { type: "broken" }> => event.type === "broken",
+    );
+    expect(broken.message).toContain("the encoder of pictures hangs");
+  });
+
   test("a failure fails its job only", async () => {
     const failing = withGenerator((generator) => ({
       pictures: generator.pictures && { ...generator.pictures, encode: () => Promise.reject(new Error("no memory")) },

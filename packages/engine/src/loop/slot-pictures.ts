@@ -13,6 +13,8 @@ import { preparedOf, releaseSlot, type Slot } from "./slots.ts";
 
 /** An encoding that takes longer fails its job. Far longer than the largest picture takes on a slow machine. */
 const mostEncodeMs = 600_000;
+/** Time for the encoder to end after that. Then it hangs, and the engine is unusable. */
+const mostEndMs = 30_000;
 
 export interface SlotPicturesOptions {
   readonly encoder: PictureEncoder | undefined;
@@ -27,7 +29,10 @@ export interface SlotPicturesOptions {
 export interface SlotPictures {
   /** Whether a picture is being encoded. */
   readonly encoding: boolean;
-  /** Starts and stops encodings for the jobs that the slots have now. Called at each scheduling point. */
+  /**
+   * Starts and stops encodings for the jobs that the slots have now. Called at each scheduling point.
+   * @throws Error when the encoder hangs
+   */
   follow(): void;
   /** Returns the slot whose picture can be computed next; undefined if no slot has one. */
   next(slots: readonly Slot[]): Slot | undefined;
@@ -45,6 +50,7 @@ interface Need {
 interface Encoding {
   readonly chunk: PictureChunk;
   readonly stop: AbortController;
+  readonly startMs: number;
   threads: number;
 }
 
@@ -58,6 +64,9 @@ export function createSlotPictures({ encoder, slots, pacing, emit, now, onChange
 
   function follow(): void {
     if (encoder === undefined) return;
+    if (running !== undefined && now() - running.startMs > mostEncodeMs + mostEndMs) {
+      throw new Error(`the encoder of pictures hangs: no result for ${mostEncodeMs + mostEndMs} ms`);
+    }
     for (const [slot, held] of needs) if (!isOpen(slot, held)) drop(slot, held);
     for (const slot of slots) {
       if (!needs.has(slot) && isPrefilling(slot) && nextChunk(slot) !== undefined) need(slot);
@@ -109,9 +118,9 @@ export function createSlotPictures({ encoder, slots, pacing, emit, now, onChange
     if (next === undefined) return;
     const { chunk, picture } = next;
     const stop = new AbortController();
-    const mine = { chunk, stop, threads: threadsNow() };
-    running = mine;
     const startMs = now();
+    const mine = { chunk, stop, startMs, threads: threadsNow() };
+    running = mine;
     const deadline = deadlineSignal(mostEncodeMs);
     const signal = linkSignals(stop.signal, deadline.signal);
     encodings

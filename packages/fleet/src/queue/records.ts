@@ -89,6 +89,8 @@ export interface MemberModel extends FleetModelFile {
   readonly slots: number;
   /** Changes with every change of the answer to `describe`. */
   readonly revision: number;
+  /** The model reads pictures. Another worker may have the same model without a projector. */
+  readonly vision?: true;
 }
 
 export interface GatewayMember {

@@ -145,8 +145,11 @@ export interface ModelControl {
   pin(name: string, pinned: boolean): ModelStatus;
   /** @throws WaggleError resource_exhausted when both files do not fit into memory; invalid_argument for an invalid reference */
   swap(name: string, reference: string, how: { readonly unloadFirst: boolean }): Promise<ModelChange>;
-  /** Requests for the same download share one change. */
-  pull(reference: string, name: string | undefined): ModelPull;
+  /**
+   * Requests for the same download share one change.
+   * @param projector whether the model's projector is downloaded too; by default true
+   */
+  pull(reference: string, name: string | undefined, projector?: boolean): ModelPull;
   /**
    * Removes the model and its files, or only the alias of this name. Returns the number of freed bytes.
    * @throws WaggleError forbidden when the file was not downloaded by Waggle, conflict when another model uses the file

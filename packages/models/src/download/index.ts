@@ -1,5 +1,6 @@
 export { createCatalogue, type Catalogue, type CatalogueOptions } from "./folder/catalogue.ts";
 export type { DownloadedModel } from "./folder/find-downloads.ts";
+export { findProjector, readProjector, type FoundProjector, type Projector } from "./folder/find-projector.ts";
 export { hashModel } from "./folder/hash-model.ts";
 export type { PullProgress } from "./transfer/progress.ts";
 export { parsePullable, pullModel, type PulledModel, type PullOptions } from "./reference/pull-model.ts";
@@ -9,3 +10,4 @@ export { nameOf, nameOfFile, uniqueName } from "./reference/served-names.ts";
 export { shownReference } from "./transfer/download-error.ts";
 export { listHubFiles, type HubModelFile } from "./reference/hub-files.ts";
 export { readModelHeader } from "./folder/read-header.ts";
+export { readModelProjector, type ReadProjector } from "./folder/read-projector.ts";

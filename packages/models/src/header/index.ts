@@ -5,6 +5,7 @@ export type { InfillMarkers } from "./infill-markers.ts";
 export type { Metadata } from "./metadata.ts";
 export { chatTemplatesOf, descriptionOf, modelCardOf, quantizationOfHeader, type ModelCard } from "./model-card.ts";
 export { isEncoder, isLoraAdapter, modelUseOf, type ModelUse } from "./model-use.ts";
+export { isProjector, projectorCardOf, projectorMisfit, type ProjectorCard } from "./projector.ts";
 export { partNames, readGgufFile } from "./read-file.ts";
 export { readVocabularyTexts, type SpecialToken, type VocabularyTexts } from "./vocabulary-texts.ts";
 export { readGgufHeader, readGgufParts, type GgufHeader } from "./read-header.ts";

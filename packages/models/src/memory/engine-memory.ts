@@ -6,6 +6,7 @@ import { engineProcessBytes, type Wanted } from "./largest-fit.ts";
 import { modelShapeOf } from "./graph/layers.ts";
 import { largest } from "./search.ts";
 import { sharesContext } from "./settings.ts";
+import { visionMemory } from "./vision.ts";
 
 /** The part of a worker's settings on which the memory depends. */
 export interface EngineSettings extends Wanted {
@@ -28,6 +29,8 @@ export interface EngineMemory extends ContextSizes {
   readonly compute: number;
   /** Node, the library and the vocabulary. */
   readonly process: number;
+  /** The projector, its encoder's buffers, and kept embeddings of pictures; 0 without a projector. */
+  readonly vision: number;
   readonly total: number;
   /** `total` is the sum of `host` and `gpu`. */
   readonly host: number;
@@ -76,30 +79,47 @@ function createEngineEstimator(
   isShared: boolean,
 ): (sizes: ContextSizes) => EngineMemory {
   const { gpuLayers = "auto", gpuFreeBytes, mmap = true, loraBytes = 0 } = settings;
+  const vision = settings.vision === undefined ? 0 : visionMemory(settings.vision).total;
   const estimate = createEstimator(header);
   const layers = modelShapeOf(header).layers.length + 1;
   return (sizes) => {
     const { contextSize, contextPool } = sizes;
     const size = { contextSize, contextPool: isShared ? contextPool : undefined };
     const at = (count: number | "all"): MemoryEstimate => estimate({ ...settings, ...size, gpuLayers: count });
-    const parts = (count: number | "all"): EngineMemory => ({ ...sizes, ...partsOf(at(count), mmap, loraBytes) });
+    const parts = (count: number | "all"): EngineMemory => {
+      const isOnGpu = count === "all" || count > 0;
+      return { ...sizes, ...partsOf(at(count), { mmap, loraBytes, vision, isOnGpu }) };
+    };
     if (gpuFreeBytes === undefined) return parts(0);
     if (gpuLayers !== "auto") return parts(gpuLayers);
-    return parts(largest(0, layers, (count) => at(count).gpu <= gpuFreeBytes) ?? 0);
+    const onGpu = (count: number): number => at(count).gpu + (count > 0 ? vision : 0);
+    return parts(largest(0, layers, (count) => onGpu(count) <= gpuFreeBytes) ?? 0);
   };
 }
 
-function partsOf(estimate: MemoryEstimate, mmap: boolean, loraBytes: number): Omit<EngineMemory, keyof ContextSizes> {
-  const { cache, state, compute, output, vocabulary, gpu, context } = estimate;
+interface Extras {
+  readonly mmap: boolean;
+  readonly loraBytes: number;
+  readonly vision: number;
+  /** Whether the encoder computes on the GPU: it does if any layer does. */
+  readonly isOnGpu: boolean;
+}
+
+function partsOf(
+  estimate: MemoryEstimate,
+  { mmap, loraBytes, vision, isOnGpu }: Extras,
+): Omit<EngineMemory, keyof ContextSizes> {
+  const { cache, state, compute, output, vocabulary, context } = estimate;
   const unwritten = estimate.total - estimate.resident;
   const weights = estimate.weights + loraBytes;
   const kvCache = cache + state;
   const written = compute + output - unwritten;
   const process = engineProcessBytes + vocabulary;
-  const total = weights + kvCache + written + process;
-  const gpuWeights = gpu - context.gpu;
+  const total = weights + kvCache + written + process + vision;
+  const gpuWeights = estimate.gpu - context.gpu;
+  const gpu = estimate.gpu + (isOnGpu ? vision : 0);
   return {
-    ...{ weights, kvCache, compute: written, process, total },
+    ...{ weights, kvCache, compute: written, process, vision, total },
     host: total - gpu,
     gpu,
     mapped: mmap ? estimate.weights - gpuWeights : 0,

@@ -7,3 +7,4 @@ export { thisMachine, type Gpu, type Machine } from "./machine.ts";
 export { renderFitReport } from "./render.ts";
 export { fitReport, type FitReport, type FitSource } from "./report.ts";
 export { embeddingBatch, sharesContext, type MemorySettings } from "./settings.ts";
+export { visionMemory, type VisionMemory, type VisionSettings } from "./vision.ts";

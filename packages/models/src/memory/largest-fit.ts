@@ -7,6 +7,7 @@ import type { Machine } from "./machine.ts";
 import { largest, longestContext } from "./search.ts";
 import { gpuLayersOf, sharesContext, type MemorySettings } from "./settings.ts";
 import { bytesPerToken } from "./speed.ts";
+import { visionMemory, type VisionSettings } from "./vision.ts";
 
 /** Measured memory of the engine process without a model. The daemon takes about as much, but is already running. */
 export const engineProcessBytes = 130 * 1_048_576;
@@ -24,14 +25,18 @@ export interface Wanted extends Omit<MemorySettings, "slots" | "contextSize" | "
   readonly hasAddon?: boolean | undefined;
   /** By default `auto`: as many as fit. */
   readonly gpuLayers?: MemorySettings["gpuLayers"] | "auto";
+  /** The model's projector; undefined: the model reads no pictures. */
+  readonly vision?: VisionSettings | undefined;
 }
 
 /** `contextSize` and `contextPool` are the wanted sizes; with verdict `smaller`, the largest sizes that fit. */
 export interface Fit extends ContextSizes {
   /** `fits`: the wanted context fits. `smaller`: only a smaller context fits. `none`: no context fits. */
   readonly verdict: "fits" | "smaller" | "none";
-  /** Memory with `slots`, `contextSize` and `contextPool`. */
+  /** Memory with `slots`, `contextSize` and `contextPool`, without the projector. */
   readonly estimate: MemoryEstimate;
+  /** Memory for reading pictures; 0 without a projector. Bytes, on the GPU if any layer is there. */
+  readonly vision: number;
   readonly slots: number;
   /** Whether one job may use the whole pool. */
   readonly isShared: boolean;
@@ -63,12 +68,15 @@ export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted 
   const most = asked === "auto" ? mostLayers : Math.min(gpuLayersOf(shape, asked), mostLayers);
   const least = asked === "auto" ? 0 : most;
 
+  const vision = wanted.vision === undefined ? 0 : visionMemory(wanted.vision).total;
   const at = ({ contextPool, ...size }: Size, gpuLayers: number): MemoryEstimate =>
     estimator({ ...wanted, gpuLayers, ...size, contextPool: isShared ? contextPool : undefined });
   const place = (size: Size): number | undefined => {
-    const layers = largest(least, most, (gpuLayers) => at(size, gpuLayers).gpu <= (machine.gpu?.freeBytes ?? 0));
+    const onGpu = (layers: number): number => at(size, layers).gpu + (layers > 0 ? vision : 0);
+    const layers = largest(least, most, (gpuLayers) => onGpu(gpuLayers) <= (machine.gpu?.freeBytes ?? 0));
     if (layers === undefined) return undefined;
-    return at(size, layers).context.host + hostRest(at(size, layers)) <= machine.freeBytes ? layers : undefined;
+    const onHost = at(size, layers).context.host + hostRest(at(size, layers)) + (layers > 0 ? 0 : vision);
+    return onHost <= machine.freeBytes ? layers : undefined;
   };
   const longest = (upTo: number, sizeOf: (tokens: number) => Size): number =>
     longestContext(upTo, (tokens) => place(sizeOf(tokens)) !== undefined) ?? 0;
@@ -97,6 +105,7 @@ export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted 
   return {
     verdict: whole !== undefined ? "fits" : largestContext > 0 ? "smaller" : "none",
     estimate,
+    vision,
     ...chosen,
     isShared,
     largestContext,

@@ -1,5 +1,4 @@
 // Renders the report of `waggle fit` for a terminal.
-import type { MemoryEstimate } from "./estimate.ts";
 import { engineProcessBytes, type Fit } from "./largest-fit.ts";
 import type { Machine } from "./machine.ts";
 import type { FitReport, FitRow } from "./report.ts";
@@ -38,10 +37,10 @@ function table(rows: readonly FitRow[]): string[] {
 function cellsOf({ name, quantization = "", fileBytes, fit, problem }: FitRow): string[] {
   const file = [name, quantization, bytes(fileBytes)];
   if (fit === undefined) return [...file, "", "", "", "", "", "", problem ?? ""];
-  const { estimate, contextSize, contextPool, largestContext, largestSlots, tokensPerSecond } = fit;
+  const { contextSize, contextPool, largestContext, largestSlots, tokensPerSecond } = fit;
   const speed = tokensPerSecond === undefined ? "" : `~${significant(tokensPerSecond)}`;
   const most = [largestContext, largestSlots].map((count) => (count === 0 ? "-" : String(count)));
-  const needs = bytes(neededBytes(estimate));
+  const needs = bytes(neededBytes(fit));
   return [...file, String(contextSize), String(contextPool), needs, ...most, speed, verdictOf(fit)];
 }
 
@@ -51,7 +50,8 @@ function verdictOf({ verdict, gpu, gpuLayers }: Fit): string {
   return verdict === "fits" ? `fits${place}` : `fits with this smaller context${place}`;
 }
 
-function partsOf({ estimate, contextPool }: Fit): string[] {
+function partsOf(fit: Fit): string[] {
+  const { estimate, contextPool, vision } = fit;
   const { weights, cache, state, compute, output, vocabulary, total, resident } = estimate;
   const parts: readonly (readonly [string, number])[] = [
     ["weights", weights],
@@ -60,8 +60,9 @@ function partsOf({ estimate, contextPool }: Fit): string[] {
     ["compute buffer, written part", compute - (total - resident)],
     ["output", output],
     ["vocabulary", vocabulary],
+    ["projector, with buffers and embeddings", vision],
     ["the engine itself", engineProcessBytes],
-    ["total", neededBytes(estimate)],
+    ["total", neededBytes(fit)],
   ];
   const shown = parts.filter(([, size]) => size > 0);
   const width = Math.max(...shown.map(([name]) => name.length));
@@ -69,8 +70,8 @@ function partsOf({ estimate, contextPool }: Fit): string[] {
 }
 
 /** Same sum as in `largestFit`. */
-function neededBytes({ resident }: MemoryEstimate): number {
-  return resident + engineProcessBytes;
+function neededBytes({ estimate, vision }: Fit): number {
+  return estimate.resident + engineProcessBytes + vision;
 }
 
 function footnotes({ freeBytes, bandwidth, gpu }: Machine, rows: readonly FitRow[]): string[] {

@@ -2,6 +2,7 @@
 import { modelCardOf, type GgufHeader } from "../header/index.ts";
 import { largestFit, type Fit, type Wanted } from "./largest-fit.ts";
 import type { Machine } from "./machine.ts";
+import type { VisionSettings } from "./vision.ts";
 
 export interface FitSource {
   /** The file's name for people. */
@@ -10,6 +11,8 @@ export interface FitSource {
   /** The file's header, or that of another quantization of the same model: `fileBytes` must be set in this case. */
   readonly header: GgufHeader;
   readonly fileBytes?: number | undefined;
+  /** The model's projector; undefined: the model reads no pictures. */
+  readonly vision?: VisionSettings | undefined;
 }
 
 export interface FitRow {
@@ -40,7 +43,10 @@ function rowOf(source: FitSource, machine: Machine, wanted: Wanted): FitRow {
     name,
     quantization: source.quantization ?? (other ? undefined : quantization),
     fileBytes,
-    fit: problem === undefined ? largestFit(sizedHeader(header, fileBytes), machine, wanted) : undefined,
+    fit:
+      problem === undefined
+        ? largestFit(sizedHeader(header, fileBytes), machine, { ...wanted, vision: source.vision })
+        : undefined,
     problem,
   };
 }

@@ -20,6 +20,10 @@ export interface ModelServerOptions extends ServedFile {
   readonly pieceBytes?: number;
   /** File name in the hub's manifests. */
   readonly manifestFile?: string;
+  /** Projectors of every repository, by path; the manifests name the first. */
+  readonly projectors?: Readonly<Record<string, Buffer>>;
+  /** Files of every repository that its list has in addition to the manifests' file and the projectors; undefined: there is no list. */
+  readonly listed?: readonly string[] | undefined;
   /** Origin to which every file is redirected, with the same path. */
   readonly redirectTo?: string;
   /** Headers of each answer. */
@@ -108,13 +112,23 @@ async function answer(
     response.writeHead(refused).end("no");
     return;
   }
+  const { projectors = {} } = options;
   for (const [name, value] of Object.entries(options.headers ?? {})) response.setHeader(name, value);
   if (url.includes("/manifests/")) {
     const rfilename = options.manifestFile ?? "story-Q8_0.gguf";
-    response.setHeader("content-type", "application/json").end(JSON.stringify({ ggufFile: { rfilename } }));
+    const [projector] = Object.keys(projectors);
+    const mmprojFile = projector === undefined ? undefined : { rfilename: projector };
+    response.setHeader("content-type", "application/json").end(JSON.stringify({ ggufFile: { rfilename }, mmprojFile }));
     return;
   }
-  const file = options.fileAt?.(state.answers) ?? options;
+  if (url.startsWith("/api/models/")) {
+    const paths = [options.manifestFile ?? "story-Q8_0.gguf", ...Object.keys(projectors), ...(options.listed ?? [])];
+    const tree = paths.map((path) => ({ type: "file", path, size: 1 }));
+    response.writeHead(options.listed === undefined ? 404 : 200).end(JSON.stringify(tree));
+    return;
+  }
+  const projector = Object.entries(projectors).find(([path]) => url.includes(`/${path}?`))?.[1];
+  const file = projector === undefined ? (options.fileAt?.(state.answers) ?? options) : { content: projector };
   if (file.linkedSha256 !== undefined) response.setHeader("x-linked-etag", `"${file.linkedSha256}"`);
   if (options.redirectTo !== undefined) {
     response.writeHead(302, { location: options.redirectTo + url }).end();

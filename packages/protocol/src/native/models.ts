@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ErrorCodeSchema } from "../errors.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
-import { ChatAbilitiesSchema, ModelKindSchema, contextShape } from "./worker.ts";
+import { ChatAbilitiesSchema, ModelKindSchema, VisionSchema, contextShape } from "./worker.ts";
 
 /**
  * unloaded: the file is on disk. waiting: the model needs memory that other models use. downloading, loading: in progress. ready: the model accepts
@@ -45,6 +45,9 @@ export const ModelMemorySchema = z
     kv_cache: bytes.describe("KV cache of all slots, including recurrent states."),
     compute: bytes.describe("Buffers of a forward pass, and the logits."),
     process: bytes.describe("Memory of the engine's process itself."),
+    vision: bytes
+      .optional()
+      .describe("The projector, the buffers of its encoder, and kept embeddings; present if the model reads pictures."),
     total: bytes.describe("Total memory, which counts against the budget while the model is loaded."),
     measured: bytes.optional().describe("Resident memory of the engine's process, by the engine's last report."),
   })
@@ -92,6 +95,8 @@ export const ModelStatusSchema = z
     sha256: z.string().nullable().optional().describe("Hash of the model's file; null until it is computed."),
     chat: ChatAbilitiesSchema.optional().describe("Present once the model has been loaded."),
     infill: z.boolean().optional(),
+    vision: VisionSchema.optional().describe("Present if the model reads pictures, loaded or not."),
+    vision_problem: z.string().optional().describe("Why the projector next to the model's file is not used."),
     replacing: z
       .object({ file: z.string(), state: ModelStateSchema, progress: z.number().min(0).max(1).optional() })
       .optional()
@@ -165,6 +170,10 @@ export const PullModelRequestSchema = z
     name: ModelNameSchema.optional().describe(
       "Name under which the model is served; default: a short form of the reference.",
     ),
+    projector: z
+      .boolean()
+      .default(true)
+      .describe("Also download the projector with which the model reads pictures, if the repository has one."),
   })
   .meta({ id: "PullModelRequest" });
 

@@ -47,6 +47,16 @@ export const contextShape = {
   trained_context_size: z.int().positive().optional(),
 };
 
+/** How a model reads pictures. */
+export const VisionSchema = z
+  .object({
+    projector: z.string().describe("Name of the projector: general.name of its file, else the file's name."),
+    bytes: z.int().nonnegative().describe("Size of the projector's file."),
+    max_pixels: z.int().positive().describe("Most pixels of a picture; a larger one is scaled down."),
+  })
+  .meta({ id: "Vision" });
+export type Vision = z.infer<typeof VisionSchema>;
+
 export const WorkerInfoSchema = z
   .object({
     worker_id: z.string(),
@@ -92,6 +102,7 @@ export const WorkerInfoSchema = z
       .describe("Length of the model's embedding vectors, if the model computes embeddings."),
     chat: ChatAbilitiesSchema.optional().describe("Present once the model is loaded."),
     infill: z.boolean().optional().describe("Whether the model supports infill of code."),
+    vision: VisionSchema.optional().describe("Present if the model reads pictures, loaded or not."),
     prefill_budget: z
       .int()
       .positive()

@@ -1,7 +1,7 @@
 // Owns the settings for loading a model: KV cache, GPU layers, LoRA adapters, RoPE and memory.
 import { CacheTypeSchema, FlashAttentionSchema, RopeScalingSchema } from "@waggle/protocol";
-import { gpuLayers, loraFiles } from "../model-values.ts";
-import { boolean, booleanValue, decimal, integer, oneOf, type OptionRows } from "@waggle/daemon";
+import { gpuLayers, loraFiles, maxPathChars } from "../model-values.ts";
+import { boolean, booleanValue, decimal, integer, oneOf, text, type OptionRows } from "@waggle/daemon";
 
 const cacheTypes = CacheTypeSchema.options;
 
@@ -68,6 +68,23 @@ export const modelOptions = {
     help: "LoRA adapter to load with the model, and its scale, by default 1 (repeatable)",
     schema: loraFiles(),
     repeatable: ",",
+  },
+  mmproj: {
+    flag: "mmproj",
+    value: "file",
+    group: "Model",
+    help: "projector to read pictures: auto (found next to the model), none, or a file",
+    schema: text(1, maxPathChars),
+    default: "auto",
+  },
+  maxPicturePixels: {
+    flag: "max-picture-pixels",
+    value: "pixels",
+    group: "Model",
+    help: "largest picture that the model gets, 4096 to 100000000; others are scaled down",
+    schema: integer(4_096, 100_000_000),
+    // A screenshot of 1920 by 1080 pixels keeps its size.
+    default: "2100000",
   },
   ropeScaling: {
     flag: "rope-scaling",

@@ -19,7 +19,7 @@ import type { Pulls } from "./pulls.ts";
 import type { Served } from "../../report/served.ts";
 
 export interface OperationsOptions {
-  readonly config: Pick<WorkerConfig, "modelsFolder" | "offline" | "huggingFaceToken">;
+  readonly config: Pick<WorkerConfig, "modelsFolder" | "offline" | "huggingFaceToken" | "modelSettings">;
   readonly models: Models;
   readonly served: Served;
   readonly prepare: Prepare;
@@ -31,7 +31,7 @@ export interface OperationsOptions {
 
 type Downloads = Pick<PullOptions, "folder" | "token"> & { readonly offline: boolean };
 
-export function downloadsOf(config: OperationsOptions["config"]): Downloads {
+export function downloadsOf(config: Omit<OperationsOptions["config"], "modelSettings">): Downloads {
   const { modelsFolder: folder, offline, huggingFaceToken: token } = config;
   return { folder, offline, ...(token === undefined ? {} : { token }) };
 }
@@ -85,10 +85,10 @@ export function createOperations(options: OperationsOptions): {
     resolve: resolveReference,
     prepare: options.prepare,
     log: options.log,
-    removeFiles: async (path) => (await catalogue.remove(path)).bytes,
+    removeFiles: async (path) => (await catalogue.remove(path)).freedBytes,
   });
   const pulls = createPulls({
-    pull: downloadsOf(config),
+    pull: { ...downloadsOf(config), projector: config.modelSettings.mmproj !== "none" },
     now,
     requireFree,
     async onPulled({ path, reference }, name) {

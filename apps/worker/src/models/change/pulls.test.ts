@@ -22,7 +22,7 @@ afterAll(() => {
 
 test("a client that joins a download just as all its other clients leave is not aborted with them", async () => {
   const pulls = createPulls({
-    pull: { folder, offline: false },
+    pull: { folder, offline: false, projector: true },
     now: () => 0,
     requireFree: async () => {},
     onPulled: () => {

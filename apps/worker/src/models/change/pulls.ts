@@ -13,8 +13,11 @@ const mostPulls = 4;
 const tellIntervalMs = 200;
 
 export interface PullsOptions {
-  /** `offline`: downloads are refused. */
-  readonly pull: Omit<PullOptions, "signal" | "onProgress"> & { readonly offline: boolean };
+  /** `offline`: downloads are refused. `projector`: projectors are downloaded unless a request says otherwise. */
+  readonly pull: Omit<PullOptions, "signal" | "onProgress" | "projector"> & {
+    readonly offline: boolean;
+    readonly projector: boolean;
+  };
   readonly now: () => number;
   /** Called before the download. @throws WaggleError conflict when another model has the name */
   readonly requireFree: (reference: string, name: string) => Promise<void>;
@@ -24,7 +27,7 @@ export interface PullsOptions {
 
 export interface Pulls {
   /** @throws WaggleError unavailable when offline, resource_exhausted when too many downloads are under way */
-  join(reference: string, name: string | undefined): ModelPull;
+  join(reference: string, name: string | undefined, projector?: boolean): ModelPull;
   /** Stops all downloads; resolves when nothing is written any more. */
   stop(): Promise<void>;
 }
@@ -37,11 +40,14 @@ interface Pull {
 }
 
 export function createPulls({ pull: settings, now, requireFree, onPulled }: PullsOptions): Pulls {
-  /** Downloads that a client can join. When its last client leaves, a download is removed from this map at once, before it has stopped. */
+  /**
+   * Downloads that a client can join. Requests for a reference under different names do not share a download: the first request downloads the file, and the
+   * others wait. When its last client leaves, a download is removed from this map at once, before it has stopped.
+   */
   const pulls = new Map<string, Pull>();
   const running = new Set<Pull>();
 
-  function begin(key: string, reference: string, name: string | undefined): Pull {
+  function begin(key: string, reference: string, name: string | undefined, projector: boolean): Pull {
     if (settings.offline) throw new WaggleError("unavailable", `Cannot download ${reference}: the worker is offline.`);
     if (running.size >= mostPulls) {
       throw new WaggleError("resource_exhausted", `Cannot download ${reference}: ${mostPulls} others are under way.`, {
@@ -60,7 +66,8 @@ export function createPulls({ pull: settings, now, requireFree, onPulled }: Pull
     };
     const fetched = async (): Promise<ModelStatus> => {
       if (name !== undefined) await requireFree(reference, name);
-      return await onPulled(await pullModel(reference, { ...settings, signal: stop.signal, onProgress }), name);
+      const how = { ...settings, projector, signal: stop.signal, onProgress };
+      return await onPulled(await pullModel(reference, how), name);
     };
     const over = fetched()
       .then((model) => change.set({ type: "done", model }))
@@ -80,9 +87,10 @@ export function createPulls({ pull: settings, now, requireFree, onPulled }: Pull
   }
 
   return {
-    join(reference, name) {
-      const key = keyOf(reference, name);
-      const pull = pulls.get(key) ?? begin(key, reference, name);
+    join(reference, name, asked = true) {
+      const projector = asked && settings.projector;
+      const key = JSON.stringify([reference, name, projector]);
+      const pull = pulls.get(key) ?? begin(key, reference, name, projector);
       pull.waiting += 1;
       let released = false;
       return {
@@ -103,11 +111,6 @@ export function createPulls({ pull: settings, now, requireFree, onPulled }: Pull
       await Promise.all(all.map(({ over }) => over));
     },
   };
-}
-
-/** Requests for a reference under different names do not share a download: the first request downloads the file, and the others wait. */
-function keyOf(reference: string, name: string | undefined): string {
-  return JSON.stringify([reference, name]);
 }
 
 function progressEvent(progress: PullProgress): ModelEvent {

@@ -7,6 +7,7 @@ import type { ModelSettings } from "../../config/model-settings.ts";
 import type { Pool, Stay } from "../memory/pool.ts";
 import type { ModelHost } from "../run/model-host-port.ts";
 import { isLocalFile } from "./given-file.ts";
+import { visionOf } from "./vision.ts";
 
 export interface Model {
   readonly name: string;
@@ -57,6 +58,8 @@ export function statusOf(model: Model, { pool, isDefault, now, chat }: StatusOpt
       trained_context_size: info?.trainedContextSize ?? facts?.card?.trainedContext,
       embedding_size: info?.embeddingSize ?? undefined,
       infill: info?.infill,
+      vision: visionOf(host),
+      vision_problem: info?.vision === undefined ? facts?.vision.problem : undefined,
       chat,
       modified_at: info?.file?.modifiedAt ?? facts?.modifiedAt,
       memory: memory === undefined ? undefined : { ...memory, ...(measured === 0 ? {} : { measured }) },

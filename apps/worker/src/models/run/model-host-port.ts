@@ -1,6 +1,7 @@
 // Defines a model's host for the pool, the routes and the reports: the file that it serves, and its options.
 import type { BackendInfo } from "@waggle/engine";
 import type { Fingerprints, JobHost, JobHostOptions } from "@waggle/jobs";
+import type { FoundProjector } from "@waggle/models/download";
 import type { ModelCard } from "@waggle/models/header";
 import type { ModelSource, SlotStatus } from "@waggle/protocol";
 import type { ModelSettings } from "../../config/model-settings.ts";
@@ -18,6 +19,7 @@ export interface ServedFileFacts {
   readonly card: ModelCard | undefined;
   /** Undefined when the memory needs are unknown. */
   readonly plan: MemoryPlan | undefined;
+  readonly vision: FoundProjector;
 }
 
 /** The file that a host serves. */

@@ -3,19 +3,28 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { embeddedModelPath } from "../../process/embedded-model.ts";
+import type { ModelSettings } from "../../config/model-settings.ts";
+import { writeProjectorHeader } from "../../testing/write-projector.ts";
+import { visionOf } from "../list/vision.ts";
 import type { ModelHost } from "./model-host-port.ts";
 import { describeModel, prepareModel } from "./prepare.ts";
 
 let folder: string;
+let unused: string[];
 beforeEach(() => {
+  unused = [];
   folder = mkdtempSync(join(tmpdir(), "prepare-"));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function hostOf(reference: string, downloading = (_progress: number, _doneBytes?: number): void => {}): ModelHost {
-  const settings = {} as ModelHost["file"]["settings"];
+function hostOf(
+  reference: string,
+  downloading = (_progress: number, _doneBytes?: number): void => {},
+  own: Partial<ModelSettings> = {},
+): ModelHost {
+  const settings = { mmproj: "auto", maxPicturePixels: 1_000_000, ...own } as ModelSettings;
   return { downloading, file: { reference, source: "file", settings, facts: undefined } } as unknown as ModelHost;
 }
 
@@ -23,6 +32,7 @@ const options = () => ({
   resolve: { folder, offline: false },
   signal: new AbortController().signal,
   budgetBytes: undefined,
+  onUnusedProjector: (_: ModelHost, problem: string) => void unused.push(problem),
 });
 
 test("a file is described by its header", async () => {
@@ -88,4 +98,43 @@ test("a download is reported as it arrives", async () => {
   server.close();
   expect(shown.at(-1)).toEqual([1, bytes.length]);
   expect(shown.length).toBeLessThan(110);
+});
+
+describe("the projector of a model", () => {
+  /** The model with its projector, and the width of the model's embeddings. */
+  function setUp(own: Partial<ModelSettings> = {}, width = 128): ModelHost {
+    copyFileSync(embeddedModelPath(), join(folder, "a.gguf"));
+    writeProjectorHeader(join(folder, "mmproj-a-f16.gguf"), width);
+    return hostOf(join(folder, "a.gguf"), undefined, { slots: 1, ...own });
+  }
+
+  test("is found next to the model, and counts as memory", async () => {
+    const [seeing, blind] = [setUp(), setUp({ mmproj: "none" })];
+    for (const host of [seeing, blind]) await prepareModel(host, options());
+    expect(visionOf(seeing)).toMatchObject({ projector: "mmproj-a-f16.gguf", max_pixels: 1_000_000 });
+    expect(visionOf(blind)).toBeUndefined();
+    const [more, less] = [seeing, blind].map(({ file }) => file.facts?.plan?.memory);
+    expect(more?.vision).toBeGreaterThan(0);
+    expect(more?.total).toBe((less?.total ?? 0) + (more?.vision ?? 0));
+    expect(unused).toEqual([]);
+  });
+
+  test("is not used if it does not fit, which is reported once", async () => {
+    const host = setUp({}, 64);
+    for (let times = 0; times < 2; times += 1) await prepareModel(host, options());
+    const problem = "mmproj-a-f16.gguf: its embeddings have 64 numbers, and the model's 128";
+    expect(host.file.facts?.vision).toEqual({ projector: undefined, problem });
+    expect(unused).toEqual([problem]);
+  });
+
+  test("may be a file of the settings, and is then an error if it cannot be used", async () => {
+    const path = join(folder, "eye.gguf");
+    const host = setUp({ mmproj: path }, 64);
+    writeProjectorHeader(path, 128);
+    await prepareModel(host, options());
+    expect(visionOf(host)).toMatchObject({ projector: "eye.gguf" });
+    await expect(prepareModel(setUp({ mmproj: join(folder, "a.gguf") }), options())).rejects.toThrow(
+      /^Cannot use --mmproj .*a\.gguf with model .*a\.gguf: not a projector, but a model of architecture llama\.$/,
+    );
+  });
 });

@@ -2,8 +2,10 @@
 import { statSync } from "node:fs";
 import { GgufError, modelCardOf, readGgufFile } from "@waggle/models/header";
 import type { GgufHeader } from "@waggle/models/header";
-import { resolveModel } from "@waggle/models/download";
-import type { ResolveModelOptions } from "@waggle/models/download";
+import { findProjector, readProjector, resolveModel } from "@waggle/models/download";
+import type { FoundProjector, ResolveModelOptions } from "@waggle/models/download";
+import { WaggleError } from "@waggle/protocol";
+import type { ModelSettings } from "../../config/model-settings.ts";
 import { isLocalFile } from "../list/given-file.ts";
 import type { ModelHost } from "./model-host-port.ts";
 import { engineSettingsOf } from "../memory/engine-settings.ts";
@@ -20,6 +22,8 @@ export interface PrepareOptions {
   readonly signal: AbortSignal;
   /** Budget of all models together; undefined: no limit. */
   readonly budgetBytes: number | undefined;
+  /** Called when no projector next to the model can be used. */
+  readonly onUnusedProjector: (host: ModelHost, problem: string) => void;
 }
 
 /** @throws WaggleError unavailable with the model and the reason; the signal's reason when it aborts */
@@ -29,12 +33,17 @@ export async function prepareModel(host: ModelHost, options: PrepareOptions): Pr
   const report = createReport(host.downloading);
   const path = await resolveModel(reference, {
     ...options.resolve,
+    projector: file.settings.mmproj === "auto",
     signal: options.signal,
     onProgress: ({ doneBytes, totalBytes }) => report(totalBytes ? doneBytes / totalBytes : 0, doneBytes),
   });
   const header = await headerOf(path);
-  const plan =
-    header === undefined ? undefined : memoryPlanOf(header, engineSettingsOf(file.settings), options.budgetBytes);
+  const vision = header === undefined ? noVision : await visionOf(path, header, file.settings);
+  if (vision.problem !== undefined && vision.problem !== file.facts?.vision.problem) {
+    options.onUnusedProjector(host, vision.problem);
+  }
+  const settings = engineSettingsOf(file.settings, vision.projector);
+  const plan = header === undefined ? undefined : memoryPlanOf(header, settings, options.budgetBytes);
   // A swap may have changed the file meanwhile.
   if (file.reference === reference)
     file.facts = {
@@ -43,6 +52,7 @@ export async function prepareModel(host: ModelHost, options: PrepareOptions): Pr
       modifiedAt: statSync(path).mtime.toISOString(),
       card: header === undefined ? undefined : modelCardOf(header),
       plan,
+      vision,
     };
   return { memory: plan?.memory };
 }
@@ -60,6 +70,21 @@ export async function describeModel(host: ModelHost, options: DescribeOptions): 
     // References to download are not reported: their files come with the first request.
     if (isLocalFile(host.file.reference)) options.onMissing((error as Error).message);
     return undefined;
+  }
+}
+
+const noVision: FoundProjector = { projector: undefined, problem: undefined };
+
+/** @throws WaggleError unavailable when the projector of the settings cannot be used */
+async function visionOf(path: string, header: GgufHeader, { mmproj }: ModelSettings): Promise<FoundProjector> {
+  if (mmproj === "none" || modelCardOf(header).kind !== "generate") return noVision;
+  if (mmproj === "auto") return await findProjector(path, header);
+  try {
+    return { projector: await readProjector(mmproj, header), problem: undefined };
+  } catch (error) {
+    if (!(error instanceof GgufError)) throw error;
+    const message = `Cannot use --mmproj ${mmproj} with model ${path}: ${error.message}.`;
+    throw new WaggleError("unavailable", message, { cause: error });
   }
 }
 

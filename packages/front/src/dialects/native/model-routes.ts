@@ -57,9 +57,9 @@ export function createModelRoutes(options: AppOptions): Record<keyof typeof mode
       return follow(c, await control.swap(body.model, body.reference, { unloadFirst: body.unload_first }));
     },
     async pullModel(c) {
-      const { reference, name } = await readBody(c, PullModelRequestSchema, limits.maxBodyBytes);
+      const { reference, name, projector } = await readBody(c, PullModelRequestSchema, limits.maxBodyBytes);
       requireAdmin(c);
-      const { change, release } = control.pull(reference, name);
+      const { change, release } = control.pull(reference, name, projector);
       return follow(c, change, release);
     },
     async deleteModel(c) {

@@ -25,10 +25,11 @@ export interface Catalogue {
   /** @param wanted the model's name, reference or path */
   find(wanted: string): Promise<DownloadedModel | undefined>;
   /**
-   * Removes all parts of a model, complete or partial, and its record.
+   * Removes all parts of a model, complete or partial, its record, and its projector unless another model has the same one.
+   * @returns the model as it was, and the bytes that were freed
    * @throws WaggleError not_found if Waggle has not downloaded the model; conflict while it is being downloaded
    */
-  remove(wanted: string): Promise<DownloadedModel>;
+  remove(wanted: string): Promise<DownloadedModel & { readonly freedBytes: number }>;
 }
 
 /** Reads the folder at each call, so that changes by other processes are visible. */
@@ -60,7 +61,10 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       if (!(await removeDownload(model.path))) {
         throw new WaggleError("conflict", `${failed}: it is being downloaded`);
       }
-      return model;
+      const { projector, bytes } = model;
+      const isUsed = (await listDownloads(folder)).some((one) => one.projector?.path === projector?.path);
+      const removesBoth = projector !== undefined && !isUsed && (await removeDownload(projector.path));
+      return { ...model, freedBytes: bytes + (removesBoth ? projector.bytes : 0) };
     },
   };
 }

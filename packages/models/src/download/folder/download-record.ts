@@ -5,6 +5,7 @@ import { rename, rm, writeFile } from "node:fs/promises";
 import { readTextLater } from "@waggle/async";
 import { ModelNameSchema } from "@waggle/protocol";
 import type { RemoteFile } from "./describe-file.ts";
+import { isProjectorName } from "./projector-names.ts";
 
 const mostRecordBytes = 1 << 20;
 /** Limit for the reference in a record: a damaged record must not put a huge line into a list. */
@@ -21,6 +22,8 @@ export interface DownloadRecord {
   readonly parts: readonly RecordedPart[];
   /** Template, system prompt and parameters from Ollama's registry. */
   readonly extras: Readonly<Record<string, unknown>> | undefined;
+  /** Name of the projector's file, next to the model; null if the model has none, undefined if none was asked for. */
+  readonly projector?: string | null | undefined;
 }
 
 /** @param path path of the first part */
@@ -69,17 +72,22 @@ function recordOf(value: unknown): DownloadRecord | undefined {
   const record = value as Partial<Record<keyof DownloadRecord | "kind", unknown>> | null;
   if (record?.kind !== kind || !isReference(record.reference)) return undefined;
   if (!Array.isArray(record.parts) || typeof record.name !== "string" || record.name === "") return undefined;
-  const { extras } = record;
+  const { extras, projector } = record;
   return {
     reference: record.reference,
     name: ModelNameSchema.safeParse(record.name).data,
     parts: record.parts.map(partOf),
     extras: typeof extras === "object" && extras !== null ? (extras as Record<string, unknown>) : undefined,
+    projector: projector === null || isFileName(projector) ? projector : undefined,
   };
 }
 
 function isReference(value: unknown): value is string {
   return typeof value === "string" && value.length <= mostReferenceChars && !/\p{Cc}/u.test(value);
+}
+
+function isFileName(value: unknown): value is string {
+  return typeof value === "string" && isProjectorName(value) && !/[/\\\p{Cc}]/u.test(value);
 }
 
 function partOf(value: unknown): RecordedPart {

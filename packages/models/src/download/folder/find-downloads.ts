@@ -1,10 +1,11 @@
 // Finds Waggle's downloads in a folder: files with a record, and files with a name that only the downloader gives. All other files belong to
 // the user.
 import { lstat, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { readRecord, recordPath, type DownloadRecord } from "./download-record.ts";
 import { namesIn, partSizes, sumOf } from "../reference/find-present.ts";
 import { allParts } from "./model-names.ts";
+import { isProjectorName } from "./projector-names.ts";
 import { journaledBytes, partialsOf } from "../transfer/partial-file.ts";
 import { nameOfFile } from "../reference/served-names.ts";
 
@@ -33,6 +34,16 @@ export interface DownloadedModel {
   readonly wholeParts: number;
   /** Template, system prompt and parameters from Ollama's registry. */
   readonly extras: Readonly<Record<string, unknown>> | undefined;
+  /** The projector that came with the model. Other models may have the same one. */
+  readonly projector: DownloadedProjector | undefined;
+}
+
+export interface DownloadedProjector {
+  readonly path: string;
+  readonly state: "whole" | "partial";
+  /** Bytes on the disk. */
+  readonly bytes: number;
+  readonly sha256: string | undefined;
 }
 
 export function isUrlFolder(name: string): boolean {
@@ -72,12 +83,27 @@ export async function describeDownload(path: string): Promise<DownloadedModel | 
     parts: paths.length,
     wholeParts,
     extras: record?.extras,
+    projector:
+      typeof record?.projector === "string" ? await projectorAt(join(dirname(path), record.projector)) : undefined,
+  };
+}
+
+async function projectorAt(path: string): Promise<DownloadedProjector> {
+  const record = await readRecord(path);
+  const [size] = await partSizes(path);
+  return {
+    path,
+    state: size === undefined ? "partial" : "whole",
+    bytes: (size ?? 0) + (await journaledBytes(path)),
+    sha256: size === undefined ? undefined : record?.parts[0]?.sha256,
   };
 }
 
 async function downloadsAmong(folder: string, names: readonly string[], ours: RegExp): Promise<string[]> {
   const paths: string[] = [];
-  for (const name of new Set(names.flatMap((fileName) => modelName(fileName) ?? []))) {
+  // A projector is listed with its model.
+  const models = names.flatMap((fileName) => modelName(fileName) ?? []).filter((name) => !isProjectorName(name));
+  for (const name of new Set(models)) {
     const path = join(folder, name);
     const isOurs = (ours.test(name) && !(await isLink(path))) || (await readRecord(path)) !== undefined;
     if (isOurs) paths.push(path);

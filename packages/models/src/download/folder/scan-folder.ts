@@ -4,6 +4,7 @@ import { open, opendir, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { partSizes, sumOf } from "../reference/find-present.ts";
 import { allParts, partsIn } from "./model-names.ts";
+import { isProjectorName } from "./projector-names.ts";
 import { nameOfFile, uniqueName } from "../reference/served-names.ts";
 
 /** Folders nested deeper than this are not scanned. */
@@ -37,7 +38,7 @@ interface Scan {
 }
 
 /**
- * Follows links. Leaves out image projectors, because they do not work alone.
+ * Follows links. Leaves out projectors, because they do not work alone.
  * @returns the complete GGUF models below the folder, sorted by path; a split model has the path of its first part
  * @throws the file system's error if the folder itself cannot be read
  */
@@ -79,7 +80,7 @@ async function walk(folder: string, depth: number, scan: Scan): Promise<void> {
 }
 
 function isModelName(name: string): boolean {
-  return /\.gguf$/i.test(name) && !/^mmproj/i.test(name) && (partsIn(name) === undefined || allParts(name)[0] === name);
+  return /\.gguf$/i.test(name) && !isProjectorName(name) && (partsIn(name) === undefined || allParts(name)[0] === name);
 }
 
 async function isFolder(entry: Dirent, path: string): Promise<boolean> {

@@ -3,7 +3,14 @@ import { DownloadError } from "../transfer/download-error.ts";
 import { nameOnDisk, partName, partsIn, quantizedName } from "../folder/model-names.ts";
 import { openUrl, readText, type OpenOptions } from "../transfer/open-url.ts";
 import { askRegistry } from "./ollama-manifest.ts";
-import { hubUrl, noSecrets, type FileTarget, type RemoteTarget, type TagTarget } from "./parse-reference.ts";
+import {
+  hubProjector,
+  hubUrl,
+  noSecrets,
+  type FileTarget,
+  type RemoteTarget,
+  type TagTarget,
+} from "./parse-reference.ts";
 import { quantizationIn } from "./quantizations.ts";
 
 export const defaultOllamaEndpoint = "https://registry.ollama.ai/";
@@ -32,23 +39,36 @@ async function askHub(target: TagTarget, endpoint: string, options: OpenOptions)
   const words = [user, repo, "manifests", tag ?? "latest"].map(encodeURIComponent).join("/");
   const url = `${endpoint.replace(/\/*$/, "/")}v2/${words}`;
   const { response } = await openUrl(url, { ...options, headers: { "user-agent": userAgent } });
-  const path = fileIn(await readText(response, maxManifestBytes, options.signal));
+  const manifest = manifestIn(await readText(response, maxManifestBytes, options.signal));
+  const path = pathIn(manifest.ggufFile);
+  if (path === undefined) throw new DownloadError("the hub has no GGUF file for this reference");
+  const projector = pathIn(manifest.mmprojFile);
   const quantization = tag?.toUpperCase() ?? quantizationIn(path);
   const whole = quantizedName(user, repo, quantization);
   const parts = partsIn(path);
   const name = parts === undefined ? whole : partName(whole, 1, parts);
-  const address = hubUrl({ endpoint, user, repo, branch: "main", path });
-  return { ...noSecrets, kind: "file", url: address, name: nameOnDisk(name) };
+  const hub = { endpoint, user, repo, branch: "main", path };
+  return {
+    ...noSecrets,
+    ...{ kind: "file", url: hubUrl(hub), name: nameOnDisk(name), hub },
+    projector: projector === undefined ? undefined : hubProjector({ ...hub, path: projector }),
+  };
 }
 
-function fileIn(text: string): string {
-  let manifest: unknown;
+interface Manifest {
+  readonly ggufFile?: { readonly rfilename?: unknown } | null;
+  readonly mmprojFile?: { readonly rfilename?: unknown } | null;
+}
+
+function manifestIn(text: string): Manifest {
   try {
-    manifest = JSON.parse(text);
+    return (JSON.parse(text) as Manifest | null) ?? {};
   } catch (error) {
     throw new DownloadError("the hub's manifest is not JSON", { cause: error });
   }
-  const path = (manifest as { ggufFile?: { rfilename?: unknown } } | null)?.ggufFile?.rfilename;
-  if (typeof path !== "string" || path === "") throw new DownloadError("the hub has no GGUF file for this reference");
-  return path;
+}
+
+function pathIn(file: Manifest["ggufFile"]): string | undefined {
+  const path = file?.rfilename;
+  return typeof path === "string" && path !== "" ? path : undefined;
 }

@@ -1,10 +1,13 @@
 // Asks Ollama's registry for the file of a tag, and for the texts stored with the file. The registry has version 2 of the API for container
 // images: a manifest lists layers by digest, and each layer is a blob (https://distribution.github.io/distribution/spec/api/).
+import { nameOnDisk } from "../folder/model-names.ts";
 import { DownloadError } from "../transfer/download-error.ts";
 import { openUrl, readText, type OpenOptions } from "../transfer/open-url.ts";
 import type { FileTarget, OllamaTarget } from "./parse-reference.ts";
 
 const mostManifestBytes = 1 << 20;
+/** Digits of a projector's SHA-256 in the name of its file. */
+const hashChars = 12;
 const mostLayers = 100;
 /** Templates and parameters are text of a few kilobytes. */
 const mostExtraBytes = 256 * 1024;
@@ -41,8 +44,24 @@ export async function askRegistry(target: OllamaTarget, endpoint: string, option
     const text = await readText(opened.response, mostExtraBytes, options.signal);
     extras[type] = type === "params" || type === "messages" ? parsed(text) : text;
   }
-  const { sha256 } = model;
-  return { kind: "file", url: blob(sha256), name: target.name, sha256, extras, credentials: undefined };
+  const file = ({ sha256 }: Layer): Pick<FileTarget, "kind" | "url" | "sha256" | "credentials"> => {
+    return { kind: "file", url: blob(sha256), sha256, credentials: undefined };
+  };
+  const projector = layers.find(({ type }) => type === "projector");
+  return {
+    ...file(model),
+    name: target.name,
+    extras,
+    projector:
+      projector === undefined
+        ? undefined
+        : { ...file(projector), name: projectorName(target, projector.sha256), extras: undefined },
+  };
+}
+
+/** Tags of a model that have the same projector share its file. */
+function projectorName({ user, model }: OllamaTarget, sha256: string): string {
+  return nameOnDisk(`mmproj_ollama_${user}+${model}+${sha256.slice(0, hashChars)}.gguf`.toLowerCase());
 }
 
 function layersIn(text: string): readonly Layer[] {

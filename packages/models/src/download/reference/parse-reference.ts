@@ -21,6 +21,10 @@ export interface FileTarget {
   readonly extras: Readonly<Record<string, unknown>> | undefined;
   /** Credentials in the URL itself. */
   readonly credentials: Credentials | undefined;
+  /** The place of a hub's file. */
+  readonly hub?: HubFile;
+  /** The projector that the registry or the hub names with the model. */
+  readonly projector?: FileTarget | undefined;
 }
 
 export interface TagTarget {
@@ -95,10 +99,18 @@ export interface HubFile {
 }
 
 function hubFile(file: HubFile): FileTarget {
-  const folders = file.path.split("/");
+  return { ...noSecrets, kind: "file", url: hubUrl(file), name: nameOnDisk(hubName(file)), hub: file };
+}
+
+function hubName({ user, repo, branch, path }: HubFile): string {
+  const folders = path.split("/");
   const name = filenamify(withoutByteParts(folders.pop() ?? ""), { maxLength: Infinity });
-  const fullName = firstPart(hubPrefix(file.user, file.repo, file.branch, folders, name) + name);
-  return { ...noSecrets, kind: "file", url: hubUrl(file), name: nameOnDisk(fullName) };
+  return firstPart(hubPrefix(user, repo, branch, folders, name) + name);
+}
+
+/** A projector's name begins with mmproj, so that it is recognised even if the name is cut. */
+export function hubProjector(file: HubFile): FileTarget {
+  return { ...noSecrets, kind: "file", url: hubUrl(file), name: nameOnDisk(`mmproj_${hubName(file)}`) };
 }
 
 export const noSecrets = { sha256: undefined, extras: undefined, credentials: undefined } as const;

@@ -1,10 +1,12 @@
 // Gets the model behind a reference: finds it in the folder, or downloads it if it is missing or an update is requested.
-import { resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { WaggleError } from "@waggle/protocol";
 import { defaultOllamaEndpoint } from "./ask-for-file.ts";
 import { downloadModel } from "../transfer/download.ts";
 import { describeDownload, type DownloadedModel } from "../folder/find-downloads.ts";
-import { findPresent } from "./find-present.ts";
+import { readRecord } from "../folder/download-record.ts";
+import { isProjectorName } from "../folder/projector-names.ts";
+import { findPresent, partSizes } from "./find-present.ts";
 import { defaultEndpoint, parseReference, type RemoteTarget } from "./parse-reference.ts";
 import { hubCredentials } from "../transfer/open-url.ts";
 import type { PullProgress } from "../transfer/progress.ts";
@@ -28,6 +30,8 @@ export interface PullOptions {
   readonly connections?: number;
   /** Ask the server even if the model is in the folder, and download a newer version. By default false. */
   readonly update?: boolean;
+  /** Also download the projector that the repository has for the model. By default true. */
+  readonly projector?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called for each piece that arrives. */
   readonly onProgress?: (progress: PullProgress) => void;
@@ -41,6 +45,10 @@ export interface PulledModel extends DownloadedModel {
 /** Parses the reference of a download. @throws WaggleError invalid_argument if the reference is malformed, or a path */
 export function parsePullable(reference: string, endpoint: string = defaultEndpoint): RemoteTarget {
   const target = parseReference(reference, endpoint);
+  if (target.kind === "file" && isProjectorName(new URL(target.url).pathname)) {
+    const remedy = "download the model, and its projector comes along";
+    throw new WaggleError("invalid_argument", `Cannot download model ${reference}: it is a projector; ${remedy}`);
+  }
   if (target.kind !== "path") return target;
   const wanted = "hf:user/repo:quant, ollama:name:tag or a URL is wanted";
   throw new WaggleError("invalid_argument", `Cannot download model ${reference}: it is a path; ${wanted}`);
@@ -58,21 +66,35 @@ export async function pullModel(reference: string, options: PullOptions): Promis
   const target = parsePullable(reference, endpoint);
   const folder = resolve(options.folder);
   const present = update ? undefined : await findPresent(folder, target);
-  const { path, downloaded } =
-    present !== undefined
-      ? { path: present, downloaded: false }
-      : await downloadModel(reference, target, {
-          folder,
-          endpoint,
-          ollamaEndpoint: options.ollamaEndpoint ?? defaultOllamaEndpoint,
-          credentials: hubCredentials(token, endpoint),
-          connections: options.connections ?? defaultConnections,
-          stallTimeoutMs,
-          update,
-          signal,
-          onProgress: options.onProgress,
-        });
+  if (present !== undefined && !(await lacksProjector(present, target, options))) {
+    return { ...(await describe(reference, present)), downloaded: false };
+  }
+  const { path, downloaded } = await downloadModel(reference, target, {
+    folder,
+    endpoint,
+    ollamaEndpoint: options.ollamaEndpoint ?? defaultOllamaEndpoint,
+    credentials: hubCredentials(token, endpoint),
+    connections: options.connections ?? defaultConnections,
+    stallTimeoutMs,
+    update,
+    projector: options.projector ?? true,
+    signal,
+    onProgress: options.onProgress,
+  });
+  return { ...(await describe(reference, path)), downloaded };
+}
+
+async function describe(reference: string, path: string): Promise<DownloadedModel> {
   const model = await describeDownload(path);
   if (model === undefined) throw cannotDownload(reference, "the file was removed after the download");
-  return { ...model, downloaded };
+  return model;
+}
+
+/** Whether a model in the folder may have a projector that is not here: earlier versions of Waggle did not ask for one. */
+async function lacksProjector(path: string, target: RemoteTarget, { projector = true }: PullOptions): Promise<boolean> {
+  const isPlain = target.kind === "file" && target.hub === undefined;
+  if (!projector || isPlain) return false;
+  const record = await readRecord(path);
+  if (typeof record?.projector !== "string") return record?.projector === undefined;
+  return (await partSizes(join(dirname(path), record.projector))).includes(undefined);
 }

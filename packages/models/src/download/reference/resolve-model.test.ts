@@ -179,7 +179,8 @@ describe("credentials", () => {
     await using hub = await startModelServer({ content, redirectTo: elsewhere.url });
     const options = { folder, endpoint: hub.url, offline: false, token: "a-token" };
     await expect(resolveModel("hf:waggle/secret/story.gguf", options)).rejects.toThrow("HTTP 401");
-    expect(hub.authorizations).toEqual([undefined, "Bearer a-token"]);
+    // For the list of the repository's files, and for the file.
+    expect(hub.authorizations).toEqual([undefined, "Bearer a-token", undefined, "Bearer a-token"]);
     expect(elsewhere.authorizations).toEqual([undefined]);
   });
 
@@ -396,6 +397,7 @@ describe("an interrupted download", () => {
       credentials: undefined,
       connections: 4,
       update: false,
+      projector: true,
       stallTimeoutMs: 600,
       signal: undefined,
       onProgress: ({ doneBytes }) => (received = doneBytes),

@@ -1,18 +1,26 @@
 // Downloads a model, in one process at a time. Starts again if the file changes on the server, and fails if the server stops sending.
 import type { open } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { createStallTimer, linkSignals, makeFolder, systemClock, type Clock } from "@waggle/async";
 import { askForFile } from "../reference/ask-for-file.ts";
+import { askForProjector } from "../reference/ask-for-projector.ts";
 import { describeFile, type RemoteFile } from "../folder/describe-file.ts";
 import { cannotDownload, DownloadError, FileChangedError } from "./download-error.ts";
 import { bytesHere, fetchParts, totalSize } from "./fetch-parts.ts";
+import { readRecord, writeRecord } from "../folder/download-record.ts";
 import { LockLostError, lockFile } from "../folder/file-lock.ts";
 import { findPresent, partSizes, sumOf } from "../reference/find-present.ts";
 import { allParts } from "../folder/model-names.ts";
 import type { Credentials } from "./open-url.ts";
 import type { FileTarget, RemoteTarget } from "../reference/parse-reference.ts";
 import { openRecord } from "./open-record.ts";
-import { createProgressMeter, type ProgressMeter, type PullProgress } from "./progress.ts";
+import {
+  createProgressMeter,
+  meterWithin,
+  type ProgressMeter,
+  type ProgressPlace,
+  type PullProgress,
+} from "./progress.ts";
 
 /** The download fails if the file on the server changes in each of this many attempts. */
 const mostBeginnings = 3;
@@ -31,6 +39,8 @@ export interface DownloadOptions {
   readonly stallTimeoutMs: number;
   /** Ask the server for a newer version, even if the model is in the folder. */
   readonly update: boolean;
+  /** Download the projector that the repository has for the model. */
+  readonly projector: boolean;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: PullProgress) => void) | undefined;
   readonly clock?: Clock;
@@ -78,29 +88,65 @@ export async function downloadModel(
 
 async function begin(target: RemoteTarget, download: Download): Promise<Downloaded> {
   const { options, signal, meter, onMove } = download;
-  const { folder } = options;
+  const { folder, update } = options;
   meter.tell({ stage: "asking" });
   const file = await askForFile(target, { ...options, signal });
   onMove();
-  if (target.kind === "tag" && !options.update) {
-    const present = await findPresent(folder, file);
-    if (present !== undefined) return { path: present, downloaded: false };
+  const request = { credentials: file.credentials ?? options.credentials, signal };
+  const projector = options.projector ? await askForProjector(file, target.kind === "tag", request) : undefined;
+  onMove();
+  const isHere = async (wanted: FileTarget): Promise<boolean> =>
+    !update && (await findPresent(folder, wanted)) !== undefined;
+  const files: Remote[] = [];
+  for (const wanted of projector ? [file, projector] : [file]) {
+    if (!(await isHere(wanted))) files.push({ file: wanted, parts: await describeParts(wanted, request, onMove) });
   }
-  const credentials = file.credentials ?? options.credentials;
-  const remotes = await describeParts(file, { credentials, signal }, onMove);
   const path = join(folder, file.name);
-  makeFolder(dirname(path));
-  const downloaded = await fetchLocked(path, file, remotes, { ...download, options: { ...options, credentials } });
-  return { path, downloaded };
+  const projectorName = projector === undefined || projector === null ? projector : basename(projector.name);
+  if (!files.some((remote) => remote.file === file)) await recordProjector(path, projectorName);
+  const all = { ...download, options: { ...options, credentials: request.credentials } };
+  const fetched: boolean[] = [];
+  // The model comes first: it can be used without the projector.
+  for (const remote of files) {
+    const part = { ...all, meter: meterWithin(meter, placeOf(remote, files)) };
+    fetched.push(await fetchLocked(remote, remote.file === file ? projectorName : undefined, part));
+  }
+  return { path, downloaded: fetched.includes(true) };
 }
 
-/** @returns false if the whole model was already in the folder */
+/** A file that is not in the folder, with what the server says of its parts. */
+interface Remote {
+  readonly file: FileTarget;
+  readonly parts: readonly RemoteFile[];
+}
+
+function placeOf(remote: Remote, all: readonly Remote[]): ProgressPlace {
+  const before = all.slice(0, all.indexOf(remote)).flatMap(({ parts }) => parts);
+  const parts = all.flatMap((one) => one.parts);
+  return {
+    bytesBefore: totalSize(before) ?? 0,
+    partsBefore: before.length,
+    totalBytes: totalSize(parts),
+    parts: parts.length,
+  };
+}
+
+/** Adds the projector to the record of a model that is in the folder. */
+async function recordProjector(path: string, projector: string | null | undefined): Promise<void> {
+  const record = await readRecord(path);
+  if (record === undefined || projector === undefined || record.projector === projector) return;
+  await writeRecord(path, { ...record, projector });
+}
+
+/** @returns false if the whole file was already in the folder */
 async function fetchLocked(
-  path: string,
-  { extras }: FileTarget,
-  remotes: readonly RemoteFile[],
+  { file, parts: remotes }: Remote,
+  projector: string | null | undefined,
   { reference, options, signal, meter, onMove }: Download,
 ): Promise<boolean> {
+  const { folder, endpoint } = options;
+  const path = join(folder, file.name);
+  makeFolder(dirname(path));
   let waited = false;
   await using lock = await lockFile(`${path}.lock`, signal, async () => {
     waited = true;
@@ -110,8 +156,8 @@ async function fetchLocked(
     meter.tell({ stage: "waiting", totalBytes: totalSize(remotes), parts: remotes.length });
   });
   using held = linkSignals(signal, lock.lost);
-  const { folder, endpoint } = options;
-  const recording = await openRecord(path, remotes, { reference, folder, endpoint, extras });
+  const { extras } = file;
+  const recording = await openRecord(path, remotes, { reference, folder, endpoint, extras, projector });
   try {
     const { credentials, connections, openFile, stallTimeoutMs } = options;
     const fetched = await fetchParts(path, remotes, {

@@ -54,6 +54,7 @@ async function download(reference: string, server: ModelServer, options: Partial
     connections: 4,
     stallTimeoutMs: 60_000,
     update: false,
+    projector: true,
     signal: undefined,
     onProgress: undefined,
     ...options,

@@ -16,6 +16,8 @@ export interface RecordOptions {
   readonly folder: string;
   readonly endpoint: string;
   readonly extras: Readonly<Record<string, unknown>> | undefined;
+  /** Name of the projector's file; see `DownloadRecord`. */
+  readonly projector?: string | null | undefined;
 }
 
 export interface OpenRecord {
@@ -35,7 +37,7 @@ export interface OpenRecord {
 export async function openRecord(
   path: string,
   remotes: readonly RemoteFile[],
-  { reference, folder, endpoint, extras }: RecordOptions,
+  { reference, folder, endpoint, extras, projector }: RecordOptions,
 ): Promise<OpenRecord> {
   const paths = allParts(path);
   const former = await readRecord(path);
@@ -51,7 +53,8 @@ export async function openRecord(
     const others = (await listDownloads(folder)).filter((model) => model.path !== path);
     const name = former?.name ?? uniqueName(nameOf(reference, endpoint), new Set(others.map((model) => model.name)));
     try {
-      await writeRecord(path, { reference: shownReference(reference), name, parts: remotes.map(recordedPart), extras });
+      const parts = remotes.map(recordedPart);
+      await writeRecord(path, { reference: shownReference(reference), name, parts, extras, projector });
     } catch (error) {
       throw diskError(error) ?? error;
     }

@@ -81,3 +81,29 @@ export function createProgressMeter(
     },
   };
 }
+
+/** The place of one download among several that are reported as one. */
+export interface ProgressPlace {
+  /** Bytes and parts of the downloads before this one. */
+  readonly bytesBefore: number;
+  readonly partsBefore: number;
+  /** Of all downloads. */
+  readonly totalBytes: number | undefined;
+  readonly parts: number;
+}
+
+/** The meter for one of several downloads. */
+export function meterWithin(meter: ProgressMeter, place: ProgressPlace): ProgressMeter {
+  const { bytesBefore, partsBefore, totalBytes, parts } = place;
+  return {
+    tell({ doneBytes, part, ...news }) {
+      meter.tell({
+        ...news,
+        ...{ totalBytes, parts },
+        ...(doneBytes === undefined ? {} : { doneBytes: bytesBefore + doneBytes }),
+        ...(part === undefined ? {} : { part: partsBefore + part }),
+      });
+    },
+    startAt: (doneBytes) => meter.startAt(bytesBefore + doneBytes),
+  };
+}
