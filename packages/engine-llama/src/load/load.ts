@@ -40,8 +40,6 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly device: LlamaDevice;
   /** Folder with GPU packages, in addition to those that were installed with the library. */
   readonly gpuPackages?: string;
-  /** The projector with which the model reads pictures; a larger picture is scaled down. */
-  readonly projector?: { readonly path: string; readonly maxPixels: number };
   /** Replaces the model's chat template: `chatml`, `generic`, or a template's source. */
   readonly chatTemplate?: string;
   /**
@@ -52,7 +50,7 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly binding?: "library" | undefined;
   /** How the slots share the KV cache, if the addon and the model allow it; by default the form that suits the device. */
   readonly cacheForm?: CacheForm | undefined;
-  /** Lets the model read pictures. */
+  /** Lets the model read pictures; by default it reads none. */
   readonly projector?: ProjectorSettings | undefined;
   /** Folder of KV snapshots, with a subfolder for each model. By default no snapshots are saved. */
   readonly statesFolder?: string;

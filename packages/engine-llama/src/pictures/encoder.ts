@@ -7,9 +7,6 @@ import type { DividePictures } from "./divide-pictures.ts";
 import { createEmbeddingStore } from "./embeddings.ts";
 import type { Projector } from "./projector.ts";
 
-/** Limit for embeddings that no slot needs now. The embeddings of 1,000 cells of a model of width 4,096 take 16 MB. */
-export const mostEmbeddingBytes = 256 * 2 ** 20;
-
 export interface EncoderOptions {
   readonly projector: Projector;
   readonly pictures: DividePictures;
@@ -23,7 +20,7 @@ export interface LlamaPictureEncoder extends PictureEncoder {
 
 export function createEncoder({ projector, pictures, feed }: EncoderOptions): LlamaPictureEncoder {
   const { native, width } = projector;
-  const store = createEmbeddingStore(mostEmbeddingBytes);
+  const store = createEmbeddingStore(projector.mostKeptBytes);
   let running: Promise<unknown> = Promise.resolve();
 
   return {

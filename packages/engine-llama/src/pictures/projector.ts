@@ -1,7 +1,8 @@
 // Loads a projector with the addon for pictures: llama.cpp's mtmd on the model that node-llama-cpp has loaded.
 import { statSync } from "node:fs";
 import { basename } from "node:path";
-import { readGgufFile } from "@waggle/models/header";
+import { projectorCardOf, readGgufFile } from "@waggle/models/header";
+import { visionMemory } from "@waggle/models/memory";
 import type { LlamaModel } from "node-llama-cpp";
 import { loadMtmd } from "../load/addon.ts";
 import type { Addon } from "../passes/addon-decoder.ts";
@@ -74,6 +75,8 @@ export interface Projector {
   /** Number of floats of a cell. */
   readonly width: number;
   readonly maxPixels: number;
+  /** Most bytes of embeddings that are kept although no slot needs them now. */
+  readonly mostKeptBytes: number;
   /** The same only for the same file and the same number of pixels. */
   readonly fingerprint: string;
 }
@@ -88,7 +91,7 @@ export async function openProjector(
   const { _model: inside } = model as unknown as { readonly _model: object };
   const { addon, problem } = await loadMtmd(first, inside);
   if (addon === undefined) throw new Error(`Waggle's addon for pictures cannot be used: ${problem}`);
-  const header = await readGgufFile(path);
+  const card = projectorCardOf(await readGgufFile(path));
   const native = new addon.Projector(inside);
   const facts = await native.load(path, model.gpuLayers > 0);
   const problemOf = (): string | undefined => {
@@ -100,7 +103,13 @@ export async function openProjector(
     native.free();
     throw new Error(unusable);
   }
-  const name = header.name ?? basename(path);
-  const fingerprint = modelFingerprint(path, [String(maxPixels)]);
-  return { native, name, bytes: statSync(path).size, width: facts.width, maxPixels, fingerprint };
+  return {
+    native,
+    name: card.name ?? basename(path),
+    bytes: statSync(path).size,
+    width: facts.width,
+    maxPixels,
+    mostKeptBytes: visionMemory({ projector: card, maxPixels }).embeddings,
+    fingerprint: modelFingerprint(path, [String(maxPixels)]),
+  };
 }
