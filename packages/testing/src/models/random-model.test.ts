@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { decoderTensors } from "./decoder-model.ts";
+import { decoderTensors, plainChat } from "./decoder-model.ts";
 import { encoderTensors } from "./encoder-model.ts";
 import { aligned, blocks, matrix } from "./gguf.ts";
 import { createKeystream } from "./keystream.ts";
@@ -14,14 +14,15 @@ import { writeRandomModel } from "./random-model.ts";
 import { tensorPieces, toHalf } from "./random-weights.ts";
 import { makeWordPieces, wordPieceSpecial } from "./word-pieces.ts";
 
-/** Decodes a normal half float. */
+/** Decodes a positive half float. */
 function fromHalf(bits: number): number {
+  if (bits < 0x400) return bits * 2 ** -24;
   return (1 + (bits & 0x3ff) / 1_024) * 2 ** ((bits >>> 10) - 15);
 }
 
 describe("toHalf", () => {
-  it("returns the bits of every normal half float", () => {
-    const all = Array.from({ length: 0x7c00 - 0x400 }, (_, index) => index + 0x400);
+  it("returns the bits of every half float", () => {
+    const all = Array.from({ length: 0x7c00 }, (_, bits) => bits);
     expect(all.filter((bits) => toHalf(fromHalf(bits)) !== bits)).toEqual([]);
   });
 
@@ -33,20 +34,23 @@ describe("toHalf", () => {
 
 describe("makeLearnedVocabulary", () => {
   it.each([32_000, 400])("has %i different pieces: the bytes, the control tokens, and further pieces", (size) => {
-    const { pieces, types, beginning, end } = makeLearnedVocabulary(size);
+    const { pieces, types, markers } = makeLearnedVocabulary(size, plainChat.vocabulary);
     expect(new Set(pieces).size).toBe(size);
     expect(pieces.slice(0, 256).every((piece) => piece.length === 1)).toBe(true);
-    expect([pieces[beginning], pieces[end]]).toEqual(["<s>", "</s>"]);
+    expect([...markers].map(([text, token]) => [text, pieces[token]])).toEqual([
+      ["<s>", "<s>"],
+      ["</s>", "</s>"],
+    ]);
     expect(types).toHaveLength(size);
-    expect([...types].flatMap((type, token) => (type === 3 ? [token] : []))).toEqual([beginning, end]);
+    expect([...types].flatMap((type, token) => (type === 3 ? [token] : []))).toEqual([...markers.values()]);
   });
 
   it("merges only bytes and earlier pieces", () => {
-    const { pieces, merges, end } = makeLearnedVocabulary(32_000);
+    const { pieces, merges, markers } = makeLearnedVocabulary(32_000, plainChat.vocabulary);
     const ids = new Map(pieces.map((piece, id) => [piece, id]));
     const wrong = merges.filter((merge, index) => {
       const halves = merge.split(" ");
-      const id = end + 1 + index;
+      const id = 256 + markers.size + index;
       return (
         halves.length !== 2 || pieces[id] !== halves.join("") || halves.some((half) => (ids.get(half) ?? id) >= id)
       );
@@ -56,7 +60,7 @@ describe("makeLearnedVocabulary", () => {
   });
 
   it("refuses a size below that of the bytes", () => {
-    expect(() => makeLearnedVocabulary(100)).toThrow(/at least 258/);
+    expect(() => makeLearnedVocabulary(100, plainChat.vocabulary)).toThrow(/at least 258/);
   });
 });
 

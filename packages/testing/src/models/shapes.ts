@@ -15,7 +15,7 @@ export interface ModelShape {
   /** Purpose of an encoder, a model that generates no text: embeddings, or relevance scores of texts. */
   readonly encoder?: "embed" | "rerank";
   /** Architecture of a decoder with attention, for the names and the choice of its tensors. `llama` by default. */
-  readonly architecture?: "llama" | "qwen3" | "gemma3";
+  readonly architecture?: "llama" | "qwen3" | "gemma3" | "qwen2vl" | "qwen3vl";
   /** Size of a head, if it is not the width divided by the number of heads. */
   readonly headSize?: number;
   /** Tokens in the attention window. Five of six layers have this window. */
