@@ -58,27 +58,30 @@ export function decoderMetadata(
 
 /** Without an output matrix: llama.cpp uses the embedding matrix instead. */
 export function decoderTensors(shape: ModelShape): GgufTensor[] {
-  const { layers, width, heads, kvHeads, feedForward, vocabulary } = shape;
+  const { layers, width, heads, kvHeads, feedForward, vocabulary, sharpness } = shape;
   const headSize = headSizeOf(shape);
   const norm = (name: string, length = width): GgufTensor => vector(`${name}.weight`, length);
   const normsHeads = ["qwen3", "qwen3vl", "gemma3"].includes(shape.architecture ?? "llama");
+  // A score is the product of a query and a key. Where these are normalized, the norms' weights scale them.
+  const scaled = (tensor: GgufTensor, deviation: number): GgufTensor =>
+    sharpness === undefined ? tensor : { ...tensor, deviation: deviation * Math.sqrt(sharpness) };
   const normsTwice = shape.architecture === "gemma3";
   return [
     matrix("token_embd.weight", width, vocabulary),
     norm("output_norm"),
     ...Array.from({ length: layers }, (_, layer) => [
       norm(`blk.${layer}.attn_norm`),
-      matrix(`blk.${layer}.attn_q.weight`, width, headSize * heads),
-      matrix(`blk.${layer}.attn_k.weight`, width, headSize * kvHeads),
+      scaled(matrix(`blk.${layer}.attn_q.weight`, width, headSize * heads), 1 / Math.sqrt(width)),
+      scaled(matrix(`blk.${layer}.attn_k.weight`, width, headSize * kvHeads), 1 / Math.sqrt(width)),
       matrix(`blk.${layer}.attn_v.weight`, width, headSize * kvHeads),
-      ...(normsHeads ? ["q", "k"].map((part) => norm(`blk.${layer}.attn_${part}_norm`, headSize)) : []),
+      ...(normsHeads ? ["q", "k"].map((part) => scaled(norm(`blk.${layer}.attn_${part}_norm`, headSize), 1)) : []),
       matrix(`blk.${layer}.attn_output.weight`, headSize * heads, width),
-      ...(normsTwice ? [norm(`blk.${layer}.post_attention_norm`)] : []),
+      ...(normsTwice ? [scaled(norm(`blk.${layer}.post_attention_norm`), 1)] : []),
       norm(`blk.${layer}.ffn_norm`),
       matrix(`blk.${layer}.ffn_gate.weight`, width, feedForward),
       matrix(`blk.${layer}.ffn_up.weight`, width, feedForward),
       matrix(`blk.${layer}.ffn_down.weight`, feedForward, width),
-      ...(normsTwice ? [norm(`blk.${layer}.post_ffw_norm`)] : []),
+      ...(normsTwice ? [scaled(norm(`blk.${layer}.post_ffw_norm`), 1)] : []),
     ]).flat(),
   ];
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { decoderTensors, plainChat } from "./decoder-model.ts";
 import { encoderTensors } from "./encoder-model.ts";
-import { aligned, blocks, matrix } from "./gguf.ts";
+import { aligned, blocks, matrix, vector } from "./gguf.ts";
 import { createKeystream } from "./keystream.ts";
 import { makeLearnedVocabulary } from "./learned-vocabulary.ts";
 import { quantized } from "./quantization.ts";
@@ -133,6 +133,27 @@ describe("tensorPieces", () => {
       expect(Math.abs(mean) / deviation).toBeLessThan(type === "q5_0" ? 0.08 : 0.02);
     },
   );
+});
+
+describe("tensorPieces of a tensor with a deviation", () => {
+  it("have random single numbers with this deviation", () => {
+    const bytes = Buffer.concat([...tensorPieces({ ...vector("v", 50_000), deviation: 3 }, createKeystream())]);
+    const numbers = Array.from({ length: 50_000 }, (_, i) => bytes.readFloatLE(4 * i));
+    const square = numbers.reduce((sum, number) => sum + number ** 2, 0) / numbers.length;
+    expect(Math.sqrt(square)).toBeCloseTo(3, 1);
+    expect(Math.abs(numbers.reduce((sum, number) => sum + number, 0) / numbers.length)).toBeLessThan(0.05);
+    expect(new Set(numbers).size).toBeGreaterThan(30_000);
+  });
+
+  it("have blocks with this deviation, also if it is tiny, and in every quantization", () => {
+    const [plain] = [{ ...matrix("blk.0.attn_q.weight", 512, 64), deviation: 1e-5 }];
+    for (const tensor of [plain, ...quantized([plain], "Q4_K_M", 1)]) {
+      const [piece] = [...tensorPieces(tensor, createKeystream())] as [Buffer];
+      const numbers = decoders[tensor.type as keyof typeof blocks](piece);
+      const deviation = Math.sqrt(numbers.reduce((sum, number) => sum + number ** 2, 0) / numbers.length);
+      expect([tensor.type, deviation > 0.7e-5 && deviation < 1.3e-5]).toEqual([tensor.type, true]);
+    }
+  });
 });
 
 describe("quantized", () => {

@@ -20,6 +20,11 @@ export interface ModelShape {
   readonly headSize?: number;
   /** Tokens in the attention window. Five of six layers have this window. */
   readonly window?: number;
+  /**
+   * Factor of the attention scores; 1 by default, where a token attends to all others nearly alike. With a larger one it attends to few, so that an
+   * answer depends on every part of the prompt and does not repeat one token.
+   */
+  readonly sharpness?: number;
   /** A recurrent model: its memory is the state after the last token. It has no attention heads and no feed-forward part. */
   readonly recurrent?: true;
 }
