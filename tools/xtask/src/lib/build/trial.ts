@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { writeRandomModel, type ModelShape } from "@waggle/testing/models";
+import { writeRandomModel, writeVisionModel, type ModelShape } from "@waggle/testing/models";
 import { addonPath, type AddonName } from "./addon-file.ts";
 
 const trialTimeoutMs = 60_000;
@@ -99,18 +99,24 @@ process.stdout.write(llama.buildType);
 await llama.dispose();
 `;
 
-/** The addon must find the functions of llama.cpp in the libraries that node-llama-cpp has loaded. */
+/** The addon finds the functions of llama.cpp in the libraries that node-llama-cpp has loaded. An encoding does not depend on the threads. */
 const mtmdScript = `
 import { createRequire } from "node:module";
-const [library, modelPath, firstPath, addonPath] = process.argv.slice(2);
+const [library, modelPath, projectorPath, firstPath, addonPath] = process.argv.slice(2);
 const { getLlama } = await import(library);
 const llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false });
 const require = createRequire(import.meta.url);
 const model = await llama.loadModel({ modelPath, gpuLayers: 0 });
 require(firstPath).shareLibraries(model._model);
 const projector = new (require(addonPath).Projector)(model._model);
-const reason = await projector.load(modelPath, false).then(() => "", (error) => error.message);
-if (!/clip/i.test(reason)) throw new Error("a text model was loaded as a projector: " + reason);
+const { width } = await projector.load(projectorPath, false);
+const rgb = Uint8Array.from({ length: 48 * 32 * 3 }, (_, i) => i % 251);
+const { chunk, cells } = (await projector.divide(rgb, 48, 32)).find((part) => "chunk" in part);
+const encode = (threads) => projector.encode(chunk, threads).then((values) => Array.from(values));
+const [once, again] = [await encode(1), await encode(2)];
+if (once.length !== cells * width || !once.every(Number.isFinite)) throw new Error("a picture has wrong embeddings");
+if (String(once) !== String(again)) throw new Error("two threads encode a picture to other embeddings than one");
+projector.free();
 process.stdout.write(llama.buildType);
 await llama.dispose();
 `;
@@ -125,8 +131,11 @@ export class UnusableBuildError extends Error {
 
 /** @throws UnusableBuildError when the addon does not compute with the package's engine; Error when the trial itself fails */
 export async function tryAddon(packageFolder: string, name: AddonName, path: string): Promise<void> {
-  if (name === "waggle-llama") await runTrial("the addon", script, packageFolder, [path]);
-  else await runTrial("the addon for pictures", mtmdScript, packageFolder, [addonPath("waggle-llama"), path]);
+  if (name === "waggle-llama") await runTrial("the addon", script, packageFolder, writeTrialModel, [path]);
+  else {
+    const addons = [addonPath("waggle-llama"), path];
+    await runTrial("the addon for pictures", mtmdScript, packageFolder, writeTrialVisionModel, addons);
+  }
 }
 
 /**
@@ -134,25 +143,37 @@ export async function tryAddon(packageFolder: string, name: AddonName, path: str
  * @throws UnusableBuildError when the package does not load its build, or the build does not compute; Error when the trial itself fails
  */
 export async function tryBuild(packageFolder: string, path: string): Promise<void> {
-  const used = await runTrial("the engine's build", script, packageFolder, [path]);
+  const used = await runTrial("the engine's build", script, packageFolder, writeTrialModel, [path]);
   if (used !== "localBuild") throw unusable("the engine's build", "the library did not load it");
 }
+
+type WriteModel = (folder: string) => readonly string[];
+
+const writeTrialModel: WriteModel = (folder) => {
+  const path = join(folder, "trial.gguf");
+  writeRandomModel(trialShape, path);
+  return [path];
+};
+
+const writeTrialVisionModel: WriteModel = (folder) => {
+  const { model, projector } = writeVisionModel({ folder, shape: "llava" });
+  return [model, projector];
+};
 
 /** @returns the kind of engine that the library loaded */
 async function runTrial(
   subject: string,
   script: string,
   packageFolder: string,
+  writeModel: WriteModel,
   addons: readonly string[],
 ): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-trial-"));
   try {
-    const modelPath = join(folder, "trial.gguf");
     const scriptPath = join(folder, "trial.mjs");
     const signal = AbortSignal.timeout(trialTimeoutMs);
-    writeRandomModel(trialShape, modelPath);
     writeFileSync(scriptPath, script);
-    const args = [scriptPath, join(packageFolder, "dist/index.js"), modelPath, ...addons];
+    const args = [scriptPath, join(packageFolder, "dist/index.js"), ...writeModel(folder), ...addons];
     // With one thread, computations run in the order of their calls, as in a worker's engine.
     const env = { ...process.env, UV_THREADPOOL_SIZE: "1" };
     return (await promisify(execFile)(process.execPath, args, { signal, env })).stdout;
