@@ -38,4 +38,13 @@ export const limitOptions = {
     advanced: true,
   },
   ...others,
+  maxPicturePixels: {
+    flag: "max-picture-pixels",
+    value: "n",
+    group: "Limits",
+    help: "most pixels that the model gets of a picture; larger ones are scaled down",
+    schema: integer(1_024, 268_435_456),
+    default: "4194304",
+    advanced: true,
+  },
 } as const satisfies OptionRows;
