@@ -139,6 +139,7 @@ export function createReport(options: ReportOptions): Report {
             kind: model.kind,
             ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),
             infill: model.infill,
+            vision: model.vision !== undefined,
           }),
       ...(chat === undefined ? {} : { chat }),
       ...(stepCosts === undefined ? {} : { step_costs: stepCosts }),

@@ -92,6 +92,10 @@ export const WorkerInfoSchema = z
       .describe("Length of the model's embedding vectors, if the model computes embeddings."),
     chat: ChatAbilitiesSchema.optional().describe("Present once the model is loaded."),
     infill: z.boolean().optional().describe("Whether the model supports infill of code."),
+    vision: z
+      .boolean()
+      .optional()
+      .describe("Whether the model reads pictures; present once it is known, at the latest when the model is loaded."),
     prefill_budget: z
       .int()
       .positive()
