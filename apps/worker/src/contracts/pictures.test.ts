@@ -404,6 +404,58 @@ describe("routes that count or show a prompt", () => {
   });
 });
 
+describe("other forms of a picture", () => {
+  const sent = async (path: string, body: unknown): Promise<readonly Uint8Array[] | undefined> => {
+    await answerOf(path, body);
+    return lastWorkOf(worker).pictures?.map(({ bytes }) => bytes);
+  };
+  const openAi = (part: unknown, role = "user") => ({
+    messages: [
+      { role, content: [part, text("[eog:1]")] },
+      { role: "user", content: "Hi" },
+    ],
+  });
+
+  it("of OpenAI chat: a URL without its object, base64 alone, other media types, and other roles", async () => {
+    start();
+    const chat = "/v1/chat/completions";
+    expect(await sent(chat, openAi({ type: "image_url", image_url: dataUrl(red) }))).toEqual([red]);
+    expect(await sent(chat, openAi({ type: "image_url", image_url: { url: base64(green) } }))).toEqual([green]);
+    const untyped = `data:application/octet-stream;base64,${base64(red)}`;
+    expect(await sent(chat, openAi({ type: "image_url", image_url: { url: untyped } }))).toEqual([red]);
+    for (const role of ["system", "developer"]) expect(await sent(chat, openAi(openAiPart(red), role))).toEqual([red]);
+    const refused = await post(chat, openAi(openAiPart(red), "assistant"));
+    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining("messages.0.content.0")]);
+  });
+
+  it("of Anthropic: a URL; other sources are refused", async () => {
+    start();
+    const refusal = async (source: Json): Promise<unknown> => {
+      const messages = [{ role: "user", content: [{ type: "image", source }] }];
+      const response = await post("/v1/messages", { max_tokens: 1, messages });
+      expect(response.status).toBe(400);
+      return messageOf((await response.json()) as Json);
+    };
+    expect(await refusal({ type: "url", url: "https://a.example/x" })).toContain("--allow-media-from a.example");
+    expect(await refusal({ type: "file", file_id: "f" })).toContain('"messages.0.content.0.source');
+  });
+
+  it("of Ollama: a data: URL", async () => {
+    start();
+    const messages = [{ role: "user", content: "[eog:1]", images: [dataUrl(red)] }];
+    expect(await sent("/api/chat", { model: "waggle-fake", stream: false, messages })).toEqual([red]);
+  });
+
+  it("of Ollama: the context of an answer has the texts of its conversation only", async () => {
+    start();
+    const asked = { model: "waggle-fake", stream: false };
+    const { context } = await answerOf("/api/generate", { ...asked, prompt: "One [eog:1]", images: [base64(red)] });
+    expect(await sent("/api/generate", { ...asked, prompt: "Two [eog:1]", context })).toBeUndefined();
+    const [one, , two] = lastConversationOf(worker).messages;
+    expect([one?.content, two?.content]).toEqual(["One [eog:1]", "Two [eog:1]"]);
+  });
+});
+
 describe("llama-server's prompts", () => {
   async function refusal(prompt: unknown): Promise<[number, unknown]> {
     const response = await post("/completion", { prompt, n_predict: 2 });

@@ -89,6 +89,8 @@ async function readText(c: AppContext, places: PicturePlace | undefined, maxByte
         connectionOf(c).endAfterResponse();
         throw tooFine();
       }
+      // Many megabytes of pictures may arrive at once.
+      if (lifter !== undefined) await c.get("pace")(value.byteLength);
       for (const piece of lifter?.write(value) ?? [value]) {
         if (text.length + piece.length > maxBytes) throw tooLarge(maxBytes);
         text.append(piece);

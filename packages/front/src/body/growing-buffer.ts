@@ -3,8 +3,6 @@
 export interface GrowingBuffer {
   readonly length: number;
   append(bytes: Uint8Array): void;
-  /** Decodes base64 whose length is a multiple of 4. Returns the number of bytes. */
-  appendBase64(text: string): number;
   /** The bytes so far, without a copy. */
   bytes(): Buffer;
   /** Frees the memory. */
@@ -41,12 +39,6 @@ export function createGrowingBuffer({ expected, onGrow }: GrowingBufferOptions):
       makeRoom(bytes.length);
       held.set(bytes, length);
       length += bytes.length;
-    },
-    appendBase64(text) {
-      makeRoom((text.length / 4) * 3);
-      const written = held.write(text, length, "base64");
-      length += written;
-      return written;
     },
     bytes: () => held.subarray(0, length),
     clear() {

@@ -51,7 +51,7 @@ export function createPictureLifter({ places, open }: LifterOptions): PictureLif
   let slashes = 0;
   let key = "";
   /** The beginning of a string at the place of a picture, until it shows what the string is. */
-  let head: { raw: Buffer; text: string } | undefined;
+  let head: { raw: Buffer; plain: Buffer } | undefined;
   let picture: LiftedPicture | undefined;
   /** The beginning of an escape whose end has not arrived. */
   let openEscape = "";
@@ -92,7 +92,7 @@ export function createPictureLifter({ places, open }: LifterOptions): PictureLif
         inside = expectsKey ? "key" : next?.isPicture === true ? "picture" : "text";
         key = "";
         openEscape = "";
-        head = inside === "picture" ? { raw: Buffer.alloc(0), text: "" } : undefined;
+        head = inside === "picture" ? { raw: Buffer.alloc(0), plain: Buffer.alloc(0) } : undefined;
         return;
       default:
         return;
@@ -106,32 +106,34 @@ export function createPictureLifter({ places, open }: LifterOptions): PictureLif
     next = level?.isArray === true ? level.place?.elements : undefined;
   }
 
+  /** Takes the next bytes of a string at the place of a picture. Returns the beginning of the string if it turns out to be text. */
   function lift(bytes: Buffer): Buffer | undefined {
-    const text = unescaped(bytes.toString("latin1"));
+    const plain = unescaped(bytes);
     if (head === undefined) {
-      picture?.write(text);
+      picture?.write(plain);
       return undefined;
     }
-    head = { raw: Buffer.concat([head.raw, bytes]), text: head.text + text };
+    head = { raw: Buffer.concat([head.raw, bytes]), plain: Buffer.concat([head.plain, plain]) };
     return decide(false);
   }
 
   /** Finds out what the string is. Returns the beginning of the string if it is text. */
   function decide(isWhole: boolean): Buffer | undefined {
     if (head === undefined) return undefined;
-    const { raw, text } = head;
-    if (text.length < headChars && !isWhole) return undefined;
-    if (/^data:/i.test(text)) {
-      const at = text.indexOf(",");
-      if (at === -1 && !isWhole && text.length <= mostMetaChars) return undefined;
+    const { raw, plain } = head;
+    if (plain.length < headChars && !isWhole) return undefined;
+    const begin = plain.toString("latin1", 0, mostMetaChars);
+    if (/^data:/i.test(begin)) {
+      const at = begin.indexOf(",");
+      if (at === -1 && !isWhole && plain.length < mostMetaChars) return undefined;
       picture = open();
-      if (at === -1 || at > mostMetaChars || !/;base64$/i.test(text.slice(0, at))) {
+      if (at === -1 || !/;base64$/i.test(begin.slice(0, at))) {
         throw new WaggleError("invalid_argument", `Cannot read ${picture.name}: its data: URL is not base64.`);
       }
-      picture.write(text.slice(at + 1));
-    } else if (/^[\w+/-]{8}/.test(text)) {
+      picture.write(plain.subarray(at + 1));
+    } else if (/^[\w+/-]{8}/.test(begin)) {
       picture = open();
-      picture.write(text);
+      picture.write(plain);
     } else {
       inside = "text";
     }
@@ -149,22 +151,23 @@ export function createPictureLifter({ places, open }: LifterOptions): PictureLif
     inside = "nothing";
     if (picture === undefined) return text;
     // An escape without an end is not base64.
-    if (openEscape !== "") picture.write(openEscape);
+    if (openEscape !== "") picture.write(Buffer.from(openEscape));
     const source = pictureSource(picture.end());
     picture = undefined;
     return Buffer.from(source);
   }
 
   /** Resolves JSON's escapes, and removes line breaks. */
-  function unescaped(text: string): string {
-    if (openEscape === "" && !text.includes("\\")) return text;
-    const whole = openEscape + text;
+  function unescaped(bytes: Buffer): Buffer {
+    if (openEscape === "" && !bytes.includes(backslash)) return bytes;
+    const whole = openEscape + bytes.toString("latin1");
     openEscape = /\\(?:u[0-9a-f]{0,3})?$/i.exec(whole)?.[0] ?? "";
-    return whole
+    const text = whole
       .slice(0, whole.length - openEscape.length)
       .replace(/\\(?:u([0-9a-f]{4})|(.))/gi, (_, hex: string | undefined, char: string) =>
         hex === undefined ? (char === "n" || char === "r" ? "" : char) : String.fromCharCode(Number.parseInt(hex, 16)),
       );
+    return Buffer.from(text, "latin1");
   }
 
   return {

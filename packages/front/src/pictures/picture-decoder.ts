@@ -2,11 +2,10 @@
 import { createHash } from "node:crypto";
 import type { Picture } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
-import { createGrowingBuffer } from "../body/growing-buffer.ts";
 
 export interface PictureDecoder {
-  /** Takes the next characters. @throws WaggleError invalid_argument if they are not base64; the error of `onTooLarge` */
-  write(base64: string): void;
+  /** Takes the next characters, in ASCII. @throws WaggleError invalid_argument if they are not base64; the error of `onTooLarge` */
+  write(base64: Buffer): void;
   /** @throws WaggleError invalid_argument if the base64 is incomplete */
   end(): Picture;
 }
@@ -21,43 +20,75 @@ export interface PictureDecoderOptions {
   readonly onGrow: (bytes: number) => void;
 }
 
+/** Sizes of the first and of the largest segment of memory. Segments are not copied as the picture grows. */
+const [firstSegment, largestSegment] = [16_384, 1_048_576];
+const padding = 0x3d;
+
 export function createPictureDecoder({ name, maxBytes, onTooLarge, onGrow }: PictureDecoderOptions): PictureDecoder {
-  const bytes = createGrowingBuffer({ expected: maxBytes, onGrow });
   const hash = createHash("sha256");
+  const full: Buffer[] = [];
+  let segment = Buffer.alloc(0);
+  let used = 0;
+  let size = 0;
+  let memory = 0;
   /** Up to 3 characters that need more characters. */
-  let rest = "";
-  let padded = false;
+  let rest = Buffer.alloc(0);
+  let isPadded = false;
 
   function notBase64(): WaggleError {
     return new WaggleError("invalid_argument", `Cannot read ${name}: it is not valid base64.`);
   }
 
-  function decode(text: string): void {
-    if (text === "") return;
+  function makeRoom(bytes: number): void {
+    if (used + bytes <= segment.length) return;
+    full.push(segment.subarray(0, used));
+    const length = Math.max(bytes, Math.min(largestSegment, Math.max(firstSegment, 2 * segment.length)));
+    segment = Buffer.allocUnsafeSlow(length);
+    used = 0;
+    memory += length;
+    onGrow(length);
+  }
+
+  /** @param base64 a multiple of 4 characters */
+  function decode(base64: Buffer): void {
+    if (base64.length === 0) return;
+    if (isPadded) throw notBase64();
+    const padded = base64.at(-1) !== padding ? 0 : base64.at(-2) === padding ? 2 : 1;
+    isPadded = padded > 0;
+    const expected = (base64.length / 4) * 3 - padded;
+    if (size + expected > maxBytes) throw onTooLarge();
+    makeRoom(expected + padded);
     // Node skips characters that are not base64, so the number of bytes tells whether there are any.
-    const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
-    if (padded) throw notBase64();
-    padded = padding > 0;
-    const from = bytes.length;
-    if (from + (text.length / 4) * 3 - padding > maxBytes) throw onTooLarge();
-    if (bytes.appendBase64(text) !== (text.length / 4) * 3 - padding) throw notBase64();
-    hash.update(bytes.bytes().subarray(from));
+    if (segment.write(base64.toString("latin1"), used, "base64") !== expected) throw notBase64();
+    hash.update(segment.subarray(used, used + expected));
+    used += expected;
+    size += expected;
   }
 
   return {
     write(base64) {
-      const text = rest + base64;
-      const whole = text.length - (text.length % 4);
-      rest = text.slice(whole);
-      decode(text.slice(0, whole));
+      const missing = rest.length === 0 ? 0 : Math.min(4 - rest.length, base64.length);
+      if (missing > 0) rest = Buffer.concat([rest, base64.subarray(0, missing)]);
+      if (rest.length === 4) {
+        decode(rest);
+        rest = Buffer.alloc(0);
+      }
+      const left = base64.subarray(missing);
+      const whole = left.length - (left.length % 4);
+      decode(left.subarray(0, whole));
+      // A copy, since the caller may use its buffer again.
+      if (whole < left.length) rest = Buffer.from(left.subarray(whole));
     },
     end() {
       if (rest.length === 1) throw notBase64();
-      decode(rest === "" ? "" : rest.padEnd(4, "="));
-      // A copy of the exact size: the growing buffer may have twice as many bytes.
-      const picture = { sha256: hash.digest("hex"), bytes: new Uint8Array(bytes.bytes()) };
-      bytes.clear();
-      return picture;
+      if (rest.length > 0) decode(Buffer.concat([rest, Buffer.alloc(4 - rest.length, padding)]));
+      const bytes = Buffer.allocUnsafeSlow(size);
+      let at = 0;
+      for (const one of [...full, segment.subarray(0, used)]) at += one.copy(bytes, at);
+      full.length = 0;
+      segment = Buffer.alloc(0);
+      onGrow(-memory);
+      return { sha256: hash.digest("hex"), bytes: new Uint8Array(bytes.buffer) };
     },
   };
 }
