@@ -83,7 +83,14 @@ async function printSame(
     rows.push([shape, promptTokens.join(" / "), same.alone, same.batch, same.store, same.resumed]);
   }
   showProgress("");
-  const head = ["shape", "prompt tokens, ours / llama-server", "alone", "in a batch", "from the store", "engine killed"];
+  const head = [
+    "shape",
+    "prompt tokens, ours / llama-server",
+    "alone",
+    "in a batch",
+    "from the store",
+    "engine killed",
+  ];
   process.stdout.write(`Answers that are the same as llama-server's:\n\n${markdownTable(head, rows)}\n\n`);
 }
 
@@ -118,7 +125,9 @@ async function printSpeeds(groups: ProcessGroups, flags: Flags, shape: VisionSha
       part === "gaps"
         ? ["", "usual gap", "p99", "worst gap of each round", "first token", "encoding", "pass of embeddings"]
         : ["", "second turn with a picture", "with text", "encoded in first turns", "in second turns"];
-    process.stdout.write(`${shape}, ${flags.text ?? "small"}, ${threads} threads, ms:\n\n${markdownTable(head, rows)}\n\n`);
+    process.stdout.write(
+      `${shape}, ${flags.text ?? "small"}, ${threads} threads, ms:\n\n${markdownTable(head, rows)}\n\n`,
+    );
   }
 }
 

@@ -58,7 +58,8 @@ export async function chat(
     silenceMs,
     ...(signal === undefined ? {} : { signal }),
   });
-  if (answer.status !== 200) throw new Error(`Cannot measure: the server answered ${answer.status}: ${await answer.text()}`);
+  if (answer.status !== 200)
+    throw new Error(`Cannot measure: the server answered ${answer.status}: ${await answer.text()}`);
   const arrivals: number[] = [];
   let [text, promptTokens, cachedTokens] = ["", Number.NaN, Number.NaN];
   const { over } = answer.frames({

@@ -50,7 +50,10 @@ export async function measureGaps(server: Server, png: Uint8Array): Promise<GapF
   const gapsBetween = (from: number, to: number): number[] =>
     arrivals.flatMap((times) => {
       // Also the gap in which the span begins, and that in which it ends.
-      const first = Math.max(0, times.findLastIndex((at) => at <= from));
+      const first = Math.max(
+        0,
+        times.findLastIndex((at) => at <= from),
+      );
       const end = times.findIndex((at) => at >= to);
       return gapsOf(times.slice(first, end === -1 ? undefined : end + 1));
     });

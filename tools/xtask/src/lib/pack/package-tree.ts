@@ -64,7 +64,9 @@ export async function makePackageTree(
     cpSync(engineBinaryFolder(binary.name), join(folder, librariesFolder, binary.name), { recursive: true });
   }
   const kinds = engine === "bundled" ? [binary.kind] : engineBinaries.map(({ kind }) => kind);
-  const files = kinds.flatMap(({ os, cpu }) => addonNames.map((name) => addonFile(name, os, cpu))).filter((file) => existsSync(join(addons, file)));
+  const files = kinds
+    .flatMap(({ os, cpu }) => addonNames.map((name) => addonFile(name, os, cpu)))
+    .filter((file) => existsSync(join(addons, file)));
   for (const file of files) copyFrom(addons, join(folder, addonsFolder), file);
   writeFileSync(join(folder, "THIRD-PARTY-NOTICES"), noticesText(allNotices(sources)));
   const { version, description, license, engines } = readJson<RootManifest>(repositoryPath("package.json"));
