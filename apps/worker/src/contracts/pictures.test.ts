@@ -485,7 +485,7 @@ describe("llama-server's prompts", () => {
 test("a model's ability to read pictures is shown to the clients of all dialects", async () => {
   for (const vision of [true, false]) {
     start({ fake: { vision } });
-    expect(await get("/v1/info")).toMatchObject({ vision });
+    expect("vision" in (await get("/v1/info"))).toBe(vision);
     const props = await get("/props");
     expect(props["modalities"]).toEqual({ vision, video: false, audio: false });
     expect(props["media_marker"]).toBe("<__media__>");
