@@ -46,18 +46,18 @@ export const hashOf = (bytes: Uint8Array): string => createHash("sha256").update
 /** The cells that the fake backend gives a picture. */
 export const cellsOf = ({ length }: Uint8Array): number => 4 + (length % 13);
 
-export const openAiPart = (bytes: Uint8Array) => ({
+export const openAiPart = (bytes: Uint8Array): Json => ({
   type: "image_url",
   image_url: { url: dataUrl(bytes), detail: "low" },
 });
-export const responsesPart = (bytes: Uint8Array) => ({
+export const responsesPart = (bytes: Uint8Array): Json => ({
   type: "input_image",
   image_url: dataUrl(bytes),
   detail: "auto",
 });
-export const anthropicBlock = (bytes: Uint8Array) => ({
+export const anthropicBlock = (bytes: Uint8Array): Json => ({
   type: "image",
   source: { type: "base64", media_type: "image/png", data: base64(bytes) },
 });
-export const text = (said: string) => ({ type: "text", text: said });
+export const text = (said: string): Json => ({ type: "text", text: said });
 export const messageOf = (body: Json): unknown => (body["error"] as Json)["message"];
