@@ -1,4 +1,4 @@
-// Writes made-up models that read pictures: a text model, and a projector in a file beside it, as llama.cpp's tools expect them.
+// Writes made-up models that read pictures: a text model, and a projector in the same folder, where llama.cpp's tools look for it.
 import { join } from "node:path";
 import type { Chat } from "../decoder-model.ts";
 import { fileType, gguf } from "../gguf.ts";
