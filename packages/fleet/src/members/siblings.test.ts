@@ -38,7 +38,7 @@ function bucketWith(...others: readonly Written[]): Connected {
 }
 
 const ask = async (...others: readonly Written[]): Promise<readonly string[]> => [
-  ...(await modelsOfSiblings(bucketWith(...others), "me", new Map([["tiny", file]]))),
+  ...(await modelsOfSiblings(bucketWith(...others), "me", new Map([["tiny", file]]))).models,
 ];
 
 test("another worker with the model from the same file is a sibling", async () => {
@@ -60,5 +60,5 @@ test.each([
 test("a file without a known hash has no sibling", async () => {
   const files = new Map([["tiny", { ...file, modelSha256: null }]]);
   const unhashed = bucketWith({ id: "other", ageMs: 0, model: { modelSha256: null } });
-  expect([...(await modelsOfSiblings(unhashed, "me", files))]).toEqual([]);
+  expect([...(await modelsOfSiblings(unhashed, "me", files)).models]).toEqual([]);
 });
