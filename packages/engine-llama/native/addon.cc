@@ -1,8 +1,10 @@
 // What Waggle adds to node-llama-cpp: steps in one call, and contexts that share their memory. It uses the libraries of llama.cpp that
 // node-llama-cpp has loaded, whichever of its packages they are from, so its own addon must be loaded first, in exactly this version.
 #include "AddonContext.h"
+#include "AddonModel.h"
 #include "cells.h"
 #include "decoder.h"
+#include "llama-functions.h"
 #include "sampler.h"
 
 namespace waggle {
@@ -25,6 +27,11 @@ void unify(const Napi::CallbackInfo & info) {
     params.n_ctx = info[1].As<Napi::Number>().Uint32Value();
 }
 
+/** (model) => void: makes the libraries of llama.cpp visible to addons that are loaded later, with the library's AddonModel. */
+void share(const Napi::CallbackInfo & info) {
+    shareLibraries(info.Env(), Napi::ObjectWrap<AddonModel>::Unwrap(info[0].As<Napi::Object>()));
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("libraryVersion", WAGGLE_LIBRARY_VERSION);
     exports.Set("sourceHash", WAGGLE_SOURCE_HASH);
@@ -32,6 +39,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("Decoder", Decoder::define(env));
     exports.Set("startReserving", Napi::Function::New(env, start));
     exports.Set("stopReserving", Napi::Function::New(env, stop));
+    exports.Set("shareLibraries", Napi::Function::New(env, share));
     exports.Set("unify", Napi::Function::New(env, unify));
     return exports;
 }

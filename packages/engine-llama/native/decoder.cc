@@ -271,6 +271,49 @@ class SampledStep : public Step {
     }
 };
 
+/** Decodes embeddings, for example of a picture, without logits. */
+class Embeddings : public Task {
+  public:
+    Embeddings(const Napi::CallbackInfo & info, Decoder & decoder)
+        : Task(info.Env(), decoder), sequence(info[0].As<Napi::Number>().Int32Value()), isCausal(info[3].As<Napi::Boolean>().Value()) {
+        const auto given = info[1].As<Napi::Float32Array>();
+        const auto places = info[2].As<Napi::Int32Array>();
+        const llama_model * model = llama_get_model(decoder.context());
+        const auto rope = llama_model_rope_type(model);
+        const size_t width = static_cast<size_t>(llama_model_n_embd_inp(model));
+        count = given.ElementLength() / width;
+        const size_t dimensions = rope == LLAMA_ROPE_TYPE_MROPE || rope == LLAMA_ROPE_TYPE_IMROPE ? 4 : 1;
+        if (count == 0 || given.ElementLength() != count * width || places.ElementLength() != count * dimensions) {
+            throw Napi::RangeError::New(info.Env(), "Embeddings and positions do not fit each other");
+        }
+        // llama.cpp ends the process where embeddings that see each other do not fit into one pass.
+        const uint32_t most = isCausal ? llama_n_batch(decoder.context()) : llama_n_ubatch(decoder.context());
+        if (count > most) throw Napi::RangeError::New(info.Env(), "The batch has no room for so many embeddings");
+        values.assign(given.Data(), given.Data() + given.ElementLength());
+        positions.assign(places.Data(), places.Data() + places.ElementLength());
+    }
+
+  protected:
+    void compute() override {
+        std::vector<int32_t> counts(count, 1);
+        std::vector<llama_seq_id *> sequences(count, &sequence);
+        std::vector<int8_t> outputs(count, 0);
+        const llama_batch batch = { static_cast<int32_t>(count), nullptr, values.data(), positions.data(), counts.data(), sequences.data(), outputs.data() };
+        if (!isCausal) llama_set_causal_attn(decoder.context(), false);
+        const int32_t code = llama_decode(decoder.context(), batch);
+        if (code == 0) llama_synchronize(decoder.context());
+        if (!isCausal) llama_set_causal_attn(decoder.context(), true);
+        if (code != 0) throw std::runtime_error(problemOf(code));
+    }
+
+  private:
+    llama_seq_id sequence;
+    const bool isCausal;
+    size_t count = 0;
+    std::vector<float> values;
+    std::vector<llama_pos> positions;
+};
+
 /** Copies a sequence's cells into another sequence. */
 class Copy : public Task {
   public:
@@ -303,6 +346,7 @@ Napi::Function Decoder::define(Napi::Env env) {
         InstanceMethod("decodeSampled", &Decoder::decodeSampled),
         InstanceMethod("withdrawSampled", &Decoder::withdrawSampled),
         InstanceMethod("getLogits", &Decoder::getLogits),
+        InstanceMethod("decodeEmbeddings", &Decoder::decodeEmbeddings),
         InstanceMethod("copySequence", &Decoder::copySequence),
         InstanceMethod("release", &Decoder::release),
     });
@@ -397,6 +441,11 @@ Napi::Value Decoder::getLogits(const Napi::CallbackInfo & info) {
         numbers[next++] = logits[token];
     }
     return numbers;
+}
+
+Napi::Value Decoder::decodeEmbeddings(const Napi::CallbackInfo & info) {
+    if (context() == nullptr) throw Napi::Error::New(info.Env(), disposed);
+    return (new Embeddings(info, *this))->start();
 }
 
 Napi::Value Decoder::copySequence(const Napi::CallbackInfo & info) {

@@ -43,6 +43,8 @@ class Decoder : public Napi::ObjectWrap<Decoder> {
     Napi::Value withdrawSampled(const Napi::CallbackInfo & info);
     /** (at, top, tokens, total) => Float64Array */
     Napi::Value getLogits(const Napi::CallbackInfo & info);
+    /** (sequence, embeddings, positions, causal) => Promise<void>: one position for each cell, or with M-RoPE four, dimension by dimension */
+    Napi::Value decodeEmbeddings(const Napi::CallbackInfo & info);
     /** (from, to, keep) => Promise<void> */
     Napi::Value copySequence(const Napi::CallbackInfo & info);
     /** (sequence, from) => void */

@@ -6,13 +6,28 @@
 
 namespace waggle {
 
-void findLlama(Napi::Env env, const void * object) {
-    static void * found = nullptr;
+namespace {
+
+/** Opens node-llama-cpp's addon once more. */
+void * openAddon(Napi::Env env, const void * object, int flags) {
     // The table of an object's virtual functions is in the file that defines its class.
     Dl_info file;
     if (dladdr(*static_cast<void * const *>(object), &file) == 0) throw Napi::Error::New(env, "Cannot find node-llama-cpp's addon");
-    void * addon = dlopen(file.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    void * addon = dlopen(file.dli_fname, RTLD_LAZY | RTLD_NOLOAD | flags);
     if (addon == nullptr) throw Napi::Error::New(env, std::string("Cannot open node-llama-cpp's addon: ") + file.dli_fname);
+    return addon;
+}
+
+} // namespace
+
+void shareLibraries(Napi::Env env, const void * object) {
+    // This also concerns the libraries that the addon needs.
+    openAddon(env, object, RTLD_GLOBAL);
+}
+
+void findLlama(Napi::Env env, const void * object) {
+    static void * found = nullptr;
+    void * addon = openAddon(env, object, 0);
     if (addon == found) return;
     if (found != nullptr) throw Napi::Error::New(env, "Another addon of node-llama-cpp is in use in this process");
 

@@ -12,6 +12,10 @@
     each(llama_get_model)               \
     each(llama_memory_seq_rm)           \
     each(llama_model_get_vocab)         \
+    each(llama_model_n_embd_inp)        \
+    each(llama_model_rope_type)         \
+    each(llama_n_batch)                 \
+    each(llama_n_ubatch)                \
     each(llama_sampler_accept)          \
     each(llama_sampler_apply)           \
     each(llama_sampler_free)            \
@@ -25,6 +29,7 @@
     each(llama_sampler_init_top_p)      \
     each(llama_sampler_init_xtc)        \
     each(llama_sampler_reset)           \
+    each(llama_set_causal_attn)         \
     each(llama_state_seq_get_data)      \
     each(llama_state_seq_get_size)      \
     each(llama_state_seq_set_data)      \
@@ -44,5 +49,11 @@ WAGGLE_LLAMA_FUNCTIONS(WAGGLE_POINTER)
  * @throws Napi::Error if a function is missing, or if the functions found before belong to another addon
  */
 void findLlama(Napi::Env env, const void * object);
+
+/**
+ * Makes the symbols of these libraries visible to libraries that are loaded later.
+ * @param object as for `findLlama`
+ */
+void shareLibraries(Napi::Env env, const void * object);
 
 } // namespace waggle

@@ -1,5 +1,6 @@
 // Defines the first message to an engine process, to serve or to measure: all its settings, as plain data. Only the worker reads flags and variables.
 import type { BackendInfo } from "@waggle/engine";
+import type { ProjectorSettings } from "@waggle/engine-llama";
 import type { BackendName } from "@waggle/protocol";
 import type { ModelSettings } from "../config/model-settings.ts";
 import type { MeasuredSpeeds, SpeedsToMeasure } from "./measure-speeds.ts";
@@ -31,7 +32,7 @@ export interface ModelLoad {
   readonly gpuFolder: string;
   readonly settings: ModelSettings;
   /** Undefined: the model reads no pictures. */
-  readonly projector?: { readonly path: string; readonly maxPixels: number } | undefined;
+  readonly projector?: ProjectorSettings | undefined;
   /** Maximum number of threads to try when they are not pinned: a container's quota may be less than the backend's limit. */
   readonly maxThreads: number;
   /** Folder of the KV snapshots, and the most bytes that they may take; undefined: no snapshots. */

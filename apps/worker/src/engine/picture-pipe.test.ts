@@ -131,7 +131,7 @@ test("an engine process answers a prompt with pictures of several megabytes", as
       prefixStore: undefined,
       fake,
     },
-    projector: { path: "eye.gguf", maxPixels: 4_096 },
+    projector: { path: "eye.gguf", maxPixels: 4_096, isRequired: true },
   };
   engine.send(start);
   await until(({ type }) => type === "ready");

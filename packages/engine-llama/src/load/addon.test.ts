@@ -25,7 +25,7 @@ test("the required version is the installed one", async () => {
 });
 
 test("an addon for the installed version is loaded", async () => {
-  const versions = { libraryVersion: requiredVersion, sourceHash: sourceHashOf(requiredVersion) };
+  const versions = { libraryVersion: requiredVersion, sourceHash: sourceHashOf("waggle-llama", requiredVersion) };
   const addon = expect.objectContaining(versions) as object;
   expect(await load("same.cjs", `module.exports = ${JSON.stringify(versions)};`)).toEqual({ addon });
 });

@@ -1,13 +1,15 @@
-// Loads Waggle's addon, which adds functions to node-llama-cpp's binding. Without the addon, the library's binding does the same work, slower.
+// Loads Waggle's addons, which add functions to node-llama-cpp's binding. Without the first, the library's binding does the same work, slower. Without
+// the second, no model reads pictures.
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { getModuleVersion } from "node-llama-cpp";
 import type { Addon } from "../passes/addon-decoder.ts";
-import { addonPath, sourceHashOf } from "./addon-file.ts";
+import type { MtmdAddon } from "../pictures/projector.ts";
+import { addonPath, sourceHashOf, type AddonName } from "./addon-file.ts";
 
-export interface LoadedAddon {
+export interface LoadedAddon<A = Addon> {
   /** Undefined if there is no file, or it cannot be used. */
-  readonly addon?: Addon;
+  readonly addon?: A;
   /** Why there is no addon, as the end of a sentence. */
   readonly problem?: string;
   readonly isMissing?: true;
@@ -16,15 +18,32 @@ export interface LoadedAddon {
 /**
  * Call it only after the library has loaded its own binding: the addon uses the libraries of llama.cpp that this binding has loaded.
  */
-export async function loadAddon(path = addonPath): Promise<LoadedAddon> {
+export async function loadAddon(path = addonPath("waggle-llama")): Promise<LoadedAddon> {
+  return await load<Addon>("waggle-llama", path);
+}
+
+/** @param model the library's `AddonModel` */
+export async function loadMtmd(first: Addon, model: object): Promise<LoadedAddon<MtmdAddon>> {
+  first.shareLibraries(model);
+  return await load<MtmdAddon>("waggle-mtmd", addonPath("waggle-mtmd"));
+}
+
+interface Versioned {
+  /** The version of node-llama-cpp that the addon was compiled for. */
+  readonly libraryVersion: string;
+  /** Identifies the addon's sources. */
+  readonly sourceHash: string;
+}
+
+async function load<A extends Versioned>(name: AddonName, path: string): Promise<LoadedAddon<A>> {
   if (!existsSync(path)) return { problem: "it is not installed", isMissing: true };
   try {
-    const addon = createRequire(import.meta.url)(path) as Addon;
+    const addon = createRequire(import.meta.url)(path) as A;
     const version = await getModuleVersion();
     if (addon.libraryVersion !== version) {
       return { problem: `it needs node-llama-cpp ${addon.libraryVersion}, and ${version} is installed` };
     }
-    const sourceHash = sourceHashOf(version) ?? addon.sourceHash;
+    const sourceHash = sourceHashOf(name, version) ?? addon.sourceHash;
     return addon.sourceHash === sourceHash ? { addon } : { problem: "it was compiled from older or newer sources" };
   } catch (error) {
     return { problem: `it cannot be loaded: ${(error as Error).message}` };

@@ -21,6 +21,7 @@ import { openSnapshotFiles } from "../slots/kv-snapshots.ts";
 import { VersionError } from "../passes/library-context.ts";
 import type { Binding } from "../passes/open-decoder.ts";
 import { createPasses } from "../passes/passes.ts";
+import { openPictures, type ProjectorSettings } from "../pictures/open-pictures.ts";
 import { createSamplingContext } from "../sampling/sampling.ts";
 import { readVocabulary } from "../text/vocabulary.ts";
 
@@ -39,8 +40,6 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly device: LlamaDevice;
   /** Folder with GPU packages, in addition to those that were installed with the library. */
   readonly gpuPackages?: string;
-  /** The projector with which the model reads pictures; a larger picture is scaled down. */
-  readonly projector?: { readonly path: string; readonly maxPixels: number };
   /** Replaces the model's chat template: `chatml`, `generic`, or a template's source. */
   readonly chatTemplate?: string;
   /**
@@ -51,6 +50,8 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly binding?: "library" | undefined;
   /** How the slots share the KV cache, if the addon and the model allow it; by default the form that suits the device. */
   readonly cacheForm?: CacheForm | undefined;
+  /** Lets the model read pictures; by default it reads none. */
+  readonly projector?: ProjectorSettings | undefined;
   /** Folder of KV snapshots, with a subfolder for each model. By default no snapshots are saved. */
   readonly statesFolder?: string;
   /** Called with the progress from 0 to 1. */
@@ -153,11 +154,16 @@ async function load(
     contextSize,
     isRecurrent: isRecurrent || isHybrid,
   });
+  const pictures = await openPictures({
+    ...{ settings: options.projector, model, passes, batchSize, scope, log },
+    addon: binding === "addon" ? wanted.addon : undefined,
+  });
   const info = {
     ...describe(loaded, { contextSize, contextPool, batchSize }, chat.source),
     ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
     binding,
     ...(bindingReason === undefined ? {} : { bindingReason }),
+    ...(pictures === undefined ? {} : { vision: pictures.vision }),
     templateSha256: chat.templateSha256,
     chatFormat: chat.format,
   };
@@ -171,6 +177,7 @@ async function load(
     tokenizer: loaded.tokenizer,
     embedder,
     chat,
+    pictures,
     states,
     oneMatrix: form === "unified",
     applyAdapters: (scales) => adapters.apply(context, scales),

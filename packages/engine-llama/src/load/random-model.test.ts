@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { shapeNamed, writeRandomModel, type ModelShape } from "@waggle/testing/models";
+import { shapeNamed, visionShapes, writeRandomModel, writeVisionModel, type ModelShape } from "@waggle/testing/models";
 import { getLlama, LlamaLogLevel, type Llama, type Token } from "node-llama-cpp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTokenBytes } from "../text/token-bytes.ts";
@@ -59,6 +59,24 @@ describe("a made-up model in Q4_K_M", () => {
     expect(probabilities).toHaveLength(2_048);
     expect(probabilities.filter((probability) => !(probability > 0 && probability < 0.1))).toEqual([]);
   });
+});
+
+test.each(visionShapes)("the text model of a made-up %s answers differently to different texts", async (shape) => {
+  await using model = await llama.loadModel({ modelPath: writeVisionModel({ folder, shape }).model });
+  await using context = await model.createContext({ contextSize: 512, threads: 1 });
+  const answers: Token[][] = [];
+  for (const text of [english, code]) {
+    const sequence = context.getSequence();
+    const answer: Token[] = [];
+    for await (const token of sequence.evaluate([...model.tokenize(text)], { temperature: 0, yieldEogToken: true })) {
+      answer.push(token);
+      if (answer.length === 40) break;
+    }
+    sequence.dispose();
+    answers.push(answer);
+    expect(new Set(answer).size).toBeGreaterThan(15);
+  }
+  expect(answers[0]).not.toEqual(answers[1]);
 });
 
 describe("the vocabulary of made-up models", () => {

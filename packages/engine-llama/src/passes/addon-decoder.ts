@@ -16,6 +16,8 @@ export interface Addon {
   stopReserving(): void;
   /** Gives all sequences of a new `AddonContext` one cache of this many cells. */
   unify(context: object, cells: number): void;
+  /** Makes the libraries of llama.cpp visible to other addons. @param model the library's `AddonModel` */
+  shareLibraries(model: object): void;
   /** @param model the library's `AddonModel` */
   readonly Sampler: new (model: object) => Sampler;
 }
@@ -46,6 +48,7 @@ interface AddonDecoder {
    *   each; then the logits of `tokens`
    */
   getLogits(at: number, top: number, tokens: Uint32Array, total: boolean): Float64Array;
+  decodeEmbeddings(sequence: number, embeddings: Float32Array, positions: Int32Array, causal: boolean): Promise<void>;
   copySequence(from: number, to: number, keep: number): Promise<void>;
   release(sequence: number, from: number): void;
 }
@@ -85,6 +88,8 @@ export function createAddonDecoder({ addon, library, vocabularySize, inOrder }: 
     },
     createSampler: () => new addon.Sampler(library.model),
     takesGuesses: true,
+    decodeEmbeddings: async (sequence, embeddings, positions, causal) =>
+      await decoder.decodeEmbeddings(sequence, embeddings, positions, causal),
     cells: {
       copy: async (from, to, keep) => await decoder.copySequence(from, to, keep),
       release: (sequence, from) => decoder.release(sequence, from),

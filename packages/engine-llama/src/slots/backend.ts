@@ -6,6 +6,7 @@ import type { LlamaModel } from "node-llama-cpp";
 import type { Chat } from "../text/chat.ts";
 import { gpuMemoryOf } from "../load/gpu-memory.ts";
 import type { LlamaEmbedder } from "../embed/embedder.ts";
+import type { Pictures } from "../pictures/open-pictures.ts";
 import type { BatchRow, Passes, PassesAhead, QueuedRow } from "../passes/passes.ts";
 import { createPrompts, type Prompts } from "../text/prompt.ts";
 import { checkSampling, type SamplingContext } from "../sampling/sampling.ts";
@@ -28,6 +29,8 @@ export interface LlamaBackendParts {
   /** Undefined if the library cannot embed with this model. */
   readonly embedder: LlamaEmbedder | undefined;
   readonly chat: Chat;
+  /** Undefined if the model reads no pictures. */
+  readonly pictures: Pictures | undefined;
   /** Files of KV snapshots; undefined if no snapshots are saved. */
   readonly states: KvFiles | undefined;
   /** Whether all slots share one cache. */
@@ -70,6 +73,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     thoughtEnd: { text: chat.thoughtEnd, tokens: model.tokenize(chat.thoughtEnd, true) },
     tokenize: prompts.tokenize,
     renderMessages: prompts.renderMessages,
+    pictures: parts.pictures?.encoder,
     checkSampling: (wanted) => checkSampling(wanted, sampling),
     checkShift() {
       const problem = shiftProblem(model.fileInfo, model.fileInsights, info.settings?.cache_type_k);
@@ -181,7 +185,7 @@ function isRow(planned: BatchRow | EntryResult): planned is BatchRow {
   return !("kind" in planned);
 }
 
-function promptsOf({ model, info, vocabulary, tokenizer, chat }: LlamaBackendParts): Prompts {
+function promptsOf({ model, info, vocabulary, tokenizer, chat, pictures }: LlamaBackendParts): Prompts {
   const { bos, bosString, shouldPrependBosToken } = model.tokens;
   return createPrompts({
     tokenizer,
@@ -194,5 +198,6 @@ function promptsOf({ model, info, vocabulary, tokenizer, chat }: LlamaBackendPar
     infill: vocabulary.infill,
     contextSize: info.contextSize,
     vocabularySize: vocabulary.pieces.length,
+    readPicture: pictures?.read,
   });
 }

@@ -9,6 +9,8 @@ export interface GgufTensor {
   readonly dimensions: readonly number[];
   readonly type: keyof typeof tensorType;
   readonly bytes: number;
+  /** Standard deviation of random weights, where it is not the usual one of this kind of tensor. */
+  readonly deviation?: number;
 }
 
 /** The values of `llama_token_type` (llama.h) that we write. */
@@ -55,6 +57,8 @@ export const gguf = {
   strings: (values: readonly string[]): Buffer => Buffer.concat([array(8, values.length), ...values.map(text)]),
   float32s: (values: Float32Array): Buffer => Buffer.concat([array(6, values.length), bytesOf(values)]),
   int32s: (values: Int32Array): Buffer => Buffer.concat([array(5, values.length), bytesOf(values)]),
+  bools: (values: readonly boolean[]): Buffer =>
+    Buffer.concat([array(7, values.length), Buffer.from(values.map(Number))]),
 };
 
 /** The header with padding. The tensors' bytes follow, each padded to a multiple of the alignment. */

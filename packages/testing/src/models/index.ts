@@ -6,3 +6,11 @@ export { familyVocabulary, infillVocabulary, type FamilyVocabulary } from "./fam
 export { scriptedPath, writeScriptedModel, type ScriptedModel, type ScriptedModelOptions } from "./scripted-model.ts";
 export type { Answer, Script } from "./script.ts";
 export { writeSinglePrecision } from "./single-precision.ts";
+export {
+  likeOf,
+  visionShapes,
+  writeVisionModel,
+  type VisionModel,
+  type VisionModelOptions,
+  type VisionShape,
+} from "./vision/vision-model.ts";

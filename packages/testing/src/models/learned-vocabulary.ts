@@ -4,28 +4,26 @@
 // and sources of this repository, its dependencies, Python's library and llama.cpp; a change of these texts does not change the pieces.
 import { readFileSync } from "node:fs";
 import { makeByteVocabulary } from "./byte-vocabulary.ts";
+import type { FamilyVocabulary } from "./family-vocabulary.ts";
 import { tokenType } from "./gguf.ts";
 import { madeUpWords } from "./made-up-words.ts";
 
 export interface LearnedVocabulary {
-  /** The bytes, two control tokens, the learned pieces, and made-up words up to the requested size. */
+  /** The bytes, the family's markers, the learned pieces, and made-up words up to the requested size. */
   readonly pieces: readonly string[];
   readonly types: Int32Array;
   /** The two halves of each learned piece, in order. The tokenizer joins the halves of earlier pieces first. */
   readonly merges: readonly string[];
-  /** Token that begins a text. */
-  readonly beginning: number;
-  /** Token that ends a text. */
-  readonly end: number;
+  /** The token of each marker. */
+  readonly markers: ReadonlyMap<string, number>;
 }
 
 /** A space in GPT-2's alphabet, with which a word begins. */
 const space = "\u0120";
-const marks = { bos: "<s>", eos: "</s>" };
 
-/** @throws Error when `size` is too small for the bytes and control tokens */
-export function makeLearnedVocabulary(size: number): LearnedVocabulary {
-  const { pieces: bytes, types, markers } = makeByteVocabulary({ control: [], userDefined: [], ...marks });
+/** @throws Error when `size` is too small for the bytes and markers */
+export function makeLearnedVocabulary(size: number, family: FamilyVocabulary): LearnedVocabulary {
+  const { pieces: bytes, types, markers } = makeByteVocabulary(family);
   if (size < bytes.length) throw new Error(`Cannot make a vocabulary of ${size}: it takes at least ${bytes.length}`);
   const learned = learnedPieces().slice(0, size - bytes.length);
   const pieces = new Set([...bytes, ...learned]);
@@ -37,8 +35,7 @@ export function makeLearnedVocabulary(size: number): LearnedVocabulary {
     pieces: [...pieces],
     types: Int32Array.from({ length: size }, (_, token) => types[token] ?? tokenType.normal),
     merges: mergesOf(learned),
-    beginning: markers.get(marks.bos) as number,
-    end: markers.get(marks.eos) as number,
+    markers,
   };
 }
 

@@ -18,7 +18,10 @@ export function quantized(
     const [columns = 1, rows = 1] = dimensions;
     // llama.cpp quantizes only matrices, and not the embeddings of positions.
     if (type === "f32" || rows === 1 || name === "position_embd.weight") return tensor;
-    return matrix(name, columns, rows, blockTypeOf(name === output || getsMoreBits(name, layers), columns));
+    return {
+      ...tensor,
+      ...matrix(name, columns, rows, blockTypeOf(name === output || getsMoreBits(name, layers), columns)),
+    };
   });
 }
 

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { decoderTensors } from "./decoder-model.ts";
+import { decoderTensors, plainChat } from "./decoder-model.ts";
 import { encoderTensors } from "./encoder-model.ts";
-import { aligned, blocks, matrix } from "./gguf.ts";
+import { aligned, blocks, matrix, vector } from "./gguf.ts";
 import { createKeystream } from "./keystream.ts";
 import { makeLearnedVocabulary } from "./learned-vocabulary.ts";
 import { quantized } from "./quantization.ts";
@@ -14,14 +14,15 @@ import { writeRandomModel } from "./random-model.ts";
 import { tensorPieces, toHalf } from "./random-weights.ts";
 import { makeWordPieces, wordPieceSpecial } from "./word-pieces.ts";
 
-/** Decodes a normal half float. */
+/** Decodes a positive half float. */
 function fromHalf(bits: number): number {
+  if (bits < 0x400) return bits * 2 ** -24;
   return (1 + (bits & 0x3ff) / 1_024) * 2 ** ((bits >>> 10) - 15);
 }
 
 describe("toHalf", () => {
-  it("returns the bits of every normal half float", () => {
-    const all = Array.from({ length: 0x7c00 - 0x400 }, (_, index) => index + 0x400);
+  it("returns the bits of every half float", () => {
+    const all = Array.from({ length: 0x7c00 }, (_, bits) => bits);
     expect(all.filter((bits) => toHalf(fromHalf(bits)) !== bits)).toEqual([]);
   });
 
@@ -33,20 +34,23 @@ describe("toHalf", () => {
 
 describe("makeLearnedVocabulary", () => {
   it.each([32_000, 400])("has %i different pieces: the bytes, the control tokens, and further pieces", (size) => {
-    const { pieces, types, beginning, end } = makeLearnedVocabulary(size);
+    const { pieces, types, markers } = makeLearnedVocabulary(size, plainChat.vocabulary);
     expect(new Set(pieces).size).toBe(size);
     expect(pieces.slice(0, 256).every((piece) => piece.length === 1)).toBe(true);
-    expect([pieces[beginning], pieces[end]]).toEqual(["<s>", "</s>"]);
+    expect([...markers].map(([text, token]) => [text, pieces[token]])).toEqual([
+      ["<s>", "<s>"],
+      ["</s>", "</s>"],
+    ]);
     expect(types).toHaveLength(size);
-    expect([...types].flatMap((type, token) => (type === 3 ? [token] : []))).toEqual([beginning, end]);
+    expect([...types].flatMap((type, token) => (type === 3 ? [token] : []))).toEqual([...markers.values()]);
   });
 
   it("merges only bytes and earlier pieces", () => {
-    const { pieces, merges, end } = makeLearnedVocabulary(32_000);
+    const { pieces, merges, markers } = makeLearnedVocabulary(32_000, plainChat.vocabulary);
     const ids = new Map(pieces.map((piece, id) => [piece, id]));
     const wrong = merges.filter((merge, index) => {
       const halves = merge.split(" ");
-      const id = end + 1 + index;
+      const id = 256 + markers.size + index;
       return (
         halves.length !== 2 || pieces[id] !== halves.join("") || halves.some((half) => (ids.get(half) ?? id) >= id)
       );
@@ -56,7 +60,7 @@ describe("makeLearnedVocabulary", () => {
   });
 
   it("refuses a size below that of the bytes", () => {
-    expect(() => makeLearnedVocabulary(100)).toThrow(/at least 258/);
+    expect(() => makeLearnedVocabulary(100, plainChat.vocabulary)).toThrow(/at least 258/);
   });
 });
 
@@ -129,6 +133,27 @@ describe("tensorPieces", () => {
       expect(Math.abs(mean) / deviation).toBeLessThan(type === "q5_0" ? 0.08 : 0.02);
     },
   );
+});
+
+describe("tensorPieces of a tensor with a deviation", () => {
+  it("have random single numbers with this deviation", () => {
+    const bytes = Buffer.concat([...tensorPieces({ ...vector("v", 50_000), deviation: 3 }, createKeystream())]);
+    const numbers = Array.from({ length: 50_000 }, (_, i) => bytes.readFloatLE(4 * i));
+    const square = numbers.reduce((sum, number) => sum + number ** 2, 0) / numbers.length;
+    expect(Math.sqrt(square)).toBeCloseTo(3, 1);
+    expect(Math.abs(numbers.reduce((sum, number) => sum + number, 0) / numbers.length)).toBeLessThan(0.05);
+    expect(new Set(numbers).size).toBeGreaterThan(30_000);
+  });
+
+  it("have blocks with this deviation, also if it is tiny, and in every quantization", () => {
+    const [plain] = [{ ...matrix("blk.0.attn_q.weight", 512, 64), deviation: 1e-5 }];
+    for (const tensor of [plain, ...quantized([plain], "Q4_K_M", 1)]) {
+      const [piece] = [...tensorPieces(tensor, createKeystream())] as [Buffer];
+      const numbers = decoders[tensor.type as keyof typeof blocks](piece);
+      const deviation = Math.sqrt(numbers.reduce((sum, number) => sum + number ** 2, 0) / numbers.length);
+      expect([tensor.type, deviation > 0.7e-5 && deviation < 1.3e-5]).toEqual([tensor.type, true]);
+    }
+  });
 });
 
 describe("quantized", () => {

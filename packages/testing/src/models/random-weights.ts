@@ -32,18 +32,19 @@ const scales: Readonly<Record<BlockType, Scales>> = {
 
 /**
  * The bytes of a tensor with its padding. A matrix has random bytes with one scale. A vector has ones, a bias zeros, and the decay of a
- * recurrent state (`ssm_a`) -1.
+ * recurrent state (`ssm_a`) -1. With a `deviation`, a tensor in single precision is random, too.
  */
 export function* tensorPieces(
-  { name, type, dimensions, bytes }: GgufTensor,
+  { name, type, dimensions, bytes, deviation: wanted }: GgufTensor,
   random: (bytes: number) => Buffer,
 ): Generator<Buffer, void> {
   const [columns = 1] = dimensions;
-  if (type === "f32") yield Buffer.from(new Float32Array(bytes / 4).fill(singleOf(name)).buffer);
+  if (type === "f32" && wanted !== undefined) yield* randomSingles(bytes / 4, wanted, random);
+  else if (type === "f32") yield Buffer.from(new Float32Array(bytes / 4).fill(singleOf(name)).buffer);
   else {
     const { deviation, at, bytes: scalesOf } = scales[type];
     // Keeps activations at their size, so that the logits are close to each other and no token always wins.
-    const half = toHalf(1 / Math.sqrt(columns) / deviation);
+    const half = toHalf((wanted ?? 1 / Math.sqrt(columns)) / deviation);
     const scale = Uint8Array.from(scalesOf([half & 0xff, half >> 8]));
     const blockBytes = blocks[type].bytes;
     const pieceBytes = blockBytes * pieceBlocks;
@@ -56,6 +57,18 @@ export function* tensorPieces(
   yield Buffer.alloc(aligned(bytes) - bytes);
 }
 
+function* randomSingles(count: number, deviation: number, random: (bytes: number) => Buffer): Generator<Buffer, void> {
+  const scale = deviation / deviationOf(0x10000);
+  for (let from = 0; from < count; from += pieceBlocks) {
+    const bytes = random(2 * Math.min(pieceBlocks, count - from));
+    const singles = Float32Array.from(
+      { length: bytes.length / 2 },
+      (_, i) => (bytes.readUInt16LE(2 * i) - 32_767.5) * scale,
+    );
+    yield Buffer.from(singles.buffer);
+  }
+}
+
 /** The standard deviation of a random whole number of `count` consecutive ones. */
 function deviationOf(count: number): number {
   return Math.sqrt((count ** 2 - 1) / 12);
@@ -66,8 +79,9 @@ function singleOf(name: string): number {
   return name.endsWith(".ssm_a") ? -1 : 1;
 }
 
-/** Rounds a number from 2^-14 to 65,504, the range of normal half floats, down to a half float. Returns its bits. */
+/** Rounds a number from 0 to 65,504, the range of half floats, down to a half float. Returns its bits. */
 export function toHalf(value: number): number {
+  if (value < 2 ** -14) return Math.floor(value * 2 ** 24);
   const [bits = 0] = new Uint32Array(Float32Array.of(value).buffer);
   return (bits >>> 13) - (112 << 10);
 }

@@ -14,6 +14,7 @@ import { writeModelFile } from "./model-file.ts";
 import { quantized, type Quantization } from "./quantization.ts";
 import { createScriptTokenizer, tokensByPlace, type Answer, type Script } from "./script.ts";
 import type { ModelShape } from "./shapes.ts";
+import { endsMetadata } from "./tokenizer-ends.ts";
 
 export interface ScriptedModelOptions {
   readonly path: string;
@@ -134,7 +135,7 @@ function headerOf(
       "tokenizer.ggml.tokens": gguf.strings(pieces),
       "tokenizer.ggml.token_type": gguf.int32s(types),
       "tokenizer.ggml.merges": gguf.strings([]),
-      ...endsMetadata(family, (marker) => gguf.uint32(markers.get(marker) as number)),
+      ...endsMetadata(family, markers),
       ...templateMetadata(options),
     },
     [...tensors, matrix("position_embd.weight", sizes.width, options.context)],
@@ -158,19 +159,6 @@ function modelMetadata(
     "gpt2.attention.head_count": gguf.uint32(heads),
     "gpt2.attention.head_count_kv": gguf.uint32(kvHeads),
     "gpt2.attention.layer_norm_epsilon": gguf.float32(1e-5),
-  };
-}
-
-/** If the vocabulary has no BOS token, BOS is the end token, as in Qwen's files: otherwise llama.cpp would assume GPT-2's token number. */
-function endsMetadata(
-  { bos, eos, eot }: FamilyVocabulary,
-  token: (marker: string) => Buffer,
-): Readonly<Record<string, Buffer>> {
-  return {
-    "tokenizer.ggml.bos_token_id": token(bos ?? eos),
-    "tokenizer.ggml.eos_token_id": token(eos),
-    ...(eot === undefined ? {} : { "tokenizer.ggml.eot_token_id": token(eot) }),
-    "tokenizer.ggml.add_bos_token": gguf.bool(bos !== undefined),
   };
 }
 

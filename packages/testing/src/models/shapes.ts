@@ -15,11 +15,16 @@ export interface ModelShape {
   /** Purpose of an encoder, a model that generates no text: embeddings, or relevance scores of texts. */
   readonly encoder?: "embed" | "rerank";
   /** Architecture of a decoder with attention, for the names and the choice of its tensors. `llama` by default. */
-  readonly architecture?: "llama" | "qwen3" | "gemma3";
+  readonly architecture?: "llama" | "qwen3" | "gemma3" | "qwen2vl" | "qwen3vl";
   /** Size of a head, if it is not the width divided by the number of heads. */
   readonly headSize?: number;
   /** Tokens in the attention window. Five of six layers have this window. */
   readonly window?: number;
+  /**
+   * Factor of the attention scores; 1 by default, where a token attends to all others nearly alike. With a larger one it attends to few, so that an
+   * answer depends on every part of the prompt and does not repeat one token.
+   */
+  readonly sharpness?: number;
   /** A recurrent model: its memory is the state after the last token. It has no attention heads and no feed-forward part. */
   readonly recurrent?: true;
 }

@@ -1,7 +1,8 @@
 // Owns the command engine:build: its options, what it prints and its exit code.
 import { guarded, showProgress, type CommandEnding, type ProcessGroups } from "@waggle/testing/harness";
 import type { Command as Program } from "commander";
-import { buildAddon, removeAddon, type AddonBuild } from "../lib/build/build-addon.ts";
+import { addonNames, addonPath, type AddonName } from "../lib/build/addon-file.ts";
+import { buildAddon, removeAddons, type AddonBuild } from "../lib/build/build-addon.ts";
 import { buildEngine, removeEngineBuild, type EngineBuild } from "../lib/build/build-engine.ts";
 import { ToolchainError } from "../lib/build/toolchain.ts";
 
@@ -19,15 +20,15 @@ export function addEngineBuild(command: Program): void {
   command
     .option("--full", "also compile all of llama.cpp for this machine, with OpenMP; takes minutes")
     .option("--force", "compile even if a build exists")
-    .option("--portable", "fail if the addon needs a newer system than the library does")
-    .option("--remove", "remove the addon; with --full, use the prebuilt engine again")
+    .option("--portable", "fail if an addon needs a newer system than the library does")
+    .option("--remove", "remove the addons; with --full, use the prebuilt engine again")
     .action(engineBuild);
 }
 
 async function engineBuild(flags: Flags): Promise<void> {
   if (flags.remove) {
     if (flags.full) removeEngineBuild();
-    else removeAddon();
+    else removeAddons();
     const used = flags.full ? "the prebuilt engine" : "node-llama-cpp's own binding";
     process.stdout.write(`Workers use ${used} after their next start.\n`);
     return;
@@ -35,12 +36,13 @@ async function engineBuild(flags: Flags): Promise<void> {
   const codeOf = (error: unknown): number => (error instanceof ToolchainError ? unavailableCode : 1);
   const build = async (groups: ProcessGroups, { signal }: CommandEnding): Promise<void> => {
     const { full = false, force = false, portable = false } = flags;
-    const addon = await buildAddon({ force, portable, signal });
-    process.stdout.write(addonReport(addon));
+    for (const name of addonNames) {
+      process.stdout.write(addonReport(name, await buildAddon({ name, force, portable, signal })));
+    }
     if (!full) return;
     const built = await buildEngine({
       force,
-      addonPath: addon.path,
+      addonPath: addonPath("waggle-llama"),
       groups,
       onUnusable: ({ message }) => process.stderr.write(`${message}. Removed this build.\n`),
       onCompiling: () => process.stderr.write("Compiling llama.cpp. This takes three minutes on two idle cores.\n"),
@@ -52,11 +54,16 @@ async function engineBuild(flags: Flags): Promise<void> {
   await guarded("engine:build", build, codeOf);
 }
 
-function addonReport({ how, libraryVersion, newerNeeds }: AddonBuild): string {
-  const what = `The addon for node-llama-cpp ${libraryVersion} ${how === "found" ? "is already built" : "is built"}.`;
+const addonUses: Readonly<Record<AddonName, string>> = {
+  "waggle-llama": "Workers use it after their next start; /v1/info then has engine_binding: addon.",
+  "waggle-mtmd": "Workers with a projector read pictures with it after their next start.",
+};
+
+function addonReport(name: AddonName, { how, libraryVersion, newerNeeds }: AddonBuild): string {
+  const what = `${name} for node-llama-cpp ${libraryVersion} ${how === "found" ? "is already built" : "is built"}.`;
   const needs = newerNeeds.join(", ");
   const warning = needs === "" ? "" : `It runs only on systems as new as this one. It needs ${needs}.\n`;
-  return `${what} Workers use it after their next start; /v1/info then has engine_binding: addon.\n${warning}`;
+  return `${what} ${addonUses[name]}\n${warning}`;
 }
 
 function engineReport({ how, release, openMp }: EngineBuild): string {

@@ -87,4 +87,28 @@ describe("model synth", () => {
       "Cannot use --context long",
     );
   });
+
+  it("writes a model that reads pictures, and its projector beside it", async () => {
+    const [out, sizes] = [join(folder, "v.gguf"), ["--vision-layers", "3", "--vision-width", "128"]];
+    await runModel("synth", "--vision", "llava", "--context", "777", ...sizes, "--vision-size", "56", "--out", out);
+    expect(printed).toMatch(
+      /\/v\.gguf {2}1\.\d MiB, shape of LLaVA 1\.5\n.*\/mmproj-v\.gguf {2}\d\.\d MiB, shape of LLaVA/,
+    );
+    const numberOf = (name: string, key: string): number => {
+      const header = readFileSync(join(folder, name));
+      return header.readUInt32LE(header.indexOf(key) + key.length + 4);
+    };
+    expect(numberOf("v.gguf", "llama.context_length")).toBe(777);
+    const keys = ["block_count", "embedding_length", "image_size"].map((key) => `clip.vision.${key}`);
+    expect(keys.map((key) => numberOf("mmproj-v.gguf", key))).toEqual([3, 128, 56]);
+  });
+
+  it.each([
+    [["--vision-width", "128"], "Cannot use the sizes of an encoder without --vision"],
+    [["--vision", "llava", "--out", "v.bin"], "Cannot use --out v.bin: it must end in .gguf"],
+    [["--vision", "llava", "--vision-layers", "many"], "Cannot use --vision-layers many: it must be a whole number"],
+    [["--vision", "llava", "--shape", "embed"], "Cannot use --shape embed: it must be a decoder"],
+  ])("refuses %j", async (flags, message) => {
+    await expect(runModel("synth", ...flags)).rejects.toThrow(message);
+  });
 });

@@ -1,24 +1,32 @@
 // Owns the command model: its options, the path of the made-up model, and the instructions that it prints.
-import { readFileSync } from "node:fs";
-import { relative } from "node:path";
+import { readFileSync, statSync } from "node:fs";
+import { basename, dirname, relative } from "node:path";
 import { integerOf, repositoryPath, showProgress } from "@waggle/testing/harness";
 import {
   quantizations,
   decoderNamed,
+  likeOf,
   scriptedPath,
   shapeNamed,
   shapes,
+  visionShapes,
   writeRandomModel,
   writeScriptedModel,
+  writeVisionModel,
   type Answer,
   type Quantization,
+  type VisionShape,
 } from "@waggle/testing/models";
 import { Option, type Command as Program } from "commander";
 
 interface SynthFlags {
-  readonly shape: string;
+  readonly shape?: string;
   readonly quantization: Quantization;
   readonly context?: string;
+  readonly vision?: VisionShape;
+  readonly visionLayers?: number;
+  readonly visionWidth?: number;
+  readonly visionSize?: number;
   readonly out?: string;
 }
 
@@ -34,20 +42,44 @@ interface ScriptFlags {
 }
 
 const folder = ".waggle/models";
+const defaultShape = "135m";
 const mostContext = 131_072;
 const kibibyte = 1_024;
 const mebibyte = 1_048_576;
+/** No encoder is as large; the encoder's own limits are lower. */
+const mostOfEncoder = 65_536;
 
 export function addModel(command: Program): void {
   const oneMore = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
+  const sizeOf = (flag: string) => (value: string) => integerOf(flag, value, 1, mostOfEncoder);
   command
     .command("synth")
     .description("write a model with random weights in the shape of a real one, for measurements without a download")
-    .option("--shape <name>", shapes.map(({ name, like }) => `${name} (${like})`).join(", "), "135m")
+    .option(
+      "--shape <name>",
+      `${shapes.map(({ name, like }) => `${name} (${like})`).join(", ")}; default: ${defaultShape}, a tiny one with --vision`,
+    )
     .addOption(new Option("--quantization <type>", "types of the weights").choices(quantizations).default("Q8_0"))
     .option("--context <tokens>", "trained context that the file reports (default: that of the shape)")
-    .option("--out <file>", `file to write (default: ${folder}/synth-<shape>-<type>.gguf, which git ignores)`)
-    .action(synth);
+    .addOption(
+      new Option(
+        "--vision <shape>",
+        "also write a projector, mmproj-<name of the model>, so that the model reads pictures",
+      ).choices(visionShapes),
+    )
+    .option(
+      "--vision-layers <n>",
+      "layers of the encoder; 12 of width 768 take seconds for a picture (default: tiny)",
+      sizeOf("--vision-layers"),
+    )
+    .option("--vision-width <n>", "width of the encoder, a multiple of 64 (default: 64)", sizeOf("--vision-width"))
+    .option(
+      "--vision-size <pixels>",
+      "side to which gemma3, llava and idefics3 scale pictures (default: small)",
+      sizeOf("--vision-size"),
+    )
+    .option("--out <file>", `file to write (default: ${folder}/synth-<shapes>-<type>.gguf, which git ignores)`)
+    .action((flags: SynthFlags) => (flags.vision === undefined ? synth(flags) : synthVision(flags, flags.vision)));
   command
     .command("script")
     .description("write a model that gives the answers of --say, in the format of a model family")
@@ -64,7 +96,8 @@ export function addModel(command: Program): void {
     .action(script);
 }
 
-function synth({ shape: name, quantization, context, out }: SynthFlags): void {
+function synth({ shape: name = defaultShape, quantization, context, out, ...vision }: SynthFlags): void {
+  if (Object.keys(vision).length > 0) throw new Error("Cannot use the sizes of an encoder without --vision");
   const shape = shapeNamed(name);
   const path = out ?? repositoryPath(`${folder}/synth-${shape.name}-${quantization.toLowerCase()}.gguf`);
   const bytes = writeRandomModel(
@@ -75,6 +108,30 @@ function synth({ shape: name, quantization, context, out }: SynthFlags): void {
   showProgress("");
   const file = relative(process.cwd(), path);
   process.stdout.write(`${file}  ${(bytes / mebibyte).toFixed(0)} MiB, ${quantization}, shape of ${shape.like}\n`);
+}
+
+function synthVision(flags: SynthFlags, shape: VisionShape): void {
+  const { quantization, context, visionLayers, visionWidth, visionSize } = flags;
+  const text = flags.shape === undefined ? undefined : decoderNamed(flags.shape);
+  const kind = [shape, ...(text === undefined ? [] : [text.name]), quantization.toLowerCase()].join("-");
+  const out = flags.out ?? repositoryPath(`${folder}/synth-${kind}.gguf`);
+  if (!out.endsWith(".gguf")) throw new Error(`Cannot use --out ${out}: it must end in .gguf`);
+  const encoder = {
+    ...(visionLayers === undefined ? {} : { layers: visionLayers }),
+    ...(visionWidth === undefined ? {} : { width: visionWidth }),
+    ...(visionSize === undefined ? {} : { imageSize: visionSize }),
+  };
+  const written = writeVisionModel({
+    ...{ folder: dirname(out), name: basename(out, ".gguf"), shape, quantization, encoder },
+    ...(text === undefined ? {} : { text }),
+    ...(context === undefined ? {} : { context: integerOf("--context", context, 1, mostContext) }),
+    onProgress: (share) => showProgress(`Writing ${(100 * share).toFixed(0)} %`),
+  });
+  showProgress("");
+  for (const path of [written.model, written.projector]) {
+    const size = `${(statSync(path).size / mebibyte).toFixed(1)} MiB`;
+    process.stdout.write(`${relative(process.cwd(), path)}  ${size}, shape of ${likeOf(shape)}\n`);
+  }
 }
 
 function script(flags: ScriptFlags): void {

@@ -3,7 +3,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
 import { guarded, repositoryPath } from "@waggle/testing/harness";
 import type { Command } from "commander";
-import { addonsFolder, hasAddon } from "../lib/build/addon-file.ts";
+import { addonNames, addonsFolder, hasAddon } from "../lib/build/addon-file.ts";
 import { buildAddon } from "../lib/build/build-addon.ts";
 import { ToolchainError } from "../lib/build/toolchain.ts";
 import { checkPackage } from "../lib/pack/check-package.ts";
@@ -48,7 +48,7 @@ async function pack({ out, engine, addons }: PackFlags, signal: AbortSignal): Pr
   if (engine !== "bundled" && engine !== "registry") throw new Error(`Cannot pack with --engine ${String(engine)}`);
   const tree = repositoryPath(".waggle/package-tree");
   const suffix = engine === "bundled" ? `${process.platform}-${process.arch}` : "any";
-  if (addons === undefined && hasAddon()) await buildOwnAddon(signal);
+  if (addons === undefined && hasAddon()) await buildOwnAddons(signal);
   const machines = await makePackageTree(tree, { engine, addons: resolve(addons ?? repositoryPath(addonsFolder)) });
   const tarball = await makeTarball(tree, resolve(out), suffix);
   process.stdout.write(reportOf(tarball, tree));
@@ -58,10 +58,10 @@ async function pack({ out, engine, addons }: PackFlags, signal: AbortSignal): Pr
   return tarball;
 }
 
-/** Without a compiler, the tarball has no addon. */
-async function buildOwnAddon(signal: AbortSignal): Promise<void> {
+/** Without a compiler, the tarball has no addons. */
+async function buildOwnAddons(signal: AbortSignal): Promise<void> {
   try {
-    await buildAddon({ signal });
+    for (const name of addonNames) await buildAddon({ name, signal });
   } catch (error) {
     if (!(error instanceof ToolchainError)) throw error;
     process.stderr.write(`${error.message}\n`);

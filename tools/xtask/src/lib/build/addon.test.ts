@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { addonFile, addonHash, addonSources, hasAddon, isBuiltFrom } from "./addon-file.ts";
+import { addonFile, addonHash, addonNames, addonSources, hasAddon, isBuiltFrom } from "./addon-file.ts";
 import { buildAddon } from "./build-addon.ts";
 import { newerNeeds } from "./symbol-versions.ts";
 import { addonTools, checkToolchain } from "./toolchain.ts";
@@ -28,9 +28,11 @@ describe("a build of the addon", () => {
   });
 
   it("has a path for each kind of machine, and sources with headers", () => {
-    expect(addonFile("darwin", "arm64")).toBe("darwin-arm64/waggle-llama.node");
-    expect(addonSources().filter((path) => path.endsWith("addon.cc"))).toHaveLength(1);
-    expect(addonSources().some((path) => path.endsWith(".h"))).toBe(true);
+    expect(addonFile("waggle-llama", "darwin", "arm64")).toBe("darwin-arm64/waggle-llama.node");
+    for (const name of addonNames) {
+      expect(addonSources(name).filter((path) => path.endsWith("addon.cc"))).toHaveLength(1);
+      expect(addonSources(name).some((path) => path.endsWith(".h"))).toBe(true);
+    }
     expect(hasAddon("win32")).toBe(false);
   });
 });
@@ -99,7 +101,7 @@ describe("the trial", () => {
     makeLibrary(`process.kill(process.pid, "${signal}"); await new Promise(() => setInterval(() => {}, 1e3));`);
 
   it("accepts an addon that computes what the library computes, and a build that the library loads", async () => {
-    await expect(tryAddon(makeWorkingLibrary(), makeAddon())).resolves.toBeUndefined();
+    await expect(tryAddon(makeWorkingLibrary(), "waggle-llama", makeAddon())).resolves.toBeUndefined();
     rmSync(join(folder, "dist"), { recursive: true });
     await expect(tryBuild(makeWorkingLibrary("localBuild"), makeAddon())).resolves.toBeUndefined();
   });
@@ -110,7 +112,7 @@ describe("the trial", () => {
   });
 
   it("reports the signal of a crash", async () => {
-    await expect(tryAddon(endedBy("SIGILL"), makeAddon())).rejects.toThrow(
+    await expect(tryAddon(endedBy("SIGILL"), "waggle-llama", makeAddon())).rejects.toThrow(
       new UnusableBuildError("Cannot use the addon: it crashed with SIGILL on a small model"),
     );
   });
@@ -121,13 +123,13 @@ describe("the trial", () => {
   });
 
   it("does not blame a build for signals from outside, such as Ctrl-C", async () => {
-    await expect(tryAddon(endedBy("SIGINT"), makeAddon())).rejects.not.toBeInstanceOf(UnusableBuildError);
+    await expect(tryAddon(endedBy("SIGINT"), "waggle-llama", makeAddon())).rejects.not.toBeInstanceOf(UnusableBuildError);
   });
 
   it("refuses a file that is no addon", async () => {
     const path = join(folder, "addon.node");
     writeFileSync(path, "text");
-    await expect(tryAddon(makeWorkingLibrary(), path)).rejects.toThrow(/Cannot use the addon: [^]*addon\.node/);
+    await expect(tryAddon(makeWorkingLibrary(), "waggle-llama", path)).rejects.toThrow(/Cannot use the addon: [^]*addon\.node/);
   });
 
   it.each([
@@ -151,7 +153,7 @@ describe("the trial", () => {
       /a released KV cache gave 5 instead of 7/,
     ],
   ])("refuses an addon that %s", async (_, changes, reason) => {
-    await expect(tryAddon(makeWorkingLibrary(), makeAddon(changes))).rejects.toThrow(reason);
+    await expect(tryAddon(makeWorkingLibrary(), "waggle-llama", makeAddon(changes))).rejects.toThrow(reason);
   });
 });
 
@@ -169,12 +171,12 @@ describe.runIf(hasTools())("buildAddon", () => {
 
   it("compiles an addon that works, replaces a damaged one, and keeps one that works", async () => {
     const path = join(folder, "deep/waggle-llama.node");
-    expect(await buildAddon({ path, signal })).toMatchObject({ how: "built", path });
+    expect(await buildAddon({ name: "waggle-llama", path, signal })).toMatchObject({ how: "built", path });
     expect(readdirSync(dirname(path))).toEqual(["waggle-llama.node"]);
     // The library's packages for GPUs, and builds from source, give this file other names.
     expect(readFileSync(path).includes("libllama")).toBe(false);
     const { mtimeMs, size } = statSync(path);
-    expect(await buildAddon({ path, signal })).toMatchObject({ how: "found" });
+    expect(await buildAddon({ name: "waggle-llama", path, signal })).toMatchObject({ how: "found" });
     expect(statSync(path).mtimeMs).toBe(mtimeMs);
     // It still contains the hash, and fails the trial.
     writeFileSync(
@@ -183,7 +185,7 @@ describe.runIf(hasTools())("buildAddon", () => {
         .subarray(0, size - 40_000)
         .fill(0, 100, 200),
     );
-    expect(await buildAddon({ path, signal })).toMatchObject({ how: "built" });
+    expect(await buildAddon({ name: "waggle-llama", path, signal })).toMatchObject({ how: "built" });
     expect(statSync(path).size).toBe(size);
   });
 });

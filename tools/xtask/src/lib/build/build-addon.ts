@@ -1,8 +1,8 @@
-// Provides our addon for this machine: the build that exists, if it is of the current sources and works, or a new one.
+// Provides our addons for this machine: the builds that exist, if they are of the current sources and work, or new ones.
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { addonHash, addonPath, addonSources, isBuiltFrom } from "./addon-file.ts";
+import { addonHash, addonNames, addonPath, addonSources, isBuiltFrom, type AddonName } from "./addon-file.ts";
 import { compileAddon } from "./compile-addon.ts";
 import { engineLibraries } from "./engine-binary.ts";
 import { findEnginePackage } from "./engine-package.ts";
@@ -11,6 +11,7 @@ import { addonTools, checkToolchain } from "./toolchain.ts";
 import { tryAddon, UnusableBuildError } from "./trial.ts";
 
 export interface BuildAddonOptions {
+  readonly name: AddonName;
   /** Compile even if there is a build. */
   readonly force?: boolean;
   /** Refuse a build that needs a newer system than node-llama-cpp's own libraries. */
@@ -31,9 +32,9 @@ export interface AddonBuild {
 
 /** @throws ToolchainError when build tools are missing; UnusableBuildError when the addon does not work; Error when it does not compile */
 export async function buildAddon(options: BuildAddonOptions): Promise<AddonBuild> {
-  const { force = false, portable = false, path = addonPath(), signal } = options;
+  const { name, force = false, portable = false, path = addonPath(name), signal } = options;
   const engine = findEnginePackage();
-  const sources = addonSources();
+  const sources = addonSources(name);
   const hash = addonHash(sources, engine.version);
   const checked = (how: AddonBuild["how"], addon: string): AddonBuild => {
     const needs = needsOf(addon);
@@ -41,13 +42,13 @@ export async function buildAddon(options: BuildAddonOptions): Promise<AddonBuild
     return { how, path, libraryVersion: engine.version, newerNeeds: needs };
   };
 
-  if (!force && isBuiltFrom(path, hash) && (await works(path))) return checked("found", path);
+  if (!force && isBuiltFrom(path, hash) && (await works(name, path))) return checked("found", path);
   const compiler = checkToolchain(addonTools, process.env["PATH"] ?? "");
   const folder = mkdtempSync(join(tmpdir(), "waggle-addon-"));
   try {
-    const addon = await compileAddon({ engine, compiler, sources, hash, folder, signal });
+    const addon = await compileAddon({ engine, compiler, name, sources, hash, folder, signal });
     const built = checked("built", addon);
-    await tryAddon(engine.folder, addon);
+    await tryAddon(engine.folder, name, addon);
     place(addon, path);
     return built;
   } finally {
@@ -56,13 +57,13 @@ export async function buildAddon(options: BuildAddonOptions): Promise<AddonBuild
 }
 
 /** Workers then use the library's own binding. */
-export function removeAddon(): void {
-  rmSync(addonPath(), { force: true });
+export function removeAddons(): void {
+  for (const name of addonNames) rmSync(addonPath(name), { force: true });
 }
 
-async function works(path: string): Promise<boolean> {
+async function works(name: AddonName, path: string): Promise<boolean> {
   try {
-    await tryAddon(findEnginePackage().folder, path);
+    await tryAddon(findEnginePackage().folder, name, path);
     return true;
   } catch (error) {
     if (!(error instanceof UnusableBuildError)) throw error;

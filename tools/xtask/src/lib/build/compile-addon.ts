@@ -1,9 +1,11 @@
-// Compiles our addon: the compiler's flags, the headers of node-llama-cpp, llama.cpp and Node-API, and the libraries to link.
-import { mkdirSync } from "node:fs";
+// Compiles our addons: the compiler's flags, the headers of node-llama-cpp, llama.cpp and Node-API, the sources of mtmd, and the libraries to link.
+import { mkdirSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { execa } from "execa";
+import type { AddonName } from "./addon-file.ts";
 import { engineLibraries } from "./engine-binary.ts";
 import type { EnginePackage } from "./engine-package.ts";
 import { openLlamaSource } from "./llama-source.ts";
@@ -11,6 +13,7 @@ import { openLlamaSource } from "./llama-source.ts";
 export interface AddonCompile {
   readonly engine: EnginePackage;
   readonly compiler: string;
+  readonly name: AddonName;
   readonly sources: readonly string[];
   /** Identifies the build. */
   readonly hash: string;
@@ -19,22 +22,47 @@ export interface AddonCompile {
   readonly signal: AbortSignal;
 }
 
-/** As node-llama-cpp's own addon is compiled, whose classes ours uses. */
+/** As node-llama-cpp's own addon is compiled, whose classes ours use. */
 const compilerFlags: readonly string[] = [
-  ...["-O2", "-fPIC", "-std=c++17", "-fexceptions", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+  ...["-O2", "-fPIC", "-std=c++17", "-fexceptions"],
   ...["-DNAPI_VERSION=7", "-DNODE_GYP_MODULE_NAME=waggle"],
   ...["-DGGML_SHARED", "-DLLAMA_SHARED", "-DGGML_BACKEND_SHARED", "-DGGML_BACKEND_DL"],
 ];
+const ownWarnings: readonly string[] = ["-Wall", "-Wextra", "-Wno-unused-parameter"];
 
-/** The parts of llama.cpp's source that have the headers. */
-const llamaHeaders = ["include", "ggml/include", "ggml/src/ggml-backend-impl.h"];
+interface LlamaParts {
+  /** The parts of llama.cpp's source that are needed. */
+  readonly paths: readonly string[];
+  /** Folders of headers. */
+  readonly headers: readonly string[];
+  /** Folders whose sources are compiled into the addon. */
+  readonly sources: readonly string[];
+}
 
-/** The addon compiles in three seconds on two cores. */
+const headersOnly: LlamaParts = {
+  paths: ["include", "ggml/include", "ggml/src/ggml-backend-impl.h"],
+  headers: ["include", "ggml/include", "ggml/src"],
+  sources: [],
+};
+
+const llamaParts: Readonly<Record<AddonName, LlamaParts>> = {
+  "waggle-llama": headersOnly,
+  "waggle-mtmd": {
+    paths: ["include", "ggml/include", "ggml/src", "tools/mtmd", "vendor"],
+    headers: [...headersOnly.headers, "vendor", "tools/mtmd"],
+    sources: ["tools/mtmd", "tools/mtmd/models"],
+  },
+};
+
+/** Sources of mtmd that the addon does not need, or that our sources include. */
+const leftOut = /^(clip|mtmd|mtmd-cli|mtmd-helper.*|deprecation-warning)\.cpp$/;
+
+/** On two cores the first addon compiles in three seconds, the second in a minute. */
 const compilerLimitMs = 300_000;
 
 /** @returns the path of the addon. @throws Error when a command fails; its output goes to stderr */
 export async function compileAddon(options: AddonCompile): Promise<string> {
-  const { engine, sources, hash, folder, compiler, signal } = options;
+  const { engine, name, sources, hash, folder, compiler, signal } = options;
   const run = async (...args: readonly string[]): Promise<void> => {
     const settings = {
       stdio: ["ignore", 2, 2],
@@ -46,31 +74,48 @@ export async function compileAddon(options: AddonCompile): Promise<string> {
     signal.throwIfAborted();
     if (failed) throw new Error(`Cannot compile the addon: ${shortMessage?.split("\n")[0] ?? compiler}`);
   };
+  const llama = join(folder, "llama");
+  checkOut(engine, llama, llamaParts[name].paths);
   const flags = [
     ...compilerFlags,
     `-DWAGGLE_LIBRARY_VERSION="${engine.version}"`,
     `-DWAGGLE_SOURCE_HASH="${hash}"`,
-    ...headerFolders(engine, folder).flatMap((path) => ["-isystem", path]),
+    ...headerFolders(engine, llama, name).flatMap((path) => ["-isystem", path]),
   ];
-  const objects = sources.filter((path) => path.endsWith(".cc")).map((path) => [path, objectOf(path, folder)] as const);
-  await Promise.all(objects.map(async ([path, object]) => await run(...flags, "-c", path, "-o", object)));
-  const addon = join(folder, "waggle-llama.node");
+  const units = [
+    ...sources.filter((path) => path.endsWith(".cc")).map((path) => ({ path, warnings: ownWarnings })),
+    ...sourcesOfLlama(llama, name).map((path) => ({ path, warnings: ["-w"] })),
+  ].map((unit, index) => ({ ...unit, object: join(folder, `${index}-${basename(unit.path)}.o`) }));
+  const waiting = [...units];
+  const compileWaiting = async (): Promise<void> => {
+    for (let unit = waiting.shift(); unit !== undefined; unit = waiting.shift()) {
+      await run(...flags, ...unit.warnings, "-c", unit.path, "-o", unit.object);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, compileWaiting));
+  const addon = join(folder, `${name}.node`);
   const { before, after } = linkFlags();
-  await run(...before, "-o", addon, ...objects.map(([, object]) => object), ...after);
+  await run(...before, "-o", addon, ...units.map(({ object }) => object), ...after);
   return addon;
 }
 
-function objectOf(path: string, folder: string): string {
-  return join(folder, `${basename(path, ".cc")}.o`);
+function checkOut({ folder: library }: EnginePackage, target: string, paths: readonly string[]): void {
+  mkdirSync(target);
+  using source = openLlamaSource(library);
+  source.git(`--work-tree=${target}`, "checkout", "--quiet", "HEAD", "--", ...paths);
 }
 
-function headerFolders({ folder: library }: EnginePackage, folder: string): readonly string[] {
-  const llama = join(folder, "llama");
-  mkdirSync(llama);
-  using source = openLlamaSource(library);
-  source.git(`--work-tree=${llama}`, "checkout", "--quiet", "HEAD", "--", ...llamaHeaders);
-  const ofLlama = ["include", "ggml/include", "ggml/src"].map((path) => join(llama, path));
+function headerFolders({ folder: library }: EnginePackage, llama: string, name: AddonName): readonly string[] {
+  const ofLlama = llamaParts[name].headers.map((path) => join(llama, path));
   return [join(library, "llama/addon"), ...nodeHeaders(library), ...ofLlama];
+}
+
+function sourcesOfLlama(llama: string, name: AddonName): readonly string[] {
+  return llamaParts[name].sources.flatMap((path) =>
+    readdirSync(join(llama, path))
+      .filter((file) => file.endsWith(".cpp") && !leftOut.test(file))
+      .map((file) => join(llama, path, file)),
+  );
 }
 
 /** The headers of Node-API that the build of node-llama-cpp uses: for C++, and those of Node itself. */
@@ -82,10 +127,10 @@ function nodeHeaders(library: string): readonly string[] {
 }
 
 /**
- * The addon finds llama.cpp's functions when it runs. libggml-base has the same name in all packages of node-llama-cpp, which has loaded it then; on
+ * The addons find llama.cpp's functions when they run. libggml-base has the same name in all packages of node-llama-cpp, which has loaded it then; on
  * macOS its symbols are found then.
  */
 function linkFlags(): { readonly before: readonly string[]; readonly after: readonly string[] } {
   if (process.platform === "darwin") return { before: ["-bundle", "-undefined", "dynamic_lookup"], after: [] };
-  return { before: ["-shared", "-s"], after: [`-L${engineLibraries()}`, "-l:libggml-base.so"] };
+  return { before: ["-shared", "-s", "-Wl,-z,lazy"], after: [`-L${engineLibraries()}`, "-l:libggml-base.so"] };
 }

@@ -4,7 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { writeRandomModel, type ModelShape } from "@waggle/testing/models";
+import { writeRandomModel, writeVisionModel, type ModelShape } from "@waggle/testing/models";
+import { addonPath, type AddonName } from "./addon-file.ts";
 
 const trialTimeoutMs = 60_000;
 /** Functions of the OpenMP runtimes of GCC and LLVM. A build that uses OpenMP contains one of the names. */
@@ -98,6 +99,28 @@ process.stdout.write(llama.buildType);
 await llama.dispose();
 `;
 
+/** The addon finds the functions of llama.cpp in the libraries that node-llama-cpp has loaded. An encoding does not depend on the threads. */
+const mtmdScript = `
+import { createRequire } from "node:module";
+const [library, modelPath, projectorPath, firstPath, addonPath] = process.argv.slice(2);
+const { getLlama } = await import(library);
+const llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false });
+const require = createRequire(import.meta.url);
+const model = await llama.loadModel({ modelPath, gpuLayers: 0 });
+require(firstPath).shareLibraries(model._model);
+const projector = new (require(addonPath).Projector)(model._model);
+const { width } = await projector.load(projectorPath, false);
+const rgb = Uint8Array.from({ length: 48 * 32 * 3 }, (_, i) => i % 251);
+const { chunk, cells } = (await projector.divide(rgb, 48, 32)).find((part) => "chunk" in part);
+const encode = (threads) => projector.encode(chunk, threads).then((values) => Array.from(values));
+const [once, again] = [await encode(1), await encode(2)];
+if (once.length !== cells * width || !once.every(Number.isFinite)) throw new Error("a picture has wrong embeddings");
+if (String(once) !== String(again)) throw new Error("two threads encode a picture to other embeddings than one");
+projector.free();
+process.stdout.write(llama.buildType);
+await llama.dispose();
+`;
+
 /** Signals that a faulty build causes. Other signals come from outside and do not concern the build. */
 const crashes: readonly string[] = ["SIGILL", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGABRT"];
 
@@ -107,29 +130,50 @@ export class UnusableBuildError extends Error {
 }
 
 /** @throws UnusableBuildError when the addon does not compute with the package's engine; Error when the trial itself fails */
-export async function tryAddon(packageFolder: string, addonPath: string): Promise<void> {
-  await runTrial("the addon", packageFolder, addonPath);
+export async function tryAddon(packageFolder: string, name: AddonName, path: string): Promise<void> {
+  if (name === "waggle-llama") await runTrial("the addon", script, packageFolder, writeTrialModel, [path]);
+  else {
+    const addons = [addonPath("waggle-llama"), path];
+    await runTrial("the addon for pictures", mtmdScript, packageFolder, writeTrialVisionModel, addons);
+  }
 }
 
 /**
- * @param addonPath an addon that works with the prebuilt engine
+ * @param path an addon that works with the prebuilt engine
  * @throws UnusableBuildError when the package does not load its build, or the build does not compute; Error when the trial itself fails
  */
-export async function tryBuild(packageFolder: string, addonPath: string): Promise<void> {
-  const used = await runTrial("the engine's build", packageFolder, addonPath);
+export async function tryBuild(packageFolder: string, path: string): Promise<void> {
+  const used = await runTrial("the engine's build", script, packageFolder, writeTrialModel, [path]);
   if (used !== "localBuild") throw unusable("the engine's build", "the library did not load it");
 }
 
+type WriteModel = (folder: string) => readonly string[];
+
+const writeTrialModel: WriteModel = (folder) => {
+  const path = join(folder, "trial.gguf");
+  writeRandomModel(trialShape, path);
+  return [path];
+};
+
+const writeTrialVisionModel: WriteModel = (folder) => {
+  const { model, projector } = writeVisionModel({ folder, shape: "llava" });
+  return [model, projector];
+};
+
 /** @returns the kind of engine that the library loaded */
-async function runTrial(subject: string, packageFolder: string, addonPath: string): Promise<string> {
+async function runTrial(
+  subject: string,
+  script: string,
+  packageFolder: string,
+  writeModel: WriteModel,
+  addons: readonly string[],
+): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "waggle-trial-"));
   try {
-    const modelPath = join(folder, "trial.gguf");
     const scriptPath = join(folder, "trial.mjs");
     const signal = AbortSignal.timeout(trialTimeoutMs);
-    writeRandomModel(trialShape, modelPath);
     writeFileSync(scriptPath, script);
-    const args = [scriptPath, join(packageFolder, "dist/index.js"), modelPath, addonPath];
+    const args = [scriptPath, join(packageFolder, "dist/index.js"), ...writeModel(folder), ...addons];
     // With one thread, computations run in the order of their calls, as in a worker's engine.
     const env = { ...process.env, UV_THREADPOOL_SIZE: "1" };
     return (await promisify(execFile)(process.execPath, args, { signal, env })).stdout;

@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, r
 import { dirname, join } from "node:path";
 import { bundle, librariesFolder, placeInPackage, programs, threads, type Program } from "../../bundle/index.ts";
 import { repositoryPath } from "@waggle/testing/harness";
-import { addonFile, addonsFolder } from "../build/addon-file.ts";
+import { addonFile, addonNames, addonsFolder } from "../build/addon-file.ts";
 import { engineBinaries, engineBinaryFolder, engineBinaryFor } from "../build/engine-binary.ts";
 import { findEnginePackage } from "../build/engine-package.ts";
 import { packageManifest } from "./manifest.ts";
@@ -64,7 +64,7 @@ export async function makePackageTree(
     cpSync(engineBinaryFolder(binary.name), join(folder, librariesFolder, binary.name), { recursive: true });
   }
   const kinds = engine === "bundled" ? [binary.kind] : engineBinaries.map(({ kind }) => kind);
-  const files = kinds.map(({ os, cpu }) => addonFile(os, cpu)).filter((file) => existsSync(join(addons, file)));
+  const files = kinds.flatMap(({ os, cpu }) => addonNames.map((name) => addonFile(name, os, cpu))).filter((file) => existsSync(join(addons, file)));
   for (const file of files) copyFrom(addons, join(folder, addonsFolder), file);
   writeFileSync(join(folder, "THIRD-PARTY-NOTICES"), noticesText(allNotices(sources)));
   const { version, description, license, engines } = readJson<RootManifest>(repositoryPath("package.json"));
@@ -76,7 +76,7 @@ export async function makePackageTree(
     files: ["apps", "packages", librariesFolder, "models", "THIRD-PARTY-NOTICES"],
   });
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-  return files.map((file) => dirname(file));
+  return [...new Set(files.map((file) => dirname(file)))];
 }
 
 async function bundleAll(outFolder: string, engineBinary: string | undefined): Promise<readonly string[]> {

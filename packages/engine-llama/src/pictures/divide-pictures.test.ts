@@ -1,0 +1,92 @@
+import { isCell, type HeldEntry, type Picture, type PictureChunk } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
+import { expect, test, vi } from "vitest";
+import { createDividePictures } from "./divide-pictures.ts";
+import type { NativePart, NativeProjector, Projector } from "./projector.ts";
+
+const picture = (sha256: string): Picture => ({ sha256, bytes: new Uint8Array([1]) });
+
+interface Options {
+  readonly side?: number;
+  readonly causal?: boolean;
+  readonly cells?: number;
+}
+
+/** A projector that makes two chunks of a picture, with tokens around them. The picture's side is in pixels. */
+function divideWith({ side = 10, causal = true, cells = 6 }: Options = {}) {
+  let chunks = 0;
+  const divide = vi.fn((_rgb: Uint8Array, _width: number, _height: number): Promise<readonly NativePart[]> => {
+    const chunk = (): NativePart => ({ chunk: (chunks += 1), cells, positions: 3, causal });
+    return Promise.resolve([{ tokens: Int32Array.of(7) }, chunk(), { tokens: Int32Array.of(8, 9) }, chunk()]);
+  });
+  const drop = vi.fn();
+  const decode = vi.fn((bytes: Uint8Array, { name }: { readonly name: string }) =>
+    bytes.length > 0
+      ? Promise.resolve({ width: side, height: side, rgb: new Uint8Array(3 * side * side) })
+      : Promise.reject(new WaggleError("invalid_argument", `Cannot read ${name}: it is empty.`)),
+  );
+  const native = { divide, drop } as unknown as NativeProjector;
+  const projector: Projector = { native, name: "eye", bytes: 1, width: 4, maxPixels: 1_000, mostKeptBytes: 1, fingerprint: "f" };
+  const decoder = { decode, dispose: () => Promise.resolve() };
+  return { divide, decode, drop, pictures: createDividePictures({ projector, decoder, batchSize: 8 }) };
+}
+
+const chunksIn = (entries: readonly HeldEntry[]): PictureChunk[] =>
+  entries.flatMap((entry) => (isCell(entry) && entry.index === 0 ? [entry.chunk] : []));
+
+test("a picture becomes its tokens and the cells of its chunks", async () => {
+  const { pictures } = divideWith();
+  const entries = await pictures.entriesOf(picture("a"), 2);
+  expect(entries.map((entry) => (isCell(entry) ? `${entry.index}` : entry))).toEqual([
+    7,
+    ...["0", "1", "2", "3", "4", "5"],
+    ...[8, 9],
+    ...["0", "1", "2", "3", "4", "5"],
+  ]);
+  const [first, second] = chunksIn(entries);
+  expect(first).toMatchObject({ picture: 2, cells: 6, positions: 3, causal: true });
+  expect(first?.id).not.toBe(second?.id);
+  expect(chunksIn(await pictures.entriesOf(picture("b"), 2))[0]?.id).not.toBe(first?.id);
+});
+
+test("a picture that was read before is not decoded again, also under another index", async () => {
+  const { pictures, decode } = divideWith();
+  const [before] = chunksIn(await pictures.entriesOf(picture("a"), 0));
+  const [after] = chunksIn(await pictures.entriesOf(picture("a"), 3));
+  expect(decode).toHaveBeenCalledTimes(1);
+  expect(after).toEqual({ ...before, picture: 3 });
+});
+
+test("a picture that several jobs need at once is decoded once", async () => {
+  const { pictures, decode } = divideWith();
+  await Promise.all([pictures.entriesOf(picture("a"), 0), pictures.entriesOf(picture("a"), 0)]);
+  expect(decode).toHaveBeenCalledTimes(1);
+});
+
+test("pixels beyond the limit are dropped, and the picture is decoded again for its encoding", async () => {
+  // Two such pictures have more pixels than are kept.
+  const { pictures, decode, drop } = divideWith({ side: 2_000 });
+  const [chunk] = chunksIn(await pictures.entriesOf(picture("a"), 0));
+  if (chunk === undefined) expect.fail("The picture has no chunk");
+  expect(await pictures.nativeOf(chunk, picture("a"))).toMatchObject({ chunk: 1 });
+  await pictures.entriesOf(picture("b"), 0);
+  expect(drop.mock.calls).toEqual([[1], [2]]);
+  expect(await pictures.nativeOf(chunk, picture("a"))).toMatchObject({ chunk: 5 });
+  expect(decode).toHaveBeenCalledTimes(3);
+});
+
+test("a file that is no picture is refused, and may be sent again", async () => {
+  const { pictures } = divideWith();
+  const broken = { sha256: "a", bytes: new Uint8Array() };
+  await expect(pictures.entriesOf(broken, 1)).rejects.toThrow("Cannot read picture 2: it is empty.");
+  await expect(pictures.entriesOf(picture("a"), 1)).resolves.toHaveLength(15);
+});
+
+test("a chunk that cannot be divided must fit into a step", async () => {
+  const { pictures } = divideWith({ causal: false, cells: 9 });
+  await expect(pictures.entriesOf(picture("a"), 0)).rejects.toThrow(
+    "Cannot read picture 1: its 9 tokens must fit into one step, which has room for 8. Restart with --batch-size 9.",
+  );
+  await expect(divideWith({ causal: true, cells: 9 }).pictures.entriesOf(picture("a"), 0)).resolves.toHaveLength(21);
+  await expect(divideWith({ causal: false, cells: 8 }).pictures.entriesOf(picture("a"), 0)).resolves.toHaveLength(19);
+});

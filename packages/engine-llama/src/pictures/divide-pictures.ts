@@ -1,0 +1,127 @@
+// Divides pictures into tokens and chunks: decodes a file to pixels on a thread that can be killed, and has mtmd divide the pixels. Remembers how
+// pictures were divided, so that a picture of an earlier turn is not decoded again.
+import { cellsOf, type HeldEntry, type Picture, type PictureChunk, type Token } from "@waggle/engine";
+import type { PictureDecoder } from "@waggle/pictures";
+import { WaggleError } from "@waggle/protocol";
+import type { NativeChunk, Projector } from "./projector.ts";
+
+/** Limit for the remembered pictures. */
+const mostLayouts = 256;
+/** Limit for the pixels of divided pictures, which wait for their encoding. Without them, a picture is decoded again. */
+const mostPixelBytes = 64 * 2 ** 20;
+/** mtmd keeps three floats for each pixel. */
+const bytesPerPixel = 12;
+
+export interface DividePicturesOptions {
+  readonly projector: Projector;
+  readonly decoder: PictureDecoder;
+  /** Most cells of a chunk that cannot be divided. */
+  readonly batchSize: number;
+}
+
+export interface DividePictures {
+  /**
+   * Returns the tokens and cells of a picture.
+   * @param index of the picture among those of the work
+   * @throws WaggleError invalid_argument if the picture cannot be read
+   */
+  entriesOf(picture: Picture, index: number, signal?: AbortSignal): Promise<readonly HeldEntry[]>;
+  /** Returns the chunk for its encoding. @throws WaggleError invalid_argument if the picture cannot be read */
+  nativeOf(chunk: PictureChunk, picture: Picture, signal?: AbortSignal): Promise<NativeChunk>;
+}
+
+type Part = readonly Token[] | Omit<PictureChunk, "picture">;
+type Layout = readonly Part[];
+
+interface Divided {
+  readonly layout: Layout;
+  /** The chunks of the layout, by id. */
+  readonly natives: ReadonlyMap<string, NativeChunk>;
+  readonly bytes: number;
+}
+
+export function createDividePictures({ projector, decoder, batchSize }: DividePicturesOptions): DividePictures {
+  const { native, fingerprint, maxPixels } = projector;
+  /** How pictures were divided, by SHA-256, least recently used first. */
+  const layouts = new Map<string, Layout>();
+  /** Pictures with their pixels, by SHA-256, oldest first. */
+  const divided = new Map<string, Divided>();
+  /** Each picture is divided once at a time. */
+  const dividing = new Map<string, Promise<Divided>>();
+
+  async function divide(picture: Picture, index: number, signal: AbortSignal | undefined): Promise<Divided> {
+    const running = dividing.get(picture.sha256) ?? startDividing(picture, index);
+    dividing.set(picture.sha256, running);
+    const result = await running.finally(() => dividing.delete(picture.sha256));
+    signal?.throwIfAborted();
+    return result;
+  }
+
+  async function startDividing({ sha256, bytes }: Picture, index: number): Promise<Divided> {
+    const name = `picture ${index + 1}`;
+    const { rgb, width, height } = await decoder.decode(bytes, { name, maxPixels });
+    const parts = await native.divide(rgb, width, height).catch((error: unknown) => {
+      throw new WaggleError("invalid_argument", `Cannot read ${name}: ${(error as Error).message}.`);
+    });
+    const natives = new Map<string, NativeChunk>();
+    const layout = parts.map((part, i): Part => {
+      if ("tokens" in part) return [...part.tokens];
+      const { cells, positions, causal } = part;
+      const id = `${sha256}-${fingerprint}-${i}`;
+      natives.set(id, part);
+      return { id, cells, positions, causal };
+    });
+    const result = { layout, natives, bytes: width * height * bytesPerPixel };
+    remember(sha256, layout);
+    keep(sha256, result);
+    return result;
+  }
+
+  function remember(sha256: string, layout: Layout): void {
+    layouts.delete(sha256);
+    layouts.set(sha256, layout);
+    for (const oldest of layouts.keys()) {
+      if (layouts.size <= mostLayouts) return;
+      layouts.delete(oldest);
+    }
+  }
+
+  function keep(sha256: string, picture: Divided): void {
+    divided.set(sha256, picture);
+    let bytes = [...divided.values()].reduce((sum, each) => sum + each.bytes, 0);
+    for (const [oldest, { natives, bytes: freed }] of divided) {
+      if (bytes <= mostPixelBytes || oldest === sha256) return;
+      divided.delete(oldest);
+      for (const { chunk } of natives.values()) native.drop(chunk);
+      bytes -= freed;
+    }
+  }
+
+  return {
+    async entriesOf(picture, index, signal) {
+      const layout = layouts.get(picture.sha256) ?? (await divide(picture, index, signal)).layout;
+      remember(picture.sha256, layout);
+      return layout.flatMap((part): readonly HeldEntry[] => {
+        if (!isChunk(part)) return part;
+        checkCells(part, index, batchSize);
+        return cellsOf({ ...part, picture: index });
+      });
+    },
+    async nativeOf(chunk, picture, signal) {
+      const found = divided.get(picture.sha256) ?? (await divide(picture, chunk.picture, signal));
+      const part = found.natives.get(chunk.id);
+      if (part === undefined) throw new Error(`Picture ${chunk.picture + 1} has no chunk ${chunk.id}`);
+      return part;
+    },
+  };
+}
+
+function isChunk(part: Part): part is Exclude<Part, readonly Token[]> {
+  return "id" in part;
+}
+
+function checkCells({ causal, cells }: Exclude<Part, readonly Token[]>, index: number, batchSize: number): void {
+  if (causal || cells <= batchSize) return;
+  const why = `its ${cells} tokens must fit into one step, which has room for ${batchSize}`;
+  throw new WaggleError("invalid_argument", `Cannot read picture ${index + 1}: ${why}. Restart with --batch-size ${cells}.`);
+}

@@ -1,0 +1,65 @@
+// Opens what a model needs to read pictures: its projector, the decoder of picture files, and the encoder.
+import type { Scope } from "@waggle/async";
+import type { PictureEncoder, VisionInfo } from "@waggle/engine";
+import { createPictureDecoder } from "@waggle/pictures";
+import type { LlamaModel } from "node-llama-cpp";
+import type { LogLevel } from "../load/llama.ts";
+import { cannotLoad } from "../load/load-error.ts";
+import type { Addon } from "../passes/addon-decoder.ts";
+import type { Passes } from "../passes/passes.ts";
+import type { ReadPicture } from "../text/prompt.ts";
+import { createDividePictures } from "./divide-pictures.ts";
+import { createEncoder } from "./encoder.ts";
+import { openProjector, type Projector, type ProjectorOptions } from "./projector.ts";
+
+export interface ProjectorSettings extends ProjectorOptions {
+  /** The load fails if the projector cannot be used. Otherwise the model is loaded without it, and a warning is logged. */
+  readonly isRequired: boolean;
+}
+
+export interface OpenPicturesOptions {
+  readonly settings: ProjectorSettings | undefined;
+  readonly model: LlamaModel;
+  /** The addon that decodes; undefined if the library's own binding does. */
+  readonly addon: Addon | undefined;
+  readonly passes: Pick<Passes, "feed">;
+  /** Most tokens of a step. */
+  readonly batchSize: number;
+  /** Frees everything when it closes. */
+  readonly scope: Scope;
+  readonly log?: ((level: LogLevel, message: string) => void) | undefined;
+}
+
+export interface Pictures {
+  readonly vision: VisionInfo;
+  readonly encoder: PictureEncoder;
+  readonly read: ReadPicture;
+}
+
+/** @returns undefined if the model has no projector. @throws WaggleError unavailable if a required projector cannot be used */
+export async function openPictures(options: OpenPicturesOptions): Promise<Pictures | undefined> {
+  const { settings, passes, scope, batchSize } = options;
+  const projector = settings === undefined ? undefined : await openUsable(settings, options);
+  if (projector === undefined || passes.feed === undefined) return undefined;
+  const decoder = createPictureDecoder();
+  scope.defer(async () => await decoder.dispose());
+  const pictures = createDividePictures({ projector, decoder, batchSize });
+  const encoder = createEncoder({ projector, pictures, feed: passes.feed });
+  scope.defer(async () => await encoder.close());
+  const { name, bytes, maxPixels } = projector;
+  return { vision: { projector: name, bytes, maxPixels }, encoder, read: pictures.entriesOf };
+}
+
+async function openUsable(
+  settings: ProjectorSettings,
+  { model, addon, log }: OpenPicturesOptions,
+): Promise<Projector | undefined> {
+  try {
+    return await openProjector(settings, model, addon);
+  } catch (error) {
+    const reason = (error as Error).message;
+    if (settings.isRequired) throw cannotLoad(settings.path, reason, error);
+    log?.("warn", `Pictures are refused: cannot use the projector ${settings.path}: ${reason}`);
+    return undefined;
+  }
+}

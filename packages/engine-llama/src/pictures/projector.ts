@@ -1,0 +1,115 @@
+// Loads a projector with the addon for pictures: llama.cpp's mtmd on the model that node-llama-cpp has loaded.
+import { statSync } from "node:fs";
+import { basename } from "node:path";
+import { projectorCardOf, readGgufFile } from "@waggle/models/header";
+import { visionMemory } from "@waggle/models/memory";
+import type { LlamaModel } from "node-llama-cpp";
+import { loadMtmd } from "../load/addon.ts";
+import type { Addon } from "../passes/addon-decoder.ts";
+import { modelFingerprint } from "../slots/model-fingerprint.ts";
+
+/** What `native/mtmd/addon.cc` exports. */
+export interface MtmdAddon {
+  /** The version of node-llama-cpp that the addon was compiled for. */
+  readonly libraryVersion: string;
+  /** Identifies the addon's sources. */
+  readonly sourceHash: string;
+  /** @param model the library's `AddonModel` */
+  readonly Projector: new (model: object) => NativeProjector;
+}
+
+/** Everything but `encode` may be called at any time. Promises are settled by threads that are not libuv's. */
+export interface NativeProjector {
+  load(path: string, useGpu: boolean): Promise<NativeFacts>;
+  /** Divides a picture into what the model reads one after the other. @param rgb three bytes for each pixel */
+  divide(rgb: Uint8Array, width: number, height: number): Promise<readonly NativePart[]>;
+  /** One at a time. @returns the embeddings of all cells, one after the other; undefined if it was stopped */
+  encode(chunk: number, threads: number): Promise<Float32Array | undefined>;
+  /** Changes the threads of the encoding that runs. */
+  setThreads(threads: number): void;
+  /** Ends the encoding that runs, soon. */
+  stop(): void;
+  /** Frees a chunk. */
+  drop(chunk: number): void;
+  /** Frees the projector as soon as nothing computes. */
+  free(): void;
+}
+
+interface NativeFacts {
+  /** Number of floats of a cell. */
+  readonly width: number;
+  readonly mrope: boolean;
+  readonly vision: boolean;
+  readonly audio: boolean;
+  /** Whether the cells of a picture depend on where in the prompt it is. */
+  readonly dependsOnPlace: boolean;
+}
+
+export type NativePart = NativeText | NativeChunk;
+
+/** Tokens between, before or behind chunks. */
+export interface NativeText {
+  readonly tokens: Int32Array;
+}
+
+export interface NativeChunk {
+  /** Names the chunk until it is dropped. */
+  readonly chunk: number;
+  readonly cells: number;
+  readonly positions: number;
+  readonly causal: boolean;
+  /** With M-RoPE, the positions of the cells in four dimensions, one dimension after the other, counted from the chunk's position. */
+  readonly places?: Int32Array;
+}
+
+export interface ProjectorOptions {
+  readonly path: string;
+  /** Most pixels of a picture; a larger one is scaled down. */
+  readonly maxPixels: number;
+}
+
+export interface Projector {
+  readonly native: NativeProjector;
+  readonly name: string;
+  readonly bytes: number;
+  /** Number of floats of a cell. */
+  readonly width: number;
+  readonly maxPixels: number;
+  /** Most bytes of embeddings that are kept although no slot needs them now. */
+  readonly mostKeptBytes: number;
+  /** The same only for the same file and the same number of pixels. */
+  readonly fingerprint: string;
+}
+
+/** @throws Error with the reason, as the end of a sentence */
+export async function openProjector(
+  { path, maxPixels }: ProjectorOptions,
+  model: LlamaModel,
+  first: Addon | undefined,
+): Promise<Projector> {
+  if (first === undefined) throw new Error("only Waggle's addon reads pictures, and it does not decode here");
+  const { _model: inside } = model as unknown as { readonly _model: object };
+  const { addon, problem } = await loadMtmd(first, inside);
+  if (addon === undefined) throw new Error(`Waggle's addon for pictures cannot be used: ${problem}`);
+  const card = projectorCardOf(await readGgufFile(path));
+  const native = new addon.Projector(inside);
+  const facts = await native.load(path, model.gpuLayers > 0);
+  const problemOf = (): string | undefined => {
+    if (!facts.vision) return "it encodes no pictures";
+    return facts.dependsOnPlace ? "its pictures depend on their place in the prompt, which is not supported" : undefined;
+  };
+  const unusable = problemOf();
+  if (unusable !== undefined) {
+    native.free();
+    throw new Error(unusable);
+  }
+  return {
+    native,
+    name: card.name ?? basename(path),
+    bytes: statSync(path).size,
+    width: facts.width,
+    maxPixels,
+    mostKeptBytes: visionMemory({ projector: card, maxPixels }).embeddings,
+    fingerprint: modelFingerprint(path, [String(maxPixels)]),
+  };
+}

@@ -1,0 +1,2 @@
+export * from "./header/picture-header.ts";
+export * from "./limits.ts";
