@@ -76,6 +76,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const orphans = watchOrphans({ side, takeOver: finder.takeOver, clock, log });
   const app = createApp({
     schemas,
+    allowedMediaHosts: config.allowedMediaHosts,
     access: { ...config, tokens: options.tokens },
     accounts,
     pages: options.pages,

@@ -143,6 +143,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const schemas = createSchemaCompiler({ clock });
   const app = createApp({
     schemas,
+    allowedMediaHosts: config.allowedMediaHosts,
     access: { ...config, tokens: options.tokens },
     accounts,
     pages: createWorkerPages(),

@@ -51,7 +51,7 @@ export const errorKinds = {
     status: 413,
     type: "invalid_request_error",
     retryable: false,
-    when: "The body exceeds the size limit.",
+    when: "The body or a picture exceeds a size limit.",
   },
   resource_exhausted: {
     status: 429,

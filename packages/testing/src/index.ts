@@ -3,6 +3,7 @@ export { adaptersContract } from "./contracts/adapters-contract.ts";
 export { backendContract, type BackendContractOptions } from "./contracts/backend-contract.ts";
 export { createFakeClock, type FakeClock } from "./fake-clock.ts";
 export { expectNoLeaks } from "./leaks.ts";
+export { madeUpPng, type MadeUpPng } from "./made-up-png.ts";
 export { guessContract, type GuessContractOptions } from "./contracts/guess-contract.ts";
 export { parkContract, type ParkContractOptions } from "./contracts/park-contract.ts";
 export {

@@ -207,7 +207,8 @@ describe("chat", () => {
     ["think", { think: "very much" }],
     ["format", { format: "yaml" }],
     ["top_logprobs", { logprobs: true, top_logprobs: 21 }],
-    ["messages.0.images", { messages: [{ role: "user", content: "", images: ["aGk="] }] }],
+    ["messages.0.images", { messages: [{ role: "assistant", content: "", images: ["aGk="] }] }],
+    ["messages.0.images.0", { messages: [{ role: "user", content: "", images: [7] }] }],
     ["messages.0.role", { messages: [{ role: "robot", content: "" }] }],
     [
       "messages.0.tool_calls.0.function.arguments",
@@ -351,7 +352,7 @@ describe("generate", () => {
 
   test.each([
     ["template", { template: "{{ .Prompt }}" }],
-    ["images", { images: ["aGk="] }],
+    ["images", { suffix: "}", images: ["aGk="] }],
     ["system", { raw: true, system: "Be kind." }],
     ["context", { raw: true, context: [1] }],
     ["suffix", { raw: true, suffix: "}" }],

@@ -289,7 +289,7 @@ describe("an unsupported or invalid field is refused by name, with the reason", 
   });
 
   test.each<[string, Json, string | null, RegExp]>([
-    ["an image", part("image_url", { image_url: { url: "x" } }), "messages.0.content.1.type", /no part.*"image_url"/],
+    ["an image without its URL", part("image_url", { image_url: {} }), "messages.0.content.1.image_url.url", /string/],
     ["a sound", part("input_audio", { input_audio: {} }), "messages.0.content.1.type", /no part.*"input_audio"/],
     ["a file", part("file", { file: {} }), "messages.0.content.1.type", /no part.*"file"/],
     ["a part without its text", part("text", {}), "messages.0.content.1.text", /expected string/],

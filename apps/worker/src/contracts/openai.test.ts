@@ -211,9 +211,9 @@ describe("chat completions", () => {
     expect(streamed).toEqual(content);
   });
 
-  it("refuses images by name, in OpenAI's shape, and asks the client not to retry", async () => {
+  it("refuses sounds by name, in OpenAI's shape, and asks the client not to retry", async () => {
     start();
-    const messages = [{ role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] }];
+    const messages = [{ role: "user", content: [{ type: "input_audio", input_audio: {} }] }];
     const response = await post("/v1/chat/completions", { messages });
     expect(response.status).toBe(400);
     expect(response.headers.get("x-should-retry")).toBe("false");

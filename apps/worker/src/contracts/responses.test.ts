@@ -346,7 +346,9 @@ describe("a request", () => {
     ["prompt", { prompt: { id: "p" } }],
     ["truncation", { truncation: "auto" }],
     ["input.0.type", { input: [{ type: "unheard_of" }] }],
-    ["input.0.content.0.type", { input: [{ role: "user", content: [{ type: "input_image", image_url: "x" }] }] }],
+    ["input.0.content.0.type", { input: [{ role: "user", content: [{ type: "input_file", file_id: "x" }] }] }],
+    ["input.0.content.0.file_id", { input: [{ role: "user", content: [{ type: "input_image", file_id: "x" }] }] }],
+    ["input.0.content", { input: [{ role: "assistant", content: [{ type: "input_image", image_url: "x" }] }] }],
     [
       "text.format.schema",
       { text: { format: { type: "json_schema", name: "x", schema: { type: "array", uniqueItems: true } } } },

@@ -104,7 +104,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           model: facts?.path ?? reference,
           gpuFolder: config.gpuFolder,
           settings: { ...settings, contextPool },
-          projector: projector === undefined ? undefined : {
+          projector:
+            projector === undefined
+              ? undefined
+              : {
                   path: projector,
                   maxPixels: settings.maxPicturePixels,
                   isRequired: settings.mmproj !== "auto",

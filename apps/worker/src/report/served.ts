@@ -2,11 +2,11 @@
 import { basename } from "node:path";
 import { deferred, onAbort } from "@waggle/async";
 import type { Clock } from "@waggle/async";
-import { markPictures } from "@waggle/chat-format/describe";
+import { markPictures, splitAtPictures } from "@waggle/chat-format/describe";
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { EngineQuery, EngineQueryResult } from "@waggle/engine";
 import type { ModelPrompts, ServedModel, ServedModels } from "@waggle/front";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, mediaMarker } from "@waggle/protocol";
 import type { ModelStatus, SlotStatus, WorkerInfo } from "@waggle/protocol";
 import { chatOf } from "./chat-abilities.ts";
 import type { Descriptions } from "../models/list/descriptions.ts";
@@ -98,7 +98,10 @@ function createServedModel(
     const rendered = await descriptions.prompt(entry.current, markPictures(question), signal);
     if (signal.aborted) throw new WaggleError("cancelled", "The client left.");
     if (rendered === undefined) throw notLoaded("Cannot ask the model");
-    if (rendered.kind === "rendered") return { kind: "render", prompt: rendered.prompt };
+    if (rendered.kind === "rendered") {
+      const parts = splitAtPictures(rendered.prompt);
+      return { kind: "render", prompt: parts.map((part) => (typeof part === "string" ? part : mediaMarker)).join("") };
+    }
     const { problem } = rendered;
     const details = { problems: [{ field: "messages", problem }] };
     throw new WaggleError("invalid_argument", `Cannot accept field "messages": ${problem}`, { details });

@@ -16,6 +16,11 @@ import type { WorkerState } from "../report/worker-state.ts";
 import { createInlineEngine } from "./inline-engine.ts";
 import type { InlineEngine, InlineEngineOptions, InlineLink } from "./inline-engine.ts";
 
+type PictureSettings = Pick<
+  WorkerConfig,
+  "maxPictureBytes" | "maxPictures" | "maxPicturesBytes" | "picturesTotalBytes"
+>;
+
 export interface InlineWorkerOptions extends Pick<InlineEngineOptions, "preparedBytes" | "headroomCells" | "wrap"> {
   readonly slots?: number | undefined;
   readonly contextSize?: number;
@@ -30,6 +35,9 @@ export interface InlineWorkerOptions extends Pick<InlineEngineOptions, "prepared
   readonly endedJobsKept?: number;
   readonly access?: Partial<HttpAccess> | undefined;
   readonly maxBodyBytes?: number;
+  readonly pictures?: Partial<PictureSettings>;
+  readonly allowedMediaHosts?: readonly string[];
+  readonly clientQueueShare?: number;
   readonly maxStreamsPerClient?: number;
   /** Loads only when the test calls `load`; by default the engine is ready from the start. */
   readonly loadLater?: boolean;
@@ -152,6 +160,9 @@ export function inlineConfigOf(options: InlineWorkerOptions): WorkerConfig {
     answerWindowMs: 1_800_000,
     endedJobsKept: options.endedJobsKept ?? 1_000,
     maxBodyBytes: options.maxBodyBytes ?? 4 << 20,
+    ...options.pictures,
+    allowedMediaHosts: options.allowedMediaHosts,
+    clientQueueShare: options.clientQueueShare ?? parsed.config.clientQueueShare,
     maxStreamsPerClient: options.maxStreamsPerClient ?? 1_000,
     localMode: access.localMode ?? true,
     allowedHosts: access.allowedHosts ?? [],

@@ -6,4 +6,4 @@ export { templateNames } from "./named-templates.ts";
 export { openModelChat, type ModelChat, type ModelChatOptions } from "./open-model-chat.ts";
 export { problemOfMessages } from "./problem-of-messages.ts";
 export { breakMark, createSpecialText, type SpecialText } from "./special-text.ts";
-export { markPictures, splitAtPictures, type PicturedConversation } from "./picture-marks.ts";
+export { markPictures, missingPicture, splitAtPictures, type PicturedConversation } from "./picture-marks.ts";

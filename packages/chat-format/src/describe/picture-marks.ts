@@ -36,6 +36,16 @@ function withoutMarks(text: string): string {
   return text.replaceAll(mark, "\uFFFD");
 }
 
+/** Index of a picture that the rendered conversation does not show; undefined if it shows all of them. */
+export function missingPicture({ messages }: PicturedConversation, rendered: string): number | undefined {
+  const wanted = messages.flatMap(({ content }) =>
+    typeof content === "string" ? [] : content.flatMap((part) => (part.type === "image" ? [part.picture] : [])),
+  );
+  if (wanted.length === 0) return undefined;
+  const shown = new Set(splitAtPictures(rendered));
+  return wanted.find((picture) => !shown.has(picture));
+}
+
 /** Divides a rendered conversation into its texts and the indexes of its pictures, in turn: the first and the last are texts, which may be empty. */
 export function splitAtPictures(rendered: string): readonly (string | number)[] {
   return rendered.split(marked).map((part, i) => (i % 2 === 1 ? Number(part) : part));

@@ -34,7 +34,7 @@ export const frontLimitOptions = {
     flag: "client-queue-share",
     value: "share",
     group: "Limits",
-    help: "share of each model's queue that one API token may fill",
+    help: "share of a queue, and of --pictures-total, for one API token",
     schema: share(),
     defaultText: "0.5 with several tokens, else 1",
     advanced: true,
@@ -170,7 +170,7 @@ export const frontLimitOptions = {
     flag: "max-body",
     value: "size",
     group: "Limits",
-    help: "largest request body; a larger one is rejected with 413",
+    help: "largest request body, without its pictures; a larger one gets a 413",
     schema: byteSize("1KiB", "1GiB"),
     default: "4MiB",
   },
@@ -180,7 +180,42 @@ export const frontLimitOptions = {
     group: "Limits",
     help: "memory for all request bodies that are being received",
     schema: byteSize("1KiB", "64GiB"),
+    default: "128MiB",
+    advanced: true,
+  },
+  maxPictureBytes: {
+    flag: "max-picture-bytes",
+    value: "size",
+    group: "Limits",
+    help: "largest picture file in a request; a larger one gets a 413",
+    schema: byteSize("1KiB", "32MiB"),
+    default: "16MiB",
+  },
+  maxPictures: {
+    flag: "max-pictures",
+    value: "n",
+    group: "Limits",
+    help: "largest number of different pictures in a request",
+    schema: integer(0, 1_024),
+    default: "100",
+    advanced: true,
+  },
+  maxPicturesBytes: {
+    flag: "max-pictures-bytes",
+    value: "size",
+    group: "Limits",
+    help: "largest size of all pictures in a request together",
+    schema: byteSize("1KiB", "4GiB"),
     default: "64MiB",
+    advanced: true,
+  },
+  picturesTotalBytes: {
+    flag: "pictures-total",
+    value: "size",
+    group: "Limits",
+    help: "memory for the pictures of all waiting and running jobs",
+    schema: byteSize("1KiB", "256GiB"),
+    default: "512MiB",
     advanced: true,
   },
   maxHeaderBytes: {
@@ -227,6 +262,8 @@ interface FrontLimits {
   readonly answerTotalBytes: number;
   readonly maxBodyBytes: number;
   readonly maxBodiesBytes: number;
+  readonly maxPicturesBytes: number;
+  readonly picturesTotalBytes: number;
 }
 
 /** The share of a queue that one client may fill if no setting gives one: a client alone may fill the queue. */
@@ -237,6 +274,7 @@ export function queueShareOf(given: number | undefined, tokens: readonly unknown
 /** Returns a sentence for each contradiction between limits. */
 export function frontProblems(values: FrontLimits): readonly string[] {
   const { replayBufferBytes, replayTotalBytes, answerTotalBytes, maxBodyBytes, maxBodiesBytes } = values;
+  const { maxPicturesBytes, picturesTotalBytes } = values;
   const tooSmall = replayBufferBytes > replayTotalBytes ? "--replay-total" : "--answer-total";
   return [
     ...(replayBufferBytes > Math.min(replayTotalBytes, answerTotalBytes)
@@ -244,6 +282,9 @@ export function frontProblems(values: FrontLimits): readonly string[] {
       : []),
     ...(maxBodyBytes > maxBodiesBytes
       ? ["Cannot use a --max-body larger than --max-bodies: one body would exceed the limit of all bodies."]
+      : []),
+    ...(maxPicturesBytes > picturesTotalBytes
+      ? ["Cannot use a --max-pictures-bytes larger than --pictures-total: one request would exceed the limit of all."]
       : []),
   ];
 }
@@ -315,6 +356,15 @@ export const accessOptions = {
     help: "additional Origin of browser pages to accept (repeatable)",
     schema: originList(),
     defaultText: "the worker's; in local mode this machine's",
+    repeatable: ",",
+  },
+  allowedMediaHosts: {
+    flag: "allow-media-from",
+    value: "host",
+    group: "Access",
+    help: "host from which to fetch pictures that requests name (repeatable)",
+    schema: hostList(),
+    defaultText: "none; pictures come in the request",
     repeatable: ",",
   },
   openMetrics: {

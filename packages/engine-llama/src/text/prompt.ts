@@ -7,6 +7,7 @@ import {
   breakMark,
   guardConversation,
   markPictures,
+  missingPicture,
   splitAtPictures,
   type SpecialText,
 } from "@waggle/chat-format/describe";
@@ -69,7 +70,10 @@ export function createPrompts(options: PromptOptions): Prompts {
   /** Renders the conversation. In messages, `breakMark` splits each text of a control token, so that the text does not become a control token. */
   async function renderGuarded(conversation: Conversation): Promise<string> {
     const pace: Pace = (chars) => tokenizer.pace(chars * guardCost);
-    return await renderer.render(await guardConversation(markPictures(conversation), specialText, pace));
+    const rendered = await renderer.render(await guardConversation(markPictures(conversation), specialText, pace));
+    const missing = missingPicture(conversation, rendered);
+    if (missing === undefined) return rendered;
+    throw refuseField("messages", `the model's chat template does not show picture ${missing + 1}`);
   }
 
   async function read(

@@ -1,7 +1,7 @@
 // Owns the memory limit of all incoming bodies together, and selects the body that is dropped at the limit.
 
 export interface ArrivingBody {
-  /** Adds received bytes. At the limit, the budget drops the oldest body, which may be this body. */
+  /** Adds received bytes, or removes some that are no longer held. At the limit, the budget drops the oldest body, which may be this body. */
   add(bytes: number): void;
   /** Releases the memory, when the body is complete or was given up. */
   close(): void;

@@ -1,9 +1,11 @@
 // Reads and validates request bodies.
 import { createHash } from "node:crypto";
-import { WaggleError, invalidArgument } from "@waggle/protocol";
+import { WaggleError, invalidArgument, picturePlaces } from "@waggle/protocol";
+import type { PicturePlace } from "@waggle/protocol";
 import type { z } from "zod";
 import { connectionOf } from "../server/connection.ts";
 import type { AppContext } from "../server/context.ts";
+import { createGrowingBuffer } from "./growing-buffer.ts";
 import { parseJson } from "./parse-json.ts";
 
 /**
@@ -12,25 +14,30 @@ import { parseJson } from "./parse-json.ts";
  */
 const firstProblemOnly: z.core.ParseContextInternal<z.core.$ZodIssue> = { abortEarly: true };
 
-/** @throws WaggleError payload_too_large, before the rest of the body is read; resource_exhausted; invalid_argument */
+/**
+ * Where the schema has pictures, they are taken out of the body: `c.get("pictures")` has them, and their hashes are in their places.
+ * @param maxBytes limit for the body without its pictures
+ * @throws WaggleError payload_too_large, before the rest of the body is read; resource_exhausted; invalid_argument
+ */
 export async function readBody<S extends z.ZodType>(c: AppContext, schema: S, maxBytes: number): Promise<z.output<S>> {
   const seen = c.get("seenBody");
   c.set("seenBody", undefined);
-  return validate(schema, seen === undefined ? await readJson(c, maxBytes) : seen.value);
+  return validate(schema, seen === undefined ? await readJson(c, picturePlaces(schema), maxBytes) : seen.value);
 }
 
 /**
  * Returns the body's JSON, for a route that selects the schema by the content. The next `readBody` validates this JSON.
+ * @param schema the only one of these schemas that may have pictures
  * @throws WaggleError like `readBody`, except for errors of the schema
  */
-export async function lookAtBody(c: AppContext, maxBytes: number): Promise<unknown> {
-  const value = await readJson(c, maxBytes);
+export async function lookAtBody(c: AppContext, schema: z.ZodType, maxBytes: number): Promise<unknown> {
+  const value = await readJson(c, picturePlaces(schema), maxBytes);
   c.set("seenBody", { value });
   return value;
 }
 
-async function readJson(c: AppContext, maxBytes: number): Promise<unknown> {
-  const text = await readText(c, maxBytes);
+async function readJson(c: AppContext, places: PicturePlace | undefined, maxBytes: number): Promise<unknown> {
+  const text = await readText(c, places, maxBytes);
   c.set("bodyDigest", createHash("sha256").update(text).digest("base64"));
   return parseJson(text);
 }
@@ -46,51 +53,50 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown): z.outp
 const fewChunks = 1_024;
 /** Minimum average size: each chunk takes a turn of the event loop, so a body in single bytes would delay every stream. */
 const leastChunkBytes = 64;
-const firstBufferBytes = 4_096;
 
 /** Replaces Hono's body limit, whose wrapped request does not work with the Node adapter. */
-async function readText(c: AppContext, maxBytes: number): Promise<string> {
+async function readText(c: AppContext, places: PicturePlace | undefined, maxBytes: number): Promise<string> {
   const encoding = c.req.header("content-encoding") ?? "identity";
   if (encoding !== "identity") throw encoded(encoding);
-  const announced = Number(c.req.header("content-length") ?? maxBytes);
-  if (announced > maxBytes) throw tooLarge(maxBytes);
+  const mostBytes = maxBytes + (places === undefined ? 0 : c.get("pictures").mostBodyBytes);
+  const announced = Number(c.req.header("content-length") ?? mostBytes);
+  if (announced > mostBytes) throw tooLarge(mostBytes);
   const { body } = c.req.raw;
   if (body === null) return "";
   const reader = body.getReader();
-  // One growing buffer: a list of small chunks would need memory that the limit does not count.
-  let held = Buffer.alloc(0);
   let bytes = 0;
   let chunks = 0;
   let crowdedOut = false;
   const cancel = (): void => void reader.cancel().catch(() => undefined);
   const arriving = c.get("bodies").open(() => {
     crowdedOut = true;
-    held = Buffer.alloc(0);
+    text.clear();
     cancel();
   });
+  const onGrow = (more: number): void => arriving.add(more);
+  const text = createGrowingBuffer({ expected: Math.min(announced, maxBytes), onGrow });
+  const lifter = places === undefined ? undefined : c.get("pictures").lifter(places, onGrow);
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (crowdedOut) throw exhausted();
       if (done) break;
       bytes += value.byteLength;
-      if (bytes > maxBytes) throw tooLarge(maxBytes);
+      if (bytes > mostBytes) throw tooLarge(mostBytes);
       chunks += 1;
       if (chunks > fewChunks && bytes < chunks * leastChunkBytes) {
         // Closes the connection, since discarding the rest of the body would cost as much as reading it.
         connectionOf(c).endAfterResponse();
         throw tooFine();
       }
-      if (bytes > held.length) {
-        const roomy = Math.min(announced, Math.max(firstBufferBytes, 2 * held.length));
-        const grown = Buffer.allocUnsafeSlow(Math.max(bytes, roomy));
-        held.copy(grown);
-        arriving.add(grown.length - held.length);
-        held = grown;
+      // Many megabytes of pictures may arrive at once.
+      if (lifter !== undefined) await c.get("pace")(value.byteLength);
+      for (const piece of lifter?.write(value) ?? [value]) {
+        if (text.length + piece.length > maxBytes) throw tooLarge(maxBytes);
+        text.append(piece);
       }
-      held.set(value, bytes - value.byteLength);
     }
-    await c.get("pace")(bytes);
+    await c.get("pace")(text.length);
     if (crowdedOut) throw exhausted();
   } catch (error) {
     cancel();
@@ -104,7 +110,7 @@ async function readText(c: AppContext, maxBytes: number): Promise<string> {
   } finally {
     arriving.close();
   }
-  return held.toString("utf8", 0, bytes);
+  return text.bytes().toString("utf8");
 }
 
 function encoded(encoding: string): WaggleError {

@@ -3,6 +3,7 @@ import type { GenerateWork } from "@waggle/engine";
 import type { JobSpec } from "@waggle/jobs";
 import type { ChatOptions, Sampling } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
+import { noPictures } from "../pictures/request-pictures.ts";
 import { withConversation, type Conversation } from "./conversation.ts";
 
 const messages = [{ role: "user" as const, content: "Hello" }];
@@ -18,6 +19,7 @@ async function heldTo(
     { messages, options, ...more },
     {
       chatFormat: () => Promise.resolve(genericFormat),
+      readPictures: () => Promise.resolve(noPictures),
       async answerGrammar(wish) {
         held = wish;
         return 'root ::= "a"';

@@ -1,13 +1,15 @@
 // Converts the messages of a request to the prompt and the constraints of a JobSpec, for all dialects.
 import type { AnswerGrammarOptions, ChatFormat } from "@waggle/chat-format/format";
-import type { GenerateWork, PromptInput } from "@waggle/engine";
+import type { GenerateWork, Picture, PromptInput } from "@waggle/engine";
 import type { GenerateSpec, JobSpec } from "@waggle/jobs";
 import type { ChatMessage, ChatOptions, Message, Sampling, Tool, ToolChoice } from "@waggle/protocol";
 import { openAiToolField, unsupported } from "../body/fields.ts";
 import { leavingOf } from "../server/connection.ts";
 import type { AppContext, ServedModel } from "../server/context.ts";
 import type { AnswerGrammar } from "../body/fields.ts";
-import { templateMessage, templateTools } from "./messages.ts";
+import { pictureReader } from "../pictures/picture-reader.ts";
+import type { ReadPicturesOf } from "../pictures/picture-reader.ts";
+import { pictureSources, templateMessage, templateTools } from "./messages.ts";
 import { templateVariables, setsTemplateVariables } from "./thinking.ts";
 
 export interface Conversation {
@@ -24,6 +26,14 @@ export interface ConversationContext {
   readonly chatFormat: () => Promise<ChatFormat>;
   /** @throws WaggleError invalid_argument with the field and the unsupported keyword; resource_exhausted */
   readonly answerGrammar: AnswerGrammar;
+  readonly readPictures: ReadPicturesOf;
+}
+
+/** A prompt from messages, and the pictures that it names by their indexes. */
+export interface PicturedPrompt {
+  readonly prompt: PromptInput & { kind: "messages" };
+  /** Undefined without pictures. */
+  readonly pictures: readonly Picture[] | undefined;
 }
 
 /** Adds the prompt, and the constraints on the answer. @throws WaggleError invalid_argument naming the field */
@@ -43,13 +53,13 @@ export async function withConversation(
         : `${schema?.field} already sets a grammar`,
     );
   }
-  const prompt = await promptOf(conversation, plan?.tools, context);
+  const { prompt, pictures } = await promptOf(conversation, plan?.tools, context);
   const thinkingBudget = await thinkingBudgetOf(options, context);
   if (sampling.grammar !== undefined && thinkingBudget !== undefined) {
     throw unsupported("thinking_budget_tokens", "the request's grammar already describes the whole answer");
   }
   const isHeld = schema !== undefined || (plan !== undefined && mayHold(plan, sampling));
-  const work = { ...spec.work, prompt, thinkingBudget };
+  const work = { ...spec.work, prompt, thinkingBudget, ...(pictures === undefined ? {} : { pictures }) };
   if (!isHeld) return { ...spec, work };
   const tools = (plan?.callable ?? []).map(({ function: { name, parameters, strict } }) => ({
     name,
@@ -70,23 +80,30 @@ export async function withConversation(
   return { ...spec, work: { ...work, answerGrammar } };
 }
 
-/** Builds the prompt, also for routes that count or show a prompt without an answer. @throws WaggleError invalid_argument naming the field */
+/**
+ * Builds the prompt, also for routes that count or show a prompt without an answer.
+ * @throws WaggleError invalid_argument naming the field or the picture; payload_too_large; resource_exhausted
+ */
 export async function promptOf(
   { messages, options }: Pick<Conversation, "messages" | "options">,
   tools: readonly Tool[] | undefined,
-  { chatFormat }: Pick<ConversationContext, "chatFormat">,
-): Promise<PromptInput & { kind: "messages" }> {
+  { chatFormat, readPictures }: Pick<ConversationContext, "chatFormat" | "readPictures">,
+): Promise<PicturedPrompt> {
   const continues = continuesFinalMessage(messages, options);
   const variables = setsTemplateVariables(options) ? templateVariables(options, await chatFormat()) : undefined;
   const template = {
     ...(variables === undefined ? {} : { variables }),
     ...(continues ? { continueFinalMessage: true } : {}),
   };
+  const { pictures, indexOf } = await readPictures(pictureSources(messages));
   return {
-    kind: "messages",
-    messages: messages.map(templateMessage),
-    ...(tools === undefined ? {} : { tools: templateTools(tools) }),
-    ...(variables === undefined && !continues ? {} : { template }),
+    prompt: {
+      kind: "messages",
+      messages: messages.map((message) => templateMessage(message, indexOf)),
+      ...(tools === undefined ? {} : { tools: templateTools(tools) }),
+      ...(variables === undefined && !continues ? {} : { template }),
+    },
+    pictures: pictures.length === 0 ? undefined : pictures,
   };
 }
 
@@ -100,14 +117,17 @@ interface ToolPlan {
   readonly forced: boolean;
 }
 
-/** @throws WaggleError invalid_argument naming the field; unavailable */
+/** @throws WaggleError as from `promptOf`; unavailable */
 export async function countTokens(
   c: AppContext,
   conversation: Pick<Conversation, "messages" | "options">,
   served: ServedModel,
+  readPictures = pictureReader(c, served),
 ): Promise<number> {
-  const prompt = await promptOf(conversation, toolPlanOf(conversation.options)?.tools, served);
-  return (await served.query<"count">({ ...prompt, kind: "count" }, leavingOf(c))).promptTokens;
+  const { chatFormat } = served;
+  const tools = toolPlanOf(conversation.options)?.tools;
+  const { prompt, pictures } = await promptOf(conversation, tools, { chatFormat, readPictures });
+  return (await served.query<"count">({ ...prompt, kind: "count", pictures }, leavingOf(c))).promptTokens;
 }
 
 /** Undefined when no call is possible. @throws WaggleError invalid_argument */

@@ -1,17 +1,33 @@
 // Converts the messages and tools of a request to the form that chat templates read.
-import type { TemplateMessage, TemplateTool } from "@waggle/engine";
+import type { TemplateMessage, TemplatePart, TemplateTool } from "@waggle/engine";
 import type { ChatMessage, Message, Tool } from "@waggle/protocol";
 import { shapeProblem } from "../body/parse-json.ts";
 
-export function templateMessage(message: ChatMessage | Message): TemplateMessage {
+type Content = Exclude<(ChatMessage | Message)["content"], null | undefined>;
+
+/** The fields with the pictures of a conversation, in order. */
+export function pictureSources(messages: readonly (ChatMessage | Message)[]): readonly string[] {
+  return messages.flatMap(({ content }) =>
+    typeof content === "string" || content == null
+      ? []
+      : content.flatMap((part) => (part.type === "image_url" ? [part.image_url.url] : [])),
+  );
+}
+
+/** @param indexOf the index of a picture among those of the work */
+export function templateMessage(message: ChatMessage | Message, indexOf: (source: string) => number): TemplateMessage {
   switch (message.role) {
     case "system":
     case "developer":
-      return { role: "system", content: message.content };
+      return { role: "system", content: templateContent(message.content, indexOf) };
     case "user":
-      return { role: "user", content: message.content };
+      return { role: "user", content: templateContent(message.content, indexOf) };
     case "tool":
-      return { role: "tool", content: message.content, tool_call_id: message.tool_call_id };
+      return {
+        role: "tool",
+        content: templateContent(message.content, indexOf),
+        tool_call_id: message.tool_call_id,
+      };
     case "assistant": {
       const reasoning = message.reasoning_content ?? ("reasoning" in message ? message.reasoning : undefined);
       return {
@@ -30,6 +46,13 @@ export function templateMessage(message: ChatMessage | Message): TemplateMessage
       };
     }
   }
+}
+
+function templateContent(content: Content, indexOf: (source: string) => number): TemplateMessage["content"] {
+  if (typeof content === "string") return content;
+  return content.map((part): TemplatePart =>
+    part.type === "text" ? part : { type: "image", picture: indexOf(part.image_url.url) },
+  );
 }
 
 /**

@@ -42,3 +42,24 @@ test("the parts of a user message stay parts if no instructions are added", () =
   };
   expect(withOneSystemMessage([parts])).toEqual([parts]);
 });
+
+test("pictures stay at their places among instructions", () => {
+  const text = (said: string) => ({ type: "text" as const, text: said });
+  const picture = { type: "image_url" as const, image_url: { url: "sha256:x" } };
+  const look: ChatMessage = { role: "user", content: [picture, text("a")] };
+  const shown: ChatMessage = { role: "developer", content: [text("b"), picture] };
+  expect(withOneSystemMessage([system("c"), shown, look])).toEqual([
+    { role: "system", content: [text("c\n\nb"), picture] },
+    look,
+  ]);
+  expect(withOneSystemMessage([look, system("b"), shown])).toEqual([
+    {
+      role: "user",
+      content: [picture, text(`a\n\n${told("b")}\n\n<system>`), text("b"), picture, text("</system>")],
+    },
+  ]);
+  expect(withOneSystemMessage([assistant("a"), system("b"), look])).toEqual([
+    assistant("a"),
+    { role: "user", content: [text(told("b")), picture, text("a")] },
+  ]);
+});

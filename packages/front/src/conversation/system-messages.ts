@@ -2,7 +2,8 @@
 // becomes part of a neighbouring message. So the earlier messages do not change, and their KV cache stays valid.
 import type { ChatMessage } from "@waggle/protocol";
 
-type Content = ChatMessage["content"];
+type Content = NonNullable<ChatMessage["content"]>;
+type Part = Exclude<Content, string>[number];
 
 /**
  * Adds later instructions to the user message or tool result before them, else to the next user message or tool result. If the assistant's message
@@ -13,41 +14,77 @@ export function withOneSystemMessage(messages: readonly ChatMessage[]): readonly
   const opening = first === -1 ? messages : messages.slice(0, first);
   const turns: ChatMessage[] = [];
   if (opening.length > 0)
-    turns.push({ role: "system", content: joined(opening.map(({ content }) => textOf(content))) });
+    turns.push({ role: "system", content: joinedContents(opening.map(({ content }) => content ?? "")) });
   /** Instructions to add to the next message. */
-  let waiting = "";
+  let waiting: Content = "";
   for (const message of messages.slice(opening.length)) {
     const last = turns.at(-1);
     if (instructs(message)) {
-      const text = `<system>\n${textOf(message.content)}\n</system>`;
-      if (last?.role === "user" || last?.role === "tool") turns[turns.length - 1] = withText(last, "", text);
-      else waiting = joined([waiting, text]);
+      const told = tagged(message.content ?? "");
+      if (last?.role === "user" || last?.role === "tool") turns[turns.length - 1] = withContent(last, "", told);
+      else waiting = joinedContents([waiting, told]);
       continue;
     }
-    if (message.role === "user") turns.push(withText(message, waiting, ""));
-    else if (message.role === "tool") turns.push(withText(message, "", waiting));
-    else turns.push(...userTexts(waiting), message);
+    if (message.role === "user") turns.push(withContent(message, waiting, ""));
+    else if (message.role === "tool") turns.push(withContent(message, "", waiting));
+    else turns.push(...userTurns(waiting), message);
     waiting = "";
   }
-  return [...turns, ...userTexts(waiting)];
+  return [...turns, ...userTurns(waiting)];
 }
 
 function instructs({ role }: ChatMessage): boolean {
   return role === "system" || role === "developer";
 }
 
-function withText<T extends ChatMessage & { role: "user" | "tool" }>(message: T, before: string, after: string): T {
-  return before === "" && after === ""
-    ? message
-    : { ...message, content: joined([before, textOf(message.content), after]) };
+function tagged(content: Content): Content {
+  if (!hasPictures(content)) return `<system>\n${textOf(content)}\n</system>`;
+  return [...partsOf("<system>"), ...partsOf(content), ...partsOf("</system>")];
 }
 
-function userTexts(text: string): readonly ChatMessage[] {
-  return text === "" ? [] : [{ role: "user", content: text }];
+/** Adds content before and after that of a message. */
+export function withContent<T extends ChatMessage & { role: "user" | "tool" }>(
+  message: T,
+  before: Content,
+  after: Content,
+): T {
+  return before === "" && after === ""
+    ? message
+    : { ...message, content: joinedContents([before, message.content, after]) };
+}
+
+function userTurns(content: Content): readonly ChatMessage[] {
+  return content === "" ? [] : [{ role: "user", content }];
+}
+
+/** Joins contents with blank lines between their texts; empty contents are left out. The result is a text if there are no pictures. */
+export function joinedContents(contents: readonly Content[]): Content {
+  if (!contents.some(hasPictures)) return joined(contents.map(textOf));
+  const parts: Part[] = [];
+  for (const content of contents) {
+    const [first, ...rest] = partsOf(content);
+    const last = parts.at(-1);
+    if (first?.type === "text" && last?.type === "text") {
+      parts[parts.length - 1] = { type: "text", text: joined([last.text, first.text]) };
+    } else if (first !== undefined) parts.push(first);
+    parts.push(...rest);
+  }
+  return parts;
+}
+
+function hasPictures(content: Content): boolean {
+  return typeof content !== "string" && content.some(({ type }) => type !== "text");
+}
+
+function partsOf(content: Content): readonly Part[] {
+  if (typeof content !== "string") return content;
+  return content === "" ? [] : [{ type: "text", text: content }];
 }
 
 function textOf(content: Content): string {
-  return typeof content === "string" ? content : (content ?? []).map(({ text }) => text).join("");
+  return typeof content === "string"
+    ? content
+    : content.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
 /** Joins parts of a prompt; empty parts are left out. */

@@ -2,12 +2,13 @@
 // cannot be translated is refused by name.
 import { GenerateRequestSchema, SamplingSchema, SessionIdSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest, GenerateRequestInput, KeepAlive, LoraChoice, Sampling } from "@waggle/protocol";
-import type { GenerateWork } from "@waggle/engine";
+import type { GenerateWork, Picture } from "@waggle/engine";
 import type { JobOwner, JobSpec } from "@waggle/jobs";
 import type { AppContext, AppOptions, ServedModel } from "../server/context.ts";
 import type { ConversationContext } from "../conversation/conversation.ts";
 import { answerGrammarFor, unsupported } from "../body/fields.ts";
 import { keepAliveFor } from "../stream/keep-alive.ts";
+import { pictureReader } from "../pictures/picture-reader.ts";
 
 /** The data that a translation needs in addition to the body. */
 export interface RequestContext extends JobOwner, ConversationContext {
@@ -22,14 +23,16 @@ export interface RequestOptions {
   readonly streamed: boolean;
   /** How long the model stays loaded after the job. */
   readonly keepAlive?: KeepAlive | null | undefined;
+  /** Finds a picture of an earlier response. */
+  readonly keptPicture?: ((sha256: string) => Picture | undefined) | undefined;
 }
 
 /** @throws WaggleError invalid_argument for an invalid session name */
 export function requestContextOf(
   c: AppContext,
   { limits, schemas }: Pick<AppOptions, "limits" | "schemas">,
-  served: Pick<ServedModel, "name" | "chatFormat" | "status">,
-  { streamed, keepAlive }: RequestOptions,
+  served: Pick<ServedModel, "name" | "chatFormat" | "status" | "info">,
+  { streamed, keepAlive, keptPicture }: RequestOptions,
 ): RequestContext {
   const parsed = SessionIdSchema.optional().safeParse(c.req.header("x-session-id"));
   if (!parsed.success) {
@@ -43,6 +46,7 @@ export function requestContextOf(
     keepAliveMs: keepAliveFor(c, served, keepAlive),
     chatFormat: served.chatFormat,
     answerGrammar: answerGrammarFor(schemas, c.get("client")),
+    readPictures: pictureReader(c, served, keptPicture),
     sessionId: parsed.data,
     deadlineMs: streamed ? undefined : limits.collectTimeoutMs,
   };

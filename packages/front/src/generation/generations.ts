@@ -12,6 +12,7 @@ import type { FoundJob, RequestFacts } from "./retries.ts";
 import { runBatch } from "./batch.ts";
 import { streamResponse } from "../stream/stream-response.ts";
 import type { StreamCounter } from "../stream/stream-counter.ts";
+import type { PictureBudget } from "../pictures/picture-budget.ts";
 
 export interface Generations {
   /** Submits the job and answers with its output, streamed or collected. @throws WaggleError */
@@ -44,7 +45,11 @@ export interface CompleteJob {
   readonly end: EndEvent;
 }
 
-export function createGenerations(options: AppOptions, streams: StreamCounter): Generations {
+export function createGenerations(
+  options: AppOptions,
+  streams: StreamCounter,
+  pictures: Pick<PictureBudget, "hold">,
+): Generations {
   const { dispatcher, accounts } = options;
 
   const retries = createRetries(options.registry);
@@ -83,6 +88,7 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
       // If the client has left, the job would be cancelled at once, but would first supersede another job of its session.
       if (spec.when.direct && spec.when.onDisconnect === "cancel" && connectionOf(c).left) throw clientLeft();
       const job = await submitWithin(spec, first);
+      void job.ended.promise.then(holdPictures([spec]));
       c.get("trace")?.adopt(job);
       return { job, joined: false };
     } catch (error) {
@@ -92,6 +98,17 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
       options.metrics.jobsRejected.inc({ code });
       throw error;
     }
+  }
+
+  /** Counts the pictures of these jobs until the returned function is called. */
+  function holdPictures(specs: readonly JobSpec[]): () => void {
+    const held = specs.flatMap(({ who, work }) => {
+      const own = work.kind === "generate" ? (work.pictures ?? []) : [];
+      return own.map((picture, index) => pictures.hold(who.client, picture, `picture ${index + 1}`));
+    });
+    return () => {
+      for (const { release } of held) release();
+    };
   }
 
   /** Checks the client's quota before the queue. */
@@ -154,7 +171,9 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
   /** The deadline counts from the start of the batch, for all of its jobs. */
   async function openBatch(c: AppContext, batch: BatchGeneration): Promise<EventReader> {
     const startedAt = options.clock.now();
-    return await runBatch({
+    // The later jobs are submitted when the request no longer holds its pictures.
+    const release = holdPictures(batch.specs);
+    const reader = await runBatch({
       ...batch,
       width: Math.min(batch.width, accounts.room(c.get("client"))),
       async submit(spec, index) {
@@ -165,7 +184,19 @@ export function createGenerations(options: AppOptions, streams: StreamCounter): 
         return await submit(c, inTime, { index, streamed: batch.streamed });
       },
       open: (job) => openReader(c, job),
+    }).catch((error: unknown) => {
+      release();
+      throw error;
     });
+    let isOpen = true;
+    return {
+      ...reader,
+      close() {
+        if (isOpen) release();
+        isOpen = false;
+        reader.close();
+      },
+    };
   }
 
   /** @param open submits the job, or the first job of a batch, and opens its reader */

@@ -18,6 +18,9 @@ import { createRerankDialect } from "../dialects/rerank/routes.ts";
 import { createResponsesDialect } from "../dialects/responses/routes.ts";
 import { createGate } from "../access/gate.ts";
 import { createGenerations } from "../generation/generations.ts";
+import { createPictureFetcher } from "../pictures/fetch-picture.ts";
+import { createPictureBudget } from "../pictures/picture-budget.ts";
+import { createRequestPictures } from "../pictures/request-pictures.ts";
 import { createReference, isReference } from "./reference.ts";
 import { createStreamCounter } from "../stream/stream-counter.ts";
 import type { StreamCounter } from "../stream/stream-counter.ts";
@@ -36,9 +39,12 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const app = new Hono<AppEnv>({ strict: false });
   const streams = createStreamCounter(options.limits.maxStreamsPerClient);
-  const generations = createGenerations(options, streams);
+  const { limits, allowedMediaHosts: hosts = [] } = options;
+  const pictureBudget = createPictureBudget(limits.picturesTotalBytes, limits.clientQueueShare);
+  const fetchPicture = createPictureFetcher({ hosts, maxBytes: limits.maxPictureBytes });
+  const generations = createGenerations(options, streams, pictureBudget);
   const reference = createReference(options.view.openApi);
-  const bodies = createBodyBudget(options.limits.maxBodiesBytes);
+  const bodies = createBodyBudget(limits.maxBodiesBytes);
   const pace = createPace(jsonCharsPerTurn);
   const requestPace = createPace(requestsPerTurn);
   const { pages } = options;
@@ -64,7 +70,11 @@ export function createApp(options: AppOptions): App {
     c.header("x-request-id", requestId);
     const trace = beginTrace(c, options.traces);
     c.set("trace", trace);
+    const client = (): string => c.get("client");
+    const pictures = createRequestPictures({ limits, budget: pictureBudget, fetchPicture, client });
+    c.set("pictures", pictures);
     await next();
+    pictures.release();
     endTrace(c, trace, routeName(c));
     options.metrics.httpRequests.inc({ route: routeName(c), status: String(c.res.status) });
   });

@@ -24,6 +24,7 @@ import type { BodyBudget } from "../body/body-budget.ts";
 import type { ClientAccounts } from "../access/client-accounts.ts";
 import type { SchemaCompiler } from "../schemas/schema-compiler.ts";
 import type { TokenTable } from "@waggle/daemon/tokens";
+import type { PictureLimits, RequestPictures } from "../pictures/request-pictures.ts";
 
 export interface AppEnv {
   /** Empty for requests without a socket: tests make such requests. */
@@ -47,6 +48,7 @@ export interface AppEnv {
     bodyDigest: string | undefined;
     /** Memory limit of all incoming bodies together. */
     bodies: BodyBudget;
+    pictures: RequestPictures;
     /** The body's JSON after `lookAtBody`, until `readBody` takes it. */
     seenBody: { readonly value: unknown } | undefined;
     /** Limits the characters of JSON that one turn of the event loop reads or writes: megabytes would delay every stream. */
@@ -56,10 +58,15 @@ export interface AppEnv {
 
 export type AppContext = Context<AppEnv>;
 
-export interface HttpLimits {
+export interface HttpLimits extends PictureLimits {
+  /** Limit for a body without its pictures. */
   readonly maxBodyBytes: number;
-  /** Memory limit of all incoming bodies together. */
+  /** Memory limit of all incoming bodies together, with their pictures. */
   readonly maxBodiesBytes: number;
+  /** Memory limit of the pictures of all waiting and running jobs. */
+  readonly picturesTotalBytes: number;
+  /** Share of each model's queue, and of `picturesTotalBytes`, that one client may have. */
+  readonly clientQueueShare: number;
   readonly maxStreamsPerClient: number;
   /** Time limit of answers that are not streamed. */
   readonly collectTimeoutMs: number;
@@ -184,4 +191,6 @@ export interface AppOptions {
   readonly control: ModelControl;
   readonly view: WorkerView;
   readonly schemas: SchemaCompiler;
+  /** Hosts from which pictures are fetched, in lower case and without ports; none by default. */
+  readonly allowedMediaHosts?: readonly string[] | undefined;
 }

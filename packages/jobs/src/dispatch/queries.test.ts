@@ -53,6 +53,19 @@ describe("queries", () => {
     expect(await Promise.all(asked)).toEqual([1, 2, 3]);
   });
 
+  it("with pictures go to the engine one at a time", () => {
+    const { sent, queries, answer } = setUp();
+    const pictures = [{ sha256: "x", bytes: new Uint8Array(1 << 25) }];
+    const messages = [{ role: "user" as const, content: [{ type: "image" as const, picture: 0 }] }];
+    for (let count = 0; count < 2; count += 1) {
+      queries.ask<"count">({ kind: "count", messages, pictures }, stays).catch(() => undefined);
+    }
+    queries.ask<"count">({ kind: "count", messages: [] }, stays).catch(() => undefined);
+    expect(sent).toEqual(["q1", "q3"]);
+    answer("q1");
+    expect(sent).toEqual(["q1", "q3", "q2"]);
+  });
+
   it("with long conversations go one at a time too, and count messages, keys and tools", async () => {
     const { sent, queries } = setUp();
     const long = "x".repeat(100_000);

@@ -12,7 +12,7 @@ const maxWaiting = 256;
 /** Maximum number of characters or tokens of all waiting queries together. */
 const maxWaitingLength = 16 * 1_048_576;
 /**
- * Longer queries go to the engine one at a time, because answering a text of megabytes needs a hundred times its size in memory. If the client of a
+ * Longer queries and those with pictures go to the engine one at a time, because answering a text of megabytes needs a hundred times its size in memory. If the client of a
  * waiting query disconnects, the query is not sent.
  */
 const shortLength = 16_384;
@@ -76,7 +76,7 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
     const query = { id: `q${(serial += 1)}`, question, length, answered: deferred<EngineQueryResult>() };
     waiting.set(query.id, query);
     waitingLength += length;
-    if (length > shortLength) line.add(query);
+    if (length > shortLength || hasPictures(question)) line.add(query);
     else engine.send({ type: "query", id: query.id, question });
     sendNext();
     return query;
@@ -129,6 +129,11 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
       return waiting.size;
     },
   };
+}
+
+/** Pictures have a limit of their own in the front. */
+function hasPictures(question: EngineQuery): boolean {
+  return question.kind === "count" && question.pictures !== undefined;
 }
 
 /** Returns the total length of the query's texts, in characters or in tokens. */

@@ -78,5 +78,12 @@ function withoutTexts(work: Work): Work {
 
 function withoutPrompt(work: GenerateWork): GenerateWork {
   const { grammar: _, logit_bias: __, ...sampling } = work.sampling;
-  return { ...work, prompt: { kind: "text", text: "" }, answerGrammar: undefined, stop: [], sampling };
+  return {
+    ...work,
+    prompt: { kind: "text", text: "" },
+    pictures: undefined,
+    answerGrammar: undefined,
+    stop: [],
+    sampling,
+  };
 }

@@ -45,6 +45,12 @@ test("the receipt has the hash of the answer grammar, or of the client's grammar
   expect(receiptOf({ sampling })?.sampling.grammar_sha256).toBe(sha256("root ::= [b]"));
 });
 
+test("the receipt has the hashes of the prompt's pictures", () => {
+  expect(receiptOf({})).not.toHaveProperty("pictures_sha256");
+  const pictures = ["a", "b"].map((text) => ({ sha256: sha256(text), bytes: Buffer.from(text) }));
+  expect(receiptOf({ pictures })?.pictures_sha256).toEqual([sha256("a"), sha256("b")]);
+});
+
 test("the receipt tells whether tokens were guessed", () => {
   expect(receiptOf({})).not.toHaveProperty("guesses");
   expect(receiptOf({}, { draft_n: 3, draft_n_accepted: 0 })).toMatchObject({ guesses: true });

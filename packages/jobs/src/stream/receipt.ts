@@ -71,6 +71,7 @@ function withReceipt(
     model_sha256: fingerprints.modelSha256 ?? null,
     // Only conversations use the template.
     template_sha256: (work.prompt.kind === "messages" ? fingerprints.templateSha256 : undefined) ?? null,
+    ...(work.pictures === undefined ? {} : { pictures_sha256: work.pictures.map(({ sha256 }) => sha256) }),
     seed: work.sampling.seed,
     sampling: samplingOf(work),
     ...(end.timings.draft_n === undefined ? {} : { guesses: true }),

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
+import { PictureSourceSchema } from "../fields/pictures.ts";
 import { jsonAtMost } from "../fields/tools.ts";
 
 /** Prompts have no limit here: only the engine knows how much text fits into a context. */
@@ -14,6 +15,7 @@ export const anthropicLimits = {
   tools: 1_024,
   toolNameChars: 128,
   toolTypeChars: 128,
+  mediaTypeChars: 128,
 } as const;
 
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
@@ -40,15 +42,34 @@ const only =
 
 const TextOnlySchema = z.discriminatedUnion("type", [TextBlockSchema], { error: only("text") });
 
+const SourceSchema = z.discriminatedUnion(
+  "type",
+  [
+    z.object({
+      type: z.literal("base64"),
+      media_type: nullish(z.string().max(anthropicLimits.mediaTypeChars)).describe(
+        "Ignored: the file itself tells its format.",
+      ),
+      data: PictureSourceSchema,
+    }),
+    z.object({ type: z.literal("url"), url: PictureSourceSchema }),
+  ],
+  { error: "must have type base64 or url: this server stores no files" },
+);
+
+const ImageBlockSchema = z.object({ type: z.literal("image"), source: SourceSchema });
+
 const ToolResultBlockSchema = z.object({
   type: z.literal("tool_result"),
   tool_use_id: z.string().max(requestLimits.idChars),
-  content: nullish(textOr(TextOnlySchema)),
+  content: nullish(
+    textOr(z.discriminatedUnion("type", [TextBlockSchema, ImageBlockSchema], { error: only("text and image") })),
+  ),
   is_error: nullish(z.boolean()),
 });
 
-const UserBlockSchema = z.discriminatedUnion("type", [TextBlockSchema, ToolResultBlockSchema], {
-  error: only("text and tool_result"),
+const UserBlockSchema = z.discriminatedUnion("type", [TextBlockSchema, ImageBlockSchema, ToolResultBlockSchema], {
+  error: only("text, image and tool_result"),
 });
 export type AnthropicUserBlock = z.infer<typeof UserBlockSchema>;
 

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { GuessesSchema } from "../fields/guesses.ts";
 import { requestLimits } from "../fields/limits.ts";
+import { PictureSourceSchema } from "../fields/pictures.ts";
 import { LoraChoiceSchema } from "../native/model-settings.ts";
 import { PromptProgressReportSchema } from "../openai/answers.ts";
 import { WideSeedSchema } from "../fields/seed.ts";
@@ -27,6 +28,8 @@ export const llamaServerLimits = {
   extraFiles: 1_024,
   filenameChars: 4_096,
   indent: 1_024,
+  /** Pictures in one prompt; --max-pictures limits those of a request. */
+  pictures: 1_024,
 } as const;
 
 const off = (why: string) => `${why} is not supported`;
@@ -35,6 +38,9 @@ const flag = z.boolean().nullish();
 const TokenSchema = z.int().nonnegative();
 const PieceSchema = z.union([z.string(), TokenSchema], "must be a text or a token");
 
+/** Stands for a picture in `prompt_string`. */
+export const mediaMarker = "<__media__>";
+
 /** A prompt. Texts of control tokens, such as `<|im_end|>`, become control tokens. */
 const PromptSchema = z.union(
   [
@@ -42,10 +48,14 @@ const PromptSchema = z.union(
     z.array(PieceSchema).min(1).max(llamaServerLimits.promptPieces),
     z.object({
       prompt_string: z.string(),
-      multimodal_data: z.array(z.string()).max(0, "images and audio are not supported").nullish(),
+      multimodal_data: z
+        .array(PictureSourceSchema)
+        .max(llamaServerLimits.pictures)
+        .nullish()
+        .describe(`Pictures, in the order of the markers ${mediaMarker} in prompt_string.`),
     }),
   ],
-  "must be a text, or texts and tokens; images and audio are not supported",
+  "must be a text, texts and tokens, or prompt_string with multimodal_data",
 );
 export type LlamaServerPrompt = z.infer<typeof PromptSchema>;
 
@@ -176,7 +186,7 @@ export const LlamaServerCompletionRequestSchema = z
     ...completionShape,
     prompt: z.union(
       [PromptSchema, z.array(PromptSchema).min(1).max(llamaServerLimits.prompts)],
-      `must be a text, texts and tokens, or a list of at most ${llamaServerLimits.prompts} such prompts; images and audio are not supported`,
+      `must be a text, texts and tokens, or a list of at most ${llamaServerLimits.prompts} such prompts`,
     ),
   })
   .meta({ id: "LlamaServerCompletionRequest" });
@@ -250,7 +260,12 @@ export const PropsSchema = z
     total_slots: z.int(),
     model_alias: z.string(),
     model_path: z.string().describe("The file's name, without its folder."),
-    modalities: z.object({ vision: z.literal(false), video: z.literal(false), audio: z.literal(false) }),
+    modalities: z.object({
+      vision: z.boolean().describe("Whether the model reads pictures."),
+      video: z.literal(false),
+      audio: z.literal(false),
+    }),
+    media_marker: z.string().describe("The text that stands for a picture in prompt_string."),
     chat_template: z.string(),
     chat_template_caps: z.record(z.string(), z.boolean()),
     bos_token: z.string(),

@@ -232,6 +232,12 @@ export const ReceiptSchema = z
     template_sha256: Sha256Schema.nullable().describe(
       "Hash of the chat template's text; null if no template was used.",
     ),
+    pictures_sha256: z
+      .array(Sha256Schema)
+      .optional()
+      .describe(
+        "Hashes of the picture files in the prompt, each file once, in the order of their first places; absent if the prompt has no pictures.",
+      ),
     seed: seed
       .unwrap()
       .nonnegative()

@@ -5,11 +5,28 @@ import { GuessesSchema } from "../fields/guesses.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "./model-settings.ts";
+import { PictureSourceSchema } from "../fields/pictures.ts";
 import { ToolCallSchema } from "../fields/tools.ts";
+
+const contentParts = 1_024;
+
+const ContentSchema = z
+  .union([
+    z.string(),
+    z
+      .array(
+        z.discriminatedUnion("type", [
+          z.strictObject({ type: z.literal("text"), text: z.string() }),
+          z.strictObject({ type: z.literal("image_url"), image_url: z.strictObject({ url: PictureSourceSchema }) }),
+        ]),
+      )
+      .max(contentParts),
+  ])
+  .describe("A text, or parts: texts and pictures.");
 
 export const MessageSchema = z
   .discriminatedUnion("role", [
-    z.strictObject({ role: z.enum(["system", "user"]), content: z.string() }),
+    z.strictObject({ role: z.enum(["system", "user"]), content: ContentSchema }),
     z.strictObject({
       role: z.literal("assistant"),
       content: z.string().nullable(),
@@ -18,7 +35,7 @@ export const MessageSchema = z
     }),
     z.strictObject({
       role: z.literal("tool").describe("The result of a call."),
-      content: z.string(),
+      content: ContentSchema,
       tool_call_id: z.string().max(requestLimits.idChars),
     }),
   ])

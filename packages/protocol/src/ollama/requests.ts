@@ -4,6 +4,7 @@ import { z } from "zod";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
+import { PictureSourceSchema } from "../fields/pictures.ts";
 import { ModelNameSchema } from "../native/models.ts";
 import { WideSeedSchema } from "../fields/seed.ts";
 import { ToolsSchema } from "../fields/tools.ts";
@@ -19,6 +20,8 @@ export const ollamaLimits = {
   /** Numbers in the `context` field of `/api/generate`, which encodes a conversation. */
   contextNumbers: 200_000,
   statusChars: 64,
+  /** Pictures in one message; --max-pictures limits those of a request. */
+  images: 1_024,
 } as const;
 
 /** An optional field. Ollama's clients in Python and Rust send null for absent fields. */
@@ -74,7 +77,7 @@ const OptionsSchema = z.object({
   ),
 });
 
-const ImagesSchema = z.array(z.unknown()).max(0, "images are not supported");
+const ImagesSchema = z.array(PictureSourceSchema).max(ollamaLimits.images);
 
 const ToolCallSchema = z.object({
   id: nullish(z.string().max(requestLimits.idChars)),
@@ -100,6 +103,10 @@ export const OllamaMessageSchema = z
     tool_calls: nullish(z.array(ToolCallSchema).max(requestLimits.toolCalls)),
     tool_name: nullish(z.string().max(requestLimits.calledNameChars)),
     tool_call_id: nullish(z.string().max(requestLimits.idChars)),
+  })
+  .refine(({ role, images }) => role !== "assistant" || images == null || images.length === 0, {
+    path: ["images"],
+    message: "an assistant's message has no pictures",
   })
   .meta({ id: "OllamaMessage" });
 export type OllamaMessage = z.infer<typeof OllamaMessageSchema>;

@@ -20,6 +20,9 @@ export const ModelSchema = z
         size: z.int().optional(),
       })
       .describe("A field of llama-server's API."),
+    architecture: z
+      .object({ input_modalities: z.array(z.string()), output_modalities: z.array(z.string()) })
+      .describe("A field of llama-server's API; image among the inputs means that the model reads pictures."),
     state: ModelStateSchema.describe("Waggle's addition to OpenAI's fields, as are kind and aliases."),
     status: z
       .object({
@@ -45,8 +48,8 @@ export const ModelListSchema = z
     last_id: z.string().nullable(),
     has_more: z.literal(false),
     models: z
-      .array(z.looseObject({ slug: z.string(), display_name: z.string() }))
-      .describe("The model catalog for Codex."),
+      .array(z.looseObject({ slug: z.string(), display_name: z.string(), capabilities: z.array(z.string()) }))
+      .describe("The model catalog for Codex, with llama-server's field capabilities."),
   })
   .meta({ id: "ModelList" });
 export type ModelList = z.infer<typeof ModelListSchema>;

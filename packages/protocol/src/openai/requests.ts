@@ -6,6 +6,7 @@ import { GuessesSchema } from "../fields/guesses.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "../native/model-settings.ts";
+import { DetailSchema, PictureSourceSchema } from "../fields/pictures.ts";
 import { WideSeedSchema } from "../fields/seed.ts";
 import { FunctionCallSchema, FunctionSchema, ToolCallSchema } from "../fields/tools.ts";
 
@@ -34,21 +35,37 @@ export const openAiLimits = {
 
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 
-/** A text part. For any other part (image, audio, file), the error names the part's type. */
-const TextPartSchema = z.object({
-  type: z.literal("text", {
-    error: ({ input }) =>
-      typeof input === "string"
-        ? `only text parts are supported, and no part of type "${input.slice(0, 32)}"`
-        : undefined,
-  }),
-  text: z.string(),
+const partTypeChars = 32;
+
+/** The error for a part of another type (audio, file), with the part's type. */
+const unsupportedPart =
+  (supported: string) =>
+  ({ input }: { readonly input?: unknown }): string | undefined => {
+    const type = typeof input === "object" && input !== null ? (input as { type?: unknown }).type : input;
+    return typeof type === "string"
+      ? `only ${supported} parts are supported, and no part of type "${type.slice(0, partTypeChars)}"`
+      : undefined;
+  };
+
+const TextPartSchema = z.object({ type: z.literal("text", { error: unsupportedPart("text") }), text: z.string() });
+
+/** Some clients send the URL without the object around it. */
+const ImagePartSchema = z.object({
+  type: z.literal("image_url"),
+  image_url: z.union([
+    PictureSourceSchema.transform((url) => ({ url })),
+    z.object({ url: PictureSourceSchema, detail: DetailSchema }).transform(({ url }) => ({ url })),
+  ]),
+});
+
+const PartSchema = z.discriminatedUnion("type", [TextPartSchema, ImagePartSchema], {
+  error: unsupportedPart("text and image_url"),
 });
 const RefusalPartSchema = z
   .object({ type: z.literal("refusal"), refusal: z.string() })
   .transform(({ refusal }) => ({ type: "text" as const, text: refusal }));
 const contentOf = <T extends z.ZodType>(part: T) => z.union([z.string(), z.array(part).max(openAiLimits.contentParts)]);
-const ContentSchema = contentOf(TextPartSchema);
+const ContentSchema = contentOf(PartSchema);
 
 export const ChatMessageSchema = z
   .discriminatedUnion("role", [

@@ -2,6 +2,7 @@
 // API reference (Responses, input items).
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
+import { DetailSchema, PictureSourceSchema } from "../fields/pictures.ts";
 
 export const responseItemLimits = {
   /** Parts of one message or of one reasoning item. */
@@ -20,32 +21,45 @@ function unknownType(what: string): (issue: { readonly input?: unknown }) => str
   };
 }
 
-const TextPartSchema = z.discriminatedUnion(
+const PartSchema = z.discriminatedUnion(
   "type",
   [
     z.object({ type: z.enum(["input_text", "output_text", "text"]), text: z.string() }),
     z.object({ type: z.literal("refusal"), refusal: z.string() }),
+    z.object({
+      type: z.literal("input_image"),
+      // First, since a client that sends a file_id sends no image_url.
+      file_id: z.null("files are not stored; send the picture as a data: URL in image_url").optional(),
+      image_url: PictureSourceSchema,
+      detail: DetailSchema,
+    }),
   ],
-  { error: unknownType("only text parts can be read") },
+  { error: unknownType("only text and input_image parts can be read") },
 );
 
-export const ResponseTextSchema = z.union([
+const ContentSchema = z.union([
   z.string(),
-  z.array(TextPartSchema).max(responseItemLimits.contentParts, "has too many parts"),
+  z.array(PartSchema).max(responseItemLimits.contentParts, "has too many parts"),
 ]);
-export type ResponseText = z.infer<typeof ResponseTextSchema>;
+export type ResponseContent = z.infer<typeof ContentSchema>;
 
 const ThoughtsSchema = z
   .array(z.object({ type: z.enum(["summary_text", "reasoning_text", "text"]), text: z.string() }))
   .max(responseItemLimits.contentParts)
   .nullish();
 
-const MessageItemSchema = z.object({
-  type: z.literal("message").optional(),
-  id: IdSchema.nullish(),
-  role: z.enum(["system", "developer", "user", "assistant"]),
-  content: ResponseTextSchema,
-});
+const MessageItemSchema = z
+  .object({
+    type: z.literal("message").optional(),
+    id: IdSchema.nullish(),
+    role: z.enum(["system", "developer", "user", "assistant"]),
+    content: ContentSchema,
+  })
+  .refine(
+    ({ role, content }) =>
+      role !== "assistant" || typeof content === "string" || content.every(({ type }) => type !== "input_image"),
+    { path: ["content"], message: "an assistant's message has no pictures" },
+  );
 
 const ReasoningItemSchema = z.object({
   type: z.literal("reasoning"),
@@ -77,7 +91,7 @@ const CallOutputItemSchema = z.object({
   type: z.enum(["function_call_output", "custom_tool_call_output"]),
   id: IdSchema.nullish(),
   call_id: IdSchema,
-  output: ResponseTextSchema,
+  output: ContentSchema,
 });
 
 const ItemReferenceSchema = z.object({ type: z.literal("item_reference"), id: IdSchema });

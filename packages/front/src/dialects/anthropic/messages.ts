@@ -2,11 +2,12 @@
 // answers may have started such blocks.
 import type { AnthropicAssistantBlock, AnthropicUserBlock, ChatMessage, CountTokensRequest } from "@waggle/protocol";
 import { withUserMessage } from "../../conversation/messages.ts";
-import { joined } from "../../conversation/system-messages.ts";
+import { joined, joinedContents, withContent } from "../../conversation/system-messages.ts";
 
 /** First line of Claude Code's system prompt. The line changes with each request, which would make cached prefixes useless. */
 const billingLine = /^x-anthropic-billing-header:[^\n]*\n*/;
 
+type Content = Extract<ChatMessage, { role: "user" }>["content"];
 type Turns = Pick<CountTokensRequest, "system" | "messages">;
 
 /**
@@ -42,7 +43,7 @@ export function chatMessagesOf({ system, messages }: Turns): readonly ChatMessag
         if (text === "") break;
         const last = turns.at(-1);
         const folded = `<system>\n${text}\n</system>`;
-        if (last?.role === "user" || last?.role === "tool") turns[turns.length - 1] = withText(last, folded);
+        if (last?.role === "user" || last?.role === "tool") turns[turns.length - 1] = withContent(last, "", folded);
         else waiting = joined([waiting, folded]);
       }
     }
@@ -55,18 +56,34 @@ export function chatMessagesOf({ system, messages }: Turns): readonly ChatMessag
 function userTurns(blocks: readonly AnthropicUserBlock[], before: string): readonly ChatMessage[] {
   const turns: (ChatMessage & { role: "user" | "tool" })[] = blocks.flatMap((block) => {
     if (block.type !== "tool_result") return [];
-    const text = joined(textsOf(block.content ?? []));
-    const content = block.is_error === true ? `Error: ${text}` : text;
-    return [{ role: "tool" as const, content, tool_call_id: block.tool_use_id }];
+    return [{ role: "tool" as const, content: resultOf(block), tool_call_id: block.tool_use_id }];
   });
-  const own = joined(textsOf(blocks));
+  const own = contentOf(blocks);
   const lastResult = turns.at(-1);
   if (own === "" && lastResult !== undefined && before !== "") {
-    turns[turns.length - 1] = withText(lastResult, before);
+    turns[turns.length - 1] = withContent(lastResult, "", before);
   } else if (own !== "" || before !== "" || lastResult === undefined) {
-    turns.push({ role: "user", content: joined([before, own]) });
+    turns.push({ role: "user", content: joinedContents([before, own]) });
   }
   return turns;
+}
+
+function resultOf({ content, is_error: isError }: Extract<AnthropicUserBlock, { type: "tool_result" }>): Content {
+  const result = contentOf(content ?? []);
+  if (isError !== true) return result;
+  return typeof result === "string" ? `Error: ${result}` : joinedContents(["Error:", result]);
+}
+
+/** The texts and pictures; other blocks are left out. */
+function contentOf(blocks: readonly AnthropicUserBlock[]): Content {
+  return joinedContents(
+    blocks.flatMap((block): Content[] => {
+      if (block.type === "text") return [block.text];
+      if (block.type !== "image") return [];
+      const { source } = block;
+      return [[{ type: "image_url", image_url: { url: source.type === "url" ? source.url : source.data } }]];
+    }),
+  );
 }
 
 function assistantTurn(blocks: readonly AnthropicAssistantBlock[]): readonly ChatMessage[] {
@@ -93,11 +110,6 @@ function assistantTurn(blocks: readonly AnthropicAssistantBlock[]): readonly Cha
       ...(calls.length === 0 ? {} : { tool_calls: calls }),
     },
   ];
-}
-
-function withText<T extends ChatMessage & { role: "user" | "tool" }>(message: T, text: string): T {
-  const { content } = message;
-  return { ...message, content: joined([typeof content === "string" ? content : "", text]) };
 }
 
 function textsOf(blocks: readonly { readonly type: string; readonly text?: string }[]): readonly string[] {

@@ -7,13 +7,14 @@ import type { AppContext, AppOptions, ServedModel } from "../../server/context.t
 import { leavingOf } from "../../server/connection.ts";
 import type { Handler } from "../../generation/dialect.ts";
 import { schemaGrammarFor, unsupported } from "../../body/fields.ts";
+import { pictureReader } from "../../pictures/picture-reader.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { requestContextOf } from "../../generation/base-job-spec.ts";
 import type { AnswerOptions } from "./answer.ts";
 import { llamaServerCollector, llamaServerFraming } from "./framing.ts";
 import type { AnswersCollector } from "./framing.ts";
 import { infillPromptOf, promptsOf, specOf } from "./request.ts";
-import type { CompletionFields, LlamaServerContext } from "./request.ts";
+import type { CompletionFields, LlamaServerContext, PicturedInput } from "./request.ts";
 import { samplersOf } from "./samplers.ts";
 
 type CompletionRouteName = "textCompletion" | "eitherCompletion" | "infill";
@@ -42,17 +43,18 @@ export function createCompletionRoutes(
     c: AppContext,
     served: ServedModel,
     body: CompletionFields,
-    prompts: readonly PromptInput[],
+    inputs: readonly PicturedInput[],
   ): Promise<Response> {
     const streamed = body.stream === true;
-    const [prompt, ...others] = prompts;
-    if (prompt === undefined) throw unsupported("prompt", "it is an empty list");
+    const [input, ...others] = inputs;
+    if (input === undefined) throw unsupported("prompt", "it is an empty list");
     if (streamed && others.length > 0) throw unsupported("stream", "only one prompt can be streamed");
-    const spec = await specOf(body, prompt, contextOf(c, served, streamed));
-    const specs = prompts.map((input) => ({ ...spec, work: { ...spec.work, prompt: input } }));
+    const spec = await specOf(body, input, contextOf(c, served, streamed));
+    const specs = inputs.map(({ prompt, pictures }) => ({ ...spec, work: { ...spec.work, prompt, pictures } }));
     const { chain: samplers } = samplersOf(body.samplers);
     const optionsOf = (job: Job, work: GenerateWork, index: number): AnswerOptions => ({
-      ...{ job, work, served, index, samplers, streamed },
+      // The answer may outlive the job, and must not keep its pictures.
+      ...{ job, work: { ...work, pictures: undefined }, served, index, samplers, streamed },
       promptText: textOf(work.prompt),
     });
     if (streamed) {
@@ -85,13 +87,14 @@ export function createCompletionRoutes(
 
   async function completion(c: AppContext): Promise<Response> {
     const { prompt, ...body } = await readBody(c, LlamaServerCompletionRequestSchema, limits.maxBodyBytes);
-    return await answer(c, models.find(body.model), body, promptsOf(prompt));
+    const served = models.find(body.model);
+    return await answer(c, served, body, await promptsOf(prompt, pictureReader(c, served)));
   }
 
   return {
     textCompletion: completion,
     async eitherCompletion(c) {
-      const value = await lookAtBody(c, limits.maxBodyBytes);
+      const value = await lookAtBody(c, LlamaServerCompletionRequestSchema, limits.maxBodyBytes);
       const isOurs = typeof value === "object" && value !== null && "n_predict" in value;
       return isOurs ? await completion(c) : await openAiCompletion(c);
     },
@@ -100,7 +103,7 @@ export function createCompletionRoutes(
       const served = models.find(body.model);
       if (served.info().infill === false)
         throw new WaggleError("unimplemented", "Cannot fill in: this model was not trained to fill in.");
-      return await answer(c, served, body, [infillPromptOf(body)]);
+      return await answer(c, served, body, [{ prompt: infillPromptOf(body) }]);
     },
   };
 }

@@ -1,7 +1,7 @@
 // Translates a request of llama-server's own routes to a JobSpec and its prompts.
-import type { PromptInput, PromptPiece } from "@waggle/engine";
+import type { Picture, PromptInput, PromptPiece } from "@waggle/engine";
 import type { GenerateSpec } from "@waggle/jobs";
-import { llamaServerLimits, requestLimits } from "@waggle/protocol";
+import { llamaServerLimits, mediaMarker, requestLimits } from "@waggle/protocol";
 import type { InfillRequest, LlamaServerCompletionRequest, LlamaServerPrompt, Sampling } from "@waggle/protocol";
 import { unsupported } from "../../body/fields.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
@@ -18,10 +18,15 @@ export interface LlamaServerContext extends RequestContext {
   readonly tokensOf: (text: string) => Promise<readonly number[]>;
 }
 
+export interface PicturedInput {
+  readonly prompt: PromptInput;
+  readonly pictures?: readonly Picture[];
+}
+
 /** @throws WaggleError invalid_argument naming the field */
 export async function specOf(
   body: CompletionFields,
-  prompt: PromptInput,
+  input: PicturedInput,
   context: LlamaServerContext,
 ): Promise<GenerateSpec> {
   const spec = baseJobSpec(await samplingFieldsOf(body, context), context);
@@ -33,7 +38,7 @@ export async function specOf(
   const { sampling } = spec.work;
   const work = {
     ...spec.work,
-    prompt,
+    ...input,
     ...(Object.keys(lines).length === 0 ? {} : { lines }),
     fillIn: samplersOf(body.samplers).chain.includes("infill"),
     ...(schema == null
@@ -43,18 +48,48 @@ export async function specOf(
   return { ...spec, work };
 }
 
-/** A list of only texts has one prompt per text; a list with a token is one prompt. */
-export function promptsOf(given: LlamaServerCompletionRequest["prompt"]): readonly PromptInput[] {
+/**
+ * A list of only texts has one prompt per text; a list with a token is one prompt.
+ * @throws WaggleError invalid_argument naming the field or the picture; payload_too_large; resource_exhausted
+ */
+export async function promptsOf(
+  given: LlamaServerCompletionRequest["prompt"],
+  readPictures: RequestContext["readPictures"],
+): Promise<readonly PicturedInput[]> {
   const isOne = !Array.isArray(given) || given.some((item) => typeof item === "number");
   const prompts = (isOne ? [given] : given) as readonly LlamaServerPrompt[];
   if (prompts.length > llamaServerLimits.prompts)
     throw unsupported("prompt", `it is a list of more than ${llamaServerLimits.prompts} prompts`);
-  return prompts.map((prompt) => ({ kind: "pieces", pieces: piecesOf(prompt) }));
+  const inputs: PicturedInput[] = [];
+  for (const prompt of prompts) inputs.push(await inputOf(prompt, readPictures));
+  return inputs;
 }
 
-function piecesOf(prompt: LlamaServerPrompt): readonly PromptPiece[] {
+async function inputOf(
+  prompt: LlamaServerPrompt,
+  readPictures: RequestContext["readPictures"],
+): Promise<PicturedInput> {
+  if (typeof prompt === "string" || Array.isArray(prompt)) {
+    return { prompt: { kind: "pieces", pieces: piecesOf(prompt) } };
+  }
+  const { prompt_string: text, multimodal_data: sources } = prompt;
+  // As in llama-server, a marker is ordinary text in a prompt without this field.
+  if (sources == null) return { prompt: { kind: "pieces", pieces: [text] } };
+  const texts = text.split(mediaMarker);
+  if (texts.length - 1 !== sources.length) {
+    const markers = `prompt_string has ${texts.length - 1} markers ${mediaMarker}`;
+    throw unsupported("prompt.multimodal_data", `it has ${sources.length} pictures, but ${markers}`);
+  }
+  const { pictures, indexOf } = await readPictures(sources);
+  const pieces = texts.flatMap((piece, at): PromptPiece[] => {
+    const source = sources[at];
+    return source === undefined ? [piece] : [piece, { type: "image", picture: indexOf(source) }];
+  });
+  return { prompt: { kind: "pieces", pieces }, ...(pictures.length === 0 ? {} : { pictures }) };
+}
+
+function piecesOf(prompt: Extract<LlamaServerPrompt, string | readonly unknown[]>): readonly PromptPiece[] {
   if (typeof prompt === "string") return [prompt];
-  if (!Array.isArray(prompt)) return [prompt.prompt_string];
   const pieces: (string | number[])[] = [];
   for (const item of prompt) {
     const last = pieces.at(-1);

@@ -1,7 +1,7 @@
 // Owns llama-server's routes about the server: properties, adapters and slots. Their answers contain no prompts, no generated text and no folders.
 import { jobUidOf } from "@waggle/jobs";
 import type { Work } from "@waggle/engine";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, mediaMarker } from "@waggle/protocol";
 import type { LlamaServerSlots, llamaServerRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
@@ -49,7 +49,8 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
         total_slots: info.slots,
         model_alias: info.model,
         model_path: prompts.fileName,
-        modalities: { vision: false, video: false, audio: false },
+        modalities: { vision: info.vision !== undefined, video: false, audio: false },
+        media_marker: mediaMarker,
         endpoint_slots: true,
         endpoint_props: false,
         endpoint_metrics: true,

@@ -5,6 +5,7 @@ import { leavingOf } from "../../server/connection.ts";
 import type { AppOptions } from "../../server/context.ts";
 import { promptOf } from "../../conversation/conversation.ts";
 import type { Handler } from "../../generation/dialect.ts";
+import { pictureReader } from "../../pictures/picture-reader.ts";
 
 /** Approximate characters per token in the JSON of an answer. */
 const charsOfId = 6;
@@ -41,8 +42,9 @@ export function createTokenRoutes({
     async applyTemplate(c) {
       const { model, messages, tools, ...options } = await readBody(c, ApplyTemplateRequestSchema, limits.maxBodyBytes);
       const served = models.find(model);
-      const wanted = await promptOf({ messages, options }, tools ?? undefined, served);
-      const { prompt } = await served.query<"render">({ ...wanted, kind: "render" }, leavingOf(c));
+      const context = { chatFormat: served.chatFormat, readPictures: pictureReader(c, served) };
+      const wanted = await promptOf({ messages, options }, tools ?? undefined, context);
+      const { prompt } = await served.query<"render">({ ...wanted.prompt, kind: "render" }, leavingOf(c));
       return c.json({ prompt });
     },
   };

@@ -6,8 +6,9 @@ import { withConversation } from "../../conversation/conversation.ts";
 import type { ConversationContext } from "../../conversation/conversation.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
 import { templateMessage } from "../../conversation/messages.ts";
+import { noPictures } from "../../pictures/request-pictures.ts";
 
-/** The spec without constraints on the answer's format. */
+/** The spec without pictures and constraints on the answer's format, which `withFormat` adds. */
 export function generateSpecOf(
   request: GenerateRequest,
   {
@@ -37,7 +38,7 @@ export function generateSpecOf(
       prompt:
         messages === undefined
           ? { kind: "text", text: prompt }
-          : { kind: "messages", messages: messages.map(templateMessage) },
+          : { kind: "messages", messages: messages.map((message) => templateMessage(message, noPictures.indexOf)) },
       choices: 1,
       sampling: samplingOf(request),
       maxTokens: request.max_tokens,
@@ -51,7 +52,7 @@ export function generateSpecOf(
 }
 
 /**
- * Adds the constraints on the answer's format. With messages, the grammar of a schema also allows reasoning before the JSON.
+ * Adds the pictures, and the constraints on the answer's format. With messages, the grammar of a schema also allows reasoning before the JSON.
  * @throws WaggleError invalid_argument naming the field
  */
 export async function withFormat(

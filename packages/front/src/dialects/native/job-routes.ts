@@ -7,6 +7,7 @@ import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
 import { answerGrammarFor, schemaGrammarFor } from "../../body/fields.ts";
+import { pictureReader } from "../../pictures/picture-reader.ts";
 import { keepAliveFor } from "../../stream/keep-alive.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { encodingOf, nativeFraming } from "./encoding.ts";
@@ -26,6 +27,7 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
       chatFormat,
       answerGrammar: answerGrammarFor(options.schemas, client),
       schemaGrammar: schemaGrammarFor(options.schemas, client),
+      readPictures: pictureReader(c, served),
     });
   }
 

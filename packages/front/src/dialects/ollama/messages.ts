@@ -4,7 +4,7 @@ import type { ChatMessage, OllamaMessage, ToolCall } from "@waggle/protocol";
 export function chatMessagesOf(messages: readonly OllamaMessage[]): ChatMessage[] {
   const open = createOpenCalls();
   return messages.map((message) => {
-    const content = message.content ?? "";
+    const content = contentOf(message.content, message.images);
     switch (message.role) {
       case "system":
       case "user":
@@ -15,13 +15,23 @@ export function chatMessagesOf(messages: readonly OllamaMessage[]): ChatMessage[
         const calls = (message.tool_calls ?? []).map((call) => open.add(call));
         return {
           role: "assistant",
-          content,
+          content: message.content ?? "",
           ...(message.thinking == null || message.thinking === "" ? {} : { reasoning_content: message.thinking }),
           ...(calls.length === 0 ? {} : { tool_calls: calls }),
         };
       }
     }
   });
+}
+
+/** As in Ollama, pictures come before the text of their message. */
+export function contentOf(
+  text: string | null | undefined,
+  images: readonly string[] | null | undefined,
+): Extract<ChatMessage, { role: "user" }>["content"] {
+  if (images == null || images.length === 0) return text ?? "";
+  const pictures = images.map((url) => ({ type: "image_url" as const, image_url: { url } }));
+  return text == null || text === "" ? pictures : [...pictures, { type: "text", text }];
 }
 
 type OllamaCall = NonNullable<OllamaMessage["tool_calls"]>[number];

@@ -77,11 +77,16 @@ function contextSizeOf({ context_size: size, trained_context_size: trained }: Wo
 
 /** Every generating model accepts tools, if necessary described in the prompt. Ollama has no capability for reranking. */
 export function capabilitiesOf(
-  { kind = "generate", infill }: Pick<WorkerInfo, "kind" | "infill">,
+  { kind = "generate", infill, vision }: Pick<WorkerInfo, "kind" | "infill" | "vision">,
   { thinking }: Pick<ChatFormat["abilities"], "thinking">,
 ): string[] {
   if (kind !== "generate") return kind === "embed" ? ["embedding"] : [];
-  return ["completion", "tools", ...(infill === true ? ["insert"] : []), ...(thinking === "never" ? [] : ["thinking"])];
+  return [
+    ...["completion", "tools"],
+    ...(infill === true ? ["insert"] : []),
+    ...(vision !== undefined ? ["vision"] : []),
+    ...(thinking === "never" ? [] : ["thinking"]),
+  ];
 }
 
 function detailsOf({

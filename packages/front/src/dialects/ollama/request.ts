@@ -1,5 +1,5 @@
 // Translates a request in Ollama's dialect to a JobSpec. Unsupported fields are rejected with their names.
-import type { GenerateWork, PromptInput } from "@waggle/engine";
+import type { GenerateWork, Picture, PromptInput } from "@waggle/engine";
 import type { GenerateSpec, JobSpec } from "@waggle/jobs";
 import type { ChatMessage, OllamaChatRequest, OllamaGenerateRequest } from "@waggle/protocol";
 import { withConversation } from "../../conversation/conversation.ts";
@@ -10,7 +10,7 @@ import { baseJobSpec } from "../../generation/base-job-spec.ts";
 import type { RequestContext } from "../../generation/base-job-spec.ts";
 import { conversationOf } from "./conversation-numbers.ts";
 import type { Turn } from "./conversation-numbers.ts";
-import { chatMessagesOf } from "./messages.ts";
+import { chatMessagesOf, contentOf } from "./messages.ts";
 import { thinkingOptions } from "./think.ts";
 import { sharedThinking, wantsThinking } from "../../conversation/thinking.ts";
 
@@ -40,29 +40,37 @@ export async function translateGenerate(
   body: OllamaGenerateRequest,
   context: OllamaContext,
 ): Promise<TranslatedPrompt> {
-  const { prompt, suffix } = checkedPrompt(body);
+  const { prompt, suffix, images } = checkedPrompt(body);
   if (body.raw === true) {
-    return { spec: await textJob({ kind: "pieces", pieces: [prompt] }, body, context), turns: undefined };
+    const { pictures, indexOf } = await context.readPictures(images);
+    const parts = images.map((source) => ({ type: "image" as const, picture: indexOf(source) }));
+    // The text before the pictures, though empty, makes the prompt begin as other texts do.
+    const pieces = parts.length === 0 ? [prompt] : ["", ...parts, prompt];
+    return { spec: await textJob({ kind: "pieces", pieces }, body, context, pictures), turns: undefined };
   }
   if (suffix !== "") {
     const infill = { prefix: prompt, suffix, extra: [], prompt: "" };
     return { spec: await textJob({ kind: "infill", infill }, body, context), turns: undefined };
   }
   const turns = turnsOf(body, prompt);
-  return { spec: await conversationJob(turns, body, context), turns };
+  const messages = [...turns.slice(0, -1), { role: "user" as const, content: contentOf(prompt, images) }];
+  // The pictures are not in `turns`, from which the context of the answer is made: its numbers could not hold them.
+  return { spec: await conversationJob(messages, body, context), turns };
 }
 
 /** @throws WaggleError invalid_argument for fields that exclude each other */
-function checkedPrompt(body: OllamaGenerateRequest): { prompt: string; suffix: string } {
+function checkedPrompt(body: OllamaGenerateRequest): { prompt: string; suffix: string; images: readonly string[] } {
   const prompt = body.prompt ?? "";
   const suffix = body.suffix ?? "";
+  const images = body.images ?? [];
   const around = (["system", "context"] as const).find((field) => (body[field]?.length ?? 0) > 0);
   if (body.raw === true) {
     const other = suffix === "" ? around : "suffix";
     if (other !== undefined) throw unsupported(other, "a raw request has only a prompt");
   }
-  if (suffix !== "" && around !== undefined) throw unsupported(around, "it cannot be combined with suffix");
-  return { prompt, suffix };
+  const beside = around ?? (images.length > 0 ? "images" : undefined);
+  if (suffix !== "" && beside !== undefined) throw unsupported(beside, "it cannot be combined with suffix");
+  return { prompt, suffix, images };
 }
 
 /** A system text of this request replaces the earlier system text. */
@@ -100,13 +108,15 @@ async function textJob(
   prompt: PromptInput,
   body: OllamaGenerateRequest,
   context: OllamaContext,
+  pictures: readonly Picture[] = [],
 ): Promise<GenerateSpec> {
   const spec = jobOf(body, context);
   const { sampling } = spec.work;
   const schema = schemaOf(body);
-  if (schema === undefined) return { ...spec, work: { ...spec.work, prompt } };
+  const work = { ...spec.work, prompt, ...(pictures.length === 0 ? {} : { pictures }) };
+  if (schema === undefined) return { ...spec, work };
   const grammar = await context.schemaGrammar(schema.value, schema.field);
-  return { ...spec, work: { ...spec.work, prompt, sampling: { ...sampling, grammar } } };
+  return { ...spec, work: { ...work, sampling: { ...sampling, grammar } } };
 }
 
 /** Builds the job without its prompt and the constraints on the answer. */

@@ -94,7 +94,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
     async ollamaGenerate(c) {
       const body = await readBody(c, OllamaGenerateRequestSchema, limits.maxBodyBytes);
       const model = askedModel(body, models);
-      const isEmpty = [body.prompt, body.suffix].every((text) => text == null || text === "");
+      const isEmpty = [body.prompt, body.suffix, body.images].every((field) => field == null || field.length === 0);
       if (isEmpty) return await load(c, body, model.served, generateForm(model.asked, undefined));
       const { spec, turns } = await translateGenerate(body, contextOf(c, body, model));
       return await generations.respond(c, generationOf(body, spec, generateForm(model.asked, turns)));

@@ -50,6 +50,7 @@ export function modelOf({ name, info, status }: ListedModel, createdMs: number):
       n_params: facts.parameters,
       size: facts.model_bytes,
     },
+    architecture: { input_modalities: inputsOf(facts), output_modalities: ["text"] },
     state,
     status: { value: serverStates[state], ...(state === "failed" ? { failed: true, error: reason } : {}) },
     ...(kind === undefined ? {} : { kind }),
@@ -70,14 +71,17 @@ export function modelListOf(models: readonly ListedModel[], createdMs: number): 
   };
 }
 
+function inputsOf({ vision }: WorkerInfo): string[] {
+  return vision !== undefined ? ["text", "image"] : ["text"];
+}
+
 /** Returns every field of an entry, since Codex ignores the whole catalog if a field is missing. */
-function codexModelOf({
-  model,
-  chat,
-  context_size: contextSize,
-}: WorkerInfo): { readonly slug: string; readonly display_name: string } & Readonly<Record<string, unknown>> {
+function codexModelOf(info: WorkerInfo): ModelList["models"][number] {
+  const { model, chat, context_size: contextSize } = info;
   const hasLevels = chat?.template_variables.includes("reasoning_effort") === true;
   return {
+    // llama-server's field.
+    capabilities: info.vision !== undefined ? ["completion", "multimodal"] : ["completion"],
     slug: model,
     display_name: model,
     description: null,
@@ -92,7 +96,7 @@ function codexModelOf({
     priority: 0,
     upgrade: null,
     base_instructions: codingInstructions,
-    input_modalities: ["text"],
+    input_modalities: inputsOf(info),
     supports_parallel_tool_calls: chat?.parallel_tool_calls ?? false,
     supports_reasoning_summaries: chat !== undefined && chat.thinking !== "never",
     supported_reasoning_levels: hasLevels ? effortLevels : [],

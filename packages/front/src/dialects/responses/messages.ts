@@ -1,6 +1,6 @@
 // Converts the items of a conversation to messages for chat templates. Successive reasoning, texts and calls become one message of the assistant,
 // as the model generated them. Items between a call and its result join that message too, since templates accept no message there.
-import type { ChatMessage, ResponseItem, ResponseText, ToolCall } from "@waggle/protocol";
+import type { ChatMessage, ResponseContent, ResponseItem, ToolCall } from "@waggle/protocol";
 import { withUserMessage } from "../../conversation/messages.ts";
 import { withOneSystemMessage } from "../../conversation/system-messages.ts";
 import { customArgument, toFunctionName } from "./tools.ts";
@@ -53,7 +53,7 @@ export function messagesOf(
         break;
       case "function_call_output":
       case "custom_tool_call_output":
-        add({ role: "tool", tool_call_id: item.call_id, content: textOf(item.output) });
+        add({ role: "tool", tool_call_id: item.call_id, content: resultOf(item.output) });
         break;
       default:
         break;
@@ -92,17 +92,32 @@ function thoughtsOf({ content, summary }: Extract<ResponseItem, { type: "reasoni
   return parts.length === 0 ? undefined : parts.map(({ text }) => text).join("\n\n");
 }
 
+type Content = Extract<ChatMessage, { role: "user" }>["content"];
+type Part = Exclude<ResponseContent, string>[number];
+
 /** Keeps a list of several parts, which templates accept. */
-function contentOf(content: ResponseText): Extract<ChatMessage, { role: "user" }>["content"] {
+function contentOf(content: ResponseContent): Content {
   if (typeof content === "string") return content;
-  const [first, ...rest] = content.map((part) => ({ type: "text" as const, text: partText(part) }));
-  return first !== undefined && rest.length === 0 ? first.text : [...(first === undefined ? [] : [first, ...rest])];
+  const [first, ...rest] = content.map(partOf);
+  return first?.type === "text" && rest.length === 0 ? first.text : [...(first === undefined ? [] : [first, ...rest])];
 }
 
-function textOf(content: ResponseText): string {
+/** The output of a call: one text, or parts if there are pictures. */
+function resultOf(output: ResponseContent): Content {
+  const isText = typeof output === "string" || output.every(({ type }) => type !== "input_image");
+  return isText ? textOf(output) : contentOf(output);
+}
+
+function partOf(part: Part): Exclude<Content, string>[number] {
+  if (part.type === "input_image") return { type: "image_url", image_url: { url: part.image_url } };
+  return { type: "text", text: partText(part) };
+}
+
+function textOf(content: ResponseContent): string {
   return typeof content === "string" ? content : content.map(partText).join("");
 }
 
-function partText(part: Exclude<ResponseText, string>[number]): string {
+function partText(part: Part): string {
+  if (part.type === "input_image") return "";
   return part.type === "refusal" ? part.refusal : part.text;
 }

@@ -9,6 +9,7 @@ import {
   sseHeaders,
 } from "@waggle/protocol";
 import type { ResponseCountRequest, ResponseItem } from "@waggle/protocol";
+import type { Picture } from "@waggle/engine";
 import type { Job } from "@waggle/jobs";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
@@ -17,11 +18,13 @@ import { routesOf } from "../../generation/dialect.ts";
 import type { Answer, Dialect, Handler } from "../../generation/dialect.ts";
 import { unsupported } from "../../body/fields.ts";
 import type { Generations } from "../../generation/generations.ts";
+import { pictureReader } from "../../pictures/picture-reader.ts";
 import { requestContextOf } from "../../generation/base-job-spec.ts";
 import { responsesErrorBody } from "./errors.ts";
 import { lastNumberOf, responseCollector, responseFraming } from "./framing.ts";
 import type { ResponseShape } from "./framing.ts";
 import { conversationOf, inputItems, keptConversationOf, withIds } from "./history.ts";
+import { picturedItems } from "./item-pictures.ts";
 import { inputItemPage } from "./input-page.ts";
 import { keepResponse } from "./store-response.ts";
 import { createNumbering } from "./numbering.ts";
@@ -32,8 +35,8 @@ import type { ResponseHead } from "./response.ts";
 import { createResponseStore } from "./store.ts";
 import { toolboxOf } from "./tools.ts";
 
-/** Memory limit of the stored responses of all clients together. */
-const keptBytes = 67_108_864;
+/** Memory limit of the stored responses of all clients together, with their pictures. */
+const keptBytes = 134_217_728;
 const keptForMs = 86_400_000;
 
 export function createResponsesDialect(options: AppOptions, generations: Generations): Dialect {
@@ -57,6 +60,10 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       before: conversationOf(previousId, store, client, limits.maxBodyBytes),
       own: inputItems(input, store, client, limits.maxBodyBytes),
     };
+  }
+
+  function keptPicture(c: AppContext): (sha256: string) => Picture | undefined {
+    return (sha256) => store.picture(c.get("client"), sha256);
   }
 
   function shapeOf(head: ResponseHead, job: Job): ResponseShape {
@@ -88,10 +95,11 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
   return {
     async createResponse(c) {
       const body = await readBody(c, ResponseRequestSchema, limits.maxBodyBytes);
-      const { before, own } = itemsOf(c, body);
+      const { before, own: given } = itemsOf(c, body);
       const served = models.find(body.model);
       const streamed = body.stream === true;
-      const context = requestContextOf(c, options, served, { streamed });
+      const context = requestContextOf(c, options, served, { streamed, keptPicture: keptPicture(c) });
+      const { items: own, pictures } = await picturedItems(given, context.readPictures);
       const toolbox = toolboxOf(body.tools, body.tool_choice);
       const spec = await responseSpecOf(body, [...before, ...own], toolbox, context);
       const fields = {
@@ -106,7 +114,8 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
         const shape = shapeOf({ id: job.id, ...fields }, job);
         if (body.store === false) return shape;
         const previousId = body.previous_response_id ?? undefined;
-        keepResponse({ store, job, shape, input: withIds(own, job.callKey), previousId, log: options.log });
+        const input = withIds(own, job.callKey);
+        keepResponse({ store, job, shape, input, pictures, previousId, log: options.log });
         return shape;
       };
       const answer: Answer = {
@@ -122,7 +131,11 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       const toolbox = toolboxOf(body.tools, body.tool_choice);
       const served = models.find(body.model);
       const conversation = await conversationOfRequest(body, [...before, ...own], toolbox, served);
-      return c.json({ object: "response.input_tokens", input_tokens: await countTokens(c, conversation, served) });
+      const readPictures = pictureReader(c, served, keptPicture(c));
+      return c.json({
+        object: "response.input_tokens",
+        input_tokens: await countTokens(c, conversation, served, readPictures),
+      });
     },
     async getResponse(c) {
       const { head, ended } = store.get(c.get("client"), idOf(c));

@@ -33,7 +33,7 @@ test("a job's answer is kept at its end, and its log has no listener left", asyn
     fromFunctionName: (name: string) => ({ type: "function" as const, name }),
   };
   const silent = createLogger({ level: "silent", format: "json", name: "test" });
-  keepResponse({ store, job, shape, input: [], previousId: undefined, log: silent });
+  keepResponse({ store, job, shape, input: [], pictures: [], previousId: undefined, log: silent });
   said.push(token(1, "b"));
   for (const listener of listeners) listener();
   expect(listeners.size).toBe(1);

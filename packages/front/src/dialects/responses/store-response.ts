@@ -1,4 +1,5 @@
 // Stores a response when its job is accepted, and completes the stored response when the job ends, even if the client has left.
+import type { Picture } from "@waggle/engine";
 import type { Job } from "@waggle/jobs";
 import type { Logger } from "@waggle/telemetry";
 import { WaggleError } from "@waggle/protocol";
@@ -14,12 +15,14 @@ export interface KeepingOptions {
   readonly job: Job;
   readonly shape: ResponseShape;
   readonly input: readonly OutputItem[];
+  /** The pictures in the input, which has their hashes. */
+  readonly pictures: readonly Picture[];
   readonly previousId: string | undefined;
   readonly log: Logger;
 }
 
 /** Reads the job's log during generation, since the log may drop its first tokens before the job ends. */
-export function keepResponse({ store, job, shape, input, previousId, log }: KeepingOptions): void {
+export function keepResponse({ store, job, shape, input, pictures, previousId, log }: KeepingOptions): void {
   const { client } = job.spec.who;
   const { head } = shape;
   const output = createOutput(shape);
@@ -49,7 +52,7 @@ export function keepResponse({ store, job, shape, input, previousId, log }: Keep
     }
   }
 
-  store.keep(client, { head, previousId, input });
+  store.keep(client, { head, previousId, input, pictures });
   const stop = job.log.subscribe(follow);
   follow();
   job.ended.promise

@@ -16,7 +16,7 @@ const headOf = (id: string) => ({ id, created_at: 0, tools: [], model: "m", prev
 
 function keep(store: ResponseStore, client: string, id: string, text: string, previousId?: string): void {
   const input = withIds([{ type: "message", role: "user", content: text }], id);
-  store.keep(client, { head: headOf(id), previousId, input });
+  store.keep(client, { head: headOf(id), previousId, input, pictures: [] });
   const output = [{ type: "message" as const, id: `msg_${id}`, role: "assistant" as const, content: `re ${text}` }];
   store.end(client, id, { response: { status: "completed" }, output });
 }
@@ -62,7 +62,7 @@ test("a response is dropped a day after its last use", () => {
 
 test("a response that was deleted while it ran does not come back", () => {
   const { store } = start();
-  store.keep("a", { head: headOf("r"), previousId: undefined, input: [] });
+  store.keep("a", { head: headOf("r"), previousId: undefined, input: [], pictures: [] });
   expect(store.forget("a", "r")).toBe(true);
   store.end("a", "r", { response: { status: "completed" }, output: [] });
   expect([isThere(store, "a", "r"), store.bytes]).toEqual([false, 0]);
@@ -71,7 +71,10 @@ test("a response that was deleted while it ran does not come back", () => {
 test("an item is found as long as any response contains it; the latest of these responses counts", () => {
   const { store } = start();
   const said = (content: string) => [{ type: "message" as const, id: "msg", role: "user" as const, content }];
-  for (const id of ["1", "2", "3"]) store.keep("a", { head: headOf(id), previousId: undefined, input: said(id) });
+  const keepSaid = (id: string): void => {
+    store.keep("a", { head: headOf(id), previousId: undefined, input: said(id), pictures: [] });
+  };
+  for (const id of ["1", "2", "3"]) keepSaid(id);
   const shown = (): unknown => store.item("a", "msg");
   expect(shown()).toMatchObject({ content: "3" });
   store.forget("a", "3");
@@ -91,8 +94,39 @@ test("an input whose JSON exceeds the maximum length of a string changes nothing
   };
   const input = [{ type: "message" as const, id: "new", role: "user" as const, content: "hi", toJSON }];
   for (const id of ["r", "s"]) {
-    expect(() => store.keep("a", { head: headOf(id), previousId: undefined, input })).toThrow(RangeError);
+    expect(() => store.keep("a", { head: headOf(id), previousId: undefined, input, pictures: [] })).toThrow(RangeError);
   }
   expect([store.bytes, store.item("a", "new"), store.find("a", "s")]).toEqual([before, undefined, undefined]);
   expect(store.item("a", "msg_r")).toMatchObject({ content: "re hi" });
+});
+
+test("a picture counts once for each client, until the last response with it is dropped", () => {
+  const { store } = start();
+  const pictureOf = (sha256: string, size: number) => ({ sha256, bytes: new Uint8Array(size) });
+  const keepPictures = (client: string, id: string, ...pictures: { sha256: string; bytes: Uint8Array }[]): void => {
+    store.keep(client, { head: headOf(id), previousId: undefined, input: [], pictures });
+  };
+  keepPictures("a", "1", pictureOf("x", 20_000), pictureOf("y", 10_000));
+  const before = store.bytes;
+  keepPictures("a", "2", pictureOf("x", 20_000));
+  expect(store.bytes - before).toBeLessThan(10_000);
+  keepPictures("b", "1", pictureOf("x", 20_000));
+  expect(store.bytes).toBeGreaterThan(50_000);
+  store.forget("a", "1");
+  expect([store.picture("a", "x")?.bytes.length, store.picture("a", "y")]).toEqual([20_000, undefined]);
+  store.forget("a", "2");
+  expect([store.picture("a", "x"), store.picture("b", "x")?.bytes.length]).toEqual([undefined, 20_000]);
+  store.forget("b", "1");
+  expect(store.bytes).toBe(0);
+});
+
+test("a response with large pictures displaces older responses, and is itself dropped beyond the limit", () => {
+  const { store } = start();
+  keep(store, "a", "old", "hi");
+  const picture = { sha256: "x", bytes: new Uint8Array(maxBytes - 4_000) };
+  store.keep("a", { head: headOf("new"), previousId: undefined, input: [], pictures: [picture] });
+  expect([store.find("a", "old"), store.picture("a", "x")]).toEqual([undefined, picture]);
+  const large = { sha256: "y", bytes: new Uint8Array(maxBytes) };
+  store.keep("a", { head: headOf("huge"), previousId: undefined, input: [], pictures: [large] });
+  expect([store.find("a", "huge"), store.picture("a", "y"), store.bytes]).toEqual([undefined, undefined, 0]);
 });

@@ -1,5 +1,6 @@
 // Stores the responses of each client, up to limits on bytes and time. Drops the least recently used responses first.
 import type { Clock, TimerHandle } from "@waggle/async";
+import type { Picture } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { ResponseObject } from "@waggle/protocol";
 import type { OutputItem } from "./output.ts";
@@ -10,6 +11,8 @@ export interface KeptResponse {
   /** The response whose conversation precedes the input. */
   readonly previousId: string | undefined;
   readonly input: readonly OutputItem[];
+  /** The pictures in the input, which has their hashes. */
+  readonly pictures: readonly Picture[];
   /** Present once the response has ended. */
   readonly ended: EndedResponse | undefined;
 }
@@ -40,6 +43,8 @@ export interface ResponseStore {
   charactersOf(client: string, id: string): number;
   /** An item of any of the client's responses. */
   item(client: string, id: string): OutputItem | undefined;
+  /** A picture of any of the client's responses. */
+  picture(client: string, sha256: string): Picture | undefined;
   /** Returns whether the response was stored. */
   forget(client: string, id: string): boolean;
   readonly bytes: number;
@@ -61,6 +66,8 @@ interface Shelf {
   readonly entries: Map<string, Entry>;
   /** By id of an item: ids of the responses that contain the item, the latest last. */
   readonly owners: Map<string, Set<string>>;
+  /** By hash. A picture counts once, since clients send it again with each turn. */
+  readonly pictures: Map<string, { readonly picture: Picture; responses: number }>;
   bytes: number;
 }
 
@@ -71,8 +78,32 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
   function grow(shelf: Shelf, entry: Entry, characters: number): void {
     const bytes = 2 * characters;
     entry.bytes += bytes;
+    count(shelf, bytes);
+  }
+
+  function count(shelf: Shelf, bytes: number): void {
     shelf.bytes += bytes;
     total += bytes;
+  }
+
+  function addPictures(shelf: Shelf, pictures: readonly Picture[]): void {
+    for (const picture of pictures) {
+      const known = shelf.pictures.get(picture.sha256) ?? { picture, responses: 0 };
+      if (known.responses === 0) count(shelf, picture.bytes.length);
+      known.responses += 1;
+      shelf.pictures.set(picture.sha256, known);
+    }
+  }
+
+  function removePictures(shelf: Shelf, pictures: readonly Picture[]): void {
+    for (const { sha256, bytes } of pictures) {
+      const known = shelf.pictures.get(sha256);
+      if (known === undefined) continue;
+      known.responses -= 1;
+      if (known.responses > 0) continue;
+      shelf.pictures.delete(sha256);
+      count(shelf, -bytes.length);
+    }
   }
 
   function own(shelf: Shelf, id: string, items: readonly OutputItem[]): void {
@@ -90,8 +121,8 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
       owners?.delete(id);
       if (owners?.size === 0) shelf.owners.delete(item.id);
     }
-    shelf.bytes -= entry.bytes;
-    total -= entry.bytes;
+    removePictures(shelf, entry.response.pictures);
+    count(shelf, -entry.bytes);
     if (shelf.entries.size === 0) shelves.delete(client);
     return true;
   }
@@ -122,17 +153,18 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
   }
 
   return {
-    keep(client, { head, previousId, input }) {
+    keep(client, { head, previousId, input, pictures }) {
       // Before any change, since `JSON.stringify` throws if the text exceeds the maximum length of a string.
       const characters = JSON.stringify(input).length;
       const costs = entryCharacters + JSON.stringify(head).length + characters;
       forget(client, head.id);
-      const shelf = shelves.get(client) ?? { entries: new Map(), owners: new Map(), bytes: 0 };
+      const shelf = shelves.get(client) ?? { entries: new Map(), owners: new Map(), pictures: new Map(), bytes: 0 };
       shelves.set(client, shelf);
-      const response = { head, previousId, input, ended: undefined };
+      const response = { head, previousId, input, pictures, ended: undefined };
       const entry: Entry = { response, characters, bytes: 0, timer: expiry(client, head.id) };
       shelf.entries.set(head.id, entry);
       own(shelf, head.id, input);
+      addPictures(shelf, pictures);
       grow(shelf, entry, costs);
       makeRoom();
     },
@@ -161,6 +193,7 @@ export function createResponseStore({ clock, maxBytes, keptForMs }: ResponseStor
       const entry = owner === undefined ? undefined : touch(client, owner);
       return entry === undefined ? undefined : itemsOf(entry.response).find((item) => item.id === id);
     },
+    picture: (client, sha256) => shelves.get(client)?.pictures.get(sha256)?.picture,
     forget,
     get bytes() {
       return total;

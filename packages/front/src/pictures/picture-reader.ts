@@ -1,0 +1,30 @@
+// Reads the pictures of a request for a model.
+import type { Picture } from "@waggle/engine";
+import type { WorkerInfo } from "@waggle/protocol";
+import { leavingOf } from "../server/connection.ts";
+import type { AppContext, ServedModel } from "../server/context.ts";
+import type { ReadPictures } from "./request-pictures.ts";
+
+/** @throws WaggleError invalid_argument, payload_too_large, resource_exhausted, which name the picture */
+export type ReadPicturesOf = (sources: readonly string[]) => Promise<ReadPictures>;
+
+/** @param kept finds a picture of an earlier response */
+export function pictureReader(
+  c: AppContext,
+  served: Pick<ServedModel, "name" | "info">,
+  kept?: (sha256: string) => Picture | undefined,
+): ReadPicturesOf {
+  return (sources) =>
+    c.get("pictures").read(sources, {
+      model: served.name,
+      // A request without pictures must not depend on what is known of the model.
+      vision: sources.length === 0 ? undefined : visionOf(served.info()),
+      kept,
+      signal: leavingOf(c),
+    });
+}
+
+/** Undefined while the model's kind is unknown: then its projector is unknown too. */
+function visionOf({ kind, vision }: WorkerInfo): boolean | undefined {
+  return kind === undefined && vision === undefined ? undefined : vision !== undefined;
+}
