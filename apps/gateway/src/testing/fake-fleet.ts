@@ -269,8 +269,12 @@ export function createFakeFleet(): FakeFleet {
             return await Promise.resolve();
           },
         },
-        async ask(question, { worker }) {
+        async ask(question, { worker, vision }) {
           requireUp();
+          const isAble = ({ models }: WorkerMember): boolean => models.some((model) => model.vision !== null);
+          if (vision === true && ![...workers.values()].some(isAble)) {
+            throw new WaggleError("unavailable", "No worker has the model loaded.");
+          }
           if (question.kind === "offer" && worker !== undefined) offered.push(worker);
           const answer = await fleet.answer(question, worker);
           if (answer.kind !== "failed") return answer as never;

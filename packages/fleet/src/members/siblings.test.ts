@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { file } from "../testing/fleet.ts";
+import { file, seeingFile } from "../testing/fleet.ts";
 import type { Connected } from "../nats/connection.ts";
 import { keys } from "../nats/names.ts";
 import { encode, fleetVersion } from "../queue/records.ts";
@@ -55,6 +55,14 @@ test.each([
   ["of another version", { id: "other", ageMs: 0, more: { version: 0 } }],
 ])("a worker %s is no sibling", async (_, other) => {
   expect(await ask(other)).toEqual([]);
+});
+
+test("a sibling that reads pictures in another way continues only jobs without pictures", async () => {
+  const files = new Map([["tiny", seeingFile]]);
+  const siblings = async (vision: string | null) =>
+    await modelsOfSiblings(bucketWith({ id: "other", ageMs: 0, model: { vision } }), "me", files);
+  expect(await siblings(seeingFile.vision)).toEqual({ models: new Set(["tiny"]), withSameVision: new Set(["tiny"]) });
+  expect(await siblings(null)).toEqual({ models: new Set(["tiny"]), withSameVision: new Set() });
 });
 
 test("a file without a known hash has no sibling", async () => {
