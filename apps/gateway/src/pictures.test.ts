@@ -166,6 +166,8 @@ describe("the pictures of a job", () => {
     expect(job.pictures?.key).toBe(before[0]?.[0]);
     one.abort();
     await until(() => expect(one.registry.liveCount).toBe(0));
+    // The fake fleet answers within one turn of the event loop.
+    await new Promise(setImmediate);
     expect([...fleet.pictures]).toEqual(before);
     const attempt = fleet.take(job, "w1");
     attempt.start();

@@ -5,6 +5,8 @@ import { WaggleError } from "@waggle/protocol";
 import { describeWithNats } from "@waggle/testing";
 import { expect, test } from "vitest";
 import type { GatewaySide } from "../gateway/gateway-port.ts";
+import type { FleetConnection } from "../nats/connection.ts";
+import { keys } from "../nats/names.ts";
 import { storedPictures } from "../pictures/picture-store.ts";
 import type { FleetJob } from "../queue/records.ts";
 import {
@@ -50,6 +52,11 @@ async function publish(gateway: GatewaySide, more: Partial<FleetJob>, at?: strin
 function hashesOf({ spec }: LocalJob): readonly string[] {
   const given = (spec.work as GenerateWork).pictures ?? [];
   return given.map(({ bytes }) => createHash("sha256").update(bytes).digest("hex"));
+}
+
+/** Resolves when the worker's heartbeat is stored, which a leaving worker reads. */
+async function untilListed(connection: FleetConnection, id: string): Promise<void> {
+  while ((await connection.use().buckets.members.get(keys.member("worker", id))) === null);
 }
 
 const expected = pictures.map(({ sha256 }) => sha256);
@@ -100,7 +107,7 @@ describeWithNats("a fleet's job with pictures", () => {
     expect([blind.jobs, scaling.jobs]).toEqual([[], []]);
   });
 
-  test("is handed over by a leaving worker, unless others read no pictures or have another projector", async () => {
+  test("stays at a leaving worker if others read no pictures or have another projector", async () => {
     const model = unique("model");
     const gateway = await joinGateway(nats.url);
     const leaving = fakeModel(model, 2, seeingFile);
@@ -110,22 +117,31 @@ describeWithNats("a fleet's job with pictures", () => {
     sendTokens(local, 0);
     await received.until(() => received.tokens().length === 1);
     const others = [file, { ...seeingFile, vision: "another projector" }].map((from) => fakeModel(model, 2, from));
-    for (const one of others) await (await joinWorker(nats.url, { models: [one] })).side.changed();
+    for (const one of others) {
+      const { connection, id } = await joinWorker(nats.url, { models: [one] });
+      await untilListed(connection, id);
+    }
     await worker.side.leave();
     expect(local.cancelled).toBe(false);
     finish(leaving, local);
     expect(await received.ended()).toMatchObject({ type: "finished" });
+  });
 
-    const second = fakeModel(model, 2, seeingFile);
-    const next = await joinWorker(nats.url, { models: [second] });
-    const moved = await publish(gateway, { model });
-    await second.job();
-    const third = fakeModel(model, 2, seeingFile);
-    await joinWorker(nats.url, { models: [third] });
-    await next.side.leave();
-    expect(hashesOf(await third.job())).toEqual(expected);
-    finish(third, await third.job());
-    expect(await moved.received.ended()).toMatchObject({ type: "finished" });
+  test("is handed over by a leaving worker to one with the same projector", async () => {
+    const model = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const leaving = fakeModel(model, 2, seeingFile);
+    const worker = await joinWorker(nats.url, { models: [leaving] });
+    const { received } = await publish(gateway, { model });
+    sendTokens(await leaving.job(), 0);
+    await received.until(() => received.tokens().length === 1);
+    const next = fakeModel(model, 2, seeingFile);
+    const { connection, id } = await joinWorker(nats.url, { models: [next] });
+    await untilListed(connection, id);
+    await worker.side.leave();
+    expect(hashesOf(await next.job())).toEqual(expected);
+    finish(next, await next.job());
+    expect(await received.ended()).toMatchObject({ type: "finished" });
   });
 
   test("fails with an error that names the picture, if the fleet no longer has it", async () => {
@@ -153,6 +169,7 @@ describeWithNats("a fleet's job with pictures", () => {
     await gateway.cancel(job.id);
     expect(await received.ended()).toMatchObject({ type: "cancelled", steps: 0 });
     expect(seeing.jobs).toEqual([]);
+    expect(worker.connection.use().nc.stats().inBytes).toBeLessThan(50_000_000);
     while (worker.side.running > 0) await new Promise(setImmediate);
     await gateway.pictures.remove(job.pictures?.key ?? "");
   });
