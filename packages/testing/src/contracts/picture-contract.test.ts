@@ -21,5 +21,7 @@ for (const [kind, length] of [
   pictureContract(`the fake backend, with ${kind},`, made, { pictures, remake: made });
   const jobs = picturedJobs(pictures[0]);
   resumeContract(`the fake backend with ${kind}`, async () => createFakeBackend(options), { jobs, alone: true });
-  parkContract(`the fake backend with ${kind}`, async () => createFakeBackend({ ...options, contextSize: 256 }), { jobs });
+  parkContract(`the fake backend with ${kind}`, async () => createFakeBackend({ ...options, contextSize: 256 }), {
+    jobs,
+  });
 }

@@ -1,5 +1,12 @@
 // Owns the contract of a Backend that reads pictures, as tests for the fake backend and the real one.
-import { createEngine, type Backend, type EngineEvent, type JobEvent, type Picture, type PromptInput } from "@waggle/engine";
+import {
+  createEngine,
+  type Backend,
+  type EngineEvent,
+  type JobEvent,
+  type Picture,
+  type PromptInput,
+} from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { story, type ResumableJob } from "./resume-contract.ts";
@@ -185,7 +192,9 @@ export function pictureContract(
       const cold = await bench.run(next);
       await bench.run(look(first), "dora");
       // Other jobs take all slots, so that the cache is saved.
-      await Promise.all(Array.from({ length: backend.info.slots }, async () => await bench.run({ prompt: story, maxTokens: 4 })));
+      await Promise.all(
+        Array.from({ length: backend.info.slots }, async () => await bench.run({ prompt: story, maxTokens: 4 })),
+      );
       await bench.close();
       await backend.dispose();
       backend = await remake();
