@@ -50,6 +50,10 @@ await runCommandLine({
       what: "compile times and exactness of grammars, for a corpus of JSON schemas",
       load: async () => (await import("./schemas.ts")).addSchemas,
     },
+    pictures: {
+      what: "pictures compared with llama-server: answers, gaps of other streams, second turns",
+      load: async () => (await import("./pictures.ts")).addPictures,
+    },
     fit: {
       what: "estimates of a model's memory compared with the real use; takes minutes and 3 GB",
       load: async () => (await import("./fit.ts")).addFit,

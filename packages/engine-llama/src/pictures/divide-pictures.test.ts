@@ -26,7 +26,15 @@ function divideWith({ side = 10, causal = true, cells = 6 }: Options = {}) {
       : Promise.reject(new WaggleError("invalid_argument", `Cannot read ${name}: it is empty.`)),
   );
   const native = { divide, drop } as unknown as NativeProjector;
-  const projector: Projector = { native, name: "eye", bytes: 1, width: 4, maxPixels: 1_000, mostKeptBytes: 1, fingerprint: "f" };
+  const projector: Projector = {
+    native,
+    name: "eye",
+    bytes: 1,
+    width: 4,
+    maxPixels: 1_000,
+    mostKeptBytes: 1,
+    fingerprint: "f",
+  };
   const decoder = { decode, dispose: () => Promise.resolve() };
   return { divide, decode, drop, pictures: createDividePictures({ projector, decoder, batchSize: 8 }) };
 }

@@ -123,5 +123,8 @@ function isChunk(part: Part): part is Exclude<Part, readonly Token[]> {
 function checkCells({ causal, cells }: Exclude<Part, readonly Token[]>, index: number, batchSize: number): void {
   if (causal || cells <= batchSize) return;
   const why = `its ${cells} tokens must fit into one step, which has room for ${batchSize}`;
-  throw new WaggleError("invalid_argument", `Cannot read picture ${index + 1}: ${why}. Restart with --batch-size ${cells}.`);
+  throw new WaggleError(
+    "invalid_argument",
+    `Cannot read picture ${index + 1}: ${why}. Restart with --batch-size ${cells}.`,
+  );
 }

@@ -69,4 +69,3 @@ function positionsOf({ chunk, first, count, from }: PicturePiece, places: Int32A
   }
   return positions;
 }
-

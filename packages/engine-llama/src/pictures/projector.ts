@@ -96,7 +96,9 @@ export async function openProjector(
   const facts = await native.load(path, model.gpuLayers > 0);
   const problemOf = (): string | undefined => {
     if (!facts.vision) return "it encodes no pictures";
-    return facts.dependsOnPlace ? "its pictures depend on their place in the prompt, which is not supported" : undefined;
+    return facts.dependsOnPlace
+      ? "its pictures depend on their place in the prompt, which is not supported"
+      : undefined;
   };
   const unusable = problemOf();
   if (unusable !== undefined) {

@@ -42,7 +42,7 @@ type Inside = "nothing" | "text" | "key" | "picture";
 
 export function createPictureLifter({ places, open }: LifterOptions): PictureLifter {
   const levels: Level[] = [];
-  /** The place of the next value; undefined if no picture can stand there. */
+  /** The place of the next value; undefined if no picture can be there. */
   let next: PicturePlace | undefined = places;
   let expectsKey = false;
   /** The kind of string that the scan is in. */

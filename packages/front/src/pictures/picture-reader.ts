@@ -5,6 +5,11 @@ import { leavingOf } from "../server/connection.ts";
 import type { AppContext, ServedModel } from "../server/context.ts";
 import type { ReadPictures } from "./request-pictures.ts";
 
+/** Undefined if nothing is known of the model's file yet. */
+function hasVision({ vision, kind }: WorkerInfo): boolean | undefined {
+  return vision === undefined && kind === undefined ? undefined : vision !== undefined;
+}
+
 /** @throws WaggleError invalid_argument, payload_too_large, resource_exhausted, which name the picture */
 export type ReadPicturesOf = (sources: readonly string[]) => Promise<ReadPictures>;
 
@@ -18,13 +23,8 @@ export function pictureReader(
     c.get("pictures").read(sources, {
       model: served.name,
       // A request without pictures must not depend on what is known of the model.
-      vision: sources.length === 0 ? undefined : visionOf(served.info()),
+      vision: sources.length === 0 ? undefined : hasVision(served.info()),
       kept,
       signal: leavingOf(c),
     });
-}
-
-/** Undefined while the model's kind is unknown: then its projector is unknown too. */
-function visionOf({ kind, vision }: WorkerInfo): boolean | undefined {
-  return kind === undefined && vision === undefined ? undefined : vision !== undefined;
 }

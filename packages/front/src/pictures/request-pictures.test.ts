@@ -102,7 +102,7 @@ describe("the pictures of a request", () => {
 
   it("are refused by a model without a projector, before anything is fetched", async () => {
     const message =
-      'invalid_argument: Cannot read pictures: the model "seer" has no projector. Send text only, or choose a model with a projector (mmproj-*.gguf beside its file, or --mmproj).';
+      'invalid_argument: Cannot read pictures: the model "seer" has no projector. Send text only, or choose a model with a projector (mmproj-*.gguf next to its file, or --mmproj).';
     expect(await refusal(() => start().read(["http://a/1"], { ...reading, vision: false }))).toBe(message);
     expect(await start().read([], { ...reading, vision: false })).toMatchObject({ pictures: [] });
     const unknown = start({ fetched: { "http://a/1": red } });

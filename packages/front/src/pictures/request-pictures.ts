@@ -178,6 +178,6 @@ function tooMuch(name: string, why: string): WaggleError {
 function cannotSee(model: string): WaggleError {
   return new WaggleError(
     "invalid_argument",
-    `Cannot read pictures: the model "${model}" has no projector. Send text only, or choose a model with a projector (mmproj-*.gguf beside its file, or --mmproj).`,
+    `Cannot read pictures: the model "${model}" has no projector. Send text only, or choose a model with a projector (mmproj-*.gguf next to its file, or --mmproj).`,
   );
 }

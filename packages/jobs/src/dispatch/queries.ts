@@ -131,7 +131,7 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
   };
 }
 
-/** Pictures have a limit of their own in the front. */
+/** The front limits the pictures; here they have no length. */
 function hasPictures(question: EngineQuery): boolean {
   return question.kind === "count" && question.pictures !== undefined;
 }

@@ -26,7 +26,7 @@ export function pictureHash(source: string): string | undefined {
   return /^sha256:([0-9a-f]{64})$/.exec(source)?.[1];
 }
 
-/** A place in a request's JSON: whether a picture stands here, and the places of pictures inside. */
+/** A place in a request's JSON: whether a picture is here, and the places of pictures inside. */
 export interface PicturePlace {
   readonly isPicture: boolean;
   /** The places inside an object, by name; those inside an array are at `elements`. */

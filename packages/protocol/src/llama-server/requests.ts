@@ -38,7 +38,7 @@ const flag = z.boolean().nullish();
 const TokenSchema = z.int().nonnegative();
 const PieceSchema = z.union([z.string(), TokenSchema], "must be a text or a token");
 
-/** Stands for a picture in `prompt_string`. */
+/** Marks the place of a picture in `prompt_string`. */
 export const mediaMarker = "<__media__>";
 
 /** A prompt. Texts of control tokens, such as `<|im_end|>`, become control tokens. */
@@ -265,7 +265,7 @@ export const PropsSchema = z
       video: z.literal(false),
       audio: z.literal(false),
     }),
-    media_marker: z.string().describe("The text that stands for a picture in prompt_string."),
+    media_marker: z.string().describe("The text that marks the place of a picture in prompt_string."),
     chat_template: z.string(),
     chat_template_caps: z.record(z.string(), z.boolean()),
     bos_token: z.string(),

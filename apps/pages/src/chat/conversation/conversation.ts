@@ -161,7 +161,11 @@ function join(messages: ChatMessage[], turn: Turn): void {
   const last = messages.at(-1);
   const isCalling = last?.role === "assistant" && last.tool_calls !== undefined;
   if (last?.role !== role || isCalling) messages.push({ role, content: text });
-  else messages[messages.length - 1] = { role, content: `${last.content ?? ""}\n\n${text}` };
+  else
+    messages[messages.length - 1] = {
+      role,
+      content: `${typeof last.content === "string" ? last.content : ""}\n\n${text}`,
+    };
 }
 
 /** Assumed for a model with an unknown context, so that an answer without a reader ends too. */

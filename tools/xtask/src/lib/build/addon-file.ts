@@ -16,11 +16,7 @@ const sourceFolders = { "waggle-llama": nativeFolder, "waggle-mtmd": `${nativeFo
 export const addonsFolder = `${nativeFolder}/bin`;
 
 /** The path of an addon for a kind of machine, relative to `addonsFolder`. The loader in engine-llama looks there. */
-export function addonFile(
-  name: AddonName,
-  platform: string = process.platform,
-  arch: string = process.arch,
-): string {
+export function addonFile(name: AddonName, platform: string = process.platform, arch: string = process.arch): string {
   return `${platform}-${arch}/${name}.node`;
 }
 

@@ -123,13 +123,17 @@ describe("the trial", () => {
   });
 
   it("does not blame a build for signals from outside, such as Ctrl-C", async () => {
-    await expect(tryAddon(endedBy("SIGINT"), "waggle-llama", makeAddon())).rejects.not.toBeInstanceOf(UnusableBuildError);
+    await expect(tryAddon(endedBy("SIGINT"), "waggle-llama", makeAddon())).rejects.not.toBeInstanceOf(
+      UnusableBuildError,
+    );
   });
 
   it("refuses a file that is no addon", async () => {
     const path = join(folder, "addon.node");
     writeFileSync(path, "text");
-    await expect(tryAddon(makeWorkingLibrary(), "waggle-llama", path)).rejects.toThrow(/Cannot use the addon: [^]*addon\.node/);
+    await expect(tryAddon(makeWorkingLibrary(), "waggle-llama", path)).rejects.toThrow(
+      /Cannot use the addon: [^]*addon\.node/,
+    );
   });
 
   it.each([

@@ -13,6 +13,7 @@ import {
   noticeOf,
   noticesText,
   packageFoldersOf,
+  photonCratesNotice,
   withDependencies,
   type Notice,
 } from "./notices.ts";
@@ -64,7 +65,9 @@ export async function makePackageTree(
     cpSync(engineBinaryFolder(binary.name), join(folder, librariesFolder, binary.name), { recursive: true });
   }
   const kinds = engine === "bundled" ? [binary.kind] : engineBinaries.map(({ kind }) => kind);
-  const files = kinds.flatMap(({ os, cpu }) => addonNames.map((name) => addonFile(name, os, cpu))).filter((file) => existsSync(join(addons, file)));
+  const files = kinds
+    .flatMap(({ os, cpu }) => addonNames.map((name) => addonFile(name, os, cpu)))
+    .filter((file) => existsSync(join(addons, file)));
   for (const file of files) copyFrom(addons, join(folder, addonsFolder), file);
   writeFileSync(join(folder, "THIRD-PARTY-NOTICES"), noticesText(allNotices(sources)));
   const { version, description, license, engines } = readJson<RootManifest>(repositoryPath("package.json"));
@@ -113,7 +116,8 @@ function allNotices(sources: readonly string[]): readonly Notice[] {
   const { folder: library, release } = findEnginePackage();
   // Its headers are compiled into the addon.
   folders.add(findInstalled(library, "node-addon-api"));
-  return [...Array.from(folders, noticeOf), llamaCppNotice(library, release)];
+  const photon = findInstalled(repositoryPath("packages/pictures"), "@cf-wasm/photon");
+  return [...Array.from(folders, noticeOf), photonCratesNotice(photon), llamaCppNotice(library, release)];
 }
 
 /** @throws Error for a missing file, with the command that makes it */

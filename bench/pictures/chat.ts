@@ -1,0 +1,81 @@
+// Sends chat completions with pictures, and reads their streams.
+import { send } from "@waggle/testing/harness";
+
+export interface ChatRequest {
+  readonly url: string;
+  readonly content: readonly ContentPart[];
+  readonly maxTokens: number;
+  readonly signal?: AbortSignal;
+}
+
+export type ContentPart =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "image_url"; readonly image_url: { readonly url: string } };
+
+export interface ChatAnswer {
+  readonly text: string;
+  /** Milliseconds of `performance.now()`. */
+  readonly sentAt: number;
+  readonly arrivals: readonly number[];
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+}
+
+export const textPart = (text: string): ContentPart => ({ type: "text", text });
+
+export function picturePart(png: Uint8Array): ContentPart {
+  return { type: "image_url", image_url: { url: `data:image/png;base64,${Buffer.from(png).toString("base64")}` } };
+}
+
+interface Chunk {
+  readonly choices?: readonly { readonly delta?: { readonly content?: string | null } }[];
+  readonly usage?: {
+    readonly prompt_tokens?: number;
+    readonly prompt_tokens_details?: { readonly cached_tokens?: number };
+  } | null;
+}
+
+const silenceMs = 3_600_000;
+
+/** Greedy. @param onToken called with each arrival @throws Error when the server refuses, or the stream breaks */
+export async function chat(
+  { url, content, maxTokens, signal }: ChatRequest,
+  onToken: (at: number) => void = () => {},
+): Promise<ChatAnswer> {
+  const body = {
+    messages: [{ role: "user", content }],
+    max_tokens: maxTokens,
+    temperature: 0,
+    stream: true,
+    stream_options: { include_usage: true },
+    // Names of both servers for the same thing: the answer has as many tokens as asked for.
+    ignore_eos: true,
+    repetition_limit: 0,
+  };
+  const answer = await send({
+    url: `${url}/v1/chat/completions`,
+    body,
+    silenceMs,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (answer.status !== 200)
+    throw new Error(`Cannot measure: the server answered ${answer.status}: ${await answer.text()}`);
+  const arrivals: number[] = [];
+  let [text, promptTokens, cachedTokens] = ["", Number.NaN, Number.NaN];
+  const { over } = answer.frames({
+    onFrame({ data }, at) {
+      if (data === "[DONE]") return;
+      const { choices = [], usage } = JSON.parse(data) as Chunk;
+      promptTokens = usage?.prompt_tokens ?? promptTokens;
+      cachedTokens = usage?.prompt_tokens_details?.cached_tokens ?? cachedTokens;
+      const piece = choices[0]?.delta?.content ?? "";
+      if (piece === "") return;
+      text += piece;
+      arrivals.push(at);
+      onToken(at);
+    },
+  });
+  const { how, reason } = await over;
+  if (how !== "complete") throw new Error(`Cannot measure: the stream broke: ${reason ?? how}`);
+  return { text, sentAt: answer.sentAt, arrivals, promptTokens, cachedTokens };
+}
