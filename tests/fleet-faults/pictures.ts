@@ -8,7 +8,7 @@ import { bodyOf, follow, submit } from "./shared-jobs.ts";
 import { fakeFlags, learnAnswers, leftIn, runSwarm, wantedOf } from "./swarm.ts";
 
 const tokensEach = 120;
-const killEveryMs = 2_000;
+const killEveryMs = 4_000;
 /** More bytes than one piece of a picture in the fleet's store. */
 const pictureBytes = 300_000;
 const seeingFlags = [...fakeFlags, "--fake-vision"];
@@ -51,8 +51,8 @@ const workersKilled: FleetScenario = {
   name: "pictures",
   what: "workers that run jobs with pictures are killed in turn; another worker of the model reads no pictures",
   async run({ groups, requests, seed, progress }) {
-    const texts = wantedOf(Math.ceil(requests / 4), tokensEach, seed);
-    const wanted = [...withPictures(wantedOf(Math.ceil(requests / 2), tokensEach, seed)), ...texts];
+    const texts = wantedOf(Math.ceil(requests / 8), tokensEach, seed);
+    const wanted = [...withPictures(wantedOf(Math.ceil(requests / 4), tokensEach, seed)), ...texts];
     const answers = await learnAnswers(groups, wanted, seeingFlags);
     await using stage = await startFleet(groups, { workers: [...seeing, blind], gateways: 2 });
     await stage.complete();

@@ -281,7 +281,8 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       if (record === undefined) return;
       await names.writing?.catch(() => {});
       if (names.revision === undefined) await write(names, record);
-      else await names.pictures?.store();
+      // If this fails, the pictures that were stored earlier may still be there. Otherwise the worker ends the job with an error.
+      else await names.pictures?.store().catch(() => {});
     },
     async isPublished(job) {
       const { record, waits } = namesOf(job);

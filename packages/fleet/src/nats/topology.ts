@@ -5,6 +5,7 @@ import { AckPolicy, DiscardPolicy, RetentionPolicy, StorageType } from "@nats-io
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "@waggle/telemetry";
+import { isStreamFull } from "./nats-errors.ts";
 import { buckets, consumers, eventsStream, jobsStream, picturesStream, subjects } from "./names.ts";
 import type { JobQueue } from "../queue/records.ts";
 
@@ -34,7 +35,9 @@ const nanosPerMs = 1_000_000;
 /** How long NATS keeps a record. A job that runs for longer publishes its whole output again before its records expire. */
 const eventsAgeMs = 120_000;
 /** Lifetime of a picture. A gateway stores it again before it publishes a job that has waited for long. */
-export const picturesAgeMs = 3_600_000;
+const picturesAgeMs = 3_600_000;
+/** Share of the room for pictures that is reserved where NATS has no storage for all of it. */
+const smallShare = 1 / 4;
 /** NATS gives a job to another worker after this time without an acknowledgement. */
 const ackWaitMs = 5_000;
 /** The lifetime of a heartbeat. */
@@ -74,15 +77,10 @@ export async function ensureTopology(
     max_bytes: limits.eventBytes,
     allow_direct: true,
   });
-  await ensureStream(jsm, log, {
-    name: picturesStream,
-    subjects: [subjects.allPictures],
-    storage: StorageType.File,
-    discard: DiscardPolicy.New,
-    max_age: picturesAgeMs * nanosPerMs,
-    max_bytes: limits.pictureBytes,
-    max_msgs_per_subject: 1,
-    allow_direct: true,
+  await ensurePictures(jsm, log, limits.pictureBytes).catch(async (error: unknown) => {
+    // NATS reserves the bytes of a stream. A fleet on a small disk has less room for pictures.
+    if (!isStreamFull(error)) throw error;
+    await ensurePictures(jsm, log, limits.pictureBytes * smallShare);
   });
   const kvm = new Kvm(nc);
   const open = async (name: string, ttl: number): Promise<KV> =>
@@ -93,6 +91,19 @@ export async function ensureTopology(
     sessions: await open(buckets.sessions, sessionTtlMs),
     jobs: await open(buckets.jobs, jobRecordTtlMs),
   };
+}
+
+async function ensurePictures(jsm: JetStreamManager, log: Logger, maxBytes: number): Promise<void> {
+  await ensureStream(jsm, log, {
+    name: picturesStream,
+    subjects: [subjects.allPictures],
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_age: picturesAgeMs * nanosPerMs,
+    max_bytes: maxBytes,
+    max_msgs_per_subject: 1,
+    allow_direct: true,
+  });
 }
 
 /** Creates the stream if it is missing. An existing stream keeps its limits, because an operator may have set them. */

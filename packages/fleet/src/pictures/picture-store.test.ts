@@ -129,6 +129,16 @@ describeWithNats("the store of pictures", () => {
   });
 });
 
+describeWithNats("a NATS server with little storage", () => {
+  const nats = useNats({ config: "jetstream { max_file_store: 1GB }" });
+
+  test("has a smaller store of pictures", async () => {
+    const { jsm } = (await connectTo(nats.url)).use();
+    const { config } = await jsm.streams.info(picturesStream);
+    expect(config.max_bytes).toBe(128 * 1024 * 1024);
+  });
+});
+
 describeWithNats("a full store of pictures", () => {
   const nats = useNats();
 
