@@ -73,9 +73,8 @@ export async function ask(client: OpenAI, wanted: Wanted): Promise<Completion> {
         take(choice.text, choice.finish_reason);
       }
     } else {
-      const { max_tokens, temperature, stream } = body;
-      const messages = messagesOf(prompt, picture);
-      const chunks = await client.chat.completions.create({ model, messages, max_tokens, temperature, stream });
+      const asked = { model, messages: messagesOf(prompt, picture), max_completion_tokens: maxTokens };
+      const chunks = await client.chat.completions.create({ ...asked, temperature: 0, stream: true });
       for await (const { choices } of chunks) take(choices[0]?.delta.content ?? "", choices[0]?.finish_reason ?? null);
     }
   } catch (thrown) {
@@ -86,12 +85,12 @@ export async function ask(client: OpenAI, wanted: Wanted): Promise<Completion> {
 }
 
 /** A conversation about a picture. */
-export function messagesOf(prompt: string, picture: string) {
-  const parts = [
-    { type: "image_url" as const, image_url: { url: picture } },
-    { type: "text" as const, text: prompt },
+export function messagesOf(prompt: string, picture: string): OpenAI.ChatCompletionUserMessageParam[] {
+  const content: OpenAI.ChatCompletionContentPart[] = [
+    { type: "image_url", image_url: { url: picture } },
+    { type: "text", text: prompt },
   ];
-  return [{ role: "user" as const, content: parts }];
+  return [{ role: "user", content }];
 }
 
 /** Whether a token of the chunk was chosen of two whose logprobs differ by less than rounding. */
