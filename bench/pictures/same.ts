@@ -69,9 +69,9 @@ async function ask({ url }: Server, content: readonly ContentPart[]) {
   return await chat({ url, content, maxTokens });
 }
 
-/** Without an unfinished character at the end, which llama-server leaves out. */
+/** The servers differ in the number of U+FFFD for bytes that are no text; llama-server leaves such bytes out at the end. */
 function wholeText(text: string): string {
-  return text.replace(/\uFFFD+$/, "");
+  return text.replaceAll(/\uFFFD+/g, "\uFFFD").replace(/\uFFFD$/, "");
 }
 
 /** Kills the engine after some tokens. */
