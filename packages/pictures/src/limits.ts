@@ -3,8 +3,24 @@
 export const pictureLimits = {
   /** Most bytes of a file. */
   fileBytes: 32 << 20,
-  /** Most pixels of a file. A decoder needs up to 20 bytes for each, before the picture is scaled down. */
+  /** Most pixels of a file. Decoding takes up to 20 bytes for each of them, one picture after the other. */
   filePixels: 50_000_000,
   /** Most pixels of a side. */
   sidePixels: 65_535,
+  /** Processor time for decoding one picture: a base, and a share for each million pixels of the file. */
+  decodeMs: 3_000,
+  decodeMsPerMegapixel: 500,
+  /** Time limit for decoding one picture by the clock, for a thread that gets little processor time. */
+  decodeDeadlineMs: 60_000,
+  /** Time limit for the start of the thread. */
+  startTimeoutMs: 10_000,
+  /** Most pictures that wait for the thread, in all and for one client. */
+  waiting: 256,
+  waitingPerClient: 128,
+  /** Most bytes of the waiting files. */
+  waitingBytes: 512 << 20,
+  /** After a picture with more pixels the thread ends, since WebAssembly never gives memory back. */
+  keptPixels: 4_000_000,
+  /** The thread's memory limit for JavaScript. The number of pixels limits the memory of WebAssembly. */
+  threadHeapMiB: 128,
 } as const;

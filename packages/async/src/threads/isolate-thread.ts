@@ -1,12 +1,15 @@
 // Implements both ends of a thread that performs tasks: its start, the messages in both directions, and its processor time.
-import { parentPort } from "node:worker_threads";
+import { parentPort, type Transferable } from "node:worker_threads";
 import { cpuTimeMs, cpuTimePath } from "./cpu-time.ts";
 import { startThread } from "./start-thread.ts";
 
 /** The part of a thread that an isolate uses. */
 export interface IsolateThread<Message> {
-  /** @throws DataCloneError when the message is not plain data */
-  perform(message: Message): void;
+  /**
+   * @param moved buffers of the message that are moved to the thread instead of copied
+   * @throws DataCloneError when the message is not plain data
+   */
+  perform(message: Message, moved?: readonly Transferable[]): void;
   /** Processor time of the thread so far; undefined when the system does not report it. */
   cpuMs(): number | undefined;
   /** Ends the thread, and resolves once it has ended. */
@@ -63,15 +66,22 @@ export function startIsolateThread<Message, Result>(
   // The thread alone must not keep the process alive.
   worker.unref();
   return {
-    perform: (message) => worker.postMessage(message),
+    perform: (message, moved = []) => worker.postMessage(message, moved),
     cpuMs: () => cpuTimeMs(times),
     end: () => worker.terminate(),
   };
 }
 
-/** Makes the calling module the thread of an isolate: it performs each task that it receives, and sends the result. */
-export function serveTasks<Message, Result>(perform: (message: Message) => Result | Promise<Result>): void {
-  const post = (answer: Answer<Result>): void => parentPort?.postMessage(answer);
+/**
+ * Makes the calling module the thread of an isolate: it performs each task that it receives, and sends the result.
+ * @param movedOf buffers of the result that are moved to the caller instead of copied
+ */
+export function serveTasks<Message, Result>(
+  perform: (message: Message) => Result | Promise<Result>,
+  movedOf: (result: Result) => readonly Transferable[] = () => [],
+): void {
+  const post = (answer: Answer<Result>): void =>
+    parentPort?.postMessage(answer, answer.kind === "result" ? movedOf(answer.result) : []);
   parentPort?.on("message", (message: Message) => void answerOf(perform, message).then(post));
   post({ kind: "ready", times: cpuTimePath() });
 }

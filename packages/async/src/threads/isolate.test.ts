@@ -41,6 +41,19 @@ describe("a real thread", () => {
     expect(await isolate.run(1, { limitMs })).toBe(2);
   });
 
+  test("buffers of the message and of the result are moved instead of copied", async () => {
+    const isolate = createIsolate<Uint8Array<ArrayBuffer>, { bytes: Uint8Array; left: number }>({
+      thread: { ...thread, name: "moving-thread" },
+      limits,
+      movedOf: ({ buffer }) => [buffer],
+    });
+    open.push(isolate as Isolate<never, never>);
+    const sent = Uint8Array.of(1, 2);
+    expect(await isolate.run(sent, { limitMs })).toEqual({ bytes: Uint8Array.of(1, 2), left: -1 });
+    expect(sent).toHaveLength(0);
+    expect(await isolate.run(Uint8Array.of(3), { limitMs })).toEqual({ bytes: Uint8Array.of(3), left: 0 });
+  });
+
   test("a missing module fails every task", async () => {
     const isolate = create<number>({ thread: { ...thread, name: "no-thread" } });
     await expect(isolate.run(1, { limitMs })).rejects.toMatchObject({ reason: "failed" });
@@ -170,6 +183,17 @@ describe("order and limits", () => {
     expect(threads.map(({ tasks, isEnded }) => [tasks, isEnded])).toEqual([
       [["a"], true],
       [["b"], true],
+    ]);
+  });
+
+  test("with `endThreadAfter`, the thread ends after the tasks that it names", async () => {
+    const { threads, run, settled, last } = withThreads({ endThreadAfter: (task, result) => task + result === "b2" });
+    for (const task of ["a", "b", "c"]) run(task);
+    for (const result of [2, 2, 2]) last()?.onResult(result);
+    expect(await settled()).toEqual(["a done", "b done", "c done"]);
+    expect(threads.map(({ tasks, isEnded }) => [tasks, isEnded])).toEqual([
+      [["a", "b"], true],
+      [["c"], false],
     ]);
   });
 

@@ -1,4 +1,5 @@
 // Runs tasks on a thread that can be killed: picks the next task, enforces time limits, and starts a new thread after it killed one.
+import type { Transferable } from "node:worker_threads";
 import { systemClock, type Clock, type TimerHandle } from "../waiting/clock.ts";
 import { onAbort } from "../waiting/signals.ts";
 import { createFairQueue } from "./fair-queue.ts";
@@ -31,8 +32,12 @@ export interface IsolateOptions<Task, Result, Message> {
   readonly limits: IsolateLimits;
   /** Ends the thread after each task. */
   readonly threadPerTask?: boolean;
+  /** Whether the thread ends after this task, for example because it keeps too much memory. */
+  readonly endThreadAfter?: (task: Task, result: Result) => boolean;
   /** The message for the thread; default: the task itself. */
   readonly messageOf?: (task: Task) => Message;
+  /** Buffers of the message that are moved to the thread instead of copied. */
+  readonly movedOf?: (message: Message) => readonly Transferable[];
   /** Called before a new thread starts: the new thread has no state from earlier tasks. */
   readonly onStart?: () => void;
   readonly clock?: Clock;
@@ -138,7 +143,8 @@ export function createIsolate<Task, Result, Message = Task>(
       thread ??= start();
       if (isStarting) allowStart(startMs);
       else begin(thread);
-      thread.perform(messageOf(task));
+      const message = messageOf(task);
+      thread.perform(message, options.movedOf?.(message));
     } catch (error) {
       settle(({ reject }) => reject(sendErrorOf(error)));
     }
@@ -148,7 +154,7 @@ export function createIsolate<Task, Result, Message = Task>(
     options.onStart?.();
     const started = startThread({
       onReady: () => thread === started && startMs !== undefined && begin(started),
-      onResult: (result) => thread === started && finish(({ resolve }) => resolve(result)),
+      onResult: (result) => thread === started && finish(({ resolve }) => resolve(result), endsWith(result)),
       onFailed: (message) => thread === started && finish(({ reject }) => reject(new IsolateError("failed", message))),
       onGone: (error) => thread === started && drop(goneErrorOf(error, limits)),
     });
@@ -188,9 +194,13 @@ export function createIsolate<Task, Result, Message = Task>(
     return cpuMs === undefined || since.cpuMs === undefined ? clockMs - since.clockMs : cpuMs - since.cpuMs;
   }
 
-  function finish(how: (task: Waiting<Task, Result>) => void): void {
+  function endsWith(result: Result): boolean {
+    return running !== undefined && options.endThreadAfter?.(running.task, result) === true;
+  }
+
+  function finish(how: (task: Waiting<Task, Result>) => void, isLast = false): void {
     reportSpent();
-    if (options.threadPerTask === true) endThread();
+    if (isLast || options.threadPerTask === true) endThread();
     settle(how);
   }
 

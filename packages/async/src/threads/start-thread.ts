@@ -38,6 +38,8 @@ function bundleOf(path: string): string {
     platform: "node",
     format: "cjs",
     target: "node20",
+    // WebAssembly becomes part of the bundle, as in a build.
+    loader: { ".wasm": "binary" },
     sourcemap: "inline",
     logLevel: "silent",
   });

@@ -72,7 +72,7 @@ test.each(visionShapes)("the text model of a made-up %s answers differently to d
       answer.push(token);
       if (answer.length === 40) break;
     }
-    sequence.dispose();
+    await sequence.dispose();
     answers.push(answer);
     expect(new Set(answer).size).toBeGreaterThan(15);
   }

@@ -2,9 +2,9 @@
 import type { Scope } from "@waggle/async";
 import type { PictureEncoder, VisionInfo } from "@waggle/engine";
 import { createPictureDecoder } from "@waggle/pictures";
+import { WaggleError } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
 import type { LogLevel } from "../load/llama.ts";
-import { cannotLoad } from "../load/load-error.ts";
 import type { Addon } from "../passes/addon-decoder.ts";
 import type { Passes } from "../passes/passes.ts";
 import type { ReadPicture } from "../text/prompt.ts";
@@ -58,7 +58,9 @@ async function openUsable(
     return await openProjector(settings, model, addon);
   } catch (error) {
     const reason = (error as Error).message;
-    if (settings.isRequired) throw cannotLoad(settings.path, reason, error);
+    if (settings.isRequired) {
+      throw new WaggleError("unavailable", `Cannot load projector ${settings.path}: ${reason}.`, { cause: error });
+    }
     log?.("warn", `Pictures are refused: cannot use the projector ${settings.path}: ${reason}`);
     return undefined;
   }

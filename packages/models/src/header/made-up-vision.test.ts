@@ -121,7 +121,7 @@ test.each([
   "the text model of %s is of the architecture %s and has the control tokens of its family",
   async (shape, architecture, markers) => {
     const { model } = headersOf(shape);
-    expect(model.architecture).toBe(architecture);
+    expect([model.architecture, model.name]).toEqual([architecture, `Random ${shape} small q8_0`]);
     expect(model.metadata.number(`${architecture}.embedding_length`)).toBe(128);
     await using source = await openFileSource(join(folder, `${shape}.gguf`));
     const { specialTokens } = await readVocabularyTexts(source, model);

@@ -2,21 +2,21 @@
 import { readGifHeader } from "./gif-header.ts";
 import { readJpegHeader, startOfImage } from "./jpeg-file.ts";
 import { pngSignature, readPngHeader } from "./png-file.ts";
-import type { StoredPicture } from "./stored-picture.ts";
+import type { PictureFormat, StoredPicture } from "./stored-picture.ts";
 import { readWebpHeader } from "./webp-file.ts";
 
 export interface ReadableFormat {
-  readonly label: string;
+  readonly format: PictureFormat;
   readonly matches: (begin: string) => boolean;
   readonly readHeader: (bytes: Uint8Array) => StoredPicture;
 }
 
 /** `begin` has one character for each byte. */
 export const readableFormats: readonly ReadableFormat[] = [
-  { label: "PNG", matches: (begin) => begin.startsWith(pngSignature), readHeader: readPngHeader },
-  { label: "JPEG", matches: (begin) => begin.startsWith(startOfImage), readHeader: readJpegHeader },
-  { label: "WebP", matches: (begin) => /^RIFF[^]{4}WEBP/.test(begin), readHeader: readWebpHeader },
-  { label: "GIF", matches: (begin) => /^GIF8[79]a/.test(begin), readHeader: readGifHeader },
+  { format: "png", matches: (begin) => begin.startsWith(pngSignature), readHeader: readPngHeader },
+  { format: "jpeg", matches: (begin) => begin.startsWith(startOfImage), readHeader: readJpegHeader },
+  { format: "webp", matches: (begin) => /^RIFF[^]{4}WEBP/.test(begin), readHeader: readWebpHeader },
+  { format: "gif", matches: (begin) => /^GIF8[79]a/.test(begin), readHeader: readGifHeader },
 ];
 
 /** Number of bytes that show the format. SVG and HTML may begin with a long comment. */

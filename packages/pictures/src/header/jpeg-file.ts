@@ -4,14 +4,10 @@ import { fileView } from "./file-view.ts";
 import type { StoredPicture } from "./stored-picture.ts";
 import { UnreadablePicture } from "./unreadable-picture.ts";
 
-export interface JpegSegment {
+interface JpegSegment {
   /** Second byte of the marker. */
   readonly marker: number;
-  /** Offset of the marker. */
-  readonly from: number;
   readonly data: Uint8Array;
-  /** Offset after the segment. */
-  readonly to: number;
 }
 
 export const startOfImage = "\xff\xd8\xff";
@@ -21,19 +17,24 @@ const app1 = 0xe1;
 const exifName = "Exif\0\0";
 /** 8 MiB of metadata are 128 segments of the greatest length. */
 const mostSegments = 4_096;
+/** Bytes 0xff may precede a marker, and some writers leave other bytes between segments. */
+const mostSkippedBytes = 65_536;
 
 /** Ends after the first start of a scan. @throws UnreadablePicture RangeError */
 function* jpegSegments(bytes: Uint8Array): Generator<JpegSegment> {
   const file = fileView(bytes);
   let from = 2;
+  let skipped = 0;
   for (let count = 0; count < mostSegments; count += 1) {
-    if (file.u8(from) !== 0xff) throw new UnreadablePicture("its JPEG header is damaged: a marker is missing");
-    // Any number of bytes 0xff may fill the space before a marker.
-    while (file.u8(from + 1) === 0xff) from += 1;
+    while (file.u8(from) !== 0xff || file.u8(from + 1) === 0xff) {
+      if (skipped === mostSkippedBytes) throw new UnreadablePicture("its JPEG header is damaged: a marker is missing");
+      skipped += 1;
+      from += 1;
+    }
     const marker = file.u8(from + 1);
     if (marker === endOfImage) throw new UnreadablePicture("its JPEG file has no pixels");
     const to = from + 2 + file.u16(from + 2);
-    yield { marker, from, data: bytes.subarray(from + 4, to), to };
+    yield { marker, data: bytes.subarray(from + 4, to) };
     if (marker === startOfScan) return;
     from = to;
   }

@@ -2,7 +2,7 @@
 import { WaggleError } from "@waggle/protocol";
 import { pictureLimits } from "../limits.ts";
 import { beginBytes, otherFormatOf, readableFormats, type ReadableFormat } from "./formats.ts";
-import type { PictureFormat, StoredPicture } from "./stored-picture.ts";
+import { formatLabels, type PictureFormat, type StoredPicture } from "./stored-picture.ts";
 import { UnreadablePicture } from "./unreadable-picture.ts";
 
 export type { PictureFormat } from "./stored-picture.ts";
@@ -20,9 +20,14 @@ export interface PictureHeader {
  * @throws WaggleError invalid_argument: `Cannot read picture 2: …`
  */
 export function readPictureHeader(bytes: Uint8Array, name: string): PictureHeader {
+  const { format, width, height, orientation } = checkedPicture(bytes, name);
+  return orientation < 5 ? { format, width, height } : { format, width: height, height: width };
+}
+
+/** Like `readPictureHeader`, before the picture is turned. */
+export function checkedPicture(bytes: Uint8Array, name: string): StoredPicture {
   try {
-    const { format, width, height, orientation } = readStoredPicture(bytes);
-    return orientation < 5 ? { format, width, height } : { format, width: height, height: width };
+    return readStoredPicture(bytes);
   } catch (error) {
     throw error instanceof UnreadablePicture ? pictureError(name, error.message) : error;
   }
@@ -34,7 +39,7 @@ export function pictureError(name: string, reason: string): WaggleError {
 }
 
 /** @throws UnreadablePicture */
-export function readStoredPicture(bytes: Uint8Array): StoredPicture {
+function readStoredPicture(bytes: Uint8Array): StoredPicture {
   const { fileBytes } = pictureLimits;
   if (bytes.length === 0) throw new UnreadablePicture("its file is empty (0 bytes)");
   if (bytes.length > fileBytes) {
@@ -57,12 +62,14 @@ function formatOf(bytes: Uint8Array): ReadableFormat {
   );
 }
 
-function readHeader({ label, readHeader: read }: ReadableFormat, bytes: Uint8Array): StoredPicture {
+function readHeader({ format, readHeader: read }: ReadableFormat, bytes: Uint8Array): StoredPicture {
   try {
     return read(bytes);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new UnreadablePicture(`its ${label} header is incomplete; the file ends after ${bytes.length} bytes`);
+    throw new UnreadablePicture(
+      `its ${formatLabels[format]} header is incomplete; the file ends after ${bytes.length} bytes`,
+    );
   }
 }
 
@@ -78,6 +85,6 @@ function checkSize({ width, height }: StoredPicture): void {
   }
 }
 
-function mebibytes(bytes: number): string {
-  return (bytes / (1 << 20)).toFixed(0);
+function mebibytes(bytes: number): number {
+  return Math.ceil(bytes / (1 << 20));
 }

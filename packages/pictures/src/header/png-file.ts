@@ -4,7 +4,7 @@ import { fileView, type FileView } from "./file-view.ts";
 import type { StoredPicture } from "./stored-picture.ts";
 import { UnreadablePicture } from "./unreadable-picture.ts";
 
-export interface PngChunk {
+interface PngChunk {
   readonly type: string;
   /** Offset of the chunk, which begins with its length. */
   readonly from: number;
@@ -20,7 +20,7 @@ const frameBytes = 12;
 const mostChunks = 16_384;
 
 /** Ends after IEND, or where the file ends. @throws UnreadablePicture RangeError */
-function* pngChunks(bytes: Uint8Array): Generator<PngChunk> {
+export function* pngChunks(bytes: Uint8Array): Generator<PngChunk> {
   const file = fileView(bytes);
   let from = pngSignature.length;
   for (let count = 0; from + frameBytes <= bytes.length; count += 1) {

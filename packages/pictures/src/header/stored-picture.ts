@@ -10,3 +10,11 @@ export interface StoredPicture {
   readonly height: number;
   readonly orientation: Orientation;
 }
+
+/** The names of the formats in messages. */
+export const formatLabels: Readonly<Record<PictureFormat, string>> = {
+  png: "PNG",
+  jpeg: "JPEG",
+  webp: "WebP",
+  gif: "GIF",
+};

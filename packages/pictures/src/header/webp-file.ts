@@ -18,7 +18,7 @@ const vp8lMark = 0x2f;
 const exifFlag = 0x08;
 
 /** Ends where the file ends. @param from offset of the first chunk @throws UnreadablePicture */
-function* webpChunks(bytes: Uint8Array, from = riffBytes): Generator<WebpChunk> {
+export function* webpChunks(bytes: Uint8Array, from = riffBytes): Generator<WebpChunk> {
   const file = fileView(bytes);
   let at = from;
   for (let count = 0; at + chunkHeaderBytes <= bytes.length; count += 1) {

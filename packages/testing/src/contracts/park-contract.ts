@@ -17,6 +17,8 @@ import { alike, comparable, comparableEnd, resumableJobs, story, type ResumableJ
 export interface ParkContractOptions {
   /** More jobs, by the feature that they test. */
   readonly jobs?: Readonly<Record<string, ResumableJob>>;
+  /** Tests only `jobs`. */
+  readonly alone?: boolean;
   /** Parts of the answer after which the job is parked; every second time, snapshots are saved. */
   readonly places?: readonly number[];
 }
@@ -25,7 +27,7 @@ export interface ParkContractOptions {
 export function parkContract(
   name: string,
   makeBackend: () => Promise<Backend>,
-  { jobs = {}, places = [0, 0.1, 0.5, 0.9] }: ParkContractOptions = {},
+  { jobs = {}, alone = false, places = [0, 0.1, 0.5, 0.9] }: ParkContractOptions = {},
 ): void {
   describe(`a job on ${name} that is parked`, () => {
     let backend: Backend;
@@ -123,7 +125,7 @@ export function parkContract(
       );
     }
 
-    test.each(Object.entries({ ...resumableJobs, ...jobs }))(
+    test.each(Object.entries(alone ? jobs : { ...resumableJobs, ...jobs }))(
       "returns with %s as if nothing had happened",
       async (_kind, job) => {
         const whole = await runAlone(job);

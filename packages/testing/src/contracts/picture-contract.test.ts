@@ -23,5 +23,6 @@ for (const [kind, length] of [
   resumeContract(`the fake backend with ${kind}`, async () => createFakeBackend(options), { jobs, alone: true });
   parkContract(`the fake backend with ${kind}`, async () => createFakeBackend({ ...options, contextSize: 256 }), {
     jobs,
+    alone: true,
   });
 }

@@ -79,6 +79,14 @@ it("finds an engine's package at its path in the build, otherwise where it is in
   expect(run("out/apps/toy/dist/engine/other.js")).toEqual(["placed", "ERR_MODULE_NOT_FOUND"]);
 });
 
+it("makes WebAssembly part of the bundle, as bytes", async () => {
+  write("apps/toy/src/code.wasm", "\0asm");
+  write("apps/toy/src/main.ts", 'import code from "./code.wasm";\nconsole.log(JSON.stringify([...code]));');
+  write("apps/toy/src/engine/other.ts", "");
+  await bundleTo("", placeInWorkspace);
+  expect(run("apps/toy/dist/main.js")).toEqual([0, 97, 115, 109]);
+});
+
 it("fails when an import cannot be resolved", async () => {
   write("apps/toy/src/main.ts", 'import "./nowhere.ts";');
   write("apps/toy/src/engine/other.ts", "");

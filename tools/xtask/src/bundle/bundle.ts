@@ -87,6 +87,8 @@ async function bundleInto({ path, entries }: OutputFolder, options: BundleOption
     format: "esm",
     target,
     banner: { js: banner },
+    // WebAssembly becomes part of the bundle: so it needs no path.
+    loader: { ".wasm": "binary" },
     sourcemap: options.sourceMaps === true ? "linked" : false,
     legalComments: "none",
     metafile: true,

@@ -88,7 +88,7 @@ describe("model synth", () => {
     );
   });
 
-  it("writes a model that reads pictures, and its projector beside it", async () => {
+  it("writes a model that reads pictures, and its projector in the same folder", async () => {
     const [out, sizes] = [join(folder, "v.gguf"), ["--vision-layers", "3", "--vision-width", "128"]];
     await runModel("synth", "--vision", "llava", "--context", "777", ...sizes, "--vision-size", "56", "--out", out);
     expect(printed).toMatch(

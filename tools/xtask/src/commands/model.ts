@@ -69,7 +69,7 @@ export function addModel(command: Program): void {
     )
     .option(
       "--vision-layers <n>",
-      "layers of the encoder; 12 of width 768 take seconds for a picture (default: tiny)",
+      "layers of the encoder; 24 of width 768 take seconds for a picture (default: tiny)",
       sizeOf("--vision-layers"),
     )
     .option("--vision-width <n>", "width of the encoder, a multiple of 64 (default: 64)", sizeOf("--vision-width"))

@@ -1,4 +1,4 @@
-// Writes made-up models that read pictures: a text model, and a projector in a file beside it, as llama.cpp's tools expect them.
+// Writes made-up models that read pictures: a text model, and a projector in the same folder, where llama.cpp's tools look for it.
 import { join } from "node:path";
 import type { Chat } from "../decoder-model.ts";
 import { fileType, gguf } from "../gguf.ts";
@@ -119,7 +119,7 @@ export function writeVisionModel(options: VisionModelOptions): VisionModel {
 
 /** The sizes of a decoder with the family's architecture. @throws Error for sizes that the architecture cannot have */
 function textOf(shape: VisionShape, sizes: ModelShape): ModelShape {
-  const { architecture, window } = families[shape] as Family;
+  const { like, architecture, window } = families[shape] as Family;
   const { width, heads, headSize = width / heads } = sizes;
   if (sizes.encoder !== undefined || sizes.recurrent === true)
     throw new Error(`Cannot make a text model of the shape ${sizes.name}: it must be a decoder with attention`);
@@ -127,7 +127,8 @@ function textOf(shape: VisionShape, sizes: ModelShape): ModelShape {
     throw new Error(
       `Cannot make a text model of the shape ${sizes.name}: its heads together must be as wide as the model`,
     );
-  const { name, like, layers, kvHeads, feedForward, vocabulary, context } = sizes;
+  const { layers, kvHeads, feedForward, vocabulary, context } = sizes;
+  const name = `${shape} ${sizes.name}`;
   return {
     ...{ name, like, layers, width, heads, kvHeads, feedForward, vocabulary, context, architecture, sharpness },
     ...(sizes.headSize === undefined ? {} : { headSize }),

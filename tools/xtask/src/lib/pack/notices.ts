@@ -48,9 +48,27 @@ export function findInstalled(folder: string, name: string): string {
 export function noticeOf(folder: string): Notice {
   const { name, version, license } = manifestOf(folder);
   if (license === undefined) throw new Error(`Cannot pack ${name}: it names no licence`);
-  const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file));
-  const texts = files.toSorted().map((file) => readFileSync(join(folder, file), "utf8").trim());
+  const texts = licenceFiles(folder).map((file) => readFileSync(join(folder, file), "utf8").trim());
   return { name, version, license, text: texts.join("\n\n") };
+}
+
+/** In all folders of a package: code that is compiled into it may have other licences. The package's licence comes first. */
+function licenceFiles(folder: string): readonly string[] {
+  const isLicence = /(?:^|[/\\])(?:licen[cs]e|notice|copying)[^/\\]*$/i;
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  const own = files.filter((file) => isLicence.test(file) && !/(?:^|[/\\])node_modules[/\\]/.test(file));
+  const depth = (file: string): number => file.split(/[/\\]/).length;
+  return own.toSorted().toSorted((a, b) => depth(a) - depth(b));
+}
+
+/** The notice of the Rust crates in Photon, whose package has only its own licence. */
+export function photonCratesNotice(photonFolder: string): Notice {
+  return {
+    name: "Rust crates in @cf-wasm/photon",
+    version: manifestOf(photonFolder).version,
+    license: "MIT or Apache-2.0; some only MIT, some only Apache-2.0",
+    text: readFileSync(new URL("photon-crates.txt", import.meta.url), "utf8").trim(),
+  };
 }
 
 /** The notice of llama.cpp and the code compiled into it. @throws Error without git */

@@ -57,6 +57,11 @@ describe("notices", () => {
     const text = noticesText([b, a, b]);
     expect(text.match(/^[ab] 1\.0\.0$/gm)).toEqual(["a 1.0.0", "b 1.0.0"]);
     expect(text).toContain("b 1.0.0\nLicence: ISC\n\nWords of b.\n");
+    const d = install("d", { license: "MIT" }, "Words of d.\n");
+    write(`${d}/codec/LICENSE.codec.md`, "Words of its codec.\n");
+    write(`${d}/node_modules/e/LICENSE`, "Words of e.\n");
+    write(`${d}/codec/unlicensed.js`, "");
+    expect(noticeOf(join(root, d)).text).toBe("Words of d.\n\nWords of its codec.");
     expect(() => noticeOf(join(root, install("c", {})))).toThrow("Cannot pack c: it names no licence");
   });
 });

@@ -13,6 +13,7 @@ import {
   noticeOf,
   noticesText,
   packageFoldersOf,
+  photonCratesNotice,
   withDependencies,
   type Notice,
 } from "./notices.ts";
@@ -115,7 +116,8 @@ function allNotices(sources: readonly string[]): readonly Notice[] {
   const { folder: library, release } = findEnginePackage();
   // Its headers are compiled into the addon.
   folders.add(findInstalled(library, "node-addon-api"));
-  return [...Array.from(folders, noticeOf), llamaCppNotice(library, release)];
+  const photon = findInstalled(repositoryPath("packages/pictures"), "@cf-wasm/photon");
+  return [...Array.from(folders, noticeOf), photonCratesNotice(photon), llamaCppNotice(library, release)];
 }
 
 /** @throws Error for a missing file, with the command that makes it */

@@ -1,0 +1,2 @@
+export * from "./hostile-pictures.ts";
+export * from "./made-pictures.ts";
