@@ -140,8 +140,8 @@ describe("files", () => {
     const refusal = page.getByRole("alert");
     const cases: readonly [Picked, string][] = [
       [
-        { name: "bee.png", mimeType: "image/png", buffer: Buffer.from("\x89PNG\r\n\x1a\n\0\0", "latin1") },
-        "Cannot attach bee.png: it is neither a text file nor a PDF.",
+        { name: "bees.zip", mimeType: "application/zip", buffer: Buffer.from("PK\x03\x04\0\0", "latin1") },
+        "Cannot attach bees.zip: it is neither a picture, a text file nor a PDF.",
       ],
       [
         { name: "scan.pdf", mimeType: "application/pdf", buffer: madePdf({ pages: ["", ""] }) },

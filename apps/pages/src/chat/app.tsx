@@ -25,6 +25,10 @@ import type { Drafts } from "./composer/drafts.ts";
 import type { ListActions } from "./sidebar/conversation-entry.tsx";
 import type { Library } from "./storage/library.ts";
 import type { ModelChoice } from "./model/model-choice.ts";
+import { FindPictureContext } from "./pictures/picture-image.tsx";
+import type { FindPicture } from "./pictures/picture-image.tsx";
+import { pictureKeys } from "./pictures/held-pictures.ts";
+import { sightOf } from "./pictures/sight.ts";
 import { PageActionsContext } from "./page-actions.ts";
 import { SettingsDialog } from "./settings/settings-dialog.tsx";
 import type { PresetStore } from "./settings/preset-store.ts";
@@ -78,6 +82,12 @@ export function App({
   const title = current.title;
   const facts = factsOf(about.info.value, choice.chosen(current.settings.model));
   const use = contextUse(shownTurns(current), facts?.context_size);
+  const sight = sightOf(facts);
+  const sentPictures = useMemo(() => pictureKeys(current.id, shownTurns(current)).length, [current]);
+  const findPicture = useMemo<FindPicture>(
+    () => async (id) => await conversations.pictures.find({ owner: current.id, id }),
+    [conversations, current.id],
+  );
   const reading = conversations.reading.value;
   const isNew = current.turns.length === 0 && !reading;
   const draftKey = isNew ? newDraftKey : current.id;
@@ -219,21 +229,27 @@ export function App({
           <Welcome facts={facts} onSend={sendSuggestion} />
         ) : (
           <PageActionsContext.Provider value={actions}>
-            <Transcript key={current.id} conversation={current} chat={chat} choice={choice} />
+            <FindPictureContext.Provider value={findPicture}>
+              <Transcript key={current.id} conversation={current} chat={chat} choice={choice} />
+            </FindPictureContext.Provider>
           </PageActionsContext.Provider>
         )}
         {use !== undefined && <ContextMeter use={use} />}
       </main>
-      <Composer
-        key={`composer-${current.id}`}
-        live={live}
-        reading={reading}
-        draft={drafts.get(draftKey)}
-        onDraft={(draft) => drafts.set(draftKey, draft)}
-        pending={draftFiles.of(draftKey)}
-        onSend={chat.send}
-        onStop={chat.stop}
-      />
+      <FindPictureContext.Provider value={findPicture}>
+        <Composer
+          key={`composer-${current.id}`}
+          live={live}
+          reading={reading}
+          draft={drafts.get(draftKey)}
+          onDraft={(draft) => drafts.set(draftKey, draft)}
+          pending={draftFiles.of(draftKey)}
+          sight={sight}
+          sentPictures={sentPictures}
+          onSend={chat.send}
+          onStop={chat.stop}
+        />
+      </FindPictureContext.Provider>
       {settingsOpen.value && (
         <SettingsDialog
           key={`settings-${current.id}`}

@@ -32,8 +32,8 @@ import type { ToolResult } from "./tool-calls/tool-calls.ts";
 export interface Chat {
   /** Sends a message, which supersedes an answer that still streams. */
   send(text: string, attachments?: readonly Attachment[]): void;
-  /** Sends a message again with another text and the same files, on a new branch. */
-  resend(turnId: string, text: string): void;
+  /** Sends a message again with another text, and with those of its files that stay, on a new branch. */
+  resend(turnId: string, text: string, attachments: readonly Attachment[]): void;
   /** Sends the results of an answer's tool calls; on a new branch if results were sent before. */
   giveResults(answerId: string, results: readonly ToolResult[]): void;
   /** Requests the answer again, on a new branch unless the answer is empty. */
@@ -79,6 +79,10 @@ interface BranchPoint {
 
 function mayBeSubmitting({ phase, sentAt, jobSentAt }: Answer): boolean {
   return phase === "sending" && Date.now() - (jobSentAt ?? sentAt) < submittingMs;
+}
+
+function contentOf(text: string, attachments: readonly Attachment[]): Pick<UserTurn, "text" | "attachments"> {
+  return { text, ...(attachments.length > 0 ? { attachments } : {}) };
 }
 
 export function createChat({ api, conversations, about, choice }: ChatOptions): Chat {
@@ -153,15 +157,16 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
   return {
     send(text, attachments = []) {
       const conversation = conversations.current.peek();
-      const content = { text, ...(attachments.length > 0 ? { attachments } : {}) };
-      addMessage(conversation.id, content, { parent: shownTurns(conversation).at(-1)?.id, isBranch: false });
+      addMessage(conversation.id, contentOf(text, attachments), {
+        parent: shownTurns(conversation).at(-1)?.id,
+        isBranch: false,
+      });
     },
-    resend(turnId, text) {
+    resend(turnId, text, attachments) {
       const { id, turns } = conversations.current.peek();
       const turn = turns.find((other) => other.id === turnId);
       if (turn?.role !== "user") return;
-      const { attachments, parent } = turn;
-      addMessage(id, { text, ...(attachments === undefined ? {} : { attachments }) }, { parent, isBranch: true });
+      addMessage(id, contentOf(text, attachments), { parent: turn.parent, isBranch: true });
     },
     giveResults(answerId, results) {
       const { id, turns } = conversations.current.peek();

@@ -1,5 +1,6 @@
 // Owns the start of the chat page: only this file creates the page's parts and connects them.
 import { computed, effect } from "@preact/signals";
+import type { ModelStatus } from "@waggle/protocol";
 import { createModelControls } from "../models/model-controls.ts";
 import { createModelList } from "../models/model-list.ts";
 import { mount } from "../parts/mount.tsx";
@@ -16,6 +17,9 @@ import { createDeletions } from "./storage/deletions.ts";
 import { noDraft } from "./composer/drafts.ts";
 import { openStorage } from "./storage/open-storage.ts";
 import { createLibrary } from "./storage/library.ts";
+import { factsOf } from "./model/model-facts.ts";
+import { draftOwner } from "./pictures/held-pictures.ts";
+import { sightOf } from "./pictures/sight.ts";
 import { createModelChoice } from "./model/model-choice.ts";
 import { createPresetStore } from "./settings/preset-store.ts";
 import { createShortcutSwitch } from "./shortcuts/shortcuts.ts";
@@ -32,8 +36,14 @@ const choice = createModelChoice(
 );
 const controls = createModelControls(api, models, choice.refresh);
 const chat = createChat({ api, conversations, about, choice });
-const countTokens = createCountTokens(api, () => choice.chosen(conversations.current.peek().settings.model)?.name);
-const draftFiles = createDraftFiles({ drafts, countTokens });
+const modelNow = (): ModelStatus | undefined => choice.chosen(conversations.current.peek().settings.model);
+const { pictures } = conversations;
+const draftFiles = createDraftFiles({
+  drafts,
+  countTokens: createCountTokens(api, () => modelNow()?.name),
+  pictures: { hold: pictures.hold, find: async (id) => await pictures.find({ owner: draftOwner, id }) },
+  sightNow: () => sightOf(factsOf(about.info.peek(), modelNow())),
+});
 const deletions = createDeletions(conversations, async (id) => {
   await chat.abandon(id);
   draftFiles.forget(id);

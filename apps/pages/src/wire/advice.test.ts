@@ -84,3 +84,15 @@ it.each(["from_the_future", "__proto__", "toString"])("an unknown code counts as
   const problem = { ...unreachable, code } as unknown as Problem;
   expect(adviseOn(problem, now).title).toBe("Something went wrong in the server");
 });
+
+it("gives the server's limit that a message exceeds", () => {
+  const problem: Problem = {
+    code: "payload_too_large",
+    message: "Cannot accept picture 3: a request has at most 2 different pictures (--max-pictures).",
+  };
+  expect(adviseOn(problem, now).todo).toBe(`${problem.message} Shorten it, or remove attachments.`);
+  const details = { max_bytes: 4_000_000 };
+  expect(adviseOn({ ...problem, details }, now).todo).toBe(
+    "The server accepts at most 4.0 MB. Shorten it, or remove attachments.",
+  );
+});

@@ -41,9 +41,9 @@ const advisers: Readonly<Record<Problem["code"], Adviser>> = {
     title: "This request was sent before",
     todo: "Another job has the same id. Try again to send the request with a new id.",
   }),
-  payload_too_large: ({ details }) => ({
+  payload_too_large: ({ message, details }) => ({
     title: "The message is too large",
-    todo: `${limitWords(details)}Shorten it, or remove attachments.`,
+    todo: `${limitWords(details) ?? sentence(message)} Shorten it, or remove attachments.`,
   }),
   resource_exhausted: adviseOnCrowd,
   cancelled: () => ({
@@ -157,9 +157,9 @@ function labelOf(field: string): string | undefined {
   return (settingLabels as Partial<Record<string, string>>)[field];
 }
 
-function limitWords(details: Problem["details"]): string {
+function limitWords(details: Problem["details"]): string | undefined {
   const { max_bytes: bytes } = details ?? {};
-  return typeof bytes === "number" ? `The server accepts at most ${formatBytes(bytes)}. ` : "";
+  return typeof bytes === "number" ? `The server accepts at most ${formatBytes(bytes)}.` : undefined;
 }
 
 function estimateWords(details: Problem["details"]): string {

@@ -7,12 +7,29 @@ import type { Attachment } from "./attachment.ts";
 import { attachmentWords } from "./attachment-words.ts";
 import "./attachments.css";
 
-export function AttachedFiles({ attachments }: { readonly attachments: readonly Attachment[] }): VNode {
+export interface AttachedFilesProps {
+  readonly attachments: readonly Attachment[];
+  /** Undefined while the message is not being edited. */
+  readonly onRemove?: (id: string) => void;
+}
+
+export function AttachedFiles({ attachments, onRemove }: AttachedFilesProps): VNode {
   return (
     <ul class="sent-files" aria-label="Attached files">
       {attachments.map((attachment) => (
         <li key={attachment.id}>
           <AttachedFile attachment={attachment} />
+          {onRemove !== undefined && (
+            <button
+              type="button"
+              class="button icon quiet"
+              aria-label={`Remove ${attachment.name}`}
+              title="Remove"
+              onClick={() => onRemove(attachment.id)}
+            >
+              <Icon name="close" />
+            </button>
+          )}
         </li>
       ))}
     </ul>

@@ -1,5 +1,6 @@
 // Shows how files are written into a message, and which bytes count as text.
 import { describe, expect, it } from "vitest";
+import { attachmentWords } from "./attachment-words.ts";
 import { withAttachments } from "./attachment.ts";
 import type { Attachment } from "./attachment.ts";
 import { textOf } from "./read-file.ts";
@@ -24,6 +25,14 @@ describe("the message", () => {
     const text = "```js\nlet a;\n```\n````\nmore\n````";
     expect(withAttachments("", [attachment("a.md", text)])).toBe(`File: a.md\n\`\`\`\`\`\n${text}\n\`\`\`\`\``);
   });
+});
+
+it("describes a picture by its size", () => {
+  const picture = { ...attachment("bee.jpg", ""), bytes: 341_000, picture: { width: 1_200, height: 800 } };
+  expect(attachmentWords(picture)).toBe("341 kB · 1,200 × 800 pixels");
+  const scaled = { ...picture, picture: { ...picture.picture, scaled: true } } as const;
+  expect(attachmentWords(scaled)).toBe("341 kB · 1,200 × 800 pixels (scaled down)");
+  expect(withAttachments("Look.", [picture])).toBe("Look.");
 });
 
 describe("the text of a file", () => {

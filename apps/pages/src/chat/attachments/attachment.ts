@@ -1,11 +1,14 @@
 // Owns attached files: their limits, and their text in the message to the model. Pure.
+import type { PictureFacts } from "../pictures/picture.ts";
 
-/** A file's text, which the browser reads. The file itself is not sent. */
+/** A picture, or the text of another file. Of other files, only the text is stored and sent. */
 export interface Attachment {
   readonly id: string;
   readonly name: string;
   readonly bytes: number;
+  /** Empty for a picture. */
   readonly text: string;
+  readonly picture?: PictureFacts;
   /** Number of pages of a PDF. */
   readonly pages?: number;
   /** The model's count; absent if the worker has not counted. */
@@ -24,18 +27,27 @@ export const attachmentLimits = {
   messageChars: 1_000_000,
 } as const;
 
-/** The text of a file, or a reason that completes "Cannot attach x.pdf: ". */
+/** The content of a file, or a reason that completes "Cannot attach x.pdf: ". */
 export type ReadFile =
   | { readonly kind: "text"; readonly text: string; readonly pages?: number }
+  | { readonly kind: "picture"; readonly picture: PictureFacts; readonly file: Blob }
   | { readonly kind: "refused"; readonly reason: string };
 
 export function refused(reason: string): ReadFile {
   return { kind: "refused", reason };
 }
 
-/** A message as the model gets it: each file in a separate frame, then the text. */
+/** The text of a message as the model gets it: each file in a separate frame, then the text. Leaves out pictures. */
 export function withAttachments(text: string, attachments: readonly Attachment[] = []): string {
-  return [...attachments.map(framed), ...(text.trim() === "" ? [] : [text])].join("\n\n");
+  const files = attachments.filter(({ picture }) => picture === undefined);
+  return [...files.map(framed), ...(text.trim() === "" ? [] : [text])].join("\n\n");
+}
+
+/** An attachment that is a picture. */
+export type PictureAttachment = Attachment & { readonly picture: PictureFacts };
+
+export function picturesIn(attachments: readonly Attachment[] = []): readonly PictureAttachment[] {
+  return attachments.filter((attachment): attachment is PictureAttachment => attachment.picture !== undefined);
 }
 
 function framed({ name, text }: Attachment): string {

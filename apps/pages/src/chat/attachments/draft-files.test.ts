@@ -1,5 +1,6 @@
 // Shows that files of a hidden draft are read too, and that their text goes into that draft.
 import { expect, it } from "vitest";
+import { sightOf } from "../pictures/sight.ts";
 import { noDraft } from "../composer/drafts.ts";
 import type { Draft } from "../composer/drafts.ts";
 import type { ReadFile } from "./attachment.ts";
@@ -23,6 +24,8 @@ function led(first: readonly (readonly [string, Draft])[] = []): Led {
     files: createDraftFiles({
       drafts: { get: (key) => drafts.get(key) ?? noDraft, set: (key, draft) => void drafts.set(key, draft) },
       countTokens: () => Promise.resolve(undefined),
+      pictures: { hold: () => undefined, find: () => Promise.resolve(undefined) },
+      sightNow: () => sightOf(undefined),
       read: ({ name }) => new Promise((resolve) => waiting.push({ name, resolve })),
     }),
     reading: () => waiting.map(({ name }) => name),

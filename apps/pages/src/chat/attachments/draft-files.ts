@@ -1,7 +1,6 @@
 // Owns the files of each draft that this tab has shown. Files are read even while another conversation is shown; their texts are added to
 // the draft of their conversation.
 import type { Drafts } from "../composer/drafts.ts";
-import type { CountTokens } from "./count-tokens.ts";
 import { createPendingFiles, createTurns } from "./pending-files.ts";
 import type { PendingFiles, PendingFilesOptions } from "./pending-files.ts";
 
@@ -13,10 +12,8 @@ export interface DraftFiles {
   forget(key: string): void;
 }
 
-export interface DraftFilesOptions {
+export interface DraftFilesOptions extends Pick<PendingFilesOptions, "countTokens" | "pictures" | "sightNow" | "read"> {
   readonly drafts: Pick<Drafts, "get" | "set">;
-  readonly countTokens: CountTokens;
-  readonly read?: PendingFilesOptions["read"];
 }
 
 interface Place {
@@ -24,14 +21,13 @@ interface Place {
   readonly pending: PendingFiles;
 }
 
-export function createDraftFiles({ drafts, countTokens, read }: DraftFilesOptions): DraftFiles {
+export function createDraftFiles({ drafts, ...reading }: DraftFilesOptions): DraftFiles {
   const places = new Map<string, Place>();
   const inTurn = createTurns();
 
   function open(key: string): Place {
     const pending = createPendingFiles({
-      countTokens,
-      read,
+      ...reading,
       inTurn,
       first: drafts.get(key).attachments,
       onChange(attachments) {

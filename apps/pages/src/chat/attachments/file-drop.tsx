@@ -2,8 +2,15 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
+import { blindReason } from "../pictures/sight.ts";
+import type { Sight } from "../pictures/sight.ts";
 
-export function FileDrop({ onFiles }: { readonly onFiles: (files: readonly File[]) => void }): VNode | null {
+export interface FileDropProps {
+  readonly sight: Sight;
+  readonly onFiles: (files: readonly File[]) => void;
+}
+
+export function FileDrop({ sight, onFiles }: FileDropProps): VNode | null {
   const over = useSignal(false);
   useEffect(() => {
     /** Entered elements minus left elements: at 0 the pointer has left the page. */
@@ -41,7 +48,11 @@ export function FileDrop({ onFiles }: { readonly onFiles: (files: readonly File[
   if (!over.value) return null;
   return (
     <div class="drop-zone" aria-hidden="true">
-      <p>Drop text files and PDFs to attach them</p>
+      <p>
+        {blindReason(sight) === undefined
+          ? "Drop pictures, text files and PDFs to attach them"
+          : `Drop text files and PDFs to attach them (${sight.model} cannot see pictures)`}
+      </p>
     </div>
   );
 }

@@ -1,24 +1,31 @@
 // Shows how files of an unsent message are read, refused, removed and cancelled. The test controls the reader.
 import { expect, it } from "vitest";
 import { attachmentLimits } from "./attachment.ts";
-import type { ReadFile } from "./attachment.ts";
+import type { Attachment, ReadFile } from "./attachment.ts";
+import { sightOf } from "../pictures/sight.ts";
 import { createPendingFiles } from "./pending-files.ts";
 import type { PendingFiles } from "./pending-files.ts";
 
 interface Led {
   readonly pending: PendingFiles;
+  /** Files of pictures that are held in memory, by id. */
+  readonly held: Map<string, Blob>;
   /** Finishes reading the oldest file, and waits for the effects. */
   finish(outcome: ReadFile): Promise<void>;
 }
 
-function led(tokens?: number): Led {
+function led(tokens?: number, first: readonly Attachment[] = [], held = new Map<string, Blob>()): Led {
   const waiting: ((outcome: ReadFile) => void)[] = [];
   const pending = createPendingFiles({
     countTokens: () => Promise.resolve(tokens),
+    pictures: { hold: (id, picture) => void held.set(id, picture), find: (id) => Promise.resolve(held.get(id)) },
+    sightNow: () => sightOf(undefined),
+    first,
     read: () => new Promise((resolve) => waiting.push(resolve)),
   });
   return {
     pending,
+    held,
     async finish(outcome) {
       await settled();
       waiting.shift()?.(outcome);
@@ -84,4 +91,34 @@ it("stops reading when it is closed", async () => {
   pending.close();
   await finish(read("one"));
   expect(pending.take()).toEqual([]);
+});
+
+const bee = { width: 40, height: 30 };
+
+it("holds the file of a picture, and counts no tokens", async () => {
+  const { pending, held, finish } = led(7);
+  pending.add([file("bee.png")]);
+  await finish({ kind: "picture", picture: bee, file: new Blob(["12345"]) });
+  const [attachment] = pending.take();
+  expect(attachment).toEqual({ id: attachment?.id, name: "bee.png", bytes: 5, text: "", picture: bee });
+  expect(held.get(attachment?.id ?? "")?.size).toBe(5);
+});
+
+it("is reading until the pictures of a stored draft are found, and names those that are lost", async () => {
+  const picture = (id: string): Attachment => ({ id, name: `${id}.png`, bytes: 5, text: "", picture: bee });
+  const { pending } = led(undefined, [picture("kept"), picture("lost")], new Map([["kept", new Blob(["12345"])]]));
+  expect(pending.reading.value).toBe(true);
+  // Text that is typed meanwhile must not remove the pictures from the draft.
+  expect(pending.attachments()).toHaveLength(2);
+  await settled();
+  expect(pending.reading.value).toBe(false);
+  expect(pending.attachments()).toEqual([picture("kept")]);
+  expect(pending.refusals.value).toEqual(["Cannot attach lost.png: this browser has not kept it."]);
+});
+
+it("shows a refusal once", () => {
+  const { pending } = led();
+  pending.refuse("Cannot add pictures.");
+  pending.refuse("Cannot add pictures.");
+  expect(pending.refusals.value).toEqual(["Cannot add pictures."]);
 });

@@ -3,8 +3,9 @@ import { computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import { formatCount } from "../../parts/format.ts";
 import { newId } from "../conversation/new-id.ts";
-import { attachmentLimits, charsOf } from "./attachment.ts";
+import { attachmentLimits, charsOf, picturesIn } from "./attachment.ts";
 import type { Attachment, ReadFile } from "./attachment.ts";
+import type { Sight } from "../pictures/sight.ts";
 import type { CountTokens } from "./count-tokens.ts";
 import { readFile } from "./read-file.ts";
 
@@ -13,9 +14,16 @@ export interface PendingFile extends Pick<Attachment, "id" | "name" | "bytes"> {
   readonly attachment?: Attachment;
 }
 
+/** The files of pictures in this tab. */
+export interface PictureFiles {
+  hold(id: string, file: Blob): void;
+  /** The file of a picture in a stored draft; undefined if this browser has not kept it. */
+  find(id: string): Promise<Blob | undefined>;
+}
+
 export interface PendingFiles {
   readonly files: ReadonlySignal<readonly PendingFile[]>;
-  /** Whether a file is still being read. */
+  /** Whether a file is still being read. No message can be sent meanwhile. */
   readonly reading: ReadonlySignal<boolean>;
   /** A sentence for each file that could not be attached. */
   readonly refusals: ReadonlySignal<readonly string[]>;
@@ -23,6 +31,8 @@ export interface PendingFiles {
   attachments(): readonly Attachment[];
   add(files: Iterable<File>): void;
   remove(id: string): void;
+  /** Adds a sentence to the refusals. */
+  refuse(sentence: string): void;
   dismissRefusals(): void;
   /** Returns the files that have been read, and empties the list. */
   take(): readonly Attachment[];
@@ -32,11 +42,13 @@ export interface PendingFiles {
 
 export interface PendingFilesOptions {
   readonly countTokens: CountTokens;
+  readonly pictures: PictureFiles;
+  readonly sightNow: () => Sight;
   /** The files of a stored draft. */
   readonly first?: readonly Attachment[] | undefined;
   /** Called with the files that have been read, at each change. */
   readonly onChange?: (attachments: readonly Attachment[]) => void;
-  readonly read?: ((file: File, signal: AbortSignal) => Promise<ReadFile>) | undefined;
+  readonly read?: ((file: File, sight: Sight, signal: AbortSignal) => Promise<ReadFile>) | undefined;
   /** Shared by all drafts, so that the page reads one file at a time. */
   readonly inTurn?: InTurn;
 }
@@ -47,10 +59,14 @@ export type InTurn = (task: () => Promise<void>) => void;
 const refusalsLimit = 5;
 
 export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
-  const { countTokens, first = [], onChange, read = readFile, inTurn = createTurns() } = options;
+  const { countTokens, pictures, sightNow, first = [], onChange, read = readFile, inTurn = createTurns() } = options;
   const files = signal<readonly PendingFile[]>(first.map(pendingOf));
   const refusals = signal<readonly string[]>([]);
-  const reading = computed(() => files.value.some(({ attachment }) => attachment === undefined));
+  /** Ids of pictures of the stored draft whose files are being read from the storage. */
+  const restoring = signal<ReadonlySet<string>>(new Set(picturesIn(first).map(({ id }) => id)));
+  const reading = computed(() =>
+    files.value.some(({ id, attachment }) => attachment === undefined || restoring.value.has(id)),
+  );
   const leaving = new AbortController();
 
   function attachments(): readonly Attachment[] {
@@ -68,8 +84,21 @@ export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
     put(files.peek().map((file) => (file.id === attachment.id ? pendingOf(attachment) : file)));
   }
 
-  function refuse(name: string, reason: string): void {
-    refusals.value = [...refusals.value, `Cannot attach ${name}: ${reason}`].slice(-refusalsLimit);
+  function refuse(sentence: string): void {
+    refusals.value = [...refusals.value.filter((other) => other !== sentence), sentence].slice(-refusalsLimit);
+  }
+
+  function refuseFile(name: string, reason: string): void {
+    refuse(`Cannot attach ${name}: ${reason}`);
+  }
+
+  async function restore({ id, name }: Attachment): Promise<void> {
+    const file = await pictures.find(id).catch(() => undefined);
+    if (file === undefined && isThere(id)) {
+      put(files.peek().filter((other) => other.id !== id));
+      refuseFile(name, "this browser has not kept it.");
+    }
+    restoring.value = new Set([...restoring.peek()].filter((other) => other !== id));
   }
 
   function isThere(id: string): boolean {
@@ -78,12 +107,17 @@ export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
 
   async function take(file: File, pending: PendingFile): Promise<void> {
     if (!isThere(pending.id)) return;
-    const outcome = await read(file, leaving.signal);
+    const outcome = await read(file, sightNow(), leaving.signal);
     if (!isThere(pending.id)) return;
+    if (outcome.kind === "picture") {
+      pictures.hold(pending.id, outcome.file);
+      replace({ ...pending, bytes: outcome.file.size, text: "", picture: outcome.picture });
+      return;
+    }
     const reason = outcome.kind === "refused" ? outcome.reason : noRoomFor(outcome.text.length);
     if (outcome.kind === "refused" || reason !== undefined) {
       put(files.peek().filter(({ id }) => id !== pending.id));
-      refuse(file.name, reason ?? "it cannot be read.");
+      refuseFile(file.name, reason ?? "it cannot be read.");
       return;
     }
     const { kind: _, ...content } = outcome;
@@ -104,6 +138,8 @@ export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
       : `the files of one message may have ${formatCount(limit)} characters together.`;
   }
 
+  for (const picture of picturesIn(first)) void restore(picture);
+
   return {
     files,
     reading,
@@ -112,7 +148,7 @@ export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
     add(added) {
       for (const file of added) {
         if (files.peek().length >= attachmentLimits.files) {
-          refuse(file.name, `a message may have ${attachmentLimits.files} files.`);
+          refuseFile(file.name, `a message may have ${attachmentLimits.files} files.`);
           continue;
         }
         const pending = { id: newId("file"), name: file.name, bytes: file.size };
@@ -121,6 +157,7 @@ export function createPendingFiles(options: PendingFilesOptions): PendingFiles {
       }
     },
     remove: (id) => put(files.peek().filter((file) => file.id !== id)),
+    refuse,
     dismissRefusals: () => void (refusals.value = []),
     take() {
       const taken = attachments();

@@ -1,6 +1,8 @@
 // Owns the list of files attached to an unsent message, with each file's size, tokens and a button to remove it.
 import type { VNode } from "preact";
 import { Icon } from "../../parts/icons.tsx";
+import { PictureImage } from "../pictures/picture-image.tsx";
+import "../pictures/pictures.css";
 import { attachmentWords } from "./attachment-words.ts";
 import "./attachments.css";
 import type { PendingFile, PendingFiles } from "./pending-files.ts";
@@ -40,14 +42,23 @@ interface ChipProps {
 }
 
 function Chip({ file: { id, name, attachment }, onRemove }: ChipProps): VNode {
+  const picture = attachment?.picture;
   return (
-    <li class="file">
-      <Icon name="file" />
-      <span class="file-name" title={name}>
-        {name}
-      </span>
-      <span class="tiny muted numbers" role="status">
-        {attachment === undefined ? "Reading…" : attachmentWords(attachment)}
+    <li class={picture === undefined ? "file" : "file picture"}>
+      {picture === undefined ? (
+        <Icon name="file" />
+      ) : (
+        <span class="picture-thumb">
+          <PictureImage picture={{ id, picture }} alt="" />
+        </span>
+      )}
+      <span class={picture === undefined ? "file-words" : "file-words picture-words"}>
+        <span class="file-name" title={name}>
+          {name}
+        </span>
+        <span class="tiny muted numbers" role="status">
+          {attachment === undefined ? "Reading…" : attachmentWords(attachment)}
+        </span>
       </span>
       <button
         type="button"

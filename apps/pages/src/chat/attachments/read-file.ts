@@ -1,17 +1,24 @@
 // Owns reading an attached file: returns the file's text, or the reason why the file is refused.
 import { formatBytes, formatCount } from "../../parts/format.ts";
+import { pictureTypeOf } from "../pictures/picture.ts";
+import { readPicture } from "../pictures/read-picture.ts";
+import { blindReason } from "../pictures/sight.ts";
+import type { Sight } from "../pictures/sight.ts";
 import { attachmentLimits, refused } from "./attachment.ts";
 import type { ReadFile } from "./attachment.ts";
 
 /** A PDF has its signature within these bytes (ISO 32000-1, implementation note 13). */
 const headBytes = 1_024;
-const neither = refused("it is neither a text file nor a PDF.");
+const neither = refused("it is neither a picture, a text file nor a PDF.");
 
-/** @throws the signal's reason */
-export async function readFile(file: File, signal: AbortSignal): Promise<ReadFile> {
-  const read = await readKind(file, signal).catch((): ReadFile => refused("the browser cannot read it."));
+/**
+ * @param sight whether the model sees, and the size in which it gets pictures
+ * @throws the signal's reason
+ */
+export async function readFile(file: File, sight: Sight, signal: AbortSignal): Promise<ReadFile> {
+  const read = await readKind(file, sight, signal).catch((): ReadFile => refused("the browser cannot read it."));
   signal.throwIfAborted();
-  if (read.kind === "refused") return read;
+  if (read.kind !== "text") return read;
   if (read.text.trim() === "") {
     return refused(
       read.pages === undefined
@@ -25,8 +32,14 @@ export async function readFile(file: File, signal: AbortSignal): Promise<ReadFil
   );
 }
 
-async function readKind(file: File, signal: AbortSignal): Promise<ReadFile> {
+async function readKind(file: File, sight: Sight, signal: AbortSignal): Promise<ReadFile> {
   const head = new Uint8Array(await file.slice(0, headBytes).arrayBuffer());
+  const type = pictureTypeOf(head);
+  // The browser may read formats that the worker does not read, such as AVIF.
+  if (type !== undefined || (file.type.startsWith("image/") && textOf(head) === undefined)) {
+    const reason = blindReason(sight);
+    return reason === undefined ? await readPicture(file, type, sight.maxPixels) : refused(reason);
+  }
   if (new TextDecoder("latin1").decode(head).includes("%PDF-")) {
     if (file.size > attachmentLimits.pdfFileBytes) return tooLarge(file, "a PDF", attachmentLimits.pdfFileBytes);
     // PDF.js is many times the size of this page, so it is loaded with the first PDF.

@@ -3,10 +3,14 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "../../parts/icons.tsx";
+import type { IconName } from "../../parts/icons.tsx";
 import type { Attachment } from "../attachments/attachment.ts";
+import { picturesIn } from "../attachments/attachment.ts";
 import { FileDrop } from "../attachments/file-drop.tsx";
 import type { PendingFiles } from "../attachments/pending-files.ts";
 import { PendingList } from "../attachments/pending-list.tsx";
+import { blindReason, blindWords } from "../pictures/sight.ts";
+import type { Sight } from "../pictures/sight.ts";
 import type { Draft } from "./drafts.ts";
 import { isComposing } from "./is-composing.ts";
 
@@ -19,11 +23,15 @@ export interface ComposerProps {
   readonly onDraft: (draft: Draft) => void;
   /** The files of that draft. */
   readonly pending: PendingFiles;
+  readonly sight: Sight;
+  /** Number of pictures on the shown branch. */
+  readonly sentPictures: number;
   readonly onSend: (text: string, attachments: readonly Attachment[]) => void;
   readonly onStop: () => void;
 }
 
-export function Composer({ live, reading, draft, onDraft, pending, onSend, onStop }: ComposerProps): VNode {
+export function Composer(props: ComposerProps): VNode {
+  const { live, reading, draft, onDraft, pending, sight, sentPictures, onSend, onStop } = props;
   const text = useSignal(draft.text);
   const box = useRef<HTMLTextAreaElement>(null);
   useEffect(() => box.current?.focus(), []);
@@ -31,6 +39,7 @@ export function Composer({ live, reading, draft, onDraft, pending, onSend, onSto
     if (box.current !== null) growToFit(box.current);
   }, [text.value]);
   const empty = text.value.trim() === "" && pending.files.value.length === 0;
+  const pictures = sentPictures + picturesIn(pending.files.value.flatMap(({ attachment }) => attachment ?? [])).length;
   const unready = empty || pending.reading.value || reading;
 
   const attach = useCallback(
@@ -66,9 +75,15 @@ export function Composer({ live, reading, draft, onDraft, pending, onSend, onSto
         send();
       }}
     >
+      {sight.sees === false && pictures > 0 && (
+        <p class="notice blind anywhere" role="status">
+          {blindWords(sight.model, pictures)}
+        </p>
+      )}
       <PendingList pending={pending} />
-      <FileDrop onFiles={attach} />
-      <AttachButton onFiles={attach} />
+      <FileDrop sight={sight} onFiles={attach} />
+      <FileButton label="Attach files" title="Attach text files or PDFs" icon="attach" onFiles={attach} />
+      <PictureButton sight={sight} onFiles={attach} onRefused={pending.refuse} />
       <label class="visually-hidden" for="message">
         Message
       </label>
@@ -111,22 +126,60 @@ export function Composer({ live, reading, draft, onDraft, pending, onSend, onSto
   );
 }
 
-function AttachButton({ onFiles }: { readonly onFiles: (files: readonly File[]) => void }): VNode {
+interface PictureButtonProps {
+  readonly sight: Sight;
+  readonly onFiles: (files: readonly File[]) => void;
+  readonly onRefused: (sentence: string) => void;
+}
+
+/** For a model that sees no pictures, the button tells the reason. It stays in the order of the Tab key, so that screen readers find the reason. */
+function PictureButton({ sight, onFiles, onRefused }: PictureButtonProps): VNode {
+  const label = "Add pictures";
+  const reason = blindReason(sight);
+  if (reason === undefined) {
+    return <FileButton label={label} title={label} icon="picture" accept="image/*" onFiles={onFiles} />;
+  }
+  const sentence = `Cannot add pictures: ${reason}`;
+  return (
+    <button
+      type="button"
+      class="button icon quiet"
+      aria-label={label}
+      title={sentence}
+      aria-disabled="true"
+      onClick={() => onRefused(sentence)}
+    >
+      <Icon name="noPicture" />
+    </button>
+  );
+}
+
+interface FileButtonProps {
+  readonly label: string;
+  readonly title: string;
+  readonly icon: IconName;
+  /** The kinds of files that the browser offers. */
+  readonly accept?: string;
+  readonly onFiles: (files: readonly File[]) => void;
+}
+
+function FileButton({ label, title, icon, accept, onFiles }: FileButtonProps): VNode {
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
       <button
         type="button"
         class="button icon quiet"
-        aria-label="Attach files"
-        title="Attach text files or PDFs"
+        aria-label={label}
+        title={title}
         onClick={() => input.current?.click()}
       >
-        <Icon name="attach" />
+        <Icon name={icon} />
       </button>
       <input
         ref={input}
         type="file"
+        accept={accept}
         multiple
         hidden
         onChange={(event) => {

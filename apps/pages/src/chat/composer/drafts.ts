@@ -3,6 +3,9 @@
 import { storeItem, readItem, tabStorage } from "../../wire/browser-storage.ts";
 import type { SimpleStorage } from "../../wire/browser-storage.ts";
 import type { Attachment } from "../attachments/attachment.ts";
+import { picturesIn } from "../attachments/attachment.ts";
+import { draftOwner } from "../pictures/held-pictures.ts";
+import type { HeldPictures, PictureKey } from "../pictures/held-pictures.ts";
 import type { ConversationStorage } from "../storage/storage.ts";
 
 /** An unsent message. */
@@ -39,20 +42,30 @@ const ownPrefix = "waggle.draft.";
 /** Longer drafts are only in the shared storage, because a browser limits the tab's storage to about five million characters. */
 const ownCharsLimit = 200_000;
 
-/**
- * @param onFailed called when a draft cannot be stored
- * @param tab storage that lasts as long as this tab
- */
-export async function openDrafts(
-  storage: Pick<ConversationStorage, "loadDrafts" | "changeDraft">,
-  onFailed: (error: unknown) => void,
-  tab: SimpleStorage = tabStorage,
-): Promise<Drafts> {
+/** A picture of a draft that a tab has lost, for example because it was closed, is removed this long after it was stored. */
+const pictureKeptMs = 24 * 3_600_000;
+
+export interface DraftsOptions {
+  readonly storage: Pick<
+    ConversationStorage,
+    "loadDrafts" | "changeDraft" | "savePictures" | "removePictures" | "removeDraftPictures"
+  >;
+  readonly pictures: Pick<HeldPictures, "withFiles">;
+  /** Called when a draft cannot be stored. */
+  readonly onFailed: (error: unknown) => void;
+  /** Storage that lasts as long as this tab. */
+  readonly tab?: SimpleStorage;
+}
+
+export async function openDrafts({ storage, pictures, onFailed, tab = tabStorage }: DraftsOptions): Promise<Drafts> {
   /** The drafts of all tabs, as far as this tab knows. */
   const shared = new Map(await storage.loadDrafts());
   const drafts = new Map([...shared, ...ownDrafts(tab)]);
   const unsaved = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const kept = new Set([...drafts.values()].flatMap(keysOf).map(({ id }) => id));
+  storage.removeDraftPictures(Date.now() - pictureKeptMs, kept).catch(() => undefined);
 
   const changeOf = (key: string): DraftChange => ({ key, before: shared.get(key), after: drafts.get(key) });
 
@@ -60,6 +73,8 @@ export async function openDrafts(
     const change = changeOf(key);
     // Set before the write ends, so that the next change builds on this change.
     put(shared, key, change.after);
+    // Begins before the text is written, so that both writes survive if the tab closes.
+    const files = savePictures(change).catch(onFailed);
     try {
       await storage.changeDraft(change);
       if (drafts.get(key) === change.after) unsaved.delete(key);
@@ -68,6 +83,15 @@ export async function openDrafts(
       if (shared.get(key) === change.after) put(shared, key, change.before);
       onFailed(error);
     }
+    await files;
+  }
+
+  async function savePictures({ before, after }: DraftChange): Promise<void> {
+    const [was, is] = [keysOf(before), keysOf(after)];
+    await storage.savePictures(pictures.withFiles(without(is, was)));
+    // A draft that has moved to another key has kept its pictures.
+    const everywhere = [...drafts.values()].flatMap(keysOf);
+    await storage.removePictures(without(was, everywhere));
   }
 
   function flush(): void {
@@ -81,14 +105,25 @@ export async function openDrafts(
   return {
     get: (key) => drafts.get(key) ?? noDraft,
     set(key, draft) {
+      const before = drafts.get(key);
       put(drafts, key, isEmpty(draft) ? undefined : draft);
       unsaved.add(key);
       clearTimeout(timer);
-      timer = setTimeout(flush, saveDelayMs);
+      // A picture is stored at once, because only a text has the time to be stored when the tab closes.
+      if (without(keysOf(draft), keysOf(before)).length > 0) flush();
+      else timer = setTimeout(flush, saveDelayMs);
     },
     unsaved: () => [...unsaved].map(changeOf),
     flush,
   };
+}
+
+function keysOf(draft: Draft | undefined): readonly PictureKey[] {
+  return picturesIn(draft?.attachments).map(({ id }) => ({ owner: draftOwner, id }));
+}
+
+function without(keys: readonly PictureKey[], others: readonly PictureKey[]): readonly PictureKey[] {
+  return keys.filter(({ id }) => others.every((other) => other.id !== id));
 }
 
 function put(place: Map<string, Draft>, key: string, draft: Draft | undefined): void {

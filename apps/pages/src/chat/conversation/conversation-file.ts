@@ -10,7 +10,7 @@ import { readConversation } from "./read-conversation.ts";
 const format = "waggle-conversations";
 const version = 1;
 /** Limit for a file to import, which is in memory several times during the import. */
-export const maxFileBytes = 128 * 1024 * 1024;
+export const maxFileBytes = 256 * 1024 * 1024;
 
 /** @param now milliseconds since 1970 */
 export function toJson(conversations: readonly Conversation[], now: number): string {
@@ -40,7 +40,10 @@ function turnMarkdown(turn: Turn): readonly string[] {
     if (turn.results !== undefined) {
       return turn.results.flatMap(({ name, text }) => [`## Result of ${name}`, fenced(text)]);
     }
-    const files = turn.attachments?.map(({ name }) => `- attached: ${name}`) ?? [];
+    const files =
+      turn.attachments?.map(
+        ({ name, picture }) => `- attached: ${name}${picture === undefined ? "" : " (a picture)"}`,
+      ) ?? [];
     return ["## You", ...(files.length === 0 ? [] : [files.join("\n")]), ...(turn.text === "" ? [] : [turn.text])];
   }
   const by = turn.model === undefined ? "Answer" : `Answer (${turn.model})`;

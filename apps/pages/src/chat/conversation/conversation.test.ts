@@ -1,6 +1,7 @@
 // Shows the request for an answer: alternating roles, and the newest messages that fit into the context.
 import { GenerateRequestSchema } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
+import type { Attachment } from "../attachments/attachment.ts";
 import { newAnswer } from "./answer.ts";
 import { messagesFor, requestFor, titleFor, wordsOf } from "./conversation.ts";
 import type { Conversation, Turn } from "./conversation.ts";
@@ -66,6 +67,57 @@ it("sends only the messages that lead to the answer, without other branches", ()
     { role: "assistant", content: "b" },
     { role: "user", content: "c" },
   ]);
+});
+
+describe("a message with pictures", () => {
+  const bee = (id: string): Attachment => ({
+    id,
+    name: `${id}.png`,
+    bytes: 9,
+    text: "",
+    picture: { width: 4, height: 3 },
+  });
+  const notes: Attachment = { id: "n", name: "n.txt", bytes: 1, text: "n" };
+  const look = (id: string, text: string, attachments: readonly Attachment[]): Turn =>
+    ({ ...you(id, text), attachments }) as Turn;
+  const image = (id: string): object => ({ type: "image_url", image_url: { url: `attachment:${id}` } });
+
+  it("has its pictures before its text, and names them for a model that cannot see", () => {
+    const said = conversation([look("1", "Compare.", [bee("a"), notes, bee("b")]), answer("2", "")]);
+    expect(messagesFor(said, "2", open).messages).toEqual([
+      {
+        role: "user",
+        content: [image("a"), image("b"), { type: "text", text: "File: n.txt\n```\nn\n```\n\nCompare." }],
+      },
+    ]);
+    expect(messagesFor(said, "2", { ...open, sees: false }).messages).toEqual([
+      {
+        role: "user",
+        content:
+          "[Picture a.png: not shown, because this model cannot see pictures]\n\n[Picture b.png: not shown, because this model cannot see pictures]\n\nFile: n.txt\n```\nn\n```\n\nCompare.",
+      },
+    ]);
+  });
+
+  it("may have no text, and is joined to the next message if it has no answer", () => {
+    const said = conversation([
+      look("1", "", [bee("a")]),
+      answer("2", ""),
+      look("3", "And", [bee("b")]),
+      answer("4", ""),
+      you("5", "this?"),
+      answer("6", ""),
+    ]);
+    expect(messagesFor(said, "6", open).messages).toEqual([
+      { role: "user", content: [image("a"), image("b"), { type: "text", text: "And\n\nthis?" }] },
+    ]);
+  });
+
+  it("is left out when the context cannot hold its pictures", () => {
+    const said = conversation([look("1", "a", [bee("a")]), answer("2", "b"), you("3", "c"), answer("4", "")]);
+    expect(messagesFor(said, "4", { contextTokens: 2_100, charsPerToken: 3 }).leftOut).toBe(0);
+    expect(messagesFor(said, "4", { contextTokens: 1_900, charsPerToken: 3 }).leftOut).toBe(2);
+  });
 });
 
 it("requests the rest of an answer that has begun", () => {

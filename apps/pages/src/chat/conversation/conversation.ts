@@ -1,6 +1,5 @@
 // Owns a conversation: its turns, its settings, and the request for its next answer. Pure.
 import type { ChatAbilities, GenerateRequestInput } from "@waggle/protocol";
-import { withAttachments } from "../attachments/attachment.ts";
 import type { Attachment } from "../attachments/attachment.ts";
 import { settingsInRequest } from "../settings/settings.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -8,6 +7,7 @@ import { messagesOfCalls } from "../tool-calls/tool-calls.ts";
 import type { ToolResult } from "../tool-calls/tool-calls.ts";
 import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
+import { contentOf, joinedContent, lengthOf } from "./message-content.ts";
 import { pathTo, shownPath } from "./turn-tree.ts";
 import type { Chosen, TreeTurn } from "./turn-tree.ts";
 
@@ -102,12 +102,16 @@ export interface Room {
   readonly contextTokens: number | undefined;
   /** Measured ratio for this conversation's text with this model's tokenizer. */
   readonly charsPerToken: number;
+  /** Whether the model sees pictures; undefined while it is unknown. */
+  readonly sees?: boolean | undefined;
   /** The model's switches for thinking; undefined while they are unknown. */
   readonly chat?: ChatAbilities | undefined;
 }
 
 /** Assumed for a model without a measured ratio; few models have fewer characters per token. */
 export const assumedCharsPerToken = 3;
+/** Assumed for a picture, whose tokens the page cannot count. */
+const assumedPictureTokens = 1_000;
 /** The history may fill this share of the context; the rest is for the answer. */
 const historyShare = 0.5;
 
@@ -119,12 +123,12 @@ export interface Fitted {
 /**
  * The messages that lead to the answer, without the oldest messages if the context cannot hold all. The system prompt and the last message
  * always stay. A message without an answer is joined to the next message, because templates require alternating roles. The text of an answer
- * to continue comes last.
+ * to continue comes last. Each picture is named by its attachment: `attachmentIdOf`.
  */
 export function messagesFor(conversation: Conversation, answerId: string, room: Room): Fitted {
   const path = pathTo(conversation.turns, answerId);
   const begun = findAnswer(conversation, answerId)?.text ?? "";
-  const history = joined(path.slice(0, -1));
+  const history = joined(path.slice(0, -1), room.sees !== false);
   const system = conversation.settings.system.trim();
   const first: ChatMessage[] = system === "" ? [] : [{ role: "system", content: system }];
   const limit = room.contextTokens === undefined ? Infinity : room.contextTokens * historyShare * room.charsPerToken;
@@ -142,30 +146,31 @@ export function messagesFor(conversation: Conversation, answerId: string, room: 
 }
 
 /** User and assistant alternate, with the user first; tool calls and their results are between them. */
-function joined(turns: readonly Turn[]): ChatMessage[] {
+function joined(turns: readonly Turn[], sees: boolean): ChatMessage[] {
   const messages: ChatMessage[] = [];
   for (const [i, turn] of turns.entries()) {
     const next = turns[i + 1];
     const calling =
       turn.role === "assistant" && next?.role === "user" ? messagesOfCalls(turn, next.results ?? []) : undefined;
-    if (calling === undefined) join(messages, turn);
+    if (calling === undefined) join(messages, turn, sees);
     else messages.push(...calling);
   }
   return messages;
 }
 
-function join(messages: ChatMessage[], turn: Turn): void {
-  const { role } = turn;
-  const text = role === "user" ? withAttachments(turn.text, turn.attachments) : turn.text;
-  if (text === "") return;
+function join(messages: ChatMessage[], turn: Turn, sees: boolean): void {
   const last = messages.at(-1);
-  const isCalling = last?.role === "assistant" && last.tool_calls !== undefined;
-  if (last?.role !== role || isCalling) messages.push({ role, content: text });
-  else
-    messages[messages.length - 1] = {
-      role,
-      content: `${typeof last.content === "string" ? last.content : ""}\n\n${text}`,
-    };
+  if (turn.role === "user") {
+    const content = contentOf(turn, sees);
+    if (content === "") return;
+    if (last?.role !== "user") messages.push({ role: "user", content });
+    else messages[messages.length - 1] = { role: "user", content: joinedContent(last.content, content) };
+    return;
+  }
+  if (turn.text === "") return;
+  if (last?.role !== "assistant" || last.tool_calls !== undefined)
+    messages.push({ role: "assistant", content: turn.text });
+  else messages[messages.length - 1] = { role: "assistant", content: `${last.content ?? ""}\n\n${turn.text}` };
 }
 
 /** Assumed for a model with an unknown context, so that an answer without a reader ends too. */
@@ -194,7 +199,7 @@ export function charsIn(messages: readonly ChatMessage[]): number {
 }
 
 function charsOf(message: ChatMessage): number {
-  const content = message.content?.length ?? 0;
+  const content = lengthOf(message.content ?? "", assumedPictureTokens * assumedCharsPerToken);
   if (message.role !== "assistant") return content;
   const calls = message.tool_calls?.reduce((sum, call) => sum + call.function.arguments.length, 0) ?? 0;
   return content + (message.reasoning_content?.length ?? 0) + calls;

@@ -1,4 +1,5 @@
 // Owns reading a conversation from a file: refuses wrong shapes, and leaves out unknown fields. Pure.
+import type { FiledPicture } from "../pictures/picture-file.ts";
 import type { Attachment } from "../attachments/attachment.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ToolCall, ToolResult } from "../tool-calls/tool-calls.ts";
@@ -61,6 +62,14 @@ const attachmentShape: Shape<Attachment> = {
   text: { fits: isText, needed: true },
   pages: { fits: isNumber },
   tokens: { fits: isNumber },
+  picture: { fits: (value) => fitsAll(value, pictureShape) },
+};
+
+const pictureShape: Shape<FiledPicture> = {
+  width: { fits: isNumber, needed: true },
+  height: { fits: isNumber, needed: true },
+  scaled: { fits: isYes },
+  data: { fits: isText },
 };
 
 function fitsAll<T>(value: unknown, shape: Shape<T>): boolean {

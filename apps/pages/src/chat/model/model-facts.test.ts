@@ -31,6 +31,13 @@ it("describes another model's size, architecture and abilities", () => {
   );
 });
 
+it("says that a model sees pictures", () => {
+  const vision = { projector: "eye", bytes: 1, max_pixels: 1 };
+  expect(describeModel({ name: "x", fake: false, context_size: 512, vision })).toBe(
+    "A language model. It reads and writes up to 512 tokens in a conversation and sees pictures.",
+  );
+});
+
 it("leaves out unknown facts", () => {
   expect(describeModel({ name: "x", fake: false })).toBe("A language model.");
 });

@@ -3,7 +3,10 @@ import type { ModelStatus, WorkerInfo } from "@waggle/protocol";
 import { parameterWords } from "../../models/model-words.ts";
 import { formatCount } from "../../parts/format.ts";
 
-type Shared = Pick<ModelStatus, "kind" | "architecture" | "quantization" | "parameters" | "context_size" | "chat">;
+type Shared = Pick<
+  ModelStatus,
+  "kind" | "architecture" | "quantization" | "parameters" | "context_size" | "chat" | "vision"
+>;
 
 export interface ModelFacts extends Shared {
   readonly name: string;
@@ -50,7 +53,7 @@ function makeWords({ architecture, quantization }: ModelFacts): string {
   return words.length === 0 ? "" : ` (${words.join(", ")})`;
 }
 
-function abilityWords({ context_size: context, chat }: ModelFacts): string {
+function abilityWords({ context_size: context, chat, vision }: ModelFacts): string {
   const abilities = [
     context === undefined ? undefined : `reads and writes up to ${formatCount(context)} tokens in a conversation`,
     chat === undefined || chat.thinking === "never"
@@ -58,6 +61,7 @@ function abilityWords({ context_size: context, chat }: ModelFacts): string {
       : chat.thinking === "always"
         ? "thinks before it answers"
         : "can think before it answers",
+    vision === undefined ? undefined : "sees pictures",
     chat?.tools === true ? "can call tools" : undefined,
   ].filter((ability) => ability !== undefined);
   return abilities.length === 0 ? "" : `It ${listed(abilities)}.`;

@@ -7,7 +7,7 @@ import type { Turn } from "../conversation/conversation.ts";
 import { openConversations } from "./conversations.ts";
 import type { Conversations } from "./conversations.ts";
 import type { TabMessage } from "./other-tabs.ts";
-import { createMemoryStorage } from "./storage.ts";
+import { PicturesNotStored, createMemoryStorage } from "./storage.ts";
 import type { ConversationStorage } from "./storage.ts";
 
 const said = (id: string): Turn => ({ role: "user", id, text: id, sentAt: 0 });
@@ -105,4 +105,60 @@ it("stores a change of a conversation whose turns this tab has not read", async 
   await conversations.flush();
   expect(await storage.loadHeads()).toEqual([{ ...head, pinned: true }]);
   expect(await storage.loadTurns(head.id)).toEqual([said("one")]);
+});
+
+const bee = { id: "bee", name: "bee.png", bytes: 3, text: "", picture: { width: 4, height: 3 } };
+
+it("stores the text of a message whose picture does not fit, says so, and stores the picture with the next message", async () => {
+  const storage = createMemoryStorage();
+  const stored: string[] = [];
+  let isFull = true;
+  let tries = 0;
+  const conversations = await open({
+    ...storage,
+    async savePictures(pictures) {
+      tries += 1;
+      if (isFull && pictures.length > 0) throw new PicturesNotStored(new DOMException("full", "QuotaExceededError"));
+      for (const { owner, id, file } of pictures) stored.push(`${owner} ${id} ${await file.text()}`);
+    },
+  });
+  const { id } = conversations.current.value;
+  conversations.pictures.hold("bee", new Blob(["png"]));
+  conversations.add(id, [{ ...said("one"), attachments: [bee] } as Turn], {});
+  await conversations.flush();
+  expect(await storage.loadTurns(id)).toHaveLength(1);
+  expect(conversations.trouble.value).toEqual({ kind: "pictures", reason: "full" });
+  // An answer that streams does not try again, because it is stored several times in a second.
+  conversations.add(id, [{ ...newAnswer("a", "job", 1, "one"), phase: "done" }], {});
+  await conversations.flush();
+  expect(conversations.trouble.value).toMatchObject({ kind: "pictures" });
+  expect(tries).toBe(1);
+  isFull = false;
+  conversations.add(id, [said("two")], {});
+  await conversations.flush();
+  expect(stored).toEqual([`${id} bee png`]);
+  expect(conversations.trouble.value).toBeUndefined();
+});
+
+it("gives other tabs the files of new pictures, and holds those of conversations that it has read", async () => {
+  const sent: TabMessage[] = [];
+  const listeners: ((message: TabMessage) => void)[] = [];
+  const conversations = await openConversations({
+    storage: createMemoryStorage(),
+    otherTabs: { send: (message) => void sent.push(message), listen: (listener) => void listeners.push(listener) },
+    tab: createMemory(),
+  });
+  const { id } = conversations.current.value;
+  conversations.pictures.hold("bee", new Blob(["png"]));
+  conversations.add(id, [{ ...said("one"), attachments: [bee] } as Turn], {});
+  await conversations.flush();
+  expect(sent).toMatchObject([{ kind: "changed", pictures: [{ owner: id, id: "bee" }] }]);
+  const file = new Blob(["jpg"]);
+  const pictures = [
+    { owner: id, id: "wasp", file },
+    { owner: "not read", id: "ant", file },
+  ];
+  listeners[0]?.({ kind: "changed", changes: [], pictures });
+  expect(await conversations.pictures.find({ owner: id, id: "wasp" })).toBe(file);
+  expect(await conversations.pictures.find({ owner: "not read", id: "ant" })).toBeUndefined();
 });

@@ -10,6 +10,8 @@ import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
 import { mergeTurns, patchHead } from "../conversation/merge.ts";
 import type { HeadPatch } from "../conversation/merge.ts";
 import { newId } from "../conversation/new-id.ts";
+import { createHeldPictures } from "../pictures/held-pictures.ts";
+import type { HeldPictures, OwnedPicture } from "../pictures/held-pictures.ts";
 import { choicesFor } from "../conversation/turn-tree.ts";
 import { loadNewSettings, storeNewSettings } from "../settings/new-conversation-settings.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -28,6 +30,7 @@ export interface Conversations {
   /** Ids of the conversations in this tab that have a streaming answer, separated by blanks. */
   readonly answering: ReadonlySignal<string>;
   readonly trouble: ReadonlySignal<StorageTrouble | undefined>;
+  readonly pictures: HeldPictures;
   /** Settings of new conversations. */
   readonly newSettings: ReadonlySignal<Settings>;
   saveNewSettings(settings: Settings): void;
@@ -43,8 +46,8 @@ export interface Conversations {
   /** Changes one answer, and stores the change soon. */
   change(conversationId: string, answerId: string, change: (answer: Answer) => Answer): void;
   readTurns: ConversationStorage["readTurns"];
-  /** Adds changes from a file. @throws the storage's error; then nothing is added */
-  bring(changes: readonly Change[]): Promise<void>;
+  /** Adds changes from a file; a picture that cannot be stored is reported. @throws the storage's error; then nothing is added */
+  bring(changes: readonly Change[], pictures?: readonly OwnedPicture[]): Promise<void>;
   /** Removes for good those conversations that are still marked as deleted. */
   removeDeleted(ids: readonly string[]): Promise<void>;
   /** Whether another tab announced this job before the worker had it. */
@@ -70,6 +73,7 @@ export interface ConversationsOptions {
 /** @throws the storage's error if it cannot be read */
 export async function openConversations(options: ConversationsOptions): Promise<Conversations> {
   const { storage, otherTabs, closed, tab = tabStorage } = options;
+  const pictures = createHeldPictures(storage.loadPicture);
   const [loadedHeads, loadedSettings] = await Promise.all([storage.loadHeads(), storage.loadSettings()]);
   const newSettings = signal<Settings>(loadedSettings ?? { system: "", sampling: {} });
   const everyHead = signal<readonly Head[]>(loadedHeads);
@@ -91,8 +95,9 @@ export async function openConversations(options: ConversationsOptions): Promise<
   const jobsElsewhere = new Set<string>();
   const saveQueue = createSaveQueue({
     storage,
+    pictures,
     get: asFarAsRead,
-    onWrite: (changes) => otherTabs.send({ kind: "changed", changes }),
+    onWrite: (changes, files) => otherTabs.send({ kind: "changed", changes, pictures: files }),
   });
 
   function blank(): Conversation {
@@ -191,6 +196,8 @@ export async function openConversations(options: ConversationsOptions): Promise<
     if (message.kind === "removed") forget(message.ids);
     else if (message.kind === "settings") newSettings.value = message.settings;
     else {
+      // A conversation that this tab has not read will be read from the storage, with its pictures.
+      for (const { owner, id, file } of message.pictures ?? []) if (turnsOf.peek().has(owner)) pictures.hold(id, file);
       batch(() => {
         for (const change of message.changes) take(change);
       });
@@ -208,6 +215,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
       return coming.map(([id]) => id).join(" ");
     }),
     trouble: computed(() => closed ?? saveQueue.trouble.value),
+    pictures,
     newSettings,
     saveNewSettings(settings) {
       newSettings.value = settings;
@@ -271,10 +279,12 @@ export async function openConversations(options: ConversationsOptions): Promise<
       else void saveQueue.flush();
     },
     readTurns: storage.readTurns,
-    async bring(changes) {
+    async bring(changes, files = []) {
       await storage.save(changes);
-      otherTabs.send({ kind: "changed", changes });
+      for (const { id, file } of files) pictures.hold(id, file);
+      otherTabs.send({ kind: "changed", changes, pictures: files });
       for (const change of changes) take(change);
+      await storage.savePictures(files).catch(saveQueue.report);
     },
     async removeDeleted(ids) {
       await storage.removeDeleted(ids);

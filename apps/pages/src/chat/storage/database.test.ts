@@ -2,14 +2,17 @@
 // the next start.
 import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
+import { openDB } from "idb";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createMemory } from "../../wire/browser-storage.ts";
 import { newAnswer } from "../conversation/answer.ts";
 import type { Answer } from "../conversation/answer.ts";
 import type { Head, Turn } from "../conversation/conversation.ts";
+import { draftOwner } from "../pictures/held-pictures.ts";
+import type { OwnedPicture } from "../pictures/held-pictures.ts";
 import { openDatabase } from "./database.ts";
 import { keepUnsaved, saveUnsaved } from "./unsaved.ts";
-import { createMemoryStorage } from "./storage.ts";
+import { PicturesNotStored, createMemoryStorage } from "./storage.ts";
 import type { Change, ConversationStorage } from "./storage.ts";
 
 beforeEach(() => {
@@ -98,6 +101,66 @@ describe.each(Object.entries(places))("%s", (_, open) => {
     await storage.changeDraft({ key: "a", before: { text: "Hi" }, after: undefined });
     expect(await storage.loadSettings()).toMatchObject({ system: "Be kind." });
     expect([...(await storage.loadDrafts())]).toEqual([["new", { text: "Dear" }]]);
+  });
+});
+
+describe("pictures", () => {
+  const picture = (owner: string, id: string, text = "png"): OwnedPicture => ({ owner, id, file: new Blob([text]) });
+  const textOf = async (storage: ConversationStorage, owner: string, id: string): Promise<string | undefined> =>
+    await (await storage.loadPicture({ owner, id }))?.text();
+
+  it("are stored once, and removed with their conversation", async () => {
+    const storage = await openDatabase();
+    // Both writes begin at once, as at the first message of a conversation.
+    await Promise.all([
+      storage.save([brings("a", [said("said")]), brings("b", [said("said")])]),
+      storage.savePictures([picture("a", "one"), picture("b", "one", "other")]),
+    ]);
+    await storage.savePictures([picture("a", "one", "later")]);
+    expect(await textOf(storage, "a", "one")).toBe("png");
+    await storage.save([changes("a", [], { deletedAt: 1 })]);
+    await storage.removeDeleted(["a"]);
+    await storage.savePictures([picture("a", "late")]);
+    expect(await textOf(storage, "a", "one")).toBeUndefined();
+    expect(await textOf(storage, "a", "late")).toBeUndefined();
+    expect(await textOf(storage, "b", "one")).toBe("other");
+  });
+
+  it("of drafts are removed one by one, or when they are old and no draft has them", async () => {
+    const storage = await openDatabase();
+    await storage.savePictures(["sent", "kept", "lost"].map((id) => picture(draftOwner, id)));
+    await storage.removePictures([{ owner: draftOwner, id: "sent" }]);
+    expect(await textOf(storage, draftOwner, "sent")).toBeUndefined();
+    await storage.removeDraftPictures(Date.now() - 1_000, new Set());
+    expect(await textOf(storage, draftOwner, "lost")).toBe("png");
+    await storage.removeDraftPictures(Date.now() + 1_000, new Set(["kept"]));
+    expect(await textOf(storage, draftOwner, "kept")).toBe("png");
+    expect(await textOf(storage, draftOwner, "lost")).toBeUndefined();
+  });
+
+  it("that cannot be written are reported as pictures", async () => {
+    const storage = await openDatabase();
+    const unwritable = { ...picture(draftOwner, "x"), file: (() => undefined) as unknown as Blob };
+    await expect(storage.savePictures([unwritable])).rejects.toThrow(PicturesNotStored);
+  });
+
+  it("get their place in a database of an earlier page, whose conversations stay", async () => {
+    const earlier = await openDB("waggle", 1, {
+      upgrade(database) {
+        database.createObjectStore("heads", { keyPath: "id" });
+        database.createObjectStore("turns", { keyPath: ["conversation", "turn.id"] });
+        database.createObjectStore("settings");
+        database.createObjectStore("drafts");
+      },
+    });
+    await earlier.put("heads", head("a"));
+    await earlier.put("turns", { conversation: "a", turn: said("said") });
+    earlier.close();
+    const storage = await openDatabase();
+    expect(await storage.loadHeads()).toEqual([head("a")]);
+    expect(await storage.loadTurns("a")).toEqual([said("said")]);
+    await storage.savePictures([picture("a", "one")]);
+    expect(await textOf(storage, "a", "one")).toBe("png");
   });
 });
 

@@ -1,5 +1,5 @@
-// Owns conversations in IndexedDB: a record for each head and each turn, so that a streaming answer rewrites only one record. Each write is a
-// transaction that merges with the writes of other tabs.
+// Owns conversations in IndexedDB: a record for each head, each turn and each picture, so that a streaming answer rewrites only one record. Each
+// write is a transaction that merges with the writes of other tabs.
 import { openDB } from "idb";
 import type { DBSchema, IDBPDatabase, IDBPTransaction } from "idb";
 import { sameDraft } from "../composer/drafts.ts";
@@ -7,7 +7,9 @@ import type { Draft } from "../composer/drafts.ts";
 import type { Head, Turn } from "../conversation/conversation.ts";
 import { furtherTurn } from "../conversation/merge.ts";
 import type { Settings } from "../settings/settings.ts";
-import { headAfter } from "./storage.ts";
+import { draftOwner } from "../pictures/held-pictures.ts";
+import type { OwnedPicture } from "../pictures/held-pictures.ts";
+import { PicturesNotStored, headAfter } from "./storage.ts";
 import type { Change, ConversationStorage, FoundTurns } from "./storage.ts";
 
 interface TurnRecord {
@@ -15,18 +17,25 @@ interface TurnRecord {
   readonly turn: Turn;
 }
 
+interface PictureRecord extends OwnedPicture {
+  /** Milliseconds since 1970. */
+  readonly addedAt: number;
+}
+
 interface Schema extends DBSchema {
   heads: { key: string; value: Head };
   turns: { key: [string, string]; value: TurnRecord };
   settings: { key: string; value: Settings };
   drafts: { key: string; value: Draft };
+  pictures: { key: [string, string]; value: PictureRecord };
 }
 
 type Database = IDBPDatabase<Schema>;
-type Stores = ("heads" | "turns" | "settings" | "drafts")[];
+type Stores = ("heads" | "turns" | "settings" | "drafts" | "pictures")[];
 
 const name = "waggle";
-const version = 1;
+/** 1: without pictures. */
+const version = 2;
 const newConversations = "new conversations";
 /** Time limit for opening the database: a browser that stores nothing may never answer. */
 const openTimeoutMs = 5_000;
@@ -57,18 +66,19 @@ export async function openDatabase(): Promise<ConversationStorage> {
 
   return {
     loadHeads: async () => await (await database()).getAll("heads"),
-    loadTurns: async (id) => (await (await database()).getAll("turns", turnsOf(id))).map(({ turn }) => turn),
+    loadTurns: async (id) => (await (await database()).getAll("turns", keysWith(id))).map(({ turn }) => turn),
     save: async (changes) =>
       await write(["heads", "turns"], async (transaction) => await saveAll(transaction, changes)),
     removeDeleted: async (ids) =>
-      await write(["heads", "turns", "drafts"], async (transaction) => {
+      await write(["heads", "turns", "drafts", "pictures"], async (transaction) => {
         await Promise.all(
           ids.map(async (id) => {
             const head = await transaction.objectStore("heads").get(id);
             if (head?.deletedAt === undefined) return;
             await Promise.all([
               transaction.objectStore("heads").delete(id),
-              transaction.objectStore("turns").delete(turnsOf(id)),
+              transaction.objectStore("turns").delete(keysWith(id)),
+              transaction.objectStore("pictures").delete(keysWith(id)),
               transaction.objectStore("drafts").delete(id),
             ]);
           }),
@@ -99,6 +109,31 @@ export async function openDatabase(): Promise<ConversationStorage> {
         if (after !== undefined) await drafts.put(after, key);
         else if (sameDraft(await drafts.get(key), before)) await drafts.delete(key);
       }),
+    async savePictures(pictures) {
+      for (const picture of pictures) {
+        await write(["heads", "pictures"], async (transaction) => await savePicture(transaction, picture)).catch(
+          (error: unknown) => {
+            throw new PicturesNotStored(error);
+          },
+        );
+      }
+    },
+    loadPicture: async ({ owner, id }) => (await (await database()).get("pictures", [owner, id]))?.file,
+    removePictures: async (keys) => {
+      if (keys.length === 0) return;
+      await write(["pictures"], async (transaction) => {
+        const pictures = transaction.objectStore("pictures");
+        await Promise.all(keys.map(({ owner, id }) => pictures.delete([owner, id])));
+      });
+    },
+    removeDraftPictures: async (before, kept) =>
+      await write(["pictures"], async (transaction) => {
+        const pictures = transaction.objectStore("pictures");
+        const old = (await pictures.getAll(keysWith(draftOwner))).filter(
+          ({ id, addedAt }) => addedAt < before && !kept.has(id),
+        );
+        await Promise.all(old.map(({ id }) => pictures.delete([draftOwner, id])));
+      }),
   };
 }
 
@@ -124,17 +159,27 @@ async function saveAll(transaction: Writing, changes: readonly Change[]): Promis
   );
 }
 
+async function savePicture(transaction: Writing, { owner, id, file }: OwnedPicture): Promise<void> {
+  const pictures = transaction.objectStore("pictures");
+  if ((await pictures.getKey([owner, id])) !== undefined) return;
+  if (owner !== draftOwner && (await transaction.objectStore("heads").getKey(owner)) === undefined) return;
+  await pictures.put({ owner, id, file, addedAt: Date.now() });
+}
+
 async function openInTime(onClosed: () => void): Promise<Database> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error("The browser did not open its database in time")), openTimeoutMs);
   });
   const opening = openDB<Schema>(name, version, {
-    upgrade(database) {
-      database.createObjectStore("heads", { keyPath: "id" });
-      database.createObjectStore("turns", { keyPath: ["conversation", "turn.id"] });
-      database.createObjectStore("settings");
-      database.createObjectStore("drafts");
+    upgrade(database, from) {
+      if (from < 1) {
+        database.createObjectStore("heads", { keyPath: "id" });
+        database.createObjectStore("turns", { keyPath: ["conversation", "turn.id"] });
+        database.createObjectStore("settings");
+        database.createObjectStore("drafts");
+      }
+      database.createObjectStore("pictures", { keyPath: ["owner", "id"] });
     },
     // A newer page in another tab waits until this tab closes the database.
     blocking(_current, _blocked, event) {
@@ -156,8 +201,8 @@ function abortQuietly(transaction: Writing): void {
   }
 }
 
-/** The keys of a conversation's turns: `[]` is the upper bound, because IndexedDB sorts arrays after all strings. */
-function turnsOf(id: string): IDBKeyRange {
+/** The keys of a conversation's turns or pictures: `[]` is the upper bound, because IndexedDB sorts arrays after all strings. */
+function keysWith(id: string): IDBKeyRange {
   return IDBKeyRange.bound([id], [id, []]);
 }
 

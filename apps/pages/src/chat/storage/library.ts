@@ -3,6 +3,7 @@ import { formatBytes } from "../../parts/format.ts";
 import { fromJson, maxFileBytes, toJson, toMarkdown, withoutClash } from "../conversation/conversation-file.ts";
 import { shownTurns, wordsOf } from "../conversation/conversation.ts";
 import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
+import { packPictures, packedBytes, unpackPictures } from "../pictures/picture-file.ts";
 import { findIn, folded } from "../sidebar/search.ts";
 import type { Found } from "../sidebar/search.ts";
 import type { Conversations } from "./conversations.ts";
@@ -79,22 +80,33 @@ export function createLibrary(conversations: Conversations): Library {
         .toSorted((a, b) => b.updatedAt - a.updatedAt)
         .map((head): Conversation => ({ ...head, turns: turnsOf.get(head.id) ?? [] }));
       const name = ids === undefined ? "waggle-conversations" : fileName(whole[0]?.title ?? "");
-      return kind === "json"
-        ? { name: `${name}.json`, type: "application/json", text: toJson(whole, Date.now()) }
-        : { name: `${name}.md`, type: "text/markdown", text: toMarkdown(whole) };
+      if (kind === "markdown") return { name: `${name}.md`, type: "text/markdown", text: toMarkdown(whole) };
+      if (whole.length > 1 && whole.reduce((sum, conversation) => sum + packedBytes(conversation), 0) > maxFileBytes) {
+        throw new Error(
+          `Cannot export all conversations in one file: their pictures are larger than ${formatBytes(maxFileBytes)}. Export them one by one.`,
+        );
+      }
+      const packed: Conversation[] = [];
+      for (const conversation of whole) packed.push(await packPictures(conversation, conversations.pictures.find));
+      return { name: `${name}.json`, type: "application/json", text: toJson(packed, Date.now()) };
     },
     async import(file) {
       if (file.size > maxFileBytes) {
         throw new Error(`Cannot import ${file.name}: it is larger than ${formatBytes(maxFileBytes)}.`);
       }
-      const brought = fromJson(await file.text(), file.name);
+      const unpacked = fromJson(await file.text(), file.name).map(unpackPictures);
+      const brought = unpacked.map(({ conversation }) => conversation);
       const here = await readAll(new Set(brought.map(({ id }) => id)));
       const known = new Set(conversations.everyHead().map(({ id }) => id));
-      const changes = brought
-        .map((conversation) => changeOf(withoutClash(conversation, here.get(conversation.id) ?? [])))
+      const copies = brought.map((conversation) => withoutClash(conversation, here.get(conversation.id) ?? []));
+      const changes = copies
+        .map(changeOf)
         // The title and settings in this browser are newer than the title and settings in the file.
         .map((change): Change => (known.has(change.id) ? { ...change, head: stays } : change));
-      await conversations.bring(changes);
+      const pictures = unpacked.flatMap((one, i) =>
+        one.pictures.map((picture) => ({ ...picture, owner: copies[i]?.id ?? picture.owner })),
+      );
+      await conversations.bring(changes, pictures);
       const fresh = changes.filter(({ id }) => !known.has(id)).length;
       const merged = changes.length - fresh;
       return `Imported ${counted(fresh)}${merged === 0 ? "" : `; merged ${counted(merged)} with existing ones`}.`;

@@ -65,5 +65,6 @@ async function openInMemory(otherTabs: OtherTabs, { reason }: StorageTrouble): P
 
 async function open(storage: ConversationStorage, otherTabs: OtherTabs, closed?: StorageTrouble): Promise<Opened> {
   const conversations = await openConversations({ storage, otherTabs, closed });
-  return { conversations, drafts: await openDrafts(storage, conversations.report) };
+  const { pictures, report } = conversations;
+  return { conversations, drafts: await openDrafts({ storage, pictures, onFailed: report }) };
 }

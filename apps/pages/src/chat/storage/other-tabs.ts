@@ -1,9 +1,15 @@
 // Owns messages about conversations between the tabs of a browser, so that each tab shows the changes of other tabs.
+import type { OwnedPicture } from "../pictures/held-pictures.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Change } from "./storage.ts";
 
 export type TabMessage =
-  | { readonly kind: "changed"; readonly changes: readonly Change[] }
+  | {
+      readonly kind: "changed";
+      readonly changes: readonly Change[];
+      /** Files of pictures that are not stored yet. */
+      readonly pictures?: readonly OwnedPicture[];
+    }
   | { readonly kind: "removed"; readonly ids: readonly string[] }
   | { readonly kind: "settings"; readonly settings: Settings };
 

@@ -3,6 +3,9 @@ import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { Conversation } from "../conversation/conversation.ts";
 import type { HeadPatch } from "../conversation/merge.ts";
+import { pictureKeys } from "../pictures/held-pictures.ts";
+import type { HeldPictures, OwnedPicture, PictureKey } from "../pictures/held-pictures.ts";
+import { PicturesNotStored } from "./storage.ts";
 import type { Change, ConversationStorage } from "./storage.ts";
 
 /** How often a streaming answer is stored. */
@@ -10,8 +13,8 @@ const saveIntervalMs = 400;
 
 /** The reason why conversations are not stored, so that new messages last only as long as the tab. */
 export interface StorageTrouble {
-  /** `closed`: this browser stores nothing for the page. `full`: there is no room left. */
-  readonly kind: "closed" | "full" | "failed";
+  /** `closed`: this browser stores nothing for the page. `full`: there is no room left. `pictures`: only texts are stored. */
+  readonly kind: "closed" | "full" | "failed" | "pictures";
   readonly reason: string;
 }
 
@@ -43,13 +46,17 @@ interface Pending {
 }
 
 export interface SaveQueueOptions {
-  readonly storage: Pick<ConversationStorage, "save">;
+  readonly storage: Pick<ConversationStorage, "save" | "savePictures">;
+  readonly pictures: Pick<HeldPictures, "withFiles">;
   /** The present conversation in this tab. */
   readonly get: (id: string) => Conversation | undefined;
-  readonly onWrite: (changes: readonly Change[]) => void;
+  readonly onWrite: (changes: readonly Change[], pictures: readonly OwnedPicture[]) => void;
 }
 
-export function createSaveQueue({ storage, get, onWrite }: SaveQueueOptions): SaveQueue {
+export function createSaveQueue({ storage, pictures, get, onWrite }: SaveQueueOptions): SaveQueue {
+  /** Pictures that could not be stored. The next message tries again. */
+  let unstored: readonly PictureKey[] = [];
+  let pictureTrouble: StorageTrouble | undefined;
   const trouble = signal<StorageTrouble | undefined>(undefined);
   let pending = new Map<string, Pending>();
   let writing: ReadonlyMap<string, Pending> = new Map();
@@ -76,10 +83,12 @@ export function createSaveQueue({ storage, get, onWrite }: SaveQueueOptions): Sa
     pending = new Map();
     if (changes.length === 0) return;
     writing = taken;
-    onWrite(changes);
+    const fresh = changes.flatMap(({ id, turns }) => pictureKeys(id, turns));
+    onWrite(changes, pictures.withFiles(fresh));
     try {
-      await storage.save(changes);
-      trouble.value = undefined;
+      // Both writes begin now, so that both survive if the tab closes. The database performs them in this order.
+      await Promise.all([storage.save(changes), savePictures(changes, fresh)]);
+      trouble.value = pictureTrouble;
     } catch (error) {
       trouble.value = troubleOf(error);
       // Changes noted during the write are newer.
@@ -88,6 +97,20 @@ export function createSaveQueue({ storage, get, onWrite }: SaveQueueOptions): Sa
       for (const [id, noted] of newer) pending.set(id, joined(pending.get(id), noted));
     }
     writing = new Map();
+  }
+
+  async function savePictures(changes: readonly Change[], fresh: readonly PictureKey[]): Promise<void> {
+    const sendsMessage = changes.some(({ turns }) => turns.some(({ role }) => role === "user"));
+    if (!sendsMessage) return;
+    const keys = [...unstored, ...fresh];
+    try {
+      await storage.savePictures(pictures.withFiles(keys));
+      unstored = [];
+      pictureTrouble = undefined;
+    } catch (error) {
+      unstored = keys;
+      pictureTrouble = troubleOf(error);
+    }
   }
 
   function flush(): Promise<void> {
@@ -106,7 +129,10 @@ export function createSaveQueue({ storage, get, onWrite }: SaveQueueOptions): Sa
     note(id, { isNew = false, patch = {}, turnIds = [] }) {
       pending.set(id, joined(pending.get(id), { isNew, patch, turnIds: new Set(turnIds) }));
     },
-    forget: (id) => void pending.delete(id),
+    forget(id) {
+      pending.delete(id);
+      unstored = unstored.filter(({ owner }) => owner !== id);
+    },
     unsaved() {
       const both = new Map(writing);
       for (const [id, noted] of pending) both.set(id, joined(both.get(id), noted));
@@ -130,6 +156,7 @@ function joined(older: Pending | undefined, newer: Pending): Pending {
 }
 
 export function troubleOf(error: unknown): StorageTrouble {
+  if (error instanceof PicturesNotStored) return { kind: "pictures", reason: error.message };
   const full = error instanceof DOMException && error.name === "QuotaExceededError";
   return { kind: full ? "full" : "failed", reason: error instanceof Error ? error.message : String(error) };
 }

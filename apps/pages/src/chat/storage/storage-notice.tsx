@@ -7,6 +7,8 @@ const words: Readonly<Record<StorageTrouble["kind"], (reason: string) => string>
     `This browser keeps nothing for this page (${reason}). Conversations last until the tab is closed: export those that you want to keep.`,
   full: () =>
     "This browser has no room left for conversations. New messages last until the tab is closed: delete conversations, free disk space, or export the conversations.",
+  pictures: (reason) =>
+    `Cannot keep pictures: ${reason}. New pictures last until the tab is closed, and their messages are kept without them: delete conversations, free disk space, or export the conversations.`,
   failed: (reason) =>
     `Cannot keep conversations: ${reason}. New messages last until the tab is closed: export the conversations that you want to keep.`,
 };

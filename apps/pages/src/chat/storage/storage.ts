@@ -5,6 +5,7 @@ import type { Draft, DraftChange } from "../composer/drafts.ts";
 import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
 import { mergeTurns, patchHead } from "../conversation/merge.ts";
 import type { HeadPatch } from "../conversation/merge.ts";
+import type { OwnedPicture, PictureKey } from "../pictures/held-pictures.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** A tab's change of a conversation. */
@@ -36,6 +37,22 @@ export interface ConversationStorage {
   loadDrafts(): Promise<ReadonlyMap<string, Draft>>;
   /** Writes a draft, or removes it unless another tab has written another draft since `before`. */
   changeDraft(change: DraftChange): Promise<void>;
+  /**
+   * Writes those files that are not stored, one after the other. Pictures are written separately from their turns, so that a full storage still
+   * takes the texts. Leaves out the pictures of removed conversations.
+   * @throws PicturesNotStored; then earlier files are stored
+   */
+  savePictures(pictures: readonly OwnedPicture[]): Promise<void>;
+  loadPicture(key: PictureKey): Promise<Blob | undefined>;
+  removePictures(keys: readonly PictureKey[]): Promise<void>;
+  /** Removes pictures of drafts that were written before this time, except those with these ids. */
+  removeDraftPictures(before: number, kept: ReadonlySet<string>): Promise<void>;
+}
+
+export class PicturesNotStored extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
 }
 
 /** The head after a change. Undefined for an unknown conversation. */
@@ -49,7 +66,7 @@ export function changeOf({ turns, ...head }: Conversation): Change {
   return { id: head.id, head: { kind: "new", head }, turns };
 }
 
-/** Lasts as long as the tab. */
+/** Lasts as long as the tab. Stores no pictures: the tab holds the newest in memory. */
 export function createMemoryStorage(): ConversationStorage {
   const heads = new Map<string, Head>();
   const turnsOf = new Map<string, readonly Turn[]>();
@@ -87,5 +104,9 @@ export function createMemoryStorage(): ConversationStorage {
       else if (sameDraft(drafts.get(key), before)) drafts.delete(key);
       await Promise.resolve();
     },
+    savePictures: async () => await Promise.resolve(),
+    loadPicture: async () => await Promise.resolve(undefined),
+    removePictures: async () => await Promise.resolve(),
+    removeDraftPictures: async () => await Promise.resolve(),
   };
 }

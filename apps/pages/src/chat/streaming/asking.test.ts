@@ -1,7 +1,8 @@
 // Shows in which order jobs are submitted, and how a refusal corrects the estimated length of a conversation.
-import type { GenerateRequest } from "@waggle/protocol";
+import type { GenerateRequest, WorkerInfo } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import type { Api } from "../../wire/api.ts";
+import type { Attachment } from "../attachments/attachment.ts";
 import { broken, continued, newAnswer, stopped } from "../conversation/answer.ts";
 import type { Answer } from "../conversation/answer.ts";
 import { findAnswer } from "../conversation/conversation.ts";
@@ -20,10 +21,10 @@ interface Led {
   /** Answers the oldest request and waits for the effects. */
   respond(status: number, body?: unknown): Promise<void>;
   /** Requests an answer to a message. */
-  ask(conversationId: string, text: string): Answer;
+  ask(conversationId: string, text: string, attachments?: readonly Attachment[]): Answer;
 }
 
-async function led(): Promise<Led> {
+async function led(info: Partial<WorkerInfo> = {}): Promise<Led> {
   const conversations = await openConversations({
     storage: createMemoryStorage(),
     otherTabs: { send: () => undefined, listen: () => undefined },
@@ -39,7 +40,7 @@ async function led(): Promise<Led> {
   const asking = createAsking({
     api,
     conversations,
-    about: aboutWorker({ context_size: 500 }),
+    about: aboutWorker({ context_size: 500, ...info }),
     choice: oneModel,
     onAsked: () => undefined,
   });
@@ -52,12 +53,13 @@ async function led(): Promise<Led> {
       waiting.shift()?.(Response.json(body, { status }));
       await settled();
     },
-    ask(id, text) {
+    ask(id, text, attachments) {
       count += 1;
       const parent = conversations.get(id)?.turns.at(-1)?.id;
-      const message = { role: "user", id: `m${count}`, text, sentAt: count, ...(parent && { parent }) } as const;
+      const message = { role: "user", id: `m${count}`, text, sentAt: count } as const;
+      const more = { ...(parent && { parent }), ...(attachments && { attachments }) };
       const answer = newAnswer(`a${count}`, `job-${count}`, count, message.id);
-      conversations.add(id, [message, answer], {});
+      conversations.add(id, [{ ...message, ...more }, answer], {});
       const conversation = conversations.get(id);
       if (conversation !== undefined) asking.ask(conversation, answer, undefined);
       return answer;
@@ -132,4 +134,23 @@ it("revives an answer that was marked as lost before the worker accepted its job
   const taken = findAnswer(conversations.current.value, answer.id);
   expect(taken?.phase).toBe("sending");
   expect(taken?.problem).toBeUndefined();
+});
+
+it("sends the files of pictures, says which are lost, and sends none to a model that cannot see", async () => {
+  const bee = (id: string): Attachment => ({ id, name: id, bytes: 3, text: "", picture: { width: 4, height: 3 } });
+  const attachments = [bee("kept"), bee("lost")];
+  const vision = { projector: "eye", bytes: 1, max_pixels: 2_000_000 };
+  const seeing = await led({ kind: "generate", vision });
+  seeing.conversations.pictures.hold("kept", new Blob(["png"], { type: "image/png" }));
+  seeing.ask(seeing.conversations.current.value.id, "Look.", attachments);
+  await expect.poll(() => seeing.sent).toHaveLength(1);
+  expect(seeing.sent[0]?.messages?.[0]?.content).toEqual([
+    { type: "image_url", image_url: { url: "data:image/png;base64,cG5n" } },
+    { type: "text", text: "[A picture that is no longer available]" },
+    { type: "text", text: "Look." },
+  ]);
+  const blind = await led({ kind: "generate" });
+  blind.ask(blind.conversations.current.value.id, "Look.", attachments);
+  await expect.poll(() => blind.sent).toHaveLength(1);
+  expect(blind.sent[0]?.messages?.[0]?.content).toMatch(/^\[Picture kept: not shown.*\n\nLook\.$/s);
 });

@@ -4,6 +4,8 @@ import { broken, isLive, revived } from "../conversation/answer.ts";
 import type { Answer } from "../conversation/answer.ts";
 import { assumedCharsPerToken, findAnswer } from "../conversation/conversation.ts";
 import type { Conversation, Room } from "../conversation/conversation.ts";
+import { sightOf } from "../pictures/sight.ts";
+import { factsOf } from "../model/model-facts.ts";
 import type { ModelChoice } from "../model/model-choice.ts";
 import type { WorkerAbout } from "../model/worker-about.ts";
 import type { Conversations } from "../storage/conversations.ts";
@@ -48,8 +50,9 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
   }
 
   function roomOf(conversationId: string, model: string | undefined): Room {
-    const facts = model === undefined ? about.info.value : choice.find(model);
+    const facts = factsOf(model === undefined ? about.info.value : undefined, choice.find(model));
     return {
+      sees: sightOf(facts).sees,
       contextTokens: facts?.context_size,
       chat: facts?.chat,
       charsPerToken: charsPerToken.get(keyOf(conversationId, model)) ?? assumedCharsPerToken,
@@ -68,9 +71,12 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
     const change = (how: (answer: Answer) => Answer): void =>
       conversations.change(asked.id, answer.id, (now) => (now.jobId === answer.jobId ? how(now) : now));
     if (model !== undefined) change((now) => ({ ...now, model }));
-    const outcome = await submitJob(api, asked, named, roomOf(asked.id, model), (learnt) =>
-      charsPerToken.set(keyOf(asked.id, model), learnt.charsPerToken),
-    );
+    const outcome = await submitJob(asked, named, {
+      api,
+      pictures: conversations.pictures,
+      room: roomOf(asked.id, model),
+      learn: (learnt) => charsPerToken.set(keyOf(asked.id, model), learnt.charsPerToken),
+    });
     submitting.delete(answer.jobId);
     if (outcome.kind === "accepted") {
       sentChars.set(answer.jobId, outcome.chars);

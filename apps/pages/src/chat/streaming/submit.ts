@@ -4,7 +4,11 @@ import { problemOf, unreachable } from "../../wire/problem.ts";
 import type { Problem } from "../../wire/problem.ts";
 import type { Answer } from "../conversation/answer.ts";
 import { charsIn, messagesFor, requestFor } from "../conversation/conversation.ts";
-import type { Conversation, Room } from "../conversation/conversation.ts";
+import type { Conversation, Fitted, Room } from "../conversation/conversation.ts";
+import { attachmentIdOf } from "../conversation/message-content.ts";
+import { dataUrlOf } from "../pictures/base64.ts";
+import type { HeldPictures } from "../pictures/held-pictures.ts";
+import { lostPicture } from "../pictures/sight.ts";
 
 export type Submitted =
   | { readonly kind: "accepted"; readonly leftOut: number; readonly chars: number }
@@ -12,19 +16,25 @@ export type Submitted =
 
 const triesLimit = 3;
 
-/** @param learn called with the ratio that the worker's refusal reports */
+export interface SubmitOptions {
+  readonly api: Api;
+  readonly pictures: Pick<HeldPictures, "find">;
+  readonly room: Room;
+  /** Called with the ratio that the worker's refusal reports. */
+  readonly learn: (room: Room) => void;
+}
+
 export async function submitJob(
-  api: Api,
   conversation: Conversation,
   answer: Answer,
-  room: Room,
-  learn: (room: Room) => void,
+  { api, pictures, room, learn }: SubmitOptions,
 ): Promise<Submitted> {
   let known = room;
   for (let tries = 1; ; tries++) {
     const { messages, leftOut } = messagesFor(conversation, answer.id, known);
     const chars = charsIn(messages);
-    const problem = await post(api, JSON.stringify(requestFor(conversation, answer, { ...known, messages })));
+    const whole = await withPictures(messages, async (id) => await pictures.find({ owner: conversation.id, id }));
+    const problem = await post(api, JSON.stringify(requestFor(conversation, answer, { ...known, messages: whole })));
     // `conflict`: an earlier try was accepted, and only its response was lost.
     if (problem === undefined || problem.code === "conflict") return { kind: "accepted", leftOut, chars };
     const learnt = roomIn(problem, chars);
@@ -32,6 +42,24 @@ export async function submitJob(
     known = { ...known, ...learnt };
     learn(known);
   }
+}
+
+type Messages = Fitted["messages"];
+
+/** Puts the files of pictures into messages. */
+async function withPictures(messages: Messages, find: (id: string) => Promise<Blob | undefined>): Promise<Messages> {
+  return await Promise.all(
+    messages.map(async (message) => {
+      if (message.role !== "user" || typeof message.content === "string") return message;
+      const content = message.content.map(async (part) => {
+        if (part.type === "text") return part;
+        const file = await find(attachmentIdOf(part.image_url.url)).catch(() => undefined);
+        if (file === undefined) return { type: "text" as const, text: lostPicture };
+        return { type: "image_url" as const, image_url: { url: await dataUrlOf(file) } };
+      });
+      return { ...message, content: await Promise.all(content) };
+    }),
+  );
 }
 
 /** The context size and the characters per token, computed from a refusal because of length. */

@@ -1,0 +1,78 @@
+// Owns pictures in exported files: each picture's file is in its message, as base64.
+import { picturesIn } from "../attachments/attachment.ts";
+import type { Attachment, PictureAttachment } from "../attachments/attachment.ts";
+import type { Conversation } from "../conversation/conversation.ts";
+import { base64Of, bytesOf } from "./base64.ts";
+import type { OwnedPicture, PictureKey } from "./held-pictures.ts";
+import { pictureTypeOf } from "./picture.ts";
+import type { PictureFacts } from "./picture.ts";
+
+/** A picture in an exported file. */
+export interface FiledPicture extends PictureFacts {
+  /** The picture's file as base64; absent if the browser had not kept it. */
+  readonly data?: string;
+}
+
+/** Puts the files of pictures into their messages. */
+export async function packPictures(
+  conversation: Conversation,
+  find: (key: PictureKey) => Promise<Blob | undefined>,
+): Promise<Conversation> {
+  const data = new Map<string, string>();
+  for (const { id } of allPictures(conversation)) {
+    const file = await find({ owner: conversation.id, id });
+    if (file !== undefined) data.set(id, await base64Of(file));
+  }
+  return mapPictures(conversation, (attachment) => {
+    const found = data.get(attachment.id);
+    const picture: FiledPicture = { ...attachment.picture, ...(found === undefined ? {} : { data: found }) };
+    return { ...attachment, picture };
+  });
+}
+
+export interface Unpacked {
+  readonly conversation: Conversation;
+  readonly pictures: readonly OwnedPicture[];
+}
+
+/** Takes the files of pictures out of their messages. Leaves out files that are no pictures. */
+export function unpackPictures(conversation: Conversation): Unpacked {
+  const pictures: OwnedPicture[] = [];
+  const unpacked = mapPictures(conversation, (attachment) => {
+    const { data = "", ...picture }: FiledPicture = attachment.picture;
+    const file = pictureOf(data);
+    if (file !== undefined) pictures.push({ owner: conversation.id, id: attachment.id, file });
+    return { ...attachment, picture };
+  });
+  return { conversation: unpacked, pictures };
+}
+
+/** Bytes that the files of a conversation's pictures add to an exported file. */
+export function packedBytes(conversation: Pick<Conversation, "turns">): number {
+  return allPictures(conversation).reduce((sum, { bytes }) => sum + Math.ceil(bytes / 3) * 4, 0);
+}
+
+function allPictures({ turns }: Pick<Conversation, "turns">): readonly PictureAttachment[] {
+  return turns.flatMap((turn) => (turn.role === "user" ? picturesIn(turn.attachments) : []));
+}
+
+function mapPictures(conversation: Conversation, change: (attachment: PictureAttachment) => Attachment): Conversation {
+  const turns = conversation.turns.map((turn) => {
+    if (turn.role !== "user" || turn.attachments === undefined) return turn;
+    const attachments = turn.attachments.map((attachment) =>
+      attachment.picture === undefined ? attachment : change({ ...attachment, picture: attachment.picture }),
+    );
+    return { ...turn, attachments };
+  });
+  return { ...conversation, turns };
+}
+
+function pictureOf(base64: string): Blob | undefined {
+  try {
+    const bytes = bytesOf(base64);
+    const type = pictureTypeOf(bytes);
+    return type === undefined ? undefined : new Blob([bytes], { type });
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,52 @@
+// Owns how a picture's file gets from this browser into an image element. Each image has a `blob:` address, which ends with the image.
+import { useSignal } from "@preact/signals";
+import { createContext } from "preact";
+import type { VNode } from "preact";
+import { useContext, useEffect } from "preact/hooks";
+import type { PictureAttachment } from "../attachments/attachment.ts";
+
+/** Finds the file of a picture in the shown conversation or its draft. */
+export type FindPicture = (id: string) => Promise<Blob | undefined>;
+
+export const FindPictureContext = createContext<FindPicture>(() => Promise.resolve(undefined));
+
+export interface PictureImageProps {
+  readonly picture: Pick<PictureAttachment, "id" | "picture">;
+  /** Empty if a text or a label next to the picture names it. */
+  readonly alt: string;
+}
+
+export function PictureImage({ picture: { id, picture }, alt }: PictureImageProps): VNode {
+  const find = useContext(FindPictureContext);
+  const address = useSignal<string | undefined>(undefined);
+  const lost = useSignal(false);
+  useEffect(() => {
+    const drawn = new AbortController();
+    lost.value = false;
+    void find(id)
+      .catch(() => undefined)
+      .then((file) => {
+        if (drawn.signal.aborted) return;
+        if (file === undefined) {
+          lost.value = true;
+          return;
+        }
+        const url = URL.createObjectURL(file);
+        drawn.signal.addEventListener("abort", () => URL.revokeObjectURL(url));
+        address.value = url;
+      });
+    return () => drawn.abort();
+  }, [find, id]);
+  if (lost.value) return <span class="picture-lost tiny muted">Not kept by this browser</span>;
+  if (address.value === undefined) return <span class="picture-coming" />;
+  return (
+    <img
+      src={address.value}
+      alt={alt}
+      width={picture.width}
+      height={picture.height}
+      decoding="async"
+      onError={() => (lost.value = true)}
+    />
+  );
+}
