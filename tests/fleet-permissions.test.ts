@@ -9,8 +9,8 @@ import {
   startNats,
   startWorker,
 } from "@waggle/testing/harness";
-import type { DaemonSpec } from "@waggle/testing/harness";
-import { describeWithNats } from "@waggle/testing";
+import type { DaemonSpec, Gateway } from "@waggle/testing/harness";
+import { describeWithNats, madeUpPng } from "@waggle/testing";
 import { afterAll, expect, test } from "vitest";
 
 const groups = createProcessGroups("permissions");
@@ -18,6 +18,22 @@ afterAll(() => groups.killAll());
 
 const configFile = join(import.meta.dirname, "..", "packaging", "nats", "fleet.conf");
 const passwords = { worker: "one", gateway: "two", hive: "three" };
+
+/** Sends a conversation with a picture, and has one counted. */
+async function askAboutPicture({ url }: Gateway): Promise<void> {
+  const data = Buffer.from(madeUpPng(0xff0000)).toString("base64");
+  const image = { type: "image_url", image_url: { url: `data:image/png;base64,${data}` } };
+  const messages = [{ role: "user", content: [image] }];
+  const answer = await openStream({ url: `${url}/v1/inference`, body: { messages, max_tokens: 5 } });
+  expect((await answer.over).how).toBe("complete");
+  const block = { type: "image", source: { type: "base64", media_type: "image/png", data } };
+  const counted = await fetch(`${url}/v1/messages/count_tokens`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model: "any", messages: [{ role: "user", content: [block] }] }),
+  });
+  expect(await counted.json()).toEqual({ input_tokens: expect.any(Number) as number });
+}
 
 describeWithNats("a fleet with minimal permissions", () => {
   test("serves, hands over and takes over jobs without a refusal by NATS", async () => {
@@ -34,7 +50,7 @@ describeWithNats("a fleet with minimal permissions", () => {
       },
     });
     const worker = as("worker");
-    const fake = ["--backend", "fake", "--slots", "2", "--fake-step-delay", "20ms", "--worker-id"];
+    const fake = ["--backend", "fake", "--mmproj", "fake", "--slots", "2", "--fake-step-delay", "20ms", "--worker-id"];
     const workers = await Promise.all(
       ["w1", "w2"].map((id) => startWorker(groups, { ...worker, flags: [...fake, id, ...worker.flags] })),
     );
@@ -42,6 +58,9 @@ describeWithNats("a fleet with minimal permissions", () => {
     for (const { client } of [one, other]) {
       await poll("the gateway to know both workers", async () => (await client.health()).slots.total === 4);
     }
+
+    await askAboutPicture(one);
+    await poll("the pictures to be gone", async () => (await nats.messagesIn("WAGGLE_PICTURES")) === 0);
 
     const held = await openStream({
       url: `${one.url}/v1/inference`,

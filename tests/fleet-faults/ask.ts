@@ -1,10 +1,12 @@
-// Sends a completion with OpenAI's client, and records its text and its end.
+// Sends a completion or a conversation with OpenAI's client, and records its text and its end.
 import { fleetModel, messageOf } from "@waggle/testing/harness";
 import OpenAI from "openai";
 
 export interface Wanted {
   readonly prompt: string;
   readonly maxTokens: number;
+  /** A picture before the prompt, as a `data:` URL. The request is then a conversation. */
+  readonly picture?: string | undefined;
   /** The fake backend's model by default. */
   readonly model?: string;
   /** Whether to learn where tokens were nearly equally likely. */
@@ -45,7 +47,7 @@ export function clientOf(url: string, maxRetries = 0): OpenAI {
 }
 
 export async function ask(client: OpenAI, wanted: Wanted): Promise<Completion> {
-  const { prompt, maxTokens, model = fleetModel } = wanted;
+  const { prompt, maxTokens, picture, model = fleetModel } = wanted;
   let text = "";
   const starts: number[] = [];
   const tied: number[] = [];
@@ -57,21 +59,38 @@ export async function ask(client: OpenAI, wanted: Wanted): Promise<Completion> {
     const real = model === fleetModel ? {} : { ignore_eos: true };
     const more = wanted.ties === true ? { ...real, logprobs: rivals } : real;
     const body = { model, prompt, max_tokens: maxTokens, temperature: 0, stream: true as const, ...more };
-    const stream = await client.completions.create(body);
-    for await (const { choices } of stream) {
-      const [choice] = choices;
-      if (choice === undefined) continue;
-      if (choice.text !== "") arrivals.push(performance.now());
-      if (isTie(choice.logprobs ?? undefined)) tied.push(starts.length);
+    const take = (piece: string, ended: string | null): void => {
+      if (piece !== "") arrivals.push(performance.now());
       starts.push(text.length);
-      text += choice.text;
-      finish = choice.finish_reason ?? finish;
+      text += piece;
+      finish = ended ?? finish;
+    };
+    if (picture === undefined) {
+      for await (const { choices } of await client.completions.create(body)) {
+        const [choice] = choices;
+        if (choice === undefined) continue;
+        if (isTie(choice.logprobs ?? undefined)) tied.push(starts.length);
+        take(choice.text, choice.finish_reason);
+      }
+    } else {
+      const asked = { model, messages: messagesOf(prompt, picture), max_completion_tokens: maxTokens };
+      const chunks = await client.chat.completions.create({ ...asked, temperature: 0, stream: true });
+      for await (const { choices } of chunks) take(choices[0]?.delta.content ?? "", choices[0]?.finish_reason ?? null);
     }
   } catch (thrown) {
     error = messageOf(thrown);
   }
   const ties = tied.map((i) => ({ from: starts[i] ?? 0, to: starts[i + 2] ?? text.length }));
   return { text, ties, finish, error, arrivals };
+}
+
+/** A conversation about a picture. */
+export function messagesOf(prompt: string, picture: string): OpenAI.ChatCompletionUserMessageParam[] {
+  const content: OpenAI.ChatCompletionContentPart[] = [
+    { type: "image_url", image_url: { url: picture } },
+    { type: "text", text: prompt },
+  ];
+  return [{ role: "user", content }];
 }
 
 /** Whether a token of the chunk was chosen of two whose logprobs differ by less than rounding. */

@@ -15,13 +15,14 @@ import {
 } from "@waggle/testing/harness";
 import { gatewayScenarios } from "./gateway-scenarios.ts";
 import { createOtherMachine } from "./partition.ts";
+import { pictureScenarios } from "./pictures.ts";
 import { returned } from "./returns.ts";
 import type { FleetScenario, ScenarioOptions, Verdict } from "./scenario.ts";
 import { learnAnswers, leftIn, runSwarm, sharesOf, tokensByWorker, wantedOf } from "./swarm.ts";
 
 const tokensEach = 60;
 /** Workers with speeds of 4 : 2 : 1. */
-const plans: readonly Required<WorkerPlan>[] = [
+const plans: readonly (WorkerPlan & { readonly stepMs: number })[] = [
   { name: "bee-1", slots: 8, stepMs: 10 },
   { name: "bee-2", slots: 8, stepMs: 20 },
   { name: "bee-3", slots: 8, stepMs: 40 },
@@ -218,6 +219,7 @@ export const fleetScenarios: readonly FleetScenario[] = [
   ...gatewayScenarios,
   cutOff,
   returned,
+  ...pictureScenarios,
 ];
 
 function seconds(ms: number): string {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { sleep } from "@waggle/async";
 import { isToken, messageOf, openStream, RefusedError, stopwatch } from "@waggle/testing/harness";
-import type { Wanted } from "./ask.ts";
+import { messagesOf, type Wanted } from "./ask.ts";
 
 /** Statuses that the client retries: a gateway may be full, or may have just started. */
 const retryable: ReadonlySet<number> = new Set([429, 503]);
@@ -16,8 +16,12 @@ export interface SharedJob extends Wanted {
   readonly text: string;
 }
 
-export function bodyOf({ id, prompt, maxTokens }: SharedJob, onDisconnect: "cancel" | "continue" = "cancel"): object {
-  return { job_id: id, prompt, max_tokens: maxTokens, temperature: 0, seed: 1, on_disconnect: onDisconnect };
+export function bodyOf(
+  { id, prompt, maxTokens, picture }: SharedJob,
+  onDisconnect: "cancel" | "continue" = "cancel",
+): object {
+  const asked = picture === undefined ? { prompt } : { messages: messagesOf(prompt, picture) };
+  return { job_id: id, ...asked, max_tokens: maxTokens, temperature: 0, seed: 1, on_disconnect: onDisconnect };
 }
 
 export async function submit(url: string, body: object): Promise<number> {

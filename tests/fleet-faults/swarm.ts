@@ -15,7 +15,7 @@ export interface SwarmOutcome {
   readonly longestPauseMs: number;
 }
 
-const fakeFlags = ["--backend", "fake", "--slots", "16"];
+export const fakeFlags = ["--backend", "fake", "--slots", "16"];
 
 /**
  * Gets the answers of an undisturbed worker.
@@ -72,15 +72,17 @@ export async function runSwarm(
 
 const settleLimitMs = 60_000;
 
-/** Returns a problem if jobs remain in the fleet's queue. */
+/** Returns a problem if jobs remain in the fleet's queue, or pictures in its store. */
 export async function leftIn({ nats }: Pick<FleetStage, "nats">): Promise<readonly string[]> {
-  const left = async (): Promise<number> => await nats.messagesIn("WAGGLE_JOBS");
-  try {
-    await poll("the fleet's queue to be empty", async () => (await left()) === 0, settleLimitMs);
-    return [];
-  } catch {
-    return [`${await left()} jobs remain in the fleet's queue`];
-  }
+  const problems = ["WAGGLE_JOBS", "WAGGLE_PICTURES"].map(async (stream) => {
+    try {
+      await poll(`${stream} to be empty`, async () => (await nats.messagesIn(stream)) === 0, settleLimitMs);
+      return [];
+    } catch {
+      return [`${await nats.messagesIn(stream)} messages remain in ${stream}`];
+    }
+  });
+  return (await Promise.all(problems)).flat();
 }
 
 export function wantedOf(count: number, maxTokens: number, seed: number): readonly Wanted[] {

@@ -5,6 +5,7 @@ export { createGatewaySide } from "./gateway/gateway-side.ts";
 export { newGatewayProcessId, type GatewayProcessId } from "./members/gateway-process.ts";
 export { memberIntervalMs } from "./members/heartbeats.ts";
 export { createMembers, type Members } from "./members/members.ts";
+export { storedPictures, type PictureStore } from "./pictures/picture-store.ts";
 export * from "./queue/records.ts";
 export type { RunnableModel, WorkerPort } from "./worker/worker-port.ts";
 export { createWorkerSide, type WorkerSide } from "./worker/worker-side.ts";

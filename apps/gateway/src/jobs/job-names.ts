@@ -1,20 +1,21 @@
 // Keeps the fleet ids of this gateway's jobs, and each job's record in the bucket. The record reserves the job's id before acceptance, lets another
-// gateway take over the job, and is deleted when the job is forgotten.
+// gateway take over the job, and is deleted when the job is forgotten. The job's pictures are stored before its record, and deleted at the job's end.
 import { randomBytes } from "node:crypto";
 import { deferred, type Clock } from "@waggle/async";
 import { choicesOf } from "@waggle/engine";
 import type { PromptInput } from "@waggle/engine";
-import { fleetVersion } from "@waggle/fleet";
-import type { FoundRecord, GatewayProcessId, GatewaySide, JobRecord } from "@waggle/fleet";
+import { fleetVersion, storedPictures } from "@waggle/fleet";
+import type { FoundRecord, GatewayProcessId, GatewaySide, JobRecord, StoredPictures } from "@waggle/fleet";
 import type { Job, JobSpec, Outcome, Reservation } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
+import { createJobPictures, specOfRecord, withoutPictures, type JobPictures } from "./job-pictures.ts";
 
 /** Time limit for writing a job's record before acceptance. At the limit, the job is accepted, and its record is written later. */
 const reserveLimitMs = 500;
 
 export interface JobNames {
-  /** Reserves the id of a job that is about to be accepted. @throws WaggleError conflict, payload_too_large */
+  /** Reserves the id of a job that is about to be accepted. @throws WaggleError conflict, payload_too_large, resource_exhausted */
   reserve(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
   /** Called after the job's acceptance. */
   add(job: Job): void;
@@ -23,9 +24,14 @@ export interface JobNames {
   takeOver(found: FoundRecord): void;
   /** The fleet's id of one of the job's sequences. */
   fleetIdOf(job: Job, choice: number): string;
+  /** The names of the job's pictures. */
+  picturesOf(job: Job): StoredPictures | undefined;
   /** The gateway that accepted the job. */
   originOf(job: Job): GatewayProcessId;
-  /** Resolves when the job's record is written and its ids are final. @throws WaggleError conflict, payload_too_large, unavailable */
+  /**
+   * Resolves when the job's record and pictures are written and its ids are final.
+   * @throws WaggleError conflict, payload_too_large, resource_exhausted, unavailable
+   */
   recorded(job: Job): Promise<void>;
   /** Whether another gateway has put the job into the fleet's queue. @throws WaggleError unavailable */
   isPublished(job: Job): Promise<boolean>;
@@ -40,7 +46,7 @@ export interface JobNames {
 }
 
 export interface JobNamesOptions {
-  readonly side: Pick<GatewaySide, "connected" | "records" | "forget" | "cancel">;
+  readonly side: Pick<GatewaySide, "connected" | "records" | "pictures" | "forget" | "cancel">;
   readonly gateway: GatewayProcessId;
   readonly clock: Clock;
   readonly log: Logger;
@@ -49,6 +55,7 @@ export interface JobNamesOptions {
 interface Names {
   /** Undefined for jobs for vectors or ranks, because no other gateway can continue such jobs. */
   record: JobRecord | undefined;
+  pictures: JobPictures | undefined;
   fleetIds: readonly string[];
   /** Revision of the record when it was last written or read; undefined while there is no record. */
   revision: number | undefined;
@@ -83,13 +90,14 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     return names;
   }
 
-  /** Concurrent callers share one attempt. @throws WaggleError conflict, payload_too_large, unavailable */
+  /** Concurrent callers share one attempt. @throws WaggleError conflict, payload_too_large, resource_exhausted, unavailable */
   function write(names: Names, record: JobRecord): Promise<void> {
     names.writing ??= create(names, record).finally(() => (names.writing = undefined));
     return names.writing;
   }
 
   async function create(names: Names, record: JobRecord): Promise<void> {
+    await names.pictures?.store();
     const created = await side.records.create(record);
     if ("revision" in created) {
       names.revision = created.revision;
@@ -109,13 +117,20 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     }
     drop(callKey);
     names.record = record;
+    void names.pictures?.remove();
+    names.pictures = picturesOfRecord(record);
     names.fleetIds = record.fleetIds;
-    job.spec = { ...record.spec, id };
+    job.spec = { ...specOfRecord(record), id };
     job.callKey = record.callKey;
     remember(job.callKey, names);
   }
 
-  /** Resolves when the record is written, or after `reserveLimitMs`. @throws WaggleError conflict, payload_too_large */
+  /** The pictures of a record that another gateway has written. */
+  function picturesOfRecord({ pictures: stored }: JobRecord): JobPictures | undefined {
+    return stored && createJobPictures({ side, stored, pictures: undefined, clock });
+  }
+
+  /** Resolves when the record is written, or after `reserveLimitMs`. @throws WaggleError conflict, payload_too_large, resource_exhausted */
   async function writeSoon(names: Names, record: JobRecord): Promise<void> {
     if (!side.connected) return;
     const written = write(names, record).catch((thrown: unknown) => {
@@ -134,7 +149,9 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
   }
 
   async function release(names: Names, client: string, id: string): Promise<void> {
+    names.pictures?.stop();
     await names.writing?.catch(() => {});
+    void names.pictures?.remove();
     const { revision } = names;
     if (revision !== undefined) await side.records.remove(client, id, revision).catch(() => {});
   }
@@ -152,6 +169,15 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
   /** Like `read`, but undefined while NATS does not answer. */
   async function tryRead(job: Job): Promise<FoundRecord | undefined> {
     return await read(job).catch(() => undefined);
+  }
+
+  /** Deletes the pictures of an ended job, unless another gateway has taken over the job, and may still need them. */
+  async function removePictures(job: Job, names: Names): Promise<void> {
+    names.pictures?.stop();
+    await names.writing?.catch(() => {});
+    const found = names.pictures && (await tryRead(job));
+    if (found === undefined || found.record.gateway === gateway) await names.pictures?.remove();
+    names.pictures = undefined;
   }
 
   /** Ends a waiting job at other gateways too. No worker has the job yet, so no worker's records would end it there. */
@@ -212,9 +238,19 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
         waits: true,
       } as const;
       // Jobs for vectors or ranks need no record: only the client of the request reads the result.
-      const record = work.kind === "generate" ? { ...base, spec } : undefined;
-      const names = blankNames({ record, fleetIds, waits: true });
-      if (record !== undefined) await writeSoon(names, record);
+      const pictures = work.kind === "generate" ? work.pictures : undefined;
+      const stored = pictures && storedPictures(callKey, pictures);
+      const record = work.kind === "generate" ? { ...base, spec: withoutPictures(spec), pictures: stored } : undefined;
+      const names = {
+        ...blankNames({ record, fleetIds, waits: true }),
+        pictures: stored && createJobPictures({ side, stored, pictures, clock }),
+      };
+      try {
+        if (record !== undefined) await writeSoon(names, record);
+      } catch (error) {
+        void release(names, who.client, id);
+        throw error;
+      }
       remember(callKey, names);
       return {
         callKey,
@@ -229,13 +265,15 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     },
     takeOver({ record, revision }) {
       const { fleetIds, waits } = record;
-      remember(record.callKey, { ...blankNames({ record, fleetIds, waits }), revision });
+      const pictures = picturesOfRecord(record);
+      remember(record.callKey, { ...blankNames({ record, fleetIds, waits }), pictures, revision });
     },
     fleetIdOf(job, choice) {
       const id = namesOf(job).fleetIds[choice];
       if (id === undefined) throw new Error(`Job ${job.id} has no choice ${choice}`);
       return id;
     },
+    picturesOf: (job) => namesOf(job).record?.pictures,
     originOf: (job) => namesOf(job).record?.origin ?? gateway,
     async recorded(job) {
       const names = namesOf(job);
@@ -243,6 +281,8 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       if (record === undefined) return;
       await names.writing?.catch(() => {});
       if (names.revision === undefined) await write(names, record);
+      // If this fails, the pictures that were stored earlier may still be there. Otherwise the worker ends the job with an error.
+      else await names.pictures?.store().catch(() => {});
     },
     async isPublished(job) {
       const { record, waits } = namesOf(job);
@@ -269,6 +309,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
     },
     ended(job, outcome) {
       const names = known.get(job.callKey);
+      if (names?.pictures !== undefined) void removePictures(job, names);
       if (names?.waits !== true || names.record === undefined) return;
       names.waits = false;
       names.record = withoutContent(names.record);
@@ -289,7 +330,7 @@ function isRequested(outcome: Outcome): boolean {
 }
 
 function blankNames(given: Pick<Names, "record" | "fleetIds" | "waits">): Names {
-  return { ...given, revision: undefined, writing: undefined, published: 0, job: undefined };
+  return { ...given, pictures: undefined, revision: undefined, writing: undefined, published: 0, job: undefined };
 }
 
 function withoutContent(record: JobRecord): JobRecord {

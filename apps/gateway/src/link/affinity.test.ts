@@ -26,6 +26,19 @@ it("puts the session's key first, and makes no key from a short beginning", () =
   expect(affinityKeys(specOf(long, { sessionId: "s" }))[0]).toBe(session);
 });
 
+it("gives conversations with the same first picture the same key, however short their texts are", () => {
+  const withPictures = (text: string, ...hashes: readonly string[]): JobSpec => {
+    const spec = specOf(text);
+    const pictures = hashes.map((sha256) => ({ sha256, bytes: new Uint8Array() }));
+    return { ...spec, work: { ...spec.work, pictures } as JobSpec["work"] };
+  };
+  const [key] = affinityKeys(withPictures("Be brief.", "a"));
+  expect(key).toContain("alice");
+  expect(affinityKeys(withPictures("Be brief. And now?", "a", "b"))).toEqual([key]);
+  expect(affinityKeys(withPictures("Be brief.", "b", "a"))).not.toEqual([key]);
+  expect(affinityKeys(withPictures(long, "a"))).toEqual([key, ...affinityKeys(specOf(long))]);
+});
+
 it("asks the session's last worker while that worker is alive and serves the model; a missing answer counts as a refusal", async () => {
   const asked: (string | undefined)[] = [];
   let alive = true;

@@ -1,5 +1,5 @@
 // Sends a job to the worker that probably has its prefix cached: the worker of its session's last job, or of the same client's last job with the same
-// long beginning. The gateway asks that worker for a slot; without a promise in time, any free worker may take the job.
+// first picture or the same long beginning. The gateway asks that worker for a slot; without a promise in time, any free worker may take the job.
 import { createHash } from "node:crypto";
 import type { GatewaySide } from "@waggle/fleet";
 import type { PromptInput } from "@waggle/engine";
@@ -63,8 +63,11 @@ export function affinityKeys(spec: JobSpec): readonly string[] {
   const { model, who, work } = spec;
   const { client, sessionId } = who;
   const beginning = work.kind === "generate" ? beginningOf(work.prompt) : "";
+  // A conversation keeps its first picture. Another worker would have to encode its pictures again, however short its texts are.
+  const picture = work.kind === "generate" ? work.pictures?.[0] : undefined;
   return [
     ...(sessionId === undefined ? [] : [`session\n${client}\n${model}\n${sessionId}`]),
+    ...(picture === undefined ? [] : [`picture\n${client}\n${model}\n${picture.sha256}`]),
     ...(beginning.length < beginningChars ? [] : [`text\n${client}\n${model}\n${sha256(beginning)}`]),
   ];
 }

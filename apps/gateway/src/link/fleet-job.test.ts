@@ -9,6 +9,7 @@ const options = {
   onWorkerLoss: "resume",
   reconnectGraceMs: 5_000,
   retryGraceMs: 30_000,
+  pictures: undefined,
 } as const;
 const spec: JobSpec = {
   model: "m",

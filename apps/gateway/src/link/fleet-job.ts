@@ -1,8 +1,9 @@
 // Makes a job of the fleet from one sequence of a job. Pure.
 import { workOfChoice } from "@waggle/engine";
 import { fleetVersion } from "@waggle/fleet";
-import type { FleetJob, GatewayProcessId } from "@waggle/fleet";
+import type { FleetJob, GatewayProcessId, StoredPictures } from "@waggle/fleet";
 import type { Job, JobSpec, JobTerms, SequenceState } from "@waggle/jobs";
+import { withoutPictures } from "../jobs/job-pictures.ts";
 
 export interface FleetJobOptions {
   readonly gateway: GatewayProcessId;
@@ -13,12 +14,12 @@ export interface FleetJobOptions {
   readonly retryGraceMs: number;
 }
 
-/** @param id the sequence's id in the fleet */
+/** @param id the sequence's id in the fleet @param options `pictures`: the names of the job's pictures */
 export function fleetJobOf(
   id: string,
   job: Pick<Job, "id" | "spec">,
   { choice }: Pick<SequenceState, "choice">,
-  options: FleetJobOptions,
+  options: FleetJobOptions & { readonly pictures: StoredPictures | undefined },
 ): FleetJob {
   const { spec } = job;
   return {
@@ -27,7 +28,8 @@ export function fleetJobOf(
     gateway: options.gateway,
     clientJob: { client: spec.who.client, id: job.id },
     model: spec.model,
-    spec: specOf(spec, id, choice),
+    spec: specOf(withoutPictures(spec), id, choice),
+    pictures: options.pictures,
     onWorkerLoss: spec.when.onWorkerLoss ?? options.onWorkerLoss,
     orphanMs: orphanMsOf(spec.when, options),
   };

@@ -2,14 +2,14 @@
 // engine events. This file knows no HTTP; the dispatcher owns the order of its queue.
 import type { TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
-import type { EngineEvent, EngineJob, EngineQuery, JobEvent } from "@waggle/engine";
+import type { EngineEvent, JobEvent } from "@waggle/engine";
 import type { EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
-import { preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
 import type { EngineLink, Job, SequenceState } from "@waggle/jobs";
 import { failureOf, WaggleError } from "@waggle/protocol";
 import { fleetJobOf } from "./fleet-job.ts";
 import type { FleetJobOptions } from "./fleet-job.ts";
 import type { JobNames } from "../jobs/job-names.ts";
+import { createQuestions } from "./questions.ts";
 import { createPublisher } from "./publisher.ts";
 import type { PublisherOptions } from "./publisher.ts";
 import type { Outage } from "./outage.ts";
@@ -27,6 +27,8 @@ const cancelLimitMs = 30_000;
 export interface ServingWorker {
   readonly worker: string;
   readonly slots: number;
+  /** Whether the worker's model reads pictures. */
+  readonly vision: boolean;
 }
 
 /** The host of the model, which the link tells what happens. */
@@ -49,6 +51,8 @@ export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
   readonly side: GatewaySide;
   readonly serving: () => readonly ServingWorker[];
   readonly outage: Outage;
+  /** The outage of the model for jobs with pictures. */
+  readonly visionOutage: Outage;
   readonly affinity: Affinity;
   readonly names: JobNames;
 }
@@ -68,10 +72,11 @@ export interface FleetLink extends EngineLink {
 }
 
 export function createFleetLink(options: FleetLinkOptions): FleetLink {
-  const { side, serving, names, outage, clock, log } = options;
+  const { side, serving, names, outage, visionOutage, clock, log } = options;
   const runs = new Map<string, SequenceRun>();
   const files = new WeakMap<Job, FleetModelFile>();
   let owner: LinkOwner | undefined;
+  const questions = createQuestions(side, options.model);
   const publisher = createPublisher(options, { onRoom: () => owner?.onRoom(), onRefused: fail });
   let checking: TimerHandle | undefined;
   let isUnreachable = false;
@@ -83,7 +88,11 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
 
   function run(job: Job, sequence: SequenceState): void {
     const named = (): FleetJob =>
-      fleetJobOf(names.fleetIdOf(job, sequence.choice), job, sequence, { ...options, gateway: names.originOf(job) });
+      fleetJobOf(names.fleetIdOf(job, sequence.choice), job, sequence, {
+        ...options,
+        gateway: names.originOf(job),
+        pictures: names.picturesOf(job),
+      });
     const one = createSequenceRun(job, sequence, { fleetJob: named(), lastRecordAt: clock.now() });
     runs.set(sequence.uid, one);
     keepChecking();
@@ -174,33 +183,6 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
     forward(one, { type: "cancelled", jobId: one.uid, steps: 0, ...noTotals });
   }
 
-  // ---- questions ----------------------------------------------------------------------------------------------------
-
-  async function preflight(job: EngineJob): Promise<void> {
-    const { jobId } = job;
-    try {
-      const question = { kind: "preflight", model: options.model, job } as const;
-      const { size } = await side.ask<"preflight">(question, { timeoutMs: preflightTimeoutMs });
-      if (size === null) return;
-      const { promptTokens, cachedTokens } = size;
-      owner?.onEvent({ type: "prepared", jobId, promptTokens, cachedTokens });
-    } catch (thrown) {
-      const failure = failureOf(thrown);
-      // Without an answer, the job counts as valid: the worker that runs the job checks the job again.
-      if (failure.code === "unavailable" || failure.code === "internal") return;
-      owner?.onEvent({ type: "prepare_failed", jobId, failure });
-    }
-  }
-
-  async function query(id: string, question: EngineQuery): Promise<void> {
-    const model = options.model;
-    const answer = await side.ask<"query">({ kind: "query", model, question }, { timeoutMs: queryTimeoutMs }).then(
-      ({ result }) => result,
-      (thrown: unknown) => ({ kind: "failed", failure: failureOf(thrown) }) as const,
-    );
-    owner?.onEvent({ type: "query_result", id, answer });
-  }
-
   // ---- timeouts -----------------------------------------------------------------------------------------------------
 
   function keepChecking(): void {
@@ -215,13 +197,17 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
 
   function checkTimeouts(): void {
     outage.update();
+    visionOutage.update();
     const error = outage.overdue();
+    const visionError = error ?? visionOutage.overdue();
     if (error !== undefined && !isUnreachable) {
       isUnreachable = true;
       log.warn({ model: options.model, reason: error.message }, "fleet_out_of_reach");
       owner?.onUnreachable(error);
     }
-    for (const one of [...runs.values()]) checkRun(one, error);
+    for (const one of [...runs.values()]) {
+      checkRun(one, one.fleetJob.pictures === undefined ? error : visionError);
+    }
   }
 
   function checkRun(one: SequenceRun, error: WaggleError | undefined): void {
@@ -263,9 +249,9 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
     send(command) {
       switch (command.type) {
         case "prepare":
-          return void preflight(command.job);
+          return void questions.preflight(command.job).then((event) => event && owner?.onEvent(event));
         case "query":
-          return void query(command.id, command.question);
+          return void questions.query(command.id, command.question).then((event) => owner?.onEvent(event));
         case "cancel":
           return cancel(command.jobId);
         case "start":

@@ -18,6 +18,7 @@ export interface Outage {
 
 export interface OutageOptions {
   readonly clock: Clock;
+  /** Name of the model, for messages. */
   readonly model: string;
   readonly connected: () => boolean;
   readonly served: () => boolean;

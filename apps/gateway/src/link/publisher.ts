@@ -35,7 +35,7 @@ export interface PublisherOptions {
   readonly side: Pick<GatewaySide, "id" | "publish" | "subscribe" | "subscribeFromStart">;
   readonly names: Pick<JobNames, "recorded" | "isPublished" | "published">;
   readonly affinity: Pick<Affinity, "choose">;
-  readonly serving: () => readonly { readonly worker: string }[];
+  readonly serving: () => readonly { readonly worker: string; readonly vision: boolean }[];
   /** Resolves when no other gateway runs a job of the session; undefined for a job without a session. Rejects with a WaggleError. */
   readonly sessionFree: (job: Job) => Promise<void> | undefined;
   readonly clock: Clock;
@@ -131,7 +131,12 @@ export function createPublisher(options: PublisherOptions, { onRoom, onRefused }
         if (phaseOf(run) === "waiting") {
           await names.recorded(run.job);
           run.fleetJob = named();
-          const workers = options.serving().map(({ worker }) => worker);
+          const isAble = ({ vision }: { readonly vision: boolean }): boolean =>
+            vision || run.fleetJob.pictures === undefined;
+          const workers = options
+            .serving()
+            .filter(isAble)
+            .map(({ worker }) => worker);
           const chosen = affinity.choose(run.job, run.fleetJob.id, workers);
           [to] = await Promise.all([chosen, find(run, listener)]);
           if (phaseOf(run) !== "waiting") return;

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { createSequenceRecords } from "./sequence-records.ts";
 
 function fence(attempt: string, worker = attempt): EventRecord {
-  return { kind: "fence", attempt, worker, modelSha256: null, templateSha256: null, modelFile: null };
+  return { kind: "fence", attempt, worker, modelSha256: null, templateSha256: null, modelFile: null, vision: null };
 }
 
 function token(index: number): JobEvent {

@@ -1,5 +1,6 @@
 // Reads one sequence's records: finds its worker, detects missing records, and returns each engine event once. Knows neither NATS nor jobs.
 import type { JobEvent } from "@waggle/engine";
+import { fileIn } from "@waggle/fleet";
 import type { EventRecord, FleetModelFile } from "@waggle/fleet";
 
 export interface SequenceRecords {
@@ -30,14 +31,10 @@ export function createSequenceRecords(anyFirst = false): SequenceRecords {
   let vectors = 0;
   let ended = false;
 
-  function setFile({ modelSha256, templateSha256, modelFile }: FleetModelFile): void {
-    file = { modelSha256, templateSha256, modelFile };
-  }
-
   function takeFence(record: Extract<EventRecord, { kind: "fence" }>): News {
     const moved = tokens > 0 && record.attempt !== attempt;
     worker = record.worker;
-    setFile(record);
+    file = fileIn(record);
     attempt = record.attempt;
     serial = 0;
     return { events: [], moved };
@@ -94,7 +91,7 @@ export function createSequenceRecords(anyFirst = false): SequenceRecords {
       if (record.kind === "fence") return takeFence(record);
       if (!isNext(record)) return nothing;
       if (record.kind === "output") {
-        setFile(record);
+        file = fileIn(record);
         return nothing;
       }
       if (record.kind === "engine_lost") return { events: [], moved: tokens > 0 };

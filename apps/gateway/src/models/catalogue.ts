@@ -109,8 +109,10 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
   /** Runs one question at a time; `settle` asks again if the versions have changed since. */
   function describe(entry: Entry): Promise<ModelDescription> {
     const as = versionsOf(entry);
+    // A worker whose model reads no pictures would hide that others read them.
+    const vision = entry.ready.some(({ model }) => model.vision !== null);
     entry.describing ??= side
-      .ask<"describe">({ kind: "describe", model: entry.name }, { timeoutMs: describeTimeoutMs })
+      .ask<"describe">({ kind: "describe", model: entry.name }, { timeoutMs: describeTimeoutMs, vision })
       .then(({ description }) => {
         entry.description = description;
         entry.describedAs = as;
@@ -144,7 +146,7 @@ export function createCatalogue({ side, clock, log }: CatalogueOptions): Catalog
 /** A text that changes with the files and settings of the model's workers. */
 function versionsOf({ workers }: FleetModel): string {
   const versions = workers.map(
-    ({ member, model }) => `${member.id} ${model.modelSha256} ${model.revision} ${model.vision === true}`,
+    ({ member, model }) => `${member.id} ${model.modelSha256} ${model.revision} ${model.vision}`,
   );
   return versions.toSorted().join("\n");
 }

@@ -16,7 +16,7 @@ export interface FleetHost extends Pick<JobHost, "dispatcher" | "registry" | "lo
 
 export interface FleetHostOptions
   extends
-    Omit<FleetLinkOptions, "model" | "serving" | "outage" | "sessionFree">,
+    Omit<FleetLinkOptions, "model" | "serving" | "outage" | "visionOutage" | "sessionFree">,
     Pick<
       JobHostOptions,
       "key" | "registry" | "queueCapacity" | "clientQueueShare" | "limits" | "observers" | "metrics"
@@ -31,15 +31,18 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
   metrics.ofModel(name).begin();
   let leaving = false;
   const ready = (): FleetModel["ready"] => options.model()?.ready ?? [];
+  const connected = (): boolean => side.connected;
   const link = createFleetLink({
     ...options,
     model: name,
-    serving: () => ready().map(({ member, model }) => ({ worker: member.id, slots: model.slots })),
-    outage: createOutage({
+    serving: () =>
+      ready().map(({ member, model }) => ({ worker: member.id, slots: model.slots, vision: model.vision !== null })),
+    outage: createOutage({ clock, model: name, connected, served: () => ready().length > 0 }),
+    visionOutage: createOutage({
       clock,
-      model: name,
-      connected: () => side.connected,
-      served: () => ready().length > 0,
+      model: `${name} with a projector`,
+      connected,
+      served: () => ready().some(({ model }) => model.vision !== null),
     }),
     sessionFree: claims.sessionFree,
   });

@@ -5,6 +5,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { GatewaySide, JobRecord } from "@waggle/fleet";
 import type { JobSpec } from "@waggle/jobs";
 import type { Catalogue } from "./catalogue.ts";
+import { specOfRecord } from "../jobs/job-pictures.ts";
 import type { FleetHost } from "./fleet-host.ts";
 
 export interface FleetModels {
@@ -79,9 +80,11 @@ export function createFleetModels({ side, catalogue, createHost, queueCapacity }
         retryAfterS: 5,
       });
     },
-    takeOver({ id, spec, callKey, waits }) {
+    takeOver(record) {
+      const { id, spec, callKey, waits } = record;
       const host = hostFor(spec);
-      const job = host.dispatcher.takeOver({ ...spec, id }, { callKey, takenOver: waits ? "waiting" : "published" });
+      const takenOver = waits ? "waiting" : "published";
+      const job = host.dispatcher.takeOver({ ...specOfRecord(record), id }, { callKey, takenOver });
       router.join(host, job);
       return job;
     },

@@ -24,6 +24,8 @@ export interface FakeWorker {
   readonly aliases?: readonly string[];
   /** Whether the model is loaded; default true. */
   readonly loaded?: boolean;
+  /** Whether the model reads pictures; default false. */
+  readonly vision?: boolean;
 }
 
 export interface FakeFleet {
@@ -39,6 +41,10 @@ export interface FakeFleet {
   silence(id: string): void;
   /** Lets a gateway count as alive, but answer no requests to end a job. */
   hush(id: string): void;
+  /** The store of pictures: the hashes of each key. */
+  readonly pictures: ReadonlyMap<string, readonly string[]>;
+  /** Sets the error with which the store rejects pictures; undefined accepts all. */
+  refusePictures(error: WaggleError | undefined): void;
   /** Sets the error with which the queue rejects jobs; undefined accepts every job. */
   refuse(error: WaggleError | undefined): void;
   /** The workers' answers; by default every job fits, and they have room. */
@@ -93,6 +99,8 @@ export function createFakeFleet(): FakeFleet {
   const connectionListeners = new Set<(up: boolean) => void>();
   let up = true;
   let refusal: WaggleError | undefined;
+  const pictures = new Map<string, readonly string[]>();
+  let pictureRefusal: WaggleError | undefined;
   let attempts = 0;
 
   function requireUp(): void {
@@ -129,13 +137,19 @@ export function createFakeFleet(): FakeFleet {
     offered,
     records,
     sessions,
+    pictures,
     connect(now) {
       up = now;
       for (const listener of connectionListeners) listener(now);
     },
-    join({ id, model, slots, modelSha256 = "a".repeat(64), aliases = [], loaded = true }) {
+    join({ id, model, slots, modelSha256 = "a".repeat(64), aliases = [], loaded = true, vision = false }) {
       dead.delete(id);
-      const file = { modelSha256, templateSha256: null, modelFile: `${model}.gguf` };
+      const file = {
+        modelSha256,
+        templateSha256: null,
+        modelFile: `${model}.gguf`,
+        vision: vision ? "projector" : null,
+      };
       workers.set(id, {
         version: fleetVersion,
         kind: "worker",
@@ -159,6 +173,9 @@ export function createFakeFleet(): FakeFleet {
     refuse(error) {
       refusal = error;
     },
+    refusePictures(error) {
+      pictureRefusal = error;
+    },
     answer: (question) =>
       question.kind === "offer"
         ? { kind: "offer", taken: true }
@@ -172,8 +189,8 @@ export function createFakeFleet(): FakeFleet {
       const emit = (...events: readonly JobEvent[]): void =>
         write(job.id, { kind: "events", attempt, serial: serial++, events });
       const file = workers.get(worker)?.models[0];
-      const { modelSha256 = null, templateSha256 = null, modelFile = null } = file ?? {};
-      write(job.id, { kind: "fence", attempt, worker, modelSha256, templateSha256, modelFile });
+      const { modelSha256 = null, templateSha256 = null, modelFile = null, vision = null } = file ?? {};
+      write(job.id, { kind: "fence", attempt, worker, modelSha256, templateSha256, modelFile, vision });
       return {
         emit,
         start: () => emit({ type: "started", jobId: "theirs", slot: 0, promptTokens: 3, cachedTokens: 0 }),
@@ -236,8 +253,28 @@ export function createFakeFleet(): FakeFleet {
           forgotten.push(jobId);
           return await Promise.resolve();
         },
-        async ask(question, { worker }) {
+        pictures: {
+          async put(key, given, signal) {
+            requireUp();
+            if (pictureRefusal !== undefined) throw pictureRefusal;
+            signal.throwIfAborted();
+            pictures.set(
+              key,
+              given.map(({ sha256 }) => sha256),
+            );
+            return await Promise.resolve();
+          },
+          async remove(key) {
+            pictures.delete(key);
+            return await Promise.resolve();
+          },
+        },
+        async ask(question, { worker, vision }) {
           requireUp();
+          const isAble = ({ models }: WorkerMember): boolean => models.some((model) => model.vision !== null);
+          if (vision === true && ![...workers.values()].some(isAble)) {
+            throw new WaggleError("unavailable", "No worker has the model loaded.");
+          }
           if (question.kind === "offer" && worker !== undefined) offered.push(worker);
           const answer = await fleet.answer(question, worker);
           if (answer.kind !== "failed") return answer as never;

@@ -42,11 +42,13 @@ export function createFleetPort({
 
   function fileOf({ current: host }: Model): FleetModelFile {
     const { modelSha256, templateSha256, modelFile } = host.fingerprints();
+    const vision = visionOf(host);
     const isFake = host.info?.backend === "fake";
     return {
       modelSha256: modelSha256 ?? (isFake ? fakeSha256 : null),
       templateSha256: templateSha256 ?? null,
       modelFile: modelFile ?? null,
+      vision: vision === undefined ? null : `${vision.projector} ${vision.bytes} ${vision.max_pixels}`,
     };
   }
 
@@ -62,7 +64,6 @@ export function createFleetPort({
       ready: entry.current.ready,
       slots: slotsOf(entry),
       revision: entry.current.loads.count,
-      ...(visionOf(entry.current) === undefined ? {} : { vision: true }),
       ...fileOf(entry),
     };
   }

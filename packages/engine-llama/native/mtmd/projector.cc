@@ -87,12 +87,15 @@ mtmd_context * Projector::loaded(Napi::Env env) const {
 Napi::Value Projector::load(const Napi::CallbackInfo & info) {
     const std::string path = info[0].As<Napi::String>();
     const bool useGpu = info[1].As<Napi::Boolean>();
+    const std::string flashAttention = info[2].As<Napi::String>();
     const llama_model * text = model->model;
     if (text == nullptr) throw Napi::Error::New(info.Env(), "The model is disposed");
 
-    const auto compute = [this, path, useGpu, text] {
+    const auto compute = [this, path, useGpu, flashAttention, text] {
         mtmd_context_params params = mtmd_context_params_default();
         params.use_gpu = useGpu;
+        params.flash_attn_type = flashAttention == "on" ? LLAMA_FLASH_ATTN_TYPE_ENABLED
+            : flashAttention == "off" ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_AUTO;
         params.print_timings = false;
         params.cb_eval = onNode;
         params.cb_eval_user_data = control.get();

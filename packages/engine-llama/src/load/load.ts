@@ -157,6 +157,7 @@ async function load(
   const pictures = await openPictures({
     ...{ settings: options.projector, model, passes, batchSize, scope, log },
     addon: binding === "addon" ? wanted.addon : undefined,
+    flashAttention: options.flashAttention,
   });
   const info = {
     ...describe(loaded, { contextSize, contextPool, batchSize }, chat.source),

@@ -3,25 +3,20 @@ import type { Scope } from "@waggle/async";
 import type { PictureEncoder, VisionInfo } from "@waggle/engine";
 import { createPictureDecoder } from "@waggle/pictures";
 import { WaggleError } from "@waggle/protocol";
-import type { LlamaModel } from "node-llama-cpp";
 import type { LogLevel } from "../load/llama.ts";
-import type { Addon } from "../passes/addon-decoder.ts";
 import type { Passes } from "../passes/passes.ts";
 import type { ReadPicture } from "../text/prompt.ts";
 import { createDividePictures } from "./divide-pictures.ts";
 import { createEncoder } from "./encoder.ts";
-import { openProjector, type Projector, type ProjectorOptions } from "./projector.ts";
+import { openProjector, type Projector, type ProjectorModel, type ProjectorOptions } from "./projector.ts";
 
 export interface ProjectorSettings extends ProjectorOptions {
   /** The load fails if the projector cannot be used. Otherwise the model is loaded without it, and a warning is logged. */
   readonly isRequired: boolean;
 }
 
-export interface OpenPicturesOptions {
+export interface OpenPicturesOptions extends ProjectorModel {
   readonly settings: ProjectorSettings | undefined;
-  readonly model: LlamaModel;
-  /** The addon that decodes; undefined if the library's own binding does. */
-  readonly addon: Addon | undefined;
   readonly passes: Pick<Passes, "feed">;
   /** Most tokens of a step. */
   readonly batchSize: number;
@@ -52,10 +47,10 @@ export async function openPictures(options: OpenPicturesOptions): Promise<Pictur
 
 async function openUsable(
   settings: ProjectorSettings,
-  { model, addon, log }: OpenPicturesOptions,
+  { log, ...options }: OpenPicturesOptions,
 ): Promise<Projector | undefined> {
   try {
-    return await openProjector(settings, model, addon);
+    return await openProjector(settings, options);
   } catch (error) {
     const reason = (error as Error).message;
     if (settings.isRequired) {

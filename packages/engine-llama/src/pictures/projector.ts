@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { projectorCardOf, readGgufFile } from "@waggle/models/header";
 import { visionMemory } from "@waggle/models/memory";
+import type { FlashAttention } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
 import { loadMtmd } from "../load/addon.ts";
 import type { Addon } from "../passes/addon-decoder.ts";
@@ -20,7 +21,7 @@ export interface MtmdAddon {
 
 /** Everything but `encode` may be called at any time. Promises are settled by threads that are not libuv's. */
 export interface NativeProjector {
-  load(path: string, useGpu: boolean): Promise<NativeFacts>;
+  load(path: string, useGpu: boolean, flashAttention: FlashAttention): Promise<NativeFacts>;
   /** Divides a picture into what the model reads one after the other. @param rgb three bytes for each pixel */
   divide(rgb: Uint8Array, width: number, height: number): Promise<readonly NativePart[]>;
   /** One at a time. @returns the embeddings of all cells, one after the other; undefined if it was stopped */
@@ -68,6 +69,13 @@ export interface ProjectorOptions {
   readonly maxPixels: number;
 }
 
+export interface ProjectorModel {
+  readonly model: LlamaModel;
+  /** The addon that decodes; undefined if the library's own binding does. */
+  readonly addon: Addon | undefined;
+  readonly flashAttention?: FlashAttention | undefined;
+}
+
 export interface Projector {
   readonly native: NativeProjector;
   readonly name: string;
@@ -84,8 +92,7 @@ export interface Projector {
 /** @throws Error with the reason, as the end of a sentence */
 export async function openProjector(
   { path, maxPixels }: ProjectorOptions,
-  model: LlamaModel,
-  first: Addon | undefined,
+  { model, addon: first, flashAttention = "auto" }: ProjectorModel,
 ): Promise<Projector> {
   if (first === undefined) throw new Error("only Waggle's addon reads pictures, and it does not decode here");
   const { _model: inside } = model as unknown as { readonly _model: object };
@@ -93,7 +100,7 @@ export async function openProjector(
   if (addon === undefined) throw new Error(`Waggle's addon for pictures cannot be used: ${problem}`);
   const card = projectorCardOf(await readGgufFile(path));
   const native = new addon.Projector(inside);
-  const facts = await native.load(path, model.gpuLayers > 0);
+  const facts = await native.load(path, model.gpuLayers > 0, flashAttention);
   const problemOf = (): string | undefined => {
     if (!facts.vision) return "it encodes no pictures";
     return facts.dependsOnPlace

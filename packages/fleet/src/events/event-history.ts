@@ -3,7 +3,7 @@ import type { JobEvent } from "@waggle/engine";
 import { addTokens, newOutput, type OutputSoFar } from "@waggle/jobs";
 import type { Connected } from "../nats/connection.ts";
 import { eventsStream } from "../nats/names.ts";
-import { decode, type EventRecord, type FleetModelFile } from "../queue/records.ts";
+import { decode, fileIn, type EventRecord, type FleetModelFile } from "../queue/records.ts";
 
 /** Time limit for reading all records of a job. */
 const readTimeoutMs = 3_000;
@@ -94,10 +94,7 @@ export function createHistoryReader(): HistoryReader {
     take(record, { sequence, ms }) {
       history.last = sequence;
       history.lastAt = ms;
-      if (record.kind === "fence" || record.kind === "output") {
-        const { modelSha256, templateSha256, modelFile } = record;
-        present = { modelSha256, templateSha256, modelFile };
-      }
+      if (record.kind === "fence" || record.kind === "output") present = fileIn(record);
       switch (record.kind) {
         case "fence":
           history.silentWorkers += 1;

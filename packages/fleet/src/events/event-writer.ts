@@ -6,7 +6,7 @@ import type { FleetConnection } from "../nats/connection.ts";
 import { isWrongSequence } from "../nats/nats-errors.ts";
 import { eventsStream } from "../nats/names.ts";
 import { mostBytesOf } from "../nats/publish.ts";
-import { decode, encode, type EventRecord, type FleetModelFile } from "../queue/records.ts";
+import { decode, encode, fileIn, type EventRecord } from "../queue/records.ts";
 
 const publishTimeoutMs = 2_000;
 /** Waits before a record is sent again. */
@@ -53,8 +53,8 @@ interface Fitted {
 /** Starts at once, by publishing the fence. */
 export function createEventWriter(options: EventWriterOptions): EventWriter {
   const { connection, subject, fence } = options;
-  const { attempt, modelSha256, templateSha256, modelFile } = fence;
-  const file: FleetModelFile = { modelSha256, templateSha256, modelFile };
+  const { attempt } = fence;
+  const file = fileIn(fence);
   const waiting: Body[] = [];
   let fenced = false;
   let last = options.after;

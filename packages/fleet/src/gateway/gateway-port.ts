@@ -1,4 +1,5 @@
 // Owns the interface between a gateway and the fleet.
+import type { PictureStore } from "../pictures/picture-store.ts";
 import type { RecordListener } from "../events/event-feed.ts";
 import type { IsAlive } from "../members/beats.ts";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
@@ -45,10 +46,17 @@ export interface GatewaySide {
   /** Deletes the job's records, which are no longer needed. Never throws. */
   forget(jobId: string): Promise<void>;
 
-  /** Asks a worker that has the model loaded. @throws the worker's WaggleError; unavailable if no worker has the model or answers in time */
+  /** The pictures of jobs and questions. A job or question names them by their key. */
+  readonly pictures: PictureStore;
+
+  /**
+   * Asks a worker that has the model loaded.
+   * @param options `vision`: only a worker whose model reads pictures
+   * @throws the worker's WaggleError; unavailable if no worker has the model or answers in time
+   */
   ask<K extends WorkerQuestion["kind"]>(
     question: Extract<WorkerQuestion, { kind: K }>,
-    options: { readonly timeoutMs: number; readonly worker?: string },
+    options: { readonly timeoutMs: number; readonly worker?: string; readonly vision?: boolean },
   ): Promise<Extract<WorkerAnswer, { kind: K }>>;
 
   /** The live job of each session, at any gateway. */

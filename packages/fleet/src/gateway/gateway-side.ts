@@ -15,6 +15,7 @@ import { createMembers } from "../members/members.ts";
 import { eventsStream, subjects } from "../nats/names.ts";
 import { attempt, natsRetryAfterS } from "../nats/nats-errors.ts";
 import { answerWith, ask } from "../members/questions.ts";
+import { createPictureStore } from "../pictures/picture-store.ts";
 import { createRescue } from "../queue/rescue.ts";
 import type { EndedBy, GatewayAnswer, GatewayQuestion, WorkerAnswer } from "../queue/records.ts";
 
@@ -86,8 +87,9 @@ export function createGatewaySide({ connection, id, clock, log }: GatewaySideOpt
         log.debug({ reason: reasonOf(error), job: jobId }, "fleet_purge_failed");
       }
     },
-    async ask(question, { timeoutMs, worker }) {
-      const subject = worker === undefined ? subjects.ask(question.model) : subjects.askWorker(worker);
+    pictures: createPictureStore({ connection, log }),
+    async ask(question, { timeoutMs, worker, vision }) {
+      const subject = worker === undefined ? subjects.ask(question.model, vision) : subjects.askWorker(worker);
       const until = clock.now() + timeoutMs;
       for (let asked = 0; asked < mostUnloaded; asked += 1) {
         const leftMs = Math.max(1, until - clock.now());

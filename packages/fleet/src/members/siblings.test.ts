@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { file } from "../testing/fleet.ts";
+import { file, seeingFile } from "../testing/fleet.ts";
 import type { Connected } from "../nats/connection.ts";
 import { keys } from "../nats/names.ts";
 import { encode, fleetVersion } from "../queue/records.ts";
@@ -38,7 +38,7 @@ function bucketWith(...others: readonly Written[]): Connected {
 }
 
 const ask = async (...others: readonly Written[]): Promise<readonly string[]> => [
-  ...(await modelsOfSiblings(bucketWith(...others), "me", new Map([["tiny", file]]))),
+  ...(await modelsOfSiblings(bucketWith(...others), "me", new Map([["tiny", file]]))).models,
 ];
 
 test("another worker with the model from the same file is a sibling", async () => {
@@ -57,8 +57,16 @@ test.each([
   expect(await ask(other)).toEqual([]);
 });
 
+test("a sibling that reads pictures in another way continues only jobs without pictures", async () => {
+  const files = new Map([["tiny", seeingFile]]);
+  const siblings = async (vision: string | null) =>
+    await modelsOfSiblings(bucketWith({ id: "other", ageMs: 0, model: { vision } }), "me", files);
+  expect(await siblings(seeingFile.vision)).toEqual({ models: new Set(["tiny"]), withSameVision: new Set(["tiny"]) });
+  expect(await siblings(null)).toEqual({ models: new Set(["tiny"]), withSameVision: new Set() });
+});
+
 test("a file without a known hash has no sibling", async () => {
   const files = new Map([["tiny", { ...file, modelSha256: null }]]);
   const unhashed = bucketWith({ id: "other", ageMs: 0, model: { modelSha256: null } });
-  expect([...(await modelsOfSiblings(unhashed, "me", files))]).toEqual([]);
+  expect([...(await modelsOfSiblings(unhashed, "me", files)).models]).toEqual([]);
 });

@@ -10,16 +10,24 @@ const readTimeoutMs = 500;
 /** A worker is gone if its heartbeat is this much older than the asking worker's heartbeat. */
 const freshForMs = memberIntervalMs + 2_500;
 
+/** Names of the models that another worker can continue. */
+export interface Siblings {
+  /** The other worker takes jobs for the model, with the same model file. */
+  readonly models: ReadonlySet<string>;
+  /** It also reads pictures in the same way. */
+  readonly withSameVision: ReadonlySet<string>;
+}
+
 /**
  * @param self id of the asking worker, which has just written its heartbeat. The ages of other heartbeats are computed from that heartbeat's time on NATS
  * @param files the files of this worker's models, by model name
- * @returns the names of the models for which another worker takes jobs, with the same model file. @throws Error when NATS does not answer
+ * @throws Error when NATS does not answer
  */
 export async function modelsOfSiblings(
   { buckets }: Connected,
   self: string,
   files: ReadonlyMap<string, FleetModelFile>,
-): Promise<ReadonlySet<string>> {
+): Promise<Siblings> {
   const found = new Map<string, { readonly member: Member; readonly ms: number }>();
   const entries = await buckets.members.watch();
   const timer = setTimeout(() => entries.stop(), readTimeoutMs);
@@ -34,16 +42,28 @@ export async function modelsOfSiblings(
     entries.stop();
   }
   const own = found.get(keys.member("worker", self));
-  if (own === undefined) return new Set();
-  const others = [...found.values()].filter(({ member, ms }) => member !== own.member && own.ms - ms <= freshForMs);
-  return new Set(
-    [...files].filter(([name, file]) => others.some(({ member }) => serves(member, name, file))).map(([name]) => name),
+  const others = [...found.values()].filter(
+    ({ member, ms }) => own && member !== own.member && own.ms - ms <= freshForMs,
   );
+  const models = new Set<string>();
+  const withSameVision = new Set<string>();
+  for (const [name, file] of files) {
+    for (const model of others.flatMap(({ member }) => serving(member, name, file))) {
+      models.add(name);
+      if (model.vision === file.vision) withSameVision.add(name);
+    }
+  }
+  return { models, withSameVision };
 }
 
-function serves(member: Member, name: string, { modelSha256, templateSha256 }: FleetModelFile): boolean {
-  if (member.kind !== "worker" || !member.takesJobs || modelSha256 === null) return false;
-  return member.models.some(
+/** The worker's entries for the model, if the worker takes jobs for it with the same file. */
+function serving(
+  member: Member,
+  name: string,
+  { modelSha256, templateSha256 }: FleetModelFile,
+): readonly FleetModelFile[] {
+  if (member.kind !== "worker" || !member.takesJobs || modelSha256 === null) return [];
+  return member.models.filter(
     (model) =>
       model.name === name &&
       model.ready &&

@@ -1,11 +1,13 @@
 // Defines the names on NATS: streams, subjects, consumers, buckets, keys. Needs NATS server 2.9, and no feature of a later version.
 import type { GatewayProcessId } from "../members/gateway-process.ts";
-import { fleetVersion, type JobClass } from "../queue/records.ts";
+import { fleetVersion, type JobQueue } from "../queue/records.ts";
 
 /** Jobs that wait for a worker or run on one. The stream is a work queue: a job is deleted when its end is acknowledged. */
 export const jobsStream = "WAGGLE_JOBS";
 /** The records of the jobs, with one subject for each job. */
 export const eventsStream = "WAGGLE_EVENTS";
+/** The pictures of jobs and questions, with one subject for each piece of a picture. */
+export const picturesStream = "WAGGLE_PICTURES";
 
 export const buckets = {
   /** Heartbeats of workers and gateways. */
@@ -30,9 +32,10 @@ export function textOf(token: string): string {
 export const subjects = {
   allJobs: "waggle.jobs.>",
   allEvents: "waggle.events.>",
+  allPictures: "waggle.pictures.>",
   /** A job for any worker that serves its model. */
-  job: (model: string, jobClass: JobClass, jobId: string) => `waggle.jobs.${tokenOf(model)}.${jobClass}.${jobId}`,
-  jobsOf: (model: string, jobClass: JobClass) => `waggle.jobs.${tokenOf(model)}.${jobClass}.*`,
+  job: (model: string, queue: JobQueue, jobId: string) => `waggle.jobs.${tokenOf(model)}.${queue}.${jobId}`,
+  jobsOf: (model: string, queue: JobQueue) => `waggle.jobs.${tokenOf(model)}.${queue}.*`,
   /** A job for one worker. That worker keeps a slot for the job. */
   jobAt: (model: string, worker: string, jobId: string) =>
     `waggle.jobs.${tokenOf(model)}.at.${tokenOf(worker)}.${jobId}`,
@@ -40,6 +43,10 @@ export const subjects = {
   events: (gateway: GatewayProcessId, jobId: string) => `waggle.events.${tokenOf(gateway)}.${jobId}`,
   eventsOf: (gateway: GatewayProcessId) => `waggle.events.${tokenOf(gateway)}.*`,
   eventsOfJob: (jobId: string) => `waggle.events.*.${jobId}`,
+  /** A piece of a picture, counted from 0. */
+  piece: (key: string, sha256: string, index: number) => `waggle.pictures.${key}.${sha256}.${index}`,
+  /** All pictures of one job or question. */
+  pictures: (key: string) => `waggle.pictures.${key}.>`,
   /** Hints that the queue has jobs of this model. */
   hint: (model: string) => `waggle.hints.${tokenOf(model)}`,
   /** Hints that the queue has jobs for this worker. */
@@ -50,8 +57,12 @@ export const subjects = {
   beatPrefix: (kind: "worker" | "gateway") => `waggle.beats.${kind}.`,
   /** The beats that a member of this kind subscribes to. */
   beatsFor: (kind: "worker" | "gateway") => (kind === "worker" ? "waggle.beats.gateway.*" : "waggle.beats.*.*"),
-  /** Questions to any worker of this version that has the model loaded. A worker unsubscribes when it unloads the model. */
-  ask: (model: string) => `waggle.ask.${tokenOf(`${fleetVersion} ${model}`)}`,
+  /**
+   * Questions to any worker of this version that has the model loaded, or only to those whose model reads pictures. A worker unsubscribes when it
+   * unloads the model.
+   */
+  ask: (model: string, vision = false) =>
+    `waggle.ask.${tokenOf(`${fleetVersion} ${vision ? "pictures" : "texts"} ${model}`)}`,
   /** Questions to one worker. */
   askWorker: (worker: string) => `waggle.worker.${tokenOf(worker)}`,
   /** Questions to one gateway. */
@@ -59,7 +70,7 @@ export const subjects = {
 } as const;
 
 export const consumers = {
-  of: (model: string, jobClass: JobClass) => `jobs-${tokenOf(model)}-${jobClass}`,
+  of: (model: string, queue: JobQueue) => `jobs-${tokenOf(model)}-${queue}`,
   at: (worker: string) => `at-${tokenOf(worker)}`,
   /** The worker that owns this consumer; undefined for a consumer of a model's jobs. */
   ownerOf: (name: string) => (name.startsWith("at-") ? textOf(name.slice("at-".length)) : undefined),

@@ -5,20 +5,23 @@ import { AckPolicy, DiscardPolicy, RetentionPolicy, StorageType } from "@nats-io
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "@waggle/telemetry";
-import { buckets, consumers, eventsStream, jobsStream, subjects } from "./names.ts";
-import { jobClasses } from "../queue/records.ts";
+import { isStreamFull } from "./nats-errors.ts";
+import { buckets, consumers, eventsStream, jobsStream, picturesStream, subjects } from "./names.ts";
+import type { JobQueue } from "../queue/records.ts";
 
-/** Limits of the streams. A full jobs stream refuses new jobs with a typed error; a full events stream drops its oldest records. */
+/** Limits of the streams. Full streams of jobs and pictures refuse new ones with a typed error; a full events stream drops its oldest records. */
 export interface FleetLimits {
   readonly jobs: number;
   readonly jobBytes: number;
   readonly eventBytes: number;
+  readonly pictureBytes: number;
 }
 
 const defaultFleetLimits: FleetLimits = {
   jobs: 10_000,
   jobBytes: 256 * 1024 * 1024,
   eventBytes: 512 * 1024 * 1024,
+  pictureBytes: 512 * 1024 * 1024,
 };
 
 export interface Buckets {
@@ -31,6 +34,10 @@ export interface Buckets {
 const nanosPerMs = 1_000_000;
 /** How long NATS keeps a record. A job that runs for longer publishes its whole output again before its records expire. */
 const eventsAgeMs = 120_000;
+/** Lifetime of a picture. A gateway stores it again before it publishes a job that has waited for long. */
+const picturesAgeMs = 3_600_000;
+/** Share of the room for pictures that is reserved where NATS has no storage for all of it. */
+const smallShare = 1 / 4;
 /** NATS gives a job to another worker after this time without an acknowledgement. */
 const ackWaitMs = 5_000;
 /** The lifetime of a heartbeat. */
@@ -70,6 +77,11 @@ export async function ensureTopology(
     max_bytes: limits.eventBytes,
     allow_direct: true,
   });
+  await ensurePictures(jsm, log, limits.pictureBytes).catch(async (error: unknown) => {
+    // NATS reserves the bytes of a stream. A fleet on a small disk has less room for pictures.
+    if (!isStreamFull(error)) throw error;
+    await ensurePictures(jsm, log, limits.pictureBytes * smallShare);
+  });
   const kvm = new Kvm(nc);
   const open = async (name: string, ttl: number): Promise<KV> =>
     await kvm.create(name, { ttl, history: 1, storage: StorageType.File });
@@ -79,6 +91,19 @@ export async function ensureTopology(
     sessions: await open(buckets.sessions, sessionTtlMs),
     jobs: await open(buckets.jobs, jobRecordTtlMs),
   };
+}
+
+async function ensurePictures(jsm: JetStreamManager, log: Logger, maxBytes: number): Promise<void> {
+  await ensureStream(jsm, log, {
+    name: picturesStream,
+    subjects: [subjects.allPictures],
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_age: picturesAgeMs * nanosPerMs,
+    max_bytes: maxBytes,
+    max_msgs_per_subject: 1,
+    allow_direct: true,
+  });
 }
 
 /** Creates the stream if it is missing. An existing stream keeps its limits, because an operator may have set them. */
@@ -96,11 +121,9 @@ async function ensureStream(
   }
 }
 
-/** Creates the consumers of this model's jobs. Idempotent. */
-export async function ensureModelConsumers(jsm: JetStreamManager, model: string): Promise<void> {
-  for (const jobClass of jobClasses) {
-    await ensureConsumer(jsm, consumers.of(model, jobClass), subjects.jobsOf(model, jobClass));
-  }
+/** Creates the consumer of one of the model's queues. Idempotent. */
+export async function ensureQueueConsumer(jsm: JetStreamManager, model: string, queue: JobQueue): Promise<void> {
+  await ensureConsumer(jsm, consumers.of(model, queue), subjects.jobsOf(model, queue));
 }
 
 /** Creates the consumer of the jobs for this worker. Idempotent. */

@@ -5,12 +5,12 @@ import { connectTo, fleetJob, unique, usableOn, useNats, whenConnected } from ".
 import type { Connected } from "../nats/connection.ts";
 import { publishJob, shareJob, takeJob, type TakenJob } from "./job-queue.ts";
 import { consumers, jobsStream, subjects } from "../nats/names.ts";
-import { jobClasses } from "./records.ts";
-import { ensureModelConsumers, ensureWorkerConsumer } from "../nats/topology.ts";
+import { jobClasses, queuesOf } from "./records.ts";
+import { ensureQueueConsumer, ensureWorkerConsumer } from "../nats/topology.ts";
 
 async function modelOn(connected: Connected): Promise<string> {
   const model = unique("model. with *");
-  await ensureModelConsumers(connected.jsm, model);
+  for (const queue of queuesOf(true)) await ensureQueueConsumer(connected.jsm, model, queue);
   return model;
 }
 

@@ -6,7 +6,7 @@ import { fireAndForget, requireFit } from "../nats/publish.ts";
 import type { Connected } from "../nats/connection.ts";
 import { isStreamFull, natsRetryAfterS, unavailable } from "../nats/nats-errors.ts";
 import { jobsStream, subjects } from "../nats/names.ts";
-import { classOf, decodeOwn, encode, type FleetJob } from "./records.ts";
+import { decodeOwn, encode, queueOf, type FleetJob } from "./records.ts";
 
 /** How long NATS may take to answer. */
 const answerTimeoutMs = 3_000;
@@ -37,9 +37,8 @@ export async function shareJob(connected: Connected, job: FleetJob): Promise<voi
 async function put({ nc, js }: Connected, job: FleetJob, at: string | undefined, messageId: string): Promise<void> {
   const data = encode(job);
   requireFit(nc, data, "hand the job to the fleet");
-  const { model, spec, id } = job;
-  const subject =
-    at === undefined ? subjects.job(model, classOf(spec.when.priority), id) : subjects.jobAt(model, at, id);
+  const { model, id } = job;
+  const subject = at === undefined ? subjects.job(model, queueOf(job), id) : subjects.jobAt(model, at, id);
   try {
     await js.publish(subject, data, { msgID: messageId, timeout: answerTimeoutMs });
   } catch (error) {

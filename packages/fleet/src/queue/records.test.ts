@@ -1,8 +1,9 @@
 import { gunzipSync } from "node:zlib";
+import type { JobSpec } from "@waggle/jobs";
 import { expect, test } from "vitest";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { consumers, keys, subjects, textOf } from "../nats/names.ts";
-import { classOf, decode, encode } from "./records.ts";
+import { classOf, decode, encode, queueOf, queuesOf } from "./records.ts";
 
 test("decoding returns the encoded value, short and long", () => {
   for (const value of [null, 1, "", { text: "säk\u0000 🐝" }, Array.from({ length: 20_000 }, (_, index) => index)]) {
@@ -29,6 +30,14 @@ test.each([
 
 test("the sign of a priority decides its class", () => {
   expect([10, 1, 0, -1, -10].map(classOf)).toEqual(["high", "high", "normal", "low", "low"]);
+});
+
+test("a worker takes jobs of a higher class first, and jobs with pictures only if its model reads them", () => {
+  const spec = { when: { priority: 1 } } as JobSpec;
+  const pictures = { key: "k", files: [] };
+  expect([queueOf({ spec }), queueOf({ spec, pictures })]).toEqual(["high", "high-pictures"]);
+  expect(queuesOf(false)).toEqual(["high", "normal", "low"]);
+  expect(queuesOf(true)).toEqual(["high-pictures", "high", "normal-pictures", "normal", "low-pictures", "low"]);
 });
 
 const odd = [

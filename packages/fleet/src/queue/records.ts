@@ -14,7 +14,7 @@ import type { Heartbeat, ModelStatus, WorkerInfo } from "@waggle/protocol";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 
 /** The version of every shape here; records of other versions are ignored. */
-export const fleetVersion = 2;
+export const fleetVersion = 3;
 
 /** The order in which workers take jobs, by the sign of their priority. */
 export const jobClasses = ["high", "normal", "low"] as const;
@@ -22,6 +22,33 @@ export type JobClass = (typeof jobClasses)[number];
 
 export function classOf(priority: number): JobClass {
   return priority > 0 ? "high" : priority < 0 ? "low" : "normal";
+}
+
+/** A queue of a model's jobs. Jobs with pictures have their own queues, because only some workers of a model may read pictures. */
+export type JobQueue = JobClass | `${JobClass}-pictures`;
+
+export function queueOf({ spec, pictures }: Pick<FleetJob, "spec" | "pictures">): JobQueue {
+  const jobClass = classOf(spec.when.priority);
+  return pictures === undefined ? jobClass : `${jobClass}-pictures`;
+}
+
+/** The queues from which a worker takes jobs, in order. @param vision whether its model reads pictures */
+export function queuesOf(vision: boolean): readonly JobQueue[] {
+  return jobClasses.flatMap((jobClass) => (vision ? ([`${jobClass}-pictures`, jobClass] as const) : [jobClass]));
+}
+
+/** The pictures of a job or a question. Their bytes are not in the message: gateways store them on NATS under the key, and workers read them there. */
+export interface StoredPictures {
+  /** Unique in the fleet, and not known to clients. */
+  readonly key: string;
+  /** In the order of their indexes. */
+  readonly files: readonly StoredPicture[];
+}
+
+export interface StoredPicture {
+  readonly sha256: string;
+  /** Number of bytes. */
+  readonly size: number;
 }
 
 /** One sequence of a client's job. For the workers, each sequence is a separate job. */
@@ -34,8 +61,13 @@ export interface FleetJob {
   /** The client, and the client's id of the whole job. */
   readonly clientJob: { readonly client: string; readonly id: string };
   readonly model: string;
-  /** The spec has one choice, a seed and no session, because the gateway keeps the order of a session's jobs. Its `prior` comes from the records. */
+  /**
+   * The spec has one choice, a seed and no session, because the gateway keeps the order of a session's jobs. It has no pictures. Its `prior` comes from
+   * the records.
+   */
   readonly spec: JobSpec;
+  /** The pictures of the spec's work. */
+  readonly pictures?: StoredPictures | undefined;
   /** Whether an answer that has begun continues when its worker is lost. */
   readonly onWorkerLoss: "resume" | "error";
   /** How long the job continues without a gateway that reads it, in milliseconds; with null it runs to its end. */
@@ -48,6 +80,13 @@ export interface FleetModelFile {
   readonly templateSha256: string | null;
   /** The name of the file, without its folder. */
   readonly modelFile: string | null;
+  /** Identifies the projector and the scale of its pictures; null if the model reads no pictures. Workers of one model may differ in it. */
+  readonly vision: string | null;
+}
+
+/** The fields of a file in a record that has more fields. */
+export function fileIn({ modelSha256, templateSha256, modelFile, vision }: FleetModelFile): FleetModelFile {
+  return { modelSha256, templateSha256, modelFile, vision };
 }
 
 /** The records on a job's subject, in order. A record's `attempt` is the attempt of the fence before the record. */
@@ -89,8 +128,6 @@ export interface MemberModel extends FleetModelFile {
   readonly slots: number;
   /** Changes with every change of the answer to `describe`. */
   readonly revision: number;
-  /** The model reads pictures. Another worker may have the same model without a projector. */
-  readonly vision?: true;
 }
 
 export interface GatewayMember {
@@ -119,7 +156,13 @@ export interface ModelDescription extends FleetModelFile {
 /** Questions to a worker that has the model loaded. */
 export type WorkerQuestion =
   | { readonly kind: "preflight"; readonly model: string; readonly job: EngineJob }
-  | { readonly kind: "query"; readonly model: string; readonly question: EngineQuery }
+  | {
+      readonly kind: "query";
+      readonly model: string;
+      /** Without its pictures. */
+      readonly question: EngineQuery;
+      readonly pictures?: StoredPictures | undefined;
+    }
   | { readonly kind: "describe"; readonly model: string }
   /** Does this worker have room for one more job? If so, it keeps a slot for the job for a second. */
   | { readonly kind: "offer"; readonly model: string; readonly jobId: string };
@@ -153,8 +196,10 @@ export interface JobRecord {
   readonly gateway: GatewayProcessId;
   /** The gateway that accepted the job. The job's sequences are published under this gateway's id. */
   readonly origin: GatewayProcessId;
-  /** Complete while the job waits, later without the parts that only the engine needs. */
+  /** Complete while the job waits, later without the parts that only the engine needs. Always without pictures. */
   readonly spec: JobSpec;
+  /** The pictures of the spec's work. */
+  readonly pictures?: StoredPictures | undefined;
   /** Whether the job's sequences are not in the fleet's queue yet. */
   readonly waits: boolean;
   /** The common part of the ids of the job's tool calls. */

@@ -167,7 +167,11 @@ export const file: FleetModelFile = {
   modelSha256: "a".repeat(64),
   templateSha256: "b".repeat(64),
   modelFile: "tiny.gguf",
+  vision: null,
 };
+
+/** The file of a model that reads pictures. */
+export const seeingFile: FleetModelFile = { ...file, vision: "projector" };
 
 /** A job of a scripted model: the test sends its events. */
 export interface LocalJob {

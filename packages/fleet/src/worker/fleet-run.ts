@@ -1,7 +1,7 @@
 // Runs one job of the fleet on this worker, from the start or from an earlier worker's output, and publishes the job's records.
 import { randomUUID } from "node:crypto";
 import { deferred, type TimerHandle } from "@waggle/async";
-import { noTotals, type JobEvent } from "@waggle/engine";
+import { noTotals, type JobEvent, type Work } from "@waggle/engine";
 import { addTokens, newOutput, type JobSpec, type Outcome } from "@waggle/jobs";
 import { errorOf, failureOf, WaggleError } from "@waggle/protocol";
 import { isCancelled } from "../queue/cancels.ts";
@@ -10,6 +10,7 @@ import { readHistory, type JobHistory } from "../events/event-history.ts";
 import { createEventWriter, type EventWriter } from "../events/event-writer.ts";
 import type { TakenJob } from "../queue/job-queue.ts";
 import { subjects } from "../nats/names.ts";
+import { readPictures } from "../pictures/picture-store.ts";
 import type { FleetJob } from "../queue/records.ts";
 import { isActive, transition, type RunEvent, type RunState } from "./run-state.ts";
 import type { Move, RunnableModel } from "./worker-port.ts";
@@ -68,9 +69,12 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
   let repeatedAt = clock.now();
   let timer: TimerHandle | undefined;
   const whenGone = deferred<void>();
+  /** Aborts the reading of pictures. */
+  const reading = new AbortController();
 
   function apply(event: RunEvent): void {
     state = transition(state, event);
+    reading.abort(new WaggleError("cancelled", "The job has ended, or has left this worker."));
     if (event !== "leave") return;
     timer?.cancel();
     writer?.stop();
@@ -108,7 +112,8 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     if (!isActive(state)) return;
     if (state === "cancelled") return end(nothingDone(job.id));
     if (refusal !== undefined) return end({ type: "failed", jobId: job.id, code: "engine_failed", message: refusal });
-    await submit(history);
+    const work = await readWork();
+    if (work !== undefined) await submit(work, history);
   }
 
   function claim(subject: string, history: JobHistory): void {
@@ -138,9 +143,23 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     log.info({ tokens: output.ids.length, texts: history.computed }, "fleet_job_continued");
   }
 
-  async function submit(history: JobHistory): Promise<void> {
+  /** The job's work with its pictures; undefined if this worker does not run the job after all. */
+  async function readWork(): Promise<Work | undefined> {
+    const { work } = job.spec;
+    if (work.kind !== "generate" || job.pictures === undefined) return work;
+    try {
+      const pictures = await readPictures(connection.use(), job.pictures, reading.signal);
+      if (state === "active") return { ...work, pictures };
+    } catch (thrown) {
+      if (state === "active") refused(WaggleError.from(thrown));
+    }
+    if (state === "cancelled") end(nothingDone(job.id));
+    return undefined;
+  }
+
+  async function submit(work: Work, history: JobHistory): Promise<void> {
     // Each attempt has a separate local id: an earlier attempt on this worker may still be ending.
-    const spec = { ...job.spec, id: `${job.id}.${attempt.slice(0, localIdDigits)}` };
+    const spec = { ...job.spec, id: `${job.id}.${attempt.slice(0, localIdDigits)}`, work };
     const resumed = resumedSpec(spec, history);
     try {
       local = await model.run(resumed, { event: onEvent, engineLost, ended: onEnded });
@@ -207,16 +226,19 @@ export function startFleetRun(options: FleetRunOptions): FleetRun {
     apply("leave");
   }
 
-  /** Whether the job's output comes from another model file. Then a worker with that file must continue the job. */
+  /** Whether the job's output comes from another model file, or its pictures from another projector. Then a worker with these must continue the job. */
   function isOfAnotherFile(history: JobHistory): boolean {
     const { file } = history;
-    const { modelSha256, templateSha256 } = model.file();
-    return hasBegun(history) && (modelSha256 !== file?.modelSha256 || templateSha256 !== file.templateSha256);
+    const { modelSha256, templateSha256, vision } = model.file();
+    if (!hasBegun(history)) return false;
+    if (job.pictures !== undefined && vision !== file?.vision) return true;
+    return modelSha256 !== file?.modelSha256 || templateSha256 !== file.templateSha256;
   }
 
   function refusalOfFile(history: JobHistory): string | undefined {
     if (!isOfAnotherFile(history) || Date.now() - history.lastAt <= longestWaitForFileMs) return undefined;
-    return "The worker was lost, and no other worker serves the model from the same file.";
+    const file = job.pictures === undefined ? "file" : "file and projector";
+    return `The worker was lost, and no other worker serves the model from the same ${file}.`;
   }
 
   keep();

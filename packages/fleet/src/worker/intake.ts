@@ -5,8 +5,8 @@ import { fireAndForget } from "../nats/publish.ts";
 import type { Connected, MemberContext } from "../nats/connection.ts";
 import { shareJob, takeJob, type TakenJob } from "../queue/job-queue.ts";
 import { consumers, subjects } from "../nats/names.ts";
-import { jobClasses } from "../queue/records.ts";
-import { ensureModelConsumers, ensureWorkerConsumer } from "../nats/topology.ts";
+import { queuesOf } from "../queue/records.ts";
+import { ensureQueueConsumer, ensureWorkerConsumer } from "../nats/topology.ts";
 import type { RunnableModel, WorkerPort } from "./worker-port.ts";
 
 export interface IntakeOptions extends MemberContext {
@@ -30,7 +30,7 @@ export interface Intake {
 }
 
 export function createIntake({ connection, port, roomOf, arrived, begin, clock, log }: IntakeOptions): Intake {
-  /** Models whose consumers exist. */
+  /** Consumers of models' queues that exist. */
   const ensured = new Set<string>();
   /** Jobs from this worker's own queue that were given back, until they move to the common queue. */
   const returning = new Map<TakenJob, TimerHandle>();
@@ -75,11 +75,12 @@ export function createIntake({ connection, port, roomOf, arrived, begin, clock, 
 
   async function takeOf(connected: Connected, model: RunnableModel): Promise<void> {
     if (leaving) return;
-    if (!ensured.has(model.name)) {
-      await ensureModelConsumers(connected.jsm, model.name);
-      ensured.add(model.name);
+    for (const queue of queuesOf(model.file().vision !== null)) {
+      const consumer = consumers.of(model.name, queue);
+      if (!ensured.has(consumer)) await ensureQueueConsumer(connected.jsm, model.name, queue);
+      ensured.add(consumer);
+      await takeFrom(connected, model, consumer);
     }
-    for (const jobClass of jobClasses) await takeFrom(connected, model, consumers.of(model.name, jobClass));
   }
 
   async function takeFrom(connected: Connected, model: RunnableModel, consumer: string): Promise<void> {
@@ -109,7 +110,8 @@ export function createIntake({ connection, port, roomOf, arrived, begin, clock, 
       if (taken === undefined) return;
       arrived(taken.job.id);
       const model = port.models().find(({ name }) => name === taken.job.model);
-      if (leaving || model === undefined || roomOf(model) <= 0) await share(taken);
+      const isUnreadable = taken.job.pictures !== undefined && model?.file().vision === null;
+      if (leaving || model === undefined || isUnreadable || roomOf(model) <= 0) await share(taken);
       else begin({ ...taken, giveBack: (afterMs = 0) => shareLater(taken, afterMs) }, model);
     }
   }

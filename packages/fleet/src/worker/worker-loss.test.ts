@@ -24,7 +24,7 @@ import { createOrphanCheck } from "./orphans.ts";
 import { eventsStream, consumers, jobsStream, subjects } from "../nats/names.ts";
 import { encode, fleetVersion, type EventRecord, type FleetJob, type JobRecord } from "../queue/records.ts";
 import { createRescue } from "../queue/rescue.ts";
-import { ensureModelConsumers, ensureWorkerConsumer } from "../nats/topology.ts";
+import { ensureQueueConsumer, ensureWorkerConsumer } from "../nats/topology.ts";
 import { publishJob, takeJob } from "../queue/job-queue.ts";
 import { silent } from "../testing/fleet.ts";
 import type { FleetRun } from "./fleet-run.ts";
@@ -321,7 +321,7 @@ describeWithNats("jobs in the queue of a lost worker", () => {
     const connected = connection.use();
     const [announced, unknown, alive] = [unique("w. 1"), unique("w. 2"), unique("w. 3")] as [string, string, string];
     const model = unique("model");
-    await ensureModelConsumers(connected.jsm, model);
+    await ensureQueueConsumer(connected.jsm, model, "normal");
     const jobs = [announced, unknown, alive].map(() => fleetJob({ model }));
     async function publish(index: number, worker: string): Promise<void> {
       await ensureWorkerConsumer(connected.jsm, worker);

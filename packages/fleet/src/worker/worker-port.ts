@@ -5,6 +5,9 @@ import type { FleetModelFile, WorkerAnswer, WorkerMember, WorkerQuestion } from 
 /** How a job moves: this worker continues another worker's job, hands a job over, or has lost a job to another worker. */
 export type Move = "continued" | "handed_over" | "lost";
 
+/** A question that the model's worker answers, with its pictures. */
+export type ModelQuestion = Exclude<WorkerQuestion, { readonly kind: "offer" }>;
+
 export interface WorkerPort {
   readonly id: string;
   readonly version: string;
@@ -14,8 +17,8 @@ export interface WorkerPort {
   models(): readonly RunnableModel[];
   /** Called at once for each move; must not throw. */
   moved(how: Move): void;
-  /** Answers all questions except an offer, about a loaded model. @throws WaggleError */
-  answer(question: Exclude<WorkerQuestion, { kind: "offer" }>): Promise<WorkerAnswer>;
+  /** Answers a question about a loaded model. @throws WaggleError */
+  answer(question: ModelQuestion): Promise<WorkerAnswer>;
 }
 
 export interface RunnableModel {

@@ -4,7 +4,7 @@ import type { TimerHandle } from "@waggle/async";
 import { reasonOf } from "@waggle/daemon/terminal";
 import { Svcm } from "@nats-io/services";
 import type { Service } from "@nats-io/services";
-import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
+import type { Msg, NatsConnection, Subscription, SubscriptionOptions } from "@nats-io/transport-node";
 import { fireAndForget, waitForLast } from "../nats/publish.ts";
 import { createBeats } from "../members/beats.ts";
 import { isCancelled, onCancels } from "../queue/cancels.ts";
@@ -12,13 +12,14 @@ import { subscribeAlways, type Connected, type MemberContext } from "../nats/con
 import { startFleetRun, type FleetRun } from "./fleet-run.ts";
 import { createIntake } from "./intake.ts";
 import type { TakenJob } from "../queue/job-queue.ts";
+import { readPictures } from "../pictures/picture-store.ts";
 import { createOrphanCheck } from "./orphans.ts";
 import { createHeartbeat } from "../members/heartbeats.ts";
 import { subjects } from "../nats/names.ts";
 import { answerWith } from "../members/questions.ts";
 import { fleetVersion, type WorkerAnswer, type WorkerQuestion } from "../queue/records.ts";
 import { modelsOfSiblings } from "../members/siblings.ts";
-import type { RunnableModel, WorkerPort } from "./worker-port.ts";
+import type { ModelQuestion, RunnableModel, WorkerPort } from "./worker-port.ts";
 
 /** Interval at which a worker ends orphaned jobs, and looks for jobs if it may have room again. */
 const checkIntervalMs = 1_000;
@@ -30,6 +31,8 @@ const reportTimeoutMs = 500;
 const siblingsTimeoutMs = 1_000;
 /** Longest delay of a busy worker after a hint, so that idle workers take the job first. */
 const fullestWaitsMs = 4;
+/** Time limit for reading the pictures of a question. */
+const questionPicturesTimeoutMs = 30_000;
 /** How long a promised slot is kept. */
 const promiseMs = 1_000;
 
@@ -63,8 +66,8 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
   const refusedUntil = new Map<string, number>();
   const beats = createBeats(connection, { kind: "worker", id: port.id }, clock);
   const endOrphans = createOrphanCheck({ connection, beats, clock, runs: () => [...runs.values()] });
-  /** Subscriptions by loaded model, on the present connection. */
-  const subscribed = new Map<string, readonly Subscription[]>();
+  /** Subscriptions about loaded models, by their subjects, on the present connection. */
+  const subscribed = new Map<string, Subscription>();
   let service: Service | undefined;
   /** The connection on which the service is registered. */
   let joined: NatsConnection | undefined;
@@ -131,25 +134,28 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
 
   /** Subscribes for newly loaded models, and unsubscribes for unloaded ones. */
   function subscribe(): void {
-    const loaded = new Set(port.models().map(({ name }) => name));
-    for (const [name, subscriptions] of subscribed) {
-      if (loaded.has(name)) continue;
-      for (const subscription of subscriptions) subscription.unsubscribe();
-      subscribed.delete(name);
+    const questions: SubscriptionOptions = { queue: "workers", callback: onQuestion };
+    const wanted = new Map<string, SubscriptionOptions>();
+    for (const { name, file } of port.models()) {
+      wanted.set(subjects.hint(name), { callback: () => refillSoon(name) });
+      wanted.set(subjects.ask(name), questions);
+      if (file().vision !== null) wanted.set(subjects.ask(name, true), questions);
+    }
+    for (const [subject, subscription] of subscribed) {
+      if (wanted.has(subject)) continue;
+      subscription.unsubscribe();
+      subscribed.delete(subject);
     }
     const { nc } = connection.use();
-    for (const name of loaded) {
-      if (subscribed.has(name)) continue;
-      const hints = nc.subscribe(subjects.hint(name), { callback: () => refillSoon(name) });
-      const questions = nc.subscribe(subjects.ask(name), { queue: "workers", callback: onQuestion });
-      subscribed.set(name, [hints, questions]);
+    for (const [subject, how] of wanted) {
+      if (!subscribed.has(subject)) subscribed.set(subject, nc.subscribe(subject, how));
     }
   }
 
   async function answer(question: WorkerQuestion): Promise<WorkerAnswer> {
     const model = modelOf(question.model);
     if (question.kind !== "offer") {
-      if (model !== undefined) return await port.answer(question);
+      if (model !== undefined) return await port.answer(await withPictures(question));
       // Unsubscribes first, so that a repeated question reaches another worker.
       if (connection.connected) subscribe();
       return { kind: "not_loaded" };
@@ -157,6 +163,14 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     const taken = !leaving && model !== undefined && roomOf(model) > 0;
     if (taken) promises.set(question.jobId, { model: model.name, until: clock.now() + promiseMs });
     return { kind: "offer", taken };
+  }
+
+  async function withPictures(question: ModelQuestion): Promise<ModelQuestion> {
+    if (question.kind !== "query" || question.question.kind !== "count" || question.pictures === undefined)
+      return question;
+    const signal = AbortSignal.timeout(questionPicturesTimeoutMs);
+    const pictures = await readPictures(connection.use(), question.pictures, signal);
+    return { ...question, question: { ...question.question, pictures } };
   }
 
   function modelOf(name: string): RunnableModel | undefined {
@@ -251,8 +265,10 @@ export function createWorkerSide({ connection, port, clock, log }: WorkerSideOpt
     const may = [...runs.values()].filter(({ mayMove }) => mayMove);
     if (may.length === 0 || !connection.connected) return [];
     const files = new Map(port.models().map((model) => [model.name, model.file()]));
-    const models = await modelsOfSiblings(connection.use(), port.id, files);
-    return may.filter(({ job }) => models.has(job.model));
+    const siblings = await modelsOfSiblings(connection.use(), port.id, files);
+    return may.filter(({ job: { model, pictures } }) =>
+      (pictures === undefined ? siblings.models : siblings.withSameVision).has(model),
+    );
   }
 
   return {

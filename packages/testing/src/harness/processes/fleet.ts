@@ -10,6 +10,8 @@ export interface WorkerPlan {
   readonly slots: number;
   /** Duration of a step of the fake backend. When undefined, the worker runs the embedded model on one thread. */
   readonly stepMs?: number;
+  /** Whether the fake backend reads pictures; default false. */
+  readonly vision?: boolean;
 }
 
 export const fleetModel = "waggle-fake";
@@ -91,12 +93,13 @@ export async function startFleet(
 async function startOne(
   groups: ProcessGroups,
   nats: NatsServer,
-  { name, slots, stepMs }: WorkerPlan,
+  { name, slots, stepMs, vision = false }: WorkerPlan,
   further: readonly string[],
 ): Promise<FleetWorker> {
   const backend = stepMs === undefined ? embeddedModel : ["--backend", "fake", "--fake-step-delay", `${stepMs}ms`];
   const flags = [
     ...backend,
+    ...(vision ? ["--mmproj", "fake"] : []),
     "--slots",
     String(slots),
     "--nats-url",

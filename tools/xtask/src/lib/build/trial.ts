@@ -109,7 +109,7 @@ const require = createRequire(import.meta.url);
 const model = await llama.loadModel({ modelPath, gpuLayers: 0 });
 require(firstPath).shareLibraries(model._model);
 const projector = new (require(addonPath).Projector)(model._model);
-const { width } = await projector.load(projectorPath, false);
+const { width } = await projector.load(projectorPath, false, "auto");
 const rgb = Uint8Array.from({ length: 48 * 32 * 3 }, (_, i) => i % 251);
 const { chunk, cells } = (await projector.divide(rgb, 48, 32)).find((part) => "chunk" in part);
 const encode = (threads) => projector.encode(chunk, threads).then((values) => Array.from(values));

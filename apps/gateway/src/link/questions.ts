@@ -1,0 +1,82 @@
+// Asks workers about a model: whether they would accept a job's work, and the questions of an engine.
+import { randomBytes } from "node:crypto";
+import type { EngineEvent, EngineJob, EngineQuery, PromptInput, TemplateMessage, Work } from "@waggle/engine";
+import { storedPictures, type GatewaySide } from "@waggle/fleet";
+import { preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
+import { failureOf } from "@waggle/protocol";
+
+export interface Questions {
+  /** Resolves with the event of an engine, or with undefined if no worker answers in time. Never throws. */
+  preflight(job: EngineJob): Promise<EngineEvent | undefined>;
+  /** Resolves with the event of an engine. Never throws. */
+  query(id: string, question: EngineQuery): Promise<EngineEvent>;
+}
+
+export function createQuestions(side: Pick<GatewaySide, "ask" | "pictures">, model: string): Questions {
+  async function ask(question: EngineQuery): ReturnType<typeof side.ask<"query">> {
+    const pictures = question.kind === "count" ? question.pictures : undefined;
+    if (pictures === undefined)
+      return await side.ask({ kind: "query", model, question }, { timeoutMs: queryTimeoutMs });
+    const stored = storedPictures(randomBytes(8).toString("hex"), pictures);
+    const signal = AbortSignal.timeout(queryTimeoutMs);
+    try {
+      await side.pictures.put(stored.key, pictures, signal);
+      const bare = { kind: "query", model, question: { ...question, pictures: undefined }, pictures: stored } as const;
+      return await side.ask(bare, { timeoutMs: queryTimeoutMs, vision: true });
+    } finally {
+      void side.pictures.remove(stored.key);
+    }
+  }
+
+  return {
+    async preflight(job) {
+      const { jobId, work } = job;
+      try {
+        const question = { kind: "preflight", model, job: { ...job, work: textsOf(work) } } as const;
+        const { size } = await side.ask<"preflight">(question, { timeoutMs: preflightTimeoutMs });
+        if (size === null) return undefined;
+        const { promptTokens, cachedTokens } = size;
+        return { type: "prepared", jobId, promptTokens, cachedTokens };
+      } catch (thrown) {
+        const failure = failureOf(thrown);
+        // Without an answer, the job counts as valid: the worker that runs the job checks the job again.
+        if (failure.code === "unavailable" || failure.code === "internal") return undefined;
+        return { type: "prepare_failed", jobId, failure };
+      }
+    },
+    async query(id, question) {
+      const answer = await ask(question).then(
+        ({ result }) => result,
+        (thrown: unknown) => ({ kind: "failed", failure: failureOf(thrown) }) as const,
+      );
+      return { type: "query_result", id, answer };
+    },
+  };
+}
+
+/** A text that is not longer than a picture. */
+const standIn = ".";
+
+/**
+ * The work with a short text in the place of each picture. Storing and decoding pictures takes longer than a preflight may, so a worker checks only the
+ * rest; the worker that runs the job checks all of it.
+ */
+function textsOf(work: Work): Work {
+  if (work.kind !== "generate" || work.pictures === undefined) return work;
+  return { ...work, pictures: undefined, prompt: promptTexts(work.prompt) };
+}
+
+function promptTexts(prompt: PromptInput): PromptInput {
+  if (prompt.kind === "messages") return { ...prompt, messages: prompt.messages.map(messageTexts) };
+  if (prompt.kind !== "pieces") return prompt;
+  const pieces = prompt.pieces.map((piece) => (typeof piece === "object" && "picture" in piece ? standIn : piece));
+  return { ...prompt, pieces };
+}
+
+function messageTexts(message: TemplateMessage): TemplateMessage {
+  if (typeof message.content === "string") return message;
+  const content = message.content.map((part) =>
+    part.type === "image" ? ({ type: "text", text: standIn } as const) : part,
+  );
+  return { ...message, content };
+}

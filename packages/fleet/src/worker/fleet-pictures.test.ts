@@ -1,0 +1,227 @@
+// Tests how jobs with pictures and questions about pictures reach workers that can read them.
+import { createHash, randomBytes } from "node:crypto";
+import type { GenerateWork, Picture } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
+import { describeWithNats } from "@waggle/testing";
+import { expect, test } from "vitest";
+import type { GatewaySide } from "../gateway/gateway-port.ts";
+import type { FleetConnection } from "../nats/connection.ts";
+import { keys } from "../nats/names.ts";
+import { storedPictures } from "../pictures/picture-store.ts";
+import type { FleetJob } from "../queue/records.ts";
+import {
+  fakeModel,
+  file,
+  finish,
+  fleetIdOf,
+  fleetJob,
+  joinGateway,
+  joinWorker,
+  priorOutputOf,
+  receive,
+  seeingFile,
+  sendTokens,
+  unique,
+  useNats,
+  type LocalJob,
+} from "../testing/fleet.ts";
+
+const stays = new AbortController().signal;
+
+function pictureOf(length: number): Picture {
+  const bytes = randomBytes(length);
+  return { sha256: createHash("sha256").update(bytes).digest("hex"), bytes };
+}
+
+const pictures = [pictureOf(300_000), pictureOf(10)];
+
+async function put(gateway: GatewaySide, given = pictures) {
+  const stored = storedPictures(unique("key"), given);
+  await gateway.pictures.put(stored.key, given, stays);
+  return stored;
+}
+
+/** Publishes a job with pictures. */
+async function publish(gateway: GatewaySide, more: Partial<FleetJob>, at?: string) {
+  const job = fleetJob({ gateway: gateway.id, pictures: await put(gateway), ...more });
+  const received = receive(gateway, job);
+  await gateway.publish(job, at);
+  return { job, received };
+}
+
+function hashesOf({ spec }: LocalJob): readonly string[] {
+  const given = (spec.work as GenerateWork).pictures ?? [];
+  return given.map(({ bytes }) => createHash("sha256").update(bytes).digest("hex"));
+}
+
+/** Resolves when the worker's heartbeat is stored, which a leaving worker reads. */
+async function untilListed(connection: FleetConnection, id: string): Promise<void> {
+  while ((await connection.use().buckets.members.get(keys.member("worker", id))) === null);
+}
+
+const expected = pictures.map(({ sha256 }) => sha256);
+
+describeWithNats("a fleet's job with pictures", () => {
+  const nats = useNats();
+
+  test("goes only to a worker whose model reads pictures, with the pictures", async () => {
+    const model = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const blind = fakeModel(model);
+    const blindWorker = await joinWorker(nats.url, { models: [blind] });
+    const [one, other] = [await publish(gateway, { model }), await publish(gateway, { model }, blindWorker.id)];
+    const text = fleetJob({ model, gateway: gateway.id });
+    await gateway.publish(text);
+    expect(fleetIdOf(await blind.job())).toBe(text.id);
+    const seeing = fakeModel(model, 2, seeingFile);
+    await joinWorker(nats.url, { models: [seeing] });
+    const locals = [await seeing.job(0), await seeing.job(1)];
+    expect(new Set(locals.map(fleetIdOf))).toEqual(new Set([one.job.id, other.job.id]));
+    expect(locals.map(hashesOf)).toEqual([expected, expected]);
+    for (const local of locals) finish(seeing, local);
+    await Promise.all([one, other].map(({ received }) => received.ended()));
+    expect(blind.jobs).toHaveLength(1);
+  });
+
+  test("continues at another worker with the same projector when its worker is lost in mid-answer", async () => {
+    const model = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const dying = fakeModel(model, 2, seeingFile);
+    const worker = await joinWorker(nats.url, { models: [dying] });
+    const { received } = await publish(gateway, { model });
+    sendTokens(await dying.job(), 0, 1);
+    await received.until(() => received.tokens().length === 2);
+    const blind = fakeModel(model);
+    const scaling = fakeModel(model, 2, { ...seeingFile, vision: "projector, smaller pictures" });
+    const sibling = fakeModel(model, 2, seeingFile);
+    for (const one of [blind, scaling]) await joinWorker(nats.url, { models: [one] });
+    await worker.vanish();
+    await joinWorker(nats.url, { models: [sibling] });
+    const resumed = await sibling.job();
+    expect(priorOutputOf(resumed)).toEqual({ ids: [100, 101], events: 2 });
+    expect(hashesOf(resumed)).toEqual(expected);
+    sendTokens(resumed, 2);
+    finish(sibling, resumed);
+    expect(await received.ended()).toMatchObject({ type: "finished" });
+    expect(received.tokens()).toEqual([100, 101, 102]);
+    expect([blind.jobs, scaling.jobs]).toEqual([[], []]);
+  });
+
+  test("stays at a leaving worker if others read no pictures or have another projector", async () => {
+    const model = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const leaving = fakeModel(model, 2, seeingFile);
+    const worker = await joinWorker(nats.url, { models: [leaving] });
+    const { received } = await publish(gateway, { model });
+    const local = await leaving.job();
+    sendTokens(local, 0);
+    await received.until(() => received.tokens().length === 1);
+    const others = [file, { ...seeingFile, vision: "another projector" }].map((from) => fakeModel(model, 2, from));
+    for (const one of others) {
+      const { connection, id } = await joinWorker(nats.url, { models: [one] });
+      await untilListed(connection, id);
+    }
+    await worker.side.leave();
+    expect(local.cancelled).toBe(false);
+    finish(leaving, local);
+    expect(await received.ended()).toMatchObject({ type: "finished" });
+  });
+
+  test("is handed over by a leaving worker to one with the same projector", async () => {
+    const model = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const leaving = fakeModel(model, 2, seeingFile);
+    const worker = await joinWorker(nats.url, { models: [leaving] });
+    const { received } = await publish(gateway, { model });
+    sendTokens(await leaving.job(), 0);
+    await received.until(() => received.tokens().length === 1);
+    const next = fakeModel(model, 2, seeingFile);
+    const { connection, id } = await joinWorker(nats.url, { models: [next] });
+    await untilListed(connection, id);
+    await worker.side.leave();
+    expect(hashesOf(await next.job())).toEqual(expected);
+    finish(next, await next.job());
+    expect(await received.ended()).toMatchObject({ type: "finished" });
+  });
+
+  test("fails with an error that names the picture, if the fleet no longer has it", async () => {
+    const model = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const seeing = fakeModel(model, 2, seeingFile);
+    await joinWorker(nats.url, { models: [seeing] });
+    const stored = storedPictures(unique("key"), pictures);
+    const { received } = await publish(gateway, { model, pictures: stored });
+    expect(await received.ended()).toMatchObject({
+      type: "failed",
+      code: "engine_failed",
+      message: expect.stringMatching(/^Cannot read picture 1:/) as string,
+    });
+    expect(seeing.jobs).toEqual([]);
+  });
+
+  test("ends without a run when it is cancelled while its pictures are read", async () => {
+    const model = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const seeing = fakeModel(model, 2, seeingFile);
+    const worker = await joinWorker(nats.url, { models: [seeing] });
+    const { job, received } = await publish(gateway, { model, pictures: await put(gateway, [pictureOf(60_000_000)]) });
+    await received.until(() => received.records.some(({ kind }) => kind === "fence"));
+    await gateway.cancel(job.id);
+    expect(await received.ended()).toMatchObject({ type: "cancelled", steps: 0 });
+    expect(seeing.jobs).toEqual([]);
+    expect(worker.connection.use().nc.stats().inBytes).toBeLessThan(50_000_000);
+    while (worker.side.running > 0) await new Promise(setImmediate);
+    await gateway.pictures.remove(job.pictures?.key ?? "");
+  });
+
+  test("is put back for another worker when this one refuses it, which reads the pictures again", async () => {
+    const model = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const full = fakeModel(model, 2, seeingFile);
+    full.refuseWith = new WaggleError("unavailable", "The engine is restarting.");
+    await joinWorker(nats.url, { models: [full] });
+    const { received } = await publish(gateway, { model });
+    await received.until(() => received.records.some(({ kind }) => kind === "output"));
+    const other = fakeModel(model, 2, seeingFile);
+    await joinWorker(nats.url, { models: [other] });
+    expect(hashesOf(await other.job())).toEqual(expected);
+    finish(other, await other.job());
+    expect(await received.ended()).toMatchObject({ type: "finished" });
+  });
+});
+
+describeWithNats("a question about pictures", () => {
+  const nats = useNats();
+
+  test("goes only to a worker whose model reads pictures, with the pictures", async () => {
+    const model = unique("model");
+    const gateway = await joinGateway(nats.url);
+    const asked: string[] = [];
+    const join = async (who: string, from = file) =>
+      await joinWorker(nats.url, {
+        models: [fakeModel(model, 2, from)],
+        async answer(question) {
+          const given =
+            question.kind === "query" && question.question.kind === "count" ? question.question.pictures : [];
+          asked.push(`${who} ${given?.map(({ bytes }) => bytes.length).join()}`);
+          return { kind: "query", result: { kind: "count", promptTokens: 7 } };
+        },
+      });
+    await join("blind");
+    const question = { kind: "count", messages: [] } as const;
+    const ask = async () =>
+      await gateway.ask(
+        { kind: "query", model, question, pictures: await put(gateway) },
+        { timeoutMs: 5_000, vision: true },
+      );
+    await expect(ask()).rejects.toMatchObject({ code: "unavailable" });
+    const { side } = await join("seeing", seeingFile);
+    side.changed();
+    for (let i = 0; i < 3; i += 1) expect(await ask()).toMatchObject({ result: { promptTokens: 7 } });
+    expect(asked).toEqual(Array(3).fill("seeing 300000,10"));
+    const gone = { kind: "query", model, question, pictures: storedPictures("no-key", pictures) } as const;
+    await expect(gateway.ask(gone, { timeoutMs: 5_000, vision: true })).rejects.toMatchObject({
+      code: "engine_failed",
+    });
+  });
+});

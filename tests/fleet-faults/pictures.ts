@@ -1,0 +1,102 @@
+// Owns the scenarios of jobs with pictures whose workers and gateways are killed. Every answer depends on the bytes of its picture.
+import { sleep } from "@waggle/async";
+import { madeUpPng } from "@waggle/testing";
+import { logged, poll, startFleet, type FleetStage, type Worker, type WorkerPlan } from "@waggle/testing/harness";
+import type { Wanted } from "./ask.ts";
+import type { FleetScenario } from "./scenario.ts";
+import { bodyOf, follow, submit } from "./shared-jobs.ts";
+import { fakeFlags, learnAnswers, leftIn, runSwarm, wantedOf } from "./swarm.ts";
+
+const tokensEach = 120;
+const killEveryMs = 4_000;
+/** More bytes than one piece of a picture in the fleet's store. */
+const pictureBytes = 300_000;
+const seeingFlags = [...fakeFlags, "--mmproj", "fake"];
+const seeing: readonly WorkerPlan[] = [
+  { name: "bee-1", slots: 8, stepMs: 20, vision: true },
+  { name: "bee-2", slots: 8, stepMs: 20, vision: true },
+];
+const blind: WorkerPlan = { name: "bee-3", slots: 4, stepMs: 20 };
+
+/** Requests with a picture each, which differ only in their pictures. */
+function withPictures(wanted: readonly Wanted[]): readonly Wanted[] {
+  return wanted.map((one, color) => {
+    const file = Buffer.from(madeUpPng(color, { textBytes: pictureBytes }));
+    return { ...one, prompt: "What do the bees see?", picture: `data:image/png;base64,${file.toString("base64")}` };
+  });
+}
+
+function distinctProblems(texts: readonly string[]): readonly string[] {
+  const distinct = new Set(texts).size;
+  return distinct === texts.length ? [] : [`only ${distinct} of ${texts.length} answers depend on their pictures`];
+}
+
+async function killInTurn({ workers }: FleetStage, seen: Set<Worker>, over: AbortSignal): Promise<number> {
+  const victims = workers.filter(({ name }) => name !== blind.name);
+  const returning: Promise<void>[] = [];
+  let kills = 0;
+  for (let next = 0; !over.aborted; next += 1) {
+    await sleep(killEveryMs, { signal: over }).catch(() => {});
+    const victim = victims[next % victims.length];
+    if (over.aborted || victim === undefined || victim.starting) continue;
+    await victim.kill();
+    kills += 1;
+    returning.push(victim.start().then(() => void seen.add(victim.worker)));
+  }
+  await Promise.all(returning);
+  return kills;
+}
+
+const workersKilled: FleetScenario = {
+  name: "pictures",
+  what: "workers that run jobs with pictures are killed in turn; another worker of the model reads no pictures",
+  async run({ groups, requests, seed, progress }) {
+    const texts = wantedOf(Math.ceil(requests / 8), tokensEach, seed);
+    const wanted = [...withPictures(wantedOf(Math.ceil(requests / 4), tokensEach, seed)), ...texts];
+    const answers = await learnAnswers(groups, wanted, seeingFlags);
+    await using stage = await startFleet(groups, { workers: [...seeing, blind], gateways: 2 });
+    await stage.complete();
+    const seen = new Set<Worker>(stage.workers.map(({ worker }) => worker));
+    let kills = 0;
+    const outcome = await runSwarm(stage, wanted, answers, async (over) => {
+      kills = await killInTurn(stage, seen, over);
+    });
+    const lines = [...seen].flatMap(({ log }) => log.lines);
+    const continued = lines.filter(logged("fleet_job_continued")).length;
+    progress(
+      `${outcome.whole} of ${outcome.requests} whole in ${(outcome.tookMs / 1_000).toFixed(1)} s; ${kills} workers killed, ${continued} streams continued elsewhere`,
+    );
+    const none = continued > 0 ? [] : ["no stream was continued: increase the number of requests"];
+    return [...distinctProblems(answers.map(({ text }) => text)), ...outcome.wrong, ...(await leftIn(stage)), ...none];
+  },
+};
+
+const gatewayKilled: FleetScenario = {
+  name: "pictures-gateway-killed",
+  what: "a gateway is killed while its jobs with pictures run and wait; the other gateway continues all of them",
+  async run({ groups, seed, progress }) {
+    const wanted = withPictures(wantedOf(24, tokensEach, seed));
+    const answers = await learnAnswers(groups, wanted, seeingFlags);
+    const jobs = wanted.map((one, i) => ({ ...one, id: `pictures-${seed}-${i}`, text: answers[i]?.text ?? "" }));
+    await using stage = await startFleet(groups, { workers: seeing.slice(0, 1), gateways: 2 });
+    await stage.complete();
+    const [first, second] = stage.gateways;
+    if (first === undefined || second === undefined) return ["the fleet has fewer than two gateways"];
+    const statuses = await Promise.all(jobs.map(async (job) => await submit(first.url, bodyOf(job, "continue"))));
+    const refused = statuses.filter((status) => status !== 202);
+    if (refused.length > 0) return [`${refused.length} jobs were refused, the first one with ${refused[0]}`];
+    const waiting = async (): Promise<number> => (await first.client.health()).queue.depth;
+    await poll(
+      "the slots to be busy",
+      async () => (await second.client.health()).slots.total === 8 && (await waiting()) <= 16,
+    );
+    progress(`${await waiting()} jobs wait at the first gateway, which is killed`);
+    await first[Symbol.asyncDispose]();
+    const found = await Promise.all(jobs.map(async (job) => await follow(job, () => second.url)));
+    const wrong = found.flatMap((problems, i) => problems.map((problem) => `${jobs[i]?.id ?? i}: ${problem}`));
+    progress(`${found.filter((problems) => problems.length === 0).length} of ${jobs.length} jobs complete`);
+    return [...wrong, ...(await leftIn(stage))];
+  },
+};
+
+export const pictureScenarios: readonly FleetScenario[] = [workersKilled, gatewayKilled];
