@@ -16,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), "waggle-pictures-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function pictureOf(sampleAt: (index: number) => number): Picture {
-  const [width, height] = [64, 48];
+  const [width, height] = [160, 128];
   const rgb = Uint8Array.from({ length: 3 * width * height }, (_, index) => sampleAt(index));
   const bytes = encodePng({ width, height, rgb });
   return { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };

@@ -55,7 +55,7 @@ const llamaParts: Readonly<Record<AddonName, LlamaParts>> = {
 };
 
 /** Sources of mtmd that the addon does not need, or that our sources include. */
-const leftOut = /^(clip|mtmd|mtmd-cli|mtmd-helper.*|deprecation-warning)\.cpp$/;
+const leftOut = /^(clip|mtmd|pixtral|mtmd-cli|mtmd-helper.*|deprecation-warning)\.cpp$/;
 
 /** On two cores the first addon compiles in three seconds, the second in a minute. */
 const compilerLimitMs = 300_000;
