@@ -7,6 +7,8 @@ export const pictureLimits = {
   filePixels: 50_000_000,
   /** Most pixels of a side. */
   sidePixels: 65_535,
+  /** Most pixels of the longer side for each pixel of the shorter one: models were trained with no thinner pictures, and some preprocessing makes them squares. */
+  sideRatio: 200,
   /** Processor time for decoding one picture: a base, and a share for each million pixels of the file. */
   decodeMs: 3_000,
   decodeMsPerMegapixel: 500,

@@ -90,6 +90,14 @@ test("a file that is no picture is refused, and may be sent again", async () => 
   await expect(pictures.entriesOf(picture("a"), 1)).resolves.toHaveLength(15);
 });
 
+test("a picture that mtmd cannot divide is refused with mtmd's reason", async () => {
+  const { pictures, divide } = divideWith();
+  divide.mockRejectedValueOnce(new Error("mtmd_tokenize_from_parts: error: resize target 9x0 is out of range"));
+  await expect(pictures.entriesOf(picture("a"), 0)).rejects.toThrow(
+    "Cannot read picture 1: resize target 9x0 is out of range.",
+  );
+});
+
 test("a chunk that cannot be divided must fit into a step", async () => {
   const { pictures } = divideWith({ causal: false, cells: 9 });
   await expect(pictures.entriesOf(picture("a"), 0)).rejects.toThrow(

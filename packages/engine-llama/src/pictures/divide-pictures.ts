@@ -61,7 +61,7 @@ export function createDividePictures({ projector, decoder, batchSize }: DividePi
     const name = `picture ${index + 1}`;
     const { rgb, width, height } = await decoder.decode(bytes, { name, maxPixels });
     const parts = await native.divide(rgb, width, height).catch((error: unknown) => {
-      throw new WaggleError("invalid_argument", `Cannot read ${name}: ${(error as Error).message}.`);
+      throw new WaggleError("invalid_argument", `Cannot read ${name}: ${reasonOf(error)}.`);
     });
     const natives = new Map<string, NativeChunk>();
     const layout = parts.map((part, i): Part => {
@@ -114,6 +114,11 @@ export function createDividePictures({ projector, decoder, batchSize }: DividePi
       return part;
     },
   };
+}
+
+/** mtmd's message without the name of its function. */
+function reasonOf(error: unknown): string {
+  return (error as Error).message.replace(/^\w+: (?:error: )?/, "");
 }
 
 function isChunk(part: Part): part is Exclude<Part, readonly Token[]> {

@@ -41,7 +41,9 @@ type MovedTask = DecodeTask & { readonly bytes: Uint8Array<ArrayBuffer> };
 
 /** The limits of a file hold everywhere, so that no process accepts a picture that another refuses. */
 type PictureDecoderLimits = {
-  readonly [Limit in Exclude<keyof typeof pictureLimits, "fileBytes" | "filePixels" | "sidePixels">]: number;
+  readonly [
+    Limit in Exclude<keyof typeof pictureLimits, "fileBytes" | "filePixels" | "sidePixels" | "sideRatio">
+  ]: number;
 };
 
 /** The thread starts with the first picture. */

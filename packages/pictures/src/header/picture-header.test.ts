@@ -161,6 +161,12 @@ describe("an error", () => {
     expect(problem(png(10_000, 5_001))).toBe("it has 10000 x 5001 pixels, more than 50 million. Scale it down.");
   });
 
+  it("says that the picture is too thin", () => {
+    expect([size(png(200, 1)), size(png(3, 600))]).toEqual(["png 200 x 1", "png 3 x 600"]);
+    expect(problem(png(201, 1))).toBe("it has 201 x 1 pixels: one side is more than 200 times as long as the other.");
+    expect(problem(gifHeader(2, 60_000))).toMatch(/^it has 2 x 60000 pixels: one side is more than 200 times/);
+  });
+
   it("says how large the file is, where it is too large", () => {
     const file = new Uint8Array(pictureLimits.fileBytes + 1);
     file.set(png(4, 3));

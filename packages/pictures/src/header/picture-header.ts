@@ -74,7 +74,7 @@ function readHeader({ format, readHeader: read }: ReadableFormat, bytes: Uint8Ar
 }
 
 function checkSize({ width, height }: StoredPicture): void {
-  const { filePixels, sidePixels } = pictureLimits;
+  const { filePixels, sidePixels, sideRatio } = pictureLimits;
   const size = `it has ${width} x ${height} pixels`;
   if (width === 0 || height === 0) throw new UnreadablePicture(size);
   if (width > sidePixels || height > sidePixels) {
@@ -82,6 +82,9 @@ function checkSize({ width, height }: StoredPicture): void {
   }
   if (width * height > filePixels) {
     throw new UnreadablePicture(`${size}, more than ${filePixels / 1e6} million. Scale it down`);
+  }
+  if (Math.max(width, height) > sideRatio * Math.min(width, height)) {
+    throw new UnreadablePicture(`${size}: one side is more than ${sideRatio} times as long as the other`);
   }
 }
 
