@@ -43,7 +43,12 @@ const untimed = [
 ];
 
 /** What takes minutes by its nature: everything that a fault, a hostile client or a cheating worker can do. */
-const attacks = ["tests/fleet-faults.test.ts", "tests/hostile.test.ts", "tests/worker-test.test.ts"];
+const attacks = [
+  "tests/fleet-faults.test.ts",
+  "tests/hostile.test.ts",
+  "tests/hostile-pictures.test.ts",
+  "tests/worker-test.test.ts",
+];
 const faults = "tests/faults/*.test.ts";
 /** Of what tests and benchmarks have next to them: no daemon. */
 const unitTestsOfTests = ["tests/{faults/lib,hostile,llama-server,several-models}/*.test.ts", "bench/*/*.test.ts"];

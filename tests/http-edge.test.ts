@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
-import { request } from "node:http";
+import { Agent, request } from "node:http";
 import { withTimeout } from "@waggle/async";
 import { poll } from "@waggle/testing/harness";
 import { ErrorBodySchema } from "@waggle/protocol";
@@ -15,13 +15,21 @@ beforeAll(async () => {
 });
 afterAll(killDaemons);
 
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  /** The client's port. */
+  readonly port: number | undefined;
+}
+
 /** Sends a body in chunks, without a Content-Length. */
-function postChunked(path: string, chunks: readonly string[]): Promise<{ status: number; text: string }> {
+function postChunked(path: string, chunks: readonly string[], agent?: Agent): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const call = request(`${worker.url}${path}`, { method: "POST" }, (response) => {
+    const call = request(`${worker.url}${path}`, { method: "POST", agent }, (response) => {
+      const { localPort: port } = response.socket;
       let text = "";
       response.on("data", (chunk: Buffer) => (text += chunk.toString()));
-      response.once("end", () => resolve({ status: response.statusCode ?? 0, text }));
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, text, port }));
     });
     call.once("error", reject);
     for (const chunk of chunks) call.write(chunk);
@@ -62,6 +70,15 @@ describe("bodies", () => {
     expect(ErrorBodySchema.parse(await announced.json()).error.code).toBe("payload_too_large");
     const chunked = await postChunked("/v1/jobs", [large.slice(0, 40_000), large.slice(40_000, 100_000)]);
     expect(chunked.status).toBe(413);
+  });
+
+  it("that are refused while they arrive leave the connection to the next request", async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const refused = await postChunked("/v1/messages", Array<string>(100).fill(" ".repeat(60_000)), agent);
+    expect(refused.status).toBe(413);
+    const next = await postChunked("/v1/inference", ['{"prompt":"hello [eog:2]"}'], agent);
+    expect(next).toMatchObject({ status: 200, port: refused.port });
+    agent.destroy();
   });
 
   it("that stay unfinished are refused at the timeout, or earlier, the oldest first, when other bodies need memory", async () => {

@@ -99,9 +99,12 @@ async function readText(c: AppContext, places: PicturePlace | undefined, maxByte
     await c.get("pace")(text.length);
     if (crowdedOut) throw exhausted();
   } catch (error) {
-    cancel();
     if (crowdedOut) throw exhausted();
-    if (error instanceof WaggleError) throw error;
+    if (error instanceof WaggleError) {
+      discardRest(reader);
+      throw error;
+    }
+    cancel();
     throw new WaggleError(
       "invalid_argument",
       "Cannot read the body: the connection ended before the body was complete.",
@@ -111,6 +114,14 @@ async function readText(c: AppContext, places: PicturePlace | undefined, maxByte
     arriving.close();
   }
   return text.bytes().toString("utf8");
+}
+
+/** Reads what is left of a refused body, so that the connection can be used again. The HTTP server closes it half a second after the answer. */
+function discardRest(reader: ReadableStreamDefaultReader<Uint8Array>): void {
+  const discard = async (): Promise<void> => {
+    for (let rest = await reader.read(); !rest.done; ) rest = await reader.read();
+  };
+  void discard().catch(() => undefined);
 }
 
 function encoded(encoding: string): WaggleError {

@@ -1,0 +1,172 @@
+// Tests hostile pictures on a worker with a made-up model that reads pictures, which serves three streams of text at the same time. Each picture gets
+// an answer or a typed error in time, memory is bounded, and the engine stays the same. The figures of the streams are printed, beside those without
+// pictures. A short run sends a third of the pictures, a long run all.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { deferred, sleep } from "@waggle/async";
+import { encodePng, gradientPicture } from "@waggle/pictures/testing";
+import { percentile, poll, scaled } from "@waggle/testing/harness";
+import { writeVisionModel } from "@waggle/testing/models";
+import { afterAll, expect, it } from "vitest";
+import { startHonest, type Honest } from "./hostile/honest.ts";
+import type { PictureCrowdMessage, PictureCrowdOptions, PictureResult } from "./hostile/picture-crowd.ts";
+import { killDaemons, spawnModelWorker, type ListeningWorker } from "./support/daemon.ts";
+import { howToRepeat, isLong, limitMs, seed } from "./support/long.ts";
+import { answerProblems } from "./support/verdict.ts";
+import { forgetPeak, peakMib } from "./support/watch.ts";
+
+/** A short run sends one in this many of the pictures; the seed chooses which. */
+const share = isLong ? 1 : 3;
+const clients = 4;
+const streams = 3;
+const controlMs = 10_000;
+/** Time limit of one answer. Decoding takes up to half a minute of processor time, and pictures wait for each other. */
+const answerMs = 180_000;
+/** Time limit for the last jobs to end. */
+const settleMs = 10_000;
+/**
+ * Limit of a pause of a stream. It only finds a worker that waits for a picture: pauses grow with everything else that the machine does. The figure to
+ * reach is 200 ms, on a machine without other work.
+ */
+const pauseMs = 3_000;
+/** Decoding takes up to 20 bytes for each of 50 million pixels. When idle the engine holds some 300 MiB. */
+const engineMib = 1_600;
+/** Pictures of all requests at once, with what is being sent to the engine. When idle the worker holds some 150 MiB. */
+const workerMib = 640;
+
+const folder = mkdtempSync(join(tmpdir(), "waggle-hostile-pictures-"));
+afterAll(async () => {
+  await killDaemons();
+  rmSync(folder, { recursive: true });
+});
+
+/** Registers tsx in the thread: a thread does not inherit its process's TypeScript loader. */
+const crowdEntry = `import("${import.meta.resolve("tsx/esm/api")}").then(({ register }) => {
+  register();
+  return import("${new URL("hostile/picture-crowd.ts", import.meta.url).href}");
+});`;
+
+function startCrowd(options: PictureCrowdOptions): {
+  readonly ready: Promise<void>;
+  /** Sends the pictures. */
+  send(): Promise<readonly PictureResult[]>;
+} {
+  const crowd = new Worker(crowdEntry, { eval: true, workerData: options, execArgv: [] });
+  const results: PictureResult[] = [];
+  const seen = { ready: deferred<void>(), over: deferred<void>() };
+  crowd.on("message", (message: PictureCrowdMessage) => {
+    if (typeof message === "string") seen[message].resolve();
+    else results.push(message);
+  });
+  crowd.on("error", (error) => {
+    for (const { reject } of Object.values(seen)) reject(error);
+  });
+  return {
+    ready: seen.ready.promise,
+    async send() {
+      crowd.postMessage("go");
+      await seen.over.promise;
+      return results;
+    },
+  };
+}
+
+/** Streams texts while `work` runs. */
+async function streamDuring<T>(url: string, work: () => Promise<T>): Promise<{ result: T; honest: Honest }> {
+  const over = new AbortController();
+  const tokens = Array.from({ length: streams }, (_, client) => `honest-${client}`);
+  const honest = startHonest(url, tokens, over.signal);
+  try {
+    return { result: await work(), honest };
+  } finally {
+    over.abort();
+    await honest.over;
+  }
+}
+
+async function describePicture({ url }: ListeningWorker, model: string): Promise<string> {
+  const picture = Buffer.from(encodePng(gradientPicture(320, 240, 1))).toString("base64");
+  const image = { type: "image_url", image_url: { url: `data:image/png;base64,${picture}` } };
+  const body = { model, temperature: 0, max_tokens: 16, messages: [{ role: "user", content: [image] }] };
+  const answer = await fetch(`${url}/v1/chat/completions`, { method: "POST", body: JSON.stringify(body) });
+  const { choices, usage } = (await answer.json()) as { choices: { message: object }[]; usage: object };
+  return JSON.stringify([answer.status, choices[0]?.message, usage]);
+}
+
+function gapLine(what: string, { gapsMs, streams: complete }: Honest): string {
+  const [p50, p99, worst] = [0.5, 0.99, 1].map((part) => `${Math.round(percentile(gapsMs, part))} ms`);
+  return `${what}: gaps ${p50} (median), ${p99} (p99), ${worst} (worst); ${gapsMs.length} tokens, ${complete} complete streams`;
+}
+
+/** @returns problems of the answer; 503 is allowed with a typed error */
+function problemsOf({ request, answer, failure }: PictureResult): string[] {
+  if (answer === undefined) return [failure ?? "no answer"];
+  return answerProblems(request, answer)
+    .filter((problem) => answer.status !== 503 || !/"unavailable"|answered 503:/.test(problem))
+    .map((problem) => `${request.name}: ${problem}`);
+}
+
+/** Number of answers of each kind: the status, and whether a stream ended with an error. */
+function kindsOf(results: readonly PictureResult[]): Record<string, number> {
+  const kinds: Record<string, number> = {};
+  for (const { answer } of results) {
+    const failed = answer?.status === 200 && /"error"|"invalid_argument"/.test(answer.body);
+    const kind = answer === undefined ? "none" : `${answer.status}${failed ? " with an error event" : ""}`;
+    kinds[kind] = (kinds[kind] ?? 0) + 1;
+  }
+  return kinds;
+}
+
+it(
+  "hostile pictures get an answer or a typed error, and the streams, the memory and the engine do not suffer",
+  { timeout: limitMs },
+  async () => {
+    const { model: path } = writeVisionModel({ folder, shape: "qwen2vl" });
+    const worker = await spawnModelWorker(["--model", path, "--slots", "8", "--ended-jobs-kept", "100"]);
+    const { engine_pid: enginePid = 0 } = await worker.line("ready");
+    const models = (await (await fetch(`${worker.url}/v1/models`)).json()) as { data: { id: string }[] };
+    const model = models.data[0]?.id ?? "";
+    const before = await describePicture(worker, model);
+    expect(before).toMatch(/^\[200,/);
+    const crowd = startCrowd({
+      url: worker.url,
+      model,
+      seed,
+      share,
+      part: seed % share,
+      clients,
+      timeoutMs: scaled(answerMs),
+    });
+    await crowd.ready;
+
+    const control = await streamDuring(worker.url, async () => await sleep(controlMs));
+    for (const pid of [worker.pid, enginePid]) forgetPeak(pid);
+    const { result: results, honest } = await streamDuring(worker.url, async () => await crowd.send());
+    const peaks = { worker: peakMib(worker.pid), engine: peakMib(enginePid) };
+
+    const slowest = results.toSorted((a, b) => b.tookMs - a.tookMs).slice(0, 5);
+    const lines = [
+      gapLine("without pictures", control.honest),
+      gapLine("with hostile pictures", honest),
+      `${results.length} pictures: ${JSON.stringify(kindsOf(results))}`,
+      `slowest: ${slowest.map(({ request, tookMs }) => `${request.name} ${Math.round(tookMs)} ms`).join("; ")}`,
+      `most memory: worker ${Math.round(peaks.worker)} MiB, engine ${Math.round(peaks.engine)} MiB`,
+    ];
+    process.stdout.write(lines.map((line) => `${line}\n`).join(""));
+
+    expect(results.flatMap(problemsOf), howToRepeat).toEqual([]);
+    const count = (kind: RegExp): number => results.filter(({ answer }) => kind.test(String(answer?.status))).length;
+    expect(results.length).toBeGreaterThan(200 / share - 1);
+    expect(count(/^400$/)).toBeGreaterThan(results.length / 2);
+    expect(count(/^200$/)).toBeGreaterThan(results.length / 10);
+    expect([...control.honest.failures, ...honest.failures], howToRepeat).toEqual([]);
+    expect(percentile(honest.gapsMs, 1)).toBeLessThan(scaled(pauseMs));
+    expect(peaks.worker).toBeLessThan(workerMib);
+    expect(peaks.engine).toBeLessThan(engineMib);
+    await poll("all jobs to end", async () => (await worker.client.health()).slots.busy === 0, scaled(settleMs));
+    expect(await worker.client.health()).toMatchObject({ ready: true, engine: { starts: 1, deaths: 0 } });
+    expect(await describePicture(worker, model)).toBe(before);
+  },
+);
