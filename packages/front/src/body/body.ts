@@ -119,7 +119,7 @@ async function readText(c: AppContext, places: PicturePlace | undefined, maxByte
 /** Reads what is left of a refused body, so that the connection can be used again. The HTTP server closes it half a second after the answer. */
 function discardRest(reader: ReadableStreamDefaultReader<Uint8Array>): void {
   const discard = async (): Promise<void> => {
-    for (let rest = await reader.read(); !rest.done; ) rest = await reader.read();
+    for (let rest = await reader.read(); !rest.done;) rest = await reader.read();
   };
   void discard().catch(() => undefined);
 }
