@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { killDaemons } from "./support/daemon.ts";
 import { spawnScriptedWorker, type ScriptedWorker } from "./support/scripted-worker.ts";
+import { base64, pictureFaults, pictureQuestion, red, spawnSeeingWorker, torn } from "./support/seeing-worker.ts";
 
 const question = "How will the weather be in Bern and Zürich?";
 const schema = { type: "object" as const, properties: { city: { type: "string" } }, required: ["city"] };
@@ -151,6 +152,48 @@ describe("Anthropic's client", () => {
     const long = client.messages.create(request("x".repeat(9_000)));
     await expect(long).rejects.toThrow(/prompt is too long: \d+ tokens > 8191 maximum/);
     await expect(client.messages.batches.list()).rejects.toBeInstanceOf(Anthropic.NotFoundError);
+  });
+});
+
+describe("Anthropic's client with pictures", () => {
+  const clientOf = (baseURL: string): Anthropic => new Anthropic({ baseURL, apiKey: "none", maxRetries: 0 });
+  const blocksOf = (pictures: readonly Uint8Array[]) =>
+    pictures.map((bytes) => ({
+      type: "image" as const,
+      source: { type: "base64" as const, media_type: "image/png" as const, data: base64(bytes) },
+    }));
+  const ask = { type: "text" as const, text: pictureQuestion };
+  const messageWith = (...pictures: readonly Uint8Array[]): Anthropic.MessageParam[] => [
+    { role: "user", content: [...blocksOf(pictures), ask] },
+  ];
+  const resultWith = (...pictures: readonly Uint8Array[]): Anthropic.MessageParam[] => [
+    { role: "user", content: "Look." },
+    { role: "assistant", content: [{ type: "tool_use", id: "call_1", name: "look", input: {} }] },
+    { role: "user", content: [{ type: "tool_result", tool_use_id: "call_1", content: blocksOf(pictures) }, ask] },
+  ];
+
+  test.each([
+    ["a message", messageWith],
+    ["a tool's result", resultWith],
+  ])("gets answers that depend on the pictures in %s, with their tokens", async (_, messagesWith) => {
+    const seeing = clientOf((await spawnSeeingWorker()).url);
+    const bodyWith = (...pictures: readonly Uint8Array[]) => ({
+      ...{ model: "claude-of-ours", max_tokens: 8, temperature: 0, messages: messagesWith(...pictures) },
+    });
+    const faults = await pictureFaults(async (...pictures) => {
+      const { model, messages } = bodyWith(...pictures);
+      const { input_tokens: promptTokens } = await seeing.messages.countTokens({ model, messages });
+      const { content, usage } = await seeing.messages.create(bodyWith(...pictures));
+      expect(usage.input_tokens + (usage.cache_read_input_tokens ?? 0)).toBe(promptTokens);
+      return { text: content.map((block) => (block.type === "text" ? block.text : "")).join(""), promptTokens };
+    });
+    expect(faults).toEqual([]);
+    const broken = seeing.messages.create(bodyWith(red, torn));
+    await expect(broken).rejects.toBeInstanceOf(Anthropic.BadRequestError);
+    await expect(broken).rejects.toThrow("Cannot read picture 2: ");
+    const blind = clientOf(worker.url).messages.create(bodyWith(red));
+    await expect(blind).rejects.toBeInstanceOf(Anthropic.BadRequestError);
+    await expect(blind).rejects.toThrow("has no projector");
   });
 });
 

@@ -14,6 +14,7 @@ import { z } from "zod";
 import { killDaemons, spawnDaemon } from "./support/daemon.ts";
 import { spawnScriptedWorker } from "./support/scripted-worker.ts";
 import type { ScriptedWorker } from "./support/scripted-worker.ts";
+import { base64, pictureFaults, pictureQuestion, red, spawnSeeingWorker, torn } from "./support/seeing-worker.ts";
 
 const model = "Tiny Bee";
 const publicName = "Tiny-Bee:latest";
@@ -194,6 +195,44 @@ describe("the ollama client", () => {
       })(),
     ).rejects.toThrow("aborted");
     await poll("a condition to hold", async () => (await worker.client.slots()).every((slot) => slot.state === "idle"));
+  });
+});
+
+describe("the ollama client with pictures", () => {
+  const seeingModel = "waggle-fake";
+  const request = { model: seeingModel, options: { temperature: 0 } };
+  const messageWith = (...images: readonly (Uint8Array | string)[]): Message =>
+    ({ role: "user", content: pictureQuestion, images: [...images] }) as Message;
+  let ollama: Ollama;
+  beforeAll(async () => {
+    ollama = new Ollama({ host: (await spawnSeeingWorker()).url });
+  });
+
+  test("learns from a model's capabilities whether it reads pictures", async () => {
+    expect((await ollama.show({ model: seeingModel })).capabilities).toContain("vision");
+    expect((await client().show({ model })).capabilities).not.toContain("vision");
+  });
+
+  test("gets answers that depend on the pictures, by both routes, with their tokens", async () => {
+    const chatFaults = await pictureFaults(async (...pictures) => {
+      const answered = await ollama.chat({ ...request, messages: [messageWith(...pictures)] });
+      return { text: answered.message.content, promptTokens: answered.prompt_eval_count };
+    });
+    const generateFaults = await pictureFaults(async (...pictures) => {
+      const answered = await ollama.generate({ ...request, prompt: pictureQuestion, images: pictures.map(base64) });
+      return { text: answered.response, promptTokens: answered.prompt_eval_count };
+    });
+    expect([chatFaults, generateFaults]).toEqual([[], []]);
+  });
+
+  test("gets the reason why pictures cannot be read", async () => {
+    await expect(ollama.chat({ ...request, messages: [messageWith(red, torn)] })).rejects.toMatchObject({
+      ...{ name: "ResponseError", status_code: 400, error: expect.stringContaining("Cannot read picture 2: ") },
+    });
+    const blind = new Ollama({ host });
+    await expect(blind.chat({ model, messages: [messageWith(base64(red))] })).rejects.toMatchObject({
+      ...{ name: "ResponseError", status_code: 400, error: expect.stringContaining("has no projector") },
+    });
   });
 });
 

@@ -11,6 +11,15 @@ import { zodResponseFormat } from "openai/helpers/zod";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { killDaemons, spawnDaemon, spawnFakeWorker, spawnModelWorker } from "./support/daemon.ts";
+import {
+  blue,
+  dataUrl,
+  pictureFaults,
+  pictureQuestion,
+  red,
+  spawnSeeingWorker,
+  torn,
+} from "./support/seeing-worker.ts";
 
 const story = [{ role: "user" as const, content: "Tell me a story about a dog and a ball." }];
 const Weather = z.object({
@@ -210,6 +219,42 @@ describe("the openai client", () => {
       encoding_format: "float",
     });
     floats.data[0]?.embedding.forEach((value, i) => expect(value).toBeCloseTo(dog?.[i] ?? NaN, 4));
+  });
+});
+
+describe("the openai client with pictures", () => {
+  const request = (...pictures: readonly Uint8Array[]) => ({
+    ...{ model: "m", temperature: 0 },
+    messages: [
+      {
+        role: "user" as const,
+        content: [
+          ...pictures.map((bytes) => ({ type: "image_url" as const, image_url: { url: dataUrl(bytes) } })),
+          { type: "text" as const, text: pictureQuestion },
+        ],
+      },
+    ],
+  });
+
+  it("gets answers that depend on the pictures, with their tokens, also streamed", async () => {
+    const seeing = clientOf((await spawnSeeingWorker()).url);
+    const faults = await pictureFaults(async (...pictures) => {
+      const { choices, usage } = await seeing.chat.completions.create(request(...pictures));
+      return { text: choices[0]?.message.content, promptTokens: usage?.prompt_tokens };
+    });
+    expect(faults).toEqual([]);
+    const whole = await seeing.chat.completions.create(request(red, blue));
+    const streamed = await seeing.chat.completions.stream(request(red, blue)).finalContent();
+    expect(streamed).toBe(whole.choices[0]?.message.content);
+    const broken = seeing.chat.completions.create(request(red, torn));
+    await expect(broken).rejects.toBeInstanceOf(OpenAI.BadRequestError);
+    await expect(broken).rejects.toThrow("Cannot read picture 2: ");
+  });
+
+  it("raises its typed error for a model without a projector", async () => {
+    const refused = client.chat.completions.create(request(red));
+    await expect(refused).rejects.toBeInstanceOf(OpenAI.BadRequestError);
+    await expect(refused).rejects.toThrow(/"Waggle Tiny Stories" has no projector/);
   });
 });
 

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { killDaemons } from "./support/daemon.ts";
 import { spawnScriptedWorker, type ScriptedWorker } from "./support/scripted-worker.ts";
+import { dataUrl, pictureFaults, pictureQuestion, red, spawnSeeingWorker, torn } from "./support/seeing-worker.ts";
 
 const thought = "I should look, 🐝.";
 const question = "What will the weather be in Zürich?";
@@ -159,6 +160,45 @@ describe("the openai client", () => {
     });
     const long = client.responses.create({ model: "m", input: "long ".repeat(9_000) });
     await expect(long).rejects.toMatchObject({ status: 400, code: "context_length_exceeded" });
+  });
+});
+
+describe("the openai client with pictures", () => {
+  const clientOf = (url: string): OpenAI => new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: 0 });
+  const partsOf = (pictures: readonly Uint8Array[]) =>
+    pictures.map((bytes) => ({ type: "input_image" as const, detail: "auto" as const, image_url: dataUrl(bytes) }));
+  const messageWith = (...pictures: readonly Uint8Array[]): OpenAI.Responses.ResponseInput => [
+    { role: "user", content: [...partsOf(pictures), { type: "input_text", text: pictureQuestion }] },
+  ];
+  const resultWith = (...pictures: readonly Uint8Array[]): OpenAI.Responses.ResponseInput => [
+    ...messageWith(),
+    { type: "function_call", call_id: "call_1", name: "look", arguments: "{}" },
+    {
+      type: "function_call_output",
+      call_id: "call_1",
+      output: [{ type: "input_text", text: "I saw:" }, ...partsOf(pictures)],
+    },
+  ];
+
+  test.each([
+    ["a message", messageWith],
+    ["a tool's result", resultWith],
+  ])("gets answers that depend on the pictures in %s, with their tokens", async (_, inputWith) => {
+    const seeing = clientOf((await spawnSeeingWorker()).url);
+    const faults = await pictureFaults(async (...pictures) => {
+      const body = { model: "m", temperature: 0, max_output_tokens: 8, input: inputWith(...pictures) };
+      const { input_tokens: count } = await seeing.responses.inputTokens.count({ model: "m", input: body.input });
+      const { output_text: text, usage } = await seeing.responses.create(body);
+      expect(usage?.input_tokens).toBe(count);
+      return { text, promptTokens: count };
+    });
+    expect(faults).toEqual([]);
+    const broken = seeing.responses.create({ model: "m", input: inputWith(red, torn) });
+    await expect(broken).rejects.toBeInstanceOf(OpenAI.BadRequestError);
+    await expect(broken).rejects.toThrow("Cannot read picture 2: ");
+    const blind = clientOf(worker.url).responses.create({ model: "m", input: inputWith(red) });
+    await expect(blind).rejects.toBeInstanceOf(OpenAI.BadRequestError);
+    await expect(blind).rejects.toThrow("has no projector");
   });
 });
 

@@ -92,7 +92,8 @@ async function check(
   if (source === undefined) throw new Error(`Cannot check clients: llama.cpp has no template ${template}`);
   const models = mkdtempSync(join(tmpdir(), "waggle-clients-model-"));
   try {
-    const model = writeScriptedModel({ path: join(models, "scripted.gguf"), template: source, context });
+    const path = join(models, "scripted.gguf");
+    const model = writeScriptedModel({ path, template: source, context, pictures: true });
     const flags = ["--model", model.path, "--context-size", String(context), "--slots", "2"];
     await using worker = await startWorker(groups, { flags });
     const runs: ClientRun[] = [];

@@ -39,6 +39,12 @@ export interface VisionModel {
   readonly projector: string;
 }
 
+export interface ProjectorFileOptions extends Pick<VisionModelOptions, "shape" | "seed" | "encoder" | "onProgress"> {
+  readonly path: string;
+  /** Width of the text model. */
+  readonly textWidth: number;
+}
+
 interface Family {
   /** The real model of this shape. */
   readonly like: string;
@@ -97,24 +103,35 @@ export function likeOf(shape: VisionShape): string {
 /** @throws Error naming a size that cannot be used, or a path that cannot be written */
 export function writeVisionModel(options: VisionModelOptions): VisionModel {
   const { folder, name = options.shape, shape, seed = 1, projectorSeed = seed, onProgress = () => {} } = options;
-  const family: Family = families[shape];
   const { text: sizes = smallText, context = sizes.context } = options;
   const text = { ...textOf(shape, sizes), context };
-  const size = { ...family.encoder, ...options.encoder };
-  checkEncoderSize(size, { leastLayers: family.leastLayers, unit: unitOf(shape) });
   const [model, projector] = [join(folder, `${name}.gguf`), join(folder, `mmproj-${name}.gguf`)];
-  const { chat } = family;
+  const { chat } = families[shape];
+  const encoder = encoderSizeOf(shape, options.encoder);
   writeRandomModel(text, model, { quantization: options.quantization ?? "Q8_0", chat, seed, onProgress });
-  const projection = { size, textWidth: text.width };
+  writeProjector({ path: projector, shape, textWidth: text.width, seed: projectorSeed, encoder, onProgress });
+  return { model, projector };
+}
+
+/** Writes only the projector. @throws Error like `writeVisionModel` */
+export function writeProjector({ path, shape, textWidth, encoder, ...random }: ProjectorFileOptions): void {
+  const projection = { size: encoderSizeOf(shape, encoder), textWidth };
   const metadata = {
     ...projectorMetadata(shape, projection),
     "general.name": gguf.string(`Random ${shape} projector`),
-    "general.description": gguf.string(`Random weights in the shape of ${family.like}, for measuring`),
+    "general.description": gguf.string(`Random weights in the shape of ${likeOf(shape)}, for measuring`),
     "general.file_type": gguf.uint32(fileType.Q8_0),
     "general.quantization_version": gguf.uint32(2),
   };
-  writeRandomTensors(projector, metadata, projectorTensors(shape, projection), { seed: projectorSeed, onProgress });
-  return { model, projector };
+  writeRandomTensors(path, metadata, projectorTensors(shape, projection), random);
+}
+
+/** @throws Error naming a size that cannot be used */
+function encoderSizeOf(shape: VisionShape, encoder: Partial<EncoderSize> | undefined): EncoderSize {
+  const family: Family = families[shape];
+  const size = { ...family.encoder, ...encoder };
+  checkEncoderSize(size, { leastLayers: family.leastLayers, unit: unitOf(shape) });
+  return size;
 }
 
 /** The sizes of a decoder with the family's architecture. @throws Error for sizes that the architecture cannot have */

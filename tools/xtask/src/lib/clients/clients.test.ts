@@ -24,6 +24,15 @@ test("each client has an answer for each of its requests, and a version for each
   }
 });
 
+test("each run has its own pictures", () => {
+  const seeing = clients.filter(({ pictures }) => pictures !== undefined);
+  expect(seeing.map(({ name }) => name)).toEqual(["claude-code-pictures", "codex-pictures"]);
+  for (const { pictures } of seeing) {
+    const files = ["f00dcafe", "cafef00d"].flatMap((word) => pictures?.(word) ?? []);
+    expect(new Set(files.map(({ bytes }) => Buffer.from(bytes).toString("hex"))).size).toBe(4);
+  }
+});
+
 test("an agent that compacts gets calls with long results until it requests a summary, and then the answer", () => {
   const agents = clients.filter(({ compacts }) => compacts);
   expect(agents.map(({ name }) => name)).toEqual(["claude-code-compacts", "codex-compacts"]);

@@ -1,5 +1,6 @@
 // Lists the published clients that are tested: each with its prompt, the answers of the model, and the calls and the text that the client
 // must produce.
+import { madeUpPng } from "@waggle/testing";
 import type { Script } from "@waggle/testing/models";
 
 export interface Client {
@@ -16,6 +17,8 @@ export interface Client {
   env(place: Place): Readonly<Record<string, string>>;
   /** Further files of the working folder, next to `wordFile`. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Pictures of the working folder. The client's last request must have all of them, and the worker must encode each one once. */
+  pictures?(word: string): readonly PictureFile[];
   /** The model's answer to each of the client's requests. */
   says(word: string): Says;
   /** The expected requests for answers in order, such as "POST /v1/messages". All requests after the first have a tool's result. */
@@ -24,6 +27,13 @@ export interface Client {
   readonly compacts?: true;
   /** Finds the client's last text in its output. The text must be `answerWith(word)`. @throws Error when the output has no text */
   textIn(output: Output): string;
+}
+
+export interface PictureFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** The types of the parts around the picture in the request, the outermost first, such as "tool_result > image > base64". */
+  readonly place: string;
 }
 
 /** The surroundings of a client's run. */
@@ -58,6 +68,20 @@ const call = (name: string, args: object): string =>
   `<think>\nThe file has it.\n</think>\n\n<tool_call>\n${JSON.stringify({ name, arguments: args })}\n</tool_call>`;
 const text = (answer: string): string => `<think>\nNow I know.\n</think>\n\n${answer}`;
 
+const pictureNames = ["first.png", "second.png"] as const;
+const pictureQuestion = `Which word is in ${pictureNames.join(" and ")}?`;
+
+/** Each run has different pictures, because the worker does not encode a picture again. @param places of the two pictures */
+function picturesAt(...places: readonly [string, string]): (word: string) => readonly PictureFile[] {
+  return (word) => {
+    const color = Number.parseInt(word.slice(0, 6), 16);
+    return pictureNames.map((name, index) => {
+      const bytes = madeUpPng(color, { width: 60, height: 40 + index });
+      return { name, bytes, place: places[index] as string };
+    });
+  };
+}
+
 function inOrder(...scripts: readonly Script[]): Says {
   const left = [...scripts];
   return () => left.shift();
@@ -81,20 +105,41 @@ const claudeCode: Client = {
   textIn: ({ stdout }) => (JSON.parse(stdout) as { readonly result: string }).result,
 };
 
+const claudeCodePictures: Client = {
+  ...claudeCode,
+  name: "claude-code-pictures",
+  title: "Claude Code, pictures",
+  arguments: () => ["-p", pictureQuestion, "--output-format", "json", "--allowedTools", "Read"],
+  says: (word) => inOrder(...pictureNames.map((name) => call("Read", { file_path: name })), text(answerWith(word))),
+  asks: ["POST /v1/messages", "POST /v1/messages", "POST /v1/messages"],
+  pictures: picturesAt("tool_result > image > base64", "tool_result > image > base64"),
+};
+
+function codexFlags({ url }: Place): readonly string[] {
+  const provider = `model_providers.waggle={name="Waggle",base_url="${url}/v1",wire_api="responses"}`;
+  const settings = ["-c", "model_provider=waggle", "-c", provider, "-m", model];
+  return ["exec", "--skip-git-repo-check", "--sandbox", "read-only", ...settings];
+}
+
 const codex: Client = {
   name: "codex",
   title: "Codex",
   packages: ["@openai/codex@0.169.0"],
   program: "codex",
-  arguments: ({ url }) => {
-    const provider = `model_providers.waggle={name="Waggle",base_url="${url}/v1",wire_api="responses"}`;
-    const settings = ["-c", "model_provider=waggle", "-c", provider, "-m", model];
-    return ["exec", "--skip-git-repo-check", "--sandbox", "read-only", ...settings, question];
-  },
+  arguments: (place) => [...codexFlags(place), question],
   env: () => ({}),
   says: (word) => inOrder(call("exec_command", { cmd: shown }), text(answerWith(word))),
   asks: ["POST /v1/responses", "POST /v1/responses"],
   textIn: ({ stdout }) => stdout.trim(),
+};
+
+const codexPictures: Client = {
+  ...codex,
+  name: "codex-pictures",
+  title: "Codex, pictures",
+  arguments: (place) => [...codexFlags(place), `--image=${pictureNames[0]}`, pictureQuestion],
+  says: (word) => inOrder(call("view_image", { path: pictureNames[1] }), text(answerWith(word))),
+  pictures: picturesAt("message > input_image", "function_call_output > input_image"),
 };
 
 /** Context length of the worker and of the agents. A first prompt has up to 50,000 bytes, and each byte is a token of a scripted model. */
@@ -197,7 +242,9 @@ function promptfooText(results: string): string {
 export const clients: readonly Client[] = [
   claudeCode,
   claudeCodeCompacts,
+  claudeCodePictures,
   codex,
+  codexPictures,
   codexCompacts,
   promptfoo("openai", () => `openai:chat:${model}`, "/v1/chat/completions", true),
   promptfoo("ollama", (place) => `ollama:chat:${place.model}`, "/api/chat", true),

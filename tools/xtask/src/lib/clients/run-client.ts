@@ -12,6 +12,7 @@ import {
   stopwatch,
   waitFor,
   wayOut,
+  type Metrics,
   type ProcessGroups,
   type Worker,
 } from "@waggle/testing/harness";
@@ -45,7 +46,7 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
   const leftovers = createLeftoverCheck();
   const leaders: number[] = [];
   const promptLengths: number[] = [];
-  const computedBefore = await computedTokens(worker);
+  const before = await worker.metrics();
   const folder = mkdtempSync(join(tmpdir(), "waggle-client-"));
   try {
     await using proxy = await startRecordingProxy({
@@ -60,7 +61,9 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
     });
     const place = { url: proxy.url, model: options.modelName };
     const home = folderIn(folder, "home", {});
-    const work = folderIn(folder, "work", { [wordFile]: `${word}\n`, ...client.files });
+    const pictures = client.pictures?.(word).map(({ name, bytes }) => [name, bytes]) ?? [];
+    const files = { [wordFile]: `${word}\n`, ...client.files, ...Object.fromEntries(pictures) };
+    const work = folderIn(folder, "work", files);
     const lines: string[] = [];
     const group = await groups.start({
       name: client.name,
@@ -82,24 +85,26 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
     const left = endLeftovers(await leftovers.check());
     const { calls } = proxy;
     const facts = { client, version, word, calls, exit, left, promptLengths, seconds: elapsed() / 1_000 };
-    return { ...facts, computedTokens: (await computedTokens(worker)) - computedBefore, ...textOf(client, output) };
+    return { ...facts, ...workSince(before, await worker.metrics()), ...textOf(client, output) };
   } finally {
     leaders.forEach(killGroup);
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 
-function folderIn(parent: string, name: string, files: Readonly<Record<string, string>>): string {
+function folderIn(parent: string, name: string, files: Readonly<Record<string, string | Uint8Array>>): string {
   const folder = join(parent, name);
   mkdirSync(folder);
   for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content);
   return folder;
 }
 
-/** Prompt tokens that the worker has computed since its start. */
-async function computedTokens(worker: Worker): Promise<number> {
-  const metrics = await worker.metrics();
-  return metrics.sum("waggle_prompt_tokens_total") - metrics.sum("waggle_cached_prompt_tokens_total");
+function workSince(before: Metrics, after: Metrics): Pick<ClientRun, "computedTokens" | "encodedPictures"> {
+  const since = (name: string): number => after.sum(name) - before.sum(name);
+  return {
+    computedTokens: since("waggle_prompt_tokens_total") - since("waggle_cached_prompt_tokens_total"),
+    encodedPictures: since("waggle_picture_encode_seconds_count"),
+  };
 }
 
 function textOf(client: Client, output: Output): Pick<ClientRun, "text" | "textFault"> {

@@ -12,7 +12,7 @@ const call: Call = {
 const good: ClientRun = {
   ...{ client: agent, version: "1.2.3", word, text: "The word is f00d.", exit: "left with exit code 0", seconds: 1.25 },
   calls: [{ ...call, what: "HEAD /", target: "/", status: 404 }, call, { ...call, body: `{"content":"${word}\\n"}` }],
-  ...{ promptLengths: [1_000, 1_090], computedTokens: 1_091, left: [] },
+  ...{ promptLengths: [1_000, 1_090], computedTokens: 1_091, encodedPictures: 0, left: [] },
 };
 
 test("a run with all expected answers passes, even with additional calls", () => {
@@ -52,6 +52,29 @@ test("a wrong last text and a tool that was not run are faults", () => {
 
 test("a prompt that was computed twice is a fault, because its prefix has changed", () => {
   expect(faultsOf({ ...good, computedTokens: 2_090 })).toEqual(["its prompts did not share a prefix"]);
+});
+
+test("pictures have to be in the expected parts of the last request, and the worker has to encode each one once", () => {
+  const client = clients.find(({ name }) => name === "codex-pictures") as Client;
+  const [first, second] = (client.pictures?.(word) ?? []).map(({ bytes }) => ({
+    type: "input_image",
+    image_url: `data:image/png;base64,${Buffer.from(bytes).toString("base64")}`,
+  }));
+  const asking = (...input: readonly object[]): Call => ({
+    ...call,
+    what: "POST /v1/responses",
+    body: JSON.stringify({ input }),
+  });
+  const message = { type: "message", content: [first] };
+  const ask = asking(message, { type: "function_call_output", output: [second] });
+  const run = { ...good, client, calls: [asking(message), ask], encodedPictures: 2 };
+  expect(faultsOf(run)).toEqual([]);
+  expect(lineOf(run)).toContain("Codex, pictures 1.2.3: a conversation with pictures, 2 calls, 2 pictures encoded");
+  expect(faultsOf({ ...run, calls: [ask, asking({ ...message, content: [second] })], encodedPictures: 3 })).toEqual([
+    "its last request did not contain first.png",
+    "second.png was in message > input_image instead of function_call_output > input_image",
+    "the worker encoded 3 pictures instead of 2",
+  ]);
 });
 
 test("a long conversation has to request exactly one summary, with any number of calls", () => {

@@ -1,6 +1,6 @@
 // Judges a client's run: its calls, the result of its tool, its last text, and its clean exit. Pure.
 import type { Call } from "./recording-proxy.ts";
-import { answerWith, summaryRequest, type Client } from "./clients.ts";
+import { answerWith, summaryRequest, type Client, type PictureFile } from "./clients.ts";
 
 export interface ClientRun {
   readonly client: Client;
@@ -15,6 +15,7 @@ export interface ClientRun {
   readonly promptLengths: readonly number[];
   /** Prompt tokens that the worker computed, because its cache did not have them. */
   readonly computedTokens: number;
+  readonly encodedPictures: number;
   readonly seconds: number;
   /** Processes and ports that were left after the client's exit. */
   readonly left: readonly string[];
@@ -27,7 +28,9 @@ const exitedWell = "left with exit code 0";
 /** Returns a clause for each fault; empty when the run has passed. */
 export function faultsOf(run: ClientRun): string[] {
   const { client, calls, text, textFault, word, exit, left, promptLengths, computedTokens } = run;
+  const pictures = client.pictures?.(word) ?? [];
   const asked = calls.filter(({ what }) => client.asks.includes(what));
+  const last = asked.at(-1)?.body ?? "";
   const asks = counted(asked.map(({ what }) => what));
   const due = counted(client.asks);
   const failed = calls.filter(({ status, what }) => status >= 500 || (status !== 200 && client.asks.includes(what)));
@@ -38,9 +41,13 @@ export function faultsOf(run: ClientRun): string[] {
     ...(summaries === 1 || !client.compacts ? [] : [`it requested ${summaries} summaries of its conversation`]),
     ...calls.flatMap(({ fault = [] }) => fault),
     ...failed.map(({ what, status }) => `${what} was answered with ${status}`),
-    ...(client.asks.length < 2 || asked.at(-1)?.body.includes(word)
+    ...(client.asks.length < 2 || client.pictures !== undefined || last.includes(word)
       ? []
       : ["its last request did not contain the tool's result"]),
+    ...pictures.flatMap((picture) => placeFaults(picture, last)),
+    ...(run.encodedPictures === pictures.length
+      ? []
+      : [`the worker encoded ${run.encodedPictures} pictures instead of ${pictures.length}`]),
     ...(beganAlike || client.compacts ? [] : ["its prompts did not share a prefix"]),
     ...(text === answerWith(word)
       ? []
@@ -49,6 +56,23 @@ export function faultsOf(run: ClientRun): string[] {
     ...left,
   ];
   return [...new Set(faults)];
+}
+
+function placeFaults({ name, bytes, place }: PictureFile, body: string): string[] {
+  const base64 = Buffer.from(bytes).toString("base64");
+  if (!body.includes(base64)) return [`its last request did not contain ${name}`];
+  const found = placeOf(base64, JSON.parse(body));
+  return found === place ? [] : [`${name} was in ${found} instead of ${place}`];
+}
+
+/** The types of the objects around the first string that ends with `text`; undefined without such a string. */
+function placeOf(text: string, value: unknown): string | undefined {
+  if (typeof value === "string") return value.endsWith(text) ? "" : undefined;
+  if (typeof value !== "object" || value === null) return undefined;
+  const inner = Object.values(value).flatMap((part) => placeOf(text, part) ?? [])[0];
+  const { type } = value as { readonly type?: unknown };
+  if (inner === undefined || typeof type !== "string") return inner;
+  return inner === "" ? type : `${type} > ${inner}`;
 }
 
 /** Formats repeated requests, such as "POST /v1/messages, 2 times". */
@@ -61,13 +85,19 @@ function counted(asks: readonly string[]): string {
 export function lineOf(run: ClientRun): string {
   const { client, version, calls, text, seconds, promptLengths, computedTokens } = run;
   const faults = faultsOf(run);
-  const kind = client.asks.length > 1 ? "one prompt and one tool's round trip" : "one prompt";
-  const round = client.compacts ? "a conversation that is compacted" : kind;
   const verdict = faults.length === 0 ? "PASSED" : `FAILED: ${faults.join("; ")}`;
   const written = text === undefined ? "no text" : `text ${JSON.stringify(text.slice(0, 200))}`;
   const prompts = `${promptLengths.join(" and ")} tokens of prompt, ${computedTokens} computed`;
-  const figures = [round, `${calls.length} calls`, prompts, written, `${seconds.toFixed(1)} s`].join(", ");
+  const encoded = client.pictures === undefined ? [] : [`${run.encodedPictures} pictures encoded`];
+  const counts = [`${calls.length} calls`, ...encoded, prompts];
+  const figures = [kindOf(client), ...counts, written, `${seconds.toFixed(1)} s`].join(", ");
   return `${client.title} ${version}: ${figures}: ${verdict}`;
+}
+
+function kindOf({ asks, compacts, pictures }: Client): string {
+  if (compacts) return "a conversation that is compacted";
+  if (pictures !== undefined) return "a conversation with pictures";
+  return asks.length > 1 ? "one prompt and one tool's round trip" : "one prompt";
 }
 
 /** Formats a call, such as "POST /v1/messages?beta=true, 48598 bytes from claude-cli/2.1.330: 200". */
