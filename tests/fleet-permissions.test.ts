@@ -50,7 +50,7 @@ describeWithNats("a fleet with minimal permissions", () => {
       },
     });
     const worker = as("worker");
-    const fake = ["--backend", "fake", "--fake-vision", "--slots", "2", "--fake-step-delay", "20ms", "--worker-id"];
+    const fake = ["--backend", "fake", "--mmproj", "fake", "--slots", "2", "--fake-step-delay", "20ms", "--worker-id"];
     const workers = await Promise.all(
       ["w1", "w2"].map((id) => startWorker(groups, { ...worker, flags: [...fake, id, ...worker.flags] })),
     );

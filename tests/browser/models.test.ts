@@ -213,7 +213,7 @@ describe("the status page", () => {
     };
     await start();
     const pull = await worker.next();
-    expect(pull.body).toEqual({ reference, name: "queen" });
+    expect(pull.body).toEqual({ reference, name: "queen", projector: true });
     const line = page.locator(".pulled");
     pull.send({
       type: "progress",

@@ -15,7 +15,7 @@ const tokensEach = 120;
 const killEveryMs = 4_000;
 /** More bytes than one piece of a picture in the fleet's store. */
 const pictureBytes = 300_000;
-const seeingFlags = [...fakeFlags, "--fake-vision"];
+const seeingFlags = [...fakeFlags, "--mmproj", "fake"];
 const seeing: readonly WorkerPlan[] = [
   { name: "bee-1", slots: 8, stepMs: 20, vision: true },
   { name: "bee-2", slots: 8, stepMs: 20, vision: true },

@@ -167,7 +167,6 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   fakeFailLoad: ["out of honey", "out of honey", "b", "b", "x".repeat(2_000)],
   fakeCrashAtStep: ["0", 0, "7", 7, "-1"],
   fakeHangAtStep: ["0", 0, "7", 7, "x"],
-  fakeVision: ["true", true, "false", false, "2"],
 };
 
 const fakeFields = {
@@ -176,7 +175,6 @@ const fakeFields = {
   fakeFailLoad: "failLoad",
   fakeCrashAtStep: "crashAtStep",
   fakeHangAtStep: "hangAtStep",
-  fakeVision: "vision",
 } as const;
 
 function valueOf(config: WorkerConfig, key: OptionKey): unknown {

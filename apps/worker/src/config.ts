@@ -84,8 +84,7 @@ interface ReadSettings {
 /** @throws SettingsError */
 function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMachine): WorkerConfig {
   const { values, models, modelSettings, workerId, shared, variable } = read;
-  const { fakeStepDelayMs, fakeLoadDelayMs, fakeFailLoad, fakeCrashAtStep, fakeHangAtStep, fakeVision, ...settings } =
-    values;
+  const { fakeStepDelayMs, fakeLoadDelayMs, fakeFailLoad, fakeCrashAtStep, fakeHangAtStep, ...settings } = values;
   const { homeFolder } = machine;
   return {
     ...settings,
@@ -109,7 +108,6 @@ function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMac
       failLoad: fakeFailLoad,
       crashAtStep: fakeCrashAtStep,
       hangAtStep: fakeHangAtStep,
-      vision: fakeVision,
     },
   };
 }

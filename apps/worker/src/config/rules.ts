@@ -45,7 +45,7 @@ function natsRule(values: OptionValues): string | undefined {
 function fakeRule(values: OptionValues): string | undefined {
   if (values.backend === "fake") return undefined;
   const given = (Object.keys(fakeOptions) as (OptionKey & keyof typeof fakeOptions)[]).find(
-    (key) => values[key] !== undefined && values[key] !== false,
+    (key) => values[key] !== undefined,
   );
   return given === undefined ? undefined : `Cannot use --${fakeOptions[given].flag} without --backend fake.`;
 }

@@ -15,7 +15,7 @@ export async function loadBackend(start: ModelLoad, emit: (event: EngineEvent) =
 }
 
 async function loadFake(start: ModelLoad): Promise<Backend> {
-  const { fake, settings } = start;
+  const { fake, settings, projector } = start;
   if (fake.loadDelayMs > 0) await delay(fake.loadDelayMs);
   if (fake.failLoad !== undefined) throw new Error(fake.failLoad);
   const { slots, contextSize, contextPool } = settings;
@@ -23,7 +23,7 @@ async function loadFake(start: ModelLoad): Promise<Backend> {
     slots,
     ...usualSizes({ trained: fakeTrainedContext, slots, contextSize, contextPool, isShared: true }),
     stepDelayMs: fake.stepDelayMs,
-    vision: fake.vision,
+    vision: projector !== undefined,
     // Ends the process without a message, like a fault in native code.
     die: () => process.kill(process.pid, "SIGKILL"),
     ...(fake.crashAtStep === undefined ? {} : { failAtStep: fake.crashAtStep }),

@@ -47,6 +47,4 @@ export interface FakeEngineOptions {
   readonly failLoad: string | undefined;
   readonly crashAtStep: number | undefined;
   readonly hangAtStep: number | undefined;
-  /** Whether the backend reads pictures. */
-  readonly vision: boolean;
 }

@@ -23,7 +23,7 @@ const sourceFolders = { "waggle-llama": "../../native/", "waggle-mtmd": "../../n
 export function sourceHashOf(name: AddonName, libraryVersion: string): string | undefined {
   const folder = fileURLToPath(new URL(sourceFolders[name], import.meta.url));
   if (!existsSync(folder)) return undefined;
-  const names = readdirSync(folder).filter((file) => /\.(cc|h)$/.test(name));
+  const names = readdirSync(folder).filter((file) => /\.(cc|h)$/.test(file));
   if (names.length === 0) return undefined;
   const hash = createHash("sha256").update(libraryVersion);
   for (const file of names.toSorted()) hash.update(readFileSync(join(folder, file)));

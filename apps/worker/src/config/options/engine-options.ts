@@ -169,12 +169,4 @@ export const fakeOptions = {
     schema: integer(0, 1_000_000_000),
     hidden: true,
   },
-  fakeVision: {
-    flag: "fake-vision",
-    group: "Fake backend",
-    help: "read pictures",
-    schema: boolean(),
-    default: "false",
-    hidden: true,
-  },
 } as const satisfies OptionRows;

@@ -99,7 +99,7 @@ async function startOne(
   const backend = stepMs === undefined ? embeddedModel : ["--backend", "fake", "--fake-step-delay", `${stepMs}ms`];
   const flags = [
     ...backend,
-    ...(vision ? ["--fake-vision"] : []),
+    ...(vision ? ["--mmproj", "fake"] : []),
     "--slots",
     String(slots),
     "--nats-url",
