@@ -2,6 +2,7 @@
 import { createLeftoverCheck, createProcessGroups, endLeftovers, messageOf } from "@waggle/testing/harness";
 import { describeWithNats } from "@waggle/testing";
 import { expect, test } from "vitest";
+import { realPictures } from "./fleet-faults/pictures.ts";
 import { realModel } from "./fleet-faults/real-model.ts";
 import type { FleetScenario, Verdict } from "./fleet-faults/scenario.ts";
 import { fleetScenarios, natsRestarted } from "./fleet-faults/scenarios.ts";
@@ -9,8 +10,8 @@ import { howToRepeat, isLong, limitMs, say, seed } from "./support/long.ts";
 
 /** Parallel requests: enough that the fault occurs while they run. */
 const requests = isLong ? 500 : 200;
-/** The scenario with a real model takes as long as all others together. */
-const scenarios = isLong ? [...fleetScenarios, realModel] : fleetScenarios;
+/** The scenarios with real models take as long as all others together. */
+const scenarios = isLong ? [...fleetScenarios, realModel, realPictures] : fleetScenarios;
 
 /** @returns the scenario's problems, and the processes and ports that it left behind */
 async function problemsOf(scenario: FleetScenario, count: number): Promise<Verdict> {

@@ -73,7 +73,7 @@ export async function ask(client: OpenAI, wanted: Wanted): Promise<Completion> {
         take(choice.text, choice.finish_reason);
       }
     } else {
-      const asked = { model, messages: messagesOf(prompt, picture), max_completion_tokens: maxTokens };
+      const asked = { ...real, model, messages: messagesOf(prompt, picture), max_completion_tokens: maxTokens };
       const chunks = await client.chat.completions.create({ ...asked, temperature: 0, stream: true });
       for await (const { choices } of chunks) take(choices[0]?.delta.content ?? "", choices[0]?.finish_reason ?? null);
     }

@@ -1,7 +1,11 @@
-// Owns the scenarios of jobs with pictures whose workers and gateways are killed. Every answer depends on the bytes of its picture.
+// Owns the scenarios of jobs with pictures whose workers and gateways are killed. With the fake backend every answer depends on the bytes of its picture.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { sleep } from "@waggle/async";
 import { madeUpPng } from "@waggle/testing";
 import { logged, poll, startFleet, type FleetStage, type Worker, type WorkerPlan } from "@waggle/testing/harness";
+import { visionShapes, writeSinglePrecision, writeVisionModel } from "@waggle/testing/models";
 import type { Wanted } from "./ask.ts";
 import type { FleetScenario } from "./scenario.ts";
 import { bodyOf, follow, submit } from "./shared-jobs.ts";
@@ -38,7 +42,7 @@ async function killInTurn({ workers }: FleetStage, seen: Set<Worker>, over: Abor
   for (let next = 0; !over.aborted; next += 1) {
     await sleep(killEveryMs, { signal: over }).catch(() => {});
     const victim = victims[next % victims.length];
-    if (over.aborted || victim === undefined || victim.starting) continue;
+    if (over.aborted || victim === undefined || victims.some(({ starting }) => starting)) continue;
     await victim.kill();
     kills += 1;
     returning.push(victim.start().then(() => void seen.add(victim.worker)));
@@ -96,6 +100,46 @@ const gatewayKilled: FleetScenario = {
     const wrong = found.flatMap((problems, i) => problems.map((problem) => `${jobs[i]?.id ?? i}: ${problem}`));
     progress(`${found.filter((problems) => problems.length === 0).length} of ${jobs.length} jobs complete`);
     return [...wrong, ...(await leftIn(stage))];
+  },
+};
+
+/** Tokens of a stream of a made-up model, which takes a millisecond for one. */
+const realTokensEach = 1_000;
+/** The shape whose rounding differs when a worker answers the same request again. */
+const inexact = "gemma3";
+
+export const realPictures: FleetScenario = {
+  name: "pictures-real-model",
+  what: "workers with made-up models, in single precision, are killed in turn while they run jobs with pictures",
+  async run({ groups, seed, progress }) {
+    const folder = await mkdtemp(join(tmpdir(), "waggle-fleet-pictures-"));
+    const problems: string[] = [];
+    for (const shape of visionShapes.filter((one) => one !== inexact)) {
+      const made = writeVisionModel({ folder, shape, context: 4_096 });
+      const [model, projector] = [join(folder, `f32-${shape}.gguf`), join(folder, `mmproj-f32-${shape}.gguf`)];
+      writeSinglePrecision(made.model, model);
+      writeSinglePrecision(made.projector, projector);
+      const exact = ["--cache-type-k", "f32", "--cache-type-v", "f32", "--flash-attention", "off", "--guesses", "off"];
+      const workerFlags = ["--model", model, "--mmproj", projector, "--context-size", "2048", ...exact];
+      const wanted = withPictures(wantedOf(12, realTokensEach, seed)).map((one) => ({ ...one, model: "any" }));
+      const answers = await learnAnswers(groups, wanted, ["--threads", "1", "--slots", "1", ...workerFlags]);
+      const workers = ["bee-1", "bee-2"].map((name) => ({ name, slots: 1 }));
+      await using stage = await startFleet(groups, { workers, gateways: 1, workerFlags });
+      await stage.complete();
+      const seen = new Set<Worker>(stage.workers.map(({ worker }) => worker));
+      let kills = 0;
+      const outcome = await runSwarm(stage, wanted, answers, async (over) => {
+        kills = await killInTurn(stage, seen, over);
+      });
+      const continued = [...seen].flatMap(({ log }) => log.lines).filter(logged("fleet_job_continued")).length;
+      progress(
+        `${shape}: ${outcome.equal} of ${outcome.requests} equal in ${(outcome.tookMs / 1_000).toFixed(1)} s; ${kills} workers killed, ${continued} streams continued elsewhere`,
+      );
+      const none = continued > 0 ? [] : ["no stream was continued: increase the number of tokens"];
+      problems.push(...[...outcome.wrong, ...(await leftIn(stage)), ...none].map((problem) => `${shape}: ${problem}`));
+    }
+    await rm(folder, { recursive: true });
+    return problems;
   },
 };
 

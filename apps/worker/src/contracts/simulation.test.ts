@@ -15,7 +15,9 @@ const everyTurn = [
   "finished length",
   ...["client", "superseded", "disconnect", "unclaimed"].map((by) => `cancelled ${by}`),
   ...["deadline_exceeded", "engine_failed", "unavailable", "invalid_argument"].map((code) => `failed ${code}`),
-  ...["invalid_argument", "conflict", "unavailable", "resource_exhausted"].map((code) => `refused ${code}`),
+  ...["invalid_argument", "conflict", "unavailable", "resource_exhausted", "payload_too_large"].map(
+    (code) => `refused ${code}`,
+  ),
   ...["queued queued", "blocked queued", "running queued", "running prefill", "running decode"].map(
     (place) => `cancel in ${place}`,
   ),
@@ -25,6 +27,12 @@ const everyTurn = [
     "reader stalled",
     "reader behind",
     "engine deaths",
+    "engine deaths while a picture is encoded",
+    "encodings",
+    "encodings that failed",
+    "accepted with pictures",
+    "refused pictures in all",
+    "left before its body arrived",
     "streams that lost their engine",
     "parked and finished",
     "parked and cancelled",

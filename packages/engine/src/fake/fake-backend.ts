@@ -19,13 +19,14 @@ import type {
   Token,
   TokenLogprobs,
 } from "../port/backend.ts";
-import { cellsOf, isCell, isSameEntry, positionsOf, tokensOf } from "../port/entries.ts";
-import { createFakeEncoder, hashOfCell } from "./fake-encoder.ts";
+import { cellsOf, isSameEntry, positionsOf, tokensOf } from "../port/entries.ts";
+import { createFakeEncoder, fakeChunkOf } from "./fake-encoder.ts";
 import { createFakeEmbedder, fakeVectorWidth } from "./fake-embedder.ts";
 import {
   createFakeSampler,
   emptyContext,
   extendContext,
+  extendEntry,
   fakeBeginOfText,
   fakeTokenBytes,
   fakeVocabularySize,
@@ -89,6 +90,8 @@ export interface FakeBackend extends Backend {
   readonly stepsEnded: number;
   /** Returns the tokens that the slot's KV cache really holds. */
   heldTokens(slot: number): readonly Token[];
+  /** Returns the tokens and the cells of pictures that the slot's KV cache really holds. */
+  heldEntries(slot: number): readonly HeldEntry[];
   /** Number of chunks of pictures that were encoded. */
   readonly encoded: number;
 }
@@ -333,7 +336,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     const picture = pictures[index];
     if (encoder === undefined) throw new WaggleError("invalid_argument", "Cannot read pictures: the model cannot see.");
     if (picture === undefined) throw new Error(`There is no picture ${index}`);
-    return cellsOf(encoder.chunkOf(picture, index));
+    return cellsOf(fakeChunkOf(picture, index));
   }
 
   async function copy(from: number, to: number, keep: number, held: Held): Promise<void> {
@@ -368,6 +371,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       return stepsEnded;
     },
     heldTokens: (id) => tokensOf(entriesOf(slots[id]?.cells ?? [])),
+    heldEntries: (id) => entriesOf(slots[id]?.cells ?? []),
     get encoded() {
       return encoder?.encoded ?? 0;
     },
@@ -527,7 +531,7 @@ function feed(cells: FakeCell[], entry: HeldEntry, adapters: readonly number[] |
   // An adapter changes all following tokens.
   const changed = adapters?.reduce((hash, scale) => extendContext(hash, scale * 1_024), before);
   const end = (cells.at(-1)?.end ?? 0) + positionsOf(entry);
-  cells.push({ entry, end, hash: extendContext(changed ?? before, isCell(entry) ? hashOfCell(entry) : entry) });
+  cells.push({ entry, end, hash: extendEntry(changed ?? before, entry) });
 }
 
 /** The token that a queued step feeds. Behind a failed entry it is any token, because such a slot fails again. */

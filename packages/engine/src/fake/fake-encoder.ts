@@ -12,8 +12,6 @@ export interface FakeEncoderOptions {
 export interface FakeEncoder extends PictureEncoder {
   /** Number of chunks that were encoded. */
   readonly encoded: number;
-  /** @throws WaggleError invalid_argument when the bytes begin with `broken` */
-  chunkOf(picture: Picture, index: number): PictureChunk;
 }
 
 /** Number of encoded chunks that are kept when no slot needs them. */
@@ -40,14 +38,6 @@ export function createFakeEncoder({ gate, compute }: FakeEncoderOptions): FakeEn
     get encoded() {
       return encoded;
     },
-    chunkOf({ sha256, bytes }, index) {
-      if (new TextDecoder().decode(bytes.subarray(0, 6)) === "broken") {
-        throw new WaggleError("invalid_argument", `Cannot read picture ${index + 1}: it is broken.`);
-      }
-      const cells = 4 + (bytes.length % 13);
-      // As with M-RoPE, a picture has fewer positions than cells.
-      return { id: sha256, picture: index, cells, positions: Math.ceil(cells / 2), causal: bytes.length % 2 === 0 };
-    },
     has: ({ id }) => embeddings.has(id),
     async encode(chunk, _picture, { signal }) {
       await Promise.race([
@@ -73,6 +63,19 @@ export function createFakeEncoder({ gate, compute }: FakeEncoderOptions): FakeEn
       await compute(piece);
     },
   };
+}
+
+/**
+ * Returns the only chunk of a picture.
+ * @throws WaggleError invalid_argument when the bytes begin with `broken`
+ */
+export function fakeChunkOf({ sha256, bytes }: Picture, index: number): PictureChunk {
+  if (new TextDecoder().decode(bytes.subarray(0, 6)) === "broken") {
+    throw new WaggleError("invalid_argument", `Cannot read picture ${index + 1}: it is broken.`);
+  }
+  const cells = 4 + (bytes.length % 13);
+  // As with M-RoPE, a picture has fewer positions than cells.
+  return { id: sha256, picture: index, cells, positions: Math.ceil(cells / 2), causal: bytes.length % 2 === 0 };
 }
 
 /** A number that depends on the picture and the place in it. */

@@ -1,8 +1,17 @@
 // Owns the fake model: a pure function from the tokens of a context to the next token, so that a test can compute an answer beforehand.
 import { WaggleError } from "@waggle/protocol";
-import type { HeldEntry, PicturePart, PromptInput, SlotSampling, TemplateMessage, Token } from "../port/backend.ts";
-import { tokensOf } from "../port/entries.ts";
+import type {
+  HeldEntry,
+  Picture,
+  PicturePart,
+  PromptInput,
+  SlotSampling,
+  TemplateMessage,
+  Token,
+} from "../port/backend.ts";
+import { cellsOf, isCell, tokensOf } from "../port/entries.ts";
 import { fakeDocument } from "./fake-document.ts";
+import { fakeChunkOf, hashOfCell } from "./fake-encoder.ts";
 
 /** Tokens below this number are bytes. */
 const byteTokens = 256;
@@ -125,6 +134,11 @@ export function extendContext(hash: number, token: Token): number {
   return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
+/** Computes the hash of a context with one more token or cell of a picture. */
+export function extendEntry(hash: number, entry: HeldEntry): number {
+  return extendContext(hash, isCell(entry) ? hashOfCell(entry) : entry);
+}
+
 /** Returns the next token of a greedy answer after this context, for a prompt without markers. */
 export function likelyFakeToken(contextHash: number): Token {
   return wordToken(extendContext(contextHash, 0));
@@ -179,11 +193,19 @@ export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampli
   };
 }
 
-/** Computes the whole text of an answer of at most `maxTokens` model tokens. */
-export function expectedFakeText(input: PromptInput, sampling: FakeSampling, maxTokens: number): string {
-  const prompt = tokenizeFake(input);
-  const sampler = createFakeSampler(prompt, sampling);
-  let hash = prompt.reduce(extendContext, emptyContext);
+/** Computes the whole text of an answer of at most `maxTokens` model tokens. @param pictures those that the prompt names by their indexes */
+export function expectedFakeText(
+  input: PromptInput,
+  sampling: FakeSampling,
+  maxTokens: number,
+  pictures: readonly Picture[] = [],
+): string {
+  const prompt = readFakePrompt(input, ({ picture: index }) => {
+    const picture = pictures[index];
+    return picture === undefined ? [] : cellsOf(fakeChunkOf(picture, index));
+  });
+  const sampler = createFakeSampler(tokensOf(prompt), sampling);
+  let hash = prompt.reduce(extendEntry, emptyContext);
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let text = "";
   for (let i = 0; i < maxTokens; i++) {

@@ -1,13 +1,27 @@
-// Runs random schedules of submissions and cancels on the fake backend, many with a context pool that is often full. A failed test names the seed of its schedule; a run
+// Runs random schedules of submissions and cancels on the fake backend, many with a context pool that is often full and many with pictures. A failed test names the seed of its schedule; a run
 // with this seed repeats the schedule.
-import { SamplingSchema, type Sampling, type StepCosts } from "@waggle/protocol";
+import { createHash } from "node:crypto";
+import { deferred } from "@waggle/async";
+import { SamplingSchema, WaggleError, type Sampling, type StepCosts } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import type { Backend, EntryResult, Held, KvSnapshots, Token } from "../port/backend.ts";
+import type {
+  Backend,
+  EntryResult,
+  Held,
+  HeldEntry,
+  KvSnapshots,
+  Picture,
+  PictureEncoder,
+  PromptInput,
+  PromptPiece,
+} from "../port/backend.ts";
+import { cellsOf, isCell, isSameEntry, wholeChunks } from "../port/entries.ts";
 import { withGenerator } from "../testing/engine-harness.ts";
 import { randomNumbers } from "../testing/simulated-machine.ts";
 import { createEngine } from "./engine.ts";
 import { createFakeBackend, type FakeBackend } from "../fake/fake-backend.ts";
-import { expectedFakeText, tokenizeFake } from "../fake/fake-model.ts";
+import { fakeChunkOf } from "../fake/fake-encoder.ts";
+import { expectedFakeText, readFakePrompt } from "../fake/fake-model.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
 import type { EngineEvent, EngineJob, JobEvent } from "../port/messages.ts";
 import type { GenerateWork } from "../port/work.ts";
@@ -25,6 +39,8 @@ let copiesThenShifts = 0;
 let guessed = 0;
 let rightGuesses = 0;
 const transfers = { save: 0, load: 0, damaged: 0 };
+/** What happened to pictures: chunks that were encoded, failed, or given up, and prompts that reused some. */
+const pictured = { encoded: 0, failed: 0, "given up": 0, "given up while hanging": 0, reused: 0, parked: 0 };
 
 interface Random {
   /** Returns an integer from 0 up to, but not including, `limit`. */
@@ -48,8 +64,38 @@ const freeRows: StepCosts = {
   context: { row_ms: 0, tile_ms: 0 },
 };
 
-function randomJob(random: Random, jobId: string, repeats: boolean): EngineJob<GenerateWork> {
-  const opening = random.pick(["", "You are a bee.", "You are a bee. Answer at length and with honey."]);
+/** Few, so that jobs often share one. The largest has as many cells as the smallest batch allows. */
+const gallery: readonly [Picture, ...Picture[]] = [
+  pictureOf("a"),
+  pictureOf("bb"),
+  pictureOf("large as they are"),
+  pictureOf("twelve bytes"),
+];
+const broken = pictureOf("broken");
+/** Cells of the largest picture. */
+const mostCells = 16;
+
+function pictureOf(content: string): Picture {
+  const bytes = new TextEncoder().encode(content);
+  return { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
+}
+
+/** Puts pictures into the prompt, of which one may occur twice. */
+function withPictures(random: Random, text: string): Pick<GenerateWork, "prompt" | "pictures"> {
+  const pictures = [random.pick(gallery), random.pick(gallery)].slice(0, 1 + random.below(2));
+  if (random.chance(0.05)) pictures.push(broken);
+  const shown = Array.from({ length: pictures.length + random.below(2) }, () => ({
+    type: "image" as const,
+    picture: random.below(pictures.length),
+  }));
+  const opening = random.pick(["", "Look: "]);
+  return { prompt: { kind: "pieces", pieces: [opening, ...shown.flatMap((one) => [one, " and"]), text] }, pictures };
+}
+
+function randomJob(random: Random, jobId: string, repeats: boolean, sees: boolean): EngineJob<GenerateWork> {
+  const shows = sees && random.chance(0.5);
+  // Cells take the place of text: most prompts fit into the context.
+  const opening = shows ? "" : random.pick(["", "You are a bee.", "You are a bee. Answer at length and with honey."]);
   const marker = random.pick(["", "", "[unicode]", `[eog:${random.below(20)}]`, `[fail:${random.below(9)}]`]);
   const stop = random.pick<readonly string[]>([[], [], [" the"], [" honey", " s"], ["🐝", "für"]]);
   const sampling: Sampling = SamplingSchema.parse({
@@ -59,20 +105,21 @@ function randomJob(random: Random, jobId: string, repeats: boolean): EngineJob<G
   });
   const cycle = repeats ? random.pick(["", "[cycle:1]", "[cycle:4]", "[cycle:4]"]) : "";
   const guesses = repeats && random.chance(0.9);
-  const text = `${opening}${marker}${cycle}${random.pick(["", "a", "b"]).repeat(random.below(50))}`;
+  const text = `${opening}${marker}${cycle}${random.pick(["", "a", "b"]).repeat(random.below(shows ? 12 : 50))}`;
   const cacheScope = random.pick(["alice", "alice", "bob"]);
-  const length = randomLength(random);
+  const length = randomLength(random, shows ? 0.02 : 0.28);
   const sessionId = random.chance(0.5) ? `s${random.below(3)}` : undefined;
-  const prompt = { kind: "text", text } as const;
-  const work = { kind: "generate", prompt, choices: 1, stop, sampling, guesses, ...length } as const;
+  const input: Pick<GenerateWork, "prompt" | "pictures"> = shows
+    ? withPictures(random, text)
+    : { prompt: { kind: "text", text } };
+  const work = { kind: "generate", ...input, choices: 1, stop, sampling, guesses, ...length } as const;
   return { jobId, work, cacheScope, guessScope: cacheScope, sessionId, priority: random.below(3) };
 }
 
-/** Draws the most tokens of an answer: no limit, a few, or more than the context holds with a context shift. */
-function randomLength(random: Random): Pick<GenerateWork, "maxTokens" | "contextShift"> {
-  if (random.chance(0.3)) return {};
-  if (random.chance(0.6)) return { maxTokens: 1 + random.below(24) };
-  return { maxTokens: 1 + random.below(400), contextShift: true };
+/** Draws the most tokens of an answer: no limit, a few, or more than the context holds with a context shift, which a prompt with pictures cannot have. */
+function randomLength(random: Random, shifts: number): Pick<GenerateWork, "maxTokens" | "contextShift"> {
+  if (random.chance(shifts)) return { maxTokens: 1 + random.below(400), contextShift: true };
+  return random.chance(0.4) ? {} : { maxTokens: 1 + random.below(24) };
 }
 
 interface JobRecord {
@@ -90,6 +137,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const random = createRandom(seed);
   /** Whether answers repeat, and most jobs take guesses. */
   const repeats = seed % 4 < 2;
+  const sees = seed % 3 > 0;
   const slots = 1 + random.below(5);
   const contextSize = 64 + random.below(64);
   const lastStarted: (JobRecord | undefined)[] = [];
@@ -100,12 +148,19 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const copied = new Set<number>();
   const records = new Map<string, JobRecord>();
   /** The tokens that each slot held before its latest job began. */
-  const heldBefore: (readonly Token[])[] = [];
+  const heldBefore: (readonly HeldEntry[])[] = [];
   /** What the engine takes each slot to hold, since its latest job began. */
   const heldNow: (Held | undefined)[] = [];
   /** The job or snapshot that these tokens came from; undefined after a failed entry or a failed load. */
   const ownerBefore: ({ readonly cacheScope: string } | undefined)[] = [];
   let toSubmit = 4 + random.below(16);
+  /** For each chunk that slots need, their number. */
+  const needed = new Map<string, number>();
+  let encoding: { readonly id: string; readonly hangs: boolean; readonly end: () => void } | undefined;
+  /** Failures of the encoder that the engine has to log. */
+  let faults = 0;
+  /** Passes that computed pieces of pictures. */
+  let picturePasses = 0;
   let ms = 0;
   let violation: Error | undefined;
 
@@ -115,7 +170,9 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     contextSize,
     contextPool: Math.floor(contextSize * (1 + random.pick([0, 0.2, 0.5, 1, slots - 1]) * Math.min(1, slots - 1))),
     copies: random.chance(0.5),
-    batchSize: slots + random.below(40),
+    batchSize: (sees ? Math.max(slots, mostCells) : slots) + random.below(40),
+    vision: sees,
+    encodeGate: async ({ id }) => holdEncoding(id),
     gate: async () => interfere(),
     saved: states,
     ahead: seed % 2 === 0,
@@ -141,12 +198,77 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     },
   });
 
+  const passesEnded = (): number => fake.stepsEnded + picturePasses;
+
+  /** Lets an encoding end, fail or hang. One that hangs ends when no job needs it. */
+  async function holdEncoding(id: string): Promise<void> {
+    const open = deferred<void>();
+    encoding = { id, hangs: random.chance(0.1), end: () => open.resolve() };
+    interfere();
+    await open.promise;
+    if (random.chance(0.9)) return;
+    pictured.failed += 1;
+    if (random.chance(0.5)) throw new WaggleError("invalid_argument", "Cannot read picture 1: its pixels are damaged.");
+    faults += 1;
+    throw new Error("out of memory");
+  }
+
+  function endEncoding(): void {
+    if (encoding?.hangs === false && random.chance(0.3)) encoding.end();
+    else if (random.chance(encoding?.hangs === true ? 0.05 : cancels)) {
+      for (const { job } of records.values()) {
+        if (job.work.pictures?.some(({ sha256 }) => sha256 === encoding?.id) === true) cancelJob(job.jobId);
+      }
+    }
+  }
+
+  /** Wraps the encoder: checks that the slots hold what is computed, and that only one chunk is encoded at a time. */
+  function watchedPictures(inner: PictureEncoder): PictureEncoder {
+    return {
+      ...inner,
+      async encode(chunk, ...rest) {
+        expect(encoding, "encodings that run already").toBeUndefined();
+        expect(inner.has(chunk), "the chunk is encoded already").toBe(false);
+        const { signal } = rest[1];
+        await inner.encode(chunk, ...rest).finally(() => {
+          if (signal.aborted) pictured[encoding?.hangs === true ? "given up while hanging" : "given up"] += 1;
+          encoding = undefined;
+        });
+        pictured.encoded += 1;
+        interfere();
+      },
+      hold(chunk) {
+        needed.set(chunk.id, (needed.get(chunk.id) ?? 0) + 1);
+        inner.hold(chunk);
+      },
+      release(chunk) {
+        const left = (needed.get(chunk.id) ?? 0) - 1;
+        expect(left, "slots that need a chunk").toBeGreaterThanOrEqual(0);
+        needed.set(chunk.id, left);
+        inner.release(chunk);
+      },
+      async feed(piece) {
+        const { slot, chunk, first, count } = piece;
+        expect(needed.get(chunk.id), "slots that need the computed chunk").toBeGreaterThan(0);
+        expect(heldNow[slot]?.entries, "what the slot holds, with the cells of this pass").toEqual([
+          ...fake.heldEntries(slot),
+          ...cellsOf(chunk).slice(first, first + count),
+        ]);
+        const computed = inner.feed(piece);
+        unsentCopies = [];
+        await computed;
+        picturePasses += 1;
+      },
+    };
+  }
+
   /** Wraps the backend so that commands arrive whenever the engine awaits it. */
   function interferedWith(backend: FakeBackend): Backend {
     return withGenerator<FakeBackend>((generator) => ({
       states: generator.states === undefined ? undefined : interferedStates(generator.states),
+      pictures: generator.pictures && watchedPictures(generator.pictures),
       async begin(slot, keep, sampling, held) {
-        heldBefore[slot] = backend.heldTokens(slot);
+        heldBefore[slot] = backend.heldEntries(slot);
         heldNow[slot] = held;
         if (keep === 0) copied.delete(slot);
         unsentCopies = unsentCopies.filter(({ from }) => from !== slot);
@@ -158,7 +280,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       step(entries, underway) {
         for (const { slot, tokens } of entries) {
           expect(heldNow[slot]?.entries, "what the slot holds, with the tokens of this pass").toEqual([
-            ...backend.heldTokens(slot),
+            ...backend.heldEntries(slot),
             ...tokens,
           ]);
         }
@@ -241,10 +363,11 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     if (random.chance(0.05)) states.damageAll();
     while (toSubmit > 0 && random.chance(0.3)) submit();
     if (random.chance(cancels)) cancel();
+    if (encoding !== undefined) endEncoding();
   }
 
   function submit(): void {
-    const drawn = randomJob(random, `job${toSubmit--}`, repeats);
+    const drawn = randomJob(random, `job${toSubmit--}`, repeats, sees);
     const job = { ...drawn, work: { ...drawn.work, ...continuation() } };
     records.set(job.jobId, { job, events: [], cancelledAt: undefined });
     if (random.chance(0.7)) engine.handle({ type: "prepare", job });
@@ -253,21 +376,30 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   }
 
   /** Draws a prompt that continues another job's text, for some jobs. */
-  function continuation(): Partial<Pick<GenerateWork, "prompt">> {
+  function continuation(): Partial<Pick<GenerateWork, "prompt" | "pictures">> {
     const record = [...records.values()][random.below(records.size * 3)];
-    if (record?.job.work.prompt.kind !== "text") return {};
-    const text = `${record.job.work.prompt.text}${textOf(record)}${random.pick(["", " and"])}`;
-    return { prompt: { kind: "text", text } };
+    if (record === undefined) return {};
+    const { prompt, pictures } = record.job.work;
+    const more = `${textOf(record)}${random.pick(["", " and"])}`;
+    return { prompt: continued(prompt, more), pictures };
   }
 
   function cancel(): void {
     const record = [...records.values()][random.below(records.size)];
-    if (record === undefined) return;
-    if (!record.events.some(isTerminal)) record.cancelledAt ??= fake.stepsEnded;
-    engine.handle({ type: "cancel", jobId: record.job.jobId });
+    if (record !== undefined) cancelJob(record.job.jobId);
+  }
+
+  function cancelJob(jobId: string): void {
+    const record = records.get(jobId);
+    if (record?.events.some(isTerminal) === false) record.cancelledAt ??= passesEnded();
+    engine.handle({ type: "cancel", jobId });
   }
 
   function take(event: EngineEvent): void {
+    if (event.type === "log" && event.message === "Cannot encode a picture: Error: out of memory") {
+      faults -= 1;
+      return;
+    }
     if (event.type === "broken" || (event.type === "log" && event.level === "error")) throw new Error(event.message);
     if (event.type === "prefix_store") transfers[event.operation] += 1;
     if (event.type === "unprepared") prepareAgain(event.jobId);
@@ -287,28 +419,32 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     const record = records.get(event.jobId);
     if (record === undefined) throw new Error(`Unknown job ${event.jobId}`);
     record.events.push(event);
-    if (event.type === "parked") parks += 1;
+    if (event.type === "parked") {
+      parks += 1;
+      if (record.job.work.pictures !== undefined) pictured.parked += 1;
+    }
     if (event.type === "started" && event.slot !== undefined) {
       expect(event.cachedTokens, "the slot keeps all tokens that it may").toBe(reusable(record.job, event.slot));
+      if (entriesOf(record.job.work).slice(0, event.cachedTokens).some(isCell)) pictured.reused += 1;
       ownerBefore[event.slot] = record.job;
       lastStarted[event.slot] = record;
       for (const { from, to } of unsentCopies) if (from === event.slot) ownerBefore[to] = record.job;
     }
     if (event.type === "cancelled") {
       expect(event.steps).toBeLessThanOrEqual(1);
-      expect(fake.stepsEnded - (record.cancelledAt ?? Number.NaN), "passes between the cancel and the free slot").toBe(
+      expect(passesEnded() - (record.cancelledAt ?? Number.NaN), "passes between the cancel and the free slot").toBe(
         event.steps,
       );
     }
   }
 
-  /** Returns the length of the prefix that the slot's real cache and the prompt share, if both have one scope. */
+  /** Returns the length of the prefix that the slot's real cache and the prompt share, if both have one scope. A picture is shared as a whole. */
   function reusable({ work, cacheScope }: EngineJob<GenerateWork>, slot: number): number {
-    const prompt = tokenizeFake(work.prompt);
+    const prompt = entriesOf(work);
     const held = ownerBefore[slot]?.cacheScope === cacheScope ? (heldBefore[slot] ?? []) : [];
     let common = 0;
-    while (common < Math.min(held.length, prompt.length - 1) && held[common] === prompt[common]) common += 1;
-    return common;
+    while (common < Math.min(held.length, prompt.length - 1) && isSameEntry(held[common], prompt[common])) common += 1;
+    return wholeChunks(prompt, common);
   }
 
   const isDone = (): boolean => toSubmit === 0 && [...records.values()].every(({ events }) => events.some(isTerminal));
@@ -316,18 +452,39 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
   const running = engine.run();
   const idleTurnsAtMost = 200;
   for (let idleTurns = 0; idleTurns < idleTurnsAtMost && !isDone() && violation === undefined; idleTurns++) {
-    const steps = fake.steps;
+    const before = fake.steps + picturePasses + fake.encoded;
     interfere();
     await new Promise(setImmediate);
-    if (fake.steps !== steps) idleTurns = 0;
+    if (fake.steps + picturePasses + fake.encoded !== before) idleTurns = 0;
   }
   if (violation !== undefined) throw violation;
   expect(isDone(), "every job ends").toBe(true);
   expect(engine.busySlots, "every slot is idle in the end").toBe(0);
+  expect(encoding, "an encoding that no job needs").toBeUndefined();
+  expect(
+    [...needed.values()].filter((slotsLeft) => slotsLeft !== 0),
+    "slots that still need pictures",
+  ).toEqual([]);
+  expect(faults, "failures of the encoder that were not logged").toBe(0);
   engine.handle({ type: "shutdown" });
   await running;
   for (const record of records.values()) checkRecord(record, contextSize);
   return [...records.values()];
+}
+
+/** Returns a prompt with more text behind it. */
+function continued(prompt: PromptInput, more: string): PromptInput {
+  if (prompt.kind === "text") return { kind: "text", text: prompt.text + more };
+  const pieces: readonly PromptPiece[] = prompt.kind === "pieces" ? prompt.pieces : [];
+  return { kind: "pieces", pieces: [...pieces.slice(0, -1), `${String(pieces.at(-1) ?? "")}${more}`] };
+}
+
+/** Returns the tokens and cells of a prompt. @throws WaggleError invalid_argument when a picture is broken */
+function entriesOf({ prompt, pictures = [] }: GenerateWork): HeldEntry[] {
+  return readFakePrompt(prompt, ({ picture: index }) => {
+    const picture = pictures[index];
+    return picture === undefined ? [] : cellsOf(fakeChunkOf(picture, index));
+  });
 }
 
 function textOf({ events }: JobRecord): string {
@@ -379,7 +536,8 @@ function checkRecord(record: JobRecord, contextSize: number): void {
 
 /** Returns the index of the event that parked the job when its context was shifted; -1 without such an event. */
 function parkAfterShift({ job, events }: JobRecord, contextSize: number): number {
-  let fed = tokenizeFake(job.work.prompt).length;
+  if (job.work.pictures !== undefined) return -1;
+  let fed = entriesOf(job.work).length;
   return events.findIndex((event) => {
     if (event.type === "token") fed += event.n;
     // Some tokens may be in no event yet.
@@ -389,8 +547,10 @@ function parkAfterShift({ job, events }: JobRecord, contextSize: number): number
 
 /** Returns the text that this job would have alone, after this many model tokens. */
 function soloText({ work }: EngineJob<GenerateWork>, completionTokens: number): string {
+  // Nothing can be expected of a broken picture.
+  if (completionTokens === 0) return "";
   const { seed, temperature, ignore_eos } = work.sampling;
-  const text = expectedFakeText(work.prompt, { temperature, ignore_eos, seed }, completionTokens);
+  const text = expectedFakeText(work.prompt, { temperature, ignore_eos, seed }, completionTokens, work.pictures);
   for (let end = 1; end <= text.length; end++) {
     const stop = work.stop.filter((each) => text.slice(0, end).endsWith(each)).sort((a, b) => b.length - a.length)[0];
     if (stop !== undefined) return text.slice(0, end - stop.length);
@@ -420,11 +580,12 @@ describe("random schedules", () => {
       expect(parksAfterShifts).toBeGreaterThan(schedules / 100);
       expect(rightGuesses, "right guesses").toBeGreaterThan(schedules);
       expect(guessed - rightGuesses, "wrong guesses").toBeGreaterThan(schedules);
-      expect(copies).toBeGreaterThan(schedules / 10);
+      expect(copies).toBeGreaterThan(schedules / 20);
       expect(copiesThenShifts, "shifts of slots with copied tokens").toBeGreaterThan(schedules / 100);
       for (const [operation, times] of Object.entries(transfers)) {
         expect(times, operation).toBeGreaterThan(schedules / 20);
       }
+      for (const [what, times] of Object.entries(pictured)) expect(times, what).toBeGreaterThan(schedules / 100);
     }
   });
 });

@@ -169,6 +169,24 @@ describe("while a picture is encoded", () => {
     expect(harness.backend.encoded).toBe(1);
   });
 
+  test("a cancel during a picture's pass frees the slot before the next pass of other streams", async () => {
+    const feeding = withGenerator((generator) => ({
+      pictures: generator.pictures && {
+        ...generator.pictures,
+        feed: async (piece) => {
+          harness.engine.handle({ type: "cancel", jobId: "sees" });
+          await generator.pictures?.feed(piece);
+        },
+      },
+    }));
+    const harness = seeing({ wrap: feeding });
+    submit(harness.engine, job("other", "Once upon a time", { maxTokens: 100 }));
+    await harness.untilJob("other", "token");
+    submit(harness.engine, job("sees", "", asked(picture(1))));
+    expect((await harness.untilJob("sees", "cancelled")).steps).toBe(1);
+    await harness.untilJob("other", "finished");
+  });
+
   test("the other clients' pictures come before the client's next ones", async () => {
     const { harness, gates, untilBegun } = held({ slots: 4 });
     const jobs = { a1: picture(1), a2: picture(2), a3: picture(3), b: picture(4) };

@@ -351,6 +351,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
         await options.schedulingPoint.run({ passes, maintenance: takeMaintenance(), underway: sendLastPass });
         const embedded = await embed();
         const pictured = await computePicture();
+        // A job that was cancelled during the picture's pass leaves its slot before the next pass.
+        if (pictured) await options.schedulingPoint.run({ passes, maintenance: false, underway: sendLastPass });
         const entries = plan(embedded || pictured);
         if (entries.length > 0) await runPasses(entries);
         else if (!embedded && !pictured) await rest();

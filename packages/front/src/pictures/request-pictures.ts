@@ -78,18 +78,16 @@ export function createRequestPictures(options: RequestPicturesOptions): RequestP
     if (held.size >= maxPictures) {
       throw tooMuch(name, `a request has at most ${maxPictures} different pictures (--max-pictures)`);
     }
-    if (bytes + picture.bytes.length > maxPicturesBytes) throw tooManyBytes(name);
+    if (bytes + picture.bytes.length > maxPicturesBytes) {
+      throw tooMuch(
+        name,
+        `the pictures of the request have more than ${maxPicturesBytes} bytes together (--max-pictures-bytes)`,
+      );
+    }
     const holding = budget.hold(client(), picture, name);
     held.set(picture.sha256, holding);
     bytes += picture.bytes.length;
     return holding.picture;
-  }
-
-  function tooManyBytes(name: string): WaggleError {
-    return tooMuch(
-      name,
-      `the pictures of the request have more than ${maxPicturesBytes} bytes together (--max-pictures-bytes)`,
-    );
   }
 
   async function find(source: string, name: string, { kept, signal }: ReadingOptions): Promise<Picture> {
@@ -111,16 +109,10 @@ export function createRequestPictures(options: RequestPicturesOptions): RequestP
         places,
         open() {
           const name = nameOf(held.size);
-          const room = maxPicturesBytes - bytes;
-          const decoder = createPictureDecoder({
-            name,
-            maxBytes: Math.min(maxPictureBytes, room),
-            onTooLarge: () =>
-              room < maxPictureBytes
-                ? tooManyBytes(name)
-                : tooMuch(name, `it is larger than ${maxPictureBytes} bytes (--max-picture-bytes)`),
-            onGrow,
-          });
+          // The bytes of all pictures are counted when a picture is complete, because it may be one that the request has already.
+          const onTooLarge = (): WaggleError =>
+            tooMuch(name, `it is larger than ${maxPictureBytes} bytes (--max-picture-bytes)`);
+          const decoder = createPictureDecoder({ name, maxBytes: maxPictureBytes, onTooLarge, onGrow });
           return { name, write: decoder.write, end: () => add(decoder.end(), name).sha256 };
         },
       }),

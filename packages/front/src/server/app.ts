@@ -34,6 +34,8 @@ export interface App {
   readonly fetch: Hono<AppEnv>["fetch"];
   readonly request: Hono<AppEnv>["request"];
   readonly streams: StreamCounter;
+  /** Bytes of the pictures that requests and jobs hold. */
+  readonly pictureBytes: number;
 }
 
 export function createApp(options: AppOptions): App {
@@ -111,7 +113,14 @@ export function createApp(options: AppOptions): App {
     if (error.code === "internal") c.get("log").error({ err: error.cause ?? error }, "request_failed");
     return errorResponse(c, error);
   });
-  return { fetch: app.fetch, request: app.request, streams };
+  return {
+    fetch: app.fetch,
+    request: app.request,
+    streams,
+    get pictureBytes() {
+      return pictureBudget.bytes;
+    },
+  };
 }
 
 /** The response to every error, in the dialect of the route. */

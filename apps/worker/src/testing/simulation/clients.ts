@@ -1,9 +1,13 @@
 // Owns the actions of clients in a simulation: submit, read, leave, return, cancel.
 import { generateSpecOf } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
-import type { GenerateRequest } from "@waggle/protocol";
+import type { ErrorBody } from "@waggle/protocol";
 import type { Job } from "@waggle/jobs";
+import { alice, bob } from "../two-clients.ts";
+import { createArrivingBody, isRefusedByFront } from "./pictures.ts";
+import type { ArrivingBody } from "./pictures.ts";
 import { isRefusedByModel, randomRequest } from "./request.ts";
+import type { SimulatedRequest } from "./request.ts";
 import { nameOf, placeOf } from "./rules.ts";
 import { createVisitor } from "./visitor.ts";
 import type { Visitor } from "./visitor.ts";
@@ -18,6 +22,10 @@ export interface Clients {
   visit(): void;
   cancel(): void;
   cancelSession(): void;
+  /** The next part of a random body with pictures arrives, or its client leaves. */
+  arrive(): void;
+  /** All bodies arrive. */
+  arriveAll(): void;
   /** Number of submissions that are not yet accepted or refused. */
   readonly undecided: number;
 }
@@ -27,7 +35,11 @@ export function createClients(world: World): Clients {
   const { random, clock, worker, rules, limits, contextSize, witnesses, visitors, note, count, fault } = world;
   const { dispatcher, registry } = worker;
   /** The request of every submission, by its trace. */
-  const requests = new Map<string, GenerateRequest>();
+  const requests = new Map<string, SimulatedRequest>();
+  /** The bodies that have not arrived, by trace. */
+  const arriving = new Map<string, ArrivingBody>();
+  /** Traces whose clients left before the body was complete. */
+  const left = new Set<string>();
   let submissions = 0;
   let undecided = 0;
   const { add } = registry;
@@ -39,11 +51,12 @@ export function createClients(world: World): Clients {
   function submit(): void {
     const request = randomRequest(random, contextSize);
     const client = random.pick(["alice", "alice", "bob"]);
-    const direct = random.chance(0.4);
+    const direct = request.shown === undefined && random.chance(0.4);
     const trace = `t${(submissions += 1)}`;
     note(`submit ${trace} ${client} ${direct ? "direct " : ""}${shortOf(request)}`);
     undecided += 1;
     requests.set(trace, request);
+    if (request.shown !== undefined) return send(trace, client, request);
     const retriable = random.chance(0.3);
     const spec = generateSpecOf(request, { client, trace, model: "waggle-fake", direct });
     void dispatcher.submit({ ...spec, when: { ...spec.when, retriable } }).then(
@@ -60,6 +73,30 @@ export function createClients(world: World): Clients {
     );
   }
 
+  /** Sends a request with pictures to the route of background jobs. */
+  function send(trace: string, client: string, request: SimulatedRequest): void {
+    const body = createArrivingBody(request, 1 + random.below(3));
+    const headers = { host: "localhost", "x-request-id": trace, ...(client === "bob" ? bob : alice) };
+    const init = { method: "POST", headers, body: body.stream, duplex: "half" as const };
+    arriving.set(trace, body);
+    arriveMore(trace, body);
+    void Promise.resolve(worker.app.request("/v1/jobs", init)).then(async (response) => {
+      const error = response.ok ? undefined : ((await response.json()) as ErrorBody).error;
+      undecided -= 1;
+      arriving.delete(trace);
+      if (error === undefined) {
+        count(witnesses.some(({ job }) => job.spec.who.trace === trace) ? "accepted with pictures" : "joined");
+        return;
+      }
+      const retryAfterS = Number(response.headers.get("retry-after") ?? Number.NaN);
+      refuse(trace, new WaggleError(error.code, error.message, { retryAfterS, details: error.details ?? {} }), request);
+    });
+  }
+
+  function arriveMore(trace: string, body: ArrivingBody): void {
+    if (!body.arrive()) arriving.delete(trace);
+  }
+
   function accept(job: Job): void {
     const { trace } = job.spec.who;
     const request = requests.get(trace);
@@ -72,18 +109,23 @@ export function createClients(world: World): Clients {
     rules.watch(witness);
   }
 
-  function refuse(trace: string, thrown: unknown, request: GenerateRequest): void {
+  function refuse(trace: string, thrown: unknown, request: SimulatedRequest): void {
     const error = thrown instanceof WaggleError ? thrown : undefined;
     const code = error?.code ?? "internal";
+    const { shown = [] } = request;
     note(`refused ${trace}: ${code}`);
     count(`refused ${code}`);
     const fits: Partial<Record<typeof code, boolean>> = {
-      invalid_argument: isRefusedByModel(request, contextSize),
+      invalid_argument:
+        isRefusedByModel(request, contextSize) || isRefusedByFront(shown, "invalid_argument") || left.has(trace),
+      payload_too_large: isRefusedByFront(shown, "payload_too_large"),
       conflict: request.job_id !== undefined,
       unavailable: world.refusing,
       resource_exhausted: isRetryAfter(error?.retryAfterS),
       deadline_exceeded: Number(error?.details?.["estimate_ms"]) > (request.deadline_ms ?? Infinity),
     };
+    if (left.has(trace)) count("left before its body arrived");
+    if (error?.message.includes("--pictures-total") === true) count("refused pictures in all");
     if (fits[code] !== true) fault(`${trace} was refused with ${code}: ${String(thrown)}`);
   }
 
@@ -154,6 +196,19 @@ export function createClients(world: World): Clients {
       note(`cancel the session of ${nameOf(witness)}`);
       cancelWitness(witness);
     },
+    arrive() {
+      const entry = random.pickAny([...arriving]);
+      if (entry === undefined) return;
+      const [trace, body] = entry;
+      if (random.chance(0.8)) return arriveMore(trace, body);
+      note(`leave ${trace} before its body has arrived`);
+      left.add(trace);
+      arriving.delete(trace);
+      body.leave();
+    },
+    arriveAll() {
+      for (const [trace, body] of arriving) while (arriving.has(trace)) arriveMore(trace, body);
+    },
     get undecided() {
       return undecided;
     },
@@ -165,10 +220,12 @@ function isRetryAfter(seconds: number | undefined): boolean {
 }
 
 /** The fields that differ between requests, for the history. */
-function shortOf(request: GenerateRequest): string {
-  const { prompt, max_tokens, stop, session_id, priority, deadline_ms, on_disconnect, job_id, grammar } = request;
+function shortOf(request: SimulatedRequest): string {
+  const { prompt, shown, max_tokens, stop, session_id, priority, deadline_ms, on_disconnect, job_id, grammar } =
+    request;
   return JSON.stringify({
     prompt,
+    pictures: shown?.map(({ length }) => length),
     max_tokens,
     stop,
     session_id,

@@ -1,11 +1,14 @@
 // Owns what happens to the worker in a simulation: its engine dies and loads again, and the worker drains or aborts.
 import { isWaiting } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
 import { nameOf } from "./rules.ts";
 import type { World } from "./world.ts";
 
 export interface Operator {
   crash(): void;
+  /** The encoding of a picture ends; it may fail. */
+  encode(): void;
   load(): void;
   /** Refuses new jobs and ends jobs that have not begun: the first half of a drain. */
   refuse(): void;
@@ -26,6 +29,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
     crash() {
       note("the engine dies");
       count("engine deaths");
+      if (wire.encoding !== undefined) count("engine deaths while a picture is encoded");
       if (random.chance(0.5)) wire.deliver(wire.underWay);
       const before = rules.live.map((witness) => ({ witness, fate: fateOf(witness.job) }));
       for (const { witness, fate } of before) {
@@ -44,6 +48,20 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
         if (!ends && witness.outcome !== undefined) fault(`${nameOf(witness)} does not outlive its engine`);
       }
       if (dispatcher.running > 0) fault(`${dispatcher.running} jobs run without an engine`);
+    },
+    encode() {
+      const { encoding } = wire;
+      if (encoding === undefined) return;
+      const fails = random.chance(0.1);
+      note(fails ? "a picture cannot be encoded" : "a picture is encoded");
+      count(fails ? "encodings that failed" : "encodings");
+      if (!fails) return wire.endEncoding();
+      for (const { job, reasons } of rules.live) {
+        const { work } = job.spec;
+        const shows = work.kind === "generate" && work.pictures?.some(({ sha256 }) => sha256 === encoding) === true;
+        if (shows) reasons.add("invalid_argument");
+      }
+      wire.endEncoding(new WaggleError("invalid_argument", "Cannot read picture 1: its pixels are damaged."));
     },
     load() {
       note("the engine is ready");

@@ -1,13 +1,21 @@
 // Owns the random requests of a simulation, and the expected text of their answers.
 import { expectedFakeText } from "@waggle/engine";
+import type { Picture, PromptInput } from "@waggle/engine";
 import { GenerateRequestSchema, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
+import { cellsOf, picturedPrompt, randomPictures } from "./pictures.ts";
 import type { Random } from "./random.ts";
+
+export interface SimulatedRequest extends GenerateRequest {
+  readonly prompt: string;
+  /** The pictures before the prompt: the request is then a conversation. One may occur twice. */
+  readonly shown?: readonly Uint8Array[];
+}
 
 const plain = GenerateRequestSchema.parse({ prompt: "x", temperature: 0, seed: 1 });
 
 /** @param contextSize in tokens; some prompts are longer, and must be refused */
-export function randomRequest(random: Random, contextSize: number): GenerateRequest {
+export function randomRequest(random: Random, contextSize: number): SimulatedRequest {
   const marker = random.pick([
     "",
     "[eog:0]",
@@ -17,8 +25,10 @@ export function randomRequest(random: Random, contextSize: number): GenerateRequ
     `[fail:${random.below(8)}]`,
   ]);
   const filler = "bees and trees and ".repeat(8).slice(0, 1 + random.below(random.chance(0.05) ? 150 : 30));
+  const shown = random.chance(0.25) ? { shown: randomPictures(random) } : {};
   return {
     ...plain,
+    ...shown,
     prompt: `${random.pick(["", "You are a bee. "])}${marker}${filler}`.slice(
       0,
       random.chance(0.05) ? 200 : contextSize - 4,
@@ -38,23 +48,28 @@ export function randomRequest(random: Random, contextSize: number): GenerateRequ
 }
 
 /** Whether the request is valid, but the model must refuse it: for its grammar or its length. */
-export function isRefusedByModel(request: GenerateRequest, contextSize: number): boolean {
+export function isRefusedByModel(request: SimulatedRequest, contextSize: number): boolean {
   return request.grammar !== undefined || promptTokens(request) >= contextSize;
 }
 
-/** Number of prompt tokens: the fake model has a token per byte, and a start token. */
-export function promptTokens(request: GenerateRequest): number {
-  return Buffer.byteLength(request.prompt ?? "") + 1;
+/** Number of prompt tokens: the fake model has a token per byte and a start token, and three more tokens around a message. */
+export function promptTokens({ prompt, shown }: SimulatedRequest): number {
+  return Buffer.byteLength(prompt) + 1 + (shown === undefined ? 0 : cellsOf(shown) + 3);
+}
+
+function promptOf({ prompt, shown }: SimulatedRequest): { prompt: PromptInput; pictures?: readonly Picture[] } {
+  return shown === undefined ? { prompt: { kind: "text", text: prompt } } : picturedPrompt(prompt, shown);
 }
 
 /** The text of this many tokens, from an undisturbed job without stop strings. */
-export function soloText(request: GenerateRequest, completionTokens: number): string {
-  const { prompt = "", temperature, seed, ignore_eos } = request;
-  return expectedFakeText({ kind: "text", text: prompt }, { temperature, seed, ignore_eos }, completionTokens);
+export function soloText(request: SimulatedRequest, completionTokens: number): string {
+  const { temperature, seed, ignore_eos } = request;
+  const { prompt, pictures } = promptOf(request);
+  return expectedFakeText(prompt, { temperature, seed, ignore_eos }, completionTokens, pictures);
 }
 
 /** The text of this many tokens, cut before the first stop string. */
-export function stoppedText(request: GenerateRequest, completionTokens: number): string {
+export function stoppedText(request: SimulatedRequest, completionTokens: number): string {
   const text = soloText(request, completionTokens);
   const starts = stopStringsOf(request)
     .map((stop) => text.indexOf(stop))

@@ -1,6 +1,7 @@
 // Owns the rules that must hold between any two turns of the event loop, whatever has happened to the worker.
 import { hasEnded, isWaiting, reasonOf, stateNameOf } from "@waggle/jobs";
 import type { Job, JobLimits, JobRegistry, Outcome } from "@waggle/jobs";
+import type { App } from "@waggle/front";
 import type { ModelHost } from "../../models/run/model-host-port.ts";
 import type { Witness } from "./witness.ts";
 
@@ -14,6 +15,8 @@ export interface Rules {
 }
 
 export interface RulesOptions {
+  readonly app: Pick<App, "pictureBytes">;
+  readonly picturesTotalBytes: number;
   readonly host: Pick<ModelHost, "dispatcher" | "queue" | "sessions">;
   readonly registry: JobRegistry;
   readonly slots: number;
@@ -23,7 +26,8 @@ export interface RulesOptions {
   readonly fault: (message: string) => void;
 }
 
-export function createRules({ host, registry, slots, endedJobsKept, limits, now, fault }: RulesOptions): Rules {
+export function createRules(options: RulesOptions): Rules {
+  const { app, picturesTotalBytes, host, registry, slots, endedJobsKept, limits, now, fault } = options;
   const { dispatcher, queue, sessions } = host;
   /** Jobs that were live at the last check. A job that has ended since then may still need a reason for its end. */
   const active = new Set<Witness>();
@@ -127,6 +131,20 @@ export function createRules({ host, registry, slots, endedJobsKept, limits, now,
     holds(sessions.size === current, () => `${sessions.size} sessions are registered, and ${current} are live`);
   }
 
+  /** Pictures are counted once for each client, and at least as long as their jobs live. */
+  function checkPictures(witnesses: readonly Witness[]): void {
+    const sizes = new Map<string, number>();
+    for (const { job } of witnesses) {
+      const { work, who } = job.spec;
+      const pictures = work.kind === "generate" ? (work.pictures ?? []) : [];
+      for (const { sha256, bytes } of pictures) sizes.set(`${who.client} ${sha256}`, bytes.length);
+    }
+    const least = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+    const held = app.pictureBytes;
+    holds(held >= least, () => `${held} bytes of pictures are counted, and live jobs have ${least}`);
+    holds(held <= picturesTotalBytes, () => `${held} bytes of pictures are held of ${picturesTotalBytes}`);
+  }
+
   return {
     check(engineReady) {
       for (const witness of active) {
@@ -142,6 +160,7 @@ export function createRules({ host, registry, slots, endedJobsKept, limits, now,
       checkPlaces(witnesses, engineReady);
       checkPositions(witnesses);
       checkSessions(witnesses);
+      checkPictures(witnesses);
     },
     watch(witness) {
       all.add(witness);

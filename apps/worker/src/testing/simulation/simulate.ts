@@ -5,8 +5,10 @@ import type { AdmissionQueue } from "@waggle/queue";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { Job } from "@waggle/jobs";
 import { createInlineWorker, testLimits } from "../inline-worker.ts";
+import { forTwoClients } from "../two-clients.ts";
 import { createClients } from "./clients.ts";
 import { createOperator } from "./operator.ts";
+import { pictureLimits } from "./pictures.ts";
 import { createRandom } from "./random.ts";
 import { createRules } from "./rules.ts";
 import { checkSessionLog } from "./session-log.ts";
@@ -56,6 +58,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     const contextPool = Math.min(slots * contextSize, Math.floor(contextSize * random.pick([1, 1.3, 1.8, 4])));
     const endedJobsKept = random.pick([2, 1_000]);
     const limits = { ...testLimits, retryGraceMs: 2_000, replayBufferBytes: random.pick([700, 1 << 20, 1 << 20]) };
+    const picturesTotalBytes = random.pick([600, 800, 1 << 20]);
     const newWire = createWire({ late: random.chance(0.5), fault: faulty });
     const newWorker = createInlineWorker({
       slots,
@@ -67,7 +70,15 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       loadLater,
       preparedBytes: random.pick([0, 2_000, 1 << 26]),
       headroomCells: random.pick([1, 8, 256]),
-      fake: { contextPool, copies: random.chance(0.5), guesses: random.chance(0.5) },
+      fake: {
+        contextPool,
+        copies: random.chance(0.5),
+        guesses: random.chance(0.5),
+        vision: true,
+        encodeGate: newWire.encodeGate,
+      },
+      access: forTwoClients,
+      pictures: { ...pictureLimits, picturesTotalBytes },
       metrics,
       link: newWire.link,
       gate: newWire.gate,
@@ -78,6 +89,8 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       worker: newWorker,
       wire: newWire,
       rules: createRules({
+        app: newWorker.app,
+        picturesTotalBytes,
         host: newWorker.host,
         registry: newWorker.registry,
         slots,
@@ -112,6 +125,8 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     await ticks(reactionTicks);
     const ms = random.pick([0.5, 5, 5, 50, 50, 500, 500, 1_000, 2_000, 5_000, 15_000, 30_000]);
     note(`${ms} ms pass`);
+    // An encoding that takes minutes would be taken for one that hangs.
+    if (ms >= 5_000) wire.endEncoding();
     clock.advance(ms);
     // Inspect at once: a reader that is opened later would hide that the job had no reader.
     inspect();
@@ -131,6 +146,8 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     [8, crashOrLoad],
     [10, advance],
     [30, () => wire.step(1 + random.below(10))],
+    [10, clients.arrive],
+    [10, operator.encode],
   ];
   const totalWeight = choices.reduce((sum, [weight]) => sum + weight, 0);
 
@@ -156,6 +173,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     if (random.chance(0.05)) operator.abort();
     if (!operator.loaded) operator.load();
     note("everything opens");
+    clients.arriveAll();
     wire.open();
     const busy = (): boolean => rules.live.length + clients.undecided + worker.dispatcher.running > 0;
     for (let turns = 1; turns < mostClosingTurns && busy(); turns += 1) {
@@ -185,6 +203,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       sessions: sessions.size,
       tickets: tickets.size,
       submissions: clients.undecided,
+      "bytes of pictures": worker.app.pictureBytes,
     };
     for (const [what, number] of Object.entries(left)) if (number !== 0) fault(`${number} ${what} are left in the end`);
     if (worker.slots().some(({ state }) => state !== "idle")) fault("a slot is not idle in the end");

@@ -1,8 +1,9 @@
-// Owns the channel between the worker and its engine in a simulation: messages are delayed, and passes wait for a release. It reports
+// Owns the channel between the worker and its engine in a simulation: messages are delayed, and passes and encodings wait for a release. It reports
 // events that must not occur, and counts passes independently of the engine.
 import { deferred } from "@waggle/async";
 import type { Deferred } from "@waggle/async";
-import type { EngineCommand, EngineEvent, StepGate } from "@waggle/engine";
+import type { EngineCommand, EngineEvent, PictureChunk, StepGate } from "@waggle/engine";
+import type { WaggleError } from "@waggle/protocol";
 import type { InlineLink } from "../inline-engine.ts";
 
 export interface Wire {
@@ -10,6 +11,12 @@ export interface Wire {
   readonly gate: Pick<StepGate, "pass" | "open">;
   /** Releases the held pass and the passes after it, `count` in total; does nothing without a held pass. */
   step(count: number): void;
+  /** Each encoding of a picture waits for this promise. */
+  readonly encodeGate: (chunk: PictureChunk) => Promise<void>;
+  /** Lets the held encoding end. @param error fails it */
+  endEncoding(error?: WaggleError): void;
+  /** SHA-256 of the picture that is being encoded. */
+  readonly encoding: string | undefined;
   /** Delivers `count` of the messages under way in each direction, the oldest first. */
   deliver(count: number): void;
   /** Stops delaying messages and holding passes. */
@@ -35,6 +42,7 @@ export function createWire({ late, fault }: WireOptions): Wire {
   let prompt = !late;
   let allowed = 0;
   let held: Deferred<void> | undefined;
+  let encoding: { readonly id: string; readonly end: Deferred<void> } | undefined;
   let passes = 0;
   let mostCancelSteps = 0;
 
@@ -43,6 +51,13 @@ export function createWire({ late, fault }: WireOptions): Wire {
     allowed -= 1;
     held.resolve();
     held = undefined;
+  }
+
+  function endEncoding(error?: WaggleError): void {
+    const ended = encoding?.end;
+    encoding = undefined;
+    if (error === undefined) ended?.resolve();
+    else ended?.reject(error);
   }
 
   function watchCommand(command: EngineCommand): void {
@@ -107,6 +122,16 @@ export function createWire({ late, fault }: WireOptions): Wire {
         letGo();
       },
     },
+    async encodeGate({ id }) {
+      if (allowed === Infinity) return;
+      const end = deferred<void>();
+      encoding = { id, end };
+      await end.promise;
+    },
+    endEncoding,
+    get encoding() {
+      return encoding?.id;
+    },
     step(count) {
       allowed = held === undefined ? 0 : count;
       letGo();
@@ -117,8 +142,10 @@ export function createWire({ late, fault }: WireOptions): Wire {
       deliver(commands.length + events.length);
       allowed = Infinity;
       letGo();
+      endEncoding();
     },
     cut() {
+      endEncoding();
       commands.length = 0;
       events.length = 0;
       cancelledAt.clear();

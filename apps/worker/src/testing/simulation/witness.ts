@@ -1,10 +1,11 @@
 // Observes one job: checks every event of its stream as it is written. It never changes the job.
 import { createHash } from "node:crypto";
 import { StreamEventSchema } from "@waggle/protocol";
-import type { GenerateRequest, StreamEvent, TokenEvent } from "@waggle/protocol";
+import type { StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Job } from "@waggle/jobs";
 import { reasonOf, stateNameOf, statusOf } from "@waggle/jobs";
 import { promptTokens, soloText, stoppedText } from "./request.ts";
+import type { SimulatedRequest } from "./request.ts";
 
 /** A reason why a job ends early. A job must end for a reason that the schedule has given it, or finish normally. */
 export type Reason =
@@ -19,7 +20,7 @@ export type Reason =
 
 export interface Witness {
   readonly job: Job;
-  readonly request: GenerateRequest;
+  readonly request: SimulatedRequest;
   /** Number of the accepted job, counted from 1. */
   readonly number: number;
   readonly reasons: Set<Reason>;
@@ -41,7 +42,7 @@ export interface Witness {
 
 export function createWitness(
   job: Job,
-  request: GenerateRequest,
+  request: SimulatedRequest,
   number: number,
   fault: (message: string) => void,
 ): Witness {
@@ -107,7 +108,7 @@ export function createWitness(
     if (terminal?.type === "end" && terminal.receipt?.text_sha256 !== due) accuse("its receipt is of another text");
     if (stateNameOf(job.state) === "finished") return concludeFinished(text, contextSize);
     const reason = outcome.split(" ")[1] as Reason;
-    const rowFailed = reason === "engine_failed" && (request.prompt ?? "").includes("[fail:");
+    const rowFailed = reason === "engine_failed" && request.prompt.includes("[fail:");
     if (!rowFailed && !reasons.has(reason))
       accuse(`ended with "${outcome}", for which there was no reason (${[...reasons].join()})`);
     const whole = soloText(request, contextSize);
@@ -122,7 +123,7 @@ export function createWitness(
     if (text !== due) accuse(`has the text "${text}" instead of "${due}"`);
     const full = completionTokens === request.max_tokens || promptTokens(request) + completionTokens >= contextSize;
     if (outcome === "finished length" && !full) accuse(`ran out of room after ${completionTokens} tokens`);
-    const eog = /\[eog:(\d+)\]/.exec(request.prompt ?? "")?.[1];
+    const eog = /\[eog:(\d+)\]/.exec(request.prompt)?.[1];
     const ended =
       (eog !== undefined && completionTokens === Number(eog) + 1) || due !== soloText(request, completionTokens);
     if (outcome === "finished stop" && !ended) accuse(`stopped after ${completionTokens} tokens`);
