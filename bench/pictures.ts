@@ -123,7 +123,16 @@ async function printSpeeds(groups: ProcessGroups, flags: Flags, shape: VisionSha
     showProgress("");
     const head =
       part === "gaps"
-        ? ["", "usual gap", "p99", "worst gap of each round", "first token", "encoding", "pass of embeddings"]
+        ? [
+            "",
+            "usual gap",
+            "worst usual gap of each round",
+            "p99",
+            "worst gap of each round",
+            "first token",
+            "encoding",
+            "pass of embeddings",
+          ]
         : ["", "second turn with a picture", "with text", "encoded in first turns", "in second turns"];
     process.stdout.write(
       `${shape}, ${flags.text ?? "small"}, ${threads} threads, ms:\n\n${markdownTable(head, rows)}\n\n`,
@@ -143,6 +152,7 @@ async function gapsRow(server: Server, rounds: number, side: number): Promise<st
   return [
     server.name,
     of(({ usualMs }) => usualMs),
+    figures.map(({ usualWorstMs }) => ms(usualWorstMs)).join(", "),
     of(({ p99Ms }) => p99Ms),
     figures.map(({ worstMs }) => ms(worstMs)).join(", "),
     of(({ firstTokenMs }) => firstTokenMs),

@@ -5,8 +5,9 @@ import { chat, picturePart, textPart } from "./chat.ts";
 import type { Server } from "./servers.ts";
 
 export interface GapFigures {
-  /** Before the picture came. */
+  /** Before the picture came: the median, and the worst gap. */
   readonly usualMs: number;
+  readonly usualWorstMs: number;
   /** From the request with the picture to its first token. */
   readonly p99Ms: number;
   readonly worstMs: number;
@@ -57,9 +58,11 @@ export async function measureGaps(server: Server, png: Uint8Array): Promise<GapF
       const end = times.findIndex((at) => at >= to);
       return gapsOf(times.slice(first, end === -1 ? undefined : end + 1));
     });
+  const usual = gapsBetween(alone, alone + aloneMs);
   const gaps = gapsBetween(answer.sentAt, firstAt);
   return {
-    usualMs: median(gapsBetween(alone, answer.sentAt)),
+    usualMs: median(usual),
+    usualWorstMs: Math.max(...usual),
     p99Ms: percentile(gaps, 0.99),
     worstMs: Math.max(...gaps),
     firstTokenMs: firstAt - answer.sentAt,

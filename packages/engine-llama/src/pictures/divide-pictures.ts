@@ -20,6 +20,8 @@ export interface DividePicturesOptions {
 }
 
 export interface DividePictures {
+  /** Whether a picture is being decoded or divided. */
+  readonly dividing: boolean;
   /**
    * Returns the tokens and cells of a picture.
    * @param index of the picture among those of the work
@@ -98,6 +100,9 @@ export function createDividePictures({ projector, decoder, batchSize }: DividePi
   }
 
   return {
+    get dividing() {
+      return dividing.size > 0;
+    },
     async entriesOf(picture, index, signal) {
       const layout = layouts.get(picture.sha256) ?? (await divide(picture, index, signal)).layout;
       remember(picture.sha256, layout);

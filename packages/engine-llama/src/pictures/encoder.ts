@@ -24,6 +24,9 @@ export function createEncoder({ projector, pictures, feed }: EncoderOptions): Ll
   let running: Promise<unknown> = Promise.resolve();
 
   return {
+    get dividing() {
+      return pictures.dividing;
+    },
     has: ({ id }) => store.get(id) !== undefined,
     async encode(chunk, picture, { threads, signal }) {
       const { chunk: number, places } = await pictures.nativeOf(chunk, picture, signal);

@@ -31,6 +31,12 @@ export interface Pictures {
   readonly read: ReadPicture;
 }
 
+/** A PNG of one pixel. The decoder decodes it at load: its start takes all cores for a while, which streams would notice. */
+const onePixel = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==",
+  "base64",
+);
+
 /** @returns undefined if the model has no projector. @throws WaggleError unavailable if a required projector cannot be used */
 export async function openPictures(options: OpenPicturesOptions): Promise<Pictures | undefined> {
   const { settings, passes, scope, batchSize } = options;
@@ -38,6 +44,7 @@ export async function openPictures(options: OpenPicturesOptions): Promise<Pictur
   if (projector === undefined || passes.feed === undefined) return undefined;
   const decoder = createPictureDecoder();
   scope.defer(async () => await decoder.dispose());
+  await decoder.decode(onePixel, { name: "the first picture", maxPixels: 1 });
   const pictures = createDividePictures({ projector, decoder, batchSize });
   const encoder = createEncoder({ projector, pictures, feed: passes.feed });
   scope.defer(async () => await encoder.close());

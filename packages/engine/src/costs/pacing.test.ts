@@ -52,6 +52,14 @@ describe("the time of a step", () => {
     expect(timesWithPrompt(steps).length).toBeGreaterThan(300);
   });
 
+  test("leaves room for few cells of a picture while streams run, and for many while none runs", () => {
+    const pacing = pacingWith();
+    for (const rows of [1, 2, 4]) pacing.observe(rowsOnly([rows]), { threads: 1, ms: 10 * rows, scored: 0 });
+    const load = { heldTokens: 10, prompts: 1, promptHeld: undefined };
+    expect(pacing.cells({ ...load, runs: [3] }, 0)).toBeLessThanOrEqual(7);
+    expect(pacing.cells({ ...load, runs: [] }, 0)).toBe(128);
+  });
+
   test("is longer while no stream runs", () => {
     const quick = machineOf({ oneMs: 10, rowMs: 2, rowContextMs: 1, tileContextMs: 0.5 });
     const times = timesWithPrompt(runScenario(pacingWith(), { ...joining, streams: 0, machine: quick, noise: 0 }));

@@ -81,10 +81,10 @@ export interface Pacing {
   readonly recordFreeCores: ThreadGovernor["recordFreeCores"];
   /** Limits the threads from the next step on, because other engines use the rest of the cores. */
   limitThreads(most: number): void;
-  /** Most threads of a step, if no picture is encoded. */
+  /** Most threads of a step, if no picture is divided or encoded. */
   readonly mostThreads: number;
-  /** Leaves this many threads to the encoding of a picture, from the next step on. */
-  leaveThreads(encoding: number): void;
+  /** Leaves this many threads to pictures, from the next step on. */
+  leaveThreads(count: number): void;
   /** Predicted milliseconds for each of this many prompt tokens; undefined before a step was measured. */
   tokenMs(tokens: number): number | undefined;
   costs(): StepCosts;
@@ -99,10 +99,10 @@ export function createPacing(options: PacingOptions): Pacing {
   const divisions = new Map<string, readonly number[]>();
   let steps = 0;
   let mostThreads = Infinity;
-  let encodingThreads = 0;
+  let pictureThreads = 0;
 
   function threads(shape: StepShape): number {
-    const most = encodingThreads === 0 ? mostThreads : Math.max(1, threadsOfEngine() - encodingThreads);
+    const most = pictureThreads === 0 ? mostThreads : Math.max(1, threadsOfEngine() - pictureThreads);
     return Math.min(most, governor.threadsFor(shape));
   }
 
@@ -157,14 +157,21 @@ export function createPacing(options: PacingOptions): Pacing {
     return withPiece === undefined || without === undefined ? undefined : Math.max(0, withPiece - without);
   }
 
-  /** The most prompt tokens within the time. From a tile on, whole tiles: a token costs less there. */
-  function tokensWithin(wantedMs: number, held: number, decoding: StepShape): number {
+  /**
+   * The most prompt tokens within the time. From a tile on, whole tiles: a token costs less there.
+   * @param decoding the rows of the same step
+   * @param streams whether slots decode, also in other steps
+   */
+  function tokensWithin(
+    wantedMs: number,
+    { held, decoding = noRows, streams }: { held: number; decoding?: StepShape; streams: boolean },
+  ): number {
     const most = Math.min(batchSize, prefillBudget);
     // Where already one token takes longer, a few more cost little, and end the prompt sooner.
     const ms = Math.max(wantedMs, mostForOne * (promptMs(1, held, decoding) ?? 0));
     const fits = (tokens: number): boolean => (promptMs(tokens, held, decoding) ?? Infinity) <= ms;
     if (promptMs(1, held, decoding) === undefined) return Math.min(most, firstTokens);
-    const least = decoding.decode.length === 0 ? Math.min(most, firstTokens) : 1;
+    const least = streams ? 1 : Math.min(most, firstTokens);
     if (fits(most)) return most;
     for (let tiles = Math.floor(most / tileTokens); tiles > 0; tiles--)
       if (fits(tiles * tileTokens)) return Math.max(least, tiles * tileTokens);
@@ -190,7 +197,7 @@ export function createPacing(options: PacingOptions): Pacing {
     get mostThreads() {
       return threadsOfEngine();
     },
-    leaveThreads: (encoding) => void (encodingThreads = encoding),
+    leaveThreads: (count) => void (pictureThreads = count),
     costs: costs.snapshot,
     tokenMs(tokens) {
       const size = Math.max(1, Math.min(batchSize, tokens));
@@ -199,7 +206,8 @@ export function createPacing(options: PacingOptions): Pacing {
     },
     cells(load, held) {
       const ms = allowedMs(load);
-      return ms === undefined ? Math.min(batchSize, firstTokens) : tokensWithin(ms, held, noRows);
+      if (ms === undefined) return Math.min(batchSize, firstTokens);
+      return tokensWithin(ms, { held, streams: load.runs.length > 0 });
     },
     piece(load) {
       const ms = load.runs.length === 0 ? idlePieceMs : Math.max(leastPieceMs, allowedMs(load) ?? 0);
@@ -216,7 +224,7 @@ export function createPacing(options: PacingOptions): Pacing {
         prefillBudget:
           ms === undefined
             ? Math.min(batchSize, prefillBudget, firstTokens)
-            : tokensWithin(ms, promptHeld, shapeOfDecoding(load, 1)),
+            : tokensWithin(ms, { held: promptHeld, decoding: shapeOfDecoding(load, 1), streams: load.runs.length > 0 }),
         scoredTokens:
           ms === undefined || eachMs === undefined
             ? firstScoredTokens

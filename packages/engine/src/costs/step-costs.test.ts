@@ -24,6 +24,14 @@ describe("the predicted time", () => {
     expect(costs.ms(rows(1, 4), 1)).toBe(50);
   });
 
+  test("of many rows grows at least as over all measured sizes, although the last two took equally long by chance", () => {
+    const costs = createStepCosts();
+    costs.enter("decode", 1, 1, 10);
+    costs.enter("prompt", 48, 1, 101);
+    costs.enter("prompt", 64, 1, 100);
+    expect(costs.ms(piece(512), 1)).toBeGreaterThan(700);
+  });
+
   test("follows recent steps, and returns to the usual time of a size that was not used for long", () => {
     const costs = createStepCosts();
     costs.enter("decode", 1, 1, 10);

@@ -58,6 +58,17 @@ interface ContextShare {
   ms: number;
 }
 
+interface Point {
+  readonly size: number;
+  readonly ms: number;
+}
+
+const origin: Point = { size: 0, ms: 0 };
+
+function slopeOf(from: Point, to: Point): number {
+  return Math.max(0, to.ms - from.ms) / (to.size - from.size);
+}
+
 export function createStepCosts(known?: StepCosts): StepCostTable {
   const columns = new Map<number, Column>();
   let steps = 0;
@@ -127,27 +138,30 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
 
   /** The time of a size from those of the sizes around it; undefined without any. */
   function interpolated(column: Column, kind: Kind, size: number, usual: boolean): number | undefined {
-    let below: { size: number; ms: number } | undefined;
-    let above: { size: number; ms: number } | undefined;
-    let first: { size: number; ms: number } | undefined;
+    const measured: Point[] = [];
+    let above: Point | undefined;
     for (const known of sizes) {
       const cell = known === size ? undefined : cellAt(column, kind, known);
       if (cell === undefined) continue;
       const point = { size: known, ms: timeOf(cell, column, usual) };
-      if (known < size) {
-        first = below;
-        below = point;
-      } else {
+      if (known > size) {
         above = point;
         break;
       }
+      measured.push(point);
     }
+    const [first] = measured;
+    const below = measured.at(-1);
     // Few rows take at least their share of more rows.
-    if (below === undefined) return above === undefined ? undefined : (above.ms * size) / above.size;
-    // Behind the last point the time grows as between the last two; with one point, with the rows.
-    const from = above === undefined ? (first ?? { size: 0, ms: 0 }) : below;
-    const to = above ?? below;
-    const slope = Math.max(0, to.ms - from.ms) / (to.size - from.size);
+    if (first === undefined || below === undefined) {
+      return above === undefined ? undefined : (above.ms * size) / above.size;
+    }
+    // Behind the last point the time grows as between the last two, and at least as over all of them, since two times may differ by chance. With one
+    // point it grows with the rows.
+    const slope =
+      above === undefined
+        ? Math.max(slopeOf(measured.at(-2) ?? origin, below), slopeOf(first === below ? origin : first, below))
+        : slopeOf(below, above);
     return below.ms + slope * (size - below.size);
   }
 

@@ -38,6 +38,7 @@ export function createFakeEncoder({ gate, compute }: FakeEncoderOptions): FakeEn
     get encoded() {
       return encoded;
     },
+    dividing: false,
     has: ({ id }) => embeddings.has(id),
     async encode(chunk, _picture, { signal }) {
       await Promise.race([

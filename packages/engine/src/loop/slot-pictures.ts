@@ -34,6 +34,8 @@ export interface SlotPictures {
    * @throws Error when the encoder hangs
    */
   follow(): void;
+  /** Leaves threads of the next step to the pictures that are divided or encoded. */
+  leaveThreads(): void;
   /** Returns the slot whose picture can be computed next; undefined if no slot has one. */
   next(slots: readonly Slot[]): Slot | undefined;
   /** Returns the piece of the slot's picture that a pass computes. @param most number of cells, which a chunk that cannot be divided may exceed */
@@ -73,7 +75,7 @@ export function createSlotPictures({ encoder, slots, pacing, emit, now, onChange
     }
     if (running !== undefined && !all().some(({ chunk }) => chunk.id === running?.chunk.id)) running.stop.abort();
     if (running === undefined) encodeNext(encoder);
-    shareThreads(encoder);
+    leaveThreads();
   }
 
   /** Whether the slot still computes pictures of the same job. */
@@ -159,12 +161,13 @@ export function createSlotPictures({ encoder, slots, pacing, emit, now, onChange
     return othersCompute ? Math.max(1, Math.floor(most / 2)) : most;
   }
 
-  function shareThreads(encodings: PictureEncoder): void {
-    if (running === undefined) return pacing.leaveThreads(0);
+  function leaveThreads(): void {
+    const dividing = encoder?.dividing === true ? 1 : 0;
+    if (running === undefined) return pacing.leaveThreads(dividing);
     const threads = threadsNow();
-    if (threads !== running.threads) encodings.setThreads(threads);
+    if (threads !== running.threads) encoder?.setThreads(threads);
     running.threads = threads;
-    pacing.leaveThreads(threads < pacing.mostThreads ? threads : 0);
+    pacing.leaveThreads(dividing + (threads < pacing.mostThreads ? threads : 0));
   }
 
   return {
@@ -172,6 +175,7 @@ export function createSlotPictures({ encoder, slots, pacing, emit, now, onChange
       return running !== undefined;
     },
     follow,
+    leaveThreads,
     next(candidates) {
       if (encoder === undefined) return undefined;
       return inOrder(candidates.filter(isPrefilling)).find((slot) => {

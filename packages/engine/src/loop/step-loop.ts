@@ -247,6 +247,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const { generator, info } = backend;
     if (generator?.ahead === undefined || leaving || maintaining || woken.settled) return false;
     if (countTokens(entries) !== entries.length || entries.some(({ kind }) => kind !== "decode")) return false;
+    pictures.leaveThreads();
     if (options.embeddings.size > 0 || pacing.threads(shape) !== threads) return false;
     if (usedCells(slots) + entries.length > info.contextPool) return false;
     const capacity = contextCapacity(info.contextSize);

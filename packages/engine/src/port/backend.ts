@@ -377,6 +377,8 @@ export interface EncodeOptions {
 
 /** Encodes chunks of pictures to embeddings on a separate thread, while steps continue, and computes embeddings in slots. */
 export interface PictureEncoder {
+  /** Whether a picture is being decoded or divided, which takes one thread. */
+  readonly dividing: boolean;
   /** Whether the embeddings of this chunk are there. */
   has(chunk: PictureChunk): boolean;
   /**
