@@ -36,7 +36,12 @@ function divideWith({ side = 10, causal = true, cells = 6 }: Options = {}) {
     fingerprint: "f",
   };
   const decoder = { decode, dispose: () => Promise.resolve() };
-  return { divide, decode, drop, pictures: createDividePictures({ projector, decoder, batchSize: 8 }) };
+  return {
+    divide,
+    decode,
+    drop,
+    pictures: createDividePictures({ projector, decoder, batchSize: 8, settled: async () => {} }),
+  };
 }
 
 const chunksIn = (entries: readonly HeldEntry[]): PictureChunk[] =>

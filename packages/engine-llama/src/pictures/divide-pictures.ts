@@ -17,6 +17,8 @@ export interface DividePicturesOptions {
   readonly decoder: PictureDecoder;
   /** Most cells of a chunk that cannot be divided. */
   readonly batchSize: number;
+  /** Resolves when the passes that still use all threads have ended. */
+  readonly settled: () => Promise<void>;
 }
 
 export interface DividePictures {
@@ -42,8 +44,9 @@ interface Divided {
   readonly bytes: number;
 }
 
-export function createDividePictures({ projector, decoder, batchSize }: DividePicturesOptions): DividePictures {
-  const { native, fingerprint, maxPixels } = projector;
+export function createDividePictures(options: DividePicturesOptions): DividePictures {
+  const { decoder, batchSize, settled } = options;
+  const { native, fingerprint, maxPixels } = options.projector;
   /** How pictures were divided, by SHA-256, least recently used first. */
   const layouts = new Map<string, Layout>();
   /** Pictures with their pixels, by SHA-256, oldest first. */
@@ -61,6 +64,7 @@ export function createDividePictures({ projector, decoder, batchSize }: DividePi
 
   async function startDividing({ sha256, bytes }: Picture, index: number): Promise<Divided> {
     const name = `picture ${index + 1}`;
+    await settled();
     const { rgb, width, height } = await decoder.decode(bytes, { name, maxPixels });
     const parts = await native.divide(rgb, width, height).catch((error: unknown) => {
       throw new WaggleError("invalid_argument", `Cannot read ${name}: ${reasonOf(error)}.`);

@@ -17,7 +17,7 @@ export interface ProjectorSettings extends ProjectorOptions {
 
 export interface OpenPicturesOptions extends ProjectorModel {
   readonly settings: ProjectorSettings | undefined;
-  readonly passes: Pick<Passes, "feed">;
+  readonly passes: Pick<Passes, "feed" | "settled">;
   /** Most tokens of a step. */
   readonly batchSize: number;
   /** Frees everything when it closes. */
@@ -45,7 +45,12 @@ export async function openPictures(options: OpenPicturesOptions): Promise<Pictur
   const decoder = createPictureDecoder();
   scope.defer(async () => await decoder.dispose());
   await decoder.decode(onePixel, { name: "the first picture", maxPixels: 1 });
-  const pictures = createDividePictures({ projector, decoder, batchSize });
+  const settled = async (): Promise<void> => {
+    // A pass may be queued behind the running one.
+    await passes.settled();
+    await passes.settled();
+  };
+  const pictures = createDividePictures({ projector, decoder, batchSize, settled });
   const encoder = createEncoder({ projector, pictures, feed: passes.feed });
   scope.defer(async () => await encoder.close());
   const { name, bytes, maxPixels } = projector;

@@ -14,6 +14,8 @@ const leastForPrompts = 1 / 2;
 const idleStepMs = 400;
 /** A piece of a prompt may always take this many times as long as one token of it. */
 const mostForOne = 1.5;
+/** Part of the time for prompts that a pass of a picture's cells gets. The streams get no token in that pass, so they also wait for the next step. */
+const partForCells = 1 / 2;
 /** Prompt tokens, and scored tokens, in a step before a step was measured. While no slot decodes, a step always has room for so many prompt tokens. */
 const [firstTokens, firstScoredTokens] = [128, 8];
 /** A piece of a text to embed or to rank may always take this long, because clients do not notice such a pause; and this long while no slot decodes. */
@@ -207,7 +209,8 @@ export function createPacing(options: PacingOptions): Pacing {
     cells(load, held) {
       const ms = allowedMs(load);
       if (ms === undefined) return Math.min(batchSize, firstTokens);
-      return tokensWithin(ms, { held, streams: load.runs.length > 0 });
+      const streams = load.runs.length > 0;
+      return tokensWithin(streams ? partForCells * ms : ms, { held, streams });
     },
     piece(load) {
       const ms = load.runs.length === 0 ? idlePieceMs : Math.max(leastPieceMs, allowedMs(load) ?? 0);
