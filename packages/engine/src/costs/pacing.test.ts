@@ -58,6 +58,9 @@ describe("the time of a step", () => {
     const load = { heldTokens: 10, prompts: 1, promptHeld: undefined };
     expect(pacing.cells({ ...load, runs: [3] }, 0)).toBeLessThanOrEqual(4);
     expect(pacing.cells({ ...load, runs: [] }, 0)).toBe(128);
+    const slow = pacingWith();
+    for (const rows of [1, 2, 4]) slow.observe(rowsOnly([rows]), { threads: 1, ms: 200 + 20 * rows, scored: 0 });
+    expect(slow.cells({ ...load, runs: [3] }, 0)).toBe(32);
   });
 
   test("is longer while no stream runs", () => {

@@ -14,8 +14,10 @@ const leastForPrompts = 1 / 2;
 const idleStepMs = 400;
 /** A piece of a prompt may always take this many times as long as one token of it. */
 const mostForOne = 1.5;
-/** Part of the time for prompts that a pass of a picture's cells gets. The streams get no token in that pass, so they also wait for the next step. */
+/** Part of the time for prompts that a pass of a picture's cells gets: the streams get no token in that pass, so they also wait for the next step. */
 const partForCells = 1 / 2;
+/** Cells of a pass where already a step without them takes longer than the bound. Fewer would take almost as long. */
+const leastCells = 32;
 /** Prompt tokens, and scored tokens, in a step before a step was measured. While no slot decodes, a step always has room for so many prompt tokens. */
 const [firstTokens, firstScoredTokens] = [128, 8];
 /** A piece of a text to embed or to rank may always take this long, because clients do not notice such a pause; and this long while no slot decodes. */
@@ -210,7 +212,8 @@ export function createPacing(options: PacingOptions): Pacing {
       const ms = allowedMs(load);
       if (ms === undefined) return Math.min(batchSize, firstTokens);
       const streams = load.runs.length > 0;
-      return tokensWithin(streams ? partForCells * ms : ms, { held, streams });
+      const cells = tokensWithin(streams ? partForCells * ms : ms, { held, streams });
+      return (stepMs(load, 1) ?? 0) > maxTokenGapMs ? Math.max(cells, Math.min(batchSize, leastCells)) : cells;
     },
     piece(load) {
       const ms = load.runs.length === 0 ? idlePieceMs : Math.max(leastPieceMs, allowedMs(load) ?? 0);
