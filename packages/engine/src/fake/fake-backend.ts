@@ -27,6 +27,7 @@ import {
   emptyContext,
   extendContext,
   extendEntry,
+  fakeLogprobs,
   fakeBeginOfText,
   fakeTokenBytes,
   fakeVocabularySize,
@@ -509,16 +510,6 @@ function nextLogprobsOf(cells: readonly FakeCell[], next: Token, { topLogprobs =
   const likely = likelyFakeToken(cells.at(-1)?.hash ?? emptyContext);
   const { logprob, top } = fakeLogprobs(likely, topLogprobs);
   return { logprob: next === likely ? logprob : -20, top };
-}
-
-/** Gives nearly all the probability to this token; the tokens with the next numbers share the rest. */
-function fakeLogprobs(token: Token, count: number): TokenLogprobs {
-  const others = Array.from({ length: Math.max(0, count - 1) }, (_, i) => ({
-    token: (token + i + 1) % fakeVocabularySize,
-    logprob: -10 - i,
-  }));
-  const chosen = { token, logprob: -0.01 };
-  return { logprob: chosen.logprob, top: count === 0 ? [] : [chosen, ...others] };
 }
 
 /** Number of tokens that the entry feeds. */

@@ -8,6 +8,7 @@ import type {
   SlotSampling,
   TemplateMessage,
   Token,
+  TokenLogprobs,
 } from "../port/backend.ts";
 import { cellsOf, isCell, tokensOf } from "../port/entries.ts";
 import { fakeDocument } from "./fake-document.ts";
@@ -255,4 +256,14 @@ function readMarkers(prompt: readonly Token[]): Markers {
 function lastNumber(text: string, marker: RegExp): number {
   const match = [...text.matchAll(marker)].at(-1);
   return match === undefined ? Infinity : Number(match[1]);
+}
+
+/** Gives nearly all the probability to this token; the tokens with the next numbers share the rest. */
+export function fakeLogprobs(token: Token, count: number): TokenLogprobs {
+  const others = Array.from({ length: Math.max(0, count - 1) }, (_, i) => ({
+    token: (token + i + 1) % fakeVocabularySize,
+    logprob: -10 - i,
+  }));
+  const chosen = { token, logprob: -0.01 };
+  return { logprob: chosen.logprob, top: count === 0 ? [] : [chosen, ...others] };
 }

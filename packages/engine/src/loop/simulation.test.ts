@@ -94,7 +94,7 @@ function withPictures(random: Random, text: string): Pick<GenerateWork, "prompt"
 
 function randomJob(random: Random, jobId: string, repeats: boolean, sees: boolean): EngineJob<GenerateWork> {
   const shows = sees && random.chance(0.5);
-  // Cells take the place of text: most prompts fit into the context.
+  // Cells leave less room for text: most prompts fit into the context.
   const opening = shows ? "" : random.pick(["", "You are a bee.", "You are a bee. Answer at length and with honey."]);
   const marker = random.pick(["", "", "[unicode]", `[eog:${random.below(20)}]`, `[fail:${random.below(9)}]`]);
   const stop = random.pick<readonly string[]>([[], [], [" the"], [" honey", " s"], ["🐝", "für"]]);
@@ -476,7 +476,8 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
 function continued(prompt: PromptInput, more: string): PromptInput {
   if (prompt.kind === "text") return { kind: "text", text: prompt.text + more };
   const pieces: readonly PromptPiece[] = prompt.kind === "pieces" ? prompt.pieces : [];
-  return { kind: "pieces", pieces: [...pieces.slice(0, -1), `${String(pieces.at(-1) ?? "")}${more}`] };
+  const last = pieces.at(-1);
+  return { kind: "pieces", pieces: [...pieces.slice(0, -1), `${typeof last === "string" ? last : ""}${more}`] };
 }
 
 /** Returns the tokens and cells of a prompt. @throws WaggleError invalid_argument when a picture is broken */
