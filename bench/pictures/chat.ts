@@ -16,7 +16,10 @@ export interface ChatAnswer {
   readonly text: string;
   /** Milliseconds of `performance.now()`. */
   readonly sentAt: number;
+  /** Of the pieces of text. A token that ends no character has none. */
   readonly arrivals: readonly number[];
+  /** When the last frame came. */
+  readonly endedAt: number;
   readonly promptTokens: number;
   readonly cachedTokens: number;
 }
@@ -61,9 +64,10 @@ export async function chat(
   if (answer.status !== 200)
     throw new Error(`Cannot measure: the server answered ${answer.status}: ${await answer.text()}`);
   const arrivals: number[] = [];
-  let [text, promptTokens, cachedTokens] = ["", Number.NaN, Number.NaN];
+  let [text, endedAt, promptTokens, cachedTokens] = ["", Number.NaN, Number.NaN, Number.NaN];
   const { over } = answer.frames({
     onFrame({ data }, at) {
+      endedAt = at;
       if (data === "[DONE]") return;
       const { choices = [], usage } = JSON.parse(data) as Chunk;
       promptTokens = usage?.prompt_tokens ?? promptTokens;
@@ -77,5 +81,5 @@ export async function chat(
   });
   const { how, reason } = await over;
   if (how !== "complete") throw new Error(`Cannot measure: the stream broke: ${reason ?? how}`);
-  return { text, sentAt: answer.sentAt, arrivals, promptTokens, cachedTokens };
+  return { text, sentAt: answer.sentAt, arrivals, endedAt, promptTokens, cachedTokens };
 }

@@ -35,8 +35,9 @@ export async function measureTurns(server: Server, pngs: readonly Uint8Array[]):
 }
 
 async function turn({ url }: Server, content: readonly ContentPart[]) {
-  const { sentAt, arrivals, promptTokens } = await chat({ url, content, maxTokens: 4 });
-  return { firstMs: (arrivals[0] ?? Number.NaN) - sentAt, promptTokens };
+  // The first token may have no text, so the answer has one token, and its end counts.
+  const { sentAt, endedAt, promptTokens } = await chat({ url, content, maxTokens: 1 });
+  return { firstMs: endedAt - sentAt, promptTokens };
 }
 
 async function encodedBy({ worker }: Server): Promise<number> {
