@@ -57,8 +57,7 @@ export async function ask(client: OpenAI, wanted: Wanted): Promise<Completion> {
   try {
     // A real model must produce all tokens: a shorter answer proves less.
     const real = model === fleetModel ? {} : { ignore_eos: true };
-    const more = wanted.ties === true ? { ...real, logprobs: rivals } : real;
-    const body = { model, prompt, max_tokens: maxTokens, temperature: 0, stream: true as const, ...more };
+    const learns = wanted.ties === true;
     const take = (piece: string, ended: string | null): void => {
       if (piece !== "") arrivals.push(performance.now());
       starts.push(text.length);
@@ -66,16 +65,30 @@ export async function ask(client: OpenAI, wanted: Wanted): Promise<Completion> {
       finish = ended ?? finish;
     };
     if (picture === undefined) {
-      for await (const { choices } of await client.completions.create(body)) {
+      const more = learns ? { ...real, logprobs: rivals } : real;
+      const asked = { ...more, model, prompt, max_tokens: maxTokens, temperature: 0 };
+      for await (const { choices } of await client.completions.create({ ...asked, stream: true })) {
         const [choice] = choices;
         if (choice === undefined) continue;
-        if (isTie(choice.logprobs ?? undefined)) tied.push(starts.length);
+        const { token_logprobs: chosen = [], top_logprobs: tops = [] } = choice.logprobs ?? {};
+        if (chosen.some((one, i) => isTie(one, Object.values(tops[i] ?? {})))) tied.push(starts.length);
         take(choice.text, choice.finish_reason);
       }
     } else {
-      const asked = { ...real, model, messages: messagesOf(prompt, picture), max_completion_tokens: maxTokens };
+      const more = learns ? { ...real, logprobs: true, top_logprobs: rivals } : real;
+      const asked = { ...more, model, messages: messagesOf(prompt, picture), max_completion_tokens: maxTokens };
       const chunks = await client.chat.completions.create({ ...asked, temperature: 0, stream: true });
-      for await (const { choices } of chunks) take(choices[0]?.delta.content ?? "", choices[0]?.finish_reason ?? null);
+      for await (const { choices } of chunks) {
+        const [choice] = choices;
+        if (choice === undefined) continue;
+        const isTied = ({ logprob, top_logprobs }: OpenAI.ChatCompletionTokenLogprob): boolean =>
+          isTie(
+            logprob,
+            top_logprobs.map((rival) => rival.logprob),
+          );
+        if (choice.logprobs?.content?.some(isTied) === true) tied.push(starts.length);
+        take(choice.delta.content ?? "", choice.finish_reason);
+      }
     }
   } catch (thrown) {
     error = messageOf(thrown);
@@ -93,12 +106,9 @@ export function messagesOf(prompt: string, picture: string): OpenAI.ChatCompleti
   return [{ role: "user", content }];
 }
 
-/** Whether a token of the chunk was chosen of two whose logprobs differ by less than rounding. */
-function isTie({ token_logprobs, top_logprobs }: OpenAI.CompletionChoice.Logprobs = {}): boolean {
-  return (token_logprobs ?? []).some((chosen, i) => {
-    const near = Object.values(top_logprobs?.[i] ?? {}).filter((rival) => Math.abs(rival - chosen) < rounding);
-    return near.length > 1;
-  });
+/** Whether a token was chosen of two whose logprobs differ by less than rounding. @param tops logprobs of the likeliest tokens */
+function isTie(chosen: number, tops: readonly number[]): boolean {
+  return tops.filter((rival) => Math.abs(rival - chosen) < rounding).length > 1;
 }
 
 /** Different prompts, whose answers differ from the first token on. */

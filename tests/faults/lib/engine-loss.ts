@@ -1,4 +1,4 @@
-// Tests streams that outlive their engine. The engine of a real model is killed every few seconds under eight kinds of answers, and each answer is
+// Tests streams that outlive their engine. The engine of a real model is killed every few seconds under nine kinds of answers, and each answer is
 // compared token for token with the undisturbed one. Also tests a job that kills its engines: only this job may fail.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,8 @@ import {
   type Worker,
 } from "@waggle/testing/harness";
 import type { GenerateRequestInput } from "@waggle/protocol";
-import { writeSinglePrecision } from "@waggle/testing/models";
+import { madeUpPng } from "@waggle/testing";
+import { writeProjector, writeSinglePrecision } from "@waggle/testing/models";
 import { marginOf, tieMargin } from "../../support/margin.ts";
 import type { Stage } from "./stage.ts";
 import { freshId, inference } from "./ways.ts";
@@ -29,8 +30,10 @@ const msPerKill = 40_000;
  * Single precision everywhere. With half precision in weights, KV cache or flash attention, another batch shape changes a logit by thousandths,
  * also without a crash. In single precision it changes by millionths, so that sampled tokens stay the same.
  */
-const voicesFlags = "--slots 8 --cache-type-k f32 --cache-type-v f32 --flash-attention off";
+const voicesFlags = "--slots 9 --cache-type-k f32 --cache-type-v f32 --flash-attention off";
 const streamLimitMs = 240_000;
+/** Width of the embedded model. */
+const storiesWidth = 128;
 
 type Request = GenerateRequestInput & { readonly job_id?: never };
 
@@ -68,6 +71,10 @@ export async function runEngineLoss(stage: Stage): Promise<void> {
 const opening = "Once upon a time there was a little girl";
 const person = { type: "object", properties: { name: { type: "string" }, age: { type: "integer" } } };
 const strict = { ...person, required: ["name", "age"], additionalProperties: false };
+const pictures = [1, 2, 1].map((color) => ({
+  type: "image_url" as const,
+  image_url: { url: `data:image/png;base64,${Buffer.from(madeUpPng(color)).toString("base64")}` },
+}));
 const tools = [{ type: "function" as const, function: { name: "tell", parameters: strict } }];
 
 /** @param stop a string that occurs near the end of the plain-text answer */
@@ -99,6 +106,14 @@ function voicesOf(stop: string): readonly Voice[] {
       },
     },
     {
+      name: "pictures",
+      request: {
+        ...long,
+        messages: [{ role: "user", content: [...pictures, { type: "text", text: opening }] }],
+        temperature: 0,
+      },
+    },
+    {
       name: "a grammar",
       request: {
         prompt: opening,
@@ -116,15 +131,18 @@ async function runVoices(stage: Stage): Promise<void> {
   try {
     const model = join(folder, "stories-f32.gguf");
     writeSinglePrecision(repositoryPath("models/waggle-tiny-stories.gguf"), model);
-    await runVoicesOf(stage, model);
+    const [projector, mmproj] = [join(folder, "projector.gguf"), join(folder, "mmproj-stories-f32.gguf")];
+    writeProjector({ path: projector, shape: "llava", textWidth: storiesWidth });
+    writeSinglePrecision(projector, mmproj);
+    await runVoicesOf(stage, `--model ${model} --mmproj ${mmproj}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function runVoicesOf(stage: Stage, model: string): Promise<void> {
+async function runVoicesOf(stage: Stage, modelFlags: string): Promise<void> {
   const kills = stage.long ? killsLong : killsShort;
-  await using worker = await stage.startWorker(`--model ${model} ${voicesFlags}`, { realModel: true });
+  await using worker = await stage.startWorker(`${modelFlags} ${voicesFlags}`, { realModel: true });
   const outcomes: Outcome[] = [];
   const name = `kill -9 of the engine every ${killIntervalMs / 1_000} s, ${kills} times`;
   const run = (facts: Facts) => killUnderVoices(worker, { kills, outcomes, facts });
@@ -147,7 +165,7 @@ async function killUnderVoices(
   }
   let dying = true;
   const lanes = outcomes.map(async (outcome) => {
-    // Each answer is requested again while engines die, so that every death affects eight streams.
+    // Each answer is requested again while engines die, so that every death affects nine streams.
     while (dying) await compare(worker, outcome, facts);
   });
   for (let kill = 0; kill < kills; kill += 1) {

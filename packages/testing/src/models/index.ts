@@ -9,6 +9,7 @@ export { writeSinglePrecision } from "./single-precision.ts";
 export {
   likeOf,
   visionShapes,
+  writeProjector,
   writeVisionModel,
   type VisionModel,
   type VisionModelOptions,
