@@ -109,7 +109,7 @@ export interface Passes {
   save(slot: number, path: string, tokens: readonly Token[]): Promise<number>;
   /** Replaces the slot's KV cache by a file's. @returns the file's tokens. @throws Error if the library rejects the file; the slot is then empty */
   load(slot: number, path: string): Promise<readonly Token[]>;
-  /** Resolves when the running pass has ended. */
+  /** Resolves when the passes that were requested have ended, also a queued one. */
   settled(): Promise<void>;
 }
 

@@ -1,3 +1,4 @@
+import { deferred } from "@waggle/async";
 import { isCell, type HeldEntry, type Picture, type PictureChunk } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import { expect, test, vi } from "vitest";
@@ -10,10 +11,12 @@ interface Options {
   readonly side?: number;
   readonly causal?: boolean;
   readonly cells?: number;
+  /** Resolves when the requested passes have ended; at once by default. */
+  readonly settled?: () => Promise<void>;
 }
 
 /** A projector that makes two chunks of a picture, with tokens around them. The picture's side is in pixels. */
-function divideWith({ side = 10, causal = true, cells = 6 }: Options = {}) {
+function divideWith({ side = 10, causal = true, cells = 6, settled = async () => {} }: Options = {}) {
   let chunks = 0;
   const divide = vi.fn((_rgb: Uint8Array, _width: number, _height: number): Promise<readonly NativePart[]> => {
     const chunk = (): NativePart => ({ chunk: (chunks += 1), cells, positions: 3, causal });
@@ -40,12 +43,22 @@ function divideWith({ side = 10, causal = true, cells = 6 }: Options = {}) {
     divide,
     decode,
     drop,
-    pictures: createDividePictures({ projector, decoder, batchSize: 8, settled: async () => {} }),
+    pictures: createDividePictures({ projector, decoder, batchSize: 8, passes: { settled } }),
   };
 }
 
 const chunksIn = (entries: readonly HeldEntry[]): PictureChunk[] =>
   entries.flatMap((entry) => (isCell(entry) && entry.index === 0 ? [entry.chunk] : []));
+
+test("a picture is decoded when the requested passes have ended, because they use all threads", async () => {
+  const passes = deferred<void>();
+  const { pictures, decode } = divideWith({ settled: () => passes.promise });
+  const entries = pictures.entriesOf(picture("a"), 0);
+  expect([pictures.dividing, decode.mock.calls.length]).toEqual([true, 0]);
+  passes.resolve();
+  await entries;
+  expect([pictures.dividing, decode.mock.calls.length]).toEqual([false, 1]);
+});
 
 test("a picture becomes its tokens and the cells of its chunks", async () => {
   const { pictures } = divideWith();

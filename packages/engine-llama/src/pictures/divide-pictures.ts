@@ -3,6 +3,7 @@
 import { cellsOf, type HeldEntry, type Picture, type PictureChunk, type Token } from "@waggle/engine";
 import type { PictureDecoder } from "@waggle/pictures";
 import { WaggleError } from "@waggle/protocol";
+import type { Passes } from "../passes/passes.ts";
 import type { NativeChunk, Projector } from "./projector.ts";
 
 /** Limit for the remembered pictures. */
@@ -17,8 +18,7 @@ export interface DividePicturesOptions {
   readonly decoder: PictureDecoder;
   /** Most cells of a chunk that cannot be divided. */
   readonly batchSize: number;
-  /** Resolves when the passes that still use all threads have ended. */
-  readonly settled: () => Promise<void>;
+  readonly passes: Pick<Passes, "settled">;
 }
 
 export interface DividePictures {
@@ -45,7 +45,7 @@ interface Divided {
 }
 
 export function createDividePictures(options: DividePicturesOptions): DividePictures {
-  const { decoder, batchSize, settled } = options;
+  const { decoder, batchSize, passes } = options;
   const { native, fingerprint, maxPixels } = options.projector;
   /** How pictures were divided, by SHA-256, least recently used first. */
   const layouts = new Map<string, Layout>();
@@ -64,7 +64,8 @@ export function createDividePictures(options: DividePicturesOptions): DividePict
 
   async function startDividing({ sha256, bytes }: Picture, index: number): Promise<Divided> {
     const name = `picture ${index + 1}`;
-    await settled();
+    // Passes that are requested already use all threads, and would take long next to the decoder. Later ones leave a thread to it.
+    await passes.settled();
     const { rgb, width, height } = await decoder.decode(bytes, { name, maxPixels });
     const parts = await native.divide(rgb, width, height).catch((error: unknown) => {
       throw new WaggleError("invalid_argument", `Cannot read ${name}: ${reasonOf(error)}.`);

@@ -44,13 +44,9 @@ export async function openPictures(options: OpenPicturesOptions): Promise<Pictur
   if (projector === undefined || passes.feed === undefined) return undefined;
   const decoder = createPictureDecoder();
   scope.defer(async () => await decoder.dispose());
-  await decoder.decode(onePixel, { name: "the first picture", maxPixels: 1 });
-  const settled = async (): Promise<void> => {
-    // A pass may be queued behind the running one.
-    await passes.settled();
-    await passes.settled();
-  };
-  const pictures = createDividePictures({ projector, decoder, batchSize, settled });
+  // A decoder that fails is started again for the first picture, which then has the error.
+  await decoder.decode(onePixel, { name: "one pixel", maxPixels: 1 }).catch(() => {});
+  const pictures = createDividePictures({ projector, decoder, batchSize, passes });
   const encoder = createEncoder({ projector, pictures, feed: passes.feed });
   scope.defer(async () => await encoder.close());
   const { name, bytes, maxPixels } = projector;

@@ -61,6 +61,7 @@ describe("the time of a step", () => {
     const slow = pacingWith();
     for (const rows of [1, 2, 4]) slow.observe(rowsOnly([rows]), { threads: 1, ms: 200 + 20 * rows, scored: 0 });
     expect(slow.cells({ ...load, runs: [3] }, 0)).toBe(32);
+    expect(pacingWith({ prefillBudget: 8 }).cells({ ...load, runs: [3] }, 0)).toBe(8);
   });
 
   test("is longer while no stream runs", () => {

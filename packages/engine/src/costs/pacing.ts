@@ -164,18 +164,18 @@ export function createPacing(options: PacingOptions): Pacing {
   /**
    * The most prompt tokens within the time. From a tile on, whole tiles: a token costs less there.
    * @param decoding the rows of the same step
-   * @param streams whether slots decode, also in other steps
+   * @param fewest tokens that fit in any case, as long as a step has room for them
    */
   function tokensWithin(
     wantedMs: number,
-    { held, decoding = noRows, streams }: { held: number; decoding?: StepShape; streams: boolean },
+    { held, decoding = noRows, fewest }: { held: number; decoding?: StepShape; fewest: number },
   ): number {
     const most = Math.min(batchSize, prefillBudget);
+    const least = Math.min(most, fewest);
     // Where already one token takes longer, a few more cost little, and end the prompt sooner.
     const ms = Math.max(wantedMs, mostForOne * (promptMs(1, held, decoding) ?? 0));
     const fits = (tokens: number): boolean => (promptMs(tokens, held, decoding) ?? Infinity) <= ms;
     if (promptMs(1, held, decoding) === undefined) return Math.min(most, firstTokens);
-    const least = streams ? 1 : Math.min(most, firstTokens);
     if (fits(most)) return most;
     for (let tiles = Math.floor(most / tileTokens); tiles > 0; tiles--)
       if (fits(tiles * tileTokens)) return Math.max(least, tiles * tileTokens);
@@ -210,10 +210,12 @@ export function createPacing(options: PacingOptions): Pacing {
     },
     cells(load, held) {
       const ms = allowedMs(load);
-      if (ms === undefined) return Math.min(batchSize, firstTokens);
-      const streams = load.runs.length > 0;
-      const cells = tokensWithin(streams ? partForCells * ms : ms, { held, streams });
-      return (stepMs(load, 1) ?? 0) > maxTokenGapMs ? Math.max(cells, Math.min(batchSize, leastCells)) : cells;
+      if (ms === undefined) return Math.min(batchSize, prefillBudget, firstTokens);
+      if (load.runs.length === 0) return tokensWithin(ms, { held, fewest: firstTokens });
+      return tokensWithin(partForCells * ms, {
+        held,
+        fewest: (stepMs(load, 1) ?? 0) > maxTokenGapMs ? leastCells : 1,
+      });
     },
     piece(load) {
       const ms = load.runs.length === 0 ? idlePieceMs : Math.max(leastPieceMs, allowedMs(load) ?? 0);
@@ -230,7 +232,11 @@ export function createPacing(options: PacingOptions): Pacing {
         prefillBudget:
           ms === undefined
             ? Math.min(batchSize, prefillBudget, firstTokens)
-            : tokensWithin(ms, { held: promptHeld, decoding: shapeOfDecoding(load, 1), streams: load.runs.length > 0 }),
+            : tokensWithin(ms, {
+                held: promptHeld,
+                decoding: shapeOfDecoding(load, 1),
+                fewest: load.runs.length === 0 ? firstTokens : 1,
+              }),
         scoredTokens:
           ms === undefined || eachMs === undefined
             ? firstScoredTokens

@@ -198,6 +198,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     // The last pass's events are sent while this pass computes, because sending takes as long as a small model's pass.
     let running: ReturnType<StepsAhead["step"]> = generator.step(entries, sendLastPass);
     for (let isFirst = true; running !== undefined; isFirst = false) {
+      pictures.leaveThreads();
       const next = mayRepeat(entries, shape) ? generator.ahead?.step(entries.map(queuedEntry)) : undefined;
       queued = next === undefined ? "none" : "waiting";
       if (!isFirst) sendLastPass();
@@ -247,7 +248,6 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const { generator, info } = backend;
     if (generator?.ahead === undefined || leaving || maintaining || woken.settled) return false;
     if (countTokens(entries) !== entries.length || entries.some(({ kind }) => kind !== "decode")) return false;
-    pictures.leaveThreads();
     if (options.embeddings.size > 0 || pacing.threads(shape) !== threads) return false;
     if (usedCells(slots) + entries.length > info.contextPool) return false;
     const capacity = contextCapacity(info.contextSize);

@@ -116,7 +116,10 @@ async function readText(c: AppContext, places: PicturePlace | undefined, maxByte
   return text.bytes().toString("utf8");
 }
 
-/** Reads what is left of a refused body, so that the connection can be used again. The HTTP server closes it half a second after the answer. */
+/**
+ * Reads and discards what is left of a refused body: the connection then serves the client's next request. If the body does not end within half a
+ * second after the answer, the HTTP server closes the connection.
+ */
 function discardRest(reader: ReadableStreamDefaultReader<Uint8Array>): void {
   const discard = async (): Promise<void> => {
     for (let rest = await reader.read(); !rest.done;) rest = await reader.read();

@@ -30,7 +30,7 @@ const [openArray, closeArray, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d
 const mostKeyChars = 64;
 /** Characters that tell base64 from a URL and from a hash. */
 const headChars = "sha256:".length + 1;
-const nothing = Buffer.alloc(0);
+const noBytes = Buffer.alloc(0);
 /** Longest beginning of a data: URL, up to the comma. */
 const mostMetaChars = 256;
 
@@ -93,7 +93,7 @@ export function createPictureLifter({ places, open }: LifterOptions): PictureLif
         inside = expectsKey ? "key" : next?.isPicture === true ? "picture" : "text";
         key = "";
         openEscape = "";
-        head = inside === "picture" ? { raw: nothing, plain: nothing } : undefined;
+        head = inside === "picture" ? { raw: noBytes, plain: noBytes } : undefined;
         return;
       default:
         return;
@@ -189,7 +189,7 @@ export function createPictureLifter({ places, open }: LifterOptions): PictureLif
         }
         const until = endOfString(chunk, at);
         // Nothing so short is a picture. Lifting a million such strings would take seconds.
-        if (head?.raw === nothing && until < chunk.length && until - at < headChars) inside = "text";
+        if (head?.raw === noBytes && until < chunk.length && until - at < headChars) inside = "text";
         if (inside === "key" && key.length <= mostKeyChars) key += chunk.toString("latin1", at, until);
         if (inside === "picture") {
           cut();
