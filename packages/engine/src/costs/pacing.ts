@@ -16,8 +16,8 @@ const idleStepMs = 400;
 const mostForOne = 1.5;
 /** Part of the time for prompts that a pass of a picture's cells gets: the streams get no token in that pass, so they also wait for the next step. */
 const partForCells = 1 / 2;
-/** Cells of a pass where already a step without them takes longer than the bound. Fewer would take almost as long. */
-const leastCells = 32;
+/** Fewest cells of a pass, because fewer take almost as long; the second number is for machines where a step alone takes longer than the bound. */
+const [leastCells, leastCellsIfSlow] = [16, 32];
 /** Prompt tokens, and scored tokens, in a step before a step was measured. While no slot decodes, a step always has room for so many prompt tokens. */
 const [firstTokens, firstScoredTokens] = [128, 8];
 /** A piece of a text to embed or to rank may always take this long, because clients do not notice such a pause; and this long while no slot decodes. */
@@ -214,7 +214,7 @@ export function createPacing(options: PacingOptions): Pacing {
       if (load.runs.length === 0) return tokensWithin(ms, { held, fewest: firstTokens });
       return tokensWithin(partForCells * ms, {
         held,
-        fewest: (stepMs(load, 1) ?? 0) > maxTokenGapMs ? leastCells : 1,
+        fewest: (stepMs(load, 1) ?? 0) > maxTokenGapMs ? leastCellsIfSlow : leastCells,
       });
     },
     piece(load) {
