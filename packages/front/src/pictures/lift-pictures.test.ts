@@ -13,8 +13,13 @@ interface Lifted {
   readonly pictures: readonly Buffer[];
 }
 
+function lift(...args: Parameters<typeof liftPieces>): Lifted {
+  const { pieces, pictures } = liftPieces(...args);
+  return { text: Buffer.concat(pieces).toString(), pictures };
+}
+
 /** @param cuts sizes of the chunks; the last size repeats */
-function lift(body: string, cuts: readonly number[] = [Infinity], maxBytes = 1 << 20): Lifted {
+function liftPieces(body: string, cuts: readonly number[] = [Infinity], maxBytes = 1 << 20) {
   const pictures: Buffer[] = [];
   const lifter = createPictureLifter({
     places,
@@ -41,7 +46,7 @@ function lift(body: string, cuts: readonly number[] = [Infinity], maxBytes = 1 <
     texts.push(...lifter.write(Buffer.from(bytes.subarray(at, at + size))).map((piece) => Buffer.from(piece)));
     at += size;
   }
-  return { text: Buffer.concat(texts).toString(), pictures };
+  return { pieces: texts, pictures };
 }
 
 const hashOf = (bytes: Uint8Array): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
@@ -162,6 +167,13 @@ describe("pictures in a body", () => {
     const begun = bodyWith(imageOf(url)).slice(0, 1_500);
     expect(refusal(() => lift(begun, [100], 1_000))).toBe("picture 1 is too large");
     expect(lift(bodyWith(imageOf(dataOf(randomBytes(1_000)))), [100], 1_000).pictures).toHaveLength(1);
+  });
+
+  it("are not looked for in strings of less than eight bytes, which stay in their piece of the text", () => {
+    const content = ["", "1", '\\"', "data:,", "sha256:"].map(imageOf);
+    const body = JSON.stringify({ messages: [{ role: "user", content }] });
+    const { pieces, pictures } = liftPieces(body);
+    expect([pieces.map(String), pictures]).toEqual([[body], []]);
   });
 
   it("cost little time, also in a body of many small strings", () => {
