@@ -17,10 +17,17 @@ export interface CliConfig {
   readonly gpuFolder: string;
   /** Folder for data that is kept between runs. */
   readonly stateFolder: string;
+  /** Folders in which other programs keep models, whether they exist or not. */
+  readonly programFolders: readonly ProgramFolder[];
   readonly colors: boolean;
   /** The path and the Node arguments to start this program again. */
   readonly entry: { readonly path: string; readonly execArgv: readonly string[] };
   readonly env: Environment;
+}
+
+export interface ProgramFolder {
+  readonly program: "Ollama" | "LM Studio";
+  readonly path: string;
 }
 
 export interface ProcessFacts {
@@ -40,11 +47,26 @@ export function readConfig({ env, homeFolder, entry }: ProcessFacts): CliConfig 
     modelsFolder: resolve(variable(env, "WAGGLE_MODELS_DIR") ?? defaultModelsFolder(env, homeFolder)),
     gpuFolder: resolve(variable(env, "WAGGLE_GPU_DIR") ?? defaultGpuFolder(env, homeFolder)),
     stateFolder: join(isAbsolute(state) ? state : join(homeFolder, ".local", "state"), "waggle"),
+    programFolders: programFolders(env, homeFolder),
     // https://no-color.org: any value that is not empty turns colours off.
     colors: variable(env, "NO_COLOR") === undefined && env["TERM"] !== "dumb",
     entry,
     env,
   };
+}
+
+function programFolders(env: Environment, homeFolder: string): readonly ProgramFolder[] {
+  const ollama = [
+    variable(env, "OLLAMA_MODELS") ?? join(homeFolder, ".ollama", "models"),
+    // The folder of the service that Ollama's installer for Linux starts.
+    ...(process.platform === "linux" ? ["/usr/share/ollama/.ollama/models"] : []),
+  ];
+  // An older installation of LM Studio keeps the second folder.
+  const lmStudio = [join(homeFolder, ".lmstudio", "models"), join(homeFolder, ".cache", "lm-studio", "models")];
+  return [
+    ...ollama.map((path) => ({ program: "Ollama", path: resolve(path) }) as const),
+    ...lmStudio.map((path) => ({ program: "LM Studio", path }) as const),
+  ];
 }
 
 /** An empty variable counts as not set, as in the worker's settings. */

@@ -1,7 +1,8 @@
-// Owns `waggle list`: lists the models of the running worker or, if none runs, the downloads.
+// Owns `waggle list`: lists the models of the running worker or, if none runs, the downloads. It then also offers the models of other programs.
 import { exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { downloadState, listDownloads } from "../local/downloads.ts";
+import { showOtherModels } from "../local/show-other-models.ts";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable } from "../terminal/table.ts";
 import { modelsOf } from "../worker/model-names.ts";
@@ -32,7 +33,8 @@ async function printModels({ out, signal }: Context, { client }: Reached, json: 
   out.write(formatTable(workerColumns, rows));
 }
 
-async function printDownloads({ config, out, err }: Context, json: boolean): Promise<void> {
+async function printDownloads(context: Context, json: boolean): Promise<void> {
+  const { config, out, err } = context;
   const downloads = await listDownloads(config);
   if (json) return out.write(`${JSON.stringify(downloads, undefined, 2)}\n`);
   const rows = downloads.map((one) => [
@@ -46,6 +48,7 @@ async function printDownloads({ config, out, err }: Context, json: boolean): Pro
   err.write(
     `${err.style.dim(rows.length > 0 ? where : `${where} There are no downloads yet: "waggle pull" downloads a model.`)}\n`,
   );
+  await showOtherModels(context);
 }
 
 /** Prints names for shell completions. Prints nothing on an error, because a completion cannot show it. */

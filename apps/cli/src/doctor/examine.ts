@@ -2,6 +2,7 @@
 import { readSettings } from "@waggle/worker";
 import { defaultPort } from "@waggle/worker/well-known";
 import type { Context } from "../command.ts";
+import { findOtherModels } from "../local/other-programs.ts";
 import { checkContext, probeContext } from "./context.ts";
 import { checkEngine, checkGpu } from "./engine.ts";
 import { probeEngine, probeGpu } from "./engine-probe.ts";
@@ -12,6 +13,7 @@ import { checkClock, checkMemory, checkNode, checkProcessor, checkSharedMemory }
 import { probeMemory, probeProcessor, probeSharedMemory } from "./machine-probe.ts";
 import { checkHive, checkPort } from "./network.ts";
 import { probeHive, probePort, type WantedPort } from "./network-probe.ts";
+import { checkOtherModels } from "./other-models.ts";
 
 type Found = Finding | readonly Finding[] | undefined;
 
@@ -63,6 +65,7 @@ function checksOf(context: Context): readonly Check[] {
     { name: "Folder of state", look: async () => checkFolder(await probeFolder(stateFolder, "state")) },
     { name: "Disk", look: async () => checkDisk(modelsFolder, await probeDisk(modelsFolder)) },
     { name: "Models", look: async () => checkModelFiles(await probeModelFiles(config, signal)) },
+    { name: "Other programs", look: async () => checkOtherModels(await findOtherModels(config, signal)) },
     { name: "Context", look: async () => checkContext(await probeContext(config, signal, binding)) },
     { name: "Settings", look: async () => await checkEnvironment(context) },
     { name: "Token file", look: async () => checkTokenFile(await probeTokenFile(env["WAGGLE_API_TOKEN_FILE"])) },

@@ -32,6 +32,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
       modelsFolder: "/nowhere/models",
       gpuFolder: "/nowhere/gpu",
       stateFolder: "/nowhere/state",
+      programFolders: [],
       colors: false,
       entry: { path: "/nowhere/waggle.js", execArgv: [] },
       env: {},

@@ -2,6 +2,7 @@ export { createCatalogue, type Catalogue, type CatalogueOptions } from "./folder
 export type { DownloadedModel } from "./folder/find-downloads.ts";
 export { findProjector, readProjector, type FoundProjector, type Projector } from "./folder/find-projector.ts";
 export { hashModel } from "./folder/hash-model.ts";
+export { findOllamaModels } from "./folder/ollama-folder.ts";
 export type { PullProgress } from "./transfer/progress.ts";
 export { parsePullable, pullModel, type PulledModel, type PullOptions } from "./reference/pull-model.ts";
 export { resolveModel, type ResolveModelOptions } from "./reference/resolve-model.ts";

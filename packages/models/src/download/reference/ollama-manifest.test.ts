@@ -101,14 +101,14 @@ test("a blob that does not match its digest is removed", async () => {
 
 test.each([
   ["an adapter", { layers: [layer("model", content), layer("adapter", template)] }, "it is an adapter"],
-  ["a tag without a GGUF file", { layers: [layer("tensor", content)] }, "the registry has no GGUF file for this"],
+  ["a tag without a GGUF file", { layers: [layer("tensor", content)] }, "the tag has no GGUF file"],
   [
     "a tag with two models",
     { layers: [layer("model", content), layer("model", template)] },
     "the tag has several model files",
   ],
   ["an invalid digest", { layers: [{ ...layer("model", content), digest: "sha256:../x" }] }, "has no GGUF file"],
-  ["a web page", "<html>", "the registry's manifest is invalid"],
+  ["a web page", "<html>", "the tag's manifest is invalid"],
   ["a too long manifest", `{"layers":[],"x":"${"x".repeat(1 << 20)}"}`, "larger than 1048576 bytes"],
 ])("%s is rejected", async (_, manifest, reason) => {
   await using registry = await startRegistry({ "/v2/library/story/manifests/8b": manifest }, [template], "");

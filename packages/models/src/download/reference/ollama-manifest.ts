@@ -1,11 +1,12 @@
 // Asks Ollama's registry for the file of a tag, and for the texts stored with the file. The registry has version 2 of the API for container
-// images: a manifest lists layers by digest, and each layer is a blob (https://distribution.github.io/distribution/spec/api/).
+// images: a manifest lists layers by digest, and each layer is a blob (https://distribution.github.io/distribution/spec/api/). Ollama keeps the
+// same manifests in its folder.
 import { nameOnDisk } from "../folder/model-names.ts";
 import { DownloadError } from "../transfer/download-error.ts";
 import { openUrl, readText, type OpenOptions } from "../transfer/open-url.ts";
 import type { FileTarget, OllamaTarget } from "./parse-reference.ts";
 
-const mostManifestBytes = 1 << 20;
+export const mostManifestBytes = 1 << 20;
 /** Digits of a projector's SHA-256 in the name of its file. */
 const hashChars = 12;
 const mostLayers = 100;
@@ -23,19 +24,18 @@ interface Layer {
   readonly sizeBytes: number;
 }
 
+interface TagFiles {
+  readonly model: Layer;
+  readonly projector: Layer | undefined;
+  readonly layers: readonly Layer[];
+}
+
 /** @throws DownloadError; the signal's reason when it aborts */
 export async function askRegistry(target: OllamaTarget, endpoint: string, options: OpenOptions): Promise<FileTarget> {
   const base = `${endpoint.replace(/\/*$/, "/")}v2/${[target.user, target.model].map(encodeURIComponent).join("/")}`;
   const url = `${base}/manifests/${encodeURIComponent(target.tag)}`;
   const { response } = await openUrl(url, { ...options, headers: { accept: manifestType } });
-  const layers = layersIn(await readText(response, mostManifestBytes, options.signal));
-  const models = layers.filter(({ type }) => type === "model");
-  const [model] = models;
-  if (model === undefined) throw new DownloadError("the registry has no GGUF file for this reference");
-  if (models.length > 1) throw new DownloadError("the tag has several model files, and Waggle loads only one");
-  if (layers.some(({ type }) => type === "adapter")) {
-    throw new DownloadError("it is an adapter for another model, not a whole model");
-  }
+  const { model, projector, layers } = filesOfTag(await readText(response, mostManifestBytes, options.signal));
   const blob = (sha256: string): string => `${base}/blobs/sha256:${sha256}`;
   const extras: Record<string, unknown> = {};
   for (const { type, sha256, sizeBytes } of layers) {
@@ -47,7 +47,6 @@ export async function askRegistry(target: OllamaTarget, endpoint: string, option
   const file = ({ sha256 }: Layer): Pick<FileTarget, "kind" | "url" | "sha256" | "credentials"> => {
     return { kind: "file", url: blob(sha256), sha256, credentials: undefined };
   };
-  const projector = layers.find(({ type }) => type === "projector");
   return {
     ...file(model),
     name: target.name,
@@ -59,6 +58,19 @@ export async function askRegistry(target: OllamaTarget, endpoint: string, option
   };
 }
 
+/** @param manifest the text of a tag's manifest. @throws DownloadError if Waggle cannot serve the tag */
+export function filesOfTag(manifest: string): TagFiles {
+  const layers = layersIn(manifest);
+  const models = layers.filter(({ type }) => type === "model");
+  const [model] = models;
+  if (model === undefined) throw new DownloadError("the tag has no GGUF file");
+  if (models.length > 1) throw new DownloadError("the tag has several model files, and Waggle loads only one");
+  if (layers.some(({ type }) => type === "adapter")) {
+    throw new DownloadError("it is an adapter for another model, not a whole model");
+  }
+  return { model, projector: layers.find(({ type }) => type === "projector"), layers };
+}
+
 /** Tags of a model that have the same projector share its file. */
 function projectorName({ user, model }: OllamaTarget, sha256: string): string {
   return nameOnDisk(`mmproj_ollama_${user}+${model}+${sha256.slice(0, hashChars)}.gguf`.toLowerCase());
@@ -66,7 +78,7 @@ function projectorName({ user, model }: OllamaTarget, sha256: string): string {
 
 function layersIn(text: string): readonly Layer[] {
   const layers = (parsed(text) as { layers?: unknown } | null | undefined)?.layers;
-  if (!Array.isArray(layers)) throw new DownloadError("the registry's manifest is invalid");
+  if (!Array.isArray(layers)) throw new DownloadError("the tag's manifest is invalid");
   return layers.slice(0, mostLayers).flatMap((value: unknown) => {
     const { mediaType, digest, size } = (value ?? {}) as { mediaType?: unknown; digest?: unknown; size?: unknown };
     const type = typeof mediaType === "string" ? layerType.exec(mediaType)?.[1] : undefined;
