@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { writeScriptedModel } from "@waggle/testing/models";
+import { shapeNamed, writeRandomModel, writeScriptedModel } from "@waggle/testing/models";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { execa } from "execa";
 import type { Place } from "./terminal.ts";
@@ -15,7 +15,10 @@ export interface Newcomer extends Disposable {
   has(command: string): boolean;
   /** Runs a command to prepare the machine. @throws Error with its output */
   prepare(file: string, args: readonly string[]): Promise<void>;
-  /** Writes a made-up model to the path to which `waggle pull` would download this reference. Disposing deletes the model. */
+  /**
+   * Writes a made-up model to the path to which `waggle pull` would download this reference, or to a path that begins with `~/`. The model is a
+   * reranker or an embedding model if the reference has one of these words. Disposing deletes the model.
+   */
   standIn(reference: string): Disposable;
 }
 
@@ -38,7 +41,8 @@ function pipSettings(): NodeJS.ProcessEnv {
 export async function createNewcomer({ repository, onLeader }: NewcomerOptions): Promise<Newcomer> {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "waggle-pages-")));
   const folder = (...names: readonly string[]): string => join(root, ...names);
-  for (const name of ["home", "prefix/bin", "tmp", "work", "state"]) mkdirSync(folder(name), { recursive: true });
+  for (const name of ["home", "prefix/bin", "tmp", "run", "work", "state"])
+    mkdirSync(folder(name), { recursive: true });
   const { stdout: registry } = await execa("npm", ["config", "get", "registry"], { cwd: root, stderr: "ignore" });
   const inherited = (process.env["PATH"] ?? "").split(delimiter).filter((path) => !path.includes("node_modules"));
   const path = [folder("prefix/bin"), dirname(process.execPath), ...systemFolders, ...inherited];
@@ -46,6 +50,7 @@ export async function createNewcomer({ repository, onLeader }: NewcomerOptions):
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => registrySettings.test(name))),
     HOME: folder("home"),
     TMPDIR: folder("tmp"),
+    XDG_RUNTIME_DIR: folder("run"),
     LANG: "C.UTF-8",
     TERM: "xterm-256color",
     PATH: [...new Set(path)].join(delimiter),
@@ -77,9 +82,13 @@ export async function createNewcomer({ repository, onLeader }: NewcomerOptions):
       if (failed) throw new Error(`${shortMessage}\n${all}`);
     },
     standIn(reference) {
-      const file = folder("home/.cache/waggle/models", fileOf(reference));
+      const file = reference.startsWith("~/")
+        ? folder("home", reference.slice(2))
+        : folder("home/.cache/waggle/models", fileOf(reference));
       mkdirSync(dirname(file), { recursive: true });
-      writeStandIn(file);
+      const encoder = /rerank|embed/i.exec(file)?.[0].toLowerCase();
+      if (encoder === undefined) writeStandIn(file);
+      else writeRandomModel(shapeNamed(encoder), file);
       return { [Symbol.dispose]: () => rmSync(file, { force: true }) };
     },
     [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true, maxRetries: 3 }),

@@ -44,7 +44,7 @@ export interface StepOptions {
   readonly instead?: string;
   /** For expected output: "any" if each number on the page matches any number. */
   readonly numbers?: string;
-  /** For a page: a model reference that a made-up model replaces, because checks download no models. */
+  /** For a page: model references, separated by commas, that made-up models replace, because checks download no models. */
   readonly model?: string;
 }
 

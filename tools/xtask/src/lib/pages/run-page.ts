@@ -55,8 +55,7 @@ export async function runPage({ text, newcomer, place, signal, onResult, onNote 
         continue;
       }
       try {
-        const { model } = step.options;
-        if (model !== undefined) onNote(`${model} is not downloaded: a made-up model replaces it`);
+        for (const model of modelsOf(step)) onNote(`${model} is not downloaded: a made-up model replaces it`);
         if (step.kind === "page") await demandFree(ports);
         const unable = await reader.follow(step);
         if (counts(step)) say(unable === undefined ? "passed" : "not run", unable ?? step.options.instead);
@@ -80,6 +79,11 @@ export async function runPage({ text, newcomer, place, signal, onResult, onNote 
 function counts({ kind, ...step }: Step): boolean {
   if (kind === "file") return "language" in step && step.language === "json";
   return kind !== "page" && kind !== "stop";
+}
+
+/** The models of a page that made-up models replace. */
+function modelsOf({ options }: Step): readonly string[] {
+  return options.model?.split(",") ?? [];
 }
 
 function leavingResult(left: readonly string[]): StepResult {
@@ -147,7 +151,7 @@ function createReader(newcomer: Newcomer, place: Place): Reader {
         if (terminal !== undefined) await interrupt(terminal);
       } else if (step.kind === "page") {
         pageUnable = unableTo(step, newcomer);
-        if (step.options.model !== undefined) standIns.push(newcomer.standIn(step.options.model));
+        for (const model of modelsOf(step)) standIns.push(newcomer.standIn(model));
       } else if ("text" in step) return await block(step);
       return undefined;
     },
