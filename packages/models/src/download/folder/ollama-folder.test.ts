@@ -72,6 +72,11 @@ test("reads no manifest beyond the limit of its length, and no path out of the f
   ]);
 });
 
+test("reads at most 1,000 tags", async () => {
+  for (let at = 0; at < 1_001; at += 1) put(`manifests/registry.ollama.ai/library/story/${at}`, "");
+  expect(await findOllamaModels(folder)).toHaveLength(1_000);
+});
+
 test("a folder without manifests has no models", async () => {
   expect(await findOllamaModels(join(folder, "nowhere"))).toEqual([]);
 });

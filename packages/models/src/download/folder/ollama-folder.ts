@@ -7,6 +7,8 @@ import { DownloadError } from "../transfer/download-error.ts";
 
 /** Manifests that are read: users have dozens of tags. */
 const mostTags = 1_000;
+/** Entries of all folders together: the folder is a user's setting, and may be any. */
+const mostEntries = 20_000;
 /** Folders above a tag: registry, namespace and model. */
 const foldersOfTag = 3;
 const ownRegistry = "registry.ollama.ai";
@@ -24,7 +26,7 @@ export interface OllamaModel {
 
 /** @returns the tags in the folder, sorted by name. @throws the file system's error if the folder exists and cannot be read */
 export async function findOllamaModels(folder: string): Promise<readonly OllamaModel[]> {
-  const tags = await tagsBelow(join(folder, "manifests"), []);
+  const tags = await tagsBelow(join(folder, "manifests"), [], { left: mostEntries });
   const models: OllamaModel[] = [];
   for (const tag of tags.slice(0, mostTags)) models.push(await readTag(folder, tag));
   return models.toSorted((one, other) => (one.name < other.name ? -1 : 1));
@@ -32,18 +34,19 @@ export async function findOllamaModels(folder: string): Promise<readonly OllamaM
 
 type Tag = readonly string[];
 
-async function tagsBelow(folder: string, above: Tag): Promise<readonly Tag[]> {
+async function tagsBelow(folder: string, above: Tag, budget: { left: number }): Promise<readonly Tag[]> {
   const tags: Tag[] = [];
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === "ENOENT" || above.length > 0) return [];
     throw error;
   });
   for (const entry of entries) {
-    if (tags.length >= mostTags) break;
+    budget.left -= 1;
+    if (budget.left < 0) break;
     if (entry.name.startsWith(".")) continue;
     const path = [...above, entry.name];
     if (above.length === foldersOfTag) tags.push(...(entry.isFile() ? [path] : []));
-    else if (entry.isDirectory()) tags.push(...(await tagsBelow(join(folder, entry.name), path)));
+    else if (entry.isDirectory()) tags.push(...(await tagsBelow(join(folder, entry.name), path, budget)));
   }
   return tags;
 }
