@@ -3,7 +3,7 @@ import { formatBytes } from "@waggle/daemon/terminal";
 import type { Context } from "../command.ts";
 import { findOtherModels, type OtherModel } from "./other-programs.ts";
 
-/** Writes the models of Ollama and LM Studio to stderr, each with the command that serves it. Writes nothing if there are none. */
+/** Writes the models of Ollama and LM Studio to stderr, each with the command that serves it. Without such models it writes nothing. */
 export async function showOtherModels({ config, err, signal }: Context): Promise<void> {
   const { models, leftOut, unreadable } = await findOtherModels(config, signal);
   if (models.length > 0) err.write("\nModels of other programs, which Waggle can serve without copying them:\n");
