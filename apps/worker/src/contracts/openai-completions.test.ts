@@ -353,7 +353,7 @@ describe("an invalid field is refused with the reason", () => {
     ["no prompts", { prompt: [] }, "prompt", /empty/],
     ["an empty prompt among others", { prompt: ["a", ""] }, "prompt.1", /empty/],
     ["an object as prompt", { prompt: { text: "a" } }, "prompt", /string or array/],
-    ["text among tokens", { prompt: [1, "a"] }, "prompt.1", /expected number/],
+    ["text among tokens", { prompt: [1, "a"] }, "prompt.1", /must be a number/],
     ["too many prompts", { prompt: Array(129).fill("a") }, "prompt", /<=128/],
     ["a negative length", { prompt: "a", max_tokens: -2 }, "max_tokens", />=0/],
     ["five stop strings", { prompt: "a", stop: ["a", "b", "c", "d", "e"] }, "stop", /at most 4 stop strings/],

@@ -1,6 +1,7 @@
 // Builds the error for a request that breaks its schema. The error names the field and the problem.
 import type { z } from "zod";
 import { WaggleError } from "../errors.ts";
+import { typeNames, unspecificWords } from "./issue-words.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -9,8 +10,6 @@ const mostProblems = 20;
 /** Maximum number of union alternatives that are examined for one field. No schema has this many alternatives. */
 const mostBranches = 16;
 const fieldChars = 200;
-/** zod's message for a union schema without a message. */
-const zodsWords = "Invalid input";
 
 export interface Problem {
   readonly field: string;
@@ -49,7 +48,7 @@ function mostSpecific(issue: Issue): Place {
   const [best] = inside.toSorted((a, b) => nearness(b) - nearness(a) || progress(b, a));
   if (best === undefined) return issue;
   // The union schema's own message is the clearest message, unless the value nearly matches an alternative.
-  if (nearness(best) <= 2 && issue.message !== zodsWords) return issue;
+  if (nearness(best) <= 2 && issue.message !== unspecificWords) return issue;
   if (nearness(best) === 0) return { path: issue.path, message: expectedOneOf(inside) ?? best.message };
   const { path, message } = mostSpecific(best);
   return { path: [...issue.path, ...path], message };
@@ -84,5 +83,5 @@ function progress({ path: a }: Issue, { path: b }: Issue): number {
 /** Lists the expected types, for a value whose type is wrong in every alternative. */
 function expectedOneOf(issues: readonly Issue[]): string | undefined {
   const expected = new Set(issues.flatMap((issue) => (issue.code === "invalid_type" ? [issue.expected] : [])));
-  return expected.size < 2 ? undefined : `Invalid input: expected ${[...expected].join(" or ")}`;
+  return expected.size < 2 ? undefined : `must be ${typeNames([...expected])}`;
 }
