@@ -117,6 +117,48 @@ export const commandTable = [
     examples: ["waggle ps"],
   },
   {
+    name: "jobs",
+    summary: "list the running and waiting jobs of a worker or gateway",
+    options: [url, json],
+    examples: ["waggle jobs", "waggle jobs --json"],
+  },
+  {
+    name: "cancel",
+    summary: "cancel a job",
+    arguments: [{ name: "job", help: "id of a job, as in waggle jobs", required: true }],
+    options: [url, { flags: "--client <name>", help: "client of the job, if several have a job with this id" }, json],
+    examples: ["waggle cancel 4f6b"],
+  },
+  {
+    name: "usage",
+    summary: "show jobs, tokens and quota of each client",
+    options: [url, json],
+    examples: ["waggle usage", "waggle usage --json"],
+  },
+  {
+    name: "logs",
+    summary: "print the last log lines of a worker or gateway",
+    options: [
+      url,
+      { flags: "-f, --follow", help: "print new lines until Ctrl-C" },
+      { flags: "--lines <n>", help: "number of last lines, at most 500 (default: 20)" },
+      {
+        flags: "--level <level>",
+        help: "lowest level: trace, debug, info, warn, error or fatal",
+        completion: ["trace", "debug", "info", "warn", "error", "fatal"],
+      },
+      { flags: "--json", help: "print a line of JSON for each log line" },
+    ],
+    examples: ["waggle logs -f", "waggle logs --level warn --lines 100"],
+  },
+  {
+    name: "drain",
+    summary: "let a worker of a hive finish its running jobs and exit",
+    arguments: [{ name: "worker", help: "id of the worker, as on the hive's page", required: true }],
+    options: [{ flags: "--url <url>", help: "the hive's address (default: $WAGGLE_URL, or this machine's)" }, json],
+    examples: ["waggle drain worker-a --url http://hive:7700"],
+  },
+  {
     name: "pull",
     summary: "download a model",
     arguments: [

@@ -2,16 +2,21 @@
 import {
   LoadingEventSchema,
   StreamEventSchema,
+  logRoutes,
+  usageRoutes,
   workerRoutes,
   type GenerateRequestInput,
   type Health,
   type JobAccepted,
+  type JobList,
   type JobStatus,
   type LoadingEvent,
+  type LogLines,
   type Readiness,
   type SessionCancelled,
   type SlotStatus,
   type StreamEvent,
+  type UsageReport,
   type WorkerInfo,
 } from "@waggle/protocol";
 import { createHttp, type CallOptions, type ClientOptions } from "./http.ts";
@@ -40,7 +45,13 @@ export interface WorkerClient {
   streamJob(jobId: string, options?: ResumeOptions): AsyncIterable<StreamEvent>;
   inference(request: GenerateRequestInput, options?: StreamOptions): AsyncIterable<StreamEvent>;
   job(jobId: string, options?: CallOptions): Promise<JobStatus>;
-  cancelJob(jobId: string, options?: CallOptions): Promise<JobStatus>;
+  /** @param options `client`: the name of the job's API token, if it is another token */
+  cancelJob(jobId: string, options?: CallOptions & { readonly client?: string | undefined }): Promise<JobStatus>;
+  /** The running and waiting jobs that the token may see. */
+  jobs(options?: CallOptions): Promise<JobList>;
+  usage(options?: CallOptions): Promise<UsageReport>;
+  /** The newest log lines with a higher `seq` than `after`; needs an admin token. */
+  logs(options?: CallOptions & { readonly lines?: number; readonly after?: number }): Promise<LogLines>;
   cancelSession(sessionId: string, options?: CallOptions): Promise<SessionCancelled>;
   info(options?: CallOptions): Promise<WorkerInfo>;
   slots(options?: CallOptions): Promise<SlotStatus[]>;
@@ -62,7 +73,11 @@ export function createWorkerClient(options: ClientOptions): WorkerClient {
   return {
     createJob: (body, call) => http.json(workerRoutes.createJob, { body, ...call }),
     job: (id, call) => http.json(workerRoutes.getJob, { params: { id }, ...call }),
-    cancelJob: (id, call) => http.json(workerRoutes.cancelJob, { params: { id }, ...call }),
+    cancelJob: (id, { client, signal } = {}) =>
+      http.json(workerRoutes.cancelJob, { params: { id }, query: { client }, signal }),
+    jobs: (call) => http.json(workerRoutes.listJobs, call),
+    usage: (call) => http.json(usageRoutes.usage, call),
+    logs: ({ lines, after, signal } = {}) => http.json(logRoutes.logs, { query: { lines, after }, signal }),
     cancelSession: (id, call) => http.json(workerRoutes.cancelSession, { params: { id }, ...call }),
     info: (call) => http.json(workerRoutes.info, call),
     slots: async (call) => (await http.json(workerRoutes.slots, call)).slots,

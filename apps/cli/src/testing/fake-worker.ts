@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import type { ModelEvent, ModelStatus, StreamEvent, WaggleError, WorkerInfo } from "@waggle/protocol";
+import { WaggleError, type ModelEvent, type ModelStatus, type StreamEvent, type WorkerInfo } from "@waggle/protocol";
 
 export interface FakeWorker extends AsyncDisposable {
   readonly url: string;
@@ -19,6 +19,8 @@ export interface FakeWorkerScript {
   readonly events?: readonly ModelEvent[];
   /** Events of an answer; the stream stays open if they contain no end. */
   readonly answer?: readonly StreamEvent[];
+  /** JSON answers of further routes, by method and path with the query; they come before all other answers, also of `/v1/info`. */
+  readonly routes?: Readonly<Record<string, unknown>>;
   /** Error of every route except for `/v1/info`. */
   readonly refusal?: WaggleError;
 }
@@ -77,6 +79,12 @@ export async function startFakeWorker(script: FakeWorkerScript = {}): Promise<Fa
   const { models = [modelStatus("bee", { default: true })] } = script;
 
   function answer(method: string, path: string, response: ServerResponse): void {
+    const scripted = script.routes?.[`${method} ${path}`];
+    if (scripted instanceof WaggleError) {
+      response.statusCode = scripted.status;
+      return sendJson(response, scripted.toBody());
+    }
+    if (scripted !== undefined) return sendJson(response, scripted);
     if (path === "/v1/info") return sendJson(response, info);
     if (script.refusal !== undefined) {
       response.statusCode = script.refusal.status;

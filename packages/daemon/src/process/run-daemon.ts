@@ -117,12 +117,14 @@ function endOnDefects(log: Logger): void {
 }
 
 /**
- * Writes why the program could not start, in one line on stderr; an unexpected error goes to the log. @returns the exit code for this kind of error
+ * Writes why the program could not start, in one line on stderr; the details of an unexpected error go to the log. @returns the exit code for this kind of error
  */
 function startFailed(error: unknown, { program, screen }: DaemonConfig, log: Logger): number {
   const code = codeOf(error);
   if (code === undefined || !(error instanceof Error)) {
     log.fatal({ err: error }, `Cannot start ${program}.`);
+    const words = "Cannot start because of an unexpected error. The last line of the log has the details.";
+    process.stderr.write(complaint(programName(program), words, createStyle(screen?.colors === true)));
     return exitCodes.internal;
   }
   const style = createStyle(screen?.colors === true);

@@ -6,9 +6,30 @@ import * as protocol from "../index.ts";
 const libraryWords =
   /Invalid (input|option|string|number|key|value|discriminator|ISO|URL|UUID)|Too (big|small)|Unrecognized|expected (string|number|array|object|int|boolean|one of)|received|>=|<=/;
 const wrongValues: readonly unknown[] = [
-  undefined, null, true, "", "?", "x".repeat(100_000), -1, 0, 0.5, 1e300, [], {}, [[]], [{}], [null], Array(5_000).fill(""), { type: "?" }, [{ role: "?" }], { x: 1 },
+  undefined,
+  null,
+  true,
+  "",
+  "?",
+  "x".repeat(100_000),
+  -1,
+  0,
+  0.5,
+  1e300,
+  [],
+  {},
+  [[]],
+  [{}],
+  [null],
+  Array(5_000).fill(""),
+  { type: "?" },
+  [{ role: "?" }],
+  { x: 1 },
 ];
-const schemas = Object.entries(protocol).filter((entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType);
+const schemas = Object.entries(protocol).flatMap(([name, value]) => {
+  const item: unknown = value;
+  return item instanceof z.ZodType ? [[name, item] as const] : [];
+});
 
 function issuesOf(schema: z.ZodType, value: unknown): z.core.$ZodIssue[] {
   return (schema.safeParse(value).error?.issues ?? []).flatMap(withInside);
@@ -43,7 +64,11 @@ it.each([
   [z.string().regex(/^a$/), "b", "must be text of the form /^a$/"],
   [z.strictObject({}), { a: 1 }, 'unknown field "a"'],
   [z.union([z.string(), z.number()]), true, "not a valid value"],
-  [z.discriminatedUnion("type", [z.object({ type: z.literal("a") }), z.object({ type: z.literal("b") })]), { type: "c" }, 'must be one of "a", "b"'],
+  [
+    z.discriminatedUnion("type", [z.object({ type: z.literal("a") }), z.object({ type: z.literal("b") })]),
+    { type: "c" },
+    'must be one of "a", "b"',
+  ],
   [z.string().refine(() => false), "a", "not a valid value"],
 ])("describes issue %#", (schema, value, words) => {
   expect(schema.safeParse(value).error?.issues[0]?.message).toBe(words);

@@ -48,7 +48,11 @@ function issueWords(issue: RawIssue): string {
     case "too_big":
       return limit(issue.exact ? "exactly" : issue.inclusive === false ? "less than" : "at most", issue.maximum, issue);
     case "too_small":
-      return limit(issue.exact ? "exactly" : issue.inclusive === false ? "more than" : "at least", issue.minimum, issue);
+      return limit(
+        issue.exact ? "exactly" : issue.inclusive === false ? "more than" : "at least",
+        issue.minimum,
+        issue,
+      );
     case "not_multiple_of":
       return `must be a multiple of ${issue.divisor}${sent(issue.input)}`;
     case "invalid_format":

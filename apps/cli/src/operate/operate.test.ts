@@ -1,0 +1,98 @@
+// Tests the commands of operators over HTTP, against a scripted worker or hive.
+import { WaggleError, type JobList, type LogLine, type UsageReport } from "@waggle/protocol";
+import { expect, it } from "vitest";
+import { startFakeWorker } from "../testing/fake-worker.ts";
+import { runCommand, type CommandResult } from "../testing/run-command.ts";
+
+interface Asked extends CommandResult {
+  readonly asked: readonly string[];
+}
+
+async function ask(argv: readonly string[], routes: Readonly<Record<string, unknown>>): Promise<Asked> {
+  await using server = await startFakeWorker({ routes });
+  const result = await runCommand([...argv, "--url", server.url]);
+  return { ...result, asked: server.asked.map(([method, path]) => `${method} ${path}`) };
+}
+
+const job = { kind: "generate", model: "bee", tokens: 12, age_ms: 3_000 } as const;
+const list: JobList = {
+  jobs: [
+    { ...job, job_id: "j1", client: "ann", state: "decode", position: 0, running_ms: 2_000 },
+    { ...job, job_id: "j2", client: "bob", state: "queued", position: 1, tokens: 0 },
+  ],
+  total: 3,
+  of: "all",
+};
+const jobs = { "GET /v1/jobs": list };
+const hive = { "GET /v1/info": new WaggleError("not_found", "No such route"), "GET /v1/workers": { workers: [] } };
+
+it("jobs lists running and waiting jobs with the time that they waited", async () => {
+  const { out } = await ask(["jobs"], jobs);
+  expect(out).toMatch(/^j1 +ann +bee +writing +12 +1 s$/m);
+  expect(out).toMatch(/^j2 +bob +bee +waiting, 1 +0 +3 s$/m);
+  expect(out).toContain("1 more jobs.");
+  expect(JSON.parse((await ask(["jobs", "--json"], jobs)).out)).toEqual(list);
+});
+
+it("cancel names the client of the job", async () => {
+  const path = "DELETE /v1/jobs/j2?client=bob";
+  const answer = { job_id: "j2", state: "cancelled", tokens: 0 };
+  const { out, asked } = await ask(["cancel", "j2"], { ...jobs, [path]: answer });
+  expect(asked).toContain(path);
+  expect(out).toBe("Job j2 is cancelled, after 0 tokens.\n");
+});
+
+it("usage shows each client with what is left of its quota", async () => {
+  const report: UsageReport = {
+    since: "2026-01-01T00:00:00Z",
+    clients: [
+      {
+        client: "ann",
+        admin: false,
+        requests: { accepted: 5, refused: 1 },
+        jobs: { finished: 3, failed: 1, cancelled: 0 },
+        running: 1,
+        prompt_tokens: 40,
+        cached_tokens: 0,
+        completion_tokens: 60,
+        models: {},
+        quota: { running_jobs: { limit: 4, left: 3 } },
+      },
+    ],
+  };
+  const { out } = await ask(["usage"], { "GET /v1/usage": report });
+  expect(out).toMatch(/^ann +1 +3 +1 +1 +40 +60 +3\/4 jobs$/m);
+});
+
+it("logs prints the lines from the given level on", async () => {
+  const line: LogLine = { seq: 0, time: "2026-01-01T00:00:00Z", level: "info", message: "low", fields: {} };
+  const lines = [line, { ...line, seq: 1, level: "warn", message: "high", fields: { port: 1 } }];
+  const { out } = await ask(["logs", "--level", "warn"], { "GET /v1/logs?lines=20": { lines } });
+  expect(out).toBe("2026-01-01T00:00:00Z WARN  high port=1\n");
+  const json = await ask(["logs", "--json", "--lines", "2"], { "GET /v1/logs?lines=2": { lines } });
+  expect(
+    json.out
+      .trimEnd()
+      .split("\n")
+      .map((text) => JSON.parse(text) as unknown),
+  ).toEqual(lines);
+});
+
+it.each([
+  [["logs", "--level", "loud"], "Unknown level"],
+  [["logs", "--lines", "0"], "must be an integer from 1 to 500"],
+])("%j is refused", async (argv, message) => {
+  expect(await ask(argv, {})).toMatchObject({ code: 64, err: expect.stringContaining(message) as string });
+});
+
+it.each(["jobs", "usage", "logs"])("%s says that a hive does not have this", async (command) => {
+  const { code, err } = await ask([command], hive);
+  expect(code).toBe(64);
+  expect(err).toMatch(/is a hive, which has no .*Name a worker or a gateway with --url\./);
+});
+
+it("drain asks a hive, and refuses a worker", async () => {
+  expect(await ask(["drain", "w"], {})).toMatchObject({ code: 64, err: expect.stringContaining("SIGTERM") as string });
+  const { asked } = await ask(["drain", "w"], hive);
+  expect(asked).toContain("POST /v1/workers/w/drain");
+});
