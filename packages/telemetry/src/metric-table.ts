@@ -56,7 +56,7 @@ export const metricTable = {
   ),
   clientRequests: counter(
     "client_requests_total",
-    "Requests for a job, by API token and outcome: accepted or refused.",
+    "Requests for a job, by API token and outcome: accepted, refused, or over_quota (refused by the client's quota).",
     ["client", "outcome"],
   ),
   clientJobs: counter("client_jobs_ended_total", "Accepted jobs that have ended, by API token.", ["client", "outcome"]),
@@ -109,6 +109,10 @@ export const metricTable = {
   memoryBudgetBytes: gauge("memory_budget_bytes", "Memory that all models together may use; 0 without a budget."),
   machineMemoryBytes: gauge("machine_memory_bytes", "Memory of this machine or container."),
   machineMemoryFreeBytes: gauge("machine_memory_free_bytes", "Free memory of this machine or container."),
+  diskBytes: gauge("disk_bytes", "Size of the disk with this folder: models (downloads), prefix_store (if chosen).", [
+    "folder",
+  ]),
+  diskFreeBytes: gauge("disk_free_bytes", "Free space of the disk with this folder.", ["folder"]),
   slotsBusy: ofModel.gauge("slots_busy", "Slots with a job in them."),
   slotsTotal: ofModel.gauge("slots_total", "Slots."),
   contextCells: ofModel.gauge("context_cells", "Tokens that all slots may hold together: the context pool."),

@@ -118,7 +118,10 @@ test("the dashboard has every panel once, and defines the variables that it uses
   }
 });
 
-test("each alert has a unique name and a description", () => {
+test("each alert has a unique name, a summary, and a description that says what to look at first", () => {
   expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
-  for (const { annotations } of rules) expect(annotations["summary"]).toMatch(/./);
+  for (const { alert, annotations } of rules) {
+    expect(annotations["summary"], alert).toMatch(/./);
+    expect(annotations["description"], alert).toContain("Look first ");
+  }
 });

@@ -115,6 +115,8 @@ test("used tokens count towards the limit per minute, then per day", async () =>
   }
   const { quota, ...alices } = await usageOfAlice();
   expect(alices).toMatchObject({ requests: { accepted: taken, refused: taken }, jobs: { finished: taken } });
+  const series = await (await get("/metrics", root)).text();
+  expect(series).toContain(`waggle_client_requests_total{client="alice",outcome="over_quota"} ${taken}\n`);
   const { prompt_tokens, cached_tokens, completion_tokens } = alices;
   expect(prompt_tokens + completion_tokens).toBe(told);
   expect(alices.models).toEqual({ "waggle-fake": { prompt_tokens, cached_tokens, completion_tokens } });

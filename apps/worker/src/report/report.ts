@@ -8,6 +8,7 @@ import type { Health, Heartbeat, Registration, WorkerInfo } from "@waggle/protoc
 import { WorkerStateSchema, heartbeatModelsLimit } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
+import { createDiskGauges } from "./disk-gauges.ts";
 import { createLoadReports } from "./load-report.ts";
 import { chatOf } from "./chat-abilities.ts";
 import type { Descriptions } from "../models/list/descriptions.ts";
@@ -46,6 +47,10 @@ export interface Report {
 export function createReport(options: ReportOptions): Report {
   const { config, models, descriptions, state, registry, clock } = options;
 
+  const disks = createDiskGauges({
+    models: config.modelsFolder,
+    ...(config.prefixStoreDir === undefined ? {} : { prefix_store: config.prefixStoreDir }),
+  });
   const loadReports = createLoadReports({ ...options, engines: () => models.hosts() });
 
   const total = (count: (host: ModelHost) => number): number =>
@@ -188,6 +193,7 @@ export function createReport(options: ReportOptions): Report {
       metrics.memoryBudgetBytes.set(models.pool.budget.bytes ?? 0);
       metrics.machineMemoryBytes.set(Math.min(totalmem(), process.constrainedMemory() || Infinity));
       metrics.machineMemoryFreeBytes.set(process.availableMemory());
+      disks.read(metrics);
       collectModelGauges(metrics, models, { queueCapacity: config.queueCapacity, now: clock.now() });
     },
   };

@@ -93,9 +93,9 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
     metrics.clientRequests.inc({ client, outcome: "accepted" });
   }
 
-  function refuse(client: string): void {
+  function refuse(client: string, outcome: "refused" | "over_quota" = "refused"): void {
     accountOf(client).counts.refused();
-    metrics.clientRequests.inc({ client, outcome: "refused" });
+    metrics.clientRequests.inc({ client, outcome });
   }
 
   function admissionTo(client: string, { meter }: Account, first: boolean, inPlace: boolean): Admission {
@@ -103,7 +103,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
     try {
       return meter.admit(rightsOf(client).quota, inPlace);
     } catch (error) {
-      refuse(client);
+      refuse(client, "over_quota");
       throw error;
     }
   }
