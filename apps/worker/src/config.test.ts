@@ -534,7 +534,7 @@ function helpOf(flag: "--help" | "--help-all"): string {
 }
 
 function listedIn(help: string): readonly (typeof settings)[number][] {
-  return settings.filter(({ flag }) => new RegExp(`^  ${flag}[ \n]`, "m").test(help));
+  return settings.filter(({ flag }) => new RegExp(`^  (?:--[a-z]+, )?${flag}[ \n]`, "m").test(help));
 }
 
 test("--help lists at most 60 settings, in groups, with defaults, examples and exit codes", () => {

@@ -105,7 +105,7 @@ describe("without a worker", () => {
       code: 64,
       err: expect.stringMatching(/^waggle: Cannot use --slots "many" \(from the variable WAGGLE_SLOTS\)/) as string,
     });
-    const none = `waggle: Unknown model bee: nothing has been downloaded to ${folder}. "waggle pull" downloads a model.\n`;
+    const none = `waggle: Unknown model bee: nothing has been downloaded to ${folder}. To download it, try "waggle pull ollama:bee".\n`;
     for (const command of ["show", "rm", "chat"])
       expect(await waggle([command, "bee"])).toMatchObject({ code: 1, err: none });
   });

@@ -165,7 +165,9 @@ describe("a command with progress", () => {
     for (const reference of ["hf:bad", "foo"]) {
       expect(await ask(["pull", reference], { events: [progress] })).toMatchObject({
         ...{ code: 64, asked: [] },
-        err: expect.stringMatching(/^waggle: Cannot (resolve|download) model .* is wanted\.\n$/) as string,
+        err: expect.stringMatching(
+          /^waggle: Cannot (resolve|download) model .* is wanted(\. Try ollama:foo)?\.\n$/,
+        ) as string,
       });
     }
   });

@@ -1,6 +1,6 @@
 // Finds the models on this machine for commands that run without a worker: the downloads in Waggle's folder.
 import { existsSync } from "node:fs";
-import { createCatalogue, type DownloadedModel } from "@waggle/models/download";
+import { createCatalogue, likelyReference, type DownloadedModel } from "@waggle/models/download";
 import { CliError } from "../cli-error.ts";
 import type { CliConfig } from "../config.ts";
 import { formatPercent } from "@waggle/daemon/terminal";
@@ -18,10 +18,13 @@ export async function pickDownload(config: Folder, wanted: string): Promise<Down
   const found = await catalogueOf(config).find(wanted);
   if (found !== undefined) return found;
   const names = (await listDownloads(config)).map(({ name }) => name).join(", ");
+  const likely = likelyReference(wanted);
+  const remedy =
+    likely === undefined ? '"waggle pull" downloads a model.' : `To download it, try "waggle pull ${likely}".`;
   throw new CliError(
     names === ""
-      ? `Unknown model ${wanted}: nothing has been downloaded to ${config.modelsFolder}. "waggle pull" downloads a model.`
-      : `Unknown model ${wanted}. Downloaded models: ${names}.`,
+      ? `Unknown model ${wanted}: nothing has been downloaded to ${config.modelsFolder}. ${remedy}`
+      : `Unknown model ${wanted}. Downloaded models: ${names}. ${remedy}`,
   );
 }
 

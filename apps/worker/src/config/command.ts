@@ -1,5 +1,6 @@
 // Owns the parts of the worker's --help that are not settings.
 import type { ProgramHelp } from "@waggle/daemon";
+import { foreignFlags } from "./foreign-flags.ts";
 import { optionTable } from "./option-table.ts";
 
 /** This command accepts models without a flag: see serve-arguments. */
@@ -18,6 +19,7 @@ export function workerHelp(program: string): ProgramHelp {
       `${program} --model chat=./llama-3.2-1b-q4_k_m.gguf --model embed=hf:user/embedder:Q8_0`,
       `WAGGLE_API_TOKEN=… ${program} --host 0.0.0.0 --hive-url http://hive:7700 --advertise-url http://worker-1:7711`,
     ],
+    foreignFlags,
     exitCodes: [
       ...(["ok", "badConfiguration", "fileUnusable", "unavailable", "internal"] as const),
       ...(["modelCannotBeLoaded", "abortedByInterrupt", "abortedByTermination"] as const),

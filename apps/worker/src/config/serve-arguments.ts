@@ -3,7 +3,11 @@ import { optionRows } from "./option-table.ts";
 
 /** Keeps unknown flags: the worker reports them. */
 export function serveArguments(argv: readonly string[]): string[] {
-  const takesValue = new Set(optionRows.flatMap(([, row]) => (row.value === undefined ? [] : [`--${row.flag}`])));
+  const takesValue = new Set(
+    optionRows.flatMap(([, { value, flag, shortFlag = flag }]) =>
+      value === undefined ? [] : [`--${flag}`, `--${shortFlag}`],
+    ),
+  );
   const flags: string[] = [];
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] ?? "";

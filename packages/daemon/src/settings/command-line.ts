@@ -25,6 +25,8 @@ export interface ProgramHelp {
   readonly notes?: readonly string[];
   readonly examples: readonly string[];
   readonly exitCodes: readonly (keyof typeof exitCodes)[];
+  /** Flags of similar programs, with advice on what to use instead. */
+  readonly foreignFlags?: Readonly<Record<string, string>>;
 }
 
 export interface ProgramFacts extends ProgramHelp {
@@ -40,6 +42,8 @@ export function parseCommandLine<T extends OptionRows>(
 ): CommandLine<keyof T & string> {
   let printed = "";
   const rows = Object.entries(table) as [keyof T & string, OptionRow][];
+  const foreign = foreignProblem(argv, facts);
+  if (foreign !== undefined) return { kind: "error", message: foreign };
   // Like --help, --help-all works even when other arguments are wrong.
   const listAll = argv.includes(helpAll);
   const options = rows.map(([key, row]) => [key, createOption(row, listAll)] as const);
@@ -65,6 +69,16 @@ export function parseCommandLine<T extends OptionRows>(
     if (value !== undefined) flags.set(key, String(value));
   }
   return { kind: "flags", flags };
+}
+
+/** Advice on the first flag of another program. Commander would take `-hf` for `-h`. */
+function foreignProblem(argv: readonly string[], { foreignFlags = {} }: ProgramFacts): string | undefined {
+  for (const word of argv) {
+    const [flag = ""] = word.split("=", 1);
+    const advice = Object.hasOwn(foreignFlags, flag) ? foreignFlags[flag] : undefined;
+    if (advice !== undefined) return `Unknown option '${flag}'. ${advice}`;
+  }
+  return undefined;
 }
 
 function createCommand(facts: ProgramFacts, options: readonly Option[], print: (text: string) => void): Command {
@@ -105,7 +119,8 @@ ${exitCodeHelp(exitCodes)}`;
 }
 
 function createOption(row: OptionRow, listAll: boolean): Option {
-  const flags = row.value === undefined ? `--${row.flag}` : `--${row.flag} <${row.value}>`;
+  const names = row.shortFlag === undefined ? `--${row.flag}` : `--${row.shortFlag}, --${row.flag}`;
+  const flags = row.value === undefined ? names : `${names} <${row.value}>`;
   const option = new Option(flags, row.help + defaultNote(row))
     .helpGroup(`${row.group}:`)
     .hideHelp(row.hidden === true || (row.advanced === true && !listAll));

@@ -22,6 +22,8 @@ export const booleanValue = "bool";
 export interface OptionRow {
   /** The flag without its dashes. The environment variable is `WAGGLE_` followed by the flag in upper case. */
   readonly flag: string;
+  /** A shorter name of the flag, without its dashes. */
+  readonly shortFlag?: string;
   /** The name of the value in the help; undefined for a switch. */
   readonly value?: string;
   readonly group: (typeof optionGroups)[number];

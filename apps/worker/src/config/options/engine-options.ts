@@ -54,6 +54,7 @@ export const engineOptions = {
   },
   contextSize: {
     flag: "context-size",
+    shortFlag: "context",
     value: "tokens",
     group: "Engine",
     help: "most tokens of one job, prompt and answer together",

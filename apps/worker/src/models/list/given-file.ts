@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { basename, relative, resolve, sep } from "node:path";
 import { StartError } from "@waggle/daemon";
 import { GgufError, isLoraAdapter, readGgufFile } from "@waggle/models/header";
-import { nameOf, shownReference, uniqueName } from "@waggle/models/download";
+import { downloadHint, nameOf, shownReference, uniqueName } from "@waggle/models/download";
 import { exitCodes } from "@waggle/protocol";
 
 /** Whether the reference is a path on this machine, not a download. */
@@ -72,7 +72,8 @@ async function lookAt(reference: string): Promise<{ readonly name: string | unde
     return await readGgufFile(reference);
   } catch (error) {
     if (!(error instanceof GgufError)) throw error;
-    const why = `Cannot load model ${shownReference(reference)}: ${error.message}.`;
+    const hint = existsSync(reference) ? "" : downloadHint(reference);
+    const why = `Cannot load model ${shownReference(reference)}: ${error.message}${hint}.`;
     throw new StartError(why, exitCodes.fileUnusable, { cause: error });
   }
 }

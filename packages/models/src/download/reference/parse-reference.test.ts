@@ -1,7 +1,7 @@
 // In the first table, the files have the same names as in node-llama-cpp.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { nameOnDisk, quantizedName } from "../folder/model-names.ts";
-import { parseReference } from "./parse-reference.ts";
+import { likelyReference, parseReference } from "./parse-reference.ts";
 
 const endpoint = "https://huggingface.co/";
 const hub = "https://huggingface.co";
@@ -70,4 +70,38 @@ test("long names are cut, but stay different", () => {
 test("the URL of a split file must not have a hash", () => {
   const reference = `https://host/x-00001-of-00002.gguf#sha256=${"a".repeat(64)}`;
   expect(() => parseReference(reference, endpoint)).toThrow("a file in parts cannot have one SHA-256");
+});
+
+describe("a word that is no reference", () => {
+  test.each([
+    ["qwen3", "ollama:qwen3"],
+    ["llama3.2:3b", "ollama:llama3.2:3b"],
+    ["Qwen/Qwen3-4B-GGUF", "hf:Qwen/Qwen3-4B-GGUF"],
+    ["Qwen/Qwen3-4B-GGUF:Q4_K_M", "hf:Qwen/Qwen3-4B-GGUF:Q4_K_M"],
+    ["hf.co/Qwen/Qwen3-4B-GGUF", "hf:Qwen/Qwen3-4B-GGUF"],
+    ["huggingface.co/Qwen/Qwen3-4B-GGUF", "hf:Qwen/Qwen3-4B-GGUF"],
+    ["ollama.com/library/llama3.2:3b", "ollama:llama3.2:3b"],
+    ["ollama.com/user/model", "ollama:user/model"],
+  ])("%s probably means %s, which is a reference", (word, likely) => {
+    expect(likelyReference(word)).toBe(likely);
+    expect(parseReference(likely, endpoint).kind).not.toBe("path");
+  });
+
+  test.each([
+    "./qwen3",
+    "/models/qwen3",
+    "~/qwen3",
+    "story.gguf",
+    "models/story.GGUF",
+    "C:\\models",
+    "a b",
+    "a/b/c",
+    "",
+  ])("%j means no download", (word) => expect(likelyReference(word)).toBeUndefined());
+});
+
+test("the address of a page at Ollama is refused with the reference", () => {
+  expect(() => parseReference("https://ollama.com/library/llama3.2:3b", endpoint)).toThrow(
+    "it is the address of a page. Use ollama:llama3.2:3b",
+  );
 });

@@ -59,6 +59,21 @@ export function parseReference(reference: string, endpoint: string): Target {
   return parseUrl(reference, new URL(reference), endpoint);
 }
 
+/**
+ * The download that a word probably means which is no file: Ollama's names (`qwen3`, `llama3.2:3b`), a hub's repository (`user/repo`), and
+ * addresses without a scheme (`hf.co/user/repo`).
+ * @returns a reference to type instead; undefined for a word that looks like a path
+ */
+export function likelyReference(word: string): string | undefined {
+  if (/\.gguf$/i.test(word) || /^[./~\\]|^[a-z]:\\/i.test(word)) return undefined;
+  const [, host, name = ""] =
+    /^(?:(hf\.co|(?:www\.)?huggingface\.co|ollama\.com(?:\/library)?)\/)?(.*)$/i.exec(word) ?? [];
+  if (!/^(?:[\w.-]+\/)?\w[\w.-]*(?::[\w.-]+)?$/.test(name)) return undefined;
+  if (host?.toLowerCase().startsWith("ollama") === true) return `ollama:${name}`;
+  if (name.includes("/")) return `hf:${name}`;
+  return host === undefined ? `ollama:${name}` : undefined;
+}
+
 function parseHub(reference: string, content: string, endpoint: string): Target {
   const [user = "", repo = "", ...rest] = content.split("/");
   if (rest.length === 0 || repo.includes(":")) {
@@ -127,6 +142,9 @@ function parseUrl(reference: string, url: URL, endpoint: string): Target {
   if (sha256 !== undefined && !/^[\da-f]{64}$/.test(sha256)) {
     throw cannotResolve(reference, "a SHA-256 is 64 hexadecimal digits");
   }
+  // The page of a model at Ollama is no file.
+  const page = /^(?:www\.)?ollama\.com$/.test(url.hostname) ? likelyReference(`ollama.com${url.pathname}`) : undefined;
+  if (page !== undefined) throw cannotResolve(reference, `it is the address of a page. Use ${page}`);
   const hub = sha256 === undefined && isHub(url, endpoint) ? hubTarget(words, url, endpoint) : undefined;
   return hub ?? plainFile(reference, url, sha256);
 }

@@ -7,7 +7,7 @@ import { describeDownload, type DownloadedModel } from "../folder/find-downloads
 import { readRecord } from "../folder/download-record.ts";
 import { isProjectorName } from "../folder/projector-names.ts";
 import { findPresent, partSizes } from "./find-present.ts";
-import { defaultEndpoint, parseReference, type RemoteTarget } from "./parse-reference.ts";
+import { defaultEndpoint, likelyReference, parseReference, type RemoteTarget } from "./parse-reference.ts";
 import { hubCredentials } from "../transfer/open-url.ts";
 import type { PullProgress } from "../transfer/progress.ts";
 import { cannotDownload } from "../transfer/download-error.ts";
@@ -50,8 +50,10 @@ export function parsePullable(reference: string, endpoint: string = defaultEndpo
     throw new WaggleError("invalid_argument", `Cannot download model ${reference}: it is a projector; ${remedy}`);
   }
   if (target.kind !== "path") return target;
+  const likely = likelyReference(reference);
   const wanted = "hf:user/repo:quant, ollama:name:tag or a URL is wanted";
-  throw new WaggleError("invalid_argument", `Cannot download model ${reference}: it is a path; ${wanted}`);
+  const why = likely === undefined ? `it is a path; ${wanted}` : `${wanted}. Try ${likely}`;
+  throw new WaggleError("invalid_argument", `Cannot download model ${reference}: ${why}`);
 }
 
 /**

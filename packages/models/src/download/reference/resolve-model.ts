@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { WaggleError } from "@waggle/protocol";
 import { cannotDownload } from "../transfer/download-error.ts";
 import { findPresent } from "./find-present.ts";
-import { defaultEndpoint, parseReference } from "./parse-reference.ts";
+import { defaultEndpoint, likelyReference, parseReference } from "./parse-reference.ts";
 import { pullModel, type PullOptions } from "./pull-model.ts";
 
 export interface ResolveModelOptions extends Omit<PullOptions, "update"> {
@@ -30,12 +30,18 @@ export async function resolveModel(reference: string, options: ResolveModelOptio
   return (await pullModel(reference, options)).path;
 }
 
+/** A second sentence for a file that does not exist, if its name looks like a download; empty otherwise. */
+export function downloadHint(path: string): string {
+  const likely = likelyReference(path);
+  return likely === undefined ? "" : `. To download a model with this name, use ${likely}`;
+}
+
 async function resolvePath(path: string): Promise<string> {
   try {
     await stat(path);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" || code === "ENOTDIR" ? "no such file" : message;
+    const reason = code === "ENOENT" || code === "ENOTDIR" ? `no such file${downloadHint(path)}` : message;
     throw new WaggleError("unavailable", `Cannot load model ${path}: ${reason}`, { cause: error });
   }
   return resolve(path);
