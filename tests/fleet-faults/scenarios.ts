@@ -27,8 +27,11 @@ const plans: readonly (WorkerPlan & { readonly stepMs: number })[] = [
   { name: "bee-2", slots: 8, stepMs: 20 },
   { name: "bee-3", slots: 8, stepMs: 40 },
 ];
-/** Allowed relative difference between a worker's share of the tokens and its share of the speed. */
-const spreadTolerance = 0.15;
+/**
+ * Allowed relative difference between a worker's share of the tokens and its share of the speed. Other programs on the
+ * machine slow single workers; an even spread would differ by 42 and 133 %.
+ */
+const spreadTolerance = 0.3;
 const killEveryMs = 2_000;
 const natsAwayMs = 2_000;
 const drainLimitMs = 2_000;
