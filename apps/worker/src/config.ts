@@ -1,7 +1,7 @@
 // Reads the worker's configuration from argv, variables and the settings file into one validated, readonly object. Only main and config read flags
 // and variables.
 import { resolve } from "node:path";
-import { queueShareOf, readConfig } from "@waggle/daemon";
+import { collectProblems, queueShareOf, readConfig } from "@waggle/daemon";
 import type { ConfigOf, ConfigResult, DaemonConfig, Environment } from "@waggle/daemon";
 import { shownReference } from "@waggle/models/download";
 import { readChatTemplate } from "./config/chat-template.ts";
@@ -59,15 +59,22 @@ export function parseConfig(
       const values = { ...given, models: given.models ?? file?.models };
       const settingsOf = (own: OptionValues): ModelSettings =>
         modelSettingsOf(own, readChatTemplate(own.chatTemplate, machine.readText), machine.cores);
-      const { models, problems } = givenModels({
-        values,
-        file: given.models === undefined ? file : undefined,
-        settingsOf,
-      });
       const { workerId = defaultId } = values;
-      const shared = finish(workerId, [...brokenRules(values), ...problems]);
+      const found = [...brokenRules(values)];
+      const { models = [], problems = [] } =
+        collectProblems(found, () =>
+          givenModels({ values, file: given.models === undefined ? file : undefined, settingsOf }),
+        ) ?? {};
+      found.push(...problems);
+      const tokens = {
+        hiveToken: collectProblems(found, () =>
+          hiveToken({ variable: variable(hiveTokenVariable), path: values.hiveTokenFile }, machine),
+        ),
+        huggingFaceToken: collectProblems(found, () => huggingFaceToken(variable, machine)),
+      };
+      const shared = { ...finish(workerId, found), ...tokens };
       const modelSettings = settingsOf(values);
-      return completeConfig({ values, models, modelSettings, workerId, shared, variable }, env, machine);
+      return completeConfig({ values, models, modelSettings, workerId, shared }, env, machine);
     },
   });
 }
@@ -77,13 +84,11 @@ interface ReadSettings {
   readonly models: readonly GivenModel[];
   readonly modelSettings: ModelSettings;
   readonly workerId: string;
-  readonly shared: DaemonConfig;
-  readonly variable: (name: string) => string | undefined;
+  readonly shared: DaemonConfig & Pick<WorkerConfig, "hiveToken" | "huggingFaceToken">;
 }
 
-/** @throws SettingsError */
 function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMachine): WorkerConfig {
-  const { values, models, modelSettings, workerId, shared, variable } = read;
+  const { values, models, modelSettings, workerId, shared } = read;
   const { fakeStepDelayMs, fakeLoadDelayMs, fakeFailLoad, fakeCrashAtStep, fakeHangAtStep, ...settings } = values;
   const { homeFolder } = machine;
   return {
@@ -100,8 +105,6 @@ function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMac
     prefixStoreDir: values.prefixStoreDir === undefined ? undefined : resolve(values.prefixStoreDir),
     maxThreads: machine.cores,
     clientQueueShare: queueShareOf(values.clientQueueShare, shared.apiTokens),
-    hiveToken: hiveToken({ variable: variable(hiveTokenVariable), path: values.hiveTokenFile }, machine),
-    huggingFaceToken: huggingFaceToken(variable, machine),
     fake: {
       stepDelayMs: fakeStepDelayMs ?? 0,
       loadDelayMs: fakeLoadDelayMs ?? 0,

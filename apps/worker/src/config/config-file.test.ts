@@ -1,4 +1,3 @@
-import { SettingsError } from "@waggle/daemon";
 import { expect, test } from "vitest";
 import { readWorkerFile } from "./config-file.ts";
 
@@ -7,13 +6,9 @@ function read(text: string) {
 }
 
 function refusal(text: string): readonly string[] {
-  try {
-    read(text);
-  } catch (error) {
-    if (error instanceof SettingsError) return error.problems;
-    throw error;
-  }
-  throw new Error("was accepted");
+  const { problems } = read(text);
+  if (problems.length === 0) throw new Error("was accepted");
+  return problems;
 }
 
 test("each setting has the text that its flag would have, with its line", () => {
@@ -50,7 +45,7 @@ test("each setting has the text that its flag would have, with its line", () => 
 });
 
 test.each(["", "# nothing\n", "---\n"])("the file %j has no settings", (text) => {
-  expect(read(text)).toEqual({ path: "/w.yaml", values: new Map(), models: undefined });
+  expect(read(text)).toEqual({ path: "/w.yaml", values: new Map(), models: undefined, problems: [] });
 });
 
 test("each model has its settings, with their lines", () => {
@@ -94,6 +89,10 @@ test.each([
   ["models:\n  a/b: x.gguf", 'line 2: "a/b" cannot be the name of a model'],
   ["models:\n  a:\n    model: x\n    port: 1", 'line 4: models.a cannot have the setting "port"'],
   ["models:\n  a:\n    model: x\n    slots: [1]", "line 4: models.a slots takes one value, not a list"],
+  [
+    "models:\n  a:\n    model: x\n    slots: 0",
+    'line 4: models.a cannot have slots "0": it must be a whole number from 1',
+  ],
   ["models:\n  a:\n    model: x\n    pin: 1", "line 4: models.a pin must be true or false"],
   ["models:\n  a:\n    model: x\n    alias: [b, ~]", "line 4: models.a alias takes a name, or a list of names"],
   ["model: x\nmodels:\n  a: y", "model and models cannot both be set"],
@@ -120,10 +119,20 @@ test.each([
   ["config: /other.yaml", "line 1: config cannot be set in the file itself"],
   ["- slots", "line 1: it must be settings"],
   ["just text", "line 1: it must be settings"],
-  ["slots: 1\nport: [1", "line 2: not YAML: "],
-  ["slots: 1\n---\nport: 1", "not YAML: "],
+  [
+    "slots: 1\nport: [1",
+    "line 2: the spaces at its start differ from those of its neighbours, or a bracket is missing",
+  ],
+  ["slots: 1\nhost: 'x", "line 2: a quote, a bracket or a colon is missing"],
+  ["slots: 1\n---\nport: 1", "line 2: a second document begins here"],
+  ["slots: 1\n\tport: 1", "line 2: a tab is at its start"],
+  ["slots: 1\n  port: 1", "line 1: two names are on one line"],
+  ["slots: 1\nport 1\nhost: x", "line 2: a colon or the spaces at its start are missing"],
+  ["model: @x", "line 1: a text begins with a sign that YAML keeps for itself"],
+  ['model: "a\\q"', "line 1: double quotes contain a backslash"],
+  ["models:\n   a: x\n  b: y", "line 3: the spaces at its start differ"],
   ["slots: !!binary 1x", "line 1: slots must be a text or a number"],
-  ["slots: !mine 1", "line 1: not YAML: "],
+  ["slots: !mine 1", "line 1: a tag (!name) is unknown"],
 ])("%j is refused by line and name", (text, reason) => {
   expect(refusal(text).join("\n")).toContain(reason);
   expect(refusal(text)[0]).toMatch(/^Cannot use --config \/w\.yaml: line \d+: .*\.$/);
@@ -139,8 +148,9 @@ test("the error names a file that is missing, cannot be read or is too long", ()
   const failing = (code: string) => () => {
     throw Object.assign(new Error("EACCES: permission denied"), { code });
   };
-  expect(() => readWorkerFile("/w.yaml", failing("ENOENT"))).toThrow("--config /w.yaml: no such file.");
-  expect(() => readWorkerFile("/w.yaml", failing("EACCES"))).toThrow("--config /w.yaml: permission denied.");
+  const problemsOf = (code: string) => readWorkerFile("/w.yaml", failing(code)).problems;
+  expect(problemsOf("ENOENT")).toEqual(["Cannot use --config /w.yaml: no such file."]);
+  expect(problemsOf("EACCES")).toEqual(["Cannot use --config /w.yaml: permission denied."]);
   expect(refusal(`#${"x".repeat(1_048_576)}`)).toEqual([
     "Cannot use --config /w.yaml: it has more than 1048576 characters.",
   ]);

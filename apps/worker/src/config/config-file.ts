@@ -1,5 +1,5 @@
 // Reads the worker's settings file: the settings that every program's file may have, and the section `models`.
-import { configFileError, readConfigFile, type SettingsFile } from "@waggle/daemon";
+import { configFileProblems, readConfigFile, type SettingsFile } from "@waggle/daemon";
 import { readFileModels } from "./file-models.ts";
 import type { ModelSection } from "./file-models.ts";
 import { optionTable } from "./option-table.ts";
@@ -10,7 +10,7 @@ export interface WorkerFile extends SettingsFile<OptionKey> {
   readonly models: readonly ModelSection[] | undefined;
 }
 
-/** @throws SettingsError */
+/** Never throws: the result has the problems. */
 export function readWorkerFile(path: string, read: (path: string) => string): WorkerFile {
   let models: WorkerFile["models"];
   const sections = new Map([
@@ -23,9 +23,7 @@ export function readWorkerFile(path: string, read: (path: string) => string): Wo
       },
     ],
   ]);
-  const { values } = readConfigFile(path, read, optionTable, sections);
-  if (models !== undefined && values.has("models")) {
-    throw configFileError(path, ["model and models cannot both be set"]);
-  }
-  return { path, values, models };
+  const { values, problems } = readConfigFile(path, read, optionTable, sections);
+  const both = models !== undefined && values.has("models") ? ["model and models cannot both be set"] : [];
+  return { path, values, models, problems: [...problems, ...configFileProblems(path, both)] };
 }

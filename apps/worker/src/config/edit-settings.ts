@@ -1,7 +1,7 @@
 // Changes settings of one model in a settings file: keeps all other settings and the comments.
 import { lstatSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import { configFileError } from "@waggle/daemon";
+import { SettingsError, configFileError } from "@waggle/daemon";
 import { isAlias, isMap, isScalar, parseDocument, type Document, type Node, type Pair, type YAMLMap } from "yaml";
 import { readWorkerFile } from "./config-file.ts";
 
@@ -21,15 +21,20 @@ export interface ModelEdit {
  * @throws SettingsError naming the file, if it cannot be parsed or changed
  */
 export function editSettings(file: string, text: string, edit: ModelEdit): string {
-  // Reports the mistakes in the file, as at the start of a worker.
-  readWorkerFile(file, () => text);
+  check(file, text);
   const document = parseDocument(text);
   const target = targetOf(document, file, edit);
   if (Object.entries(edit.settings).every(([name, value]) => String(target.get(name)) === String(value))) return text;
   for (const [name, value] of Object.entries(edit.settings)) target.set(name, value);
   const edited = document.toString({ lineWidth: 0, flowCollectionPadding: false });
-  readWorkerFile(file, () => edited);
+  check(file, edited);
   return edited;
+}
+
+/** Reports the mistakes in the file, as at the start of a worker. @throws SettingsError */
+function check(file: string, text: string): void {
+  const { problems } = readWorkerFile(file, () => text);
+  if (problems.length > 0) throw new SettingsError(problems);
 }
 
 interface Target {

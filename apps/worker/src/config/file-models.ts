@@ -16,7 +16,7 @@ export interface ModelSection {
   readonly reference: string;
   readonly aliases: readonly string[];
   readonly pinned: boolean;
-  /** The settings that the file gives to this model. */
+  /** The settings that the file gives to this model; each text is valid. */
   readonly values: ReadonlyMap<OptionKey, FileValue>;
 }
 
@@ -95,9 +95,15 @@ function readModel(
       refuse(at, `cannot have the setting ${JSON.stringify(setting.slice(0, 80))}`);
       return;
     }
-    const text = textOf(value, row, document);
-    if ("problem" in text) refuse(at, `${setting} ${text.problem}`);
-    else values.set(option, { ...text, line: at });
+    const found = textOf(value, row, document);
+    if ("problem" in found) {
+      refuse(at, `${setting} ${found.problem}`);
+      return;
+    }
+    const { text } = found;
+    const [issue] = row.schema.safeParse(text).error?.issues ?? [];
+    if (issue === undefined) values.set(option, { text, line: at });
+    else refuse(at, `cannot have ${setting} ${JSON.stringify(text.slice(0, 80))}: ${issue.message}`);
   }
 
   const readers = new Map([

@@ -60,7 +60,7 @@ test("a flag that names models replaces the models of the file", () => {
 test.each([
   [
     "models:\n  a:\n    model: x\n    slots: 0",
-    'Cannot use slots "0" (from /w.yaml, line 4): it must be a whole number from 1 to 64.',
+    'line 4: models.a cannot have slots "0": it must be a whole number from 1 to 64.',
   ],
   [
     "models:\n  a:\n    model: x\n    flash-attention: off\n    cache-type-v: q8_0",

@@ -46,33 +46,19 @@ export function givenModels({ values, file, settingsOf }: GivenModelsOptions): G
   }
   const { path } = file;
   const models = file.models.flatMap((model): readonly GivenModel[] => {
-    const { own, problems: found } = ownValues(model, path);
+    const own = ownValues(model);
     const all = { ...values, ...own };
     const broken = settingsRules.flatMap((rule) => rule(all) ?? []);
-    problems.push(...found, ...broken.map((sentence) => `${sentence} (${path}, line ${model.line}: ${model.name})`));
-    if (found.length + broken.length > 0) return [];
+    problems.push(...broken.map((sentence) => `${sentence} (${path}, line ${model.line}: ${model.name})`));
+    if (broken.length > 0) return [];
     const { name, reference, aliases, pinned } = model;
     return [{ name, reference, source, aliases, pinned, settings: settingsOf(all), keepAliveMs: own.keepAliveMs }];
   });
   return { models, problems };
 }
 
-interface OwnValues {
-  readonly own: Partial<OptionValues>;
-  readonly problems: readonly string[];
-}
-
-function ownValues({ values }: ModelSection, path: string): OwnValues {
-  const problems: string[] = [];
+function ownValues({ values }: ModelSection): Partial<OptionValues> {
   const own: Partial<Record<OptionKey, unknown>> = {};
-  for (const [key, { text, line }] of values) {
-    const { flag, schema } = optionTable[key];
-    const parsed = schema.safeParse(text);
-    if (parsed.success) own[key] = parsed.data;
-    else {
-      const [issue] = parsed.error.issues;
-      problems.push(`Cannot use ${flag} ${JSON.stringify(text)} (from ${path}, line ${line}): ${issue?.message}.`);
-    }
-  }
-  return { own: own as Partial<OptionValues>, problems };
+  for (const [key, { text }] of values) own[key] = optionTable[key].schema.parse(text);
+  return own as Partial<OptionValues>;
 }

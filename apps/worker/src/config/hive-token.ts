@@ -15,13 +15,13 @@ export function hiveToken(
 ): string | undefined {
   const { variable, path } = sources;
   if (variable !== undefined && path !== undefined) {
-    throw new TokenFileError(`Cannot use --hive-token-file with ${hiveTokenVariable}: only one of them can apply.`);
+    throw new TokenFileError([`Cannot use --hive-token-file with ${hiveTokenVariable}: only one of them can apply.`]);
   }
   const source = path === undefined ? `the variable ${hiveTokenVariable}` : `--hive-token-file ${path}`;
   try {
     const text = path === undefined ? variable : readText(path);
     return text === undefined ? undefined : parseToken(text.trim()).token;
   } catch (error) {
-    throw new TokenFileError(`Cannot use ${source}: ${reasonOf(error)}.`);
+    throw new TokenFileError([`Cannot use ${source}: ${reasonOf(error)}.`]);
   }
 }

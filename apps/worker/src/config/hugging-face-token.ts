@@ -15,9 +15,9 @@ export function huggingFaceToken(
   if (given !== undefined) {
     const token = tokenIn(given);
     if (token !== undefined) return token;
-    throw new TokenFileError(
+    throw new TokenFileError([
       "Cannot use the variable HF_TOKEN: a token has only visible ASCII characters, and no spaces.",
-    );
+    ]);
   }
   const cache = variable("XDG_CACHE_HOME") ?? join(homeFolder, ".cache");
   const path = variable("HF_TOKEN_PATH") ?? join(variable("HF_HOME") ?? join(cache, "huggingface"), "token");

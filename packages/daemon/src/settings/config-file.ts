@@ -1,7 +1,7 @@
 // Reads the YAML settings file. Each value becomes the text that the setting's flag would have, and the setting's row validates this text, as for
 // flags and variables.
 import { LineCounter, isMap, isScalar, parseDocument } from "yaml";
-import type { Document, Node } from "yaml";
+import type { Document, ErrorCode, Node } from "yaml";
 import { reasonOf } from "../terminal/index.ts";
 import { textOf } from "./file-values.ts";
 import type { FileValue } from "./file-values.ts";
@@ -16,6 +16,22 @@ const maxFileChars = 1_048_576;
 const mostProblems = 20;
 const maxShownChars = 80;
 
+/** What people do wrong, by the code of the YAML library's error. */
+const yamlMistakes: Partial<Record<ErrorCode, string>> = {
+  ALIAS_PROPS: "an alias (*name) cannot have an anchor or a tag",
+  BAD_ALIAS: "an alias (*name) has no name",
+  BAD_DQ_ESCAPE: "double quotes contain a backslash; use single quotes",
+  BAD_INDENT: "the spaces at its start differ from those of its neighbours, or a bracket is missing",
+  BAD_SCALAR_START: "a text begins with a sign that YAML keeps for itself; put quotes around the text",
+  BLOCK_AS_IMPLICIT_KEY: "two names are on one line; put quotes around a text with a colon",
+  BLOCK_IN_FLOW: "a list or map of several lines is inside brackets",
+  MISSING_CHAR: "a quote, a bracket or a colon is missing",
+  MULTILINE_IMPLICIT_KEY: "a colon or the spaces at its start are missing",
+  MULTIPLE_DOCS: "a second document begins here; the file can have only one",
+  TAB_AS_INDENT: "a tab is at its start; use spaces",
+  TAG_RESOLVE_FAILED: "a tag (!name) is unknown; put quotes around a text that begins with !",
+};
+
 /** The setting that names the settings file. */
 export const fileOptions = {
   configFile: {
@@ -29,7 +45,11 @@ export const fileOptions = {
 
 /** @param reasons a reason for each problem, without a full stop */
 export function configFileError(path: string, reasons: readonly string[]): SettingsError {
-  return new SettingsError(reasons.slice(0, mostProblems).map((reason) => `Cannot use --config ${path}: ${reason}.`));
+  return new SettingsError(configFileProblems(path, reasons));
+}
+
+export function configFileProblems(path: string, reasons: readonly string[]): readonly string[] {
+  return reasons.slice(0, mostProblems).map((reason) => `Cannot use --config ${path}: ${reason}.`);
 }
 
 export interface SectionContext {
@@ -43,8 +63,8 @@ export interface SectionContext {
 export type ReadSection = (node: Node | null, context: SectionContext) => readonly string[];
 
 /**
- * Settings by the names of their flags, without the dashes. Switches are true or false; repeatable settings may be a list.
- * @throws SettingsError
+ * Settings by the names of their flags, without the dashes. Switches are true or false; repeatable settings may be a list. Never throws: a file
+ * that cannot be read has no values and a problem.
  */
 export function readConfigFile<T extends OptionRows>(
   path: string,
@@ -52,14 +72,19 @@ export function readConfigFile<T extends OptionRows>(
   table: T,
   sections: ReadonlyMap<string, ReadSection> = new Map(),
 ): SettingsFile<keyof T & string> {
+  const refused = (reasons: readonly string[]): SettingsFile<keyof T & string> => {
+    return { path, values: new Map(), problems: configFileProblems(path, reasons) };
+  };
   const lines = new LineCounter();
-  const document = parse(path, read, lines);
+  const parsed = parse(path, read, lines);
+  if ("reasons" in parsed) return refused(parsed.reasons);
+  const { document } = parsed;
   const lineOf = (node: Node): number => lines.linePos(node.range?.[0] ?? 0).line;
   const { contents } = document;
   // A file that contains only comments or `---` has no settings.
   const root = isScalar(contents) && contents.value === null ? null : contents;
   if (root !== null && !isMap<Node, Node | null>(root)) {
-    throw configFileError(path, [`line ${lineOf(root)}: it must be settings, one \`name: value\` a line`]);
+    return refused([`line ${lineOf(root)}: it must be settings, one \`name: value\` a line`]);
   }
   const rows = new Map(
     (Object.entries(table) as [keyof T & string, OptionRow][]).map(([key, row]) => [row.flag, { key, row }]),
@@ -82,25 +107,28 @@ export function readConfigFile<T extends OptionRows>(
       else values.set(option.key, { ...found, line });
     }
   }
-  if (reasons.length > 0) throw configFileError(path, reasons);
-  return { path, values };
+  return { path, values, problems: configFileProblems(path, reasons) };
 }
 
-function parse(path: string, read: (path: string) => string, lineCounter: LineCounter): Document.Parsed {
+/** Returns the document, or the reasons why there is none. */
+function parse(
+  path: string,
+  read: (path: string) => string,
+  lineCounter: LineCounter,
+): { readonly document: Document.Parsed } | { readonly reasons: readonly string[] } {
   let source: string;
   try {
     source = read(path);
   } catch (error) {
-    throw configFileError(path, [reasonOf(error)]);
+    return { reasons: [reasonOf(error)] };
   }
-  if (source.length > maxFileChars) throw configFileError(path, [`it has more than ${maxFileChars} characters`]);
+  if (source.length > maxFileChars) return { reasons: [`it has more than ${maxFileChars} characters`] };
   const document = parseDocument(source, { lineCounter, prettyErrors: false });
-  const reasons = [...document.errors, ...document.warnings].map(({ code, message, pos }) => {
+  const reasons = [...document.errors, ...document.warnings].map(({ code, pos }) => {
     const { line } = lineCounter.linePos(pos[0]);
-    if (code !== "DUPLICATE_KEY") return `line ${line}: not YAML: ${message.replace(/\.$/, "")}`;
+    if (code !== "DUPLICATE_KEY") return `line ${line}: ${yamlMistakes[code] ?? "this is not YAML"}`;
     const name = /^[^\s:]*/.exec(source.slice(pos[0], pos[0] + maxShownChars))?.[0] ?? "";
     return `line ${line}: ${name} is set twice`;
   });
-  if (reasons.length > 0) throw configFileError(path, reasons);
-  return document;
+  return reasons.length > 0 ? { reasons } : { document };
 }

@@ -11,7 +11,7 @@ import { parseCommandLine, type ProgramHelp } from "./command-line.ts";
 import { fileOptions, readConfigFile } from "./config-file.ts";
 import { variableOf, type OptionRow, type OptionRows, type OptionValuesOf } from "./option-row.ts";
 import { readSettingText } from "./setting-text.ts";
-import { SettingsError } from "./settings-error.ts";
+import { SettingsError, collectProblems } from "./settings-error.ts";
 import { readSettings, variableText, type Environment, type SettingsFile } from "./settings.ts";
 import { logSettingsOf, screenOf, type LogSettings, type Screen, type TerminalFacts } from "./terminal-facts.ts";
 import { readTraceSettings, type TraceConfig } from "./trace-variables.ts";
@@ -122,7 +122,7 @@ export interface ConfigReader<T extends DaemonRows, C, F extends SettingsFile<ke
   readonly tokenRights?: Partial<Pick<TokenRights, "admin" | "monitor">>;
   /** Removes credentials from a refused value before an error shows it. */
   readonly shown?: (text: string) => string;
-  /** Reads a settings file that also has sections other than settings; default: a file with only settings. @throws SettingsError */
+  /** Reads a settings file that also has sections other than settings; default: a file with only settings. Never throws. */
   readonly readFile?: (path: string, read: (path: string) => string) => F;
   /** @throws SettingsError */
   readonly complete: (read: ReadValues<OptionValuesOf<T>, F>) => C;
@@ -151,23 +151,28 @@ export function readConfig<T extends DaemonRows, C, F extends SettingsFile<keyof
   try {
     const file = fileOf(line.flags.get("configFile") ?? variable(variableOf(fileOptions.configFile)), machine, reader);
     const read = readSettings<OptionValuesOf<T>>(table, { flags: line.flags, env, file, shown: reader.shown });
-    if ("problems" in read) return refuse(read.problems);
     const { values } = read;
     const settings = values as unknown as DaemonValues;
+    const apiTokenVariable = tokenVariables.find((name) => variable(name) !== undefined);
+    const apiToken = apiTokenVariable && variable(apiTokenVariable);
+    const sources = { apiToken, apiTokenVariable, apiTokenRights };
+    const found = [...(file?.problems ?? []), ...read.problems];
+    const apiTokens = collectProblems(found, () =>
+      readTokens({ ...sources, apiTokenFile: settings.apiTokenFile }, machine.readText),
+    );
+    // The rules between settings need all values.
+    if (apiTokens === undefined || found.length > 0) return refuse(found);
     const finish = (id: string, problems: readonly string[] = []): DaemonConfig => {
-      const { allowedHosts = [], allowedOrigins = [], apiTokenFile } = settings;
-      const apiTokenVariable = tokenVariables.find((name) => variable(name) !== undefined);
+      const { allowedHosts = [], allowedOrigins = [] } = settings;
       const source = tokenSourceOf(apiTokenVariable, settings);
       const all = [accessProblem(settings, source) ?? [], problems].flat();
       if (all.length > 0) throw new SettingsError(all);
-      const apiToken = apiTokenVariable && variable(apiTokenVariable);
-      const sources = { apiToken, apiTokenVariable, apiTokenRights };
       return {
         service,
         program,
         version,
         ...sources,
-        apiTokens: readTokens({ ...sources, apiTokenFile }, machine.readText),
+        apiTokens,
         localMode: isLocalMode(settings, source),
         allowedHosts,
         allowedOrigins,

@@ -9,3 +9,14 @@ export class SettingsError extends Error {
     this.problems = problems;
   }
 }
+
+/** Adds the problems of a SettingsError that `read` throws to the list, and returns undefined in that case. */
+export function collectProblems<T>(problems: string[], read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    problems.push(...error.problems);
+    return undefined;
+  }
+}

@@ -1,6 +1,5 @@
 // Owns how settings become values: flag before variable before file before default, each validated by its row. Each program owns the rules
 // between its settings.
-import { z } from "zod";
 import type { FileValue } from "./file-values.ts";
 import { variableOf } from "./option-row.ts";
 import type { OptionRow, OptionRows } from "./option-row.ts";
@@ -19,6 +18,8 @@ export interface SettingSources<K extends string> {
 export interface SettingsFile<K extends string> {
   readonly path: string;
   readonly values: ReadonlyMap<K, FileValue>;
+  /** A sentence for each part of the file that cannot be used. */
+  readonly problems: readonly string[];
 }
 
 /** Number of characters of a refused value that an error shows. */
@@ -30,24 +31,29 @@ interface Given {
   readonly source?: string;
 }
 
-/** @returns the values, or a sentence for each problem that names the flag, and the variable, or the file and its line */
+/**
+ * Returns the valid values, and a sentence for each other one that names the flag, and the variable, or the file and its line. `values` is
+ * complete if there are no problems.
+ */
 export function readSettings<V extends object>(
   table: OptionRows,
   sources: SettingSources<keyof V & string>,
-): { readonly values: V } | { readonly problems: readonly string[] } {
-  const rows = Object.entries(table) as [keyof V & string, OptionRow][];
-  const given = new Map<string, Given | undefined>(rows.map(([key, row]) => [key, givenIn(key, row, sources)]));
-  const raw = Object.fromEntries(rows.map(([key, row]) => [key, given.get(key)?.text ?? row.default]));
-  const parsed = schemaOf(table).safeParse(raw);
+): { readonly values: V; readonly problems: readonly string[] } {
   const { shown = (text: string) => text } = sources;
-  const problems = (parsed.error?.issues ?? []).map(({ path, message }) => {
-    const key = String(path[0]);
-    const { text = "", source } = given.get(key) ?? {};
+  const values: Partial<Record<string, unknown>> = {};
+  const problems: string[] = [];
+  for (const [key, row] of Object.entries(table) as [keyof V & string, OptionRow][]) {
+    const { text = row.default, source } = givenIn(key, row, sources) ?? {};
+    const { error, data } = text === undefined ? {} : row.schema.safeParse(text);
+    values[key] = data;
     const origin = source === undefined ? "" : ` (from ${source})`;
-    const flag = table[key]?.flag ?? key;
-    return `Cannot use --${flag} ${JSON.stringify(shown(text).slice(0, maxShownChars))}${origin}: ${message}.`;
-  });
-  return problems.length > 0 ? { problems } : { values: parsed.data as V };
+    for (const { message } of error?.issues ?? []) {
+      problems.push(
+        `Cannot use --${row.flag} ${JSON.stringify(shown(text ?? "").slice(0, maxShownChars))}${origin}: ${message}.`,
+      );
+    }
+  }
+  return { values: values as V, problems };
 }
 
 /** An empty variable counts as not set, as in `WAGGLE_MODEL= waggle-worker`. */
@@ -74,12 +80,4 @@ function givenIn<K extends string>(key: K, row: OptionRow, { flags, env, file }:
   if (variable !== undefined) return variable;
   const inFile = file?.values.get(key);
   return inFile && { text: inFile.text, source: `${file?.path}, line ${inFile.line}` };
-}
-
-function schemaOf(table: OptionRows): z.ZodType {
-  return z.object(
-    Object.fromEntries(
-      Object.entries(table).map(([key, row]) => [key, row.default === undefined ? row.schema.optional() : row.schema]),
-    ),
-  );
 }

@@ -22,7 +22,7 @@ export interface TokenSources {
 
 /**
  * Returns all tokens; an empty list without a variable and a file.
- * @throws TokenFileError with a sentence that names the variable, or the file and the line, and never shows a token
+ * @throws TokenFileError with sentences that names the variable, or the file and the line, and never shows a token
  */
 export function readTokens(
   { apiToken, apiTokenVariable = tokenVariable, apiTokenRights, apiTokenFile }: TokenSources,
@@ -33,7 +33,7 @@ export function readTokens(
   const own = { ...parseVariable(apiTokenVariable, apiToken), ...apiTokenRights };
   if (fromFile.some(({ name, token }) => name === variableClient || token === own.token)) {
     const reason = `it repeats the token of ${apiTokenVariable}, or its name "${variableClient}"`;
-    throw new TokenFileError(`Cannot use --api-token-file ${apiTokenFile}: ${reason}.`);
+    throw new TokenFileError([`Cannot use --api-token-file ${apiTokenFile}: ${reason}.`]);
   }
   return [own, ...fromFile];
 }
@@ -57,7 +57,7 @@ function parseVariable(variable: string, text: string): ApiToken {
     return { name: variableClient, ...parseToken(text) };
   } catch (error) {
     if (!(error instanceof TokenFileError)) throw error;
-    throw new TokenFileError(`Cannot use the variable ${variable}: ${error.message}.`);
+    throw new TokenFileError([`Cannot use the variable ${variable}: ${error.message}.`]);
   }
 }
 
@@ -65,6 +65,7 @@ function readTokenFile(file: string, read: (path: string) => string): readonly A
   try {
     return parseTokenFile(read(file));
   } catch (error) {
-    throw new TokenFileError(`Cannot use --api-token-file ${file}: ${reasonOf(error)}.`);
+    const reasons = error instanceof TokenFileError ? error.problems : [reasonOf(error)];
+    throw new TokenFileError(reasons.map((reason) => `Cannot use --api-token-file ${file}: ${reason}.`));
   }
 }

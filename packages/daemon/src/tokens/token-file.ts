@@ -20,37 +20,32 @@ const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
 
 export class TokenFileError extends SettingsError {
   override readonly name = "TokenFileError";
-  /** Line number, counted from 1; undefined if the error concerns the whole file. */
-  readonly line: number | undefined;
-
-  constructor(reason: string, line?: number) {
-    super([line === undefined ? reason : `line ${line}: ${reason}`]);
-    this.line = line;
-  }
 }
+
+/** At most this many problems of a file are reported. */
+const mostProblems = 20;
 
 /**
  * Each line has `name:token` or a bare `token`, then the words of the token's rights. Empty lines and lines that begin with # are
  * ignored. A bare token has no colon; its client's name is the token's fingerprint, so that the name stays when lines move.
- * @throws TokenFileError with the line number
+ * @throws TokenFileError with a problem for each wrong line, which begins with the line number
  */
 export function parseTokenFile(text: string): readonly ApiToken[] {
   const tokens: ApiToken[] = [];
+  const problems: string[] = [];
   for (const [index, raw] of text
     .replace(/^\uFEFF/, "")
     .split("\n")
     .entries()) {
     const line = raw.trim();
     if (line === "" || line.startsWith("#")) continue;
-    const entry = parseLine(line, index + 1);
-    if (tokens.some(({ name }) => name === entry.name))
-      throw new TokenFileError("its name or token is a duplicate", index + 1);
-    if (tokens.some(({ token }) => token === entry.token))
-      throw new TokenFileError("its token is a duplicate", index + 1);
-    if (tokens.length === maxTokens) throw new TokenFileError(`more than ${maxTokens} tokens`, index + 1);
-    tokens.push(entry);
+    const entry = parseLine(line, tokens);
+    if (typeof entry === "object") tokens.push(entry);
+    else problems.push(`line ${index + 1}: ${entry}`);
+    if (problems.length === mostProblems) break;
   }
-  if (tokens.length === 0) throw new TokenFileError("it holds no token");
+  if (problems.length > 0) throw new TokenFileError(problems);
+  if (tokens.length === 0) throw new TokenFileError(["it holds no token"]);
   return tokens;
 }
 
@@ -58,13 +53,19 @@ export function parseTokenFile(text: string): readonly ApiToken[] {
  * Parses a token that is followed by the words of its rights.
  * @throws TokenFileError
  */
-export function parseToken(text: string, line?: number): Omit<ApiToken, "name"> {
+export function parseToken(text: string): Omit<ApiToken, "name"> {
+  const parsed = tokenOf(text);
+  if (typeof parsed === "string") throw new TokenFileError([parsed]);
+  return parsed;
+}
+
+/** Returns the token, or the problem of its text. */
+function tokenOf(text: string): Omit<ApiToken, "name"> | string {
   const [token = "", ...words] = text.trim().split(/\s+/);
   const problem = tokenProblem(token);
-  if (problem !== undefined) throw new TokenFileError(problem, line);
+  if (problem !== undefined) return problem;
   const rights = parseRights(words);
-  if (typeof rights === "string") throw new TokenFileError(rights, line);
-  return { token, ...rights };
+  return typeof rights === "string" ? rights : { token, ...rights };
 }
 
 /** Returns the problem of a token, or undefined for a valid one. */
@@ -79,12 +80,15 @@ export function tokenFingerprint(token: string): string {
   return createHash("sha256").update(token).digest("hex").slice(0, 8);
 }
 
-function parseLine(line: string, number: number): ApiToken {
+/** Returns the line's token, or the line's problem. @param before the tokens of earlier lines */
+function parseLine(line: string, before: readonly ApiToken[]): ApiToken | string {
   const colon = line.indexOf(":");
   const named = colon === -1 ? undefined : line.slice(0, colon).trim();
-  if (named !== undefined && !namePattern.test(named)) {
-    throw new TokenFileError("a name has 1 to 64 letters, digits and . _ -", number);
-  }
-  const { token, ...rights } = parseToken(line.slice(colon + 1), number);
-  return { name: named ?? `token-${tokenFingerprint(token)}`, token, ...rights };
+  if (named !== undefined && !namePattern.test(named)) return "a name has 1 to 64 letters, digits and . _ -";
+  const parsed = tokenOf(line.slice(colon + 1));
+  if (typeof parsed === "string") return parsed;
+  const name = named ?? `token-${tokenFingerprint(parsed.token)}`;
+  if (before.some((other) => other.name === name)) return "its name or token is a duplicate";
+  if (before.some(({ token }) => token === parsed.token)) return "its token is a duplicate";
+  return before.length === maxTokens ? `more than ${maxTokens} tokens` : { name, ...parsed };
 }
