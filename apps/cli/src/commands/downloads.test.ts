@@ -84,7 +84,7 @@ describe("without a worker", () => {
     expect((await waggle(["list"])).out).toMatch(/^slow +1\.0 MB +begun, \d+ %/m);
     for (const command of ["show", "run", "fit"]) {
       expect(await waggle([command, "slow", ...(command === "run" ? ["Hello"] : [])])).toMatchObject({
-        code: 1,
+        code: 66,
         err: expect.stringMatching(
           /slow is incomplete \(begun, \d+ %\)\. Continue with "waggle pull http:.*"\.\n$/,
         ) as string,
@@ -107,7 +107,7 @@ describe("without a worker", () => {
     });
     const none = `waggle: Unknown model bee: nothing has been downloaded to ${folder}. To download it, try "waggle pull ollama:bee".\n`;
     for (const command of ["show", "rm", "chat"])
-      expect(await waggle([command, "bee"])).toMatchObject({ code: 1, err: none });
+      expect(await waggle([command, "bee"])).toMatchObject({ code: 66, err: none });
   });
 });
 

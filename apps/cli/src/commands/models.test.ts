@@ -107,7 +107,7 @@ describe("waggle show", () => {
 
   it("lists the available models when the name is unknown", async () => {
     expect(await ask(["show", "ant"], two)).toMatchObject({
-      code: 1,
+      code: 66,
       err: "waggle: Unknown model ant. Available: bee, wasp.\n",
     });
   });

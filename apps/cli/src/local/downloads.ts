@@ -1,7 +1,7 @@
 // Finds the models on this machine for commands that run without a worker: the downloads in Waggle's folder.
 import { existsSync } from "node:fs";
 import { createCatalogue, likelyReference, type DownloadedModel } from "@waggle/models/download";
-import { CliError } from "../cli-error.ts";
+import { CliError, exitCodes } from "../cli-error.ts";
 import type { CliConfig } from "../config.ts";
 import { formatPercent } from "@waggle/daemon/terminal";
 
@@ -25,6 +25,7 @@ export async function pickDownload(config: Folder, wanted: string): Promise<Down
     names === ""
       ? `Unknown model ${wanted}: nothing has been downloaded to ${config.modelsFolder}. ${remedy}`
       : `Unknown model ${wanted}. Downloaded models: ${names}. ${remedy}`,
+    exitCodes.fileUnusable,
   );
 }
 
@@ -35,7 +36,7 @@ export async function pickPath(config: Folder, wanted: string): Promise<string> 
   const model = await pickDownload(config, wanted);
   if (model.state === "whole") return model.path;
   const rest = model.reference === undefined ? "" : ` Continue with "waggle pull ${model.reference}".`;
-  throw new CliError(`${model.name} is incomplete (${downloadState(model)}).${rest}`);
+  throw new CliError(`${model.name} is incomplete (${downloadState(model)}).${rest}`, exitCodes.fileUnusable);
 }
 
 export function downloadState({ state, bytes, totalBytes }: DownloadedModel): string {

@@ -13,7 +13,7 @@ type Settings = Extract<Awaited<ReturnType<typeof readSettings>>, { kind: "run" 
 async function workerSettings(env: Environment, flags: readonly string[] = []): Promise<Settings> {
   const result = await readSettings(["--local-mode", ...flags], ownEnvironment(env));
   if (result.kind === "run") return result.config;
-  throw new CliError(result.problems?.[0] ?? "", exitCodes.wrongUse);
+  throw new CliError(result.problems?.join(" ") ?? "", exitCodes.wrongUse);
 }
 
 /**

@@ -69,8 +69,11 @@ export function createOperations(options: OperationsOptions): {
     const beside = file.source === "file" && file.facts !== undefined ? [dirname(resolve(file.facts.path))] : [];
     const path = offeredFile(reference, [folder, ...beside]);
     if (path === undefined) {
-      const where = "in the models folder or next to the model's file";
-      throw new WaggleError("invalid_argument", `Cannot accept field "reference": it is no file ${where}.`);
+      const where = "in the models folder (--models-dir) or next to the file that the model has now";
+      throw new WaggleError(
+        "invalid_argument",
+        `Cannot accept field "reference": it is no file ${where}. Move the file there, or name a download (hf:…, ollama:…).`,
+      );
     }
     const downloaded = (await catalogue.list()).some((one) => one.path === path);
     return {
