@@ -17,6 +17,9 @@ it("the ring keeps the last lines as objects with redacted values, in any format
   ]);
   expect(ring.last(1).map(({ message }) => message)).toEqual(["third"]);
   expect(ring.last(10, 1).map(({ message }) => message)).toEqual(["third"]);
+  expect(ring.last(10, 2)).toEqual([]);
+  // Only an earlier process can have written line 3.
+  expect(ring.last(10, 3)).toHaveLength(2);
   expect(written).toHaveLength(3);
 });
 

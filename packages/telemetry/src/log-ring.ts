@@ -15,7 +15,7 @@ export interface RingLine {
 }
 
 export interface LogRing extends LogSink {
-  /** The newest lines with a higher `seq` than `after`, oldest first. */
+  /** The newest lines with a higher `seq` than `after`, oldest first. All lines if `after` is from before a restart of the process. */
   last(count: number, after?: number): readonly RingLine[];
 }
 
@@ -43,7 +43,7 @@ export function createLogRing({
     },
     last: (wanted, after = -1) =>
       kept
-        .filter(({ seq }) => seq > after)
+        .filter(({ seq }) => seq > after || after >= count)
         .slice(-wanted)
         .map(read),
   };
