@@ -314,44 +314,6 @@ test("several problems are reported at once", () => {
   expect(message.match(/^Cannot use/gm)).toHaveLength(3);
 });
 
-test("mistakes in flags, settings file and token file are reported at once, each with its line", () => {
-  const files = new Map([
-    ["/w.yaml", "slotz: 3\nslots: 0\nmodels:\n  a:\n    model: x\n    threads: 0\napi-token-file: /tokens\n"],
-    ["/tokens", "alice:short\nbob:bobs-secret\nbob:another-secret\n"],
-  ]);
-  const problems = refusal(
-    ["--config", "/w.yaml", "--port", "x"],
-    {},
-    {
-      ...machine,
-      readText: (path) => files.get(path) ?? "",
-    },
-  ).split("\n");
-  expect(problems).toEqual([
-    'Cannot use --config /w.yaml: line 1: unknown setting "slotz".',
-    expect.stringContaining('line 6: models.a cannot have threads "0"'),
-    expect.stringMatching(/^Cannot use --slots "0" \(from \/w.yaml, line 2\): /),
-    expect.stringMatching(/^Cannot use --port "x": /),
-    expect.stringContaining("--api-token-file /tokens: line 1: a token has at least 8 characters"),
-    expect.stringContaining("--api-token-file /tokens: line 3: its name or token is a duplicate"),
-  ]);
-});
-
-test("the files of tokens for the hive and Hugging Face and of the chat template are reported at once", () => {
-  const found = refusal(
-    [...local, "--hive-token-file", "/gone", "--chat-template", "/gone.jinja"],
-    { HF_TOKEN: "a b" },
-    {
-      ...machine,
-      readText: () => {
-        throw new Error("no such file");
-      },
-    },
-  );
-  for (const name of ["--hive-token-file /gone", "--chat-template /gone.jinja", "HF_TOKEN"])
-    expect(found).toContain(name);
-});
-
 test("an empty variable counts as not set", () => {
   expect(run(local, { WAGGLE_SLOTS: "", WAGGLE_API_TOKEN: "" }).modelSettings.slots).toBe(8);
 });

@@ -110,7 +110,7 @@ export function readConfigFile<T extends OptionRows>(
   return { path, values, problems: configFileProblems(path, reasons) };
 }
 
-/** Returns the document, or the reasons why there is none. */
+/** Returns the document, or the reasons why it cannot be read. */
 function parse(
   path: string,
   read: (path: string) => string,

@@ -24,7 +24,7 @@ export const KeepAliveSchema = z
       z
         .string()
         .max(maxChars)
-        .regex(goDuration)
+        .regex(goDuration, 'must be a duration with its unit such as "5m"')
         .meta({ examples: ["5m"] }),
     ],
     'must be a number of seconds, or a duration with its unit such as "5m"',

@@ -25,7 +25,7 @@ const NamespaceSchema = z.object({
     .string()
     .min(1)
     .max(responseItemLimits.namespaceChars)
-    .regex(/^[A-Za-z0-9_.-]+$/),
+    .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed"),
   description: z.string().nullish(),
   tools: z.array(z.discriminatedUnion("type", [FunctionToolSchema, CustomToolSchema])).max(requestLimits.tools),
 });

@@ -1,0 +1,42 @@
+// Tests that all mistakes in a worker's settings are reported at once.
+import { expect, test } from "vitest";
+import { parseConfig } from "../config.ts";
+import { describeWorker } from "./machine.ts";
+
+function problemsOf(
+  argv: readonly string[],
+  env: Record<string, string>,
+  readText: (path: string) => string,
+): readonly string[] {
+  const result = parseConfig(argv, env, { ...describeWorker(), readText });
+  if (result.kind === "run") throw new Error("was accepted");
+  return result.problems ?? [];
+}
+
+test("mistakes in flags, settings file and token file are reported at once, each with its line", () => {
+  const files = new Map([
+    ["/w.yaml", "slotz: 3\nslots: 0\nmodels:\n  a:\n    model: x\n    threads: 0\napi-token-file: /tokens\n"],
+    ["/tokens", "alice:short\nbob:bobs-secret\nbob:another-secret\n"],
+  ]);
+  const problems = problemsOf(["--config", "/w.yaml", "--port", "x"], {}, (path) => files.get(path) ?? "");
+  expect(problems).toEqual([
+    'Cannot use --config /w.yaml: line 1: unknown setting "slotz".',
+    expect.stringContaining('line 6: models.a cannot have threads "0"'),
+    expect.stringMatching(/^Cannot use --slots "0" \(from \/w.yaml, line 2\): /),
+    expect.stringMatching(/^Cannot use --port "x": /),
+    expect.stringContaining("--api-token-file /tokens: line 1: a token has at least 8 characters"),
+    expect.stringContaining("--api-token-file /tokens: line 3: its name or token is a duplicate"),
+  ]);
+});
+
+test("the files of tokens for the hive and Hugging Face and of the chat template are reported at once", () => {
+  const found = problemsOf(
+    ["--local-mode", "--hive-token-file", "/gone", "--chat-template", "/gone.jinja"],
+    { HF_TOKEN: "a b" },
+    () => {
+      throw new Error("no such file");
+    },
+  );
+  for (const name of ["--hive-token-file /gone", "--chat-template /gone.jinja", "HF_TOKEN"])
+    expect(found.join("\n")).toContain(name);
+});
