@@ -1,4 +1,5 @@
 // Runs the gateway as a daemon: joins the fleet, opens the port, and shuts both down at the end.
+import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { createDeparture, withoutCredentials } from "@waggle/daemon";
 import type { DaemonContext, Departure } from "@waggle/daemon";
@@ -9,6 +10,7 @@ import { addressToOpen, machineAddress } from "@waggle/daemon/terminal";
 import type { Banner } from "@waggle/daemon/terminal";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
+import { WaggleError } from "@waggle/protocol";
 import { createGateway } from "./gateway.ts";
 
 /** Time limit for sending the ends of streams to their readers when the gateway leaves. */
@@ -41,9 +43,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
     log,
   });
   let ownUrl = "";
+  let departure: Departure | undefined;
   const url = (): string => config.advertiseUrl ?? ownUrl;
   const pages = createPages({ folder: pagesFolder, routes: pageRoutes });
-  const gateway = createGateway({ ...options, side, pages, url });
+  const gateway = createGateway({
+    ...options,
+    side,
+    pages,
+    url,
+    drain() {
+      if (departure === undefined) throw new WaggleError("unavailable", "Cannot drain: the gateway is still starting.");
+      departure.drain(128 + constants.signals.SIGTERM);
+    },
+  });
   const server = await listen(gateway.app, config.host, config.port, config).catch(async (error: unknown) => {
     await gateway.stop();
     await connection.close();
@@ -63,7 +75,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
     waiting: gateway.waiting,
   }));
 
-  return createDeparture({
+  return (departure = createDeparture({
     clock,
     log,
     drainTimeoutMs: config.drainTimeoutMs,
@@ -80,7 +92,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
       await connection.close();
       await server.close();
     },
-  });
+  }));
 }
 
 function bannerOf(

@@ -31,6 +31,8 @@ export interface GatewayOptions {
   readonly side: GatewaySide;
   readonly pages: Pages;
   readonly tokens: () => TokenTable;
+  /** Begins to leave, as at SIGTERM. */
+  readonly drain: () => void;
   readonly url: () => string;
   readonly log: Logger;
   readonly logLines: Pick<LogRing, "last">;
@@ -92,6 +94,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     finder,
     models: served,
     control: createNoControl(served),
+    drain: options.drain,
     view: {
       info: () => report.info(served.main),
       health: () => report.health(served.main),

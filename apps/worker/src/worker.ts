@@ -49,6 +49,8 @@ export interface WorkerOptions extends Pick<
   readonly clock: Clock;
   readonly listener?: WorkerListener | undefined;
   readonly tokens: () => TokenTable;
+  /** Begins to leave, as at SIGTERM. */
+  readonly drain: () => void;
   /** URL at which clients reach the worker. Called only while the port is open. */
   readonly url: () => string;
   /**
@@ -158,6 +160,7 @@ export function createWorker(options: WorkerOptions): Worker {
     registry,
     models: served,
     control: operations.control,
+    drain: options.drain,
     view: {
       ...report,
       openApi: () => workerOpenApi(config.version),

@@ -50,6 +50,8 @@ export interface WorkerClient {
   /** The running and waiting jobs that the token may see. */
   jobs(options?: CallOptions): Promise<JobList>;
   usage(options?: CallOptions): Promise<UsageReport>;
+  /** The server takes no new jobs, finishes the running ones, and exits. */
+  drain(options?: CallOptions): Promise<Readiness>;
   /** The newest log lines with a higher `seq` than `after`; needs an admin token. */
   logs(options?: CallOptions & { readonly lines?: number; readonly after?: number }): Promise<LogLines>;
   cancelSession(sessionId: string, options?: CallOptions): Promise<SessionCancelled>;
@@ -76,6 +78,7 @@ export function createWorkerClient(options: ClientOptions): WorkerClient {
     cancelJob: (id, { client, signal } = {}) =>
       http.json(workerRoutes.cancelJob, { params: { id }, query: { client }, signal }),
     jobs: (call) => http.json(workerRoutes.listJobs, call),
+    drain: (call) => http.json(workerRoutes.drain, call),
     usage: (call) => http.json(usageRoutes.usage, call),
     logs: ({ lines, after, signal } = {}) => http.json(logRoutes.logs, { query: { lines, after }, signal }),
     cancelSession: (id, call) => http.json(workerRoutes.cancelSession, { params: { id }, ...call }),

@@ -42,6 +42,7 @@ export function createInlineGateway(
     side: fleet.side(process),
     pages: createPages({ folder: "/nowhere", routes: {} }),
     tokens: () => createTokenTable([]),
+    drain: () => gateway.refuse(),
     url: () => "http://127.0.0.1:7710",
     log: createLogger({
       level: "debug",

@@ -408,7 +408,7 @@ describe("the worker's own state", () => {
     for (const path of ["/v1/info", "/v1/slots", "/metrics", "/openapi.json", "/livez", "/readyz", "/health"]) {
       expect((await call("GET", path)).status).toBe(200);
     }
-    expect(Object.keys(workerRoutes)).toHaveLength(15);
+    expect(Object.keys(workerRoutes)).toHaveLength(16);
   });
 
   it("shows every route in the reference, with and without a token", async () => {

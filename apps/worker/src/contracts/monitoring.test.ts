@@ -146,3 +146,23 @@ it("shows the log's last lines to an admin and in local mode, without prompts an
   for (const query of ["?lines=0", "?lines=501", "?lines=x", "?after=-2"])
     expect((await call("GET", `/v1/logs${query}`)).status).toBe(400);
 });
+
+it("lets an admin drain the worker: new jobs are refused, running ones end", async () => {
+  start();
+  for (const headers of [alice, watcher]) expect((await call("POST", "/v1/drain", headers)).status).toBe(403);
+  await submit({ job_id: "a" }, alice);
+  const answer = await call("POST", "/v1/drain", root);
+  expect(answer.status).toBe(202);
+  expect(await answer.json()).toMatchObject({ ready: false, state: "draining" });
+  expect((await call("POST", "/v1/drain", root)).status).toBe(202);
+  expect((await jobs(root)).jobs.map(({ job_id }) => job_id)).toEqual(["a"]);
+  const refused = await worker.app.request("/v1/jobs", {
+    method: "POST",
+    headers: { host: "localhost", "content-type": "application/json", ...alice },
+    body: JSON.stringify({ prompt: "x" }),
+  });
+  expect(refused.status).toBe(503);
+  gate.now.open();
+  await Promise.all(worker.registry.liveJobs().map(({ ended }) => ended.promise));
+  expect(JobStatusSchema.parse(await (await call("GET", "/v1/jobs/a", alice)).json()).state).toBe("finished");
+});

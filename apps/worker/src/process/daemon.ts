@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import { StartError, createDeparture, type DaemonContext, type Departure, type Environment } from "@waggle/daemon";
 import { findUnusedGpu } from "@waggle/models/gpu";
 import { shownReference } from "@waggle/models/download";
-import { exitCodes } from "@waggle/protocol";
+import { WaggleError, exitCodes } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
 import type { ModelSettings } from "../config/model-settings.ts";
@@ -75,8 +75,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     screen?.note(unused);
   }
 
-  // Clients may ask for the URL as soon as the main port is open.
+  // Clients may ask for the URL, or drain the worker, as soon as the main port is open.
   let ownUrl = "";
+  let begun: Departure | undefined;
   const worker = createWorker({
     ...options,
     given,
@@ -84,6 +85,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     listener: fleet,
     keepAliveMs: config.keepAliveMs ?? (given.length > 1 ? severalStayMs : Infinity),
     url: () => config.advertiseUrl ?? ownUrl,
+    drain,
     prepare: (host) => (host.file.source === "fake" ? { memory: undefined } : prepareModel(host, preparing)),
     async describe(host) {
       const onMissing = (reason: string): void => log.warn({ model: host.name, reason }, "model_missing");
@@ -144,7 +146,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     throw error;
   });
 
-  const departure = createDeparture({
+  const departure = (begun = createDeparture({
     clock,
     log,
     drainTimeoutMs: config.drainTimeoutMs,
@@ -169,7 +171,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       await server.close();
       worker.close();
     },
-  });
+  }));
 
   const { url } = server;
   const ollama = server.ollamaUrl === undefined ? {} : { ollama_url: server.ollamaUrl };
@@ -210,7 +212,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const first = worker.models.main;
   if (first !== undefined && worker.state.name === "loading") screen?.follow(first.name, first.current.loading);
   worker.describeModels().catch((error: unknown) => log.error({ err: error }, "model_description_failed"));
-  hive.join(worker, () => departure.drain(128 + constants.signals.SIGTERM));
+  hive.join(worker, drain);
+
+  /** A hive or an admin tells this worker to leave. @throws WaggleError unavailable during the start */
+  function drain(): void {
+    if (begun === undefined) throw new WaggleError("unavailable", "Cannot drain: the worker is still starting.");
+    begun.drain(128 + constants.signals.SIGTERM);
+  }
 
   return {
     url,

@@ -103,6 +103,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     metrics: options.metrics ?? createWorkerMetrics(),
     clock,
     tokens: options.access?.tokens ?? (() => createTokenTable([])),
+    drain: () => worker.refuse(),
     url: () => "http://127.0.0.1:0",
     createEngine() {
       const { slots, contextSize = 4_096 } = config.modelSettings;

@@ -113,6 +113,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     metrics: createWorkerMetrics(),
     clock,
     tokens: options.access?.tokens ?? (() => createTokenTable([])),
+    drain: () => worker.refuse(),
     url: () => "http://127.0.0.1:0",
     createEngine({ file: { reference } }) {
       const name = basename(reference, ".gguf");

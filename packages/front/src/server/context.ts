@@ -191,6 +191,8 @@ export interface AppOptions {
   readonly control: ModelControl;
   readonly view: WorkerView;
   readonly schemas: SchemaCompiler;
+  /** Begins to leave, as at SIGTERM: no new jobs, then the process exits when the running jobs have ended. */
+  readonly drain: () => void;
   /** Hosts from which pictures are fetched, in lower case and without ports; none by default. */
   readonly allowedMediaHosts?: readonly string[] | undefined;
 }

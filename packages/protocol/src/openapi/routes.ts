@@ -138,6 +138,14 @@ export const workerRoutes = {
     stream: LoadingEventSchema,
     errors: ["resource_exhausted"],
   },
+  drain: {
+    method: "post",
+    path: "/v1/drain",
+    summary: "Take no new jobs, finish the running ones, and exit. Needs an admin token. Idempotent.",
+    status: 202,
+    response: ReadinessSchema,
+    errors: ["forbidden"],
+  },
   livez: {
     method: "get",
     path: "/livez",

@@ -1,7 +1,7 @@
 // Owns the native routes about the worker: info, slots, health, metrics, usage and logs.
 import { jobUidOf } from "@waggle/jobs";
-import { WaggleError, logLinesLimit } from "@waggle/protocol";
-import type { logRoutes, usageRoutes, workerRoutes } from "@waggle/protocol";
+import { WaggleError, logLinesLimit, workerRoutes } from "@waggle/protocol";
+import type { logRoutes, usageRoutes } from "@waggle/protocol";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
 import { eventChunks } from "../../stream/event-chunks.ts";
@@ -47,6 +47,12 @@ export function createWorkerRoutes(
       if (c.req.method === "HEAD") return c.body(null, 200, encoding.headers);
       const release = streams.reserve(c.get("client"));
       return streamResponse(c, loadingChunks(loading, options, encoding, release), encoding.headers);
+    },
+    drain(c) {
+      requireAdmin(c);
+      options.log.info({ client: c.get("client") }, "drain_requested");
+      options.drain();
+      return c.json({ ready: false, state: state.name, ...reasonOf(state.reason) }, workerRoutes.drain.status);
     },
     livez(c) {
       const live = state.name !== "failed";
