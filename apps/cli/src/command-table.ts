@@ -118,7 +118,7 @@ export const commandTable = [
   },
   {
     name: "jobs",
-    summary: "list the running and waiting jobs of a worker or gateway",
+    summary: "list the running and waiting jobs of a worker, gateway or hive",
     options: [url, json],
     examples: ["waggle jobs", "waggle jobs --json"],
   },
@@ -137,7 +137,7 @@ export const commandTable = [
   },
   {
     name: "logs",
-    summary: "print the last log lines of a worker or gateway",
+    summary: "print the last log lines of a worker, gateway or hive",
     options: [
       url,
       { flags: "-f, --follow", help: "print new lines until Ctrl-C" },
@@ -153,10 +153,16 @@ export const commandTable = [
   },
   {
     name: "drain",
-    summary: "let a worker of a hive finish its running jobs and exit",
-    arguments: [{ name: "worker", help: "id of the worker, as on the hive's page", required: true }],
-    options: [{ flags: "--url <url>", help: "the hive's address (default: $WAGGLE_URL, or this machine's)" }, json],
-    examples: ["waggle drain worker-a --url http://hive:7700"],
+    summary: "let a worker or gateway finish its running jobs and exit",
+    arguments: [{ name: "worker", help: "at a hive: id of the worker, as on the hive's page" }],
+    options: [
+      {
+        flags: "--url <url>",
+        help: "address of the worker, gateway or hive (default: $WAGGLE_URL, or this machine's)",
+      },
+      json,
+    ],
+    examples: ["waggle drain", "waggle drain worker-a --url http://hive:7700"],
   },
   {
     name: "pull",

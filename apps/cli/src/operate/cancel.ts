@@ -1,14 +1,18 @@
 // Owns `waggle cancel`.
+import { WaggleError } from "@waggle/protocol";
 import type { Run } from "../command.ts";
-import { needServer } from "./need-server.ts";
+import { askServers, findServers } from "./need-server.ts";
 
 export const run: Run = async (context, words) => {
   const [id = ""] = words.args;
   const { signal } = context;
-  const { client } = await needServer(context, words.text("url"), "jobs");
+  const servers = await findServers(context, words.text("url"));
   // An admin can cancel a job of another client, which the request must name.
-  const { jobs } = await client.jobs({ signal });
-  const owner = words.text("client") ?? jobs.find(({ job_id }) => job_id === id)?.client;
+  const lists = await askServers(context, servers, ({ client }) => client.jobs({ signal }));
+  const holder = lists.find(({ answer }) => answer.jobs.some(({ job_id }) => job_id === id));
+  const { client } = servers.find(({ worker }) => worker === holder?.worker) ?? {};
+  if (client === undefined) throw new WaggleError("not_found", `No worker of the hive has a job ${id}`);
+  const owner = words.text("client") ?? holder?.answer.jobs.find(({ job_id }) => job_id === id)?.client;
   const job = await client.cancelJob(id, { client: owner, signal });
   if (words.has("json")) context.out.write(`${JSON.stringify(job, undefined, 2)}\n`);
   else context.out.write(`Job ${job.job_id} is ${job.state}, after ${job.tokens} tokens.\n`);

@@ -1,28 +1,23 @@
-// Owns `waggle drain`: tells a hive to drain one of its workers.
+// Owns `waggle drain`: tells a worker or a gateway to drain, itself or through its hive.
 import type { Run } from "../command.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
-import { findWorker } from "../worker/reach.ts";
+import { needWorker } from "../worker/reach.ts";
 import { hiveAt, isUnknownRoute } from "./need-server.ts";
 
 export const run: Run = async (context, words) => {
-  const [id = ""] = words.args;
+  const [id] = words.args;
+  const { signal } = context;
   const url = words.text("url");
-  if (await isWorker(() => findWorker(context, url))) {
-    throw new CliError(
-      "Only a hive drains by command. Name the hive with --url, or send SIGTERM to the process.",
-      exitCodes.wrongUse,
-    );
-  }
-  const worker = await hiveAt(context, url).drain(id, { signal: context.signal });
-  if (words.has("json")) context.out.write(`${JSON.stringify(worker, undefined, 2)}\n`);
-  else context.out.write(`${id} drains: it finishes its running jobs and exits.\n`);
-};
-
-async function isWorker(find: () => Promise<object | undefined>): Promise<boolean> {
-  try {
-    return (await find()) !== undefined;
-  } catch (error) {
-    if (isUnknownRoute(error)) return false;
+  const own = await needWorker(context, url).catch((error: unknown) => {
+    if (isUnknownRoute(error)) return undefined;
     throw error;
-  }
-}
+  });
+  if (own === undefined && id === undefined)
+    throw new CliError("This is a hive: name the worker, as in waggle drain worker-a.", exitCodes.wrongUse);
+  if (own !== undefined && id !== undefined && id !== own.info.worker_id)
+    throw new CliError(`${own.url} is not ${id}, but ${own.info.worker_id}.`, exitCodes.wrongUse);
+  const answer =
+    own === undefined ? await hiveAt(context, url).drain(id ?? "", { signal }) : await own.client.drain({ signal });
+  if (words.has("json")) context.out.write(`${JSON.stringify(answer, undefined, 2)}\n`);
+  else context.out.write(`${id ?? own?.info.worker_id} drains: it finishes its running jobs and exits.\n`);
+};

@@ -3,7 +3,7 @@ import type { ListedJob } from "@waggle/protocol";
 import { formatDuration } from "@waggle/daemon/terminal";
 import type { Run } from "../command.ts";
 import { formatTable } from "../terminal/table.ts";
-import { needServer } from "./need-server.ts";
+import { askServers, findServers, jsonOf, workerCell, workerColumn } from "./need-server.ts";
 
 const columns = [
   { title: "JOB" },
@@ -16,16 +16,18 @@ const columns = [
 const stateWords = { prefill: "reading", decode: "writing" } as const;
 
 export const run: Run = async (context, words) => {
-  const { client } = await needServer(context, words.text("url"), "jobs");
-  const list = await client.jobs({ signal: context.signal });
+  const { out, signal } = context;
+  const servers = await findServers(context, words.text("url"));
+  const lists = await askServers(context, servers, ({ client }) => client.jobs({ signal }));
   if (words.has("json")) {
-    context.out.write(`${JSON.stringify(list, undefined, 2)}\n`);
+    out.write(jsonOf(lists));
     return;
   }
-  const { jobs, total, of } = list;
-  context.out.write(formatTable(columns, jobs.map(rowOf)));
-  if (total > jobs.length) context.out.write(context.out.style.dim(`${total - jobs.length} more jobs.\n`));
-  if (of === "own") context.out.write(context.out.style.dim("Jobs of this token only.\n"));
+  const rows = lists.flatMap((list) => list.answer.jobs.map((job) => [...workerCell(list), ...rowOf(job)]));
+  out.write(formatTable([...workerColumn(lists), ...columns], rows));
+  const more = lists.reduce((sum, { answer }) => sum + answer.total, 0) - rows.length;
+  if (more > 0) out.write(out.style.dim(`${more} more jobs.\n`));
+  if (lists.some(({ answer }) => answer.of === "own")) out.write(out.style.dim("Jobs of this token only.\n"));
 };
 
 function rowOf({ job_id, client, model, state, position, tokens, age_ms, running_ms = 0 }: ListedJob): string[] {

@@ -1,9 +1,9 @@
 // Owns `waggle logs`: prints the last log lines, and follows the log.
 import { sleep } from "@waggle/async";
-import type { LogLine } from "@waggle/protocol";
+import { WaggleError, type LogLine } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
-import { needServer } from "./need-server.ts";
+import { askServers, findServers, type Server } from "./need-server.ts";
 
 const levels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 /** Time between two requests for new lines. */
@@ -16,27 +16,60 @@ const mostLines = 500;
 export const run: Run = async (context, words) => {
   const least = levelOf(words.text("level") ?? "trace");
   const lines = lineCount(words.text("lines") ?? String(usualLines));
-  const { client } = await needServer(context, words.text("url"), "log of jobs");
-  const { signal } = context;
-  let shown = (await client.logs({ signal, lines })).lines;
-  let after: number | undefined;
-  for (;;) {
-    for (const line of shown) {
-      if (levels.indexOf(line.level) >= least) print(context, line, words.has("json"));
-      after = line.seq;
-    }
-    if (!words.has("follow")) return;
-    await sleep(followIntervalMs, { signal });
-    shown = (await client.logs({ signal, lines: mostLines, ...(after === undefined ? {} : { after }) })).lines;
-  }
+  const servers = await findServers(context, words.text("url"));
+  const show = { lines, follow: words.has("follow") };
+  await askServers(context, servers, (server) =>
+    readLog(context, server, {
+      ...show,
+      onLine(line) {
+        if (levels.indexOf(line.level) >= least) print(context, server, line, words.has("json"));
+      },
+    }),
+  );
 };
 
-function print({ out }: Context, line: LogLine, json: boolean): void {
-  if (json) return out.write(`${JSON.stringify(line)}\n`);
+interface ReadLogOptions {
+  readonly lines: number;
+  readonly follow: boolean;
+  readonly onLine: (line: LogLine) => void;
+}
+
+/** Follows the log also over a restart of the server. */
+async function readLog(
+  { err, signal }: Context,
+  server: Server,
+  { lines, follow, onLine }: ReadLogOptions,
+): Promise<void> {
+  const { client } = server;
+  let shown = (await client.logs({ signal, lines })).lines;
+  let after = -1;
+  let isAway = false;
+  for (;;) {
+    for (const line of shown) {
+      onLine(line);
+      after = line.seq;
+    }
+    if (!follow) return;
+    await sleep(followIntervalMs, { signal });
+    try {
+      shown = (await client.logs({ signal, lines: mostLines, after })).lines;
+      isAway = false;
+    } catch (error) {
+      if (!(error instanceof WaggleError && error.code === "unavailable")) throw error;
+      if (!isAway) err.write(`${error.message}. Waiting for it; Ctrl-C ends.\n`);
+      isAway = true;
+      shown = [];
+    }
+  }
+}
+
+function print({ out }: Context, { worker }: Server, line: LogLine, json: boolean): void {
+  if (json) return out.write(`${JSON.stringify(worker === undefined ? line : { worker_id: worker, ...line })}\n`);
   const fields = Object.entries(line.fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   const level = line.level.toUpperCase().padEnd(5);
+  const place = worker === undefined ? [] : [worker];
   out.write(
-    `${[line.time, level, line.message].join(" ")}${out.style.dim(fields.map((field) => ` ${field}`).join(""))}\n`,
+    `${[line.time, level, ...place, line.message].join(" ")}${out.style.dim(fields.map((field) => ` ${field}`).join(""))}\n`,
   );
 }
 

@@ -1,42 +1,85 @@
-// Finds the worker or gateway that a command of an operator asks.
-import { createHiveClient, type HiveClient } from "@waggle/client";
+// Finds the servers that a command of an operator asks: a worker, a gateway, or all workers of a hive.
+import { createHiveClient, createWorkerClient, type HiveClient, type WorkerClient } from "@waggle/client";
+import { reasonOf } from "@waggle/daemon/terminal";
 import { WaggleError } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context } from "../command.ts";
-import { needWorker, type Reached } from "../worker/reach.ts";
+import { needWorker } from "../worker/reach.ts";
+
+export interface Server {
+  /** The worker's id at the hive; undefined if the address is a worker's or a gateway's. */
+  readonly worker: string | undefined;
+  readonly client: WorkerClient;
+}
+
+/** @throws CliError also when the hive has no worker */
+export async function findServers(context: Context, url: string | undefined): Promise<readonly Server[]> {
+  try {
+    return [{ worker: undefined, client: (await needWorker(context, url)).client }];
+  } catch (error) {
+    if (!isUnknownRoute(error)) throw error;
+    const { token, url: usual } = context.config;
+    const workers = await hiveAt(context, url).workers({ signal: context.signal });
+    const here = workers.filter(({ liveness }) => liveness !== "gone");
+    if (here.length === 0) throw new CliError(`The hive ${url ?? usual} has no worker.`, exitCodes.unavailable);
+    return here.map((worker) => ({
+      worker: worker.worker_id,
+      client: createWorkerClient({ baseUrl: worker.url, token }),
+    }));
+  }
+}
+
+export interface Answer<T> {
+  readonly worker: string | undefined;
+  readonly answer: T;
+}
 
 /**
- * @param what such as "jobs": what a hive does not have
- * @throws CliError also when the address is a hive's, which names a worker or a gateway as the remedy
+ * Asks all servers at the same time. Prints a sentence for each worker of a hive that does not answer, unless none answers.
+ * @throws WaggleError of the first server when no server answers
  */
-export async function needServer(context: Context, url: string | undefined, what: string): Promise<Reached> {
-  try {
-    return await needWorker(context, url);
-  } catch (error) {
-    if (!isUnknownRoute(error) || !(await isHive(context, url))) throw error;
-    const address = url ?? context.config.url;
-    throw new CliError(
-      `${address} is a hive, which has no ${what}. Name a worker or a gateway with --url.`,
-      exitCodes.wrongUse,
-    );
-  }
+export async function askServers<T>(
+  { err, signal }: Context,
+  servers: readonly Server[],
+  ask: (server: Server) => Promise<T>,
+): Promise<readonly Answer<T>[]> {
+  const asked = await Promise.allSettled(servers.map(ask));
+  signal.throwIfAborted();
+  const [first] = asked;
+  if (first?.status === "rejected" && asked.every(({ status }) => status === "rejected")) throw first.reason;
+  return servers.flatMap(({ worker }, at): readonly Answer<T>[] => {
+    const result = asked[at];
+    if (result?.status === "fulfilled") return [{ worker, answer: result.value }];
+    const reason: unknown = result?.reason;
+    err.write(`${worker ?? "The server"} does not answer: ${reasonOf(reason)}.\n`);
+    return [];
+  });
+}
+
+/** The JSON of one server's answer; of a hive's workers, a list with their ids. */
+export function jsonOf<T extends object>(answers: readonly Answer<T>[]): string {
+  const [first] = answers;
+  const shown =
+    first !== undefined && first.worker === undefined
+      ? first.answer
+      : { workers: answers.map(({ worker, answer }) => ({ worker_id: worker, ...answer })) };
+  return `${JSON.stringify(shown, undefined, 2)}\n`;
+}
+
+/** The column with the worker's id, and its cells: none for a single server. */
+export function workerColumn(answers: readonly Answer<unknown>[]): readonly { readonly title: string }[] {
+  return answers.some(({ worker }) => worker !== undefined) ? [{ title: "WORKER" }] : [];
+}
+
+export function workerCell({ worker }: Answer<unknown>): readonly string[] {
+  return worker === undefined ? [] : [worker];
 }
 
 export function hiveAt({ config }: Context, url: string | undefined): HiveClient {
   return createHiveClient({ baseUrl: url ?? config.url, token: config.token });
 }
 
-async function isHive(context: Context, url: string | undefined): Promise<boolean> {
-  try {
-    await hiveAt(context, url).workers({ signal: context.signal });
-    return true;
-  } catch (error) {
-    context.signal.throwIfAborted();
-    return error instanceof WaggleError && error.code === "forbidden";
-  }
-}
-
-/** Whether the server has no such route. */
+/** Whether the server has no such route, as a hive that is asked for a worker's route. */
 export function isUnknownRoute(error: unknown): boolean {
   const cause = error instanceof CliError ? error.cause : error;
   return cause instanceof WaggleError && cause.code === "not_found";

@@ -85,14 +85,86 @@ it.each([
   expect(await ask(argv, {})).toMatchObject({ code: 64, err: expect.stringContaining(message) as string });
 });
 
-it.each(["jobs", "usage", "logs"])("%s says that a hive does not have this", async (command) => {
-  const { code, err } = await ask([command], hive);
-  expect(code).toBe(64);
-  expect(err).toMatch(/is a hive, which has no .*Name a worker or a gateway with --url\./);
+/** The routes of a hive with a worker that answers, one that does not, and one that is gone. */
+function hiveOf(url: string) {
+  const known = {
+    state: "ready",
+    slots: { total: 1, busy: 0 },
+    queue: { depth: 0, capacity: 1 },
+    model: "bee",
+    version: "1",
+  };
+  const at = "2026-01-01T00:00:00.000Z";
+  const times = { interval_ms: 1_000, registered_at: at, last_seen_at: at, heartbeats: 1 };
+  const workers = [
+    { ...known, ...times, worker_id: "w1", url, liveness: "alive" },
+    { ...known, ...times, worker_id: "w2", url: "http://127.0.0.1:9", liveness: "stale" },
+    { ...known, ...times, worker_id: "w3", url, liveness: "gone" },
+  ];
+  return { ...hive, "GET /v1/workers": { workers } };
+}
+
+const line: LogLine = { seq: 0, time: "2026-01-01T00:00:00Z", level: "info", message: "low", fields: {} };
+
+it.each([
+  [["jobs"], /^WORKER +JOB .*\nw1 +j1 +ann/m],
+  [["usage"], /^w1: since 2026/m],
+  [["logs"], /^\S+ INFO {2}w1 low$/m],
+  [["cancel", "j2"], /^Job j2 is cancelled/m],
+])("%j at a hive asks each worker, and says which one does not answer", async (argv, shown) => {
+  await using worker = await startFakeWorker({
+    routes: {
+      ...jobs,
+      "GET /v1/usage": { since: "2026-01-01T00:00:00Z", clients: [] },
+      "GET /v1/logs?lines=20": { lines: [line] },
+      "DELETE /v1/jobs/j2?client=bob": { job_id: "j2", state: "cancelled", tokens: 0 },
+    },
+  });
+  const { code, out, err } = await ask(argv, hiveOf(worker.url));
+  expect(out).toMatch(shown);
+  expect(err).toMatch(/^w2 does not answer: .*\.$/m);
+  expect(code).toBe(0);
 });
 
-it("drain asks a hive, and refuses a worker", async () => {
-  expect(await ask(["drain", "w"], {})).toMatchObject({ code: 64, err: expect.stringContaining("SIGTERM") as string });
-  const { asked } = await ask(["drain", "w"], hive);
-  expect(asked).toContain("POST /v1/workers/w/drain");
+it("the JSON of a hive's jobs has a list for each worker", async () => {
+  await using worker = await startFakeWorker({ routes: jobs });
+  const { out } = await ask(["jobs", "--json"], hiveOf(worker.url));
+  expect(JSON.parse(out)).toEqual({ workers: [{ worker_id: "w1", ...list }] });
+});
+
+it("a hive without workers is an error", async () => {
+  expect(await ask(["jobs"], hive)).toMatchObject({
+    code: 69,
+    err: expect.stringContaining("has no worker") as string,
+  });
+});
+
+it("drain asks a worker itself, or the worker's hive", async () => {
+  const worker = await ask(["drain"], { "POST /v1/drain": { ready: false, state: "draining" } });
+  expect(worker.asked).toContain("POST /v1/drain");
+  expect(worker.out).toMatch(/ drains: it finishes its running jobs and exits\.$/m);
+  expect(await ask(["drain", "other"], {})).toMatchObject({
+    code: 64,
+    err: expect.stringContaining("is not other") as string,
+  });
+  expect((await ask(["drain", "w"], hive)).asked).toContain("POST /v1/workers/w/drain");
+  expect(await ask(["drain"], hive)).toMatchObject({
+    code: 64,
+    err: expect.stringContaining("name the worker") as string,
+  });
+});
+
+it("logs -f prints what a restarted server wrote, and says that it waits", async () => {
+  const before = { ...line, seq: 7, message: "before" };
+  const answers = [new WaggleError("unavailable", "The worker is away"), { lines: [{ ...line, message: "after" }] }];
+  await using server = await startFakeWorker({
+    routes: {
+      "GET /v1/logs?lines=20": { lines: [before] },
+      "GET /v1/logs?lines=500&after=7": () => answers.shift(),
+      "GET /v1/logs?lines=500&after=0": new WaggleError("forbidden", "Enough"),
+    },
+  });
+  const { out, err } = await runCommand(["logs", "-f", "--url", server.url]);
+  expect(out).toMatch(/before\n.*after\n/);
+  expect(err).toContain("The worker is away. Waiting for it; Ctrl-C ends.\n");
 });

@@ -3,7 +3,7 @@ import type { ClientUsage, QuotaUse } from "@waggle/protocol";
 import { formatCount } from "@waggle/daemon/terminal";
 import type { Run } from "../command.ts";
 import { formatTable } from "../terminal/table.ts";
-import { needServer } from "./need-server.ts";
+import { askServers, findServers, jsonOf, workerCell, workerColumn } from "./need-server.ts";
 
 const columns = [
   { title: "CLIENT" },
@@ -17,14 +17,19 @@ const columns = [
 ];
 
 export const run: Run = async (context, words) => {
-  const { client } = await needServer(context, words.text("url"), "usage");
-  const report = await client.usage({ signal: context.signal });
+  const { out, signal } = context;
+  const servers = await findServers(context, words.text("url"));
+  const reports = await askServers(context, servers, ({ client }) => client.usage({ signal }));
   if (words.has("json")) {
-    context.out.write(`${JSON.stringify(report, undefined, 2)}\n`);
+    out.write(jsonOf(reports));
     return;
   }
-  context.out.write(formatTable(columns, report.clients.map(rowOf)));
-  context.out.write(context.out.style.dim(`Since ${report.since}.\n`));
+  const rows = reports.flatMap((report) =>
+    report.answer.clients.map((client) => [...workerCell(report), ...rowOf(client)]),
+  );
+  out.write(formatTable([...workerColumn(reports), ...columns], rows));
+  for (const { worker, answer } of reports)
+    out.write(out.style.dim(`${worker === undefined ? "Since" : `${worker}: since`} ${answer.since}.\n`));
 };
 
 function rowOf({

@@ -19,7 +19,10 @@ export interface FakeWorkerScript {
   readonly events?: readonly ModelEvent[];
   /** Events of an answer; the stream stays open if they contain no end. */
   readonly answer?: readonly StreamEvent[];
-  /** JSON answers of further routes, by method and path with the query; they come before all other answers, also of `/v1/info`. */
+  /**
+   * JSON answers of further routes, by method and path with the query; they come before all other answers, also of `/v1/info`. A function is called for
+   * each request.
+   */
   readonly routes?: Readonly<Record<string, unknown>>;
   /** Error of every route except for `/v1/info`. */
   readonly refusal?: WaggleError;
@@ -79,7 +82,8 @@ export async function startFakeWorker(script: FakeWorkerScript = {}): Promise<Fa
   const { models = [modelStatus("bee", { default: true })] } = script;
 
   function answer(method: string, path: string, response: ServerResponse): void {
-    const scripted = script.routes?.[`${method} ${path}`];
+    const route = script.routes?.[`${method} ${path}`];
+    const scripted: unknown = typeof route === "function" ? route() : route;
     if (scripted instanceof WaggleError) {
       response.statusCode = scripted.status;
       return sendJson(response, scripted.toBody());
