@@ -270,6 +270,8 @@ it("reports its fleet on /metrics under the worker's names", async () => {
   expect(text).toContain('waggle_slots_total{model="m"} 2');
   expect(text).toContain('waggle_slots_busy{model="m"} 2');
   expect(text).toContain('waggle_jobs_accepted_total{model="m"} 3');
+  // The first scrape began to read the stores.
+  expect(await (await gateway.get("/metrics")).text()).toContain('waggle_fleet_store_used{store="jobs"} 0.25');
 });
 
 it("describes itself as a gateway, without the memory of its workers", async () => {

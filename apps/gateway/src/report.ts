@@ -8,6 +8,7 @@ import { ModelStateSchema, WorkerStateSchema } from "@waggle/protocol";
 import type { Health, WorkerInfo, WorkerStateName } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
+import { createStoreGauge } from "./store-gauge.ts";
 import type { FleetModels } from "./models/fleet-models.ts";
 import type { Catalogue } from "./models/catalogue.ts";
 import { slotsTotal, unknownSettings } from "./models/served.ts";
@@ -15,7 +16,7 @@ import type { OwnFacts } from "./models/served.ts";
 
 export interface ReportOptions {
   readonly config: GatewayConfig;
-  readonly side: Pick<GatewaySide, "connected">;
+  readonly side: Pick<GatewaySide, "connected" | "storeUse">;
   readonly models: FleetModels;
   readonly catalogue: Catalogue;
   readonly registry: JobRegistry;
@@ -38,6 +39,7 @@ export interface Report {
 export function createReport(options: ReportOptions): Report {
   const { config, side, models, catalogue, registry, clock } = options;
   const startedAt = clock.now();
+  const readStores = createStoreGauge(side);
   let leaving = false;
 
   const ready = (): boolean => catalogue.models().some((model) => model.ready.length > 0);
@@ -122,6 +124,7 @@ export function createReport(options: ReportOptions): Report {
       metrics.setState(state.name, WorkerStateSchema.options);
       metrics.streamsOpen.set(streams.open);
       metrics.fleetConnected.set(Number(side.connected));
+      readStores(metrics);
       metrics.fleetJobs.set(models.hosts().reduce((sum, { link }) => sum + link.running, 0));
       metrics.jobsRegistered.set(registry.liveCount + registry.endedCount);
       metrics.replayBytes.set(registry.replayBytes);

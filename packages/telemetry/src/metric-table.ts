@@ -131,6 +131,11 @@ export const metricTable = {
     "fleet_jobs",
     "Jobs of the fleet that run on this worker; at a gateway, the gateway's jobs in the fleet.",
   ),
+  fleetStoreUsed: gauge(
+    "fleet_store_used",
+    "At a gateway: how full the fleet's stores on NATS are, from 0 to 1, by store: jobs, pictures.",
+    ["store"],
+  ),
   streamsOpen: gauge("streams_open", "Readers connected to a stream."),
   jobsRegistered: gauge("jobs_registered", "Jobs in memory: waiting, running, and ended ones kept for replay."),
   replayBytes: gauge("replay_bytes", "Bytes held for replay, over all jobs."),

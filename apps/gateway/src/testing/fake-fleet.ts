@@ -253,6 +253,7 @@ export function createFakeFleet(): FakeFleet {
           forgotten.push(jobId);
           return await Promise.resolve();
         },
+        storeUse: async () => ({ jobs: 0.25, pictures: 0 }),
         pictures: {
           async put(key, given, signal) {
             requireUp();

@@ -1,5 +1,6 @@
 // Owns the interface between a gateway and the fleet.
 import type { PictureStore } from "../pictures/picture-store.ts";
+import type { StoreUse } from "../nats/store-use.ts";
 import type { RecordListener } from "../events/event-feed.ts";
 import type { IsAlive } from "../members/beats.ts";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
@@ -45,6 +46,9 @@ export interface GatewaySide {
   onCancel(listener: (jobId: string) => void): () => void;
   /** Deletes the job's records, which are no longer needed. Never throws. */
   forget(jobId: string): Promise<void>;
+
+  /** How full the fleet's stores of jobs and pictures are. @throws WaggleError unavailable */
+  storeUse(): Promise<StoreUse>;
 
   /** The pictures of jobs and questions. A job or question names them by their key. */
   readonly pictures: PictureStore;

@@ -13,6 +13,7 @@ import { createJobRecords, createSessions } from "../nats/keyed-records.ts";
 import type { GatewayProcessId } from "../members/gateway-process.ts";
 import { createMembers } from "../members/members.ts";
 import { eventsStream, subjects } from "../nats/names.ts";
+import { readStoreUse } from "../nats/store-use.ts";
 import { attempt, natsRetryAfterS } from "../nats/nats-errors.ts";
 import { answerWith, ask } from "../members/questions.ts";
 import { createPictureStore } from "../pictures/picture-store.ts";
@@ -87,6 +88,8 @@ export function createGatewaySide({ connection, id, clock, log }: GatewaySideOpt
         log.debug({ reason: reasonOf(error), job: jobId }, "fleet_purge_failed");
       }
     },
+    storeUse: async () =>
+      await attempt("read how full the fleet's stores are", async () => await readStoreUse(connection.use().jsm)),
     pictures: createPictureStore({ connection, log }),
     async ask(question, { timeoutMs, worker, vision }) {
       const subject = worker === undefined ? subjects.ask(question.model, vision) : subjects.askWorker(worker);
