@@ -117,6 +117,20 @@ const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
     ],
   },
   {
+    kind: "a model that is unknown",
+    code: 66,
+    says: /Unknown model no-such-model(:|\.) |Cannot load model no-such-model: no such file/,
+    made: [
+      ["waggle", "serve", "no-such-model"],
+      ["waggle", "run", "no-such-model", "hi"],
+      ["waggle", "show", "no-such-model"],
+      ["waggle", "fit", "no-such-model"],
+      ["waggle", "tune", "no-such-model"],
+      ["waggle", "rm", "--yes", "no-such-model"],
+      ["waggle-worker", "--model", "no-such-model"],
+    ],
+  },
+  {
     kind: "a file that is not a model",
     code: 66,
     says: /Cannot (load|read) model .*: not a GGUF file\./,
@@ -170,15 +184,6 @@ const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
       ["waggle", "ps"],
       ["waggle", "load", "bee"],
       ["waggle", "run", "--url", "http://127.0.0.1:1", "hi"],
-    ],
-  },
-  {
-    kind: "a model that does not exist",
-    code: 1,
-    says: /Unknown model bee/,
-    made: [
-      ["waggle", "show", "bee"],
-      ["waggle", "rm", "--yes", "bee"],
     ],
   },
 ];
