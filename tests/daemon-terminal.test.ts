@@ -14,10 +14,10 @@ describe("waggle-worker on a terminal", () => {
     await using terminal = openTerminal(["--port", "0"], plain, workerPath);
     const banner = await terminal.shows(/Waggle \d[^]*Ctrl-C stops it\./);
     expect(banner).toMatch(/Open +http:\/\/127\.0\.0\.1:\d+\r\n/);
-    expect(banner).toMatch(/Model +Waggle Tiny Stories\r\n/);
+    expect(banner).toMatch(/Model +waggle-tiny-stories\r\n/);
     expect(banner).toMatch(/Mode +local mode: this machine only, no token\r\n/);
-    await terminal.shows(/Loading Waggle Tiny Stories …/);
-    await terminal.shows(/Waggle Tiny Stories is ready, after .* It computes on the processor \(\d+ threads?\)\./);
+    await terminal.shows(/Loading waggle-tiny-stories …/);
+    await terminal.shows(/waggle-tiny-stories is ready, after .* It computes on the processor \(\d+ threads?\)\./);
     terminal.type("\u0003");
     await terminal.shows(/Stopping\./);
     expect(await terminal.exited).toBe(0);
@@ -52,7 +52,7 @@ describe("waggle-worker on a terminal", () => {
 it("stdout has only JSON lines when it is not a terminal", async () => {
   const worker = await spawnModelWorker();
   expect(worker.lines.map((line) => StdoutLineSchema.parse(line).type)).toEqual(["listening", "ready"]);
-  expect(worker.lines[1]).toMatchObject({ model: "Waggle Tiny Stories", load_ms: expect.any(Number) as number });
+  expect(worker.lines[1]).toMatchObject({ model: "waggle-tiny-stories", load_ms: expect.any(Number) as number });
   expect(worker.lines[1]).not.toMatchObject({ load_ms: 0 });
 });
 

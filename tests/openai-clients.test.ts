@@ -64,14 +64,14 @@ describe("the openai client", () => {
   it("lists the model and finds it by name", async () => {
     const models = [];
     for await (const model of client.models.list()) models.push(model.id);
-    expect(models).toEqual(["Waggle Tiny Stories"]);
-    expect((await client.models.retrieve("Waggle Tiny Stories")).object).toBe("model");
+    expect(models).toEqual(["waggle-tiny-stories"]);
+    expect((await client.models.retrieve("waggle-tiny-stories")).object).toBe("model");
     await expect(client.models.retrieve("gpt-4")).rejects.toMatchObject({ status: 404 });
   });
 
   it("chats, with any model name", async () => {
     const answer = await client.chat.completions.create({ model: "whatever", messages: story, max_tokens: 40 });
-    expect(answer.model).toBe("Waggle Tiny Stories");
+    expect(answer.model).toBe("waggle-tiny-stories");
     expect(answer.choices[0]?.message.content?.length).toBeGreaterThan(40);
     expect(answer.choices[0]?.finish_reason).toBe("length");
     expect(answer.usage?.completion_tokens).toBe(40);
@@ -254,7 +254,7 @@ describe("the openai client with pictures", () => {
   it("raises its typed error for a model without a projector", async () => {
     const refused = client.chat.completions.create(request(red));
     await expect(refused).rejects.toBeInstanceOf(OpenAI.BadRequestError);
-    await expect(refused).rejects.toThrow(/"Waggle Tiny Stories" has no projector/);
+    await expect(refused).rejects.toThrow(/"waggle-tiny-stories" has no projector/);
   });
 });
 

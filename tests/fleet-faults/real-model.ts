@@ -7,7 +7,7 @@ import { learnAnswers, leftIn, runSwarm, wantedOf } from "./swarm.ts";
 
 const plans: readonly WorkerPlan[] = ["bee-1", "bee-2", "bee-3"].map((name) => ({ name, slots: 1 }));
 /** Name of the embedded model. */
-const modelName = "Waggle Tiny Stories";
+const modelName = "waggle-tiny-stories";
 const tokensEach = 400;
 /** Fewer requests than in other scenarios, because two or three slots serve all of them. */
 const mostRequests = 60;

@@ -64,7 +64,7 @@ export const commandTable = [
     arguments: [
       {
         name: "models",
-        help: "files, folders, downloads or references; hf:user/repo: all its quantizations; by default all downloads",
+        help: "files, folders, downloads or references; hf:user/repo: all its quantizations; by default all models here",
         variadic: true,
         completion: "model",
       },

@@ -26,7 +26,7 @@ function world(ownWorker: boolean, wanted?: string): World {
     session: sessionOf(wanted),
     model: wanted,
     served: async () => ["ant", "bee"],
-    downloads: async () => ["bee", "broken", "wasp"],
+    here: async () => ["bee", "broken", "wasp"],
     async open(model, signal) {
       if (model === "wasp") signal.throwIfAborted();
       if (model === "broken") throw new CliError("Cannot load model broken: not a GGUF file.");

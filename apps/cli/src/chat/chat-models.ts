@@ -10,7 +10,8 @@ export interface ChatModelsOptions {
   readonly model: string | undefined;
   /** Names of the models of the session's worker that generate text. */
   readonly served: (session: Session) => Promise<readonly string[]>;
-  readonly downloads: () => Promise<readonly string[]>;
+  /** Names of the models on this machine: downloads, and the embedded model. */
+  readonly here: () => Promise<readonly string[]>;
   /** Starts a private worker with this model. @throws CliError when it cannot be loaded; the signal's reason when it aborts */
   readonly open: (model: string | undefined, signal: AbortSignal) => Promise<Session>;
   /** Ends the whole chat when it aborts. */
@@ -29,7 +30,7 @@ export interface ChatModels {
 }
 
 export function createChatModels(options: ChatModelsOptions): ChatModels {
-  const { served, downloads, open, signal } = options;
+  const { served, here, open, signal } = options;
   const first = { name: options.session.modelName, model: options.model };
   let session = options.session;
   let current = first;
@@ -55,7 +56,7 @@ export function createChatModels(options: ChatModelsOptions): ChatModels {
     },
     async names() {
       if (!session.ownWorker) return await served(session);
-      const others = (await downloads()).filter((name) => name !== first.model && name !== first.name);
+      const others = (await here()).filter((name) => name !== first.model && name !== first.name);
       return [first.name, ...others];
     },
     async use(name, stop) {

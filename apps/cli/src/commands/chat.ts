@@ -10,6 +10,7 @@ import { createHistory } from "../chat/history.ts";
 import { chatThroughPipes } from "../chat/piped-chat.ts";
 import { chatInTerminal } from "../chat/terminal-chat.ts";
 import { createProgressView } from "../terminal/progress.ts";
+import { embeddedModel } from "../local/embedded-model.ts";
 import { listDownloads } from "../local/downloads.ts";
 import { modelsOf } from "../worker/model-names.ts";
 import { openOwnSession, openSession, type Session } from "../worker/open-session.ts";
@@ -53,8 +54,10 @@ function modelsFor(
       const models = await modelsOf(client, context.signal);
       return models.filter(({ kind }) => kind === undefined || kind === "generate").map(({ name }) => name);
     },
-    downloads: async () =>
-      (await listDownloads(context.config)).filter(({ state }) => state === "whole").map(({ name }) => name),
+    here: async () => {
+      const whole = (await listDownloads(context.config)).filter(({ state }) => state === "whole");
+      return [...whole, await embeddedModel()].map(({ name }) => name);
+    },
     async open(name, signal) {
       const wish = { url: undefined, model: name, onProgress: progress.show };
       try {

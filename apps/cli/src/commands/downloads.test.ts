@@ -59,14 +59,35 @@ describe("without a worker", () => {
     const { out, err } = await waggle(["list"]);
     expect(out).toMatch(/^bee-7b-q4_k_m +1\.0 MB +on disk +http:/m);
     expect(err).toContain(`downloads are in ${folder}.\n`);
-    expect(JSON.parse((await waggle(["list", "--json"])).out)).toMatchObject([{ name: "bee-7b-q4_k_m", sha256 }]);
-    expect((await waggle(["list", "--names"])).out).toBe("bee-7b-q4_k_m\n");
+    expect(JSON.parse((await waggle(["list", "--json"])).out)).toMatchObject([
+      { name: "bee-7b-q4_k_m", sha256 },
+      { name: "waggle-tiny-stories", source: "embedded" },
+    ]);
+    expect((await waggle(["list", "--names"])).out).toBe("bee-7b-q4_k_m\nwaggle-tiny-stories\n");
     expect((await waggle(["rm", "bee-7b-q4_k_m"])).err).toContain("without a terminal. Add --yes to confirm.");
     expect((await waggle(["rm", "bee-7b-q4_k_m", "--yes"])).out).toBe(
       "bee-7b-q4_k_m is deleted; 1.0 MB are free again.\n",
     );
     expect(readdirSync(folder)).toEqual([]);
     expect((await waggle(["list"])).err).toContain('There are no downloads yet: "waggle pull" downloads a model.');
+  });
+
+  it("the embedded model is in list, ps and show, and is neither downloaded nor deleted", async () => {
+    expect((await waggle(["list"])).out).toMatch(/^waggle-tiny-stories +2\.8 MB +on disk +comes with Waggle$/m);
+    expect(await waggle(["ps"])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^waggle-tiny-stories +unloaded$/m) as string,
+      err: 'No worker answers at http://127.0.0.1:2. "waggle serve" starts one.\n',
+    });
+    const { out } = await waggle(["show", "waggle-tiny-stories"]);
+    expect(out).toMatch(/^name +waggle-tiny-stories$/m);
+    expect(out).toMatch(new RegExp(`^where +${storyTeller}$`, "m"));
+    for (const argv of [["pull"], ["rm", "--yes"]]) {
+      expect((await waggle([...argv, "waggle-tiny-stories"])).err).toBe(
+        "waggle: waggle-tiny-stories comes with Waggle: it is neither downloaded nor deleted.\n",
+      );
+    }
+    expect((await waggle(["rm", "bee"])).err).not.toContain("comes with Waggle");
   });
 
   it("an interrupted pull prints how to continue it, and list shows its progress", async () => {
@@ -115,7 +136,7 @@ describe("waggle show of a file", () => {
   it("reads its header", async () => {
     const { code, out } = await waggle(["show", storyTeller]);
     expect(code).toBe(0);
-    expect(out).toMatch(/^name +Waggle Tiny Stories$/m);
+    expect(out).toMatch(/^name +waggle-tiny-stories$/m);
     expect(out).toMatch(/^can do +text$/m);
     expect(out).toMatch(/^architecture +llama$/m);
     expect(out).toMatch(/^memory +1\d\d MB with 8 slots, 512 tokens for one job, 4096 for all$/m);

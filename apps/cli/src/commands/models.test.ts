@@ -1,5 +1,5 @@
 // Tests the commands about a worker's models over HTTP, against a scripted worker.
-import { WaggleError, type ModelEvent } from "@waggle/protocol";
+import { WaggleError, type ModelEvent, type ModelStatus } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { modelStatus, startFakeWorker, type FakeWorkerScript } from "../testing/fake-worker.ts";
 import { runCommand, type CommandOptions, type CommandResult } from "../testing/run-command.ts";
@@ -59,12 +59,7 @@ describe("waggle list", () => {
     expect((await ask(["list", "--names"], two)).out).toBe("bee\nassistant\nwasp\n");
   });
 
-  it("with --names prints nothing when no worker answers, without an error", async () => {
-    expect(await runCommand(["list", "--names"], { config: { modelsFolder: "/nowhere" } })).toEqual({
-      code: 0,
-      out: "",
-      err: "",
-    });
+  it("with --names prints nothing when the named worker does not answer, without an error", async () => {
     expect(await runCommand(["list", "--names", "--url", "http://127.0.0.1:1"])).toEqual({ code: 0, out: "", err: "" });
   });
 });
@@ -84,6 +79,36 @@ it("waggle ps shows no keep-alive and no budget for a gateway's models", async (
   expect(code).toBe(0);
   expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +16384 +text *$/m);
   expect(out).not.toContain("Models take");
+});
+
+describe("the embedded model, at a worker that is found without an address", () => {
+  const tiny = "waggle-tiny-stories";
+  const found = async (argv: readonly string[], models: readonly ModelStatus[]): Promise<string> => {
+    await using worker = await startFakeWorker({ models });
+    return (await runCommand(argv, { config: { url: worker.url } })).out;
+  };
+  const served = modelStatus(tiny, { source: "embedded", deletable: false, default: true });
+
+  it("is in list, ps and show also if the worker does not serve it", async () => {
+    expect(await found(["list"], two.models)).toMatch(/^waggle-tiny-stories +2\.8 MB +not served +embedded$/m);
+    expect(JSON.parse(await found(["list", "--json"], two.models))).toMatchObject([{}, {}, { name: tiny }]);
+    expect(await found(["list", "--names"], two.models)).toBe(`bee\nassistant\nwasp\n${tiny}\n`);
+    expect(await found(["ps"], two.models)).toMatch(/^waggle-tiny-stories +unloaded$/m);
+    expect(JSON.parse(await found(["ps", "--json"], two.models))).toMatchObject({ models: [{}, { name: tiny }] });
+    expect(await found(["show", tiny], two.models)).toMatch(/^name +waggle-tiny-stories\n/);
+  });
+
+  it("is there once if the worker serves it, with the worker's facts", async () => {
+    for (const argv of [["list"], ["list", "--names"], ["ps"]])
+      expect((await found(argv, [served])).match(/^waggle-tiny-stories/gm)).toHaveLength(1);
+    expect(await found(["ps"], [{ ...served, state: "unloaded" }])).toMatch(/^waggle-tiny-stories +unloaded$/m);
+    expect(await found(["show", tiny], [served])).toMatch(/^source +embedded$/m);
+  });
+
+  it("is left out of the lists of a worker with an address", async () => {
+    for (const argv of [["list"], ["ps"]]) expect((await ask(argv, two)).out).not.toContain(tiny);
+    expect((await ask(["show", tiny], two)).err).toContain("Unknown model");
+  });
 });
 
 describe("waggle show", () => {
@@ -198,7 +223,11 @@ it("unload and pin print the model's new state", async () => {
 });
 
 describe("without a worker that accepts the request", () => {
-  it.each([["ps"], ["load", "bee"], ["unload", "bee"], ["pin", "bee"]])("%s prints a remedy", async (...argv) => {
+  it.each([
+    ["load", "bee"],
+    ["unload", "bee"],
+    ["pin", "bee"],
+  ])("%s prints a remedy", async (...argv) => {
     expect(await runCommand(argv)).toMatchObject({
       code: 69,
       err: 'waggle: No worker answers at http://127.0.0.1:2. Start one with "waggle serve", or name another with --url.\n',

@@ -1,9 +1,11 @@
-// Owns `waggle ps`: lists the loaded models with their memory, and the memory that models share.
+// Owns `waggle ps`: lists the loaded models with their memory, and the memory that models share. The embedded model is listed also when it is
+// not loaded.
 import type { Run } from "../command.ts";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable } from "../terminal/table.ts";
 import { stateWords, stayWords } from "../worker/model-words.ts";
-import { needWorker } from "../worker/reach.ts";
+import { embeddedModel } from "../local/embedded-model.ts";
+import { findWorker, isAddressGiven } from "../worker/reach.ts";
 
 const columns = [
   { title: "NAME" },
@@ -18,11 +20,13 @@ const columns = [
 ];
 
 export const run: Run = async (context, words) => {
-  const { client } = await needWorker(context, words.text("url"));
-  const { models, budget } = await client.models.list({ signal: context.signal });
+  const found = await findWorker(context, words.text("url"));
+  const { models, budget } = (await found?.client.models.list({ signal: context.signal })) ?? { models: [] };
   const loaded = models.filter(({ state }) => !["unloaded", "failed"].includes(state));
+  const isLoaded = loaded.some(({ source }) => source === "embedded");
+  const unloaded = isLoaded || isAddressGiven(context, words.text("url")) ? [] : [await embeddedModel()];
   if (words.has("json")) {
-    context.out.write(`${JSON.stringify({ models: loaded, budget }, undefined, 2)}\n`);
+    context.out.write(`${JSON.stringify({ models: [...loaded, ...unloaded], budget }, undefined, 2)}\n`);
     return;
   }
   const now = Date.now();
@@ -38,7 +42,12 @@ export const run: Run = async (context, words) => {
     // A gateway does not know how long its workers keep their models loaded.
     budget === undefined ? "" : stayWords(model, now),
   ]);
-  context.out.write(formatTable(columns, rows));
+  const others = unloaded.map(({ name, state }) => [name, state]);
+  context.out.write(formatTable(columns, [...rows, ...others]));
+  if (found === undefined) {
+    const { err, config } = context;
+    err.write(`${err.style.dim(`No worker answers at ${config.url}. "waggle serve" starts one.`)}\n`);
+  }
   if (budget === undefined) return;
   const { total, used } = budget.memory;
   const of = total === null ? "" : ` of ${formatBytes(total)}`;

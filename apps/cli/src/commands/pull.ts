@@ -3,6 +3,7 @@
 import { parsePullable, pullModel, type PullProgress } from "@waggle/models/download";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
+import { requireNotEmbedded } from "../local/downloads.ts";
 import { hubOptions } from "../local/worker-settings.ts";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { createProgressView, type Progress, type ProgressView } from "../terminal/progress.ts";
@@ -14,6 +15,7 @@ export const run: Run = async (context, words) => {
   const [reference = ""] = words.args;
   const name = words.text("name");
   const projector = words.has("mmproj");
+  requireNotEmbedded(reference);
   parsePullable(reference);
   const found = await findWorker(context, words.text("url"));
   const view = createProgressView(context.err);

@@ -1,9 +1,10 @@
-// Finds the models on this machine for commands that run without a worker: the downloads in Waggle's folder.
+// Finds the models on this machine for commands that run without a worker: the downloads in Waggle's folder, and the embedded model.
 import { existsSync } from "node:fs";
 import { createCatalogue, likelyReference, type DownloadedModel } from "@waggle/models/download";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { CliConfig } from "../config.ts";
 import { formatPercent } from "@waggle/daemon/terminal";
+import { embeddedModel, isEmbeddedModel } from "./embedded-model.ts";
 
 type Folder = Pick<CliConfig, "modelsFolder">;
 
@@ -17,6 +18,7 @@ export async function listDownloads(config: Folder): Promise<readonly Downloaded
 export async function pickDownload(config: Folder, wanted: string): Promise<DownloadedModel> {
   const found = await catalogueOf(config).find(wanted);
   if (found !== undefined) return found;
+  requireNotEmbedded(wanted);
   const names = (await listDownloads(config)).map(({ name }) => name).join(", ");
   const likely = likelyReference(wanted);
   const remedy =
@@ -29,10 +31,17 @@ export async function pickDownload(config: Folder, wanted: string): Promise<Down
   );
 }
 
-/** The path of the download with this name, or else of a file. @throws CliError naming the downloads, or how to complete a download */
+/** @throws CliError for the embedded model, which is part of this program */
+export function requireNotEmbedded(wanted: string): void {
+  if (!isEmbeddedModel(wanted)) return;
+  throw new CliError(`${wanted} comes with Waggle: it is neither downloaded nor deleted.`);
+}
+
+/** The path of the download with this name, or else of a file or the embedded model. @throws CliError naming the downloads, or how to complete a download */
 export async function pickPath(config: Folder, wanted: string): Promise<string> {
   if (/^\.{0,2}\//.test(wanted)) return wanted;
   if (existsSync(wanted) && (await catalogueOf(config).find(wanted)) === undefined) return wanted;
+  if (isEmbeddedModel(wanted)) return (await embeddedModel()).path;
   const model = await pickDownload(config, wanted);
   if (model.state === "whole") return model.path;
   const rest = model.reference === undefined ? "" : ` Continue with "waggle pull ${model.reference}".`;

@@ -3,6 +3,7 @@ import { engineMemory, type EngineMemory, type VisionSettings } from "@waggle/mo
 import { modelCardOf, type ModelCard } from "@waggle/models/header";
 import { readModelHeader, readModelProjector, shownReference } from "@waggle/models/download";
 import type { Vision } from "@waggle/protocol";
+import { embeddedModelName, embeddedModelPath } from "@waggle/worker/embedded-model";
 import type { Context } from "../command.ts";
 import { formatBytes, formatCount } from "@waggle/daemon/terminal";
 import { visionWords } from "../worker/model-words.ts";
@@ -50,7 +51,7 @@ export function fileFacts(file: FileCard): (readonly [string, string | undefined
   const { reference, path, card, memory, vision, visionProblem } = file;
   const { kind, problem, trainedContext, embeddingSize, parts, chatTemplates } = card;
   return [
-    ["name", card.name],
+    ["name", file.path === embeddedModelPath() ? embeddedModelName : card.name],
     ["can do", kind === undefined ? problem : abilityWords(uses[kind], file)],
     ["architecture", card.architecture],
     ["size", card.sizeLabel],

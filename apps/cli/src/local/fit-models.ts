@@ -12,6 +12,7 @@ import {
 } from "@waggle/models/download";
 import { CliError } from "../cli-error.ts";
 import { isFileOrReference } from "../worker/open-session.ts";
+import { embeddedModel } from "./embedded-model.ts";
 import { listDownloads, pickPath } from "./downloads.ts";
 
 export interface FitModelsOptions {
@@ -38,7 +39,7 @@ export interface FitModels {
 const mostShapes = 12;
 
 /**
- * @param wanted paths, references and names; if empty, all downloads
+ * @param wanted paths, references and names; if empty, all downloads and the embedded model
  * @param onRead called before each header is read, with the name of its file
  * @throws CliError, or WaggleError naming the file that cannot be read
  */
@@ -48,7 +49,7 @@ export async function findFitModels(
   onRead: (what: string) => void,
 ): Promise<FitModels> {
   const found: FitModels[] = [];
-  for (const one of wanted.length === 0 ? await allDownloads(options) : wanted)
+  for (const one of wanted.length === 0 ? await allModels(options) : wanted)
     found.push(await modelsOf(one, options, onRead));
   return {
     models: found.flatMap(({ models }) => models),
@@ -56,13 +57,10 @@ export async function findFitModels(
   };
 }
 
-async function allDownloads({ folder }: FitModelsOptions): Promise<readonly string[]> {
+async function allModels({ folder }: FitModelsOptions): Promise<readonly string[]> {
   const downloads = await listDownloads({ modelsFolder: folder });
   const whole = downloads.filter(({ state }) => state === "whole").map(({ path }) => path);
-  if (whole.length > 0) return whole;
-  throw new CliError(
-    `Nothing has been downloaded to ${folder}. Name a file, or a repository: waggle fit hf:user/repo.`,
-  );
+  return [...whole, (await embeddedModel()).path];
 }
 
 async function modelsOf(wanted: string, options: FitModelsOptions, onRead: (what: string) => void): Promise<FitModels> {
@@ -73,10 +71,9 @@ async function modelsOf(wanted: string, options: FitModelsOptions, onRead: (what
   const { folder } = options;
   const reference = isFileOrReference(wanted) ? wanted : await pickPath({ modelsFolder: folder }, wanted);
   onRead(shownReference(reference));
-  return {
-    models: [{ name: lastWord(shownReference(reference)), ...(await readModel(reference, options)) }],
-    leftOut: 0,
-  };
+  const embedded = await embeddedModel();
+  const name = reference === embedded.path ? embedded.name : lastWord(shownReference(reference));
+  return { models: [{ name, ...(await readModel(reference, options)) }], leftOut: 0 };
 }
 
 type ReadModel = Pick<FitSource, "header" | "vision">;

@@ -65,7 +65,7 @@ it("list without a worker offers the models of Ollama and LM Studio with their c
   const file = putStories(".lmstudio/models/bee/story-GGUF/story's.gguf");
   const before = readdirSync(home, { recursive: true });
   const { code, out, err } = await runCommand(["list"], { config: config() });
-  expect([code, out]).toEqual([0, ""]);
+  expect([code, out.includes("story")]).toEqual([0, false]);
   const [, offers = ""] = err.split("\n\n");
   expect(offers.split("\n")).toEqual([
     "Models of other programs, which Waggle can serve without copying them:",

@@ -5,9 +5,10 @@ import { CliError } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import type { Progress } from "../terminal/progress.ts";
 import { pickPath } from "../local/downloads.ts";
+import { isEmbeddedModel } from "../local/embedded-model.ts";
 import { modelsOf } from "./model-names.ts";
 import { startOwnWorker, type OwnWorker } from "./own-worker.ts";
-import { findWorker } from "./reach.ts";
+import { findWorker, isAddressGiven } from "./reach.ts";
 
 export interface Session {
   readonly client: WorkerClient;
@@ -38,8 +39,7 @@ export async function openSession(context: Context, wish: SessionWish): Promise<
   const models = await modelsOf(found.client, context.signal);
   const known = models.find(({ name, aliases }) => name === model || aliases.includes(model));
   if (known !== undefined) return { ...open, model: known.name, modelName: known.name };
-  if (isFileOrReference(model) && url === undefined && !context.config.urlGiven)
-    return await openOwnSession(context, wish);
+  if (isForOwnWorker(model) && !isAddressGiven(context, url)) return await openOwnSession(context, wish);
   const names = models.map(({ name }) => name).join(", ");
   throw new CliError(
     `The worker at ${found.url} has no model ${model}. It has: ${names}. "waggle pull" downloads another.`,
@@ -51,6 +51,11 @@ export function isFileOrReference(text: string): boolean {
   return /^(hf|ollama|https?):/i.test(text) || /\.gguf$/i.test(text) || (text.includes("/") && existsSync(text));
 }
 
+/** Whether a private worker can load what the text names. The name of a download has to be changed to its path first. */
+function isForOwnWorker(text: string): boolean {
+  return isFileOrReference(text) || isEmbeddedModel(text);
+}
+
 /**
  * Starts a private worker with this model, or with the worker's default model.
  * @throws CliError when the worker cannot be started, or the model cannot be loaded
@@ -58,7 +63,7 @@ export function isFileOrReference(text: string): boolean {
 export async function openOwnSession(context: Context, { model, onProgress }: SessionWish): Promise<Session> {
   const { config, signal } = context;
   onProgress({ stage: "loading" });
-  const models = model === undefined ? [] : [isFileOrReference(model) ? model : await pickPath(config, model)];
+  const models = model === undefined ? [] : [isForOwnWorker(model) ? model : await pickPath(config, model)];
   // A command sends one prompt at a time, so more slots would only use memory.
   const worker = await startOwnWorker(config, models, signal, ["--slots", "1"]);
   try {

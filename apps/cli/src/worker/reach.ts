@@ -18,7 +18,7 @@ export interface Reached {
  */
 export async function findWorker(context: Context, url: string | undefined): Promise<Reached | undefined> {
   const address = url ?? context.config.url;
-  const given = url !== undefined || context.config.urlGiven;
+  const given = isAddressGiven(context, url);
   const { token } = context.config;
   const options = { baseUrl: address, ...(token === undefined ? {} : { token }) };
   const client = createWorkerClient(options);
@@ -33,6 +33,11 @@ export async function findWorker(context: Context, url: string | undefined): Pro
       : 'If a worker is busy there, try again; "--url" names another one.';
     throw new CliError(`${error.message}. ${remedy}`, exitCodes.unavailable, { cause: error });
   }
+}
+
+/** Whether the user names a worker. If not, a command may also use the models of this machine without that worker. */
+export function isAddressGiven({ config }: Context, url: string | undefined): boolean {
+  return url !== undefined || config.urlGiven;
 }
 
 /** Whether the connection was refused, so that no process listens at the address. */

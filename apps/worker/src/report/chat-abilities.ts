@@ -11,10 +11,12 @@ export function chatOf(host: ModelHost, descriptions: Pick<Descriptions, "known"
   const format = info?.chatFormat ?? description?.chatFormat;
   if (kind !== "generate" || format === undefined) return undefined;
   const { name, abilities, inputs, warning } = format;
+  // The grammar makes the embedded model write valid calls too, but it knows only stories, so its calls mean nothing.
+  const isStoryTeller = host.file.source === "embedded";
   return {
     format: name,
-    tools: abilities.tools,
-    parallel_tool_calls: abilities.parallelCalls,
+    tools: abilities.tools && !isStoryTeller,
+    parallel_tool_calls: abilities.parallelCalls && !isStoryTeller,
     thinking: abilities.thinking,
     switches: [...abilities.switches],
     template_variables: [...inputs.variables],

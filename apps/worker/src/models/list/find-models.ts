@@ -1,11 +1,12 @@
 // Finds the models that a worker serves from its start: the models of its settings, and the files in its models folder.
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { createCatalogue, nameOf, nameOfFile, scanFolder, uniqueName } from "@waggle/models/download";
 import { WaggleError, reservedModelNames } from "@waggle/protocol";
 import { reasonOf } from "@waggle/daemon/terminal";
 import type { WorkerConfig } from "../../config.ts";
 import type { GivenModel } from "../../config/given-models.ts";
-import { embeddedModelPath } from "../../process/embedded-model.ts";
+import { embeddedModelName, embeddedModelPath } from "../../process/embedded-model.ts";
 import { isLocalFile, ownName, requireAdapters, requireUsable } from "./given-file.ts";
 
 /**
@@ -29,11 +30,12 @@ export async function findModels(config: WorkerConfig): Promise<readonly GivenMo
 /** Aliases and pins are added later, from the flags. */
 const bare = { aliases: [], pinned: false } as const;
 
-function namedModels({ backend, models, modelRef, servesFolder }: WorkerConfig): readonly GivenModel[] {
+function namedModels({ backend, models: configured, modelRef, servesFolder }: WorkerConfig): readonly GivenModel[] {
+  const models = configured.map((model) => (isEmbedded(model) ? withEmbeddedFile(model) : model));
   const [first, ...others] = models;
   if (first === undefined) {
     if (backend === "fake") return [{ ...bare, name: modelRef, reference: "waggle-fake", source: "fake" }];
-    return servesFolder ? [] : [{ ...bare, name: modelRef, reference: embeddedModelPath(), source: "embedded" }];
+    return servesFolder ? [] : [{ ...bare, ...embedded(modelRef) }];
   }
   if (others.length === 0) return [{ ...first, name: first.name ?? modelRef }];
   const taken = new Set(models.flatMap(({ name }) => name ?? []));
@@ -42,6 +44,19 @@ function namedModels({ backend, models, modelRef, servesFolder }: WorkerConfig):
     taken.add(name);
     return { ...model, name };
   });
+}
+
+function embedded(name: string = embeddedModelName): Pick<GivenModel, "name" | "reference" | "source"> {
+  return { name, reference: embeddedModelPath(), source: "embedded" };
+}
+
+/** Whether the setting is the embedded model's name. A file of this name comes first, as for every other path. */
+function isEmbedded({ reference, source }: GivenModel): boolean {
+  return source === "file" && reference === embeddedModelName && !existsSync(reference);
+}
+
+function withEmbeddedFile(model: GivenModel): GivenModel {
+  return { ...model, ...embedded(model.name) };
 }
 
 function defaultName(reference: string): string {

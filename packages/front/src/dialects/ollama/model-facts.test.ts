@@ -43,5 +43,9 @@ test.each([
   ["embed", false, "never", ["embedding"]],
   ["rerank", false, "never", []],
 ] as const)("a model to %s (infill: %s, thinking: %s) can %j", (kind, infill, thinking, capabilities) => {
-  expect(capabilitiesOf({ kind, infill }, { thinking })).toEqual(capabilities);
+  expect(capabilitiesOf({ kind, infill }, { thinking }, "download")).toEqual(capabilities);
+});
+
+test("the embedded model has no ability to call tools", () => {
+  expect(capabilitiesOf({ kind: "generate" }, { thinking: "never" }, "embedded")).toEqual(["completion"]);
 });

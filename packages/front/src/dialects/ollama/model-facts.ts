@@ -1,7 +1,7 @@
 // Builds facts about models in Ollama's shapes (tags, ps, show), whose fields are never null.
 import { createHash } from "node:crypto";
 import type { ChatFormat } from "@waggle/chat-format/format";
-import type { OllamaRunning, OllamaShow, OllamaTags, WorkerInfo } from "@waggle/protocol";
+import type { ModelStatus, OllamaRunning, OllamaShow, OllamaTags, WorkerInfo } from "@waggle/protocol";
 import { publicName } from "./model-name.ts";
 
 /** The version of Ollama whose API this dialect implements. Clients compare the numbers of the version. */
@@ -39,12 +39,13 @@ export function runningModel(info: WorkerInfo, expiresAt: string | undefined): O
 export interface ShowOptions {
   readonly info: WorkerInfo;
   readonly abilities: ChatFormat["abilities"];
+  readonly source: ModelStatus["source"];
   readonly since: string;
   /** The name in the model's card, for `general.basename`. */
   readonly basename: string;
 }
 
-export function shownModel({ info, abilities, since, basename }: ShowOptions): OllamaShow {
+export function shownModel({ info, abilities, source, since, basename }: ShowOptions): OllamaShow {
   const parameters = `num_ctx ${contextSizeOf(info)}`;
   return {
     license: "",
@@ -54,7 +55,7 @@ export function shownModel({ info, abilities, since, basename }: ShowOptions): O
     template: info.infill === true ? "{{ .Prompt }}{{ .Suffix }}" : "{{ .Prompt }}",
     details: detailsOf(info),
     model_info: modelInfo(info, basename),
-    capabilities: capabilitiesOf(info, abilities),
+    capabilities: capabilitiesOf(info, abilities, source),
     modified_at: info.model_modified_at ?? since,
   };
 }
@@ -75,14 +76,19 @@ function contextSizeOf({ context_size: size, trained_context_size: trained }: Wo
   return size ?? trained ?? 0;
 }
 
-/** Every generating model accepts tools, if necessary described in the prompt. Ollama has no capability for reranking. */
+/**
+ * Every generating model accepts tools, if necessary described in the prompt. But calls of the embedded model, which knows only stories, would
+ * mean nothing. Ollama has no capability for reranking.
+ */
 export function capabilitiesOf(
   { kind = "generate", infill, vision }: Pick<WorkerInfo, "kind" | "infill" | "vision">,
   { thinking }: Pick<ChatFormat["abilities"], "thinking">,
+  source: ModelStatus["source"],
 ): string[] {
   if (kind !== "generate") return kind === "embed" ? ["embedding"] : [];
   return [
-    ...["completion", "tools"],
+    "completion",
+    ...(source === "embedded" ? [] : ["tools"]),
     ...(infill === true ? ["insert"] : []),
     ...(vision !== undefined ? ["vision"] : []),
     ...(thinking === "never" ? [] : ["thinking"]),

@@ -73,7 +73,7 @@ export function createModelRoutes(options: AppOptions): Record<ModelRoute, Handl
       const { abilities } = await served.chatFormat();
       const info = served.info();
       const basename = c.req.header("user-agent")?.startsWith(copilot) === true ? asked : info.model;
-      return c.json(shownModel({ info, abilities, since, basename }));
+      return c.json(shownModel({ info, abilities, source: served.status().source, since, basename }));
     },
     async ollamaPull(c) {
       const body = await readBody(c, OllamaPullRequestSchema, limits.maxBodyBytes);
