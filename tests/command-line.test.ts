@@ -78,6 +78,51 @@ describe("waggle run", () => {
   });
 });
 
+describe("a name that is probably a download, in a terminal", () => {
+  const offline = { WAGGLE_OFFLINE: "1", NO_COLOR: "1" };
+  const question = /There is no model qwen3 here\. Download ollama:qwen3 instead\? \[y\/N\] /;
+  const commands = [
+    { argv: ["run", "qwen3", "Why?"], yes: /Cannot download .*offline/, no: /Unknown model qwen3: /, code: 66 },
+    { argv: ["pull", "qwen3"], yes: /Cannot download: the variable WAGGLE_OFFLINE/, no: /Try ollama:qwen3/, code: 64 },
+    { argv: ["serve", "qwen3", "--port", "0"], yes: /Cannot download .*offline/, no: /no such file/, code: 66 },
+  ];
+
+  it.each(commands)("waggle $argv uses the reference after a yes", async ({ argv, yes }) => {
+    await using terminal = openTerminal(argv, { ...env, ...offline });
+    await terminal.shows(question);
+    terminal.type("y\r");
+    await terminal.shows(yes);
+    expect(await terminal.exited).not.toBe(0);
+  });
+
+  it.each(commands)(
+    "waggle $argv fails as without a terminal after a no, and at Ctrl-D",
+    async ({ argv, no, code }) => {
+      for (const keys of ["n\r", "\u0004"]) {
+        await using terminal = openTerminal(argv, { ...env, ...offline });
+        await terminal.shows(question);
+        terminal.type(keys);
+        await terminal.shows(no);
+        expect(await terminal.exited).toBe(code);
+      }
+    },
+  );
+
+  it.each(commands)("waggle $argv ends at Ctrl-C", async ({ argv }) => {
+    await using terminal = openTerminal(argv, { ...env, ...offline });
+    await terminal.shows(question);
+    terminal.type("\u0003");
+    expect(await terminal.exited).toBe(130);
+    expect(ours()).toEqual([]);
+  });
+
+  it("waggle run of such a word alone asks for a prompt", async () => {
+    await using terminal = openTerminal(["run", "llama3.2:3b"], { ...env, ...offline });
+    await terminal.shows(/The prompt is missing: llama3\.2:3b is probably a model\. Example: waggle run llama3\.2:3b /);
+    expect(await terminal.exited).toBe(64);
+  });
+});
+
 it("waggle doctor tests the engine, and reports invalid settings", async () => {
   env = { ...env, WAGGLE_SLOTS: "many" };
   const { code, stdout, stderr } = await waggle(["doctor", "--json"]);

@@ -36,7 +36,12 @@ type StartDaemon = (
 
 /** Runs a daemon in this process. The daemon listens for signals first, and sets the exit code at the end. */
 export const daemons: Readonly<Record<DaemonName, StartDaemon>> = {
-  serve: async (...start) => (await import("@waggle/worker")).serve(...start),
+  serve: async (process, words, env) => {
+    // A script or a service that starts a worker gets no question.
+    const isAsked = process.stdin.isTTY && process.stdout.isTTY;
+    const chosen = isAsked ? await (await import("./serve-question.ts")).questionedWords(process, words, env) : words;
+    await (await import("@waggle/worker")).serve(process, chosen, env);
+  },
   gateway: async (...start) => (await import("@waggle/gateway")).runGatewayProcess(...start, "waggle gateway"),
   hive: async (...start) => (await import("@waggle/mock-hive")).runHiveProcess(...start, "waggle hive"),
 };

@@ -4,6 +4,7 @@ import { parsePullable, pullModel, type PullProgress } from "@waggle/models/down
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { requireNotEmbedded } from "../local/downloads.ts";
+import { offerDownload } from "../local/offer-download.ts";
 import { hubOptions } from "../local/worker-settings.ts";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { createProgressView, type Progress, type ProgressView } from "../terminal/progress.ts";
@@ -12,10 +13,11 @@ import { sizeWords } from "../worker/model-words.ts";
 import { findWorker, type Reached } from "../worker/reach.ts";
 
 export const run: Run = async (context, words) => {
-  const [reference = ""] = words.args;
+  const [wanted = ""] = words.args;
   const name = words.text("name");
   const projector = words.has("mmproj");
-  requireNotEmbedded(reference);
+  requireNotEmbedded(wanted);
+  const reference = (await offerDownload(context, wanted)) ?? wanted;
   parsePullable(reference);
   const found = await findWorker(context, words.text("url"));
   const view = createProgressView(context.err);

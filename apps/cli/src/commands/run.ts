@@ -1,5 +1,6 @@
 // Owns `waggle run`: sends one prompt, prints the answer to stdout, and returns an exit code for its outcome.
 import { text } from "node:stream/consumers";
+import { likelyReference } from "@waggle/models/download";
 import { CliError, InterruptedError, exitCodes } from "../cli-error.ts";
 import type { Context, Run, Words } from "../command.ts";
 import { parseSetting, requestOf } from "../answer/request-settings.ts";
@@ -12,7 +13,8 @@ const maxInputBytes = 16 * 2 ** 20;
 
 export const run: Run = async (context, words) => {
   const settings = Object.fromEntries(words.list("set").map(parseSetting));
-  const { model, prompt } = wishOf(words.args, await pipedText(context));
+  const isTyped = context.stdin.isTTY && context.out.isTerminal;
+  const { model, prompt } = wishOf(words.args, await pipedText(context), isTyped);
   const progress = createProgressView(context.err);
   const session = await openSession(context, { url: words.text("url"), model, onProgress: progress.show });
   try {
@@ -66,8 +68,13 @@ async function* bounded(stdin: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 /**
  * Two arguments are a model and a prompt. A single argument that names a file or a reference is the model, and stdin must have the prompt. Any
  * other single argument is the prompt.
+ * @param isTyped whether a person typed the command; then a word like `llama3.2:3b`, which Ollama's users type alone, is not taken for a prompt
  */
-function wishOf(args: Words["args"], piped: string): { readonly model: string | undefined; readonly prompt: string } {
+function wishOf(
+  args: Words["args"],
+  piped: string,
+  isTyped: boolean,
+): { readonly model: string | undefined; readonly prompt: string } {
   const usage = 'Example: waggle run "Why is the sky blue?"';
   if (args.length > 2) {
     throw new CliError(`Too many arguments (${args.length}): put the prompt in quotes. ${usage}`, exitCodes.wrongUse);
@@ -80,8 +87,19 @@ function wishOf(args: Words["args"], piped: string): { readonly model: string | 
       exitCodes.wrongUse,
     );
   }
+  if (isTyped && first !== undefined && second === undefined && isLikelyModel(first)) {
+    throw new CliError(
+      `The prompt is missing: ${first} is probably a model. ${usage.replace("run", `run ${first}`)}`,
+      exitCodes.wrongUse,
+    );
+  }
   const model = second === undefined ? undefined : first;
   const prompt = [second ?? first ?? "", piped].filter((part) => part !== "").join("\n\n");
   if (prompt.trim() === "") throw new CliError(`The prompt is missing. ${usage}`, exitCodes.wrongUse);
   return { model, prompt };
+}
+
+/** Whether a single word has the form of a model's name with a version or a tag: `qwen3`, `llama3.2:3b`, `hf.co/user/repo`. */
+function isLikelyModel(word: string): boolean {
+  return /^[a-z].*[\d:/]/i.test(word) && likelyReference(word) !== undefined;
 }

@@ -37,6 +37,11 @@ export function requireNotEmbedded(wanted: string): void {
   throw new CliError(`${wanted} comes with Waggle: it is neither downloaded nor deleted.`);
 }
 
+/** Whether the text names a download, complete or not, or a file. */
+export async function isOnDisk(config: Folder, wanted: string): Promise<boolean> {
+  return existsSync(wanted) || (await catalogueOf(config).find(wanted)) !== undefined;
+}
+
 /** The path of the download with this name, or else of a file or the embedded model. @throws CliError naming the downloads, or how to complete a download */
 export async function pickPath(config: Folder, wanted: string): Promise<string> {
   if (/^\.{0,2}\//.test(wanted)) return wanted;

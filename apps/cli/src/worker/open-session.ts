@@ -4,8 +4,9 @@ import type { WorkerClient } from "@waggle/client";
 import { CliError } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import type { Progress } from "../terminal/progress.ts";
-import { pickPath } from "../local/downloads.ts";
+import { isOnDisk, pickPath } from "../local/downloads.ts";
 import { isEmbeddedModel } from "../local/embedded-model.ts";
+import { offerDownload } from "../local/offer-download.ts";
 import { modelsOf } from "./model-names.ts";
 import { startOwnWorker, type OwnWorker } from "./own-worker.ts";
 import { findWorker, isAddressGiven } from "./reach.ts";
@@ -33,17 +34,27 @@ export interface SessionWish {
 export async function openSession(context: Context, wish: SessionWish): Promise<Session> {
   const { url, model } = wish;
   const found = await findWorker(context, url);
-  if (found === undefined) return await openOwnSession(context, wish);
+  if (found === undefined)
+    return await openOwnSession(context, { ...wish, model: await hereOrOffered(context, model) });
   const open = { client: found.client, url: found.url, ownWorker: false, close: async () => {} };
   if (model === undefined) return { ...open, model, modelName: found.info.model };
   const models = await modelsOf(found.client, context.signal);
   const known = models.find(({ name, aliases }) => name === model || aliases.includes(model));
   if (known !== undefined) return { ...open, model: known.name, modelName: known.name };
-  if (isForOwnWorker(model) && !isAddressGiven(context, url)) return await openOwnSession(context, wish);
+  if (!isAddressGiven(context, url)) {
+    const chosen = isForOwnWorker(model) ? model : await offerDownload(context, model);
+    if (chosen !== undefined) return await openOwnSession(context, { ...wish, model: chosen });
+  }
   const names = models.map(({ name }) => name).join(", ");
   throw new CliError(
     `The worker at ${found.url} has no model ${model}. It has: ${names}. "waggle pull" downloads another.`,
   );
+}
+
+/** The model itself if it is on this machine, or else the download that the user accepts instead. */
+async function hereOrOffered(context: Context, model: string | undefined): Promise<string | undefined> {
+  if (model === undefined || isForOwnWorker(model) || (await isOnDisk(context.config, model))) return model;
+  return (await offerDownload(context, model)) ?? model;
 }
 
 /** Whether the text is a file or a reference, which a private worker can load. */

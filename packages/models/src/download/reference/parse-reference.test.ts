@@ -82,6 +82,7 @@ describe("a word that is no reference", () => {
     ["huggingface.co/Qwen/Qwen3-4B-GGUF", "hf:Qwen/Qwen3-4B-GGUF"],
     ["ollama.com/library/llama3.2:3b", "ollama:llama3.2:3b"],
     ["ollama.com/user/model", "ollama:user/model"],
+    ["https://www.ollama.com/library/qwen3", "ollama:qwen3"],
   ])("%s probably means %s, which is a reference", (word, likely) => {
     expect(likelyReference(word)).toBe(likely);
     expect(parseReference(likely, endpoint).kind).not.toBe("path");
@@ -94,6 +95,9 @@ describe("a word that is no reference", () => {
     "story.gguf",
     "models/story.GGUF",
     "C:\\models",
+    "hf:bad",
+    "ollama:qwen3",
+    "https://hf.co/user/repo",
     "a b",
     "a/b/c",
     "",

@@ -60,14 +60,15 @@ export function parseReference(reference: string, endpoint: string): Target {
 }
 
 /**
- * The download that a word probably means which is no file: Ollama's names (`qwen3`, `llama3.2:3b`), a hub's repository (`user/repo`), and
- * addresses without a scheme (`hf.co/user/repo`).
+ * The download that a word probably means which is no file: Ollama's names (`qwen3`, `llama3.2:3b`), a hub's repository (`user/repo`),
+ * addresses without a scheme (`hf.co/user/repo`), and Ollama's pages.
  * @returns a reference to type instead; undefined for a word that looks like a path
  */
 export function likelyReference(word: string): string | undefined {
-  if (/\.gguf$/i.test(word) || /^[./~\\]|^[a-z]:\\/i.test(word)) return undefined;
+  if (/\.gguf$/i.test(word) || /^[./~\\]|^[a-z]:\\|^(?:hf|ollama):/i.test(word)) return undefined;
+  const address = word.replace(/^https?:\/\/(?:www\.)?(?=ollama\.com\/)/i, "");
   const [, host, name = ""] =
-    /^(?:(hf\.co|(?:www\.)?huggingface\.co|ollama\.com(?:\/library)?)\/)?(.*)$/i.exec(word) ?? [];
+    /^(?:(hf\.co|(?:www\.)?huggingface\.co|ollama\.com(?:\/library)?)\/)?(.*)$/i.exec(address) ?? [];
   if (!/^(?:[\w.-]+\/)?\w[\w.-]*(?::[\w.-]+)?$/.test(name)) return undefined;
   if (host?.toLowerCase().startsWith("ollama") === true) return `ollama:${name}`;
   if (name.includes("/")) return `hf:${name}`;
@@ -143,7 +144,7 @@ function parseUrl(reference: string, url: URL, endpoint: string): Target {
     throw cannotResolve(reference, "a SHA-256 is 64 hexadecimal digits");
   }
   // The page of a model at Ollama is no file.
-  const page = /^(?:www\.)?ollama\.com$/.test(url.hostname) ? likelyReference(`ollama.com${url.pathname}`) : undefined;
+  const page = likelyReference(url.origin + url.pathname);
   if (page !== undefined) throw cannotResolve(reference, `it is the address of a page. Use ${page}`);
   const hub = sha256 === undefined && isHub(url, endpoint) ? hubTarget(words, url, endpoint) : undefined;
   return hub ?? plainFile(reference, url, sha256);
