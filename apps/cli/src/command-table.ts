@@ -166,12 +166,11 @@ export const commandTable = [
   },
   {
     name: "pull",
-    summary: "download a model",
+    summary: "download a model, or show recommended models",
     arguments: [
       {
         name: "reference",
-        help: "hf:user/repo:quant, ollama:name:tag, or a URL, optionally with #sha256=…",
-        required: true,
+        help: "hf:user/repo:quant, ollama:name:tag or a URL (with #sha256=…); none: list models",
       },
     ],
     options: [
@@ -179,7 +178,7 @@ export const commandTable = [
       { flags: "--name <name>", help: "name under which the model is served" },
       { flags: "--no-mmproj", help: "leave the projector with which the model reads pictures" },
     ],
-    examples: ["waggle pull hf:Qwen/Qwen3-0.6B-GGUF:Q8_0"],
+    examples: ["waggle pull", "waggle pull hf:Qwen/Qwen3-0.6B-GGUF:Q8_0"],
   },
   {
     name: "rm",

@@ -1,7 +1,7 @@
 // Tests the commands about models without a worker: they work on the folder of downloads.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -88,6 +88,19 @@ describe("without a worker", () => {
       );
     }
     expect((await waggle(["rm", "bee"])).err).not.toContain("comes with Waggle");
+  });
+
+  it("pull without a reference shows recommended models with what fit says, then the models of other programs", async () => {
+    const ollama = { program: "Ollama", path: join(folder, "ollama") } as const;
+    const manifest = join(ollama.path, "manifests/registry.ollama.ai/library/story/1b");
+    mkdirSync(join(manifest, ".."), { recursive: true });
+    writeFileSync(manifest, JSON.stringify({ layers: [] }));
+    const { code, out, err } = await waggle(["pull"], { config: { programFolders: [ollama] } });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^Recommended models that fit on this machine \(list of \d{4}-\d\d-\d\d\):\n/);
+    expect(out).toMatch(/Waggle has downloaded none of these models so far\.$/m);
+    expect(out).toMatch(/of memory are free/);
+    expect(err).toContain("story:1b (Ollama)");
   });
 
   it("an interrupted pull prints how to continue it, and list shows its progress", async () => {

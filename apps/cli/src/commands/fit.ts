@@ -1,16 +1,9 @@
 // Owns `waggle fit`: shows the memory that models need with the worker's settings, the memory of this machine, and an estimated speed. It
 // reads only the models' headers, and loads and downloads no model.
-import {
-  fitReport,
-  measureMemoryBandwidth,
-  renderFitReport,
-  thisMachine,
-  type FitReport,
-  type Wanted,
-} from "@waggle/models/memory";
+import { fitReport, renderFitReport, type FitReport, type Wanted } from "@waggle/models/memory";
 import type { Run, Words } from "../command.ts";
 import { findFitModels } from "../local/fit-models.ts";
-import { findGpu } from "../local/free-gpu.ts";
+import { measureMachine } from "../local/this-machine.ts";
 import { hubOptions, modelSettings } from "../local/worker-settings.ts";
 import { createStatusLine } from "@waggle/daemon/terminal";
 
@@ -34,13 +27,12 @@ export const run: Run = async ({ config, out, err, signal }, words) => {
     const hub = { folder: config.modelsFolder, maxPixels, ...(await hubOptions(config.env)), signal };
     const { models, leftOut } = await findFitModels(words.args, hub, (what) => line.show(`reading ${what}`));
     line.show("measuring the memory bandwidth");
-    const bandwidth = await measureMemoryBandwidth({ threads: settings.threads, signal });
-    const gpu = await findGpu(config.gpuFolder, settings.device, signal);
+    const machine = await measureMachine({ config, signal }, settings);
     const wanted = Object.fromEntries(Object.keys(flags).map((name) => [name, settings[name as keyof typeof flags]]));
     const { hasAddon } = settings;
-    const report = fitReport(models, thisMachine({ bandwidth, gpu }), { ...wanted, hasAddon });
+    const report = fitReport(models, machine, { ...wanted, hasAddon });
     line.clear();
-    if (gpu === undefined && settings.gpuLayers !== "auto" && settings.gpuLayers !== 0) {
+    if (machine.gpu === undefined && settings.gpuLayers !== "auto" && settings.gpuLayers !== 0) {
       err.write("No GPU with readable free memory found; counting all layers as system memory.\n");
     }
     if (leftOut > 0) err.write(`${leftOut} more ${leftOut === 1 ? "model" : "models"} not shown.\n`);

@@ -1,19 +1,22 @@
 // Owns `waggle pull`: a running worker downloads the model and serves it at once. Without a worker, the command downloads the model for the
-// next worker.
+// next worker. Without a reference, the command shows recommended models.
 import { parsePullable, pullModel, type PullProgress } from "@waggle/models/download";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { requireNotEmbedded } from "../local/downloads.ts";
+import { adviseHere, formatAdvice } from "../local/recommended.ts";
+import { showOtherModels } from "../local/show-other-models.ts";
 import { offerDownload } from "../local/offer-download.ts";
 import { hubOptions } from "../local/worker-settings.ts";
-import { formatBytes } from "@waggle/daemon/terminal";
+import { createStatusLine, formatBytes } from "@waggle/daemon/terminal";
 import { createProgressView, type Progress, type ProgressView } from "../terminal/progress.ts";
 import { followEvents } from "../worker/follow-events.ts";
 import { sizeWords } from "../worker/model-words.ts";
 import { findWorker, type Reached } from "../worker/reach.ts";
 
 export const run: Run = async (context, words) => {
-  const [wanted = ""] = words.args;
+  const [wanted] = words.args;
+  if (wanted === undefined) return await showModels(context);
   const name = words.text("name");
   const projector = words.has("mmproj");
   requireNotEmbedded(wanted);
@@ -32,6 +35,20 @@ export const run: Run = async (context, words) => {
     view.clear();
   }
 };
+
+/** Shows what can be pulled, and what needs no download because another program has it. */
+async function showModels(context: Context): Promise<undefined> {
+  const line = createStatusLine(context.err);
+  try {
+    line.show("measuring the memory bandwidth");
+    const advice = await adviseHere(context);
+    line.clear();
+    context.out.write(formatAdvice(advice, context.out.style));
+  } finally {
+    line.clear();
+  }
+  await showOtherModels(context);
+}
 
 interface Wanted {
   readonly reference: string;

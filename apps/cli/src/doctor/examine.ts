@@ -2,6 +2,7 @@
 import { readSettings } from "@waggle/worker";
 import { defaultPort } from "@waggle/worker/well-known";
 import type { Context } from "../command.ts";
+import { adviseHere } from "../local/recommended.ts";
 import { findOtherModels } from "../local/other-programs.ts";
 import { checkContext, probeContext } from "./context.ts";
 import { checkEngine, checkGpu } from "./engine.ts";
@@ -13,6 +14,7 @@ import { checkClock, checkMemory, checkNode, checkProcessor, checkSharedMemory }
 import { probeMemory, probeProcessor, probeSharedMemory } from "./machine-probe.ts";
 import { checkHive, checkPort } from "./network.ts";
 import { probeHive, probePort, type WantedPort } from "./network-probe.ts";
+import { checkRecommended } from "./recommended.ts";
 import { checkOtherModels } from "./other-models.ts";
 
 type Found = Finding | readonly Finding[] | undefined;
@@ -66,6 +68,7 @@ function checksOf(context: Context): readonly Check[] {
     { name: "Disk", look: async () => checkDisk(modelsFolder, await probeDisk(modelsFolder)) },
     { name: "Models", look: async () => checkModelFiles(await probeModelFiles(config, signal)) },
     { name: "Other programs", look: async () => checkOtherModels(await findOtherModels(config, signal)) },
+    { name: "Recommended", look: async () => checkRecommended((await adviseHere(context)).advice) },
     { name: "Context", look: async () => checkContext(await probeContext(config, signal, binding)) },
     { name: "Settings", look: async () => await checkEnvironment(context) },
     { name: "Token file", look: async () => checkTokenFile(await probeTokenFile(env["WAGGLE_API_TOKEN_FILE"])) },

@@ -44,7 +44,8 @@ function cellsOf({ name, quantization = "", fileBytes, fit, problem }: FitRow): 
   return [...file, String(contextSize), String(contextPool), needs, ...most, speed, verdictOf(fit)];
 }
 
-function verdictOf({ verdict, gpu, gpuLayers }: Fit): string {
+/** Whether the model fits, and where its layers are, in a few words. */
+export function verdictOf({ verdict, gpu, gpuLayers }: Fit): string {
   if (verdict === "none") return "does not fit";
   const place = gpu === "whole" ? ", all on the GPU" : gpu === "part" ? `, ${gpuLayers} layers on the GPU` : "";
   return verdict === "fits" ? `fits${place}` : `fits with this smaller context${place}`;
@@ -70,7 +71,7 @@ function partsOf(fit: Fit): string[] {
 }
 
 /** Same sum as in `largestFit`. */
-function neededBytes({ estimate, vision }: Fit): number {
+export function neededBytes({ estimate, vision }: Fit): number {
   return estimate.resident + engineProcessBytes + vision;
 }
 

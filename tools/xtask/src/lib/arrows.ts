@@ -11,6 +11,7 @@ const arrows: readonly Arrow[] = [
   ["packages/grammar/src/rules", []],
   ["packages/models/src/header", []],
   ["packages/models/src/memory", ["@waggle/async", "header"]],
+  ["packages/models/src/recommended", ["header", "memory"]],
   ["packages/models/src/download", ["@waggle/async", "@waggle/protocol", "header"]],
   ["packages/models/src/gpu", ["@waggle/async", "@waggle/client/spawn-worker", "@waggle/protocol"]],
   ["packages/chat-format/src/template", ["@waggle/async"]],

@@ -6,6 +6,7 @@ import { withBlocks, type Blocks } from "./docs/blocks.ts";
 import { commandsTable, errorCodesTable, exitCodesTable, metricsTable, templateList } from "./docs/code-blocks.ts";
 import { settingsBlocks } from "./docs/settings-blocks.ts";
 import { memoryTable } from "./models-page/memory-table.ts";
+import { recommendedTable } from "./models-page/recommended-table.ts";
 
 /** The generated blocks of hand-written pages, by the path of the page. */
 function pageBlocks(): Readonly<Record<string, Blocks>> {
@@ -13,7 +14,11 @@ function pageBlocks(): Readonly<Record<string, Blocks>> {
     "docs/settings.md": settingsBlocks(),
     "docs/running.md": { "commands of waggle": commandsTable(), "exit codes": exitCodesTable() },
     "docs/metrics.md": { metrics: metricsTable() },
-    "docs/models.md": { "models against memory": memoryTable(), "names of chat templates": templateList() },
+    "docs/models.md": {
+      "recommended models": recommendedTable(),
+      "models against memory": memoryTable(),
+      "names of chat templates": templateList(),
+    },
     "docs/streams.md": { "error codes": errorCodesTable() },
   };
 }

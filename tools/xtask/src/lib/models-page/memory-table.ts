@@ -1,8 +1,7 @@
 // Generates the table of models against memory in docs/models.md with the code of `waggle fit`, so that table and command agree.
 import { createEstimator, engineProcessBytes } from "@waggle/models/memory";
 import { alignedTable } from "../docs/table.ts";
-import { headerOfShape } from "./shape-header.ts";
-import { knownShapes, type KnownShape } from "./shapes.ts";
+import { headerOfShape, knownShapes, type KnownShape } from "@waggle/models/recommended";
 
 const gib = 2 ** 30;
 const usualContext = 8_192;

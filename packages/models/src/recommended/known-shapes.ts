@@ -17,6 +17,8 @@ export interface KnownShape {
   readonly tied: boolean;
   readonly slidingWindow?: number;
   readonly experts?: { readonly count: number; readonly used: number; readonly feedForward: number };
+  /** llama.cpp's number of the pooling of a model that embeds. */
+  readonly pooling?: number;
   readonly quantization: "Q4_K_M" | "Q8_0" | "MXFP4";
   /** Size of a published file, if known; the computed size must be near it. */
   readonly publishedBytes?: number;
@@ -26,7 +28,7 @@ const qwen = { headLength: 128, vocabulary: 151_936, quantization: "Q4_K_M" } as
 const llama3 = { architecture: "llama", headLength: 128, vocabulary: 128_256, context: 131_072 } as const;
 const gemma = { architecture: "gemma3", vocabulary: 262_144, context: 131_072, tied: true } as const;
 
-/** Sorted from small to large. */
+/** Sorted from small to large, as in the table of docs/models.md. */
 export const knownShapes: readonly KnownShape[] = [
   {
     ...{ ...qwen, name: "Qwen3 0.6B", architecture: "qwen3", layers: 28, width: 1_024, feedForward: 3_072 },
@@ -103,3 +105,11 @@ export const knownShapes: readonly KnownShape[] = [
     ...{ tied: false, quantization: "Q4_K_M" },
   },
 ];
+
+/** The shape of a file that differs from a known one in the given fields only. @throws Error for a name that is not in the list */
+export function shapeLike(name: string, other: Partial<KnownShape> = {}): KnownShape {
+  const shape = knownShapes.find((one) => one.name === name);
+  if (shape === undefined) throw new Error(`Cannot find the shape of ${name}: known-shapes.ts does not list it`);
+  const { publishedBytes: _, ...rest } = shape;
+  return { ...rest, ...other };
+}

@@ -1,14 +1,8 @@
 // Makes the GGUF header of a known model shape, with everything that memory depends on: tensors with the names, sizes and types of a real file.
 //
 // The types are those that llama.cpp's quantizer chooses (`llama_tensor_get_type_impl` of its llama-quant.cpp).
-import {
-  bytesOfWeights,
-  tensorTypeNamed,
-  type GgufHeader,
-  type GgufTensor,
-  type Metadata,
-} from "@waggle/models/header";
-import type { KnownShape } from "./shapes.ts";
+import { bytesOfWeights, tensorTypeNamed, type GgufHeader, type GgufTensor, type Metadata } from "../header/index.ts";
+import type { KnownShape } from "./known-shapes.ts";
 
 type Entry = readonly [name: string, type: string, ...shape: number[]];
 
@@ -131,6 +125,7 @@ function metadataOf(shape: KnownShape): Metadata {
       "attention.value_length": shape.headLength,
       "attention.sliding_window": shape.slidingWindow,
       vocab_size: shape.vocabulary,
+      pooling_type: shape.pooling,
       expert_count: experts?.count,
       expert_used_count: experts?.used,
       expert_feed_forward_length: experts?.feedForward,

@@ -1,8 +1,8 @@
 // Compares the model shapes behind docs/models.md with published files.
-import { hyperparametersOf } from "@waggle/models/header";
+import { hyperparametersOf } from "../header/index.ts";
 import { expect, it } from "vitest";
 import { headerOfShape } from "./shape-header.ts";
-import { knownShapes } from "./shapes.ts";
+import { knownShapes } from "./known-shapes.ts";
 
 /** Allowed relative difference in file size, since quantizer versions and publishers differ. */
 const tolerance = 0.02;

@@ -1,0 +1,44 @@
+// Tests what commands say of recommended models, on machines of made-up sizes.
+import { createStyle } from "@waggle/daemon/terminal";
+import { adviseModels, listedOn, recommendedModels } from "@waggle/models/recommended";
+import { describe, expect, test } from "vitest";
+import { checkRecommended } from "../doctor/recommended.ts";
+import { formatAdvice } from "./recommended.ts";
+
+const machineOf = (freeGib: number) => ({
+  freeBytes: freeGib * 2 ** 30,
+  bandwidth: { bytesPerSecond: 50e9, error: 0, threads: 4 },
+});
+const settings = { slots: 8, hasAddon: true };
+const small = { machine: machineOf(4), advice: adviseModels(machineOf(4), settings) };
+
+describe("the list of recommended models", () => {
+  const text = formatAdvice(small, createStyle(false));
+
+  test("has each model that fits, with its command and that it was never downloaded", () => {
+    expect(text).toMatch(
+      /^ {2}Qwen3 4B \(chat, several languages; file 2\.5 GB, needs 4\.\d GB with \d+ tokens, fits, ~\d+ tokens\/s; never downloaded with Waggle\)\n {4}waggle pull hf:Qwen\/Qwen3-4B-GGUF:Q4_K_M$/m,
+    );
+  });
+
+  test("counts the others, and has the date and the free memory", () => {
+    const shown = text.match(/^ {4}waggle pull /gm)?.length ?? 0;
+    expect(text).toContain(`${recommendedModels.length - shown} more models of the list do not fit.\n`);
+    expect(text).toContain(`The list is of ${listedOn}`);
+    expect(text).toMatch(/^4\.3 GB of memory are free\./m);
+  });
+});
+
+test("doctor names the best model of each purpose, and its command", () => {
+  const findings = checkRecommended(small.advice);
+  expect(findings.map(({ text }) => text.split(":")[0])).toEqual(["chat", "code", "several languages", "embedding"]);
+  expect(findings[0]).toMatchObject({
+    ...{ check: "Recommended", level: "ok", remedy: "Download it: waggle pull hf:Qwen/Qwen3-4B-GGUF:Q4_K_M" },
+    text: expect.stringMatching(/^chat: Qwen3 4B \(.* fits, .*; list of .*, never downloaded with Waggle\)$/) as string,
+  });
+  const none = checkRecommended(adviseModels(machineOf(0.5), settings));
+  expect(none.map(({ text, remedy }) => [text, remedy])).toContainEqual([
+    `chat: no model of the list of ${listedOn} fits`,
+    undefined,
+  ]);
+});

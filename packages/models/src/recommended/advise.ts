@@ -1,0 +1,45 @@
+// Says of each recommended model whether it fits on a machine, as `waggle fit` does, and which one is best for each purpose.
+import { fitReport, type FitReport, type Machine, type Wanted } from "../memory/index.ts";
+import { purposes, recommendedModels, type Purpose, type RecommendedModel } from "./recommended-models.ts";
+import { headerOfShape } from "./shape-header.ts";
+
+export interface Advice {
+  readonly model: RecommendedModel;
+  /** Computed from the documented shape, with the documented size of the file. */
+  readonly row: FitReport["rows"][number];
+}
+
+/** Few people read faster than this; with a slower model they wait for each word. */
+const readingTokensPerSecond = 5;
+/** A model that fits only with a shorter context is of little use. */
+const usefulContext = 4_096;
+
+/** @throws RangeError for invalid settings */
+export function adviseModels(machine: Machine, wanted: Wanted): readonly Advice[] {
+  const sources = recommendedModels.map(({ name, bytes, shape }) => {
+    const header = headerOfShape(shape);
+    return { name, quantization: shape.quantization, header, fileBytes: bytes };
+  });
+  const { rows } = fitReport(sources, machine, wanted);
+  return recommendedModels.flatMap((model, index) => {
+    const row = rows[index];
+    return row === undefined ? [] : [{ model, row }];
+  });
+}
+
+/** The largest model of each purpose that fits with a useful context and is not slower than people read. */
+export function bestOfPurposes(
+  advice: readonly Advice[],
+): readonly { readonly purpose: Purpose; readonly best: Advice | undefined }[] {
+  return purposes.map((purpose) => ({
+    purpose,
+    best: advice.findLast(({ model, row }) => model.purposes.includes(purpose) && isUseful(model, row)),
+  }));
+}
+
+function isUseful({ shape }: RecommendedModel, { fit }: Advice["row"]): boolean {
+  if (fit === undefined || fit.verdict === "none") return false;
+  const isQuick = (fit.tokensPerSecond ?? Infinity) >= readingTokensPerSecond;
+  const embeds = shape.pooling !== undefined;
+  return isQuick && (embeds || fit.contextSize >= usefulContext);
+}
