@@ -69,6 +69,37 @@ it("downloads a model, and shows the result", async () => {
   expect(await page.getByLabel("Model", { exact: true }).inputValue()).toBe("queen");
 });
 
+it("shows recommended models that fit, and downloads one", async () => {
+  const { page, complaints } = await open();
+  const bee = { reference: "hf:bees/bee:Q4_K_M", purposes: ["chat"], languages: "7", parameters: 4e9, bytes: 2.5e9 };
+  const fit = { verdict: "fits", context_size: 4_096, memory_bytes: 3e9 };
+  const models = [
+    { ...bee, name: "Bee 4B", downloaded: "never", fit },
+    { ...bee, name: "Bee 70B", reference: "hf:bees/big:Q4_K_M", downloaded: "never", fit: { ...fit, verdict: "none" } },
+  ];
+  await page.route("**/v1/hub/recommended", (route) =>
+    route.fulfill({ json: { listed_on: "2026-11-25", note: "None was downloaded so far.", models } }),
+  );
+  await page.getByText("Recommended models for this machine").click();
+  const row = page.locator("[data-recommended]");
+  await row.getByText("chat · file 2.5 GB · 3.0 GB of memory · never downloaded with Waggle").waitFor();
+  expect(await row.count()).toBe(1);
+  await page
+    .getByText("None was downloaded so far. Models of the list that do not fit into the free memory: 1.")
+    .waitFor();
+  expect((await page.evaluate(inspectPage)).lowContrast).toEqual([]);
+  await page.getByRole("button", { name: "Download Bee 4B" }).click();
+  expect(await worker.next()).toMatchObject({ route: "pullModel", body: { reference: bee.reference } });
+  expect(await page.getByRole("button", { name: "Download Bee 4B" }).isDisabled()).toBe(true);
+  expect(complaints).toEqual([]);
+});
+
+it("shows the worker's own list of recommended models", async () => {
+  const { page } = await open();
+  await page.getByText("Recommended models for this machine").click();
+  await page.getByText(/^The list is of \d{4}-\d\d-\d\d and comes from documentation; Waggle has downloaded/).waitFor();
+});
+
 it("offers no change to a token without rights, and shows a refusal if the rights are unknown", async () => {
   const { page } = await open();
   await page.getByRole("button", { name: "Load bee-large" }).click();

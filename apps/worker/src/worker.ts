@@ -19,6 +19,8 @@ import type { ModelHost } from "./models/run/model-host-port.ts";
 import { createModels } from "./models/list/models.ts";
 import type { Models, ModelsOptions } from "./models/list/models.ts";
 import { createOperations, downloadsOf } from "./models/change/operations.ts";
+import type { Gpu } from "@waggle/models/memory";
+import { recommendModels } from "./models/change/recommended.ts";
 import type { LoadPlan } from "./models/memory/pool.ts";
 import { createServed } from "./report/served.ts";
 import type { Served } from "./report/served.ts";
@@ -161,6 +163,7 @@ export function createWorker(options: WorkerOptions): Worker {
     models: served,
     control: operations.control,
     drain: options.drain,
+    recommended: async () => await recommendModels(config.modelSettings, gpuOf(models.hosts())),
     view: {
       ...report,
       openApi: () => workerOpenApi(config.version),
@@ -279,4 +282,10 @@ export function createWorker(options: WorkerOptions): Worker {
       updateState();
     },
   };
+}
+
+/** The GPU of the running engines, as the last reading of its memory says. */
+function gpuOf(hosts: readonly ModelHost[]): Gpu | undefined {
+  const gpu = hosts.flatMap(({ readings }) => readings.gpu ?? [])[0];
+  return gpu === undefined ? undefined : { name: gpu.name, freeBytes: gpu.totalBytes - gpu.usedBytes };
 }

@@ -10,6 +10,7 @@ import "./models.css";
 import "./models-dialog.css";
 import { StageProgress } from "./changes/progress-line.tsx";
 import { PullForm } from "./changes/pull-form.tsx";
+import { RecommendedModels } from "./recommended/recommended-models.tsx";
 import { formatBytes, formatCount } from "../parts/format.ts";
 
 export interface ModelsDialogProps {
@@ -56,7 +57,10 @@ export function ModelsDialog({ controls, chosen, onChoose, onClose }: ModelsDial
         {!changeable ? (
           <p class="small muted">{elsewhereWords}</p>
         ) : mayChange ? (
-          <PullForm api={api} changes={changes} />
+          <>
+            <PullForm api={api} changes={changes} />
+            <RecommendedModels api={api} changes={changes} />
+          </>
         ) : (
           <div class="spread small">
             <p class="muted">Loading and downloading models requires an admin token.</p>

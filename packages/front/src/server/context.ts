@@ -10,6 +10,7 @@ import type {
   ModelEvent,
   ModelStatus,
   ModelStatuses,
+  RecommendedModels,
   SlotStatus,
   WorkerInfo,
   WorkerStateName,
@@ -189,6 +190,8 @@ export interface AppOptions {
   readonly finder?: JobFinder | undefined;
   readonly models: ServedModels;
   readonly control: ModelControl;
+  /** The models that fit on this machine. Undefined at a gateway, which downloads no models. */
+  readonly recommended?: (() => Promise<RecommendedModels>) | undefined;
   readonly view: WorkerView;
   readonly schemas: SchemaCompiler;
   /** Begins to leave, as at SIGTERM: no new jobs, then the process exits when the running jobs have ended. */

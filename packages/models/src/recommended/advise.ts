@@ -16,15 +16,14 @@ const usefulContext = 4_096;
 
 /** @throws RangeError for invalid settings */
 export function adviseModels(machine: Machine, wanted: Wanted): readonly Advice[] {
-  const sources = recommendedModels.map(({ name, bytes, shape }) => {
-    const header = headerOfShape(shape);
-    return { name, quantization: shape.quantization, header, fileBytes: bytes };
-  });
-  const { rows } = fitReport(sources, machine, wanted);
-  return recommendedModels.flatMap((model, index) => {
-    const row = rows[index];
-    return row === undefined ? [] : [{ model, row }];
-  });
+  return recommendedModels.flatMap((model) => adviseModel(model, machine, wanted));
+}
+
+/** One element: the computation takes some 20 ms for each model, so a server does something else between two models. */
+export function adviseModel(model: RecommendedModel, machine: Machine, wanted: Wanted): readonly Advice[] {
+  const { name, bytes, shape } = model;
+  const source = { name, quantization: shape.quantization, header: headerOfShape(shape), fileBytes: bytes };
+  return fitReport([source], machine, wanted).rows.map((row) => ({ model, row }));
 }
 
 /** The largest model of each purpose that fits with a useful context and is not slower than people read. */

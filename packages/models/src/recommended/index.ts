@@ -1,4 +1,4 @@
-export { adviseModels, bestOfPurposes, type Advice } from "./advise.ts";
+export { adviseModel, adviseModels, bestOfPurposes, type Advice } from "./advise.ts";
 export { knownShapes, type KnownShape } from "./known-shapes.ts";
 export {
   downloadWords,

@@ -16,6 +16,7 @@ import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
 import { logRoutes } from "../native/logs.ts";
 import { modelRoutes } from "../native/models-routes.ts";
+import { recommendedRoutes } from "../native/recommended.ts";
 import { requestExamples } from "./request-examples.ts";
 import { usageRoutes } from "../native/usage.ts";
 
@@ -72,7 +73,7 @@ export function openApiDocument(options: OpenApiOptions): Json {
 export const workerRouteGroups: readonly RouteGroup[] = [
   {
     tag: "Native",
-    routes: { ...workerRoutes, ...modelRoutes, ...usageRoutes, ...logRoutes },
+    routes: { ...workerRoutes, ...modelRoutes, ...recommendedRoutes, ...usageRoutes, ...logRoutes },
     error: ErrorBodySchema,
     note: "Unknown fields are rejected.",
   },

@@ -1,5 +1,5 @@
 // Owns the native dialect.
-import { logRoutes, modelRoutes, usageRoutes, workerRoutes } from "@waggle/protocol";
+import { logRoutes, modelRoutes, recommendedRoutes, usageRoutes, workerRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../server/context.ts";
 import { modelPath, routesOf } from "../../generation/dialect.ts";
 import type { Dialect } from "../../generation/dialect.ts";
@@ -8,6 +8,7 @@ import type { Reference } from "../../server/reference.ts";
 import type { StreamCounter } from "../../stream/stream-counter.ts";
 import { createJobRoutes } from "./job-routes.ts";
 import { createModelRoutes } from "./model-routes.ts";
+import { createRecommendedRoutes } from "./recommended-routes.ts";
 import { createWorkerRoutes } from "./worker-routes.ts";
 
 export function createNativeDialect(
@@ -18,9 +19,10 @@ export function createNativeDialect(
 ): Dialect {
   const handlers = { ...createJobRoutes(options, generations), ...createWorkerRoutes(options, streams, reference) };
   const changes = routesOf(modelRoutes, createModelRoutes(options), ({ path }) => [modelPath(path)]);
+  const recommended = routesOf(recommendedRoutes, createRecommendedRoutes(options));
   return {
     name: "native",
-    routes: [...routesOf({ ...workerRoutes, ...usageRoutes, ...logRoutes }, handlers), ...changes],
+    routes: [...routesOf({ ...workerRoutes, ...usageRoutes, ...logRoutes }, handlers), ...changes, ...recommended],
     prefixes: [],
     errorBody: (error) => error.toBody(),
   };
