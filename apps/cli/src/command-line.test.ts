@@ -24,7 +24,7 @@ describe("the command line", () => {
     [["nonsense"], "Unknown command 'nonsense'. (waggle --help lists the commands.)"],
     [["nonsense", "--help"], "Unknown command 'nonsense'. (waggle --help lists the commands.)"],
     [["lits"], "Unknown command 'lits' (Did you mean list?) (waggle --help lists the commands.)"],
-    [["pull"], "Missing required argument 'reference'. (waggle pull --help says more.)"],
+    [["rm"], "Missing required argument 'model'. (waggle rm --help says more.)"],
     [
       ["show", "a", "b"],
       "Too many arguments for 'show'. Expected 1 argument but got 2. (waggle show --help says more.)",

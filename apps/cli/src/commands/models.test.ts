@@ -223,11 +223,7 @@ it("unload and pin print the model's new state", async () => {
 });
 
 describe("without a worker that accepts the request", () => {
-  it.each([
-    ["load", "bee"],
-    ["unload", "bee"],
-    ["pin", "bee"],
-  ])("%s prints a remedy", async (...argv) => {
+  it.each([["ps"], ["load", "bee"], ["unload", "bee"], ["pin", "bee"]])("%s prints a remedy", async (...argv) => {
     expect(await runCommand(argv)).toMatchObject({
       code: 69,
       err: 'waggle: No worker answers at http://127.0.0.1:2. Start one with "waggle serve", or name another with --url.\n',

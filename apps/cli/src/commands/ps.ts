@@ -5,7 +5,7 @@ import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable } from "../terminal/table.ts";
 import { stateWords, stayWords } from "../worker/model-words.ts";
 import { embeddedModel } from "../local/embedded-model.ts";
-import { findWorker, isAddressGiven } from "../worker/reach.ts";
+import { findWorker, isAddressGiven, noWorker } from "../worker/reach.ts";
 
 const columns = [
   { title: "NAME" },
@@ -27,6 +27,7 @@ export const run: Run = async (context, words) => {
   const unloaded = isLoaded || isAddressGiven(context, words.text("url")) ? [] : [await embeddedModel()];
   if (words.has("json")) {
     context.out.write(`${JSON.stringify({ models: [...loaded, ...unloaded], budget }, undefined, 2)}\n`);
+    if (found === undefined) throw noWorker(context);
     return;
   }
   const now = Date.now();
@@ -44,10 +45,7 @@ export const run: Run = async (context, words) => {
   ]);
   const others = unloaded.map(({ name, state }) => [name, state]);
   context.out.write(formatTable(columns, [...rows, ...others]));
-  if (found === undefined) {
-    const { err, config } = context;
-    err.write(`${err.style.dim(`No worker answers at ${config.url}. "waggle serve" starts one.`)}\n`);
-  }
+  if (found === undefined) throw noWorker(context);
   if (budget === undefined) return;
   const { total, used } = budget.memory;
   const of = total === null ? "" : ` of ${formatBytes(total)}`;

@@ -17,7 +17,7 @@ describe("the list of recommended models", () => {
 
   test("has each model that fits, with its command and that it was never downloaded", () => {
     expect(text).toMatch(
-      /^ {2}Qwen3 4B \(chat, several languages; file 2\.5 GB, needs 4\.\d GB with \d+ tokens, fits, ~\d+ tokens\/s; never downloaded with Waggle\)\n {4}waggle pull hf:Qwen\/Qwen3-4B-GGUF:Q4_K_M$/m,
+      /^ {2}Qwen3 4B \(chat, several languages; file 2\.5 GB, needs 4\.\d GB with \d+ tokens, fits with this smaller context, ~\d+ tokens\/s; never downloaded with Waggle\)\n {4}waggle pull hf:Qwen\/Qwen3-4B-GGUF:Q4_K_M$/m,
     );
   });
 
@@ -34,7 +34,9 @@ test("doctor names the best model of each purpose, and its command", () => {
   expect(findings.map(({ text }) => text.split(":")[0])).toEqual(["chat", "code", "several languages", "embedding"]);
   expect(findings[0]).toMatchObject({
     ...{ check: "Recommended", level: "ok", remedy: "Download it: waggle pull hf:Qwen/Qwen3-4B-GGUF:Q4_K_M" },
-    text: expect.stringMatching(/^chat: Qwen3 4B \(.* fits, .*; list of .*, never downloaded with Waggle\)$/) as string,
+    text: expect.stringMatching(
+      /^chat: Qwen3 4B \(.* fits with this smaller context, .*; list of .*, never downloaded with Waggle\)$/,
+    ) as string,
   });
   const none = checkRecommended(adviseModels(machineOf(0.5), settings));
   expect(none.map(({ text, remedy }) => [text, remedy])).toContainEqual([

@@ -50,8 +50,13 @@ function isRefused(error: WaggleError): boolean {
 export async function needWorker(context: Context, url: string | undefined): Promise<Reached> {
   const found = await findWorker(context, url);
   if (found !== undefined) return found;
-  throw new CliError(
-    `No worker answers at ${context.config.url}. Start one with "waggle serve", or name another with --url.`,
+  throw noWorker(context);
+}
+
+/** @returns the error with the remedy when no worker runs */
+export function noWorker({ config }: Context): CliError {
+  return new CliError(
+    `No worker answers at ${config.url}. Start one with "waggle serve", or name another with --url.`,
     exitCodes.unavailable,
   );
 }
