@@ -19,8 +19,8 @@ export const run: Run = async (context, words) => {
   const settings = Object.fromEntries(words.list("set").map(parseSetting));
   const progress = createProgressView(context.err);
   const [model] = words.args;
-  const session = await openSession(context, { url: words.text("url"), model, onProgress: progress.show });
-  progress.clear();
+  const wish = { url: words.text("url"), model, onProgress: progress.show };
+  const session = await openSession(context, wish).finally(progress.clear);
   const models = modelsFor(context, session, model, progress);
   try {
     await requireWriter(session, context.signal);

@@ -16,9 +16,9 @@ export const run: Run = async (context, words) => {
   const isTyped = context.stdin.isTTY && context.out.isTerminal;
   const { model, prompt } = wishOf(words.args, await pipedText(context), isTyped);
   const progress = createProgressView(context.err);
-  const session = await openSession(context, { url: words.text("url"), model, onProgress: progress.show });
+  const wish = { url: words.text("url"), model, onProgress: progress.show };
+  const session = await openSession(context, wish).finally(progress.clear);
   try {
-    progress.clear();
     const system = words.text("system");
     const messages = [
       ...(system === undefined ? [] : [{ role: "system" as const, content: system }]),

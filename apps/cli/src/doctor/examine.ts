@@ -68,7 +68,7 @@ function checksOf(context: Context): readonly Check[] {
     { name: "Disk", look: async () => checkDisk(modelsFolder, await probeDisk(modelsFolder)) },
     { name: "Models", look: async () => checkModelFiles(await probeModelFiles(config, signal)) },
     { name: "Other programs", look: async () => checkOtherModels(await findOtherModels(config, signal)) },
-    { name: "Recommended", look: async () => checkRecommended((await adviseHere(context)).advice) },
+    { name: "Recommended", look: async () => checkRecommended(await adviseHere(context)) },
     { name: "Context", look: async () => checkContext(await probeContext(config, signal, binding)) },
     { name: "Settings", look: async () => await checkEnvironment(context) },
     { name: "Token file", look: async () => checkTokenFile(await probeTokenFile(env["WAGGLE_API_TOKEN_FILE"])) },

@@ -30,15 +30,15 @@ describe("the list of recommended models", () => {
 });
 
 test("doctor names the best model of each purpose, and its command", () => {
-  const findings = checkRecommended(small.advice);
+  const findings = checkRecommended(small);
   expect(findings.map(({ text }) => text.split(":")[0])).toEqual(["chat", "code", "several languages", "embedding"]);
   expect(findings[0]).toMatchObject({
     ...{ check: "Recommended", level: "ok", remedy: "Download it: waggle pull hf:Qwen/Qwen3-4B-GGUF:Q4_K_M" },
     text: expect.stringMatching(
-      /^chat: Qwen3 4B \(.* fits with this smaller context, .*; list of .*, never downloaded with Waggle\)$/,
+      /^chat: Qwen3 4B \(2\.5 GB, fits with \d+ tokens of context, ~\d+ tokens\/s; never downloaded with Waggle\)$/,
     ) as string,
   });
-  const none = checkRecommended(adviseModels(machineOf(0.5), settings));
+  const none = checkRecommended({ machine: machineOf(0.5), advice: adviseModels(machineOf(0.5), settings) });
   expect(none.map(({ text, remedy }) => [text, remedy])).toContainEqual([
     `chat: no model of the list of ${listedOn} fits`,
     undefined,

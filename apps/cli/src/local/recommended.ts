@@ -38,11 +38,14 @@ export function formatAdvice({ advice, machine: { freeBytes, gpu } }: AdviceHere
 }
 
 /** The size of the file, the memory, the verdict of `waggle fit`, and the speed. */
-export function fitWords({ model, fit }: { readonly model: Advice["model"]; readonly fit: Fit }): string {
-  const { tokensPerSecond: speed } = fit;
-  const rate = speed === undefined ? [] : [`~${speed >= 100 ? speed.toFixed(0) : speed.toPrecision(2)} tokens/s`];
+function fitWords({ model, fit }: { readonly model: Advice["model"]; readonly fit: Fit }): string {
   const needs = `needs ${formatBytes(neededBytes(fit))} with ${fit.contextSize} tokens`;
-  return [`file ${formatBytes(model.bytes)}`, needs, verdictOf(fit), ...rate].join(", ");
+  return [`file ${formatBytes(model.bytes)}`, needs, verdictOf(fit), ...speedWords(fit)].join(", ");
+}
+
+/** Empty if the speed is unknown. */
+export function speedWords({ tokensPerSecond: speed }: Fit): readonly string[] {
+  return speed === undefined ? [] : [`~${speed >= 100 ? speed.toFixed(0) : speed.toPrecision(2)} tokens/s`];
 }
 
 export function downloadedWords({ downloaded }: Advice["model"]): string {

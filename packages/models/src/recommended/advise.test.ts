@@ -37,8 +37,10 @@ test("the list is sorted by size, has a date, and says that no model was downloa
 describe("the best model of each purpose", () => {
   const best = (freeGib: number, gigabytesPerSecond: number): readonly (string | undefined)[] => {
     const bandwidth = { bytesPerSecond: gigabytesPerSecond * 1e9, error: 0, threads: 2 };
-    const advice = adviseModels({ freeBytes: freeGib * gib, bandwidth }, { slots: 8, hasAddon: true });
-    return bestOfPurposes(advice).map(({ best: one }) => one?.model.name);
+    const machine = { freeBytes: freeGib * gib, bandwidth };
+    return bestOfPurposes(adviseModels(machine, { slots: 8, hasAddon: true }), machine).map(
+      ({ best: one }) => one?.model.name,
+    );
   };
 
   test("grows with memory", () => {
@@ -46,6 +48,10 @@ describe("the best model of each purpose", () => {
     expect(best(0.5, 500)).toEqual([undefined, undefined, undefined, undefined]);
     expect(best(4, 500)).toEqual(["Qwen3 4B", "Qwen2.5 Coder 1.5B", "Qwen3 4B", "Qwen3 Embedding 0.6B"]);
     expect(best(64, 500)[0]).toBe("Llama 3.3 70B");
+  });
+
+  test("leaves a quarter of the memory", () => {
+    expect(best(20, 500)[0]).toBe("gpt-oss 20B");
   });
 
   test("is not slower than people read", () => {

@@ -11,6 +11,8 @@ export interface Advice {
 
 /** Few people read faster than this; with a slower model they wait for each word. */
 const readingTokensPerSecond = 5;
+/** Share of the free memory for the weights of the best model. The rest is for contexts, and for other programs. */
+const weightsShare = 0.75;
 /** A model that fits only with a shorter context is of little use. */
 const usefulContext = 4_096;
 
@@ -26,13 +28,20 @@ export function adviseModel(model: RecommendedModel, machine: Machine, wanted: W
   return fitReport([source], machine, wanted).rows.map((row) => ({ model, row }));
 }
 
-/** The largest model of each purpose that fits with a useful context and is not slower than people read. */
+/**
+ * The largest model of each purpose that leaves room, fits with a useful context and is not slower than people read.
+ * @param machine for which the advice is
+ */
 export function bestOfPurposes(
   advice: readonly Advice[],
+  { freeBytes, gpu }: Machine,
 ): readonly { readonly purpose: Purpose; readonly best: Advice | undefined }[] {
+  const most = weightsShare * (freeBytes + (gpu?.freeBytes ?? 0));
   return purposes.map((purpose) => ({
     purpose,
-    best: advice.findLast(({ model, row }) => model.purposes.includes(purpose) && isUseful(model, row)),
+    best: advice.findLast(
+      ({ model, row }) => model.purposes.includes(purpose) && model.bytes <= most && isUseful(model, row),
+    ),
   }));
 }
 
