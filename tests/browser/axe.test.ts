@@ -98,12 +98,13 @@ const scenes: Readonly<Record<string, Scene>> = {
       }
       await page.getByRole("button", { name: "Regenerate" }).click();
       await page.getByText("2 of 2").waitFor();
+      await page.getByRole("button", { name: "Show numbers" }).click();
+      await page.getByRole("button", { name: "Delete message" }).click();
       const list = page.getByRole("button", { name: "Conversations" });
       if (await list.isVisible()) await list.click();
-      await page.getByText("Export and import").click();
       await page.getByRole("button", { name: "Delete “apples [eog:3]”" }).click();
       await page.getByRole("button", { name: "More for “pears [eog:3]”" }).click();
-      await page.getByRole("button", { name: "Undo" }).waitFor();
+      await page.getByRole("button", { name: "Undo" }).nth(1).waitFor();
     },
   },
   "chat, all settings, two of them wrong": {

@@ -31,6 +31,7 @@ describe("an answer", () => {
     await chat.phase("streaming");
     expect(await reading.count()).toBe(0);
     expect(await chat.text()).not.toBe("");
+    await chat.showNumbers();
     await chat.lastAnswer.getByText(/tokens\/s/).waitFor();
     await chat.lastAnswer.getByText(/first token after/).waitFor();
     await chat.phase("done");

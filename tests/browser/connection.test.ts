@@ -74,6 +74,7 @@ it("shows the whole answer when the page was closed meanwhile, because the worke
   expect(job).toBeDefined();
   const again = chatPage((await openTab(first.context, address)).page);
   await again.phase("done");
+  await again.showNumbers();
   await again.lastAnswer.getByText(/^61 tokens/).waitFor();
 });
 
@@ -109,6 +110,7 @@ it("continues an answer whose engines crash", async () => {
   const chat = chatPage(page);
   await chat.send("tell me more [eog:150]");
   await chat.phase("done");
+  await chat.showNumbers();
   await chat.lastAnswer.getByText(/^151 tokens/).waitFor();
   expect(await page.getByRole("alert").count()).toBe(0);
   expect(
@@ -163,5 +165,6 @@ it("has at most one long-lived connection in a tab, also while two answers strea
   await chat.phase("done");
   await page.getByRole("button", { name: "one [eog:120]", exact: true }).click();
   await chat.phase("done");
+  await chat.showNumbers();
   await chat.lastAnswer.getByText(/^121 tokens/).waitFor();
 });

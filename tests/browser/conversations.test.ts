@@ -102,7 +102,8 @@ it("continues an answer that was cut off at max tokens", async () => {
     messages: [{ role: "user" }, { role: "assistant" }],
     continue_final_message: true,
   });
-  await chat.lastAnswer.getByText(/14 tokens · continued/).waitFor();
+  await chat.showNumbers();
+  await chat.lastAnswer.getByText(/Continued · 14 tokens/).waitFor();
   expect((await chat.text()).startsWith(begun)).toBe(true);
   expect((await chat.text()).length).toBeGreaterThan(begun.length);
   expect(await chat.answers.count()).toBe(1);
@@ -269,15 +270,16 @@ describe("a file", () => {
     await button(page, "Regenerate").click();
     await page.getByText("2 of 2").waitFor();
     await chat.phase("done");
-    await page.getByText("Export and import").click();
-    const [download] = await Promise.all([page.waitForEvent("download"), button(page, "Export all (JSON)").click()]);
+    const [download] = await Promise.all([page.waitForEvent("download"), button(page, "Export all").click()]);
     const buffer = await readFile(await download.path());
-    const [written] = await Promise.all([page.waitForEvent("download"), button(page, "Export all (Markdown)").click()]);
+    const [written] = await Promise.all([
+      page.waitForEvent("download"),
+      button(page, "Export all as Markdown").click(),
+    ]);
     expect(written.suggestedFilename()).toBe("waggle-conversations.md");
     expect((await readFile(await written.path())).toString()).toContain("## You\n\napples [eog:6]");
 
     const elsewhere = (await visit(browser, url)).page;
-    await elsewhere.getByText("Export and import").click();
     const file = { name: "bees.json", mimeType: "application/json", buffer };
     await elsewhere.getByLabel("File to import").setInputFiles(file);
     await elsewhere.getByText("Imported 1 conversation.").waitFor();
@@ -293,12 +295,11 @@ describe("a file", () => {
 
   it("of more than a thousand conversations is listed and searched completely", async () => {
     const { page, context } = await visit(browser, url);
-    await page.getByText("Export and import").click();
     const count = 1_200;
     await page
       .getByLabel("File to import")
       .setInputFiles({ name: "many.json", mimeType: "application/json", buffer: many(count) });
-    await page.getByText(`Imported ${count} conversations.`).waitFor();
+    await page.getByText("Imported 1,200 conversations.").waitFor();
     await say(chatPage(page), "one more [eog:2]");
     expect(await recordsIn(page)).toEqual({ heads: count + 1, turns: 2 * count + 2 });
     const again = (await openTab(context, url)).page;

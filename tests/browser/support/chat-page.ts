@@ -12,6 +12,8 @@ export interface ChatPage {
   /** Resolves when the last answer is in this phase. */
   phase(name: "waiting" | "thinking" | "streaming" | "done" | "stopped" | "broken"): Promise<void>;
   stop(): Promise<void>;
+  /** Shows the numbers of all answers. */
+  showNumbers(): Promise<void>;
 }
 
 export function chatPage(page: Page): ChatPage {
@@ -32,6 +34,7 @@ export function chatPage(page: Page): ChatPage {
     text: async () => await lastAnswer.locator(".markdown").filter({ hasText: /\S/ }).evaluate(textOnceDrawn),
     phase: (name) => page.locator(`.turn:last-child[data-phase=${name}]`).waitFor(),
     stop: () => page.getByRole("button", { name: "Stop" }).click(),
+    showNumbers: () => lastAnswer.getByRole("button", { name: "Show numbers" }).click(),
   };
 }
 

@@ -3,7 +3,6 @@ import { useComputed, useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import type { ModelControls } from "../models/model-controls.ts";
-import { Brand } from "../parts/brand.tsx";
 import { copy } from "../parts/copy-button.tsx";
 import { Icon } from "../parts/icons.tsx";
 import { saveFile } from "../parts/save-file.ts";
@@ -20,6 +19,7 @@ import { contextUse } from "./conversation/context-use.ts";
 import { shownLiveAnswer, shownTurns } from "./conversation/conversation.ts";
 import type { Conversations } from "./storage/conversations.ts";
 import type { Deletions } from "./storage/deletions.ts";
+import type { TurnDeletions } from "./storage/turn-deletions.ts";
 import { newDraftKey, noDraft } from "./composer/drafts.ts";
 import type { Drafts } from "./composer/drafts.ts";
 import type { ListActions } from "./sidebar/conversation-entry.tsx";
@@ -55,6 +55,7 @@ export interface AppProps {
   readonly drafts: Drafts;
   readonly draftFiles: DraftFiles;
   readonly deletions: Deletions;
+  readonly turnDeletions: TurnDeletions;
   readonly presets: PresetStore;
   readonly shortcutSwitch: ShortcutSwitch;
   readonly library: Library;
@@ -70,6 +71,7 @@ export function App({
   drafts,
   draftFiles,
   deletions,
+  turnDeletions,
   presets,
   shortcutSwitch,
   library,
@@ -99,8 +101,9 @@ export function App({
     () => ({
       openSettings: () => (settingsOpen.value = true),
       giveToken: () => (api.tokenAsked.value = api.hasToken.peek() ? "change" : "first"),
+      deleteTurn: turnDeletions.delete,
     }),
-    [api, settingsOpen],
+    [api, settingsOpen, turnDeletions],
   );
 
   function escape(): boolean {
@@ -189,9 +192,6 @@ export function App({
         >
           <Icon name="menu" />
         </button>
-        <span class="only-narrow">
-          <Brand title="Waggle" href="/" />
-        </span>
         <div class="grow">
           <WorkerBadge {...{ about, choice, controls }} wanted={current.settings.model} onChoose={chat.chooseModel} />
         </div>
@@ -261,7 +261,7 @@ export function App({
           onClose={() => (settingsOpen.value = false)}
         />
       )}
-      <UndoList deletions={deletions} />
+      <UndoList deletions={deletions} turnDeletions={turnDeletions} />
       <TokenDialog api={api} />
     </div>
   );

@@ -1,4 +1,4 @@
-// Owns the visitor's actions in the chat. No action removes a message or an answer: editing and regenerating open a branch.
+// Owns the visitor's actions in the chat. Editing and regenerating open a branch, and remove nothing.
 import { batch } from "@preact/signals";
 import type { Api } from "../wire/api.ts";
 import { problemOfEnd } from "../wire/follow-job.ts";
@@ -16,7 +16,7 @@ import {
 } from "./conversation/answer.ts";
 import type { Answer } from "./conversation/answer.ts";
 import { findAnswer, liveAnswer, shownLiveAnswer, shownTurns, titleFor } from "./conversation/conversation.ts";
-import type { Turn, UserTurn } from "./conversation/conversation.ts";
+import type { Conversation, Turn, UserTurn } from "./conversation/conversation.ts";
 import type { HeadPatch } from "./conversation/merge.ts";
 import { newId } from "./conversation/new-id.ts";
 import { choicesFor } from "./conversation/turn-tree.ts";
@@ -83,6 +83,11 @@ function mayBeSubmitting({ phase, sentAt, jobSentAt }: Answer): boolean {
 
 function contentOf(text: string, attachments: readonly Attachment[]): Pick<UserTurn, "text" | "attachments"> {
   return { text, ...(attachments.length > 0 ? { attachments } : {}) };
+}
+
+/** Whether the answer follows a message, which may have been deleted. */
+function isAsked({ turns }: Conversation, answer: Answer): boolean {
+  return turns.some(({ id, role }) => id === answer.parent && role === "user");
 }
 
 export function createChat({ api, conversations, about, choice }: ChatOptions): Chat {
@@ -176,7 +181,7 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
     regenerate(answerId) {
       const conversation = conversations.current.peek();
       const answer = findAnswer(conversation, answerId);
-      if (answer === undefined) return;
+      if (answer === undefined || !isAsked(conversation, answer)) return;
       if (isEmpty(answer) && !isLive(answer)) {
         askFor(conversation.id, continued(answer, newId("job"), Date.now()));
         return;
@@ -191,7 +196,7 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
     continue(answerId) {
       const conversation = conversations.current.peek();
       const answer = findAnswer(conversation, answerId);
-      if (answer === undefined || !canContinue(answer)) return;
+      if (answer === undefined || !canContinue(answer) || !isAsked(conversation, answer)) return;
       askFor(conversation.id, continued(answer, newId("job"), Date.now()));
     },
     edit(answerId, text) {

@@ -17,6 +17,7 @@ import { createDeletions } from "./storage/deletions.ts";
 import { noDraft } from "./composer/drafts.ts";
 import { openStorage } from "./storage/open-storage.ts";
 import { createLibrary } from "./storage/library.ts";
+import { createTurnDeletions } from "./storage/turn-deletions.ts";
 import { factsOf } from "./model/model-facts.ts";
 import { draftOwner } from "./pictures/held-pictures.ts";
 import { sightOf } from "./pictures/sight.ts";
@@ -49,6 +50,7 @@ const deletions = createDeletions(conversations, async (id) => {
   draftFiles.forget(id);
   drafts.set(id, noDraft);
 });
+const turnDeletions = createTurnDeletions(conversations);
 
 /** The id in the address; empty if the address is cut off or mistyped. */
 function addressedId(hash: string): string {
@@ -93,6 +95,7 @@ addEventListener("pagehide", () => storeItem(tabStorage, answeringKey, conversat
 void chat.resume((tabStorage.getItem(answeringKey) ?? "").split(" "));
 
 deletions.resume();
+turnDeletions.resume();
 persistOnceAnswered(conversations.current);
 about.refresh();
 mount(
@@ -106,6 +109,7 @@ mount(
     drafts={drafts}
     draftFiles={draftFiles}
     deletions={deletions}
+    turnDeletions={turnDeletions}
     presets={createPresetStore()}
     shortcutSwitch={createShortcutSwitch()}
     library={createLibrary(conversations)}

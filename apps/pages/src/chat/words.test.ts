@@ -18,10 +18,10 @@ it("a queue position is shown with the expected wait", () => {
 it.each([
   [undefined, true, "Thinking…"],
   [undefined, false, "Thoughts"],
-  [3_900, true, "Thinking… 4 s"],
+  [3_900, true, "Thinking… 3 s"],
   [12_300, false, "Thought for 12 s"],
   [200, false, "Thought for less than a second"],
-  [125_000, false, "Thought for 2 min 5 s"],
+  [125_000, false, "Thought for 2 min"],
 ])("thoughts of %s ms, thinking %s: %s", (ms, thinking, words) => {
   expect(thoughtWords(ms, thinking)).toBe(words);
 });

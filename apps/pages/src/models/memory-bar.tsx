@@ -3,7 +3,7 @@ import type { ModelMemory, ModelStatuses } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { memoryParts } from "./model-words.ts";
 import type { MemoryPart } from "./model-words.ts";
-import { formatBytes } from "../parts/format.ts";
+import { formatBytes, formatCounted } from "../parts/format.ts";
 
 /** CSS classes of the parts; adjacent parts have different colours. */
 const colours = ["part-a", "part-b", "part-c", "part-d"] as const;
@@ -77,7 +77,7 @@ export function Budget({ statuses: { models, budget } }: { readonly statuses: Mo
       : `Loaded models take ${formatBytes(used)} of ${formatBytes(total)} of memory`;
   return (
     <div class="memory">
-      <p class="small numbers">{`${taken} · ${budget.threads} ${budget.threads === 1 ? "thread" : "threads"} for all`}</p>
+      <p class="small numbers">{`${taken} · ${formatCounted(budget.threads, "thread")} for all`}</p>
       <Bar parts={all} scaleBytes={Math.max(total ?? 0, used, told)} />
     </div>
   );

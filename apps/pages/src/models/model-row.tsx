@@ -8,9 +8,9 @@ import { ChangeLine } from "./changes/change-line.tsx";
 import type { Change, Changes } from "./changes/changes.ts";
 import { DeleteDialog, SwapDialog } from "./dialogs.tsx";
 import { Memory } from "./memory-bar.tsx";
-import { abilityWords, parameterWords, sourceWords, stayWords } from "./model-words.ts";
+import { abilityWords, sourceWords, stayWords } from "./model-words.ts";
 import { StageProgress } from "./changes/progress-line.tsx";
-import { formatBytes, formatCount, formatPercent } from "../parts/format.ts";
+import { formatBytes, formatCount, formatCounted, formatLargeCount, formatPercent } from "../parts/format.ts";
 
 export interface ModelRowProps {
   readonly api: Api;
@@ -63,7 +63,7 @@ function factsOf(model: ModelStatus): readonly string[] {
     ...abilityWords(model),
     model.architecture,
     model.quantization,
-    model.parameters === undefined ? undefined : `${parameterWords(model.parameters)} parameters`,
+    model.parameters === undefined ? undefined : `${formatLargeCount(model.parameters)} parameters`,
     model.file_bytes === undefined ? undefined : `${formatBytes(model.file_bytes)} on disk`,
     context === undefined
       ? undefined
@@ -74,7 +74,7 @@ function factsOf(model: ModelStatus): readonly string[] {
 function occupation(model: ModelStatus): readonly string[] {
   return [
     model.slots === undefined ? undefined : `${model.slots.busy} of ${model.slots.total} slots busy`,
-    model.queued === 0 ? undefined : `${model.queued} ${model.queued === 1 ? "job waits" : "jobs wait"}`,
+    model.queued === 0 ? undefined : formatCounted(model.queued, "waiting job"),
   ].filter((words) => words !== undefined);
 }
 

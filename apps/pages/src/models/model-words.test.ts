@@ -5,21 +5,12 @@ import {
   abilityWords,
   arrivalWords,
   figureWords,
-  parameterWords,
   sourceWords,
   spokenProgress,
   stageWords,
   stayWords,
 } from "./model-words.ts";
 import { modelStatus } from "./testing/model-status.ts";
-
-it("counts parameters in millions and billions", () => {
-  expect([parameterWords(7_241_732_096), parameterWords(134_515_008), parameterWords(656_000)]).toEqual([
-    "7.2 billion",
-    "135 million",
-    "656,000",
-  ]);
-});
 
 it("lists a model's known abilities", () => {
   const chat = { format: "derived", parallel_tool_calls: true, switches: [], template_variables: [] };

@@ -1,14 +1,8 @@
 // Owns the texts for a model, its memory and its progress. Pure.
 import type { ModelEvent, ModelMemory, ModelSource, ModelStatus, ModelStatuses } from "@waggle/protocol";
-import { formatByteRate, formatBytes, formatCount, formatDuration, formatPercent } from "../parts/format.ts";
+import { formatByteRate, formatBytes, formatDuration, formatPercent } from "../parts/format.ts";
 
 export type ModelProgress = Extract<ModelEvent, { type: "progress" }>;
-
-/** For example "7.2 billion" for 7,241,732,096. */
-export function parameterWords(count: number): string {
-  if (count >= 1e9) return `${(count / 1e9).toFixed(1)} billion`;
-  return count >= 1e6 ? `${(count / 1e6).toFixed(count < 1e7 ? 1 : 0)} million` : formatCount(count);
-}
 
 /** The model's known abilities: many are known only after its first load. */
 export function abilityWords({

@@ -5,13 +5,13 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { ModelState } from "../parts/model-state.tsx";
 import { ChangeLine } from "./changes/change-line.tsx";
 import type { ModelControls } from "./model-controls.ts";
-import { abilityWords, canChange, elsewhereWords, parameterWords } from "./model-words.ts";
+import { abilityWords, canChange, elsewhereWords } from "./model-words.ts";
 import "./models.css";
 import "./models-dialog.css";
 import { StageProgress } from "./changes/progress-line.tsx";
 import { PullForm } from "./changes/pull-form.tsx";
 import { RecommendedModels } from "./recommended/recommended-models.tsx";
-import { formatBytes, formatCount } from "../parts/format.ts";
+import { formatBytes, formatCount, formatLargeCount } from "../parts/format.ts";
 
 export interface ModelsDialogProps {
   readonly controls: ModelControls;
@@ -128,7 +128,7 @@ function factsOf(model: ModelStatus): readonly string[] {
   const context = model.context_size ?? model.trained_context_size;
   return [
     ...abilityWords(model),
-    model.parameters === undefined ? undefined : `${parameterWords(model.parameters)} parameters`,
+    model.parameters === undefined ? undefined : `${formatLargeCount(model.parameters)} parameters`,
     model.file_bytes === undefined ? undefined : `${formatBytes(model.file_bytes)} on disk`,
     model.memory === undefined ? undefined : `${formatBytes(model.memory.total)} of memory`,
     context === undefined ? undefined : `${formatCount(context)} tokens of context`,

@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
+import { formatDuration } from "./format.ts";
 
 export interface CountdownProps {
   /** Milliseconds since 1970. */
@@ -27,7 +28,7 @@ export function Countdown({ until, before, after }: CountdownProps): VNode {
   }, [until]);
   return (
     <span class="numbers" role="timer">
-      {leftS.value === 0 ? after : `${before} ${leftS.value} s`}
+      {leftS.value === 0 ? after : `${before} ${formatDuration(leftS.value * 1_000, "up")}`}
     </span>
   );
 }

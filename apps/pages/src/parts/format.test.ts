@@ -3,13 +3,16 @@ import {
   formatByteRate,
   formatBytes,
   formatCount,
+  formatCounted,
   formatDuration,
   formatFigure,
+  formatLargeCount,
   formatMilliseconds,
   formatPercent,
   formatRate,
   formatShare,
   formatTime,
+  formatTokenRate,
 } from "./format.ts";
 
 it.each([
@@ -29,6 +32,13 @@ it("formats rates, counts and figures", () => {
   expect(formatByteRate(12_000_000)).toBe("12.0 MB/s");
   expect([3.456, 85.4, 1_234.5].map(formatRate)).toEqual(["3.5", "85", "1,235"]);
   expect(formatCount(30_000)).toBe("30,000");
+  expect([1, 1_235].map((count) => formatCounted(count, "token"))).toEqual(["1 token", "1,235 tokens"]);
+  expect([7_241_732_096, 134_515_008, 656_000].map(formatLargeCount)).toEqual([
+    "7.2 billion",
+    "135 million",
+    "656,000",
+  ]);
+  expect(formatTokenRate(3.456)).toBe("3.5 tokens/s");
   expect([formatFigure(2), formatFigure(2.34), formatFigure(1_234.5, "ms"), formatFigure(undefined)]).toEqual([
     "2",
     "2.3",

@@ -1,4 +1,4 @@
-// Owns the formats of numbers on all pages: bytes, rates, shares, times. Pure.
+// Owns the formats of numbers on all pages: bytes, rates, counts, shares, times. Pure.
 
 const unknown = "–";
 const units = ["B", "kB", "MB", "GB", "TB"] as const;
@@ -23,6 +23,22 @@ export function formatRate(perSecond: number): string {
 /** For example 1,235. */
 export function formatCount(count: number): string {
   return count.toLocaleString("en");
+}
+
+/** A count with its noun: 1 token, 1,235 tokens. @param noun whose plural ends in s */
+export function formatCounted(count: number, noun: string): string {
+  return `${formatCount(count)} ${count === 1 ? noun : `${noun}s`}`;
+}
+
+/** For example 3.5 tokens/s. */
+export function formatTokenRate(tokensPerSecond: number): string {
+  return `${formatRate(tokensPerSecond)} tokens/s`;
+}
+
+/** A large count in words: "7.2 billion" for 7,241,732,096. */
+export function formatLargeCount(count: number): string {
+  if (count >= 1e9) return `${(count / 1e9).toFixed(1)} billion`;
+  return count >= 1e6 ? `${(count / 1e6).toFixed(count < 1e7 ? 1 : 0)} million` : formatCount(count);
 }
 
 /** Like `formatCount`, with one digit after the point below 10; "–" for an unknown value. */
@@ -64,6 +80,7 @@ export function formatDuration(ms: number, rounding: "down" | "up" = "down"): st
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const minute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const longDate = new Intl.DateTimeFormat("en", { dateStyle: "long", timeStyle: "short" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
 /** For example 14:03:12. @param at milliseconds since 1970 */
@@ -81,4 +98,9 @@ export function formatTime(at: number, now: number = Date.now()): string {
   const [then, today] = [new Date(at), new Date(now)];
   const time = formatClock(at);
   return then.toDateString() === today.toDateString() ? time : `${day.format(then)}, ${time}`;
+}
+
+/** For example May 8, 2026 at 3:00 PM. @param at milliseconds since 1970 */
+export function formatLongDate(at: number): string {
+  return longDate.format(at);
 }

@@ -26,6 +26,8 @@ const strokes = {
   down: "M12 5v14M6 13l6 6 6-6",
   previous: "M15 6l-6 6 6 6",
   next: "M9 6l6 6-6 6",
+  wrap: "M4 6h16M4 12h13a3 3 0 0 1 0 6h-4M15 15l-3 3 3 3M4 18h3",
+  numbers: "M5 20v-7M12 20V4M19 20v-11",
   more: "M5 12h.01M12 12h.01M19 12h.01",
   pin: "M9 4h6l-1 6 4 4H6l4-4zM12 14v6",
   search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM16 16l4 4",

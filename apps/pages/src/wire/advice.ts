@@ -1,5 +1,5 @@
 // Owns the texts for errors: what failed, what to do, and how long to wait. Pure.
-import { formatBytes, formatCount } from "../parts/format.ts";
+import { formatBytes, formatCount, formatDuration } from "../parts/format.ts";
 import type { Problem } from "./problem.ts";
 import { settingLabels } from "./setting-labels.ts";
 
@@ -164,7 +164,7 @@ function limitWords(details: Problem["details"]): string | undefined {
 
 function estimateWords(details: Problem["details"]): string {
   const { estimate_ms: estimate } = details ?? {};
-  return typeof estimate === "number" ? `Estimated wait: ${Math.ceil(estimate / 1_000)} s. ` : "";
+  return typeof estimate === "number" ? `Estimated wait: ${formatDuration(estimate, "up")}. ` : "";
 }
 
 function sentence(text: string): string {

@@ -1,5 +1,5 @@
 // Owns the text for an attached file's size.
-import { formatBytes, formatCount } from "../../parts/format.ts";
+import { formatBytes, formatCount, formatCounted } from "../../parts/format.ts";
 import { assumedCharsPerToken } from "../conversation/conversation.ts";
 import type { Attachment } from "./attachment.ts";
 
@@ -11,13 +11,11 @@ export function attachmentWords({ bytes, pages, tokens, text, picture }: Attachm
   }
   return [
     formatBytes(bytes),
-    pages === undefined ? undefined : `${pages} ${pages === 1 ? "page" : "pages"}`,
-    tokens === undefined ? `about ${counted(Math.ceil(text.length / assumedCharsPerToken))}` : counted(tokens),
+    pages === undefined ? undefined : formatCounted(pages, "page"),
+    tokens === undefined
+      ? `about ${formatCounted(Math.ceil(text.length / assumedCharsPerToken), "token")}`
+      : formatCounted(tokens, "token"),
   ]
     .filter((words) => words !== undefined)
     .join(" · ");
-}
-
-function counted(tokens: number): string {
-  return `${formatCount(tokens)} ${tokens === 1 ? "token" : "tokens"}`;
 }

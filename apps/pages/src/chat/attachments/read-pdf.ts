@@ -1,4 +1,5 @@
 // Owns reading the text of a PDF, with PDF.js in a separate thread. Imported only on demand.
+import { formatCounted, formatDuration } from "../../parts/format.ts";
 import { getDocument, PDFWorker, VerbosityLevel } from "pdfjs-dist/legacy/build/pdf.mjs";
 import type { PDFDocumentProxy } from "pdfjs-dist/legacy/build/pdf.mjs";
 import { attachmentLimits, refused } from "./attachment.ts";
@@ -22,7 +23,7 @@ export async function readPdf(bytes: ArrayBuffer, signal: AbortSignal): Promise<
   try {
     return await Promise.race([textOf(bytes, port, given), gone]);
   } catch (error) {
-    if (late.aborted) return refused(`it takes longer than ${pdfTimeoutMs / 1_000} s to read.`);
+    if (late.aborted) return refused(`it takes longer than ${formatDuration(pdfTimeoutMs)} to read.`);
     return refused(reasonOf(error));
   } finally {
     port.terminate();
@@ -38,7 +39,7 @@ async function textOf(bytes: ArrayBuffer, port: Worker, signal: AbortSignal): Pr
   }).promise;
   const pages = pdf.numPages;
   if (pages > attachmentLimits.pdfPages) {
-    return refused(`it has ${pages} pages, and a PDF may have ${attachmentLimits.pdfPages}.`);
+    return refused(`it has ${formatCounted(pages, "page")}, and a PDF may have ${attachmentLimits.pdfPages}.`);
   }
   const texts: string[] = [];
   let chars = 0;

@@ -1,4 +1,5 @@
 // Owns files of conversations: JSON to import again, and Markdown to read. Pure.
+import { formatLongDate } from "../../parts/format.ts";
 import { fenced } from "../attachments/attachment.ts";
 import { prettyArguments } from "../tool-calls/tool-calls.ts";
 import { isLive, stopped } from "./answer.ts";
@@ -28,7 +29,7 @@ function markdownOf(conversation: Conversation): string {
   const system = settings.system.trim();
   const parts = [
     `# ${title}`,
-    `*${new Date(updatedAt).toLocaleString("en", { dateStyle: "long", timeStyle: "short" })}*`,
+    `*${formatLongDate(updatedAt)}*`,
     ...(system === "" ? [] : ["## System prompt", system]),
     ...shownTurns(conversation).flatMap(turnMarkdown),
   ];

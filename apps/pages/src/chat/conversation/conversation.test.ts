@@ -120,6 +120,24 @@ describe("a message with pictures", () => {
   });
 });
 
+it("begins with a message, also if the first message was deleted", () => {
+  const said = conversation([
+    answer("1", "left over"),
+    you("2", "a"),
+    answer("3", "b"),
+    you("4", "c"),
+    answer("5", ""),
+  ]);
+  expect(messagesFor(said, "5", open)).toEqual({
+    messages: [
+      { role: "user", content: "a" },
+      { role: "assistant", content: "b" },
+      { role: "user", content: "c" },
+    ],
+    leftOut: 0,
+  });
+});
+
 it("requests the rest of an answer that has begun", () => {
   const said = conversation([you("1", "a"), answer("2", "So far")]);
   const fitted = messagesFor(said, "2", open);
@@ -148,8 +166,8 @@ it("requests a job that continues without a reader, with an id, a session and a 
 });
 
 it("a conversation takes its title from its first message", () => {
-  expect(titleFor({ text: `  hello\n${"x".repeat(99)}` })).toMatch(/^hello x+…$/);
-  expect(titleFor({ text: `${"x".repeat(58)}🐝🐝` })).toBe(`${"x".repeat(58)}…`);
+  expect(titleFor({ text: `  hello\n${"x".repeat(199)}` })).toMatch(/^hello x+…$/);
+  expect(titleFor({ text: `${"x".repeat(158)}🐝🐝` })).toBe(`${"x".repeat(158)}…`);
 });
 
 it("a conversation is searched in messages, in results of calls, and in names of files", () => {

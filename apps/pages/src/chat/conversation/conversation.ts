@@ -8,6 +8,7 @@ import type { ToolResult } from "../tool-calls/tool-calls.ts";
 import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { contentOf, joinedContent, lengthOf } from "./message-content.ts";
+import type { Removed } from "./removed-turns.ts";
 import { pathTo, shownPath } from "./turn-tree.ts";
 import type { Chosen, TreeTurn } from "./turn-tree.ts";
 
@@ -47,6 +48,8 @@ export interface Head {
   readonly chosen: Chosen;
   /** When the conversation was deleted. Milliseconds since 1970. It is hidden, and removed when the time to undo is over. */
   readonly deletedAt?: number;
+  /** The deleted messages. They are hidden at once, and removed from the storage when the time to undo is over. */
+  readonly removed?: Removed;
 }
 
 export interface Conversation extends Head {
@@ -55,7 +58,7 @@ export interface Conversation extends Head {
 }
 
 export const untitled = "New conversation";
-const titleChars = 60;
+const titleChars = 160;
 
 export function titleFor({ text, attachments }: Pick<UserTurn, "text" | "attachments">): string {
   const line = text.trim().replaceAll(/\s+/g, " ") || (attachments?.[0]?.name ?? "");
@@ -128,7 +131,7 @@ export interface Fitted {
 export function messagesFor(conversation: Conversation, answerId: string, room: Room): Fitted {
   const path = pathTo(conversation.turns, answerId);
   const begun = findAnswer(conversation, answerId)?.text ?? "";
-  const history = joined(path.slice(0, -1), room.sees !== false);
+  const history = fromFirstMessage(joined(path.slice(0, -1), room.sees !== false));
   const system = conversation.settings.system.trim();
   const first: ChatMessage[] = system === "" ? [] : [{ role: "system", content: system }];
   const limit = room.contextTokens === undefined ? Infinity : room.contextTokens * historyShare * room.charsPerToken;
@@ -145,7 +148,17 @@ export function messagesFor(conversation: Conversation, answerId: string, room: 
   return { messages: [...first, ...history.slice(start), ...last], leftOut: start };
 }
 
-/** User and assistant alternate, with the user first; tool calls and their results are between them. */
+/** Without answers whose message was deleted: templates want a message of the user first. */
+function fromFirstMessage(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  return messages.slice(
+    Math.max(
+      0,
+      messages.findIndex(({ role }) => role === "user"),
+    ),
+  );
+}
+
+/** User and assistant alternate; tool calls and their results are between them. */
 function joined(turns: readonly Turn[], sees: boolean): ChatMessage[] {
   const messages: ChatMessage[] = [];
   for (const [i, turn] of turns.entries()) {

@@ -51,6 +51,7 @@ export function patchHead(head: Head, patch: HeadPatch): Head {
     ...patch,
     updatedAt: Math.max(head.updatedAt, patch.updatedAt ?? 0),
     chosen: { ...head.chosen, ...patch.chosen },
+    ...(patch.removed === undefined ? {} : { removed: { ...head.removed, ...patch.removed } }),
   };
   return Object.fromEntries(Object.entries(patched).filter(([, value]) => value !== undefined)) as unknown as Head;
 }

@@ -125,7 +125,7 @@ const settingsShape: Shape<Settings> = {
   model: { fits: isText },
 };
 
-const headShape: Shape<Omit<Conversation, "turns" | "settings" | "deletedAt">> = {
+const headShape: Shape<Omit<Conversation, "turns" | "settings" | "deletedAt" | "removed">> = {
   id: { fits: isId, needed: true },
   updatedAt: { fits: isNumber, needed: true },
   title: { fits: isText, needed: true },

@@ -1,7 +1,6 @@
 // Owns the description of the model that answers, in a few sentences. Pure.
 import type { ModelStatus, WorkerInfo } from "@waggle/protocol";
-import { parameterWords } from "../../models/model-words.ts";
-import { formatCount } from "../../parts/format.ts";
+import { formatCount, formatLargeCount } from "../../parts/format.ts";
 
 type Shared = Pick<
   ModelStatus,
@@ -39,7 +38,7 @@ const smallParameters = 1e9;
 export function describeModel(facts: ModelFacts): string {
   const { name, kind, parameters, fake } = facts;
   if (fake) return "A test backend that makes up words, without a model.";
-  const size = parameters === undefined ? "" : ` with ${parameterWords(parameters)} parameters`;
+  const size = parameters === undefined ? "" : ` with ${formatLargeCount(parameters)} parameters`;
   if (kind === "embed") return `A model${size} that turns texts into vectors. It writes no answers.`;
   if (kind === "rerank") return `A model${size} that ranks texts. It writes no answers.`;
   if (isStoryTeller(name)) return `A story teller${size}: it knows only children's stories.`;

@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
+import { formatCounted } from "../../parts/format.ts";
 import type { Library, SearchHit } from "../storage/library.ts";
 
 export interface SearchResultsProps {
@@ -60,6 +61,5 @@ export function SearchResults({ library, words, onFound }: SearchResultsProps): 
 }
 
 function countWords(count: number): string {
-  if (count === 0) return "Nothing found";
-  return count === 1 ? "Found in 1 conversation" : `Found in ${count} conversations`;
+  return count === 0 ? "Nothing found" : `Found in ${formatCounted(count, "conversation")}`;
 }

@@ -46,33 +46,43 @@ export function SidebarFoot({ conversations, library }: SidebarFootProps): VNode
           {notice.value.text}
         </p>
       )}
-      <details>
-        <summary>Export and import</summary>
-        <div class="row">
-          <button type="button" class="button tiny" disabled={count === 0} onClick={() => exportAll("json")}>
-            Export all (JSON)
-          </button>
-          <button type="button" class="button tiny" disabled={count === 0} onClick={() => exportAll("markdown")}>
-            Export all (Markdown)
-          </button>
-          <button type="button" class="button tiny" onClick={() => input.current?.click()}>
-            Import…
-          </button>
-          <input
-            ref={input}
-            type="file"
-            hidden
-            accept=".json,application/json"
-            aria-label="File to import"
-            onChange={({ currentTarget }) => {
-              void take(currentTarget.files?.[0]);
-              currentTarget.value = "";
-            }}
-          />
-        </div>
-      </details>
+      <div class="row" role="group" aria-label="All conversations">
+        <button
+          type="button"
+          class="button tiny"
+          title="All conversations in one file, which another browser can import"
+          disabled={count === 0}
+          onClick={() => exportAll("json")}
+        >
+          Export all
+        </button>
+        <button
+          type="button"
+          class="button tiny"
+          aria-label="Export all as Markdown"
+          title="All conversations as one text to read"
+          disabled={count === 0}
+          onClick={() => exportAll("markdown")}
+        >
+          Markdown
+        </button>
+        <button type="button" class="button tiny" onClick={() => input.current?.click()}>
+          Import…
+        </button>
+        <input
+          ref={input}
+          type="file"
+          hidden
+          accept=".json,application/json"
+          aria-label="File to import"
+          onChange={({ currentTarget }) => {
+            void take(currentTarget.files?.[0]);
+            currentTarget.value = "";
+          }}
+        />
+      </div>
       <p class="muted">
-        {`Conversations are kept in this browser${used.value === undefined ? "" : ` (${used.value})`}.`}
+        {`These conversations are kept in this browser only${used.value === undefined ? "" : ` (${used.value})`}.`}
       </p>
     </div>
   );

@@ -1,18 +1,26 @@
-// Owns the list of conversations that were just deleted, each with a button to undo that.
+// Owns the list of conversations and messages that were just deleted, each with a button to undo that.
 import type { VNode } from "preact";
 import type { Deletions } from "../storage/deletions.ts";
+import type { TurnDeletions } from "../storage/turn-deletions.ts";
 
-export function UndoList({ deletions }: { readonly deletions: Deletions }): VNode {
+export interface UndoListProps {
+  readonly deletions: Deletions;
+  readonly turnDeletions: TurnDeletions;
+}
+
+export function UndoList({ deletions, turnDeletions }: UndoListProps): VNode {
   return (
     <ul class="undo-list" aria-live="polite">
-      {deletions.undoable.value.map(({ id, title }) => (
-        <li key={id} class="spread">
-          <span class="small">{`Deleted “${title}”`}</span>
-          <button type="button" class="button tiny" onClick={() => deletions.undo(id)}>
-            Undo
-          </button>
-        </li>
-      ))}
+      {[turnDeletions, deletions].flatMap(({ undoable, undo }) =>
+        undoable.value.map(({ id, title }) => (
+          <li key={id} class="spread">
+            <span class="small">{`Deleted “${title}”`}</span>
+            <button type="button" class="button tiny" onClick={() => undo(id)}>
+              Undo
+            </button>
+          </li>
+        )),
+      )}
     </ul>
   );
 }

@@ -10,6 +10,7 @@ import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
 import { mergeTurns, patchHead } from "../conversation/merge.ts";
 import type { HeadPatch } from "../conversation/merge.ts";
 import { newId } from "../conversation/new-id.ts";
+import { withoutRemoved } from "../conversation/removed-turns.ts";
 import { createHeldPictures } from "../pictures/held-pictures.ts";
 import type { HeldPictures, OwnedPicture } from "../pictures/held-pictures.ts";
 import { choicesFor } from "../conversation/turn-tree.ts";
@@ -48,6 +49,12 @@ export interface Conversations {
   readTurns: ConversationStorage["readTurns"];
   /** Adds changes from a file; a picture that cannot be stored is reported. @throws the storage's error; then nothing is added */
   bring(changes: readonly Change[], pictures?: readonly OwnedPicture[]): Promise<void>;
+  /** Hides a message. The turns after it follow the turn before it. */
+  removeTurn(id: string, turnId: string): void;
+  /** Shows a hidden message again. */
+  restoreTurn(id: string, turnId: string): void;
+  /** Removes for good those messages that are still hidden. */
+  removeHidden(id: string, turnIds: readonly string[]): Promise<void>;
   /** Removes for good those conversations that are still marked as deleted. */
   removeDeleted(ids: readonly string[]): Promise<void>;
   /** Whether another tab announced this job before the worker had it. */
@@ -87,7 +94,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
   const turnsRead = computed(() => turnsOf.value.get(shownId.value));
   const current = computed<Conversation>(() => {
     const head = shownHead.value;
-    return head === undefined ? fresh.value : { ...head, turns: turnsRead.value ?? [] };
+    return head === undefined ? fresh.value : shown({ ...head, turns: turnsRead.value ?? [] });
   });
   const reading = computed(() => shownHead.value !== undefined && turnsRead.value === undefined);
   /** The conversations whose turns are being read, with the turns that other tabs send meanwhile. */
@@ -118,9 +125,11 @@ export async function openConversations(options: ConversationsOptions): Promise<
 
   function get(id: string): Conversation | undefined {
     if (id === fresh.value.id) return fresh.value;
-    return turnsOf.value.has(id) ? asFarAsRead(id) : undefined;
+    const read = turnsOf.value.has(id) ? asFarAsRead(id) : undefined;
+    return read === undefined ? undefined : shown(read);
   }
 
+  /** Includes hidden messages. */
   function asFarAsRead(id: string): Conversation | undefined {
     const head = everyHead.value.find((other) => other.id === id);
     return head === undefined ? undefined : { ...head, turns: turnsOf.value.get(id) ?? [] };
@@ -204,6 +213,37 @@ export async function openConversations(options: ConversationsOptions): Promise<
     }
   }
 
+  function add(id: string, turns: readonly Turn[], patch: HeadPatch): void {
+    if (id === fresh.value.id) {
+      const { turns: _, ...head } = fresh.value;
+      if (turns.length === 0) {
+        const { settings } = patch;
+        if (settings !== undefined) setFresh(isSame(settings, newSettings.peek()) ? undefined : settings);
+        fresh.value = { ...patchHead(head, patch), turns: [] };
+        return;
+      }
+      batch(() => {
+        // The new conversation may also be shown because the shown conversation was deleted.
+        if (current.peek().id === id) shownId.value = id;
+        setTurns(id, turns);
+        setHead(patchHead(head, patch));
+        // The next new conversation gets another id.
+        setFresh(undefined);
+        fresh.value = blank();
+      });
+      saveQueue.note(id, { isNew: true, turnIds: turns.map((turn) => turn.id) });
+    } else {
+      const [head, known] = [everyHead.value.find((other) => other.id === id), turnsOf.value.get(id)];
+      if (head === undefined) return;
+      batch(() => {
+        if (turns.length > 0) setTurns(id, mergeTurns(known ?? [], turns));
+        setHead(patchHead(head, patch));
+      });
+      saveQueue.note(id, { patch, turnIds: turns.map((turn) => turn.id) });
+    }
+    void saveQueue.flush();
+  }
+
   otherTabs.listen(receive);
 
   return {
@@ -234,36 +274,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
       if (freshSettings === undefined) fresh.value = blank();
       shownId.value = fresh.value.id;
     },
-    add(id, turns, patch) {
-      if (id === fresh.value.id) {
-        const { turns: _, ...head } = fresh.value;
-        if (turns.length === 0) {
-          const { settings } = patch;
-          if (settings !== undefined) setFresh(isSame(settings, newSettings.peek()) ? undefined : settings);
-          fresh.value = { ...patchHead(head, patch), turns: [] };
-          return;
-        }
-        batch(() => {
-          // The new conversation may also be shown because the shown conversation was deleted.
-          if (current.peek().id === id) shownId.value = id;
-          setTurns(id, turns);
-          setHead(patchHead(head, patch));
-          // The next new conversation gets another id.
-          setFresh(undefined);
-          fresh.value = blank();
-        });
-        saveQueue.note(id, { isNew: true, turnIds: turns.map((turn) => turn.id) });
-      } else {
-        const [head, known] = [everyHead.value.find((other) => other.id === id), turnsOf.value.get(id)];
-        if (head === undefined) return;
-        batch(() => {
-          if (turns.length > 0) setTurns(id, mergeTurns(known ?? [], turns));
-          setHead(patchHead(head, patch));
-        });
-        saveQueue.note(id, { patch, turnIds: turns.map((turn) => turn.id) });
-      }
-      void saveQueue.flush();
-    },
+    add,
     change(conversationId, answerId, change) {
       const turns = turnsOf.value.get(conversationId);
       const answer = turns === undefined ? undefined : findAnswer({ turns }, answerId);
@@ -279,6 +290,32 @@ export async function openConversations(options: ConversationsOptions): Promise<
       else void saveQueue.flush();
     },
     readTurns: storage.readTurns,
+    removeTurn(id, turnId) {
+      const conversation = get(id);
+      const parent = turnsOf
+        .peek()
+        .get(id)
+        ?.find((turn) => turn.id === turnId)?.parent;
+      if (conversation === undefined || conversation.turns.every((turn) => turn.id !== turnId)) return;
+      const path = shownTurns(conversation);
+      const next = path[path.findIndex((turn) => turn.id === turnId) + 1];
+      const removed = { [turnId]: parent ?? "" };
+      const left = withoutRemoved(conversation.turns, removed);
+      // Without this choice, another branch might be shown in the place of the turns that followed.
+      const chosen = next === undefined ? {} : choicesFor(left, next.id);
+      add(id, [], { removed, chosen });
+    },
+    restoreTurn(id, turnId) {
+      const hidden = turnsOf
+        .peek()
+        .get(id)
+        ?.find((turn) => turn.id === turnId);
+      if (hidden === undefined) return;
+      add(id, [hidden], { removed: { [turnId]: null } });
+      const conversation = get(id);
+      if (conversation !== undefined) add(id, [], { chosen: choicesFor(conversation.turns, turnId) });
+    },
+    removeHidden: storage.removeTurns,
     async bring(changes, files = []) {
       await storage.save(changes);
       for (const { id, file } of files) pictures.hold(id, file);
@@ -297,6 +334,11 @@ export async function openConversations(options: ConversationsOptions): Promise<
     report: saveQueue.report,
     flush: saveQueue.flush,
   };
+}
+
+function shown(conversation: Conversation): Conversation {
+  const turns = withoutRemoved(conversation.turns, conversation.removed);
+  return turns === conversation.turns ? conversation : { ...conversation, turns };
 }
 
 function isSame(some: Settings, others: Settings): boolean {

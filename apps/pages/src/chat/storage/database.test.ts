@@ -79,6 +79,19 @@ describe.each(Object.entries(places))("%s", (_, open) => {
     expect(await storage.loadTurns("b")).toHaveLength(1);
   });
 
+  it("removes deleted messages for good, but not if their deletion was undone", async () => {
+    const storage = await open();
+    await storage.save([brings("a", [said("one"), said("two"), said("three")])]);
+    await storage.save([changes("a", [], { removed: { one: "", two: "one" } })]);
+    await storage.save([changes("a", [], { removed: { two: null } })]);
+    await storage.removeTurns("a", ["one", "two"]);
+    // Another tab still has the message.
+    await storage.save([changes("a", [said("one")])]);
+    expect((await storage.loadTurns("a")).map(({ id }) => id).toSorted()).toEqual(["three", "two"]);
+    await storage.save([changes("a", [said("one")], { removed: { one: null } })]);
+    expect(await storage.loadTurns("a")).toHaveLength(3);
+  });
+
   it("reads all turns", async () => {
     const storage = await open();
     await storage.save(Array.from({ length: 700 }, (__, i) => brings(`c${i}`, [said("said")])));
@@ -124,6 +137,28 @@ describe("pictures", () => {
     expect(await textOf(storage, "a", "one")).toBeUndefined();
     expect(await textOf(storage, "a", "late")).toBeUndefined();
     expect(await textOf(storage, "b", "one")).toBe("other");
+  });
+
+  it("are removed with their message, unless an edited message has them too", async () => {
+    const storage = await openDatabase();
+    const shows = (id: string, ...pictures: string[]): Turn => ({
+      role: "user",
+      id,
+      text: id,
+      sentAt: 0,
+      attachments: pictures.map((name) => ({
+        id: name,
+        name,
+        bytes: 3,
+        text: "",
+        picture: { width: 1, height: 1 },
+      })),
+    });
+    await storage.save([brings("a", [shows("first", "one", "two"), shows("edited", "two")])]);
+    await storage.savePictures([picture("a", "one"), picture("a", "two")]);
+    await storage.save([changes("a", [], { removed: { first: "" } })]);
+    await storage.removeTurns("a", ["first"]);
+    expect([await textOf(storage, "a", "one"), await textOf(storage, "a", "two")]).toEqual([undefined, "png"]);
   });
 
   it("of drafts are removed one by one, or when they are old and no draft has them", async () => {

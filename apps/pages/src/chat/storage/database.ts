@@ -6,8 +6,9 @@ import { sameDraft } from "../composer/drafts.ts";
 import type { Draft } from "../composer/drafts.ts";
 import type { Head, Turn } from "../conversation/conversation.ts";
 import { furtherTurn } from "../conversation/merge.ts";
+import { isRemoved } from "../conversation/removed-turns.ts";
 import type { Settings } from "../settings/settings.ts";
-import { draftOwner } from "../pictures/held-pictures.ts";
+import { draftOwner, pictureKeys } from "../pictures/held-pictures.ts";
 import type { OwnedPicture } from "../pictures/held-pictures.ts";
 import { PicturesNotStored, headAfter } from "./storage.ts";
 import type { Change, ConversationStorage, FoundTurns } from "./storage.ts";
@@ -84,6 +85,22 @@ export async function openDatabase(): Promise<ConversationStorage> {
           }),
         );
       }),
+    removeTurns: async (id, turnIds) =>
+      await write(["heads", "turns", "pictures"], async (transaction) => {
+        const [heads, turns] = [transaction.objectStore("heads"), transaction.objectStore("turns")];
+        const [head, stored] = await Promise.all([heads.get(id), turns.getAll(keysWith(id))]);
+        const gone = turnIds.filter((turnId) => isRemoved(head?.removed, turnId));
+        const [left, leaving] = [false, true].map((wanted) =>
+          stored.map(({ turn }) => turn).filter((turn) => gone.includes(turn.id) === wanted),
+        );
+        // An edited message has the pictures of the message before the edit.
+        const shared = new Set(pictureKeys(id, left ?? []).map((key) => key.id));
+        const pictures = pictureKeys(id, leaving ?? []).filter((key) => !shared.has(key.id));
+        await Promise.all([
+          ...gone.map((turnId) => turns.delete([id, turnId])),
+          ...pictures.map((key) => transaction.objectStore("pictures").delete([key.owner, key.id])),
+        ]);
+      }),
     async readTurns(onSome) {
       for (let after: [string, string] | undefined; ;) {
         const range = after === undefined ? undefined : IDBKeyRange.lowerBound(after, true);
@@ -150,6 +167,7 @@ async function saveAll(transaction: Writing, changes: readonly Change[]): Promis
       await Promise.all(
         change.turns.map(async (turn) => {
           const there = (await turns.get([change.id, turn.id]))?.turn;
+          if (there === undefined && isRemoved(head.removed, turn.id)) return;
           if (there === undefined || furtherTurn(turn, there) === turn) {
             await turns.put({ conversation: change.id, turn });
           }

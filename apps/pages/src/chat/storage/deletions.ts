@@ -5,7 +5,7 @@ import type { ReadonlySignal } from "@preact/signals";
 import type { Head } from "../conversation/conversation.ts";
 import type { Conversations } from "./conversations.ts";
 
-const undoMs = 12_000;
+export const undoMs = 12_000;
 
 export interface Deletions {
   /** Deleted conversations that this tab can still restore, the newest deletion first. */

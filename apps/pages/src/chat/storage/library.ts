@@ -1,8 +1,9 @@
 // Owns search, export and import of all conversations. Reads the turns from the storage, and does not keep them.
-import { formatBytes } from "../../parts/format.ts";
+import { formatBytes, formatCounted } from "../../parts/format.ts";
 import { fromJson, maxFileBytes, toJson, toMarkdown, withoutClash } from "../conversation/conversation-file.ts";
 import { shownTurns, wordsOf } from "../conversation/conversation.ts";
 import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
+import { isRemoved, withoutRemoved } from "../conversation/removed-turns.ts";
 import { packPictures, packedBytes, unpackPictures } from "../pictures/picture-file.ts";
 import { findIn, folded } from "../sidebar/search.ts";
 import type { Found } from "../sidebar/search.ts";
@@ -34,7 +35,14 @@ export interface Library {
   import(file: File): Promise<string>;
 }
 
-const stays: Change["head"] = { kind: "patch", patch: { deletedAt: undefined } };
+/** Leaves the head as it is, but restores what was deleted. */
+function stays({ removed }: Head, { turns }: Change): Change["head"] {
+  const back = turns.filter(({ id }) => isRemoved(removed, id)).map(({ id }) => [id, null] as const);
+  return {
+    kind: "patch",
+    patch: { deletedAt: undefined, ...(back.length === 0 ? {} : { removed: Object.fromEntries(back) }) },
+  };
+}
 
 const hitsLimit = 200;
 
@@ -66,7 +74,7 @@ export function createLibrary(conversations: Conversations): Library {
         for (const { id, turns } of some) {
           const head = heads.get(id);
           if (head === undefined || hits.has(id)) continue;
-          const hit = firstHit(head, turns, wanted);
+          const hit = firstHit(head, withoutRemoved(turns, head.removed), wanted);
           if (hit !== undefined) hits.set(id, hit);
         }
         return !signal.aborted;
@@ -78,7 +86,10 @@ export function createLibrary(conversations: Conversations): Library {
       const turnsOf = await readAll(new Set(wanted.map(({ id }) => id)));
       const whole = wanted
         .toSorted((a, b) => b.updatedAt - a.updatedAt)
-        .map((head): Conversation => ({ ...head, turns: turnsOf.get(head.id) ?? [] }));
+        .map(({ removed, ...head }): Conversation => ({
+          ...head,
+          turns: withoutRemoved(turnsOf.get(head.id) ?? [], removed),
+        }));
       const name = ids === undefined ? "waggle-conversations" : fileName(whole[0]?.title ?? "");
       if (kind === "markdown") return { name: `${name}.md`, type: "text/markdown", text: toMarkdown(whole) };
       if (whole.length > 1 && whole.reduce((sum, conversation) => sum + packedBytes(conversation), 0) > maxFileBytes) {
@@ -97,19 +108,22 @@ export function createLibrary(conversations: Conversations): Library {
       const unpacked = fromJson(await file.text(), file.name).map(unpackPictures);
       const brought = unpacked.map(({ conversation }) => conversation);
       const here = await readAll(new Set(brought.map(({ id }) => id)));
-      const known = new Set(conversations.everyHead().map(({ id }) => id));
+      const known = new Map(conversations.everyHead().map((head) => [head.id, head]));
       const copies = brought.map((conversation) => withoutClash(conversation, here.get(conversation.id) ?? []));
       const changes = copies
         .map(changeOf)
         // The title and settings in this browser are newer than the title and settings in the file.
-        .map((change): Change => (known.has(change.id) ? { ...change, head: stays } : change));
+        .map((change): Change => {
+          const head = known.get(change.id);
+          return head === undefined ? change : { ...change, head: stays(head, change) };
+        });
       const pictures = unpacked.flatMap((one, i) =>
         one.pictures.map((picture) => ({ ...picture, owner: copies[i]?.id ?? picture.owner })),
       );
       await conversations.bring(changes, pictures);
       const fresh = changes.filter(({ id }) => !known.has(id)).length;
       const merged = changes.length - fresh;
-      return `Imported ${counted(fresh)}${merged === 0 ? "" : `; merged ${counted(merged)} with existing ones`}.`;
+      return `Imported ${formatCounted(fresh, "conversation")}${merged === 0 ? "" : `; merged ${formatCounted(merged, "conversation")} with existing ones`}.`;
     },
   };
 }
@@ -124,10 +138,6 @@ function firstHit(head: Head, turns: readonly Turn[], wanted: string): SearchHit
   return turn === undefined || found === undefined
     ? undefined
     : { head, turn: { id: turn.id, role: turn.role }, found };
-}
-
-function counted(count: number): string {
-  return count === 1 ? "1 conversation" : `${count} conversations`;
 }
 
 function fileName(title: string): string {

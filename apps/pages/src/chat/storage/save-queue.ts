@@ -148,9 +148,15 @@ export function createSaveQueue({ storage, pictures, get, onWrite }: SaveQueueOp
 function joined(older: Pending | undefined, newer: Pending): Pending {
   if (older === undefined) return newer;
   const chosen = { ...older.patch.chosen, ...newer.patch.chosen };
+  const removed = { ...older.patch.removed, ...newer.patch.removed };
   return {
     isNew: older.isNew || newer.isNew,
-    patch: { ...older.patch, ...newer.patch, ...(Object.keys(chosen).length === 0 ? {} : { chosen }) },
+    patch: {
+      ...older.patch,
+      ...newer.patch,
+      ...(Object.keys(chosen).length === 0 ? {} : { chosen }),
+      ...(Object.keys(removed).length === 0 ? {} : { removed }),
+    },
     turnIds: new Set([...older.turnIds, ...newer.turnIds]),
   };
 }

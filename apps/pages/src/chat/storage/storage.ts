@@ -5,6 +5,7 @@ import type { Draft, DraftChange } from "../composer/drafts.ts";
 import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
 import { mergeTurns, patchHead } from "../conversation/merge.ts";
 import type { HeadPatch } from "../conversation/merge.ts";
+import { isRemoved } from "../conversation/removed-turns.ts";
 import type { OwnedPicture, PictureKey } from "../pictures/held-pictures.ts";
 import type { Settings } from "../settings/settings.ts";
 
@@ -25,10 +26,12 @@ export interface ConversationStorage {
   /** All heads, in no order. */
   loadHeads(): Promise<readonly Head[]>;
   loadTurns(id: string): Promise<readonly Turn[]>;
-  /** Writes all changes. If the promise rejects, no change is written. */
+  /** Writes all changes, but no deleted message that is gone. If the promise rejects, no change is written. */
   save(changes: readonly Change[]): Promise<void>;
   /** Removes conversations that are marked as deleted, with turns and drafts. A conversation whose deletion was undone stays. */
   removeDeleted(ids: readonly string[]): Promise<void>;
+  /** Removes those of these messages that are still deleted, with their pictures. */
+  removeTurns(id: string, turnIds: readonly string[]): Promise<void>;
   /** All turns of all conversations, in batches, until `onSome` returns false. */
   readTurns(onSome: (found: readonly FoundTurns[]) => boolean): Promise<void>;
   /** Settings of new conversations. */
@@ -80,13 +83,26 @@ export function createMemoryStorage(): ConversationStorage {
         const head = headAfter(heads.get(change.id), change);
         if (head === undefined) continue;
         heads.set(change.id, head);
-        turnsOf.set(change.id, mergeTurns(change.turns, turnsOf.get(change.id) ?? []));
+        const there = turnsOf.get(change.id) ?? [];
+        const turns = change.turns.filter(
+          ({ id }) => !isRemoved(head.removed, id) || there.some((turn) => turn.id === id),
+        );
+        turnsOf.set(change.id, mergeTurns(turns, there));
       }
       await Promise.resolve();
     },
     async removeDeleted(ids) {
       const deleted = ids.filter((id) => heads.get(id)?.deletedAt !== undefined);
       for (const places of [heads, turnsOf, drafts]) for (const id of deleted) places.delete(id);
+      await Promise.resolve();
+    },
+    async removeTurns(id, turnIds) {
+      const removed = heads.get(id)?.removed;
+      const gone = turnIds.filter((turnId) => isRemoved(removed, turnId));
+      turnsOf.set(
+        id,
+        (turnsOf.get(id) ?? []).filter((turn) => !gone.includes(turn.id)),
+      );
       await Promise.resolve();
     },
     async readTurns(onSome) {

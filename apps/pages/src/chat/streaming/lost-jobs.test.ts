@@ -20,9 +20,7 @@ const words = (answer: Answer, upMinutes: number): string => lostJobProblem(answ
 
 it("explains the loss, and how much of the answer arrived", () => {
   expect(words(sent(5), 2)).toBe("The worker was restarted during the answer. The text shown is all that arrived.");
-  expect(words(sent(45), 90)).toMatch(
-    /^The worker keeps an answer for 30 minutes after its end, and that time is over\./,
-  );
+  expect(words(sent(45), 90)).toMatch(/^The worker keeps an answer for 30 min after its end, and that time is over\./);
   expect(words(sent(5), 90)).toMatch(/^The worker's memory for ended answers is full/);
   expect(words(sent(5, { text: "" }), 2)).toMatch(/Nothing of the answer arrived\.$/);
   expect(words(sent(5, { text: "", phase: "sending" }), 90)).toBe("The message did not reach the worker.");

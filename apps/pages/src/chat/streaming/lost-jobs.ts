@@ -1,5 +1,6 @@
 // Owns the reason why a worker lost a job, derived from the worker's uptime and from how long it keeps answers.
 import type { WorkerInfo } from "@waggle/protocol";
+import { formatDuration } from "../../parts/format.ts";
 import type { Api } from "../../wire/api.ts";
 import { unreachable } from "../../wire/problem.ts";
 import type { Problem } from "../../wire/problem.ts";
@@ -23,7 +24,6 @@ export async function explainLostJob(api: Api, answer: Answer): Promise<Problem>
 export function lostJobProblem(answer: Answer, { uptime_ms, answer_window_ms }: Lifetimes, now: number): Problem {
   const askedMs = now - (answer.jobSentAt ?? answer.sentAt);
   const rest = isEmpty(answer) ? "Nothing of the answer arrived." : "The text shown is all that arrived.";
-  const minutes = Math.round(answer_window_ms / 60_000);
   if (answer.phase === "sending" && isEmpty(answer)) {
     return { code: "gone", message: "The message did not reach the worker." };
   }
@@ -31,7 +31,7 @@ export function lostJobProblem(answer: Answer, { uptime_ms, answer_window_ms }: 
     uptime_ms < askedMs
       ? "The worker was restarted during the answer."
       : askedMs > answer_window_ms
-        ? `The worker keeps an answer for ${minutes} ${minutes === 1 ? "minute" : "minutes"} after its end, and that time is over.`
+        ? `The worker keeps an answer for ${formatDuration(answer_window_ms)} after its end, and that time is over.`
         : "The worker's memory for ended answers is full, so the worker dropped this answer.";
   return { code: "gone", message: `${why} ${rest}` };
 }

@@ -3,6 +3,7 @@ import type { VNode } from "preact";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { Icon } from "../../parts/icons.tsx";
 import { BranchSwitch } from "../transcript/branch-switch.tsx";
+import { DeleteButton } from "../transcript/delete-button.tsx";
 import type { Chat } from "../chat.ts";
 import type { UserTurn } from "../conversation/conversation.ts";
 import { EditButton, useEditing } from "../transcript/turn-editor.tsx";
@@ -46,6 +47,7 @@ export function ToolResultTurn({ turn, results, siblings, chat }: ToolResultTurn
           <div class="turn-tools">
             {branches}
             <EditButton editing={editing} label="Edit the result and send again" />
+            <DeleteButton turnId={id} label="Delete result" />
           </div>
         </>
       )}

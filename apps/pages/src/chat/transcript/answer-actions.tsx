@@ -8,11 +8,14 @@ import type { Chat } from "../chat.ts";
 
 export interface AnswerActionsProps {
   readonly answer: Answer;
+  /** Whether the answer follows a message. Without the message there is nothing to answer again. */
+  readonly asked: boolean;
   readonly chat: Pick<Chat, "continue" | "reconnect" | "regenerate">;
 }
 
 /** Buttons for an answer that failed; the button that keeps most of the text comes first. */
-export function RecoveryButtons({ answer, chat }: AnswerActionsProps): VNode {
+export function RecoveryButtons({ answer, asked, chat }: AnswerActionsProps): VNode | null {
+  if (!asked) return null;
   const { id, problem, lastIndex } = answer;
   const isLost = problem?.code === "unreachable" && lastIndex >= 0;
   return (
@@ -27,14 +30,14 @@ export function RecoveryButtons({ answer, chat }: AnswerActionsProps): VNode {
 }
 
 /** The button for an answer that was stopped or reached a limit. */
-export function ContinueButton({ answer, chat }: AnswerActionsProps): VNode | null {
+export function ContinueButton({ answer, asked, chat }: AnswerActionsProps): VNode | null {
   const isCut = answer.phase === "stopped" || answer.cutShort === true;
-  if (!isCut || answer.problem !== undefined || !canContinue(answer)) return null;
+  if (!asked || !isCut || answer.problem !== undefined || !canContinue(answer)) return null;
   return <Action label="Continue" icon="next" onClick={() => chat.continue(answer.id)} />;
 }
 
-export function RegenerateButton({ answer, chat }: AnswerActionsProps): VNode | null {
-  if (isLive(answer)) return null;
+export function RegenerateButton({ answer, asked, chat }: AnswerActionsProps): VNode | null {
+  if (!asked || isLive(answer)) return null;
   return (
     <button
       type="button"

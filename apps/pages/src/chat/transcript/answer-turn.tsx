@@ -5,33 +5,38 @@ import { useContext } from "preact/hooks";
 import { arrivalWords } from "../../models/model-words.ts";
 import { Countdown } from "../../parts/countdown.tsx";
 import { CopyButton } from "../../parts/copy-button.tsx";
+import { Icon } from "../../parts/icons.tsx";
 import { Markdown } from "../../parts/markdown/markdown.tsx";
 import { ProblemNotice } from "../../parts/problem-notice.tsx";
+import { createRememberedSwitch } from "../../parts/remembered-switch.ts";
 import type { Advice } from "../../wire/advice.ts";
 import { ContinueButton, RecoveryButtons, RegenerateButton } from "./answer-actions.tsx";
 import { isEmpty, isLive, wantsResults } from "../conversation/answer.ts";
 import type { Answer } from "../conversation/answer.ts";
 import { BranchSwitch } from "./branch-switch.tsx";
 import type { Chat } from "../chat.ts";
+import { DeleteButton } from "./delete-button.tsx";
 import type { ModelChoice } from "../model/model-choice.ts";
 import { PageActionsContext } from "../page-actions.ts";
 import { Thoughts } from "./thoughts.tsx";
 import { ToolCallCards } from "../tool-calls/tool-call-cards.tsx";
 import { EditButton, TurnEditor, useEditing } from "./turn-editor.tsx";
 import { describeLine } from "../words.ts";
-import { formatMilliseconds, formatPercent, formatRate } from "../../parts/format.ts";
+import { formatCounted, formatMilliseconds, formatPercent, formatTokenRate } from "../../parts/format.ts";
 
 export interface AnswerTurnProps {
   readonly answer: Answer;
   /** Ids of all answers to the same message, itself included. */
   readonly siblings: readonly string[];
+  /** Whether the answer follows a message. */
+  readonly asked: boolean;
   /** Whether no turn follows the answer. */
   readonly isLast: boolean;
   readonly choice: ModelChoice;
   readonly chat: Chat;
 }
 
-export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTurnProps): VNode {
+export function AnswerTurn({ answer, siblings, asked, isLast, choice, chat }: AnswerTurnProps): VNode {
   const live = isLive(answer);
   const editing = useEditing(answer.id);
   const branches = <BranchSwitch siblings={siblings} shown={answer.id} kind="answer" onChoose={chat.choose} />;
@@ -78,7 +83,7 @@ export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTur
           problem={answer.problem}
           actions={({ remedy }) => (
             <>
-              <RecoveryButtons answer={answer} chat={chat} />
+              <RecoveryButtons answer={answer} asked={asked} chat={chat} />
               {remedy !== undefined && <RemedyButton remedy={remedy} />}
             </>
           )}
@@ -92,8 +97,9 @@ export function AnswerTurn({ answer, siblings, isLast, choice, chat }: AnswerTur
             <EditButton editing={editing} label="Edit answer" />
           </>
         )}
-        {answer.problem === undefined && <RegenerateButton answer={answer} chat={chat} />}
-        <ContinueButton answer={answer} chat={chat} />
+        {answer.problem === undefined && <RegenerateButton answer={answer} asked={asked} chat={chat} />}
+        <ContinueButton answer={answer} asked={asked} chat={chat} />
+        {!live && <DeleteButton turnId={answer.id} label="Delete answer" />}
         <Figures answer={answer} />
       </div>
     </li>
@@ -142,19 +148,40 @@ function waitingWords(answer: Answer, model: ModelStatus | undefined): string | 
   }
 }
 
+/** Whether the answers show their numbers. */
+const showsFigures = createRememberedSwitch("waggle.figures");
+
 function Figures({ answer }: { readonly answer: Answer }): VNode | null {
-  const figures = [
+  const ends = [
     answer.edited === true ? "Edited" : undefined,
     answer.phase === "stopped" ? "Stopped" : undefined,
     answer.cutShort === true ? cutWords(answer) : undefined,
-    answer.tokens > 0 ? `${answer.tokens} ${answer.tokens === 1 ? "token" : "tokens"}` : undefined,
-    answer.continuedAfter === undefined ? undefined : "continued",
-    answer.tokensPerSecond === undefined ? undefined : `${formatRate(answer.tokensPerSecond)} tokens/s`,
+    answer.continuedAfter === undefined ? undefined : "Continued",
+  ];
+  const figures = [
+    answer.tokens > 0 ? formatCounted(answer.tokens, "token") : undefined,
+    answer.tokensPerSecond === undefined ? undefined : formatTokenRate(answer.tokensPerSecond),
     answer.ttftMs === undefined ? undefined : `first token after ${formatMilliseconds(answer.ttftMs)}`,
     answer.tokens > 0 ? answer.model : undefined,
   ].filter((figure) => figure !== undefined);
-  if (figures.length === 0) return null;
-  return <span class="figures small muted numbers">{figures.join(" · ")}</span>;
+  const words = [...ends, ...(showsFigures.on.value ? figures : [])].filter((word) => word !== undefined);
+  return (
+    <>
+      {figures.length > 0 && (
+        <button
+          type="button"
+          class="button icon tiny quiet"
+          aria-label="Show numbers"
+          title="Show numbers: tokens, speed, model"
+          aria-pressed={showsFigures.on.value}
+          onClick={showsFigures.turn}
+        >
+          <Icon name="numbers" />
+        </button>
+      )}
+      {words.length > 0 && <span class="figures small muted numbers">{words.join(" · ")}</span>}
+    </>
+  );
 }
 
 function cutWords({ stoppedBy }: Answer): string {

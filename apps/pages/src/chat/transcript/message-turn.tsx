@@ -8,6 +8,7 @@ import { AttachedFiles } from "../attachments/attached-files.tsx";
 import { removeEdits, storeEdits, storedEdits } from "../composer/unsent-edits.ts";
 import { SentPictures } from "../pictures/sent-pictures.tsx";
 import { BranchSwitch } from "./branch-switch.tsx";
+import { DeleteButton } from "./delete-button.tsx";
 import type { Chat } from "../chat.ts";
 import type { UserTurn } from "../conversation/conversation.ts";
 import { ToolResultTurn } from "../tool-calls/tool-result-turn.tsx";
@@ -67,6 +68,7 @@ function WrittenTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
         {branches}
         <EditButton editing={editing} label="Edit and send again" />
         <CopyButton text={turn.text} label="Copy message" />
+        <DeleteButton turnId={turn.id} label="Delete message" />
       </div>
     </li>
   );

@@ -68,11 +68,12 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
         onScroll={({ currentTarget }) => (atEnd.value = isNearEnd(currentTarget))}
       >
         <ol class="turns">
-          {turns.map((turn) => (
+          {turns.map((turn, i) => (
             <TurnItem
               key={turn.id}
               turn={turn}
               siblings={siblings.get(turn.id)?.join(" ") ?? turn.id}
+              asked={turns[i - 1]?.role === "user"}
               isLast={turn.id === lastId}
               chat={chat}
               choice={choice}
@@ -97,19 +98,20 @@ interface TurnProps {
   readonly turn: Turn;
   /** Ids in one text, separated by blanks, so that `useMemo` sees equal lists as equal. */
   readonly siblings: string;
+  readonly asked: boolean;
   readonly isLast: boolean;
   readonly chat: Chat;
   readonly choice: ModelChoice;
 }
 
 /** Draws a turn again only when it has changed, so that a streaming answer does not redraw a long conversation. */
-function TurnItem({ turn, siblings, isLast, chat, choice }: TurnProps): VNode {
+function TurnItem({ turn, siblings, asked, isLast, chat, choice }: TurnProps): VNode {
   return useMemo(() => {
     const ids = siblings.split(" ");
     return turn.role === "user" ? (
       <MessageTurn turn={turn} siblings={ids} chat={chat} />
     ) : (
-      <AnswerTurn answer={turn} siblings={ids} isLast={isLast} choice={choice} chat={chat} />
+      <AnswerTurn answer={turn} siblings={ids} asked={asked} isLast={isLast} choice={choice} chat={chat} />
     );
-  }, [turn, siblings, isLast, chat, choice]);
+  }, [turn, siblings, asked, isLast, chat, choice]);
 }

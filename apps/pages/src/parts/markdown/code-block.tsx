@@ -1,10 +1,15 @@
-// Owns a block of code: its language, a copy button, and its lines, in colours once these are computed. Code in an unknown language stays plain.
+// Owns a block of code: its language, its buttons, and its lines, in colours once these are computed. Code in an unknown language stays plain.
 import type { VNode } from "preact";
 import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
 import { CopyButton } from "../copy-button.tsx";
+import { Icon } from "../icons.tsx";
+import { createRememberedSwitch } from "../remembered-switch.ts";
 import { createCodeChunks } from "./code-chunks.ts";
 import type { Chunk, Colours } from "./code-chunks.ts";
 import { inSlices } from "./idle-slices.ts";
+
+/** Whether long lines continue on the next line, in all blocks. */
+const wrapping = createRememberedSwitch("waggle.wrap-code");
 
 export interface CodeBlockProps {
   readonly code: string;
@@ -28,10 +33,22 @@ export function CodeBlock({ code, info }: CodeBlockProps): VNode {
     });
   }, [chunks, isPlain]);
   return (
-    <figure class="code">
+    <figure class={wrapping.on.value ? "code wrapped" : "code"}>
       <figcaption class="spread">
         <span>{name === "" ? "code" : name}</span>
-        <CopyButton text={code} label="Copy code" />
+        <span class="row code-buttons">
+          <button
+            type="button"
+            class="button icon tiny quiet"
+            aria-label="Wrap long lines"
+            title="Wrap long lines"
+            aria-pressed={wrapping.on.value}
+            onClick={wrapping.turn}
+          >
+            <Icon name="wrap" />
+          </button>
+          <CopyButton text={code} label="Copy code" />
+        </span>
       </figcaption>
       <pre tabIndex={0}>
         <code>{list.length === 1 && list[0] !== undefined ? inside(list[0]) : list.map(chunkView)}</code>
