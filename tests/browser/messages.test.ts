@@ -80,7 +80,7 @@ it("wraps long lines of all code, and remembers it", async () => {
   expect(await overflows()).toBe(false);
 });
 
-it("shows the numbers of answers on demand, and remembers it", async () => {
+it("shows an answer with its numbers after a click, and remembers that", async () => {
   const { page } = await visit(browser, url);
   const chat = chatPage(page);
   await say(chat, "one [eog:1500]");
