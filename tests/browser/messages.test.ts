@@ -122,6 +122,23 @@ it.each(["light", "dark"] as const)("fits a phone, with buttons for fingers, in 
   expect((await page.evaluate(inspectPage)).overflow).toBe(0);
 });
 
+it("gets a title from the model at a worker with --chat-titles", async () => {
+  const worker = await spawnFakeWorker(["--chat-titles"]);
+  const { page } = await visit(browser, worker.url);
+  const chat = chatPage(page);
+  const asked = page.waitForRequest("**/v1/inference");
+  await say(chat, "what do bees do [eog:4]");
+  expect(GenerateRequestSchema.parse((await asked).postDataJSON())).toMatchObject({ priority: -10, max_tokens: 32 });
+  const title = page.locator(".entry-title > span");
+  await poll("a title of four words", async () => /^(?:\w+ ){3}\w+$/.test(await title.innerText()));
+  const written = await title.innerText();
+  await say(chat, "and then [eog:3]");
+  await page.reload();
+  await page.getByText("and then [eog:3]").waitFor();
+  expect(await title.innerText()).toBe(written);
+  expect(await page.title()).toBe(`${written} · Waggle`);
+});
+
 it("shows a title in full where its conversation is shown, and on hover elsewhere", async () => {
   const { page } = await visit(browser, url);
   const title = `${"a long question about bees and their dances ".repeat(3)}[eog:2]`;

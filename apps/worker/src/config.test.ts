@@ -67,6 +67,7 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
     "a",
   ],
   pinnedModels: ["a", ["a"], "a,b", ["a", "b"], "a,,b"],
+  chatTitles: ["true", true, "false", false, "perhaps"],
   keepAliveMs: ["5m", 300_000, "-1", Infinity, "soon"],
   memoryBudgetBytes: ["8GiB", 8 * 2 ** 30, "0", 0, "much"],
   maxLoadedModels: ["1", 1, "64", 64, "0"],

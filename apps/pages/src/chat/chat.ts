@@ -27,6 +27,7 @@ import type { Conversations } from "./storage/conversations.ts";
 import { createAnswerStream } from "./streaming/answer-stream.ts";
 import { createAsking } from "./streaming/asking.ts";
 import { explainLostJob } from "./streaming/lost-jobs.ts";
+import { createTitles } from "./streaming/titles.ts";
 import type { ToolResult } from "./tool-calls/tool-calls.ts";
 
 export interface Chat {
@@ -91,6 +92,7 @@ function isAsked({ turns }: Conversation, answer: Answer): boolean {
 }
 
 export function createChat({ api, conversations, about, choice }: ChatOptions): Chat {
+  const titles = createTitles({ api, conversations, about, choice });
   const asking = createAsking({ api, conversations, about, choice, onAsked: () => answerStream.select() });
   const answerStream = createAnswerStream({
     api,
@@ -110,6 +112,7 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       }
       if (asking.learnsLength(conversationId, answer))
         askFor(conversationId, continued(answer, newId("job"), Date.now()));
+      else void titles.answered(conversationId, answer);
     },
   });
 

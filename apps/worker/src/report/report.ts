@@ -125,6 +125,7 @@ export function createReport(options: ReportOptions): Report {
       max_token_gap_ms: maxTokenGapMs === "none" ? null : maxTokenGapMs,
       guesses,
       queue_capacity: config.queueCapacity,
+      ...(config.chatTitles ? { chat_titles: true as const } : {}),
       answer_window_ms: config.answerWindowMs,
       uptime_ms: Math.round(clock.now() - options.startedAt),
       ...(host === undefined || model === undefined

@@ -117,6 +117,10 @@ export const WorkerInfoSchema = z
     step_costs: StepCostsSchema.optional().describe(
       "What the engine's steps cost, measured; absent until measured, and at a gateway.",
     ),
+    chat_titles: z
+      .literal(true)
+      .optional()
+      .describe("Present if the chat page asks the model for a title of each new conversation."),
     queue_capacity: z.int().positive(),
     answer_window_ms: z
       .number()

@@ -78,6 +78,13 @@ export const servingOptions = {
     schema: list("names", (name) => (name === "" ? undefined : name)),
     repeatable: ",",
   },
+  chatTitles: {
+    flag: "chat-titles",
+    group: "Model",
+    help: "let the model write titles of conversations in the chat page",
+    schema: boolean(),
+    default: "false",
+  },
   keepAliveMs: {
     flag: "keep-alive",
     value: "duration",
