@@ -91,7 +91,8 @@ async function sound(): Promise<Subject> {
     "1s",
   ];
   // Not every request can limit the length of its answer, and long answers would take too long.
-  brevity.push("--default-max-tokens", "64");
+  // Searches and downloads must not reach the hub.
+  brevity.push("--default-max-tokens", "64", "--offline");
   const daemon = await spawnModelWorker([...flags, ...brevity]);
   const client = createWorkerClient({ baseUrl: daemon.url, requestTimeoutMs: scaled(answerMs) });
   const worker = { ...daemon, client };

@@ -67,6 +67,7 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
     "a",
   ],
   pinnedModels: ["a", ["a"], "a,b", ["a", "b"], "a,,b"],
+  hubUrl: ["https://hub.example/x/", "https://hub.example/x", "http://a", "http://a", "ftp://a"],
   chatTitles: ["true", true, "false", false, "perhaps"],
   keepAliveMs: ["5m", 300_000, "-1", Infinity, "soon"],
   memoryBudgetBytes: ["8GiB", 8 * 2 ** 30, "0", 0, "much"],

@@ -20,6 +20,7 @@ import { createModels } from "./models/list/models.ts";
 import type { Models, ModelsOptions } from "./models/list/models.ts";
 import { createOperations, downloadsOf } from "./models/change/operations.ts";
 import type { Gpu } from "@waggle/models/memory";
+import { createHub } from "./models/change/hub.ts";
 import { recommendModels } from "./models/change/recommended.ts";
 import type { LoadPlan } from "./models/memory/pool.ts";
 import { createServed } from "./report/served.ts";
@@ -164,6 +165,7 @@ export function createWorker(options: WorkerOptions): Worker {
     control: operations.control,
     drain: options.drain,
     recommended: async () => await recommendModels(config.modelSettings, gpuOf(models.hosts())),
+    hub: createHub({ config, gpu: () => gpuOf(models.hosts()) }),
     view: {
       ...report,
       openApi: () => workerOpenApi(config.version),

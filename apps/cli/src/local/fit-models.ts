@@ -3,12 +3,11 @@ import { statSync } from "node:fs";
 import { basename } from "node:path";
 import type { FitSource } from "@waggle/models/memory";
 import {
-  listHubFiles,
+  readHubModels,
   readModelHeader,
   readModelProjector,
   scanFolder,
   shownReference,
-  type HubModelFile,
 } from "@waggle/models/download";
 import { CliError } from "../cli-error.ts";
 import { isFileOrReference } from "../worker/open-session.ts";
@@ -112,30 +111,19 @@ async function modelsOfRepository(
 ): Promise<FitModels> {
   if (options.offline) throw new CliError(`Cannot list ${reference}: the variable WAGGLE_OFFLINE is set.`);
   onRead(`the list of files in ${reference}`);
-  const files = await listHubFiles(reference, options);
-  if (files.length === 0) throw new CliError(`There are no GGUF models in ${reference}.`);
-  const read = new Map<string, ReadModel>();
-  const models: FitSource[] = [];
-  for (const file of files) {
-    const shape = shapeOf(file);
-    let model = read.get(shape);
-    if (model === undefined) {
-      if (read.size === mostShapes) continue;
-      onRead(file.path);
-      model = await readModel(file.reference, options);
-      read.set(shape, model);
-    }
-    models.push({ name: basename(file.path), quantization: file.quantization, ...model, fileBytes: file.bytes });
-  }
-  return { models, leftOut: files.length - models.length };
-}
-
-/** The file name without the quantization: all files of one model have the same result. A repository may have several models. */
-function shapeOf({ path, quantization }: HubModelFile): string {
-  const name = basename(path)
-    .replace(/-\d{5}-of-\d{5}/, "")
-    .toLowerCase();
-  return quantization === undefined ? name : name.replace(quantization.toLowerCase(), "");
+  const { maxPixels } = options;
+  const { models, leftOut } = await readHubModels(reference, { ...options, mostHeaders: mostShapes, onRead });
+  if (models.length === 0) throw new CliError(`There are no GGUF models in ${reference}.`);
+  return {
+    models: models.map(({ path, quantization, bytes, header, projector }) => ({
+      name: basename(path),
+      quantization,
+      header,
+      fileBytes: bytes,
+      vision: projector === undefined ? undefined : { projector, maxPixels },
+    })),
+    leftOut,
+  };
 }
 
 function lastWord(reference: string): string {

@@ -53,10 +53,10 @@ export async function loadPlan(
 /** Returns the options for downloads with @waggle/models. @throws CliError naming the variable that is wrong */
 export async function hubOptions(
   env: Environment,
-): Promise<{ readonly offline: boolean; readonly token?: string; readonly mmproj: string }> {
-  const { offline, huggingFaceToken, modelSettings: settings } = await workerSettings(env);
+): Promise<{ readonly offline: boolean; readonly token?: string; readonly endpoint: string; readonly mmproj: string }> {
+  const { offline, hubUrl: endpoint, huggingFaceToken, modelSettings: settings } = await workerSettings(env);
   const { mmproj } = settings;
-  return { offline, mmproj, ...(huggingFaceToken === undefined ? {} : { token: huggingFaceToken }) };
+  return { offline, endpoint, mmproj, ...(huggingFaceToken === undefined ? {} : { token: huggingFaceToken }) };
 }
 
 /**

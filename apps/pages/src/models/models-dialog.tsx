@@ -9,6 +9,7 @@ import { abilityWords, canChange, elsewhereWords } from "./model-words.ts";
 import "./models.css";
 import "./models-dialog.css";
 import { StageProgress } from "./changes/progress-line.tsx";
+import { HubFinder } from "./hub/hub-finder.tsx";
 import { PullForm } from "./changes/pull-form.tsx";
 import { RecommendedModels } from "./recommended/recommended-models.tsx";
 import { formatBytes, formatCount, formatLargeCount } from "../parts/format.ts";
@@ -58,6 +59,7 @@ export function ModelsDialog({ controls, chosen, onChoose, onClose }: ModelsDial
           <p class="small muted">{elsewhereWords}</p>
         ) : mayChange ? (
           <>
+            <HubFinder api={api} changes={changes} />
             <PullForm api={api} changes={changes} />
             <RecommendedModels api={api} changes={changes} />
           </>

@@ -6,6 +6,8 @@ import type { Clock, ConflatedChannel, Pace } from "@waggle/async";
 import type { Pages } from "@waggle/daemon/pages";
 import type {
   Health,
+  HubFiles,
+  HubModels,
   LoadingEvent,
   ModelEvent,
   ModelStatus,
@@ -167,6 +169,13 @@ export interface ModelControl {
   alias(name: string, alias: string): void;
 }
 
+/** Searches the hub for models to download. Both throw WaggleError: unavailable without an answer of the hub, resource_exhausted. */
+export interface HubSearch {
+  search(query: string, signal: AbortSignal): Promise<HubModels>;
+  /** @param repository `hf:user/repo` */
+  files(repository: string, signal: AbortSignal): Promise<HubFiles>;
+}
+
 export interface ModelPull {
   readonly change: ModelChange;
   /** Ends this request's wait for the download. The download stops when no request waits. */
@@ -192,6 +201,8 @@ export interface AppOptions {
   readonly control: ModelControl;
   /** The models that fit on this machine. Undefined at a gateway, which downloads no models. */
   readonly recommended?: (() => Promise<RecommendedModels>) | undefined;
+  /** Undefined at a gateway, too. */
+  readonly hub?: HubSearch | undefined;
   readonly view: WorkerView;
   readonly schemas: SchemaCompiler;
   /** Begins to leave, as at SIGTERM: no new jobs, then the process exits when the running jobs have ended. */

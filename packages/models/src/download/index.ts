@@ -10,6 +10,7 @@ export { downloadHint, resolveModel, type ResolveModelOptions } from "./referenc
 export { scanFolder } from "./folder/scan-folder.ts";
 export { nameOf, nameOfFile, uniqueName } from "./reference/served-names.ts";
 export { shownReference } from "./transfer/download-error.ts";
-export { listHubFiles, type HubModelFile } from "./reference/hub-files.ts";
+export { readHubModels, type HubModel } from "./reference/hub-models.ts";
+export { searchHub } from "./reference/hub-search.ts";
 export { readModelHeader } from "./folder/read-header.ts";
 export { readModelProjector, type ReadProjector } from "./folder/read-projector.ts";

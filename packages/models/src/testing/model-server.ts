@@ -24,6 +24,10 @@ export interface ModelServerOptions extends ServedFile {
   readonly projectors?: Readonly<Record<string, Buffer>>;
   /** Files of every repository that its list has in addition to the manifests' file and the projectors; undefined: there is no list. */
   readonly listed?: readonly string[] | undefined;
+  /** Sizes in the list of files, by path; by default 1. */
+  readonly listedBytes?: Readonly<Record<string, number>>;
+  /** The hub's answer to every search; undefined: it has none. */
+  readonly found?: unknown;
   /** Origin to which every file is redirected, with the same path. */
   readonly redirectTo?: string;
   /** Headers of each answer. */
@@ -121,9 +125,13 @@ async function answer(
     response.setHeader("content-type", "application/json").end(JSON.stringify({ ggufFile: { rfilename }, mmprojFile }));
     return;
   }
+  if (url.startsWith("/api/models?")) {
+    response.writeHead(options.found === undefined ? 404 : 200).end(JSON.stringify(options.found ?? []));
+    return;
+  }
   if (url.startsWith("/api/models/")) {
     const paths = [options.manifestFile ?? "story-Q8_0.gguf", ...Object.keys(projectors), ...(options.listed ?? [])];
-    const tree = paths.map((path) => ({ type: "file", path, size: 1 }));
+    const tree = paths.map((path) => ({ type: "file", path, size: options.listedBytes?.[path] ?? 1 }));
     response.writeHead(options.listed === undefined ? 404 : 200).end(JSON.stringify(tree));
     return;
   }

@@ -15,6 +15,7 @@ import { OpenAiErrorSchema } from "../openai/answers.ts";
 import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
 import { logRoutes } from "../native/logs.ts";
+import { hubRoutes } from "../native/hub.ts";
 import { modelRoutes } from "../native/models-routes.ts";
 import { recommendedRoutes } from "../native/recommended.ts";
 import { requestExamples } from "./request-examples.ts";
@@ -73,7 +74,7 @@ export function openApiDocument(options: OpenApiOptions): Json {
 export const workerRouteGroups: readonly RouteGroup[] = [
   {
     tag: "Native",
-    routes: { ...workerRoutes, ...modelRoutes, ...recommendedRoutes, ...usageRoutes, ...logRoutes },
+    routes: { ...workerRoutes, ...modelRoutes, ...recommendedRoutes, ...hubRoutes, ...usageRoutes, ...logRoutes },
     error: ErrorBodySchema,
     note: "Unknown fields are rejected.",
   },

@@ -1,6 +1,6 @@
 // Owns the settings of the served models, and of how they share the machine.
 import type { OptionRows } from "@waggle/daemon";
-import { boolean, byteSize, integer, keepAlive, lines, list, text } from "@waggle/daemon";
+import { baseUrl, boolean, byteSize, integer, keepAlive, lines, list, text } from "@waggle/daemon";
 
 const maxReferenceChars = 4_096;
 const maxNameChars = 256;
@@ -53,6 +53,15 @@ export const servingOptions = {
     help: "no downloads: a model that is not on disk is an error",
     schema: boolean(),
     default: "false",
+  },
+  hubUrl: {
+    flag: "hub-url",
+    value: "url",
+    group: "Model",
+    help: "hub of models to search and to download hf: references from",
+    schema: baseUrl(),
+    default: "https://huggingface.co",
+    advanced: true,
   },
   defaultModel: {
     flag: "default-model",

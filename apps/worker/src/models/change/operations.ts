@@ -19,7 +19,7 @@ import type { Pulls } from "./pulls.ts";
 import type { Served } from "../../report/served.ts";
 
 export interface OperationsOptions {
-  readonly config: Pick<WorkerConfig, "modelsFolder" | "offline" | "huggingFaceToken" | "modelSettings">;
+  readonly config: Pick<WorkerConfig, "modelsFolder" | "offline" | "huggingFaceToken" | "hubUrl" | "modelSettings">;
   readonly models: Models;
   readonly served: Served;
   readonly prepare: Prepare;
@@ -29,11 +29,11 @@ export interface OperationsOptions {
   readonly log: Logger;
 }
 
-type Downloads = Pick<PullOptions, "folder" | "token"> & { readonly offline: boolean };
+type Downloads = Pick<PullOptions, "folder" | "token" | "endpoint"> & { readonly offline: boolean };
 
 export function downloadsOf(config: Omit<OperationsOptions["config"], "modelSettings">): Downloads {
-  const { modelsFolder: folder, offline, huggingFaceToken: token } = config;
-  return { folder, offline, ...(token === undefined ? {} : { token }) };
+  const { modelsFolder: folder, offline, hubUrl: endpoint, huggingFaceToken: token } = config;
+  return { folder, offline, endpoint, ...(token === undefined ? {} : { token }) };
 }
 
 export function createOperations(options: OperationsOptions): {

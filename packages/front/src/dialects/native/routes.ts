@@ -1,11 +1,12 @@
 // Owns the native dialect.
-import { logRoutes, modelRoutes, recommendedRoutes, usageRoutes, workerRoutes } from "@waggle/protocol";
+import { hubRoutes, logRoutes, modelRoutes, recommendedRoutes, usageRoutes, workerRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../server/context.ts";
 import { modelPath, routesOf } from "../../generation/dialect.ts";
 import type { Dialect } from "../../generation/dialect.ts";
 import type { Generations } from "../../generation/generations.ts";
 import type { Reference } from "../../server/reference.ts";
 import type { StreamCounter } from "../../stream/stream-counter.ts";
+import { createHubRoutes } from "./hub-routes.ts";
 import { createJobRoutes } from "./job-routes.ts";
 import { createModelRoutes } from "./model-routes.ts";
 import { createRecommendedRoutes } from "./recommended-routes.ts";
@@ -20,9 +21,15 @@ export function createNativeDialect(
   const handlers = { ...createJobRoutes(options, generations), ...createWorkerRoutes(options, streams, reference) };
   const changes = routesOf(modelRoutes, createModelRoutes(options), ({ path }) => [modelPath(path)]);
   const recommended = routesOf(recommendedRoutes, createRecommendedRoutes(options));
+  const hub = routesOf(hubRoutes, createHubRoutes(options));
   return {
     name: "native",
-    routes: [...routesOf({ ...workerRoutes, ...usageRoutes, ...logRoutes }, handlers), ...changes, ...recommended],
+    routes: [
+      ...routesOf({ ...workerRoutes, ...usageRoutes, ...logRoutes }, handlers),
+      ...changes,
+      ...recommended,
+      ...hub,
+    ],
     prefixes: [],
     errorBody: (error) => error.toBody(),
   };

@@ -1,0 +1,47 @@
+// Owns the texts for the hub's models. Pure.
+import type { HubFile, HubFit, HubModel } from "@waggle/protocol";
+import { formatBytes, formatCount, formatCounted } from "../../parts/format.ts";
+
+/** For example "1,234 downloads in a month · 7 likes". */
+export function popularityWords({ downloads, likes, gated }: HubModel): string {
+  return [
+    `${formatCounted(downloads, "download")} in a month`,
+    formatCounted(likes, "like"),
+    ...(gated ? ["needs a token of the hub"] : []),
+  ].join(" · ");
+}
+
+export interface Verdict {
+  readonly words: string;
+  /** The class of its badge. */
+  readonly tone: "good" | "warn" | "bad";
+}
+
+/** In the words of `waggle fit`. */
+export function verdictOf({ verdict, gpu }: HubFit): Verdict {
+  if (verdict === "none") return { words: "does not fit", tone: "bad" };
+  const place = gpu === "whole" ? ", all on the GPU" : gpu === "part" ? ", partly on the GPU" : "";
+  return verdict === "fits"
+    ? { words: `fits${place}`, tone: "good" }
+    : { words: `fits with a smaller context${place}`, tone: "warn" };
+}
+
+/** For example "2.5 GB · needs 3.1 GB of memory for 8,192 tokens of context". */
+export function sizeWords({ bytes, parts, pictures, fit, problem }: HubFile): string {
+  return [
+    parts === 1 ? formatBytes(bytes) : `${formatBytes(bytes)} in ${formatCounted(parts, "part")}`,
+    fit === undefined || fit.verdict === "none"
+      ? undefined
+      : `needs ${formatBytes(fit.memory_bytes)} of memory for ${formatCount(fit.context_size)} tokens of context`,
+    fit?.verdict === "none" ? `needs ${formatBytes(fit.memory_bytes)} of memory` : undefined,
+    pictures ? "pictures" : undefined,
+    problem,
+  ]
+    .filter((words) => words !== undefined)
+    .join(" · ");
+}
+
+/** The host of the hub's address. */
+export function hubName(hub: string): string {
+  return URL.canParse(hub) ? new URL(hub).host : hub;
+}

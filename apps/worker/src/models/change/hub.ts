@@ -1,0 +1,95 @@
+// Searches the hub for models to download, and says which of them fit this machine. Sends no request in offline mode.
+import { basename } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { HubSearch } from "@waggle/front";
+import { readHubModels, searchHub } from "@waggle/models/download";
+import type { HubModel } from "@waggle/models/download";
+import { fitReport, neededBytes, thisMachine } from "@waggle/models/memory";
+import type { FitReport, FitSource, Gpu, Machine } from "@waggle/models/memory";
+import { WaggleError } from "@waggle/protocol";
+import type { HubFile, HubFiles } from "@waggle/protocol";
+import { engineSettingsOf } from "../memory/engine-settings.ts";
+import { downloadsOf } from "./operations.ts";
+import type { OperationsOptions } from "./operations.ts";
+
+/** Most requests at the same time. */
+const mostRequests = 4;
+/** Most headers that are read of one repository. */
+const mostHeaders = 4;
+
+export interface HubOptions {
+  readonly config: OperationsOptions["config"];
+  /** The GPU with its free memory, if an engine has reported it. */
+  readonly gpu: () => Gpu | undefined;
+  /** By default, this machine. */
+  readonly machine?: (gpu: Gpu | undefined) => Machine;
+}
+
+export function createHub({ config, gpu, machine = (gpu) => thisMachine({ gpu }) }: HubOptions): HubSearch {
+  const { hubUrl, modelSettings } = config;
+  let running = 0;
+
+  async function ask<T>(what: string, send: () => Promise<T>): Promise<T> {
+    if (config.offline) throw new WaggleError("unavailable", `Cannot ${what}: the worker is offline.`);
+    if (running >= mostRequests) {
+      throw new WaggleError("resource_exhausted", `Cannot ${what}: ${mostRequests} other searches are under way.`, {
+        retryAfterS: 5,
+      });
+    }
+    running += 1;
+    try {
+      return await send();
+    } finally {
+      running -= 1;
+    }
+  }
+
+  async function filesOf(repo: string, signal: AbortSignal): Promise<HubFiles> {
+    const { mmproj } = modelSettings;
+    const { models, leftOut } = await readHubModels(repo, { ...downloadsOf(config), mmproj, mostHeaders, signal });
+    const here = machine(gpu());
+    const wanted = engineSettingsOf(modelSettings);
+    const files: HubFile[] = [];
+    for (const model of models) {
+      const { rows } = fitReport([sourceOf(model, modelSettings.maxPicturePixels)], here, wanted);
+      files.push(toWire(model, rows[0]));
+      // Streams continue between two files.
+      await nextTurn();
+    }
+    return { files, left_out: leftOut };
+  }
+
+  return {
+    search: async (query, signal) =>
+      await ask("search for models", async () => {
+        const found = await searchHub(query, { ...downloadsOf(config), signal });
+        return { hub: hubUrl, models: [...found] };
+      }),
+    files: async (repo, signal) => await ask(`list ${repo}`, async () => await filesOf(repo, signal)),
+  };
+}
+
+function sourceOf({ path, bytes, header, projector }: HubModel, maxPixels: number): FitSource {
+  const vision = projector === undefined ? undefined : { projector, maxPixels };
+  return { name: path, header, fileBytes: bytes, vision };
+}
+
+function toWire(model: HubModel, row: FitReport["rows"][number] | undefined): HubFile {
+  const { reference, path, bytes, quantization, parts, projector } = model;
+  const { fit, problem } = row ?? {};
+  return {
+    ...{ reference, file: basename(path), bytes, parts, pictures: projector !== undefined },
+    ...(quantization === undefined ? {} : { quantization }),
+    ...(fit === undefined
+      ? {}
+      : {
+          fit: {
+            verdict: fit.verdict,
+            context_size: fit.contextSize,
+            memory_bytes: Math.round(neededBytes(fit)),
+            gpu: fit.gpu,
+          },
+        }),
+    ...(problem === undefined ? {} : { problem }),
+  };
+}

@@ -1,0 +1,87 @@
+// Owns the schemas and the routes of the hub's models, which a worker can download.
+import { z } from "zod";
+import type { ErrorCode } from "../errors.ts";
+import type { Route } from "../openapi/routes.ts";
+
+/** Most characters of a search, and of a repository's name. */
+export const hubQueryChars = 200;
+
+export const HubModelSchema = z
+  .object({
+    reference: z.string().describe("hf:user/repo."),
+    downloads: z.int().nonnegative().describe("Downloads of the last month."),
+    likes: z.int().nonnegative(),
+    gated: z.boolean().describe("Whether the hub wants a token of an account that has accepted the model's terms."),
+  })
+  .meta({ id: "HubModel" });
+export type HubModel = z.infer<typeof HubModelSchema>;
+
+export const HubModelsSchema = z
+  .object({
+    hub: z.string().describe("Address of the hub."),
+    models: z.array(HubModelSchema).describe("Repositories with GGUF files, most downloaded first; at most 30."),
+  })
+  .meta({ id: "HubModels" });
+export type HubModels = z.infer<typeof HubModelsSchema>;
+
+export const HubFitSchema = z
+  .object({
+    verdict: z
+      .enum(["fits", "smaller", "none"])
+      .describe("fits: with the wanted context; smaller: only with the given smaller context; none: not at all."),
+    context_size: z.int().positive().describe("Most tokens of one job, with this verdict."),
+    memory_bytes: z.number().nonnegative().describe("Memory with this context."),
+    gpu: z.enum(["whole", "part", "none"]).describe("How much of the model is on a GPU."),
+  })
+  .meta({ id: "HubFit" });
+export type HubFit = z.infer<typeof HubFitSchema>;
+
+export const HubFileSchema = z
+  .object({
+    reference: z.string().describe("hf:user/repo/path, for POST /v1/models/pull."),
+    file: z.string().describe("Name of the file, or of its first part."),
+    quantization: z.string().optional(),
+    bytes: z.number().nonnegative().describe("Size of all parts."),
+    parts: z.int().positive(),
+    pictures: z.boolean().describe("Whether the model reads pictures."),
+    fit: HubFitSchema.optional().describe("Whether this machine's free memory is enough now, as `waggle fit` says."),
+    problem: z.string().optional().describe("Why the engine cannot use the model; then there is no fit."),
+  })
+  .meta({ id: "HubFile" });
+export type HubFile = z.infer<typeof HubFileSchema>;
+
+export const HubFilesSchema = z
+  .object({
+    files: z.array(HubFileSchema).describe("Smallest first."),
+    left_out: z.int().nonnegative().describe("Further models of the repository, whose headers were not read."),
+  })
+  .meta({ id: "HubFiles" });
+export type HubFiles = z.infer<typeof HubFilesSchema>;
+
+const hubErrors = [
+  "invalid_argument",
+  "forbidden",
+  "resource_exhausted",
+  "unavailable",
+  "unimplemented",
+] as const satisfies readonly ErrorCode[];
+
+export const hubRoutes = {
+  hubModels: {
+    method: "get",
+    path: "/v1/hub/models",
+    summary: "Search the hub for models by name, for POST /v1/models/pull; needs an admin token.",
+    query: { query: `The name or a part of it; at most ${hubQueryChars} characters.` },
+    response: HubModelsSchema,
+    errors: hubErrors,
+  },
+  hubFiles: {
+    method: "get",
+    path: "/v1/hub/files",
+    summary:
+      "The models in a repository of the hub, with their sizes and whether they fit; needs an admin token. Reads headers, and downloads no model.",
+    query: { repo: "The repository: hf:user/repo." },
+    response: HubFilesSchema,
+    errors: hubErrors,
+  },
+} as const satisfies Record<string, Route>;

@@ -1,0 +1,108 @@
+// Shows the search for models in the chat's dialog: against a hub on this machine, and without one.
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startModelServer } from "@waggle/models/testing/model-server";
+import type { ModelServer } from "@waggle/models/testing/model-server";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { spawnFakeWorker } from "../support/daemon.ts";
+import { visit } from "./support/browser.ts";
+import { inspectPage } from "./support/inspect-page.ts";
+import { seriousFindings } from "./support/serious-findings.ts";
+import { useBrowser } from "./support/use-browser.ts";
+
+const browser = useBrowser();
+let hub: ModelServer;
+let folder: string;
+let url: string;
+
+beforeAll(async () => {
+  const content = await readFile(new URL("../../models/waggle-tiny-stories.gguf", import.meta.url));
+  folder = await mkdtemp(join(tmpdir(), "browser-hub-"));
+  hub = await startModelServer({
+    content,
+    etag: '"1"',
+    manifestFile: "story-Q8_0.gguf",
+    listed: ["story-F16.gguf"],
+    listedBytes: { "story-Q8_0.gguf": content.length, "story-F16.gguf": 9e15 },
+    found: [
+      { id: "bees/story-GGUF", downloads: 12, likes: 1, gated: false },
+      { id: "bees/a-very-long-name-of-a-model-that-has-to-wrap-on-a-phone-GGUF", downloads: 1_234_567, likes: 70 },
+    ],
+  });
+  url = (await spawnFakeWorker(["--hub-url", hub.url, "--models-dir", folder])).url;
+});
+afterAll(async () => {
+  await hub[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+async function open(at: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const { page } = await visit(browser, at, options);
+  await page.getByRole("button", { name: "Models" }).click();
+  await page.getByRole("heading", { name: "Find a model" }).waitFor();
+  return page;
+}
+
+async function search(page: Page, query: string): Promise<void> {
+  await page.getByRole("searchbox", { name: "Name" }).fill(query);
+  await page.getByRole("button", { name: "Search", exact: true }).click();
+}
+
+it("finds models, shows their files with size and fit, and downloads one", async () => {
+  const page = await open(url);
+  await search(page, "stories & tales");
+  await page.getByText(/^2 models of 127\.0\.0\.1:\d+, most downloads first$/).waitFor();
+  expect(hub.requests.at(-1)).toContain("search=stories+%26+tales&filter=gguf&sort=downloads");
+  expect(await page.locator(".hub-model strong").first().innerText()).toContain("a-very-long-name");
+  await page.getByText("1,234,567 downloads in a month · 70 likes").waitFor();
+  await page.getByRole("button", { name: "Files of bees/story-GGUF" }).click();
+  await page.locator("[data-file='story-Q8_0.gguf']").getByText("fits", { exact: true }).waitFor();
+  await page
+    .locator("[data-file='story-Q8_0.gguf']")
+    .getByText(/^2\.8 MB · needs \d+ MB of memory for/)
+    .waitFor();
+  await page.locator("[data-file='story-F16.gguf']").getByText("does not fit").waitFor();
+  await page.getByRole("button", { name: "Download story-Q8_0.gguf" }).click();
+  await page
+    .getByText(/^hf:bees\/story-GGUF\/story-Q8_0\.gguf is downloaded as /)
+    .first()
+    .waitFor();
+});
+
+it("says what went wrong, and searches again", async () => {
+  const gone = await startModelServer({ content: Buffer.from("") });
+  const worker = await spawnFakeWorker(["--hub-url", gone.url]);
+  await gone[Symbol.asyncDispose]();
+  const page = await open(worker.url);
+  await search(page, "bees");
+  await page
+    .getByRole("alert")
+    .getByText(/^Cannot search for models: http:\/\/127\.0\.0\.1:\d+ cannot be reached \(ECONNREFUSED\)/)
+    .waitFor();
+});
+
+it("says that an offline worker does not search", async () => {
+  const worker = await spawnFakeWorker(["--offline"]);
+  const page = await open(worker.url);
+  await search(page, "bees");
+  await page.getByText("Cannot search for models: the worker is offline.").waitFor();
+});
+
+describe("the search is accessible and fits", () => {
+  it.each([
+    ["light", 1_280],
+    ["dark", 1_280],
+    ["light", 390],
+    ["dark", 390],
+  ] as const)("in %s, %i wide", async (colorScheme, width) => {
+    const page = await open(url, { colorScheme, viewport: { width, height: 800 }, reducedMotion: "reduce" });
+    await search(page, "story");
+    await page.getByRole("button", { name: "Files of bees/story-GGUF" }).click();
+    await page.getByText("does not fit").waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    const { lowContrast, nameless, overflow } = await page.evaluate(inspectPage);
+    expect({ lowContrast, nameless, overflow }).toEqual({ lowContrast: [], nameless: [], overflow: 0 });
+  });
+});
