@@ -119,8 +119,8 @@ export const commandTable = [
   {
     name: "jobs",
     summary: "list the running and waiting jobs of a worker, gateway or hive",
-    options: [url, json],
-    examples: ["waggle jobs", "waggle jobs --json"],
+    options: [url, { flags: "--ended", help: "the last ended jobs, with where their time went" }, json],
+    examples: ["waggle jobs", "waggle jobs --ended"],
   },
   {
     name: "cancel",

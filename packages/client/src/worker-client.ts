@@ -47,8 +47,8 @@ export interface WorkerClient {
   job(jobId: string, options?: CallOptions): Promise<JobStatus>;
   /** @param options `client`: the name of the job's API token, if it is another token */
   cancelJob(jobId: string, options?: CallOptions & { readonly client?: string | undefined }): Promise<JobStatus>;
-  /** The running and waiting jobs that the token may see. */
-  jobs(options?: CallOptions): Promise<JobList>;
+  /** The running and waiting jobs that the token may see; with `ended`, also the last ended ones. */
+  jobs(options?: CallOptions & { readonly ended?: boolean }): Promise<JobList>;
   usage(options?: CallOptions): Promise<UsageReport>;
   /** The server takes no new jobs, finishes the running ones, and exits. */
   drain(options?: CallOptions): Promise<Readiness>;
@@ -77,7 +77,8 @@ export function createWorkerClient(options: ClientOptions): WorkerClient {
     job: (id, call) => http.json(workerRoutes.getJob, { params: { id }, ...call }),
     cancelJob: (id, { client, signal } = {}) =>
       http.json(workerRoutes.cancelJob, { params: { id }, query: { client }, signal }),
-    jobs: (call) => http.json(workerRoutes.listJobs, call),
+    jobs: ({ ended, signal } = {}) =>
+      http.json(workerRoutes.listJobs, { query: { ended: ended === true ? "true" : undefined }, signal }),
     drain: (call) => http.json(workerRoutes.drain, call),
     usage: (call) => http.json(usageRoutes.usage, call),
     logs: ({ lines, after, signal } = {}) => http.json(logRoutes.logs, { query: { lines, after }, signal }),

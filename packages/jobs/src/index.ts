@@ -1,6 +1,7 @@
 export { emptyMessage, messageOf, withToken, type MessageDraft } from "./job/answer-message.ts";
 export * from "./dispatch/dispatcher-port.ts";
 export * from "./job/job.ts";
+export { phasesOf, type JobPhase } from "./job/job-phases.ts";
 export * from "./dispatch/job-host.ts";
 export type { JobListener, JobObserver } from "./watching/observers.ts";
 export * from "./job/job-spec.ts";

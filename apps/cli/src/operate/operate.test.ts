@@ -1,5 +1,5 @@
 // Tests the commands of operators over HTTP, against a scripted worker or hive.
-import { WaggleError, type JobList, type LogLine, type UsageReport } from "@waggle/protocol";
+import { WaggleError, type EndedJob, type JobList, type LogLine, type UsageReport } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import { startFakeWorker } from "../testing/fake-worker.ts";
 import { runCommand, type CommandResult } from "../testing/run-command.ts";
@@ -32,6 +32,18 @@ it("jobs lists running and waiting jobs with the time that they waited", async (
   expect(out).toMatch(/^j2 +bob +bee +waiting, 1 +0 +3 s$/m);
   expect(out).toContain("1 more jobs.");
   expect(JSON.parse((await ask(["jobs", "--json"], jobs)).out)).toEqual(list);
+});
+
+it("jobs --ended lists ended jobs with where their time went", async () => {
+  const ended: EndedJob = {
+    ...{ job_id: "j0", client: "ann", kind: "generate", model: "bee", state: "finished", reason: "stop" },
+    ...{ ended_at: "2026-01-01T10:00:00Z", prompt_tokens: 900, cached_tokens: 0, tokens: 12 },
+    ...{ waiting_ms: 4_000, reading_ms: 2_000, writing_ms: 1_000 },
+  };
+  const { out } = await ask(["jobs", "--ended"], { "GET /v1/jobs?ended=true": { ...list, ended: [ended] } });
+  expect(out).toMatch(/^ENDED +JOB +CLIENT +MODEL +REASON +WAITED +READ +WROTE +PROMPT +TOKENS$/m);
+  expect(out).toMatch(/^\d\d:\d\d:00 +j0 +ann +bee +stop +4 s +2 s +1 s +900 +12$/m);
+  expect(out).not.toContain("j1");
 });
 
 it("cancel names the client of the job", async () => {

@@ -6,6 +6,7 @@ import { useNow } from "../parts/countdown.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { TokenButton, TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
+import { EndedJobs } from "./ended-jobs.tsx";
 import { JobTable } from "./job-table.tsx";
 import { LogView } from "./log-view.tsx";
 import { Charts } from "./charts.tsx";
@@ -50,6 +51,7 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
             </div>
           )}
           <JobTable watch={watch} />
+          <EndedJobs watch={watch} />
           {info !== undefined && <SlotTable watch={watch} />}
           {scrape !== undefined && info !== undefined && <Charts watch={watch} gateway={gateway} />}
           {info?.step_costs !== undefined && (

@@ -134,7 +134,7 @@ export function watchWorker(api: Api): WorkerWatch {
     await models.refresh();
     await Promise.all([
       read<Health>("/health", [503]).then((answer) => void (health.value = answer ?? health.value)),
-      read<JobList>("/v1/jobs").then((answer) => void (jobs.value = answer ?? jobs.value)),
+      read<JobList>("/v1/jobs?ended").then((answer) => void (jobs.value = answer ?? jobs.value)),
       askSlots(),
       askMetrics(),
       askLog(),

@@ -1,7 +1,7 @@
 // Tests what an operator sees of a running worker, its jobs and its log, and that other clients neither see nor end each other's jobs.
 import { createStepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
-import { JobListSchema, JobStatusSchema, LogLinesSchema } from "@waggle/protocol";
+import { JobListSchema, JobStatusSchema, LogLinesSchema, endedJobsLimit } from "@waggle/protocol";
 import type { JobList, LogLine } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, expect, it } from "vitest";
@@ -97,6 +97,48 @@ it("shows a job's tokens per second and prompt length", async () => {
   expect(job?.tokens).toBeGreaterThan(1);
   expect(job?.tokens_per_second).toBeGreaterThan(0);
   expect(job?.tokens_per_second).toBeLessThanOrEqual(11);
+});
+
+it("lists the last ended jobs with the parts of their time, to the same clients as running jobs", async () => {
+  start();
+  await submit({ job_id: "a1", session_id: "s" }, alice);
+  await gate.now.held();
+  await submit({ job_id: "b1" }, bob);
+  clock.advance(2_000);
+  gate.now.step();
+  await gate.now.held();
+  clock.advance(500);
+  await call("DELETE", "/v1/jobs/b1", bob);
+  gate.now.open();
+  await Promise.all(worker.registry.liveJobs().map(({ ended }) => ended.promise));
+  const ended = async (headers: Record<string, string>) =>
+    JobListSchema.parse(await (await call("GET", "/v1/jobs?ended", headers)).json()).ended;
+  const all = await ended(watcher);
+  expect(all?.map(({ job_id, client, state, reason }) => [job_id, client, state, reason])).toEqual([
+    ["a1", "alice", "finished", "stop"],
+    ["b1", "bob", "cancelled", "client"],
+  ]);
+  expect(all?.[0]).toMatchObject({ session_id: "s", model: "waggle-fake", waiting_ms: 0, tokens: 6 });
+  expect(all?.[0]).toMatchObject({ reading_ms: 2_000, writing_ms: 500 });
+  expect(all?.[1]).toMatchObject({ waiting_ms: 2_500, reading_ms: 0, writing_ms: 0, tokens: 0 });
+  expect((await ended(alice))?.map(({ job_id }) => job_id)).toEqual(["a1"]);
+  expect(await jobs(root)).not.toHaveProperty("ended");
+  const lines = await log("?lines=500", root);
+  const lineOf = (message: string, job: string) =>
+    lines.find((line) => line.message === message && line.fields["job"] === job)?.fields;
+  expect(lineOf("stream_end", "a1")).toMatchObject({ waiting_ms: 0, reading_ms: 2_000, writing_ms: 500 });
+  expect(lineOf("stream_cancelled", "b1")).toMatchObject({ waiting_ms: 2_500 });
+});
+
+it("keeps a bounded list of ended jobs", async () => {
+  start(true);
+  gate.now.open();
+  for (let i = 0; i <= endedJobsLimit; i++) {
+    await submit({ job_id: `j${i}`, prompt: "[eog:1]" }, {});
+    await Promise.all(worker.registry.liveJobs().map(({ ended }) => ended.promise));
+  }
+  const ids = worker.registry.ended().map(({ job_id }) => job_id);
+  expect([ids.length, ids[0], ids.at(-1)]).toEqual([endedJobsLimit, `j${endedJobsLimit}`, "j1"]);
 });
 
 it("lets only an admin end another client's job, and reports it to the job's client", async () => {

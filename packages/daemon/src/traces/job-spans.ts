@@ -1,39 +1,30 @@
 // Makes the spans of a job: a span for each phase, with the attributes of OpenTelemetry's conventions for generative AI
 // (https://opentelemetry.io/docs/specs/semconv/gen-ai/). Attributes never contain a prompt or an answer. Pure.
-import { finishReasonOf, reasonOf } from "@waggle/jobs";
-import type { Job, Outcome } from "@waggle/jobs";
+import { finishReasonOf, phasesOf, reasonOf } from "@waggle/jobs";
+import type { Job, JobPhase, Outcome } from "@waggle/jobs";
 import type { Attributes } from "./span.ts";
 
-export interface Phase {
-  readonly name: "queue" | "prefill" | "decode";
-  /** Start, in milliseconds of the daemon's clock. */
-  readonly from: number;
-  readonly to: number;
+export interface PhaseSpan extends JobPhase {
   readonly attributes: Attributes;
   readonly failed: boolean;
 }
 
 const operations = { text: "text_completion", messages: "chat", embed: "embeddings", rerank: "rerank" } as const;
 
-/** Returns the phases that an ended job reached. The last phase has the job's outcome and end time. */
-export function phasesOf(job: Job, outcome: Outcome, model: string): readonly Phase[] {
-  const { acceptedAt, state } = job;
-  const { startedAt, firstTokenAt, counts } = state;
-  const endedAt = state.endedAt ?? acceptedAt;
+/** Returns a span for each phase that an ended job reached. The last span has the job's outcome. */
+export function phaseSpansOf(job: Job, outcome: Outcome, model: string): readonly PhaseSpan[] {
+  const { counts } = job.state;
   const shared = { ...identityOf(job, model), "waggle.job.id": job.id };
   const failed = outcome.type === "failed";
   const end = failed ? { "error.type": outcome.code } : { "waggle.job.reason": reasonOf(outcome) };
-  const began = [
-    { name: "queue", from: acceptedAt, own: {} },
-    { name: "prefill", from: startedAt, own: inputOf(counts) },
-    { name: "decode", from: firstTokenAt, own: { "gen_ai.usage.output_tokens": counts.completionTokens } },
-  ] as const;
-  const reached = began.flatMap(({ from, ...phase }) => (from === undefined ? [] : [{ ...phase, from }]));
-  return reached.map(({ name, from, own }, index) => {
-    const next = reached[index + 1];
-    const last = next === undefined;
-    const attributes = { ...shared, ...own, ...(last ? end : {}) };
-    return { name, from, to: next?.from ?? endedAt, attributes, failed: last && failed };
+  const own: Readonly<Record<JobPhase["name"], Attributes>> = {
+    queue: {},
+    prefill: inputOf(counts),
+    decode: { "gen_ai.usage.output_tokens": counts.completionTokens },
+  };
+  return phasesOf(job).map((phase, index, { length }) => {
+    const last = index === length - 1;
+    return { ...phase, attributes: { ...shared, ...own[phase.name], ...(last ? end : {}) }, failed: last && failed };
   });
 }
 

@@ -1,7 +1,7 @@
 // Owns the traces of a daemon: a span for each request, and child spans for the phases of the request's jobs.
 import type { Clock } from "@waggle/async";
 import type { Job, JobObserver } from "@waggle/jobs";
-import { phasesOf, requestAttributesOf } from "./job-spans.ts";
+import { phaseSpansOf, requestAttributesOf } from "./job-spans.ts";
 import { createSampler } from "./sampler.ts";
 import type { Attributes } from "./span.ts";
 import type { SpanExporter } from "./span-exporter.ts";
@@ -98,7 +98,7 @@ export function createTraces({ settings, exporter, clock, timeOfDay = Date.now }
       const { outcome } = what;
       requestOf.delete(job);
       const { traceId, spanId, traceState, offsetMs } = request;
-      for (const { name, from, to, attributes, failed } of phasesOf(job, outcome, model)) {
+      for (const { name, from, to, attributes, failed } of phaseSpansOf(job, outcome, model)) {
         exporter.add({
           traceId,
           spanId: newSpanId(),

@@ -1,7 +1,10 @@
-// Finds jobs by their ids: live jobs, and ended jobs while they can be replayed.
+// Finds jobs by their ids: live jobs, and ended jobs while they can be replayed. Also lists the last ended jobs, with the parts of their time.
 import type { Clock } from "@waggle/async";
+import { endedJobsLimit } from "@waggle/protocol";
+import type { EndedJob } from "@waggle/protocol";
 import { createEndedJobs } from "./ended-jobs.ts";
 import type { Job } from "../job/job.ts";
+import { endedOf } from "../watching/summaries.ts";
 
 export interface RegistryOptions {
   readonly clock: Clock;
@@ -14,6 +17,8 @@ export interface RegistryOptions {
   readonly answerTotalBytes: number;
   /** Limit for the number of ended background jobs, and also for the number of other ended jobs. */
   readonly endedJobsKept: number;
+  /** Time of day, milliseconds since 1970; Date.now by default. */
+  readonly timeOfDay?: (() => number) | undefined;
   /** Called when no client can read the job any more. */
   readonly onForgotten?: ((job: Job) => void) | undefined;
 }
@@ -35,6 +40,8 @@ export interface LiveJobs {
 /** The jobs of all models. */
 export interface JobRegistry extends LiveJobs {
   get(client: string, id: string): Job | undefined;
+  /** The last ended jobs of all clients, newest first, at most `endedJobsLimit`. */
+  ended(): readonly EndedJob[];
   /** Drops all ended jobs and their timers. */
   clear(): void;
   readonly endedCount: number;
@@ -42,6 +49,9 @@ export interface JobRegistry extends LiveJobs {
 }
 
 export function createJobRegistry(options: RegistryOptions): JobRegistry {
+  const { timeOfDay = Date.now } = options;
+  /** Oldest first. */
+  const lastEnded: EndedJob[] = [];
   const byName = new Map<string, Job>();
   const live = new Map<string, Job>();
   const shared = { clock: options.clock, countLimit: options.endedJobsKept, onForgotten: forgotten };
@@ -72,8 +82,12 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     get: (client, id) => byName.get(nameOf(client, id)),
     live: (uid) => live.get(uid),
     liveJobs: () => [...live.values()],
+    ended: () => lastEnded.toReversed(),
     retire(job) {
       live.delete(job.uid);
+      const { phase } = job.state;
+      if (phase.name === "ended") lastEnded.push(endedOf(job, phase.outcome, timeOfDay()));
+      if (lastEnded.length > endedJobsLimit) lastEnded.shift();
       // Vectors are not in the log, so embed and rerank jobs cannot be replayed. A job with a listener is replayed by its gateway.
       if (job.spec.work.kind !== "generate" || job.listener !== undefined) return forgotten(job);
       (job.spec.when.onDisconnect === "continue" ? answers : replayed).add(job);

@@ -1,5 +1,7 @@
 // Observes jobs for the log and the metrics. All log lines of a job have the same keys.
 import type { Logger, WorkerMetrics } from "@waggle/telemetry";
+import { phaseTimesOf } from "../job/job-phases.ts";
+import type { PhaseTimes } from "../job/job-phases.ts";
 import { reasonOf } from "../job/job.ts";
 import type { Job, Outcome } from "../job/job.ts";
 import type { JobObserver } from "./observers.ts";
@@ -19,12 +21,14 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
   let generated = 0;
 
   function logEnd(job: Job, outcome: Outcome, keys: object): void {
-    if (outcome.type !== "finished") log.info({ ...keys, reason: reasonOf(outcome) }, "stream_cancelled");
-    // A job that never got a slot has no line stream_start, and so no line stream_end.
     const { startedAt, endedAt = startedAt, counts } = job.state;
+    const times = roundedTimes(job);
+    // A job that never got a slot has no line stream_start, and so no line stream_end.
+    const only = startedAt === undefined ? { waiting_ms: times.waiting_ms } : {};
+    if (outcome.type !== "finished") log.info({ ...keys, reason: reasonOf(outcome), ...only }, "stream_cancelled");
     if (startedAt === undefined) return;
     const duration = Math.round((endedAt ?? startedAt) - startedAt);
-    log.info({ ...keys, duration_ms: duration, tokens: counts.completionTokens }, "stream_end");
+    log.info({ ...keys, duration_ms: duration, ...times, tokens: counts.completionTokens }, "stream_end");
   }
 
   return {
@@ -83,6 +87,16 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
           return logEnd(job, what.outcome, keysOf(job, model));
       }
     },
+  };
+}
+
+/** Whole milliseconds, as in the log's other durations. */
+function roundedTimes(job: Job): PhaseTimes {
+  const { waiting_ms, reading_ms, writing_ms } = phaseTimesOf(job);
+  return {
+    waiting_ms: Math.round(waiting_ms),
+    reading_ms: Math.round(reading_ms),
+    writing_ms: Math.round(writing_ms),
   };
 }
 

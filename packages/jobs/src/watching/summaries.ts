@@ -1,7 +1,8 @@
 // Describes a job outside its stream: the response on acceptance, the job's status, and lists of jobs. Pure.
 import { jobListLimit, routePath, workerRoutes } from "@waggle/protocol";
-import type { JobAccepted, JobList, JobStatus, ListedJob } from "@waggle/protocol";
-import { finishReasonOf, isWaiting, stateNameOf } from "../job/job.ts";
+import type { EndedJob, JobAccepted, JobList, JobStatus, ListedJob } from "@waggle/protocol";
+import { phaseTimesOf } from "../job/job-phases.ts";
+import { finishReasonOf, isWaiting, reasonOf, stateNameOf } from "../job/job.ts";
 import type { Job, Outcome } from "../job/job.ts";
 import { timingsOf, usageOf } from "../job/stream-events.ts";
 
@@ -37,6 +38,30 @@ export function jobListOf(
   const listed = jobs.map((job) => listedOf(job, positionOf(job) ?? 0, now));
   const inOrder = listed.toSorted((a, b) => a.position - b.position || b.age_ms - a.age_ms);
   return { jobs: inOrder.slice(0, jobListLimit), total: jobs.length };
+}
+
+/**
+ * Describes a job that has just ended.
+ * @param now time of day, milliseconds since 1970
+ */
+export function endedOf(job: Job, outcome: Outcome, now: number): EndedJob {
+  const { spec, state } = job;
+  const { client, sessionId } = spec.who;
+  const { promptTokens, cachedTokens, completionTokens } = state.counts;
+  return {
+    job_id: job.id,
+    client,
+    ...(sessionId === undefined ? {} : { session_id: sessionId }),
+    kind: spec.work.kind,
+    model: spec.model,
+    state: outcome.type,
+    reason: reasonOf(outcome),
+    ended_at: new Date(now).toISOString(),
+    prompt_tokens: promptTokens,
+    cached_tokens: cachedTokens,
+    tokens: completionTokens,
+    ...phaseTimesOf(job),
+  };
 }
 
 /** Returns the longest wait of these jobs; 0 if no job waits. @param now the daemon clock's milliseconds */

@@ -66,10 +66,39 @@ export const ListedJobSchema = z
   .meta({ id: "ListedJob" });
 export type ListedJob = z.infer<typeof ListedJobSchema>;
 
+/** Maximum number of ended jobs that are kept, and listed in `GET /v1/jobs?ended`. */
+export const endedJobsLimit = 200;
+
+const milliseconds = z.number().nonnegative();
+
+export const EndedJobSchema = z
+  .object({
+    job_id: z.string(),
+    client: z.string(),
+    session_id: z.string().optional(),
+    kind: ModelKindSchema,
+    model: z.string(),
+    state: JobStateSchema.extract(["finished", "failed", "cancelled"]),
+    reason: z.string().describe("The finish reason, the error code, or what cancelled the job."),
+    ended_at: z.iso.datetime(),
+    prompt_tokens: z.int().nonnegative(),
+    cached_tokens: z.int().nonnegative().describe("Prompt tokens found in a KV cache."),
+    tokens: z.int().nonnegative().describe("Generated tokens."),
+    waiting_ms: milliseconds.describe("Time from the job's acceptance to its slot."),
+    reading_ms: milliseconds.describe("Time from the slot to the first token: the engine reads the prompt."),
+    writing_ms: milliseconds.describe("Time from the first token to the end."),
+  })
+  .meta({ id: "EndedJob" });
+export type EndedJob = z.infer<typeof EndedJobSchema>;
+
 export const JobListSchema = z
   .object({
     jobs: z.array(ListedJobSchema).describe("Running jobs first, then waiting jobs in queue order."),
     total: z.int().nonnegative().describe("Number of all jobs; the list has at most 500."),
+    ended: z
+      .array(EndedJobSchema)
+      .optional()
+      .describe("The last ended jobs, newest first, with the parts of their time; present with ?ended."),
     of: z
       .enum(["all", "own"])
       .describe("own: the list has only your own jobs, since the API token has neither the right admin nor monitor."),

@@ -14,7 +14,13 @@ import {
   HiveWorkersSchema,
   RegistrationSchema,
 } from "../native/hive.ts";
-import { JobAcceptedSchema, JobListSchema, JobStatusSchema, SessionCancelledSchema } from "../native/jobs.ts";
+import {
+  endedJobsLimit,
+  JobAcceptedSchema,
+  JobListSchema,
+  JobStatusSchema,
+  SessionCancelledSchema,
+} from "../native/jobs.ts";
 import {
   HealthSchema,
   LivenessSchema,
@@ -70,6 +76,9 @@ export const workerRoutes = {
     path: "/v1/jobs",
     summary: "Running and waiting jobs: your own, or all jobs with an admin or monitor token.",
     response: JobListSchema,
+    query: {
+      ended: `Also list the last ended jobs of all clients that you may see; at most ${endedJobsLimit} jobs are kept.`,
+    },
   },
   streamJob: {
     method: "get",

@@ -78,8 +78,10 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
     listJobs(c) {
       const [client, all] = [c.get("client"), c.get("monitor")];
       const seen = registry.liveJobs().filter(({ spec }) => all || spec.who.client === client);
+      const ended = c.req.query("ended") === undefined ? undefined : registry.ended();
       const list: JobList = {
         ...jobListOf(seen, (job) => dispatcher.position(job), options.clock.now()),
+        ...(ended === undefined ? {} : { ended: ended.filter((job) => all || job.client === client) }),
         of: all ? "all" : "own",
       };
       return c.json(list);

@@ -1,0 +1,126 @@
+// Owns the table of the last ended jobs, with a bar of the shares of waiting, reading and writing.
+import { useSignal } from "@preact/signals";
+import type { EndedJob } from "@waggle/protocol";
+import type { VNode } from "preact";
+import type { WorkerWatch } from "./watch-worker.ts";
+import { formatCount, formatMilliseconds, formatTime } from "../parts/format.ts";
+
+/** Rows without a click. */
+const shownRows = 8;
+
+const phases = [
+  { field: "waiting_ms", label: "Waited" },
+  { field: "reading_ms", label: "Read" },
+  { field: "writing_ms", label: "Wrote" },
+] as const;
+
+export function EndedJobs({ watch }: { readonly watch: WorkerWatch }): VNode | null {
+  const isWhole = useSignal(false);
+  const list = watch.jobs.value;
+  const ended = list?.ended ?? [];
+  if (ended.length === 0) return null;
+  const shown = {
+    clients: list?.of === "all" && watch.info.value?.local_mode === false,
+    models: (watch.models.statuses.value?.models.length ?? 1) > 1,
+  };
+  const more = ended.length - shownRows;
+  return (
+    <section class="card" aria-labelledby="ended-title">
+      <div class="spread wrap">
+        <h2 id="ended-title">Ended jobs</h2>
+        <span class="phase-key small muted">
+          {phases.map(({ field, label }) => (
+            <span key={field}>
+              <span class="phase-swatch" data-phase={field} aria-hidden="true" /> {label.toLowerCase()}
+            </span>
+          ))}
+        </span>
+      </div>
+      <table class="jobs small">
+        <thead>
+          <tr>
+            <th scope="col">Job</th>
+            {shown.clients && <th scope="col">Client</th>}
+            {shown.models && <th scope="col">Model</th>}
+            <th scope="col">Ended</th>
+            <th scope="col">Reason</th>
+            <th scope="col">Prompt tokens</th>
+            <th scope="col">Tokens</th>
+            {phases.map(({ field, label }) => (
+              <th scope="col" key={field}>
+                {label}
+              </th>
+            ))}
+            <th scope="col">Shares</th>
+          </tr>
+        </thead>
+        <tbody>
+          {(isWhole.value ? ended : ended.slice(0, shownRows)).map((job) => (
+            <EndedRow key={`${job.client} ${job.job_id} ${job.ended_at}`} job={job} shown={shown} />
+          ))}
+        </tbody>
+      </table>
+      {more > 0 && (
+        <button type="button" class="button tiny" onClick={() => (isWhole.value = !isWhole.value)}>
+          {isWhole.value ? "Show fewer" : `Show ${more} more`}
+        </button>
+      )}
+    </section>
+  );
+}
+
+interface EndedRowProps {
+  readonly job: EndedJob;
+  readonly shown: { readonly clients: boolean; readonly models: boolean };
+}
+
+function EndedRow({ job, shown }: EndedRowProps): VNode {
+  return (
+    <tr data-ended={job.job_id}>
+      <th scope="row" class="anywhere mono">
+        {job.job_id}
+      </th>
+      {shown.clients && (
+        <td data-label="Client" class="anywhere">
+          {job.client}
+        </td>
+      )}
+      {shown.models && (
+        <td data-label="Model" class="anywhere">
+          {job.model}
+        </td>
+      )}
+      <td data-label="Ended" class="numbers">
+        {formatTime(Date.parse(job.ended_at))}
+      </td>
+      <td data-label="Reason">{job.reason}</td>
+      <td data-label="Prompt tokens" class="numbers">
+        {formatCount(job.prompt_tokens)}
+      </td>
+      <td data-label="Tokens" class="numbers">
+        {formatCount(job.tokens)}
+      </td>
+      {phases.map(({ field, label }) => (
+        <td key={field} data-label={label} class="numbers">
+          {formatMilliseconds(job[field])}
+        </td>
+      ))}
+      <td class="phase-cell">
+        <Shares job={job} />
+      </td>
+    </tr>
+  );
+}
+
+/** The numbers are in the row, so the bar is hidden from screen readers. */
+function Shares({ job }: Pick<EndedRowProps, "job">): VNode {
+  const total = phases.reduce((sum, { field }) => sum + job[field], 0);
+  return (
+    <span class="phase-bar" aria-hidden="true">
+      {total > 0 &&
+        phases.map(({ field }) => (
+          <span key={field} data-phase={field} style={{ width: `${(100 * job[field]) / total}%` }} />
+        ))}
+    </span>
+  );
+}
