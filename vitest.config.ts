@@ -25,6 +25,7 @@ const untimed = [
   "tests/fleet-permissions.test.ts",
   "tests/formats.test.ts",
   "tests/gpu-add.test.ts",
+  "tests/history.test.ts",
   "tests/hive-network.test.ts",
   "tests/llama-server.test.ts",
   "tests/malformed.test.ts",

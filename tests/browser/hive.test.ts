@@ -8,6 +8,7 @@ import { describeWithNats } from "@waggle/testing";
 import { expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
+import { addPastHour } from "./support/past-hour.ts";
 import { inspectPage } from "./support/inspect-page.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
@@ -87,11 +88,24 @@ it("asks for the token, and shows totals, clients and charts", async () => {
   await chart("Time between tokens")
     .getByText(/^p95 \d/)
     .waitFor();
-  // All charts share a cursor, and the oldest point has no value.
+  await addPastHour(page, {
+    ...{ tokens_per_second: 345, running: 1, waiting: 7, accepted: 2, errors: 1 },
+    ...{ cpu: { mean: 0.25, most: 0.75 }, ttft: { p50_ms: 678, p95_ms: 789, count: 1 } },
+  });
+  await page.reload();
+  await page.getByRole("heading", { name: /^Last (59|60) minutes$/ }).waitFor();
+  // The page begins with the hive's history, and all charts share a cursor. The points of the past do not know the memory.
   await chart("CPU")
     .locator(".u-over")
     .hover({ position: { x: 1, y: 20 } });
-  await chart("Memory").getByText("free –").waitFor();
+  for (const [title, words] of [
+    ["CPU", "busy 25"],
+    ["Time to first token", "p95 789"],
+    ["Requests", "accepted 12"],
+    ["Memory", "free –"],
+  ] as const)
+    await chart(title).getByText(words).waitFor();
+  await page.getByRole("heading", { name: /^Last \d+ minutes at \d\d:\d\d:\d\d$/ }).waitFor();
   // The browser logs each request that the hive refused.
   expect(complaints.filter((text) => !text.includes("401"))).toEqual([]);
 });
@@ -275,13 +289,12 @@ it("shows a worker's slots and charts of its work", async () => {
   const legend = (title: string) => page.locator(`[data-chart='${title}'] .chart-legend`);
   await legend("Batch width").getByText("3", { exact: true }).waitFor();
   await legend("Throughput")
-    .getByText(/^[1-9]\d*$/)
+    .getByText(/^answers [1-9]\d*$/)
     .waitFor();
-  await page
-    .getByText(/^p50 ≤ [\d.,]+$/)
-    .first()
+  await legend("Inter-token latency")
+    .getByText(/^p50 [\d.,]+$/)
     .waitFor();
-  expect(await page.locator("canvas").count()).toBe(6);
+  expect(await page.locator("canvas").count()).toBe(8);
   expect(complaints).toEqual([]);
 });
 

@@ -3,12 +3,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProcessGroups, startNats } from "@waggle/testing/harness";
-import { WorkerInfoSchema } from "@waggle/protocol";
+import { JobListSchema, WorkerInfoSchema } from "@waggle/protocol";
 import { describeWithNats } from "@waggle/testing";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import { openTab, visit } from "./support/browser.ts";
+import { addPastHour } from "./support/past-hour.ts";
 import { inspectPage } from "./support/inspect-page.ts";
 import { seriousFindings } from "./support/serious-findings.ts";
 import { useBrowser } from "./support/use-browser.ts";
@@ -62,17 +63,16 @@ function recordLabels(): void {
   });
 }
 
-it("has no chart and no time axis before the first job", async () => {
+it("has no chart of jobs and no time axis before the first job", async () => {
   const { url } = worker;
   const { page, complaints } = await visit(browser, `${url}/status`);
   await page.getByText("0 of 1 busy").waitFor();
   const quiet = page.locator(".chart").getByText("No requests yet");
-  await quiet.nth(5).waitFor();
-  // The charts stay empty while the metrics have no counts.
-  await page.waitForResponse((response) => response.url().endsWith("/metrics"));
-  await page.waitForResponse((response) => response.url().endsWith("/metrics"));
-  expect(await quiet.count()).toBe(6);
-  expect(await page.locator("canvas").count()).toBe(0);
+  await quiet.nth(7).waitFor();
+  // Only the machine has figures without a job.
+  await page.locator("[data-chart=CPU] canvas").waitFor();
+  expect(await quiet.count()).toBe(8);
+  expect(await page.locator("canvas").count()).toBe(1);
   await page.getByText("No jobs are running or waiting.").waitFor();
   await page.getByText("0 of 8,192 tokens").waitFor();
   for (const name of ["Queue", "Memory", "Engine and cache", "Models", "Log"])
@@ -133,6 +133,49 @@ it("lists running and waiting jobs, and cancels one after a confirmation", async
   expect(await (await fetch(`${url}/v1/jobs/long-story`)).json()).toMatchObject({ state: "cancelled" });
   await page.locator("[data-job=next-story]").getByText("answering").waitFor();
   await fetch(`${url}/v1/jobs/next-story`, { method: "DELETE" });
+  expect(complaints).toEqual([]);
+});
+
+it("begins with what happened before the page was opened, and shows the values at a time", async () => {
+  const { url } = await spawnFakeWorker(["--fake-step-delay", "20ms"]);
+  const body = JSON.stringify({ job_id: "early", prompt: "busy", max_tokens: 5 });
+  expect(await (await fetch(`${url}/v1/inference`, { method: "POST", body })).text()).toContain("[DONE]");
+  const { page, complaints } = await visit(browser, `${url}/status`);
+  const legend = (title: string) => page.locator(`[data-chart='${title}'] .chart-legend`);
+  await legend("Time to first token")
+    .getByText(/^p50 \d/)
+    .waitFor();
+  await legend("Forward pass")
+    .getByText(/^p95 \d/)
+    .waitFor();
+
+  const ended = page.locator("[data-ended=early]");
+  await ended.getByText("length", { exact: true }).waitFor();
+  const shares = await ended
+    .locator(".phase-bar [data-phase]")
+    .evaluateAll((parts) => parts.map((part) => Number.parseFloat((part as HTMLElement).style.width)));
+  const list = JobListSchema.parse(await (await fetch(`${url}/v1/jobs?ended`)).json());
+  const { waiting_ms = 0, reading_ms = 0, writing_ms = 0 } = list.ended?.[0] ?? {};
+  const percents = [waiting_ms, reading_ms, writing_ms].map(
+    (ms) => (100 * ms) / (waiting_ms + reading_ms + writing_ms),
+  );
+  expect(shares.map(Math.round)).toEqual(percents.map(Math.round));
+  await page.setViewportSize({ width: 390, height: 800 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  await page.setViewportSize({ width: 1_280, height: 800 });
+
+  await addPastHour(page, {
+    ...{ tokens_per_second: 345, prompt_tokens_per_second: 6, running: 1, waiting: 7, accepted: 1, errors: {} },
+    ...{ ttft: { p50_ms: 678, p95_ms: 789, count: 1 } },
+  });
+  await page.reload();
+  await page.getByRole("heading", { name: /^Last (59|60) minutes$/ }).waitFor();
+  await page.locator("[data-chart=Throughput] .u-over").hover({ position: { x: 1, y: 20 } });
+  await legend("Throughput").getByText("answers 345").waitFor();
+  await legend("Time to first token").getByText("p50 678").waitFor();
+  await legend("Slots and queue").getByText("waiting 7").waitFor();
+  await page.getByRole("heading", { name: /^Last \d+ minutes at \d\d:\d\d:\d\d$/ }).waitFor();
+  expect(await seriousFindings(page)).toEqual([]);
   expect(complaints).toEqual([]);
 });
 
@@ -271,7 +314,7 @@ describeWithNats("a gateway", () => {
       .waitFor();
     await page.getByText("Gateway process").waitFor();
     await page.locator("[data-chart='Slots and queue']").waitFor();
-    for (const absent of ["Batch width", "Forward pass"])
+    for (const absent of ["Batch width", "Forward pass", "KV cache", "CPU"])
       expect(await page.locator(`[data-chart='${absent}']`).count()).toBe(0);
     expect(await page.getByRole("heading", { name: "Engine and cache" }).count()).toBe(0);
     for (const absent of [/^Loaded models take/, "Worker process", "Free on this machine"])

@@ -10,6 +10,7 @@ import type { JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import type { Pages } from "@waggle/daemon/pages";
 import type { Traces } from "@waggle/daemon/traces";
+import { takeRegularly } from "@waggle/telemetry";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
 import { createFleetModels } from "./models/fleet-models.ts";
@@ -67,11 +68,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     accounts.observe,
     ...(traces === undefined ? [] : [traces.observe]),
     (job, what) => (what.type === "ended" ? names.ended(job, what.outcome) : undefined),
+    (_, { type }) => (type === "accepted" || type === "started" ? sampleHistory() : undefined),
   ];
   const catalogue = createCatalogue({ side, clock, log });
   const affinity = createAffinity(side);
   const models = createFleetModels({ side, catalogue, createHost, queueCapacity: config.queueCapacity });
-  const report = createReport({ config, side, models, catalogue, registry, clock, url: options.url });
+  const report = createReport({ config, side, models, catalogue, registry, metrics, clock, url: options.url });
   const served = createServed({ catalogue, findHost: models.find, self: report.self });
   const schemas = createSchemaCompiler({ clock });
   const finder = createTakeover({ side, gateway, known: registry.get, models, names, claims, log });
@@ -99,9 +101,15 @@ export function createGateway(options: GatewayOptions): Gateway {
       info: () => report.info(served.main),
       health: () => report.health(served.main),
       openApi: () => workerOpenApi(config.version),
+      history: report.history.since,
       collect: (streams) => report.collect(metrics, streams),
     },
   });
+
+  /** Once the observed job has its place: in a slot if one is free. */
+  function sampleHistory(): void {
+    queueMicrotask(report.history.sample);
+  }
 
   function createHost(name: string, key: string): FleetHost {
     return createFleetHost({
@@ -123,6 +131,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     });
   }
 
+  const historyTimer = takeRegularly(clock, () => void report.history.take());
   const forgetConnection = side.onConnection(() => {
     for (const host of models.hosts()) host.changed();
   });
@@ -161,6 +170,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       each((host) => host.abort());
     },
     async stop() {
+      historyTimer.cancel();
       forgetConnection();
       forgetCancels();
       orphans.close();

@@ -6,7 +6,8 @@ import { oldestWaitMs } from "@waggle/jobs";
 import type { JobRegistry } from "@waggle/jobs";
 import { ModelStateSchema, WorkerStateSchema } from "@waggle/protocol";
 import type { Health, WorkerInfo, WorkerStateName } from "@waggle/protocol";
-import type { WorkerMetrics } from "@waggle/telemetry";
+import { createWorkHistory } from "@waggle/telemetry";
+import type { WorkHistory, WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
 import { createStoreGauge } from "./store-gauge.ts";
 import type { FleetModels } from "./models/fleet-models.ts";
@@ -20,6 +21,7 @@ export interface ReportOptions {
   readonly models: FleetModels;
   readonly catalogue: Catalogue;
   readonly registry: JobRegistry;
+  readonly metrics: Pick<WorkerMetrics, "counts" | "latencies">;
   readonly clock: Clock;
   readonly url: () => string;
 }
@@ -32,12 +34,13 @@ export interface Report {
   /** @param main the model in the gateway's description */
   info(main: ServedModel | undefined): WorkerInfo;
   health(main: ServedModel | undefined): Health;
+  readonly history: WorkHistory;
   /** Sets the gauges; called at each scrape. */
   collect(metrics: WorkerMetrics, streams: StreamCounter): void;
 }
 
 export function createReport(options: ReportOptions): Report {
-  const { config, side, models, catalogue, registry, clock } = options;
+  const { config, side, models, catalogue, registry, metrics, clock } = options;
   const startedAt = clock.now();
   const readStores = createStoreGauge(side);
   let leaving = false;
@@ -73,6 +76,16 @@ export function createReport(options: ReportOptions): Report {
   function sum(count: (host: ReturnType<FleetModels["hosts"]>[number]) => number): number {
     return models.hosts().reduce((total, host) => total + count(host), 0);
   }
+
+  const history = createWorkHistory({
+    metrics,
+    clock,
+    load: () => ({
+      running: sum(({ dispatcher }) => dispatcher.running),
+      waiting: sum(({ dispatcher }) => dispatcher.waiting),
+    }),
+    own: { read: () => undefined, figuresOf: () => ({}) },
+  });
 
   function collectModel(metrics: WorkerMetrics, name: string): void {
     const gauges = metrics.ofModel(name);
@@ -120,6 +133,7 @@ export function createReport(options: ReportOptions): Report {
         engine: { starts: 0, deaths: 0 },
       };
     },
+    history,
     collect(metrics, streams) {
       metrics.setState(state.name, WorkerStateSchema.options);
       metrics.streamsOpen.set(streams.open);

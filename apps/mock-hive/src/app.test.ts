@@ -5,6 +5,7 @@ import { serve, type HttpBindings } from "@hono/node-server";
 import { systemClock } from "@waggle/async";
 import {
   ErrorBodySchema,
+  HiveHistorySchema,
   HiveWorkerSchema,
   hiveRoutes,
   type Heartbeat,
@@ -13,10 +14,12 @@ import {
 } from "@waggle/protocol";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { createLogger } from "@waggle/telemetry";
+import { createFakeClock } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
 import { createHiveApp, maxBodyBytes, type HiveAppOptions, type HiveEnv } from "./app.ts";
 import { createFaults } from "./faults.ts";
 import { createFeed, feedBacklogLimit, feedReadersLimit } from "./feed.ts";
+import { createHiveHistory } from "./hive-history.ts";
 import { createWorkerRegistry, workersLimit } from "./workers.ts";
 
 const state = {
@@ -57,11 +60,14 @@ function createHive(fleet?: HiveFleet, changes: Partial<HiveAppOptions> = {}) {
     clock: systemClock,
     wallClock: () => Date.UTC(2026, 10, 2),
     heartbeatsKept: 5,
-    onEvent: feed.publish,
+    onEvent: (event) => listeners.forEach((listener) => listener(event)),
   });
+  const clock = createFakeClock();
+  const history = createHiveHistory({ clock, wallClock: Date.now, workers: () => registry.list() });
+  const listeners = [feed.publish, history.follow];
   const faults = createFaults({ onForget: () => registry.forgetAll() });
   const app = createHiveApp({
-    ...{ registry, faults, feed, log },
+    ...{ registry, faults, feed, history, log },
     access: { tokens: () => undefined, allowedHosts: [], allowedOrigins: [] },
     fleet: fleet === undefined ? undefined : { current: () => fleet },
     ...changes,
@@ -77,7 +83,7 @@ function createHive(fleet?: HiveFleet, changes: Partial<HiveAppOptions> = {}) {
     return call("PUT", `/v1/workers/${whole.worker_id}`, { body: whole });
   };
   const beat = (seq: number, worker_id?: string) => call("POST", "/v1/heartbeat", { body: heartbeat(seq, worker_id) });
-  return { app, call, register, beat, feed, registry, logged };
+  return { app, call, register, beat, feed, registry, clock, logged };
 }
 
 async function codeOf(response: Response): Promise<string> {
@@ -424,6 +430,21 @@ it("the app has routes for faults only with fault injection, and reports fault i
     await reader.cancel();
     expect((JSON.parse(new TextDecoder().decode(value)) as { faults?: unknown }).faults).toBe(told);
   }
+});
+
+describe("the history", () => {
+  it("is of all workers or of one, and ends with the time since the last point", async () => {
+    const { call, register, beat, clock } = createHive();
+    await register();
+    await beat(0);
+    clock.advance(12_000);
+    const { points, now } = HiveHistorySchema.parse(await (await call("GET", "/v1/history")).json());
+    expect([points.map(({ span_ms }) => span_ms), now?.span_ms]).toEqual([[10_000], 2_000]);
+    const later = await call("GET", `/v1/history?worker_id=w1&after=${points[0]?.at}`);
+    expect(HiveHistorySchema.parse(await later.json()).points).toEqual([]);
+    expect((await call("GET", "/v1/history?worker_id=nobody")).status).toBe(404);
+    expect((await call("GET", "/v1/history?after=ten")).status).toBe(400);
+  });
 });
 
 describe("a fault", () => {

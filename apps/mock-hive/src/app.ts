@@ -24,6 +24,7 @@ import type { Faults } from "./faults.ts";
 import type { Feed } from "./feed.ts";
 import type { FleetView } from "./fleet-view.ts";
 import { feedBody } from "./feed-body.ts";
+import type { HiveHistoryKeeper } from "./hive-history.ts";
 import { checkHostAndOrigin, checkToken, type RequiredRight, type HiveAccess } from "./gate.ts";
 import type { WorkerRegistry } from "./workers.ts";
 
@@ -41,6 +42,7 @@ export interface HiveAppOptions {
   readonly faults: Faults | undefined;
   readonly access: HiveAccess;
   readonly feed: Feed;
+  readonly history: Pick<HiveHistoryKeeper, "since">;
   /** Undefined when the hive follows no fleet. */
   readonly fleet?: Pick<FleetView, "current"> | undefined;
   readonly log: Logger;
@@ -60,6 +62,7 @@ const requiredRights: Readonly<Record<RouteName, RequiredRight | "open">> = {
   worker: "read",
   heartbeats: "read",
   heartbeatStream: "read",
+  history: "read",
   getFault: "read",
   drain: "change",
   remove: "change",
@@ -74,6 +77,14 @@ const HeartbeatsQuerySchema = z.object({
     .regex(/^[1-9]\d{0,5}$/, "must be an integer from 1 to 999999")
     .default("100")
     .transform(Number),
+});
+
+const HistoryQuerySchema = z.object({
+  worker_id: z.string().optional(),
+  after: z.iso
+    .datetime({ error: "must be a time such as 2026-01-31T10:00:00Z" })
+    .transform((time) => Date.parse(time))
+    .optional(),
 });
 
 export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
@@ -112,7 +123,7 @@ export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
   return app;
 }
 
-function createHandlers({ registry, faults, feed, fleet }: HiveAppOptions): Record<RouteName, Handler> {
+function createHandlers({ registry, faults, feed, history, fleet }: HiveAppOptions): Record<RouteName, Handler> {
   return {
     register: async (context) => {
       const registration = await readBody(context, RegistrationSchema);
@@ -158,6 +169,13 @@ function createHandlers({ registry, faults, feed, fleet }: HiveAppOptions): Reco
       };
       const items = feed.open(first, () => context.env.outgoing?.destroy());
       return new Response(feedBody(items, ndjson), { headers: ndjson ? ndjsonHeaders : sseHeaders });
+    },
+    history: async (context) => {
+      const query = HistoryQuerySchema.safeParse(context.req.query());
+      if (!query.success) throw invalidArgument(query.error, "query");
+      const { worker_id: workerId, after } = query.data;
+      if (workerId !== undefined) registry.get(workerId);
+      return Response.json(await history.since({ workerId, after }));
     },
     getFault: () => Response.json(switches(faults).current()),
     setFault: async (context) => Response.json(switches(faults).set(await readBody(context, FaultSchema))),

@@ -15,6 +15,7 @@ import { createEndpointsFile } from "./endpoints-file.ts";
 import { createFaults } from "./faults.ts";
 import { createFeed } from "./feed.ts";
 import { createFleetView } from "./fleet-view.ts";
+import { createHiveHistory } from "./hive-history.ts";
 import { watchFleet, type WatchedFleet } from "./nats.ts";
 import { createWorkerRegistry } from "./workers.ts";
 
@@ -60,6 +61,8 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
     options.endpointsFile === undefined
       ? undefined
       : createEndpointsFile({ path: options.endpointsFile, workers: () => registry.list(), log });
+  const history = createHiveHistory({ clock, wallClock: Date.now, workers: () => registry.list() });
+  listeners.push(history.follow);
   if (endpoints !== undefined) listeners.push(endpoints.update);
   const faults = options.faults ? createFaults({ onForget: () => registry.forgetAll() }) : undefined;
   const { tokens, allowedHosts, allowedOrigins } = options;
@@ -70,6 +73,7 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
     registry,
     faults,
     feed,
+    history,
     fleet,
     log,
     traces,
@@ -94,6 +98,7 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
       fleet?.close();
       await members?.close();
       registry.close();
+      history.close();
       feed.close();
       await endpoints?.close();
       const closed = once(server, "close");

@@ -1,7 +1,7 @@
 // Owns the composition of a worker: its models, its reports and the HTTP front. It starts no process and opens no socket, so tests and
 // simulations run the same composition as the daemon.
 import { deferred } from "@waggle/async";
-import type { Clock } from "@waggle/async";
+import type { Clock, TimerHandle } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
 import { createFileDescriber } from "@waggle/chat-format/describe";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
@@ -10,6 +10,7 @@ import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry } from "@waggle/jobs";
 import type { JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
+import { takeRegularly } from "@waggle/telemetry";
 import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Traces } from "@waggle/daemon/traces";
 import type { WorkerConfig } from "./config.ts";
@@ -99,8 +100,9 @@ export function createWorker(options: WorkerOptions): Worker {
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
   const registry = createJobRegistry({ ...config, clock });
   const firstLoadFailed = deferred<string>();
-  const observers = [
+  const observers: readonly JobObserver[] = [
     accounts.observe,
+    (_, { type }) => (type === "accepted" || type === "started" ? sampleHistory() : undefined),
     ...(traces === undefined ? [] : [traces.observe]),
     ...(listener === undefined ? [] : [listener.observe]),
   ];
@@ -168,6 +170,7 @@ export function createWorker(options: WorkerOptions): Worker {
     hub: createHub({ config, gpu: () => gpuOf(models.hosts()) }),
     view: {
       ...report,
+      history: report.history.since,
       openApi: () => workerOpenApi(config.version),
       collect(streams) {
         report.collect(metrics, streams);
@@ -176,6 +179,7 @@ export function createWorker(options: WorkerOptions): Worker {
     },
   });
 
+  let historyTimer: TimerHandle | undefined;
   let phase: WorkerFacts["phase"] = "starting";
   /** The models that must load at the start; undefined until they begin to load. */
   let preloaded: readonly Model[] | undefined;
@@ -188,6 +192,11 @@ export function createWorker(options: WorkerOptions): Worker {
     return entry !== undefined && others.length === 0 && preloaded?.includes(entry) === true
       ? entry.current
       : undefined;
+  }
+
+  /** Once the observed job has its place: in a slot if one is free. */
+  function sampleHistory(): void {
+    queueMicrotask(report.history.sample);
   }
 
   function updateState(): void {
@@ -255,6 +264,7 @@ export function createWorker(options: WorkerOptions): Worker {
       preloaded = models.entries().filter(isNeeded);
       for (const { current } of preloaded) models.pool.loadNow(current);
       updateState();
+      historyTimer = takeRegularly(clock, () => void report.history.take());
     },
     async describeModels() {
       for (const { current } of [...models.entries()]) await describe(current);
@@ -278,6 +288,7 @@ export function createWorker(options: WorkerOptions): Worker {
       await Promise.all([...each((host) => host.stop()), operations.pulls.stop(), ...threads]);
     },
     close() {
+      historyTimer?.cancel();
       each((host) => host.close());
       registry.clear();
       phase = "stopped";

@@ -1,4 +1,6 @@
-export type { Latencies, LatencySummary } from "./latencies.ts";
+export * from "./history.ts";
+export { createWorkHistory, type WorkHistory } from "./work-history.ts";
+export type { Latencies } from "./latencies.ts";
 export * from "./logger.ts";
 export { createLogRing } from "./log-ring.ts";
 export type { LogRing } from "./log-ring.ts";

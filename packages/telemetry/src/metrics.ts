@@ -1,11 +1,14 @@
 // Creates the metrics of a process: an object with a typed property for each row of the table, on registries that no other object uses.
 import { performance } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import type { Metric } from "prom-client";
 import { createLatencies } from "./latencies.ts";
 import type { Latencies } from "./latencies.ts";
 import { metricTable } from "./metric-table.ts";
 import type { MetricRow, MetricTable, ModelMetricTable } from "./metric-table.ts";
 import { createModelSeries } from "./model-metrics.ts";
+import { readWorkCounts } from "./work-counts.ts";
+import type { WorkCounts } from "./work-counts.ts";
 import type { ModelSeries } from "./model-metrics.ts";
 
 type LabelOf<R extends MetricRow> = R["labels"][number];
@@ -19,8 +22,10 @@ type WorkerMetricTable = Omit<MetricTable, keyof ModelMetricTable>;
 
 /** Metrics per model are reached through `ofModel`. */
 export type WorkerMetrics = { readonly [K in keyof WorkerMetricTable]: MetricOf<MetricTable[K]> } & ModelSeries & {
-    /** Latencies of all models together, for percentiles over the last seconds. */
-    readonly latencies: { readonly ttft: Latencies; readonly itl: Latencies };
+    /** Latencies of all models together, for quantiles over the last seconds. */
+    readonly latencies: { readonly ttft: Latencies; readonly itl: Latencies; readonly step: Latencies };
+    /** What all models together have done since the process began. */
+    counts(): Promise<WorkCounts>;
     /** The content type of `text()`. */
     readonly contentType: string;
     /**
@@ -45,15 +50,18 @@ export function createWorkerMetrics(): WorkerMetrics {
     return [key, createMetric(row, labels.includes("client") ? clients : registry)] as const;
   });
   const metrics = Object.fromEntries(entries) as { [K in keyof WorkerMetricTable]: MetricOf<MetricTable[K]> };
-  const latencies = { ttft: createLatencies(), itl: createLatencies() };
+  const latencies = { ttft: createLatencies(), itl: createLatencies(), step: createLatencies() };
   const byKey = new Map([
     ["ttftSeconds", latencies.ttft],
     ["itlSeconds", latencies.itl],
+    ["stepSeconds", latencies.step],
   ]);
+  const byName = new Map<string, Metric>(entries);
   return {
     ...metrics,
-    ...createModelSeries(new Map(entries), byKey),
+    ...createModelSeries(byName, byKey),
     latencies,
+    counts: async () => await readWorkCounts((key) => byName.get(key)),
     contentType: registry.contentType,
     async text(whose = "all") {
       const worker = await registry.metrics();

@@ -1,114 +1,139 @@
-// Owns the charts of the hive's page: of all workers or of one worker, on a common time axis.
+// Owns the charts of the hive's page: the last hour of all workers or of one worker.
 import { useSignal } from "@preact/signals";
+import type { HiveHistoryPoint } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { useMemo } from "preact/hooks";
-import { Chart } from "../parts/chart.tsx";
-import type { ChartLine, ChartProps, Figure } from "../parts/chart.tsx";
-import { seriesOf, stepMs, withNow } from "./state/hive-series.ts";
-import type { HiveSeries } from "./state/hive-series.ts";
+import { useEffect, useMemo } from "preact/hooks";
+import type { ChartContent, ChartLine, Figure } from "../parts/chart.tsx";
+import { HistoryCharts } from "../parts/history-charts.tsx";
+import type { Api } from "../wire/api.ts";
+import { createHistoryWatch } from "../wire/history-watch.ts";
+import type { Moment } from "../wire/history-watch.ts";
 import type { WorkerView } from "./state/hive-view.ts";
 
 const everyone = "";
+const askIntervalMs = 2_000;
+/** Counts of a point in progress are shown as if they were of a whole one, so that the line begins low and not high. */
+const leastSpanMs = 10_000;
 
 export interface ChartsProps {
+  readonly api: Api;
   readonly workers: readonly WorkerView[];
   /** Whether jobs also wait at gateways. The charts do not count those, because the hive keeps no history of gateways. */
   readonly fleet: boolean;
-  /** The hive's clock, milliseconds since 1970. */
-  readonly hiveNow: number;
 }
 
-export function Charts({ workers, fleet, hiveNow }: ChartsProps): VNode {
+export function Charts({ api, workers, fleet }: ChartsProps): VNode {
   const chosen = useSignal(everyone);
-  const pointed = useSignal<number | undefined>(undefined);
   // If the chosen worker has left, the charts show all workers.
-  const one = workers.find(({ worker }) => worker.worker_id === chosen.value);
-  const shown = one === undefined ? workers : [one];
-  const times = Math.floor(hiveNow / stepMs);
-  const newest = Math.max(0, ...shown.map(({ samples }) => samples.length));
-  // Heartbeats arrive all the time, so the past is recomputed only at each step, and at a worker's first heartbeats.
-  const past = useMemo(
-    () => seriesOf(shown, hiveNow),
-    [times, one?.worker.worker_id, shown.length, Math.min(newest, 3)],
-  );
-  const series = withNow(past, shown, hiveNow);
+  const one = workers.find(({ worker }) => worker.worker_id === chosen.value)?.worker.worker_id ?? everyone;
+  const query = one === everyone ? "" : `?worker_id=${encodeURIComponent(one)}`;
+  const history = useMemo(() => createHistoryWatch<HiveHistoryPoint>(api, `/v1/history${query}`), [query]);
+  useEffect(() => {
+    const ask = (): void => {
+      if (document.visibilityState === "visible") history.ask().catch(() => {});
+    };
+    ask();
+    const timer = setInterval(ask, askIntervalMs);
+    return () => clearInterval(timer);
+  }, [history]);
+  const moments = history.moments.value;
   return (
-    <section class="stack" aria-labelledby="charts-title">
-      <div class="spread wrap">
-        <h2 id="charts-title">{spanWords(series.times)}</h2>
-        <label class="row small">
-          Show
-          <select
-            class="choice"
-            value={one === undefined ? everyone : chosen.value}
-            onChange={(event) => (chosen.value = event.currentTarget.value)}
-          >
-            <option value={everyone}>all workers</option>
-            {workers.map(({ worker: { worker_id: id } }) => (
-              <option value={id} key={id}>
-                {id}
-              </option>
-            ))}
-          </select>
-        </label>
-      </div>
-      <div class="charts">
-        {chartsOf(series, shown.length > 1, fleet).map((content) => (
-          <Chart
-            {...content}
-            key={content.title}
-            heading="h3"
-            times={series.times}
-            empty="Nothing measured yet"
-            pointed={pointed}
-          />
-        ))}
-      </div>
-    </section>
+    <HistoryCharts
+      times={moments.map(({ time }) => time)}
+      charts={chartsOf(moments, one === everyone && workers.length > 1, fleet)}
+    >
+      <label class="row small">
+        Show
+        <select class="choice" value={one} onChange={(event) => (chosen.value = event.currentTarget.value)}>
+          <option value={everyone}>all workers</option>
+          {workers.map(({ worker: { worker_id: id } }) => (
+            <option value={id} key={id}>
+              {id}
+            </option>
+          ))}
+        </select>
+      </label>
+    </HistoryCharts>
   );
 }
-
-/** @param times seconds */
-function spanWords(times: readonly number[]): string {
-  const minutes = Math.round(((times.at(-1) ?? 0) - (times[0] ?? 0)) / 60);
-  return minutes <= 1 ? "Last minute" : `Last ${minutes} minutes`;
-}
-
-type Content = Pick<ChartProps, "title" | "unit" | "top" | "lines">;
 
 /** @param several whether the values of several workers are combined; the labels then show how */
-function chartsOf(series: HiveSeries, several: boolean, fleet: boolean): readonly Content[] {
-  const [p50, p95] = several ? (["p50, mean", "p95, slowest"] as const) : (["p50", "p95"] as const);
-  const line = (label: string, values: readonly Figure[]): ChartLine => ({ label, values });
-  const chart = (title: string, unit: string, ...lines: readonly ChartLine[]): Content => ({ title, unit, lines });
+function chartsOf(
+  moments: readonly Moment<HiveHistoryPoint>[],
+  several: boolean,
+  fleet: boolean,
+): readonly ChartContent[] {
+  const line = (label: string, figure: (point: HiveHistoryPoint) => Figure): ChartLine => ({
+    label,
+    values: moments.map(({ point }) => (point === undefined ? undefined : figure(point))),
+  });
+  const chart = (title: string, unit: string, ...lines: readonly ChartLine[]): ChartContent => ({
+    ...{ title, unit, lines },
+    empty: "Nothing measured yet",
+  });
   return [
-    chart("Speed", "tokens/s", line("", series.tokensPerSecond)),
+    chart(
+      "Speed",
+      "tokens/s",
+      line("", (point) => point.tokens_per_second),
+    ),
     chart(
       "Slots and queue",
       "jobs",
-      line("running", series.busy),
-      line(fleet ? "waiting at workers" : "waiting", series.queued),
+      line("running", ({ running }) => running),
+      line(fleet ? "waiting at workers" : "waiting", ({ waiting }) => waiting),
     ),
-    chart("Time to first token", "ms", line(p50, series.ttftP50), line(p95, series.ttftP95)),
-    chart("Time between tokens", "ms", line(p50, series.itlP50), line(p95, series.itlP95)),
-    chart("Requests", "a minute", line("accepted", series.requests), line("errors", series.errors)),
+    chart(
+      "Time to first token",
+      "ms",
+      line("p50", ({ ttft }) => ttft?.p50_ms),
+      line("p95", ({ ttft }) => ttft?.p95_ms),
+    ),
+    chart(
+      "Time between tokens",
+      "ms",
+      line("p50", ({ itl }) => itl?.p50_ms),
+      line("p95", ({ itl }) => itl?.p95_ms),
+    ),
+    chart(
+      "Requests",
+      "a minute",
+      line("accepted", (point) => perMinute(point, point.accepted)),
+      line("errors", (point) => perMinute(point, point.errors)),
+    ),
     {
       ...chart(
         "CPU",
         "% of the machine",
-        line(several ? "mean" : "busy", series.cpuMean),
-        ...(several ? [line("busiest machine", series.cpuMost)] : []),
+        line(several ? "mean" : "busy", ({ cpu }) => percentOf(cpu?.mean)),
+        ...(several ? [line("busiest machine", ({ cpu }) => percentOf(cpu?.most))] : []),
       ),
       top: 100,
     },
     chart(
       "Memory",
       "GB",
-      line(several ? "all workers" : "worker", series.memory),
-      line(several ? "free, least" : "free", series.freeMemory),
+      line(several ? "all workers" : "worker", ({ memory }) => gigabytes(memory?.used_bytes)),
+      line(several ? "free, least" : "free", ({ memory }) => gigabytes(memory?.free_bytes)),
     ),
-    ...(series.gpuMemory.some((value) => value !== undefined)
-      ? [{ ...chart("GPU memory", "%", line(several ? "fullest" : "in use", series.gpuMemory)), top: 100 }]
+    ...(moments.some(({ point }) => point?.gpu_use !== undefined)
+      ? [
+          {
+            ...chart(
+              "GPU memory",
+              "%",
+              line(several ? "fullest" : "in use", (point) => percentOf(point.gpu_use)),
+            ),
+            top: 100,
+          },
+        ]
       : []),
   ];
 }
+
+function perMinute({ span_ms }: HiveHistoryPoint, count: number): number {
+  return (count * 60_000) / Math.max(span_ms, leastSpanMs);
+}
+
+const percentOf = (share: Figure): Figure => (share === undefined ? undefined : 100 * share);
+const gigabytes = (bytes: Figure): Figure => (bytes === undefined ? undefined : bytes / 1e9);

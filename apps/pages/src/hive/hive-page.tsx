@@ -105,7 +105,7 @@ function Overview({ api, feed }: PageProps): VNode {
           <p class="small muted">Offline workers stay listed for a day unless you remove them.</p>
         )}
       </section>
-      {sorted.length > 0 && <Charts workers={sorted} fleet={fleet !== undefined} hiveNow={hiveNow} />}
+      {sorted.length > 0 && <Charts api={api} workers={sorted} fleet={fleet !== undefined} />}
       {fleet !== undefined && <Gateways gateways={fleet.gateways} hiveNow={hiveNow} />}
       <div class="below">
         <Events entries={timeline} />

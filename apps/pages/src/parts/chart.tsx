@@ -15,16 +15,11 @@ export interface ChartLine {
   readonly label: string;
   /** A value for each time; undefined where nothing was measured. */
   readonly values: readonly Figure[];
-  /** The legend's text for the latest value; by default the number. */
-  readonly latest?: string;
 }
 
-export interface ChartProps {
+export interface ChartContent {
   readonly title: string;
-  readonly heading: "h2" | "h3";
   readonly unit: string;
-  /** Seconds since 1970. */
-  readonly times: readonly number[];
   /** At most two lines. */
   readonly lines: readonly ChartLine[];
   /** The scale reaches at least to this value. */
@@ -33,8 +28,13 @@ export interface ChartProps {
   readonly empty: string;
   /** Whether a chart whose values are all zero is empty too. */
   readonly emptyWhenZero?: boolean;
-  /** Index in `times` of the cursor that the charts of a page share; undefined for a chart without a cursor. */
-  readonly pointed?: Signal<number | undefined>;
+}
+
+export interface ChartProps extends ChartContent {
+  /** Seconds since 1970. */
+  readonly times: readonly number[];
+  /** Index in `times` of the cursor that the charts of a page share. */
+  readonly pointed: Signal<number | undefined>;
 }
 
 const heightPx = 140;
@@ -42,21 +42,23 @@ const heightPx = 140;
 const rightPx = 28;
 const cursorKey = "waggle";
 const colours = ["chart-line-a", "chart-line-b"] as const;
+/** Shortest span of the time axis, even with few points. */
+const leastSpanS = 60;
 /** Seconds between two time labels: whole seconds, so that no label appears twice. */
 const labelSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
 
 export function Chart(props: ChartProps): VNode {
-  const { title, heading: Heading, unit, lines, empty, emptyWhenZero = false, pointed } = props;
-  const at = pointed?.value;
+  const { title, unit, lines, empty, emptyWhenZero = false, pointed } = props;
+  const at = pointed.value;
   const isEmpty = lines.every(({ values }) =>
     values.every((value) => value === undefined || (emptyWhenZero && value === 0)),
   );
   return (
     <figure class="card chart" data-chart={title}>
       <figcaption>
-        <Heading>
+        <h3>
           {title} <span class="muted">{unit}</span>
-        </Heading>
+        </h3>
         <p class="chart-legend small numbers">
           {lines.map((line, i) => (
             <span key={line.label}>
@@ -72,9 +74,8 @@ export function Chart(props: ChartProps): VNode {
 }
 
 /** The value under the cursor; without a cursor, the latest value. */
-function legendOf({ values, latest }: ChartLine, at: number | undefined): string {
-  if (at !== undefined) return formatFigure(values[at]);
-  return latest ?? formatFigure(values.findLast((value) => value !== undefined));
+function legendOf({ values }: ChartLine, at: number | undefined): string {
+  return formatFigure(at === undefined ? values.findLast((value) => value !== undefined) : values[at]);
 }
 
 function Drawing(props: ChartProps): VNode {
@@ -94,7 +95,7 @@ function Drawing(props: ChartProps): VNode {
     return () => {
       observer.disconnect();
       made.destroy();
-      if (pointed !== undefined) pointed.value = undefined;
+      pointed.value = undefined;
     };
   }, [scheme, figures.length]);
   useEffect(() => {
@@ -112,11 +113,10 @@ function optionsFor(target: HTMLElement, { lines, top = 1, pointed }: ChartProps
     height: heightPx,
     legend: { show: false },
     padding: [8, rightPx, 0, 0],
-    cursor:
-      pointed === undefined ? { show: false } : { sync: { key: cursorKey }, y: false, drag: { x: false, y: false } },
-    hooks: pointed === undefined ? {} : { setCursor: [({ cursor }) => (pointed.value = cursor.idx ?? undefined)] },
+    cursor: { sync: { key: cursorKey }, y: false, drag: { x: false, y: false } },
+    hooks: { setCursor: [({ cursor }) => (pointed.value = cursor.idx ?? undefined)] },
     scales: {
-      x: { range: (_, min, max) => [min, max] },
+      x: { range: (_, min, max) => [Math.min(min, max - leastSpanS), max] },
       y: { range: (_, __, max) => [0, Math.max(top, (max ?? 0) * 1.1)] },
     },
     axes: [

@@ -1,56 +1,75 @@
-// Owns the charts of the status page.
-import { useComputed } from "@preact/signals";
+// Owns the charts of the status page: the last hour of the worker or gateway.
+import type { HistoryPoint, Latency } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { Chart } from "../parts/chart.tsx";
-import type { ChartLine, Figure } from "../parts/chart.tsx";
-import { formatFigure } from "../parts/format.ts";
+import type { ChartContent, ChartLine, Figure } from "../parts/chart.tsx";
+import { HistoryCharts } from "../parts/history-charts.tsx";
 import { workerFigures } from "./figures.ts";
-import { seriesOf } from "./series.ts";
-import type { Latencies } from "./series.ts";
 import type { WorkerWatch } from "./watch-worker.ts";
-import { latencyWords } from "./words.ts";
+
+/** The error code of requests for which there is no room: the queue or a quota is full. */
+const fullCode = "resource_exhausted";
 
 /** @param props.gateway whether the server is a gateway, which has no charts of steps because it runs no forward passes */
 export function Charts({ watch, gateway }: { readonly watch: WorkerWatch; readonly gateway: boolean }): VNode {
-  const series = useComputed(() => seriesOf(watch.scrapes.value));
-  const figures = series.value;
-  const last = watch.scrapes.value.at(-1);
-  const isUnused = last === undefined || workerFigures(last.values).accepted === 0;
-  const shared = {
-    heading: "h2",
-    times: figures.times,
-    empty: isUnused ? "No requests yet" : "No requests since this page was opened",
+  const moments = watch.history.moments.value;
+  const scrape = watch.scrape.value;
+  const isUnused = scrape === undefined || workerFigures(scrape).accepted === 0;
+  const line = (label: string, figure: (point: HistoryPoint) => Figure): ChartLine => ({
+    label,
+    values: moments.map(({ point }) => (point === undefined ? undefined : figure(point))),
+  });
+  const quantiles = (latency: (point: HistoryPoint) => Latency | undefined): readonly ChartLine[] => [
+    line("p50", (point) => latency(point)?.p50_ms),
+    line("p95", (point) => latency(point)?.p95_ms),
+  ];
+  const empty = isUnused ? "No requests yet" : "No requests in this time";
+  const chart = (title: string, unit: string, lines: readonly ChartLine[]): ChartContent => ({
+    ...{ title, unit, lines, empty },
     emptyWhenZero: true,
-  } as const;
-  return (
-    <section class="charts" aria-label="The last minutes">
-      <Chart title="Throughput" unit="tokens/s" {...shared} lines={one(figures.tokensPerSecond)} />
-      {!gateway && <Chart title="Batch width" unit="rows per step" {...shared} lines={one(figures.batchWidth)} />}
-      <Chart
-        title="Slots and queue"
-        unit="jobs"
-        {...shared}
-        lines={[
-          { label: "busy", values: figures.slotsBusy },
-          { label: "waiting", values: figures.queueDepth },
-        ]}
-      />
-      <Chart title="Time to first token" unit="ms" {...shared} lines={two(figures.ttftP50, figures.ttftP95)} />
-      <Chart title="Inter-token latency" unit="ms" {...shared} lines={two(figures.itlP50, figures.itlP95)} />
-      {!gateway && <Chart title="Forward pass" unit="ms" {...shared} lines={two(figures.stepP50, figures.stepP95)} />}
-    </section>
-  );
+  });
+  const errorsOf = ({ errors }: HistoryPoint): number => Object.values(errors).reduce((sum, more) => sum + more, 0);
+  const charts = [
+    chart("Throughput", "tokens/s", [
+      line("answers", (point) => point.tokens_per_second),
+      line("prompts", (point) => point.prompt_tokens_per_second),
+    ]),
+    chart("Slots and queue", "jobs", [
+      line("running", ({ running }) => running),
+      line("waiting", ({ waiting }) => waiting),
+    ]),
+    chart(
+      "Time to first token",
+      "ms",
+      quantiles(({ ttft }) => ttft),
+    ),
+    chart(
+      "Inter-token latency",
+      "ms",
+      quantiles(({ itl }) => itl),
+    ),
+    chart("Errors", "in 10 s", [
+      line("no room", ({ errors }) => errors[fullCode] ?? 0),
+      line("others", (point) => errorsOf(point) - (point.errors[fullCode] ?? 0)),
+    ]),
+    ...(gateway
+      ? []
+      : [
+          chart(
+            "Forward pass",
+            "ms",
+            quantiles(({ step }) => step),
+          ),
+          chart("Batch width", "rows per step", [line("", (point) => point.batch_width)]),
+          { ...chart("KV cache", "% in use", [line("", ({ kv_use }) => percentOf(kv_use))]), top: 100 },
+          {
+            ...chart("CPU", "% of the machine", [line("", ({ cpu_busy }) => percentOf(cpu_busy))]),
+            ...{ top: 100, empty: "Nothing measured yet", emptyWhenZero: false },
+          },
+        ]),
+  ];
+  return <HistoryCharts times={moments.map(({ time }) => time)} charts={charts} />;
 }
 
-function one(values: readonly Figure[]): readonly ChartLine[] {
-  return [{ label: "", values, latest: formatFigure(values.at(-1)) }];
-}
-
-function two(p50: Latencies, p95: Latencies): readonly ChartLine[] {
-  return [latencyLine("p50", p50), latencyLine("p95", p95)];
-}
-
-/** The line shows the estimate within a bucket; the legend shows the bucket's bound, which is certain. */
-function latencyLine(label: string, latencies: Latencies): ChartLine {
-  return { label, values: latencies.map((latency) => latency?.guess), latest: latencyWords(latencies.at(-1)) };
+function percentOf(share: Figure): Figure {
+  return share === undefined ? undefined : 100 * share;
 }

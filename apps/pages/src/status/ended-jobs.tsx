@@ -61,9 +61,11 @@ export function EndedJobs({ watch }: { readonly watch: WorkerWatch }): VNode | n
         </tbody>
       </table>
       {more > 0 && (
-        <button type="button" class="button tiny" onClick={() => (isWhole.value = !isWhole.value)}>
-          {isWhole.value ? "Show fewer" : `Show ${more} more`}
-        </button>
+        <div class="row">
+          <button type="button" class="button tiny" onClick={() => (isWhole.value = !isWhole.value)}>
+            {isWhole.value ? "Show fewer" : `Show ${more} more`}
+          </button>
+        </div>
       )}
     </section>
   );

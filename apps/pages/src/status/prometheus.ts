@@ -1,4 +1,4 @@
-// Owns reading a scrape of Prometheus metrics: values by name and labels, and quantiles of histograms. Pure.
+// Owns reading a scrape of Prometheus metrics: values by name and labels. Pure.
 
 /** Values by `name{labels}`, with the labels as written in the text. */
 export type Scrape = ReadonlyMap<string, number>;
@@ -32,45 +32,6 @@ export function labelled(name: string, label: string, scrape: Scrape): ReadonlyM
   return values;
 }
 
-/** The growth of counters, summed over all labels of a name. A counter that has decreased was reset, and counts as no growth. */
-export function growth(name: string, before: Scrape, after: Scrape): number {
-  return keysOf(name, after).reduce((sum, key) => sum + grown(key, before, after), 0);
-}
-
 function keysOf(name: string, scrape: Scrape): readonly string[] {
   return [...scrape.keys()].filter((key) => key === name || key.startsWith(`${name}{`));
-}
-
-function grown(key: string, before: Scrape, after: Scrape): number {
-  return Math.max(0, (after.get(key) ?? 0) - (before.get(key) ?? 0));
-}
-
-/** A quantile from buckets: an estimate within its bucket, and the bucket's upper bound, which is infinite for the last bucket. */
-export interface Quantile {
-  readonly guess: number;
-  readonly atMost: number;
-}
-
-/**
- * The quantile of a histogram's values between two scrapes, over all labels, interpolated within its bucket; undefined without values. The
- * estimate of a value beyond the last finite bound is that bound.
- */
-export function quantile(q: number, histogram: string, before: Scrape, after: Scrape): Quantile | undefined {
-  const counts = new Map<number, number>();
-  for (const key of keysOf(`${histogram}_bucket`, after)) {
-    const bound = Number((/\ble="([^"]+)"/.exec(key)?.[1] ?? "NaN").replace("+Inf", "Infinity"));
-    counts.set(bound, (counts.get(bound) ?? 0) + grown(key, before, after));
-  }
-  const buckets = [...counts].map(([bound, count]) => ({ bound, count })).toSorted((a, b) => a.bound - b.bound);
-  const wanted = (buckets.at(-1)?.count ?? 0) * q;
-  if (wanted === 0) return undefined;
-  let [lowerBound, lowerCount] = [0, 0];
-  for (const { bound, count } of buckets) {
-    if (count >= wanted) {
-      const share = Number.isFinite(bound) ? (wanted - lowerCount) / (count - lowerCount) : 0;
-      return { guess: share === 0 ? lowerBound : lowerBound + (bound - lowerBound) * share, atMost: bound };
-    }
-    [lowerBound, lowerCount] = [bound, count];
-  }
-  return undefined;
 }

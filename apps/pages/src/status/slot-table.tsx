@@ -12,7 +12,7 @@ export function SlotTable({ watch }: { readonly watch: WorkerWatch }): VNode {
   const shown = watch.slotsModel.value;
   const busy = slots.filter(({ state }) => state !== "idle").length;
   const parked = slots.filter(({ state }) => state === "parked").length;
-  const scrape = watch.scrapes.value.at(-1)?.values;
+  const scrape = watch.scrape.value;
   const model = shown ?? watch.info.value?.model;
   const pool = scrape === undefined || model === undefined ? undefined : poolFigures(model, scrape);
   return (

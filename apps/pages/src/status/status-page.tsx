@@ -1,4 +1,4 @@
-// Owns the worker's status page: its identity, its current work, and charts of the last minutes.
+// Owns the worker's status page: its identity, its current work, and charts of the last hour.
 import type { VNode } from "preact";
 import { ModelsPanel } from "../models/models-panel.tsx";
 import { Brand } from "../parts/brand.tsx";
@@ -19,7 +19,7 @@ import { formatDuration, formatTime } from "../parts/format.ts";
 
 export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: WorkerWatch }): VNode {
   const info = watch.info.value;
-  const scrape = watch.scrapes.value.at(-1)?.values;
+  const scrape = watch.scrape.value;
   const offline = watch.presence.value === "offline";
   // A gateway has no engines: its workers report their steps and memory.
   const gateway = info?.gateway === true;

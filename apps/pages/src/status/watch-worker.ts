@@ -3,6 +3,7 @@ import { computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type {
   Health,
+  HistoryPoint,
   JobList,
   ListedJob,
   LogLine,
@@ -16,14 +17,14 @@ import { createModelList } from "../models/model-list.ts";
 import type { ModelList } from "../models/model-list.ts";
 import type { Api } from "../wire/api.ts";
 import { problemOf } from "../wire/problem.ts";
+import { createHistoryWatch } from "../wire/history-watch.ts";
+import type { HistoryWatch } from "../wire/history-watch.ts";
 import { parseScrape } from "./prometheus.ts";
-import type { TimedScrape } from "./series.ts";
+import type { Scrape } from "./prometheus.ts";
 
 const askIntervalMs = 2_000;
 /** A worker that takes longer to answer counts as offline. */
 const responseTimeoutMs = 10_000;
-/** Ten minutes of scrapes. */
-const scrapesLimit = 300;
 const logLinesLimit = 500;
 /** Larger changes of the computed start time count as a restart. If a late answer looks like a restart, all log lines are requested again. */
 const restartToleranceMs = 1_000;
@@ -45,8 +46,9 @@ export interface WorkerWatch {
   readonly jobs: ReadonlySignal<JobList | undefined>;
   /** Oldest first; `refused` if the visitor's token may not read the log. */
   readonly log: ReadonlySignal<readonly LogLine[] | "refused">;
-  /** Oldest first. */
-  readonly scrapes: ReadonlySignal<readonly TimedScrape[]>;
+  /** The last scrape of the metrics. */
+  readonly scrape: ReadonlySignal<Scrape | undefined>;
+  readonly history: HistoryWatch<HistoryPoint>;
   readonly presence: ReadonlySignal<Presence>;
   /** When the worker last answered, by this browser's clock. Milliseconds since 1970. */
   readonly lastSeenAt: ReadonlySignal<number | undefined>;
@@ -67,7 +69,8 @@ export function watchWorker(api: Api): WorkerWatch {
   const slots = signal<readonly SlotStatus[]>([]);
   const jobs = signal<JobList | undefined>(undefined);
   const log = signal<readonly LogLine[] | "refused">([]);
-  const scrapes = signal<readonly TimedScrape[]>([]);
+  const scrape = signal<Scrape | undefined>(undefined);
+  const history = createHistoryWatch<HistoryPoint>(api, "/v1/history");
   const presence = signal<Presence>("asking");
   const lastSeenAt = signal<number | undefined>(undefined);
 
@@ -112,8 +115,7 @@ export function watchWorker(api: Api): WorkerWatch {
   async function askMetrics(): Promise<void> {
     const response = await api.request("/metrics", { responseTimeoutMs });
     if (!response.ok) return;
-    const values = parseScrape(await response.text());
-    scrapes.value = [...scrapes.value, { at: Date.now(), values }].slice(-scrapesLimit);
+    scrape.value = parseScrape(await response.text());
   }
 
   async function askLog(): Promise<void> {
@@ -137,6 +139,7 @@ export function watchWorker(api: Api): WorkerWatch {
       read<JobList>("/v1/jobs?ended").then((answer) => void (jobs.value = answer ?? jobs.value)),
       askSlots(),
       askMetrics(),
+      history.ask(),
       askLog(),
     ]);
   }
@@ -174,7 +177,8 @@ export function watchWorker(api: Api): WorkerWatch {
     slotsModel,
     jobs,
     log,
-    scrapes,
+    scrape,
+    history,
     presence,
     lastSeenAt,
     refresh,

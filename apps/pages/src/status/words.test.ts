@@ -1,7 +1,7 @@
 import type { LogLine } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import { fieldWords, isWanted } from "./log-words.ts";
-import { jobStateWords, latencyWords } from "./words.ts";
+import { jobStateWords } from "./words.ts";
 
 it("describes the state of a job", () => {
   expect(jobStateWords({ state: "queued", position: 1 })).toBe("waiting, next");
@@ -16,13 +16,4 @@ it("filters the log by level and by message and fields", () => {
   expect(isWanted(line, "error", "")).toBe(false);
   expect(isWanted(line, "warn", "job=j-1")).toBe(true);
   expect(isWanted(line, "warn", "job=j-2")).toBe(false);
-});
-
-it("shows the bound of a latency's bucket, not the guess", () => {
-  const words = [
-    { guess: 27_000, atMost: 30_000 },
-    { guess: 1.2, atMost: 2 },
-    { guess: 300_000, atMost: Infinity },
-  ];
-  expect([...words, undefined].map(latencyWords)).toEqual(["≤ 30,000", "≤ 2", "> 300,000", "–"]);
 });

@@ -1,7 +1,7 @@
 // Tests what an operator sees of a running worker, its jobs and its log, and that other clients neither see nor end each other's jobs.
 import { createStepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
-import { JobListSchema, JobStatusSchema, LogLinesSchema, endedJobsLimit } from "@waggle/protocol";
+import { JobListSchema, JobStatusSchema, HistorySchema, LogLinesSchema, endedJobsLimit } from "@waggle/protocol";
 import type { JobList, LogLine } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, expect, it } from "vitest";
@@ -128,6 +128,57 @@ it("lists the last ended jobs with the parts of their time, to the same clients 
     lines.find((line) => line.message === message && line.fields["job"] === job)?.fields;
   expect(lineOf("stream_end", "a1")).toMatchObject({ waiting_ms: 0, reading_ms: 2_000, writing_ms: 500 });
   expect(lineOf("stream_cancelled", "b1")).toMatchObject({ waiting_ms: 2_500 });
+});
+
+it("keeps a history of itself, which any client may read", async () => {
+  start();
+  const history = async (query = "") =>
+    HistorySchema.parse(await (await call("GET", `/v1/history${query}`, alice)).json());
+  expect(await history()).toEqual({ points: [] });
+  await submit({ job_id: "a1", prompt: "one two three [eog:40]" }, alice);
+  await gate.now.held();
+  await submit({ job_id: "b1" }, bob);
+  clock.advance(2_000);
+  for (let step = 0; step < 4; step++) {
+    gate.now.step();
+    await gate.now.held();
+    clock.advance(100);
+  }
+  const { points, now } = await history();
+  expect(points).toEqual([]);
+  expect(now).toMatchObject({ span_ms: 2_400, running: 1, waiting: 1, accepted: 2, errors: {}, batch_width: 1 });
+  // The job waited for no slot: its first step took 2 s, the others 100 ms.
+  expect(now?.ttft?.count).toBe(1);
+  expect(Math.abs((now?.ttft?.p50_ms ?? 0) / 2_000 - 1)).toBeLessThan(0.2);
+  expect(now?.itl?.count).toBe(3);
+  expect(Math.abs((now?.itl?.p95_ms ?? 0) / 100 - 1)).toBeLessThan(0.2);
+  expect(now?.tokens_per_second).toBe(1.7);
+  expect(now?.prompt_tokens_per_second).toBeGreaterThan(1);
+  expect(now?.kv_use).toBeGreaterThan(0);
+  clock.advance(7_600);
+  const first = (await history()).points;
+  expect(first).toHaveLength(1);
+  expect(first[0]).toMatchObject({ span_ms: 10_000, running: 1, accepted: 2, tokens_per_second: 0.4 });
+
+  // A short peak: these jobs come and end within one point.
+  for (const job_id of ["b2", "b3"]) await submit({ job_id }, bob);
+  gate.now.open();
+  await Promise.all(worker.registry.liveJobs().map(({ ended }) => ended.promise));
+  const long = JSON.stringify({ prompt: "word ".repeat(5_000) });
+  const refused = await worker.app.request("/v1/jobs", {
+    method: "POST",
+    body: long,
+    headers: { host: "localhost", ...bob },
+  });
+  expect(refused.status).toBe(400);
+  clock.advance(10_000);
+  const [second, ...others] = (await history(`?after=${first[0]?.at}`)).points;
+  expect(others).toEqual([]);
+  expect(second).toMatchObject({ running: 1, waiting: 3, accepted: 2, kv_use: 0 });
+  expect(second?.errors).toEqual({ invalid_argument: 1 });
+  clock.advance(10_000);
+  expect((await history()).points.at(-1)).toMatchObject({ running: 0, waiting: 0, errors: {} });
+  expect((await call("GET", "/v1/history?after=ten", alice)).status).toBe(400);
 });
 
 it("keeps a bounded list of ended jobs", async () => {

@@ -20,6 +20,15 @@ export function createFreeCores(cpus: () => readonly Core[], ownMs: () => number
   };
 }
 
+type CoreTimes = ReturnType<typeof sumOfTimes>;
+
+/** Busy share of all cores between two readings, 0 to 1; undefined while the system's counts are unchanged. */
+export function busyShareOf(before: CoreTimes, now: CoreTimes): number | undefined {
+  const all = now.all - before.all;
+  if (all <= 0) return undefined;
+  return Math.round(Math.min(1, Math.max(0, 1 - (now.idle - before.idle) / all)) * 1_000) / 1_000;
+}
+
 /** Times of all cores together, in the unit of `os.cpus`. */
 export function sumOfTimes(cores: readonly Core[]): { cores: number; idle: number; all: number } {
   let [idle, all] = [0, 0];

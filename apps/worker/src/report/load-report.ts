@@ -7,7 +7,7 @@ import { heartbeatClientsLimit } from "@waggle/protocol";
 import type { ClientUsage, WorkerLoad } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { EngineReadings } from "../engine/engine-metrics.ts";
-import { sumOfTimes } from "../engine/free-cores.ts";
+import { busyShareOf, sumOfTimes } from "../engine/free-cores.ts";
 
 export interface MachineReadings {
   cores(): readonly Pick<CpuInfo, "times">[];
@@ -103,9 +103,8 @@ function createBusyShare({ cores }: MachineReadings): () => number {
   let share = 0;
   return () => {
     const now = sumOfTimes(cores());
-    const all = now.all - before.all;
-    if (all > 0) share = Math.min(1, Math.max(0, 1 - (now.idle - before.idle) / all));
+    share = busyShareOf(before, now) ?? share;
     before = now;
-    return Math.round(share * 1_000) / 1_000;
+    return share;
   };
 }

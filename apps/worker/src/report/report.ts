@@ -6,7 +6,7 @@ import type { ClientAccounts, StreamCounter } from "@waggle/front";
 import type { JobRegistry } from "@waggle/jobs";
 import type { Health, Heartbeat, Registration, WorkerInfo } from "@waggle/protocol";
 import { WorkerStateSchema, heartbeatModelsLimit } from "@waggle/protocol";
-import type { WorkerMetrics } from "@waggle/telemetry";
+import type { WorkHistory, WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
 import { createDiskGauges } from "./disk-gauges.ts";
 import { createLoadReports } from "./load-report.ts";
@@ -19,6 +19,7 @@ import { collectModelGauges } from "./model-gauges.ts";
 import type { Models } from "../models/list/models.ts";
 import type { WorkerState } from "./worker-state.ts";
 import { createTokenRate } from "./token-rate.ts";
+import { createWorkerHistory } from "./worker-history.ts";
 
 export interface ReportOptions {
   readonly config: WorkerConfig;
@@ -27,7 +28,7 @@ export interface ReportOptions {
   readonly state: WorkerState;
   readonly registry: JobRegistry;
   readonly accounts: Pick<ClientAccounts, "report">;
-  readonly metrics: Pick<WorkerMetrics, "latencies">;
+  readonly metrics: Pick<WorkerMetrics, "counts" | "latencies">;
   readonly clock: Clock;
   readonly startedAt: number;
   readonly url: () => string;
@@ -40,6 +41,7 @@ export interface Report {
   registration(): Registration;
   /** Makes the heartbeats for one receiver, with rates since the receiver's last heartbeat. */
   heartbeats(): (seq: number) => Heartbeat;
+  readonly history: WorkHistory;
   /** Sets the gauges that are computed when metrics are read. */
   collect(metrics: WorkerMetrics, streams: StreamCounter): void;
 }
@@ -51,6 +53,7 @@ export function createReport(options: ReportOptions): Report {
     models: config.modelsFolder,
     ...(config.prefixStoreDir === undefined ? {} : { prefix_store: config.prefixStoreDir }),
   });
+  const history = createWorkerHistory(options);
   const loadReports = createLoadReports({ ...options, engines: () => models.hosts() });
 
   const total = (count: (host: ModelHost) => number): number =>
@@ -186,6 +189,7 @@ export function createReport(options: ReportOptions): Report {
       interval_ms: config.heartbeatIntervalMs,
     }),
     heartbeats,
+    history,
     collect(metrics, streams) {
       metrics.setState(state.name, WorkerStateSchema.options);
       metrics.streamsOpen.set(streams.open);

@@ -17,14 +17,22 @@ export interface LoadedModel {
 
 /** @param hosts all hosts with the model's name */
 export function setVllmGauges(gauges: ModelMetrics, hosts: readonly LoadedModel[]): void {
-  const loaded = hosts.filter(({ slots }) => slots.length > 0);
-  const cells = sumOf(loaded, ({ info }) => info?.contextPool ?? 0);
+  const cells = sumOf(hosts.filter(isLoaded), ({ info }) => info?.contextPool ?? 0);
   gauges.vllmWaiting.set(sumOf(hosts, ({ dispatcher }) => dispatcher.waiting));
   gauges.vllmRunning.set(sumOf(hosts, ({ dispatcher }) => dispatcher.running));
-  gauges.vllmKvUsage.set(cells === 0 ? 0 : sumOf(loaded, cellsOfJobs) / cells);
+  gauges.vllmKvUsage.set(kvUseOf(hosts));
   const blocks = { block_size: String(vllmBlockTokens), num_gpu_blocks: String(Math.floor(cells / vllmBlockTokens)) };
   gauges.vllmCacheConfig.set(blocks, 1);
 }
+
+/** Share of the KV cache's cells that running jobs fill, 0 to 1. */
+export function kvUseOf(hosts: readonly LoadedModel[]): number {
+  const loaded = hosts.filter(isLoaded);
+  const cells = sumOf(loaded, ({ info }) => info?.contextPool ?? 0);
+  return cells === 0 ? 0 : sumOf(loaded, cellsOfJobs) / cells;
+}
+
+const isLoaded = ({ slots }: LoadedModel): boolean => slots.length > 0;
 
 /**
  * KV cells that running jobs have filled. If prefixes in idle slots counted, a worker would look full forever. If busy slots counted as

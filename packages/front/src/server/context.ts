@@ -6,6 +6,7 @@ import type { Clock, ConflatedChannel, Pace } from "@waggle/async";
 import type { Pages } from "@waggle/daemon/pages";
 import type {
   Health,
+  History,
   HubFiles,
   HubModels,
   LoadingEvent,
@@ -107,6 +108,8 @@ export interface WorkerView {
   info(): WorkerInfo;
   health(): Health;
   openApi(): unknown;
+  /** The history of this process. @param after milliseconds since 1970 */
+  history(after?: number): Promise<History>;
   /** Updates the gauges before a scrape. */
   collect(streams: StreamCounter): void;
 }

@@ -1,17 +1,12 @@
 // Owns the part of a heartbeat that reports the worker's load and machine to operators. Every list is bounded, since the hive's snapshot
 // contains the last heartbeat of each worker.
 import { z } from "zod";
+import { LatencySchema } from "./latency.ts";
 
 /** Limit for the clients in a heartbeat. A worker with more clients reports the clients that used the most tokens. */
 export const heartbeatClientsLimit = 32;
 
 const count = z.int().nonnegative();
-
-const LatencySchema = z.object({
-  p50_ms: z.number().nonnegative(),
-  p95_ms: z.number().nonnegative(),
-  count: count.describe("Number of measurements."),
-});
 
 export const WorkerLoadSchema = z
   .object({

@@ -14,6 +14,7 @@ import { responsesRoutes } from "../responses/routes.ts";
 import { OpenAiErrorSchema } from "../openai/answers.ts";
 import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
+import { historyRoutes } from "../native/history.ts";
 import { logRoutes } from "../native/logs.ts";
 import { hubRoutes } from "../native/hub.ts";
 import { modelRoutes } from "../native/models-routes.ts";
@@ -74,7 +75,15 @@ export function openApiDocument(options: OpenApiOptions): Json {
 export const workerRouteGroups: readonly RouteGroup[] = [
   {
     tag: "Native",
-    routes: { ...workerRoutes, ...modelRoutes, ...recommendedRoutes, ...hubRoutes, ...usageRoutes, ...logRoutes },
+    routes: {
+      ...workerRoutes,
+      ...modelRoutes,
+      ...recommendedRoutes,
+      ...hubRoutes,
+      ...usageRoutes,
+      ...logRoutes,
+      ...historyRoutes,
+    },
     error: ErrorBodySchema,
     note: "Unknown fields are rejected.",
   },

@@ -4,6 +4,7 @@ import type { ErrorCode } from "../errors.ts";
 import { retryHeader } from "./route-parts.ts";
 import { StreamEventSchema } from "../native/events.ts";
 import { GenerateRequestSchema } from "../native/generate.ts";
+import { hiveHistoryRoute } from "../native/history.ts";
 import {
   FaultSchema,
   HeartbeatAnswerSchema,
@@ -259,6 +260,7 @@ export const hiveRoutes = {
     stream: HiveEventSchema,
     errors: ["resource_exhausted"],
   },
+  history: hiveHistoryRoute,
   getFault: {
     method: "get",
     path: "/v1/faults",

@@ -11,7 +11,7 @@ import { addHistory, applyHiveEvent, emptyHive } from "./hive-view.ts";
 import type { HiveView } from "./hive-view.ts";
 
 const retryDelayMs = 2_000;
-/** Number of heartbeats to fetch for the start of the charts, of all workers together. A hive keeps this number by default. */
+/** Number of heartbeats to fetch for the start of the small charts, of all workers together. A hive keeps this number by default. */
 const historyLimit = 1_000;
 
 export interface HiveFeed {

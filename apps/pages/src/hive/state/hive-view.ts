@@ -10,8 +10,8 @@ import type {
   WorkerLoad,
 } from "@waggle/protocol";
 
-/** Limit of heartbeats kept per worker: the charts' span at one heartbeat a second, and some more. */
-export const samplesLimit = 1_000;
+/** Limit of heartbeats kept per worker, for the small charts and the last measured latencies. */
+export const samplesLimit = 100;
 const timelineLimit = 200;
 
 /** The values of a heartbeat. */

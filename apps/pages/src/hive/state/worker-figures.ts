@@ -2,8 +2,6 @@
 import type { HiveGateway, LivenessState, WorkerLoad } from "@waggle/protocol";
 import type { WorkerView } from "./hive-view.ts";
 
-const heldIntervals = 1.3;
-
 export interface WorkerFigures {
   readonly tokensPerSecond: number | undefined;
   /** Milliseconds, from the last heartbeat with a measurement. */
@@ -103,11 +101,6 @@ export function clientsOf(views: readonly WorkerView[]): readonly ClientTotals[]
   }
   const tokens = ({ promptTokens, completionTokens }: ClientTotals): number => promptTokens + completionTokens;
   return [...totals.values()].toSorted((a, b) => tokens(b) - tokens(a) || a.client.localeCompare(b.client));
-}
-
-/** How long a heartbeat's values are valid: until the next heartbeat is late. Milliseconds. */
-export function holdsMs({ worker }: WorkerView): number {
-  return heldIntervals * worker.interval_ms;
 }
 
 function sum(values: readonly number[]): number {

@@ -1,5 +1,13 @@
 // Owns the native dialect.
-import { hubRoutes, logRoutes, modelRoutes, recommendedRoutes, usageRoutes, workerRoutes } from "@waggle/protocol";
+import {
+  historyRoutes,
+  hubRoutes,
+  logRoutes,
+  modelRoutes,
+  recommendedRoutes,
+  usageRoutes,
+  workerRoutes,
+} from "@waggle/protocol";
 import type { AppOptions } from "../../server/context.ts";
 import { modelPath, routesOf } from "../../generation/dialect.ts";
 import type { Dialect } from "../../generation/dialect.ts";
@@ -25,7 +33,7 @@ export function createNativeDialect(
   return {
     name: "native",
     routes: [
-      ...routesOf({ ...workerRoutes, ...usageRoutes, ...logRoutes }, handlers),
+      ...routesOf({ ...workerRoutes, ...usageRoutes, ...logRoutes, ...historyRoutes }, handlers),
       ...changes,
       ...recommended,
       ...hub,

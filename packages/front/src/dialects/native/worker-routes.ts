@@ -1,7 +1,7 @@
-// Owns the native routes about the worker: info, slots, health, metrics, usage and logs.
+// Owns the native routes about the worker: info, slots, health, metrics, usage, history and logs.
 import { jobUidOf } from "@waggle/jobs";
 import { WaggleError, logLinesLimit, workerRoutes } from "@waggle/protocol";
-import type { logRoutes, usageRoutes } from "@waggle/protocol";
+import type { historyRoutes, logRoutes, usageRoutes } from "@waggle/protocol";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
 import { eventChunks } from "../../stream/event-chunks.ts";
@@ -15,7 +15,7 @@ import type { JobRouteName } from "./job-routes.ts";
 
 const usualLogLines = 100;
 
-type NativeRoutes = typeof workerRoutes & typeof usageRoutes & typeof logRoutes;
+type NativeRoutes = typeof workerRoutes & typeof usageRoutes & typeof logRoutes & typeof historyRoutes;
 
 export function createWorkerRoutes(
   options: AppOptions,
@@ -72,6 +72,7 @@ export function createWorkerRoutes(
       return c.body(text, 200, { "content-type": metrics.contentType, "process-start-time-unix": startTimeUnix });
     },
     usage: (c) => c.json(options.accounts.report(c.get("monitor") ? undefined : c.get("client"))),
+    history: async (c) => c.json(await view.history(timeOf(c, "after"))),
     logs(c) {
       requireAdmin(c);
       const count = wholeNumber(c, "lines", { fallback: usualLogLines, least: 1, most: logLinesLimit });
@@ -97,6 +98,18 @@ function wholeNumber(c: AppContext, name: string, { fallback, least, most }: Num
   throw new WaggleError(
     "invalid_argument",
     `Cannot read field "${name}": it must be a whole number from ${least} to ${most}.`,
+  );
+}
+
+/** @throws WaggleError invalid_argument */
+function timeOf(c: AppContext, name: string): number | undefined {
+  const given = c.req.query(name);
+  if (given === undefined) return undefined;
+  const time = Date.parse(given);
+  if (!Number.isNaN(time)) return time;
+  throw new WaggleError(
+    "invalid_argument",
+    `Cannot read field "${name}": it must be a time such as 2026-01-31T10:00:00Z.`,
   );
 }
 

@@ -1,0 +1,41 @@
+// Owns the charts of a daemon's history: on a common time axis, with a cursor that shows the values at one time in all of them.
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren, VNode } from "preact";
+import { Chart } from "./chart.tsx";
+import type { ChartContent } from "./chart.tsx";
+import { formatClock } from "./format.ts";
+
+export interface HistoryChartsProps {
+  /** Seconds since 1970. */
+  readonly times: readonly number[];
+  readonly charts: readonly ChartContent[];
+  /** A choice at the end of the heading's row. */
+  readonly children?: ComponentChildren;
+}
+
+export function HistoryCharts({ times, charts, children }: HistoryChartsProps): VNode {
+  const pointed = useSignal<number | undefined>(undefined);
+  const at = pointed.value === undefined ? undefined : times[pointed.value];
+  return (
+    <section class="stack" aria-labelledby="charts-title">
+      <div class="spread wrap">
+        <h2 id="charts-title">
+          {spanWords(times)}
+          {at !== undefined && <span class="small muted numbers">{` at ${formatClock(at * 1_000)}`}</span>}
+        </h2>
+        {children}
+      </div>
+      <div class="charts">
+        {charts.map((content) => (
+          <Chart key={content.title} {...content} times={times} pointed={pointed} />
+        ))}
+      </div>
+    </section>
+  );
+}
+
+/** @param times seconds */
+function spanWords(times: readonly number[]): string {
+  const minutes = Math.round(((times.at(-1) ?? 0) - (times[0] ?? 0)) / 60);
+  return minutes <= 1 ? "Last minute" : `Last ${minutes} minutes`;
+}

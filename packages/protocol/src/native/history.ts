@@ -1,0 +1,95 @@
+// Owns the history that workers, gateways and hives keep of themselves, and its routes.
+import { z } from "zod";
+import type { Route } from "../openapi/routes.ts";
+import { LatencySchema } from "./latency.ts";
+
+/** Milliseconds between two points. */
+export const historyIntervalMs = 10_000;
+/** Most points: an hour. */
+export const historyPointsLimit = 360;
+
+const count = z.int().nonnegative();
+const rate = z.number().nonnegative();
+const share = z.number().min(0).max(1);
+
+const pointShape = {
+  at: z.iso.datetime().describe("End of the time that the point describes."),
+  span_ms: rate.describe("Length of that time."),
+  tokens_per_second: rate.describe("Generated tokens."),
+  running: count.describe("Jobs in slots: the most in this time."),
+  waiting: count.describe("Jobs in queues: the most in this time."),
+  accepted: count.describe("Jobs accepted in this time."),
+  ttft: LatencySchema.optional().describe("Time to first token; absent without jobs."),
+  itl: LatencySchema.optional().describe("Inter-token latency; absent without tokens."),
+};
+
+export const HistoryPointSchema = z
+  .object({
+    ...pointShape,
+    prompt_tokens_per_second: rate.describe("Prompt tokens of started jobs, without cached ones."),
+    errors: z.record(z.string(), count).describe("Failed and refused jobs by error code."),
+    batch_width: rate.optional().describe("Mean rows per forward pass; absent without passes."),
+    step: LatencySchema.optional().describe("Duration of a forward pass; absent without passes."),
+    kv_use: share.optional().describe("Share of the KV cache's cells that running jobs fill; absent at a gateway."),
+    cpu_busy: share.optional().describe("Busy share of all cores of the machine, all programs together."),
+    free_memory_bytes: count.optional().describe("Memory of the machine that is still available."),
+  })
+  .meta({ id: "HistoryPoint" });
+export type HistoryPoint = z.infer<typeof HistoryPointSchema>;
+
+const pages = { after: "Return only points that end after this time, as in a point's at." };
+const now = "The time since the last point, up to now; absent for less than a second.";
+
+export const HistorySchema = z
+  .object({
+    points: z.array(HistoryPointSchema).max(historyPointsLimit).describe("Oldest first."),
+    now: HistoryPointSchema.optional().describe(now),
+  })
+  .meta({ id: "History" });
+export type History = z.infer<typeof HistorySchema>;
+
+export const HiveHistoryPointSchema = z
+  .object({
+    ...pointShape,
+    errors: count.describe("Failed jobs."),
+    cpu: z
+      .object({ mean: share, most: share })
+      .optional()
+      .describe("Busy shares of the machines: the mean, and the busiest machine."),
+    memory: z
+      .object({ used_bytes: count, free_bytes: count })
+      .optional()
+      .describe("Memory of all workers and engines, and the free memory of the fullest machine."),
+    gpu_use: share.optional().describe("Used share of the fullest GPU's memory; absent without a GPU."),
+  })
+  .meta({ id: "HiveHistoryPoint" });
+export type HiveHistoryPoint = z.infer<typeof HiveHistoryPointSchema>;
+
+export const HiveHistorySchema = z
+  .object({
+    points: z.array(HiveHistoryPointSchema).max(historyPointsLimit).describe("Oldest first."),
+    now: HiveHistoryPointSchema.optional().describe(now),
+  })
+  .meta({ id: "HiveHistory" });
+export type HiveHistory = z.infer<typeof HiveHistorySchema>;
+
+export const historyRoutes = {
+  history: {
+    method: "get",
+    path: "/v1/history",
+    summary:
+      "The last hour of this process: a point for each 10 seconds, over all models and clients. It is kept in memory and ends with the process.",
+    response: HistorySchema,
+    query: pages,
+    errors: ["invalid_argument"],
+  },
+} as const satisfies Record<string, Route>;
+
+export const hiveHistoryRoute = {
+  method: "get",
+  path: "/v1/history",
+  summary: "The last hour of all workers together, or of one worker: a point for each 10 seconds.",
+  response: HiveHistorySchema,
+  query: { worker_id: "Only this worker.", ...pages },
+  errors: ["invalid_argument", "not_found"],
+} as const satisfies Route;

@@ -1,0 +1,98 @@
+// Owns what the history of a worker or a gateway contains: what its jobs did, from the metrics, and figures that only the caller knows.
+import { growthOfBuckets, latencyOf } from "@waggle/protocol";
+import type { HistoryPoint, Latency, LatencyBuckets } from "@waggle/protocol";
+import type { Clock } from "@waggle/async";
+import { createHistory } from "./history.ts";
+import type { History, PointTime } from "./history.ts";
+import type { WorkerMetrics } from "./metrics.ts";
+import type { WorkCounts } from "./work-counts.ts";
+
+type Figures = Omit<HistoryPoint, keyof PointTime>;
+type Load = Pick<Figures, "running" | "waiting">;
+/** Figures that only some processes have. */
+type OwnFigures = Partial<Pick<Figures, "kv_use" | "cpu_busy" | "free_memory_bytes">>;
+
+export interface WorkHistoryOptions<Own> {
+  readonly metrics: Pick<WorkerMetrics, "counts" | "latencies">;
+  readonly clock: Pick<Clock, "now">;
+  readonly timeOfDay?: (() => number) | undefined;
+  /** Jobs in slots and in queues now. */
+  load(): Load;
+  readonly own: {
+    read(): Own;
+    figuresOf(before: Own, after: Own): OwnFigures;
+  };
+}
+
+export interface WorkHistory extends History<Figures> {
+  /** Call when a job was accepted or got a slot: a point has the highest load of its time, because a chart of load must show a short peak. */
+  sample(): void;
+}
+
+type Measured = keyof WorkerMetrics["latencies"];
+
+interface Reading<Own> {
+  readonly counts: WorkCounts;
+  readonly latencies: Readonly<Record<Measured, LatencyBuckets>>;
+  readonly load: Load;
+  readonly own: Own;
+}
+
+export function createWorkHistory<Own>(options: WorkHistoryOptions<Own>): WorkHistory {
+  const { metrics, clock, timeOfDay, own } = options;
+  let highest = options.load();
+
+  function sample(): Load {
+    const { running, waiting } = options.load();
+    highest = { running: Math.max(highest.running, running), waiting: Math.max(highest.waiting, waiting) };
+    return highest;
+  }
+
+  async function read(): Promise<Reading<Own>> {
+    const { ttft, itl, step } = metrics.latencies;
+    const latencies = { ttft: ttft.buckets(), itl: itl.buckets(), step: step.buckets() };
+    const now = { latencies, load: sample(), own: own.read() };
+    return { ...now, counts: await metrics.counts() };
+  }
+
+  const history = createHistory<Reading<Own>, Figures>({
+    clock,
+    timeOfDay,
+    read,
+    figuresOf(before, after, spanMs) {
+      const grown = (count: (counts: WorkCounts) => number): number =>
+        Math.max(0, count(after.counts) - count(before.counts));
+      const perSecond = (count: number): number => Math.round((count * 10_000) / Math.max(1, spanMs)) / 10;
+      const latency = (key: Measured): Latency | undefined =>
+        latencyOf(growthOfBuckets(before.latencies[key], after.latencies[key]));
+      const steps = grown((counts) => counts.steps);
+      return withoutUndefined({
+        tokens_per_second: perSecond(grown(({ tokens }) => tokens)),
+        prompt_tokens_per_second: perSecond(grown(({ promptTokens }) => promptTokens)),
+        accepted: grown(({ accepted }) => accepted),
+        errors: growthOfBuckets(before.counts.errors, after.counts.errors),
+        ttft: latency("ttft"),
+        itl: latency("itl"),
+        step: latency("step"),
+        batch_width: steps === 0 ? undefined : Math.round((grown(({ rows }) => rows) * 100) / steps) / 100,
+        ...after.load,
+        ...own.figuresOf(before.own, after.own),
+      });
+    },
+  });
+
+  return {
+    sample: () => void sample(),
+    since: history.since,
+    async take(limit) {
+      const taken = history.take(limit);
+      highest = options.load();
+      await taken;
+    },
+  };
+}
+
+/** JSON leaves out undefined values; without them, a point equals what a client reads. */
+function withoutUndefined<T extends object>(figures: T): T {
+  return Object.fromEntries(Object.entries(figures).filter(([, value]) => value !== undefined)) as T;
+}
