@@ -34,13 +34,15 @@ it("jobs lists running and waiting jobs with the time that they waited", async (
   expect(JSON.parse((await ask(["jobs", "--json"], jobs)).out)).toEqual(list);
 });
 
+const ended: EndedJob = {
+  ...{ job_id: "j0", client: "ann", kind: "generate", model: "bee", state: "finished", reason: "stop" },
+  ...{ ended_at: "2026-01-01T10:00:00Z", prompt_tokens: 900, cached_tokens: 0, tokens: 12 },
+  ...{ waiting_ms: 4_000, reading_ms: 2_000, writing_ms: 1_000 },
+};
+const endedJobs = { "GET /v1/jobs?ended=true": { ...list, ended: [ended] } };
+
 it("jobs --ended lists ended jobs with where their time went", async () => {
-  const ended: EndedJob = {
-    ...{ job_id: "j0", client: "ann", kind: "generate", model: "bee", state: "finished", reason: "stop" },
-    ...{ ended_at: "2026-01-01T10:00:00Z", prompt_tokens: 900, cached_tokens: 0, tokens: 12 },
-    ...{ waiting_ms: 4_000, reading_ms: 2_000, writing_ms: 1_000 },
-  };
-  const { out } = await ask(["jobs", "--ended"], { "GET /v1/jobs?ended=true": { ...list, ended: [ended] } });
+  const { out } = await ask(["jobs", "--ended"], endedJobs);
   expect(out).toMatch(/^ENDED +JOB +CLIENT +MODEL +REASON +WAITED +READ +WROTE +PROMPT +TOKENS$/m);
   expect(out).toMatch(/^\d\d:\d\d:00 +j0 +ann +bee +stop +4 s +2 s +1 s +900 +12$/m);
   expect(out).not.toContain("j1");
@@ -123,10 +125,12 @@ it.each([
   [["usage"], /^w1: since 2026/m],
   [["logs"], /^\S+ INFO {2}w1 low$/m],
   [["cancel", "j2"], /^Job j2 is cancelled/m],
+  [["jobs", "--ended"], /^w1 +\d\d:\d\d:00 +j0 +ann +bee +stop +4 s/m],
 ])("%j at a hive asks each worker, and says which one does not answer", async (argv, shown) => {
   await using worker = await startFakeWorker({
     routes: {
       ...jobs,
+      ...endedJobs,
       "GET /v1/usage": { since: "2026-01-01T00:00:00Z", clients: [] },
       "GET /v1/logs?lines=20": { lines: [line] },
       "DELETE /v1/jobs/j2?client=bob": { job_id: "j2", state: "cancelled", tokens: 0 },
