@@ -46,24 +46,26 @@ Sampler::Sampler(const Napi::CallbackInfo & info) : Napi::ObjectWrap<Sampler>(in
 
 void Sampler::configure(const Napi::CallbackInfo & info) {
     const auto config = info[0].As<Napi::Object>();
-    const float heat = floatOf(config, "temperature", 0);
-    const int32_t most = integerOf(config, "topK", 0);
-    const float mass = floatOf(config, "topP", 1);
-    const float least = floatOf(config, "minP", 0);
-
     bias = biasOf(config, vocabularySize);
-    // A top-k of the whole vocabulary sorts it, as the samplers behind it expect.
-    topK.reset(llama_sampler_init_top_k(most <= 0 || most > vocabularySize ? vocabularySize : most));
-    topP.reset(mass < 1 ? llama_sampler_init_top_p(mass, 1) : nullptr);
-    minP.reset(least > 0 ? llama_sampler_init_min_p(least, 1) : nullptr);
-    temperature.reset(heat > 0 ? llama_sampler_init_temp(heat) : nullptr);
-    xtcProbability = floatOf(config, "xtcProbability", 0);
-    xtcThreshold = floatOf(config, "xtcThreshold", 0);
 
-    const int32_t counted = integerOf(config, "repeatPenaltyMaxTokens", 0);
-    const float repeat = floatOf(config, "repeatPenalty", 1);
-    const float frequency = floatOf(config, "repeatPenaltyFrequencyPenalty", 0);
-    const float presence = floatOf(config, "repeatPenaltyPresencePenalty", 0);
+    filters.clear();
+    const int32_t most = integerOf(config, "top_k", 0);
+    // A top-k of the whole vocabulary sorts it, as the samplers behind it expect.
+    filters.emplace_back(llama_sampler_init_top_k(most <= 0 || most > vocabularySize ? vocabularySize : most));
+    const float mass = floatOf(config, "top_p", 1);
+    if (mass < 1) filters.emplace_back(llama_sampler_init_top_p(mass, 1));
+    const float least = floatOf(config, "min_p", 0);
+    if (least > 0) filters.emplace_back(llama_sampler_init_min_p(least, 1));
+
+    xtcProbability = floatOf(config, "xtc_probability", 0);
+    xtcThreshold = floatOf(config, "xtc_threshold", 0);
+    const float heat = floatOf(config, "temperature", 0);
+    temperature.reset(heat > 0 ? llama_sampler_init_temp(heat) : nullptr);
+
+    const int32_t counted = integerOf(config, "repeat_last_n", 0);
+    const float repeat = floatOf(config, "repeat_penalty", 1);
+    const float frequency = floatOf(config, "frequency_penalty", 0);
+    const float presence = floatOf(config, "presence_penalty", 0);
     const bool penalizes = counted > 0 && (repeat != 1 || frequency != 0 || presence != 0);
     penalties.reset(penalizes ? llama_sampler_init_penalties(vocabularySize, counted, repeat, frequency, presence) : nullptr);
 }
@@ -89,7 +91,9 @@ llama_token Sampler::sample(const float * logits, uint32_t seed) {
         apply(xtc, array);
         apply(SamplerPtr(llama_sampler_init_greedy()), array);
     } else {
-        for (const SamplerPtr * sampler : std::initializer_list<const SamplerPtr *>{ &topK, &topP, &minP, &xtc, &temperature }) apply(*sampler, array);
+        for (const SamplerPtr & filter : filters) apply(filter, array);
+        apply(xtc, array);
+        apply(temperature, array);
         apply(SamplerPtr(llama_sampler_init_dist(seed)), array);
     }
 

@@ -37,9 +37,7 @@ class Sampler : public Napi::ObjectWrap<Sampler> {
     // In the order in which they are applied. A null pointer stands for a sampler without effect.
     SamplerPtr bias;
     SamplerPtr penalties;
-    SamplerPtr topK;
-    SamplerPtr topP;
-    SamplerPtr minP;
+    std::vector<SamplerPtr> filters;
     /** XTC draws random numbers, so it is made anew for each token, from the token's seed. */
     float xtcProbability = 0;
     float xtcThreshold = 0;

@@ -1,21 +1,13 @@
 // Owns the names of a conversation's settings on the pages, by their fields in a request.
+import { samplingFields, samplingNames } from "@waggle/protocol/sampling";
+import type { SamplingName } from "@waggle/protocol/sampling";
+
+const samplingLabels = Object.fromEntries(
+  samplingNames.map((name) => [name, samplingFields[name].page.label]),
+) as Readonly<Record<SamplingName, string>>;
 
 export const settingLabels = {
-  temperature: "Temperature",
-  top_p: "Top-p",
-  top_k: "Top-k",
-  min_p: "Min-p",
-  repeat_penalty: "Repeat penalty",
-  repeat_last_n: "Penalty range",
-  presence_penalty: "Presence penalty",
-  frequency_penalty: "Frequency penalty",
-  dry_multiplier: "DRY multiplier",
-  dry_base: "DRY base",
-  dry_allowed_length: "DRY allowed length",
-  dry_penalty_last_n: "DRY range",
-  xtc_probability: "XTC probability",
-  xtc_threshold: "XTC threshold",
-  seed: "Seed",
+  ...samplingLabels,
   max_tokens: "Max tokens",
   repetition_limit: "Repetition limit",
   priority: "Priority",

@@ -1,5 +1,6 @@
 // Owns what users of llama-server and Ollama probably mean by a flag that Waggle does not have. The names follow the README of llama.cpp's
 // tools/server and Ollama's reference of model parameters.
+import { samplingNames } from "@waggle/protocol/sampling";
 
 const contextSize = "Use --context-size <tokens> for one job, or --context-pool <tokens> for all jobs together.";
 const gpuLayers = "Use --gpu-layers <n>; by default as many layers as fit are on the GPU.";
@@ -50,10 +51,8 @@ export const foreignFlags: Readonly<Record<string, string>> = {
   "-n": `${inRequest} The field is max_tokens.`,
   "--predict": `${inRequest} The field is max_tokens.`,
   "--temp": `${inRequest} The field is temperature.`,
-  "--temperature": inRequest,
-  "--top-k": `${inRequest} The field is top_k.`,
-  "--top-p": `${inRequest} The field is top_p.`,
-  "--min-p": `${inRequest} The field is min_p.`,
-  "--seed": inRequest,
+  ...Object.fromEntries(
+    samplingNames.map((name) => [`--${name.replaceAll("_", "-")}`, `${inRequest} The field is ${name}.`]),
+  ),
   "--keepalive": "Use --keep-alive <time>.",
 };

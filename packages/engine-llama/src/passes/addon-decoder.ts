@@ -1,5 +1,6 @@
 // Decodes batches with Waggle's addon: one call on a thread of libuv's pool decodes and samples. Logits are read on the calling thread.
 import type { Token } from "@waggle/engine";
+import { hasDry } from "../sampling/dry.ts";
 import type { BatchDecoder, Sampler } from "./batch-decoder.ts";
 import type { Library } from "./library-context.ts";
 
@@ -87,6 +88,7 @@ export function createAddonDecoder({ addon, library, vocabularySize, inOrder }: 
       return total ? { logits, totalWeight: sum } : { logits };
     },
     createSampler: () => new addon.Sampler(library.model),
+    canSample: (sampling) => !hasDry(sampling),
     takesGuesses: true,
     decodeEmbeddings: async (sequence, embeddings, positions, causal) =>
       await decoder.decodeEmbeddings(sequence, embeddings, positions, causal),

@@ -1,5 +1,7 @@
 // Owns the interface between passes and the binding that computes them: decodes a batch, and samples from it.
 import type { LogitsRequest, PositionLogits } from "../sampling/logit-sampler.ts";
+import { withoutEffect } from "../sampling/sampling-numbers.ts";
+import type { SamplingNumbers } from "../sampling/sampling-numbers.ts";
 
 /** Tokens to decode, sequences in any order. The tokens of a sequence are next to each other, at consecutive positions. */
 export interface Batch {
@@ -33,24 +35,14 @@ export interface Sampler {
   setRecent(tokens: Uint32Array): void;
 }
 
-/** Every setting is explicit, because the library's defaults differ from Waggle's. Effects without their settings are off. */
-export interface SamplerConfig {
-  readonly temperature: number;
-  readonly topK: number;
-  readonly topP: number;
-  readonly minP: number;
-  readonly xtcProbability?: number;
-  readonly xtcThreshold?: number;
-  readonly repeatPenalty?: number;
-  readonly repeatPenaltyMaxTokens?: number;
-  readonly repeatPenaltyPresencePenalty?: number;
-  readonly repeatPenaltyFrequencyPenalty?: number;
+/** A job's numeric sampling fields, and its biases. */
+export interface SamplerConfig extends SamplingNumbers {
   readonly tokenBiasKeys?: Uint32Array;
   readonly tokenBiasValues?: Float32Array;
 }
 
 /** Settings of a sampler that changes no logits and selects the most probable token. */
-export const greedy = { temperature: 0, topK: 0, topP: 1, minP: 0 } as const satisfies SamplerConfig;
+export const greedy: SamplerConfig = { ...withoutEffect, temperature: 0 };
 
 /** Count of the numbers in front of a draw's alternatives: token, its logit, greatest logit, sum of exp(logit - greatest) over the vocabulary. */
 export const logprobNumbers = 4;
@@ -81,6 +73,8 @@ export interface BatchDecoder {
   /** Reads raw logits at a token of the last batch, by its index. */
   logits(at: number, request: LogitsRequest): PositionLogits | Promise<PositionLogits>;
   createSampler(): Sampler;
+  /** Whether its samplers have the effects of all these settings. */
+  canSample(sampling: SamplingNumbers): boolean;
   /** Whether a sampler may draw several times in a batch. */
   readonly takesGuesses: boolean;
   /** Absent on the library's own binding. */

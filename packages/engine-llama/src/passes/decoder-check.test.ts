@@ -22,6 +22,7 @@ async function problemOf(token: number, changes: readonly (readonly [token: numb
     decode: async () => Float64Array.of(token),
     logits: () => ({ logits: new Map([...expected.logits, ...changes]) }),
     createSampler: () => ({ configure: () => {}, setRecent: () => {} }),
+    canSample: () => true,
     takesGuesses: false,
   };
   const library = { context: { disposeSequence: (id: number) => emptied.push(id) } } as unknown as Library;
@@ -59,6 +60,7 @@ describe("a decoder passes the check", () => {
       decode: async () => Float64Array.of(7),
       logits: () => odd,
       createSampler: () => ({ configure: () => {}, setRecent: () => {} }),
+      canSample: () => true,
       takesGuesses: false,
     };
     const library = { context: { disposeSequence: () => {} } } as unknown as Library;

@@ -41,7 +41,23 @@ export interface LibraryContext {
 
 /** The library's `AddonSampler`. `applyConfig` rebuilds the samplers whose settings have changed. */
 export interface LibrarySampler {
-  applyConfig(config: SamplerConfig & { readonly seed: number; readonly repeatPenaltyTokens?: Uint32Array }): void;
+  applyConfig(config: LibrarySamplerConfig): void;
+}
+
+/** Every setting is explicit, because the library's defaults differ from Waggle's. Effects without their settings are off. */
+export interface LibrarySamplerConfig extends Pick<SamplerConfig, "tokenBiasKeys" | "tokenBiasValues"> {
+  readonly seed: number;
+  readonly temperature: number;
+  readonly topK: number;
+  readonly topP: number;
+  readonly minP: number;
+  readonly xtcProbability?: number;
+  readonly xtcThreshold?: number;
+  readonly repeatPenalty?: number;
+  readonly repeatPenaltyMaxTokens?: number;
+  readonly repeatPenaltyPresencePenalty?: number;
+  readonly repeatPenaltyFrequencyPenalty?: number;
+  readonly repeatPenaltyTokens?: Uint32Array;
 }
 
 /** A sequence's state at a position, for models with recurrent layers. */

@@ -1,8 +1,16 @@
 // Decodes batches with node-llama-cpp's own binding: fills, decodes and samples a batch on its context object, without its queue and promises.
+import { effectiveFields } from "../sampling/sampling-numbers.ts";
+import { hasRepeatPenalty } from "../sampling/sampling.ts";
 import { greedy, logprobNumbers } from "./batch-decoder.ts";
 import type { Batch, BatchDecoder, Draws, Sampler, SamplerConfig } from "./batch-decoder.ts";
-import type { Library, LibraryContext, LibrarySampler } from "./library-context.ts";
+import type { Library, LibraryContext, LibrarySampler, LibrarySamplerConfig } from "./library-context.ts";
 import type { LogitsRequest, PositionLogits } from "../sampling/logit-sampler.ts";
+
+/** The sampling fields whose effects the library has. */
+const libraryFields: ReadonlySet<keyof SamplerConfig> = new Set([
+  ...(["temperature", "top_k", "top_p", "min_p", "xtc_probability"] as const),
+  ...(["repeat_penalty", "presence_penalty", "frequency_penalty"] as const),
+]);
 
 interface OwnSampler extends Sampler {
   /** @returns the token; -1 if no token was left to sample */
@@ -63,18 +71,19 @@ export function createLibraryDecoder(library: Library, inOrder: boolean): BatchD
     },
     logits: readLogits,
     createSampler: () => createOwnSampler(library),
+    canSample: (sampling) => effectiveFields(sampling).every((name) => libraryFields.has(name)),
     takesGuesses: false,
   };
 }
 
 function createOwnSampler({ context, createSampler }: Library): OwnSampler {
   const sampler = createSampler();
-  let config: SamplerConfig = greedy;
+  let config = libraryConfig(greedy);
   let recent: { readonly repeatPenaltyTokens?: Uint32Array } = {};
   let lastSeed = -1;
   return {
     configure(wanted) {
-      config = wanted;
+      config = libraryConfig(wanted);
       recent = {};
     },
     setRecent: (repeatPenaltyTokens) => void (recent = { repeatPenaltyTokens }),
@@ -85,6 +94,28 @@ function createOwnSampler({ context, createSampler }: Library): OwnSampler {
       sampler.applyConfig({ ...config, ...recent, seed });
       return await context.sampleToken(position, sampler);
     },
+  };
+}
+
+function libraryConfig(config: SamplerConfig): Omit<LibrarySamplerConfig, "seed"> {
+  const { tokenBiasKeys, tokenBiasValues } = config;
+  return {
+    temperature: config.temperature,
+    topK: config.top_k,
+    topP: config.top_p,
+    minP: config.min_p,
+    ...(config.xtc_probability === 0
+      ? {}
+      : { xtcProbability: config.xtc_probability, xtcThreshold: config.xtc_threshold }),
+    ...(hasRepeatPenalty(config)
+      ? {
+          repeatPenalty: config.repeat_penalty,
+          repeatPenaltyMaxTokens: config.repeat_last_n,
+          repeatPenaltyPresencePenalty: config.presence_penalty,
+          repeatPenaltyFrequencyPenalty: config.frequency_penalty,
+        }
+      : {}),
+    ...(tokenBiasKeys === undefined || tokenBiasValues === undefined ? {} : { tokenBiasKeys, tokenBiasValues }),
   };
 }
 
@@ -115,7 +146,7 @@ async function rawLogits(
 ): Promise<PositionLogits> {
   const logits = new Map<number, number>();
   let totalWeight: number | undefined;
-  const mostProbable = { ...greedy, seed: 1 };
+  const mostProbable = { ...libraryConfig(greedy), seed: 1 };
   const ask = async (
     config: Parameters<LibrarySampler["applyConfig"]>[0],
     wanted: Parameters<LibraryContext["sampleToken"]>[4],

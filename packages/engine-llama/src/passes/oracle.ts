@@ -1,7 +1,9 @@
 // Asks the library's public interface what a model computes. The proof at load and tests compare decoders with these answers.
 import type { Token } from "@waggle/engine";
 import type { LlamaContextSequence, SequenceEvaluateOptions, Token as LlamaToken } from "node-llama-cpp";
-import { greedy } from "./batch-decoder.ts";
+
+/** Selects the most probable token, and changes no logits. */
+const greedy = { temperature: 0, topK: 0, topP: 1, minP: 0 };
 
 export interface PublicAnswer {
   /** Undefined if no token was left to sample. */

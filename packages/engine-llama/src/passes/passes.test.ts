@@ -48,6 +48,7 @@ function fakePasses({ canQueue = true } = {}) {
       configure: (config) => void configs.push(config),
       setRecent: (tokens) => void recents.push([...tokens]),
     }),
+    canSample: () => true,
     takesGuesses: true,
   };
   const context = { setThreads: (threads: number) => calls.push(["setThreads", threads]) } as unknown as LibraryContext;
@@ -196,7 +197,7 @@ describe("a pass", () => {
       [2, 3],
     ]);
     expect(configs, "one for each slot").toHaveLength(3);
-    expect(configs[0]).toMatchObject({ repeatPenalty: 1.5 });
+    expect(configs[0]).toMatchObject({ repeat_penalty: 1.5 });
   });
 });
 

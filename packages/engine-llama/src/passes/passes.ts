@@ -78,6 +78,9 @@ export interface Passes {
   /** Reads raw logits of the last pass. @param at index of a token in the slot's row with an ask */
   readLogits(slot: number, at: number, request: LogitsRequest): Promise<PositionLogits>;
 
+  /** Whether the decoder's samplers have the effects of all these settings. */
+  canSample(sampling: SlotSampling): boolean;
+
   /** Whether a row may have several draws. */
   readonly takesGuesses: boolean;
 
@@ -239,6 +242,7 @@ export function createPasses(options: PassesOptions): Passes {
       ? {}
       : { ahead: { run: (rows) => follow(runAhead(ahead, rows)), withdraw: () => ahead.withdraw() } }),
     readLogits: async (slot, at, request) => await decoder.logits(slotAt(slot).start + at, request),
+    canSample: (wanted) => decoder.canSample(wanted),
     // A recurrent state cannot be cut back behind a wrong guess.
     takesGuesses: decoder.takesGuesses && !options.isRecurrent,
     setThreads(wanted) {

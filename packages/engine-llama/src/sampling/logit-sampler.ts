@@ -1,12 +1,14 @@
 // Samples in JavaScript what the library cannot sample: after a grammar has rejected its token, for infill, and with DRY over a whole slot. With the
 // same logits and seed it chooses the same token as llama.cpp: the filters have the same order, single precision and random numbers. The order is
-// bias, penalties, DRY, top-k, top-p, min-p, XTC, infill, temperature.
+// bias, penalties, DRY, `candidate-filters.ts`, XTC, infill, temperature.
 import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { dryPenalties, hasDry, type DryBreakers } from "./dry.ts";
 import type { GrammarRun } from "@waggle/grammar/gbnf";
+import { candidateLimit, filterCandidates, probabilitiesOf, weightsOf, type Candidate } from "./candidate-filters.ts";
 import { sureCandidates } from "./infill-sampler.ts";
 import { createDraws, type Draws } from "./random.ts";
 import type { SamplingContext } from "./sampling.ts";
+import { samplingNumbers } from "./sampling-numbers.ts";
 
 export interface LogitSamplerOptions {
   readonly sampling: SlotSampling;
@@ -50,11 +52,6 @@ export interface LogitSampler {
   sample(position: PositionLogits, seed: number): Token | undefined;
 }
 
-interface Candidate {
-  readonly token: Token;
-  readonly logit: number;
-}
-
 /** What penalties and DRY need to know about the tokens in the slot. */
 interface Repeated {
   /** How often each token is in the last `repeat_last_n` tokens. */
@@ -72,17 +69,20 @@ const { fround } = Math;
 
 export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
   const { sampling, history, banned, vocabulary, grammar, dryBreakers = new Map() } = options;
-  const { top_k: mostCandidates, repeat_last_n: lastN, topLogprobs } = sampling;
-  const single = singlesOf(sampling);
+  const { repeat_last_n: lastN, topLogprobs } = sampling;
+  /** Settings in single precision, as in llama.cpp. */
+  const single = samplingNumbers((name) => fround(sampling[name]));
+  const mostCandidates = candidateLimit(single);
   const { temperature } = single;
   const bias = new Map(Object.entries(sampling.logit_bias ?? {}).map(([id, value]) => [Number(id), fround(value)]));
   const raised = [...bias].filter(([, value]) => value > 0).map(([token]) => token);
-  const penalised = lastN > 0 && (single.repeat !== 1 || single.presence !== 0 || single.frequency !== 0);
-  const lifts = penalised && (single.repeat < 1 || single.presence < 0 || single.frequency < 0);
-  const hasXtc = single.xtcProbability > 0 && single.xtcThreshold <= 0.5;
+  const { repeat_penalty: repeat, presence_penalty: presence, frequency_penalty: frequency } = single;
+  const penalised = lastN > 0 && (repeat !== 1 || presence !== 0 || frequency !== 0);
+  const lifts = penalised && (repeat < 1 || presence < 0 || frequency < 0);
+  const hasXtc = single.xtc_probability > 0 && single.xtc_threshold <= 0.5;
   const fill = sampling.fillIn === true && !sampling.ignore_eos ? vocabulary : undefined;
   const greedy = temperature <= 0 && fill === undefined;
-  const needsAll = lifts || (greedy ? hasXtc : mostCandidates === 0);
+  const needsAll = lifts || (greedy ? hasXtc : mostCandidates === Infinity);
 
   function repeatedOf(held: readonly Token[]): Repeated {
     const counts = new Map<Token, number>();
@@ -110,8 +110,8 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
 
   function penalise(logit: number, count: number): number {
     if (count === 0) return logit;
-    const repeated = fround(logit <= 0 ? logit * single.repeat : logit / single.repeat);
-    return fround(repeated - fround(fround(count * single.frequency) + single.presence));
+    const repeated = fround(logit <= 0 ? logit * repeat : logit / repeat);
+    return fround(repeated - fround(fround(count * frequency) + presence));
   }
 
   /** As in llama.cpp's programs: samples without the grammar first, and again among the allowed tokens if the grammar rejects the sampled token. */
@@ -125,7 +125,7 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
   }
 
   function allowed(all: readonly Candidate[]): Candidate[] {
-    const most = greedy && !hasXtc ? 1 : mostCandidates === 0 ? Infinity : mostCandidates;
+    const most = greedy && !hasXtc ? 1 : mostCandidates;
     const found: Candidate[] = [];
     for (const candidate of all) {
       if (found.length >= most) break;
@@ -137,9 +137,7 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
   function pick(all: readonly Candidate[], draws: Draws): Token | undefined {
     if (all.length === 0) return undefined;
     if (greedy) return excludeTop(all, draws)[0]?.token;
-    let rest = mostCandidates > 0 ? all.slice(0, mostCandidates) : all;
-    rest = keepLikely(keepMass(rest, single.topP), single.minP);
-    rest = excludeTop(rest, draws);
+    let rest = excludeTop(filterCandidates(all, single), draws);
     if (fill !== undefined) rest = fillOf(rest, fill);
     if (temperature <= 0) return rest[0]?.token;
     return draw(
@@ -162,8 +160,8 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
 
   /** Applies XTC: of the tokens above the threshold, only the least probable stays. */
   function excludeTop(all: readonly Candidate[], draws: Draws): readonly Candidate[] {
-    if (!hasXtc || all.length < 2 || draws.float() > single.xtcProbability) return all;
-    const below = probabilitiesOf(all).findIndex((probability) => !(probability >= single.xtcThreshold));
+    if (!hasXtc || all.length < 2 || draws.float() > single.xtc_probability) return all;
+    const below = probabilitiesOf(all).findIndex((probability) => !(probability >= single.xtc_threshold));
     const last = (below === -1 ? all.length : below) - 1;
     return last > 0 ? all.slice(last) : all;
   }
@@ -211,47 +209,6 @@ export function logprobsOf({ logits, totalWeight }: PositionLogits, token: Token
     top.push({ token: id, logprob: logprobOf(logit) });
   }
   return { logprob: logprobOf(logits.get(token) ?? -Infinity), top };
-}
-
-/** Settings in single precision, as in llama.cpp. */
-function singlesOf(sampling: SlotSampling) {
-  return {
-    temperature: fround(sampling.temperature),
-    topP: fround(sampling.top_p),
-    minP: fround(sampling.min_p),
-    repeat: fround(sampling.repeat_penalty),
-    presence: fround(sampling.presence_penalty),
-    frequency: fround(sampling.frequency_penalty),
-    xtcProbability: fround(sampling.xtc_probability),
-    xtcThreshold: fround(sampling.xtc_threshold),
-  };
-}
-
-function weightsOf(all: readonly Candidate[]): number[] {
-  const greatest = all[0]?.logit ?? 0;
-  return all.map(({ logit }) => fround(Math.exp(fround(logit - greatest))));
-}
-
-function probabilitiesOf(all: readonly Candidate[]): number[] {
-  const weights = weightsOf(all);
-  const total = weights.reduce((sum, weight) => fround(sum + weight), 0);
-  return weights.map((weight) => fround(weight / total));
-}
-
-/** Top-p: the most probable candidates that together have this probability, at least one. */
-function keepMass(all: readonly Candidate[], mass: number): readonly Candidate[] {
-  if (mass >= 1) return all;
-  let sum = 0;
-  const last = probabilitiesOf(all).findIndex((probability) => (sum = fround(sum + probability)) >= mass);
-  return last === -1 ? all : all.slice(0, last + 1);
-}
-
-/** Min-p: candidates whose probability is at least this part of the first candidate's probability. */
-function keepLikely(all: readonly Candidate[], part: number): readonly Candidate[] {
-  if (part <= 0) return all;
-  const least = fround((all[0]?.logit ?? 0) + fround(Math.log(part)));
-  const end = all.findIndex(({ logit }, i) => i > 0 && logit < least);
-  return end === -1 ? all : all.slice(0, end);
 }
 
 /** Draws a candidate at random, by its weight. */

@@ -10,6 +10,7 @@ import { createTokenBytes } from "../text/token-bytes.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Vocabulary } from "../text/vocabulary.ts";
 import type { SamplerConfig } from "../passes/batch-decoder.ts";
+import { samplingNumbers, type SamplingNumbers } from "./sampling-numbers.ts";
 
 /** Bias of a banned token in llama.cpp. Finite, because sampling must return a banned token if all tokens are banned. */
 const bannedLogit = -1e9;
@@ -93,21 +94,7 @@ export function samplerConfig(sampling: SlotSampling, context: SamplingContext):
   const biases = new Map(Object.entries(sampling.logit_bias ?? {}).map(([id, bias]) => [Number(id), logitOf(bias)]));
   if (neverEnds(sampling, context)) for (const token of context.endTokens) biases.set(token, bannedLogit);
   return {
-    temperature: sampling.temperature,
-    topK: sampling.top_k,
-    topP: sampling.top_p,
-    minP: sampling.min_p,
-    ...(sampling.xtc_probability === 0
-      ? {}
-      : { xtcProbability: sampling.xtc_probability, xtcThreshold: sampling.xtc_threshold }),
-    ...(hasRepeatPenalty(sampling)
-      ? {
-          repeatPenalty: sampling.repeat_penalty,
-          repeatPenaltyMaxTokens: sampling.repeat_last_n,
-          repeatPenaltyPresencePenalty: sampling.presence_penalty,
-          repeatPenaltyFrequencyPenalty: sampling.frequency_penalty,
-        }
-      : {}),
+    ...samplingNumbers((name) => sampling[name]),
     ...(biases.size === 0
       ? {}
       : { tokenBiasKeys: Uint32Array.from(biases.keys()), tokenBiasValues: Float32Array.from(biases.values()) }),
@@ -119,7 +106,7 @@ function logitOf(bias: number): number {
 }
 
 /** Whether the penalties have an effect. Penalties without effect are left out, because they take time. */
-export function hasRepeatPenalty(sampling: SlotSampling): boolean {
+export function hasRepeatPenalty(sampling: SamplingNumbers): boolean {
   const { repeat_penalty, presence_penalty, frequency_penalty, repeat_last_n } = sampling;
   return repeat_last_n > 0 && (repeat_penalty !== 1 || presence_penalty !== 0 || frequency_penalty !== 0);
 }

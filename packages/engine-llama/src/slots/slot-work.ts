@@ -38,7 +38,7 @@ interface SampledToken {
 export interface SlotWorkOptions {
   readonly slot: number;
   readonly sampling: SlotSampling;
-  readonly passes: Pick<Passes, "readLogits">;
+  readonly passes: Pick<Passes, "readLogits" | "canSample">;
   readonly context: SamplingContext;
   /** What the slot holds. The list grows with each pass. */
   readonly history: readonly Token[];
@@ -62,8 +62,8 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     dryBreakers: hasDry ? await context.dryBreakers(sampling.dry_sequence_breakers) : undefined,
   });
   const onlyTokens = createOnlyTokens(context.tokenizeRest);
-  /** Whether our sampler always samples, because llama.cpp cannot sample for this job. */
-  const alone = sampling.fillIn === true || hasDry;
+  /** Whether our sampler always samples, because the pass cannot sample for this job. */
+  const alone = sampling.fillIn === true || !passes.canSample(sampling);
   const penalised = hasRepeatPenalty(sampling);
   /** The arguments of the last `asks`. */
   let row: { readonly at: number; readonly next: number; readonly guesses: readonly Token[] } = {

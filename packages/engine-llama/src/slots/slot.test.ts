@@ -24,6 +24,7 @@ function scripted(onFile: readonly Token[] = [], sampled: SamplingContext = cont
       return held - (to - from);
     },
     load: async () => onFile,
+    canSample: () => true,
     takesGuesses: true,
     drop: (_, from, to) => void dropped.push([from, to]),
     readLogits: async (_, at) => {
@@ -95,7 +96,11 @@ describe("a slot", () => {
   test("cannot be queued where a grammar must accept the token first", async () => {
     const run = { allows: () => true, accept: () => undefined };
     const grammars = { begin: async () => run };
-    const passes = { configure: () => undefined, readLogits: () => expect.fail("logits were read") };
+    const passes = {
+      configure: () => undefined,
+      canSample: () => true,
+      readLogits: () => expect.fail("logits were read"),
+    };
     const options = { id: 0, passes: passes as unknown as Passes, capacity: 8 };
     const slot = createSlot({ ...options, sampling: { ...context, grammars } as unknown as SamplingContext });
     await slot.begin(1, { ...sampling, grammar: 'root ::= "a"' }, heldOf([1]));

@@ -92,9 +92,6 @@ export interface SamplingFields extends Nullish<Omit<Sampling, "seed">> {
   readonly top_logprobs?: number | null | undefined;
 }
 
-/** Defaults of OpenAI's and Anthropic's APIs where they differ from the native ones. */
-export const foreignDefaults = { temperature: 1, top_p: 1 } as const;
-
 /**
  * Builds a spec without prompt.
  * @throws WaggleError invalid_argument; rarely, since the dialect's own schema has already checked the fields

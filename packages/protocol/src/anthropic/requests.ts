@@ -4,6 +4,7 @@ import { z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { PictureSourceSchema } from "../fields/pictures.ts";
+import { samplingShapeOf } from "../fields/sampling.ts";
 import { jsonAtMost } from "../fields/tools.ts";
 
 /** Prompts have no limit here: only the engine knows how much text fits into a context. */
@@ -178,15 +179,17 @@ const promptShape = {
 export const CountTokensRequestSchema = z.object(promptShape).meta({ id: "CountTokensRequest" });
 export type CountTokensRequest = z.infer<typeof CountTokensRequestSchema>;
 
+const { temperature, top_p, ...otherSampling } = samplingShapeOf("anthropic");
+
 export const MessagesRequestSchema = z
   .object({
     ...promptShape,
     max_tokens: z.int().min(0).max(requestLimits.maxTokens).describe("0 computes the prompt and generates nothing."),
     stream: nullish(z.boolean()),
     stop_sequences: nullish(z.array(z.string().min(1).max(requestLimits.stopChars)).max(anthropicLimits.stopSequences)),
-    temperature: nullish(z.number().min(0).max(2)),
-    top_p: nullish(z.number().min(0).max(1)),
-    top_k: nullish(z.int().min(0).max(1_000_000)),
+    temperature,
+    top_p,
+    ...otherSampling,
   })
   .meta({ id: "MessagesRequest" });
 export type MessagesRequest = z.infer<typeof MessagesRequestSchema>;

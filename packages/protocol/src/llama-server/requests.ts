@@ -6,7 +6,7 @@ import { requestLimits } from "../fields/limits.ts";
 import { PictureSourceSchema } from "../fields/pictures.ts";
 import { LoraChoiceSchema } from "../native/model-settings.ts";
 import { PromptProgressReportSchema } from "../openai/answers.ts";
-import { WideSeedSchema } from "../fields/seed.ts";
+import { samplingShapeOf } from "../fields/sampling.ts";
 
 /** Prompts have no limit on their length here: only the engine knows how much text fits into a context. */
 export const llamaServerLimits = {
@@ -61,33 +61,14 @@ export type LlamaServerPrompt = z.infer<typeof PromptSchema>;
 
 const BiasSchema = z.union([z.number(), z.literal(false)], "must be a number, or false to ban the token");
 
+const { xtc_probability, xtc_threshold, seed, ...otherNumbers } = samplingShapeOf("llama-server");
+
 const samplingShape = {
-  temperature: z.number().min(0).max(2).nullish(),
-  top_k: z
-    .int()
-    .min(-1)
-    .max(1_000_000)
-    .nullish()
-    .describe("Number of most probable tokens to sample from. -1 and 0: off."),
-  top_p: z.number().min(0).max(1).nullish(),
-  min_p: z.number().min(0).max(1).nullish(),
-  repeat_penalty: z.number().min(0.01).max(10).nullish(),
-  repeat_last_n: z
-    .int()
-    .min(-1)
-    .max(65_536)
-    .nullish()
-    .describe("Number of last tokens that penalties cover. -1: the whole context."),
-  presence_penalty: z.number().min(-2).max(2).nullish(),
-  frequency_penalty: z.number().min(-2).max(2).nullish(),
-  dry_multiplier: z.number().min(0).max(100).nullish(),
-  dry_base: z.number().min(1).max(100).nullish(),
-  dry_allowed_length: z.int().min(0).max(65_536).nullish(),
-  dry_penalty_last_n: z.int().min(-1).max(65_536).nullish(),
+  ...otherNumbers,
   dry_sequence_breakers: z.array(z.string().min(1).max(40)).max(requestLimits.drySequenceBreakers).nullish(),
-  xtc_probability: z.number().min(0).max(1).nullish(),
-  xtc_threshold: z.number().min(0).max(1).nullish(),
-  seed: WideSeedSchema.nullish().describe("Seed of the random numbers. -1 draws a random seed."),
+  xtc_probability,
+  xtc_threshold,
+  seed,
   ignore_eos: flag,
   logit_bias: z
     .union(

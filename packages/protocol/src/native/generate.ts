@@ -6,6 +6,7 @@ import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "./model-settings.ts";
 import { PictureSourceSchema } from "../fields/pictures.ts";
+import { nativeSamplingShape } from "../fields/sampling.ts";
 import { ToolCallSchema } from "../fields/tools.ts";
 
 const contentParts = 1_024;
@@ -53,55 +54,17 @@ const IdSchema = z
 
 export const SessionIdSchema = IdSchema;
 
+// The order is that of the API's documents.
+const { xtc_probability, xtc_threshold, seed, ...otherNumbers } = nativeSamplingShape;
+
 const samplingShape = {
-  temperature: z.number().min(0).max(2).default(0.8).describe("0 always picks the most probable token."),
-  top_k: z.int().min(0).max(1_000_000).default(40).describe("Number of most probable tokens to sample from. 0: off."),
-  top_p: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.95)
-    .describe("Sample from the most probable tokens that together reach this probability. 1: off."),
-  min_p: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.05)
-    .describe("Minimum probability, relative to the most probable token. 0: off."),
-  repeat_penalty: z.number().min(0.01).max(10).default(1).describe("Penalty for repeated tokens. 1: off."),
-  repeat_last_n: z
-    .int()
-    .min(0)
-    .max(65_536)
-    .default(64)
-    .describe("Number of last tokens that the repeat, presence and frequency penalties cover."),
-  presence_penalty: z.number().min(-2).max(2).default(0),
-  frequency_penalty: z.number().min(-2).max(2).default(0),
-  dry_multiplier: z
-    .number()
-    .min(0)
-    .max(100)
-    .default(0)
-    .describe("Strength of the DRY penalty for repeated sequences. 0: off."),
-  dry_base: z.number().min(1).max(100).default(1.75),
-  dry_allowed_length: z.int().min(0).max(65_536).default(2),
-  dry_penalty_last_n: z
-    .int()
-    .min(-1)
-    .max(65_536)
-    .default(-1)
-    .describe("Number of last tokens that the DRY penalty covers. -1: the whole context."),
+  ...otherNumbers,
   dry_sequence_breakers: z
     .array(z.string().min(1).max(40))
     .max(requestLimits.drySequenceBreakers)
     .default(["\n", ":", '"', "*"]),
-  xtc_probability: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0)
-    .describe("Probability with which XTC removes the most probable tokens. 0: off."),
-  xtc_threshold: z.number().min(0).max(1).default(0.1),
+  xtc_probability,
+  xtc_threshold,
   logit_bias: z
     .record(z.string().regex(/^\d{1,9}$/, "keys are token ids"), z.number().min(-100).max(100))
     .refine((bias) => Object.keys(bias).length <= requestLimits.logitBiasEntries, {
@@ -109,7 +72,7 @@ const samplingShape = {
     })
     .optional()
     .describe("Bias by token id; -100 bans the token."),
-  seed: z.int().min(-1).max(4_294_967_295).default(-1).describe("Seed of the random numbers. -1 draws a random seed."),
+  seed,
   ignore_eos: z.boolean().default(false),
   grammar: z
     .string()

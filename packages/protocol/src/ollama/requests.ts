@@ -6,7 +6,7 @@ import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { PictureSourceSchema } from "../fields/pictures.ts";
 import { ModelNameSchema } from "../native/models.ts";
-import { WideSeedSchema } from "../fields/seed.ts";
+import { samplingShapeOf } from "../fields/sampling.ts";
 import { ToolsSchema } from "../fields/tools.ts";
 
 export const ollamaLimits = {
@@ -50,22 +50,20 @@ const FormatSchema = z.union(
 
 const StopSchema = z.string().min(1).max(requestLimits.stopChars);
 
+const { repeat_last_n, repeat_penalty, presence_penalty, frequency_penalty, seed, ...filters } =
+  samplingShapeOf("ollama");
+
 /** Sampling options. Options about loading (`num_ctx`, `num_gpu`, …) and options that Ollama has retired are ignored. */
 const OptionsSchema = z.object({
-  temperature: nullish(z.number().min(0).max(2)).describe("Default: 0.8."),
-  top_k: nullish(z.int().min(0).max(1_000_000)).describe("Default: 40."),
-  top_p: nullish(z.number().min(0).max(1)).describe("Default: 0.9."),
-  min_p: nullish(z.number().min(0).max(1)).describe("Default: 0."),
+  ...filters,
   typical_p: nullish(
     z.literal([0, 1], "typical sampling is not supported; only 0 and 1 are accepted, which turn it off"),
   ),
-  repeat_last_n: nullish(z.int().min(-1).max(65_536)).describe(
-    "Number of last tokens that penalties cover. Default: 64. -1: the whole context.",
-  ),
-  repeat_penalty: nullish(z.number().min(0.01).max(10)).describe("Default: 1."),
-  presence_penalty: nullish(z.number().min(-2).max(2)),
-  frequency_penalty: nullish(z.number().min(-2).max(2)),
-  seed: nullish(WideSeedSchema),
+  repeat_last_n,
+  repeat_penalty,
+  presence_penalty,
+  frequency_penalty,
+  seed,
   num_predict: nullish(z.int().max(requestLimits.maxTokens)).describe(
     "Maximum number of tokens. Default, 0 and negative values: until the context is full.",
   ),

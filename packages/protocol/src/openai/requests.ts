@@ -7,7 +7,7 @@ import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "../native/model-settings.ts";
 import { DetailSchema, PictureSourceSchema } from "../fields/pictures.ts";
-import { WideSeedSchema } from "../fields/seed.ts";
+import { samplingShapeOf } from "../fields/sampling.ts";
 import { FunctionCallSchema, FunctionSchema, ToolCallSchema } from "../fields/tools.ts";
 
 /**
@@ -117,6 +117,9 @@ export const ResponseFormatSchema = z.discriminatedUnion("type", [
   }),
 ]);
 
+/** OpenAI's own sampling fields. `extensions` are the fields with llama-server's names. */
+const { temperature, top_p, seed, presence_penalty, frequency_penalty, ...extensions } = samplingShapeOf("openai");
+
 /** Fields that chat and text completions share: OpenAI's fields, and extensions with llama-server's names. */
 const completionShape = {
   model: nullish(z.string().max(requestLimits.modelChars)),
@@ -124,9 +127,9 @@ const completionShape = {
   stream: nullish(z.boolean()),
   stream_options: nullish(z.object({ include_usage: nullish(z.boolean()) })),
   n: nullish(z.int().min(1).max(openAiLimits.choices)),
-  temperature: nullish(z.number().min(0).max(2)),
-  top_p: nullish(z.number().min(0).max(1)),
-  seed: nullish(WideSeedSchema),
+  temperature,
+  top_p,
+  seed,
   stop: nullish(
     z.union([
       z.string().min(1).max(requestLimits.stopChars),
@@ -135,13 +138,11 @@ const completionShape = {
         .max(requestLimits.stopStrings, `at most ${requestLimits.stopStrings} stop strings`),
     ]),
   ),
-  presence_penalty: nullish(z.number().min(-2).max(2)),
-  frequency_penalty: nullish(z.number().min(-2).max(2)),
+  presence_penalty,
+  frequency_penalty,
   logit_bias: nullish(z.record(z.string().regex(/^\d{1,9}$/, "keys are token ids"), z.number().min(-100).max(100))),
   user: nullish(z.string().max(openAiLimits.userChars)),
-  top_k: nullish(z.int().min(0).max(1_000_000)),
-  min_p: nullish(z.number().min(0).max(1)),
-  repeat_penalty: nullish(z.number().min(0.01).max(10)),
+  ...extensions,
   grammar: nullish(z.string().min(1).max(requestLimits.grammarChars)),
   cache_prompt: nullish(z.boolean()),
   ignore_eos: nullish(z.boolean()),

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
+import { samplingShapeOf } from "../fields/sampling.ts";
 import { openAiLimits } from "../openai/requests.ts";
 import { ResponseItemSchema } from "./items.ts";
 import { ResponseToolChoiceSchema, ResponseToolsSchema } from "./tools.ts";
@@ -80,10 +81,7 @@ export const ResponseRequestSchema = z
       .describe("Whether the response is stored in memory for a limited time. Default: true."),
     background: z.literal(false, "background responses are not supported").nullish(),
     max_output_tokens: z.int().min(1).max(requestLimits.maxTokens).nullish(),
-    temperature: z.number().min(0).max(2).nullish(),
-    top_p: z.number().min(0).max(1).nullish(),
-    presence_penalty: z.number().min(-2).max(2).nullish(),
-    frequency_penalty: z.number().min(-2).max(2).nullish(),
+    ...samplingShapeOf("responses"),
     top_logprobs: z.int().min(0).max(openAiLimits.topLogprobs).nullish(),
     include: z.array(z.string().max(responseLimits.includeChars)).max(responseLimits.includes).nullish(),
     metadata: MetadataSchema.nullish(),

@@ -3,7 +3,14 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { repositoryPath } from "@waggle/testing/harness";
 import { hiveOpenApi, workerOpenApi } from "@waggle/protocol";
 import { withBlocks, type Blocks } from "./docs/blocks.ts";
-import { commandsTable, errorCodesTable, exitCodesTable, metricsTable, templateList } from "./docs/code-blocks.ts";
+import {
+  commandsTable,
+  errorCodesTable,
+  exitCodesTable,
+  metricsTable,
+  samplingTable,
+  templateList,
+} from "./docs/code-blocks.ts";
 import { settingsBlocks } from "./docs/settings-blocks.ts";
 import { memoryTable } from "./models-page/memory-table.ts";
 import { recommendedTable } from "./models-page/recommended-table.ts";
@@ -19,6 +26,7 @@ function pageBlocks(): Readonly<Record<string, Blocks>> {
       "models against memory": memoryTable(),
       "names of chat templates": templateList(),
     },
+    "docs/clients.md": { "sampling fields": samplingTable() },
     "docs/streams.md": { "error codes": errorCodesTable() },
   };
 }

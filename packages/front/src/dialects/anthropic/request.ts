@@ -1,6 +1,7 @@
 // Translates a request in Anthropic's dialect to a JobSpec. Unsupported fields are rejected with their names.
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { GenerateSpec } from "@waggle/jobs";
+import { samplingIn } from "@waggle/protocol";
 import type {
   AnthropicCustomTool,
   AnthropicTool,
@@ -12,7 +13,7 @@ import type {
 } from "@waggle/protocol";
 import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
-import { baseJobSpec, foreignDefaults } from "../../generation/base-job-spec.ts";
+import { baseJobSpec } from "../../generation/base-job-spec.ts";
 import type { RequestContext } from "../../generation/base-job-spec.ts";
 import { chatMessagesOf } from "./messages.ts";
 import { thinkingOf } from "./thinking.ts";
@@ -22,9 +23,7 @@ export async function translateMessages(body: MessagesRequest, context: RequestC
   const fields = {
     max_tokens: body.max_tokens,
     stop: body.stop_sequences,
-    temperature: body.temperature ?? foreignDefaults.temperature,
-    top_p: body.top_p ?? foreignDefaults.top_p,
-    top_k: body.top_k,
+    ...samplingIn("anthropic", body),
   };
   const conversation = conversationOf(body, await context.chatFormat());
   return await withConversation(baseJobSpec(fields, context), conversation, context);

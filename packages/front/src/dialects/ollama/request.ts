@@ -1,6 +1,7 @@
 // Translates a request in Ollama's dialect to a JobSpec. Unsupported fields are rejected with their names.
 import type { GenerateWork, Picture, PromptInput } from "@waggle/engine";
 import type { GenerateSpec, JobSpec } from "@waggle/jobs";
+import { samplingIn } from "@waggle/protocol";
 import type { ChatMessage, OllamaChatRequest, OllamaGenerateRequest } from "@waggle/protocol";
 import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
@@ -22,8 +23,6 @@ export interface OllamaContext extends RequestContext {
   readonly schemaGrammar: SchemaGrammar;
 }
 
-/** Ollama's defaults. */
-const defaults = { temperature: 0.8, top_k: 40, top_p: 0.9, min_p: 0, repeat_penalty: 1, repeat_last_n: 64 } as const;
 const longestWindow = 65_536;
 
 export async function translateChat(body: OllamaChatRequest, context: OllamaContext): Promise<GenerateSpec> {
@@ -125,23 +124,16 @@ function jobOf(
   context: OllamaContext,
 ): JobSpec<Omit<GenerateWork, "prompt">> {
   if (logprobs !== true && top != null && top > 0) throw unsupported("top_logprobs", "it needs logprobs: true");
-  const { stop, seed, num_predict: predict, repeat_last_n: window, ...sampling } = withoutNulls(options ?? {});
+  const { stop, num_predict: predict } = options ?? {};
+  const { repeat_last_n: window, ...sampling } = samplingIn("ollama", options ?? {});
   const fields = {
-    ...defaults,
     ...sampling,
     repeat_last_n: window === -1 ? Math.min(context.contextSize ?? longestWindow, longestWindow) : window,
-    seed,
     stop,
-    max_tokens: predict === undefined || predict < 1 ? undefined : predict,
+    max_tokens: predict == null || predict < 1 ? undefined : predict,
     top_logprobs: logprobs === true ? (top ?? 0) : undefined,
   };
   return baseJobSpec(fields, context);
-}
-
-function withoutNulls<T extends object>(fields: T): { readonly [K in keyof T]?: NonNullable<T[K]> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null)) as {
-    [K in keyof T]?: NonNullable<T[K]>;
-  };
 }
 
 function schemaOf({ format }: Pick<OllamaChatRequest, "format">): Conversation["schema"] {

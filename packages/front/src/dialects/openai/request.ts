@@ -1,4 +1,5 @@
 // Translates a request in OpenAI's dialect to a JobSpec. Unsupported fields are rejected with their names.
+import { samplingIn } from "@waggle/protocol";
 import type { ChatCompletionRequest, CompletionRequest } from "@waggle/protocol";
 import type { GenerateWork, PromptInput } from "@waggle/engine";
 import type { GenerateSpec, JobSpec } from "@waggle/jobs";
@@ -6,7 +7,7 @@ import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
 import { unsupported } from "../../body/fields.ts";
 import { toolOptionsOf, withoutFunctions } from "./functions.ts";
-import { baseJobSpec, foreignDefaults } from "../../generation/base-job-spec.ts";
+import { baseJobSpec } from "../../generation/base-job-spec.ts";
 import type { RequestContext, SamplingFields } from "../../generation/base-job-spec.ts";
 
 export async function translateChat(body: ChatCompletionRequest, context: RequestContext): Promise<GenerateSpec> {
@@ -110,7 +111,6 @@ function samplingFieldsOf(
   return {
     ...body,
     max_tokens: maxTokens,
-    temperature: body.temperature ?? foreignDefaults.temperature,
-    top_p: body.top_p ?? foreignDefaults.top_p,
+    ...samplingIn("openai", body),
   };
 }

@@ -1,12 +1,13 @@
 // Translates a request for a response to a JobSpec, and selects the fields that the response repeats. Unsupported fields are rejected by name.
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { GenerateSpec } from "@waggle/jobs";
+import { samplingIn } from "@waggle/protocol";
 import type { ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
 import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
 import { unsupported } from "../../body/fields.ts";
 import { hasEffortLevels, sharedThinking } from "../../conversation/thinking.ts";
-import { baseJobSpec, foreignDefaults } from "../../generation/base-job-spec.ts";
+import { baseJobSpec } from "../../generation/base-job-spec.ts";
 import type { RequestContext, SamplingFields } from "../../generation/base-job-spec.ts";
 import { messagesOf } from "./messages.ts";
 import type { RequestEcho } from "./response.ts";
@@ -49,6 +50,7 @@ export async function echoOf(
   body: ResponseRequest,
   { chatFormat }: Pick<RequestContext, "chatFormat">,
 ): Promise<RequestEcho> {
+  const { temperature, top_p } = samplingIn("responses", body);
   const effort = body.reasoning?.effort;
   const known = effort != null && Object.keys(effortOptions(effort, await chatFormat())).length > 0;
   return {
@@ -60,12 +62,12 @@ export async function echoOf(
     previous_response_id: body.previous_response_id ?? null,
     reasoning: { effort: known ? effort : null, summary: null },
     store: body.store !== false,
-    temperature: body.temperature ?? foreignDefaults.temperature,
+    temperature,
     text: { format: body.text?.format ?? { type: "text" } },
     tool_choice: body.tool_choice ?? "auto",
     tools: (body.tools ?? []).filter(({ type }) => type !== "server"),
     top_logprobs: topLogprobsOf(body) ?? 0,
-    top_p: body.top_p ?? foreignDefaults.top_p,
+    top_p,
     truncation: "disabled",
   };
 }
@@ -105,13 +107,9 @@ function topLogprobsOf({ include, top_logprobs: count }: ResponseRequest): numbe
 }
 
 function samplingFieldsOf(body: ResponseRequest): SamplingFields {
-  const { temperature, top_p: topP, presence_penalty: presence, frequency_penalty: frequency } = body;
   return {
+    ...samplingIn("responses", body),
     max_tokens: body.max_output_tokens,
-    temperature: temperature ?? foreignDefaults.temperature,
-    top_p: topP ?? foreignDefaults.top_p,
-    presence_penalty: presence,
-    frequency_penalty: frequency,
     top_logprobs: topLogprobsOf(body),
   };
 }

@@ -1,7 +1,8 @@
-// Generates the blocks of metrics, exit codes, error codes, the commands of `waggle`, and the names of chat templates.
+// Generates the blocks of metrics, exit codes, error codes, sampling fields, the commands of `waggle`, and the names of chat templates.
 import { commandTable, daemonTable } from "@waggle/cli/command-table";
 import { templateNames } from "@waggle/chat-format/describe";
 import { errorKinds, exitCodes, exitMeanings } from "@waggle/protocol";
+import { samplingFields, type Dialect, type InDialect, type SamplingField } from "@waggle/protocol/sampling";
 import { metricTable, type MetricRow } from "@waggle/telemetry";
 import { alignedTable } from "./table.ts";
 
@@ -42,6 +43,39 @@ export function errorCodesTable(): string {
     when,
   ]);
   return alignedTable([["code", "status", "type", "retry", "when"], ...rows]);
+}
+
+export function samplingTable(): string {
+  const rows = Object.entries<SamplingField>(samplingFields).map(([name, { values, dialects }]) => [
+    `\`${name}\``,
+    `${formatCount(values.min)} to ${formatCount(values.max)}${values.whole === true ? ", whole" : ""}`,
+    String(values.default),
+    ...Object.keys(dialectNames).map((dialect) => differences(dialects[dialect as Dialect])),
+  ]);
+  return alignedTable([["field", "values", "default", ...Object.values(dialectNames)], ...rows]);
+}
+
+const dialectNames = {
+  openai: "OpenAI",
+  responses: "Responses",
+  anthropic: "Anthropic",
+  ollama: "Ollama",
+  "llama-server": "llama-server",
+} as const satisfies Readonly<Record<Dialect, string>>;
+
+function differences(accepted: InDialect | undefined): string {
+  if (accepted === undefined) return "";
+  const { min, default: byDefault, wide } = accepted;
+  const parts = [
+    ...(byDefault === undefined ? [] : [`default ${byDefault}`]),
+    ...(min === undefined ? [] : [`from ${min}`]),
+    ...(wide === true ? ["any integer"] : []),
+  ];
+  return parts.length === 0 ? "yes" : parts.join(", ");
+}
+
+function formatCount(value: number): string {
+  return value.toLocaleString("en-US");
 }
 
 export function commandsTable(): string {

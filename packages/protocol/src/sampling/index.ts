@@ -1,0 +1,1 @@
+export * from "./sampling-fields.ts";
