@@ -18,10 +18,17 @@ import type { ModelSettingKey, ModelSettings } from "./config/model-settings.ts"
 import { optionTable } from "./config/option-table.ts";
 import type { OptionValues } from "./config/option-table.ts";
 import { brokenRules } from "./config/rules.ts";
-import { defaultGpuFolder, defaultModelsFolder } from "./config/well-known.ts";
+import { defaultGpuFolder, defaultMcpJournalFolder, defaultModelsFolder } from "./config/well-known.ts";
 import type { FakeEngineOptions } from "./engine/engine-start.ts";
 
-type Completed = "aliases" | "pinnedModels" | "workerId" | "modelsFolder" | "gpuFolder" | "clientQueueShare";
+type Completed =
+  | "mcpJournalDir"
+  | "aliases"
+  | "pinnedModels"
+  | "workerId"
+  | "modelsFolder"
+  | "gpuFolder"
+  | "clientQueueShare";
 
 /** Each setting is under its key of the option table. Durations are in ms, sizes in bytes. */
 export interface WorkerConfig extends Omit<
@@ -101,6 +108,8 @@ function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMac
     servesFolder: values.modelsFolder !== undefined,
     workerId,
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, homeFolder)),
+    mcpConfig: values.mcpConfig === undefined ? undefined : resolve(values.mcpConfig),
+    mcpJournalDir: resolve(values.mcpJournalDir ?? defaultMcpJournalFolder(env, homeFolder)),
     gpuFolder: resolve(values.gpuFolder ?? defaultGpuFolder(env, homeFolder)),
     prefixStoreDir: values.prefixStoreDir === undefined ? undefined : resolve(values.prefixStoreDir),
     maxThreads: machine.cores,

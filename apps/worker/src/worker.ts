@@ -5,7 +5,7 @@ import type { Clock, TimerHandle } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
 import { createFileDescriber } from "@waggle/chat-format/describe";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
-import type { App, ClientAccounts } from "@waggle/front";
+import type { App, ClientAccounts, Mcp } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry } from "@waggle/jobs";
 import type { JobObserver, JobRegistry } from "@waggle/jobs";
@@ -52,6 +52,7 @@ export interface WorkerOptions extends Pick<
   readonly traces?: Traces | undefined;
   readonly clock: Clock;
   readonly listener?: WorkerListener | undefined;
+  readonly mcp?: Mcp | undefined;
   readonly tokens: () => TokenTable;
   /** Begins to leave, as at SIGTERM. */
   readonly drain: () => void;
@@ -150,6 +151,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const schemas = createSchemaCompiler({ clock });
   const app = createApp({
     schemas,
+    mcp: options.mcp,
     allowedMediaHosts: config.allowedMediaHosts,
     access: { ...config, tokens: options.tokens },
     accounts,
@@ -277,13 +279,14 @@ export function createWorker(options: WorkerOptions): Worker {
       each((host) => host.refuse());
     },
     async idle() {
-      await Promise.all(each(({ dispatcher }) => dispatcher.idle()));
+      await Promise.all([...each(({ dispatcher }) => dispatcher.idle()), app.turns?.idle()]);
     },
     abort() {
       models.pool.close();
       each((host) => host.abort());
     },
     async stop() {
+      await app.turns?.stop();
       const threads = [schemas, describer, renderer].map((thread) => thread.close());
       await Promise.all([...each((host) => host.stop()), operations.pulls.stop(), ...threads]);
     },

@@ -24,6 +24,7 @@ export * from "./native/hub.ts";
 export * from "./openapi/routes.ts";
 export * from "./native/usage.ts";
 export * from "./native/logs.ts";
+export * from "./mcp/mcp.ts";
 export * from "./openai/requests.ts";
 export * from "./openai/answers.ts";
 export * from "./openai/models.ts";

@@ -74,6 +74,8 @@ function statusWords(event: Exclude<StreamEvent, { type: "token" | "end" | "erro
     case "status":
       return phaseWords(event);
     case "started":
+    case "tool_call":
+    case "tool_result":
       return undefined;
   }
 }

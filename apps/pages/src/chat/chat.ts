@@ -11,6 +11,7 @@ import {
   isEmpty,
   isLive,
   newAnswer,
+  restarted,
   revived,
   stopped,
 } from "./conversation/answer.ts";
@@ -20,6 +21,7 @@ import type { Conversation, Turn, UserTurn } from "./conversation/conversation.t
 import type { HeadPatch } from "./conversation/merge.ts";
 import { newId } from "./conversation/new-id.ts";
 import { choicesFor } from "./conversation/turn-tree.ts";
+import type { Allow } from "./mcp/mcp-step-list.tsx";
 import type { ModelChoice } from "./model/model-choice.ts";
 import type { WorkerAbout } from "./model/worker-about.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -37,6 +39,8 @@ export interface Chat {
   resend(turnId: string, text: string, attachments: readonly Attachment[]): void;
   /** Sends the results of an answer's tool calls; on a new branch if results were sent before. */
   giveResults(answerId: string, results: readonly ToolResult[]): void;
+  /** Allows or refuses a call that waits for consent. The stream of the answer shows what follows. */
+  consent(jobId: string, callId: string, allow: Allow): void;
   /** Requests the answer again, on a new branch unless the answer is empty. */
   regenerate(answerId: string): void;
   /** Follows an answer again after its connection was lost: the worker may have continued the answer. */
@@ -101,6 +105,11 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
     async onEnd(conversationId, answer, end) {
       if (end.kind === "forgotten" && mayBeSubmitting(answer)) {
         await new Promise((resolve) => setTimeout(resolve, askAgainMs));
+        return;
+      }
+      // The worker was restarted. Its journal has the calls, so the same request continues after them.
+      if (end.kind === "forgotten" && isLive(answer) && answer.mcpSteps !== undefined && answer.attempt === undefined) {
+        askFor(conversationId, restarted(answer, Date.now()));
         return;
       }
       if (isLive(answer)) {
@@ -180,6 +189,11 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
       const { id, turns } = conversations.current.peek();
       const isBranch = turns.some(({ parent }) => parent === answerId);
       addMessage(id, { text: "", results }, { parent: answerId, isBranch });
+    },
+    consent(jobId, callId, allow) {
+      const body = JSON.stringify({ call_id: callId, allow });
+      // After a failure the question stays, and can be answered again.
+      void api.request(`/v1/jobs/${encodeURIComponent(jobId)}/consent`, { method: "POST", body }).catch(() => {});
     },
     regenerate(answerId) {
       const conversation = conversations.current.peek();

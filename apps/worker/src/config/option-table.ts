@@ -2,6 +2,7 @@
 import { fileOptions, type OptionRow, type OptionValuesOf } from "@waggle/daemon";
 import { engineOptions, fakeOptions } from "./options/engine-options.ts";
 import { limitOptions } from "./options/limit-options.ts";
+import { mcpOptions } from "./options/mcp-options.ts";
 import { modelOptions } from "./options/model-options.ts";
 import { networkOptions } from "./options/network-options.ts";
 import { servingOptions } from "./options/serving-options.ts";
@@ -12,6 +13,7 @@ export const optionTable = {
   ...engineOptions,
   ...modelOptions,
   ...networkOptions,
+  ...mcpOptions,
   ...limitOptions,
   ...fakeOptions,
 } as const;

@@ -14,8 +14,15 @@ export function defaultGpuFolder(env: Environment, homeFolder: string): string {
   return join(cacheFolder(env, homeFolder), "gpu");
 }
 
-/** The XDG rules say to ignore a relative XDG_CACHE_HOME. */
+export function defaultMcpJournalFolder(env: Environment, homeFolder: string): string {
+  return join(folderOf(env["XDG_STATE_HOME"], join(homeFolder, ".local/state")), "mcp");
+}
+
 function cacheFolder(env: Environment, homeFolder: string): string {
-  const cache = env["XDG_CACHE_HOME"] ?? "";
-  return join(isAbsolute(cache) ? cache : join(homeFolder, ".cache"), "waggle");
+  return folderOf(env["XDG_CACHE_HOME"], join(homeFolder, ".cache"));
+}
+
+/** The XDG rules say to ignore a variable with a relative path. */
+function folderOf(variable: string | undefined, usual: string): string {
+  return join(variable !== undefined && isAbsolute(variable) ? variable : usual, "waggle");
 }

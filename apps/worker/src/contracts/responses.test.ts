@@ -294,7 +294,7 @@ describe("a request", () => {
   test("must choose a known tool; the error for an invalid schema has the tool's index among all tools", async () => {
     start();
     const strict = { ...weather, name: "odd", strict: true, parameters: { type: "array", uniqueItems: true } };
-    const body = { input: "a", tools: [weather, { type: "mcp" }, strict] };
+    const body = { input: "a", tools: [weather, { type: "web_search" }, strict] };
     const none = { type: "custom", name: "none" };
     expect(await refusal(post({ ...body, tool_choice: none }))).toMatchObject({ status: 400, param: "tool_choice" });
     const only = { type: "allowed_tools", mode: "auto", tools: [{ type: "function", name: "odd" }] };
@@ -303,7 +303,7 @@ describe("a request", () => {
     await whole({ ...body, input: "a[eog:1]", tool_choice: other });
     expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual(["weather", "odd"]);
     // A server tool has no name. If only server tools are allowed, the model gets no tools.
-    const server = { ...only, tools: [{ type: "mcp" }] };
+    const server = { ...only, tools: [{ type: "web_search" }] };
     await whole({ ...body, input: "a[eog:1]", tool_choice: server });
     expect(lastPrompt().tools).toBeUndefined();
     const required = { ...body, tool_choice: { ...server, mode: "required" } };
@@ -355,7 +355,9 @@ describe("a request", () => {
     ],
     [
       "tools.1.parameters",
-      { tools: [{ type: "mcp" }, { ...weather, strict: true, parameters: { type: "array", uniqueItems: true } }] },
+      {
+        tools: [{ type: "web_search" }, { ...weather, strict: true, parameters: { type: "array", uniqueItems: true } }],
+      },
     ],
     [
       "tools.0.tools.0.parameters",

@@ -12,6 +12,7 @@ import { chooseKvFolder } from "../engine/kv-folder.ts";
 import { createSupervisor } from "../engine/supervisor.ts";
 import { createFleetMembership } from "../fleet/fleet-membership.ts";
 import { createHiveMembership } from "../hive/hive-membership.ts";
+import { openMcp } from "../mcp/open-mcp.ts";
 import { openPorts } from "./ports.ts";
 import { createWorkerScreen } from "./screen.ts";
 import { createWorker } from "../worker.ts";
@@ -60,6 +61,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     budgetBytes: budget.bytes,
     onUnusedProjector: (host, reason) => log.warn({ model: host.name, reason }, "projector_unused"),
   };
+  const mcp = await openMcp({ config, env: options.env, log, clock });
   const fleet = createFleetMembership({ config, log, metrics, clock });
   const hive = createHiveMembership({ config, log, metrics });
 
@@ -82,6 +84,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     ...options,
     given,
     budget,
+    mcp,
     listener: fleet,
     keepAliveMs: config.keepAliveMs ?? (given.length > 1 ? severalStayMs : Infinity),
     url: () => config.advertiseUrl ?? ownUrl,

@@ -3,7 +3,7 @@ import { systemClock } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import type { EngineCommand, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
-import type { App, HttpAccess } from "@waggle/front";
+import type { App, HttpAccess, Mcp } from "@waggle/front";
 import type { Dispatcher, JobLimits, JobRegistry } from "@waggle/jobs";
 import type { SlotStatus } from "@waggle/protocol";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
@@ -42,6 +42,7 @@ export interface InlineWorkerOptions extends Pick<InlineEngineOptions, "prepared
   /** Loads only when the test calls `load`; by default the engine is ready from the start. */
   readonly loadLater?: boolean;
   readonly link?: InlineLink;
+  readonly mcp?: Mcp;
   /** Metrics that several workers share: in tests that make thousands of workers, new metrics would take most of the time. */
   readonly metrics?: WorkerMetrics;
 }
@@ -102,6 +103,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     log,
     metrics: options.metrics ?? createWorkerMetrics(),
     clock,
+    mcp: options.mcp,
     tokens: options.access?.tokens ?? (() => createTokenTable([])),
     drain: () => worker.refuse(),
     url: () => "http://127.0.0.1:0",

@@ -9,6 +9,7 @@ export const optionGroups = [
   "Engine",
   "Network",
   "Access",
+  "Tools",
   "Hive",
   "Fleet",
   "Logs",

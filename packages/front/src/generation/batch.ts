@@ -123,6 +123,8 @@ export async function runBatch(options: BatchOptions): Promise<BatchReader> {
         return [];
       case "queued":
       case "status":
+      case "tool_call":
+      case "tool_result":
       case "error":
         return [event];
     }

@@ -1,7 +1,15 @@
 // Owns the contract of a dialect: its routes, the shape of its errors, and the shape of its answers. All other code (access, limits, jobs,
 // cancelling, sockets) is the same for every dialect, and does not know the dialects.
 import type { GenerateSpec, Job } from "@waggle/jobs";
-import type { EndEvent, Route, StreamEvent, TerminalEvent, TokenEvent, WaggleError } from "@waggle/protocol";
+import type {
+  EndEvent,
+  Route,
+  StreamEvent,
+  TerminalEvent,
+  TokenEvent,
+  ToolResultEvent,
+  WaggleError,
+} from "@waggle/protocol";
 import type { AppContext } from "../server/context.ts";
 import type { BatchOptions } from "./batch.ts";
 
@@ -80,6 +88,8 @@ export interface Framing {
 
 export interface Collector {
   add(token: TokenEvent): void;
+  /** The result of an MCP call. Only turns have such results. */
+  addResult?(result: ToolResultEvent): void;
   /** The JSON body, or its text if the body was written in pieces. Not called for a cancelled answer, whose response is an error. */
   body(end: EndEvent): unknown;
 }

@@ -2,16 +2,17 @@
 // them, and cancels the job when the client leaves.
 import type { Job, JobSpec, Reader } from "@waggle/jobs";
 import { WaggleError, isTerminal } from "@waggle/protocol";
-import type { EndEvent, TokenEvent } from "@waggle/protocol";
+import type { EndEvent } from "@waggle/protocol";
 import { connectionOf } from "../server/connection.ts";
 import type { AppContext, AppOptions } from "../server/context.ts";
-import type { AnswerMode, BatchGeneration, Collector, Framing, Generation } from "./dialect.ts";
+import type { AnswerMode, BatchGeneration, Collector, Framing, Generation, OngoingEvent } from "./dialect.ts";
 import { completeEndOf, framedChunks } from "../stream/framed-chunks.ts";
 import { createRetries, retryMarkOf } from "./retries.ts";
 import type { FoundJob, RequestFacts } from "./retries.ts";
 import { runBatch } from "./batch.ts";
 import { streamResponse } from "../stream/stream-response.ts";
 import type { StreamCounter } from "../stream/stream-counter.ts";
+import type { Turn } from "../turns/turn.ts";
 import type { PictureBudget } from "../pictures/picture-budget.ts";
 
 export interface Generations {
@@ -23,15 +24,21 @@ export interface Generations {
   submit(c: AppContext, spec: JobSpec, how?: Submission): Promise<Job>;
   /** Submits the job and waits for its end; cancels the job when the client leaves. @throws WaggleError also when the job fails */
   complete(c: AppContext, spec: JobSpec): Promise<CompleteJob>;
+  /** Answers with a stream of the turn's events after this token index. @throws WaggleError */
+  streamTurn(c: AppContext, turn: Pick<Turn, "openReader">, after: number, framing: Framing): Promise<Response>;
+  /** Waits for the end of the turn and answers with its output. @throws WaggleError */
+  collectTurn(c: AppContext, turn: Pick<Turn, "openReader">, collector: Collector): Promise<Response>;
   /** Answers with a stream of the job's events after this token index. @throws WaggleError */
   stream(c: AppContext, job: Job, after: number, framing: Framing): Promise<Response>;
 }
 
 /** A reader of the events of one job, or of a batch. */
-interface EventReader extends Pick<Reader, "next" | "close"> {
+interface EventReader extends Readable {
   /** The job, or the first job of the batch. */
   readonly job: Job;
 }
+
+type Readable = Pick<Reader, "next" | "close">;
 
 export interface Submission {
   /** Index of the job in a request with several jobs. */
@@ -150,15 +157,15 @@ export function createGenerations(
 
   async function readToEnd(
     c: AppContext,
-    reader: EventReader,
-    onToken?: (token: TokenEvent) => void,
+    reader: Readable,
+    onEvent?: (event: OngoingEvent) => void,
   ): Promise<EndEvent> {
     const forget = connectionOf(c).onLeft(() => reader.close());
     try {
       for (let next = await reader.next(); next.done !== true; next = await reader.next()) {
         for (const event of next.value) {
-          if (event.type === "token") onToken?.(event);
           if (isTerminal(event)) return completeEndOf(event);
+          onEvent?.(event);
         }
       }
     } finally {
@@ -204,28 +211,32 @@ export function createGenerations(
     // A stream is reserved before the job is submitted: otherwise the job could supersede another job of its session, and then be rejected.
     if (mode.streamed) {
       const { answer } = mode;
-      return await streamFrom(c, open, (job) => answer.framing(job));
+      return await streamFrom(c, open, ({ job }) => answer.framing(job));
     }
     const { answer } = mode;
     const reader = await open();
     let collector: Collector | undefined;
     const collected = (): Collector => (collector ??= answer.collector(reader.job));
-    const end = await readToEnd(c, reader, (token) => collected().add(token));
-    const body = collected().body(end);
+    const end = await readToEnd(c, reader, (event) => event.type === "token" && collected().add(event));
+    return bodyOf(c, collected(), end);
+  }
+
+  function bodyOf(c: AppContext, collector: Collector, end: EndEvent): Response {
+    const body = collector.body(end);
     return typeof body === "string" ? c.body(body, 200, { "content-type": "application/json" }) : c.json(body);
   }
 
-  async function streamFrom(
+  async function streamFrom<R extends Readable>(
     c: AppContext,
-    open: () => EventReader | Promise<EventReader>,
-    framingOf: (job: Job) => Framing,
+    open: () => R | Promise<R>,
+    framingOf: (reader: R) => Framing,
   ): Promise<Response> {
     const release = streams.reserve(c.get("client"));
-    let reader: EventReader | undefined;
+    let reader: R | undefined;
     try {
       reader = await open();
       if (connectionOf(c).left) throw clientLeft();
-      const framing = framingOf(reader.job);
+      const framing = framingOf(reader);
       const chunks = framedChunks({ reader, framing, log: c.get("log"), onClose: release });
       return streamResponse(c, chunks, framing.headers);
     } catch (error) {
@@ -244,6 +255,19 @@ export function createGenerations(
         return openReader(c, await submit(c, spec, { streamed }));
       }),
     respondToBatch: (c, batch) => answerWith(c, batch, () => openBatch(c, batch)),
+    streamTurn: (c, turn, after, framing) =>
+      streamFrom(
+        c,
+        () => turn.openReader(after),
+        () => framing,
+      ),
+    async collectTurn(c, turn, collector) {
+      const end = await readToEnd(c, turn.openReader(-1), (event) => {
+        if (event.type === "token") collector.add(event);
+        if (event.type === "tool_result") collector.addResult?.(event);
+      });
+      return bodyOf(c, collector, end);
+    },
     stream: (c, job, after, framing) =>
       streamFrom(
         c,

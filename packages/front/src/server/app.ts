@@ -23,6 +23,8 @@ import { createPictureBudget } from "../pictures/picture-budget.ts";
 import { createRequestPictures } from "../pictures/request-pictures.ts";
 import { createReference, isReference } from "./reference.ts";
 import { createStreamCounter } from "../stream/stream-counter.ts";
+import { createTurns } from "../turns/turns.ts";
+import type { Turns } from "../turns/turns.ts";
 import type { StreamCounter } from "../stream/stream-counter.ts";
 
 /** Characters of JSON to parse or write in one turn of the event loop: some 5 ms of work. */
@@ -34,6 +36,8 @@ export interface App {
   readonly fetch: Hono<AppEnv>["fetch"];
   readonly request: Hono<AppEnv>["request"];
   readonly streams: StreamCounter;
+  /** Undefined without MCP servers. */
+  readonly turns: Pick<Turns, "idle" | "stop"> | undefined;
   /** Bytes of the pictures that requests and jobs hold. */
   readonly pictureBytes: number;
 }
@@ -50,12 +54,14 @@ export function createApp(options: AppOptions): App {
   const pace = createPace(jsonCharsPerTurn);
   const requestPace = createPace(requestsPerTurn);
   const { pages } = options;
-  const native = createNativeDialect(options, generations, streams, reference);
+  const { mcp } = options;
+  const turns = mcp === undefined ? undefined : createTurns({ ...options, ...mcp });
+  const native = createNativeDialect(options, generations, streams, reference, turns);
   const openAi = createOpenAiDialect(options, generations);
   const dialects: readonly Dialect[] = [
     native,
     openAi,
-    createResponsesDialect(options, generations),
+    createResponsesDialect(options, generations, turns),
     createAnthropicDialect(options, generations),
     createOllamaDialect(options, generations),
     createLlamaServerDialect(options, generations, native, openAi),
@@ -117,6 +123,7 @@ export function createApp(options: AppOptions): App {
     fetch: app.fetch,
     request: app.request,
     streams,
+    turns,
     get pictureBytes() {
       return pictureBudget.bytes;
     },

@@ -28,6 +28,7 @@ import type { BodyBudget } from "../body/body-budget.ts";
 import type { ClientAccounts } from "../access/client-accounts.ts";
 import type { SchemaCompiler } from "../schemas/schema-compiler.ts";
 import type { TokenTable } from "@waggle/daemon/tokens";
+import type { Mcp } from "../turns/turns.ts";
 import type { PictureLimits, RequestPictures } from "../pictures/request-pictures.ts";
 
 export interface AppEnv {
@@ -208,6 +209,8 @@ export interface AppOptions {
   readonly hub?: HubSearch | undefined;
   readonly view: WorkerView;
   readonly schemas: SchemaCompiler;
+  /** Absent without `--mcp-config`. */
+  readonly mcp?: Mcp | undefined;
   /** Begins to leave, as at SIGTERM: no new jobs, then the process exits when the running jobs have ended. */
   readonly drain: () => void;
   /** Hosts from which pictures are fetched, in lower case and without ports; none by default. */

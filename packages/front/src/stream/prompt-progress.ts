@@ -33,6 +33,8 @@ export function createPromptProgressReporter(): PromptProgressReporter {
           ? undefined
           : report(started?.prompt_tokens ?? 0, event.timings.prefill_ms);
       case "queued":
+      case "tool_call":
+      case "tool_result":
       case "error":
         return undefined;
     }

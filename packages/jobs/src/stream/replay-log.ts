@@ -113,6 +113,9 @@ export function createReplayLog(maxBytes: number, firstIndex: number | "any" = 0
           terminal = event;
           bytes += lastCostOf(event);
           break;
+        case "tool_call":
+        case "tool_result":
+          throw new Error(`Event ${event.type} is of a turn, not of a job`);
       }
       for (const listener of listeners) listener();
     },

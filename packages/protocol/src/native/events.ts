@@ -1,5 +1,6 @@
 // Owns the events of a job's stream: their schemas, their order, and the headers of SSE and NDJSON streams.
-// Order on a stream: (queued | status)* started (token | status)* (end [DONE] | error). Exactly one end or error.
+// Order on a stream: (queued | status)* started (token | status)* (end [DONE] | error). Exactly one end or error. With MCP tools, calls and their
+// results follow the tokens of their message, and the next message begins with queued, status or started again.
 import { z } from "zod";
 import { ErrorCodeSchema } from "../errors.ts";
 import { SamplingSchema } from "./generate.ts";
@@ -287,12 +288,47 @@ export const ErrorEventSchema = z
   })
   .meta({ id: "ErrorEvent" });
 
+const toolShape = {
+  call_id: z.string().describe("The id of the call in the model's message."),
+  server: z.string().describe("Name of the MCP server."),
+  tool: z.string().describe("The tool's name at its server."),
+};
+
+export const ToolCallEventSchema = z
+  .object({
+    type: z.literal("tool_call"),
+    ...streamShape,
+    ...toolShape,
+    state: z
+      .enum(["waits_for_consent", "running"])
+      .describe("waits_for_consent: POST /v1/jobs/:id/consent allows or refuses the call. running: the call was sent."),
+  })
+  .meta({ id: "ToolCallEvent" });
+
+export const toolOutcomes = ["done", "tool_error", "failed", "refused", "unknown"] as const;
+
+export const ToolResultEventSchema = z
+  .object({
+    type: z.literal("tool_result"),
+    ...streamShape,
+    ...toolShape,
+    outcome: z
+      .enum(toolOutcomes)
+      .describe(
+        "done: the tool's result. tool_error: the tool reports an error. failed: the call was not sent. refused: the call was not allowed. unknown: the call was sent, but no result came, so whether the tool ran is unknown; the call is not repeated.",
+      ),
+    text: z.string().describe("The result as text, as the model gets it: data of the tool, not of Waggle."),
+  })
+  .meta({ id: "ToolResultEvent" });
+
 export const StreamEventSchema = z
   .discriminatedUnion("type", [
     QueuedEventSchema,
     StatusEventSchema,
     StartedEventSchema,
     TokenEventSchema,
+    ToolCallEventSchema,
+    ToolResultEventSchema,
     EndEventSchema,
     ErrorEventSchema,
   ])
@@ -302,6 +338,8 @@ export type QueuedEvent = z.infer<typeof QueuedEventSchema>;
 export type StatusEvent = z.infer<typeof StatusEventSchema>;
 export type StartedEvent = z.infer<typeof StartedEventSchema>;
 export type TokenEvent = z.infer<typeof TokenEventSchema>;
+export type ToolCallEvent = z.infer<typeof ToolCallEventSchema>;
+export type ToolResultEvent = z.infer<typeof ToolResultEventSchema>;
 export type EndEvent = z.infer<typeof EndEventSchema>;
 export type ErrorEvent = z.infer<typeof ErrorEventSchema>;
 export type StreamEvent = z.infer<typeof StreamEventSchema>;

@@ -133,6 +133,12 @@ export const GenerateRequestSchema = z
       .describe(
         "JSON schema that the answer must match; excludes grammar. A schema with an unsupported keyword is rejected with the keyword's name.",
       ),
+    mcp_tools: z
+      .union([z.literal("all"), z.array(z.string().max(requestLimits.toolNameChars)).max(requestLimits.tools)])
+      .optional()
+      .describe(
+        "MCP tools that the worker runs when the model calls them: all, or a list of names from GET /v1/mcp/servers. The job then continues with the results. Needs messages.",
+      ),
     session_id: IdSchema.optional().describe(
       "Id of the job's session. A session has one stream at a time: a new job supersedes the session's old job.",
     ),
@@ -179,7 +185,7 @@ export const GenerateRequestSchema = z
   })
   .superRefine((request, context) => {
     if (request.messages !== undefined) return;
-    for (const field of optionsOfMessages) {
+    for (const field of [...optionsOfMessages, "mcp_tools"] as const) {
       if (request[field] != null) context.addIssue({ code: "custom", path: [field], message: "it needs messages" });
     }
   })

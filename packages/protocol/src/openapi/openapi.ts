@@ -16,6 +16,7 @@ import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
 import { historyRoutes } from "../native/history.ts";
 import { logRoutes } from "../native/logs.ts";
+import { mcpRoutes } from "../mcp/mcp.ts";
 import { hubRoutes } from "../native/hub.ts";
 import { modelRoutes } from "../native/models-routes.ts";
 import { recommendedRoutes } from "../native/recommended.ts";
@@ -83,6 +84,7 @@ export const workerRouteGroups: readonly RouteGroup[] = [
       ...usageRoutes,
       ...logRoutes,
       ...historyRoutes,
+      ...mcpRoutes,
     },
     error: ErrorBodySchema,
     note: "Unknown fields are rejected.",

@@ -9,6 +9,7 @@ export const requestExamples: Readonly<Record<string, unknown>> = {
   PinModelRequest: { model: "my-model", pinned: true },
   SwapModelRequest: { model: "my-model", reference: "my-newer-model.gguf" },
   PullModelRequest: { reference: "hf:ggml-org/Qwen3-0.6B-GGUF:Q4_0", name: "qwen3" },
+  ConsentRequest: { call_id: "call_0123456789abcdef_0", allow: "once" },
   ChatCompletionRequest: { messages, max_tokens: 200, stream: true },
   CompletionRequest: { prompt: "Once upon a time", max_tokens: 200, stream: true },
   EmbeddingsRequest: { input: ["A text.", "Another text."] },

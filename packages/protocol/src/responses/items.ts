@@ -94,6 +94,17 @@ const CallOutputItemSchema = z.object({
   output: ContentSchema,
 });
 
+/** A call that the worker has run, with its result. */
+const McpCallItemSchema = z.object({
+  type: z.literal("mcp_call"),
+  id: IdSchema.nullish(),
+  server_label: z.string().max(responseItemLimits.namespaceChars),
+  name: z.string().max(requestLimits.calledNameChars),
+  arguments: z.string().max(requestLimits.argumentsChars),
+  output: z.string().nullish(),
+  error: z.unknown().optional(),
+});
+
 const ItemReferenceSchema = z.object({ type: z.literal("item_reference"), id: IdSchema });
 
 /** Items of OpenAI's server tools and internal data. A history may contain such items, but the model does not get them. */
@@ -114,7 +125,6 @@ const ServerItemSchema = z.object({
     "local_shell_call_output",
     "mcp_approval_request",
     "mcp_approval_response",
-    "mcp_call",
     "mcp_list_tools",
     "program",
     "program_output",
@@ -136,6 +146,7 @@ export const ResponseItemSchema = z
       FunctionCallItemSchema,
       CustomToolCallItemSchema,
       CallOutputItemSchema,
+      McpCallItemSchema,
       ItemReferenceSchema,
       ServerItemSchema,
     ],

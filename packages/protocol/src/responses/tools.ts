@@ -30,12 +30,33 @@ const NamespaceSchema = z.object({
   tools: z.array(z.discriminatedUnion("type", [FunctionToolSchema, CustomToolSchema])).max(requestLimits.tools),
 });
 
-/** Tools that OpenAI's servers run, such as web_search, file_search and mcp. They are not offered to the model. */
+const names = z.array(z.string().max(requestLimits.toolNameChars)).max(requestLimits.tools);
+
+/** Tools of an MCP server that the worker's operator lists. The worker runs them. */
+const McpToolSchema = z.object({
+  type: z.literal("mcp"),
+  server_label: z
+    .string()
+    .max(responseItemLimits.namespaceChars)
+    .describe("Name of the server in the file of --mcp-config."),
+  server_url: z
+    .null("only servers that the worker's operator lists can be used; name one with server_label")
+    .optional(),
+  allowed_tools: z
+    .union([names, z.object({ tool_names: names })])
+    .nullish()
+    .describe("Names of the tools to offer. Default: all tools of the server that need no consent."),
+  require_approval: z
+    .literal("never", "must be never: only tools that the operator lists as needing no consent can be used")
+    .nullish(),
+});
+
+/** Tools that OpenAI's servers run, such as web_search and file_search. They are not offered to the model. */
 const ServerToolSchema = z.object({ type: z.literal("server") }).meta({
   description: "A tool of any type that is not listed: OpenAI's servers run such tools, and workers ignore them.",
 });
 
-const clientTools: ReadonlySet<unknown> = new Set(["function", "custom", "namespace"]);
+const clientTools: ReadonlySet<unknown> = new Set(["function", "custom", "namespace", "mcp"]);
 
 /** Maps all unknown tool types to the type `server`, so that a request with a new tool type of OpenAI is not rejected. */
 function withoutServerTypes(tool: unknown): unknown {
@@ -45,9 +66,16 @@ function withoutServerTypes(tool: unknown): unknown {
 
 const ResponseToolSchema = z.preprocess(
   withoutServerTypes,
-  z.discriminatedUnion("type", [FunctionToolSchema, CustomToolSchema, NamespaceSchema, ServerToolSchema]),
+  z.discriminatedUnion("type", [
+    FunctionToolSchema,
+    CustomToolSchema,
+    NamespaceSchema,
+    McpToolSchema,
+    ServerToolSchema,
+  ]),
 );
 export type ResponseTool = z.infer<typeof ResponseToolSchema>;
+export type ResponseMcpTool = Extract<ResponseTool, { type: "mcp" }>;
 export type ResponseClientTool = Extract<ResponseTool, { type: "function" | "custom" }>;
 
 export const ResponseToolsSchema = z

@@ -3,6 +3,8 @@ import type { EndEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/pro
 import type { Problem } from "../../wire/problem.ts";
 import { withCall, withCuts } from "../tool-calls/tool-calls.ts";
 import type { ToolCall } from "../tool-calls/tool-calls.ts";
+import { withToolEvent } from "../mcp/mcp-steps.ts";
+import type { McpStep } from "../mcp/mcp-steps.ts";
 import type { TreeTurn } from "./turn-tree.ts";
 
 export const answerPhases = [
@@ -42,6 +44,8 @@ export interface Answer extends TreeTurn {
   /** Start of `thoughtMs` while the model thinks, on the clock of the job's `t_ms`. */
   readonly thinkingFromMs?: number;
   readonly calls?: readonly ToolCall[];
+  /** Earlier messages of the answer, whose calls of MCP tools the worker has run. */
+  readonly mcpSteps?: readonly McpStep[];
   /** Index of the job's last token event; -1 before the first. */
   readonly lastIndex: number;
   /** Queue position; 1 is next. */
@@ -129,6 +133,9 @@ export function applyEvent(answer: Answer, event: StreamEvent, now: number): Ans
       };
     case "token":
       return applyToken(answer, event, now);
+    case "tool_call":
+    case "tool_result":
+      return withToolEvent(answer, event);
     case "end":
       return {
         ...resting(answer),
@@ -225,12 +232,12 @@ export function revived(answer: Answer): Answer {
 
 /** Whether the answer has ended and has a text to continue. */
 export function canContinue(answer: Answer): boolean {
-  return answer.text.trim() !== "" && answer.calls === undefined && !isLive(answer);
+  return answer.text.trim() !== "" && answer.calls === undefined && answer.mcpSteps === undefined && !isLive(answer);
 }
 
 /** Whether the answer has nothing to show, so that another try can replace it. */
-export function isEmpty({ text, thoughts = "", calls = [] }: Answer): boolean {
-  return text === "" && thoughts === "" && calls.length === 0;
+export function isEmpty({ text, thoughts = "", calls = [], mcpSteps = [] }: Answer): boolean {
+  return text === "" && thoughts === "" && calls.length === 0 && mcpSteps.length === 0;
 }
 
 /** The same answer with a further job. That job continues the text, or starts over if the answer is empty. */
@@ -253,6 +260,12 @@ export function continued(answer: Answer, jobId: string, now: number): Answer {
     jobSentAt: now,
     ...(isEmpty(answer) ? { sentAt: now } : { continuedAfter: answer.tokens }),
   };
+}
+
+/** The same answer without its texts, for the same job at a worker that was restarted. */
+export function restarted({ id, jobId, sentAt, parent, model, attempt = 0 }: Answer, now: number): Answer {
+  const named = model === undefined ? {} : { model };
+  return { ...newAnswer(id, jobId, sentAt, parent), ...named, attempt: attempt + 1, jobSentAt: now };
 }
 
 /** @param reconnectAt when the page reconnects; undefined while it is connected */

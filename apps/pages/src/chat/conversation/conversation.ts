@@ -1,6 +1,7 @@
 // Owns a conversation: its turns, its settings, and the request for its next answer. Pure.
 import type { ChatAbilities, GenerateRequestInput } from "@waggle/protocol";
 import type { Attachment } from "../attachments/attachment.ts";
+import { messagesOfSteps } from "../mcp/mcp-steps.ts";
 import { settingsInRequest } from "../settings/settings.ts";
 import type { Settings } from "../settings/settings.ts";
 import { messagesOfCalls } from "../tool-calls/tool-calls.ts";
@@ -163,6 +164,7 @@ function joined(turns: readonly Turn[], sees: boolean): ChatMessage[] {
   const messages: ChatMessage[] = [];
   for (const [i, turn] of turns.entries()) {
     const next = turns[i + 1];
+    if (turn.role === "assistant") messages.push(...messagesOfSteps(turn.mcpSteps ?? []));
     const calling =
       turn.role === "assistant" && next?.role === "user" ? messagesOfCalls(turn, next.results ?? []) : undefined;
     if (calling === undefined) join(messages, turn, sees);

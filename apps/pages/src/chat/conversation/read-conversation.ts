@@ -1,6 +1,7 @@
 // Owns reading a conversation from a file: refuses wrong shapes, and leaves out unknown fields. Pure.
 import type { FiledPicture } from "../pictures/picture-file.ts";
 import type { Attachment } from "../attachments/attachment.ts";
+import type { McpResult, McpStep } from "../mcp/mcp-steps.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ToolCall, ToolResult } from "../tool-calls/tool-calls.ts";
 import { isObject, readTools } from "../tool-calls/tool-list.ts";
@@ -55,6 +56,24 @@ const callShape: Shape<ToolCall> = {
   cut: { fits: isYes },
 };
 
+const toolOutcomes: readonly McpResult["outcome"][] = ["done", "tool_error", "failed", "refused", "unknown"];
+
+const mcpResultShape: Shape<McpResult> = {
+  callId: { fits: isText, needed: true },
+  server: { fits: isText, needed: true },
+  tool: { fits: isText, needed: true },
+  outcome: { fits: (value) => toolOutcomes.some((outcome) => outcome === value), needed: true },
+  text: { fits: isText, needed: true },
+};
+
+const stepShape: Shape<McpStep> = {
+  text: { fits: isText, needed: true },
+  thoughts: { fits: isText },
+  calls: { fits: isListOf((value) => fitsAll(value, callShape)), needed: true },
+  results: { fits: isListOf((value) => fitsAll(value, mcpResultShape)), needed: true },
+  asks: { fits: isText },
+};
+
 const attachmentShape: Shape<Attachment> = {
   id: { fits: isId, needed: true },
   name: { fits: isText, needed: true },
@@ -95,6 +114,7 @@ const answerShape: Shape<Answer> = {
   thoughtMs: { fits: isNumber },
   thinkingFromMs: { fits: isNumber },
   calls: { fits: isListOf((value) => fitsAll(value, callShape)) },
+  mcpSteps: { fits: isListOf((value) => fitsAll(value, stepShape)) },
   lastIndex: { fits: isNumber, needed: true },
   position: { fits: isNumber },
   etaMs: { fits: isNumber },
@@ -121,6 +141,7 @@ const settingsShape: Shape<Settings> = {
   reasoning: {
     fits: (value) => isObject(value) && Object.values(value).every((part) => isText(part) || isBoolean(part)),
   },
+  mcpTools: { fits: isYes },
   tools: { fits: (value) => readTools(JSON.stringify(value)).kind === "tools" },
   model: { fits: isText },
 };

@@ -7,6 +7,7 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { TokenButton } from "../../parts/token-dialog.tsx";
 import type { Api } from "../../wire/api.ts";
 import { settingLabels } from "../../wire/setting-labels.ts";
+import { McpSetting } from "../mcp/mcp-setting.tsx";
 import { toolsExample } from "../tool-calls/tool-list.ts";
 import type { FieldName } from "./draft.ts";
 import { fieldGroups } from "./fields.ts";
@@ -33,13 +34,14 @@ export function SettingsDialog({ api, presets, settings, chat, onSave, onClose }
   const dialog = useRef<HTMLDialogElement>(null);
   const form = useMemo(() => createSettingsForm(settings), [settings]);
   const asDefault = useSignal(false);
+  const mcpTools = useSignal(settings.peek().mcpTools === true);
   useLayoutEffect(() => dialog.current?.showModal(), []);
 
   function save(event: SubmitEvent): void {
     event.preventDefault();
     const read = form.read();
     if (read === undefined) return void setTimeout(showFirstProblem);
-    onSave(read, asDefault.peek());
+    onSave({ ...read, ...(mcpTools.peek() ? { mcpTools: true } : {}) }, asDefault.peek());
     dialog.current?.close();
   }
 
@@ -65,6 +67,7 @@ export function SettingsDialog({ api, presets, settings, chat, onSave, onClose }
           rows={4}
         />
         <NumberGroups form={form} chat={chat} />
+        <McpSetting api={api} chosen={mcpTools} />
         <p class="small muted">Empty fields use the server's default, shown in gray.</p>
         <div class="settings-end">
           <label class="row check small">

@@ -19,6 +19,8 @@ export interface Settings {
   readonly reasoning?: Reasoning;
   /** Functions that the model may call; the visitor types in their results. */
   readonly tools?: readonly Tool[];
+  /** Whether the model may call the tools of the worker's MCP servers. */
+  readonly mcpTools?: true;
   /** The model that answers, at a worker with several models. */
   readonly model?: string;
 }
@@ -48,7 +50,7 @@ type Carried = Omit<Partial<GenerateRequestInput>, "messages" | "model">;
  * @param chat the abilities of the model that answers. A switch that the model lacks is left out, because the worker would refuse it.
  */
 export function settingsInRequest(settings: Settings, chat: Thinking | undefined): Carried {
-  const { sampling, stop = [], jsonSchema, reasoning = {}, tools = [] } = settings;
+  const { sampling, stop = [], jsonSchema, reasoning = {}, tools = [], mcpTools } = settings;
   const { thinking_budget_tokens: budget, ...numbers } = sampling;
   const has = reasoningSwitches(chat);
   return {
@@ -59,5 +61,6 @@ export function settingsInRequest(settings: Settings, chat: Thinking | undefined
     ...(stop.length === 0 ? {} : { stop: [...stop] }),
     ...(jsonSchema === undefined ? {} : { json_schema: jsonSchema }),
     ...(tools.length === 0 ? {} : { tools: [...tools] }),
+    ...(mcpTools === true ? { mcp_tools: "all" as const } : {}),
   };
 }

@@ -15,6 +15,7 @@ import { isEmpty, isLive, wantsResults } from "../conversation/answer.ts";
 import type { Answer } from "../conversation/answer.ts";
 import { BranchSwitch } from "./branch-switch.tsx";
 import type { Chat } from "../chat.ts";
+import { McpStepList } from "../mcp/mcp-step-list.tsx";
 import { DeleteButton } from "./delete-button.tsx";
 import type { ModelChoice } from "../model/model-choice.ts";
 import { PageActionsContext } from "../page-actions.ts";
@@ -65,6 +66,14 @@ export function AnswerTurn({ answer, siblings, asked, isLast, choice, chat }: An
       <h3 class="visually-hidden">Answer</h3>
       {(answer.leftOut ?? 0) > 0 && (
         <p class="small muted">{`Earlier messages left out because the context is full: ${answer.leftOut}.`}</p>
+      )}
+      {answer.mcpSteps !== undefined && (
+        <McpStepList
+          answerId={answer.id}
+          steps={answer.mcpSteps}
+          live={live}
+          onConsent={(callId, allow) => chat.consent(answer.jobId, callId, allow)}
+        />
       )}
       <Thoughts answer={answer} />
       {answer.text !== "" && <Markdown text={answer.text} />}

@@ -99,6 +99,10 @@ export function createVisitor(options: VisitorOptions): Visitor {
       case "status":
         if (event.type === "queued" && startedSeen) accuse("gets a queued event after the job started");
         return;
+      case "tool_call":
+      case "tool_result":
+        accuse("gets an event of a tool from a job");
+        return;
       case "started":
         if (startedSeen) accuse("gets a second started event");
         if (event !== log.started) accuse("gets another started event than the log has");

@@ -51,6 +51,8 @@ export function anthropicFraming(
       switch (event.type) {
         case "queued":
         case "status":
+        case "tool_call":
+        case "tool_result":
           return "";
         case "started":
           return send(start({ ...event, completion_tokens: 0 }));

@@ -1,6 +1,5 @@
 // Owns the two encodings of native streams: SSE, or NDJSON if the client accepts NDJSON.
-import { streamKeys } from "@waggle/jobs";
-import type { Job } from "@waggle/jobs";
+import type { Job, streamKeys } from "@waggle/jobs";
 import { DONE, ndjsonHeaders, sseHeaders } from "@waggle/protocol";
 import type { ErrorEvent } from "@waggle/protocol";
 import { encodeNdjson, encodeSse, encodeSseComment } from "@waggle/protocol/sse";
@@ -32,16 +31,22 @@ export function encodingOf(c: AppContext): Encoding {
   return (c.req.header("accept") ?? "").includes("application/x-ndjson") ? ndjson : sse;
 }
 
-export function nativeFraming(job: Job, { headers, event: encode, done, ping }: Encoding): Framing {
+/** A job, or a turn of several jobs. */
+export interface NativeStream {
+  readonly keys: ReturnType<typeof streamKeys>;
+  readonly log: Pick<Job["log"], "nextToken">;
+}
+
+export function nativeFraming({ keys, log }: NativeStream, { headers, event: encode, done, ping }: Encoding): Framing {
   return {
     headers,
     cancelledIsError: false,
     frame: (event) => encode(event, event.type === "token" ? event.index : undefined),
     // The id of the end event is one more than the id of the last token event.
-    frameEnd: (end) => encode(end, job.log.nextToken) + done,
+    frameEnd: (end) => encode(end, log.nextToken) + done,
     frameError({ code, message, retryable, details }) {
       const more = details === undefined ? {} : { details };
-      const event: ErrorEvent = { type: "error", ...streamKeys(job), code, message, retryable, ...more };
+      const event: ErrorEvent = { type: "error", ...keys, code, message, retryable, ...more };
       return encode(event);
     },
     keepAlive: () => ping,

@@ -1,24 +1,35 @@
 // Owns the native routes about jobs and sessions.
 import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
-import type { JobList } from "@waggle/protocol";
+import type { GenerateRequest, JobList } from "@waggle/protocol";
 import type { GenerateSpec, Job } from "@waggle/jobs";
-import { acceptedOf, hasEnded, jobListOf, stateNameOf, statusOf } from "@waggle/jobs";
+import { acceptedOf, hasEnded, jobListOf, stateNameOf, statusOf, streamKeys } from "@waggle/jobs";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
-import type { Handler } from "../../generation/dialect.ts";
+import type { Framing, Handler } from "../../generation/dialect.ts";
+import type { Turn } from "../../turns/turn.ts";
 import { answerGrammarFor, schemaGrammarFor } from "../../body/fields.ts";
 import { pictureReader } from "../../pictures/picture-reader.ts";
 import { keepAliveFor } from "../../stream/keep-alive.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { encodingOf, nativeFraming } from "./encoding.ts";
+import type { Encoding } from "./encoding.ts";
 import { generateSpecOf, withFormat } from "./generate-spec.ts";
+import { acceptedTurn, turnKeys, turnStatus } from "./turn-routes.ts";
+import type { NativeTurns } from "./turn-routes.ts";
 
-export function createJobRoutes(options: AppOptions, generations: Generations): Record<JobRouteName, Handler> {
+export function createJobRoutes(
+  options: AppOptions,
+  generations: Generations,
+  turns: NativeTurns,
+): Record<JobRouteName, Handler> {
   const { dispatcher, models, registry, finder } = options;
 
-  async function specOf(c: AppContext, direct: boolean): Promise<GenerateSpec> {
+  async function bodyOf(c: AppContext): Promise<GenerateRequest> {
+    return await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes);
+  }
+
+  async function specOf(c: AppContext, body: GenerateRequest, direct: boolean): Promise<GenerateSpec> {
     const client = c.get("client");
-    const body = await readBody(c, GenerateRequestSchema, options.limits.maxBodyBytes);
     const served = models.find(body.model);
     const { name: model, chatFormat } = served;
     const stays = keepAliveFor(c, served, body.keep_alive);
@@ -29,6 +40,10 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
       schemaGrammar: schemaGrammarFor(options.schemas, client),
       readPictures: pictureReader(c, served),
     });
+  }
+
+  async function turnOf(c: AppContext, body: GenerateRequest, direct: boolean): Promise<Turn | undefined> {
+    return await turns.start(c, body, (step) => specOf(c, step, direct), direct);
   }
 
   async function find(c: AppContext, client = c.get("client")): Promise<Job> {
@@ -61,18 +76,24 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
   return {
     async createJob(c) {
       const startedAt = options.clock.now();
-      const job = await generations.submit(c, await specOf(c, false));
+      const body = await bodyOf(c);
+      const turn = await turnOf(c, body, false);
+      if (turn !== undefined) return c.json(acceptedTurn(turn), workerRoutes.createJob.status);
+      const job = await generations.submit(c, await specOf(c, body, false));
       c.header("location", routePath(workerRoutes.getJob, { id: job.id }));
       options.metrics.httpSubmitSeconds.observe((options.clock.now() - startedAt) / 1000);
       return c.json(acceptedOf(job, dispatcher.position(job) ?? 0), workerRoutes.createJob.status);
     },
     async inference(c) {
       const encoding = encodingOf(c);
-      const spec = await specOf(c, true);
+      const body = await bodyOf(c);
+      const turn = await turnOf(c, body, true);
+      if (turn !== undefined) return await generations.streamTurn(c, turn, -1, turnFraming(turn, encoding));
+      const spec = await specOf(c, body, true);
       return await generations.respond(c, {
         spec,
         streamed: true,
-        answer: { framing: (job) => nativeFraming(job, encoding) },
+        answer: { framing: (job) => jobFraming(job, encoding) },
       });
     },
     listJobs(c) {
@@ -87,21 +108,30 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
       return c.json(list);
     },
     async streamJob(c) {
-      const job = await find(c);
+      const found = turns.find(c) ?? (await find(c));
+      const { terminal, nextToken } = found.log;
       const after = resumePoint(c);
       // The client has received all events. Status 204 makes EventSource stop reconnecting.
-      if (after !== undefined && job.log.terminal?.type === "end" && after >= job.log.nextToken)
-        return c.body(null, 204);
+      if (after !== undefined && terminal?.type === "end" && after >= nextToken) return c.body(null, 204);
       const encoding = encodingOf(c);
       // A response to HEAD has no body. So no reader is opened, since a reader counts as an open stream.
       if (c.req.method === "HEAD") return c.body(null, 200, encoding.headers);
-      return await generations.stream(c, job, after ?? -1, nativeFraming(job, encoding));
+      if ("begun" in found) return await generations.streamTurn(c, found, after ?? -1, turnFraming(found, encoding));
+      return await generations.stream(c, found, after ?? -1, jobFraming(found, encoding));
     },
     async getJob(c) {
+      const turn = turns.find(c);
+      if (turn !== undefined) return c.json(turnStatus(turn));
       const job = await find(c);
       return c.json(statusOf(job, dispatcher.position(job)));
     },
     async cancelJob(c) {
+      const turn = turns.find(c);
+      if (turn !== undefined) {
+        turn.cancel("client");
+        await turn.ended;
+        return c.json(turnStatus(turn));
+      }
       const job = await findToCancel(c);
       if (!hasEnded(job)) {
         dispatcher.cancel(job, job.spec.who.client === c.get("client") ? "client" : "operator");
@@ -114,6 +144,12 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
       if (!parsed.success)
         throw new WaggleError("invalid_argument", 'Cannot read the session id in the path: field "session_id".');
       const client = c.get("client");
+      const turn = turns.ofSession(c, parsed.data);
+      if (turn !== undefined) {
+        turn.cancel("client");
+        await turn.ended;
+        return c.json({ session_id: parsed.data, cancelled: true, job_id: turn.request.id });
+      }
       const job = dispatcher.sessionJob(client, parsed.data);
       if (job === undefined) {
         const id = await finder?.cancelSession(client, parsed.data);
@@ -125,6 +161,14 @@ export function createJobRoutes(options: AppOptions, generations: Generations): 
       return c.json({ session_id: parsed.data, cancelled: stateNameOf(job.state) === "cancelled", job_id: job.id });
     },
   };
+}
+
+function jobFraming(job: Job, encoding: Encoding): Framing {
+  return nativeFraming({ keys: streamKeys(job), log: job.log }, encoding);
+}
+
+function turnFraming(turn: Turn, encoding: Encoding): Framing {
+  return nativeFraming({ keys: turnKeys(turn), log: turn.log }, encoding);
 }
 
 export type JobRouteName =

@@ -3,6 +3,7 @@ import {
   historyRoutes,
   hubRoutes,
   logRoutes,
+  mcpRoutes,
   modelRoutes,
   recommendedRoutes,
   usageRoutes,
@@ -17,23 +18,30 @@ import type { StreamCounter } from "../../stream/stream-counter.ts";
 import { createHubRoutes } from "./hub-routes.ts";
 import { createJobRoutes } from "./job-routes.ts";
 import { createModelRoutes } from "./model-routes.ts";
+import { createMcpRoutes, createNativeTurns } from "./turn-routes.ts";
 import { createRecommendedRoutes } from "./recommended-routes.ts";
 import { createWorkerRoutes } from "./worker-routes.ts";
+import type { Turns } from "../../turns/turns.ts";
 
 export function createNativeDialect(
   options: AppOptions,
   generations: Generations,
   streams: StreamCounter,
   reference: Reference,
+  turns: Turns | undefined,
 ): Dialect {
-  const handlers = { ...createJobRoutes(options, generations), ...createWorkerRoutes(options, streams, reference) };
+  const handlers = {
+    ...createJobRoutes(options, generations, createNativeTurns(turns, generations)),
+    ...createWorkerRoutes(options, streams, reference),
+    ...createMcpRoutes(turns, options),
+  };
   const changes = routesOf(modelRoutes, createModelRoutes(options), ({ path }) => [modelPath(path)]);
   const recommended = routesOf(recommendedRoutes, createRecommendedRoutes(options));
   const hub = routesOf(hubRoutes, createHubRoutes(options));
   return {
     name: "native",
     routes: [
-      ...routesOf({ ...workerRoutes, ...usageRoutes, ...logRoutes, ...historyRoutes }, handlers),
+      ...routesOf({ ...workerRoutes, ...usageRoutes, ...logRoutes, ...historyRoutes, ...mcpRoutes }, handlers),
       ...changes,
       ...recommended,
       ...hub,

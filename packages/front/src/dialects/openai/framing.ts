@@ -131,6 +131,9 @@ function openAiFraming(
           return chunks(choices.opening()) + progress;
         case "token":
           return progress + tokenChunks(event);
+        case "tool_call":
+        case "tool_result":
+          return "";
       }
     },
     frameEnd(end) {

@@ -60,7 +60,11 @@ export function responseFraming(
   function begin(): string {
     if (numbers.count > 0) return "";
     const response = ongoingResponse(head);
-    return send({ type: "response.created", response }, { type: "response.in_progress", response });
+    return send(
+      { type: "response.created", response },
+      { type: "response.in_progress", response },
+      ...output.opening(),
+    );
   }
 
   /**
@@ -92,7 +96,9 @@ export function responseFraming(
     errorIsLastWord: true,
     frame(event) {
       if (event.type === "started") running?.start(event);
-      return begin() + progressOf(event) + (event.type === "token" ? tokenEvents(event) : "");
+      const text = begin() + progressOf(event);
+      if (event.type === "tool_result") return text + send(...output.addResult(event));
+      return text + (event.type === "token" ? tokenEvents(event) : "");
     },
     frameEnd(end) {
       ended = true;
@@ -139,6 +145,7 @@ export function responseCollector({ head, ...options }: ResponseShape): Collecto
   const output = createOutput(options);
   return {
     add: (token) => void output.add(token),
+    addResult: (result) => void output.addResult(result),
     body(end) {
       output.end(isCut(end) ? "incomplete" : "completed");
       return endedResponse(head, output, end);

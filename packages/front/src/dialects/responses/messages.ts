@@ -3,6 +3,7 @@
 import type { ChatMessage, ResponseContent, ResponseItem, ToolCall } from "@waggle/protocol";
 import { withUserMessage } from "../../conversation/messages.ts";
 import { withOneSystemMessage } from "../../conversation/system-messages.ts";
+import { markedResult } from "../../turns/turn.ts";
 import { customArgument, toFunctionName } from "./tools.ts";
 
 /** @param instructions become the first message */
@@ -51,6 +52,15 @@ export function messagesOf(
       case "custom_tool_call":
         answer.calls.push(callOf(item, JSON.stringify({ [customArgument]: item.input })));
         break;
+      case "mcp_call": {
+        const id = item.id ?? `mcp_${messages.length}`;
+        const { server_label: server, name, arguments: json } = item;
+        answer.calls.push({ id, type: "function", function: { name: `${server}__${name}`, arguments: json } });
+        const kind = item.error == null ? "done" : "tool_error";
+        const text = item.output ?? (typeof item.error === "string" ? item.error : JSON.stringify(item.error ?? ""));
+        add({ role: "tool", tool_call_id: id, content: markedResult({ name, server }, { kind, text }) });
+        break;
+      }
       case "function_call_output":
       case "custom_tool_call_output":
         add({ role: "tool", tool_call_id: item.call_id, content: resultOf(item.output) });

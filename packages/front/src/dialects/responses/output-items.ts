@@ -85,6 +85,7 @@ export function openReasoning(place: ItemPlace): OpenItem {
 }
 
 export function openCall(place: ItemPlace, callId: string, tool: ClientTool): OpenItem {
+  if (tool.type === "mcp") return openMcpCall(place, tool);
   const { name, namespace } = tool;
   const called = { call_id: callId, name, ...(namespace === undefined ? {} : { namespace }) };
   return tool.type === "custom" ? openCustomCall(place, called) : openFunctionCall(place, called);
@@ -102,6 +103,32 @@ function openFunctionCall(place: ItemPlace, called: Json): OpenItem {
     },
     closing: () => [{ type: "response.function_call_arguments.done", ...place, name: called["name"], arguments: text }],
     item: (status) => ({ id: place.item_id, type: "function_call", status, arguments: text, ...called }),
+  };
+}
+
+/** A call that the worker runs. Its result comes after the calls of the same message. */
+function openMcpCall(place: ItemPlace, { name, server }: ClientTool): OpenItem {
+  let text = "";
+  return {
+    kind: "call",
+    opening: [{ type: "response.mcp_call.in_progress", ...place }],
+    add(token) {
+      if (token.text === "") return [];
+      text += token.text;
+      return [{ type: "response.mcp_call_arguments.delta", ...place, delta: token.text }];
+    },
+    closing: () => [{ type: "response.mcp_call_arguments.done", ...place, arguments: text }],
+    item: (status) => ({
+      id: place.item_id,
+      type: "mcp_call",
+      status,
+      server_label: server,
+      name,
+      arguments: text,
+      output: null,
+      error: null,
+      approval_request_id: null,
+    }),
   };
 }
 

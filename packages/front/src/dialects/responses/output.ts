@@ -1,5 +1,5 @@
 // Converts the tokens of an answer to the output of a response: items, and their events. The same tokens always give the same items and events.
-import type { ResponseItem, TokenEvent } from "@waggle/protocol";
+import type { ResponseItem, TokenEvent, ToolResultEvent } from "@waggle/protocol";
 import { openCall, openMessage, openReasoning } from "./output-items.ts";
 import type { Json, OpenItem } from "./output-items.ts";
 import type { ClientTool } from "./tools.ts";
@@ -13,6 +13,10 @@ export type OutputItem = ResponseItem & { readonly id: string };
 export interface Output {
   /** The events of a token. @throws WaggleError invalid_argument beyond the limit on logprobs */
   add(token: TokenEvent): readonly OutputEvent[];
+  /** The first events: the lists of the MCP servers' tools. */
+  opening(): readonly OutputEvent[];
+  /** The events of an MCP call's result. */
+  addResult(result: ToolResultEvent): readonly OutputEvent[];
   /** Ends the output; returns the last events. Output without items becomes one empty message. */
   end(lastStatus: "completed" | "incomplete"): readonly OutputEvent[];
   /** The finished items. */
@@ -25,10 +29,14 @@ export interface OutputOptions {
   readonly key: string;
   /** The client's tool for this function name of the model. */
   readonly fromFunctionName: (name: string) => ClientTool;
+  /** Items of type mcp_list_tools. */
+  readonly toolLists?: readonly OutputItem[] | undefined;
 }
 
-export function createOutput({ key, fromFunctionName }: OutputOptions): Output {
-  const items: OutputItem[] = [];
+export function createOutput({ key, fromFunctionName, toolLists = [] }: OutputOptions): Output {
+  const items: OutputItem[] = [...toolLists];
+  /** Places of the MCP calls without a result, by the call's id. */
+  const running = new Map<string, number>();
   let open: OpenItem | undefined;
   let reasoningTokens = 0;
 
@@ -43,6 +51,12 @@ export function createOutput({ key, fromFunctionName }: OutputOptions): Output {
   function close(status: "completed" | "incomplete"): OutputEvent[] {
     if (open === undefined) return [];
     const item = open.item(status);
+    if (item["type"] === "mcp_call") {
+      const events = open.closing();
+      items.push(item as OutputItem);
+      open = undefined;
+      return events as OutputEvent[];
+    }
     const done = { type: "response.output_item.done", output_index: items.length, item };
     const events = [...open.closing(), done];
     items.push(item as OutputItem);
@@ -61,7 +75,9 @@ export function createOutput({ key, fromFunctionName }: OutputOptions): Output {
       case "call": {
         const { id = "", name = "" } = token.call ?? {};
         const tool = fromFunctionName(name);
-        return begin((place) => openCall(place, id, tool), tool.type === "custom" ? "ctc" : "fc");
+        const events = begin((place) => openCall(place, id, tool), prefixes[tool.type]);
+        if (tool.type === "mcp") running.set(id, items.length);
+        return events;
       }
       case "arguments":
         return [];
@@ -75,8 +91,36 @@ export function createOutput({ key, fromFunctionName }: OutputOptions): Output {
       if (open === undefined || kindOf(token) !== open.kind) return events;
       return [...events, ...(open.add(token) as OutputEvent[])];
     },
+    opening() {
+      return toolLists.flatMap((item, index): OutputEvent[] => {
+        const place = { item_id: item.id, output_index: index };
+        return [
+          { type: "response.output_item.added", output_index: index, item },
+          { type: "response.mcp_list_tools.in_progress", ...place },
+          { type: "response.mcp_list_tools.completed", ...place },
+          { type: "response.output_item.done", output_index: index, item },
+        ];
+      });
+    },
+    addResult({ call_id: id, outcome, text }) {
+      const events = close("completed");
+      const index = running.get(id);
+      const item = index === undefined ? undefined : items[index];
+      if (index === undefined || item === undefined) return events;
+      running.delete(id);
+      const isDone = outcome === "done";
+      const result = isDone ? { status: "completed", output: text } : { status: "failed", error: text };
+      const ended = { ...item, ...result } as OutputItem;
+      items[index] = ended;
+      const type = isDone ? "response.mcp_call.completed" : "response.mcp_call.failed";
+      return [
+        ...events,
+        { type, item_id: item.id, output_index: index },
+        { type: "response.output_item.done", output_index: index, item: ended },
+      ];
+    },
     end(lastStatus) {
-      const events = open === undefined && items.length === 0 ? begin(openMessage, "msg") : [];
+      const events = open === undefined && items.length === toolLists.length ? begin(openMessage, "msg") : [];
       return [...events, ...close(lastStatus)];
     },
     items,
@@ -85,6 +129,9 @@ export function createOutput({ key, fromFunctionName }: OutputOptions): Output {
     },
   };
 }
+
+/** Beginnings of the ids of calls. */
+const prefixes = { function: "fc", custom: "ctc", mcp: "mcp" } as const;
 
 function kindOf({ part }: TokenEvent): OpenItem["kind"] {
   if (part === "reasoning") return "reasoning";

@@ -2,7 +2,7 @@
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { GenerateSpec } from "@waggle/jobs";
 import { samplingIn } from "@waggle/protocol";
-import type { ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
+import type { Message, ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
 import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
 import { unsupported } from "../../body/fields.ts";
@@ -13,15 +13,20 @@ import { messagesOf } from "./messages.ts";
 import type { RequestEcho } from "./response.ts";
 import type { Toolbox } from "./tools.ts";
 
-/** @param items the whole conversation, earlier responses included */
+/**
+ * @param items the whole conversation, earlier responses included
+ * @param more messages of the turn so far
+ */
 export async function responseSpecOf(
   body: ResponseRequest,
   items: readonly ResponseItem[],
   toolbox: Toolbox,
   context: RequestContext,
+  more: readonly Message[] = [],
 ): Promise<GenerateSpec> {
   const spec = baseJobSpec(samplingFieldsOf(body), context);
-  return await withConversation(spec, await conversationOfRequest(body, items, toolbox, context), context);
+  const conversation = await conversationOfRequest(body, items, toolbox, context);
+  return await withConversation(spec, { ...conversation, messages: [...conversation.messages, ...more] }, context);
 }
 
 export async function conversationOfRequest(

@@ -8,9 +8,9 @@ import {
   responsesRoutes,
   sseHeaders,
 } from "@waggle/protocol";
-import type { ResponseCountRequest, ResponseItem } from "@waggle/protocol";
+import type { Message, ResponseCountRequest, ResponseItem } from "@waggle/protocol";
 import type { Picture } from "@waggle/engine";
-import type { Job } from "@waggle/jobs";
+import type { GenerateSpec, Job } from "@waggle/jobs";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 import { countTokens } from "../../conversation/conversation.ts";
@@ -27,6 +27,8 @@ import { conversationOf, inputItems, keptConversationOf, withIds } from "./histo
 import { picturedItems } from "./item-pictures.ts";
 import { inputItemPage } from "./input-page.ts";
 import { keepResponse } from "./store-response.ts";
+import { respondWithTurn } from "./mcp/respond-with-turn.ts";
+import { mcpToolsOf } from "./mcp/response-tools.ts";
 import { createNumbering } from "./numbering.ts";
 import type { Numbering } from "./numbering.ts";
 import { conversationOfRequest, echoOf, responseSpecOf } from "./request.ts";
@@ -34,21 +36,31 @@ import { ongoingResponse } from "./response.ts";
 import type { ResponseHead } from "./response.ts";
 import { createResponseStore } from "./store.ts";
 import { toolboxOf } from "./tools.ts";
+import type { Toolbox } from "./tools.ts";
+import type { Turns } from "../../turns/turns.ts";
 
 /** Memory limit of the stored responses of all clients together, with their pictures. */
 const keptBytes = 134_217_728;
 const keptForMs = 86_400_000;
 
-export function createResponsesDialect(options: AppOptions, generations: Generations): Dialect {
+export function createResponsesDialect(
+  options: AppOptions,
+  generations: Generations,
+  turns: Turns | undefined,
+): Dialect {
   return {
     name: "openai responses",
-    routes: routesOf(responsesRoutes, createRoutes(options, generations), pathsOf),
+    routes: routesOf(responsesRoutes, createRoutes(options, generations, turns), pathsOf),
     prefixes: ["/v1/responses", "/responses"],
     errorBody: responsesErrorBody,
   };
 }
 
-function createRoutes(options: AppOptions, generations: Generations): Record<keyof typeof responsesRoutes, Handler> {
+function createRoutes(
+  options: AppOptions,
+  generations: Generations,
+  turns: Turns | undefined,
+): Record<keyof typeof responsesRoutes, Handler> {
   const { clock, limits, models, registry } = options;
   const store = createResponseStore({ clock, maxBytes: keptBytes, keptForMs });
   const numberings = new WeakMap<Job, Numbering>();
@@ -100,7 +112,8 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
       const streamed = body.stream === true;
       const context = requestContextOf(c, options, served, { streamed, keptPicture: keptPicture(c) });
       const { items: own, pictures } = await picturedItems(given, context.readPictures);
-      const toolbox = toolboxOf(body.tools, body.tool_choice);
+      const mcpTools = await mcpToolsOf(body.tools, turns);
+      const toolbox = toolboxOf(body.tools, body.tool_choice, mcpTools);
       const spec = await responseSpecOf(body, [...before, ...own], toolbox, context);
       const fields = {
         created_at: Math.floor(Date.now() / 1000),
@@ -118,6 +131,21 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
         keepResponse({ store, job, shape, input, pictures, previousId, log: options.log });
         return shape;
       };
+      if (turns !== undefined && mcpTools !== undefined) {
+        const specOf = async (functions: Toolbox["functions"], more: readonly Message[]): Promise<GenerateSpec> =>
+          more.length === 0
+            ? spec
+            : await responseSpecOf(
+                body,
+                [...before, ...own],
+                { ...toolbox, functions, choice: undefined },
+                context,
+                more,
+              );
+        const kept = { input: (key: string) => withIds(own, key), pictures };
+        const asked = { body, context, mcpTools, toolbox, fields, kept, specOf, streamed };
+        return await respondWithTurn(c, asked, { turns, generations, store, log: options.log });
+      }
       const answer: Answer = {
         framing: (job) => responseFraming(accepted(job), -1, body),
         collector: (job) => responseCollector(accepted(job)),

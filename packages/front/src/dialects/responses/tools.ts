@@ -1,12 +1,16 @@
 // Maps a request's tools to functions, the only tools that models know, and function names back to tools. Tools are functions, custom tools with
 // free text as input, and namespaces of both.
+import type { ServerTool } from "@waggle/mcp";
+import { toolOf } from "../../turns/turn-tools.ts";
 import { unsupported } from "../../body/fields.ts";
 import type { ResponseClientTool, ResponseTool, ResponseToolChoice, Tool, ToolChoice } from "@waggle/protocol";
 
 /** A tool as its client knows it. */
 export interface ClientTool {
-  readonly type: "function" | "custom";
+  readonly type: "function" | "custom" | "mcp";
   readonly name: string;
+  /** The MCP server of the tool. */
+  readonly server?: string | undefined;
   readonly namespace?: string | undefined;
 }
 
@@ -49,6 +53,7 @@ export function toFunctionName({ name, namespace }: ToolName): string {
 export function toolboxOf(
   tools: readonly ResponseTool[] | null | undefined,
   choice: ResponseToolChoice | null | undefined,
+  mcpTools: readonly ServerTool[] = [],
 ): Toolbox {
   const offers = offersOf(tools ?? []);
   const byName = new Map<string, ClientTool>(
@@ -57,9 +62,11 @@ export function toolboxOf(
       { type, name, namespace },
     ]),
   );
+  for (const { functionName, server, name } of mcpTools) byName.set(functionName, { type: "mcp", name, server });
+  const functions = [...offers.map(functionOf), ...mcpTools.map(toolOf)];
   return {
-    functions: offers.map(functionOf),
-    choice: offers.length === 0 && choice === "auto" ? undefined : choiceOf(choice),
+    functions,
+    choice: functions.length === 0 && choice === "auto" ? undefined : choiceOf(choice),
     fieldOf: (index) => `${offers[index]?.field ?? "tools"}.parameters`,
     fromFunctionName: (name) => byName.get(name) ?? { type: "function", name },
   };
@@ -68,7 +75,7 @@ export function toolboxOf(
 function offersOf(tools: readonly ResponseTool[]): readonly Offer[] {
   return tools.flatMap((tool, index): Offer[] => {
     const field = `tools.${index}`;
-    if (tool.type === "server") return [];
+    if (tool.type === "server" || tool.type === "mcp") return [];
     if (tool.type !== "namespace") return [{ tool, field }];
     return tool.tools.map((inner, at) => ({ tool: inner, namespace: tool.name, field: `${field}.tools.${at}` }));
   });

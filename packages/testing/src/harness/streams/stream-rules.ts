@@ -66,6 +66,10 @@ export function createStreamJudge(after = -1): StreamJudge {
         break;
       case "status":
         break;
+      case "tool_call":
+      case "tool_result":
+        complain(`${event.type} came without mcp_tools`);
+        break;
       case "started":
         if (started) complain("started came twice");
         started = true;

@@ -1,0 +1,64 @@
+// Shows the worker's MCP servers in the settings, and whether the model may call their tools. Shows nothing at a worker without servers.
+import { useSignal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
+import type { McpServers } from "@waggle/protocol";
+import type { VNode } from "preact";
+import { useEffect } from "preact/hooks";
+import type { Api } from "../../wire/api.ts";
+
+type Server = McpServers["servers"][number];
+
+export interface McpSettingProps {
+  readonly api: Api;
+  readonly chosen: Signal<boolean>;
+}
+
+/** A server may need a minute to start. */
+const startMs = 70_000;
+
+export function McpSetting({ api, chosen }: McpSettingProps): VNode | null {
+  const servers = useSignal<readonly Server[]>([]);
+  useEffect(() => {
+    const leaving = new AbortController();
+    void readServers(api, leaving.signal).then((found) => (servers.value = found));
+    return () => leaving.abort();
+  }, [api, servers]);
+  if (servers.value.length === 0) return null;
+  return (
+    <fieldset class="stack mcp-setting">
+      <legend>Tools that the server runs</legend>
+      <label class="row check">
+        <input
+          type="checkbox"
+          checked={chosen.value}
+          onChange={(event) => (chosen.value = event.currentTarget.checked)}
+        />{" "}
+        The model may call these tools
+      </label>
+      <ul>
+        {servers.value.map((server) => (
+          <li key={server.name} class="anywhere">
+            <strong>{server.name}</strong>: {wordsOf(server)}
+          </li>
+        ))}
+      </ul>
+      <p class="small muted">The chat asks before each call of a tool, unless the tool is marked as allowed.</p>
+    </fieldset>
+  );
+}
+
+function wordsOf({ problem, tools }: Server): string {
+  if (problem !== undefined) return `cannot be used (${problem})`;
+  if (tools.length === 0) return "no tools";
+  return tools.map(({ tool, needs_consent: asks }) => (asks ? tool : `${tool} (allowed)`)).join(", ");
+}
+
+/** An older worker, or a gateway, has no such route. */
+async function readServers(api: Api, signal: AbortSignal): Promise<readonly Server[]> {
+  try {
+    const response = await api.request("/v1/mcp/servers", { signal, responseTimeoutMs: startMs });
+    return response.ok ? ((await response.json()) as McpServers).servers : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,102 @@
+// Tests the MCP tools of Responses: items, events, what is refused, and the next request.
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createInlineTools } from "../testing/inline-tools.ts";
+import type { InlineTools } from "../testing/inline-tools.ts";
+import { createInlineWorker } from "../testing/inline-worker.ts";
+import type { InlineWorker } from "../testing/inline-worker.ts";
+import { responsesClient } from "../testing/responses-client.ts";
+
+let worker: InlineWorker;
+let tools: InlineTools;
+const { post, whole, streamed, lastPrompt } = responsesClient(() => worker);
+beforeEach(async () => {
+  tools = await createInlineTools((_, { text }) =>
+    text === "bad" ? { kind: "tool_error", text: say("Sorry.") } : { kind: "done", text: String(text) },
+  );
+  worker = createInlineWorker({ mcp: tools.mcp });
+});
+afterEach(async () => {
+  await worker.close();
+  tools.remove();
+});
+
+/** The fake model says the last such text of its prompt. */
+const say = (text: string): string => `[say:${encodeURIComponent(text)}]`;
+const call = (text: string): string =>
+  `<tool_call>${JSON.stringify({ name: "s__free", arguments: { text } })}</tool_call>`;
+const mcp = { type: "mcp", server_label: "s", allowed_tools: ["free"], require_approval: "never" };
+
+it("runs a listed tool, and has its list and its calls as items", async () => {
+  const response = await whole({ input: say(call(say("Found."))), tools: [mcp], temperature: 0 });
+  expect(response).toMatchObject({
+    status: "completed",
+    tools: [mcp],
+    output: [
+      { type: "mcp_list_tools", server_label: "s", tools: [{ name: "free", description: "Tool free" }] },
+      { type: "mcp_call", status: "completed", server_label: "s", name: "free", output: say("Found."), error: null },
+      { type: "message", content: [{ text: "Found." }] },
+    ],
+  });
+  expect(tools.calls).toHaveLength(1);
+  const next = { previous_response_id: response.id, input: say("Again."), temperature: 0 };
+  expect(await whole(next)).toMatchObject({ status: "completed" });
+  expect(lastPrompt().messages).toMatchObject([
+    { role: "user" },
+    { role: "assistant", tool_calls: [{ function: { name: "s__free" } }] },
+    { role: "tool", content: expect.stringMatching(/^Result of the tool "free" of the MCP server "s"/) as string },
+    { role: "assistant", content: "Found." },
+    { role: "user" },
+  ]);
+});
+
+it("streams the events of lists, calls and results in order", async () => {
+  const events = await streamed({ input: say(call(say("Found."))), tools: [mcp], temperature: 0 });
+  expect(events.map((event) => event.sequence_number)).toEqual(events.map((_, index) => index));
+  const types = events.map(({ type }) => type).filter((type) => type !== "keepalive");
+  expect(types.filter((type, index) => type !== types[index - 1])).toEqual([
+    "response.created",
+    "response.in_progress",
+    "response.output_item.added",
+    "response.mcp_list_tools.in_progress",
+    "response.mcp_list_tools.completed",
+    "response.output_item.done",
+    "response.output_item.added",
+    "response.mcp_call.in_progress",
+    "response.mcp_call_arguments.delta",
+    "response.mcp_call_arguments.done",
+    "response.mcp_call.completed",
+    "response.output_item.done",
+    "response.output_item.added",
+    "response.content_part.added",
+    "response.output_text.delta",
+    "response.output_text.done",
+    "response.content_part.done",
+    "response.output_item.done",
+    "response.completed",
+  ]);
+});
+
+it("says that a call has failed", async () => {
+  const events = await streamed({ input: say(call("bad")), tools: [mcp], temperature: 0 });
+  const types = events.map(({ type }) => type);
+  expect(types).toContain("response.mcp_call.failed");
+  expect(events.at(-1)?.response?.output[1]).toMatchObject({ type: "mcp_call", output: null, error: say("Sorry.") });
+});
+
+it.each([
+  [{ ...mcp, server_label: "other" }, /tools\.0\.server_label.*no server \\"other\\"/],
+  [{ ...mcp, server_url: "https://x" }, /tools\.0\.server_url.*only servers that the worker's operator lists/],
+  [{ ...mcp, allowed_tools: ["asked"] }, /tools\.0\.allowed_tools.*\\"asked\\" needs consent/],
+  [{ ...mcp, allowed_tools: ["none"] }, /tools\.0\.allowed_tools.*\\"none\\" does not exist/],
+  [{ ...mcp, require_approval: "always" }, /tools\.0\.require_approval.*must be never/],
+])("refuses %j", async (tool, why) => {
+  const response = await post({ input: "x", tools: [tool] });
+  expect([response.status, await response.text()]).toEqual([400, expect.stringMatching(why)]);
+  expect(tools.calls).toEqual([]);
+});
+
+it("offers only tools that need no consent by default", async () => {
+  const response = await whole({ input: say("Hi."), tools: [{ type: "mcp", server_label: "s" }], temperature: 0 });
+  expect(lastPrompt().tools?.map((tool) => tool.function["name"])).toEqual(["s__free"]);
+  expect(response.status).toBe("completed");
+});

@@ -1,0 +1,222 @@
+// Tests turns on the native routes: the events of calls and results, consent, bounds, and what a request that is sent again finds.
+import type { EndEvent, StreamEvent } from "@waggle/protocol";
+import { deferred } from "@waggle/async";
+import { afterEach, expect, it } from "vitest";
+import { readEvents } from "../testing/events.ts";
+import { createInlineTools } from "../testing/inline-tools.ts";
+import type { InlineTools } from "../testing/inline-tools.ts";
+import { createInlineWorker } from "../testing/inline-worker.ts";
+import type { InlineWorker } from "../testing/inline-worker.ts";
+
+let worker: InlineWorker;
+let tools: InlineTools;
+afterEach(async () => {
+  await worker.close();
+  tools.remove();
+});
+
+async function start(...how: Parameters<typeof createInlineTools>): Promise<void> {
+  tools = await createInlineTools(...how);
+  worker = createInlineWorker({ mcp: tools.mcp });
+}
+
+async function request(method: string, path: string, body?: unknown): Promise<Response> {
+  const init = { method, headers: { host: "127.0.0.1:7711" } };
+  return await worker.app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });
+}
+
+/** The fake model says the last such text of its prompt. */
+const say = (text: string): string => `[say:${encodeURIComponent(text)}]`;
+const call = (name: string, text: string): string =>
+  `<tool_call>${JSON.stringify({ name, arguments: { text } })}</tool_call>`;
+
+function asking(text: string, more: object = {}): object {
+  return { messages: [{ role: "user", content: say(text) }], temperature: 0, mcp_tools: "all", ...more };
+}
+
+async function ask(body: object): Promise<readonly StreamEvent[]> {
+  return (await readEvents(await request("POST", "/v1/inference", body)).rest()).events;
+}
+
+function endOf(events: readonly StreamEvent[]): EndEvent {
+  const end = events.at(-1);
+  if (end?.type !== "end") throw new Error(`The stream ended with ${JSON.stringify(end)}`);
+  return end;
+}
+
+const toolEvents = (events: readonly StreamEvent[]): StreamEvent[] =>
+  events.filter(({ type }) => type.startsWith("tool_"));
+
+it("runs the calls of an answer, and answers with their results", async () => {
+  await start();
+  const events = await ask(
+    asking(`Look: ${call("s__free", say("Found it."))}${call("s__free", say("Found it."))}`, { job_id: "j" }),
+  );
+  expect(tools.calls).toEqual([
+    { tool: "free", given: { text: say("Found it.") } },
+    { tool: "free", given: { text: say("Found it.") } },
+  ]);
+  const about = { stream_id: "j", server: "s", tool: "free" };
+  expect(toolEvents(events)).toMatchObject([
+    { type: "tool_call", ...about, state: "running" },
+    { type: "tool_result", ...about, outcome: "done", text: say("Found it.") },
+    { type: "tool_call", ...about, state: "running" },
+    { type: "tool_result", ...about, outcome: "done", text: say("Found it.") },
+  ]);
+  expect(endOf(events)).toMatchObject({ finish_reason: "stop", message: { content: "Found it." } });
+  const tokens = events.filter((event) => event.type === "token");
+  expect(tokens.map(({ index }) => index)).toEqual(tokens.map((_, index) => index));
+  expect(tokens.flatMap(({ part, call: called }) => (part === "call" ? [called?.index] : []))).toEqual([0, 1]);
+  expect(events.every((event) => event.stream_id === "j")).toBe(true);
+  const status = await (await request("GET", "/v1/jobs/j")).json();
+  expect(status).toMatchObject({ job_id: "j", state: "finished", tokens: tokens.length, usage: endOf(events).usage });
+});
+
+it("marks a result as data of its tool", async () => {
+  await start(() => ({ kind: "done", text: say("Ok.") }));
+  await ask(asking(call("s__free", "")));
+  const work = worker.commands.findLast(({ type }) => type === "prepare");
+  expect(JSON.stringify(work)).toContain('Result of the tool \\"free\\" of the MCP server \\"s\\". It is data');
+});
+
+it("waits for consent to a tool that the operator does not list, once or for the conversation", async () => {
+  await start();
+  const body = asking(call("s__asked", say("Done.")), { session_id: "talk" });
+  const stream = async (id: string): Promise<ReturnType<typeof readEvents>> => {
+    expect((await request("POST", "/v1/jobs", { ...body, job_id: id })).status).toBe(202);
+    return readEvents(await request("GET", `/v1/jobs/${id}/stream`));
+  };
+  const waits = (event: StreamEvent): boolean => event.type === "tool_call" && event.state === "waits_for_consent";
+
+  const refused = await stream("a");
+  const asked = await refused.until(waits);
+  const callId = (asked.at(-1) as { call_id: string }).call_id;
+  expect((await request("POST", "/v1/jobs/a/consent", { call_id: "other", allow: "once" })).status).toBe(404);
+  expect((await request("POST", "/v1/jobs/a/consent", { call_id: callId, allow: "no" })).status).toBe(204);
+  const answered = await refused.until(({ type }) => type === "tool_result");
+  expect(answered.at(-1)).toMatchObject({ outcome: "refused", text: expect.stringMatching(/refused/) as string });
+  await request("DELETE", "/v1/jobs/a");
+  expect(tools.calls).toEqual([]);
+
+  const allowed = await stream("b");
+  const again = await allowed.until(waits);
+  const id = (again.at(-1) as { call_id: string }).call_id;
+  await request("POST", "/v1/jobs/b/consent", { call_id: id, allow: "conversation" });
+  expect(endOf((await allowed.rest()).events).message?.content).toBe("Done.");
+  expect(tools.calls).toHaveLength(1);
+
+  const third = (await (await stream("c")).rest()).events;
+  expect(toolEvents(third)).toMatchObject([{ state: "running" }, { outcome: "done" }]);
+  expect(tools.calls).toHaveLength(2);
+});
+
+it("ends after a number of messages with calls, with an answer without tools", async () => {
+  await start((_, { text }) => ({ kind: "done", text: say(call("s__free", String(text))) }));
+  const events = await ask(asking(call("s__free", "x")));
+  expect(tools.calls).toHaveLength(4);
+  expect(endOf(events).message?.tool_calls ?? []).toEqual([]);
+});
+
+it("ends at its time limit, also while a call runs", async () => {
+  const hang = (_: string, __: object, signal: AbortSignal): Promise<{ kind: "unknown"; text: string }> =>
+    new Promise((resolve) => signal.addEventListener("abort", () => resolve({ kind: "unknown", text: "?" })));
+  await start(hang, { timeoutMs: 300 });
+  const events = await ask(asking(call("s__free", "")));
+  expect(events.at(-1)).toMatchObject({ type: "error", code: "deadline_exceeded" });
+});
+
+it("can be cancelled while a call waits for consent", async () => {
+  await start();
+  await request("POST", "/v1/jobs", asking(call("s__asked", ""), { job_id: "j" }));
+  const stream = readEvents(await request("GET", "/v1/jobs/j/stream"));
+  await stream.until((event) => event.type === "tool_call");
+  expect(await (await request("DELETE", "/v1/jobs/j")).json()).toMatchObject({
+    state: "cancelled",
+    cancelled_by: "client",
+  });
+  expect(endOf((await stream.rest()).events)).toMatchObject({ finish_reason: "cancelled" });
+});
+
+it("leaves the client's own tools to the client", async () => {
+  await start();
+  const own = { type: "function", function: { name: "own", parameters: { type: "object" } } };
+  const events = await ask(asking(call("s__free", "x") + call("own", "y"), { tools: [own] }));
+  expect(toolEvents(events)).toHaveLength(2);
+  expect(endOf(events).message?.tool_calls?.map((one) => one.function.name)).toEqual(["s__free", "own"]);
+});
+
+it("resumes a stream after a token, and joins a request that is sent again", async () => {
+  await start();
+  const body = asking(call("s__free", say("Found it.")), { job_id: "j", on_disconnect: "continue" });
+  await request("POST", "/v1/jobs", body);
+  const { events } = await readEvents(await request("GET", "/v1/jobs/j/stream")).rest();
+  const { events: tail } = await readEvents(await request("GET", "/v1/jobs/j/stream?after=3")).rest();
+  expect(tail).toEqual(events.slice(events.findIndex((event) => event.type === "token" && event.index === 3) + 1));
+  expect((await request("POST", "/v1/jobs", body)).status).toBe(202);
+  expect((await request("POST", "/v1/jobs", { ...body, seed: 5 })).status).toBe(409);
+  expect(tools.calls).toHaveLength(1);
+});
+
+it("continues after a restart: a call with a result is not repeated, and one without is unknown", async () => {
+  const reached = deferred<void>();
+  await start((_, { text }) => {
+    if (text !== "second") return { kind: "done", text: say(call("s__free", "second")) };
+    reached.resolve();
+    return new Promise(() => {});
+  });
+  const body = asking(call("s__free", "first"), { job_id: "j" });
+  await request("POST", "/v1/jobs", body);
+  await reached.promise;
+
+  // The process dies here. Another one has only the journal.
+  const deadTools = tools;
+  tools = await deadTools.restart(() => ({ kind: "done", text: say("Over.") }));
+  worker = createInlineWorker({ mcp: tools.mcp });
+  const { events } = await readEvents(await request("POST", "/v1/inference", body)).rest();
+  // The model makes the call without a result again, in a separate message.
+  expect(tools.calls).toEqual([{ tool: "free", given: { text: "second" } }]);
+  expect(toolEvents(events)).toMatchObject([
+    { type: "tool_result", outcome: "done" },
+    {
+      type: "tool_result",
+      outcome: "unknown",
+      text: expect.stringMatching(/Whether the tool ran is unknown/) as string,
+    },
+    { type: "tool_call", state: "running" },
+    { type: "tool_result", outcome: "done" },
+  ]);
+  expect(endOf(events).message?.content).toBe("Over.");
+  const other = await request("POST", "/v1/inference", { ...body, seed: 9 });
+  expect(other.status).toBe(409);
+});
+
+it("needs a token in network mode, for the list of servers and for consent", async () => {
+  tools = await createInlineTools();
+  worker = createInlineWorker({ mcp: tools.mcp, access: { localMode: false, allowedHosts: ["127.0.0.1"] } });
+  expect((await request("GET", "/v1/mcp/servers")).status).toBe(401);
+  expect((await request("POST", "/v1/jobs/j/consent", { call_id: "c", allow: "once" })).status).toBe(401);
+});
+
+it("lists servers and tools, and refuses unknown tools and requests without messages", async () => {
+  await start();
+  expect(await (await request("GET", "/v1/mcp/servers")).json()).toEqual({
+    servers: [
+      {
+        name: "s",
+        state: "ready",
+        tools: [
+          { name: "s__free", tool: "free", description: "Tool free", needs_consent: false },
+          { name: "s__asked", tool: "asked", description: "Tool asked", needs_consent: true },
+        ],
+        left_out: ["odd name"],
+      },
+    ],
+  });
+  const unknown = await request("POST", "/v1/jobs", asking("x", { mcp_tools: ["s__free", "s__none"] }));
+  expect(await unknown.text()).toMatch(/field \\"mcp_tools\.1\\": there is no MCP tool \\"s__none\\"/);
+  const plain = await request("POST", "/v1/jobs", { prompt: "x", mcp_tools: "all" });
+  expect(await plain.text()).toMatch(/mcp_tools.*needs messages/);
+  worker = createInlineWorker();
+  expect(await (await request("POST", "/v1/jobs", asking("x"))).text()).toMatch(/no MCP servers \(--mcp-config\)/);
+  expect(await (await request("GET", "/v1/mcp/servers")).json()).toEqual({ servers: [] });
+});

@@ -1,0 +1,61 @@
+// Owns MCP servers without processes, for tests of turns: a server `s` whose tools the test answers.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Mcp } from "@waggle/front";
+import { createJournal } from "@waggle/mcp";
+import type { CallOutcome, ServerTool } from "@waggle/mcp";
+
+export interface InlineTools {
+  readonly mcp: Mcp;
+  /** All calls so far. */
+  readonly calls: readonly { readonly tool: string; readonly given: Readonly<Record<string, unknown>> }[];
+  /** Opens the journal again, as a new process does. */
+  restart(answer: AnswerCall): Promise<InlineTools>;
+  remove(): void;
+}
+
+export type AnswerCall = (
+  tool: string,
+  given: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+) => CallOutcome | Promise<CallOutcome>;
+
+/** `free` needs no consent, `asked` does. */
+const tools: readonly ServerTool[] = ["free", "asked"].map((name) => ({
+  functionName: `s__${name}`,
+  server: "s",
+  name,
+  description: `Tool ${name}`,
+  parameters: { type: "object", properties: { text: { type: "string" } } },
+  allowed: name === "free",
+}));
+
+const done: AnswerCall = (_, { text }) => ({ kind: "done", text: String(text) });
+
+export async function createInlineTools(
+  answer: AnswerCall = done,
+  limits: Partial<Mcp["limits"]> = {},
+  folder = mkdtempSync(join(tmpdir(), "waggle-turns-")),
+): Promise<InlineTools> {
+  const calls: { tool: string; given: Readonly<Record<string, unknown>> }[] = [];
+  const journal = await createJournal({ path: join(folder, "journal.jsonl"), now: () => Date.now() });
+  return {
+    calls,
+    mcp: {
+      journal,
+      limits: { steps: 4, timeoutMs: 60_000, reconnectGraceMs: 5_000, pingIntervalMs: 15_000, ...limits },
+      servers: {
+        names: ["s"],
+        list: async () => [{ name: "s", state: "ready", tools, leftOut: ["odd name"] }],
+        async call({ name }, given, signal) {
+          calls.push({ tool: name, given });
+          return await answer(name, given, signal);
+        },
+        close: async () => {},
+      },
+    },
+    restart: async (then) => await createInlineTools(then, limits, folder),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,60 @@
+// Owns the MCP tools of a response: which tools a request gets, and the items that list them.
+import { randomBytes } from "node:crypto";
+import type { ServerTool } from "@waggle/mcp";
+import type { ResponseMcpTool, ResponseTool } from "@waggle/protocol";
+import { WaggleError } from "@waggle/protocol";
+import { unsupported } from "../../../body/fields.ts";
+import type { Turns } from "../../../turns/turns.ts";
+import type { OutputItem } from "../output.ts";
+
+/**
+ * The MCP tools of a request. Undefined if the request names no MCP server.
+ * @throws WaggleError invalid_argument naming the field
+ */
+export async function mcpToolsOf(
+  tools: readonly ResponseTool[] | null | undefined,
+  turns: Turns | undefined,
+): Promise<readonly ServerTool[] | undefined> {
+  const wanted = (tools ?? []).flatMap((tool, index) =>
+    tool.type === "mcp" ? [{ tool, field: `tools.${index}` }] : [],
+  );
+  if (wanted.length === 0) return undefined;
+  const labels = wanted.map(({ tool }) => tool.server_label);
+  const twice = wanted.find(({ tool }, index) => labels.indexOf(tool.server_label) !== index);
+  if (twice !== undefined) throw unsupported(`${twice.field}.server_label`, "two tools name the same server");
+  for (const { tool, field } of wanted) {
+    if (turns?.names.includes(tool.server_label) === true) continue;
+    const why = `no server "${tool.server_label}" is in the worker's file of MCP servers (--mcp-config)`;
+    throw unsupported(`${field}.server_label`, why);
+  }
+  const servers = (await turns?.list(new Set(labels))) ?? [];
+  return wanted.flatMap(({ tool, field }) => {
+    const server = servers.find(({ name }) => name === tool.server_label);
+    if (server?.state !== "ready") throw cannotUse(tool, server?.problem);
+    const free = server.tools.filter(({ allowed }) => allowed);
+    const names = Array.isArray(tool.allowed_tools) ? tool.allowed_tools : tool.allowed_tools?.tool_names;
+    if (names === undefined) return free;
+    return names.map((name) => {
+      const found = free.find((one) => one.name === name);
+      if (found !== undefined) return found;
+      const isThere = server.tools.some((one) => one.name === name);
+      const why = isThere ? "needs consent, which only the chat page asks for" : "does not exist at this server";
+      throw unsupported(`${field}.allowed_tools`, `the tool "${name}" ${why}`);
+    });
+  });
+}
+
+function cannotUse({ server_label: label }: ResponseMcpTool, problem = "it is not connected"): WaggleError {
+  return new WaggleError("unavailable", `Cannot use the MCP server "${label}": ${problem}.`);
+}
+
+export function toolListsOf(tools: readonly ServerTool[]): readonly OutputItem[] {
+  const servers = [...new Set(tools.map(({ server }) => server))];
+  return servers.map((server) => {
+    const listed = tools
+      .filter((tool) => tool.server === server)
+      .map(({ name, description, parameters }) => ({ name, description, input_schema: parameters, annotations: null }));
+    const id = `mcpl_${randomBytes(16).toString("hex")}`;
+    return { id, type: "mcp_list_tools" as const, server_label: server, tools: listed, error: null };
+  });
+}

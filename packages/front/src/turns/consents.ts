@@ -1,0 +1,69 @@
+// Owns the consent to calls: which calls wait for it, and which tools a client has allowed in a conversation.
+import { onAbort } from "@waggle/async";
+
+export type Consent = "once" | "conversation" | "no";
+
+/** Conversations whose consents are kept; the oldest is forgotten. */
+const mostConversations = 4_096;
+
+export interface WaitingCall {
+  readonly client: string;
+  readonly turn: string;
+  readonly call: string;
+  /** Undefined: consent counts for one call only. */
+  readonly conversation: string | undefined;
+  readonly tool: string;
+}
+
+export interface Consents {
+  has(call: WaitingCall): boolean;
+  /** Resolves with whether the call may be sent. @throws the signal's reason */
+  ask(call: WaitingCall, signal: AbortSignal): Promise<boolean>;
+  /** @returns whether such a call waits */
+  give(call: Pick<WaitingCall, "client" | "turn" | "call">, consent: Consent): boolean;
+}
+
+export function createConsents(): Consents {
+  const waiting = new Map<string, (consent: Consent) => void>();
+  const allowed = new Map<string, Set<string>>();
+
+  function allow({ client, conversation, tool }: WaitingCall): void {
+    if (conversation === undefined) return;
+    const key = keyOf(client, conversation);
+    const tools = allowed.get(key) ?? new Set();
+    allowed.delete(key);
+    allowed.set(key, tools.add(tool));
+    const [oldest] = allowed.keys();
+    if (allowed.size > mostConversations && oldest !== undefined) allowed.delete(oldest);
+  }
+
+  return {
+    has: ({ client, conversation, tool }) =>
+      conversation !== undefined && allowed.get(keyOf(client, conversation))?.has(tool) === true,
+    ask(call, signal) {
+      const key = keyOf(call.client, call.turn, call.call);
+      return new Promise((resolve, reject) => {
+        const unlisten = onAbort(signal, () => {
+          waiting.delete(key);
+          reject(signal.reason as Error);
+        });
+        waiting.set(key, (consent) => {
+          unlisten();
+          if (consent === "conversation") allow(call);
+          resolve(consent !== "no");
+        });
+      });
+    },
+    give({ client, turn, call }, consent) {
+      const key = keyOf(client, turn, call);
+      const resolve = waiting.get(key);
+      waiting.delete(key);
+      resolve?.(consent);
+      return resolve !== undefined;
+    },
+  };
+}
+
+function keyOf(...parts: readonly string[]): string {
+  return JSON.stringify(parts);
+}

@@ -1,0 +1,144 @@
+// Owns the turns: the running ones, and the last ended ones, which clients can still read.
+import { createCondition } from "@waggle/async";
+import type { Clock } from "@waggle/async";
+import type { Journal, ServerTool, ToolServer, ToolServers } from "@waggle/mcp";
+import type { JobDispatcher } from "@waggle/jobs";
+import { WaggleError, requestLimits } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
+import { unsupported } from "../body/fields.ts";
+import { createConsents } from "./consents.ts";
+import type { Consent } from "./consents.ts";
+import { startTurn } from "./turn.ts";
+import type { Turn, TurnLimits, TurnRequest } from "./turn.ts";
+
+/** Turns that run at the same time. A turn that waits for consent has no job, so the queue's limit does not count it. */
+const mostRunning = 256;
+/** Ended turns that can be read again. */
+const mostEnded = 64;
+const keptMs = 1_800_000;
+
+/** The MCP servers of a worker with `--mcp-config`, and what their calls need. */
+export interface Mcp {
+  readonly servers: ToolServers;
+  readonly journal: Journal;
+  readonly limits: TurnLimits;
+}
+
+export interface TurnsOptions extends Mcp {
+  readonly dispatcher: Pick<JobDispatcher, "openReader" | "cancel">;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface Turns {
+  /**
+   * Starts the turn, or finds the turn with its key.
+   * @throws WaggleError conflict if the key was used with another request; resource_exhausted; the errors of the first job
+   */
+  start(request: TurnRequest): Promise<Turn>;
+  find(client: string, id: string): Turn | undefined;
+  /** The running turn of a session. */
+  ofSession(client: string, sessionId: string): Turn | undefined;
+  consent(call: { readonly client: string; readonly turn: string; readonly call: string }, given: Consent): boolean;
+  /** Names of the servers. */
+  readonly names: readonly string[];
+  /** @param names only these servers */
+  list(names?: ReadonlySet<string>): Promise<readonly ToolServer[]>;
+  /**
+   * The tools of these names, or all.
+   * @throws WaggleError invalid_argument for an unknown name, with the problem of its server
+   */
+  tools(wanted: "all" | readonly string[], field: string): Promise<readonly ServerTool[]>;
+  /** Resolves when no call waits for its result. */
+  idle(): Promise<void>;
+  /** Ends all turns, then the servers. */
+  stop(): Promise<void>;
+}
+
+export function createTurns(options: TurnsOptions): Turns {
+  const { servers, clock } = options;
+  const consents = createConsents();
+  /** By client and key, the oldest first. */
+  const turns = new Map<string, Turn>();
+  const noCalls = createCondition(() => running().every(({ calling }) => !calling));
+
+  function running(): readonly Turn[] {
+    return [...turns.values()].filter(({ log }) => log.terminal === undefined);
+  }
+
+  function forget(key: string, turn: Turn): void {
+    if (turns.get(key) === turn) turns.delete(key);
+  }
+
+  function makeRoom(): void {
+    const ended = [...turns].filter(([, { log }]) => log.terminal !== undefined);
+    for (const [key] of ended.slice(0, Math.max(0, ended.length - mostEnded))) turns.delete(key);
+  }
+
+  return {
+    async start(request) {
+      const { client, sessionId, digest } = request;
+      const key = JSON.stringify([client, request.key]);
+      const known = turns.get(key);
+      if (known !== undefined && known.log.terminal?.type !== "error") {
+        if (known.request.digest === digest) return known;
+        throw new WaggleError(
+          "conflict",
+          `Cannot accept the request: ${request.key} was used with a different request.`,
+        );
+      }
+      if (running().length >= mostRunning) {
+        throw new WaggleError(
+          "resource_exhausted",
+          `Cannot accept the request: ${mostRunning} turns with MCP tools run already.`,
+          { retryAfterS: 5 },
+        );
+      }
+      // A session has one stream at a time.
+      if (sessionId !== undefined) this.ofSession(client, sessionId)?.cancel("superseded");
+      const turn = startTurn({ ...options, request, consents });
+      turns.delete(key);
+      turns.set(key, turn);
+      turn.log.subscribe(noCalls.check);
+      void turn.ended.then(() => {
+        noCalls.check();
+        clock.setTimeout(() => forget(key, turn), keptMs);
+        makeRoom();
+      });
+      try {
+        await turn.begun;
+      } catch (error) {
+        forget(key, turn);
+        throw error;
+      }
+      return turn;
+    },
+    find: (client, id) => [...turns.values()].find(({ request }) => request.client === client && request.id === id),
+    ofSession: (client, sessionId) =>
+      running().find(({ request }) => request.client === client && request.sessionId === sessionId),
+    consent: consents.give,
+    names: servers.names,
+    list: servers.list,
+    async tools(wanted, field) {
+      const named = wanted === "all" ? undefined : new Set(wanted.map((name) => name.split("__")[0] ?? ""));
+      const found = await servers.list(named);
+      const tools = found.flatMap((server) => server.tools);
+      if (wanted === "all") return tools.slice(0, requestLimits.tools);
+      return wanted.map((name, index) => {
+        const tool = tools.find(({ functionName }) => functionName === name);
+        if (tool !== undefined) return tool;
+        const server = found.find((one) => name.startsWith(`${one.name}__`));
+        const why = server?.problem === undefined ? "" : `; its server cannot be used: ${server.problem}`;
+        throw unsupported(`${field}.${index}`, `there is no MCP tool "${name}"${why}`);
+      });
+    },
+    idle: () => noCalls.wait(),
+    async stop() {
+      const last = running();
+      for (const turn of last) turn.cancel("operator");
+      await Promise.all(last.map(({ ended }) => ended));
+      await servers.close();
+      await options.journal.close();
+    },
+  };
+}

@@ -1,0 +1,89 @@
+// Tests the journal across restarts: what a new process finds of the calls of an earlier one.
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createJournal as create } from "./journal.ts";
+import type { Journal, JournalOptions } from "./journal.ts";
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "waggle-journal-"));
+  path = join(folder, "inner/journal.jsonl");
+});
+const opened: Journal[] = [];
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((journal) => journal.close()));
+  rmSync(folder, { recursive: true });
+});
+
+async function createJournal(options: JournalOptions): Promise<Journal> {
+  const journal = await create(options);
+  opened.push(journal);
+  return journal;
+}
+
+const now = (): number => 1_000;
+const message = {
+  content: null,
+  tool_calls: [{ id: "c1", type: "function" as const, function: { name: "s__t", arguments: "{}" } }],
+};
+
+it("keeps steps and results, and says of a call without a result that its outcome is unknown", async () => {
+  const first = await createJournal({ path, now });
+  const turn = await first.begin("k", "digest");
+  await turn?.addStep(message);
+  await turn?.willSend("c1");
+  await turn?.addResult("c1", { kind: "done", text: "é" });
+  await turn?.willSend("c2");
+  // No close: the process was killed.
+  const again = await (await createJournal({ path, now })).begin("k", "digest");
+  expect(again?.steps).toEqual([message]);
+  expect(again?.outcomeOf("c1")).toEqual({ kind: "done", text: "é" });
+  expect(again?.outcomeOf("c2")).toMatchObject({ kind: "unknown" });
+  expect(again?.outcomeOf("c2")?.text).toMatch(/restarted.*Whether the tool ran is unknown/);
+  expect(again?.outcomeOf("c3")).toBeUndefined();
+  await expect(again?.willSend("c2")).rejects.toThrow("twice");
+});
+
+it("has a call on disk before the call may be sent", async () => {
+  const turn = await (await createJournal({ path, now })).begin("k", "digest");
+  await turn?.willSend("c1");
+  expect(readFileSync(path, "utf8")).toContain('"call":"c1"');
+});
+
+it("refuses a key that was used with another request", async () => {
+  const journal = await createJournal({ path, now });
+  await journal.begin("k", "digest");
+  expect(await journal.begin("k", "other")).toBeUndefined();
+  expect(await journal.begin("k", "digest")).toBeDefined();
+});
+
+it("ignores an incomplete last line, and lines of others", async () => {
+  const turn = await (await createJournal({ path, now })).begin("k", "digest");
+  await turn?.addStep(message);
+  appendFileSync(path, '{"kind":"later"}\n{"kind":"result","key":"k","ca');
+  const again = await createJournal({ path, now });
+  const restored = await again.begin("k", "digest");
+  expect(restored?.steps).toHaveLength(1);
+  await restored?.willSend("c1");
+  expect((await (await createJournal({ path, now })).begin("k", "digest"))?.outcomeOf("c1")?.kind).toBe("unknown");
+});
+
+it("forgets old turns, and stays below its size", async () => {
+  let time = 0;
+  const limits = { path, now: () => time, maxBytes: 20_000, keptMs: 100 };
+  const journal = await createJournal(limits);
+  for (let i = 0; i < 200; i += 1) {
+    const turn = await journal.begin(`k${i}`, "digest");
+    await turn?.addResult("c", { kind: "done", text: "x".repeat(1_000) });
+    expect(statSync(path).size).toBeLessThan(45_000);
+  }
+  const kept = await createJournal(limits);
+  expect((await kept.begin("k199", "digest"))?.outcomeOf("c")).toBeDefined();
+  expect((await kept.begin("k0", "digest"))?.outcomeOf("c")).toBeUndefined();
+  time = 101;
+  const later = await createJournal(limits);
+  expect((await later.begin("k199", "digest"))?.outcomeOf("c")).toBeUndefined();
+});

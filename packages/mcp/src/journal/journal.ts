@@ -1,0 +1,211 @@
+// Owns the journal of the calls: a file to which each call is written before it is sent, and each result when it comes. With it, a turn that a
+// restart of the daemon has interrupted continues, and no call of the turn is sent twice.
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import { open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import { makeFolder, readText } from "@waggle/async";
+import { failedOutcome } from "../connection/call-outcome.ts";
+import type { CallOutcome } from "../connection/call-outcome.ts";
+import { recordIn } from "./records.ts";
+import type { JournalRecord, RecordedStep } from "./records.ts";
+
+export interface JournalOptions {
+  readonly path: string;
+  /** Bytes of all turns together. The oldest turns are removed. */
+  readonly maxBytes?: number;
+  /** How long a turn is kept after its start. */
+  readonly keptMs?: number;
+  /** The time of day in milliseconds. */
+  readonly now: () => number;
+}
+
+export interface Journal {
+  /**
+   * The turn with this key. A turn that is already in the journal continues after its recorded steps.
+   * @returns undefined if the turn was begun with another request
+   */
+  begin(key: string, digest: string): Promise<TurnRecord | undefined>;
+  close(): Promise<void>;
+}
+
+export interface TurnRecord {
+  /** The recorded messages of the model, oldest first. */
+  readonly steps: readonly RecordedStep[];
+  addStep(message: RecordedStep): Promise<void>;
+  /** The recorded outcome of a call; `unknown` if the call was sent before a restart and has no result; undefined if it was never sent. */
+  outcomeOf(call: string): CallOutcome | undefined;
+  /** Resolves when the call is on disk. Only then may it be sent. */
+  willSend(call: string): Promise<void>;
+  addResult(call: string, outcome: CallOutcome): Promise<void>;
+}
+
+interface Turn {
+  readonly digest: string;
+  readonly at: number;
+  readonly steps: RecordedStep[];
+  readonly sent: Set<string>;
+  readonly outcomes: Map<string, CallOutcome>;
+  bytes: number;
+}
+
+const defaultMaxBytes = 33_554_432;
+const defaultKeptMs = 86_400_000;
+/** The file may be this much larger than its turns before it is written anew. */
+const slack = 2;
+
+/** @throws Error of node:fs if the journal cannot be read or written */
+export async function createJournal(options: JournalOptions): Promise<Journal> {
+  const { path, maxBytes = defaultMaxBytes, keptMs = defaultKeptMs, now } = options;
+  makeFolder(dirname(path), { mode: 0o700 });
+  const turns = readTurns(path, maxBytes * (slack + 1));
+  let file: FileHandle | undefined;
+  let fileBytes = 0;
+  /** Writes are one after the other, so that lines are in the order of their calls. */
+  let lastWrite: Promise<unknown> = Promise.resolve();
+
+  /** Calls of an earlier process without a result. */
+  for (const { sent, outcomes } of turns.values()) {
+    for (const call of sent) {
+      if (!outcomes.has(call)) {
+        outcomes.set(call, failedOutcome("unknown", "The daemon was restarted before the result of the call came."));
+      }
+    }
+  }
+
+  function total(): number {
+    return [...turns.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  function forgetOld(): void {
+    for (const [key, { at }] of turns) if (now() - at > keptMs) turns.delete(key);
+    let bytes = total();
+    for (const [key, turn] of turns) {
+      if (bytes <= maxBytes || turns.size === 1) break;
+      bytes -= turn.bytes;
+      turns.delete(key);
+    }
+  }
+
+  /** Writes the turns to a new file, which takes the name of the old one when it is on disk. */
+  async function rewrite(): Promise<void> {
+    forgetOld();
+    await file?.close();
+    const part = `${path}.${process.pid}.part`;
+    const text = [...turns].flatMap(([key, turn]) => linesOf(key, turn)).join("");
+    const written = openSync(part, "w", 0o600);
+    try {
+      writeSync(written, text);
+      fsyncSync(written);
+    } finally {
+      closeSync(written);
+    }
+    renameSync(part, path);
+    syncFolder(dirname(path));
+    file = await open(path, "a", 0o600);
+    fileBytes = Buffer.byteLength(text);
+  }
+
+  async function append(record: JournalRecord): Promise<void> {
+    const line = lineOf(record);
+    const bytes = Buffer.byteLength(line);
+    const turn = turns.get(record.key);
+    if (turn !== undefined) turn.bytes += bytes;
+    const write = lastWrite.then(async () => {
+      if (fileBytes + bytes > maxBytes * slack) await rewrite();
+      await file?.appendFile(line);
+      await file?.datasync();
+      fileBytes += bytes;
+    });
+    lastWrite = write.catch(() => {});
+    await write;
+  }
+
+  await rewrite();
+
+  return {
+    async begin(key, digest) {
+      const known = turns.get(key);
+      if (known !== undefined && known.digest !== digest) return undefined;
+      const turn: Turn = known ?? { digest, at: now(), steps: [], sent: new Set(), outcomes: new Map(), bytes: 0 };
+      if (known === undefined) {
+        forgetOld();
+        turns.set(key, turn);
+        await append({ kind: "turn", key, digest, at: turn.at });
+      }
+      return {
+        steps: [...turn.steps],
+        async addStep(message) {
+          turn.steps.push(message);
+          await append({ kind: "step", key, message });
+        },
+        outcomeOf: (call) => turn.outcomes.get(call),
+        async willSend(call) {
+          if (turn.sent.has(call)) throw new Error("A call would be sent twice");
+          turn.sent.add(call);
+          await append({ kind: "call", key, call });
+        },
+        async addResult(call, outcome) {
+          turn.outcomes.set(call, outcome);
+          await append({ kind: "result", key, call, outcome: { ...outcome } });
+        },
+      };
+    },
+    async close() {
+      await lastWrite;
+      await file?.close();
+      file = undefined;
+    },
+  };
+}
+
+function readTurns(path: string, maxBytes: number): Map<string, Turn> {
+  const turns = new Map<string, Turn>();
+  for (const line of textOf(path, maxBytes).split("\n")) {
+    const record = recordIn(line);
+    if (record === undefined) continue;
+    if (record.kind === "turn") {
+      const { key, digest, at } = record;
+      turns.set(key, { digest, at, steps: [], sent: new Set(), outcomes: new Map(), bytes: 0 });
+    }
+    const turn = turns.get(record.key);
+    if (turn === undefined) continue;
+    turn.bytes += Buffer.byteLength(line) + 1;
+    if (record.kind === "step") turn.steps.push(record.message);
+    if (record.kind === "call") turn.sent.add(record.call);
+    if (record.kind === "result") turn.outcomes.set(record.call, record.outcome);
+  }
+  return turns;
+}
+
+function textOf(path: string, maxBytes: number): string {
+  try {
+    return readText(path, { maxBytes });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
+}
+
+function linesOf(key: string, { digest, at, steps, sent, outcomes }: Turn): string[] {
+  return [
+    lineOf({ kind: "turn", key, digest, at }),
+    ...steps.map((message) => lineOf({ kind: "step", key, message })),
+    ...[...sent].map((call) => lineOf({ kind: "call", key, call })),
+    ...[...outcomes].map(([call, outcome]) => lineOf({ kind: "result", key, call, outcome: { ...outcome } })),
+  ];
+}
+
+function lineOf(record: JournalRecord): string {
+  return `${JSON.stringify(record)}\n`;
+}
+
+/** The new name of a file is on disk only when its folder is. */
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}

@@ -1,0 +1,43 @@
+// Defines the lines of the journal, and reads them.
+import { z } from "zod";
+
+const MessageSchema = z.object({
+  content: z.string().nullable(),
+  reasoning_content: z.string().optional(),
+  tool_calls: z.array(
+    z.object({
+      id: z.string(),
+      type: z.literal("function"),
+      function: z.object({ name: z.string(), arguments: z.string() }),
+    }),
+  ),
+});
+
+const OutcomeSchema = z.object({
+  kind: z.enum(["done", "tool_error", "failed", "refused", "unknown"]),
+  text: z.string(),
+});
+
+const key = { key: z.string() };
+
+const RecordSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("turn"), ...key, digest: z.string(), at: z.number() }),
+  /** The model's message with its calls. Its number is its place among the turn's steps. */
+  z.object({ kind: z.literal("step"), ...key, message: MessageSchema }),
+  z.object({ kind: z.literal("call"), ...key, call: z.string() }),
+  z.object({ kind: z.literal("result"), ...key, call: z.string(), outcome: OutcomeSchema }),
+]);
+export type JournalRecord = z.infer<typeof RecordSchema>;
+
+/** A message of the model that calls tools. */
+export type RecordedStep = z.infer<typeof MessageSchema>;
+
+/** Undefined for a line that is no record: the last line is incomplete if the daemon was killed while it wrote the line. */
+export function recordIn(line: string): JournalRecord | undefined {
+  try {
+    const { success, data } = RecordSchema.safeParse(JSON.parse(line));
+    return success ? data : undefined;
+  } catch {
+    return undefined;
+  }
+}

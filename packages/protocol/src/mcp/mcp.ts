@@ -1,0 +1,59 @@
+// Owns the schemas and routes of the MCP servers that a worker connects to.
+import { z } from "zod";
+import type { Route } from "../openapi/routes.ts";
+
+const McpToolSchema = z.object({
+  name: z.string().describe("The name under which the model calls the tool: server, two underscores, tool."),
+  tool: z.string().describe("The tool's name at its server."),
+  description: z.string(),
+  needs_consent: z
+    .boolean()
+    .describe("Whether each call needs consent. The operator lists the other tools as alwaysAllow."),
+});
+
+export const McpServersSchema = z
+  .object({
+    servers: z
+      .array(
+        z.object({
+          name: z.string(),
+          state: z.enum(["closed", "connecting", "ready", "failed"]),
+          problem: z.string().optional().describe("Why the server cannot be used."),
+          tools: z.array(McpToolSchema),
+          left_out: z
+            .array(z.string())
+            .describe(
+              "Tools that are not offered: their names or parameters are too long, or the server has too many tools.",
+            ),
+        }),
+      )
+      .describe("The servers in the file of --mcp-config; empty without this setting."),
+  })
+  .meta({ id: "McpServers" });
+export type McpServers = z.infer<typeof McpServersSchema>;
+
+export const ConsentRequestSchema = z
+  .strictObject({
+    call_id: z.string().max(256),
+    allow: z
+      .enum(["once", "conversation", "no"])
+      .describe("conversation: further calls of this tool in jobs with the same session_id need no consent."),
+  })
+  .meta({ id: "ConsentRequest" });
+
+export const mcpRoutes = {
+  mcpServers: {
+    method: "get",
+    path: "/v1/mcp/servers",
+    summary: "The MCP servers and their tools. Connects the servers that are not connected.",
+    response: McpServersSchema,
+  },
+  consent: {
+    method: "post",
+    path: "/v1/jobs/:id/consent",
+    summary: "Allow or refuse a tool call that waits for consent. 404 if no such call waits.",
+    request: ConsentRequestSchema,
+    status: 204,
+    errors: ["invalid_argument", "not_found", "payload_too_large"],
+  },
+} as const satisfies Record<string, Route>;

@@ -1,0 +1,189 @@
+// Tests MCP tools with real daemons and real servers: the daemon is killed before, during and after a call, several conversations run at the same
+// time, and the official servers work. The file `ledger` has a line for each run of a tool.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { killDaemons, runDaemon, spawnFakeWorker } from "./support/daemon.ts";
+import type { ListeningWorker } from "./support/daemon.ts";
+
+const script = fileURLToPath(new URL("../packages/mcp/src/testing/hostile-server.js", import.meta.url));
+
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-mcp-"))));
+afterEach(async () => {
+  await killDaemons();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const path = (name: string): string => join(folder, name);
+const ledger = (): string => (existsSync(path("ledger")) ? readFileSync(path("ledger"), "utf8") : "");
+
+/** A worker with the fake model, and the journal of its predecessor. */
+async function spawn(servers: object = hostile()): Promise<ListeningWorker> {
+  writeFileSync(path("mcp.json"), JSON.stringify({ mcpServers: servers }));
+  const journal = ["--mcp-journal-dir", path("journal"), "--worker-id", "mcp-test"];
+  return await spawnFakeWorker(["--mcp-config", path("mcp.json"), ...journal, "--mcp-call-timeout", "30s"]);
+}
+
+function hostile(): object {
+  const env = { LEDGER: path("ledger"), HOLD: path("go"), SECRET: "s3cret-value" };
+  const alwaysAllow = ["echo", "hold", "die", "huge", "hostile", "fail"];
+  return { odd: { command: process.execPath, args: [script, "s3cret-argument"], env, alwaysAllow } };
+}
+
+/** The fake model says the last such text of its prompt. */
+const say = (text: string): string => `[say:${encodeURIComponent(text)}]`;
+const call = (name: string, text: string): string =>
+  `<tool_call>${JSON.stringify({ name, arguments: { text } })}</tool_call>`;
+
+function asking(text: string, jobId: string, tools: "all" | string[] = "all"): GenerateRequestInput {
+  return { messages: [{ role: "user", content: say(text) }], temperature: 0, mcp_tools: tools, job_id: jobId };
+}
+
+async function eventsOf({ client }: ListeningWorker, body: GenerateRequestInput): Promise<readonly StreamEvent[]> {
+  const events: StreamEvent[] = [];
+  for await (const event of client.inference(body)) events.push(event);
+  return events;
+}
+
+const results = (events: readonly StreamEvent[]): unknown[] =>
+  events.flatMap((event) => (event.type === "tool_result" ? [[event.tool, event.outcome]] : []));
+
+const answerIn = (events: readonly StreamEvent[]): unknown => {
+  const end = events.at(-1);
+  return end?.type === "end" ? end.message?.content : end;
+};
+
+async function kill(worker: ListeningWorker): Promise<void> {
+  worker.signal("SIGKILL");
+  await worker.exited;
+}
+
+test("killed during a call: the call is not repeated, and its outcome is unknown", async () => {
+  const first = await spawn();
+  const body = asking(call("odd__hold", "once"), "turn-1");
+  const lost = eventsOf(first, body).catch(() => "lost");
+  await expect.poll(ledger).toBe("hold once\n");
+  await kill(first);
+  expect(await lost).toBe("lost");
+
+  const second = await spawn();
+  const events: StreamEvent[] = [];
+  for await (const event of second.client.inference(body)) {
+    events.push(event);
+    if (event.type === "tool_result") break;
+  }
+  expect(events.at(-1)).toMatchObject({
+    outcome: "unknown",
+    text: expect.stringMatching(/restarted.*Whether the tool ran is unknown/) as string,
+  });
+  expect(ledger().match(/hold once/g)).toHaveLength(1);
+});
+
+test("killed after a call: its result is there, and the answer continues", async () => {
+  const first = await spawn();
+  // The second call holds the turn, so that the first one has its result when the daemon is killed.
+  const body = asking(call("odd__echo", say(call("odd__hold", say("Done.")))), "turn-2");
+  const lost = eventsOf(first, body).catch(() => "lost");
+  await expect.poll(ledger).toMatch(/^hold /m);
+  await kill(first);
+  await lost;
+
+  writeFileSync(path("go"), "");
+  const events = await eventsOf(await spawn(), body);
+  expect(results(events).slice(0, 2)).toEqual([
+    ["echo", "done"],
+    ["hold", "unknown"],
+  ]);
+  expect(ledger().match(/^echo /gm)).toHaveLength(1);
+});
+
+test("killed before a call: the request runs it once", async () => {
+  const first = await spawn();
+  const body = asking(call("odd__big", say("x")), "turn-3");
+  // `big` needs consent, so the daemon is killed before the call is sent.
+  for await (const event of first.client.inference(body)) if (event.type === "tool_call") break;
+  await kill(first);
+  expect(ledger()).toBe("");
+
+  const second = await spawn();
+  const { status } = await fetch(`${second.url}/v1/jobs`, { method: "POST", body: JSON.stringify(body) });
+  expect(status).toBe(202);
+  for await (const event of second.client.streamJob("turn-3")) {
+    if (event.type === "tool_call" && event.state === "waits_for_consent") {
+      const consent = JSON.stringify({ call_id: event.call_id, allow: "once" });
+      await fetch(`${second.url}/v1/jobs/turn-3/consent`, { method: "POST", body: consent });
+    }
+    if (event.type === "tool_result") break;
+  }
+  expect(ledger().match(/^big /gm)).toHaveLength(1);
+});
+
+test("conversations at the same time, with failing tools and hostile text, each get their own results", async () => {
+  const worker = await spawn();
+  const ask = async (index: number): Promise<unknown> => {
+    const tool = ["echo", "fail", "hostile", "echo"][index % 4] ?? "echo";
+    const text = `${say(`Answer ${index}.`)} ${index}`;
+    const both = call(`odd__${tool}`, text) + call("odd__echo", text);
+    return answerIn(await eventsOf(worker, asking(both, `load-${index}`)));
+  };
+  const answers = await Promise.all(Array.from({ length: 12 }, (_, index) => ask(index)));
+  expect(answers).toEqual(Array.from({ length: 12 }, (_, index) => `Answer ${index}.`));
+  expect(ledger().match(/^echo .* 5$/gm)).toHaveLength(1);
+});
+
+test("a dying server and a result of 10 MB are results of unknown outcome, and secrets are nowhere", async () => {
+  const worker = await spawn();
+  const seen: StreamEvent[] = [];
+  for (const tool of ["huge", "die"]) {
+    for await (const event of worker.client.inference(asking(call(`odd__${tool}`, ""), `job-${tool}`))) {
+      seen.push(event);
+      if (event.type === "tool_result") break;
+    }
+    await expect
+      .poll(async () => (await (await fetch(`${worker.url}/v1/mcp/servers`)).text()).includes('"ready"'))
+      .toBe(true);
+  }
+  expect(results(seen)).toEqual([
+    ["huge", "unknown"],
+    ["die", "unknown"],
+  ]);
+  const logs = JSON.stringify(await worker.client.logs({ lines: 500 }));
+  const info = await (await fetch(`${worker.url}/v1/mcp/servers`)).text();
+  for (const text of [logs, info, JSON.stringify(seen)]) expect(text).not.toContain("s3cret");
+});
+
+test("the official servers: everything and file system", async () => {
+  const from = createRequire(import.meta.url);
+  const entry = (name: string): string => from.resolve(`@modelcontextprotocol/${name}/dist/index.js`);
+  writeFileSync(path("note.txt"), say("I read the note."));
+  const worker = await spawn({
+    everything: { command: process.execPath, args: [entry("server-everything")], alwaysAllow: ["echo"] },
+    files: { command: process.execPath, args: [entry("server-filesystem"), folder], alwaysAllow: ["read_text_file"] },
+  });
+  const calling = (name: string, given: object): string =>
+    `<tool_call>${JSON.stringify({ name, arguments: given })}</tool_call>`;
+  const [echo, read] = ["everything__echo", "files__read_text_file"];
+  const echoed = await eventsOf(worker, asking(calling(echo, { message: say("Echoed.") }), "e", [echo]));
+  expect([results(echoed), answerIn(echoed)]).toEqual([[["echo", "done"]], "Echoed."]);
+  const seen = await eventsOf(worker, asking(calling(read, { path: path("note.txt") }), "f", [read]));
+  expect([results(seen), answerIn(seen)]).toEqual([[["read_text_file", "done"]], "I read the note."]);
+  for await (const event of worker.client.inference(asking(calling(read, { path: "/etc/hostname" }), "g", [read]))) {
+    if (event.type !== "tool_result") continue;
+    expect(event).toMatchObject({ outcome: "tool_error" });
+    break;
+  }
+});
+
+test("a file that cannot be used ends the start with its server and field, and without its values", async () => {
+  writeFileSync(path("bad.json"), JSON.stringify({ mcpServers: { odd: { command: "x", env: { KEY: ["s3cret"] } } } }));
+  const flags = ["--local-mode", "--backend", "fake", "--port", "0", "--mcp-config", path("bad.json")];
+  const { code, stderr } = await runDaemon("worker", flags);
+  expect(code).toBe(64);
+  expect(stderr).toMatch(/Cannot use the MCP file .*bad\.json: server .*odd.*: field .*env\.KEY.* must be a text/);
+  expect(stderr).not.toContain("s3cret");
+});
