@@ -107,8 +107,9 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
         await new Promise((resolve) => setTimeout(resolve, askAgainMs));
         return;
       }
-      // The worker was restarted. Its journal has the calls, so the same request continues after them.
-      if (end.kind === "forgotten" && isLive(answer) && answer.mcpSteps !== undefined && answer.attempt === undefined) {
+      // The worker was restarted. Its journal has the calls, so the same request continues after them, also when this tab has not seen a call yet.
+      const mayCall = conversations.get(conversationId)?.settings.mcpTools === true;
+      if (end.kind === "forgotten" && isLive(answer) && mayCall && answer.attempt === undefined) {
         askFor(conversationId, restarted(answer, Date.now()));
         return;
       }

@@ -194,6 +194,14 @@ export function startTurn(options: TurnOptions): Turn {
     if (record === undefined) {
       throw new WaggleError("conflict", `Cannot accept the request: ${request.key} was used with a different request.`);
     }
+    try {
+      return await runSteps(record);
+    } finally {
+      record.release();
+    }
+  }
+
+  async function runSteps(record: TurnRecord): Promise<EndEvent> {
     const messages: Message[] = [];
     let step = 0;
     for (const message of record.steps) {

@@ -84,7 +84,8 @@ export function createConnection(options: ConnectionOptions): Connection {
       lost = true;
       if (session?.client !== client) return;
       session = undefined;
-      if (!ended) fail(broken ?? "the connection was closed");
+      // The next call connects at once; only after failed starts calls have to wait.
+      if (!ended) enter({ name: "failed", problem: broken ?? "the connection was closed" });
     };
     try {
       await client.connect(transport, { timeout: connectTimeoutMs });

@@ -80,11 +80,10 @@ export function createStdioTransport({ transport: { command, args, env: given },
     const grace = async (): Promise<void> => await Promise.race([gone, sleep(stdioLimits.graceMs, { ref: false })]);
     running.stdin?.end();
     await grace();
-    if (isAlive(running)) {
-      signalGroup(running, "SIGTERM");
-      await grace();
-    }
-    if (isAlive(running)) signalGroup(running, "SIGKILL");
+    // The command may have ended before a server that it started. A group without processes gets no signal.
+    signalGroup(running, "SIGTERM");
+    await grace();
+    signalGroup(running, "SIGKILL");
   }
 
   const transport: Transport = {
@@ -108,6 +107,8 @@ export function createStdioTransport({ transport: { command, args, env: given },
             ),
           );
         });
+        // Node closes the stdin of a command that has ended, so a server that the command left cannot be used, and is ended too.
+        started.once("exit", () => void transport.close());
         started.once("close", () => {
           child = undefined;
           transport.onclose?.();
@@ -121,8 +122,7 @@ export function createStdioTransport({ transport: { command, args, env: given },
       new Promise((resolve, reject) => {
         const input = child?.stdin;
         if (input == null || closing !== undefined) return reject(new Error("the server does not run"));
-        if (input.write(`${JSON.stringify(message)}\n`)) resolve();
-        else input.once("drain", resolve);
+        input.write(`${JSON.stringify(message)}\n`, (error) => (error == null ? resolve() : reject(error)));
       }),
     async close() {
       if (child !== undefined) closing ??= stop(child);
@@ -138,10 +138,6 @@ function messageOf(line: string): JSONRPCMessage | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isAlive({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode === null && signalCode === null;
 }
 
 function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {

@@ -78,6 +78,7 @@ it("forgets old turns, and stays below its size", async () => {
   for (let i = 0; i < 200; i += 1) {
     const turn = await journal.begin(`k${i}`, "digest");
     await turn?.addResult("c", { kind: "done", text: "x".repeat(1_000) });
+    turn?.release();
     expect(statSync(path).size).toBeLessThan(45_000);
   }
   const kept = await createJournal(limits);
@@ -86,4 +87,34 @@ it("forgets old turns, and stays below its size", async () => {
   time = 101;
   const later = await createJournal(limits);
   expect((await later.begin("k199", "digest"))?.outcomeOf("c")).toBeUndefined();
+});
+
+it("keeps each message once when it writes the file anew under running turns", async () => {
+  const limits = { path, now, maxBytes: 4_000 };
+  const journal = await createJournal(limits);
+  const long = { ...message, content: "x".repeat(900) };
+  const turns = await Promise.all(["a", "b"].map((key) => journal.begin(key, "digest")));
+  for (let i = 0; i < 12; i += 1) {
+    // Both records wait for the same write.
+    await Promise.all(turns.map(async (turn) => await turn?.addStep({ ...long, content: `${i} ${long.content}` })));
+  }
+  const again = await createJournal({ path, now, maxBytes: 1_000_000 });
+  for (const key of ["a", "b"])
+    expect((await again.begin(key, "digest"))?.steps.map(({ content }) => Number.parseInt(content ?? ""))).toEqual(
+      Array.from({ length: 12 }, (_, i) => i),
+    );
+});
+
+it("forgets no running turn, and refuses calls when running turns fill it", async () => {
+  const limits = { path, now, maxBytes: 10_000 };
+  const journal = await createJournal(limits);
+  const first = await journal.begin("first", "digest");
+  await first?.willSend("c");
+  const second = await journal.begin("second", "digest");
+  await second?.addStep({ ...message, content: "x".repeat(10_000) });
+  await expect(second?.willSend("c")).rejects.toThrow("full");
+  second?.release();
+  await first?.willSend("d");
+  const again = await createJournal({ path, now });
+  expect((await again.begin("first", "digest"))?.outcomeOf("c")?.kind).toBe("unknown");
 });

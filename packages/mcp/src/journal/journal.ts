@@ -12,9 +12,9 @@ import type { JournalRecord, RecordedStep } from "./records.ts";
 
 export interface JournalOptions {
   readonly path: string;
-  /** Bytes of all turns together. The oldest turns are removed. */
+  /** Bytes of all turns together. The oldest turns that do not run are removed. */
   readonly maxBytes?: number;
-  /** How long a turn is kept after its start. */
+  /** How long a turn is kept after its start. A turn that runs is kept for longer. */
   readonly keptMs?: number;
   /** The time of day in milliseconds. */
   readonly now: () => number;
@@ -22,7 +22,7 @@ export interface JournalOptions {
 
 export interface Journal {
   /**
-   * The turn with this key. A turn that is already in the journal continues after its recorded steps.
+   * The turn with this key, which runs until its release. A turn that is already in the journal continues after its recorded steps.
    * @returns undefined if the turn was begun with another request
    */
   begin(key: string, digest: string): Promise<TurnRecord | undefined>;
@@ -35,9 +35,11 @@ export interface TurnRecord {
   addStep(message: RecordedStep): Promise<void>;
   /** The recorded outcome of a call; `unknown` if the call was sent before a restart and has no result; undefined if it was never sent. */
   outcomeOf(call: string): CallOutcome | undefined;
-  /** Resolves when the call is on disk. Only then may it be sent. */
+  /** Resolves when the call is on disk. Only then may it be sent. @throws Error if the journal is full or cannot be written */
   willSend(call: string): Promise<void>;
   addResult(call: string, outcome: CallOutcome): Promise<void>;
+  /** Called when the turn has ended: from now on the journal may forget it. */
+  release(): void;
 }
 
 interface Turn {
@@ -61,6 +63,10 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
   const turns = readTurns(path, maxBytes * (slack + 1));
   let file: FileHandle | undefined;
   let fileBytes = 0;
+  /** Whether the file may end with a part of a line, because a write failed. */
+  let isTorn = false;
+  /** How often each turn runs now. A turn that runs is never forgotten: after a restart its calls would be sent again. */
+  const running = new Map<string, number>();
   /** Writes are one after the other, so that lines are in the order of their calls. */
   let lastWrite: Promise<unknown> = Promise.resolve();
 
@@ -78,10 +84,10 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
   }
 
   function forgetOld(): void {
-    for (const [key, { at }] of turns) if (now() - at > keptMs) turns.delete(key);
+    const resting = [...turns].filter(([key]) => !running.has(key));
     let bytes = total();
-    for (const [key, turn] of turns) {
-      if (bytes <= maxBytes || turns.size === 1) break;
+    for (const [key, turn] of resting) {
+      if (bytes <= maxBytes && now() - turn.at <= keptMs) continue;
       bytes -= turn.bytes;
       turns.delete(key);
     }
@@ -104,6 +110,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     syncFolder(dirname(path));
     file = await open(path, "a", 0o600);
     fileBytes = Buffer.byteLength(text);
+    isTorn = false;
   }
 
   async function append(record: JournalRecord): Promise<void> {
@@ -112,9 +119,13 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     const turn = turns.get(record.key);
     if (turn !== undefined) turn.bytes += bytes;
     const write = lastWrite.then(async () => {
+      // The new file may have this record already; readers accept a record twice.
       if (fileBytes + bytes > maxBytes * slack) await rewrite();
-      await file?.appendFile(line);
+      const start = isTorn ? "\n" : "";
+      isTorn = true;
+      await file?.appendFile(start + line);
       await file?.datasync();
+      isTorn = false;
       fileBytes += bytes;
     });
     lastWrite = write.catch(() => {});
@@ -128,6 +139,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
       const known = turns.get(key);
       if (known !== undefined && known.digest !== digest) return undefined;
       const turn: Turn = known ?? { digest, at: now(), steps: [], sent: new Set(), outcomes: new Map(), bytes: 0 };
+      running.set(key, (running.get(key) ?? 0) + 1);
       if (known === undefined) {
         forgetOld();
         turns.set(key, turn);
@@ -136,18 +148,25 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
       return {
         steps: [...turn.steps],
         async addStep(message) {
-          turn.steps.push(message);
-          await append({ kind: "step", key, message });
+          const index = turn.steps.push(message) - 1;
+          await append({ kind: "step", key, index, message });
         },
         outcomeOf: (call) => turn.outcomes.get(call),
         async willSend(call) {
           if (turn.sent.has(call)) throw new Error("A call would be sent twice");
+          forgetOld();
+          if (total() > maxBytes) throw new Error("The journal is full of running turns");
           turn.sent.add(call);
           await append({ kind: "call", key, call });
         },
         async addResult(call, outcome) {
           turn.outcomes.set(call, outcome);
           await append({ kind: "result", key, call, outcome: { ...outcome } });
+        },
+        release() {
+          const others = (running.get(key) ?? 1) - 1;
+          if (others > 0) running.set(key, others);
+          else running.delete(key);
         },
       };
     },
@@ -166,12 +185,14 @@ function readTurns(path: string, maxBytes: number): Map<string, Turn> {
     if (record === undefined) continue;
     if (record.kind === "turn") {
       const { key, digest, at } = record;
-      turns.set(key, { digest, at, steps: [], sent: new Set(), outcomes: new Map(), bytes: 0 });
+      const known = turns.get(key);
+      if (known?.digest !== digest || known.at !== at)
+        turns.set(key, { digest, at, steps: [], sent: new Set(), outcomes: new Map(), bytes: 0 });
     }
     const turn = turns.get(record.key);
     if (turn === undefined) continue;
     turn.bytes += Buffer.byteLength(line) + 1;
-    if (record.kind === "step") turn.steps.push(record.message);
+    if (record.kind === "step") turn.steps[record.index] = record.message;
     if (record.kind === "call") turn.sent.add(record.call);
     if (record.kind === "result") turn.outcomes.set(record.call, record.outcome);
   }
@@ -190,7 +211,7 @@ function textOf(path: string, maxBytes: number): string {
 function linesOf(key: string, { digest, at, steps, sent, outcomes }: Turn): string[] {
   return [
     lineOf({ kind: "turn", key, digest, at }),
-    ...steps.map((message) => lineOf({ kind: "step", key, message })),
+    ...steps.map((message, index) => lineOf({ kind: "step", key, index, message })),
     ...[...sent].map((call) => lineOf({ kind: "call", key, call })),
     ...[...outcomes].map(([call, outcome]) => lineOf({ kind: "result", key, call, outcome: { ...outcome } })),
   ];

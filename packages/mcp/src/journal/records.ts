@@ -22,8 +22,8 @@ const key = { key: z.string() };
 
 const RecordSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("turn"), ...key, digest: z.string(), at: z.number() }),
-  /** The model's message with its calls. Its number is its place among the turn's steps. */
-  z.object({ kind: z.literal("step"), ...key, message: MessageSchema }),
+  /** The model's message with its calls. `index` is its place among the turn's steps, counted from 0. */
+  z.object({ kind: z.literal("step"), ...key, index: z.int().nonnegative(), message: MessageSchema }),
   z.object({ kind: z.literal("call"), ...key, call: z.string() }),
   z.object({ kind: z.literal("result"), ...key, call: z.string(), outcome: OutcomeSchema }),
 ]);

@@ -99,7 +99,7 @@ it.each([
   ["huge", /it sent a message of more than 4194304 bytes/],
   ["flood", /it sent more than 1000 messages in a second/],
 ])(
-  "says of the call of %s that its outcome is unknown, and starts the server again for a later call",
+  "says of the call of %s that its outcome is unknown, and starts the server again for the next call",
   async (name, why) => {
     const ledger = join(folder, "ledger");
     const odd = servers({ LEDGER: ledger });
@@ -107,13 +107,8 @@ it.each([
     expect(outcome.kind).toBe("unknown");
     expect(outcome.text).toMatch(why);
     expect(outcome.text).toContain("Whether the tool ran is unknown. The call is not repeated.");
-    // Until the first delay has passed, calls fail at once.
-    const soon = await call(odd, "echo", "soon");
-    expect(soon.kind).toBe("failed");
-    expect(soon.text).toMatch(/The call was not sent/);
-    time += 1_001;
-    expect(await call(odd, "echo", "later")).toEqual({ kind: "done", text: "echo: later" });
-    expect(readFileSync(ledger, "utf8")).toBe(`${name} \necho later\n`);
+    expect(await call(odd, "echo", "next")).toEqual({ kind: "done", text: "echo: next" });
+    expect(readFileSync(ledger, "utf8")).toBe(`${name} \necho next\n`);
   },
 );
 
@@ -174,6 +169,32 @@ function readLedger(path: string): string {
   } catch {
     return "";
   }
+}
+
+it("ends a server whose command has ended, and says so", async () => {
+  const stays = join(folder, "pid");
+  const transport = {
+    kind: "stdio" as const,
+    command: "sh",
+    args: ["-c", `"$NODE" "$SCRIPT" & while [ ! -s "$STAYS" ]; do sleep 0.05; done`],
+    env: { NODE: process.execPath, SCRIPT: script, STAYS: stays },
+  };
+  const created = createToolServers({
+    specs: [{ name: "odd", transport, alwaysAllow: new Set<string>() }],
+    env: process.env,
+    version: "1",
+    callTimeoutMs: 60_000,
+    now: () => time,
+    onState: () => {},
+  });
+  expect(await call(created, "echo")).toMatchObject({ kind: "failed" });
+  await created.close();
+  expect(isRunning(Number(readFileSync(stays, "utf8")))).toBe(false);
+});
+
+/** A process that has ended may stay in the list until its parent has read its exit code. */
+function isRunning(pid: number): boolean {
+  return !/^State:\s+Z/m.test(readLedger(`/proc/${pid}/status`) || "State: Z");
 }
 
 it("reaches a server over streamable HTTP, with its headers, within limits and without redirects", async () => {

@@ -1,10 +1,14 @@
 // Owns an MCP server for tests, which misbehaves on request. It speaks the protocol itself, so that it can break it, and starts in a moment. Each call
 // of a tool is appended to the file LEDGER before the tool runs.
-import { appendFileSync, existsSync } from "node:fs";
+import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-const { LEDGER, BAD_START, HOLD } = process.env;
+const { LEDGER, BAD_START, HOLD, STAYS } = process.env;
 if (BAD_START === "exit") process.exit(3);
+if (STAYS !== undefined) {
+  writeFileSync(STAYS, String(process.pid));
+  setInterval(() => {}, 1_000);
+}
 
 function send(message) {
   process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
@@ -78,5 +82,5 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   else if (method === "tools/call") call(id, params.name, params.arguments);
 });
 process.stdin.on("close", () => {
-  process.exit(0);
+  if (STAYS === undefined) process.exit(0);
 });
