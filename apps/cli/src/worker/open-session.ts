@@ -100,6 +100,8 @@ async function whenReady(
     }
   } catch (error) {
     if (signal.aborted || error instanceof CliError) throw error;
+    // The connection breaks before the whole log has been read.
+    await worker.close();
     const reason = worker.lastError() ?? "The worker exited while the model was loading, without a reason";
     throw new CliError(`${reason.replace(/\.$/, "")}.`, undefined, { cause: error });
   }

@@ -43,8 +43,10 @@ const soundText = '"1"';
 const soundValues: ReadonlyMap<string, string> = new Map([
   ["max_tokens", "4"],
   ["max_output_tokens", "4"],
-  ["model", '"Waggle-Tiny-Stories"'],
+  ["model", '"waggle-tiny-stories"'],
 ]);
+/** Fields that a request without messages cannot have. */
+const needMessages: readonly string[] = [...optionsOfMessages, "mcp_tools"];
 const schemaDepth = 16;
 
 /** All fields of a request body, the body itself first. */
@@ -63,7 +65,7 @@ export function bodyFields(request: z.ZodType): BodyField[] {
     const properties = schema.properties ?? {};
     const names = new Set(schema.required ?? []);
     // The schema does not show that a body needs `prompt` or `messages`, nor which options need `messages`.
-    if (isRoot && "prompt" in properties && optionsOfMessages.some((name) => name === attacked)) names.add("messages");
+    if (isRoot && "prompt" in properties && needMessages.some((name) => name === attacked)) names.add("messages");
     if (isRoot && !names.has("prompt") && !names.has("messages") && attacked !== "messages" && "prompt" in properties)
       names.add("prompt");
     for (const name of isRoot ? soundValues.keys() : []) if (name in properties) names.add(name);

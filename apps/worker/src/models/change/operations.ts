@@ -1,4 +1,5 @@
 // Connects an operator's changes with this machine: its models folder and its downloads.
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { ModelControl } from "@waggle/front";
 import { createCatalogue, nameOf, uniqueName } from "@waggle/models/download";
@@ -68,11 +69,11 @@ export function createOperations(options: OperationsOptions): {
     if (!isLocalFile(reference)) return { reference, source: "download" };
     const beside = file.source === "file" && file.facts !== undefined ? [dirname(resolve(file.facts.path))] : [];
     const path = offeredFile(reference, [folder, ...beside]);
-    if (path === undefined) {
+    if (path === undefined || !existsSync(path)) {
       const where = "in the models folder (--models-dir) or next to the file that the model has now";
       throw new WaggleError(
         "invalid_argument",
-        `Cannot accept field "reference": it is no file ${where}. Move the file there, or name a download (hf:…, ollama:…).`,
+        `Cannot accept field "reference": there is no such file ${where}. Move the file there, or name a download (hf:…, ollama:…).`,
       );
     }
     const downloaded = (await catalogue.list()).some((one) => one.path === path);
