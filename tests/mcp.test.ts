@@ -23,10 +23,10 @@ const path = (name: string): string => join(folder, name);
 const ledger = (): string => (existsSync(path("ledger")) ? readFileSync(path("ledger"), "utf8") : "");
 
 /** A worker with the fake model, and the journal of its predecessor. */
-async function spawn(servers: object = hostile()): Promise<ListeningWorker> {
+async function spawn(servers: object = hostile(), flags: readonly string[] = []): Promise<ListeningWorker> {
   writeFileSync(path("mcp.json"), JSON.stringify({ mcpServers: servers }));
   const journal = ["--mcp-journal-dir", path("journal"), "--worker-id", "mcp-test"];
-  return await spawnFakeWorker(["--mcp-config", path("mcp.json"), ...journal, "--mcp-call-timeout", "30s"]);
+  return await spawnFakeWorker(["--mcp-config", path("mcp.json"), ...journal, "--mcp-call-timeout", "30s", ...flags]);
 }
 
 function hostile(): object {
@@ -37,8 +37,13 @@ function hostile(): object {
 
 /** The fake model says the last such text of its prompt. */
 const say = (text: string): string => `[say:${encodeURIComponent(text)}]`;
-const call = (name: string, text: string): string =>
-  `<tool_call>${JSON.stringify({ name, arguments: { text } })}</tool_call>`;
+const calling = (name: string, given: object): string =>
+  `<tool_call>${JSON.stringify({ name, arguments: given })}</tool_call>`;
+const call = (name: string, text: string): string => calling(name, { text });
+
+/** The program of an official server. */
+const entryOf = (name: string): string =>
+  createRequire(import.meta.url).resolve(`@modelcontextprotocol/${name}/dist/index.js`);
 
 function asking(text: string, jobId: string, tools: "all" | string[] = "all"): GenerateRequestInput {
   return { messages: [{ role: "user", content: say(text) }], temperature: 0, mcp_tools: tools, job_id: jobId };
@@ -158,15 +163,11 @@ test("a dying server and a result of 10 MB are results of unknown outcome, and s
 });
 
 test("the official servers: everything and file system", async () => {
-  const from = createRequire(import.meta.url);
-  const entry = (name: string): string => from.resolve(`@modelcontextprotocol/${name}/dist/index.js`);
   writeFileSync(path("note.txt"), say("I read the note."));
   const worker = await spawn({
-    everything: { command: process.execPath, args: [entry("server-everything")], alwaysAllow: ["echo"] },
-    files: { command: process.execPath, args: [entry("server-filesystem"), folder], alwaysAllow: ["read_text_file"] },
+    everything: { command: process.execPath, args: [entryOf("server-everything")], alwaysAllow: ["echo"] },
+    files: { command: process.execPath, args: [entryOf("server-filesystem"), folder], alwaysAllow: ["read_text_file"] },
   });
-  const calling = (name: string, given: object): string =>
-    `<tool_call>${JSON.stringify({ name, arguments: given })}</tool_call>`;
   const [echo, read] = ["everything__echo", "files__read_text_file"];
   const echoed = await eventsOf(worker, asking(calling(echo, { message: say("Echoed.") }), "e", [echo]));
   expect([results(echoed), answerIn(echoed)]).toEqual([[["echo", "done"]], "Echoed."]);
@@ -176,6 +177,56 @@ test("the official servers: everything and file system", async () => {
     if (event.type !== "tool_result") continue;
     expect(event).toMatchObject({ outcome: "tool_error" });
     break;
+  }
+});
+
+test("under load, with a daemon that is killed four times, no tool of the official file server or of ours runs twice", async () => {
+  const count = 12;
+  const files = entryOf("server-filesystem");
+  const numbers = [...Array(count).keys()];
+  for (const index of numbers) writeFileSync(path(`${index}.txt`), "");
+  const start = async (): Promise<ListeningWorker> => {
+    const alwaysAllow = ["move_file"];
+    const servers = { ...hostile(), files: { command: process.execPath, args: [files, folder], alwaysAllow } };
+    // With one message of calls in each turn, a second run of a tool cannot be the model's wish.
+    return await spawn(servers, ["--mcp-steps", "1"]);
+  };
+  const ended = new Map<number, readonly StreamEvent[]>();
+  const ask = async (worker: ListeningWorker, index: number): Promise<void> => {
+    const move = { source: path(`${index}.txt`), destination: path(`${index}.moved`) };
+    const calls = `${calling("files__move_file", move)}${call("odd__echo", `turn ${index}.`)}`;
+    const events = await eventsOf(worker, asking(calls, `turn-${index}`, ["files__move_file", "odd__echo"])).catch(
+      () => [],
+    );
+    if (events.at(-1)?.type === "end") ended.set(index, events);
+  };
+  const askAll = async (worker: ListeningWorker): Promise<unknown> =>
+    await Promise.all(numbers.filter((index) => !ended.has(index)).map(async (index) => await ask(worker, index)));
+  const lines = (): readonly string[] => ledger().split("\n").slice(0, -1);
+  const moreThan = async (runs: number): Promise<void> => {
+    await expect.poll(() => lines().length).toBeGreaterThan(runs);
+  };
+
+  for (let kills = 0; kills < 4 && ended.size < count; kills += 1) {
+    const worker = await start();
+    const before = lines().length;
+    const asked = askAll(worker);
+    await Promise.race([asked, moreThan(before)]);
+    await kill(worker);
+    await asked;
+  }
+  await askAll(await start());
+  expect(ended.size).toBe(count);
+  for (const index of numbers) {
+    const outcomes = new Map(results(ended.get(index) ?? []) as [string, string][]);
+    const runs = lines().filter((line) => line === `echo turn ${index}.`).length;
+    // A call whose outcome is unknown ran once or not at all. A second move would fail, since its source is gone.
+    expect([index, outcomes.get("echo"), runs]).toEqual([
+      index,
+      expect.stringMatching(/^(done|unknown)$/),
+      outcomes.get("echo") === "done" ? 1 : Math.min(runs, 1),
+    ]);
+    expect([index, outcomes.get("move_file")]).toEqual([index, expect.stringMatching(/^(done|unknown)$/)]);
   }
 });
 
