@@ -97,7 +97,7 @@ it("shows recommended models that fit, and downloads one", async () => {
 it("shows the worker's own list of recommended models", async () => {
   const { page } = await open();
   await page.getByText("Recommended models for this machine").click();
-  await page.getByText(/^The list is of \d{4}-\d\d-\d\d and comes from documentation; Waggle has downloaded/).waitFor();
+  await page.getByText(/^This list of \d{4}-\d\d-\d\d comes from documentation\. Waggle downloaded/).waitFor();
 });
 
 it("offers no change to a token without rights, and shows a refusal if the rights are unknown", async () => {

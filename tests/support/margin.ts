@@ -17,8 +17,8 @@ export interface Place {
 }
 
 /**
- * Logits closer than this count as a tie: batches of other shapes round differently. Nearly all such places have a margin below 1e-3; one, after 704
- * tokens, had a margin between 1e-3 and 2e-3.
+ * Logits closer than this count as a tie: batches of other shapes round differently. Measured with the embedded model at 224 places of answers of 900
+ * tokens: between four streams at once and one prefill of the same tokens, the difference of the two best logits changes by up to 4.8e-3 (p95 1.9e-3).
  */
 export const tieMargin = 2.5e-3;
 /** Largest number of candidates that /completion returns. */

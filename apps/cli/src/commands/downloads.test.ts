@@ -98,7 +98,7 @@ describe("without a worker", () => {
     const { code, out, err } = await waggle(["pull"], { config: { programFolders: [ollama] } });
     expect(code).toBe(0);
     expect(out).toMatch(/^Recommended models that fit on this machine \(list of \d{4}-\d\d-\d\d\):\n/);
-    expect(out).toMatch(/Waggle has downloaded none of these models so far\.$/m);
+    expect(out).toMatch(/Waggle downloaded 0 of its 16 models\.$/m);
     expect(out).toMatch(/of memory are free/);
     expect(err).toContain("story:1b (Ollama)");
   });

@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { EndedJob } from "@waggle/protocol";
 import type { VNode } from "preact";
+import { OwnerCells, OwnerTitles, shownColumns, type ShownColumns } from "./job-columns.tsx";
 import type { WorkerWatch } from "./watch-worker.ts";
 import { formatCount, formatMilliseconds, formatTime } from "../parts/format.ts";
 
@@ -16,13 +17,9 @@ const phases = [
 
 export function EndedJobs({ watch }: { readonly watch: WorkerWatch }): VNode | null {
   const isWhole = useSignal(false);
-  const list = watch.jobs.value;
-  const ended = list?.ended ?? [];
+  const ended = watch.jobs.value?.ended ?? [];
   if (ended.length === 0) return null;
-  const shown = {
-    clients: list?.of === "all" && watch.info.value?.local_mode === false,
-    models: (watch.models.statuses.value?.models.length ?? 1) > 1,
-  };
+  const shown = shownColumns(watch);
   const more = ended.length - shownRows;
   return (
     <section class="card" aria-labelledby="ended-title">
@@ -40,8 +37,7 @@ export function EndedJobs({ watch }: { readonly watch: WorkerWatch }): VNode | n
         <thead>
           <tr>
             <th scope="col">Job</th>
-            {shown.clients && <th scope="col">Client</th>}
-            {shown.models && <th scope="col">Model</th>}
+            <OwnerTitles {...shown} />
             <th scope="col">Ended</th>
             <th scope="col">Reason</th>
             <th scope="col">Prompt tokens</th>
@@ -73,7 +69,7 @@ export function EndedJobs({ watch }: { readonly watch: WorkerWatch }): VNode | n
 
 interface EndedRowProps {
   readonly job: EndedJob;
-  readonly shown: { readonly clients: boolean; readonly models: boolean };
+  readonly shown: ShownColumns;
 }
 
 function EndedRow({ job, shown }: EndedRowProps): VNode {
@@ -82,16 +78,7 @@ function EndedRow({ job, shown }: EndedRowProps): VNode {
       <th scope="row" class="anywhere mono">
         {job.job_id}
       </th>
-      {shown.clients && (
-        <td data-label="Client" class="anywhere">
-          {job.client}
-        </td>
-      )}
-      {shown.models && (
-        <td data-label="Model" class="anywhere">
-          {job.model}
-        </td>
-      )}
+      <OwnerCells job={job} shown={shown} />
       <td data-label="Ended" class="numbers">
         {formatTime(Date.parse(job.ended_at))}
       </td>

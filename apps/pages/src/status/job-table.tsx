@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { ListedJob } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { jobStateWords } from "./words.ts";
+import { OwnerCells, OwnerTitles, shownColumns, type ShownColumns } from "./job-columns.tsx";
 import type { WorkerWatch } from "./watch-worker.ts";
 import { formatCount, formatDuration, formatFigure, formatRate } from "../parts/format.ts";
 
@@ -11,11 +12,7 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
   if (list === undefined) return null;
   const { jobs, total } = list;
   const own = list.of === "own";
-  const shown = {
-    // Shown even if all jobs have one client: an operator who cancels a job has to see its client.
-    clients: !own && watch.info.value?.local_mode === false,
-    models: (watch.models.statuses.value?.models.length ?? 1) > 1,
-  };
+  const shown = shownColumns(watch);
   const running = jobs.filter(({ position }) => position === 0).length;
   return (
     <section class="card" aria-labelledby="jobs-title">
@@ -30,8 +27,7 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
           <thead>
             <tr>
               <th scope="col">Job</th>
-              {shown.clients && <th scope="col">Client</th>}
-              {shown.models && <th scope="col">Model</th>}
+              <OwnerTitles {...shown} />
               <th scope="col">State</th>
               <th scope="col">Prompt tokens</th>
               <th scope="col">Tokens</th>
@@ -57,7 +53,7 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
 
 interface JobRowProps {
   readonly job: ListedJob;
-  readonly shown: { readonly clients: boolean; readonly models: boolean };
+  readonly shown: ShownColumns;
   readonly cancel: WorkerWatch["cancel"];
 }
 
@@ -69,16 +65,7 @@ function JobRow({ job, shown, cancel }: JobRowProps): VNode {
         {job.job_id}
         {job.session_id !== undefined && <span class="session muted">{`session ${job.session_id}`}</span>}
       </th>
-      {shown.clients && (
-        <td data-label="Client" class="anywhere">
-          {job.client}
-        </td>
-      )}
-      {shown.models && (
-        <td data-label="Model" class="anywhere">
-          {job.model}
-        </td>
-      )}
+      <OwnerCells job={job} shown={shown} />
       <td data-label="State">{jobStateWords(job)}</td>
       <td data-label="Prompt tokens" class="numbers">
         {formatFigure(job.prompt_tokens)}

@@ -23,7 +23,7 @@ export function createHttpTransport({ url, headers }: Extract<ServerSpec["transp
 
 /** A redirect would send the headers, which may be secrets, to another address. */
 async function limitedFetch(url: string | URL, init?: RequestInit): Promise<Response> {
-  // A GET asks for messages that answer no request. Waggle uses none of them; 405 says so to the SDK.
+  // The SDK sends a GET to receive the server's notifications, which Waggle does not use. After a 405 the SDK works without them.
   if (init?.method === "GET") return new Response(null, { status: 405 });
   const response = await fetch(url, { ...init, redirect: "error" });
   if (response.body === null) return response;

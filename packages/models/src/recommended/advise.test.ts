@@ -29,9 +29,9 @@ test("the list is sorted by size, has a date, and says that no model was downloa
   );
   expect(Date.parse(listedOn)).toBeLessThan(Date.parse("2030-01-01"));
   expect(downloadWords()).toBe(
-    `The list is of ${listedOn} and comes from documentation; Waggle has downloaded none of these models so far.`,
+    `This list of ${listedOn} comes from documentation. Waggle downloaded 0 of its 16 models.`,
   );
-  expect(downloadWords([{ downloaded: "never" }, { downloaded: "2026-12-01" }])).toContain("1 of these 2 models");
+  expect(downloadWords([{ downloaded: "never" }, { downloaded: "2026-12-01" }])).toContain("1 of its 2 models");
 });
 
 describe("the best model of each purpose", () => {

@@ -127,6 +127,5 @@ export const recommendedModels: readonly RecommendedModel[] = [
 /** Says where the list comes from, and how many of these models Waggle has downloaded. */
 export function downloadWords(models: readonly Pick<RecommendedModel, "downloaded">[] = recommendedModels): string {
   const tried = models.filter(({ downloaded }) => downloaded !== "never").length;
-  const count = tried === 0 ? "none of these models" : `${tried} of these ${models.length} models`;
-  return `The list is of ${listedOn} and comes from documentation; Waggle has downloaded ${count} so far.`;
+  return `This list of ${listedOn} comes from documentation. Waggle downloaded ${tried} of its ${models.length} models.`;
 }

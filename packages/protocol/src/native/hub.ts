@@ -24,7 +24,8 @@ export const HubModelsSchema = z
   .meta({ id: "HubModels" });
 export type HubModels = z.infer<typeof HubModelsSchema>;
 
-export const HubFitSchema = z
+/** Whether a model fits into the free memory of a machine. */
+export const FitSchema = z
   .object({
     verdict: z
       .enum(["fits", "smaller", "none"])
@@ -33,8 +34,8 @@ export const HubFitSchema = z
     memory_bytes: z.number().nonnegative().describe("Memory with this context."),
     gpu: z.enum(["whole", "part", "none"]).describe("How much of the model is on a GPU."),
   })
-  .meta({ id: "HubFit" });
-export type HubFit = z.infer<typeof HubFitSchema>;
+  .meta({ id: "Fit" });
+export type Fit = z.infer<typeof FitSchema>;
 
 export const HubFileSchema = z
   .object({
@@ -44,7 +45,7 @@ export const HubFileSchema = z
     bytes: z.number().nonnegative().describe("Size of all parts."),
     parts: z.int().positive(),
     pictures: z.boolean().describe("Whether the model reads pictures."),
-    fit: HubFitSchema.optional().describe("Whether this machine's free memory is enough now, as `waggle fit` says."),
+    fit: FitSchema.optional().describe("Whether this machine's free memory is enough now, as `waggle fit` says."),
     problem: z.string().optional().describe("Why the engine cannot use the model; then there is no fit."),
   })
   .meta({ id: "HubFile" });

@@ -1,16 +1,7 @@
 // Owns the schemas and the route of the models that Waggle recommends for the worker's machine.
 import { z } from "zod";
+import { FitSchema } from "./hub.ts";
 import type { Route } from "../openapi/routes.ts";
-
-export const RecommendedFitSchema = z
-  .object({
-    verdict: z
-      .enum(["fits", "smaller", "none"])
-      .describe("fits: with the usual context; smaller: only with the given smaller context; none: not at all."),
-    context_size: z.int().positive().describe("Most tokens of one job, with this verdict."),
-    memory_bytes: z.number().nonnegative().describe("Memory with this context."),
-  })
-  .meta({ id: "RecommendedFit" });
 
 export const RecommendedModelSchema = z
   .object({
@@ -21,7 +12,7 @@ export const RecommendedModelSchema = z
     parameters: z.number().positive(),
     bytes: z.number().positive().describe("Documented size of the file."),
     downloaded: z.string().describe("The day on which Waggle's developers downloaded this file, or `never`."),
-    fit: RecommendedFitSchema.optional().describe(
+    fit: FitSchema.optional().describe(
       "Whether the free memory of the machine is enough now, as `waggle fit` says, computed from the documented shape.",
     ),
   })

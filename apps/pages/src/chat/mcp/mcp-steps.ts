@@ -1,6 +1,6 @@
 // Owns the steps of an answer with MCP tools: messages with calls that the worker runs, and their results. Pure.
 import type { GenerateRequestInput, ToolCallEvent, ToolResultEvent } from "@waggle/protocol";
-import type { ToolCall } from "../tool-calls/tool-calls.ts";
+import { messageWithCalls, type ToolCall } from "../tool-calls/tool-calls.ts";
 
 export interface McpResult {
   readonly callId: string;
@@ -55,19 +55,10 @@ type Message = NonNullable<GenerateRequestInput["messages"]>[number];
 
 /** The messages of the steps in a next request. */
 export function messagesOfSteps(steps: readonly McpStep[]): readonly Message[] {
-  return steps.flatMap(({ text, thoughts, calls, results }): Message[] => [
-    {
-      role: "assistant",
-      content: text === "" ? null : text,
-      ...(thoughts === undefined ? {} : { reasoning_content: thoughts }),
-      tool_calls: calls.map(({ id, name, arguments: json }) => ({
-        id,
-        type: "function",
-        function: { name, arguments: json },
-      })),
-    },
-    ...calls.map(({ id }): Message => {
-      const result = results.find(({ callId }) => callId === id);
+  return steps.flatMap((step): Message[] => [
+    messageWithCalls(step),
+    ...step.calls.map(({ id }): Message => {
+      const result = step.results.find(({ callId }) => callId === id);
       return { role: "tool", tool_call_id: id, content: result === undefined ? "There is no result." : marked(result) };
     }),
   ]);

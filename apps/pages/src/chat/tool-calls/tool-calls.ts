@@ -55,18 +55,31 @@ export function messagesOfCalls(
   const given = calls.map(({ id }) => results.find(({ callId }) => callId === id));
   if (calls.length === 0 || given.includes(undefined)) return undefined;
   return [
-    {
-      role: "assistant",
-      content: text === "" ? null : text,
-      ...(thoughts === undefined ? {} : { reasoning_content: thoughts }),
-      tool_calls: calls.map(({ id, name, arguments: json }) => ({
-        id,
-        type: "function",
-        function: { name, arguments: json },
-      })),
-    },
+    messageWithCalls({ text, thoughts, calls }),
     ...given.flatMap((result) =>
       result === undefined ? [] : [{ role: "tool" as const, content: result.text, tool_call_id: result.callId }],
     ),
   ];
+}
+
+/** The model's message with its calls. */
+export function messageWithCalls({
+  text,
+  thoughts,
+  calls,
+}: {
+  readonly text: string;
+  readonly thoughts?: string | undefined;
+  readonly calls: readonly ToolCall[];
+}): Message {
+  return {
+    role: "assistant",
+    content: text === "" ? null : text,
+    ...(thoughts === undefined ? {} : { reasoning_content: thoughts }),
+    tool_calls: calls.map(({ id, name, arguments: json }) => ({
+      id,
+      type: "function",
+      function: { name, arguments: json },
+    })),
+  };
 }

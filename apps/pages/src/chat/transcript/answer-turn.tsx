@@ -5,10 +5,9 @@ import { useContext } from "preact/hooks";
 import { arrivalWords } from "../../models/model-words.ts";
 import { Countdown } from "../../parts/countdown.tsx";
 import { CopyButton } from "../../parts/copy-button.tsx";
-import { Icon } from "../../parts/icons.tsx";
 import { Markdown } from "../../parts/markdown/markdown.tsx";
 import { ProblemNotice } from "../../parts/problem-notice.tsx";
-import { createRememberedSwitch } from "../../parts/remembered-switch.ts";
+import { SwitchButton, createRememberedSwitch } from "../../parts/remembered-switch.tsx";
 import type { Advice } from "../../wire/advice.ts";
 import { ContinueButton, RecoveryButtons, RegenerateButton } from "./answer-actions.tsx";
 import { isEmpty, isLive, wantsResults } from "../conversation/answer.ts";
@@ -177,16 +176,12 @@ function Figures({ answer }: { readonly answer: Answer }): VNode | null {
   return (
     <>
       {figures.length > 0 && (
-        <button
-          type="button"
-          class="button icon tiny quiet"
-          aria-label="Show numbers"
+        <SwitchButton
+          of={showsFigures}
+          icon="numbers"
+          label="Show numbers"
           title="Show numbers: tokens, speed, model"
-          aria-pressed={showsFigures.on.value}
-          onClick={showsFigures.turn}
-        >
-          <Icon name="numbers" />
-        </button>
+        />
       )}
       {words.length > 0 && <span class="figures small muted numbers">{words.join(" · ")}</span>}
     </>

@@ -1,5 +1,5 @@
 // Owns the texts for the hub's models. Pure.
-import type { HubFile, HubFit, HubModel } from "@waggle/protocol";
+import type { Fit, HubFile, HubModel } from "@waggle/protocol";
 import { formatBytes, formatCount, formatCounted } from "../../parts/format.ts";
 
 /** For example "1,234 downloads in a month · 7 likes". */
@@ -18,7 +18,7 @@ export interface Verdict {
 }
 
 /** In the words of `waggle fit`. */
-export function verdictOf({ verdict, gpu }: HubFit): Verdict {
+export function verdictOf({ verdict, gpu }: Fit): Verdict {
   if (verdict === "none") return { words: "does not fit", tone: "bad" };
   const place = gpu === "whole" ? ", all on the GPU" : gpu === "part" ? ", partly on the GPU" : "";
   return verdict === "fits"

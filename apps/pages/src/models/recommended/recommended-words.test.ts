@@ -6,9 +6,9 @@ import { doesFit, recommendedWords } from "./recommended-words.ts";
 const model: RecommendedModel = {
   ...{ name: "Bee 4B", reference: "hf:bees/bee:Q4_K_M", purposes: ["chat", "languages"], languages: "7" },
   ...{ parameters: 4e9, bytes: 2.5e9, downloaded: "never" },
-  fit: { verdict: "fits", context_size: 40_960, memory_bytes: 12e9 },
+  fit: { verdict: "fits", context_size: 40_960, memory_bytes: 12e9, gpu: "none" },
 };
-const smaller = { verdict: "smaller", context_size: 8_192, memory_bytes: 9e9 } as const;
+const smaller = { verdict: "smaller", context_size: 8_192, memory_bytes: 9e9, gpu: "none" } as const;
 
 it("describes purpose, file, memory and trial of a model", () => {
   const words = ["chat, several languages", "file 2.5 GB", "12.0 GB of memory", "never downloaded with Waggle"];

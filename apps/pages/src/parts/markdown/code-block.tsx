@@ -2,8 +2,7 @@
 import type { VNode } from "preact";
 import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
 import { CopyButton } from "../copy-button.tsx";
-import { Icon } from "../icons.tsx";
-import { createRememberedSwitch } from "../remembered-switch.ts";
+import { SwitchButton, createRememberedSwitch } from "../remembered-switch.tsx";
 import { createCodeChunks } from "./code-chunks.ts";
 import type { Chunk, Colours } from "./code-chunks.ts";
 import { inSlices } from "./idle-slices.ts";
@@ -37,16 +36,7 @@ export function CodeBlock({ code, info }: CodeBlockProps): VNode {
       <figcaption class="spread">
         <span>{name === "" ? "code" : name}</span>
         <span class="row code-buttons">
-          <button
-            type="button"
-            class="button icon tiny quiet"
-            aria-label="Wrap long lines"
-            title="Wrap long lines"
-            aria-pressed={wrapping.on.value}
-            onClick={wrapping.turn}
-          >
-            <Icon name="wrap" />
-          </button>
+          <SwitchButton of={wrapping} icon="wrap" label="Wrap long lines" />
           <CopyButton text={code} label="Copy code" />
         </span>
       </figcaption>

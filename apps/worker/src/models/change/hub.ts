@@ -4,11 +4,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { HubSearch } from "@waggle/front";
 import { readHubModels, searchHub } from "@waggle/models/download";
 import type { HubModel } from "@waggle/models/download";
-import { fitReport, neededBytes, thisMachine } from "@waggle/models/memory";
+import { fitReport, thisMachine } from "@waggle/models/memory";
 import type { FitReport, FitSource, Gpu, Machine } from "@waggle/models/memory";
 import { WaggleError } from "@waggle/protocol";
 import type { HubFile, HubFiles } from "@waggle/protocol";
 import { engineSettingsOf } from "../memory/engine-settings.ts";
+import { fitField } from "./fit.ts";
 import { downloadsOf } from "./operations.ts";
 import type { OperationsOptions } from "./operations.ts";
 
@@ -80,16 +81,7 @@ function toWire(model: HubModel, row: FitReport["rows"][number] | undefined): Hu
   return {
     ...{ reference, file: basename(path), bytes, parts, pictures: projector !== undefined },
     ...(quantization === undefined ? {} : { quantization }),
-    ...(fit === undefined
-      ? {}
-      : {
-          fit: {
-            verdict: fit.verdict,
-            context_size: fit.contextSize,
-            memory_bytes: Math.round(neededBytes(fit)),
-            gpu: fit.gpu,
-          },
-        }),
+    ...fitField(fit),
     ...(problem === undefined ? {} : { problem }),
   };
 }

@@ -1,10 +1,11 @@
 // Makes the list of recommended models with the free memory of this machine.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { neededBytes, thisMachine, type Gpu } from "@waggle/models/memory";
+import { thisMachine, type Gpu } from "@waggle/models/memory";
 import { adviseModel, downloadWords, listedOn, recommendedModels, type Advice } from "@waggle/models/recommended";
 import type { RecommendedModel, RecommendedModels } from "@waggle/protocol";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import { engineSettingsOf } from "../memory/engine-settings.ts";
+import { fitField } from "./fit.ts";
 
 /** @param settings with which a downloaded model would be loaded */
 export async function recommendModels(settings: ModelSettings, gpu: Gpu | undefined): Promise<RecommendedModels> {
@@ -24,8 +25,6 @@ function toWire({ model, row: { fit } }: Advice): RecommendedModel {
   const { name, reference, purposes, languages, parameters, bytes, downloaded } = model;
   return {
     ...{ name, reference, purposes: [...purposes], languages, parameters, bytes, downloaded },
-    ...(fit === undefined
-      ? {}
-      : { fit: { verdict: fit.verdict, context_size: fit.contextSize, memory_bytes: Math.round(neededBytes(fit)) } }),
+    ...fitField(fit),
   };
 }

@@ -29,7 +29,7 @@ export interface AskedResponse {
   readonly mcpTools: readonly ServerTool[];
   readonly toolbox: Toolbox;
   readonly fields: RequestEcho & Pick<ResponseHead, "created_at" | "model">;
-  /** What is stored of the request. */
+  /** The parts of the request that the response store keeps. */
   readonly kept: { readonly input: (key: string) => readonly OutputItem[]; readonly pictures: readonly Picture[] };
   /** The job of a step, after these messages of the turn. */
   readonly specOf: (functions: Toolbox["functions"], messages: readonly Message[]) => Promise<GenerateSpec>;

@@ -1,0 +1,10 @@
+// Converts the fit of a model to its form on the wire, for models of the hub and recommended models.
+import { neededBytes, type FitReport } from "@waggle/models/memory";
+import type { Fit } from "@waggle/protocol";
+
+/** Returns no field if the fit is not known. */
+export function fitField(fit: FitReport["rows"][number]["fit"]): { readonly fit?: Fit } {
+  if (fit === undefined) return {};
+  const { verdict, contextSize, gpu } = fit;
+  return { fit: { verdict, context_size: contextSize, memory_bytes: Math.round(neededBytes(fit)), gpu } };
+}
