@@ -97,7 +97,7 @@ describe("without a worker", () => {
     writeFileSync(manifest, JSON.stringify({ layers: [] }));
     const { code, out, err } = await waggle(["pull"], { config: { programFolders: [ollama] } });
     expect(code).toBe(0);
-    expect(out).toMatch(/^Recommended models that fit on this machine \(list of \d{4}-\d\d-\d\d\):\n/);
+    expect(out).toMatch(/^Recommended models that fit on this machine:\n/);
     expect(out).toMatch(/Waggle downloaded 0 of its 16 models\.$/m);
     expect(out).toMatch(/of memory are free/);
     expect(err).toContain("story:1b (Ollama)");

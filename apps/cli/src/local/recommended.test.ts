@@ -24,7 +24,7 @@ describe("the list of recommended models", () => {
   test("counts the others, and has the date and the free memory", () => {
     const shown = text.match(/^ {4}waggle pull /gm)?.length ?? 0;
     expect(text).toContain(`${recommendedModels.length - shown} more models of the list do not fit.\n`);
-    expect(text).toContain(`The list is of ${listedOn}`);
+    expect(text).toContain(`This list of ${listedOn} comes from documentation.`);
     expect(text).toMatch(/^4\.3 GB of memory are free\./m);
   });
 });

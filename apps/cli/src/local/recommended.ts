@@ -1,7 +1,7 @@
 // Shows the recommended models with what `waggle fit` says of them on this machine.
 import { formatBytes, type Style } from "@waggle/daemon/terminal";
 import { neededBytes, verdictOf, type Fit, type Machine } from "@waggle/models/memory";
-import { adviseModels, downloadWords, listedOn, purposeNames, type Advice } from "@waggle/models/recommended";
+import { adviseModels, downloadWords, purposeNames, type Advice } from "@waggle/models/recommended";
 import type { Context } from "../command.ts";
 import { measureMachine } from "./this-machine.ts";
 import { modelSettings } from "./worker-settings.ts";
@@ -34,7 +34,7 @@ export function formatAdvice({ advice, machine: { freeBytes, gpu } }: AdviceHere
     `${formatBytes(freeBytes)} of memory are free${onGpu}. Tokens/s is the upper bound for one stream, by memory bandwidth.`,
     '"waggle fit <reference>" computes the memory from the file itself, also of models that are not in the list.',
   ];
-  return `Recommended models that fit on this machine (list of ${listedOn}):\n${fitting.join("")}\n${notes.join("\n")}\n`;
+  return `Recommended models that fit on this machine:\n${fitting.join("")}\n${notes.join("\n")}\n`;
 }
 
 /** The size of the file, the memory, the verdict of `waggle fit`, and the speed. */
