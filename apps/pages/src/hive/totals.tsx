@@ -21,7 +21,7 @@ export function Totals({ totals }: { readonly totals: TotalFigures }): VNode {
           value={String(queued)}
           note={queuedAtGateways > 0 ? `${queuedAtGateways} at gateways` : "in queues"}
         />
-        <Total name="Tokens/s" value={formatFigure(Math.round(tokensPerSecond))} />
+        <Total name="Tokens/s" value={formatFigure(tokensPerSecond)} />
         <Total name="Requests" value={formatFigure(requests)} />
         <Total name="Errors" value={formatFigure(errors)} />
         <Total name="Engine restarts" value={formatFigure(restarts)} />

@@ -9,7 +9,6 @@ import {
   formatLargeCount,
   formatMilliseconds,
   formatPercent,
-  formatRate,
   formatShare,
   formatTime,
   formatTokenRate,
@@ -30,7 +29,7 @@ it.each([
 
 it("formats rates, counts and figures", () => {
   expect(formatByteRate(12_000_000)).toBe("12.0 MB/s");
-  expect([3.456, 85.4, 1_234.5].map(formatRate)).toEqual(["3.5", "85", "1,235"]);
+  expect([2, 3.456, 85.4, 1_234.5, undefined].map(formatFigure)).toEqual(["2", "3.5", "85", "1,235", "–"]);
   expect(formatCount(30_000)).toBe("30,000");
   expect([1, 1_235].map((count) => formatCounted(count, "token"))).toEqual(["1 token", "1,235 tokens"]);
   expect([7_241_732_096, 134_515_008, 656_000].map(formatLargeCount)).toEqual([
@@ -39,12 +38,6 @@ it("formats rates, counts and figures", () => {
     "656,000",
   ]);
   expect(formatTokenRate(3.456)).toBe("3.5 tokens/s");
-  expect([formatFigure(2), formatFigure(2.34), formatFigure(1_234.5, "ms"), formatFigure(undefined)]).toEqual([
-    "2",
-    "2.3",
-    "1,235 ms",
-    "–",
-  ]);
 });
 
 it("rounds progress down and shares to the nearest percent", () => {
@@ -53,7 +46,13 @@ it("rounds progress down and shares to the nearest percent", () => {
 });
 
 it("formats milliseconds", () => {
-  expect([formatMilliseconds(84.6), formatMilliseconds(1_500)]).toEqual(["85 ms", "1.5 s"]);
+  expect([2.34, 84.6, 999.7, 1_500, undefined].map(formatMilliseconds)).toEqual([
+    "2.3 ms",
+    "85 ms",
+    "1.0 s",
+    "1.5 s",
+    "–",
+  ]);
 });
 
 it("rounds a duration down", () => {

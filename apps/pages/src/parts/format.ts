@@ -15,11 +15,6 @@ export function formatByteRate(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`;
 }
 
-/** One digit after the point below 10, otherwise a whole number: 3.5, 85, 1,235. */
-export function formatRate(perSecond: number): string {
-  return perSecond < 10 ? perSecond.toFixed(1) : formatCount(Math.round(perSecond));
-}
-
 /** For example 1,235. */
 export function formatCount(count: number): string {
   return count.toLocaleString("en");
@@ -32,7 +27,7 @@ export function formatCounted(count: number, noun: string): string {
 
 /** For example 3.5 tokens/s. */
 export function formatTokenRate(tokensPerSecond: number): string {
-  return `${formatRate(tokensPerSecond)} tokens/s`;
+  return `${formatFigure(tokensPerSecond)} tokens/s`;
 }
 
 /** A large count in words: "7.2 billion" for 7,241,732,096. */
@@ -41,11 +36,10 @@ export function formatLargeCount(count: number): string {
   return count >= 1e6 ? `${(count / 1e6).toFixed(count < 1e7 ? 1 : 0)} million` : formatCount(count);
 }
 
-/** Like `formatCount`, with one digit after the point below 10; "–" for an unknown value. */
-export function formatFigure(value: number | undefined, unit = ""): string {
+/** A whole number, with one digit after the point below 10: 3.5, 85, 1,235; "–" for an unknown value. */
+export function formatFigure(value: number | undefined): string {
   if (value === undefined) return unknown;
-  const digits = value < 10 && !Number.isInteger(value) ? value.toFixed(1) : formatCount(Math.round(value));
-  return unit === "" ? digits : `${digits} ${unit}`;
+  return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : formatCount(Math.round(value));
 }
 
 /** Progress, rounded down so that 100 % appears only at the end. @param share 0 to 1 */
@@ -59,9 +53,10 @@ export function formatShare(share: number | undefined): string {
   return share > 0 && share < 0.01 ? "under 1 %" : `${Math.round(share * 100)} %`;
 }
 
-/** For example 85 ms, or 1.5 s. */
-export function formatMilliseconds(ms: number): string {
-  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
+/** For example 2.3 ms, 85 ms, or 1.5 s; "–" for an unknown time. */
+export function formatMilliseconds(ms: number | undefined): string {
+  if (ms === undefined) return unknown;
+  return ms < 999.5 ? `${formatFigure(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }
 
 /**

@@ -5,7 +5,7 @@ import type { VNode } from "preact";
 import { jobStateWords } from "./words.ts";
 import { OwnerCells, OwnerTitles, shownColumns, type ShownColumns } from "./job-columns.tsx";
 import type { WorkerWatch } from "./watch-worker.ts";
-import { formatCount, formatDuration, formatFigure, formatRate } from "../parts/format.ts";
+import { formatCount, formatDuration, formatFigure } from "../parts/format.ts";
 
 export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | null {
   const list = watch.jobs.value;
@@ -74,7 +74,7 @@ function JobRow({ job, shown, cancel }: JobRowProps): VNode {
         {formatCount(job.tokens)}
       </td>
       <td data-label="Tokens/s" class="numbers">
-        {speed === undefined ? "–" : formatRate(speed)}
+        {formatFigure(speed)}
       </td>
       <td data-label="Age" class="numbers">
         {formatDuration(job.age_ms)}

@@ -1,6 +1,6 @@
 // Owns the curves and the sentences of what an engine's steps cost. Pure.
 import type { StepCosts } from "@waggle/protocol";
-import { formatFigure } from "../parts/format.ts";
+import { formatMilliseconds } from "../parts/format.ts";
 
 export type CurvePoint = readonly [x: number, ms: number];
 
@@ -70,12 +70,12 @@ function decodeWords(points: readonly CurvePoint[]): string {
   const several = points.find(([rows]) => rows === 4) ?? points.findLast(([rows]) => rows > 1);
   if (one === undefined) return "";
   const [, ms] = one;
-  if (several === undefined) return `A step for 1 stream takes ${formatFigure(ms, "ms")}.`;
-  return `A step for ${several[0]} streams takes ${formatFigure(several[1], "ms")}, for 1 stream ${formatFigure(ms, "ms")}.`;
+  if (several === undefined) return `A step for 1 stream takes ${formatMilliseconds(ms)}.`;
+  return `A step for ${several[0]} streams takes ${formatMilliseconds(several[1])}, for 1 stream ${formatMilliseconds(ms)}.`;
 }
 
 function promptWords(points: readonly CurvePoint[]): string {
   const [tokens, ms] = points.find(([count]) => count >= 64) ?? points.at(-1) ?? [];
   if (tokens === undefined) return "";
-  return `A piece of ${tokens} prompt tokens takes ${formatFigure(ms, "ms")}.`;
+  return `A piece of ${tokens} prompt tokens takes ${formatMilliseconds(ms)}.`;
 }

@@ -10,7 +10,7 @@ import { lastSeen, livenessBadges } from "../words.ts";
 import { WorkerActions } from "./worker-actions.tsx";
 import { figuresOf } from "../state/worker-figures.ts";
 import { ChatLink, StatusLink } from "./worker-links.tsx";
-import { formatBytes, formatFigure, formatShare } from "../../parts/format.ts";
+import { formatBytes, formatFigure, formatMilliseconds, formatShare } from "../../parts/format.ts";
 
 /** Above this number, slots are shown only as a number. */
 const cellsLimit = 32;
@@ -68,8 +68,8 @@ function factsOf(view: WorkerView, hiveNow: number): readonly Fact[] {
   const { worker, tokensPerSecond } = view;
   const { ttftP95, itlP95, errors, restarts, cpu, memory, gpu } = figuresOf(view);
   const load: readonly Fact[] = [
-    ["First token, p95", formatFigure(ttftP95, "ms")],
-    ["Between tokens, p95", formatFigure(itlP95, "ms")],
+    ["First token, p95", formatMilliseconds(ttftP95)],
+    ["Between tokens, p95", formatMilliseconds(itlP95)],
     ["Errors", formatFigure(errors)],
     ["Engine restarts", formatFigure(restarts)],
     ["CPU", formatShare(cpu)],
@@ -78,7 +78,7 @@ function factsOf(view: WorkerView, hiveNow: number): readonly Fact[] {
   return [
     ["State", worker.state],
     ["Queue", `${worker.queue.depth} of ${worker.queue.capacity}`],
-    ["Tokens/s", tokensPerSecond?.toFixed(0)],
+    ["Tokens/s", formatFigure(tokensPerSecond)],
     ...(worker.last_heartbeat?.load === undefined ? [] : load),
     ...(gpu === undefined
       ? []

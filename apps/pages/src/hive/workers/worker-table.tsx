@@ -7,7 +7,7 @@ import { lastSeen, livenessBadges } from "../words.ts";
 import { WorkerActions } from "./worker-actions.tsx";
 import { figuresOf } from "../state/worker-figures.ts";
 import { StatusLink } from "./worker-links.tsx";
-import { formatBytes, formatFigure, formatShare } from "../../parts/format.ts";
+import { formatBytes, formatFigure, formatMilliseconds, formatShare } from "../../parts/format.ts";
 
 const columns = [
   "Slots",
@@ -101,9 +101,9 @@ function cellsOf(view: WorkerView, gpus: boolean): readonly string[] {
   return [
     `${slots.busy} of ${slots.total}`,
     String(queue.depth),
-    formatFigure(tokensPerSecond === undefined ? undefined : Math.round(tokensPerSecond)),
-    formatFigure(ttftP95, "ms"),
-    formatFigure(itlP95, "ms"),
+    formatFigure(tokensPerSecond),
+    formatMilliseconds(ttftP95),
+    formatMilliseconds(itlP95),
     formatFigure(requests),
     formatFigure(errors),
     formatFigure(restarts),
