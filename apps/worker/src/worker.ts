@@ -22,7 +22,6 @@ import type { Models, ModelsOptions } from "./models/list/models.ts";
 import { createOperations, downloadsOf } from "./models/change/operations.ts";
 import type { Gpu } from "@waggle/models/memory";
 import { createHub } from "./models/change/hub.ts";
-import { recommendModels } from "./models/change/recommended.ts";
 import type { LoadPlan } from "./models/memory/pool.ts";
 import { createServed } from "./report/served.ts";
 import type { Served } from "./report/served.ts";
@@ -168,7 +167,6 @@ export function createWorker(options: WorkerOptions): Worker {
     models: served,
     control: operations.control,
     drain: options.drain,
-    recommended: async () => await recommendModels(config.modelSettings, gpuOf(models.hosts())),
     hub: createHub({ config, gpu: () => gpuOf(models.hosts()) }),
     view: {
       ...report,

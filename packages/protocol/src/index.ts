@@ -19,7 +19,6 @@ export * from "./stdout.ts";
 export * from "./fields/keep-alive.ts";
 export * from "./native/models.ts";
 export * from "./native/models-routes.ts";
-export * from "./native/recommended.ts";
 export * from "./native/hub.ts";
 export * from "./openapi/routes.ts";
 export * from "./native/usage.ts";

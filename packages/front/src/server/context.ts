@@ -173,8 +173,10 @@ export interface ModelControl {
   alias(name: string, alias: string): void;
 }
 
-/** Searches the hub for models to download. Both throw WaggleError: unavailable without an answer of the hub, resource_exhausted. */
-export interface HubSearch {
+/** Finds models to download. `search` and `files` throw WaggleError: unavailable without an answer of the hub, resource_exhausted. */
+export interface ModelHub {
+  /** Those that Waggle recommends, and which of them fit on this machine. Asks no hub. */
+  recommended(): Promise<RecommendedModels>;
   search(query: string, signal: AbortSignal): Promise<HubModels>;
   /** @param repository `hf:user/repo` */
   files(repository: string, signal: AbortSignal): Promise<HubFiles>;
@@ -203,10 +205,8 @@ export interface AppOptions {
   readonly finder?: JobFinder | undefined;
   readonly models: ServedModels;
   readonly control: ModelControl;
-  /** The models that fit on this machine. Undefined at a gateway, which downloads no models. */
-  readonly recommended?: (() => Promise<RecommendedModels>) | undefined;
-  /** Undefined at a gateway, too. */
-  readonly hub?: HubSearch | undefined;
+  /** Undefined at a gateway, which downloads no models. */
+  readonly hub?: ModelHub | undefined;
   readonly view: WorkerView;
   readonly schemas: SchemaCompiler;
   /** Absent without `--mcp-config`. */

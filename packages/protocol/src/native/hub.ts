@@ -1,4 +1,4 @@
-// Owns the schemas and the routes of the hub's models, which a worker can download.
+// Owns the schemas and the routes of models that a worker can download: those of the hub, and the recommended ones.
 import { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
 import type { Route } from "../openapi/routes.ts";
@@ -59,6 +59,31 @@ export const HubFilesSchema = z
   .meta({ id: "HubFiles" });
 export type HubFiles = z.infer<typeof HubFilesSchema>;
 
+export const RecommendedModelSchema = z
+  .object({
+    name: z.string(),
+    reference: z.string().describe("hf:user/repo:quant, for POST /v1/models/pull."),
+    purposes: z.array(z.enum(["chat", "code", "languages", "embedding"])),
+    languages: z.string(),
+    parameters: z.number().positive(),
+    bytes: z.number().positive().describe("Documented size of the file."),
+    downloaded: z.string().describe("The day on which Waggle's developers downloaded this file, or `never`."),
+    fit: FitSchema.optional().describe(
+      "Whether the free memory of the machine is enough now, as `waggle fit` says, computed from the documented shape.",
+    ),
+  })
+  .meta({ id: "RecommendedModel" });
+export type RecommendedModel = z.infer<typeof RecommendedModelSchema>;
+
+export const RecommendedModelsSchema = z
+  .object({
+    listed_on: z.iso.date().describe("The day on which the list was last compared with the documentation."),
+    note: z.string().describe("Where the list comes from, and how many of its models Waggle's developers downloaded."),
+    models: z.array(RecommendedModelSchema).describe("Smallest first."),
+  })
+  .meta({ id: "RecommendedModels" });
+export type RecommendedModels = z.infer<typeof RecommendedModelsSchema>;
+
 const hubErrors = [
   "invalid_argument",
   "forbidden",
@@ -68,6 +93,14 @@ const hubErrors = [
 ] as const satisfies readonly ErrorCode[];
 
 export const hubRoutes = {
+  recommendedModels: {
+    method: "get",
+    path: "/v1/hub/recommended",
+    summary:
+      "Recommended models to download, and whether they fit into the machine's free memory; needs an admin token.",
+    response: RecommendedModelsSchema,
+    errors: ["forbidden", "unimplemented"],
+  },
   hubModels: {
     method: "get",
     path: "/v1/hub/models",

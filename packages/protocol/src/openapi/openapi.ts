@@ -19,7 +19,6 @@ import { logRoutes } from "../native/logs.ts";
 import { mcpRoutes } from "../mcp/mcp.ts";
 import { hubRoutes } from "../native/hub.ts";
 import { modelRoutes } from "../native/models-routes.ts";
-import { recommendedRoutes } from "../native/recommended.ts";
 import { requestExamples } from "./request-examples.ts";
 import { usageRoutes } from "../native/usage.ts";
 
@@ -79,7 +78,6 @@ export const workerRouteGroups: readonly RouteGroup[] = [
     routes: {
       ...workerRoutes,
       ...modelRoutes,
-      ...recommendedRoutes,
       ...hubRoutes,
       ...usageRoutes,
       ...logRoutes,

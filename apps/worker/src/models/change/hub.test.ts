@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { HubSearch } from "@waggle/front";
+import type { ModelHub } from "@waggle/front";
 import { startModelServer } from "@waggle/models/testing/model-server";
 import { HubFilesSchema, HubModelsSchema } from "@waggle/protocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function hubAt(hubUrl: string, freeBytes: number, offline = false): HubSearch {
+function hubAt(hubUrl: string, freeBytes: number, offline = false): ModelHub {
   const config = { ...inlineConfigOf({}), modelsFolder: folder, hubUrl, offline };
   return createHub({ config, gpu: () => undefined, machine: () => ({ freeBytes }) });
 }

@@ -1,7 +1,7 @@
-// Searches the hub for models to download, and says which of them fit this machine. Sends no request in offline mode.
+// Finds models to download, at the hub and in the list of recommended ones, and says which fit this machine. Asks no hub in offline mode.
 import { basename } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { HubSearch } from "@waggle/front";
+import type { ModelHub } from "@waggle/front";
 import { readHubModels, searchHub } from "@waggle/models/download";
 import type { HubModel } from "@waggle/models/download";
 import { fitReport, thisMachine } from "@waggle/models/memory";
@@ -10,6 +10,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { HubFile, HubFiles } from "@waggle/protocol";
 import { engineSettingsOf } from "../memory/engine-settings.ts";
 import { fitField } from "./fit.ts";
+import { recommendModels } from "./recommended.ts";
 import { downloadsOf } from "./operations.ts";
 import type { OperationsOptions } from "./operations.ts";
 
@@ -26,7 +27,7 @@ export interface HubOptions {
   readonly machine?: (gpu: Gpu | undefined) => Machine;
 }
 
-export function createHub({ config, gpu, machine = (gpu) => thisMachine({ gpu }) }: HubOptions): HubSearch {
+export function createHub({ config, gpu, machine = (gpu) => thisMachine({ gpu }) }: HubOptions): ModelHub {
   const { hubUrl, modelSettings } = config;
   let running = 0;
 
@@ -61,6 +62,7 @@ export function createHub({ config, gpu, machine = (gpu) => thisMachine({ gpu })
   }
 
   return {
+    recommended: async () => await recommendModels(modelSettings, machine(gpu())),
     search: async (query, signal) =>
       await ask("search for models", async () => {
         const found = await searchHub(query, { ...downloadsOf(config), signal });

@@ -1,16 +1,17 @@
-// Makes the list of recommended models with the free memory of this machine.
+// Makes the list of recommended models with what fits on a machine.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { thisMachine, type Gpu } from "@waggle/models/memory";
+import type { Machine } from "@waggle/models/memory";
 import { adviseModel, downloadWords, listedOn, recommendedModels, type Advice } from "@waggle/models/recommended";
 import type { RecommendedModel, RecommendedModels } from "@waggle/protocol";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import { engineSettingsOf } from "../memory/engine-settings.ts";
 import { fitField } from "./fit.ts";
 
-/** @param settings with which a downloaded model would be loaded */
-export async function recommendModels(settings: ModelSettings, gpu: Gpu | undefined): Promise<RecommendedModels> {
-  // Without the memory bandwidth: its measurement would slow running answers down.
-  const machine = thisMachine({ gpu });
+/**
+ * @param settings with which a downloaded model would be loaded
+ * @param machine without its memory bandwidth, whose measurement would slow running answers down
+ */
+export async function recommendModels(settings: ModelSettings, machine: Machine): Promise<RecommendedModels> {
   const wanted = engineSettingsOf(settings);
   const models: RecommendedModel[] = [];
   for (const model of recommendedModels) {

@@ -1,17 +1,24 @@
-// Owns the native routes that search the hub for models. They need the right to download models.
+// Owns the native routes that find models to download. They need the right to download models.
 import { WaggleError, hubQueryChars } from "@waggle/protocol";
 import type { hubRoutes } from "@waggle/protocol";
 import { requireAdmin } from "../../access/require-admin.ts";
-import type { AppContext, AppOptions, HubSearch } from "../../server/context.ts";
+import type { AppContext, AppOptions, ModelHub } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
 
 export function createHubRoutes({ hub }: Pick<AppOptions, "hub">): Record<keyof typeof hubRoutes, Handler> {
-  function requireHub(): HubSearch {
+  function requireHub(): ModelHub {
     if (hub !== undefined) return hub;
-    throw new WaggleError("unimplemented", "Cannot search for models at a gateway. Send the request to a worker.");
+    throw new WaggleError(
+      "unimplemented",
+      "Cannot look for models to download at a gateway. Send the request to a worker.",
+    );
   }
 
   return {
+    async recommendedModels(c) {
+      requireAdmin(c);
+      return c.json(await requireHub().recommended());
+    },
     async hubModels(c) {
       requireAdmin(c);
       const query = requireQuery(c, "query");

@@ -5,7 +5,6 @@ import {
   logRoutes,
   mcpRoutes,
   modelRoutes,
-  recommendedRoutes,
   usageRoutes,
   workerRoutes,
 } from "@waggle/protocol";
@@ -19,7 +18,6 @@ import { createHubRoutes } from "./hub-routes.ts";
 import { createJobRoutes } from "./job-routes.ts";
 import { createModelRoutes } from "./model-routes.ts";
 import { createMcpRoutes, createNativeTurns } from "./turn-routes.ts";
-import { createRecommendedRoutes } from "./recommended-routes.ts";
 import { createWorkerRoutes } from "./worker-routes.ts";
 import type { Turns } from "../../turns/turns.ts";
 
@@ -36,14 +34,12 @@ export function createNativeDialect(
     ...createMcpRoutes(turns, options),
   };
   const changes = routesOf(modelRoutes, createModelRoutes(options), ({ path }) => [modelPath(path)]);
-  const recommended = routesOf(recommendedRoutes, createRecommendedRoutes(options));
   const hub = routesOf(hubRoutes, createHubRoutes(options));
   return {
     name: "native",
     routes: [
       ...routesOf({ ...workerRoutes, ...usageRoutes, ...logRoutes, ...historyRoutes, ...mcpRoutes }, handlers),
       ...changes,
-      ...recommended,
       ...hub,
     ],
     prefixes: [],
