@@ -69,8 +69,15 @@ export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted 
   const least = asked === "auto" ? 0 : most;
 
   const vision = wanted.vision === undefined ? 0 : visionMemory(wanted.vision).total;
-  const at = ({ contextPool, ...size }: Size, gpuLayers: number): MemoryEstimate =>
-    estimator({ ...wanted, gpuLayers, ...size, contextPool: isShared ? contextPool : undefined });
+  // An estimate takes a millisecond or more, and the searches ask for most of them several times.
+  const known = new Map<string, MemoryEstimate>();
+  const at = ({ slots, contextSize, contextPool }: Size, gpuLayers: number): MemoryEstimate => {
+    const key = [slots, contextSize, contextPool, gpuLayers].join();
+    const size = { slots, contextSize, contextPool: isShared ? contextPool : undefined };
+    const estimate = known.get(key) ?? estimator({ ...wanted, gpuLayers, ...size });
+    known.set(key, estimate);
+    return estimate;
+  };
   const place = (size: Size): number | undefined => {
     const onGpu = (layers: number): number => at(size, layers).gpu + (layers > 0 ? vision : 0);
     const layers = largest(least, most, (gpuLayers) => onGpu(gpuLayers) <= (machine.gpu?.freeBytes ?? 0));
