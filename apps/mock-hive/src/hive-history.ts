@@ -70,6 +70,8 @@ const noCounts: Counts = { accepted: 0, failed: 0, ttft: {}, itl: {} };
 export function createHiveHistory({ clock, wallClock, workers }: HiveHistoryOptions): HiveHistoryKeeper {
   const tallies = new Map<string, Tally>();
   let all = noCounts;
+  /** Ids of the workers that were alive when the history was last asked for or added to. */
+  let alive: ReadonlySet<string> = new Set();
   const whole = createHistory<Reading, Figures>({
     clock,
     timeOfDay: wallClock,
@@ -78,8 +80,11 @@ export function createHiveHistory({ clock, wallClock, workers }: HiveHistoryOpti
   });
   const timer = takeRegularly(clock, take);
 
+  function updateAlive(): void {
+    alive = new Set(workers().flatMap(({ worker_id, liveness }) => (liveness === "alive" ? worker_id : [])));
+  }
+
   function presentOf(ids: Iterable<string>): readonly Present[] {
-    const alive = new Set(workers().flatMap(({ worker_id, liveness }) => (liveness === "alive" ? worker_id : [])));
     return [...ids].flatMap((id) => (alive.has(id) ? (tallies.get(id)?.present ?? []) : []));
   }
 
@@ -111,6 +116,7 @@ export function createHiveHistory({ clock, wallClock, workers }: HiveHistoryOpti
   function take(): void {
     const listed = new Set(workers().map(({ worker_id: id }) => id));
     for (const id of tallies.keys()) if (!listed.has(id)) tallies.delete(id);
+    updateAlive();
     void whole.take();
     const each = Math.min(historyPointsLimit, Math.floor(singlePointsLimit / Math.max(1, tallies.size)));
     for (const { history } of tallies.values()) void history.take(each);
@@ -124,6 +130,7 @@ export function createHiveHistory({ clock, wallClock, workers }: HiveHistoryOpti
       if (event.type === "heartbeat") count(event.heartbeat);
     },
     async since({ workerId, after }) {
+      updateAlive();
       const history = workerId === undefined ? whole : tallies.get(workerId)?.history;
       return (await history?.since(after)) ?? { points: [] };
     },

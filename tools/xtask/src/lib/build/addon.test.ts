@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { addonFile, addonHash, addonNames, addonSources, hasAddon, isBuiltFrom } from "./addon-file.ts";
 import { buildAddon } from "./build-addon.ts";
+import { findEnginePackage } from "./engine-package.ts";
 import { newerNeeds } from "./symbol-versions.ts";
 import { addonTools, checkToolchain } from "./toolchain.ts";
 import { tryAddon, tryBuild, UnusableBuildError } from "./trial.ts";
@@ -175,21 +176,15 @@ describe.runIf(hasTools())("buildAddon", () => {
 
   it("compiles an addon that works, replaces a damaged one, and keeps one that works", async () => {
     const path = join(folder, "deep/waggle-llama.node");
+    mkdirSync(dirname(path));
+    // It has the hash of the sources, and fails the trial.
+    writeFileSync(path, `\0${addonHash(addonSources("waggle-llama"), findEnginePackage().version)}\0`);
     expect(await buildAddon({ name: "waggle-llama", path, signal })).toMatchObject({ how: "built", path });
     expect(readdirSync(dirname(path))).toEqual(["waggle-llama.node"]);
     // The library's packages for GPUs, and builds from source, give this file other names.
     expect(readFileSync(path).includes("libllama")).toBe(false);
-    const { mtimeMs, size } = statSync(path);
+    const { mtimeMs } = statSync(path);
     expect(await buildAddon({ name: "waggle-llama", path, signal })).toMatchObject({ how: "found" });
     expect(statSync(path).mtimeMs).toBe(mtimeMs);
-    // It still contains the hash, and fails the trial.
-    writeFileSync(
-      path,
-      readFileSync(path)
-        .subarray(0, size - 40_000)
-        .fill(0, 100, 200),
-    );
-    expect(await buildAddon({ name: "waggle-llama", path, signal })).toMatchObject({ how: "built" });
-    expect(statSync(path).size).toBe(size);
   });
 });
