@@ -63,6 +63,25 @@ describe("a message", () => {
   });
 });
 
+it.each([390, 1_280])("keeps the buttons for a long answer in the window, at %s pixels", async (width) => {
+  const { page } = await visit(browser, url, { viewport: { width, height: 700 } });
+  const chat = chatPage(page);
+  await says(page, "the bees dance in the sun ".repeat(60));
+  await chat.send("Tell me about bees.\n".repeat(20));
+  await chat.phase("done");
+  await button(page, "Edit answer").click();
+  const boxOf = async (selector: string): Promise<DOMRect> =>
+    await page.locator(selector).evaluate((element) => element.getBoundingClientRect());
+  expect((await boxOf(".editor .primary")).bottom).toBeLessThan((await boxOf(".transcript")).bottom);
+  await page.locator(".transcript").evaluate((element) => element.scrollTo(0, 0));
+  await button(page, "To the newest").waitFor();
+  expect((await boxOf(".to-end .button")).bottom).toBeLessThan((await boxOf(".context-line")).top);
+  await button(page, "Cancel").click();
+  await button(page, "Delete answer").click();
+  await button(page, "Undo").waitFor();
+  expect((await boxOf(".undo-list .button")).right).toBeLessThan(width);
+});
+
 it("wraps long lines of all code, and remembers it", async () => {
   const { page } = await visit(browser, url, { viewport: { width: 390, height: 800 } });
   const block = "```py\n" + "honey = 1 + ".repeat(40) + "1\n```";

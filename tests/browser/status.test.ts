@@ -132,8 +132,20 @@ it("lists running and waiting jobs, and cancels one after a confirmation", async
   await running.waitFor({ state: "detached" });
   expect(await (await fetch(`${url}/v1/jobs/long-story`)).json()).toMatchObject({ state: "cancelled" });
   await page.locator("[data-job=next-story]").getByText("answering").waitFor();
+  await page.locator("[data-chart=Errors]").getByText("No errors in this time").waitFor();
   await fetch(`${url}/v1/jobs/next-story`, { method: "DELETE" });
   expect(complaints).toEqual([]);
+});
+
+it("counts a job that waits in a fleet's queue, without a position, as waiting", async () => {
+  const { page } = await visit(browser, "about:blank");
+  const job = { job_id: "far", client: "local", kind: "generate", model: "bees", state: "queued", position: 0 };
+  await page.route("**/v1/jobs?*", (route) =>
+    route.fulfill({ json: { jobs: [{ ...job, tokens: 0, age_ms: 9_000 }], total: 1, of: "all", ended: [] } }),
+  );
+  await page.goto(`${worker.url}/status`);
+  await page.getByText("0 running, 1 waiting").waitFor();
+  await page.locator("[data-job=far]").getByText("waiting", { exact: true }).waitFor();
 });
 
 it("begins with what happened before the page was opened, and shows the values at a time", async () => {

@@ -22,7 +22,8 @@ export function Charts({ watch, gateway }: { readonly watch: WorkerWatch; readon
     line("p50", (point) => latency(point)?.p50_ms),
     line("p95", (point) => latency(point)?.p95_ms),
   ];
-  const empty = isUnused ? "No requests yet" : "No requests in this time";
+  const noRequests = "No requests yet";
+  const empty = isUnused ? noRequests : "No requests in this time";
   const chart = (title: string, unit: string, lines: readonly ChartLine[]): ChartContent => ({
     ...{ title, unit, lines, empty },
     emptyWhenZero: true,
@@ -47,10 +48,13 @@ export function Charts({ watch, gateway }: { readonly watch: WorkerWatch; readon
       "ms",
       quantiles(({ itl }) => itl),
     ),
-    chart("Errors", "in 10 s", [
-      line("no room", ({ errors }) => errors[fullCode] ?? 0),
-      line("others", (point) => errorsOf(point) - (point.errors[fullCode] ?? 0)),
-    ]),
+    {
+      ...chart("Errors", "in 10 s", [
+        line("no room", ({ errors }) => errors[fullCode] ?? 0),
+        line("others", (point) => errorsOf(point) - (point.errors[fullCode] ?? 0)),
+      ]),
+      empty: isUnused ? noRequests : "No errors in this time",
+    },
     ...(gateway
       ? []
       : [

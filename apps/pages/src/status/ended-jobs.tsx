@@ -40,11 +40,9 @@ export function EndedJobs({ watch }: { readonly watch: WorkerWatch }): VNode | n
             <OwnerTitles {...shown} />
             <th scope="col">Ended</th>
             <th scope="col">Reason</th>
-            <th scope="col">Prompt tokens</th>
-            <th scope="col">Tokens</th>
-            {phases.map(({ field, label }) => (
-              <th scope="col" key={field}>
-                {label}
+            {["Prompt tokens", "Tokens", ...phases.map(({ label }) => label)].map((title) => (
+              <th scope="col" class="number" key={title}>
+                {title}
               </th>
             ))}
             <th scope="col">Shares</th>
@@ -83,14 +81,14 @@ function EndedRow({ job, shown }: EndedRowProps): VNode {
         {formatTime(Date.parse(job.ended_at))}
       </td>
       <td data-label="Reason">{job.reason}</td>
-      <td data-label="Prompt tokens" class="numbers">
+      <td data-label="Prompt tokens" class="number numbers">
         {formatCount(job.prompt_tokens)}
       </td>
-      <td data-label="Tokens" class="numbers">
+      <td data-label="Tokens" class="number numbers">
         {formatCount(job.tokens)}
       </td>
       {phases.map(({ field, label }) => (
-        <td key={field} data-label={label} class="numbers">
+        <td key={field} data-label={label} class="number numbers">
           {formatMilliseconds(job[field])}
         </td>
       ))}

@@ -13,7 +13,8 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
   const { jobs, total } = list;
   const own = list.of === "own";
   const shown = shownColumns(watch);
-  const running = jobs.filter(({ position }) => position === 0).length;
+  // A job in a fleet's queue waits without a position.
+  const running = jobs.filter(({ state }) => state !== "queued").length;
   return (
     <section class="card" aria-labelledby="jobs-title">
       <div class="spread">
@@ -29,10 +30,11 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
               <th scope="col">Job</th>
               <OwnerTitles {...shown} />
               <th scope="col">State</th>
-              <th scope="col">Prompt tokens</th>
-              <th scope="col">Tokens</th>
-              <th scope="col">Tokens/s</th>
-              <th scope="col">Age</th>
+              {["Prompt tokens", "Tokens", "Tokens/s", "Age"].map((title) => (
+                <th scope="col" class="number" key={title}>
+                  {title}
+                </th>
+              ))}
               <th scope="col">
                 <span class="visually-hidden">Actions</span>
               </th>
@@ -67,16 +69,16 @@ function JobRow({ job, shown, cancel }: JobRowProps): VNode {
       </th>
       <OwnerCells job={job} shown={shown} />
       <td data-label="State">{jobStateWords(job)}</td>
-      <td data-label="Prompt tokens" class="numbers">
+      <td data-label="Prompt tokens" class="number numbers">
         {formatFigure(job.prompt_tokens)}
       </td>
-      <td data-label="Tokens" class="numbers">
+      <td data-label="Tokens" class="number numbers">
         {formatCount(job.tokens)}
       </td>
-      <td data-label="Tokens/s" class="numbers">
+      <td data-label="Tokens/s" class="number numbers">
         {formatFigure(speed)}
       </td>
-      <td data-label="Age" class="numbers">
+      <td data-label="Age" class="number numbers">
         {formatDuration(job.age_ms)}
       </td>
       <td class="actions">

@@ -82,9 +82,11 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
         </ol>
       </div>
       {!atEnd.value && (
-        <button type="button" class="button icon to-end" aria-label="To the newest" onClick={scrollToEnd}>
-          <Icon name="down" />
-        </button>
+        <div class="to-end">
+          <button type="button" class="button icon" aria-label="To the newest" onClick={scrollToEnd}>
+            <Icon name="down" />
+          </button>
+        </div>
       )}
     </>
   );

@@ -71,14 +71,18 @@ export function TurnEditor({
   const keptFor = `edit.${turnId}` as const;
   const kept = useMemo(() => storedEdits(keptFor)?.["text"], [keptFor]);
   const edited = useSignal(kept ?? text);
+  const form = useRef<HTMLFormElement>(null);
   const box = useRef<HTMLTextAreaElement>(null);
-  useLayoutEffect(() => {
-    // A restored editor takes no focus, because the visitor did not open it: the next letter belongs to the message box.
-    if (kept === undefined) box.current?.focus();
-  }, []);
   useLayoutEffect(() => {
     if (box.current !== null) growToFit(box.current);
   }, [edited.value]);
+  useLayoutEffect(() => {
+    // A restored editor takes no focus, because the visitor did not open it: the next letter belongs to the message box.
+    if (kept !== undefined) return;
+    box.current?.focus();
+    // The focus shows only the caret; the buttons are below it.
+    form.current?.scrollIntoView({ block: "nearest" });
+  }, []);
 
   function write(now: string): void {
     edited.value = now;
@@ -99,6 +103,7 @@ export function TurnEditor({
 
   return (
     <form
+      ref={form}
       class="editor stack"
       onSubmit={(event) => {
         event.preventDefault();
