@@ -2,7 +2,7 @@
 import { createHiveClient, createWorkerClient, type HiveClient, type WorkerClient } from "@waggle/client";
 import { reasonOf } from "@waggle/daemon/terminal";
 import { WaggleError } from "@waggle/protocol";
-import { CliError, exitCodes } from "../cli-error.ts";
+import { CliError, exitCodes, failureOf } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import { needWorker } from "../worker/reach.ts";
 
@@ -35,8 +35,8 @@ export interface Answer<T> {
 }
 
 /**
- * Asks all servers at the same time. Prints a sentence for each worker of a hive that does not answer, unless none answers.
- * @throws WaggleError of the first server when no server answers
+ * Asks all servers at the same time. Prints a sentence for each worker of a hive that does not answer or refuses, unless all do.
+ * @throws WaggleError of the server, or CliError with the sentence of a hive's first worker, when no server answers
  */
 export async function askServers<T>(
   { err, signal }: Context,
@@ -46,14 +46,28 @@ export async function askServers<T>(
   const asked = await Promise.allSettled(servers.map(ask));
   signal.throwIfAborted();
   const [first] = asked;
-  if (first?.status === "rejected" && asked.every(({ status }) => status === "rejected")) throw first.reason;
-  return servers.flatMap(({ worker }, at): readonly Answer<T>[] => {
+  if (first?.status === "rejected" && asked.every(({ status }) => status === "rejected")) {
+    const [server] = servers;
+    if (server?.worker === undefined) throw first.reason;
+    throw new CliError(failureWords(server, first.reason), failureOf(first.reason).exitCode, { cause: first.reason });
+  }
+  return servers.flatMap((server, at): readonly Answer<T>[] => {
     const result = asked[at];
-    if (result?.status === "fulfilled") return [{ worker, answer: result.value }];
-    const reason: unknown = result?.reason;
-    err.write(`${worker ?? "The server"} does not answer: ${reasonOf(reason)}.\n`);
+    if (result?.status === "fulfilled") return [{ worker: server.worker, answer: result.value }];
+    err.write(`${failureWords(server, result?.reason)}\n`);
     return [];
   });
+}
+
+/** A hive's worker checks the token itself, so its refusal must not look like the hive's. */
+function failureWords({ worker = "The server" }: Server, reason: unknown): string {
+  const why = reasonOf(reason).replace(/\.$/, "");
+  if (!(reason instanceof WaggleError) || reason.code === "unavailable") return `${worker} does not answer: ${why}.`;
+  const remedy =
+    reason.code === "unauthenticated"
+      ? " The token in WAGGLE_API_TOKEN goes to the hive and to its workers, and all must know it."
+      : "";
+  return `${worker} refuses: ${why}.${remedy}`;
 }
 
 /** The JSON of one server's answer; of a hive's workers, a list with their ids. */

@@ -1,5 +1,12 @@
 // Tests the commands of operators over HTTP, against a scripted worker or hive.
-import { WaggleError, type EndedJob, type JobList, type LogLine, type UsageReport } from "@waggle/protocol";
+import {
+  WaggleError,
+  type EndedJob,
+  type JobList,
+  type ListedJob,
+  type LogLine,
+  type UsageReport,
+} from "@waggle/protocol";
 import { expect, it } from "vitest";
 import { startFakeWorker } from "../testing/fake-worker.ts";
 import { runCommand, type CommandResult } from "../testing/run-command.ts";
@@ -46,6 +53,43 @@ it("jobs --ended lists ended jobs with where their time went", async () => {
   expect(out).toMatch(/^ENDED +JOB +CLIENT +MODEL +REASON +WAITED +READ +WROTE +PROMPT +TOKENS$/m);
   expect(out).toMatch(/^\d\d:\d\d:00 +j0 +ann +bee +stop +4 s +2 s +1 s +900 +12$/m);
   expect(out).not.toContain("j1");
+});
+
+it("fits a terminal: ids are short but differ, and the model is left out if it is the only one", async () => {
+  const ids = ["job-2ff71d39-1eb2-44d1", "job-abca621a-a3df-4926", "import-2026-01-a-long", "import-2026-02-a-long"];
+  const [first = job, ...rest] = ids.map((job_id) => ({ ...list.jobs[1], job_id, position: 0 }) as ListedJob);
+  const show = async (shown: readonly object[]): Promise<string> => {
+    const routes = { "GET /v1/jobs": { jobs: shown, total: 4, of: "all" } };
+    await using server = await startFakeWorker({ routes });
+    return (await runCommand(["jobs", "--url", server.url], { isTerminal: true })).out;
+  };
+  const one = await show([first, ...rest]);
+  expect(one).toMatch(/^JOB +CLIENT +STATE +TOKENS +WAITED$/m);
+  expect(one).toMatch(/^job-2ff71d39-1… +bob +waiting +0 +3 s$/m);
+  expect(one).toMatch(/^import-2026-02… /m);
+  expect(await show([{ ...first, model: "other" }, ...rest])).toMatch(/^JOB +CLIENT +MODEL +STATE/m);
+});
+
+it("cancel takes the beginning of an id, if only one job has it", async () => {
+  const named = (...ids: string[]): object => ({
+    "GET /v1/jobs": { ...list, jobs: ids.map((job_id) => ({ ...list.jobs[1], job_id })) },
+    "DELETE /v1/jobs/job-2ff71d39-1?client=bob": { job_id: "job-2ff71d39-1", state: "cancelled", tokens: 0 },
+  });
+  const done = await ask(["cancel", "job-2ff71d39…"], named("job-2ff71d39-1", "job-abca") as Record<string, unknown>);
+  expect(done.out).toBe("Job job-2ff71d39-1 is cancelled, after 0 tokens.\n");
+  const several = await ask(["cancel", "job-"], named("job-2ff71d39-1", "job-abca") as Record<string, unknown>);
+  expect(several).toMatchObject({ code: 64, err: expect.stringContaining("Several jobs begin with job-: ") as string });
+  expect(several.asked.filter((request) => request.startsWith("DELETE"))).toEqual([]);
+});
+
+it("a hive's worker that refuses the token is named", async () => {
+  const refusal = {
+    "GET /v1/jobs": new WaggleError("unauthenticated", "Cannot authenticate: the API token is wrong."),
+  };
+  await using worker = await startFakeWorker({ routes: refusal });
+  const { code, err } = await ask(["jobs"], hiveOf(worker.url));
+  expect(err).toContain("w1 refuses: Cannot authenticate: the API token is wrong. The token in WAGGLE_API_TOKEN goes");
+  expect(code).toBe(1);
 });
 
 it("cancel names the client of the job", async () => {

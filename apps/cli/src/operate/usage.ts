@@ -7,7 +7,8 @@ import { askServers, findServers, jsonOf, workerCell, workerColumn } from "./nee
 
 const columns = [
   { title: "CLIENT" },
-  { title: "RUNNING", right: true },
+  // The jobs that wait or run, as `running-jobs` of a quota counts them.
+  { title: "ACTIVE", right: true },
   { title: "FINISHED", right: true },
   { title: "FAILED", right: true },
   { title: "REFUSED", right: true },
