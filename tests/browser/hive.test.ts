@@ -122,6 +122,16 @@ it("drains and removes workers, and remembers that the table was chosen", async 
   const row = page.locator("tr[data-worker=bee-1]");
   await page.getByRole("button", { name: "Drain bee-1" }).click();
   await row.getByText("The worker takes no more jobs and stops.").waitFor();
+  const cut = (): Promise<number> =>
+    row.locator(".confirm").evaluate((question) => {
+      const window = question.closest(".table-scroll")?.getBoundingClientRect().right ?? 0;
+      return question.getBoundingClientRect().right - window;
+    });
+  expect(await cut()).toBeLessThanOrEqual(0);
+  await row.getByRole("button", { name: "Cancel" }).click();
+  await page.setViewportSize({ width: 390, height: 800 });
+  await page.getByRole("button", { name: "Drain bee-1" }).click();
+  expect(await cut()).toBeLessThanOrEqual(0);
   // Enter right after the first click does not confirm the drain.
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Drain bee-1" }).click();
