@@ -76,7 +76,7 @@ describe("without a worker", () => {
     expect((await waggle(["list"])).out).toMatch(/^waggle-tiny-stories +2\.8 MB +on disk +comes with Waggle$/m);
     expect(await waggle(["ps"])).toMatchObject({
       code: 69,
-      out: expect.stringMatching(/^waggle-tiny-stories +unloaded$/m) as string,
+      out: expect.stringMatching(/^NAME +STATE\nwaggle-tiny-stories +unloaded\n$/) as string,
       err: expect.stringMatching(/^waggle: No worker answers at http:\/\/127\.0\.0\.1:2\. Start one/) as string,
     });
     const { out } = await waggle(["show", "waggle-tiny-stories"]);

@@ -44,7 +44,8 @@ export const run: Run = async (context, words) => {
     budget === undefined ? "" : stayWords(model, now),
   ]);
   const others = unloaded.map(({ name, state }) => [name, state]);
-  context.out.write(formatTable(columns, [...rows, ...others]));
+  // Without a worker there is only the embedded model, which has no cells in the other columns.
+  context.out.write(formatTable(found === undefined ? columns.slice(0, 2) : columns, [...rows, ...others]));
   if (found === undefined) throw noWorker(context);
   if (budget === undefined) return;
   const { total, used } = budget.memory;
