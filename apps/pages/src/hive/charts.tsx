@@ -12,8 +12,8 @@ import type { WorkerView } from "./state/hive-view.ts";
 
 const everyone = "";
 const askIntervalMs = 2_000;
-/** Counts of a point in progress are shown as if they were of a whole one, so that the line begins low and not high. */
-const leastSpanMs = 10_000;
+/** A point in progress has no count yet: a rate over less time would jump. */
+const leastSpanMs = 9_000;
 
 export interface ChartsProps {
   readonly api: Api;
@@ -131,8 +131,8 @@ function chartsOf(
   ];
 }
 
-function perMinute({ span_ms }: HiveHistoryPoint, count: number): number {
-  return (count * 60_000) / Math.max(span_ms, leastSpanMs);
+function perMinute({ span_ms }: HiveHistoryPoint, count: number): Figure {
+  return span_ms < leastSpanMs ? undefined : (count * 60_000) / span_ms;
 }
 
 const percentOf = (share: Figure): Figure => (share === undefined ? undefined : 100 * share);
