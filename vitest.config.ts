@@ -29,7 +29,7 @@ const untimed = [
   "tests/hive-network.test.ts",
   "tests/llama-server.test.ts",
   "tests/malformed.test.ts",
-  "tests/mcp.test.ts",
+  "tests/mcp*.test.ts",
   "tests/mistakes.test.ts",
   "tests/model-download.test.ts",
   "tests/not-loaded.test.ts",

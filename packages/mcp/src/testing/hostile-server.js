@@ -3,7 +3,7 @@
 import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-const { LEDGER, BAD_START, HOLD, STAYS } = process.env;
+const { LEDGER, BAD_START, HOLD, STAYS, WORDS } = process.env;
 if (BAD_START === "exit") process.exit(3);
 if (STAYS !== undefined) {
   writeFileSync(STAYS, String(process.pid));
@@ -14,7 +14,16 @@ function send(message) {
   process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
 }
 
-const textSchema = { type: "object", properties: { text: { type: "string" } } };
+/** With WORDS, `text` is one of these words, so a model with random weights can call the tools too. */
+const textSchema =
+  WORDS === undefined
+    ? { type: "object", properties: { text: { type: "string" } } }
+    : {
+        type: "object",
+        properties: { text: { enum: WORDS.split(",") } },
+        required: ["text"],
+        additionalProperties: false,
+      };
 const odd = [
   { name: "has space", inputSchema: textSchema },
   { name: "x".repeat(80), inputSchema: textSchema },
