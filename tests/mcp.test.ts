@@ -1,6 +1,6 @@
 // Tests MCP tools with real daemons and real servers: the daemon is killed before, during and after a call, several conversations run at the same
 // time, and the official servers work. The file `ledger` has a line for each run of a tool.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,8 +29,8 @@ async function spawn(servers: object = hostile(), flags: readonly string[] = [])
   return await spawnFakeWorker(["--mcp-config", path("mcp.json"), ...journal, "--mcp-call-timeout", "30s", ...flags]);
 }
 
-function hostile(): object {
-  const env = { LEDGER: path("ledger"), HOLD: path("go"), SECRET: "s3cret-value" };
+function hostile(more: Record<string, string> = {}): object {
+  const env = { LEDGER: path("ledger"), HOLD: path("go"), SECRET: "s3cret-value", ...more };
   const alwaysAllow = ["echo", "hold", "die", "huge", "hostile", "fail"];
   return { odd: { command: process.execPath, args: [script, "s3cret-argument"], env, alwaysAllow } };
 }
@@ -228,6 +228,50 @@ test("under load, with a daemon that is killed four times, no tool of the offici
     ]);
     expect([index, outcomes.get("move_file")]).toEqual([index, expect.stringMatching(/^(done|unknown)$/)]);
   }
+});
+
+test.each([
+  ["port", /the port is held by process/],
+  ["name", /Cannot use the journal of tool calls .*mcp-test\.jsonl: another worker uses it/],
+])(
+  "a worker with the %s of another one does not start, and leaves its servers and its journal alone",
+  async (same, why) => {
+    const first = await spawn();
+    const body = asking(call("odd__hold", "once"), "turn-1");
+    const lost = eventsOf(first, body).catch(() => "lost");
+    writeFileSync(path("more.json"), JSON.stringify({ mcpServers: hostile({ STAYS: path("stays") }) }));
+    const port = same === "port" ? new URL(first.url).port : "0";
+    const flags = ["--local-mode", "--backend", "fake", "--port", port, "--mcp-config", path("more.json")];
+    const { stderr } = await runDaemon("worker", [
+      ...flags,
+      "--mcp-journal-dir",
+      path("journal"),
+      "--worker-id",
+      "mcp-test",
+    ]);
+    expect(stderr).toMatch(why);
+    expect(existsSync(path("stays"))).toBe(false);
+    await expect.poll(ledger).toBe("hold once\n");
+    await kill(first);
+    await lost;
+    for await (const event of (await spawn()).client.inference(body)) if (event.type === "tool_result") break;
+    expect(ledger()).toBe("hold once\n");
+  },
+);
+
+test.each([
+  // Port 0: no other worker gets this name.
+  [true, [], []],
+  [true, ["--worker-id", "one"], ["one.jsonl"]],
+  [false, ["--worker-id", "one"], []],
+])("a journal is kept only if it has turns and a later worker has its name: %s %j", async (asks, name, kept) => {
+  writeFileSync(path("mcp.json"), JSON.stringify({ mcpServers: hostile() }));
+  const flags = ["--mcp-config", path("mcp.json"), "--mcp-journal-dir", path("journal")];
+  const worker = await spawnFakeWorker([...flags, ...name]);
+  expect(readdirSync(path("journal"))).toContainEqual(expect.stringMatching(/\.jsonl$/));
+  if (asks) await eventsOf(worker, asking(call("odd__echo", say("Done.")), "turn"));
+  await worker.stop(30_000);
+  expect(readdirSync(path("journal"))).toEqual(kept);
 });
 
 test("a file that cannot be used ends the start with its server and field, and without its values", async () => {

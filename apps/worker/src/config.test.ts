@@ -310,6 +310,7 @@ test("every default is a valid value of its setting", () => {
     defaultRepetitionLimit: undefined,
     models: [],
     servesFolder: false,
+    hasLastingId: true,
     maxLoadedModels: 4,
     hiveUrl: undefined,
     version: "1.2.3",
@@ -477,7 +478,11 @@ test("Ollama's port differs from the worker's port", () => {
 
 test("a worker's default name has its host and port, or its process id if the port is not known", () => {
   expect(run(local).workerId).toBe("worker-hive-7.example.org-7711");
-  expect(run([...local, "--port", "0"]).workerId).toBe("worker-hive-7.example.org-p4242");
+  expect(run([...local, "--port", "0"])).toMatchObject({
+    workerId: "worker-hive-7.example.org-p4242",
+    hasLastingId: false,
+  });
+  expect(run([...local, "--port", "0", "--worker-id", "one"]).hasLastingId).toBe(true);
   expect(run(local, {}, { ...machine, hostname: "蜂".repeat(90) }).workerId).toBe("worker---7711");
 });
 

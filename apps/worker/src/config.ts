@@ -37,6 +37,8 @@ export interface WorkerConfig extends Omit<
 > {
   /** Whether the models folder was set: the worker then serves the models in that folder. */
   readonly servesFolder: boolean;
+  /** Whether the next start of this worker has the same id. */
+  readonly hasLastingId: boolean;
   readonly models: readonly GivenModel[];
   /** Settings for loading models that have no separate settings. */
   readonly modelSettings: ModelSettings;
@@ -106,6 +108,7 @@ function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMac
     aliases: values.aliases ?? [],
     pinnedModels: values.pinnedModels ?? [],
     servesFolder: values.modelsFolder !== undefined,
+    hasLastingId: values.workerId !== undefined || values.port !== 0,
     workerId,
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, homeFolder)),
     mcpConfig: values.mcpConfig === undefined ? undefined : resolve(values.mcpConfig),

@@ -1,11 +1,11 @@
-// Detects whether the process that made a folder still lives. A process id is not enough: in another PID namespace it may belong to another
+// Detects whether the process that uses a folder, or a file in it, still lives. A process id is not enough: in another PID namespace it may belong to another
 // process or to no process. So the owner listens on a socket in the folder, and the kernel refuses connections to it as soon as the owner
 // is dead, in every namespace. `flock` would need native code, and a file that the owner touches would only look old after minutes.
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 
-const fileName = "lock";
+const defaultName = "lock";
 /** Longest socket path that every system supports. A system cuts off a longer path without an error; the rest then names another file. */
 const maxPathBytes = 103;
 /** The kernel accepts or refuses a connection at once, even while the owner is stopped. After a timeout the lock counts as held. */
@@ -16,20 +16,22 @@ export interface FolderLock {
 }
 
 /** Makes no lock on a system without such sockets, or when the path is too long. */
-export async function lockFolder(folder: string): Promise<FolderLock> {
-  if (!hasRoomForLock(folder)) return { release: () => {} };
+export async function lockFolder(folder: string, name = defaultName): Promise<FolderLock> {
+  const path = join(folder, name);
+  if (!canLock(path)) return { release: () => {} };
   const server = createServer((connection) => connection.destroy());
   server.unref();
-  server.listen(join(folder, fileName));
+  server.listen(path);
   await once(server, "listening").catch(() => {});
   server.on("error", () => {});
   return { release: () => server.close() };
 }
 
 /** `unlocked`: the folder never had a lock, or the lock cannot be tested. */
-export async function lockStateOf(folder: string): Promise<"held" | "dropped" | "unlocked"> {
-  if (!hasRoomForLock(folder)) return "unlocked";
-  const socket = connect(join(folder, fileName));
+export async function lockStateOf(folder: string, name = defaultName): Promise<"held" | "dropped" | "unlocked"> {
+  const path = join(folder, name);
+  if (!canLock(path)) return "unlocked";
+  const socket = connect(path);
   try {
     await once(socket, "connect", { signal: AbortSignal.timeout(answerTimeoutMs) });
     return "held";
@@ -50,6 +52,6 @@ export async function lockStateOf(folder: string): Promise<"held" | "dropped" | 
   }
 }
 
-function hasRoomForLock(folder: string): boolean {
-  return Buffer.byteLength(join(folder, fileName)) <= maxPathBytes;
+function canLock(path: string): boolean {
+  return Buffer.byteLength(path) <= maxPathBytes;
 }

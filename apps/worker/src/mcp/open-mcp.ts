@@ -1,5 +1,7 @@
 // Opens what a worker with `--mcp-config` needs: the servers of the file, and the journal of their calls.
+import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { deferred, makeFolder } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { StartError } from "@waggle/daemon";
 import type { Environment } from "@waggle/daemon";
@@ -9,6 +11,8 @@ import type { Journal, ServerSpec } from "@waggle/mcp";
 import { exitCodes } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
+import { lockFolder, lockStateOf } from "../engine/folder-lock.ts";
+import type { FolderLock } from "../engine/folder-lock.ts";
 
 export interface McpOptions {
   readonly config: WorkerConfig;
@@ -17,13 +21,19 @@ export interface McpOptions {
   readonly clock: Clock;
 }
 
-/** Undefined without `--mcp-config`. @throws StartError if the file or the journal cannot be used */
-export async function openMcp({ config, env, log, clock }: McpOptions): Promise<Mcp | undefined> {
+export interface WorkerMcp extends Mcp {
+  /**
+   * Opens the journal, and starts the servers. A worker calls it when it has its port: until then another worker may have its name.
+   * @throws StartError if the journal cannot be used
+   */
+  open(): Promise<void>;
+}
+
+/** Undefined without `--mcp-config`. Turns wait for `open`. @throws StartError if the file cannot be used */
+export function createMcp({ config, env, log, clock }: McpOptions): WorkerMcp | undefined {
   if (config.mcpConfig === undefined) return undefined;
-  const specs = specsOf(config.mcpConfig);
-  const journal = await journalOf(config);
   const servers = createToolServers({
-    specs,
+    specs: specsOf(config.mcpConfig),
     env,
     version: config.version,
     callTimeoutMs: config.mcpCallTimeoutMs,
@@ -33,10 +43,21 @@ export async function openMcp({ config, env, log, clock }: McpOptions): Promise<
       else log.info({ server, state: state.name }, "mcp_server");
     },
   });
-  // The first request need not wait for the servers' start.
-  void servers.list();
+  const opened = deferred<Journal>();
   const { mcpSteps: steps, mcpTurnTimeoutMs: timeoutMs, reconnectGraceMs, pingIntervalMs } = config;
-  return { servers, journal, limits: { steps, timeoutMs, reconnectGraceMs, pingIntervalMs } };
+  return {
+    servers,
+    journal: {
+      begin: async (key, digest) => await (await opened.promise).begin(key, digest),
+      close: async () => await (await opened.promise).close(),
+    },
+    limits: { steps, timeoutMs, reconnectGraceMs, pingIntervalMs },
+    async open() {
+      opened.resolve(await journalOf(config));
+      // The first request need not wait for the servers' start.
+      void servers.list();
+    },
+  };
 }
 
 function specsOf(path: string): readonly ServerSpec[] {
@@ -48,13 +69,31 @@ function specsOf(path: string): readonly ServerSpec[] {
   }
 }
 
-/** Each worker has its own journal. */
-async function journalOf({ mcpJournalDir, workerId }: WorkerConfig): Promise<Journal> {
-  const path = join(mcpJournalDir, `${workerId.replaceAll(/[^A-Za-z0-9._-]/g, "_")}.jsonl`);
+/** Each worker has its own journal. A second worker of the same name would replace the file, and the calls of the first would not be on disk. */
+async function journalOf({ mcpJournalDir: folder, workerId, hasLastingId }: WorkerConfig): Promise<Journal> {
+  const name = workerId.replaceAll(/[^A-Za-z0-9._-]/g, "_");
+  const path = join(folder, `${name}.jsonl`);
   try {
-    return await createJournal({ path, now: () => Date.now() });
+    makeFolder(folder, { mode: 0o700 });
+    const lock = await lockOf(folder, `${name}.lock`);
+    const journal = await createJournal({ path, isKept: hasLastingId, now: () => Date.now() });
+    return {
+      ...journal,
+      async close() {
+        await journal.close();
+        lock.release();
+      },
+    };
   } catch (error) {
     const why = `Cannot use the journal of tool calls ${path}: ${(error as Error).message}.`;
     throw new StartError(why, exitCodes.badConfiguration, { cause: error });
   }
+}
+
+/** @throws Error if another worker has the lock */
+async function lockOf(folder: string, name: string): Promise<FolderLock> {
+  const state = await lockStateOf(folder, name);
+  if (state === "held") throw new Error("another worker uses it. Give this worker another --worker-id");
+  if (state === "dropped") rmSync(join(folder, name), { force: true });
+  return await lockFolder(folder, name);
 }

@@ -12,7 +12,7 @@ import { chooseKvFolder } from "../engine/kv-folder.ts";
 import { createSupervisor } from "../engine/supervisor.ts";
 import { createFleetMembership } from "../fleet/fleet-membership.ts";
 import { createHiveMembership } from "../hive/hive-membership.ts";
-import { openMcp } from "../mcp/open-mcp.ts";
+import { createMcp } from "../mcp/open-mcp.ts";
 import { openPorts } from "./ports.ts";
 import { createWorkerScreen } from "./screen.ts";
 import { createWorker } from "../worker.ts";
@@ -61,7 +61,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     budgetBytes: budget.bytes,
     onUnusedProjector: (host, reason) => log.warn({ model: host.name, reason }, "projector_unused"),
   };
-  const mcp = await openMcp({ config, env: options.env, log, clock });
+  const mcp = createMcp({ config, env: options.env, log, clock });
   const fleet = createFleetMembership({ config, log, metrics, clock });
   const hive = createHiveMembership({ config, log, metrics });
 
@@ -143,11 +143,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     prefixFolder?.close();
     throw error;
   });
-  await fleet.join(worker).catch(async (error: unknown) => {
+  try {
+    await fleet.join(worker);
+    await mcp?.open();
+  } catch (error) {
     prefixFolder?.close();
     await server.close();
     throw error;
-  });
+  }
 
   const departure = (begun = createDeparture({
     clock,

@@ -1,6 +1,6 @@
 // Owns the journal of the calls: a file to which each call is written before it is sent, and each result when it comes. With it, a turn that a
 // restart of the daemon has interrupted continues, and no call of the turn is sent twice.
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -12,6 +12,8 @@ import type { JournalRecord, RecordedStep } from "./records.ts";
 
 export interface JournalOptions {
   readonly path: string;
+  /** Whether a later process may open the file again; true by default. If not, `close` removes the file. */
+  readonly isKept?: boolean;
   /** Bytes of all turns together. The oldest turns that do not run are removed. */
   readonly maxBytes?: number;
   /** How long a turn is kept after its start. A turn that runs is kept for longer. */
@@ -26,6 +28,7 @@ export interface Journal {
    * @returns undefined if the turn was begun with another request
    */
   begin(key: string, digest: string): Promise<TurnRecord | undefined>;
+  /** Also removes the file if it has no turns. */
   close(): Promise<void>;
 }
 
@@ -58,7 +61,7 @@ const slack = 2;
 
 /** @throws Error of node:fs if the journal cannot be read or written */
 export async function createJournal(options: JournalOptions): Promise<Journal> {
-  const { path, maxBytes = defaultMaxBytes, keptMs = defaultKeptMs, now } = options;
+  const { path, isKept = true, maxBytes = defaultMaxBytes, keptMs = defaultKeptMs, now } = options;
   makeFolder(dirname(path), { mode: 0o700 });
   const turns = readTurns(path, maxBytes * (slack + 1));
   let file: FileHandle | undefined;
@@ -174,6 +177,8 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
       await lastWrite;
       await file?.close();
       file = undefined;
+      forgetOld();
+      if (turns.size === 0 || !isKept) rmSync(path, { force: true });
     },
   };
 }
