@@ -1,18 +1,27 @@
 // Tests the MCP tools of Responses: items, events, what is refused, and the next request.
+import { deferred } from "@waggle/async";
+
+import { parseSse } from "@waggle/protocol/sse";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createInlineTools } from "../testing/inline-tools.ts";
 import type { InlineTools } from "../testing/inline-tools.ts";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker } from "../testing/inline-worker.ts";
-import { responsesClient } from "../testing/responses-client.ts";
+import { eventsOf, last, responsesClient } from "../testing/responses-client.ts";
+import type { Event } from "../testing/responses-client.ts";
 
 let worker: InlineWorker;
 let tools: InlineTools;
-const { post, whole, streamed, lastPrompt } = responsesClient(() => worker);
+let waiting: ReturnType<typeof deferred<void>>;
+const client = responsesClient(() => worker);
+const { post, whole, streamed, lastPrompt } = client;
 beforeEach(async () => {
-  tools = await createInlineTools((_, { text }) =>
-    text === "bad" ? { kind: "tool_error", text: say("Sorry.") } : { kind: "done", text: String(text) },
-  );
+  waiting = deferred();
+  tools = await createInlineTools(async (_, { text }) => {
+    if (text === "bad") return { kind: "tool_error", text: say("Sorry.") };
+    if (text === "wait") await waiting.promise;
+    return { kind: "done", text: text === "wait" ? say("Waited.") : String(text) };
+  });
   worker = createInlineWorker({ mcp: tools.mcp });
 });
 afterEach(async () => {
@@ -99,4 +108,36 @@ it("offers only tools that need no consent by default", async () => {
   const response = await whole({ input: say("Hi."), tools: [{ type: "mcp", server_label: "s" }], temperature: 0 });
   expect(lastPrompt().tools?.map((tool) => tool.function["name"])).toEqual(["s__free"]);
   expect(response.status).toBe("completed");
+});
+
+it("streams a stored response again, also from a number and while a call runs", async () => {
+  const ended = await streamed({ input: say(call(say("Found."))), tools: [mcp], temperature: 0 });
+  const path = `/v1/responses/${last(ended).response?.id}?stream=true`;
+  const again = await eventsOf(await client.call("GET", path));
+  expect(again).toEqual(ended);
+  const tail = await eventsOf(await client.call("GET", `${path}&starting_after=9`));
+  expect(tail).toEqual(ended.slice(10));
+  const final = last(ended).sequence_number;
+  expect(await eventsOf(await client.call("GET", `${path}&starting_after=${final}`))).toEqual([]);
+  expect((await client.call("GET", `${path}&starting_after=${final + 1}`)).status).toBe(400);
+
+  const first = await post({ input: say(call("wait")), tools: [mcp], temperature: 0, stream: true });
+  const [head, own] = (first.body as ReadableStream<Uint8Array>).tee();
+  const frames = parseSse(head)[Symbol.asyncIterator]();
+  const { value } = await frames.next();
+  const { response } = JSON.parse((value as { data: string }).data) as Event;
+  await expect.poll(() => tools.calls).toContainEqual({ tool: "free", given: { text: "wait" } });
+  const during = await client.call("GET", `/v1/responses/${response?.id}?stream=true`);
+  waiting.resolve();
+  const whole = await eventsOf(new Response(own));
+  expect(await eventsOf(during)).toEqual(whole);
+  expect(last(whole).type).toBe("response.completed");
+});
+
+it("has the same ids and numbers for a request that is sent again", async () => {
+  const body = { input: say(call(say("Found."))), tools: [mcp], temperature: 0, stream: true };
+  const headers = { "idempotency-key": "k" };
+  const ended = await eventsOf(await post(body, headers));
+  expect(await eventsOf(await post(body, headers))).toEqual(ended);
+  expect(tools.calls).toHaveLength(1);
 });

@@ -1,7 +1,6 @@
 // Writes a response as the events of a stream, or as one object. Event types after OpenAI's API reference (Responses, streaming events).
-import type { Job } from "@waggle/jobs";
 import { sseHeaders } from "@waggle/protocol";
-import type { ResponseRequest, StreamEvent, TokenEvent } from "@waggle/protocol";
+import type { ResponseRequest, StreamEvent, TerminalEvent, TokenEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 import { answerTimings } from "../../stream/answer-timings.ts";
 import type { Collector, Framing } from "../../generation/dialect.ts";
@@ -123,15 +122,19 @@ export function responseFraming(
   };
 }
 
-/** The number of the response's last event so far. */
+/** The number of the response's last event so far. @param events tokens and results; others count as nothing */
 export function lastNumberOf(
   { numbering, ...options }: ResponseShape,
-  { terminal, nextToken, tokensFrom }: Pick<Job["log"], "terminal" | "nextToken" | "tokensFrom">,
+  events: Iterable<StreamEvent>,
+  terminal: TerminalEvent | undefined,
 ): number {
   const output = createOutput(options);
-  let last = openingEvents + numbering.pauses.length - 1;
+  let last = openingEvents + output.opening().length + numbering.pauses.length - 1;
   try {
-    for (const token of tokensFrom(0, nextToken)) last += output.add(token).length;
+    for (const event of events) {
+      if (event.type === "token") last += output.add(event).length;
+      if (event.type === "tool_result") last += output.addResult(event).length;
+    }
     if (terminal === undefined) return last;
     const status = isCut(completeEndOf(terminal)) ? "incomplete" : "completed";
     return last + output.end(status).length + 1;

@@ -8,14 +8,14 @@ import {
   responsesRoutes,
   sseHeaders,
 } from "@waggle/protocol";
-import type { Message, ResponseCountRequest, ResponseItem } from "@waggle/protocol";
+import type { Message, ResponseCountRequest, ResponseItem, StreamEvent, TerminalEvent } from "@waggle/protocol";
 import type { Picture } from "@waggle/engine";
 import type { GenerateSpec, Job } from "@waggle/jobs";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 import { countTokens } from "../../conversation/conversation.ts";
 import { routesOf } from "../../generation/dialect.ts";
-import type { Answer, Dialect, Handler } from "../../generation/dialect.ts";
+import type { Answer, Dialect, Framing, Handler } from "../../generation/dialect.ts";
 import { unsupported } from "../../body/fields.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { pictureReader } from "../../pictures/picture-reader.ts";
@@ -37,6 +37,7 @@ import type { ResponseHead } from "./response.ts";
 import { createResponseStore } from "./store.ts";
 import { toolboxOf } from "./tools.ts";
 import type { Toolbox } from "./tools.ts";
+import type { Turn } from "../../turns/turn.ts";
 import type { Turns } from "../../turns/turns.ts";
 
 /** Memory limit of the stored responses of all clients together, with their pictures. */
@@ -64,6 +65,7 @@ function createRoutes(
   const { clock, limits, models, registry } = options;
   const store = createResponseStore({ clock, maxBytes: keptBytes, keptForMs });
   const numberings = new WeakMap<Job, Numbering>();
+  const turnShapes = new WeakMap<Turn, ResponseShape>();
 
   /** @throws WaggleError not_found, invalid_argument naming the field */
   function itemsOf(c: AppContext, { input, previous_response_id: previousId }: ResponseCountRequest): Items {
@@ -91,17 +93,33 @@ function createRoutes(
   /** Streams the past and future events of a stored response. */
   async function streamAgain(c: AppContext, head: ResponseHead): Promise<Response> {
     const after = startingAfter(c);
-    const job = registry.get(c.get("client"), head.id);
-    if (job === undefined || job.log.firstToken > 0) {
+    const kept = keptStreamOf(c, head);
+    if (kept === undefined) {
       throw new WaggleError("not_found", `Cannot stream response "${head.id}": its events are no longer stored.`);
     }
-    const shape = shapeOf(head, job);
-    const last = lastNumberOf(shape, job.log);
+    const last = lastNumberOf(kept.shape, kept.events, kept.terminal);
     if (after > last)
       throw unsupported("starting_after", `the response has no such event; its last one so far is ${last}`);
     // A response to HEAD has no body. So no reader is opened, since a reader counts as an open stream.
     if (c.req.method === "HEAD") return c.body(null, 200, sseHeaders);
-    return await generations.stream(c, job, -1, responseFraming(shape, after));
+    return await kept.stream(responseFraming(kept.shape, after));
+  }
+
+  function keptStreamOf(c: AppContext, head: ResponseHead): KeptStream | undefined {
+    const client = c.get("client");
+    const turn = turns?.find(client, head.id);
+    const turnShape = turn && turnShapes.get(turn);
+    if (turn !== undefined && turnShape !== undefined) {
+      const { events, terminal } = turn.log;
+      const stream: KeptStream["stream"] = async (framing) => await generations.streamTurn(c, turn, -1, framing);
+      return { shape: turnShape, events, terminal, stream };
+    }
+    const job = registry.get(client, head.id);
+    if (job === undefined || job.log.firstToken > 0) return undefined;
+    const { nextToken, terminal } = job.log;
+    const events = job.log.tokensFrom(0, nextToken);
+    const stream: KeptStream["stream"] = async (framing) => await generations.stream(c, job, -1, framing);
+    return { shape: shapeOf(head, job), events, terminal, stream };
   }
 
   return {
@@ -144,7 +162,7 @@ function createRoutes(
               );
         const kept = { input: (key: string) => withIds(own, key), pictures };
         const asked = { body, context, mcpTools, toolbox, fields, kept, specOf, streamed };
-        return await respondWithTurn(c, asked, { turns, generations, store, log: options.log });
+        return await respondWithTurn(c, asked, { turns, turnShapes, generations, store, log: options.log });
       }
       const answer: Answer = {
         framing: (job) => responseFraming(accepted(job), -1, body),
@@ -187,6 +205,14 @@ interface Items {
   /** Items of earlier responses. */
   readonly before: readonly ResponseItem[];
   readonly own: readonly ResponseItem[];
+}
+
+/** The events of a response, from its job or its turn. */
+interface KeptStream {
+  readonly shape: ResponseShape;
+  readonly events: Iterable<StreamEvent>;
+  readonly terminal: TerminalEvent | undefined;
+  stream(framing: Framing): Promise<Response>;
 }
 
 /** @throws WaggleError invalid_argument */

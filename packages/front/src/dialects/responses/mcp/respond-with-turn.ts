@@ -38,6 +38,8 @@ export interface AskedResponse {
 
 export interface TurnServices {
   readonly turns: Turns;
+  /** All streams of a turn have the same numbers and the same ids of lists. */
+  readonly turnShapes: WeakMap<Turn, ResponseShape>;
   readonly generations: Generations;
   readonly store: ResponseStore;
   readonly log: Logger;
@@ -46,7 +48,7 @@ export interface TurnServices {
 export async function respondWithTurn(
   c: AppContext,
   { body, context, mcpTools, toolbox, fields, kept, specOf, streamed }: AskedResponse,
-  { turns, generations, store, log }: TurnServices,
+  { turns, turnShapes, generations, store, log }: TurnServices,
 ): Promise<Response> {
   const client = c.get("client");
   const id = `resp_${randomBytes(16).toString("hex")}`;
@@ -68,13 +70,14 @@ export async function respondWithTurn(
     },
   });
   const earlier = store.find(client, turn.request.id);
-  const shape: ResponseShape = {
+  const shape: ResponseShape = turnShapes.get(turn) ?? {
     head: earlier?.head ?? { ...fields, id: turn.request.id },
     numbering: createNumbering(),
     key: turn.request.id.slice("resp_".length),
     fromFunctionName: toolbox.fromFunctionName,
     toolLists: toolListsOf(mcpTools),
   };
+  turnShapes.set(turn, shape);
   if (body.store !== false && earlier === undefined) {
     const previousId = body.previous_response_id ?? undefined;
     store.keep(client, { head: shape.head, previousId, input: kept.input(shape.key), pictures: kept.pictures });
