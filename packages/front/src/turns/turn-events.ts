@@ -1,6 +1,6 @@
 // Makes the events of a turn from those of its jobs. Pure.
 import type { RecordedStep } from "@waggle/mcp";
-import type { EndEvent, TokenEvent } from "@waggle/protocol";
+import type { CancelledBy, EndEvent, TokenEvent } from "@waggle/protocol";
 
 /** The tokens of a recorded message, as far as its texts say. The turn numbers them. */
 export function stepEvents({
@@ -50,4 +50,22 @@ export function turnEnd(
     // A receipt is of one prompt and one answer.
     ...(receipt !== undefined && all.length === 1 ? { receipt } : {}),
   };
+}
+
+const nothing = {
+  stream_id: "",
+  usage: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0, cached_tokens: 0 },
+  timings: { queue_ms: 0, prefill_ms: 0, decode_ms: 0, total_ms: 0, tokens_per_second: 0 },
+} as const;
+
+/** The end of a turn that was cancelled while no job of it ran. */
+export function cancelledEnd(by: CancelledBy): EndEvent {
+  return { type: "end", ...nothing, finish_reason: "cancelled", cancelled_by: by };
+}
+
+/** The end of a turn whose last message an earlier process has recorded. */
+export function recordedEnd({ content, reasoning_content: reasoning, tool_calls: calls }: RecordedStep): EndEvent {
+  const thoughts = reasoning === undefined ? {} : { reasoning_content: reasoning };
+  const message = { role: "assistant" as const, content, ...thoughts, tool_calls: calls };
+  return { type: "end", ...nothing, finish_reason: "stop", message };
 }

@@ -81,7 +81,7 @@ export function createTurnReader(
     onClose,
   }: { readonly clock: Clock; readonly pingIntervalMs: number; readonly onClose: () => void },
 ): TurnReader {
-  let at = after < 0 ? 0 : log.events.findIndex((event) => event.type === "token" && event.index === after) + 1;
+  let at = startAfter(log, after);
   let closed = false;
   let finished = false;
   let wake: (() => void) | undefined;
@@ -118,4 +118,10 @@ export function createTurnReader(
     },
     close,
   };
+}
+
+/** A client that claims more tokens than there are gets only later events, and the end. */
+function startAfter({ events, nextToken, terminal }: TurnLog, after: number): number {
+  if (after >= nextToken) return terminal === undefined ? events.length : events.length - 1;
+  return after < 0 ? 0 : events.findIndex((event) => event.type === "token" && event.index === after) + 1;
 }

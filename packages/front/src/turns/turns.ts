@@ -25,7 +25,7 @@ export interface Mcp {
 }
 
 export interface TurnsOptions extends Mcp {
-  readonly dispatcher: Pick<JobDispatcher, "openReader" | "cancel">;
+  readonly dispatcher: Pick<JobDispatcher, "openReader" | "cancel" | "sessionJob">;
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -1,5 +1,5 @@
 // Owns the native dialect's turns: jobs with `mcp_tools`, which clients create, follow and cancel like other jobs; consent; and the list of servers.
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { ConsentRequestSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
 import type { GenerateRequest, JobAccepted, JobStatus, McpServers, Tool, mcpRoutes } from "@waggle/protocol";
 import type { streamKeys } from "@waggle/jobs";
@@ -12,7 +12,7 @@ import type { Handler } from "../../generation/dialect.ts";
 import type { Generations } from "../../generation/generations.ts";
 import type { StepInput, Turn } from "../../turns/turn.ts";
 import type { Turns } from "../../turns/turns.ts";
-import { toolOf } from "../../turns/turn-tools.ts";
+import { laterChoice, toolOf } from "../../turns/turn-tools.ts";
 
 export type SpecOfBody = (body: GenerateRequest) => Promise<GenerateSpec>;
 
@@ -43,13 +43,18 @@ export function createNativeTurns(turns: Turns | undefined, generations: Generat
         tools,
         specOf: (step) => specOf(bodyOf(body, tools, step)),
         async submit(spec, index) {
-          return await generations.submit(c, { ...spec, id: `${id.slice(0, 116)}.step-${index}` }, { index });
+          return await generations.submit(c, { ...spec, id: stepIdOf(id, index) }, { index });
         },
       });
     },
     find: (c) => turns?.find(c.get("client"), c.req.param("id") ?? ""),
     ofSession: (c, sessionId) => turns?.ofSession(c.get("client"), sessionId),
   };
+}
+
+/** Differs in each try of the turn: the registry still has the job of a step that failed. */
+function stepIdOf(id: string, index: number): string {
+  return `${id.slice(0, 100)}.step-${index}-${randomBytes(4).toString("hex")}`;
 }
 
 /** The request of a step. */
@@ -61,7 +66,7 @@ function bodyOf(body: GenerateRequest, tools: readonly ServerTool[], { messages,
     tools: [...offered],
     // The messages of the turn follow the continued one.
     ...(messages.length > 0 ? { continue_final_message: false, add_generation_prompt: true } : {}),
-    tool_choice: choice === "given" ? body.tool_choice : choice,
+    tool_choice: { given: body.tool_choice, later: laterChoice(body.tool_choice), none: "none" as const }[choice],
   };
 }
 

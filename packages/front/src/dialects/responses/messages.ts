@@ -3,7 +3,7 @@
 import type { ChatMessage, ResponseContent, ResponseItem, ToolCall } from "@waggle/protocol";
 import { withUserMessage } from "../../conversation/messages.ts";
 import { withOneSystemMessage } from "../../conversation/system-messages.ts";
-import { markedResult } from "../../turns/turn.ts";
+import { markedResult } from "../../turns/turn-messages.ts";
 import { customArgument, toFunctionName } from "./tools.ts";
 
 /** @param instructions become the first message */

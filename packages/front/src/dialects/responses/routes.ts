@@ -37,6 +37,7 @@ import type { ResponseHead } from "./response.ts";
 import { createResponseStore } from "./store.ts";
 import { toolboxOf } from "./tools.ts";
 import type { Toolbox } from "./tools.ts";
+import { laterChoice } from "../../turns/turn-tools.ts";
 import type { Turn } from "../../turns/turn.ts";
 import type { Turns } from "../../turns/turns.ts";
 
@@ -156,7 +157,7 @@ function createRoutes(
             : await responseSpecOf(
                 body,
                 [...before, ...own],
-                { ...toolbox, functions, choice: undefined },
+                { ...toolbox, functions, choice: functions.length === 0 ? undefined : laterChoice(toolbox.choice) },
                 context,
                 more,
               );

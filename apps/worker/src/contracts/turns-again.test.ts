@@ -1,0 +1,123 @@
+// Tests turns whose session, job id or choice of tools meets another request, an earlier try or a later step.
+import { deferred } from "@waggle/async";
+import type { StreamEvent } from "@waggle/protocol";
+import { afterEach, expect, it } from "vitest";
+import { readEvents } from "../testing/events.ts";
+import { createInlineTools } from "../testing/inline-tools.ts";
+import type { InlineTools } from "../testing/inline-tools.ts";
+import { createInlineWorker } from "../testing/inline-worker.ts";
+import type { InlineWorker } from "../testing/inline-worker.ts";
+import { worksOf } from "../testing/last-work.ts";
+
+let worker: InlineWorker;
+let tools: InlineTools;
+afterEach(async () => {
+  await worker.close();
+  tools.remove();
+});
+
+async function start(...how: Parameters<typeof createInlineTools>): Promise<void> {
+  tools = await createInlineTools(...how);
+  worker = createInlineWorker({ mcp: tools.mcp });
+}
+
+async function request(method: string, path: string, body?: unknown): Promise<Response> {
+  const init = { method, headers: { host: "127.0.0.1:7711" } };
+  return await worker.app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });
+}
+
+async function ask(body: object): Promise<readonly StreamEvent[]> {
+  return (await readEvents(await request("POST", "/v1/inference", body)).rest()).events;
+}
+
+/** The fake model says the last such text of its prompt. */
+const say = (text: string): string => `[say:${encodeURIComponent(text)}]`;
+const call = (name: string, text: string): string =>
+  `<tool_call>${JSON.stringify({ name, arguments: { text } })}</tool_call>`;
+
+function asking(text: string, more: object = {}): object {
+  return { messages: [{ role: "user", content: say(text) }], temperature: 0, mcp_tools: "all", job_id: "j", ...more };
+}
+
+it("a request of the session that comes during a call replaces the turn, and not the other way round", async () => {
+  const [reached, go] = [deferred<void>(), deferred<void>()];
+  await start(async () => {
+    reached.resolve();
+    await go.promise;
+    return { kind: "done", text: say("Over.") };
+  });
+  const turn = ask(asking(call("s__free", "x"), { session_id: "s" }));
+  await reached.promise;
+  const messages = [{ role: "user", content: "A story, please." }];
+  const newer = ask({ messages, session_id: "s", job_id: "newer", max_tokens: 3_000 });
+  const stateOf = async (): Promise<unknown> => await (await request("GET", "/v1/jobs/newer")).json();
+  await expect.poll(stateOf).toMatchObject({ state: "decode" });
+  go.resolve();
+  expect((await turn).at(-1)).toMatchObject({ finish_reason: "cancelled", cancelled_by: "superseded" });
+  expect((await newer).at(-1)).toMatchObject({ finish_reason: "length" });
+});
+
+it("a turn that failed during a job is tried again with a new job", async () => {
+  await start(undefined, { timeoutMs: 100 });
+  const body = { ...asking("x"), messages: [{ role: "user", content: "A story, please." }], ignore_eos: true };
+  const late = { type: "error", code: "deadline_exceeded" };
+  expect((await ask(body)).at(-1)).toMatchObject(late);
+  expect((await ask(body)).at(-1)).toMatchObject(late);
+  expect(worksOf(worker)).toHaveLength(2);
+});
+
+it("a recorded message with a call for the client ends the turn after a restart too", async () => {
+  await start();
+  const own = { type: "function", function: { name: "own", parameters: { type: "object" } } };
+  const body = asking(call("s__free", say("Free.")) + call("own", "y"), { tools: [own] });
+  const ended = (await ask(body)).at(-1);
+  expect(ended).toMatchObject({ message: { tool_calls: [{}, { function: { name: "own" } }] } });
+  tools = await tools.restart(() => ({ kind: "done", text: "again" }));
+  worker = createInlineWorker({ mcp: tools.mcp });
+  const { type, finish_reason: reason, message } = ended as Extract<StreamEvent, { type: "end" }>;
+  expect((await ask(body)).at(-1)).toMatchObject({ type, finish_reason: reason, message });
+  expect(tools.calls).toEqual([]);
+});
+
+it.each([
+  [
+    "/v1/inference",
+    { job_id: "j", mcp_tools: "all", messages: [{ role: "user", content: say(call("s__free", "y")) }] },
+  ],
+  ["/v1/responses", { stream: true, input: say(call("s__free", "y")) }],
+])("%s: only allowed tools may be called in later messages, and no call is required there", async (path, body) => {
+  await start(() => ({ kind: "done", text: say("Done.") }));
+  const own = { name: "own", parameters: { type: "object" } };
+  const isNative = path === "/v1/inference";
+  const allowed = { type: "function", function: { name: "s__free" } };
+  const choice = isNative
+    ? { type: "allowed_tools", allowed_tools: { mode: "required", tools: [allowed] } }
+    : { type: "allowed_tools", mode: "required", tools: [{ type: "function", name: "s__free" }] };
+  const given = isNative
+    ? [{ type: "function", function: own }]
+    : [
+        { type: "function", ...own },
+        { type: "mcp", server_label: "s" },
+      ];
+  const response = await request("POST", path, { temperature: 0, tools: given, tool_choice: choice, ...body });
+  expect(await response.text()).toMatch(/Done\./);
+  const grammars = worksOf(worker).map((work) => ("answerGrammar" in work ? work.answerGrammar : undefined));
+  expect(grammars).toEqual(Array.from({ length: 2 }, () => expect.stringContaining("s__free") as string));
+  expect(grammars.join("\n")).not.toMatch(/\bown\b/);
+});
+
+it("a client that claims more tokens than a turn has gets the later events only, and the end", async () => {
+  const [reached, go] = [deferred<void>(), deferred<void>()];
+  await start(async () => {
+    reached.resolve();
+    await go.promise;
+    return { kind: "tool_error", text: say("Over.") };
+  });
+  await request("POST", "/v1/jobs", asking(call("s__free", "x"), { on_disconnect: "continue" }));
+  await reached.promise;
+  const stream = await request("GET", "/v1/jobs/j/stream?after=9999");
+  go.resolve();
+  const { events } = await readEvents(stream).rest();
+  expect(events[0]).toMatchObject({ type: "tool_result" });
+  expect(events.at(-1)?.type).toBe("end");
+});
