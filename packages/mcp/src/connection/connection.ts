@@ -4,7 +4,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { CallToolResultSchema, ErrorCode, ListToolsResultSchema, McpError } from "@modelcontextprotocol/sdk/types.js";
 import type { Tool as ListedTool } from "@modelcontextprotocol/sdk/types.js";
-import { createBackoff } from "@waggle/async";
+import { createBackoff, deferred, linkSignals, onAbort } from "@waggle/async";
 import type { ServerSpec } from "../servers/read-servers.ts";
 import { failedOutcome, outcomeOf } from "./call-outcome.ts";
 import type { CallOutcome } from "./call-outcome.ts";
@@ -56,6 +56,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   let state: ConnectionState = { name: "closed" };
   let session: Session | undefined;
   let opening: Promise<void> | undefined;
+  /** The transport of the connection that is being opened. */
+  let starting: Transport | undefined;
   let retryAt = 0;
   let ended = false;
   /** Why the transport ended the connection. */
@@ -77,6 +79,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     broken = undefined;
     const client = new Client({ name: "waggle", version: options.version });
     const transport = transportOf();
+    starting = transport;
     let lost = false;
     // Set before `connect`, which calls these functions before its own.
     transport.onerror = (error) => (broken ??= ownWords(error));
@@ -98,7 +101,16 @@ export function createConnection(options: ConnectionOptions): Connection {
       await client.close().catch(() => {});
       await transport.close().catch(() => {});
       fail(broken ?? ownWords(error) ?? "it does not answer as an MCP server");
+    } finally {
+      starting = undefined;
     }
+  }
+
+  /** A server over HTTP that was restarted no longer knows the session. Other calls of the session may still end, so it is not closed. */
+  function leaveSession(client: Client, problem: string): void {
+    if (spec.transport.kind !== "http" || session?.client !== client) return;
+    session = undefined;
+    enter({ name: "failed", problem });
   }
 
   function fail(problem: string): void {
@@ -130,24 +142,33 @@ export function createConnection(options: ConnectionOptions): Connection {
     return state;
   }
 
+  /** Resolves also when the signal aborts: a server may take a minute to start. */
+  async function openUnless(signal: AbortSignal): Promise<void> {
+    const left = deferred<void>();
+    const unlisten = onAbort(signal, left.resolve);
+    await Promise.race([open(), left.promise]).finally(unlisten);
+  }
+
   return {
     get state() {
       return state;
     },
     open,
     async call(tool, given, signal) {
-      const opened = await open();
+      await openUnless(signal);
       if (signal.aborted) return failedOutcome("failed", "The call was cancelled before it was sent.");
       if (session === undefined) {
-        const why = opened.name === "failed" ? opened.problem : "it is closed";
+        const why = state.name === "failed" ? state.problem : "it is closed";
         return failedOutcome("failed", `${server} cannot be used: ${why}. The call was not sent.`);
       }
       const { client } = session;
+      // The SDK keeps listening to a signal after the call, and would tell the server that an ended call was cancelled.
+      using leaving = linkSignals(signal);
       try {
         const result = await client.request(
           { method: "tools/call", params: { name: tool, arguments: { ...given } } },
           CallToolResultSchema,
-          { timeout: options.callTimeoutMs, signal },
+          { timeout: options.callTimeoutMs, signal: leaving },
         );
         return outcomeOf(result);
       } catch (error) {
@@ -159,10 +180,9 @@ export function createConnection(options: ConnectionOptions): Connection {
         if (error instanceof McpError && error.code !== (ErrorCode.ConnectionClosed as number)) {
           return outcomeOf({ content: [{ type: "text", text: error.message }], isError: true });
         }
-        return failedOutcome(
-          "unknown",
-          `${server} was lost during the call: ${broken ?? ownWords(error) ?? "its answer cannot be read"}.`,
-        );
+        const problem = broken ?? ownWords(error) ?? "its answer cannot be read";
+        leaveSession(client, problem);
+        return failedOutcome("unknown", `${server} was lost during the call: ${problem}.`);
       }
     },
     async close() {
@@ -170,6 +190,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       const current = session?.client;
       session = undefined;
       await current?.close().catch(() => {});
+      await starting?.close().catch(() => {});
       await opening?.catch(() => {});
       enter({ name: "closed" });
     },

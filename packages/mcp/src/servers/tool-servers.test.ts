@@ -252,6 +252,8 @@ it("reaches a server over streamable HTTP, with its headers, within limits and w
     kind: "unknown",
     text: expect.stringMatching(/more than 4194304 bytes/) as string,
   });
+  mode = "good";
+  expect(await call(web, "echo")).toEqual({ kind: "done", text: "over HTTP" });
   mode = "redirect";
   const outcome = await call(web, "echo");
   expect(outcome.kind).toBe("unknown");

@@ -89,6 +89,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     });
   } else if (method === "tools/list") send({ id, result: { tools: [...tools, ...odd] } });
   else if (method === "tools/call") call(id, params.name, params.arguments);
+  else if (method === "notifications/cancelled" && LEDGER !== undefined) appendFileSync(LEDGER, "cancelled\n");
 });
 process.stdin.on("close", () => {
   if (STAYS === undefined) process.exit(0);
