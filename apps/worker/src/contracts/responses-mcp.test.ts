@@ -141,3 +141,19 @@ it("has the same ids and numbers for a request that is sent again", async () => 
   expect(await eventsOf(await post(body, headers))).toEqual(ended);
   expect(tools.calls).toHaveLength(1);
 });
+
+it("does not say that a call without a result is completed, neither to the client nor to the model", async () => {
+  const cut = { input: say(call("a") + call("b")), tools: [mcp], temperature: 0, max_output_tokens: 100 };
+  const response = await whole(cut);
+  expect(tools.calls).toEqual([]);
+  expect(response).toMatchObject({ status: "incomplete" });
+  expect(response.output.slice(1)).toMatchObject([
+    { type: "mcp_call", status: "incomplete", arguments: '{"text":"a"}', output: null, error: null },
+    { type: "mcp_call", status: "incomplete", output: null, error: null },
+  ]);
+  await whole({ previous_response_id: response.id, input: say("Again."), temperature: 0 });
+  const told = lastPrompt().messages.filter(({ role }) => role === "tool");
+  expect(told[0]?.["content"]).toMatch(
+    /^Error of the tool "free".*\nThe call has no result. Whether the tool ran is unknown/,
+  );
+});

@@ -1,5 +1,7 @@
 // Converts the items of a conversation to messages for chat templates. Successive reasoning, texts and calls become one message of the assistant,
 // as the model generated them. Items between a call and its result join that message too, since templates accept no message there.
+import { failedOutcome } from "@waggle/mcp";
+import type { CallOutcome } from "@waggle/mcp";
 import type { ChatMessage, ResponseContent, ResponseItem, ToolCall } from "@waggle/protocol";
 import { withUserMessage } from "../../conversation/messages.ts";
 import { withOneSystemMessage } from "../../conversation/system-messages.ts";
@@ -56,9 +58,7 @@ export function messagesOf(
         const id = item.id ?? `mcp_${messages.length}`;
         const { server_label: server, name, arguments: json } = item;
         answer.calls.push({ id, type: "function", function: { name: `${server}__${name}`, arguments: json } });
-        const kind = item.error == null ? "done" : "tool_error";
-        const text = item.output ?? (typeof item.error === "string" ? item.error : JSON.stringify(item.error ?? ""));
-        add({ role: "tool", tool_call_id: id, content: markedResult({ name, server }, { kind, text }) });
+        add({ role: "tool", tool_call_id: id, content: markedResult({ name, server }, outcomeOf(item)) });
         break;
       }
       case "function_call_output":
@@ -100,6 +100,11 @@ function callOf(
 function thoughtsOf({ content, summary }: Extract<ResponseItem, { type: "reasoning" }>): string | undefined {
   const parts = content != null && content.length > 0 ? content : (summary ?? []);
   return parts.length === 0 ? undefined : parts.map(({ text }) => text).join("\n\n");
+}
+
+function outcomeOf({ output, error }: Extract<ResponseItem, { type: "mcp_call" }>): CallOutcome {
+  if (error != null) return { kind: "tool_error", text: typeof error === "string" ? error : JSON.stringify(error) };
+  return output == null ? failedOutcome("unknown", "The call has no result.") : { kind: "done", text: output };
 }
 
 type Content = Extract<ChatMessage, { role: "user" }>["content"];

@@ -53,7 +53,8 @@ export function createOutput({ key, fromFunctionName, toolLists = [] }: OutputOp
     const item = open.item(status);
     if (item["type"] === "mcp_call") {
       const events = open.closing();
-      items.push(item as OutputItem);
+      // Its result replaces the item. An answer that ends before has an item without a result.
+      items.push({ ...item, status: "incomplete" } as OutputItem);
       open = undefined;
       return events as OutputEvent[];
     }
