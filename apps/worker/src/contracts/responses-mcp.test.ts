@@ -157,3 +157,13 @@ it("does not say that a call without a result is completed, neither to the clien
     /^Error of the tool "free".*\nThe call has no result. Whether the tool ran is unknown/,
   );
 });
+
+it("an SDK's own retry, without an Idempotency-Key, joins the turn of its first try", async () => {
+  const body = { input: say(call(say("Found."))), tools: [mcp], temperature: 0 };
+  const first = await whole(body, { "x-stainless-retry-count": "0" });
+  expect(await whole(body, { "x-stainless-retry-count": "1" })).toEqual(first);
+  expect(tools.calls).toHaveLength(1);
+  // Without the retry's count, an equal request is another request.
+  expect((await whole(body, { "x-stainless-retry-count": "0" })).id).not.toBe(first.id);
+  expect(tools.calls).toHaveLength(2);
+});

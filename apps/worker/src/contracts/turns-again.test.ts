@@ -121,3 +121,26 @@ it("a client that claims more tokens than a turn has gets the later events only,
   expect(events[0]).toMatchObject({ type: "tool_result" });
   expect(events.at(-1)?.type).toBe("end");
 });
+
+it("goes on when a client that was lost during a call sends its request again, without the call", async () => {
+  const [reached, left, go] = [deferred<void>(), deferred<void>(), deferred<void>()];
+  await start(async (_, __, signal) => {
+    signal.addEventListener("abort", () => left.resolve());
+    reached.resolve();
+    await go.promise;
+    return { kind: "unknown", text: say("Went on.") };
+  });
+  const body = asking(call("s__free", "x"));
+  const lost = await request("POST", "/v1/inference", body);
+  await reached.promise;
+  await lost.body?.cancel();
+  await left.promise;
+  // The first try has not ended yet.
+  const again = ask(body);
+  go.resolve();
+  const events = await again;
+  const told = events.filter(({ type }) => type.startsWith("tool_"));
+  expect(told).toMatchObject([{ type: "tool_result", outcome: "unknown" }]);
+  expect(events.at(-1)).toMatchObject({ finish_reason: "stop", message: { content: "Went on." } });
+  expect(tools.calls).toHaveLength(1);
+});

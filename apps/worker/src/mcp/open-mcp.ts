@@ -49,6 +49,7 @@ export function createMcp({ config, env, log, clock }: McpOptions): WorkerMcp | 
     servers,
     journal: {
       begin: async (key, digest) => await (await opened.promise).begin(key, digest),
+      newest: async (beginning, digest) => await (await opened.promise).newest(beginning, digest),
       close: async () => await (await opened.promise).close(),
     },
     limits: { steps, timeoutMs, reconnectGraceMs, pingIntervalMs },

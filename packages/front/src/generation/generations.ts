@@ -277,7 +277,7 @@ export function createGenerations(
   };
 }
 
-function factsOf(c: AppContext, index: number): RequestFacts {
+export function factsOf(c: AppContext, index: number): RequestFacts {
   return {
     client: c.get("client"),
     route: `${c.req.method} ${c.req.path} ${index}`,

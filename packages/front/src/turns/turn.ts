@@ -68,6 +68,8 @@ export interface Turn {
   readonly ended: Promise<void>;
   /** Whether a call was sent and its result has not come. */
   readonly calling: boolean;
+  /** Who has cancelled the turn, which may not have ended yet. */
+  readonly cancelledBy: CancelledBy | undefined;
   cancel(by: CancelledBy): void;
   openReader(after: number): TurnReader;
 }
@@ -291,6 +293,9 @@ export function startTurn(options: TurnOptions): Turn {
     ended: toEnd(),
     get calling() {
       return calling;
+    },
+    get cancelledBy() {
+      return cancelledBy;
     },
     cancel,
     openReader(after) {

@@ -36,6 +36,8 @@ export interface Turns {
    * @throws WaggleError conflict if the key was used with another request; resource_exhausted; the errors of the first job
    */
   start(request: TurnRequest): Promise<Turn>;
+  /** The key of the client's newest turn with this body, among keys that begin like this: for a retry whose request names no key. */
+  newestKey(client: string, beginning: string, digest: string): Promise<string | undefined>;
   find(client: string, id: string): Turn | undefined;
   /** The running turn of a session. */
   ofSession(client: string, sessionId: string): Turn | undefined;
@@ -79,13 +81,16 @@ export function createTurns(options: TurnsOptions): Turns {
     async start(request) {
       const { client, sessionId, digest } = request;
       const key = JSON.stringify([client, request.key]);
-      const known = turns.get(key);
-      if (known !== undefined && known.log.terminal?.type !== "error") {
-        if (known.request.digest === digest) return known;
-        throw new WaggleError(
-          "conflict",
-          `Cannot accept the request: ${request.key} was used with a different request.`,
-        );
+      for (let known = turns.get(key); known !== undefined && !canGoOn(known); known = turns.get(key)) {
+        if (known.request.digest !== digest) {
+          throw new WaggleError(
+            "conflict",
+            `Cannot accept the request: ${request.key} was used with a different request.`,
+          );
+        }
+        if (known.cancelledBy !== "disconnect" || known.log.terminal !== undefined) return known;
+        // Its client was lost, and this is the client's next try.
+        await known.ended;
       }
       if (running().length >= mostRunning) {
         throw new WaggleError(
@@ -112,6 +117,10 @@ export function createTurns(options: TurnsOptions): Turns {
         throw error;
       }
       return turn;
+    },
+    async newestKey(client, beginning, digest) {
+      const key = await options.journal.newest(`${client} ${beginning}`, digest);
+      return key?.slice(client.length + 1);
     },
     find: (client, id) => [...turns.values()].find(({ request }) => request.client === client && request.id === id),
     ofSession: (client, sessionId) =>
@@ -141,4 +150,9 @@ export function createTurns(options: TurnsOptions): Turns {
       await options.journal.close();
     },
   };
+}
+
+/** A turn that failed, or whose client was lost, goes on when its request is sent again. */
+function canGoOn({ log: { terminal } }: Turn): boolean {
+  return terminal?.type === "error" || (terminal?.type === "end" && terminal.cancelled_by === "disconnect");
 }

@@ -28,6 +28,8 @@ export interface Journal {
    * @returns undefined if the turn was begun with another request
    */
   begin(key: string, digest: string): Promise<TurnRecord | undefined>;
+  /** The key of the newest turn with this digest, among keys that begin like this. */
+  newest(beginning: string, digest: string): Promise<string | undefined>;
   /** Also removes the file if it has no turns. */
   close(): Promise<void>;
 }
@@ -172,6 +174,10 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
           else running.delete(key);
         },
       };
+    },
+    async newest(beginning, digest) {
+      const found = [...turns].filter(([key, turn]) => key.startsWith(beginning) && turn.digest === digest);
+      return found.at(-1)?.[0];
     },
     async close() {
       await lastWrite;

@@ -7,7 +7,9 @@ import { WaggleError } from "@waggle/protocol";
 import type { Message, ResponseRequest } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { RequestContext } from "../../../generation/base-job-spec.ts";
+import { factsOf } from "../../../generation/generations.ts";
 import type { Generations } from "../../../generation/generations.ts";
+import { retryMarkOf } from "../../../generation/retries.ts";
 import type { AppContext } from "../../../server/context.ts";
 import { completeEndOf } from "../../../stream/framed-chunks.ts";
 import type { Turn } from "../../../turns/turn.ts";
@@ -52,13 +54,11 @@ export async function respondWithTurn(
 ): Promise<Response> {
   const client = c.get("client");
   const id = `resp_${randomBytes(16).toString("hex")}`;
-  // A client that sends the request again, after a restart too, continues the turn of its first try.
-  const key = c.req.header("idempotency-key");
   const turn = await turns.start({
     id,
     client,
     sessionId: context.sessionId,
-    key: key === undefined ? `response ${id}` : `Idempotency-Key ${key}`,
+    key: await turnKeyOf(c, id, turns),
     digest: c.get("bodyDigest") ?? "",
     onDisconnect: "cancel",
     direct: true,
@@ -88,6 +88,16 @@ export async function respondWithTurn(
   return streamed
     ? await generations.streamTurn(c, turn, -1, responseFraming(shape, -1, body))
     : await generations.collectTurn(c, turn, responseCollector(shape));
+}
+
+/** A client that sends the request again, after a restart too, continues the turn of its first try. SDKs that retry alone send no key, but a count. */
+async function turnKeyOf(c: AppContext, id: string, turns: Turns): Promise<string> {
+  const key = c.req.header("idempotency-key");
+  if (key !== undefined) return `Idempotency-Key ${key}`;
+  const mark = retryMarkOf(factsOf(c, 0));
+  if (mark === undefined) return `response ${id}`;
+  const earlier = mark.again ? await turns.newestKey(c.get("client"), "try ", c.get("bodyDigest") ?? "") : undefined;
+  return earlier ?? `try ${id}`;
 }
 
 function endedTurn({ log }: Turn, shape: ResponseShape): EndedResponse {
