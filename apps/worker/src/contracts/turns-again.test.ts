@@ -144,3 +144,19 @@ it("goes on when a client that was lost during a call sends its request again, w
   expect(events.at(-1)).toMatchObject({ finish_reason: "stop", message: { content: "Went on." } });
   expect(tools.calls).toHaveLength(1);
 });
+
+it("ends a turn whose message cannot be written to the journal, and sends none of its calls", async () => {
+  tools = await createInlineTools();
+  const { journal } = tools.mcp;
+  const begin: typeof journal.begin = async (...turn) => {
+    const record = await journal.begin(...turn);
+    return record && { ...record, addStep: async () => await Promise.reject(new Error("no space left")) };
+  };
+  worker = createInlineWorker({ mcp: { ...tools.mcp, journal: { ...journal, begin } } });
+  expect((await ask(asking(call("s__free", "x")))).at(-1)).toMatchObject({
+    type: "error",
+    code: "resource_exhausted",
+    message: "The journal of calls is full or cannot be written. No call was sent.",
+  });
+  expect(tools.calls).toEqual([]);
+});

@@ -231,7 +231,13 @@ export function startTurn(options: TurnOptions): Turn {
       const own = calls.filter((call) => tools.has(call.function.name));
       if (own.length === 0 || end.message === undefined || stopping.signal.aborted) return end;
       const message = recordOf(end.message, calls);
-      await record.addStep(message);
+      await record.addStep(message).catch((error: unknown) => {
+        options.log.error({ err: error }, "mcp_journal_failed");
+        throw new WaggleError(
+          "resource_exhausted",
+          "The journal of calls is full or cannot be written. No call was sent.",
+        );
+      });
       messages.push(messageOf(message), ...(await runCalls(record, step, calls)));
       // The client has to run the other calls.
       if (own.length < calls.length) return end;

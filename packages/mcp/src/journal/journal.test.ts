@@ -90,19 +90,39 @@ it("forgets old turns, and stays below its size", async () => {
 });
 
 it("keeps each message once when it writes the file anew under running turns", async () => {
-  const limits = { path, now, maxBytes: 4_000 };
+  const limits = { path, now, maxBytes: 30_000 };
   const journal = await createJournal(limits);
   const long = { ...message, content: "x".repeat(900) };
   const turns = await Promise.all(["a", "b"].map((key) => journal.begin(key, "digest")));
+  let largest = 0;
   for (let i = 0; i < 12; i += 1) {
-    // Both records wait for the same write.
-    await Promise.all(turns.map(async (turn) => await turn?.addStep({ ...long, content: `${i} ${long.content}` })));
+    const ended = await journal.begin(`ended ${i}`, "digest");
+    ended?.release();
+    const records = [...turns, ended].map(
+      async (turn) => await turn?.addStep({ ...long, content: `${i} ${long.content}`.repeat(turn === ended ? 8 : 1) }),
+    );
+    // All records wait for the same write.
+    await Promise.all(records);
+    const { size } = statSync(path);
+    if (size < largest) largest = Infinity;
+    else largest = Math.max(largest, size);
   }
-  const again = await createJournal({ path, now, maxBytes: 1_000_000 });
+  expect(largest, "the file was written anew").toBe(Infinity);
+  const again = await createJournal(limits);
   for (const key of ["a", "b"])
     expect((await again.begin(key, "digest"))?.steps.map(({ content }) => Number.parseInt(content ?? ""))).toEqual(
       Array.from({ length: 12 }, (_, i) => i),
     );
+});
+
+it("refuses messages when running turns fill it, so that the next process can read it", async () => {
+  const limits = { path, now, maxBytes: 10_000 };
+  const turn = await (await createJournal(limits)).begin("k", "digest");
+  const fill = async (): Promise<void> => {
+    for (let i = 0; i < 200; i += 1) await turn?.addStep({ ...message, content: "x".repeat(1_000) });
+  };
+  await expect(fill()).rejects.toThrow("full");
+  expect((await (await createJournal(limits)).begin("k", "digest"))?.steps.length).toBeGreaterThan(8);
 });
 
 it("forgets no running turn, and refuses calls when running turns fill it", async () => {
@@ -112,9 +132,23 @@ it("forgets no running turn, and refuses calls when running turns fill it", asyn
   await first?.willSend("c");
   const second = await journal.begin("second", "digest");
   await second?.addStep({ ...message, content: "x".repeat(10_000) });
+  await expect(second?.addStep(message)).rejects.toThrow("full");
   await expect(second?.willSend("c")).rejects.toThrow("full");
   second?.release();
   await first?.willSend("d");
   const again = await createJournal({ path, now });
   expect((await again.begin("first", "digest"))?.outcomeOf("c")?.kind).toBe("unknown");
+});
+
+it("keeps interrupted turns rather than ended ones", async () => {
+  const limits = { path, now, maxBytes: 10_000 };
+  const journal = await createJournal(limits);
+  await (await journal.begin("interrupted", "digest"))?.willSend("c");
+  for (let i = 0; i < 20; i += 1) {
+    const turn = await journal.begin(`ended ${i}`, "digest");
+    await turn?.addStep({ ...message, content: "x".repeat(2_000) });
+    turn?.release();
+  }
+  const again = await createJournal(limits);
+  expect((await again.begin("interrupted", "digest"))?.outcomeOf("c")?.kind).toBe("unknown");
 });

@@ -37,6 +37,7 @@ export interface Journal {
 export interface TurnRecord {
   /** The recorded messages of the model, oldest first. */
   readonly steps: readonly RecordedStep[];
+  /** @throws Error if the journal is full or cannot be written */
   addStep(message: RecordedStep): Promise<void>;
   /** The recorded outcome of a call; `unknown` if the call was sent before a restart and has no result; undefined if it was never sent. */
   outcomeOf(call: string): CallOutcome | undefined;
@@ -53,7 +54,13 @@ interface Turn {
   readonly steps: RecordedStep[];
   readonly sent: Set<string>;
   readonly outcomes: Map<string, CallOutcome>;
+  /** Without its end, the turn runs, or its process has died. */
+  isEnded: boolean;
   bytes: number;
+}
+
+function newTurn(digest: string, at: number): Turn {
+  return { digest, at, steps: [], sent: new Set(), outcomes: new Map(), isEnded: false, bytes: 0 };
 }
 
 const defaultMaxBytes = 33_554_432;
@@ -88,14 +95,23 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     return [...turns.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** Ended turns first: the calls of an interrupted turn would be sent again. Rather than forgetting one, the journal refuses new calls. */
   function forgetOld(): void {
-    const resting = [...turns].filter(([key]) => !running.has(key));
+    const resting = [...turns]
+      .filter(([key]) => !running.has(key))
+      .toSorted(([, a], [, b]) => Number(b.isEnded) - Number(a.isEnded));
     let bytes = total();
     for (const [key, turn] of resting) {
-      if (bytes <= maxBytes && now() - turn.at <= keptMs) continue;
+      const mostBytes = turn.isEnded ? maxBytes : maxBytes * slack;
+      if (bytes <= mostBytes && now() - turn.at <= keptMs) continue;
       bytes -= turn.bytes;
       turns.delete(key);
     }
+  }
+
+  function checkRoom(): void {
+    forgetOld();
+    if (total() > maxBytes) throw new Error("The journal is full of running turns");
   }
 
   /** Writes the turns to a new file, which takes the name of the old one when it is on disk. */
@@ -143,24 +159,27 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     async begin(key, digest) {
       const known = turns.get(key);
       if (known !== undefined && known.digest !== digest) return undefined;
-      const turn: Turn = known ?? { digest, at: now(), steps: [], sent: new Set(), outcomes: new Map(), bytes: 0 };
+      const turn = known ?? newTurn(digest, now());
       running.set(key, (running.get(key) ?? 0) + 1);
       if (known === undefined) {
         forgetOld();
         turns.set(key, turn);
+      }
+      if (known === undefined || known.isEnded) {
+        turn.isEnded = false;
         await append({ kind: "turn", key, digest, at: turn.at });
       }
       return {
         steps: [...turn.steps],
         async addStep(message) {
+          checkRoom();
           const index = turn.steps.push(message) - 1;
           await append({ kind: "step", key, index, message });
         },
         outcomeOf: (call) => turn.outcomes.get(call),
         async willSend(call) {
           if (turn.sent.has(call)) throw new Error("A call would be sent twice");
-          forgetOld();
-          if (total() > maxBytes) throw new Error("The journal is full of running turns");
+          checkRoom();
           turn.sent.add(call);
           await append({ kind: "call", key, call });
         },
@@ -170,8 +189,10 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
         },
         release() {
           const others = (running.get(key) ?? 1) - 1;
-          if (others > 0) running.set(key, others);
-          else running.delete(key);
+          if (others > 0) return void running.set(key, others);
+          running.delete(key);
+          turn.isEnded = true;
+          append({ kind: "end", key }).catch(() => {});
         },
       };
     },
@@ -197,13 +218,14 @@ function readTurns(path: string, maxBytes: number): Map<string, Turn> {
     if (record.kind === "turn") {
       const { key, digest, at } = record;
       const known = turns.get(key);
-      if (known?.digest !== digest || known.at !== at)
-        turns.set(key, { digest, at, steps: [], sent: new Set(), outcomes: new Map(), bytes: 0 });
+      if (known?.digest === digest && known.at === at) known.isEnded = false;
+      else turns.set(key, newTurn(digest, at));
     }
     const turn = turns.get(record.key);
     if (turn === undefined) continue;
     turn.bytes += Buffer.byteLength(line) + 1;
     if (record.kind === "step") turn.steps[record.index] = record.message;
+    if (record.kind === "end") turn.isEnded = true;
     if (record.kind === "call") turn.sent.add(record.call);
     if (record.kind === "result") turn.outcomes.set(record.call, record.outcome);
   }
@@ -219,12 +241,13 @@ function textOf(path: string, maxBytes: number): string {
   }
 }
 
-function linesOf(key: string, { digest, at, steps, sent, outcomes }: Turn): string[] {
+function linesOf(key: string, { digest, at, steps, sent, outcomes, isEnded }: Turn): string[] {
   return [
     lineOf({ kind: "turn", key, digest, at }),
     ...steps.map((message, index) => lineOf({ kind: "step", key, index, message })),
     ...[...sent].map((call) => lineOf({ kind: "call", key, call })),
     ...[...outcomes].map(([call, outcome]) => lineOf({ kind: "result", key, call, outcome: { ...outcome } })),
+    ...(isEnded ? [lineOf({ kind: "end", key })] : []),
   ];
 }
 

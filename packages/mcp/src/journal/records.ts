@@ -25,6 +25,7 @@ const RecordSchema = z.discriminatedUnion("kind", [
   /** The model's message with its calls. `index` is its place among the turn's steps, counted from 0. */
   z.object({ kind: z.literal("step"), ...key, index: z.int().nonnegative(), message: MessageSchema }),
   z.object({ kind: z.literal("call"), ...key, call: z.string() }),
+  z.object({ kind: z.literal("end"), ...key }),
   z.object({ kind: z.literal("result"), ...key, call: z.string(), outcome: OutcomeSchema }),
 ]);
 export type JournalRecord = z.infer<typeof RecordSchema>;
