@@ -5,14 +5,17 @@ import type { Clock } from "@waggle/async";
 import { WaggleError, isTerminal } from "@waggle/protocol";
 import type { StreamEvent, TerminalEvent, TokenEvent } from "@waggle/protocol";
 
-/** Estimate of an event's bytes, without its text. */
+/** Estimates of an event's bytes without its text, and of an entry of its logprobs. */
 const eventBytes = 240;
+const logprobBytes = 120;
 /** Bytes of a turn's events. At the limit the turn ends. */
 const mostBytes = 33_554_432;
 const eventsPerPull = 256;
 
 export interface TurnLog {
   readonly events: readonly StreamEvent[];
+  /** Estimate of the events' bytes. */
+  readonly bytes: number;
   /** Number of token events. */
   readonly nextToken: number;
   readonly terminal: TerminalEvent | undefined;
@@ -40,6 +43,9 @@ export function createTurnLog(keys: { readonly stream_id: string; readonly sessi
 
   return {
     events,
+    get bytes() {
+      return bytes;
+    },
     get nextToken() {
       return tokens;
     },
@@ -51,7 +57,7 @@ export function createTurnLog(keys: { readonly stream_id: string; readonly sessi
     },
     add(event) {
       if (terminal !== undefined) return;
-      bytes += eventBytes + ("text" in event ? event.text.length : 0);
+      bytes += costOf(event);
       if (bytes > mostBytes && !isTerminal(event)) {
         throw new WaggleError("resource_exhausted", `The turn has more than ${mostBytes} bytes of events.`);
       }
@@ -63,6 +69,12 @@ export function createTurnLog(keys: { readonly stream_id: string; readonly sessi
     },
     subscribe: added.add,
   };
+}
+
+function costOf(event: StreamEvent): number {
+  const text = "text" in event ? 2 * event.text.length : 0;
+  const logprobs = event.type === "token" ? (event.logprobs ?? []) : [];
+  return eventBytes + text + logprobs.reduce((sum, { top }) => sum + logprobBytes * (1 + top.length), 0);
 }
 
 export interface TurnReader {

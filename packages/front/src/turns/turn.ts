@@ -61,7 +61,7 @@ export interface TurnOptions {
 }
 
 export interface Turn {
-  readonly request: TurnRequest;
+  readonly request: Pick<TurnRequest, "id" | "client" | "sessionId" | "digest">;
   readonly log: TurnLog;
   /** Resolves when the first job is accepted. @throws WaggleError if the request is refused; then the turn has ended */
   readonly begun: Promise<void>;

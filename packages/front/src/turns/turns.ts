@@ -8,13 +8,16 @@ import type { Logger } from "@waggle/telemetry";
 import { unsupported } from "../body/fields.ts";
 import { createConsents } from "./consents.ts";
 import type { Consent } from "./consents.ts";
+import { endedTurn } from "./ended-turn.ts";
+import type { TurnLog } from "./turn-log.ts";
 import { startTurn } from "./turn.ts";
 import type { Turn, TurnLimits, TurnRequest } from "./turn.ts";
 
 /** Turns that run at the same time. A turn that waits for consent has no job, so the queue's limit does not count it. */
 const mostRunning = 256;
-/** Ended turns that can be read again. */
+/** Ended turns that can be read again, and the bytes of their events together. */
 const mostEnded = 64;
+const mostEndedBytes = 67_108_864;
 const keptMs = 1_800_000;
 
 /** The MCP servers of a worker with `--mcp-config`, and what their calls need. */
@@ -68,13 +71,23 @@ export function createTurns(options: TurnsOptions): Turns {
     return [...turns.values()].filter(({ log }) => log.terminal === undefined);
   }
 
-  function forget(key: string, turn: Turn): void {
-    if (turns.get(key) === turn) turns.delete(key);
+  function forget(key: string, log: TurnLog): void {
+    if (turns.get(key)?.log === log) turns.delete(key);
+  }
+
+  /** In a separate function, since a timer's function must not hold the request. */
+  function forgetLater(key: string, log: TurnLog): void {
+    clock.setTimeout(() => forget(key, log), keptMs);
   }
 
   function makeRoom(): void {
-    const ended = [...turns].filter(([, { log }]) => log.terminal !== undefined);
-    for (const [key] of ended.slice(0, Math.max(0, ended.length - mostEnded))) turns.delete(key);
+    let [count, bytes] = [0, 0];
+    for (const [key, { log }] of [...turns].toReversed()) {
+      if (log.terminal === undefined) continue;
+      count += 1;
+      bytes += log.bytes;
+      if (count > mostEnded || bytes > mostEndedBytes) turns.delete(key);
+    }
   }
 
   return {
@@ -107,13 +120,15 @@ export function createTurns(options: TurnsOptions): Turns {
       turn.log.subscribe(noCalls.check);
       void turn.ended.then(() => {
         noCalls.check();
-        clock.setTimeout(() => forget(key, turn), keptMs);
+        if (turns.get(key) === turn)
+          turns.set(key, endedTurn(turn, { clock, pingIntervalMs: options.limits.pingIntervalMs }));
+        forgetLater(key, turn.log);
         makeRoom();
       });
       try {
         await turn.begun;
       } catch (error) {
-        forget(key, turn);
+        forget(key, turn.log);
         throw error;
       }
       return turn;

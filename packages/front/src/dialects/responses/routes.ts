@@ -38,7 +38,7 @@ import { createResponseStore } from "./store.ts";
 import { toolboxOf } from "./tools.ts";
 import type { Toolbox } from "./tools.ts";
 import { laterChoice } from "../../turns/turn-tools.ts";
-import type { Turn } from "../../turns/turn.ts";
+import type { TurnLog } from "../../turns/turn-log.ts";
 import type { Turns } from "../../turns/turns.ts";
 
 /** Memory limit of the stored responses of all clients together, with their pictures. */
@@ -66,7 +66,7 @@ function createRoutes(
   const { clock, limits, models, registry } = options;
   const store = createResponseStore({ clock, maxBytes: keptBytes, keptForMs });
   const numberings = new WeakMap<Job, Numbering>();
-  const turnShapes = new WeakMap<Turn, ResponseShape>();
+  const turnShapes = new WeakMap<TurnLog, ResponseShape>();
 
   /** @throws WaggleError not_found, invalid_argument naming the field */
   function itemsOf(c: AppContext, { input, previous_response_id: previousId }: ResponseCountRequest): Items {
@@ -109,7 +109,7 @@ function createRoutes(
   function keptStreamOf(c: AppContext, head: ResponseHead): KeptStream | undefined {
     const client = c.get("client");
     const turn = turns?.find(client, head.id);
-    const turnShape = turn && turnShapes.get(turn);
+    const turnShape = turn && turnShapes.get(turn.log);
     if (turn !== undefined && turnShape !== undefined) {
       const { events, terminal } = turn.log;
       const stream: KeptStream["stream"] = async (framing) => await generations.streamTurn(c, turn, -1, framing);

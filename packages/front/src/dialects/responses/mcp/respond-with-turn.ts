@@ -13,6 +13,7 @@ import { retryMarkOf } from "../../../generation/retries.ts";
 import type { AppContext } from "../../../server/context.ts";
 import { completeEndOf } from "../../../stream/framed-chunks.ts";
 import type { Turn } from "../../../turns/turn.ts";
+import type { TurnLog } from "../../../turns/turn-log.ts";
 import type { Turns } from "../../../turns/turns.ts";
 import { responseCollector, responseFraming } from "../framing.ts";
 import type { ResponseShape } from "../framing.ts";
@@ -41,7 +42,7 @@ export interface AskedResponse {
 export interface TurnServices {
   readonly turns: Turns;
   /** All streams of a turn have the same numbers and the same ids of lists. */
-  readonly turnShapes: WeakMap<Turn, ResponseShape>;
+  readonly turnShapes: WeakMap<TurnLog, ResponseShape>;
   readonly generations: Generations;
   readonly store: ResponseStore;
   readonly log: Logger;
@@ -70,14 +71,14 @@ export async function respondWithTurn(
     },
   });
   const earlier = store.find(client, turn.request.id);
-  const shape: ResponseShape = turnShapes.get(turn) ?? {
+  const shape: ResponseShape = turnShapes.get(turn.log) ?? {
     head: earlier?.head ?? { ...fields, id: turn.request.id },
     numbering: createNumbering(),
     key: turn.request.id.slice("resp_".length),
     fromFunctionName: toolbox.fromFunctionName,
     toolLists: toolListsOf(mcpTools),
   };
-  turnShapes.set(turn, shape);
+  turnShapes.set(turn.log, shape);
   if (body.store !== false && earlier === undefined) {
     const previousId = body.previous_response_id ?? undefined;
     store.keep(client, { head: shape.head, previousId, input: kept.input(shape.key), pictures: kept.pictures });

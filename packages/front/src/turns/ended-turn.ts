@@ -1,0 +1,21 @@
+// Owns what is left of a turn after its end: its events. The request holds the body with its pictures, so it is dropped.
+import type { Clock } from "@waggle/async";
+import { createTurnReader } from "./turn-log.ts";
+import type { Turn } from "./turn.ts";
+
+export function endedTurn(
+  { request: { id, client, sessionId, digest }, log, cancelledBy }: Turn,
+  { clock, pingIntervalMs }: { readonly clock: Clock; readonly pingIntervalMs: number },
+): Turn {
+  const over = Promise.resolve();
+  return {
+    request: { id, client, sessionId, digest },
+    log,
+    begun: over,
+    ended: over,
+    calling: false,
+    cancelledBy,
+    cancel: () => {},
+    openReader: (after) => createTurnReader(log, after, { clock, pingIntervalMs, onClose: () => {} }),
+  };
+}
