@@ -122,13 +122,13 @@ it("a client that claims more tokens than a turn has gets the later events only,
   expect(events.at(-1)?.type).toBe("end");
 });
 
-it("goes on when a client that was lost during a call sends its request again, without the call", async () => {
+it("continues when a client that was lost during a call sends its request again, without the call", async () => {
   const [reached, left, go] = [deferred<void>(), deferred<void>(), deferred<void>()];
   await start(async (_, __, signal) => {
     signal.addEventListener("abort", () => left.resolve());
     reached.resolve();
     await go.promise;
-    return { kind: "unknown", text: say("Went on.") };
+    return { kind: "unknown", text: say("Continued.") };
   });
   const body = asking(call("s__free", "x"));
   const lost = await request("POST", "/v1/inference", body);
@@ -141,7 +141,7 @@ it("goes on when a client that was lost during a call sends its request again, w
   const events = await again;
   const told = events.filter(({ type }) => type.startsWith("tool_"));
   expect(told).toMatchObject([{ type: "tool_result", outcome: "unknown" }]);
-  expect(events.at(-1)).toMatchObject({ finish_reason: "stop", message: { content: "Went on." } });
+  expect(events.at(-1)).toMatchObject({ finish_reason: "stop", message: { content: "Continued." } });
   expect(tools.calls).toHaveLength(1);
 });
 

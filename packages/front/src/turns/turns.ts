@@ -94,7 +94,7 @@ export function createTurns(options: TurnsOptions): Turns {
     async start(request) {
       const { client, sessionId, digest } = request;
       const key = JSON.stringify([client, request.key]);
-      for (let known = turns.get(key); known !== undefined && !canGoOn(known); known = turns.get(key)) {
+      for (let known = turns.get(key); known !== undefined && !canContinue(known); known = turns.get(key)) {
         if (known.request.digest !== digest) {
           throw new WaggleError(
             "conflict",
@@ -167,7 +167,7 @@ export function createTurns(options: TurnsOptions): Turns {
   };
 }
 
-/** A turn that failed, or whose client was lost, goes on when its request is sent again. */
-function canGoOn({ log: { terminal } }: Turn): boolean {
+/** A turn that failed, or whose client was lost, continues when its request is sent again. */
+function canContinue({ log: { terminal } }: Turn): boolean {
   return terminal?.type === "error" || (terminal?.type === "end" && terminal.cancelled_by === "disconnect");
 }

@@ -48,7 +48,7 @@ it("ends a call whose caller leaves while the server does not answer its start",
   await expect.poll(() => existsSync(stays)).toBe(true);
   leaving.abort();
   expect(await outcome).toMatchObject({ kind: "failed", text: expect.stringMatching(/before it was sent/) as string });
-  // The start goes on until the connection is closed.
+  // The start continues until the connection is closed.
   await connection.close();
   expect(connection.state).toEqual({ name: "closed" });
 });

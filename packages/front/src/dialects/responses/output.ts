@@ -54,7 +54,7 @@ export function createOutput({ key, fromFunctionName, toolLists = [] }: OutputOp
     if (item["type"] === "mcp_call") {
       const events = open.closing();
       // Its result replaces the item. An answer that ends before has an item without a result.
-      items.push({ ...item, status: "incomplete" } as OutputItem);
+      items.push(open.item("incomplete") as OutputItem);
       open = undefined;
       return events as OutputEvent[];
     }
