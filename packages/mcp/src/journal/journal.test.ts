@@ -1,7 +1,7 @@
 // Tests the journal across restarts: what a new process finds of the calls of an earlier one.
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createJournal as create } from "./journal.ts";
 import type { Journal, JournalOptions } from "./journal.ts";
@@ -151,4 +151,19 @@ it("keeps interrupted turns rather than ended ones", async () => {
   }
   const again = await createJournal(limits);
   expect((await again.begin("interrupted", "digest"))?.outcomeOf("c")?.kind).toBe("unknown");
+});
+
+it("writes again when the folder is back, and does not count a turn as running whose beginning was not written", async () => {
+  let time = 0;
+  const journal = await createJournal({ path, now: () => time, maxBytes: 100, keptMs: 100 });
+  (await journal.begin("a".repeat(80), "digest"))?.release();
+  rmSync(dirname(path), { recursive: true });
+  await expect(journal.begin("b".repeat(80), "digest")).rejects.toThrow("ENOENT");
+  await expect(journal.begin("short", "digest")).rejects.toThrow("ENOENT");
+  mkdirSync(dirname(path));
+  time = 101;
+  (await journal.begin("c", "digest"))?.release();
+  time = 202;
+  await journal.close();
+  expect(existsSync(path), "no turn is left").toBe(false);
 });

@@ -1,7 +1,7 @@
 // Owns the journal of the calls: a file to which each call is written before it is sent, and each result when it comes. With it, a turn that a
 // restart of the daemon has interrupted continues, and no call of the turn is sent twice.
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { open, rename } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { makeFolder, readText } from "@waggle/async";
@@ -73,7 +73,9 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
   const { path, isKept = true, maxBytes = defaultMaxBytes, keptMs = defaultKeptMs, now } = options;
   makeFolder(dirname(path), { mode: 0o700 });
   const turns = readTurns(path, maxBytes * (slack + 1));
+  /** Undefined after a failure to write the turns anew, and after `close`. */
   let file: FileHandle | undefined;
+  let isClosed = false;
   let fileBytes = 0;
   /** Whether the file may end with a part of a line, because a write failed. */
   let isTorn = false;
@@ -89,6 +91,14 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
         outcomes.set(call, failedOutcome("unknown", "The daemon was restarted before the result of the call came."));
       }
     }
+  }
+
+  function release(key: string, turn: Turn): void {
+    const others = (running.get(key) ?? 1) - 1;
+    if (others > 0) return void running.set(key, others);
+    running.delete(key);
+    turn.isEnded = true;
+    append({ kind: "end", key }).catch(() => {});
   }
 
   function total(): number {
@@ -114,23 +124,28 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     if (total() > maxBytes) throw new Error("The journal is full of running turns");
   }
 
-  /** Writes the turns to a new file, which takes the name of the old one when it is on disk. */
+  /** Writes the turns to a new file, which takes the name of the old one when it is on disk. Streams continue between two turns. */
   async function rewrite(): Promise<void> {
     forgetOld();
     await file?.close();
+    file = undefined;
     const part = `${path}.${process.pid}.part`;
-    const text = [...turns].flatMap(([key, turn]) => linesOf(key, turn)).join("");
-    const written = openSync(part, "w", 0o600);
+    const written = await open(part, "w", 0o600);
+    let bytes = 0;
     try {
-      writeSync(written, text);
-      fsyncSync(written);
+      for (const [key, turn] of [...turns]) {
+        const text = linesOf(key, turn).join("");
+        await written.appendFile(text);
+        bytes += Buffer.byteLength(text);
+      }
+      await written.sync();
     } finally {
-      closeSync(written);
+      await written.close();
     }
-    renameSync(part, path);
-    syncFolder(dirname(path));
+    await rename(part, path);
+    await syncFolder(dirname(path));
     file = await open(path, "a", 0o600);
-    fileBytes = Buffer.byteLength(text);
+    fileBytes = bytes;
     isTorn = false;
   }
 
@@ -140,8 +155,9 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     const turn = turns.get(record.key);
     if (turn !== undefined) turn.bytes += bytes;
     const write = lastWrite.then(async () => {
+      if (isClosed) throw new Error("The journal is closed");
       // The new file may have this record already; readers accept a record twice.
-      if (fileBytes + bytes > maxBytes * slack) await rewrite();
+      if (file === undefined || fileBytes + bytes > maxBytes * slack) await rewrite();
       const start = isTorn ? "\n" : "";
       isTorn = true;
       await file?.appendFile(start + line);
@@ -167,7 +183,12 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
       }
       if (known === undefined || known.isEnded) {
         turn.isEnded = false;
-        await append({ kind: "turn", key, digest, at: turn.at });
+        try {
+          await append({ kind: "turn", key, digest, at: turn.at });
+        } catch (error) {
+          release(key, turn);
+          throw error;
+        }
       }
       return {
         steps: [...turn.steps],
@@ -187,13 +208,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
           turn.outcomes.set(call, outcome);
           await append({ kind: "result", key, call, outcome: { ...outcome } });
         },
-        release() {
-          const others = (running.get(key) ?? 1) - 1;
-          if (others > 0) return void running.set(key, others);
-          running.delete(key);
-          turn.isEnded = true;
-          append({ kind: "end", key }).catch(() => {});
-        },
+        release: () => release(key, turn),
       };
     },
     async newest(beginning, digest) {
@@ -202,6 +217,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     },
     async close() {
       await lastWrite;
+      isClosed = true;
       await file?.close();
       file = undefined;
       forgetOld();
@@ -256,11 +272,11 @@ function lineOf(record: JournalRecord): string {
 }
 
 /** The new name of a file is on disk only when its folder is. */
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, "r");
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
   try {
-    fsyncSync(handle);
+    await handle.sync();
   } finally {
-    closeSync(handle);
+    await handle.close();
   }
 }
