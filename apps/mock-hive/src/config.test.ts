@@ -127,7 +127,7 @@ describe("parseConfig", () => {
     [
       [],
       { WAGGLE_HIVE_TOKEN: "short" },
-      "Cannot use the variable WAGGLE_HIVE_TOKEN: a token has at least 8 characters.",
+      "Cannot use the variable WAGGLE_HIVE_TOKEN: a token has 8 to 512 characters.",
     ],
     [["--log-level", "loud"], {}, 'Cannot use --log-level "loud": it must be one of trace'],
     [["--log-format", "xml"], {}, 'Cannot use --log-format "xml": it must be one of pretty, json'],

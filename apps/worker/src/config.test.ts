@@ -458,7 +458,7 @@ test("the error names a token file that cannot be read or parsed, and the line",
   };
   expect(refusal(["--api-token-file", "/t"], {}, gone)).toBe("Cannot use --api-token-file /t: no such file.");
   const bad = { ...machine, readText: () => "alice:alice-secret\nbob:x\n" };
-  expect(refusal(["--api-token-file", "/t"], {}, bad)).toContain("/t: line 2: a token has at least 8 characters");
+  expect(refusal(["--api-token-file", "/t"], {}, bad)).toContain("/t: line 2: a token has 8 to 512 characters");
   const clash = { ...machine, readText: () => "default:another-secret" };
   expect(refusal(["--api-token-file", "/t"], { WAGGLE_API_TOKEN: "0123456789" }, clash)).toContain("default");
 });
@@ -520,8 +520,8 @@ test("the token for the hive comes from the variable or the file, and no error s
     refusal([...local, "--hive-token-file", "/t"], { WAGGLE_HIVE_TOKEN: "open-sesame" }, files("open-sesame")),
   ].join("");
   expect(messages).not.toContain("sesame");
-  expect(messages).toContain("Cannot use the variable WAGGLE_HIVE_TOKEN: a token has at least 8 characters.");
-  expect(messages).toContain("Cannot use --hive-token-file /t: a token has at least 8 characters.");
+  expect(messages).toContain("Cannot use the variable WAGGLE_HIVE_TOKEN: a token has 8 to 512 characters.");
+  expect(messages).toContain("Cannot use --hive-token-file /t: a token has 8 to 512 characters.");
   expect(messages).toContain("only one of them can apply");
 });
 

@@ -353,9 +353,9 @@ describe("an invalid field is refused with the reason", () => {
     ["no prompts", { prompt: [] }, "prompt", /empty/],
     ["an empty prompt among others", { prompt: ["a", ""] }, "prompt.1", /empty/],
     ["an object as prompt", { prompt: { text: "a" } }, "prompt", /must be a string or a list/],
-    ["text among tokens", { prompt: [1, "a"] }, "prompt.1", /must be a number/],
-    ["too many prompts", { prompt: Array(129).fill("a") }, "prompt", /at most 128 items, not 129/],
-    ["a negative length", { prompt: "a", max_tokens: -2 }, "max_tokens", /at least 0, not -2/],
+    ["text among tokens", { prompt: [1, "a"] }, "prompt.1", /must be an integer/],
+    ["too many prompts", { prompt: Array(129).fill("a") }, "prompt", /1 to 128 items, not 129/],
+    ["a negative length", { prompt: "a", max_tokens: -2 }, "max_tokens", /from 0 to \d+, not -2/],
     ["five stop strings", { prompt: "a", stop: ["a", "b", "c", "d", "e"] }, "stop", /at most 4 stop strings/],
   ])("%s", async (_, body, param, message) => {
     start();

@@ -46,7 +46,7 @@ test.each(["", "# nothing\n\n"])("%j is refused because it has no token", (text)
 
 test("all wrong lines are reported at once, up to a limit", () => {
   expect(refusal("a:short\nb:secret-two\nb:secret-three admin admin\nc:secret-two").problems).toEqual([
-    "line 1: a token has at least 8 characters",
+    "line 1: a token has 8 to 512 characters",
     "line 3: admin is repeated",
     "line 4: its token is a duplicate",
   ]);

@@ -70,8 +70,8 @@ function tokenOf(text: string): Omit<ApiToken, "name"> | string {
 
 /** Returns the problem of a token, or undefined for a valid one. */
 function tokenProblem(token: string): string | undefined {
-  if (token.length < minTokenChars) return `a token has at least ${minTokenChars} characters`;
-  if (token.length > maxTokenChars) return `a token has at most ${maxTokenChars} characters`;
+  if (token.length < minTokenChars || token.length > maxTokenChars)
+    return `a token has ${minTokenChars} to ${maxTokenChars} characters`;
   return /^[\x21-\x7e]+$/.test(token) ? undefined : "a token has only visible ASCII characters, and no spaces";
 }
 

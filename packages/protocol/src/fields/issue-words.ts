@@ -1,6 +1,7 @@
 // Owns the sentence for a value that breaks its schema. All schemas use it, however they are written, because zod asks this file for each issue
 // whose schema has no message.
 import { z } from "zod";
+import { boundWords, boundsOf, rangeWords, type Bounds } from "./bounds.ts";
 
 type RawIssue = z.core.$ZodRawIssue;
 
@@ -41,18 +42,12 @@ z.config({ localeError: issueWords });
 function issueWords(issue: RawIssue): string {
   switch (issue.code) {
     case "invalid_type":
-      if (issue.input === undefined) return `missing; must be ${typeName(issue.expected)}`;
-      return `must be ${typeName(issue.expected)}${sent(issue.input)}`;
+      return `${issue.input === undefined ? "missing; " : ""}must be ${typeInRange(issue)}${sent(issue.input)}`;
     case "invalid_value":
       return `must be ${choices(issue.values)}${typeof issue.input === "string" ? "" : sent(issue.input)}`;
     case "too_big":
-      return limit(issue.exact ? "exactly" : issue.inclusive === false ? "less than" : "at most", issue.maximum, issue);
     case "too_small":
-      return limit(
-        issue.exact ? "exactly" : issue.inclusive === false ? "more than" : "at least",
-        issue.minimum,
-        issue,
-      );
+      return limitWords(issue);
     case "not_multiple_of":
       return `must be a multiple of ${issue.divisor}${sent(issue.input)}`;
     case "invalid_format":
@@ -81,12 +76,39 @@ function typeName(type: string): string {
   return typeWords[type] ?? `of the type ${type}`;
 }
 
-function limit(bound: string, value: number | bigint, { origin, input }: { origin: string; input?: unknown }): string {
+type LimitIssue = Extract<RawIssue, { code: "too_big" | "too_small" }>;
+
+function typeInRange({ schema, expected }: Extract<RawIssue, { code: "invalid_type" }>): string {
+  if (expected !== "number" && expected !== "int") return typeName(expected);
+  const bounds = boundsOf(schema);
+  const name = typeName(bounds.integer ? "int" : expected);
+  const words = boundWords(bounds);
+  return words === "" ? name : `${name} ${rangeWords(bounds) ?? `of ${words}`}`;
+}
+
+/** Names both bounds of the schema, although the value breaks only one: a sender must not learn the other by a second mistake. */
+function limitWords(issue: LimitIssue): string {
+  const { input, origin, exact, schema } = issue;
+  const bounds = { ...boundsOf(schema), ...brokenBound(issue) };
+  const range = rangeWords(bounds);
   const units = unitWords[origin];
-  if (units === undefined) return `must be ${bound} ${value}${sent(input)}`;
+  if (units === undefined) {
+    const type = typeName(bounds.integer ? "int" : "number");
+    return `must be ${range === undefined ? boundWords(bounds) : `${type} ${range}`}${sent(input)}`;
+  }
+  const { value } = bounds.max ?? bounds.min ?? { value: 0 };
+  const count = exact ? `exactly ${value}` : (range?.replace("from ", "") ?? boundWords(bounds));
   const [singular, plural] = units;
   const length = typeof input === "string" || Array.isArray(input) ? `, not ${input.length}` : "";
-  return `must have ${bound} ${value} ${Number(value) === 1 ? singular : plural}${length}`;
+  return `must have ${count} ${value === 1 ? singular : plural}${length}`;
+}
+
+/** The schema's bounds leave out those of a safe integer, and those of its refinements. */
+function brokenBound(issue: LimitIssue): Bounds {
+  if (issue.code === "too_small") {
+    return { min: { value: Number(issue.minimum), words: issue.inclusive === false ? "more than" : "at least" } };
+  }
+  return { max: { value: Number(issue.maximum), words: issue.inclusive === false ? "less than" : "at most" } };
 }
 
 function choices(values: readonly unknown[]): string {
