@@ -9,5 +9,11 @@ if (seed !== undefined) {
 
 export {};
 
-// A signal may end vitest's main process alone. Without it, a test that waits would keep its worker process and all that it started.
-process.once("disconnect", () => process.exit(1));
+/** A signal may end vitest's main process alone. Without it, a test that waits would keep its worker process and all that it started. */
+function exitWithoutVitest(): void {
+  process.exit(1);
+}
+
+// Without isolation this file runs again for each test file, in the same process.
+const listens = process.listeners("disconnect").some(({ name }) => name === exitWithoutVitest.name);
+if (!listens) process.once("disconnect", exitWithoutVitest);
