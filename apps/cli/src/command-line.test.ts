@@ -23,12 +23,12 @@ describe("the command line", () => {
   it.each([
     [["nonsense"], "Unknown command 'nonsense'. (waggle --help lists the commands.)"],
     [["nonsense", "--help"], "Unknown command 'nonsense'. (waggle --help lists the commands.)"],
-    [["lits"], "Unknown command 'lits' (Did you mean list?) (waggle --help lists the commands.)"],
-    [["rm"], "Missing required argument 'model'. (waggle rm --help says more.)"],
-    [
-      ["show", "a", "b"],
-      "Too many arguments for 'show'. Expected 1 argument but got 2. (waggle show --help says more.)",
-    ],
+    [["lits"], "Unknown command 'lits'. Did you mean list? (waggle --help lists the commands.)"],
+    [["rm"], "The argument <model> is missing. (waggle rm --help says more.)"],
+    [["show", "a", "b"], "Too many arguments (2): at most 1 is allowed. (waggle show --help says more.)"],
+    [["ps", "--url"], "The option --url <url> needs a value. (waggle ps --help says more.)"],
+    [["ps", "--json=true"], "The option --json takes no value. (waggle ps --help says more.)"],
+    [["ps", "--jso"], "Unknown option '--jso'. Did you mean --json? (waggle ps --help says more.)"],
     [["ps", "--what"], "Unknown option '--what'. (waggle ps --help says more.)"],
     [["run"], 'The prompt is missing. Example: waggle run "Why is the sky blue?"'],
     [

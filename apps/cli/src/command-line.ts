@@ -27,7 +27,7 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return exitCodes.ok;
-    throw new CliError(usageMessage(error, argv), exitCodes.wrongUse, { cause: error });
+    throw new CliError(usageMessage(error, program, argv), exitCodes.wrongUse, { cause: error });
   }
   const [command] = chosen;
   if (command === undefined) return exitCodes.ok;
@@ -45,10 +45,10 @@ function wordsToParse(argv: readonly string[]): string[] {
   return known ? [first, ...others] : [first];
 }
 
-function usageMessage(error: CommanderError, argv: readonly string[]): string {
-  const named = commandTable.find(({ name }) => name === argv[0]);
-  const help = named === undefined ? "waggle --help lists the commands" : `waggle ${named.name} --help says more`;
-  return `${usageProblem(error.message)} (${help}.)`;
+function usageMessage(error: CommanderError, program: Command, argv: readonly string[]): string {
+  const named = program.commands.find((command) => command.name() === argv[0]);
+  const help = named === undefined ? "waggle --help lists the commands" : `waggle ${named.name()} --help says more`;
+  return `${usageProblem(error, named)} (${help}.)`;
 }
 
 type Choose = (name: CommandName, words: Words) => void;

@@ -46,7 +46,9 @@ export function parseCommandLine<T extends OptionRows>(
   if (foreign !== undefined) return { kind: "error", message: foreign };
   // Like --help, --help-all works even when other arguments are wrong.
   const listAll = argv.includes(helpAll);
-  const options = rows.map(([key, row]) => [key, createOption(row, listAll)] as const);
+  // Only a help leaves out advanced settings. Without a help they are visible, because commander suggests only visible options.
+  const showAll = listAll || !argv.some((word) => word === "--help" || word.startsWith("-h"));
+  const options = rows.map(([key, row]) => [key, createOption(row, showAll)] as const);
   const command = createCommand(
     facts,
     options.map(([, option]) => option),
@@ -60,7 +62,7 @@ export function parseCommandLine<T extends OptionRows>(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: "print", text: printed };
-    return { kind: "error", message: usageProblem(error.message) };
+    return { kind: "error", message: usageProblem(error, command) };
   }
   const given = command.opts<Record<string, string | true>>();
   const flags = new Map<keyof T & string, string>();
@@ -118,12 +120,12 @@ Exit codes:
 ${exitCodeHelp(exitCodes)}`;
 }
 
-function createOption(row: OptionRow, listAll: boolean): Option {
+function createOption(row: OptionRow, showAll: boolean): Option {
   const names = row.shortFlag === undefined ? `--${row.flag}` : `--${row.shortFlag}, --${row.flag}`;
   const flags = row.value === undefined ? names : `${names} <${row.value}>`;
   const option = new Option(flags, row.help + defaultNote(row))
     .helpGroup(`${row.group}:`)
-    .hideHelp(row.hidden === true || (row.advanced === true && !listAll));
+    .hideHelp(row.hidden === true || (row.advanced === true && !showAll));
   const { repeatable } = row;
   if (repeatable !== undefined) {
     option.argParser((value, before: string | undefined) =>

@@ -13,15 +13,6 @@ export function sentence(message: string): string {
   return /[.!?…][)"]?$/.test(text) ? text : `${text}.`;
 }
 
-/** Turns commander's message about a wrong command line into a sentence in our style. */
-export function usageProblem(message: string): string {
-  const text = message
-    .replace(/^error: /, "")
-    .replaceAll("\n", " ")
-    .trim();
-  return sentence(text.charAt(0).toUpperCase() + text.slice(1));
-}
-
 const fileReasons: Readonly<Record<string, string>> = {
   ENOENT: "no such file",
   ENOTDIR: "no such file",

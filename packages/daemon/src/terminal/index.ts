@@ -5,3 +5,4 @@ export * from "./open-address.ts";
 export * from "./output.ts";
 export * from "./status-line.ts";
 export * from "./style.ts";
+export * from "./usage-problem.ts";

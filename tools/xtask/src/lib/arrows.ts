@@ -24,7 +24,14 @@ const arrows: readonly Arrow[] = [
   ["packages/testing/src/models", []],
   [
     "packages/testing/src/harness",
-    ["@waggle/async", "@waggle/client", "@waggle/daemon/ports", "@waggle/protocol", "@waggle/protocol/sse"],
+    [
+      "@waggle/async",
+      "@waggle/client",
+      "@waggle/daemon/ports",
+      "@waggle/daemon/terminal",
+      "@waggle/protocol",
+      "@waggle/protocol/sse",
+    ],
   ],
   ["packages/engine/src/port", ["@waggle/chat-format/format", "@waggle/protocol", "sequence"]],
   ["packages/engine/src/costs", ["port", "loop", "@waggle/protocol"]],

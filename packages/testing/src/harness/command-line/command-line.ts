@@ -1,5 +1,6 @@
 // Owns the command line of the repository's tools: runs the commands of a table, and reports a failure in one line and by an exit code.
 import { Command, CommanderError } from "commander";
+import { complaint, sentence, usageProblem } from "@waggle/daemon/terminal";
 import { messageOf } from "../message-of.ts";
 import { OptionError } from "./options.ts";
 
@@ -53,12 +54,9 @@ async function addOptions(command: Command, { name, commands }: CommandTable): P
 
 function fail(error: unknown, name: string, command: Command | undefined): void {
   const usage = error instanceof CommanderError || error instanceof OptionError;
-  const message = messageOf(error)
-    .replace(/^error: /, "")
-    .replaceAll("\n", " ");
-  const sentence = message.charAt(0).toUpperCase() + message.slice(1) + (/[.!?…][)"]?$/.test(message) ? "" : ".");
+  const message = error instanceof CommanderError ? usageProblem(error, command) : sentence(messageOf(error));
   const help =
     command === undefined ? `${name} --help lists the commands` : `${name} ${command.name()} --help says more`;
-  process.stderr.write(`${name}: ${sentence}${usage ? ` (${help}.)` : ""}\n`);
+  process.stderr.write(complaint(name, usage ? `${message} (${help}.)` : message));
   process.exitCode = usage ? usageCode : failedCode;
 }
