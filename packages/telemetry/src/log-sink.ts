@@ -54,7 +54,7 @@ export function createBufferedLogSink(options: LogSinkOptions): BufferedLogSink 
   }
 
   function reportDropped(): void {
-    const line = `${dropped} log lines dropped: the log had no reader\n`;
+    const line = `${dropped} log ${dropped === 1 ? "line" : "lines"} dropped: the log had no reader\n`;
     dropped = 0;
     write(line);
   }

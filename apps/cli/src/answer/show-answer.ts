@@ -1,6 +1,6 @@
 // Shows an answer while it streams: the status before the first token, the model's reasoning dimmed, and lines wrapped between words.
 import type { EndEvent, StatusEvent, StreamEvent } from "@waggle/protocol";
-import { type Output, type StatusLine, formatDuration, formatPercent } from "@waggle/daemon/terminal";
+import { type Output, type StatusLine, counted, formatDuration, formatPercent } from "@waggle/daemon/terminal";
 import { createWordWrap } from "../terminal/word-wrap.ts";
 
 export interface AnswerOutcome {
@@ -139,12 +139,12 @@ export function statsOf({ end }: Pick<AnswerOutcome, "end">): string {
   if (end === undefined) return "";
   const { usage, timings } = end;
   const words = [
-    `${usage.completion_tokens} tokens`,
+    counted(usage.completion_tokens, "token"),
     timings.tokens_per_second > 0
       ? `${timings.tokens_per_second.toFixed(timings.tokens_per_second < 10 ? 1 : 0)} tokens/s`
       : "",
     `first token after ${formatDuration(timings.queue_ms + timings.prefill_ms)}`,
-    usage.cached_tokens > 0 ? `${usage.cached_tokens} of ${usage.prompt_tokens} prompt tokens cached` : "",
+    usage.cached_tokens > 0 ? `${usage.cached_tokens} of ${counted(usage.prompt_tokens, "prompt token")} cached` : "",
     endWords(end),
   ];
   return words.filter((word) => word !== "").join(", ");

@@ -1,5 +1,6 @@
 // Checks how many tokens one job may have by default, with the model that the settings name.
 import { basename } from "node:path";
+import { counted } from "@waggle/daemon/terminal";
 import { defaultMemoryShare, fittingMemory, sharesContext } from "@waggle/models/memory";
 import { modelCardOf, readGgufFile } from "@waggle/models/header";
 import type { CliConfig } from "../config.ts";
@@ -51,10 +52,15 @@ export function checkContext(facts: ContextFacts | undefined): Finding | undefin
   const { model, slots, hasAddon, isShared, sizes } = facts;
   if (sizes === undefined) {
     const remedy = `Use fewer --slots, a smaller model, or --cache-type-k q8_0 --cache-type-v q8_0: waggle fit shows what fits.`;
-    return warning("Context", `${model}: no context for ${slots} slots fits into half of the free memory`, remedy);
+    return warning(
+      "Context",
+      `${model}: no context for ${counted(slots, "slot")} fits into half of the free memory`,
+      remedy,
+    );
   }
   const { contextSize, contextPool } = sizes;
   const one = `${model}: ${contextSize} tokens for one job`;
+  if (slots === 1) return ok("Context", one);
   if (isShared) return ok("Context", `${one}, ${contextPool} for all ${slots} slots, which share them`);
   const reason = hasAddon ? "this model or its settings" : "the engine without Waggle's addon";
   return ok("Context", `${one}; the ${slots} slots do not share their memory with ${reason}`);

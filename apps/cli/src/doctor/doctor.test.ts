@@ -191,7 +191,8 @@ describe("files and folders", () => {
 
   it("settings", () => {
     expectFinding(checkSettings(undefined, 0), "ok", /defaults/);
-    expectFinding(checkSettings(undefined, 2), "ok", /2 WAGGLE_ variables/);
+    expectFinding(checkSettings(undefined, 1), "ok", /^1 WAGGLE_ variable, valid/);
+    expectFinding(checkSettings(undefined, 2), "ok", /^2 WAGGLE_ variables, valid/);
     expectFinding(checkSettings('Cannot use --slots "x": it must be a number.\n', 1), "problem", /Cannot use --slots/);
   });
 });

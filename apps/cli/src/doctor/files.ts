@@ -1,5 +1,5 @@
 // Checks files and folders: write permission, free space, complete models, and readers of the token file.
-import { formatBytes } from "@waggle/daemon/terminal";
+import { counted, formatBytes } from "@waggle/daemon/terminal";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
 const mib = 2 ** 20;
@@ -116,5 +116,5 @@ export function checkSettings(refusal: string | undefined, given: number): Findi
   if (refusal !== undefined) {
     return problem("Settings", refusal, "Correct the variable named here.");
   }
-  return ok("Settings", given === 0 ? "defaults" : `${given} WAGGLE_ variables, all valid`);
+  return ok("Settings", given === 0 ? "defaults" : `${counted(given, "WAGGLE_ variable")}, valid`);
 }

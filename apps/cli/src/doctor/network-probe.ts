@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { createHiveClient, createWorkerClient } from "@waggle/client";
 import { findPortHolder } from "@waggle/daemon/ports";
+import { counted } from "@waggle/daemon/terminal";
 import type { HiveFacts, PortFacts } from "./network.ts";
 
 const timeoutMs = 3_000;
@@ -43,7 +44,7 @@ async function oursAt(port: number, signal: AbortSignal): Promise<string | undef
   }
   try {
     const workers = await createHiveClient(options).workers({ signal });
-    return `a hive of ${workers.length} workers`;
+    return `a hive of ${counted(workers.length, "worker")}`;
   } catch {
     signal.throwIfAborted();
     return undefined;

@@ -5,7 +5,7 @@ import { readModelHeader, readModelProjector, shownReference } from "@waggle/mod
 import type { Vision } from "@waggle/protocol";
 import { embeddedModelName, embeddedModelPath } from "@waggle/worker/embedded-model";
 import type { Context } from "../command.ts";
-import { formatBytes, formatCount } from "@waggle/daemon/terminal";
+import { counted, formatBytes, formatCount } from "@waggle/daemon/terminal";
 import { visionWords } from "../worker/model-words.ts";
 import { hubOptions, modelSettings } from "./worker-settings.ts";
 
@@ -74,5 +74,5 @@ function abilityWords(use: string, { card, vision }: FileCard): string {
 }
 
 function memoryWords({ total, slots, contextSize, contextPool }: NonNullable<FileCard["memory"]>): string {
-  return `${formatBytes(total)} with ${slots} slots, ${contextSize} tokens for one job, ${contextPool} for all`;
+  return `${formatBytes(total)} with ${counted(slots, "slot")}, ${contextSize} tokens for one job, ${contextPool} for all`;
 }

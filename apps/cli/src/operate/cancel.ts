@@ -1,4 +1,5 @@
 // Owns `waggle cancel`. A job may be named by the beginning of its id, as `waggle jobs` shows it in a terminal.
+import { counted } from "@waggle/daemon/terminal";
 import { WaggleError } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
@@ -23,5 +24,5 @@ export const run: Run = async (context, words) => {
   const owner = words.text("client") ?? holder?.answer.jobs.find(({ job_id }) => job_id === id)?.client;
   const job = await client.cancelJob(id, { client: owner, signal });
   if (words.has("json")) context.out.write(`${JSON.stringify(job, undefined, 2)}\n`);
-  else context.out.write(`Job ${job.job_id} is ${job.state}, after ${job.tokens} tokens.\n`);
+  else context.out.write(`Job ${job.job_id} is ${job.state}, after ${counted(job.tokens, "token")}.\n`);
 };

@@ -1,6 +1,6 @@
 // Owns `waggle jobs`: lists the running and waiting jobs, or the last ended jobs with where their time went.
 import type { EndedJob, JobList, ListedJob } from "@waggle/protocol";
-import { formatDuration } from "@waggle/daemon/terminal";
+import { counted, formatDuration } from "@waggle/daemon/terminal";
 import type { Run } from "../command.ts";
 import { formatTable, type Column } from "../terminal/table.ts";
 import { askServers, findServers, jsonOf, workerCell, workerColumn, type Answer } from "./need-server.ts";
@@ -54,7 +54,7 @@ export const run: Run = async (context, words) => {
     const rows = lists.flatMap((list) => list.answer.jobs.map((job) => ({ list, cells: rowOf(job) })));
     show(columns, rows);
     const more = lists.reduce((sum, { answer }) => sum + answer.total, 0) - rows.length;
-    if (more > 0) out.write(out.style.dim(`${more} more jobs.\n`));
+    if (more > 0) out.write(out.style.dim(`${counted(more, "more job")}.\n`));
   }
   if (lists.some(({ answer }) => answer.of === "own")) out.write(out.style.dim("Jobs of this token only.\n"));
 };

@@ -37,7 +37,7 @@ it("jobs lists running and waiting jobs with the time that they waited", async (
   const { out } = await ask(["jobs"], jobs);
   expect(out).toMatch(/^j1 +ann +bee +writing +12 +1 s$/m);
   expect(out).toMatch(/^j2 +bob +bee +waiting, 1 +0 +3 s$/m);
-  expect(out).toContain("1 more jobs.");
+  expect(out).toContain("1 more job.");
   expect(JSON.parse((await ask(["jobs", "--json"], jobs)).out)).toEqual(list);
 });
 

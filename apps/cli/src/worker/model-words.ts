@@ -62,7 +62,12 @@ export function factsOf(model: ModelStatus, now: number): (readonly [string, str
     ["SHA-256", model.sha256 ?? undefined],
     ["source", model.reference === undefined ? model.source : `${model.source}, ${model.reference}`],
     ["memory", memoryWords(model)],
-    ["slots", slots === undefined ? undefined : `${slots.busy} of ${slots.total} busy, ${model.queued} jobs wait`],
+    [
+      "slots",
+      slots === undefined
+        ? undefined
+        : `${slots.busy} of ${slots.total} busy, ${model.queued === 1 ? "1 job waits" : `${model.queued} jobs wait`}`,
+    ],
     ["stays", stayWords(model, now)],
     ["chat format", model.chat?.format],
     ["template sets", model.chat?.template_variables.join(", ")],

@@ -48,7 +48,9 @@ export function JobTable({ watch }: { readonly watch: WorkerWatch }): VNode | nu
         </table>
       )}
       {own && <p class="small muted">Only an API token marked admin or monitor shows the jobs of other clients.</p>}
-      {total > jobs.length && <p class="small muted">{`${total - jobs.length} more jobs not shown.`}</p>}
+      {total > jobs.length && (
+        <p class="small muted">{`${total - jobs.length} more ${total - jobs.length === 1 ? "job" : "jobs"} not shown.`}</p>
+      )}
     </section>
   );
 }

@@ -88,7 +88,7 @@ it.each(["from_the_future", "__proto__", "toString"])("an unknown code counts as
 it("gives the server's limit that a message exceeds", () => {
   const problem: Problem = {
     code: "payload_too_large",
-    message: "Cannot accept picture 3: a request has at most 2 different pictures (--max-pictures).",
+    message: "Cannot accept picture 3: the limit of different pictures in a request is 2 (--max-pictures).",
   };
   expect(adviseOn(problem, now).todo).toBe(`${problem.message} Shorten it, or remove attachments.`);
   const details = { max_bytes: 4_000_000 };

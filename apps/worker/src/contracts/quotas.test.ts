@@ -83,7 +83,7 @@ test("every route that begins a job limits requests per minute, and reports when
 
       const second = await post(path, body, alice);
       expect([path, second.status]).toEqual([path, 429]);
-      expect(await second.text()).toContain("this client's 1 requests per minute are used up");
+      expect(await second.text()).toContain("this client's quota of requests per minute (1) is used up");
       expect(worker.commands).toHaveLength(asked);
       const others = await post(path, body, bob);
       await others.text();
@@ -109,7 +109,7 @@ test("used tokens count towards the limit per minute, then per day", async () =>
     taken += 1;
     told += ((await answer.json()) as { usage: { total_tokens: number } }).usage.total_tokens;
     const refused = await post(chatPath, chat("more"), alice);
-    expect(await refused.text()).toContain("20 tokens per minute are used up");
+    expect(await refused.text()).toContain("quota of tokens per minute (20) is used up");
     expect(Number(refused.headers.get("retry-after"))).toBeLessThanOrEqual(61);
     clock.advance(61_000);
   }
@@ -122,7 +122,7 @@ test("used tokens count towards the limit per minute, then per day", async () =>
   expect(alices.models).toEqual({ "waggle-fake": { prompt_tokens, cached_tokens, completion_tokens } });
   expect(quota).toMatchObject({ tokens_per_minute: { left: 20 }, tokens_per_day: { limit: 50, left: 0 } });
   const late = await post(chatPath, chat("more"), alice);
-  expect(await late.text()).toContain("50 tokens per day are used up");
+  expect(await late.text()).toContain("quota of tokens per day (50) is used up");
   expect(Number(late.headers.get("retry-after"))).toBeGreaterThan(80_000);
 });
 

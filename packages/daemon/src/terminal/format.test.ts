@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatBytes, formatCount, formatDuration, formatPercent } from "./format.ts";
+import { counted, formatBytes, formatCount, formatDuration, formatPercent } from "./format.ts";
 
 describe("numbers for people", () => {
   it.each([
@@ -32,6 +32,10 @@ describe("numbers for people", () => {
     [135_000_000, "135 M"],
     [1_240_000_000, "1.2 B"],
   ])("%i parameters are %s", (count, text) => expect(formatCount(count)).toBe(text));
+
+  it("a noun is singular only after 1", () => {
+    expect([0, 1, 2].map((count) => counted(count, "slot"))).toEqual(["0 slots", "1 slot", "2 slots"]);
+  });
 
   it("shows 100 % only at the end", () => {
     expect(formatPercent(0.9999)).toBe("99 %");

@@ -43,6 +43,11 @@ export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`;
 }
 
+/** A number with its noun: `1 token`, `2 tokens`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** A percentage, rounded down, so that 100 % appears only at the end. */
 export function formatPercent(share: number): string {
   return `${Math.floor(share * 100)} %`;

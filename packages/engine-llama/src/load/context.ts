@@ -75,7 +75,7 @@ export async function openContext(model: LlamaModel, options: ContextOptions): P
   } catch (error) {
     // For example, the system does not let a process reserve more memory than it has.
     if (form === "reserved") throw new AddonError(`no cache can be reserved: ${(error as Error).message}`);
-    const reason = `cannot create a context for ${slots} slots: ${(error as Error).message}`;
+    const reason = `cannot create a context for ${slots} ${slots === 1 ? "slot" : "slots"}: ${(error as Error).message}`;
     throw cannotLoad(options.modelPath, reason, error);
   }
 }
@@ -126,7 +126,7 @@ function tooLarge({ modelPath, slots }: ContextOptions, sizes: ContextSizes | un
   const length =
     sizes === undefined
       ? "even the smallest context"
-      : `a context of ${sizes.contextPool} tokens for all ${slots} slots together (${sizes.contextSize} for one job)`;
+      : `a context of ${sizes.contextPool} tokens for ${slots === 1 ? "1 slot" : `all ${slots} slots together`} (${sizes.contextSize} for one job)`;
   return cannotLoad(modelPath, `memory does not suffice for ${length}`);
 }
 

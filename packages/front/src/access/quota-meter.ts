@@ -60,11 +60,12 @@ export function createQuotaMeter(clock: Clock): QuotaMeter {
     for (const key of windowKeys) {
       const limit = quota[key];
       const waitMs = limit === undefined ? 0 : windows[key].belowInMs(limit, now);
-      if (waitMs > 0) throw refused(words[key][0], `${limit} ${words[key][1]} are used up`, Math.ceil(waitMs / 1_000));
+      if (waitMs > 0)
+        throw refused(words[key][0], `quota of ${words[key][1]} (${limit}) is used up`, Math.ceil(waitMs / 1_000));
     }
     const { runningJobs: limit } = quota;
     if (limit !== undefined && !inPlace && live >= limit) {
-      throw refused("running_jobs", `limit of ${limit} waiting or running jobs is reached`, retryRunningAfterS);
+      throw refused("running_jobs", `limit of waiting and running jobs (${limit}) is reached`, retryRunningAfterS);
     }
   }
 

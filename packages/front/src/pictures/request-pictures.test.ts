@@ -114,7 +114,7 @@ describe("the pictures of a request", () => {
     const pictures = start({ maxPictures: 2, fetched: { "http://a/1": blue } });
     send(pictures, [red, green, red, green]);
     const message =
-      "payload_too_large: Cannot accept picture 3: a request has at most 2 different pictures (--max-pictures).";
+      "payload_too_large: Cannot accept picture 3: the limit of different pictures in a request is 2 (--max-pictures).";
     expect(await refusal(() => send(pictures, [blue]))).toBe(message);
     const sources = [sourceOf(red), sourceOf(green), "http://a/1"];
     expect(await refusal(() => pictures.read(sources, reading))).toBe(message);

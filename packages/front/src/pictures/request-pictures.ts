@@ -76,7 +76,7 @@ export function createRequestPictures(options: RequestPicturesOptions): RequestP
     const known = held.get(picture.sha256);
     if (known !== undefined) return known.picture;
     if (held.size >= maxPictures) {
-      throw tooMuch(name, `a request has at most ${maxPictures} different pictures (--max-pictures)`);
+      throw tooMuch(name, `the limit of different pictures in a request is ${maxPictures} (--max-pictures)`);
     }
     if (bytes + picture.bytes.length > maxPicturesBytes) {
       throw tooMuch(

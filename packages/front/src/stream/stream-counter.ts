@@ -26,7 +26,7 @@ export function createStreamCounter(maxPerClient: number): StreamCounter {
       if ((perClient.get(client) ?? 0) >= maxPerClient) {
         throw new WaggleError(
           "resource_exhausted",
-          `Cannot open another stream: this client has ${maxPerClient} open streams.`,
+          `Cannot open another stream: the number of open streams of this client is at its limit of ${maxPerClient}.`,
           { retryAfterS: 1 },
         );
       }

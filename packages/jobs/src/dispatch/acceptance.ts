@@ -40,7 +40,7 @@ export function createAcceptance(options: AcceptanceOptions): (asked: JobSpec, l
     if (choices > engine.slots) {
       throw new WaggleError(
         "invalid_argument",
-        `Cannot accept field "n": ${choices} choices need more than the ${engine.slots} slots.`,
+        `Cannot accept field "n": it must be at most the number of slots, ${engine.slots}, not ${choices}.`,
       );
     }
     const full = options.full(spec);

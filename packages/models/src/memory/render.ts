@@ -47,7 +47,12 @@ function cellsOf({ name, quantization = "", fileBytes, fit, problem }: FitRow): 
 /** Whether the model fits, and where its layers are, in a few words. */
 export function verdictOf({ verdict, gpu, gpuLayers }: Fit): string {
   if (verdict === "none") return "does not fit";
-  const place = gpu === "whole" ? ", all on the GPU" : gpu === "part" ? `, ${gpuLayers} layers on the GPU` : "";
+  const place =
+    gpu === "whole"
+      ? ", all on the GPU"
+      : gpu === "part"
+        ? `, ${gpuLayers} ${gpuLayers === 1 ? "layer" : "layers"} on the GPU`
+        : "";
   return verdict === "fits" ? `fits${place}` : `fits with this smaller context${place}`;
 }
 

@@ -77,8 +77,8 @@ async function inputOf(
   if (sources == null) return { prompt: { kind: "pieces", pieces: [text] } };
   const texts = text.split(mediaMarker);
   if (texts.length - 1 !== sources.length) {
-    const markers = `prompt_string has ${texts.length - 1} markers ${mediaMarker}`;
-    throw unsupported("prompt.multimodal_data", `it has ${sources.length} pictures, but ${markers}`);
+    const markers = `markers ${mediaMarker} in prompt_string: ${texts.length - 1}`;
+    throw unsupported("prompt.multimodal_data", `pictures: ${sources.length}, but ${markers}`);
   }
   const { pictures, indexOf } = await readPictures(sources);
   const pieces = texts.flatMap((piece, at): PromptPiece[] => {

@@ -42,7 +42,8 @@ export function completionsRoute(options: AppOptions, generations: Generations):
     const { choices, promptLogprobs } = spec.work;
     const info = served.info();
     const shown = body.n ?? 1;
-    if (choices > Math.max(shown, info.slots)) throw unsupported("best_of", `the worker has ${info.slots} slots`);
+    if (choices > Math.max(shown, info.slots))
+      throw unsupported("best_of", `it must be at most the number of slots, ${info.slots}`);
 
     const texts = await echoedTexts(c, body, served);
     const scores = createPromptScores();
