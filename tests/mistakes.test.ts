@@ -59,6 +59,79 @@ const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
     ],
   },
   {
+    kind: "an option without its value",
+    code: 64,
+    says: /The option --\S+ <[a-z]+> needs a value\. \([a-z :-]+ --help says more\.\)/,
+    made: [
+      ["waggle", "ps", "--url"],
+      ["waggle", "serve", "--port"],
+      ["waggle-worker", "--port"],
+      ["waggle-gateway", "--port"],
+      ["waggle-hive", "--port"],
+      ["xtask", "worker:test", "--prompt"],
+    ],
+  },
+  {
+    kind: "a switch with a value",
+    code: 64,
+    says: /The option --\S+ takes no value\. \([a-z :-]+ --help says more\.\)/,
+    made: [
+      ["waggle", "ps", "--json=true"],
+      ["waggle", "serve", "--offline=true"],
+      ["waggle-worker", "--offline=true"],
+      ["xtask", "worker:test", "--json=true"],
+    ],
+  },
+  {
+    kind: "a misspelled option",
+    code: 64,
+    says: /Unknown option '--\S+'\. Did you mean --\S+\? \([a-z :-]+ --help says more\.\)/,
+    made: [
+      ["waggle", "ps", "--jsn"],
+      ["waggle", "serve", "--slotz", "1"],
+      ["waggle-worker", "--log-levl", "info"],
+      ["waggle-gateway", "--prot", "1"],
+      ["waggle-hive", "--prot", "1"],
+      ["xtask", "worker:test", "--jsn"],
+    ],
+  },
+  {
+    kind: "too many arguments",
+    code: 64,
+    says: /Too many arguments \(\d\): (only options are|at most 1 is) allowed\. \([a-z :-]+ --help says more\.\)/,
+    made: [
+      ["waggle", "ps", "bee"],
+      ["waggle", "show", "bee", "wasp"],
+      ["waggle-worker", "bee"],
+      ["waggle-gateway", "bee"],
+      ["waggle-hive", "bee"],
+      ["xtask", "worker:test", "bee"],
+    ],
+  },
+  {
+    kind: "a value outside its range",
+    code: 64,
+    says: /Cannot (use|set) \S+ (to )?"?\d+"?: it must be (a|an) (whole )?number from \d+ to \d+[,.]/,
+    made: [
+      ["waggle", "run", "--set", "temperature=3", "hi"],
+      ["waggle", "serve", "--slots", "0"],
+      ["waggle-worker", "--slots", "0"],
+      ["waggle-gateway", ...fleet, "--port", "70000"],
+      ["waggle-hive", "--port", "70000"],
+      ["xtask", "dev", "--workers", "0"],
+    ],
+  },
+  {
+    kind: "an address that is no URL of a worker",
+    code: 64,
+    says: /Cannot use the URL "\S+": it must be http or https, .* such as http:\/\/127\.0\.0\.1:7711\./,
+    made: [
+      ["waggle", "ps", "--url", "bee"],
+      ["waggle", "run", "--url", "ftp://bee", "hi"],
+      ["waggle", "jobs", "--url", "http://127.0.0.1:99999"],
+    ],
+  },
+  {
     kind: "an invalid value of an option",
     code: 64,
     says: /Cannot (use|set) \S+ (to )?"?hot"?: /,
@@ -102,6 +175,15 @@ const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
       ["waggle-hive", "--config", "/no/such"],
       ["waggle-hive", "--api-token-file", "/no/such"],
       ["waggle-hive", ...fleet, "--nats-creds", "/no/such", "--port", "0"],
+    ],
+  },
+  {
+    kind: "a file in place of the models folder",
+    code: 64,
+    says: /Cannot read the models folder \S+: it is a file, not a folder\. \([a-z -]+ --help says more\.\)/,
+    made: [
+      ["waggle", "serve", "--models-dir", page],
+      ["waggle-worker", "--models-dir", page],
     ],
   },
   {
@@ -179,7 +261,7 @@ const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
   {
     kind: "a worker that does not answer",
     code: 69,
-    says: /No worker answers at|Is a worker running there\?/,
+    says: /No worker answers at|Cannot reach http:\/\/127\.0\.0\.1:\d: [a-z, ]+\. Is a worker running there\?/,
     made: [
       ["waggle", "ps"],
       ["waggle", "load", "bee"],

@@ -79,7 +79,7 @@ it("says what went wrong, and searches again", async () => {
   await search(page, "bees");
   await page
     .getByRole("alert")
-    .getByText(/^Cannot search for models: http:\/\/127\.0\.0\.1:\d+ cannot be reached \(ECONNREFUSED\)/)
+    .getByText(/^Cannot search for models: http:\/\/127\.0\.0\.1:\d+ cannot be reached \(connection refused\)/)
     .waitFor();
 });
 

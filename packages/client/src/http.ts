@@ -1,9 +1,12 @@
 // Sends requests of any route: sets address, headers and time limit, and converts connection failures to errors.
 import { deadlineSignal, linkSignals, TimeoutError, withTimeout } from "@waggle/async";
 import { routePath, WaggleError, type Route } from "@waggle/protocol";
+import { networkReason } from "./network-reason.ts";
 import { errorOf, readJson, readText, type Schema } from "./answer.ts";
 
 const defaultRequestTimeoutMs = 10_000;
+/** Number of characters of a refused URL that an error shows. */
+const mostShownChars = 80;
 
 export interface ClientOptions {
   /** Such as `http://127.0.0.1:7701`. A path in the URL precedes the paths of all routes. */
@@ -72,7 +75,7 @@ export function createHttp(options: ClientOptions): Http {
   function failure(error: unknown, { signal, timeoutMs = requestTimeoutMs }: Call): unknown {
     if (signal?.aborted === true) return signal.reason;
     if (error instanceof WaggleError) return error;
-    const reason = error instanceof TimeoutError ? `no answer within ${timeoutMs} ms` : reasonOf(error);
+    const reason = error instanceof TimeoutError ? `no answer within ${timeoutMs} ms` : networkReason(error);
     return new WaggleError("unavailable", `Cannot reach ${base.origin}: ${reason}`, { cause: error });
   }
 
@@ -99,20 +102,12 @@ export function createHttp(options: ClientOptions): Http {
   };
 }
 
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // The message of fetch's error is "fetch failed". The error's cause has the reason; its message is empty when several addresses were tried.
-  const cause = error.cause instanceof Error ? (error.cause as NodeJS.ErrnoException) : undefined;
-  return cause?.message || cause?.code || error.message;
-}
-
 function parseBaseUrl(text: string): { readonly origin: string; readonly prefix: string } {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
-    throw new WaggleError(
-      "invalid_argument",
-      "Cannot use the base URL: it must be http or https, without a user and password",
-    );
+    const shown = text.replace(/^.*@/s, "…@").slice(0, mostShownChars);
+    const wanted = "it must be http or https, without a user and password, such as http://127.0.0.1:7711";
+    throw new WaggleError("invalid_argument", `Cannot use the URL ${JSON.stringify(shown)}: ${wanted}`);
   }
   return { origin: url.origin, prefix: url.origin + url.pathname.replace(/\/+$/, "") };
 }

@@ -304,7 +304,7 @@ describe("an error", () => {
     const client = createWorkerClient({ baseUrl });
     const expected = {
       code: "unavailable",
-      message: expect.stringMatching(`^Cannot reach ${baseUrl}: .*ECONNREFUSED`) as string,
+      message: expect.stringMatching(`^Cannot reach ${baseUrl}: connection refused`) as string,
     };
     await expect(client.info()).rejects.toMatchObject(expected);
     await expect(collect(client.loading() as AsyncIterable<never>)).resolves.toMatchObject({ error: expected });
@@ -419,6 +419,7 @@ describe("routes without a stream", () => {
   });
 
   it.each(["127.0.0.1:80", "ftp://localhost", "http://user:secret@localhost"])("refuse the base URL %s", (baseUrl) => {
-    expect(() => createWorkerClient({ baseUrl })).toThrow(/^Cannot use the base URL: it must be http or https/);
+    const shown = baseUrl.replace("http://user:secret", "…");
+    expect(() => createWorkerClient({ baseUrl })).toThrow(`Cannot use the URL "${shown}": it must be http or https`);
   });
 });

@@ -28,7 +28,10 @@ export function settingValue(name: string, text: string): unknown {
   const { error } = GenerateRequestSchema.safeParse(request);
   const issue = error?.issues.find(({ path }) => path[0] === name);
   if (issue === undefined) return value;
-  throw new CliError(`Cannot set ${name} to "${text}": ${issue.message}.`, exitCodes.wrongUse);
+  throw new CliError(
+    `Cannot set ${name} to "${text}": ${issue.message.replace(/^must /, "it must ")}.`,
+    exitCodes.wrongUse,
+  );
 }
 
 function valueOf(text: string): unknown {

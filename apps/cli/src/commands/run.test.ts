@@ -37,7 +37,7 @@ describe("waggle run", () => {
       { messages: [{ role: "user", content: "alone" }] },
     ]);
     expect(await runCommand(["run", "ant", "hi", "--url", worker.url])).toMatchObject({
-      code: 1,
+      code: 66,
       err: `waggle: The worker at ${worker.url} has no model ant. It has: bee, wasp. "waggle pull" downloads another.\n`,
     });
   });

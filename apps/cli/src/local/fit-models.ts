@@ -9,7 +9,7 @@ import {
   scanFolder,
   shownReference,
 } from "@waggle/models/download";
-import { CliError } from "../cli-error.ts";
+import { CliError, exitCodes } from "../cli-error.ts";
 import { isFileOrReference } from "../worker/open-session.ts";
 import { embeddedModel } from "./embedded-model.ts";
 import { listDownloads, pickPath } from "./downloads.ts";
@@ -95,7 +95,7 @@ async function modelsOfFolder(
   onRead: (what: string) => void,
 ): Promise<readonly FitSource[]> {
   const found = await scanFolder(folder);
-  if (found.length === 0) throw new CliError(`There are no models in ${folder}.`);
+  if (found.length === 0) throw new CliError(`There are no models in ${folder}.`, exitCodes.fileUnusable);
   const models: FitSource[] = [];
   for (const { path } of found) {
     onRead(path);

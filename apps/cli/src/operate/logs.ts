@@ -82,5 +82,5 @@ function levelOf(text: string): number {
 function lineCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= mostLines) return count;
-  throw new CliError(`Cannot use --lines "${text}": must be an integer from 1 to ${mostLines}.`, exitCodes.wrongUse);
+  throw new CliError(`Cannot use --lines "${text}": it must be an integer from 1 to ${mostLines}.`, exitCodes.wrongUse);
 }

@@ -1,7 +1,7 @@
 // Chooses the worker and the model for `waggle run` and `waggle chat`: the running worker, or a private one that ends with the command.
 import { existsSync } from "node:fs";
 import type { WorkerClient } from "@waggle/client";
-import { CliError } from "../cli-error.ts";
+import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import type { Progress } from "../terminal/progress.ts";
 import { isOnDisk, pickPath } from "../local/downloads.ts";
@@ -48,6 +48,7 @@ export async function openSession(context: Context, wish: SessionWish): Promise<
   const names = models.map(({ name }) => name).join(", ");
   throw new CliError(
     `The worker at ${found.url} has no model ${model}. It has: ${names}. "waggle pull" downloads another.`,
+    exitCodes.fileUnusable,
   );
 }
 

@@ -41,7 +41,7 @@ it("no worker is started when another program listens at the default address", a
   expect(await runCommand(["run", "hi"], { config: { url: other.url } })).toMatchObject({
     code: 69,
     err: expect.stringMatching(
-      /^waggle: GET \/v1\/info was answered with 404\. .*"--url" names another one\.\n$/,
+      /^waggle: Cannot use the worker at \S+: GET \/v1\/info was answered with 404\. .*"--url" names another one\.\n$/,
     ) as string,
   });
 });

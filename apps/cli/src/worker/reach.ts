@@ -31,7 +31,10 @@ export async function findWorker(context: Context, url: string | undefined): Pro
     const remedy = given
       ? "Is a worker running there?"
       : 'If a worker is busy there, try again; "--url" names another one.';
-    throw new CliError(`${error.message}. ${remedy}`, exitCodes.unavailable, { cause: error });
+    const message = error.message.startsWith("Cannot reach")
+      ? error.message
+      : `Cannot use the worker at ${address}: ${error.message}`;
+    throw new CliError(`${message}. ${remedy}`, exitCodes.unavailable, { cause: error });
   }
 }
 

@@ -39,7 +39,7 @@ describe("a file that is not a model is rejected with the reason", () => {
         return join(folder, "directory.gguf");
       },
     ],
-    ["not a GGUF file", () => fileOf("empty.gguf", Buffer.alloc(0))],
+    ["the file is empty", () => fileOf("empty.gguf", Buffer.alloc(0))],
     ["not a GGUF file", () => fileOf("text.gguf", Buffer.from("This is a letter."))],
     ["GGUF version 7 is not supported", () => fileOf("version.gguf", Buffer.concat([magic, u32(7), Buffer.alloc(99)]))],
     ["a big-endian GGUF file", () => fileOf("big.gguf", Buffer.concat([magic, u32(0x0300_0000), Buffer.alloc(99)]))],

@@ -118,7 +118,7 @@ async function readPart(source: ByteSource, signal: AbortSignal | undefined): Pr
 
 async function readVersion(cursor: Cursor): Promise<number> {
   if (cursor.size < 4 || (await cursor.bytes(4)).toString("latin1") !== "GGUF") {
-    throw new GgufError("not a GGUF file");
+    throw new GgufError(cursor.size === 0 ? "the file is empty" : "not a GGUF file");
   }
   const version = await cursor.u32();
   if (version === 2 || version === 3) return version;

@@ -13,7 +13,7 @@ const arrows: readonly Arrow[] = [
   ["packages/models/src/header", []],
   ["packages/models/src/memory", ["@waggle/async", "header"]],
   ["packages/models/src/recommended", ["header", "memory"]],
-  ["packages/models/src/download", ["@waggle/async", "@waggle/protocol", "header"]],
+  ["packages/models/src/download", ["@waggle/async", "@waggle/client", "@waggle/protocol", "header"]],
   ["packages/models/src/gpu", ["@waggle/async", "@waggle/client/spawn-worker", "@waggle/protocol"]],
   ["packages/chat-format/src/template", ["@waggle/async"]],
   ["packages/chat-format/src/format", ["@waggle/grammar/json-schema"]],

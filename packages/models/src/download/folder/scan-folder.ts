@@ -40,11 +40,11 @@ interface Scan {
 /**
  * Follows links. Leaves out projectors, because they do not work alone.
  * @returns the complete GGUF models below the folder, sorted by path; a split model has the path of its first part
- * @throws the file system's error if the folder itself cannot be read
+ * @throws Error if the folder itself cannot be read, or is a file
  */
 export async function scanFolder(folder: string, options: ScanOptions = {}): Promise<readonly FoundModel[]> {
   const scan: Scan = { paths: [], visited: new Set(), entries: 0 };
-  await stat(folder);
+  if (!(await stat(folder)).isDirectory()) throw new Error("it is a file, not a folder");
   await walk(resolve(folder), 1, scan);
   const except = new Set(options.except);
   const taken = new Set(options.taken);

@@ -115,7 +115,7 @@ describe("a reference", () => {
   test("to an unreachable server is rejected at once", async () => {
     const { url } = await startAndStop();
     await expect(resolveModel(`${url}/x.gguf`, { folder, offline: false })).rejects.toThrow(
-      `${url} cannot be reached (ECONNREFUSED)`,
+      `${url} cannot be reached (connection refused)`,
     );
   });
 

@@ -39,12 +39,6 @@ export function cannotResolve(reference: string, reason: string): WaggleError {
   return new WaggleError("invalid_argument", `Cannot resolve model ${shownReference(reference)}: ${reason}`);
 }
 
-/** Reason for an error of `fetch`: it is in the error's cause, because the message is always "fetch failed". */
-export function networkReason(error: unknown): string {
-  const { cause, message } = error as Error & { cause?: NodeJS.ErrnoException };
-  return cause?.code ?? cause?.message ?? message;
-}
-
 /**
  * Removes secrets from a reference, for errors, logs and names. A URL is cut to its scheme, host and path, because it can have a password before the
  * host and a signature in its query. Other references stay as they are.

@@ -1,6 +1,7 @@
 // Sends a GET request to a server of models: follows redirects, and sends credentials only to their own origin.
 import { onAbort, sleep } from "@waggle/async";
-import { DownloadError, networkReason } from "./download-error.ts";
+import { networkReason } from "@waggle/client";
+import { DownloadError } from "./download-error.ts";
 
 const maxRedirects = 10;
 /** Servers answer with these statuses if a request lacks credentials. */

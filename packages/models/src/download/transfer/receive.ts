@@ -1,7 +1,8 @@
 // Receives bytes of a file: requests a range, checks that the response is for this range and this version of the file, and writes the bytes.
 import { createStallTimer, linkSignals } from "@waggle/async";
 import { versionOf, type RemoteFile } from "../folder/describe-file.ts";
-import { DownloadError, FileChangedError, networkReason } from "./download-error.ts";
+import { networkReason } from "@waggle/client";
+import { DownloadError, FileChangedError } from "./download-error.ts";
 import { openUrl, readBody, type Credentials, type Opened } from "./open-url.ts";
 import type { PartialFile } from "./partial-file.ts";
 import type { Span } from "./span-queue.ts";
