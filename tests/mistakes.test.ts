@@ -1,6 +1,7 @@
 // Tests that every program reports a mistake in the same way: one line on stderr that begins with the program's name, and the same exit code.
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createWebServer } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,7 +34,7 @@ const nowhere = ["--host", "192.0.2.1", "--port", "7719"] as const;
 const tokens = { WAGGLE_API_TOKEN: "0123456789", WAGGLE_HIVE_TOKEN: "0123456789" };
 const page = repositoryPath("README.md");
 
-const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
+const mistakes = (takenPort: string, noModel: string, webServer: string): readonly Mistake[] => [
   {
     kind: "an option that does not exist",
     code: 64,
@@ -225,6 +226,15 @@ const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
     ],
   },
   {
+    kind: "a model that needs more memory than the budget",
+    code: 75,
+    says: /Cannot load model .*: it takes \d+ MiB, and the memory budget is 1 MiB\./,
+    made: [
+      ["waggle", "serve", "--port", "0", "--memory-budget", "1MiB"],
+      ["waggle-worker", "--port", "0", "--memory-budget", "1MiB"],
+    ],
+  },
+  {
     kind: "a LoRA adapter that is missing",
     code: 66,
     says: /Cannot use --lora \/no\/such\.gguf: no such file\./,
@@ -259,6 +269,17 @@ const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
     ],
   },
   {
+    kind: "a server that is no worker and no hive",
+    code: 69,
+    says: /Cannot use the worker at \S+: GET \/v1\/info was answered with 404\. Is a worker running there\?/,
+    made: [
+      ["waggle", "ps", "--url", webServer],
+      ["waggle", "jobs", "--url", webServer],
+      ["waggle", "drain", "--url", webServer],
+      ["waggle", "run", "--url", webServer, "hi"],
+    ],
+  },
+  {
     kind: "a worker that does not answer",
     code: 69,
     says: /No worker answers at|Cannot reach http:\/\/127\.0\.0\.1:\d: [a-z, ]+\. Is a worker running there\?/,
@@ -272,21 +293,26 @@ const mistakes = (takenPort: string, noModel: string): readonly Mistake[] => [
 
 let folder = "";
 const holder = createServer();
+const web = createWebServer((_, response) => response.writeHead(404).end("<html>"));
 let made: readonly Mistake[] = [];
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "waggle-mistakes-"));
   const noModel = join(folder, "page.gguf");
   writeFileSync(noModel, "<html>log in</html>");
-  holder.listen(0, "127.0.0.1");
-  await once(holder, "listening");
-  made = mistakes(String((holder.address() as AddressInfo).port), noModel);
+  for (const server of [holder, web]) {
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+  }
+  const [taken, webPort] = [holder, web].map((server) => (server.address() as AddressInfo).port);
+  made = mistakes(String(taken), noModel, `http://127.0.0.1:${webPort}`);
 });
 afterAll(() => {
   holder.close();
+  web.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-it.each(mistakes("", "").map(({ kind }, index) => [kind, index] as const))(
+it.each(mistakes("", "", "").map(({ kind }, index) => [kind, index] as const))(
   "%s: one line, and the same exit code in every program",
   async (_, index) => {
     const { code, says, made: tries, env } = made[index] as Mistake;

@@ -2,15 +2,15 @@
 import type { Run } from "../command.ts";
 import { CliError, exitCodes } from "../cli-error.ts";
 import { needWorker } from "../worker/reach.ts";
-import { hiveAt, isUnknownRoute } from "./need-server.ts";
+import { hiveAt, workersOfHive } from "./need-server.ts";
 
 export const run: Run = async (context, words) => {
   const [id] = words.args;
   const { signal } = context;
   const url = words.text("url");
-  const own = await needWorker(context, url).catch((error: unknown) => {
-    if (isUnknownRoute(error)) return undefined;
-    throw error;
+  const own = await needWorker(context, url).catch(async (error: unknown) => {
+    await workersOfHive(context, url, error);
+    return undefined;
   });
   if (own === undefined && id === undefined)
     throw new CliError("This is a hive: name the worker, as in waggle drain worker-a.", exitCodes.wrongUse);

@@ -1,7 +1,7 @@
 // Finds the servers that a command of an operator asks: a worker, a gateway, or all workers of a hive.
 import { createHiveClient, createWorkerClient, type HiveClient, type WorkerClient } from "@waggle/client";
 import { reasonOf } from "@waggle/daemon/terminal";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, type HiveWorker } from "@waggle/protocol";
 import { CliError, exitCodes, failureOf } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import { needWorker } from "../worker/reach.ts";
@@ -17,9 +17,8 @@ export async function findServers(context: Context, url: string | undefined): Pr
   try {
     return [{ worker: undefined, client: (await needWorker(context, url)).client }];
   } catch (error) {
-    if (!isUnknownRoute(error)) throw error;
     const { token, url: usual } = context.config;
-    const workers = await hiveAt(context, url).workers({ signal: context.signal });
+    const workers = await workersOfHive(context, url, error);
     const here = workers.filter(({ liveness }) => liveness !== "gone");
     if (here.length === 0) throw new CliError(`The hive ${url ?? usual} has no worker.`, exitCodes.unavailable);
     return here.map((worker) => ({
@@ -93,8 +92,25 @@ export function hiveAt({ config }: Context, url: string | undefined): HiveClient
   return createHiveClient({ baseUrl: url ?? config.url, token: config.token });
 }
 
+/**
+ * The workers of the hive at an address without a worker.
+ * @param noWorker the error of the search for a worker @throws `noWorker` when the address has no hive either
+ */
+export async function workersOfHive(
+  context: Context,
+  url: string | undefined,
+  noWorker: unknown,
+): Promise<readonly HiveWorker[]> {
+  if (!isUnknownRoute(noWorker)) throw noWorker;
+  return await hiveAt(context, url)
+    .workers({ signal: context.signal })
+    .catch((error: unknown) => {
+      throw isUnknownRoute(error) ? noWorker : error;
+    });
+}
+
 /** Whether the server has no such route, as a hive that is asked for a worker's route. */
-export function isUnknownRoute(error: unknown): boolean {
+function isUnknownRoute(error: unknown): boolean {
   const cause = error instanceof CliError ? error.cause : error;
   return cause instanceof WaggleError && cause.code === "not_found";
 }

@@ -230,8 +230,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     url,
     ...departure,
     stopped: departure.stopped.then((code) => {
-      // Without `quietLog` the failure is already in the log.
-      if (failure !== undefined && config.quietLog) throw new StartError(failure, code);
+      if (failure !== undefined) throw new StartError(failure, code);
       return code;
     }),
   };
