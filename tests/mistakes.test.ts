@@ -188,6 +188,15 @@ const mistakes = (takenPort: string, noModel: string, webServer: string): readon
     ],
   },
   {
+    kind: "a models folder that cannot be read",
+    code: 64,
+    says: /Cannot read the models folder \S+: its name is too long\. \([a-z -]+ --help says more\.\)/,
+    made: [
+      ["waggle", "serve", "--models-dir", `/tmp/${"x".repeat(300)}`],
+      ["waggle-worker", "--models-dir", `/tmp/${"x".repeat(300)}`],
+    ],
+  },
+  {
     kind: "a model file that is missing",
     code: 66,
     says: /Cannot (load|read) model .*: no such file\./,

@@ -1,5 +1,6 @@
 // Defines how a command fails: with a sentence that says what to do, and an exit code. Also converts all other errors to this form.
 import { BrokenStreamError } from "@waggle/client";
+import { reasonOf } from "@waggle/daemon/terminal";
 import { GgufError } from "@waggle/models/header";
 import { WaggleError, exitCodes as codes } from "@waggle/protocol";
 
@@ -45,7 +46,14 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof BrokenStreamError) {
     return { message: `${error.message}. The worker's log may say why.`, exitCode: exitCodes.failed };
   }
-  return { message: error instanceof Error ? error.message : String(error), exitCode: exitCodes.failed };
+  return {
+    message: (isFileError(error) ? `Cannot use ${error.path}: ` : "") + reasonOf(error),
+    exitCode: exitCodes.failed,
+  };
+}
+
+function isFileError(error: unknown): error is NodeJS.ErrnoException & { readonly path: string } {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).path === "string";
 }
 
 function codeOf({ code, cause }: WaggleError): number {

@@ -19,6 +19,9 @@ const fileReasons: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "permission denied",
   EISDIR: "a directory, not a file",
+  ENAMETOOLONG: "its name is too long",
+  ENOSPC: "the disk is full",
+  EROFS: "its file system is read-only",
 };
 
 /** Describes a file system error in plain words. For other errors, returns the message. */

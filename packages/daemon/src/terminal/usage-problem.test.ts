@@ -80,7 +80,7 @@ it("names all similar words", () => {
   expect(usageProblem(error)).toBe("Unknown option '--ab'. Did you mean --a, --b or --c?");
 });
 
-it("says a sentence of its own for a code or a message that it does not know", () => {
+it("says another sentence for a code or a message that it does not know", () => {
   expect(usageProblem(new CommanderError(1, "commander.new", "error: something new"))).toBe(
     "Cannot read the command line.",
   );

@@ -79,7 +79,7 @@ test.each<[reason: RegExp, path: () => string]>([
   [/no such file$/, () => join(folder, "missing.gguf")],
   [/not a GGUF file$/, () => damagedModel("noise.gguf", (model) => model.fill(7))],
   [
-    /truncated or damaged \(blk.5.ffn_norm.weight ends beyond the file's end\)$/,
+    /truncated or damaged \(blk.5.ffn_norm.weight ends beyond the file's end\); download it again$/,
     () => damagedModel("cut.gguf", (model) => model.subarray(0, model.length - 100)),
   ],
   [

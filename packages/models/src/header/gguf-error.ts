@@ -7,5 +7,5 @@ export class GgufError extends Error {
 
 /** @param detail the impossible value, for example "a string of 99 bytes at 12" */
 export function damaged(detail: string): GgufError {
-  return new GgufError(`the file is truncated or damaged (${detail})`);
+  return new GgufError(`the file is truncated or damaged (${detail}); download it again`);
 }

@@ -69,7 +69,11 @@ async function modelsInFolder(
 ): Promise<readonly GivenModel[]> {
   const known = new Set(given.map(({ reference }) => resolve(reference)));
   const taken = given.flatMap(({ name }) => name ?? []);
-  const downloads = (await createCatalogue({ folder: modelsFolder }).list()).filter(({ state }) => state === "whole");
+  const refuse = (error: unknown): never => {
+    throw new WaggleError("invalid_argument", `Cannot read the models folder ${modelsFolder}: ${reasonOf(error)}`);
+  };
+  const catalogue = await createCatalogue({ folder: modelsFolder }).list().catch(refuse);
+  const downloads = catalogue.filter(({ state }) => state === "whole");
   const paths = downloads.map(({ path }) => path);
   const downloaded = downloads
     .filter(({ path, reference }) => !known.has(path) && !given.some((one) => one.reference === reference))
@@ -80,11 +84,7 @@ async function modelsInFolder(
       source: "download",
     }));
   const names = [...taken, ...downloaded.flatMap(({ name }) => name ?? [])];
-  const found = await scanFolder(modelsFolder, { except: [...paths, ...known], taken: names }).catch(
-    (error: unknown) => {
-      throw new WaggleError("invalid_argument", `Cannot read the models folder ${modelsFolder}: ${reasonOf(error)}`);
-    },
-  );
+  const found = await scanFolder(modelsFolder, { except: [...paths, ...known], taken: names }).catch(refuse);
   return [
     ...downloaded,
     ...found.map(({ name, path }): GivenModel => ({ ...bare, name, reference: path, source: "folder" })),
@@ -97,15 +97,15 @@ function withAliases(
 ): readonly GivenModel[] {
   const names = models.flatMap(({ name }) => name ?? []);
   const sole = models.length === 1;
-  for (const name of [
-    ...aliases.map((one) => one.name),
-    ...pinnedModels,
-    ...(defaultModel === undefined ? [] : [defaultModel]),
+  for (const [flag, name] of [
+    ...aliases.map((one) => ["--alias", one.name] as const),
+    ...pinnedModels.map((pinned) => ["--pin", pinned] as const),
+    ...(defaultModel === undefined ? [] : [["--default-model", defaultModel] as const]),
   ]) {
     if (names.includes(name) || (sole && models[0]?.name === undefined)) continue;
     throw new WaggleError(
       "invalid_argument",
-      `Cannot find model "${name}": this worker serves ${names.join(", ") || "none"}.`,
+      `Cannot use ${flag}: there is no model ${name}. This worker serves ${names.join(", ") || "none"}.`,
     );
   }
   const named = models.map((model) => {

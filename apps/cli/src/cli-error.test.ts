@@ -1,0 +1,20 @@
+import { readdirSync } from "node:fs";
+import { expect, it } from "vitest";
+import { failureOf } from "./cli-error.ts";
+
+it("an error of the file system names the path and the reason, in our words", () => {
+  const folder = `/tmp/${"x".repeat(300)}`;
+  for (const [path, reason] of [
+    [folder, "its name is too long"],
+    ["/no/such", "no such file"],
+  ] as const) {
+    let failed: unknown;
+    try {
+      readdirSync(path);
+    } catch (error) {
+      failed = error;
+    }
+    expect(failureOf(failed)).toEqual({ message: `Cannot use ${path}: ${reason}`, exitCode: 1 });
+  }
+  expect(failureOf(new Error("It broke."))).toEqual({ message: "It broke.", exitCode: 1 });
+});
