@@ -93,7 +93,7 @@ describe("starting", () => {
   it.each([
     [["--alias", "bee=ant"], 'waggle-worker: Cannot serve two models as "bee".'],
     [["--alias", "status=ant"], 'waggle-worker: Cannot serve a model as "status": GET /v1/models/status is a route.'],
-    [["--pin", "wasp"], 'waggle-worker: Cannot use --pin: there is no model wasp. This worker serves bee, ant.'],
+    [["--pin", "wasp"], "waggle-worker: Cannot use --pin: there is no model wasp. This worker serves bee, ant."],
   ])("exits with 64 and a reason if the models do not go together: %j", async (flags, why) => {
     const models = ["--model", "bee=b.gguf", "--model", "ant=a.gguf"];
     const { code, stderr } = await runDaemon("worker", [

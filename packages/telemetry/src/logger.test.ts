@@ -63,3 +63,12 @@ test("prompts, answers and tokens are redacted, also in child loggers", () => {
   expect(lines).toHaveLength(2 * redactedKeys.length);
   expect(lines.join("")).not.toContain(secret);
 });
+
+test("loggers of one process share the listeners of stderr and of the exit", () => {
+  const create = (): unknown => createLogger({ level: "error", format: "json", name: "waggle-test" });
+  const listeners = (): readonly number[] => [process.listenerCount("exit"), process.stderr.listenerCount("error")];
+  create();
+  const before = listeners();
+  create();
+  expect(listeners()).toEqual(before);
+});

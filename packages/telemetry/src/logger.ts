@@ -3,7 +3,7 @@ import { pino } from "pino";
 import type { Logger } from "pino";
 import { prettyFactory } from "pino-pretty";
 import type { LogSink } from "./log-sink.ts";
-import { createStderrSink } from "./stderr-sink.ts";
+import { stderrSink } from "./stderr-sink.ts";
 
 export type { Logger };
 
@@ -36,7 +36,7 @@ export interface LoggerOptions {
  * when stderr is a terminal that supports them. Formatting happens on this thread: a daemon that stops must leave no worker thread behind.
  */
 export function createLogger(options: LoggerOptions): Logger {
-  const sink = options.destination ?? createStderrSink();
+  const sink = options.destination ?? stderrSink();
   return pino(
     {
       name: options.name,

@@ -10,11 +10,17 @@ const retryDelayMs = 20;
 const exitFlushTimeoutMs = 500;
 const exitFlushPauseMs = 5;
 
+let shared: LogSink | undefined;
+
 /**
- * Creates the sink on this process's stderr. A pipe or socket takes the bytes that fit; a file or a terminal takes all bytes. Create only one sink
- * in each process, because the sink listens for the process's exit.
+ * The sink on this process's stderr. A pipe or socket takes the bytes that fit; a file or a terminal takes all bytes. All loggers of a process share
+ * it, because it listens for the process's exit.
  */
-export function createStderrSink(): LogSink {
+export function stderrSink(): LogSink {
+  return (shared ??= createSink());
+}
+
+function createSink(): LogSink {
   // The daemon must not end when other code (such as a warning of Node) writes to a closed stderr.
   process.stderr.on("error", () => {});
   stopBlocking();
