@@ -24,6 +24,12 @@ describe("the command line", () => {
     [["nonsense"], "Unknown command 'nonsense'. (waggle --help lists the commands.)"],
     [["nonsense", "--help"], "Unknown command 'nonsense'. (waggle --help lists the commands.)"],
     [["lits"], "Unknown command 'lits'. Did you mean list? (waggle --help lists the commands.)"],
+    [["ls"], "Unknown command 'ls'. Use waggle list. (waggle --help lists the commands.)"],
+    [
+      ["run", "-m", "bee.gguf"],
+      "Unknown option '-m'. Name the model as the first word. (waggle run --help says more.)",
+    ],
+    [["logs", "--tail=5"], "Unknown option '--tail=5'. Use --lines <n>. (waggle logs --help says more.)"],
     [["rm"], "The argument <model> is missing. (waggle rm --help says more.)"],
     [["show", "a", "b"], "Too many arguments (2): at most 1 is allowed. (waggle show --help says more.)"],
     [["ps", "--url"], "The option --url <url> needs a value. (waggle ps --help says more.)"],

@@ -1,12 +1,11 @@
 // Parses the command line: makes a commander program from the command table, and turns commander's errors into sentences.
 import { Command, CommanderError, Option } from "commander";
-import { complaint, usageProblem } from "@waggle/daemon/terminal";
+import { complaint, helpColumns, usageProblem } from "@waggle/daemon/terminal";
 import type { CommandSpec, Context, DaemonSpec, Words } from "./command.ts";
 import { commandLoaders } from "./command-loaders.ts";
 import { commandTable, daemonTable, type CommandName } from "./command-table.ts";
 import { CliError, exitCodes, failureOf } from "./cli-error.ts";
-
-const helpColumns = 110;
+import { adviceOn } from "./foreign-words.ts";
 
 /** Always resolves with the exit code; a failure is one sentence on stderr. */
 export async function runCommandLine(argv: readonly string[], context: Context): Promise<number> {
@@ -46,9 +45,15 @@ function wordsToParse(argv: readonly string[]): string[] {
 }
 
 function usageMessage(error: CommanderError, program: Command, argv: readonly string[]): string {
-  const named = program.commands.find((command) => command.name() === argv[0]);
-  const help = named === undefined ? "waggle --help lists the commands" : `waggle ${named.name()} --help says more`;
-  return `${usageProblem(error, named)} (${help}.)`;
+  const [name = ""] = argv;
+  const named = program.commands.find((command) => command.name() === name);
+  const help = named === undefined ? "waggle --help lists the commands" : `waggle ${name} --help says more`;
+  const [, option] = /unknown option '([^'=]*)/.exec(error.message) ?? [];
+  const advice = adviceOn(name, named === undefined ? undefined : (option ?? ""));
+  const problem = usageProblem(error, named);
+  if (advice === undefined) return `${problem} (${help}.)`;
+  // Commander's guess of a similar name is worse.
+  return `${problem.replace(/ Did you mean .*$/, "")} ${advice} (${help}.)`;
 }
 
 type Choose = (name: CommandName, words: Words) => void;
@@ -98,7 +103,7 @@ function base(command: Command, { out }: Context): Command {
       writeOut: (text) => out.write(text),
       // Commander writes no errors, because `runCommandLine` writes them as sentences.
       writeErr: () => {},
-      getOutHelpWidth: () => helpColumns,
+      getOutHelpWidth: helpColumns,
       getOutHasColors: () => false,
     });
 }

@@ -33,7 +33,7 @@ export const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   ok: "success, or stopped on request",
   failed: "the command failed; stderr has the reason",
   badConfiguration: "a wrong flag, value, command or setting",
-  fileUnusable: "a model or LoRA adapter that is unknown or missing, unreadable, or not a GGUF file",
+  fileUnusable: "a model or LoRA adapter that is unknown, unreadable or not a GGUF file",
   unavailable: "the port cannot be opened, or no server answers",
   internal: "a defect in Waggle",
   modelCannotBeLoaded: "the model cannot be loaded",

@@ -1,7 +1,7 @@
 // Parses the command line with commander, and makes the text of --help. It validates no values.
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, Help, Option } from "commander";
 import { exitCodeHelp, type exitCodes } from "@waggle/protocol";
-import { usageProblem } from "../terminal/index.ts";
+import { helpColumns, usageProblem } from "../terminal/index.ts";
 import { tokenVariable } from "../tokens/read-tokens.ts";
 import { variableOf, type OptionRow, type OptionRows } from "./option-row.ts";
 
@@ -11,7 +11,6 @@ export type CommandLine<K extends string> =
   | { readonly kind: "print"; readonly text: string }
   | { readonly kind: "error"; readonly message: string };
 
-const helpColumns = 110;
 const helpAll = "--help-all";
 const lastGroup = "Other:";
 
@@ -93,7 +92,7 @@ function createCommand(facts: ProgramFacts, options: readonly Option[], print: (
     .configureOutput({
       writeOut: print,
       writeErr: () => {},
-      getOutHelpWidth: () => helpColumns,
+      getOutHelpWidth: helpColumns,
       getOutHasColors: () => false,
     });
   for (const option of options) command.addOption(option);
@@ -106,14 +105,16 @@ function createCommand(facts: ProgramFacts, options: readonly Option[], print: (
 
 function afterHelp({ example, notes = [], examples, exitCodes }: ProgramFacts): string {
   const { flag, default: value = "…" } = example;
+  const values = [
+    "Durations are 500ms, 30s, 2m or 1h; a bare number is seconds. Sizes are 65536, 64KiB, 4MiB or 1GiB.",
+    `Each flag is also a variable: --${flag} is ${variableOf(example)}. In a --config file it is ${flag}: ${value}. A flag wins over its variable, and the variable over the file.`,
+    `The API token is in the variable ${tokenVariable} or in --api-token-file. There is no flag for it, because other users of the machine can see a command line.`,
+    ...notes,
+  ];
   return `
 Values:
-  Durations are 500ms, 30s, 2m or 1h; a bare number is seconds. Sizes are 65536, 64KiB, 4MiB or 1GiB.
-  Each flag is also a variable: --${flag} is ${variableOf(example)}. In a --config file it is ${flag}: ${value}.
-  A flag wins over its variable, and the variable over the file.
-  The API token is in the variable ${tokenVariable} or in --api-token-file. There is no flag for it, because
-  other users of the machine can see a command line.
-${notes.map((note) => `  ${note}\n`).join("")}
+${values.map(wrapped).join("\n")}
+
 Examples:
 ${examples.map((line) => `  ${line}\n`).join("")}
 Exit codes:
@@ -138,4 +139,9 @@ function createOption(row: OptionRow, showAll: boolean): Option {
 function defaultNote(row: OptionRow): string {
   const text = row.defaultText ?? row.default;
   return text === undefined || text === "false" ? "" : ` (default: ${text})`;
+}
+
+/** The text in indented lines of the help's width. */
+function wrapped(text: string): string {
+  return new Help().boxWrap(text, helpColumns() - 2).replaceAll(/^/gm, "  ");
 }

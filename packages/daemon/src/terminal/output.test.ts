@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { createOutput } from "./output.ts";
+import { createOutput, helpColumns } from "./output.ts";
 
 it("output has colours only on a terminal, and a default width if the width is unknown", () => {
   const stream = { isTTY: true, columns: 100, write: () => true };
@@ -8,4 +8,9 @@ it("output has colours only on a terminal, and a default width if the width is u
   expect(createOutput({ write: () => true }, true).style.bold("x")).toBe("x");
   expect(createOutput(stream, true).columns()).toBe(100);
   expect(createOutput({ ...stream, columns: 0 }, true).columns()).toBe(80);
+});
+
+it("a help fits the terminal, and has 110 columns elsewhere and in wider ones", () => {
+  const widths = [{ isTTY: true, columns: 80 }, { isTTY: true, columns: 200 }, { isTTY: true }, { columns: 80 }];
+  expect(widths.map((stream) => helpColumns(stream))).toEqual([80, 110, 80, 110]);
 });

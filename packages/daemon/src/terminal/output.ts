@@ -3,6 +3,8 @@ import { createStyle, type Style } from "./style.ts";
 
 /** Width of a terminal that reports the width 0, or no width. */
 const defaultColumns = 80;
+/** Longer lines are harder to read. */
+const mostHelpColumns = 110;
 
 export interface Output {
   readonly isTerminal: boolean;
@@ -27,4 +29,9 @@ export function createOutput(stream: OutputStream, colors: boolean): Output {
     columns: () => stream.columns || defaultColumns,
     write: (text) => void stream.write(text),
   };
+}
+
+/** Columns of a help, in a terminal at most as many as the terminal has. */
+export function helpColumns({ isTTY, columns }: Omit<OutputStream, "write"> = process.stdout): number {
+  return isTTY === true ? Math.min(mostHelpColumns, columns || defaultColumns) : mostHelpColumns;
 }
