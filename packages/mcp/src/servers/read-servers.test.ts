@@ -40,7 +40,12 @@ it("reads the usual file", () => {
 const secret = "s3cret";
 
 it.each([
-  [`{"x": "${secret}`, /it is not JSON/],
+  [`{"x":\n"${secret}`, /it is not JSON \(line 2\)/],
+  [`{"x": ${secret}}`, /it is not JSON/],
+  [
+    { mcpServers: { a: { command: "", args: secret }, b: { url: "http://x" }, c: 5 } },
+    /server "a": field "command" must not be empty, field "args" must be a list of texts; server "c": it must be an object\.$/,
+  ],
   [{}, /no object "mcpServers"/],
   [{ mcpServers: { a__b: { command: "x" } } }, /server "a__b": its name/],
   [{ mcpServers: { a: { command: "x", url: "http://x" } } }, /server "a": the fields "command" and "url"/],

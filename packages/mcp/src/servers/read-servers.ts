@@ -46,41 +46,56 @@ const HttpSchema = z.object({
   alwaysAllow: AllowedSchema,
 });
 
-/** @throws McpFileError */
+/** @throws McpFileError with all mistakes */
 export function readServers(path: string): readonly ServerSpec[] {
   const refuse = (why: string): McpFileError => new McpFileError(`Cannot use the MCP file ${path}: ${why}.`);
+  let content: string;
+  try {
+    content = readText(path, { maxBytes: maxFileBytes });
+  } catch (error) {
+    throw refuse((error as Error).message);
+  }
   let file: unknown;
   try {
-    file = JSON.parse(readText(path, { maxBytes: maxFileBytes }));
+    file = JSON.parse(content);
   } catch (error) {
-    // The message of JSON.parse quotes the file.
-    throw refuse(error instanceof SyntaxError ? "it is not JSON" : (error as Error).message);
+    throw refuse(`it is not JSON${lineWords(error as SyntaxError, content)}`);
   }
   const servers = isObject(file) ? file["mcpServers"] : undefined;
   if (!isObject(servers)) throw refuse('it has no object "mcpServers"');
   const entries = Object.entries(servers).filter(([, entry]) => !isObject(entry) || entry["disabled"] !== true);
   if (entries.length > maxServers) throw refuse(`it has more than ${maxServers} servers`);
-  return entries.map(([name, entry]) => {
-    const problem = (why: string): McpFileError => refuse(`server "${name.slice(0, 64)}": ${why}`);
-    if (!/^[A-Za-z0-9-]+(?:_[A-Za-z0-9-]+)*$/.test(name) || name.length > 32) {
-      throw problem("its name must be 1 to 32 letters, digits, - and single _ between them");
-    }
-    if (!isObject(entry)) throw problem("it must be an object");
-    return specOf(name, entry, problem);
+  const problems: string[] = [];
+  const specs = entries.flatMap(([name, entry]) => {
+    const read = specOf(name, entry);
+    if ("transport" in read) return [read];
+    problems.push(`server "${name.slice(0, 64)}": ${read.join(", ")}`);
+    return [];
   });
+  if (problems.length > 0) throw refuse(problems.join("; "));
+  return specs;
 }
 
-function specOf(name: string, entry: object, problem: (why: string) => McpFileError): ServerSpec {
-  const isStdio = "command" in entry;
-  if (isStdio && "url" in entry) throw problem('the fields "command" and "url" exclude each other');
-  if (!isStdio && !("url" in entry)) throw problem('it needs the field "command" or the field "url"');
-  if ("type" in entry && entry.type === "sse")
-    throw problem('field "type": the old transport sse is not supported; use the server\'s streamable HTTP URL');
-  const parsed = (isStdio ? StdioSchema : HttpSchema).safeParse(entry);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw problem(`field "${issue?.path.map(String).join(".") ?? ""}" ${issue?.message ?? "is invalid"}`);
+/** The message of JSON.parse quotes the file, so only its position is read, which some messages of Node 20 leave out. */
+function lineWords({ message }: SyntaxError, content: string): string {
+  const [, position] = /position (\d+)/.exec(message) ?? [];
+  return position === undefined ? "" : ` (line ${content.slice(0, Number(position)).split("\n").length})`;
+}
+
+/** @returns the mistakes, if there are any */
+function specOf(name: string, entry: unknown): ServerSpec | readonly string[] {
+  if (!/^[A-Za-z0-9-]+(?:_[A-Za-z0-9-]+)*$/.test(name) || name.length > 32) {
+    return ["its name must be 1 to 32 letters, digits, - and single _ between them"];
   }
+  if (!isObject(entry)) return ["it must be an object"];
+  const isStdio = "command" in entry;
+  if (isStdio && "url" in entry) return ['the fields "command" and "url" exclude each other'];
+  if (!isStdio && !("url" in entry)) return ['it needs the field "command" or the field "url"'];
+  if (entry["type"] === "sse")
+    return ['field "type": the old transport sse is not supported; use the server\'s streamable HTTP URL'];
+  const parsed = (isStdio ? StdioSchema : HttpSchema).safeParse(entry);
+  if (!parsed.success)
+    return parsed.error.issues.map(({ path, message }) => `field "${path.map(String).join(".")}" ${message}`);
   const { alwaysAllow, ...given } = parsed.data;
   const transport = "command" in given ? { kind: "stdio" as const, ...given } : { kind: "http" as const, ...given };
   return { name, transport, alwaysAllow: new Set(alwaysAllow) };
