@@ -1,7 +1,7 @@
 // Shows what a visitor does with single messages: deleting them with an undo, wrapping code, showing numbers; and that a phone has room for it.
 import { GenerateRequestSchema } from "@waggle/protocol";
 import { poll } from "@waggle/testing/harness";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
 import { openTab, visit } from "./support/browser.ts";
@@ -99,14 +99,17 @@ it("wraps long lines of all code, and remembers it", async () => {
   expect(await overflows()).toBe(false);
 });
 
-it("shows an answer with its numbers after a click, and remembers that", async () => {
-  const { page } = await visit(browser, url);
+it("shows an answer with its numbers in the window after a click, and remembers that", async () => {
+  const { page } = await visit(browser, url, { viewport: { width: 390, height: 700 } });
   const chat = chatPage(page);
   await say(chat, "one [eog:1500]");
   const numbers = page.getByText(/^1,501 tokens · [\d,.]+ tokens\/s · first token after/);
   expect(await numbers.count()).toBe(0);
   await chat.showNumbers();
-  await numbers.waitFor();
+  const bottomOf = async (shown: Locator): Promise<number> =>
+    await shown.evaluate((element) => element.getBoundingClientRect().bottom);
+  const below = async (): Promise<number> => (await bottomOf(numbers)) - (await bottomOf(page.locator(".transcript")));
+  await expect.poll(below).toBeLessThan(0);
   await page.reload();
   await numbers.waitFor();
 });

@@ -61,6 +61,7 @@ async function photographChat(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Regenerate" }).last().click();
   await page.getByText("2 of 2").waitFor();
   await chat.phase("done");
+  await page.getByRole("button", { name: "Show numbers" }).last().click();
   await page.mouse.move(0, 0);
   await photograph(page, "chat-light", false);
 }

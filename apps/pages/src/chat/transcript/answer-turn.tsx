@@ -157,7 +157,7 @@ function waitingWords(answer: Answer, model: ModelStatus | undefined): string | 
 }
 
 /** Whether the answers show their numbers. */
-const showsFigures = createRememberedSwitch("waggle.figures");
+export const showsFigures = createRememberedSwitch("waggle.figures");
 
 function Figures({ answer }: { readonly answer: Answer }): VNode | null {
   const ends = [

@@ -1,9 +1,9 @@
 // Owns the turns of a conversation. Keeps the newest turn in view, unless the visitor has scrolled away.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { Icon } from "../../parts/icons.tsx";
-import { AnswerTurn } from "./answer-turn.tsx";
+import { AnswerTurn, showsFigures } from "./answer-turn.tsx";
 import type { Chat } from "../chat.ts";
 import { shownLiveAnswer, shownTurns } from "../conversation/conversation.ts";
 import type { Conversation, Turn } from "../conversation/conversation.ts";
@@ -46,6 +46,10 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
       scrollToEnd();
     }
   }, [conversation]);
+  useEffect(() => {
+    // On a phone, the numbers are a line of their own.
+    if (atEnd.peek()) scrollToEnd();
+  }, [showsFigures.on.value]);
   useLayoutEffect(() => {
     if (scroller.current === null) return;
     // Turning a phone or opening its keyboard must not hide the newest turn.
