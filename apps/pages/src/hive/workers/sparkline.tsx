@@ -1,5 +1,6 @@
 // Owns a small chart without axes: the last values of one figure, oldest first.
 import type { VNode } from "preact";
+import { formatFigure } from "../../parts/format.ts";
 
 const width = 120;
 const height = 28;
@@ -22,7 +23,7 @@ export function Sparkline({ values, atLeast, label }: SparklineProps): VNode {
       <svg viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" aria-hidden="true">
         {values.length > 1 && <polyline points={points.join(" ")} vector-effect="non-scaling-stroke" />}
       </svg>
-      <figcaption>{`${label}: ${Math.round(values.at(-1) ?? 0)}`}</figcaption>
+      <figcaption>{`${label}: ${formatFigure(values.at(-1))}`}</figcaption>
     </figure>
   );
 }
