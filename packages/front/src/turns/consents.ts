@@ -43,6 +43,7 @@ export function createConsents(): Consents {
     ask(call, signal) {
       const key = keyOf(call.client, call.turn, call.call);
       return new Promise((resolve, reject) => {
+        signal.throwIfAborted();
         const unlisten = onAbort(signal, () => {
           waiting.delete(key);
           reject(signal.reason as Error);

@@ -1,7 +1,7 @@
 // Runs a turn: a job, then the MCP calls of its answer, then a job with the results, until an answer calls no MCP tool. A turn is bounded in steps and
 // in time. Before a call is sent, the journal has it on disk; after a restart, the turn continues from the journal and sends no call twice.
 import { deferred } from "@waggle/async";
-import type { Clock } from "@waggle/async";
+import type { Clock, TimerHandle } from "@waggle/async";
 import type { GenerateSpec, Job, JobDispatcher } from "@waggle/jobs";
 import { failedOutcome } from "@waggle/mcp";
 import type { CallOutcome, Journal, ServerTool, ToolServers, TurnRecord } from "@waggle/mcp";
@@ -91,14 +91,11 @@ export function startTurn(options: TurnOptions): Turn {
   let readers = 0;
 
   const timeLimitMs = Math.min(limits.timeoutMs, request.deadlineMs ?? Infinity);
-  const lateness = clock.setTimeout(() => {
+  const timeLimit = clock.setTimeout(() => {
     isLate = true;
     stop("operator");
   }, timeLimitMs);
-  let grace =
-    request.onDisconnect === "cancel"
-      ? clock.setTimeout(() => cancel("unclaimed"), limits.reconnectGraceMs)
-      : undefined;
+  let grace: TimerHandle | undefined;
 
   function stop(by: CancelledBy): void {
     if (job !== undefined) dispatcher.cancel(job, by);
@@ -106,7 +103,7 @@ export function startTurn(options: TurnOptions): Turn {
   }
 
   function cancel(by: CancelledBy): void {
-    cancelledBy ??= by;
+    cancelledBy = by === "client" ? by : (cancelledBy ?? by);
     stop(by);
   }
 
@@ -248,18 +245,19 @@ export function startTurn(options: TurnOptions): Turn {
   async function toEnd(): Promise<void> {
     try {
       const end = await run();
-      add(isLate ? lateEvent() : turnEnd(end, ends, keys, clock.now() - startedAt));
+      add(isLate ? errorEvent(lateness()) : turnEnd(end, ends, keys, clock.now() - startedAt));
     } catch (thrown) {
-      const error = WaggleError.from(thrown);
-      if (!begun.settled) begun.reject(error);
-      if (isLate) add(lateEvent());
-      else if (cancelledBy !== undefined) add(turnEnd(cancelledEnd(cancelledBy), ends, keys, clock.now() - startedAt));
-      else {
-        if (error.code === "internal") options.log.error({ err: error.cause ?? error }, "turn_failed");
-        add(errorEvent(error));
+      if (!isLate && cancelledBy !== undefined) {
+        add(turnEnd(cancelledEnd(cancelledBy), ends, keys, clock.now() - startedAt));
+        begun.resolve();
+        return;
       }
+      const error = isLate ? lateness() : WaggleError.from(thrown);
+      if (error.code === "internal") options.log.error({ err: error.cause ?? error }, "turn_failed");
+      add(errorEvent(error));
+      begun.reject(error);
     } finally {
-      lateness.cancel();
+      timeLimit.cancel();
       grace?.cancel();
     }
   }
@@ -272,16 +270,12 @@ export function startTurn(options: TurnOptions): Turn {
     return { type: "error", ...keys, code, message, retryable, ...(details === undefined ? {} : { details }) };
   }
 
-  function lateEvent(): StreamEvent {
+  function lateness(): WaggleError {
     const seconds = Math.round(timeLimitMs / 1_000);
-    return {
-      ...errorEvent(
-        new WaggleError(
-          "deadline_exceeded",
-          `The turn with its calls took longer than its limit of ${seconds} s (--mcp-turn-timeout).`,
-        ),
-      ),
-    };
+    return new WaggleError(
+      "deadline_exceeded",
+      `The turn with its calls took longer than its limit of ${seconds} s (--mcp-turn-timeout).`,
+    );
   }
 
   function onLastGone(): void {
@@ -290,8 +284,13 @@ export function startTurn(options: TurnOptions): Turn {
     else grace = clock.setTimeout(() => cancel("disconnect"), limits.reconnectGraceMs);
   }
 
+  function onBegun(): void {
+    if (request.onDisconnect === "continue" || log.terminal !== undefined || readers > 0) return;
+    grace = clock.setTimeout(() => cancel("unclaimed"), limits.reconnectGraceMs);
+  }
+
   // A refused turn has its error in `begun`.
-  begun.promise.catch(() => {});
+  begun.promise.then(onBegun, () => {});
   return {
     request,
     log,

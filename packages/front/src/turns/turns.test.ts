@@ -84,3 +84,21 @@ it("counts the logprobs of a turn's events", () => {
   };
   expect(fill).toThrow(/more than 33554432 bytes/);
 });
+
+it("keeps no events of forgotten turns", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const turns = turnsSaying("Hi.");
+  async function run(id: string): Promise<WeakRef<object>> {
+    const turn = await turns.start(requestOf(id));
+    await turn.ended;
+    return new WeakRef(turn.log);
+  }
+  const log = await run("first");
+  for (let i = 0; i < 64; i += 1) await run(`${i}`);
+  const isKept = (): boolean => {
+    collect();
+    return log.deref() !== undefined;
+  };
+  await expect.poll(isKept, { timeout: 5_000 }).toBe(false);
+});

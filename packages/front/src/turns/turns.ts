@@ -71,13 +71,13 @@ export function createTurns(options: TurnsOptions): Turns {
     return [...turns.values()].filter(({ log }) => log.terminal === undefined);
   }
 
-  function forget(key: string, log: TurnLog): void {
+  function forget(key: string, log: TurnLog | undefined): void {
     if (turns.get(key)?.log === log) turns.delete(key);
   }
 
-  /** In a separate function, since a timer's function must not hold the request. */
-  function forgetLater(key: string, log: TurnLog): void {
-    clock.setTimeout(() => forget(key, log), keptMs);
+  /** The timer holds neither the request nor the events, which may be forgotten earlier. */
+  function forgetLater(key: string, log: WeakRef<TurnLog>): void {
+    clock.setTimeout(() => forget(key, log.deref()), keptMs);
   }
 
   function makeRoom(): void {
@@ -101,8 +101,8 @@ export function createTurns(options: TurnsOptions): Turns {
             `Cannot accept the request: ${request.key} was used with a different request.`,
           );
         }
-        if (known.cancelledBy !== "disconnect" || known.log.terminal !== undefined) return known;
-        // Its client was lost, and this is the client's next try.
+        if (!isLost(known) || known.log.terminal !== undefined) return known;
+        // This is the client's next try.
         await known.ended;
       }
       if (running().length >= mostRunning) {
@@ -122,7 +122,7 @@ export function createTurns(options: TurnsOptions): Turns {
         noCalls.check();
         if (turns.get(key) === turn)
           turns.set(key, endedTurn(turn, { clock, pingIntervalMs: options.limits.pingIntervalMs }));
-        forgetLater(key, turn.log);
+        forgetLater(key, new WeakRef(turn.log));
         makeRoom();
       });
       try {
@@ -168,6 +168,13 @@ export function createTurns(options: TurnsOptions): Turns {
 }
 
 /** A turn that failed, or whose client was lost, continues when its request is sent again. */
-function canContinue({ log: { terminal } }: Turn): boolean {
-  return terminal?.type === "error" || (terminal?.type === "end" && terminal.cancelled_by === "disconnect");
+function canContinue(turn: Turn): boolean {
+  const { terminal } = turn.log;
+  if (terminal?.type === "error") return true;
+  return terminal?.finish_reason === "cancelled" && isLost(turn);
+}
+
+/** Whether the turn was cancelled because its client was lost. */
+function isLost({ cancelledBy }: Turn): boolean {
+  return cancelledBy === "disconnect" || cancelledBy === "unclaimed";
 }
