@@ -89,6 +89,25 @@ test("killed during a call: the call is not repeated, and its outcome is unknown
   expect(ledger().match(/hold once/g)).toHaveLength(1);
 });
 
+test("sent again with its Idempotency-Key: the call is not repeated", async () => {
+  const worker = await spawn(hostile(), ["--mcp-steps", "1"]);
+  const { job_id: _, ...body } = asking(call("odd__hold", say("Done.")), "");
+  const ask = async (signal?: AbortSignal): Promise<Response> =>
+    await fetch(`${worker.url}/v1/inference`, {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "idempotency-key": "one" },
+      ...(signal === undefined ? {} : { signal }),
+    });
+  const leaving = new AbortController();
+  await ask(leaving.signal);
+  await expect.poll(ledger).toMatch(/^hold /);
+  leaving.abort();
+  writeFileSync(path("go"), "");
+  expect(await (await ask()).text()).toContain('"outcome":"unknown"');
+  expect(ledger().match(/^hold /gm)).toHaveLength(1);
+});
+
 test("killed after a call: its result is there, and the answer continues", async () => {
   const first = await spawn();
   // The second call holds the turn, so that the first one has its result when the daemon is killed.

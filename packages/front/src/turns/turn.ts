@@ -172,7 +172,10 @@ export function startTurn(options: TurnOptions): Turn {
       await record.willSend(key);
     } catch (error) {
       options.log.error({ err: error }, "mcp_journal_failed");
-      return failedOutcome("failed", "The journal of calls cannot be written. The call was not sent.");
+      const unsent = failedOutcome("failed", "The journal of calls cannot be written. The call was not sent.");
+      // The model goes on without the call, so a later try of the turn must not send it.
+      await keep(record, key, unsent);
+      return unsent;
     }
     if (stopping.signal.aborted) {
       const unsent = failedOutcome("failed", "The turn ended before the call was sent.");

@@ -20,7 +20,7 @@ const end: EndEvent = {
 const token = (text: string): TokenEvent => ({ type: "token", stream_id: "", index: 0, t_ms: 0, text });
 
 /** Turns whose jobs say this text. */
-function turnsSaying(text: string): Turns {
+function turnsSaying(text: string, more: object = {}): Turns {
   const record = { steps: [], outcomeOf: () => undefined, release: () => {} };
   const options = {
     servers: { names: [] },
@@ -33,6 +33,7 @@ function turnsSaying(text: string): Turns {
       }),
     },
     clock: createFakeClock(),
+    ...more,
   };
   return createTurns(options as unknown as TurnsOptions);
 }
@@ -101,4 +102,33 @@ it("keeps no events of forgotten turns", async () => {
     return log.deref() !== undefined;
   };
   await expect.poll(isKept, { timeout: 5_000 }).toBe(false);
+});
+
+it("records that a call was not sent, since the model goes on without it", async () => {
+  const results: unknown[] = [];
+  const record = {
+    steps: [],
+    outcomeOf: () => undefined,
+    release: () => {},
+    addStep: async () => await Promise.resolve(),
+    willSend: async () => await Promise.reject(new Error("full")),
+    addResult: async (...result: unknown[]) => await Promise.resolve(void results.push(result)),
+  };
+  const calls = [{ id: "1", type: "function" as const, function: { name: "s__t", arguments: "{}" } }];
+  const messages = [{ role: "assistant" as const, content: null, tool_calls: calls }, undefined];
+  const turns = turnsSaying("Hi.", {
+    journal: { begin: async () => await Promise.resolve(record) },
+    dispatcher: {
+      openReader: () => ({
+        next: async () => await Promise.resolve({ done: false, value: [{ ...end, message: messages.shift() }] }),
+        close: () => {},
+      }),
+    },
+    log: { error: () => {} },
+  });
+  const tools = [{ functionName: "s__t", name: "t", server: "s", description: "", parameters: {}, allowed: true }];
+  const turn = await turns.start({ ...requestOf("a"), tools });
+  await turn.ended;
+  expect(turn.log.terminal).toMatchObject({ finish_reason: "stop" });
+  expect(results).toEqual([["0.0", expect.objectContaining({ kind: "failed" })]]);
 });

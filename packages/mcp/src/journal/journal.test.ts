@@ -1,8 +1,19 @@
 // Tests the journal across restarts: what a new process finds of the calls of an earlier one.
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { open as openFile } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { createJournal as create } from "./journal.ts";
 import type { Journal, JournalOptions } from "./journal.ts";
 
@@ -14,6 +25,7 @@ beforeEach(() => {
 });
 const opened: Journal[] = [];
 afterEach(async () => {
+  vi.restoreAllMocks();
   await Promise.all(opened.splice(0).map((journal) => journal.close()));
   rmSync(folder, { recursive: true });
 });
@@ -166,4 +178,25 @@ it("writes again when the folder is back, and does not count a turn as running w
   time = 202;
   await journal.close();
   expect(existsSync(path), "no turn is left").toBe(false);
+});
+
+it("writes the messages and results of a full disk when the disk has room again", async () => {
+  const journal = await createJournal({ path, now });
+  const turn = await journal.begin("k", "digest");
+  const handle = await openFile(path);
+  const appending = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, "appendFile");
+  await handle.close();
+  const fill = (): unknown => appending.mockRejectedValueOnce(Object.assign(new Error("no space"), { code: "ENOSPC" }));
+  fill();
+  await expect(turn?.addStep(message)).rejects.toThrow("no space");
+  fill();
+  await expect(turn?.willSend("c1")).rejects.toThrow("no space");
+  fill();
+  await expect(turn?.addResult("c1", { kind: "failed", text: "not sent" })).rejects.toThrow("no space");
+  expect(readdirSync(dirname(path)), "no part of a file takes room").toEqual(["journal.jsonl"]);
+  await turn?.willSend("c2");
+  const again = await (await createJournal({ path, now })).begin("k", "digest");
+  expect(again?.steps).toEqual([message]);
+  expect(again?.outcomeOf("c1")).toEqual({ kind: "failed", text: "not sent" });
+  expect(again?.outcomeOf("c2")?.kind).toBe("unknown");
 });

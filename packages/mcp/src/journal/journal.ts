@@ -1,7 +1,7 @@
 // Owns the journal of the calls: a file to which each call is written before it is sent, and each result when it comes. With it, a turn that a
 // restart of the daemon has interrupted continues, and no call of the turn is sent twice.
 import { rmSync } from "node:fs";
-import { open, rename } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { makeFolder, readText } from "@waggle/async";
@@ -73,12 +73,10 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
   const { path, isKept = true, maxBytes = defaultMaxBytes, keptMs = defaultKeptMs, now } = options;
   makeFolder(dirname(path), { mode: 0o700 });
   const turns = readTurns(path, maxBytes * (slack + 1));
-  /** Undefined after a failure to write the turns anew, and after `close`. */
+  /** Undefined after a write that failed, and after `close`. The next write then writes all turns anew, so that no record is missing before it. */
   let file: FileHandle | undefined;
   let isClosed = false;
   let fileBytes = 0;
-  /** Whether the file may end with a part of a line, because a write failed. */
-  let isTorn = false;
   /** How often each turn runs now. A turn that runs is never forgotten: after a restart its calls would be sent again. */
   const running = new Map<string, number>();
   /** Writes are one after the other, so that lines are in the order of their calls. */
@@ -127,9 +125,22 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
   /** Writes the turns to a new file, which takes the name of the old one when it is on disk. Streams continue between two turns. */
   async function rewrite(): Promise<void> {
     forgetOld();
-    await file?.close();
-    file = undefined;
-    const part = `${path}.${process.pid}.part`;
+    await leaveFile();
+    const part = `${path}.part`;
+    try {
+      fileBytes = await writeTurns(part);
+      await rename(part, path);
+    } catch (error) {
+      // Its bytes would keep a full disk full.
+      await rm(part, { force: true });
+      throw error;
+    }
+    await syncFolder(dirname(path));
+    file = await open(path, "a", 0o600);
+  }
+
+  /** @returns the number of bytes */
+  async function writeTurns(part: string): Promise<number> {
     const written = await open(part, "w", 0o600);
     let bytes = 0;
     try {
@@ -142,11 +153,13 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     } finally {
       await written.close();
     }
-    await rename(part, path);
-    await syncFolder(dirname(path));
-    file = await open(path, "a", 0o600);
-    fileBytes = bytes;
-    isTorn = false;
+    return bytes;
+  }
+
+  async function leaveFile(): Promise<void> {
+    const left = file;
+    file = undefined;
+    await left?.close();
   }
 
   async function append(record: JournalRecord): Promise<void> {
@@ -158,11 +171,13 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
       if (isClosed) throw new Error("The journal is closed");
       // The new file may have this record already; readers accept a record twice.
       if (file === undefined || fileBytes + bytes > maxBytes * slack) await rewrite();
-      const start = isTorn ? "\n" : "";
-      isTorn = true;
-      await file?.appendFile(start + line);
-      await file?.datasync();
-      isTorn = false;
+      try {
+        await file?.appendFile(line);
+        await file?.datasync();
+      } catch (error) {
+        await leaveFile();
+        throw error;
+      }
       fileBytes += bytes;
     });
     lastWrite = write.catch(() => {});
@@ -218,8 +233,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     async close() {
       await lastWrite;
       isClosed = true;
-      await file?.close();
-      file = undefined;
+      await leaveFile();
       forgetOld();
       if (turns.size === 0 || !isKept) rmSync(path, { force: true });
     },

@@ -35,7 +35,7 @@ export function createNativeTurns(turns: Turns | undefined, generations: Generat
         id,
         client: c.get("client"),
         sessionId: body.session_id,
-        key: `job_id ${id}`,
+        key: keyOf(c, body) ?? `job_id ${id}`,
         digest: c.get("bodyDigest") ?? "",
         onDisconnect: body.on_disconnect,
         direct,
@@ -50,6 +50,12 @@ export function createNativeTurns(turns: Turns | undefined, generations: Generat
     find: (c) => turns?.find(c.get("client"), c.req.param("id") ?? ""),
     ofSession: (c, sessionId) => turns?.ofSession(c.get("client"), sessionId),
   };
+}
+
+/** The first jobs of equal keys are the same job, so the turns have to be the same too. */
+function keyOf(c: AppContext, { job_id: id }: GenerateRequest): string | undefined {
+  const key = c.req.header("idempotency-key");
+  return id !== undefined || key === undefined ? undefined : `Idempotency-Key ${key}`;
 }
 
 /** Differs in each try of the turn: the registry still has the job of a step that failed. */
