@@ -278,6 +278,20 @@ test.each([
   },
 );
 
+test("a worker starts while its predecessor, which has left its port, waits for a server that does not exit", async () => {
+  const first = await spawn(hostile({ STAYS: path("stays") }));
+  await fetch(`${first.url}/v1/mcp/servers`);
+  first.signal("SIGTERM");
+  const isOpen = async (): Promise<boolean> =>
+    await fetch(first.url).then(
+      () => true,
+      () => false,
+    );
+  await expect.poll(isOpen).toBe(false);
+  const second = await spawn();
+  expect(answerIn(await eventsOf(second, asking("Here.", "turn")))).toBe("Here.");
+});
+
 test.each([
   // Port 0: no other worker gets this name.
   [true, [], []],

@@ -161,8 +161,9 @@ export function createTurns(options: TurnsOptions): Turns {
       const last = running();
       for (const turn of last) turn.cancel("operator");
       await Promise.all(last.map(({ ended }) => ended));
-      await servers.close();
+      // The next worker may open the journal before the servers exit.
       await options.journal.close();
+      await servers.close();
     },
   };
 }
