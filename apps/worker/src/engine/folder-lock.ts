@@ -15,14 +15,18 @@ export interface FolderLock {
   release(): void;
 }
 
-/** Makes no lock on a system without such sockets, or when the path is too long. */
-export async function lockFolder(folder: string, name = defaultName): Promise<FolderLock> {
+/** Makes no lock on a system without such sockets, or when the path is too long. @returns undefined if the file of the lock exists */
+export async function lockFolder(folder: string, name = defaultName): Promise<FolderLock | undefined> {
   const path = join(folder, name);
   if (!canLock(path)) return { release: () => {} };
   const server = createServer((connection) => connection.destroy());
   server.unref();
   server.listen(path);
-  await once(server, "listening").catch(() => {});
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") return undefined;
+  }
   server.on("error", () => {});
   return { release: () => server.close() };
 }

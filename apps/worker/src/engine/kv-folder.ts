@@ -73,7 +73,7 @@ export async function chooseKvFolder(options: KvFolderOptions): Promise<KvFolder
       return { folder: own, maxBytes: Math.floor(ownBytes / models), release };
     },
     close() {
-      lock.release();
+      lock?.release();
       removeFolder(path);
     },
   };

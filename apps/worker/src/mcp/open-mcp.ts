@@ -94,7 +94,8 @@ async function journalOf({ mcpJournalDir: folder, workerId, hasLastingId }: Work
 /** @throws Error if another worker has the lock */
 async function lockOf(folder: string, name: string): Promise<FolderLock> {
   const state = await lockStateOf(folder, name);
-  if (state === "held") throw new Error("another worker uses it. Give this worker another --worker-id");
   if (state === "dropped") rmSync(join(folder, name), { force: true });
-  return await lockFolder(folder, name);
+  const lock = state === "held" ? undefined : await lockFolder(folder, name);
+  if (lock === undefined) throw new Error("another worker uses it. Give this worker another --worker-id");
+  return lock;
 }
