@@ -105,6 +105,7 @@ export function createWorker(options: WorkerOptions): Worker {
     (_, { type }) => (type === "accepted" || type === "started" ? sampleHistory() : undefined),
     ...(traces === undefined ? [] : [traces.observe]),
     ...(listener === undefined ? [] : [listener.observe]),
+    (...seen) => app.turns?.observe(...seen),
   ];
   const models = createModels({
     ...config,

@@ -134,6 +134,23 @@ it("streams a stored response again, also from a number and while a call runs", 
   expect(last(whole).type).toBe("response.completed");
 });
 
+it.each([
+  ["two calls", {}, {}],
+  ["a cut answer", { max_output_tokens: 100 }, {}],
+  ["a call of the client", {}, { type: "function", name: "own", parameters: {} }],
+])("streams the rest from each number: %s", async (_, more, own) => {
+  const text =
+    call(say("Found.")) + call("bad") + ("name" in own ? '<tool_call>{"name":"own","arguments":{}}</tool_call>' : "");
+  const given = "name" in own ? [mcp, own] : [mcp];
+  const ended = await streamed({ input: say(text), tools: given, temperature: 0, ...more });
+  const path = `/v1/responses/${last(ended).response?.id}?stream=true`;
+  for (let n = 0; n < ended.length; n += 1)
+    expect(await eventsOf(await client.call("GET", `${path}&starting_after=${n}`))).toEqual(ended.slice(n + 1));
+  expect((await client.call("GET", `${path}&starting_after=${ended.length}`)).status).toBe(400);
+  const stored = await (await client.call("GET", path.replace("?stream=true", ""))).json();
+  expect(stored).toEqual(last(ended).response);
+});
+
 it("has the same ids and numbers for a request that is sent again", async () => {
   const body = { input: say(call(say("Found."))), tools: [mcp], temperature: 0, stream: true };
   const headers = { "idempotency-key": "k" };

@@ -57,6 +57,21 @@ it("a request of the session that comes during a call replaces the turn, and not
   expect((await newer).at(-1)).toMatchObject({ finish_reason: "length" });
 });
 
+it("a request of the session that comes and ends during a call replaces the turn too", async () => {
+  const [reached, go] = [deferred<void>(), deferred<void>()];
+  await start(async () => {
+    reached.resolve();
+    await go.promise;
+    return { kind: "done", text: say("Over.") };
+  });
+  const turn = ask(asking(call("s__free", "x"), { session_id: "s" }));
+  await reached.promise;
+  const newer = await ask({ messages: [{ role: "user", content: say("Hi.") }], session_id: "s", temperature: 0 });
+  expect(newer.at(-1)).toMatchObject({ finish_reason: "stop" });
+  go.resolve();
+  expect((await turn).at(-1)).toMatchObject({ finish_reason: "cancelled", cancelled_by: "superseded" });
+});
+
 it("a turn that failed during a job is tried again with a new job", async () => {
   await start(undefined, { timeoutMs: 100 });
   const body = { ...asking("x"), messages: [{ role: "user", content: "A story, please." }], ignore_eos: true };

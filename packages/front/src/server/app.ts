@@ -37,7 +37,7 @@ export interface App {
   readonly request: Hono<AppEnv>["request"];
   readonly streams: StreamCounter;
   /** Undefined without MCP servers. */
-  readonly turns: Pick<Turns, "idle" | "stop"> | undefined;
+  readonly turns: Pick<Turns, "observe" | "idle" | "stop"> | undefined;
   /** Bytes of the pictures that requests and jobs hold. */
   readonly pictureBytes: number;
 }

@@ -29,7 +29,6 @@ function endlessTurns(): { readonly turns: Turns; readonly clock: ReturnType<typ
       }),
       cancel: (job: Job, by: EndEvent["cancelled_by"]) =>
         ends.get(job)?.({ type: "end", stream_id: "", finish_reason: "cancelled", cancelled_by: by, usage, timings }),
-      sessionJob: () => undefined,
     },
     clock,
   };

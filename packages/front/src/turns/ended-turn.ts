@@ -22,6 +22,7 @@ export function endedTurn(
     cancel(by) {
       if (by === "client") cancelledBy = by;
     },
+    onSessionJob: () => {},
     openReader: (after) => createTurnReader(log, after, { clock, pingIntervalMs, onClose: () => {} }),
   };
 }

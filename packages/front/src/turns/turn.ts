@@ -54,7 +54,7 @@ export interface TurnOptions {
   readonly servers: Pick<ToolServers, "call">;
   readonly journal: Pick<Journal, "begin">;
   readonly consents: Consents;
-  readonly dispatcher: Pick<JobDispatcher, "openReader" | "cancel" | "sessionJob">;
+  readonly dispatcher: Pick<JobDispatcher, "openReader" | "cancel">;
   readonly clock: Clock;
   readonly limits: TurnLimits;
   readonly log: Logger;
@@ -71,6 +71,8 @@ export interface Turn {
   /** Who has cancelled the turn, which may not have ended yet. */
   readonly cancelledBy: CancelledBy | undefined;
   cancel(by: CancelledBy): void;
+  /** Called when a job of the turn's session is accepted: a job of a newer request ends the turn, which may have no job itself. */
+  onSessionJob(): void;
   openReader(after: number): TurnReader;
 }
 
@@ -87,6 +89,7 @@ export function startTurn(options: TurnOptions): Turn {
   let job: Job | undefined;
   let cancelledBy: CancelledBy | undefined;
   let isLate = false;
+  let submitting = false;
   let calling = false;
   let readers = 0;
 
@@ -110,9 +113,14 @@ export function startTurn(options: TurnOptions): Turn {
   async function runJob(step: number, input: StepInput): Promise<EndEvent> {
     const spec = await request.specOf(input);
     const left = Math.max(1, Math.round(timeLimitMs - (clock.now() - startedAt)));
-    endIfSuperseded();
+    stopping.signal.throwIfAborted();
     const when = { ...spec.when, direct: false, onDisconnect: "cancel" as const, deadlineMs: left };
-    job = await request.submit({ ...spec, when }, step);
+    submitting = true;
+    try {
+      job = await request.submit({ ...spec, when }, step);
+    } finally {
+      submitting = false;
+    }
     if (stopping.signal.aborted) dispatcher.cancel(job, cancelledBy ?? "operator");
     begun.resolve();
     log.nextStep();
@@ -130,13 +138,6 @@ export function startTurn(options: TurnOptions): Turn {
       job = undefined;
     }
     throw new Error("The stream of a job has ended without an end");
-  }
-
-  /** A newer request of the session may run while this turn has no job. The turn's next job would replace it. @throws the end's reason */
-  function endIfSuperseded(): void {
-    const holder = sessionId === undefined ? undefined : dispatcher.sessionJob(client, sessionId);
-    if (holder !== undefined && holder.acceptedAt > startedAt) cancel("superseded");
-    stopping.signal.throwIfAborted();
   }
 
   /** Runs the MCP calls of a message. @returns the messages with the results */
@@ -306,6 +307,9 @@ export function startTurn(options: TurnOptions): Turn {
       return cancelledBy;
     },
     cancel,
+    onSessionJob() {
+      if (!submitting) cancel("superseded");
+    },
     openReader(after) {
       readers += 1;
       grace?.cancel();

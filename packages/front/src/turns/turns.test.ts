@@ -132,3 +132,16 @@ it("records that a call was not sent, since the model goes on without it", async
   expect(turn.log.terminal).toMatchObject({ finish_reason: "stop" });
   expect(results).toEqual([["0.0", expect.objectContaining({ kind: "failed" })]]);
 });
+
+it("does not continue without a tool that a recorded message calls, and does not pass the call to the client", async () => {
+  const calls = [{ id: "1", type: "function", function: { name: "s__t", arguments: "{}" } }];
+  const record = { steps: [{ content: null, tool_calls: calls }], outcomeOf: () => undefined, release: () => {} };
+  const turns = turnsSaying("Hi.", {
+    servers: { names: ["s"] },
+    journal: { begin: async () => await Promise.resolve(record) },
+  });
+  await expect(turns.start(requestOf("a"))).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringContaining('"s__t"') as string,
+  });
+});

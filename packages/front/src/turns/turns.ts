@@ -2,7 +2,7 @@
 import { createCondition } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import type { Journal, ServerTool, ToolServer, ToolServers } from "@waggle/mcp";
-import type { JobDispatcher } from "@waggle/jobs";
+import type { JobDispatcher, JobObserver } from "@waggle/jobs";
 import { WaggleError, requestLimits } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { unsupported } from "../body/fields.ts";
@@ -28,7 +28,7 @@ export interface Mcp {
 }
 
 export interface TurnsOptions extends Mcp {
-  readonly dispatcher: Pick<JobDispatcher, "openReader" | "cancel" | "sessionJob">;
+  readonly dispatcher: Pick<JobDispatcher, "openReader" | "cancel">;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -54,6 +54,8 @@ export interface Turns {
    * @throws WaggleError invalid_argument for an unknown name, with the problem of its server
    */
   tools(wanted: "all" | readonly string[], field: string): Promise<readonly ServerTool[]>;
+  /** Ends the turn whose session has a newer job. */
+  readonly observe: JobObserver;
   /** Resolves when no call waits for its result. */
   idle(): Promise<void>;
   /** Ends all turns, then the servers. */
@@ -90,6 +92,10 @@ export function createTurns(options: TurnsOptions): Turns {
     }
   }
 
+  function ofSession(client: string, sessionId: string): Turn | undefined {
+    return running().find(({ request }) => request.client === client && request.sessionId === sessionId);
+  }
+
   return {
     async start(request) {
       const { client, sessionId, digest } = request;
@@ -113,7 +119,7 @@ export function createTurns(options: TurnsOptions): Turns {
         );
       }
       // A session has one stream at a time.
-      if (sessionId !== undefined) this.ofSession(client, sessionId)?.cancel("superseded");
+      if (sessionId !== undefined) ofSession(client, sessionId)?.cancel("superseded");
       const turn = startTurn({ ...options, request, consents });
       turns.delete(key);
       turns.set(key, turn);
@@ -138,8 +144,10 @@ export function createTurns(options: TurnsOptions): Turns {
       return key?.slice(client.length + 1);
     },
     find: (client, id) => [...turns.values()].find(({ request }) => request.client === client && request.id === id),
-    ofSession: (client, sessionId) =>
-      running().find(({ request }) => request.client === client && request.sessionId === sessionId),
+    ofSession,
+    observe({ spec: { who } }, { type }) {
+      if (type === "accepted" && who.sessionId !== undefined) ofSession(who.client, who.sessionId)?.onSessionJob();
+    },
     consent: consents.give,
     names: servers.names,
     list: servers.list,
