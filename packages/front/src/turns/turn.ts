@@ -4,7 +4,7 @@ import { deferred } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
 import type { GenerateSpec, Job, JobDispatcher } from "@waggle/jobs";
 import { failedOutcome } from "@waggle/mcp";
-import type { CallOutcome, Journal, ServerTool, ToolServers, TurnRecord } from "@waggle/mcp";
+import type { CallOutcome, Journal, RecordedStep, ServerTool, ToolServers, TurnRecord } from "@waggle/mcp";
 import { WaggleError } from "@waggle/protocol";
 import type { CancelledBy, EndEvent, Message, StreamEvent, ToolCall } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -51,7 +51,7 @@ export interface StepInput {
 
 export interface TurnOptions {
   readonly request: TurnRequest;
-  readonly servers: Pick<ToolServers, "call">;
+  readonly servers: Pick<ToolServers, "names" | "call">;
   readonly journal: Pick<Journal, "begin">;
   readonly consents: Consents;
   readonly dispatcher: Pick<JobDispatcher, "openReader" | "cancel">;
@@ -213,10 +213,21 @@ export function startTurn(options: TurnOptions): Turn {
     }
   }
 
+  /** A server of the recorded calls may be out of reach now. @throws WaggleError unavailable */
+  function checkTools({ tool_calls: calls }: RecordedStep): void {
+    for (const {
+      function: { name },
+    } of calls) {
+      if (tools.has(name) || !servers.names.includes(name.split("__")[0] ?? "")) continue;
+      throw new WaggleError("unavailable", `Cannot continue the turn: its MCP tool "${name}" cannot be used now.`);
+    }
+  }
+
   async function runSteps(record: TurnRecord): Promise<EndEvent> {
     const messages: Message[] = [];
     let step = 0;
     for (const message of record.steps) {
+      checkTools(message);
       begun.resolve();
       log.nextStep();
       for (const event of stepEvents(message)) log.add({ ...event, ...keys });
