@@ -200,3 +200,15 @@ it("writes the messages and results of a full disk when the disk has room again"
   expect(again?.outcomeOf("c1")).toEqual({ kind: "failed", text: "not sent" });
   expect(again?.outcomeOf("c2")?.kind).toBe("unknown");
 });
+
+it("finds the newest turn of a request, unless it is so old that a retry cannot mean it", async () => {
+  let time = 0;
+  const journal = await createJournal({ path, now: () => time });
+  for (const key of ["c try 1", "c try 2", "c other 3"]) (await journal.begin(key, "digest"))?.release();
+  await journal.begin("c try 4", "other");
+  expect(await journal.newest("c try ", "digest")).toBe("c try 2");
+  await journal.begin("c long 5", "digest");
+  time = 1_800_001;
+  expect(await journal.newest("c try ", "digest")).toBeUndefined();
+  expect(await journal.newest("c long ", "digest"), "it runs").toBe("c long 5");
+});

@@ -28,7 +28,7 @@ export interface Journal {
    * @returns undefined if the turn was begun with another request
    */
   begin(key: string, digest: string): Promise<TurnRecord | undefined>;
-  /** The key of the newest turn with this digest, among keys that begin like this. */
+  /** The key of the newest turn with this digest, among keys that begin like this. An old turn counts only if it runs. */
   newest(beginning: string, digest: string): Promise<string | undefined>;
   /** Also removes the file if it has no turns. */
   close(): Promise<void>;
@@ -65,6 +65,8 @@ function newTurn(digest: string, at: number): Turn {
 
 const defaultMaxBytes = 33_554_432;
 const defaultKeptMs = 86_400_000;
+/** How long after its start a turn may be retried without a key: three tries of an SDK, of 10 minutes each. */
+const retriedMs = 1_800_000;
 /** The file may be this much larger than its turns before it is written anew. */
 const slack = 2;
 
@@ -227,7 +229,10 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
       };
     },
     async newest(beginning, digest) {
-      const found = [...turns].filter(([key, turn]) => key.startsWith(beginning) && turn.digest === digest);
+      const found = [...turns].filter(
+        ([key, turn]) =>
+          key.startsWith(beginning) && turn.digest === digest && (running.has(key) || now() - turn.at <= retriedMs),
+      );
       return found.at(-1)?.[0];
     },
     async close() {
