@@ -175,3 +175,25 @@ it("ends a turn whose message cannot be written to the journal, and sends none o
   });
   expect(tools.calls).toEqual([]);
 });
+
+it.each(["/v1/inference", "/v1/responses"])(
+  "%s: sends no call for a request that is refused for too many streams",
+  async (path) => {
+    tools = await createInlineTools();
+    worker = createInlineWorker({ mcp: tools.mcp, maxStreamsPerClient: 1 });
+    await request("POST", "/v1/inference", { messages: [{ role: "user", content: "A story." }], ignore_eos: true });
+    const body =
+      path === "/v1/inference"
+        ? asking(call("s__free", "x"))
+        : {
+            stream: true,
+            input: say(call("s__free", "x")),
+            tools: [{ type: "mcp", server_label: "s" }],
+            temperature: 0,
+          };
+    const accepted = worksOf(worker).length;
+    expect((await request("POST", path, body)).status).toBe(429);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(worksOf(worker)).toHaveLength(accepted);
+  },
+);

@@ -24,8 +24,13 @@ export interface Generations {
   submit(c: AppContext, spec: JobSpec, how?: Submission): Promise<Job>;
   /** Submits the job and waits for its end; cancels the job when the client leaves. @throws WaggleError also when the job fails */
   complete(c: AppContext, spec: JobSpec): Promise<CompleteJob>;
-  /** Answers with a stream of the turn's events after this token index. @throws WaggleError */
-  streamTurn(c: AppContext, turn: Pick<Turn, "openReader">, after: number, framing: Framing): Promise<Response>;
+  /** Answers with a stream of the turn's events after this token index. @param find starts the turn, or finds it @throws WaggleError */
+  streamTurn<T extends Pick<Turn, "openReader">>(
+    c: AppContext,
+    find: () => Promise<T> | T,
+    after: number,
+    framingOf: (turn: T) => Framing,
+  ): Promise<Response>;
   /** Waits for the end of the turn and answers with its output. @throws WaggleError */
   collectTurn(c: AppContext, turn: Pick<Turn, "openReader">, collector: Collector): Promise<Response>;
   /** Answers with a stream of the job's events after this token index. @throws WaggleError */
@@ -255,11 +260,14 @@ export function createGenerations(
         return openReader(c, await submit(c, spec, { streamed }));
       }),
     respondToBatch: (c, batch) => answerWith(c, batch, () => openBatch(c, batch)),
-    streamTurn: (c, turn, after, framing) =>
+    streamTurn: (c, find, after, framingOf) =>
       streamFrom(
         c,
-        () => turn.openReader(after),
-        () => framing,
+        async () => {
+          const turn = await find();
+          return { ...turn.openReader(after), turn };
+        },
+        ({ turn }) => framingOf(turn),
       ),
     async collectTurn(c, turn, collector) {
       const end = await readToEnd(c, turn.openReader(-1), (event) => {

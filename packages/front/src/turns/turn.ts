@@ -174,7 +174,7 @@ export function startTurn(options: TurnOptions): Turn {
     } catch (error) {
       options.log.error({ err: error }, "mcp_journal_failed");
       const unsent = failedOutcome("failed", "The journal of calls cannot be written. The call was not sent.");
-      // The model goes on without the call, so a later try of the turn must not send it.
+      // The model continues without the call, so a later try of the turn must not send it.
       await keep(record, key, unsent);
       return unsent;
     }

@@ -104,7 +104,7 @@ it("keeps no events of forgotten turns", async () => {
   await expect.poll(isKept, { timeout: 5_000 }).toBe(false);
 });
 
-it("records that a call was not sent, since the model goes on without it", async () => {
+it("records that a call was not sent, since the model continues without it", async () => {
   const results: unknown[] = [];
   const record = {
     steps: [],

@@ -42,8 +42,8 @@ export function createJobRoutes(
     });
   }
 
-  async function turnOf(c: AppContext, body: GenerateRequest, direct: boolean): Promise<Turn | undefined> {
-    return await turns.start(c, body, (step) => specOf(c, step, direct), direct);
+  function turnOf(c: AppContext, body: GenerateRequest, direct: boolean): (() => Promise<Turn>) | undefined {
+    return turns.starter(c, body, (step) => specOf(c, step, direct), direct);
   }
 
   async function find(c: AppContext, client = c.get("client")): Promise<Job> {
@@ -77,8 +77,8 @@ export function createJobRoutes(
     async createJob(c) {
       const startedAt = options.clock.now();
       const body = await bodyOf(c);
-      const turn = await turnOf(c, body, false);
-      if (turn !== undefined) return c.json(acceptedTurn(turn), workerRoutes.createJob.status);
+      const starter = turnOf(c, body, false);
+      if (starter !== undefined) return c.json(acceptedTurn(await starter()), workerRoutes.createJob.status);
       const job = await generations.submit(c, await specOf(c, body, false));
       c.header("location", routePath(workerRoutes.getJob, { id: job.id }));
       options.metrics.httpSubmitSeconds.observe((options.clock.now() - startedAt) / 1000);
@@ -87,8 +87,9 @@ export function createJobRoutes(
     async inference(c) {
       const encoding = encodingOf(c);
       const body = await bodyOf(c);
-      const turn = await turnOf(c, body, true);
-      if (turn !== undefined) return await generations.streamTurn(c, turn, -1, turnFraming(turn, encoding));
+      const starter = turnOf(c, body, true);
+      if (starter !== undefined)
+        return await generations.streamTurn(c, starter, -1, (turn) => turnFraming(turn, encoding));
       const spec = await specOf(c, body, true);
       return await generations.respond(c, {
         spec,
@@ -116,7 +117,14 @@ export function createJobRoutes(
       const encoding = encodingOf(c);
       // A response to HEAD has no body. So no reader is opened, since a reader counts as an open stream.
       if (c.req.method === "HEAD") return c.body(null, 200, encoding.headers);
-      if ("begun" in found) return await generations.streamTurn(c, found, after ?? -1, turnFraming(found, encoding));
+      if ("begun" in found) {
+        return await generations.streamTurn(
+          c,
+          () => found,
+          after ?? -1,
+          (turn) => turnFraming(turn, encoding),
+        );
+      }
       return await generations.stream(c, found, after ?? -1, jobFraming(found, encoding));
     },
     async getJob(c) {

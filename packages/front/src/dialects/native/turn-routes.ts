@@ -17,35 +17,37 @@ import { laterChoice, toolOf } from "../../turns/turn-tools.ts";
 export type SpecOfBody = (body: GenerateRequest) => Promise<GenerateSpec>;
 
 export interface NativeTurns {
-  /** Undefined for a request without `mcp_tools`. @throws WaggleError */
-  start(c: AppContext, body: GenerateRequest, specOf: SpecOfBody, direct: boolean): Promise<Turn | undefined>;
+  /** The function starts the turn of the request, or finds it. Undefined for a request without `mcp_tools`. Both throw WaggleErrors. */
+  starter(c: AppContext, body: GenerateRequest, specOf: SpecOfBody, direct: boolean): (() => Promise<Turn>) | undefined;
   find(c: AppContext): Turn | undefined;
   ofSession(c: AppContext, sessionId: string): Turn | undefined;
 }
 
 export function createNativeTurns(turns: Turns | undefined, generations: Generations): NativeTurns {
   return {
-    async start(c, body, specOf, direct) {
+    starter(c, body, specOf, direct) {
       const { mcp_tools: wanted, messages } = body;
       if (wanted === undefined || messages === undefined) return undefined;
       if (turns === undefined) throw unsupported("mcp_tools", "this daemon has no MCP servers (--mcp-config)");
-      const tools = await turns.tools(wanted, "mcp_tools");
-      const id = body.job_id ?? `job-${randomUUID()}`;
-      return await turns.start({
-        id,
-        client: c.get("client"),
-        sessionId: body.session_id,
-        key: keyOf(c, body) ?? `job_id ${id}`,
-        digest: c.get("bodyDigest") ?? "",
-        onDisconnect: body.on_disconnect,
-        direct,
-        deadlineMs: body.deadline_ms,
-        tools,
-        specOf: (step) => specOf(bodyOf(body, tools, step)),
-        async submit(spec, index) {
-          return await generations.submit(c, { ...spec, id: stepIdOf(id, index) }, { index });
-        },
-      });
+      return async () => {
+        const tools = await turns.tools(wanted, "mcp_tools");
+        const id = body.job_id ?? `job-${randomUUID()}`;
+        return await turns.start({
+          id,
+          client: c.get("client"),
+          sessionId: body.session_id,
+          key: keyOf(c, body) ?? `job_id ${id}`,
+          digest: c.get("bodyDigest") ?? "",
+          onDisconnect: body.on_disconnect,
+          direct,
+          deadlineMs: body.deadline_ms,
+          tools,
+          specOf: (step) => specOf(bodyOf(body, tools, step)),
+          async submit(spec, index) {
+            return await generations.submit(c, { ...spec, id: stepIdOf(id, index) }, { index });
+          },
+        });
+      };
     },
     find: (c) => turns?.find(c.get("client"), c.req.param("id") ?? ""),
     ofSession: (c, sessionId) => turns?.ofSession(c.get("client"), sessionId),

@@ -112,7 +112,13 @@ function createRoutes(
     const turnShape = turn && turnShapes.get(turn.log);
     if (turn !== undefined && turnShape !== undefined) {
       const { events, terminal } = turn.log;
-      const stream: KeptStream["stream"] = async (framing) => await generations.streamTurn(c, turn, -1, framing);
+      const stream: KeptStream["stream"] = async (framing) =>
+        await generations.streamTurn(
+          c,
+          () => turn,
+          -1,
+          () => framing,
+        );
       return { shape: turnShape, events, terminal, stream };
     }
     const job = registry.get(client, head.id);

@@ -55,40 +55,47 @@ export async function respondWithTurn(
 ): Promise<Response> {
   const client = c.get("client");
   const id = `resp_${randomBytes(16).toString("hex")}`;
-  const turn = await turns.start({
-    id,
-    client,
-    sessionId: context.sessionId,
-    key: await turnKeyOf(c, id, turns),
-    digest: c.get("bodyDigest") ?? "",
-    onDisconnect: "cancel",
-    direct: true,
-    deadlineMs: context.deadlineMs,
-    tools: mcpTools,
-    specOf: ({ messages, choice }) => specOf(choice === "none" ? [] : toolbox.functions, messages),
-    async submit(spec, index) {
-      return await generations.submit(c, { ...spec, id: `${id}.step-${index}` }, { index, streamed });
-    },
-  });
-  const earlier = store.find(client, turn.request.id);
-  const shape: ResponseShape = turnShapes.get(turn.log) ?? {
-    head: earlier?.head ?? { ...fields, id: turn.request.id },
-    numbering: createNumbering(),
-    key: turn.request.id.slice("resp_".length),
-    fromFunctionName: toolbox.fromFunctionName,
-    toolLists: toolListsOf(mcpTools),
-  };
-  turnShapes.set(turn.log, shape);
-  if (body.store !== false && earlier === undefined) {
-    const previousId = body.previous_response_id ?? undefined;
-    store.keep(client, { head: shape.head, previousId, input: kept.input(shape.key), pictures: kept.pictures });
-    turn.ended
-      .then(() => store.end(client, shape.head.id, endedTurn(turn, shape)))
-      .catch((error: unknown) => log.error({ err: error }, "response_not_kept"));
+  const start = async (): Promise<Turn> =>
+    await turns.start({
+      id,
+      client,
+      sessionId: context.sessionId,
+      key: await turnKeyOf(c, id, turns),
+      digest: c.get("bodyDigest") ?? "",
+      onDisconnect: "cancel",
+      direct: true,
+      deadlineMs: context.deadlineMs,
+      tools: mcpTools,
+      specOf: ({ messages, choice }) => specOf(choice === "none" ? [] : toolbox.functions, messages),
+      async submit(spec, index) {
+        return await generations.submit(c, { ...spec, id: `${id}.step-${index}` }, { index, streamed });
+      },
+    });
+  function shapeOf(turn: Turn): ResponseShape {
+    const earlier = store.find(client, turn.request.id);
+    const shape: ResponseShape = turnShapes.get(turn.log) ?? {
+      head: earlier?.head ?? { ...fields, id: turn.request.id },
+      numbering: createNumbering(),
+      key: turn.request.id.slice("resp_".length),
+      fromFunctionName: toolbox.fromFunctionName,
+      toolLists: toolListsOf(mcpTools),
+    };
+    turnShapes.set(turn.log, shape);
+    if (body.store !== false && earlier === undefined) {
+      const previousId = body.previous_response_id ?? undefined;
+      store.keep(client, { head: shape.head, previousId, input: kept.input(shape.key), pictures: kept.pictures });
+      turn.ended
+        .then(() => store.end(client, shape.head.id, endedTurn(turn, shape)))
+        .catch((error: unknown) => log.error({ err: error }, "response_not_kept"));
+    }
+    return shape;
   }
-  return streamed
-    ? await generations.streamTurn(c, turn, -1, responseFraming(shape, -1, body))
-    : await generations.collectTurn(c, turn, responseCollector(shape));
+
+  if (streamed) {
+    return await generations.streamTurn(c, start, -1, (turn) => responseFraming(shapeOf(turn), -1, body));
+  }
+  const turn = await start();
+  return await generations.collectTurn(c, turn, responseCollector(shapeOf(turn)));
 }
 
 /** A client that sends the request again, after a restart too, continues the turn of its first try. SDKs that retry alone send no key, but a count. */
