@@ -1,5 +1,6 @@
 // Tests turns that are cancelled: before their first job, while they end, and before their request is sent again.
 import type { Job } from "@waggle/jobs";
+import { WaggleError } from "@waggle/protocol";
 import type { EndEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { expect, it } from "vitest";
@@ -121,4 +122,23 @@ it("waits for no consent after its turn has ended", async () => {
   const call = { client: "c", turn: "t", call: "1", conversation: undefined, tool: "x" };
   await expect(consents.ask(call, AbortSignal.abort(new Error("ended")))).rejects.toThrow("ended");
   expect(consents.give(call, "once")).toBe(false);
+});
+
+it("refuses a request that is sent again while its first try is being refused", async () => {
+  const { turns } = endlessTurns();
+  const specOf = async (): Promise<never> => await Promise.reject(new WaggleError("resource_exhausted", "full"));
+  const tries = ["a", "b"].map(async (id) => await turns.start(requestOf(id, { specOf })));
+  for (const one of await Promise.allSettled(tries)) expect(one).toMatchObject({ reason: { message: "full" } });
+});
+
+it("names the limit that ended a turn", async () => {
+  const { turns, clock } = endlessTurns();
+  const short = await turns.start(requestOf("a", { deadlineMs: 1_000, onDisconnect: "continue" }));
+  const long = await turns.start(requestOf("b", { key: "l", deadlineMs: 90_000, onDisconnect: "continue" }));
+  clock.advance(60_000);
+  await Promise.all([short.ended, long.ended]);
+  expect(short.log.terminal).toMatchObject({
+    message: expect.stringMatching(/limit of 1 s \(deadline_ms\)/) as string,
+  });
+  expect(long.log.terminal).toMatchObject({ message: expect.stringMatching(/60 s \(--mcp-turn-timeout\)/) as string });
 });

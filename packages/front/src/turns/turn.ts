@@ -287,9 +287,10 @@ export function startTurn(options: TurnOptions): Turn {
 
   function lateness(): WaggleError {
     const seconds = Math.round(timeLimitMs / 1_000);
+    const limit = timeLimitMs < limits.timeoutMs ? "deadline_ms" : "--mcp-turn-timeout";
     return new WaggleError(
       "deadline_exceeded",
-      `The turn with its calls took longer than its limit of ${seconds} s (--mcp-turn-timeout).`,
+      `The turn with its calls took longer than its limit of ${seconds} s (${limit}).`,
     );
   }
 

@@ -107,7 +107,10 @@ export function createTurns(options: TurnsOptions): Turns {
             `Cannot accept the request: ${request.key} was used with a different request.`,
           );
         }
-        if (!isLost(known) || known.log.terminal !== undefined) return known;
+        if (!isLost(known) || known.log.terminal !== undefined) {
+          await known.begun;
+          return known;
+        }
         // This is the client's next try.
         await known.ended;
       }
