@@ -125,9 +125,9 @@ export const commandTable = [
   {
     name: "cancel",
     summary: "cancel a job",
-    arguments: [{ name: "job", help: "id of a job, as in waggle jobs", required: true }],
+    arguments: [{ name: "job", help: "id of a job, as waggle jobs shows it", required: true }],
     options: [url, { flags: "--client <name>", help: "client of the job, if several have a job with this id" }, json],
-    examples: ["waggle cancel 4f6b"],
+    examples: ["waggle cancel job-2ff71d39-1…"],
   },
   {
     name: "usage",

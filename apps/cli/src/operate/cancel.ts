@@ -1,28 +1,61 @@
-// Owns `waggle cancel`. A job may be named by the beginning of its id, as `waggle jobs` shows it in a terminal.
+// Owns `waggle cancel`. A job may be named by its shortened id, as `waggle jobs` shows it in a terminal.
 import { counted } from "@waggle/daemon/terminal";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, type JobList } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
-import { askServers, findServers } from "./need-server.ts";
-import { idsThatMatch } from "./short-ids.ts";
+import { askServers, findServers, type Answer } from "./need-server.ts";
+import { isShortened, meansId } from "./short-ids.ts";
 
 export const run: Run = async (context, words) => {
   const [word = ""] = words.args;
   const { signal } = context;
   const servers = await findServers(context, words.text("url"));
-  // An admin can cancel a job of another client, which the request must name.
-  const lists = await askServers(context, servers, ({ client }) => client.jobs({ signal }));
-  const [id = word, ...others] = idsThatMatch(
-    word,
-    lists.flatMap(({ answer }) => answer.jobs.map(({ job_id }) => job_id)),
-  );
-  if (others.length > 0)
-    throw new CliError(`Several jobs begin with ${word}: ${[id, ...others].join(", ")}.`, exitCodes.wrongUse);
-  const holder = lists.find(({ answer }) => answer.jobs.some(({ job_id }) => job_id === id));
-  const { client } = servers.find(({ worker }) => worker === holder?.worker) ?? {};
+  const lists = await askServers(context, servers, ({ client }) => client.jobs({ ended: true, signal }));
+  const listsAll = lists.length === servers.length && lists.every(({ answer }) => answer.total <= answer.jobs.length);
+  const found = jobsThatMatch(lists, word, words.text("client"));
+  if (isShortened(word)) {
+    if (found.length === 0) throw new WaggleError("not_found", `No job begins with ${word}`);
+    if (!listsAll)
+      throw new CliError(`Not all jobs are listed, so write the whole id instead of ${word}.`, exitCodes.wrongUse);
+  }
+  const [{ worker, id, owner } = { worker: undefined, id: word, owner: words.text("client") }, ...others] = found;
+  if (others.some((other) => other.id !== id)) {
+    const ids = new Set(found.map((job) => job.id));
+    throw new CliError(`Several jobs begin with ${word}: ${[...ids].join(", ")}.`, exitCodes.wrongUse);
+  }
+  if (others.some((other) => other.owner !== owner)) {
+    const owners = new Set(found.map((job) => job.owner));
+    throw new CliError(
+      `Several clients have a job ${id}: ${[...owners].join(", ")}. Choose one with --client <name>.`,
+      exitCodes.wrongUse,
+    );
+  }
+  const { client } = servers.find((server) => server.worker === worker) ?? {};
   if (client === undefined) throw new WaggleError("not_found", `No worker of the hive has a job ${id}`);
-  const owner = words.text("client") ?? holder?.answer.jobs.find(({ job_id }) => job_id === id)?.client;
   const job = await client.cancelJob(id, { client: owner, signal });
   if (words.has("json")) context.out.write(`${JSON.stringify(job, undefined, 2)}\n`);
   else context.out.write(`Job ${job.job_id} is ${job.state}, after ${counted(job.tokens, "token")}.\n`);
 };
+
+interface Match {
+  readonly worker: string | undefined;
+  readonly id: string;
+  /** An admin can cancel a job of another client, which the request must name. */
+  readonly owner: string;
+}
+
+/**
+ * The running and waiting jobs with this id, else the ended ones. For a shortened id all of them, because the table with the id may be old: a job
+ * that began since must not be cancelled in place of one that has ended.
+ */
+function jobsThatMatch(lists: readonly Answer<JobList>[], word: string, client: string | undefined): readonly Match[] {
+  const matches = (jobs: (list: JobList) => readonly { readonly job_id: string; readonly client: string }[]): Match[] =>
+    lists.flatMap(({ worker, answer }) =>
+      jobs(answer)
+        .filter((job) => meansId(word, job.job_id) && (client === undefined || client === job.client))
+        .map((job) => ({ worker, id: job.job_id, owner: job.client })),
+    );
+  const running = matches(({ jobs }) => jobs);
+  const ended = matches(({ ended: jobs = [] }) => jobs);
+  return running.length > 0 && !isShortened(word) ? running : [...running, ...ended];
+}

@@ -1,15 +1,18 @@
 // Owns `waggle jobs`: lists the running and waiting jobs, or the last ended jobs with where their time went.
 import type { EndedJob, JobList, ListedJob } from "@waggle/protocol";
+import stringWidth from "string-width";
 import { counted, formatDuration } from "@waggle/daemon/terminal";
 import type { Run } from "../command.ts";
 import { formatTable, type Column } from "../terminal/table.ts";
 import { askServers, findServers, jsonOf, workerCell, workerColumn, type Answer } from "./need-server.ts";
 import { shortIdsOf } from "./short-ids.ts";
 
+const jobColumn = { title: "JOB" };
+const clientColumn = { title: "CLIENT" };
 const modelColumn = { title: "MODEL" };
 const columns = [
-  { title: "JOB" },
-  { title: "CLIENT" },
+  jobColumn,
+  clientColumn,
   modelColumn,
   { title: "STATE" },
   { title: "TOKENS", right: true },
@@ -17,8 +20,8 @@ const columns = [
 ];
 const endedColumns = [
   { title: "ENDED" },
-  { title: "JOB" },
-  { title: "CLIENT" },
+  jobColumn,
+  clientColumn,
   modelColumn,
   { title: "REASON" },
   { title: "WAITED", right: true },
@@ -41,7 +44,7 @@ export const run: Run = async (context, words) => {
   const show = (usual: readonly Column[], jobs: readonly Shown[]): void => {
     const all = [...workerColumn(lists), ...usual];
     const rows = jobs.map(({ list, cells }) => [...workerCell(list), ...cells]);
-    out.write(out.isTerminal ? formatNarrow(all, rows) : formatTable(all, rows));
+    out.write(out.isTerminal ? formatNarrow(all, shortenIds(all, rows), out.columns()) : formatTable(all, rows));
   };
   if (ended) {
     const jobs = lists.flatMap((list) => (list.answer.ended ?? []).map((job) => ({ list, job })));
@@ -64,17 +67,27 @@ interface Shown {
   readonly cells: readonly string[];
 }
 
-/** Fits a terminal of 80 columns: with short ids, and with the models only if they differ. */
-function formatNarrow(all: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const at = all.findIndex(({ title }) => title === "JOB");
-  const model = all.indexOf(modelColumn);
+type Rows = readonly (readonly string[])[];
+
+function shortenIds(all: readonly Column[], rows: Rows): Rows {
+  const at = all.indexOf(jobColumn);
   const short = shortIdsOf(rows.map((row) => row[at] ?? ""));
-  const isOne = new Set(rows.map((row) => row[model])).size <= 1;
-  const kept = <T>(cells: readonly T[]): readonly T[] => cells.filter((_, i) => !(isOne && i === model));
-  return formatTable(
-    kept(all),
-    rows.map((row) => kept(row.map((cell, i) => (i === at ? (short.get(cell) ?? cell) : cell)))),
-  );
+  return rows.map((row) => row.map((cell, i) => (i === at ? (short.get(cell) ?? cell) : cell)));
+}
+
+/** Leaves out the model, and then the client, if the table is wider than the terminal and all rows have the same one. */
+function formatNarrow(
+  all: readonly Column[],
+  rows: Rows,
+  width: number,
+  [column, ...others]: readonly Column[] = [modelColumn, clientColumn],
+): string {
+  const table = formatTable(all, rows);
+  if (column === undefined || table.split("\n").every((line) => stringWidth(line) <= width)) return table;
+  const at = all.indexOf(column);
+  const kept = <T>(cells: readonly T[]): readonly T[] => cells.filter((_, i) => i !== at);
+  const isOne = new Set(rows.map((row) => row[at])).size <= 1;
+  return isOne ? formatNarrow(kept(all), rows.map(kept), width, others) : formatNarrow(all, rows, width, others);
 }
 
 function rowOf({ job_id, client, model, state, position, tokens, age_ms, running_ms = 0 }: ListedJob): string[] {

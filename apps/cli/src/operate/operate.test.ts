@@ -1,13 +1,6 @@
 // Tests the commands of operators over HTTP, against a scripted worker or hive.
-import {
-  WaggleError,
-  type EndedJob,
-  type JobList,
-  type ListedJob,
-  type LogLine,
-  type UsageReport,
-} from "@waggle/protocol";
-import { expect, it } from "vitest";
+import { WaggleError, type EndedJob, type JobList, type LogLine, type UsageReport } from "@waggle/protocol";
+import { describe, expect, it } from "vitest";
 import { startFakeWorker } from "../testing/fake-worker.ts";
 import { runCommand, type CommandResult } from "../testing/run-command.ts";
 
@@ -31,6 +24,7 @@ const list: JobList = {
   of: "all",
 };
 const jobs = { "GET /v1/jobs": list };
+const asksForJobs = "GET /v1/jobs?ended=true";
 const hive = { "GET /v1/info": new WaggleError("not_found", "No such route"), "GET /v1/workers": { workers: [] } };
 
 it("jobs lists running and waiting jobs with the time that they waited", async () => {
@@ -55,31 +49,75 @@ it("jobs --ended lists ended jobs with where their time went", async () => {
   expect(out).not.toContain("j1");
 });
 
-it("fits a terminal: ids are short but differ, and the model is left out if it is the only one", async () => {
+it("fits a terminal: ids are short but differ, and columns with one value are left out of a table that is too wide", async () => {
   const ids = ["job-2ff71d39-1eb2-44d1", "job-abca621a-a3df-4926", "import-2026-01-a-long", "import-2026-02-a-long"];
-  const [first = job, ...rest] = ids.map((job_id) => ({ ...list.jobs[1], job_id, position: 0 }) as ListedJob);
-  const show = async (shown: readonly object[]): Promise<string> => {
-    const routes = { "GET /v1/jobs": { jobs: shown, total: 4, of: "all" } };
+  const show = async (argv: readonly string[], routes: Readonly<Record<string, unknown>>): Promise<string> => {
     await using server = await startFakeWorker({ routes });
-    return (await runCommand(["jobs", "--url", server.url], { isTerminal: true })).out;
+    return (await runCommand([...argv, "--url", server.url], { isTerminal: true })).out;
   };
-  const one = await show([first, ...rest]);
-  expect(one).toMatch(/^JOB +CLIENT +STATE +TOKENS +WAITED$/m);
-  expect(one).toMatch(/^job-2ff71d39-1… +bob +waiting +0 +3 s$/m);
+  const showJobs = async (models: readonly string[]): Promise<string> => {
+    const shown = ids.map((job_id, i) => ({ ...list.jobs[1], job_id, position: 0, model: models[i] ?? models[0] }));
+    return await show(["jobs"], { "GET /v1/jobs": { jobs: shown, total: 4, of: "all" } });
+  };
+  const one = await showJobs(["bee"]);
+  expect(one).toMatch(/^JOB +CLIENT +MODEL +STATE +TOKENS +WAITED$/m);
+  expect(one).toMatch(/^job-2ff71d39-1… +bob +bee +waiting +0 +3 s$/m);
   expect(one).toMatch(/^import-2026-02… /m);
-  expect(await show([{ ...first, model: "other" }, ...rest])).toMatch(/^JOB +CLIENT +MODEL +STATE/m);
+  const long = "b".repeat(70);
+  expect(await showJobs([long])).toMatch(/^JOB +CLIENT +STATE/m);
+  expect(await showJobs([long, "other"])).toMatch(/^JOB +MODEL +STATE/m);
+  const longEnded = { ...ended, job_id: ids[0], client: "local", model: "waggle-fake", reason: "disconnect" };
+  const table = await show(["jobs", "--ended"], { "GET /v1/jobs?ended=true": { ...list, ended: [longEnded] } });
+  expect(Math.max(...table.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(80);
 });
 
-it("cancel takes the beginning of an id, if only one job has it", async () => {
-  const named = (...ids: string[]): object => ({
-    "GET /v1/jobs": { ...list, jobs: ids.map((job_id) => ({ ...list.jobs[1], job_id })) },
-    "DELETE /v1/jobs/job-2ff71d39-1?client=bob": { job_id: "job-2ff71d39-1", state: "cancelled", tokens: 0 },
+describe("cancel", () => {
+  type Of = readonly [id: string, client?: string];
+  const listOf = (running: readonly Of[], over: readonly Of[] = [], total = running.length): object => ({
+    ...{ total, of: "all", jobs: running.map(([job_id, client = "bob"]) => ({ ...list.jobs[1], job_id, client })) },
+    ended: over.map(([job_id, client = "bob"]) => ({ ...ended, job_id, client })),
   });
-  const done = await ask(["cancel", "job-2ff71d39…"], named("job-2ff71d39-1", "job-abca") as Record<string, unknown>);
-  expect(done.out).toBe("Job job-2ff71d39-1 is cancelled, after 0 tokens.\n");
-  const several = await ask(["cancel", "job-"], named("job-2ff71d39-1", "job-abca") as Record<string, unknown>);
-  expect(several).toMatchObject({ code: 64, err: expect.stringContaining("Several jobs begin with job-: ") as string });
-  expect(several.asked.filter((request) => request.startsWith("DELETE"))).toEqual([]);
+  const cancel = async (argv: readonly string[], ...lists: Parameters<typeof listOf>) => {
+    const ids = [...lists[0], ...(lists[1] ?? [])];
+    const deletes = ids.map(([id, client = "bob"]) => [
+      `DELETE /v1/jobs/${id}?client=${client}`,
+      { job_id: id, state: "cancelled", tokens: 0 },
+    ]);
+    const routes = { [asksForJobs]: listOf(...lists), ...(Object.fromEntries(deletes) as Record<string, unknown>) };
+    const { asked, ...result } = await ask(["cancel", ...argv], routes);
+    return { ...result, deleted: asked.filter((request) => request.startsWith("DELETE")) };
+  };
+
+  it("takes a shortened id, if only one job has it", async () => {
+    const done = await cancel(["job-2ff71d39…"], [["job-2ff71d39-1"], ["job-abca"]]);
+    expect(done.out).toBe("Job job-2ff71d39-1 is cancelled, after 0 tokens.\n");
+  });
+
+  it.each<[word: string, code: number, sentence: string, running: readonly Of[], over?: readonly Of[], total?: number]>(
+    [
+      ["job-…", 64, "Several jobs begin with job-…: job-2, job-3.", [["job-2"], ["job-3"]]],
+      ["job-…", 64, "Several jobs begin with job-…: job-3, job-2.", [["job-3"]], [["job-2"]]],
+      ["job-…", 64, "Not all jobs are listed, so write the whole id", [["job-2"]], [], 9],
+      ["bee-…", 1, "No job begins with bee-…", [["job-2"]]],
+      ["job-1", 1, "", [["job-10"]]],
+      ["…", 1, "", [["job-10"]]],
+      ["j2", 64, "Several clients have a job j2: ann, bob. Choose one with --client <name>.", [["j2", "ann"], ["j2"]]],
+    ],
+  )("%s cancels no job if it may be another one", async (word, code, sentence, ...lists) => {
+    const { deleted, ...result } = await cancel([word], ...lists);
+    expect(result).toMatchObject({ code, err: expect.stringContaining(sentence) as string });
+    expect(deleted.filter((request) => request.includes("?client="))).toEqual([]);
+  });
+
+  it("of a job that has just ended does not cancel one with a longer id", async () => {
+    const { deleted } = await cancel(["job-1"], [["job-10"]], [["job-1"]]);
+    expect(deleted).toEqual(["DELETE /v1/jobs/job-1?client=bob"]);
+  });
+
+  it("takes the job of the named client", async () => {
+    const { deleted } = await cancel(["j2", "--client", "bob"], [["j2", "ann"], ["j2"]]);
+    expect(deleted).toEqual(["DELETE /v1/jobs/j2?client=bob"]);
+  });
 });
 
 it("a hive's worker that refuses the token is named", async () => {
@@ -95,7 +133,7 @@ it("a hive's worker that refuses the token is named", async () => {
 it("cancel names the client of the job", async () => {
   const path = "DELETE /v1/jobs/j2?client=bob";
   const answer = { job_id: "j2", state: "cancelled", tokens: 0 };
-  const { out, asked } = await ask(["cancel", "j2"], { ...jobs, [path]: answer });
+  const { out, asked } = await ask(["cancel", "j2"], { [asksForJobs]: list, [path]: answer });
   expect(asked).toContain(path);
   expect(out).toBe("Job j2 is cancelled, after 0 tokens.\n");
 });

@@ -13,8 +13,11 @@ export function shortIdsOf(ids: readonly string[]): ReadonlyMap<string, string> 
   return new Map([...all].map((id) => [id, id.length <= length + 1 ? id : id.slice(0, length) + cut]));
 }
 
-/** The ids that the word means: the equal one, else all that begin with it. */
-export function idsThatMatch(word: string, ids: readonly string[]): readonly string[] {
-  const begin = word.endsWith(cut) ? word.slice(0, -cut.length) : word;
-  return ids.includes(word) ? [word] : [...new Set(ids)].filter((id) => begin !== "" && id.startsWith(begin));
+export function isShortened(word: string): boolean {
+  return word.length > cut.length && word.endsWith(cut);
+}
+
+/** Only a shortened id means a longer one: a script that cancels `job-1` again must not cancel `job-10`. */
+export function meansId(word: string, id: string): boolean {
+  return isShortened(word) ? id.startsWith(word.slice(0, -cut.length)) : id === word;
 }
