@@ -1,6 +1,6 @@
 // Defines how a command fails: with a sentence that says what to do, and an exit code. Also converts all other errors to this form.
 import { BrokenStreamError } from "@waggle/client";
-import { reasonOf } from "@waggle/daemon/terminal";
+import { reasonOf, sentence } from "@waggle/daemon/terminal";
 import { GgufError } from "@waggle/models/header";
 import { WaggleError, exitCodes as codes } from "@waggle/protocol";
 
@@ -42,7 +42,7 @@ export interface Failure {
 export function failureOf(error: unknown): Failure {
   if (error instanceof InterruptedError) return { message: undefined, exitCode: exitCodes.interrupted };
   if (error instanceof CliError) return { message: error.message, exitCode: error.exitCode };
-  if (error instanceof WaggleError) return { message: sentence(error), exitCode: codeOf(error) };
+  if (error instanceof WaggleError) return { message: withRemedy(error), exitCode: codeOf(error) };
   if (error instanceof BrokenStreamError) {
     return { message: `${error.message}. The worker's log may say why.`, exitCode: exitCodes.failed };
   }
@@ -56,15 +56,15 @@ function isFileError(error: unknown): error is NodeJS.ErrnoException & { readonl
   return error instanceof Error && typeof (error as NodeJS.ErrnoException).path === "string";
 }
 
-function codeOf({ code, cause }: WaggleError): number {
+function codeOf({ code, cause, message }: WaggleError): number {
+  if (code === "not_found" && message.startsWith("Cannot find model ")) return exitCodes.fileUnusable;
   // The file itself is faulty; reading it worked.
   if (cause instanceof GgufError) return exitCodes.fileUnusable;
   if (code === "invalid_argument") return exitCodes.wrongUse;
   return code === "unavailable" ? exitCodes.unavailable : exitCodes.failed;
 }
 
-function sentence({ code, message }: WaggleError): string {
-  const whole = /[.!?]$/.test(message) ? message : `${message}.`;
+function withRemedy({ code, message }: WaggleError): string {
   const remedy = code === "unauthenticated" ? " Set the variable WAGGLE_API_TOKEN to one of its tokens." : "";
-  return whole + remedy;
+  return sentence(message) + remedy;
 }

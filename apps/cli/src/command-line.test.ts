@@ -31,6 +31,7 @@ describe("the command line", () => {
     ],
     [["logs", "--tail=5"], "Unknown option '--tail=5'. Use --lines <n>. (waggle logs --help says more.)"],
     [["rm"], "The argument <model> is missing. (waggle rm --help says more.)"],
+    [["cancel", ""], "The argument <job> is empty. (waggle cancel --help says more.)"],
     [["show", "a", "b"], "Too many arguments (2): at most 1 is allowed. (waggle show --help says more.)"],
     [["ps", "--url"], "The option --url <url> needs a value. (waggle ps --help says more.)"],
     [["ps", "--json=true"], "The option --json takes no value. (waggle ps --help says more.)"],

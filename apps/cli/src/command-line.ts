@@ -92,7 +92,15 @@ function commandOf(spec: CommandSpec, context: Context, choose: (words: Words) =
     if (repeatable === true) option.argParser((value, before: string[] | undefined) => [...(before ?? []), value]);
     command.addOption(option);
   }
-  return command.action(() => choose(wordsOf(command)));
+  return command.action(() => {
+    // An unset variable of a script. Commander takes it for an argument.
+    const empty = spec.arguments?.find(({ variadic }, i) => variadic !== true && command.args[i] === "");
+    if (empty !== undefined) {
+      const help = `waggle ${spec.name} --help says more`;
+      throw new CliError(`The argument <${empty.name}> is empty. (${help}.)`, exitCodes.wrongUse);
+    }
+    choose(wordsOf(command));
+  });
 }
 
 function base(command: Command, { out }: Context): Command {

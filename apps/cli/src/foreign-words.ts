@@ -6,7 +6,7 @@ const ofWorker = "Use waggle serve --context-size <tokens>.";
 const commands: Readonly<Record<string, string>> = {
   ls: "Use waggle list.",
   stop: "waggle unload removes a model from memory, and waggle drain ends a worker.",
-  cp: "Use waggle serve --alias <name=model>.",
+  cp: "Use waggle serve --alias <alias=name>.",
 };
 
 const question: Readonly<Record<string, string>> = {

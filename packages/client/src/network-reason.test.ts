@@ -35,7 +35,9 @@ it("a failed request has a reason in words", async () => {
   expect(await reasonFor("http://127.0.0.1:1")).toBe("a blocked port, as in browsers");
   expect(await reasonFor(`http://${await serve(undefined)}`)).toMatch(/^connection (closed|reset)$/);
   expect(await reasonFor(`http://${await serve("hello\r\n\r\n")}`)).toBe("an answer that is not HTTP");
-  expect(await reasonFor(`https://${await serve("HTTP/1.1 400 Bad Request\r\n\r\n")}`)).toBe("no TLS there; try http:");
+  expect(await reasonFor(`https://${await serve("HTTP/1.1 400 Bad Request\r\n\r\n")}`)).toBe("no TLS there; try http");
+  const handshakeFailure = "\u0015\u0003\u0003\u0000\u0002\u0002\u0028";
+  expect(await reasonFor(`https://${await serve(handshakeFailure)}`)).toBe("no TLS connection");
   const moved = "HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n";
   expect(await reasonFor(`http://${await serve(moved)}`)).toBe("a redirect");
 });

@@ -11,9 +11,8 @@ const words: Readonly<Record<string, string>> = {
   EAI_AGAIN: "no answer about the host name",
   EHOSTUNREACH: "no route to this machine",
   ENETUNREACH: "no route to this network",
-  EPROTO: "no TLS there; try http:",
-  ERR_SSL_WRONG_VERSION_NUMBER: "no TLS there; try http:",
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: "no TLS there; try http:",
+  ERR_SSL_WRONG_VERSION_NUMBER: "no TLS there; try http",
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: "no TLS there; try http",
   CERT_HAS_EXPIRED: "its certificate has expired",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
   DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is not trusted",
@@ -34,5 +33,5 @@ export function networkReason(error: unknown): string {
   const { code, message }: NodeJS.ErrnoException = error.cause instanceof Error ? error.cause : error;
   if (code === undefined) return wordsOfMessages[message] ?? message;
   if (code.startsWith("HPE_")) return "an answer that is not HTTP";
-  return words[code] ?? code;
+  return words[code] ?? (code === "EPROTO" || code.startsWith("ERR_SSL_") ? "no TLS connection" : code);
 }

@@ -29,7 +29,7 @@ it.each([
 
 it("formats rates, counts and figures", () => {
   expect(formatByteRate(12_000_000)).toBe("12.0 MB/s");
-  expect([2, 3.456, 85.4, 1_234.5, undefined].map(formatFigure)).toEqual(["2", "3.5", "85", "1,235", "–"]);
+  expect([2, 3.456, 9.97, 85.4, 1_234.5, undefined].map(formatFigure)).toEqual(["2", "3.5", "10", "85", "1,235", "–"]);
   expect(formatCount(30_000)).toBe("30,000");
   expect([1, 1_235].map((count) => formatCounted(count, "token"))).toEqual(["1 token", "1,235 tokens"]);
   expect([7_241_732_096, 134_515_008, 656_000].map(formatLargeCount)).toEqual([

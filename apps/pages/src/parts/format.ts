@@ -39,7 +39,7 @@ export function formatLargeCount(count: number): string {
 /** A whole number, with one digit after the point below 10: 3.5, 85, 1,235; "–" for an unknown value. */
 export function formatFigure(value: number | undefined): string {
   if (value === undefined) return unknown;
-  return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : formatCount(Math.round(value));
+  return value < 9.95 && !Number.isInteger(value) ? value.toFixed(1) : formatCount(Math.round(value));
 }
 
 /** Progress, rounded down so that 100 % appears only at the end. @param share 0 to 1 */

@@ -71,6 +71,7 @@ it.each([
   [z.string().min(1).max(2), "abc", "must have 1 to 2 characters, not 3"],
   [z.array(z.string()).min(2).max(4), ["a"], "must have 2 to 4 items, not 1"],
   [z.string().length(1), "", "must have exactly 1 character, not 0"],
+  [z.array(z.string()).min(1).max(1), [], "must have exactly 1 item, not 0"],
   [z.array(z.number().max(2).min(0)), [3], "must be a number from 0 to 2, not 3"],
   [z.string().max(2), "abc", "must have at most 2 characters, not 3"],
   [z.array(z.string()).min(1), [], "must have at least 1 item, not 0"],

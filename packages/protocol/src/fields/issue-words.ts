@@ -88,8 +88,9 @@ function typeInRange({ schema, expected }: Extract<RawIssue, { code: "invalid_ty
 
 /** Names both bounds of the schema, although the value breaks only one: a sender must not learn the other by a second mistake. */
 function limitWords(issue: LimitIssue): string {
-  const { input, origin, exact, schema } = issue;
+  const { input, origin, schema } = issue;
   const bounds = { ...boundsOf(schema), ...brokenBound(issue) };
+  const exact = issue.exact === true || bounds.min?.value === bounds.max?.value;
   const range = rangeWords(bounds);
   const units = unitWords[origin];
   if (units === undefined) {
