@@ -127,7 +127,7 @@ export const commandTable = [
     summary: "cancel a job",
     arguments: [{ name: "job", help: "id of a job, as waggle jobs shows it", required: true }],
     options: [url, { flags: "--client <name>", help: "client of the job, if several have a job with this id" }, json],
-    examples: ["waggle cancel job-2ff71d39-1…"],
+    examples: ["waggle cancel job-2ff71d39…"],
   },
   {
     name: "usage",

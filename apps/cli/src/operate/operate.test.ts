@@ -61,7 +61,7 @@ it("fits a terminal: ids are short but differ, and columns with one value are le
   };
   const one = await showJobs(["bee"]);
   expect(one).toMatch(/^JOB +CLIENT +MODEL +STATE +TOKENS +WAITED$/m);
-  expect(one).toMatch(/^job-2ff71d39-1… +bob +bee +waiting +0 +3 s$/m);
+  expect(one).toMatch(/^job-2ff71d39… +bob +bee +waiting +0 +3 s$/m);
   expect(one).toMatch(/^import-2026-02… /m);
   const long = "b".repeat(70);
   expect(await showJobs([long])).toMatch(/^JOB +CLIENT +STATE/m);

@@ -4,13 +4,21 @@
 const fewestCharacters = 12;
 const cut = "…";
 
-/** Shortens ids to beginnings that differ from each other, each ending in `…`. */
+/** Shortens each id to a beginning that no other id has, ending in `…`. */
 export function shortIdsOf(ids: readonly string[]): ReadonlyMap<string, string> {
-  const all = new Set(ids);
-  const longest = Math.max(0, ...ids.map(({ length }) => length));
-  let length = fewestCharacters;
-  while (length < longest && new Set([...all].map((id) => id.slice(0, length))).size < all.size) length += 1;
-  return new Map([...all].map((id) => [id, id.length <= length + 1 ? id : id.slice(0, length) + cut]));
+  const short = new Map<string, string>();
+  let alike = [...new Set(ids)];
+  for (let length = fewestCharacters; alike.length > 0; length += 1) {
+    const seen = new Set<string>();
+    const shared = new Set<string>();
+    for (const begin of alike.map((id) => id.slice(0, length))) (seen.has(begin) ? shared : seen).add(begin);
+    for (const id of alike) {
+      const begin = id.slice(0, length);
+      if (!shared.has(begin)) short.set(id, id.length <= length + 1 ? id : begin + cut);
+    }
+    alike = alike.filter((id) => !short.has(id));
+  }
+  return short;
 }
 
 export function isShortened(word: string): boolean {

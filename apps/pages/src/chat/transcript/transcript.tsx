@@ -47,7 +47,7 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
     }
   }, [conversation]);
   useEffect(() => {
-    // On a phone, the numbers take another line.
+    // On a phone, the numbers are on a separate line.
     if (atEnd.peek()) scrollToEnd();
   }, [showsFigures.on.value]);
   useLayoutEffect(() => {
