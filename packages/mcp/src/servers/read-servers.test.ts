@@ -57,6 +57,14 @@ it.each([
   [{ mcpServers: { a: { command: secret, env: { KEY: 5 } } } }, /server "a": field "env.KEY" must be a text/],
   [{ mcpServers: { a: { url: `ftp://${secret}` } } }, /server "a": field "url" must be an http/],
   [{ mcpServers: { a: { url: "http://x", headers: { K: null } } } }, /server "a": field "headers.K" must be a text/],
+  [
+    { mcpServers: { a: { url: "http://x", headers: { K: `${secret}…`, L: `${secret}\n` } } } },
+    /server "a": field "headers.K" has characters that HTTP headers forbid, field "headers.L" has/,
+  ],
+  [
+    { mcpServers: { a: { url: "http://x", headers: { "a b": secret } } } },
+    /server "a": field "headers" has a name that HTTP headers forbid/,
+  ],
   [{ mcpServers: { a: { command: "x", alwaysAllow: "all" } } }, /server "a": field "alwaysAllow" must be a list/],
   [{ mcpServers: { a: { type: "sse", url: "http://x" } } }, /server "a": field "type"/],
   [

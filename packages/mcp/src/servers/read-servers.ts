@@ -40,9 +40,21 @@ const StdioSchema = z.object({
   alwaysAllow: AllowedSchema,
 });
 
+/** RFC 9110, 5.1 and 5.5. The error of fetch names neither header nor server. */
+const HeadersSchema = z
+  .record(
+    z.string(),
+    text(65_536).regex(/^[\t\u0020-\u007e\u0080-\u00ff]*$/, "has characters that HTTP headers forbid"),
+    "must be an object of texts",
+  )
+  .refine(
+    (headers) => Object.keys(headers).every((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name)),
+    "has a name that HTTP headers forbid",
+  );
+
 const HttpSchema = z.object({
   url: text(4_096).refine(isWebAddress, "must be an http:// or https:// URL"),
-  headers: TextsSchema.default({}),
+  headers: HeadersSchema.default({}),
   alwaysAllow: AllowedSchema,
 });
 
