@@ -290,6 +290,10 @@ test("a worker starts while its predecessor, which has left its port, waits for 
   await expect.poll(isOpen).toBe(false);
   const second = await spawn();
   expect(answerIn(await eventsOf(second, asking("Here.", "turn")))).toBe("Here.");
+  // It ends the server by force. Killed before, it would leave the server behind.
+  await first.exited;
+  const server = Number(readFileSync(path("stays"), "utf8"));
+  expect(() => process.kill(server, 0)).toThrow("ESRCH");
 });
 
 test.each([
