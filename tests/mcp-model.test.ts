@@ -1,36 +1,23 @@
 // Tests turns with MCP tools on real engines and a real server: calls that the grammar forces from random tokens, the bound on messages with
 // calls, and a death of the engine or the daemon during a call. The file `ledger` has a line for each run of a tool.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { rmSync, writeFileSync } from "node:fs";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
 import { isTerminal } from "@waggle/protocol";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { killDaemons } from "./support/daemon.ts";
+import { expect, test } from "vitest";
+import { hostileServer, useMcpFolder } from "./support/mcp-folder.ts";
 import { spawnScriptedWorker } from "./support/scripted-worker.ts";
 import type { ScriptedWorker } from "./support/scripted-worker.ts";
 
-const script = fileURLToPath(new URL("../packages/mcp/src/testing/hostile-server.js", import.meta.url));
 const qwen = "Qwen-Qwen3-0.6B";
 const calling = '<tool_call>\n{"name": "odd__echo", "arguments": {"text": "red"}}\n</tool_call>';
 
-let folder: string;
-beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-mcp-"))));
-afterEach(async () => {
-  await killDaemons();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const path = (name: string): string => join(folder, name);
-const textOf = (name: string): string => (existsSync(path(name)) ? readFileSync(path(name), "utf8") : "");
-const ledger = (): string => textOf("ledger");
+const { path, textOf, ledger } = useMcpFolder();
 
 /** A worker whose model ends each answer as soon as its grammar allows the end. Until then it samples among the tokens that the grammar allows. */
 async function spawn(template = qwen, flags: readonly string[] = []): Promise<ScriptedWorker> {
   const env = { LEDGER: path("ledger"), HOLD: path("go"), WORDS: "red,green" };
-  const odd = { command: process.execPath, args: [script], env, alwaysAllow: ["echo", "hold"] };
+  const odd = { command: process.execPath, args: [hostileServer], env, alwaysAllow: ["echo", "hold"] };
   writeFileSync(path("mcp.json"), JSON.stringify({ mcpServers: { odd } }));
   const journal = ["--mcp-journal-dir", path("journal"), "--worker-id", "mcp-test"];
   const source = llamaTemplates().get(template);

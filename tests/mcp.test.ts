@@ -1,26 +1,14 @@
 // Tests MCP tools with real daemons and real servers: the daemon is killed before, during and after a call, several conversations run at the same
 // time, and the official servers work. The file `ledger` has a line for each run of a tool.
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { killDaemons, runDaemon, spawnFakeWorker } from "./support/daemon.ts";
+import { expect, test } from "vitest";
+import { runDaemon, spawnFakeWorker } from "./support/daemon.ts";
 import type { ListeningWorker } from "./support/daemon.ts";
+import { hostileServer, useMcpFolder } from "./support/mcp-folder.ts";
 
-const script = fileURLToPath(new URL("../packages/mcp/src/testing/hostile-server.js", import.meta.url));
-
-let folder: string;
-beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-mcp-"))));
-afterEach(async () => {
-  await killDaemons();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const path = (name: string): string => join(folder, name);
-const ledger = (): string => (existsSync(path("ledger")) ? readFileSync(path("ledger"), "utf8") : "");
+const { path, ledger } = useMcpFolder();
 
 /** A worker with the fake model, and the journal of its predecessor. */
 async function spawn(servers: object = hostile(), flags: readonly string[] = []): Promise<ListeningWorker> {
@@ -32,7 +20,7 @@ async function spawn(servers: object = hostile(), flags: readonly string[] = [])
 function hostile(more: Record<string, string> = {}): object {
   const env = { LEDGER: path("ledger"), HOLD: path("go"), SECRET: "s3cret-value", ...more };
   const alwaysAllow = ["echo", "hold", "die", "huge", "hostile", "fail"];
-  return { odd: { command: process.execPath, args: [script, "s3cret-argument"], env, alwaysAllow } };
+  return { odd: { command: process.execPath, args: [hostileServer, "s3cret-argument"], env, alwaysAllow } };
 }
 
 /** The fake model says the last such text of its prompt. */
@@ -185,7 +173,11 @@ test("the official servers: everything and file system", async () => {
   writeFileSync(path("note.txt"), say("I read the note."));
   const worker = await spawn({
     everything: { command: process.execPath, args: [entryOf("server-everything")], alwaysAllow: ["echo"] },
-    files: { command: process.execPath, args: [entryOf("server-filesystem"), folder], alwaysAllow: ["read_text_file"] },
+    files: {
+      command: process.execPath,
+      args: [entryOf("server-filesystem"), path(".")],
+      alwaysAllow: ["read_text_file"],
+    },
   });
   const [echo, read] = ["everything__echo", "files__read_text_file"];
   const echoed = await eventsOf(worker, asking(calling(echo, { message: say("Echoed.") }), "e", [echo]));
@@ -206,7 +198,7 @@ test("under load, with a daemon that is killed four times, no tool of the offici
   for (const index of numbers) writeFileSync(path(`${index}.txt`), "");
   const start = async (): Promise<ListeningWorker> => {
     const alwaysAllow = ["move_file"];
-    const servers = { ...hostile(), files: { command: process.execPath, args: [files, folder], alwaysAllow } };
+    const servers = { ...hostile(), files: { command: process.execPath, args: [files, path(".")], alwaysAllow } };
     // With one message of calls in each turn, a second run of a tool cannot be the model's wish.
     return await spawn(servers, ["--mcp-steps", "1"]);
   };

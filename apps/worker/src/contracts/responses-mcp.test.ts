@@ -1,10 +1,10 @@
 // Tests the MCP tools of Responses: items, events, what is refused, and the next request.
 import { deferred } from "@waggle/async";
-
 import { parseSse } from "@waggle/protocol/sse";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createInlineTools } from "../testing/inline-tools.ts";
 import type { InlineTools } from "../testing/inline-tools.ts";
+import { call as callOf, say } from "../testing/inline-turns.ts";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker } from "../testing/inline-worker.ts";
 import { eventsOf, last, responsesClient } from "../testing/responses-client.ts";
@@ -29,10 +29,7 @@ afterEach(async () => {
   tools.remove();
 });
 
-/** The fake model says the last such text of its prompt. */
-const say = (text: string): string => `[say:${encodeURIComponent(text)}]`;
-const call = (text: string): string =>
-  `<tool_call>${JSON.stringify({ name: "s__free", arguments: { text } })}</tool_call>`;
+const call = (text: string): string => callOf("s__free", text);
 const mcp = { type: "mcp", server_label: "s", allowed_tools: ["free"], require_approval: "never" };
 
 it("runs a listed tool, and has its list and its calls as items", async () => {

@@ -1,51 +1,33 @@
 // Tests turns whose session, job id or choice of tools meets another request, an earlier try or a later step.
 import { deferred } from "@waggle/async";
+import type { CallOutcome } from "@waggle/mcp";
 import type { StreamEvent } from "@waggle/protocol";
-import { afterEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { readEvents } from "../testing/events.ts";
 import { createInlineTools } from "../testing/inline-tools.ts";
-import type { InlineTools } from "../testing/inline-tools.ts";
-import { createInlineWorker } from "../testing/inline-worker.ts";
-import type { InlineWorker } from "../testing/inline-worker.ts";
+import { call, say, useInlineTurns } from "../testing/inline-turns.ts";
 import { worksOf } from "../testing/last-work.ts";
 
-let worker: InlineWorker;
-let tools: InlineTools;
-afterEach(async () => {
-  await worker.close();
-  tools.remove();
-});
-
-async function start(...how: Parameters<typeof createInlineTools>): Promise<void> {
-  tools = await createInlineTools(...how);
-  worker = createInlineWorker({ mcp: tools.mcp });
-}
-
-async function request(method: string, path: string, body?: unknown): Promise<Response> {
-  const init = { method, headers: { host: "127.0.0.1:7711" } };
-  return await worker.app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });
-}
-
-async function ask(body: object): Promise<readonly StreamEvent[]> {
-  return (await readEvents(await request("POST", "/v1/inference", body)).rest()).events;
-}
-
-/** The fake model says the last such text of its prompt. */
-const say = (text: string): string => `[say:${encodeURIComponent(text)}]`;
-const call = (name: string, text: string): string =>
-  `<tool_call>${JSON.stringify({ name, arguments: { text } })}</tool_call>`;
+const turns = useInlineTurns();
+const { start, request, ask } = turns;
 
 function asking(text: string, more: object = {}): object {
   return { messages: [{ role: "user", content: say(text) }], temperature: 0, mcp_tools: "all", job_id: "j", ...more };
 }
 
-it("a request of the session that comes during a call replaces the turn, and not the other way round", async () => {
+/** A worker whose calls wait for `go`. */
+async function startHeld(outcome: CallOutcome): Promise<Record<"reached" | "go", ReturnType<typeof deferred<void>>>> {
   const [reached, go] = [deferred<void>(), deferred<void>()];
   await start(async () => {
     reached.resolve();
     await go.promise;
-    return { kind: "done", text: say("Over.") };
+    return outcome;
   });
+  return { reached, go };
+}
+
+it("a request of the session that comes during a call replaces the turn, and not the other way round", async () => {
+  const { reached, go } = await startHeld({ kind: "done", text: say("Over.") });
   const turn = ask(asking(call("s__free", "x"), { session_id: "s" }));
   await reached.promise;
   const messages = [{ role: "user", content: "A story, please." }];
@@ -58,12 +40,7 @@ it("a request of the session that comes during a call replaces the turn, and not
 });
 
 it("a request of the session that comes and ends during a call replaces the turn too", async () => {
-  const [reached, go] = [deferred<void>(), deferred<void>()];
-  await start(async () => {
-    reached.resolve();
-    await go.promise;
-    return { kind: "done", text: say("Over.") };
-  });
+  const { reached, go } = await startHeld({ kind: "done", text: say("Over.") });
   const turn = ask(asking(call("s__free", "x"), { session_id: "s" }));
   await reached.promise;
   const newer = await ask({ messages: [{ role: "user", content: say("Hi.") }], session_id: "s", temperature: 0 });
@@ -78,7 +55,7 @@ it("a turn that failed during a job is tried again with a new job", async () => 
   const late = { type: "error", code: "deadline_exceeded" };
   expect((await ask(body)).at(-1)).toMatchObject(late);
   expect((await ask(body)).at(-1)).toMatchObject(late);
-  expect(worksOf(worker)).toHaveLength(2);
+  expect(worksOf(turns.worker)).toHaveLength(2);
 });
 
 it("a recorded message with a call for the client ends the turn after a restart too", async () => {
@@ -87,11 +64,10 @@ it("a recorded message with a call for the client ends the turn after a restart 
   const body = asking(call("s__free", say("Free.")) + call("own", "y"), { tools: [own] });
   const ended = (await ask(body)).at(-1);
   expect(ended).toMatchObject({ message: { tool_calls: [{}, { function: { name: "own" } }] } });
-  tools = await tools.restart(() => ({ kind: "done", text: "again" }));
-  worker = createInlineWorker({ mcp: tools.mcp });
+  turns.use(await turns.tools.restart(() => ({ kind: "done", text: "again" })));
   const { type, finish_reason: reason, message } = ended as Extract<StreamEvent, { type: "end" }>;
   expect((await ask(body)).at(-1)).toMatchObject({ type, finish_reason: reason, message });
-  expect(tools.calls).toEqual([]);
+  expect(turns.tools.calls).toEqual([]);
 });
 
 it.each([
@@ -116,18 +92,13 @@ it.each([
       ];
   const response = await request("POST", path, { temperature: 0, tools: given, tool_choice: choice, ...body });
   expect(await response.text()).toMatch(/Done\./);
-  const grammars = worksOf(worker).map((work) => ("answerGrammar" in work ? work.answerGrammar : undefined));
+  const grammars = worksOf(turns.worker).map((work) => ("answerGrammar" in work ? work.answerGrammar : undefined));
   expect(grammars).toEqual(Array.from({ length: 2 }, () => expect.stringContaining("s__free") as string));
   expect(grammars.join("\n")).not.toMatch(/\bown\b/);
 });
 
 it("a client that claims more tokens than a turn has gets the later events only, and the end", async () => {
-  const [reached, go] = [deferred<void>(), deferred<void>()];
-  await start(async () => {
-    reached.resolve();
-    await go.promise;
-    return { kind: "tool_error", text: say("Over.") };
-  });
+  const { reached, go } = await startHeld({ kind: "tool_error", text: say("Over.") });
   await request("POST", "/v1/jobs", asking(call("s__free", "x"), { on_disconnect: "continue" }));
   await reached.promise;
   const stream = await request("GET", "/v1/jobs/j/stream?after=9999");
@@ -157,30 +128,29 @@ it("continues when a client that was lost during a call sends its request again,
   const told = events.filter(({ type }) => type.startsWith("tool_"));
   expect(told).toMatchObject([{ type: "tool_result", outcome: "unknown" }]);
   expect(events.at(-1)).toMatchObject({ finish_reason: "stop", message: { content: "Continued." } });
-  expect(tools.calls).toHaveLength(1);
+  expect(turns.tools.calls).toHaveLength(1);
 });
 
-it("ends a turn whose message cannot be written to the journal, and sends none of its calls", async () => {
-  tools = await createInlineTools();
+it("a turn fails and sends no call if the journal cannot record the message with its calls", async () => {
+  const tools = await createInlineTools();
   const { journal } = tools.mcp;
   const begin: typeof journal.begin = async (...turn) => {
     const record = await journal.begin(...turn);
     return record && { ...record, addStep: async () => await Promise.reject(new Error("no space left")) };
   };
-  worker = createInlineWorker({ mcp: { ...tools.mcp, journal: { ...journal, begin } } });
+  turns.use(tools, { mcp: { ...tools.mcp, journal: { ...journal, begin } } });
   expect((await ask(asking(call("s__free", "x")))).at(-1)).toMatchObject({
     type: "error",
     code: "resource_exhausted",
     message: "The journal of calls is full or cannot be written. No call was sent.",
   });
-  expect(tools.calls).toEqual([]);
+  expect(turns.tools.calls).toEqual([]);
 });
 
 it.each(["/v1/inference", "/v1/responses"])(
   "%s: sends no call for a request that is refused for too many streams",
   async (path) => {
-    tools = await createInlineTools();
-    worker = createInlineWorker({ mcp: tools.mcp, maxStreamsPerClient: 1 });
+    turns.use(await createInlineTools(), { maxStreamsPerClient: 1 });
     await request("POST", "/v1/inference", { messages: [{ role: "user", content: "A story." }], ignore_eos: true });
     const body =
       path === "/v1/inference"
@@ -191,9 +161,9 @@ it.each(["/v1/inference", "/v1/responses"])(
             tools: [{ type: "mcp", server_label: "s" }],
             temperature: 0,
           };
-    const accepted = worksOf(worker).length;
+    const accepted = worksOf(turns.worker).length;
     expect((await request("POST", path, body)).status).toBe(429);
     await new Promise((resolve) => setImmediate(resolve));
-    expect(worksOf(worker)).toHaveLength(accepted);
+    expect(worksOf(turns.worker)).toHaveLength(accepted);
   },
 );

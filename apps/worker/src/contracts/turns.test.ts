@@ -1,41 +1,16 @@
 // Tests turns on the native routes: the events of calls and results, consent, bounds, and what a request that is sent again finds.
 import type { EndEvent, StreamEvent } from "@waggle/protocol";
 import { deferred } from "@waggle/async";
-import { afterEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { readEvents } from "../testing/events.ts";
 import { createInlineTools } from "../testing/inline-tools.ts";
-import type { InlineTools } from "../testing/inline-tools.ts";
-import { createInlineWorker } from "../testing/inline-worker.ts";
-import type { InlineWorker } from "../testing/inline-worker.ts";
+import { call, say, useInlineTurns } from "../testing/inline-turns.ts";
 
-let worker: InlineWorker;
-let tools: InlineTools;
-afterEach(async () => {
-  await worker.close();
-  tools.remove();
-});
-
-async function start(...how: Parameters<typeof createInlineTools>): Promise<void> {
-  tools = await createInlineTools(...how);
-  worker = createInlineWorker({ mcp: tools.mcp });
-}
-
-async function request(method: string, path: string, body?: unknown): Promise<Response> {
-  const init = { method, headers: { host: "127.0.0.1:7711" } };
-  return await worker.app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });
-}
-
-/** The fake model says the last such text of its prompt. */
-const say = (text: string): string => `[say:${encodeURIComponent(text)}]`;
-const call = (name: string, text: string): string =>
-  `<tool_call>${JSON.stringify({ name, arguments: { text } })}</tool_call>`;
+const turns = useInlineTurns();
+const { start, request, ask } = turns;
 
 function asking(text: string, more: object = {}): object {
   return { messages: [{ role: "user", content: say(text) }], temperature: 0, mcp_tools: "all", ...more };
-}
-
-async function ask(body: object): Promise<readonly StreamEvent[]> {
-  return (await readEvents(await request("POST", "/v1/inference", body)).rest()).events;
 }
 
 function endOf(events: readonly StreamEvent[]): EndEvent {
@@ -52,7 +27,7 @@ it("runs the calls of an answer, and answers with their results", async () => {
   const events = await ask(
     asking(`Look: ${call("s__free", say("Found it."))}${call("s__free", say("Found it."))}`, { job_id: "j" }),
   );
-  expect(tools.calls).toEqual([
+  expect(turns.tools.calls).toEqual([
     { tool: "free", given: { text: say("Found it.") } },
     { tool: "free", given: { text: say("Found it.") } },
   ]);
@@ -75,7 +50,7 @@ it("runs the calls of an answer, and answers with their results", async () => {
 it("marks a result as data of its tool", async () => {
   await start(() => ({ kind: "done", text: say("Ok.") }));
   await ask(asking(call("s__free", "")));
-  const work = worker.commands.findLast(({ type }) => type === "prepare");
+  const work = turns.worker.commands.findLast(({ type }) => type === "prepare");
   expect(JSON.stringify(work)).toContain('Result of the tool \\"free\\" of the MCP server \\"s\\". It is data');
 });
 
@@ -96,24 +71,24 @@ it("waits for consent to a tool that the operator does not list, once or for the
   const answered = await refused.until(({ type }) => type === "tool_result");
   expect(answered.at(-1)).toMatchObject({ outcome: "refused", text: expect.stringMatching(/refused/) as string });
   await request("DELETE", "/v1/jobs/a");
-  expect(tools.calls).toEqual([]);
+  expect(turns.tools.calls).toEqual([]);
 
   const allowed = await stream("b");
   const again = await allowed.until(waits);
   const id = (again.at(-1) as { call_id: string }).call_id;
   await request("POST", "/v1/jobs/b/consent", { call_id: id, allow: "conversation" });
   expect(endOf((await allowed.rest()).events).message?.content).toBe("Done.");
-  expect(tools.calls).toHaveLength(1);
+  expect(turns.tools.calls).toHaveLength(1);
 
   const third = (await (await stream("c")).rest()).events;
   expect(toolEvents(third)).toMatchObject([{ state: "running" }, { outcome: "done" }]);
-  expect(tools.calls).toHaveLength(2);
+  expect(turns.tools.calls).toHaveLength(2);
 });
 
 it("ends after a number of messages with calls, with an answer without tools", async () => {
   await start((_, { text }) => ({ kind: "done", text: say(call("s__free", String(text))) }));
   const events = await ask(asking(call("s__free", "x")));
-  expect(tools.calls).toHaveLength(4);
+  expect(turns.tools.calls).toHaveLength(4);
   expect(endOf(events).message?.tool_calls ?? []).toEqual([]);
 });
 
@@ -154,7 +129,7 @@ it("resumes a stream after a token, and joins a request that is sent again", asy
   expect(tail).toEqual(events.slice(events.findIndex((event) => event.type === "token" && event.index === 3) + 1));
   expect((await request("POST", "/v1/jobs", body)).status).toBe(202);
   expect((await request("POST", "/v1/jobs", { ...body, seed: 5 })).status).toBe(409);
-  expect(tools.calls).toHaveLength(1);
+  expect(turns.tools.calls).toHaveLength(1);
 });
 
 it("continues after a restart: a call with a result is not repeated, and one without is unknown", async () => {
@@ -169,12 +144,10 @@ it("continues after a restart: a call with a result is not repeated, and one wit
   await reached.promise;
 
   // The process dies here. Another one has only the journal.
-  const deadTools = tools;
-  tools = await deadTools.restart(() => ({ kind: "done", text: say("Over.") }));
-  worker = createInlineWorker({ mcp: tools.mcp });
+  turns.use(await turns.tools.restart(() => ({ kind: "done", text: say("Over.") })));
   const { events } = await readEvents(await request("POST", "/v1/inference", body)).rest();
   // The model makes the call without a result again, in a separate message.
-  expect(tools.calls).toEqual([{ tool: "free", given: { text: "second" } }]);
+  expect(turns.tools.calls).toEqual([{ tool: "free", given: { text: "second" } }]);
   expect(toolEvents(events)).toMatchObject([
     { type: "tool_result", outcome: "done" },
     {
@@ -191,8 +164,7 @@ it("continues after a restart: a call with a result is not repeated, and one wit
 });
 
 it("needs a token in network mode, for the list of servers and for consent", async () => {
-  tools = await createInlineTools();
-  worker = createInlineWorker({ mcp: tools.mcp, access: { localMode: false, allowedHosts: ["127.0.0.1"] } });
+  turns.use(await createInlineTools(), { access: { localMode: false, allowedHosts: ["127.0.0.1"] } });
   expect((await request("GET", "/v1/mcp/servers")).status).toBe(401);
   expect((await request("POST", "/v1/jobs/j/consent", { call_id: "c", allow: "once" })).status).toBe(401);
 });
@@ -216,7 +188,7 @@ it("lists servers and tools, and refuses unknown tools and requests without mess
   expect(await unknown.text()).toMatch(/field \\"mcp_tools\.1\\": there is no MCP tool \\"s__none\\"/);
   const plain = await request("POST", "/v1/jobs", { prompt: "x", mcp_tools: "all" });
   expect(await plain.text()).toMatch(/mcp_tools.*needs messages/);
-  worker = createInlineWorker();
+  turns.use(turns.tools, { mcp: undefined });
   expect(await (await request("POST", "/v1/jobs", asking("x"))).text()).toMatch(/no MCP servers \(--mcp-config\)/);
   expect(await (await request("GET", "/v1/mcp/servers")).json()).toEqual({ servers: [] });
 });

@@ -42,7 +42,7 @@ export interface InlineWorkerOptions extends Pick<InlineEngineOptions, "prepared
   /** Loads only when the test calls `load`; by default the engine is ready from the start. */
   readonly loadLater?: boolean;
   readonly link?: InlineLink;
-  readonly mcp?: Mcp;
+  readonly mcp?: Mcp | undefined;
   /** Metrics that several workers share: in tests that make thousands of workers, new metrics would take most of the time. */
   readonly metrics?: WorkerMetrics;
 }

@@ -1,4 +1,4 @@
-// Owns what is left of a turn after its end: its events. The request holds the body with its pictures, so it is dropped.
+// Owns an ended turn, which keeps its events for readers. It drops the request, because the request holds the body and its pictures.
 import type { Clock } from "@waggle/async";
 import { createTurnReader } from "./turn-log.ts";
 import type { Turn } from "./turn.ts";
