@@ -1,5 +1,4 @@
 // Reads the chat templates of llama.cpp's tests from the source that node-llama-cpp carries: the templates are not in this repository.
-import { execFileSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -9,17 +8,19 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { filesInBundle } from "./git-bundle.ts";
 
 const repository = fileURLToPath(new URL("../../../../../", import.meta.url));
 const templateFolder = "models/templates";
 
 /**
- * Returns about 70 sources by file name without `.jinja`, sorted by name. The first call after an install takes a second to unpack the sources.
- * @throws Error if node-llama-cpp or git is not installed
+ * Returns about 70 sources by file name without `.jinja`, sorted by name. The first call after an install takes two seconds to unpack the sources.
+ * @throws Error if node-llama-cpp is not installed
  */
 export function llamaTemplates(): ReadonlyMap<string, string> {
   const folder = unpacked();
@@ -41,12 +42,9 @@ function unpacked(): string {
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, "unpacking-"));
   try {
-    const git = join(work, "source.git");
-    execFileSync("git", ["clone", "--quiet", "--bare", join(source, "gitRelease.bundle"), git], { stdio: "ignore" });
-    execFileSync("git", ["--git-dir", git, "--work-tree", work, "checkout", "HEAD", "--", templateFolder], {
-      stdio: "ignore",
-    });
-    renameSync(join(work, templateFolder), folder);
+    const files = filesInBundle(readFileSync(join(source, "gitRelease.bundle")), templateFolder);
+    for (const [name, content] of files) writeFileSync(join(work, name), content);
+    renameSync(work, folder);
   } catch (error) {
     // Another process may have created the folder.
     if (!existsSync(folder)) throw error;
