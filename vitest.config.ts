@@ -60,6 +60,7 @@ const builtDaemons = { globalSetup: ["tests/support/build-daemons.ts"], env: { W
 
 export default defineConfig({
   test: {
+    globalSetup: ["tests/support/temporary-folder.ts"],
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     projects: [
       {
