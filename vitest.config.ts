@@ -2,6 +2,7 @@
 // file at a time; `faults` two files at a time; `attacks` one at a time; `browser` in a real browser; `templates` compared with Python's Jinja.
 // WAGGLE_LONG=1 makes faults, attacks, several models, formats and the context pool long: `pnpm test:long`.
 import { defineConfig } from "vitest/config";
+import { createSkippedReporter } from "./packages/testing/src/skipped-reporter.ts";
 
 // A test waits for events, so its time limit only ends one that hangs. On a machine with other work a test takes ten times as long as usual.
 const limits = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000, interval: 10 } } };
@@ -61,7 +62,11 @@ const builtDaemons = { globalSetup: ["tests/support/build-daemons.ts"], env: { W
 export default defineConfig({
   test: {
     globalSetup: ["tests/support/temporary-folder.ts"],
-    reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
+    reporters: [
+      "default",
+      createSkippedReporter(),
+      ...(report === undefined ? [] : [["json", { outputFile: report }] as ["json", { outputFile: string }]]),
+    ],
     projects: [
       {
         test: {

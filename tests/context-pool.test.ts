@@ -1,4 +1,5 @@
 // Tests a context pool that is too small for all jobs at once: jobs are parked and continue, and every answer is the one that the job gets alone.
+import { needs } from "@waggle/testing";
 import {
   createLeftoverCheck,
   createProcessGroups,
@@ -8,7 +9,7 @@ import {
   sum,
   times,
 } from "@waggle/testing/harness";
-import { afterAll, beforeAll, expect, test, type TestContext } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   firstParked,
   parksOf,
@@ -25,30 +26,7 @@ import { limitMs, say } from "./support/long.ts";
 const groups = createProcessGroups("context-pool");
 const leftovers = createLeftoverCheck();
 let pool: PoolWorker;
-let isShared = false;
 let alone: Promise<readonly Run[]> | undefined;
-
-beforeAll(async () => {
-  pool = await startPoolWorker(groups);
-  isShared = await sharesContext(pool.worker);
-}, limitMs);
-
-afterAll(async () => {
-  await leftovers.observe([pool.worker.pid]);
-  await pool[Symbol.asyncDispose]();
-  groups.killAll();
-  const left = endLeftovers(await leftovers.check());
-  if (left.length > 0) throw new Error(left.join("\n"));
-});
-
-/** Skips the test where the slots do not share the context, unless the addon is required. */
-function needAddon({ skip }: TestContext): void {
-  if (process.env["WAGGLE_ADDON"] === "required") expect(isShared, "the slots share the context").toBe(true);
-  if (isShared) return;
-  const reason = "the engine has no addon, so each slot has a separate context: `xtask engine:build` makes the addon";
-  process.stderr.write(`Skipped the context pool: ${reason}\n`);
-  skip(reason);
-}
 
 /** The jobs, run one after the other; once in all tests. */
 function runAlone(): Promise<readonly Run[]> {
@@ -82,42 +60,55 @@ async function expectWhole(runs: readonly Run[]): Promise<void> {
   expect(wrong).toEqual([]);
 }
 
-test(
-  "jobs that together need more than the pool are parked, and answered as if alone",
-  { timeout: limitMs },
-  async (context) => {
-    needAddon(context);
+// Without the addon, each slot has a separate context.
+describe("a context pool", needs("Waggle's addon"), () => {
+  beforeAll(async () => {
+    pool = await startPoolWorker(groups);
+    if (!(await sharesContext(pool.worker))) throw new Error("The slots do not share the context.");
+  }, limitMs);
+
+  afterAll(async () => {
+    await leftovers.observe([pool.worker.pid]);
+    await pool[Symbol.asyncDispose]();
+    groups.killAll();
+    const left = endLeftovers(await leftovers.check());
+    if (left.length > 0) throw new Error(left.join("\n"));
+  });
+
+  test(
+    "jobs that together need more than the pool are parked, and answered as if alone",
+    { timeout: limitMs },
+    async () => {
+      const runs = await runAll();
+      await expectWhole(runs);
+      expect(sum(runs.map(parksOf))).toBeGreaterThan(0);
+    },
+  );
+
+  test("a cancel ends a parked job at once, and changes no other answer", { timeout: limitMs }, async () => {
+    await runAlone();
     const runs = await runAll();
+    const parked = await firstParked(runs);
+    const running = runs.find((one) => one !== parked && parksOf(one) === 0) as Run;
+    const others = runs.filter((one) => one !== parked && one !== running);
+    for (const { jobId, stream } of [parked, running]) {
+      await pool.worker.client.cancelJob(jobId);
+      await stream.over;
+      expect(endingOf(stream.judge.terminal)).toBe("cancelled by client");
+    }
+    expect(
+      others.every(({ stream }) => stream.judge.terminal !== undefined),
+      "whether the others have ended",
+    ).toBe(false);
+    await expectWhole(others);
+  });
+
+  test("parked jobs outlive the engine", { timeout: limitMs }, async () => {
+    await runAlone();
+    const runs = await runAll();
+    await firstParked(runs);
+    process.kill(pool.worker.enginePid(), "SIGKILL");
     await expectWhole(runs);
-    expect(sum(runs.map(parksOf))).toBeGreaterThan(0);
-  },
-);
-
-test("a cancel ends a parked job at once, and changes no other answer", { timeout: limitMs }, async (context) => {
-  needAddon(context);
-  await runAlone();
-  const runs = await runAll();
-  const parked = await firstParked(runs);
-  const running = runs.find((one) => one !== parked && parksOf(one) === 0) as Run;
-  const others = runs.filter((one) => one !== parked && one !== running);
-  for (const { jobId, stream } of [parked, running]) {
-    await pool.worker.client.cancelJob(jobId);
-    await stream.over;
-    expect(endingOf(stream.judge.terminal)).toBe("cancelled by client");
-  }
-  expect(
-    others.every(({ stream }) => stream.judge.terminal !== undefined),
-    "whether the others have ended",
-  ).toBe(false);
-  await expectWhole(others);
-});
-
-test("parked jobs outlive the engine", { timeout: limitMs }, async (context) => {
-  needAddon(context);
-  await runAlone();
-  const runs = await runAll();
-  await firstParked(runs);
-  process.kill(pool.worker.enginePid(), "SIGKILL");
-  await expectWhole(runs);
-  expect((await pool.worker.metrics()).sum("waggle_engine_deaths_total")).toBe(1);
+    expect((await pool.worker.metrics()).sum("waggle_engine_deaths_total")).toBe(1);
+  });
 });

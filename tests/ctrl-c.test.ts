@@ -1,12 +1,8 @@
 // Tests a Ctrl-C in a terminal, which signals the whole process group; npx and pnpm then forward the signal once more.
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { StdoutLineSchema } from "@waggle/protocol";
+import { packageManager, repositoryPath } from "@waggle/testing/harness";
 import { expect, it } from "vitest";
-
-const root = fileURLToPath(new URL("../", import.meta.url));
-const { packageManager } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { packageManager: string };
 
 it("a worker under npx and pnpm drains at one Ctrl-C, and does not abort", async () => {
   const worker = [
@@ -21,7 +17,7 @@ it("a worker under npx and pnpm drains at one Ctrl-C, and does not abort", async
     "20",
   ];
   const group = spawn("npx", ["--yes", packageManager, ...worker, "--log-format", "json"], {
-    cwd: root,
+    cwd: repositoryPath(""),
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });

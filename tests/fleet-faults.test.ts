@@ -1,7 +1,7 @@
 // Tests with real processes that a fleet keeps every stream complete while workers, gateways, NATS or the network fail.
 import { createLeftoverCheck, createProcessGroups, endLeftovers, messageOf } from "@waggle/testing/harness";
-import { describeWithNats } from "@waggle/testing";
-import { expect, test } from "vitest";
+import { needs } from "@waggle/testing";
+import { describe, expect, test } from "vitest";
 import { realPictures } from "./fleet-faults/pictures.ts";
 import { realModel } from "./fleet-faults/real-model.ts";
 import type { FleetScenario, Verdict } from "./fleet-faults/scenario.ts";
@@ -34,10 +34,10 @@ async function problemsOf(scenario: FleetScenario, count: number): Promise<Verdi
   return [...problems, ...endLeftovers(await leftovers.check())];
 }
 
-describeWithNats("a fleet with faults", () => {
+describe("a fleet with faults", needs("nats-server"), () => {
   for (const scenario of scenarios) {
     test(`${scenario.name}: ${scenario.what}`, { timeout: limitMs }, async ({ skip }) => {
-      const reason = await scenario.whyNot?.();
+      const reason = await scenario.missing?.();
       if (reason !== undefined) skip(reason);
       expect(await problemsOf(scenario, requests), howToRepeat).toEqual([]);
     });

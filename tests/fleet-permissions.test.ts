@@ -10,8 +10,8 @@ import {
   startWorker,
 } from "@waggle/testing/harness";
 import type { DaemonSpec, Gateway } from "@waggle/testing/harness";
-import { describeWithNats, madeUpPng } from "@waggle/testing";
-import { afterAll, expect, test } from "vitest";
+import { madeUpPng, needs } from "@waggle/testing";
+import { afterAll, describe, expect, test } from "vitest";
 
 const groups = createProcessGroups("permissions");
 afterAll(() => groups.killAll());
@@ -35,7 +35,7 @@ async function askAboutPicture({ url }: Gateway): Promise<void> {
   expect(await counted.json()).toEqual({ input_tokens: expect.any(Number) as number });
 }
 
-describeWithNats("a fleet with minimal permissions", () => {
+describe("a fleet with minimal permissions", needs("nats-server"), () => {
   test("serves, hands over and takes over jobs without a refusal by NATS", async () => {
     const refused = new Set<string>();
     const env = Object.fromEntries(

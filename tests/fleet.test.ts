@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { createWorkerClient } from "@waggle/client";
 import { HiveWorkersSchema } from "@waggle/protocol";
 import { createLeftoverCheck, parseMetrics, poll } from "@waggle/testing/harness";
-import { describeWithNats } from "@waggle/testing";
+import { needs } from "@waggle/testing";
 import { execa } from "execa";
-import { afterEach, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { killDaemons, spawnDaemon, spawnFakeWorker } from "./support/daemon.ts";
 
@@ -40,7 +40,7 @@ it("dev runs a hive that knows each of the workers, and ends the hive and all wo
   expect(await leftovers.check()).toEqual({ processes: [], ports: [] });
 });
 
-describeWithNats("with --nats", () => {
+describe("with --nats", needs("nats-server"), () => {
   it("dev has one address for all workers, and ends nats-server too", async () => {
     const scratch = await mkdtemp(join(tmpdir(), "waggle-"));
     const flags = ["--nats", "--workers", "2", "--gateway-port", "0", ...free];

@@ -3,9 +3,9 @@ import { createProcessGroups, poll, startGateway, startNats, startWorker } from 
 import type { Gateway, NatsServer, Worker } from "@waggle/testing/harness";
 import { UsageReportSchema } from "@waggle/protocol";
 import type { StreamEvent } from "@waggle/protocol";
-import { describeWithNats } from "@waggle/testing";
+import { needs } from "@waggle/testing";
 import OpenAI from "openai";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const groups = createProcessGroups("gateway");
 const stepMs = 10;
@@ -27,7 +27,7 @@ function tokensOf(events: readonly StreamEvent[]): (readonly [number, string])[]
   return events.flatMap((event) => (event.type === "token" ? [[event.index, event.text] as const] : []));
 }
 
-describeWithNats("two gateways over two workers", () => {
+describe("two gateways over two workers", needs("nats-server"), () => {
   let nats: NatsServer;
   let workers: readonly Worker[];
   let one: Gateway;

@@ -30,6 +30,7 @@ import {
   type HostileRequest,
 } from "@waggle/testing/hostile";
 import fc from "fast-check";
+import { needs } from "@waggle/testing";
 import { afterAll, describe, expect, it } from "vitest";
 import { runHostile } from "./hostile/run.ts";
 import { hostileFailures } from "./hostile/verdict.ts";
@@ -428,7 +429,7 @@ describe("job ids", () => {
   );
 });
 
-describe.runIf(isLong)("sixteen attackers at once", () => {
+describe("sixteen attackers at once", needs("a long run"), () => {
   it(
     "leave honest streams as complete, real and steady as with sixteen well-behaved clients",
     { timeout: limitMs },

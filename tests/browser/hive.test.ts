@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProcessGroups, startNats } from "@waggle/testing/harness";
 import type { HiveWorker } from "@waggle/protocol";
-import { describeWithNats } from "@waggle/testing";
-import { expect, it } from "vitest";
+import { needs } from "@waggle/testing";
+import { describe, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
 import { addPastHour } from "./support/past-hour.ts";
@@ -308,7 +308,7 @@ it("shows a worker's slots and charts of its work", async () => {
   expect(complaints).toEqual([]);
 });
 
-describeWithNats("a fleet on NATS", () => {
+describe("a fleet on NATS", needs("nats-server"), () => {
   it("is listed with the registered workers, and the page shows when NATS is down", async () => {
     await using nats = await startNats(createProcessGroups("nats"));
     const hive = await spawnDaemon("hive", ["--port", "0", "--nats-url", nats.url]);

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProcessGroups, startNats } from "@waggle/testing/harness";
 import { JobListSchema, WorkerInfoSchema } from "@waggle/protocol";
-import { describeWithNats } from "@waggle/testing";
+import { needs } from "@waggle/testing";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker } from "../support/daemon.ts";
 import { openTab, visit } from "./support/browser.ts";
 import { addPastHour } from "./support/past-hour.ts";
@@ -309,7 +309,7 @@ it("shows only the jobs and the log that a token may see", async () => {
   expect(await ended.json()).toMatchObject({ state: "cancelled", cancelled_by: "operator" });
 });
 
-describeWithNats("a gateway", () => {
+describe("a gateway", needs("nats-server"), () => {
   it("shows the gateway's data, and no data or actions of its workers", async () => {
     await using nats = await startNats(createProcessGroups("nats"));
     const fleet = ["--nats-url", nats.url];

@@ -14,7 +14,7 @@ export type Verdict = readonly string[];
 export interface FleetScenario {
   readonly name: string;
   readonly what: string;
-  /** Returns the reason why the scenario cannot run on this machine; undefined if it can. */
-  readonly whyNot?: () => Promise<string | undefined>;
+  /** Returns what the scenario needs and this machine lacks; undefined if it can run. */
+  readonly missing?: () => Promise<string | undefined>;
   run(options: ScenarioOptions): Promise<Verdict>;
 }

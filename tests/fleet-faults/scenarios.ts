@@ -170,9 +170,11 @@ const cutOffMs = 14_000;
 const cutOff: FleetScenario = {
   name: "cut-off",
   what: "a worker is cut off from the network for a while: another one continues its streams, and the worker notices that",
-  async whyNot() {
+  async missing() {
     await using machine = await createOtherMachine();
-    return machine === undefined ? "this process may not create a network namespace" : undefined;
+    return machine === undefined
+      ? "the right to create a network namespace: run as root, after apt-get install iproute2"
+      : undefined;
   },
   async run({ groups, seed, progress }) {
     await using machine = await createOtherMachine();

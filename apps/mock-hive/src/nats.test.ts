@@ -5,8 +5,8 @@ import type { Member } from "@waggle/fleet";
 import { createProcessGroups, poll, startNats } from "@waggle/testing/harness";
 import type { NatsServer } from "@waggle/testing/harness";
 import { createLogger } from "@waggle/telemetry";
-import { describeWithNats } from "@waggle/testing";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { needs } from "@waggle/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { watchFleet } from "./nats.ts";
 
 const log = createLogger({ level: "silent", format: "json", name: "test" });
@@ -16,7 +16,7 @@ const gateway: Member = {
   startedAt: "2026-11-22T10:00:00.000Z",
 };
 
-describeWithNats("a fleet that the hive looks into", () => {
+describe("a fleet that the hive looks into", needs("nats-server"), () => {
   let nats: NatsServer;
   beforeAll(async () => {
     nats = await startNats(createProcessGroups("nats"));

@@ -11,4 +11,4 @@ export { resumeContract, type ResumableJob, type ResumeContractOptions } from ".
 export { statesContract } from "./contracts/kv-snapshots-contract.ts";
 export * from "./hostile/index.ts";
 export * from "./otlp-receiver.ts";
-export { describeWithNats } from "./with-nats.ts";
+export { lacks, needs, type Need } from "./needs.ts";

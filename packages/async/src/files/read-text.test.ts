@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { needs } from "@waggle/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeFolder } from "./make-folder.ts";
 import { readText, readTextLater } from "./read-text.ts";
@@ -48,6 +49,6 @@ it("makes a folder with its parents, and keeps an existing folder", () => {
   expect(() => makeFolder(join(folder, "x/y"))).toThrow(/ENOTDIR|EEXIST/);
 });
 
-it.runIf(process.platform === "linux")("fails at once for a new folder below /proc", () => {
+it("fails at once for a new folder below /proc", needs("Linux"), () => {
   expect(() => makeFolder("/proc/waggle/models")).toThrow("ENOENT");
 });

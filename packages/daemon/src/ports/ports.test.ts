@@ -1,6 +1,7 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
+import { needs } from "@waggle/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { lsofHolder, lsofPorts } from "./lsof.ts";
 import { findPortHolder, listPortsOf } from "./ports.ts";
@@ -81,16 +82,7 @@ describe("listPortsOf", () => {
   });
 });
 
-function isInstalled(program: string): boolean {
-  try {
-    execFileSync(program, ["-v"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-describe.runIf(isInstalled("lsof"))("lsof, where it is installed", () => {
+describe("lsof", needs("lsof"), () => {
   it("gives the same answers as /proc", async () => {
     const port = await listen("127.0.0.1");
     expect((await lsofHolder(port))?.pid).toBe(process.pid);

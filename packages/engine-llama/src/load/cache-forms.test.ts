@@ -4,8 +4,8 @@ import { tokensOf } from "@waggle/engine";
 import type { SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
+import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
-import { hasAddon } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 import type { CacheForm } from "./context.ts";
 import { loadLlamaBackend } from "./load.ts";
@@ -42,7 +42,7 @@ function residentBytes(): number {
   return Number(kilobytes) * 1_024;
 }
 
-describe.runIf(hasAddon)("a KV cache", () => {
+describe("a KV cache", needs("Waggle's addon"), () => {
   test.each(["reserved", "unified", "separate"] as const)("has the same tokens if it is %s", async (form) => {
     const backend = await open(form, 2, 256);
     const alone = await open("separate", 1, 256);
@@ -89,7 +89,7 @@ describe.runIf(hasAddon)("a KV cache", () => {
     }
   });
 
-  test.runIf(process.platform === "linux")("takes memory for used cells only, and gives it back", async () => {
+  test("takes memory for used cells only, and gives it back", needs("Linux"), async () => {
     const bytesPerCell = 6 * 2 * 64 * 2;
     const [slots, size, used] = [64, 512, 480];
     const backend = await open("reserved", slots, size);

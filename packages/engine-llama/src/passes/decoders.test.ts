@@ -11,8 +11,9 @@ import type { EntryResult, SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "@waggle/engine/testing";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import type { LlamaContext, LlamaContextSequence, LlamaModel, Token as LlamaToken } from "node-llama-cpp";
+import { needs } from "@waggle/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bindings, hasAddon, loadOn } from "../testing/bindings.ts";
+import { bindings, describeBindings, hasAddon, loadOn } from "../testing/bindings.ts";
 import { publicOptions } from "../testing/public-options.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { openLlama } from "../load/llama.ts";
@@ -148,32 +149,34 @@ describe("each binding has the results of the library's public interface", () =>
   });
 });
 
-test.each(bindings)("the binding %s has the same results while the garbage collector runs", async (binding) => {
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
-  /** Collects all garbage, and waits until finalizers have run. */
-  async function collected(): Promise<void> {
-    let isFinalized = false;
-    const registry = new FinalizationRegistry<void>(() => (isFinalized = true));
-    (() => registry.register({}, undefined))();
-    while (!isFinalized) {
+describeBindings((binding) => {
+  test("results are the same while the garbage collector runs", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    /** Collects all garbage, and waits until finalizers have run. */
+    async function collected(): Promise<void> {
+      let isFinalized = false;
+      const registry = new FinalizationRegistry<void>(() => (isFinalized = true));
+      (() => registry.register({}, undefined))();
+      while (!isFinalized) {
+        await new Promise((resolve) => setImmediate(resolve));
+        collect();
+      }
       await new Promise((resolve) => setImmediate(resolve));
-      collect();
     }
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const work = [{ slot: 0, text: story, sampling: samplingOf(wild, 7) }];
-  const backend = await open(binding);
-  try {
-    expect(await generate(backend, work, (step) => (step === 3 ? collected() : undefined))).toEqual(
-      await generate(backend, work),
-    );
-  } finally {
-    await backend.dispose();
-  }
+    const work = [{ slot: 0, text: story, sampling: samplingOf(wild, 7) }];
+    const backend = await open(binding);
+    try {
+      expect(await generate(backend, work, (step) => (step === 3 ? collected() : undefined))).toEqual(
+        await generate(backend, work),
+      );
+    } finally {
+      await backend.dispose();
+    }
+  });
 });
 
-describe.skipIf(!hasAddon)("both bindings have the same results", () => {
+describe("both bindings have the same results", needs("Waggle's addon"), () => {
   async function expectSame(play: (backend: DrivenBackend) => Promise<unknown>): Promise<void> {
     const [library, addon] = await Promise.all([...backends.values()].map(play));
     expect(addon).toEqual(nearly(library));
@@ -238,7 +241,7 @@ describe.skipIf(!hasAddon)("both bindings have the same results", () => {
   });
 });
 
-describe.skipIf(!hasAddon)("the addon's decoder", () => {
+describe("the addon's decoder", needs("Waggle's addon"), () => {
   test("samples behind a guess only if it sampled the guess, and refuses draws of a sampler at other places", async () => {
     const { llama } = await openLlama({ device: "cpu", maxThreads: 1 }, () => {});
     const model = await llama.loadModel({ modelPath: storyModel });
@@ -284,7 +287,7 @@ describe.skipIf(!hasAddon)("the addon's decoder", () => {
 
 test("all bindings have the same results if sampling is requested together with the pass, and steps are queued", async () => {
   const script = join(import.meta.dirname, "../testing/one-pool-thread.ts");
-  const { stdout } = await run(process.execPath, ["--import", "tsx", script], {
+  const { stdout } = await run(process.execPath, ["--import", "tsx", script, ...bindings], {
     env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
   });
   const { library, ...others } = JSON.parse(stdout) as Record<string, unknown>;

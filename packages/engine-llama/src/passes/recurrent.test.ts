@@ -6,8 +6,8 @@ import type { SlotSampling, Token } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bindings, loadOn } from "../testing/bindings.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeBindings, loadOn } from "../testing/bindings.ts";
 import type { Binding } from "./open-decoder.ts";
 
 const sampling: SlotSampling = { ...SamplingSchema.parse({ temperature: 0, ignore_eos: true }), seed: 1 };
@@ -57,7 +57,7 @@ async function answer(
   return { kept, sampled };
 }
 
-describe.each(bindings)("on the binding %s", (binding) => {
+describeBindings((binding) => {
   let backend: DrivenBackend;
   beforeAll(async () => {
     backend = await open(binding);

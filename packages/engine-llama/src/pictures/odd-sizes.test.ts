@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { isCell, type Backend, type Picture, type PictureChunk } from "@waggle/engine";
 import { encodePng } from "@waggle/pictures/testing";
 import { visionShapes, writeVisionModel } from "@waggle/testing/models";
+import { needs } from "@waggle/testing";
 import { afterAll, describe, expect, test } from "vitest";
 import { loadLlamaBackend } from "../load/load.ts";
-import { hasAddon } from "../testing/bindings.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-odd-sizes-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -41,7 +41,7 @@ async function read({ generator }: Backend, picture: Picture): Promise<readonly 
   return chunks;
 }
 
-describe.runIf(hasAddon)("with the addon", () => {
+describe("with the addon", needs("Waggle's addon"), () => {
   test.each(visionShapes)(
     "the shape %s reads pictures of odd sizes, and refuses those that are too thin",
     async (shape) => {

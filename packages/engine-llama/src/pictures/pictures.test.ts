@@ -6,9 +6,8 @@ import { join } from "node:path";
 import type { Backend, Picture } from "@waggle/engine";
 import { encodePng, gradientPicture } from "@waggle/pictures/testing";
 import { visionShapes, writeVisionModel } from "@waggle/testing/models";
-import { parkContract, pictureContract, picturedJobs, resumeContract } from "@waggle/testing";
+import { needs, parkContract, pictureContract, picturedJobs, resumeContract } from "@waggle/testing";
 import { afterAll, describe, expect, test } from "vitest";
-import { hasAddon } from "../testing/bindings.ts";
 import { loadLlamaBackend, type LlamaBackendOptions } from "../load/load.ts";
 import type { ProjectorSettings } from "./open-pictures.ts";
 
@@ -42,7 +41,7 @@ async function load(
   });
 }
 
-describe.runIf(hasAddon)("with the addon", () => {
+describe("with the addon", needs("Waggle's addon"), () => {
   for (const shape of visionShapes) {
     const files = writeVisionModel({ folder, shape });
     const statesFolder = join(folder, `states-${shape}`);

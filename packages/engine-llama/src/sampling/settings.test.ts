@@ -7,9 +7,9 @@ import type { TokenLogprobs } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { writeLora } from "@waggle/testing/models";
-import { adaptersContract } from "@waggle/testing";
+import { adaptersContract, needs } from "@waggle/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bindings, hasAddon, loadOn } from "../testing/bindings.ts";
+import { bindings, loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend, type LlamaBackendOptions } from "../load/load.ts";
 
@@ -222,7 +222,7 @@ describe("memory", () => {
 
   const isMapped = (): boolean => readFileSync("/proc/self/maps", "utf8").includes(storyModel);
 
-  test.runIf(process.platform === "linux")("`mlock` locks the weights, or the log has a warning", async () => {
+  test("`mlock` locks the weights, or the log has a warning", needs("Linux"), async () => {
     const lines: string[] = [];
     const log: LlamaBackendOptions["log"] = (_, message) => void lines.push(message);
     const backend = await loadLlamaBackend({ ...base, mlock: true, log });
@@ -239,8 +239,9 @@ test.each([["all" as const], [3]])("%s layers on a GPU are rejected without a GP
   );
 });
 
-test.skipIf(!hasAddon)(
+test(
   "all bindings have the same results with a quantized cache, other positions and an adapter",
+  needs("Waggle's addon"),
   async () => {
     const changed: LlamaBackendOptions = {
       ...base,

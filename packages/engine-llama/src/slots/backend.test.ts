@@ -6,7 +6,7 @@ import { backendContract } from "@waggle/testing";
 import { getLlama } from "node-llama-cpp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { commonGrammars } from "@waggle/grammar/testing";
-import { bindings, loadOn } from "../testing/bindings.ts";
+import { describeBindings, loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { parseGbnf } from "@waggle/grammar/gbnf";
 import { createMatcher, type MatcherPosition } from "@waggle/grammar/gbnf";
@@ -21,9 +21,7 @@ const options = {
   device: "cpu",
 } as const;
 
-for (const binding of bindings) {
-  backendContract(`llama on the binding "${binding}"`, () => loadOn(binding, options));
-}
+describeBindings((binding) => backendContract("llama", () => loadOn(binding, options)));
 
 const greedy = samplingOf({ temperature: 0 });
 

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import type { Backend, Token } from "@waggle/engine";
 import { driveSlots } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
-import { guessContract } from "@waggle/testing";
+import { guessContract, needs } from "@waggle/testing";
 import { shapeNamed, writeRandomModel, writeSinglePrecision } from "@waggle/testing/models";
 import { afterAll, describe, expect, test } from "vitest";
-import { hasAddon, loadOn } from "../testing/bindings.ts";
+import { loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 
 const isLong = process.env["WAGGLE_LONG"] === "1";
@@ -19,7 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const exact = { flashAttention: "off", cacheTypeK: "f32", cacheTypeV: "f32" } as const;
 const options = { ...exact, slots: 3, contextSize: 256, batchSize: 128, threads: 1, device: "cpu" } as const;
 
-describe.skipIf(!hasAddon)("with the addon", () => {
+describe("with the addon", needs("Waggle's addon"), () => {
   async function load(from: string): Promise<Backend> {
     const modelPath = join(folder, "single.gguf");
     writeSinglePrecision(from, modelPath);

@@ -7,7 +7,7 @@ import { SamplingSchema } from "@waggle/protocol";
 import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
 import { afterAll, describe, expect, it } from "vitest";
 import type { BatchRow } from "../passes/passes.ts";
-import { bindings, loadOn } from "../testing/bindings.ts";
+import { describeBindings, loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { createMeasure } from "./measure.ts";
 
@@ -78,7 +78,7 @@ describe("a measured step", () => {
   });
 });
 
-describe.each(bindings)("on the binding %s", (binding) => {
+describeBindings((binding) => {
   const folder = mkdtempSync(join(tmpdir(), "waggle-measure-"));
   afterAll(() => rmSync(folder, { recursive: true }));
 

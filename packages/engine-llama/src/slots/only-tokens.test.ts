@@ -1,6 +1,6 @@
 import { SamplingSchema } from "@waggle/protocol";
 import { expect, test } from "vitest";
-import { bindings, loadOn } from "../testing/bindings.ts";
+import { describeBindings, loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { createOnlyTokens } from "./only-tokens.ts";
 
@@ -31,17 +31,19 @@ test("the tokens of a continuation leave out a last token that could become a lo
   expect(calls, "kept").toBe(before);
 });
 
-test.each(bindings)("a slot's only tokens spell what its grammar demands, on the %s", async (binding) => {
-  const options = { slots: 1, contextSize: 128, batchSize: 64, threads: 1, device: "cpu" } as const;
-  const backend = await loadOn(binding, { ...options, modelPath: storyModel });
-  try {
-    const grammar = 'root ::= " the little bee went home" [ .!]*';
-    const sampling = { ...SamplingSchema.parse({ temperature: 0, grammar }), seed: 1 };
-    await backend.generator?.begin(0, 0, sampling, { entries: [], tokens: [], nextPosition: 0 });
-    const tokens = backend.generator?.onlyTokens(0) ?? [];
-    const text = Buffer.concat(tokens.map((token) => backend.tokenBytes(token))).toString();
-    expect([" the little bee went home", " the little bee went"]).toContain(text);
-  } finally {
-    await backend.dispose();
-  }
+describeBindings((binding) => {
+  test("a slot's only tokens spell what its grammar demands", async () => {
+    const options = { slots: 1, contextSize: 128, batchSize: 64, threads: 1, device: "cpu" } as const;
+    const backend = await loadOn(binding, { ...options, modelPath: storyModel });
+    try {
+      const grammar = 'root ::= " the little bee went home" [ .!]*';
+      const sampling = { ...SamplingSchema.parse({ temperature: 0, grammar }), seed: 1 };
+      await backend.generator?.begin(0, 0, sampling, { entries: [], tokens: [], nextPosition: 0 });
+      const tokens = backend.generator?.onlyTokens(0) ?? [];
+      const text = Buffer.concat(tokens.map((token) => backend.tokenBytes(token))).toString();
+      expect([" the little bee went home", " the little bee went"]).toContain(text);
+    } finally {
+      await backend.dispose();
+    }
+  });
 });

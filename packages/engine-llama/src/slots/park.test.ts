@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parkContract } from "@waggle/testing";
 import { afterAll } from "vitest";
-import { bindings, loadOn } from "../testing/bindings.ts";
+import { describeBindings, loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-park-"));
@@ -12,7 +12,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const cpu = { modelPath: storyModel, slots: 2, contextSize: 256, batchSize: 128, threads: 1, device: "cpu" } as const;
 
-for (const binding of bindings) {
+describeBindings((binding) => {
   const made = () => loadOn(binding, { ...cpu, statesFolder: join(folder, binding) });
-  parkContract(`llama on the binding "${binding}"`, made, { places: [0.1, 0.6] });
-}
+  parkContract("llama", made, { places: [0.1, 0.6] });
+});

@@ -11,16 +11,16 @@ import { SamplingSchema } from "@waggle/protocol";
 import { writeScriptedModel } from "@waggle/testing/models";
 import { resumeContract, type ResumableJob } from "@waggle/testing";
 import { afterAll, expect, test } from "vitest";
-import { bindings, loadOn } from "../testing/bindings.ts";
+import { describeBindings, loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend } from "../load/load.ts";
 
 const cpu = { slots: 2, batchSize: 128, threads: 1, device: "cpu" } as const;
 
-for (const binding of bindings) {
+describeBindings((binding) => {
   const made = () => loadOn(binding, { ...cpu, modelPath: storyModel, contextSize: 256 });
-  resumeContract(`llama on the binding "${binding}"`, made, { everyCut: 9 });
-}
+  resumeContract("llama", made, { everyCut: 9 });
+});
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-resume-"));
 afterAll(() => rmSync(folder, { recursive: true }));

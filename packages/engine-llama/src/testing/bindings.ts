@@ -1,17 +1,21 @@
-// Lists the bindings that tests run on: the library's own, and the addon if its file is there. With WAGGLE_ADDON=required, the addon must be there.
-import type { Backend } from "@waggle/engine";
-import { hasAddon as isAddonThere } from "../load/addon-file.ts";
-import { loadLlamaBackend, type LlamaBackendOptions } from "../load/load.ts";
+// Owns the bindings that tests run on: the library's own, and the addon. Without the addon's file, the tests of the addon are skipped.
+import { lacks, needs } from "@waggle/testing";
+import { describe } from "vitest";
 import type { Binding } from "../passes/open-decoder.ts";
 
-export const hasAddon = isAddonThere() || process.env["WAGGLE_ADDON"] === "required";
+export { loadOn } from "./load-on.ts";
+
+/** Also true without the addon where it is required, so that its tests fail there. */
+export const hasAddon = !lacks("Waggle's addon");
 
 export const bindings: readonly Binding[] = hasAddon ? ["library", "addon"] : ["library"];
 
-/** @throws Error if the backend does not run on this binding */
-export async function loadOn(binding: Binding, options: LlamaBackendOptions): Promise<Backend> {
-  const backend = await loadLlamaBackend({ ...options, ...(binding === "library" ? { binding } : {}) });
-  if (backend.info.binding === binding) return backend;
-  await backend.dispose();
-  throw new Error(`The backend runs on the binding ${backend.info.binding}, not on the ${binding}'s`);
+/** A suite for each binding. */
+export function describeBindings(body: (binding: Binding) => void): void {
+  describe("on the binding library", () => {
+    body("library");
+  });
+  describe("on the binding addon", needs("Waggle's addon"), () => {
+    body("addon");
+  });
 }

@@ -1,10 +1,11 @@
-// Generates on each binding while libuv's pool has one thread, as in a worker's engine. Only then is sampling requested together with the pass, and
-// only then are steps queued. Prints the sampled tokens as JSON, by binding. Run it with UV_THREADPOOL_SIZE=1.
+// Generates on the bindings that its arguments name while libuv's pool has one thread, as in a worker's engine. Only then is sampling requested
+// together with the pass, and only then are steps queued. Prints the sampled tokens as JSON, by binding. Run it with UV_THREADPOOL_SIZE=1.
 import { tokensOf } from "@waggle/engine";
 import type { EntryResult, SlotSampling } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
-import { bindings, loadOn } from "./bindings.ts";
+import type { Binding } from "../passes/open-decoder.ts";
+import { loadOn } from "./load-on.ts";
 import { storyModel } from "./story-model.ts";
 
 const steps = 60;
@@ -56,7 +57,7 @@ async function play(backend: DrivenBackend, sampling: SlotSampling): Promise<num
 // The library does not keep the process alive while it loads a model.
 const alive = setInterval(() => {}, 1_000);
 const played: Record<string, unknown> = {};
-for (const binding of bindings) {
+for (const binding of process.argv.slice(2) as Binding[]) {
   for (const onePoolThread of [false, true]) {
     const size = { slots: 2, contextSize: 256, batchSize: 128, threads: 1 };
     const options = { modelPath: storyModel, ...size, device: "cpu", onePoolThread } as const;

@@ -1,6 +1,6 @@
 import { systemClock } from "@waggle/async";
-import { describeWithNats } from "@waggle/testing";
-import { expect, test } from "vitest";
+import { needs } from "@waggle/testing";
+import { describe, expect, test } from "vitest";
 import { connectTo, processId, silent, unique, useNats, whenConnected } from "../testing/fleet.ts";
 import { openConnection, type Connected, type FleetConnection } from "../nats/connection.ts";
 import { createEventFeed } from "./event-feed.ts";
@@ -44,7 +44,7 @@ async function reconnect(connection: FleetConnection): Promise<void> {
   await gone;
 }
 
-describeWithNats("a gateway's subscription to its jobs", () => {
+describe("a gateway's subscription to its jobs", needs("nats-server"), () => {
   const nats = useNats();
 
   test("delivers new records once and in order, to jobs with a listener", async () => {

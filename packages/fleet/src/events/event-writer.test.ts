@@ -1,7 +1,7 @@
 import type { JobEvent } from "@waggle/engine";
 import type { JetStreamClient } from "@nats-io/jetstream";
-import { describeWithNats } from "@waggle/testing";
-import { expect, test } from "vitest";
+import { needs } from "@waggle/testing";
+import { describe, expect, test } from "vitest";
 import { connectTo, file, finished, processId, tokenEvent, unique, useNats, whenConnected } from "../testing/fleet.ts";
 import type { Connected, FleetConnection } from "../nats/connection.ts";
 import { createEventWriter, type EventWriter, type EventWriterOptions } from "./event-writer.ts";
@@ -63,7 +63,7 @@ function through(connection: FleetConnection, publish: (real: JetStreamClient) =
 
 const tokens = Array.from({ length: 600 }, (_, index) => tokenEvent(index));
 
-describeWithNats("the sequence of a worker's records of a job", () => {
+describe("the sequence of a worker's records of a job", needs("nats-server"), () => {
   const nats = useNats();
 
   test("begins with a fence, is in order, and puts waiting events into one record", async () => {
@@ -202,7 +202,7 @@ describeWithNats("the sequence of a worker's records of a job", () => {
   });
 });
 
-describeWithNats("output above NATS's message limit", () => {
+describe("output above NATS's message limit", needs("nats-server"), () => {
   const nats = useNats({ config: "max_payload: 65536" });
   const noise = (): number[] => Array.from({ length: 2_000 }, () => Math.random());
   const vector = (index: number): JobEvent => ({

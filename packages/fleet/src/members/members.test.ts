@@ -1,6 +1,6 @@
 import { systemClock } from "@waggle/async";
-import { createFakeClock, describeWithNats } from "@waggle/testing";
-import { expect, test, vi } from "vitest";
+import { createFakeClock, needs } from "@waggle/testing";
+import { describe, expect, test, vi } from "vitest";
 import {
   connectTo,
   fakeModel,
@@ -41,7 +41,7 @@ function watcher(connection: FleetConnection, clock = systemClock): Members {
   return createMembers(connection, { clock, log: silent });
 }
 
-describeWithNats("the list of members", () => {
+describe("the list of members", needs("nats-server"), () => {
   const nats = useNats();
 
   test("has members that come, change and leave", async () => {
@@ -122,7 +122,7 @@ describeWithNats("the list of members", () => {
   });
 });
 
-describeWithNats("workers", () => {
+describe("workers", needs("nats-server"), () => {
   const nats = useNats();
 
   test("get the beats of gateways, but not of other workers", async () => {
@@ -146,7 +146,7 @@ describeWithNats("workers", () => {
   });
 });
 
-describeWithNats("beats", () => {
+describe("beats", needs("nats-server"), () => {
   const nats = useNats();
 
   test("show which members are alive and which are silent, and show at once which have left", async () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { createFakeClock, describeWithNats } from "@waggle/testing";
+import { createFakeClock, needs } from "@waggle/testing";
 import { systemClock } from "@waggle/async";
 import { createLogger } from "@waggle/telemetry";
 import { describe, expect, test } from "vitest";
@@ -60,7 +60,7 @@ test("an unreachable server is logged in one line, without a stack", async () =>
   expect(line).not.toMatch(/stack|s3cret/);
 });
 
-describeWithNats("a connection", () => {
+describe("a connection", needs("nats-server"), () => {
   const nats = useNats();
 
   test("is allowed to this machine, and to other machines with --nats-insecure; `use` throws unavailable until it is connected", async () => {
@@ -107,7 +107,7 @@ describeWithNats("a connection", () => {
   });
 });
 
-describeWithNats("a server that loses its storage", () => {
+describe("a server that loses its storage", needs("nats-server"), () => {
   const folder = mkdtempSync(path.join(tmpdir(), "waggle-nats-"));
   const nats = useNats({ folder });
 

@@ -1,9 +1,9 @@
-import { describeWithNats } from "@waggle/testing";
-import { expect, test } from "vitest";
+import { needs } from "@waggle/testing";
+import { describe, expect, test } from "vitest";
 import { joinGateway, processId, unique, useNats } from "../testing/fleet.ts";
 import { fleetVersion, type JobRecord, type SessionRecord } from "../queue/records.ts";
 
-describeWithNats("the store of the gateways' shared records", () => {
+describe("the store of the gateways' shared records", needs("nats-server"), () => {
   const nats = useNats();
 
   test("gives each of thirty concurrent claims exactly one predecessor", async () => {

@@ -4,8 +4,8 @@ import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createProcessGroups, isAlive, NatsServerMissingError, startNats } from "@waggle/testing/harness";
-import { describeWithNats, expectNoLeaks } from "@waggle/testing";
-import { expect, test } from "vitest";
+import { expectNoLeaks, needs } from "@waggle/testing";
+import { describe, expect, test } from "vitest";
 
 const groups = createProcessGroups("nats-test");
 
@@ -20,7 +20,7 @@ async function greeting(url: string): Promise<string> {
   }
 }
 
-describeWithNats("a NATS server for tests", () => {
+describe("a NATS server for tests", needs("nats-server"), () => {
   test("has JetStream, keeps its port after a stop and a kill, and leaves no resources behind", async () => {
     const nats = await startNats(groups);
     const { url, pid } = nats;

@@ -1,10 +1,10 @@
-import { describeWithNats } from "@waggle/testing";
-import { expect, test } from "vitest";
+import { needs } from "@waggle/testing";
+import { describe, expect, test } from "vitest";
 import { connectTo, useNats } from "../testing/fleet.ts";
 import { jobsStream, picturesStream, subjects } from "./names.ts";
 import { readStoreUse } from "./store-use.ts";
 
-describeWithNats("the use of the fleet's stores", () => {
+describe("the use of the fleet's stores", needs("nats-server"), () => {
   const nats = useNats();
 
   test("is the share of the bytes or of the records, whichever is larger", async () => {

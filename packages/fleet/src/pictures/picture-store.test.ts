@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Picture } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
-import { describeWithNats } from "@waggle/testing";
-import { expect, test } from "vitest";
+import { needs } from "@waggle/testing";
+import { describe, expect, test } from "vitest";
 import { connectTo, silent, unique, useNats } from "../testing/fleet.ts";
 import type { FleetConnection } from "../nats/connection.ts";
 import { picturesStream, subjects } from "../nats/names.ts";
@@ -39,7 +39,7 @@ function open(connection: FleetConnection) {
   };
 }
 
-describeWithNats("the store of pictures", () => {
+describe("the store of pictures", needs("nats-server"), () => {
   const nats = useNats();
 
   test("returns the pictures of each key in order, until the key is removed", async () => {
@@ -129,7 +129,7 @@ describeWithNats("the store of pictures", () => {
   });
 });
 
-describeWithNats("a NATS server with little storage", () => {
+describe("a NATS server with little storage", needs("nats-server"), () => {
   const nats = useNats({ config: "jetstream { max_file_store: 1GB }" });
 
   test("has a smaller store of pictures", async () => {
@@ -139,7 +139,7 @@ describeWithNats("a NATS server with little storage", () => {
   });
 });
 
-describeWithNats("a full store of pictures", () => {
+describe("a full store of pictures", needs("nats-server"), () => {
   const nats = useNats();
 
   test("refuses pictures until others are removed", async () => {

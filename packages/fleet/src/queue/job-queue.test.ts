@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { describeWithNats } from "@waggle/testing";
-import { expect, test } from "vitest";
+import { needs } from "@waggle/testing";
+import { describe, expect, test } from "vitest";
 import { connectTo, fleetJob, unique, usableOn, useNats, whenConnected } from "../testing/fleet.ts";
 import type { Connected } from "../nats/connection.ts";
 import { publishJob, shareJob, takeJob, type TakenJob } from "./job-queue.ts";
@@ -26,7 +26,7 @@ async function next(connected: Connected, consumer: string): Promise<TakenJob> {
   }
 }
 
-describeWithNats("the queue of jobs", () => {
+describe("the queue of jobs", needs("nats-server"), () => {
   const nats = useNats();
 
   test("gives each job of a model and class to one worker, in order, until it is done", async () => {
@@ -113,7 +113,7 @@ describeWithNats("the queue of jobs", () => {
   });
 });
 
-describeWithNats("a full queue", () => {
+describe("a full queue", needs("nats-server"), () => {
   const nats = useNats();
 
   test("refuses new jobs until a job is done", async () => {

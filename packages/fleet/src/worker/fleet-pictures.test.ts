@@ -2,8 +2,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { GenerateWork, Picture } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
-import { describeWithNats } from "@waggle/testing";
-import { expect, test } from "vitest";
+import { needs } from "@waggle/testing";
+import { describe, expect, test } from "vitest";
 import type { GatewaySide } from "../gateway/gateway-port.ts";
 import type { FleetConnection } from "../nats/connection.ts";
 import { keys } from "../nats/names.ts";
@@ -61,7 +61,7 @@ async function untilListed(connection: FleetConnection, id: string): Promise<voi
 
 const expected = pictures.map(({ sha256 }) => sha256);
 
-describeWithNats("a fleet's job with pictures", () => {
+describe("a fleet's job with pictures", needs("nats-server"), () => {
   const nats = useNats();
 
   test("goes only to a worker whose model reads pictures, with the pictures", async () => {
@@ -190,7 +190,7 @@ describeWithNats("a fleet's job with pictures", () => {
   });
 });
 
-describeWithNats("a question about pictures", () => {
+describe("a question about pictures", needs("nats-server"), () => {
   const nats = useNats();
 
   test("goes only to a worker whose model reads pictures, with the pictures", async () => {

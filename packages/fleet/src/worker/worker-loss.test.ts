@@ -1,6 +1,6 @@
 import type { JobEvent } from "@waggle/engine";
-import { createFakeClock, describeWithNats } from "@waggle/testing";
-import { expect, test, vi } from "vitest";
+import { createFakeClock, needs } from "@waggle/testing";
+import { describe, expect, test, vi } from "vitest";
 import {
   connectTo,
   fakeModel,
@@ -31,7 +31,7 @@ import type { FleetRun } from "./fleet-run.ts";
 
 const otherFile = { ...file, modelSha256: "d".repeat(64), modelFile: "other.gguf" };
 
-describeWithNats("a job whose worker is lost", () => {
+describe("a job whose worker is lost", needs("nats-server"), () => {
   const nats = useNats();
 
   /** Writes the records of other workers. */
@@ -313,7 +313,7 @@ describeWithNats("a job whose worker is lost", () => {
   });
 });
 
-describeWithNats("jobs in the queue of a lost worker", () => {
+describe("jobs in the queue of a lost worker", needs("nats-server"), () => {
   const nats = useNats();
 
   test("move to the common queue, whether or not that worker ever sent a beat, and that worker's queue is deleted after a minute", async () => {
@@ -360,7 +360,7 @@ describeWithNats("jobs in the queue of a lost worker", () => {
   });
 });
 
-describeWithNats("jobs whose gateway is gone", () => {
+describe("jobs whose gateway is gone", needs("nats-server"), () => {
   const nats = useNats();
 
   test("end after the time for orphans, unless another gateway reads them", async () => {

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { deferred } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { isOver } from "@waggle/testing/harness";
-import { createFakeClock, describeWithNats } from "@waggle/testing";
-import { expect, test } from "vitest";
+import { createFakeClock, needs } from "@waggle/testing";
+import { describe, expect, test } from "vitest";
 import {
   connectTo,
   fakeModel,
@@ -24,7 +24,7 @@ import { jobsStream, subjects } from "../nats/names.ts";
 import type { FleetJob } from "../queue/records.ts";
 import type { JobEvent } from "@waggle/engine";
 
-describeWithNats("a worker in the fleet", () => {
+describe("a worker in the fleet", needs("nats-server"), () => {
   const nats = useNats();
 
   async function one(slots = 2) {

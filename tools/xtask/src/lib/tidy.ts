@@ -11,6 +11,9 @@ const emptyNames = /(^|-)(utils?|helpers?|managers?|misc|common|data)\.tsx?$/;
 /** git's mark of an unresolved conflict. Compilers do not find marks within string literals. */
 const conflictMarker = /^(?:<{7}|>{7}) /m;
 
+/** Ways to skip a test that do not name what the machine lacks. */
+const silentSkip = /\b(?:describe|it|test)\.(?:\w+\.)*(?:skip|skipIf|runIf|todo)\b/;
+
 /** Limit for the source files of a folder, so that a reader can survey it. */
 const mostSourceFiles = 16;
 /** Folders whose files are alike: each is a row of a table (a command, a family, a contract), or an independent scenario. */
@@ -79,6 +82,9 @@ export function fileProblems(path: string, source: string): string[] {
       ? []
       : [`${path}: must open with a comment that says what the file owns`]),
     ...(conflictMarker.test(source) ? [`${path}: has a conflict marker; resolve the conflict`] : []),
+    ...(silentSkip.test(source)
+      ? [`${path}: skip tests with needs(…) of @waggle/testing, which says what is missing`]
+      : []),
     ...(emptyNames.test(path.slice(path.lastIndexOf("/") + 1))
       ? [`${path}: the name does not describe the content`]
       : []),

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { needs } from "@waggle/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { findOllamaModels } from "./ollama-folder.ts";
 
@@ -82,7 +83,7 @@ test("a folder without manifests has no models", async () => {
 });
 
 // Root reads every folder.
-test.skipIf(process.getuid?.() === 0)("a folder that this user may not read is an error", async () => {
+test("a folder that this user may not read is an error", needs("a user other than root"), async () => {
   putTag("registry.ollama.ai/library/story/1b", layer("model", "a"));
   chmodSync(join(folder, "manifests"), 0);
   await expect(findOllamaModels(folder)).rejects.toMatchObject({ code: "EACCES" });

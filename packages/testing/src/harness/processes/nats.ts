@@ -4,10 +4,9 @@ import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import type { ProcessGroup, ProcessGroups } from "./process-group.ts";
+import { programFolders } from "./programs.ts";
 import { poll, waitFor } from "../wait.ts";
 
-/** Folders to search in addition to PATH: Debian installs nats-server in a folder that only root's PATH has. */
-export const natsFolders = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];
 /** Last lines of the log, for the error when the server exits early. */
 const keptLines = 5;
 
@@ -20,7 +19,7 @@ export class NatsServerMissingError extends Error {
 }
 
 export interface NatsOptions {
-  /** By default `nats-server`, in PATH or where Debian installs it. */
+  /** By default `nats-server`, in PATH or an `sbin` next to it. */
   readonly program?: string;
   /** Folder of the streams; by default a new folder, deleted with the server. */
   readonly folder?: string;
@@ -64,7 +63,7 @@ export async function startNats(groups: ProcessGroups, options: NatsOptions = {}
   const [port, monitor] = await freePorts();
   const own = ["-js", "-sd", folder, "-a", address, "-p", String(port), "-m", String(monitor)];
   const command = [program, ...own, ...(configFile === undefined ? [] : ["-c", configFile])] as const;
-  const env = { ...process.env, ...options.env, PATH: [process.env["PATH"], ...natsFolders].join(delimiter) };
+  const env = { ...process.env, ...options.env, PATH: programFolders().join(delimiter) };
   let group: ProcessGroup | undefined;
 
   async function start(): Promise<void> {

@@ -1,5 +1,6 @@
 // Tests the reading of a process's processor time and memory.
 import { describe, expect, it } from "vitest";
+import { needs } from "../../needs.ts";
 import { mainThreadOf, parseUsage, usageOf } from "./usage.ts";
 
 describe("parseUsage", () => {
@@ -10,7 +11,7 @@ describe("parseUsage", () => {
 });
 
 describe("usageOf", () => {
-  it.runIf(process.platform === "linux")("grows with the work of the process", async () => {
+  it("grows with the work of the process", needs("Linux"), async () => {
     const before = await usageOf(process.pid);
     for (const end = performance.now() + 60; performance.now() < end;);
     const after = await usageOf(process.pid);
@@ -24,7 +25,7 @@ describe("usageOf", () => {
 });
 
 describe("mainThreadOf", () => {
-  it.runIf(process.platform === "linux")("reports the times of a live process, and zeros after its exit", () => {
+  it("reports the times of a live process, and zeros after its exit", needs("Linux"), () => {
     const before = mainThreadOf(process.pid);
     for (const end = performance.now() + 30; performance.now() < end;);
     const after = mainThreadOf(process.pid);

@@ -2,12 +2,12 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { needs } from "@waggle/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { addonFile, addonHash, addonNames, addonSources, hasAddon, isBuiltFrom } from "./addon-file.ts";
 import { buildAddon } from "./build-addon.ts";
 import { findEnginePackage } from "./engine-package.ts";
 import { newerNeeds } from "./symbol-versions.ts";
-import { addonTools, checkToolchain } from "./toolchain.ts";
 import { tryAddon, tryBuild, UnusableBuildError } from "./trial.ts";
 
 let folder: string;
@@ -162,16 +162,7 @@ describe("the trial", () => {
   });
 });
 
-/** Without WAGGLE_ADDON=required, a machine without a compiler may skip what needs one. */
-function hasTools(): boolean {
-  try {
-    return process.env["WAGGLE_ADDON"] === "required" || checkToolchain(addonTools, process.env["PATH"] ?? "") !== "";
-  } catch {
-    return false;
-  }
-}
-
-describe.runIf(hasTools())("buildAddon", () => {
+describe("buildAddon", needs("a C++ compiler and git"), () => {
   const { signal } = new AbortController();
 
   it("compiles an addon that works, replaces a damaged one, and keeps one that works", async () => {
