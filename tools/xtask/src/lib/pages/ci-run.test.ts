@@ -1,14 +1,15 @@
-// Tests .ci/run with programs that only record how they are called: every stage runs, and a stage that does not run is a failure.
+// Tests .ci/run with programs that only record how they are called: README's commands come first, on a bare machine; every stage runs, and a
+// stage that does not run is a failure.
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { repositoryPath } from "@waggle/testing/harness";
+import { needs } from "@waggle/testing";
+import { packageManager, repositoryPath } from "@waggle/testing/harness";
 import { execa } from "execa";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const read = (path: string): string => readFileSync(repositoryPath(path), "utf8");
-const manifest = JSON.parse(read("package.json")) as {
-  readonly packageManager: string;
+const { scripts: allScripts } = JSON.parse(read("package.json")) as {
   readonly scripts: Readonly<Record<string, string>>;
 };
 
@@ -16,13 +17,13 @@ let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "waggle-ci-run-"));
   mkdirSync(join(folder, "checkout/.ci"), { recursive: true });
-  copyFileSync(repositoryPath(".ci/run"), join(folder, "checkout/.ci/run"));
+  for (const path of [".ci/run", "README.md"]) copyFileSync(repositoryPath(path), join(folder, "checkout", path));
 });
 afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Runs .ci/run with a fake `npx`, which writes a report of one passed test for each test script except `without`. */
+/** Runs .ci/run with a fake `npx`, which writes a report of one passed test for each test script of the checkout except `without`. */
 async function runStages(without?: string) {
   const programs = join(folder, "programs");
   mkdirSync(programs);
@@ -30,53 +31,75 @@ async function runStages(without?: string) {
   const npx = [
     "#!/bin/sh",
     `echo "npx $*" >>"${folder}/calls"`,
-    `if [ -n "$WAGGLE_TEST_REPORT" ] && [ "$3" != "${without}" ]; then ${report}; fi`,
+    `echo "$* in $PWD, home $HOME, PATH $PATH, CI $CI, addon $WAGGLE_ADDON" >>"${folder}/places"`,
+    `if [ -n "$WAGGLE_TEST_REPORT" ] && [ "$3 $CI" != "${without} 1" ]; then ${report}; fi`,
   ];
   writeFileSync(join(programs, "npx"), `${npx.join("\n")}\n`);
-  const others = ["apt-get", "g++", "chromium", "nats-server", "caddy"];
+  const others = ["apt-get", "dpkg-query", "dpkg", "g++", "chromium", "nats-server", "caddy"];
   for (const name of others) writeFileSync(join(programs, name), "#!/bin/sh\n");
   for (const name of ["npx", ...others]) chmodSync(join(programs, name), 0o755);
   const cwd = join(folder, "checkout");
   await execa("git", ["init", "--quiet"], { cwd });
+  await execa("git", ["add", "."], { cwd });
+  const author = ["-c", "user.name=bee", "-c", "user.email=bee@localhost"];
+  await execa("git", [...author, "commit", "--quiet", "--message", "Made up"], { cwd });
   const path = [programs, dirname(process.execPath), process.env["PATH"]].join(":");
   const { all, exitCode } = await execa("bash", [".ci/run"], { cwd, env: { PATH: path }, all: true, reject: false });
-  const calls = readFileSync(join(folder, "calls"), "utf8").split("\n");
-  return { all, exitCode, calls };
+  const linesOf = (name: string): string[] => readFileSync(join(folder, name), "utf8").trimEnd().split("\n");
+  return { all, exitCode, calls: linesOf("calls"), places: linesOf("places") };
 }
 
-it("runs the README's test command, and each test script", async () => {
-  const { all, calls } = await runStages();
-  const command = `npx --yes ${manifest.packageManager} test`;
-  expect(read("README.md")).toContain(`\n${command}\n`);
-  expect(calls).toContain(command);
-  const byHand = ["test:watch", "test:long"];
-  const scripts = Object.keys(manifest.scripts).filter((name) => name.startsWith("test") && !byHand.includes(name));
-  expect(scripts.length).toBeGreaterThan(3);
-  expect(scripts.filter((name) => !calls.includes(`npx --yes ${manifest.packageManager} ${name}`))).toEqual([]);
-  expect(all).toMatch(/^\d+ passed, \d failed$/m);
-});
+describe(".ci/run", needs("git"), () => {
+  it("begins with README's two commands, on a machine that lacks what later stages install", async () => {
+    const { all, places } = await runStages();
+    const commands = ["xtask worker:test", "test"].map((words) => `--yes ${packageManager} ${words}`);
+    for (const command of commands) expect(read("README.md")).toContain(`\nnpx ${command}\n`);
+    const bare = /^(.+) in (\S+)\/bare\/clone, home \2\/bare\/home, PATH \2\/bare\/bin, CI , addon $/;
+    expect(places.slice(0, 2).map((place) => bare.exec(place)?.[1])).toEqual(commands);
+    expect(places.slice(2).filter((place) => !/, CI 1, addon (required)?$/.test(place))).toEqual([]);
+    expect(all).toContain("--- README's commands leave nothing behind: ok");
+  });
 
-it("compiles the addon before the tests, which need it", async () => {
-  const { calls } = await runStages();
-  const at = (words: string): number => calls.indexOf(`npx --yes ${manifest.packageManager} ${words}`);
-  expect(at("xtask engine:build")).toBeGreaterThan(0);
-  expect(at("xtask engine:build")).toBeLessThan(at("test"));
-  expect(read(".ci/run")).toContain("\nexport WAGGLE_ADDON=required\n");
-});
+  it("fails when README's test command fails", async () => {
+    const readme = join(folder, "checkout/README.md");
+    writeFileSync(readme, read("README.md").replace(`${packageManager} test\n`, `${packageManager} test; exit 1\n`));
+    const { all, exitCode } = await runStages();
+    expect(all).toMatch(/^FAILED README: .* test; exit 1 with exit code 1/m);
+    expect(exitCode).toBe(1);
+  });
 
-it("fails when the tests of a stage did not run", async () => {
-  const { all, exitCode } = await runStages("test:attacks");
-  expect(all).toMatch(/^FAILED test:attacks /m);
-  expect(exitCode).toBe(1);
-});
+  it("runs each test script", async () => {
+    const { all, calls } = await runStages();
+    const byHand = ["test:watch", "test:long"];
+    const scripts = Object.keys(allScripts).filter((name) => name.startsWith("test") && !byHand.includes(name));
+    expect(scripts.length).toBeGreaterThan(3);
+    expect(scripts.filter((name) => !calls.includes(`npx --yes ${packageManager} ${name}`))).toEqual([]);
+    expect(all).toMatch(/^\d+ passed, \d failed$/m);
+  });
 
-it("fails when the time is over before a stage begins, and names each stage that did not run", async () => {
-  const script = join(folder, "checkout/.ci/run");
-  writeFileSync(script, read(".ci/run").replace('item "build"', 'deadline_s=0\nitem "build"'));
-  const { all, exitCode, calls } = await runStages();
-  expect(calls.at(-2)).toBe(`npx --yes ${manifest.packageManager} test`);
-  for (const stage of ["build", "test:browser", "pack:check", "worker:test", "test:attacks"]) {
-    expect(all).toMatch(new RegExp(`^FAILED ${stage}`, "m"));
-  }
-  expect(exitCode).toBe(1);
+  it("compiles the addon, and then runs all tests where it is required", async () => {
+    const { places } = await runStages();
+    const built = places.findIndex((place) => place.includes(" xtask engine:build "));
+    expect(built).toBeGreaterThan(1);
+    const tests = places.slice(2).filter((place) => / test(:\w+)? in /.test(place));
+    expect(tests.length).toBeGreaterThan(3);
+    expect(tests.filter((place) => places.indexOf(place) < built || !place.endsWith(" addon required"))).toEqual([]);
+  });
+
+  it("fails when the tests of a stage did not run", async () => {
+    const { all, exitCode } = await runStages("test:attacks");
+    expect(all).toMatch(/^FAILED test:attacks /m);
+    expect(exitCode).toBe(1);
+  });
+
+  it("fails when the time is over before a stage begins, and names each stage that did not run", async () => {
+    const script = join(folder, "checkout/.ci/run");
+    writeFileSync(script, read(".ci/run").replace('item "build"', 'deadline_s=0\nitem "build"'));
+    const { all, exitCode, calls } = await runStages();
+    expect(calls.at(-1)).toBe(`npx --yes ${packageManager} test`);
+    for (const stage of ["build", "test:browser", "pack:check", "worker:test", "test:attacks"]) {
+      expect(all).toMatch(new RegExp(`^FAILED ${stage}`, "m"));
+    }
+    expect(exitCode).toBe(1);
+  });
 });
