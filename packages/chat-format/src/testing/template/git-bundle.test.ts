@@ -30,10 +30,10 @@ const folder = treeOf({ "a.jinja": idOf("blob", text), "b.jinja": idOf("blob", c
 const root = treeOf({ other: idOf("blob", text), templates: idOf("tree", folder) });
 const commit = Buffer.from(`tree ${idOf("tree", root)}\nauthor a bee\n\nMade up.\n`);
 
-function bundleOf(objects: readonly Buffer[], id = idOf("commit", commit)): Buffer {
+function bundleOf(objects: readonly Buffer[]): Buffer {
   const header = Buffer.from("PACK\0\0\0\x02\0\0\0\0");
   header.writeUInt32BE(objects.length, 8);
-  return Buffer.concat([Buffer.from(`# v2 git bundle\n${id} HEAD\n\n`), header, ...objects]);
+  return Buffer.concat([Buffer.from(`# v2 git bundle\n${idOf("commit", commit)} HEAD\n\n`), header, ...objects]);
 }
 
 const blob = packed(numberOf.blob, text);
