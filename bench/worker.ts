@@ -48,6 +48,9 @@ interface Flags {
   readonly concurrency: string;
   readonly maxTokens: string;
   readonly joiningTokens: string;
+  readonly heldTokens: string;
+  readonly contextStreams: string;
+  readonly contextTokens: string;
   readonly only?: readonly string[];
   readonly json?: true;
 }
@@ -77,6 +80,9 @@ export function addWorker(command: Program): void {
     .option("--concurrency <list>", "numbers of parallel streams", "1,2,4,8,16,32")
     .option("--max-tokens <n>", "tokens of each answer", "96")
     .option("--joining-tokens <n>", "tokens of the prompt that joins running streams", "1900")
+    .option("--held-tokens <list>", "tokens of the prompts of these running streams", "32,1000")
+    .option("--context-streams <list>", "numbers of streams with long contexts", "1,4,8")
+    .option("--context-tokens <list>", "tokens of their prompts", "1000,4000")
     .option("--only <scenario...>", `play only these: ${scenarios.map(({ name }) => name).join(", ")}`)
     .option("--json", "print one JSON object and nothing else on stdout")
     .action(workerBench);
@@ -173,7 +179,10 @@ function planOf(flags: Flags) {
     rounds: integerOf("--rounds", flags.rounds, 1, 1_000),
     maxTokens: integerOf("--max-tokens", flags.maxTokens, 1, 100_000),
     joiningTokens: integerOf("--joining-tokens", flags.joiningTokens, 64, 100_000),
-    concurrency: flags.concurrency.split(",").map((text) => integerOf("--concurrency", text, 1, 1_024)),
+    heldTokens: integersOf("--held-tokens", flags.heldTokens, 16, 100_000),
+    contextStreams: integersOf("--context-streams", flags.contextStreams, 1, 64),
+    contextTokens: integersOf("--context-tokens", flags.contextTokens, 16, 100_000),
+    concurrency: integersOf("--concurrency", flags.concurrency, 1, 1_024),
     workerFlags: [
       ...["--slots", String(slots)],
       ...given("--model", flags.model),
@@ -183,4 +192,8 @@ function planOf(flags: Flags) {
       ...given("--context-pool", flags.contextPool),
     ],
   };
+}
+
+function integersOf(flag: string, list: string, least: number, most: number): number[] {
+  return list.split(",").map((text) => integerOf(flag, text, least, most));
 }

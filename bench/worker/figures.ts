@@ -16,6 +16,7 @@ const kinds = {
   prefillTokensPerSecond: { label: "prefill tokens/s", unit: "", digits: 0, better: "higher" },
   ttftP50Ms: { label: "TTFT p50", unit: "ms", digits: 1, better: "lower" },
   ttftMaxMs: { label: "TTFT max", unit: "ms", digits: 1, better: "lower" },
+  allReadMs: { label: "all read", unit: "ms", digits: 1, better: "lower" },
   itlP50Ms: { label: "ITL p50", unit: "ms", digits: 2, better: "lower" },
   itlP95Ms: { label: "ITL p95", unit: "ms", digits: 2, better: "lower" },
   itlP99Ms: { label: "ITL p99", unit: "ms", digits: 2, better: "lower" },

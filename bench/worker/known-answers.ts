@@ -4,7 +4,7 @@
 // The prompts begin differently, so that streams share no cache, and each round has other names, so that no earlier answer can be repeated.
 import { createRandom } from "@waggle/testing/harness";
 import { decodeFigures, type Figures } from "./figures.ts";
-import type { Scenario, ScenarioOptions, Turn } from "./scenario.ts";
+import { streamsLabel, type Scenario, type ScenarioOptions, type Turn } from "./scenario.ts";
 
 const streamCounts = [1, 4, 8];
 const promptTokens = 128;
@@ -89,10 +89,6 @@ const schema = objectOf({
 
 function objectOf(own: Readonly<Record<string, object>>): object {
   return { type: "object", properties: own, required: Object.keys(own), additionalProperties: false };
-}
-
-function streamsLabel(streams: number): string {
-  return `${streams} ${streams === 1 ? "stream" : "streams"}`;
 }
 
 interface Known extends Pick<ScenarioOptions, "scripted"> {

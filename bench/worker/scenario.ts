@@ -39,6 +39,11 @@ export interface ScenarioOptions {
   readonly maxTokens: number;
   /** Tokens of the prompt that joins running streams. */
   readonly joiningTokens: number;
+  /** Tokens of the prompts of these running streams, in one case each. */
+  readonly heldTokens: readonly number[];
+  /** Numbers of streams that hold long contexts, and tokens of these contexts: one case for each pair. */
+  readonly contextStreams: readonly number[];
+  readonly contextTokens: readonly number[];
   /** The model of all servers, if it is a scripted one. */
   readonly scripted?: Pick<ScriptedModel, "say"> | undefined;
 }
@@ -53,4 +58,8 @@ export function sideBySide(
   return times(streams, (stream) =>
     turn.generate({ prompt: turn.prompts.make(promptTokens, turn.seed(stream)), maxTokens }),
   );
+}
+
+export function streamsLabel(streams: number): string {
+  return `${streams} ${streams === 1 ? "stream" : "streams"}`;
 }
