@@ -2,6 +2,7 @@
 // node-llama-cpp has loaded, whichever of its packages they are from, so its own addon must be loaded first, in exactly this version.
 #include "AddonContext.h"
 #include "AddonModel.h"
+#include "attention.h"
 #include "cells.h"
 #include "decoder.h"
 #include "llama-functions.h"
@@ -11,9 +12,9 @@ namespace waggle {
 
 namespace {
 
-/** Ends with `new Decoder`, or `stopReserving`. */
-void start(const Napi::CallbackInfo &) {
-    startReserving();
+/** (valuesLie) => void. Ends with `new Decoder`, or `stopReserving`. */
+void start(const Napi::CallbackInfo & info) {
+    startReserving(info[0].As<Napi::Boolean>().Value());
 }
 
 void stop(const Napi::CallbackInfo &) {
@@ -40,6 +41,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("startReserving", Napi::Function::New(env, start));
     exports.Set("stopReserving", Napi::Function::New(env, stop));
     exports.Set("shareLibraries", Napi::Function::New(env, share));
+    exports.Set("measureAttention", Napi::Function::New(env, measureAttention));
     exports.Set("unify", Napi::Function::New(env, unify));
     return exports;
 }

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -17,6 +18,7 @@ using AllocateBuffer = ggml_backend_buffer_t (*)(ggml_backend_buffer_type_t, siz
 
 AllocateBuffer allocateAtOnce = nullptr;
 std::vector<CacheTensor> recorded;
+bool lying = false;
 
 constexpr int readWrite = PROT_READ | PROT_WRITE;
 constexpr int reservation = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
@@ -28,6 +30,37 @@ bool releasePages(void * from, size_t size) {
     return mmap(from, size, readWrite, reservation | MAP_FIXED, -1, 0) != MAP_FAILED;
 #else
     return madvise(from, size, MADV_DONTNEED) == 0;
+#endif
+}
+
+/** The whole pages in a range of memory. */
+struct Pages {
+    char * first;
+    size_t bytes;
+};
+
+Pages pagesWithin(char * from, char * end) {
+    static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    const uintptr_t first = (reinterpret_cast<uintptr_t>(from) + page - 1) / page * page;
+    const uintptr_t last = reinterpret_cast<uintptr_t>(end) / page * page;
+    return { reinterpret_cast<char *>(first), first < last ? last - first : 0 };
+}
+
+void releaseWithin(char * from, char * end) {
+    const Pages pages = pagesWithin(from, end);
+    if (pages.bytes > 0) releasePages(pages.first, pages.bytes);
+}
+
+/** Whether any of the whole pages in the range is real memory; true if that is unknown. */
+bool isAnyResident(char * from, char * end) {
+    const Pages pages = pagesWithin(from, end);
+    if (pages.bytes == 0) return false;
+#if defined(__linux__)
+    std::vector<unsigned char> resident(pages.bytes / static_cast<size_t>(sysconf(_SC_PAGESIZE)));
+    if (mincore(pages.first, pages.bytes, resident.data()) != 0) return true;
+    return std::any_of(resident.begin(), resident.end(), [](unsigned char state) { return (state & 1) != 0; });
+#else
+    return true;
 #endif
 }
 
@@ -46,11 +79,13 @@ ggml_status recordTensor(ggml_backend_buffer_t, ggml_tensor * tensor) {
     // The results of operations on caches, such as views, have names with the same beginning.
     const bool isCache = tensor->op == GGML_OP_NONE && strncmp(tensor->name, "cache_", 6) == 0;
     if (isCache) {
+        const bool isLying = lying && strncmp(tensor->name, "cache_v_", 8) == 0;
         recorded.push_back({
             static_cast<char *>(tensor->data),
             tensor->nb[1],
             static_cast<size_t>(tensor->ne[1]),
             static_cast<size_t>(tensor->ne[2]),
+            isLying ? static_cast<size_t>(tensor->ne[0]) : 0,
         });
     }
     return GGML_STATUS_SUCCESS;
@@ -74,7 +109,8 @@ ggml_backend_buffer_t allocateReserved(ggml_backend_buffer_type_t type, size_t s
 
 } // namespace
 
-void startReserving() {
+void startReserving(bool valuesLie) {
+    lying = valuesLie;
     auto & interface = ggml_backend_cpu_buffer_type()->iface;
     recorded.clear();
     if (allocateAtOnce == nullptr) allocateAtOnce = interface.alloc_buffer;
@@ -89,13 +125,22 @@ std::vector<CacheTensor> stopReserving() {
 }
 
 void releaseCells(const std::vector<CacheTensor> & tensors, size_t stream, size_t from) {
-    const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
     for (const auto & tensor : tensors) {
         if (stream >= tensor.streams || from >= tensor.cells) continue;
-        const auto start = reinterpret_cast<uintptr_t>(tensor.data + stream * tensor.cells * tensor.rowBytes);
-        const uintptr_t first = (start + from * tensor.rowBytes + page - 1) / page * page;
-        const uintptr_t end = (start + tensor.cells * tensor.rowBytes) / page * page;
-        if (first < end) releasePages(reinterpret_cast<void *>(first), end - first);
+        const size_t streamBytes = tensor.cells * tensor.rowBytes;
+        char * start = tensor.data + stream * streamBytes;
+        // Without a cell in front of `from`, the rows of all channels are one piece.
+        if (tensor.channels == 0 || from == 0) {
+            releaseWithin(start + from * tensor.rowBytes, start + streamBytes);
+            continue;
+        }
+        const size_t rowBytes = streamBytes / tensor.channels;
+        const size_t before = from * (rowBytes / tensor.cells);
+        // A cell is written in all channels, so one row shows whether there is anything to release. That saves a call for each channel.
+        if (!isAnyResident(start + before, start + rowBytes)) continue;
+        for (size_t channel = 0; channel < tensor.channels; channel++) {
+            releaseWithin(start + channel * rowBytes + before, start + (channel + 1) * rowBytes);
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 // Vulkan, a build from source) gives libllama another name, so the addon cannot be linked to it.
 #pragma once
 
+#include "ggml-backend.h"
 #include "llama.h"
 #include "napi.h"
 
 #define WAGGLE_LLAMA_FUNCTIONS(each)    \
+    each(ggml_backend_init_by_type)     \
     each(llama_decode)                  \
     each(llama_get_logits_ith)          \
     each(llama_get_memory)              \

@@ -10,5 +10,6 @@ export { expectedFakeText, type FakeSampling } from "./fake/fake-model.ts";
 export * from "./port/messages.ts";
 export * from "./port/work.ts";
 export { measureStepCosts, threadsToMeasure } from "./costs/measure-costs.ts";
+export { tileTokens } from "./costs/step-shape.ts";
 export { countChars, maxCharsPerToken, refuseField } from "./sequence/prepare.ts";
 export * from "./fake/step-gate.ts";

@@ -13,9 +13,23 @@ import { loadLlamaBackend } from "./load.ts";
 const sampling: SlotSampling = { ...SamplingSchema.parse({ temperature: 0.9 }), seed: 7 };
 const story = "Once upon a time there was a little bee. One day the bee went to the garden to look for honey. ";
 
-async function open(cacheForm: CacheForm, slots = 4, contextSize = 512): Promise<DrivenBackend> {
-  const options = { modelPath: storyModel, slots, contextSize, contextPool: 512, threads: 1, device: "cpu" } as const;
-  return driveSlots(await loadLlamaBackend({ ...options, cacheForm }));
+interface Opened {
+  readonly slots?: number;
+  readonly contextSize?: number;
+  readonly contextPool?: number;
+  readonly flashAttention?: "on" | "off";
+}
+
+async function open(cacheForm: CacheForm, opened: Opened = {}): Promise<DrivenBackend> {
+  const options = {
+    modelPath: storyModel,
+    slots: 4,
+    contextSize: 512,
+    contextPool: 512,
+    threads: 1,
+    device: "cpu",
+  } as const;
+  return driveSlots(await loadLlamaBackend({ ...options, flashAttention: "on", ...opened, cacheForm }));
 }
 
 /** Computes a prompt and an answer in one slot. */
@@ -43,9 +57,14 @@ function residentBytes(): number {
 }
 
 describe("a KV cache", needs("Waggle's addon"), () => {
-  test.each(["reserved", "unified", "separate"] as const)("has the same tokens if it is %s", async (form) => {
-    const backend = await open(form, 2, 256);
-    const alone = await open("separate", 1, 256);
+  test.each([
+    ["reserved", "on"],
+    ["unified", "on"],
+    ["separate", "on"],
+    ["reserved", "off"],
+  ] as const)("has the same tokens if it is %s, with flash attention %s", async (form, flashAttention) => {
+    const backend = await open(form, { slots: 2, contextSize: 256, flashAttention });
+    const alone = await open("separate", { slots: 1, contextSize: 256, flashAttention });
     try {
       const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
       const expected = await answer(alone, 0, tokens, 40);
@@ -58,8 +77,12 @@ describe("a KV cache", needs("Waggle's addon"), () => {
     }
   });
 
-  test.each(["reserved", "unified"] as const)("lets one slot use the whole pool if it is %s", async (form) => {
-    const backend = await open(form);
+  test.each([
+    ["reserved", "on"],
+    ["unified", "on"],
+    ["reserved", "off"],
+  ] as const)("lets one slot use the whole pool if it is %s, with flash attention %s", async (form, flashAttention) => {
+    const backend = await open(form, { flashAttention });
     try {
       expect(backend.info).toMatchObject({ contextSize: 512, contextPool: 512, slots: 4 });
       expect(backend.embedder?.maxTokens, "a text has room in one slot's part of the pool").toBe(127);
@@ -70,29 +93,32 @@ describe("a KV cache", needs("Waggle's addon"), () => {
     }
   });
 
-  test("copies a slot that is computing, and neither depends on the other", async () => {
-    const backend = await open("reserved");
-    try {
-      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
-      const expected = await answer(backend, 0, tokens, 20);
-      await backend.copy?.(0, 2, tokens.length - 1);
-      // The source loses its first tokens' cells; the copy stays.
-      await backend.end(0);
-      await backend.begin(0, 0, sampling);
-      await backend.begin(2, tokens.length - 1, sampling);
-      const [first] = await backend.step([{ kind: "prefill", slot: 2, tokens: tokens.slice(-1), sample: true }]);
-      const answers = [first];
-      while (answers.length < 20) answers.push((await backend.step([{ kind: "decode", slot: 2 }]))[0]);
-      expect(answers).toEqual(expected.map((token) => ({ kind: "token", token })));
-    } finally {
-      await backend.dispose();
-    }
-  });
+  test.each(["on", "off"] as const)(
+    "copies a slot that is computing, and neither depends on the other, with flash attention %s",
+    async (flashAttention) => {
+      const backend = await open("reserved", { flashAttention });
+      try {
+        const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
+        const expected = await answer(backend, 0, tokens, 20);
+        await backend.copy?.(0, 2, tokens.length - 1);
+        // The source loses its first tokens' cells; the copy stays.
+        await backend.end(0);
+        await backend.begin(0, 0, sampling);
+        await backend.begin(2, tokens.length - 1, sampling);
+        const [first] = await backend.step([{ kind: "prefill", slot: 2, tokens: tokens.slice(-1), sample: true }]);
+        const answers = [first];
+        while (answers.length < 20) answers.push((await backend.step([{ kind: "decode", slot: 2 }]))[0]);
+        expect(answers).toEqual(expected.map((token) => ({ kind: "token", token })));
+      } finally {
+        await backend.dispose();
+      }
+    },
+  );
 
   test("takes memory for used cells only, and gives it back", needs("Linux"), async () => {
     const bytesPerCell = 6 * 2 * 64 * 2;
     const [slots, size, used] = [64, 512, 480];
-    const backend = await open("reserved", slots, size);
+    const backend = await open("reserved", { slots, contextSize: size });
     try {
       const opened = residentBytes();
       const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story.repeat(30) })).entries);
@@ -103,6 +129,31 @@ describe("a KV cache", needs("Waggle's addon"), () => {
       expect(filled - opened).toBeGreaterThan(usedBytes * 0.8);
       for (let slot = 1; slot < slots; slot++) await backend.cut(slot, 100);
       expect(filled - residentBytes()).toBeGreaterThan(usedBytes * 0.6);
+    } finally {
+      await backend.dispose();
+    }
+  });
+
+  test("takes memory in pages of 2,048 cells without flash attention, and gives it back", needs("Linux"), async () => {
+    const bytesPerCell = 6 * 64 * 2;
+    const [slots, used] = [32, 2_060];
+    const backend = await open("reserved", { slots, contextSize: 4_096, contextPool: 131_072, flashAttention: "off" });
+    try {
+      const opened = residentBytes();
+      const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story.repeat(120) })).entries);
+      await answer(backend, 0, tokens.slice(0, used), 1);
+      for (let slot = 1; slot < slots; slot++) await backend.copy?.(0, slot, used);
+      const filled = residentBytes();
+      // Each slot has a second page of each channel, for 12 cells.
+      const keyBytes = slots * used * bytesPerCell;
+      const pageBytes = slots * 2_048 * bytesPerCell;
+      expect(filled - opened).toBeGreaterThan(0.9 * (keyBytes + 2 * pageBytes));
+      for (let slot = 1; slot < slots; slot++) await backend.cut(slot, 2_040);
+      const cut = residentBytes();
+      expect(filled - cut, "the second pages, and hardly any keys").toBeGreaterThan(0.8 * pageBytes);
+      expect(filled - cut).toBeLessThan(1.2 * pageBytes);
+      for (let slot = 1; slot < slots; slot++) await backend.cut(slot, 0);
+      expect(cut - residentBytes(), "the rest").toBeGreaterThan(0.8 * (keyBytes + pageBytes));
     } finally {
       await backend.dispose();
     }

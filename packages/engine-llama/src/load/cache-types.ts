@@ -19,8 +19,13 @@ function isQuantized(type: CacheType): boolean {
   return type !== "f32" && type !== "f16" && type !== "bf16";
 }
 
+export interface AttentionSettings {
+  readonly flashAttention?: FlashAttention | undefined;
+  readonly cacheTypeV?: CacheType | undefined;
+}
+
 export function flashAttentionOf(
-  wanted: { readonly flashAttention?: FlashAttention | undefined; readonly cacheTypeV?: CacheType | undefined },
+  wanted: AttentionSettings,
   supported: boolean,
 ): { readonly on: boolean; readonly problem?: string } {
   const { flashAttention = "auto", cacheTypeV = "f16" } = wanted;
@@ -29,6 +34,11 @@ export function flashAttentionOf(
   if (on || !isQuantized(cacheTypeV)) return { on };
   const reason = flashAttention === "off" ? "--flash-attention is off" : "the model does not support it";
   return { on, problem: `--cache-type-v ${cacheTypeV}: a quantized V cache needs flash attention, and ${reason}` };
+}
+
+/** Whether the settings leave the choice of attention to its price. */
+export function isPlainPossible({ flashAttention = "auto", cacheTypeV = "f16" }: AttentionSettings): boolean {
+  return flashAttention === "auto" && !isQuantized(cacheTypeV);
 }
 
 /** The part of `architectureMetadata` that has the lengths of attention heads. */

@@ -14,6 +14,9 @@ import { AddonError } from "../passes/open-decoder.ts";
 import { cannotLoad } from "./load-error.ts";
 import type { CacheOptions } from "./load-settings.ts";
 
+/** Without flash attention, a page of a cache of half floats holds so many cells of a channel. A stream has whole pages, which are only reserved. */
+const cellsInPage = 2_048;
+
 /** With a smaller cache, a model with sliding windows would compute a kept prefix again, while other streams wait. */
 const swaFullCache = true;
 
@@ -55,9 +58,10 @@ export async function openContext(model: LlamaModel, options: ContextOptions): P
   const { slots, batchSize, threads, signal, cache, addon } = options;
   const form = cacheFormOf(model, options);
   const sizes = await sizesFor(model, options, form !== "separate");
+  const isInPages = form === "reserved" && !cache.flashAttention;
   const create = async (): Promise<LlamaContext> =>
     await model.createContext({
-      contextSize: sizes.contextSize,
+      contextSize: isInPages ? Math.ceil(sizes.contextSize / cellsInPage) * cellsInPage : sizes.contextSize,
       sequences: slots,
       batchSize,
       threads,
@@ -70,7 +74,7 @@ export async function openContext(model: LlamaModel, options: ContextOptions): P
       ...(signal === undefined ? {} : { createSignal: signal }),
     });
   try {
-    const context = await (addon === undefined ? create() : shareCache(form, { addon, model, sizes, create }));
+    const context = await (addon === undefined ? create() : shareCache(form, { addon, model, cache, sizes, create }));
     return { context, form, ...sizes };
   } catch (error) {
     // For example, the system does not let a process reserve more memory than it has.
@@ -80,27 +84,28 @@ export async function openContext(model: LlamaModel, options: ContextOptions): P
   }
 }
 
-/** A GPU's memory cannot be reserved without taking it. Without flash attention, the buffer for a pass grows with the length of a slot. */
+/** A GPU's memory cannot be reserved without taking it. Without flash attention, a unified cache needs a buffer that grows with the length of all slots. */
 function cacheFormOf(
   { fileInsights: { isRecurrent, isHybrid }, gpuLayers }: LlamaModel,
   { addon, cache, form }: ContextOptions,
 ): CacheForm {
-  if (addon === undefined || !cache.flashAttention || isRecurrent || isHybrid) return "separate";
-  if (form === "unified" || form === "separate") return form;
-  return gpuLayers > 0 ? "unified" : "reserved";
+  if (addon === undefined || isRecurrent || isHybrid) return "separate";
+  const wanted = form ?? (gpuLayers > 0 ? "unified" : "reserved");
+  return wanted === "unified" && !cache.flashAttention ? "separate" : wanted;
 }
 
 interface SharedCache {
   readonly addon: Addon;
   readonly model: LlamaModel;
+  readonly cache: CacheOptions;
   readonly sizes: ContextSizes;
   readonly create: () => Promise<LlamaContext>;
 }
 
-async function shareCache(form: CacheForm, { addon, model, sizes, create }: SharedCache): Promise<LlamaContext> {
+async function shareCache(form: CacheForm, { addon, model, cache, sizes, create }: SharedCache): Promise<LlamaContext> {
   if (form === "unified") return await withUnifiedCache(model.llama, addon, sizes.contextPool, create);
   if (form === "separate") return await create();
-  addon.startReserving();
+  addon.startReserving(!cache.flashAttention);
   try {
     // Reserving ends when the context's decoder is made.
     return await create();
@@ -122,6 +127,24 @@ async function sizesFor(model: LlamaModel, options: ContextOptions, isShared: bo
   return sizes;
 }
 
+/** Whether the context that flash attention would have also fits without it. */
+export async function fitsPlain(
+  model: LlamaModel,
+  options: Omit<ContextOptions, "cache" | "addon" | "threads" | "signal">,
+): Promise<boolean> {
+  const withCache = (flashAttention: boolean): ContextOptions => ({
+    ...{ ...options, addon: undefined, threads: 1, signal: undefined },
+    cache: { flashAttention },
+  });
+  try {
+    const sizes = await sizesFor(model, withCache(true), true);
+    return fits(sizes, await contextMemory(model, withCache(false), true), defaultMemoryShare);
+  } catch {
+    // The load says why not even flash attention's context fits.
+    return false;
+  }
+}
+
 function tooLarge({ modelPath, slots }: ContextOptions, sizes: ContextSizes | undefined): Error {
   const length =
     sizes === undefined
@@ -136,7 +159,7 @@ async function contextMemory(
   isShared: boolean,
 ): Promise<ContextMemory> {
   const estimate = createEstimator(header);
-  const settings = { slots, batchSize, ...memorySettingsOf(model), flashAttention: cache.flashAttention === true };
+  const settings = { slots, batchSize, ...memorySettingsOf(model), flashAttention: cache.flashAttention };
   return {
     free: { host: process.availableMemory(), gpu: (await model.llama.getVramState()).free },
     takenBy: ({ contextSize, contextPool }) =>

@@ -1,8 +1,8 @@
 // Owns the settings for loading a model: translates them for the library, rejects impossible settings, and reports the values in effect.
 import { basename } from "node:path";
 import type { CacheType, FlashAttention, LoadedSettings } from "@waggle/protocol";
-import type { GgufFileInfo, Llama, LlamaContextOptions, LlamaModel, LlamaModelOptions } from "node-llama-cpp";
-import { flashAttentionOf, headProblem, typeName } from "./cache-types.ts";
+import type { GgufFileInfo, Llama, LlamaModel, LlamaModelOptions } from "node-llama-cpp";
+import { flashAttentionOf, headProblem, isPlainPossible, typeName } from "./cache-types.ts";
 import { cannotLoad } from "./load-error.ts";
 import type { LoraFile } from "./lora.ts";
 import { ropeInfo, ropeOverrides, ropeProblem, type RopeSettings } from "./rope.ts";
@@ -13,7 +13,7 @@ export interface LoadSettings extends RopeSettings {
   readonly cacheTypeK?: CacheType | undefined;
   /** f16 by default. A quantized type needs flash attention. */
   readonly cacheTypeV?: CacheType | undefined;
-  /** By default `auto`: used if the model supports it. */
+  /** By default `auto`: used if the model supports it, unless attention without it was measured to be cheaper. */
   readonly flashAttention?: FlashAttention | undefined;
   /** By default `auto`: as many layers as fit. */
   readonly gpuLayers?: "auto" | "all" | number | undefined;
@@ -56,13 +56,21 @@ function gpuLayersOf({ gpuLayers = "auto" }: LoadSettings, llama: Llama, modelPa
 }
 
 /** Cache options of a context. The cache types are options of `loadModel`. */
-export type CacheOptions = Required<Pick<LlamaContextOptions, "flashAttention">>;
+export interface CacheOptions {
+  readonly flashAttention: boolean;
+}
 
 /**
+ * @param isPlainBetter whether `auto` means no flash attention
  * @throws WaggleError unavailable, with the flag's name, if a setting is impossible with this model. With some of these settings, llama.cpp would
  *   end the process.
  */
-export function cacheOptionsOf(settings: LoadSettings, model: LlamaModel, modelPath: string): CacheOptions {
+export function cacheOptionsOf(
+  settings: LoadSettings,
+  model: LlamaModel,
+  modelPath: string,
+  isPlainBetter: boolean,
+): CacheOptions {
   const { cacheTypeK = "f16", cacheTypeV = "f16" } = settings;
   const flashAttention = flashAttentionOf(settings, model.flashAttentionSupported);
   const problem =
@@ -70,7 +78,7 @@ export function cacheOptionsOf(settings: LoadSettings, model: LlamaModel, modelP
     headProblem(model.fileInfo.architectureMetadata, { cacheTypeK, cacheTypeV }) ??
     ropeProblem(model.fileInfo, settings);
   if (problem !== undefined) throw cannotLoad(modelPath, problem);
-  return { flashAttention: flashAttention.on };
+  return { flashAttention: flashAttention.on && !(isPlainBetter && isPlainPossible(settings)) };
 }
 
 export function loadedSettingsOf(
@@ -84,7 +92,7 @@ export function loadedSettingsOf(
     batch_size: batchSize,
     cache_type_k: settings.cacheTypeK ?? "f16",
     cache_type_v: settings.cacheTypeV ?? "f16",
-    flash_attention: flashAttention === true,
+    flash_attention: flashAttention,
     gpu_layers: gpuLayers,
     mmap: useMmap,
     mlock: settings.mlock ?? false,

@@ -2,23 +2,26 @@
 import { availableParallelism } from "node:os";
 import { createScope, type Scope } from "@waggle/async";
 import { contextCapacity, type Backend } from "@waggle/engine";
-import { GgufError, chatTemplatesOf, modelUseOf, readGgufFile } from "@waggle/models/header";
-import { WaggleError } from "@waggle/protocol";
+import { GgufError, chatTemplatesOf, modelUseOf, readGgufFile, type GgufHeader } from "@waggle/models/header";
+import { attentionShapeOf, passTokensBehind } from "@waggle/models/memory";
+import { WaggleError, type AttentionCosts } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
 import { createLlamaBackend } from "../slots/backend.ts";
 import { openChat } from "../text/chat.ts";
 import { loadAddon } from "./addon.ts";
-import type { CacheForm } from "./context.ts";
+import { attentionTileOf, contextCosts, isMeasurable, isPlainCheaper, measureAttention } from "../passes/attention.ts";
+import { fitsPlain, type CacheForm } from "./context.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
 import { cannotLoad, createErrorLines, type ErrorLines } from "./load-error.ts";
 import { cacheOptionsOf, loadedSettingsOf, modelOptionsOf, type LoadSettings } from "./load-settings.ts";
 import { openLoraAdapters } from "./lora.ts";
 import { lockWarning } from "./memory-lock.ts";
 import { tokenizerOf } from "../text/tokenizer.ts";
-import { describe, embedderOf, loadReadingBackend, type LoadedModel } from "./loaded-model.ts";
+import { defaultBatchSize, describe, embedderOf, loadReadingBackend, type LoadedModel } from "./loaded-model.ts";
 import { openDecoding } from "./open-decoding.ts";
 import { openSnapshotFiles } from "../slots/kv-snapshots.ts";
-import { VersionError } from "../passes/library-context.ts";
+import type { Addon } from "../passes/addon-decoder.ts";
+import { nativeModelOf, VersionError } from "../passes/library-context.ts";
 import type { Binding } from "../passes/open-decoder.ts";
 import { createPasses } from "../passes/passes.ts";
 import { openPictures, type ProjectorSettings } from "../pictures/open-pictures.ts";
@@ -102,7 +105,10 @@ async function load(
       ...(signal === undefined ? {} : { loadSignal: signal }),
     }),
   );
-  const cache = cacheOptionsOf(options, model, modelPath);
+  const wanted = use.kind !== "generate" || options.binding === "library" ? {} : await loadAddon();
+  const attention = await attentionCostsOf(options, model, header, wanted.addon);
+  const isCheaper = attention !== undefined && isPlainCheaper(attention);
+  const cache = cacheOptionsOf(options, model, modelPath, isCheaper && (await mayBePlain(options, model, header)));
   const unlocked = options.mlock === true && llama.gpu === false ? lockWarning(model.size) : undefined;
   if (unlocked !== undefined) log?.("warn", unlocked);
   const reason = (): Promise<string | undefined> => errors.reason();
@@ -123,7 +129,6 @@ async function load(
   if (use.kind !== "generate") return loadReadingBackend(loaded, () => scope.close());
   warnOfStretching(options, model);
   const warn = (message: string): void => log?.("warn", message);
-  const wanted = options.binding === "library" ? {} : await loadAddon();
   const decoding = await openDecoding(loaded, cache, wanted);
   const { context, contextSize, contextPool, form, library, decoder, binding, bindingReason } = decoding;
   logBinding(binding, bindingReason, wanted.isMissing === true, log);
@@ -163,6 +168,7 @@ async function load(
     ...describe(loaded, { contextSize, contextPool, batchSize }, chat.source),
     ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
     binding,
+    ...(attention === undefined ? {} : { attention }),
     ...(bindingReason === undefined ? {} : { bindingReason }),
     ...(pictures === undefined ? {} : { vision: pictures.vision }),
     templateSha256: chat.templateSha256,
@@ -181,11 +187,50 @@ async function load(
     pictures,
     states,
     oneMatrix: form === "unified",
+    attentionTile: attentionTileOf(cache.flashAttention),
+    contextCosts: attention === undefined ? undefined : contextCosts(attention, cache.flashAttention),
+    mostBehind: form === "reserved" && !cache.flashAttention ? (held) => passTokensBehind(held + batchSize) : undefined,
     applyAdapters: (scales) => adapters.apply(context, scales),
     release: () => scope.close(),
   });
   backend.setThreads(options.threads);
   return backend;
+}
+
+/** Measures attention on the CPU, where a job can hold what it is measured with. Undefined where it cannot be measured. */
+async function attentionCostsOf(
+  { contextSize, threads, log }: LlamaBackendOptions,
+  model: LlamaModel,
+  header: GgufHeader,
+  addon: Addon | undefined,
+): Promise<AttentionCosts | undefined> {
+  const shape = attentionShapeOf(header);
+  if (addon === undefined || shape === undefined || model.gpuLayers > 0) return undefined;
+  if (!model.flashAttentionSupported || !isMeasurable(contextSize ?? model.trainContextSize)) return undefined;
+  try {
+    const [typeK, typeV] = [model.defaultContextKvCacheKeyType, model.defaultContextKvCacheValueType];
+    return await measureAttention({ addon, model: nativeModelOf(model), shape, typeK, typeV, threads });
+  } catch (error) {
+    log?.("warn", `Attention is not measured: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+/** Whether slots share their memory without flash attention too, and the context that they would have with it fits. */
+async function mayBePlain(
+  {
+    modelPath,
+    slots,
+    contextSize,
+    contextPool,
+    batchSize = defaultBatchSize,
+    cacheForm = "reserved",
+  }: LlamaBackendOptions,
+  model: LlamaModel,
+  header: GgufHeader,
+): Promise<boolean> {
+  const options = { modelPath, header, slots, contextSize, contextPool, batchSize: Math.max(batchSize, slots) };
+  return cacheForm === "reserved" && (await fitsPlain(model, options));
 }
 
 /** @param reason why the addon does not decode */

@@ -1,5 +1,6 @@
 // Decodes batches with Waggle's addon: one call on a thread of libuv's pool decodes and samples. Logits are read on the calling thread.
 import type { Token } from "@waggle/engine";
+import type { AttentionShape } from "@waggle/models/memory";
 import { hasDry } from "../sampling/dry.ts";
 import type { BatchDecoder, Sampler } from "./batch-decoder.ts";
 import type { Library } from "./library-context.ts";
@@ -12,15 +13,36 @@ export interface Addon {
   readonly sourceHash: string;
   /** @param context the library's `AddonContext` */
   readonly Decoder: new (context: object) => AddonDecoder;
-  /** From now on, llama.cpp's buffers in host memory are only reserved. Ends with `stopReserving`, or when a Decoder is made, which then knows the caches in them. */
-  startReserving(): void;
+  /**
+   * From now on, llama.cpp's buffers in host memory are only reserved. Ends with `stopReserving`, or when a Decoder is made, which then knows the caches in
+   * them.
+   * @param valuesLie whether the context is without flash attention: the values of a channel are then next to each other
+   */
+  startReserving(valuesLie: boolean): void;
   stopReserving(): void;
+  /**
+   * Milliseconds of the attention of some layers on the CPU, the least of the repetitions.
+   * @param model the library's `AddonModel`
+   */
+  measureAttention(model: object, options: AttentionOptions): Promise<number>;
   /** Gives all sequences of a new `AddonContext` one cache of this many cells. */
   unify(context: object, cells: number): void;
   /** Makes the libraries of llama.cpp visible to other addons. @param model the library's `AddonModel` */
   shareLibraries(model: object): void;
   /** @param model the library's `AddonModel` */
   readonly Sampler: new (model: object) => Sampler;
+}
+
+/** All are whole numbers. The types are those of ggml, and `flash` is 0 or 1. */
+export interface AttentionOptions extends AttentionShape {
+  readonly typeK: number;
+  readonly typeV: number;
+  /** Tokens that the cache of a layer holds, and how many of them are computed. */
+  readonly cells: number;
+  readonly tokens: number;
+  readonly flash: number;
+  readonly threads: number;
+  readonly repetitions: number;
 }
 
 /** The parameters and results are those of `BatchDecoder`. */

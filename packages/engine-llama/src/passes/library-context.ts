@@ -39,6 +39,12 @@ export interface LibraryContext {
   restoreCheckpoint(checkpoint: LibraryCheckpoint, lastPosition: number, sequence: number): Promise<boolean>;
 }
 
+/** Returns the library's `AddonModel`. */
+export function nativeModelOf(model: LlamaModel): object {
+  const { _model: inside } = model as unknown as { readonly _model: object };
+  return inside;
+}
+
 /** The library's `AddonSampler`. `applyConfig` rebuilds the samplers whose settings have changed. */
 export interface LibrarySampler {
   applyConfig(config: LibrarySamplerConfig): void;

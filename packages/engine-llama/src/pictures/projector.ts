@@ -7,6 +7,7 @@ import type { FlashAttention } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
 import { loadMtmd } from "../load/addon.ts";
 import type { Addon } from "../passes/addon-decoder.ts";
+import { nativeModelOf } from "../passes/library-context.ts";
 import { modelFingerprint } from "../slots/model-fingerprint.ts";
 
 /** What `native/mtmd/addon.cc` exports. */
@@ -95,7 +96,7 @@ export async function openProjector(
   { model, addon: first, flashAttention = "auto" }: ProjectorModel,
 ): Promise<Projector> {
   if (first === undefined) throw new Error("only Waggle's addon reads pictures, and it does not decode here");
-  const { _model: inside } = model as unknown as { readonly _model: object };
+  const inside = nativeModelOf(model);
   const { addon, problem } = await loadMtmd(first, inside);
   if (addon === undefined) throw new Error(`Waggle's addon for pictures cannot be used: ${problem}`);
   const card = projectorCardOf(await readGgufFile(path));

@@ -18,7 +18,10 @@ import type { KvFiles } from "./kv-files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Vocabulary } from "../text/vocabulary.ts";
 
-export interface LlamaBackendParts {
+export interface LlamaBackendParts extends Pick<
+  TextGenerator,
+  "oneMatrix" | "attentionTile" | "contextCosts" | "mostBehind"
+> {
   readonly model: LlamaModel;
   readonly passes: Passes;
   readonly sampling: SamplingContext;
@@ -33,8 +36,6 @@ export interface LlamaBackendParts {
   readonly pictures: Pictures | undefined;
   /** Files of KV snapshots; undefined if no snapshots are saved. */
   readonly states: KvFiles | undefined;
-  /** Whether all slots share one cache. */
-  readonly oneMatrix: boolean;
   /** Sets the scales of the context's adapters, for the next and later passes. Undefined: the scales at load. */
   readonly applyAdapters: (scales: readonly number[] | undefined) => void;
   /** Frees everything that was loaded. Idempotent. */
@@ -69,6 +70,9 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     ahead: passes.ahead === undefined ? undefined : createStepsAhead(slotAt, passes.ahead),
     takesGuesses: passes.takesGuesses,
     oneMatrix: parts.oneMatrix,
+    attentionTile: parts.attentionTile,
+    contextCosts: parts.contextCosts,
+    mostBehind: parts.mostBehind,
     maxNextLogprobs: maxNextLogprobsOf(sampling.vocabularySize),
     thoughtEnd: { text: chat.thoughtEnd, tokens: model.tokenize(chat.thoughtEnd, true) },
     tokenize: prompts.tokenize,

@@ -16,7 +16,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const options = { modelPath: storyModel, slots: 3, contextSize: 256, threads: 1, device: "cpu" } as const;
 const greedy = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };
 
-statesContract("the llama backend", () => loadLlamaBackend({ ...options, statesFolder: join(folder, "contract") }));
+describe.each(["on", "off"] as const)("with flash attention %s", (flashAttention) => {
+  const statesFolder = join(folder, `contract-${flashAttention}`);
+  statesContract("the llama backend", () => loadLlamaBackend({ ...options, flashAttention, statesFolder }));
+});
 
 async function load(given: { statesFolder: string; modelPath?: string; contextSize?: number }): Promise<DrivenBackend> {
   const backend = driveSlots(await loadLlamaBackend({ ...options, ...given }));

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parkContract } from "@waggle/testing";
-import { afterAll } from "vitest";
+import { afterAll, describe } from "vitest";
 import { describeBindings, loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 
@@ -13,6 +13,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const cpu = { modelPath: storyModel, slots: 2, contextSize: 256, batchSize: 128, threads: 1, device: "cpu" } as const;
 
 describeBindings((binding) => {
-  const made = () => loadOn(binding, { ...cpu, statesFolder: join(folder, binding) });
-  parkContract("llama", made, { places: [0.1, 0.6] });
+  describe.each(["on", "off"] as const)("with flash attention %s", (flashAttention) => {
+    const options = { ...cpu, flashAttention, statesFolder: join(folder, binding, flashAttention) };
+    parkContract("llama", () => loadOn(binding, options), { places: [0.1, 0.6] });
+  });
 });

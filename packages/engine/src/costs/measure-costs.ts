@@ -36,7 +36,7 @@ export async function measureStepCosts(
 ): Promise<StepCosts | undefined> {
   const measure = backend.generator?.measure;
   if (measure === undefined) return undefined;
-  const table = createStepCosts();
+  const table = createStepCosts(undefined, backend.generator?.contextCosts);
   const endMs = now() + budgetMs;
   const { slots, batchSize, contextSize, contextPool } = backend.info;
 

@@ -5,91 +5,146 @@ import type { ThreadLimits } from "./threads.ts";
 
 const oneThread: ThreadLimits = { start: 1, max: 1 };
 const pacingWith = (given: Partial<PacingOptions> = {}): Pacing =>
-  createPacing({ batchSize: 512, threads: oneThread, oneMatrix: false, maxTokenGapMs: 100, ...given });
+  createPacing({ batchSize: 512, threads: oneThread, oneMatrix: false, ...given });
 const rowsOnly = (decode: readonly number[]) => ({ decode, prompt: [], rowContext: 0, tileContext: 0 });
 const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? NaN;
 const timesWithPrompt = (steps: readonly SimulatedStep[]): number[] =>
   steps.filter(({ promptTokens }) => promptTokens > 0).map(({ ms }) => ms);
 
-describe("the time of a step", () => {
-  const joining = { streams: 3, steps: 400, newcomer: { step: 40, promptTokens: 1_900 }, noise: 0.05 };
-  const machine = machineOf({ oneMs: 10, rowMs: 5, rowContextMs: 4, tileContextMs: 2 });
+const joining = { streams: 3, steps: 400, newcomer: { step: 40, promptTokens: 1_900 }, noise: 0.05 };
+const loadOf = (slots: number, held = 0, prompts = 1) => ({
+  ...{ runs: slots === 0 ? [] : [slots], heldTokens: slots * held, prompts },
+  promptHeld: held,
+});
 
-  test("stays below the bound while streams run, also as the context grows, and uses what the bound allows", () => {
-    const times = timesWithPrompt(runScenario(pacingWith(), { ...joining, machine }));
-    expect(times.filter((ms) => ms > 115).length, "steps beyond the bound").toBeLessThan(0.05 * times.length);
-    expect(median(times)).toBeGreaterThan(80);
+/** A machine whose price list is known: milliseconds by rows and by tokens of a piece, and of 1,000 tokens of context for each token. */
+const listOf = (
+  decode: Readonly<Record<number, number>>,
+  prompt: Readonly<Record<number, number>>,
+  context = { row_ms: 0, tile_ms: 0 },
+) => ({
+  threads: [
+    {
+      ...{ threads: 1, busy: 1 },
+      decode: Object.entries(decode).map(([rows, ms]) => ({ rows: Number(rows), ms })),
+      prompt: Object.entries(prompt).map(([tokens, ms]) => ({ tokens: Number(tokens), ms })),
+    },
+  ],
+  context,
+});
+
+describe("a piece of a prompt", () => {
+  /** The 135M shape on one thread of an EPYC with AVX2, with flash attention. */
+  const epyc = listOf(
+    { 1: 19, 2: 30, 4: 37, 8: 55 },
+    { 8: 38, 16: 60, 64: 160, 512: 1_280 },
+    { row_ms: 18, tile_ms: 3 },
+  );
+  const pieceOf = (slots: number, held: number, given: Partial<PacingOptions> = {}) =>
+    pacingWith({ known: epyc, ...given }).plan(loadOf(slots, held));
+
+  test("is a tile where a tile computes its tokens at once, and more where the streams' rows cost more", () => {
+    expect(pieceOf(3, 1_000).prefillBudget).toBe(64);
+    expect(pieceOf(8, 4_000).prefillBudget).toBe(128);
   });
 
-  test("follows the bound that was set, and has none without it", () => {
-    const steps = (maxTokenGapMs: number) =>
-      timesWithPrompt(runScenario(pacingWith({ maxTokenGapMs }), { ...joining, machine }));
-    expect(median(steps(250))).toBeGreaterThan(200);
-    expect(steps(Infinity).length).toBeLessThan(6);
+  test("is as short as its price allows, and grows while the step stays quick", () => {
+    const quick = listOf({ 1: 2, 4: 4 }, { 64: 10, 512: 70 });
+    expect(pieceOf(1, 0, { known: quick }).leastPiece).toBe(128);
+    expect(pieceOf(1, 0, { known: quick }).prefillBudget).toBe(512);
+    const dear = listOf({ 1: 200, 4: 260 }, { 64: 6_400 });
+    expect(pieceOf(1, 0, { known: dear }).prefillBudget).toBe(4);
   });
 
-  test("gives prompts a third on a machine whose streams alone take longer than the bound", () => {
-    const slow = machineOf({ oneMs: 200, rowMs: 20 });
-    const times = timesWithPrompt(runScenario(pacingWith(), { ...joining, machine: slow }));
-    expect(median(times)).toBeGreaterThan(1.3 * 240);
-    // Already one token of a prompt takes as long as one row.
-    expect(median(times)).toBeLessThan(240 + 1.9 * 200);
+  test.each([
+    [0, 1],
+    [1_000, 1],
+    [1_000, 3],
+    [4_000, 3],
+    [4_000, 8],
+  ])("behind %i tokens while %i streams run makes a newcomer wait at most 1.3 times as long", (held, slots) => {
+    const pacing = pacingWith({ known: epyc });
+    const machine = machineOf({ oneMs: 19, rowMs: 2.4, rowContextMs: 18, tileContextMs: 3 });
+    const { prefillBudget } = pacing.plan(loadOf(slots, held));
+    const eachMs = (tokens: number): number => {
+      const [rows, work] = [(slots * Math.max(0, held - 256)) / 1_000, (tokens * (held + tokens / 2 - 256)) / 1_000];
+      const isTile = tokens >= 64;
+      const context = { rowContext: rows + (isTile ? 0 : work), tileContext: isTile ? work : 0 };
+      return machine({ decode: [slots], prompt: [tokens], ...context }, 1, false) / tokens;
+    };
+    const cheapest = Math.min(...[8, 16, 32, 64, 128, 256, 512].map(eachMs));
+    expect(eachMs(prefillBudget) / cheapest).toBeLessThan(1.4);
   });
 
-  test("has several prompt tokens where already one takes too long", () => {
-    const slow = machineOf({ oneMs: 200, rowMs: 2 });
-    const steps = runScenario(pacingWith(), { ...joining, machine: slow }).filter(
-      ({ promptTokens }) => promptTokens > 0,
-    );
-    expect(median(steps.map(({ promptTokens }) => promptTokens))).toBeGreaterThan(20);
+  test("is longer in a burst, and while no stream runs", () => {
+    const pacing = pacingWith({ known: epyc });
+    const tokens = (slots: number, prompts: number): number => pacing.plan(loadOf(slots, 1_000, prompts)).prefillBudget;
+    expect([tokens(6, 5), tokens(6, 6)]).toEqual([64, 128]);
+    expect(pacing.plan(loadOf(3)).prefillBudget).toBe(64);
+    expect(pacing.plan(loadOf(0)).prefillBudget).toBe(128);
   });
 
-  test("never has more prompt tokens than the budget, and at least one", () => {
-    const fixed = runScenario(pacingWith({ prefillBudget: 8 }), { ...joining, machine });
-    expect(Math.max(...fixed.map(({ promptTokens }) => promptTokens))).toBe(8);
-    const slow = machineOf({ oneMs: 5_000, rowMs: 4_000 });
-    const steps = runScenario(pacingWith(), { ...joining, machine: slow });
-    expect(timesWithPrompt(steps).length).toBeGreaterThan(300);
+  test("has no more tokens than the budget, than the memory for scores allows, and a tile before a step was measured", () => {
+    expect(pieceOf(3, 1_000, { prefillBudget: 8 }).prefillBudget).toBe(8);
+    expect(pieceOf(8, 4_000, { mostBehind: (held) => (held < 4_000 ? 512 : 16) }).prefillBudget).toBe(16);
+    expect(pacingWith().plan(loadOf(3)).prefillBudget).toBe(64);
+    expect(
+      pacingWith({ known: listOf({ 1: 20, 4: 80 }, {}) }).plan(loadOf(3)).prefillBudget,
+      "rows say little about pieces",
+    ).toBe(64);
   });
 
-  test("leaves room for few cells of a picture while streams run, and for many while none runs", () => {
-    const pacing = pacingWith();
-    for (const rows of [1, 2, 4]) pacing.observe(rowsOnly([rows]), { threads: 1, ms: 10 * rows, scored: 0 });
-    const load = { heldTokens: 10, prompts: 1, promptHeld: undefined };
-    expect(pacing.cells({ ...load, runs: [3] }, 0)).toBe(16);
-    expect(pacing.cells({ ...load, runs: [] }, 0)).toBe(128);
-    const slow = pacingWith();
-    for (const rows of [1, 2, 4]) slow.observe(rowsOnly([rows]), { threads: 1, ms: 200 + 20 * rows, scored: 0 });
-    expect(slow.cells({ ...load, runs: [3] }, 0)).toBe(32);
-    expect(pacingWith({ prefillBudget: 8 }).cells({ ...load, runs: [3] }, 0)).toBe(8);
+  test("is the same for cells of a picture, and a text to embed takes as long", () => {
+    const pacing = pacingWith({ known: epyc });
+    expect(pacing.cells(loadOf(3, 1_000), 1_000)).toBe(64);
+    expect(pacing.piece(loadOf(3)).ms).toBeGreaterThanOrEqual(60);
+    expect(pacing.piece(loadOf(0)).ms).toBe(100);
   });
 
-  test("is longer while no stream runs", () => {
-    const quick = machineOf({ oneMs: 10, rowMs: 2, rowContextMs: 1, tileContextMs: 0.5 });
-    const times = timesWithPrompt(runScenario(pacingWith(), { ...joining, streams: 0, machine: quick, noise: 0 }));
-    expect(times.slice(2).filter((ms) => ms > 500)).toEqual([]);
-    expect(median(times)).toBeGreaterThan(250);
+  test("is reported with what it costs, and learned prices change it", () => {
+    const pacing = pacingWith({ known: epyc });
+    const [, behind1000] = pacing.pieces();
+    expect(behind1000).toMatchObject({ context: 1_000, tokens: 64 });
+    expect(behind1000?.slowdown).toBeLessThanOrEqual(1.3);
+    const kept = pacingWith({ known: epyc, maxTokenGapMs: 60 }).pieces();
+    expect(kept[1]?.slowdown, "what the operator's bound costs").toBeGreaterThan(3);
+    expect(pacingWith().pieces()).toEqual([]);
+  });
+
+  test("is at most 1.3 times as dear on a machine that is learned from steps alone, also as the context grows", () => {
+    const machine = machineOf({ oneMs: 10, rowMs: 5, rowContextMs: 8, tileContextMs: 2 });
+    const steps = runScenario(pacingWith(), { ...joining, machine });
+    const reading = steps.filter(({ promptTokens }) => promptTokens > 0);
+    const totalMs = reading.reduce((sum, { ms }) => sum + ms, 0);
+    const atOnce = runScenario(pacingWith({ maxTokenGapMs: Infinity }), { ...joining, machine });
+    const atOnceMs = timesWithPrompt(atOnce).reduce((sum, ms) => sum + ms, 0);
+    expect(totalMs / atOnceMs).toBeLessThan(1.35);
+    expect(Math.max(...reading.slice(3).map(({ promptTokens }) => promptTokens))).toBeLessThan(200);
   });
 });
 
-test("while more prompts wait than slots decode, a step is as long as without streams", () => {
-  const pacing = pacingWith({
-    known: {
-      threads: [
-        {
-          threads: 1,
-          busy: 1,
-          decode: [1, 2, 4].map((rows) => ({ rows, ms: 10 * rows })),
-          prompt: [{ tokens: 64, ms: 190 }],
-        },
-      ],
-      context: { row_ms: 0, tile_ms: 0 },
-    },
+describe("the operator's bound", () => {
+  const machine = machineOf({ oneMs: 10, rowMs: 5, rowContextMs: 4, tileContextMs: 2 });
+  const steps = (maxTokenGapMs: number, on = machine) =>
+    runScenario(pacingWith({ maxTokenGapMs }), { ...joining, machine: on });
+
+  test("is kept to while streams run, also as the context grows, and used", () => {
+    const times = timesWithPrompt(steps(100));
+    expect(times.filter((ms) => ms > 115).length, "steps beyond the bound").toBeLessThan(0.05 * times.length);
+    expect(median(times)).toBeGreaterThan(80);
+    expect(median(timesWithPrompt(steps(250)))).toBeGreaterThan(200);
+    expect(timesWithPrompt(steps(Infinity)).length).toBeLessThan(6);
   });
-  const tokens = (prompts: number): number =>
-    pacing.plan({ runs: [2], heldTokens: 0, prompts, promptHeld: 0 }).prefillBudget;
-  expect(tokens(2)).toBeLessThan(64);
-  expect(tokens(3)).toBe(128);
+
+  test("leaves prompts a third on a machine whose streams alone take longer", () => {
+    const times = timesWithPrompt(steps(100, machineOf({ oneMs: 200, rowMs: 20 })));
+    expect(median(times)).toBeGreaterThan(1.3 * 240);
+    // Already one token of a prompt takes as long as one row.
+    expect(median(times)).toBeLessThan(240 + 1.9 * 200);
+    const flat = steps(100, machineOf({ oneMs: 200, rowMs: 2 })).filter(({ promptTokens }) => promptTokens > 0);
+    expect(median(flat.map(({ promptTokens }) => promptTokens))).toBeGreaterThan(20);
+    expect(timesWithPrompt(steps(100, machineOf({ oneMs: 5_000, rowMs: 4_000 }))).length).toBeGreaterThan(300);
+  });
 });
 
 describe("two slots", () => {
@@ -121,29 +176,19 @@ describe("two slots", () => {
 });
 
 describe("the price of guesses", () => {
-  const costs = (decode: Readonly<Record<number, number>>) => ({
-    threads: [
-      {
-        threads: 1,
-        busy: 1,
-        decode: Object.entries(decode).map(([rows, ms]) => ({ rows: Number(rows), ms })),
-        prompt: [],
-      },
-    ],
-    context: { row_ms: 0, tile_ms: 0 },
-  });
+  const alone = loadOf(2, 0, 0);
 
   test("is that of the rows of all slots", () => {
-    const pacing = pacingWith({ known: costs({ 1: 10, 2: 14, 4: 20, 8: 30 }) });
-    expect(pacing.guessMs({ runs: [2], heldTokens: 0, prompts: 0, promptHeld: undefined }, 4)).toBe(30);
+    const pacing = pacingWith({ known: listOf({ 1: 10, 2: 14, 4: 20, 8: 30 }, {}) });
+    expect(pacing.guessMs(alone, 4)).toBe(30);
   });
 
-  test("is unknown before a step was measured, and where the step would be too long for other streams", () => {
-    const load = { runs: [2], heldTokens: 0, prompts: 0, promptHeld: undefined };
-    expect(pacingWith().guessMs(load, 2)).toBeUndefined();
-    const dear = pacingWith({ known: costs({ 1: 60, 2: 90, 4: 130 }) });
-    expect(dear.guessMs(load, 2)).toBeUndefined();
-    expect(dear.guessMs({ ...load, runs: [1] }, 4)).toBe(130);
+  test("is unknown before a step was measured, and where the step would be longer than with a piece of a prompt", () => {
+    expect(pacingWith().guessMs(alone, 2)).toBeUndefined();
+    const linear = listOf({ 1: 20, 2: 40, 4: 80 }, { 64: 1_280 });
+    expect(pacingWith({ known: linear }).guessMs(alone, 4)).toBe(160);
+    expect(pacingWith({ known: linear }).guessMs(alone, 8)).toBeUndefined();
+    expect(pacingWith({ known: linear, maxTokenGapMs: 100 }).guessMs(alone, 4)).toBeUndefined();
   });
 });
 
@@ -176,13 +221,14 @@ describe("threads", () => {
 });
 
 describe("scored tokens", () => {
-  test("get as much time as a prompt, by their measured price", () => {
-    const pacing = pacingWith();
+  test("get a piece by their measured price", () => {
+    const pacing = pacingWith({ maxTokenGapMs: 100 });
     const shape = { decode: [1], prompt: [8], rowContext: 0, tileContext: 0 };
     const load = { runs: [1], heldTokens: 0, prompts: 1, promptHeld: 0 };
     for (let i = 0; i < 9; i++) pacing.observe(rowsOnly([1]), { threads: 1, ms: 10, scored: 0 });
     expect(pacing.plan(load).scoredTokens).toBe(8);
     for (let i = 0; i < 9; i++) pacing.observe(shape, { threads: 1, ms: 10 + 8 * 6, scored: 8 });
-    expect(pacing.plan(load).scoredTokens).toBe(15);
+    // 10 ms for the stream, then 16 for each token: 10 as a token, and 6 for its logprobs.
+    expect(pacing.plan(load).scoredTokens).toBe(5);
   });
 });

@@ -1,31 +1,37 @@
 // Sets the limits of the next step from what steps cost: how many prompt tokens it carries, how its rows are divided, how many threads compute it. Knows
 // no slot, clock or backend.
-import type { StepCosts } from "@waggle/protocol";
+import type { PromptPiece, StepCosts } from "@waggle/protocol";
 import type { ScheduleLimits } from "../loop/schedule.ts";
 import { divideRows } from "./divide-rows.ts";
+import { pieceLengths, shortestPiece, slowdownOf } from "./piece-lengths.ts";
 import { createRecentMedian } from "./recent-median.ts";
 import { createStepCosts } from "./step-costs.ts";
-import { contextWork, inOneMatrix, tileTokens, type StepShape } from "./step-shape.ts";
+import { contextOf, inOneMatrix, tileTokens, type StepShape } from "./step-shape.ts";
 import { createThreadGovernor, type ThreadChange, type ThreadGovernor, type ThreadLimits } from "./threads.ts";
 
-/** Prompts get at least this part of the decoding time in addition, a third of the step, so that they progress on a slow machine. */
-const leastForPrompts = 1 / 2;
-/** Longest time of a step while no slot decodes: a cancel or a new job waits up to this long. */
+/**
+ * A step computes prompt tokens at most this many times as slowly as the cheapest step, so a prompt waits at most this many times as long. The second
+ * number is for bursts: where as many prompts wait as slots decode, the wait of the many counts more than the pauses of the few.
+ */
+const [mostSlowdown, mostSlowdownInBurst] = [1.3, 1.1];
+/** Up to this long a step may grow beyond the shortest good piece, unless the operator sets a bound. */
+const usualStepMs = 100;
+/** The same while no slot decodes, and in a burst: a cancel or a new job waits up to this long. */
 const idleStepMs = 400;
-/** A piece of a prompt may always take this many times as long as one token of it. */
-const mostForOne = 1.5;
-/** Part of the time for prompts that a pass of a picture's cells gets: the streams get no token in that pass, so they also wait for the next step. */
-const partForCells = 1 / 2;
-/** Fewest cells of a pass, because fewer take almost as long; the second number is for machines where a step alone takes longer than the bound. */
-const [leastCells, leastCellsIfSlow] = [16, 32];
-/** Prompt tokens, and scored tokens, in a step before a step was measured. While no slot decodes, a step always has room for so many prompt tokens. */
-const [firstTokens, firstScoredTokens] = [128, 8];
+/** Prompt tokens, and scored tokens, in a step before a piece of a prompt was measured. */
+const [firstTokens, firstScoredTokens] = [tileTokens, 8];
 /** A piece of a text to embed or to rank may always take this long, because clients do not notice such a pause; and this long while no slot decodes. */
 const [leastPieceMs, idlePieceMs] = [10, 100];
+/** Where the operator's bound leaves less, prompts get this part of the decoding time in addition, and this many times the time of one token. */
+const [leastForPrompts, mostForOne] = [1 / 2, 1.5];
+/** With the operator's bound, a prompt begins with at least so many tokens behind another one, and its end may exceed the bound by fewer. */
+const fewTokens = 8;
 /** Number of steps with scored tokens whose median price is used. */
 const scoredSteps = 9;
 /** Number of steps for which a division of rows is kept. */
 const stepsWithDivision = 16;
+/** The contexts behind which the shortest good piece is reported. Tokens. */
+const reportedContexts = [0, 1_000, 4_000];
 
 const noRows: StepShape = { decode: [], prompt: [], rowContext: 0, tileContext: 0 };
 
@@ -35,15 +41,21 @@ export interface PacingOptions {
   readonly threads: ThreadLimits;
   /** Whether all decoding rows of a step are one matrix, because all slots share one cache. */
   readonly oneMatrix: boolean;
+  /** Fewest tokens that attention computes at once; by default a tile. */
+  readonly attentionTile?: number | undefined;
   /**
-   * While a slot decodes, a step takes at most this long, if prompts get a third of it at least, and unless more prompts wait than slots decode; Infinity
-   * for no limit. Milliseconds.
+   * The operator's bound: while a slot decodes, a step takes at most this long, however short the pieces of prompts become; Infinity for no limit. Undefined:
+   * pieces are as long as their price demands. Milliseconds.
    */
-  readonly maxTokenGapMs: number;
+  readonly maxTokenGapMs?: number | undefined;
   /** Most prompt tokens in a step. */
   readonly prefillBudget?: number | undefined;
+  /** Most tokens in a piece of a prompt behind so many tokens: without flash attention, its scores take memory for each pair. */
+  readonly mostBehind?: ((held: number) => number) | undefined;
   /** What was measured before. */
   readonly known?: StepCosts | undefined;
+  /** What context was measured to cost, alone. */
+  readonly context?: StepCosts["context"] | undefined;
 }
 
 /** What waits for the next step. */
@@ -64,11 +76,22 @@ export interface PieceLimits {
   readonly ms: number;
 }
 
+/** A piece of a prompt that a step would carry. */
+interface Piece {
+  readonly tokens: number;
+  /** The shortest piece that is worth its step. */
+  readonly shortest: number;
+  /** Milliseconds of the whole step; undefined before a step was measured. */
+  readonly ms: number | undefined;
+  /** Times by which each token takes longer than in the cheapest step. */
+  readonly slowdown: number;
+}
+
 export interface Pacing {
   plan(load: Load): ScheduleLimits;
   /**
    * Predicted time of a step in which each decoding slot has this many rows, in milliseconds; undefined before a step was measured, and where guesses
-   * would make the step too long.
+   * would make the step longer than a piece of a prompt would.
    */
   guessMs(load: Load, height: number): number | undefined;
   /** Limits the piece of text that is computed before the next step, so that streams do not wait long. */
@@ -92,11 +115,14 @@ export interface Pacing {
   /** Predicted milliseconds for each of this many prompt tokens; undefined before a step was measured. */
   tokenMs(tokens: number): number | undefined;
   costs(): StepCosts;
+  /** The pieces of a prompt while one stream runs, both behind some contexts; empty before a step was measured. */
+  pieces(): readonly PromptPiece[];
 }
 
 export function createPacing(options: PacingOptions): Pacing {
-  const { batchSize, oneMatrix, maxTokenGapMs, prefillBudget = Infinity } = options;
-  const costs = createStepCosts(options.known);
+  const { batchSize, oneMatrix, maxTokenGapMs, prefillBudget = Infinity, mostBehind = () => Infinity } = options;
+  const { attentionTile = tileTokens } = options;
+  const costs = createStepCosts(options.known, options.context);
   const governor = createThreadGovernor(options.threads, costs);
   const scoredMs = createRecentMedian(scoredSteps);
   /** Divisions of rows, by rows and height. */
@@ -131,8 +157,8 @@ export function createPacing(options: PacingOptions): Pacing {
 
   function shapeOfDecoding({ runs, heldTokens }: Load, height: number): StepShape {
     const slots = runs.reduce((sum, run) => sum + run, 0);
-    const work = slots === 0 ? 0 : contextWork(height * slots, heldTokens / slots);
-    const context = height < tileTokens ? { rowContext: work, tileContext: 0 } : { rowContext: 0, tileContext: work };
+    const each = contextOf(height, slots === 0 ? 0 : heldTokens / slots, attentionTile);
+    const context = { rowContext: slots * each.rowContext, tileContext: slots * each.tileContext };
     const groups = oneMatrix ? [slots] : runs.flatMap((run) => divide(run, height));
     return { decode: slots === 0 ? [] : groups.map((count) => count * height), prompt: [], ...context };
   }
@@ -141,59 +167,63 @@ export function createPacing(options: PacingOptions): Pacing {
     return load.runs.length === 0 ? 0 : predict(shapeOfDecoding(load, height));
   }
 
-  /** How much longer a step may take because of prompts. Milliseconds; undefined before a step was measured. */
-  function allowedMs(load: Load): number | undefined {
-    if (maxTokenGapMs === Infinity) return Infinity;
-    const decoding = load.runs.reduce((sum, run) => sum + run, 0);
-    // In a burst, the delay of the few streams counts less than the wait of the many prompts, and tokens are cheaper once all decode together.
-    if (load.prompts > decoding) return Math.max(idleStepMs, maxTokenGapMs);
-    const decodeMs = stepMs(load, 1);
-    return decodeMs === undefined ? undefined : Math.max(maxTokenGapMs - decodeMs, leastForPrompts * decodeMs);
-  }
-
   /** How much longer a step takes with a piece of a prompt. @param decoding the shape of the step without the piece */
   function promptMs(tokens: number, held: number, decoding: StepShape = noRows): number | undefined {
-    const work = contextWork(tokens, held + tokens / 2);
-    const isTile = tokens >= tileTokens;
-    const piece = { decode: [], prompt: [tokens], rowContext: isTile ? 0 : work, tileContext: isTile ? work : 0 };
+    const piece = { decode: [], prompt: [tokens], ...contextOf(tokens, held + tokens / 2, attentionTile) };
     if (!oneMatrix || decoding.decode.length === 0) return predict(piece);
     const [withPiece, without] = [predict(inOneMatrix({ ...piece, decode: decoding.decode })), predict(decoding)];
     return withPiece === undefined || without === undefined ? undefined : Math.max(0, withPiece - without);
   }
 
+  /** Milliseconds of the step with a piece of a prompt behind `held` tokens; undefined before a step was measured. */
+  function withPiece(load: Load, held: number): ((tokens: number) => number) | undefined {
+    const decodeMs = stepMs(load, 1);
+    if (decodeMs === undefined || promptMs(1, held) === undefined) return undefined;
+    const decoding = shapeOfDecoding(load, 1);
+    return (tokens) => decodeMs + (promptMs(tokens, held, decoding) ?? 0);
+  }
+
+  /** How long a step may become beyond the shortest good piece. With the operator's bound, the streams' rows and one prompt token get their time in any case. */
+  function boundOf(load: Load, msOf: (tokens: number) => number): number {
+    if (load.runs.length === 0) return idleStepMs;
+    if (maxTokenGapMs === undefined) return isBurst(load) ? idleStepMs : usualStepMs;
+    const decodeMs = stepMs(load, 1) ?? 0;
+    return Math.max(maxTokenGapMs, (1 + leastForPrompts) * decodeMs, decodeMs + mostForOne * (msOf(1) - decodeMs));
+  }
+
   /**
-   * The most prompt tokens within the time. From a tile on, whole tiles: a token costs less there.
-   * @param decoding the rows of the same step
-   * @param fewest tokens that fit in any case, as long as a step has room for them
+   * Chooses the piece of a prompt behind `held` tokens.
+   * @param eachMs additional time of each token, such as for logprobs
    */
-  function tokensWithin(
-    wantedMs: number,
-    { held, decoding = noRows, fewest }: { held: number; decoding?: StepShape; fewest: number },
-  ): number {
-    const most = Math.min(batchSize, prefillBudget);
-    const least = Math.min(most, fewest);
-    // Where already one token takes longer, a few more cost little, and end the prompt sooner.
-    const ms = Math.max(wantedMs, mostForOne * (promptMs(1, held, decoding) ?? 0));
-    const fits = (tokens: number): boolean => (promptMs(tokens, held, decoding) ?? Infinity) <= ms;
-    if (promptMs(1, held, decoding) === undefined) return Math.min(most, firstTokens);
-    if (fits(most)) return most;
-    for (let tiles = Math.floor(most / tileTokens); tiles > 0; tiles--)
-      if (fits(tiles * tileTokens)) return Math.max(least, tiles * tileTokens);
-    let [below, above] = [1, Math.min(most, tileTokens)];
-    while (above - below > 1) {
-      const middle = (below + above) >> 1;
-      if (fits(middle)) below = middle;
-      else above = middle;
+  function choosePiece(load: Load, held: number, eachMs = 0): Piece {
+    const most = Math.max(1, Math.min(batchSize, prefillBudget, mostBehind(held)));
+    const plainMs = withPiece(load, held);
+    const isKept = maxTokenGapMs !== undefined && load.runs.length > 0;
+    if (plainMs === undefined || !(isKept || costs.hasPiece(Math.min(most, tileTokens)))) {
+      const tokens = Math.min(most, firstTokens);
+      return { tokens, shortest: tokens, ms: undefined, slowdown: 1 };
     }
-    return Math.max(least, below);
+    const lengths = pieceLengths(most);
+    const known = new Map(lengths.map((tokens) => [tokens, plainMs(tokens) + tokens * eachMs]));
+    const msOf = (tokens: number): number => known.get(tokens) ?? plainMs(tokens) + tokens * eachMs;
+    const slowdown = slowdownOf(lengths, msOf);
+    const good = shortestPiece(lengths, slowdown, isBurst(load) ? mostSlowdownInBurst : mostSlowdown);
+    const within = tokensWithin(boundOf(load, msOf), lengths, msOf);
+    const tokens = isKept ? within : Math.max(good, within);
+    const shortest = Math.min(good, tokens, isKept ? fewTokens : Infinity);
+    return { tokens, shortest, ms: msOf(tokens), slowdown: slowdown(tokens) };
   }
 
   return {
     guessMs(load, height) {
       const ms = stepMs(load, height);
-      // A stream alone may get many tokens at once; with others, no pause may grow beyond the limit.
-      const mostMs = load.runs.length === 1 && load.runs[0] === 1 ? idleStepMs : maxTokenGapMs;
-      return ms === undefined || (height > 1 && ms > mostMs) ? undefined : ms;
+      if (ms === undefined || height === 1 || ms <= (maxTokenGapMs ?? usualStepMs)) return ms;
+      if (maxTokenGapMs !== undefined) return undefined;
+      const slots = load.runs.reduce((sum, run) => sum + run, 0);
+      // Guesses make no step longer than a prompt would.
+      const { shortest } = choosePiece(load, load.heldTokens / slots);
+      const mostMs = withPiece(load, load.heldTokens / slots)?.(shortest) ?? 0;
+      return ms > mostMs ? undefined : ms;
     },
     threads,
     recordFreeCores: governor.recordFreeCores,
@@ -203,44 +233,37 @@ export function createPacing(options: PacingOptions): Pacing {
     },
     leaveThreads: (count) => void (pictureThreads = count),
     costs: costs.snapshot,
+    pieces() {
+      return reportedContexts.flatMap((context) => {
+        const load = { runs: [1], heldTokens: context, prompts: 1, promptHeld: context };
+        const { tokens, ms, slowdown } = choosePiece(load, context);
+        return ms === undefined ? [] : [{ context, tokens, step_ms: rounded(ms), slowdown: rounded(slowdown) }];
+      });
+    },
     tokenMs(tokens) {
       const size = Math.max(1, Math.min(batchSize, tokens));
       const ms = promptMs(size, tokens / 2);
       return ms === undefined ? undefined : ms / size;
     },
-    cells(load, held) {
-      const ms = allowedMs(load);
-      if (ms === undefined) return Math.min(batchSize, prefillBudget, firstTokens);
-      if (load.runs.length === 0) return tokensWithin(ms, { held, fewest: firstTokens });
-      return tokensWithin(partForCells * ms, {
-        held,
-        fewest: (stepMs(load, 1) ?? 0) > maxTokenGapMs ? leastCellsIfSlow : leastCells,
-      });
-    },
+    cells: (load, held) => choosePiece(load, held).tokens,
     piece(load) {
-      const ms = load.runs.length === 0 ? idlePieceMs : Math.max(leastPieceMs, allowedMs(load) ?? 0);
-      return { tokens: Math.min(batchSize, prefillBudget), ms };
+      const tokens = Math.min(batchSize, prefillBudget);
+      if (load.runs.length === 0) return { tokens, ms: idlePieceMs };
+      const { ms = 0 } = choosePiece(load, 0);
+      return { tokens, ms: Math.max(leastPieceMs, ms - (stepMs(load, 1) ?? 0)) };
     },
     plan(load) {
       const { promptHeld } = load;
-      if (promptHeld === undefined) return { batchSize, divide, prefillBudget: 0, scoredTokens: 0 };
-      const ms = allowedMs(load);
+      if (promptHeld === undefined) return { batchSize, divide, prefillBudget: 0, leastPiece: 1, scoredTokens: 0 };
+      const { tokens, shortest } = choosePiece(load, promptHeld);
       const eachMs = scoredMs.value;
+      const scoredTokens = eachMs === undefined ? firstScoredTokens : choosePiece(load, promptHeld, eachMs).tokens;
       return {
         batchSize,
         divide,
-        prefillBudget:
-          ms === undefined
-            ? Math.min(batchSize, prefillBudget, firstTokens)
-            : tokensWithin(ms, {
-                held: promptHeld,
-                decoding: shapeOfDecoding(load, 1),
-                fewest: load.runs.length === 0 ? firstTokens : 1,
-              }),
-        scoredTokens:
-          ms === undefined || eachMs === undefined
-            ? firstScoredTokens
-            : Math.max(1, Math.floor(ms / Math.max(eachMs, 0.001))),
+        prefillBudget: tokens,
+        leastPiece: tokens === prefillBudget ? 1 : shortest,
+        scoredTokens,
       };
     },
     observe(shape, { threads: used, ms, scored }) {
@@ -254,4 +277,27 @@ export function createPacing(options: PacingOptions): Pacing {
       return governor.observe(used, ms, costs.observe(shape, used, ms));
     },
   };
+}
+
+/** Whether as many prompts wait as slots decode, and more than one: tokens are cheaper once all decode together. */
+function isBurst({ runs, prompts }: Load): boolean {
+  return prompts > 1 && prompts >= runs.reduce((sum, run) => sum + run, 0);
+}
+
+/** The most tokens whose step takes at most this long; 1 if none does. From a tile on, whole tiles. */
+function tokensWithin(ms: number, lengths: readonly number[], msOf: (tokens: number) => number): number {
+  const longest = lengths.findLast((tokens) => msOf(tokens) <= ms) ?? 1;
+  if (longest >= tileTokens) return longest;
+  let [below, above] = [longest, lengths.find((tokens) => tokens > longest) ?? longest];
+  while (above - below > 1) {
+    const middle = (below + above) >> 1;
+    if (msOf(middle) <= ms) below = middle;
+    else above = middle;
+  }
+  return below;
+}
+
+/** Rounds to a hundredth. */
+function rounded(value: number): number {
+  return Math.round(value * 100) / 100;
 }

@@ -74,6 +74,21 @@ describe("the predicted time", () => {
   });
 });
 
+test("a share of the context that was measured alone is corrected within limits", () => {
+  const costs = createStepCosts(undefined, { row_ms: 6, tile_ms: 1 });
+  expect(costs.snapshot().context).toEqual({ row_ms: 6, tile_ms: 1 });
+  costs.enter("decode", 4, 1, 60);
+  // The rows were measured while another program ran: the steps are quicker, also with a context.
+  for (let i = 0; i < 9; i++) costs.observe({ decode: [4], prompt: [], rowContext: 4, tileContext: 0 }, 1, 50);
+  expect(costs.snapshot().context.row_ms).toBe(4);
+  expect(
+    createStepCosts({ threads: [], context: { row_ms: 0, tile_ms: 90 } }, { row_ms: 6, tile_ms: 1 }).snapshot().context,
+  ).toEqual({
+    row_ms: 6,
+    tile_ms: 1.5,
+  });
+});
+
 test("a snapshot is what another table begins with", () => {
   const costs = createStepCosts();
   costs.enter("decode", 1, 2, 10);

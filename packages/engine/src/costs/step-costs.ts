@@ -19,6 +19,9 @@ const mostOfUsual = 4;
 /** From this average context on, a step corrects the share of the context, and a step with less what other programs take. Thousands of tokens. */
 const longContext = 0.25;
 
+/** A measured share of the context is right up to this factor. */
+const mostError = 1.5;
+
 type Kind = "decode" | "prompt";
 
 export interface StepCostTable {
@@ -26,6 +29,8 @@ export interface StepCostTable {
   ms(shape: StepShape, threads: number): number | undefined;
   /** Whether a step was measured with this number of threads. */
   has(threads: number): boolean;
+  /** Whether a piece of a prompt with at least so many tokens was measured: decoding rows say little about it. */
+  hasPiece(tokens: number): boolean;
   /** Corrects the table by a step that was computed. @returns the predicted time; undefined before anything was measured */
   observe(shape: StepShape, threads: number, ms: number): number | undefined;
   /** Enters a measurement that was made while nothing else ran. */
@@ -56,6 +61,8 @@ interface Column {
 interface ContextShare {
   readonly recent: RecentMedian;
   ms: number;
+  readonly least: number;
+  readonly most: number;
 }
 
 interface Point {
@@ -69,11 +76,15 @@ function slopeOf(from: Point, to: Point): number {
   return Math.max(0, to.ms - from.ms) / (to.size - from.size);
 }
 
-export function createStepCosts(known?: StepCosts): StepCostTable {
+/**
+ * @param known what an earlier table has learned
+ * @param measured shares of the context that were measured alone; steps then correct them within limits only, because they show no more than a sum
+ */
+export function createStepCosts(known?: StepCosts, measured?: StepCosts["context"]): StepCostTable {
   const columns = new Map<number, Column>();
   let steps = 0;
-  const rowShare: ContextShare = { recent: createRecentMedian(recentTimes), ms: known?.context.row_ms ?? 0 };
-  const tileShare: ContextShare = { recent: createRecentMedian(recentTimes), ms: known?.context.tile_ms ?? 0 };
+  const rowShare = shareOf(known?.context.row_ms, measured?.row_ms);
+  const tileShare = shareOf(known?.context.tile_ms, measured?.tile_ms);
   for (const { threads, decode, prompt } of known?.threads ?? []) {
     for (const { rows, ms } of decode) enter("decode", rows, threads, ms);
     for (const { tokens, ms } of prompt) enter("prompt", tokens, threads, ms);
@@ -229,12 +240,14 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
     const other = rowContext >= tileContext ? tileContext * tileShare.ms : rowContext * rowShare.ms;
     const restMs = (ms - partsMs(shape, column, true) * column.busy) * column.threads - other;
     share.recent.add(Math.max(0, restMs / Math.max(rowContext, tileContext)));
-    share.ms = share.recent.value ?? share.ms;
+    share.ms = Math.min(share.most, Math.max(share.least, share.recent.value ?? share.ms));
   }
 
   return {
     ms: predict,
     has: (threads) => columns.has(threads),
+    hasPiece: (tokens) =>
+      [...columns.values()].some(({ cells }) => [...cells.prompt.keys()].some((size) => size >= tokens)),
     enter,
     observe(shape, threads, ms) {
       const predicted = predict(shape, threads);
@@ -262,6 +275,12 @@ export function createStepCosts(known?: StepCosts): StepCostTable {
       context: { row_ms: rounded(rowShare.ms), tile_ms: rounded(tileShare.ms) },
     }),
   };
+}
+
+function shareOf(knownMs = 0, measuredMs?: number): ContextShare {
+  const [least, most] = measuredMs === undefined ? [0, Infinity] : [measuredMs / mostError, measuredMs * mostError];
+  const ms = knownMs > 0 ? Math.min(most, Math.max(least, knownMs)) : (measuredMs ?? 0);
+  return { recent: createRecentMedian(recentTimes), ms, least, most };
 }
 
 /** Whether the tokens of the step have a long context on average. */

@@ -1,7 +1,10 @@
 // Describes the work of a step: the matrices that llama.cpp computes for its entries, one after the other. Pure.
-import type { BatchEntry } from "../port/backend.ts";
+import type { BatchEntry, TextGenerator } from "../port/backend.ts";
 
-/** llama.cpp's flash attention computes this many prompt tokens at once (`ggml_fa_tile_config`, ggml-cpu); fewer tokens it computes one by one. */
+/**
+ * Pieces of prompts are made of whole tiles. llama.cpp's flash attention computes so many prompt tokens at once (`ggml_fa_tile_config`, ggml-cpu); fewer
+ * tokens it computes one by one.
+ */
 export const tileTokens = 64;
 /** llama.cpp always computes attention over at least this many tokens of context (`n_kv` is a multiple of it), so this part belongs to the rows. */
 const leastContext = 256;
@@ -12,7 +15,7 @@ export interface StepShape {
   readonly decode: readonly number[];
   /** For each piece of a prompt, its tokens. */
   readonly prompt: readonly number[];
-  /** Thousands of tokens of context, summed over the tokens of the step: of slots with fewer tokens than a tile, and of the others. */
+  /** Thousands of tokens of context, summed over the tokens of the step: of slots with fewer tokens than attention computes at once, and of the others. */
   readonly rowContext: number;
   readonly tileContext: number;
 }
@@ -22,20 +25,30 @@ export function contextWork(tokens: number, context: number): number {
   return (tokens * Math.max(0, context - leastContext)) / thousand;
 }
 
-/**
- * Returns the matrices of these entries. Decode entries next to each other whose slots count up by one are one matrix.
- * @param oneMatrix whether all entries are one matrix, because all slots share one cache
- */
-export function shapeOf(entries: readonly BatchEntry[], oneMatrix: boolean): StepShape {
+/** Returns the context that these tokens of one slot add to a step. @param context number of tokens before each of them, on average */
+export function contextOf(
+  tokens: number,
+  context: number,
+  attentionTile: number,
+): Pick<StepShape, "rowContext" | "tileContext"> {
+  const work = contextWork(tokens, context);
+  return tokens < attentionTile ? { rowContext: work, tileContext: 0 } : { rowContext: 0, tileContext: work };
+}
+
+/** Returns the matrices of these entries. Decode entries next to each other whose slots count up by one are one matrix. */
+export function shapeOf(
+  entries: readonly BatchEntry[],
+  { oneMatrix, attentionTile }: Pick<TextGenerator, "oneMatrix" | "attentionTile">,
+): StepShape {
   const decode: number[] = [];
   const prompt: number[] = [];
   let [rowContext, tileContext] = [0, 0];
   let previous: BatchEntry | undefined;
   for (const entry of entries) {
     const tokens = entry.tokens.length + (entry.guesses?.length ?? 0);
-    const work = contextWork(tokens, entry.from);
-    if (tokens >= tileTokens) tileContext += work;
-    else rowContext += work;
+    const context = contextOf(tokens, entry.from, attentionTile);
+    rowContext += context.rowContext;
+    tileContext += context.tileContext;
     const last = decode.length - 1;
     if (entry.kind === "prefill") prompt.push(tokens);
     else if (previous?.kind === "decode" && previous.slot + 1 === entry.slot)

@@ -265,6 +265,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     ahead: options.ahead === true ? { step: goAhead, withdraw } : undefined,
     takesGuesses: options.guesses ?? true,
     oneMatrix: false,
+    attentionTile: 64,
     measure: options.measure,
     maxNextLogprobs: info.batchSize,
     thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },

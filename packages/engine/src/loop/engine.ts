@@ -19,7 +19,10 @@ import type { ThreadChange } from "../costs/threads.ts";
 export interface EngineLimits {
   /** Most prompt tokens in a step; by default what a step costs decides alone. A step never exceeds the batch size. */
   readonly prefillBudget?: number | undefined;
-  /** While a slot decodes, a step takes at most this long, except that prompts get a third of it at least; 100 by default, Infinity for no limit. */
+  /**
+   * While a slot decodes, a step takes at most this long, except that prompts get a third of it at least; Infinity for no limit. By default, what prompt
+   * tokens cost decides how long a step is.
+   */
   readonly maxTokenGapMs?: number | undefined;
   /** Whether tokens may be guessed; true by default. */
   readonly guesses?: boolean | undefined;
@@ -33,7 +36,8 @@ export interface EngineLimits {
   readonly headroomCells?: number | undefined;
 }
 
-const defaultTokenGapMs = 100;
+/** The log warns of a bound that makes prompts slower by more than this. */
+const noticeableSlowdown = 1.5;
 /** Calls of `maintain` between two reports of what steps cost. */
 const callsPerReport = 10;
 /** Enough for 128 prompts of 32,000 tokens with four characters each. */
@@ -90,9 +94,12 @@ export function createEngine(options: EngineOptions): Engine {
       pinned: pinnedThreads !== undefined,
     },
     oneMatrix: backend.generator?.oneMatrix === true,
-    maxTokenGapMs: limits.maxTokenGapMs ?? defaultTokenGapMs,
+    attentionTile: backend.generator?.attentionTile,
+    mostBehind: backend.generator?.mostBehind,
+    maxTokenGapMs: limits.maxTokenGapMs,
     prefillBudget: limits.prefillBudget,
     known: options.stepCosts,
+    context: backend.generator?.contextCosts,
   });
   const guesses = createGuesses({ enabled: limits.guesses !== false });
   const guessing = createSlotGuesses({ backend, slots, guesses, pacing });
@@ -149,7 +156,21 @@ export function createEngine(options: EngineOptions): Engine {
     calls += 1;
     if (calls % callsPerReport !== 0 || loop.passes === passesReported) return;
     passesReported = loop.passes;
-    emit({ type: "step_costs", costs: pacing.costs() });
+    reportCosts();
+  }
+
+  function reportCosts(): void {
+    emit({ type: "step_costs", costs: pacing.costs(), pieces: pacing.pieces() });
+  }
+
+  /** Says once what the operator's bound costs a prompt that joins a stream. */
+  function warnOfBound(): void {
+    if (limits.maxTokenGapMs === undefined) return;
+    const dear = pacing.pieces().findLast(({ slowdown }) => slowdown > noticeableSlowdown);
+    if (dear === undefined) return;
+    const times = dear.slowdown.toFixed(1);
+    const message = `With a token gap of ${limits.maxTokenGapMs} ms, prompts are read ${times} times more slowly behind ${dear.context} tokens than without it`;
+    emit({ type: "log", level: "warn", message });
   }
 
   /** The started choices that wait for this work. */
@@ -232,7 +253,8 @@ export function createEngine(options: EngineOptions): Engine {
       }
     },
     async run() {
-      if (options.stepCosts !== undefined) emit({ type: "step_costs", costs: options.stepCosts });
+      if (options.stepCosts !== undefined) reportCosts();
+      warnOfBound();
       try {
         await loop.run();
       } catch (thrown) {

@@ -10,7 +10,7 @@ import {
   type ScheduleLimits,
 } from "./schedule.ts";
 
-const limits = { batchSize: 512, prefillBudget: 128, scoredTokens: 512, divide: (run: number) => [run] };
+const limits = { batchSize: 512, prefillBudget: 128, leastPiece: 8, scoredTokens: 512, divide: (run: number) => [run] };
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 const inSlot = {
@@ -53,7 +53,8 @@ describe("schedule", () => {
     expect(widths([decoding(0), decoding(1), prefilling(2, 2000), decoding(3)])).toEqual([
       "0:1",
       "1:1",
-      "2:128",
+      // The rest is whole tiles.
+      "2:80",
       "3:1",
     ]);
   });
@@ -77,10 +78,34 @@ describe("schedule", () => {
   });
 
   test("exceeds the budget to finish a prompt, and begins no prompt with a few tokens", () => {
-    expect(widths([prefilling(0, 144), prefilling(1, 300)])).toEqual(["0:144!"]);
-    expect(widths([prefilling(0, 145), prefilling(1, 300)])).toEqual(["0:128"]);
+    expect(widths([prefilling(0, 135), prefilling(1, 300)])).toEqual(["0:135!"]);
     expect(widths([prefilling(0, 121), prefilling(1, 300)])).toEqual(["0:121!"]);
     expect(widths([prefilling(0, 121), prefilling(1, 126, 119)])).toEqual(["0:121!", "1:7!"]);
+  });
+
+  test("leaves no rest that is shorter than a good piece, and whole tiles behind the first piece", () => {
+    const good = { ...limits, prefillBudget: 64, leastPiece: 64 };
+    expect(widths([prefilling(0, 127)], good)).toEqual(["0:127!"]);
+    // 1,900 tokens are 29 tiles and 44 tokens.
+    expect(widths([prefilling(0, 1_900)], good)).toEqual(["0:108"]);
+    expect(widths([prefilling(0, 1_900, 108)], good)).toEqual(["0:64"]);
+    expect(widths([prefilling(0, 1_900)], { ...good, prefillBudget: 200 })).toEqual(["0:172"]);
+    expect(widths([prefilling(0, 600)], { ...good, prefillBudget: 512 })).toEqual(["0:472"]);
+  });
+
+  test("gives several prompts whole pieces in turn, and the rest of a step to none", () => {
+    const good = { ...limits, prefillBudget: 128, leastPiece: 64 };
+    expect(widths([prefilling(0, 90), prefilling(1, 300)], good)).toEqual(["0:90!"]);
+    expect(widths([prefilling(0, 50), prefilling(1, 300)], good)).toEqual(["0:50!"]);
+    expect(widths([prefilling(0, 50), prefilling(1, 78)], good)).toEqual(["0:50!", "1:78!"]);
+  });
+
+  test("has no more tokens than the step has room for", () => {
+    const streams = range(3).map(decoding);
+    for (const length of [500, 509, 510, 515, 520, 600])
+      expect(
+        countTokens(schedule([...streams, prefilling(3, length)], { ...limits, prefillBudget: 512 })),
+      ).toBeLessThanOrEqual(512);
   });
 
   test("orders matrices by descending slots, with the slots of a matrix ascending", () => {
@@ -107,7 +132,7 @@ describe("schedule", () => {
   });
 
   test("returns no entries for jobs that have not begun", () => {
-    expect(widths([prefilling(0, 900), { ...prefilling(1, 20), pending: {} }])).toEqual(["0:128"]);
+    expect(widths([prefilling(0, 900), { ...prefilling(1, 20), pending: {} }])).toEqual(["0:68"]);
   });
 
   test("lets a prompt wait for at most as many tokens of other prompts as it has itself", () => {
@@ -163,7 +188,8 @@ describe("schedule", () => {
         fc.array(anySlot, { minLength: 1, maxLength: 12 }),
         fc.record({
           batchSize: fc.integer({ min: 12, max: 64 }),
-          prefillBudget: fc.integer({ min: 1, max: 64 }),
+          prefillBudget: fc.integer({ min: 1, max: 200 }),
+          leastPiece: fc.integer({ min: 1, max: 128 }),
           scoredTokens: fc.integer({ min: 1, max: 64 }),
         }),
         (drawn, drawnLimits) => {
@@ -186,7 +212,9 @@ describe("schedule", () => {
           expect(decodes.toSorted((a, b) => a - b)).toEqual(
             slots.filter(({ state }) => state === "decoding").map(({ id }) => id),
           );
-          expect(countTokens(entries) - decodes.length).toBeLessThanOrEqual(drawnLimits.prefillBudget * 1.125);
+          expect(countTokens(entries) - decodes.length).toBeLessThan(
+            drawnLimits.prefillBudget + Math.max(drawnLimits.leastPiece, 64),
+          );
           const full = decodes.length === drawnLimits.batchSize;
           expect(entries.length > decodes.length).toBe(!full && slots.some(({ state }) => state === "prefilling"));
           for (const entry of entries) {

@@ -1,13 +1,16 @@
 // Builds the batch entries of one step: which slots decode, and in which order prompts share the step's token budget. Pure.
 import type { BatchEntry, Held, Token } from "../port/backend.ts";
 import { tokensOf, type PromptChunk } from "../port/entries.ts";
+import { tileTokens } from "../costs/step-shape.ts";
 import type { Slot } from "./slots.ts";
 
 export interface ScheduleLimits {
   /** Maximum number of tokens in one step, over all entries; at least the number of slots. */
   readonly batchSize: number;
-  /** Maximum number of prompt tokens in this step; only the rest of a nearly finished prompt may exceed it. */
+  /** Maximum number of prompt tokens in this step; a piece may exceed it by less than `leastPiece`, to end its prompt, or by less than a tile. */
   readonly prefillBudget: number;
+  /** Fewest tokens of a piece of a prompt that are worth their step, unless the piece ends the prompt. */
+  readonly leastPiece: number;
   /** Maximum number of prompt tokens in this step whose next-token logprobs are computed. */
   readonly scoredTokens: number;
   /** Divides a run of neighbouring decoding slots into matrices. @param height rows of each slot */
@@ -21,14 +24,6 @@ export interface SchedulableSlot extends Readonly<Pick<Slot, SlotFields>> {
   readonly pending: object | undefined;
   readonly sequence: { readonly lastToken: Token; readonly forced: Token | undefined } | undefined;
 }
-
-/**
- * A prompt is finished in this step if its rest is at most this many times the budget: another step with the few tokens that
- * remain would cost far more per token.
- */
-const lastChunkStretch = 1.125;
-/** A chunk with fewer tokens waits for the next step, unless it ends its prompt or no other prompt is in the step. */
-const leastChunkTokens = 8;
 
 /**
  * Returns the entries of the next step; an empty list when there is nothing to compute. Every decoding slot takes part. Prompts receive the budget one
@@ -105,25 +100,36 @@ export function readsText(slot: SchedulableSlot): boolean {
 
 function shareBudget(
   slots: readonly SchedulableSlot[],
-  { prefillBudget, scoredTokens }: ScheduleLimits,
+  { prefillBudget, leastPiece, scoredTokens }: ScheduleLimits,
   room: number,
 ): Map<number, number> {
   const shares = new Map<number, number>();
   let left = Math.min(prefillBudget, room);
   let scorable = scoredTokens;
-  let spent = 0;
   for (const slot of inOrder(slots)) {
     const rest = textLeft(slot);
-    const wanted = rest <= left * lastChunkStretch && rest <= room - spent ? rest : Math.min(rest, left);
+    // Only the first piece may exceed the budget, and only where the step has room.
+    const wanted = pieceOf(rest, left, shares.size === 0 ? Math.min(leastPiece, room - left) : 1);
     const share = Math.min(wanted, slot.scores ? scorable : Infinity);
-    if (share < leastChunkTokens && share < rest && shares.size > 0) continue;
+    if (share < leastPiece && share < rest && shares.size > 0) continue;
     if (share > 0) shares.set(slot.id, share);
-    spent += share;
     if (slot.scores) scorable -= share;
     left -= share;
     if (left <= 0) break;
   }
   return shares;
+}
+
+/**
+ * Returns how many tokens of a prompt's rest are computed next. Behind the piece, at least `least` tokens remain, or none, and whole tiles where the budget
+ * has room for one: tokens that fill no tile cost least in the first piece, which has the shortest context.
+ */
+function pieceOf(rest: number, budget: number, least: number): number {
+  if (rest < budget + least) return rest;
+  if (budget < tileTokens) return budget;
+  const odd = rest % tileTokens;
+  const tiled = odd + Math.floor((budget - odd) / tileTokens) * tileTokens;
+  return tiled < Math.min(budget, least) ? tiled + tileTokens : tiled;
 }
 
 function rank(slot: SchedulableSlot): number {

@@ -163,7 +163,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
           sample: false,
         },
       ],
-      false,
+      generatorOf(backend),
     );
     useThreads(pacing.threads(shape));
     const startMs = now();
@@ -191,7 +191,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   /** Runs a pass, and repeats the pass while nothing changes: each repetition is queued while the pass before it computes. */
   async function runPasses(entries: readonly BatchEntry[]): Promise<void> {
     const generator = generatorOf(backend);
-    let shape = shapeOf(entries, generator.oneMatrix);
+    let shape = shapeOf(entries, generator);
     useThreads(pacing.threads(shape));
     let startMs = now();
     for (const { slot, tokens } of entries) slotAt(slot).held.feed(tokens);
@@ -217,7 +217,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       feedSampled(entries, results);
       shape = shapeOf(
         entries.map((entry) => ({ ...entry, from: slotAt(entry.slot).held.nextPosition - 1 })),
-        generator.oneMatrix,
+        generator,
       );
     }
   }

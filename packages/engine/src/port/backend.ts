@@ -1,7 +1,7 @@
 // Defines the Backend port: the functions that the engine calls to compute. The port knows slots and tokens, but no jobs,
 // HTTP or time.
 import type { AnswerStart, ChatFormat } from "@waggle/chat-format/format";
-import type { LoadedSettings, ModelKind, Sampling } from "@waggle/protocol";
+import type { AttentionCosts, LoadedSettings, ModelKind, Sampling, StepCosts } from "@waggle/protocol";
 
 export type Token = number;
 
@@ -42,6 +42,8 @@ export interface BackendInfo {
   readonly bindingReason?: string;
   /** Settings for loading, as in effect; absent where no model is loaded. */
   readonly settings?: LoadedSettings | undefined;
+  /** What attention was measured to cost with and without flash attention; absent where that was not measured. */
+  readonly attention?: AttentionCosts | undefined;
   /** How the model's chat template writes answers. Private characters (marks) replace the markers that are tokens. */
   readonly chatFormat: ChatFormat;
   /** The model was trained to fill holes in code, and accepts infill prompts. */
@@ -454,6 +456,12 @@ export interface TextGenerator {
   readonly takesGuesses: boolean;
   /** Whether all slots share one cache, so that all rows of a step are one matrix. */
   readonly oneMatrix: boolean;
+  /** What 1,000 tokens of context add to a token, measured at load; absent where that was not measured. */
+  readonly contextCosts?: StepCosts["context"] | undefined;
+  /** Fewest tokens of an entry that attention computes at once; fewer cost as much for each as a decoding row. */
+  readonly attentionTile: number;
+  /** Most tokens of a piece of a prompt behind so many tokens of its slot, where the memory for a pass grows with both; absent without such a limit. */
+  readonly mostBehind?: ((held: number) => number) | undefined;
   /** Most `nextTokens` in one step, over all its entries: each of them needs memory for the logits of the whole vocabulary. */
   readonly maxNextLogprobs: number;
   /** The text that closes a thought, so that the answer begins; `tokens` is empty for a model without thoughts. */

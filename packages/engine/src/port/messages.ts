@@ -1,5 +1,5 @@
 // Defines the messages between the worker and its engine, which usually is a child process: plain data, one message per step.
-import type { ErrorCode, SlotStatus, StepCosts, StoppedBy } from "@waggle/protocol";
+import type { ErrorCode, PromptPiece, SlotStatus, StepCosts, StoppedBy } from "@waggle/protocol";
 import type { BackendInfo, Conversation, GpuMemory, Picture, Token } from "./backend.ts";
 import type { PriorWork, Work } from "./work.ts";
 
@@ -265,7 +265,7 @@ export type EngineEvent =
       readonly ms: number;
     }
   /** What steps cost, measured. Sent after the load, and every few seconds while it changes. */
-  | { readonly type: "step_costs"; readonly costs: StepCosts }
+  | { readonly type: "step_costs"; readonly costs: StepCosts; readonly pieces: readonly PromptPiece[] }
   /** Sent about once a second. `eventLoopUtilization` is that of the engine's main thread since the last report, 0 to 1. */
   | { readonly type: "process_stats"; readonly eventLoopUtilization: number; readonly rssBytes: number }
   /** Sent every few seconds when the engine uses a GPU. */

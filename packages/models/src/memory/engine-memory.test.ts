@@ -93,9 +93,18 @@ describe("slots that share a pool", () => {
     expect(larger?.compute).toBeGreaterThan(smaller?.compute ?? Infinity);
   });
 
+  test("take more memory without flash attention, and are sized with it if the settings do not say", () => {
+    const size = { ...shared, contextSize: 8_192, contextPool: 8_192 };
+    const [on, off, auto] = (["on", "off", "auto"] as const).map((flashAttention) =>
+      engineMemory(header, { ...size, flashAttention }),
+    );
+    expect(on?.total).toBeLessThan(off?.total ?? 0);
+    expect(auto).toEqual(on);
+  });
+
   test.each([
     ["without our addon", header, { hasAddon: false }],
-    ["without flash attention", header, { flashAttention: "off" }],
+    ["on a GPU without flash attention", header, { flashAttention: "off", gpuFreeBytes: 1e12 }],
     ["with a recurrent state", recurrent(), {}],
   ] as const)("do not exist %s", (_, model, settings) => {
     const memory = engineMemory(model, { ...shared, contextPool: 8_192, ...settings });

@@ -1,3 +1,4 @@
+export { attentionShapeOf, type AttentionShape } from "./attention-shape.ts";
 export { measureMemoryBandwidth } from "./bandwidth.ts";
 export { contextDefaults, defaultMemoryShare, textTokens, usualSizes, type ContextSizes } from "./engine-defaults.ts";
 export { engineMemory, fittingMemory, type EngineMemory, type EngineSettings } from "./engine-memory.ts";
@@ -6,5 +7,5 @@ export { engineProcessBytes, type Fit, type Wanted } from "./largest-fit.ts";
 export { thisMachine, type Gpu, type Machine } from "./machine.ts";
 export { neededBytes, renderFitReport, verdictOf } from "./render.ts";
 export { fitReport, type FitReport, type FitSource } from "./report.ts";
-export { embeddingBatch, sharesContext, type MemorySettings } from "./settings.ts";
+export { embeddingBatch, passTokensBehind, sharesContext, type MemorySettings } from "./settings.ts";
 export { visionMemory, type VisionMemory, type VisionSettings } from "./vision.ts";

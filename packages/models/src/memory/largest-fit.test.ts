@@ -90,6 +90,13 @@ describe("a GPU", () => {
     expect(largestFit(header, gpu(1e12), { gpuLayers: 0 }).gpu).toBe("none");
   });
 
+  test("has separate slots without flash attention", () => {
+    const off = { slots: 8, hasAddon: true, flashAttention: "off" } as const;
+    expect(largestFit(header, gpu(1e12), off).isShared).toBe(false);
+    expect(largestFit(header, gpu(1e12), { ...off, gpuLayers: 0 }).isShared).toBe(true);
+    expect(largestFit(header, { freeBytes: 1e12 }, off).isShared).toBe(true);
+  });
+
   test("that cannot take the requested layers is an error", () => {
     expect(largestFit(header, gpu(1e6), { gpuLayers: 3 }).verdict).toBe("none");
   });

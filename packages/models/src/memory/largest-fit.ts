@@ -58,7 +58,7 @@ export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted 
   const reads = kind !== "generate";
   const trained = Math.max(1, shape.trainedContext);
   const slots = reads ? 1 : (wanted.slots ?? 1);
-  const isShared = sharesContext(header, wanted);
+  const isShared = sharesContext(header, { ...wanted, gpuFreeBytes: machine.gpu?.freeBytes });
   const configured = { trained, contextSize: wanted.contextSize, contextPool: wanted.contextPool };
   const sizesFor = (count: number): ContextSizes => sizesOf({ ...configured, slots: count, isShared, reads });
   const wished = sizesFor(slots);

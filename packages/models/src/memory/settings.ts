@@ -1,5 +1,6 @@
 // Owns the settings on which a model's memory depends, and the engine's decisions about values that are not set.
-import { modelUseOf, tensorTypeNamed, type GgufHeader, type ModelUse, type TensorType } from "../header/index.ts";
+import { bytesOfWeights, modelUseOf, tensorTypeNamed } from "../header/index.ts";
+import type { GgufHeader, ModelUse, TensorType } from "../header/index.ts";
 import { modelShapeOf, type ModelShape } from "./graph/layers.ts";
 
 export interface MemorySettings {
@@ -14,7 +15,7 @@ export interface MemorySettings {
   /** Name of a llama.cpp type such as `q8_0`, `q4_0`, `bf16`, `f32`; by default `f16`. */
   readonly cacheTypeK?: string | undefined;
   readonly cacheTypeV?: string | undefined;
-  /** By default `auto`: used if the model supports it. */
+  /** By default `auto`: used if the model supports it. The engine may go without it where the same context fits without it too. */
   readonly flashAttention?: boolean | "auto" | "on" | "off" | undefined;
   /** Number of layers on a GPU, counted from the end; the output matrix is the last layer. 0 by default. */
   readonly gpuLayers?: number | "all" | undefined;
@@ -27,6 +28,8 @@ export interface LoadedSettings {
   readonly cells: number;
   /** Tokens that all slots hold together. */
   readonly poolCells: number;
+  /** Cells whose values have memory: more than `poolCells` where a page holds one number of many cells. */
+  readonly valueCells: number;
   /** Maximum number of tokens of a pass, of all slots together. */
   readonly tokens: number;
   /** Maximum number of tokens of a pass that may have logits, or a vector. */
@@ -34,6 +37,8 @@ export interface LoadedSettings {
   readonly cacheTypeK: TensorType;
   readonly cacheTypeV: TensorType;
   readonly flashAttention: boolean;
+  /** Whether a pass behind a long context has fewer tokens, as `passTokensBehind` says. */
+  readonly shortensPasses: boolean;
   readonly gpuLayers: number;
   /** Whether a pass also pools the last layer's output into vectors. */
   readonly embeds: boolean;
@@ -47,6 +52,15 @@ const recurrentBatchSize = defaultBatchSize / 2;
 const mostLogitBytes = 64 * 2 ** 20;
 const bytesPerLogit = 4;
 const leastBatch = 64;
+const pageBytes = 4_096;
+/** Most scores of a head in a pass without flash attention, 4 bytes each; more only if 64 tokens have more. */
+export const mostScores = 2 ** 21;
+const leastPassTokens = 64;
+
+/** Most tokens of a pass behind so many cells without flash attention, so that the scores of a head take at most 8 MiB, or those of 64 tokens. */
+export function passTokensBehind(cells: number): number {
+  return Math.max(leastPassTokens, Math.floor(mostScores / Math.max(1, cells)));
+}
 
 export type ContextUse = Pick<ModelUse, "kind" | "mustBeWhole">;
 
@@ -57,10 +71,17 @@ export function decideSettings(shape: ModelShape, use: ContextUse, settings: Mem
   const slots = reads ? 1 : atLeastOne(settings.slots, "slots");
   // In a context for embeddings, the library keeps the last cell free.
   const slotCells = roundUp(reads ? contextSize + 1 : contextSize, cellStep);
-  const poolCells = Math.min(slots * slotCells, roundUp(settings.contextPool ?? Infinity, cellStep));
   const gpuLayers = gpuLayersOf(shape, settings.gpuLayers);
+  const flashAttention = flashAttentionOf(shape, settings.flashAttention);
+  const contextPool = flashAttention || gpuLayers === 0 ? settings.contextPool : undefined;
+  const poolCells = Math.min(slots * slotCells, roundUp(contextPool ?? Infinity, cellStep));
   // A GPU's pool is one cache of all sequences. On the CPU each sequence has a cache of full length, whose pages take memory once they are written.
-  const isUnified = settings.contextPool !== undefined && gpuLayers > 0;
+  const isUnified = contextPool !== undefined && gpuLayers > 0;
+  // Without flash attention, values lie by column, so each slot has a last page of each column that may hold one cell only.
+  const cacheTypeV = cacheType(settings.cacheTypeV);
+  const pageCells = pageBytes / bytesOfWeights(cacheTypeV, 1);
+  const pagedCells = Math.min(slots * roundUp(slotCells, pageCells), poolCells + slots * pageCells);
+  const isTransposed = contextPool !== undefined && !flashAttention;
   const recurs = isRecurrent(shape);
   const batchSize = Math.max(settings.batchSize ?? (recurs ? recurrentBatchSize : defaultBatchSize), slots);
   const wanted = !reads ? batchSize : use.mustBeWhole ? contextSize : Math.min(batchSize, embeddingBatch(shape));
@@ -69,11 +90,13 @@ export function decideSettings(shape: ModelShape, use: ContextUse, settings: Mem
     slots,
     cells: isUnified ? poolCells : slotCells,
     poolCells,
+    valueCells: isTransposed ? pagedCells : poolCells,
     tokens: roundUp(most, slots),
     outputs: most,
     cacheTypeK: cacheType(settings.cacheTypeK),
-    cacheTypeV: cacheType(settings.cacheTypeV),
-    flashAttention: flashAttentionOf(shape, settings.flashAttention),
+    cacheTypeV,
+    flashAttention,
+    shortensPasses: isTransposed,
     gpuLayers,
     embeds: reads,
   };
@@ -88,16 +111,22 @@ export interface SharingOptions {
   /** Whether our addon computes: the library's own binding has separate slots only. */
   readonly hasAddon?: boolean | undefined;
   readonly flashAttention?: MemorySettings["flashAttention"];
+  /** By default `auto`: any layers if there is a GPU. */
+  readonly gpuLayers?: MemorySettings["gpuLayers"] | "auto";
+  /** Free memory of the GPU; undefined without a GPU. */
+  readonly gpuFreeBytes?: number | undefined;
 }
 
 /**
- * Whether the slots of this model share a pool. A recurrent state has one place per slot, and without flash attention the compute buffer grows with
- * the length of all slots.
+ * Whether the slots of this model share a pool. A recurrent state has one place per slot. On a GPU the pool is one cache of all sequences, and
+ * without flash attention the scores of a pass would grow with the length of all slots.
  */
-export function sharesContext(header: GgufHeader, { hasAddon = false, flashAttention }: SharingOptions): boolean {
+export function sharesContext(header: GgufHeader, options: SharingOptions): boolean {
+  const { hasAddon = false, flashAttention, gpuLayers = "auto", gpuFreeBytes } = options;
   if (!hasAddon || modelUseOf(header).kind !== "generate") return false;
   const shape = modelShapeOf(header);
-  return !isRecurrent(shape) && flashAttentionOf(shape, flashAttention);
+  const mayUseGpu = gpuLayers === "auto" ? gpuFreeBytes !== undefined : gpuLayers !== 0;
+  return !isRecurrent(shape) && (!mayUseGpu || flashAttentionOf(shape, flashAttention));
 }
 
 /**

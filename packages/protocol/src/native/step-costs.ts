@@ -32,3 +32,33 @@ export const StepCostsSchema = z
   })
   .meta({ id: "StepCosts" });
 export type StepCosts = z.infer<typeof StepCostsSchema>;
+
+export const PromptPieceSchema = z
+  .object({
+    context: z.int().nonnegative().describe("Tokens that the prompt and the stream hold already."),
+    tokens: z.int().positive().describe("Prompt tokens of the step."),
+    step_ms: ms.describe("Milliseconds of the whole step."),
+    slowdown: z
+      .number()
+      .positive()
+      .describe(
+        "Times by which a prompt token takes longer than in the cheapest step: 1.3 at most, unless max_token_gap is set.",
+      ),
+  })
+  .meta({ id: "PromptPiece" });
+export type PromptPiece = z.infer<typeof PromptPieceSchema>;
+
+const tokenCosts = z.object({
+  row_ms: ms.describe("For a token of a decoding stream."),
+  tile_ms: ms.describe("For each token of a piece of 64."),
+});
+
+export const AttentionCostsSchema = z
+  .object({
+    cells: z.int().positive().describe("Tokens of context."),
+    threads: z.int().positive(),
+    flash: tokenCosts.describe("Milliseconds of a token's attention in all layers, with flash attention."),
+    plain: tokenCosts.describe("The same without flash attention."),
+  })
+  .meta({ id: "AttentionCosts" });
+export type AttentionCosts = z.infer<typeof AttentionCostsSchema>;

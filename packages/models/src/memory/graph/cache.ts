@@ -8,15 +8,14 @@ const stateNumberBytes = 4;
 
 /** KV cache of all slots. Layers with a sliding window keep all tokens, too, because the engine opens contexts with `swaFullCache`. */
 export function cacheBytes(shape: ModelShape, settings: LoadedSettings): Split {
-  const { poolCells, cacheTypeK, cacheTypeV, flashAttention } = settings;
+  const { poolCells, valueCells, cacheTypeK, cacheTypeV, flashAttention } = settings;
   if (shape.encoder) return { host: 0, gpu: 0 };
   // Without flash attention, values are stored by column, and every layer has as many columns as the widest.
   const widest = Math.max(0, ...shape.layers.map(({ attention }) => attention?.values ?? 0));
   return split(shape, settings, ({ attention }) => {
     if (attention === undefined || attention.shared) return 0;
     const values = shape.latent ? 0 : flashAttention ? attention.values : widest;
-    const token = bytesOfWeights(cacheTypeK, attention.keys) + bytesOfWeights(cacheTypeV, values);
-    return token * poolCells;
+    return bytesOfWeights(cacheTypeK, attention.keys) * poolCells + bytesOfWeights(cacheTypeV, values) * valueCells;
   });
 }
 

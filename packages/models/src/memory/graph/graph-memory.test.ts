@@ -84,3 +84,12 @@ test("a small pass writes only a part of the buffer for a large pass", () => {
   expect(memory.bytes).toBe(102 * unit);
   expect(touchedBytes(memory, pass(1))).toBe(3 * unit);
 });
+
+test("several small passes write what any of them writes", () => {
+  const pass = (first: number, second: number): Graph =>
+    built((g) => g.compute([8, second], [g.compute([8, first], [g.input([8])])]));
+  const memory = layOut(pass(100, 100));
+  const [one, other] = [pass(10, 1), pass(1, 10)];
+  expect(touchedBytes(memory, one)).toBe(12 * unit);
+  expect(touchedBytes(memory, one, other)).toBe(21 * unit);
+});

@@ -62,15 +62,16 @@ export function layOut(graph: Graph): GraphMemory {
 }
 
 /**
- * Bytes that a smaller pass of the same graph writes, in the places that were laid out for the larger pass.
+ * Bytes that smaller passes of the same graph write in all, in the places that were laid out for the larger pass.
  * The rest of the buffer takes addresses, but no memory.
  */
-export function touchedBytes({ starts }: GraphMemory, smaller: Graph): number {
-  const tensors = [...smaller.inputs, ...smaller.nodes];
-  const spans = tensors.flatMap(({ bytes }, index) => {
-    const start = starts[index];
-    return start === undefined ? [] : [[start, start + bytes] as const];
-  });
+export function touchedBytes({ starts }: GraphMemory, ...smaller: readonly Graph[]): number {
+  const spans = smaller.flatMap(({ inputs, nodes }) =>
+    [...inputs, ...nodes].flatMap(({ bytes }, index) => {
+      const start = starts[index];
+      return start === undefined ? [] : [[start, start + bytes] as const];
+    }),
+  );
   let total = 0;
   let reached = 0;
   for (const [start, end] of spans.toSorted(([one], [other]) => one - other)) {

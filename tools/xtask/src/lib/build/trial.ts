@@ -86,7 +86,7 @@ check("a step that was " + (isWithdrawn ? "" : "not ") + "withdrawn", taken, isW
 await decoder.copySequence(1, 2, end);
 check("a copied sequence", await decode(decoder, 2, end, [301]), [expected]);
 
-addon.startReserving();
+addon.startReserving(false);
 const shared = await open();
 const reserved = new addon.Decoder(shared._ctx);
 for (const attempt of ["a reserved KV cache", "a released KV cache"]) {

@@ -1,0 +1,93 @@
+import { needs } from "@waggle/testing";
+import { getLlama } from "node-llama-cpp";
+import { describe, expect, test } from "vitest";
+import { attentionShapeOf } from "@waggle/models/memory";
+import { readGgufFile } from "@waggle/models/header";
+import type { AttentionOptions } from "./addon-decoder.ts";
+import { nativeModelOf } from "./library-context.ts";
+import { storyModel } from "../testing/story-model.ts";
+import { loadAddon } from "../load/addon.ts";
+import { attentionTileOf, contextCosts, isPlainCheaper, measureAttention } from "./attention.ts";
+
+const shape = { layers: 30, heads: 9, keyHeads: 3, keyLength: 64, valueLength: 64 };
+/** Measured with libraries for AVX2 and for AVX-512, 135M shape, one thread: only the first gains without flash attention. */
+const avx2 = {
+  ...{ cells: 2_048, threads: 1 },
+  flash: { row_ms: 13, tile_ms: 2.7 },
+  plain: { row_ms: 6.3, tile_ms: 4.2 },
+};
+const avx512 = { ...avx2, flash: { row_ms: 9.8, tile_ms: 1.9 }, plain: { row_ms: 6.5, tile_ms: 3.4 } };
+
+describe("the choice of attention", () => {
+  test("is that with the lower price of a request", () => {
+    expect(isPlainCheaper(avx2)).toBe(true);
+    expect(isPlainCheaper(avx512)).toBe(false);
+  });
+
+  test("stays with flash attention where the difference is small", () => {
+    const less = (part: number) => ({
+      ...avx2,
+      plain: { row_ms: avx2.flash.row_ms * part, tile_ms: avx2.flash.tile_ms * part },
+    });
+    expect(isPlainCheaper(less(0.96))).toBe(false);
+    expect(isPlainCheaper(less(0.94))).toBe(true);
+  });
+
+  test("weighs some hundred written tokens against some thousand read", () => {
+    const price = (row: number, tile: number) => ({ ...avx2, plain: { row_ms: row, tile_ms: tile } });
+    expect(isPlainCheaper(price(13, 2)), "quicker to read").toBe(true);
+    expect(isPlainCheaper(price(12, 3.5)), "hardly quicker to write, and slower to read").toBe(false);
+  });
+});
+
+test("the price of context is that of the chosen form, for 1,000 tokens and one thread", () => {
+  const costs = { ...avx2, threads: 2, plain: { row_ms: 1.792, tile_ms: 0.896 } };
+  expect(contextCosts(costs, false)).toEqual({ row_ms: 2, tile_ms: 1 });
+  expect(contextCosts(costs, true).row_ms).toBeCloseTo(14.5, 1);
+  expect([attentionTileOf(true), attentionTileOf(false)]).toEqual([64, 8]);
+});
+
+test("the least time of several turns counts, for all layers and each token", async () => {
+  const asked: AttentionOptions[] = [];
+  const addon = {
+    // The first turn is disturbed.
+    measureAttention: async (_: object, options: AttentionOptions) => {
+      asked.push(options);
+      return options.layers * (options.flash === 1 ? 2 : 1) * options.tokens * (asked.length <= 4 ? 5 : 1);
+    },
+  } as never;
+  const costs = await measureAttention({ addon, model: {}, shape, typeK: 1, typeV: 1, threads: 2 });
+  expect(costs).toEqual({
+    ...{ cells: 2_048, threads: 2 },
+    flash: { row_ms: 60, tile_ms: 60 },
+    plain: { row_ms: 30, tile_ms: 30 },
+  });
+  expect(asked.slice(0, 4).map(({ flash, tokens }) => [flash, tokens])).toEqual([
+    [1, 1],
+    [1, 64],
+    [0, 1],
+    [0, 64],
+  ]);
+});
+
+describe("the addon", needs("Waggle's addon"), () => {
+  test("measures both forms, and refuses a shape that no model has", async () => {
+    const llama = await getLlama({ gpu: false, build: "never", skipDownload: true });
+    const model = await llama.loadModel({ modelPath: storyModel, gpuLayers: 0 });
+    try {
+      const { addon } = await loadAddon();
+      const story = attentionShapeOf(await readGgufFile(storyModel));
+      if (addon === undefined || story === undefined)
+        throw new Error("There is no addon, or the model has no attention");
+      const options = { addon, model: nativeModelOf(model), typeK: 1, typeV: 1, threads: 1 };
+      const { flash, plain } = await measureAttention({ ...options, shape: story });
+      for (const ms of [flash.row_ms, flash.tile_ms, plain.row_ms, plain.tile_ms]) expect(ms).toBeGreaterThan(0);
+      await expect(measureAttention({ ...options, shape: { ...story, keyHeads: 0 } })).rejects.toThrow(
+        "Cannot measure attention of this shape",
+      );
+    } finally {
+      await model.dispose();
+      await llama.dispose();
+    }
+  });
+});
