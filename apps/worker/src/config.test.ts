@@ -283,7 +283,7 @@ test("every default is a valid value of its setting", () => {
       slots: 8,
       device: "auto",
       prefillBudget: undefined,
-      maxTokenGapMs: 100,
+      maxTokenGapMs: undefined,
       guesses: true,
       chatTemplate: undefined,
       contextSize: undefined,

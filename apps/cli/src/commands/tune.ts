@@ -126,12 +126,14 @@ async function tune(context: Context, { path, plan, only, promptTokens, allowCac
       const together = await tryVariant(combined(best.map(({ variant }) => variant)));
       if (together !== undefined && gainOf(together.best, now) > gainOf(chosen.best, now)) chosen = together;
     }
-    const { slots } = first;
+    const { slots, attention, settings } = first;
     return {
       model: path,
       slots,
       promptTokens: first.promptTokens,
       threads: first.speeds,
+      attention:
+        attention === undefined ? undefined : { costs: attention, hasFlash: settings?.flash_attention === true },
       results,
       failed,
       rule,

@@ -1,4 +1,5 @@
 // Tests each check with common problems, and without problems.
+import type { WorkerInfo } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { checkContext } from "./context.ts";
 import { checkEngine, checkGpu, type GpuFacts } from "./engine.ts";
@@ -6,6 +7,7 @@ import { checkDisk, checkFolder, checkModelFiles, checkSettings, checkTokenFile 
 import type { Finding } from "./finding.ts";
 import { checkClock, checkMemory, checkNode, checkProcessor, checkSharedMemory } from "./machine.ts";
 import { checkHive, checkPort } from "./network.ts";
+import { checkRunning } from "./running-worker.ts";
 
 const mib = 2 ** 20;
 const gib = 2 ** 30;
@@ -194,6 +196,43 @@ describe("files and folders", () => {
     expectFinding(checkSettings(undefined, 1), "ok", /^1 WAGGLE_ variable, valid/);
     expectFinding(checkSettings(undefined, 2), "ok", /^2 WAGGLE_ variables, valid/);
     expectFinding(checkSettings('Cannot use --slots "x": it must be a number.\n', 1), "problem", /Cannot use --slots/);
+  });
+});
+
+describe("a running worker", () => {
+  const attention_costs = {
+    ...{ cells: 2_048, threads: 1 },
+    flash: { row_ms: 9, tile_ms: 1.1 },
+    plain: { row_ms: 5, tile_ms: 1 },
+  };
+  const settings = (flash_attention: boolean) => ({ flash_attention }) as NonNullable<WorkerInfo["settings"]>;
+  const pieces = [
+    { context: 0, tokens: 64, step_ms: 90, slowdown: 1.2 },
+    { context: 1_000, tokens: 4, step_ms: 99, slowdown: 3.44 },
+  ];
+
+  it("attention: says which was chosen, and what the other one takes", () => {
+    const findings = (isOn: boolean) =>
+      checkRunning({ max_token_gap_ms: 100, attention_costs, settings: settings(isOn) });
+    expect(findings(false)).toEqual([
+      {
+        ...{ check: "Attention", level: "ok" },
+        text: "without flash attention; with it, attention takes 1.8 times as long for a stream's token behind 2,048 tokens here, and 1.1 times for a prompt's",
+      },
+    ]);
+    expectFinding(
+      findings(true)[0],
+      "ok",
+      /^with flash attention; without it, attention takes 0\.6 times .* 0\.9 times/,
+    );
+  });
+
+  it("max token gap: warns of one that makes prompts slow", () => {
+    const [finding] = checkRunning({ max_token_gap_ms: 100, prompt_pieces: pieces });
+    expectFinding(finding, "warning", /with 100 ms, .* 3\.4 times more slowly behind 1,000 tokens\. .*--max-token-gap/);
+    expect(checkRunning({ max_token_gap_ms: 100, prompt_pieces: pieces.slice(0, 1) })).toEqual([]);
+    expect(checkRunning({ max_token_gap_ms: null, prompt_pieces: pieces })).toEqual([]);
+    expect(checkRunning(undefined)).toEqual([]);
   });
 });
 

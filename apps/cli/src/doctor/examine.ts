@@ -15,6 +15,7 @@ import { probeMemory, probeProcessor, probeSharedMemory } from "./machine-probe.
 import { checkHive, checkPort } from "./network.ts";
 import { probeHive, probePort, type WantedPort } from "./network-probe.ts";
 import { checkRecommended } from "./recommended.ts";
+import { checkRunning, probeRunning } from "./running-worker.ts";
 import { checkOtherModels } from "./other-models.ts";
 
 type Found = Finding | readonly Finding[] | undefined;
@@ -76,6 +77,7 @@ function checksOf(context: Context): readonly Check[] {
       name: `Port ${wanted.port}`,
       look: async () => checkPort(await probePort(wanted, signal)),
     })),
+    { name: "Running worker", look: async () => checkRunning(await probeRunning(context)) },
     {
       name: "Hive",
       look: async () => {

@@ -9,6 +9,7 @@ import { readGgufFile } from "@waggle/models/header";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createStyle } from "@waggle/daemon/terminal";
 import { formatFinding } from "../commands/doctor.ts";
+import { startFakeWorker } from "../testing/fake-worker.ts";
 import { runCommand } from "../testing/run-command.ts";
 import { probeContext } from "./context.ts";
 import { parseNvidia, probeGpu } from "./engine-probe.ts";
@@ -16,6 +17,7 @@ import { probeDisk, probeFolder, probeModelFiles, probeTokenFile, tooLargeFor } 
 import type { Finding } from "./finding.ts";
 import { flagsIn, probeMemory, probeProcessor } from "./machine-probe.ts";
 import { probeHive, probePort } from "./network-probe.ts";
+import { probeRunning } from "./running-worker.ts";
 import { runTool } from "./run-tool.ts";
 
 const { signal } = new AbortController();
@@ -136,6 +138,14 @@ describe("the facts of a check", () => {
       taken: true,
       ours: "a hive of 0 workers",
     });
+  });
+
+  it("contain what a running worker tells, if there is one", async () => {
+    await using worker = await startFakeWorker();
+    const probe = async (url: string) =>
+      await probeRunning({ config: { url, urlGiven: false }, signal } as unknown as Parameters<typeof probeRunning>[0]);
+    expect(await probe(worker.url)).toMatchObject({ max_token_gap_ms: null });
+    expect(await probe("http://127.0.0.1:2")).toBeUndefined();
   });
 
   it("contain the hive's answer and clock", async () => {

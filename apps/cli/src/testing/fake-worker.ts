@@ -70,7 +70,7 @@ const info: WorkerInfo = {
   slots: 8,
   local_mode: true,
   prefill_budget: null,
-  max_token_gap_ms: 100,
+  max_token_gap_ms: null,
   guesses: true,
   queue_capacity: 64,
   answer_window_ms: 1_800_000,

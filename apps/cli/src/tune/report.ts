@@ -1,7 +1,9 @@
 // Formats what `waggle tune` found: a table of variants, a table of threads, the best settings, and the change of the settings file.
+import type { AttentionCosts } from "@waggle/protocol";
 import type { Speeds } from "@waggle/worker/tune";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable, type Column } from "../terminal/table.ts";
+import { attentionWords } from "../worker/attention-words.ts";
 import { gainOf, isChoosable, leastGainOf, type Best, type Result, type Rule } from "./choose.ts";
 import { present, type Variant } from "./variants.ts";
 
@@ -16,6 +18,8 @@ export interface TuneReport {
   readonly promptTokens: number;
   /** The present settings with each number of threads. */
   readonly threads: readonly Speeds[];
+  /** The attention of the present settings; undefined where the engine did not measure it. */
+  readonly attention: { readonly costs: AttentionCosts; readonly hasFlash: boolean } | undefined;
   readonly results: readonly Result[];
   readonly failed: readonly Failed[];
   readonly rule: Rule;
@@ -28,7 +32,7 @@ const wholeFrom = 100;
 const noisy = 0.1;
 
 export function formatReport(report: TuneReport): string {
-  return [formatVariants(report), formatThreads(report), formatChoice(report)].join("\n");
+  return [formatVariants(report), formatThreads(report), formatAttention(report) + formatChoice(report)].join("\n");
 }
 
 function formatVariants({ results, failed, rule, slots, promptTokens }: TuneReport): string {
@@ -53,6 +57,10 @@ function formatThreads({ threads, slots }: TuneReport): string {
   const rows = threads.map((one) => [String(one.threads), ...speedCells(one, slots)]);
   const table = formatTable([{ title: "threads", right: true }, ...speedColumns(slots)], rows);
   return `${table}The engine chooses the number of threads itself, for each step.\n`;
+}
+
+function formatAttention({ attention }: TuneReport): string {
+  return attention === undefined ? "" : `Attention: ${attentionWords(attention.costs, attention.hasFlash)}.\n`;
 }
 
 function formatChoice({ chosen, results, rule, model }: TuneReport): string {
@@ -120,6 +128,8 @@ export interface ReportData {
   readonly variants: readonly (VariantData & SpeedData & { readonly rss_bytes: number; readonly gain: number })[];
   readonly failed: readonly (VariantData & { readonly reason: string })[];
   readonly threads: readonly (SpeedData & { readonly threads: number })[];
+  readonly flash_attention?: boolean;
+  readonly attention_costs?: AttentionCosts;
   /** Gains up to this one do not count. */
   readonly least_gain: number;
   /** The settings that are faster than the present ones; empty if no others are faster. */
@@ -127,7 +137,7 @@ export interface ReportData {
 }
 
 export function reportData(report: TuneReport): ReportData {
-  const { model, slots, promptTokens, threads, results, failed, rule, chosen } = report;
+  const { model, slots, promptTokens, threads, attention, results, failed, rule, chosen } = report;
   return {
     model,
     slots,
@@ -138,6 +148,7 @@ export function reportData(report: TuneReport): ReportData {
     })),
     failed: failed.map(({ variant, reason }) => ({ name: variant.name, settings: variant.flags, reason })),
     threads: threads.map((one) => ({ threads: one.threads, ...speedData(one) })),
+    ...(attention === undefined ? {} : { flash_attention: attention.hasFlash, attention_costs: attention.costs }),
     least_gain: leastGainOf(rule),
     best: chosen?.variant.flags ?? {},
   };

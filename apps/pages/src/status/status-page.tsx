@@ -57,6 +57,7 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
           {info?.step_costs !== undefined && (
             <StepCostsCard
               costs={info.step_costs}
+              info={info}
               threads={scrape === undefined ? info.threads : (threadsOf(info.model, scrape) ?? info.threads)}
               model={(watch.models.statuses.value?.models.length ?? 1) > 1 ? info.model : undefined}
             />

@@ -1,23 +1,25 @@
 // Owns the card with what a step costs: a curve by decoding streams, and a curve by tokens of a prompt.
-import type { StepCosts } from "@waggle/protocol";
+import type { StepCosts, WorkerInfo } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { formatCount, formatFigure } from "../parts/format.ts";
-import { busyWords, decodeCurves, presentFirst, promptCurves } from "./step-curves.ts";
+import { busyWords, decodeCurves, pieceWords, presentFirst, promptCurves } from "./step-curves.ts";
 import type { Curve, Curves } from "./step-curves.ts";
 
 interface StepCostsProps {
   readonly costs: StepCosts;
+  readonly info: Pick<WorkerInfo, "prompt_pieces" | "settings">;
   /** The present number of threads. */
   readonly threads: number | undefined;
   /** Undefined if the worker has one model. */
   readonly model: string | undefined;
 }
 
-export function StepCostsCard({ costs, threads, model }: StepCostsProps): VNode | null {
+export function StepCostsCard({ costs, info, threads, model }: StepCostsProps): VNode | null {
   const measured = presentFirst(costs, threads);
   const [present] = measured;
   if (present === undefined) return null;
   const busy = busyWords(present);
+  const pieces = pieceWords(info.prompt_pieces ?? [], info.settings?.flash_attention);
   return (
     <section class="card" aria-labelledby="step-costs-title">
       <div class="spread">
@@ -25,6 +27,7 @@ export function StepCostsCard({ costs, threads, model }: StepCostsProps): VNode 
         <span class="small muted anywhere">{model === undefined ? "measured" : `measured with ${model}`}</span>
       </div>
       {busy !== undefined && <p class="small">{busy}</p>}
+      {pieces !== undefined && <p class="small">{pieces}</p>}
       <div class="step-costs">
         <CostCurves title="By streams" unit="streams that decode" {...decodeCurves(measured)} />
         <CostCurves title="By prompt tokens" unit="tokens of a prompt's piece" {...promptCurves(measured)} />

@@ -1,6 +1,6 @@
 import type { StepCosts } from "@waggle/protocol";
 import { expect, it } from "vitest";
-import { busyWords, decodeCurves, presentFirst, promptCurves } from "./step-curves.ts";
+import { busyWords, decodeCurves, pieceWords, presentFirst, promptCurves } from "./step-curves.ts";
 
 const costs: StepCosts = {
   threads: [
@@ -48,6 +48,14 @@ it("has sentences for a table that has just begun, and a scale above 0", () => {
   const begun = [{ ...one, decode: [{ rows: 1, ms: 7.25 }] }];
   expect(decodeCurves(begun).words).toBe("A step for 1 stream takes 7.3 ms.");
   expect(promptCurves(begun)).toEqual({ curves: [], mostX: 1, mostMs: 1, words: "" });
+});
+
+it("says how long a piece of a prompt is while a stream runs", () => {
+  const piece = (context: number) => ({ context, tokens: 64, step_ms: 90.4, slowdown: 1.2 });
+  expect(pieceWords([piece(0), piece(1_000)], false)).toBe(
+    "While a stream runs, a prompt behind 1,000 tokens is read in pieces of 64 tokens, 90 ms each, without flash attention.",
+  );
+  expect(pieceWords([], true)).toBeUndefined();
 });
 
 it("says when other programs slow down the steps", () => {

@@ -1,6 +1,6 @@
 // Owns the curves and the sentences of what an engine's steps cost. Pure.
-import type { StepCosts } from "@waggle/protocol";
-import { formatMilliseconds } from "../parts/format.ts";
+import type { PromptPiece, StepCosts } from "@waggle/protocol";
+import { formatCounted, formatMilliseconds } from "../parts/format.ts";
 
 export type CurvePoint = readonly [x: number, ms: number];
 
@@ -52,6 +52,15 @@ export function promptCurves(measured: readonly CostsOfThreads[]): Curves {
 export function busyWords({ busy }: CostsOfThreads): string | undefined {
   if (busy < leastBusy) return undefined;
   return `Other programs use this machine: steps take ${busy.toFixed(1)} times as long now.`;
+}
+
+/** A sentence about the pieces of a prompt behind 1,000 tokens, and about the attention. */
+export function pieceWords(pieces: readonly PromptPiece[], hasFlash: boolean | undefined): string | undefined {
+  const piece = pieces.find(({ context }) => context >= 1_000);
+  if (piece === undefined) return undefined;
+  const { context, tokens, step_ms: ms } = piece;
+  const attention = hasFlash === undefined ? "" : `, ${hasFlash ? "with" : "without"} flash attention`;
+  return `While a stream runs, a prompt behind ${formatCounted(context, "token")} is read in pieces of ${formatCounted(tokens, "token")}, ${formatMilliseconds(ms)} each${attention}.`;
 }
 
 function curvesOf(all: readonly Curve[], wordsOf: (points: readonly CurvePoint[]) => string): Curves {

@@ -29,14 +29,30 @@ const costs = (ms: number): StepCosts => ({
 });
 
 test("the info has the last step costs of the running engine, and the settings of steps", async () => {
-  expect(await info()).toMatchObject({ prefill_budget: null, max_token_gap_ms: 100, guesses: true });
-  expect(await info()).not.toHaveProperty("step_costs");
-  worker.emit({ type: "step_costs", costs: costs(9) });
-  worker.emit({ type: "step_costs", costs: costs(10) });
-  expect((await info()).step_costs).toEqual(costs(10));
+  expect(await info()).toMatchObject({ prefill_budget: null, max_token_gap_ms: null, guesses: true });
+  const measured = async (): Promise<readonly string[]> =>
+    Object.keys(await info()).filter((key) => ["step_costs", "prompt_pieces"].includes(key));
+  expect(await measured()).toEqual([]);
+  worker.emit({ type: "step_costs", costs: costs(9), pieces: [] });
+  expect(await measured()).toEqual(["step_costs"]);
+  const pieces = [{ context: 0, tokens: 64, step_ms: 120, slowdown: 1.2 }];
+  worker.emit({ type: "step_costs", costs: costs(10), pieces });
+  expect(await info()).toMatchObject({ step_costs: costs(10), prompt_pieces: pieces });
   worker.kill();
   worker.load();
-  expect(await info(), "of the next engine").not.toHaveProperty("step_costs");
+  expect(await measured(), "of the next engine").toEqual([]);
+});
+
+test("the info has what attention was measured to cost at load", async () => {
+  expect(await info()).not.toHaveProperty("attention_costs");
+  const attention = {
+    ...{ cells: 2_048, threads: 1 },
+    flash: { row_ms: 9, tile_ms: 1.1 },
+    plain: { row_ms: 5, tile_ms: 1 },
+  };
+  // The fake backend measures nothing.
+  Object.assign(worker.backend().info, { attention });
+  expect((await info()).attention_costs).toEqual(attention);
 });
 
 test("a native request can turn guesses off", async () => {

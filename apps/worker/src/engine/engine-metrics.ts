@@ -1,6 +1,6 @@
 // Collects the metrics of a model's engines from their events.
 import type { EngineEvent, GpuMemory } from "@waggle/engine";
-import type { StepCosts } from "@waggle/protocol";
+import type { PromptPiece, StepCosts } from "@waggle/protocol";
 import type { ModelMetrics } from "@waggle/telemetry";
 
 /** Values of the engine's last report. Values that were not reported, and values of an exited process, are 0. */
@@ -18,6 +18,8 @@ export interface EngineReadings {
   readonly gpu?: GpuMemory | undefined;
   /** Undefined until steps were measured. */
   readonly stepCosts?: StepCosts | undefined;
+  /** The same. */
+  readonly promptPieces?: readonly PromptPiece[] | undefined;
 }
 
 export interface EngineMetrics {
@@ -34,6 +36,7 @@ const withoutProcess = {
   rssBytes: 0,
   gpu: undefined,
   stepCosts: undefined,
+  promptPieces: undefined,
 };
 
 export function createEngineMetrics(measured: () => ModelMetrics): EngineMetrics {
@@ -84,7 +87,7 @@ function readingsOf(event: EngineEvent): Partial<EngineReadings> {
     case "gpu_memory":
       return { gpu: { name: event.name, usedBytes: event.usedBytes, totalBytes: event.totalBytes } };
     case "step_costs":
-      return { stepCosts: event.costs };
+      return { stepCosts: event.costs, promptPieces: event.pieces };
     default:
       return {};
   }

@@ -10,6 +10,13 @@ export interface EngineStart extends ModelLoad {
   readonly type: "load";
 }
 
+/** Returns the settings for the next engine: the attention that was measured and chosen for this one stays, and saved states with it. */
+export function startAgain(start: EngineStart, { attention, settings: loaded }: BackendInfo): EngineStart {
+  const { settings } = start;
+  if (attention === undefined || loaded === undefined || settings.flashAttention !== "auto") return start;
+  return { ...start, settings: { ...settings, flashAttention: loaded.flash_attention ? "on" : "off" } };
+}
+
 /** Loads the model, measures how fast it is, and exits. */
 export interface MeasureStart extends ModelLoad, SpeedsToMeasure {
   readonly type: "measure";

@@ -44,7 +44,13 @@ function createFakeEngine(pid: number | undefined): FakeEngine {
 
 type Fork = (pid: number) => FakeEngine;
 
-function setUp(fork: Fork = createFakeEngine, { loadedBefore = false } = {}) {
+function setUp(
+  fork: Fork = createFakeEngine,
+  {
+    loadedBefore = false,
+    start = { type: "load" } as EngineStart,
+  }: { loadedBefore?: boolean; start?: EngineStart } = {},
+) {
   const clock = createFakeClock();
   const engines: FakeEngine[] = [];
   const calls: string[] = [];
@@ -52,7 +58,7 @@ function setUp(fork: Fork = createFakeEngine, { loadedBefore = false } = {}) {
   const lines: string[] = [];
   let running = 0;
   const supervisor = createSupervisor({
-    start: { type: "load" } as EngineStart,
+    start,
     env: {},
     loadedBefore,
     clock,
@@ -94,6 +100,28 @@ function setUp(fork: Fork = createFakeEngine, { loadedBefore = false } = {}) {
     die: () => void current().emit("close", null, "SIGSEGV"),
   };
 }
+
+describe("the next engine", () => {
+  const attention = { cells: 2_048, threads: 1, flash: { row_ms: 2, tile_ms: 1 }, plain: { row_ms: 1, tile_ms: 1 } };
+  const infoWith = (measured: boolean): BackendInfo =>
+    ({ settings: { flash_attention: false }, ...(measured ? { attention } : {}) }) as unknown as BackendInfo;
+
+  it.each([
+    ["keeps the attention that was measured and chosen", true, "auto", "off"],
+    ["chooses again where nothing was measured", false, "auto", "auto"],
+    ["keeps what the settings say", true, "on", "on"],
+  ] as const)("%s", (_, measured, before, after) => {
+    const start = { type: "load", settings: { flashAttention: before } } as EngineStart;
+    const worker = setUp(createFakeEngine, { start });
+    worker.start();
+    worker.send({ type: "ready", info: infoWith(measured), loadMs: 1 });
+    worker.die();
+    worker.clock.advance(0);
+    worker.clock.advance(60_000);
+    expect(worker.engines).toHaveLength(2);
+    expect(worker.current().sent[0]).toMatchObject({ settings: { flashAttention: after } });
+  });
+});
 
 const noMemory = (): never => {
   throw new Error("spawn ENOMEM");

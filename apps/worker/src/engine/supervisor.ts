@@ -8,7 +8,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { DeathReason, EngineHost, EngineOwner } from "./engine-host.ts";
 import { forkEngine } from "./engine-process.ts";
-import type { EngineStart } from "./engine-start.ts";
+import { startAgain, type EngineStart } from "./engine-start.ts";
 import { picturePipe, sendCommand } from "./picture-pipe.ts";
 import { answerToUndelivered } from "./undeliverable.ts";
 import { createWatchdog } from "./watchdog.ts";
@@ -57,6 +57,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   const { clock, log } = options;
   const fork = options.fork ?? forkEngine;
   const backoff = createBackoff({ delaysMs: restartDelaysMs });
+  let { start } = options;
   let owner: EngineOwner | undefined;
   let child: ChildProcess | undefined;
   /** When the present engine became ready; undefined while it loads, and while there is no engine. */
@@ -113,7 +114,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     engine.on("error", (error) => condemn("exit", `The engine process failed: ${error.message}`));
     // "exit" may overtake the last messages; "close" comes only when the channel has been read to its end.
     engine.once("close", (code, signal) => onExit(engine, code, signal));
-    engine.send(options.start, ignoreSendError);
+    engine.send(start, ignoreSendError);
     awaitLoading();
   }
 
@@ -132,6 +133,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
         loadTimer?.cancel();
         readyAt = clock.now();
         everReady = true;
+        start = startAgain(start, event.info);
         watchdog.start();
         owner?.ready(event.info, event.loadMs);
         break;

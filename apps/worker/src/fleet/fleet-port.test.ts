@@ -49,3 +49,20 @@ it("a query waits as long at the worker as at the gateway", async () => {
   clock.advance(60_000);
   await expect(unloaded).rejects.toThrow("Too late");
 });
+
+it("a description has none of the worker's measured costs", async () => {
+  const entry = { name: "m", current: { info: undefined, loads: { count: 1 }, file: {}, fingerprints: () => ({}) } };
+  const port = createFleetPort({
+    id: "w",
+    version: "0.1.0",
+    models: { named: () => entry },
+    served: { statusOf: () => ({}) },
+    report: {
+      heartbeats: () => () => ({}),
+      infoOf: () => ({ model: "m", step_costs: {}, prompt_pieces: [], attention_costs: {} }),
+    },
+    accounts: {},
+    moved: () => {},
+  } as unknown as FleetPortOptions);
+  expect(await port.answer({ kind: "describe", model: "m" })).toHaveProperty("description.info", { model: "m" });
+});

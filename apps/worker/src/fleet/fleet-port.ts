@@ -87,8 +87,8 @@ export function createFleetPort({
 
   function describe(entry: Model): ModelDescription {
     const { info, loads } = entry.current;
-    // The costs change all the time, and belong to this machine.
-    const { step_costs: _, ...shown } = report.infoOf(entry);
+    // What was measured belongs to this machine, and the costs change all the time.
+    const { step_costs: _, prompt_pieces: __, attention_costs: ___, ...shown } = report.infoOf(entry);
     return {
       ...fileOf(entry),
       revision: loads.count,

@@ -118,14 +118,14 @@ export function createReport(options: ReportOptions): Report {
     const chat = host === undefined ? undefined : chatOf(host, descriptions);
     const vision = host === undefined ? undefined : visionOf(host);
     const { prefillBudget, maxTokenGapMs, guesses } = host?.file.settings ?? config.modelSettings;
-    const stepCosts = host?.readings.stepCosts;
+    const { stepCosts, promptPieces = [] } = host?.readings ?? {};
     return {
       ...shared(),
       model: entry?.name ?? "",
       slots: model?.slots ?? config.modelSettings.slots,
       local_mode: config.localMode,
       prefill_budget: prefillBudget ?? null,
-      max_token_gap_ms: maxTokenGapMs === "none" ? null : maxTokenGapMs,
+      max_token_gap_ms: maxTokenGapMs === "none" ? null : (maxTokenGapMs ?? null),
       guesses,
       queue_capacity: config.queueCapacity,
       ...(config.chatTitles ? { chat_titles: true as const } : {}),
@@ -147,6 +147,7 @@ export function createReport(options: ReportOptions): Report {
             ...(model.binding === undefined ? {} : { engine_binding: model.binding }),
             ...(model.bindingReason === undefined ? {} : { engine_binding_reason: model.bindingReason }),
             ...(model.settings === undefined ? {} : { settings: model.settings }),
+            ...(model.attention === undefined ? {} : { attention_costs: model.attention }),
             kind: model.kind,
             ...(model.embeddingSize === undefined ? {} : { embedding_size: model.embeddingSize }),
             infill: model.infill,
@@ -154,6 +155,7 @@ export function createReport(options: ReportOptions): Report {
       ...(chat === undefined ? {} : { chat }),
       ...(vision === undefined ? {} : { vision }),
       ...(stepCosts === undefined ? {} : { step_costs: stepCosts }),
+      ...(promptPieces.length === 0 ? {} : { prompt_pieces: [...promptPieces] }),
     };
   }
 

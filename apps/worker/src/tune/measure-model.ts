@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { onAbort } from "@waggle/async";
 import type { Environment } from "@waggle/daemon";
 import type { EngineEvent } from "@waggle/engine";
-import type { LoadedSettings } from "@waggle/protocol";
+import type { AttentionCosts, LoadedSettings } from "@waggle/protocol";
 import { forkEngine } from "../engine/engine-process.ts";
 import type { MeasureEvent, MeasureStart } from "../engine/engine-start.ts";
 import type { MeasuredSpeeds } from "../engine/measure-speeds.ts";
@@ -15,6 +15,8 @@ export interface MeasuredModel extends MeasuredSpeeds {
   readonly device: string;
   /** Settings for loading, as in effect; undefined for the fake backend. */
   readonly settings: LoadedSettings | undefined;
+  /** Undefined where the engine did not measure it. */
+  readonly attention: AttentionCosts | undefined;
   /** Memory of the process at the end, with the pages of the model's file that it has read. */
   readonly rssBytes: number;
 }
@@ -47,7 +49,8 @@ export async function measureModel(options: MeasureOptions): Promise<MeasuredMod
       else if (event.type === "measuring") onProgress((stage = "measuring"), event.progress);
       else if (event.type === "measured") {
         const { measured, info, rssBytes } = event;
-        result = { ...measured, device: info.device, settings: info.settings, rssBytes };
+        const { device, settings, attention } = info;
+        result = { ...measured, device, settings, attention, rssBytes };
       }
     });
     engine.send({ type: "measure", prefixStore: undefined, ...start } satisfies MeasureStart, () => {});

@@ -1,7 +1,7 @@
 // Owns the schemas of a worker's info, health and readiness.
 import { z } from "zod";
 import { LoadedSettingsSchema } from "./model-settings.ts";
-import { StepCostsSchema } from "./step-costs.ts";
+import { AttentionCostsSchema, PromptPieceSchema, StepCostsSchema } from "./step-costs.ts";
 
 export const WorkerStateSchema = z.enum(["starting", "loading", "ready", "draining", "stopped", "failed"]);
 export type WorkerStateName = z.infer<typeof WorkerStateSchema>;
@@ -107,15 +107,26 @@ export const WorkerInfoSchema = z
       .int()
       .positive()
       .nullable()
-      .describe("Most prompt tokens of a step while other streams decode; null: only max_token_gap_ms limits them."),
+      .describe("Most prompt tokens of a step; null: what they cost decides, within max_token_gap_ms."),
     max_token_gap_ms: z
       .number()
       .positive()
       .nullable()
-      .describe("Longest time between two tokens of a stream while a prompt is computed; null: no limit."),
+      .describe(
+        "Longest time between two tokens of a stream while a prompt is computed, if the operator set one; null: none was set.",
+      ),
     guesses: z.boolean().describe("Whether tokens are guessed where this makes answers faster."),
     step_costs: StepCostsSchema.optional().describe(
       "What the engine's steps cost, measured; absent until measured, and at a gateway.",
+    ),
+    prompt_pieces: z
+      .array(PromptPieceSchema)
+      .optional()
+      .describe(
+        "Pieces of a prompt while one stream runs, behind some contexts; absent until measured, and at a gateway.",
+      ),
+    attention_costs: AttentionCostsSchema.optional().describe(
+      "What attention was measured to cost at load with and without flash attention; settings.flash_attention says which was chosen. Absent where it was not measured, and at a gateway.",
     ),
     chat_titles: z
       .literal(true)

@@ -1,0 +1,30 @@
+// Checks what a running worker has measured: what attention costs, and what the operator's bound of the token gap costs prompts.
+import type { WorkerInfo } from "@waggle/protocol";
+import type { Context } from "../command.ts";
+import { attentionWords } from "../worker/attention-words.ts";
+import { findWorker } from "../worker/reach.ts";
+import { ok, warning, type Finding } from "./finding.ts";
+
+/** Prompts that become slower by less are no reason to change a setting. */
+const noticeableSlowdown = 1.5;
+
+type Measured = Pick<WorkerInfo, "settings" | "max_token_gap_ms" | "prompt_pieces" | "attention_costs">;
+
+/** Undefined if no worker runs, or if it does not answer: the check of its port says who does. */
+export async function probeRunning(context: Context): Promise<Measured | undefined> {
+  return (await findWorker(context, undefined).catch(() => undefined))?.info;
+}
+
+export function checkRunning(measured: Measured | undefined): readonly Finding[] {
+  const { settings, max_token_gap_ms: gapMs, prompt_pieces: pieces, attention_costs: costs } = measured ?? {};
+  const findings: Finding[] = [];
+  if (costs !== undefined && settings !== undefined) {
+    findings.push(ok("Attention", attentionWords(costs, settings.flash_attention)));
+  }
+  const dear = pieces?.findLast(({ slowdown }) => slowdown > noticeableSlowdown);
+  if (gapMs != null && dear !== undefined) {
+    const text = `with ${gapMs} ms, prompts are read ${dear.slowdown.toFixed(1)} times more slowly behind ${dear.context.toLocaleString("en")} tokens`;
+    findings.push(warning("Max token gap", text, "Start the worker without --max-token-gap (WAGGLE_MAX_TOKEN_GAP)."));
+  }
+  return findings;
+}
