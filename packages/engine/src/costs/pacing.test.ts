@@ -80,6 +80,11 @@ describe("a piece of a prompt", () => {
     const pacing = pacingWith({ known: epyc });
     const tokens = (slots: number, prompts: number): number => pacing.plan(loadOf(slots, 1_000, prompts)).prefillBudget;
     expect([tokens(6, 5), tokens(6, 6)]).toEqual([64, 128]);
+    const flat = listOf({ 1: 20, 2: 20, 4: 20 }, { 8: 141, 64: 480, 512: 3_200 });
+    const longest = pacingWith({ known: flat }).plan(loadOf(2, 0, 3)).prefillBudget;
+    expect(longest, "at most twice as long as usual").toBe(
+      2 * pacingWith({ known: flat }).plan(loadOf(2, 0, 1)).prefillBudget,
+    );
     expect(pacing.plan(loadOf(3)).prefillBudget).toBe(64);
     expect(pacing.plan(loadOf(0)).prefillBudget).toBe(128);
   });

@@ -207,7 +207,9 @@ export function createPacing(options: PacingOptions): Pacing {
     const known = new Map(lengths.map((tokens) => [tokens, plainMs(tokens) + tokens * eachMs]));
     const msOf = (tokens: number): number => known.get(tokens) ?? plainMs(tokens) + tokens * eachMs;
     const slowdown = slowdownOf(lengths, msOf);
-    const good = shortestPiece(lengths, slowdown, isBurst(load) ? mostSlowdownInBurst : mostSlowdown);
+    const usual = shortestPiece(lengths, slowdown, mostSlowdown);
+    // Prices differ by chance, so a burst does not make pieces much longer than they would be.
+    const good = isBurst(load) ? Math.min(2 * usual, shortestPiece(lengths, slowdown, mostSlowdownInBurst)) : usual;
     const within = tokensWithin(boundOf(load, msOf), lengths, msOf);
     const tokens = isKept ? within : Math.max(good, within);
     const shortest = Math.min(good, tokens, isKept ? fewTokens : Infinity);
