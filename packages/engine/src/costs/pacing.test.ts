@@ -89,14 +89,14 @@ describe("a piece of a prompt", () => {
     expect(pacing.plan(loadOf(0)).prefillBudget).toBe(128);
   });
 
-  test("has no more tokens than the budget, than the memory for scores allows, and a tile before a step was measured", () => {
+  test("has no more tokens than the budget, than the memory for scores allows, and two tiles before a step was measured", () => {
     expect(pieceOf(3, 1_000, { prefillBudget: 8 }).prefillBudget).toBe(8);
     expect(pieceOf(8, 4_000, { mostBehind: (held) => (held < 4_000 ? 512 : 16) }).prefillBudget).toBe(16);
-    expect(pacingWith().plan(loadOf(3)).prefillBudget).toBe(64);
+    expect(pacingWith().plan(loadOf(3)).prefillBudget).toBe(128);
     expect(
       pacingWith({ known: listOf({ 1: 20, 4: 80 }, {}) }).plan(loadOf(3)).prefillBudget,
       "rows say little about pieces",
-    ).toBe(64);
+    ).toBe(128);
   });
 
   test("is the same for cells of a picture, and a text to embed takes as long", () => {

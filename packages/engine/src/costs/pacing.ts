@@ -19,7 +19,7 @@ const usualStepMs = 100;
 /** The same while no slot decodes, and in a burst: a cancel or a new job waits up to this long. */
 const idleStepMs = 400;
 /** Prompt tokens, and scored tokens, in a step before a piece of a prompt was measured. */
-const [firstTokens, firstScoredTokens] = [tileTokens, 8];
+const [firstTokens, firstScoredTokens] = [2 * tileTokens, 8];
 /** A piece of a text to embed or to rank may always take this long, because clients do not notice such a pause; and this long while no slot decodes. */
 const [leastPieceMs, idlePieceMs] = [10, 100];
 /** Where the operator's bound leaves less, prompts get this part of the decoding time in addition, and this many times the time of one token. */
