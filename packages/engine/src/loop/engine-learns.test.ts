@@ -67,8 +67,8 @@ test("the chunks of a new prompt depend on the measured times of passes", async 
     expect(mixed.length).toBeGreaterThan(0);
     return Math.max(...mixed.map(({ tokens }) => tokens - 2));
   };
-  // Next to streams whose rows take 100 ms, 128 tokens of 4 ms are nearly as cheap as more.
-  expect(await largestChunk(4)).toBeLessThan(128 + 64);
+  // Next to streams whose rows take 100 ms, two or three tiles of 4 ms tokens are nearly as cheap as more.
+  expect(await largestChunk(4)).toBeLessThanOrEqual(192);
   expect(await largestChunk(0.1)).toBeGreaterThan(200);
 });
 
