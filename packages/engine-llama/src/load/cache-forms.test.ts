@@ -134,6 +134,16 @@ describe("a KV cache", needs("Waggle's addon"), () => {
     }
   });
 
+  test("limits the pieces of prompts behind a long context where scores take memory", async () => {
+    const facts = async (flashAttention: "on" | "off") => {
+      const backend = await open("reserved", { flashAttention });
+      await backend.dispose();
+      return [backend.attentionTile, backend.mostBehind?.(0), backend.mostBehind?.(100_000)];
+    };
+    expect(await facts("on")).toEqual([64, undefined, undefined]);
+    expect(await facts("off")).toEqual([8, 4_096, 64]);
+  });
+
   test("takes memory in pages of 2,048 cells without flash attention, and gives it back", needs("Linux"), async () => {
     const bytesPerCell = 6 * 64 * 2;
     const [slots, used] = [32, 2_060];

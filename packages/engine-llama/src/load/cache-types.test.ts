@@ -42,3 +42,9 @@ test("flash attention is used if the model supports it and the settings do not t
   expect(flashAttentionOf({ cacheTypeV: "q8_0" }, false).problem).toContain("--cache-type-v q8_0");
   expect(flashAttentionOf({ cacheTypeV: "bf16", flashAttention: "off" }, true).problem).toBeUndefined();
 });
+
+test("flash attention is left out where attention is cheaper without, unless the settings need it", () => {
+  const isOn = (wanted: Parameters<typeof flashAttentionOf>[0]): boolean => flashAttentionOf(wanted, true, true).on;
+  expect([isOn({}), isOn({ flashAttention: "auto", cacheTypeV: "bf16" })]).toEqual([false, false]);
+  expect([isOn({ flashAttention: "on" }), isOn({ cacheTypeV: "q8_0" })]).toEqual([true, true]);
+});

@@ -19,26 +19,22 @@ function isQuantized(type: CacheType): boolean {
   return type !== "f32" && type !== "f16" && type !== "bf16";
 }
 
-export interface AttentionSettings {
-  readonly flashAttention?: FlashAttention | undefined;
-  readonly cacheTypeV?: CacheType | undefined;
-}
-
+/**
+ * @param supported whether the model supports flash attention
+ * @param isPlainBetter whether `auto` means no flash attention, where that is possible
+ */
 export function flashAttentionOf(
-  wanted: AttentionSettings,
+  wanted: { readonly flashAttention?: FlashAttention | undefined; readonly cacheTypeV?: CacheType | undefined },
   supported: boolean,
+  isPlainBetter = false,
 ): { readonly on: boolean; readonly problem?: string } {
   const { flashAttention = "auto", cacheTypeV = "f16" } = wanted;
-  const on = flashAttention !== "off" && supported;
+  const isLeftOut = isPlainBetter && flashAttention === "auto" && !isQuantized(cacheTypeV);
+  const on = flashAttention !== "off" && supported && !isLeftOut;
   if (flashAttention === "on" && !on) return { on, problem: "--flash-attention on: the model does not support it" };
   if (on || !isQuantized(cacheTypeV)) return { on };
   const reason = flashAttention === "off" ? "--flash-attention is off" : "the model does not support it";
   return { on, problem: `--cache-type-v ${cacheTypeV}: a quantized V cache needs flash attention, and ${reason}` };
-}
-
-/** Whether the settings leave the choice of attention to its price. */
-export function isPlainPossible({ flashAttention = "auto", cacheTypeV = "f16" }: AttentionSettings): boolean {
-  return flashAttention === "auto" && !isQuantized(cacheTypeV);
 }
 
 /** The part of `architectureMetadata` that has the lengths of attention heads. */

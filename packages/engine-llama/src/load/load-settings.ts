@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import type { CacheType, FlashAttention, LoadedSettings } from "@waggle/protocol";
 import type { GgufFileInfo, Llama, LlamaModel, LlamaModelOptions } from "node-llama-cpp";
-import { flashAttentionOf, headProblem, isPlainPossible, typeName } from "./cache-types.ts";
+import { flashAttentionOf, headProblem, typeName } from "./cache-types.ts";
 import { cannotLoad } from "./load-error.ts";
 import type { LoraFile } from "./lora.ts";
 import { ropeInfo, ropeOverrides, ropeProblem, type RopeSettings } from "./rope.ts";
@@ -72,13 +72,13 @@ export function cacheOptionsOf(
   isPlainBetter: boolean,
 ): CacheOptions {
   const { cacheTypeK = "f16", cacheTypeV = "f16" } = settings;
-  const flashAttention = flashAttentionOf(settings, model.flashAttentionSupported);
+  const flashAttention = flashAttentionOf(settings, model.flashAttentionSupported, isPlainBetter);
   const problem =
     flashAttention.problem ??
     headProblem(model.fileInfo.architectureMetadata, { cacheTypeK, cacheTypeV }) ??
     ropeProblem(model.fileInfo, settings);
   if (problem !== undefined) throw cannotLoad(modelPath, problem);
-  return { flashAttention: flashAttention.on && !(isPlainBetter && isPlainPossible(settings)) };
+  return { flashAttention: flashAttention.on };
 }
 
 export function loadedSettingsOf(

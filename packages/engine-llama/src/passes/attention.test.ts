@@ -1,8 +1,13 @@
-import { needs } from "@waggle/testing";
-import { getLlama } from "node-llama-cpp";
-import { describe, expect, test } from "vitest";
-import { attentionShapeOf } from "@waggle/models/memory";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { readGgufFile } from "@waggle/models/header";
+import { attentionShapeOf } from "@waggle/models/memory";
+import { needs } from "@waggle/testing";
+import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
+import { getLlama } from "node-llama-cpp";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { loadLlamaBackend } from "../load/load.ts";
 import type { AttentionOptions } from "./addon-decoder.ts";
 import { nativeModelOf } from "./library-context.ts";
 import { storyModel } from "../testing/story-model.ts";
@@ -71,6 +76,32 @@ test("the least time of several turns counts, for all layers and each token", as
 });
 
 describe("the addon", needs("Waggle's addon"), () => {
+  test("decides for `auto` at load, and its prices are those of the choice", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "waggle-attention-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const modelPath = join(folder, "long.gguf");
+    const small = { layers: 2, width: 128, feedForward: 256, vocabulary: 2_048, heads: 4, kvHeads: 2, context: 4_096 };
+    writeRandomModel({ ...shapeNamed("1b"), ...small }, modelPath);
+    const factsOf = async (flashAttention: "auto" | "on") => {
+      const backend = await loadLlamaBackend({ modelPath, slots: 2, threads: 1, device: "cpu", flashAttention });
+      await backend.dispose();
+      const { attention, settings } = backend.info;
+      return { attention, hasFlash: settings?.flash_attention, prices: backend.generator?.contextCosts };
+    };
+    const { attention, hasFlash, prices } = await factsOf("auto");
+    if (attention === undefined) throw new Error("Attention was not measured");
+    expect(hasFlash).toBe(!isPlainCheaper(attention));
+    expect(prices).toEqual(contextCosts(attention, hasFlash === true));
+    expect((await factsOf("on")).hasFlash).toBe(true);
+  });
+
+  test("measures nothing for a model whose jobs are short", async () => {
+    const backend = await loadLlamaBackend({ modelPath: storyModel, slots: 1, threads: 1, device: "cpu" });
+    await backend.dispose();
+    expect(backend.info.attention).toBeUndefined();
+    expect(backend.info.settings?.flash_attention).toBe(true);
+  });
+
   test("measures both forms, and refuses a shape that no model has", async () => {
     const llama = await getLlama({ gpu: false, build: "never", skipDownload: true });
     const model = await llama.loadModel({ modelPath: storyModel, gpuLayers: 0 });

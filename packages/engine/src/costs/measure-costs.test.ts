@@ -51,6 +51,15 @@ describe("a measurement at the load", () => {
     expect((await measured(10_000, [1], 1, 65)).asked).toContain("64/1");
   });
 
+  test("begins with what context was measured to cost, alone", async () => {
+    const context = { row_ms: 4, tile_ms: 1 };
+    const fake = createFakeBackend({ slots: 1, contextSize: 256, measure: async () => 1 });
+    const generator = fake.generator === undefined ? undefined : { ...fake.generator, contextCosts: context };
+    const measuring = { budgetMs: 1_000, threads: [1], now: () => 0 };
+    expect((await measureStepCosts({ ...fake, generator }, measuring))?.context).toEqual(context);
+    expect((await measureStepCosts(fake, measuring))?.context).toEqual({ row_ms: 0, tile_ms: 0 });
+  });
+
   test("leaves the number of threads as it was", async () => {
     expect((await measured(10_000, [2, 1])).used).toBe(2);
   });

@@ -20,18 +20,17 @@ export interface StepShape {
   readonly tileContext: number;
 }
 
-/** Returns the part of the context that costs additional time: thousands of tokens, for this many tokens of a step. */
-export function contextWork(tokens: number, context: number): number {
-  return (tokens * Math.max(0, context - leastContext)) / thousand;
-}
-
-/** Returns the context that these tokens of one slot add to a step. @param context number of tokens before each of them, on average */
+/**
+ * Returns the part of the context that costs additional time, for these tokens of one slot.
+ * @param context number of tokens before each of them, on average
+ * @param attentionTile fewest tokens that attention computes at once
+ */
 export function contextOf(
   tokens: number,
   context: number,
   attentionTile: number,
 ): Pick<StepShape, "rowContext" | "tileContext"> {
-  const work = contextWork(tokens, context);
+  const work = (tokens * Math.max(0, context - leastContext)) / thousand;
   return tokens < attentionTile ? { rowContext: work, tileContext: 0 } : { rowContext: 0, tileContext: work };
 }
 

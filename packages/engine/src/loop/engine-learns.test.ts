@@ -1,5 +1,6 @@
 // Tests that the step loop uses the measured times of its passes. Tests of the decisions are next to the modules in costs/.
 import { expect, test } from "vitest";
+import type { StepCosts } from "@waggle/protocol";
 import type { KvSnapshots, BatchEntry } from "../port/backend.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
@@ -70,6 +71,31 @@ test("the chunks of a new prompt depend on the measured times of passes", async 
   // Next to streams whose rows take 100 ms, two or three tiles of 4 ms tokens are nearly as cheap as more.
   expect(await largestChunk(4)).toBeLessThanOrEqual(192);
   expect(await largestChunk(0.1)).toBeGreaterThan(200);
+});
+
+test("the log says once what the operator's bound costs prompts, and nothing without a bound that costs", async () => {
+  const stepCosts: StepCosts = {
+    threads: [
+      {
+        threads: 1,
+        busy: 1,
+        decode: [{ rows: 1, ms: 50 }],
+        prompt: [1, 64, 512].map((tokens) => ({ tokens, ms: 60 + 2 * tokens })),
+      },
+    ],
+    context: { row_ms: 0, tile_ms: 0 },
+  };
+  const warnings = async (maxTokenGapMs: number | undefined): Promise<readonly string[]> => {
+    const harness = startEngine({ stepCosts, limits: { maxTokenGapMs } });
+    submit(harness.engine, job("a", "Hello"));
+    await harness.untilJob("a", "finished");
+    return harness.events.flatMap((event) => (event.type === "log" ? [event.message] : []));
+  };
+  expect(await warnings(120)).toEqual([
+    expect.stringMatching(/^With a token gap of 120 ms, prompts are read \d+\.\d times more slowly behind 4000 tokens/),
+  ]);
+  expect(await warnings(2_000)).toEqual([]);
+  expect(await warnings(undefined)).toEqual([]);
 });
 
 test("a slot is saved even if a short turn added few tokens, because a token costs more in a small chunk", async () => {

@@ -93,6 +93,26 @@ describe("schedule", () => {
     expect(widths([prefilling(0, 600)], { ...good, prefillBudget: 512 })).toEqual(["0:472"]);
   });
 
+  test("reads any prompt in pieces that are worth their step", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 3_000 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 0, max: 4 }),
+        (length, goodTiles, moreTiles) => {
+          const leastPiece = 64 * goodTiles;
+          const prefillBudget = leastPiece + 64 * moreTiles;
+          for (let done = 0; done < length;) {
+            const [piece] = schedule([prefilling(0, length, done)], { ...limits, prefillBudget, leastPiece });
+            const tokens = piece?.tokens.length ?? 0;
+            expect(tokens).toBeGreaterThanOrEqual(Math.min(leastPiece, length - done));
+            done += tokens;
+          }
+        },
+      ),
+    );
+  });
+
   test("gives several prompts whole pieces in turn, and the rest of a step to none", () => {
     const good = { ...limits, prefillBudget: 128, leastPiece: 64 };
     expect(widths([prefilling(0, 90), prefilling(1, 300)], good)).toEqual(["0:90!"]);

@@ -1,6 +1,6 @@
 // Simulates machines for tests of the pacing: the time of a step is a formula with seeded noise, and streams and prompts share the steps.
 import type { Pacing } from "../costs/pacing.ts";
-import { contextWork, tileTokens, type StepShape } from "../costs/step-shape.ts";
+import { contextOf, tileTokens, type StepShape } from "../costs/step-shape.ts";
 
 export interface MachineShape {
   /** Time of a matrix with one row, with one thread. Milliseconds. */
@@ -70,13 +70,13 @@ export function runScenario(pacing: Pacing, scenario: Scenario): SimulatedStep[]
       promptHeld: isReading ? read : undefined,
     });
     const promptTokens = isReading ? Math.min(limits.prefillBudget, newcomer.promptTokens - read) : 0;
-    const work = contextWork(promptTokens, read);
-    const isTile = promptTokens >= tileTokens;
+    const ofPiece = contextOf(promptTokens, read, tileTokens);
+    const ofStream = contextOf(1, steps.length, tileTokens);
     const shape = {
       decode: limits.divide(streams, 1),
       prompt: promptTokens > 0 ? [promptTokens] : [],
-      rowContext: contextWork(streams, steps.length) + (isTile ? 0 : work),
-      tileContext: isTile ? work : 0,
+      rowContext: streams * ofStream.rowContext + ofPiece.rowContext,
+      tileContext: ofPiece.tileContext,
     };
     const threads = pacing.threads(shape);
     const part = random();
