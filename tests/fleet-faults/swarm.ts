@@ -112,6 +112,17 @@ export async function tokensByWorker(stage: FleetStage): Promise<readonly number
   );
 }
 
+/** Mean time of each worker from the start of a step to the start of the next one, in seconds. A busy machine lengthens it. */
+export async function stepSecondsByWorker(stage: FleetStage): Promise<readonly number[]> {
+  return await Promise.all(
+    stage.workers.map(async ({ worker }) => {
+      const metrics = await worker.metrics();
+      const seconds = metrics.sum("waggle_step_seconds_sum") + metrics.sum("waggle_step_gap_seconds_sum");
+      return seconds / metrics.sum("waggle_step_seconds_count");
+    }),
+  );
+}
+
 /** Each count's share of the sum. */
 export function sharesOf(counts: readonly number[]): readonly number[] {
   const total = sum(counts);
