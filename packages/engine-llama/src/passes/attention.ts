@@ -14,8 +14,8 @@ const [readTokens, writtenTokens] = [2_000, 300];
 /** Attention without flash must take at most this part of the time. */
 const worthChanging = 0.95;
 /** One layer may be in the processor's cache, where a whole model is not: a row is measured with layers of so many bytes. */
-const rowBytes = 64 * 2 ** 20;
-const [roundsOfForms, repetitions] = [2, 2];
+const rowBytes = 32 * 2 ** 20;
+const repetitions = 4;
 /** Without flash attention, a token of a piece with so many costs about as much as one of a longer piece. */
 const fewRows = 8;
 
@@ -36,16 +36,10 @@ export function isMeasurable(contextSize: number): boolean {
   return contextSize > measuredCells;
 }
 
-/** Takes a fraction of a second: the attention of a step behind 2,048 tokens, some times. The least time counts: other programs only make it longer. */
+/** Takes about half a second, most of it for the memory. The least time of each measurement counts: other programs only make it longer. */
 export async function measureAttention(options: MeasureAttentionOptions): Promise<AttentionCosts> {
-  const rounds: (readonly [flash: AttentionCosts[Form], plain: AttentionCosts[Form]])[] = [];
-  // In turns, so that a disturbance affects both forms.
-  while (rounds.length < roundsOfForms) rounds.push([await formCosts(options, true), await formCosts(options, false)]);
-  const least = (form: 0 | 1): AttentionCosts[Form] => ({
-    row_ms: rounded(Math.min(...rounds.map((round) => round[form].row_ms))),
-    tile_ms: rounded(Math.min(...rounds.map((round) => round[form].tile_ms))),
-  });
-  return { cells: measuredCells, threads: options.threads, flash: least(0), plain: least(1) };
+  const flash = await formCosts(options, true);
+  return { cells: measuredCells, threads: options.threads, flash, plain: await formCosts(options, false) };
 }
 
 async function formCosts(options: MeasureAttentionOptions, isFlash: boolean): Promise<AttentionCosts[Form]> {
@@ -53,7 +47,7 @@ async function formCosts(options: MeasureAttentionOptions, isFlash: boolean): Pr
   const tokenMs = async (tokens: number, layers: number): Promise<number> => {
     const size = { tokens, layers, cells: measuredCells, flash: isFlash ? 1 : 0 };
     const ms = await addon.measureAttention(model, { ...shape, ...size, typeK, typeV, threads, repetitions });
-    return (ms * shape.layers) / layers / tokens;
+    return rounded((ms * shape.layers) / layers / tokens);
   };
   const layers = Math.max(1, Math.min(shape.layers, Math.floor(rowBytes / layerBytes(options))));
   return { row_ms: await tokenMs(1, layers), tile_ms: await tokenMs(tileTokens, 1) };
