@@ -52,7 +52,7 @@ test("the price of context is that of the chosen form, for 1,000 tokens and one 
   expect([attentionTileOf(true), attentionTileOf(false)]).toEqual([64, 8]);
 });
 
-test("the least of several times counts, for all layers and each token", async () => {
+test("each form is measured four times for a row and for a tile, and a price is that of all layers for each token", async () => {
   const asked: AttentionOptions[] = [];
   const addon = {
     measureAttention: async (_: object, options: AttentionOptions) => {
