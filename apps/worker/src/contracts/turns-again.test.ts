@@ -1,7 +1,9 @@
 // Tests turns whose session, job id or choice of tools meets another request, an earlier try or a later step.
 import { deferred } from "@waggle/async";
+import { createStepGate } from "@waggle/engine";
 import type { CallOutcome } from "@waggle/mcp";
 import type { StreamEvent } from "@waggle/protocol";
+import { createFakeClock } from "@waggle/testing";
 import { expect, it } from "vitest";
 import { readEvents } from "../testing/events.ts";
 import { createInlineTools } from "../testing/inline-tools.ts";
@@ -50,11 +52,16 @@ it("a request of the session that comes and ends during a call replaces the turn
 });
 
 it("a turn that failed during a job is tried again with a new job", async () => {
-  await start(undefined, { timeoutMs: 100 });
+  const [clock, gate] = [createFakeClock(), createStepGate()];
+  turns.use(await createInlineTools(), { clock, gate });
   const body = { ...asking("x"), messages: [{ role: "user", content: "A story, please." }], ignore_eos: true };
-  const late = { type: "error", code: "deadline_exceeded" };
-  expect((await ask(body)).at(-1)).toMatchObject(late);
-  expect((await ask(body)).at(-1)).toMatchObject(late);
+  for (const _ of ["first", "again"]) {
+    const turn = ask(body);
+    await gate.held();
+    clock.advance(60_000);
+    gate.step();
+    expect((await turn).at(-1)).toMatchObject({ type: "error", code: "deadline_exceeded" });
+  }
   expect(worksOf(turns.worker)).toHaveLength(2);
 });
 

@@ -1,6 +1,8 @@
 // Tests turns on the native routes: the events of calls and results, consent, bounds, and what a request that is sent again finds.
 import type { EndEvent, StreamEvent } from "@waggle/protocol";
 import { deferred } from "@waggle/async";
+import type { CallOutcome } from "@waggle/mcp";
+import { createFakeClock } from "@waggle/testing";
 import { expect, it } from "vitest";
 import { readEvents } from "../testing/events.ts";
 import { createInlineTools } from "../testing/inline-tools.ts";
@@ -93,9 +95,14 @@ it("ends after a number of messages with calls, with an answer without tools", a
 });
 
 it("ends at its time limit, also while a call runs", async () => {
-  const hang = (_: string, __: object, signal: AbortSignal): Promise<{ kind: "unknown"; text: string }> =>
-    new Promise((resolve) => signal.addEventListener("abort", () => resolve({ kind: "unknown", text: "?" })));
-  await start(hang, { timeoutMs: 300 });
+  const clock = createFakeClock();
+  const tools = await createInlineTools((_, __, signal) => {
+    const ended = deferred<CallOutcome>();
+    signal.addEventListener("abort", () => ended.resolve({ kind: "unknown", text: "?" }));
+    clock.advance(60_000);
+    return ended.promise;
+  });
+  turns.use(tools, { clock });
   const events = await ask(asking(call("s__free", "")));
   expect(events.at(-1)).toMatchObject({ type: "error", code: "deadline_exceeded" });
 });
