@@ -194,9 +194,9 @@ describe("a generation stream", () => {
     const client = await clientOf(
       (_, response) => {
         startSse(response);
-        setTimeout(() => response.end(sse(token(0), end) + done), 150);
+        setTimeout(() => response.end(sse(token(0), end) + done), 1_200);
       },
-      { requestTimeoutMs: 50 },
+      { requestTimeoutMs: 1_000 },
     );
     expect(types((await collect(client.streamJob("j1"))).events)).toEqual(["token", "end"]);
   });

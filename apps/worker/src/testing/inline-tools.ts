@@ -35,7 +35,6 @@ const done: AnswerCall = (_, { text }) => ({ kind: "done", text: String(text) })
 
 export async function createInlineTools(
   answer: AnswerCall = done,
-  limits: Partial<Mcp["limits"]> = {},
   folder = mkdtempSync(join(tmpdir(), "waggle-turns-")),
 ): Promise<InlineTools> {
   const calls: { tool: string; given: Readonly<Record<string, unknown>> }[] = [];
@@ -44,7 +43,7 @@ export async function createInlineTools(
     calls,
     mcp: {
       journal,
-      limits: { steps: 4, timeoutMs: 60_000, reconnectGraceMs: 5_000, pingIntervalMs: 15_000, ...limits },
+      limits: { steps: 4, timeoutMs: 60_000, reconnectGraceMs: 5_000, pingIntervalMs: 15_000 },
       servers: {
         names: ["s"],
         list: async () => [{ name: "s", state: "ready", tools, leftOut: ["odd name"] }],
@@ -55,7 +54,7 @@ export async function createInlineTools(
         close: async () => {},
       },
     },
-    restart: async (then) => await createInlineTools(then, limits, folder),
+    restart: async (then) => await createInlineTools(then, folder),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

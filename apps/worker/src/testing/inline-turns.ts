@@ -3,14 +3,14 @@ import type { StreamEvent } from "@waggle/protocol";
 import { afterEach } from "vitest";
 import { readEvents } from "./events.ts";
 import { createInlineTools } from "./inline-tools.ts";
-import type { InlineTools } from "./inline-tools.ts";
+import type { AnswerCall, InlineTools } from "./inline-tools.ts";
 import { createInlineWorker } from "./inline-worker.ts";
 import type { InlineWorker } from "./inline-worker.ts";
 
 export interface InlineTurns {
   readonly worker: InlineWorker;
   readonly tools: InlineTools;
-  start(...how: Parameters<typeof createInlineTools>): Promise<void>;
+  start(answer?: AnswerCall): Promise<void>;
   /** Starts a worker with these tools. */
   use(tools: InlineTools, options?: Parameters<typeof createInlineWorker>[0]): void;
   request(method: string, path: string, body?: unknown): Promise<Response>;
@@ -34,8 +34,8 @@ export function useInlineTurns(): InlineTurns {
     get tools() {
       return tools;
     },
-    async start(...how) {
-      turns.use(await createInlineTools(...how));
+    async start(answer) {
+      turns.use(await createInlineTools(answer));
     },
     use(next, options = {}) {
       tools = next;
