@@ -13,6 +13,8 @@ import type { HostileAnswer, HostileRequest } from "@waggle/testing/hostile";
 
 /** Errors of the worker, which no request may cause. */
 const ourFault: readonly ErrorCode[] = ["internal", "engine_failed", "unavailable"];
+/** The refusal of a download or a search by a worker with `--offline`, which the attacked workers have. It is no fault of the worker. */
+const offlineRefusal = "the worker is offline.";
 const statuses = new Set<number>(Object.values(errorKinds).map(({ status }) => status));
 const ourStatuses = new Set<number>(ourFault.map((code) => errorKinds[code].status));
 /** Groups whose routes exist with and without /v1. llama-server's group also has `/completions`. */
@@ -62,6 +64,7 @@ export function errorProblems(
   const routes = placesAt(path).filter((place) => place.method === method);
   if (routes.length > 0 && !routes.some(({ statuses: named }) => named.includes(status)))
     return [`answered ${status}, which the reference does not name for this route: ${body.slice(0, 200)}`];
+  if (status === errorKinds.unavailable.status && body.includes(offlineRefusal)) return [];
   return codeProblems(codeIn(error), status, body);
 }
 
