@@ -426,7 +426,8 @@ async function smallButtons(page: Page): Promise<string[]> {
   return await page.locator(".composer button, .sent-pictures button, .picture-dialog button").evaluateAll((buttons) =>
     buttons
       .map((element) => ({ name: element.ariaLabel ?? "", rectangle: element.getBoundingClientRect() }))
-      .filter(({ rectangle: { width, height } }) => Math.min(width, height) < 40)
+      // A rectangle's edges are rounded to single precision: 40 pixels can be 39.99998.
+      .filter(({ rectangle: { width, height } }) => Math.min(width, height) < 39.99)
       .map(({ name, rectangle: { width, height } }) => `${name}: ${width} × ${height}`),
   );
 }
