@@ -3,6 +3,7 @@ import { repositoryPath } from "@waggle/testing/harness";
 import { execa } from "execa";
 import type { Command } from "commander";
 import { painter } from "../lib/report.ts";
+import { sizeProblems } from "../lib/sizes.ts";
 import { tidyProblems } from "../lib/tidy.ts";
 
 interface Check {
@@ -23,6 +24,7 @@ const checks: readonly Check[] = [
   { name: "format", run: tool("oxfmt", "--check") },
   { name: "unused code", run: tool("knip", "--no-progress") },
   { name: "tidy", run: async (root) => tidyProblems(root).join("\n") },
+  { name: "sizes", run: async (root) => sizeProblems(root).join("\n") },
 ];
 
 const nameWidth = 20;

@@ -1,0 +1,80 @@
+// Counts what the repository has, and compares the counts with the limits in `.ci/limits.json`, so that the sum does not grow unnoticed.
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { gatewayOptions } from "@waggle/gateway/settings";
+import { hiveOptions } from "@waggle/mock-hive/settings";
+import { optionTable } from "@waggle/worker/settings";
+
+/** Counts by their name. */
+export type Sizes = Readonly<Record<string, number>>;
+
+const limitsFile = ".ci/limits.json";
+const code = /\.(?:ts|tsx|js|css|cc|h)$/;
+/** What tests and benchmarks use. */
+const helpers = /^(?:tests|bench)\/|^packages\/(?:testing|synth)\/|\/src\/(?:.*\/)?testing\/|\.compare\.ts$/;
+const tests = /\.test\.tsx?$/;
+const skippedFolders = /^(?:node_modules|dist|\.waggle|\.turbo|\.git)$/;
+/** What `docs` writes into hand-written pages. */
+const generatedBlock = /<!-- generated[\s\S]*?<!-- end/g;
+
+/** A line for each count above its limit. */
+export function sizeProblems(root: string): string[] {
+  return aboveLimits(countSizes(root), JSON.parse(readFileSync(join(root, limitsFile), "utf8")) as Sizes);
+}
+
+export function aboveLimits(sizes: Sizes, limits: Sizes): string[] {
+  const unmatched = [...Object.keys(sizes), ...Object.keys(limits)].filter(
+    (name) => !(name in sizes && name in limits),
+  );
+  const above = Object.entries(sizes).filter(([name, size]) => size > (limits[name] ?? Infinity));
+  return [
+    ...unmatched.map((name) => `${limitsFile}: "${name}" is not both a count and a limit`),
+    ...above.map(
+      ([name, size]) =>
+        `${name}: ${size} of at most ${limits[name]}. Take something out, or raise the limit in ${limitsFile} in a separate commit that says why.`,
+    ),
+  ];
+}
+
+export function countSizes(root: string): Sizes {
+  const files = filesBelow(root, "");
+  const source = files.filter((path) => code.test(path));
+  const lines = (paths: readonly string[]): number =>
+    paths.reduce((sum, path) => sum + (text(root, path).match(/\n/g)?.length ?? 0), 0);
+  const flags = [optionTable, gatewayOptions, hiveOptions].flatMap((table) => Object.values(table));
+  const [workspace, lockfile] = [text(root, "pnpm-workspace.yaml"), text(root, "pnpm-lock.yaml")];
+  return {
+    "lines of the product": lines(source.filter((path) => !tests.test(path) && !helpers.test(path))),
+    "lines of tests": lines(source.filter((path) => tests.test(path))),
+    "lines of test helpers and benchmarks": lines(source.filter((path) => !tests.test(path) && helpers.test(path))),
+    "words of Markdown": files
+      .filter((path) => path.endsWith(".md"))
+      .reduce((sum, path) => sum + wordsIn(text(root, path)), 0),
+    "flags of the daemons": new Set(flags.map(({ flag }) => flag)).size,
+    "dependencies in the catalog": entriesOf(workspace, "catalog"),
+    "packages in the lockfile": entriesOf(lockfile, "packages"),
+  };
+}
+
+function wordsIn(page: string): number {
+  return page.replaceAll(generatedBlock, "").match(/\S+/g)?.length ?? 0;
+}
+
+/** The number of keys with an indentation of two in a top-level block of a YAML file. */
+function entriesOf(yaml: string, block: string): number {
+  const [, body = ""] = new RegExp(`^${block}:\\n((?:[ #].*\\n|\\n)*)`, "m").exec(yaml) ?? [];
+  return body.match(/^ {2}[^\s#].*:/gm)?.length ?? 0;
+}
+
+/** Paths from the root. */
+function filesBelow(root: string, folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return skippedFolders.test(entry.name) ? [] : filesBelow(root, path);
+    return entry.isFile() ? [path] : [];
+  });
+}
+
+function text(root: string, path: string): string {
+  return readFileSync(join(root, path), "utf8");
+}
