@@ -22,7 +22,8 @@ function expectFinding(finding: Finding | undefined, level: Finding["level"], wo
 
 describe("the machine", () => {
   it.each([
-    ["20.19.0", "ok", /20\.19\.0/],
+    ["20.19.0", "warning", /20\.19\.0 works; .* no security updates since April 2026\. Install Node 24: https/],
+    ["22.12.0", "ok", /22/],
     ["24.1.0", "ok", /24/],
     ["20.18.3", "problem", /too old\. Install Node 20\.19 or newer/],
     ["18.20.0", "problem", /too old/],

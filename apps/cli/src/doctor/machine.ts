@@ -8,11 +8,22 @@ const gib = 2 ** 30;
 /** The oldest version that package.json allows. */
 const oldestNode = [20, 19] as const;
 
+/** Versions of Node that Waggle works on, and the month of their last security update. */
+const endOfNode: Readonly<Record<number, string>> = { 20: "April 2026" };
+
 /** @param version the value of `process.versions.node` */
 export function checkNode(version: string): Finding {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const [oldMajor, oldMinor] = oldestNode;
-  if (major > oldMajor || (major === oldMajor && minor >= oldMinor)) return ok("Node", version);
+  if (major > oldMajor || (major === oldMajor && minor >= oldMinor)) {
+    const end = endOfNode[major];
+    if (end === undefined) return ok("Node", version);
+    return warning(
+      "Node",
+      `${version} works; Node ${major} has had no security updates since ${end}`,
+      "Install Node 24: https://nodejs.org/en/download.",
+    );
+  }
   const wanted = oldestNode.join(".");
   return problem("Node", `${version} is too old`, `Install Node ${wanted} or newer: https://nodejs.org/en/download.`);
 }
