@@ -59,7 +59,7 @@ describe("a correct worker", () => {
     expect(shown.stdout).toMatch(
       /✓ Registered at the hive[\s\S]*▸ One day, a little dog\n\s+\S[\s\S]*✓ Stream is real[\s\S]*tokens a second/,
     );
-    expect(shown.stdout).toMatch(/PASSED in/);
+    expect(shown.stdout).toMatch(/PASSED in .*\n\n {2}Next: npx waggle run ".*"\n +npx waggle serve /);
     expect(shown.exitCode).toBe(0);
   });
 

@@ -36,7 +36,7 @@ export function addWorkerTest(command: Program): void {
       `tokens to request; at least ${leastTokenEvents}, to show that they are streamed`,
       "256",
     )
-    .option("--timeout <s>", "time limit of the run in seconds; half of it for silence of the stream", "60")
+    .option("--timeout <s>", "time limit of the run in seconds; half of it for silence of the stream", "180")
     .option("--json", "print only one JSON object")
     .option("--keep-logs", "keep the logs of hive and worker, and print their folder")
     // For tests of worker:test: another executable instead of the worker.

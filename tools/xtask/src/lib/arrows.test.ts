@@ -1,4 +1,6 @@
-// Tests the import arrows with allowed and forbidden imports.
+// Tests the import arrows with allowed and forbidden imports, and that the dependencies of packages have no cycle.
+import { readdirSync, readFileSync } from "node:fs";
+import { repositoryPath } from "@waggle/testing/harness";
 import { describe, expect, test } from "vitest";
 import { arrowProblems } from "./arrows.ts";
 
@@ -25,4 +27,25 @@ describe("an import", () => {
   ])("of %s may be %s", (path, name) => {
     expect(arrowProblems(path, `import { x } from "${name}";\n`)).toEqual([]);
   });
+});
+
+test("the dependencies of packages have no cycle; pnpm does not warn of one", () => {
+  const folders = ["apps", "packages"].flatMap((area) =>
+    readdirSync(repositoryPath(area)).map((name) => repositoryPath(`${area}/${name}/package.json`)),
+  );
+  const needed = new Map(
+    folders.map((path) => {
+      const { name, dependencies = {} } = JSON.parse(readFileSync(path, "utf8")) as {
+        readonly name: string;
+        readonly dependencies?: object;
+      };
+      return [name, Object.keys(dependencies).filter((one) => one.startsWith("@waggle/"))];
+    }),
+  );
+  // Takes away the packages that need no other, until only those of cycles are left.
+  for (let free = [""]; free.length > 0;) {
+    free = [...needed].filter(([, names]) => !names.some((name) => needed.has(name))).map(([name]) => name);
+    for (const name of free) needed.delete(name);
+  }
+  expect([...needed.keys()]).toEqual([]);
 });

@@ -23,6 +23,11 @@ export interface Report {
 const nameWidth = 24;
 const detailWidth = 56;
 const margin = "    ";
+const nextSteps: readonly string[] = [
+  '\n  Next: npx waggle run "Tell me a story about a bee."',
+  "        npx waggle serve    a chat page and an API at http://127.0.0.1:7711/",
+  "        README.md           how to install it, and how to get a larger model",
+];
 
 export function createReport(out: Terminal): Report {
   const paint = painter(out);
@@ -91,6 +96,7 @@ export function createReport(out: Terminal): Report {
       for (const [name, value] of rows(result)) line(`  ${name.padEnd(nameWidth + 2)}${value}`);
       const verdict = result.ok ? paint("green", "PASSED") : paint("red", "FAILED");
       line(`\n  ${verdict} in ${(result.duration_ms / 1_000).toFixed(1)} s`);
+      if (result.ok) for (const next of nextSteps) line(next);
     },
   };
 }
