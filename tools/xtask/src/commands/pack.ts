@@ -1,7 +1,7 @@
 // Owns the commands pack and pack:check: their options, what they print and their exit codes.
 import { readdirSync, statSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
-import { guarded, repositoryPath } from "@waggle/testing/harness";
+import { guarded, repositoryPath, showProgress } from "@waggle/testing/harness";
 import type { Command } from "commander";
 import { addonNames, addonsFolder, hasAddon } from "../lib/build/addon-file.ts";
 import { buildAddon } from "../lib/build/build-addon.ts";
@@ -48,20 +48,49 @@ async function pack({ out, engine, addons }: PackFlags, signal: AbortSignal): Pr
   if (engine !== "bundled" && engine !== "registry") throw new Error(`Cannot pack with --engine ${String(engine)}`);
   const tree = repositoryPath(".waggle/package-tree");
   const suffix = engine === "bundled" ? `${process.platform}-${process.arch}` : "any";
-  if (addons === undefined && hasAddon()) await buildOwnAddons(signal);
-  const machines = await makePackageTree(tree, { engine, addons: resolve(addons ?? repositoryPath(addonsFolder)) });
-  const tarball = await makeTarball(tree, resolve(out), suffix);
-  process.stdout.write(reportOf(tarball, tree));
-  process.stdout.write(
-    `  addon for ${machines.join(", ") || "no platform: workers use node-llama-cpp's own binding, which is slower"}\n`,
-  );
+  if (addons === undefined && hasAddon()) {
+    process.stdout.write(
+      "This takes 1 to 8 minutes where a C++ compiler builds the addons (longer on a busy machine), and half a minute otherwise.\n",
+    );
+    await buildOwnAddons(signal);
+  }
+  const options = { engine, addons: resolve(addons ?? repositoryPath(addonsFolder)) };
+  const machines = await timed("Copy and bundle", () => makePackageTree(tree, options));
+  const tarball = await timed("Pack", () => makeTarball(tree, resolve(out), suffix));
+  process.stdout.write(reportOf(tarball, machines, tree));
   return tarball;
+}
+
+/** Runs a step. A terminal shows its progress and its seconds meanwhile; another output gets a line before and after. */
+async function timed<T>(name: string, work: (show: (progress: string) => void) => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  const seconds = (): string => `${((performance.now() - startedAt) / 1_000).toFixed(0)} s`;
+  let progress = "";
+  const show = (): void => showProgress(`  ${name.padEnd(stepWidth)}${seconds()}${progress}`);
+  if (!process.stderr.isTTY) process.stdout.write(`  ${name} …\n`);
+  show();
+  const ticking = setInterval(show, 1_000);
+  try {
+    return await work((news) => {
+      progress = news;
+      show();
+    });
+  } finally {
+    clearInterval(ticking);
+    showProgress("");
+    process.stdout.write(`  ${name.padEnd(stepWidth)}${seconds()}\n`);
+  }
 }
 
 /** Without a compiler, the tarball has no addons. */
 async function buildOwnAddons(signal: AbortSignal): Promise<void> {
   try {
-    for (const name of addonNames) await buildAddon({ name, signal });
+    for (const name of addonNames) {
+      await timed(`Addon ${name}`, (show) => {
+        const onProgress = (share: number): void => show(`, ${(share * 100).toFixed(0)} % is compiled`);
+        return buildAddon({ name, onProgress, signal });
+      });
+    }
   } catch (error) {
     if (!(error instanceof ToolchainError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -85,13 +114,19 @@ async function packCheck(flags: { readonly tarball?: string }): Promise<void> {
   );
 }
 
-function reportOf({ path, bytes, unpackedBytes, files }: Tarball, tree: string): string {
+function reportOf(tarball: Tarball, machines: readonly string[], tree: string): string {
+  const { path, bytes, unpackedBytes, files, sha256 } = tarball;
   const parts = readdirSync(tree, { recursive: true, encoding: "utf8" })
     .filter((name) => name.split(sep).length <= 2 && statSync(join(tree, name)).isDirectory())
     .map((name) => `  ${name.padEnd(34)}${mb(bytesIn(join(tree, name)))}`);
   return [
-    `${relative(process.cwd(), path)}: ${mb(bytes)}, installed ${mb(unpackedBytes)} in ${files} files`,
+    `Installed, it has ${mb(unpackedBytes)} in ${files} files:`,
     ...parts.toSorted(),
+    `  addon for ${machines.join(", ") || "no platform: workers use node-llama-cpp's own binding, which is slower"}`,
+    "",
+    relative(process.cwd(), path),
+    `  size     ${mb(bytes)}`,
+    `  SHA-256  ${sha256}`,
     "",
   ].join("\n");
 }

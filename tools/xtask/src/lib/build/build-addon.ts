@@ -18,6 +18,8 @@ export interface BuildAddonOptions {
   readonly portable?: boolean;
   /** Where to put the addon; by default, where workers look. */
   readonly path?: string;
+  /** Called while an addon is compiled, with the share of files that are. */
+  readonly onProgress?: (share: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -46,7 +48,7 @@ export async function buildAddon(options: BuildAddonOptions): Promise<AddonBuild
   const compiler = checkToolchain(addonTools, process.env["PATH"] ?? "");
   const folder = mkdtempSync(join(tmpdir(), "waggle-addon-"));
   try {
-    const addon = await compileAddon({ engine, compiler, name, sources, hash, folder, signal });
+    const addon = await compileAddon({ ...options, engine, compiler, name, sources, hash, folder });
     const built = checked("built", addon);
     await tryAddon(engine.folder, name, addon);
     place(addon, path);

@@ -19,6 +19,8 @@ export interface AddonCompile {
   readonly hash: string;
   /** An empty folder for headers, objects and the addon. */
   readonly folder: string;
+  /** Called before the first file and after each one, with the share of files that are compiled. */
+  readonly onProgress?: (share: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -62,7 +64,7 @@ const compilerLimitMs = 300_000;
 
 /** @returns the path of the addon. @throws Error when a command fails; its output goes to stderr */
 export async function compileAddon(options: AddonCompile): Promise<string> {
-  const { engine, name, sources, hash, folder, compiler, signal } = options;
+  const { engine, name, sources, hash, folder, compiler, onProgress = () => {}, signal } = options;
   const run = async (...args: readonly string[]): Promise<void> => {
     const settings = {
       stdio: ["ignore", 2, 2],
@@ -87,9 +89,13 @@ export async function compileAddon(options: AddonCompile): Promise<string> {
     ...sourcesOfLlama(llama, name).map((path) => ({ path, warnings: ["-w"] })),
   ].map((unit, index) => ({ ...unit, object: join(folder, `${index}-${basename(unit.path)}.o`) }));
   const waiting = [...units];
+  let compiled = 0;
+  onProgress(compiled);
   const compileWaiting = async (): Promise<void> => {
     for (let unit = waiting.shift(); unit !== undefined; unit = waiting.shift()) {
       await run(...flags, ...unit.warnings, "-c", unit.path, "-o", unit.object);
+      compiled += 1;
+      onProgress(compiled / units.length);
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, compileWaiting));

@@ -1,6 +1,7 @@
 // Makes a tarball of a folder with npm, and measures the size of its parts.
 import { execFile } from "node:child_process";
-import { lstatSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -9,6 +10,7 @@ export interface Tarball {
   readonly bytes: number;
   readonly unpackedBytes: number;
   readonly files: number;
+  readonly sha256: string;
 }
 
 const packTimeoutMs = 120_000;
@@ -28,7 +30,8 @@ export async function makeTarball(folder: string, outFolder: string, suffix: str
   if (packed === undefined) throw new Error(`Cannot pack ${folder}: npm pack made no tarball`);
   const path = join(outFolder, packed.filename.replace(/\.tgz$/, `-${suffix}.tgz`));
   renameSync(join(outFolder, packed.filename), path);
-  return { path, bytes: packed.size, unpackedBytes: packed.unpackedSize, files: packed.entryCount };
+  const sha256 = createHash("sha256").update(readFileSync(path)).digest("hex");
+  return { path, bytes: packed.size, unpackedBytes: packed.unpackedSize, files: packed.entryCount, sha256 };
 }
 
 /** Size of a file or a whole folder in bytes; links are not followed. */
