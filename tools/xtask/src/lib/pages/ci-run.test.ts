@@ -53,7 +53,7 @@ describe(".ci/run", needs("git"), () => {
   it("begins with README's two commands, on a machine that lacks what later stages install", async () => {
     const { all, places } = await runStages();
     const commands = ["xtask worker:test", "test"].map((words) => `--yes ${packageManager} ${words}`);
-    for (const command of commands) expect(read("README.md")).toContain(`\nnpx ${command}\n`);
+    for (const command of commands) expect(read("README.md")).toContain(`\n\`\`\`sh\nnpx ${command}\n\`\`\`\n`);
     const bare = /^(.+) in (\S+)\/bare\/clone, home \2\/bare\/home, PATH \2\/bare\/bin, CI , addon $/;
     expect(places.slice(0, 2).map((place) => bare.exec(place)?.[1])).toEqual(commands);
     expect(places.slice(2).filter((place) => !/, CI 1, addon (required)?$/.test(place))).toEqual([]);
