@@ -1,11 +1,19 @@
 // Owns the browser of a test file: one browser for all tests, whose pages are closed after each test.
+import { availableParallelism, loadavg } from "node:os";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { killDaemons } from "../../support/daemon.ts";
 import { launchBrowser } from "./browser.ts";
 
-/** Time limit of a wait. On a busy machine a page takes ten times as long as usual. */
-const waitLimitMs = 120_000;
+/** Time limit of a wait on a free machine: a test whose text is missing is red soon. */
+const waitLimitMs = 20_000;
+/** A machine with more work than cores gets as much more time, because a page takes up to ten times as long there. */
+const mostTimes = 6;
+
+function waitLimitNow(): number {
+  const [load = 0] = loadavg();
+  return waitLimitMs * Math.min(Math.max(load / availableParallelism(), 1), mostTimes);
+}
 
 export type Contexts = Pick<Browser, "newContext" | "contexts">;
 
@@ -35,7 +43,7 @@ export function useBrowser({ daemons = "all tests" }: UseBrowserOptions = {}): C
   const contexts: Contexts = {
     async newContext(options) {
       const context = await launched().newContext(options);
-      context.setDefaultTimeout(waitLimitMs);
+      context.setDefaultTimeout(waitLimitNow());
       return context;
     },
     contexts: () => launched().contexts(),
