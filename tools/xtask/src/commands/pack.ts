@@ -1,6 +1,5 @@
 // Owns the commands pack and pack:check: their options, what they print and their exit codes.
-import { readdirSync, statSync } from "node:fs";
-import { join, relative, resolve, sep } from "node:path";
+import { relative, resolve } from "node:path";
 import { guarded, repositoryPath, showProgress } from "@waggle/testing/harness";
 import type { Command } from "commander";
 import { addonNames, addonsFolder, hasAddon } from "../lib/build/addon-file.ts";
@@ -8,7 +7,7 @@ import { buildAddon } from "../lib/build/build-addon.ts";
 import { ToolchainError } from "../lib/build/toolchain.ts";
 import { checkPackage } from "../lib/pack/check-package.ts";
 import { makePackageTree, type EngineSource } from "../lib/pack/package-tree.ts";
-import { bytesIn, makeTarball, type Tarball } from "../lib/pack/tarball.ts";
+import { makeTarball, type Tarball } from "../lib/pack/tarball.ts";
 
 interface PackFlags {
   readonly out: string;
@@ -57,7 +56,7 @@ async function pack({ out, engine, addons }: PackFlags, signal: AbortSignal): Pr
   const options = { engine, addons: resolve(addons ?? repositoryPath(addonsFolder)) };
   const machines = await timed("Copy and bundle", () => makePackageTree(tree, options));
   const tarball = await timed("Pack", () => makeTarball(tree, resolve(out), suffix));
-  process.stdout.write(reportOf(tarball, machines, tree));
+  process.stdout.write(reportOf(tarball, machines));
   return tarball;
 }
 
@@ -114,18 +113,11 @@ async function packCheck(flags: { readonly tarball?: string }): Promise<void> {
   );
 }
 
-function reportOf(tarball: Tarball, machines: readonly string[], tree: string): string {
-  const { path, bytes, unpackedBytes, files, sha256 } = tarball;
-  const parts = readdirSync(tree, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.split(sep).length <= 2 && statSync(join(tree, name)).isDirectory())
-    .map((name) => `  ${name.padEnd(34)}${mb(bytesIn(join(tree, name)))}`);
+function reportOf({ path, bytes, unpackedBytes, files, sha256 }: Tarball, machines: readonly string[]): string {
   return [
-    `Installed, it has ${mb(unpackedBytes)} in ${files} files:`,
-    ...parts.toSorted(),
-    `  addon for ${machines.join(", ") || "no platform: workers use node-llama-cpp's own binding, which is slower"}`,
-    "",
     relative(process.cwd(), path),
-    `  size     ${mb(bytes)}`,
+    `  size     ${mb(bytes)}, installed ${mb(unpackedBytes)} in ${files} files`,
+    `  addons   ${machines.join(", ") || "for no platform: workers use node-llama-cpp's own binding, which is slower"}`,
     `  SHA-256  ${sha256}`,
     "",
   ].join("\n");
