@@ -1,5 +1,5 @@
 // Owns the command check: runs all checks of the code that do not execute it.
-import { repositoryPath } from "@waggle/testing/harness";
+import { packageManager, repositoryPath } from "@waggle/testing/harness";
 import { execa } from "execa";
 import type { Command } from "commander";
 import { advisoryProblems } from "../lib/advisories.ts";
@@ -22,7 +22,7 @@ const checks: readonly Check[] = [
   { name: "types of the pages", run: tool("tsc", "--pretty", "false", "-p", "apps/pages") },
   { name: "types of page tests", run: tool("tsc", "--pretty", "false", "-p", "tests/browser") },
   { name: "lint and arrows", run: tool("oxlint", "--type-aware") },
-  { name: "format", run: tool("oxfmt", "--check") },
+  { name: "format", run: formatProblems },
   { name: "unused code", run: tool("knip", "--no-progress") },
   { name: "tidy", run: async (root) => tidyProblems(root).join("\n") },
   { name: "advisories", run: async (root) => advisoryProblems(root).join("\n") },
@@ -57,6 +57,12 @@ function shortened(problems: string): string {
   const lines = problems.trimEnd().split("\n");
   const more = lines.length - linesShown;
   return more > 0 ? [...lines.slice(0, linesShown), `… and ${more} lines more`].join("\n") : lines.join("\n");
+}
+
+/** Replaces oxfmt's advice, which is about a flag of oxfmt, with our command. */
+export async function formatProblems(root: string, ...paths: readonly string[]): Promise<string> {
+  const problems = await tool("oxfmt", "--check", ...paths)(root);
+  return problems.replace("Run without `--check` to fix.", `Run npx --yes ${packageManager} format.`);
 }
 
 /** Runs a tool from node_modules. If its exit code is not 0, its output describes the problems. */
