@@ -1,11 +1,13 @@
 // Owns the command docs:check: selects the pages, prepares a new reader's machine, runs the pages, and sets the exit code.
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { guarded, namedOf, repositoryPath } from "@waggle/testing/harness";
 import type { Command as Program } from "commander";
+import { addonsFolder } from "../lib/build/addon-file.ts";
 import { killFamilies } from "../lib/pages/kill-families.ts";
 import { createNewcomer, type Newcomer } from "../lib/pages/newcomer.ts";
 import { runPage, type Outcome, type StepResult } from "../lib/pages/run-page.ts";
+import type { Place } from "../lib/pages/terminal.ts";
 
 interface Flags {
   readonly only?: readonly string[];
@@ -63,7 +65,7 @@ function docsCheck(flags: Flags): Promise<void> {
         await runPage({
           text: readFileSync(repositoryPath(page.path), "utf8"),
           newcomer,
-          place: await newcomer.place(page.name, page === readme),
+          place: await placeOf(page, newcomer),
           signal,
           onNote: (note) => void process.stdout.write(`  (${note})\n`),
           onResult(result) {
@@ -77,6 +79,16 @@ function docsCheck(flags: Flags): Promise<void> {
     },
     () => 1,
   );
+}
+
+/** README.md packs in its clone. The addons take minutes to compile, so it gets those of this checkout; pack refuses them if they are of other sources. */
+async function placeOf(page: Page, newcomer: Newcomer): Promise<Place> {
+  const place = await newcomer.place(page.name, page === readme);
+  if (page === readme && existsSync(repositoryPath(addonsFolder))) {
+    cpSync(repositoryPath(addonsFolder), join(place.folder, addonsFolder), { recursive: true });
+    process.stdout.write("  (the addons are not compiled: those of this checkout replace them)\n");
+  }
+  return place;
 }
 
 /** Installs the package as the README shows it. @throws Error when no package has been built, or npm fails */

@@ -1,29 +1,28 @@
 // Compares the workflow file with the repository, because the workflow does not run here.
 import { existsSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { Command } from "commander";
 import { parse } from "yaml";
 import { repositoryPath } from "@waggle/testing/harness";
 import { commandTable } from "../../commands.ts";
-import { addonsFolder } from "../build/addon-file.ts";
-import { engineBinaryFor } from "../build/engine-binary.ts";
 
 interface Job {
-  readonly env?: { readonly ENGINE?: string };
-  readonly strategy?: {
-    readonly matrix: { readonly include?: readonly { readonly arch: string; readonly engine: string }[] };
-  };
-  readonly steps: readonly {
-    readonly run?: string;
-    readonly uses?: string;
-    readonly with?: { readonly path: string };
-  }[];
+  readonly if?: string;
+  readonly needs?: readonly string[];
+  readonly "timeout-minutes": number;
+  readonly strategy?: { readonly matrix: { readonly command?: readonly string[] } };
+  readonly steps: readonly { readonly run?: string }[];
 }
 
 const read = (path: string): string => readFileSync(repositoryPath(path), "utf8");
 const { jobs } = parse(read(".github/workflows/ci.yaml")) as { readonly jobs: Readonly<Record<string, Job>> };
 const text = Object.values(jobs)
-  .flatMap(({ steps }) => steps.map(({ run = "" }) => run))
+  .flatMap(({ steps, strategy }) =>
+    steps.flatMap(({ run = "" }) =>
+      run.includes("${{ matrix.command }}")
+        ? (strategy?.matrix.command ?? []).map((command) => run.replace("${{ matrix.command }}", command))
+        : [run],
+    ),
+  )
   .join("\n");
 
 it("calls existing scripts and commands, with the pinned pnpm", () => {
@@ -39,36 +38,16 @@ it("calls existing scripts and commands, with the pinned pnpm", () => {
   expect(folders.filter((folder) => !existsSync(repositoryPath(folder)))).toEqual([]);
 });
 
-const version = /^ +node-llama-cpp: (\d\S+)/m.exec(read("pnpm-workspace.yaml"))?.[1];
-const engineOf = (os: string, cpu: string): string => `${engineBinaryFor(os, cpu).name}@${version}`;
-
-it("installs the engine of each system in the version of the catalog", () => {
-  expect(`@node-llama-cpp/${jobs["macos"]?.env?.ENGINE}`).toBe(engineOf("darwin", "arm64"));
-  expect(`@node-llama-cpp/${jobs["windows"]?.env?.ENGINE}`).toBe(engineOf("win32", "x64"));
-});
-
-it("compiles the addon on every system that has one, and packs all of them", async () => {
-  const rows = jobs["addon-macos"]?.strategy?.matrix.include ?? [];
-  expect(rows.map(({ arch, engine }) => [arch, `@node-llama-cpp/${engine}`])).toEqual(
-    ["arm64", "x64"].map((arch) => [arch, engineOf("darwin", arch)]),
+it("lets .ci/run end by itself, runs the long tests and the published clients weekly, and untried systems by hand", () => {
+  const [, minutes] = /^deadline_s=\$\(\((\d+) \* 60\)\)$/m.exec(read(".ci/run")) ?? [];
+  expect(jobs["everything"]?.["timeout-minutes"]).toBeGreaterThan(Number(minutes));
+  const { weekly, everything, ...others } = jobs;
+  expect(everything?.if).toBe("github.event_name == 'push' || github.event_name == 'pull_request'");
+  expect(weekly?.if).toBe("github.event_name == 'schedule'");
+  for (const command of ["test:long", "xtask clients:check"]) expect(text).toMatch(new RegExp(` ${command}$`, "m"));
+  // A job is skipped with the jobs that it needs.
+  const onPush = Object.entries(others).filter(
+    ([, job]) => job.needs === undefined && job.if !== "github.event_name == 'workflow_dispatch'",
   );
-  expect(jobs["addon-linux"]?.strategy?.matrix.include?.map(({ arch }) => arch)).toEqual(["x64", "arm64"]);
-  for (const name of ["addon-linux", "addon-macos"]) {
-    const steps = jobs[name]?.steps ?? [];
-    expect(steps.some(({ run }) => run?.endsWith("xtask engine:build --portable"))).toBe(true);
-    expect(steps.at(-1)?.with?.path).toBe(addonsFolder);
-  }
-  for (const name of ["package", "container"]) {
-    const { steps = [] } = jobs[name] ?? {};
-    const folder = steps.find(({ uses }) => uses?.startsWith("actions/download-artifact@"))?.with?.path;
-    expect(folder).toBe("addons");
-    expect(steps.some(({ run }) => /xtask pack .*--addons addons$/.test(run ?? ""))).toBe(true);
-  }
-  const flags = async (command: "engine:build" | "pack"): Promise<unknown[]> => {
-    const program = new Command();
-    (await commandTable.commands[command]?.load())?.(program);
-    return program.options.map(({ long }) => long);
-  };
-  expect(await flags("engine:build")).toContain("--portable");
-  expect(await flags("pack")).toEqual(expect.arrayContaining(["--addons", "--engine"]));
+  expect(onPush).toEqual([]);
 });

@@ -75,6 +75,14 @@ describe(".ci/run", needs("git"), () => {
     expect(scripts.length).toBeGreaterThan(3);
     expect(scripts.filter((name) => !calls.includes(`npx --yes ${packageManager} ${name}`))).toEqual([]);
     expect(all).toMatch(/^\d+ passed, \d failed$/m);
+    const [, tested = ""] = /Node ([\d, ]+ and \d+) are tested/.exec(read("README.md")) ?? [];
+    const [oldest, ...others] = tested.match(/\d+/g) ?? [];
+    expect([oldest, others.length]).toEqual(["20", 3]);
+    const serve = `worker:test --worker-command ["node", "apps/cli/bin/waggle.js", "serve"]`;
+    for (const version of others) {
+      const start = `npx --yes -p node@${version} node --import tsx tools/xtask/src/main.ts`;
+      expect(calls).toEqual(expect.arrayContaining([`${start} worker:test`, `${start} ${serve}`]));
+    }
   });
 
   it("compiles the addon, and then runs all tests where it is required", async () => {
