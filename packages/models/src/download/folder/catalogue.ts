@@ -5,10 +5,10 @@ import { WaggleError } from "@waggle/protocol";
 import { recordPath } from "./download-record.ts";
 import { tryLock } from "./file-lock.ts";
 import { describeDownload, findDownloads, isUrlFolder, type DownloadedModel } from "./find-downloads.ts";
-import { bearsName } from "../reference/find-present.ts";
+import { bearsName, findByPlace } from "../reference/find-present.ts";
 import { allParts } from "./model-names.ts";
 import { removePartials } from "../transfer/partial-file.ts";
-import { defaultEndpoint, parseReference } from "../reference/parse-reference.ts";
+import { defaultEndpoint, parseReference, type Target } from "../reference/parse-reference.ts";
 import { uniqueName } from "../reference/served-names.ts";
 import { shownReference } from "../transfer/download-error.ts";
 
@@ -40,14 +40,20 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
   async function find(wanted: string): Promise<DownloadedModel | undefined> {
     const models = await listDownloads(folder);
     const named = models.find(({ name, reference }) => name === wanted || reference === wanted);
-    return named ?? models.find(({ path }) => path === resolve(wanted) || refersTo(wanted, path));
+    if (named !== undefined) return named;
+    const target = targetOf(wanted);
+    const placed = await findByPlace(folder, target);
+    return models.find(
+      ({ path }) =>
+        path === resolve(wanted) || path === placed || bearsName(target, relative(folder, path).split(sep).join("/")),
+    );
   }
 
-  function refersTo(wanted: string, path: string): boolean {
+  function targetOf(wanted: string): Target {
     try {
-      return bearsName(parseReference(wanted, endpoint), relative(folder, path).split(sep).join("/"));
+      return parseReference(wanted, endpoint);
     } catch {
-      return false;
+      return { kind: "path" };
     }
   }
 

@@ -114,6 +114,11 @@ export interface HubFile {
   readonly path: string;
 }
 
+/** Identifies a file of the hub, or of a mirror of it, by its repository, branch and path. It is a reference, too. */
+export function hubPlace({ user, repo, branch, path }: HubFile): string {
+  return `hf:${user.toLowerCase()}/${repo.toLowerCase()}/${firstPart(path)}${branch === "main" ? "" : `#${branch}`}`;
+}
+
 function hubFile(file: HubFile): FileTarget {
   return { ...noSecrets, kind: "file", url: hubUrl(file), name: nameOnDisk(hubName(file)), hub: file };
 }
