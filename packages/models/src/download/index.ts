@@ -1,5 +1,5 @@
 export { createCatalogue, type Catalogue, type CatalogueOptions } from "./folder/catalogue.ts";
-export type { DownloadedModel } from "./folder/find-downloads.ts";
+export { isDownload, type DownloadedModel } from "./folder/find-downloads.ts";
 export { findProjector, readProjector, type FoundProjector, type Projector } from "./folder/find-projector.ts";
 export { hashModel } from "./folder/hash-model.ts";
 export { findOllamaModels } from "./folder/ollama-folder.ts";

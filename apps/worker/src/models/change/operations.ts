@@ -69,6 +69,8 @@ export function createOperations(options: OperationsOptions): {
     if (!isLocalFile(reference)) return { reference, source: "download" };
     const beside = file.source === "file" && file.facts !== undefined ? [dirname(resolve(file.facts.path))] : [];
     const path = offeredFile(reference, [folder, ...beside]);
+    const named = path !== undefined && existsSync(path) ? undefined : await catalogue.find(reference);
+    if (named?.state === "whole") return { reference: named.path, source: "download" };
     if (path === undefined || !existsSync(path)) {
       const where = "in the models folder (--models-dir) or next to the file that the model has now";
       throw new WaggleError(

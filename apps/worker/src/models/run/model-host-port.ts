@@ -14,6 +14,8 @@ export interface ServedFileFacts {
   /** Path of the first part. */
   readonly path: string;
   readonly bytes: number;
+  /** Whether Waggle has downloaded the file. */
+  readonly isDownload?: boolean;
   readonly modifiedAt: string;
   /** Undefined when the header could not be read. */
   readonly card: ModelCard | undefined;

@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { GgufError, modelCardOf, readGgufFile } from "@waggle/models/header";
 import type { GgufHeader } from "@waggle/models/header";
-import { findProjector, readProjector, resolveModel } from "@waggle/models/download";
+import { findProjector, isDownload, readProjector, resolveModel } from "@waggle/models/download";
 import type { FoundProjector, ResolveModelOptions } from "@waggle/models/download";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelSettings } from "../../config/model-settings.ts";
@@ -44,11 +44,13 @@ export async function prepareModel(host: ModelHost, options: PrepareOptions): Pr
   }
   const settings = engineSettingsOf(file.settings, vision.projector);
   const plan = header === undefined ? undefined : memoryPlanOf(header, settings, options.budgetBytes);
+  const downloaded = await isDownload(path);
   // A swap may have changed the file meanwhile.
   if (file.reference === reference)
     file.facts = {
       path,
       bytes: header?.fileBytes ?? statSync(path).size,
+      isDownload: downloaded,
       modifiedAt: statSync(path).mtime.toISOString(),
       card: header === undefined ? undefined : modelCardOf(header),
       plan,

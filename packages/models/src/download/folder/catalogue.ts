@@ -22,7 +22,7 @@ export interface CatalogueOptions {
 export interface Catalogue {
   /** All downloads in the folder, oldest first. */
   list(): Promise<readonly DownloadedModel[]>;
-  /** @param wanted the model's name, reference or path */
+  /** @param wanted the model's name, reference or path, or the name of its file with or without the ending */
   find(wanted: string): Promise<DownloadedModel | undefined>;
   /**
    * Removes all parts of a model, complete or partial, its record, and its projector unless another model has the same one.
@@ -43,10 +43,12 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
     if (named !== undefined) return named;
     const target = targetOf(wanted);
     const placed = await findByPlace(folder, target);
-    return models.find(
+    const found = models.find(
       ({ path }) =>
         path === resolve(wanted) || path === placed || bearsName(target, relative(folder, path).split(sep).join("/")),
     );
+    const name = plain(wanted);
+    return found ?? models.find((model) => [model.name, basename(model.path)].map(plain).includes(name));
   }
 
   function targetOf(wanted: string): Target {
@@ -73,6 +75,11 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       return { ...model, freedBytes: bytes + (removesBoth ? projector.bytes : 0) };
     },
   };
+}
+
+/** A name as people type it: without the ending of a file, in any case. */
+function plain(name: string): string {
+  return name.toLowerCase().replace(/\.gguf$/, "");
 }
 
 /** All downloads in the folder, oldest first, each with a unique name. */
