@@ -64,6 +64,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     budgetBytes: budget.bytes,
     onUnusedProjector: (host, reason) => log.warn({ model: host.name, reason }, "projector_unused"),
   };
+  const logDownload = createDownloadProgress({
+    model: shownReference(given[0]?.reference ?? ""),
+    log,
+    terminal: showsProgress ? process.stderr : undefined,
+  });
   const mcp = createMcp({ config, env: options.env, log, clock });
   const fleet = createFleetMembership({ config, log, metrics, clock });
   const hive = createHiveMembership({ config, log, metrics });
@@ -132,11 +137,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         onStopped: prefixes?.release,
       });
     },
-    onDownloadProgress: createDownloadProgress({
-      model: shownReference(given[0]?.reference ?? ""),
-      log,
-      terminal: showsProgress ? process.stderr : undefined,
-    }),
+    onDownloadProgress(progress, transfer = {}) {
+      screen?.downloading(transfer);
+      logDownload(progress, transfer.doneBytes);
+    },
     onUsed: (path) => (config.localMode ? lastUsed.note(path) : undefined),
     onReady(info) {
       reportUnusedGpu(info.device).catch((error: unknown) => log.warn({ err: error }, "gpu_search_failed"));
