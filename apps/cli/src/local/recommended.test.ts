@@ -18,7 +18,7 @@ describe("the list of recommended models", () => {
 
   test("has each model that fits in a row of at most 80 columns, with its command below", () => {
     expect(text).toMatch(
-      /^Qwen3 4B +chat, several languages +2\.5 GB +4\.\d GB +\d+ +~\d+\n {2}waggle pull hf:Qwen\/Qwen3-4B-GGUF:Q4_K_M$/m,
+      /^Qwen3 4B +chat, several languages +2\.5 GB +4\.\d GB +\d+ +~\d+\n {2}waggle pull hf:Qwen\/Qwen3-4B-GGUF:Q4_K_M {2}← take this one$/m,
     );
     const large = { machine: machineOf(999), advice: adviseModels(machineOf(999), settings) };
     const rows = formatAdvice(large, createStyle(false)).split("\n\n")[1] ?? "";

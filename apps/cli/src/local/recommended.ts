@@ -1,15 +1,7 @@
 // Shows the recommended models with what `waggle fit` says of them on this machine.
 import { formatBytes, type Style } from "@waggle/daemon/terminal";
 import { isSlow, neededBytes, type Fit, type Machine } from "@waggle/models/memory";
-import {
-  adviseModels,
-  bestOf,
-  bestOfPurposes,
-  isSlow,
-  listWords,
-  purposeNames,
-  type Advice,
-} from "@waggle/models/recommended";
+import { adviseModels, bestOf, bestOfPurposes, listWords, purposeNames, type Advice } from "@waggle/models/recommended";
 import type { Context } from "../command.ts";
 import { formatTable, type Column } from "../terminal/table.ts";
 import { measureMachine } from "./this-machine.ts";
