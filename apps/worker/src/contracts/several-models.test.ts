@@ -341,7 +341,7 @@ describe("a swap", () => {
     const swapped = post("/v1/models/swap", { model: "ant", reference });
     if (reference === "bee") (await worker.engine("bee")).giveUp("Cannot load model: broken.");
     const told = await (await swapped).text();
-    expect(told).toContain(reference === "bee" ? "broken" : "no such file");
+    expect(told).toContain(reference === "bee" ? "broken" : "Cannot swap to wasp.gguf: there is no such file");
     await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
     const after = await status("ant");
     expect([after?.state, after?.replacing, worker.engines("ant")]).toEqual(["ready", undefined, 1]);

@@ -75,7 +75,7 @@ export function createOperations(options: OperationsOptions): {
       const where = "in the models folder (--models-dir) or next to the file that the model has now";
       throw new WaggleError(
         "invalid_argument",
-        `Cannot accept field "reference": there is no such file ${where}. Move the file there, or name a download (hf:…, ollama:…).`,
+        `Cannot swap to ${reference}: there is no such file ${where}. Move the file there, or name a download (hf:…, ollama:…).`,
       );
     }
     const downloaded = (await catalogue.list()).some((one) => one.path === path);
