@@ -126,7 +126,7 @@ function footnotes({ freeBytes, bandwidth, gpu }: Machine, rows: readonly FitRow
   if (bandwidth !== undefined && rows.some(({ fit }) => fit?.tokensPerSecond !== undefined)) {
     const { bytesPerSecond, error, threads } = bandwidth;
     const rate = `${(bytesPerSecond / 1e9).toFixed(1)} GB/s with ${threads} ${threads === 1 ? "thread" : "threads"}`;
-    lines.push(`Tokens/s is the upper bound for one stream, by memory bandwidth (${rate}, ± ${percent(error)}).`);
+    lines.push(`Tokens/s is the upper bound by memory bandwidth (${rate}, ± ${percent(error)}).`);
     if (error > largeError)
       lines.push("The machine was busy during this measurement. Repeat it when the machine is idle.");
   }
