@@ -81,10 +81,15 @@ describe("waggle run", () => {
 
 describe("a name that is probably a download, in a terminal", () => {
   const offline = { WAGGLE_OFFLINE: "1", NO_COLOR: "1" };
-  const question = /There is no model qwen3 here\. Download ollama:qwen3 instead\? \[y\/N\] /;
+  const question = /Qwen3 [\d.]+B, [\d.]+ [GM]B, .*\. Download\? \[Y\/n\] /;
   const commands = [
     { argv: ["run", "qwen3", "Why?"], yes: /Cannot download .*offline/, no: /Unknown model qwen3: /, code: 66 },
-    { argv: ["pull", "qwen3"], yes: /Cannot download: the variable WAGGLE_OFFLINE/, no: /Try ollama:qwen3/, code: 64 },
+    {
+      argv: ["pull", "qwen3"],
+      yes: /Cannot download: the variable WAGGLE_OFFLINE/,
+      no: /"waggle pull" lists models/,
+      code: 64,
+    },
     { argv: ["serve", "qwen3", "--port", "0"], yes: /Cannot download .*offline/, no: /no such file/, code: 66 },
   ];
 

@@ -1,6 +1,8 @@
 // Asks about the models of `waggle serve` before the worker starts, as the other commands do.
+import { homedir } from "node:os";
 import { createOutput } from "@waggle/daemon/terminal";
 import { exitCodes } from "./cli-error.ts";
+import { readConfig } from "./config.ts";
 import { offerDownloads } from "./local/offer-download.ts";
 
 /** @returns the words with which to start the worker */
@@ -15,7 +17,8 @@ export async function questionedWords(
   try {
     const { stdin, stdout, stderr } = process;
     const [out, err] = [createOutput(stdout, false), createOutput(stderr, false)];
-    return await offerDownloads({ stdin, out, err, signal: new AbortController().signal }, words, env);
+    const config = readConfig({ env, homeFolder: homedir(), entry: { path: "", execArgv: [] } });
+    return await offerDownloads({ config, stdin, out, err, signal: new AbortController().signal }, words);
   } finally {
     process.off("SIGINT", leave);
   }

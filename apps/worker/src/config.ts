@@ -18,7 +18,12 @@ import type { ModelSettingKey, ModelSettings } from "./config/model-settings.ts"
 import { optionTable } from "./config/option-table.ts";
 import type { OptionValues } from "./config/option-table.ts";
 import { brokenRules } from "./config/rules.ts";
-import { defaultGpuFolder, defaultMcpJournalFolder, defaultModelsFolder } from "./config/well-known.ts";
+import {
+  defaultGpuFolder,
+  defaultMcpJournalFolder,
+  defaultModelsFolder,
+  defaultStateFolder,
+} from "./config/well-known.ts";
 import type { FakeEngineOptions } from "./engine/engine-start.ts";
 
 type Completed =
@@ -37,6 +42,8 @@ export interface WorkerConfig extends Omit<
 > {
   /** Whether the models folder was set: the worker then serves the models in that folder. */
   readonly servesFolder: boolean;
+  /** Folder of what is kept between runs. */
+  readonly stateFolder: string;
   /** Whether the next start of this worker has the same id. */
   readonly hasLastingId: boolean;
   readonly models: readonly GivenModel[];
@@ -111,6 +118,7 @@ function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMac
     hasLastingId: values.workerId !== undefined || values.port !== 0,
     workerId,
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, homeFolder)),
+    stateFolder: defaultStateFolder(env, homeFolder),
     mcpConfig: values.mcpConfig === undefined ? undefined : resolve(values.mcpConfig),
     mcpJournalDir: resolve(values.mcpJournalDir ?? defaultMcpJournalFolder(env, homeFolder)),
     gpuFolder: resolve(values.gpuFolder ?? defaultGpuFolder(env, homeFolder)),

@@ -62,6 +62,8 @@ export interface WorkerOptions extends Pick<
    * described only by their load.
    */
   readonly describe?: (host: ModelHost) => Promise<LoadPlan | undefined>;
+  /** A job of a model began. A model that cannot be loaded is not reported. @param file path of its file */
+  readonly onUsed?: (file: string) => void;
   /** An engine has loaded a model, for the first time or again. */
   readonly onReady: (info: BackendInfo) => void;
 }
@@ -102,6 +104,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const firstLoadFailed = deferred<string>();
   const observers: readonly JobObserver[] = [
     accounts.observe,
+    (_, { type }, name) => (type === "started" ? noteUse(name) : undefined),
     (_, { type }) => (type === "accepted" || type === "started" ? sampleHistory() : undefined),
     ...(traces === undefined ? [] : [traces.observe]),
     ...(listener === undefined ? [] : [listener.observe]),
@@ -195,6 +198,11 @@ export function createWorker(options: WorkerOptions): Worker {
       : undefined;
   }
 
+  function noteUse(name: string): void {
+    const path = models.hosts().find((host) => host.name === name)?.file.facts?.path;
+    if (path !== undefined) options.onUsed?.(path);
+  }
+
   /** Once the observed job has its place: in a slot if one is free. */
   function sampleHistory(): void {
     queueMicrotask(report.history.sample);
@@ -242,10 +250,11 @@ export function createWorker(options: WorkerOptions): Worker {
     if (plan !== undefined && models.pool.memoryOf(host) === undefined) models.pool.know(host, plan);
   }
 
-  /** Pinned models, and the default model unless it comes from the models folder or a download. */
+  /** Pinned models, the model that was used last, and the default model unless it comes from the models folder or a download. */
   function isNeeded(entry: Model): boolean {
     return (
       entry.stay.pinned ||
+      entry.isUsual ||
       (models.isDefault(entry) && entry.current.file.source !== "folder" && entry.current.file.source !== "download")
     );
   }

@@ -66,9 +66,10 @@ describe("an answer for a person", () => {
   });
 });
 
-it("the output for a program is the model's text alone", async () => {
-  const said = " a\u001b[31mb\r\n";
-  expect((await show([token("Hm.", "reasoning"), token(said)], false)).text).toBe(said);
+it("the output for a program is the model's text alone, without the space that it begins with", async () => {
+  const written = "a\u001b[31mb \r\n";
+  const tokens = [token("Hm.", "reasoning"), token(" "), token(` ${written}`)];
+  expect((await show(tokens, false)).text).toBe(written);
 });
 
 it("a stopped answer is an outcome, and a broken stream is an error", async () => {

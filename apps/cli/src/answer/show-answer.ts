@@ -113,9 +113,17 @@ function createWriter(out: Output, forPerson: boolean): Writer {
     atLineStart = text.endsWith("\n");
   }
 
+  /** Many models begin an answer with a space or an empty line, which is not shown. */
+  function fromBegin(text: string): string {
+    const seen = begun ? text : text.trimStart();
+    begun ||= seen !== "";
+    return seen;
+  }
+
   return {
     write(next, raw) {
-      if (!forPerson) return next === "content" ? emit(out.isTerminal ? withoutControls(raw) : raw) : undefined;
+      if (!forPerson)
+        return next === "content" ? emit(fromBegin(out.isTerminal ? withoutControls(raw) : raw)) : undefined;
       const text = withoutControls(raw);
       if (part !== undefined && part !== next) {
         out.write(atLineStart ? "\n" : "\n\n");
@@ -123,10 +131,7 @@ function createWriter(out: Output, forPerson: boolean): Writer {
       }
       if (part !== next) begun = false;
       part = next;
-      // Many models begin an answer with a space or an empty line, which is not shown.
-      const seen = begun ? text : text.trimStart();
-      begun ||= seen !== "";
-      emit(wrap.push(seen));
+      emit(wrap.push(fromBegin(text)));
     },
     finish() {
       if (!atLineStart) out.write("\n");

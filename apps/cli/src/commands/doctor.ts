@@ -5,7 +5,7 @@ import { examine } from "../doctor/examine.ts";
 import type { Finding, Level } from "../doctor/finding.ts";
 import { type Style, createStatusLine } from "@waggle/daemon/terminal";
 
-const marks: Readonly<Record<Level, string>> = { ok: "✓", warning: "!", problem: "✗" };
+const marks: Readonly<Record<Level, string>> = { ok: "✓", note: " ", warning: "!", problem: "✗" };
 const nameColumns = 17;
 
 export const run: Run = async (context, words) => {
@@ -27,7 +27,7 @@ export const run: Run = async (context, words) => {
 };
 
 export function formatFinding({ check, level, text, remedy }: Finding, style: Style): string {
-  const paint = { ok: style.green, warning: style.yellow, problem: style.red }[level];
+  const paint = { ok: style.green, note: style.dim, warning: style.yellow, problem: style.red }[level];
   const line = `${paint(marks[level])} ${check.padEnd(nameColumns)}  ${text}\n`;
   return remedy === undefined ? line : `${line}  ${" ".repeat(nameColumns)}  → ${remedy}\n`;
 }

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { InterruptedError } from "../cli-error.ts";
+import { placeWords } from "./pull.ts";
 import { runCommand, type CommandOptions, type CommandResult } from "../testing/run-command.ts";
 
 const bytes = Buffer.alloc(2 ** 20, "GGUF bee");
@@ -52,7 +53,9 @@ describe("without a worker", () => {
     const pulled = await waggle(["pull", reference]);
     expect(pulled).toMatchObject({
       code: 0,
-      out: "bee-7b-q4_k_m (1.0 MB) is here. Talk to it: waggle chat bee-7b-q4_k_m\n",
+      out: expect.stringMatching(
+        /^bee-7b-q4_k_m \(1\.0 MB\) is here\. Talk to it: waggle chat bee-7b-q4_k_m\n/,
+      ) as string,
     });
     expect(pulled.err).toMatch(/100 % {2}1\.0 MB of 1\.0 MB/);
     expect((await waggle(["pull", reference])).out).toContain("(1.0 MB) was here already.");
@@ -97,8 +100,8 @@ describe("without a worker", () => {
     writeFileSync(manifest, JSON.stringify({ layers: [] }));
     const { code, out, err } = await waggle(["pull"], { config: { programFolders: [ollama] } });
     expect(code).toBe(0);
-    expect(out).toMatch(/^Recommended models that fit on this machine:\n/);
-    expect(out).toMatch(/Waggle downloaded 0 of its 16 models\.$/m);
+    expect(out).toMatch(/^Recommended models for this machine:\n/);
+    expect(out).toMatch(/^The list is of .*\.$/m);
     expect(out).toMatch(/of memory are free/);
     expect(err).toContain("story:1b (Ollama)");
   });
@@ -116,6 +119,11 @@ describe("without a worker", () => {
       err: expect.stringContaining("The partial download is kept; run the same command to continue.\n") as string,
     });
     expect((await waggle(["list"])).out).toMatch(/^slow +1\.0 MB +begun, \d+ %/m);
+    const again = new AbortController();
+    const continued = waggle(["pull", "slow"], { signal: again.signal });
+    await once(hub, "request");
+    again.abort(new InterruptedError());
+    expect((await continued).code).toBe(130);
     for (const command of ["show", "run", "fit"]) {
       expect(await waggle([command, "slow", ...(command === "run" ? ["Hello"] : [])])).toMatchObject({
         code: 66,
@@ -139,10 +147,22 @@ describe("without a worker", () => {
       code: 64,
       err: expect.stringMatching(/^waggle: Cannot use --slots "many" \(from the variable WAGGLE_SLOTS\)/) as string,
     });
-    const none = `waggle: Unknown model bee: nothing has been downloaded to ${folder}. To download it, try "waggle pull ollama:bee".\n`;
+    const none = `waggle: Unknown model bee: nothing has been downloaded to ${folder}. "waggle pull" lists models for this machine.\n`;
     for (const command of ["show", "rm", "chat"])
       expect(await waggle([command, "bee"])).toMatchObject({ code: 66, err: none });
   });
+});
+
+it("pull says where root puts a model, and what the service reads", () => {
+  const words = (modelsFolder: string, user: number | undefined, env: Record<string, string> = {}) =>
+    placeWords({ modelsFolder, env } as Parameters<typeof placeWords>[0], user);
+  expect(words("/root/.cache/waggle/models", 0)).toBe(
+    'It is in /root/.cache/waggle/models. A service of systemd reads /var/cache/waggle/models. For the service, download with "XDG_CACHE_HOME=/var/cache waggle pull …".\n',
+  );
+  expect(words("/srv/models", 0, { WAGGLE_MODELS_DIR: "/srv/models" })).not.toContain("download with");
+  expect([words("/var/cache/waggle/models", 0), words("/home/bee/models", 1_000), words("/x", undefined)]).toEqual([
+    ...["", "", ""],
+  ]);
 });
 
 describe("waggle show of a file", () => {

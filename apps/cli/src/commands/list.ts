@@ -1,5 +1,6 @@
 // Owns `waggle list`: lists the models of the running worker or, if none runs, the downloads, and in both cases the embedded model. Without a
 // worker it also offers the models of other programs.
+import type { DownloadedModel } from "@waggle/models/download";
 import { exitCodes } from "../cli-error.ts";
 import type { Context, Run, Words } from "../command.ts";
 import { downloadState, listDownloads } from "../local/downloads.ts";
@@ -7,8 +8,8 @@ import { embeddedModel } from "../local/embedded-model.ts";
 import { showOtherModels } from "../local/show-other-models.ts";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable } from "../terminal/table.ts";
-import { modelsOf } from "../worker/model-names.ts";
-import { sizeWords, stateWords } from "../worker/model-words.ts";
+import { modelsOf, unservedOf } from "../worker/model-names.ts";
+import { reasonLines, shortState, sizeWords } from "../worker/model-words.ts";
 import { findWorker, isAddressGiven, type Reached } from "../worker/reach.ts";
 
 const size = { title: "SIZE", right: true } as const;
@@ -27,16 +28,28 @@ async function printModels(context: Context, { client }: Reached, words: Words):
   const { out, signal } = context;
   const models = await modelsOf(client, signal);
   const isServed = models.some(({ source }) => source === "embedded");
-  const unserved = isServed || isAddressGiven(context, words.text("url")) ? [] : [await embeddedModel()];
-  if (words.has("json")) return out.write(`${JSON.stringify([...models, ...unserved], undefined, 2)}\n`);
+  const isNamed = isAddressGiven(context, words.text("url"));
+  const unserved = isServed || isNamed ? [] : [await embeddedModel()];
+  const downloads = isNamed ? [] : unservedOf(await listDownloads(context.config), models);
+  if (words.has("json")) return out.write(`${JSON.stringify([...models, ...downloads, ...unserved], undefined, 2)}\n`);
   const rows = models.map((model) => {
     const { name, aliases, quantization = "", source, default: first } = model;
     const called = [name, ...aliases].join(", ");
     const shown = first && models.length > 1 ? `${called} (default)` : called;
-    return [shown, sizeWords(model), quantization, stateWords(model), source];
+    return [shown, sizeWords(model), quantization, shortState(model), source];
   });
   const others = unserved.map(({ name, bytes, source }) => [name, formatBytes(bytes), "", "not served", source]);
-  out.write(formatTable(workerColumns, [...rows, ...others]));
+  const rest = downloads.map((one) => {
+    const state = one.state === "whole" ? "not served" : downloadState(one);
+    return [one.name, formatBytes(one.totalBytes ?? one.bytes), "", state, "download"];
+  });
+  out.write(formatTable(workerColumns, [...rows, ...rest, ...others]) + reasonLines(models) + continueLines(downloads));
+}
+
+/** How to continue downloads that are not complete. */
+function continueLines(downloads: readonly DownloadedModel[]): string {
+  const begun = downloads.filter(({ state, reference }) => state === "partial" && reference !== undefined);
+  return begun.map(({ name }) => `To continue ${name}: waggle pull ${name}\n`).join("");
 }
 
 async function printDownloads(context: Context, json: boolean): Promise<void> {
@@ -51,7 +64,7 @@ async function printDownloads(context: Context, json: boolean): Promise<void> {
     one.reference ?? "",
   ]);
   const last = [embedded.name, formatBytes(embedded.bytes), "on disk", "comes with Waggle"];
-  out.write(formatTable(downloadColumns, [...rows, last]));
+  out.write(formatTable(downloadColumns, [...rows, last]) + continueLines(downloads));
   const where = `No worker answers at ${config.url}; downloads are in ${config.modelsFolder}.`;
   err.write(
     `${err.style.dim(rows.length > 0 ? where : `${where} There are no downloads yet: "waggle pull" downloads a model.`)}\n`,
@@ -72,8 +85,9 @@ async function printNames(context: Context, url: string | undefined): Promise<nu
 async function namesOf(context: Context, url: string | undefined): Promise<readonly string[]> {
   const found = await findWorker(context, url);
   const embedded = isAddressGiven(context, url) ? [] : [await embeddedModel()];
-  const models =
-    found === undefined ? await listDownloads(context.config) : await modelsOf(found.client, context.signal);
+  const served = found === undefined ? [] : await modelsOf(found.client, context.signal);
+  const downloads = isAddressGiven(context, url) ? [] : unservedOf(await listDownloads(context.config), served);
+  const models = [...served, ...downloads];
   const names = models.flatMap((model) => [model.name, ...("aliases" in model ? model.aliases : [])]);
   return [...new Set([...names, ...embedded.map(({ name }) => name)])];
 }

@@ -1,6 +1,10 @@
 // Tests the commands about a worker's models over HTTP, against a scripted worker.
 import { WaggleError, type ModelEvent, type ModelStatus } from "@waggle/protocol";
-import { describe, expect, it } from "vitest";
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { embeddedModelPath } from "@waggle/worker/embedded-model";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { modelStatus, startFakeWorker, type FakeWorkerScript } from "../testing/fake-worker.ts";
 import { runCommand, type CommandOptions, type CommandResult } from "../testing/run-command.ts";
 
@@ -54,6 +58,17 @@ describe("waggle list", () => {
     );
   });
 
+  it("has short states, with the reason of a failure on a line below the table", async () => {
+    const failed = modelStatus("hornet", { state: "failed", reason: "Cannot load hornet.gguf: the file is truncated" });
+    const { out } = await ask(["list"], { models: [bee, failed] });
+    expect(out).toMatch(/^hornet +failed +download$/m);
+    expect(out).toMatch(/\nhornet: Cannot load hornet\.gguf: the file is truncated\.\n$/);
+    const restarting = { ...failed, state: "loading" as const, reason: "the engine is restarting." };
+    expect((await ask(["ps"], { models: [restarting] })).out).toMatch(
+      /^hornet +loading .*\nhornet: the engine is restarting\.\nModels/m,
+    );
+  });
+
   it("prints JSON, or only names", async () => {
     expect(JSON.parse((await ask(["list", "--json"], two)).out)).toEqual([bee, wasp]);
     expect((await ask(["list", "--names"], two)).out).toBe("bee\nassistant\nwasp\n");
@@ -68,6 +83,7 @@ it("waggle ps shows the loaded models, how long they stay, and the budget", asyn
   const { out } = await ask(["ps"], two);
   expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +16384 +text +(4 min 5\d s|4 min 4\d s) more$/m);
   expect(out).not.toContain("wasp");
+  expect(out).toMatch(/^NAME .* INPUT +STAYS LOADED$/m);
   expect(out).toContain("Models take 1.1 GB of 8.6 GB and share 2 threads.");
   const json = JSON.parse((await ask(["ps", "--json"], two)).out) as { models: unknown[] };
   expect(json.models).toEqual([bee]);
@@ -79,6 +95,64 @@ it("waggle ps shows no keep-alive and no budget for a gateway's models", async (
   expect(code).toBe(0);
   expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +16384 +text *$/m);
   expect(out).not.toContain("Models take");
+});
+
+describe("downloads that a running worker does not serve", () => {
+  let folder = "";
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "waggle-unserved-"));
+    for (const [file, name] of [
+      ["hf_a_ant_ant.Q8_0.gguf", "ant-q8_0"],
+      ["bee.gguf", "bee"],
+    ] as const) {
+      copyFileSync(embeddedModelPath(), join(folder, file));
+      const record = { kind: "waggle-download", reference: `hf:a/${name}:Q8_0`, name, parts: [{}] };
+      writeFileSync(join(folder, `${file}.json`), JSON.stringify(record));
+    }
+    const begun = { kind: "waggle-download", reference: "hf:a/cut:Q8_0", name: "cut", parts: [{}] };
+    writeFileSync(join(folder, "hf_a_cut_cut.Q8_0.gguf.json"), JSON.stringify(begun));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  async function waggle(...argv: readonly string[]): Promise<Asked> {
+    await using worker = await startFakeWorker({ models: [{ ...bee, file: "bee.gguf" }] });
+    return { ...(await runCommand(argv, { config: { url: worker.url, modelsFolder: folder } })), asked: worker.asked };
+  }
+
+  it("are in list, with the way to continue one that is not complete", async () => {
+    const { out } = await waggle("list");
+    expect(out).toMatch(/^ant-q8_0 +2\.8 MB +not served +download$/m);
+    expect(out).toMatch(/^cut +0 B +begun +download$/m);
+    expect(out).toContain("\nTo continue cut: waggle pull cut\n");
+    expect(out.match(/^bee/gm)).toHaveLength(1);
+    expect((await waggle("list", "--names")).out).toContain("\nant-q8_0\n");
+  });
+
+  it.each(["ant-q8_0", "hf_a_ant_ant.Q8_0", "hf_a_ant_ant.q8_0.gguf", "hf:a/ant:Q8_0"])(
+    "show and rm know %s",
+    async (name) => {
+      expect((await waggle("show", name)).out).toMatch(/^architecture +llama$/m);
+      expect(await waggle("rm", name, "--yes")).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(/^ant-q8_0 is deleted/),
+      });
+      expect(existsSync(join(folder, "hf_a_ant_ant.Q8_0.gguf"))).toBe(false);
+    },
+  );
+
+  it("are not looked for on this machine with the address of a worker", async () => {
+    const { code, err } = await ask(["rm", "ant-q8_0", "--yes"], two, { config: { modelsFolder: folder } });
+    expect([code, err]).toEqual([66, expect.stringContaining("Unknown model ant-q8_0")]);
+  });
+});
+
+it("a served model has the name of its file, too", async () => {
+  const models = [{ ...bee, name: "Vespa Crabro", file: "my-model.gguf" }];
+  for (const name of ["my-model", "my-model.gguf", "MY-MODEL.GGUF"]) {
+    expect((await ask(["rm", name, "--yes"], { models })).asked.at(-1)?.slice(0, 2)).toEqual([
+      ...["DELETE", "/v1/models/Vespa%20Crabro"],
+    ]);
+  }
 });
 
 describe("the embedded model, at a worker that is found without an address", () => {
@@ -191,7 +265,7 @@ describe("a command with progress", () => {
       expect(await ask(["pull", reference], { events: [progress] })).toMatchObject({
         ...{ code: 64, asked: [] },
         err: expect.stringMatching(
-          /^waggle: Cannot (resolve|download) model .* is wanted(\. Try ollama:foo)?\.\n$/,
+          /^waggle: Cannot (resolve|download) model .* is wanted(\. "waggle pull" lists models for this machine)?\.\n$/,
         ) as string,
       });
     }

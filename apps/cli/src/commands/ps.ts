@@ -3,7 +3,7 @@
 import type { Run } from "../command.ts";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable } from "../terminal/table.ts";
-import { stateWords, stayWords } from "../worker/model-words.ts";
+import { reasonLines, shortState, stayWords } from "../worker/model-words.ts";
 import { embeddedModel } from "../local/embedded-model.ts";
 import { findWorker, isAddressGiven, noWorker } from "../worker/reach.ts";
 
@@ -15,8 +15,8 @@ const columns = [
   { title: "WAITING", right: true },
   { title: "CONTEXT", right: true },
   { title: "POOL", right: true },
-  { title: "READS" },
-  { title: "STAYS" },
+  { title: "INPUT" },
+  { title: "STAYS LOADED" },
 ];
 
 export const run: Run = async (context, words) => {
@@ -33,7 +33,7 @@ export const run: Run = async (context, words) => {
   const now = Date.now();
   const rows = loaded.map((model) => [
     model.name,
-    stateWords(model),
+    shortState(model),
     model.memory === undefined ? "" : formatBytes(model.memory.measured ?? model.memory.total),
     model.slots === undefined ? "" : `${model.slots.busy}/${model.slots.total}`,
     String(model.queued),
@@ -46,6 +46,7 @@ export const run: Run = async (context, words) => {
   const others = unloaded.map(({ name, state }) => [name, state]);
   // Without a worker there is only the embedded model, which has no cells in the other columns.
   context.out.write(formatTable(found === undefined ? columns.slice(0, 2) : columns, [...rows, ...others]));
+  context.out.write(reasonLines(loaded));
   if (found === undefined) throw noWorker(context);
   if (budget === undefined) return;
   const { total, used } = budget.memory;

@@ -1,9 +1,10 @@
 // Owns `waggle pull`: a running worker downloads the model and serves it at once. Without a worker, the command downloads the model for the
 // next worker. Without a reference, the command shows recommended models.
+import { dirname } from "node:path";
 import { parsePullable, pullModel, type PullProgress } from "@waggle/models/download";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
-import { requireNotEmbedded } from "../local/downloads.ts";
+import { findDownload, requireNotEmbedded } from "../local/downloads.ts";
 import { adviseHere, formatAdvice } from "../local/recommended.ts";
 import { showOtherModels } from "../local/show-other-models.ts";
 import { offerDownload } from "../local/offer-download.ts";
@@ -12,7 +13,11 @@ import { createStatusLine, formatBytes } from "@waggle/daemon/terminal";
 import { createProgressView, type Progress, type ProgressView } from "../terminal/progress.ts";
 import { followEvents } from "../worker/follow-events.ts";
 import { sizeWords } from "../worker/model-words.ts";
-import { findWorker, type Reached } from "../worker/reach.ts";
+import { isFileOrReference } from "../worker/open-session.ts";
+import { findWorker, isAddressGiven, type Reached } from "../worker/reach.ts";
+
+/** The cache of the service in packaging/systemd. */
+const serviceFolder = "/var/cache/waggle";
 
 export const run: Run = async (context, words) => {
   const [wanted] = words.args;
@@ -20,7 +25,10 @@ export const run: Run = async (context, words) => {
   const name = words.text("name");
   const projector = words.has("mmproj");
   requireNotEmbedded(wanted);
-  const reference = (await offerDownload(context, wanted)) ?? wanted;
+  // Only a name: the record of a URL does not have its query, which may be needed to continue.
+  const isName = !isFileOrReference(wanted) && !isAddressGiven(context, words.text("url"));
+  const known = isName ? await findDownload(context.config, wanted) : undefined;
+  const reference = known?.reference ?? (await offerDownload(context, wanted, { isPull: true })) ?? wanted;
   parsePullable(reference);
   const found = await findWorker(context, words.text("url"));
   const view = createProgressView(context.err);
@@ -91,6 +99,16 @@ async function pullHere(
   const size = formatBytes(model.bytes);
   const shown = model.projector === undefined ? size : `${size}, projector ${formatBytes(model.projector.bytes)}`;
   out.write(`${model.name} (${shown}) ${how}. Talk to it: waggle chat ${model.name}\n`);
+  out.write(placeWords(config, process.getuid?.()));
+}
+
+/** Where root's download is. The service of packaging/systemd has a user that cannot read root's folders. @param user id of the user */
+export function placeWords({ modelsFolder, env }: Context["config"], user: number | undefined): string {
+  if (user !== 0 || modelsFolder.startsWith(`${serviceFolder}/`)) return "";
+  const command = `XDG_CACHE_HOME=${dirname(serviceFolder)} waggle pull`;
+  const isSet = (env["WAGGLE_MODELS_DIR"] ?? "") !== "";
+  const hint = isSet ? "" : ` For the service, download with "${command} …".`;
+  return `It is in ${modelsFolder}. A service of systemd reads ${serviceFolder}/models.${hint}\n`;
 }
 
 function progressOf({ doneBytes, totalBytes, checkedBytes, bytesPerSecond, etaMs, ...rest }: PullProgress): Progress {

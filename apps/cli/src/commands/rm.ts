@@ -2,19 +2,32 @@
 import { createCatalogue } from "@waggle/models/download";
 import { CliError } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
-import { pickDownload } from "../local/downloads.ts";
+import { findDownload, pickDownload } from "../local/downloads.ts";
 import { confirm } from "../terminal/confirm.ts";
 import { formatBytes } from "@waggle/daemon/terminal";
-import { modelsOf, pickModel } from "../worker/model-names.ts";
+import { findModel, modelsOf, pickModel } from "../worker/model-names.ts";
 import { sizeWords } from "../worker/model-words.ts";
-import { findWorker, type Reached } from "../worker/reach.ts";
+import { findWorker, isAddressGiven, type Reached } from "../worker/reach.ts";
 
 export const run: Run = async (context, words) => {
   const [wanted = ""] = words.args;
   const yes = words.has("yes");
   const found = await findWorker(context, words.text("url"));
-  await (found === undefined ? removeHere(context, wanted, yes) : removeThere(context, found, wanted, yes));
+  const isHere = found === undefined || (await isUnserved(context, found, wanted, words.text("url")));
+  await (isHere ? removeHere(context, wanted, yes) : removeThere(context, found, wanted, yes));
 };
+
+/** Whether the text names a download that the worker does not serve. */
+async function isUnserved(
+  context: Context,
+  { client }: Reached,
+  wanted: string,
+  url: string | undefined,
+): Promise<boolean> {
+  if (isAddressGiven(context, url)) return false;
+  if (findModel(await modelsOf(client, context.signal), wanted) !== undefined) return false;
+  return (await findDownload(context.config, wanted)) !== undefined;
+}
 
 async function removeThere(context: Context, { client }: Reached, wanted: string, yes: boolean): Promise<void> {
   const model = pickModel(await modelsOf(client, context.signal), wanted);

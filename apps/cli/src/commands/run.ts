@@ -1,6 +1,5 @@
 // Owns `waggle run`: sends one prompt, prints the answer to stdout, and returns an exit code for its outcome.
 import { text } from "node:stream/consumers";
-import { likelyReference } from "@waggle/models/download";
 import { CliError, InterruptedError, exitCodes } from "../cli-error.ts";
 import type { Context, Run, Words } from "../command.ts";
 import { parseSetting, requestOf } from "../answer/request-settings.ts";
@@ -101,5 +100,6 @@ function wishOf(
 
 /** Whether a single word has the form of a model's name with a version or a tag: `qwen3`, `llama3.2:3b`, `hf.co/user/repo`. */
 function isLikelyModel(word: string): boolean {
-  return /^[a-z].*[\d:/]/i.test(word) && likelyReference(word) !== undefined;
+  const isName = /^(?:[\w.-]+\/){0,2}\w[\w.-]*(?::[\w.-]+)?$/.test(word) && !/\.gguf$/i.test(word);
+  return isName && /^[a-z].*[\d:/]/i.test(word);
 }

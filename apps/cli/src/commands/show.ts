@@ -1,11 +1,10 @@
 // Owns `waggle show`: prints the details of one model, from the worker that serves it or from the header of its file.
 import type { Context, Run } from "../command.ts";
-import { isEmbeddedModel } from "../local/embedded-model.ts";
-import { pickPath } from "../local/downloads.ts";
+import { isOnDisk, pickPath } from "../local/downloads.ts";
 import { fileFacts, readCard } from "../local/file-facts.ts";
 import { formatFacts } from "../terminal/table.ts";
 import { isFileOrReference } from "../worker/open-session.ts";
-import { modelsOf, pickModel } from "../worker/model-names.ts";
+import { findModel, modelsOf, pickModel } from "../worker/model-names.ts";
 import { factsOf } from "../worker/model-words.ts";
 import { findWorker, isAddressGiven } from "../worker/reach.ts";
 
@@ -21,12 +20,12 @@ interface Found {
 }
 
 async function lookUp(context: Context, wanted: string, url: string | undefined): Promise<Found> {
-  if (isFileOrReference(wanted)) return await ofFile(context, wanted);
+  if (isFileOrReference(wanted)) return await ofFile(context, await pathOrReference(context.config, wanted));
   const found = await findWorker(context, url);
   if (found === undefined) return await ofFile(context, await pickPath(context.config, wanted));
   const models = await modelsOf(found.client, context.signal);
-  const isServed = models.some(({ name, aliases }) => name === wanted || aliases.includes(wanted));
-  if (!isServed && isEmbeddedModel(wanted) && !isAddressGiven(context, url))
+  const isServed = findModel(models, wanted) !== undefined;
+  if (!isServed && !isAddressGiven(context, url) && (await isOnDisk(context.config, wanted)))
     return await ofFile(context, await pickPath(context.config, wanted));
   const model = pickModel(models, wanted);
   return { facts: factsOf(model, Date.now()), data: model };

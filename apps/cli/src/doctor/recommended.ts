@@ -1,20 +1,14 @@
-// Reports the best recommended model of each purpose for this machine.
+// Names the recommended model to take for this machine.
 import { formatBytes } from "@waggle/daemon/terminal";
-import { bestOfPurposes, listedOn, purposeNames } from "@waggle/models/recommended";
-import { downloadedWords, speedWords, type AdviceHere } from "../local/recommended.ts";
-import { ok, type Finding } from "./finding.ts";
+import { bestOfPurposes } from "@waggle/models/recommended";
+import type { AdviceHere } from "../local/recommended.ts";
+import { note, type Finding } from "./finding.ts";
 
 const check = "Recommended";
 
-export function checkRecommended({ advice, machine }: AdviceHere): readonly Finding[] {
-  return bestOfPurposes(advice, machine).map(({ purpose, best }) => {
-    const name = purposeNames[purpose];
-    const fit = best?.row.fit;
-    if (best === undefined || fit === undefined) return ok(check, `${name}: no model of the list of ${listedOn} fits`);
-    const { model } = best;
-    const context = fit.verdict === "smaller" ? `fits with ${fit.contextSize} tokens of context` : "fits";
-    const facts = [formatBytes(model.bytes), context, ...speedWords(fit)].join(", ");
-    const text = `${name}: ${model.name} (${facts}; ${downloadedWords(model)})`;
-    return { ...ok(check, text), remedy: `Download it: waggle pull ${model.reference}` };
-  });
+export function checkRecommended({ advice, machine }: AdviceHere): Finding {
+  const best = bestOfPurposes(advice, machine).find(({ purpose }) => purpose === "chat")?.best;
+  if (best === undefined) return note(check, "No recommended model fits into the free memory of this machine.");
+  const { name, bytes, reference } = best.model;
+  return note(check, `The model to take for this machine is ${name} (${formatBytes(bytes)}): waggle pull ${reference}`);
 }

@@ -12,7 +12,7 @@ import {
 import { CliError, exitCodes } from "../cli-error.ts";
 import { isFileOrReference } from "../worker/open-session.ts";
 import { embeddedModel } from "./embedded-model.ts";
-import { listDownloads, pickPath } from "./downloads.ts";
+import { listDownloads, pathOrReference, pickPath } from "./downloads.ts";
 
 export interface FitModelsOptions {
   /** Folder of downloads. */
@@ -68,7 +68,8 @@ async function modelsOf(wanted: string, options: FitModelsOptions, onRead: (what
     return { models: await modelsOfFolder(wanted, options, onRead), leftOut: 0 };
   }
   const { folder } = options;
-  const reference = isFileOrReference(wanted) ? wanted : await pickPath({ modelsFolder: folder }, wanted);
+  const config = { modelsFolder: folder };
+  const reference = isFileOrReference(wanted) ? await pathOrReference(config, wanted) : await pickPath(config, wanted);
   onRead(shownReference(reference));
   const embedded = await embeddedModel();
   const name = reference === embedded.path ? embedded.name : lastWord(shownReference(reference));

@@ -5,7 +5,7 @@ import type { Environment } from "../config.ts";
 /** Names of variables without the prefix WAGGLE_. */
 const settings = new Set([
   // Models, and how they are loaded.
-  ...["MODEL", "MODEL_REF", "MODELS_DIR", "OFFLINE", "DEFAULT_MODEL", "ALIAS", "PIN", "KEEP_ALIVE"],
+  ...["MODEL", "MODEL_REF", "MODELS_DIR", "OFFLINE", "HUB_URL", "DEFAULT_MODEL", "ALIAS", "PIN", "KEEP_ALIVE"],
   ...["MEMORY_BUDGET", "MAX_LOADED_MODELS", "CHAT_TEMPLATE", "LORA", "MMPROJ", "MAX_PICTURE_PIXELS"],
   ...["ROPE_SCALING", "ROPE_FREQ_BASE", "ROPE_FREQ_SCALE", "YARN_ORIG_CTX"],
   // Computation.

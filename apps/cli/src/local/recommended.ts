@@ -1,7 +1,7 @@
 // Shows the recommended models with what `waggle fit` says of them on this machine.
 import { formatBytes, type Style } from "@waggle/daemon/terminal";
-import { neededBytes, type Fit, type Machine } from "@waggle/models/memory";
-import { adviseModels, downloadWords, purposeNames, type Advice } from "@waggle/models/recommended";
+import { isSlow, neededBytes, type Fit, type Machine } from "@waggle/models/memory";
+import { adviseModels, bestOf, bestOfPurposes, listWords, purposeNames, type Advice } from "@waggle/models/recommended";
 import type { Context } from "../command.ts";
 import { formatTable, type Column } from "../terminal/table.ts";
 import { measureMachine } from "./this-machine.ts";
@@ -19,9 +19,23 @@ export async function adviseHere(context: Pick<Context, "config" | "signal">): P
   return { advice: adviseModels(machine, settings), machine };
 }
 
+/** The model to take of these: the best that is useful here, or else the largest that fits, or else the smallest. */
+export function pickBest(advice: readonly Advice[], machine: Machine): Advice | undefined {
+  const fitting = advice.filter(({ row }) => row.fit !== undefined && row.fit.verdict !== "none");
+  return bestOf(advice, machine) ?? fitting.findLast(({ row }) => !isSlow(row.fit)) ?? fitting[0] ?? advice[0];
+}
+
+export function fitWord(row: Advice["row"]): string {
+  const { fit } = row;
+  if (fit === undefined || fit.verdict === "none") return "does not fit this machine";
+  if (isSlow(fit)) return "slow on this machine";
+  return fit.verdict === "smaller" ? "fits with a shorter context" : "fits";
+}
+
 interface Fitting {
   readonly model: Advice["model"];
   readonly fit: Fit;
+  readonly isSlow: boolean;
 }
 
 interface FittingColumn extends Column {
@@ -34,55 +48,42 @@ const columns: readonly FittingColumn[] = [
   { title: "FILE", right: true, cell: ({ model }) => formatBytes(model.bytes) },
   { title: "MEMORY", right: true, cell: ({ fit }) => formatBytes(neededBytes(fit)) },
   { title: "CONTEXT", right: true, cell: ({ fit }) => String(fit.contextSize) },
-  { title: "TOK/S", right: true, cell: ({ fit }) => speedOf(fit) ?? "" },
+  { title: "TOK/S", right: true, cell: ({ fit, isSlow: slow }) => (slow ? "slow" : (speedOf(fit) ?? "")) },
 ];
 const gpuColumn: FittingColumn = {
   title: "GPU",
   cell: ({ fit: { gpu, gpuLayers } }) => (gpu === "whole" ? "all" : gpu === "part" ? `${gpuLayers} layers` : ""),
 };
-const downloadedColumn: FittingColumn = {
-  title: "DOWNLOADED",
-  cell: ({ model: { downloaded } }) => (downloaded === "never" ? "" : downloaded),
-};
 
-/** Formats the models that fit as a table, with the command that downloads each below its row. */
-export function formatAdvice({ advice, machine: { freeBytes, gpu } }: AdviceHere, style: Style): string {
-  const fitting = advice.flatMap(({ model, row: { fit } }): Fitting[] =>
-    fit === undefined || fit.verdict === "none" ? [] : [{ model, fit }],
+/** Formats the models that fit as a table, with the command that downloads each below its row. The model to take is marked. */
+export function formatAdvice({ advice, machine }: AdviceHere, style: Style): string {
+  const { freeBytes, gpu } = machine;
+  const fitting = advice.flatMap(({ model, row }): Fitting[] =>
+    row.fit === undefined || row.fit.verdict === "none" ? [] : [{ model, fit: row.fit, isSlow: isSlow(row.fit) }],
   );
-  const shown = [
-    ...columns,
-    ...(gpu === undefined ? [] : [gpuColumn]),
-    ...(fitting.some(({ model }) => model.downloaded !== "never") ? [downloadedColumn] : []),
-  ];
+  const best = bestOfPurposes(advice, machine).find(({ purpose }) => purpose === "chat")?.best?.model;
+  const shown = [...columns, ...(gpu === undefined ? [] : [gpuColumn])];
   const rows = fitting.map((one) => shown.map(({ cell }) => cell(one)));
   const [title = "", ...lines] = formatTable(shown, rows).trimEnd().split("\n");
-  const commands = fitting.map(({ model }) => style.dim(`  waggle pull ${model.reference}`));
+  const commands = fitting.map(({ model }) => {
+    const command = style.dim(`  waggle pull ${model.reference}`);
+    return model === best ? `${command}  ${style.green("← take this one")}` : command;
+  });
   const table = [title, ...lines.flatMap((line, i) => [line, commands[i] ?? ""])].join("\n");
   const more = advice.length - fitting.length;
   const onGpu = gpu === undefined ? "" : `, ${formatBytes(gpu.freeBytes)} on ${gpu.name}`;
   const notes = [
     ...(more > 0 ? [`${more} more ${more === 1 ? "model of the list does" : "models of the list do"} not fit.`] : []),
-    downloadWords(),
+    listWords(),
     `${formatBytes(freeBytes)} of memory are free${onGpu}.`,
     "MEMORY is for a context of CONTEXT tokens, which is smaller if memory is short.",
-    "TOK/S is the upper bound of tokens a second in one stream, by memory bandwidth.",
+    "TOK/S is the most tokens that one answer gets a second. slow: less than a word.",
     '"waggle fit <reference>" computes the memory of any model, from its file.',
   ];
-  return `Recommended models that fit on this machine:\n\n${table}\n\n${notes.join("\n")}\n`;
+  return `Recommended models for this machine:\n\n${table}\n\n${notes.join("\n")}\n`;
 }
 
 /** Undefined if the speed is unknown. */
 function speedOf({ tokensPerSecond: speed }: Fit): string | undefined {
   return speed === undefined ? undefined : `~${speed >= 100 ? speed.toFixed(0) : speed.toPrecision(2)}`;
-}
-
-/** Empty if the speed is unknown. */
-export function speedWords(fit: Fit): readonly string[] {
-  const speed = speedOf(fit);
-  return speed === undefined ? [] : [`${speed} tokens/s`];
-}
-
-export function downloadedWords({ downloaded }: Advice["model"]): string {
-  return downloaded === "never" ? "never downloaded with Waggle" : `downloaded with Waggle on ${downloaded}`;
 }

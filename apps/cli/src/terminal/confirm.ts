@@ -18,12 +18,16 @@ export async function confirm(context: Asker, yes: boolean, question: string, re
   if (!(await ask(context, question))) throw new CliError(refused);
 }
 
-/** Whether the answer is yes. The end of the input (Ctrl-D) is a no. @throws the signal's reason when it aborts */
-export async function ask(context: Asker, question: string): Promise<boolean> {
-  context.err.write(`${question} [y/N] `);
+/**
+ * Whether the answer is yes. The end of the input (Ctrl-D) is a no.
+ * @param enterMeansYes whether an empty line is a yes
+ * @throws the signal's reason when it aborts
+ */
+export async function ask(context: Asker, question: string, enterMeansYes = false): Promise<boolean> {
+  context.err.write(`${question} ${enterMeansYes ? "[Y/n]" : "[y/N]"} `);
   const answer = await readLine(context);
   if (answer === undefined) context.err.write("\n");
-  return /^y(es)?$/i.test(answer?.trim() ?? "");
+  return answer !== undefined && (answer.trim() === "" ? enterMeansYes : /^y(es)?$/i.test(answer.trim()));
 }
 
 /** Returns undefined at the end of the input. @throws the signal's reason when it aborts */

@@ -1,13 +1,6 @@
 // Shows the progress of a download or a load: as a bar on a terminal, otherwise as a line for each tenth.
 import type { ModelEvent } from "@waggle/protocol";
-import {
-  type Output,
-  createStatusLine,
-  formatBytes,
-  formatDuration,
-  formatPercent,
-  formatRate,
-} from "@waggle/daemon/terminal";
+import { type Output, createStatusLine, formatPercent, formatTransfer } from "@waggle/daemon/terminal";
 
 export type Progress = Omit<Extract<ModelEvent, { type: "progress" }>, "type">;
 
@@ -59,9 +52,7 @@ function formatWords(progress: Progress): string {
   const words = [
     share === undefined ? undefined : formatPercent(share).padStart(5),
     stage === "downloading" && total !== undefined ? undefined : stageWords[stage],
-    done === undefined ? undefined : formatBytes(done) + (total === undefined ? "" : ` of ${formatBytes(total)}`),
-    rate === undefined || rate === 0 ? undefined : formatRate(rate),
-    eta === undefined ? undefined : `${formatDuration(Math.max(1_000, eta))} left`,
+    formatTransfer({ doneBytes: done, totalBytes: total, bytesPerSecond: rate, etaMs: eta }) || undefined,
     parts === undefined || parts < 2 ? undefined : `part ${part ?? 1} of ${parts}`,
   ];
   return words.filter((word) => word !== undefined).join("  ");

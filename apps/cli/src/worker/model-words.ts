@@ -2,10 +2,22 @@
 import type { ModelStatus, Vision } from "@waggle/protocol";
 import { formatBytes, formatCount, formatDuration, formatPercent } from "@waggle/daemon/terminal";
 
-export function stateWords({ state, progress, pinned, reason }: ModelStatus): string {
-  const share = progress === undefined ? "" : ` ${formatPercent(progress)}`;
+export function stateWords(model: ModelStatus): string {
+  const { state, reason } = model;
   const why = reason === undefined || state === "ready" ? "" : `: ${reason}`;
-  return `${state}${share}${pinned ? ", pinned" : ""}${why}`;
+  return `${shortState(model)}${why}`;
+}
+
+/** The state without its reason, for a table. */
+export function shortState({ state, progress, pinned }: ModelStatus): string {
+  const share = progress === undefined ? "" : ` ${formatPercent(progress)}`;
+  return `${state}${share}${pinned ? ", pinned" : ""}`;
+}
+
+/** The reasons of states as lines below a table. */
+export function reasonLines(models: readonly ModelStatus[]): string {
+  const shown = models.filter(({ state, reason }) => reason !== undefined && state !== "ready");
+  return shown.map(({ name, reason = "" }) => `${name}: ${reason.replace(/\.?$/, ".")}\n`).join("");
 }
 
 function memoryWords({ memory }: ModelStatus): string {
@@ -68,7 +80,7 @@ export function factsOf(model: ModelStatus, now: number): (readonly [string, str
         ? undefined
         : `${slots.busy} of ${slots.total} busy, ${model.queued === 1 ? "1 job waits" : `${model.queued} jobs wait`}`,
     ],
-    ["stays", stayWords(model, now)],
+    ["stays loaded", stayWords(model, now)],
     ["chat format", model.chat?.format],
     ["template sets", model.chat?.template_variables.join(", ")],
   ];

@@ -7,7 +7,7 @@ import type { Progress } from "../terminal/progress.ts";
 import { isOnDisk, pickPath } from "../local/downloads.ts";
 import { isEmbeddedModel } from "../local/embedded-model.ts";
 import { offerDownload } from "../local/offer-download.ts";
-import { modelsOf } from "./model-names.ts";
+import { findModel, modelsOf } from "./model-names.ts";
 import { startOwnWorker, type OwnWorker } from "./own-worker.ts";
 import { findWorker, isAddressGiven } from "./reach.ts";
 
@@ -39,10 +39,11 @@ export async function openSession(context: Context, wish: SessionWish): Promise<
   const open = { client: found.client, url: found.url, ownWorker: false, close: async () => {} };
   if (model === undefined) return { ...open, model, modelName: found.info.model };
   const models = await modelsOf(found.client, context.signal);
-  const known = models.find(({ name, aliases }) => name === model || aliases.includes(model));
+  const known = findModel(models, model);
   if (known !== undefined) return { ...open, model: known.name, modelName: known.name };
   if (!isAddressGiven(context, url)) {
-    const chosen = isForOwnWorker(model) ? model : await offerDownload(context, model);
+    const isHere = isForOwnWorker(model) || (await isOnDisk(context.config, model));
+    const chosen = isHere ? model : await offerDownload(context, model);
     if (chosen !== undefined) return await openOwnSession(context, { ...wish, model: chosen });
   }
   const names = models.map(({ name }) => name).join(", ");

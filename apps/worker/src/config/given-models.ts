@@ -17,6 +17,8 @@ export interface GivenModel {
   readonly source: ModelSource;
   readonly aliases: readonly string[];
   readonly pinned: boolean;
+  /** Whether this model is the default of a worker whose settings name no default. */
+  readonly isUsual?: boolean | undefined;
   /** Undefined when the settings for all models apply. */
   readonly settings?: ModelSettings | undefined;
   readonly keepAliveMs?: number | undefined;

@@ -29,6 +29,19 @@ test("mistakes in flags, settings file and token file are reported at once, each
   ]);
 });
 
+test("a doubled name is reported together with unknown names and values that cannot be used", () => {
+  const file = "port: abc\nslotz: 3\nslots: 1\nslots: 0\nmodels:\n  a: x\n  a:\n    threads: 0\n";
+  expect(problemsOf(["--config", "/w.yaml"], {}, () => file)).toEqual([
+    "Cannot use --config /w.yaml: line 4: slots is set twice.",
+    "Cannot use --config /w.yaml: line 7: a is set twice.",
+    'Cannot use --config /w.yaml: line 2: unknown setting "slotz".',
+    expect.stringContaining('line 8: models.a cannot have threads "0"'),
+    expect.stringContaining("line 7: models.a has no model"),
+    expect.stringMatching(/^Cannot use --slots "0" \(from \/w.yaml, line 4\): /),
+    expect.stringMatching(/^Cannot use --port "abc" \(from \/w.yaml, line 1\): /),
+  ]);
+});
+
 test("the files of tokens for the hive and Hugging Face and of the chat template are reported at once", () => {
   const found = problemsOf(
     ["--local-mode", "--hive-token-file", "/gone", "--chat-template", "/gone.jinja"],

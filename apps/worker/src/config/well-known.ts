@@ -15,7 +15,12 @@ export function defaultGpuFolder(env: Environment, homeFolder: string): string {
 }
 
 export function defaultMcpJournalFolder(env: Environment, homeFolder: string): string {
-  return join(folderOf(env["XDG_STATE_HOME"], join(homeFolder, ".local/state")), "mcp");
+  return join(defaultStateFolder(env, homeFolder), "mcp");
+}
+
+/** Folder of what a program of Waggle keeps between runs. */
+export function defaultStateFolder(env: Environment, homeFolder: string): string {
+  return folderOf(env["XDG_STATE_HOME"], join(homeFolder, ".local/state"));
 }
 
 function cacheFolder(env: Environment, homeFolder: string): string {

@@ -25,7 +25,7 @@ it("lists the recommended models with their memory on this machine, and says tha
     expect(downloaded).toBe("never");
     expect(fit?.memory_bytes).toBeGreaterThan(bytes * 0.9);
   }
-  expect(note).toContain("Waggle downloaded 0 of its 16 models.");
+  expect(note).toMatch(/^The list is of \d{4}-\d\d-\d\d\.$/);
 });
 
 it("needs the right to download models", async () => {

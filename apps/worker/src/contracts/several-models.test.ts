@@ -1,5 +1,5 @@
 // Contracts of a worker with several models, for every route.
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deferred } from "@waggle/async";
@@ -10,6 +10,7 @@ import { parseSse } from "@waggle/protocol/sse";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { embeddedModelPath } from "../process/embedded-model.ts";
 import { readEvents, textOf } from "../testing/events.ts";
 import type { StreamReader } from "../testing/events.ts";
 import { createSeveralModels } from "../testing/several-models.ts";
@@ -340,7 +341,7 @@ describe("a swap", () => {
     const swapped = post("/v1/models/swap", { model: "ant", reference });
     if (reference === "bee") (await worker.engine("bee")).giveUp("Cannot load model: broken.");
     const told = await (await swapped).text();
-    expect(told).toContain(reference === "bee" ? "broken" : "no such file");
+    expect(told).toContain(reference === "bee" ? "broken" : "Cannot swap to wasp.gguf: there is no such file");
     await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
     const after = await status("ant");
     expect([after?.state, after?.replacing, worker.engines("ant")]).toEqual(["ready", undefined, 1]);
@@ -385,6 +386,49 @@ test("a file that Waggle has not downloaded is not deleted", async () => {
     expect.stringContaining("has not downloaded its file"),
   ]);
   await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
+});
+
+test("a download is deleted by its record, however the settings name it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "waggle-deletable-"));
+  try {
+    const file = join(folder, "hf_a_ant_ant.Q8_0.gguf");
+    copyFileSync(embeddedModelPath(), file);
+    copyFileSync(embeddedModelPath(), join(folder, "mine.gguf"));
+    const record = { kind: "waggle-download", reference: "hf:a/ant:Q8_0", name: "ant", parts: [{}] };
+    writeFileSync(`${file}.json`, JSON.stringify(record));
+    start({ models: ["hf_a_ant_ant.Q8_0", "mine"], folder, modelsFolder: folder });
+    await worker.describeModels();
+    expect(await status("hf_a_ant_ant.Q8_0")).toMatchObject({ source: "download", deletable: true });
+    expect(await status("mine")).toMatchObject({ source: "file", deletable: false });
+    const init = { method: "DELETE", headers: { host: "localhost" } };
+    expect((await worker.app.request("/v1/models/hf_a_ant_ant.Q8_0", init)).status).toBe(200);
+    expect((await worker.app.request("/v1/models/mine", init)).status).toBe(403);
+    expect(readdirSync(folder)).toEqual(["mine.gguf"]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a model answers under the name of its file, too", async () => {
+  start({ models: ["hornet", "bee"] });
+  worker.models.add({ name: "Vespa Crabro", aliases: [], reference: "hornet.gguf", source: "file", pinned: false });
+  await change("/v1/models/load", { model: "Vespa Crabro" });
+  worker.models.remove(worker.models.named("hornet"));
+  for (const name of ["hornet.gguf", "Hornet"])
+    await expectAnswer(await stream(name), "hornet.gguf", `to ${name} [eog:9]`);
+});
+
+test("the models whose jobs began are reported with their files", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "waggle-used-"));
+  const used: string[] = [];
+  try {
+    for (const name of ["ant", "bee"]) copyFileSync(embeddedModelPath(), join(folder, `${name}.gguf`));
+    start({ folder, onUsed: (file) => used.push(file) });
+    await (await stream("bee")).rest();
+    expect(used).toEqual([join(folder, "bee.gguf")]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("a file that also serves another model is not deleted", async () => {

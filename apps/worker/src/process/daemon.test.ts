@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { createServer } from "node:net";
+import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { systemClock } from "@waggle/async";
@@ -39,6 +40,21 @@ test("a start whose port is taken leaves no KV folder", async () => {
   await expect(start(["--local-mode", "--port", String(port)])).rejects.toThrow(PortTakenError);
   holder.close();
   expect(prefixFolders()).toEqual([]);
+});
+
+test("a start on the port of another worker names its address and the way to a second one", async () => {
+  const holder = createHttpServer((_, response) => response.end(JSON.stringify({ worker_id: "bee" })));
+  holder.listen(0, "127.0.0.1");
+  await once(holder, "listening");
+  const { port } = holder.address() as AddressInfo;
+  const error = await start(["--local-mode", "--port", String(port)]).catch((thrown: unknown) => thrown);
+  holder.close();
+  holder.closeAllConnections();
+  const second = port === 65_535 ? port - 1 : port + 1;
+  expect(error).toBeInstanceOf(PortTakenError);
+  expect((error as Error).message).toBe(
+    `Waggle already runs there: http://127.0.0.1:${port}. For a second one: --port ${second}.`,
+  );
 });
 
 test("a start whose Ollama port is taken leaves no port open", async () => {

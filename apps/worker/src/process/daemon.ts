@@ -7,6 +7,7 @@ import { WaggleError, exitCodes } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
 import type { ModelSettings } from "../config/model-settings.ts";
+import { embeddedModelPath } from "./embedded-model.ts";
 import { createDownloadProgress } from "./download-progress.ts";
 import { chooseKvFolder } from "../engine/kv-folder.ts";
 import { createSupervisor } from "../engine/supervisor.ts";
@@ -18,6 +19,7 @@ import { createWorkerScreen } from "./screen.ts";
 import { createWorker } from "../worker.ts";
 import { budgetOf } from "../models/memory/memory-plan.ts";
 import { findModels } from "../models/list/find-models.ts";
+import { createLastUsed } from "../models/list/last-used.ts";
 import { downloadsOf } from "../models/change/operations.ts";
 import { describeModel, prepareModel, type PrepareOptions } from "../models/run/prepare.ts";
 
@@ -46,7 +48,8 @@ function fakeProjectorOf({ mmproj }: ModelSettings): string | undefined {
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, log, metrics, clock, print } = options;
-  const given = await findModels(config);
+  const lastUsed = createLastUsed({ ...config, folder: config.stateFolder, embedded: embeddedModelPath() });
+  const given = await findModels(config, lastUsed.read());
   const prefixFolder =
     config.backend === "fake"
       ? undefined
@@ -61,6 +64,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     budgetBytes: budget.bytes,
     onUnusedProjector: (host, reason) => log.warn({ model: host.name, reason }, "projector_unused"),
   };
+  const logDownload = createDownloadProgress({
+    model: shownReference(given[0]?.reference ?? ""),
+    log,
+    terminal: showsProgress ? process.stderr : undefined,
+  });
   const mcp = createMcp({ config, env: options.env, log, clock });
   const fleet = createFleetMembership({ config, log, metrics, clock });
   const hive = createHiveMembership({ config, log, metrics });
@@ -129,11 +137,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         onStopped: prefixes?.release,
       });
     },
-    onDownloadProgress: createDownloadProgress({
-      model: shownReference(given[0]?.reference ?? ""),
-      log,
-      terminal: showsProgress ? process.stderr : undefined,
-    }),
+    onDownloadProgress(progress, transfer = {}) {
+      screen?.downloading(transfer);
+      logDownload(progress, transfer.doneBytes);
+    },
+    onUsed: (path) => (config.localMode ? lastUsed.note(path) : undefined),
     onReady(info) {
       reportUnusedGpu(info.device).catch((error: unknown) => log.warn({ err: error }, "gpu_search_failed"));
     },

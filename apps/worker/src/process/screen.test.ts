@@ -80,6 +80,10 @@ it("shows the progress of loading only until the model is loaded", async () => {
   const loading = createConflatedChannel<LoadingEvent>({ type: "loading", stage: "downloading", progress: 0.25 });
   screen.follow("Bee", loading);
   await new Promise(setImmediate);
+  screen.downloading({ doneBytes: 158e6, totalBytes: 394e6, bytesPerSecond: 13.1e6, etaMs: 18_000 });
+  loading.set({ type: "loading", stage: "downloading", progress: 0.4 });
+  await new Promise(setImmediate);
+  expect(text).toContain("Downloading Bee …  40 %  158 MB of 394 MB  13.1 MB/s  18 s left");
   loading.set({ type: "loading", stage: "loading", progress: 0.5 });
   await new Promise(setImmediate);
   expect(text).toContain("Downloading Bee …  25 %");

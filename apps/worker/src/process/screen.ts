@@ -2,8 +2,8 @@
 import type { Clock, ConflatedChannel } from "@waggle/async";
 import type { BackendInfo } from "@waggle/engine";
 import type { LoadingEvent } from "@waggle/protocol";
-import { addressToOpen, formatDuration, machineAddress } from "@waggle/daemon/terminal";
-import type { Banner, DaemonScreen } from "@waggle/daemon/terminal";
+import { addressToOpen, formatDuration, formatTransfer, machineAddress } from "@waggle/daemon/terminal";
+import type { Banner, DaemonScreen, Transfer } from "@waggle/daemon/terminal";
 import type { WorkerConfig } from "../config.ts";
 import { defaultPort } from "../config/well-known.ts";
 
@@ -11,6 +11,8 @@ export interface WorkerScreen extends Pick<DaemonScreen, "note" | "leaving" | "c
   opened(facts: OpenFacts): void;
   /** Shows the loading of the model that the worker loads at its start, until the model is ready or has failed. */
   follow(model: string, loading: ConflatedChannel<LoadingEvent>): void;
+  /** Reports bytes and speed of the download that `follow` shows. */
+  downloading(transfer: Transfer): void;
   /** Shows the time since the port was opened, which is how long the user has waited. */
   ready(model: string, info: BackendInfo | undefined): void;
   waiting(): void;
@@ -38,13 +40,19 @@ const usualUrl = `http://127.0.0.1:${defaultPort}`;
 
 export function createWorkerScreen({ config, screen, clock }: WorkerScreenOptions): WorkerScreen {
   let loaded = false;
+  let transfer: Transfer = {};
   let openedAt = clock.now();
 
   async function show(model: string, loading: ConflatedChannel<LoadingEvent>): Promise<void> {
     for await (const event of loading.watch()) {
       if (loaded || event.type !== "loading") return;
-      const doing = event.stage === "downloading" ? "Downloading" : "Loading";
-      screen.progress(`${doing} ${model}`, event.progress > 0 ? event.progress : undefined);
+      const isDownload = event.stage === "downloading";
+      const share = event.progress > 0 ? event.progress : undefined;
+      screen.progress(
+        `${isDownload ? "Downloading" : "Loading"} ${model}`,
+        share,
+        isDownload ? formatTransfer(transfer) : "",
+      );
     }
   }
 
@@ -56,6 +64,7 @@ export function createWorkerScreen({ config, screen, clock }: WorkerScreenOption
     follow(model, loading) {
       void show(model, loading);
     },
+    downloading: (now) => void (transfer = now),
     ready(model, info) {
       loaded = true;
       const where = info === undefined || config.backend === "fake" ? "" : ` It computes on ${deviceWords(info)}.`;

@@ -39,6 +39,8 @@ export interface SeveralModelsOptions {
   readonly loadLater?: readonly string[];
   readonly clock?: Clock;
   readonly access?: Partial<HttpAccess>;
+  /** A job of a model began. */
+  readonly onUsed?: (file: string) => void;
 }
 
 export interface SeveralModels {
@@ -133,6 +135,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
     },
     onDownloadProgress: () => {},
     onReady: () => {},
+    onUsed: (file) => options.onUsed?.(file),
     describe,
   });
   worker.start();

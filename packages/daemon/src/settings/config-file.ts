@@ -32,6 +32,8 @@ const yamlMistakes: Partial<Record<ErrorCode, string>> = {
   TAG_RESOLVE_FAILED: "a tag (!name) is unknown; put quotes around a text that begins with !",
 };
 
+const doubledName: ErrorCode = "DUPLICATE_KEY";
+
 /** The setting that names the settings file. */
 export const fileOptions = {
   configFile: {
@@ -79,6 +81,7 @@ export function readConfigFile<T extends OptionRows>(
   const parsed = parse(path, read, lines);
   if ("reasons" in parsed) return refused(parsed.reasons);
   const { document } = parsed;
+  const reasons = [...parsed.doubled];
   const lineOf = (node: Node): number => lines.linePos(node.range?.[0] ?? 0).line;
   const { contents } = document;
   // A file that contains only comments or `---` has no settings.
@@ -90,7 +93,6 @@ export function readConfigFile<T extends OptionRows>(
     (Object.entries(table) as [keyof T & string, OptionRow][]).map(([key, row]) => [row.flag, { key, row }]),
   );
   const values = new Map<keyof T & string, FileValue>();
-  const reasons: string[] = [];
   for (const { key, value } of root?.items ?? []) {
     const line = lineOf(key);
     const name = isScalar(key) ? String(key.value) : "";
@@ -110,12 +112,14 @@ export function readConfigFile<T extends OptionRows>(
   return { path, values, problems: configFileProblems(path, reasons) };
 }
 
-/** Returns the document, or the reasons why it cannot be read. */
+/** Returns the document with a reason for each doubled name, or the reasons why it cannot be read. */
 function parse(
   path: string,
   read: (path: string) => string,
   lineCounter: LineCounter,
-): { readonly document: Document.Parsed } | { readonly reasons: readonly string[] } {
+):
+  | { readonly document: Document.Parsed; readonly doubled: readonly string[] }
+  | { readonly reasons: readonly string[] } {
   let source: string;
   try {
     source = read(path);
@@ -124,11 +128,13 @@ function parse(
   }
   if (source.length > maxFileChars) return { reasons: [`it has more than ${maxFileChars} characters`] };
   const document = parseDocument(source, { lineCounter, prettyErrors: false });
-  const reasons = [...document.errors, ...document.warnings].map(({ code, pos }) => {
+  const problems = [...document.errors, ...document.warnings];
+  const reasons = problems.map(({ code, pos }) => {
     const { line } = lineCounter.linePos(pos[0]);
-    if (code !== "DUPLICATE_KEY") return `line ${line}: ${yamlMistakes[code] ?? "this is not YAML"}`;
+    if (code !== doubledName) return `line ${line}: ${yamlMistakes[code] ?? "this is not YAML"}`;
     const name = /^[^\s:]*/.exec(source.slice(pos[0], pos[0] + maxShownChars))?.[0] ?? "";
     return `line ${line}: ${name} is set twice`;
   });
-  return reasons.length > 0 ? { reasons } : { document };
+  // A file with doubled names can be read, so its other mistakes are reported too.
+  return problems.every(({ code }) => code === doubledName) ? { document, doubled: reasons } : { reasons };
 }

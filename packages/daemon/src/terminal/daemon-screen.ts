@@ -30,8 +30,12 @@ export interface Leaving {
 export interface DaemonScreen {
   /** The daemon listens: prints the banner. */
   opened(banner: Banner): void;
-  /** Shows a task in progress, with the seconds since the first call for this task. @param share of the task that is done, 0 to 1 */
-  progress(what: string, share?: number): void;
+  /**
+   * Shows a task in progress, with the seconds since the first call for this task.
+   * @param share of the task that is done, 0 to 1
+   * @param more words in place of the seconds, such as bytes and speed of a download
+   */
+  progress(what: string, share?: number, more?: string): void;
   ready(text: string): void;
   /** Prints a permanent line, unlike the status line. */
   note(text: string): void;
@@ -50,7 +54,7 @@ const tickMs = 1_000;
 export function createDaemonScreen({ out, clock }: DaemonScreenOptions): DaemonScreen {
   const { style } = out;
   const status = createStatusLine(out);
-  let doing: { readonly what: string; readonly since: number; share: number | undefined } | undefined;
+  let doing: { readonly what: string; readonly since: number; share: number | undefined; more: string } | undefined;
   let timer: TimerHandle | undefined;
   let left = false;
 
@@ -60,7 +64,8 @@ export function createDaemonScreen({ out, clock }: DaemonScreenOptions): DaemonS
     if (doing === undefined) return status.clear();
     const ms = clock.now() - doing.since;
     const share = doing.share === undefined ? "" : `  ${Math.floor(doing.share * 100)} %`;
-    status.show(`${doing.what} …${share}${ms < tickMs ? "" : `  ${formatDuration(ms)}`}`);
+    const more = doing.more !== "" ? doing.more : ms < tickMs ? "" : formatDuration(ms);
+    status.show(`${doing.what} …${share}${more === "" ? "" : `  ${more}`}`);
     timer = clock.setTimeout(show, tickMs);
   }
 
@@ -84,10 +89,10 @@ export function createDaemonScreen({ out, clock }: DaemonScreenOptions): DaemonS
       const rest = more.length === 0 ? [] : ["", ...more.map((row) => line(row))];
       say(["", style.bold(title), "", ...first, ...rest, "", style.dim("Ctrl-C stops it."), ""].join("\n"));
     },
-    progress(what, share) {
+    progress(what, share, more = "") {
       if (left) return;
-      if (doing?.what === what) doing.share = share;
-      else doing = { what, since: clock.now(), share };
+      if (doing?.what === what) Object.assign(doing, { share, more });
+      else doing = { what, since: clock.now(), share, more };
       show();
     },
     ready(text) {

@@ -43,6 +43,25 @@ export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`;
 }
 
+export interface Transfer {
+  readonly doneBytes?: number | undefined;
+  readonly totalBytes?: number | undefined;
+  readonly bytesPerSecond?: number | undefined;
+  readonly etaMs?: number | undefined;
+}
+
+/** A transfer in progress: `72.1 MB of 394 MB  13.1 MB/s  25 s left`. Leaves out what is unknown. */
+export function formatTransfer({ doneBytes, totalBytes, bytesPerSecond, etaMs }: Transfer): string {
+  const words = [
+    doneBytes === undefined
+      ? ""
+      : formatBytes(doneBytes) + (totalBytes === undefined ? "" : ` of ${formatBytes(totalBytes)}`),
+    bytesPerSecond === undefined || bytesPerSecond === 0 ? "" : formatRate(bytesPerSecond),
+    etaMs === undefined ? "" : `${formatDuration(Math.max(1_000, etaMs))} left`,
+  ];
+  return words.filter((word) => word !== "").join("  ");
+}
+
 /** A number with its noun: `1 token`, `2 tokens`. */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;

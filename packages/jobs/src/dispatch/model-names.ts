@@ -8,15 +8,17 @@ const shownChars = 256;
 interface Named {
   readonly name: string;
   readonly aliases: ReadonlySet<string>;
+  readonly fileName?: string | undefined;
 }
 
-/** Compares `asked` with names and aliases: first exactly, then without regard to case, `:latest` and `.gguf`. */
+/** Compares `asked` with names and aliases: first exactly, then without regard to case, `:latest` and `.gguf`; then with the names of files. */
 export function findNamed<T extends Named>(entries: readonly T[], asked: string): T | undefined {
   const plainName = plain(asked);
   const names = ({ name, aliases }: T): string[] => [name, ...aliases];
   return (
     entries.find((entry) => names(entry).includes(asked)) ??
-    entries.find((entry) => names(entry).some((name) => plain(name) === plainName))
+    entries.find((entry) => names(entry).some((name) => plain(name) === plainName)) ??
+    entries.find(({ fileName }) => fileName !== undefined && plain(fileName) === plainName)
   );
 }
 

@@ -1,10 +1,11 @@
 export { createCatalogue, type Catalogue, type CatalogueOptions } from "./folder/catalogue.ts";
-export type { DownloadedModel } from "./folder/find-downloads.ts";
+export { isDownload, type DownloadedModel } from "./folder/find-downloads.ts";
 export { findProjector, readProjector, type FoundProjector, type Projector } from "./folder/find-projector.ts";
 export { hashModel } from "./folder/hash-model.ts";
 export { findOllamaModels } from "./folder/ollama-folder.ts";
 export type { PullProgress } from "./transfer/progress.ts";
 export { parsePullable, pullModel, type PulledModel, type PullOptions } from "./reference/pull-model.ts";
+export { listHubFiles } from "./reference/hub-files.ts";
 export { likelyReference } from "./reference/parse-reference.ts";
 export { downloadHint, resolveModel, type ResolveModelOptions } from "./reference/resolve-model.ts";
 export { scanFolder } from "./folder/scan-folder.ts";

@@ -1,3 +1,4 @@
+export { isSlow, mostWeights, readingTokensPerSecond } from "./choose-row.ts";
 export { attentionShapeOf, type AttentionShape } from "./attention-shape.ts";
 export { measureMemoryBandwidth } from "./bandwidth.ts";
 export { contextDefaults, defaultMemoryShare, textTokens, usualSizes, type ContextSizes } from "./engine-defaults.ts";
@@ -5,7 +6,7 @@ export { engineMemory, fittingMemory, type EngineMemory, type EngineSettings } f
 export { createEstimator, estimateMemory, type MemoryEstimate } from "./estimate.ts";
 export { engineProcessBytes, type Fit, type Wanted } from "./largest-fit.ts";
 export { thisMachine, type Gpu, type Machine } from "./machine.ts";
-export { neededBytes, renderFitReport, verdictOf } from "./render.ts";
+export { neededBytes, renderFitReport } from "./render.ts";
 export { fitReport, type FitReport, type FitSource } from "./report.ts";
 export { embeddingBatch, passTokensBehind, sharesContext, type MemorySettings } from "./settings.ts";
 export { visionMemory, type VisionMemory, type VisionSettings } from "./vision.ts";

@@ -38,6 +38,8 @@ export interface Fit extends ContextSizes {
   /** Memory for reading pictures; 0 without a projector. Bytes, on the GPU if any layer is there. */
   readonly vision: number;
   readonly slots: number;
+  /** Memory with one slot and a context of `contextSize` tokens, with the engine's process and the projector. */
+  readonly oneAnswerBytes: number;
   /** Whether one job may use the whole pool. */
   readonly isShared: boolean;
   /** The longest context of one job with the wanted slots, up to the trained one; 0 if no context fits. */
@@ -109,10 +111,13 @@ export function largestFit(header: GgufHeader, machine: Machine, wanted: Wanted 
   const chosen = whole === undefined && largestContext > 0 ? smaller() : { slots, ...wished };
   const gpuLayers = place(chosen) ?? least;
   const estimate = at(chosen, gpuLayers);
+  const { contextSize } = chosen;
+  const one = at({ slots: 1, contextSize, contextPool: contextSize }, gpuLayers);
   return {
     verdict: whole !== undefined ? "fits" : largestContext > 0 ? "smaller" : "none",
     estimate,
     vision,
+    oneAnswerBytes: one.resident + engineProcessBytes + vision,
     ...chosen,
     isShared,
     largestContext,

@@ -1,59 +1,99 @@
 // Renders the report of `waggle fit` for a terminal.
+import { isSlow, rowToTake } from "./choose-row.ts";
 import { engineProcessBytes, type Fit } from "./largest-fit.ts";
 import type { Machine } from "./machine.ts";
 import type { FitReport, FitRow } from "./report.ts";
 
-const headings = [
-  ...["file", "quant", "size", "context", "pool", "needs"],
-  ...["largest context", "most slots", "tokens/s", "verdict"],
-];
-const alignedLeft: ReadonlySet<string> = new Set(["file", "quant", "verdict"]);
+/** A terminal of this width does not break a row. */
+const mostColumns = 100;
 /** A measurement with a larger error is not reliable. */
 const largeError = 0.2;
+const mark = "* ";
 
-/** Renders a table of all rows, and for a single row also the parts of its memory. Ends with a line break. */
+interface Column {
+  readonly title: string;
+  readonly isText?: true;
+  readonly cell: (row: FitRow, fit: Fit | undefined) => string;
+}
+
+/**
+ * Renders a table of all rows, and for a single row also the parts of its memory. Marks the row to take. Ends with a line break.
+ */
 export function renderFitReport({ machine, rows }: FitReport): string {
-  const lines = [...table(rows), ""];
+  const taken = rows.length > 1 ? rowToTake(rows, machine) : undefined;
+  const lines = [...table(rows, taken, machine), ""];
+  for (const { name, problem } of rows) if (problem !== undefined) lines.push(`${name}: ${problem}.`, "");
   const [only] = rows;
-  if (rows.length === 1 && only?.fit !== undefined) lines.push(...partsOf(only.fit), "");
+  if (rows.length === 1 && only?.fit !== undefined) lines.push(...partsOf(only.fit), "", ...limitsOf(only.fit), "");
+  if (taken !== undefined) lines.push(`${mark}is the one to take on this machine.`);
   lines.push(...footnotes(machine, rows));
   return `${lines.join("\n")}\n`;
 }
 
-function table(rows: readonly FitRow[]): string[] {
-  const cells = [[...headings], ...rows.map(cellsOf)];
-  const widths = headings.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
-  return cells.map((row) =>
-    row
-      .map((cell, column) => {
-        const width = widths[column] ?? 0;
-        return alignedLeft.has(headings[column] ?? "") ? cell.padEnd(width) : cell.padStart(width);
-      })
-      .join("  ")
-      .trimEnd(),
-  );
+function table(rows: readonly FitRow[], taken: FitRow | undefined, { gpu }: Machine): string[] {
+  const slots = Math.max(1, ...rows.map(({ fit }) => fit?.slots ?? 1));
+  const columns: readonly Column[] = [
+    { title: "quant", isText: true, cell: ({ quantization = "" }) => quantization },
+    { title: "size", cell: ({ fileBytes }) => bytes(fileBytes) },
+    { title: "1 answer", cell: (_, fit) => (fit === undefined ? "" : bytes(fit.oneAnswerBytes)) },
+    ...(slots === 1
+      ? []
+      : [
+          {
+            title: `${slots} answers`,
+            cell: (_: FitRow, fit: Fit | undefined) =>
+              fit === undefined || fit.slots === 1 ? "" : bytes(neededBytes(fit)),
+          },
+        ]),
+    { title: "context", cell: (_, fit) => (fit === undefined ? "" : String(fit.contextSize)) },
+    { title: "tokens/s", cell: (_, fit) => speedOf(fit) },
+    ...(gpu === undefined
+      ? []
+      : [{ title: "GPU", isText: true, cell: (_: FitRow, fit: Fit | undefined) => placeOf(fit) } as const]),
+    { title: "verdict", isText: true, cell: (_, fit) => verdictOf(fit) },
+  ];
+  const cells = [
+    columns.map(({ title }) => title),
+    ...rows.map((row) => columns.map(({ cell }) => cell(row, row.fit))),
+  ];
+  const widths = columns.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
+  const others = widths.reduce((sum, width) => sum + width + 2, 0);
+  const prefix = taken === undefined ? "" : " ".repeat(mark.length);
+  const names = ["file", ...rows.map(({ name }) => name.replace(/\.gguf$/i, ""))];
+  const width = Math.min(mostColumns - others - prefix.length, Math.max(...names.map(({ length }) => length)));
+  return cells.map((row, index) => {
+    const name = names[index] ?? "";
+    const shown = name.length > width ? `${name.slice(0, width - 1)}…` : name;
+    const start = taken !== undefined && rows[index - 1] === taken ? mark : prefix;
+    const rest = row.map((cell, i) =>
+      columns[i]?.isText ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0),
+    );
+    return `${start}${[shown.padEnd(width), ...rest].join("  ")}`.trimEnd();
+  });
 }
 
-function cellsOf({ name, quantization = "", fileBytes, fit, problem }: FitRow): string[] {
-  const file = [name, quantization, bytes(fileBytes)];
-  if (fit === undefined) return [...file, "", "", "", "", "", "", problem ?? ""];
-  const { contextSize, contextPool, largestContext, largestSlots, tokensPerSecond } = fit;
-  const speed = tokensPerSecond === undefined ? "" : `~${significant(tokensPerSecond)}`;
-  const most = [largestContext, largestSlots].map((count) => (count === 0 ? "-" : String(count)));
-  const needs = bytes(neededBytes(fit));
-  return [...file, String(contextSize), String(contextPool), needs, ...most, speed, verdictOf(fit)];
+function speedOf(fit: Fit | undefined): string {
+  return fit?.tokensPerSecond === undefined ? "" : `~${significant(fit.tokensPerSecond)}`;
 }
 
-/** Whether the model fits, and where its layers are, in a few words. */
-export function verdictOf({ verdict, gpu, gpuLayers }: Fit): string {
-  if (verdict === "none") return "does not fit";
-  const place =
-    gpu === "whole"
-      ? ", all on the GPU"
-      : gpu === "part"
-        ? `, ${gpuLayers} ${gpuLayers === 1 ? "layer" : "layers"} on the GPU`
-        : "";
-  return verdict === "fits" ? `fits${place}` : `fits with this smaller context${place}`;
+function placeOf(fit: Fit | undefined): string {
+  if (fit === undefined || fit.verdict === "none" || fit.gpu === "none") return "";
+  return fit.gpu === "whole" ? "all" : `${fit.gpuLayers} ${fit.gpuLayers === 1 ? "layer" : "layers"}`;
+}
+
+/** Whether the model fits, in two or three words. */
+function verdictOf(fit: Fit | undefined): string {
+  if (fit === undefined) return "unusable";
+  if (fit.verdict === "none") return "does not fit";
+  if (isSlow(fit)) return "slow";
+  return fit.verdict === "fits" ? "fits" : "shorter context";
+}
+
+function limitsOf({ largestContext, largestSlots }: Fit): string[] {
+  if (largestContext === 0) return [];
+  const answers =
+    largestSlots === 0 ? "" : ` ${largestSlots} ${largestSlots === 1 ? "answer" : "answers"} at a time fit at most.`;
+  return [`The longest context that fits has ${largestContext} tokens.${answers}`];
 }
 
 function partsOf(fit: Fit): string[] {
@@ -63,11 +103,11 @@ function partsOf(fit: Fit): string[] {
     ["weights", weights],
     [`KV cache of ${contextPool} tokens`, cache],
     ["recurrent state", state],
-    ["compute buffer, written part", compute - (total - resident)],
+    ["buffers for computing", compute - (total - resident)],
     ["output", output],
     ["vocabulary", vocabulary],
     ["projector, with buffers and embeddings", vision],
-    ["the engine itself", engineProcessBytes],
+    ["program without a model", engineProcessBytes],
     ["total", neededBytes(fit)],
   ];
   const shown = parts.filter(([, size]) => size > 0);
@@ -86,7 +126,7 @@ function footnotes({ freeBytes, bandwidth, gpu }: Machine, rows: readonly FitRow
   if (bandwidth !== undefined && rows.some(({ fit }) => fit?.tokensPerSecond !== undefined)) {
     const { bytesPerSecond, error, threads } = bandwidth;
     const rate = `${(bytesPerSecond / 1e9).toFixed(1)} GB/s with ${threads} ${threads === 1 ? "thread" : "threads"}`;
-    lines.push(`Tokens/s is the upper bound for one stream, by memory bandwidth (${rate}, ± ${percent(error)}).`);
+    lines.push(`Tokens/s is the upper bound by memory bandwidth (${rate}, ± ${percent(error)}).`);
     if (error > largeError)
       lines.push("The machine was busy during this measurement. Repeat it when the machine is idle.");
   }
@@ -97,9 +137,13 @@ function contextNotes(rows: readonly FitRow[]): string[] {
   const fits = rows.flatMap(({ fit }) => fit ?? []);
   const [first] = fits;
   if (first === undefined) return [];
-  const slots = `${first.slots} ${first.slots === 1 ? "slot" : "slots"}`;
-  const shared = fits.some(({ isShared }) => isShared) ? "; one job may use all of a shared pool" : "";
-  return [`Context is the most tokens of one job, pool of all running jobs together (${slots})${shared}.`];
+  const { slots } = fits.find((fit) => fit.slots > 1) ?? first;
+  const several = slots === 1 ? "" : ` ${slots} answers: with all slots in use; --slots 1 reserves less.`;
+  const shared = fits.some(({ isShared, slots: count }) => isShared && count > 1);
+  return [
+    `1 answer: memory for one answer at a time.${several}`,
+    `Context is the most tokens of one answer${shared ? "; one answer may use the context of all" : ""}.`,
+  ];
 }
 
 function percent(part: number): string {

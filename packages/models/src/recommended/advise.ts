@@ -1,5 +1,12 @@
 // Says of each recommended model whether it fits on a machine, as `waggle fit` does, and which one is best for each purpose.
-import { fitReport, type FitReport, type Machine, type Wanted } from "../memory/index.ts";
+import {
+  fitReport,
+  mostWeights,
+  readingTokensPerSecond,
+  type FitReport,
+  type Machine,
+  type Wanted,
+} from "../memory/index.ts";
 import { purposes, recommendedModels, type Purpose, type RecommendedModel } from "./recommended-models.ts";
 import { headerOfShape } from "./shape-header.ts";
 
@@ -9,10 +16,6 @@ export interface Advice {
   readonly row: FitReport["rows"][number];
 }
 
-/** Few people read faster than this; with a slower model they wait for each word. */
-const readingTokensPerSecond = 5;
-/** Share of the free memory for the weights of the best model. The rest is for contexts, and for other programs. */
-const weightsShare = 0.75;
 /** A model that fits only with a shorter context is of little use. */
 const usefulContext = 4_096;
 
@@ -34,15 +37,21 @@ export function adviseModel(model: RecommendedModel, machine: Machine, wanted: W
  */
 export function bestOfPurposes(
   advice: readonly Advice[],
-  { freeBytes, gpu }: Machine,
+  machine: Machine,
 ): readonly { readonly purpose: Purpose; readonly best: Advice | undefined }[] {
-  const most = weightsShare * (freeBytes + (gpu?.freeBytes ?? 0));
   return purposes.map((purpose) => ({
     purpose,
-    best: advice.findLast(
-      ({ model, row }) => model.purposes.includes(purpose) && model.bytes <= most && isUseful(model, row),
+    best: bestOf(
+      advice.filter(({ model }) => model.purposes.includes(purpose)),
+      machine,
     ),
   }));
+}
+
+/** The largest of the models that leaves room, fits with a useful context and is not slower than people read. */
+export function bestOf(advice: readonly Advice[], machine: Pick<Machine, "freeBytes" | "gpu">): Advice | undefined {
+  const most = mostWeights(machine);
+  return advice.findLast(({ model, row }) => model.bytes <= most && isUseful(model, row));
 }
 
 function isUseful({ shape }: RecommendedModel, { fit }: Advice["row"]): boolean {

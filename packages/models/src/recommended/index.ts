@@ -1,7 +1,8 @@
-export { adviseModel, adviseModels, bestOfPurposes, type Advice } from "./advise.ts";
+export { adviseModel, adviseModels, bestOf, bestOfPurposes, type Advice } from "./advise.ts";
+export { recommendedByName } from "./by-name.ts";
 export { knownShapes, type KnownShape } from "./known-shapes.ts";
 export {
-  downloadWords,
+  listWords,
   listedOn,
   purposeNames,
   purposes,

@@ -1,5 +1,5 @@
 // Owns the list of models that Waggle recommends, with its date. Names, sizes and languages come from the documentation of the models and of their
-// repositories, not from trials: `downloaded` says of each model whether Waggle ever downloaded it.
+// repositories, not from trials: `downloaded` records for us whether Waggle ever downloaded the model.
 import { shapeLike, type KnownShape } from "./known-shapes.ts";
 
 /** The day on which the list was last compared with the documentation. */
@@ -124,8 +124,7 @@ export const recommendedModels: readonly RecommendedModel[] = [
   },
 ];
 
-/** Says where the list comes from, and how many of these models Waggle has downloaded. */
-export function downloadWords(models: readonly Pick<RecommendedModel, "downloaded">[] = recommendedModels): string {
-  const tried = models.filter(({ downloaded }) => downloaded !== "never").length;
-  return `This list of ${listedOn} comes from documentation. Waggle downloaded ${tried} of its ${models.length} models.`;
+/** Says how old the list is. */
+export function listWords(): string {
+  return `The list is of ${listedOn}.`;
 }

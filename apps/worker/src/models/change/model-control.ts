@@ -6,6 +6,7 @@ import type { ModelControl, ModelChange } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelEvent, ModelStatus } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
+import { sourceOf } from "../list/model.ts";
 import type { Model } from "../list/model.ts";
 import { findNamed } from "@waggle/jobs";
 import type { ServedFile, ModelHost } from "../run/model-host-port.ts";
@@ -206,7 +207,7 @@ export function createModelControl(options: ModelControlOptions): Omit<ModelCont
       requireUnchanging(entry);
       const { current } = entry;
       const path = current.file.facts?.path ?? current.info?.modelPath;
-      if (current.file.source !== "download" || path === undefined) {
+      if (sourceOf(current) !== "download" || path === undefined) {
         const why = "Waggle has not downloaded its file, and deletes no other";
         throw new WaggleError("forbidden", `Cannot delete model ${entry.name}: ${why}.`);
       }

@@ -69,11 +69,13 @@ export function createOperations(options: OperationsOptions): {
     if (!isLocalFile(reference)) return { reference, source: "download" };
     const beside = file.source === "file" && file.facts !== undefined ? [dirname(resolve(file.facts.path))] : [];
     const path = offeredFile(reference, [folder, ...beside]);
+    const named = path !== undefined && existsSync(path) ? undefined : await catalogue.find(reference);
+    if (named?.state === "whole") return { reference: named.path, source: "download" };
     if (path === undefined || !existsSync(path)) {
       const where = "in the models folder (--models-dir) or next to the file that the model has now";
       throw new WaggleError(
         "invalid_argument",
-        `Cannot accept field "reference": there is no such file ${where}. Move the file there, or name a download (hf:…, ollama:…).`,
+        `Cannot swap to ${reference}: there is no such file ${where}. Move the file there, or name a download (hf:…, ollama:…).`,
       );
     }
     const downloaded = (await catalogue.list()).some((one) => one.path === path);

@@ -1,7 +1,7 @@
 // Makes the list of recommended models with what fits on a machine.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Machine } from "@waggle/models/memory";
-import { adviseModel, downloadWords, listedOn, recommendedModels, type Advice } from "@waggle/models/recommended";
+import { adviseModel, listWords, listedOn, recommendedModels, type Advice } from "@waggle/models/recommended";
 import type { RecommendedModel, RecommendedModels } from "@waggle/protocol";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import { engineSettingsOf } from "../memory/engine-settings.ts";
@@ -19,7 +19,7 @@ export async function recommendModels(settings: ModelSettings, machine: Machine)
     // Streams continue between two models.
     await nextTurn();
   }
-  return { listed_on: listedOn, note: downloadWords(), models };
+  return { listed_on: listedOn, note: listWords(), models };
 }
 
 function toWire({ model, row: { fit } }: Advice): RecommendedModel {

@@ -1,7 +1,9 @@
-// Finds the models that a worker serves from its start: the models of its settings, and the files in its models folder.
+// Finds the models that a worker serves from its start: the models of its settings, and the files in its models folder. In local mode, a worker
+// whose settings name no model serves all downloads of this machine and the embedded model.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { createCatalogue, nameOf, nameOfFile, scanFolder, uniqueName } from "@waggle/models/download";
+import type { DownloadedModel } from "@waggle/models/download";
 import { WaggleError, reservedModelNames } from "@waggle/protocol";
 import { reasonOf } from "@waggle/daemon/terminal";
 import type { WorkerConfig } from "../../config.ts";
@@ -10,13 +12,15 @@ import { embeddedModelName, embeddedModelPath } from "../../process/embedded-mod
 import { isLocalFile, ownName, requireAdapters, requireUsable } from "./given-file.ts";
 
 /**
+ * @param lastUsed path of the model that answered last on this machine
  * @throws WaggleError invalid_argument when a setting names an unknown model, two models have the same name, or the folder cannot be read
  * @throws StartError when no file can be a model, or no model can have its adapters
  */
-export async function findModels(config: WorkerConfig): Promise<readonly GivenModel[]> {
-  const given = namedModels(config);
+export async function findModels(config: WorkerConfig, lastUsed?: string): Promise<readonly GivenModel[]> {
+  const given = namedModels(config, await namedDownloads(config));
   const inFolder = config.servesFolder && config.backend !== "fake" ? await modelsInFolder(config, given) : [];
-  const models = withAliases([...given, ...inFolder], config);
+  const here = offersMachine(config) ? await modelsHere(config, given, lastUsed) : given;
+  const models = withAliases([...here, ...inFolder], config);
   if (config.backend === "fake") return models;
   if (inFolder.length === 0) await requireUsable(given.map(({ reference }) => reference));
   await requireAdapters(
@@ -30,8 +34,63 @@ export async function findModels(config: WorkerConfig): Promise<readonly GivenMo
 /** Aliases and pins are added later, from the flags. */
 const bare = { aliases: [], pinned: false } as const;
 
-function namedModels({ backend, models: configured, modelRef, servesFolder }: WorkerConfig): readonly GivenModel[] {
-  const models = configured.map((model) => (isEmbedded(model) ? withEmbeddedFile(model) : model));
+/** In network mode and in a fleet, a worker serves only what it was given. */
+function offersMachine({ localMode, models, servesFolder, backend, natsUrl }: WorkerConfig): boolean {
+  return localMode && models.length === 0 && !servesFolder && backend !== "fake" && natsUrl === undefined;
+}
+
+/** The downloads that the settings name as `waggle list` does, by the name in the settings. A file of this name comes first. */
+async function namedDownloads({ models, modelsFolder, backend }: WorkerConfig): Promise<Map<string, DownloadedModel>> {
+  const found = new Map<string, DownloadedModel>();
+  for (const model of backend === "fake" ? [] : models) {
+    const { reference } = model;
+    if (!isLocalFile(reference) || isEmbedded(model) || existsSync(reference)) continue;
+    const download = await createCatalogue({ folder: modelsFolder })
+      .find(reference)
+      .catch(() => undefined);
+    if (download !== undefined) found.set(reference, download);
+  }
+  return found;
+}
+
+/** A download that is not complete is continued under its reference. */
+function withDownload(model: GivenModel, { name, path, state, reference }: DownloadedModel): GivenModel {
+  return { ...model, name: model.name ?? name, reference: state === "whole" ? path : (reference ?? path) };
+}
+
+/** The given model and all downloads. The model that was used last is the default. */
+async function modelsHere(
+  { modelsFolder, defaultModel }: WorkerConfig,
+  given: readonly GivenModel[],
+  lastUsed: string | undefined,
+): Promise<readonly GivenModel[]> {
+  // A folder that cannot be read has no models to offer.
+  const catalogue = await createCatalogue({ folder: modelsFolder })
+    .list()
+    .catch(() => []);
+  const models = [...given, ...downloadsAmong(catalogue, given)];
+  const usual = models.find(({ reference }) => reference === lastUsed) ?? models[0];
+  return models.map((model) => ({ ...model, isUsual: defaultModel === undefined && model === usual }));
+}
+
+function downloadsAmong(catalogue: readonly DownloadedModel[], given: readonly GivenModel[]): readonly GivenModel[] {
+  const known = new Set(given.map(({ reference }) => resolve(reference)));
+  const taken = new Set(given.flatMap(({ name }) => name ?? []));
+  return catalogue
+    .filter(({ state }) => state === "whole")
+    .filter(({ path, reference }) => !known.has(path) && !given.some((one) => one.reference === reference))
+    .map(({ name, path }) => ({ ...bare, name: uniqueName(name, taken), reference: path, source: "download" }));
+}
+
+function namedModels(
+  { backend, models: configured, modelRef, servesFolder }: WorkerConfig,
+  downloads: ReadonlyMap<string, DownloadedModel>,
+): readonly GivenModel[] {
+  const models = configured.map((model) => {
+    const download = downloads.get(model.reference);
+    if (download !== undefined) return withDownload(model, download);
+    return isEmbedded(model) ? withEmbeddedFile(model) : model;
+  });
   const [first, ...others] = models;
   if (first === undefined) {
     if (backend === "fake") return [{ ...bare, name: modelRef, reference: "waggle-fake", source: "fake" }];
@@ -73,16 +132,8 @@ async function modelsInFolder(
     throw new WaggleError("invalid_argument", `Cannot read the models folder ${modelsFolder}: ${reasonOf(error)}`);
   };
   const catalogue = await createCatalogue({ folder: modelsFolder }).list().catch(refuse);
-  const downloads = catalogue.filter(({ state }) => state === "whole");
-  const paths = downloads.map(({ path }) => path);
-  const downloaded = downloads
-    .filter(({ path, reference }) => !known.has(path) && !given.some((one) => one.reference === reference))
-    .map(({ name, path }): GivenModel => ({
-      ...bare,
-      name: uniqueName(name, new Set(taken)),
-      reference: path,
-      source: "download",
-    }));
+  const paths = catalogue.filter(({ state }) => state === "whole").map(({ path }) => path);
+  const downloaded = downloadsAmong(catalogue, given);
   const names = [...taken, ...downloaded.flatMap(({ name }) => name ?? [])];
   const found = await scanFolder(modelsFolder, { except: [...paths, ...known], taken: names }).catch(refuse);
   return [

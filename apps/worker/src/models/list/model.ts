@@ -2,7 +2,7 @@
 // Also its status.
 import { basename } from "node:path";
 import { shownReference } from "@waggle/models/download";
-import type { ModelStatus } from "@waggle/protocol";
+import type { ModelSource, ModelStatus } from "@waggle/protocol";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import type { Pool, Stay } from "../memory/pool.ts";
 import type { ModelHost } from "../run/model-host-port.ts";
@@ -12,6 +12,10 @@ import { visionOf } from "./vision.ts";
 export interface Model {
   readonly name: string;
   readonly aliases: Set<string>;
+  /** Name of the file that serves the model: requests may use it, too. */
+  readonly fileName: string | undefined;
+  /** Whether the model is the default of a worker whose settings name no default. */
+  readonly isUsual: boolean;
   readonly settings: ModelSettings;
   readonly stay: Stay;
   current: ModelHost;
@@ -32,7 +36,8 @@ export interface StatusOptions {
 export function statusOf(model: Model, { pool, isDefault, now, chat }: StatusOptions): ModelStatus {
   const { current: host, next, stay } = model;
   const { state, info } = host;
-  const { reference, source, facts } = host.file;
+  const { reference, facts } = host.file;
+  const source = sourceOf(host);
   const expiresAt = pool.expiresAt(host);
   const { rssBytes: measured } = host.readings;
   const memory = pool.memoryOf(host);
@@ -79,6 +84,12 @@ export function statusOf(model: Model, { pool, isDefault, now, chat }: StatusOpt
   };
 }
 
+/** Where the model's file comes from. A download is one by its record, also if the settings name its reference or its path. */
+export function sourceOf({ file: { source, reference, facts } }: ModelHost): ModelSource {
+  if (source !== "file" && source !== "folder") return source;
+  return facts?.isDownload === true || !isLocalFile(reference) ? "download" : source;
+}
+
 function replacingOf(next: ModelHost): ModelStatus["replacing"] {
   const { reference } = next.file;
   return {
@@ -88,7 +99,7 @@ function replacingOf(next: ModelHost): ModelStatus["replacing"] {
   };
 }
 
-function fileNameOf({ file, info }: ModelHost): string | undefined {
+export function fileNameOf({ file, info }: ModelHost): string | undefined {
   const path = info?.modelPath ?? file.facts?.path;
   return path === undefined ? undefined : basename(path);
 }

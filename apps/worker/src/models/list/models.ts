@@ -14,6 +14,7 @@ import { createPool } from "../memory/pool.ts";
 import type { Pool, Prepare, Stay, UnloadReason } from "../memory/pool.ts";
 import { createModelHost } from "../run/model-host.ts";
 import type { EngineSource, ModelHost, ModelHostOptions, ServedFile } from "../run/model-host-port.ts";
+import { fileNameOf } from "./model.ts";
 import type { Model } from "./model.ts";
 
 export interface ModelsOptions extends Pick<
@@ -50,7 +51,7 @@ export interface Models {
   find(name: string | null | undefined): Model;
   /** Finds a model by its name or an alias. @throws WaggleError not_found */
   named(name: string): Model;
-  /** The model that serves unknown names, if the settings name one. */
+  /** The model that serves unknown names: the default of the settings, or the model that was used last. */
   readonly fallback: Model | undefined;
   isDefault(entry: Model): boolean;
   /** The model that represents the worker: the default, or the first. */
@@ -127,6 +128,10 @@ export function createModels(options: ModelsOptions): Models {
       get name() {
         return given.name ?? this.current.name;
       },
+      get fileName() {
+        return fileNameOf(this.current);
+      },
+      isUsual: given.isUsual === true,
       aliases: new Set(given.aliases),
       settings,
       stay,
@@ -160,7 +165,8 @@ export function createModels(options: ModelsOptions): Models {
   }
 
   function fallback(): Model | undefined {
-    return options.defaultModel === undefined ? undefined : findNamed(entries, options.defaultModel);
+    if (options.defaultModel === undefined) return entries.find(({ isUsual }) => isUsual);
+    return findNamed(entries, options.defaultModel);
   }
 
   return {

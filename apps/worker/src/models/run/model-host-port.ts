@@ -1,4 +1,5 @@
 // Defines a model's host for the pool, the routes and the reports: the file that it serves, and its options.
+import type { Transfer } from "@waggle/daemon/terminal";
 import type { BackendInfo } from "@waggle/engine";
 import type { Fingerprints, JobHost, JobHostOptions } from "@waggle/jobs";
 import type { FoundProjector } from "@waggle/models/download";
@@ -14,6 +15,8 @@ export interface ServedFileFacts {
   /** Path of the first part. */
   readonly path: string;
   readonly bytes: number;
+  /** Whether Waggle has downloaded the file. */
+  readonly isDownload?: boolean;
   readonly modifiedAt: string;
   /** Undefined when the header could not be read. */
   readonly card: ModelCard | undefined;
@@ -70,7 +73,7 @@ export interface ModelHost extends Omit<JobHost, "refuse"> {
   /** Limits the engine's threads; undefined removes the limit. */
   limitThreads(most: number | undefined): void;
   /** Reports the progress of a download. */
-  downloading(progress: number, doneBytes?: number): void;
+  downloading(progress: number, transfer?: Transfer): void;
   /** The model is requested but may not load yet; an earlier failure is cleared. */
   wait(why: string): void;
   /** Stops waiting for memory or a download, because the model is no longer needed. */
@@ -103,6 +106,6 @@ export interface ModelHostOptions extends Omit<
   /** Folder of the models and of their hashes. */
   readonly modelsFolder: string;
   readonly createEngine: (source: EngineSource) => EngineHost;
-  readonly onDownloadProgress: (progress: number, doneBytes: number | undefined) => void;
+  readonly onDownloadProgress: (progress: number, transfer: Transfer | undefined) => void;
   readonly observers?: JobHostOptions["observers"];
 }

@@ -225,12 +225,12 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       threadLimit = most;
       engine.send({ type: "limit_threads", threads: most ?? noThreadLimit });
     },
-    downloading(progress, doneBytes) {
+    downloading(progress, transfer) {
       if (state.name === "waiting") state.apply("download");
       if (state.name !== "downloading") return;
       state.advance(progress);
       showLoading();
-      options.onDownloadProgress(progress, doneBytes);
+      options.onDownloadProgress(progress, transfer);
     },
     wait(why) {
       dispatcher.accept();

@@ -21,7 +21,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 function hostOf(
   reference: string,
-  downloading = (_progress: number, _doneBytes?: number): void => {},
+  downloading: ModelHost["downloading"] = () => {},
   own: Partial<ModelSettings> = {},
 ): ModelHost {
   const settings = { mmproj: "auto", maxPicturePixels: 1_000_000, ...own } as ModelSettings;
@@ -92,11 +92,12 @@ test("a download is reported as it arrives", async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const shown: (readonly (number | undefined)[])[] = [];
+  const shown: Parameters<ModelHost["downloading"]>[] = [];
   const host = hostOf(`http://127.0.0.1:${port}/x.gguf`, (...progress) => void shown.push(progress));
   await prepareModel(host, options());
   server.close();
-  expect(shown.at(-1)).toEqual([1, bytes.length]);
+  expect(shown.at(-1)).toMatchObject([1, { doneBytes: bytes.length, totalBytes: bytes.length }]);
+  expect(host.file.facts).toMatchObject({ isDownload: true });
   expect(shown.length).toBeLessThan(110);
 });
 

@@ -2,8 +2,9 @@
 import { statSync } from "node:fs";
 import { GgufError, modelCardOf, readGgufFile } from "@waggle/models/header";
 import type { GgufHeader } from "@waggle/models/header";
-import { findProjector, readProjector, resolveModel } from "@waggle/models/download";
+import { findProjector, isDownload, readProjector, resolveModel } from "@waggle/models/download";
 import type { FoundProjector, ResolveModelOptions } from "@waggle/models/download";
+import type { Transfer } from "@waggle/daemon/terminal";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import { isLocalFile } from "../list/given-file.ts";
@@ -35,7 +36,8 @@ export async function prepareModel(host: ModelHost, options: PrepareOptions): Pr
     ...options.resolve,
     projector: file.settings.mmproj === "auto",
     signal: options.signal,
-    onProgress: ({ doneBytes, totalBytes }) => report(totalBytes ? doneBytes / totalBytes : 0, doneBytes),
+    onProgress: ({ doneBytes, totalBytes, bytesPerSecond, etaMs }) =>
+      report(totalBytes ? doneBytes / totalBytes : 0, { doneBytes, totalBytes, bytesPerSecond, etaMs }),
   });
   const header = await headerOf(path);
   const vision = header === undefined ? noVision : await visionOf(path, header, file.settings);
@@ -44,11 +46,13 @@ export async function prepareModel(host: ModelHost, options: PrepareOptions): Pr
   }
   const settings = engineSettingsOf(file.settings, vision.projector);
   const plan = header === undefined ? undefined : memoryPlanOf(header, settings, options.budgetBytes);
+  const downloaded = await isDownload(path);
   // A swap may have changed the file meanwhile.
   if (file.reference === reference)
     file.facts = {
       path,
       bytes: header?.fileBytes ?? statSync(path).size,
+      isDownload: downloaded,
       modifiedAt: statSync(path).mtime.toISOString(),
       card: header === undefined ? undefined : modelCardOf(header),
       plan,
@@ -98,14 +102,14 @@ async function headerOf(path: string): Promise<GgufHeader | undefined> {
   }
 }
 
-function createReport(send: ModelHost["downloading"]): (progress: number, doneBytes: number) => void {
+function createReport(send: ModelHost["downloading"]): (progress: number, transfer: Transfer) => void {
   let step = -1;
   let sentAt = 0;
-  return (progress, doneBytes) => {
+  return (progress, transfer) => {
     const now = Math.floor(progress * progressSteps);
     if (now === step && performance.now() - sentAt < longestSilenceMs) return;
     step = now;
     sentAt = performance.now();
-    send(now / progressSteps, doneBytes);
+    send(now / progressSteps, transfer);
   };
 }

@@ -64,6 +64,57 @@ describe("a downloaded model", () => {
     });
   });
 
+  test("is stored once, whichever reference names it", async () => {
+    await using server = await startModelServer({
+      content,
+      etag: '"1"',
+      manifestFile: "Story-1B-Q8_0.gguf",
+      openToAll: true,
+    });
+    const options = { folder, endpoint: server.url };
+    const file = "hf:waggle/Story-1B-GGUF/Story-1B-Q8_0.gguf";
+    const references = [
+      "hf:waggle/Story-1B-GGUF:Q8_0",
+      file,
+      "hf:Waggle/story-1b-gguf:q8_0",
+      `${server.url}/waggle/Story-1B-GGUF/resolve/main/Story-1B-Q8_0.gguf?download=true`,
+    ];
+    for (const first of references) {
+      const { path } = await pullModel(first, options);
+      for (const other of references) {
+        expect(await pullModel(other, options)).toMatchObject({ path, downloaded: false, name: "story-1b-q8_0" });
+        expect(await createCatalogue(options).find(other)).toMatchObject({ path });
+      }
+      expect(await createCatalogue(options).list()).toHaveLength(1);
+      expect(await createCatalogue(options).find(`${file}#dev`)).toBeUndefined();
+      await createCatalogue(options).remove(file);
+      expect(filesThere()).toEqual([]);
+    }
+  });
+
+  test("of an unusual name is stored once, as soon as the hub was asked about its tag", async () => {
+    await using server = await startModelServer({ content, etag: '"1"', manifestFile: "other-Q8_0.gguf" });
+    const options = { folder, endpoint: server.url };
+    const { path } = await pullModel("hf:waggle/story/other-Q8_0.gguf", options);
+    expect(await createCatalogue(options).find("hf:waggle/story:Q8_0")).toBeUndefined();
+    expect(await pullModel("hf:waggle/story:Q8_0", options)).toMatchObject({ path, downloaded: false });
+    expect(await createCatalogue(options).find("hf:waggle/story:Q8_0")).toMatchObject({ path });
+  });
+
+  test("that was cut is continued under another reference", async () => {
+    await using server = await startModelServer({ content, etag: '"1"', manifestFile: "story-Q8_0.gguf" });
+    const options = { folder, endpoint: server.url };
+    const stopped = new AbortController();
+    const cut = pullModel("hf:waggle/story:Q8_0", {
+      ...options,
+      signal: stopped.signal,
+      onProgress: ({ doneBytes }) => doneBytes > 100_000 && stopped.abort(),
+    });
+    await expect(cut).rejects.toThrow("aborted");
+    await pullModel("hf:waggle/story/story-Q8_0.gguf", options);
+    expect(await createCatalogue(options).list()).toMatchObject([{ state: "whole", bytes: content.length }]);
+  });
+
   test("has a unique name, even if two models have the same default name", async () => {
     await using server = await startModelServer({ content, etag: '"1"' });
     const options = { folder, endpoint: server.url };

@@ -5,10 +5,10 @@ import { WaggleError } from "@waggle/protocol";
 import { recordPath } from "./download-record.ts";
 import { tryLock } from "./file-lock.ts";
 import { describeDownload, findDownloads, isUrlFolder, type DownloadedModel } from "./find-downloads.ts";
-import { bearsName } from "../reference/find-present.ts";
+import { bearsName, findByPlace } from "../reference/find-present.ts";
 import { allParts } from "./model-names.ts";
 import { removePartials } from "../transfer/partial-file.ts";
-import { defaultEndpoint, parseReference } from "../reference/parse-reference.ts";
+import { defaultEndpoint, parseReference, type Target } from "../reference/parse-reference.ts";
 import { uniqueName } from "../reference/served-names.ts";
 import { shownReference } from "../transfer/download-error.ts";
 
@@ -22,7 +22,7 @@ export interface CatalogueOptions {
 export interface Catalogue {
   /** All downloads in the folder, oldest first. */
   list(): Promise<readonly DownloadedModel[]>;
-  /** @param wanted the model's name, reference or path */
+  /** @param wanted the model's name, reference or path, or the name of its file with or without the ending */
   find(wanted: string): Promise<DownloadedModel | undefined>;
   /**
    * Removes all parts of a model, complete or partial, its record, and its projector unless another model has the same one.
@@ -40,14 +40,22 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
   async function find(wanted: string): Promise<DownloadedModel | undefined> {
     const models = await listDownloads(folder);
     const named = models.find(({ name, reference }) => name === wanted || reference === wanted);
-    return named ?? models.find(({ path }) => path === resolve(wanted) || refersTo(wanted, path));
+    if (named !== undefined) return named;
+    const target = targetOf(wanted);
+    const placed = await findByPlace(folder, target);
+    const found = models.find(
+      ({ path }) =>
+        path === resolve(wanted) || path === placed || bearsName(target, relative(folder, path).split(sep).join("/")),
+    );
+    const name = plain(wanted);
+    return found ?? models.find((model) => [model.name, basename(model.path)].map(plain).includes(name));
   }
 
-  function refersTo(wanted: string, path: string): boolean {
+  function targetOf(wanted: string): Target {
     try {
-      return bearsName(parseReference(wanted, endpoint), relative(folder, path).split(sep).join("/"));
+      return parseReference(wanted, endpoint);
     } catch {
-      return false;
+      return { kind: "path" };
     }
   }
 
@@ -67,6 +75,11 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       return { ...model, freedBytes: bytes + (removesBoth ? projector.bytes : 0) };
     },
   };
+}
+
+/** A name as people type it: without the ending of a file, in any case. */
+function plain(name: string): string {
+  return name.toLowerCase().replace(/\.gguf$/, "");
 }
 
 /** All downloads in the folder, oldest first, each with a unique name. */

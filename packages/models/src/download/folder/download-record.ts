@@ -10,6 +10,8 @@ import { isProjectorName } from "./projector-names.ts";
 const mostRecordBytes = 1 << 20;
 /** Limit for the reference in a record: a damaged record must not put a huge line into a list. */
 const mostReferenceChars = 4_096;
+/** Further references are forgotten: a list for each spelling must not grow. */
+const mostReferences = 8;
 const kind = "waggle-download";
 
 export type RecordedPart = Pick<RemoteFile, "sizeBytes" | "sha256" | "version">;
@@ -17,6 +19,10 @@ export type RecordedPart = Pick<RemoteFile, "sizeBytes" | "sha256" | "version">;
 export interface DownloadRecord {
   /** The requested reference, without credentials, query and fragment. */
   readonly reference: string;
+  /** The place of a hub's file, by `hubPlace`: another reference to the same file finds this download. */
+  readonly place?: string | undefined;
+  /** Other references by which the same file was requested. */
+  readonly also?: readonly string[];
   /** The model's default name; undefined if requests cannot use it. */
   readonly name: string | undefined;
   readonly parts: readonly RecordedPart[];
@@ -29,6 +35,13 @@ export interface DownloadRecord {
 /** @param path path of the first part */
 export function recordPath(path: string): string {
   return `${path}.json`;
+}
+
+/** The record with one more reference to its file. */
+export function withReference(record: DownloadRecord, reference: string): DownloadRecord {
+  const { also = [] } = record;
+  if (reference === record.reference || also.includes(reference)) return record;
+  return { ...record, also: [reference, ...also].slice(0, mostReferences) };
 }
 
 /** @param path path of the first part. @returns undefined if the record is missing or damaged */
@@ -72,9 +85,11 @@ function recordOf(value: unknown): DownloadRecord | undefined {
   const record = value as Partial<Record<keyof DownloadRecord | "kind", unknown>> | null;
   if (record?.kind !== kind || !isReference(record.reference)) return undefined;
   if (!Array.isArray(record.parts) || typeof record.name !== "string" || record.name === "") return undefined;
-  const { extras, projector } = record;
+  const { extras, projector, place, also } = record;
   return {
     reference: record.reference,
+    place: isReference(place) ? place : undefined,
+    also: Array.isArray(also) ? also.filter(isReference).slice(0, mostReferences) : [],
     name: ModelNameSchema.safeParse(record.name).data,
     parts: record.parts.map(partOf),
     extras: typeof extras === "object" && extras !== null ? (extras as Record<string, unknown>) : undefined,

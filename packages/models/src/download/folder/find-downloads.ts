@@ -46,6 +46,11 @@ export interface DownloadedProjector {
   readonly sha256: string | undefined;
 }
 
+/** @param path path of the first part. @returns whether the file has a record of Waggle's download */
+export async function isDownload(path: string): Promise<boolean> {
+  return (await readRecord(path)) !== undefined;
+}
+
 export function isUrlFolder(name: string): boolean {
   return urlFolder.test(name);
 }

@@ -1,8 +1,18 @@
 // Looks for a model, with all its parts, in the models folder.
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { allParts, nameOnDisk, partName, quantizedName } from "../folder/model-names.ts";
-import type { RemoteTarget, TagTarget, Target } from "./parse-reference.ts";
+import { basename } from "node:path/posix";
+import { readRecord, type DownloadRecord } from "../folder/download-record.ts";
+import { allParts, nameOnDisk, partName, quantizedName, withoutPart } from "../folder/model-names.ts";
+import {
+  defaultEndpoint,
+  parseReference,
+  hubPlace,
+  type HubFile,
+  type RemoteTarget,
+  type TagTarget,
+  type Target,
+} from "./parse-reference.ts";
 import { defaultQuantization } from "./quantizations.ts";
 
 /** @returns the path of the first part; undefined if a part is missing */
@@ -13,7 +23,53 @@ export async function findPresent(folder: string, target: RemoteTarget): Promise
     const sizes = await partSizes(path);
     if (!sizes.includes(undefined)) return path;
   }
+  const path = await findByPlace(folder, target);
+  return path === undefined || (await partSizes(path)).includes(undefined) ? undefined : path;
+}
+
+/**
+ * Finds the download of a hub's file, complete or not, whichever reference it was requested by.
+ * @returns the path of the first part
+ */
+export async function findByPlace(folder: string, target: Target): Promise<string | undefined> {
+  if (target.kind !== "tag" && (target.kind !== "file" || target.hub === undefined)) return undefined;
+  for (const name of await namesIn(folder)) {
+    const [, first] = /^(hf_.*)\.json$/.exec(name) ?? [];
+    const record = first === undefined ? undefined : await readRecord(join(folder, first));
+    if (first !== undefined && record !== undefined && isOf(target, record)) return join(folder, first);
+  }
   return undefined;
+}
+
+function isOf(target: Target, { reference, also = [], place }: DownloadRecord): boolean {
+  const targets = [...(place === undefined ? [] : [place]), reference, ...also].map(targetOf);
+  return targets.some((known) => {
+    if (known?.kind === "tag") return target.kind === "tag" && isSameTag(target, known);
+    if (known?.kind !== "file" || known.hub === undefined) return false;
+    if (target.kind === "file") return target.hub !== undefined && hubPlace(target.hub) === hubPlace(known.hub);
+    return target.kind === "tag" && isNamedBy(target, known.hub);
+  });
+}
+
+function targetOf(reference: string): Target | undefined {
+  try {
+    return parseReference(reference, defaultEndpoint);
+  } catch {
+    return undefined;
+  }
+}
+
+function isSameTag(one: TagTarget, other: TagTarget): boolean {
+  const isSame = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+  return isSame(one.user, other.user) && isSame(one.repo, other.repo) && isSame(one.tag ?? "", other.tag ?? "");
+}
+
+/** Whether the file has the usual name of the tag's file: `Bee-1B-Q4_K_M.gguf` for `Bee-1B-GGUF:Q4_K_M`. Of other names only the hub knows the tags. */
+function isNamedBy({ user, repo, tag = defaultQuantization }: TagTarget, file: HubFile): boolean {
+  const base = repo.replace(/-gguf$/i, "");
+  const usual = ["-", "."].map((sign) => `${base}${sign}${tag}.gguf`.toLowerCase());
+  const isOfRepo = isSameTag({ kind: "tag", user, repo, tag }, { ...file, kind: "tag", tag });
+  return isOfRepo && file.branch === "main" && usual.includes(withoutPart(basename(file.path)).toLowerCase());
 }
 
 /** Bytes of each part; undefined for a missing part. */

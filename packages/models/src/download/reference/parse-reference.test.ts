@@ -74,8 +74,6 @@ test("the URL of a split file must not have a hash", () => {
 
 describe("a word that is no reference", () => {
   test.each([
-    ["qwen3", "ollama:qwen3"],
-    ["llama3.2:3b", "ollama:llama3.2:3b"],
     ["Qwen/Qwen3-4B-GGUF", "hf:Qwen/Qwen3-4B-GGUF"],
     ["Qwen/Qwen3-4B-GGUF:Q4_K_M", "hf:Qwen/Qwen3-4B-GGUF:Q4_K_M"],
     ["hf.co/Qwen/Qwen3-4B-GGUF", "hf:Qwen/Qwen3-4B-GGUF"],
@@ -89,6 +87,9 @@ describe("a word that is no reference", () => {
   });
 
   test.each([
+    "qwen3",
+    "llama3.2:3b",
+    "nosuchmodel",
     "./qwen3",
     "/models/qwen3",
     "~/qwen3",

@@ -60,8 +60,8 @@ export function parseReference(reference: string, endpoint: string): Target {
 }
 
 /**
- * The download that a word probably means which is no file: Ollama's names (`qwen3`, `llama3.2:3b`), a hub's repository (`user/repo`),
- * addresses without a scheme (`hf.co/user/repo`), and Ollama's pages.
+ * The download that a word probably means which is no file: a hub's repository (`user/repo`), addresses without a scheme (`hf.co/user/repo`), and
+ * Ollama's pages. A single word names no place, so it means no download.
  * @returns a reference to type instead; undefined for a word that looks like a path
  */
 export function likelyReference(word: string): string | undefined {
@@ -71,8 +71,7 @@ export function likelyReference(word: string): string | undefined {
     /^(?:(hf\.co|(?:www\.)?huggingface\.co|ollama\.com(?:\/library)?)\/)?(.*)$/i.exec(address) ?? [];
   if (!/^(?:[\w.-]+\/)?\w[\w.-]*(?::[\w.-]+)?$/.test(name)) return undefined;
   if (host?.toLowerCase().startsWith("ollama") === true) return `ollama:${name}`;
-  if (name.includes("/")) return `hf:${name}`;
-  return host === undefined ? `ollama:${name}` : undefined;
+  return name.includes("/") ? `hf:${name}` : undefined;
 }
 
 function parseHub(reference: string, content: string, endpoint: string): Target {
@@ -112,6 +111,11 @@ export interface HubFile {
   readonly repo: string;
   readonly branch: string;
   readonly path: string;
+}
+
+/** Identifies a file of the hub, or of a mirror of it, by its repository, branch and path. It is a reference, too. */
+export function hubPlace({ user, repo, branch, path }: HubFile): string {
+  return `hf:${user.toLowerCase()}/${repo.toLowerCase()}/${firstPart(path)}${branch === "main" ? "" : `#${branch}`}`;
 }
 
 function hubFile(file: HubFile): FileTarget {

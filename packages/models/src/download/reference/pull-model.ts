@@ -52,7 +52,9 @@ export function parsePullable(reference: string, endpoint: string = defaultEndpo
   if (target.kind !== "path") return target;
   const likely = likelyReference(reference);
   const wanted = "hf:user/repo:quant, ollama:name:tag or a URL is wanted";
-  const why = likely === undefined ? `it is a path; ${wanted}` : `${wanted}. Try ${likely}`;
+  const isPath = /[/\\]|\.gguf$/i.test(reference);
+  const unknown = isPath ? `it is a path; ${wanted}` : `${wanted}. "waggle pull" lists models for this machine`;
+  const why = likely === undefined ? unknown : `${wanted}. Try ${likely}`;
   throw new WaggleError("invalid_argument", `Cannot download model ${reference}: ${why}`);
 }
 

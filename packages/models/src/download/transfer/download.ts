@@ -5,14 +5,14 @@ import { createStallTimer, linkSignals, makeFolder, systemClock, type Clock } fr
 import { askForFile } from "../reference/ask-for-file.ts";
 import { askForProjector } from "../reference/ask-for-projector.ts";
 import { describeFile, type RemoteFile } from "../folder/describe-file.ts";
-import { cannotDownload, DownloadError, FileChangedError } from "./download-error.ts";
+import { cannotDownload, DownloadError, FileChangedError, shownReference } from "./download-error.ts";
 import { bytesHere, fetchParts, totalSize } from "./fetch-parts.ts";
-import { readRecord, writeRecord } from "../folder/download-record.ts";
+import { readRecord, withReference, writeRecord } from "../folder/download-record.ts";
 import { LockLostError, lockFile } from "../folder/file-lock.ts";
-import { findPresent, partSizes, sumOf } from "../reference/find-present.ts";
+import { findByPlace, findPresent, partSizes, sumOf } from "../reference/find-present.ts";
 import { allParts } from "../folder/model-names.ts";
 import type { Credentials } from "./open-url.ts";
-import type { FileTarget, RemoteTarget } from "../reference/parse-reference.ts";
+import { hubPlace, type FileTarget, type RemoteTarget } from "../reference/parse-reference.ts";
 import { openRecord } from "./open-record.ts";
 import {
   createProgressMeter,
@@ -90,7 +90,10 @@ async function begin(target: RemoteTarget, download: Download): Promise<Download
   const { options, signal, meter, onMove } = download;
   const { folder, update } = options;
   meter.tell({ stage: "asking" });
-  const file = await askForFile(target, { ...options, signal });
+  const asked = await askForFile(target, { ...options, signal });
+  const known = await findByPlace(folder, asked);
+  // A file of the hub is stored once: a download under another reference is continued or used.
+  const file = known === undefined ? asked : { ...asked, name: basename(known) };
   onMove();
   const request = { credentials: file.credentials ?? options.credentials, signal };
   const projector = options.projector ? await askForProjector(file, target.kind === "tag", request) : undefined;
@@ -103,7 +106,7 @@ async function begin(target: RemoteTarget, download: Download): Promise<Download
   }
   const path = join(folder, file.name);
   const projectorName = projector === undefined || projector === null ? projector : basename(projector.name);
-  if (!files.some((remote) => remote.file === file)) await recordProjector(path, projectorName);
+  if (!files.some((remote) => remote.file === file)) await noteRequest(path, download.reference, projectorName);
   const all = { ...download, options: { ...options, credentials: request.credentials } };
   const fetched: boolean[] = [];
   // The model comes first: it can be used without the projector.
@@ -131,11 +134,13 @@ function placeOf(remote: Remote, all: readonly Remote[]): ProgressPlace {
   };
 }
 
-/** Adds the projector to the record of a model that is in the folder. */
-async function recordProjector(path: string, projector: string | null | undefined): Promise<void> {
+/** Adds the reference and the projector to the record of a model that is in the folder. */
+async function noteRequest(path: string, reference: string, projector: string | null | undefined): Promise<void> {
   const record = await readRecord(path);
-  if (record === undefined || projector === undefined || record.projector === projector) return;
-  await writeRecord(path, { ...record, projector });
+  if (record === undefined) return;
+  const noted = withReference(record, shownReference(reference));
+  if (noted === record && (projector === undefined || record.projector === projector)) return;
+  await writeRecord(path, projector === undefined ? noted : { ...noted, projector });
 }
 
 /** @returns false if the whole file was already in the folder */
@@ -156,8 +161,9 @@ async function fetchLocked(
     meter.tell({ stage: "waiting", totalBytes: totalSize(remotes), parts: remotes.length });
   });
   using held = linkSignals(signal, lock.lost);
-  const { extras } = file;
-  const recording = await openRecord(path, remotes, { reference, folder, endpoint, extras, projector });
+  const { extras, hub } = file;
+  const place = hub === undefined ? undefined : hubPlace(hub);
+  const recording = await openRecord(path, remotes, { reference, folder, endpoint, extras, place, projector });
   try {
     const { credentials, connections, openFile, stallTimeoutMs } = options;
     const fetched = await fetchParts(path, remotes, {

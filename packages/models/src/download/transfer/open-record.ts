@@ -3,7 +3,14 @@ import { rm } from "node:fs/promises";
 import { listDownloads } from "../folder/catalogue.ts";
 import type { RemoteFile } from "../folder/describe-file.ts";
 import { diskError } from "../folder/disk-space.ts";
-import { isSamePart, readRecord, recordedPart, recordPath, writeRecord } from "../folder/download-record.ts";
+import {
+  isSamePart,
+  readRecord,
+  recordedPart,
+  recordPath,
+  withReference,
+  writeRecord,
+} from "../folder/download-record.ts";
 import { partSizes } from "../reference/find-present.ts";
 import { allParts } from "../folder/model-names.ts";
 import { partialsOf } from "./partial-file.ts";
@@ -16,6 +23,8 @@ export interface RecordOptions {
   readonly folder: string;
   readonly endpoint: string;
   readonly extras: Readonly<Record<string, unknown>> | undefined;
+  /** See `DownloadRecord`. */
+  readonly place: string | undefined;
   /** Name of the projector's file; see `DownloadRecord`. */
   readonly projector?: string | null | undefined;
 }
@@ -37,7 +46,7 @@ export interface OpenRecord {
 export async function openRecord(
   path: string,
   remotes: readonly RemoteFile[],
-  { reference, folder, endpoint, extras, projector }: RecordOptions,
+  { reference, folder, endpoint, extras, place, projector }: RecordOptions,
 ): Promise<OpenRecord> {
   const paths = allParts(path);
   const former = await readRecord(path);
@@ -54,7 +63,10 @@ export async function openRecord(
     const name = former?.name ?? uniqueName(nameOf(reference, endpoint), new Set(others.map((model) => model.name)));
     try {
       const parts = remotes.map(recordedPart);
-      await writeRecord(path, { reference: shownReference(reference), name, parts, extras, projector });
+      const shown = shownReference(reference);
+      const first = former?.reference ?? shown;
+      const record = { reference: first, place, also: former?.also ?? [], name, parts, extras, projector };
+      await writeRecord(path, withReference(record, shown));
     } catch (error) {
       throw diskError(error) ?? error;
     }

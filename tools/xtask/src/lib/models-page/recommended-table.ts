@@ -1,23 +1,22 @@
 // Generates the table of recommended models in docs/models.md from the list in packages/models.
 import { createEstimator, engineProcessBytes } from "@waggle/models/memory";
-import { downloadWords, headerOfShape, purposeNames, recommendedModels } from "@waggle/models/recommended";
+import { headerOfShape, listWords, purposeNames, recommendedModels } from "@waggle/models/recommended";
 import { alignedTable } from "../docs/table.ts";
 
 /** Tokens of the slot in the column of memory, as in the table of models against memory. */
 const usualContext = 8_192;
 
 export function recommendedTable(): string {
-  const headings = ["purpose", "model", "languages", "file, GB", "1 answer, GiB", "downloaded", "reference"];
-  const rows = recommendedModels.map(({ purposes, name, languages, bytes, shape, downloaded, reference }) => [
+  const headings = ["purpose", "model", "languages", "file, GB", "1 answer, GiB", "reference"];
+  const rows = recommendedModels.map(({ purposes, name, languages, bytes, shape, reference }) => [
     purposes.map((purpose) => purposeNames[purpose]).join(", "),
     name,
     languages,
     (bytes / 1e9).toFixed(1),
     neededGib(shape),
-    downloaded,
     `\`${reference}\``,
   ]);
-  return `${downloadWords()}\n\n${alignedTable([headings, ...rows])}`;
+  return `${listWords()}\n\n${alignedTable([headings, ...rows])}`;
 }
 
 function neededGib(shape: (typeof recommendedModels)[number]["shape"]): string {
