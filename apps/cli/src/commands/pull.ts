@@ -19,14 +19,21 @@ export const run: Run = async (context, words) => {
   if (wanted === undefined) return await showModels(context);
   const name = words.text("name");
   const projector = words.has("mmproj");
+  const hubUrl = words.text("hubUrl");
   requireNotEmbedded(wanted);
   const reference = (await offerDownload(context, wanted)) ?? wanted;
   parsePullable(reference);
   const found = await findWorker(context, words.text("url"));
+  if (found !== undefined && hubUrl !== undefined) {
+    throw new CliError(
+      `Cannot use --hub-url: the worker at ${found.url} downloads from its own hub. Start it with --hub-url.`,
+      exitCodes.wrongUse,
+    );
+  }
   const view = createProgressView(context.err);
   try {
     await (found === undefined
-      ? pullHere(context, { reference, name, projector }, view)
+      ? pullHere(context, { reference, name, projector, hubUrl }, view)
       : pullThere(context, found, { reference, name, projector }, view));
   } catch (error) {
     if (context.signal.aborted) context.err.write("The partial download is kept; run the same command to continue.\n");
@@ -70,7 +77,7 @@ async function pullThere(
 
 async function pullHere(
   { config, out, signal }: Context,
-  { reference, name, projector }: Wanted,
+  { reference, name, projector, hubUrl }: Wanted & { readonly hubUrl: string | undefined },
   view: ProgressView,
 ): Promise<void> {
   if (name !== undefined) {
@@ -79,7 +86,7 @@ async function pullHere(
       exitCodes.wrongUse,
     );
   }
-  const { offline, mmproj, ...hub } = await hubOptions(config.env);
+  const { offline, mmproj, ...hub } = await hubOptions(config.env, hubUrl);
   if (offline) throw new CliError("Cannot download: the variable WAGGLE_OFFLINE is set.");
   const model = await pullModel(reference, {
     ...{ folder: config.modelsFolder, signal, ...hub },
