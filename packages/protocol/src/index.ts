@@ -44,3 +44,4 @@ export * from "./llama-server/routes.ts";
 export * from "./rerank/requests.ts";
 export * from "./rerank/routes.ts";
 export * from "./openapi/openapi.ts";
+export { createRouteRefusal } from "./openapi/refused-route.ts";
