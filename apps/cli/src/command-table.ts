@@ -50,6 +50,21 @@ export const commandTable = [
     ],
   },
   {
+    name: "launch",
+    summary: "start a coding agent that uses a worker",
+    arguments: [
+      {
+        name: "agent",
+        help: "claude, codex, opencode, qwen, pi or copilot",
+        required: true,
+        completion: ["claude", "codex", "opencode", "qwen", "pi", "copilot"],
+      },
+      { name: "args", help: "arguments of the agent, after --", variadic: true },
+    ],
+    options: [url, { flags: "--model <name>", help: "the worker's model (default: its default model)" }],
+    examples: ["waggle launch claude", 'waggle launch codex --model qwen3-8b -- exec "What does this project do?"'],
+  },
+  {
     name: "list",
     summary: "list the models",
     options: [url, json, { flags: "--names", help: "print only names; print nothing if no worker answers" }],

@@ -3,6 +3,7 @@ export { invalidArgument } from "./fields/invalid-argument.ts";
 export * from "./fields/limits.ts";
 export { pictureHash, picturePlaces, pictureSource, type PicturePlace } from "./fields/pictures.ts";
 export { samplingIn } from "./fields/sampling.ts";
+export { nearWord } from "./fields/near.ts";
 export * from "./fields/tools.ts";
 export { optionsOfMessages, type ChatOptions } from "./fields/chat-options.ts";
 export * from "./native/generate.ts";
