@@ -55,9 +55,9 @@ export const commandTable = [
     arguments: [
       {
         name: "agent",
-        help: "claude, codex, opencode, qwen, pi or copilot",
+        help: "claude, codex, opencode, qwen, pi, cline or copilot",
         required: true,
-        completion: ["claude", "codex", "opencode", "qwen", "pi", "copilot"],
+        completion: ["claude", "codex", "opencode", "qwen", "pi", "cline", "copilot"],
       },
       { name: "args", help: "arguments of the agent, after --", variadic: true },
     ],

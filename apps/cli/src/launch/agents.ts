@@ -171,6 +171,30 @@ const pi: Agent = {
   },
 };
 
+const cline: Agent = {
+  name: "cline",
+  title: "Cline's CLI",
+  program: "cline",
+  npm: "cline",
+  leastContext: 32_768,
+  start: ({ url, token, model, contextSize, folder }) => {
+    const limits =
+      contextSize === undefined ? {} : { contextWindow: contextSize, maxTokens: answerTokens(contextSize) };
+    const settings = { provider: "openai-compatible", apiKey: token, model, baseUrl: `${url}/v1`, ...limits };
+    const provider = { settings, updatedAt: new Date(0).toISOString(), tokenSource: "manual" };
+    return {
+      args: ["--provider", "openai-compatible", "--model", model],
+      env: { CLINE_PROVIDER_SETTINGS_PATH: join(folder, "cline.json") },
+      files: {
+        "cline.json": json({
+          ...{ version: 1, lastUsedProvider: "openai-compatible", modes: {} },
+          providers: { "openai-compatible": provider },
+        }),
+      },
+    };
+  },
+};
+
 const copilot: Agent = {
   name: "copilot",
   title: "Copilot CLI",
@@ -198,4 +222,4 @@ function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
-export const agents: readonly Agent[] = [claude, codex, opencode, qwen, pi, copilot];
+export const agents: readonly Agent[] = [claude, codex, opencode, qwen, pi, cline, copilot];

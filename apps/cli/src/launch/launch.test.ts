@@ -65,7 +65,7 @@ describe("waggle launch", () => {
     expect(all).toContain(url);
     expect(all).toContain("user/bee");
     expect(all).toMatch(/131072|122880/);
-    expect(Object.values(env)).toContain("s3cret");
+    expect([...Object.values(env), ...Object.values(files)].join(" ")).toContain("s3cret");
     expect(args.join(" ")).not.toContain("s3cret");
     for (const path of Object.keys(files)) expect(existsSync(path)).toBe(false);
   });

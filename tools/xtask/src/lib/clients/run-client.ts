@@ -17,7 +17,7 @@ import {
   type Worker,
 } from "@waggle/testing/harness";
 import type { ScriptedModel } from "@waggle/testing/models";
-import { wordFile, type Client, type Output } from "./clients.ts";
+import { agentContextTokens, wordFile, type Client, type Output } from "./clients.ts";
 import { installed, pathOf } from "./install.ts";
 import { startRecordingProxy, type Call } from "./recording-proxy.ts";
 import type { ClientRun } from "./verdict.ts";
@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly onErrorLine: (line: string) => void;
 }
 
+/** In local mode, the worker accepts any token. */
+const anyToken = "waggle";
 const clientLimitMs = 600_000;
 
 /** @throws Error when the client is not installed or cannot be started */
@@ -59,7 +61,12 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
       },
       onCall: options.onCall,
     });
-    const place = { url: proxy.url, model: options.modelName };
+    const place = {
+      ...{ url: proxy.url, model: options.modelName, token: anyToken },
+      ...{ contextSize: agentContextTokens, folder },
+    };
+    const { args, env, files: agentFiles = {} } = client.start(place);
+    for (const [name, content] of Object.entries(agentFiles)) writeFileSync(join(folder, name), content);
     const home = folderIn(folder, "home", {});
     const pictures = client.pictures?.(word).map(({ name, bytes }) => [name, bytes]) ?? [];
     const files = { [wordFile]: `${word}\n`, ...client.files, ...Object.fromEntries(pictures) };
@@ -67,9 +74,9 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
     const lines: string[] = [];
     const group = await groups.start({
       name: client.name,
-      command: [program, ...client.arguments(place)],
+      command: [program, ...args],
       cwd: work,
-      env: { PATH: pathOf(options.folder), HOME: home, TMPDIR: folder, LANG: "C.UTF-8", ...client.env(place) },
+      env: { PATH: pathOf(options.folder), HOME: home, TMPDIR: folder, LANG: "C.UTF-8", ...env },
       onStdoutLine: (line) => lines.push(line),
       onLogLine: options.onErrorLine,
     });
