@@ -54,7 +54,7 @@ function issueWords(issue: RawIssue): string {
       return `must be ${formatOf(issue)}`;
     case "unrecognized_keys":
       // `invalidArgument` reads the names: zod passes on what is added to an issue.
-      issue["known"] = Object.keys(fieldsOf(issue["schema"] ?? issue.inst));
+      issue["known"] = Object.keys(fieldsOf(issue.schema ?? issue.inst));
       return `unknown field ${issue.keys.slice(0, mostChoices).map(quoted).join(", ")}`;
     case "invalid_union": {
       // A union that a tag divides lists the tags.

@@ -3,6 +3,7 @@
 import { agents, type AgentPlace, type AgentStart } from "@waggle/cli/agents";
 import { madeUpPng } from "@waggle/testing";
 import type { Script } from "@waggle/testing/models";
+import { sdkFiles, sdkStart, sdkTool, sdks, type Sdk } from "./sdks.ts";
 
 export interface Client {
   /** The client's name on the command line. */
@@ -12,7 +13,7 @@ export interface Client {
   readonly packages: readonly [string, ...string[]];
   /** Do not install optional dependencies: those of the first package are large, and the test does not need them. */
   readonly withoutOptional?: true;
-  /** The client's program, relative to node_modules/.bin. */
+  /** The client's program, relative to node_modules/.bin; "node" for a script that imports the packages. */
   readonly program: string;
   /** How the client is started: an agent as `waggle launch` starts it. */
   start(place: AgentPlace): AgentStart;
@@ -287,6 +288,18 @@ function promptfooText(results: string): string {
   throw new Error(result?.error ?? "promptfoo has no result");
 }
 
+/** An SDK, whose script runs in a separate process on the newer Node. */
+function ofSdk(sdk: Sdk): Client {
+  const { name, title, packages, path } = sdk;
+  return {
+    ...{ name, title, packages, program: "node", files: sdkFiles(sdk) },
+    start: (place) => sdkStart(place, { question, file: wordFile }),
+    says: (word) => inOrder(call(sdkTool, {}), text(answerWith(word))),
+    asks: [`POST ${path}`, `POST ${path}`],
+    textIn: ({ stdout }) => stdout.trim(),
+  };
+}
+
 export const clients: readonly Client[] = [
   claudeCode,
   claudeCodeCompacts,
@@ -299,6 +312,7 @@ export const clients: readonly Client[] = [
   pi,
   cline,
   copilot,
+  ...sdks.map(ofSdk),
   promptfoo("openai", () => "openai:chat:any", "/v1/chat/completions", true),
   promptfoo("ollama", (place) => `ollama:chat:${place.model}`, "/api/chat", true),
   promptfoo("llama", () => "llama", "/completion", false),

@@ -1,6 +1,6 @@
 // Runs one client with a separate working folder and home, and with a proxy to the worker. Finds processes and ports that the client leaves behind.
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -41,7 +41,7 @@ const clientLimitMs = 600_000;
 /** @throws Error when the client is not installed or cannot be started */
 export async function runClient(client: Client, options: RunOptions): Promise<ClientRun> {
   const { groups, worker, model } = options;
-  const { program, version } = installed(client, options.folder);
+  const { program, version, modules } = installed(client, options.folder);
   const word = randomBytes(4).toString("hex");
   const says = client.says(word);
   const elapsed = stopwatch();
@@ -71,6 +71,8 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
     const pictures = client.pictures?.(word).map(({ name, bytes }) => [name, bytes]) ?? [];
     const files = { [wordFile]: `${word}\n`, ...client.files, ...Object.fromEntries(pictures) };
     const work = folderIn(folder, "work", files);
+    // Node looks for the packages of a script next to the script.
+    if (client.program === "node") symlinkSync(modules, join(work, "node_modules"));
     const lines: string[] = [];
     const group = await groups.start({
       name: client.name,
