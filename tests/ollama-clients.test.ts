@@ -3,7 +3,6 @@ import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
 import { HumanMessage, ToolMessage } from "@langchain/core/messages";
 import type { BaseMessage } from "@langchain/core/messages";
 import { ChatOllama, OllamaEmbeddings } from "@langchain/ollama";
-import { Ollama as LlamaIndexOllama, OllamaEmbedding } from "@llamaindex/ollama";
 import { poll } from "@waggle/testing/harness";
 import { Output, embedMany, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import { Ollama } from "ollama";
@@ -327,38 +326,5 @@ describe("LangChain", () => {
     const vectors = await embeddings.embedDocuments(["a bee", "honey"]);
     expect(vectors).toHaveLength(2);
     expect(await embeddings.embedQuery("a bee")).toEqual(vectors[0]);
-  });
-});
-
-describe("LlamaIndex", () => {
-  const llm = (...says: string[]) => new LlamaIndexOllama({ model, config: { host, fetch: worker.fetchSaying(says) } });
-  const messages = [{ role: "user" as const, content: question }];
-
-  test("chats and completes, collected and streamed", async () => {
-    const ollama = llm(thinking(answer), thinking(answer), thinking(answer));
-    expect((await ollama.chat({ messages })).message.content).toBe(answer);
-    let text = "";
-    for await (const { delta } of await ollama.chat({ messages, stream: true })) text += delta;
-    expect(text).toBe(answer);
-    expect((await ollama.complete({ prompt: question })).text).toBe(answer);
-  });
-
-  test("calls a tool, and sends a result that does not name the call", async () => {
-    const ollama = llm(thinking(call(args)), thinking(answer));
-    const metadata = { name: "get_weather", description, parameters: parameters as never };
-    const tools = [{ metadata, call: () => result }];
-    const { message } = await ollama.chat({ messages, tools });
-    const [made] = (message.options as { toolCall?: { name: string; input: unknown; id: string }[] }).toolCall ?? [];
-    expect(made).toMatchObject({ name: "get_weather", input: args });
-    const toolMessage = {
-      role: "user" as const,
-      content: "",
-      options: { toolResult: { id: made?.id ?? "", result, isError: false } },
-    };
-    expect((await ollama.chat({ messages: [...messages, message, toolMessage], tools })).message.content).toBe(answer);
-  });
-
-  test("embeds a text", async () => {
-    expect(await new OllamaEmbedding({ model, config: { host } }).getTextEmbedding("a bee")).toHaveLength(128);
   });
 });

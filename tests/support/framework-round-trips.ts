@@ -1,6 +1,4 @@
-// Owns round trips with agent frameworks, which call the tool and continue the conversation themselves. Streamed chat completions.
-import type { BaseTool, ChatMessage, ToolCall, ToolCallLLMMessageOptions } from "@llamaindex/core/llms";
-import { OpenAI as LlamaIndexOpenAI } from "@llamaindex/openai";
+// Owns the round trip with an agent framework, which calls the tool and continues the conversation itself. Streamed chat completions.
 import { Agent, OpenAIChatCompletionsModel, Runner, tool } from "@openai/agents";
 import OpenAI from "openai";
 import type { RoundTrip, RoundTripOptions } from "./tool-round-trip.ts";
@@ -47,39 +45,4 @@ export async function withOpenAiAgents(options: RoundTripOptions): Promise<Round
     item.type === "reasoning_item" ? [item.rawItem.rawContent?.[0]?.text ?? ""] : [],
   );
   return { thoughts, calls, argumentPieces, texts: ["", run.finalOutput ?? ""] };
-}
-
-/** Sends two requests, as LlamaIndex's agents do. */
-export async function withLlamaIndex(options: RoundTripOptions): Promise<RoundTrip> {
-  const { url, fetch, question, tool: about, result } = options;
-  const llm = new LlamaIndexOpenAI({
-    ...{ model: "m", apiKey: "none", baseURL: `${url}/v1`, maxRetries: 0 },
-    additionalSessionOptions: { fetch },
-  });
-  const { name, description, parameters } = about;
-  const tools: BaseTool[] = [{ metadata: { name, description, parameters: parameters as Record<string, unknown> } }];
-  const messages: ChatMessage<ToolCallLLMMessageOptions>[] = [{ role: "user", content: question }];
-  let argumentPieces = 0;
-  const ask = async (): Promise<{ text: string; call: ToolCall | undefined }> => {
-    let text = "";
-    let call: ToolCall | undefined;
-    for await (const { delta, options: more } of await llm.chat({ messages, tools, stream: true })) {
-      text += delta;
-      const [calling] = more !== undefined && "toolCall" in more ? more.toolCall : [];
-      if (calling === undefined) continue;
-      argumentPieces += 1;
-      call = calling as ToolCall;
-    }
-    return { text, call };
-  };
-
-  const calling = await ask();
-  const { call } = calling;
-  if (call === undefined) throw new Error(`The answer has no tool call: ${calling.text}`);
-  messages.push(
-    { role: "assistant", content: calling.text, options: { toolCall: [call] } },
-    { role: "user", content: result, options: { toolResult: { id: call.id, result, isError: false } } },
-  );
-  const answer = await ask();
-  return { argumentPieces, texts: [calling.text, answer.text], calls: [{ name: call.name, args: call.input }] };
 }

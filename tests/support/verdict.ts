@@ -61,7 +61,10 @@ export function errorProblems(
   if (ErrorBodySchema.safeParse(error).data?.error.message.startsWith("Cannot read the request:")) return [];
   if (!groupsAt(path).some((group) => group.error.safeParse(error).success))
     return [`answered ${status} with an error of an unknown shape: ${body.slice(0, 200)}`];
-  const routes = placesAt(path).filter((place) => place.method === method);
+  const known = placesAt(path);
+  const routes = known.filter((place) => place.method === method);
+  if (status === errorKinds.not_found.status && known.length > 0 && routes.length === 0)
+    return [`answered ${status} to a wrong method: ${body.slice(0, 200)}`];
   if (routes.length > 0 && !routes.some(({ statuses: named }) => named.includes(status)))
     return [`answered ${status}, which the reference does not name for this route: ${body.slice(0, 200)}`];
   if (status === errorKinds.unavailable.status && body.includes(offlineRefusal)) return [];

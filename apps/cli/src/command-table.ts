@@ -6,6 +6,10 @@ const url: OptionSpec = {
   help: "the worker's address (default: $WAGGLE_URL, or this machine's)",
 };
 const json: OptionSpec = { flags: "--json", help: "print JSON" };
+const hubUrl: OptionSpec = {
+  flags: "--hub-url <url>",
+  help: "hub of hf: references (default: $WAGGLE_HUB_URL, or $HF_ENDPOINT)",
+};
 const yes: OptionSpec = { flags: "--yes", help: "no questions" };
 const model: ArgumentSpec = { name: "model", help: "name of a model", required: true, completion: "model" };
 const keepAlive: OptionSpec = {
@@ -46,6 +50,21 @@ export const commandTable = [
     ],
   },
   {
+    name: "launch",
+    summary: "start a coding agent that uses a worker",
+    arguments: [
+      {
+        name: "agent",
+        help: "claude, codex, opencode, qwen, pi, cline or copilot",
+        required: true,
+        completion: ["claude", "codex", "opencode", "qwen", "pi", "cline", "copilot"],
+      },
+      { name: "args", help: "arguments of the agent, after --", variadic: true },
+    ],
+    options: [url, { flags: "--model <name>", help: "the worker's model (default: its default model)" }],
+    examples: ["waggle launch claude", 'waggle launch codex --model qwen3-8b -- exec "What does this project do?"'],
+  },
+  {
     name: "list",
     summary: "list the models",
     options: [url, json, { flags: "--names", help: "print only names; print nothing if no worker answers" }],
@@ -78,6 +97,7 @@ export const commandTable = [
       { flags: "--cache-type-v <type>", help: "number type of the V cache" },
       { flags: "--flash-attention <when>", help: "on, off or auto" },
       { flags: "--gpu-layers <n>", help: "layers to put on a GPU: auto, all, or a number" },
+      hubUrl,
       json,
     ],
     examples: [
@@ -177,6 +197,7 @@ export const commandTable = [
       url,
       { flags: "--name <name>", help: "name under which the model is served" },
       { flags: "--no-mmproj", help: "leave the projector with which the model reads pictures" },
+      hubUrl,
     ],
     examples: ["waggle pull", "waggle pull hf:Qwen/Qwen3-0.6B-GGUF:Q8_0"],
   },

@@ -1,5 +1,6 @@
 // Defines a row of the command table. The command line, the help and the completions are made from these rows.
 import type { CliConfig } from "./config.ts";
+import type { PassSignals } from "./interrupt.ts";
 import type { Output } from "@waggle/daemon/terminal";
 
 /** The completions that a shell offers for an argument or a value. */
@@ -36,6 +37,8 @@ export interface Context {
   readonly err: Output;
   /** Aborts with an InterruptedError at the first Ctrl-C. */
   readonly signal: AbortSignal;
+  /** For a command that runs another program in this terminal. */
+  readonly passSignals: PassSignals;
 }
 
 /** Resolves with the exit code, or with undefined for 0. @throws an error that `failureOf` can describe */

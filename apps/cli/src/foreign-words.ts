@@ -22,8 +22,11 @@ const options: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   logs: { "-n": "Use --lines <n>.", "--tail": "Use --lines <n>." },
 };
 
+const agentsOption = "Write the arguments of the agent after --.";
+
 /** @param option the unknown option; undefined if the command is unknown */
 export function adviceOn(command: string, option?: string): string | undefined {
+  if (command === "launch" && option?.startsWith("-") === true) return agentsOption;
   const words = option === undefined ? commands : Object.hasOwn(options, command) ? options[command] : undefined;
   const word = option ?? command;
   return words !== undefined && Object.hasOwn(words, word) ? words[word] : undefined;

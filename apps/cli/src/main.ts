@@ -6,11 +6,11 @@ import { listenForInterrupts } from "./interrupt.ts";
 const [name = "", ...words] = process.argv.slice(2);
 if (Object.hasOwn(daemons, name)) await daemons[name as keyof typeof daemons](process, words, process.env);
 else {
-  const interrupted = listenForInterrupts(process);
+  const interrupts = listenForInterrupts(process);
   const { runProcess } = await import("./run-process.ts");
   await runProcess(process, {
     argv: process.argv.slice(2),
-    interrupted,
+    interrupts,
     env: process.env,
     homeFolder: homedir(),
     entry: { path: process.argv[1] ?? "", execArgv: process.execArgv },

@@ -8,6 +8,7 @@ import {
   HiveHistorySchema,
   HiveWorkerSchema,
   hiveRoutes,
+  type Route,
   type Heartbeat,
   type HiveFleet,
   type Registration,
@@ -226,7 +227,8 @@ describe("the observer's routes", () => {
 
   it("refuse a HEAD for the stream, and more readers than the limit", async () => {
     const { call, feed } = createHive();
-    expect((await call("HEAD", "/v1/heartbeats/stream")).status).toBe(404);
+    const head = await call("HEAD", "/v1/heartbeats/stream");
+    expect([head.status, head.headers.get("allow")]).toEqual([405, "GET"]);
     expect(feed.readers).toBe(0);
     for (let i = 0; i < feedReadersLimit; i += 1) feed.open({ type: "snapshot", at: "", workers: [] }, () => {});
     expect(await codeOf(await call("GET", "/v1/heartbeats/stream"))).toBe("429 resource_exhausted");
@@ -384,14 +386,26 @@ describe("the app", () => {
     ["GET", "/nope"],
     ["POST", "/"],
     ["GET", "/assets/none.js"],
-    ["POST", "/v1/workers"],
-    ["PATCH", "/v1/faults"],
-    ["OPTIONS", "/v1/workers"],
-    ["DELETE", "/livez"],
     ["GET", "/v1/workers/"],
   ])("answers the unknown route %s %s with a typed 404", async (method, path) => {
     const { call } = createHive();
     expect(await codeOf(await call(method, path))).toBe("404 not_found");
+  });
+
+  it.each(Object.values<Route>(hiveRoutes))(
+    "answers a wrong method at $path with 405 and Allow",
+    async ({ method, path }) => {
+      const { call } = createHive();
+      const response = await call("PATCH", path);
+      expect(response.headers.get("allow")).toContain(method.toUpperCase());
+      expect(await codeOf(response)).toBe("405 method_not_allowed");
+    },
+  );
+
+  it("names the route that a client probably meant", async () => {
+    const { call } = createHive();
+    const { error } = ErrorBodySchema.parse(await (await call("GET", "/v1/worker")).json());
+    expect(error.message).toBe("Cannot GET /v1/worker: no such route. Did you mean GET /v1/workers?");
   });
 
   it("has a page at / that loads only its own files, and rejects a foreign Host", async () => {

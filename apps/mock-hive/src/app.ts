@@ -6,6 +6,7 @@ import { sleep } from "@waggle/async";
 import { createPages } from "@waggle/daemon/pages";
 import type { Traces } from "@waggle/daemon/traces";
 import {
+  createRouteRefusal,
   FaultSchema,
   HeartbeatSchema,
   hiveRoutes,
@@ -95,9 +96,12 @@ export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
     if (known.cause !== undefined) log.error({ err: known.cause }, "A request failed");
     return errorResponse(known);
   });
-  app.notFound((context) => {
-    const { method, path } = context.req;
-    return errorResponse(new WaggleError("not_found", `Cannot find the route ${method} ${path.slice(0, 200)}.`));
+  const refusal = createRouteRefusal(
+    Object.values<Route>(hiveRoutes).map(({ method, path }) => ({ method: method.toUpperCase(), paths: [path] })),
+  );
+  app.notFound(({ req }) => {
+    const { error, allow } = refusal(req.method, req.path);
+    return errorResponse(error, allow);
   });
   const openPaths = Object.values<Route>(hiveRoutes).flatMap(({ open, path }) => (open === true ? [path] : []));
   app.use(async (context, next) => {
@@ -160,7 +164,8 @@ function createHandlers({ registry, faults, feed, history, fleet }: HiveAppOptio
     },
     heartbeatStream: (context) => {
       // The answer to HEAD has no body, so the stream would have no reader.
-      if (context.req.method === "HEAD") throw new WaggleError("not_found", "Cannot answer HEAD: this is a stream.");
+      if (context.req.method === "HEAD")
+        return errorResponse(new WaggleError("method_not_allowed", "Cannot answer HEAD: this is a stream."), "GET");
       const ndjson = context.req.header("accept")?.includes("application/x-ndjson") === true;
       const first = {
         ...registry.snapshot(),
@@ -254,7 +259,11 @@ function parseJson(text: string): unknown {
   }
 }
 
-export function errorResponse(error: WaggleError): Response {
-  const headers = error.retryAfterS === undefined ? {} : { "retry-after": String(error.retryAfterS) };
+/** @param allow value of the header Allow */
+export function errorResponse(error: WaggleError, allow?: string): Response {
+  const headers = {
+    ...(error.retryAfterS === undefined ? {} : { "retry-after": String(error.retryAfterS) }),
+    ...(allow === undefined ? {} : { allow }),
+  };
   return Response.json(error.toBody(), { status: error.status, headers });
 }

@@ -39,7 +39,7 @@ export const errorKinds = {
     status: 405,
     type: "invalid_request_error",
     retryable: false,
-    when: "The path accepts only the methods in the Allow header. Only Ollama's routes use this code; other routes answer not_found.",
+    when: "The path accepts only the methods in the Allow header.",
   },
   conflict: {
     status: 409,

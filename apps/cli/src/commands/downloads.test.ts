@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { InterruptedError } from "../cli-error.ts";
 import { placeWords } from "./pull.ts";
+import { startFakeWorker } from "../testing/fake-worker.ts";
 import { runCommand, type CommandOptions, type CommandResult } from "../testing/run-command.ts";
 
 const bytes = Buffer.alloc(2 ** 20, "GGUF bee");
@@ -104,6 +105,34 @@ describe("without a worker", () => {
     expect(out).toMatch(/^The list is of .*\.$/m);
     expect(out).toMatch(/of memory are free/);
     expect(err).toContain("story:1b (Ollama)");
+  });
+
+  it.each([
+    ["--hub-url", {}],
+    ["WAGGLE_HUB_URL", { HF_ENDPOINT: "http://127.0.0.1:2" }],
+    ["HF_ENDPOINT", {}],
+  ] as const)("pull and fit read from the hub of %s", async (from, others) => {
+    const flags = from.startsWith("--") ? [from, url] : [];
+    const config = { env: from.startsWith("--") ? others : { ...others, [from]: url } };
+    const asked: string[] = [];
+    const note = ({ url: path = "" }: IncomingMessage): void => void asked.push(path);
+    hub.on("request", note);
+    const pulled = await waggle(["pull", "hf:user/repo/Bee-7B-Q4_K_M.gguf", ...flags], { config });
+    // The made-up file has no GGUF header, so fit ends with an error after it has read the file.
+    await waggle(["fit", "hf:user/repo/Wasp-7B-Q4_K_M.gguf", ...flags], { config });
+    hub.off("request", note);
+    expect(pulled).toMatchObject({ code: 0, out: expect.stringContaining("is here") as string });
+    expect(asked).toContainEqual(expect.stringContaining("/user/repo/resolve/main/Bee-7B-Q4_K_M.gguf"));
+    expect(asked).toContainEqual(expect.stringContaining("/user/repo/resolve/main/Wasp-7B-Q4_K_M.gguf"));
+  });
+
+  it("pull refuses --hub-url at a worker, which has a hub", async () => {
+    await using worker = await startFakeWorker();
+    expect(await waggle(["pull", "hf:a/b", "--hub-url", url, "--url", worker.url])).toMatchObject({
+      code: 64,
+      err: `waggle: Cannot use --hub-url: the worker at ${worker.url} downloads from its own hub. Start it with --hub-url.\n`,
+    });
+    expect(worker.asked).toEqual([]);
   });
 
   it("an interrupted pull prints how to continue it, and list shows its progress", async () => {

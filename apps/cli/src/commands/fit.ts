@@ -24,7 +24,12 @@ export const run: Run = async ({ config, out, err, signal }, words) => {
   const line = createStatusLine(err);
   try {
     const { maxPicturePixels: maxPixels } = settings;
-    const hub = { folder: config.modelsFolder, maxPixels, ...(await hubOptions(config.env)), signal };
+    const hub = {
+      folder: config.modelsFolder,
+      maxPixels,
+      ...(await hubOptions(config.env, words.text("hubUrl"))),
+      signal,
+    };
     const { models, leftOut } = await findFitModels(words.args, hub, (what) => line.show(`reading ${what}`));
     line.show("measuring the memory bandwidth");
     const machine = await measureMachine({ config, signal }, settings);

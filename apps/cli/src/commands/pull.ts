@@ -24,6 +24,7 @@ export const run: Run = async (context, words) => {
   if (wanted === undefined) return await showModels(context);
   const name = words.text("name");
   const projector = words.has("mmproj");
+  const hubUrl = words.text("hubUrl");
   requireNotEmbedded(wanted);
   // Only a name: the record of a URL does not have its query, which may be needed to continue.
   const isName = !isFileOrReference(wanted) && !isAddressGiven(context, words.text("url"));
@@ -31,10 +32,16 @@ export const run: Run = async (context, words) => {
   const reference = known?.reference ?? (await offerDownload(context, wanted, { isPull: true })) ?? wanted;
   parsePullable(reference);
   const found = await findWorker(context, words.text("url"));
+  if (found !== undefined && hubUrl !== undefined) {
+    throw new CliError(
+      `Cannot use --hub-url: the worker at ${found.url} downloads from its own hub. Start it with --hub-url.`,
+      exitCodes.wrongUse,
+    );
+  }
   const view = createProgressView(context.err);
   try {
     await (found === undefined
-      ? pullHere(context, { reference, name, projector }, view)
+      ? pullHere(context, { reference, name, projector, hubUrl }, view)
       : pullThere(context, found, { reference, name, projector }, view));
   } catch (error) {
     if (context.signal.aborted) context.err.write("The partial download is kept; run the same command to continue.\n");
@@ -78,7 +85,7 @@ async function pullThere(
 
 async function pullHere(
   { config, out, signal }: Context,
-  { reference, name, projector }: Wanted,
+  { reference, name, projector, hubUrl }: Wanted & { readonly hubUrl: string | undefined },
   view: ProgressView,
 ): Promise<void> {
   if (name !== undefined) {
@@ -87,7 +94,7 @@ async function pullHere(
       exitCodes.wrongUse,
     );
   }
-  const { offline, mmproj, ...hub } = await hubOptions(config.env);
+  const { offline, mmproj, ...hub } = await hubOptions(config.env, hubUrl);
   if (offline) throw new CliError("Cannot download: the variable WAGGLE_OFFLINE is set.");
   const model = await pullModel(reference, {
     ...{ folder: config.modelsFolder, signal, ...hub },

@@ -1,3 +1,5 @@
+import { optionTable } from "@waggle/worker/settings";
+import { variableOf, type OptionRow } from "@waggle/daemon";
 import { expect, it } from "vitest";
 import { ownEnvironment } from "./own-environment.ts";
 
@@ -14,12 +16,32 @@ it("passes on variables for finding, loading and computing a model", () => {
     WAGGLE_MODELS_DIR: "/models",
     WAGGLE_OFFLINE: "1",
     WAGGLE_CONTEXT_SIZE: "4096",
+    WAGGLE_CONTEXT_POOL: "9000",
+    WAGGLE_HUB_URL: "http://mirror",
+    HF_ENDPOINT: "http://mirror",
+    WAGGLE_ALLOW_MEDIA_FROM: "pictures.example",
     WAGGLE_CACHE_TYPE_K: "q8_0",
     WAGGLE_BACKEND: "fake",
     WAGGLE_FAKE_STEP_DELAY: "10",
     WAGGLE_MAX_BODY: "64MiB",
   };
   expect(ownEnvironment(env)).toEqual(env);
+});
+
+it("inherits each setting, except settings of a service", () => {
+  const own = Object.values<OptionRow>(optionTable)
+    .filter((row) => ownEnvironment({ [variableOf(row)]: "1" })[variableOf(row)] === undefined)
+    .map(({ flag }) => flag);
+  expect(own.toSorted()).toEqual(
+    [
+      "config",
+      ...["host", "port", "ollama", "ollama-port", "advertise-url"],
+      ...["local-mode", "api-token-file", "allowed-host", "allowed-origin", "open-metrics"],
+      ...["mcp-config", "mcp-journal-dir", "mcp-steps", "mcp-call-timeout", "mcp-turn-timeout"],
+      ...["hive-url", "hive-token-file", "worker-id", "heartbeat-interval", "hive-timeout"],
+      ...["nats-url", "nats-creds", "nats-insecure", "log-level", "log-format"],
+    ].toSorted(),
+  );
 });
 
 it("passes on no network settings of a worker, and no unknown variable", () => {

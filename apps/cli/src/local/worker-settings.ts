@@ -50,11 +50,20 @@ export async function loadPlan(
   return { backend, gpuFolder, maxThreads, fake, settings: own?.settings ?? modelSettings };
 }
 
-/** Returns the options for downloads with @waggle/models. @throws CliError naming the variable that is wrong */
+/**
+ * Returns the options for downloads with @waggle/models.
+ * @param hubUrl the value of `--hub-url` @throws CliError naming the flag or the variable that is wrong
+ */
 export async function hubOptions(
   env: Environment,
+  hubUrl?: string,
 ): Promise<{ readonly offline: boolean; readonly token?: string; readonly endpoint: string; readonly mmproj: string }> {
-  const { offline, hubUrl: endpoint, huggingFaceToken, modelSettings: settings } = await workerSettings(env);
+  const {
+    offline,
+    hubUrl: endpoint,
+    huggingFaceToken,
+    modelSettings: settings,
+  } = await workerSettings(env, hubUrl === undefined ? [] : ["--hub-url", hubUrl]);
   const { mmproj } = settings;
   return { offline, endpoint, mmproj, ...(huggingFaceToken === undefined ? {} : { token: huggingFaceToken }) };
 }

@@ -44,6 +44,7 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     out,
     err,
     signal: options.signal ?? new AbortController().signal,
+    passSignals: () => () => {},
   });
   return { code, out: out.text(), err: err.text() };
 }

@@ -1,5 +1,12 @@
 import { createStepGate } from "@waggle/engine";
-import { ErrorBodySchema, JobAcceptedSchema, JobStatusSchema, allWorkerRoutes, workerRoutes } from "@waggle/protocol";
+import {
+  ErrorBodySchema,
+  JobAcceptedSchema,
+  JobStatusSchema,
+  allWorkerRoutes,
+  routePath,
+  workerRoutes,
+} from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
@@ -234,7 +241,7 @@ describe("invalid requests", () => {
     ["a large body", () => post("/v1/jobs", { prompt: "x".repeat(5_000) }), 413, "payload_too_large", "4096"],
     ["an unknown job", () => call("GET", "/v1/jobs/nobody"), 404, "not_found", "nobody"],
     ["an unknown route", () => call("GET", "/v1/nothing"), 404, "not_found", "/v1/nothing"],
-    ["a wrong method", () => call("PUT", "/v1/jobs"), 404, "not_found", "PUT /v1/jobs"],
+    ["a wrong method", () => call("PUT", "/v1/jobs"), 405, "method_not_allowed", "PUT /v1/jobs"],
     ["a foreign Host", () => call("GET", "/v1/info", { host: "evil.example" }), 403, "forbidden", "evil.example"],
     ["a foreign Origin", () => call("GET", "/v1/info", { origin: "https://evil.example" }), 403, "forbidden", "evil"],
   ];
@@ -418,6 +425,29 @@ describe("the worker's own state", () => {
       expect(document).toContain(`"${path.replaceAll(/:(\w+)/g, "{$1}")}"`);
     }
     expect((await call("GET", "/v1/info")).status).toBe(401);
+  });
+
+  it.each(Object.values(allWorkerRoutes))("answers a wrong method at $path with 405 and Allow", async (route) => {
+    start();
+    const response = await call("PATCH", routePath(route, { id: "a" }));
+    expect(response.status).toBe(405);
+    expect(response.headers.get("allow")).toContain(route.method.toUpperCase());
+  });
+
+  it("names the route that a client probably meant", async () => {
+    start();
+    expect(await errorOf(await post("/chat/completion", {}))).toMatchObject({
+      status: 404,
+      message: "Cannot POST /chat/completion: no such route. Did you mean POST /v1/chat/completions?",
+    });
+    expect(await errorOf(await call("GET", "/v1/inference"))).toMatchObject({
+      status: 405,
+      message: "Cannot GET /v1/inference: it accepts POST.",
+    });
+    expect(await errorOf(await post("/v1/inference", { prompt: "a", temperatur: 1 }))).toMatchObject({
+      status: 400,
+      message: 'Cannot accept field "temperatur": unknown field (did you mean "temperature"?).',
+    });
   });
 
   it("streams the progress of loading, then ready, and ends", async () => {

@@ -38,6 +38,8 @@ export interface OptionRow {
   readonly repeatable?: "," | "\n";
   /** Older names of the environment variable, which are still accepted. */
   readonly oldVariables?: readonly string[];
+  /** A variable of other programs. It counts when neither a flag, nor a variable of Waggle, nor the settings file has the setting. */
+  readonly sharedVariable?: string;
   /** Only --help-all lists the setting. */
   readonly advanced?: true;
   /** A setting for tests: neither --help nor --help-all lists it. */

@@ -62,11 +62,11 @@ export function variableText(env: Environment, name: string): string | undefined
 }
 
 /**
- * The variable that sets a row. Older names come first: a name such as `WAGGLE_HIVE_PORT` belongs to one program, and must win over `WAGGLE_PORT`
+ * The first of these variables that is set. Older names come first: a name such as `WAGGLE_HIVE_PORT` belongs to one program, and must win over `WAGGLE_PORT`
  * in an environment that a hive shares with a worker.
  */
-function givenVariable(row: OptionRow, env: Environment): Given | undefined {
-  for (const name of [...(row.oldVariables ?? []), variableOf(row)]) {
+function givenVariable(names: readonly string[], env: Environment): Given | undefined {
+  for (const name of names) {
     const text = variableText(env, name);
     if (text !== undefined) return { text, source: `the variable ${name}` };
   }
@@ -76,8 +76,9 @@ function givenVariable(row: OptionRow, env: Environment): Given | undefined {
 function givenIn<K extends string>(key: K, row: OptionRow, { flags, env, file }: SettingSources<K>): Given | undefined {
   const flag = flags.get(key);
   if (flag !== undefined) return { text: flag };
-  const variable = givenVariable(row, env);
+  const variable = givenVariable([...(row.oldVariables ?? []), variableOf(row)], env);
   if (variable !== undefined) return variable;
   const inFile = file?.values.get(key);
-  return inFile && { text: inFile.text, source: `${file?.path}, line ${inFile.line}` };
+  if (inFile !== undefined) return { text: inFile.text, source: `${file?.path}, line ${inFile.line}` };
+  return row.sharedVariable === undefined ? undefined : givenVariable([row.sharedVariable], env);
 }

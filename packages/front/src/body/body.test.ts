@@ -93,6 +93,11 @@ describe("values of fields", () => {
     expect(validate(GenerateRequestSchema, parsed('{"prompt":"a","prompt":"b"}')).prompt).toBe("b");
   });
 
+  it("of an unknown name are refused with the near name", () => {
+    const text = '{"prompt":"a","temperatur":1}';
+    expect(() => validate(GenerateRequestSchema, parsed(text))).toThrow(/did you mean "temperature"\?/);
+  });
+
   it("never change a prototype, whatever their keys", () => {
     const keys = '"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}';
     const body = `{"prompt":"a","json_schema":{${keys},"properties":{${keys}}}}`;

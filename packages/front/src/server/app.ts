@@ -1,7 +1,7 @@
 // Owns the HTTP application: routes with their handlers, the order of checks, and one function that answers all errors.
 import { randomUUID } from "node:crypto";
 import { createPace } from "@waggle/async";
-import { WaggleError, errorKinds } from "@waggle/protocol";
+import { WaggleError, createRouteRefusal, errorKinds } from "@waggle/protocol";
 import type { RequestTrace, Traces } from "@waggle/daemon/traces";
 import { Hono } from "hono";
 import { matchedRoutes } from "hono/route";
@@ -111,9 +111,11 @@ export function createApp(options: AppOptions): App {
   }
   app.get("/", async (c, next) => (c.env?.greeting === undefined ? await next() : c.text(c.env.greeting)));
   app.get("*", async (c, next) => (await pages.answer(c.req.raw)) ?? (await next()));
-  app.notFound((c) =>
-    errorResponse(c, new WaggleError("not_found", `Cannot ${c.req.method} ${shortPath(c)}: no such route.`)),
-  );
+  const refusal = createRouteRefusal(dialects.flatMap(({ routes }) => routes));
+  app.notFound((c) => {
+    const { error, allow } = refusal(c.req.method, c.req.path);
+    return errorResponse(c, error, allow === undefined ? {} : { allow });
+  });
   app.onError((thrown, c) => {
     const error = WaggleError.from(thrown);
     if (error.code === "internal") c.get("log").error({ err: error.cause ?? error }, "request_failed");
@@ -131,8 +133,8 @@ export function createApp(options: AppOptions): App {
 }
 
 /** The response to every error, in the dialect of the route. */
-function errorResponse(c: AppContext, error: WaggleError): Response {
-  const headers: Record<string, string> = {};
+function errorResponse(c: AppContext, error: WaggleError, more: Readonly<Record<string, string>> = {}): Response {
+  const headers: Record<string, string> = { ...more };
   if (error.retryAfterS !== undefined) headers["retry-after"] = String(error.retryAfterS);
   if (!errorKinds[error.code].retryable) headers["x-should-retry"] = "false";
   if (error.code === "unauthenticated") headers["www-authenticate"] = "Bearer";
@@ -156,10 +158,6 @@ function routeName(c: AppContext): string {
 
 function isBelow(path: string, start: string): boolean {
   return path === start || path.startsWith(`${start}/`);
-}
-
-function shortPath(c: AppContext): string {
-  return c.req.path.slice(0, 200);
 }
 
 /** Only POST requests, which may create a job: traces of probes and pages would be useless. */

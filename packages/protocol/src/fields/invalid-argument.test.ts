@@ -24,6 +24,32 @@ const body = z.object({
   deep: z.array(z.union([choice, content])),
 });
 
+test.each([
+  [{ temperatur: 1 }, 'Cannot accept field "temperatur": unknown field (did you mean "temperature"?).'],
+  [{ inner: { sotp: 1 } }, 'Cannot accept field "inner.sotp": unknown field (did you mean "stop"?).'],
+  [
+    { choice: { type: "function", nmae: "a" } },
+    'Cannot accept field "choice.nmae": unknown field (did you mean "name"?).',
+  ],
+  [{ nonsense: 1 }, 'Cannot accept field "nonsense": unknown field.'],
+])("an unknown field names the near one: %j", (value, message) => {
+  const inner = z.strictObject({ stop: z.string().optional() });
+  const function_ = z.strictObject({ type: z.literal("function"), name: z.string().optional() });
+  const choice = z.union([z.enum(["none", "auto"]), function_]);
+  const strict = z.strictObject({ temperature: z.number(), inner, choice }).partial();
+  expect(refusal(strict, value)).toBe(message);
+});
+
+test("each unknown field names its near field", () => {
+  const { error } = z.strictObject({ stop: z.string(), seed: z.string() }).partial().safeParse({ sed: 1, stp: 1 });
+  expect(invalidArgument(error as z.ZodError).details).toMatchObject({
+    problems: [
+      { problem: 'unknown field (did you mean "seed"?)' },
+      { problem: 'unknown field (did you mean "stop"?)' },
+    ],
+  });
+});
+
 describe("the problem of a field with a union schema", () => {
   test.each([
     ["a string that is too long", { content: "x".repeat(11) }, /"content": must have at most 10 characters, not 11/],

@@ -1,6 +1,7 @@
 // Builds the error for a request that breaks its schema. The error names the field and the problem.
 import type { z } from "zod";
 import { WaggleError } from "../errors.ts";
+import { nearWord } from "./near.ts";
 import { typeNames, unspecificWords } from "./issue-words.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -29,10 +30,16 @@ export function invalidArgument(error: z.ZodError, what = "request"): WaggleErro
 function problemsOf(issue: Issue): Problem[] {
   if (issue.code === "unrecognized_keys") {
     const keys = issue.keys.slice(0, mostProblems);
-    return keys.map((key) => ({ field: fieldOf([...issue.path, key]), problem: "unknown field" }));
+    const { known = [] } = issue as { readonly known?: readonly string[] };
+    return keys.map((key) => ({ field: fieldOf([...issue.path, key]), problem: unknownField(key, known) }));
   }
   const { path, message } = mostSpecific(issue);
   return [{ field: fieldOf(path), problem: message }];
+}
+
+function unknownField(key: string, known: readonly string[]): string {
+  const near = nearWord(key, known);
+  return `unknown field${near === undefined ? "" : ` (did you mean "${near}"?)`}`;
 }
 
 function fieldOf(path: readonly PropertyKey[]): string {

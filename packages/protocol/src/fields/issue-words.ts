@@ -53,6 +53,8 @@ function issueWords(issue: RawIssue): string {
     case "invalid_format":
       return `must be ${formatOf(issue)}`;
     case "unrecognized_keys":
+      // `invalidArgument` reads the names: zod passes on what is added to an issue.
+      issue["known"] = Object.keys(fieldsOf(issue.schema ?? issue.inst));
       return `unknown field ${issue.keys.slice(0, mostChoices).map(quoted).join(", ")}`;
     case "invalid_union": {
       // A union that a tag divides lists the tags.
@@ -65,6 +67,11 @@ function issueWords(issue: RawIssue): string {
     default:
       return unspecificWords;
   }
+}
+
+/** The fields of an object schema. */
+function fieldsOf(schema: unknown): object {
+  return schema instanceof z.ZodObject ? schema.shape : {};
 }
 
 /** Joins the names of types, for a value that may have several: `a string or a list`. */

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { repositoryPath } from "@waggle/testing/harness";
 import { hiveOpenApi, workerOpenApi } from "@waggle/protocol";
+import { agentLines } from "./docs/agent-lines.ts";
 import { withBlocks, type Blocks } from "./docs/blocks.ts";
 import {
   commandsTable,
@@ -26,7 +27,7 @@ function pageBlocks(): Readonly<Record<string, Blocks>> {
       "models against memory": memoryTable(),
       "names of chat templates": templateList(),
     },
-    "docs/clients.md": { "sampling fields": samplingTable() },
+    "docs/clients.md": { "coding agents": agentLines(), "sampling fields": samplingTable() },
     "docs/streams.md": { "error codes": errorCodesTable() },
   };
 }

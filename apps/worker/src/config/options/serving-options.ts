@@ -61,6 +61,7 @@ export const servingOptions = {
     help: "hub of models to search and to download hf: references from",
     schema: baseUrl(),
     default: "https://huggingface.co",
+    sharedVariable: "HF_ENDPOINT",
     advanced: true,
   },
   defaultModel: {

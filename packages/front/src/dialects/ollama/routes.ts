@@ -1,17 +1,11 @@
 // Owns `/api/chat` and `/api/generate`, and the table of all routes of Ollama's dialect.
-import {
-  OllamaChatRequestSchema,
-  OllamaGenerateRequestSchema,
-  WaggleError,
-  keepAliveMs,
-  ollamaRoutes,
-} from "@waggle/protocol";
+import { OllamaChatRequestSchema, OllamaGenerateRequestSchema, keepAliveMs, ollamaRoutes } from "@waggle/protocol";
 import type { GenerateSpec } from "@waggle/jobs";
 import type { OllamaChatRequest, OllamaGenerateRequest } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
 import { routesOf } from "../../generation/dialect.ts";
-import type { Dialect, DialectRoute, Generation, Handler } from "../../generation/dialect.ts";
+import type { Dialect, Generation, Handler } from "../../generation/dialect.ts";
 import { schemaGrammarFor } from "../../body/fields.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { requireAdmin } from "../../access/require-admin.ts";
@@ -30,25 +24,11 @@ import type { OllamaContext } from "./request.ts";
 type AnswerRequest = OllamaChatRequest | OllamaGenerateRequest;
 
 export function createOllamaDialect(options: AppOptions, generations: Generations): Dialect {
-  const routes = routesOf(ollamaRoutes, createRoutes(options, generations));
   return {
     name: "ollama",
-    // Routes for other methods come last: they answer requests that no other route has matched.
-    routes: [...routes, ...routes.map(otherMethods)],
+    routes: routesOf(ollamaRoutes, createRoutes(options, generations)),
     prefixes: ["/api"],
     errorBody: ollamaError,
-  };
-}
-
-function otherMethods({ method, paths }: DialectRoute): DialectRoute {
-  const allowed = method === "GET" ? "GET, HEAD" : method;
-  return {
-    method: "ALL",
-    paths,
-    handler(c) {
-      c.header("allow", allowed);
-      throw new WaggleError("method_not_allowed", `Cannot ${c.req.method} this path: it accepts ${allowed}.`);
-    },
   };
 }
 

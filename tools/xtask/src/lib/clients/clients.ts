@@ -1,7 +1,9 @@
 // Lists the published clients that are tested: each with its prompt, the answers of the model, and the calls and the text that the client
 // must produce.
+import { agents, type AgentPlace, type AgentStart } from "@waggle/cli/agents";
 import { madeUpPng } from "@waggle/testing";
 import type { Script } from "@waggle/testing/models";
+import { sdkFiles, sdkStart, sdkTool, sdks, type Sdk } from "./sdks.ts";
 
 export interface Client {
   /** The client's name on the command line. */
@@ -11,10 +13,10 @@ export interface Client {
   readonly packages: readonly [string, ...string[]];
   /** Do not install optional dependencies: those of the first package are large, and the test does not need them. */
   readonly withoutOptional?: true;
-  /** The client's program, relative to node_modules/.bin. */
+  /** The client's program, relative to node_modules/.bin; "node" for a script that imports the packages. */
   readonly program: string;
-  arguments(place: Place): readonly string[];
-  env(place: Place): Readonly<Record<string, string>>;
+  /** How the client is started: an agent as `waggle launch` starts it. */
+  start(place: AgentPlace): AgentStart;
   /** Further files of the working folder, next to `wordFile`. */
   readonly files?: Readonly<Record<string, string>>;
   /** Pictures of the working folder. The client's last request must have all of them, and the worker must encode each one once. */
@@ -36,14 +38,6 @@ export interface PictureFile {
   readonly place: string;
 }
 
-/** The surroundings of a client's run. */
-export interface Place {
-  /** The worker's address for the client. */
-  readonly url: string;
-  /** The model's name at the worker. */
-  readonly model: string;
-}
-
 /** Returns the answer to the text of a request; undefined when no answer is left. */
 export type Says = (request: string) => Script | undefined;
 
@@ -59,9 +53,8 @@ const question = `Which word is in ${wordFile}?`;
 export const answerWith = (word: string): string => `The word is ${word}.`;
 
 const shown = `cat ${wordFile}`;
-/** In local mode, the worker accepts any token, and any model name except on Ollama's routes. */
-const token = "waggle";
-const model = "any";
+/** Context length of the worker and of the agents. A first prompt has up to 50,000 bytes, and each byte is a token of a scripted model. */
+export const agentContextTokens = 65_536;
 
 /** Reasoning and then a tool call, in Qwen3's format. */
 const call = (name: string, args: object): string =>
@@ -87,19 +80,41 @@ function inOrder(...scripts: readonly Script[]): Says {
   return () => left.shift();
 }
 
+interface AgentRun {
+  /** The agent's name in `waggle launch`. */
+  readonly agent: string;
+  readonly version: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whether the agent knows the window. The prompts of a scripted model have so many tokens that some agents would compact at once. */
+  readonly window?: true;
+}
+
+/** An agent as `waggle launch` starts it. */
+function launched(run: AgentRun): Pick<Client, "title" | "packages" | "program" | "start"> {
+  const agent = agents.find(({ name }) => name === run.agent);
+  if (agent === undefined) throw new Error(`Cannot launch ${run.agent}: it has no row in the table of agents.`);
+  return {
+    title: agent.title,
+    packages: [`${agent.npm}@${run.version}`],
+    program: agent.program,
+    start(place) {
+      const { args, env, files } = agent.start({ ...place, contextSize: run.window ? place.contextSize : undefined });
+      return { args: [...args, ...run.args], env: { ...env, ...run.env }, ...(files === undefined ? {} : { files }) };
+    },
+  };
+}
+
+const claudeCodeRun = {
+  agent: "claude",
+  version: "2.1.330",
+  args: ["-p", question, "--output-format", "json", "--allowedTools", "Bash"],
+  env: { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" },
+};
+
 const claudeCode: Client = {
+  ...launched(claudeCodeRun),
   name: "claude-code",
-  title: "Claude Code",
-  packages: ["@anthropic-ai/claude-code@2.1.330"],
-  program: "claude",
-  arguments: () => ["-p", question, "--output-format", "json", "--allowedTools", "Bash"],
-  env: ({ url }) => ({
-    ANTHROPIC_BASE_URL: url,
-    ANTHROPIC_AUTH_TOKEN: token,
-    ANTHROPIC_MODEL: model,
-    ANTHROPIC_DEFAULT_HAIKU_MODEL: model,
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-  }),
   says: (word) => inOrder(call("Bash", { command: shown, description: "Shows the file" }), text(answerWith(word))),
   asks: ["POST /v1/messages", "POST /v1/messages"],
   textIn: ({ stdout }) => (JSON.parse(stdout) as { readonly result: string }).result,
@@ -107,27 +122,23 @@ const claudeCode: Client = {
 
 const claudeCodePictures: Client = {
   ...claudeCode,
+  ...launched({
+    ...claudeCodeRun,
+    args: ["-p", pictureQuestion, "--output-format", "json", "--allowedTools", "Read"],
+  }),
   name: "claude-code-pictures",
   title: "Claude Code, pictures",
-  arguments: () => ["-p", pictureQuestion, "--output-format", "json", "--allowedTools", "Read"],
   says: (word) => inOrder(...pictureNames.map((name) => call("Read", { file_path: name })), text(answerWith(word))),
   asks: ["POST /v1/messages", "POST /v1/messages", "POST /v1/messages"],
   pictures: picturesAt("tool_result > image > base64", "tool_result > image > base64"),
 };
 
-function codexFlags({ url }: Place): readonly string[] {
-  const provider = `model_providers.waggle={name="Waggle",base_url="${url}/v1",wire_api="responses"}`;
-  const settings = ["-c", "model_provider=waggle", "-c", provider, "-m", model];
-  return ["exec", "--skip-git-repo-check", "--sandbox", "read-only", ...settings];
-}
+const codexRun = { agent: "codex", version: "0.169.0" };
+const codexFlags = ["exec", "--skip-git-repo-check", "--sandbox", "read-only"];
 
 const codex: Client = {
+  ...launched({ ...codexRun, args: [...codexFlags, question] }),
   name: "codex",
-  title: "Codex",
-  packages: ["@openai/codex@0.169.0"],
-  program: "codex",
-  arguments: (place) => [...codexFlags(place), question],
-  env: () => ({}),
   says: (word) => inOrder(call("exec_command", { cmd: shown }), text(answerWith(word))),
   asks: ["POST /v1/responses", "POST /v1/responses"],
   textIn: ({ stdout }) => stdout.trim(),
@@ -135,15 +146,56 @@ const codex: Client = {
 
 const codexPictures: Client = {
   ...codex,
+  ...launched({ ...codexRun, args: [...codexFlags, `--image=${pictureNames[0]}`, pictureQuestion] }),
   name: "codex-pictures",
   title: "Codex, pictures",
-  arguments: (place) => [...codexFlags(place), `--image=${pictureNames[0]}`, pictureQuestion],
   says: (word) => inOrder(call("view_image", { path: pictureNames[1] }), text(answerWith(word))),
   pictures: picturesAt("message > input_image", "function_call_output > input_image"),
 };
 
-/** Context length of the worker and of the agents. A first prompt has up to 50,000 bytes, and each byte is a token of a scripted model. */
-export const agentContextTokens = 65_536;
+/** Agents that use OpenAI's chat completions: one question with a call of the shell. */
+function chatAgent(run: AgentRun, shell: { readonly name: string; readonly args: object }): Client {
+  return {
+    ...launched(run),
+    name: run.agent,
+    says: (word) => inOrder(call(shell.name, shell.args), text(answerWith(word))),
+    asks: ["POST /v1/chat/completions", "POST /v1/chat/completions"],
+    textIn: ({ stdout }) => stdout.trim(),
+  };
+}
+
+const description = "Shows the file";
+
+const opencode = chatAgent(
+  { agent: "opencode", version: "1.18.33", args: ["run", "--title", "A word", question], window: true },
+  { name: "bash", args: { command: shown, description } },
+);
+
+const qwen = chatAgent(
+  { agent: "qwen", version: "0.24.4", args: ["--yolo", question], window: true },
+  { name: "run_shell_command", args: { command: shown, is_background: false, description } },
+);
+
+const pi = chatAgent(
+  { agent: "pi", version: "0.73.1", args: ["--print", question], env: { PI_OFFLINE: "1" }, window: true },
+  { name: "bash", args: { command: shown } },
+);
+
+const cline = chatAgent(
+  { agent: "cline", version: "3.0.65", args: [question], window: true },
+  { name: "run_commands", args: { commands: [shown] } },
+);
+
+const copilot = chatAgent(
+  {
+    agent: "copilot",
+    version: "1.0.102",
+    args: ["--allow-all-tools", "-p", question, "-s"],
+    env: { COPILOT_OFFLINE: "true" },
+  },
+  { name: "bash", args: { command: shown, description } },
+);
+
 const fill = "head -c 9000 /dev/zero | tr '\\0' a";
 /** Recognizes the agents' requests for a summary. */
 export const summaryRequest = /followed by a <summary> block|CONTEXT CHECKPOINT COMPACTION/;
@@ -173,45 +225,42 @@ function compacting(
 }
 
 const claudeCodeCompacts = compacting(claudeCode, {
-  run: (command) => call("Bash", { command, description: "Runs a command" }),
-  // Each byte is a token of the model, so the client would compact at once with its default system prompt.
-  arguments: (place) => [...claudeCode.arguments(place), "--system-prompt", "Answer.", "--tools", "Bash"],
-  env: (place) => ({
-    ...claudeCode.env(place),
-    CLAUDE_CODE_MAX_CONTEXT_TOKENS: String(agentContextTokens),
-    CLAUDE_CODE_MAX_OUTPUT_TOKENS: "8192",
+  ...launched({
+    ...claudeCodeRun,
+    // Each byte is a token of the model, so the client would compact at once with its default system prompt.
+    args: [...claudeCodeRun.args, "--system-prompt", "Answer.", "--tools", "Bash"],
+    window: true,
   }),
+  run: (command) => call("Bash", { command, description: "Runs a command" }),
 });
 
 const codexCompacts = compacting(codex, {
+  ...launched({ ...codexRun, args: [...codexFlags, question], window: true }),
   run: (command) => call("exec_command", { cmd: command }),
-  // The client only checks the usage of the last answer, so the limit leaves room for a tool's result.
-  arguments: (place) => [
-    ...codex.arguments(place),
-    ...["-c", `model_context_window=${agentContextTokens}`, "-c", "model_auto_compact_token_limit=50000"],
-  ],
 });
 
 /** One prompt without tools; the model's answer repeats the prompt. @param provider promptfoo's name of the provider */
-function promptfoo(which: string, provider: (place: Place) => string, path: string, thinks: boolean): Client {
+function promptfoo(which: string, provider: (place: AgentPlace) => string, path: string, thinks: boolean): Client {
   return {
     name: `promptfoo-${which}`,
     title: `promptfoo, ${which}`,
     packages: ["promptfoo@0.123.1", `@libsql/${libsqlTarget()}@0.5.29`],
     withoutOptional: true,
     program: "promptfoo",
-    arguments: (place) => [
-      ...["eval", "-r", provider(place), "-p", "prompt.txt"],
-      ...["--no-cache", "--no-table", "--output", "results.json"],
-    ],
-    env: ({ url }) => ({
-      OPENAI_BASE_URL: `${url}/v1`,
-      OPENAI_API_KEY: token,
-      OLLAMA_BASE_URL: url,
-      LLAMA_BASE_URL: url,
-      PROMPTFOO_DISABLE_TELEMETRY: "1",
-      PROMPTFOO_DISABLE_UPDATE: "1",
-      PROMPTFOO_DISABLE_REMOTE_GENERATION: "1",
+    start: (place) => ({
+      args: [
+        ...["eval", "-r", provider(place), "-p", "prompt.txt"],
+        ...["--no-cache", "--no-table", "--output", "results.json"],
+      ],
+      env: {
+        OPENAI_BASE_URL: `${place.url}/v1`,
+        OPENAI_API_KEY: place.token,
+        OLLAMA_BASE_URL: place.url,
+        LLAMA_BASE_URL: place.url,
+        PROMPTFOO_DISABLE_TELEMETRY: "1",
+        PROMPTFOO_DISABLE_UPDATE: "1",
+        PROMPTFOO_DISABLE_REMOTE_GENERATION: "1",
+      },
     }),
     files: { "prompt.txt": question },
     says: (word) => inOrder(thinks ? text(answerWith(word)) : answerWith(word)),
@@ -239,6 +288,18 @@ function promptfooText(results: string): string {
   throw new Error(result?.error ?? "promptfoo has no result");
 }
 
+/** An SDK, whose script runs in a separate process on the newer Node. */
+function ofSdk(sdk: Sdk): Client {
+  const { name, title, packages, path } = sdk;
+  return {
+    ...{ name, title, packages, program: "node", files: sdkFiles(sdk) },
+    start: (place) => sdkStart(place, { question, file: wordFile }),
+    says: (word) => inOrder(call(sdkTool, {}), text(answerWith(word))),
+    asks: [`POST ${path}`, `POST ${path}`],
+    textIn: ({ stdout }) => stdout.trim(),
+  };
+}
+
 export const clients: readonly Client[] = [
   claudeCode,
   claudeCodeCompacts,
@@ -246,7 +307,13 @@ export const clients: readonly Client[] = [
   codex,
   codexPictures,
   codexCompacts,
-  promptfoo("openai", () => `openai:chat:${model}`, "/v1/chat/completions", true),
+  opencode,
+  qwen,
+  pi,
+  cline,
+  copilot,
+  ...sdks.map(ofSdk),
+  promptfoo("openai", () => "openai:chat:any", "/v1/chat/completions", true),
   promptfoo("ollama", (place) => `ollama:chat:${place.model}`, "/api/chat", true),
   promptfoo("llama", () => "llama", "/completion", false),
 ];

@@ -6,6 +6,7 @@ import type { Client } from "./clients.ts";
 
 /** Some clients need Node 22, but this repository runs on Node 20. */
 const nodePackage = "node@22.23.3";
+const nodeBin = "node/node_modules/.bin";
 const installLimitMs = 600_000;
 
 export interface InstallOptions {
@@ -33,23 +34,34 @@ export async function installClients(chosen: readonly Client[], options: Install
   }
 }
 
+interface Installed {
+  readonly program: string;
+  readonly version: string;
+  /** The folder node_modules. */
+  readonly modules: string;
+}
+
 /** Returns the path of the client's program and the installed version. @throws Error when the client is not installed */
-export function installed(client: Client, folder: string): { readonly program: string; readonly version: string } {
+export function installed(client: Client, folder: string): Installed {
   const modules = join(folder, folderOf(client), "node_modules");
   const manifest = join(modules, nameOf(client.packages[0]), "package.json");
   if (!existsSync(manifest)) throw new Error(`Cannot run ${client.title}: it is not installed in ${folder}`);
   const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { readonly version: string };
-  return { program: join(modules, ".bin", client.program), version };
+  const program = client.program === "node" ? join(folder, nodeBin, "node") : join(modules, ".bin", client.program);
+  return { program, version, modules };
 }
 
 /** The PATH variable with the folder of the newer Node first. */
 export function pathOf(folder: string): string {
-  return [join(folder, "node/node_modules/.bin"), process.env["PATH"] ?? ""].join(delimiter);
+  return [join(folder, nodeBin), process.env["PATH"] ?? ""].join(delimiter);
 }
 
-/** Clients of one package share a folder. */
-function folderOf({ packages: [own] }: Client): string {
-  return nameOf(own).replaceAll(/[^\w-]/g, "_");
+/** Clients of the same packages share a folder. */
+function folderOf({ packages }: Client): string {
+  return packages
+    .map(nameOf)
+    .join("+")
+    .replaceAll(/[^\w+-]/g, "_");
 }
 
 /** "@openai/codex@0.169.0" is a version of "@openai/codex". */

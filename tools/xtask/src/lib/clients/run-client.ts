@@ -1,6 +1,6 @@
 // Runs one client with a separate working folder and home, and with a proxy to the worker. Finds processes and ports that the client leaves behind.
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -17,7 +17,7 @@ import {
   type Worker,
 } from "@waggle/testing/harness";
 import type { ScriptedModel } from "@waggle/testing/models";
-import { wordFile, type Client, type Output } from "./clients.ts";
+import { agentContextTokens, wordFile, type Client, type Output } from "./clients.ts";
 import { installed, pathOf } from "./install.ts";
 import { startRecordingProxy, type Call } from "./recording-proxy.ts";
 import type { ClientRun } from "./verdict.ts";
@@ -34,12 +34,14 @@ export interface RunOptions {
   readonly onErrorLine: (line: string) => void;
 }
 
+/** In local mode, the worker accepts any token. */
+const anyToken = "waggle";
 const clientLimitMs = 600_000;
 
 /** @throws Error when the client is not installed or cannot be started */
 export async function runClient(client: Client, options: RunOptions): Promise<ClientRun> {
   const { groups, worker, model } = options;
-  const { program, version } = installed(client, options.folder);
+  const { program, version, modules } = installed(client, options.folder);
   const word = randomBytes(4).toString("hex");
   const says = client.says(word);
   const elapsed = stopwatch();
@@ -59,17 +61,24 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
       },
       onCall: options.onCall,
     });
-    const place = { url: proxy.url, model: options.modelName };
+    const place = {
+      ...{ url: proxy.url, model: options.modelName, token: anyToken },
+      ...{ contextSize: agentContextTokens, folder },
+    };
+    const { args, env, files: agentFiles = {} } = client.start(place);
+    for (const [name, content] of Object.entries(agentFiles)) writeFileSync(join(folder, name), content);
     const home = folderIn(folder, "home", {});
     const pictures = client.pictures?.(word).map(({ name, bytes }) => [name, bytes]) ?? [];
     const files = { [wordFile]: `${word}\n`, ...client.files, ...Object.fromEntries(pictures) };
     const work = folderIn(folder, "work", files);
+    // Node looks for the packages of a script next to the script.
+    if (client.program === "node") symlinkSync(modules, join(work, "node_modules"));
     const lines: string[] = [];
     const group = await groups.start({
       name: client.name,
-      command: [program, ...client.arguments(place)],
+      command: [program, ...args],
       cwd: work,
-      env: { PATH: pathOf(options.folder), HOME: home, TMPDIR: folder, LANG: "C.UTF-8", ...client.env(place) },
+      env: { PATH: pathOf(options.folder), HOME: home, TMPDIR: folder, LANG: "C.UTF-8", ...env },
       onStdoutLine: (line) => lines.push(line),
       onLogLine: options.onErrorLine,
     });

@@ -1,0 +1,99 @@
+// Owns `waggle launch`: starts a coding agent of this machine with a worker's address, model and window. The agent's settings on this machine
+// do not change.
+import { spawn } from "node:child_process";
+import { accessSync, constants as access, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { nearWord, type ModelStatus } from "@waggle/protocol";
+import { CliError, exitCodes } from "../cli-error.ts";
+import type { Context, Run } from "../command.ts";
+import type { Environment } from "../config.ts";
+import { createProgressView } from "../terminal/progress.ts";
+import { followEvents } from "../worker/follow-events.ts";
+import { modelsOf, pickModel } from "../worker/model-names.ts";
+import { needWorker, type Reached } from "../worker/reach.ts";
+import { agents, type Agent, type AgentStart } from "./agents.ts";
+
+/** The token for a worker in local mode, which accepts any. */
+const anyToken = "waggle";
+
+export const run: Run = async (context, words) => {
+  const [name = "", ...args] = words.args;
+  const agent = agentOf(name);
+  const { config, err } = context;
+  if (!isInstalled(agent.program, config.env)) {
+    throw new CliError(
+      `${agent.title} is not installed here. Install it with "npm install -g ${agent.npm}".`,
+      exitCodes.unavailable,
+    );
+  }
+  const worker = await needWorker(context, words.text("url"));
+  const model = await loadedModel(context, worker, words.text("model"));
+  const { context_size: contextSize } = model;
+  if (contextSize !== undefined && contextSize < agent.leastContext) {
+    err.write(
+      `The window of ${model.name} has ${contextSize} tokens; ${agent.title} needs about ${agent.leastContext}. ` +
+        "Restart the worker with a larger --context-size.\n",
+    );
+  }
+  const folder = mkdtempSync(join(tmpdir(), "waggle-launch-"));
+  try {
+    const place = { url: worker.url, token: config.token ?? anyToken, model: model.name, contextSize, folder };
+    return await runAgent(context, agent, agent.start(place), { folder, args });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+function agentOf(name: string): Agent {
+  const found = agents.find((agent) => agent.name === name);
+  if (found !== undefined) return found;
+  const names = agents.map((agent) => agent.name);
+  const near = nearWord(name, names);
+  const advice = near === undefined ? `Known agents: ${names.join(", ")}.` : `Did you mean ${near}?`;
+  throw new CliError(`Unknown agent ${name}. ${advice}`, exitCodes.wrongUse);
+}
+
+function isInstalled(program: string, env: Environment): boolean {
+  return (env["PATH"] ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), access.X_OK);
+      return folder !== "";
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The wanted model, or else the worker's default. Its window is known only once it is loaded; a gateway loads no models. */
+async function loadedModel(
+  context: Context,
+  { client, info }: Reached,
+  wanted: string | undefined,
+): Promise<Pick<ModelStatus, "name" | "context_size">> {
+  const model = pickModel(await modelsOf(client, context.signal), wanted ?? info.model);
+  if (model.context_size !== undefined || info.gateway === true) return model;
+  const events = client.models.load({ model: model.name }, { signal: context.signal });
+  return await followEvents(events, createProgressView(context.err));
+}
+
+/** Starts the agent in this terminal, and passes signals on to it. @returns the agent's exit code */
+async function runAgent(
+  { config, passSignals }: Context,
+  { title, program }: Agent,
+  { args, env, files = {} }: AgentStart,
+  given: { readonly folder: string; readonly args: readonly string[] },
+): Promise<number> {
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(given.folder, name), text, { mode: 0o600 });
+  const child = spawn(program, [...args, ...given.args], { stdio: "inherit", env: { ...config.env, ...env } });
+  // A terminal sends Ctrl-C to both processes; the agent decides what it means.
+  const stopPassing = passSignals((signal) => signal === "SIGINT" || child.kill(signal));
+  try {
+    return await new Promise((resolve, reject) => {
+      child.once("error", (error) => reject(new CliError(`Cannot start ${title}: ${error.message}.`)));
+      child.once("exit", (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? "SIGTERM"]));
+    });
+  } finally {
+    stopPassing();
+  }
+}

@@ -1,0 +1,92 @@
+// Builds the error for a request that no route serves: 405 with the methods of its path, or 404 with the route that the client probably meant.
+import { WaggleError } from "../errors.ts";
+import { editsBetween } from "../fields/near.ts";
+
+/** A route with its paths. `:name` is a segment, `:name{.+}` the rest of the path. The first path is the one that errors name. */
+export interface KnownRoute {
+  readonly method: string;
+  readonly paths: readonly string[];
+}
+
+export interface RefusedRoute {
+  readonly error: WaggleError;
+  /** Value of the header Allow; undefined if the path is unknown. */
+  readonly allow: string | undefined;
+}
+
+const shownChars = 200;
+/** Accepted differences of a path: one for each of so many letters, and at least so many. */
+const lettersPerEdit = 5;
+const fewestEdits = 1;
+/** A prefix to leave out is as far as two edits, so that a misspelled word with its prefix is nearer. */
+const prefixEdits = 2;
+
+/** Returns a function for the requests that none of these routes serves. */
+export function createRouteRefusal(routes: readonly KnownRoute[]): (method: string, path: string) => RefusedRoute {
+  const known = routes.flatMap(({ method, paths }) =>
+    paths.map((path) => ({ method, path, named: paths[0] ?? path, pattern: patternOf(path) })),
+  );
+
+  function nearRoute(method: string, path: string): string | undefined {
+    const words = wordsOf(path);
+    let nearest: { readonly name: string; readonly distance: number } | undefined;
+    for (const route of known) {
+      const last = words.slice(-wordsOf(route.path).length);
+      // A prefix that is doubled or does not belong there, as in /v1/v1/models, is not counted letter by letter.
+      const isSuffix = last.length < words.length && filled(route.path, last) === `/${last.join("/")}`;
+      const edits = isSuffix ? prefixEdits : editsFrom(path, filled(route.path, words));
+      if (edits === undefined) continue;
+      const distance = 2 * edits + (route.method === method ? 0 : 1);
+      if (distance >= (nearest?.distance ?? Infinity)) continue;
+      nearest = { distance, name: `${route.method} ${named(route, isSuffix ? last : words)}` };
+    }
+    return nearest?.name;
+  }
+
+  return (method, path) => {
+    const cannot = `Cannot ${method} ${path.slice(0, shownChars)}`;
+    const methods = known.filter(({ pattern }) => pattern.test(path)).map((route) => route.method);
+    // A server that tells a final slash apart refuses the path and not the method.
+    const isOther = methods.length > 0 && !methods.includes(method === "HEAD" ? "GET" : method);
+    if (isOther) {
+      const allow = [...new Set(methods)].flatMap((one) => (one === "GET" ? ["GET", "HEAD"] : one)).join(", ");
+      return { allow, error: new WaggleError("method_not_allowed", `${cannot}: it accepts ${allow}.`) };
+    }
+    const near = nearRoute(method, path);
+    const advice = near === undefined ? "" : ` Did you mean ${near}?`;
+    return { allow: undefined, error: new WaggleError("not_found", `${cannot}: no such route.${advice}`) };
+  };
+}
+
+const parameter = /^:(\w+)/;
+
+function patternOf(path: string): RegExp {
+  const words = wordsOf(path).map((word) =>
+    parameter.test(word) ? (word.endsWith("{.+}") ? ".+" : "[^/]+") : word.replaceAll(".", "\\."),
+  );
+  return new RegExp(`^/${words.join("/")}/?$`);
+}
+
+function wordsOf(path: string): readonly string[] {
+  return path.split("/").slice(1);
+}
+
+/** The path with the words of a request in place of its parameters. */
+function filled(path: string, words: readonly string[]): string {
+  return `/${wordsOf(path)
+    .map((word, index) => (parameter.test(word) ? (words[index] ?? word) : word))
+    .join("/")}`;
+}
+
+/** The path to name in an error. A route's paths have the same parameters, from the end at the same places. */
+function named(
+  { path, named: shown }: { readonly path: string; readonly named: string },
+  words: readonly string[],
+): string {
+  const more = wordsOf(shown).length - wordsOf(path).length;
+  return filled(shown, more > 0 ? [...Array<string>(more).fill(""), ...words] : words.slice(-more));
+}
+
+function editsFrom(path: string, target: string): number | undefined {
+  return editsBetween(path, target, Math.max(fewestEdits, Math.floor(target.length / lettersPerEdit)));
+}

@@ -1,0 +1,112 @@
+// Owns the SDKs that are tested in the versions that need Node 22: each one runs a script in a separate process, as an agent does. The script
+// asks the question, runs the tool that the model calls, and prints the text. Older versions, which run on Node 20, are in tests/.
+import type { AgentPlace, AgentStart } from "@waggle/cli/agents";
+
+export interface Sdk {
+  readonly name: string;
+  readonly title: string;
+  readonly packages: readonly [string, ...string[]];
+  /** The route of both requests. */
+  readonly path: string;
+  /** The script after `shared`. */
+  readonly script: string;
+}
+
+/** The tool of the scripts, without arguments. */
+export const sdkTool = "read_word";
+const scriptFile = "sdk.mjs";
+
+const shared = `import { readFileSync } from "node:fs";
+const { WAGGLE_URL: url, WAGGLE_TOKEN: apiKey, WAGGLE_MODEL: model, QUESTION: question, WORD_FILE: file } = process.env;
+const name = ${JSON.stringify(sdkTool)};
+const description = "Reads the file.";
+const parameters = { type: "object", properties: {} };
+const readWord = () => readFileSync(file, "utf8");
+`;
+
+const openAi = `import OpenAI from "openai";
+const client = new OpenAI({ baseURL: url + "/v1", apiKey, maxRetries: 0 });
+const messages = [{ role: "user", content: question }];
+const tools = [{ type: "function", function: { name, description, parameters } }];
+const ask = () => client.chat.completions.stream({ model, messages, tools }).finalMessage();
+const first = await ask();
+messages.push(first, { role: "tool", tool_call_id: first.tool_calls[0].id, content: readWord() });
+console.log((await ask()).content);
+`;
+
+const aiSdk = (create: string): string => `import { jsonSchema, streamText, tool } from "ai";
+${create}
+const inputSchema = jsonSchema(parameters);
+const tools = { [name]: tool({ description, inputSchema, execute: async () => readWord() }) };
+const stopWhen = ({ steps }) => steps.length > 2;
+const result = streamText({ model: provider(model), prompt: question, tools, stopWhen, maxRetries: 0 });
+let text = "";
+for await (const piece of result.textStream) text += piece;
+console.log(text.trim());
+`;
+
+const agents = `import { Agent, run, setDefaultOpenAIClient, setOpenAIAPI, setTracingDisabled, tool } from "@openai/agents";
+import OpenAI from "openai";
+import { z } from "zod";
+setTracingDisabled(true);
+setOpenAIAPI("chat_completions");
+setDefaultOpenAIClient(new OpenAI({ baseURL: url + "/v1", apiKey, maxRetries: 0 }));
+const tools = [tool({ name, description, parameters: z.object({}), execute: async () => readWord() })];
+const result = await run(new Agent({ name: "reader", instructions: "Be brief.", model, tools }), question, { stream: true });
+for await (const _ of result);
+await result.completed;
+console.log(result.finalOutput);
+`;
+
+const langChain = `import { HumanMessage, ToolMessage } from "@langchain/core/messages";
+import { ChatOpenAI } from "@langchain/openai";
+const plain = new ChatOpenAI({ model, apiKey, streaming: true, maxRetries: 0, configuration: { baseURL: url + "/v1" } });
+const llm = plain.bindTools([{ type: "function", function: { name, description, parameters } }]);
+const messages = [new HumanMessage(question)];
+const first = await llm.invoke(messages);
+messages.push(first, new ToolMessage({ content: readWord(), tool_call_id: first.tool_calls[0].id }));
+console.log((await llm.invoke(messages)).text);
+`;
+
+const ai = "ai@7.0.173";
+const chat = "/v1/chat/completions";
+
+export const sdks: readonly Sdk[] = [
+  { name: "openai-sdk", title: "OpenAI SDK", packages: ["openai@7.57.0"], path: chat, script: openAi },
+  {
+    ...{ name: "ai-sdk", title: "AI SDK", packages: [ai, "@ai-sdk/openai-compatible@3.0.92"], path: chat },
+    script: aiSdk(`import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+const provider = createOpenAICompatible({ name: "waggle", baseURL: url + "/v1", apiKey });`),
+  },
+  {
+    ...{ name: "ai-sdk-responses", title: "AI SDK, Responses", packages: [ai, "@ai-sdk/openai@4.0.118"] },
+    path: "/v1/responses",
+    script: aiSdk(`import { createOpenAI } from "@ai-sdk/openai";
+const provider = createOpenAI({ baseURL: url + "/v1", apiKey });`),
+  },
+  {
+    ...{ name: "ai-sdk-anthropic", title: "AI SDK, Anthropic", packages: [ai, "@ai-sdk/anthropic@4.0.105"] },
+    path: "/v1/messages",
+    script: aiSdk(`import { createAnthropic } from "@ai-sdk/anthropic";
+const provider = createAnthropic({ baseURL: url + "/v1", apiKey });`),
+  },
+  {
+    ...{ name: "openai-agents", title: "OpenAI Agents", path: chat, script: agents },
+    packages: ["@openai/agents@0.20.0", "openai@7.57.0", "zod@4.6.7"],
+  },
+  {
+    ...{ name: "langchain", title: "LangChain", path: chat, script: langChain },
+    packages: ["@langchain/openai@1.6.0", "@langchain/core@1.4.0"],
+  },
+];
+
+/** @param asking the question and the file that the tool reads */
+export function sdkStart(place: AgentPlace, asking: { readonly question: string; readonly file: string }): AgentStart {
+  const env = { WAGGLE_URL: place.url, WAGGLE_TOKEN: place.token, WAGGLE_MODEL: place.model };
+  return { args: [scriptFile], env: { ...env, QUESTION: asking.question, WORD_FILE: asking.file } };
+}
+
+/** The files of the working folder. */
+export function sdkFiles({ script }: Sdk): Readonly<Record<string, string>> {
+  return { [scriptFile]: `${shared}${script}` };
+}
