@@ -7,6 +7,7 @@ import { addonNames, addonsFolder, hasAddon } from "../lib/build/addon-file.ts";
 import { buildAddon } from "../lib/build/build-addon.ts";
 import { ToolchainError } from "../lib/build/toolchain.ts";
 import { checkPackage } from "../lib/pack/check-package.ts";
+import { makeClientPackage } from "../lib/pack/client-package.ts";
 import { makePackageTree, type EngineSource } from "../lib/pack/package-tree.ts";
 import { bytesIn, makeTarball, type Tarball } from "../lib/pack/tarball.ts";
 
@@ -55,6 +56,9 @@ async function pack({ out, engine, addons }: PackFlags, signal: AbortSignal): Pr
   process.stdout.write(
     `  addon for ${machines.join(", ") || "no platform: workers use node-llama-cpp's own binding, which is slower"}\n`,
   );
+  const clientTree = repositoryPath(".waggle/client-tree");
+  await makeClientPackage(clientTree);
+  process.stdout.write(reportOf(await makeTarball(clientTree, resolve(out)), clientTree));
   return tarball;
 }
 

@@ -1,0 +1,3 @@
+export { followJob, type FollowEnd } from "./follow-job.ts";
+export { readFrames } from "./frames.ts";
+export { waitToRetry } from "./retry-wait.ts";
