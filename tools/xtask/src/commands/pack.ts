@@ -15,6 +15,7 @@ interface PackFlags {
   readonly out: string;
   readonly engine: EngineSource;
   readonly addons?: string;
+  readonly clientOnly?: boolean;
 }
 
 const defaultOut = ".waggle/packages";
@@ -30,6 +31,7 @@ export function addPack(command: Command): void {
       "bundled",
     )
     .option("--addons <folder>", "addons of several platforms (default: compile this machine's)")
+    .option("--client-only", "pack only the client's package, which needs no build")
     .action(packOnly);
 }
 
@@ -40,7 +42,7 @@ export function addPackCheck(command: Command): void {
 async function packOnly(flags: PackFlags): Promise<void> {
   await guarded(
     "pack",
-    async (_, { signal }) => void (await pack(flags, signal)),
+    async (_, { signal }) => void (flags.clientOnly === true ? await packClient(flags.out) : await pack(flags, signal)),
     () => 1,
   );
 }
@@ -56,10 +58,14 @@ async function pack({ out, engine, addons }: PackFlags, signal: AbortSignal): Pr
   process.stdout.write(
     `  addon for ${machines.join(", ") || "no platform: workers use node-llama-cpp's own binding, which is slower"}\n`,
   );
-  const clientTree = repositoryPath(".waggle/client-tree");
-  await makeClientPackage(clientTree);
-  process.stdout.write(reportOf(await makeTarball(clientTree, resolve(out)), clientTree));
+  await packClient(out);
   return tarball;
+}
+
+async function packClient(out: string): Promise<void> {
+  const tree = repositoryPath(".waggle/client-tree");
+  await makeClientPackage(tree);
+  process.stdout.write(reportOf(await makeTarball(tree, resolve(out)), tree));
 }
 
 /** Without a compiler, the tarball has no addons. */
