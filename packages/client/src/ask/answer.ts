@@ -1,6 +1,7 @@
 // Owns one answer: posts its job under an id of this client, follows the stream through broken connections, asks again while no text was delivered,
 // and cancels the job when the caller leaves.
 import { WaggleError } from "@waggle/protocol/errors";
+import { readText } from "../answer.ts";
 import { createAnswerLog } from "./answer-log.ts";
 import { defaultMaxTries, followJob, maxRetryAfterMs, type FollowEnd } from "./follow-job.ts";
 import { retryDelayMs, waitToRetry } from "./retry-wait.ts";
@@ -50,8 +51,9 @@ export function startAnswer(server: Server, request: AskRequest, maxTries = defa
     for (let tries = 0; ; tries += 1) {
       stop.signal.throwIfAborted();
       const sent = server.send("POST", "/v1/jobs", { body: { ...body, job_id: jobId } }).then(async (response) => {
-        if (response.ok) return await response.body?.cancel();
-        throw await errorOf(response, "POST /v1/jobs");
+        if (!response.ok) throw await errorOf(response, "POST /v1/jobs");
+        // Read to its end, so that the connection can be used again. The status alone says that the job is accepted.
+        await readText(response).catch(() => "");
       });
       posting = sent;
       try {

@@ -71,7 +71,7 @@ export function createServer({ url, token, fetch = globalThis.fetch }: ServerOpt
 export async function errorOf(response: Response, what: string): Promise<WaggleError> {
   const header = response.headers.get("retry-after") ?? "";
   const retry = /^\d{1,6}$/.test(header) ? { retryAfterS: Number(header) } : {};
-  const error = errorIn(await readText(response));
+  const error = errorIn(await readText(response).catch(() => ""));
   if (error === undefined) {
     return new WaggleError(codeOf(response.status), `${what} was answered with ${response.status}`, retry);
   }
