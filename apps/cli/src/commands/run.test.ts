@@ -79,7 +79,7 @@ describe("waggle run", () => {
     interrupt.abort(new InterruptedError());
     expect(await asking).toEqual({ code: 130, out: "", err: "" });
     // The job is cancelled at the worker too.
-    expect(broken.asked.at(-1)).toMatchObject(["DELETE", expect.stringMatching(/^\/v1\/jobs\/job-/) as string]);
+    expect(broken.asked.at(-1)?.slice(0, 2)).toEqual(["DELETE", expect.stringMatching(/^\/v1\/jobs\/job-/)]);
   });
 
   it("without a worker starts one, and reports why that worker does not start", async () => {

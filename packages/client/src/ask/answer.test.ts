@@ -96,8 +96,7 @@ async function outcomeOf({ answer }: World): Promise<{ parts: string[]; events: 
     for await (const event of answer.events) events.push(event);
   };
   let over = false;
-  const settled = Promise.allSettled([read(), watch(), answer.result]).then((all) => ((over = true), all));
-  // oxlint-disable-next-line no-unmodified-loop-condition -- the settled promise sets it
+  const settled = Promise.allSettled([read(), watch(), answer.result]).finally(() => (over = true));
   while (!over) await vi.advanceTimersByTimeAsync(1_000);
   const [text, , result] = await settled;
   expect(text.status).toBe(result.status);
@@ -119,10 +118,11 @@ describe("an answer", () => {
 
   it("sends the request with an id of the client", async () => {
     let body: unknown;
-    const world = ask(
-      { post: [(request) => ((body = request.body), accepted(request))] },
-      { prompt: "a", session: "s", temperature: 0, fields: { top_k: 3 } },
-    );
+    const post: Reply = (request) => {
+      ({ body } = request);
+      return accepted(request);
+    };
+    const world = ask({ post: [post] }, { prompt: "a", session: "s", temperature: 0, fields: { top_k: 3 } });
     await outcomeOf(world);
     expect(body).toEqual({ prompt: "a", temperature: 0, top_k: 3, session_id: "s", job_id: world.answer.jobId });
   });

@@ -41,8 +41,14 @@ export function createServer({ url, token, fetch = globalThis.fetch }: ServerOpt
   return {
     async send(method, path, { headers, body, signal } = {}) {
       signal?.throwIfAborted();
-      const late = new AbortController();
-      const timer = setTimeout(() => late.abort(), responseTimeoutMs);
+      // The signals of these calls are short-lived, so the listener, which a body needs to its end, is never removed.
+      const abort = new AbortController();
+      signal?.addEventListener("abort", () => abort.abort(signal.reason), { once: true });
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        abort.abort();
+      }, responseTimeoutMs);
       try {
         return await fetch(base + path, {
           method,
@@ -54,11 +60,11 @@ export function createServer({ url, token, fetch = globalThis.fetch }: ServerOpt
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           // The protocol has no redirects. Following one would send the request to a different server.
           redirect: "error",
-          signal: signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]),
+          signal: abort.signal,
         });
       } catch (cause) {
         signal?.throwIfAborted();
-        const reason = late.signal.aborted ? `no answer within ${responseTimeoutMs / 1_000} s` : networkReason(cause);
+        const reason = isLate ? `no answer within ${responseTimeoutMs / 1_000} s` : networkReason(cause);
         throw new WaggleError("unavailable", `Cannot reach ${base}: ${reason}`, { cause });
       } finally {
         clearTimeout(timer);

@@ -92,11 +92,17 @@ async function writeTypes(folder: string): Promise<void> {
       emitDeclarationOnly: true,
       outDir: "out",
       rootDir: repositoryPath("packages"),
+      typeRoots: [repositoryPath("node_modules/@types")],
     },
-    files: [repositoryPath(entry)],
+    // Types of other packages are written only for files in this list.
+    files: [entry, ...Object.values(foreignTypes)].map((path) => repositoryPath(path)),
   };
   writeFileSync(join(work, "tsconfig.json"), JSON.stringify(config));
-  await promisify(execFile)(repositoryPath("node_modules/.bin/tsc"), ["-p", work], { timeout: typesTimeoutMs });
+  await promisify(execFile)(repositoryPath("node_modules/.bin/tsc"), ["-p", work], { timeout: typesTimeoutMs }).catch(
+    ({ stdout }: { readonly stdout?: string }) => {
+      throw new Error(`Cannot pack the client: tsc cannot write its types\n${stdout}`);
+    },
+  );
   const written = new Set<string>();
   const copyTypes = (source: string): void => {
     const name = `${basename(source, ".ts")}.d.ts`;
