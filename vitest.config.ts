@@ -15,6 +15,7 @@ const allCores = "100%";
 /** These time nothing, and wait for their daemons half of the time. */
 const untimed = [
   "tests/chat-requests.test.ts",
+  "tests/client-package.test.ts",
   "tests/*-clients.test.ts",
   "tests/collected-cancel.test.ts",
   "tests/command-line.test.ts",

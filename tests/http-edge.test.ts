@@ -198,11 +198,13 @@ describe("a client that disconnects", () => {
 
   it("during its answer frees the slot", async () => {
     // After the first token: before it, a disconnect lets the prefill finish, in case the client retries.
-    for await (const { type } of worker.client.inference({ prompt: "endless", job_id: "left" })) {
+    let id = "";
+    for await (const { type, stream_id } of worker.client.inference({ prompt: "endless" })) {
+      id = stream_id;
       if (type === "token") break;
     }
-    await worker.log.line("the stream's end", (line) => line["msg"] === "stream_end" && line["job"] === "left");
-    expect(await worker.client.job("left")).toMatchObject({ state: "cancelled", cancelled_by: "disconnect" });
+    await worker.log.line("the stream's end", (line) => line["msg"] === "stream_end" && line["job"] === id);
+    expect(await worker.client.job(id)).toMatchObject({ state: "cancelled", cancelled_by: "disconnect" });
     // The stream may end before the engine releases the slot.
     const allIdle = async (): Promise<boolean> => (await worker.client.slots()).every((slot) => slot.state === "idle");
     await expect.poll(allIdle).toBe(true);

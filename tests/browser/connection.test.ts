@@ -1,10 +1,9 @@
 // Shows that an answer survives failures of connections, pages and workers, or ends with an error on the page.
-import { poll } from "@waggle/testing/harness";
+import { openProxy, poll } from "@waggle/testing/harness";
 import { expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
 import { openTab, visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
-import { openProxy } from "./support/cuttable-proxy.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const browser = useBrowser({ daemons: "each test" });

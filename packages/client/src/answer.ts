@@ -1,5 +1,6 @@
-// Converts a response to validated data or to a WaggleError.
-import { ErrorBodySchema, errorCodes, errorKinds, WaggleError, type ErrorCode } from "@waggle/protocol";
+// Reads the body of a response, and converts it to validated data. Without zod, because programs in browsers load this file.
+import { WaggleError } from "@waggle/protocol/errors";
+import { sourceOf } from "@waggle/protocol/sse";
 
 /** Size limit of a response that is not a stream. */
 const maxAnswerBytes = 16 * 1024 * 1024;
@@ -50,42 +51,15 @@ export async function readText(response: Response): Promise<string> {
   const utf8 = new TextDecoder();
   let text = "";
   let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
+  // Not every browser can iterate over a body.
+  const body = response.body === null ? undefined : sourceOf(response.body);
+  for (let chunk = await body?.read(); chunk?.done === false; chunk = await body?.read()) {
+    bytes += chunk.value.byteLength;
     if (bytes > maxAnswerBytes) {
+      void body?.cancel().catch(() => {});
       throw new WaggleError("internal", `Cannot read the answer: it is larger than ${maxAnswerBytes} bytes`);
     }
-    text += utf8.decode(chunk, { stream: true });
+    text += utf8.decode(chunk.value, { stream: true });
   }
   return text + utf8.decode();
-}
-
-/** The error in the body of a response. If the body has no error, it is not from Waggle, and the status determines the error code. */
-export async function errorOf(response: Response, what: string): Promise<WaggleError> {
-  const retryAfterS = retryAfterOf(response);
-  const retry = retryAfterS === undefined ? {} : { retryAfterS };
-  const body = ErrorBodySchema.safeParse(parseOrNothing(await readText(response)));
-  if (!body.success)
-    return new WaggleError(codeOf(response.status), `${what} was answered with ${response.status}`, retry);
-  const { code, message, details } = body.data.error;
-  return new WaggleError(code, message, details === undefined ? retry : { ...retry, details });
-}
-
-function retryAfterOf(response: Response): number | undefined {
-  const header = response.headers.get("retry-after") ?? "";
-  return /^\d+$/.test(header) ? Number(header) : undefined;
-}
-
-function parseOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function codeOf(status: number): ErrorCode {
-  return (
-    errorCodes.find((code) => errorKinds[code].status === status) ?? (status >= 500 ? "internal" : "invalid_argument")
-  );
 }

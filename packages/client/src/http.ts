@@ -2,7 +2,8 @@
 import { deadlineSignal, linkSignals, TimeoutError, withTimeout } from "@waggle/async";
 import { routePath, WaggleError, type Route } from "@waggle/protocol";
 import { networkReason } from "./network-reason.ts";
-import { errorOf, readJson, readText, type Schema } from "./answer.ts";
+import { readJson, readText, type Schema } from "./answer.ts";
+import { errorOf } from "./ask/server.ts";
 
 const defaultRequestTimeoutMs = 10_000;
 /** Number of characters of a refused URL that an error shows. */

@@ -1,5 +1,4 @@
-// Owns the closed list of error codes, the HTTP status of each code, and the one body of all errors.
-import { z } from "zod";
+// Owns the closed list of error codes, the HTTP status of each code, and the error class. Without zod, because programs in browsers load this file.
 
 /** Facts about an error code: `type` groups several codes, and `retryable` means that a client may send the request again. */
 export interface ErrorKind {
@@ -107,21 +106,16 @@ export type ErrorCode = keyof typeof errorKinds;
 
 export const errorCodes = Object.keys(errorKinds) as [ErrorCode, ...ErrorCode[]];
 
-export const ErrorCodeSchema = z.enum(errorCodes);
-
 /** The body of every native error response. */
-export const ErrorBodySchema = z
-  .object({
-    error: z.object({
-      code: ErrorCodeSchema,
-      message: z.string().describe("What failed and why. Names the field if a field caused the error."),
-      type: z.string(),
-      retryable: z.boolean(),
-      details: z.record(z.string(), z.unknown()).optional(),
-    }),
-  })
-  .meta({ id: "Error" });
-export type ErrorBody = z.infer<typeof ErrorBodySchema>;
+export interface ErrorBody {
+  readonly error: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly type: string;
+    readonly retryable: boolean;
+    readonly details?: Record<string, unknown> | undefined;
+  };
+}
 
 export interface WaggleErrorOptions {
   /** Machine-readable facts for the client: field paths, limits, counts. Never a cause or a stack. */
@@ -158,6 +152,11 @@ export class WaggleError extends Error {
 
   get status(): number {
     return errorKinds[this.code].status;
+  }
+
+  /** Milliseconds until a retry makes sense. */
+  get retryAfterMs(): number | undefined {
+    return this.retryAfterS === undefined ? undefined : this.retryAfterS * 1_000;
   }
 
   get retryable(): boolean {

@@ -1,4 +1,5 @@
 export * from "./errors.ts";
+export * from "./error-body.ts";
 export { invalidArgument } from "./fields/invalid-argument.ts";
 export * from "./fields/limits.ts";
 export { pictureHash, picturePlaces, pictureSource, type PicturePlace } from "./fields/pictures.ts";

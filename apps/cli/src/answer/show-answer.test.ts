@@ -1,16 +1,17 @@
-import type { StreamEvent } from "@waggle/protocol";
+import type { AnswerEvent } from "@waggle/client/ask";
+import { WaggleError } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { createStatusLine } from "@waggle/daemon/terminal";
 import { answerOf } from "../testing/fake-worker.ts";
 import { captureOutput } from "../testing/capture.ts";
 import { showAnswer, statsOf, type AnswerOutcome } from "./show-answer.ts";
 
-async function* from(events: readonly StreamEvent[]): AsyncGenerator<StreamEvent> {
+async function* from(events: readonly AnswerEvent[]): AsyncGenerator<AnswerEvent> {
   yield* events;
 }
 
 async function show(
-  events: readonly StreamEvent[],
+  events: readonly AnswerEvent[],
   forPerson = true,
 ): Promise<{ outcome: AnswerOutcome; text: string }> {
   const out = captureOutput({ isTerminal: forPerson, columns: 40, colors: forPerson });
@@ -19,7 +20,7 @@ async function show(
   return { outcome, text: out.text() };
 }
 
-const token = (text: string, part?: "reasoning" | "call"): StreamEvent => ({
+const token = (text: string, part?: "reasoning" | "call"): AnswerEvent => ({
   type: "token",
   stream_id: "j",
   index: 0,
@@ -72,22 +73,28 @@ it("the output for a program is the model's text alone, without the space that i
   expect((await show(tokens, false)).text).toBe(written);
 });
 
-it("a stopped answer is an outcome, and a broken stream is an error", async () => {
+it("a stopped answer is an outcome, and so is an answer that fails after some text; other errors are thrown", async () => {
   const out = captureOutput();
   const stop = new AbortController();
-  async function* endless(): AsyncGenerator<StreamEvent> {
+  async function* endless(): AsyncGenerator<AnswerEvent> {
     yield token("Half");
     stop.abort();
     throw new Error("aborted");
   }
   const options = { out, status: createStatusLine(out), forPerson: false, signal: stop.signal };
   expect(await showAnswer(endless(), options)).toMatchObject({ text: "Half", stopped: true });
-  async function* broken(): AsyncGenerator<StreamEvent> {
+  async function* broken(): AsyncGenerator<AnswerEvent> {
     yield token("Half");
     throw new Error("gone");
   }
   const { signal } = new AbortController();
   await expect(showAnswer(broken(), { ...options, signal })).rejects.toThrow("gone");
+  async function* failed(): AsyncGenerator<AnswerEvent> {
+    yield token("Half");
+    throw new WaggleError("engine_failed", "It died.");
+  }
+  const outcome = await showAnswer(failed(), { ...options, signal });
+  expect(outcome).toMatchObject({ text: "Half", stopped: false, error: { code: "engine_failed" } });
 });
 
 it.each([

@@ -1,5 +1,6 @@
 // Shows an answer while it streams: the status before the first token, the model's reasoning dimmed, and lines wrapped between words.
-import type { EndEvent, StatusEvent, StreamEvent } from "@waggle/protocol";
+import type { AnswerEvent, EndEvent, StatusEvent } from "@waggle/client/ask";
+import { WaggleError } from "@waggle/protocol";
 import { type Output, type StatusLine, counted, formatDuration, formatPercent } from "@waggle/daemon/terminal";
 import { createWordWrap } from "../terminal/word-wrap.ts";
 
@@ -9,7 +10,7 @@ export interface AnswerOutcome {
   readonly reasoning: string;
   /** Undefined when the stream has no final event: it failed or was stopped. */
   readonly end: EndEvent | undefined;
-  readonly error: { readonly code: string; readonly message: string } | undefined;
+  readonly error: WaggleError | undefined;
   /** Whether the signal stopped the answer. */
   readonly stopped: boolean;
 }
@@ -25,9 +26,9 @@ export interface ShowAnswerOptions {
 
 type Part = "content" | "reasoning";
 
-/** Writes the answer, and a newline after it unless the answer is empty. @throws what the stream throws, unless the signal stopped it */
+/** Writes the answer, and a newline after it unless the answer is empty. @throws other errors than a WaggleError, unless the signal stopped it */
 export async function showAnswer(
-  events: AsyncIterable<StreamEvent>,
+  events: AsyncIterable<AnswerEvent>,
   options: ShowAnswerOptions,
 ): Promise<AnswerOutcome> {
   const { out, status, forPerson, signal } = options;
@@ -44,14 +45,14 @@ export async function showAnswer(
         output[part] += event.text;
         writer.write(part, event.text);
       } else if (event.type === "end") end = event;
-      else if (event.type === "error") error = { code: event.code, message: event.message };
       else {
         const words = statusWords(event);
         if (words !== undefined && output.content + output.reasoning === "") status.show(words);
       }
     }
   } catch (thrown) {
-    if (!signal.aborted) throw thrown;
+    if (thrown instanceof WaggleError) error = thrown;
+    else if (!signal.aborted) throw thrown;
   } finally {
     status.clear();
     writer.finish();
@@ -65,8 +66,10 @@ function partOf(part: string | undefined): Part | undefined {
   return part === "reasoning" ? part : undefined;
 }
 
-function statusWords(event: Exclude<StreamEvent, { type: "token" | "end" | "error" }>): string | undefined {
+function statusWords(event: Exclude<AnswerEvent, { type: "token" | "end" }>): string | undefined {
   switch (event.type) {
+    case "retry":
+      return `${event.reason.replace(/\.$/, "")}; trying again`;
     case "queued": {
       const eta = event.eta_ms === undefined ? "" : `, about ${formatDuration(event.eta_ms)}`;
       return event.position === 0 ? undefined : `waiting, position ${event.position}${eta}`;
@@ -76,6 +79,7 @@ function statusWords(event: Exclude<StreamEvent, { type: "token" | "end" | "erro
     case "started":
     case "tool_call":
     case "tool_result":
+    case "error":
       return undefined;
   }
 }

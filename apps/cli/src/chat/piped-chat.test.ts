@@ -8,7 +8,7 @@ it("a piped chat runs slash commands and does not send them as messages", async 
   const { code, out, err } = await runCommand(["chat", "--url", worker.url], { stdin });
   expect({ code, out }).toEqual({ code: 0, out: "Hello there\n" });
   expect(err).toContain("/clear");
-  const posts = worker.asked.filter(([method, path]) => method === "POST" && path === "/v1/inference");
+  const posts = worker.asked.filter(([method, path]) => method === "POST" && path === "/v1/jobs");
   expect(posts.map(([, , body]) => body)).toMatchObject([
     {
       seed: 7,

@@ -2,7 +2,7 @@
 // commands goes to stderr.
 import { createInterface } from "node:readline";
 import { showAnswer, statsOf } from "../answer/show-answer.ts";
-import { CliError, InterruptedError } from "../cli-error.ts";
+import { InterruptedError } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import { createStatusLine } from "@waggle/daemon/terminal";
 import type { Session } from "../worker/open-session.ts";
@@ -10,7 +10,7 @@ import { createComposer } from "./composer.ts";
 import { requestFor, withTurn, type Conversation } from "./conversation.ts";
 import { isSlashCommand, runSlashCommand } from "./slash-commands.ts";
 
-/** @throws CliError at the first answer that fails, or at an invalid command */
+/** @throws WaggleError at the first answer that fails, CliError at an invalid command */
 export async function chatThroughPipes(context: Context, session: Session, begin: Conversation): Promise<void> {
   const { out, signal } = context;
   const composer = createComposer();
@@ -33,10 +33,10 @@ export async function chatThroughPipes(context: Context, session: Session, begin
       conversation = outcome.conversation ?? conversation;
       continue;
     }
-    const events = session.client.inference(requestFor(conversation, message), { signal });
+    const { events } = session.waggle.ask({ fields: requestFor(conversation, message), signal });
     const outcome = await showAnswer(events, { out, status: createStatusLine(out), forPerson: false, signal });
-    if (outcome.error !== undefined) throw new CliError(outcome.error.message);
     if (outcome.stopped) break;
+    if (outcome.error !== undefined) throw outcome.error;
     conversation = withTurn(conversation, message, outcome);
     stats = statsOf(outcome);
   }

@@ -53,12 +53,12 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
     const release = keyboard.hold(() => stop.abort());
     using whole = linkSignals(stop.signal, signal);
     try {
-      const events = models.session.client.inference(requestFor(conversation, prompt), { signal: whole });
+      const { events } = models.session.waggle.ask({ fields: requestFor(conversation, prompt), signal: whole });
       const outcome = await showAnswer(events, { out, status, forPerson: true, signal: whole });
       signal.throwIfAborted();
       conversation = withTurn(conversation, prompt, outcome);
       stats = statsOf(outcome);
-      if (outcome.error !== undefined) complain(new CliError(outcome.error.message));
+      if (outcome.error !== undefined) complain(outcome.error);
       else say(outcome.stopped ? "Stopped." : stats);
     } finally {
       release();

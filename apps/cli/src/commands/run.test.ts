@@ -23,7 +23,8 @@ describe("waggle run", () => {
       { role: "system", content: "Be brief." },
       { role: "user", content: "hi" },
     ];
-    expect(worker.asked).toEqual([["POST", "/v1/inference", { messages, seed: 7, temperature: 0 }]]);
+    const job_id = expect.stringMatching(/^job-/) as string;
+    expect(worker.asked[0]).toEqual(["POST", "/v1/jobs", { messages, seed: 7, temperature: 0, job_id }]);
   });
 
   it("takes a model's name before the prompt, and appends stdin to the prompt", async () => {
@@ -32,7 +33,7 @@ describe("waggle run", () => {
     });
     await runCommand(["run", "w", "Translate:", "--url", worker.url], { stdin: "bonjour\n\n" });
     await runCommand(["run", "--url", worker.url], { stdin: "alone" });
-    expect(worker.asked.filter(([method]) => method === "POST").map(([, , body]) => body)).toEqual([
+    expect(worker.asked.filter(([method]) => method === "POST").map(([, , body]) => body)).toMatchObject([
       { model: "wasp", messages: [{ role: "user", content: "Translate:\n\nbonjour" }] },
       { messages: [{ role: "user", content: "alone" }] },
     ]);
@@ -49,8 +50,10 @@ describe("waggle run", () => {
   });
 
   it("prints the model's reasoning on a terminal, but not to a program", async () => {
-    const thought = { type: "token", stream_id: "j", index: 0, text: "Hm.", part: "reasoning", t_ms: 0 } as const;
-    await using worker = await startFakeWorker({ answer: [thought, ...answerOf("Yes.")] });
+    const answer = answerOf("Hm.", "Yes.").map((event) =>
+      event.type === "token" && event.index === 0 ? { ...event, part: "reasoning" as const } : event,
+    );
+    await using worker = await startFakeWorker({ answer });
     expect((await runCommand(["run", "hi", "--url", worker.url])).out).toBe("Yes.\n");
     expect((await runCommand(["run", "hi", "--url", worker.url], { isTerminal: true })).out).toBe("Hm.\n\nYes.\n");
   });
@@ -72,9 +75,11 @@ describe("waggle run", () => {
     await using broken = await startFakeWorker({ answer: [] });
     const interrupt = new AbortController();
     const asking = runCommand(["run", "hi", "--url", broken.url], { signal: interrupt.signal });
-    await expect.poll(() => broken.asked.length).toBe(1);
+    await expect.poll(() => broken.asked.length).toBe(2);
     interrupt.abort(new InterruptedError());
     expect(await asking).toEqual({ code: 130, out: "", err: "" });
+    // The job is cancelled at the worker too.
+    expect(broken.asked.at(-1)?.slice(0, 2)).toEqual(["DELETE", expect.stringMatching(/^\/v1\/jobs\/job-/)]);
   });
 
   it("without a worker starts one, and reports why that worker does not start", async () => {

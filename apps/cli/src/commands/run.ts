@@ -23,16 +23,14 @@ export const run: Run = async (context, words) => {
       ...(system === undefined ? [] : [{ role: "system" as const, content: system }]),
       { role: "user" as const, content: prompt },
     ];
-    const events = session.client.inference(requestOf({ messages, model: session.model, settings }), {
-      signal: context.signal,
-    });
     const { out, err, signal } = context;
+    const { events } = session.waggle.ask({ fields: requestOf({ messages, model: session.model, settings }), signal });
     // The status goes to stderr, so that a file or a program at stdout gets only the answer.
     const outcome = await showAnswer(events, { out, status: createStatusLine(err), forPerson: out.isTerminal, signal });
     if (outcome.stopped) throw new InterruptedError();
-    if (outcome.error !== undefined) throw new CliError(outcome.error.message);
+    if (outcome.error !== undefined) throw outcome.error;
     if (words.has("stats")) err.write(`${err.style.dim(statsOf(outcome))}\n`);
-    return outcome.end?.finish_reason === "cancelled" ? exitCodes.failed : exitCodes.ok;
+    return exitCodes.ok;
   } finally {
     await session.close();
   }

@@ -98,7 +98,15 @@ export async function startFakeWorker(script: FakeWorkerScript = {}): Promise<Fa
       const budget = { memory: { total: 8 * 2 ** 30, used: 2 ** 30 }, threads: 2 };
       return sendJson(response, { models, ...(script.gateway === true ? {} : { budget }) });
     }
-    if (path === "/v1/inference") return sendEvents(response, script.answer ?? answerOf("Hello", " there"));
+    if (path === "/v1/jobs") return sendJson(response, {});
+    const [, job] = /^\/v1\/jobs\/([^/]+)\/stream$/.exec(path) ?? [];
+    if (job !== undefined) {
+      const events = script.answer ?? answerOf("Hello", " there");
+      return sendEvents(
+        response,
+        events.map((event) => ({ ...event, stream_id: job })),
+      );
+    }
     if (method === "DELETE") {
       return sendJson(response, { id: path.split("/").at(-1), object: "model", deleted: true, freed_bytes: 2 ** 20 });
     }

@@ -1,6 +1,7 @@
 // Chooses the worker and the model for `waggle run` and `waggle chat`: the running worker, or a private one that ends with the command.
 import { existsSync } from "node:fs";
 import type { WorkerClient } from "@waggle/client";
+import { createWaggle, type Waggle } from "@waggle/client/ask";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import type { Progress } from "../terminal/progress.ts";
@@ -13,6 +14,8 @@ import { findWorker, isAddressGiven } from "./reach.ts";
 
 export interface Session {
   readonly client: WorkerClient;
+  /** Asks for answers, which survive lost connections. */
+  readonly waggle: Waggle;
   readonly url: string;
   /** The model's name, sent with each request; undefined for the worker's default model. */
   readonly model: string | undefined;
@@ -36,7 +39,8 @@ export async function openSession(context: Context, wish: SessionWish): Promise<
   const found = await findWorker(context, url);
   if (found === undefined)
     return await openOwnSession(context, { ...wish, model: await hereOrOffered(context, model) });
-  const open = { client: found.client, url: found.url, ownWorker: false, close: async () => {} };
+  const waggle = createWaggle({ url: found.url, token: context.config.token });
+  const open = { client: found.client, waggle, url: found.url, ownWorker: false, close: async () => {} };
   if (model === undefined) return { ...open, model, modelName: found.info.model };
   const models = await modelsOf(found.client, context.signal);
   const known = findModel(models, model);
@@ -82,7 +86,7 @@ export async function openOwnSession(context: Context, { model, onProgress }: Se
   try {
     const modelName = await whenReady(worker, signal, onProgress);
     const { client, url, close } = worker;
-    return { client, url, model: undefined, modelName, ownWorker: true, close };
+    return { client, waggle: createWaggle({ url }), url, model: undefined, modelName, ownWorker: true, close };
   } catch (error) {
     await worker.close();
     throw error;

@@ -1,7 +1,7 @@
 // Owns the visitor's actions in the chat. Editing and regenerating open a branch, and remove nothing.
 import { batch } from "@preact/signals";
 import type { Api } from "../wire/api.ts";
-import { problemOfEnd } from "../wire/follow-job.ts";
+import { problemOfEnd } from "../wire/problem.ts";
 import type { Attachment } from "./attachments/attachment.ts";
 import {
   broken,
@@ -114,7 +114,7 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
         return;
       }
       if (isLive(answer)) {
-        const problem = end.kind === "forgotten" ? await explainLostJob(api, answer) : problemOfEnd(end);
+        const problem = end.kind === "forgotten" ? await explainLostJob(api, answer) : await problemOfEnd(end);
         conversations.change(conversationId, answer.id, (now) =>
           isLive(now) && now.jobId === answer.jobId ? broken(now, problem) : now,
         );

@@ -1,4 +1,5 @@
 // Owns errors between the page and the daemon: a code, a message and details. advice.ts has their texts for visitors.
+import type { FollowEnd } from "@waggle/client/following";
 import type { ErrorBody, ErrorCode } from "@waggle/protocol";
 
 export interface Problem {
@@ -37,4 +38,19 @@ export async function problemOf(response: Response): Promise<Problem> {
 /** The time in a Retry-After header. The daemon writes whole seconds; a proxy may write a date, which is ignored. */
 export function retryAtOf(header: string | null, now: number): number | undefined {
   return header !== null && /^\d{1,6}$/.test(header) ? now + Number(header) * 1_000 : undefined;
+}
+
+/** The problem of an answer without a terminal event. For a forgotten job, the page asks the worker for the reason instead. */
+export async function problemOfEnd(end: Exclude<FollowEnd, { kind: "forgotten" }>): Promise<Problem> {
+  switch (end.kind) {
+    case "refused":
+      return await problemOf(end.response);
+    case "cut":
+      return { code: "slow_consumer", message: end.event.message };
+    case "lost":
+      return unreachable;
+    case "ended":
+    case "left":
+      return { code: "internal", message: "The stream of the answer closed without a result." };
+  }
 }

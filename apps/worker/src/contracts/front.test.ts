@@ -7,6 +7,9 @@ import {
   routePath,
   workerRoutes,
 } from "@waggle/protocol";
+import type { StreamEvent } from "@waggle/protocol";
+import { createFakeClock } from "@waggle/testing";
+import type { FakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker, InlineWorkerOptions } from "../testing/inline-worker.ts";
@@ -111,13 +114,54 @@ describe("POST /v1/jobs and its stream", () => {
   it("cancels an inference whose reader leaves", async () => {
     const gate = createStepGate();
     start({ slots: 1, gate });
-    const stream = readEvents(await post("/v1/inference", { prompt: "a", job_id: "j" }));
+    const stream = readEvents(await post("/v1/inference", { prompt: "a" }));
     await stream.until(isStarted);
+    const [job] = worker.registry.liveJobs();
     await stream.cancel();
     gate.open();
-    const job = worker.registry.get("local", "j");
     await job?.ended.promise;
     expect(job?.state.phase).toMatchObject({ outcome: { type: "cancelled", by: "disconnect" } });
+  });
+
+  describe("when the reader of an inference with a job_id leaves", () => {
+    async function leave(clock: FakeClock): Promise<StreamEvent[]> {
+      const gate = createStepGate();
+      start({ slots: 1, gate, clock });
+      const stream = readEvents(await post("/v1/inference", { prompt: "a [eog:6]", temperature: 0, job_id: "j" }));
+      gate.step(3);
+      const seen = await stream.until((event) => event.type === "token" && event.index === 1);
+      await stream.cancel();
+      gate.open();
+      return seen;
+    }
+
+    it("the reader can resume within the grace, and gets each token once", async () => {
+      const clock = createFakeClock();
+      const seen = await leave(clock);
+      clock.advance(4_999);
+      const rest = await readEvents(await call("GET", "/v1/jobs/j/stream", { "last-event-id": "1" })).rest();
+      expect(rest).toMatchObject({ done: true, failed: false });
+      expect(rest.events.at(-1)).toMatchObject({ type: "end", finish_reason: "stop" });
+      const indexes = [...seen, ...rest.events].flatMap((event) => (event.type === "token" ? [event.index] : []));
+      expect(indexes).toEqual([0, 1, 2, 3, 4, 5]);
+    });
+
+    it("the job is cancelled after the grace", async () => {
+      const clock = createFakeClock();
+      const gate = createStepGate();
+      start({ slots: 1, gate, clock });
+      const stream = readEvents(await post("/v1/inference", { prompt: "a", job_id: "j" }));
+      gate.step(3);
+      await stream.until((event) => event.type === "token");
+      await stream.cancel();
+      const job = worker.registry.get("local", "j");
+      clock.advance(4_999);
+      expect(job?.state.phase.name).toBe("running");
+      clock.advance(1);
+      gate.open();
+      await job?.ended.promise;
+      expect(job?.state.phase).toMatchObject({ outcome: { type: "cancelled", by: "disconnect" } });
+    });
   });
 
   it("gives each of many streams its own text", async () => {

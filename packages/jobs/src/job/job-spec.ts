@@ -45,7 +45,7 @@ export interface JobTerms {
   readonly keepAliveMs?: number | undefined;
   /** What happens to the job when its last reader is gone. */
   readonly onDisconnect: "cancel" | "continue";
-  /** The stream is the response to the request itself, so no reader can come back after a disconnect. */
+  /** The stream is the response to the request itself and the client chose no id, so no reader can come back after a disconnect. */
   readonly direct: boolean;
   /** The client may send the request again after a disconnect, so the job continues for a while without readers. */
   readonly retriable?: boolean | undefined;

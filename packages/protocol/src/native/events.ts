@@ -2,7 +2,7 @@
 // Order on a stream: (queued | status)* started (token | status)* (end [DONE] | error). Exactly one end or error. With MCP tools, calls and their
 // results follow the tokens of their message, and the next message begins with queued, status or started again.
 import { z } from "zod";
-import { ErrorCodeSchema } from "../errors.ts";
+import { ErrorCodeSchema } from "../error-body.ts";
 import { SamplingSchema } from "./generate.ts";
 
 const streamShape = {

@@ -1,7 +1,7 @@
 // Owns the schemas of a job outside its stream.
 import { z } from "zod";
 import { CancelledBySchema, FinishReasonSchema, TimingsSchema, UsageSchema } from "./events.ts";
-import { ErrorCodeSchema } from "../errors.ts";
+import { ErrorCodeSchema } from "../error-body.ts";
 import { ModelKindSchema } from "./worker.ts";
 
 export const JobStateSchema = z.enum(["queued", "prefill", "decode", "finished", "failed", "cancelled"]);

@@ -1,6 +1,6 @@
 // Owns the shapes of a worker's models, and of the requests to load, unload, pin, swap, pull and delete models.
 import { z } from "zod";
-import { ErrorCodeSchema } from "../errors.ts";
+import { ErrorCodeSchema } from "../error-body.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { ChatAbilitiesSchema, ModelKindSchema, VisionSchema, contextShape } from "./worker.ts";
 

@@ -1,6 +1,7 @@
 // Builds the OpenAPI 3.1 document from the route tables. Schemas with an id become components.
 import { z } from "zod";
-import { ErrorBodySchema, errorKinds } from "../errors.ts";
+import { ErrorBodySchema } from "../error-body.ts";
+import { errorKinds } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { AnthropicErrorSchema } from "../anthropic/answers.ts";
 import { anthropicRoutes } from "../anthropic/routes.ts";

@@ -55,5 +55,5 @@ export function createSseDecoder(emit: (frame: SseFrame) => void, options: SseLi
 }
 
 function exceeds(text: string, maxBytes: number): boolean {
-  return text.length * maxBytesPerUnit > maxBytes && Buffer.byteLength(text) > maxBytes;
+  return text.length * maxBytesPerUnit > maxBytes && new TextEncoder().encode(text).byteLength > maxBytes;
 }

@@ -12,6 +12,7 @@ export * from "./processes/worker.ts";
 export * from "./arrivals.ts";
 export * from "./wait.ts";
 export * from "./streams/answer-stream.ts";
+export * from "./streams/cuttable-proxy.ts";
 export * from "./streams/http.ts";
 export * from "./streams/live-stream.ts";
 export * from "./streams/realness.ts";

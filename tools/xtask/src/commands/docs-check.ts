@@ -1,10 +1,11 @@
 // Owns the command docs:check: selects the pages, prepares a new reader's machine, runs the pages, and sets the exit code.
-import { cpSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { guarded, namedOf, repositoryPath } from "@waggle/testing/harness";
 import type { Command as Program } from "commander";
 import { addonsFolder } from "../lib/build/addon-file.ts";
 import { killFamilies } from "../lib/pages/kill-families.ts";
+import { listPages, readme, type Page } from "../lib/pages/list-pages.ts";
 import { createNewcomer, type Newcomer } from "../lib/pages/newcomer.ts";
 import { runPage, type Outcome, type StepResult } from "../lib/pages/run-page.ts";
 import type { Place } from "../lib/pages/terminal.ts";
@@ -14,21 +15,13 @@ interface Flags {
   readonly tarball?: string;
 }
 
-interface Page {
-  /** The page's name on the command line. */
-  readonly name: string;
-  readonly path: string;
-}
-
-const quickstartFolder = "docs/quickstart";
 const packagesFolder = ".waggle/packages";
-const readme: Page = { name: "readme", path: "README.md" };
 
 export function addDocsCheck(command: Program): void {
   command
     .option(
       "--only <page...>",
-      `check only these pages: ${pages()
+      `check only these pages: ${listPages()
         .map(({ name }) => name)
         .join(", ")}`,
     )
@@ -36,16 +29,11 @@ export function addDocsCheck(command: Program): void {
     .action(docsCheck);
 }
 
-function pages(): readonly Page[] {
-  const quickstarts = readdirSync(repositoryPath(quickstartFolder)).toSorted();
-  return [readme, ...quickstarts.map((file) => ({ name: basename(file, ".md"), path: `${quickstartFolder}/${file}` }))];
-}
-
 function docsCheck(flags: Flags): Promise<void> {
   return guarded(
     "docs:check",
     async (_groups, { signal }) => {
-      const chosen = namedOf("Cannot check page", pages(), flags.only);
+      const chosen = namedOf("Cannot check page", listPages(), flags.only);
       const leaders: number[] = [];
       const end = (): void => killFamilies(leaders.splice(0));
       signal.addEventListener("abort", end);
@@ -62,10 +50,11 @@ function docsCheck(flags: Flags): Promise<void> {
       const counts: Record<Outcome, number> = { passed: 0, failed: 0, "not run": 0 };
       for (const page of chosen) {
         process.stdout.write(`\n${page.path}\n`);
+        const text = readFileSync(repositoryPath(page.path), "utf8");
+        const place = await placeOf(page, newcomer);
+        giveClient(text, place.folder);
         await runPage({
-          text: readFileSync(repositoryPath(page.path), "utf8"),
-          newcomer,
-          place: await placeOf(page, newcomer),
+          ...{ text, newcomer, place },
           signal,
           onNote: (note) => void process.stdout.write(`  (${note})\n`),
           onResult(result) {
@@ -98,10 +87,21 @@ async function install(newcomer: Newcomer, given: string | undefined): Promise<v
   await newcomer.prepare("npm", ["install", "--global", "--no-audit", "--no-fund", tarball]);
 }
 
+/** Puts the client's package into the folder of a page that installs it. @throws Error when no package has been built */
+function giveClient(text: string, folder: string): void {
+  const [name] = /waggle-client-[\d.]+\.tgz/.exec(text) ?? [];
+  if (name === undefined) return;
+  const path = join(repositoryPath(packagesFolder), name);
+  if (!existsSync(path))
+    throw new Error(`Cannot follow quickstarts: there is no ${name} in ${packagesFolder}; run xtask pack`);
+  copyFileSync(path, join(folder, name));
+}
+
 function newestTarball(): string {
   const folder = repositoryPath(packagesFolder);
-  const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".tgz")) : [];
+  const files = existsSync(folder) ? readdirSync(folder) : [];
   const [newest] = files
+    .filter((name) => /^waggle-\d.*\.tgz$/.test(name))
     .map((name) => join(folder, name))
     .toSorted((one, other) => statSync(other).mtimeMs - statSync(one).mtimeMs);
   if (newest === undefined)

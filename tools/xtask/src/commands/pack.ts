@@ -6,6 +6,7 @@ import { addonNames, addonsFolder, hasAddon } from "../lib/build/addon-file.ts";
 import { buildAddon } from "../lib/build/build-addon.ts";
 import { ToolchainError } from "../lib/build/toolchain.ts";
 import { checkPackage } from "../lib/pack/check-package.ts";
+import { makeClientPackage } from "../lib/pack/client-package.ts";
 import { makePackageTree, type EngineSource } from "../lib/pack/package-tree.ts";
 import { makeTarball, type Tarball } from "../lib/pack/tarball.ts";
 
@@ -13,6 +14,7 @@ interface PackFlags {
   readonly out: string;
   readonly engine: EngineSource;
   readonly addons?: string;
+  readonly clientOnly?: boolean;
 }
 
 const defaultOut = ".waggle/packages";
@@ -28,6 +30,7 @@ export function addPack(command: Command): void {
       "bundled",
     )
     .option("--addons <folder>", "addons of several platforms (default: compile this machine's)")
+    .option("--client-only", "pack only the client's package, which needs no build")
     .action(packOnly);
 }
 
@@ -38,7 +41,7 @@ export function addPackCheck(command: Command): void {
 async function packOnly(flags: PackFlags): Promise<void> {
   await guarded(
     "pack",
-    async (_, { signal }) => void (await pack(flags, signal)),
+    async (_, { signal }) => void (flags.clientOnly === true ? await packClient(flags.out) : await pack(flags, signal)),
     () => 1,
   );
 }
@@ -57,7 +60,14 @@ async function pack({ out, engine, addons }: PackFlags, signal: AbortSignal): Pr
   const machines = await timed("Copy and bundle", () => makePackageTree(tree, options));
   const tarball = await timed("Pack", () => makeTarball(tree, resolve(out), suffix));
   process.stdout.write(reportOf(tarball, machines));
+  await packClient(out);
   return tarball;
+}
+
+async function packClient(out: string): Promise<void> {
+  const tree = repositoryPath(".waggle/client-tree");
+  await makeClientPackage(tree);
+  process.stdout.write(reportOf(await makeTarball(tree, resolve(out))));
 }
 
 /** Runs a step. A terminal shows its progress and its seconds meanwhile; another output gets a line before and after. */
@@ -113,11 +123,12 @@ async function packCheck(flags: { readonly tarball?: string }): Promise<void> {
   );
 }
 
-function reportOf({ path, bytes, unpackedBytes, files, sha256 }: Tarball, machines: readonly string[]): string {
+function reportOf({ path, bytes, unpackedBytes, files, sha256 }: Tarball, machines?: readonly string[]): string {
+  const none = "for no platform: workers use node-llama-cpp's own binding, which is slower";
   return [
     relative(process.cwd(), path),
     `  size     ${mb(bytes)}, installed ${mb(unpackedBytes)} in ${files} files`,
-    `  addons   ${machines.join(", ") || "for no platform: workers use node-llama-cpp's own binding, which is slower"}`,
+    ...(machines === undefined ? [] : [`  addons   ${machines.join(", ") || none}`]),
     `  SHA-256  ${sha256}`,
     "",
   ].join("\n");

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { WorkerInfo } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
-import { waitToRetry } from "../../wire/retry-wait.ts";
+import { waitToRetry } from "@waggle/client/following";
 
 const askAgainMs = 2_000;
 

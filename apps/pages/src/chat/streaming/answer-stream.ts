@@ -1,10 +1,10 @@
 // Owns the one stream that this tab follows: of the answer in the shown conversation, or else of an answer in another conversation that the tab
 // has shown. The stream's events change the answer.
 import { computed, effect, untracked } from "@preact/signals";
+import { followJob } from "@waggle/client/following";
+import type { FollowEnd } from "@waggle/client/following";
 import type { StreamEvent } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
-import { followJob } from "../../wire/follow-job.ts";
-import type { FollowEnd } from "../../wire/follow-job.ts";
 import { applyEvent, withReconnecting } from "../conversation/answer.ts";
 import type { Answer } from "../conversation/answer.ts";
 import { liveAnswers } from "../conversation/conversation.ts";
@@ -80,11 +80,11 @@ export function createAnswerStream({ api, conversations, isSubmitting, onEnd }: 
       change((answer) => events.reduce((sum: Answer, event: StreamEvent) => applyEvent(sum, event, now), answer));
     });
     void followJob({
-      api,
+      request: api.request,
       jobId,
       after: lastIndex,
       signal: leaving.signal,
-      onEvent: batch.add,
+      onEvent: (event) => batch.add(event as StreamEvent),
       onConnection: (retryAt) => change((answer) => withReconnecting(answer, retryAt)),
     }).then(async (end) => {
       if (leaving.signal.aborted) return;

@@ -2,7 +2,7 @@
 // keeps its first message as title.
 import type { GenerateRequestInput, StreamEvent, WorkerInfo } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
-import { readFrames } from "../../wire/frames.ts";
+import { readFrames } from "@waggle/client/following";
 import type { Answer } from "../conversation/answer.ts";
 import { shownTurns, titleFor } from "../conversation/conversation.ts";
 import type { Conversation } from "../conversation/conversation.ts";

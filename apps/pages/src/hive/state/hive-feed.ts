@@ -3,10 +3,9 @@ import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { Heartbeat, HiveEvent } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
-import { readFrames } from "../../wire/frames.ts";
+import { readFrames, waitToRetry } from "@waggle/client/following";
 import { problemOf } from "../../wire/problem.ts";
 import type { Problem } from "../../wire/problem.ts";
-import { waitToRetry } from "../../wire/retry-wait.ts";
 import { addHistory, applyHiveEvent, emptyHive } from "./hive-view.ts";
 import type { HiveView } from "./hive-view.ts";
 

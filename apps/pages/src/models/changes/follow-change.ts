@@ -1,7 +1,7 @@
 // Owns following a change of a model to its end: reads its progress, then the model's name or a problem.
 import type { ModelEvent } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
-import { readFrames } from "../../wire/frames.ts";
+import { readFrames } from "@waggle/client/following";
 import { problemOf } from "../../wire/problem.ts";
 import type { Problem } from "../../wire/problem.ts";
 import type { ModelProgress } from "../model-words.ts";

@@ -87,10 +87,12 @@ export function createJobRoutes(
     async inference(c) {
       const encoding = encodingOf(c);
       const body = await bodyOf(c);
-      const starter = turnOf(c, body, true);
+      // A client that chose the job's id can open its stream again, so the job gets the grace of a job with a separate stream.
+      const direct = body.job_id === undefined;
+      const starter = turnOf(c, body, direct);
       if (starter !== undefined)
         return await generations.streamTurn(c, starter, -1, (turn) => turnFraming(turn, encoding));
-      const spec = await specOf(c, body, true);
+      const spec = await specOf(c, body, direct);
       return await generations.respond(c, {
         spec,
         streamed: true,

@@ -15,8 +15,11 @@ export interface Tarball {
 
 const packTimeoutMs = 120_000;
 
-/** @throws Error with npm's message when npm fails */
-export async function makeTarball(folder: string, outFolder: string, suffix: string): Promise<Tarball> {
+/**
+ * @param suffix follows the version in the file's name
+ * @throws Error with npm's message when npm fails
+ */
+export async function makeTarball(folder: string, outFolder: string, suffix?: string): Promise<Tarball> {
   mkdirSync(outFolder, { recursive: true });
   const flags = ["pack", "--json", "--ignore-scripts", "--pack-destination", outFolder];
   const shell = process.platform === "win32";
@@ -28,7 +31,7 @@ export async function makeTarball(folder: string, outFolder: string, suffix: str
     entryCount: number;
   }[];
   if (packed === undefined) throw new Error(`Cannot pack ${folder}: npm pack made no tarball`);
-  const path = join(outFolder, packed.filename.replace(/\.tgz$/, `-${suffix}.tgz`));
+  const path = join(outFolder, packed.filename.replace(/\.tgz$/, suffix === undefined ? "$&" : `-${suffix}.tgz`));
   renameSync(join(outFolder, packed.filename), path);
   const sha256 = createHash("sha256").update(readFileSync(path)).digest("hex");
   return { path, bytes: packed.size, unpackedBytes: packed.unpackedSize, files: packed.entryCount, sha256 };

@@ -1,9 +1,10 @@
 // Tests how pages are read and compared, and that every block of README.md and the quickstarts has a mark.
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { repositoryPath } from "@waggle/testing/harness";
 import { describe, expect, it } from "vitest";
 import { descendantsOf } from "./kill-families.ts";
 import { missingLine } from "./expected.ts";
+import { listPages } from "./list-pages.ts";
 import { readPage } from "./read-page.ts";
 
 const page = (...lines: readonly string[]): string => lines.join("\n");
@@ -69,8 +70,7 @@ describe("descendantsOf", () => {
 });
 
 describe("the pages", () => {
-  const quickstarts = readdirSync(repositoryPath("docs/quickstart")).map((name) => `docs/quickstart/${name}`);
-  it.each(["README.md", ...quickstarts])("%s has a mark for every block", (path) => {
+  it.each(listPages().map(({ path }) => path))("%s has a mark for every block", (path) => {
     expect(readPage(readFileSync(repositoryPath(path), "utf8")).length).toBeGreaterThan(0);
   });
 });

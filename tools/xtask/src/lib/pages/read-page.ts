@@ -42,6 +42,8 @@ export interface StepOptions {
   readonly why?: string;
   /** "old=new|old=new": replacements in the block, which the made-up model makes necessary. The step's result lists the replacements. */
   readonly instead?: string;
+  /** Number of bytes of answers after which each of the first connections to `WAGGLE_URL` is cut. */
+  readonly cut?: string;
   /** For expected output: "any" if each number on the page matches any number. */
   readonly numbers?: string;
   /** For a page: model references, separated by commas, that made-up models replace, because checks download no models. */
@@ -49,7 +51,7 @@ export interface StepOptions {
 }
 
 const optionNames: ReadonlySet<string> = new Set([
-  ...["name", "until", "type", "within", "exit", "needs", "why", "model", "instead", "numbers"],
+  ...["name", "until", "type", "within", "exit", "needs", "why", "model", "instead", "numbers", "cut"],
 ]);
 const markPattern = /^<!-- check: (\w+)((?: \w+="[^"]*")*) -->$/;
 const fencePattern = /^( *)(`{3,})(\S*)\s*$/;

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
-import { createLeftoverCheck, endLeftovers, killGroup, messageOf, stopwatch } from "@waggle/testing/harness";
+import { createLeftoverCheck, endLeftovers, killGroup, messageOf, openProxy, stopwatch } from "@waggle/testing/harness";
 import { missingLine } from "./expected.ts";
 import type { Newcomer } from "./newcomer.ts";
 import { readPage, type BlockStep, type Step } from "./read-page.ts";
@@ -30,6 +30,10 @@ export interface PageRun {
 }
 
 const usualLimitS = 120;
+/** The address of the server in every page. */
+const usualUrl = "http://127.0.0.1:7711";
+/** Connections of a block that are cut. */
+const mostCuts = 3;
 const leaveLine = 0;
 
 /** Stops at the first failed block, because later blocks depend on earlier ones. */
@@ -117,12 +121,22 @@ function createReader(newcomer: Newcomer, place: Place): Reader {
     const { options } = step;
     const limitMs = Number(options.within ?? usualLimitS) * 1_000;
     const typed = options.type?.replaceAll(String.raw`\n`, "\n") ?? (step.kind === "background" ? "" : undefined);
+    if (options.cut !== undefined) return await runThroughCuts(step, Number(options.cut), limitMs);
     const terminal = openTerminal(commandOf(step), place, typed);
     if (step.kind === "run") output = await toItsEnd(terminal, Number(options.exit ?? 0), limitMs);
     else {
       terminals.push(terminal);
       output = await untilItSays(terminal, options.until ?? "", limitMs);
     }
+  }
+
+  /** Runs a program against a proxy to the usual port. @throws Error when the program needed too few connections to lose one */
+  async function runThroughCuts(step: BlockStep, bytes: number, limitMs: number): Promise<void> {
+    await using proxy = await openProxy(usualUrl);
+    proxy.cutAfter = () => (proxy.cuts < mostCuts ? bytes : undefined);
+    const block = `export WAGGLE_URL=${proxy.url}\n${commandOf(step)}unset WAGGLE_URL\n`;
+    output = await toItsEnd(openTerminal(block, place), Number(step.options.exit ?? 0), limitMs);
+    if (proxy.cuts === 0) throw new Error(`No connection was cut: none had ${bytes} bytes\n${output}`);
   }
 
   async function block(step: BlockStep): Promise<string | undefined> {

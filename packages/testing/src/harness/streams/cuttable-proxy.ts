@@ -8,13 +8,20 @@ export interface CuttableProxy extends AsyncDisposable {
   cut(): void;
   /** Whether new connections are closed at once. */
   refuse: boolean;
+  /** The daemon of new connections. */
+  targetUrl: string;
+  /** For each new connection: after how many bytes of answers the connection is cut; undefined: never. */
+  cutAfter: () => number | undefined;
+  /** Connections that `cutAfter` has cut. */
+  readonly cuts: number;
 }
 
 export async function openProxy(targetUrl: string): Promise<CuttableProxy> {
-  const target = new URL(targetUrl);
   const open = new Set<Socket>();
+  let cuts = 0;
   const server = createServer((inward) => {
     if (proxy.refuse) return void inward.destroy();
+    const target = new URL(proxy.targetUrl);
     const outward = createConnection(Number(target.port), target.hostname);
     for (const [socket, other] of [
       [inward, outward],
@@ -26,13 +33,36 @@ export async function openProxy(targetUrl: string): Promise<CuttableProxy> {
         open.delete(socket);
         other.destroy();
       });
-      socket.pipe(other);
     }
+    inward.pipe(outward);
+    passOn(outward, inward, proxy.cutAfter());
   });
+
+  function passOn(outward: Socket, inward: Socket, limit: number | undefined): void {
+    if (limit === undefined) return void outward.pipe(inward);
+    let left = limit;
+    outward.on("end", () => inward.end());
+    outward.on("data", (chunk: Buffer) => {
+      const part = chunk.subarray(0, left);
+      const isLast = left > 0 && part.length === left;
+      left -= part.length;
+      if (part.length === 0) return;
+      if (!isLast) return void inward.write(part);
+      cuts += 1;
+      // The bytes before the cut arrive: only then is the connection destroyed.
+      inward.write(part, () => outward.destroy());
+    });
+  }
+
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const proxy: CuttableProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     refuse: false,
+    targetUrl,
+    cutAfter: () => undefined,
+    get cuts() {
+      return cuts;
+    },
     cut() {
       for (const socket of open) socket.resetAndDestroy();
     },

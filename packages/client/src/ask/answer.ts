@@ -1,0 +1,219 @@
+// Owns one answer: posts its job under an id of this client, follows the stream through broken connections, asks again while no text was delivered,
+// and cancels the job when the caller leaves.
+import { WaggleError } from "@waggle/protocol/errors";
+import { readText } from "../answer.ts";
+import { createAnswerLog } from "./answer-log.ts";
+import { defaultMaxTries, followJob, maxRetryAfterMs, type FollowEnd } from "./follow-job.ts";
+import { retryDelayMs, waitToRetry } from "./retry-wait.ts";
+import { errorFrom, errorOf, type Server } from "./server.ts";
+import type { Answer, AnswerResult, AskRequest } from "./waggle.ts";
+import type { EndEvent, StreamEvent } from "./wire.ts";
+
+/** The client waits before another try: the connection was lost, or the server is busy. */
+export interface RetryEvent {
+  readonly type: "retry";
+  readonly reason: string;
+  /** Milliseconds since 1970. */
+  readonly retryAt: number;
+}
+
+export type AnswerEvent = StreamEvent | RetryEvent;
+
+/** Jobs of one answer: a job that ends without a token by a fault that may pass is followed by another. */
+const maxJobs = 3;
+/** How long a cancelled answer waits until the server has cancelled the job. */
+const cancelLimitMs = 2_000;
+const jobIdBytes = 12;
+
+export function startAnswer(server: Server, request: AskRequest, maxTries = defaultMaxTries): Answer {
+  const log = createAnswerLog<AnswerEvent>();
+  const stop = new AbortController();
+  const body = bodyOf(request);
+  let jobId = newJobId();
+  let lastIndex = -1;
+  let terminal: EndEvent | undefined;
+  let failure: WaggleError | undefined;
+  let text = "";
+  /** The last POST, whose job cannot be cancelled before the server has accepted it. */
+  let posting: Promise<unknown> | undefined;
+
+  function take(event: StreamEvent): void {
+    if (event.type === "error") failure = errorFrom(event);
+    else log.add(event);
+    if (event.type === "end") terminal = event;
+    if (event.type !== "token") return;
+    lastIndex = event.index;
+    text += textOf(event) ?? "";
+  }
+
+  /** @throws WaggleError that the server sent, when it is final or the tries are over */
+  async function post(): Promise<void> {
+    for (let tries = 0; ; tries += 1) {
+      stop.signal.throwIfAborted();
+      const sent = server.send("POST", "/v1/jobs", { body: { ...body, job_id: jobId } }).then(async (response) => {
+        if (!response.ok) throw await errorOf(response, "POST /v1/jobs");
+        // Read to its end, so that the connection can be used again. The status alone says that the job is accepted.
+        await readText(response).catch(() => "");
+      });
+      posting = sent;
+      try {
+        return await unlessAborted(sent, stop.signal);
+      } catch (error) {
+        if (!(error instanceof WaggleError) || !mayPass(error) || tries >= maxTries) throw error;
+        await pause(error, tries);
+      }
+    }
+  }
+
+  /** @throws the error itself if the server asks for a longer wait than an answer is worth */
+  async function pause(error: WaggleError, tries: number): Promise<void> {
+    // A lost connection has no Retry-After; its error has the default of its code.
+    const askedMs = error.cause === undefined ? (error.retryAfterMs ?? 0) : 0;
+    if (askedMs > maxRetryAfterMs) throw error;
+    const delayMs = Math.max(retryDelayMs(tries), askedMs);
+    log.add({ type: "retry", reason: error.message, retryAt: Date.now() + delayMs });
+    await waitToRetry(delayMs, stop.signal);
+    stop.signal.throwIfAborted();
+  }
+
+  /** @throws WaggleError when the job has no complete answer */
+  async function follow(): Promise<EndEvent> {
+    failure = undefined;
+    const end = await followJob({
+      request: (path, init) => server.send("GET", path, init),
+      ...{ jobId, after: lastIndex, signal: stop.signal, maxTries },
+      onEvent: take,
+      onConnection(retryAt) {
+        if (retryAt !== undefined) log.add({ type: "retry", reason: "The connection was lost.", retryAt });
+      },
+    });
+    stop.signal.throwIfAborted();
+    failure ??= terminal === undefined ? await errorOfEnd(end, jobId) : errorOfCancel(terminal);
+    if (failure !== undefined || terminal === undefined) throw failure as WaggleError;
+    return terminal;
+  }
+
+  async function run(): Promise<AnswerResult> {
+    for (let jobs = 1; ; jobs += 1) {
+      try {
+        await post();
+        return resultOf(await follow(), text);
+      } catch (error) {
+        const isFinal = !(error instanceof WaggleError) || !error.retryable || lastIndex >= 0 || jobs === maxJobs;
+        // After `post` has given up, more tries would be beyond the limit.
+        if (isFinal || error !== failure) throw error;
+        // The server may still have the ended job.
+        jobId = newJobId();
+        terminal = undefined;
+        await pause(error, jobs);
+      }
+    }
+  }
+
+  async function cancelJob(): Promise<void> {
+    const limit = AbortSignal.timeout(cancelLimitMs);
+    try {
+      await unlessAborted(posting?.catch(() => {}) ?? Promise.resolve(), limit);
+      await server.send("DELETE", `/v1/jobs/${encodeURIComponent(jobId)}`, { signal: limit });
+    } catch {
+      // Without a reader, the job ends after the server's grace.
+    }
+  }
+
+  const leave = (): void => stop.abort(request.signal?.reason);
+  request.signal?.addEventListener("abort", leave, { once: true });
+  if (request.signal?.aborted === true) leave();
+
+  const result = run()
+    .catch(async (error: unknown) => {
+      if (stop.signal.aborted && posting !== undefined && terminal === undefined) await cancelJob();
+      throw error;
+    })
+    .finally(() => request.signal?.removeEventListener("abort", leave));
+  // The error is reported by each loop and by each await of the result, and not as an unhandled rejection.
+  result.then(
+    () => log.end(),
+    (error: unknown) => log.end({ error }),
+  );
+  return {
+    get jobId() {
+      return jobId;
+    },
+    text: log.read((event) => (event.type === "token" ? textOf(event) : undefined)),
+    events: log.read((event) => event),
+    result,
+    cancel: () => stop.abort(new WaggleError("cancelled", "The answer was cancelled by this program.")),
+  };
+}
+
+function bodyOf({ signal: _, session, fields, ...given }: AskRequest): Record<string, unknown> {
+  return { ...fields, ...given, ...(session === undefined ? {} : { session_id: session }) };
+}
+
+/** Undefined for reasoning, calls, further choices and tokens without text. */
+function textOf({ part = "content", choice = 0, text }: StreamEvent & { readonly type: "token" }): string | undefined {
+  return part === "content" && choice === 0 && text !== "" ? text : undefined;
+}
+
+/** `crypto.randomUUID` exists only on secure origins, and a server on a local network has no secure origin. */
+function newJobId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(jobIdBytes));
+  return `job-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** Whether the same request may be accepted later. */
+function mayPass({ code }: WaggleError): boolean {
+  return code === "unavailable" || code === "resource_exhausted";
+}
+
+async function errorOfEnd(end: FollowEnd, jobId: string): Promise<WaggleError> {
+  switch (end.kind) {
+    case "refused":
+      return await errorOf(end.response, "GET /v1/jobs/:id/stream");
+    case "cut":
+      return errorFrom(end.event);
+    case "forgotten":
+      return new WaggleError(
+        "unavailable",
+        `Cannot continue ${jobId}: the server has lost the job, probably by a restart. Ask again.`,
+        { retryAfterS: 0 },
+      );
+    case "lost":
+      return new WaggleError("unavailable", `Cannot continue ${jobId}: the server cannot be reached.`);
+    case "ended":
+    case "left":
+      return new WaggleError("internal", `Cannot read ${jobId}: its stream closed without a result.`);
+  }
+}
+
+/** A job that ended because its reader was away too long can be asked for again; another cancel was requested. */
+function errorOfCancel({ finish_reason: reason, cancelled_by: by }: EndEvent): WaggleError | undefined {
+  if (reason !== "cancelled") return undefined;
+  const details = { cancelled_by: by };
+  if (by === "disconnect" || by === "unclaimed") {
+    const message = "The server cancelled the answer, because the connection was lost for too long. Ask again.";
+    return new WaggleError("unavailable", message, { details, retryAfterS: 0 });
+  }
+  return new WaggleError("cancelled", `The answer was cancelled${by === undefined ? "" : ` (${by})`}.`, { details });
+}
+
+function resultOf(end: EndEvent, text: string): AnswerResult {
+  const { message, finish_reason: finishReason, usage, timings, receipt } = end;
+  return { text, message, finishReason, usage, timings, receipt, end };
+}
+
+/** @throws the signal's reason as soon as it aborts */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let forget = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    const leave = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", leave, { once: true });
+    forget = () => signal.removeEventListener("abort", leave);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    forget();
+  }
+}
