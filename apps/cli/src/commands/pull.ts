@@ -64,7 +64,11 @@ async function pullThere(
   view: ProgressView,
 ): Promise<void> {
   const request = { reference, ...(name === undefined ? {} : { name }), ...(projector ? {} : { projector }) };
-  const model = await followEvents(client.models.pull(request, { signal }), view);
+  const model = await followEvents(client.models.pull(request, { signal }), view).catch(async (error: unknown) => {
+    // The download belongs to the worker, and would continue without this client.
+    if (signal.aborted) await client.models.stopDownload(reference);
+    throw error;
+  });
   out.write(`${model.name} (${sizeWords(model) || "its size is unknown"}) is served at ${url}.\n`);
 }
 

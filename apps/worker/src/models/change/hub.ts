@@ -9,10 +9,10 @@ import type { FitReport, FitSource, Gpu, Machine } from "@waggle/models/memory";
 import { WaggleError } from "@waggle/protocol";
 import type { HubFile, HubFiles } from "@waggle/protocol";
 import { engineSettingsOf } from "../memory/engine-settings.ts";
-import { fitField } from "./fit.ts";
+import { fitField, modelField } from "./fit.ts";
 import { recommendModels } from "./recommended.ts";
 import { downloadsOf } from "./operations.ts";
-import type { OperationsOptions } from "./operations.ts";
+import type { OperationsOptions, ServedAs } from "./operations.ts";
 
 /** Most requests at the same time. */
 const mostRequests = 4;
@@ -21,13 +21,14 @@ const mostHeaders = 4;
 
 export interface HubOptions {
   readonly config: OperationsOptions["config"];
+  readonly servedAs: ServedAs;
   /** The GPU with its free memory, if an engine has reported it. */
   readonly gpu: () => Gpu | undefined;
   /** By default, this machine. */
   readonly machine?: (gpu: Gpu | undefined) => Machine;
 }
 
-export function createHub({ config, gpu, machine = (gpu) => thisMachine({ gpu }) }: HubOptions): ModelHub {
+export function createHub({ config, servedAs, gpu, machine = (gpu) => thisMachine({ gpu }) }: HubOptions): ModelHub {
   const { hubUrl, modelSettings } = config;
   let running = 0;
 
@@ -51,10 +52,11 @@ export function createHub({ config, gpu, machine = (gpu) => thisMachine({ gpu })
     const { models, leftOut } = await readHubModels(repo, { ...downloadsOf(config), mmproj, mostHeaders, signal });
     const here = machine(gpu());
     const wanted = engineSettingsOf(modelSettings);
+    const nameOf = await servedAs();
     const files: HubFile[] = [];
     for (const model of models) {
       const { rows } = fitReport([sourceOf(model, modelSettings.maxPicturePixels)], here, wanted);
-      files.push(toWire(model, rows[0]));
+      files.push({ ...toWire(model, rows[0]), ...modelField(await nameOf(model.reference)) });
       // Streams continue between two files.
       await nextTurn();
     }
@@ -62,7 +64,7 @@ export function createHub({ config, gpu, machine = (gpu) => thisMachine({ gpu })
   }
 
   return {
-    recommended: async () => await recommendModels(modelSettings, machine(gpu())),
+    recommended: async () => await recommendModels(modelSettings, machine(gpu()), await servedAs()),
     search: async (query, signal) =>
       await ask("search for models", async () => {
         const found = await searchHub(query, { ...downloadsOf(config), signal });
