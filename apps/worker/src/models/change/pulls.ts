@@ -87,7 +87,10 @@ export function createPulls({ pull: settings, now, requireFree, onPulled }: Pull
       return await onPulled(await pullModel(reference, how), name);
     };
     const shown = shownReference(reference);
-    const finish = (event: ModelEvent, download: Partial<Download> | undefined): void => {
+    const finish = (
+      event: ModelEvent,
+      download: Partial<Pick<Download, "name" | "state" | "reason">> | undefined,
+    ): void => {
       leave(key, pull);
       running.delete(pull);
       if (download !== undefined) end({ reference: shown, name: pull.name, state: "done", ...download });
