@@ -12,7 +12,7 @@ export function UnfinishedDownloads({ offers }: { readonly offers: Offers }): VN
   return (
     <ul class="models" aria-label="Unfinished downloads">
       {rest.map(({ name, reference }) => (
-        <li class="model" key={reference ?? name} data-download={reference ?? name}>
+        <li class="model offer" key={reference ?? name} data-download={reference ?? name}>
           <div class="spread">
             <h4 class="anywhere">{name}</h4>
             {reference === undefined ? (

@@ -80,7 +80,7 @@ function Row({ model, offers, marked }: RowProps): VNode {
   const { name, reference, bytes } = model;
   useShown(offers, reference);
   return (
-    <li class={marked ? "model marked" : "model"} data-recommended={reference}>
+    <li class="model offer" data-recommended={reference}>
       <div class="spread">
         <h4 class="row anywhere">
           {name}

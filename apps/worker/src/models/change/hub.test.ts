@@ -21,7 +21,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 function hubAt(hubUrl: string, freeBytes: number, offline = false): ModelHub {
   const config = { ...inlineConfigOf({}), modelsFolder: folder, hubUrl, offline };
   const servedAs = async () => async (reference: string) => (reference.endsWith("-Q8_0.gguf") ? "tale" : undefined);
-  return createHub({ config, servedAs, gpu: () => undefined, machine: () => ({ freeBytes }) });
+  return createHub({ config, servedAs, now: () => 0, gpu: () => undefined, machine: () => ({ freeBytes }) });
 }
 
 test("lists the files of a repository with sizes and what fits, and reads one header for all quantizations", async () => {

@@ -17,16 +17,16 @@ import { fitField, modelField } from "./fit.ts";
 /** Memory bandwidth of a usual machine without a GPU. It only decides which model is named as the best. */
 const usualBandwidth = { bytesPerSecond: 20e9, error: 1, threads: 1 };
 
+export interface HereAdvice {
+  readonly advice: readonly Advice[];
+  readonly best: ReturnType<typeof bestOfPurposes>;
+}
+
 /**
  * @param settings with which a downloaded model would be loaded
  * @param machine without its memory bandwidth, whose measurement would slow running answers down
- * @param modelOf the name of the worker's model that has the file of a reference
  */
-export async function recommendModels(
-  settings: ModelSettings,
-  machine: Machine,
-  modelOf: (reference: string) => Promise<string | undefined>,
-): Promise<RecommendedModels> {
+export async function adviseHere(settings: ModelSettings, machine: Machine): Promise<HereAdvice> {
   const wanted = engineSettingsOf(settings);
   const here = { ...machine, bandwidth: machine.bandwidth ?? usualBandwidth };
   const advice: Advice[] = [];
@@ -35,7 +35,14 @@ export async function recommendModels(
     // Streams continue between two models.
     await nextTurn();
   }
-  const best = bestOfPurposes(advice, here);
+  return { advice, best: bestOfPurposes(advice, here) };
+}
+
+/** @param modelOf the name of the worker's model that has the file of a reference */
+export async function toRecommended(
+  { advice, best }: HereAdvice,
+  modelOf: (reference: string) => Promise<string | undefined>,
+): Promise<RecommendedModels> {
   const models: RecommendedModel[] = [];
   for (const one of advice) {
     const bestFor = best.filter((row) => row.best === one).map(({ purpose }) => purpose);
