@@ -40,11 +40,13 @@ export function ModelsButton({ controls, chosen, onChoose, onFocus }: ModelsButt
           <span>{name.slice(0, cut)}</span>
           <span>{name.slice(cut)}</span>
         </span>
-        {summary === undefined ? (
-          chosen !== undefined && <State model={chosen} />
-        ) : (
-          <span class="badge warn numbers">{summary.words}</span>
-        )}
+        <span class="row model-state">
+          {summary !== undefined ? (
+            <span class="badge warn numbers">{summary.words}</span>
+          ) : (
+            chosen !== undefined && <State model={chosen} />
+          )}
+        </span>
         <Icon name="expand" />
       </button>
       <span class="visually-hidden" role="status">

@@ -31,6 +31,7 @@ export function NoModel({ controls, onUse }: NoModelProps): VNode {
         <>
           <p class="muted">A model writes the answers. Download one that suits this machine:</p>
           <div class="no-model-list" hidden={open.value}>
+            <h3 class="visually-hidden">Recommended for this machine</h3>
             <RecommendedModels offers={offers} />
             <UnfinishedDownloads offers={offers} />
           </div>
