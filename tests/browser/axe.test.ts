@@ -78,7 +78,7 @@ const scenes: Readonly<Record<string, Scene>> = {
     open: async (page) => {
       await page.goto(workerUrl);
       await page.getByRole("button", { name: "Models" }).click();
-      await page.getByText("Download a model").waitFor();
+      await page.getByText("Find another model").waitFor();
     },
   },
   "chat, settings": {

@@ -40,13 +40,13 @@ afterAll(async () => {
 
 async function open(at: string, options: BrowserContextOptions = {}): Promise<Page> {
   const { page } = await visit(browser, at, options);
-  await page.getByRole("button", { name: "Models" }).click();
-  await page.getByRole("heading", { name: "Find a model" }).waitFor();
+  await page.getByRole("button", { name: /^Models: / }).click();
+  await page.getByRole("heading", { name: "Find another model" }).waitFor();
   return page;
 }
 
 async function search(page: Page, query: string): Promise<void> {
-  await page.getByRole("searchbox", { name: "Name" }).fill(query);
+  await page.getByRole("searchbox", { name: "Name or reference" }).fill(query);
   await page.getByRole("button", { name: "Search", exact: true }).click();
 }
 
@@ -64,11 +64,17 @@ it("finds models, shows their files with size and fit, and downloads one", async
     .getByText(/^2\.8 MB · needs \d+ MB of memory for/)
     .waitFor();
   await page.locator("[data-file='story-F16.gguf']").getByText("does not fit").waitFor();
-  await page.getByRole("button", { name: "Download story-Q8_0.gguf" }).click();
-  await page
-    .getByText(/^hf:bees\/story-GGUF\/story-Q8_0\.gguf is downloaded as /)
-    .first()
-    .waitFor();
+  const file = page.locator("[data-file='story-Q8_0.gguf']");
+  await file.getByText("take this one").waitFor();
+  await file.getByRole("button", { name: "Download: story-Q8_0.gguf" }).click();
+  await file.getByRole("button", { name: /^Use / }).waitFor();
+  expect(await page.getByRole("button", { name: "Download: story-Q8_0.gguf" }).count()).toBe(0);
+
+  // The file is here for another visitor, too.
+  const other = await open(url);
+  await search(other, "story");
+  await other.getByRole("button", { name: "Files of bees/story-GGUF" }).click();
+  await other.locator("[data-file='story-Q8_0.gguf']").getByRole("button", { name: /^Use / }).waitFor();
 });
 
 it("says what went wrong, and searches again", async () => {
@@ -101,6 +107,7 @@ describe("the search is accessible and fits", () => {
     await search(page, "story");
     await page.getByRole("button", { name: "Files of bees/story-GGUF" }).click();
     await page.getByText("does not fit").waitFor();
+    await page.locator("[data-recommended]").first().waitFor();
     expect(await seriousFindings(page)).toEqual([]);
     const { lowContrast, nameless, overflow } = await page.evaluate(inspectPage);
     expect({ lowContrast, nameless, overflow }).toEqual({ lowContrast: [], nameless: [], overflow: 0 });

@@ -6,6 +6,7 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
 import { visit } from "./support/browser.ts";
 import type { Watched } from "./support/browser.ts";
+import { chooseModel, modelsButton, waitForModel } from "./support/choose-model.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { inspectPage } from "./support/inspect-page.ts";
 import { openModelWorker, severalModels, statusesOf } from "./support/model-worker.ts";
@@ -28,32 +29,32 @@ describe("the chat", () => {
   async function open(): Promise<Watched> {
     worker = await openModelWorker(fakeUrl, statusesOf([small, large, vectors]));
     const visited = await visit(browser, worker.url);
-    await visited.page.getByLabel("Model", { exact: true }).waitFor();
+    await modelsButton(visited.page).waitFor();
     return visited;
   }
 
   it("offers the models with their facts, requests the chosen one, and stores the choice", async () => {
     const { page, complaints } = await open();
-    const picker = page.getByLabel("Model", { exact: true });
-    expect(await picker.inputValue()).toBe("bee-small");
-    expect(await picker.locator("option").allInnerTexts()).toEqual([
-      "bee-small (small) · ready · chat · tools",
-      "bee-large · not loaded",
-      "bee-vectors · ready · embeds texts",
-    ]);
-    expect(await picker.locator("option[value=bee-vectors]").isDisabled()).toBe(true);
+    await waitForModel(page, "bee-small");
+    await modelsButton(page).click();
+    await page.locator("[data-model=bee-small]").getByText("Also called small").waitFor();
+    await page
+      .locator("[data-model=bee-vectors]")
+      .getByText(/^embeds texts/)
+      .waitFor();
+    expect(await page.locator("[data-model]").getByRole("button").allInnerTexts()).toEqual(["Use"]);
+    await page.getByRole("button", { name: "Close" }).click();
     const chat = chatPage(page);
     await chat.send("hello [eog:2]");
     await chat.phase("done");
-    await picker.selectOption("bee-large");
+    await chooseModel(page, "bee-large");
     await chat.send("hello again [eog:2]");
     await chat.phase("done");
     expect(worker.jobs.map(({ model }) => model)).toEqual(["bee-small", "bee-large"]);
     await page.getByRole("button", { name: "New conversation" }).click();
-    expect(await picker.inputValue()).toBe("bee-large");
+    await waitForModel(page, "bee-large");
     await page.reload();
-    await picker.waitFor();
-    expect(await picker.inputValue()).toBe("bee-large");
+    await waitForModel(page, "bee-large");
     expect(complaints).toEqual([]);
   });
 
@@ -62,7 +63,11 @@ describe("the chat", () => {
     await busy.client.createJob({ prompt: "endless", on_disconnect: "continue", priority: 5 });
     worker = await openModelWorker(busy.url, statusesOf([small, large]));
     const { page } = await visit(browser, worker.url);
-    await page.getByLabel("Model", { exact: true }).selectOption("bee-large");
+    await chooseModel(page, "bee-large");
+    (await worker.next()).refuse(new WaggleError("unavailable", "Not now."));
+    await modelsButton(page).click();
+    await page.getByRole("button", { name: "Dismiss: Load bee-large" }).click();
+    await page.getByRole("button", { name: "Close" }).click();
     await chatPage(page).send("hello [eog:2]");
     await page.getByText("Waiting (next in line)").waitFor();
     worker.tell(statusesOf([small, { ...large, state: "waiting", reason: "bee-small has running jobs" }]));
@@ -76,14 +81,15 @@ describe("the chat", () => {
     await chatPage(page).phase("stopped");
   });
 
-  it("shows no model's name at a worker with one model", async () => {
+  it("does not name the model in requests at a worker with one model, whose name opens the dialog", async () => {
     worker = await openModelWorker(fakeUrl, statusesOf([small]));
     const { page } = await visit(browser, worker.url);
     const chat = chatPage(page);
     await chat.send("hello [eog:2]");
     await chat.phase("done");
-    expect(await page.getByLabel("Model", { exact: true }).count()).toBe(0);
     expect(worker.jobs[0]).not.toHaveProperty("model");
+    await page.getByRole("button", { name: "Models: bee-small, ready" }).click();
+    await page.locator("[data-model=bee-small]").getByText("in use").waitFor();
   });
 });
 
@@ -203,36 +209,30 @@ describe("the status page", () => {
     await row.getByText("The file before this one finishes its last jobs.").waitFor();
   });
 
-  it("shows the progress of a download, and cancels it", async () => {
+  it("shows the progress of a download in the form, stops it, and continues it", async () => {
     const { page, complaints } = await open();
     const reference = "hf:bees/queen-GGUF:Q4_K_M";
-    const start = async (): Promise<void> => {
-      await page.getByLabel("Reference", { exact: true }).fill(reference);
-      await page.getByLabel("Serve it as (optional)").fill("queen");
-      await page.getByRole("button", { name: "Download", exact: true }).click();
-    };
-    await start();
+    await page.getByRole("searchbox").fill(reference);
+    await page.getByRole("button", { name: "Download", exact: true }).click();
     const pull = await worker.next();
-    expect(pull.body).toEqual({ reference, name: "queen", projector: true });
-    const line = page.locator(".pulled");
-    pull.send({
-      type: "progress",
-      stage: "downloading",
-      progress: 0.25,
-      done_bytes: 500_000_000,
-      total_bytes: 2_000_000_000,
-      bytes_per_second: 12_500_000,
-      eta_ms: 120_000,
-      part: 1,
-      parts: 2,
-    });
-    await line.getByText("Downloading part 1 of 2 · 25 % · 500 MB of 2.0 GB · 12.5 MB/s · 2 min left").waitFor();
-    await line.getByRole("button", { name: `Cancel the download of ${reference}` }).click();
-    await pull.left;
-    await line.waitFor({ state: "detached" });
-    await start();
-    (await worker.next()).send({ type: "done", model: { ...large, name: "queen" } });
-    await page.getByText(`${reference} is downloaded as queen.`).waitFor();
+    expect(pull.body).toEqual({ reference, projector: true });
+    const sizes = { progress: 0.25, done_bytes: 500_000_000, total_bytes: 2_000_000_000 };
+    const queen = { reference, name: "queen", ...sizes } as const;
+    const speed = { bytes_per_second: 12_500_000, eta_ms: 120_000, part: 1, parts: 2 };
+    worker.tellDownloads([{ ...queen, ...speed, state: "running", stage: "downloading" }]);
+    pull.send({ type: "progress", stage: "asking" });
+    const row = page.locator(`[data-download="${reference}"]`);
+    await row.getByText("Downloading part 1 of 2 · 25 % · 500 MB of 2.0 GB · 12.5 MB/s · 2 min left").waitFor();
+    expect(await row.count()).toBe(1);
+    await row.getByRole("button", { name: /^Stop/ }).click();
+    const stop = await worker.next();
+    expect(stop).toMatchObject({ route: "stopDownload", path: `/v1/downloads/${encodeURIComponent(reference)}` });
+    worker.tellDownloads([{ ...queen, state: "stopped" }]);
+    stop.answer({ stopped: true });
+    await row.getByText("Not finished: 500 MB of 2.0 GB (25 %) here.").waitFor();
+    await page.reload();
+    await row.getByRole("button", { name: /^Continue/ }).click();
+    expect(await worker.next()).toMatchObject({ route: "pullModel", body: { reference } });
     expect(complaints).toEqual([]);
   });
 
@@ -267,9 +267,9 @@ describe.each(["light", "dark"] as const)("in %s", (colorScheme) => {
       colorScheme,
       viewport: { width, height: 800 },
     });
-    if (path === "/") await page.getByLabel("Model", { exact: true }).selectOption("bee-large");
+    if (path === "/") await chooseModel(page, "bee-large");
     else {
-      await page.getByLabel("Reference", { exact: true }).fill("https://example.com/a.gguf");
+      await page.getByRole("searchbox").fill("https://example.com/a.gguf");
       await page.getByRole("button", { name: "Download", exact: true }).click();
       (await worker.next()).refuse(new WaggleError("forbidden", "No."));
       await page.getByRole("button", { name: "Enter an admin token" }).waitFor();

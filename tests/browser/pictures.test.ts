@@ -8,6 +8,7 @@ import type { Locator, Page } from "playwright-core";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
 import { openTab, visit } from "./support/browser.ts";
+import { chooseModel, modelsButton } from "./support/choose-model.ts";
 import { button, chatPage } from "./support/chat-page.ts";
 import { inspectPage } from "./support/inspect-page.ts";
 import { openModelWorker, severalModels, statusesOf } from "./support/model-worker.ts";
@@ -354,16 +355,15 @@ describe("a model that cannot see", () => {
       );
       const { page, complaints } = await visit(browser, several.url);
       const chat = chatPage(page);
-      const picker = page.getByLabel("Model", { exact: true });
       const lastJob = (): GenerateRequest => GenerateRequestSchema.parse(several.jobs.at(-1));
-      await picker.waitFor();
+      await modelsButton(page).waitFor();
       // 10,000 pixels: the model's limit.
       await choose(page, picked("photo.png", madeUpPng(0x336699, { width: 400, height: 100 })));
       await chips(page).getByText("200 × 50 pixels (scaled down)").waitFor();
       await chat.send("Look. [eog:4]");
       await chat.phase("done");
       expect(await page.locator(".blind").count()).toBe(0);
-      await picker.selectOption("bee-large");
+      await chooseModel(page, "bee-large");
       await page
         .getByRole("status")
         .getByText(
@@ -376,7 +376,7 @@ describe("a model that cannot see", () => {
         role: "user",
         content: "[Picture photo.png: not shown, because this model cannot see pictures]\n\nLook. [eog:4]",
       });
-      await picker.selectOption("bee-small");
+      await chooseModel(page, "bee-small");
       await page.locator(".blind").waitFor({ state: "detached" });
       await chat.send("Once more. [eog:4]");
       await chat.phase("done");

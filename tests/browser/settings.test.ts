@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { spawnFakeWorker } from "../support/daemon.ts";
 import { openTab, visit } from "./support/browser.ts";
 import type { Watched } from "./support/browser.ts";
+import { chooseModel } from "./support/choose-model.ts";
 import { chatPage } from "./support/chat-page.ts";
 import { openModelWorker, severalModels, statusesOf } from "./support/model-worker.ts";
 import { useBrowser } from "./support/use-browser.ts";
@@ -134,7 +135,7 @@ describe("settings", () => {
     await page.getByLabel("Thinking", { exact: true }).selectOption("off");
     await save(page).click();
     expect(await asked(page, "hello [eog:2]")).toMatchObject({ enable_thinking: false });
-    await page.getByLabel("Model", { exact: true }).selectOption("bee-large");
+    await chooseModel(page, "bee-large");
     expect(await asked(page, "hello [eog:2]")).not.toHaveProperty("enable_thinking");
     await page.getByRole("button", { name: "Settings" }).click();
     await page.getByLabel("Temperature", { exact: true }).waitFor();

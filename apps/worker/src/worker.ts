@@ -171,7 +171,7 @@ export function createWorker(options: WorkerOptions): Worker {
     models: served,
     control: operations.control,
     drain: options.drain,
-    hub: createHub({ config, gpu: () => gpuOf(models.hosts()) }),
+    hub: createHub({ config, servedAs: operations.servedAs, now: () => clock.now(), gpu: () => gpuOf(models.hosts()) }),
     view: {
       ...report,
       history: report.history.since,

@@ -2,6 +2,8 @@
 import {
   ModelEventSchema,
   modelRoutes,
+  type DownloadStopped,
+  type Downloads,
   type KeepAlive,
   type ModelDeleted,
   type ModelEvent,
@@ -16,7 +18,7 @@ const changeTimeoutMs = 600_000;
 
 /**
  * Calls fail with the same errors as the calls of WorkerClient. Each iteration of a stream sends a request, yields progress, and completes after a
- * `done` or `error` event. If the consumer leaves the loop, a load or a swap continues; a pull is cancelled, unless another client has requested it.
+ * `done` or `error` event. If the consumer leaves the loop, the change continues; `stopDownload` stops a pull.
  */
 export interface ModelCalls {
   list(options?: CallOptions): Promise<ModelStatuses>;
@@ -34,6 +36,9 @@ export interface ModelCalls {
     request: { readonly reference: string; readonly name?: string; readonly projector?: boolean },
     options?: CallOptions,
   ): ModelEvents;
+  downloads(options?: CallOptions): Promise<Downloads>;
+  /** Stops a download, also for other clients; what has arrived is kept. */
+  stopDownload(reference: string, options?: CallOptions): Promise<DownloadStopped>;
   delete(model: string, options?: CallOptions): Promise<ModelDeleted>;
 }
 
@@ -59,6 +64,8 @@ export function createModelCalls(http: Http): ModelCalls {
     swap: ({ model, reference, unloadFirst }, call) =>
       stream(modelRoutes.swapModel, { model, reference, unload_first: unloadFirst }, call),
     pull: (request, call) => stream(modelRoutes.pullModel, request, call),
+    downloads: (call) => http.json(modelRoutes.downloads, call),
+    stopDownload: (reference, call) => http.json(modelRoutes.stopDownload, { params: { id: reference }, ...call }),
     delete: (model, call) =>
       http.json(modelRoutes.deleteModel, { params: { id: model }, timeoutMs: changeTimeoutMs, ...call }),
   };

@@ -4,10 +4,17 @@ import { createServer, request as sendRequest } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import type { AddressInfo } from "node:net";
-import { ErrorBodySchema, ModelEventSchema, ModelStatusesSchema, modelRoutes } from "@waggle/protocol";
-import type { ModelEvent, ModelStatus, ModelStatuses, WaggleError } from "@waggle/protocol";
+import { DownloadsSchema, ErrorBodySchema, ModelEventSchema, ModelStatusesSchema, modelRoutes } from "@waggle/protocol";
+import type { Download, ModelEvent, ModelStatus, ModelStatuses, WaggleError } from "@waggle/protocol";
 
-type ChangeRoute = "loadModel" | "unloadModel" | "pinModel" | "swapModel" | "pullModel" | "deleteModel";
+type ChangeRoute =
+  | "loadModel"
+  | "unloadModel"
+  | "pinModel"
+  | "swapModel"
+  | "pullModel"
+  | "deleteModel"
+  | "stopDownload";
 
 /** A request for a change of a model, which the test answers. */
 export interface AskedChange {
@@ -25,6 +32,8 @@ export interface ModelWorker extends AsyncDisposable {
   readonly url: string;
   /** Sets the answer of `GET /v1/models/status`. */
   tell(statuses: ModelStatuses): void;
+  /** Sets the answer of `GET /v1/downloads`; at first there are none. */
+  tellDownloads(downloads: readonly Download[]): void;
   /** Resolves with the next change that the page requests. */
   next(): Promise<AskedChange>;
   /** Bodies of `POST /v1/jobs` so far. */
@@ -33,6 +42,7 @@ export interface ModelWorker extends AsyncDisposable {
 
 export async function openModelWorker(workerUrl: string, first: ModelStatuses): Promise<ModelWorker> {
   let statuses = ModelStatusesSchema.parse(first);
+  let downloads = DownloadsSchema.parse({ downloads: [] });
   const jobs: Record<string, unknown>[] = [];
   const asked: AskedChange[] = [];
   const waiting: ((change: AskedChange) => void)[] = [];
@@ -41,6 +51,7 @@ export async function openModelWorker(workerUrl: string, first: ModelStatuses): 
     const body = await text(request);
     const path = new URL(request.url ?? "/", workerUrl).pathname;
     if (request.method === "GET" && path === modelRoutes.modelStatuses.path) return answer(response, statuses);
+    if (request.method === "GET" && path === modelRoutes.downloads.path) return answer(response, downloads);
     const route = routeOf(request.method ?? "", path);
     if (route === undefined) return pass(workerUrl, request, body, response, jobs);
     const change = changeOf(route, path, body, response);
@@ -55,6 +66,7 @@ export async function openModelWorker(workerUrl: string, first: ModelStatuses): 
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     jobs,
     tell: (next) => void (statuses = ModelStatusesSchema.parse(next)),
+    tellDownloads: (next) => void (downloads = DownloadsSchema.parse({ downloads: next })),
     next: () => {
       const change = asked.shift();
       return change === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(change);
@@ -68,6 +80,7 @@ export async function openModelWorker(workerUrl: string, first: ModelStatuses): 
 
 function routeOf(method: string, path: string): ChangeRoute | undefined {
   if (method === "DELETE" && path.startsWith("/v1/models/")) return "deleteModel";
+  if (method === "DELETE" && path.startsWith("/v1/downloads/")) return "stopDownload";
   const routes = ["loadModel", "unloadModel", "pinModel", "swapModel", "pullModel"] as const;
   return method === "POST" ? routes.find((name) => modelRoutes[name].path === path) : undefined;
 }

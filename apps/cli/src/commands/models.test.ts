@@ -282,6 +282,8 @@ describe("a command with progress", () => {
       code: 130,
       err: expect.stringContaining("run the same command to continue") as string,
     });
+    // The worker would continue the download without this client.
+    expect(worker.asked.at(-1)?.slice(0, 2)).toEqual(["DELETE", "/v1/downloads/hf%3Aa%2Fb"]);
   });
 });
 

@@ -73,13 +73,20 @@ interface Wanted {
 }
 
 async function pullThere(
-  { out, signal }: Context,
+  { err, out, signal }: Context,
   { client, url }: Reached,
   { reference, name, projector }: Wanted,
   view: ProgressView,
 ): Promise<void> {
   const request = { reference, ...(name === undefined ? {} : { name }), ...(projector ? {} : { projector }) };
-  const model = await followEvents(client.models.pull(request, { signal }), view);
+  const model = await followEvents(client.models.pull(request, { signal }), view).catch(async (error: unknown) => {
+    // The download belongs to the worker, and would continue without this client.
+    if (signal.aborted) {
+      const failed = (): unknown => err.write("The worker did not confirm the stop: the download may continue.\n");
+      await client.models.stopDownload(reference).catch(failed);
+    }
+    throw error;
+  });
   out.write(`${model.name} (${sizeWords(model) || "its size is unknown"}) is served at ${url}.\n`);
 }
 

@@ -18,6 +18,8 @@ export function createNoControl(models: Pick<ServedModels, "find">): ModelContro
     pin: () => refuse("pin"),
     swap: async () => await Promise.reject(refusal("swap")),
     pull: () => refuse("pull"),
+    downloads: async () => await Promise.resolve([]),
+    stopDownload: async () => await Promise.reject(refusal("stop a download of")),
     remove: async () => await Promise.reject(refusal("delete")),
     alias: () => refuse("rename"),
   };

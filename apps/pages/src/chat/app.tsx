@@ -24,6 +24,7 @@ import { newDraftKey, noDraft } from "./composer/drafts.ts";
 import type { Drafts } from "./composer/drafts.ts";
 import type { ListActions } from "./sidebar/conversation-entry.tsx";
 import type { Library } from "./storage/library.ts";
+import { canChat } from "./model/model-choice.ts";
 import type { ModelChoice } from "./model/model-choice.ts";
 import { FindPictureContext } from "./pictures/picture-image.tsx";
 import type { FindPicture } from "./pictures/picture-image.tsx";
@@ -41,6 +42,7 @@ import { Sidebar } from "./sidebar/sidebar.tsx";
 import { StorageNotice } from "./storage/storage-notice.tsx";
 import { Transcript } from "./transcript/transcript.tsx";
 import { UndoList } from "./sidebar/undo-list.tsx";
+import { NoModel } from "./model/no-model.tsx";
 import { Welcome } from "./model/welcome.tsx";
 import type { WorkerAbout } from "./model/worker-about.ts";
 import { WorkerBadge } from "./model/worker-badge.tsx";
@@ -91,6 +93,8 @@ export function App({
     [conversations, current.id],
   );
   const reading = conversations.reading.value;
+  const models = controls.list.statuses.value?.models;
+  const noModel = models !== undefined && !models.some(canChat);
   const isNew = current.turns.length === 0 && !reading;
   const draftKey = isNew ? newDraftKey : current.id;
 
@@ -225,6 +229,8 @@ export function App({
         <StorageNotice trouble={conversations.trouble.value} />
         {reading ? (
           <p class="reading muted">Reading the conversation…</p>
+        ) : isNew && noModel ? (
+          <NoModel controls={controls} onUse={chat.chooseModel} />
         ) : isNew ? (
           <Welcome facts={facts} onSend={sendSuggestion} />
         ) : (
@@ -240,7 +246,8 @@ export function App({
         <Composer
           key={`composer-${current.id}`}
           live={live}
-          reading={reading}
+          reading={reading || noModel}
+          placeholder={noModel ? "Download a model first" : "Write a message"}
           draft={drafts.get(draftKey)}
           onDraft={(draft) => drafts.set(draftKey, draft)}
           pending={draftFiles.of(draftKey)}

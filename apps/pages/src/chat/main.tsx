@@ -98,6 +98,7 @@ deletions.resume();
 turnDeletions.resume();
 persistOnceAnswered(conversations.current);
 about.refresh();
+void controls.downloads.refresh();
 mount(
   <App
     api={api}

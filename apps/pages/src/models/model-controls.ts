@@ -1,23 +1,48 @@
 // Owns the chat's control of models: their list, running changes, and whether this visitor may change them.
+import { signal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
 import { formatPercent } from "../parts/format.ts";
 import type { Api } from "../wire/api.ts";
 import { createChangeRights } from "./changes/change-rights.ts";
 import type { ChangeRights } from "./changes/change-rights.ts";
 import { createChanges } from "./changes/changes.ts";
 import type { Change, Changes } from "./changes/changes.ts";
+import type { Download } from "@waggle/protocol";
+import { createDownloads, isRunning } from "./downloads/downloads.ts";
+import type { Downloads } from "./downloads/downloads.ts";
+import type { Offers } from "./downloads/download-action.tsx";
 import type { ModelList } from "./model-list.ts";
-import { spokenProgress, stageWords } from "./model-words.ts";
+import { progressOf, spokenProgress, stageWords } from "./model-words.ts";
+import type { ModelProgress } from "./model-words.ts";
 
 export interface ModelControls {
   readonly api: Api;
   readonly list: ModelList;
   readonly changes: Changes;
+  readonly downloads: Downloads;
   readonly rights: ChangeRights;
+  /** Whether the dialog of models is open. */
+  readonly open: Signal<boolean>;
 }
 
 /** @param onChanged called after each change */
 export function createModelControls(api: Api, list: ModelList, onChanged: () => void): ModelControls {
-  return { api, list, changes: createChanges({ api, onChanged }), rights: createChangeRights(api) };
+  return {
+    api,
+    list,
+    changes: createChanges({ api, onChanged }),
+    downloads: createDownloads(api, onChanged),
+    rights: createChangeRights(api),
+    open: signal(false),
+  };
+}
+
+/** What rows that offer models need. @param onUse absent where no conversation is */
+export function offersOf(
+  { api, list, downloads }: Pick<ModelControls, "api" | "list" | "downloads">,
+  use: Pick<Offers, "chosen" | "onUse"> = {},
+): Offers {
+  return { api, downloads, served: new Set(list.statuses.value?.models.map(({ name }) => name)), ...use };
 }
 
 export interface ChangeSummary {
@@ -27,17 +52,22 @@ export interface ChangeSummary {
   readonly spoken: string;
 }
 
-/** The summary while the dialog of changes is closed: of a failed change, or else of a running change. Undefined without changes. */
-export function summaryOf(changes: readonly Change[]): ChangeSummary | undefined {
+/** The summary while the dialog of changes is closed: of a failed change, or else of what runs. Undefined if nothing runs. */
+export function summaryOf(changes: readonly Change[], downloads: readonly Download[]): ChangeSummary | undefined {
   const failed = changes.find(({ state }) => state === "failed");
   if (failed !== undefined) {
-    const words = failed.kind === "pull" ? "Download failed" : "Change failed";
-    return { state: "failed", words, spoken: `${words}: ${failed.subject}` };
+    return { state: "failed", words: "Change failed", spoken: `Change failed: ${failed.subject}` };
   }
+  const download = downloads.find(isRunning);
+  if (download !== undefined) return summaryOfProgress(download.name, progressOf(download));
   const running = changes.find(({ progress }) => progress !== undefined) ?? changes[0];
   if (running === undefined) return undefined;
   const { progress, subject } = running;
   if (progress === undefined) return { state: "running", words: "Changing…", spoken: `${subject} changes…` };
+  return summaryOfProgress(subject, progress);
+}
+
+function summaryOfProgress(subject: string, progress: ModelProgress): ChangeSummary {
   const share = progress.progress === undefined ? "…" : ` ${formatPercent(progress.progress)}`;
   return {
     state: "running",

@@ -1,8 +1,13 @@
 // Owns the texts for a model, its memory and its progress. Pure.
-import type { ModelEvent, ModelMemory, ModelSource, ModelStatus, ModelStatuses } from "@waggle/protocol";
+import type { Download, ModelEvent, ModelMemory, ModelSource, ModelStatus, ModelStatuses } from "@waggle/protocol";
 import { formatByteRate, formatBytes, formatDuration, formatPercent } from "../parts/format.ts";
 
 export type ModelProgress = Extract<ModelEvent, { type: "progress" }>;
+
+/** The progress of a running download. */
+export function progressOf({ stage = "downloading", ...download }: Download): ModelProgress {
+  return { ...download, type: "progress", stage };
+}
 
 /** The model's known abilities: many are known only after its first load. */
 export function abilityWords({

@@ -1,7 +1,9 @@
-// Owns the button that opens the models dialog, with a summary of changes while the dialog is closed.
-import { useSignal } from "@preact/signals";
+// Owns the button with the model that answers, its state, and what runs. It opens the dialog of models.
+import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
+import { formatPercent } from "../parts/format.ts";
 import { Icon } from "../parts/icons.tsx";
+import { ModelState, stateWord } from "../parts/model-state.tsx";
 import { summaryOf } from "./model-controls.ts";
 import type { ModelControls } from "./model-controls.ts";
 import { ModelsDialog } from "./models-dialog.tsx";
@@ -9,31 +11,59 @@ import { ModelsDialog } from "./models-dialog.tsx";
 export interface ModelsButtonProps {
   readonly controls: ModelControls;
   /** The model of this conversation. */
-  readonly chosen: string | undefined;
+  readonly chosen: ModelStatus | undefined;
   readonly onChoose: (model: string) => void;
+  readonly onFocus: () => void;
 }
 
-export function ModelsButton({ controls, chosen, onChoose }: ModelsButtonProps): VNode | null {
-  const open = useSignal(false);
-  const { changes, list } = controls;
-  const summary = summaryOf([...changes.pulls.value.values(), ...changes.ofModels.value.values()]);
-  if (list.statuses.value === undefined) return null;
+/** Most characters at the end of a long name that stay visible when its middle is cut. */
+const tailChars = 10;
+
+export function ModelsButton({ controls, chosen, onChoose, onFocus }: ModelsButtonProps): VNode {
+  const { changes, downloads, list, open } = controls;
+  const summary = summaryOf([...changes.ofModels.value.values()], downloads.all.value);
+  const name = chosen?.name ?? (list.statuses.value?.models.length === 0 ? "No model" : "No chat model");
+  const label = [`Models: ${name}`, chosen && stateWord(chosen.state), summary?.words].filter(Boolean).join(", ");
+  const cut = Math.max(0, name.length - tailChars);
   return (
     <>
       <button
         type="button"
-        class={`button tiny quiet models-button ${summary?.state ?? ""}`}
-        title="Load or download models"
-        aria-label={summary === undefined ? "Models" : `Models: ${summary.words}`}
+        class={`button quiet models-button ${summary?.state ?? ""}`}
+        title={[name, chosen?.reason].filter(Boolean).join(": ")}
+        aria-label={label}
+        aria-haspopup="dialog"
+        onFocus={onFocus}
         onClick={() => (open.value = true)}
       >
-        <Icon name="models" />
-        {summary !== undefined && <span class="numbers">{summary.words}</span>}
+        <span class="model-name">
+          <span>{name.slice(0, cut)}</span>
+          <span>{name.slice(cut)}</span>
+        </span>
+        <span class="row model-state">
+          {summary !== undefined ? (
+            <span class="badge warn numbers">{summary.words}</span>
+          ) : (
+            chosen !== undefined && <State model={chosen} />
+          )}
+        </span>
+        <Icon name="expand" />
       </button>
       <span class="visually-hidden" role="status">
-        {!open.value && (summary?.spoken ?? changes.result.value)}
+        {!open.value && (summary?.spoken ?? (downloads.result.value || changes.result.value))}
       </span>
-      {open.value && <ModelsDialog {...{ controls, chosen, onChoose }} onClose={() => (open.value = false)} />}
+      {open.value && (
+        <ModelsDialog {...{ controls, onChoose }} chosen={chosen?.name} onClose={() => (open.value = false)} />
+      )}
+    </>
+  );
+}
+
+function State({ model: { state, progress } }: { readonly model: ModelStatus }): VNode {
+  return (
+    <>
+      <ModelState state={state} />
+      {progress !== undefined && <span class="small numbers">{formatPercent(progress)}</span>}
     </>
   );
 }

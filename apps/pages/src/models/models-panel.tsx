@@ -1,4 +1,4 @@
-// Owns the panel of a worker's models: their shared memory, a row for each model, and a form to download models.
+// Owns the panel of a worker's models: their shared memory, a row for each model, unfinished downloads, and a search for models.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
@@ -7,15 +7,20 @@ import type { Api } from "../wire/api.ts";
 import { stateChanges, statesOf } from "./announce.ts";
 import type { StatesByName } from "./announce.ts";
 import { createChanges } from "./changes/changes.ts";
+import { createDownloads } from "./downloads/downloads.ts";
+import { UnfinishedDownloads } from "./downloads/unfinished-downloads.tsx";
+import { HubFinder } from "./hub/hub-finder.tsx";
+import { offersOf } from "./model-controls.ts";
 import { Budget } from "./memory-bar.tsx";
 import type { ModelList } from "./model-list.ts";
 import { canChange, elsewhereWords } from "./model-words.ts";
 import { ModelRow } from "./model-row.tsx";
 import "./models.css";
-import { PullForm } from "./changes/pull-form.tsx";
 
 export function ModelsPanel({ api, list }: { readonly api: Api; readonly list: ModelList }): VNode | null {
   const changes = useMemo(() => createChanges({ api, onChanged: () => void list.refresh() }), [api, list]);
+  const downloads = useMemo(() => createDownloads(api, () => void list.refresh()), [api, list]);
+  useEffect(() => void downloads.refresh(), [downloads]);
   const statuses = list.statuses.value;
   const models = statuses?.models ?? [];
   const counting = models.some(({ expires_at }) => expires_at !== undefined);
@@ -24,6 +29,7 @@ export function ModelsPanel({ api, list }: { readonly api: Api; readonly list: M
   if (statuses === undefined) return null;
 
   const changeable = canChange(statuses);
+  const offers = offersOf({ api, list, downloads });
   const names = models.map(({ name }) => name);
   const scaleBytes = Math.max(...models.map(({ memory }) => memory?.total ?? 0));
   return (
@@ -36,7 +42,7 @@ export function ModelsPanel({ api, list }: { readonly api: Api; readonly list: M
       </div>
       <Budget statuses={statuses} />
       <p class="small result" role="status">
-        {changes.result.value}
+        {[downloads.result.value, changes.result.value].filter((words) => words !== "").join(" ")}
       </p>
       <p class="visually-hidden" role="status">
         {spoken}
@@ -51,7 +57,14 @@ export function ModelsPanel({ api, list }: { readonly api: Api; readonly list: M
           />
         ))}
       </ul>
-      {changeable ? <PullForm api={api} changes={changes} /> : <p class="small muted">{elsewhereWords}</p>}
+      {changeable ? (
+        <>
+          <UnfinishedDownloads offers={offers} />
+          <HubFinder offers={offers} />
+        </>
+      ) : (
+        <p class="small muted">{elsewhereWords}</p>
+      )}
     </section>
   );
 }

@@ -24,6 +24,7 @@ const strokes = {
   tool: "M14.5 6.5a4 4 0 0 0-5 5L4 17l3 3 5.5-5.5a4 4 0 0 0 5-5L15 12l-3-3z",
   models: "M12 3 3 8l9 5 9-5zM3 12.5l9 5 9-5M3 17l9 5 9-5",
   down: "M12 5v14M6 13l6 6 6-6",
+  expand: "M6 9l6 6 6-6",
   previous: "M15 6l-6 6 6 6",
   next: "M9 6l6 6-6 6",
   wrap: "M4 6h16M4 12h13a3 3 0 0 1 0 6h-4M15 15l-3 3 3 3M4 18h3",

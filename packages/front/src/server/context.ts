@@ -5,6 +5,7 @@ import type { PromptTexts } from "@waggle/engine";
 import type { Clock, ConflatedChannel, Pace } from "@waggle/async";
 import type { Pages } from "@waggle/daemon/pages";
 import type {
+  Download,
   Health,
   History,
   HubFiles,
@@ -150,8 +151,20 @@ export interface ServedModels {
 /** Events of a change: any number of `progress`, then one `done` or `error`. A reader gets only the latest event. */
 export type ModelChange = ConflatedChannel<ModelEvent>;
 
+export interface DownloadControl {
+  /**
+   * Requests for the same download share one change. The download continues until `stopDownload`, or until all its requests release it.
+   * @param projector whether the model's projector is downloaded too; by default true
+   */
+  pull(reference: string, name: string | undefined, projector?: boolean): ModelPull;
+  /** Running, unfinished, failed and finished downloads. */
+  downloads(): Promise<readonly Download[]>;
+  /** @returns false if no download of this reference was running */
+  stopDownload(reference: string): Promise<boolean>;
+}
+
 /** Changes to the worker's models. Each throws WaggleError: not_found for an unknown name, conflict during another change of the model. */
-export interface ModelControl {
+export interface ModelControl extends DownloadControl {
   /** @param keepAliveMs how long the model stays loaded without a job; Infinity: for ever; undefined: as configured */
   load(name: string, keepAliveMs?: number): ModelChange;
   /** Resolves when the model's engine has exited. @throws WaggleError conflict when the model is pinned */
@@ -160,12 +173,7 @@ export interface ModelControl {
   /** @throws WaggleError resource_exhausted when both files do not fit into memory; invalid_argument for an invalid reference */
   swap(name: string, reference: string, how: { readonly unloadFirst: boolean }): Promise<ModelChange>;
   /**
-   * Requests for the same download share one change.
-   * @param projector whether the model's projector is downloaded too; by default true
-   */
-  pull(reference: string, name: string | undefined, projector?: boolean): ModelPull;
-  /**
-   * Removes the model and its files, or only the alias of this name. Returns the number of freed bytes.
+   * Removes the model and its files, or only the alias of this name, or an unfinished download. Returns the number of freed bytes.
    * @throws WaggleError forbidden when the file was not downloaded by Waggle, conflict when another model uses the file
    */
   remove(name: string): Promise<number>;
@@ -184,7 +192,7 @@ export interface ModelHub {
 
 export interface ModelPull {
   readonly change: ModelChange;
-  /** Ends this request's wait for the download. The download stops when no request waits. */
+  /** Ends this request's interest in the download. The download stops when all its requests have called this. */
   release(): void;
 }
 

@@ -37,6 +37,10 @@ export const FitSchema = z
   .meta({ id: "Fit" });
 export type Fit = z.infer<typeof FitSchema>;
 
+const servedShape = {
+  model: z.string().optional().describe("Name of the worker's model that has this file; absent if no model has it."),
+};
+
 export const HubFileSchema = z
   .object({
     reference: z.string().describe("hf:user/repo/path, for POST /v1/models/pull."),
@@ -47,6 +51,7 @@ export const HubFileSchema = z
     pictures: z.boolean().describe("Whether the model reads pictures."),
     fit: FitSchema.optional().describe("Whether this machine's free memory is enough now, as `waggle fit` says."),
     problem: z.string().optional().describe("Why the engine cannot use the model; then there is no fit."),
+    ...servedShape,
   })
   .meta({ id: "HubFile" });
 export type HubFile = z.infer<typeof HubFileSchema>;
@@ -59,11 +64,14 @@ export const HubFilesSchema = z
   .meta({ id: "HubFiles" });
 export type HubFiles = z.infer<typeof HubFilesSchema>;
 
+const PurposesSchema = z.array(z.enum(["chat", "code", "languages", "embedding"]));
+
 export const RecommendedModelSchema = z
   .object({
     name: z.string(),
     reference: z.string().describe("hf:user/repo:quant, for POST /v1/models/pull."),
-    purposes: z.array(z.enum(["chat", "code", "languages", "embedding"])),
+    purposes: PurposesSchema,
+    best_for: PurposesSchema.describe("Purposes for which it is the best model of the list on this machine."),
     languages: z.string(),
     parameters: z.number().positive(),
     bytes: z.number().positive().describe("Documented size of the file."),
@@ -71,6 +79,7 @@ export const RecommendedModelSchema = z
     fit: FitSchema.optional().describe(
       "Whether the free memory of the machine is enough now, as `waggle fit` says, computed from the documented shape.",
     ),
+    ...servedShape,
   })
   .meta({ id: "RecommendedModel" });
 export type RecommendedModel = z.infer<typeof RecommendedModelSchema>;

@@ -1,6 +1,8 @@
 // Owns the route table of a worker's models. In network mode, routes that change models need an admin token.
 import type { ErrorCode } from "../errors.ts";
 import {
+  DownloadStoppedSchema,
+  DownloadsSchema,
   LoadModelRequestSchema,
   ModelDeletedSchema,
   ModelEventSchema,
@@ -71,15 +73,29 @@ export const modelRoutes = {
     method: "post",
     path: "/v1/models/pull",
     summary:
-      "Download a model and serve it. Requests for the same model share a download. When the last client disconnects, the download stops and can be resumed.",
+      "Download a model and serve it, or continue an unfinished download. Requests for the same model share a download. It continues if the client disconnects, until DELETE /v1/downloads/:id stops it.",
     request: PullModelRequestSchema,
     ...streamed,
+  },
+  downloads: {
+    method: "get",
+    path: "/v1/downloads",
+    summary: "Running, unfinished, failed and finished downloads; unfinished ones also after a restart.",
+    response: DownloadsSchema,
+  },
+  stopDownload: {
+    method: "delete",
+    path: "/v1/downloads/:id",
+    summary:
+      "Stop a running download by its reference. The arrived part stays on disk, and a pull continues; DELETE /v1/models/:id deletes it.",
+    response: DownloadStoppedSchema,
+    errors: changeErrors,
   },
   deleteModel: {
     method: "delete",
     path: "/v1/models/:id",
     summary:
-      "Unload a model and delete its files; only files that Waggle downloaded can be deleted. For an alias, only the alias is removed.",
+      "Unload a model and delete its files; only files that Waggle downloaded can be deleted. For an alias, only the alias is removed. Also deletes an unfinished download, by its reference or name.",
     response: ModelDeletedSchema,
     errors: changeErrors,
   },

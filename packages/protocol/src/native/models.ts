@@ -187,26 +187,53 @@ export const ModelDeletedSchema = z
   .meta({ id: "ModelDeleted" });
 export type ModelDeleted = z.infer<typeof ModelDeletedSchema>;
 
+const progressShape = {
+  progress: z.number().min(0).max(1).optional().describe("Progress of the stage, if known."),
+  done_bytes: bytes.optional(),
+  total_bytes: bytes.optional(),
+  bytes_per_second: z.number().nonnegative().optional(),
+  eta_ms: z.number().nonnegative().optional(),
+  part: z.int().positive().optional().describe("Number of the part of a split model that is being downloaded, from 1."),
+  parts: z.int().positive().optional(),
+};
+
+const StageSchema = z.enum(["waiting", "asking", "downloading", "checking", "loading"]);
+
 /** The events of a load, swap or pull: progress events, then one done or one error. `[DONE]` follows done. */
 export const ModelEventSchema = z
   .discriminatedUnion("type", [
-    z.object({
-      type: z.literal("progress"),
-      stage: z.enum(["waiting", "asking", "downloading", "checking", "loading"]),
-      progress: z.number().min(0).max(1).optional().describe("Progress of the stage, if known."),
-      done_bytes: bytes.optional(),
-      total_bytes: bytes.optional(),
-      bytes_per_second: z.number().nonnegative().optional(),
-      eta_ms: z.number().nonnegative().optional(),
-      part: z
-        .int()
-        .positive()
-        .optional()
-        .describe("Number of the part of a split model that is being downloaded, from 1."),
-      parts: z.int().positive().optional(),
-    }),
+    z.object({ type: z.literal("progress"), stage: StageSchema, ...progressShape }),
     z.object({ type: z.literal("done"), model: ModelStatusSchema }),
     z.object({ type: z.literal("error"), code: ErrorCodeSchema, message: z.string(), retryable: z.boolean() }),
   ])
   .meta({ id: "ModelEvent" });
 export type ModelEvent = z.infer<typeof ModelEventSchema>;
+
+export const DownloadSchema = z
+  .object({
+    reference: z
+      .string()
+      .optional()
+      .describe(
+        "For POST /v1/models/pull, without credentials; absent if the record of an unfinished download is lost.",
+      ),
+    name: z.string().describe("Name of the model, or the name that it would get."),
+    state: z
+      .enum(["running", "stopped", "failed", "done"])
+      .describe(
+        "stopped: a part of the file is on disk, and a pull continues; done: downloaded since the worker's start.",
+      ),
+    reason: z.string().optional().describe("Why the download failed."),
+    stage: StageSchema.optional().describe("Present while the download runs."),
+    ...progressShape,
+  })
+  .meta({ id: "Download" });
+export type Download = z.infer<typeof DownloadSchema>;
+
+export const DownloadsSchema = z.object({ downloads: z.array(DownloadSchema) }).meta({ id: "Downloads" });
+export type Downloads = z.infer<typeof DownloadsSchema>;
+
+export const DownloadStoppedSchema = z
+  .object({ stopped: z.boolean().describe("false: no such download was running.") })
+  .meta({ id: "DownloadStopped" });
+export type DownloadStopped = z.infer<typeof DownloadStoppedSchema>;

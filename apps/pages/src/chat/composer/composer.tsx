@@ -16,8 +16,9 @@ import { isComposing } from "./is-composing.ts";
 
 export interface ComposerProps {
   readonly live: boolean;
-  /** Whether the conversation is still being read; until then no message can be sent. */
+  /** Whether the conversation is still being read, or no model can answer; until then no message can be sent. */
   readonly reading: boolean;
+  readonly placeholder: string;
   /** Unsent content of the box when the conversation was last shown. */
   readonly draft: Draft;
   readonly onDraft: (draft: Draft) => void;
@@ -31,7 +32,7 @@ export interface ComposerProps {
 }
 
 export function Composer(props: ComposerProps): VNode {
-  const { live, reading, draft, onDraft, pending, sight, sentPictures, onSend, onStop } = props;
+  const { live, reading, placeholder, draft, onDraft, pending, sight, sentPictures, onSend, onStop } = props;
   const text = useSignal(draft.text);
   const box = useRef<HTMLTextAreaElement>(null);
   useEffect(() => box.current?.focus(), []);
@@ -91,7 +92,7 @@ export function Composer(props: ComposerProps): VNode {
         id="message"
         ref={box}
         rows={1}
-        placeholder="Write a message"
+        placeholder={placeholder}
         value={text.value}
         onInput={(event) => write(event.currentTarget.value)}
         onPaste={(event) => {

@@ -2,8 +2,8 @@
 import type { VNode } from "preact";
 import type { ModelControls } from "../../models/model-controls.ts";
 import { ModelsButton } from "../../models/models-button.tsx";
+import { chooseModel } from "./model-choice.ts";
 import type { ModelChoice } from "./model-choice.ts";
-import { ModelPicker } from "./model-picker.tsx";
 import type { WorkerAbout } from "./worker-about.ts";
 
 export interface WorkerBadgeProps {
@@ -17,28 +17,18 @@ export interface WorkerBadgeProps {
 
 export function WorkerBadge({ about, choice, controls, wanted, onChoose }: WorkerBadgeProps): VNode | null {
   const info = about.info.value;
-  const several = choice.models.value.length > 0;
+  const models = controls.list.statuses.value?.models;
   if (!about.reachable.value) return <span class="badge bad">offline: the worker does not answer</span>;
-  if (info === undefined) return null;
+  if (info === undefined || models === undefined) return null;
   return (
     <div class="worker-line">
-      {several ? (
-        <ModelPicker choice={choice} wanted={wanted} onChoose={onChoose} />
-      ) : (
-        <span class="model-name" title={info.model}>
-          {info.model}
-        </span>
-      )}
       <ModelsButton
         controls={controls}
-        chosen={several ? choice.chosen(wanted)?.name : controls.list.statuses.value?.models[0]?.name}
+        chosen={models.length === 1 ? models[0] : chooseModel(models, wanted)}
         onChoose={onChoose}
+        onFocus={choice.refresh}
       />
       {info.backend === "fake" && <span class="badge warn">fake backend: no model</span>}
-      {info.state === "failed" && <span class="badge bad">failed</span>}
-      {!several && (info.state === "loading" || info.state === "starting") && (
-        <span class="badge warn">loading the model…</span>
-      )}
       {info.state === "draining" && <span class="badge warn">shutting down</span>}
     </div>
   );

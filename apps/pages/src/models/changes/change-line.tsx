@@ -11,7 +11,6 @@ const underWay: Readonly<Record<ChangeKind, string>> = {
   unpin: "Unpinning…",
   delete: "Deleting…",
   swap: "Requesting the other file…",
-  pull: "Asking…",
 };
 
 const failed: Readonly<Record<ChangeKind, string>> = {
@@ -21,7 +20,6 @@ const failed: Readonly<Record<ChangeKind, string>> = {
   unpin: "Unpin",
   delete: "Delete",
   swap: "Swap",
-  pull: "Download",
 };
 
 export interface ChangeLineProps {

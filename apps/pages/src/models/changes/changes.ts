@@ -14,11 +14,11 @@ export const changesLimit = 3;
 /** Time limit until the response to a change begins. It is long, because an unload waits for the model's last job. */
 const changeTimeoutMs = 600_000;
 
-export type ChangeKind = "load" | "unload" | "pin" | "unpin" | "delete" | "swap" | "pull";
+export type ChangeKind = "load" | "unload" | "pin" | "unpin" | "delete" | "swap";
 
 export interface Change {
   readonly kind: ChangeKind;
-  /** The model's name; for a pull, its reference. */
+  /** The model's name. */
   readonly subject: string;
   readonly state: "running" | "failed";
   readonly progress?: ModelProgress;
@@ -28,8 +28,6 @@ export interface Change {
 export interface Changes {
   /** The changes by model; a change is removed when it succeeds. */
   readonly ofModels: ReadonlySignal<ReadonlyMap<string, Change>>;
-  /** Downloads by reference. */
-  readonly pulls: ReadonlySignal<ReadonlyMap<string, Change>>;
   /** The result of the last successful change, as a sentence. */
   readonly result: ReadonlySignal<string>;
   /** Whether `changesLimit` changes run; further changes are then ignored. */
@@ -39,9 +37,7 @@ export interface Changes {
   pin(model: string, pinned: boolean): void;
   remove(model: string): void;
   swap(model: string, reference: string, unloadFirst: boolean): void;
-  /** @param name the name to serve the model as; empty for a short form of the reference */
-  pull(reference: string, name: string): void;
-  /** Ends a pull, or removes a failed change. */
+  /** Removes a failed change. */
   dismiss(change: Change): void;
 }
 
@@ -50,28 +46,22 @@ export interface ChangesOptions {
   readonly onChanged: () => void;
 }
 
-interface Attempt {
-  readonly signal: AbortSignal;
-  readonly tell: (progress: ModelProgress) => void;
-}
+type Tell = (progress: ModelProgress) => void;
 
 /** The result as a sentence, or the problem. */
 type Outcome = string | Problem;
 
 export function createChanges({ api, onChanged }: ChangesOptions): Changes {
   const ofModels = signal<ReadonlyMap<string, Change>>(new Map());
-  const pulls = signal<ReadonlyMap<string, Change>>(new Map());
   const result = signal("");
   const full = signal(false);
-  const leaving = new Map<Change["subject"], AbortController>();
   let running = 0;
 
-  function put(change: Change | undefined, kind: ChangeKind, subject: string): void {
-    const place = kind === "pull" ? pulls : ofModels;
-    const changed = new Map(place.value);
-    if (change === undefined) changed.delete(subject);
-    else changed.set(subject, change);
-    place.value = changed;
+  function put(change: Change | undefined, model: string): void {
+    const changed = new Map(ofModels.value);
+    if (change === undefined) changed.delete(model);
+    else changed.set(model, change);
+    ofModels.value = changed;
   }
 
   function count(by: 1 | -1): void {
@@ -79,27 +69,17 @@ export function createChanges({ api, onChanged }: ChangesOptions): Changes {
     full.value = running >= changesLimit;
   }
 
-  async function attempt(
-    kind: ChangeKind,
-    subject: string,
-    perform: (attempt: Attempt) => Promise<Outcome>,
-  ): Promise<void> {
-    const place = kind === "pull" ? pulls : ofModels;
-    if (full.peek() || place.peek().get(subject)?.state === "running") return;
-    const leave = new AbortController();
-    if (kind === "pull") leaving.set(subject, leave);
+  async function attempt(kind: ChangeKind, subject: string, perform: (tell: Tell) => Promise<Outcome>): Promise<void> {
+    if (full.peek() || ofModels.peek().get(subject)?.state === "running") return;
     const change: Change = { kind, subject, state: "running" };
     count(1);
-    put(change, kind, subject);
-    const outcome = await perform({
-      signal: leave.signal,
-      tell: (progress) => put({ ...change, progress }, kind, subject),
-    }).catch((): Outcome => unreachable);
+    put(change, subject);
+    const outcome = await perform((progress) => put({ ...change, progress }, subject)).catch(
+      (): Outcome => unreachable,
+    );
     count(-1);
-    if (kind === "pull") leaving.delete(subject);
-    if (leave.signal.aborted || typeof outcome === "string") put(undefined, kind, subject);
-    else put({ ...change, state: "failed", problem: outcome }, kind, subject);
-    if (!leave.signal.aborted && typeof outcome === "string") result.value = outcome;
+    put(typeof outcome === "string" ? undefined : { ...change, state: "failed", problem: outcome }, subject);
+    if (typeof outcome === "string") result.value = outcome;
     onChanged();
   }
 
@@ -116,14 +96,13 @@ export function createChanges({ api, onChanged }: ChangesOptions): Changes {
     return response.ok ? await words(response) : await problemOf(response);
   }
 
-  const stream = (path: string, body: object, words: (name: string) => string) => (options: Attempt) =>
-    followChange({ api, path, body, responseTimeoutMs: changeTimeoutMs, ...options }).then((end) =>
+  const stream = (path: string, body: object, words: (name: string) => string) => (tell: Tell) =>
+    followChange({ api, path, body, responseTimeoutMs: changeTimeoutMs, tell }).then((end) =>
       typeof end === "string" ? words(end) : end,
     );
 
   return {
     ofModels,
-    pulls,
     result,
     full,
     load: (model) =>
@@ -160,19 +139,8 @@ export function createChanges({ api, onChanged }: ChangesOptions): Changes {
           (name) => `${name} is served from ${reference}.`,
         ),
       ),
-    pull: (reference, name) =>
-      void attempt(
-        "pull",
-        reference,
-        stream(
-          "/v1/models/pull",
-          name === "" ? { reference } : { reference, name },
-          (served) => `${reference} is downloaded as ${served}.`,
-        ),
-      ),
-    dismiss({ kind, subject, state }) {
-      if (state === "running") leaving.get(subject)?.abort();
-      else put(undefined, kind, subject);
+    dismiss({ subject, state }) {
+      if (state === "failed") put(undefined, subject);
     },
   };
 }

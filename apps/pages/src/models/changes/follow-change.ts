@@ -10,7 +10,6 @@ export interface FollowChangeOptions {
   readonly api: Api;
   readonly path: string;
   readonly body: object;
-  readonly signal: AbortSignal;
   /** Time limit until the stream begins. */
   readonly responseTimeoutMs: number;
   readonly tell: (progress: ModelProgress) => void;
@@ -26,10 +25,8 @@ const brokenOff: Problem = {
  * @throws the request's error
  */
 export async function followChange(options: FollowChangeOptions): Promise<string | Problem> {
-  const { api, path, body, signal, responseTimeoutMs, tell } = options;
+  const { api, path, body, responseTimeoutMs, tell } = options;
   const connection = new AbortController();
-  const leave = (): void => connection.abort();
-  signal.addEventListener("abort", leave, { once: true });
   try {
     const response = await api.request(path, {
       method: "POST",
@@ -40,7 +37,6 @@ export async function followChange(options: FollowChangeOptions): Promise<string
     });
     return response.ok ? await readToEnd(response, connection, tell) : await problemOf(response);
   } finally {
-    signal.removeEventListener("abort", leave);
     connection.abort();
   }
 }

@@ -1,61 +1,69 @@
-// Owns the search for models at the hub: a form, the repositories found, and the files of each with a button to download it.
+// Owns the search for models at the hub: a form, which also takes a reference, the repositories found, and the files of each with a button.
 import type { HubFile, HubFiles, HubModel } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { formatCounted } from "../../parts/format.ts";
-import { formText } from "../../parts/form-text.ts";
-import type { Api } from "../../wire/api.ts";
 import type { Problem } from "../../wire/problem.ts";
-import type { Changes } from "../changes/changes.ts";
+import { OfferButton, OfferState, useShown } from "../downloads/download-action.tsx";
+import type { Offers } from "../downloads/download-action.tsx";
+import { isReference } from "../downloads/downloads.ts";
 import { createHubSearch } from "./hub-search.ts";
 import type { Asked, HubSearch } from "./hub-search.ts";
-import { hubName, popularityWords, sizeWords, verdictOf } from "./hub-words.ts";
+import { fileToTake, hubName, popularityWords, sizeWords, verdictOf } from "./hub-words.ts";
 import "./hub.css";
 
-interface FinderProps {
-  readonly api: Api;
-  readonly changes: Changes;
-}
-
-export function HubFinder({ api, changes }: FinderProps): VNode {
+export function HubFinder({ offers }: { readonly offers: Offers }): VNode {
+  const { api, downloads } = offers;
   const hub = useMemo(() => createHubSearch(api), [api]);
+  const typed = useSignal("");
+  /** The last reference that was typed and sent. */
+  const sent = useSignal("");
   const result = hub.result.value;
+  const direct = isReference(typed.value.trim());
   return (
     <section class="stack" aria-labelledby="hub-title">
-      <h3 id="hub-title">Find a model</h3>
+      <h3 id="hub-title">Find another model</h3>
       <form
         class="hub-form"
         onSubmit={(event) => {
           event.preventDefault();
-          const query = formText(new FormData(event.currentTarget), "query");
-          if (query !== "") hub.search(query);
+          const query = typed.value.trim();
+          if (direct) {
+            void downloads.start(query);
+            sent.value = query;
+            typed.value = "";
+          } else if (query !== "") hub.search(query);
         }}
       >
         <label class="field">
-          <span>Name</span>
+          <span>Name or reference</span>
           <input
             class="input"
             type="search"
             name="query"
-            placeholder="qwen3 4b"
-            maxLength={200}
+            placeholder="qwen3 4b, or hf:user/repo:Q4_K_M"
+            aria-describedby="hub-hint"
+            maxLength={4_096}
             autocomplete="off"
             autocapitalize="off"
             spellcheck={false}
+            value={typed.value}
+            onInput={(event) => (typed.value = event.currentTarget.value)}
             required
           />
         </label>
-        <button class="button">Search</button>
+        <button class="button">{direct ? "Download" : "Search"}</button>
       </form>
-      <p class="small muted anywhere" role="status">
+      <p class="small muted anywhere" id="hub-hint" role="status">
         {statusOf(result)}
       </p>
+      {sent.value !== "" && <Typed key={sent.value} reference={sent.value} offers={offers} />}
       {result?.state === "failed" && <Failed problem={result.problem} />}
       {result?.state === "found" && (
         <ul class="hub-models">
           {result.found.models.map((model) => (
-            <Repository key={model.reference} {...{ model, hub, changes }} />
+            <Repository key={model.reference} {...{ model, hub, offers }} />
           ))}
         </ul>
       )}
@@ -65,7 +73,8 @@ export function HubFinder({ api, changes }: FinderProps): VNode {
 
 function statusOf(result: HubSearch["result"]["value"]): string {
   if (result?.state === "asking") return "Searching…";
-  if (result?.state !== "found") return "The worker asks the hub, and does not keep the words of a search.";
+  if (result?.state !== "found")
+    return "References: hf:user/repo:quant, ollama:name:tag, or an https address, optionally with #sha256=….";
   const { models, hub } = result.found;
   return models.length === 0
     ? `Nothing found at ${hubName(hub)}`
@@ -80,13 +89,27 @@ function Failed({ problem }: { readonly problem: Problem }): VNode {
   );
 }
 
+/** The download of a reference that was typed. */
+function Typed({ reference, offers }: { readonly reference: string; readonly offers: Offers }): VNode {
+  useShown(offers, reference);
+  return (
+    <div class="typed" data-download={reference}>
+      <div class="spread">
+        <span class="small mono anywhere">{reference}</span>
+        <OfferButton {...{ offers, reference, title: reference, model: undefined }} />
+      </div>
+      <OfferState {...{ offers, reference, title: reference }} />
+    </div>
+  );
+}
+
 interface RepositoryProps {
   readonly model: HubModel;
   readonly hub: HubSearch;
-  readonly changes: Changes;
+  readonly offers: Offers;
 }
 
-function Repository({ model, hub, changes }: RepositoryProps): VNode {
+function Repository({ model, hub, offers }: RepositoryProps): VNode {
   const open = useSignal(false);
   const name = model.reference.replace(/^hf:/, "");
   const files = hub.files.value.get(model.reference);
@@ -108,12 +131,12 @@ function Repository({ model, hub, changes }: RepositoryProps): VNode {
         </button>
       </div>
       <p class="small muted numbers">{popularityWords(model)}</p>
-      {open.value && files !== undefined && <Files {...{ files, changes }} />}
+      {open.value && files !== undefined && <Files {...{ files, offers }} />}
     </li>
   );
 }
 
-function Files({ files, changes }: { readonly files: Asked<HubFiles>; readonly changes: Changes }): VNode {
+function Files({ files, offers }: { readonly files: Asked<HubFiles>; readonly offers: Offers }): VNode {
   if (files.state === "failed") return <Failed problem={files.problem} />;
   if (files.state === "asking") {
     return (
@@ -123,12 +146,13 @@ function Files({ files, changes }: { readonly files: Asked<HubFiles>; readonly c
     );
   }
   const { files: list, left_out: leftOut } = files.found;
+  const take = fileToTake(list);
   return (
     <>
       {list.length === 0 && <p class="small muted">This repository has no GGUF model.</p>}
       <ul class="hub-files">
         {list.map((file) => (
-          <File key={file.reference} {...{ file, changes }} />
+          <File key={file.reference} {...{ file, offers }} marked={file === take} />
         ))}
       </ul>
       {leftOut > 0 && <p class="small muted">{`${formatCounted(leftOut, "further file")} not read.`}</p>}
@@ -136,28 +160,28 @@ function Files({ files, changes }: { readonly files: Asked<HubFiles>; readonly c
   );
 }
 
-function File({ file, changes }: { readonly file: HubFile; readonly changes: Changes }): VNode {
-  const { reference, fit } = file;
+interface FileProps {
+  readonly file: HubFile;
+  readonly offers: Offers;
+  readonly marked: boolean;
+}
+
+function File({ file, offers, marked }: FileProps): VNode {
+  const { reference, fit, file: title } = file;
+  useShown(offers, reference);
   const verdict = fit === undefined ? undefined : verdictOf(fit);
-  const running = changes.pulls.value.get(reference)?.state === "running";
   return (
-    <li class="hub-file" data-file={file.file}>
+    <li class="hub-file" data-file={title}>
       <div class="spread">
         <span class="row">
-          <strong class="anywhere">{file.quantization ?? file.file}</strong>
-          {verdict !== undefined && <span class={`badge ${verdict.tone}`}>{verdict.words}</span>}
+          <strong class="anywhere">{file.quantization ?? title}</strong>
+          {marked && <span class="badge good">take this one</span>}
+          {verdict !== undefined && <span class={`badge ${marked ? "" : verdict.tone}`}>{verdict.words}</span>}
         </span>
-        <button
-          type="button"
-          class="button tiny"
-          aria-label={`Download ${file.file}`}
-          disabled={changes.full.value || running}
-          onClick={() => changes.pull(reference, "")}
-        >
-          Download
-        </button>
+        <OfferButton {...{ offers, reference, title, model: file.model, primary: marked }} />
       </div>
       <p class="small muted numbers anywhere">{sizeWords(file)}</p>
+      <OfferState {...{ offers, reference, title }} />
     </li>
   );
 }

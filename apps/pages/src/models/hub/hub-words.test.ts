@@ -1,7 +1,7 @@
 // Shows the texts for models of the hub.
 import type { HubFile } from "@waggle/protocol";
 import { expect, it } from "vitest";
-import { hubName, popularityWords, sizeWords, verdictOf } from "./hub-words.ts";
+import { fileToTake, hubName, popularityWords, sizeWords, verdictOf } from "./hub-words.ts";
 
 const file: HubFile = { reference: "hf:a/b/c.gguf", file: "c.gguf", bytes: 2.5e9, parts: 1, pictures: false };
 const fit = { verdict: "fits", context_size: 8_192, memory_bytes: 3.1e9, gpu: "none" } as const;
@@ -24,3 +24,26 @@ it.each([
   [{ verdict: "smaller", gpu: "part" }, "fits with a smaller context, partly on the GPU", "warn"],
   [{ verdict: "none" }, "does not fit", "bad"],
 ] as const)("of %j, says %s", (more, words, tone) => expect(verdictOf({ ...fit, ...more })).toEqual({ words, tone }));
+
+it("marks the file to take: the best quantization that fits with the whole context", () => {
+  const file = (quantization: string, verdict?: "fits" | "smaller" | "none"): HubFile => ({
+    ...{
+      reference: `hf:bees/bee/${quantization}`,
+      file: quantization,
+      quantization,
+      bytes: 1,
+      parts: 1,
+      pictures: false,
+    },
+    ...(verdict === undefined ? {} : { fit: { verdict, context_size: 1, memory_bytes: 1, gpu: "none" } }),
+  });
+  const [large, middle, small, unknown] = [
+    file("Q8_0", "smaller"),
+    file("Q4_K_M", "smaller"),
+    file("Q4_0", "fits"),
+    file("Q5_K_M"),
+  ];
+  expect(fileToTake([unknown, small, middle, large])).toBe(small);
+  expect(fileToTake([unknown, middle, large])).toBe(middle);
+  expect(fileToTake([unknown, file("Q4_K_M", "none")])).toBeUndefined();
+});

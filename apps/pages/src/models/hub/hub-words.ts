@@ -45,3 +45,18 @@ export function sizeWords({ bytes, parts, pictures, fit, problem }: HubFile): st
 export function hubName(hub: string): string {
   return URL.canParse(hub) ? new URL(hub).host : hub;
 }
+
+/** The quantization that loses little quality for its size, then the next larger and the next smaller ones. */
+const goodQuantizations = ["Q4_K_M", "Q4_K_S", "Q5_K_M", "Q5_K_S", "Q6_K", "MXFP4", "Q4_0", "Q8_0"] as const;
+
+/** The file to take: of those that fit with the whole context, or else at all, the one with the best quantization. */
+export function fileToTake(files: readonly HubFile[]): HubFile | undefined {
+  for (const verdict of ["fits", "smaller"]) {
+    const fitting = files.filter((file) => file.fit?.verdict === verdict);
+    for (const wanted of goodQuantizations) {
+      const found = fitting.find(({ quantization }) => quantization?.toUpperCase() === wanted);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}

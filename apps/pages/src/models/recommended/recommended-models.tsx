@@ -1,17 +1,20 @@
-// Owns the list of recommended models in the models dialog: those that fit, each with a button that downloads it.
+// Owns the recommended models for this machine: first the best ones, on demand all that fit. Each row has one button for what comes next.
 import { useSignal } from "@preact/signals";
-import type { RecommendedModels as Recommended } from "@waggle/protocol";
+import type { RecommendedModel, RecommendedModels as Recommended } from "@waggle/protocol";
 import type { VNode } from "preact";
-import type { Api } from "../../wire/api.ts";
-import type { Changes } from "../changes/changes.ts";
-import { doesFit, recommendedWords } from "./recommended-words.ts";
+import { useEffect } from "preact/hooks";
+import { formatBytes } from "../../parts/format.ts";
+import { OfferButton, OfferState, useShown } from "../downloads/download-action.tsx";
+import type { Offers } from "../downloads/download-action.tsx";
+import { doesFit, fewOf, markOf, recommendedWords } from "./recommended-words.ts";
 
 type Answer = Recommended | "asking" | "failed";
 
-export function RecommendedModels({ api, changes }: { readonly api: Api; readonly changes: Changes }): VNode {
-  const answer = useSignal<Answer | undefined>(undefined);
+export function RecommendedModels({ offers }: { readonly offers: Offers }): VNode {
+  const answer = useSignal<Answer>("asking");
+  const { api } = offers;
 
-  /** Asks again each time the list opens, because free memory changes. */
+  /** Asks again each time the list is shown, because free memory changes. */
   async function ask(): Promise<void> {
     answer.value = "asking";
     try {
@@ -21,50 +24,73 @@ export function RecommendedModels({ api, changes }: { readonly api: Api; readonl
       answer.value = "failed";
     }
   }
+  useEffect(() => void ask(), [api]);
 
+  if (answer.value === "asking") return <p class="small muted recommended-wait">Reading the list…</p>;
+  if (answer.value === "failed") {
+    return (
+      <p class="small notice bad spread">
+        The worker did not send the list.
+        <button type="button" class="button tiny" onClick={() => void ask()}>
+          Try again
+        </button>
+      </p>
+    );
+  }
+  return <List models={answer.value.models} offers={offers} />;
+}
+
+function List({ models, offers }: { readonly models: readonly RecommendedModel[]; readonly offers: Offers }): VNode {
+  const all = useSignal(false);
+  const fitting = models.filter(doesFit);
+  const few = fewOf(fitting);
+  const mark = markOf(fitting);
+  const more = fitting.length - few.length;
+  if (fitting.length === 0) {
+    return <p class="small muted">No model of the list fits into the free memory of this machine.</p>;
+  }
   return (
-    <section aria-labelledby="recommended-title">
-      <details class="recommended" onToggle={({ currentTarget }) => void (currentTarget.open && ask())}>
-        <summary id="recommended-title">Recommended models for this machine</summary>
-        {answer.value === undefined || answer.value === "asking" ? (
-          <p class="small muted">Reading the list…</p>
-        ) : answer.value === "failed" ? (
-          <p class="small notice bad">The worker did not send the list. Close and open it to try again.</p>
-        ) : (
-          <List recommended={answer.value} changes={changes} />
-        )}
-      </details>
-    </section>
+    <>
+      <ul class="models">
+        {(all.value ? fitting : few).map((model) => (
+          <Row key={model.reference} {...{ model, offers }} marked={model === mark} />
+        ))}
+      </ul>
+      {more > 0 && (
+        <button
+          type="button"
+          class="button tiny quiet more-models"
+          aria-expanded={all.value}
+          onClick={() => (all.value = !all.value)}
+        >
+          {all.value ? "Show fewer" : `Show ${more} more that fit`}
+        </button>
+      )}
+    </>
   );
 }
 
-function List({ recommended, changes }: { readonly recommended: Recommended; readonly changes: Changes }): VNode {
-  const { note, models } = recommended;
-  const fitting = models.filter(doesFit);
-  const others = models.length - fitting.length;
+interface RowProps {
+  readonly model: RecommendedModel;
+  readonly offers: Offers;
+  readonly marked: boolean;
+}
+
+function Row({ model, offers, marked }: RowProps): VNode {
+  const { name, reference, bytes } = model;
+  useShown(offers, reference);
   return (
-    <>
-      <p class="small muted">{`${note} Models of the list that do not fit into the free memory: ${others}.`}</p>
-      <ul class="models">
-        {fitting.map((model) => (
-          <li class="model" key={model.reference} data-recommended={model.reference}>
-            <div class="spread">
-              <h3 class="anywhere">{model.name}</h3>
-              <button
-                type="button"
-                class="button tiny"
-                disabled={changes.full.value || changes.pulls.value.has(model.reference)}
-                aria-label={`Download ${model.name}`}
-                onClick={() => changes.pull(model.reference, "")}
-              >
-                Download
-              </button>
-            </div>
-            <p class="small muted anywhere">{recommendedWords(model).join(" · ")}</p>
-            <p class="small mono anywhere">{model.reference}</p>
-          </li>
-        ))}
-      </ul>
-    </>
+    <li class="model offer" data-recommended={reference}>
+      <div class="spread">
+        <h4 class="row anywhere">
+          {name}
+          <span class="muted numbers size">{formatBytes(bytes)}</span>
+          {marked && <span class="badge good">best for this machine</span>}
+        </h4>
+        <OfferButton {...{ offers, reference, title: name, model: model.model, primary: marked }} />
+      </div>
+      <p class="small muted anywhere">{recommendedWords(model).join(" · ")}</p>
+      <OfferState {...{ offers, reference, title: name }} />
+    </li>
   );
 }

@@ -1,21 +1,20 @@
-// Tests the texts for recommended models.
+// Tests the texts for recommended models, and which are shown first.
 import type { RecommendedModel } from "@waggle/protocol";
 import { expect, it } from "vitest";
-import { doesFit, recommendedWords } from "./recommended-words.ts";
+import { doesFit, fewOf, markOf, recommendedWords } from "./recommended-words.ts";
 
 const model: RecommendedModel = {
   ...{ name: "Bee 4B", reference: "hf:bees/bee:Q4_K_M", purposes: ["chat", "languages"], languages: "7" },
-  ...{ parameters: 4e9, bytes: 2.5e9, downloaded: "never" },
+  ...{ best_for: ["chat"], parameters: 4e9, bytes: 2.5e9, downloaded: "never" },
   fit: { verdict: "fits", context_size: 40_960, memory_bytes: 12e9, gpu: "none" },
 };
 const smaller = { verdict: "smaller", context_size: 8_192, memory_bytes: 9e9, gpu: "none" } as const;
 
-it("describes purpose, file, memory and trial of a model", () => {
-  const words = ["chat, several languages", "file 2.5 GB", "12.0 GB of memory", "never downloaded with Waggle"];
-  expect(recommendedWords(model)).toEqual(words);
-  expect(recommendedWords({ ...model, downloaded: "2026-12-01", fit: smaller }).slice(2)).toEqual([
-    "9.0 GB of memory, with 8,192 tokens of context",
-    "downloaded with Waggle on 2026-12-01",
+it("describes purpose and memory of a model, and warns of a small one", () => {
+  expect(recommendedWords(model)).toEqual(["chat, several languages", "up to 12.0 GB of memory"]);
+  expect(recommendedWords({ ...model, bytes: 6e8, fit: smaller }).slice(1)).toEqual([
+    "quick, makes more mistakes",
+    "up to 9.0 GB of memory, with 8,192 tokens of context",
   ]);
 });
 
@@ -24,4 +23,18 @@ it("a model fits also with a smaller context", () => {
   expect(doesFit({ fit: smaller })).toBe(true);
   expect(doesFit({ fit: { ...smaller, verdict: "none" } })).toBe(false);
   expect(doesFit({})).toBe(false);
+});
+
+it("shows the best for chat first, then the best for other purposes and a quick one, and no other", () => {
+  const other = (name: string, more: Partial<RecommendedModel>): RecommendedModel => ({
+    ...{ ...model, name, reference: `hf:bees/${name}`, best_for: [] },
+    ...more,
+  });
+  const quick = other("quick", { bytes: 6e8 });
+  const vectors = other("vectors", { purposes: ["embedding"], best_for: ["embedding"] });
+  const code = other("code", { purposes: ["code"], best_for: ["code"] });
+  const fitting = [quick, vectors, other("middle", {}), code, model];
+  expect(markOf(fitting)).toBe(model);
+  expect(fewOf(fitting)).toEqual([model, code, quick]);
+  expect(markOf([quick])).toBeUndefined();
 });

@@ -2,6 +2,11 @@
 import { neededBytes, type FitReport } from "@waggle/models/memory";
 import type { Fit } from "@waggle/protocol";
 
+/** @param model name of the worker's model that has the file */
+export function modelField(model: string | undefined): { readonly model?: string } {
+  return model === undefined ? {} : { model };
+}
+
 /** Returns no field if the fit is not known. */
 export function fitField(fit: FitReport["rows"][number]["fit"]): { readonly fit?: Fit } {
   if (fit === undefined) return {};

@@ -20,7 +20,8 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 function hubAt(hubUrl: string, freeBytes: number, offline = false): ModelHub {
   const config = { ...inlineConfigOf({}), modelsFolder: folder, hubUrl, offline };
-  return createHub({ config, gpu: () => undefined, machine: () => ({ freeBytes }) });
+  const servedAs = async () => async (reference: string) => (reference.endsWith("-Q8_0.gguf") ? "tale" : undefined);
+  return createHub({ config, servedAs, now: () => 0, gpu: () => undefined, machine: () => ({ freeBytes }) });
 }
 
 test("lists the files of a repository with sizes and what fits, and reads one header for all quantizations", async () => {
@@ -43,6 +44,7 @@ test("lists the files of a repository with sizes and what fits, and reads one he
       parts: 1,
       pictures: false,
       fit: { verdict: "fits", gpu: "none" },
+      model: "tale",
     },
     { quantization: "F16", bytes: 4_000_000_000, fit: { verdict: "none" } },
   ]);

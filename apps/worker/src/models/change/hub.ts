@@ -7,29 +7,47 @@ import type { HubModel } from "@waggle/models/download";
 import { fitReport, thisMachine } from "@waggle/models/memory";
 import type { FitReport, FitSource, Gpu, Machine } from "@waggle/models/memory";
 import { WaggleError } from "@waggle/protocol";
-import type { HubFile, HubFiles } from "@waggle/protocol";
+import type { HubFile, HubFiles, RecommendedModels } from "@waggle/protocol";
 import { engineSettingsOf } from "../memory/engine-settings.ts";
-import { fitField } from "./fit.ts";
-import { recommendModels } from "./recommended.ts";
+import { fitField, modelField } from "./fit.ts";
+import { adviseHere, toRecommended } from "./recommended.ts";
 import { downloadsOf } from "./operations.ts";
-import type { OperationsOptions } from "./operations.ts";
+import type { OperationsOptions, ServedAs } from "./operations.ts";
 
 /** Most requests at the same time. */
 const mostRequests = 4;
 /** Most headers that are read of one repository. */
 const mostHeaders = 4;
+/** How long an advice is given again: it takes a third of a second to compute, and the free memory changes slowly. */
+const adviceLifeMs = 30_000;
 
 export interface HubOptions {
   readonly config: OperationsOptions["config"];
+  readonly servedAs: ServedAs;
+  readonly now: () => number;
   /** The GPU with its free memory, if an engine has reported it. */
   readonly gpu: () => Gpu | undefined;
   /** By default, this machine. */
   readonly machine?: (gpu: Gpu | undefined) => Machine;
 }
 
-export function createHub({ config, gpu, machine = (gpu) => thisMachine({ gpu }) }: HubOptions): ModelHub {
+export function createHub({
+  config,
+  servedAs,
+  now,
+  gpu,
+  machine = (gpu) => thisMachine({ gpu }),
+}: HubOptions): ModelHub {
   const { hubUrl, modelSettings } = config;
   let running = 0;
+  let advised: { readonly at: number; readonly advice: ReturnType<typeof adviseHere> } | undefined;
+
+  async function recommended(): Promise<RecommendedModels> {
+    if (advised === undefined || now() - advised.at > adviceLifeMs) {
+      advised = { at: now(), advice: adviseHere(modelSettings, machine(gpu())) };
+    }
+    return toRecommended(await advised.advice, await servedAs());
+  }
 
   async function ask<T>(what: string, send: () => Promise<T>): Promise<T> {
     if (config.offline) throw new WaggleError("unavailable", `Cannot ${what}: the worker is offline.`);
@@ -51,10 +69,11 @@ export function createHub({ config, gpu, machine = (gpu) => thisMachine({ gpu })
     const { models, leftOut } = await readHubModels(repo, { ...downloadsOf(config), mmproj, mostHeaders, signal });
     const here = machine(gpu());
     const wanted = engineSettingsOf(modelSettings);
+    const nameOf = await servedAs();
     const files: HubFile[] = [];
     for (const model of models) {
       const { rows } = fitReport([sourceOf(model, modelSettings.maxPicturePixels)], here, wanted);
-      files.push(toWire(model, rows[0]));
+      files.push({ ...toWire(model, rows[0]), ...modelField(await nameOf(model.reference)) });
       // Streams continue between two files.
       await nextTurn();
     }
@@ -62,7 +81,7 @@ export function createHub({ config, gpu, machine = (gpu) => thisMachine({ gpu })
   }
 
   return {
-    recommended: async () => await recommendModels(modelSettings, machine(gpu())),
+    recommended,
     search: async (query, signal) =>
       await ask("search for models", async () => {
         const found = await searchHub(query, { ...downloadsOf(config), signal });

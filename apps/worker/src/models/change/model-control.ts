@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { createConflatedChannel } from "@waggle/async";
 import type { ConflatedChannel } from "@waggle/async";
-import type { ModelControl, ModelChange } from "@waggle/front";
+import type { DownloadControl, ModelControl, ModelChange } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelEvent, ModelStatus } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -33,7 +33,7 @@ export interface ModelControlOptions {
   readonly log: Logger;
 }
 
-export function createModelControl(options: ModelControlOptions): Omit<ModelControl, "pull"> {
+export function createModelControl(options: ModelControlOptions): Omit<ModelControl, keyof DownloadControl> {
   const { models, statusOf } = options;
   const { pool } = models;
 

@@ -15,6 +15,7 @@ import { isLocalFile, offeredFile } from "../list/given-file.ts";
 import type { Models } from "../list/models.ts";
 import type { Prepare } from "../memory/pool.ts";
 import type { ModelHost } from "../run/model-host-port.ts";
+import { createDownloads } from "./downloads.ts";
 import { createPulls } from "./pulls.ts";
 import type { Pulls } from "./pulls.ts";
 import type { Served } from "../../report/served.ts";
@@ -37,13 +38,17 @@ export function downloadsOf(config: Omit<OperationsOptions["config"], "modelSett
   return { folder, offline, endpoint, ...(token === undefined ? {} : { token }) };
 }
 
+/** Reads the folder of downloads, and finds the names of the models that have the files of references. */
+export type ServedAs = () => Promise<(reference: string) => Promise<string | undefined>>;
+
 export function createOperations(options: OperationsOptions): {
   readonly control: ModelControl;
   readonly pulls: Pulls;
+  readonly servedAs: ServedAs;
 } {
   const { config, models, served, now } = options;
   const folder = resolve(config.modelsFolder);
-  const catalogue = createCatalogue({ folder });
+  const catalogue = createCatalogue({ folder, endpoint: config.hubUrl });
 
   function addDownload(path: string, reference: string | undefined, name: string | undefined): Model {
     const taken = new Set(models.entries().flatMap((entry) => [entry.name, ...entry.aliases]));
@@ -107,7 +112,27 @@ export function createOperations(options: OperationsOptions): {
       return served.statusOf(entry);
     },
   });
-  return { control: { ...control, pull: pulls.join }, pulls };
+  const downloads = createDownloads({ catalogue, pulls });
+  return {
+    pulls,
+    control: {
+      ...control,
+      pull: pulls.join,
+      downloads: downloads.list,
+      stopDownload: pulls.cancel,
+      async remove(name) {
+        const unfinished = findNamed(models.entries(), name) === undefined && (await downloads.remove(name));
+        return unfinished === false ? await control.remove(name) : unfinished;
+      },
+    },
+    async servedAs() {
+      const here = await catalogue.list();
+      return async (reference) => {
+        const path = (await catalogue.find(reference, here))?.path;
+        return models.entries().find((one) => path !== undefined && pathOf(one) === path)?.name;
+      };
+    },
+  };
 }
 
 function pathOf({ current: { file } }: Model): string {

@@ -45,7 +45,16 @@ test("a client that joins a download just as all its other clients leave is not 
     break;
   }
   expect(second.change.value).toMatchObject({ type: "progress" });
-  expect(pulls.join(reference, undefined).change).toBe(second.change);
+  // A request that does not release the download keeps it running.
+  second.release();
+  const again = pulls.join(reference, undefined);
+  const kept = pulls.join(reference, undefined);
+  expect(kept.change).toBe(again.change);
+  again.release();
+  again.release();
+  expect(pulls.list()).toEqual([{ reference, name: "x", state: "running", stage: "asking" }]);
+  expect(kept.change.value).toMatchObject({ type: "progress" });
   await pulls.stop();
-  expect(second.change.value).toMatchObject({ type: "error", code: "cancelled" });
+  expect(kept.change.value).toMatchObject({ type: "error", code: "cancelled" });
+  expect(pulls.list()).toEqual([]);
 });

@@ -1,16 +1,18 @@
-// Owns the running downloads. A second client with the same request joins the download. When its last client leaves, the download stops,
-// and can be resumed later.
+// Owns the running downloads. A second client with the same request joins the download. A download continues when its clients leave, unless
+// all of them release it. A stopped download can be continued later.
 import { createConflatedChannel } from "@waggle/async";
 import type { ModelChange, ModelPull } from "@waggle/front";
-import { pullModel } from "@waggle/models/download";
+import { nameOf, pullModel, shownReference } from "@waggle/models/download";
 import type { PulledModel, PullOptions, PullProgress } from "@waggle/models/download";
 import { WaggleError } from "@waggle/protocol";
-import type { ModelEvent, ModelStatus } from "@waggle/protocol";
+import type { Download, ModelEvent, ModelStatus } from "@waggle/protocol";
 
 /** Maximum number of downloads at the same time. */
 const mostPulls = 4;
 /** Least time between two progress events of a stage. */
 const tellIntervalMs = 200;
+/** Maximum number of ended downloads in the list; a later one replaces the oldest. */
+const mostEnded = 32;
 
 export interface PullsOptions {
   /** `offline`: downloads are refused. `projector`: projectors are downloaded unless a request says otherwise. */
@@ -28,15 +30,27 @@ export interface PullsOptions {
 export interface Pulls {
   /** @throws WaggleError unavailable when offline, resource_exhausted when too many downloads are under way */
   join(reference: string, name: string | undefined, projector?: boolean): ModelPull;
+  /** Downloads that run, failed or are done, oldest first, one for each reference. A stopped download is not in this list. */
+  list(): readonly OwnDownload[];
+  /** Stops the downloads of a reference. Resolves when nothing is written any more; false if no such download was running. */
+  cancel(reference: string): Promise<boolean>;
+  /** Removes an ended download from the list; false if there is no such download. */
+  forget(reference: string): boolean;
   /** Stops all downloads; resolves when nothing is written any more. */
   stop(): Promise<void>;
 }
 
+export type OwnDownload = Download & { readonly reference: string };
+
 interface Pull {
+  readonly reference: string;
+  readonly name: string;
   readonly change: ModelChange;
   readonly stop: AbortController;
   readonly over: Promise<void>;
   waiting: number;
+  /** The last progress, which may be newer than the last event. */
+  progress: PullProgress | undefined;
 }
 
 export function createPulls({ pull: settings, now, requireFree, onPulled }: PullsOptions): Pulls {
@@ -46,6 +60,8 @@ export function createPulls({ pull: settings, now, requireFree, onPulled }: Pull
    */
   const pulls = new Map<string, Pull>();
   const running = new Set<Pull>();
+  /** By reference without credentials. */
+  const ended = new Map<string, OwnDownload>();
 
   function begin(key: string, reference: string, name: string | undefined, projector: boolean): Pull {
     if (settings.offline) throw new WaggleError("unavailable", `Cannot download ${reference}: the worker is offline.`);
@@ -59,6 +75,7 @@ export function createPulls({ pull: settings, now, requireFree, onPulled }: Pull
     let toldAt = -Infinity;
     let toldStage = "";
     const onProgress = (progress: PullProgress): void => {
+      pull.progress = progress;
       if (now() - toldAt < tellIntervalMs && progress.stage === toldStage) return;
       toldAt = now();
       toldStage = progress.stage;
@@ -69,20 +86,45 @@ export function createPulls({ pull: settings, now, requireFree, onPulled }: Pull
       const how = { ...settings, projector, signal: stop.signal, onProgress };
       return await onPulled(await pullModel(reference, how), name);
     };
+    const shown = shownReference(reference);
+    const finish = (
+      event: ModelEvent,
+      download: Partial<Pick<Download, "name" | "state" | "reason">> | undefined,
+    ): void => {
+      leave(key, pull);
+      running.delete(pull);
+      if (download !== undefined) end({ reference: shown, name: pull.name, state: "done", ...download });
+      change.set(event);
+    };
     const over = fetched()
-      .then((model) => change.set({ type: "done", model }))
-      .catch((thrown: unknown) => change.set(errorEvent(reference, thrown, stop.signal)));
-    const pull: Pull = { change, stop, over, waiting: 0 };
+      .then((model) => finish({ type: "done", model }, { name: model.name }))
+      .catch((thrown: unknown) => {
+        const event = errorEvent(reference, thrown, stop.signal);
+        finish(event, stop.signal.aborted ? undefined : { state: "failed", reason: event.message });
+      });
+    const pull: Pull = {
+      reference: shown,
+      name: name ?? likelyName(shown),
+      change,
+      stop,
+      over,
+      waiting: 0,
+      progress: undefined,
+    };
     pulls.set(key, pull);
     running.add(pull);
-    void over.then(() => {
-      forget(key, pull);
-      running.delete(pull);
-    });
+    ended.delete(shown);
     return pull;
   }
 
-  function forget(key: string, pull: Pull): void {
+  function end(download: OwnDownload): void {
+    ended.delete(download.reference);
+    ended.set(download.reference, download);
+    const [oldest] = ended.keys();
+    if (ended.size > mostEnded && oldest !== undefined) ended.delete(oldest);
+  }
+
+  function leave(key: string, pull: Pull): void {
     if (pulls.get(key) === pull) pulls.delete(key);
   }
 
@@ -100,11 +142,24 @@ export function createPulls({ pull: settings, now, requireFree, onPulled }: Pull
           released = true;
           pull.waiting -= 1;
           if (pull.waiting > 0) return;
-          forget(key, pull);
+          leave(key, pull);
           pull.stop.abort();
         },
       };
     },
+    list() {
+      const own = new Map(ended);
+      for (const pull of running) own.set(pull.reference, runningDownload(pull));
+      return [...own.values()];
+    },
+    async cancel(reference) {
+      const shown = shownReference(reference);
+      const all = [...running].filter((pull) => pull.reference === shown);
+      for (const { stop } of all) stop.abort();
+      await Promise.all(all.map(({ over }) => over));
+      return all.length > 0;
+    },
+    forget: (reference) => ended.delete(shownReference(reference)),
     async stop() {
       const all = [...running];
       for (const { stop } of all) stop.abort();
@@ -113,7 +168,23 @@ export function createPulls({ pull: settings, now, requireFree, onPulled }: Pull
   };
 }
 
-function progressEvent(progress: PullProgress): ModelEvent {
+/** The name that the model will get, unless another model has it. */
+function likelyName(reference: string): string {
+  try {
+    return nameOf(reference);
+  } catch {
+    // A malformed reference ends with an error that says so.
+    return reference;
+  }
+}
+
+function runningDownload({ reference, name, progress }: Pull): OwnDownload {
+  if (progress === undefined) return { reference, name, state: "running", stage: "asking" };
+  const { type: _, ...fields } = progressEvent(progress);
+  return { reference, name, state: "running", ...fields };
+}
+
+function progressEvent(progress: PullProgress): Extract<ModelEvent, { type: "progress" }> {
   const { stage, doneBytes, totalBytes, checkedBytes, bytesPerSecond, etaMs, part, parts } = progress;
   const done = stage === "checking" ? checkedBytes : doneBytes;
   return {
@@ -129,8 +200,8 @@ function progressEvent(progress: PullProgress): ModelEvent {
   };
 }
 
-function errorEvent(reference: string, thrown: unknown, signal: AbortSignal): ModelEvent {
-  const stopped = new WaggleError("cancelled", `The download of ${reference} was stopped; it can be resumed.`);
+function errorEvent(reference: string, thrown: unknown, signal: AbortSignal): Extract<ModelEvent, { type: "error" }> {
+  const stopped = new WaggleError("cancelled", `The download of ${reference} was stopped; it can be continued.`);
   const { code, message, retryable } = signal.aborted ? stopped : WaggleError.from(thrown);
   return { type: "error", code, message, retryable };
 }

@@ -19,8 +19,8 @@ import { encodingOf } from "./encoding.ts";
 export function createModelRoutes(options: AppOptions): Record<keyof typeof modelRoutes, Handler> {
   const { clock, control, limits, models } = options;
 
-  /** Streams the progress of the change until its end. If the client leaves, the change continues, unless `release` stops a download. */
-  function follow(c: AppContext, change: ModelChange, release?: () => void): Response {
+  /** Streams the progress of the change until its end. If the client leaves, the change continues. */
+  function follow(c: AppContext, change: ModelChange): Response {
     const encoding = encodingOf(c);
     const chunks = eventChunks({
       events: change.watch(),
@@ -29,7 +29,6 @@ export function createModelRoutes(options: AppOptions): Record<keyof typeof mode
       chunk: (event) => encoding.event(event) + (event.type === "done" ? encoding.done : ""),
       ping: () => encoding.ping,
       isLast: ({ type }) => type !== "progress",
-      onClose: release,
     });
     return streamResponse(c, chunks, encoding.headers);
   }
@@ -59,8 +58,12 @@ export function createModelRoutes(options: AppOptions): Record<keyof typeof mode
     async pullModel(c) {
       const { reference, name, projector } = await readBody(c, PullModelRequestSchema, limits.maxBodyBytes);
       requireAdmin(c);
-      const { change, release } = control.pull(reference, name, projector);
-      return follow(c, change, release);
+      return follow(c, control.pull(reference, name, projector).change);
+    },
+    downloads: async (c) => c.json({ downloads: await control.downloads() }),
+    async stopDownload(c) {
+      requireAdmin(c);
+      return c.json({ stopped: await control.stopDownload(c.req.param("id") ?? "") });
     },
     async deleteModel(c) {
       requireAdmin(c);

@@ -22,8 +22,11 @@ export interface CatalogueOptions {
 export interface Catalogue {
   /** All downloads in the folder, oldest first. */
   list(): Promise<readonly DownloadedModel[]>;
-  /** @param wanted the model's name, reference or path, or the name of its file with or without the ending */
-  find(wanted: string): Promise<DownloadedModel | undefined>;
+  /**
+   * @param wanted the model's name, reference or path, or the name of its file with or without the ending
+   * @param among the last result of `list`; by default the folder is read
+   */
+  find(wanted: string, among?: readonly DownloadedModel[]): Promise<DownloadedModel | undefined>;
   /**
    * Removes all parts of a model, complete or partial, its record, and its projector unless another model has the same one.
    * @returns the model as it was, and the bytes that were freed
@@ -37,8 +40,8 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
   const folder = resolve(options.folder);
   const endpoint = options.endpoint ?? defaultEndpoint;
 
-  async function find(wanted: string): Promise<DownloadedModel | undefined> {
-    const models = await listDownloads(folder);
+  async function find(wanted: string, among?: readonly DownloadedModel[]): Promise<DownloadedModel | undefined> {
+    const models = among ?? (await listDownloads(folder));
     const named = models.find(({ name, reference }) => name === wanted || reference === wanted);
     if (named !== undefined) return named;
     const target = targetOf(wanted);

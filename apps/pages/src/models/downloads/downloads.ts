@@ -1,0 +1,149 @@
+// Owns the worker's downloads as this page sees them: it starts, stops and deletes them, and asks for their progress. Draws nothing.
+import { signal } from "@preact/signals";
+import type { ReadonlySignal } from "@preact/signals";
+import type { Download, Downloads as DownloadList } from "@waggle/protocol";
+import type { Api } from "../../wire/api.ts";
+import { problemOf, unreachable } from "../../wire/problem.ts";
+import type { Problem } from "../../wire/problem.ts";
+
+const pollIntervalMs = 1_000;
+/** A worker answers these requests at once, unless its disk is slow. */
+const requestTimeoutMs = 60_000;
+
+/** What the page knows of the download of a reference. */
+export interface DownloadView {
+  /** Undefined while the worker has not listed it. */
+  readonly download: Download | undefined;
+  /** Whether a request of this page is on its way. */
+  readonly asking: boolean;
+  /** Why the worker refused the last request. */
+  readonly problem: Problem | undefined;
+}
+
+export interface Downloads {
+  /** As the worker last listed them. */
+  readonly all: ReadonlySignal<readonly Download[]>;
+  /** The last result, as a sentence. */
+  readonly result: ReadonlySignal<string>;
+  /** References that a row of the page shows, so that no second row is needed. */
+  readonly shown: ReadonlySignal<ReadonlyMap<string, number>>;
+  view(reference: string): DownloadView;
+  /** Starts or continues a download. It belongs to the worker: the page may leave. */
+  start(reference: string): Promise<void>;
+  /** Stops a download; what has arrived is kept. */
+  stop(reference: string): Promise<void>;
+  /** Deletes what an unfinished download has left. @param wanted its reference, or its name without one */
+  remove(wanted: string): Promise<void>;
+  refresh(): Promise<void>;
+  /** Notes that a row shows a reference. @returns ends that */
+  show(reference: string): () => void;
+}
+
+/** @param onDone called after each finished download */
+export function createDownloads(api: Api, onDone: () => void): Downloads {
+  const all = signal<readonly Download[]>([]);
+  const asked = signal<ReadonlySet<string>>(new Set());
+  const problems = signal<ReadonlyMap<string, Problem>>(new Map());
+  const shown = signal<ReadonlyMap<string, number>>(new Map());
+  const result = signal("");
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let reading: Promise<void> | undefined;
+
+  async function read(): Promise<void> {
+    clearTimeout(timer);
+    try {
+      const response = await api.request("/v1/downloads");
+      if (response.ok) take(((await response.json()) as DownloadList).downloads);
+    } catch {
+      // The pages show elsewhere that the worker does not answer.
+    }
+    clearTimeout(timer);
+    if (all.peek().some(isRunning)) timer = setTimeout(() => void refresh(), pollIntervalMs);
+  }
+
+  function refresh(): Promise<void> {
+    return (reading ??= read().finally(() => (reading = undefined)));
+  }
+
+  function take(next: readonly Download[]): void {
+    const before = all.peek();
+    all.value = next;
+    const isNew = ({ reference = "" }: Download): boolean =>
+      asked.peek().has(reference) || before.some((old) => old.reference === reference && isRunning(old));
+    const done = next.filter((download) => download.state === "done" && isNew(download));
+    if (done.length === 0) return;
+    result.value = done.map(({ name }) => `${name} is downloaded.`).join(" ");
+    onDone();
+  }
+
+  /** @param stays whether the response is a stream, of which only the beginning matters */
+  async function send(subject: string, method: string, path: string, body?: object): Promise<void> {
+    asked.value = new Set(asked.peek()).add(subject);
+    put(subject, undefined);
+    const connection = new AbortController();
+    const content =
+      body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+    try {
+      const init = { method, ...content, signal: connection.signal, responseTimeoutMs: requestTimeoutMs };
+      const response = await api.request(path, init);
+      if (!response.ok) put(subject, await problemOf(response));
+    } catch {
+      put(subject, unreachable);
+    }
+    // A pull answers with a stream of its progress, which the page asks for in another way: that survives a reload and needs no connection.
+    connection.abort();
+    await reading;
+    await refresh();
+    const rest = new Set(asked.peek());
+    rest.delete(subject);
+    asked.value = rest;
+  }
+
+  function put(subject: string, problem: Problem | undefined): void {
+    const changed = new Map(problems.peek());
+    if (problem === undefined) changed.delete(subject);
+    else changed.set(subject, problem);
+    problems.value = changed;
+  }
+
+  function count(reference: string, by: 1 | -1): void {
+    const changed = new Map(shown.peek());
+    const now = (changed.get(reference) ?? 0) + by;
+    if (now > 0) changed.set(reference, now);
+    else changed.delete(reference);
+    shown.value = changed;
+  }
+
+  return {
+    all,
+    result,
+    shown,
+    view: (reference) => ({
+      download: all.value.find((one) => one.reference === reference),
+      asking: asked.value.has(reference),
+      problem: problems.value.get(reference),
+    }),
+    start: (reference) => send(reference, "POST", "/v1/models/pull", { reference }),
+    stop: (reference) => send(reference, "DELETE", `/v1/downloads/${encodeURIComponent(reference)}`),
+    remove: (wanted) => send(wanted, "DELETE", `/v1/models/${encodeURIComponent(wanted)}`),
+    refresh,
+    show(reference) {
+      count(reference, 1);
+      return () => count(reference, -1);
+    },
+  };
+}
+
+export function isRunning({ state }: Download): boolean {
+  return state === "running";
+}
+
+/** Whether the dialog lists it: it runs, or a person can continue or delete it. */
+export function isUnfinished({ state }: Download): boolean {
+  return state !== "done";
+}
+
+/** Whether a text is a reference, which can be downloaded without a search. */
+export function isReference(text: string): boolean {
+  return /^(?:hf|ollama):\S+$|^https?:\/\/\S+$/i.test(text);
+}

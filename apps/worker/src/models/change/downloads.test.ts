@@ -1,0 +1,112 @@
+// Shows a worker's downloads: they continue without clients, and what has arrived is listed, continued or deleted, also by the next worker.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { deferred } from "@waggle/async";
+import type { Deferred } from "@waggle/async";
+import { startModelServer } from "@waggle/models/testing/model-server";
+import type { ModelServer } from "@waggle/models/testing/model-server";
+import { DownloadsSchema } from "@waggle/protocol";
+import type { Download } from "@waggle/protocol";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { embeddedModelPath } from "../../process/embedded-model.ts";
+import { createSeveralModels, type SeveralModels } from "../../testing/several-models.ts";
+
+const content = readFileSync(embeddedModelPath());
+let folder: string;
+let hub: ModelServer;
+let worker: SeveralModels;
+/** Resolves when the hub may send the rest of the file. */
+let rest: Deferred<void>;
+let reference: string;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "downloads-"));
+  rest = deferred();
+  hub = await startModelServer({
+    content,
+    etag: '"1"',
+    beforePiece: async (at) => await (at < 600_000 ? undefined : rest.promise),
+  });
+  reference = `${hub.url}/story.gguf`;
+  worker = createSeveralModels({ models: ["ant"], modelsFolder: folder });
+});
+afterEach(async () => {
+  rest.resolve();
+  await worker.close();
+  await hub[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+async function send(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Response> {
+  const headers = { host: "localhost", accept: "application/x-ndjson" };
+  const more = { ...(body === undefined ? {} : { body: JSON.stringify(body) }), ...(signal ? { signal } : {}) };
+  return await worker.app.request(path, { method, headers, ...more });
+}
+
+const ofReference = (path: string): string => `${path}/${encodeURIComponent(reference)}`;
+
+async function downloads(): Promise<readonly Download[]> {
+  return DownloadsSchema.parse(await (await send("GET", "/v1/downloads")).json()).downloads;
+}
+
+/** Begins a download, and leaves when some bytes have arrived. */
+async function beginAndLeave(path = "/v1/models/pull", body: object = { reference }): Promise<void> {
+  const leave = new AbortController();
+  const response = await send("POST", path, body, leave.signal);
+  await expect.poll(async () => (await downloads())[0]?.done_bytes).toBeGreaterThan(0);
+  await response.body?.cancel();
+  leave.abort();
+}
+
+test("continues after its client has left, and is then served", async () => {
+  await beginAndLeave();
+  expect(await downloads()).toMatchObject([
+    { reference, name: "story", state: "running", stage: "downloading", total_bytes: content.length },
+  ]);
+  rest.resolve();
+  await expect.poll(downloads).toEqual([{ reference, name: "story", state: "done" }]);
+  expect(worker.models.entries().map(({ name }) => name)).toEqual(["ant", "story"]);
+});
+
+test("is stopped by a request, listed with its bytes, continued by a pull, and not fetched twice", async () => {
+  await beginAndLeave();
+  const running = await send("DELETE", ofReference("/v1/models"));
+  expect([running.status, await running.text()]).toEqual([409, expect.stringContaining("Stop it first.") as string]);
+  expect(await (await send("DELETE", ofReference("/v1/downloads"))).json()).toEqual({ stopped: true });
+  expect(await (await send("DELETE", ofReference("/v1/downloads"))).json()).toEqual({ stopped: false });
+  const [stopped] = await downloads();
+  expect(stopped).toMatchObject({ reference, name: "story", state: "stopped", total_bytes: content.length });
+  expect(stopped?.done_bytes).toBeGreaterThan(0);
+
+  await worker.close();
+  worker = createSeveralModels({ models: ["ant"], modelsFolder: folder });
+  expect(await downloads()).toEqual([stopped]);
+  rest.resolve();
+  const before = hub.requests.length;
+  expect(await (await send("POST", "/v1/models/pull", { reference })).text()).toContain('"type":"done"');
+  const again = hub.requests.slice(before).filter((line) => /bytes=0-(?!0$)/.test(line));
+  expect(again).toEqual([]);
+  expect(await downloads()).toMatchObject([{ state: "done" }]);
+});
+
+test.each(["reference", "name"] as const)("an unfinished download is deleted by its %s", async (key) => {
+  await beginAndLeave();
+  await send("DELETE", ofReference("/v1/downloads"));
+  const [stopped] = await downloads();
+  const deleted = await send("DELETE", `/v1/models/${encodeURIComponent(stopped?.[key] ?? "")}`);
+  expect(await deleted.json()).toMatchObject({ deleted: true, freed_bytes: stopped?.done_bytes });
+  expect(await downloads()).toEqual([]);
+  expect(readdirSync(folder, { recursive: true })).toEqual([]);
+});
+
+test("a failed download is listed with its reason until it is deleted or begun again", async () => {
+  reference = `${hub.url}/story.txt`;
+  await hub[Symbol.asyncDispose]();
+  expect(await (await send("POST", "/v1/models/pull", { reference })).text()).toContain('"type":"error"');
+  const reason = expect.stringContaining("cannot be reached") as string;
+  expect(await downloads()).toMatchObject([{ reference, state: "failed", reason }]);
+  expect((await send("DELETE", ofReference("/v1/models"))).status).toBe(200);
+  expect(await downloads()).toEqual([]);
+  expect((await send("DELETE", ofReference("/v1/models"))).status).toBe(404);
+});
