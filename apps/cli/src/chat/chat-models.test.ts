@@ -16,6 +16,7 @@ function world(ownWorker: boolean, wanted?: string): World {
   const chat = new AbortController();
   const sessionOf = (model: string | undefined): Session => ({
     client: {} as Session["client"],
+    waggle: {} as Session["waggle"],
     url: "http://127.0.0.1:1",
     model: undefined,
     modelName: `The ${model ?? "story teller"}`,

@@ -1,6 +1,6 @@
 // Owns `waggle show`: prints the details of one model, from the worker that serves it or from the header of its file.
 import type { Context, Run } from "../command.ts";
-import { isOnDisk, pickPath } from "../local/downloads.ts";
+import { isOnDisk, pathOrReference, pickPath } from "../local/downloads.ts";
 import { fileFacts, readCard } from "../local/file-facts.ts";
 import { formatFacts } from "../terminal/table.ts";
 import { isFileOrReference } from "../worker/open-session.ts";

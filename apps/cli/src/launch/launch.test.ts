@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { CommandSpec } from "../command.ts";
 import { commandTable } from "../command-table.ts";
 import { modelStatus, startFakeWorker, type FakeWorkerScript } from "../testing/fake-worker.ts";
 import { runCommand, type CommandResult } from "../testing/run-command.ts";
@@ -120,7 +121,8 @@ describe("waggle launch", () => {
   });
 
   it("is completed with all agents, and its help names them", () => {
-    const [argument] = commandTable.find(({ name }) => name === "launch")?.arguments ?? [];
+    const row: CommandSpec | undefined = commandTable.find(({ name }) => name === "launch");
+    const [argument] = row?.arguments ?? [];
     const names = agents.map(({ name }) => name);
     expect(argument).toMatchObject({ completion: names, help: `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` });
   });

@@ -10,11 +10,14 @@ import { isEmbeddedModel } from "./embedded-model.ts";
 import { adviseHere, fitWord, pickBest, type AdviceHere } from "./recommended.ts";
 import { hubOptions } from "./worker-settings.ts";
 
+/** The context of a command, which `waggle serve` has only in part: it asks before its own command starts. */
+export type AskContext = Omit<Context, "passSignals">;
+
 export interface OfferOptions {
   /** Whether the command is there to download: the question then says nothing of a missing model, and Enter is a yes. */
   readonly isPull?: boolean;
   /** Computes which recommended models fit; by default on this machine. */
-  readonly advise?: (context: Context) => Promise<AdviceHere>;
+  readonly advise?: (context: AskContext) => Promise<AdviceHere>;
 }
 
 interface Offer {
@@ -30,7 +33,7 @@ interface Offer {
  * @returns the reference to use instead; undefined after a no
  */
 export async function offerDownload(
-  context: Context,
+  context: AskContext,
   word: string,
   options: OfferOptions = {},
 ): Promise<string | undefined> {
@@ -45,7 +48,7 @@ export async function offerDownload(
 }
 
 async function findOffer(
-  context: Context,
+  context: AskContext,
   word: string,
   { advise = adviseHere }: OfferOptions,
 ): Promise<Offer | undefined> {
@@ -65,12 +68,13 @@ async function findOffer(
   const likely = likelyReference(word);
   if (likely?.startsWith("ollama:") === true) return { reference: likely, words: `${likely}.`, enterMeansYes: false };
   const reference = await findAtHub(context, word, likely);
-  return reference && { reference, words: `The hub has ${reference}.`, enterMeansYes: false };
+  if (reference === undefined) return undefined;
+  return { reference, words: `The hub has ${reference}.`, enterMeansYes: false };
 }
 
 /** A repository of the hub with the name, or the most downloaded one that contains it. Undefined without an answer of the hub. */
 async function findAtHub(
-  { config, signal }: Context,
+  { config, signal }: AskContext,
   word: string,
   likely: string | undefined,
 ): Promise<string | undefined> {
@@ -88,7 +92,7 @@ async function findAtHub(
 
 /** The words of `waggle serve`, with the references that the user accepts in place of the names. */
 export async function offerDownloads(
-  context: Context,
+  context: AskContext,
   words: readonly string[],
   options: OfferOptions = {},
 ): Promise<readonly string[]> {

@@ -35,7 +35,12 @@ export interface AnswerMessage {
   role: "assistant";
   content: string | null;
   reasoning_content?: string | undefined;
-  tool_calls?: (ToolCall & { cut?: true | undefined })[] | undefined;
+  tool_calls?: AnswerToolCall[] | undefined;
+}
+
+export interface AnswerToolCall extends ToolCall {
+  /** The answer ended within this call: its arguments are incomplete. */
+  cut?: true | undefined;
 }
 
 /** Hashes and settings, with which a program can verify an answer and reproduce it. */
