@@ -273,17 +273,6 @@ test("a flag wins over the settings file, and a variable may name the file", () 
   expect(run([...fileArgv, "--slots", "5"], {}, file).modelSettings.slots).toBe(5);
 });
 
-test("HF_ENDPOINT names the hub if no setting of Waggle does", () => {
-  const shared = { HF_ENDPOINT: "http://mirror" };
-  expect(run(local, shared).hubUrl).toBe("http://mirror");
-  expect(run(local, { ...shared, WAGGLE_HUB_URL: "http://own" }).hubUrl).toBe("http://own");
-  expect(run([...local, "--hub-url", "http://flag"], shared).hubUrl).toBe("http://flag");
-  expect(run([...local, ...fileArgv], shared, withFile("hub-url: http://file")).hubUrl).toBe("http://file");
-  expect(refusal(local, { HF_ENDPOINT: "mirror" })).toMatch(
-    /^Cannot use --hub-url "mirror" \(from the variable HF_ENDPOINT\)/,
-  );
-});
-
 test("a switch that a variable turns off is turned on by its flag", () => {
   expect(run([...local, "--offline"], { WAGGLE_OFFLINE: "0", WAGGLE_LOCAL_MODE: "no" }).offline).toBe(true);
 });

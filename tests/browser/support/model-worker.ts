@@ -32,7 +32,7 @@ export interface ModelWorker extends AsyncDisposable {
   readonly url: string;
   /** Sets the answer of `GET /v1/models/status`. */
   tell(statuses: ModelStatuses): void;
-  /** Sets the answer of `GET /v1/downloads`; at first there are none. */
+  /** Sets the answer of `GET /v1/downloads`; at first an empty list. */
   tellDownloads(downloads: readonly Download[]): void;
   /** Resolves with the next change that the page requests. */
   next(): Promise<AskedChange>;

@@ -1,4 +1,4 @@
-// Tests the advice for flags of other programs: it names flags that exist, and no flag of Waggle is refused.
+// Tests what is known of other programs: the advice for their flags names flags that exist, and a variable of theirs is read.
 import { expect, test } from "vitest";
 import type { ConfigResult } from "@waggle/daemon";
 import { parseConfig } from "../config.ts";
@@ -34,4 +34,22 @@ test("the advice names only flags that exist", () => {
     expect(own, flag).not.toContain(flag);
     for (const [named] of advice.matchAll(/--[a-z-]+/g)) expect([...own, "--set"], flag).toContain(named);
   }
+});
+
+test("HF_ENDPOINT names the hub if no setting of Waggle does", () => {
+  const hubOf = (argv: readonly string[], env: Record<string, string>, readText = (): string => ""): unknown => {
+    const result = parseConfig(
+      ["--local-mode", ...argv],
+      { HF_ENDPOINT: "http://mirror", ...env },
+      { ...describeWorker(), readText },
+    );
+    return result.kind === "run" ? result.config.hubUrl : result.problems;
+  };
+  expect(hubOf([], {})).toBe("http://mirror");
+  expect(hubOf([], { WAGGLE_HUB_URL: "http://own" })).toBe("http://own");
+  expect(hubOf(["--hub-url", "http://flag"], {})).toBe("http://flag");
+  expect(hubOf(["--config", "/w.yaml"], {}, () => "hub-url: http://file")).toBe("http://file");
+  expect(hubOf([], { HF_ENDPOINT: "mirror" })).toEqual([
+    expect.stringMatching(/^Cannot use --hub-url "mirror" \(from the variable HF_ENDPOINT\)/),
+  ]);
 });

@@ -9,7 +9,7 @@ import type { ModelEvent, ModelStatus, ModelStatuses, StreamEvent } from "@waggl
 import { parseSse } from "@waggle/protocol/sse";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { createFakeClock } from "@waggle/testing";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { embeddedModelPath } from "../process/embedded-model.ts";
 import { readEvents, textOf } from "../testing/events.ts";
 import type { StreamReader } from "../testing/events.ts";
@@ -17,7 +17,12 @@ import { createSeveralModels } from "../testing/several-models.ts";
 import type { SeveralModels, SeveralModelsOptions } from "../testing/several-models.ts";
 
 let worker: SeveralModels;
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "several-models-"));
+});
 afterEach(() => worker.close());
+afterEach(() => rmSync(folder, { recursive: true }));
 
 function start(options: Partial<SeveralModelsOptions> = {}): void {
   worker = createSeveralModels({ models: ["ant", "bee"], ...options });
@@ -378,35 +383,22 @@ describe("a swap", () => {
   });
 });
 
-test("a file that Waggle has not downloaded is not deleted", async () => {
-  start();
-  const response = await worker.app.request("/v1/models/ant", { method: "DELETE", headers: { host: "localhost" } });
-  expect([response.status, await response.text()]).toEqual([
-    403,
-    expect.stringContaining("has not downloaded its file"),
-  ]);
-  await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
-});
-
-test("a download is deleted by its record, however the settings name it", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "waggle-deletable-"));
-  try {
-    const file = join(folder, "hf_a_ant_ant.Q8_0.gguf");
-    copyFileSync(embeddedModelPath(), file);
-    copyFileSync(embeddedModelPath(), join(folder, "mine.gguf"));
-    const record = { kind: "waggle-download", reference: "hf:a/ant:Q8_0", name: "ant", parts: [{}] };
-    writeFileSync(`${file}.json`, JSON.stringify(record));
-    start({ models: ["hf_a_ant_ant.Q8_0", "mine"], folder, modelsFolder: folder });
-    await worker.describeModels();
-    expect(await status("hf_a_ant_ant.Q8_0")).toMatchObject({ source: "download", deletable: true });
-    expect(await status("mine")).toMatchObject({ source: "file", deletable: false });
-    const init = { method: "DELETE", headers: { host: "localhost" } };
-    expect((await worker.app.request("/v1/models/hf_a_ant_ant.Q8_0", init)).status).toBe(200);
-    expect((await worker.app.request("/v1/models/mine", init)).status).toBe(403);
-    expect(readdirSync(folder)).toEqual(["mine.gguf"]);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+test("a file is deleted only if Waggle has downloaded it, however the settings name it", async () => {
+  const file = join(folder, "hf_a_ant_ant.Q8_0.gguf");
+  copyFileSync(embeddedModelPath(), file);
+  copyFileSync(embeddedModelPath(), join(folder, "mine.gguf"));
+  const record = { kind: "waggle-download", reference: "hf:a/ant:Q8_0", name: "ant", parts: [{}] };
+  writeFileSync(`${file}.json`, JSON.stringify(record));
+  start({ models: ["hf_a_ant_ant.Q8_0", "mine"], folder, modelsFolder: folder });
+  await worker.describeModels();
+  expect(await status("hf_a_ant_ant.Q8_0")).toMatchObject({ source: "download", deletable: true });
+  expect(await status("mine")).toMatchObject({ source: "file", deletable: false });
+  const init = { method: "DELETE", headers: { host: "localhost" } };
+  expect((await worker.app.request("/v1/models/hf_a_ant_ant.Q8_0", init)).status).toBe(200);
+  const refused = await worker.app.request("/v1/models/mine", init);
+  expect([refused.status, await refused.text()]).toEqual([403, expect.stringContaining("has not downloaded its file")]);
+  await expectAnswer(await stream("mine"), "mine.gguf", "to mine [eog:9]");
+  expect(readdirSync(folder)).toEqual(["mine.gguf"]);
 });
 
 test("a model answers under the name of its file, too", async () => {
@@ -419,16 +411,11 @@ test("a model answers under the name of its file, too", async () => {
 });
 
 test("the models whose jobs began are reported with their files", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "waggle-used-"));
   const used: string[] = [];
-  try {
-    for (const name of ["ant", "bee"]) copyFileSync(embeddedModelPath(), join(folder, `${name}.gguf`));
-    start({ folder, onUsed: (file) => used.push(file) });
-    await (await stream("bee")).rest();
-    expect(used).toEqual([join(folder, "bee.gguf")]);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  for (const name of ["ant", "bee"]) copyFileSync(embeddedModelPath(), join(folder, `${name}.gguf`));
+  start({ folder, onUsed: (file) => used.push(file) });
+  await (await stream("bee")).rest();
+  expect(used).toEqual([join(folder, "bee.gguf")]);
 });
 
 test("a file that also serves another model is not deleted", async () => {
@@ -559,10 +546,9 @@ describe("in network mode", () => {
   );
 
   test("a client without the admin right sees no folders; only the log has the path", async () => {
-    const modelsFolder = mkdtempSync(join(tmpdir(), "several-models-"));
     const access = { localMode: false, tokens: () => tokens };
-    start({ access, modelsFolder });
-    const reference = join(modelsFolder, "deep/wasp.gguf");
+    start({ access, modelsFolder: folder });
+    const reference = join(folder, "deep/wasp.gguf");
     worker.models.add({ name: "wasp", aliases: [], reference, source: "download", pinned: false });
     const refused = await post("/v1/inference", { model: "wasp", prompt: "hello" }, guest);
     const listed = async (path: string): Promise<string> =>
@@ -575,7 +561,6 @@ describe("in network mode", () => {
     expect(worker.logLines).toContainEqual(
       expect.objectContaining({ level: "error", event: "model_failed", reason: logged }),
     );
-    rmSync(modelsFolder, { recursive: true });
   });
 
   test("every client sees the models", async () => {

@@ -1,6 +1,7 @@
 // Counts what the repository has, and compares the counts with the limits in `.ci/limits.json`, so that the sum does not grow unnoticed.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import type { OptionRow } from "@waggle/daemon";
 import { gatewayOptions } from "@waggle/gateway/settings";
 import { hiveOptions } from "@waggle/mock-hive/settings";
 import { optionTable } from "@waggle/worker/settings";
@@ -41,7 +42,7 @@ export function countSizes(root: string): Sizes {
   const source = files.filter((path) => code.test(path));
   const lines = (paths: readonly string[]): number =>
     paths.reduce((sum, path) => sum + (text(root, path).match(/\n/g)?.length ?? 0), 0);
-  const flags = [optionTable, gatewayOptions, hiveOptions].flatMap((table) => Object.values(table));
+  const flags = [optionTable, gatewayOptions, hiveOptions].flatMap((table) => Object.values<OptionRow>(table));
   const [workspace, lockfile] = [text(root, "pnpm-workspace.yaml"), text(root, "pnpm-lock.yaml")];
   return {
     "lines of the product": lines(source.filter((path) => !tests.test(path) && !helpers.test(path))),

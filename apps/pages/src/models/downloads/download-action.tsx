@@ -32,7 +32,7 @@ export interface OfferProps {
 
 /** The worker's model that has the file now. */
 function modelOf(
-  { downloads, served }: Offers,
+  { served }: Offers,
   { download }: DownloadView,
   listed: string | undefined,
 ): string | undefined {

@@ -34,7 +34,7 @@ export interface AddonBuild {
 
 /** @throws ToolchainError when build tools are missing; UnusableBuildError when the addon does not work; Error when it does not compile */
 export async function buildAddon(options: BuildAddonOptions): Promise<AddonBuild> {
-  const { name, force = false, portable = false, path = addonPath(name), signal } = options;
+  const { name, force = false, portable = false, path = addonPath(name) } = options;
   const engine = findEnginePackage();
   const sources = addonSources(name);
   const hash = addonHash(sources, engine.version);
