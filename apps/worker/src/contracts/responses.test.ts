@@ -422,10 +422,10 @@ describe("a request", () => {
     expect(answer).toMatchObject({ ...echo, tools: [{ name: "weather" }], temperature: 1, top_p: 1 });
   });
 
-  test("for a path without a route gets an error of this dialect", async () => {
+  test("with another method gets an error of this dialect, and the path without /v1 is served", async () => {
     start();
     const upgrade = { connection: "Upgrade", upgrade: "websocket" };
-    expect(await refusal(call("GET", "/v1/responses", undefined, upgrade))).toMatchObject({ status: 404, param: null });
+    expect(await refusal(call("GET", "/v1/responses", undefined, upgrade))).toMatchObject({ status: 405, param: null });
     expect((await call("POST", "/responses", { input: "Hi[eog:1]" })).status).toBe(200);
   });
 });
