@@ -84,7 +84,7 @@ it("waggle ps shows the loaded models, how long they stay, and the budget", asyn
   expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +16384 +text +(4 min 5\d s|4 min 4\d s) more$/m);
   expect(out).not.toContain("wasp");
   expect(out).toMatch(/^NAME .* INPUT +STAYS LOADED$/m);
-  expect(out).toContain("Models take 1.1 GB of 8.6 GB and share 2 threads.");
+  expect(out).toContain("1.1 GB of 8.6 GB is reserved for models, which share 2 threads.");
   const json = JSON.parse((await ask(["ps", "--json"], two)).out) as { models: unknown[] };
   expect(json.models).toEqual([bee]);
   expect((await ask(["ps"], { models: [seeing] })).out).toMatch(/ +text, pictures +4 min/);
@@ -94,7 +94,7 @@ it("waggle ps shows no keep-alive and no budget for a gateway's models", async (
   const { code, out } = await ask(["ps"], { ...two, gateway: true });
   expect(code).toBe(0);
   expect(out).toMatch(/^bee +ready +1\.9 GB +2\/8 +0 +4096 +16384 +text *$/m);
-  expect(out).not.toContain("Models take");
+  expect(out).not.toContain("reserved");
 });
 
 describe("downloads that a running worker does not serve", () => {

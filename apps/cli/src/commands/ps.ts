@@ -52,6 +52,6 @@ export const run: Run = async (context, words) => {
   const { total, used } = budget.memory;
   const of = total === null ? "" : ` of ${formatBytes(total)}`;
   context.out.write(
-    context.out.style.dim(`Models take ${formatBytes(used)}${of} and share ${budget.threads} threads.\n`),
+    context.out.style.dim(`${formatBytes(used)}${of} is reserved for models, which share ${budget.threads} threads.\n`),
   );
 };
