@@ -138,7 +138,7 @@ function contextNotes(rows: readonly FitRow[]): string[] {
   const [first] = fits;
   if (first === undefined) return [];
   const { slots } = fits.find((fit) => fit.slots > 1) ?? first;
-  const several = slots === 1 ? "" : ` ${slots} answers: with all slots in use; --slots 1 reserves less.`;
+  const several = slots === 1 ? "" : ` ${slots} answers: with all slots; --slots 1 reserves less.`;
   const shared = fits.some(({ isShared, slots: count }) => isShared && count > 1);
   return [
     `1 answer: memory for one answer at a time.${several}`,

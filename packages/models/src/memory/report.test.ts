@@ -41,7 +41,7 @@ test("the report of several models is a table", () => {
   expect(text).toContain("* is the one to take on this machine.\n");
   expect(text).toContain("4.0 GB of memory are free.");
   expect(text).toContain(
-    "1 answer: memory for one answer at a time. 4 answers: with all slots in use; --slots 1 reserves less.\n",
+    "1 answer: memory for one answer at a time. 4 answers: with all slots; --slots 1 reserves less.\n",
   );
   expect(text).toContain("Context is the most tokens of one answer.\n");
   expect(text).toContain("10.0 GB/s with 2 threads, ± 4 %");

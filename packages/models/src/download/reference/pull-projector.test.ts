@@ -112,12 +112,13 @@ test("an interrupted download of a projector is continued, and the model is used
 
 test("a removed model takes its projector along, unless another model has the same one", async () => {
   await using hub = await eye();
-  for (const tag of ["Q4_K_M", "Q8_0"]) await pullModel(`hf:bee/eye:${tag}`, { folder, endpoint: hub.url });
+  const references = ["hf:bee/eye:Q4_K_M", "hf:bee/eye/eye-Q8_0.gguf"] as const;
+  for (const reference of references) await pullModel(reference, { folder, endpoint: hub.url });
   expect(modelsThere()).toHaveLength(3);
   const catalogue = createCatalogue({ folder });
-  expect(await catalogue.remove("hf:bee/eye:Q4_K_M")).toMatchObject({ freedBytes: content.length });
+  expect(await catalogue.remove(references[0])).toMatchObject({ freedBytes: content.length });
   expect(modelsThere()).toHaveLength(2);
-  expect(await catalogue.remove("hf:bee/eye:Q8_0")).toMatchObject({ freedBytes: content.length + half.length });
+  expect(await catalogue.remove(references[1])).toMatchObject({ freedBytes: content.length + half.length });
   expect(readdirSync(folder)).toEqual([]);
 });
 
