@@ -43,7 +43,7 @@ describe("waggle run", () => {
       code: 0,
       stderr: expect.stringMatching(/^12 tokens, .*cut at max_tokens\n$/) as string,
     });
-    expect(stdout).toMatch(/^ Once upon a time.*\n$/);
+    expect(stdout).toMatch(/^Once upon a time.*\n$/);
     expect(ours()).toEqual([]);
   });
 
