@@ -16,6 +16,8 @@ const root = join(import.meta.dirname, "..");
 const command = ["--import", "tsx", "tools/xtask/src/main.ts", "dev"];
 afterEach(killDaemons);
 
+/** Several programs start one after the other. */
+const startLimitMs = 200_000;
 const free = ["--port", "0", "--hive-port", "0", "--", "--backend", "fake"];
 
 it("dev runs a hive that knows each of the workers, and ends the hive and all workers", async () => {
@@ -23,7 +25,7 @@ it("dev runs a hive that knows each of the workers, and ends the hive and all wo
   let shown = "";
   run.stdout.on("data", (text) => (shown += String(text)));
   const hiveUrl = (): string => /^ {2}hive +(http:\S+)/m.exec(shown)?.[1] ?? "";
-  await poll("the hive's address", () => hiveUrl() !== "");
+  await poll("the hive's address", () => hiveUrl() !== "", startLimitMs);
   await poll("both workers to be ready", async () => {
     const response = await fetch(`${hiveUrl()}/v1/workers`);
     const { workers } = HiveWorkersSchema.parse(await response.json());
@@ -49,15 +51,11 @@ describe("with --nats", needs("nats-server"), () => {
     let shown = "";
     run.stdout.on("data", (text) => (shown += String(text)));
     const gateway = (): string => /^ {2}gate-1 +(http:\S+)/m.exec(shown)?.[1] ?? "";
-    await poll("the gateway's address", () => gateway() !== "");
-    await poll(
-      "both workers at the gateway",
-      async () => {
-        const { slots } = await createWorkerClient({ baseUrl: gateway() }).health();
-        return slots.total === 16;
-      },
-      30_000,
-    );
+    await poll("the gateway's address", () => gateway() !== "", startLimitMs);
+    await poll("both workers at the gateway", async () => {
+      const { slots } = await createWorkerClient({ baseUrl: gateway() }).health();
+      return slots.total === 16;
+    });
     expect(shown).toContain(`curl -N ${gateway()}/v1/inference`);
     const leftovers = createLeftoverCheck();
     await leftovers.observe([run.pid ?? 0]);
@@ -90,7 +88,8 @@ it("shows llm-d's router a ready worker with its load, and removes a worker that
     "an endpoints file without workers",
     async () => JSON.stringify(await endpoints().catch(() => "none yet")) === "[]",
   );
-  const slow = ["--slots", "1", "--context-size", "256", "--fake-step-delay", "20ms"];
+  // The first job runs long enough for its load to be seen.
+  const slow = ["--slots", "1", "--context-size", "256", "--fake-step-delay", "100ms"];
   const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1", ...slow]);
   await poll("the worker in the endpoints file", async () => JSON.stringify(await endpoints()) !== "[]");
   const labels = { "llm-d.ai/engine-type": "vllm", model: "waggle-fake" };
