@@ -401,7 +401,7 @@ describe("embeddings", () => {
       const input = Array.from({ length: 2 }, (_, index) => `${index} ${"the dog sat. ".repeat(1_900)}`);
       const body = (): string => JSON.stringify({ input });
       const request = { name: "2 long embeddings", method: "POST", path: "/v1/embeddings", body };
-      found.push(...answerProblems(request, await ask(worker.url, request, { timeoutMs: 60_000 })));
+      found.push(...answerProblems(request, await ask(worker.url, request, { timeoutMs: scaled(caseMs) })));
     });
     flags = usualFlags;
     await dispose();
