@@ -44,7 +44,8 @@ describe("a fleet with faults", needs("nats-server"), () => {
   }
 
   test("a scenario with too few requests reports that", { timeout: limitMs }, async () => {
-    const problems = await problemsOf(natsRestarted, 4);
+    // Without a request they end at once, and with a few only on a machine that is not busy.
+    const problems = await problemsOf(natsRestarted, 0);
     expect(problems).toEqual([expect.stringContaining("All requests ended before nats-server was stopped")]);
   });
 });
