@@ -102,7 +102,7 @@ describe("two gateways over two workers", needs("nats-server"), () => {
   });
 
   test("a cancel frees the slot on the worker", async () => {
-    const { job_id: id } = await one.client.createJob({ prompt: "[eog:8000] on and on" });
+    const { job_id: id } = await one.client.createJob({ prompt: "[eog:2000] on and on", on_disconnect: "continue" });
     await read(one.client.streamJob(id), ({ type }) => type === "token");
     expect(await busySlots()).toBe(1);
     expect(await one.client.cancelJob(id)).toMatchObject({ state: "cancelled", cancelled_by: "client" });
@@ -170,7 +170,7 @@ describe("two gateways over two workers", needs("nats-server"), () => {
       return false;
     });
     await poll("the first token", () => seen);
-    const exit = await leaving.stop(20_000);
+    const exit = await leaving.stop(120_000);
     expect(exit).toMatchObject({ code: 0 });
     const events = await reading;
     expect(tokensOf(events)).toHaveLength(80);
