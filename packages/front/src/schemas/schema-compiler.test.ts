@@ -7,13 +7,14 @@ import type { CompiledSchema } from "./schema-thread.ts";
 
 /** Fake threads that the test controls. */
 function fakeThreads() {
-  const threads: { events: IsolateThreadEvents<CompiledSchema>; texts: string[]; isEnded: boolean }[] = [];
+  const threads: { events: IsolateThreadEvents<CompiledSchema>; texts: string[]; isEnded: boolean; cpuMs?: number }[] =
+    [];
   const startThread: NonNullable<SchemaCompilerOptions["startThread"]> = (events) => {
-    const thread = { events, texts: [] as string[], isEnded: false };
+    const thread: (typeof threads)[number] = { events, texts: [], isEnded: false };
     threads.push(thread);
     return {
       perform: (text) => void thread.texts.push(text),
-      cpuMs: () => undefined,
+      cpuMs: () => thread.cpuMs,
       async end() {
         thread.isEnded = true;
       },
@@ -93,6 +94,21 @@ describe("createSchemaCompiler", () => {
     ready();
     answer("in time");
     expect(await next).toEqual({ kind: "grammar", grammar: "in time" });
+  });
+
+  it("does not refuse a schema because the machine is busy", async () => {
+    const { clock, compiler, last, ready, answer } = setUp();
+    const compiled = compiler.compile({}, "a");
+    last().cpuMs = 10;
+    ready();
+    clock.advance(30_000);
+    last().cpuMs = 2_009;
+    clock.advance(2_000);
+    answer("late");
+    expect(await compiled).toEqual({ kind: "grammar", grammar: "late" });
+    const given = compiler.compile({ title: "busy" }, "a");
+    clock.advance(60_000);
+    await expect(given).rejects.toMatchObject({ code: "unavailable" });
   });
 
   it("fails with an internal error when the thread does not start, or exits", async () => {
