@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 
 const { LEDGER, BAD_START, HOLD, STAYS, WORDS } = process.env;
 // Only after the first message: the end of a server that nobody has asked yet has other words.
-if (BAD_START === "exit") process.stdin.once("data", () => process.exit(3));
+if (BAD_START === "exit") process.stdin.once("data", () => void process.exit(3));
 if (STAYS !== undefined) {
   writeFileSync(STAYS, String(process.pid));
   setInterval(() => {}, 1_000);
