@@ -15,8 +15,8 @@ type Route = "disconnect" | "DELETE session" | "superseded" | "deadline";
 const endless = "never ends";
 /** Prefill takes some 500 steps, so that the test sees this phase also on a busy machine. */
 const long = `${"x".repeat(30_000)} never ends`;
-/** Tokens of another stream, which decodes at the same time. */
-const neighbourTokens = 250;
+/** Tokens of another stream, which decodes at the same time, for 8 s: all phases but loading have to come and end in this time. */
+const neighbourTokensIn = (phase: Phase): number => (phase === "loading" ? 50 : 400);
 
 /** Status that the client gets; undefined for a client that disconnects. */
 const statusOf: Readonly<Record<Route, number | undefined>> = {
@@ -30,8 +30,9 @@ async function start(phase: Phase, route: Route): Promise<Listening> {
   const slots = phase === "queued" ? "1" : "2";
   const fake = ["--backend", "fake", "--fake-step-delay", "20", "--retry-grace", "0s"];
   const flags = ["--local-mode", "--port", "0", "--slots", slots, "--context-size", "32768", ...fake];
-  const load = phase === "loading" ? ["--fake-load-delay", "2500"] : [];
-  const deadline = route === "deadline" ? ["--collect-timeout", "1s"] : [];
+  // The phase has to be seen before the deadline, and has to last longer.
+  const deadline = route === "deadline" ? ["--collect-timeout", "4s"] : [];
+  const load = phase === "loading" ? ["--fake-load-delay", route === "deadline" ? "12s" : "8s"] : [];
   const worker = await spawnDaemon("worker", [...flags, "--prefill-budget", "16", ...load, ...deadline]);
   if (phase !== "loading") await worker.line("ready");
   return worker;
@@ -74,6 +75,7 @@ describe("a collected answer", () => {
   it.concurrent.each(cells)("in %s is ended by %s", async (phase, route) => {
     const worker = await start(phase, route);
     const client = createWorkerClient({ baseUrl: worker.url });
+    const neighbourTokens = neighbourTokensIn(phase);
     const neighbour = client
       .inference({ prompt: `neighbour [eog:${neighbourTokens}]`, temperature: 0 })
       [Symbol.asyncIterator]();

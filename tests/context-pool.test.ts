@@ -46,6 +46,27 @@ function runAlone(): Promise<readonly Run[]> {
 
 const runAll = (): Promise<Run[]> => times(slots, (index) => run(pool, index));
 
+const hasEnded = ({ stream }: Run): boolean => stream.judge.terminal !== undefined;
+
+/** Runs all jobs, and cancels the first one that is parked, and one that runs. */
+async function cancelTwo(): Promise<{ readonly cancelled: readonly Run[]; readonly others: readonly Run[] }> {
+  const runs = await runAll();
+  const parked = await firstParked(runs);
+  const running = runs.find((one) => one !== parked && parksOf(one) === 0);
+  const cancelled = running === undefined ? [parked] : [parked, running];
+  for (const { jobId, stream } of cancelled) {
+    await pool.worker.client.cancelJob(jobId);
+    await stream.over;
+  }
+  return { cancelled, others: runs.filter((one) => !cancelled.includes(one)) };
+}
+
+/** Whether both jobs were there to be cancelled, and others ran on. */
+function areInTime(cancelled: readonly Run[], others: readonly Run[]): boolean {
+  const late = cancelled.some(({ stream }) => endingOf(stream.judge.terminal) === "length");
+  return cancelled.length === 2 && !late && !others.every(hasEnded);
+}
+
 /** Waits for the ends of the jobs, and checks that each answer is whole and the one that the job gets alone. */
 async function expectWhole(runs: readonly Run[]): Promise<void> {
   await Promise.all(runs.map(({ stream }) => stream.over));
@@ -87,19 +108,17 @@ describe("a context pool", needs("Waggle's addon"), () => {
 
   test("a cancel ends a parked job at once, and changes no other answer", { timeout: limitMs }, async () => {
     await runAlone();
-    const runs = await runAll();
-    const parked = await firstParked(runs);
-    const running = runs.find((one) => one !== parked && parksOf(one) === 0) as Run;
-    const others = runs.filter((one) => one !== parked && one !== running);
-    for (const { jobId, stream } of [parked, running]) {
-      await pool.worker.client.cancelJob(jobId);
-      await stream.over;
-      expect(endingOf(stream.judge.terminal)).toBe("cancelled by client");
+    let { cancelled, others } = await cancelTwo();
+    // The jobs end soon after the first one is parked: if this process pauses meanwhile, the cancels come too late.
+    for (let tries = 1; tries < 5 && !areInTime(cancelled, others); tries += 1) {
+      await expectWhole(others);
+      ({ cancelled, others } = await cancelTwo());
     }
-    expect(
-      others.every(({ stream }) => stream.judge.terminal !== undefined),
-      "whether the others have ended",
-    ).toBe(false);
+    expect(cancelled.map(({ stream }) => endingOf(stream.judge.terminal))).toEqual([
+      "cancelled by client",
+      "cancelled by client",
+    ]);
+    expect(others.every(hasEnded), "whether the others have ended").toBe(false);
     await expectWhole(others);
   });
 
@@ -109,6 +128,7 @@ describe("a context pool", needs("Waggle's addon"), () => {
     await firstParked(runs);
     process.kill(pool.worker.enginePid(), "SIGKILL");
     await expectWhole(runs);
-    expect((await pool.worker.metrics()).sum("waggle_engine_deaths_total")).toBe(1);
+    const deaths = async (): Promise<number> => (await pool.worker.metrics()).sum("waggle_engine_deaths_total");
+    await expect.poll(deaths).toBe(1);
   });
 });

@@ -1,10 +1,32 @@
 // Tests a Ctrl-C in a terminal, which signals the whole process group; npx and pnpm then forward the signal once more.
 import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
 import { StdoutLineSchema } from "@waggle/protocol";
-import { packageManager, repositoryPath } from "@waggle/testing/harness";
+import { createLog, logged, packageManager, repositoryPath, timeBetween } from "@waggle/testing/harness";
+import type { Log } from "@waggle/testing/harness";
 import { expect, it } from "vitest";
 
+/** The worker counts signals within this time as one. */
+const sameSignalMs = 300;
+
 it("a worker under npx and pnpm drains at one Ctrl-C, and does not abort", async () => {
+  let run = await interrupted();
+  // On a busy machine npx and pnpm may forward the signal too late to count as the same.
+  for (let tries = 1; tries < 5 && forwardedAfterMs(run.log) >= sameSignalMs; tries += 1) run = await interrupted();
+  expect(run.text).toContain('"finish_reason":"stop"');
+  expect(run.log.lines.some(isDrain)).toBe(true);
+  expect(run.log.text).not.toContain("drain_aborted");
+});
+
+const isDrain = ({ to }: { readonly to?: unknown }): boolean => to === "draining";
+
+/** Time until the signal that ended the drain; NaN without such a signal. */
+function forwardedAfterMs({ lines }: Log): number {
+  return timeBetween(lines.find(isDrain), lines.find(logged("drain_aborted")));
+}
+
+/** Sends a Ctrl-C during an answer. Resolves with the answer and the worker's log after its exit. */
+async function interrupted(): Promise<{ readonly text: string; readonly log: Log }> {
   const worker = [
     "exec",
     "waggle-worker",
@@ -21,10 +43,10 @@ it("a worker under npx and pnpm drains at one Ctrl-C, and does not abort", async
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const exited = new Promise<number | null>((resolve) => group.once("exit", (code) => resolve(code)));
+  const exited = new Promise<number | null>((resolve) => group.once("close", (code) => resolve(code)));
   try {
-    let log = "";
-    group.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
+    const log = createLog();
+    createInterface({ input: group.stderr }).on("line", log.add);
     const url = await new Promise<string>((resolve, reject) => {
       let text = "";
       group.stdout.on("data", (chunk: Buffer) => {
@@ -35,21 +57,20 @@ it("a worker under npx and pnpm drains at one Ctrl-C, and does not abort", async
           if (event.type === "ready") resolve(event.url);
         }
       });
-      group.once("exit", () => reject(new Error(`The worker exited before it was ready:\n${log}`)));
+      group.once("exit", () => reject(new Error(`The worker exited before it was ready:\n${log.text}`)));
     });
     const response = await fetch(`${url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:50]"}' });
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
     let text = new TextDecoder().decode((await reader.read()).value);
     process.kill(-(group.pid as number), "SIGINT");
     for (;;) {
-      const { done, value } = await reader.read();
+      // The stream of an aborted drain breaks.
+      const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
       if (done) break;
       text += new TextDecoder().decode(value);
     }
     await exited;
-    expect(text).toContain('"finish_reason":"stop"');
-    expect(log).toContain('"to":"draining"');
-    expect(log).not.toContain("drain_aborted");
+    return { text, log };
   } finally {
     try {
       process.kill(-(group.pid as number), "SIGKILL");
@@ -57,4 +78,4 @@ it("a worker under npx and pnpm drains at one Ctrl-C, and does not abort", async
       // The processes have already exited.
     }
   }
-});
+}

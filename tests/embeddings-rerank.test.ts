@@ -169,7 +169,7 @@ describe("a model that ranks", () => {
 
   test("a long job does not delay other clients, and ends when its client disconnects", async () => {
     const leaving = new AbortController();
-    const many = Array.from({ length: 2_048 }, (_, i) => `document ${i} ${"on bees ".repeat(12)}`);
+    const many = Array.from({ length: 2_048 }, (_, i) => `document ${i} ${"on bees ".repeat(60)}`);
     const left = post(ranking, "/v1/rerank", { query, documents: many }, leaving.signal);
     await poll("a condition to hold", async () => (await ranking.client.health()).slots.busy === 1);
     expect(await rank("/v1/rerank", {})).toHaveLength(4);

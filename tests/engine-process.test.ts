@@ -111,7 +111,7 @@ async function takeAllDescriptors(url: string): Promise<void> {
     if (
       (await withTimeout(
         Promise.race([closed, answered]),
-        10_000,
+        60_000,
         "The worker neither answered nor closed the connection",
       )) === "closed"
     )

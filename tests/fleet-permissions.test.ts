@@ -75,7 +75,8 @@ describe("a fleet with minimal permissions", needs("nats-server"), () => {
     expect(held.judge.terminal).toMatchObject({ cancelled_by: "superseded" });
     expect((await next.over).how).toBe("complete");
 
-    const { job_id: id } = await one.client.createJob({ prompt: "c", max_tokens: 150 });
+    // Long enough to run still when the first worker has exited.
+    const { job_id: id } = await one.client.createJob({ prompt: "c", max_tokens: 800 });
     const cut = await openStream({ url: `${one.url}/v1/jobs/${id}/stream` });
     await cut.event("its first token", ({ type }) => type === "token");
     const [first] = workers;

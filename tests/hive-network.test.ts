@@ -41,7 +41,8 @@ describe("a hive on the network", () => {
     const hive = createHiveClient({ baseUrl, token });
     const { job_id: jobId } = await worker.client.createJob({
       prompt: "once",
-      max_tokens: 60,
+      // A heartbeat reports latencies only while there are tokens.
+      max_tokens: 500,
       on_disconnect: "continue",
     });
     const stream = (async () => {

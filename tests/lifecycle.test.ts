@@ -111,7 +111,8 @@ describe("starting", () => {
   it("ends queued jobs and the progress stream if the model cannot be loaded, and exits with 75", async () => {
     const worker = await spawnDaemon("worker", [
       ...["--local-mode", "--port", "0", "--backend", "fake"],
-      ...["--fake-load-delay", "1500", "--fake-fail-load", "Cannot load model x.gguf: not a GGUF file"],
+      // Both requests have to come before the load fails.
+      ...["--fake-load-delay", "10000", "--fake-fail-load", "Cannot load model x.gguf: not a GGUF file"],
     ]);
     const [progress, stream] = await Promise.all([
       fetch(`${worker.url}/v1/loading/progress`).then((response) => response.text()),
@@ -134,23 +135,32 @@ describe("shutting down", () => {
   it("exits with 0 within a second on SIGTERM when idle, deregisters at the hive, and frees its port", async () => {
     const hive = await spawnDaemon("hive", ["--port", "0"]);
     const client = createHiveClient({ baseUrl: hive.url });
-    const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1"]);
-    await poll("the hive to list the worker as ready", async () =>
-      (await client.workers()).some(
-        ({ worker_id, last_heartbeat }) => worker_id === "w1" && last_heartbeat?.state === "ready",
-      ),
-    );
-    const startedAt = performance.now();
-    worker.signal("SIGTERM");
-    expect((await worker.exited).code).toBe(0);
-    expect(isOver(performance.now() - startedAt, 1_000)).toBe(false);
-    expect(await client.workers()).toEqual([]);
-    await expect(fetch(`${worker.url}/livez`)).rejects.toThrow("fetch failed");
+    const leave = async (): Promise<number> => {
+      const worker = await spawnFakeWorker(["--hive-url", hive.url, "--worker-id", "w1"]);
+      await poll("the hive to list the worker as ready", async () =>
+        (await client.workers()).some(
+          ({ worker_id, last_heartbeat }) => worker_id === "w1" && last_heartbeat?.state === "ready",
+        ),
+      );
+      const startedAt = performance.now();
+      worker.signal("SIGTERM");
+      expect((await worker.exited).code).toBe(0);
+      const tookMs = performance.now() - startedAt;
+      expect(await client.workers()).toEqual([]);
+      await expect(fetch(`${worker.url}/livez`)).rejects.toThrow("fetch failed");
+      return tookMs;
+    };
+    // A pause of the machine makes one worker late, but not one after the other.
+    const took = [];
+    do took.push(await leave());
+    while (took.length < 4 && isOver(Math.min(...took), 1_000));
+    expect(isOver(Math.min(...took), 1_000), `${took.join(", ")} ms`).toBe(false);
   });
 
   it("finishes running jobs on SIGTERM, ends waiting ones as unavailable, and exits with 0", async () => {
     const worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "10"]);
-    const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:60]"}' });
+    // Long enough for the four requests that come while it runs.
+    const running = fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:1000]"}' });
     await worker.log.line("the stream's start", (line) => line["msg"] === "stream_start");
     const waiting = await fetch(`${worker.url}/v1/inference`, { method: "POST", body: '{"prompt":"b"}' });
     worker.signal("SIGTERM");
@@ -224,7 +234,7 @@ describe("shutting down", () => {
       child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString())),
     );
     child.stdout.destroy();
-    const { url } = JSON.parse(listening) as { url: string };
+    const { url } = JSON.parse(listening.split("\n")[0] ?? "") as { url: string };
     await poll("the worker to be ready", async () => (await fetch(`${url}/readyz`)).status === 200);
     const exited = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGTERM");

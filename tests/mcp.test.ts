@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
+import { isAlive, poll } from "@waggle/testing/harness";
 import { expect, test } from "vitest";
 import { runDaemon, spawnFakeWorker } from "./support/daemon.ts";
 import type { ListeningWorker } from "./support/daemon.ts";
@@ -91,6 +92,8 @@ test("sent again with its Idempotency-Key: the call is not repeated", async () =
   await ask(leaving.signal);
   await expect.poll(ledger).toMatch(/^hold /);
   leaving.abort();
+  // The worker has to notice the disconnect before the tool has a result.
+  await expect.poll(async () => await worker.client.metrics()).toMatch(/^waggle_streams_open 0$/m);
   writeFileSync(path("go"), "");
   expect(await (await ask()).text()).toContain('"outcome":"unknown"');
   expect(ledger().match(/^hold /gm)).toHaveLength(1);
@@ -285,7 +288,7 @@ test("a worker starts while its predecessor, which has left its port, waits for 
   // It ends the server by force. Killed before, it would leave the server behind.
   await first.exited;
   const server = Number(readFileSync(path("stays"), "utf8"));
-  expect(() => process.kill(server, 0)).toThrow("ESRCH");
+  await poll("the server to be gone", async () => !(await isAlive(server)));
 });
 
 test.each([

@@ -266,12 +266,13 @@ describe("the openai client when things go wrong", () => {
   it("retries a 429 after its Retry-After", async () => {
     const busy = await spawnFakeWorker(["--slots", "1", "--queue-capacity", "1", "--fake-step-delay", "20"]);
     const post = (prompt: string) => fetch(`${busy.url}/v1/jobs`, { method: "POST", body: JSON.stringify({ prompt }) });
-    await post("runs [eog:20]");
+    // Long enough that the queue is still full when the client sends its request.
+    await post("runs [eog:300]");
     await post("waits [eog:20]");
     const refused = await fetch(`${busy.url}/v1/completions`, { method: "POST", body: '{"prompt":"x"}' });
     const retryAfterMs = Number(refused.headers.get("retry-after")) * 1_000;
     const startedAt = performance.now();
-    const answer = await clientOf(busy.url, { maxRetries: 5 }).completions.create({
+    const answer = await clientOf(busy.url, { maxRetries: 100 }).completions.create({
       model: "m",
       prompt: "late [eog:1]",
     });

@@ -6,8 +6,8 @@ import type { Listening } from "./support/daemon.ts";
 
 let worker: Listening;
 beforeAll(async () => {
-  // An answer takes some two seconds: three steps of prefill, five of decoding.
-  worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "250", "--prefill-budget", "16"]);
+  // An answer takes some six seconds: three steps of prefill, five of decoding. The client's time limit is long enough for each try to arrive.
+  worker = await spawnFakeWorker(["--slots", "1", "--fake-step-delay", "800", "--prefill-budget", "16"]);
 });
 afterAll(killDaemons);
 
@@ -41,7 +41,7 @@ describe("a client that retries", () => {
       baseURL: `${worker.url}/v1`,
       apiKey: "none",
       maxRetries: 8,
-      timeout: 700,
+      timeout: 2_500,
       fetch: async (url, init) => {
         tries.push(new Headers(init?.headers).get("x-stainless-retry-count") ?? "");
         return await fetch(url, init);

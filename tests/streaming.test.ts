@@ -90,6 +90,9 @@ describe("a context that is shifted", () => {
 });
 
 describe("several requests at once", () => {
+  /** Runs until the test aborts it, however long the test takes. */
+  const endless = { max_tokens: 1_000_000, ignore_eos: true, context_shift: true };
+
   it("eight streams run at the same time, on average more than seven in a batch", async () => {
     const width = async () => {
       const text = await worker.client.metrics();
@@ -100,7 +103,7 @@ describe("several requests at once", () => {
     const tokens = Array.from({ length: 8 }, () => 0);
     const ends: string[] = [];
     const streams = tokens.map(async (_, index) => {
-      const request = { prompt: `Tell me a story number ${index}`, max_tokens: 1_500, ignore_eos: true };
+      const request = { ...endless, prompt: `Tell me a story number ${index}` };
       try {
         for await (const event of worker.client.inference(request, { signal: stop.signal })) {
           if (event.type === "token") tokens[index] = event.index + 1;
@@ -126,7 +129,7 @@ describe("several requests at once", () => {
     const stop = new AbortController();
     const busy = Array.from({ length: 8 }, async () => {
       try {
-        await collect(worker.client.inference({ prompt: "Once", ignore_eos: true }, { signal: stop.signal }));
+        await collect(worker.client.inference({ ...endless, prompt: "Once" }, { signal: stop.signal }));
       } catch {
         // The test aborts this stream below.
       }
@@ -139,21 +142,25 @@ describe("several requests at once", () => {
       times.push(performance.now() - startedAt);
       await worker.client.cancelJob(job.job_id);
     }
+    // The median, because a busy machine may delay a single request. Measures the machine's speed while it has the same work.
+    const late = isOver(median(times), 100);
     stop.abort();
     await Promise.all(busy);
-    // The median, because a busy machine may delay a single request.
-    expect(isOver(median(times), 100), `${times.join(", ")} ms`).toBe(false);
+    expect(late, `${times.join(", ")} ms`).toBe(false);
   });
 });
 
 describe("before the model is loaded", () => {
   it("a job is accepted, and runs when the model is loaded", async () => {
-    const early = await spawnDaemon("worker", ["--local-mode", "--port", "0"]);
-    const client = createWorkerClient({ baseUrl: early.url });
-    const job = await client.createJob({ prompt: "Once upon a time", max_tokens: 5 });
-    const loadedAlready = early.lines.some((line) => line.type === "ready");
-    const events = await collect(client.streamJob(job.job_id));
-    expect(loadedAlready).toBe(false);
+    const run = async (): Promise<readonly StreamEvent[]> => {
+      const early = await spawnDaemon("worker", ["--local-mode", "--port", "0"]);
+      const client = createWorkerClient({ baseUrl: early.url });
+      const job = await client.createJob({ prompt: "Once upon a time", max_tokens: 5 });
+      return await collect(client.streamJob(job.job_id));
+    };
+    // The model is loaded within a second: where this process pauses as long, the job comes too late, and another worker is tried.
+    let events = await run();
+    for (let tries = 1; tries < 5 && events[0]?.type !== "status"; tries += 1) events = await run();
     expect(events[0]).toMatchObject({ type: "status", status: "loading" });
     expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "length" });
   });

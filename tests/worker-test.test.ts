@@ -27,8 +27,11 @@ interface Outcome {
   readonly duration_ms: number;
 }
 
+/** Only ends a run that hangs: several workers start from source at the same time. */
+const patience = ["--timeout", "240"];
+
 const xtask = (...flags: string[]) =>
-  execa(process.execPath, [...source, "tools/xtask/src/main.ts", "worker:test", ...flags], {
+  execa(process.execPath, [...source, "tools/xtask/src/main.ts", "worker:test", ...patience, ...flags], {
     cwd: root,
     reject: false,
   });
@@ -105,14 +108,14 @@ describe("a cheating worker", () => {
   });
 
   it.concurrent.each([
-    ["silent", /No event for 15 s, after 1 events/],
-    ["endless", /Timed out after 30 s, while tokens were streaming/],
+    ["silent", /No event for 45 s, after 1 events/],
+    ["endless", /Timed out after 90 s, while tokens were streaming/],
     ["deaf", /The worker did not exit within 10 s of SIGTERM/],
   ])("fails at a time limit when its mode is %s", async (mode, failure) => {
     // Leaves half of the time for a start while other tests run.
-    const { exitCode, outcome } = await workerTest("--timeout", "30", ...cheating(mode));
+    const { exitCode, outcome } = await workerTest("--timeout", "90", ...cheating(mode));
     expect(outcome.failures.join("\n")).toMatch(failure);
-    expect(isOver(outcome.duration_ms, 40_000)).toBe(false);
+    expect(isOver(outcome.duration_ms, 100_000)).toBe(false);
     expect(exitCode).toBe(1);
   });
 

@@ -57,7 +57,7 @@ it("keeps the scroll position and the focus on the buttons when the branch chang
   await chat.phase("done");
   for (const text of ["two [eog:90]", "three [eog:90]", "four [eog:90]"]) await say(chat, text);
   const scrolled = (): Promise<number> => page.locator(".transcript").evaluate(({ scrollTop }) => scrollTop);
-  expect(await scrolled()).toBeGreaterThan(300);
+  await expect.poll(scrolled).toBeGreaterThan(300);
   await button(page, "Previous answer").click();
   await page.getByText("1 of 2").waitFor();
   await poll("the focus on the button for the next answer", () =>

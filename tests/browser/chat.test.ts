@@ -1,11 +1,12 @@
 // Shows the chat in a real browser, served by a real worker.
-import { poll } from "@waggle/testing/harness";
+import { logged, poll } from "@waggle/testing/harness";
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { GenerateRequestInput } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker, spawnModelWorker } from "../support/daemon.ts";
 import { openTab, visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
+import { openProxy } from "./support/cuttable-proxy.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const browser = useBrowser({ daemons: "each test" });
@@ -23,17 +24,22 @@ async function busySlots(url: string): Promise<number> {
 describe("an answer", () => {
   it("shows the progress of the prompt until the first token, then streams with its figures", async () => {
     const worker = await spawnFakeWorker([...slow, "--prefill-budget", "16"]);
-    const { page, complaints } = await visit(browser, worker.url);
+    await using proxy = await openProxy(worker.url);
+    const { page, complaints } = await visit(browser, proxy.url);
     const chat = chatPage(page);
+    // Held streams show each phase until the test has seen it, however slow the machine is.
+    proxy.hold('"prompt_progress"');
     await chat.send(`${"A long prompt takes its time. ".repeat(20)} [eog:30]`);
     const reading = page.getByText(/Reading the conversation \(\d+ %\)…/);
     await reading.waitFor();
+    proxy.hold("id: 3\n");
     await chat.phase("streaming");
     expect(await reading.count()).toBe(0);
     expect(await chat.text()).not.toBe("");
     await chat.showNumbers();
     await chat.lastAnswer.getByText(/tokens\/s/).waitFor();
     await chat.lastAnswer.getByText(/first token after/).waitFor();
+    proxy.release();
     await chat.phase("done");
     await chat.lastAnswer.getByText(/^31 tokens · .* tokens\/s · first token after/).waitFor();
     expect(complaints).toEqual([]);
@@ -68,13 +74,17 @@ describe("an answer", () => {
   });
 
   it("shows that the model is still loading, and starts afterwards", async () => {
-    const flags = ["--local-mode", "--port", "0", "--backend", "fake", "--fake-load-delay", "3s"];
+    const flags = ["--local-mode", "--port", "0", "--backend", "fake", "--fake-load-delay", "10s"];
     const worker = await spawnDaemon("worker", flags);
+    // The engine stands still until the page has shown that it loads: a slow machine opens the page only after seconds.
+    const { engine_pid: engine } = await worker.log.line("the engine", logged("engine_start"));
+    process.kill(Number(engine), "SIGSTOP");
     const { page, complaints } = await visit(browser, worker.url);
     const chat = chatPage(page);
     await chat.send("hello [eog:5]");
     await chat.lastAnswer.getByText("Loading the model…").waitFor();
     await page.locator("header").getByText("loading the model…").waitFor();
+    process.kill(Number(engine), "SIGCONT");
     await chat.phase("done");
     await page.locator("header").getByText("loading the model…").waitFor({ state: "detached" });
     expect(complaints).toEqual([]);

@@ -10,6 +10,8 @@ const browser = useBrowser({ daemons: "each test" });
 
 /** `[eog:60]` ends an answer with its 61st token, the end token without text. */
 const slow = ["--fake-step-delay", "30ms"];
+/** Part of an answer's fourth token event: a stream that is held there stays in the phase streaming, however slow the machine is. */
+const fourthToken = "id: 3\n";
 
 /** The whole answer, as the worker stores it for replay. */
 async function replayed(url: string, streamPath: string): Promise<string> {
@@ -25,15 +27,18 @@ async function streamsOpen(url: string): Promise<number> {
 
 it("resumes the stream after a reload of the page, without lost or repeated words", async () => {
   const worker = await spawnFakeWorker(slow);
-  const { page, complaints } = await visit(browser, worker.url);
+  await using proxy = await openProxy(worker.url);
+  const { page, complaints } = await visit(browser, proxy.url);
   const chat = chatPage(page);
   const opened = page.waitForRequest((request) => request.url().endsWith("/stream"));
+  proxy.hold(fourthToken);
   await chat.send("tell me more [eog:80]");
   const streamPath = new URL((await opened).url()).pathname;
   await chat.phase("streaming");
   const resumed = page.waitForRequest((request) => request.url().endsWith("/stream"));
   await page.reload();
   expect(new URL((await resumed).url()).pathname).toBe(streamPath);
+  proxy.release();
   await page.locator(".bubble").waitFor();
   expect(await page.locator(".bubble").count()).toBe(1);
   await chat.phase("done");
@@ -47,11 +52,13 @@ it("shows a notice when the connection is lost, and resumes after the last token
   const { page } = await visit(browser, proxy.url);
   const chat = chatPage(page);
   const opened = page.waitForRequest((request) => request.url().endsWith("/stream"));
+  proxy.hold(fourthToken);
   await chat.send("tell me more [eog:120]");
   const streamPath = new URL((await opened).url()).pathname;
   await chat.phase("streaming");
   proxy.refuse = true;
   proxy.cut();
+  proxy.release();
   await page.getByText("Reconnecting…").waitFor();
   const resumed = page.waitForRequest((request) => request.url().endsWith("/stream"));
   proxy.refuse = false;
@@ -64,11 +71,14 @@ it("shows a notice when the connection is lost, and resumes after the last token
 
 it("shows the whole answer when the page was closed meanwhile, because the worker continues", async () => {
   const worker = await spawnFakeWorker(slow);
-  const first = await visit(browser, worker.url);
+  await using proxy = await openProxy(worker.url);
+  const first = await visit(browser, proxy.url);
+  proxy.hold(fourthToken);
   await chatPage(first.page).send("tell me more [eog:60]");
   await chatPage(first.page).phase("streaming");
   const address = first.page.url();
   await first.page.close();
+  proxy.release();
   const job = await worker.log.line("the end of the stream", (line) => line["msg"] === "stream_end");
   expect(job).toBeDefined();
   const again = chatPage((await openTab(first.context, address)).page);
@@ -81,7 +91,8 @@ it("shows an answer as broken when its worker is killed, and continues it when t
   const worker = await spawnFakeWorker(slow);
   const { page } = await visit(browser, worker.url);
   const chat = chatPage(page);
-  await chat.send("tell me more [eog:90]");
+  // Longer than the first worker lives; the second one has no delay.
+  await chat.send("tell me more [eog:2000]");
   await chat.phase("streaming");
   worker.signal("SIGKILL");
   await page.getByText("Reconnecting…").waitFor();
@@ -150,8 +161,10 @@ it("continues the previous answer when a message is refused", async () => {
 
 it("has at most one long-lived connection in a tab, also while two answers stream", async () => {
   const worker = await spawnFakeWorker(slow);
-  const { page } = await visit(browser, worker.url);
+  await using proxy = await openProxy(worker.url);
+  const { page } = await visit(browser, proxy.url);
   const chat = chatPage(page);
+  proxy.hold(fourthToken);
   await chat.send("one [eog:120]");
   await chat.phase("streaming");
   await page.getByRole("button", { name: "New conversation" }).click();
@@ -161,6 +174,7 @@ it("has at most one long-lived connection in a tab, also while two answers strea
     expect(await streamsOpen(worker.url)).toBeLessThanOrEqual(1);
     await page.waitForTimeout(50);
   }
+  proxy.release();
   await chat.phase("done");
   await page.getByRole("button", { name: "one [eog:120]", exact: true }).click();
   await chat.phase("done");

@@ -20,7 +20,8 @@ it("shows a killed worker as late, then offline, then back", async () => {
   const hive = await spawnDaemon("hive", ["--port", "0"]);
   const { page, complaints } = await visit(browser, hive.url);
   await page.getByText("No workers.").waitFor();
-  const flags = ["--hive-url", hive.url, "--worker-id", "bee-1", ...quick];
+  // A killed worker is late for 8 s before it is offline: long enough to see it on a busy machine.
+  const flags = ["--hive-url", hive.url, "--worker-id", "bee-1", "--heartbeat-interval", "4s"];
   const worker = await spawnFakeWorker(flags);
   const card = page.locator("[data-worker=bee-1]");
   const shows = (liveness: string): Promise<void> =>
@@ -39,9 +40,11 @@ it("shows a killed worker as late, then offline, then back", async () => {
   await spawnFakeWorker([...flags, "--port", new URL(worker.url).port]);
   await shows("alive");
   const badges = await page.locator(".events .badge").allInnerTexts();
-  expect(badges.filter((text) => text !== "registered again")).toEqual([
-    ...["is back online", "is offline", "is late", "joined"],
-  ]);
+  const story = badges.filter((text) => text !== "registered again").toReversed();
+  // On a busy machine, a worker that runs may also be late.
+  expect(story.join()).toMatch(
+    /^joined(,is late,is back online)*,is late,is offline,is back online(,is late(,is back online)?)*$/,
+  );
   expect(complaints).toEqual([]);
 });
 
@@ -253,7 +256,8 @@ it("switches faults on and off", async () => {
   await page.getByRole("button", { name: "Refuse" }).click();
   await page.getByRole("button", { name: "Refuse", pressed: true }).waitFor();
   await workers.click();
-  await page.locator("[data-worker=bee-1][data-liveness=stale]").waitFor();
+  // It is late for a second, and then offline.
+  await page.locator("[data-worker=bee-1]:not([data-liveness=alive])").waitFor();
   await faults.click();
   await page.getByRole("button", { name: "Behave" }).click();
   await workers.click();
@@ -304,7 +308,7 @@ it("shows a worker's slots and charts of its work", async () => {
   await legend("Inter-token latency")
     .getByText(/^p50 [\d.,]+$/)
     .waitFor();
-  expect(await page.locator("canvas").count()).toBe(8);
+  await expect.poll(() => page.locator("canvas").count()).toBe(8);
   expect(complaints).toEqual([]);
 });
 

@@ -159,7 +159,7 @@ it("gets a title from the model at a worker with --chat-titles", async () => {
   await page.reload();
   await page.getByText("and then [eog:3]").waitFor();
   expect(await title.innerText()).toBe(written);
-  expect(await page.title()).toBe(`${written} · Waggle`);
+  await expect.poll(() => page.title()).toBe(`${written} · Waggle`);
 });
 
 it("shows a title in full where its conversation is shown, and on hover elsewhere", async () => {

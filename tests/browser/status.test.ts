@@ -101,7 +101,8 @@ it("shows what a step costs, and how many guesses were right", async () => {
   await page.getByText("A piece of 64 prompt tokens takes 120 ms.").waitFor();
   await page.getByText("30 of 40 (75 %)").waitFor();
   await page.setViewportSize({ width: 390, height: 800 });
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  // The charts change their widths with the next frame.
+  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
   expect(await seriousFindings(page)).toEqual([]);
   expect(complaints).toEqual([]);
 });
@@ -173,7 +174,8 @@ it("begins with what happened before the page was opened, and shows the values a
   );
   expect(shares.map(Math.round)).toEqual(percents.map(Math.round));
   await page.setViewportSize({ width: 390, height: 800 });
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  // The charts change their widths with the next frame.
+  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
   await page.setViewportSize({ width: 1_280, height: 800 });
 
   await addPastHour(page, {

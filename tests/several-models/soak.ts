@@ -63,7 +63,7 @@ const abortedShare = 0.2;
 const longAnswers = { every: 200, from: 100, count: 16 };
 const mebibyte = 1_048_576;
 const idleLimitMs = 60_000;
-const leaveLimitMs = 20_000;
+const leaveLimitMs = 60_000;
 
 /** @throws Error when a worker does not start, or when a model alone cannot be loaded or does not answer */
 export async function runSoak(options: SoakOptions): Promise<SoakFigures> {

@@ -37,7 +37,7 @@ export interface SwapFigures {
 
 const [before, after] = ["narrow", "wide"] as const;
 const tokens = 160;
-const leaveLimitMs = 20_000;
+const leaveLimitMs = 60_000;
 /** Share of the streams that are sent before the swap begins, and after it ends. */
 const quarter = 0.25;
 

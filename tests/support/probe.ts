@@ -11,7 +11,7 @@ export interface Answer {
   readonly broken: boolean;
 }
 
-const answerTimeoutMs = 15_000;
+const answerTimeoutMs = 120_000;
 
 export interface Prober {
   /** Sends over kept connections. @throws Error when there is no answer */

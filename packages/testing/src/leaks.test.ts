@@ -18,7 +18,7 @@ describe("expectNoLeaks", () => {
   });
 
   it("names the leaks, and where they were created", async () => {
-    const check = expectNoLeaks();
+    const check = expectNoLeaks(100);
     const server = createServer().listen(0, "127.0.0.1");
     const timers = [setTimeout(() => {}, 60_000), setTimeout(() => {}, 60_000)];
     const error: unknown = await check().catch((thrown: unknown) => thrown);

@@ -5,8 +5,8 @@
 import { createHook } from "node:async_hooks";
 import { sleep } from "@waggle/async";
 
-/** Grace for closing: sockets and children close over several turns of the event loop. */
-const graceMs = 2_000;
+/** Grace for closing: sockets and children close over several turns of the event loop, and on a busy machine a child needs seconds to exit. */
+const usualGraceMs = 60_000;
 const pollIntervalMs = 10;
 
 /** A timer or a handle, which reports whether it keeps the process alive. Closed resources do not keep the process alive. */
@@ -23,9 +23,9 @@ interface Creation {
 /**
  * Watches the resources that this process creates. Call the returned function after the work: it rejects if one of the resources still keeps
  * the process alive. Timers and handles do not keep it alive after `unref()`.
- * @throws Error that names each resource and the line of code that created it, after 2 s of grace
+ * @throws Error that names each resource and the line of code that created it, after the grace
  */
-export function expectNoLeaks(): () => Promise<void> {
+export function expectNoLeaks(graceMs: number = usualGraceMs): () => Promise<void> {
   const creations = new Map<number, Creation>();
   let own = false;
   const hook = createHook({

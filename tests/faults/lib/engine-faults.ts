@@ -25,8 +25,8 @@ const loadFactor = 2;
 const loadSlackMs = 5_000;
 /** Longer than the limits above, so that a slow load is reported as slow, and not as a timeout. */
 const loadWaitMs = 120_000;
-/** On a busy machine, an engine may wait a second for a core. */
-const watchdogMs = 3_000;
+/** On a busy machine, an engine may wait seconds for a core. */
+const watchdogMs = 8_000;
 const crashLoopDeaths = 3;
 const crashAtStep = 40;
 const roundsLong = 20;

@@ -9,10 +9,11 @@ import type { Stage } from "./stage.ts";
 const workerId = "chaos-worker";
 const heartbeatInterval = "100ms";
 const hiveTimeout = "300ms";
-/** Shorter than the worker's timeout. Up to two of the five heartbeats may be sent before the delay begins. */
-const delay = { fault: "delay", delay_ms: 200, count: 5 } as const;
-/** Three delayed heartbeats take longer than five without a delay, so this time proves the delay. */
-const leastDelayedMs = 3 * delay.delay_ms;
+/** Shorter than the worker's timeout. Lasts until the next fault. */
+const delay = { fault: "delay", delay_ms: 200 } as const;
+const delayedBeats = 5;
+/** Of these heartbeats, one may have been answered before the delay. */
+const leastDelayedMs = (delayedBeats - 1) * delay.delay_ms;
 /** Attempts that fail in an outage. The worker retries at once after the first failure, and waits longer after each further failure. */
 const failures = 1;
 const failuresLong = 3;
@@ -78,7 +79,10 @@ function outagesOf({ long }: Stage): readonly Outage[] {
       hive.client.setFault(fault);
   return [
     { name: "the hive refuses connections", ...fails, begin: set({ fault: "refuse", count }) },
-    { name: "the hive is slow", seenAs: "ok", times: delay.count, leastMs: leastDelayedMs, begin: set(delay) },
+    {
+      ...{ name: "the hive is slow", seenAs: "ok", times: delayedBeats, leastMs: leastDelayedMs, begin: set(delay) },
+      end: async ({ hive }) => void (await hive.client.setFault({ fault: "none" })),
+    },
     { name: "the hive answers 500", ...fails, begin: set({ fault: "500", count }) },
     { name: "the hive takes requests and never answers", ...fails, begin: set({ fault: "drop", count }) },
     { name: "the hive has forgotten its workers", seenAs: "forgotten", times: 1, begin: set({ fault: "forget" }) },
@@ -102,9 +106,12 @@ async function checkOutage(
   const { worker, bystander } = scene;
   const counted = async (): Promise<number> =>
     (await worker.metrics()).sum("waggle_heartbeats_total", { outcome: seenAs });
-  const due = (await counted()) + times;
-  const elapsed = stopwatch();
+  const before = await counted();
+  let elapsed = stopwatch();
   await begin(scene);
+  // With a least time, only heartbeats since the outage count, and the time begins before they are counted.
+  if (leastMs > 0) elapsed = stopwatch();
+  const due = times + (leastMs > 0 ? await counted() : before);
   const noticed = async (): Promise<boolean> => (await counted()) >= due;
   await poll(`the worker to count ${due} heartbeats as ${seenAs}`, noticed, recoveryLimitMs);
   const noticedMs = elapsed();

@@ -1,7 +1,15 @@
 // Tests how a worker shuts down: by a drain, an abort, after the drain timeout, and while it loads. Checks the ends of jobs in every phase, and that
 // no process or port is left. tests/lifecycle tests Ctrl-C and a closed stdout.
 import { sleep } from "@waggle/async";
-import { createLeftoverCheck, exitOf, inLanes, isAlive, type LiveStream, type Worker } from "@waggle/testing/harness";
+import {
+  createLeftoverCheck,
+  exitOf,
+  inLanes,
+  isAlive,
+  logged,
+  type LiveStream,
+  type Worker,
+} from "@waggle/testing/harness";
 import { decode, freshTarget, loading, prefill, queued, type Phase } from "./cancel-sides.ts";
 import type { Stage } from "./stage.ts";
 import { ways } from "./ways.ts";
@@ -9,8 +17,8 @@ import { ways } from "./ways.ts";
 /** The worker counts signals within 300 ms as one, because one Ctrl-C may arrive several times. */
 const betweenSignalsMs = 350;
 const stepDelayMs = 10;
-/** Answers of this many tokens take at least 1.5 s, so a drain lasts that long. */
-const answerTokens = 150;
+/** Answers of this many tokens take at least 6 s, so they run until all jobs are in place, and a drain lasts that long. */
+const answerTokens = 600;
 /** Workers tested in parallel: most of the time goes into starting them, on one core each. */
 const lanes = 2;
 
@@ -79,6 +87,8 @@ async function checkDeparture(stage: Stage, departure: Departure): Promise<void>
     const exited = exitOf(worker);
     worker.signal("SIGTERM");
     if (signals === 2) {
+      // Once the log shows the drain, the worker has counted the first signal. A slow worker may count it long after it was sent.
+      await worker.log.line("the drain", (line) => logged("worker_state")(line) && line["to"] === "draining");
       for (const { phase, stream } of targets) if (phase === decode) await stream.nextToken();
       await sleep(betweenSignalsMs);
       worker.signal("SIGTERM");

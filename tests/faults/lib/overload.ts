@@ -24,7 +24,8 @@ const rssGrowthAllowedMb = 96;
 const bytesPerMb = 1_048_576;
 
 export async function runOverload(stage: Stage): Promise<void> {
-  const flags = `--slots ${slots} --queue-capacity ${queueCapacity} --fake-step-delay 5`;
+  // Two jobs take 160 ms: the queue stays full for all requests of a volley, also on a machine that needs ten seconds to send it.
+  const flags = `--slots ${slots} --queue-capacity ${queueCapacity} --fake-step-delay 20`;
   await using worker = await stage.startWorker(flags);
   const rss = async (): Promise<number> => (await worker.metrics()).sum("process_resident_memory_bytes") / bytesPerMb;
   const request = { prompt: "Be brief.", seed: stage.random.between(1, 1_000_000), max_tokens: answerTokens };

@@ -20,7 +20,8 @@ const endlessTokens = 200_000;
 /** Lower bound of the bytes that the replay log counts for a token event. */
 const leastBytesPerToken = 100;
 const neighbour = { prompt: "Be brief.", seed: 6, max_tokens: 50 };
-const cutOffLimitMs = 60_000;
+/** The buffers fill in seconds; on a busy machine in a minute. */
+const cutOffLimitMs = 240_000;
 const rssGrowthAllowedMb = 96;
 const bytesPerMb = 1_048_576;
 const readersLong = 20;

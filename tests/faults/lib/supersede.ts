@@ -17,6 +17,8 @@ import { freshId, ways, type JobRequest, type Way } from "./ways.ts";
 const changeOfMindMs = 50;
 const burst = 5;
 const answerTokens = 20;
+/** No job of a burst may end before the worker has accepted the last one, so its answer takes 3 s. */
+const burstTokens = 300;
 const longRounds = 50;
 const superseded = "cancelled by superseded";
 
@@ -51,8 +53,9 @@ const endless = (session: string): SessionRequest => ({
 async function brief(
   stage: Stage,
   session: string,
+  tokens = answerTokens,
 ): Promise<{ readonly request: SessionRequest; readonly text: string }> {
-  const request = { prompt: "Tell me a little.", seed: stage.random.between(1, 1_000_000), max_tokens: answerTokens };
+  const request = { prompt: "Tell me a little.", seed: stage.random.between(1, 1_000_000), max_tokens: tokens };
   const text = await stage.uncutText(request);
   return { request: { ...request, session_id: session, job_id: freshId("brief") }, text };
 }
@@ -75,7 +78,7 @@ async function checkPair({ stage, worker, way }: Scene, facts: Facts): Promise<v
 
 /** Several jobs of a session at once: only the one that the worker accepts last gets its answer. Another session is not affected. */
 async function checkRush({ stage, worker, way }: Scene, facts: Facts): Promise<void> {
-  const { request, text } = await brief(stage, freshId("session"));
+  const { request, text } = await brief(stage, freshId("session"), burstTokens);
   const yours = await brief(stage, freshId("yours"));
   const other = await way.open(worker, yours.request);
   const streams = await times(burst, () => way.open(worker, { ...request, job_id: freshId("rush") }));

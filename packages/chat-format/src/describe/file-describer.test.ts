@@ -24,7 +24,8 @@ afterEach(async () => {
 });
 
 function create(options: FileDescriberOptions = {}): FileDescriber {
-  const describer = createFileDescriber(options);
+  // A real thread needs a while on a busy machine.
+  const describer = createFileDescriber({ ...options, limits: { timeoutMs: 120_000, ...options.limits } });
   open.push(describer);
   return describer;
 }

@@ -22,8 +22,10 @@ const tool = {
 const texts = { bosText: "<s>", eosText: "</s>" };
 const open: TemplateRenderer[] = [];
 
+/** A real thread needs a while to start on a busy machine. */
+const patient = { startTimeoutMs: 120_000 };
 /** One renderer for all harmless templates, since a thread takes a while to start. */
-const shared = createTemplateRenderer({ now: () => date });
+const shared = createTemplateRenderer({ now: () => date, limits: patient });
 
 afterEach(async () => {
   await Promise.all(open.splice(0).map((renderer) => renderer.close()));
@@ -34,7 +36,7 @@ afterAll(async () => {
 });
 
 function create(options: TemplateRendererOptions = {}): TemplateRenderer {
-  const renderer = createTemplateRenderer({ now: () => date, ...options });
+  const renderer = createTemplateRenderer({ now: () => date, ...options, limits: { ...patient, ...options.limits } });
   open.push(renderer);
   return renderer;
 }

@@ -86,4 +86,4 @@ test("llama.cpp's templates show each picture once, in order", async () => {
     }
   }
   expect(wrong).toEqual([]);
-}, 120_000);
+});

@@ -115,9 +115,10 @@ describe("the sequence of a worker's records of a job", needs("nats-server"), ()
   test("is written once when NATS's acknowledgement was lost", async () => {
     const connection = await connectTo(nats.url);
     let attempts = 0;
-    const lossy = through(connection, (js) => async (...message) => {
+    const lossy = through(connection, (js) => async (subject, data, how) => {
       attempts += 1;
-      await js.publish(...message);
+      // The writer's own limit of two seconds could pass, and make a third attempt.
+      await js.publish(subject, data, { ...how, timeout: 60_000 });
       throw new Error("timeout");
     });
     const { writer, subject, losses } = write(lossy);

@@ -1,6 +1,6 @@
 import { systemClock } from "@waggle/async";
 import { createFakeClock, needs } from "@waggle/testing";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   connectTo,
   fakeModel,
@@ -35,6 +35,14 @@ async function until(members: Pick<Members, "list" | "onChange">, isSo: (ids: st
 
 function memberOf(id: string, jobs = 0): GatewayMember {
   return { version: fleetVersion, kind: "gateway", id, url: "http://x", startedAt: "2026-01-01T00:00:00.000Z", jobs };
+}
+
+/** Resolves when the connection was lost and is up again. It may be up before the restart has resolved, so the wait for its loss begins before. */
+async function lostAndBack(connection: FleetConnection, restart: () => Promise<void>): Promise<void> {
+  const lost = whenConnected(connection, false);
+  await restart();
+  await lost;
+  await whenConnected(connection);
 }
 
 function watcher(connection: FleetConnection, clock = systemClock): Members {
@@ -95,8 +103,7 @@ describe("the list of members", needs("nats-server"), () => {
   test("is complete at once after a restart of the server", async () => {
     const connection = await connectTo(nats.url);
     const members = watcher(connection);
-    await nats.restart("SIGKILL");
-    await whenConnected(connection, false).then(() => whenConnected(connection));
+    await lostAndBack(connection, () => nats.restart("SIGKILL"));
     const worker = await joinWorker(nats.url, { models: [] });
     await until(members, (ids) => ids.includes(worker.id));
     await members.close();
@@ -130,7 +137,7 @@ describe("workers", needs("nats-server"), () => {
     const quiet = await joinWorker(nats.url, { models: [fakeModel("tiny")], clock: createFakeClock() });
     const clock = createFakeClock();
     const other = await joinWorker(nats.url, { models: [fakeModel("tiny")], clock });
-    await vi.waitUntil(() => gateway.members().some(({ id }) => id === other.id));
+    await expect.poll(() => gateway.members().some(({ id }) => id === other.id)).toBe(true);
     await gateway.close();
     // The gateway's last beat may still be on its way.
     await gateway.connection.use().nc.flush();
@@ -184,8 +191,7 @@ describe("beats", needs("nats-server"), () => {
     const beats = createBeats(connection, { kind: "gateway", id: processId("me") }, clock);
     clock.advance(10_000);
     expect(beats.isAlive("worker", "other")).toBe(false);
-    await nats.restart();
-    await whenConnected(connection, false).then(() => whenConnected(connection));
+    await lostAndBack(connection, () => nats.restart());
     expect(beats.isAlive("worker", "other")).toBe(true);
     clock.advance(5_000);
     expect(beats.isAlive("worker", "other")).toBe(false);

@@ -146,7 +146,7 @@ describe("a job whose worker is lost", needs("nats-server"), () => {
     sendTokens(resumed, 1);
     await received.until(() => received.tokens().length === 2);
     sendTokens(before, 1);
-    await vi.waitUntil(() => before.cancelled);
+    while (!before.cancelled) await new Promise(setImmediate);
     first.over(before);
     await between.vanish();
     const looking = setInterval(() => clock.advance(1_000), 100);

@@ -7,13 +7,14 @@ import type { CompiledSchema } from "./schema-thread.ts";
 
 /** Fake threads that the test controls. */
 function fakeThreads() {
-  const threads: { events: IsolateThreadEvents<CompiledSchema>; texts: string[]; isEnded: boolean }[] = [];
+  const threads: { events: IsolateThreadEvents<CompiledSchema>; texts: string[]; isEnded: boolean; cpuMs?: number }[] =
+    [];
   const startThread: NonNullable<SchemaCompilerOptions["startThread"]> = (events) => {
-    const thread = { events, texts: [] as string[], isEnded: false };
+    const thread: (typeof threads)[number] = { events, texts: [], isEnded: false };
     threads.push(thread);
     return {
       perform: (text) => void thread.texts.push(text),
-      cpuMs: () => undefined,
+      cpuMs: () => thread.cpuMs,
       async end() {
         thread.isEnded = true;
       },
@@ -33,6 +34,8 @@ function fakeThreads() {
   };
 }
 
+/** For real threads, which need a while to start and to compile on a busy machine. */
+const patient = { compileTimeoutMs: 120_000, startTimeoutMs: 120_000 };
 const limits = { compileTimeoutMs: 2_000, startTimeoutMs: 10_000, waiting: 4, waitingPerClient: 3 };
 
 function setUp(options: SchemaCompilerOptions["limits"] = {}) {
@@ -44,7 +47,7 @@ function setUp(options: SchemaCompilerOptions["limits"] = {}) {
 
 describe("createSchemaCompiler", () => {
   it("compiles on a thread, and rejects unsupported keywords", async () => {
-    const compiler = createSchemaCompiler();
+    const compiler = createSchemaCompiler({ limits: patient });
     expect(await compiler.compile({ type: "null" }, "a")).toEqual({ kind: "grammar", grammar: 'root ::= "null"\n' });
     expect(await compiler.compile({ properties: {}, unevaluatedProperties: false }, "a")).toMatchObject({
       kind: "refused",
@@ -58,7 +61,7 @@ describe("createSchemaCompiler", () => {
   );
 
   it("does not block the main thread while a large schema is compiled", async () => {
-    const compiler = createSchemaCompiler({ limits: { compileTimeoutMs: 20_000 } });
+    const compiler = createSchemaCompiler({ limits: patient });
     await compiler.compile({}, "a");
     const before = performance.eventLoopUtilization();
     expect(await compiler.compile({ properties }, "a")).toMatchObject({ kind: "refused" });
@@ -67,7 +70,7 @@ describe("createSchemaCompiler", () => {
   });
 
   it("kills a real thread at the time limit, and compiles the next schema", async () => {
-    const compiler = createSchemaCompiler({ limits: { compileTimeoutMs: 1 } });
+    const compiler = createSchemaCompiler({ limits: { ...patient, compileTimeoutMs: 1 } });
     expect(await compiler.compile({ properties }, "a")).toMatchObject({
       kind: "refused",
       message: expect.stringContaining("too long"),
@@ -91,6 +94,21 @@ describe("createSchemaCompiler", () => {
     ready();
     answer("in time");
     expect(await next).toEqual({ kind: "grammar", grammar: "in time" });
+  });
+
+  it("does not refuse a schema because the machine is busy", async () => {
+    const { clock, compiler, last, ready, answer } = setUp();
+    const compiled = compiler.compile({}, "a");
+    last().cpuMs = 10;
+    ready();
+    clock.advance(30_000);
+    last().cpuMs = 2_009;
+    clock.advance(2_000);
+    answer("late");
+    expect(await compiled).toEqual({ kind: "grammar", grammar: "late" });
+    const given = compiler.compile({ title: "busy" }, "a");
+    clock.advance(60_000);
+    await expect(given).rejects.toMatchObject({ code: "unavailable" });
   });
 
   it("fails with an internal error when the thread does not start, or exits", async () => {

@@ -7,10 +7,15 @@ import { WaggleError, requestLimits } from "@waggle/protocol";
 import type { CompiledSchema, GrammarTask } from "./schema-thread.ts";
 
 export interface SchemaCompilerLimits {
-  /** Time limit for compiling one schema, without the time in the queue. The number of steps has a limit too, but not all work counts as steps. */
+  /**
+   * Time limit for compiling one schema, without the time in the queue: of the thread's processor time if the system reports it. The number of
+   * steps has a limit too, but not all work counts as steps.
+   */
   readonly compileTimeoutMs: number;
   /** Time limit for compiling an answer's grammar, with the schemas of all its tools. */
   readonly answerTimeoutMs: number;
+  /** Time limit for compiling by the clock, for a thread that gets little processor time. */
+  readonly deadlineMs: number;
   /** Time limit for the start of the thread. */
   readonly startTimeoutMs: number;
   /** Maximum number of waiting schemas. */
@@ -27,6 +32,7 @@ export interface SchemaCompilerLimits {
 export const defaultSchemaCompilerLimits: SchemaCompilerLimits = {
   compileTimeoutMs: 2_000,
   answerTimeoutMs: 10_000,
+  deadlineMs: 60_000,
   startTimeoutMs: 10_000,
   waiting: 64,
   waitingPerClient: 32,
@@ -68,6 +74,7 @@ export function createSchemaCompiler(options: SchemaCompilerOptions = {}): Schem
     thread: { name: "schema-thread", caller: import.meta.url },
     limits: {
       startMs: limits.startTimeoutMs,
+      deadlineMs: limits.deadlineMs,
       waiting: limits.waiting,
       waitingPerClient: limits.waitingPerClient,
       waitingSize: limits.waitingChars,
@@ -114,6 +121,7 @@ function refusalOf(error: unknown): CompiledSchema {
       return refusal("it takes too much memory");
     case "full":
       throw new WaggleError("resource_exhausted", `${message}.`, { retryAfterS: 1 });
+    case "too_busy":
     case "closed":
       throw new WaggleError("unavailable", `${message}.`, { retryAfterS: 1 });
     default:

@@ -63,7 +63,7 @@ it("drops the request of an ended turn, which holds the body and its pictures", 
     collect();
     return request.deref() !== undefined;
   };
-  await expect.poll(isKept, { timeout: 5_000 }).toBe(false);
+  await expect.poll(isKept).toBe(false);
   const reader = turns.find("c", "a")?.openReader(-1);
   expect((await reader?.next())?.value).toMatchObject([{ text: "Hi." }, { type: "end", stream_id: "a" }]);
   expect(await reader?.next()).toMatchObject({ done: true });
@@ -73,7 +73,7 @@ it("forgets the oldest ended turns when their events have too many bytes", async
   const turns = turnsSaying("x".repeat(10_000_000));
   for (let i = 0; i < 5; i += 1) await (await turns.start(requestOf(`${i}`))).ended;
   const kept = (): unknown[] => [0, 1, 2, 3, 4].map((i) => turns.find("c", `${i}`) !== undefined);
-  await expect.poll(kept, { timeout: 5_000 }).toEqual([false, false, true, true, true]);
+  await expect.poll(kept).toEqual([false, false, true, true, true]);
 });
 
 it("counts the logprobs of a turn's events", () => {
@@ -101,7 +101,7 @@ it("keeps no events of forgotten turns", async () => {
     collect();
     return log.deref() !== undefined;
   };
-  await expect.poll(isKept, { timeout: 5_000 }).toBe(false);
+  await expect.poll(isKept).toBe(false);
 });
 
 it("records that a call was not sent, since the model continues without it", async () => {

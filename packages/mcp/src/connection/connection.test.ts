@@ -38,7 +38,8 @@ const stdio = (env: Record<string, string>): ServerSpec["transport"] => ({
   env,
 });
 
-const limitMs = 20_000;
+/** Less than the time limit for the start of a server. */
+const limitMs = 50_000;
 
 it("ends a call whose caller leaves while the server does not answer its start", { timeout: limitMs }, async () => {
   const stays = join(folder, "pid");

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { CallOutcome } from "../connection/call-outcome.ts";
 import { createToolServers } from "./tool-servers.ts";
 import type { ToolServers } from "./tool-servers.ts";
@@ -27,7 +27,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function servers(env: Record<string, string> = {}, callTimeoutMs = 60_000): ToolServers {
+function servers(env: Record<string, string> = {}): ToolServers {
   const created = createToolServers({
     specs: [
       {
@@ -38,7 +38,7 @@ function servers(env: Record<string, string> = {}, callTimeoutMs = 60_000): Tool
     ],
     env: { ...process.env, WAGGLE_API_TOKEN: "s3cret" },
     version: "1",
-    callTimeoutMs,
+    callTimeoutMs: 60_000,
     now: () => time,
     onState: (server, { name }) => states.push(`${server} ${name}`),
   });
@@ -113,12 +113,21 @@ it.each([
 );
 
 it("gives up on a call without a result, and the next call works", async () => {
-  const odd = servers({}, 200);
-  const outcome = await call(odd, "hang");
-  expect(outcome).toMatchObject({
-    kind: "unknown",
-    text: expect.stringMatching(/gave no result within 0\.2 s/) as string,
-  });
+  const ledger = join(folder, "ledger");
+  const odd = servers({ LEDGER: ledger });
+  await odd.list();
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const outcome = call(odd, "hang");
+    await expect.poll(() => readLedger(ledger)).toBe("hang \n");
+    vi.advanceTimersByTime(60_000);
+    expect(await outcome).toMatchObject({
+      kind: "unknown",
+      text: expect.stringMatching(/gave no result within 60 s/) as string,
+    });
+  } finally {
+    vi.useRealTimers();
+  }
   expect((await call(odd, "echo", "x")).kind).toBe("done");
 });
 
@@ -189,7 +198,9 @@ it("ends a server whose command has ended, and says so", async () => {
   });
   expect(await call(created, "echo")).toMatchObject({ kind: "failed" });
   await created.close();
-  expect(isRunning(Number(readFileSync(stays, "utf8")))).toBe(false);
+  const pid = Number(readFileSync(stays, "utf8"));
+  // A process closes its output, or gets its signal, shortly before it ends.
+  await expect.poll(() => isRunning(pid)).toBe(false);
 });
 
 /** A process that has ended may stay in the list until its parent has read its exit code. */
@@ -240,7 +251,7 @@ it("reaches a server over streamable HTTP, with its headers, within limits and w
     ],
     env: {},
     version: "1",
-    callTimeoutMs: 5_000,
+    callTimeoutMs: 60_000,
     now: () => time,
     onState: () => {},
   });

@@ -4,7 +4,8 @@ import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 const { LEDGER, BAD_START, HOLD, STAYS, WORDS } = process.env;
-if (BAD_START === "exit") process.exit(3);
+// Only after the first message: the end of a server that nobody has asked yet has other words.
+if (BAD_START === "exit") process.stdin.once("data", () => void process.exit(3));
 if (STAYS !== undefined) {
   writeFileSync(STAYS, String(process.pid));
   setInterval(() => {}, 1_000);

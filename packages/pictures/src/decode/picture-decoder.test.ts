@@ -22,7 +22,8 @@ const open: PictureDecoder[] = [];
 afterEach(async () => void (await Promise.all(open.splice(0).map((decoder) => decoder.dispose()))));
 
 function create(options: PictureDecoderOptions = {}): PictureDecoder {
-  const decoder = createPictureDecoder(options);
+  // A real thread needs a while to start on a busy machine.
+  const decoder = createPictureDecoder({ ...options, limits: { startTimeoutMs: 120_000, ...options.limits } });
   open.push(decoder);
   return decoder;
 }

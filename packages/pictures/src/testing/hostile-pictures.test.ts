@@ -41,13 +41,14 @@ it("decodes each hostile picture or refuses it with its name, within the limits 
 
 it("reads the header of each hostile picture at once", () => {
   for (const { name, bytes } of hostilePictures(2)) {
-    const begin = performance.now();
+    const begin = process.cpuUsage();
     try {
       const { width, height } = readPictureHeader(bytes, name);
       expect(width * height).toBeLessThanOrEqual(pictureLimits.filePixels);
     } catch (error) {
       expect(error).toMatchObject({ code: "invalid_argument" });
     }
-    expect([name, performance.now() - begin < 1_000]).toEqual([name, true]);
+    const { user, system } = process.cpuUsage(begin);
+    expect([name, user + system < 1_000_000]).toEqual([name, true]);
   }
 });

@@ -43,5 +43,6 @@ test.each([
     expect(templateVariables(source)).toEqual(["a"]);
     expect(templateVariables(`{{ a }}${piece.repeat(200_000)}`).length).toBeLessThan(3);
   });
-  expect(ms).toBeLessThan(2_000);
+  // Quadratic time would take minutes.
+  expect(ms).toBeLessThan(10_000);
 });

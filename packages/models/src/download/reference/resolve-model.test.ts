@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, 
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { startModelServer } from "../../testing/model-server.ts";
 import { downloadModel } from "../transfer/download.ts";
 import { parseReference } from "./parse-reference.ts";
@@ -381,14 +381,20 @@ describe("an interrupted download", () => {
   });
 
   test("by a silent server fails after the stall timeout, which any byte restarts", async () => {
-    let pieces = 0;
+    let received = 0;
     await using server = await startModelServer({
       content,
       etag: '"1"',
       // Six pieces take longer than the stall timeout; then the server is silent.
-      beforePiece: () => new Promise((resolve) => (pieces += 1) <= 6 && setTimeout(resolve, 120)),
+      async beforePiece(at) {
+        while (received < at) await nextTurn();
+        const isSilent = at >= 6 << 16;
+        vi.advanceTimersByTime(isSilent ? 600 : 120);
+        if (isSilent) await new Promise(() => {});
+      },
     });
-    let received = 0;
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
     const reference = `${server.url}/story.gguf`;
     const download = downloadModel(reference, parseReference(reference, server.url) as never, {
       folder,

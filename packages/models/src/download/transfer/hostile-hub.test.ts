@@ -5,7 +5,7 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { startModelServer, type ModelServer, type ModelServerOptions } from "../../testing/model-server.ts";
 import { downloadModel, type DownloadOptions } from "./download.ts";
 import { parseReference } from "../reference/parse-reference.ts";
@@ -123,7 +123,8 @@ describe("several connections", () => {
         await new Promise(() => {});
       },
     });
-    const path = await download("hf:waggle/story/story.gguf", server, { stallTimeoutMs: 1_000 });
+    // A silent connection is replaced after half of this, and then the new one has the other half for its first byte.
+    const path = await download("hf:waggle/story/story.gguf", server, { stallTimeoutMs: 6_000 });
     expect(silenced).toBe(true);
     expect(isModel(path, content)).toBe(true);
   });
@@ -286,13 +287,22 @@ describe("a file that is not a model", () => {
 
 test("a slow download does not count as stalled", async () => {
   const little = content.subarray(0, 12_000);
+  let received = 0;
   await using server = await startModelServer({
     content: little,
     etag: '"1"',
     pieceBytes: 1_000,
-    beforePiece: async () => await new Promise((resolve) => setTimeout(resolve, 100)),
+    async beforePiece(at) {
+      while (received < at) await nextTurn();
+      vi.advanceTimersByTime(100);
+    },
   });
-  const path = await download(`${server.url}/story.gguf`, server, { stallTimeoutMs: 1_000 });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const path = await download(`${server.url}/story.gguf`, server, {
+    stallTimeoutMs: 1_000,
+    onProgress: ({ doneBytes }) => (received = doneBytes),
+  });
   expect(isModel(path, little)).toBe(true);
 });
 

@@ -26,7 +26,7 @@ const listening =
 
 it("finds a live process and its port, and no leftovers after its exit", async () => {
   const { leader, pid, line } = await lead(listening);
-  const leftovers = createLeftoverCheck();
+  const leftovers = createLeftoverCheck(1_000);
   await leftovers.observe([pid]);
   const left = await leftovers.check();
   expect(left.processes.map((entry) => entry.pid)).toEqual([pid]);
@@ -45,7 +45,7 @@ it("finds a descendant in a separate group after its parent's exit", async () =>
     console.log(child.pid);
     process.stdin.resume();
     setInterval(() => {}, 1000);`);
-  const leftovers = createLeftoverCheck();
+  const leftovers = createLeftoverCheck(1_000);
   await leftovers.observe([pid]);
   const exit = once(leader, "exit");
   killProcess(pid);

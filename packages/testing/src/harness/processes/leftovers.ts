@@ -2,7 +2,6 @@
 import { listPortsOf } from "@waggle/daemon/ports";
 import { killProcess } from "./process-group.ts";
 import { familyOf, listProcesses, sameProcess, type ProcessEntry } from "./processes.ts";
-import { scaled } from "./machine-speed.ts";
 import { poll } from "../wait.ts";
 
 export interface Leftovers {
@@ -18,10 +17,10 @@ export interface LeftoverCheck {
   check(): Promise<Leftovers>;
 }
 
-/** How long a process may stay in the process table after its parent's exit. Scaled by the machine's speed. */
-const graceMs = 1_000;
+/** How long a process may stay in the process table after its parent's exit: on a busy machine even a killed process needs seconds to exit. */
+const usualGraceMs = 30_000;
 
-export function createLeftoverCheck(): LeftoverCheck {
+export function createLeftoverCheck(graceMs: number = usualGraceMs): LeftoverCheck {
   const leaders = new Set<number>();
   const observed: ProcessEntry[] = [];
   const ports = new Set<number>();
@@ -47,7 +46,7 @@ export function createLeftoverCheck(): LeftoverCheck {
         const left = await look();
         return left.processes.length + left.ports.length === 0 && left;
       };
-      return poll("nothing to be left", nothing, scaled(graceMs)).catch(look);
+      return poll("nothing to be left", nothing, graceMs).catch(look);
     },
   };
 }

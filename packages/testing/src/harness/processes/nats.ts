@@ -1,6 +1,7 @@
 // Owns a nats-server with JetStream in a separate folder. After a stop and a start, the server has the same port and streams.
+import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createConnection, createServer } from "node:net";
+import { createConnection, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import type { ProcessGroup, ProcessGroups } from "./process-group.ts";
@@ -176,17 +177,28 @@ async function accepts(port: number): Promise<boolean> {
   });
 }
 
+/**
+ * Systems give higher ports to clients, and to servers that ask for any. A port from here is still free when nats-server starts, and when it starts
+ * again.
+ */
+const [leastPort, mostPort] = [20_000, 32_000];
+const portTries = 100;
+
 async function freePorts(): Promise<readonly [number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports = await Promise.all(
-    servers.map(
-      async (server) =>
-        await new Promise<number>((resolve, reject) => {
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
-        }),
-    ),
-  );
-  for (const server of servers) server.close();
-  return [ports[0] ?? 0, ports[1] ?? 0];
+  const first = await bindPort();
+  const second = await bindPort();
+  for (const { server } of [first, second]) server.close();
+  return [first.port, second.port];
+}
+
+async function bindPort(): Promise<{ readonly server: Server; readonly port: number }> {
+  for (let tries = 0; tries < portTries; tries += 1) {
+    const [server, port] = [createServer(), randomInt(leastPort, mostPort)];
+    const bound = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (bound) return { server, port };
+  }
+  throw new Error(`Cannot start nats-server: no port from ${leastPort} to ${mostPort} is free`);
 }

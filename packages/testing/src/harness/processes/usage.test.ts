@@ -1,6 +1,7 @@
 // Tests the reading of a process's processor time and memory.
 import { describe, expect, it } from "vitest";
 import { needs } from "../../needs.ts";
+import { processorStopwatch } from "./machine-speed.ts";
 import { mainThreadOf, parseUsage, usageOf } from "./usage.ts";
 
 describe("parseUsage", () => {
@@ -10,10 +11,15 @@ describe("parseUsage", () => {
   });
 });
 
+/** Time passes without work while other processes use the cores. */
+function workFor(ms: number): void {
+  for (const elapsed = processorStopwatch(); elapsed() < ms;);
+}
+
 describe("usageOf", () => {
   it("grows with the work of the process", needs("Linux"), async () => {
     const before = await usageOf(process.pid);
-    for (const end = performance.now() + 60; performance.now() < end;);
+    workFor(60);
     const after = await usageOf(process.pid);
     expect(after?.cpuMs).toBeGreaterThan(before?.cpuMs ?? Infinity);
     expect(after?.rssMiB).toBeGreaterThan(10);
@@ -27,7 +33,7 @@ describe("usageOf", () => {
 describe("mainThreadOf", () => {
   it("reports the times of a live process, and zeros after its exit", needs("Linux"), () => {
     const before = mainThreadOf(process.pid);
-    for (const end = performance.now() + 30; performance.now() < end;);
+    workFor(30);
     const after = mainThreadOf(process.pid);
     expect(after.cpuMs).toBeGreaterThan(before.cpuMs);
     expect(after.waitMs).toBeGreaterThanOrEqual(before.waitMs);

@@ -1,4 +1,4 @@
-// Owns a TCP proxy to a daemon, whose connections a test can cut.
+// Owns a TCP proxy to a daemon, whose connections a test can cut, and whose streams a test can hold.
 import { createConnection, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 
@@ -14,32 +14,56 @@ export interface CuttableProxy extends AsyncDisposable {
   cutAfter: () => number | undefined;
   /** Connections that `cutAfter` has cut. */
   readonly cuts: number;
+  /** Stops each stream after its next event that contains this text: the page sees no more of it until the next `hold` or `release`. */
+  hold(after: string): void;
+  release(): void;
 }
 
 export async function openProxy(targetUrl: string): Promise<CuttableProxy> {
   const open = new Set<Socket>();
   let cuts = 0;
-  const server = createServer((inward) => {
-    if (proxy.refuse) return void inward.destroy();
-    const target = new URL(proxy.targetUrl);
-    const outward = createConnection(Number(target.port), target.hostname);
-    for (const [socket, other] of [
-      [inward, outward],
-      [outward, inward],
-    ] as const) {
-      open.add(socket);
-      socket.on("error", () => {});
-      socket.on("close", () => {
-        open.delete(socket);
-        other.destroy();
-      });
-    }
-    inward.pipe(outward);
-    passOn(outward, inward, proxy.cutAfter());
-  });
+  /** Pass on what they hold, up to the next hold. */
+  const holds = new Set<() => void>();
+  let holdAfter: string | undefined;
 
-  function passOn(outward: Socket, inward: Socket, limit: number | undefined): void {
-    if (limit === undefined) return void outward.pipe(inward);
+  /** Passes the daemon's bytes on, up to the end of the event after which streams are held. */
+  function passOn(from: Socket, to: Socket): void {
+    let held: Buffer[] | undefined;
+    let seen = "";
+    let ended = false;
+    function take(bytes: Buffer): void {
+      if (held !== undefined) return void held.push(bytes);
+      if (holdAfter === undefined) return void to.write(bytes);
+      const before = seen.length;
+      seen += bytes.toString("latin1");
+      const end = endOfEvent(seen, holdAfter);
+      if (end === undefined) return void to.write(bytes);
+      to.write(bytes.subarray(0, end - before));
+      held = [bytes.subarray(end - before)];
+      seen = "";
+    }
+    function goOn(): void {
+      const kept = held ?? [];
+      held = undefined;
+      for (const bytes of kept) take(bytes);
+      if (ended && held === undefined) to.end();
+    }
+    from.on("data", take);
+    from.once("end", () => {
+      ended = true;
+      if (held === undefined) to.end();
+    });
+    holds.add(goOn);
+    to.once("close", () => holds.delete(goOn));
+  }
+
+  function holdStreams(after: string | undefined): void {
+    holdAfter = after;
+    for (const goOn of holds) goOn();
+  }
+
+  /** Passes so many bytes of the daemon on, and then cuts the connection. */
+  function passUntil(limit: number, outward: Socket, inward: Socket): void {
     let left = limit;
     outward.on("end", () => inward.end());
     outward.on("data", (chunk: Buffer) => {
@@ -54,6 +78,28 @@ export async function openProxy(targetUrl: string): Promise<CuttableProxy> {
     });
   }
 
+  const server = createServer((inward) => {
+    if (proxy.refuse) return void inward.destroy();
+    const target = new URL(proxy.targetUrl);
+    const outward = createConnection(Number(target.port), target.hostname);
+    for (const [socket, other] of [
+      [inward, outward],
+      [outward, inward],
+    ] as const) {
+      open.add(socket);
+      socket.on("error", () => {});
+      socket.on("close", (failed) => {
+        open.delete(socket);
+        // A daemon's end is passed on behind what the daemon has sent.
+        if (failed || socket === inward) other.destroy();
+      });
+    }
+    inward.pipe(outward);
+    const limit = proxy.cutAfter();
+    if (limit === undefined) passOn(outward, inward);
+    else passUntil(limit, outward, inward);
+  });
+
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const proxy: CuttableProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -63,6 +109,8 @@ export async function openProxy(targetUrl: string): Promise<CuttableProxy> {
     get cuts() {
       return cuts;
     },
+    hold: holdStreams,
+    release: () => holdStreams(undefined),
     cut() {
       for (const socket of open) socket.resetAndDestroy();
     },
@@ -72,4 +120,11 @@ export async function openProxy(targetUrl: string): Promise<CuttableProxy> {
     },
   };
   return proxy;
+}
+
+/** Index behind the first event with this text, once the event is complete. */
+function endOfEvent(stream: string, text: string): number | undefined {
+  const at = stream.indexOf(text);
+  const end = at < 0 ? -1 : stream.indexOf("\n\n", at);
+  return end < 0 ? undefined : end + 2;
 }

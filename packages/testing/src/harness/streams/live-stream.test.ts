@@ -1,12 +1,15 @@
 // Tests streams over a real socket: arrival times, silence, refusals, broken connections, leaving.
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { send, type Request } from "./http.ts";
 import { endingOf, isToken, openStream, type LiveStream, type StreamRequest } from "./live-stream.ts";
 
 let stop = (): void => {};
-afterEach(() => stop());
+afterEach(() => {
+  vi.useRealTimers();
+  stop();
+});
 
 /** Starts a server that answers every request with `answer`; resolves with its URL. */
 async function serve(answer: (response: ServerResponse) => void): Promise<string> {
@@ -74,27 +77,55 @@ describe("frames", () => {
   });
 
   it("fail after a silence, also when pings arrive", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    let write = (_text: string): void => {};
     const url = await serve((response) => {
-      response.writeHead(200).write("data: 0\n\n");
-      const ping = setInterval(() => response.write(": ping\n\n"), 20);
-      response.on("close", () => clearInterval(ping));
+      write = (text) => void response.write(text);
+      response.writeHead(200);
+      write("data: 0\n\n");
     });
-    expect((await framesOf({ url, silenceMs: 1_000 })).how).toBe("No event for 1 s, after 1 events");
+    const answer = await send({ url, silenceMs: 1_000 });
+    let [read, arrived] = ["", (): void => {}];
+    const { over } = answer.frames({
+      onFrame: () => {},
+      onText(text) {
+        read += text;
+        arrived();
+      },
+    });
+    const reads = (text: string): Promise<void> =>
+      new Promise((resolve) => {
+        arrived = () => {
+          if (read.endsWith(text)) resolve();
+        };
+        arrived();
+      });
+    await reads("data: 0\n\n");
+    vi.advanceTimersByTime(999);
+    write(": ping\n\n");
+    await reads(": ping\n\n");
+    vi.advanceTimersByTime(1);
+    expect((await over).reason).toBe("No event for 1 s, after 1 events");
   });
 
   it("may take longer in total than the allowed silence", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    let sendNext = (_sent: number): void => {};
     const url = await serve((response) => {
       response.writeHead(200);
-      let sent = 0;
-      const tick = setInterval(() => {
-        response.write(`data: ${sent}\n\n`);
-        sent += 1;
-        if (sent < 12) return;
-        clearInterval(tick);
-        response.end();
-      }, 100);
+      sendNext = (sent) => void (sent < 12 ? response.write(`data: ${sent}\n\n`) : response.end());
+      sendNext(0);
     });
-    expect((await framesOf({ url, silenceMs: 1_000 })).frames).toHaveLength(12);
+    const answer = await send({ url, silenceMs: 1_000 });
+    let frames = 0;
+    const { over } = answer.frames({
+      onFrame() {
+        frames += 1;
+        vi.advanceTimersByTime(900);
+        sendNext(frames);
+      },
+    });
+    expect([(await over).how, frames]).toEqual(["complete", 12]);
   });
 });
 
