@@ -76,7 +76,6 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
     onDone();
   }
 
-  /** @param stays whether the response is a stream, of which only the beginning matters */
   async function send(subject: string, method: string, path: string, body?: object): Promise<void> {
     asked.value = new Set(asked.peek()).add(subject);
     put(subject, undefined);
