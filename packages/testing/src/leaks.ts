@@ -6,7 +6,7 @@ import { createHook } from "node:async_hooks";
 import { sleep } from "@waggle/async";
 
 /** Grace for closing: sockets and children close over several turns of the event loop, and on a busy machine a child needs seconds to exit. */
-const usualGraceMs = 60_000;
+const usualGraceMs = 10_000;
 const pollIntervalMs = 10;
 
 /** A timer or a handle, which reports whether it keeps the process alive. Closed resources do not keep the process alive. */
