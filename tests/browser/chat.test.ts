@@ -1,12 +1,11 @@
 // Shows the chat in a real browser, served by a real worker.
-import { logged, poll } from "@waggle/testing/harness";
+import { logged, openProxy, poll } from "@waggle/testing/harness";
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { GenerateRequestInput } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { spawnDaemon, spawnFakeWorker, spawnModelWorker } from "../support/daemon.ts";
 import { openTab, visit } from "./support/browser.ts";
 import { chatPage } from "./support/chat-page.ts";
-import { openProxy } from "./support/cuttable-proxy.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
 const browser = useBrowser({ daemons: "each test" });

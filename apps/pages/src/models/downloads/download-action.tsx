@@ -31,11 +31,7 @@ export interface OfferProps {
 }
 
 /** The worker's model that has the file now. */
-function modelOf(
-  { served }: Offers,
-  { download }: DownloadView,
-  listed: string | undefined,
-): string | undefined {
+function modelOf({ served }: Offers, { download }: DownloadView, listed: string | undefined): string | undefined {
   const names = [download?.state === "done" ? download.name : undefined, listed];
   return names.find((name) => name !== undefined && served.has(name));
 }
