@@ -184,7 +184,11 @@ const cline: Agent = {
     const provider = { settings, updatedAt: new Date(0).toISOString(), tokenSource: "manual" };
     return {
       args: ["--provider", "openai-compatible", "--model", model],
-      env: { CLINE_PROVIDER_SETTINGS_PATH: join(folder, "cline.json") },
+      env: {
+        CLINE_PROVIDER_SETTINGS_PATH: join(folder, "cline.json"),
+        // Cline's background process would outlive the folder, and serve later sessions with these settings.
+        CLINE_SESSION_BACKEND_MODE: "local",
+      },
       files: {
         "cline.json": json({
           ...{ version: 1, lastUsedProvider: "openai-compatible", modes: {} },

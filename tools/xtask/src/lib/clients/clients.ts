@@ -1,6 +1,7 @@
 // Lists the published clients that are tested: each with its prompt, the answers of the model, and the calls and the text that the client
 // must produce.
-import { agents, type AgentPlace, type AgentStart } from "@waggle/cli/agents";
+import { stripVTControlCharacters } from "node:util";
+import { agents } from "@waggle/cli/agents";
 import { madeUpPng } from "@waggle/testing";
 import type { Script } from "@waggle/testing/models";
 import { sdkFiles, sdkStart, sdkTool, sdks, type Sdk } from "./sdks.ts";
@@ -15,8 +16,9 @@ export interface Client {
   readonly withoutOptional?: true;
   /** The client's program, relative to node_modules/.bin; "node" for a script that imports the packages. */
   readonly program: string;
-  /** How the client is started: an agent as `waggle launch` starts it. */
-  start(place: AgentPlace): AgentStart;
+  /** The agent's name in `waggle launch`, which starts it with its window; the arguments of `start` are then the user's. */
+  readonly agent?: string;
+  start(place: ClientPlace): ClientStart;
   /** Further files of the working folder, next to `wordFile`. */
   readonly files?: Readonly<Record<string, string>>;
   /** Pictures of the working folder. The client's last request must have all of them, and the worker must encode each one once. */
@@ -27,8 +29,22 @@ export interface Client {
   readonly asks: readonly string[];
   /** The client must compact its conversation exactly once. It may send any number of requests. */
   readonly compacts?: true;
+  /** The client leaves a background process with a port on purpose; the check ends it. */
+  readonly staysBehind?: true;
   /** Finds the client's last text in its output. The text must be `answerWith(word)`. @throws Error when the output has no text */
   textIn(output: Output): string;
+}
+
+/** What a client needs to know about a worker. */
+export interface ClientPlace {
+  readonly url: string;
+  readonly token: string;
+  readonly model: string;
+}
+
+export interface ClientStart {
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface PictureFile {
@@ -53,8 +69,8 @@ const question = `Which word is in ${wordFile}?`;
 export const answerWith = (word: string): string => `The word is ${word}.`;
 
 const shown = `cat ${wordFile}`;
-/** Context length of the worker and of the agents. A first prompt has up to 50,000 bytes, and each byte is a token of a scripted model. */
-export const agentContextTokens = 65_536;
+/** Context length of the worker. A first prompt has up to 50,000 bytes, and each byte is a token of a scripted model. */
+export const agentContextTokens = 131_072;
 
 /** Reasoning and then a tool call, in Qwen3's format. */
 const call = (name: string, args: object): string =>
@@ -80,29 +96,18 @@ function inOrder(...scripts: readonly Script[]): Says {
   return () => left.shift();
 }
 
-interface AgentRun {
+interface AgentRun extends ClientStart {
   /** The agent's name in `waggle launch`. */
   readonly agent: string;
   readonly version: string;
-  readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-  /** Whether the agent knows the window. The prompts of a scripted model have so many tokens that some agents would compact at once. */
-  readonly window?: true;
 }
 
-/** An agent as `waggle launch` starts it. */
-function launched(run: AgentRun): Pick<Client, "title" | "packages" | "program" | "start"> {
+/** An agent, which `waggle launch` starts. */
+function launched(run: AgentRun): Pick<Client, "agent" | "title" | "packages" | "program" | "start"> {
   const agent = agents.find(({ name }) => name === run.agent);
   if (agent === undefined) throw new Error(`Cannot launch ${run.agent}: it has no row in the table of agents.`);
-  return {
-    title: agent.title,
-    packages: [`${agent.npm}@${run.version}`],
-    program: agent.program,
-    start(place) {
-      const { args, env, files } = agent.start({ ...place, contextSize: run.window ? place.contextSize : undefined });
-      return { args: [...args, ...run.args], env: { ...env, ...run.env }, ...(files === undefined ? {} : { files }) };
-    },
-  };
+  const { title, program, npm } = agent;
+  return { agent: run.agent, title, program, packages: [`${npm}@${run.version}`], start: () => run };
 }
 
 const claudeCodeRun = {
@@ -167,24 +172,29 @@ function chatAgent(run: AgentRun, shell: { readonly name: string; readonly args:
 const description = "Shows the file";
 
 const opencode = chatAgent(
-  { agent: "opencode", version: "1.18.33", args: ["run", "--title", "A word", question], window: true },
-  { name: "bash", args: { command: shown, description } },
+  { agent: "opencode", version: "1.18.33", args: ["run", "--title", "A word", question] },
+  { name: "bash", args: { command: shown } },
 );
 
 const qwen = chatAgent(
-  { agent: "qwen", version: "0.24.4", args: ["--yolo", question], window: true },
+  { agent: "qwen", version: "0.24.4", args: ["--yolo", question] },
   { name: "run_shell_command", args: { command: shown, is_background: false, description } },
 );
 
 const pi = chatAgent(
-  { agent: "pi", version: "0.73.1", args: ["--print", question], env: { PI_OFFLINE: "1" }, window: true },
+  { agent: "pi", version: "0.73.1", args: ["--print", question], env: { PI_OFFLINE: "1" } },
   { name: "bash", args: { command: shown } },
 );
 
-const cline = chatAgent(
-  { agent: "cline", version: "3.0.65", args: [question], window: true },
-  { name: "run_commands", args: { commands: [shown] } },
-);
+const cline: Client = {
+  ...chatAgent(
+    { agent: "cline", version: "3.0.65", args: [question] },
+    { name: "run_commands", args: { commands: [shown] } },
+  ),
+  staysBehind: true,
+  // Calls and reasoning come before the text.
+  textIn: ({ stdout }) => stripVTControlCharacters(stdout).trim().split("\n").at(-1) ?? "",
+};
 
 const copilot = chatAgent(
   {
@@ -229,18 +239,16 @@ const claudeCodeCompacts = compacting(claudeCode, {
     ...claudeCodeRun,
     // Each byte is a token of the model, so the client would compact at once with its default system prompt.
     args: [...claudeCodeRun.args, "--system-prompt", "Answer.", "--tools", "Bash"],
-    window: true,
   }),
   run: (command) => call("Bash", { command, description: "Runs a command" }),
 });
 
 const codexCompacts = compacting(codex, {
-  ...launched({ ...codexRun, args: [...codexFlags, question], window: true }),
   run: (command) => call("exec_command", { cmd: command }),
 });
 
 /** One prompt without tools; the model's answer repeats the prompt. @param provider promptfoo's name of the provider */
-function promptfoo(which: string, provider: (place: AgentPlace) => string, path: string, thinks: boolean): Client {
+function promptfoo(which: string, provider: (place: ClientPlace) => string, path: string, thinks: boolean): Client {
   return {
     name: `promptfoo-${which}`,
     title: `promptfoo, ${which}`,

@@ -51,9 +51,9 @@ export function installed(client: Client, folder: string): Installed {
   return { program, version, modules };
 }
 
-/** The PATH variable with the folder of the newer Node first. */
-export function pathOf(folder: string): string {
-  return [join(folder, nodeBin), process.env["PATH"] ?? ""].join(delimiter);
+/** The PATH variable with the folder of the newer Node first, and with the folders of further programs. */
+export function pathOf(folder: string, ...more: readonly string[]): string {
+  return [join(folder, nodeBin), ...more, process.env["PATH"] ?? ""].join(delimiter);
 }
 
 /** Clients of the same packages share a folder. */

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import {
   createLeftoverCheck,
   endLeftovers,
@@ -17,7 +18,7 @@ import {
   type Worker,
 } from "@waggle/testing/harness";
 import type { ScriptedModel } from "@waggle/testing/models";
-import { agentContextTokens, wordFile, type Client, type Output } from "./clients.ts";
+import { wordFile, type Client, type ClientPlace, type Output } from "./clients.ts";
 import { installed, pathOf } from "./install.ts";
 import { startRecordingProxy, type Call } from "./recording-proxy.ts";
 import type { ClientRun } from "./verdict.ts";
@@ -33,6 +34,8 @@ export interface RunOptions {
   readonly onCall: (call: Call) => void;
   readonly onErrorLine: (line: string) => void;
 }
+
+type Command = readonly [file: string, ...args: string[]];
 
 /** In local mode, the worker accepts any token. */
 const anyToken = "waggle";
@@ -61,12 +64,9 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
       },
       onCall: options.onCall,
     });
-    const place = {
-      ...{ url: proxy.url, model: options.modelName, token: anyToken },
-      ...{ contextSize: agentContextTokens, folder },
-    };
-    const { args, env, files: agentFiles = {} } = client.start(place);
-    for (const [name, content] of Object.entries(agentFiles)) writeFileSync(join(folder, name), content);
+    const place = { url: proxy.url, model: options.modelName, token: anyToken };
+    const { args, env } = client.start(place);
+    const command: Command = client.agent === undefined ? [program] : launchCommand(client.agent, place);
     const home = folderIn(folder, "home", {});
     const pictures = client.pictures?.(word).map(({ name, bytes }) => [name, bytes]) ?? [];
     const files = { [wordFile]: `${word}\n`, ...client.files, ...Object.fromEntries(pictures) };
@@ -76,9 +76,9 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
     const lines: string[] = [];
     const group = await groups.start({
       name: client.name,
-      command: [program, ...args],
+      command: [...command, ...args],
       cwd: work,
-      env: { PATH: pathOf(options.folder), HOME: home, TMPDIR: folder, LANG: "C.UTF-8", ...env },
+      env: { PATH: pathOf(options.folder, join(modules, ".bin")), HOME: home, TMPDIR: folder, LANG: "C.UTF-8", ...env },
       onStdoutLine: (line) => lines.push(line),
       onLogLine: options.onErrorLine,
     });
@@ -99,6 +99,12 @@ export async function runClient(client: Client, options: RunOptions): Promise<Cl
     leaders.forEach(killGroup);
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+/** As people start it, but with Waggle's program from this checkout. */
+function launchCommand(agent: string, { url, model }: ClientPlace): Command {
+  const waggle = fileURLToPath(new URL("../../../../../apps/cli/bin/waggle.js", import.meta.url));
+  return [process.execPath, waggle, "launch", agent, "--url", url, "--model", model, "--"];
 }
 
 function folderIn(parent: string, name: string, files: Readonly<Record<string, string | Uint8Array>>): string {

@@ -1,6 +1,6 @@
 // Owns the SDKs that are tested in the versions that need Node 22: each one runs a script in a separate process, as an agent does. The script
 // asks the question, runs the tool that the model calls, and prints the text. Older versions, which run on Node 20, are in tests/.
-import type { AgentPlace, AgentStart } from "@waggle/cli/agents";
+import type { ClientPlace, ClientStart } from "./clients.ts";
 
 export interface Sdk {
   readonly name: string;
@@ -60,12 +60,18 @@ console.log(result.finalOutput);
 
 const langChain = `import { HumanMessage, ToolMessage } from "@langchain/core/messages";
 import { ChatOpenAI } from "@langchain/openai";
-const plain = new ChatOpenAI({ model, apiKey, streaming: true, maxRetries: 0, configuration: { baseURL: url + "/v1" } });
+const plain = new ChatOpenAI({ model, apiKey, maxRetries: 0, configuration: { baseURL: url + "/v1" } });
 const llm = plain.bindTools([{ type: "function", function: { name, description, parameters } }]);
 const messages = [new HumanMessage(question)];
-const first = await llm.invoke(messages);
+// \`invoke\` would fetch a tokenizer, and count the tokens once more.
+async function ask() {
+  let answer;
+  for await (const piece of await llm.stream(messages)) answer = answer?.concat(piece) ?? piece;
+  return answer;
+}
+const first = await ask();
 messages.push(first, new ToolMessage({ content: readWord(), tool_call_id: first.tool_calls[0].id }));
-console.log((await llm.invoke(messages)).text);
+console.log((await ask()).text);
 `;
 
 const ai = "ai@7.0.173";
@@ -101,7 +107,10 @@ const provider = createAnthropic({ baseURL: url + "/v1", apiKey });`),
 ];
 
 /** @param asking the question and the file that the tool reads */
-export function sdkStart(place: AgentPlace, asking: { readonly question: string; readonly file: string }): AgentStart {
+export function sdkStart(
+  place: ClientPlace,
+  asking: { readonly question: string; readonly file: string },
+): ClientStart {
   const env = { WAGGLE_URL: place.url, WAGGLE_TOKEN: place.token, WAGGLE_MODEL: place.model };
   return { args: [scriptFile], env: { ...env, QUESTION: asking.question, WORD_FILE: asking.file } };
 }

@@ -44,6 +44,12 @@ test("each fault is reported once", () => {
   expect(lineOf(run)).toContain("no text, 1.3 s: FAILED: it sent");
 });
 
+test("only a client that stays behind on purpose may leave a process and its port", () => {
+  const left = ["Process 7 did not leave and was killed: agent --daemon"];
+  expect(faultsOf({ ...good, left })).toEqual(left);
+  expect(faultsOf({ ...good, client: { ...agent, staysBehind: true }, left })).toEqual([]);
+});
+
 test("a wrong last text and a tool that was not run are faults", () => {
   expect(faultsOf({ ...good, text: "The word is Tuesday." })).toEqual(['its text was "The word is Tuesday."']);
   expect(faultsOf({ ...good, calls: [call, call] })).toEqual(["its last request did not contain the tool's result"]);

@@ -53,7 +53,7 @@ export function faultsOf(run: ClientRun): string[] {
       ? []
       : [text === undefined ? String(textFault) : `its text was ${JSON.stringify(text)}`]),
     ...(exit === exitedWell ? [] : [`it ${exit}`]),
-    ...left,
+    ...(client.staysBehind ? [] : left),
   ];
   return [...new Set(faults)];
 }
