@@ -150,6 +150,25 @@ describe("an answer", () => {
     expect(world.asked).toEqual(["POST", "GET", "GET", "GET", "GET"]);
   });
 
+  it("is whole although connections stay open without a word", async () => {
+    /** As with fetch, an aborted signal ends the body too. */
+    const silent = (first: string, { signal }: Request, init: ResponseInit): Response => {
+      const start = (body: ReadableStreamDefaultController): void => {
+        body.enqueue(new TextEncoder().encode(first));
+        signal?.addEventListener("abort", () => body.error(signal.reason));
+      };
+      return new Response(new ReadableStream({ start }), init);
+    };
+    const events = { headers: { "content-type": "text/event-stream" } };
+    const { parts, error } = await outcomeOf(
+      ask({
+        post: [(request) => silent("{", request, { status: 503 }), (request) => silent("{", request, { status: 202 })],
+        get: [(request) => silent(token(request.id, 0), request, events), whole],
+      }),
+    );
+    expect({ text: parts.join(""), error }).toEqual({ text, error: undefined });
+  });
+
   it("is an error if the server has nothing more, although no end came", async () => {
     const { error } = await outcomeOf(ask({ get: [() => new Response(null, { status: 204 })] }));
     expect(error).toMatchObject({ code: "internal" });

@@ -1,11 +1,10 @@
 // Owns one answer: posts its job under an id of this client, follows the stream through broken connections, asks again while no text was delivered,
 // and cancels the job when the caller leaves.
 import { WaggleError } from "@waggle/protocol/errors";
-import { readText } from "../answer.ts";
 import { createAnswerLog } from "./answer-log.ts";
 import { defaultMaxTries, followJob, maxRetryAfterMs, type FollowEnd } from "./follow-job.ts";
 import { retryDelayMs, waitToRetry } from "./retry-wait.ts";
-import { errorFrom, errorOf, type Server } from "./server.ts";
+import { bodyText, errorFrom, errorOf, type Server } from "./server.ts";
 import type { Answer, AnswerResult, AskRequest } from "./waggle.ts";
 import type { EndEvent, StreamEvent } from "./wire.ts";
 
@@ -53,7 +52,7 @@ export function startAnswer(server: Server, request: AskRequest, maxTries = defa
       const sent = server.send("POST", "/v1/jobs", { body: { ...body, job_id: jobId } }).then(async (response) => {
         if (!response.ok) throw await errorOf(response, "POST /v1/jobs");
         // Read to its end, so that the connection can be used again. The status alone says that the job is accepted.
-        await readText(response).catch(() => "");
+        await bodyText(response);
       });
       posting = sent;
       try {

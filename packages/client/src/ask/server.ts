@@ -25,7 +25,7 @@ export interface ServerOptions {
   readonly fetch?: typeof globalThis.fetch;
 }
 
-/** Time limit until a response begins. */
+/** Time limit until a response begins, and for a body that is no stream. */
 const responseTimeoutMs = 30_000;
 
 /** @throws WaggleError invalid_argument when the URL cannot be used */
@@ -77,11 +77,26 @@ export function createServer({ url, token, fetch = globalThis.fetch }: ServerOpt
 export async function errorOf(response: Response, what: string): Promise<WaggleError> {
   const header = response.headers.get("retry-after") ?? "";
   const retry = /^\d{1,6}$/.test(header) ? { retryAfterS: Number(header) } : {};
-  const error = errorIn(await readText(response).catch(() => ""));
+  const error = errorIn(await bodyText(response));
   if (error === undefined) {
     return new WaggleError(codeOf(response.status), `${what} was answered with ${response.status}`, retry);
   }
   return errorFrom(error, retry);
+}
+
+/** The body of an answer that is no stream; "" if it does not arrive. */
+export async function bodyText(response: Response): Promise<string> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(resolve, responseTimeoutMs, "");
+  });
+  try {
+    return await Promise.race([readText(response), late]);
+  } catch {
+    return "";
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 interface ErrorFields {
