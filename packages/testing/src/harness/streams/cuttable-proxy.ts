@@ -74,7 +74,7 @@ export async function openProxy(targetUrl: string): Promise<CuttableProxy> {
       if (!isLast) return void inward.write(part);
       cuts += 1;
       // The bytes before the cut arrive: only then is the connection destroyed.
-      inward.write(part, () => outward.destroy());
+      inward.write(part, () => inward.destroy());
     });
   }
 
