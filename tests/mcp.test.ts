@@ -245,7 +245,7 @@ test("under load, with a daemon that is killed four times, no tool of the offici
 });
 
 test.each([
-  ["port", /the port is held by process/],
+  ["port", /Waggle already runs there: http:/],
   ["name", /Cannot use the journal of tool calls .*mcp-test\.jsonl: another worker uses it/],
 ])(
   "a worker with the %s of another one does not start, and leaves its servers and its journal alone",

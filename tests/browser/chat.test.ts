@@ -82,10 +82,11 @@ describe("an answer", () => {
     const chat = chatPage(page);
     await chat.send("hello [eog:5]");
     await chat.lastAnswer.getByText("Loading the model…").waitFor();
-    await page.locator("header").getByText("loading the model…").waitFor();
+    const loading = page.locator("header").getByText("loading", { exact: true });
+    await loading.waitFor();
     process.kill(Number(engine), "SIGCONT");
     await chat.phase("done");
-    await page.locator("header").getByText("loading the model…").waitFor({ state: "detached" });
+    await loading.waitFor({ state: "detached" });
     expect(complaints).toEqual([]);
   });
 

@@ -65,7 +65,7 @@ describe("waggle list", () => {
     expect(out).toMatch(/\nhornet: Cannot load hornet\.gguf: the file is truncated\.\n$/);
     const restarting = { ...failed, state: "loading" as const, reason: "the engine is restarting." };
     expect((await ask(["ps"], { models: [restarting] })).out).toMatch(
-      /^hornet +loading .*\nhornet: the engine is restarting\.\nModels/m,
+      /^hornet +loading .*\nhornet: the engine is restarting\.\n.* reserved for models/m,
     );
   });
 

@@ -31,16 +31,16 @@ export function ModelsButton({ controls, chosen, onChoose, onFocus }: ModelsButt
         type="button"
         class={`button quiet models-button ${summary?.state ?? ""}`}
         title={[name, chosen?.reason].filter(Boolean).join(": ")}
-        aria-label={label}
         aria-haspopup="dialog"
         onFocus={onFocus}
         onClick={() => (open.value = true)}
       >
-        <span class="model-name">
+        <span class="visually-hidden">{label}</span>
+        <span class="model-name" aria-hidden="true">
           <span>{name.slice(0, cut)}</span>
           <span>{name.slice(cut)}</span>
         </span>
-        <span class="row model-state">
+        <span class="row model-state" aria-hidden="true">
           {summary !== undefined ? (
             <span class="badge warn numbers">{summary.words}</span>
           ) : (

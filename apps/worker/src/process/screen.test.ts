@@ -28,7 +28,7 @@ describe("the banner", () => {
   });
 
   it("has lines to paste, with Ollama's port if it is open", () => {
-    const pasted = (ollamaUrl: string | undefined): unknown => bannerOf({ ...facts, ollamaUrl }, local).more;
+    const pasted = (ollamaUrl: string | undefined): unknown => bannerOf({ ...facts, ollamaUrl }, local, "box", {}).more;
     expect(pasted(undefined)).toEqual([
       ["OpenAI", "OPENAI_BASE_URL=http://127.0.0.1:7711/v1 OPENAI_API_KEY=none"],
       ["Anthropic", "ANTHROPIC_BASE_URL=http://127.0.0.1:7711 ANTHROPIC_AUTH_TOKEN=none"],
@@ -38,9 +38,14 @@ describe("the banner", () => {
     expect(pasted("http://127.0.0.1:11434")).toContainEqual(["Ollama", "OLLAMA_HOST=http://127.0.0.1:11434"]);
   });
 
+  it("names a program that the shell finds, also in a checkout", () => {
+    const { more } = bannerOf(facts, local, "box", { npm_lifecycle_event: "npx" });
+    expect(more).toContainEqual(["Terminal", "npx waggle chat"]);
+  });
+
   it("in network mode names this machine instead of a wildcard address, and the fleet without its password", () => {
     const open = { ...local, localMode: false, natsUrl: "nats://bee:secret@hive:4222" };
-    const { rows, more } = bannerOf({ ...facts, url: "http://0.0.0.0:7711" }, open, "box");
+    const { rows, more } = bannerOf({ ...facts, url: "http://0.0.0.0:7711" }, open, "box", {});
     expect(rows).toContainEqual(["Open", "http://box:7711"]);
     expect(rows).toContainEqual(["Mode", "network mode: a token is needed"]);
     expect(rows).toContainEqual(["Fleet", "nats://hive:4222"]);
@@ -57,7 +62,7 @@ describe("the banner", () => {
   });
 
   it("names the worker's URL if it is not the default", () => {
-    const { more } = bannerOf({ ...facts, url: "http://127.0.0.1:7712" }, local);
+    const { more } = bannerOf({ ...facts, url: "http://127.0.0.1:7712" }, local, "box", {});
     expect(more).toContainEqual(["Terminal", "waggle chat --url http://127.0.0.1:7712"]);
   });
 

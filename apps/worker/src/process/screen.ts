@@ -85,10 +85,13 @@ export function bannerOf(
   { url, ollamaUrl, models }: OpenFacts,
   { localMode, version, hiveUrl, natsUrl, backend, advertiseUrl, allowedHosts }: WorkerScreenOptions["config"],
   machine: string = machineAddress(),
+  env: NodeJS.ProcessEnv = process.env,
 ): Banner {
   // In local mode the worker accepts all names of this machine.
   const open = localMode ? url : addressToOpen({ url, advertiseUrl, names: allowedHosts, machine });
-  const chat = `waggle chat${open === usualUrl ? "" : ` --url ${open}`}`;
+  // In a checkout, only npx knows the program.
+  const waggle = env["npm_lifecycle_event"] === "npx" ? "npx waggle" : "waggle";
+  const chat = `${waggle} chat${open === usualUrl ? "" : ` --url ${open}`}`;
   const key = localMode ? "none" : "<token>";
   const names = [
     ...models.slice(0, modelsShown),
