@@ -486,6 +486,11 @@ test("a worker's default name has its host and port, or its process id if the po
   expect(run(local, {}, { ...machine, hostname: "蜂".repeat(90) }).workerId).toBe("worker---7711");
 });
 
+test("in a checkout, where npx starts the worker, only npx finds the command line", () => {
+  expect(run(local).command).toBe("waggle");
+  expect(run(local, { npm_lifecycle_event: "npx" }).command).toBe("npx waggle");
+});
+
 test("the default models folder is in the cache folder of XDG or of the home folder", () => {
   expect(run(local).modelsFolder).toBe("/home/bee/.cache/waggle/models");
   expect(run(local, { XDG_CACHE_HOME: "/cache" }).modelsFolder).toBe("/cache/waggle/models");

@@ -44,6 +44,8 @@ export interface WorkerConfig extends Omit<
   readonly servesFolder: boolean;
   /** Folder of what is kept between runs. */
   readonly stateFolder: string;
+  /** How this terminal calls the command line: in a checkout, only npx finds it. */
+  readonly command: "waggle" | "npx waggle";
   /** Whether the next start of this worker has the same id. */
   readonly hasLastingId: boolean;
   readonly models: readonly GivenModel[];
@@ -119,6 +121,7 @@ function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMac
     workerId,
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, homeFolder)),
     stateFolder: defaultStateFolder(env, homeFolder),
+    command: env["npm_lifecycle_event"] === "npx" ? "npx waggle" : "waggle",
     mcpConfig: values.mcpConfig === undefined ? undefined : resolve(values.mcpConfig),
     mcpJournalDir: resolve(values.mcpJournalDir ?? defaultMcpJournalFolder(env, homeFolder)),
     gpuFolder: resolve(values.gpuFolder ?? defaultGpuFolder(env, homeFolder)),

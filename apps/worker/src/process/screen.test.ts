@@ -13,6 +13,7 @@ const local = {
   backend: "llama",
   advertiseUrl: undefined,
   allowedHosts: [],
+  command: "waggle",
 } as const;
 const facts = { url: "http://127.0.0.1:7711", ollamaUrl: undefined, models: ["Bee"] };
 
@@ -28,7 +29,7 @@ describe("the banner", () => {
   });
 
   it("has lines to paste, with Ollama's port if it is open", () => {
-    const pasted = (ollamaUrl: string | undefined): unknown => bannerOf({ ...facts, ollamaUrl }, local, "box", {}).more;
+    const pasted = (ollamaUrl: string | undefined): unknown => bannerOf({ ...facts, ollamaUrl }, local).more;
     expect(pasted(undefined)).toEqual([
       ["OpenAI", "OPENAI_BASE_URL=http://127.0.0.1:7711/v1 OPENAI_API_KEY=none"],
       ["Anthropic", "ANTHROPIC_BASE_URL=http://127.0.0.1:7711 ANTHROPIC_AUTH_TOKEN=none"],
@@ -39,13 +40,13 @@ describe("the banner", () => {
   });
 
   it("names a program that the shell finds, also in a checkout", () => {
-    const { more } = bannerOf(facts, local, "box", { npm_lifecycle_event: "npx" });
+    const { more } = bannerOf(facts, { ...local, command: "npx waggle" });
     expect(more).toContainEqual(["Terminal", "npx waggle chat"]);
   });
 
   it("in network mode names this machine instead of a wildcard address, and the fleet without its password", () => {
     const open = { ...local, localMode: false, natsUrl: "nats://bee:secret@hive:4222" };
-    const { rows, more } = bannerOf({ ...facts, url: "http://0.0.0.0:7711" }, open, "box", {});
+    const { rows, more } = bannerOf({ ...facts, url: "http://0.0.0.0:7711" }, open, "box");
     expect(rows).toContainEqual(["Open", "http://box:7711"]);
     expect(rows).toContainEqual(["Mode", "network mode: a token is needed"]);
     expect(rows).toContainEqual(["Fleet", "nats://hive:4222"]);
@@ -62,7 +63,7 @@ describe("the banner", () => {
   });
 
   it("names the worker's URL if it is not the default", () => {
-    const { more } = bannerOf({ ...facts, url: "http://127.0.0.1:7712" }, local, "box", {});
+    const { more } = bannerOf({ ...facts, url: "http://127.0.0.1:7712" }, local);
     expect(more).toContainEqual(["Terminal", "waggle chat --url http://127.0.0.1:7712"]);
   });
 

@@ -27,7 +27,7 @@ export interface OpenFacts {
 export interface WorkerScreenOptions {
   readonly config: Pick<
     WorkerConfig,
-    "localMode" | "version" | "hiveUrl" | "natsUrl" | "backend" | "advertiseUrl" | "allowedHosts"
+    "localMode" | "version" | "hiveUrl" | "natsUrl" | "backend" | "advertiseUrl" | "allowedHosts" | "command"
   >;
   readonly screen: DaemonScreen;
   readonly clock: Clock;
@@ -83,15 +83,12 @@ function deviceWords({ device, threads }: BackendInfo): string {
 
 export function bannerOf(
   { url, ollamaUrl, models }: OpenFacts,
-  { localMode, version, hiveUrl, natsUrl, backend, advertiseUrl, allowedHosts }: WorkerScreenOptions["config"],
+  { localMode, version, hiveUrl, natsUrl, backend, advertiseUrl, allowedHosts, command }: WorkerScreenOptions["config"],
   machine: string = machineAddress(),
-  env: NodeJS.ProcessEnv = process.env,
 ): Banner {
   // In local mode the worker accepts all names of this machine.
   const open = localMode ? url : addressToOpen({ url, advertiseUrl, names: allowedHosts, machine });
-  // In a checkout, only npx knows the program.
-  const waggle = env["npm_lifecycle_event"] === "npx" ? "npx waggle" : "waggle";
-  const chat = `${waggle} chat${open === usualUrl ? "" : ` --url ${open}`}`;
+  const chat = `${command} chat${open === usualUrl ? "" : ` --url ${open}`}`;
   const key = localMode ? "none" : "<token>";
   const names = [
     ...models.slice(0, modelsShown),
