@@ -8,7 +8,7 @@ import { embeddedModel } from "../local/embedded-model.ts";
 import { showOtherModels } from "../local/show-other-models.ts";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable } from "../terminal/table.ts";
-import { modelsOf, unservedOf } from "../worker/model-names.ts";
+import { modelsOf, noModelYet, unservedOf } from "../worker/model-names.ts";
 import { reasonLines, shortState, sizeWords } from "../worker/model-words.ts";
 import { findWorker, isAddressGiven, type Reached } from "../worker/reach.ts";
 
@@ -24,8 +24,8 @@ export const run: Run = async (context, words) => {
   return exitCodes.ok;
 };
 
-async function printModels(context: Context, { client }: Reached, words: Words): Promise<void> {
-  const { out, signal } = context;
+async function printModels(context: Context, { client, url }: Reached, words: Words): Promise<void> {
+  const { out, err, signal } = context;
   const models = await modelsOf(client, signal);
   const isServed = models.some(({ source }) => source === "embedded");
   const isNamed = isAddressGiven(context, words.text("url"));
@@ -44,6 +44,7 @@ async function printModels(context: Context, { client }: Reached, words: Words):
     return [one.name, formatBytes(one.totalBytes ?? one.bytes), "", state, "download"];
   });
   out.write(formatTable(workerColumns, [...rows, ...rest, ...others]) + reasonLines(models) + continueLines(downloads));
+  if (rows.length === 0) err.write(`${err.style.dim(noModelYet(url))}\n`);
 }
 
 /** How to continue downloads that are not complete. */

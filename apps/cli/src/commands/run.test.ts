@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InterruptedError } from "../cli-error.ts";
-import { answerOf, modelStatus, startFakeWorker } from "../testing/fake-worker.ts";
+import { answerOf, modelStatus, startFakeWorker, workerInfo } from "../testing/fake-worker.ts";
 import { runCommand } from "../testing/run-command.ts";
 
 describe("waggle run", () => {
@@ -41,6 +41,15 @@ describe("waggle run", () => {
       code: 66,
       err: `waggle: The worker at ${worker.url} has no model ant. It has: bee, wasp. "waggle pull" downloads another.\n`,
     });
+  });
+
+  it("says that a worker has no model yet, and how to get one; list too", async () => {
+    const routes = { "GET /v1/info": { ...workerInfo, model: "" } };
+    await using worker = await startFakeWorker({ models: [], routes });
+    const err = `${worker.url} has no model yet. "waggle pull" lists models that fit this machine, and downloads one.\n`;
+    expect(await runCommand(["run", "hi", "--url", worker.url])).toMatchObject({ code: 66, err: `waggle: ${err}` });
+    expect(await runCommand(["run", "bee", "hi", "--url", worker.url])).toMatchObject({ err: `waggle: ${err}` });
+    expect(await runCommand(["list", "--url", worker.url])).toMatchObject({ code: 0, err });
   });
 
   it("prints tokens and times with --stats", async () => {

@@ -60,7 +60,7 @@ export function answerOf(...words: readonly string[]): StreamEvent[] {
   ];
 }
 
-const info: WorkerInfo = {
+export const workerInfo: WorkerInfo = {
   worker_id: "w",
   url: "http://127.0.0.1",
   state: "ready",
@@ -89,7 +89,7 @@ export async function startFakeWorker(script: FakeWorkerScript = {}): Promise<Fa
       return sendJson(response, scripted.toBody());
     }
     if (scripted !== undefined) return sendJson(response, scripted);
-    if (path === "/v1/info") return sendJson(response, info);
+    if (path === "/v1/info") return sendJson(response, workerInfo);
     if (script.refusal !== undefined) {
       response.statusCode = script.refusal.status;
       return sendJson(response, script.refusal.toBody());

@@ -28,6 +28,10 @@ export function unservedOf(
   );
 }
 
+export function noModelYet(url: string): string {
+  return `${url} has no model yet. "waggle pull" lists models that fit this machine, and downloads one.`;
+}
+
 /** @throws CliError that names the available models */
 export function pickModel(models: readonly ModelStatus[], wanted: string): ModelStatus {
   const found = findModel(models, wanted);

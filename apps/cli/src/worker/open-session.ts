@@ -8,7 +8,7 @@ import type { Progress } from "../terminal/progress.ts";
 import { isOnDisk, pickPath } from "../local/downloads.ts";
 import { isEmbeddedModel } from "../local/embedded-model.ts";
 import { offerDownload } from "../local/offer-download.ts";
-import { findModel, modelsOf } from "./model-names.ts";
+import { findModel, modelsOf, noModelYet } from "./model-names.ts";
 import { startOwnWorker, type OwnWorker } from "./own-worker.ts";
 import { findWorker, isAddressGiven } from "./reach.ts";
 
@@ -41,8 +41,10 @@ export async function openSession(context: Context, wish: SessionWish): Promise<
     return await openOwnSession(context, { ...wish, model: await hereOrOffered(context, model) });
   const waggle = createWaggle({ url: found.url, token: context.config.token });
   const open = { client: found.client, waggle, url: found.url, ownWorker: false, close: async () => {} };
-  if (model === undefined) return { ...open, model, modelName: found.info.model };
+  if (model === undefined && found.info.model !== "") return { ...open, model, modelName: found.info.model };
   const models = await modelsOf(found.client, context.signal);
+  if (models.length === 0) throw new CliError(noModelYet(found.url), exitCodes.fileUnusable);
+  if (model === undefined) return { ...open, model, modelName: "" };
   const known = findModel(models, model);
   if (known !== undefined) return { ...open, model: known.name, modelName: known.name };
   if (!isAddressGiven(context, url)) {
