@@ -54,6 +54,15 @@ it("uses a model and loads it, with progress in the header, also after a failure
   expect(complaints).toEqual([]);
 });
 
+it("says so if its code cannot be loaded, as after an update of the server", async () => {
+  worker = await openModelWorker(fakeUrl, statusesOf([small, large, vectors]));
+  const { page } = await visit(browser, worker.url);
+  await page.route(/models-dialog-.*\.js$/, (route) => route.abort());
+  await modelsButton(page).click();
+  await page.getByRole("alert").getByText("A part of this page cannot be loaded. Reload the page.").waitFor();
+  expect(await page.evaluate(inspectPage)).toMatchObject({ lowContrast: [], nameless: [], overflow: 0 });
+});
+
 const bee: RecommendedModel = {
   ...{ name: "Bee 4B", reference: "hf:bees/bee:Q4_K_M", purposes: ["chat"], best_for: ["chat"], languages: "7" },
   ...{ parameters: 4e9, bytes: 2.5e9, downloaded: "never" },

@@ -2,6 +2,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
+import { deferred } from "../models/deferred.tsx";
 import type { ModelControls } from "../models/model-controls.ts";
 import { copy } from "../parts/copy-button.tsx";
 import { Icon } from "../parts/icons.tsx";
@@ -42,10 +43,11 @@ import { Sidebar } from "./sidebar/sidebar.tsx";
 import { StorageNotice } from "./storage/storage-notice.tsx";
 import { Transcript } from "./transcript/transcript.tsx";
 import { UndoList } from "./sidebar/undo-list.tsx";
-import { NoModel } from "./model/no-model.tsx";
 import { Welcome } from "./model/welcome.tsx";
 import type { WorkerAbout } from "./model/worker-about.ts";
 import { WorkerBadge } from "./model/worker-badge.tsx";
+
+const NoModel = deferred(async () => (await import("./model/no-model.tsx")).NoModel);
 
 export interface AppProps {
   readonly api: Api;

@@ -1,12 +1,13 @@
 // Owns the button with the model that answers, its state, and what runs. It opens the dialog of models.
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
+import { deferred } from "./deferred.tsx";
 import { formatPercent } from "../parts/format.ts";
 import { Icon } from "../parts/icons.tsx";
 import { ModelState, stateWord } from "../parts/model-state.tsx";
 import { summaryOf } from "./model-controls.ts";
 import type { ModelControls } from "./model-controls.ts";
-import { ModelsDialog } from "./models-dialog.tsx";
+import "./models-dialog.css";
 
 export interface ModelsButtonProps {
   readonly controls: ModelControls;
@@ -15,6 +16,8 @@ export interface ModelsButtonProps {
   readonly onChoose: (model: string) => void;
   readonly onFocus: () => void;
 }
+
+const ModelsDialog = deferred(async () => (await import("./models-dialog.tsx")).ModelsDialog);
 
 /** Most characters at the end of a long name that stay visible when its middle is cut. */
 const tailChars = 10;

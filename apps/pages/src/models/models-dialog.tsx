@@ -10,7 +10,6 @@ import { offersOf } from "./model-controls.ts";
 import type { ModelControls } from "./model-controls.ts";
 import { abilityWords, canChange, elsewhereWords } from "./model-words.ts";
 import "./models.css";
-import "./models-dialog.css";
 import { StageProgress } from "./changes/progress-line.tsx";
 import { HubFinder } from "./hub/hub-finder.tsx";
 import { RecommendedModels } from "./recommended/recommended-models.tsx";
