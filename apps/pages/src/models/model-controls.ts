@@ -52,12 +52,18 @@ export interface ChangeSummary {
   readonly spoken: string;
 }
 
-/** The summary while the dialog of changes is closed: of a failed change, or else of what runs. Undefined if nothing runs. */
-export function summaryOf(changes: readonly Change[], downloads: readonly Download[]): ChangeSummary | undefined {
+/**
+ * The summary while the dialog is closed: of a failed change or download, or else of what runs. Undefined if nothing runs.
+ * @param failedDownload the name of a download that failed
+ */
+export function summaryOf(
+  changes: readonly Change[],
+  downloads: readonly Download[],
+  failedDownload: string | undefined,
+): ChangeSummary | undefined {
   const failed = changes.find(({ state }) => state === "failed");
-  if (failed !== undefined) {
-    return { state: "failed", words: "Change failed", spoken: `Change failed: ${failed.subject}` };
-  }
+  if (failed !== undefined) return failureOf("Change failed", failed.subject);
+  if (failedDownload !== undefined) return failureOf("Download failed", failedDownload);
   const download = downloads.find(isRunning);
   if (download !== undefined) return summaryOfProgress(download.name, progressOf(download));
   const running = changes.find(({ progress }) => progress !== undefined) ?? changes[0];
@@ -65,6 +71,10 @@ export function summaryOf(changes: readonly Change[], downloads: readonly Downlo
   const { progress, subject } = running;
   if (progress === undefined) return { state: "running", words: "Changing…", spoken: `${subject} changes…` };
   return summaryOfProgress(subject, progress);
+}
+
+function failureOf(words: string, subject: string): ChangeSummary {
+  return { state: "failed", words, spoken: `${words}: ${subject}` };
 }
 
 function summaryOfProgress(subject: string, progress: ModelProgress): ChangeSummary {

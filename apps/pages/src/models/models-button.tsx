@@ -24,7 +24,7 @@ const tailChars = 10;
 
 export function ModelsButton({ controls, chosen, onChoose, onFocus }: ModelsButtonProps): VNode {
   const { changes, downloads, list, open } = controls;
-  const summary = summaryOf([...changes.ofModels.value.values()], downloads.all.value);
+  const summary = summaryOf([...changes.ofModels.value.values()], downloads.all.value, downloads.failed.value[0]);
   const name = chosen?.name ?? (list.statuses.value?.models.length === 0 ? "No model" : "No chat model");
   const label = [`Models: ${name}`, chosen && stateWord(chosen.state), summary?.words].filter(Boolean).join(", ");
   const cut = Math.max(0, name.length - tailChars);

@@ -85,6 +85,45 @@ it("keeps a refusal until the next request, and sends references in paths as the
   ]);
 });
 
+it("names a download that failed while the page was open, until it is tried again", async () => {
+  const worker = createWorker();
+  const { downloads } = worker;
+  worker.list = [{ ...queen, state: "failed" }];
+  await downloads.refresh();
+  expect(downloads.failed.value).toEqual([]);
+  worker.list = [queen];
+  await downloads.refresh();
+  worker.list = [{ ...queen, state: "failed", reason: "The disk is full." }];
+  await downloads.refresh();
+  expect(downloads.failed.value).toEqual(["queen"]);
+  await downloads.refresh();
+  expect(downloads.failed.value).toEqual(["queen"]);
+  worker.list = [queen];
+  await downloads.refresh();
+  expect(downloads.failed.value).toEqual([]);
+});
+
+it("forgets that the worker could not be reached once it lists the download", async () => {
+  const worker = createWorker();
+  const error = { code: "unavailable", message: "Away.", type: "x", retryable: true };
+  worker.refusal = Response.json({ error }, { status: 503 });
+  await worker.downloads.start(reference);
+  worker.list = [queen];
+  await worker.downloads.refresh();
+  expect(worker.downloads.view(reference).problem).toBeUndefined();
+});
+
+it("finds a URL without its secrets, and continues it with them", async () => {
+  const worker = createWorker();
+  const url = "https://bee@example.com/a.gguf?key=1#sha256=00";
+  const listed = "https://example.com/a.gguf";
+  worker.list = [{ ...queen, reference: listed }];
+  await worker.downloads.start(url);
+  expect(worker.downloads.view(listed).download).toBeDefined();
+  await worker.downloads.start(listed);
+  expect(worker.asked).toEqual(Array(2).fill(`POST /v1/models/pull {"reference":"${url}"}`));
+});
+
 it("counts the rows that show a reference", () => {
   const { downloads } = createWorker();
   const [first, second] = [downloads.show(reference), downloads.show(reference)];

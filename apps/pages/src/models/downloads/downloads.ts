@@ -1,5 +1,5 @@
 // Owns the worker's downloads as this page sees them: it starts, stops and deletes them, and asks for their progress. Draws nothing.
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { Download, Downloads as DownloadList } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
@@ -23,12 +23,14 @@ export interface DownloadView {
 export interface Downloads {
   /** As the worker last listed them. */
   readonly all: ReadonlySignal<readonly Download[]>;
+  /** Names of the downloads that failed while this page was open, and were not tried again. */
+  readonly failed: ReadonlySignal<readonly string[]>;
   /** The last result, as a sentence. */
   readonly result: ReadonlySignal<string>;
   /** References that a row of the page shows, so that no second row is needed. */
   readonly shown: ReadonlySignal<ReadonlyMap<string, number>>;
   view(reference: string): DownloadView;
-  /** Starts or continues a download. It belongs to the worker: the page may leave. */
+  /** Starts or continues a download. It belongs to the worker: the page may leave. @param reference as typed, or as listed */
   start(reference: string): Promise<void>;
   /** Stops a download; what has arrived is kept. */
   stop(reference: string): Promise<void>;
@@ -45,6 +47,9 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
   const asked = signal<ReadonlySet<string>>(new Set());
   const problems = signal<ReadonlyMap<string, Problem>>(new Map());
   const shown = signal<ReadonlyMap<string, number>>(new Map());
+  const failures = signal<ReadonlySet<string>>(new Set());
+  /** Whole references by their listed form: to continue one needs its query and its SHA-256 too. */
+  const typed = new Map<string, string>();
   const result = signal("");
   let timer: ReturnType<typeof setTimeout> | undefined;
   let reading: Promise<void> | undefined;
@@ -70,6 +75,12 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
     all.value = next;
     const isNew = ({ reference = "" }: Download): boolean =>
       asked.peek().has(reference) || before.some((old) => old.reference === reference && isRunning(old));
+    const failing = next.filter(({ state, reference = "" }) => state === "failed" && failures.peek().has(reference));
+    const failed = next.filter((download) => download.state === "failed" && isNew(download));
+    failures.value = new Set([...failing, ...failed].map(({ reference = "" }) => reference));
+    // The worker has accepted it, whatever became of the request.
+    for (const { reference = "", state } of next)
+      if (state === "running" || state === "done") put(reference, undefined);
     const done = next.filter((download) => download.state === "done" && isNew(download));
     if (done.length === 0) return;
     result.value = done.map(({ name }) => `${name} is downloaded.`).join(" ");
@@ -99,6 +110,7 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
   }
 
   function put(subject: string, problem: Problem | undefined): void {
+    if (problem === problems.peek().get(subject)) return;
     const changed = new Map(problems.peek());
     if (problem === undefined) changed.delete(subject);
     else changed.set(subject, problem);
@@ -115,6 +127,9 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
 
   return {
     all,
+    failed: computed(() =>
+      all.value.filter(({ reference = "" }) => failures.value.has(reference)).map(({ name }) => name),
+    ),
     result,
     shown,
     view: (reference) => ({
@@ -122,7 +137,11 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
       asking: asked.value.has(reference),
       problem: problems.value.get(reference),
     }),
-    start: (reference) => send(reference, "POST", "/v1/models/pull", { reference }),
+    start(reference) {
+      const listed = listedForm(reference);
+      if (listed !== reference) typed.set(listed, reference);
+      return send(listed, "POST", "/v1/models/pull", { reference: typed.get(listed) ?? reference });
+    },
     stop: (reference) => send(reference, "DELETE", `/v1/downloads/${encodeURIComponent(reference)}`),
     remove: (wanted) => send(wanted, "DELETE", `/v1/models/${encodeURIComponent(wanted)}`),
     refresh,
@@ -140,6 +159,12 @@ export function isRunning({ state }: Download): boolean {
 /** Whether the dialog lists it: it runs, or a person can continue or delete it. */
 export function isUnfinished({ state }: Download): boolean {
   return state !== "done";
+}
+
+/** A reference as the worker lists it: a URL without its user, query and fragment, which may be secret. */
+export function listedForm(reference: string): string {
+  if (!/^https?:/i.test(reference)) return reference;
+  return reference.replace(/[?#].*$/s, "").replace(/\/\/[^/\\]*@/, "//");
 }
 
 /** Whether a text is a reference, which can be downloaded without a search. */

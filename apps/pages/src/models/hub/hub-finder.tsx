@@ -7,7 +7,7 @@ import { formatCounted } from "../../parts/format.ts";
 import type { Problem } from "../../wire/problem.ts";
 import { OfferButton, OfferState, useShown } from "../downloads/download-action.tsx";
 import type { Offers } from "../downloads/download-action.tsx";
-import { isReference } from "../downloads/downloads.ts";
+import { isReference, listedForm } from "../downloads/downloads.ts";
 import { createHubSearch } from "./hub-search.ts";
 import type { Asked, HubSearch } from "./hub-search.ts";
 import { fileToTake, hubName, popularityWords, sizeWords, verdictOf } from "./hub-words.ts";
@@ -17,7 +17,7 @@ export function HubFinder({ offers }: { readonly offers: Offers }): VNode {
   const { api, downloads } = offers;
   const hub = useMemo(() => createHubSearch(api), [api]);
   const typed = useSignal("");
-  /** The last reference that was typed and sent. */
+  /** The last reference that was typed and sent, as the worker lists it. */
   const sent = useSignal("");
   const result = hub.result.value;
   const direct = isReference(typed.value.trim());
@@ -31,7 +31,7 @@ export function HubFinder({ offers }: { readonly offers: Offers }): VNode {
           const query = typed.value.trim();
           if (direct) {
             void downloads.start(query);
-            sent.value = query;
+            sent.value = listedForm(query);
             typed.value = "";
           } else if (query !== "") hub.search(query);
         }}

@@ -67,6 +67,9 @@ test("continues after its client has left, and is then served", async () => {
   rest.resolve();
   await expect.poll(downloads).toEqual([{ reference, name: "story", state: "done" }]);
   expect(worker.models.entries().map(({ name }) => name)).toEqual(["ant", "story"]);
+  // A deleted model can be downloaded again.
+  expect((await send("DELETE", "/v1/models/story")).status).toBe(200);
+  expect(await downloads()).toEqual([]);
 });
 
 test("is stopped by a request, listed with its bytes, continued by a pull, and not fetched twice", async () => {

@@ -30,6 +30,8 @@ export function createDownloads({ catalogue, pulls }: DownloadsOptions): Downloa
       for (const download of pulls.list()) {
         const file = await catalogue.find(download.reference, files);
         if (file !== undefined) partial.delete(file.path);
+        // The file was deleted, so the model can be downloaded again.
+        if (download.state === "done" && file?.state !== "whole") continue;
         own.push(download.state === "failed" && file !== undefined ? { ...download, ...sizesOf(file) } : download);
       }
       return [...own, ...[...partial.values()].map(stoppedDownload)];
