@@ -1,7 +1,7 @@
 // Tests an answer against a server in memory, with fake timers.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createWaggle, type Answer, type AskRequest, type WaggleOptions } from "./waggle.ts";
-import { WaggleError, type AnswerEvent } from "./index.ts";
+import { createWaggle, type Answer, type AskRequest, type Waggle, type WaggleOptions } from "./waggle.ts";
+import { WaggleError, type AnswerEvent, type Message } from "./index.ts";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
 afterEach(() => void vi.useRealTimers());
@@ -13,7 +13,7 @@ interface Request {
   readonly signal: AbortSignal | null | undefined;
 }
 
-type Reply = (request: Request) => Response;
+type Reply = (request: Request) => Response | Promise<Response>;
 
 const words = ["Once", " upon", " a", " time", "."];
 const usage = { prompt_tokens: 3, completion_tokens: 5, total_tokens: 8, cached_tokens: 0 };
@@ -59,6 +59,7 @@ interface Script {
 interface World {
   readonly answer: Answer;
   readonly asked: string[];
+  readonly waggle: Waggle;
 }
 
 function ask(
@@ -83,11 +84,13 @@ function ask(
       return reply({ id, after: new Headers(init?.headers).get("last-event-id"), body, signal: init?.signal });
     },
   });
-  return { answer: waggle.ask(request), asked };
+  return { answer: waggle.ask(request), asked, waggle };
 }
 
 /** Lets all timers pass until the answer has ended. */
-async function outcomeOf({ answer }: World): Promise<{ parts: string[]; events: AnswerEvent[]; error?: WaggleError }> {
+async function outcomeOf({
+  answer,
+}: Pick<World, "answer">): Promise<{ parts: string[]; events: AnswerEvent[]; error?: WaggleError }> {
   const [parts, events]: [string[], AnswerEvent[]] = [[], []];
   const read = async (): Promise<void> => {
     for await (const part of answer.text) parts.push(part);
@@ -198,6 +201,42 @@ describe("an answer", () => {
     expect(error?.message).toContain("has lost the job");
   });
 
+  it("is asked for again under the same id, if its job may still run", async () => {
+    const away: Reply = () => refusal(503, "unavailable");
+    const world = ask({ get: [away, away, whole] }, { prompt: "a" }, { maxTries: 1 });
+    const before = world.answer.jobId;
+    expect((await outcomeOf(world)).parts).toEqual(words);
+    expect(world.answer.jobId).toBe(before);
+    expect(world.asked).toEqual(["POST", "GET", "GET", "POST", "GET"]);
+  });
+
+  it.each([
+    ["its deadline has passed", "deadline_exceeded", {}],
+    ["the program wants no second try", "engine_failed", { maxTries: 0 }],
+  ])("is not asked for again, if %s", async (_, code, options) => {
+    const world = ask({ get: [({ id }) => sse(failOf(id, code))] }, { prompt: "a" }, options);
+    expect((await outcomeOf(world)).error).toMatchObject({ code });
+    expect(world.asked).toEqual(["POST", "GET"]);
+  });
+
+  it("sends the same request again, although the program has changed it", async () => {
+    const bodies: unknown[] = [];
+    const messages: Message[] = [{ role: "user", content: "a" }];
+    const post: Reply = ({ body }) => {
+      messages.push({ role: "user", content: "later" });
+      return bodies.push(body) === 1 ? refusal(503, "unavailable") : Response.json({});
+    };
+    await outcomeOf(ask({ post: [post] }, { messages }));
+    expect(bodies[0]).toMatchObject({ messages: [{ content: "a" }] });
+    expect(bodies[1]).toEqual(bodies[0]);
+  });
+
+  it("is an error, if JSON cannot carry the request", async () => {
+    const world = ask({}, { prompt: "a", fields: { top_k: 1n } });
+    expect((await outcomeOf(world)).error).toMatchObject({ code: "invalid_argument" });
+    expect(world.asked).toEqual([]);
+  });
+
   it.each([
     ["disconnect", "unavailable"],
     ["superseded", "cancelled"],
@@ -230,6 +269,21 @@ describe("a busy server", () => {
     const { error } = await outcomeOf(world);
     expect(error).toMatchObject({ code: "resource_exhausted", retryable: true, retryAfterMs: Number(after) * 1_000 });
     expect(world.asked).toHaveLength(posts);
+  });
+
+  it("is not asked again for an older answer of a session", async () => {
+    const request = { prompt: "a", session: "s" };
+    const older = ask({ post: [() => refusal(429, "resource_exhausted", "7"), accepted] }, request);
+    const newer = { answer: older.waggle.ask(request) };
+    const [{ error }, { parts }] = await Promise.all([outcomeOf(older), outcomeOf(newer)]);
+    expect(error).toMatchObject({ code: "cancelled", details: { cancelled_by: "superseded" } });
+    expect(parts).toEqual(words);
+    expect(older.asked).toEqual(["POST", "POST", "GET"]);
+  });
+
+  it.each([502, 503, 504])("is asked again, if a proxy answers %s for it", async (status) => {
+    const { parts } = await outcomeOf(ask({ post: [() => new Response("<html>", { status }), accepted] }));
+    expect(parts).toEqual(words);
   });
 
   it("that refuses the request is not asked again", async () => {
@@ -275,6 +329,24 @@ describe("a caller that leaves", () => {
     await expect(world.answer.result).rejects.toBeDefined();
   });
 
+  it("cancels a job that the server accepts after the answer has ended", async () => {
+    vi.spyOn(AbortSignal, "timeout").mockImplementationOnce((ms) => {
+      const late = new AbortController();
+      setTimeout(() => late.abort(), ms);
+      return late.signal;
+    });
+    const late: Reply = async (request) => {
+      await new Promise((resolve) => setTimeout(resolve, 5_000));
+      return accepted(request);
+    };
+    const world = ask({ post: [late] });
+    world.answer.cancel();
+    expect((await outcomeOf(world)).error).toMatchObject({ code: "cancelled" });
+    expect(world.asked).toEqual(["POST"]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(world.asked).toEqual(["POST", "DELETE"]);
+  });
+
   it("before the request sends nothing", async () => {
     const world = ask({}, { prompt: "a", signal: AbortSignal.abort(new Error("never")) });
     await expect(world.answer.result).rejects.toThrow("never");
@@ -285,4 +357,10 @@ describe("a caller that leaves", () => {
 it("an unusable URL is refused at once", () => {
   expect(() => createWaggle({ url: "worker:7711" })).toThrow("Cannot use the URL");
   expect(() => createWaggle({ url: "http://a:b@worker" })).toThrow("Cannot use the URL");
+});
+
+it("a token that no header can carry is refused at once, and not shown", () => {
+  const use = (): unknown => createWaggle({ url: "http://worker", token: "secret\n" });
+  expect(use).toThrow("Cannot use the token");
+  expect(use).not.toThrow("secret");
 });

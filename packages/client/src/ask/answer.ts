@@ -24,14 +24,20 @@ const maxJobs = 3;
 const cancelLimitMs = 2_000;
 const jobIdBytes = 12;
 
-export function startAnswer(server: Server, request: AskRequest, maxTries = defaultMaxTries): Answer {
+/** @param isLatest whether no newer answer of the session was asked for */
+export function startAnswer(
+  server: Server,
+  request: AskRequest,
+  isLatest: () => boolean,
+  maxTries = defaultMaxTries,
+): Answer {
   const log = createAnswerLog<AnswerEvent>();
   const stop = new AbortController();
-  const body = bodyOf(request);
   let jobId = newJobId();
   let lastIndex = -1;
   let terminal: EndEvent | undefined;
   let failure: WaggleError | undefined;
+  let isLost = false;
   let text = "";
   /** The last POST, whose job cannot be cancelled before the server has accepted it. */
   let posting: Promise<unknown> | undefined;
@@ -46,10 +52,11 @@ export function startAnswer(server: Server, request: AskRequest, maxTries = defa
   }
 
   /** @throws WaggleError that the server sent, when it is final or the tries are over */
-  async function post(): Promise<void> {
+  async function post(fields: object): Promise<void> {
     for (let tries = 0; ; tries += 1) {
       stop.signal.throwIfAborted();
-      const sent = server.send("POST", "/v1/jobs", { body: { ...body, job_id: jobId } }).then(async (response) => {
+      const body = JSON.stringify({ ...fields, job_id: jobId });
+      const sent = server.send("POST", "/v1/jobs", { body }).then(async (response) => {
         if (!response.ok) throw await errorOf(response, "POST /v1/jobs");
         // Read to its end, so that the connection can be used again. The status alone says that the job is accepted.
         await bodyText(response);
@@ -58,13 +65,13 @@ export function startAnswer(server: Server, request: AskRequest, maxTries = defa
       try {
         return await unlessAborted(sent, stop.signal);
       } catch (error) {
-        if (!(error instanceof WaggleError) || !mayPass(error) || tries >= maxTries) throw error;
+        if (!mayPass(error) || tries >= maxTries) throw error;
         await pause(error, tries);
       }
     }
   }
 
-  /** @throws the error itself if the server asks for a longer wait than an answer is worth */
+  /** @throws the error itself if the server asks for a longer wait than an answer is worth; WaggleError cancelled if the session has a newer answer */
   async function pause(error: WaggleError, tries: number): Promise<void> {
     // A lost connection has no Retry-After; its error has the default of its code.
     const askedMs = error.cause === undefined ? (error.retryAfterMs ?? 0) : 0;
@@ -73,6 +80,8 @@ export function startAnswer(server: Server, request: AskRequest, maxTries = defa
     log.add({ type: "retry", reason: error.message, retryAt: Date.now() + delayMs });
     await waitToRetry(delayMs, stop.signal);
     stop.signal.throwIfAborted();
+    // The POST of an older answer would supersede the newer one.
+    if (!isLatest()) throw cancelledBy("superseded");
   }
 
   /** @throws WaggleError when the job has no complete answer */
@@ -87,33 +96,35 @@ export function startAnswer(server: Server, request: AskRequest, maxTries = defa
       },
     });
     stop.signal.throwIfAborted();
+    isLost = end.kind === "lost";
     failure ??= terminal === undefined ? await errorOfEnd(end, jobId) : errorOfCancel(terminal);
     if (failure !== undefined || terminal === undefined) throw failure as WaggleError;
     return terminal;
   }
 
   async function run(): Promise<AnswerResult> {
+    const fields = fieldsOf(request);
     for (let jobs = 1; ; jobs += 1) {
       try {
-        await post();
+        await post(fields);
         return resultOf(await follow(), text);
       } catch (error) {
-        const isFinal = !(error instanceof WaggleError) || !error.retryable || lastIndex >= 0 || jobs === maxJobs;
+        const isLast = jobs === maxJobs || jobs > maxTries;
         // After `post` has given up, more tries would be beyond the limit.
-        if (isFinal || error !== failure) throw error;
-        // The server may still have the ended job.
-        jobId = newJobId();
+        if (!mayPass(error) || lastIndex >= 0 || isLast || error !== failure) throw error;
+        // A job that was lost may still run, and a POST with its id joins it. An ended job would only end again.
+        if (!isLost) jobId = newJobId();
         terminal = undefined;
         await pause(error, jobs);
       }
     }
   }
 
-  async function cancelJob(): Promise<void> {
-    const limit = AbortSignal.timeout(cancelLimitMs);
+  /** Returns after the limit, although the server may get the DELETE later. */
+  async function cancelJob(posted: Promise<unknown>): Promise<void> {
+    const remove = (): Promise<unknown> => server.send("DELETE", `/v1/jobs/${encodeURIComponent(jobId)}`);
     try {
-      await unlessAborted(posting?.catch(() => {}) ?? Promise.resolve(), limit);
-      await server.send("DELETE", `/v1/jobs/${encodeURIComponent(jobId)}`, { signal: limit });
+      await unlessAborted(posted.then(remove, remove), AbortSignal.timeout(cancelLimitMs));
     } catch {
       // Without a reader, the job ends after the server's grace.
     }
@@ -125,7 +136,7 @@ export function startAnswer(server: Server, request: AskRequest, maxTries = defa
 
   const result = run()
     .catch(async (error: unknown) => {
-      if (stop.signal.aborted && posting !== undefined && terminal === undefined) await cancelJob();
+      if (stop.signal.aborted && posting !== undefined && terminal === undefined) await cancelJob(posting);
       throw error;
     })
     .finally(() => request.signal?.removeEventListener("abort", leave));
@@ -145,8 +156,20 @@ export function startAnswer(server: Server, request: AskRequest, maxTries = defa
   };
 }
 
-function bodyOf({ signal: _, session, fields, ...given }: AskRequest): Record<string, unknown> {
-  return { ...fields, ...given, ...(session === undefined ? {} : { session_id: session }) };
+/**
+ * A copy, because the caller may change the request before a later try.
+ * @throws WaggleError invalid_argument
+ */
+function fieldsOf({ signal: _, session, fields, ...given }: AskRequest): object {
+  try {
+    return JSON.parse(
+      JSON.stringify({ ...fields, ...given, ...(session === undefined ? {} : { session_id: session }) }),
+    ) as object;
+  } catch (cause) {
+    throw new WaggleError("invalid_argument", "Cannot send the request: JSON cannot carry one of its fields.", {
+      cause,
+    });
+  }
 }
 
 /** Undefined for reasoning, calls, further choices and tokens without text. */
@@ -160,9 +183,9 @@ function newJobId(): string {
   return `job-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
-/** Whether the same request may be accepted later. */
-function mayPass({ code }: WaggleError): boolean {
-  return code === "unavailable" || code === "resource_exhausted";
+/** Whether the same request may succeed later. A deadline of the caller has passed for good. */
+function mayPass(error: unknown): error is WaggleError {
+  return error instanceof WaggleError && ["unavailable", "engine_failed", "resource_exhausted"].includes(error.code);
 }
 
 async function errorOfEnd(end: FollowEnd, jobId: string): Promise<WaggleError> {
@@ -188,12 +211,14 @@ async function errorOfEnd(end: FollowEnd, jobId: string): Promise<WaggleError> {
 /** A job that ended because its reader was away too long can be asked for again; another cancel was requested. */
 function errorOfCancel({ finish_reason: reason, cancelled_by: by }: EndEvent): WaggleError | undefined {
   if (reason !== "cancelled") return undefined;
-  const details = { cancelled_by: by };
-  if (by === "disconnect" || by === "unclaimed") {
-    const message = "The server cancelled the answer, because the connection was lost for too long. Ask again.";
-    return new WaggleError("unavailable", message, { details, retryAfterS: 0 });
-  }
-  return new WaggleError("cancelled", `The answer was cancelled${by === undefined ? "" : ` (${by})`}.`, { details });
+  if (by !== "disconnect" && by !== "unclaimed") return cancelledBy(by);
+  const message = "The server cancelled the answer, because the connection was lost for too long. Ask again.";
+  return new WaggleError("unavailable", message, { details: { cancelled_by: by }, retryAfterS: 0 });
+}
+
+function cancelledBy(by: EndEvent["cancelled_by"]): WaggleError {
+  const message = `The answer was cancelled${by === undefined ? "" : ` (${by})`}.`;
+  return new WaggleError("cancelled", message, { details: { cancelled_by: by } });
 }
 
 function resultOf(end: EndEvent, text: string): AnswerResult {

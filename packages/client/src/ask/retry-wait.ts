@@ -6,12 +6,12 @@ interface Browser {
   readonly document?: EventTarget & { readonly visibilityState: string };
 }
 
-/** Delays between tries in a row without an event; about 15 s in all. */
-const delaysMs = [250, 500, 1_000, 2_000, 3_000, 4_000] as const;
+/** Delays between tries in a row without an event; at most 15 s for 8 tries. They are short for the 5 s (`--reconnect-grace`) that a job waits for its reader. */
+const delaysMs = [250, 750, 1_000, 1_000, 1_000, 1_000, 4_000, 6_000] as const;
 
-/** Between half of the delay and the whole delay, so that clients that lost the same server do not return at the same moment. */
+/** Between four fifths of the delay and the whole delay, so that clients that lost the same server do not return at the same moment. */
 export function retryDelayMs(tries: number): number {
-  return (delaysMs[Math.min(tries, delaysMs.length - 1)] as number) * (0.5 + Math.random() / 2);
+  return (delaysMs[Math.min(tries, delaysMs.length - 1)] as number) * (0.8 + Math.random() / 5);
 }
 
 /** Resolves after the delay, when the browser goes online, or when the page becomes visible; at once on abort. */

@@ -13,7 +13,8 @@ export interface Server {
 
 export interface ServerCall {
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: unknown;
+  /** JSON. */
+  readonly body?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -28,7 +29,10 @@ export interface ServerOptions {
 /** Time limit until a response begins, and for a body that is no stream. */
 const responseTimeoutMs = 30_000;
 
-/** @throws WaggleError invalid_argument when the URL cannot be used */
+/** Matches tokens that a header can carry, and an empty variable, which is no token. */
+const sendable = /^[\x21-\x7E]*$/;
+
+/** @throws WaggleError invalid_argument when the URL or the token cannot be used */
 export function createServer({ url, token, fetch = globalThis.fetch }: ServerOptions): Server {
   if (!/^https?:\/\/[^@]+$/.test(url) || !URL.canParse(url)) {
     throw new WaggleError(
@@ -36,8 +40,12 @@ export function createServer({ url, token, fetch = globalThis.fetch }: ServerOpt
       "Cannot use the URL: it must be like http://127.0.0.1:7711, without a user.",
     );
   }
+  if (token !== undefined && !sendable.test(token)) {
+    throw new WaggleError("invalid_argument", "Cannot use the token: it must be ASCII characters without spaces.");
+  }
   const base = url.replace(/\/+$/, "");
-  const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const authorization: Record<string, string> =
+    token === undefined || token === "" ? {} : { authorization: `Bearer ${token}` };
   return {
     async send(method, path, { headers, body, signal } = {}) {
       signal?.throwIfAborted();
@@ -57,7 +65,7 @@ export function createServer({ url, token, fetch = globalThis.fetch }: ServerOpt
             ...(body === undefined ? {} : { "content-type": "application/json" }),
             ...headers,
           },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          ...(body === undefined ? {} : { body }),
           // The protocol has no redirects. Following one would send the request to a different server.
           redirect: "error",
           signal: abort.signal,
@@ -124,6 +132,8 @@ function errorIn(text: string): ErrorFields | undefined {
 }
 
 function codeOf(status: number): ErrorCode {
+  // A proxy says so while the server behind it restarts.
+  if (status >= 502 && status <= 504) return "unavailable";
   const codes = Object.keys(errorKinds) as ErrorCode[];
   const code = codes.find((one) => errorKinds[one].status === status);
   return code ?? (status >= 500 ? "internal" : "invalid_argument");

@@ -32,7 +32,7 @@ export interface AskRequest {
 }
 
 export interface Answer {
-  /** The id of the job at the server. It changes if the answer is asked for again before its first token. */
+  /** The id of the job at the server. It may change if the answer is asked for again before its first token. */
   readonly jobId: string;
   /** The text in parts, without reasoning and calls. Throws the error of `result`. Each loop begins at the first part. */
   readonly text: AsyncIterable<string>;
@@ -60,8 +60,21 @@ export interface Waggle {
   ask(request: AskRequest): Answer;
 }
 
-/** @throws WaggleError invalid_argument when the URL cannot be used */
+/** @throws WaggleError invalid_argument when the URL or the token cannot be used */
 export function createWaggle(options: WaggleOptions): Waggle {
   const server = createServer(options);
-  return { ask: (request) => startAnswer(server, request, options.maxTries) };
+  /** The latest answer of each session, until it ends. */
+  const latest = new Map<string, Answer>();
+  return {
+    ask(request) {
+      const { session } = request;
+      const isLatest = (): boolean => session === undefined || latest.get(session) === answer;
+      const answer = startAnswer(server, request, isLatest, options.maxTries);
+      if (session === undefined) return answer;
+      latest.set(session, answer);
+      const forget = (): unknown => isLatest() && latest.delete(session);
+      answer.result.then(forget, forget);
+      return answer;
+    },
+  };
 }

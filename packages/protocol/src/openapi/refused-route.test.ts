@@ -24,6 +24,7 @@ test.each([
   ["GET", "/v1/jobs/a7/steam", "GET /v1/jobs/a7/stream"],
   ["GET", "/v1/v1/jobs/a7/stream", "GET /v1/jobs/a7/stream"],
   ["GET", "/v2/models/bee", "GET /v1/models/bee"],
+  ["GET", "/v1/jobs//stream", "GET /v1/jobs/:id/stream"],
 ])("%s %s is near %s", (method, path, near) => {
   const { error, allow } = refuse(method, path);
   expect(error).toMatchObject({

@@ -71,10 +71,13 @@ function wordsOf(path: string): readonly string[] {
   return path.split("/").slice(1);
 }
 
-/** The path with the words of a request in place of its parameters. */
+/** The path with the words of a request in place of its parameters. A parameter without a word stays, as `:name`. */
 function filled(path: string, words: readonly string[]): string {
   return `/${wordsOf(path)
-    .map((word, index) => (parameter.test(word) ? (words[index] ?? word) : word))
+    .map((word, index) => {
+      const own = parameter.exec(word)?.[0];
+      return own === undefined ? word : words[index] || own;
+    })
     .join("/")}`;
 }
 
