@@ -288,7 +288,7 @@ describe("an error", () => {
   });
 
   it.each([
-    [502, "engine_failed"],
+    [502, "unavailable"],
     [404, "not_found"],
     [418, "invalid_argument"],
     [599, "internal"],
