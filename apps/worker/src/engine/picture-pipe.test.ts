@@ -116,7 +116,7 @@ test("an engine process answers a prompt with pictures of several megabytes", as
   onTestFinished(() => void engine.kill("SIGKILL"));
   const events: EngineEvent[] = [];
   const until = (isIt: (event: EngineEvent) => boolean): Promise<unknown> =>
-    vi.waitUntil(() => events.some(isIt), 20_000);
+    vi.waitUntil(() => events.some(isIt), 120_000);
   engine.on("message", (event) => events.push(event as EngineEvent));
   const read = parseConfig(["--local-mode", "--backend", "fake"], {});
   const { modelSettings: settings, fake } = read.kind === "run" ? read.config : expect.fail(read.stderr);

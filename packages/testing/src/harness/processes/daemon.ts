@@ -1,4 +1,6 @@
 // Owns a daemon in a separate process group: its start, its stdout lines and its log, and its end.
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { withTimeout } from "@waggle/async";
 import { StdoutLineSchema, type StdoutLine } from "@waggle/protocol";
 import { createArrivals } from "../arrivals.ts";
@@ -57,10 +59,12 @@ export function daemonCommand(name: DaemonName, nodeFlags: readonly string[] = [
 
 /**
  * The environment without Waggle's and OpenTelemetry's settings: a WAGGLE_API_TOKEN would keep a worker in local mode from starting, and
- * OpenTelemetry's variables would make a worker send traces.
+ * OpenTelemetry's variables would make a worker send traces. The state folder is another one: a worker without a named model begins with the model
+ * that was used last there, and notes the next one.
  */
 export function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(WAGGLE|OTEL)_/.test(name)));
+  const others = Object.entries(env).filter(([name]) => !/^(WAGGLE|OTEL)_/.test(name));
+  return { ...Object.fromEntries(others), XDG_STATE_HOME: join(tmpdir(), "waggle-state") };
 }
 
 export async function startDaemon(groups: ProcessGroups, spec: DaemonSpec): Promise<Daemon> {
