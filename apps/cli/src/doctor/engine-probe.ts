@@ -2,6 +2,7 @@
 // and devices.
 import { findGpuDevices } from "@waggle/models/gpu";
 import { WaggleError } from "@waggle/protocol";
+import { embeddedModelPath } from "@waggle/worker/embedded-model";
 import type { Context } from "../command.ts";
 import { openOwnSession } from "../worker/open-session.ts";
 import type { EngineFacts, GpuFacts } from "./engine.ts";
@@ -19,7 +20,7 @@ export async function probeEngine(context: Context): Promise<EngineFacts> {
   try {
     const session = await openOwnSession(
       { ...context, config },
-      { url: undefined, model: undefined, onProgress: () => {} },
+      { url: undefined, model: embeddedModelPath(), onProgress: () => {} },
     );
     try {
       const info = await session.client.info({ signal: context.signal });

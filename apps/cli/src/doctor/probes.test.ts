@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -181,6 +181,18 @@ describe("waggle doctor", () => {
     // The worker's program does not exist in this test.
     expect(findings.find(({ check }) => check === "Engine")?.level).toBe("problem");
     expect(code).toBe(1);
+  });
+
+  it("tests the engine with the embedded model, whatever was used last", async () => {
+    const note = join(folder, "args.json");
+    const path = join(folder, "waggle.mjs");
+    writeFileSync(
+      path,
+      `import { writeFileSync as w } from "node:fs"; w(process.env.HOME, JSON.stringify(process.argv));`,
+    );
+    const config = { modelsFolder: folder, entry: { path, execArgv: [] }, env: { HOME: note } };
+    await runCommand(["doctor", "--json"], { config });
+    expect((JSON.parse(readFileSync(note, "utf8")) as string[]).slice(2, 4)).toEqual(["serve", embedded]);
   });
 
   it("marks each finding, and puts its remedy on the next line", () => {

@@ -141,7 +141,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       screen?.downloading(transfer);
       logDownload(progress, transfer.doneBytes);
     },
-    onUsed: (path) => (config.localMode ? lastUsed.note(path) : undefined),
+    onUsed: lastUsed.note,
     onReady(info) {
       reportUnusedGpu(info.device).catch((error: unknown) => log.warn({ err: error }, "gpu_search_failed"));
     },

@@ -34,8 +34,11 @@ const mostShownChars = 500;
 const readyLimitMs = 300_000;
 /** Time limit for the answer: a GPU driver may compile kernels when they first run. */
 const answerLimitMs = 300_000;
-/** A slow first step must not count as a hung engine, because the driver may be compiling. Without `--model` the embedded model is used. */
+/** The embedded model; without its name a worker may load the model that was used last. */
+const model = "waggle-tiny-stories";
+/** A slow first step must not count as a hung engine, because the driver may be compiling. */
 const trialFlags = [
+  ...["--model", model],
   ...["--prefix-store-size", "0"],
   ...["--load-timeout", `${readyLimitMs}ms`, "--watchdog-timeout", `${readyLimitMs}ms`],
 ];

@@ -51,6 +51,8 @@ interface Stage {
 }
 
 const heartbeatInterval = "1s";
+/** Without a model's name, the worker would begin with the model that was used last on this machine. */
+const embeddedModel = "waggle-tiny-stories";
 /** Time limit from SIGTERM to exit: for an idle daemon, and for a daemon of a failed run. */
 const leaveLimitMs = 10_000;
 const failedLeaveLimitMs = 2_000;
@@ -112,7 +114,8 @@ async function play(stage: Stage): Promise<void> {
   await run.wait("the hive's event feed was opening", feed.first("a snapshot", isSnapshot, limit));
 
   const flags = ["--hive-url", hive.url, "--worker-id", workerId, "--heartbeat-interval", heartbeatInterval];
-  const worker = await start(stage, "worker", options.workerCommand, ["--local-mode", ...flags]);
+  const model = options.workerCommand.includes("--model") ? [] : ["--model", embeddedModel];
+  const worker = await start(stage, "worker", options.workerCommand, ["--local-mode", ...model, ...flags]);
   const registration = feed.first("a registration", isRegistration(workerId), limit);
   await run.wait("the worker was loading and yet to register at the hive", registration);
   report.step("Registered at the hive", workerId);

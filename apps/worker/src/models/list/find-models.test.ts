@@ -110,9 +110,13 @@ describe("with downloads on this machine", () => {
     expect(await foundHere(["cut"])).toEqual([["cut", "hf:a/cut:Q8_0", "file", false]]);
   });
 
-  test("the last model is remembered in the state folder, without files elsewhere", () => {
+  test("the last model is remembered in the state folder, without files elsewhere and only by a worker without named models", () => {
     const folder = join(root, "state", "deep");
-    const options = { folder, modelsFolder: join(root, "waggle", "models"), embedded: embeddedModelPath() };
+    const base = { folder, modelsFolder: join(root, "waggle", "models"), embedded: embeddedModelPath() };
+    const options = { ...base, localMode: true, models: [] };
+    const named = [{ name: undefined, reference: bee, source: "file" as const, aliases: [], pinned: false }];
+    createLastUsed({ ...options, models: named }).note(bee);
+    createLastUsed({ ...options, localMode: false }).note(bee);
     const lastUsed = createLastUsed(options);
     expect(lastUsed.read()).toBeUndefined();
     for (const path of [bee, "/elsewhere/x.gguf"]) lastUsed.note(path);
