@@ -140,6 +140,15 @@ describe("downloads that a running worker does not serve", () => {
     },
   );
 
+  it("do not include a file that is served under another name: rm deletes it at the worker", async () => {
+    await using worker = await startFakeWorker({ models: [{ ...bee, name: "my", file: "hf_a_ant_ant.Q8_0.gguf" }] });
+    for (const name of ["ant-q8_0", "hf:a/ant:Q8_0"]) {
+      await runCommand(["rm", name, "--yes"], { config: { url: worker.url, modelsFolder: folder } });
+      expect(worker.asked.at(-1)?.slice(0, 2)).toEqual(["DELETE", "/v1/models/my"]);
+    }
+    expect(existsSync(join(folder, "hf_a_ant_ant.Q8_0.gguf"))).toBe(true);
+  });
+
   it("are not looked for on this machine with the address of a worker", async () => {
     const { code, err } = await ask(["rm", "ant-q8_0", "--yes"], two, { config: { modelsFolder: folder } });
     expect([code, err]).toEqual([66, expect.stringContaining("Unknown model ant-q8_0")]);
@@ -239,9 +248,9 @@ describe("a command with progress", () => {
     const pulled = await ask(["pull", "hf:a/b:Q4_0", "--name", "bee"], script);
     expect(pulled).toMatchObject({ code: 0, err: " 50 %  5 B of 10 B\n" });
     expect(pulled.out).toMatch(/^bee \(1\.6 GB\) is served at http:/);
-    expect(pulled.asked).toEqual([["POST", "/v1/models/pull", { reference: "hf:a/b:Q4_0", name: "bee" }]]);
+    expect(pulled.asked.at(-1)).toEqual(["POST", "/v1/models/pull", { reference: "hf:a/b:Q4_0", name: "bee" }]);
     const left = await ask(["pull", "hf:a/b:Q4_0", "--no-mmproj"], script);
-    expect(left.asked[0]?.[2]).toEqual({ reference: "hf:a/b:Q4_0", projector: false });
+    expect(left.asked.at(-1)?.[2]).toEqual({ reference: "hf:a/b:Q4_0", projector: false });
     const loaded = await ask(["load", "bee", "--keep-alive", "-1"], script);
     expect(loaded.out).toMatch(/^bee is ready \(4 min [45]\d s more\)\.$/m);
     expect(loaded.asked).toEqual([["POST", "/v1/models/load", { model: "bee", keep_alive: -1 }]]);
@@ -271,19 +280,28 @@ describe("a command with progress", () => {
     }
   });
 
-  it("reports after a Ctrl-C that the partial download is kept", async () => {
-    await using worker = await startFakeWorker({ events: [progress] });
+  it.each([
+    ["stops the download, whose part is kept", [], "DELETE", "run the same command to continue"],
+    [
+      "leaves a download of another client",
+      [{ reference: "hf:a/b", name: "b", state: "running" }],
+      "POST",
+      "continues",
+    ],
+  ])("at Ctrl-C %s", async (_, downloads, last, words) => {
+    await using worker = await startFakeWorker({ events: [progress], routes: { "GET /v1/downloads": { downloads } } });
     const interrupt = new AbortController();
     const pulling = runCommand(["pull", "hf:a/b", "--url", worker.url], { signal: interrupt.signal });
-    await expect.poll(() => worker.asked.length).toBe(1);
+    await expect.poll(() => worker.asked.length).toBe(2);
     const { InterruptedError } = await import("../cli-error.ts");
     interrupt.abort(new InterruptedError());
     expect(await pulling).toMatchObject({
       code: 130,
-      err: expect.stringContaining("run the same command to continue") as string,
+      err: expect.stringContaining(words) as string,
     });
     // The worker would continue the download without this client.
-    expect(worker.asked.at(-1)?.slice(0, 2)).toEqual(["DELETE", "/v1/downloads/hf%3Aa%2Fb"]);
+    const path = last === "DELETE" ? "/v1/downloads/hf%3Aa%2Fb" : "/v1/models/pull";
+    expect(worker.asked.at(-1)?.slice(0, 2)).toEqual([last, path]);
   });
 });
 

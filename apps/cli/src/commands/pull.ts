@@ -1,7 +1,7 @@
 // Owns `waggle pull`: a running worker downloads the model and serves it at once. Without a worker, the command downloads the model for the
 // next worker. Without a reference, the command shows recommended models.
 import { dirname } from "node:path";
-import { parsePullable, pullModel, type PullProgress } from "@waggle/models/download";
+import { parsePullable, pullModel, shownReference, type PullProgress } from "@waggle/models/download";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { findDownload, requireNotEmbedded } from "../local/downloads.ts";
@@ -29,7 +29,7 @@ export const run: Run = async (context, words) => {
   // Only a name: the record of a URL does not have its query, which may be needed to continue.
   const isName = !isFileOrReference(wanted) && !isAddressGiven(context, words.text("url"));
   const known = isName ? await findDownload(context.config, wanted) : undefined;
-  const reference = known?.reference ?? (await offerDownload(context, wanted, { isPull: true })) ?? wanted;
+  const reference = known?.reference ?? (await offerDownload(context, wanted, { isPull: true, hubUrl })) ?? wanted;
   parsePullable(reference);
   const found = await findWorker(context, words.text("url"));
   if (found !== undefined && hubUrl !== undefined) {
@@ -39,12 +39,16 @@ export const run: Run = async (context, words) => {
     );
   }
   const view = createProgressView(context.err);
+  const wasRunning = found !== undefined && (await isRunning(context, found, reference));
   try {
     await (found === undefined
       ? pullHere(context, { reference, name, projector, hubUrl }, view)
-      : pullThere(context, found, { reference, name, projector }, view));
+      : pullThere(context, found, { reference, name, projector, wasRunning }, view));
   } catch (error) {
-    if (context.signal.aborted) context.err.write("The partial download is kept; run the same command to continue.\n");
+    const end = wasRunning
+      ? "The download continues for the client that started it.\n"
+      : "The partial download is kept; run the same command to continue.\n";
+    if (context.signal.aborted) context.err.write(end);
     throw error;
   } finally {
     view.clear();
@@ -72,16 +76,28 @@ interface Wanted {
   readonly projector: boolean;
 }
 
+/** Whether the worker downloads the model already, for another client. */
+async function isRunning({ signal }: Context, { client }: Reached, reference: string): Promise<boolean> {
+  try {
+    const { downloads } = await client.models.downloads({ signal });
+    return downloads.some((one) => one.state === "running" && one.reference === shownReference(reference));
+  } catch {
+    // The answer to the pull says what is wrong.
+    signal.throwIfAborted();
+    return false;
+  }
+}
+
 async function pullThere(
   { err, out, signal }: Context,
   { client, url }: Reached,
-  { reference, name, projector }: Wanted,
+  { reference, name, projector, wasRunning }: Wanted & { readonly wasRunning: boolean },
   view: ProgressView,
 ): Promise<void> {
   const request = { reference, ...(name === undefined ? {} : { name }), ...(projector ? {} : { projector }) };
   const model = await followEvents(client.models.pull(request, { signal }), view).catch(async (error: unknown) => {
     // The download belongs to the worker, and would continue without this client.
-    if (signal.aborted) {
+    if (signal.aborted && !wasRunning) {
       const failed = (): unknown => err.write("The worker did not confirm the stop: the download may continue.\n");
       await client.models.stopDownload(reference).catch(failed);
     }

@@ -1,4 +1,5 @@
 // Owns `waggle rm`: deletes a model that Waggle has downloaded, after a confirmation.
+import { basename } from "node:path";
 import { createCatalogue } from "@waggle/models/download";
 import { CliError } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
@@ -13,20 +14,23 @@ export const run: Run = async (context, words) => {
   const [wanted = ""] = words.args;
   const yes = words.has("yes");
   const found = await findWorker(context, words.text("url"));
-  const isHere = found === undefined || (await isUnserved(context, found, wanted, words.text("url")));
-  await (isHere ? removeHere(context, wanted, yes) : removeThere(context, found, wanted, yes));
+  const served = found && (await servedName(context, found, wanted, words.text("url")));
+  await (found === undefined || served === undefined
+    ? removeHere(context, wanted, yes)
+    : removeThere(context, found, served, yes));
 };
 
-/** Whether the text names a download that the worker does not serve. */
-async function isUnserved(
+/** The worker's name for the model; undefined for a download that the worker does not serve. */
+async function servedName(
   context: Context,
   { client }: Reached,
   wanted: string,
   url: string | undefined,
-): Promise<boolean> {
-  if (isAddressGiven(context, url)) return false;
-  if (findModel(await modelsOf(client, context.signal), wanted) !== undefined) return false;
-  return (await findDownload(context.config, wanted)) !== undefined;
+): Promise<string | undefined> {
+  if (isAddressGiven(context, url)) return wanted;
+  const models = await modelsOf(client, context.signal);
+  const download = findModel(models, wanted) === undefined ? await findDownload(context.config, wanted) : undefined;
+  return download === undefined ? wanted : models.find(({ file }) => file === basename(download.path))?.name;
 }
 
 async function removeThere(context: Context, { client }: Reached, wanted: string, yes: boolean): Promise<void> {

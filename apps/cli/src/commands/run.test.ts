@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ModelStatus } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { InterruptedError } from "../cli-error.ts";
 import { answerOf, modelStatus, startFakeWorker, workerInfo } from "../testing/fake-worker.ts";
@@ -89,6 +93,27 @@ describe("waggle run", () => {
     expect(await asking).toEqual({ code: 130, out: "", err: "" });
     // The job is cancelled at the worker too.
     expect(broken.asked.at(-1)?.slice(0, 2)).toEqual(["DELETE", expect.stringMatching(/^\/v1\/jobs\/job-/)]);
+  });
+
+  it("without a worker starts one, which must load a model although it would wait for a request", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "waggle-own-"));
+    const wasp = modelStatus("wasp", { state: "unloaded", file: "wasp.gguf" });
+    const ask = async (models: readonly ModelStatus[]) => {
+      const events = [{ type: "done" as const, model: wasp }];
+      await using worker = await startFakeWorker({ models, events });
+      const path = join(folder, "waggle.mjs");
+      const line = JSON.stringify({ type: "listening", url: worker.url, pid: 1 });
+      writeFileSync(path, `console.log(${JSON.stringify(line)}); process.on("disconnect", () => process.exit());`);
+      const config = { entry: { path, execArgv: [] }, stateFolder: folder };
+      return { ...(await runCommand(["run", "hi"], { config })), asked: worker.asked };
+    };
+    writeFileSync(join(folder, "last-model.json"), JSON.stringify({ path: "/models/wasp.gguf" }));
+    const { code, asked } = await ask([modelStatus("bee", { state: "unloaded" }), wasp]);
+    expect(code).toBe(0);
+    expect(asked).toContainEqual(["POST", "/v1/models/load", { model: "wasp" }]);
+    expect(asked.find(([, path]) => path === "/v1/jobs")?.[2]).toMatchObject({ model: "wasp" });
+    expect(await ask([])).toMatchObject({ code: 66, err: expect.stringContaining("has no model yet.") as string });
+    rmSync(folder, { recursive: true });
   });
 
   it("without a worker starts one, and reports why that worker does not start", async () => {

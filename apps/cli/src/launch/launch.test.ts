@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { WaggleError } from "@waggle/protocol";
 import type { CommandSpec } from "../command.ts";
 import { commandTable } from "../command-table.ts";
 import { modelStatus, startFakeWorker, type FakeWorkerScript } from "../testing/fake-worker.ts";
@@ -95,6 +96,23 @@ describe("waggle launch", () => {
     expect(start?.env).toMatchObject({ ANTHROPIC_MODEL: "wasp", CLAUDE_CODE_MAX_CONTEXT_TOKENS: "4096" });
     expect(start?.env).toMatchObject({ CLAUDE_CODE_MAX_OUTPUT_TOKENS: "1024" });
     expect(err).toContain("The window of wasp has 4096 tokens; Claude Code needs about 65536.");
+  });
+
+  it("starts with an unknown window if the token must not load the model", async () => {
+    const routes = { "POST /v1/models/load": new WaggleError("forbidden", "No.") };
+    const wasp = modelStatus("wasp", { state: "unloaded" });
+    const { code, start, err } = await launch(["claude", "--model", "wasp"], { models: [bee, wasp], routes });
+    expect([code, err]).toEqual([7, "The window of wasp is unknown: only an admin token can load the model now.\n"]);
+    expect(start?.env).toMatchObject({ ANTHROPIC_MODEL: "wasp" });
+    expect(start?.env).not.toHaveProperty("CLAUDE_CODE_MAX_CONTEXT_TOKENS");
+  });
+
+  it("says that a worker has no model yet", async () => {
+    const routes = { "GET /v1/info": { ...(await infoOf()), model: "" } };
+    expect(await launch(["claude"], { models: [], routes })).toMatchObject({
+      code: 66,
+      err: expect.stringMatching(/^waggle: http:.* has no model yet\. "waggle pull" lists/) as string,
+    });
   });
 
   it("sets no window at a gateway, which does not know it", async () => {

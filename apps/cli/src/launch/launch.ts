@@ -4,13 +4,13 @@ import { spawn } from "node:child_process";
 import { accessSync, constants as access, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { nearWord, type ModelStatus } from "@waggle/protocol";
+import { nearWord, WaggleError, type ModelStatus } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import type { Environment } from "../config.ts";
 import { createProgressView } from "../terminal/progress.ts";
 import { followEvents } from "../worker/follow-events.ts";
-import { modelsOf, pickModel } from "../worker/model-names.ts";
+import { modelsOf, noModelYet, pickModel } from "../worker/model-names.ts";
 import { needWorker, type Reached } from "../worker/reach.ts";
 import { agents, type Agent, type AgentStart } from "./agents.ts";
 
@@ -68,13 +68,21 @@ function isInstalled(program: string, env: Environment): boolean {
 /** The wanted model, or else the worker's default. Its window is known only once it is loaded; a gateway loads no models. */
 async function loadedModel(
   context: Context,
-  { client, info }: Reached,
+  { url, client, info }: Reached,
   wanted: string | undefined,
 ): Promise<Pick<ModelStatus, "name" | "context_size">> {
-  const model = pickModel(await modelsOf(client, context.signal), wanted ?? info.model);
+  const { err, signal } = context;
+  const models = await modelsOf(client, signal);
+  if (models.length === 0) throw new CliError(noModelYet(url), exitCodes.fileUnusable);
+  const model = pickModel(models, wanted ?? info.model);
   if (model.context_size !== undefined || info.gateway === true) return model;
-  const events = client.models.load({ model: model.name }, { signal: context.signal });
-  return await followEvents(events, createProgressView(context.err));
+  const events = client.models.load({ model: model.name }, { signal });
+  return await followEvents(events, createProgressView(err)).catch((error: unknown) => {
+    if (!(error instanceof WaggleError) || error.code !== "forbidden") throw error;
+    // The first request loads the model.
+    err.write(`The window of ${model.name} is unknown: only an admin token can load the model now.\n`);
+    return model;
+  });
 }
 
 /** Starts the agent in this terminal, and passes signals on to it. @returns the agent's exit code */

@@ -68,9 +68,11 @@ describe("the name of a recommended model", () => {
   });
 
   it("is no yes at Enter for a model that does not fit", async () => {
-    const context = terminal({ typed: "\n" });
-    expect(await offerDownload(context, "llama3.3:70b", options)).toBeUndefined();
-    expect(context.err.text()).toContain("Llama 3.3 70B, 42.5 GB, does not fit this machine. Download? [y/N] ");
+    for (const isPull of [false, true]) {
+      const context = terminal({ typed: "\n" });
+      expect(await offerDownload(context, "llama3.3:70b", { ...options, isPull })).toBeUndefined();
+      expect(context.err.text()).toContain("Llama 3.3 70B, 42.5 GB, does not fit this machine. Download? [y/N] ");
+    }
   });
 
   it("is not asked about without a terminal at both ends", async () => {
@@ -107,6 +109,12 @@ describe("another name", () => {
       "There is no model hornet here. The hub has hf:bee/Hornet-GGUF. Download? [y/N] ",
     ]);
     expect((await hub(server, "hornet", "\n"))[0]).toBeUndefined();
+    const env = { WAGGLE_HUB_URL: "http://127.0.0.1:2" };
+    const pull = { ...options, isPull: true, hubUrl: server.url };
+    expect(await offerDownload(terminal({ typed: "y\n", env }), "hornet", pull)).toBe("hf:bee/Hornet-GGUF");
+    expect(await offerDownload(terminal({ typed: "\n", env }), "hornet", pull)).toBeUndefined();
+    const words = ["hornet", "--hub-url", server.url];
+    expect((await offerDownloads(terminal({ typed: "y\n", env }), words))[0]).toBe("hf:bee/Hornet-GGUF");
   });
 
   it("is not offered if the hub has no such model", async () => {

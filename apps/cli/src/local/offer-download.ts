@@ -14,8 +14,10 @@ import { hubOptions } from "./worker-settings.ts";
 export type AskContext = Omit<Context, "passSignals">;
 
 export interface OfferOptions {
-  /** Whether the command is there to download: the question then says nothing of a missing model, and Enter is a yes. */
+  /** Whether the command is there to download: the question then says nothing of a missing model. */
   readonly isPull?: boolean;
+  /** The value of `--hub-url`. */
+  readonly hubUrl?: string | undefined;
   /** Computes which recommended models fit; by default on this machine. */
   readonly advise?: (context: AskContext) => Promise<AdviceHere>;
 }
@@ -43,14 +45,13 @@ export async function offerDownload(
   const offer = await findOffer(context, word, options);
   if (offer === undefined) return undefined;
   const missing = options.isPull === true ? "" : `There is no model ${word} here. `;
-  const enterMeansYes = options.isPull === true || offer.enterMeansYes;
-  return (await ask(context, `${missing}${offer.words} Download?`, enterMeansYes)) ? offer.reference : undefined;
+  return (await ask(context, `${missing}${offer.words} Download?`, offer.enterMeansYes)) ? offer.reference : undefined;
 }
 
 async function findOffer(
   context: AskContext,
   word: string,
-  { advise = adviseHere }: OfferOptions,
+  { advise = adviseHere, hubUrl }: OfferOptions,
 ): Promise<Offer | undefined> {
   const names = new Set(recommendedByName(word).map(({ name }) => name));
   if (names.size > 0) {
@@ -67,7 +68,7 @@ async function findOffer(
   }
   const likely = likelyReference(word);
   if (likely?.startsWith("ollama:") === true) return { reference: likely, words: `${likely}.`, enterMeansYes: false };
-  const reference = await findAtHub(context, word, likely);
+  const reference = await findAtHub(context, word, likely, hubUrl);
   if (reference === undefined) return undefined;
   return { reference, words: `The hub has ${reference}.`, enterMeansYes: false };
 }
@@ -77,8 +78,9 @@ async function findAtHub(
   { config, signal }: AskContext,
   word: string,
   likely: string | undefined,
+  hubUrl: string | undefined,
 ): Promise<string | undefined> {
-  const hub = await hubOptions(config.env);
+  const hub = await hubOptions(config.env, hubUrl);
   if (hub.offline) return undefined;
   try {
     if (likely !== undefined) return (await listHubFiles(likely, { ...hub, signal })).length > 0 ? likely : undefined;
@@ -106,7 +108,9 @@ export async function offerDownloads(
   for (const word of words) {
     const model = modelIn(word);
     const isUnknown = models.has(model) && !(await isOnDisk(settings.config, model));
-    const reference = isUnknown ? await offerDownload(context, model, options) : undefined;
+    const reference = isUnknown
+      ? await offerDownload(context, model, { hubUrl: settings.config.hubUrl, ...options })
+      : undefined;
     accepted.push(reference === undefined ? word : word.slice(0, word.length - model.length) + reference);
   }
   return accepted;

@@ -1,13 +1,16 @@
 // Chooses the worker and the model for `waggle run` and `waggle chat`: the running worker, or a private one that ends with the command.
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import type { WorkerClient } from "@waggle/client";
 import { createWaggle, type Waggle } from "@waggle/client/ask";
+import { readLastUsed } from "@waggle/worker/last-used";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context } from "../command.ts";
 import type { Progress } from "../terminal/progress.ts";
 import { isOnDisk, pickPath } from "../local/downloads.ts";
 import { isEmbeddedModel } from "../local/embedded-model.ts";
 import { offerDownload } from "../local/offer-download.ts";
+import { followEvents } from "./follow-events.ts";
 import { findModel, modelsOf, noModelYet } from "./model-names.ts";
 import { startOwnWorker, type OwnWorker } from "./own-worker.ts";
 import { findWorker, isAddressGiven } from "./reach.ts";
@@ -86,13 +89,34 @@ export async function openOwnSession(context: Context, { model, onProgress }: Se
   // A command sends one prompt at a time, so more slots would only use memory.
   const worker = await startOwnWorker(config, models, signal, ["--slots", "1"]);
   try {
-    const modelName = await whenReady(worker, signal, onProgress);
+    const loaded = await loadUnasked(context, worker, onProgress);
+    const modelName = loaded ?? (await whenReady(worker, signal, onProgress));
     const { client, url, close } = worker;
-    return { client, waggle: createWaggle({ url }), url, model: undefined, modelName, ownWorker: true, close };
+    return { client, waggle: createWaggle({ url }), url, model: loaded, modelName, ownWorker: true, close };
   } catch (error) {
     await worker.close();
     throw error;
   }
+}
+
+/**
+ * Loads a model at a worker that loads none by itself, as with the folder of WAGGLE_MODELS_DIR: the default, the last used, or the first one.
+ * @returns its name; undefined if the worker loads one by itself, or has failed
+ */
+async function loadUnasked(
+  { config, signal }: Context,
+  { client, url }: OwnWorker,
+  onProgress: SessionWish["onProgress"],
+): Promise<string | undefined> {
+  const info = await client.info({ signal }).catch(() => undefined);
+  if (info?.state !== "ready") return undefined;
+  const models = await modelsOf(client, signal);
+  if (models.some(({ state }) => state !== "unloaded")) return undefined;
+  const last = basename(readLastUsed(config.stateFolder) ?? "");
+  const chosen = models.find((model) => model.default) ?? models.find(({ file }) => file === last) ?? models[0];
+  if (chosen === undefined) throw new CliError(noModelYet(url), exitCodes.fileUnusable);
+  const events = client.models.load({ model: chosen.name }, { signal });
+  return (await followEvents(events, { show: onProgress, clear: () => {} })).name;
 }
 
 async function whenReady(

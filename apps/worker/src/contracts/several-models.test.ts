@@ -479,6 +479,7 @@ describe("in network mode", () => {
     ["POST", "/v1/models/pin", { model: "ant" }],
     ["POST", "/v1/models/swap", { model: "ant", reference: "bee" }],
     ["POST", "/v1/models/pull", { reference: "hf:user/repo" }],
+    ["GET", "/v1/downloads", undefined],
     ["DELETE", "/v1/models/ant", undefined],
     ["POST", "/api/copy", { source: "ant", destination: "x" }],
     ["DELETE", "/api/delete", { model: "ant" }],

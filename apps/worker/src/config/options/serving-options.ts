@@ -70,7 +70,8 @@ export const servingOptions = {
     group: "Model",
     help: "model for requests that name an unknown one",
     schema: text(1, maxNameChars),
-    defaultText: "the model, if there is only one; with several, an unknown name is an error",
+    defaultText:
+      "the only model; in local mode without named models, the last used one; otherwise an unknown name is an error",
   },
   aliases: {
     flag: "alias",

@@ -54,7 +54,12 @@ test("a client that joins a download just as all its other clients leave is not 
   again.release();
   expect(pulls.list()).toEqual([{ reference, name: "x", state: "running", stage: "asking" }]);
   expect(kept.change.value).toMatchObject({ type: "progress" });
-  await pulls.stop();
+  // A request just after a stop begins anew.
+  const stopped = pulls.cancel(reference);
+  const anew = pulls.join(reference, undefined);
+  expect([await stopped, anew.change.value]).toMatchObject([true, { type: "progress" }]);
   expect(kept.change.value).toMatchObject({ type: "error", code: "cancelled" });
+  await pulls.stop();
+  expect(anew.change.value).toMatchObject({ type: "error", code: "cancelled" });
   expect(pulls.list()).toEqual([]);
 });

@@ -56,7 +56,7 @@ interface Pull {
 export function createPulls({ pull: settings, now, requireFree, onPulled }: PullsOptions): Pulls {
   /**
    * Downloads that a client can join. Requests for a reference under different names do not share a download: the first request downloads the file, and the
-   * others wait. When its last client leaves, a download is removed from this map at once, before it has stopped.
+   * others wait. When its last client leaves, or a client stops it, a download is removed from this map at once, before it has stopped.
    */
   const pulls = new Map<string, Pull>();
   const running = new Set<Pull>();
@@ -155,6 +155,8 @@ export function createPulls({ pull: settings, now, requireFree, onPulled }: Pull
     async cancel(reference) {
       const shown = shownReference(reference);
       const all = [...running].filter((pull) => pull.reference === shown);
+      // A later request must not join a download that is ending.
+      for (const [key, pull] of pulls) if (pull.reference === shown) pulls.delete(key);
       for (const { stop } of all) stop.abort();
       await Promise.all(all.map(({ over }) => over));
       return all.length > 0;

@@ -90,7 +90,7 @@ export function offeredFile(reference: string, folders: readonly string[]): stri
   return inside.find((path) => existsSync(path)) ?? inside[0];
 }
 
-function isInside(path: string, folder: string): boolean {
+export function isInside(path: string, folder: string): boolean {
   const way = relative(folder, path);
   // On Windows `relative` returns an absolute path for another drive.
   return way !== "" && way !== ".." && !way.startsWith(`..${sep}`) && resolve(way) !== way;

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -99,6 +99,23 @@ test("a download is reported as it arrives", async () => {
   expect(shown.at(-1)).toMatchObject([1, { doneBytes: bytes.length, totalBytes: bytes.length }]);
   expect(host.file.facts).toMatchObject({ isDownload: true });
   expect(shown.length).toBeLessThan(110);
+});
+
+test("a download of another folder is only a file, which this worker does not delete", async () => {
+  const path = join(folder, "a.gguf");
+  copyFileSync(embeddedModelPath(), path);
+  writeFileSync(
+    `${path}.json`,
+    JSON.stringify({ kind: "waggle-download", reference: "hf:a/a", name: "a", parts: [{}] }),
+  );
+  for (const [own, isDownload] of [
+    [folder, true],
+    [join(folder, "other"), false],
+  ] as const) {
+    const host = hostOf(path);
+    await prepareModel(host, { ...options(), resolve: { folder: own, offline: true } });
+    expect(host.file.facts).toMatchObject({ isDownload });
+  }
 });
 
 describe("the projector of a model", () => {

@@ -7,7 +7,7 @@ import type { FoundProjector, ResolveModelOptions } from "@waggle/models/downloa
 import type { Transfer } from "@waggle/daemon/terminal";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelSettings } from "../../config/model-settings.ts";
-import { isLocalFile } from "../list/given-file.ts";
+import { isInside, isLocalFile } from "../list/given-file.ts";
 import type { ModelHost } from "./model-host-port.ts";
 import { engineSettingsOf } from "../memory/engine-settings.ts";
 import { memoryPlanOf } from "../memory/memory-plan.ts";
@@ -46,7 +46,8 @@ export async function prepareModel(host: ModelHost, options: PrepareOptions): Pr
   }
   const settings = engineSettingsOf(file.settings, vision.projector);
   const plan = header === undefined ? undefined : memoryPlanOf(header, settings, options.budgetBytes);
-  const downloaded = await isDownload(path);
+  // Only a file of this folder can be deleted as a download.
+  const downloaded = isInside(path, options.resolve.folder) && (await isDownload(path));
   // A swap may have changed the file meanwhile.
   if (file.reference === reference)
     file.facts = {

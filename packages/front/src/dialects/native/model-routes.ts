@@ -60,7 +60,11 @@ export function createModelRoutes(options: AppOptions): Record<keyof typeof mode
       requireAdmin(c);
       return follow(c, control.pull(reference, name, projector).change);
     },
-    downloads: async (c) => c.json({ downloads: await control.downloads() }),
+    async downloads(c) {
+      // The reason of a failed download may name folders.
+      requireAdmin(c);
+      return c.json({ downloads: await control.downloads() });
+    },
     async stopDownload(c) {
       requireAdmin(c);
       return c.json({ stopped: await control.stopDownload(c.req.param("id") ?? "") });
