@@ -1,5 +1,6 @@
 // Owns the commands pack and pack:check: their options, what they print and their exit codes.
 import { relative, resolve } from "node:path";
+import { formatBytes } from "@waggle/daemon/terminal";
 import { guarded, repositoryPath, showProgress } from "@waggle/testing/harness";
 import type { Command } from "commander";
 import { addonNames, addonsFolder, hasAddon } from "../lib/build/addon-file.ts";
@@ -18,7 +19,6 @@ interface PackFlags {
 }
 
 const defaultOut = ".waggle/packages";
-const bytesPerMb = 1_000_000;
 const stepWidth = 28;
 
 export function addPack(command: Command): void {
@@ -127,13 +127,9 @@ function reportOf({ path, bytes, unpackedBytes, files, sha256 }: Tarball, machin
   const none = "for no platform: workers use node-llama-cpp's own binding, which is slower";
   return [
     relative(process.cwd(), path),
-    `  size     ${mb(bytes)}, installed ${mb(unpackedBytes)} in ${files} files`,
+    `  size     ${formatBytes(bytes)}, installed ${formatBytes(unpackedBytes)} in ${files} files`,
     ...(machines === undefined ? [] : [`  addons   ${machines.join(", ") || none}`]),
     `  SHA-256  ${sha256}`,
     "",
   ].join("\n");
-}
-
-function mb(bytes: number): string {
-  return `${(bytes / bytesPerMb).toFixed(1)} MB`;
 }
