@@ -105,7 +105,7 @@ export async function openOwnSession(context: Context, { model, onProgress }: Se
  */
 async function loadUnasked(
   { config, signal }: Context,
-  { client, url }: OwnWorker,
+  { client }: OwnWorker,
   onProgress: SessionWish["onProgress"],
 ): Promise<string | undefined> {
   const info = await client.info({ signal }).catch(() => undefined);
@@ -114,7 +114,7 @@ async function loadUnasked(
   if (models.some(({ state }) => state !== "unloaded")) return undefined;
   const last = basename(readLastUsed(config.stateFolder) ?? "");
   const chosen = models.find((model) => model.default) ?? models.find(({ file }) => file === last) ?? models[0];
-  if (chosen === undefined) throw new CliError(noModelYet(url), exitCodes.fileUnusable);
+  if (chosen === undefined) throw new CliError(noModelYet(config.modelsFolder), exitCodes.fileUnusable);
   const events = client.models.load({ model: chosen.name }, { signal });
   return (await followEvents(events, { show: onProgress, clear: () => {} })).name;
 }
