@@ -84,11 +84,13 @@ describe("the worker", () => {
     worker.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
     let lines = "";
     worker.stdout.on("data", (chunk: Buffer) => (lines += chunk.toString()));
-    await poll("the worker to be ready", () => lines.includes('"ready"')).catch(() => expect.fail(log));
+    const limitMs = 120_000;
+    await poll("the worker to be ready", () => lines.includes('"ready"'), limitMs).catch(() => expect.fail(log));
     const ready = JSON.parse(lines.split("\n")[1] ?? "") as { url: string; engine_pid: number };
     await takeAllDescriptors(ready.url);
     process.kill(ready.engine_pid, "SIGKILL");
-    await poll("an engine that fails to start", () => log.includes("start_failed")).catch(() => expect.fail(log));
+    const failed = (): boolean => log.includes("start_failed");
+    await poll("an engine that fails to start", failed, limitMs).catch(() => expect.fail(log));
     for (const socket of sockets) socket.destroy();
     await poll("the worker to be ready", async () => (await readyz(ready.url)) === 200);
     const { engine } = await createWorkerClient({ baseUrl: ready.url }).health();
