@@ -82,6 +82,7 @@ export const modelRoutes = {
     path: "/v1/downloads",
     summary: "Running, unfinished, failed and finished downloads; unfinished ones also after a restart.",
     response: DownloadsSchema,
+    errors: ["forbidden"],
   },
   stopDownload: {
     method: "delete",
