@@ -28,8 +28,8 @@ const commandLimitMs = 60_000;
 const leaveLimitMs = 20_000;
 const answerTokens = 32;
 const bytesPerMb = 1_000_000;
-/** Folder of downloaded models: the only folder that remains after uninstalling. */
-const namedCache = "home/.cache/waggle/";
+/** README.md says that an uninstall keeps these folders. */
+const keptFolders = ["home/.cache/waggle/", "home/.local/state/waggle/"];
 const memoryFolder = "/dev/shm";
 
 /** @returns a line for each problem. @throws Error when a step cannot be run */
@@ -61,7 +61,8 @@ export async function checkPackage(check: PackageCheck): Promise<readonly string
 
   const removing = stopwatch();
   await npm("uninstall", "--global", "waggle");
-  const left = machine.files().filter((file) => !before.includes(file) && !file.startsWith(namedCache));
+  const isKept = (file: string): boolean => keptFolders.some((folder) => file.startsWith(folder));
+  const left = machine.files().filter((file) => !before.includes(file) && !isKept(file));
   onStep("uninstall", `${seconds(removing())}, ${left.length} files left`);
   return [...problems, ...left.map((file) => `${file} is left`)];
 }
