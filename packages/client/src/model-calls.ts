@@ -37,7 +37,7 @@ export interface ModelCalls {
     options?: CallOptions,
   ): ModelEvents;
   downloads(options?: CallOptions): Promise<Downloads>;
-  /** Stops a download, also for other clients; what has arrived is kept. */
+  /** Stops a download, also for other clients. The part that is here is kept. */
   stopDownload(reference: string, options?: CallOptions): Promise<DownloadStopped>;
   delete(model: string, options?: CallOptions): Promise<ModelDeleted>;
 }

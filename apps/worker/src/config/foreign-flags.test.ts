@@ -1,4 +1,4 @@
-// Tests what is known of other programs: the advice for their flags names flags that exist, and a variable of theirs is read.
+// Tests the advice for other programs' flags, which names flags that exist, and that HF_ENDPOINT is read.
 import { expect, test } from "vitest";
 import type { ConfigResult } from "@waggle/daemon";
 import { parseConfig } from "../config.ts";

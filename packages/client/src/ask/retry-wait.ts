@@ -1,6 +1,6 @@
 // Owns the delay before the next try. In a browser, the delay ends early when the network or the visitor returns.
 
-/** The parts of a browser's globals that this file uses; Node has none of them. */
+/** Globals of browsers that this file uses. Node lacks them. */
 interface Browser {
   readonly addEventListener?: EventTarget["addEventListener"];
   readonly document?: EventTarget & { readonly visibilityState: string };

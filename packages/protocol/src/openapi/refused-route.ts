@@ -21,7 +21,7 @@ const fewestEdits = 1;
 /** A prefix to leave out is as far as two edits, so that a misspelled word with its prefix is nearer. */
 const prefixEdits = 2;
 
-/** Returns a function for the requests that none of these routes serves. */
+/** Returns a function that refuses requests which match no route. */
 export function createRouteRefusal(routes: readonly KnownRoute[]): (method: string, path: string) => RefusedRoute {
   const known = routes.flatMap(({ method, paths }) =>
     paths.map((path) => ({ method, path, named: paths[0] ?? path, pattern: patternOf(path) })),

@@ -32,7 +32,7 @@ export interface Downloads {
   view(reference: string): DownloadView;
   /** Starts or continues a download. It belongs to the worker: the page may leave. @param reference as typed, or as listed */
   start(reference: string): Promise<void>;
-  /** Stops a download; what has arrived is kept. */
+  /** Stops a download. The part that is here is kept. */
   stop(reference: string): Promise<void>;
   /** Deletes what an unfinished download has left. @param wanted its reference, or its name without one */
   remove(wanted: string): Promise<void>;

@@ -1,4 +1,4 @@
-// Shows a worker's downloads: they continue without clients, and what has arrived is listed, continued or deleted, also by the next worker.
+// Tests a worker's downloads: they continue without clients. An unfinished one is listed, continued or deleted, also by the next worker.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
