@@ -115,7 +115,7 @@ describe("an embedding model", () => {
   test("refuses a text that is too long, and requests to generate text, each with the reason", async () => {
     await expect(client.embeddings.create({ model: "m", input: "b ".repeat(200) })).rejects.toMatchObject({
       status: 400,
-      message: expect.stringContaining(`of 202 tokens: ${readingContext} are the most`),
+      message: expect.stringContaining(`is ${readingContext} tokens, but it resulted in 202 tokens`),
     });
     for (const answer of [
       client.chat.completions.create({ model: "m", messages: [{ role: "user", content: "Hi" }] }),
@@ -164,7 +164,7 @@ describe("a model that ranks", () => {
     const [short] = await rank("/v1/rerank", { documents: ["nectar ".repeat(400)] });
     expect(cut).toEqual(short);
     const refused = await post(ranking, "/rerank", { query, texts: ["nectar ".repeat(500)] });
-    expect(await refused.text()).toContain(`${readingContext} are the most`);
+    expect(await refused.text()).toContain(`is ${readingContext} tokens`);
   });
 
   test("a long job does not delay other clients, and ends when its client disconnects", async () => {

@@ -107,7 +107,7 @@ it("finds models by alias; with several models, the error for an unknown name li
   fleet.join({ id: "w2", model: "other", slots: 1 });
   expect(await errorOf(await gateway.post("/v1/jobs", { prompt: "x", model: "nope" }))).toMatchObject({
     status: 404,
-    message: 'Cannot find model "nope": this fleet serves m, other.',
+    message: 'Cannot find model "nope": it does not exist; this fleet serves m, other.',
   });
 });
 

@@ -1,6 +1,6 @@
 // Owns the schema of the body of all native errors.
 import { z } from "zod";
-import { errorCodes, type ErrorBody } from "./errors.ts";
+import { errorCodes } from "./errors.ts";
 
 export const ErrorCodeSchema = z.enum(errorCodes);
 
@@ -10,8 +10,9 @@ export const ErrorBodySchema = z
       code: ErrorCodeSchema,
       message: z.string().describe("What failed and why. Names the field if a field caused the error."),
       type: z.string(),
+      param: z.string().nullable().default(null).describe("The field that caused the error."),
       retryable: z.boolean(),
       details: z.record(z.string(), z.unknown()).optional(),
     }),
   })
-  .meta({ id: "Error" }) satisfies z.ZodType<ErrorBody>;
+  .meta({ id: "Error" });

@@ -112,6 +112,8 @@ export interface ErrorBody {
     readonly code: ErrorCode;
     readonly message: string;
     readonly type: string;
+    /** The field that caused the error, as in OpenAI's errors. */
+    readonly param: string | null;
     readonly retryable: boolean;
     readonly details?: Record<string, unknown> | undefined;
   };
@@ -170,11 +172,19 @@ export class WaggleError extends Error {
         code: this.code,
         message: this.message,
         type,
+        param: fieldOf(this),
         retryable,
         ...(this.details === undefined ? {} : { details: this.details }),
       },
     };
   }
+}
+
+/** The first field that the error blames. */
+export function fieldOf({ details }: Pick<WaggleError, "details">): string | null {
+  const { problems } = details ?? {};
+  const [first] = Array.isArray(problems) ? (problems as { field?: unknown }[]) : [];
+  return typeof first?.field === "string" && first.field !== "" ? first.field : null;
 }
 
 /** A WaggleError as plain data, for messages between processes. */
@@ -188,6 +198,16 @@ export interface Failure {
 export function failureOf(thrown: unknown): Failure {
   const { code, message, details } = WaggleError.from(thrown);
   return { code, message, ...(details === undefined ? {} : { details }) };
+}
+
+/** The token counts of an error about a text that is too long for the model. Each dialect puts them into the words that its clients search for. */
+export function overflowOf({
+  details = {},
+}: Pick<WaggleError, "details">): { readonly promptTokens: number; readonly contextSize: number } | undefined {
+  const { n_prompt_tokens: promptTokens, n_ctx: contextSize } = details;
+  return typeof promptTokens === "number" && typeof contextSize === "number"
+    ? { promptTokens, contextSize }
+    : undefined;
 }
 
 export function errorOf({

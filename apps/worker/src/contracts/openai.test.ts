@@ -226,7 +226,7 @@ describe("chat completions", () => {
     start({ contextSize: 32 });
     const response = await post("/v1/chat/completions", chat("x".repeat(100)));
     const { error } = OpenAiErrorSchema.parse(await response.json());
-    expect(error).toMatchObject({ type: "exceed_context_size_error", n_ctx: 32 });
+    expect(error).toMatchObject({ type: "exceed_context_size_error", code: "context_length_exceeded", n_ctx: 32 });
     expect(error.n_prompt_tokens).toBeGreaterThan(100);
   });
 
@@ -327,7 +327,7 @@ describe("models and tokens", () => {
     expect((await get("/v1/models/waggle-fake")).status).toBe(200);
     const unknown = await get("/v1/models/gpt-4");
     expect(unknown.status).toBe(404);
-    expect(OpenAiErrorSchema.parse(await unknown.json()).error.code).toBe("not_found");
+    expect(OpenAiErrorSchema.parse(await unknown.json()).error.code).toBe("model_not_found");
   });
 
   it("converts text to tokens and back", async () => {

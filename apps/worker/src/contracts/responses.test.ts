@@ -180,17 +180,17 @@ describe("the end of a stream (fault 4)", () => {
     });
   });
 
-  test("is an error if the prompt is too long: a response with status 400, or response.failed in a stream that has started", async () => {
+  test("is an error if the prompt is too long: a response with status 400, or a stream with response.failed", async () => {
     start({ contextSize: 32 });
-    expect(await refusal(post({ input: "long ".repeat(40), stream: true }))).toMatchObject({
-      status: 400,
-      code: "context_length_exceeded",
-    });
+    const input = "long ".repeat(40);
+    expect(await refusal(post({ input }))).toMatchObject({ status: 400, code: "context_length_exceeded" });
+    const failed = { status: "failed", error: { code: "context_length_exceeded" } };
+    expect(checked(await eventsOf(await post({ input, stream: true })))).toMatchObject(failed);
     await worker.close();
     start({ contextSize: 32, loadLater: true });
-    const reading = eventsOf(await post({ input: "long ".repeat(40), stream: true }));
+    const reading = eventsOf(await post({ input, stream: true }));
     worker.load();
-    expect(checked(await reading)).toMatchObject({ status: "failed", error: { code: "context_length_exceeded" } });
+    expect(checked(await reading)).toMatchObject(failed);
   });
 });
 

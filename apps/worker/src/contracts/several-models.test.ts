@@ -103,7 +103,7 @@ describe("a name", () => {
       // Ollama's clients look for Ollama's message.
       path.startsWith("/api/")
         ? "model 'wasp' not found"
-        : /Cannot find model \\?"wasp\\?": this worker serves ant, bee\./,
+        : /Cannot find model \\?"wasp\\?": it does not exist; this worker serves ant, bee\./,
     );
     expect([worker.engines("ant"), worker.engines("bee")]).toEqual([0, 0]);
   });

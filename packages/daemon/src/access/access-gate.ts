@@ -49,6 +49,9 @@ export function checkOrigin(headers: Headers, { allowedOrigins, localPages }: Or
   );
 }
 
+/** Clients search for "API key" and "X-Api-Key". */
+const advice = "Send the API token as Authorization: Bearer, or as X-Api-Key.";
+
 /**
  * Returns the name of the request's token.
  * @param wrong called with a token that is not in the table
@@ -57,12 +60,12 @@ export function checkOrigin(headers: Headers, { allowedOrigins, localPages }: Or
 export function authenticate(headers: Headers, tokens: TokenTable, wrong?: (token: string) => void): string {
   const presented = tokenOf(headers);
   if (presented === undefined) {
-    throw new WaggleError("unauthenticated", "Cannot authenticate: send the API token as Authorization: Bearer.");
+    throw new WaggleError("unauthenticated", `Cannot authenticate: no API key. ${advice}`);
   }
   const name = tokens.nameOf(presented);
   if (name !== undefined) return name;
   wrong?.(presented);
-  throw new WaggleError("unauthenticated", "Cannot authenticate: the API token is wrong.");
+  throw new WaggleError("unauthenticated", `Cannot authenticate: invalid API key. ${advice}`);
 }
 
 /** The token from `Authorization: Bearer …`, or from `X-Api-Key: …`, which Anthropic's clients send. */

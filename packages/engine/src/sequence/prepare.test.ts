@@ -44,7 +44,8 @@ describe("preparing", () => {
     const refused = preparer()(job(text("123456789")));
     await expect(refused).rejects.toMatchObject({
       code: "invalid_argument",
-      message: "Cannot accept the prompt: it has 10 tokens, and the context holds 10, the answer included.",
+      message:
+        "Cannot accept the prompt: it exceeds the context window. This model's maximum context length is 10 tokens, the answer included, but it resulted in 10 tokens, so the request exceeds the available context size. Reduce the length of the messages or texts.",
       details: { n_prompt_tokens: 10, n_ctx: 10 },
     });
   });
@@ -88,7 +89,7 @@ describe("preparing", () => {
       createFakeBackend({ slots: 1, contextSize: 10 }),
     );
     const refused = createPreparer({ backend, random32: () => 0 })(job(text(" ".repeat(10 * maxCharsPerToken))));
-    await expect(refused).rejects.toMatchObject({ message: expect.stringContaining("at least 10 tokens") });
+    await expect(refused).rejects.toMatchObject({ message: expect.stringContaining("10 tokens or more") });
   });
 
   test.each<[where: string, given: { messages?: TemplateMessage[]; tools?: TemplateTool[] }]>([
@@ -127,7 +128,7 @@ describe("preparing", () => {
     const refused = createPreparer({ backend, random32: () => 0 })(
       job({ prompt: { kind: "messages", messages, tools } }),
     );
-    await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/at least 1\d tokens/) });
+    await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/1\d tokens or more/) });
   });
 
   test("accepts code with a hole of any length, because the backend cuts it to the context", async () => {
@@ -147,7 +148,9 @@ describe("preparing", () => {
     const backend = { ...fake, embedder: { ...embedder, maxTokens: 9, tokenize: () => expect.fail("tokenized") } };
     const prepare = createPreparer({ backend, random32: () => 0 });
     await expect(prepare(embedJob("short", "x".repeat(9 * maxCharsPerToken + 1)))).rejects.toMatchObject({
-      message: "Cannot embed a text of at least 10 tokens: 9 are the most.",
+      message: expect.stringMatching(
+        /^Cannot embed a text: .* length is 9 tokens, but it resulted in 10 tokens or more,/,
+      ),
     });
   });
 

@@ -81,7 +81,7 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     checkChars(work.prompt, contextSize);
     const { entries, start } = await generator.tokenize(work.prompt, work.pictures, signal);
     const promptTokens = entries.length;
-    checkLength(promptTokens, contextSize, "");
+    checkLength(promptTokens, contextSize);
     checkPromptLogprobs(work, promptTokens);
     const chunks = chunksOf(entries);
     checkPictures(work, entries, chunks);
@@ -131,26 +131,25 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     const texts = Array.from({ length: textCount(work) }, (_, index) => textAt(work, index) ?? "");
     const { truncateTo } = work;
     // Check the length of all texts first, because tokenizing takes long.
-    if (truncateTo === undefined)
-      for (const text of texts) checkTextLength(work, fewestTokens(text), embedder, "at least ");
+    if (truncateTo === undefined) for (const text of texts) checkTextLength(work, fewestTokens(text), embedder, true);
     let promptTokens = 0;
     for (const text of texts) {
       if (signal?.aborted === true) throw new WaggleError("cancelled", "The client disconnected.");
       const { length } = await embedder.tokenize(text, truncateTo);
       if (length === 0) throw new WaggleError("invalid_argument", "Cannot embed a text without tokens.");
-      checkTextLength(work, length, embedder, "");
+      checkTextLength(work, length, embedder);
       promptTokens += length;
     }
     return { kind: "embed", job, embedder, promptTokens };
   }
 
-  function checkTextLength({ kind }: TextsWork, tokens: number, { maxTokens }: Embedder, qualifier: string): void {
+  function checkTextLength({ kind }: TextsWork, tokens: number, { maxTokens }: Embedder, isEstimate = false): void {
     if (tokens <= maxTokens) return;
-    const what = kind === "embed" ? "embed a text" : "rank a document and its query";
-    throw new WaggleError(
-      "invalid_argument",
-      `Cannot ${what} of ${qualifier}${tokens} tokens: ${maxTokens} are the most.`,
-      { details: { n_prompt_tokens: tokens, n_ctx: maxTokens } },
+    throw tooLong(
+      kind === "embed" ? "embed a text" : "rank a pair of query and document",
+      tokens,
+      maxTokens,
+      isEstimate,
     );
   }
 
@@ -192,7 +191,7 @@ export function refuseField(field: string, problem: string, cause?: unknown): Wa
 export function checkChars(input: PromptInput, contextSize: number): void {
   const enough = maxCharsPerToken * contextSize;
   const fewestTokens = Math.max(1, Math.ceil(charsOf(input, enough) / maxCharsPerToken));
-  checkLength(fewestTokens, contextSize, "at least ");
+  checkLength(fewestTokens, contextSize, true);
 }
 
 /** Counts the characters of the input; a token among the pieces counts as `maxCharsPerToken` characters. */
@@ -241,13 +240,22 @@ export function countChars(value: unknown, enough = Infinity, charsPerValue = 1)
 }
 
 /** Refuses a prompt without tokens, because sampling needs a computed token, and a prompt without room for an answer in the context. */
-function checkLength(promptTokens: number, contextSize: number, qualifier: string): void {
+function checkLength(promptTokens: number, contextSize: number, isEstimate = false): void {
   if (promptTokens === 0) throw new WaggleError("invalid_argument", "Cannot accept the prompt: it has no tokens.");
   if (promptTokens < contextSize) return;
-  throw new WaggleError(
+  throw tooLong("accept the prompt", promptTokens, contextSize, isEstimate, ", the answer included");
+}
+
+/**
+ * Clients search for "exceeds the context window", "this model's maximum context length is N tokens", "resulted in N tokens" or "the request exceeds the
+ * available context size.", and then shorten the conversation. The contract test client-errors has their matchers.
+ */
+function tooLong(task: string, tokens: number, most: number, isEstimate: boolean, note = ""): WaggleError {
+  const count = `${tokens} tokens${isEstimate ? " or more" : ""}`;
+  return new WaggleError(
     "invalid_argument",
-    `Cannot accept the prompt: it has ${qualifier}${promptTokens} tokens, and the context holds ${contextSize}, the answer included.`,
-    { details: { n_prompt_tokens: promptTokens, n_ctx: contextSize } },
+    `Cannot ${task}: it exceeds the context window. This model's maximum context length is ${most} tokens${note}, but it resulted in ${count}, so the request exceeds the available context size. Reduce the length of the messages or texts.`,
+    { details: { n_prompt_tokens: tokens, n_ctx: most } },
   );
 }
 

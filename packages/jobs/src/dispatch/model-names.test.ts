@@ -28,7 +28,7 @@ test.each<[asked: string, name: string | undefined]>([
 test("the error for an unknown model lists the known names, and shortens long names", () => {
   expect(unknownModel("x", entries)).toMatchObject({
     code: "not_found",
-    message: 'Cannot find model "x": this worker serves Qwen3, qwen3, story.gguf.',
+    message: 'Cannot find model "x": it does not exist; this worker serves Qwen3, qwen3, story.gguf.',
   });
   const many = Array.from({ length: 23 }, (_, i) => ({ name: `m${i}`, aliases: new Set<string>() }));
   const { message } = unknownModel("y".repeat(10_000), many);

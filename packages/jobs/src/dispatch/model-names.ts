@@ -44,12 +44,16 @@ export function requireModel<T extends Named>(
 }
 
 /** @param who how the error message names the server of the models */
-export function unknownModel(asked: string, entries: readonly Named[], who = "this worker"): WaggleError {
+export function unknownModel(asked: string, entries: readonly Pick<Named, "name">[], who = "this worker"): WaggleError {
   const shown = asked.slice(0, shownChars);
-  return new WaggleError("not_found", `Cannot find model "${shown}": ${listOf(entries, who)}.`);
+  const problem = "it does not exist";
+  // Clients search for these words, or for the code that OpenAI's dialect makes of the field.
+  return new WaggleError("not_found", `Cannot find model "${shown}": ${problem}; ${listOf(entries, who)}.`, {
+    details: { problems: [{ field: "model", problem }] },
+  });
 }
 
-function listOf(entries: readonly Named[], who: string): string {
+function listOf(entries: readonly Pick<Named, "name">[], who: string): string {
   if (entries.length === 0) return `${who} has no models`;
   const names = entries.slice(0, shownNames).map(({ name }) => name);
   const more = entries.length - names.length;

@@ -1,4 +1,5 @@
 // Builds errors in Anthropic's shape. Types after Anthropic's API reference (Errors).
+import { overflowOf } from "@waggle/protocol";
 import type { AnthropicError, ErrorCode, WaggleError } from "@waggle/protocol";
 
 const types: Readonly<Record<ErrorCode, string>> = {
@@ -28,8 +29,8 @@ export function anthropicError(error: WaggleError, requestId: string): Anthropic
 }
 
 /** Claude Code searches for exactly these words, and then shortens its conversation. */
-function messageOf({ message, details = {} }: WaggleError): string {
-  const { n_prompt_tokens: promptTokens, n_ctx: contextSize } = details;
-  if (typeof promptTokens !== "number" || typeof contextSize !== "number") return message;
-  return `prompt is too long: ${promptTokens} tokens > ${contextSize - 1} maximum`;
+function messageOf(error: WaggleError): string {
+  const overflow = overflowOf(error);
+  if (overflow === undefined) return error.message;
+  return `prompt is too long: ${overflow.promptTokens} tokens > ${overflow.contextSize - 1} maximum`;
 }

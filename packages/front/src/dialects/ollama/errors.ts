@@ -1,8 +1,11 @@
 // Builds errors in Ollama's shape.
+import { overflowOf } from "@waggle/protocol";
 import type { OllamaError, WaggleError } from "@waggle/protocol";
 
-export function ollamaError({ message, details = {} }: WaggleError): OllamaError {
-  const tooLong = typeof details["n_prompt_tokens"] === "number" && typeof details["n_ctx"] === "number";
+export function ollamaError(error: WaggleError): OllamaError {
+  const { message } = error;
   // Ollama's clients search for these words.
-  return { error: tooLong ? `the input length exceeds the context length: ${message}` : message };
+  return {
+    error: overflowOf(error) === undefined ? message : `the input length exceeds the context length: ${message}`,
+  };
 }

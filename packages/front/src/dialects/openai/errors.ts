@@ -1,23 +1,31 @@
-// Builds errors in OpenAI's shape.
-import { errorKinds } from "@waggle/protocol";
-import type { OpenAiError, WaggleError } from "@waggle/protocol";
+// Builds errors in OpenAI's shape, with the codes that its clients search for.
+import { errorKinds, fieldOf, overflowOf } from "@waggle/protocol";
+import type { ErrorCode, OpenAiError, WaggleError } from "@waggle/protocol";
 
-/** For a prompt that is too long, adds llama-server's fields. */
+/** OpenAI's names of codes. The other codes are Waggle's own. */
+const codes: Partial<Readonly<Record<ErrorCode, string>>> = {
+  unauthenticated: "invalid_api_key",
+  resource_exhausted: "rate_limit_exceeded",
+};
+
+/** For a text that is too long, adds llama-server's fields. */
 export function openAiError(error: WaggleError): OpenAiError {
-  const { n_prompt_tokens: promptTokens, n_ctx: contextSize, problems } = error.details ?? {};
-  const tooLong = typeof promptTokens === "number" && typeof contextSize === "number";
+  const overflow = overflowOf(error);
+  const param = fieldOf(error);
   return {
     error: {
       message: error.message,
-      type: tooLong ? "exceed_context_size_error" : errorKinds[error.code].type,
-      param: firstField(problems),
-      code: error.code,
-      ...(tooLong ? { n_prompt_tokens: promptTokens, n_ctx: contextSize } : {}),
+      type: overflow === undefined ? errorKinds[error.code].type : "exceed_context_size_error",
+      param,
+      code: codeOf(error.code, overflow !== undefined, param),
+      ...(overflow === undefined ? {} : { n_prompt_tokens: overflow.promptTokens, n_ctx: overflow.contextSize }),
     },
   };
 }
 
-function firstField(problems: unknown): string | null {
-  const [first] = Array.isArray(problems) ? (problems as { field?: unknown }[]) : [];
-  return typeof first?.field === "string" && first.field !== "" ? first.field : null;
+function codeOf(code: ErrorCode, isOverflow: boolean, param: string | null): string {
+  if (isOverflow) return "context_length_exceeded";
+  if (code === "not_found" && param === "model") return "model_not_found";
+  if (code === "not_found" && param === "previous_response_id") return "previous_response_not_found";
+  return codes[code] ?? code;
 }

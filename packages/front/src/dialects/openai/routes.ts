@@ -1,5 +1,6 @@
 // Owns the OpenAI-compatible routes.
-import { ChatCompletionRequestSchema, WaggleError, openAiRoutes, pathsOf } from "@waggle/protocol";
+import { unknownModel } from "@waggle/jobs";
+import { ChatCompletionRequestSchema, openAiRoutes, pathsOf } from "@waggle/protocol";
 import type { ChatCompletionRequest } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import { countTokens } from "../../conversation/conversation.ts";
@@ -46,7 +47,7 @@ function createRoutes(options: AppOptions, generations: Generations): Record<key
     model(c) {
       const id = c.req.param("id") ?? "";
       const model = models.all().find(({ name, aliases }) => name === id || aliases.includes(id));
-      if (model === undefined) throw new WaggleError("not_found", `Cannot find model "${id.slice(0, 256)}".`);
+      if (model === undefined) throw unknownModel(id, models.all());
       return c.json(modelOf(model, createdMs));
     },
     async chatCompletions(c) {

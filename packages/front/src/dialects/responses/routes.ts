@@ -4,6 +4,7 @@ import {
   ResponseCountRequestSchema,
   ResponseRequestSchema,
   WaggleError,
+  overflowOf,
   pathsOf,
   responsesRoutes,
   sseHeaders,
@@ -20,7 +21,7 @@ import { unsupported } from "../../body/fields.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { pictureReader } from "../../pictures/picture-reader.ts";
 import { requestContextOf } from "../../generation/base-job-spec.ts";
-import { responsesErrorBody } from "./errors.ts";
+import { openAiError } from "../openai/errors.ts";
 import { lastNumberOf, responseCollector, responseFraming } from "./framing.ts";
 import type { ResponseShape } from "./framing.ts";
 import { conversationOf, inputItems, keptConversationOf, withIds } from "./history.ts";
@@ -54,7 +55,7 @@ export function createResponsesDialect(
     name: "openai responses",
     routes: routesOf(responsesRoutes, createRoutes(options, generations, turns), pathsOf),
     prefixes: ["/v1/responses", "/responses"],
-    errorBody: responsesErrorBody,
+    errorBody: openAiError,
   };
 }
 
@@ -145,6 +146,14 @@ function createRoutes(
         model: served.name,
         ...(await echoOf(body, context)),
       };
+      const id = `resp_${randomBytes(16).toString("hex")}`;
+      /** OpenAI's server streams this error, and Codex compacts its conversation only after response.failed, not after a status of 400. */
+      const refused = (error: unknown): Response => {
+        if (!streamed || !(error instanceof WaggleError) || overflowOf(error) === undefined) throw error;
+        const { fromFunctionName } = toolbox;
+        const shape = { head: { id, ...fields }, numbering: createNumbering(), key: id, fromFunctionName };
+        return c.body(responseFraming(shape).frameError(error), 200, sseHeaders);
+      };
       const accepted = (job: Job): ResponseShape => {
         // A retry of the request gets the response of the first try.
         const earlier = store.find(c.get("client"), job.id);
@@ -169,14 +178,14 @@ function createRoutes(
               );
         const kept = { input: (key: string) => withIds(own, key), pictures };
         const asked = { body, context, mcpTools, toolbox, fields, kept, specOf, streamed };
-        return await respondWithTurn(c, asked, { turns, turnShapes, generations, store, log: options.log });
+        const services = { turns, turnShapes, generations, store, log: options.log };
+        return await respondWithTurn(c, asked, services).catch(refused);
       }
       const answer: Answer = {
         framing: (job) => responseFraming(accepted(job), -1, body),
         collector: (job) => responseCollector(accepted(job)),
       };
-      const id = `resp_${randomBytes(16).toString("hex")}`;
-      return await generations.respond(c, { spec: { ...spec, id }, streamed, answer });
+      return await generations.respond(c, { spec: { ...spec, id }, streamed, answer }).catch(refused);
     },
     async countResponseInput(c) {
       const body = await readBody(c, ResponseCountRequestSchema, limits.maxBodyBytes);
