@@ -133,14 +133,16 @@ describe("a message", () => {
       ...{ type: "message", role: "assistant", model: "waggle-fake" },
       content: [
         { type: "thinking", thinking: "Hm.", signature: "" },
-        { type: "text", text: "Look:" },
-        { type: "tool_use", id, name: "weather", input: { city: "Bern" } },
-        { type: "tool_use", id, name: "weather", input: { city: "Bern" } },
+        { type: "text", text: "Look:", citations: null },
+        { type: "tool_use", id, name: "weather", input: { city: "Bern" }, caller: { type: "direct" } },
+        { type: "tool_use", id, name: "weather", input: { city: "Bern" }, caller: { type: "direct" } },
       ],
-      ...{ stop_reason: "tool_use", stop_sequence: null },
+      ...{ stop_reason: "tool_use", stop_sequence: null, container: null, diagnostics: null, stop_details: null },
       usage: {
         ...{ input_tokens: tokens, cache_read_input_tokens: tokens, cache_creation_input_tokens: 0 },
         output_tokens: Buffer.byteLength(calling) + 1,
+        ...{ cache_creation: null, inference_geo: null, output_tokens_details: null },
+        ...{ server_tool_use: null, service_tier: null, speed: null },
       },
     };
     const events = await stream(body);

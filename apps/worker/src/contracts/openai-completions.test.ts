@@ -141,14 +141,14 @@ describe("several prompts", () => {
   test("end together when a later prompt is refused, whole and streamed", async () => {
     start({ slots: 1, contextSize: 64 });
     const body = { prompt: ["fits [eog:2]", "does not".repeat(50)] };
-    expect((await refusal(body)).message).toContain("context holds 64");
+    expect((await refusal(body)).message).toContain("length is 64 tokens");
     const { body: streamed } = await post({ ...body, stream: true });
     let told = "";
     const read = async (): Promise<void> => {
       for await (const { data } of parseSse(streamed as ReadableStream<Uint8Array>)) told = data;
     };
     await expect(read()).rejects.toThrow("ended with an error");
-    expect(told).toContain("context holds 64");
+    expect(told).toContain("length is 64 tokens");
     await worker.dispatcher.idle();
   });
 

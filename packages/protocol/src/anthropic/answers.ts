@@ -2,20 +2,32 @@
 // Anthropic's API reference (Messages, Streaming Messages, Errors).
 import { z } from "zod";
 
+/** Fields that Anthropic's clients require. This server has no values for them. */
+function nulls<K extends string>(...names: readonly K[]): Record<K, z.ZodNull> {
+  return Object.fromEntries(names.map((name) => [name, z.null()])) as Record<K, z.ZodNull>;
+}
+
 const UsageSchema = z
   .object({
     input_tokens: z.int().nonnegative().describe("Number of prompt tokens, without cached tokens."),
     cache_creation_input_tokens: z.literal(0),
     cache_read_input_tokens: z.int().nonnegative(),
     output_tokens: z.int().nonnegative(),
+    ...nulls("cache_creation", "inference_geo", "output_tokens_details", "server_tool_use", "service_tier", "speed"),
   })
   .meta({ id: "AnthropicUsage" });
 export type AnthropicUsage = z.infer<typeof UsageSchema>;
 
 const BlockSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("thinking"), thinking: z.string(), signature: z.literal("") }),
-  z.object({ type: z.literal("text"), text: z.string() }),
-  z.object({ type: z.literal("tool_use"), id: z.string(), name: z.string(), input: z.record(z.string(), z.unknown()) }),
+  z.object({ type: z.literal("text"), text: z.string(), ...nulls("citations") }),
+  z.object({
+    type: z.literal("tool_use"),
+    id: z.string(),
+    name: z.string(),
+    input: z.record(z.string(), z.unknown()),
+    caller: z.object({ type: z.literal("direct") }),
+  }),
 ]);
 export type AnthropicBlock = z.infer<typeof BlockSchema>;
 
@@ -33,6 +45,7 @@ const messageShape = {
   type: z.literal("message"),
   role: z.literal("assistant"),
   model: z.string(),
+  ...nulls("container", "diagnostics", "stop_details"),
 };
 
 export const AnthropicAnswerSchema = z
@@ -84,7 +97,11 @@ export const AnthropicEventSchema = z
     z.object({ type: z.literal("content_block_stop"), ...indexed }),
     z.object({
       type: z.literal("message_delta"),
-      delta: z.object({ stop_reason: StopReasonSchema, stop_sequence: z.string().nullable() }),
+      delta: z.object({
+        stop_reason: StopReasonSchema,
+        stop_sequence: z.string().nullable(),
+        ...nulls("container", "stop_details"),
+      }),
       usage: UsageSchema,
     }),
     z.object({ type: z.literal("message_stop") }),

@@ -69,6 +69,7 @@ export const ChatCompletionSchema = z
         message: z.object({
           role: z.literal("assistant"),
           content: z.string().nullable(),
+          refusal: z.null(),
           reasoning_content: z.string().optional(),
           reasoning: z
             .string()

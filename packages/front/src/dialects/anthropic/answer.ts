@@ -16,8 +16,9 @@ export type BlockType = AnthropicBlock["type"];
 export function headOf(
   { id }: Pick<Job, "id">,
   model: string,
-): Pick<AnthropicAnswer, "id" | "type" | "role" | "model"> {
-  return { id: `msg_${id.replace(/^job-/, "")}`, type: "message", role: "assistant", model };
+): Omit<AnthropicAnswer, "content" | "stop_reason" | "stop_sequence" | "usage"> {
+  const nulls = { container: null, diagnostics: null, stop_details: null };
+  return { id: `msg_${id.replace(/^job-/, "")}`, type: "message", role: "assistant", model, ...nulls };
 }
 
 /** Clients identify a call by its id alone, and the model's ids may repeat in the next answer. */
@@ -32,6 +33,12 @@ export function anthropicUsage(usage: Omit<Usage, "total_tokens">): AnthropicUsa
     cache_creation_input_tokens: 0,
     cache_read_input_tokens: usage.cached_tokens,
     output_tokens: usage.completion_tokens,
+    cache_creation: null,
+    inference_geo: null,
+    output_tokens_details: null,
+    server_tool_use: null,
+    service_tier: null,
+    speed: null,
   };
 }
 
@@ -46,6 +53,17 @@ export function blockTypeOf({ part }: Pick<TokenEvent, "part">): BlockType {
     case "arguments":
       return "tool_use";
   }
+}
+
+export function textBlock(text: string): AnthropicBlock {
+  return { type: "text", text, citations: null };
+}
+
+export function callBlock(
+  call: { readonly id: string; readonly name: string },
+  input: Record<string, unknown>,
+): AnthropicBlock {
+  return { type: "tool_use", ...call, input, caller: { type: "direct" } };
 }
 
 /** @param calls number of calls in the answer */

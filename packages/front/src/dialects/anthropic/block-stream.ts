@@ -1,7 +1,7 @@
 // Builds the events of the blocks in a streamed answer. At most one block is open. Events after Anthropic's API reference (Streaming Messages).
 import type { Job } from "@waggle/jobs";
 import type { AnthropicBlock, AnthropicEvent, TokenEvent } from "@waggle/protocol";
-import { blockTypeOf, callIdOf } from "./answer.ts";
+import { blockTypeOf, callBlock, callIdOf, textBlock } from "./answer.ts";
 import type { BlockType } from "./answer.ts";
 
 type Events = readonly AnthropicEvent[];
@@ -48,7 +48,7 @@ export function createBlockStream(job: Pick<Job, "callKey">): BlockStream {
       const type = blockTypeOf({ part });
       const begun: AnthropicEvent[] = [];
       if (part === "call") {
-        begun.push(...begin({ type: "tool_use", id: callIdOf(job, calls), name: call?.name ?? "", input: {} }));
+        begun.push(...begin(callBlock({ id: callIdOf(job, calls), name: call?.name ?? "" }, {})));
         calls += 1;
       }
       if (text === "") return begun;
@@ -66,7 +66,7 @@ export function createBlockStream(job: Pick<Job, "callKey">): BlockStream {
 type Delta = Extract<AnthropicEvent, { type: "content_block_delta" }>["delta"];
 
 function emptyBlock(type: "thinking" | "text"): AnthropicBlock {
-  return type === "thinking" ? { type, thinking: "", signature: "" } : { type, text: "" };
+  return type === "thinking" ? { type, thinking: "", signature: "" } : textBlock("");
 }
 
 function deltaOf(type: BlockType, text: string): Delta {

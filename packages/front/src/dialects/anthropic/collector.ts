@@ -2,7 +2,7 @@
 import type { Job } from "@waggle/jobs";
 import type { AnthropicAnswer, AnthropicBlock, TokenEvent } from "@waggle/protocol";
 import type { Collector } from "../../generation/dialect.ts";
-import { anthropicUsage, blockTypeOf, callIdOf, headOf, stopOf } from "./answer.ts";
+import { anthropicUsage, blockTypeOf, callBlock, callIdOf, headOf, stopOf, textBlock } from "./answer.ts";
 import type { BlockType } from "./answer.ts";
 
 /** An unfinished block. The `text` of a call is its arguments as JSON. */
@@ -44,9 +44,9 @@ function blockOf({ type, call, text }: Draft): AnthropicBlock {
     case "thinking":
       return { type, thinking: text, signature: "" };
     case "text":
-      return { type, text };
+      return textBlock(text);
     case "tool_use":
-      return { type, ...call, input: inputOf(text) };
+      return callBlock(call, inputOf(text));
   }
 }
 

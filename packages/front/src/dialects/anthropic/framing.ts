@@ -63,7 +63,11 @@ export function anthropicFraming(
     frameEnd: (end) =>
       send([
         ...blocks.close(),
-        { type: "message_delta", delta: stopOf(end, blocks.calls), usage: anthropicUsage(end.usage) },
+        {
+          type: "message_delta",
+          delta: { ...stopOf(end, blocks.calls), container: null, stop_details: null },
+          usage: anthropicUsage(end.usage),
+        },
         { type: "message_stop" },
       ]),
     frameError: (error) => send([anthropicError(error, requestId)]),

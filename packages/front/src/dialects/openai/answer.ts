@@ -47,6 +47,7 @@ export function messageIn(message: AnswerMessage, names: PartNames): ChatComplet
   const [first] = calls;
   return {
     ...rest,
+    refusal: null,
     ...(reasoning === undefined ? {} : { [names.reasoning]: reasoning }),
     ...(first === undefined ? {} : { [names.call]: names.call === "tool_calls" ? calls : first.function }),
   };

@@ -70,7 +70,12 @@ export async function echoOf(
     temperature,
     text: { format: body.text?.format ?? { type: "text" } },
     tool_choice: body.tool_choice ?? "auto",
-    tools: (body.tools ?? []).filter(({ type }) => type !== "server"),
+    tools: (body.tools ?? [])
+      .filter(({ type }) => type !== "server")
+      // Clients require both fields.
+      .map((tool) =>
+        tool.type === "function" ? { ...tool, parameters: tool.parameters ?? null, strict: tool.strict ?? null } : tool,
+      ),
     top_logprobs: topLogprobsOf(body) ?? 0,
     top_p,
     truncation: "disabled",

@@ -71,7 +71,7 @@ function responseOf(
 function usageOf({ reasoningTokens }: OutputSoFar, { usage }: EndEvent): ResponseUsage {
   return {
     input_tokens: usage.prompt_tokens,
-    input_tokens_details: { cached_tokens: usage.cached_tokens },
+    input_tokens_details: { cached_tokens: usage.cached_tokens, cache_write_tokens: 0 },
     output_tokens: usage.completion_tokens,
     output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: usage.total_tokens,
