@@ -3,14 +3,19 @@
 
 export interface MetricRow {
   readonly kind: "counter" | "gauge" | "histogram";
-  readonly name: `waggle_${string}` | `vllm:${string}`;
+  readonly name: `waggle_${string}` | `vllm:${string}` | `llamacpp:${string}`;
   readonly help: string;
   readonly labels: readonly string[];
   /** Whether each served model has separate series, with its name in the first label. */
   readonly perModel: boolean;
   /** Upper bounds of the buckets of a histogram, in the unit at the end of its name. */
   readonly buckets?: readonly number[];
+  /** Makes the value at each scrape from other rows, over all models. */
+  readonly from?: DerivedValue;
 }
+
+/** @param sumOf sum of a row by its key, over all models; of a histogram, its sum or count */
+export type DerivedValue = (sumOf: (key: string, part?: "sum" | "count") => number) => number;
 
 /** The label with the model's name. */
 export const modelLabel = "model";
@@ -49,6 +54,8 @@ export const metricTable = {
   jobsEnded: ofModel.counter("jobs_ended_total", "Accepted jobs that have ended.", ["outcome", "reason"]),
   jobsRejected: counter("jobs_rejected_total", "Jobs rejected before admission, by error code.", ["code"]),
   tokensGenerated: ofModel.counter("tokens_generated_total", "Model tokens sampled."),
+  generationSeconds: ofModel.counter("generation_seconds_total", "Time that ended jobs took for their answers."),
+  promptSeconds: ofModel.counter("prompt_seconds_total", "Time that ended jobs took for their prompts."),
   promptTokens: ofModel.counter("prompt_tokens_total", "Prompt tokens of started jobs, cached ones included."),
   cachedPromptTokens: ofModel.counter(
     "cached_prompt_tokens_total",
@@ -68,6 +75,7 @@ export const metricTable = {
   steps: ofModel.counter("steps_total", "Forward passes."),
   contextShifts: ofModel.counter("context_shifts_total", "Full contexts shifted for jobs that requested it."),
   guessedTokens: ofModel.counter("guessed_tokens_total", "Guessed tokens that were computed."),
+  guessedSteps: ofModel.counter("guessed_steps_total", "Forward passes with guessed tokens."),
   rightGuesses: ofModel.counter("guesses_right_total", "Guessed tokens that were right, so part of an answer."),
   prefixTransfers: ofModel.counter("prefix_transfers_total", "Slot states saved, loaded, or found damaged.", [
     "operation",
@@ -166,6 +174,38 @@ export const metricTable = {
   vllmDraftTokens: vllmCounter("spec_decode_num_draft_tokens_total", "Guessed tokens, under vLLM's name."),
   vllmAcceptedTokens: vllmCounter("spec_decode_num_accepted_tokens_total", "Right guesses, under vLLM's name."),
 
+  llamaPromptTokens: llama("counter", "prompt_tokens_total", "Prompt tokens computed", computedTokens),
+  llamaCachedTokens: llama("counter", "prompt_tokens_cached_total", "Prompt tokens found in a KV cache", (sumOf) =>
+    sumOf("cachedPromptTokens"),
+  ),
+  llamaPromptSeconds: llama("counter", "prompt_seconds_total", "Time for prompts", (sumOf) => sumOf("promptSeconds")),
+  llamaPromptRate: llama("gauge", "prompt_tokens_seconds", "Prompt tokens computed per second of a prompt", (sumOf) =>
+    ratio(computedTokens(sumOf), sumOf("promptSeconds")),
+  ),
+  llamaTokens: llama("counter", "tokens_predicted_total", "Tokens sampled", (sumOf) => sumOf("tokensGenerated")),
+  llamaSeconds: llama("counter", "tokens_predicted_seconds_total", "Time for answers", (sumOf) =>
+    sumOf("generationSeconds"),
+  ),
+  llamaRate: llama("gauge", "predicted_tokens_seconds", "Tokens sampled per second of an answer", (sumOf) =>
+    ratio(sumOf("tokensGenerated"), sumOf("generationSeconds")),
+  ),
+  llamaRunning: llama("gauge", "requests_processing", "Running jobs", (sumOf) => sumOf("vllmRunning")),
+  llamaWaiting: llama("gauge", "requests_deferred", "Jobs waiting for a slot", (sumOf) => sumOf("vllmWaiting")),
+  llamaSteps: llama("counter", "n_decode_total", "Forward passes", (sumOf) => sumOf("steps")),
+  llamaWidth: llama("gauge", "n_busy_slots_per_decode", "Mean batch width", (sumOf) =>
+    ratio(sumOf("batchWidth", "sum"), sumOf("batchWidth", "count")),
+  ),
+  llamaMostTokens: llama("counter", "n_tokens_max", "Most tokens of an ended job, prompt and answer"),
+  llamaDraftTokens: llama("counter", "spec_decode_num_draft_tokens_total", "Guessed tokens", (sumOf) =>
+    sumOf("guessedTokens"),
+  ),
+  llamaAcceptedTokens: llama("counter", "spec_decode_num_accepted_tokens_total", "Right guesses", (sumOf) =>
+    sumOf("rightGuesses"),
+  ),
+  llamaDrafts: llama("counter", "spec_decode_num_drafts_total", "Passes with guesses", (sumOf) =>
+    sumOf("guessedSteps"),
+  ),
+
   batchWidth: ofModel.histogram(
     "batch_width",
     "Rows per forward pass; sum / count is the mean batch width.",
@@ -244,6 +284,32 @@ function vllmGauge<L extends string = never>(
 /** A counter that uses vLLM's metric name. */
 function vllmCounter(name: string, help: string): Row<"counter", typeof vllmModelLabel, true> {
   return { kind: "counter", name: `vllm:${name}`, help, labels: [vllmModelLabel], perModel: true };
+}
+
+/** A metric under llama-server's name, over all models, for its dashboards. */
+function llama<K extends "counter" | "gauge">(
+  kind: K,
+  name: string,
+  help: string,
+  from?: DerivedValue,
+): Row<K, never, false> {
+  const derived = from === undefined ? {} : { from };
+  return {
+    kind,
+    name: `llamacpp:${name}`,
+    help: `${help}, under llama-server's name.`,
+    labels: [],
+    perModel: false,
+    ...derived,
+  };
+}
+
+function computedTokens(sumOf: Parameters<DerivedValue>[0]): number {
+  return sumOf("promptTokens") - sumOf("cachedPromptTokens");
+}
+
+function ratio(amount: number, by: number): number {
+  return by === 0 ? 0 : amount / by;
 }
 
 function histogram(name: string, help: string, buckets: readonly number[]): Row<"histogram", never, false> {

@@ -21,7 +21,34 @@ test("names are unique and prefixed, and names of counters end in _total", () =>
   const names = Object.values(metricTable).map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const row of Object.values(metricTable)) {
-    expect(row.name).toMatch(row.kind === "counter" ? /^(waggle_|vllm:)[a-z_]+_total$/ : /^(waggle_|vllm:)[a-z_]+$/);
+    // llama-server calls a high watermark a counter.
+    const ending = row.kind === "counter" && row.name !== "llamacpp:n_tokens_max" ? "_total" : "";
+    expect(row.name).toMatch(new RegExp(`^(waggle_|vllm:|llamacpp:)[a-z_]+${ending}$`));
+  }
+});
+
+test("llama-server's names have the values of all models together, also at the next scrape", async () => {
+  const metrics = createWorkerMetrics();
+  for (const name of ["one", "other"]) {
+    const model = metrics.ofModel(name);
+    model.promptTokens.inc(10);
+    model.cachedPromptTokens.inc(4);
+    model.promptSeconds.inc(0.5);
+    model.vllmRunning.set(2);
+    for (const width of [1, 3]) model.batchWidth.observe(width);
+  }
+  const expected = {
+    prompt_tokens_total: 12,
+    prompt_tokens_cached_total: 8,
+    prompt_tokens_seconds: 12,
+    predicted_tokens_seconds: 0,
+    requests_processing: 4,
+    n_busy_slots_per_decode: 2,
+  };
+  for (const _ of ["first", "second"]) {
+    for (const [name, value] of Object.entries(expected)) {
+      expect([name, await sample(metrics, `llamacpp:${name}`)]).toEqual([name, value]);
+    }
   }
 });
 

@@ -7,7 +7,7 @@ import type { Latencies } from "./latencies.ts";
 import { metricTable } from "./metric-table.ts";
 import type { MetricRow, MetricTable, ModelMetricTable } from "./metric-table.ts";
 import { createModelSeries } from "./model-metrics.ts";
-import { readWorkCounts } from "./work-counts.ts";
+import { readSums, readWorkCounts } from "./work-counts.ts";
 import type { WorkCounts } from "./work-counts.ts";
 import type { ModelSeries } from "./model-metrics.ts";
 
@@ -45,9 +45,10 @@ export function createWorkerMetrics(): WorkerMetrics {
   const registry = new Registry();
   const clients = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopDelayResolutionMs });
-  const entries = Object.entries(metricTable).map(([key, row]) => {
-    const labels: readonly string[] = row.labels;
-    return [key, createMetric(row, labels.includes("client") ? clients : registry)] as const;
+  const byName = new Map<string, Metric>();
+  const sums = async (): ReturnType<typeof readSums> => await readSums((key) => byName.get(key), sources);
+  const entries = Object.entries<MetricRow>(metricTable).map(([key, row]) => {
+    return [key, createMetric(row, row.labels.includes("client") ? clients : registry, sums)] as const;
   });
   const metrics = Object.fromEntries(entries) as { [K in keyof WorkerMetricTable]: MetricOf<MetricTable[K]> };
   const latencies = { ttft: createLatencies(), itl: createLatencies(), step: createLatencies() };
@@ -56,7 +57,7 @@ export function createWorkerMetrics(): WorkerMetrics {
     ["itlSeconds", latencies.itl],
     ["stepSeconds", latencies.step],
   ]);
-  const byName = new Map<string, Metric>(entries);
+  for (const [key, metric] of entries) byName.set(key, metric);
   return {
     ...metrics,
     ...createModelSeries(byName, byKey),
@@ -73,14 +74,32 @@ export function createWorkerMetrics(): WorkerMetrics {
   };
 }
 
-function createMetric(row: MetricRow, registry: Registry): Counter | Gauge | Histogram {
-  const { name, help } = row;
+/** The rows from which other rows are made. */
+const sources = Object.entries<MetricRow>(metricTable).flatMap(([key, { from }]) => (from === undefined ? [key] : []));
+
+function createMetric(
+  row: MetricRow,
+  registry: Registry,
+  sums: () => ReturnType<typeof readSums>,
+): Counter | Gauge | Histogram {
+  const { name, help, from } = row;
   const common = { name, help, labelNames: [...row.labels], registers: [registry] };
+  const derived =
+    from === undefined
+      ? {}
+      : {
+          async collect(this: Counter | Gauge) {
+            const value = from(await sums());
+            this.reset();
+            this.inc(value);
+          },
+        };
   switch (row.kind) {
     case "counter":
-      return new Counter(common);
+      return new Counter({ ...common, ...derived });
     case "gauge":
-      return name === metricTable.eventLoopUtilization.name ? createUtilizationGauge(common) : new Gauge(common);
+      if (name === metricTable.eventLoopUtilization.name) return createUtilizationGauge(common);
+      return new Gauge({ ...common, ...derived });
     case "histogram":
       return new Histogram({ ...common, buckets: [...(row.buckets ?? [])] });
   }

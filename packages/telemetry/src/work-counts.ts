@@ -21,29 +21,36 @@ interface Count {
   readonly metricName?: string;
 }
 
+/** Reads all values of these metrics. @returns their sums by key, over all labels */
+export async function readSums(
+  metricOf: (key: string) => Metric | undefined,
+  keys: readonly string[],
+): Promise<(key: string, part?: "sum" | "count") => number> {
+  const read = keys.map(async (key) => [key, (await metricOf(key)?.get())?.values ?? []] as const);
+  const counts = new Map<string, readonly Count[]>(await Promise.all(read));
+  return (key, part) => sum((counts.get(key) ?? []).filter(({ metricName = "" }) => metricName.endsWith(part ?? "")));
+}
+
 export async function readWorkCounts(metricOf: (key: keyof MetricTable) => Metric | undefined): Promise<WorkCounts> {
   const countsOf = async (key: keyof MetricTable): Promise<readonly Count[]> =>
     (await metricOf(key)?.get())?.values ?? [];
-  const sumOf = async (key: keyof MetricTable): Promise<number> => sum(await countsOf(key));
-  const [accepted, tokens, prompt, cached] = await Promise.all([
-    sumOf("jobsAccepted"),
-    sumOf("tokensGenerated"),
-    sumOf("promptTokens"),
-    sumOf("cachedPromptTokens"),
-  ]);
-  const [ended, rejected, width] = await Promise.all([
-    countsOf("jobsEnded"),
-    countsOf("jobsRejected"),
-    countsOf("batchWidth"),
-  ]);
+  const keys = ["jobsAccepted", "tokensGenerated", "promptTokens", "cachedPromptTokens", "batchWidth"];
+  const sumOf = await readSums(metricOf as (key: string) => Metric | undefined, keys);
+  const [ended, rejected] = await Promise.all([countsOf("jobsEnded"), countsOf("jobsRejected")]);
   const errors: Record<string, number> = {};
   const addError = (code: unknown, value: number): void => {
     if (typeof code === "string") errors[code] = (errors[code] ?? 0) + value;
   };
   for (const { labels, value } of ended) if (labels["outcome"] === "failed") addError(labels["reason"], value);
   for (const { labels, value } of rejected) addError(labels["code"], value);
-  const part = (end: string): number => sum(width.filter(({ metricName }) => metricName?.endsWith(end) === true));
-  return { accepted, errors, tokens, promptTokens: prompt - cached, steps: part("_count"), rows: part("_sum") };
+  return {
+    accepted: sumOf("jobsAccepted"),
+    errors,
+    tokens: sumOf("tokensGenerated"),
+    promptTokens: sumOf("promptTokens") - sumOf("cachedPromptTokens"),
+    steps: sumOf("batchWidth", "count"),
+    rows: sumOf("batchWidth", "sum"),
+  };
 }
 
 function sum(counts: readonly Count[]): number {

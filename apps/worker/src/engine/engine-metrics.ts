@@ -62,6 +62,7 @@ function recordEvent(metrics: ModelMetrics, event: EngineEvent): void {
     metrics.stepSeconds.observe(event.stats.passMs / 1000);
     metrics.stepGapSeconds.observe(event.stats.gapMs / 1000);
     metrics.contextShifts.inc(event.stats.shifts);
+    if (event.stats.guessed > 0) metrics.guessedSteps.inc();
     for (const counter of [metrics.guessedTokens, metrics.vllmDraftTokens]) counter.inc(event.stats.guessed);
     for (const counter of [metrics.rightGuesses, metrics.vllmAcceptedTokens]) counter.inc(event.stats.rightGuesses);
   }

@@ -101,7 +101,7 @@ function readText(stop: readonly string[], reader: AnswerReader): AnswerParts {
       // Without `stream`, `decode` ends an unfinished character, because a marker follows.
       return take(reader.push(withoutMarks(decoder.decode()) + mark), false);
     },
-    end: () => take([...reader.push(withoutMarks(decoder.decode())), ...reader.end()], true),
+    end: () => take(reader.end(), true),
     get thinking() {
       return reader.in === "reasoning";
     },

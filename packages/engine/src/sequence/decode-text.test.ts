@@ -22,8 +22,8 @@ describe("the characters of a text", () => {
     expect(assemble([[0xff], [0xe2, 0x82], [0x41]])).toEqual(["\uFFFD", "", "\uFFFDA", ""]);
   });
 
-  test("become U+FFFD at the end when bytes are missing", () => {
-    expect(assemble(["a", [0xe2, 0x82]])).toEqual(["a", "", "\uFFFD"]);
+  test("are left out at the end when bytes are missing", () => {
+    expect(assemble(["a", [0xe2, 0x82]])).toEqual(["a", "", ""]);
   });
 
   test("include a byte order mark", () => {
@@ -99,7 +99,7 @@ describe("for random bytes, stop strings and borders between tokens", () => {
   test("the pieces together are the decoded text up to the first stop string", () => {
     fc.assert(
       fc.property(bytes, stops, cuts, (all, stopStrings, at) => {
-        const whole = new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(all));
+        const whole = new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(all), { stream: true });
         expect(assemble(split(all, at), stopStrings).join("")).toBe(upToStop(whole, stopStrings));
       }),
       { numRuns: 2000 },

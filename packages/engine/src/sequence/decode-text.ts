@@ -8,7 +8,7 @@ export interface CertainText {
 
 export interface TextAssembler extends Pick<StopMatcher, "stopString"> {
   push(bytes: Uint8Array): CertainText;
-  /** Ends the generation: returns the text that was held back, with an unfinished character as U+FFFD. */
+  /** Ends the generation: returns the text that was held back. An unfinished character is left out, as in llama-server. */
   end(): CertainText;
 }
 
@@ -21,11 +21,7 @@ export function createTextAssembler(stopStrings: readonly string[]): TextAssembl
   const stops = createStopMatcher(stopStrings);
   return {
     push: (bytes) => stops.push(decoder.decode(bytes, { stream: true })),
-    end() {
-      const rest = stops.push(decoder.decode());
-      const held = stops.end();
-      return { text: rest.text + held.text, stopped: held.stopped };
-    },
+    end: () => stops.end(),
     get stopString() {
       return stops.stopString;
     },

@@ -275,7 +275,7 @@ export function createSequence(options: SequenceOptions): Sequence {
 
   /** Ends the answer after the last token's pieces. A line limit or a stop string in the held-back text is the reason instead. */
   function end(last: readonly Piece[], by: StoppedBy, atMs: number, decodeMs: number): Accepted {
-    // The held-back text may complete a stop string, since an unfinished character becomes U+FFFD, which is ordinary text.
+    // The reader may have held back content that completes a stop string.
     const { pieces, stopped } = text.end();
     const rest = watched(pieces, decodeMs);
     const finish = rest.by ?? (stopped && by !== "end" ? "stop_string" : by);

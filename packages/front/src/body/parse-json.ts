@@ -2,7 +2,9 @@
 import { WaggleError, bodyLimits } from "@waggle/protocol";
 
 /** @throws WaggleError invalid_argument; the message never quotes the text, since the text contains prompts */
-export function parseJson(text: string): unknown {
+export function parseJson(given: string): unknown {
+  // A byte order mark says nothing in UTF-8; RFC 8259 lets a parser ignore it.
+  const text = given.startsWith("\uFEFF") ? given.slice(1) : given;
   if (text.trim() === "")
     throw new WaggleError("invalid_argument", "Cannot read the body: it is empty, but must be JSON.");
   const reason = shapeProblem(text);

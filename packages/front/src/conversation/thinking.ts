@@ -46,6 +46,7 @@ export function setsTemplateVariables(given: ThinkingFields): boolean {
 /** @throws WaggleError invalid_argument naming the field */
 export function templateVariables(given: ThinkingFields, format: ChatFormat): Readonly<Record<string, unknown>> {
   const { chat_template_kwargs: kwargs, enable_thinking: enable, reasoning_effort: effort } = given;
+  const { thinkingSwitch } = format.abilities;
   const variables = new Map<string, unknown>();
   for (const [name, value] of Object.entries(kwargs ?? {})) {
     const field = `chat_template_kwargs.${name}`;
@@ -56,11 +57,11 @@ export function templateVariables(given: ThinkingFields, format: ChatFormat): Re
   }
   if (enable != null) switchThinking(format, variables, enable, "enable_thinking");
   if (effort === "none") switchThinking(format, variables, false, "reasoning_effort");
-  else if (effort != null) {
-    if (!reads(format, "reasoning_effort")) {
-      throw unsupported("reasoning_effort", `this model has no levels of effort; ${thinkingOf(format)}`);
-    }
+  else if (effort != null && reads(format, "reasoning_effort")) {
     set(variables, "reasoning_effort", effort, "reasoning_effort");
+  } else if (effort != null && thinkingSwitch !== undefined && !variables.has(thinkingSwitch.name)) {
+    // Clients send an effort to every model. Without levels it only switches thinking on.
+    variables.set(thinkingSwitch.name, thinkingSwitch.on);
   }
   return Object.fromEntries(variables);
 }

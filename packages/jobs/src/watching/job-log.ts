@@ -19,6 +19,18 @@ export interface JobLog {
 
 export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
   let generated = 0;
+  /** Most tokens of a job so far. */
+  let mostTokens = 0;
+
+  function countEnded(job: Job, measured: ReturnType<WorkerMetrics["ofModel"]>): void {
+    const { reading_ms, writing_ms } = phaseTimesOf(job);
+    measured.promptSeconds.inc(reading_ms / 1000);
+    measured.generationSeconds.inc(writing_ms / 1000);
+    const { promptTokens, completionTokens } = job.state.counts;
+    const more = Math.max(0, promptTokens + completionTokens - mostTokens);
+    mostTokens += more;
+    metrics.llamaMostTokens.inc(more);
+  }
 
   function logEnd(job: Job, outcome: Outcome, keys: object): void {
     const { startedAt, endedAt = startedAt, counts } = job.state;
@@ -84,6 +96,7 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
           return metrics.readersCutOff.inc();
         case "ended":
           measured.jobsEnded.inc({ outcome: what.outcome.type, reason: reasonOf(what.outcome) });
+          countEnded(job, measured);
           return logEnd(job, what.outcome, keysOf(job, model));
       }
     },

@@ -5,7 +5,7 @@ import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { PictureSourceSchema } from "../fields/pictures.ts";
 import { samplingShapeOf } from "../fields/sampling.ts";
-import { jsonAtMost } from "../fields/tools.ts";
+import { ToolNameSchema, jsonAtMost } from "../fields/tools.ts";
 
 /** Prompts have no limit here: only the engine knows how much text fits into a context. */
 export const anthropicLimits = {
@@ -14,7 +14,6 @@ export const anthropicLimits = {
   stopSequences: 64,
   /** Tools in one request. Agents offer the tools of all their MCP servers, and a server may have more than a hundred tools. */
   tools: 1_024,
-  toolNameChars: 128,
   toolTypeChars: 128,
   mediaTypeChars: 128,
 } as const;
@@ -101,11 +100,7 @@ export const AnthropicMessageSchema = z
 
 const CustomToolSchema = z.object({
   type: nullish(z.literal("custom")),
-  name: z
-    .string()
-    .min(1)
-    .max(anthropicLimits.toolNameChars)
-    .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed"),
+  name: ToolNameSchema,
   description: nullish(z.string()),
   input_schema: z.record(z.string(), z.unknown()),
   strict: nullish(z.boolean()),
@@ -118,7 +113,7 @@ const KnownToolSchema = z.object({
     .string()
     .max(anthropicLimits.toolTypeChars)
     .refine((type) => type !== "custom"),
-  name: nullish(z.string().max(anthropicLimits.toolNameChars)),
+  name: nullish(z.string().max(requestLimits.toolNameChars)),
 });
 
 const ToolSchema = z.union([CustomToolSchema, KnownToolSchema]).meta({ id: "AnthropicTool" });
@@ -129,7 +124,7 @@ const parallel = { disable_parallel_tool_use: nullish(z.boolean()) };
 const ToolChoiceSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("auto"), ...parallel }),
   z.object({ type: z.literal("any"), ...parallel }),
-  z.object({ type: z.literal("tool"), name: z.string().max(anthropicLimits.toolNameChars), ...parallel }),
+  z.object({ type: z.literal("tool"), name: z.string().max(requestLimits.toolNameChars), ...parallel }),
   z.object({ type: z.literal("none") }),
 ]);
 

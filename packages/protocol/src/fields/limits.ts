@@ -15,7 +15,7 @@ export const requestLimits = {
   drySequenceBreakers: 16,
   deadlineMs: 86_400_000,
   tools: 128,
-  toolNameChars: 64,
+  toolNameChars: 128,
   /** Characters of all tools of a request together, as JSON. */
   toolsChars: 1_048_576,
   /** Tool calls in one message. */

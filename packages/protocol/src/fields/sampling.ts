@@ -30,7 +30,8 @@ type SamplingShape<D extends Dialect> = { [N in Accepted<D>]: z.ZodOptional<z.Zo
 export function samplingShapeOf<D extends Dialect>(dialect: D): SamplingShape<D> {
   return Object.fromEntries(
     rowsOf(dialect).map(([name, { values, min = values.min, wide, describe }]) => {
-      const schema = wide === true ? WideSeedSchema : numberIn({ ...values, min });
+      const any = values.whole === true ? z.int() : z.number();
+      const schema = wide === true ? WideSeedSchema : clamps(dialect) ? any : numberIn({ ...values, min });
       return [name, described(schema.nullish(), describe)];
     }),
   ) as SamplingShape<D>;
@@ -49,8 +50,17 @@ export function samplingIn<D extends Dialect>(
 ): { [N in Accepted<D>]: DefaultIn<D, N> } {
   const given: { readonly [N in SamplingName]?: number | null | undefined } = request;
   return Object.fromEntries(
-    rowsOf(dialect).map(([name, { default: byDefault }]) => [name, given[name] ?? byDefault]),
+    rowsOf(dialect).map(([name, { values, min = values.min, wide, default: byDefault }]) => {
+      const value = given[name] ?? byDefault;
+      const isBounded = value !== undefined && wide !== true && clamps(dialect);
+      return [name, isBounded ? Math.min(values.max, Math.max(min, value)) : value];
+    }),
   ) as { [N in Accepted<D>]: DefaultIn<D, N> };
+}
+
+/** Ollama accepts any number; one out of range counts as the nearest in range. */
+function clamps(dialect: Dialect): boolean {
+  return dialect === "ollama";
 }
 
 function rowsOf(dialect: Dialect) {

@@ -21,12 +21,15 @@ export const ToolCallSchema = z
   .meta({ id: "ToolCall" });
 export type ToolCall = z.infer<typeof ToolCallSchema>;
 
+/** MCP servers and other agents' tools have names with these characters; llama-server and Ollama accept any name. */
+export const ToolNameSchema = z
+  .string()
+  .min(1)
+  .max(requestLimits.toolNameChars)
+  .regex(/^[\p{L}\p{M}\p{N}_.:/-]+$/u, "only letters, digits and _ . : / - are allowed");
+
 export const FunctionSchema = z.object({
-  name: z
-    .string()
-    .min(1)
-    .max(requestLimits.toolNameChars)
-    .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed"),
+  name: ToolNameSchema,
   description: z.string().nullish(),
   parameters: z.record(z.string(), z.unknown()).nullish(),
   strict: z.boolean().nullish(),

@@ -2,7 +2,7 @@
 import type { Tool } from "@waggle/protocol";
 import { formatCount } from "../../parts/format.ts";
 
-export const toolLimits = { tools: 128, chars: 1_048_576, nameChars: 64 } as const;
+export const toolLimits = { tools: 128, chars: 1_048_576, nameChars: 128 } as const;
 
 export type ReadTools =
   | { readonly kind: "tools"; readonly tools: readonly Tool[] }
@@ -38,8 +38,8 @@ function wrongWith(tool: unknown): string | undefined {
   const about = tool["function"];
   if (!isObject(about)) return 'it has no "function" object.';
   const { name, description, parameters } = about;
-  if (typeof name !== "string" || !/^[A-Za-z0-9_.-]+$/.test(name) || name.length > toolLimits.nameChars) {
-    return `its name has 1 to ${toolLimits.nameChars} letters, digits and _ . -`;
+  if (typeof name !== "string" || !/^[\p{L}\p{M}\p{N}_.:/-]+$/u.test(name) || name.length > toolLimits.nameChars) {
+    return `its name has 1 to ${toolLimits.nameChars} letters, digits and _ . : / -`;
   }
   if (description !== undefined && description !== null && typeof description !== "string") {
     return "its description is not a text.";

@@ -93,10 +93,12 @@ export interface NamedEnds {
 export function namedEnds({ open, close, assign }: ValueArguments): NamedEnds {
   const [begin, end, is] = [open, close, assign.trim()].map((text) => text.replaceAll(/[()[\]{}]/g, String.raw`\$&`));
   const mark = String.raw`\uFDD1-\uFDEF`;
+  const tool = String.raw`[\p{L}\p{M}\p{N}_.:/-]`;
   return {
     ends: new RegExp(
-      String.raw`^\s*(?:[${mark}]|,\s*(?:(["']?)[\w.-]+\1\s*${is}|${end})|${end}\s*(?:[\]<${mark}]|,\s*[\w.-]+\s*${begin}))`,
+      String.raw`^\s*(?:[${mark}]|,\s*(?:(["']?)[\w.-]+\1\s*${is}|${end})|${end}\s*(?:[\]<${mark}]|,\s*${tool}+\s*${begin}))`,
+      "u",
     ),
-    mayEnd: new RegExp(String.raw`^\s*(?:,\s*["']?[\w.-]*["']?\s*|${end}\s*(?:,\s*[\w.-]*\s*)?)?$`),
+    mayEnd: new RegExp(String.raw`^\s*(?:,\s*["']?[\w.-]*["']?\s*|${end}\s*(?:,\s*${tool}*\s*)?)?$`, "u"),
   };
 }
