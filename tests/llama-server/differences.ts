@@ -61,7 +61,7 @@ const reasons: readonly Reason[] = [
   { paths: new RegExp(`^(${settings})/grammar$`), why: "the two write a schema as a grammar in their own ways" },
   {
     paths: new RegExp(`^(${settings})/logit_bias/`),
-    why: "a ban is -100 in Waggle and minus infinity (null) there; ignore_eos is no bias in Waggle",
+    why: "a ban is -100 in Waggle and minus infinity (null) there",
   },
   { paths: /^error\/message$/, why: "the words are Waggle's own" },
   {

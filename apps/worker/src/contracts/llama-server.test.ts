@@ -222,6 +222,17 @@ describe("POST /completion", () => {
     expect(of(await ask({ " bee": -100 }))).toEqual(expected);
   });
 
+  test("ignore_eos shows its bias of minus infinity for the end token as null", async () => {
+    start();
+    const biasOf = async (ignore: boolean): Promise<unknown> =>
+      (await jsonOf(await post("/completion", { prompt: "a", n_predict: 1, ignore_eos: ignore })))[
+        "generation_settings"
+      ];
+    expect(await biasOf(false)).toMatchObject({ logit_bias: [] });
+    const nothing = { token: expect.any(Number) as number, bias: null };
+    expect(await biasOf(true)).toMatchObject({ logit_bias: expect.arrayContaining([nothing]) as unknown });
+  });
+
   test("samplers that are not named are off, and the answer lists the samplers that ran", async () => {
     start();
     const body = { prompt: "a bee", n_predict: 1, temperature: 0.3, samplers: ["top-p", "top_k", "typ_p"] };
@@ -300,6 +311,16 @@ describe("POST /completions", () => {
     const refused = await post("/completions", { prompt: "a bee", max_tokens: "2" });
     expect(await refused.json()).toMatchObject({ error: { code: "invalid_argument", param: "max_tokens" } });
   });
+});
+
+test("/embedding answers with a bare list, whose vectors are those of OpenAI's route", async () => {
+  start({ fake: { kind: "embed" } });
+  const { data } = (await jsonOf(await post("/v1/embeddings", { input: ["a bee", "two bees"] }))) as {
+    data: { embedding: number[] }[];
+  };
+  const response = await post("/embedding", { content: ["a bee", "two bees"] });
+  const list = await jsonOf(response).catch(() => []);
+  expect(list).toEqual(data.map(({ embedding }, index) => ({ index, embedding: [embedding] })));
 });
 
 describe("POST /infill", () => {

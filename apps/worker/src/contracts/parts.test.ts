@@ -38,6 +38,28 @@ function said(tokens: readonly TokenEvent[], part: TokenEvent["part"]): string {
   return tokens.flatMap((token) => (token.part === part ? [token.text] : [])).join("");
 }
 
+const odd = "files/read:all.天気-".repeat(5);
+const fn = { name: odd, parameters };
+const responsesTool = { type: "function", ...fn };
+const saying = `[say:${encodeURIComponent(calling.replace("weather", odd))}]`;
+const chat = {
+  messages: [{ role: "user", content: saying }],
+  tools: [{ type: "function", function: fn }],
+  temperature: 0,
+};
+
+it.each([
+  ["/v1/inference", chat],
+  ["/v1/chat/completions", chat],
+  ["/v1/responses", { input: saying, tools: [responsesTool], temperature: 0 }],
+  ["/v1/messages", { ...chat, max_tokens: 900, tools: [{ name: odd, input_schema: parameters }] }],
+  ["/api/chat", { ...chat, model: "waggle-fake", stream: false }],
+])("%s takes tool names of 90 characters with / : and letters of any script, and calls them", async (path, body) => {
+  start();
+  const response = await post(path, body);
+  expect([response.status, await response.text()]).toEqual([200, expect.stringContaining(`"name":"${odd}"`)]);
+});
+
 describe("the native dialect", () => {
   it("has the part of each token, and the whole message at the end", async () => {
     start();

@@ -411,7 +411,7 @@ function fakeInfo(options: FakeBackendOptions): BackendInfo {
     chatFormat,
     infill: true,
     ...(vision ? { vision: { projector: "fake", bytes: 0, maxPixels: 2 ** 22 } } : {}),
-    promptTexts: { chatTemplate: "", bos: "", eos: "" },
+    promptTexts: { chatTemplate: "", bos: "", eos: "</s>" },
   };
 }
 

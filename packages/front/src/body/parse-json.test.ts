@@ -36,6 +36,10 @@ describe("parseJson", () => {
     expect(refusal(open.repeat(600_000))).toContain("nested");
   });
 
+  it("ignores a byte order mark at the start", () => {
+    expect(parseJson('\uFEFF{"a":"\uFEFF"}')).toEqual({ a: "\uFEFF" });
+  });
+
   it("rejects too many values, and too many members of an object", () => {
     expect(parseJson(`[${"0,".repeat(values - 2)}0]`)).toHaveLength(values - 1);
     expect(refusal(`[${"0,".repeat(values - 1)}0]`)).toContain(`more than ${values} values`);
@@ -63,11 +67,8 @@ describe("parseJson", () => {
     expect(shapeProblem("]".repeat(1_000))).toBeUndefined();
   });
 
-  it.each(["", " \n", "{", '"', "[1,]", "\ufeff{}", "nul", '{"secret": x}'])(
-    "rejects %j without quoting it",
-    (text) => {
-      expect(refusal(text)).toMatch(/^Cannot read the body: (not JSON|it is empty)/);
-      expect(refusal(text)).not.toContain("secret");
-    },
-  );
+  it.each(["", " \n", "{", '"', "[1,]", "nul", '{"secret": x}'])("rejects %j without quoting it", (text) => {
+    expect(refusal(text)).toMatch(/^Cannot read the body: (not JSON|it is empty)/);
+    expect(refusal(text)).not.toContain("secret");
+  });
 });

@@ -23,6 +23,14 @@ describe("thinking fields", () => {
       format({ thinking: "switchable", thinkingSwitch: { name: "mode", on: "yes", off: "no" } }),
       { mode: "yes" },
     ],
+    ["a level switches a model without levels on", { reasoning_effort: "high" }, switchable, { enable_thinking: true }],
+    [
+      "a level yields to the switch",
+      { enable_thinking: false, reasoning_effort: "low" },
+      switchable,
+      { enable_thinking: false },
+    ],
+    ["a level is ignored by a model that never thinks", { reasoning_effort: "high" }, genericFormat, {}],
     ["an effort level", { reasoning_effort: "low" }, levels, { reasoning_effort: "low" }],
     [
       "a variable that the template reads",
@@ -58,7 +66,6 @@ describe("thinking fields", () => {
   it.each<[string, ThinkingFields, ChatFormat, RegExp]>([
     ["on for a model without thinking", { enable_thinking: true }, genericFormat, /"enable_thinking".*does not think/],
     ["off for a model that always thinks", { enable_thinking: false }, levels, /"enable_thinking".*always thinks/],
-    ["levels for a model without levels", { reasoning_effort: "high" }, switchable, /"reasoning_effort".*no levels/],
     [
       "a variable that the template does not read",
       { chat_template_kwargs: { colour: 1 } },

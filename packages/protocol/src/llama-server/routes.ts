@@ -16,7 +16,9 @@ import {
   LoraAdaptersSchema,
   PropsSchema,
 } from "./requests.ts";
-import { generationHeaders, jobErrors, queryErrors } from "../openapi/route-parts.ts";
+import { EmbeddingListSchema } from "../openai/answers.ts";
+import { EmbeddingRequestSchema } from "../openai/requests.ts";
+import { generationHeaders, jobErrors, queryErrors, retryHeader } from "../openapi/route-parts.ts";
 import type { Route } from "../openapi/routes.ts";
 import { HealthSchema } from "../native/worker.ts";
 
@@ -49,6 +51,15 @@ export const llamaServerRoutes = {
     stream: LlamaServerChunkSchema,
     headers: generationHeaders,
     errors: [...jobErrors, "unimplemented"],
+  },
+  embedding: {
+    method: "post",
+    path: "/embedding",
+    summary: "The vectors of texts or tokens, as a bare list.",
+    request: EmbeddingRequestSchema,
+    response: EmbeddingListSchema,
+    headers: retryHeader,
+    errors: jobErrors,
   },
   props: {
     method: "get",

@@ -161,6 +161,11 @@ export const EmbeddingsSchema = z
   })
   .meta({ id: "Embeddings" });
 
+/** The answer of llama-server's `/embedding`. */
+export const EmbeddingListSchema = z
+  .array(z.object({ index: z.int(), embedding: z.array(z.array(z.number())) }))
+  .meta({ id: "EmbeddingList" });
+
 export const OpenAiErrorSchema = z
   .object({
     error: z.object({

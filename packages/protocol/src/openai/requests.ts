@@ -41,7 +41,8 @@ const partTypeChars = 32;
 const unsupportedPart =
   (supported: string) =>
   ({ input }: { readonly input?: unknown }): string | undefined => {
-    const type = typeof input === "object" && input !== null ? (input as { type?: unknown }).type : input;
+    if (typeof input === "string") return `must be an object with a type, such as {"type": "text", "text": "…"}`;
+    const { type } = Object(input) as { type?: unknown };
     return typeof type === "string"
       ? `only ${supported} parts are supported, and no part of type "${type.slice(0, partTypeChars)}"`
       : undefined;
@@ -266,6 +267,11 @@ const EmbeddingInputSchema = z.union(
 function lengthOf(texts: readonly { readonly length: number }[]): number {
   return texts.reduce((sum, { length }) => sum + length, 0);
 }
+
+/** A request to llama-server's `/embedding`. */
+export const EmbeddingRequestSchema = z
+  .object({ model: nullish(z.string().max(requestLimits.modelChars)), content: EmbeddingInputSchema })
+  .meta({ id: "EmbeddingRequest" });
 
 export const EmbeddingsRequestSchema = z
   .object({

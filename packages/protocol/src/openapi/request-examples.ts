@@ -12,6 +12,7 @@ export const requestExamples: Readonly<Record<string, unknown>> = {
   ConsentRequest: { call_id: "call_0123456789abcdef_0", allow: "once" },
   ChatCompletionRequest: { messages, max_tokens: 200, stream: true },
   CompletionRequest: { prompt: "Once upon a time", max_tokens: 200, stream: true },
+  EmbeddingRequest: { content: "A text." },
   EmbeddingsRequest: { input: ["A text.", "Another text."] },
   ResponseRequest: { input: "Tell me a story about a bee.", max_output_tokens: 200, stream: true },
   ResponseCountRequest: { input: "Tell me a story about a bee." },

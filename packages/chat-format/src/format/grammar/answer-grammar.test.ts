@@ -108,7 +108,9 @@ describe.each([...llamaTemplates().keys()])("%s", (name) => {
     for (const text of samples(format, { choice: "auto" }))
       expect(faults(read(format, text)).join("\n"), text).toBe("");
     for (const text of samples(format, { choice: { name: oddName } })) {
-      expect(read(format, text).calls, text).toEqual([{ name: oddName, arguments: expect.stringMatching(/^\{\s*\}$/) }]);
+      expect(read(format, text).calls, text).toEqual([
+        { name: oddName, arguments: expect.stringMatching(/^\{\s*\}$/) },
+      ]);
     }
   });
 

@@ -25,6 +25,8 @@ export interface AnswerOptions {
   /** Index of the job's first choice among all choices of the request. */
   readonly index: number;
   readonly samplers: readonly string[];
+  /** Tokens that ignore_eos bans. */
+  readonly endTokens: readonly number[];
   readonly streamed: boolean;
 }
 
@@ -118,7 +120,7 @@ function stopTypeOf(by: StoppedBy | undefined): LlamaServerCompletion["stop_type
 }
 
 /** The sampling settings that were used. */
-function settingsOf({ job, work, samplers, streamed }: AnswerOptions, choice: number): Json {
+function settingsOf({ job, work, samplers, endTokens, streamed }: AnswerOptions, choice: number): Json {
   const { grammar, logit_bias: bias = {}, seed: _, ...sampling } = work.sampling;
   const seed = job.spec.work.kind === "generate" ? job.spec.work.sampling.seed : 0;
   const maxTokens = work.maxTokens ?? -1;
@@ -129,7 +131,11 @@ function settingsOf({ job, work, samplers, streamed }: AnswerOptions, choice: nu
     max_tokens: maxTokens,
     n_predict: maxTokens,
     stream: streamed,
-    logit_bias: Object.entries(bias).map(([token, amount]) => ({ token: Number(token), bias: amount })),
+    logit_bias: [
+      ...Object.entries(bias).map(([token, amount]) => ({ token: Number(token), bias: amount })),
+      // llama-server shows its bias of minus infinity as null.
+      ...endTokens.map((token) => ({ token, bias: null })),
+    ],
     n_probs: work.topLogprobs ?? 0,
     n_indent: work.lines?.minIndent ?? 0,
     t_max_predict_ms: work.lines?.maxDecodeMs ?? -1,

@@ -52,9 +52,10 @@ export function createCompletionRoutes(
     const spec = await specOf(body, input, contextOf(c, served, streamed));
     const specs = inputs.map(({ prompt, pictures }) => ({ ...spec, work: { ...spec.work, prompt, pictures } }));
     const { chain: samplers } = samplersOf(body.samplers);
+    const endTokens = body.ignore_eos === true ? await endTokensOf(c, served) : [];
     const optionsOf = (job: Job, work: GenerateWork, index: number): AnswerOptions => ({
       // The answer may outlive the job, and must not keep its pictures.
-      ...{ job, work: { ...work, pictures: undefined }, served, index, samplers, streamed },
+      ...{ job, work: { ...work, pictures: undefined }, served, index, samplers, endTokens, streamed },
       promptText: textOf(work.prompt),
     });
     if (streamed) {
@@ -106,6 +107,12 @@ export function createCompletionRoutes(
       return await answer(c, served, body, [{ prompt: infillPromptOf(body) }]);
     },
   };
+}
+
+async function endTokensOf(c: AppContext, { prompts, query }: ServedModel): Promise<readonly number[]> {
+  const { eos: text } = await prompts();
+  const question = { kind: "tokenize", text, addSpecial: false, parseSpecial: true, withPieces: false } as const;
+  return text === "" ? [] : (await query<"tokenize">(question, leavingOf(c))).tokens;
 }
 
 function textOf(prompt: PromptInput): string | undefined {

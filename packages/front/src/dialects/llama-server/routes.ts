@@ -5,6 +5,7 @@ import { routesOf } from "../../generation/dialect.ts";
 import type { Dialect, Handler } from "../../generation/dialect.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { createCompletionRoutes } from "./completions.ts";
+import { embeddingRoute } from "./embedding.ts";
 import { llamaServerError } from "./errors.ts";
 import { createServerRoutes } from "./server-routes.ts";
 import { createTokenRoutes } from "./token-routes.ts";
@@ -22,6 +23,7 @@ export function createLlamaServerDialect(
       c.set("dialect", openAi);
       return await openAiCompletion(c);
     }),
+    embedding: embeddingRoute(options, generations),
     ...createTokenRoutes(options),
     ...createServerRoutes(options),
     llamaServerHealth: handlerOf(native, "GET", "/health"),

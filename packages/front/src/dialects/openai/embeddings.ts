@@ -27,7 +27,7 @@ export function embeddingsRoute({ limits, models }: AppOptions, generations: Gen
   };
 }
 
-function textsOf(input: EmbeddingsRequest["input"]): EmbedWork["texts"] {
+export function textsOf(input: EmbeddingsRequest["input"]): EmbedWork["texts"] {
   if (typeof input === "string") return [input];
   return isTokens(input) ? [input] : input;
 }
