@@ -181,12 +181,18 @@ test.each(lateRows)("%s recognizes it on the route %s when the answer has begun"
 
 /** Errors that are no overflow: what brings them about, and a client's view of them. */
 const others = {
-  "a used-up quota": async (name: RouteName) => (
-    start(name),
-    await ask(name, { authorization: "Bearer bob-token-22" })
-  ),
-  "a wrong key": async (name: RouteName) => (start(name), await ask(name, { authorization: "Bearer wrong" })),
-  "a body that is too large": async (name: RouteName) => (start(name, { maxBodyBytes: 99 }), await ask(name)),
+  "a used-up quota": async (name: RouteName) => {
+    start(name);
+    return await ask(name, { authorization: "Bearer bob-token-22" });
+  },
+  "a wrong key": async (name: RouteName) => {
+    start(name);
+    return await ask(name, { authorization: "Bearer wrong" });
+  },
+  "a body that is too large": async (name: RouteName) => {
+    start(name, { maxBodyBytes: 99 });
+    return await ask(name);
+  },
   "a draining worker": async (name: RouteName) => {
     start(name);
     await worker.app.request("/v1/drain", { method: "POST", headers: alice });
