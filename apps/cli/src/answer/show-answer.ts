@@ -1,7 +1,7 @@
 // Shows an answer while it streams: the status before the first token, the model's reasoning dimmed, and lines wrapped between words.
 import type { AnswerEvent, EndEvent, StatusEvent } from "@waggle/client/ask";
 import { WaggleError } from "@waggle/protocol";
-import { type Output, type StatusLine, counted, formatDuration, formatPercent } from "@waggle/daemon/terminal";
+import { type Output, type StatusLine, counted, formatDuration, formatPercent, printable } from "@waggle/daemon/terminal";
 import { createWordWrap } from "../terminal/word-wrap.ts";
 
 export interface AnswerOutcome {
@@ -97,14 +97,6 @@ interface Writer {
   finish(): void;
 }
 
-/**
- * Removes control characters, because the terminal would obey escape sequences in a model's output. Without control characters, the rest
- * of an escape sequence is harmless.
- */
-function withoutControls(text: string): string {
-  return text.replaceAll(/(?![\t\n])\p{Cc}/gu, "");
-}
-
 function createWriter(out: Output, forPerson: boolean): Writer {
   const wrap = createWordWrap(out.columns);
   let part: Part | undefined;
@@ -113,7 +105,7 @@ function createWriter(out: Output, forPerson: boolean): Writer {
 
   function emit(text: string): void {
     if (text === "") return;
-    out.write(part === "reasoning" ? out.style.dim(text) : text);
+    out.control(part === "reasoning" ? out.style.dim(text) : text);
     atLineStart = text.endsWith("\n");
   }
 
@@ -127,8 +119,8 @@ function createWriter(out: Output, forPerson: boolean): Writer {
   return {
     write(next, raw) {
       if (!forPerson)
-        return next === "content" ? emit(fromBegin(out.isTerminal ? withoutControls(raw) : raw)) : undefined;
-      const text = withoutControls(raw);
+        return next === "content" ? emit(fromBegin(out.isTerminal ? printable(raw) : raw)) : undefined;
+      const text = printable(raw);
       if (part !== undefined && part !== next) {
         out.write(atLineStart ? "\n" : "\n\n");
         wrap.reset();

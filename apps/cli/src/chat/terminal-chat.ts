@@ -5,7 +5,7 @@ import { BrokenStreamError } from "@waggle/client";
 import { WaggleError } from "@waggle/protocol";
 import { CliError, failureOf } from "../cli-error.ts";
 import type { Context } from "../command.ts";
-import { createStatusLine } from "@waggle/daemon/terminal";
+import { createStatusLine, printable } from "@waggle/daemon/terminal";
 import { createWordWrap } from "../terminal/word-wrap.ts";
 import type { ChatModels } from "./chat-models.ts";
 import { createComposer } from "./composer.ts";
@@ -29,7 +29,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
   const { out, signal } = context;
   const pastes = createPastes();
   const composer = createComposer();
-  const keyboard = createKeyboard({ stdin: context.stdin, write: out.write, collapse: pastes.collapse });
+  const keyboard = createKeyboard({ stdin: context.stdin, write: out.control, collapse: pastes.collapse });
   const status = createStatusLine(out);
   let conversation = options.conversation;
   let { modelName } = models.session;
@@ -76,12 +76,12 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
   }
 
   function say(text: string): void {
-    if (text !== "") out.write(`${out.style.dim(createWordWrap(out.columns).push(text))}\n`);
+    if (text !== "") out.control(`${out.style.dim(createWordWrap(out.columns).push(printable(text)))}\n`);
   }
 
   function complain(error: unknown): void {
     const text = failureOf(error).message ?? "";
-    out.write(`${out.style.red(createWordWrap(out.columns).push(text))}\n`);
+    out.control(`${out.style.red(createWordWrap(out.columns).push(printable(text)))}\n`);
   }
 
   /** Runs a slash command, or sends the message. Returns whether the chat continues. */

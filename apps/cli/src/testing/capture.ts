@@ -14,6 +14,7 @@ export function captureOutput(
     style: createStyle(options.colors ?? false),
     columns: () => options.columns ?? 80,
     write: (text) => void written.push(text),
+    control: (text) => void written.push(text),
     text: () => written.join(""),
   };
 }

@@ -1,10 +1,11 @@
 // Owns the form of error lines on stderr in every program: the program's name, then a sentence.
+import { printable } from "./printable.ts";
 import type { Style } from "./style.ts";
 
 /** Formats an error as a line: `waggle-worker: Cannot load model x.gguf: no such file.` with a newline. */
 export function complaint(program: string, message: string, style?: Style): string {
   const name = `${program}:`;
-  return `${style === undefined ? name : style.red(name)} ${sentence(message)}\n`;
+  return `${style === undefined ? name : style.red(name)} ${sentence(printable(message))}\n`;
 }
 
 /** Adds a full stop to a message that has none. */

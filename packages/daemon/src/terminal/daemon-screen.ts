@@ -110,11 +110,13 @@ export function createDaemonScreen({ out, clock }: DaemonScreenOptions): DaemonS
         running === 0 || limitMs === 0
           ? "Stopping."
           : `Finishing ${answers} (${formatDuration(limitMs)} at most).${interrupted ? " Ctrl-C again stops now." : ""}`;
-      out.write(`${out.isTerminal ? "\r\u001b[2K" : ""}${words}\n`);
+      if (out.isTerminal) out.control("\r\u001b[2K");
+      out.write(`${words}\n`);
     },
     cutting(running) {
       const answers = `${running} ${running === 1 ? "answer ends" : "answers end"} unfinished`;
-      out.write(`${out.isTerminal ? "\r\u001b[2K" : ""}Stopping now${running === 0 ? "" : `: ${answers}`}.\n`);
+      if (out.isTerminal) out.control("\r\u001b[2K");
+      out.write(`Stopping now${running === 0 ? "" : `: ${answers}`}.\n`);
     },
     stopped() {
       left = true;

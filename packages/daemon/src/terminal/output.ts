@@ -1,4 +1,5 @@
 // Owns the facts about an output stream: whether it is a terminal, its width, and its style.
+import { printable, printableStyled } from "./printable.ts";
 import { createStyle, type Style } from "./style.ts";
 
 /** Width of a terminal that reports the width 0, or no width. */
@@ -11,7 +12,10 @@ export interface Output {
   readonly style: Style;
   /** Width of the terminal. Reads the width at each call, since a window can be resized. */
   columns(): number;
+  /** Writes text, for a terminal without characters that the terminal obeys: any text may contain words of a server or of a file. */
   write(text: string): void;
+  /** Writes sequences that move the cursor, and text that is clean already. */
+  control(text: string): void;
 }
 
 export interface OutputStream {
@@ -23,11 +27,13 @@ export interface OutputStream {
 /** @param colors whether the settings allow colours; output that is not a terminal has no colours */
 export function createOutput(stream: OutputStream, colors: boolean): Output {
   const isTerminal = stream.isTTY === true;
+  const clean = colors ? printableStyled : printable;
   return {
     isTerminal,
     style: createStyle(isTerminal && colors),
     columns: () => stream.columns || defaultColumns,
-    write: (text) => void stream.write(text),
+    write: (text) => void stream.write(isTerminal ? clean(text) : text),
+    control: (text) => void stream.write(text),
   };
 }
 

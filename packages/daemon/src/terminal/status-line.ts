@@ -16,12 +16,13 @@ export function createStatusLine(output: Output): StatusLine {
     show(text) {
       if (text === shown) return;
       shown = text;
-      output.write(`\r\u001b[2K${output.style.dim(fit(text, output.columns() - 1))}`);
+      output.control("\r\u001b[2K");
+      output.write(output.style.dim(fit(text, output.columns() - 1)));
     },
     clear() {
       if (shown === "") return;
       shown = "";
-      output.write("\r\u001b[2K");
+      output.control("\r\u001b[2K");
     },
   };
 }
