@@ -12,7 +12,7 @@ export { preflightTimeoutMs, type PromptSize } from "./dispatch/preparations.ts"
 export { createQueries, queryTimeoutMs, type Queries } from "./dispatch/queries.ts";
 export type { Reader } from "./stream/reader.ts";
 export type { Fingerprints } from "./stream/receipt.ts";
-export { createJobRegistry, type JobRegistry } from "./kept/registry.ts";
+export { createJobRegistry, type JobRegistry, type SessionJob } from "./kept/registry.ts";
 export { addTokens, newOutput, type OutputSoFar } from "./stream/output-so-far.ts";
 export { streamKeys } from "./job/stream-events.ts";
 export * from "./watching/summaries.ts";

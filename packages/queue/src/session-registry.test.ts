@@ -1,34 +1,56 @@
-import { describe, expect, it } from "vitest";
-import { createSessionRegistry } from "./session-registry.ts";
+import { expect, test } from "vitest";
+import { createSessionRegistry, type SessionStream } from "./session-registry.ts";
 
-describe("createSessionRegistry", () => {
-  it("gives the session to the newest claim", () => {
-    const sessions = createSessionRegistry();
-    for (const stream of ["one", "two", "two"]) sessions.claim("s", stream);
-    expect(sessions.current("s")).toBe("two");
-    expect(sessions.size).toBe(1);
-  });
+/** Runs commands such as `2?` (an unchecked stream with ticket 2 enters), `3!` (a checked one), `2+` (is checked) and `1-` (ends). */
+function run(commands: string): string {
+  const sessions = createSessionRegistry();
+  const streams = new Map<string, SessionStream>();
+  const happened: string[] = [];
+  for (const [ticket = "", what] of commands.split(" ").map((command) => [...command])) {
+    let waits = sessions.older("s", Number(ticket)).length > 0;
+    const stream = streams.get(ticket) ?? {
+      ticket: Number(ticket),
+      get waits() {
+        return waits;
+      },
+      supersede: () => void happened.push(`end ${ticket}`),
+      proceed() {
+        waits = false;
+        happened.push(`run ${ticket}`);
+      },
+    };
+    streams.set(ticket, stream);
+    if (what === "-") sessions.leave("s", stream, true);
+    else if (what === "+") sessions.check("s", stream);
+    else if (sessions.isTaken("s", stream.ticket)) happened.push(`late ${ticket}`);
+    else sessions.enter("s", stream, what === "!");
+  }
+  return `${happened.join(", ")}; ${sessions.current("s")?.ticket ?? "free"}`;
+}
 
-  it("keeps the session when a superseded stream releases it late", () => {
-    const sessions = createSessionRegistry();
-    sessions.claim("s", "one");
-    sessions.claim("s", "two");
-    sessions.release("s", "one");
-    expect(sessions.current("s")).toBe("two");
-  });
+test.each([
+  ["a checked stream ends the older one and waits for it", "1! 2! 1-", "end 1, run 2; 2"],
+  ["an older request that is accepted late is superseded", "2! 1!", "late 1; 2"],
+  ["an unchecked stream ends the older one when it is checked", "1! 2? 2+ 1-", "end 1, run 2; 2"],
+  ["a refused stream has ended no other", "1! 2? 2-", "; 1"],
+  ["an unchecked stream begins when the older one has ended", "1! 2? 1- 2+", "run 2; 2"],
+  ["of several unchecked streams the newest stays", "1! 2? 3? 2- 3+ 1-", "end 2, end 1, run 3; 3"],
+  [
+    "a checked request between two others runs until the newest is checked",
+    "1! 3? 2! 1- 3+ 2-",
+    "end 1, run 2, end 2, run 3; 3",
+  ],
+  ["a stream that begins alone has the session, checked or not", "2? 1!", "late 1; 2"],
+  ["a superseded stream that ends late changes nothing", "1! 2! 3! 2- 1-", "end 1, end 2, end 1, run 3; 3"],
+  ["a session without streams is forgotten", "1! 1- 1-", "; free"],
+])("%s", (_, commands, expected) => {
+  expect(run(commands)).toBe(expected);
+});
 
-  it("is empty once the current stream has released the session", () => {
-    const sessions = createSessionRegistry();
-    sessions.claim("s", "one");
-    for (let i = 0; i < 2; i += 1) sessions.release("s", "one");
-    expect([sessions.current("s"), sessions.size]).toEqual([undefined, 0]);
-  });
-
-  it("keeps sessions separate", () => {
-    const sessions = createSessionRegistry();
-    sessions.claim("s", "one");
-    sessions.claim("t", "two");
-    sessions.release("t", "one");
-    expect([sessions.current("s"), sessions.current("t")]).toEqual(["one", "two"]);
-  });
+test("sessions are separate, and tickets count up", () => {
+  const sessions = createSessionRegistry();
+  const stream = { ticket: sessions.drawTicket(), waits: false, supersede: () => {}, proceed: () => {} };
+  sessions.enter("s", stream, true);
+  expect([sessions.isTaken("t", 0), sessions.current("t"), sessions.size]).toEqual([false, undefined, 1]);
+  expect(sessions.drawTicket()).toBeGreaterThan(stream.ticket);
 });

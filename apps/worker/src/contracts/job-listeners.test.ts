@@ -22,7 +22,7 @@ function createRecorder(): { heard: string[]; listener: JobListener } {
 function submit(prompt: string, listener: JobListener) {
   const request = GenerateRequestSchema.parse({ prompt, temperature: 0 });
   const spec = generateSpecOf(request, { client: "a", trace: "t", model: "waggle-fake", direct: false });
-  return worker.dispatcher.submit(spec, listener);
+  return worker.dispatcher.submit(spec, { listener });
 }
 
 test("a listener gets the engine's events, each death of an engine, and exactly one end, which is last", async () => {
@@ -72,7 +72,7 @@ test("an embedding job with a listener continues after the texts that another wo
     work: { kind: "embed", texts },
     prior: { computed: 2 },
   };
-  const job = await worker.dispatcher.submit(spec, listener);
+  const job = await worker.dispatcher.submit(spec, { listener });
   await job.ended.promise;
   expect(computed).toEqual([2, 3]);
 });

@@ -247,6 +247,24 @@ describe("sessions", () => {
     expect([patient, other].map((job) => stateNameOf(job.state))).toEqual(["finished", "finished"]);
   });
 
+  it("belong to the request whose head came last, though its body came first", async () => {
+    startGated({ slots: 1 });
+    const post = async (body: string | ReadableStream<Uint8Array>): Promise<string> => {
+      const init = { method: "POST", headers: { host: "localhost" }, body, duplex: "half" as const };
+      const response = await worker.app.request("/v1/jobs", init);
+      return ((await response.json()) as { job_id: string }).job_id;
+    };
+    const text = JSON.stringify({ prompt: "A", session_id: "s" });
+    const slow = new TransformStream<Uint8Array, Uint8Array>();
+    const first = post(slow.readable);
+    const second = await post(text);
+    const writer = slow.writable.getWriter();
+    await Promise.all([writer.write(new TextEncoder().encode(text)), writer.close()]);
+    const [older, newer] = [await first, second].map((id) => worker.registry.get("local", id));
+    expect([older, newer].map((job) => job?.state.phase.name)).toEqual(["ended", "running"]);
+    expect(older === undefined ? undefined : outcomeOf(older)).toEqual({ type: "cancelled", by: "superseded" });
+  });
+
   it("of different clients are separate, even with the same name", async () => {
     const gate = startGated({ slots: 2 });
     const a = await submit({ prompt: "A [eog:2]", session_id: "s" }, "alice");

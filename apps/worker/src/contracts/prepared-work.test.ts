@@ -24,10 +24,15 @@ function expectedText(text: string, tokens: number, given: Partial<Sampling> = {
   return expectedFakeText({ kind: "text", text }, SamplingSchema.parse({ temperature: 0, ...given }), tokens);
 }
 
-async function submit(given: GenerateRequestInput = request, choices = 1): Promise<Job> {
+async function submit(
+  given: GenerateRequestInput = request,
+  choices = 1,
+  how: { ticket?: number; hasLeft?: () => boolean } = {},
+): Promise<Job> {
   const parsed = GenerateRequestSchema.parse({ temperature: 0, on_disconnect: "continue", ...given });
   const spec = generateSpecOf(parsed, { client: "a", trace: "t", model: "waggle-fake", direct: false });
-  return await worker.dispatcher.submit({ ...spec, work: { ...spec.work, choices } });
+  const who = { ...spec.who, ticket: how.ticket };
+  return await worker.dispatcher.submit({ ...spec, who, work: { ...spec.work, choices } }, how);
 }
 
 async function readAll(job: Job): Promise<StreamEvent[]> {
@@ -240,18 +245,82 @@ describe("a preparation that takes longer than the acceptance waits", () => {
     await readAll(first);
   });
 
-  test("ends a job once that waits for the end of its session's last job", async () => {
+  const inSession = { session_id: "s", max_tokens: 3 };
+  const tooLong = `slow ${"x".repeat(100)}`;
+
+  test("of a job that is then refused leaves its session's running job alone", async () => {
     const gate = startSlow();
-    const first = await submit({ prompt: "First", max_tokens: 3, session_id: "s" });
+    const first = await submit({ prompt: "First", ...inSession });
     await gate.held();
-    const job = await acceptedLate({ prompt: `slow ${"x".repeat(100)}`, session_id: "s" });
-    expect([first.state.phase.name, job.state.phase.name]).toEqual(["ending", "blocked"]);
+    const job = await acceptedLate({ prompt: tooLong, ...inSession });
+    expect([first.state.phase.name, job.state.phase.name]).toEqual(["running", "blocked"]);
     go();
     expect((await readAll(job)).at(-1)).toMatchObject({ type: "error", code: "invalid_argument" });
     gate.open();
-    expect((await readAll(first)).at(-1)).toMatchObject({ cancelled_by: "superseded" });
+    expectWhole(await readAll(first), expectedText("First", 3));
     expectWhole(await readAll(await submit({ ...request, session_id: "s" })));
-    expect(worker.preparedJobs).toBe(0);
+    expect([worker.preparedJobs, worker.registry.sessions.size]).toEqual([0, 0]);
+  });
+
+  test.each(["running", "queued"])("ends its session's %s job when it is done", async (phase) => {
+    const gate = startSlow();
+    if (phase === "queued") await submit({ prompt: "Before", max_tokens: 3 });
+    const first = await submit({ prompt: "First", ...inSession });
+    const later = await submit({ prompt: "Later", max_tokens: 3 });
+    await gate.held();
+    const job = await acceptedLate({ prompt: "slow", ...inSession });
+    expect(first.state.phase.name).toBe(phase);
+    go();
+    await expect.poll(() => first.state.phase.name).toBe(phase === "queued" ? "ended" : "ending");
+    if (phase === "queued") expect([job, later].map((each) => worker.dispatcher.position(each))).toEqual([1, 2]);
+    gate.open();
+    expect((await readAll(first)).at(-1)).toMatchObject({ cancelled_by: "superseded" });
+    expectWhole(await readAll(job), expectedText("slow", 3));
+    await readAll(later);
+  });
+
+  test("never lets an older request supersede a newer one", async () => {
+    const gate = startSlow();
+    const older = submit({ prompt: "slow", ...inSession }, 1, { ticket: 1 });
+    await expect.poll(() => tokenized).toBe(1);
+    const newer = await submit({ prompt: "Newer", ...inSession }, 1, { ticket: 2 });
+    await gate.held();
+    clock.advance(80);
+    const events = await readAll(await older);
+    expect(events).toMatchObject([{ type: "end", cancelled_by: "superseded", usage: { completion_tokens: 0 } }]);
+    go();
+    gate.open();
+    expectWhole(await readAll(newer), expectedText("Newer", 3));
+    expect([worker.preparedJobs, worker.registry.sessions.size]).toEqual([0, 0]);
+  });
+
+  test("ends with a refusal if the client leaves meanwhile, and supersedes nothing", async () => {
+    const gate = startSlow();
+    const first = await submit({ prompt: "First", ...inSession });
+    await gate.held();
+    let left = false;
+    const second = submit({ prompt: "slow", ...inSession }, 1, { hasLeft: () => left });
+    await expect.poll(() => tokenized).toBe(1);
+    left = true;
+    clock.advance(80);
+    await expect(second).rejects.toMatchObject({ code: "cancelled" });
+    go();
+    gate.open();
+    expectWhole(await readAll(first), expectedText("First", 3));
+  });
+
+  test("that dies with its engine is repeated by the next engine, before it ends the session's job", async () => {
+    const gate = startSlow();
+    const first = await submit({ prompt: "First", ...inSession });
+    await gate.held();
+    const job = await acceptedLate({ prompt: "slow", ...inSession });
+    worker.kill();
+    expect([first.state.phase.name, job.state.phase.name]).toEqual(["queued", "blocked"]);
+    go();
+    gate.open();
+    await worker.load();
+    expectWhole(await readAll(job), expectedText("slow", 3));
+    expect(tokenized).toBe(2);
   });
 
   test("fails a job that has started", async () => {

@@ -78,7 +78,7 @@ export function createFleetPort({
       },
       file: () => fileOf(entry),
       async run(spec, listener) {
-        const job = await models.router.submit(spec, listener);
+        const job = await models.router.submit(spec, { listener });
         accounts.given(spec.who.client);
         return { cancel: () => models.router.cancel(job, "client") };
       },

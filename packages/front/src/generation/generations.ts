@@ -50,6 +50,8 @@ export interface Submission {
   readonly index?: number;
   /** Whether the client gets the response's headers before the answer; SDKs retry only requests without a response. */
   readonly streamed?: boolean;
+  /** Whether the client may leave before the job is accepted: a turn continues for a while without its client. */
+  readonly mayLeave?: boolean;
 }
 
 export interface CompleteJob {
@@ -69,19 +71,20 @@ export function createGenerations(
   async function submit(
     c: AppContext,
     wanted: JobSpec,
-    { index = 0, streamed = false }: Submission = {},
+    { index = 0, streamed = false, mayLeave = false }: Submission = {},
   ): Promise<Job> {
     const facts = factsOf(c, index);
-    const spec = { ...wanted, who: { ...wanted.who, requestDigest: facts.digest } };
+    const who = { ...wanted.who, requestDigest: facts.digest, ticket: c.get("ticket") };
+    const spec = { ...wanted, who };
     const mark = options.limits.retryGraceMs > 0 ? retryMarkOf(facts) : undefined;
     // Only the first job can set headers: the response may have begun when a later job is submitted.
     const first = index === 0;
     const found =
       mark === undefined
-        ? accept(c, spec, first)
+        ? accept(c, spec, { first, mayLeave })
         : retries.join(mark, facts, () => {
             const when = { ...spec.when, retriable: mark.named || !streamed };
-            return accept(c, { ...spec, when }, first);
+            return accept(c, { ...spec, when }, { first, mayLeave });
           });
     const { job, joined } = await found.finally(() => {
       if (first) for (const [name, value] of Object.entries(accounts.headers(facts.client))) c.header(name, value);
@@ -95,11 +98,15 @@ export function createGenerations(
   }
 
   /** @param first whether this is the first job of its request */
-  async function accept(c: AppContext, spec: JobSpec, first: boolean): Promise<FoundJob> {
+  async function accept(
+    c: AppContext,
+    spec: JobSpec,
+    { first, mayLeave }: { readonly first: boolean; readonly mayLeave: boolean },
+  ): Promise<FoundJob> {
     try {
-      // If the client has left, the job would be cancelled at once, but would first supersede another job of its session.
-      if (spec.when.direct && spec.when.onDisconnect === "cancel" && connectionOf(c).left) throw clientLeft();
-      const job = await submitWithin(spec, first);
+      // If the client has left, the job would be cancelled soon, but would first supersede another job of its session.
+      const hasLeft = (): boolean => connectionOf(c).left && spec.when.onDisconnect === "cancel" && !mayLeave;
+      const job = await submitWithin(spec, first, hasLeft);
       void job.ended.promise.then(holdPictures([spec]));
       c.get("trace")?.adopt(job);
       return { job, joined: false };
@@ -124,12 +131,12 @@ export function createGenerations(
   }
 
   /** Checks the client's quota before the queue. */
-  async function submitWithin(spec: JobSpec, first: boolean): Promise<Job> {
+  async function submitWithin(spec: JobSpec, first: boolean, hasLeft: () => boolean): Promise<Job> {
     const { client, sessionId } = spec.who;
     const inPlace = sessionId !== undefined && dispatcher.sessionJob(client, sessionId) !== undefined;
     const admission = accounts.admit(client, { first, inPlace });
     try {
-      const job = await dispatcher.submit(spec);
+      const job = await dispatcher.submit(spec, { hasLeft });
       admission.accepted(job);
       return job;
     } catch (error) {

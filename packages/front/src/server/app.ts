@@ -71,6 +71,7 @@ export function createApp(options: AppOptions): App {
   app.use(async (c, next) => {
     const requestId = requestIdOf(c);
     c.set("requestId", requestId);
+    c.set("ticket", options.registry.sessions.drawTicket());
     c.set("dialect", dialects.find(({ prefixes }) => prefixes.some((start) => isBelow(c.req.path, start))) ?? native);
     c.set("bodies", bodies);
     c.set("pace", pace);

@@ -40,6 +40,8 @@ export interface AppEnv {
   };
   Variables: {
     requestId: string;
+    /** The request's place in the order of arrival, which decides between the jobs of a session. */
+    ticket: number;
     /** The name of the API token, or `local`. */
     client: string;
     /** Whether the client may change the worker: its token is marked admin, or this is local mode. */

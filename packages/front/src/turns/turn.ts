@@ -72,7 +72,7 @@ export interface Turn {
   readonly cancelledBy: CancelledBy | undefined;
   cancel(by: CancelledBy): void;
   /** Called when a job of the turn's session is accepted: a job of a newer request ends the turn, which may have no job itself. */
-  onSessionJob(): void;
+  onSessionJob(ticket: number): void;
   openReader(after: number): TurnReader;
 }
 
@@ -89,7 +89,8 @@ export function startTurn(options: TurnOptions): Turn {
   let job: Job | undefined;
   let cancelledBy: CancelledBy | undefined;
   let isLate = false;
-  let submitting = false;
+  /** The ticket of the request; unknown until its first job is accepted. */
+  let ticket = Infinity;
   let calling = false;
   let readers = 0;
 
@@ -115,12 +116,8 @@ export function startTurn(options: TurnOptions): Turn {
     const left = Math.max(1, Math.round(timeLimitMs - (clock.now() - startedAt)));
     stopping.signal.throwIfAborted();
     const when = { ...spec.when, direct: false, onDisconnect: "cancel" as const, deadlineMs: left };
-    submitting = true;
-    try {
-      job = await request.submit({ ...spec, when }, step);
-    } finally {
-      submitting = false;
-    }
+    job = await request.submit({ ...spec, when }, step);
+    ticket = job.spec.who.ticket ?? ticket;
     if (stopping.signal.aborted) dispatcher.cancel(job, cancelledBy ?? "operator");
     begun.resolve();
     log.nextStep();
@@ -319,8 +316,8 @@ export function startTurn(options: TurnOptions): Turn {
       return cancelledBy;
     },
     cancel,
-    onSessionJob() {
-      if (!submitting) cancel("superseded");
+    onSessionJob(other) {
+      if (other > ticket) cancel("superseded");
     },
     openReader(after) {
       readers += 1;

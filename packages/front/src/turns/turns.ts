@@ -149,7 +149,8 @@ export function createTurns(options: TurnsOptions): Turns {
     find: (client, id) => [...turns.values()].find(({ request }) => request.client === client && request.id === id),
     ofSession,
     observe({ spec: { who } }, { type }) {
-      if (type === "accepted" && who.sessionId !== undefined) ofSession(who.client, who.sessionId)?.onSessionJob();
+      if (type !== "accepted" || who.sessionId === undefined) return;
+      ofSession(who.client, who.sessionId)?.onSessionJob(who.ticket ?? 0);
     },
     consent: consents.give,
     names: servers.names,

@@ -2,9 +2,8 @@
 // changes no other job.
 import { choicesOf } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
-import type { EngineLink, Reservation } from "./dispatcher-port.ts";
+import type { EngineLink, JobDispatcher, Reservation, Submission } from "./dispatcher-port.ts";
 import type { Job } from "../job/job.ts";
-import type { JobListener } from "../watching/observers.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { drawnId, withDefaults, type JobDefaults, type NewJobOptions } from "../job/new-job.ts";
 import { engineJobOf, type Preparations } from "./preparations.ts";
@@ -15,7 +14,7 @@ export type Acceptable = Pick<NewJobOptions, "uid" | "size" | "listener" | "call
 export interface AcceptanceOptions {
   readonly engine: EngineLink;
   readonly preparations: Pick<Preparations, "ask" | "drop">;
-  readonly registry: Pick<LiveJobs, "has">;
+  readonly registry: Pick<LiveJobs, "has" | "sessions">;
   readonly defaults: JobDefaults;
   readonly nextUid: () => string;
   /** Returns the error for every request while the dispatcher accepts no jobs; undefined otherwise. */
@@ -26,10 +25,11 @@ export interface AcceptanceOptions {
   readonly begin: (spec: JobSpec, made: Acceptable) => Job;
 }
 
-export function createAcceptance(options: AcceptanceOptions): (asked: JobSpec, listener?: JobListener) => Promise<Job> {
+export function createAcceptance(options: AcceptanceOptions): JobDispatcher["submit"] {
   const { engine, preparations, registry, defaults, begin } = options;
 
-  function refuseEarly(spec: JobSpec & { readonly id: string }): void {
+  function refuseEarly(spec: JobSpec & { readonly id: string }, hasLeft: Submission["hasLeft"]): void {
+    if (hasLeft?.() === true) throw new WaggleError("cancelled", "The client left before its job was accepted.");
     const { id, who, work } = spec;
     const refusal = options.refusal();
     if (refusal !== undefined) throw refusal;
@@ -47,17 +47,18 @@ export function createAcceptance(options: AcceptanceOptions): (asked: JobSpec, l
     if (full !== undefined) throw full;
   }
 
-  return async (asked, listener) => {
+  return async (asked, { listener, hasLeft } = {}) => {
     const uid = options.nextUid();
-    const spec = { ...withDefaults(asked, defaults), id: asked.id ?? drawnId() };
-    refuseEarly(spec);
+    const who = { ...asked.who, ticket: asked.who.ticket ?? registry.sessions.drawTicket() };
+    const spec = { ...withDefaults(asked, defaults), who, id: asked.id ?? drawnId() };
+    refuseEarly(spec, hasLeft);
     let reservation: Reservation | undefined;
     try {
       const size = engine.ready ? await preparations.ask(engineJobOf(uid, spec)) : undefined;
-      refuseEarly(spec);
+      refuseEarly(spec, hasLeft);
       if (engine.reserve !== undefined) {
         reservation = await engine.reserve(spec);
-        refuseEarly(spec);
+        refuseEarly(spec, hasLeft);
       }
       return begin(spec, { uid, size, listener, callKey: reservation?.callKey });
     } catch (error) {

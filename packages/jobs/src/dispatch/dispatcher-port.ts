@@ -2,7 +2,7 @@
 import type { Clock } from "@waggle/async";
 import type { EngineCommand, EngineEvent, EngineJob } from "@waggle/engine";
 import type { CancelledBy, WaggleError } from "@waggle/protocol";
-import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
+import type { AdmissionQueue } from "@waggle/queue";
 import type { Job, SequenceState, TakenOver } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import type { JobDefaults } from "../job/new-job.ts";
@@ -13,10 +13,16 @@ import type { JobListener, JobObserver } from "../watching/observers.ts";
 import type { PromptSize } from "./preparations.ts";
 import type { Queries } from "./queries.ts";
 
+export interface Submission {
+  readonly listener?: JobListener | undefined;
+  /** Whether the client has left, so that the job is refused before it supersedes another job. */
+  readonly hasLeft?: (() => boolean) | undefined;
+}
+
 /** The front's interface to the jobs of all models. */
 export interface JobDispatcher {
-  /** @throws WaggleError invalid_argument, conflict, resource_exhausted, unavailable; then no job has changed */
-  submit(spec: JobSpec, listener?: JobListener): Promise<Job>;
+  /** @throws WaggleError invalid_argument, conflict, resource_exhausted, unavailable, cancelled; then no job has changed */
+  submit(spec: JobSpec, how?: Submission): Promise<Job>;
   /** The job's queue position: 1 is next, 0 is running; undefined once the job has ended. */
   position(job: Job): number | undefined;
   /** Asks for the job's end and returns at once; `job.ended` resolves when the job has ended. Idempotent. */
@@ -122,7 +128,6 @@ export interface JobLimits extends JobDefaults {
 export interface DispatcherOptions {
   readonly queue: AdmissionQueue<Job>;
   readonly registry: LiveJobs;
-  readonly sessions: SessionRegistry;
   readonly engine: EngineLink;
   /** Called in this order. */
   readonly observers: readonly JobObserver[];

@@ -14,15 +14,17 @@ import { createWaitingJobs } from "./waiting-jobs.ts";
 import { lossesAfter, mayStartWith } from "../job/crash-blame.ts";
 import { failedWith, hasEnded, isWaiting, jobUidOf, type Job, type Outcome, type TakenOver } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
-import { createJob, sessionKeyOf } from "../job/new-job.ts";
+import { createJob, sessionKeyOf, type NewJobOptions } from "../job/new-job.ts";
 import { isRelease, reduce, type Effect, type JobInput } from "../job/reduce.ts";
 import { addTokens, dropContent, keepComputed } from "../stream/output-so-far.ts";
+import type { SessionJob } from "../kept/registry.ts";
 import { createReaderOpener } from "../stream/reader.ts";
 import { record } from "../stream/receipt.ts";
 import type { Observation } from "../watching/observers.ts";
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { queue, registry, sessions, engine, clock, limits, uidPrefix } = options;
+  const { queue, registry, engine, clock, limits, uidPrefix } = options;
+  const { sessions } = registry;
   const forecast = createForecast({ now: () => clock.now(), ready: () => engine.ready });
   const waiting = createWaitingJobs({ queue, forecast });
   const timers = createJobTimers(clock);
@@ -42,6 +44,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   });
   /** The job of each sequence that the engine holds, by the sequence's uid. An ended job stays until the engine has released its sequences. */
   const held = new Map<string, Job>();
+  /** The places of jobs in their sessions. */
+  const streams = new WeakMap<Job, SessionJob>();
+  /** Accepted jobs whose work this engine may still refuse. */
+  const unchecked = new Set<Job>();
   const idle = createCondition(() => registry.liveCount === 0);
   const still = createCondition(() => held.size === 0 && queries.waiting === 0);
   let refusal: WaggleError | undefined;
@@ -106,17 +112,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** Frees everything that depends on the job, after its last event. */
   function conclude(job: Job, outcome: Outcome): void {
     timers.clearAll(job);
-    if (job.sessionKey !== undefined) sessions.release(job.sessionKey, job.uid);
+    unchecked.delete(job);
     observe(job, { type: "ended", outcome });
     preparations.drop(job.uid);
     dropContent(job);
     registry.retire(job);
-    const successor = waiting.takeSuccessor(job);
-    if (successor !== undefined) {
-      const cleanly = !job.state.sequences.some((sequence) => sequence.held);
-      observe(successor, { type: "predecessor_ended", cleanly });
-      apply(successor, { type: "unblocked" });
-    }
+    const stream = streams.get(job);
+    const cleanly = !job.state.sequences.some((sequence) => sequence.held);
+    if (job.sessionKey !== undefined && stream !== undefined) sessions.leave(job.sessionKey, stream, cleanly);
     job.listener?.ended(outcome);
     job.ended.resolve();
     positions.changed();
@@ -135,9 +138,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   // ---- admission ----------------------------------------------------------------------------------------------------
 
   function begin(spec: JobSpec, made: Acceptable): Job {
-    const job = admit(spec, made);
+    const sessionKey = sessionKeyOf(spec.who);
+    // The client of this request has sent a newer one, which was accepted earlier.
+    const isLate = sessionKey !== undefined && sessions.isTaken(sessionKey, spec.who.ticket ?? 0);
+    const job = isLate ? newJob(spec, made, "blocked") : admit(spec, made);
     registry.add(job);
     observe(job, { type: "accepted" });
+    if (isLate) {
+      end(job, { type: "cancelled", by: "superseded" });
+      return job;
+    }
     startTimers(job);
     pump();
     if (job.state.phase.name !== "blocked") positions.announce(job);
@@ -161,33 +171,81 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return waiting.full && holderOf(sessionKeyOf(who)) === undefined ? waiting.refusal() : undefined;
   }
 
-  /** Puts the job into the queue. A job of a session replaces the session's waiting job, or waits for the end of the session's running job. */
+  /** Puts the job into the queue. A job of a session replaces the session's waiting job, or waits for the end of the session's older jobs. */
   function admit(spec: JobSpec, made: Acceptable): Job {
-    const old = holderOf(sessionKeyOf(spec.who));
-    const phase = old === undefined || old.state.phase.name === "queued" ? "queued" : "blocked";
-    const job = createJob(spec, { ...made, now: clock.now(), replayBufferBytes: limits.replayBufferBytes, phase });
+    const sessionKey = sessionKeyOf(spec.who);
+    const older = sessionKey === undefined ? [] : sessions.older(sessionKey, spec.who.ticket ?? 0);
+    const isChecked = made.size !== undefined || !engine.ready || engine.run !== undefined;
+    const old = isChecked ? replaceable(older) : undefined;
+    const job = newJob(spec, made, older.length === 0 || old !== undefined ? "queued" : "blocked");
     const begins = queue.depth === 0 && hasRoomFor(job);
     forecast.refuseLate(job, () => (begins ? 0 : waiting.futurePosition(job, old)));
-    if (old === undefined) waiting.join(job);
+    if (older.length === 0) waiting.join(job);
+    else if (old === undefined) waiting.block(job);
     else waiting.replace(old, job);
-    if (job.sessionKey !== undefined) sessions.claim(job.sessionKey, job.uid);
-    if (old !== undefined) end(old, { type: "cancelled", by: "superseded" });
+    if (sessionKey !== undefined) {
+      if (!isChecked) unchecked.add(job);
+      sessions.enter(sessionKey, streamOf(job), isChecked);
+    }
     return job;
   }
 
-  function holderOf(sessionKey: string | undefined): Job | undefined {
-    if (sessionKey === undefined) return undefined;
-    const uid = sessions.current(sessionKey);
-    return uid === undefined ? undefined : registry.live(uid);
+  function newJob(spec: JobSpec, made: Acceptable, phase: NewJobOptions["phase"]): Job {
+    return createJob(spec, { ...made, now: clock.now(), replayBufferBytes: limits.replayBufferBytes, phase });
   }
 
-  function takeOver(spec: JobSpec, how: { callKey: string; takenOver: TakenOver }): Job {
+  /** The job in this queue whose position a newer job of its session may take: the session's only older job. */
+  function replaceable([old, ...more]: readonly SessionJob[]): Job | undefined {
+    const job = old?.job === undefined || more.length > 0 ? undefined : registry.live(old.job.uid);
+    return job?.state.phase.name === "queued" ? job : undefined;
+  }
+
+  function streamOf(job: Job): SessionJob {
+    const stream: SessionJob = {
+      job,
+      ticket: job.spec.who.ticket ?? 0,
+      get waits() {
+        return job.state.phase.name === "blocked";
+      },
+      supersede: () => end(job, { type: "cancelled", by: "superseded" }),
+      proceed(cleanly) {
+        if (!stream.waits) return;
+        observe(job, { type: "predecessor_ended", cleanly });
+        apply(job, { type: "unblocked" });
+        // The older job may have run under another dispatcher, which does not call this one's `pump`.
+        queueMicrotask(pump);
+      },
+    };
+    streams.set(job, stream);
+    return stream;
+  }
+
+  /** The engine will not refuse the job's work any more: the job supersedes its session's older jobs. */
+  function checked(job: Job): void {
+    const { sessionKey } = job;
+    const stream = streams.get(job);
+    if (!unchecked.delete(job) || sessionKey === undefined || stream === undefined) return;
+    const old = replaceable(sessions.older(sessionKey, stream.ticket));
+    if (old !== undefined && stream.waits) waiting.replace(old, job);
+    sessions.check(sessionKey, stream);
+  }
+
+  function holderOf(sessionKey: string | undefined): Job | undefined {
+    const job = sessionKey === undefined ? undefined : sessions.current(sessionKey)?.job;
+    return job === undefined ? undefined : registry.live(job.uid);
+  }
+
+  function takeOver(given: JobSpec, how: { callKey: string; takenOver: TakenOver }): Job {
     const uid = nextUid();
+    // The tickets of another gateway mean nothing here. The job is older than all requests that arrive here.
+    const spec = { ...given, who: { ...given.who, ticket: 0 } };
     const { replayBufferBytes } = limits;
     const job = createJob(spec, { ...how, uid, now: clock.now(), replayBufferBytes, phase: "queued" });
     registry.add(job);
     // If a newer job has the session already, that job keeps the session.
-    if (job.sessionKey !== undefined && holderOf(job.sessionKey) === undefined) sessions.claim(job.sessionKey, uid);
+    if (job.sessionKey !== undefined && sessions.current(job.sessionKey) === undefined) {
+      sessions.enter(job.sessionKey, streamOf(job), true);
+    }
     startTimers(job);
     if (how.takenOver === "published") apply(job, { type: "submitted" });
     else {
@@ -225,8 +283,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function onEngineEvent(event: EngineEvent): void {
     switch (event.type) {
-      case "prepared":
-        return void preparations.answer(event);
+      case "prepared": {
+        preparations.answer(event);
+        const job = registry.live(jobUidOf(event.jobId));
+        return job === undefined ? undefined : checked(job);
+      }
       case "prepare_failed":
         return preparations.answer(event) ? undefined : endRefused(event);
       case "unprepared":
@@ -341,7 +402,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     sessionJob: (client, sessionId) => holderOf(sessionKeyOf({ client, sessionId })),
     openReader,
     onEngineEvent,
-    onEngineReady: pump,
+    onEngineReady() {
+      // The last engine died before it had checked these jobs.
+      for (const job of unchecked) if (job.state.phase.name === "blocked") preparations.check(job);
+      pump();
+    },
     onResumedElsewhere(uid) {
       const job = held.get(uid);
       if (job !== undefined) apply(job, { type: "resumed_elsewhere" });

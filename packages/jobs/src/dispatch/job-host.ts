@@ -4,8 +4,8 @@ import { createConflatedChannel } from "@waggle/async";
 import type { ConflatedChannel } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { LoadingEvent } from "@waggle/protocol";
-import { createAdmissionQueue, createSessionRegistry } from "@waggle/queue";
-import type { AdmissionQueue, SessionRegistry } from "@waggle/queue";
+import { createAdmissionQueue } from "@waggle/queue";
+import type { AdmissionQueue } from "@waggle/queue";
 import { createDispatcher } from "./dispatcher.ts";
 import type { Dispatcher, DispatcherOptions } from "./dispatcher-port.ts";
 import type { Job } from "../job/job.ts";
@@ -35,7 +35,6 @@ export interface JobHost {
   readonly dispatcher: Dispatcher;
   readonly registry: LiveJobs;
   readonly queue: AdmissionQueue<Job>;
-  readonly sessions: SessionRegistry;
   readonly loading: ConflatedChannel<LoadingEvent>;
   /** Number of model tokens so far. */
   tokens(): number;
@@ -55,13 +54,11 @@ export function createJobHost(options: JobHostOptions): JobHost {
     clientShare: options.clientQueueShare,
     now: () => clock.now(),
   });
-  const sessions = createSessionRegistry();
   const jobLog = createJobLog(options);
   const dispatcher = createDispatcher({
     ...options,
     queue,
     registry,
-    sessions,
     observers: [...options.observers, jobLog.observe],
     uidPrefix: key,
   });
@@ -72,7 +69,6 @@ export function createJobHost(options: JobHostOptions): JobHost {
     dispatcher,
     registry,
     queue,
-    sessions,
     loading,
     tokens: () => jobLog.tokens,
     refuse(sparing = false) {

@@ -39,19 +39,13 @@ export function createModelRouter<H extends RoutedHost>({ hosts, hostOf, use }: 
   function accepted(host: H, job: Job, lease: Lease | undefined): void {
     hostsOfJobs.set(job, host);
     void job.ended.promise.then(() => lease?.end(job));
-    const { client, sessionId } = job.spec.who;
-    // A session has one stream at a time, even when its requests name different models.
-    for (const other of sessionId === undefined ? [] : hosts()) {
-      const before = other === host ? undefined : other.dispatcher.sessionJob(client, sessionId ?? "");
-      if (before !== undefined) other.dispatcher.cancel(before, "superseded");
-    }
   }
 
   return {
-    submit(spec, listener) {
+    submit(spec, how) {
       const host = hostOf(spec.model);
       const lease = use?.(host);
-      const submitted = host.dispatcher.submit(spec, listener);
+      const submitted = host.dispatcher.submit(spec, how);
       // Registered before the caller's continuation, so that `accepted` runs first, without an extra turn of the event loop.
       submitted.then(
         (job) => accepted(host, job, lease),

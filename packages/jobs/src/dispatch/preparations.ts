@@ -26,6 +26,8 @@ export interface Preparations {
    * @throws WaggleError as from the engine
    */
   ask(job: EngineJob): Promise<PromptSize | undefined>;
+  /** Has the work of an accepted job prepared. */
+  check(job: Job): void;
   /** Returns whether an acceptance waited for this answer. */
   answer(event: Answer): boolean;
   /** Starts the job's sequences that the engine holds, and first prepares the work that the engine does not have. */
@@ -66,6 +68,7 @@ export function createPreparations({ send, clock }: PreparationsOptions): Prepar
         waiting.delete(job.jobId);
       }
     },
+    check: ({ uid, spec }) => prepare(engineJobOf(uid, spec)),
     answer(event) {
       if (event.type === "prepare_failed") sent.delete(event.jobId);
       const answered = waiting.get(event.jobId);

@@ -1,4 +1,4 @@
-// Owns the jobs without a slot, which wait in the queue or for the end of their session's running job. This module moves jobs between the two places
+// Owns the jobs without a slot, which wait in the queue or for the end of their session's older jobs. This module moves jobs between the two places
 // and computes their positions; it starts and ends no jobs.
 import { WaggleError } from "@waggle/protocol";
 import type { AdmissionQueue, QueueKey, QueueLimit } from "@waggle/queue";
@@ -12,9 +12,11 @@ export interface WaitingJobs {
   readonly length: number;
   /** @throws WaggleError resource_exhausted */
   join(job: Job): void;
-  /** Gives the job the position of `old`, or lets the job wait for the end of `old` if that job runs. The caller then ends `old`. */
+  /** Gives the job the position of `old`, which waits in the queue. The caller then ends `old`. */
   replace(old: Job, job: Job): void;
-  /** Puts a job into the queue, even if the queue is full. @param again whether the job lost its engine; the job then gets its old position back */
+  /** The job waits outside of the queue, until `enter`. */
+  block(job: Job): void;
+  /** Puts a job into the queue, unless it is there, even if the queue is full. @param again whether the job lost its engine; the job then gets its old position back */
   enter(job: Job, again: boolean): void;
   leave(job: Job): void;
   /**
@@ -25,11 +27,9 @@ export interface WaitingJobs {
   take(job: Job): void;
   /** Called when a taken job has freed its slots. */
   finished(job: Job): void;
-  /** Takes the job that waits for the end of this one. */
-  takeSuccessor(job: Job): Job | undefined;
   /** Returns the job's position: 1 is next; undefined for a job that does not wait. */
   position(job: Job): number | undefined;
-  /** Returns the position that this job would get. @param old the live job of its session, which this job would replace */
+  /** Returns the position that this job would get. @param old the queued job of its session, which this job would replace */
   futurePosition(job: Job, old: Job | undefined): number;
   /** Makes the error for a job for which the queue has no room. */
   refusal(limit?: QueueLimit): WaggleError;
@@ -42,10 +42,10 @@ export interface WaitingJobsOptions {
 
 export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): WaitingJobs {
   /**
-   * Successors by predecessor, at most one for each running job. A successor does not get its predecessor's slot but enters the queue: otherwise
-   * sessions that supersede their jobs again and again would keep all slots.
+   * Jobs that wait for older jobs of their session. Such a job does not get the older job's slot but enters the queue: otherwise sessions that
+   * supersede their jobs again and again would keep all slots.
    */
-  const successors = new Map<Job, Job>();
+  const blocked = new Set<Job>();
   /** Jobs in the queue that had new output before their engine died. */
   const resuming = new Set<Job>();
 
@@ -66,17 +66,12 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
     return job;
   }
 
-  function predecessorOf(job: Job): Job | undefined {
-    for (const [predecessor, successor] of successors) if (successor === job) return predecessor;
-    return undefined;
-  }
-
   return {
     get full() {
       return queue.depth >= queue.capacity;
     },
     get length() {
-      return queue.depth + successors.size;
+      return queue.depth + blocked.size;
     },
     join(job) {
       if (queue.depth === 0) forecast.waits();
@@ -85,15 +80,16 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
     },
     replace(old, job) {
       resuming.delete(old);
-      if (old.state.phase.name === "queued") queue.replace(old.uid, job, keyOf(job));
-      else successors.set(predecessorOf(old) ?? old, job);
+      queue.replace(old.uid, job, keyOf(job));
     },
+    block: (job) => void blocked.add(job),
     enter(job, again) {
+      blocked.delete(job);
       if (again) {
         queue.putBack(job.uid);
         forecast.putBack(job);
         if (!isSuspect(job)) resuming.add(job);
-      } else {
+      } else if (queue.position(job.uid) === undefined) {
         if (queue.depth === 0) forecast.waits();
         queue.admit(job, keyOf(job));
       }
@@ -101,8 +97,7 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
     leave(job) {
       resuming.delete(job);
       queue.remove(job.uid);
-      const predecessor = predecessorOf(job);
-      if (predecessor !== undefined) successors.delete(predecessor);
+      blocked.delete(job);
     },
     next,
     take(job) {
@@ -113,11 +108,6 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
     finished(job) {
       queue.finished(job.uid);
       forecast.freed(job);
-    },
-    takeSuccessor(job) {
-      const successor = successors.get(job);
-      successors.delete(job);
-      return successor;
     },
     position(job) {
       switch (job.state.phase.name) {

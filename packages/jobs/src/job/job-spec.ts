@@ -1,5 +1,6 @@
 // Defines JobSpec, a request independent of its dialect. Each dialect translates its requests into a JobSpec; jobs know no dialect.
 import type { GenerateWork, PriorWork, Work } from "@waggle/engine";
+import type { Ticket } from "@waggle/queue";
 
 /** The dialect has validated the request, so every field is within its bounds. */
 export interface JobSpec<W = Work> {
@@ -25,6 +26,8 @@ export interface JobOwner {
   readonly client: string;
   /** A session has one stream at a time: a new job supersedes the session's last job. */
   readonly sessionId?: string | undefined;
+  /** The request's place in the order of arrival; by default drawn when the job is submitted. */
+  readonly ticket?: Ticket | undefined;
   /** The session whose KV cache the job continues from, when `sessionId` is absent because the gateway keeps the session's order. */
   readonly cacheSession?: string | undefined;
   /** The id of the job's request, for the log. */

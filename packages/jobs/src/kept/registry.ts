@@ -2,6 +2,7 @@
 import type { Clock } from "@waggle/async";
 import { endedJobsLimit } from "@waggle/protocol";
 import type { EndedJob } from "@waggle/protocol";
+import { createSessionRegistry, type SessionRegistry, type SessionStream } from "@waggle/queue";
 import { createEndedJobs } from "./ended-jobs.ts";
 import type { Job } from "../job/job.ts";
 import { endedOf } from "../watching/summaries.ts";
@@ -23,8 +24,15 @@ export interface RegistryOptions {
   readonly onForgotten?: ((job: Job) => void) | undefined;
 }
 
+/** A job, or a turn of several jobs, in the order of its session. */
+export interface SessionJob extends SessionStream {
+  readonly job?: Job | undefined;
+}
+
 /** The live jobs of one model. */
 export interface LiveJobs {
+  /** The sessions of all models. */
+  readonly sessions: SessionRegistry<SessionJob>;
   /** @throws Error when the client has a job with this id; callers check `has` before */
   add(job: Job): void;
   /** Whether the id is taken, by a job of any model. */
@@ -72,6 +80,7 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
   }
 
   return {
+    sessions: createSessionRegistry<SessionJob>(),
     add(job) {
       const name = nameOf(job.spec.who.client, job.id);
       if (byName.has(name)) throw new Error(`Job ${job.id} is registered already`);
@@ -114,6 +123,7 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
 export function createLiveJobs(whole: JobRegistry, onAdded: (job: Job) => void = () => {}): LiveJobs {
   const live = new Map<string, Job>();
   return {
+    sessions: whole.sessions,
     add(job) {
       whole.add(job);
       live.set(job.uid, job);

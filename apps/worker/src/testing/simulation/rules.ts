@@ -17,7 +17,7 @@ export interface Rules {
 export interface RulesOptions {
   readonly app: Pick<App, "pictureBytes">;
   readonly picturesTotalBytes: number;
-  readonly host: Pick<ModelHost, "dispatcher" | "queue" | "sessions">;
+  readonly host: Pick<ModelHost, "dispatcher" | "queue">;
   readonly registry: JobRegistry;
   readonly slots: number;
   readonly endedJobsKept: number;
@@ -28,11 +28,11 @@ export interface RulesOptions {
 
 export function createRules(options: RulesOptions): Rules {
   const { app, picturesTotalBytes, host, registry, slots, endedJobsKept, limits, now, fault } = options;
-  const { dispatcher, queue, sessions } = host;
+  const { dispatcher, queue } = host;
+  const { sessions } = registry;
   /** Jobs that were live at the last check. A job that has ended since then may still need a reason for its end. */
   const active = new Set<Witness>();
   const all = new Set<Witness>();
-  const newestOfSession = new Map<string, Witness>();
   /** The first outcome that each ending job was given, and when. */
   const endings = new Map<Witness, { readonly outcome: Outcome; readonly sinceMs: number }>();
 
@@ -113,7 +113,13 @@ export function createRules(options: RulesOptions): Rules {
 
   function checkSessions(witnesses: readonly Witness[]): void {
     const streaming = new Set<string>();
-    let current = 0;
+    const newestOfSession = new Map<string, Witness>();
+    for (const witness of witnesses) {
+      const { sessionKey } = witness.job;
+      const newest = sessionKey === undefined ? undefined : newestOfSession.get(sessionKey);
+      if (sessionKey !== undefined && (newest === undefined || ticketOf(newest) < ticketOf(witness)))
+        newestOfSession.set(sessionKey, witness);
+    }
     for (const witness of witnesses) {
       const { job } = witness;
       const { sessionKey } = job;
@@ -122,13 +128,21 @@ export function createRules(options: RulesOptions): Rules {
         holds(!streaming.has(sessionKey), () => `two jobs of session ${sessionKey} stream at once`);
         streaming.add(sessionKey);
       }
-      if (newestOfSession.get(sessionKey) === witness) {
-        current += 1;
+      const newest = newestOfSession.get(sessionKey);
+      if (newest === witness) {
         const found = dispatcher.sessionJob(job.spec.who.client, job.spec.who.sessionId ?? "");
         holds(found === job, () => `session ${sessionKey} does not know ${nameOf(witness)}, its newest job`);
-      } else holds(job.state.phase.name === "ending", () => `${nameOf(witness)} was superseded and continues`);
+      } else {
+        // The newest job may wait until the engine has checked its work.
+        const phases = [job.state.phase.name, newest?.job.state.phase.name];
+        holds(
+          phases[0] === "ending" || phases[1] === "blocked",
+          () => `${nameOf(witness)} was superseded and continues`,
+        );
+      }
     }
-    holds(sessions.size === current, () => `${sessions.size} sessions are registered, and ${current} are live`);
+    const { size } = newestOfSession;
+    holds(sessions.size === size, () => `${sessions.size} sessions are registered, and ${size} are live`);
   }
 
   /** Pictures are counted once for each client, and at least as long as their jobs live. */
@@ -167,9 +181,11 @@ export function createRules(options: RulesOptions): Rules {
       active.add(witness);
       const { sessionKey } = witness.job;
       if (sessionKey === undefined) return;
-      const before = newestOfSession.get(sessionKey);
-      if (before?.outcome === undefined || before.outcome === "cancelled superseded") before?.reasons.add("superseded");
-      newestOfSession.set(sessionKey, witness);
+      for (const other of all) {
+        if (other === witness || other.job.sessionKey !== sessionKey) continue;
+        const older = ticketOf(other) < ticketOf(witness) ? other : witness;
+        if (other.outcome === undefined || other.outcome === "cancelled superseded") older.reasons.add("superseded");
+      }
     },
     get live() {
       return live();
@@ -180,6 +196,10 @@ export function createRules(options: RulesOptions): Rules {
 /** Whether the job has not ended, or the engine still holds its sequences. */
 function isHeldOrWaits({ phase, sequences }: Job["state"]): boolean {
   return phase.name !== "ended" || sequences.some(({ held }) => held);
+}
+
+function ticketOf({ job }: Witness): number {
+  return job.spec.who.ticket ?? 0;
 }
 
 export function nameOf({ job, number }: Witness): string {

@@ -194,13 +194,13 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       if (witness.parks > 0) count(`parked and ${witness.outcome?.split(" ")[0] ?? "never ended"}`);
     }
     const { registry } = worker;
-    const { dispatcher, queue, sessions } = worker.host;
+    const { dispatcher, queue } = worker.host;
     const left = {
       live: registry.liveCount,
       waiting: dispatcher.waiting,
       running: dispatcher.running,
       queued: queue.depth,
-      sessions: sessions.size,
+      sessions: registry.sessions.size,
       tickets: tickets.size,
       submissions: clients.undecided,
       "bytes of pictures": worker.app.pictureBytes,

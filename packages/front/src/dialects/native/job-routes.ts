@@ -167,7 +167,10 @@ export function createJobRoutes(
         return c.json({ session_id: parsed.data, cancelled: id !== undefined, ...found });
       }
       dispatcher.cancel(job, "client");
-      await job.ended.promise;
+      // A job whose work was being checked has ended at once, and has not ended the session's running job.
+      const running = dispatcher.sessionJob(client, parsed.data);
+      if (running !== undefined) dispatcher.cancel(running, "client");
+      await Promise.all([job.ended.promise, running?.ended.promise]);
       return c.json({ session_id: parsed.data, cancelled: stateNameOf(job.state) === "cancelled", job_id: job.id });
     },
   };

@@ -44,7 +44,7 @@ export function createNativeTurns(turns: Turns | undefined, generations: Generat
           tools,
           specOf: (step) => specOf(bodyOf(body, tools, step)),
           async submit(spec, index) {
-            return await generations.submit(c, { ...spec, id: stepIdOf(id, index) }, { index });
+            return await generations.submit(c, { ...spec, id: stepIdOf(id, index) }, { index, mayLeave: true });
           },
         });
       };

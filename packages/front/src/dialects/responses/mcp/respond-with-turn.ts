@@ -68,7 +68,7 @@ export async function respondWithTurn(
       tools: mcpTools,
       specOf: ({ messages, choice }) => specOf(choice === "none" ? [] : toolbox.functions, messages),
       async submit(spec, index) {
-        return await generations.submit(c, { ...spec, id: `${id}.step-${index}` }, { index, streamed });
+        return await generations.submit(c, { ...spec, id: `${id}.step-${index}` }, { index, streamed, mayLeave: true });
       },
     });
   function shapeOf(turn: Turn): ResponseShape {
