@@ -4,6 +4,7 @@ import { CopyButton } from "../../parts/copy-button.tsx";
 import { Icon } from "../../parts/icons.tsx";
 import { Markdown } from "../../parts/markdown/markdown.tsx";
 import { ToolCallCards } from "../tool-calls/tool-call-cards.tsx";
+import { withEscapes } from "../tool-calls/tool-calls.ts";
 import type { McpResult, McpStep } from "./mcp-steps.ts";
 import "./mcp.css";
 
@@ -51,7 +52,7 @@ function Consent({
   return (
     <div class="mcp-consent" role="group" aria-label={`Consent to ${name}`}>
       <p>
-        The model wants to call <strong class="anywhere">{name}</strong>.
+        The model wants to call <strong class="anywhere">{withEscapes(name)}</strong>.
       </p>
       <div class="row">
         <button type="button" class="button primary" onClick={() => onConsent(callId, "once")}>
@@ -82,7 +83,7 @@ function Result({ result: { server, tool, outcome, text } }: { readonly result: 
         <CopyButton text={text} label="Copy result" />
       </figcaption>
       <pre tabIndex={0} role="group" aria-label={title}>
-        {text === "" ? <span class="muted">Nothing</span> : text}
+        {text === "" ? <span class="muted">Nothing</span> : withEscapes(text)}
       </pre>
     </figure>
   );

@@ -5,7 +5,7 @@ import { CopyButton } from "../../parts/copy-button.tsx";
 import { Icon } from "../../parts/icons.tsx";
 import { removeEdits, storeEdits, storedEdits } from "../composer/unsent-edits.ts";
 import type { EditTarget } from "../composer/unsent-edits.ts";
-import { prettyArguments } from "./tool-calls.ts";
+import { prettyArguments, withEscapes } from "./tool-calls.ts";
 import type { ToolCall, ToolResult } from "./tool-calls.ts";
 import "./tools.css";
 
@@ -36,14 +36,14 @@ function Card({ call, writing }: { readonly call: ToolCall; readonly writing: bo
       <figcaption class="spread">
         <span class="row tool-name">
           <Icon name="tool" />
-          <strong class="anywhere">{call.name}</strong>
+          <strong class="anywhere">{withEscapes(call.name)}</strong>
           {writing && <span class="live-dot pulse" />}
           {call.cut === true && <span class="badge warn">cut off</span>}
         </span>
         {!writing && <CopyButton text={json} label="Copy arguments" />}
       </figcaption>
       <pre tabIndex={0} role="group" aria-label={`Arguments of ${call.name}`}>
-        <code>{json}</code>
+        <code>{withEscapes(json)}</code>
       </pre>
     </figure>
   );

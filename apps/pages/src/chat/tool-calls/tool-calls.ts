@@ -37,6 +37,14 @@ export function withCuts(calls: readonly ToolCall[], message: EndEvent["message"
   return cut.size === 0 ? calls : calls.map((call) => (cut.has(call.id) ? { ...call, cut: true } : call));
 }
 
+/** Shows characters that browsers do not show, or that reorder other characters, as JSON writes them: they could disguise a file's name. */
+export function withEscapes(text: string): string {
+  return text.replaceAll(
+    /(?![\t\n])[\p{Cc}\p{Bidi_Control}\u200b\u2060\ufeff]/gu,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** The arguments as indented JSON; unchanged while the JSON is incomplete. */
 export function prettyArguments({ arguments: json }: Pick<ToolCall, "arguments">): string {
   try {

@@ -2,7 +2,7 @@
 import { requestLimits, ToolsSchema } from "@waggle/protocol";
 import type { TokenEvent } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
-import { messagesOfCalls, prettyArguments, withCall, withCuts } from "./tool-calls.ts";
+import { messagesOfCalls, prettyArguments, withCall, withCuts, withEscapes } from "./tool-calls.ts";
 import type { ToolCall } from "./tool-calls.ts";
 import { readTools, toolLimits, toolsExample } from "./tool-list.ts";
 
@@ -44,6 +44,9 @@ describe("calls", () => {
       '{\n  "city": "Bern",\n  "days": [\n    1\n  ]\n}',
     );
     expect(prettyArguments({ arguments: '{"city":"Be' })).toBe('{"city":"Be');
+    expect(withEscapes('{\n\t"a": "exe.\u202etxt\u2066\u200f\u001b שלום 👩‍🚀"}')).toBe(
+      '{\n\t"a": "exe.\\u202etxt\\u2066\\u200f\\u001b שלום 👩‍🚀"}',
+    );
   });
 
   it("are in the next request with their results, and are left out without results", () => {
