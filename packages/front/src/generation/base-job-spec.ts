@@ -43,7 +43,7 @@ export function requestContextOf(
     client: c.get("client"),
     trace: c.get("requestId"),
     model: served.name,
-    keepAliveMs: keepAliveFor(c, served, keepAlive),
+    keepAliveMs: keepAliveFor(c, keepAlive),
     chatFormat: served.chatFormat,
     answerGrammar: answerGrammarFor(schemas, c.get("client")),
     readPictures: pictureReader(c, served, keptPicture),
@@ -63,7 +63,7 @@ export function collectedJobOf(
     model: served.name,
     who: { client: c.get("client"), trace: c.get("requestId") },
     when: {
-      keepAliveMs: keepAliveFor(c, served, keepAlive),
+      keepAliveMs: keepAliveFor(c, keepAlive),
       priority: 0,
       deadlineMs: collectTimeoutMs,
       onDisconnect: "cancel",

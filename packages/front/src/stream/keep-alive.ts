@@ -1,17 +1,10 @@
-// Reads a request's `keep_alive`. A shorter time than configured affects all clients, so it needs the admin right.
+// Reads a request's `keep_alive`. It changes for all clients how long the model's memory is held, so it needs the admin right, as the routes that
+// load, unload and pin models do. Many clients send it with each request, so without the right the request is answered and the field is ignored.
 import { keepAliveMs } from "@waggle/protocol";
 import type { KeepAlive } from "@waggle/protocol";
-import type { AppContext, ServedModel } from "../server/context.ts";
+import type { AppContext } from "../server/context.ts";
 
-/** Milliseconds; Infinity: for ever. Undefined: as configured, also for a shorter time without the admin right. */
-export function keepAliveFor(
-  c: AppContext,
-  served: Pick<ServedModel, "status">,
-  asked: KeepAlive | null | undefined,
-): number | undefined {
-  if (asked == null) return undefined;
-  const ms = keepAliveMs(asked);
-  if (c.get("admin")) return ms;
-  const { keep_alive_s: configuredS } = served.status();
-  return configuredS === null || ms < configuredS * 1_000 ? undefined : ms;
+/** Milliseconds; Infinity: for ever. Undefined: as configured. */
+export function keepAliveFor(c: AppContext, asked: KeepAlive | null | undefined): number | undefined {
+  return asked == null || !c.get("admin") ? undefined : keepAliveMs(asked);
 }

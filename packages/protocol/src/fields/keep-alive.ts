@@ -30,7 +30,7 @@ export const KeepAliveSchema = z
     'must be a number of seconds, or a duration with its unit such as "5m"',
   )
   .describe(
-    "How long the model stays loaded after this job: seconds, or a duration such as 5m. 0: unload after the job. Negative values, or more than 24 days: for ever. In network mode, a time below the model's setting needs an admin token; otherwise the setting applies.",
+    "How long the model stays loaded after this job: seconds, or a duration such as 5m. 0: unload after the job. Negative values, or more than 24 days: for ever. In network mode, a token without admin leaves the model's setting as it is.",
   );
 export type KeepAlive = z.infer<typeof KeepAliveSchema>;
 

@@ -32,7 +32,7 @@ export function createJobRoutes(
     const client = c.get("client");
     const served = models.find(body.model);
     const { name: model, chatFormat } = served;
-    const stays = keepAliveFor(c, served, body.keep_alive);
+    const stays = keepAliveFor(c, body.keep_alive);
     const spec = generateSpecOf(body, { client, trace: c.get("requestId"), model, direct, keepAliveMs: stays });
     return await withFormat(spec, body, {
       chatFormat,

@@ -12,7 +12,7 @@ export async function loaded(
   served: Pick<ServedModel, "name" | "status">,
   keepAlive: KeepAlive | null | undefined,
 ): Promise<void> {
-  await changeDone(c, control.load(served.name, keepAliveFor(c, served, keepAlive)));
+  await changeDone(c, control.load(served.name, keepAliveFor(c, keepAlive)));
 }
 
 /** @throws WaggleError with the reason why the change failed, or when the client leaves */
