@@ -39,6 +39,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Departure> {
   const side = createGatewaySide({
     connection,
     id: newGatewayProcessId(gatewayId),
+    clientShare: config.clientQueueShare,
     clock,
     log,
   });

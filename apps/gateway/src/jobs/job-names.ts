@@ -126,8 +126,8 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
   }
 
   /** The pictures of a record that another gateway has written. */
-  function picturesOfRecord({ pictures: stored }: JobRecord): JobPictures | undefined {
-    return stored && createJobPictures({ side, stored, pictures: undefined, clock });
+  function picturesOfRecord({ pictures: stored, spec }: JobRecord): JobPictures | undefined {
+    return stored && createJobPictures({ side, client: spec.who.client, stored, pictures: undefined, clock });
   }
 
   /** Resolves when the record is written, or after `reserveLimitMs`. @throws WaggleError conflict, payload_too_large, resource_exhausted */
@@ -243,7 +243,7 @@ export function createJobNames({ side, gateway, clock, log }: JobNamesOptions): 
       const record = work.kind === "generate" ? { ...base, spec: withoutPictures(spec), pictures: stored } : undefined;
       const names = {
         ...blankNames({ record, fleetIds, waits: true }),
-        pictures: stored && createJobPictures({ side, stored, pictures, clock }),
+        pictures: stored && createJobPictures({ side, client: who.client, stored, pictures, clock }),
       };
       try {
         if (record !== undefined) await writeSoon(names, record);

@@ -19,13 +19,14 @@ export interface JobPictures {
 
 export interface JobPicturesOptions {
   readonly side: Pick<GatewaySide, "pictures">;
+  readonly client: string;
   readonly stored: StoredPictures;
   /** Undefined for a job of another gateway, which has stored them. */
   readonly pictures: readonly Picture[] | undefined;
   readonly clock: Clock;
 }
 
-export function createJobPictures({ side, stored, pictures, clock }: JobPicturesOptions): JobPictures {
+export function createJobPictures({ side, client, stored, pictures, clock }: JobPicturesOptions): JobPictures {
   const { key } = stored;
   const storing = new AbortController();
   let storedAt = -Infinity;
@@ -33,7 +34,7 @@ export function createJobPictures({ side, stored, pictures, clock }: JobPictures
     async store() {
       if (pictures === undefined || clock.now() - storedAt < storeAgainMs) return;
       const now = clock.now();
-      await side.pictures.put(key, pictures, storing.signal);
+      await side.pictures.put(key, pictures, { client, signal: storing.signal });
       storedAt = now;
     },
     stop: () => storing.abort(new WaggleError("cancelled", "The job has ended.")),

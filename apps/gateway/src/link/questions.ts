@@ -5,6 +5,9 @@ import { storedPictures, type GatewaySide } from "@waggle/fleet";
 import { preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
 import { failureOf } from "@waggle/protocol";
 
+/** The client of all questions: no client is named in them, and each is over soon. */
+const questions = "";
+
 export interface Questions {
   /** Resolves with the event of an engine, or with undefined if no worker answers in time. Never throws. */
   preflight(job: EngineJob): Promise<EngineEvent | undefined>;
@@ -20,7 +23,7 @@ export function createQuestions(side: Pick<GatewaySide, "ask" | "pictures">, mod
     const stored = storedPictures(randomBytes(8).toString("hex"), pictures);
     const signal = AbortSignal.timeout(queryTimeoutMs);
     try {
-      await side.pictures.put(stored.key, pictures, signal);
+      await side.pictures.put(stored.key, pictures, { client: questions, signal });
       const bare = { kind: "query", model, question: { ...question, pictures: undefined }, pictures: stored } as const;
       return await side.ask(bare, { timeoutMs: queryTimeoutMs, vision: true });
     } finally {

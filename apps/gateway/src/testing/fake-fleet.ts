@@ -255,7 +255,7 @@ export function createFakeFleet(): FakeFleet {
         },
         storeUse: async () => ({ jobs: 0.25, pictures: 0 }),
         pictures: {
-          async put(key, given, signal) {
+          async put(key, given, { signal }) {
             requireUp();
             if (pictureRefusal !== undefined) throw pictureRefusal;
             signal.throwIfAborted();

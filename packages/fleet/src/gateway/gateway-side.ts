@@ -30,9 +30,11 @@ const rescueIntervalMs = 1_000;
 
 interface GatewaySideOptions extends MemberContext {
   readonly id: GatewayProcessId;
+  /** Share of the fleet's store of pictures that one client may fill through this gateway; 1 by default. */
+  readonly clientShare?: number;
 }
 
-export function createGatewaySide({ connection, id, clock, log }: GatewaySideOptions): GatewaySide {
+export function createGatewaySide({ connection, id, clock, log, clientShare = 1 }: GatewaySideOptions): GatewaySide {
   const feed = createEventFeed(connection, id, clock, log);
   const beats = createBeats(connection, { kind: "gateway", id }, clock);
   const members = createMembers(connection, { clock, log });
@@ -90,7 +92,7 @@ export function createGatewaySide({ connection, id, clock, log }: GatewaySideOpt
     },
     storeUse: async () =>
       await attempt("read how full the fleet's stores are", async () => await readStoreUse(connection.use().jsm)),
-    pictures: createPictureStore({ connection, log }),
+    pictures: createPictureStore({ connection, clock, log, clientShare }),
     async ask(question, { timeoutMs, worker, vision }) {
       const subject = worker === undefined ? subjects.ask(question.model, vision) : subjects.askWorker(worker);
       const until = clock.now() + timeoutMs;

@@ -35,7 +35,7 @@ const nanosPerMs = 1_000_000;
 /** How long NATS keeps a record. A job that runs for longer publishes its whole output again before its records expire. */
 const eventsAgeMs = 120_000;
 /** Lifetime of a picture. A gateway stores it again before it publishes a job that has waited for long. */
-const picturesAgeMs = 3_600_000;
+export const picturesAgeMs = 3_600_000;
 /** Share of the room for pictures that is reserved where NATS has no storage for all of it. */
 const smallShare = 1 / 4;
 /** NATS gives a job to another worker after this time without an acknowledgement. */

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { systemClock } from "@waggle/async";
 import type { Picture } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import { needs } from "@waggle/testing";
@@ -28,12 +29,13 @@ function keyed(...pictures: readonly Picture[]) {
   return { pictures, stored: storedPictures(unique("key"), pictures) };
 }
 
-function open(connection: FleetConnection) {
-  const store = createPictureStore({ connection, log: silent });
+function open(connection: FleetConnection, clientShare = 1) {
+  const store = createPictureStore({ connection, clock: systemClock, log: silent, clientShare });
   const { jsm } = connection.use();
   return {
     store,
-    put: async ({ pictures, stored }: ReturnType<typeof keyed>) => await store.put(stored.key, pictures, stays),
+    put: async ({ pictures, stored }: ReturnType<typeof keyed>) =>
+      await store.put(stored.key, pictures, { client: "a", signal: stays }),
     read: async ({ stored }: ReturnType<typeof keyed>, signal = stays) => await readPictures({ jsm }, stored, signal),
     state: async () => (await jsm.streams.info(picturesStream)).state,
   };
@@ -102,7 +104,7 @@ describe("the store of pictures", needs("nats-server"), () => {
     const ended = new WaggleError("cancelled", "The job has ended.");
     const writing = new AbortController();
     const cut = keyed(pictureOf(2_000_000));
-    const put1 = store.put(cut.stored.key, cut.pictures, writing.signal);
+    const put1 = store.put(cut.stored.key, cut.pictures, { client: "a", signal: writing.signal });
     writing.abort(ended);
     await expect(put1).rejects.toBe(ended);
     expect((await state()).messages).toBe(0);
@@ -154,5 +156,23 @@ describe("a full store of pictures", needs("nats-server"), () => {
     await store.remove(first.stored.key);
     await put(second);
     expect(await read(second)).toHaveLength(1);
+  });
+
+  test("has room for another client, since each client may fill a share", async () => {
+    const connection = await connectTo(nats.url);
+    const { jsm } = connection.use();
+    await jsm.streams.update(picturesStream, { max_bytes: 3_000_000 });
+    const { store, put } = open(connection, 1 / 3);
+    const [first, second, other] = [keyed(pictureOf(900_000)), keyed(pictureOf(200_000)), keyed(pictureOf(900_000))];
+    await put(first);
+    await put(first);
+    await expect(put(second)).rejects.toMatchObject({
+      code: "resource_exhausted",
+      message: expect.stringContaining("this client's jobs would have more than 1000000 bytes"),
+    });
+    await store.put(other.stored.key, other.pictures, { client: "b", signal: stays });
+    await store.remove(first.stored.key);
+    await put(second);
+    for (const { stored } of [second, other]) await store.remove(stored.key);
   });
 });

@@ -3,11 +3,14 @@
 import { createHash } from "node:crypto";
 import type { Picture } from "@waggle/engine";
 import { reasonOf } from "@waggle/daemon/terminal";
+import { createShares } from "@waggle/jobs";
+import type { Shares } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Connected, MemberContext } from "../nats/connection.ts";
 import { attempt, isStreamFull, natsRetryAfterS } from "../nats/nats-errors.ts";
 import { picturesStream, subjects } from "../nats/names.ts";
 import { mostBytesOf } from "../nats/publish.ts";
+import { picturesAgeMs } from "../nats/topology.ts";
 import type { StoredPicture, StoredPictures } from "../queue/records.ts";
 
 /** Bytes of a piece. The other messages of a gateway wait while NATS takes a piece. */
@@ -17,13 +20,23 @@ const pieceTimeoutMs = 5_000;
 /** Most bytes of the pictures of one job or question. */
 export const mostPictureBytes = 64 * 1024 * 1024;
 
+export interface PutOptions {
+  readonly client: string;
+  /** Aborts with a WaggleError. */
+  readonly signal: AbortSignal;
+}
+
+export interface PictureStoreOptions extends Pick<MemberContext, "connection" | "clock" | "log"> {
+  /** Share of the store that one client may fill. */
+  readonly clientShare: number;
+}
+
 export interface PictureStore {
   /**
    * Stores the pictures. They replace those that have the key already.
-   * @param signal aborts with a WaggleError
-   * @throws WaggleError resource_exhausted while the store is full; unavailable; the signal's reason
+   * @throws WaggleError resource_exhausted while the store is full, or the client's share of it; unavailable; the signal's reason
    */
-  put(key: string, pictures: readonly Picture[], signal: AbortSignal): Promise<void>;
+  put(key: string, pictures: readonly Picture[], how: PutOptions): Promise<void>;
   /** Deletes the pictures. Never throws: what remains is deleted by its age. */
   remove(key: string): Promise<void>;
 }
@@ -44,8 +57,37 @@ function requireSizes(files: readonly StoredPicture[]): void {
   );
 }
 
-export function createPictureStore({ connection, log }: Pick<MemberContext, "connection" | "log">): PictureStore {
+export function createPictureStore({ connection, clock, log, clientShare }: PictureStoreOptions): PictureStore {
   let last: Promise<unknown> = Promise.resolve();
+  let shares: Shares | undefined;
+  /** What this gateway has stored, the oldest first. */
+  const entries = new Map<string, { readonly client: string; readonly bytes: number; readonly since: number }>();
+
+  /** @throws WaggleError resource_exhausted */
+  async function hold(key: string, pictures: readonly Picture[], client: string): Promise<void> {
+    const { config } = await connection.use().jsm.streams.info(picturesStream);
+    shares ??= createShares(config.max_bytes, clientShare);
+    release(key);
+    // NATS has deleted these. Another gateway took over their jobs, so this gateway was not asked to remove them.
+    for (const [old, { since }] of entries) if (clock.now() - since > picturesAgeMs) release(old);
+    const bytes = pictures.reduce((sum, picture) => sum + picture.bytes.length, 0);
+    // NATS itself refuses pictures when the store is full: it knows those of other gateways.
+    if (shares.limitFor(client, bytes) === "client_share") {
+      throw new WaggleError(
+        "resource_exhausted",
+        `Cannot accept the pictures: this client's jobs would have more than ${shares.clientCapacity} bytes in the fleet's store of pictures. Retry in ${natsRetryAfterS} s.`,
+        { retryAfterS: natsRetryAfterS },
+      );
+    }
+    shares.add(client, bytes);
+    entries.set(key, { client, bytes, since: clock.now() });
+  }
+
+  function release(key: string): void {
+    const entry = entries.get(key);
+    if (entry !== undefined) shares?.add(entry.client, -entry.bytes);
+    entries.delete(key);
+  }
 
   /** Sends one piece at a time, so that heartbeats and jobs wait for one piece at most. Uploads alternate. */
   async function inTurn(send: () => Promise<void>): Promise<void> {
@@ -71,8 +113,9 @@ export function createPictureStore({ connection, log }: Pick<MemberContext, "con
   }
 
   return {
-    put: async (key, pictures, signal) =>
+    put: async (key, pictures, { client, signal }) =>
       await attempt("store the pictures", async () => {
+        await hold(key, pictures, client);
         const length = Math.max(1, Math.min(pieceBytes, mostBytesOf(connection.use().nc)));
         for (const { sha256, bytes } of pictures) {
           for (let from = 0, index = 0; from < bytes.length; from += length, index += 1) {
@@ -85,6 +128,7 @@ export function createPictureStore({ connection, log }: Pick<MemberContext, "con
         }
       }),
     async remove(key) {
+      release(key);
       try {
         await connection.use().jsm.streams.purge(picturesStream, { filter: subjects.pictures(key) });
       } catch (error) {

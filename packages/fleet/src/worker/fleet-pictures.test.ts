@@ -37,7 +37,7 @@ const pictures = [pictureOf(300_000), pictureOf(10)];
 
 async function put(gateway: GatewaySide, given = pictures) {
   const stored = storedPictures(unique("key"), given);
-  await gateway.pictures.put(stored.key, given, stays);
+  await gateway.pictures.put(stored.key, given, { client: "a", signal: stays });
   return stored;
 }
 

@@ -1,5 +1,6 @@
 // Owns the memory limit of the pictures of all waiting and running jobs, and of the requests before their jobs.
 import type { Picture } from "@waggle/engine";
+import { createShares } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 
 export interface PictureBudget {
@@ -28,15 +29,7 @@ export function createPictureBudget(maxBytes: number, clientShare: number): Pict
   }
   /** By client and hash: no client learns whether another client has the same picture. */
   const entries = new Map<string, Entry>();
-  const byClient = new Map<string, number>();
-  let total = 0;
-
-  function count(client: string, bytes: number): void {
-    total += bytes;
-    const own = (byClient.get(client) ?? 0) + bytes;
-    if (own === 0) byClient.delete(client);
-    else byClient.set(client, own);
-  }
+  const shares = createShares(maxBytes, clientShare);
 
   function refusal(name: string, whose: string, most: number): WaggleError {
     const why = `the pictures of ${whose} would have more than ${most} bytes (--pictures-total)`;
@@ -51,10 +44,10 @@ export function createPictureBudget(maxBytes: number, clientShare: number): Pict
       const size = picture.bytes.length;
       const entry = entries.get(key) ?? { picture, holders: 0 };
       if (entry.holders === 0) {
-        if (total + size > maxBytes) throw refusal(name, "all waiting and running jobs", maxBytes);
-        const most = Math.floor(clientShare * maxBytes);
-        if ((byClient.get(client) ?? 0) + size > most) throw refusal(name, "this client's jobs", most);
-        count(client, size);
+        const limit = shares.limitFor(client, size);
+        if (limit === "full") throw refusal(name, "all waiting and running jobs", maxBytes);
+        if (limit !== undefined) throw refusal(name, "this client's jobs", shares.clientCapacity);
+        shares.add(client, size);
         entries.set(key, entry);
       }
       entry.holders += 1;
@@ -64,12 +57,12 @@ export function createPictureBudget(maxBytes: number, clientShare: number): Pict
           entry.holders -= 1;
           if (entry.holders > 0) return;
           entries.delete(key);
-          count(client, -size);
+          shares.add(client, -size);
         },
       };
     },
     get bytes() {
-      return total;
+      return shares.total;
     },
   };
 }
