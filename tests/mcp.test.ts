@@ -160,7 +160,7 @@ test("a dying server and a result of 10 MB are results of unknown outcome, and s
       if (event.type === "tool_result") break;
     }
     await expect
-      .poll(async () => (await (await fetch(`${worker.url}/v1/mcp/servers`)).text()).includes('"ready"'))
+      .poll(async () => (await (await fetch(`${worker.url}/v1/mcp/servers`, { method: "POST" })).text()).includes('"ready"'))
       .toBe(true);
   }
   expect(results(seen)).toEqual([
@@ -168,7 +168,7 @@ test("a dying server and a result of 10 MB are results of unknown outcome, and s
     ["die", "unknown"],
   ]);
   const logs = JSON.stringify(await worker.client.logs({ lines: 500 }));
-  const info = await (await fetch(`${worker.url}/v1/mcp/servers`)).text();
+  const info = await (await fetch(`${worker.url}/v1/mcp/servers`, { method: "POST" })).text();
   for (const text of [logs, info, JSON.stringify(seen)]) expect(text).not.toContain("s3cret");
 });
 
@@ -275,7 +275,7 @@ test.each([
 
 test("a worker starts while its predecessor, which has left its port, waits for a server that does not exit", async () => {
   const first = await spawn(hostile({ STAYS: path("stays") }));
-  await fetch(`${first.url}/v1/mcp/servers`);
+  await fetch(`${first.url}/v1/mcp/servers`, { method: "POST" });
   first.signal("SIGTERM");
   const isOpen = async (): Promise<boolean> =>
     await fetch(first.url).then(

@@ -431,6 +431,39 @@ describe("network mode", () => {
     expect((await call("GET", "/v1/info", { ...here, origin: "https://waggle.example:443" })).status).toBe(200);
   });
 
+  it.each([
+    ["an image of another site", "/v1/info", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }, 403],
+    [
+      "a link of another site to a route",
+      "/v1/info",
+      { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" },
+      403,
+    ],
+    ["a link of another site to a page", "/", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" }, 200],
+    ["a probe of another site", "/livez", { "sec-fetch-site": "cross-site" }, 200],
+    ["an application's page", "/v1/info", { "sec-fetch-site": "cross-site", origin: "tauri://localhost" }, 200],
+    ["another port of this machine", "/v1/info", { "sec-fetch-site": "same-site", host: "localhost:7711" }, 200],
+    ["a neighbour of an allowed name", "/v1/info", { "sec-fetch-site": "same-site", host: "waggle.example" }, 403],
+    ["its own page", "/v1/info", { "sec-fetch-site": "same-origin" }, 200],
+    ["the address bar", "/v1/info", { "sec-fetch-site": "none", "sec-fetch-mode": "navigate" }, 200],
+  ])("in local mode, %s asking for %s with %j gets %d", async (_, path, headers, status) => {
+    start({ access: { allowedHosts: ["waggle.example"] } });
+    expect((await call("GET", path, headers)).status).toBe(status);
+    expect((await call("GET", path, { ...headers, "sec-fetch-site": "none" })).status).toBe(200);
+  });
+
+  it.each([
+    ["http://evil.example/v1/info", 403],
+    ["http://localhost/v1/info", 200],
+    ["HTTP://LocalHost:80/v1/info", 200],
+    ["http://localhost:1/v1/info", 403],
+    ["/v1/info", 200],
+  ])("a request for %s gets %d", async (url, status) => {
+    start();
+    const request = new Request("http://localhost/v1/info", { headers: { host: "localhost" } });
+    expect((await worker.app.fetch(request, { incoming: { url } })).status).toBe(status);
+  });
+
   it("accepts pages of this machine only in local mode", async () => {
     start();
     const page = { origin: "http://localhost:3000" };

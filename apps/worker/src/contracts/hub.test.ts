@@ -15,7 +15,7 @@ const adminToken = "admin-secret-of-some-length";
 async function refusal(path: string, options: InlineWorkerOptions = {}, token?: string): Promise<ErrorBody["error"]> {
   worker = createInlineWorker(options);
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const response = await worker.app.request(path, { headers: { host: "localhost", ...authorization } });
+  const response = await worker.app.request(path, { method: "POST", headers: { host: "localhost", ...authorization } });
   return ErrorBodySchema.parse(await response.json()).error;
 }
 

@@ -172,13 +172,13 @@ it("continues after a restart: a call with a result is not repeated, and one wit
 
 it("needs a token in network mode, for the list of servers and for consent", async () => {
   turns.use(await createInlineTools(), { access: { localMode: false, allowedHosts: ["127.0.0.1"] } });
-  expect((await request("GET", "/v1/mcp/servers")).status).toBe(401);
+  expect((await request("POST", "/v1/mcp/servers")).status).toBe(401);
   expect((await request("POST", "/v1/jobs/j/consent", { call_id: "c", allow: "once" })).status).toBe(401);
 });
 
 it("lists servers and tools, and refuses unknown tools and requests without messages", async () => {
   await start();
-  expect(await (await request("GET", "/v1/mcp/servers")).json()).toEqual({
+  expect(await (await request("POST", "/v1/mcp/servers")).json()).toEqual({
     servers: [
       {
         name: "s",
@@ -197,5 +197,5 @@ it("lists servers and tools, and refuses unknown tools and requests without mess
   expect(await plain.text()).toMatch(/mcp_tools.*needs messages/);
   turns.use(turns.tools, { mcp: undefined });
   expect(await (await request("POST", "/v1/jobs", asking("x"))).text()).toMatch(/no MCP servers \(--mcp-config\)/);
-  expect(await (await request("GET", "/v1/mcp/servers")).json()).toEqual({ servers: [] });
+  expect(await (await request("POST", "/v1/mcp/servers")).json()).toEqual({ servers: [] });
 });

@@ -22,13 +22,31 @@ const loopbackName = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 /** @throws WaggleError forbidden when the Host header is not an accepted name */
 export function checkHost(headers: Headers, { localMode, allowedHosts }: HostRules): void {
   if (!localMode && allowedHosts.length === 0) return;
-  const host = (headers.get("host") ?? "").toLowerCase();
-  const name = /^(\[[^\]]*\]|[^:]*)(?::\d+)?$/.exec(host)?.[1] ?? "";
+  const name = hostNameOf(headers);
   if ((localMode && loopbackName.test(name)) || allowedHosts.includes(name)) return;
   throw new WaggleError(
     "forbidden",
-    `Cannot answer for the host "${host.slice(0, 100)}": allow it with --allowed-host.`,
+    `Cannot answer for the host "${hostOf(headers).slice(0, 100)}": allow it with --allowed-host.`,
   );
+}
+
+/** @param target the request's target, which may name another host than the Host header: `GET http://other.example/ HTTP/1.1` */
+export function checkTarget(headers: Headers, target: string | undefined): void {
+  if (target === undefined || target.startsWith("/") || !URL.canParse(target)) return;
+  const { host } = new URL(target);
+  if (new URL(`http://${hostOf(headers)}`).host === host) return;
+  throw new WaggleError(
+    "forbidden",
+    `Cannot answer for the host "${host.slice(0, 100)}": the Host header names another one.`,
+  );
+}
+
+function hostOf(headers: Headers): string {
+  return (headers.get("host") ?? "").toLowerCase();
+}
+
+function hostNameOf(headers: Headers): string {
+  return /^(\[[^\]]*\]|[^:]*)(?::\d+)?$/.exec(hostOf(headers))?.[1] ?? "";
 }
 
 /**
@@ -38,7 +56,7 @@ export function checkHost(headers: Headers, { localMode, allowedHosts }: HostRul
 export function checkOrigin(headers: Headers, { allowedOrigins, localPages }: OriginRules): string | undefined {
   const given = headers.get("origin");
   if (given === null) return undefined;
-  const host = (headers.get("host") ?? "").toLowerCase();
+  const host = hostOf(headers);
   const origin = given.toLowerCase();
   // A proxy may terminate TLS, so both schemes of our host are allowed.
   if (origin === `http://${host}` || origin === `https://${host}`) return undefined;
@@ -51,6 +69,24 @@ export function checkOrigin(headers: Headers, { allowedOrigins, localPages }: Or
 
 /** Clients search for "API key" and "X-Api-Key". */
 const advice = "Send the API token as Authorization: Bearer, or as X-Api-Key.";
+
+/**
+ * In local mode any request acts for the machine's user. A browser sends a page's images, scripts and links without Origin, but names their site.
+ * Other ports of this machine count as its own pages, as in `checkOrigin`.
+ * @param isPage whether the request is for a static page, which other sites may link to
+ * @throws WaggleError forbidden when a page of another site sent the request
+ */
+export function checkSite(headers: Headers, isPage: boolean): void {
+  const site = headers.get("sec-fetch-site");
+  // `checkOrigin` has checked a request that names its origin.
+  if (site === null || site === "none" || site === "same-origin" || headers.get("origin") !== null) return;
+  if (isPage && headers.get("sec-fetch-mode") === "navigate") return;
+  if (site === "same-site" && loopbackName.test(hostNameOf(headers))) return;
+  throw new WaggleError(
+    "forbidden",
+    `Cannot answer a page of another site (Sec-Fetch-Site: ${site.slice(0, 100)}): send the request with fetch, and allow the page with --allowed-origin.`,
+  );
+}
 
 /**
  * Returns the name of the request's token.

@@ -1,5 +1,5 @@
 // Owns the access checks of a request: Host, Origin and token, in that order, before any other code reads the request.
-import { authenticate, checkHost, checkOrigin, tokenOf } from "@waggle/daemon/access";
+import { authenticate, checkHost, checkOrigin, checkSite, checkTarget, tokenOf } from "@waggle/daemon/access";
 import { localClient } from "@waggle/jobs";
 import { llamaServerRoutes, workerRoutes } from "@waggle/protocol";
 import type { Route } from "@waggle/protocol";
@@ -36,6 +36,7 @@ export function createGate(
       return await next();
     }
     const { headers } = c.req.raw;
+    checkTarget(headers, c.env?.incoming?.url);
     checkHost(headers, access);
     const origin = checkOrigin(headers, { ...access, localPages: access.localMode });
     if (origin !== undefined) {
@@ -45,7 +46,9 @@ export function createGate(
     }
     // A preflight request never has a token, and its response contains only the result of the Origin check.
     if (c.req.method === "OPTIONS" && origin !== undefined) return preflight(c);
-    const open = access.localMode || isPage(c.req.method, c.req.path) || isOpenScrape(c, access);
+    const page = isPage(c.req.method, c.req.path);
+    if (access.localMode) checkSite(headers, page);
+    const open = access.localMode || page || isOpenScrape(c, access);
     if (open) enter(c, localClient, access);
     else {
       const client = authenticate(headers, access.tokens(), (token) =>

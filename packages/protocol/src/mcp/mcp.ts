@@ -43,7 +43,7 @@ export const ConsentRequestSchema = z
 
 export const mcpRoutes = {
   mcpServers: {
-    method: "get",
+    method: "post",
     path: "/v1/mcp/servers",
     summary: "The MCP servers and their tools. Connects the servers that are not connected.",
     response: McpServersSchema,

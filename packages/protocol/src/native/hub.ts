@@ -111,7 +111,7 @@ export const hubRoutes = {
     errors: ["forbidden", "unimplemented"],
   },
   hubModels: {
-    method: "get",
+    method: "post",
     path: "/v1/hub/models",
     summary: "Search the hub for models by name, for POST /v1/models/pull; needs an admin token.",
     query: { query: `The name or a part of it; at most ${hubQueryChars} characters.` },
@@ -119,7 +119,7 @@ export const hubRoutes = {
     errors: hubErrors,
   },
   hubFiles: {
-    method: "get",
+    method: "post",
     path: "/v1/hub/files",
     summary:
       "The models in a repository of the hub, with their sizes and whether they fit; needs an admin token. Reads headers, and downloads no model.",

@@ -56,7 +56,7 @@ function wordsOf({ problem, tools }: Server): string {
 /** An older worker, or a gateway, has no such route. */
 async function readServers(api: Api, signal: AbortSignal): Promise<readonly Server[]> {
   try {
-    const response = await api.request("/v1/mcp/servers", { signal, responseTimeoutMs: startMs });
+    const response = await api.request("/v1/mcp/servers", { method: "POST", signal, responseTimeoutMs: startMs });
     return response.ok ? ((await response.json()) as McpServers).servers : [];
   } catch {
     return [];

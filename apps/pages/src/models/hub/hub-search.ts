@@ -32,7 +32,7 @@ export function createHubSearch(api: Api): HubSearch {
 
   async function ask<T>(path: string, signal?: AbortSignal): Promise<Asked<T>> {
     try {
-      const init = { responseTimeoutMs: filesTimeoutMs, ...(signal === undefined ? {} : { signal }) };
+      const init = { method: "POST", responseTimeoutMs: filesTimeoutMs, ...(signal === undefined ? {} : { signal }) };
       const response = await api.request(path, init);
       return response.ok
         ? { state: "found", found: (await response.json()) as T }
