@@ -30,6 +30,15 @@ describe("the index of KV snapshots", () => {
     expect(store.matches([1, 2], "carol")).toEqual([]);
   });
 
+  test("a client's snapshots evict its own, not those of others", () => {
+    const store = createKvIndex(10);
+    const other = state([1, 2, 3], { cacheScope: "bob" });
+    const own = [1, 2, 3, 4].map((token) => state([token, token, token]));
+    store.add(other);
+    expect(own.map((each) => store.add(each))).toEqual([[], [], [own[0]], [own[1]]]);
+    expect(store.matches([1], "bob")).toHaveLength(1);
+  });
+
   test("drops snapshots that are prefixes of a new one in the same scope", () => {
     const store = createKvIndex(100);
     const short = state([1, 2]);

@@ -19,7 +19,7 @@ export interface KvIndex {
   matches(prompt: readonly HeldEntry[], cacheScope: string): readonly PrefixMatch[];
   /**
    * Adds a snapshot that was just saved.
-   * @returns the evicted snapshots: prefixes of the new snapshot, and the least recently used snapshots beyond `maxBytes`,
+   * @returns the evicted snapshots: prefixes of the new snapshot, and beyond `maxBytes` the least recently used snapshots of the scope with the most bytes,
    * which may include the new one
    */
   add(state: KvSnapshot): readonly KvSnapshot[];
@@ -39,6 +39,15 @@ export function createKvIndex(maxBytes: number): KvIndex {
 
   function ofScope(cacheScope: string): KvSnapshot[] {
     return [...states.values()].filter((state) => state.cacheScope === cacheScope);
+  }
+
+  /** The least recently used snapshot of the scope with the most bytes, so that no client can evict the snapshots of others. */
+  function oldestOfLargest(): KvSnapshot | undefined {
+    const sizes = new Map<string, number>();
+    for (const { cacheScope, bytes: size } of states.values())
+      sizes.set(cacheScope, (sizes.get(cacheScope) ?? 0) + size);
+    const most = Math.max(...sizes.values());
+    return [...states.values()].find(({ cacheScope }) => sizes.get(cacheScope) === most);
   }
 
   return {
@@ -61,8 +70,9 @@ export function createKvIndex(maxBytes: number): KvIndex {
       for (const needless of going) remove(needless);
       states.set(state.id, state);
       bytes += state.bytes;
-      for (const oldest of states.values()) {
-        if (bytes <= maxBytes) break;
+      while (bytes > maxBytes) {
+        const oldest = oldestOfLargest();
+        if (oldest === undefined) break;
         remove(oldest);
         going.push(oldest);
       }
