@@ -160,7 +160,9 @@ test("a dying server and a result of 10 MB are results of unknown outcome, and s
       if (event.type === "tool_result") break;
     }
     await expect
-      .poll(async () => (await (await fetch(`${worker.url}/v1/mcp/servers`, { method: "POST" })).text()).includes('"ready"'))
+      .poll(async () =>
+        (await (await fetch(`${worker.url}/v1/mcp/servers`, { method: "POST" })).text()).includes('"ready"'),
+      )
       .toBe(true);
   }
   expect(results(seen)).toEqual([

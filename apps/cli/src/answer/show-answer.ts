@@ -1,7 +1,14 @@
 // Shows an answer while it streams: the status before the first token, the model's reasoning dimmed, and lines wrapped between words.
 import type { AnswerEvent, EndEvent, StatusEvent } from "@waggle/client/ask";
 import { WaggleError } from "@waggle/protocol";
-import { type Output, type StatusLine, counted, formatDuration, formatPercent, printable } from "@waggle/daemon/terminal";
+import {
+  type Output,
+  type StatusLine,
+  counted,
+  formatDuration,
+  formatPercent,
+  printable,
+} from "@waggle/daemon/terminal";
 import { createWordWrap } from "../terminal/word-wrap.ts";
 
 export interface AnswerOutcome {
@@ -118,8 +125,7 @@ function createWriter(out: Output, forPerson: boolean): Writer {
 
   return {
     write(next, raw) {
-      if (!forPerson)
-        return next === "content" ? emit(fromBegin(out.isTerminal ? printable(raw) : raw)) : undefined;
+      if (!forPerson) return next === "content" ? emit(fromBegin(out.isTerminal ? printable(raw) : raw)) : undefined;
       const text = printable(raw);
       if (part !== undefined && part !== next) {
         out.write(atLineStart ? "\n" : "\n\n");
