@@ -13,11 +13,16 @@ import {
   type Reading,
 } from "./cursor.ts";
 import { maxShortValueChars, readCallObject, tellArguments } from "./read-object.ts";
+import { type Opener, opens } from "./openings.ts";
 import { type Syntax, beginnings } from "./syntax.ts";
 
 export interface ReadContext {
-  /** Whether no marker precedes the object, so that only the object's first member shows that the object is a call. */
+  /** Whether no marker precedes the object, so that an object without arguments is no call. */
   bare: boolean;
+  /** The item that this text begins; undefined if no item of this answer does. */
+  readonly opener: (text: string) => Opener | undefined;
+  /** Whether this text begins a call, if there are tools. */
+  readonly isCall: (text: string) => boolean;
   readonly cursor: Cursor;
   readonly call: CallInProgress;
   /** Replaces marks by their markers. */
@@ -111,17 +116,24 @@ function* readText(context: ReadContext, part: "content" | "reasoning" | "nothin
   const { cursor } = context;
   const watch = createWatch(until);
   if (part !== "nothing") context.enter(part);
-  yield* takeBlanks(cursor);
-  for (;;) {
-    const found = watch.find(cursor.text, cursor.at, cursor.ended);
-    const end = withoutBlanks(cursor.text, cursor.at, found.at);
+  const say = (end: number): void => {
     const text = cursor.text.slice(cursor.at, end);
     cursor.at = end;
     account(cursor);
     if (part !== "nothing" && text !== "") context.say(part, text);
+  };
+  yield* takeBlanks(cursor);
+  for (;;) {
+    const found = watch.find(cursor.text, cursor.at, cursor.ended);
+    say(withoutBlanks(cursor.text, cursor.at, found.at));
     if (found.text !== undefined) {
-      cursor.at = found.at;
-      return true;
+      const distance = found.at - cursor.at;
+      if (yield* ends(context, found.text, distance)) {
+        cursor.at += distance;
+        return true;
+      }
+      say(cursor.at + distance + 1);
+      continue;
     }
     if (cursor.ended) {
       cursor.at = found.at;
@@ -130,6 +142,12 @@ function* readText(context: ReadContext, part: "content" | "reasoning" | "nothin
     }
     yield;
   }
+}
+
+/** Whether free text ends at this text. A text that begins an item ends the free text only if the item begins there. */
+function* ends({ cursor, opener, isCall }: ReadContext, text: string, distance: number): Reading {
+  const item = opener(text);
+  return item === undefined ? !isCall(text) : yield* opens(cursor, distance, item);
 }
 
 /** The end of the text without trailing white space. A long run of white space counts as text. */

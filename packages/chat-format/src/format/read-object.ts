@@ -15,9 +15,8 @@ const argumentNames = ["arguments", "parameters"];
 
 export function* readCallObject(context: ReadContext, syntax: CallObject): Reading {
   const early = { json: "", seen: false };
-  const { bare } = context;
   if (!(yield* readMembers(context, syntax, early))) return false;
-  const { call } = context;
+  const { bare, call } = context;
   if (!call.isTold) {
     // Without arguments and without a marker, the object is not a call.
     if ((bare && !early.seen) || !call.tell()) return false;
@@ -46,15 +45,10 @@ function* readMembers(context: ReadContext, syntax: CallObject, early: Early): R
     }
     if (char !== '"') return false;
     const key = yield* readShort(context);
-    if (key === undefined || (context.bare && !isKnown(syntax, key))) return false;
-    context.bare = false;
+    if (key === undefined) return false;
     if (!(yield* takeBlanks(cursor)) || !(yield* takeLiteral(cursor, ":"))) return false;
     if (!(yield* readMember(context, syntax, key, early))) return false;
   }
-}
-
-function isKnown({ name, arguments: given, id, within }: CallObject, key: string): boolean {
-  return [name, given, id, within, "type", ...argumentNames].includes(key);
 }
 
 function* readMember(context: ReadContext, syntax: CallObject, key: string, early: Early): Reading {

@@ -107,7 +107,7 @@ describe("reading", () => {
 
   it("counts the calls that have begun, are complete, or cannot be read", () => {
     const text =
-      '<tool_call>no</tool_call><tool_call>{"name":"time","arguments":{}}</tool_call><tool_call>{"name":"time","arguments":{';
+      '<tool_call>no</tool_call><tool_call>{"name":"time" no}</tool_call><tool_call>{"name":"time","arguments":{}}</tool_call><tool_call>{"name":"time","arguments":{';
     expect(readAnswer(tagged, [text]).calls).toEqual({ begun: 2, complete: 1, unreadable: 1 });
   });
 

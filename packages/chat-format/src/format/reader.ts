@@ -1,11 +1,12 @@
 // Divides the text of an answer into parts as it arrives. Takes linear time, and never takes back a part that was passed on.
 import type { AnswerPart, AnswerStart, AnswerTool } from "./answer.ts";
 import { createCallInProgress } from "./call-in-progress.ts";
-import { account, createCursor, createWatch, dropBlanks, feed, isNext, takeBack } from "./cursor.ts";
+import { account, createCursor, createWatch, dropBlanks, feed, isBlank, isNext, takeBack } from "./cursor.ts";
 import type { ChatFormat } from "./format.ts";
 import { type ReadContext, read, withoutBlanks } from "./interpret.ts";
 import { markText, spell } from "./marks.ts";
-import { type AnswerItem, beginnings, hasCall, withoutLastBlank } from "./syntax.ts";
+import { type Opener, callMarks, opens, openersOf } from "./openings.ts";
+import { beginnings, hasCall, withoutLastBlank } from "./syntax.ts";
 
 export interface ReaderOptions {
   readonly format: ChatFormat;
@@ -23,29 +24,20 @@ export interface AnswerReader {
   /** Ends the answer, and returns the text that was held back. An unreadable call becomes content. */
   end(): AnswerPart[];
   /**
-   * `begun`: calls that were passed on, and a call that the answer's end cut off before its name; `complete`: calls with complete arguments;
+   * `begun`: calls that were passed on; `complete`: calls with complete arguments;
    * `unreadable`: texts that began like a call and became content.
    */
   readonly calls: { readonly begun: number; readonly complete: number; readonly unreadable: number };
 }
 
-/** An item of the format, with the literals that it can begin with. */
-interface Opener {
-  readonly item: AnswerItem;
-  readonly texts: readonly string[];
-}
-
 export function createReader({ format, tools, start }: ReaderOptions): AnswerReader {
-  const { marks } = format;
-  const openers = format.answer
-    .filter(({ syntax }) => tools.length > 0 || !hasCall(syntax))
-    .map(({ at, syntax }): Opener => ({
-      item: { at, syntax: withoutLastBlank(syntax) },
-      texts: beginnings(syntax) ?? [],
-    }));
+  const shown = callMarks(format);
+  const marks = format.marks.map((mark) => (shown.includes(mark.mark) ? { ...mark, control: false } : mark));
+  const openers = openersOf(format, { texts: tools.map(({ name }) => name) });
   const anywhere = openers.filter(({ item }) => item.at === "anywhere");
   const atStart = openers.filter(({ item }) => item.at === "start");
   const watch = createWatch(anywhere.flatMap(({ texts }) => texts));
+  const callTexts = new Set(format.answer.flatMap(({ syntax }) => (hasCall(syntax) ? (beginnings(syntax) ?? []) : [])));
   const cursor = createCursor();
   let parts: AnswerPart[] = [];
   let where: AnswerReader["in"] = "start";
@@ -63,6 +55,8 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
   const context: ReadContext = {
     bare: false,
     cursor,
+    opener: (text) => anywhere.find(({ texts }) => texts.includes(text)),
+    isCall: (text) => callTexts.has(text),
     call,
     spell: (text) => spell(text, marks, true),
     enter(part) {
@@ -83,11 +77,18 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
       const found = watch.find(cursor.text, cursor.at, cursor.ended);
       sayContent(found.at, found.text !== undefined);
       if (found.text !== undefined) {
-        cursor.at = found.at;
+        const opener = openerOf(anywhere, found.text);
+        const distance = found.at - cursor.at;
+        if (!(yield* opens(cursor, distance, opener))) {
+          // The text mentions the marker.
+          sayContent(cursor.at + distance + 1, false);
+          continue;
+        }
+        cursor.at += distance;
         // White space after an item is dropped. Other white space stays in the cursor, because this white space is content if the next item turns out
         // to be text.
         if (trim) account(cursor);
-        yield* readItem(openerOf(anywhere, found.text));
+        yield* readItem(opener);
       } else if (cursor.ended) return;
       else yield;
     }
@@ -97,10 +98,13 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
   function* readStart(): Generator<undefined, boolean> {
     const texts = atStart.flatMap((opener) => opener.texts);
     if (texts.length === 0 || !(yield* isNext(cursor, texts))) return false;
+    let blanks = 0;
+    while (isBlank(cursor.text.charAt(cursor.at + blanks))) blanks += 1;
+    const opener = openerOf(atStart, texts.find((text) => cursor.text.startsWith(text, cursor.at + blanks)) ?? "");
+    if (!(yield* opens(cursor, blanks, opener))) return false;
     dropBlanks(cursor);
     account(cursor);
-    const text = texts.find((one) => cursor.text.startsWith(one, cursor.at)) ?? "";
-    yield* readItem(openerOf(atStart, text));
+    yield* readItem(opener);
     return true;
   }
 
@@ -118,32 +122,31 @@ export function createReader({ format, tools, start }: ReaderOptions): AnswerRea
     if (text.trim() !== "") fresh = false;
   }
 
-  function* readItem({ item }: Opener): Generator<undefined, void> {
+  function* readItem({ item, callsOnly }: Opener): Generator<undefined, void> {
     call.reset();
     const isCall = hasCall(item.syntax);
     if (isCall) where = "call";
     context.bare = item.at === "start";
-    const whole = yield* read(context, item.syntax);
+    const whole = yield* read(context, withoutLastBlank(item.syntax));
     if (whole) spellAll = false;
-    else giveUp(isCall, item.at === "anywhere");
+    else giveUp(isCall, item.at === "anywhere", callsOnly);
     account(cursor);
     trim = whole || call.isTold;
     fresh = trim;
     where = fresh ? "start" : "content";
   }
 
-  /** Handles an incomplete item. The item's text becomes content, unless the end of the answer cut off a call or an item with a marker. */
-  function giveUp(isCall: boolean, marked: boolean): void {
+  /** Handles an incomplete item. The item's text becomes content, unless the end of the answer cut off a call or an item of another kind. */
+  function giveUp(isCall: boolean, marked: boolean, callsOnly: boolean): void {
     const told = call.isTold;
     if (isCall && cursor.ended && !told && call.tell()) return;
-    if (cursor.ended && (told || marked)) {
-      if (isCall && !told) call.counts.begun += 1;
+    if (cursor.ended && (told || (marked && !callsOnly))) {
       cursor.at = cursor.text.length;
       return;
     }
     if (isCall && !told) {
-      // An object without a marker may be plain content: it does not count as unreadable.
-      if (marked) call.counts.unreadable += 1;
+      // An object without a marker may be plain content, and the answer's end may cut off a call: neither counts as unreadable.
+      if (marked && !cursor.ended) call.counts.unreadable += 1;
       spellAll = true;
     }
     const text = takeBack(cursor);

@@ -137,7 +137,20 @@ const rows: readonly [string, ChatFormat, string, readonly AnswerPart[]][] = [
     'Yes.<tool_call>{"name": "time", "arguments": {"a": "b',
     [content("Yes."), ...call(0, "time", '{"a": "b')],
   ],
-  ["a name cut off", tagged, 'Yes.<tool_call>{"name": "ti', [content("Yes.")]],
+  ["a name cut off", tagged, 'Yes.<tool_call>{"name": "ti', [content('Yes.<tool_call>{"name": "ti')]],
+  ["a name without arguments", tagged, '<tool_call>{"name": "time"', call(0, "time", "").slice(0, 1)],
+  [
+    "JSON of another kind",
+    tagged,
+    '<tool_call>{"x": {"name": "time"}}',
+    [content('<tool_call>{"x": {"name": "time"}}')],
+  ],
+  [
+    "a marker, then a call",
+    tagged,
+    'The <tool_call> tag: <tool_call>{"name":"time","arguments":{}}</tool_call>',
+    [content("The <tool_call> tag:"), ...call(0, "time", "{}")],
+  ],
   ["tags cut off", tags, "<function=weather><parameter=city>Os", call(0, "weather", '{"city": "Os')],
   ["a tag's beginning at the end", tagged, "a <tool_", [content("a <tool_")]],
 ];

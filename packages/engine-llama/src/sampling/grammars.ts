@@ -72,7 +72,7 @@ export function createGrammars(options: GrammarsOptions): Grammars {
         return await follow(createGrammarRun(grammar, known, promptMark), begun);
       } catch (error) {
         if (!(error instanceof BeginningError)) throw error;
-        return await follow(createGrammarRun(grammar, known, promptMark), promptMark + begun);
+        return await follow(createGrammarRun(grammar, known, promptMark), promptMark + begun + promptMark);
       }
     } catch (error) {
       if (error instanceof GbnfError || error instanceof AmbiguityError) {

@@ -51,7 +51,8 @@ describe("a grammar of several schemas", () => {
   });
 
   it("writes free text without certain strings, and without characters that represent control tokens", () => {
-    const text = (builder: GrammarBuilder): Expression => builder.anyTextExcept({ anywhere: ["<tool>", "</think>"] });
+    const text = (builder: GrammarBuilder): Expression =>
+      builder.anyTextExcept({ anywhere: [[["<tool>"]], [["</think>"]]] });
     const texts = ["", "a < b <tool", "<<tool", "</think", "é\n😀"];
     expect(accepted(text, [...texts, "x<tool>", "</think>y", "a\uFDD0b", "<<tool>"])).toEqual(texts);
   });

@@ -16,4 +16,5 @@ export { createGrammarBuilder, type GrammarBuilder } from "./grammar-builder.ts"
 export { jsonSchemaToGbnf } from "./json-grammar.ts";
 export { defaultGrammarLimits } from "../rules/limits.ts";
 export { jsonNotation, jsonQuote, type Notation, type StringQuote } from "../rules/notation.ts";
+export type { TextRow } from "./strings/raw-text.ts";
 export type { SchemaProperty, SchemaValue } from "./objects/object-members.ts";

@@ -25,7 +25,7 @@ const setsPerStep = 20;
  * @returns undefined if the automaton needs more than `maxStates` states
  */
 export function buildAutomaton(languages: Languages, start: Language, maxStates: number): readonly State[] | undefined {
-  const classesOf = createClasses(languages.spend);
+  const classesOf = createClasses(languages);
   const numbers = new Map<Language, number>([[start, 0]]);
   const states: State[] = [];
   let derivatives = 0;
@@ -81,7 +81,7 @@ type SetLanguage = Language & { readonly kind: "set" };
  * Divides the characters into classes such that a language has the same derivative for all characters of a class. The classes come from the
  * possible first sets, which are usually few (Owens, Reppy and Turon, "Regular-expression derivatives re-examined", 2009).
  */
-function createClasses(spend: Languages["spend"]): (language: Language) => readonly CharSet[] {
+function createClasses({ spend, alphabet }: Languages): (language: Language) => readonly CharSet[] {
   const firstSets = createFirstSets(spend);
   const known = new Map<string, readonly CharSet[]>();
   return (language) => {
@@ -91,6 +91,7 @@ function createClasses(spend: Languages["spend"]): (language: Language) => reado
       known.get(key) ??
       charClasses(
         sets.map(({ set }) => set),
+        alphabet,
         spend,
       );
     known.set(key, classes);
@@ -150,15 +151,15 @@ function beginningOf(language: Language): readonly Language[] {
   return [...parts, rest];
 }
 
-/** Divides the characters into classes such that each set contains a class completely or not at all. */
-function charClasses(sets: readonly CharSet[], spend: Languages["spend"]): readonly CharSet[] {
-  const borders = new Set([anyChar, ...sets].flatMap((set) => set.flatMap(([first, last]) => [first, last + 1])));
+/** Divides the alphabet into classes such that each set contains a class completely or not at all. */
+function charClasses(sets: readonly CharSet[], alphabet: CharSet, spend: Languages["spend"]): readonly CharSet[] {
+  const borders = new Set([alphabet, ...sets].flatMap((set) => set.flatMap(([first, last]) => [first, last + 1])));
   const sorted = [...borders].toSorted((a, b) => a - b);
   spend((borders.size * sets.length) / setsPerStep);
   const classes = new Map<string, CharRange[]>();
   for (const [index, first] of sorted.entries()) {
     const last = (sorted[index + 1] ?? 0) - 1;
-    if (last < first || !hasChar(anyChar, first)) continue;
+    if (last < first || !hasChar(alphabet, first)) continue;
     const members = sets.flatMap((set, number) => (hasChar(set, first) ? [number] : [])).join(",");
     const ranges = classes.get(members);
     if (ranges === undefined) classes.set(members, [[first, last]]);

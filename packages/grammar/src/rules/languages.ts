@@ -1,6 +1,6 @@
 // Defines regular languages over characters: combinations of languages, and the rest of a language after a character (Brzozowski's derivatives).
 // Equal constructions return the same object. This keeps the number of derivatives finite, and languages are compared by identity.
-import { anyChar, hasChar, setKey, uniteSets, type CharSet } from "./char-set.ts";
+import { anyChar, hasChar, noChar, setKey, uniteSets, type CharSet } from "./char-set.ts";
 
 export type Language = LanguageShape & {
   readonly id: number;
@@ -27,6 +27,8 @@ export interface Languages {
   readonly none: Language;
   /** The language of the empty text. */
   readonly empty: Language;
+  /** All characters of the texts. */
+  readonly alphabet: CharSet;
   /** All texts of one character. */
   readonly anyOne: Language;
   /** All texts. */
@@ -42,8 +44,12 @@ export interface Languages {
   derive(language: Language, char: number): Language;
 }
 
-/** @param spend called before each piece of work; may throw an error to end the work */
-export function createLanguages(spend: (steps: number) => void): Languages {
+/**
+ * @param spend called before each piece of work; may throw an error to end the work
+ * @param marks noncharacters that texts may contain in addition to `anyChar`
+ */
+export function createLanguages(spend: (steps: number) => void, marks = noChar): Languages {
+  const alphabet = marks.length === 0 ? anyChar : uniteSets(anyChar, marks);
   const known = new Map<string, Language>();
   const derivatives = new Map<Language, Map<number, Language>>();
 
@@ -57,7 +63,7 @@ export function createLanguages(spend: (steps: number) => void): Languages {
 
   const none = make("none", false, { kind: "none" });
   const empty = make("empty", true, { kind: "empty" });
-  const anyOne = set(anyChar);
+  const anyOne = set(alphabet);
   const all = repeat(anyOne, 0, Infinity);
 
   function set(chars: CharSet): Language {
@@ -210,6 +216,7 @@ export function createLanguages(spend: (steps: number) => void): Languages {
     spend,
     none,
     empty,
+    alphabet,
     anyOne,
     all,
     set,

@@ -62,6 +62,6 @@ testFamily(
       [["reasoning", "Hm, think."]],
     ],
     ["no channel at all", "", "Yes, to=functions.now.", [["content", "Yes, to=functions.now."]]],
-    ["an unknown tool", "", " to=functions.no<|message|>{}", [["content", "to=functions.no<|message|>{}"]]],
+    ["an unknown tool", "", " to=functions.no<|message|>{}", [["content", " to=functions.no<|message|>{}"]]],
   ],
 );

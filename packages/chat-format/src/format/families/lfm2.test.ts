@@ -67,7 +67,7 @@ testFamily(
     ],
     ["a text cut off", "", '<|tool_call_start|>[book(city="Os', [["call", "book", '{"city": "Os']]],
     ["a list cut off", "", "<|tool_call_start|>[book(tags=['a', 'b'", [["call", "book", '{"tags": ["a", "b"']]],
-    ["a name cut off", "", "Yes.<|tool_call_start|>[bo", [["content", "Yes."]]],
+    ["a name cut off", "", "Yes.<|tool_call_start|>[bo", [["content", "Yes.<|tool_call_start|>[bo"]]],
     ["an unknown tool", "", calls("no()"), [["content", calls("no()")]]],
   ],
 );

@@ -126,6 +126,16 @@ describe.each([...llamaTemplates().keys()])("%s", (name) => {
       expect(JSON.parse(read(format, text).content), text).toEqual({ a: expect.any(Number) });
     }
   });
+
+  test("content with a schema has no white space around it, also after a prompt that ends with a part of the answer", () => {
+    const options = { format: open(true), tools: [], choice: "auto", parallel: true, schema: { const: 42 } } as const;
+    const gbnf = readGbnf(answerGrammar(options));
+    const accepted = (text: string): boolean => matchGbnf(gbnf, text).accepted;
+    for (const said of ["", `${promptMark}\n\n${promptMark}`]) {
+      expect(accepted(`${said}42`)).toBe(true);
+      expect([" 42", "\n42", "42 ", "42\n"].filter((text) => accepted(said + text))).toEqual([]);
+    }
+  });
 });
 
 /** Calls as models of these families write them without a grammar: the grammar must accept them. */

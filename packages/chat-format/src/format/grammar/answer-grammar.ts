@@ -6,7 +6,9 @@ import {
   UnsupportedSchemaError,
   choice,
   createGrammarBuilder,
+  type TextRow,
   defaultGrammarLimits,
+  empty,
   literal,
   never,
   optional,
@@ -15,7 +17,8 @@ import {
 } from "@waggle/grammar/json-schema";
 import type { AnswerTool } from "../answer.ts";
 import type { ChatFormat } from "../format.ts";
-import { type AnswerItem, type Syntax, beginnings, hasCall } from "../syntax.ts";
+import { type ToolNames, callMarks, openersOf } from "../openings.ts";
+import { type AnswerItem, beginnings, hasCall } from "../syntax.ts";
 import { type ToolGrammar, blanks } from "./arguments-grammar.ts";
 import { type Saying, says } from "./syntax-facts.ts";
 import { type OpenThought, createSyntaxGrammar } from "./syntax-grammar.ts";
@@ -99,25 +102,45 @@ function mayLoosen({ strict, parameters }: GrammarTool): boolean {
 function print(options: AnswerGrammarOptions, tools: readonly ToolGrammar[]): string {
   const builder = createGrammarBuilder({ limits: { grammarChars } });
   try {
-    const answer = builder.rule("answer", answerExpression(options, tools, builder));
-    const said = builder.rule("said", saidByPrompt(options.format, builder));
-    return builder.print(choice(answer, sequence(literal(promptMark), blanks, said, blanks, answer)));
+    const { answer, said } = answerExpressions(options, tools, builder);
+    const prompt = sequence(literal(promptMark), said, optional(literal(promptMark)));
+    return builder.print(choice(answer, sequence(prompt, answer)));
   } catch (error) {
     if (error instanceof UnsupportedSchemaError) throw new AnswerGrammarError(error.message, undefined);
     throw error;
   }
 }
 
-function answerExpression(
+/** `said`: the part of the answer that is in the prompt, for prompts that do not end within the answer's own syntax. */
+function answerExpressions(
   { format, tools: offered, choice: wanted, parallel, schema }: AnswerGrammarOptions,
   tools: readonly ToolGrammar[],
   builder: GrammarBuilder,
-): Expression {
+): { readonly answer: Expression; readonly said: Expression } {
   const content = schema === undefined ? undefined : builder.schema(schema, "content");
   const callable = typeof wanted === "string" ? tools : tools.filter(({ name }) => name === wanted.name);
   const several = parallel && typeof wanted === "string" && format.abilities.parallelCalls;
+  const openers = openersOf(format, cutNames(tools.map(({ name }) => name)));
+  const marks = callMarks(format);
+  // A thought may also mention the marker of thoughts.
+  const thoughts = openers.filter(({ item }) => says(item.syntax, "reasoning"));
+  const thoughtMarks = thoughts
+    .flatMap(({ texts }) => texts.join(""))
+    .join("")
+    .replaceAll(/[^\uFDD1-\uFDEF]/g, "");
+  const anywhere = openers.filter(({ item }) => item.at === "anywhere");
+  /** Text that ends at `until`; a text of `until` that begins an item ends the text only if the item begins there. */
+  const freeTextTo = (until: readonly string[], part: Saying): Expression => {
+    const rows = until.flatMap((end): readonly TextRow[] => {
+      const opener = anywhere.find(({ texts }) => texts.includes(end));
+      if (opener !== undefined) return opener.rows.filter(([first]) => first?.includes(end));
+      return format.answer.some(({ syntax }) => hasCall(syntax) && beginnings(syntax)?.includes(end)) ? [] : [[[end]]];
+    });
+    return builder.anyTextExcept({ anywhere: rows, marks: part === "reasoning" ? marks + thoughtMarks : marks }, part);
+  };
   const grammar = createSyntaxGrammar({
     builder,
+    freeText: freeTextTo,
     tools: callable,
     content,
     mostCalls: several ? maxCalls : 1,
@@ -135,20 +158,26 @@ function answerExpression(
   const connections = items.filter(({ connects }) => connects === true);
   const connect = (of: readonly AnswerItem[]): Expression =>
     choice(...of.map(({ syntax }) => grammar.connection(syntax)));
-  const next = sequence(blanks, optional(sequence(connect(connections), blanks)));
+  const nextAfter = (gap: Expression): Expression => sequence(gap, optional(sequence(connect(connections), gap)));
+  const next = nextAfter(blanks);
   const silent = items.filter((item) => saysNothing(item) && isFirst(item, format.answer));
   const silence = (of: readonly AnswerItem[], hint: string): Expression =>
     repeat(builder.rule(hint, sequence(connect(of), blanks)), 0, mostSilent);
-  const end = sequence(
-    blanks,
-    silence(
-      silent.filter(({ at }) => at === "anywhere"),
-      "end",
-    ),
+  const lastSilence = silence(
+    silent.filter(({ at }) => at === "anywhere"),
+    "end",
   );
+  const end = sequence(blanks, lastSilence);
   const another = builder.rule("another-call", sequence(next, print(items, "call")));
   const endOfCalls = sequence(repeat(another, 0, several ? maxCalls - 1 : 0), end);
-  const text = freeText(builder, items);
+  const text = builder.anyTextExcept(
+    {
+      anywhere: anywhere.flatMap(({ rows }) => rows),
+      first: openers.filter(({ item }) => item.at === "start").flatMap(({ rows }) => rows),
+      marks,
+    },
+    "text",
+  );
   const moreContent = repeat(builder.rule("wrapped", sequence(next, print(items, "content"), text)), 0, Infinity);
   const later = items.filter(({ at }) => at === "anywhere");
   const laterCalls = sequence(next, builder.rule("later-call", print(later, "call")), endOfCalls);
@@ -160,7 +189,7 @@ function answerExpression(
     if (wanted !== "auto") return calls;
     const wrapped = print(begin, "content");
     if (content !== undefined) {
-      const answers = sequence(choice(first === undefined ? content : never, wrapped), end);
+      const answers = choice(first === undefined ? content : never, wrapped);
       return tools.length === 0 ? answers : choice(answers, calls);
     }
     const said = sequence(first === undefined ? text : sequence(wrapped, text), moreContent);
@@ -174,24 +203,41 @@ function answerExpression(
     return sequence(thought, blanks, choice(sayings(items.filter(begins)), connected));
   }
 
-  const thought = builder.rule("thought", sequence(print(items, "reasoning"), next));
+  const thought = builder.rule(
+    "thought",
+    sequence(print(items, "reasoning"), content === undefined ? next : nextAfter(empty)),
+  );
   // If a call or a schema is required, forbid thoughts of a model that is not known to think: its thought might never end.
   const isDue = wanted !== "auto" || content !== undefined;
   const thinks = !isDue || format.abilities.thinking !== "never";
   const rest = builder.rule("rest", sayings(undefined));
   const open = thinks ? items.flatMap(({ syntax }) => grammar.openThoughts(syntax)).map(unended) : [];
-  return sequence(
-    blanks,
-    silence(silent, "begin"),
-    next,
-    repeat(thought, 0, thinks ? mostThoughts : 0),
-    choice(rest, ...open),
-  );
+  const begin = sequence(blanks, silence(silent, "begin"), next);
+  const said = sequence(blanks, optional(builder.rule("said", saidByPrompt(format, builder))), begin);
+  const answer = sequence(repeat(thought, 0, thinks ? mostThoughts : 0), choice(rest, ...open));
+  // An answer with a schema begins with its thought or its content, so that few tokens suffice.
+  return { answer: builder.rule("answer", content === undefined ? sequence(begin, answer) : answer), said };
+}
+
+/** Limit for the characters of all tools' names, where the text after a marker is compared with them: each costs a state of an automaton. */
+const maxNameChars = 256;
+
+/** The names, or their beginnings if all names are too long. */
+function cutNames(names: readonly string[]): ToolNames {
+  for (let length = Math.max(...names.map((name) => name.length)); ; length = Math.floor(length / 2)) {
+    const texts = [...new Set(names.map((name) => name.slice(0, length)))];
+    const chars = texts.reduce((sum, text) => sum + text.length, 0);
+    if (chars <= maxNameChars || length <= 1) return { texts, cut: texts.some((text) => !names.includes(text)) };
+  }
 }
 
 /** The markers of complete content at the end of a prompt. An answer begins after these markers. */
 function saidByPrompt({ answer }: ChatFormat, builder: GrammarBuilder): Expression {
-  const silent = createSyntaxGrammar({ builder, tools: [], content: blanks, mostCalls: 0, onRefused: (tool) => tool });
+  const silent = createSyntaxGrammar({
+    ...{ builder, tools: [], content: blanks, mostCalls: 0 },
+    freeText: () => blanks,
+    onRefused: (tool) => tool,
+  });
   return choice(...answer.map(({ syntax }) => silent.print(syntax, "content")));
 }
 
@@ -201,22 +247,6 @@ function isFirst({ syntax }: AnswerItem, answer: readonly AnswerItem[]): boolean
   return text !== undefined && answer.find((item) => beginnings(item.syntax)?.includes(text))?.syntax === syntax;
 }
 
-/** Text in which no item of the answer begins. */
-function freeText(builder: GrammarBuilder, items: readonly AnswerItem[]): Expression {
-  const anywhere = items.filter(({ at }) => at === "anywhere").flatMap(({ syntax }) => beginnings(syntax) ?? []);
-  const first = items.filter(({ at }) => at === "start").flatMap(({ syntax }) => firstRows(syntax));
-  return builder.anyTextExcept({ anywhere, first }, "text");
-}
-
 function saysNothing({ syntax, connects }: AnswerItem): boolean {
   return connects !== true && !hasCall(syntax) && !says(syntax, "reasoning") && !says(syntax, "content");
-}
-
-/** The beginnings of an item, each as a row of texts. The first member of a bare object shows that the object is a call. */
-function firstRows(syntax: Syntax): string[][] {
-  if (syntax.kind !== "object") return (beginnings(syntax) ?? []).map((text) => [text]);
-  const members = [syntax.name, syntax.arguments, syntax.id, syntax.within, "type"].filter(
-    (name) => name !== undefined,
-  );
-  return [...members].map((name) => ["{", JSON.stringify(name)]);
 }

@@ -25,6 +25,9 @@ export const blanks: Expression = optional(
   choice(literal(" "), sequence(repeat(literal("\n"), 1, 2), repeat(oneOf(" ", "\t"), 0, 8))),
 );
 
+/** Line breaks after a thought's end, where a schema's content follows: the schema's answer has no other white space before it. */
+export const lineBreaks: Expression = repeat(literal("\n"), 0, 2);
+
 /** A tool, with the facts that are needed to print the grammar of the tool's calls. */
 export interface ToolGrammar {
   readonly name: string;
@@ -175,7 +178,7 @@ function tagged(syntax: TaggedArguments, { parameters }: ToolGrammar): (property
 
 /** A member of any name and value. If the syntax has a type attribute, the attribute decides how the value is read; otherwise the text decides. */
 function anyTagged(builder: GrammarBuilder, syntax: TaggedArguments): Expression {
-  const any = (until: string): Expression => builder.anyTextExcept({ anywhere: [until] });
+  const any = (until: string): Expression => builder.anyTextExcept({ anywhere: [[[until]]] });
   const inner = syntax.verbatim === undefined ? any(syntax.value.close) : taggedText(syntax, any);
   const text = taggedMember(syntax, undefined, "string", inner);
   return syntax.type === undefined ? text : choice(text, taggedMember(syntax, undefined, "json", builder.anyValue()));
@@ -276,7 +279,7 @@ function anyElements(builder: GrammarBuilder, syntax: ElementArguments, { parame
   const names = propertyNames(parameters).filter(isNameable);
   const all = names.map((name) => {
     const end = elementEnd(syntax, name);
-    const text = builder.anyTextExcept({ anywhere: [end] });
+    const text = builder.anyTextExcept({ anywhere: [[[end]]] });
     return sequence(literal(`${syntax.before}<${name}>`), text, literal(end), blanks);
   });
   return repeat(builder.rule("any-element", choice(...all)), 0, Infinity);

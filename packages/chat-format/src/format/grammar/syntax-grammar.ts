@@ -13,7 +13,7 @@ import {
   sequence,
 } from "@waggle/grammar/json-schema";
 import { type CallObject, type Syntax, beginnings, hasCall } from "../syntax.ts";
-import { type ToolGrammar, argumentsExpression, blanks, jsonArguments } from "./arguments-grammar.ts";
+import { type ToolGrammar, argumentsExpression, blanks, jsonArguments, lineBreaks } from "./arguments-grammar.ts";
 import { type Saying, declaresMembers, holdsList, namesIn, says, tells } from "./syntax-facts.ts";
 
 export interface SyntaxGrammarOptions {
@@ -23,6 +23,8 @@ export interface SyntaxGrammarOptions {
   /** Grammar of the content; undefined: free text. */
   readonly content: Expression | undefined;
   readonly mostCalls: number;
+  /** Free text up to one of these ends. */
+  readonly freeText: (until: readonly string[], part: Saying) => Expression;
   /** Called if a tool's schema cannot become a grammar. Throws, or returns the tool to print instead. */
   readonly onRefused: (tool: ToolGrammar, error: unknown) => ToolGrammar;
 }
@@ -132,7 +134,7 @@ export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGramma
       case "literal":
         return literal(syntax.text);
       case "blank":
-        return blanks;
+        return saying === "reasoning" && content !== undefined ? lineBreaks : blanks;
       case "sequence":
         return written(asWritten(syntax.items, saying), inner);
       case "choice": {
@@ -162,8 +164,7 @@ export function createSyntaxGrammar(options: SyntaxGrammarOptions): SyntaxGramma
   function text({ part, until }: Syntax & { kind: "text" }, saying: Saying): Expression {
     if (part === "nothing") return attributes;
     if (part !== saying) return never;
-    if (part === "content" && content !== undefined) return sequence(blanks, content, blanks);
-    return builder.anyTextExcept({ anywhere: until }, part);
+    return part === "content" && content !== undefined ? content : options.freeText(until, part);
   }
 
   function callObject(syntax: CallObject, tool: Called): Expression {

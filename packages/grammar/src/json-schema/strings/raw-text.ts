@@ -1,5 +1,5 @@
 // Writes texts without quotes or escapes: free text between other parts, and string values that an end marker closes.
-import { anyChar, charsOf, codePoint, subtractSet } from "../../rules/char-set.ts";
+import { anyChar, charsOf, codePoint, subtractSet, uniteSets, type CharRange } from "../../rules/char-set.ts";
 import { UnsupportedSchemaError } from "../../rules/errors.ts";
 import { charClass, choice, never, type Expression } from "../../rules/expression.ts";
 import type { Grammar } from "../../rules/grammar.ts";
@@ -15,24 +15,40 @@ const countedChars = 100;
 
 const spellRaw: CharSpelling = (_, set) => charClass(set);
 
+/** Texts in a row, with optional white space between them. For each place in the row, one of several texts. */
+export type TextRow = readonly (readonly string[])[];
+
 /** Texts that must not occur. */
 export interface TextExceptions {
-  /** Texts that must not occur. If an end marker follows, its first occurrence must be right after the text. */
-  readonly anywhere: readonly string[];
-  /** Sequences of texts with which the text must not begin. White space may precede each text of a sequence. */
-  readonly first?: readonly (readonly string[])[];
+  /** Rows that must not occur. If an end marker follows, its first occurrence must be right after the text. */
+  readonly anywhere: readonly TextRow[];
+  /** Rows with which the text must not begin, also not after white space. */
+  readonly first?: readonly TextRow[];
+  /** Noncharacters that the text may contain, in addition to all characters. */
+  readonly marks?: string;
 }
 
 /** Any text without these exceptions, also the empty text. @throws UnsupportedSchemaError if the exceptions need too many states */
-export function textWithout(grammar: Grammar, { anywhere, first = [] }: TextExceptions, hint: string): Expression {
-  return grammar.shared(`text without ${JSON.stringify([anywhere, first])}`, hint, (name) => {
-    const languages = createLanguages(grammar.spend);
+export function textWithout(
+  grammar: Grammar,
+  { anywhere, first = [], marks = "" }: TextExceptions,
+  hint: string,
+): Expression {
+  return grammar.shared(`text without ${JSON.stringify([anywhere, first, marks])}`, hint, (name) => {
+    const added = Array.from(marks, codePoint).map((mark): CharRange => [mark, mark]);
+    const languages = createLanguages(grammar.spend, uniteSets(added));
+    const { all } = languages;
     const blanks = languages.repeat(languages.set(charsOf(" \t\r\n")), 0, Infinity);
-    const beginnings = first.map((row) =>
-      languages.concat([...row.flatMap((text) => [blanks, textLanguage(languages, text)]), languages.all]),
-    );
-    // An end marker may follow, and a search must find the marker there: a text before `>>>` cannot end in `>`.
-    const others = anywhere.map((marker) => languages.complement(endingAt(languages, marker)));
+    const inRow = (row: TextRow): Language[] =>
+      row.flatMap((texts) => [blanks, languages.union(texts.map((text) => textLanguage(languages, text)))]);
+    const beginnings = first.map((row) => languages.concat([...inRow(row), all]));
+    const others = anywhere.map((row) => {
+      const [marker] = row[0] ?? [];
+      if (row.length > 1 || marker === undefined || row[0]?.length !== 1)
+        return languages.concat([all, ...inRow(row).slice(1), all]);
+      // An end marker may follow, and a search must find the marker there: a text before `>>>` cannot end in `>`.
+      return languages.complement(endingAt(languages, marker));
+    });
     const language = languages.complement(languages.union([...others, ...beginnings]));
     return languageExpression(grammar, languages, language, name, spellRaw) ?? tooManyStates(grammar);
   });

@@ -1,5 +1,5 @@
 // Combines the patterns, formats and lengths of strings into one language, or into a plain count of characters.
-import { charsOf } from "../../rules/char-set.ts";
+import { codePoint, intersectSets } from "../../rules/char-set.ts";
 import { UnsupportedSchemaError } from "../../rules/errors.ts";
 import { isNever, type Expression } from "../../rules/expression.ts";
 import { formatPatterns, shortFormat } from "./formats.ts";
@@ -204,7 +204,9 @@ function rulesLanguage(
 
 /** The language of one text. */
 export function textLanguage(languages: Languages, text: string): Language {
-  return languages.concat(Array.from(text, (char) => languages.set(charsOf(char))));
+  return languages.concat(
+    Array.from(text, codePoint).map((char) => languages.set(intersectSets([[char, char]], languages.alphabet))),
+  );
 }
 
 /** Maximum lengths to try, each half of the previous length. Each counted character costs a state, and shorter texts are also valid. */

@@ -21,7 +21,8 @@ export function anyString(grammar: Grammar): Expression {
   return grammar.shared("string", "string", () =>
     choice(
       ...grammar.notation.quotes.map((quote) => {
-        if (quote.escapes === undefined) return quoted(textWithout(grammar, { anywhere: [quote.text] }, "text"), quote);
+        if (quote.escapes === undefined)
+          return quoted(textWithout(grammar, { anywhere: [[[quote.text]]] }, "text"), quote);
         return quoted(repeat(stringChar(grammar, anyChar, quote), 0, Infinity), quote);
       }),
     ),
