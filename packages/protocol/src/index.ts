@@ -6,6 +6,7 @@ export { pictureHash, picturePlaces, pictureSource, type PicturePlace } from "./
 export { samplingIn } from "./fields/sampling.ts";
 export { nearWord } from "./fields/near.ts";
 export * from "./fields/tools.ts";
+export type { PastCall } from "./fields/parts.ts";
 export { optionsOfMessages, type ChatOptions } from "./fields/chat-options.ts";
 export * from "./native/generate.ts";
 export * from "./native/events.ts";

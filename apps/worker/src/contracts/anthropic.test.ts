@@ -383,7 +383,7 @@ describe("errors", () => {
       "a schema that no grammar can express",
       {
         tools: [
-          { type: "bash_20250124", name: "bash" },
+          { type: "web_search_20250305", name: "web_search" },
           {
             ...tools[0],
             strict: true,

@@ -217,7 +217,7 @@ describe("a message reaches the engine", () => {
     [
       "with a tool's result in parts",
       { role: "tool", tool_call_id: "c", content: [{ type: "text", text: "1" }] },
-      { role: "tool", tool_call_id: "c", content: [{ type: "text", text: "1" }] },
+      { role: "tool", tool_call_id: "c", content: "1" },
     ],
   ])("%s", async (_, message, given) => {
     start();
@@ -289,10 +289,15 @@ describe("an unsupported or invalid field is refused by name, with the reason", 
   });
 
   test.each<[string, Json, string | null, RegExp]>([
-    ["an image without its URL", part("image_url", { image_url: {} }), "messages.0.content.1.image_url.url", /string/],
-    ["a sound", part("input_audio", { input_audio: {} }), "messages.0.content.1.type", /no part.*"input_audio"/],
-    ["a file", part("file", { file: {} }), "messages.0.content.1.type", /no part.*"file"/],
-    ["a part without its text", part("text", {}), "messages.0.content.1.text", /must be a string/],
+    [
+      "an image without its URL",
+      part("image_url", { image_url: {} }),
+      "messages.0.content.1",
+      /send the picture as a data: URL/,
+    ],
+    ["a sound", part("input_audio", { input_audio: {} }), "messages.0.content.1.type", /"input_audio" cannot be read/],
+    ["a file", part("file", { file: {} }), "messages.0.content.1.file", /document cannot be read; send its text/],
+    ["a part without its text", part("text", {}), "messages.0.content.1.text", /must be a text/],
     ["an unknown role", { messages: [{ role: "critic", content: "" }] }, "messages.0.role", /"user"/],
     [
       "content that is no text",

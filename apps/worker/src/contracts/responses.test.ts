@@ -230,7 +230,7 @@ describe("a request", () => {
         },
         { type: "function_call", call_id: "a", name: "weather", arguments: '{"city":"Bern"}' },
         { type: "custom_tool_call", call_id: "b", name: "patch", input: "say\n" },
-        { type: "web_search_call", id: "ws_1", status: "completed", action: {} },
+        { type: "mcp_list_tools", server_label: "s", tools: [{ name: "t", input_schema: {} }] },
         { type: "function_call_output", call_id: "a", output: [{ type: "input_text", text: "sunny" }] },
         { type: "custom_tool_call_output", call_id: "b", output: "done" },
         { role: "developer", content: "Now in French." },
@@ -242,7 +242,7 @@ describe("a request", () => {
       { role: "user", content: "Weather?" },
       {
         role: "assistant",
-        content: "Look:",
+        content: 'Look:\n\n[The MCP server "s" has the tools t]',
         reasoning_content: "Hm.",
         tool_calls: [
           { id: "a", type: "function", function: { name: "weather", arguments: { city: "Bern" } } },
@@ -346,9 +346,9 @@ describe("a request", () => {
     ["prompt", { prompt: { id: "p" } }],
     ["truncation", { truncation: "auto" }],
     ["input.0.type", { input: [{ type: "unheard_of" }] }],
-    ["input.0.content.0.type", { input: [{ role: "user", content: [{ type: "input_file", file_id: "x" }] }] }],
+    ["input.0.content.0.file_id", { input: [{ role: "user", content: [{ type: "input_file", file_id: "x" }] }] }],
+    ["input.0.content.0.type", { input: [{ role: "user", content: [{ type: "input_audio", data: "x" }] }] }],
     ["input.0.content.0.file_id", { input: [{ role: "user", content: [{ type: "input_image", file_id: "x" }] }] }],
-    ["input.0.content", { input: [{ role: "assistant", content: [{ type: "input_image", image_url: "x" }] }] }],
     [
       "text.format.schema",
       { text: { format: { type: "json_schema", name: "x", schema: { type: "array", uniqueItems: true } } } },

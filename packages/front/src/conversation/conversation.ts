@@ -2,7 +2,7 @@
 import type { AnswerGrammarOptions, ChatFormat } from "@waggle/chat-format/format";
 import type { GenerateWork, Picture, PromptInput } from "@waggle/engine";
 import type { GenerateSpec, JobSpec } from "@waggle/jobs";
-import type { ChatMessage, ChatOptions, Message, Sampling, Tool, ToolChoice } from "@waggle/protocol";
+import type { ChatOptions, Sampling, Tool, ToolChoice } from "@waggle/protocol";
 import { openAiToolField, unsupported } from "../body/fields.ts";
 import { leavingOf } from "../server/connection.ts";
 import type { AppContext, ServedModel } from "../server/context.ts";
@@ -10,10 +10,12 @@ import type { AnswerGrammar } from "../body/fields.ts";
 import { pictureReader } from "../pictures/picture-reader.ts";
 import type { ReadPicturesOf } from "../pictures/picture-reader.ts";
 import { pictureSources, templateMessage, templateTools } from "./messages.ts";
+import { refuseUnread } from "./parts.ts";
+import type { PromptMessage } from "./parts.ts";
 import { templateVariables, setsTemplateVariables } from "./thinking.ts";
 
 export interface Conversation {
-  readonly messages: readonly (ChatMessage | Message)[];
+  readonly messages: readonly PromptMessage[];
   readonly options: ChatOptions;
   /** The schema that the content must match; `field` names the request field that has the schema. */
   readonly schema?: { readonly value: unknown; readonly field: string } | undefined;
@@ -95,7 +97,9 @@ export async function promptOf(
     ...(variables === undefined ? {} : { variables }),
     ...(continues ? { continueFinalMessage: true } : {}),
   };
-  const { pictures, indexOf } = await readPictures(pictureSources(messages));
+  refuseUnread(messages);
+  const { all, attached } = pictureSources(messages);
+  const { pictures, indexOf } = await readPictures(all, (source) => attached.has(source));
   return {
     prompt: {
       kind: "messages",
@@ -133,8 +137,9 @@ export async function countTokens(
 /** Undefined when no call is possible. @throws WaggleError invalid_argument */
 function toolPlanOf({ tools: given, tool_choice: wanted }: ChatOptions): ToolPlan | undefined {
   const tools = given ?? [];
-  const choice = wanted ?? (tools.length === 0 ? "none" : "auto");
+  const choice = wanted ?? "auto";
   if (choice === "none") return undefined;
+  if (tools.length === 0 && choice === "auto") return undefined;
   if (tools.length === 0) throw unsupported("tool_choice", "there are no tools to choose from");
   const names = new Set(tools.map((tool) => tool.function.name));
   if (names.size < tools.length) throw unsupported("tools", "two tools have the same name");

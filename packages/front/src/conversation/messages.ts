@@ -1,21 +1,57 @@
 // Converts the messages and tools of a request to the form that chat templates read.
 import type { TemplateMessage, TemplatePart, TemplateTool } from "@waggle/engine";
-import type { ChatMessage, Message, Tool } from "@waggle/protocol";
+import type { ChatMessage, Tool } from "@waggle/protocol";
 import { shapeProblem } from "../body/parse-json.ts";
+import { attachedIn, readAnswer, readCall, readContent, textOf } from "./parts.ts";
+import type { Content, PromptMessage } from "./parts.ts";
 
-type Content = Exclude<(ChatMessage | Message)["content"], null | undefined>;
+/** Reads the messages of a chat request. @throws WaggleError as from `readContent` */
+export function readMessages(messages: readonly ChatMessage[]): readonly PromptMessage[] {
+  return messages.map((message, index): PromptMessage => {
+    const field = `messages.${index}.content`;
+    const { role } = message;
+    if (role === "tool") {
+      return { role, content: readContent(message.content, field), tool_call_id: message.tool_call_id ?? "" };
+    }
+    if (role !== "assistant") {
+      return { role, content: message.content === undefined ? missing(field) : readContent(message.content, field) };
+    }
+    const { words, thoughts } = readAnswer(message.content, field);
+    const reasoning = message.reasoning_content ?? message.reasoning ?? (thoughts === "" ? undefined : thoughts);
+    const { audio } = message;
+    const spoken = audio == null ? (message.refusal ?? "") : (audio.transcript ?? "[audio, left out]");
+    return {
+      role,
+      content: words === "" ? spoken : words,
+      ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
+      ...(message.tool_calls == null ? {} : { tool_calls: message.tool_calls.map(readCall) }),
+    };
+  });
+}
 
-/** The fields with the pictures of a conversation, in order. */
-export function pictureSources(messages: readonly (ChatMessage | Message)[]): readonly string[] {
-  return messages.flatMap(({ content }) =>
-    typeof content === "string" || content == null
+function missing(field: string): Content {
+  return [{ type: "unread", note: "", field, why: "is missing" }];
+}
+
+/** The fields with the pictures of a conversation, in order; `attached`: those that the user attaches in the last turn. */
+export function pictureSources(messages: readonly PromptMessage[]): {
+  readonly all: readonly string[];
+  readonly attached: ReadonlySet<string>;
+} {
+  const isAttached = attachedIn(messages);
+  const sources = messages.map(({ role, content }) =>
+    typeof content === "string" || content === null || role === "assistant"
       ? []
       : content.flatMap((part) => (part.type === "image_url" ? [part.image_url.url] : [])),
   );
+  return { all: sources.flat(), attached: new Set(sources.filter((_, index) => isAttached(index)).flat()) };
 }
 
-/** @param indexOf the index of a picture among those of the work */
-export function templateMessage(message: ChatMessage | Message, indexOf: (source: string) => number): TemplateMessage {
+/** @param indexOf the index of a picture among those of the work; undefined if the picture is left out */
+export function templateMessage(
+  message: PromptMessage,
+  indexOf: (source: string) => number | undefined,
+): TemplateMessage {
   switch (message.role) {
     case "system":
     case "developer":
@@ -29,15 +65,15 @@ export function templateMessage(message: ChatMessage | Message, indexOf: (source
         tool_call_id: message.tool_call_id,
       };
     case "assistant": {
-      const reasoning = message.reasoning_content ?? ("reasoning" in message ? message.reasoning : undefined);
+      const { reasoning_content: reasoning, tool_calls: calls } = message;
       return {
         role: "assistant",
-        content: message.content ?? ("refusal" in message ? message.refusal : undefined) ?? "",
-        ...(reasoning == null ? {} : { reasoning_content: reasoning }),
-        ...(message.tool_calls == null
+        content: templateContent(message.content ?? "", () => undefined),
+        ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
+        ...(calls === undefined
           ? {}
           : {
-              tool_calls: message.tool_calls.map(({ id, function: { name, arguments: text } }) => ({
+              tool_calls: calls.map(({ id, function: { name, arguments: text } }) => ({
                 id,
                 type: "function" as const,
                 function: { name, arguments: parsedArguments(text) },
@@ -48,18 +84,28 @@ export function templateMessage(message: ChatMessage | Message, indexOf: (source
   }
 }
 
-function templateContent(content: Content, indexOf: (source: string) => number): TemplateMessage["content"] {
+/** With notes and without pictures, the content becomes one text, in which each note is on a separate line. */
+function templateContent(
+  content: Content,
+  indexOf: (source: string) => number | undefined,
+): TemplateMessage["content"] {
   if (typeof content === "string") return content;
-  return content.map((part): TemplatePart =>
-    part.type === "text" ? part : { type: "image", picture: indexOf(part.image_url.url) },
-  );
+  const indexes = content.map((part) => (part.type === "image_url" ? indexOf(part.image_url.url) : undefined));
+  const isText = indexes.every((index) => index === undefined);
+  if (isText && content.some(({ type }) => type !== "text")) return textOf(content).trimEnd();
+  return content.flatMap((part, at): TemplatePart[] => {
+    const index = indexes[at];
+    if (index !== undefined) return [{ type: "image", picture: index }];
+    const text = textOf([part]);
+    return text === "" && part.type !== "text" ? [] : [{ type: "text", text }];
+  });
 }
 
 /**
  * If all messages are system messages, adds an empty user message: some clients load a model with such a request, but templates need a user
  * message.
  */
-export function withUserMessage(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+export function withUserMessage(messages: readonly PromptMessage[]): readonly PromptMessage[] {
   return messages.some(({ role }) => role !== "system") ? messages : [...messages, { role: "user", content: "" }];
 }
 

@@ -1,4 +1,4 @@
-import type { ChatMessage } from "@waggle/protocol";
+import type { PromptMessage as ChatMessage } from "./parts.ts";
 import { expect, test } from "vitest";
 import { withOneSystemMessage } from "./system-messages.ts";
 

@@ -1,18 +1,16 @@
 // Owns the position of instructions in a conversation: most templates accept one system message, and only at the start. A later system message
 // becomes part of a neighbouring message. So the earlier messages do not change, and their KV cache stays valid.
-import type { ChatMessage } from "@waggle/protocol";
-
-type Content = NonNullable<ChatMessage["content"]>;
-type Part = Exclude<Content, string>[number];
+import { partsIn, textOf } from "./parts.ts";
+import type { Content, Part, PromptMessage } from "./parts.ts";
 
 /**
  * Adds later instructions to the user message or tool result before them, else to the next user message or tool result. If the assistant's message
  * comes first, the instructions become a user message. No message is put between a call and its result.
  */
-export function withOneSystemMessage(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+export function withOneSystemMessage(messages: readonly PromptMessage[]): readonly PromptMessage[] {
   const first = messages.findIndex((message) => !instructs(message));
   const opening = first === -1 ? messages : messages.slice(0, first);
-  const turns: ChatMessage[] = [];
+  const turns: PromptMessage[] = [];
   if (opening.length > 0)
     turns.push({ role: "system", content: joinedContents(opening.map(({ content }) => content ?? "")) });
   /** Instructions to add to the next message. */
@@ -33,17 +31,17 @@ export function withOneSystemMessage(messages: readonly ChatMessage[]): readonly
   return [...turns, ...userTurns(waiting)];
 }
 
-function instructs({ role }: ChatMessage): boolean {
+function instructs({ role }: PromptMessage): boolean {
   return role === "system" || role === "developer";
 }
 
 function tagged(content: Content): Content {
-  if (!hasPictures(content)) return `<system>\n${textOf(content)}\n</system>`;
-  return [...partsOf("<system>"), ...partsOf(content), ...partsOf("</system>")];
+  if (!hasOthers(content)) return `<system>\n${textOf(content)}\n</system>`;
+  return [...partsIn("<system>"), ...partsIn(content), ...partsIn("</system>")];
 }
 
 /** Adds content before and after that of a message. */
-export function withContent<T extends ChatMessage & { role: "user" | "tool" }>(
+export function withContent<T extends PromptMessage & { role: "user" | "tool" }>(
   message: T,
   before: Content,
   after: Content,
@@ -53,16 +51,16 @@ export function withContent<T extends ChatMessage & { role: "user" | "tool" }>(
     : { ...message, content: joinedContents([before, message.content, after]) };
 }
 
-function userTurns(content: Content): readonly ChatMessage[] {
+function userTurns(content: Content): readonly PromptMessage[] {
   return content === "" ? [] : [{ role: "user", content }];
 }
 
 /** Joins contents with blank lines between their texts; empty contents are left out. The result is a text if there are no pictures. */
 export function joinedContents(contents: readonly Content[]): Content {
-  if (!contents.some(hasPictures)) return joined(contents.map(textOf));
+  if (!contents.some(hasOthers)) return joined(contents.map(textOf));
   const parts: Part[] = [];
   for (const content of contents) {
-    const [first, ...rest] = partsOf(content);
+    const [first, ...rest] = partsIn(content);
     const last = parts.at(-1);
     if (first?.type === "text" && last?.type === "text") {
       parts[parts.length - 1] = { type: "text", text: joined([last.text, first.text]) };
@@ -72,19 +70,8 @@ export function joinedContents(contents: readonly Content[]): Content {
   return parts;
 }
 
-function hasPictures(content: Content): boolean {
+function hasOthers(content: Content): boolean {
   return typeof content !== "string" && content.some(({ type }) => type !== "text");
-}
-
-function partsOf(content: Content): readonly Part[] {
-  if (typeof content !== "string") return content;
-  return content === "" ? [] : [{ type: "text", text: content }];
-}
-
-function textOf(content: Content): string {
-  return typeof content === "string"
-    ? content
-    : content.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
 /** Joins parts of a prompt; empty parts are left out. */

@@ -28,12 +28,14 @@ function liftPieces(body: string, cuts: readonly number[] = [Infinity], maxBytes
       const onTooLarge = (): WaggleError => new WaggleError("payload_too_large", `${name} is too large`);
       const decoder = createPictureDecoder({ name, maxBytes, onTooLarge, onGrow: () => {} });
       return {
-        name,
         write: decoder.write,
+        refuse(why) {
+          throw new WaggleError("invalid_argument", `Cannot read ${name}: ${why}.`);
+        },
         end() {
           const { sha256, bytes } = decoder.end();
           pictures.push(Buffer.from(bytes));
-          return sha256;
+          return `sha256:${sha256}`;
         },
       };
     },
@@ -151,7 +153,7 @@ describe("pictures in a body", () => {
     ["data:image/png;base64,====", "Cannot read picture 1: it is not valid base64."],
     ["data:image/png;base64,ABCDéééé", "Cannot read picture 1: it is not valid base64."],
     ["data:image/png;base64,ABCD\\", "Cannot read picture 1: it is not valid base64."],
-    ["iVBORw0KGgo?", "Cannot read picture 1: it is not valid base64."],
+    [`${"iVBORw0KGgo".repeat(6)}?`, "Cannot read picture 1: it is not valid base64."],
     ["data:image/svg+xml,<svg/>", "Cannot read picture 1: its data: URL is not base64."],
     ["data:image/svg+xml;utf8,%3Csvg/%3E", "Cannot read picture 1: its data: URL is not base64."],
     ["data:image/png;base64", "Cannot read picture 1: its data: URL is not base64."],

@@ -1,6 +1,6 @@
 // Takes the pictures out of a JSON body while it arrives. A picture's hash replaces its base64, so the text that is left is as small as without
 // pictures: parsing it takes no longer, and its limits still hold.
-import { WaggleError, bodyLimits, pictureSource } from "@waggle/protocol";
+import { bodyLimits } from "@waggle/protocol";
 import type { PicturePlace } from "@waggle/protocol";
 import type { PictureDecoder } from "./picture-decoder.ts";
 
@@ -17,9 +17,9 @@ export interface LifterOptions {
 }
 
 export interface LiftedPicture extends Pick<PictureDecoder, "write"> {
-  /** How errors name the picture. */
-  readonly name: string;
-  /** Ends the picture. Returns its SHA-256. @throws WaggleError */
+  /** Marks the picture as one that cannot be read. */
+  refuse(why: string): void;
+  /** Ends the picture. Returns what takes its place in the body. @throws WaggleError resource_exhausted */
   end(): string;
 }
 
@@ -30,6 +30,8 @@ const [openArray, closeArray, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d
 const mostKeyChars = 64;
 /** Characters that tell base64 from a URL and from a hash. */
 const headChars = "sha256:".length + 1;
+/** Characters that tell base64 from other text, which the same field of a document has. */
+const sureChars = 64;
 const noBytes = Buffer.alloc(0);
 /** Longest beginning of a data: URL, up to the comma. */
 const mostMetaChars = 256;
@@ -122,17 +124,15 @@ export function createPictureLifter({ places, open }: LifterOptions): PictureLif
   function decide(isWhole: boolean): Buffer | undefined {
     if (head === undefined) return undefined;
     const { raw, plain } = head;
-    if (plain.length < headChars && !isWhole) return undefined;
+    if (plain.length < sureChars && !isWhole) return undefined;
     const begin = plain.toString("latin1", 0, mostMetaChars);
     if (/^data:/i.test(begin)) {
       const at = begin.indexOf(",");
       if (at === -1 && !isWhole && plain.length < mostMetaChars) return undefined;
       picture = open();
-      if (at === -1 || !/;base64$/i.test(begin.slice(0, at))) {
-        throw new WaggleError("invalid_argument", `Cannot read ${picture.name}: its data: URL is not base64.`);
-      }
-      picture.write(plain.subarray(at + 1));
-    } else if (/^[\w+/-]{8}/.test(begin)) {
+      if (at === -1 || !/;base64$/i.test(begin.slice(0, at))) picture.refuse("its data: URL is not base64");
+      else picture.write(plain.subarray(at + 1));
+    } else if (/^[\w+/-]{8,}=*$/.test(begin.slice(0, sureChars))) {
       picture = open();
       picture.write(plain);
     } else {
@@ -153,7 +153,7 @@ export function createPictureLifter({ places, open }: LifterOptions): PictureLif
     if (picture === undefined) return text;
     // An escape without an end is not base64.
     if (openEscape !== "") picture.write(Buffer.from(openEscape));
-    const source = pictureSource(picture.end());
+    const source = picture.end();
     picture = undefined;
     return Buffer.from(source);
   }

@@ -10,8 +10,14 @@ function hasVision({ vision, kind }: WorkerInfo): boolean | undefined {
   return vision === undefined && kind === undefined ? undefined : vision !== undefined;
 }
 
-/** @throws WaggleError invalid_argument, payload_too_large, resource_exhausted, which name the picture */
-export type ReadPicturesOf = (sources: readonly string[]) => Promise<ReadPictures>;
+/**
+ * @param isNeeded whether the request is refused without this picture; by default, each is needed
+ * @throws WaggleError invalid_argument, payload_too_large, resource_exhausted, which name the picture
+ */
+export type ReadPicturesOf = (
+  sources: readonly string[],
+  isNeeded?: (source: string) => boolean,
+) => Promise<ReadPictures>;
 
 /** @param kept finds a picture of an earlier response */
 export function pictureReader(
@@ -19,11 +25,12 @@ export function pictureReader(
   served: Pick<ServedModel, "name" | "info">,
   kept?: (sha256: string) => Picture | undefined,
 ): ReadPicturesOf {
-  return (sources) =>
+  return (sources, isNeeded = () => true) =>
     c.get("pictures").read(sources, {
       model: served.name,
       // A request without pictures must not depend on what is known of the model.
       vision: sources.length === 0 ? undefined : hasVision(served.info()),
+      isNeeded,
       kept,
       signal: leavingOf(c),
     });

@@ -10,7 +10,12 @@ import type { PictureLimits, ReadingOptions, RequestPictures } from "./request-p
 const places = picturePlaces(ChatCompletionRequestSchema) as PicturePlace;
 const [red, green, blue] = [madeUpPng(0xff0000), madeUpPng(0x00ff00), madeUpPng(0x0000ff)];
 const sourceOf = (bytes: Uint8Array): string => pictureSource(createHash("sha256").update(bytes).digest("hex"));
-const reading: ReadingOptions = { model: "seer", vision: true, signal: new AbortController().signal };
+const reading: ReadingOptions = {
+  model: "seer",
+  vision: true,
+  isNeeded: () => true,
+  signal: new AbortController().signal,
+};
 const budget = createPictureBudget(1 << 20, 1);
 
 interface Options extends Partial<PictureLimits> {
@@ -114,10 +119,11 @@ describe("the pictures of a request", () => {
     const pictures = start({ maxPictures: 2, fetched: { "http://a/1": blue } });
     send(pictures, [red, green, red, green]);
     const message =
-      "payload_too_large: Cannot accept picture 3: the limit of different pictures in a request is 2 (--max-pictures).";
-    expect(await refusal(() => send(pictures, [blue]))).toBe(message);
+      "payload_too_large: Cannot accept picture 1: the limit of different pictures in a request is 2 (--max-pictures).";
     const sources = [sourceOf(red), sourceOf(green), "http://a/1"];
     expect(await refusal(() => pictures.read(sources, reading))).toBe(message);
+    send(pictures, [blue]);
+    expect(await refusal(() => pictures.read([red, green, blue].map(sourceOf), reading))).toBe(message);
     pictures.release();
   });
 
@@ -125,22 +131,63 @@ describe("the pictures of a request", () => {
     const [small, medium, large] = [500, 900, 1_000].map((textBytes) => madeUpPng(textBytes, { textBytes }));
     if (small === undefined || medium === undefined || large === undefined) expect.fail("There are three pictures");
     const pictures = start({ maxPictureBytes: 1_000, maxPicturesBytes: 1_500, fetched: { "http://a/1": large } });
-    expect(await refusal(() => send(pictures, [small, medium]))).toBe(
-      "payload_too_large: Cannot accept picture 2: the pictures of the request have more than 1500 bytes together (--max-pictures-bytes).",
+    const sent = async (...files: Uint8Array[]): Promise<string> => {
+      send(pictures, files);
+      const sources = files.map((file) => (file === large ? "unread:0" : sourceOf(file)));
+      return await refusal(() => pictures.read(sources, reading));
+    };
+    expect(await sent(small, medium)).toBe(
+      "payload_too_large: Cannot accept picture 1: the pictures of the request have more than 1500 bytes together (--max-pictures-bytes).",
     );
     pictures.release();
     // The same picture counts once.
-    send(pictures, [medium, medium]);
+    expect(await sent(medium, medium)).toBe("none");
     pictures.release();
-    expect(await refusal(() => send(pictures, [large]))).toBe(
+    expect(await sent(large)).toBe(
       "payload_too_large: Cannot accept picture 1: it is larger than 1000 bytes (--max-picture-bytes).",
     );
+    pictures.release();
     send(pictures, [small]);
     expect(await refusal(() => pictures.read([sourceOf(small), "http://a/1"], reading))).toContain(
-      "Cannot accept picture 2: the pictures of the request have more than 1500 bytes",
+      "Cannot accept picture 1: the pictures of the request have more than 1500 bytes",
     );
     pictures.release();
     expect(budget.bytes).toBe(0);
+  });
+
+  describe("are left out if they are not needed, and the others are read:", () => {
+    const large = madeUpPng(1, { textBytes: 2_000 });
+    const url = (bytes: Uint8Array | string): string =>
+      `data:image/png;base64,${Buffer.from(bytes).toString("base64")}`;
+    it.each<[string, Partial<ReadingOptions & PictureLimits>, string[], (number | undefined)[]]>([
+      ["no projector", { vision: false }, [url(red)], [undefined]],
+      ["too large", { maxPictureBytes: 1_000 }, [url(large), url(red)], [undefined, 0]],
+      ["no base64", {}, [`${url(red)}*`, url(red)], [undefined, 0]],
+      ["a data: URL without base64", {}, ["data:image/svg+xml,<svg/>", url(red)], [undefined, 0]],
+      ["no picture", {}, [url("<svg></svg>"), url(red)], [undefined, 0]],
+      ["a URL that cannot be fetched", {}, ["http://a/7", url(red)], [undefined, 0]],
+      ["unknown", {}, [sourceOf(blue), "x", url(red)], [undefined, undefined, 0]],
+      ["too many: the first", { maxPictures: 2 }, [red, green, blue].map(url), [undefined, 0, 1]],
+      ["too many bytes: the first", { maxPicturesBytes: 2_100 }, [url(red), url(large)], [undefined, 0]],
+      [
+        "too many URLs: the first",
+        { maxPictures: 1 },
+        ["http://a/1", "http://a/2", url(red)],
+        [undefined, undefined, 0],
+      ],
+    ])("%s", async (_, { vision = true, ...limits }, urls, indexes) => {
+      const pictures = start({ ...limits, fetched: { "http://a/1": green, "http://a/2": blue } });
+      const content = urls.map((one) => ({ type: "image_url", image_url: one }));
+      let memory = 0;
+      const lifter = pictures.lifter(places, (bytes) => (memory += bytes));
+      const text = Buffer.concat(lifter.write(Buffer.from(JSON.stringify({ messages: [{ role: "user", content }] }))));
+      expect(memory).toBe(0);
+      const sources = [...text.toString().matchAll(/"image_url":"(.*?)"/g)].map(([, source = ""]) => source);
+      const { indexOf } = await pictures.read(sources, { ...reading, vision, isNeeded: () => false });
+      expect(sources.map(indexOf)).toEqual(indexes);
+      pictures.release();
+      expect(budget.bytes).toBe(0);
+    });
   });
 
   it("are not held after an error, though other pictures arrive later", async () => {

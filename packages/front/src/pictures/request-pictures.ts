@@ -1,13 +1,13 @@
 // Owns the pictures of a request: those in its body, those that it names by URL, and those of earlier responses. Each different picture counts once.
 import type { Picture } from "@waggle/engine";
-import { WaggleError, pictureHash } from "@waggle/protocol";
+import { WaggleError, pictureHash, pictureSource } from "@waggle/protocol";
 import type { PicturePlace } from "@waggle/protocol";
 import { linkSignals } from "@waggle/async";
 import { readPictureHeader } from "@waggle/pictures";
 import { createHash } from "node:crypto";
 import type { FetchPicture } from "./fetch-picture.ts";
 import { createPictureLifter } from "./lift-pictures.ts";
-import type { PictureLifter } from "./lift-pictures.ts";
+import type { LiftedPicture, PictureLifter } from "./lift-pictures.ts";
 import type { HeldPicture, PictureBudget } from "./picture-budget.ts";
 import { createPictureDecoder } from "./picture-decoder.ts";
 
@@ -26,8 +26,9 @@ export interface RequestPictures {
   /** Takes the pictures out of the request's body. @param onGrow called with the memory of the arriving picture: negative when it has arrived */
   lifter(places: PicturePlace, onGrow: (bytes: number) => void): PictureLifter;
   /**
-   * Finds the pictures of these fields, each different picture once, in the order of the fields. Fetches those that are URLs.
-   * @throws WaggleError invalid_argument, payload_too_large, resource_exhausted, which name the picture
+   * Finds the pictures of these fields, each different picture once, in the order of the fields. Fetches those that are URLs. If there are too many, the
+   * last ones are read.
+   * @throws WaggleError invalid_argument, payload_too_large for a picture that is needed; resource_exhausted. They name the picture
    */
   read(sources: readonly string[], options: ReadingOptions): Promise<ReadPictures>;
   /** Called when the handler has returned: from then on only jobs hold the pictures. */
@@ -39,6 +40,8 @@ export interface ReadingOptions {
   readonly model: string;
   /** Undefined while it is unknown: the engine then refuses the pictures if the model has no projector. */
   readonly vision: boolean | undefined;
+  /** Whether the request is refused without this picture. */
+  readonly isNeeded: (source: string) => boolean;
   /** Finds a picture of an earlier response. */
   readonly kept?: ((sha256: string) => Picture | undefined) | undefined;
   /** Aborts when the client leaves. */
@@ -47,8 +50,8 @@ export interface ReadingOptions {
 
 export interface ReadPictures {
   readonly pictures: readonly Picture[];
-  /** Index of the source's picture in `pictures`. */
-  indexOf(source: string): number;
+  /** Index of the source's picture in `pictures`; undefined if the picture is left out. */
+  indexOf(source: string): number | undefined;
 }
 
 export interface RequestPicturesOptions {
@@ -64,37 +67,101 @@ const bodyBytesPerByte = 1.5;
 /** Pictures of one request that are fetched at a time. */
 const fetchWidth = 4;
 
-export const noPictures: ReadPictures = { pictures: [], indexOf: () => 0 };
+export const noPictures: ReadPictures = { pictures: [], indexOf: () => undefined };
 
 export function createRequestPictures(options: RequestPicturesOptions): RequestPictures {
   const { limits, budget, fetchPicture, client } = options;
   const { maxPictureBytes, maxPictures, maxPicturesBytes } = limits;
-  const held = new Map<string, HeldPicture>();
-  let bytes = 0;
+  const held = new Map<string, HeldPicture & { readonly name: string }>();
+  /** Why a picture cannot be read, by its source. */
+  const problems = new Map<string, WaggleError>();
+  /** Number of different pictures in the body so far. */
+  let lifted = 0;
 
-  function add(picture: Picture, name: string): Picture {
+  function hold(picture: Picture, name: string): Picture {
     const known = held.get(picture.sha256);
     if (known !== undefined) return known.picture;
-    if (held.size >= maxPictures) {
-      throw tooMuch(name, `the limit of different pictures in a request is ${maxPictures} (--max-pictures)`);
-    }
-    if (bytes + picture.bytes.length > maxPicturesBytes) {
-      throw tooMuch(
-        name,
-        `the pictures of the request have more than ${maxPicturesBytes} bytes together (--max-pictures-bytes)`,
-      );
-    }
-    const holding = budget.hold(client(), picture, name);
-    held.set(picture.sha256, holding);
-    bytes += picture.bytes.length;
-    return holding.picture;
+    const { picture: shared, release } = budget.hold(client(), picture, name);
+    held.set(picture.sha256, { picture: shared, release, name });
+    return shared;
   }
 
-  async function find(source: string, name: string, { kept, signal }: ReadingOptions): Promise<Picture> {
+  /** The error if these pictures are too many. @param name the picture that is one too many */
+  function excess(pictures: readonly Picture[], name: string): WaggleError | undefined {
+    if (pictures.length > maxPictures) {
+      return tooMuch(name, `the limit of different pictures in a request is ${maxPictures} (--max-pictures)`);
+    }
+    if (pictures.reduce((bytes, picture) => bytes + picture.bytes.length, 0) <= maxPicturesBytes) return undefined;
+    const why = `the pictures of the request have more than ${maxPicturesBytes} bytes together (--max-pictures-bytes)`;
+    return tooMuch(name, why);
+  }
+
+  /** Drops the first pictures of the body if there are too many: a conversation grows, and its last pictures matter most. */
+  function dropFirst(): void {
+    for (const [sha256, { release, name }] of held) {
+      const error = excess(
+        [...held.values()].map(({ picture }) => picture),
+        name,
+      );
+      if (error === undefined) return;
+      release();
+      held.delete(sha256);
+      problems.set(pictureSource(sha256), error);
+    }
+  }
+
+  /** A picture that arrives in the body. What is wrong with it does not end the request, since the picture may be left out. */
+  function openPicture(onGrow: (bytes: number) => void): LiftedPicture {
+    const name = nameOf(lifted);
+    let memory = 0;
+    let problem: WaggleError | undefined;
+    const decoder = createPictureDecoder({
+      name,
+      maxBytes: maxPictureBytes,
+      onTooLarge: () => tooMuch(name, `it is larger than ${maxPictureBytes} bytes (--max-picture-bytes)`),
+      onGrow(bytes) {
+        memory += bytes;
+        onGrow(bytes);
+      },
+    });
+
+    function attempt<T>(work: () => T): T | undefined {
+      if (problem !== undefined) return undefined;
+      try {
+        return work();
+      } catch (error) {
+        problem = WaggleError.from(error);
+        onGrow(-memory);
+        return undefined;
+      }
+    }
+
+    return {
+      write: (base64) => attempt(() => decoder.write(base64)),
+      refuse: (why) =>
+        attempt(() => {
+          throw new WaggleError("invalid_argument", `Cannot read ${name}: ${why}.`);
+        }),
+      end() {
+        const picture = attempt(decoder.end);
+        const source = picture === undefined ? `unread:${lifted}` : pictureSource(picture.sha256);
+        if (problem !== undefined) problems.set(source, problem);
+        if (picture === undefined || !(held.has(picture.sha256) || problems.has(source))) lifted += 1;
+        if (picture === undefined || problems.has(source)) return source;
+        hold(picture, name);
+        dropFirst();
+        return source;
+      },
+    };
+  }
+
+  async function find(source: string, name: string, { kept }: ReadingOptions, signal: AbortSignal): Promise<Picture> {
+    const problem = problems.get(source);
+    if (problem !== undefined) throw problem;
     const hash = pictureHash(source);
     const known = hash === undefined ? undefined : (held.get(hash)?.picture ?? kept?.(hash));
     if (known !== undefined) return known;
-    if (!/^[a-z][a-z\d+.-]*:/i.test(source) || hash !== undefined) {
+    if (!isUrl(source)) {
       const why = "it is neither base64 nor a data: URL with base64";
       throw new WaggleError("invalid_argument", `Cannot read ${name}: ${why}.`);
     }
@@ -104,32 +171,43 @@ export function createRequestPictures(options: RequestPicturesOptions): RequestP
 
   return {
     mostBodyBytes: Math.ceil(bodyBytesPerByte * maxPicturesBytes),
-    lifter: (places, onGrow) =>
-      createPictureLifter({
-        places,
-        open() {
-          const name = nameOf(held.size);
-          // The bytes of all pictures are counted when a picture is complete, because it may be one that the request has already.
-          const onTooLarge = (): WaggleError =>
-            tooMuch(name, `it is larger than ${maxPictureBytes} bytes (--max-picture-bytes)`);
-          const decoder = createPictureDecoder({ name, maxBytes: maxPictureBytes, onTooLarge, onGrow });
-          return { name, write: decoder.write, end: () => add(decoder.end(), name).sha256 };
-        },
-      }),
+    lifter: (places, onGrow) => createPictureLifter({ places, open: () => openPicture(onGrow) }),
     async read(sources, reading) {
       const distinct = [...new Set(sources)];
-      if (distinct.length === 0) return noPictures;
-      if (reading.vision === false) throw cannotSee(reading.model);
+      const needed = distinct.filter(reading.isNeeded);
+      if (reading.vision === false && needed.length > 0) throw cannotSee(reading.model);
+      if (reading.vision === false || distinct.length === 0) return noPictures;
+      const names = new Map(distinct.map((source, at) => [source, nameOf(at)]));
+      const urls = distinct.filter(isUrl);
+      // Not even the limit's worth of pictures would be left for those before.
+      const tooEarly = new Set(urls.slice(0, Math.max(0, urls.length - maxPictures)));
       const found = new Map<string, Picture>();
-      const left = distinct.entries();
+      const left = distinct.values();
       const failed = new AbortController();
       using signal = linkSignals(reading.signal, failed.signal);
+
+      /** Leaves a picture out if the request is not refused without it. */
+      function leaveOut(source: string, thrown: unknown): void {
+        const error = WaggleError.from(thrown);
+        const isOfPicture = error.code === "invalid_argument" || error.code === "payload_too_large";
+        if (!isOfPicture || reading.isNeeded(source)) throw error;
+        problems.set(source, error);
+        found.delete(source);
+      }
+
       const readNext = async (): Promise<void> => {
-        for (const [at, source] of left) {
-          const picture = await find(source, nameOf(at), { ...reading, signal });
-          // After an error or the end of the request, nothing holds pictures any more.
-          if (signal.aborted) return;
-          found.set(source, add(picture, nameOf(at)));
+        for (const source of left) {
+          if (tooEarly.has(source) && !reading.isNeeded(source)) continue;
+          const name = names.get(source) ?? "";
+          try {
+            const picture = await find(source, name, reading, signal);
+            // After an error or the end of the request, nothing holds pictures any more.
+            if (signal.aborted) return;
+            readPictureHeader(picture.bytes, name);
+            found.set(source, hold(picture, name));
+          } catch (error) {
+            leaveOut(source, error);
+          }
         }
       };
       try {
@@ -138,24 +216,34 @@ export function createRequestPictures(options: RequestPicturesOptions): RequestP
         failed.abort();
         throw error;
       }
-      const pictures = new Map(distinct.flatMap((source) => hashed(found.get(source))));
-      const indexes = new Map([...pictures.keys()].map((sha256, index) => [sha256, index]));
-      for (const [sha256, { bytes: file }] of pictures) readPictureHeader(file, nameOf(indexes.get(sha256) ?? 0));
+      let chosen: readonly Picture[] = [];
+      for (const [source, picture] of [...found].sort(([a], [b]) => distinct.indexOf(b) - distinct.indexOf(a))) {
+        if (chosen.includes(picture)) continue;
+        const error = excess([picture, ...chosen], names.get(source) ?? "");
+        if (error === undefined) chosen = [picture, ...chosen];
+        else leaveOut(source, error);
+      }
+      // In the order of their first sources.
+      const pictures = [...new Set(distinct.flatMap((source) => found.get(source) ?? []))];
       return {
-        pictures: [...pictures.values()],
-        indexOf: (source) => indexes.get(found.get(source)?.sha256 ?? "") ?? 0,
+        pictures,
+        indexOf(source) {
+          const picture = found.get(source);
+          return picture === undefined ? undefined : pictures.indexOf(picture);
+        },
       };
     },
     release() {
       for (const { release } of held.values()) release();
       held.clear();
-      bytes = 0;
+      problems.clear();
+      lifted = 0;
     },
   };
 }
 
-function hashed(picture: Picture | undefined): [string, Picture][] {
-  return picture === undefined ? [] : [[picture.sha256, picture]];
+function isUrl(source: string): boolean {
+  return /^[a-z][a-z\d+.-]*:/i.test(source) && pictureHash(source) === undefined;
 }
 
 /** The engine numbers the pictures of a prompt in the same way. */

@@ -3,14 +3,13 @@
 import { z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
+import { ArgumentsSchema, TextPartSchema, contentOf } from "../fields/parts.ts";
 import { PictureSourceSchema } from "../fields/pictures.ts";
 import { samplingShapeOf } from "../fields/sampling.ts";
 import { ToolNameSchema, jsonAtMost } from "../fields/tools.ts";
 
 /** Prompts have no limit here: only the engine knows how much text fits into a context. */
 export const anthropicLimits = {
-  /** Blocks in one message, in the system prompt, or in a tool's result. */
-  blocks: 1_024,
   stopSequences: 64,
   /** Tools in one request. Agents offer the tools of all their MCP servers, and a server may have more than a hundred tools. */
   tools: 1_024,
@@ -20,82 +19,47 @@ export const anthropicLimits = {
 
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 
-const TextBlockSchema = z.object({ type: z.literal("text"), text: z.string() });
-type TextBlock = z.infer<typeof TextBlockSchema>;
-
-/** Accepts a string in place of a list with one text block. */
-const textOr = <T extends z.ZodType>(block: T) =>
-  z.union([
-    z.string().transform((text): TextBlock[] => [{ type: "text", text }]),
-    z.array(block).max(anthropicLimits.blocks),
-  ]);
-
-/** The error message for a block whose type is not in `types`. */
-const only =
-  (types: string) =>
-  ({ input }: { readonly input?: unknown }): string => {
-    const { type } = (typeof input === "object" && input !== null ? input : {}) as { type?: unknown };
-    const given =
-      typeof type === "string" ? `blocks of type "${type.slice(0, anthropicLimits.toolTypeChars)}"` : "this block";
-    return `${given} cannot be read, only blocks of type ${types}`;
-  };
-
-const TextOnlySchema = z.discriminatedUnion("type", [TextBlockSchema], { error: only("text") });
-
-const SourceSchema = z.discriminatedUnion(
-  "type",
-  [
-    z.object({
-      type: z.literal("base64"),
-      media_type: nullish(z.string().max(anthropicLimits.mediaTypeChars)).describe(
-        "Ignored: the file itself tells its format.",
-      ),
-      data: PictureSourceSchema,
-    }),
-    z.object({ type: z.literal("url"), url: PictureSourceSchema }),
-  ],
-  { error: "must have type base64 or url: this server stores no files" },
-);
+const SourceSchema = z.union([
+  z.object({
+    type: z.literal("base64"),
+    media_type: nullish(z.string().max(anthropicLimits.mediaTypeChars)).describe(
+      "Ignored: the file itself tells its format.",
+    ),
+    data: PictureSourceSchema,
+  }),
+  z.object({ type: z.literal("url"), url: PictureSourceSchema }),
+]);
 
 const ImageBlockSchema = z.object({ type: z.literal("image"), source: SourceSchema });
 
 const ToolResultBlockSchema = z.object({
   type: z.literal("tool_result"),
-  tool_use_id: z.string().max(requestLimits.idChars),
-  content: nullish(
-    textOr(z.discriminatedUnion("type", [TextBlockSchema, ImageBlockSchema], { error: only("text and image") })),
-  ),
+  tool_use_id: z.string(),
+  content: contentOf(TextPartSchema, ImageBlockSchema),
   is_error: nullish(z.boolean()),
 });
 
-const UserBlockSchema = z.discriminatedUnion("type", [TextBlockSchema, ImageBlockSchema, ToolResultBlockSchema], {
-  error: only("text, image and tool_result"),
+const ToolUseBlockSchema = z.object({
+  type: z.literal("tool_use"),
+  id: z.string(),
+  name: z.string().max(requestLimits.calledNameChars),
+  input: ArgumentsSchema,
 });
-export type AnthropicUserBlock = z.infer<typeof UserBlockSchema>;
 
-const AssistantBlockSchema = z.discriminatedUnion(
-  "type",
-  [
-    TextBlockSchema,
-    z.object({ type: z.literal("thinking"), thinking: z.string() }),
-    z.object({ type: z.literal("redacted_thinking") }),
-    z.object({
-      type: z.literal("tool_use"),
-      id: z.string().max(requestLimits.idChars),
-      name: z.string().max(requestLimits.calledNameChars),
-      input: z.record(z.string(), z.unknown()).refine(...jsonAtMost(requestLimits.argumentsChars)),
-    }),
-  ],
-  { error: only("text, thinking, redacted_thinking and tool_use") },
-);
-export type AnthropicAssistantBlock = z.infer<typeof AssistantBlockSchema>;
+const ThinkingBlockSchema = z.object({ type: z.literal("thinking"), thinking: z.string() });
 
+/** All roles have the same blocks: results of Anthropic's tools are in the assistant's messages. */
 export const AnthropicMessageSchema = z
-  .discriminatedUnion("role", [
-    z.object({ role: z.literal("user"), content: textOr(UserBlockSchema) }),
-    z.object({ role: z.literal("assistant"), content: textOr(AssistantBlockSchema) }),
-    z.object({ role: z.literal("system"), content: textOr(TextOnlySchema) }),
-  ])
+  .object({
+    role: z.enum(["user", "assistant", "system"]),
+    content: contentOf(
+      TextPartSchema,
+      ImageBlockSchema,
+      ToolResultBlockSchema,
+      ToolUseBlockSchema,
+      ThinkingBlockSchema,
+    ),
+  })
   .meta({ id: "AnthropicMessage" });
 
 const CustomToolSchema = z.object({
@@ -107,12 +71,18 @@ const CustomToolSchema = z.object({
 });
 export type AnthropicCustomTool = z.infer<typeof CustomToolSchema>;
 
+/** Types of tools that Anthropic defines, and the client runs. */
+const clientTool = /^(?:bash|browser|computer|memory|text_editor)_/;
+
 /** A tool that Anthropic defines. Requests contain no schema for such a tool. */
 const KnownToolSchema = z.object({
   type: z
     .string()
     .max(anthropicLimits.toolTypeChars)
-    .refine((type) => type !== "custom"),
+    .refine((type) => type !== "custom")
+    .refine((type) => !clientTool.test(type), {
+      message: "the client runs this tool, but the model does not know it; send it with an input_schema and no type",
+    }),
   name: nullish(z.string().max(requestLimits.toolNameChars)),
 });
 
@@ -147,13 +117,15 @@ const promptShape = {
     "The model's name or alias. A worker with one model accepts any name.",
   ),
   messages: z.array(AnthropicMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
-  system: nullish(textOr(TextOnlySchema)),
+  system: contentOf(TextPartSchema),
   tools: nullish(
     z
       .array(ToolSchema)
       .max(anthropicLimits.tools)
       .refine(...jsonAtMost(requestLimits.toolsChars)),
-  ).describe("Tools that Anthropic defines (such as web_search_20250305) are ignored."),
+  ).describe(
+    "Tools that Anthropic runs (such as web_search_20250305) are ignored. Tools that it only defines (such as bash_20250124) are rejected.",
+  ),
   tool_choice: nullish(ToolChoiceSchema),
   thinking: nullish(ThinkingSchema).describe("Default: disabled, if the model can switch thinking off."),
   output_config: nullish(

@@ -27,7 +27,12 @@ const anthropic = [
   ".messages[].content[].content[].source.data",
   ".messages[].content[].content[].source.url",
 ];
-const responses = [".input[].content[].image_url", ".input[].output[].image_url"];
+const responses = [
+  ".input[].content[].image_url",
+  ".input[].output.image_url",
+  ".input[].output[].image_url",
+  ".input[].result",
+];
 const expected: readonly (readonly [z.ZodType, readonly string[]])[] = [
   [GenerateRequestSchema, [".messages[].content[].image_url.url"]],
   [ChatCompletionRequestSchema, openAi],

@@ -66,7 +66,7 @@ function placeIn(schema: Schema): PicturePlace | undefined {
       return (def.options as readonly Schema[]).map(placeIn).reduce(merged, undefined);
     default:
       if ("innerType" in def) return placeIn(def.innerType as Schema);
-      return "in" in def ? placeIn(def.in as Schema) : undefined;
+      return "in" in def ? merged(placeIn(def.in as Schema), placeIn(def.out as Schema)) : undefined;
   }
 }
 

@@ -4,7 +4,7 @@ import { requestLimits } from "./limits.ts";
 
 /** Returns the arguments of zod's `refine` for a limit on the value's JSON. */
 export function jsonAtMost(chars: number): [check: (value: unknown) => boolean, message: string] {
-  return [(value) => JSON.stringify(value).length <= chars, `at most ${chars} characters of JSON`];
+  return [(value) => (JSON.stringify(value)?.length ?? 0) <= chars, `at most ${chars} characters of JSON`];
 }
 
 export const FunctionCallSchema = z.object({

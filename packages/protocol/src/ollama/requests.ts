@@ -4,6 +4,7 @@ import { z } from "zod";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
+import { ArgumentsSchema, CallIdSchema } from "../fields/parts.ts";
 import { PictureSourceSchema } from "../fields/pictures.ts";
 import { ModelNameSchema } from "../native/models.ts";
 import { samplingShapeOf } from "../fields/sampling.ts";
@@ -78,10 +79,10 @@ const OptionsSchema = z.object({
 const ImagesSchema = z.array(PictureSourceSchema).max(ollamaLimits.images);
 
 const ToolCallSchema = z.object({
-  id: nullish(z.string().max(requestLimits.idChars)),
+  id: CallIdSchema,
   function: z.object({
     name: z.string().max(requestLimits.calledNameChars),
-    arguments: nullish(z.record(z.string(), z.unknown())),
+    arguments: ArgumentsSchema,
   }),
 });
 
@@ -100,11 +101,7 @@ export const OllamaMessageSchema = z
     images: nullish(ImagesSchema),
     tool_calls: nullish(z.array(ToolCallSchema).max(requestLimits.toolCalls)),
     tool_name: nullish(z.string().max(requestLimits.calledNameChars)),
-    tool_call_id: nullish(z.string().max(requestLimits.idChars)),
-  })
-  .refine(({ role, images }) => role !== "assistant" || images == null || images.length === 0, {
-    path: ["images"],
-    message: "an assistant's message has no pictures",
+    tool_call_id: CallIdSchema,
   })
   .meta({ id: "OllamaMessage" });
 export type OllamaMessage = z.infer<typeof OllamaMessageSchema>;

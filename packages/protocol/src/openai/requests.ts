@@ -6,9 +6,16 @@ import { GuessesSchema } from "../fields/guesses.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "../native/model-settings.ts";
-import { DetailSchema, PictureSourceSchema } from "../fields/pictures.ts";
+import {
+  ArgumentsSchema,
+  CallIdSchema,
+  ImagePartSchema,
+  PastCallSchema,
+  TextPartSchema,
+  contentOf,
+} from "../fields/parts.ts";
 import { samplingShapeOf } from "../fields/sampling.ts";
-import { FunctionCallSchema, FunctionSchema, ToolCallSchema } from "../fields/tools.ts";
+import { FunctionCallSchema, FunctionSchema } from "../fields/tools.ts";
 
 /**
  * Prompts have no limit here: only the engine knows how much text fits into a context. The limits apply to other texts, and to the number of parts of
@@ -20,8 +27,6 @@ export const openAiLimits = {
   choices: 16,
   /** Alternatives for each token: maximum of `top_logprobs`. */
   topLogprobs: 20,
-  /** Content parts in one message. */
-  contentParts: 1_024,
   modalities: 4,
   /** Characters of a schema's description. The description has no effect. */
   descriptionChars: 65_536,
@@ -35,55 +40,24 @@ export const openAiLimits = {
 
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 
-const partTypeChars = 32;
-
-/** The error for a part of another type (audio, file), with the part's type. */
-const unsupportedPart =
-  (supported: string) =>
-  ({ input }: { readonly input?: unknown }): string | undefined => {
-    if (typeof input === "string") return `must be an object with a type, such as {"type": "text", "text": "…"}`;
-    const { type } = Object(input) as { type?: unknown };
-    return typeof type === "string"
-      ? `only ${supported} parts are supported, and no part of type "${type.slice(0, partTypeChars)}"`
-      : undefined;
-  };
-
-const TextPartSchema = z.object({ type: z.literal("text", { error: unsupportedPart("text") }), text: z.string() });
-
-/** Some clients send the URL without the object around it. */
-const ImagePartSchema = z.object({
-  type: z.literal("image_url"),
-  image_url: z.union([
-    PictureSourceSchema.transform((url) => ({ url })),
-    z.object({ url: PictureSourceSchema, detail: DetailSchema }).transform(({ url }) => ({ url })),
-  ]),
-});
-
-const PartSchema = z.discriminatedUnion("type", [TextPartSchema, ImagePartSchema], {
-  error: unsupportedPart("text and image_url"),
-});
-const RefusalPartSchema = z
-  .object({ type: z.literal("refusal"), refusal: z.string() })
-  .transform(({ refusal }) => ({ type: "text" as const, text: refusal }));
-const contentOf = <T extends z.ZodType>(part: T) => z.union([z.string(), z.array(part).max(openAiLimits.contentParts)]);
-const ContentSchema = contentOf(PartSchema);
+const ContentSchema = contentOf(TextPartSchema, ImagePartSchema);
 
 export const ChatMessageSchema = z
   .discriminatedUnion("role", [
-    z.object({ role: z.literal("system"), content: ContentSchema }),
-    z.object({ role: z.literal("developer"), content: ContentSchema }),
-    z.object({ role: z.literal("user"), content: ContentSchema }),
+    z.object({ role: z.enum(["system", "developer", "user"]), content: ContentSchema }),
     z.object({
       role: z.literal("assistant"),
-      content: nullish(contentOf(z.union([TextPartSchema, RefusalPartSchema]))),
+      content: ContentSchema,
       refusal: nullish(z.string()),
       reasoning_content: nullish(z.string()),
       reasoning: nullish(z.string()).describe("Another name for reasoning_content."),
-      audio: z.null("audio is not supported").optional(),
-      function_call: nullish(FunctionCallSchema).describe("The deprecated form of tool_calls."),
-      tool_calls: nullish(z.array(ToolCallSchema).max(requestLimits.toolCalls)),
+      audio: nullish(z.object({ transcript: nullish(z.string()) })).describe("Only its transcript is read."),
+      function_call: nullish(z.object({ name: FunctionCallSchema.shape.name, arguments: ArgumentsSchema })).describe(
+        "The deprecated form of tool_calls.",
+      ),
+      tool_calls: nullish(z.array(PastCallSchema).max(requestLimits.toolCalls)),
     }),
-    z.object({ role: z.literal("tool"), content: ContentSchema, tool_call_id: z.string().max(requestLimits.idChars) }),
+    z.object({ role: z.literal("tool"), content: ContentSchema, tool_call_id: CallIdSchema }),
   ])
   .meta({ id: "ChatMessage" });
 export type ChatMessage = z.infer<typeof ChatMessageSchema>;
@@ -92,7 +66,7 @@ const FunctionMessageSchema = z
   .object({
     role: z.literal("function"),
     name: z.string().max(requestLimits.calledNameChars),
-    content: nullish(z.string()),
+    content: ContentSchema,
   })
   .describe("The deprecated form of the role tool.");
 
@@ -175,9 +149,7 @@ export const ChatCompletionRequestSchema = z
     logprobs: nullish(z.boolean()),
     top_logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)),
     response_format: nullish(ResponseFormatSchema),
-    functions: nullish(z.array(FunctionSchema).min(1, "must not be empty").max(requestLimits.tools)).describe(
-      "The deprecated form of tools.",
-    ),
+    functions: nullish(z.array(FunctionSchema).max(requestLimits.tools)).describe("The deprecated form of tools."),
     function_call: nullish(
       z.union([z.enum(["none", "auto"]), z.object({ name: z.string().max(requestLimits.toolNameChars) })]),
     ).describe("The deprecated form of tool_choice."),

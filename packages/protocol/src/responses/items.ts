@@ -2,14 +2,9 @@
 // API reference (Responses, input items).
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
+import { ArgumentsSchema, CallIdSchema, contentOf } from "../fields/parts.ts";
 import { DetailSchema, PictureSourceSchema } from "../fields/pictures.ts";
-
-export const responseItemLimits = {
-  /** Parts of one message or of one reasoning item. */
-  contentParts: 1_024,
-  /** Characters of a namespace, which becomes part of the names of its functions. */
-  namespaceChars: 64,
-} as const;
+import { ResponseToolsSchema, responseToolLimits } from "./tools.ts";
 
 const IdSchema = z.string().max(requestLimits.idChars);
 
@@ -21,76 +16,54 @@ function unknownType(what: string): (issue: { readonly input?: unknown }) => str
   };
 }
 
-const PartSchema = z.discriminatedUnion(
-  "type",
-  [
-    z.object({ type: z.enum(["input_text", "output_text", "text"]), text: z.string() }),
-    z.object({ type: z.literal("refusal"), refusal: z.string() }),
-    z.object({
-      type: z.literal("input_image"),
-      // First, since a client that sends a file_id sends no image_url.
-      file_id: z.null("files are not stored; send the picture as a data: URL in image_url").optional(),
-      image_url: PictureSourceSchema,
-      detail: DetailSchema,
-    }),
-  ],
-  { error: unknownType("only text and input_image parts can be read") },
+const ContentSchema = contentOf(
+  z.object({ type: z.enum(["input_text", "output_text", "text"]), text: z.string() }),
+  z.object({ type: z.literal("input_image"), image_url: PictureSourceSchema, detail: DetailSchema }),
 );
-
-const ContentSchema = z.union([
-  z.string(),
-  z.array(PartSchema).max(responseItemLimits.contentParts, "has too many parts"),
-]);
 export type ResponseContent = z.infer<typeof ContentSchema>;
 
-const ThoughtsSchema = z
-  .array(z.object({ type: z.enum(["summary_text", "reasoning_text", "text"]), text: z.string() }))
-  .max(responseItemLimits.contentParts)
-  .nullish();
+const ThoughtsSchema = contentOf(
+  z.object({ type: z.enum(["summary_text", "reasoning_text", "text"]), text: z.string() }),
+);
 
-const MessageItemSchema = z
-  .object({
-    type: z.literal("message").optional(),
-    id: IdSchema.nullish(),
-    role: z.enum(["system", "developer", "user", "assistant"]),
-    content: ContentSchema,
-  })
-  .refine(
-    ({ role, content }) =>
-      role !== "assistant" || typeof content === "string" || content.every(({ type }) => type !== "input_image"),
-    { path: ["content"], message: "an assistant's message has no pictures" },
-  );
+const MessageItemSchema = z.object({
+  type: z.literal("message").nullish(),
+  id: IdSchema.nullish(),
+  role: z.enum(["system", "developer", "user", "assistant"]),
+  content: ContentSchema,
+});
 
 const ReasoningItemSchema = z.object({
   type: z.literal("reasoning"),
   id: IdSchema.nullish(),
   summary: ThoughtsSchema,
   content: ThoughtsSchema.describe("Replaces the summary, if present."),
+  encrypted_content: z.string().nullish().describe("Without a summary and content, a note takes its place."),
 });
 
 const calledShape = {
   id: IdSchema.nullish(),
-  call_id: IdSchema,
+  call_id: CallIdSchema,
   name: z.string().max(requestLimits.calledNameChars),
-  namespace: z.string().max(responseItemLimits.namespaceChars).nullish(),
+  namespace: z.string().max(responseToolLimits.namespaceChars).nullish(),
 };
 
 const FunctionCallItemSchema = z.object({
   type: z.literal("function_call"),
   ...calledShape,
-  arguments: z.string().max(requestLimits.argumentsChars),
+  arguments: ArgumentsSchema,
 });
 
 const CustomToolCallItemSchema = z.object({
   type: z.literal("custom_tool_call"),
   ...calledShape,
-  input: z.string().max(requestLimits.argumentsChars),
+  input: ArgumentsSchema,
 });
 
 const CallOutputItemSchema = z.object({
   type: z.enum(["function_call_output", "custom_tool_call_output"]),
   id: IdSchema.nullish(),
-  call_id: IdSchema,
+  call_id: CallIdSchema,
   output: ContentSchema,
 });
 
@@ -98,7 +71,7 @@ const CallOutputItemSchema = z.object({
 const McpCallItemSchema = z.object({
   type: z.literal("mcp_call"),
   id: IdSchema.nullish(),
-  server_label: z.string().max(responseItemLimits.namespaceChars),
+  server_label: z.string().max(responseToolLimits.namespaceChars),
   name: z.string().max(requestLimits.calledNameChars),
   arguments: z.string().max(requestLimits.argumentsChars),
   output: z.string().nullish(),
@@ -107,20 +80,44 @@ const McpCallItemSchema = z.object({
 
 const ItemReferenceSchema = z.object({ type: z.literal("item_reference"), id: IdSchema });
 
-/** Items of OpenAI's server tools and internal data. A history may contain such items, but the model does not get them. */
-const ServerItemSchema = z.object({
+const AdditionalToolsItemSchema = z.object({
+  type: z.literal("additional_tools"),
+  id: IdSchema.nullish(),
+  role: z.string().nullish(),
+  tools: ResponseToolsSchema.describe(
+    "They count as those of the field tools. A later tool replaces one of the same name.",
+  ),
+});
+
+const ToolSearchOutputItemSchema = z.looseObject({
+  type: z.literal("tool_search_output"),
+  id: IdSchema.nullish(),
+  call_id: CallIdSchema,
+  tools: ResponseToolsSchema.describe("As in additional_tools."),
+});
+
+const ComputerCallOutputItemSchema = z.looseObject({
+  type: z.literal("computer_call_output"),
+  id: IdSchema.nullish(),
+  call_id: CallIdSchema,
+  output: z.looseObject({ image_url: PictureSourceSchema.nullish() }).nullish(),
+});
+
+const ImageGenerationCallItemSchema = z.looseObject({
+  type: z.literal("image_generation_call"),
+  id: IdSchema.nullish(),
+  result: PictureSourceSchema.nullish(),
+});
+
+/** Calls of OpenAI's tools, their outputs, and other facts. The model gets them as calls, as results and as notes. */
+const OtherItemSchema = z.looseObject({
   type: z.enum([
-    "additional_tools",
     "apply_patch_call",
     "apply_patch_call_output",
     "code_interpreter_call",
-    "compaction",
-    "compaction_trigger",
     "computer_call",
-    "computer_call_output",
     "configuration_update",
     "file_search_call",
-    "image_generation_call",
     "local_shell_call",
     "local_shell_call_output",
     "mcp_approval_request",
@@ -131,26 +128,51 @@ const ServerItemSchema = z.object({
     "shell_call",
     "shell_call_output",
     "tool_search_call",
-    "tool_search_output",
     "web_search_call",
   ]),
   id: IdSchema.nullish(),
 });
 
+/** Without the conversation in these items, the model would answer as if it had never been. */
+const CompactionItemSchema = z.object({
+  type: z
+    .enum(["compaction", "compaction_trigger"])
+    .refine(
+      () => false,
+      "is rejected: only OpenAI can compact a conversation and read the result; send the messages themselves, or a summary of them as a message",
+    ),
+  id: IdSchema.nullish(),
+});
+
+/** OpenAI's clients may leave out the type of a reference. */
+function withReferenceType(item: unknown): unknown {
+  if (typeof item !== "object" || item === null || Array.isArray(item) || "role" in item || !("id" in item))
+    return item;
+  return (item as { type?: unknown }).type == null ? { ...item, type: "item_reference" } : item;
+}
+
 export const ResponseItemSchema = z
-  .discriminatedUnion(
-    "type",
-    [
-      MessageItemSchema,
-      ReasoningItemSchema,
-      FunctionCallItemSchema,
-      CustomToolCallItemSchema,
-      CallOutputItemSchema,
-      McpCallItemSchema,
-      ItemReferenceSchema,
-      ServerItemSchema,
-    ],
-    { error: unknownType("only messages, reasoning, calls and their outputs can be read") },
+  .preprocess(
+    withReferenceType,
+    z.discriminatedUnion(
+      "type",
+      [
+        MessageItemSchema,
+        ReasoningItemSchema,
+        FunctionCallItemSchema,
+        CustomToolCallItemSchema,
+        CallOutputItemSchema,
+        McpCallItemSchema,
+        ItemReferenceSchema,
+        AdditionalToolsItemSchema,
+        ToolSearchOutputItemSchema,
+        ComputerCallOutputItemSchema,
+        ImageGenerationCallItemSchema,
+        OtherItemSchema,
+        CompactionItemSchema,
+      ],
+      { error: unknownType("leave out this item: only messages, reasoning, calls and their outputs can be read") },
+    ),
   )
   .meta({ id: "ResponseItem" });
 export type ResponseItem = z.infer<typeof ResponseItemSchema>;

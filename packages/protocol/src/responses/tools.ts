@@ -2,7 +2,11 @@
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
 import { FunctionSchema, jsonAtMost } from "../fields/tools.ts";
-import { responseItemLimits } from "./items.ts";
+
+export const responseToolLimits = {
+  /** Characters of a namespace, which becomes part of the names of its functions. */
+  namespaceChars: 64,
+} as const;
 
 const FunctionToolSchema = z.object({ type: z.literal("function"), ...FunctionSchema.shape });
 
@@ -24,7 +28,7 @@ const NamespaceSchema = z.object({
   name: z
     .string()
     .min(1)
-    .max(responseItemLimits.namespaceChars)
+    .max(responseToolLimits.namespaceChars)
     .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed"),
   description: z.string().nullish(),
   tools: z.array(z.discriminatedUnion("type", [FunctionToolSchema, CustomToolSchema])).max(requestLimits.tools),
@@ -37,7 +41,7 @@ const McpToolSchema = z.object({
   type: z.literal("mcp"),
   server_label: z
     .string()
-    .max(responseItemLimits.namespaceChars)
+    .max(responseToolLimits.namespaceChars)
     .describe("Name of the server in the file of --mcp-config."),
   server_url: z
     .null("only servers that the worker's operator lists can be used; name one with server_label")
@@ -56,23 +60,34 @@ const ServerToolSchema = z.object({ type: z.literal("server") }).meta({
   description: "A tool of any type that is not listed: OpenAI's servers run such tools, and workers ignore them.",
 });
 
-const clientTools: ReadonlySet<unknown> = new Set(["function", "custom", "namespace", "mcp"]);
+const knownTools: ReadonlySet<unknown> = new Set(["function", "custom", "namespace", "mcp"]);
+/** Types of tools that OpenAI defines, and the client runs. */
+const clientTools: ReadonlySet<unknown> = new Set([
+  "apply_patch",
+  "computer",
+  "computer_use_preview",
+  "local_shell",
+  "shell",
+]);
 
 /** Maps all unknown tool types to the type `server`, so that a request with a new tool type of OpenAI is not rejected. */
 function withoutServerTypes(tool: unknown): unknown {
   const type = (tool as { type?: unknown } | null | undefined)?.type;
-  return typeof type === "string" && !clientTools.has(type) ? { type: "server" } : tool;
+  return typeof type === "string" && !knownTools.has(type) && !clientTools.has(type) ? { type: "server" } : tool;
 }
 
 const ResponseToolSchema = z.preprocess(
   withoutServerTypes,
-  z.discriminatedUnion("type", [
-    FunctionToolSchema,
-    CustomToolSchema,
-    NamespaceSchema,
-    McpToolSchema,
-    ServerToolSchema,
-  ]),
+  z.discriminatedUnion(
+    "type",
+    [FunctionToolSchema, CustomToolSchema, NamespaceSchema, McpToolSchema, ServerToolSchema],
+    {
+      error: ({ input }) =>
+        clientTools.has((input as { type?: unknown } | null | undefined)?.type)
+          ? "the client runs this tool, but the model does not know it; send it as a function or a custom tool"
+          : undefined,
+    },
+  ),
 );
 export type ResponseTool = z.infer<typeof ResponseToolSchema>;
 export type ResponseMcpTool = Extract<ResponseTool, { type: "mcp" }>;
@@ -85,7 +100,7 @@ export const ResponseToolsSchema = z
 
 const nameShape = {
   name: z.string().max(requestLimits.toolNameChars),
-  namespace: z.string().max(responseItemLimits.namespaceChars).nullish(),
+  namespace: z.string().max(responseToolLimits.namespaceChars).nullish(),
 };
 
 /** An allowed tool. Tools that OpenAI's servers run have no name. */

@@ -22,11 +22,7 @@ const called = (...ids: string[]) => ({
 
 describe("blocks become messages", () => {
   test("empty blocks, which keep-alive deltas make, are left out", () => {
-    const empty = [
-      text(""),
-      { type: "thinking", thinking: "", signature: "" },
-      { type: "redacted_thinking", data: "x" },
-    ];
+    const empty = [text(""), { type: "thinking", thinking: "", signature: "" }];
     const messages = [user(text("a")), assistant(...empty, text("b")), user(text("c")), assistant(...empty)];
     expect(read({ system: "", messages })).toEqual([
       { role: "user", content: "a" },

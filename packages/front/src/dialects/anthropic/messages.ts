@@ -1,13 +1,14 @@
 // Converts a conversation in Anthropic's blocks to the messages that all dialects share. Empty blocks are left out: keep-alive deltas of earlier
 // answers may have started such blocks.
-import type { AnthropicAssistantBlock, AnthropicUserBlock, ChatMessage, CountTokensRequest } from "@waggle/protocol";
+import type { CountTokensRequest } from "@waggle/protocol";
 import { withUserMessage } from "../../conversation/messages.ts";
+import { callOf, partsIn, readAnswer, readContent, textOf } from "../../conversation/parts.ts";
+import type { PromptMessage } from "../../conversation/parts.ts";
 import { joined, joinedContents, withContent } from "../../conversation/system-messages.ts";
 
 /** First line of Claude Code's system prompt. The line changes with each request, which would make cached prefixes useless. */
 const billingLine = /^x-anthropic-billing-header:[^\n]*\n*/;
 
-type Content = Extract<ChatMessage, { role: "user" }>["content"];
 type Turns = Pick<CountTokensRequest, "system" | "messages">;
 
 /**
@@ -15,12 +16,12 @@ type Turns = Pick<CountTokensRequest, "system" | "messages">;
  * text. Most templates accept no later system message, and moving the message to the front would change the whole prompt. No message may separate a
  * call from its result.
  */
-export function chatMessagesOf({ system, messages }: Turns): readonly ChatMessage[] {
+export function chatMessagesOf({ system, messages }: Turns): readonly PromptMessage[] {
   const first = messages.findIndex(({ role }) => role !== "system");
   const begin = first === -1 ? messages.length : first;
-  const leading = messages.slice(0, begin).flatMap(({ content }) => textsOf(content));
-  const instructions = joined([...textsOf(system ?? []), ...leading].map((text) => text.replace(billingLine, "")));
-  const turns: ChatMessage[] = instructions === "" ? [] : [{ role: "system", content: instructions }];
+  const leading = messages.slice(0, begin).flatMap(({ content }) => textsIn(content));
+  const instructions = joined([...textsIn(system), ...leading].map((text) => text.replace(billingLine, "")));
+  const turns: PromptMessage[] = instructions === "" ? [] : [{ role: "system", content: instructions }];
 
   /** System messages to add to the next user message. */
   let waiting = "";
@@ -28,18 +29,19 @@ export function chatMessagesOf({ system, messages }: Turns): readonly ChatMessag
     if (waiting !== "") turns.push({ role: "user", content: waiting });
     waiting = "";
   };
-  for (const message of messages.slice(begin)) {
+  for (const [index, message] of messages.slice(begin).entries()) {
+    const field = `messages.${begin + index}.content`;
     switch (message.role) {
       case "user":
-        turns.push(...userTurns(message.content, waiting));
+        turns.push(...userTurns(message.content, waiting, field));
         waiting = "";
         break;
       case "assistant":
         flush();
-        turns.push(...assistantTurn(message.content));
+        turns.push(...assistantTurns(message.content, field));
         break;
       case "system": {
-        const text = joined(textsOf(message.content));
+        const text = joined(textsIn(message.content));
         if (text === "") break;
         const last = turns.at(-1);
         const folded = `<system>\n${text}\n</system>`;
@@ -53,65 +55,78 @@ export function chatMessagesOf({ system, messages }: Turns): readonly ChatMessag
 }
 
 /** @param before text to put before the user's text */
-function userTurns(blocks: readonly AnthropicUserBlock[], before: string): readonly ChatMessage[] {
-  const turns: (ChatMessage & { role: "user" | "tool" })[] = blocks.flatMap((block) => {
-    if (block.type !== "tool_result") return [];
-    return [{ role: "tool" as const, content: resultOf(block), tool_call_id: block.tool_use_id }];
-  });
-  const own = contentOf(blocks);
+function userTurns(content: unknown, before: string, field: string): readonly PromptMessage[] {
+  const blocks = blocksIn(content);
+  const turns = blocks.flatMap((block, at) => (isResult(block) ? [resultOf(block, `${field}.${at}`)] : []));
+  const own = Array.isArray(content)
+    ? joinedContents(blocks.map((block, at) => (isResult(block) ? "" : readContent(block, `${field}.${at}`))))
+    : readContent(content, field);
   const lastResult = turns.at(-1);
   if (own === "" && lastResult !== undefined && before !== "") {
-    turns[turns.length - 1] = withContent(lastResult, "", before);
-  } else if (own !== "" || before !== "" || lastResult === undefined) {
-    turns.push({ role: "user", content: joinedContents([before, own]) });
+    return [...turns.slice(0, -1), withContent(lastResult, "", before)];
   }
-  return turns;
+  if (own === "" && before === "" && lastResult !== undefined) return turns;
+  return [...turns, { role: "user", content: joinedContents([before, own]) }];
 }
 
-function resultOf({ content, is_error: isError }: Extract<AnthropicUserBlock, { type: "tool_result" }>): Content {
-  const result = contentOf(content ?? []);
-  if (isError !== true) return result;
-  return typeof result === "string" ? `Error: ${result}` : joinedContents(["Error:", result]);
+type Block = Readonly<Record<string, unknown>>;
+
+function blocksIn(content: unknown): readonly Block[] {
+  return Array.isArray(content)
+    ? content.map(
+        (block) => (typeof block === "object" && block !== null ? block : { type: "text", text: block }) as Block,
+      )
+    : [];
 }
 
-/** The texts and pictures; other blocks are left out. */
-function contentOf(blocks: readonly AnthropicUserBlock[]): Content {
-  return joinedContents(
-    blocks.flatMap((block): Content[] => {
-      if (block.type === "text") return [block.text];
-      if (block.type !== "image") return [];
-      const { source } = block;
-      return [[{ type: "image_url", image_url: { url: source.type === "url" ? source.url : source.data } }]];
-    }),
+/** Results of tools that Anthropic runs are in the assistant's message. */
+function isResult({ type }: Block): boolean {
+  return typeof type === "string" && type.endsWith("tool_result");
+}
+
+function resultOf(block: Block, field: string): PromptMessage & { role: "tool" } {
+  const { tool_use_id: id, is_error: isError } = block;
+  const content = joinedContents(partsIn(readContent(block["content"], `${field}.content`)).map((part) => [part]));
+  const failed = typeof content === "string" ? `Error: ${content}` : joinedContents(["Error:", content]);
+  return { role: "tool", content: isError === true ? failed : content, tool_call_id: typeof id === "string" ? id : "" };
+}
+
+/** A result of a tool that Anthropic ran ends the message with its call. */
+function assistantTurns(content: unknown, field: string): readonly PromptMessage[] {
+  const blocks = blocksIn(content);
+  const result = blocks.findIndex(isResult);
+  const [block] = blocks.slice(result, result + 1);
+  if (result === -1 || block === undefined) return assistantTurn(content, field);
+  return [
+    ...assistantTurn(blocks.slice(0, result), field),
+    resultOf(block, `${field}.${result}`),
+    ...assistantTurns(blocks.slice(result + 1), field),
+  ];
+}
+
+function assistantTurn(content: unknown, field: string): readonly PromptMessage[] {
+  const blocks = blocksIn(content);
+  const isCall = ({ type }: Block): boolean => typeof type === "string" && type.endsWith("tool_use");
+  const { words, thoughts } = readAnswer(
+    Array.isArray(content) ? blocks.filter((block) => !isCall(block)) : content,
+    field,
   );
-}
-
-function assistantTurn(blocks: readonly AnthropicAssistantBlock[]): readonly ChatMessage[] {
-  const content = textsOf(blocks).join("");
-  const thoughts = joined(blocks.flatMap((block) => (block.type === "thinking" ? [block.thinking] : [])));
-  const calls = blocks.flatMap((block) =>
-    block.type === "tool_use"
-      ? [
-          {
-            id: block.id,
-            type: "function" as const,
-            // Keeps the client's order of the keys: a different order would change the prompt.
-            function: { name: block.name, arguments: JSON.stringify(block.input) },
-          },
-        ]
-      : [],
-  );
-  if (content === "" && thoughts === "" && calls.length === 0) return [];
+  const text = textOf(words);
+  const calls = blocks.filter(isCall).map(({ id, name, server_name: server, input }) => {
+    const called = typeof server === "string" ? `${server}__${String(name)}` : String(name);
+    return callOf(typeof id === "string" ? id : "", called, input);
+  });
+  if (text === "" && thoughts === "" && calls.length === 0) return [];
   return [
     {
       role: "assistant",
-      content,
+      content: text,
       ...(thoughts === "" ? {} : { reasoning_content: thoughts }),
       ...(calls.length === 0 ? {} : { tool_calls: calls }),
     },
   ];
 }
 
-function textsOf(blocks: readonly { readonly type: string; readonly text?: string }[]): readonly string[] {
-  return blocks.flatMap(({ type, text }) => (type === "text" && text !== undefined ? [text] : []));
+function textsIn(content: unknown): readonly string[] {
+  return partsIn(readContent(content, "system")).map((part) => textOf([part]).trimEnd());
 }

@@ -5,7 +5,6 @@ import { samplingIn } from "@waggle/protocol";
 import type {
   AnthropicCustomTool,
   AnthropicTool,
-  ChatMessage,
   ChatOptions,
   CountTokensRequest,
   MessagesRequest,
@@ -13,6 +12,7 @@ import type {
 } from "@waggle/protocol";
 import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
+import type { PromptMessage } from "../../conversation/parts.ts";
 import { baseJobSpec } from "../../generation/base-job-spec.ts";
 import type { RequestContext } from "../../generation/base-job-spec.ts";
 import { chatMessagesOf } from "./messages.ts";
@@ -67,7 +67,7 @@ function toolOf({ name, description, input_schema: parameters, strict }: Anthrop
 }
 
 /** Whether the last message is the assistant's text, which the answer continues. */
-function endsInText(messages: readonly ChatMessage[]): boolean {
+function endsInText(messages: readonly PromptMessage[]): boolean {
   const last = messages.at(-1);
   if (last?.role !== "assistant" || typeof last.content !== "string") return false;
   return last.content.trim() !== "" && last.tool_calls == null;

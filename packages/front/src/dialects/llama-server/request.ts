@@ -83,7 +83,7 @@ async function inputOf(
   const { pictures, indexOf } = await readPictures(sources);
   const pieces = texts.flatMap((piece, at): PromptPiece[] => {
     const source = sources[at];
-    return source === undefined ? [piece] : [piece, { type: "image", picture: indexOf(source) }];
+    return source === undefined ? [piece] : [piece, { type: "image", picture: indexOf(source) ?? 0 }];
   });
   return { prompt: { kind: "pieces", pieces }, ...(pictures.length === 0 ? {} : { pictures }) };
 }

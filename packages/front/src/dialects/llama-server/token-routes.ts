@@ -4,6 +4,7 @@ import { readBody } from "../../body/body.ts";
 import { leavingOf } from "../../server/connection.ts";
 import type { AppOptions } from "../../server/context.ts";
 import { promptOf } from "../../conversation/conversation.ts";
+import { readMessages } from "../../conversation/messages.ts";
 import type { Handler } from "../../generation/dialect.ts";
 import { pictureReader } from "../../pictures/picture-reader.ts";
 
@@ -43,7 +44,7 @@ export function createTokenRoutes({
       const { model, messages, tools, ...options } = await readBody(c, ApplyTemplateRequestSchema, limits.maxBodyBytes);
       const served = models.find(model);
       const context = { chatFormat: served.chatFormat, readPictures: pictureReader(c, served) };
-      const wanted = await promptOf({ messages, options }, tools ?? undefined, context);
+      const wanted = await promptOf({ messages: readMessages(messages), options }, tools ?? undefined, context);
       const { prompt } = await served.query<"render">({ ...wanted.prompt, kind: "render" }, leavingOf(c));
       return c.json({ prompt });
     },

@@ -1,7 +1,9 @@
 // Converts Ollama's messages to the messages that all dialects share. In Ollama's messages, a result may lack the id of its call.
-import type { ChatMessage, OllamaMessage, ToolCall } from "@waggle/protocol";
+import type { OllamaMessage, ToolCall } from "@waggle/protocol";
+import { callOf } from "../../conversation/parts.ts";
+import type { Content, PromptMessage } from "../../conversation/parts.ts";
 
-export function chatMessagesOf(messages: readonly OllamaMessage[]): ChatMessage[] {
+export function chatMessagesOf(messages: readonly OllamaMessage[]): PromptMessage[] {
   const open = createOpenCalls();
   return messages.map((message) => {
     const content = contentOf(message.content, message.images);
@@ -15,7 +17,7 @@ export function chatMessagesOf(messages: readonly OllamaMessage[]): ChatMessage[
         const calls = (message.tool_calls ?? []).map((call) => open.add(call));
         return {
           role: "assistant",
-          content: message.content ?? "",
+          content,
           ...(message.thinking == null || message.thinking === "" ? {} : { reasoning_content: message.thinking }),
           ...(calls.length === 0 ? {} : { tool_calls: calls }),
         };
@@ -25,13 +27,10 @@ export function chatMessagesOf(messages: readonly OllamaMessage[]): ChatMessage[
 }
 
 /** As in Ollama, pictures come before the text of their message. */
-export function contentOf(
-  text: string | null | undefined,
-  images: readonly string[] | null | undefined,
-): Extract<ChatMessage, { role: "user" }>["content"] {
+export function contentOf(text: string | null | undefined, images: readonly string[] | null | undefined): Content {
   if (images == null || images.length === 0) return text ?? "";
   const pictures = images.map((url) => ({ type: "image_url" as const, image_url: { url } }));
-  return text == null || text === "" ? pictures : [...pictures, { type: "text", text }];
+  return text == null || text === "" ? pictures : [...pictures, { type: "text" as const, text }];
 }
 
 type OllamaCall = NonNullable<OllamaMessage["tool_calls"]>[number];
@@ -52,11 +51,7 @@ function createOpenCalls(): OpenCalls {
 
   return {
     add({ id, function: { name, arguments: args } }) {
-      const call: ToolCall = {
-        id: idOf(id),
-        type: "function",
-        function: { name, arguments: JSON.stringify(args ?? {}) },
-      };
+      const call = callOf(idOf(id), name, args);
       waiting.push(call);
       return call;
     },

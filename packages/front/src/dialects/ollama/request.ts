@@ -2,9 +2,10 @@
 import type { GenerateWork, Picture, PromptInput } from "@waggle/engine";
 import type { GenerateSpec, JobSpec } from "@waggle/jobs";
 import { samplingIn } from "@waggle/protocol";
-import type { ChatMessage, OllamaChatRequest, OllamaGenerateRequest } from "@waggle/protocol";
+import type { OllamaChatRequest, OllamaGenerateRequest } from "@waggle/protocol";
 import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
+import type { PromptMessage } from "../../conversation/parts.ts";
 import { unsupported } from "../../body/fields.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
 import { baseJobSpec } from "../../generation/base-job-spec.ts";
@@ -42,7 +43,7 @@ export async function translateGenerate(
   const { prompt, suffix, images } = checkedPrompt(body);
   if (body.raw === true) {
     const { pictures, indexOf } = await context.readPictures(images);
-    const parts = images.map((source) => ({ type: "image" as const, picture: indexOf(source) }));
+    const parts = images.map((source) => ({ type: "image" as const, picture: indexOf(source) ?? 0 }));
     // The text before the pictures, though empty, makes the prompt begin as other texts do.
     const pieces = parts.length === 0 ? [prompt] : ["", ...parts, prompt];
     return { spec: await textJob({ kind: "pieces", pieces }, body, context, pictures), turns: undefined };
@@ -81,7 +82,7 @@ function turnsOf({ system, context }: OllamaGenerateRequest, prompt: string): re
 }
 
 async function conversationJob(
-  messages: readonly ChatMessage[],
+  messages: readonly PromptMessage[],
   body: OllamaChatRequest | OllamaGenerateRequest,
   context: OllamaContext,
 ): Promise<GenerateSpec> {

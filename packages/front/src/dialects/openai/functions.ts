@@ -19,8 +19,9 @@ export function toolOptionsOf(
 ): Pick<ChatOptions, "tools" | "tool_choice" | "parallel_tool_calls"> {
   const { functions, function_call: choice, tools, tool_choice, parallel_tool_calls } = body;
   if (functions == null) {
-    if (choice != null && choice !== "none")
+    if (choice != null && typeof choice !== "string") {
       throw unsupported("function_call", "there are no functions to choose from");
+    }
     return { tools, tool_choice, parallel_tool_calls };
   }
   if (tools != null || tool_choice != null) throw unsupported("functions", "the request has tools as well");
@@ -37,7 +38,7 @@ export function withoutFunctions(messages: readonly ChatRequestMessage[]): reado
   let calls = 0;
   return messages.map((message) => {
     if (message.role === "function") {
-      return { role: "tool", content: message.content ?? "", tool_call_id: `call_${calls}` };
+      return { role: "tool", content: message.content, tool_call_id: `call_${calls}` };
     }
     if (message.role !== "assistant" || message.function_call == null) return message;
     const { function_call: call, ...rest } = message;

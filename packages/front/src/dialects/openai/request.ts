@@ -5,6 +5,7 @@ import type { GenerateWork, PromptInput } from "@waggle/engine";
 import type { GenerateSpec, JobSpec } from "@waggle/jobs";
 import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
+import { readMessages } from "../../conversation/messages.ts";
 import { unsupported } from "../../body/fields.ts";
 import { toolOptionsOf, withoutFunctions } from "./functions.ts";
 import { baseJobSpec } from "../../generation/base-job-spec.ts";
@@ -26,7 +27,7 @@ export async function conversationOf(
   context: Pick<RequestContext, "chatFormat">,
 ): Promise<Pick<Conversation, "messages" | "options">> {
   const options = { ...body, ...toolOptionsOf(body), chat_template_kwargs: await templateVariablesOf(body, context) };
-  return { messages: withoutFunctions(body.messages), options };
+  return { messages: readMessages(withoutFunctions(body.messages)), options };
 }
 
 export interface CompletionSpecs {

@@ -10,46 +10,48 @@ export interface PicturedItems {
   readonly pictures: readonly Picture[];
 }
 
-/** @throws WaggleError as from `readPictures` */
+/** Pictures that cannot be read keep their sources: whether the request is refused depends on their place in the conversation. */
 export async function picturedItems(
   items: readonly ResponseItem[],
   readPictures: ReadPicturesOf,
 ): Promise<PicturedItems> {
-  const sources = items.flatMap((item) => sourcesIn(contentOf(item)));
-  if (sources.length === 0) return { items, pictures: [] };
-  const { pictures, indexOf } = await readPictures(sources);
-  const hashed = (content: ResponseContent): ResponseContent => {
-    if (typeof content === "string") return content;
-    return content.map((part) => {
-      if (part.type !== "input_image") return part;
-      return { ...part, image_url: pictureSource(pictures[indexOf(part.image_url)]?.sha256 ?? "") };
+  const sources: string[] = [];
+  for (const item of items) {
+    withSources(item, (source) => {
+      sources.push(source);
+      return source;
     });
+  }
+  if (sources.length === 0) return { items, pictures: [] };
+  const { pictures, indexOf } = await readPictures(sources, () => false);
+  const hashed = (source: string): string => {
+    const picture = pictures[indexOf(source) ?? -1];
+    return picture === undefined ? source : pictureSource(picture.sha256);
   };
-  return {
-    pictures,
-    items: items.map((item) => {
-      if (isMessage(item)) return { ...item, content: hashed(item.content) };
-      return isOutput(item) ? { ...item, output: hashed(item.output) } : item;
-    }),
+  return { pictures, items: items.map((item) => withSources(item, hashed)) };
+}
+
+/** The item with other sources of its pictures. */
+function withSources(item: ResponseItem, change: (source: string) => string): ResponseItem {
+  const inPart = (part: unknown): unknown => {
+    const { image_url: source } = (part ?? {}) as { image_url?: unknown };
+    return typeof source === "string" ? { ...(part as object), image_url: change(source) } : part;
   };
-}
-
-function isMessage(item: ResponseItem): item is Extract<ResponseItem, { type?: "message" | undefined }> {
-  return item.type === undefined || item.type === "message";
-}
-
-function isOutput(
-  item: ResponseItem,
-): item is Extract<ResponseItem, { type: "function_call_output" | "custom_tool_call_output" }> {
-  return item.type === "function_call_output" || item.type === "custom_tool_call_output";
-}
-
-function contentOf(item: ResponseItem): ResponseContent {
-  if (isMessage(item)) return item.content;
-  return isOutput(item) ? item.output : "";
-}
-
-function sourcesIn(content: ResponseContent): readonly string[] {
-  if (typeof content === "string") return [];
-  return content.flatMap((part) => (part.type === "input_image" ? [part.image_url] : []));
+  const inParts = (content: ResponseContent): ResponseContent =>
+    Array.isArray(content) ? content.map(inPart) : content;
+  switch (item.type) {
+    case undefined:
+    case null:
+    case "message":
+      return { ...item, content: inParts(item.content) };
+    case "function_call_output":
+    case "custom_tool_call_output":
+      return { ...item, output: inParts(item.output) };
+    case "computer_call_output":
+      return { ...item, output: inPart(item.output) as typeof item.output };
+    case "image_generation_call":
+      return item.result == null ? item : { ...item, result: change(item.result) };
+    default:
+      return item;
+  }
 }

@@ -2,18 +2,28 @@
 // as the model generated them. Items between a call and its result join that message too, since templates accept no message there.
 import { failedOutcome } from "@waggle/mcp";
 import type { CallOutcome } from "@waggle/mcp";
-import type { ChatMessage, ResponseContent, ResponseItem, ToolCall } from "@waggle/protocol";
+import type { ResponseItem, ToolCall } from "@waggle/protocol";
 import { withUserMessage } from "../../conversation/messages.ts";
+import { callOf, customArgument, readAnswer, readContent, readable, textOf } from "../../conversation/parts.ts";
+import type { Content, PromptMessage } from "../../conversation/parts.ts";
 import { withOneSystemMessage } from "../../conversation/system-messages.ts";
 import { markedResult } from "../../turns/turn-messages.ts";
-import { customArgument, toFunctionName } from "./tools.ts";
+import { toFunctionName } from "./tools.ts";
+
+export interface ItemsAround {
+  /** Number of items of earlier responses, which come before the request's input. */
+  readonly earlier?: number;
+  /** MCP servers whose tools the request has: their lists are not repeated. */
+  readonly servers?: ReadonlySet<string>;
+}
 
 /** @param instructions become the first message */
 export function messagesOf(
   instructions: string | null | undefined,
   items: readonly ResponseItem[],
-): readonly ChatMessage[] {
-  const messages: ChatMessage[] = [];
+  { earlier = 0, servers = new Set() }: ItemsAround = {},
+): readonly PromptMessage[] {
+  const messages: PromptMessage[] = [];
   let answer = emptyAnswer();
 
   function finishAnswer(): void {
@@ -28,49 +38,145 @@ export function messagesOf(
     answer = emptyAnswer();
   }
 
-  function add(message: ChatMessage): void {
+  function add(message: PromptMessage): void {
     finishAnswer();
     messages.push(message);
   }
 
+  function think(text: string): void {
+    if (answer.calls.length === 0 && (answer.thoughts ?? answer.words) !== undefined) finishAnswer();
+    answer.thoughts = joined(answer.thoughts, text === "" ? undefined : text);
+  }
+
+  function say(text: string): void {
+    if (answer.calls.length === 0 && answer.words !== undefined) finishAnswer();
+    answer.words = joined(answer.words, text);
+  }
+
+  const result = (id: string | null | undefined, content: Content): void =>
+    add({ role: "tool", tool_call_id: id ?? "", content });
+
   if (instructions != null && instructions !== "") add({ role: "system", content: instructions });
-  for (const item of items) {
+  for (const [index, item] of items.entries()) {
+    const field = `input.${index - earlier}`;
     switch (item.type) {
       case undefined:
-      case "message":
-        if (item.role !== "assistant") add({ role: item.role, content: contentOf(item.content) });
-        else {
-          if (answer.calls.length === 0 && answer.words !== undefined) finishAnswer();
-          answer.words = joined(answer.words, textOf(item.content));
+      case null:
+      case "message": {
+        if (item.role !== "assistant") {
+          add({ role: item.role, content: readContent(item.content, `${field}.content`) });
+          break;
         }
+        const { words, thoughts } = readAnswer(item.content, `${field}.content`);
+        if (thoughts !== "") think(thoughts);
+        say(textOf(words));
         break;
+      }
       case "reasoning":
-        if (answer.calls.length === 0 && (answer.thoughts ?? answer.words) !== undefined) finishAnswer();
-        answer.thoughts = joined(answer.thoughts, thoughtsOf(item));
+        think(thoughtsOf(item));
         break;
       case "function_call":
-        answer.calls.push(callOf(item, item.arguments));
+        answer.calls.push(callOf(item.call_id, toFunctionName(item), item.arguments));
         break;
       case "custom_tool_call":
-        answer.calls.push(callOf(item, JSON.stringify({ [customArgument]: item.input })));
+        answer.calls.push(callOf(item.call_id, toFunctionName(item), { [customArgument]: item.input }));
         break;
       case "mcp_call": {
         const id = item.id ?? `mcp_${messages.length}`;
         const { server_label: server, name, arguments: json } = item;
-        answer.calls.push({ id, type: "function", function: { name: `${server}__${name}`, arguments: json } });
-        add({ role: "tool", tool_call_id: id, content: markedResult({ name, server }, outcomeOf(item)) });
+        answer.calls.push(callOf(id, `${server}__${name}`, json));
+        result(id, markedResult({ name, server }, outcomeOf(item)));
         break;
       }
       case "function_call_output":
       case "custom_tool_call_output":
-        add({ role: "tool", tool_call_id: item.call_id, content: resultOf(item.output) });
+        result(item.call_id, resultIn(item.output, `${field}.output`));
         break;
-      default:
+      case "additional_tools":
+      case "item_reference":
+      case "compaction":
+      case "compaction_trigger":
         break;
+      case "mcp_list_tools":
+        if (servers.has(String(item["server_label"]))) break;
+        say(`[The MCP server ${JSON.stringify(item["server_label"])} has the tools ${namesIn(item["tools"])}]`);
+        break;
+      case "mcp_approval_request":
+      case "configuration_update":
+        say(textOf(readContent(item, field)));
+        break;
+      case "mcp_approval_response":
+        add({ role: "user", content: approvalOf(item, field) });
+        break;
+      default: {
+        const id = typeof item["call_id"] === "string" ? item["call_id"] : (item.id ?? "");
+        const { name, given = [], came }: ToolItem = toolItems[item.type];
+        if (name !== undefined) {
+          const known = given.flatMap((key) => (item[key] == null ? [] : [[key, item[key]] as const]));
+          answer.calls.push(callOf(id, name, readable(Object.fromEntries(known))));
+        }
+        if (came !== undefined) result(id, cameOf(item, came, `${field}.${came}`));
+      }
     }
   }
   finishAnswer();
   return withUserMessage(withOneSystemMessage(messages));
+}
+
+interface ToolItem {
+  readonly name?: string;
+  readonly given?: readonly string[];
+  readonly came?: string;
+}
+
+/**
+ * Calls of OpenAI's tools, and what came of them. `name`: the call's, and `given`: the fields with its arguments. `came`: the field with the result,
+ * which the same item has or a later one.
+ */
+const toolItems = {
+  apply_patch_call: { name: "apply_patch", given: ["operation"] },
+  apply_patch_call_output: { came: "output" },
+  code_interpreter_call: { name: "code_interpreter", given: ["code"], came: "outputs" },
+  computer_call: { name: "computer", given: ["action", "actions"] },
+  computer_call_output: { came: "output" },
+  file_search_call: { name: "file_search", given: ["queries"], came: "results" },
+  image_generation_call: { name: "image_generation", came: "result" },
+  local_shell_call: { name: "local_shell", given: ["action"] },
+  local_shell_call_output: { came: "output" },
+  program: { name: "program", given: ["code"] },
+  program_output: { came: "result" },
+  shell_call: { name: "shell", given: ["action"] },
+  shell_call_output: { came: "output" },
+  tool_search_call: { name: "tool_search", given: ["arguments"] },
+  tool_search_output: { came: "tools" },
+  web_search_call: { name: "web_search", given: ["action"], came: "results" },
+} as const satisfies Record<string, ToolItem>;
+
+/** The result of a tool that OpenAI or the client ran. */
+function cameOf(item: Readonly<Record<string, unknown>>, field: string, path: string): Content {
+  const came = item[field];
+  if (item["type"] === "image_generation_call" && typeof came === "string") {
+    return readContent({ type: "image", data: came }, path);
+  }
+  if (item["type"] === "computer_call_output")
+    return readContent({ type: "computer_screenshot", ...(came as object) }, path);
+  const text = typeof came === "string" ? came : JSON.stringify(readable(came));
+  const status = item["status"];
+  const isKnown = typeof status === "string" && status !== "completed";
+  const lines = [isKnown ? `[${status}]` : "", text ?? (isKnown ? "" : "[The request has no result of this call]")];
+  return lines.filter((line) => line !== "").join("\n");
+}
+
+function namesIn(tools: unknown): string {
+  const names = Array.isArray(tools) ? tools.map((tool: { name?: unknown } | null) => String(tool?.name)) : [];
+  return names.join(", ") || "of an unknown list";
+}
+
+function approvalOf(item: Readonly<Record<string, unknown>>, field: string): Content {
+  const reason = typeof item["reason"] === "string" ? `: ${item["reason"]}` : "";
+  if (item["approve"] !== true) return `[The user does not allow the call${reason}]`;
+  const why = "calls that need consent are not supported; use tools that the worker's operator lists as needing none";
+  return [{ type: "unread", note: `[The user allows the call${reason}]`, field, why }];
 }
 
 /** An unfinished message of the assistant. */
@@ -89,17 +195,13 @@ function joined(text: string | undefined, more: string | undefined): string | un
   return texts.length === 0 ? (text ?? more) : texts.join("\n\n");
 }
 
-function callOf(
-  item: { readonly call_id: string; readonly name: string; readonly namespace?: string | null | undefined },
-  json: string,
-): ToolCall {
-  return { id: item.call_id, type: "function", function: { name: toFunctionName(item), arguments: json } };
-}
-
 /** The reasoning's text; the summary if the client has only a summary. */
-function thoughtsOf({ content, summary }: Extract<ResponseItem, { type: "reasoning" }>): string | undefined {
-  const parts = content != null && content.length > 0 ? content : (summary ?? []);
-  return parts.length === 0 ? undefined : parts.map(({ text }) => text).join("\n\n");
+function thoughtsOf({ content, summary, encrypted_content: encrypted }: Extract<ResponseItem, { type: "reasoning" }>) {
+  const parts = Array.isArray(content) && content.length > 0 ? content : (summary ?? []);
+  const texts = Array.isArray(parts) ? parts.map((part) => textOf(readContent([part], ""))) : [parts];
+  return texts.length > 0 || encrypted == null || encrypted === ""
+    ? texts.join("\n\n")
+    : "[encrypted reasoning, left out]";
 }
 
 function outcomeOf({ output, error }: Extract<ResponseItem, { type: "mcp_call" }>): CallOutcome {
@@ -107,32 +209,8 @@ function outcomeOf({ output, error }: Extract<ResponseItem, { type: "mcp_call" }
   return output == null ? failedOutcome("unknown", "The call has no result.") : { kind: "done", text: output };
 }
 
-type Content = Extract<ChatMessage, { role: "user" }>["content"];
-type Part = Exclude<ResponseContent, string>[number];
-
-/** Keeps a list of several parts, which templates accept. */
-function contentOf(content: ResponseContent): Content {
-  if (typeof content === "string") return content;
-  const [first, ...rest] = content.map(partOf);
-  return first?.type === "text" && rest.length === 0 ? first.text : [...(first === undefined ? [] : [first, ...rest])];
-}
-
 /** The output of a call: one text, or parts if there are pictures. */
-function resultOf(output: ResponseContent): Content {
-  const isText = typeof output === "string" || output.every(({ type }) => type !== "input_image");
-  return isText ? textOf(output) : contentOf(output);
-}
-
-function partOf(part: Part): Exclude<Content, string>[number] {
-  if (part.type === "input_image") return { type: "image_url", image_url: { url: part.image_url } };
-  return { type: "text", text: partText(part) };
-}
-
-function textOf(content: ResponseContent): string {
-  return typeof content === "string" ? content : content.map(partText).join("");
-}
-
-function partText(part: Part): string {
-  if (part.type === "input_image") return "";
-  return part.type === "refusal" ? part.refusal : part.text;
+function resultIn(output: unknown, field: string): Content {
+  const content = readContent(output, field);
+  return typeof content === "string" || content.some(({ type }) => type === "image_url") ? content : textOf(content);
 }

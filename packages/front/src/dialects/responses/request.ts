@@ -15,17 +15,17 @@ import type { Toolbox } from "./tools.ts";
 
 /**
  * @param items the whole conversation, earlier responses included
- * @param more messages of the turn so far
+ * @param more messages of the turn so far; `earlier`: number of items of earlier responses
  */
 export async function responseSpecOf(
   body: ResponseRequest,
   items: readonly ResponseItem[],
   toolbox: Toolbox,
   context: RequestContext,
-  more: readonly Message[] = [],
+  { more = [], earlier = 0 }: { readonly more?: readonly Message[]; readonly earlier?: number } = {},
 ): Promise<GenerateSpec> {
   const spec = baseJobSpec(samplingFieldsOf(body), context);
-  const conversation = await conversationOfRequest(body, items, toolbox, context);
+  const conversation = await conversationOfRequest(body, items, toolbox, context, earlier);
   return await withConversation(spec, { ...conversation, messages: [...conversation.messages, ...more] }, context);
 }
 
@@ -34,10 +34,12 @@ export async function conversationOfRequest(
   items: readonly ResponseItem[],
   { functions, choice, fieldOf }: Toolbox,
   { chatFormat }: Pick<RequestContext, "chatFormat">,
+  earlier = 0,
 ): Promise<Conversation> {
+  const servers = new Set((body.tools ?? []).flatMap((tool) => (tool.type === "mcp" ? [tool.server_label] : [])));
   const effort = body.reasoning?.effort;
   return {
-    messages: messagesOf(body.instructions, items),
+    messages: messagesOf(body.instructions, items, { earlier, servers }),
     options: {
       ...(functions.length === 0 ? {} : { tools: [...functions] }),
       tool_choice: choice,

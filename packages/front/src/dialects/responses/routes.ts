@@ -36,7 +36,7 @@ import { conversationOfRequest, echoOf, responseSpecOf } from "./request.ts";
 import { ongoingResponse } from "./response.ts";
 import type { ResponseHead } from "./response.ts";
 import { createResponseStore } from "./store.ts";
-import { toolboxOf } from "./tools.ts";
+import { toolboxOf, withItemTools } from "./tools.ts";
 import type { Toolbox } from "./tools.ts";
 import { laterChoice } from "../../turns/turn-tools.ts";
 import type { TurnLog } from "../../turns/turn-log.ts";
@@ -132,15 +132,17 @@ function createRoutes(
 
   return {
     async createResponse(c) {
-      const body = await readBody(c, ResponseRequestSchema, limits.maxBodyBytes);
-      const { before, own: given } = itemsOf(c, body);
+      const sent = await readBody(c, ResponseRequestSchema, limits.maxBodyBytes);
+      const { before, own: given } = itemsOf(c, sent);
+      const body = { ...sent, tools: withItemTools(sent.tools, [...before, ...given]) };
+      const earlier = before.length;
       const served = models.find(body.model);
       const streamed = body.stream === true;
       const context = requestContextOf(c, options, served, { streamed, keptPicture: keptPicture(c) });
       const { items: own, pictures } = await picturedItems(given, context.readPictures);
       const mcpTools = await mcpToolsOf(body.tools, turns);
       const toolbox = toolboxOf(body.tools, body.tool_choice, mcpTools);
-      const spec = await responseSpecOf(body, [...before, ...own], toolbox, context);
+      const spec = await responseSpecOf(body, [...before, ...own], toolbox, context, { earlier });
       const fields = {
         created_at: Math.floor(Date.now() / 1000),
         model: served.name,
@@ -174,7 +176,7 @@ function createRoutes(
                 [...before, ...own],
                 { ...toolbox, functions, choice: functions.length === 0 ? undefined : laterChoice(toolbox.choice) },
                 context,
-                more,
+                { more, earlier },
               );
         const kept = { input: (key: string) => withIds(own, key), pictures };
         const asked = { body, context, mcpTools, toolbox, fields, kept, specOf, streamed };
@@ -188,11 +190,13 @@ function createRoutes(
       return await generations.respond(c, { spec: { ...spec, id }, streamed, answer }).catch(refused);
     },
     async countResponseInput(c) {
-      const body = await readBody(c, ResponseCountRequestSchema, limits.maxBodyBytes);
-      const { before, own } = itemsOf(c, body);
-      const toolbox = toolboxOf(body.tools, body.tool_choice);
+      const sent = await readBody(c, ResponseCountRequestSchema, limits.maxBodyBytes);
+      const { before, own } = itemsOf(c, sent);
+      const items = [...before, ...own];
+      const body = { ...sent, tools: withItemTools(sent.tools, items) };
+      const toolbox = toolboxOf(body.tools, body.tool_choice, await mcpToolsOf(body.tools, turns));
       const served = models.find(body.model);
-      const conversation = await conversationOfRequest(body, [...before, ...own], toolbox, served);
+      const conversation = await conversationOfRequest(body, items, toolbox, served, before.length);
       const readPictures = pictureReader(c, served, keptPicture(c));
       return c.json({
         object: "response.input_tokens",

@@ -1,5 +1,5 @@
 // Reads the input of a custom tool during generation: the string in an object like {"input": "..."}, whose JSON arrives in pieces.
-import { customArgument } from "./tools.ts";
+import { customArgument } from "../../conversation/parts.ts";
 
 export interface StringArgumentReader {
   /** The text that this piece of JSON adds to the string; "" if the text depends on the next piece. */

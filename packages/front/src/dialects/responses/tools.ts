@@ -3,7 +3,16 @@
 import type { ServerTool } from "@waggle/mcp";
 import { toolOf } from "../../turns/turn-tools.ts";
 import { unsupported } from "../../body/fields.ts";
-import type { ResponseClientTool, ResponseTool, ResponseToolChoice, Tool, ToolChoice } from "@waggle/protocol";
+import { customArgument } from "../../conversation/parts.ts";
+import { requestLimits } from "@waggle/protocol";
+import type {
+  ResponseClientTool,
+  ResponseItem,
+  ResponseTool,
+  ResponseToolChoice,
+  Tool,
+  ToolChoice,
+} from "@waggle/protocol";
 
 /** A tool as its client knows it. */
 export interface ClientTool {
@@ -30,9 +39,6 @@ interface Offer {
   readonly field: string;
 }
 
-/** The only argument of a custom tool's function: the input. */
-export const customArgument = "input";
-
 const customParameters = {
   type: "object",
   properties: { [customArgument]: { type: "string" } },
@@ -47,6 +53,29 @@ type ToolName = Pick<ClientTool, "name"> & { readonly namespace?: string | null 
 export function toFunctionName({ name, namespace }: ToolName): string {
   if (namespace == null) return name;
   return namespace.endsWith("__") ? `${namespace}${name}` : `${namespace}__${name}`;
+}
+
+/**
+ * The tools of the request, and those in its items. A tool in an item replaces an earlier one of the same name, since clients repeat their tools.
+ * @throws WaggleError invalid_argument beyond the limit on tools
+ */
+export function withItemTools(
+  tools: readonly ResponseTool[] | null | undefined,
+  items: readonly ResponseItem[],
+): ResponseTool[] {
+  const all = [...(tools ?? [])];
+  const nameOf = (tool: ResponseTool): string | undefined =>
+    tool.type === "server" ? undefined : tool.type === "mcp" ? `mcp ${tool.server_label}` : tool.name;
+  for (const item of items) {
+    if (item.type !== "additional_tools" && item.type !== "tool_search_output") continue;
+    for (const tool of item.tools) {
+      const name = nameOf(tool);
+      const at = name === undefined ? -1 : all.findIndex((known) => nameOf(known) === name);
+      all.splice(at === -1 ? all.length : at, at === -1 ? 0 : 1, tool);
+    }
+  }
+  if (all.length > requestLimits.tools) throw unsupported("input", `it has more than ${requestLimits.tools} tools`);
+  return all;
 }
 
 /** @throws WaggleError invalid_argument if a call is required, but no allowed tool can be called */
@@ -66,7 +95,7 @@ export function toolboxOf(
   const functions = [...offers.map(functionOf), ...mcpTools.map(toolOf)];
   return {
     functions,
-    choice: functions.length === 0 && choice === "auto" ? undefined : choiceOf(choice),
+    choice: choiceOf(choice),
     fieldOf: (index) => `${offers[index]?.field ?? "tools"}.parameters`,
     fromFunctionName: (name) => byName.get(name) ?? { type: "function", name },
   };
