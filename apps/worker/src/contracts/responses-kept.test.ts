@@ -92,7 +92,9 @@ describe("a stored response", () => {
     start({ maxBodyBytes: 2_000 });
     const own = { id: "mine", role: "user", content: `${"x".repeat(800)}[eog:1]` };
     const { id } = await whole({ input: [own] });
-    expect(await (await call("GET", `/v1/responses/${id}/input_items`)).json()).toMatchObject({ data: [own] });
+    expect(await (await call("GET", `/v1/responses/${id}/input_items`)).json()).toMatchObject({
+      data: [{ ...own, type: "message", status: "completed", content: [{ type: "input_text", text: own.content }] }],
+    });
     const named = (count: number) => ({
       input: Array.from({ length: count }, () => ({ type: "item_reference", id: "mine" })),
     });
@@ -111,7 +113,11 @@ describe("a stored response", () => {
     expect((await call("DELETE", `/v1/responses/${first.id}`)).status).toBe(200);
     const page = (await (await call("GET", `/v1/responses/${third.id}/input_items?order=asc`)).json()) as Json;
     expect(page).toMatchObject({
-      data: [{ role: "user", content: "b[eog:1]" }, { role: "assistant" }, { role: "user", content: "c[eog:1]" }],
+      data: [
+        { role: "user", content: [{ type: "input_text", text: "b[eog:1]" }] },
+        { role: "assistant" },
+        { role: "user", content: [{ type: "input_text", text: "c[eog:1]" }] },
+      ],
       has_more: false,
     });
     expect(await refusal(post({ input: "d", previous_response_id: third.id }))).toMatchObject({ status: 404 });

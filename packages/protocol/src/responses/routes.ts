@@ -59,6 +59,7 @@ export const responsesRoutes = {
       limit: "Maximum number of items, 1 to 100; default: 20.",
       order: "asc or desc; default: desc.",
       after: "Id of the item after which the list begins.",
+      before: "Id of the item before which the list ends.",
     },
     errors: ["invalid_argument", "not_found"],
   },

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { OutputItem } from "./output.ts";
 import { inputItemPage } from "./input-page.ts";
 
 const ids = ["1", "2", "3", "4"];
@@ -15,6 +16,8 @@ test.each([
   ["all items after an item", { after: "3" }, ["2", "1"], false],
   ["the first items after an item", { after: "1", order: "asc", limit: "2" }, ["2", "3"], true],
   ["the last items after an item", { after: "2", order: "asc", limit: "2" }, ["3", "4"], false],
+  ["the items before an item", { before: "2" }, ["4", "3"], false],
+  ["the first items before an item", { before: "4", after: "1", order: "asc", limit: "1" }, ["2"], true],
   ["all items with the greatest limit", { limit: "100", order: "asc" }, ids, false],
 ])("%s", (_, query, expected, more) => {
   const list = page(query);
@@ -40,6 +43,23 @@ test.each([
   );
 });
 
-test("a page after an unknown item is refused", () => {
-  expect(() => page({ after: "5" })).toThrow('after item "5"');
+test.each(["after", "before"])("a page %s an unknown item is refused", (side) => {
+  expect(() => page({ [side]: "5" })).toThrow(`${side} item "5"`);
+});
+
+test("items have the fields that a client need not send: type, status, and content as parts", () => {
+  const image = { type: "input_image", image_url: "sha256:x" };
+  const given: OutputItem[] = [
+    { id: "1", role: "user", content: "a" },
+    { id: "2", role: "assistant", content: "b" },
+    { id: "3", role: "user", content: [image], type: "message" },
+    { id: "4", type: "function_call", call_id: "c", name: "f", arguments: "{}" },
+  ];
+  const message = { type: "message", status: "completed" };
+  expect(inputItemPage(given, (name) => (name === "order" ? "asc" : undefined)).data).toEqual([
+    { ...given[0], ...message, content: [{ type: "input_text", text: "a" }] },
+    { ...given[1], ...message, content: [{ type: "output_text", text: "b", annotations: [], logprobs: [] }] },
+    { ...given[2], ...message, content: [{ detail: "auto", ...image }] },
+    { ...given[3], status: "completed" },
+  ]);
 });
