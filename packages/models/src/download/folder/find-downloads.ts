@@ -4,7 +4,7 @@ import { lstat, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readRecord, recordPath, type DownloadRecord } from "./download-record.ts";
 import { namesIn, partSizes, sumOf } from "../reference/find-present.ts";
-import { allParts } from "./model-names.ts";
+import { allParts, firstPart } from "./model-names.ts";
 import { isProjectorName } from "./projector-names.ts";
 import { journaledBytes, partialsOf } from "../transfer/partial-file.ts";
 import { nameOfFile } from "../reference/served-names.ts";
@@ -120,7 +120,7 @@ async function downloadsAmong(folder: string, names: readonly string[], ours: Re
 function modelName(fileName: string): string | undefined {
   if (/\.lock(\.[\da-f]{8})?$|\.json\.[\da-f]{8}$/.test(fileName)) return undefined;
   const whole = fileName.replace(/\.[\da-f]{16}\.part(\.json)?$/, "").replace(/\.json$/, "");
-  return allParts(whole)[0];
+  return firstPart(whole);
 }
 
 function recordedSize(record: DownloadRecord | undefined): number | undefined {

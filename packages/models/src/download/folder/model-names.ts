@@ -10,9 +10,24 @@ const mostParts = 1_000;
 const splitPattern = /-(\d{5})-of-(\d{5})\.gguf$/;
 const partEndingChars = "-00001-of-00001".length;
 
-/** Like `partNames`, but a name with more than 1,000 parts counts as the name of a whole file. */
+/** Number of parts of a file's model: 1 for the name of a whole file, and for a name with more than 1,000 parts or with a wrong number. */
+export function partCount(name: string): number {
+  const [part, parts] = (splitPattern.exec(name) ?? []).slice(1).map(Number);
+  return part === undefined || parts === undefined || part < 1 || part > parts || parts > mostParts ? 1 : parts;
+}
+
+/** Names of all parts of a file's model. */
 export function allParts(name: string): readonly string[] {
-  return Number(partsIn(name) ?? 0) > mostParts ? [name] : partNames(name);
+  return partCount(name) === 1 ? [name] : partNames(name);
+}
+
+/** One of `allParts`, counted from 1, without the work of making the others. */
+export function partAt(name: string, part: number): string {
+  return partCount(name) === 1 ? name : partName(withoutPart(name), part, partsIn(name) ?? "");
+}
+
+export function firstPart(name: string): string {
+  return partAt(name, 1);
 }
 
 /** `name` without its part number: `a.gguf` for `a-00001-of-00003.gguf`. */

@@ -2,8 +2,9 @@
 // are `blobs/sha256-<digits>`. It changes nothing.
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { filesOfTag, mostManifestBytes } from "../reference/ollama-manifest.ts";
+import { filesOfTag } from "../reference/ollama-manifest.ts";
 import { DownloadError } from "../transfer/download-error.ts";
+import { mostJsonBytes } from "../transfer/open-url.ts";
 
 /** Manifests that are read: users have dozens of tags. */
 const mostTags = 1_000;
@@ -68,7 +69,7 @@ async function readTag(folder: string, tag: Tag): Promise<OllamaModel> {
 }
 
 async function readManifest(path: string): Promise<string> {
-  if ((await stat(path)).size > mostManifestBytes) throw new DownloadError("the tag's manifest is too long");
+  if ((await stat(path)).size > mostJsonBytes) throw new DownloadError("the tag's manifest is too long");
   return await readFile(path, "utf8");
 }
 

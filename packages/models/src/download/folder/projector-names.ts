@@ -17,23 +17,23 @@ export function isProjectorName(name: string): boolean {
  */
 export function projectorsAmong(names: readonly string[], model: string): readonly string[] {
   const stem = stemOf(model);
-  const projectors = names.filter(isProjectorName).toSorted(byPrecision);
+  // A repository may have thousands of files: each name is read once.
+  const projectors = names
+    .filter(isProjectorName)
+    .map((name) => ({ name, stem: stemOf(name), rank: rankOf(name) }))
+    .toSorted((one, other) => one.rank - other.rank || (one.name < other.name ? -1 : 1));
+  const isNamed = (projector: { readonly stem: string }): boolean => belongs(projector.stem, stem);
   // A longer name in common is the more exact one: gemma-3-4b-it before gemma-3.
-  const named = projectors
-    .filter((name) => belongs(stemOf(name), stem))
-    .toSorted((one, other) => stemOf(other).length - stemOf(one).length);
+  const named = projectors.filter(isNamed).toSorted((one, other) => other.stem.length - one.stem.length);
   const models = new Set(names.filter((name) => !isProjectorName(name) && !/imatrix/i.test(name)).map(stemOf));
   // Next to a single model, in one or more quantizations, every projector is that model's.
-  return models.size > 1 ? named : [...named, ...projectors.filter((name) => !named.includes(name))];
+  const all = models.size > 1 ? named : [...named, ...projectors.filter((projector) => !isNamed(projector))];
+  return all.map(({ name }) => name);
 }
 
 /** Whether a projector of this name is for the model. A fine-tuned model has the projector of the model that its name begins with. */
 function belongs(projector: string, model: string): boolean {
   return projector !== "" && (model === projector || model.startsWith(`${projector}-`));
-}
-
-function byPrecision(one: string, other: string): number {
-  return rankOf(one) - rankOf(other) || (one < other ? -1 : 1);
 }
 
 function rankOf(name: string): number {

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { scanFolder } from "./scan-folder.ts";
 import { nameOf, uniqueName } from "../reference/served-names.ts";
 
@@ -80,4 +80,13 @@ test.each([
 test("a taken name gets a number", () => {
   expect(uniqueName("x", new Set())).toBe("x");
   expect(uniqueName("x", new Set(["x", "x-2"]))).toBe("x-3");
+});
+
+test("names that claim a thousand parts cost no more than other names", async () => {
+  const names = Array.from({ length: 50 }, (_, i) => `m${i}-00001-of-01000.gguf`);
+  for (const name of names) put(name);
+  const padded = vi.spyOn(String.prototype, "padStart");
+  expect(await scanFolder(folder)).toEqual([]);
+  expect(padded.mock.calls.length).toBeLessThan(5 * names.length);
+  padded.mockRestore();
 });

@@ -2,8 +2,8 @@
 import type { Dirent } from "node:fs";
 import { open, opendir, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { partSizes, sumOf } from "../reference/find-present.ts";
-import { allParts, partsIn } from "./model-names.ts";
+import { wholeSize } from "../reference/find-present.ts";
+import { firstPart } from "./model-names.ts";
 import { isProjectorName } from "./projector-names.ts";
 import { nameOfFile, uniqueName } from "../reference/served-names.ts";
 
@@ -80,7 +80,7 @@ async function walk(folder: string, depth: number, scan: Scan): Promise<void> {
 }
 
 function isModelName(name: string): boolean {
-  return /\.gguf$/i.test(name) && !isProjectorName(name) && (partsIn(name) === undefined || allParts(name)[0] === name);
+  return /\.gguf$/i.test(name) && !isProjectorName(name) && firstPart(name) === name;
 }
 
 async function isFolder(entry: Dirent, path: string): Promise<boolean> {
@@ -90,9 +90,8 @@ async function isFolder(entry: Dirent, path: string): Promise<boolean> {
 
 /** @returns undefined if a part is missing, or the file is not a GGUF file */
 async function modelSize(path: string): Promise<number | undefined> {
-  const sizes = await partSizes(path);
-  if (sizes.includes(undefined)) return undefined;
-  return (await orUndefined(startOf(path))) === magic ? sumOf(sizes) : undefined;
+  const bytes = await wholeSize(path);
+  return bytes !== undefined && (await orUndefined(startOf(path))) === magic ? bytes : undefined;
 }
 
 async function startOf(path: string): Promise<string> {

@@ -1,7 +1,7 @@
 // Asks Hugging Face or Ollama's registry which file a tag refers to.
 import { DownloadError } from "../transfer/download-error.ts";
 import { nameOnDisk, partName, partsIn, quantizedName } from "../folder/model-names.ts";
-import { openUrl, readText, type OpenOptions } from "../transfer/open-url.ts";
+import { openUrl, readJson, type OpenOptions } from "../transfer/open-url.ts";
 import { askRegistry } from "./ollama-manifest.ts";
 import {
   hubProjector,
@@ -22,7 +22,7 @@ export interface AskOptions extends OpenOptions {
   readonly ollamaEndpoint: string;
 }
 
-const maxManifestBytes = 8 << 20;
+const maxPathChars = 1_024;
 /** The hub's manifest has the GGUF file's name only if the User-Agent contains llama-cpp. */
 const userAgent = "llama-cpp";
 
@@ -39,7 +39,7 @@ async function askHub(target: TagTarget, endpoint: string, options: OpenOptions)
   const words = [user, repo, "manifests", tag ?? "latest"].map(encodeURIComponent).join("/");
   const url = `${endpoint.replace(/\/*$/, "/")}v2/${words}`;
   const { response } = await openUrl(url, { ...options, headers: { "user-agent": userAgent } });
-  const manifest = manifestIn(await readText(response, maxManifestBytes, options.signal));
+  const manifest = ((await readJson(response, "the hub's manifest", options.signal)) ?? {}) as Manifest;
   const path = pathIn(manifest.ggufFile);
   if (path === undefined) throw new DownloadError("the hub has no GGUF file for this reference");
   const projector = pathIn(manifest.mmprojFile);
@@ -60,15 +60,7 @@ interface Manifest {
   readonly mmprojFile?: { readonly rfilename?: unknown } | null;
 }
 
-function manifestIn(text: string): Manifest {
-  try {
-    return (JSON.parse(text) as Manifest | null) ?? {};
-  } catch (error) {
-    throw new DownloadError("the hub's manifest is not JSON", { cause: error });
-  }
-}
-
 function pathIn(file: Manifest["ggufFile"]): string | undefined {
   const path = file?.rfilename;
-  return typeof path === "string" && path !== "" ? path : undefined;
+  return typeof path === "string" && path !== "" && path.length <= maxPathChars ? path : undefined;
 }

@@ -3,7 +3,15 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { basename } from "node:path/posix";
 import { readRecord, type DownloadRecord } from "../folder/download-record.ts";
-import { allParts, nameOnDisk, partName, quantizedName, withoutPart } from "../folder/model-names.ts";
+import {
+  allParts,
+  nameOnDisk,
+  partAt,
+  partCount,
+  partName,
+  quantizedName,
+  withoutPart,
+} from "../folder/model-names.ts";
 import {
   defaultEndpoint,
   parseReference,
@@ -20,11 +28,10 @@ export async function findPresent(folder: string, target: RemoteTarget): Promise
   const names = target.kind === "tag" ? await namesOfTag(folder, target) : [target.name];
   for (const name of names) {
     const path = join(folder, name);
-    const sizes = await partSizes(path);
-    if (!sizes.includes(undefined)) return path;
+    if ((await wholeSize(path)) !== undefined) return path;
   }
   const path = await findByPlace(folder, target);
-  return path === undefined || (await partSizes(path)).includes(undefined) ? undefined : path;
+  return path === undefined || (await wholeSize(path)) === undefined ? undefined : path;
 }
 
 /**
@@ -70,6 +77,17 @@ function isNamedBy({ user, repo, tag = defaultQuantization }: TagTarget, file: H
   const usual = ["-", "."].map((sign) => `${base}${sign}${tag}.gguf`.toLowerCase());
   const isOfRepo = isSameTag({ kind: "tag", user, repo, tag }, { ...file, kind: "tag", tag });
   return isOfRepo && file.branch === "main" && usual.includes(withoutPart(basename(file.path)).toLowerCase());
+}
+
+/** Bytes of all parts; undefined if a part is missing. It stops there: a name may claim a thousand parts that do not exist. */
+export async function wholeSize(path: string): Promise<number | undefined> {
+  let bytes = 0;
+  for (let part = 1; part <= partCount(path); part++) {
+    const size = await fileSize(partAt(path, part));
+    if (size === undefined) return undefined;
+    bytes += size;
+  }
+  return bytes;
 }
 
 /** Bytes of each part; undefined for a missing part. */

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { listHubFiles } from "./hub-files.ts";
 
 const hash = "a".repeat(64);
@@ -72,6 +72,36 @@ test.each<[what: string, page: unknown, reason: string]>([
     code: "unavailable",
     message: expect.stringMatching(new RegExp(`^Cannot list hf:user/repo: .*${reason}`)),
   });
+});
+
+test("names that claim a thousand parts cost no more than other names", async () => {
+  const paths = Array.from({ length: 2_000 }, (_, i) => `f${i % 1_000}/m${i}-00001-of-01000.gguf`);
+  await using hub = await startHub(
+    [paths.slice(0, 1_000), paths.slice(1_000)].map((page) => page.map((path) => file(path, 1))),
+  );
+  const padded = vi.spyOn(String.prototype, "padStart");
+  expect(await listHubFiles("hf:user/repo", { endpoint: hub.url })).toEqual([]);
+  expect(padded.mock.calls.length).toBeLessThan(2 * paths.length);
+  padded.mockRestore();
+});
+
+test.each<[what: string, page: unknown, outcome: unknown]>([
+  [
+    "a path that no file system has",
+    [file(`${"mmproj".repeat(50)}.gguf`, 1), file(`${"a/".repeat(600)}b.gguf`, 1)],
+    [],
+  ],
+  [
+    "more files than a repository has",
+    Array.from({ length: 20_001 }, () => ({ type: "file", path: "a", size: 1 })),
+    /more than 20000 files/,
+  ],
+  ["an answer that takes long to parse", "[".repeat(1 << 21), /larger than 1048576 bytes/],
+])("a hub's list is bounded: %s", async (_, page, outcome) => {
+  await using hub = await startHub([page]);
+  const listed = listHubFiles("hf:user/repo", { endpoint: hub.url });
+  if (outcome instanceof RegExp) await expect(listed).rejects.toThrow(outcome);
+  else expect(await listed).toEqual(outcome);
 });
 
 test("an endless list is rejected after 20 pages", async () => {

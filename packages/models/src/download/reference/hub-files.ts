@@ -1,7 +1,7 @@
 // Lists the GGUF files of a Hugging Face repository, with their quantizations and sizes.
 import { WaggleError } from "@waggle/protocol";
 import { shownReference } from "../transfer/download-error.ts";
-import { allParts } from "../folder/model-names.ts";
+import { firstPart, partCount } from "../folder/model-names.ts";
 import { isProjectorName } from "../folder/projector-names.ts";
 import type { ReadModelHeaderOptions } from "../folder/read-header.ts";
 import { hubCredentials } from "../transfer/open-url.ts";
@@ -51,22 +51,27 @@ export async function listHubFiles(reference: string, options: HubFilesOptions =
 }
 
 function modelsAmong(files: readonly TreeFile[], repository: string): readonly HubModelFile[] {
-  const byPath = new Map(files.map((file) => [file.path, file]));
+  /** The parts of each model that the list has, by the path of the first one: a name may claim a thousand parts. */
+  const partsOf = new Map<string, TreeFile[]>();
+  for (const file of new Map(files.map((each) => [each.path, each])).values()) {
+    const first = firstPart(file.path);
+    const parts = partsOf.get(first);
+    if (parts === undefined) partsOf.set(first, [file]);
+    else parts.push(file);
+  }
   const models: HubModelFile[] = [];
-  for (const { path } of files) {
-    const parts = allParts(path);
-    const name = path.split("/").at(-1) ?? path;
-    if (!/\.gguf$/i.test(name) || /imatrix/i.test(name) || isProjectorName(name) || parts[0] !== path) continue;
-    const found = parts.map((part) => byPath.get(part));
+  for (const [path, parts] of partsOf) {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    if (!/\.gguf$/i.test(name) || /imatrix/i.test(name) || isProjectorName(name)) continue;
     // A model with a missing part cannot be loaded.
-    if (found.includes(undefined)) continue;
+    if (parts.length !== partCount(path)) continue;
     models.push({
       reference: `${repository}/${path}`,
       path,
       quantization: quantizationIn(name),
-      bytes: sumOf(found.map((part) => part?.bytes)),
+      bytes: sumOf(parts.map(({ bytes }) => bytes)),
       parts: parts.length,
-      sha256: parts.length === 1 ? found[0]?.sha256 : undefined,
+      sha256: parts.length === 1 ? parts[0]?.sha256 : undefined,
     });
   }
   return models.sort((one, other) => one.bytes - other.bytes);

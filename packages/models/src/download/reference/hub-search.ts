@@ -2,13 +2,12 @@
 import { deadlineSignal, linkSignals } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { DownloadError } from "../transfer/download-error.ts";
-import { hubCredentials, openUrl, readText } from "../transfer/open-url.ts";
+import { hubCredentials, openUrl, readJson } from "../transfer/open-url.ts";
 import type { HubFilesOptions } from "./hub-files.ts";
 import { defaultEndpoint } from "./parse-reference.ts";
 
 /** Most repositories of an answer. */
 const mostFound = 30;
-const maxAnswerBytes = 4 << 20;
 const timeoutMs = 20_000;
 /** `user/repo`, without names that mean folders. */
 const repositoryName = /^(?!\.+\/)[\w.-]{1,100}\/(?!\.+$)[\w.-]{1,100}$/;
@@ -42,7 +41,7 @@ export async function searchHub(query: string, options: HubFilesOptions = {}): P
   using signal = linkSignals(options.signal, limit.signal);
   try {
     const { response } = await openUrl(url.href, { credentials: hubCredentials(token, endpoint), signal });
-    const found = repositoriesIn(await readText(response, maxAnswerBytes, signal));
+    const found = repositoriesIn(await readJson(response, "the hub's answer", signal));
     return found.slice(0, mostFound).toSorted((one, other) => other.downloads - one.downloads);
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -58,13 +57,7 @@ interface Entry {
   readonly gated?: unknown;
 }
 
-function repositoriesIn(text: string): readonly HubRepository[] {
-  let entries: unknown;
-  try {
-    entries = JSON.parse(text);
-  } catch (error) {
-    throw new DownloadError("the hub's answer is not JSON", { cause: error });
-  }
+function repositoriesIn(entries: unknown): readonly HubRepository[] {
   if (!Array.isArray(entries)) throw new DownloadError("the hub's answer is not a list");
   return entries.flatMap((entry: Entry | null) => {
     const { id, downloads, likes, gated } = entry ?? {};

@@ -1,11 +1,14 @@
 // Reads the list of all files of a Hugging Face repository.
 import { deadlineSignal, linkSignals } from "@waggle/async";
 import { DownloadError } from "../transfer/download-error.ts";
-import { openUrl, readText, type Credentials, type Opened } from "../transfer/open-url.ts";
+import { openUrl, readJson, type Credentials, type Opened } from "../transfer/open-url.ts";
 import type { HubFile } from "./parse-reference.ts";
 
 const maxPages = 20;
-const maxPageBytes = 8 << 20;
+const maxFiles = 20_000;
+/** Longer paths are left out: no file system has names that long, and the patterns for names would take long. */
+const maxPathChars = 1_024;
+const maxNameChars = 255;
 const timeoutMs = 60_000;
 
 export interface TreeFile {
@@ -29,7 +32,8 @@ export async function readHubTree(
   for (let page = 0; next !== undefined; page++) {
     if (page === maxPages) throw new DownloadError(`the list of files is longer than ${maxPages} pages`);
     const opened: Opened = await openUrl(next, { credentials, signal });
-    files.push(...filesIn(await readText(opened.response, maxPageBytes, signal)));
+    for (const file of filesIn(await readJson(opened.response, "the hub's list of files", signal))) files.push(file);
+    if (files.length > maxFiles) throw new DownloadError(`the list has more than ${maxFiles} files`);
     next = nextPage(opened.response, next);
   }
   return files;
@@ -43,18 +47,13 @@ function nextPage({ headers }: Response, from: string): string | undefined {
   return next.origin === new URL(from).origin ? next.href : undefined;
 }
 
-function filesIn(text: string): readonly TreeFile[] {
-  let entries: unknown;
-  try {
-    entries = JSON.parse(text);
-  } catch (error) {
-    throw new DownloadError("the hub's list of files is not JSON", { cause: error });
-  }
+function filesIn(entries: unknown): readonly TreeFile[] {
   if (!Array.isArray(entries)) throw new DownloadError("invalid file list from the hub");
   return entries.flatMap((entry: Entry | null) => {
     if (entry === null || typeof entry !== "object") return [];
     const { type, path, size, lfs } = entry;
     if (type !== "file" || typeof path !== "string" || typeof size !== "number") return [];
+    if (path.length > maxPathChars || path.length - path.lastIndexOf("/") > maxNameChars) return [];
     const oid = lfs?.oid;
     return [{ path, bytes: size, sha256: typeof oid === "string" && /^[\da-f]{64}$/.test(oid) ? oid : undefined }];
   });

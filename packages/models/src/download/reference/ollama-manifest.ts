@@ -3,10 +3,9 @@
 // same manifests in its folder.
 import { nameOnDisk } from "../folder/model-names.ts";
 import { DownloadError } from "../transfer/download-error.ts";
-import { openUrl, readText, type OpenOptions } from "../transfer/open-url.ts";
+import { mostJsonBytes, openUrl, readText, type OpenOptions } from "../transfer/open-url.ts";
 import type { FileTarget, OllamaTarget } from "./parse-reference.ts";
 
-export const mostManifestBytes = 1 << 20;
 /** Digits of a projector's SHA-256 in the name of its file. */
 const hashChars = 12;
 const mostLayers = 100;
@@ -35,14 +34,14 @@ export async function askRegistry(target: OllamaTarget, endpoint: string, option
   const base = `${endpoint.replace(/\/*$/, "/")}v2/${[target.user, target.model].map(encodeURIComponent).join("/")}`;
   const url = `${base}/manifests/${encodeURIComponent(target.tag)}`;
   const { response } = await openUrl(url, { ...options, headers: { accept: manifestType } });
-  const { model, projector, layers } = filesOfTag(await readText(response, mostManifestBytes, options.signal));
+  const { model, projector, layers } = filesOfTag(await readText(response, mostJsonBytes, options.signal));
   const blob = (sha256: string): string => `${base}/blobs/sha256:${sha256}`;
   const extras: Record<string, unknown> = {};
   for (const { type, sha256, sizeBytes } of layers) {
     if (!extraLayers.has(type) || type in extras || sizeBytes > mostExtraBytes) continue;
     const opened = await openUrl(blob(sha256), options);
     const text = await readText(opened.response, mostExtraBytes, options.signal);
-    extras[type] = type === "params" || type === "messages" ? parsed(text) : text;
+    extras[type] = type === "params" || type === "messages" ? keepable(text) : text;
   }
   const file = ({ sha256 }: Layer): Pick<FileTarget, "kind" | "url" | "sha256" | "credentials"> => {
     return { kind: "file", url: blob(sha256), sha256, credentials: undefined };
@@ -85,6 +84,16 @@ function layersIn(text: string): readonly Layer[] {
     const sha256 = typeof digest === "string" ? /^sha256:([\da-f]{64})$/.exec(digest)?.[1] : undefined;
     return type === undefined || sha256 === undefined ? [] : [{ type, sha256, sizeBytes: Number(size) }];
   });
+}
+
+/** @returns undefined if the text is not JSON, or nested so deep that the record of the download could not be written or would be too long */
+function keepable(text: string): unknown {
+  const value = parsed(text);
+  try {
+    return (JSON.stringify(value, undefined, 1)?.length ?? 0) > mostExtraBytes ? undefined : value;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @returns undefined if the text is not JSON */

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import filenamify from "filenamify";
 import { cannotResolve } from "../transfer/download-error.ts";
-import { allParts, hubPrefix, nameOnDisk } from "../folder/model-names.ts";
+import { allParts, firstPart, hubPrefix, nameOnDisk } from "../folder/model-names.ts";
 import type { Credentials } from "../transfer/open-url.ts";
 import { normalTag } from "./quantizations.ts";
 
@@ -171,7 +171,7 @@ function plainFile(reference: string, url: URL, sha256: string | undefined): Fil
   if (parts.length > 1 && sha256 !== undefined) {
     throw cannotResolve(reference, "a file in parts cannot have one SHA-256");
   }
-  url.pathname = parts[0] ?? url.pathname;
+  url.pathname = firstPart(url.pathname);
   const fileName = withoutByteParts(decodedWords(url.pathname).at(-1) ?? "");
   const name = nameOnDisk(filenamify(fileName, { maxLength: Infinity }));
   // Many different files are called model.gguf. So each hash has a separate local folder; without a hash, each folder of a server has one.
@@ -189,10 +189,6 @@ function credentialsIn({ origin, username, password }: URL): Credentials | undef
   if (username === "" && password === "") return undefined;
   const pair = `${decoded(username)}:${decoded(password)}`;
   return { origin, authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
-}
-
-function firstPart(name: string): string {
-  return allParts(name)[0] ?? name;
 }
 
 /** Name of the whole file for a byte part: `a.gguf` for `a.gguf.part1of2`. */
