@@ -55,6 +55,7 @@ async function loadLlama(start: ModelLoad, emit: (event: EngineEvent) => void): 
     ...(chatTemplate === undefined ? {} : { chatTemplate }),
     ...(start.prefixStore === undefined ? {} : { statesFolder: start.prefixStore.folder }),
     onProgress: createReport(emit),
+    onOpening: (file) => emit({ type: "opening", file }),
     log: (level, message) => emit({ type: "log", level, message }),
   });
 }

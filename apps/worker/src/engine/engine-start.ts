@@ -1,5 +1,5 @@
 // Defines the first message to an engine process, to serve or to measure: all its settings, as plain data. Only the worker reads flags and variables.
-import type { BackendInfo } from "@waggle/engine";
+import type { BackendInfo, OpenedFile } from "@waggle/engine";
 import type { ProjectorSettings } from "@waggle/engine-llama";
 import type { BackendName } from "@waggle/protocol";
 import type { ModelSettings } from "../config/model-settings.ts";
@@ -15,6 +15,19 @@ export function startAgain(start: EngineStart, { attention, settings: loaded }: 
   const { settings } = start;
   if (attention === undefined || loaded === undefined || settings.flashAttention !== "auto") return start;
   return { ...start, settings: { ...settings, flashAttention: loaded.flash_attention ? "on" : "off" } };
+}
+
+/**
+ * Returns the settings for an engine after one that died while it opened a file: without a projector that the model does not need.
+ * Undefined if the model needs the file.
+ * @param death the sentence with which the engine died
+ */
+export function startWithout(start: EngineStart, { path }: OpenedFile, death: string): EngineStart | undefined {
+  const { projector } = start;
+  if (projector === undefined || projector.path !== path || projector.isRequired) return undefined;
+  const why = `${death.charAt(0).toLowerCase()}${death.slice(1).replace(/\.$/, "")}`;
+  const problem = `${why}, when it opened this file; download the file again, or start with --mmproj none`;
+  return { ...start, projector: { ...projector, problem } };
 }
 
 /** Loads the model, measures how fast it is, and exits. */

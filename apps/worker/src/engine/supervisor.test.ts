@@ -101,6 +101,8 @@ function setUp(
   };
 }
 
+type SetUp = ReturnType<typeof setUp>;
+
 describe("the next engine", () => {
   const attention = { cells: 2_048, threads: 1, flash: { row_ms: 2, tile_ms: 1 }, plain: { row_ms: 1, tile_ms: 1 } };
   const infoWith = (measured: boolean): BackendInfo =>
@@ -120,6 +122,49 @@ describe("the next engine", () => {
     worker.clock.advance(60_000);
     expect(worker.engines).toHaveLength(2);
     expect(worker.current().sent[0]).toMatchObject({ settings: { flashAttention: after } });
+  });
+});
+
+describe("an engine that crashes while it opens a file", () => {
+  const projector = { path: "/m/mmproj.gguf", maxPixels: 1, isRequired: false };
+  const cases = [
+    ["leaves out a projector that was only found", { projector }, "projector", undefined],
+    [
+      "names a projector of the settings",
+      { projector: { ...projector, isRequired: true } },
+      "projector",
+      /SIGSEGV\), while it opened the projector \/m\/mmproj\.gguf\. .*--mmproj none/,
+    ],
+    ["names an adapter", { projector }, "adapter", /while it opened the adapter \/m\/bee\.gguf\. .*--lora/],
+  ] as const;
+  it.each(cases)("%s", (_, start, kind, gaveUp) => {
+    const worker = setUp(createFakeEngine, { start: { type: "load", ...start } as unknown as EngineStart });
+    worker.start();
+    worker.send({ type: "opening", file: { kind, path: kind === "adapter" ? "/m/bee.gguf" : projector.path } });
+    worker.die();
+    worker.clock.advance(0);
+    if (gaveUp !== undefined) return expect(worker.calls.at(-1)).toMatch(gaveUp);
+    expect(worker.calls).toEqual(["start", "death: signal", "start"]);
+    const problem = expect.stringContaining("the engine crashed (SIGSEGV), when it opened this file; download");
+    expect(worker.current().sent[0]).toMatchObject({ projector: { ...projector, problem } });
+  });
+});
+
+describe("the log of a death", () => {
+  it.each([
+    ["the worker killed a hanging engine", (worker: SetUp) => worker.clock.advance(300_000), "worker"],
+    ["something else killed it", (worker: SetUp) => worker.current().kill(), "the system or another process"],
+    [
+      "the engine ended itself",
+      (worker: SetUp) => (worker.send({ type: "load_failed", message: "no" }), worker.current().kill()),
+      "engine",
+    ],
+    ["it crashed", (worker: SetUp) => worker.die(), undefined],
+  ])("says who did it: %s", (_, end, by) => {
+    const worker = setUp();
+    worker.start();
+    end(worker);
+    expect(JSON.parse(worker.lines.find((line) => line.includes("engine_died")) ?? "{}").killed_by).toBe(by);
   });
 });
 

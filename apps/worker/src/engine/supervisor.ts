@@ -3,12 +3,12 @@
 import type { ChildProcess } from "node:child_process";
 import { createBackoff, createCondition } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
-import type { EngineCommand, EngineEvent, JobEvent } from "@waggle/engine";
+import type { EngineCommand, EngineEvent, JobEvent, OpenedFile } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { DeathReason, EngineHost, EngineOwner } from "./engine-host.ts";
 import { forkEngine } from "./engine-process.ts";
-import { startAgain, type EngineStart } from "./engine-start.ts";
+import { startAgain, startWithout, type EngineStart } from "./engine-start.ts";
 import { picturePipe, sendCommand } from "./picture-pipe.ts";
 import { answerToUndelivered } from "./undeliverable.ts";
 import { createWatchdog } from "./watchdog.ts";
@@ -72,6 +72,10 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   let restart: TimerHandle | undefined;
   /** Reason of the coming death, if the supervisor knows a more precise reason than the exit status. */
   let doom: Death | undefined;
+  /** Whether the supervisor has killed the present engine. */
+  let condemned = false;
+  /** The file besides the model that the present engine opens. */
+  let opening: OpenedFile | undefined;
   const gone = createCondition(() => child === undefined);
   let loadTimer: TimerHandle | undefined;
 
@@ -89,6 +93,8 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   function launch(): void {
     restart = undefined;
     doom = undefined;
+    condemned = false;
+    opening = undefined;
     let engine: ChildProcess;
     try {
       engine = fork(options.env);
@@ -146,6 +152,10 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       case "log":
         log[event.level]({ engine: event.message }, "engine_log");
         break;
+      case "opening":
+        opening = event.file;
+        awaitLoading();
+        break;
       case "loading":
         awaitLoading();
         break;
@@ -169,6 +179,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
 
   function condemn(reason: DeathReason, message: string): void {
     doom ??= { reason, message };
+    condemned = true;
     // SIGKILL also ends a stopped process, and native code that hangs.
     child?.kill("SIGKILL");
   }
@@ -179,7 +190,14 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     loadTimer?.cancel();
     watchdog.stop();
     gone.check();
-    onDeath(doom ?? deathOf(code, signal), { engine_exit: code, engine_signal: signal });
+    const death = doom ?? deathOf(code, signal);
+    const killedBy = killerOf(signal, condemned, doom);
+    const facts = {
+      engine_exit: code,
+      engine_signal: signal,
+      ...(killedBy === undefined ? {} : { killed_by: killedBy }),
+    };
+    onDeath(death, facts);
   }
 
   function onStartFailed(thrown: unknown): void {
@@ -187,14 +205,19 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     onDeath({ reason: "start_failed", message: `Cannot start the engine process: ${why}.` }, {});
   }
 
-  function onDeath(death: Death, facts: object): void {
+  function onDeath(cause: Death, facts: object): void {
     const servedMs = readyAt === undefined ? undefined : clock.now() - readyAt;
     const hasLived = progressed || (servedMs !== undefined && servedMs >= healthyMs);
     readyAt = undefined;
     progressed = false;
     if (stopping) return;
     deaths += 1;
-    const isVerdict = !everReady && (death.reason === "load_failed" || options.loadedBefore !== true);
+    const at = cause.reason === "load_failed" ? undefined : opening;
+    const death = at === undefined ? cause : deathAt(at, cause);
+    const without = at === undefined || everReady ? undefined : startWithout(start, at, cause.message);
+    start = without ?? start;
+    const isVerdict =
+      without === undefined && !everReady && (death.reason === "load_failed" || options.loadedBefore !== true);
     // The owner reports a final death.
     const line = { event: "engine_died", death: death.reason, reason: death.message, ...facts };
     log[isVerdict ? "info" : "error"](line, "engine_died");
@@ -271,9 +294,30 @@ function isProgress({ type }: JobEvent): boolean {
   return type === "token" || type === "embedding";
 }
 
+const otherKiller = "the system or another process";
+/** Signals that end a process from outside; others are faults of its own code. */
+const killingSignals: readonly NodeJS.Signals[] = ["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"];
+
+/** Who sent the signal. An engine that could not load the model ends itself. */
+function killerOf(signal: NodeJS.Signals | null, condemned: boolean, doom: Death | undefined): string | undefined {
+  if (signal === null || !killingSignals.includes(signal)) return undefined;
+  if (condemned) return "worker";
+  return doom === undefined ? otherKiller : "engine";
+}
+
+const remedies = {
+  projector: "Download that file again, or start with --mmproj none.",
+  adapter: "Make that file again for this model, or start without it (--lora).",
+} as const;
+
+function deathAt({ kind, path }: OpenedFile, { reason, message }: Death): Death {
+  return { reason, message: `${message.replace(/\.$/, "")}, while it opened the ${kind} ${path}. ${remedies[kind]}` };
+}
+
 function deathOf(code: number | null, signal: NodeJS.Signals | null): { reason: DeathReason; message: string } {
   if (signal === "SIGKILL") {
-    return { reason: "signal", message: "The engine was killed (SIGKILL); the system may have run out of memory." };
+    const who = `by ${otherKiller}: memory may have run out (journalctl -k says so)`;
+    return { reason: "signal", message: `The engine was killed (SIGKILL) ${who}.` };
   }
   if (signal !== null) return { reason: "signal", message: `The engine crashed (${signal}).` };
   return { reason: "exit", message: `The engine exited unexpectedly with code ${code ?? "unknown"}.` };

@@ -24,7 +24,7 @@ import type { Addon } from "../passes/addon-decoder.ts";
 import { nativeModelOf, VersionError } from "../passes/library-context.ts";
 import type { Binding } from "../passes/open-decoder.ts";
 import { createPasses } from "../passes/passes.ts";
-import { openPictures, type ProjectorSettings } from "../pictures/open-pictures.ts";
+import { openPictures, type OnOpening, type ProjectorSettings } from "../pictures/open-pictures.ts";
 import { createSamplingContext } from "../sampling/sampling.ts";
 import { readVocabulary } from "../text/vocabulary.ts";
 
@@ -59,6 +59,7 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly statesFolder?: string;
   /** Called with the progress from 0 to 1. */
   readonly onProgress?: (progress: number) => void;
+  readonly onOpening?: OnOpening;
   /** Called with llama.cpp's warnings and errors, and with messages about the load. */
   readonly log?: (level: LogLevel, message: string) => void;
   readonly signal?: AbortSignal;
@@ -112,7 +113,9 @@ async function load(
   const unlocked = options.mlock === true && llama.gpu === false ? lockWarning(model.size) : undefined;
   if (unlocked !== undefined) log?.("warn", unlocked);
   const reason = (): Promise<string | undefined> => errors.reason();
-  const adapters = await openLoraAdapters({ model, modelPath, files: options.lora ?? [], reason });
+  const adapters = await openLoraAdapters({
+    ...{ model, modelPath, files: options.lora ?? [], reason, onOpening: options.onOpening },
+  });
   const vocabulary = readVocabulary(model, header.infill);
   const loaded = {
     options,
@@ -159,11 +162,12 @@ async function load(
     contextSize,
     isRecurrent: isRecurrent || isHybrid,
   });
-  const pictures = await openPictures({
-    ...{ settings: options.projector, model, passes, batchSize, scope, log },
+  const opened = await openPictures({
+    ...{ settings: options.projector, model, passes, batchSize, scope, log, onOpening: options.onOpening },
     addon: binding === "addon" ? wanted.addon : undefined,
     flashAttention: options.flashAttention,
   });
+  const pictures = typeof opened === "string" ? undefined : opened;
   const info = {
     ...describe(loaded, { contextSize, contextPool, batchSize }, chat.source),
     ...(embedder === undefined ? {} : { embeddingSize: embedder.width }),
@@ -171,6 +175,7 @@ async function load(
     ...(attention === undefined ? {} : { attention }),
     ...(bindingReason === undefined ? {} : { bindingReason }),
     ...(pictures === undefined ? {} : { vision: pictures.vision }),
+    ...(typeof opened === "string" ? { visionProblem: opened } : {}),
     templateSha256: chat.templateSha256,
     chatFormat: chat.format,
   };

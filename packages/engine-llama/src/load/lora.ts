@@ -2,6 +2,7 @@
 import { GgufError, isLoraAdapter, readGgufFile } from "@waggle/models/header";
 import { maxLoraAdapters } from "@waggle/protocol";
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
+import type { OnOpening } from "../pictures/open-pictures.ts";
 import { cannotLoad } from "./load-error.ts";
 
 export interface LoraFile {
@@ -25,10 +26,17 @@ export interface OpenLoraOptions {
   readonly files: readonly LoraFile[];
   /** Reads llama.cpp's reason for its last failure. */
   readonly reason: () => Promise<string | undefined>;
+  readonly onOpening?: OnOpening | undefined;
 }
 
 /** @throws WaggleError unavailable, with the flag and the adapter's file in its message */
-export async function openLoraAdapters({ model, modelPath, files, reason }: OpenLoraOptions): Promise<LoraAdapters> {
+export async function openLoraAdapters({
+  model,
+  modelPath,
+  files,
+  reason,
+  onOpening,
+}: OpenLoraOptions): Promise<LoraAdapters> {
   if (files.length > maxLoraAdapters)
     throw cannotLoad(modelPath, `--lora: ${files.length} adapters; the limit is ${maxLoraAdapters}`);
   const twice = files.find(({ path }, i) => files.findIndex((other) => other.path === path) !== i);
@@ -41,7 +49,9 @@ export async function openLoraAdapters({ model, modelPath, files, reason }: Open
     const problem = await headerProblem(path, model);
     if (problem !== undefined) throw cannotLoad(modelPath, `--lora ${path}: ${problem}`);
     try {
+      onOpening?.({ kind: "adapter", path });
       loaded.push(await library.load(path));
+      onOpening?.(undefined);
     } catch (error) {
       const libraryReason = (await reason())?.replace(/^failed to apply lora adapter: /, "");
       throw cannotLoad(modelPath, `--lora ${path}: ${libraryReason ?? (error as Error).message}`, error);

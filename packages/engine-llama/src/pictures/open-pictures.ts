@@ -1,6 +1,7 @@
 // Opens what a model needs to read pictures: its projector, the decoder of picture files, and the encoder.
+import { basename } from "node:path";
 import type { Scope } from "@waggle/async";
-import type { PictureEncoder, VisionInfo } from "@waggle/engine";
+import type { OpenedFile, PictureEncoder, VisionInfo } from "@waggle/engine";
 import { createPictureDecoder } from "@waggle/pictures";
 import { WaggleError } from "@waggle/protocol";
 import type { LogLevel } from "../load/llama.ts";
@@ -10,9 +11,14 @@ import { createDividePictures } from "./divide-pictures.ts";
 import { createEncoder } from "./encoder.ts";
 import { openProjector, type Projector, type ProjectorModel, type ProjectorOptions } from "./projector.ts";
 
+/** Called before llama.cpp opens a file besides the model, at which it may crash, and with undefined afterwards. */
+export type OnOpening = (file: OpenedFile | undefined) => void;
+
 export interface ProjectorSettings extends ProjectorOptions {
   /** The load fails if the projector cannot be used. Otherwise the model is loaded without it, and a warning is logged. */
   readonly isRequired: boolean;
+  /** Why it cannot be used, known before it is opened. */
+  readonly problem?: string | undefined;
 }
 
 export interface OpenPicturesOptions extends ProjectorModel {
@@ -23,6 +29,7 @@ export interface OpenPicturesOptions extends ProjectorModel {
   /** Frees everything when it closes. */
   readonly scope: Scope;
   readonly log?: ((level: LogLevel, message: string) => void) | undefined;
+  readonly onOpening?: OnOpening | undefined;
 }
 
 export interface Pictures {
@@ -37,11 +44,12 @@ const onePixel = Buffer.from(
   "base64",
 );
 
-/** @returns undefined if the model has no projector. @throws WaggleError unavailable if a required projector cannot be used */
-export async function openPictures(options: OpenPicturesOptions): Promise<Pictures | undefined> {
+/** @returns why the projector is not used, and undefined if there is none. @throws WaggleError unavailable if a required projector cannot be used */
+export async function openPictures(options: OpenPicturesOptions): Promise<Pictures | string | undefined> {
   const { settings, passes, scope, batchSize } = options;
   const projector = settings === undefined ? undefined : await openUsable(settings, options);
-  if (projector === undefined || passes.feed === undefined) return undefined;
+  if (projector === undefined || typeof projector === "string") return projector;
+  if (passes.feed === undefined) return undefined;
   const decoder = createPictureDecoder();
   scope.defer(async () => await decoder.dispose());
   // A decoder that fails is started again for the first picture, which then has the error.
@@ -55,9 +63,11 @@ export async function openPictures(options: OpenPicturesOptions): Promise<Pictur
 
 async function openUsable(
   settings: ProjectorSettings,
-  { log, ...options }: OpenPicturesOptions,
-): Promise<Projector | undefined> {
+  { log, onOpening, ...options }: OpenPicturesOptions,
+): Promise<Projector | string> {
   try {
+    if (settings.problem !== undefined) throw new Error(settings.problem);
+    onOpening?.({ kind: "projector", path: settings.path });
     return await openProjector(settings, options);
   } catch (error) {
     const reason = (error as Error).message;
@@ -65,6 +75,8 @@ async function openUsable(
       throw new WaggleError("unavailable", `Cannot load projector ${settings.path}: ${reason}.`, { cause: error });
     }
     log?.("warn", `Pictures are refused: cannot use the projector ${settings.path}: ${reason}`);
-    return undefined;
+    return `${basename(settings.path)}: ${reason}`;
+  } finally {
+    onOpening?.(undefined);
   }
 }

@@ -50,6 +50,8 @@ export interface BackendInfo {
   readonly infill: boolean;
   /** The projector, which lets the model read pictures; absent without one. */
   readonly vision?: VisionInfo;
+  /** Why the projector next to the model is not used. */
+  readonly visionProblem?: string;
   readonly promptTexts: PromptTexts;
 }
 

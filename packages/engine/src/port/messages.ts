@@ -218,9 +218,16 @@ export interface StepStats {
   readonly parked: number;
 }
 
+export interface OpenedFile {
+  readonly kind: "projector" | "adapter";
+  readonly path: string;
+}
+
 export type EngineEvent =
   /** `progress` is from 0 to 1. */
   | { readonly type: "loading"; readonly progress: number }
+  /** The library opens a file that the model is loaded with, and may crash at it; undefined: it is open. */
+  | { readonly type: "opening"; readonly file: OpenedFile | undefined }
   | { readonly type: "ready"; readonly info: BackendInfo; readonly loadMs: number }
   | { readonly type: "load_failed"; readonly message: string }
   | {

@@ -64,7 +64,7 @@ export function statusOf(model: Model, { pool, isDefault, now, chat }: StatusOpt
       embedding_size: info?.embeddingSize ?? undefined,
       infill: info?.infill,
       vision: visionOf(host),
-      vision_problem: info?.vision === undefined ? facts?.vision.problem : undefined,
+      vision_problem: info?.vision === undefined ? (info?.visionProblem ?? facts?.vision.problem) : undefined,
       chat,
       modified_at: info?.file?.modifiedAt ?? facts?.modifiedAt,
       memory: memory === undefined ? undefined : { ...memory, ...(measured === 0 ? {} : { measured }) },
