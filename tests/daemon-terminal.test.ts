@@ -1,9 +1,12 @@
 // Tests a worker's output on a real terminal, and its stdout for programs.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { sleep } from "@waggle/async";
 import { StdoutLineSchema } from "@waggle/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { killDaemons, runDaemon, spawnModelWorker } from "./support/daemon.ts";
-import { openTerminal, workerPath } from "./support/terminal.ts";
+import { openTerminal, processesWith, wagglePath, workerPath } from "./support/terminal.ts";
 
 afterEach(killDaemons);
 
@@ -46,6 +49,52 @@ describe("waggle-worker on a terminal", () => {
     terminal.type("\u0003");
     await terminal.shows(/Stopping now: 1 answer ends unfinished\./);
     expect(await terminal.exited).toBe(130);
+  });
+});
+
+describe("closing the terminal", () => {
+  const fake = ["serve", "--backend", "fake", "--port", "0"];
+  const nats = ["--nats-url", "nats://127.0.0.1:2", "--port", "0"];
+  const marked = (mark: string): ReturnType<typeof processesWith> => processesWith("MARK", mark);
+
+  it.each([
+    ["a worker with an answer", [...fake, "--fake-step-delay", "20"], /is ready/],
+    ["a worker that loads", [...fake, "--fake-load-delay", "600s"], /Loading/],
+    ["a gateway", ["gateway", ...nats], /Open/],
+    ["a hive", ["hive", "--port", "0"], /Open/],
+  ])("ends %s", async (what, argv, started) => {
+    const mark = `closed-${what}`;
+    let answer: Response | undefined;
+    {
+      await using terminal = openTerminal(argv, { ...plain, MARK: mark });
+      const screen = await terminal.shows(/Open[^]*http:\/\/[\d.:]+/);
+      if (!started.test(screen)) await terminal.shows(started);
+      if (what === "a worker with an answer") {
+        const url = /http:\/\/[\d.:]+/.exec(screen)?.[0];
+        answer = await fetch(`${url}/v1/inference`, { method: "POST", body: '{"prompt":"a [eog:60]"}' });
+      }
+    }
+    if (answer !== undefined) expect(await answer.text()).toContain('"finish_reason":"stop"');
+    await expect.poll(() => marked(mark)).toEqual([]);
+  });
+
+  it("does not end a worker of nohup", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "nohup-"));
+    const out = join(folder, "out");
+    const shell = `nohup '${process.execPath}' '${wagglePath}' ${fake.join(" ")} > '${out}' & read line`;
+    const start = `require("child_process").spawnSync("bash", ["-c", process.argv[1]], { stdio: "inherit" })`;
+    const env = { ...plain, MARK: "nohup" };
+    try {
+      await using terminal = openTerminal([start, shell], env, "-e");
+      await expect.poll(() => (existsSync(out) ? readFileSync(out, "utf8") : "")).toContain('"ready"');
+      await terminal[Symbol.asyncDispose]();
+      await expect.poll(() => marked("nohup").filter(({ command }) => command.includes("spawnSync"))).toEqual([]);
+      const url = /http:[^"]+/.exec(readFileSync(out, "utf8"))?.[0];
+      expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    } finally {
+      for (const { pid } of marked("nohup")) process.kill(pid, "SIGKILL");
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

@@ -13,13 +13,13 @@ export async function questionedWords(
 ): Promise<readonly string[]> {
   // The worker's handlers of signals begin after the question.
   const leave = (): never => process.exit(exitCodes.interrupted);
-  process.once("SIGINT", leave);
+  for (const signal of ["SIGINT", "SIGHUP"]) process.once(signal, leave);
   try {
     const { stdin, stdout, stderr } = process;
     const [out, err] = [createOutput(stdout, false), createOutput(stderr, false)];
     const config = readConfig({ env, homeFolder: homedir(), entry: { path: "", execArgv: [] } });
     return await offerDownloads({ config, stdin, out, err, signal: new AbortController().signal }, words);
   } finally {
-    process.off("SIGINT", leave);
+    for (const signal of ["SIGINT", "SIGHUP"]) process.off(signal, leave);
   }
 }

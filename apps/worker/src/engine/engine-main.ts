@@ -1,5 +1,5 @@
-// The engine process: loads the backend, runs the step loop, and exchanges messages with the worker over IPC. It ignores SIGINT and SIGTERM, which
-// reach the whole group on Ctrl-C: the worker decides when the engine exits. When the channel closes, the worker is gone.
+// The engine process: loads the backend, runs the step loop, and exchanges messages with the worker over IPC. It ignores signals that
+// reach the whole group, on Ctrl-C or when the terminal is closed: the worker decides when the engine exits. When the channel closes, the worker is gone.
 import { randomBytes } from "node:crypto";
 import { Socket } from "node:net";
 import { cpus } from "node:os";
@@ -32,8 +32,7 @@ const lastMessageTimeoutMs = 1_000;
 
 let engine: Engine | undefined;
 
-process.on("SIGINT", () => {});
-process.on("SIGTERM", () => {});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
 process.on("disconnect", die);
 // An error of the channel means that the worker is gone, and "disconnect" follows. With this handler no message needs a callback, which would cost
 // a turn of the tick queue for each step.

@@ -1,6 +1,8 @@
 // Receives requests from outside the process: signals, a closed IPC channel, a broken stdout. It imports no other module of Waggle, so that it can
 // listen before the rest of the daemon is loaded.
+import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
+import { isatty } from "node:tty";
 
 /** One Ctrl-C reaches the whole process group, and npx and pnpm forward the signal once more. A second signal within this time counts as the same Ctrl-C. */
 const sameSignalMs = 300;
@@ -17,6 +19,20 @@ export interface Signals {
   connect(handlers: SignalHandlers): void;
 }
 
+/**
+ * Whether the process ends with its terminal: it has a controlling terminal, and reads from it or writes to it. Not with `nohup`, which redirects all
+ * three; that SIGHUP was ignored cannot be seen, because Node resets signals when it starts.
+ */
+function hasTerminal(): boolean {
+  if (![0, 1, 2].some((stream) => isatty(stream))) return false;
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Until the handlers are set, a request to leave or to reload waits for the handlers, and a second request to leave ends the process. */
 export function listenForSignals(process: NodeJS.Process): Signals {
   let connected: SignalHandlers | undefined;
@@ -31,22 +47,29 @@ export function listenForSignals(process: NodeJS.Process): Signals {
     process.exit();
   }
 
+  function leave(code: number): boolean {
+    if (drain !== undefined) return false;
+    drain = { at: performance.now(), code };
+    connected?.onDrain(code);
+    return true;
+  }
+
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const code = 128 + constants.signals[signal];
     process.on(signal, () => {
-      if (drain === undefined) {
-        drain = { at: performance.now(), code };
-        connected?.onDrain(code);
-      } else if (performance.now() - drain.at > sameSignalMs) abort(code);
+      if (!leave(code) && performance.now() - (drain?.at ?? 0) > sameSignalMs) abort(code);
     });
   }
+  const endsWithTerminal = hasTerminal();
   process.on("SIGHUP", () => {
-    if (connected === undefined) reload = true;
+    // The terminal was closed. The kernel and the shell both say so, so a second signal aborts nothing.
+    if (endsWithTerminal) leave(128 + constants.signals.SIGTERM);
+    else if (connected === undefined) reload = true;
     else connected.onReload();
   });
   // The parent process that opened the channel has exited, so no client is left and nothing needs to be drained.
   process.on("disconnect", () => abort(128 + constants.signals.SIGTERM));
-  // The process that read stdout has exited; the daemon continues.
+  // The process that read stdout has exited, or the terminal is closed; the daemon continues.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
   return {
