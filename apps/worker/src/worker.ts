@@ -76,8 +76,8 @@ export interface Worker {
   readonly app: App;
   readonly report: Report;
   readonly served: Served;
-  /** Resolves with the reason when the first load of the worker's only model has failed. */
-  readonly firstLoadFailed: Promise<string>;
+  /** Resolves with the reason when the first load of the worker's only model has failed, or all models have stayed failed for a minute. */
+  readonly failed: Promise<string>;
   /** Begins to load the pinned models, and the model that the worker was started for. */
   start(): void;
   /** Describes the models one after the other, so that a folder of many models delays no request. */
@@ -96,12 +96,15 @@ export interface Worker {
 /** Maximum number of prompts that wait to be rendered from the file of a model that is not loaded. Each prompt keeps a conversation in memory. */
 const waitingPrompts = 8;
 
+/** Time after which a worker whose models have all failed exits. */
+export const failedExitMs = 60_000;
+
 export function createWorker(options: WorkerOptions): Worker {
   const { config, log, metrics, clock, traces, listener } = options;
   const state = createWorkerState();
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
   const registry = createJobRegistry({ ...config, clock });
-  const firstLoadFailed = deferred<string>();
+  const failed = deferred<string>();
   const observers: readonly JobObserver[] = [
     accounts.observe,
     (_, { type }, name) => (type === "started" ? noteUse(name) : undefined),
@@ -189,6 +192,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let preloaded: readonly Model[] | undefined;
   /** Why the worker's only model failed for good. */
   let soleFailure: string | undefined;
+  let stayingFailed: TimerHandle | undefined;
 
   /** The only model, if the worker must load it at the start. */
   function sole(): ModelHost | undefined {
@@ -226,13 +230,26 @@ export function createWorker(options: WorkerOptions): Worker {
     const isSoleFailure = host === sole() && to === "failed" && failure?.isFinal === true;
     const isFatal = isSoleFailure && host.loads.count === 0;
     if (isSoleFailure) soleFailure ??= failure.shown;
+    else if (host === sole() && to === "ready") soleFailure = undefined;
     // With a quiet log, the process prints a fatal failure when it exits.
     if (to === "failed" && !(isFatal && config.quietLog))
       log.error({ event: "model_failed", model: host.name, reason: failure?.message ?? now.reason }, "model_failed");
     updateState();
     if (to === "ready" && info !== undefined) options.onReady(info);
-    if (isFatal) firstLoadFailed.resolve(failure.message);
+    if (isFatal) failed.resolve(failure.message);
+    watchFailures(failure?.shown ?? "");
   });
+
+  /** A supervisor restarts a process that has ended, and no process that has failed. A minute leaves time to read the log, or to load a model. */
+  function watchFailures(why: string): void {
+    const hasFailed = (): boolean => models.entries().every(({ current }) => current.state.name === "failed");
+    if (stayingFailed !== undefined || !hasFailed()) return;
+    stayingFailed = clock.setTimeout(() => {
+      stayingFailed = undefined;
+      // A request may have loaded the model again, with the same end: that changes nothing. The next failure begins the time anew.
+      if (hasFailed()) failed.resolve(`${why} No model has worked for ${failedExitMs / 1_000} s, so the worker exits.`);
+    }, failedExitMs);
+  }
 
   state.onChange((to, from) => {
     metrics.stateTransitions.inc({ machine: "worker", from, to });
@@ -267,7 +284,7 @@ export function createWorker(options: WorkerOptions): Worker {
     app,
     report,
     served,
-    firstLoadFailed: firstLoadFailed.promise,
+    failed: failed.promise,
     start() {
       phase = "serving";
       updateState();
@@ -300,6 +317,7 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     close() {
       historyTimer?.cancel();
+      stayingFailed?.cancel();
       each((host) => host.close());
       registry.clear();
       phase = "stopped";

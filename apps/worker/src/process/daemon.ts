@@ -218,7 +218,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     });
   });
   let failure: string | undefined;
-  void worker.firstLoadFailed.then((why) => {
+  void worker.failed.then((why) => {
     failure = why;
     departure.abort(exitCodes.modelCannotBeLoaded);
   });

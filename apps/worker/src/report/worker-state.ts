@@ -10,7 +10,7 @@ export interface WorkerFacts {
   readonly isAwaiting: boolean;
   /** The only model, if it must load at the start: the worker then needs this model. */
   readonly sole: Pick<ModelHost, "state"> | undefined;
-  /** Why the only model could not be loaded, or that its engine was in a crash loop. Probes see it until the worker is restarted. */
+  /** Why the only model could not be loaded, or that its engine was in a crash loop. Probes see it until the model is loaded again. */
   readonly failure: string | undefined;
 }
 

@@ -46,6 +46,7 @@ export interface SeveralModelsOptions {
 export interface SeveralModels {
   readonly app: App;
   readonly models: Models;
+  readonly failed: Promise<string>;
   /** Reads the models' files. */
   describeModels(): Promise<void>;
   /** Resolves with the nth engine made for the model's file, counted from 1, as soon as it is made. */
@@ -142,6 +143,7 @@ export function createSeveralModels(options: SeveralModelsOptions): SeveralModel
   return {
     app: worker.app,
     models: worker.models,
+    failed: worker.failed,
     describeModels: worker.describeModels,
     engine: (name, nth = 1) => awaitedEngine(name, nth).promise,
     engines: (name) => made.get(name)?.length ?? 0,
