@@ -90,6 +90,13 @@ it("waggle ps shows the loaded models, how long they stay, and the budget", asyn
   expect((await ask(["ps"], { models: [seeing] })).out).toMatch(/ +text, pictures +4 min/);
 });
 
+it("waggle ps shows failed models first, with what to do", async () => {
+  const failed = modelStatus("hornet", { state: "failed", reason: "The engine died 6 times in a row." });
+  const { out } = await ask(["ps"], { models: [bee, failed] });
+  expect(out).toMatch(/\nhornet +failed [^]*\nbee +ready /);
+  expect(out).toContain("\nhornet: The engine died 6 times in a row.\nRepair hornet, then: waggle load hornet\n");
+});
+
 it("waggle ps shows no keep-alive and no budget for a gateway's models", async () => {
   const { code, out } = await ask(["ps"], { ...two, gateway: true });
   expect(code).toBe(0);

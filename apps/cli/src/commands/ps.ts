@@ -1,11 +1,13 @@
-// Owns `waggle ps`: lists the loaded models with their memory, and the memory that models share. The embedded model is listed also when it is
-// not loaded.
+// Owns `waggle ps`: lists the failed and the loaded models with their memory, and the memory that models share; at a hive, of all its workers. The
+// embedded model is listed also when it is not loaded.
+import type { ModelStatus } from "@waggle/protocol";
 import type { Run } from "../command.ts";
 import { formatBytes } from "@waggle/daemon/terminal";
 import { formatTable } from "../terminal/table.ts";
 import { reasonLines, shortState, stayWords } from "../worker/model-words.ts";
 import { embeddedModel } from "../local/embedded-model.ts";
-import { findWorker, isAddressGiven, noWorker } from "../worker/reach.ts";
+import { askServers, findServers, jsonOf, workerCell, workerColumn } from "../operate/need-server.ts";
+import { isAddressGiven } from "../worker/reach.ts";
 
 const columns = [
   { title: "NAME" },
@@ -20,38 +22,59 @@ const columns = [
 ];
 
 export const run: Run = async (context, words) => {
-  const found = await findWorker(context, words.text("url"));
-  const { models, budget } = (await found?.client.models.list({ signal: context.signal })) ?? { models: [] };
-  const loaded = models.filter(({ state }) => !["unloaded", "failed"].includes(state));
-  const isLoaded = loaded.some(({ source }) => source === "embedded");
-  const unloaded = isLoaded || isAddressGiven(context, words.text("url")) ? [] : [await embeddedModel()];
+  const { out, signal } = context;
+  const url = words.text("url");
+  const servers = await findServers(context, url);
+  const lists = await askServers(context, servers, async ({ client }) => {
+    const { models, budget } = await client.models.list({ signal });
+    const shown = models.filter(({ state }) => state !== "unloaded");
+    return { models: shown.toSorted((one, other) => rankOf(one) - rankOf(other)), budget };
+  });
+  const isLoaded = lists.some(({ answer }) => answer.models.some(({ source }) => source === "embedded"));
+  const unloaded = isLoaded || isAddressGiven(context, url) ? [] : [await embeddedModel()];
   if (words.has("json")) {
-    context.out.write(`${JSON.stringify({ models: [...loaded, ...unloaded], budget }, undefined, 2)}\n`);
-    if (found === undefined) throw noWorker(context);
+    out.write(
+      jsonOf(
+        lists.map((list) => ({ ...list, answer: { ...list.answer, models: [...list.answer.models, ...unloaded] } })),
+      ),
+    );
     return;
   }
   const now = Date.now();
-  const rows = loaded.map((model) => [
-    model.name,
-    shortState(model),
-    model.memory === undefined ? "" : formatBytes(model.memory.measured ?? model.memory.total),
-    model.slots === undefined ? "" : `${model.slots.busy}/${model.slots.total}`,
-    String(model.queued),
-    String(model.context_size ?? ""),
-    String(model.context_pool ?? ""),
-    model.vision === undefined ? "text" : "text, pictures",
-    // A gateway does not know how long its workers keep their models loaded.
-    budget === undefined ? "" : stayWords(model, now),
-  ]);
-  const others = unloaded.map(({ name, state }) => [name, state]);
-  // Without a worker there is only the embedded model, which has no cells in the other columns.
-  context.out.write(formatTable(found === undefined ? columns.slice(0, 2) : columns, [...rows, ...others]));
-  context.out.write(reasonLines(loaded));
-  if (found === undefined) throw noWorker(context);
-  if (budget === undefined) return;
-  const { total, used } = budget.memory;
-  const of = total === null ? "" : ` of ${formatBytes(total)}`;
-  context.out.write(
-    context.out.style.dim(`${formatBytes(used)}${of} is reserved for models, which share ${budget.threads} threads.\n`),
+  const rows = lists.flatMap((list) =>
+    list.answer.models.map((model) => [
+      ...workerCell(list),
+      model.name,
+      shortState(model),
+      model.memory === undefined ? "" : formatBytes(model.memory.measured ?? model.memory.total),
+      model.slots === undefined ? "" : `${model.slots.busy}/${model.slots.total}`,
+      String(model.queued),
+      String(model.context_size ?? ""),
+      String(model.context_pool ?? ""),
+      model.vision === undefined ? "text" : "text, pictures",
+      // A gateway does not know how long its workers keep their models loaded.
+      list.answer.budget === undefined ? "" : stayWords(model, now),
+    ]),
   );
+  const others = unloaded.map(({ name, state }) => [name, state]);
+  out.write(formatTable([...workerColumn(lists), ...columns], [...rows, ...others]));
+  for (const { worker, answer } of lists) {
+    const { models, budget } = answer;
+    const place = worker === undefined ? "" : `${worker}: `;
+    // A worker takes the command itself, also if a hive shows it.
+    const at = worker === undefined ? "" : ` --url <address of ${worker}>`;
+    out.write(reasonLines(models).replaceAll(/^(?=.)/gm, place));
+    for (const { name } of models.filter(({ state }) => state === "failed"))
+      out.write(`${place}Repair ${name}, then: waggle load ${name}${at}\n`);
+    if (budget === undefined) continue;
+    const { total, used } = budget.memory;
+    const of = total === null ? "" : ` of ${formatBytes(total)}`;
+    const reserved = `${formatBytes(used)}${of} is reserved for models, which share ${budget.threads} threads.`;
+    out.write(out.style.dim(`${place}${reserved}\n`));
+  }
 };
+
+/** Failed models come first. */
+function rankOf({ state }: ModelStatus): number {
+  return state === "failed" ? 0 : 1;
+}

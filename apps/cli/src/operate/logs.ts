@@ -14,23 +14,25 @@ const usualLines = 20;
 const mostLines = 500;
 
 export const run: Run = async (context, words) => {
-  const least = levelOf(words.text("level") ?? "trace");
+  const level = words.text("level");
+  const least = levelOf(level ?? "trace");
   const lines = lineCount(words.text("lines") ?? String(usualLines));
   const servers = await findServers(context, words.text("url"));
-  const show = { lines, follow: words.has("follow") };
+  const show = {
+    lines,
+    follow: words.has("follow"),
+    isShown: level === undefined ? undefined : (line: LogLine) => levels.indexOf(line.level) >= least,
+  };
   await askServers(context, servers, (server) =>
-    readLog(context, server, {
-      ...show,
-      onLine(line) {
-        if (levels.indexOf(line.level) >= least) print(context, server, line, words.has("json"));
-      },
-    }),
+    readLog(context, server, { ...show, onLine: (line) => print(context, server, line, words.has("json")) }),
   );
 };
 
 interface ReadLogOptions {
   readonly lines: number;
   readonly follow: boolean;
+  /** Undefined: all lines are. */
+  readonly isShown: ((line: LogLine) => boolean) | undefined;
   readonly onLine: (line: LogLine) => void;
 }
 
@@ -38,21 +40,22 @@ interface ReadLogOptions {
 async function readLog(
   { err, signal }: Context,
   server: Server,
-  { lines, follow, onLine }: ReadLogOptions,
+  { lines, follow, isShown, onLine }: ReadLogOptions,
 ): Promise<void> {
   const { client } = server;
-  let shown = (await client.logs({ signal, lines })).lines;
-  let after = -1;
+  // The lines that are shown are counted, so all lines are asked for where some are left out.
+  const all = (await client.logs({ signal, lines: isShown === undefined ? lines : mostLines })).lines;
+  let shown = all.filter((line) => isShown?.(line) ?? true).slice(-lines);
+  let after = all.at(-1)?.seq ?? -1;
   let isAway = false;
   for (;;) {
-    for (const line of shown) {
-      onLine(line);
-      after = line.seq;
-    }
+    for (const line of shown) onLine(line);
     if (!follow) return;
     await sleep(followIntervalMs, { signal });
     try {
-      shown = (await client.logs({ signal, lines: mostLines, after })).lines;
+      const { lines: next } = await client.logs({ signal, lines: mostLines, after });
+      after = next.at(-1)?.seq ?? after;
+      shown = next.filter((line) => isShown?.(line) ?? true);
       isAway = false;
     } catch (error) {
       if (!(error instanceof WaggleError && error.code === "unavailable")) throw error;

@@ -163,7 +163,12 @@ it("usage shows each client with what is left of its quota", async () => {
 it("logs prints the lines from the given level on", async () => {
   const line: LogLine = { seq: 0, time: "2026-01-01T00:00:00Z", level: "info", message: "low", fields: {} };
   const lines = [line, { ...line, seq: 1, level: "warn", message: "high", fields: { port: 1 } }];
-  const { out } = await ask(["logs", "--level", "warn"], { "GET /v1/logs?lines=20": { lines } });
+  const mixed = [...lines, ...lines].map((each, seq) => ({ ...each, seq }));
+  const counted = await ask(["logs", "--level", "warn", "--lines", "1"], {
+    "GET /v1/logs?lines=500": { lines: [...mixed, line] },
+  });
+  expect(counted.out).toBe("2026-01-01T00:00:00Z WARN  high port=1\n");
+  const { out } = await ask(["logs", "--level", "warn", "--lines", "2"], { "GET /v1/logs?lines=500": { lines } });
   expect(out).toBe("2026-01-01T00:00:00Z WARN  high port=1\n");
   const json = await ask(["logs", "--json", "--lines", "2"], { "GET /v1/logs?lines=2": { lines } });
   expect(
@@ -206,6 +211,7 @@ it.each([
   [["jobs"], /^WORKER +JOB .*\nw1 +j1 +ann/m],
   [["usage"], /^w1: since 2026/m],
   [["logs"], /^\S+ INFO {2}w1 low$/m],
+  [["ps"], /^w1 +bee +ready [^]*^w1: 1\.1 GB of 8\.6 GB is reserved/m],
   [["cancel", "j2"], /^Job j2 is cancelled/m],
   [["jobs", "--ended"], /^w1 +\d\d:\d\d:00 +j0 +ann +bee +stop +4 s/m],
 ])("%j at a hive asks each worker, and says which one does not answer", async (argv, shown) => {

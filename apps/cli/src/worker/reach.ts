@@ -31,10 +31,10 @@ export async function findWorker(context: Context, url: string | undefined): Pro
     const remedy = given
       ? "Is a worker running there?"
       : 'If a worker is busy there, try again; "--url" names another one.';
-    const message = error.message.startsWith("Cannot reach")
-      ? error.message
-      : `Cannot use the worker at ${address}: ${error.message}`;
-    throw new CliError(`${message}. ${remedy}`, exitCodes.unavailable, { cause: error });
+    const reason = error.message.replace(/\.$/, "");
+    const message = reason.startsWith("Cannot reach") ? reason : `Cannot use the worker at ${address}: ${reason}`;
+    const hint = given && error.code === "not_found" ? "If it is a hive, name one of its workers with --url." : remedy;
+    throw new CliError(`${message}. ${hint}`, exitCodes.unavailable, { cause: error });
   }
 }
 
