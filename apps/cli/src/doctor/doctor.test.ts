@@ -66,6 +66,7 @@ describe("the machine", () => {
     expectFinding(checkClock({ nowMs }), "ok", /2026-11-22/);
     expectFinding(checkClock({ nowMs: 0 }), "problem", /1970.*HTTPS/);
     expectFinding(checkClock({ nowMs, otherMs: nowMs - 120_000 }), "warning", /120 s from the hive's/);
+    expectFinding(checkClock({ nowMs, otherMs: nowMs, whose: "the worker's" }), "ok", /, as the worker's/);
   });
 });
 
@@ -234,6 +235,11 @@ describe("a running worker", () => {
     expect(checkRunning({ max_token_gap_ms: 100, prompt_pieces: pieces.slice(0, 1) })).toEqual([]);
     expect(checkRunning({ max_token_gap_ms: null, prompt_pieces: pieces })).toEqual([]);
     expect(checkRunning(undefined)).toEqual([]);
+    const [dead] = checkRunning({
+      max_token_gap_ms: null,
+      models: [{ name: "bee", state: "failed", reason: "It died." }],
+    });
+    expectFinding(dead ?? expect.fail("none"), "problem", /bee failed: It died.*waggle load bee/);
   });
 });
 
@@ -249,6 +255,8 @@ describe("ports and hive", () => {
     };
     expectFinding(checkPort(facts), "ok", /free for the worker/);
     expectFinding(checkPort({ ...facts, taken: true, ours: "a worker with bee, ready" }), "ok", /bee, ready/);
+    const failed = { ...facts, taken: true, ours: "a worker with bee, failed", isFailed: true };
+    expectFinding(checkPort(failed), "problem", /bee, failed.*waggle ps --url/);
     expectFinding(checkPort({ ...facts, taken: true, holder: "nginx (12)" }), "warning", /nginx \(12\).*--port 7712/);
     expectFinding(checkPort({ ...facts, taken: true }), "warning", /another user/);
     expectFinding(checkPort({ ...facts, flag: "--ollama-port", taken: true, holder: "ollama" }), "ok", /--ollama-port/);

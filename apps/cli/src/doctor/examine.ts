@@ -13,7 +13,7 @@ import { warning, type Finding } from "./finding.ts";
 import { checkClock, checkMemory, checkNode, checkProcessor, checkSharedMemory } from "./machine.ts";
 import { probeMemory, probeProcessor, probeSharedMemory } from "./machine-probe.ts";
 import { checkHive, checkPort } from "./network.ts";
-import { probeHive, probePort, type WantedPort } from "./network-probe.ts";
+import { probeDate, probeHive, probePort, type WantedPort } from "./network-probe.ts";
 import { checkRecommended } from "./recommended.ts";
 import { checkRunning, probeRunning } from "./running-worker.ts";
 import { checkOtherModels } from "./other-models.ts";
@@ -86,7 +86,16 @@ function checksOf(context: Context): readonly Check[] {
         return checkHive(hive);
       },
     },
-    { name: "Clock", look: async () => checkClock({ nowMs: Date.now(), otherMs: hiveDateMs }) },
+    {
+      name: "Clock",
+      async look() {
+        const dates = [
+          { whose: "the hive's", otherMs: hiveDateMs },
+          { whose: "the worker's", otherMs: await probeDate(config.url, signal) },
+        ];
+        return checkClock({ nowMs: Date.now(), ...dates.find(({ otherMs }) => otherMs !== undefined) });
+      },
+    },
   ];
 }
 

@@ -114,17 +114,18 @@ const allowedSkewMs = 60_000;
 
 export interface ClockFacts {
   readonly nowMs: number;
-  /** The time on the hive's machine; absent when no hive was asked. */
+  /** The time on the machine of a hive or a worker; absent when none answers. */
   readonly otherMs?: number | undefined;
+  readonly whose?: string;
 }
 
-export function checkClock({ nowMs, otherMs }: ClockFacts): Finding {
+export function checkClock({ nowMs, otherMs, whose = "the hive's" }: ClockFacts): Finding {
   const remedy = "Set the clock, and synchronize it (on Linux: systemctl enable --now systemd-timesyncd).";
   const text = new Date(nowMs).toISOString();
   if (nowMs < releasedMs) return problem("Clock", `${text} is in the past: downloads by HTTPS fail`, remedy);
   const skewMs = otherMs === undefined ? 0 : Math.abs(nowMs - otherMs);
   if (skewMs > allowedSkewMs) {
-    return warning("Clock", `${text} is ${Math.round(skewMs / 1_000)} s from the hive's`, remedy);
+    return warning("Clock", `${text} is ${Math.round(skewMs / 1_000)} s from ${whose}`, remedy);
   }
-  return ok("Clock", text);
+  return ok("Clock", otherMs === undefined ? `${text}; no server to compare it with` : `${text}, as ${whose}`);
 }

@@ -18,7 +18,7 @@ export async function probePort(wanted: WantedPort, signal: AbortSignal): Promis
     ...wanted,
     taken,
     holder: holder === undefined ? undefined : `${holder.command} (process ${holder.pid})`,
-    ours: await oursAt(wanted.port, signal),
+    ...(await oursAt(wanted.port, signal)),
   };
 }
 
@@ -34,17 +34,30 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-async function oursAt(port: number, signal: AbortSignal): Promise<string | undefined> {
+async function oursAt(port: number, signal: AbortSignal): Promise<Pick<PortFacts, "ours" | "isFailed">> {
   const options = { baseUrl: `http://127.0.0.1:${port}`, requestTimeoutMs: timeoutMs };
   try {
     const { model, state } = await createWorkerClient(options).health({ signal });
-    return `a worker with ${model}, ${state}`;
+    return { ours: `a worker with ${model}, ${state}`, isFailed: state === "failed" };
   } catch {
     signal.throwIfAborted();
   }
   try {
     const workers = await createHiveClient(options).workers({ signal });
-    return `a hive of ${counted(workers.length, "worker")}`;
+    return { ours: `a hive of ${counted(workers.length, "worker")}` };
+  } catch {
+    signal.throwIfAborted();
+    return { ours: undefined };
+  }
+}
+
+/** The time on the machine of a server, by the `Date` of its answers; undefined if it does not answer. */
+export async function probeDate(url: string, signal: AbortSignal): Promise<number | undefined> {
+  try {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const response = await fetch(new URL("/livez", url), { signal: limit });
+    await response.body?.cancel();
+    return Date.parse(response.headers.get("date") ?? "") || undefined;
   } catch {
     signal.throwIfAborted();
     return undefined;

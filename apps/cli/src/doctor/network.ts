@@ -11,11 +11,14 @@ export interface PortFacts {
   /** The Waggle worker or hive that already uses the port. */
   readonly ours: string | undefined;
   readonly flag: string;
+  /** Whether this worker is in the state `failed`. */
+  readonly isFailed?: boolean;
 }
 
-export function checkPort({ port, wantedBy, taken, holder, ours, flag }: PortFacts): Finding {
+export function checkPort({ port, wantedBy, taken, holder, ours, flag, isFailed }: PortFacts): Finding {
   const check = `Port ${port}`;
   if (!taken) return ok(check, `free for ${wantedBy}`);
+  if (isFailed === true) return problem(check, ours ?? "", `"waggle ps --url http://127.0.0.1:${port}" says why.`);
   if (ours !== undefined) return ok(check, ours);
   const who = holder ?? "a process of another user";
   // No warning: Ollama itself may be running on its port.

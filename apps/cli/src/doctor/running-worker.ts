@@ -1,23 +1,31 @@
-// Checks what a running worker has measured: what attention costs, and what the operator's bound of the token gap costs prompts.
-import type { WorkerInfo } from "@waggle/protocol";
+// Checks a running worker: which models failed, and what it has measured: what attention costs, and what the operator's bound of the token gap costs prompts.
+import type { ModelStatus, WorkerInfo } from "@waggle/protocol";
 import type { Context } from "../command.ts";
 import { attentionWords } from "../worker/attention-words.ts";
 import { findWorker } from "../worker/reach.ts";
-import { ok, warning, type Finding } from "./finding.ts";
+import { ok, problem, warning, type Finding } from "./finding.ts";
 
 /** Prompts that become slower by less are no reason to change a setting. */
 const noticeableSlowdown = 1.5;
 
-type Measured = Pick<WorkerInfo, "settings" | "max_token_gap_ms" | "prompt_pieces" | "attention_costs">;
+type Measured = Pick<WorkerInfo, "settings" | "max_token_gap_ms" | "prompt_pieces" | "attention_costs"> & {
+  readonly models?: readonly Pick<ModelStatus, "name" | "state" | "reason">[];
+};
 
 /** Undefined if no worker runs, or if it does not answer: the check of its port says who does. */
 export async function probeRunning(context: Context): Promise<Measured | undefined> {
-  return (await findWorker(context, undefined).catch(() => undefined))?.info;
+  const found = await findWorker(context, undefined).catch(() => undefined);
+  const listed = await found?.client.models.list({ signal: context.signal }).catch(() => undefined);
+  return found && { ...found.info, models: listed?.models ?? [] };
 }
 
 export function checkRunning(measured: Measured | undefined): readonly Finding[] {
-  const { settings, max_token_gap_ms: gapMs, prompt_pieces: pieces, attention_costs: costs } = measured ?? {};
-  const findings: Finding[] = [];
+  const { settings, max_token_gap_ms: gapMs, prompt_pieces: pieces, attention_costs: costs, models } = measured ?? {};
+  const findings: Finding[] = (models ?? [])
+    .filter(({ state }) => state === "failed")
+    .map(({ name, reason = "no reason is known" }) =>
+      problem("Running worker", `${name} failed: ${reason.replace(/\.$/, "")}`, `Repair it, then: waggle load ${name}`),
+    );
   if (costs !== undefined && settings !== undefined) {
     findings.push(ok("Attention", attentionWords(costs, settings.flash_attention)));
   }
