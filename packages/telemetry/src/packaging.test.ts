@@ -18,6 +18,7 @@ interface Expression {
 interface Panel {
   readonly id: number;
   readonly title: string;
+  readonly description?: string;
   readonly targets?: readonly { readonly expr: string; readonly legendFormat: string; readonly refId: string }[];
 }
 
@@ -73,6 +74,11 @@ const expressions: readonly Expression[] = [
     shown: namesIn(Object.values(annotations).join(" "), /\$labels\.(\w+)/g),
   })),
 ];
+
+test("each panel of the dashboard has a description", () => {
+  const panels = dashboard.panels.filter(({ targets = [] }) => targets.length > 0);
+  expect(panels.filter(({ description = "" }) => description === "").map(({ title }) => title)).toEqual([]);
+});
 
 test.each(expressions.map((each) => [each.where, each] as const))(
   "%s names metrics and labels that exist",

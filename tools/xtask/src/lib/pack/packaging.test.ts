@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { repositoryPath } from "@waggle/testing/harness";
-import { workerRouteGroups, type Route } from "@waggle/protocol";
+import { exitCodes, workerRouteGroups, type Route } from "@waggle/protocol";
 import { workerSettings } from "../docs/settings-blocks.ts";
 
 const read = (path: string): string => readFileSync(repositoryPath(path), "utf8");
@@ -23,6 +23,14 @@ it("names existing settings", () => {
   expect(namedVariables.length).toBeGreaterThan(4);
   expect(namedFlags.filter((flag) => !flags.has(flag))).toEqual([]);
   expect(namedVariables.filter((variable) => !variables.has(variable))).toEqual([]);
+});
+
+it.each(["waggle", "waggle-gateway", "waggle-hive"])("restarts %s after a failure, and not after a mistake", (name) => {
+  const text = read(`packaging/systemd/${name}.service`);
+  expect(text).toMatch(/^Restart=on-failure$/m);
+  const prevented = /^RestartPreventExitStatus=(.*)$/m.exec(text)?.[1]?.split(" ") ?? [];
+  expect(prevented).toContain(String(exitCodes.badConfiguration));
+  expect(prevented).not.toContain(String(exitCodes.modelCannotBeLoaded));
 });
 
 const drainTimeout = settings.find(({ variable }) => variable === "WAGGLE_DRAIN_TIMEOUT")?.default ?? "";
