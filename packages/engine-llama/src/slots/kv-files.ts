@@ -154,7 +154,7 @@ export function openKvFiles(folder: string, fingerprint: string): KvFiles {
       if (!existsSync(home)) makeHome();
       const { bavail, bsize } = statfsSync(home);
       if (bavail * bsize < expectedBytes + reservedBytes)
-        throw new Error("the file system of the folder is nearly full");
+        throw new Error(`the file system of ${home} is nearly full. Free space, or choose another --prefix-store-dir`);
       const id = randomUUID();
       return { id, path: pathOf(id) };
     },

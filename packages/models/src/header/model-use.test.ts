@@ -56,6 +56,11 @@ describe("the use of a model", () => {
       "architecture t5 neither generates text nor embeds it",
       headerOf("t5", {}),
     ],
+    [
+      "a context of 2^32-1 tokens",
+      "a context of 4294967295 tokens",
+      headerOf("llama", { context_length: 2 ** 32 - 1 }),
+    ],
     ["a model for pictures", "architecture clip neither generates", headerOf("clip", {})],
   ])("is an error for %s", async (_, reason, header) => {
     const read = await header;

@@ -15,6 +15,9 @@ const lastTokenRankers: ReadonlySet<string> = new Set(["qwen3", "qwen3vl"]);
 /** Tokenizers (`tokenizer.ggml.model`) without an end-of-text token unless the file names one. */
 const withoutEnd: ReadonlySet<string> = new Set(["no_vocab", "none", "rwkv"]);
 
+/** llama.cpp and the library count tokens in 32 bits with a sign. */
+const mostContext = 2 ** 31 - 1;
+
 export interface ModelUse {
   readonly kind: "generate" | "embed" | "rerank";
   /** Whether all tokens of a text have to be in one batch. */
@@ -39,6 +42,12 @@ export function modelUseOf(header: Pick<GgufHeader, "architecture" | "metadata" 
   // Models that need an encoder first, or that read pictures and sounds. llama.cpp loads such models, but cannot embed or generate text.
   if (/^t5|^clip$|^wavtokenizer/.test(architecture)) {
     throw new GgufError(`a model of architecture ${architecture} neither generates text nor embeds it`);
+  }
+  const context = metadata.number(`${architecture}.context_length`) ?? 0;
+  if (context > mostContext) {
+    throw new GgufError(
+      `the file names a context of ${context} tokens, and llama.cpp counts to ${mostContext}; download it again`,
+    );
   }
   const poolingType = metadata.number(`${architecture}.pooling_type`);
   const encoder = encoders.has(architecture);

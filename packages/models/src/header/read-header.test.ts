@@ -55,9 +55,13 @@ test("a long array keeps only its length", async () => {
   expect(metadata.numbers("long")).toBeUndefined();
 });
 
-test("a blank name is dropped", async () => {
-  const { name } = await readGgufHeader(bytesSource(madeUpHeader({ ...architecture, "general.name": " " })));
-  expect(name).toBeUndefined();
+test.each([
+  [" ", undefined],
+  ["a\nb \u001b[31mc\u202e\u0007 ", "a b [31mc"],
+  ["b".repeat(3_000), "b".repeat(200)],
+])("a name is cleaned and cut, and dropped if it is blank: %j", async (given, shown) => {
+  const { name } = await readGgufHeader(bytesSource(madeUpHeader({ ...architecture, "general.name": given })));
+  expect(name).toBe(shown);
 });
 
 describe("a large vocabulary", () => {

@@ -15,7 +15,7 @@ export interface GgufHeader {
   readonly version: number;
   /** `general.architecture` */
   readonly architecture: string;
-  /** `general.name`; undefined if it is missing or blank. */
+  /** `general.name`, cleaned and cut; undefined if it is missing or blank. */
   readonly name: string | undefined;
   readonly metadata: Metadata;
   /** Tensors of all parts that were read. */
@@ -101,11 +101,11 @@ async function readPart(source: ByteSource, signal: AbortSignal | undefined): Pr
   const alignment = metadata.number("general.alignment") ?? defaultAlignment;
   if (!Number.isInteger(alignment) || alignment < 1) throw damaged(`an alignment of ${alignment}`);
   const tensors = await readTensors(cursor, tensorCount, alignment);
-  const name = metadata.string("general.name")?.trim();
+  const name = nameIn(metadata);
   return {
     version,
     architecture: metadata.string("general.architecture"),
-    name: name === "" ? undefined : name,
+    name,
     metadata,
     tensors,
     alignment,
@@ -114,6 +114,24 @@ async function readPart(source: ByteSource, signal: AbortSignal | undefined): Pr
     parts: 1,
     infill: search.found(metadata),
   };
+}
+
+/** Leaves room for an appended number within the limit of requests. */
+const mostNameChars = 200;
+
+/** `general.name` as a request can have it: words without control characters, line breaks and marks that change the direction of text. */
+function nameIn(metadata: Metadata): string | undefined {
+  const words =
+    metadata
+      .string("general.name")
+      ?.replaceAll(/[\s\p{Cc}\p{Cf}]+/gu, " ")
+      .trim() ?? "";
+  return (
+    words
+      .slice(0, mostNameChars)
+      .replace(/[\uD800-\uDBFF]$/, "")
+      .trim() || undefined
+  );
 }
 
 async function readVersion(cursor: Cursor): Promise<number> {

@@ -4,7 +4,7 @@ import { GgufError, readGgufFile, readGgufParts, type ByteSource, type GgufHeade
 import { WaggleError } from "@waggle/protocol";
 import { askForFile, defaultOllamaEndpoint } from "../reference/ask-for-file.ts";
 import { findPresent } from "../reference/find-present.ts";
-import { allParts } from "./model-names.ts";
+import { allParts, firstPart } from "./model-names.ts";
 import { hubCredentials } from "../transfer/open-url.ts";
 import { defaultEndpoint, parseReference, type RemoteTarget } from "../reference/parse-reference.ts";
 import type { ResolveModelOptions } from "../reference/resolve-model.ts";
@@ -33,7 +33,8 @@ export async function readModelHeader(reference: string, options: ReadModelHeade
   signal?.throwIfAborted();
   const target = parseReference(reference, endpoint);
   try {
-    const path = target.kind === "path" ? resolve(reference) : await findPresent(resolve(options.folder), target);
+    const path =
+      target.kind === "path" ? resolve(firstPart(reference)) : await findPresent(resolve(options.folder), target);
     if (path !== undefined) return { header: await readGgufFile(path, { signal }), path };
     if (target.kind === "path") throw new GgufError("no such file");
     if (options.offline) throw new GgufError(`offline mode, and it is not in ${resolve(options.folder)}`);

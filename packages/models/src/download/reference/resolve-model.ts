@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { WaggleError } from "@waggle/protocol";
+import { firstPart } from "../folder/model-names.ts";
 import { cannotDownload } from "../transfer/download-error.ts";
 import { findPresent } from "./find-present.ts";
 import { defaultEndpoint, likelyReference, parseReference } from "./parse-reference.ts";
@@ -44,5 +45,6 @@ async function resolvePath(path: string): Promise<string> {
     const reason = code === "ENOENT" || code === "ENOTDIR" ? `no such file${downloadHint(path)}` : message;
     throw new WaggleError("unavailable", `Cannot load model ${path}: ${reason}`, { cause: error });
   }
-  return resolve(path);
+  // A split model is loaded by its first part, whichever part was named.
+  return resolve(firstPart(path));
 }
