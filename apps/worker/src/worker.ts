@@ -247,7 +247,10 @@ export function createWorker(options: WorkerOptions): Worker {
     stayingFailed = clock.setTimeout(() => {
       stayingFailed = undefined;
       // A request may have loaded the model again, with the same end: that changes nothing. The next failure begins the time anew.
-      if (hasFailed()) failed.resolve(`${why} No model has worked for ${failedExitMs / 1_000} s, so the worker exits.`);
+      if (hasFailed())
+        failed.resolve(
+          `${why.replace(/\.?$/, ".")} No model has worked for ${failedExitMs / 1_000} s, so the worker exits.`,
+        );
     }, failedExitMs);
   }
 
