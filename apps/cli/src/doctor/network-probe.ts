@@ -1,6 +1,7 @@
 // Collects the facts about the ports and the hive.
 import { once } from "node:events";
 import { connect } from "node:net";
+import { deadlineSignal, linkSignals } from "@waggle/async";
 import { createHiveClient, createWorkerClient } from "@waggle/client";
 import { findPortHolder } from "@waggle/daemon/ports";
 import { counted } from "@waggle/daemon/terminal";
@@ -54,8 +55,9 @@ async function oursAt(port: number, signal: AbortSignal): Promise<Pick<PortFacts
 /** The time on the machine of a server, by the `Date` of its answers; undefined if it does not answer. */
 export async function probeDate(url: string, signal: AbortSignal): Promise<number | undefined> {
   try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const response = await fetch(new URL("/livez", url), { signal: limit });
+    using limit = deadlineSignal(timeoutMs);
+    using either = linkSignals(signal, limit.signal);
+    const response = await fetch(new URL("/livez", url), { signal: either });
     await response.body?.cancel();
     return Date.parse(response.headers.get("date") ?? "") || undefined;
   } catch {

@@ -57,7 +57,7 @@ export async function needWorker(context: Context, url: string | undefined): Pro
 }
 
 /** @returns the error with the remedy when no worker runs */
-export function noWorker({ config }: Context): CliError {
+function noWorker({ config }: Context): CliError {
   return new CliError(
     `No worker answers at ${config.url}. Start one with "waggle serve", or name another with --url.`,
     exitCodes.unavailable,

@@ -15,7 +15,6 @@ import { readEvents, textOf } from "../testing/events.ts";
 import type { StreamReader } from "../testing/events.ts";
 import { createSeveralModels } from "../testing/several-models.ts";
 import type { SeveralModels, SeveralModelsOptions } from "../testing/several-models.ts";
-import { failedExitMs } from "../worker.ts";
 
 let worker: SeveralModels;
 let folder = "";
@@ -572,8 +571,7 @@ describe("in network mode", () => {
 });
 
 test("a worker whose only model was in a crash loop is failed for probes until the model is loaded again", async () => {
-  const clock = createFakeClock();
-  start({ models: ["ant"], clock });
+  start({ models: ["ant"] });
   const health = async () => await (await worker.app.request("/health", { headers: { host: "localhost" } })).json();
   expect(await health()).toMatchObject({ state: "ready", ready: true });
   const engine = await worker.engine("ant");
@@ -583,37 +581,7 @@ test("a worker whose only model was in a crash loop is failed for probes until t
   expect(await change("/v1/models/load", { model: "ant" })).toMatchObject({ type: "done" });
   await expectAnswer(await stream("ant"), "ant.gguf", "to ant [eog:9]");
   expect(await health()).toMatchObject({ state: "ready", live: true });
-  let exit: string | undefined;
-  void worker.failed.then((why) => (exit = why));
-  clock.advance(failedExitMs);
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(exit).toBeUndefined();
 });
-
-test.each([[["ant"]], [["ant", "bee"]]])(
-  "a worker whose models %s stay failed ends, and a request does not change that",
-  async (names) => {
-    const clock = createFakeClock();
-    start({ models: names, clock });
-    let exit: string | undefined;
-    void worker.failed.then((why) => (exit = why));
-    const last = names.at(-1) ?? "";
-    for (const name of names) {
-      expect(exit).toBeUndefined();
-      await change("/v1/models/load", { model: name });
-      clock.advance(2 * failedExitMs);
-      (await worker.engine(name)).giveUp(`${name} died.`);
-    }
-    await change("/v1/models/load", { model: last });
-    (await worker.engine(last, 2)).giveUp("again");
-    clock.advance(failedExitMs - 1);
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(exit).toBeUndefined();
-    clock.advance(1);
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(exit).toBe(`${last} died. No model has worked for 60 s, so the worker exits.`);
-  },
-);
 
 test("a worker stays ready if the model that is left after a deletion had failed before", async () => {
   start({ models: ["ant"], atOnce: 2 });

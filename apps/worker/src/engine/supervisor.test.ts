@@ -156,7 +156,10 @@ describe("the log of a death", () => {
     ["something else killed it", (worker: SetUp) => worker.current().kill(), "the system or another process"],
     [
       "the engine ended itself",
-      (worker: SetUp) => (worker.send({ type: "load_failed", message: "no" }), worker.current().kill()),
+      (worker: SetUp) => {
+        worker.send({ type: "load_failed", message: "no" });
+        worker.current().kill();
+      },
       "engine",
     ],
     ["it crashed", (worker: SetUp) => worker.die(), undefined],

@@ -74,7 +74,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   let doom: Death | undefined;
   /** Whether the supervisor has killed the present engine. */
   let condemned = false;
-  /** The file besides the model that the present engine opens. */
+  /** The projector or adapter that the present engine opens. */
   let opening: OpenedFile | undefined;
   const gone = createCondition(() => child === undefined);
   let loadTimer: TimerHandle | undefined;
@@ -295,7 +295,7 @@ function isProgress({ type }: JobEvent): boolean {
 }
 
 const otherKiller = "the system or another process";
-/** Signals that end a process from outside; others are faults of its own code. */
+/** Signals that end a process from outside; others are faults in the code of the process. */
 const killingSignals: readonly NodeJS.Signals[] = ["SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"];
 
 /** Who sent the signal. An engine that could not load the model ends itself. */

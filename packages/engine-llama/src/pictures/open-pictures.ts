@@ -11,7 +11,7 @@ import { createDividePictures } from "./divide-pictures.ts";
 import { createEncoder } from "./encoder.ts";
 import { openProjector, type Projector, type ProjectorModel, type ProjectorOptions } from "./projector.ts";
 
-/** Called before llama.cpp opens a file besides the model, at which it may crash, and with undefined afterwards. */
+/** Called before llama.cpp opens a projector or an adapter, at which it may crash, and with undefined afterwards. */
 export type OnOpening = (file: OpenedFile | undefined) => void;
 
 export interface ProjectorSettings extends ProjectorOptions {
@@ -44,7 +44,7 @@ const onePixel = Buffer.from(
   "base64",
 );
 
-/** @returns why the projector is not used, and undefined if there is none. @throws WaggleError unavailable if a required projector cannot be used */
+/** @returns why the projector is not used, or undefined without a projector. @throws WaggleError unavailable if a required projector cannot be used */
 export async function openPictures(options: OpenPicturesOptions): Promise<Pictures | string | undefined> {
   const { settings, passes, scope, batchSize } = options;
   const projector = settings === undefined ? undefined : await openUsable(settings, options);

@@ -298,6 +298,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         for (const jobEvent of event.events) onJobEvent(jobEvent);
         return pump();
       case "loading":
+      case "opening":
       case "ready":
       case "load_failed":
       case "broken":
