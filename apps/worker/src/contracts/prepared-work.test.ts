@@ -318,7 +318,7 @@ describe("a preparation that takes longer than the acceptance waits", () => {
     expect([first.state.phase.name, job.state.phase.name]).toEqual(["queued", "blocked"]);
     go();
     gate.open();
-    await worker.load();
+    worker.load();
     expectWhole(await readAll(job), expectedText("slow", 3));
     expect(tokenized).toBe(2);
   });
