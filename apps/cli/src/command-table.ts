@@ -10,6 +10,13 @@ const hubUrl: OptionSpec = {
   flags: "--hub-url <url>",
   help: "hub of hf: references (default: $WAGGLE_HUB_URL, or $HF_ENDPOINT)",
 };
+/** A part of the past. */
+const past: readonly OptionSpec[] = [
+  { flags: "--since <time>", help: "from 10:00, 2026-01-31T10:00, or a duration ago such as 2h" },
+  { flags: "--until <time>", help: "before this time, as for --since" },
+  { flags: "--job <id>", help: "of this job; as shown by waggle jobs" },
+  { flags: "--client <name>", help: "of this client: the name of its API token" },
+];
 const yes: OptionSpec = { flags: "--yes", help: "no questions" };
 const model: ArgumentSpec = { name: "model", help: "name of a model", required: true, completion: "model" };
 const keepAlive: OptionSpec = {
@@ -139,8 +146,8 @@ export const commandTable = [
   {
     name: "jobs",
     summary: "list the running and waiting jobs of a worker, gateway or hive",
-    options: [url, { flags: "--ended", help: "the last ended jobs, with where their time went" }, json],
-    examples: ["waggle jobs", "waggle jobs --ended"],
+    options: [url, { flags: "--ended", help: "the last ended jobs, with where their time went" }, ...past, json],
+    examples: ["waggle jobs", "waggle jobs --ended", "waggle jobs --since 10:00 --until 10:15 --client alice"],
   },
   {
     name: "cancel",
@@ -161,7 +168,8 @@ export const commandTable = [
     options: [
       url,
       { flags: "-f, --follow", help: "print new lines until Ctrl-C" },
-      { flags: "--lines <n>", help: "number of last lines, at most 500 (default: 20)" },
+      { flags: "--lines <n>", help: "number of last lines, at most 5000 (default: 20, or all of a time)" },
+      ...past,
       {
         flags: "--level <level>",
         help: "lowest level: trace, debug, info, warn, error or fatal",
@@ -169,7 +177,11 @@ export const commandTable = [
       },
       { flags: "--json", help: "print a line of JSON for each log line" },
     ],
-    examples: ["waggle logs -f", "waggle logs --level warn --lines 100"],
+    examples: [
+      "waggle logs -f",
+      "waggle logs --since 10:00 --until 10:15 --client alice",
+      "waggle logs --job job-2ff71d39…",
+    ],
   },
   {
     name: "drain",

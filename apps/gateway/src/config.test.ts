@@ -5,6 +5,7 @@ import { parseConfig } from "./config.ts";
 
 const machine: Machine = {
   hostname: "box",
+  homeFolder: "/home/bee",
   pid: 42,
   stdoutIsTerminal: false,
   stderrIsTerminal: false,

@@ -11,7 +11,7 @@ import { workerOpenApi } from "@waggle/protocol";
 import type { Pages } from "@waggle/daemon/pages";
 import type { Traces } from "@waggle/daemon/traces";
 import { takeRegularly } from "@waggle/telemetry";
-import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { DayLog, LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
 import { createFleetModels } from "./models/fleet-models.ts";
 import { createTakeover } from "./jobs/takeover.ts";
@@ -36,7 +36,8 @@ export interface GatewayOptions {
   readonly drain: () => void;
   readonly url: () => string;
   readonly log: Logger;
-  readonly logLines: Pick<LogRing, "last">;
+  readonly logLines: Pick<LogRing, "find">;
+  readonly day?: DayLog | undefined;
   readonly metrics: WorkerMetrics;
   readonly traces?: Traces | undefined;
   readonly clock: Clock;
@@ -63,7 +64,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
   const names = createJobNames({ side, gateway, clock, log });
   const claims = createSessionClaims({ side, gateway, clock, log });
-  const registry = createJobRegistry({ ...config, clock, onForgotten: names.forget });
+  const registry = createJobRegistry({ ...config, clock, day: options.day, onForgotten: names.forget });
   const observers: readonly JobObserver[] = [
     accounts.observe,
     ...(traces === undefined ? [] : [traces.observe]),
@@ -73,7 +74,17 @@ export function createGateway(options: GatewayOptions): Gateway {
   const catalogue = createCatalogue({ side, clock, log });
   const affinity = createAffinity(side);
   const models = createFleetModels({ side, catalogue, createHost, queueCapacity: config.queueCapacity });
-  const report = createReport({ config, side, models, catalogue, registry, metrics, clock, url: options.url });
+  const report = createReport({
+    config,
+    side,
+    models,
+    catalogue,
+    registry,
+    metrics,
+    clock,
+    url: options.url,
+    day: options.day,
+  });
   const served = createServed({ catalogue, findHost: models.find, self: report.self });
   const schemas = createSchemaCompiler({ clock });
   const finder = createTakeover({ side, gateway, known: registry.get, models, names, claims, log });

@@ -7,7 +7,7 @@ import type { JobRegistry } from "@waggle/jobs";
 import { ModelStateSchema, WorkerStateSchema } from "@waggle/protocol";
 import type { Health, WorkerInfo, WorkerStateName } from "@waggle/protocol";
 import { createWorkHistory } from "@waggle/telemetry";
-import type { WorkHistory, WorkerMetrics } from "@waggle/telemetry";
+import type { DayLog, WorkHistory, WorkerMetrics } from "@waggle/telemetry";
 import type { GatewayConfig } from "./config.ts";
 import { createStoreGauge } from "./store-gauge.ts";
 import type { FleetModels } from "./models/fleet-models.ts";
@@ -24,6 +24,7 @@ export interface ReportOptions {
   readonly metrics: Pick<WorkerMetrics, "counts" | "latencies">;
   readonly clock: Clock;
   readonly url: () => string;
+  readonly day?: DayLog | undefined;
 }
 
 export interface Report {
@@ -80,6 +81,7 @@ export function createReport(options: ReportOptions): Report {
   const history = createWorkHistory({
     metrics,
     clock,
+    day: options.day,
     load: () => ({
       running: sum(({ dispatcher }) => dispatcher.running),
       waiting: sum(({ dispatcher }) => dispatcher.waiting),

@@ -138,6 +138,7 @@ const samples: { readonly [K in OptionKey]: readonly [string, unknown, string, u
   natsUrl: ["nats://a:4222", "nats://a:4222", "tls://b", "tls://b", "x".repeat(3_000)],
   natsCreds: ["/a", "/a", "/b", "/b", "x".repeat(5_000)],
   natsInsecure: ["true", true, "false", false, "perhaps"],
+  historyBytes: ["0", 0, "1MiB", 1_048_576, "-1"],
   logLevel: ["trace", "trace", "silent", "silent", "loud"],
   logFormat: ["json", "json", "pretty", "pretty", "xml"],
   queueCapacity: ["1", 1, "4096", 4_096, "4097"],

@@ -1,6 +1,6 @@
 // Reads the worker's configuration from argv, variables and the settings file into one validated, readonly object. Only main and config read flags
 // and variables.
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { collectProblems, queueShareOf, readConfig } from "@waggle/daemon";
 import type { ConfigOf, ConfigResult, DaemonConfig, Environment } from "@waggle/daemon";
 import { shownReference } from "@waggle/models/download";
@@ -18,12 +18,7 @@ import type { ModelSettingKey, ModelSettings } from "./config/model-settings.ts"
 import { optionTable } from "./config/option-table.ts";
 import type { OptionValues } from "./config/option-table.ts";
 import { brokenRules } from "./config/rules.ts";
-import {
-  defaultGpuFolder,
-  defaultMcpJournalFolder,
-  defaultModelsFolder,
-  defaultStateFolder,
-} from "./config/well-known.ts";
+import { defaultGpuFolder, defaultModelsFolder } from "./config/well-known.ts";
 import type { FakeEngineOptions } from "./engine/engine-start.ts";
 
 type Completed =
@@ -42,8 +37,6 @@ export interface WorkerConfig extends Omit<
 > {
   /** Whether the models folder was set: the worker then serves the models in that folder. */
   readonly servesFolder: boolean;
-  /** Folder of what is kept between runs. */
-  readonly stateFolder: string;
   /** How this terminal calls the command line: in a checkout, only npx finds it. */
   readonly command: "waggle" | "npx waggle";
   /** Whether the next start of this worker has the same id. */
@@ -120,10 +113,9 @@ function completeConfig(read: ReadSettings, env: Environment, machine: WorkerMac
     hasLastingId: values.workerId !== undefined || values.port !== 0,
     workerId,
     modelsFolder: resolve(values.modelsFolder ?? defaultModelsFolder(env, homeFolder)),
-    stateFolder: defaultStateFolder(env, homeFolder),
     command: env["npm_lifecycle_event"] === "npx" ? "npx waggle" : "waggle",
     mcpConfig: values.mcpConfig === undefined ? undefined : resolve(values.mcpConfig),
-    mcpJournalDir: resolve(values.mcpJournalDir ?? defaultMcpJournalFolder(env, homeFolder)),
+    mcpJournalDir: resolve(values.mcpJournalDir ?? join(shared.stateFolder, "mcp")),
     gpuFolder: resolve(values.gpuFolder ?? defaultGpuFolder(env, homeFolder)),
     prefixStoreDir: values.prefixStoreDir === undefined ? undefined : resolve(values.prefixStoreDir),
     maxThreads: machine.cores,

@@ -11,7 +11,7 @@ import { createJobRegistry } from "@waggle/jobs";
 import type { JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import { takeRegularly } from "@waggle/telemetry";
-import type { LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
+import type { DayLog, LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
 import type { Traces } from "@waggle/daemon/traces";
 import type { WorkerConfig } from "./config.ts";
 import { createDescriptions } from "./models/list/descriptions.ts";
@@ -46,7 +46,8 @@ export interface WorkerOptions extends Pick<
 > {
   readonly config: WorkerConfig;
   readonly log: Logger;
-  readonly logLines: Pick<LogRing, "last">;
+  readonly logLines: Pick<LogRing, "find">;
+  readonly day?: DayLog | undefined;
   readonly metrics: WorkerMetrics;
   readonly traces?: Traces | undefined;
   readonly clock: Clock;
@@ -103,7 +104,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const { config, log, metrics, clock, traces, listener } = options;
   const state = createWorkerState();
   const accounts = createClientAccounts({ ...options, localMode: config.localMode });
-  const registry = createJobRegistry({ ...config, clock });
+  const registry = createJobRegistry({ ...config, clock, day: options.day });
   const failed = deferred<string>();
   const observers: readonly JobObserver[] = [
     accounts.observe,
@@ -137,6 +138,7 @@ export function createWorker(options: WorkerOptions): Worker {
     clock,
     startedAt: clock.now(),
     url: options.url,
+    day: options.day,
   });
   const served = createServed({
     models,

@@ -11,6 +11,7 @@ import {
   type JobList,
   type JobStatus,
   type LoadingEvent,
+  type LogLine,
   type LogLines,
   type Readiness,
   type SessionCancelled,
@@ -33,6 +34,22 @@ export interface ResumeOptions extends StreamOptions {
   readonly after?: number | undefined;
 }
 
+/** Jobs or log lines of the past. */
+export interface PastQuery {
+  /** A job's id, or its beginning and `…`. */
+  readonly job?: string | undefined;
+  readonly client?: string | undefined;
+  /** ISO 8601. */
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+}
+
+export interface LogLinesQuery extends PastQuery {
+  readonly lines?: number | undefined;
+  readonly after?: number | undefined;
+  readonly level?: LogLine["level"] | undefined;
+}
+
 /**
  * Failed calls reject with a WaggleError: the error that the worker sent, or `unavailable` when the worker cannot be reached in time.
  *
@@ -47,13 +64,13 @@ export interface WorkerClient {
   job(jobId: string, options?: CallOptions): Promise<JobStatus>;
   /** @param options `client`: the name of the job's API token, if it is another token */
   cancelJob(jobId: string, options?: CallOptions & { readonly client?: string | undefined }): Promise<JobStatus>;
-  /** The running and waiting jobs that the token may see; with `ended`, also the last ended ones. */
-  jobs(options?: CallOptions & { readonly ended?: boolean }): Promise<JobList>;
+  /** The running and waiting jobs that the token may see; with `ended`, also the last ended ones, or those that `PastQuery` describes. */
+  jobs(options?: CallOptions & PastQuery & { readonly ended?: boolean }): Promise<JobList>;
   usage(options?: CallOptions): Promise<UsageReport>;
   /** The server takes no new jobs, finishes the running ones, and exits. */
   drain(options?: CallOptions): Promise<Readiness>;
   /** The newest log lines with a higher `seq` than `after`; needs an admin token. */
-  logs(options?: CallOptions & { readonly lines?: number; readonly after?: number }): Promise<LogLines>;
+  logs(options?: CallOptions & LogLinesQuery): Promise<LogLines>;
   cancelSession(sessionId: string, options?: CallOptions): Promise<SessionCancelled>;
   info(options?: CallOptions): Promise<WorkerInfo>;
   slots(options?: CallOptions): Promise<SlotStatus[]>;
@@ -77,11 +94,11 @@ export function createWorkerClient(options: ClientOptions): WorkerClient {
     job: (id, call) => http.json(workerRoutes.getJob, { params: { id }, ...call }),
     cancelJob: (id, { client, signal } = {}) =>
       http.json(workerRoutes.cancelJob, { params: { id }, query: { client }, signal }),
-    jobs: ({ ended, signal } = {}) =>
-      http.json(workerRoutes.listJobs, { query: { ended: ended === true ? "true" : undefined }, signal }),
+    jobs: ({ ended, signal, ...query } = {}) =>
+      http.json(workerRoutes.listJobs, { query: { ended: ended === true ? "true" : undefined, ...query }, signal }),
     drain: (call) => http.json(workerRoutes.drain, call),
     usage: (call) => http.json(usageRoutes.usage, call),
-    logs: ({ lines, after, signal } = {}) => http.json(logRoutes.logs, { query: { lines, after }, signal }),
+    logs: ({ signal, ...query } = {}) => http.json(logRoutes.logs, { query, signal }),
     cancelSession: (id, call) => http.json(workerRoutes.cancelSession, { params: { id }, ...call }),
     info: (call) => http.json(workerRoutes.info, call),
     slots: async (call) => (await http.json(workerRoutes.slots, call)).slots,

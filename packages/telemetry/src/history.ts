@@ -1,6 +1,8 @@
-// Keeps the recent past of a process in memory, never on disk: a point for each interval, up to a limit. Workers, gateways and hives use it.
+// Keeps the recent past of a server in memory: a point for each interval, up to a limit. Workers, gateways and hives use it. With a day on disk, a
+// new process begins with the points of the last one.
 import type { Clock, TimerHandle } from "@waggle/async";
 import { historyIntervalMs, historyPointsLimit } from "@waggle/protocol";
+import type { DayLog } from "./day-log.ts";
 
 /** A point in progress is shown only after this time, because rates over less would jump. */
 const leastSpanMs = 1_000;
@@ -20,21 +22,33 @@ export interface HistoryOptions<Reading, Figures> {
   read(): Reading | Promise<Reading>;
   /** Computes the figures of a point from the readings at its start and its end. */
   figuresOf(before: Reading, after: Reading, spanMs: number): Figures;
+  readonly day?: Pick<DayLog, "add" | "read"> | undefined;
 }
 
 export interface History<Figures> {
   /** Ends a point and begins the next. Called for each interval. @param limit most points to keep */
   take(limit?: number): Promise<void>;
-  /** The points that end after this time, oldest first, and the point in progress. @param after milliseconds since 1970 */
-  since(after?: number): Promise<{ points: (PointTime & Figures)[]; now?: PointTime & Figures }>;
+  /**
+   * The points that end after this time, oldest first, and the point in progress.
+   * @param after milliseconds since 1970 @param until only points that end before this time, also those on disk
+   */
+  since(after?: number, until?: number): Promise<{ points: (PointTime & Figures)[]; now?: PointTime & Figures }>;
 }
 
 export function createHistory<Reading, Figures>(options: HistoryOptions<Reading, Figures>): History<Figures> {
-  const { clock, timeOfDay = Date.now, read, figuresOf } = options;
+  const { clock, timeOfDay = Date.now, read, figuresOf, day } = options;
   const points: (PointTime & Figures)[] = [];
   let begin = { at: clock.now(), reading: read() };
   /** Resolves when the last ended point is among the points. */
-  let taken: Promise<void> = Promise.resolve();
+  let taken = pointsOnDisk({ since: timeOfDay() - historyPointsLimit * historyIntervalMs }).then(
+    (earlier) => void points.push(...earlier),
+    () => {},
+  );
+
+  async function pointsOnDisk(times: { since?: number | undefined; until?: number }): Promise<typeof points> {
+    const rows = (await day?.read({ kind: "point", count: historyPointsLimit, ...times })) ?? [];
+    return rows.map(({ value }) => value as unknown as PointTime & Figures);
+  }
 
   async function pointTo(end: typeof begin, from: typeof begin): Promise<PointTime & Figures> {
     const span = end.at - from.at;
@@ -49,13 +63,15 @@ export function createHistory<Reading, Figures>(options: HistoryOptions<Reading,
       const point = pointTo(begin, from);
       taken = taken.then(async () => {
         points.push(await point);
+        day?.add("point", JSON.stringify(await point));
         points.splice(0, points.length - limit);
       });
       return taken;
     },
-    async since(after) {
+    async since(after, until) {
       const from = begin;
       await taken;
+      if (until !== undefined) return { points: await pointsOnDisk({ since: after, until }) };
       const now = { at: clock.now(), reading: read() };
       const shown = points.filter(({ at }) => after === undefined || Date.parse(at) > after);
       return now.at - from.at < leastSpanMs ? { points: shown } : { points: shown, now: await pointTo(now, from) };

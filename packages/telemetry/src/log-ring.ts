@@ -1,55 +1,100 @@
-// Keeps the last lines of the log in memory, never on disk, so that a request can read them. Lines and bytes are bounded. The logger has already
-// redacted the lines.
+// Keeps the last lines of the log in memory, and passes each line to the day on disk, so that requests can read both. Lines and bytes are bounded. The
+// logger has already redacted the lines.
+import { lineLevels, type LogLine } from "@waggle/protocol";
+import { isNamed, type DayLog } from "./day-log.ts";
 import type { LogSink } from "./log-sink.ts";
 
-/** A log line, parsed. */
-export interface RingLine {
-  /** Counts all lines since the process started, from 0. */
-  readonly seq: number;
-  /** ISO 8601. */
-  readonly time: string;
-  readonly level: string;
-  readonly message: string;
-  /** The line's other fields, without the process's name and id. */
-  readonly fields: Readonly<Record<string, unknown>>;
+export interface LogQuery {
+  /** Most lines; the newest ones are returned. */
+  readonly count: number;
+  /** Lines with a higher `seq`. All lines if `after` is from a later process. */
+  readonly after?: number | undefined;
+  /** The least severe level. */
+  readonly level?: LogLine["level"] | undefined;
+  /** A job's id, or its beginning and `…`. */
+  readonly job?: string | undefined;
+  readonly client?: string | undefined;
+  /** From this time on, in milliseconds since 1970. */
+  readonly since?: number | undefined;
+  /** Before this time. */
+  readonly until?: number | undefined;
 }
 
 export interface LogRing extends LogSink {
-  /** The newest lines with a higher `seq` than `after`, oldest first. All lines if `after` is from before a restart of the process. */
-  last(count: number, after?: number): readonly RingLine[];
+  /** Oldest first. Lines of a time, a job or a client come also from the day on disk. */
+  find(query: LogQuery): Promise<readonly LogLine[]>;
 }
 
-interface Kept {
-  readonly seq: number;
-  readonly text: string;
+export interface LogRingOptions {
+  readonly maxLines?: number;
+  readonly maxBytes?: number;
+  /** Number of the first line. By default the time, so that numbers increase over restarts. */
+  readonly firstSeq?: number;
+  readonly day?: Pick<DayLog, "add" | "read"> | undefined;
 }
 
 /** Lines stay text until a request reads them, which is rare. Characters count as bytes, because lines are nearly all ASCII. */
-export function createLogRing({
-  maxLines = 500,
-  maxBytes = 262_144,
-}: { maxLines?: number; maxBytes?: number } = {}): LogRing {
-  const kept: Kept[] = [];
+export function createLogRing(options: LogRingOptions = {}): LogRing {
+  const { maxLines = 500, maxBytes = 262_144, firstSeq = Date.now(), day } = options;
+  /** Each line with its number as its first field. */
+  const kept: string[] = [];
   let bytes = 0;
-  let count = 0;
+  let next = firstSeq;
 
   return {
     write(line) {
-      const seq = count++;
-      if (line.length > maxBytes) return;
-      kept.push({ seq, text: line });
-      bytes += line.length;
-      while (kept.length > maxLines || bytes > maxBytes) bytes -= kept.shift()?.text.length ?? 0;
+      const text = `{"seq":${next++},${line.trimEnd().slice(1)}`;
+      day?.add("log", text, clientIn.exec(text)?.[1]);
+      if (text.length > maxBytes) return;
+      kept.push(text);
+      bytes += text.length;
+      while (kept.length > maxLines || bytes > maxBytes) bytes -= kept.shift()?.length ?? 0;
     },
-    last: (wanted, after = -1) =>
-      kept
-        .filter(({ seq }) => seq > after || after >= count)
-        .slice(-wanted)
-        .map(read),
+    async find(query) {
+      const { after = -1, count, job, client, since, until } = query;
+      const wanted = kept
+        .map((text) => JSON.parse(text) as Record<string, unknown>)
+        .filter((line) => matches(query, line) && (Number(line["seq"]) > after || after >= next))
+        .map(logLineOf);
+      const isOlder = after < 0 && [job, client, since, until].some((one) => one !== undefined);
+      const stored = isOlder && day !== undefined ? await logLinesOf(day.read, query) : [];
+      const bySeq = new Map([...stored, ...wanted].map((line) => [line.seq, line]));
+      return [...bySeq.values()].toSorted((a, b) => a.seq - b.seq).slice(-count);
+    },
   };
 }
 
-function read({ seq, text }: Kept): RingLine {
-  const { time, level, msg, name: _, pid: __, ...fields } = JSON.parse(text) as Record<string, unknown>;
-  return { seq, time: String(time), level: String(level), message: typeof msg === "string" ? msg : "", fields };
+/** The lines that a day on disk has, oldest first. */
+export async function logLinesOf(read: DayLog["read"], query: LogQuery): Promise<readonly LogLine[]> {
+  const { job, count, since, until, client } = query;
+  // An id needs no escapes in JSON.
+  const containing = job === undefined ? undefined : `"job":"${job.replace(/…$/, "")}`;
+  const rows = await read({
+    kind: "log",
+    count,
+    since,
+    until,
+    client,
+    containing,
+    matches: (line) => matches(query, line),
+  });
+  return rows.map(({ value }) => logLineOf(value));
+}
+
+const clientIn = /"client":"([A-Za-z0-9._-]+)"/;
+
+function matches({ level = "trace", job, client, since, until }: LogQuery, line: Record<string, unknown>): boolean {
+  const at = Date.parse(String(line["time"]));
+  return (
+    lineLevels.indexOf(line["level"] as LogLine["level"]) >= lineLevels.indexOf(level) &&
+    (job === undefined || isNamed(String(line["job"]), job)) &&
+    (client === undefined || line["client"] === client) &&
+    !(at < (since ?? at) || at >= (until ?? Infinity))
+  );
+}
+
+function logLineOf(line: Record<string, unknown>): LogLine {
+  const { seq, time, level, msg, name: _, pid: __, ...fields } = line;
+  const message = typeof msg === "string" ? msg : "";
+  return { seq: Number(seq), time: String(time), level: String(level) as LogLine["level"], message, fields };
 }

@@ -3,7 +3,7 @@ import { growthOfBuckets, latencyOf } from "@waggle/protocol";
 import type { HistoryPoint, Latency, LatencyBuckets } from "@waggle/protocol";
 import type { Clock } from "@waggle/async";
 import { createHistory } from "./history.ts";
-import type { History, PointTime } from "./history.ts";
+import type { History, HistoryOptions, PointTime } from "./history.ts";
 import type { WorkerMetrics } from "./metrics.ts";
 import type { WorkCounts } from "./work-counts.ts";
 
@@ -12,7 +12,7 @@ type Load = Pick<Figures, "running" | "waiting">;
 /** Figures that only some processes have. */
 type OwnFigures = Partial<Pick<Figures, "kv_use" | "cpu_busy" | "free_memory_bytes">>;
 
-export interface WorkHistoryOptions<Own> {
+export interface WorkHistoryOptions<Own> extends Pick<HistoryOptions<never, never>, "day"> {
   readonly metrics: Pick<WorkerMetrics, "counts" | "latencies">;
   readonly clock: Pick<Clock, "now">;
   readonly timeOfDay?: (() => number) | undefined;
@@ -58,6 +58,7 @@ export function createWorkHistory<Own>(options: WorkHistoryOptions<Own>): WorkHi
   const history = createHistory<Reading<Own>, Figures>({
     clock,
     timeOfDay,
+    day: options.day,
     read,
     figuresOf(before, after, spanMs) {
       const grown = (count: (counts: WorkCounts) => number): number =>

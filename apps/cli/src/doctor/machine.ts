@@ -1,5 +1,5 @@
 // Checks the machine itself: Node, processor, memory, shared memory and clock. Each check is pure, over facts from `machine-probe`.
-import { formatBytes } from "@waggle/daemon/terminal";
+import { formatBytes, formatTime } from "@waggle/daemon/terminal";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
 const mib = 2 ** 20;
@@ -121,7 +121,7 @@ export interface ClockFacts {
 
 export function checkClock({ nowMs, otherMs, whose = "the hive's" }: ClockFacts): Finding {
   const remedy = "Set the clock, and synchronize it (on Linux: systemctl enable --now systemd-timesyncd).";
-  const text = new Date(nowMs).toISOString();
+  const text = formatTime(nowMs);
   if (nowMs < releasedMs) return problem("Clock", `${text} is in the past: downloads by HTTPS fail`, remedy);
   const skewMs = otherMs === undefined ? 0 : Math.abs(nowMs - otherMs);
   if (skewMs > allowedSkewMs) {

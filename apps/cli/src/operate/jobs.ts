@@ -1,11 +1,13 @@
-// Owns `waggle jobs`: lists the running and waiting jobs, or the last ended jobs with where their time went.
+// Owns `waggle jobs`: lists the running and waiting jobs, or ended jobs with where their time went.
 import type { EndedJob, JobList, ListedJob } from "@waggle/protocol";
 import stringWidth from "string-width";
-import { counted, formatDuration } from "@waggle/daemon/terminal";
+import { counted, formatDuration, formatTime, formatZone } from "@waggle/daemon/terminal";
 import type { Run } from "../command.ts";
 import { formatTable, type Column } from "../terminal/table.ts";
 import { askServers, findServers, jsonOf, workerCell, workerColumn, type Answer } from "./need-server.ts";
+import { hasPast, pastQueryOf } from "./past-words.ts";
 import { shortIdsOf } from "./short-ids.ts";
+import { findPast } from "./stored-past.ts";
 
 const jobColumn = { title: "JOB" };
 const clientColumn = { title: "CLIENT" };
@@ -19,7 +21,7 @@ const columns = [
   { title: "WAITED", right: true },
 ];
 const endedColumns = [
-  { title: "ENDED" },
+  { title: `ENDED ${formatZone(Date.now())}` },
   jobColumn,
   clientColumn,
   modelColumn,
@@ -34,9 +36,10 @@ const stateWords = { prefill: "reading", decode: "writing" } as const;
 
 export const run: Run = async (context, words) => {
   const { out, signal } = context;
-  const servers = await findServers(context, words.text("url"));
-  const ended = words.has("ended");
-  const lists = await askServers(context, servers, ({ client }) => client.jobs({ ended, signal }));
+  const past = pastQueryOf(words);
+  const ended = words.has("ended") || hasPast(past);
+  const servers = await (ended ? findPast : findServers)(context, words.text("url"));
+  const lists = await askServers(context, servers, async ({ client }) => await client.jobs({ ended, ...past, signal }));
   if (words.has("json")) {
     out.write(jsonOf(lists));
     return;
@@ -111,8 +114,8 @@ function endedRowOf(job: EndedJob): string[] {
   ];
 }
 
-/** Time of day on this machine, since an operator compares it with when a person complained. */
+/** Time of day on this machine, since an operator compares it with when a person complained. Other days have their date. */
 function localTime(iso: string): string {
-  const at = new Date(iso);
-  return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
+  const [day = "", time = ""] = formatTime(iso).split(" ");
+  return formatTime(Date.now()).startsWith(day) ? time : `${day} ${time}`;
 }

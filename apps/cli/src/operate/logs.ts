@@ -1,61 +1,62 @@
-// Owns `waggle logs`: prints the last log lines, and follows the log.
+// Owns `waggle logs`: prints log lines of now or of the past, and follows the log.
 import { sleep } from "@waggle/async";
-import { WaggleError, type LogLine } from "@waggle/protocol";
+import type { LogLinesQuery } from "@waggle/client";
+import { formatTime } from "@waggle/daemon/terminal";
+import { WaggleError, lineLevels, logLinesLimit, type LogLine } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
-import { askServers, findServers, type Server } from "./need-server.ts";
+import { askServers } from "./need-server.ts";
+import { hasPast, pastQueryOf } from "./past-words.ts";
+import { findPast, type PastServer } from "./stored-past.ts";
 
-const levels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 /** Time between two requests for new lines. */
 const followIntervalMs = 1_000;
-/** Number of last lines without --lines, as in `tail`. */
+/** Number of last lines without --lines, as in `tail`. A part of the past is shown whole. */
 const usualLines = 20;
-/** The server keeps no more lines. */
-const mostLines = 500;
 
 export const run: Run = async (context, words) => {
-  const level = words.text("level");
-  const least = levelOf(level ?? "trace");
-  const lines = lineCount(words.text("lines") ?? String(usualLines));
-  const servers = await findServers(context, words.text("url"));
-  const show = {
-    lines,
-    follow: words.has("follow"),
-    isShown: level === undefined ? undefined : (line: LogLine) => levels.indexOf(line.level) >= least,
-  };
-  await askServers(context, servers, (server) =>
-    readLog(context, server, { ...show, onLine: (line) => print(context, server, line, words.has("json")) }),
-  );
+  const { err, signal } = context;
+  const past = pastQueryOf(words);
+  const lines = lineCount(words.text("lines") ?? String(hasPast(past) ? logLinesLimit : usualLines));
+  const query = { lines, level: levelOf(words.text("level")), ...past };
+  const servers = await findPast(context, words.text("url"));
+  const show = ({ worker }: Pick<PastServer, "worker">, line: LogLine): void =>
+    print(context, worker, line, words.has("json"));
+  if (words.has("follow")) {
+    await askServers(
+      context,
+      servers,
+      async (server) => await follow(context, server, query, (line) => show(server, line)),
+    );
+    return;
+  }
+  const answers = await askServers(context, servers, async ({ client }) => await client.logs({ signal, ...query }));
+  const found = answers.flatMap(({ worker, answer }) => answer.lines.map((line) => ({ worker, line })));
+  for (const { worker, line } of found.toSorted((a, b) => a.line.time.localeCompare(b.line.time)))
+    show({ worker }, line);
+  if (!hasPast(past)) return;
+  if (found.length === 0) err.write("No such lines. A day is kept, with the lines that --log-level lets through.\n");
+  if (found.length >= lines) err.write(`These are the last ${lines} lines. Choose a shorter time, or a --level.\n`);
 };
 
-interface ReadLogOptions {
-  readonly lines: number;
-  readonly follow: boolean;
-  /** Undefined: all lines are. */
-  readonly isShown: ((line: LogLine) => boolean) | undefined;
-  readonly onLine: (line: LogLine) => void;
-}
-
 /** Follows the log also over a restart of the server. */
-async function readLog(
+async function follow(
   { err, signal }: Context,
-  server: Server,
-  { lines, follow, isShown, onLine }: ReadLogOptions,
+  { client }: PastServer,
+  query: LogLinesQuery,
+  onLine: (line: LogLine) => void,
 ): Promise<void> {
-  const { client } = server;
-  // The lines that are shown are counted, so all lines are asked for where some are left out.
-  const all = (await client.logs({ signal, lines: isShown === undefined ? lines : mostLines })).lines;
-  let shown = all.filter((line) => isShown?.(line) ?? true).slice(-lines);
-  let after = all.at(-1)?.seq ?? -1;
+  let { lines: shown } = await client.logs({ signal, ...query });
+  let after = -1;
   let isAway = false;
   for (;;) {
-    for (const line of shown) onLine(line);
-    if (!follow) return;
+    for (const line of shown) {
+      onLine(line);
+      after = line.seq;
+    }
     await sleep(followIntervalMs, { signal });
     try {
-      const { lines: next } = await client.logs({ signal, lines: mostLines, after });
-      after = next.at(-1)?.seq ?? after;
-      shown = next.filter((line) => isShown?.(line) ?? true);
+      shown = (await client.logs({ signal, ...query, lines: logLinesLimit, after })).lines;
       isAway = false;
     } catch (error) {
       if (!(error instanceof WaggleError && error.code === "unavailable")) throw error;
@@ -66,24 +67,27 @@ async function readLog(
   }
 }
 
-function print({ out }: Context, { worker }: Server, line: LogLine, json: boolean): void {
+function print({ out }: Context, worker: string | undefined, line: LogLine, json: boolean): void {
   if (json) return out.write(`${JSON.stringify(worker === undefined ? line : { worker_id: worker, ...line })}\n`);
   const fields = Object.entries(line.fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   const level = line.level.toUpperCase().padEnd(5);
   const place = worker === undefined ? [] : [worker];
   out.write(
-    `${[line.time, level, ...place, line.message].join(" ")}${out.style.dim(fields.map((field) => ` ${field}`).join(""))}\n`,
+    `${[formatTime(line.time, "ms"), level, ...place, line.message].join(" ")}${out.style.dim(fields.map((field) => ` ${field}`).join(""))}\n`,
   );
 }
 
-function levelOf(text: string): number {
-  const level = levels.findIndex((name) => name === text);
-  if (level >= 0) return level;
-  throw new CliError(`Unknown level "${text}". Levels: ${levels.join(", ")}.`, exitCodes.wrongUse);
+function levelOf(text: string | undefined): LogLine["level"] | undefined {
+  const level = lineLevels.find((name) => name === text);
+  if (level !== undefined || text === undefined) return level;
+  throw new CliError(`Unknown level "${text}". Levels: ${lineLevels.join(", ")}.`, exitCodes.wrongUse);
 }
 
 function lineCount(text: string): number {
   const count = Number(text);
-  if (Number.isInteger(count) && count >= 1 && count <= mostLines) return count;
-  throw new CliError(`Cannot use --lines "${text}": it must be an integer from 1 to ${mostLines}.`, exitCodes.wrongUse);
+  if (Number.isInteger(count) && count >= 1 && count <= logLinesLimit) return count;
+  throw new CliError(
+    `Cannot use --lines "${text}": it must be an integer from 1 to ${logLinesLimit}.`,
+    exitCodes.wrongUse,
+  );
 }

@@ -37,10 +37,10 @@ export interface Answer<T> {
  * Asks all servers at the same time. Prints a sentence for each worker of a hive that does not answer or refuses, unless all do.
  * @throws WaggleError of the server, or CliError with the sentence of a hive's first worker, when no server answers
  */
-export async function askServers<T>(
+export async function askServers<T, S extends Pick<Server, "worker">>(
   { err, signal }: Context,
-  servers: readonly Server[],
-  ask: (server: Server) => Promise<T>,
+  servers: readonly S[],
+  ask: (server: S) => Promise<T>,
 ): Promise<readonly Answer<T>[]> {
   const asked = await Promise.allSettled(servers.map(ask));
   signal.throwIfAborted();
@@ -59,7 +59,7 @@ export async function askServers<T>(
 }
 
 /** A hive's worker checks the token itself, so its refusal must not look like the hive's. */
-function failureWords({ worker = "The server" }: Server, reason: unknown): string {
+function failureWords({ worker = "The server" }: Pick<Server, "worker">, reason: unknown): string {
   const why = reasonOf(reason).replace(/\.$/, "");
   if (!(reason instanceof WaggleError) || reason.code === "unavailable") return `${worker} does not answer: ${why}.`;
   const remedy =

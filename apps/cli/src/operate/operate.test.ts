@@ -1,5 +1,8 @@
 // Tests the commands of operators over HTTP, against a scripted worker or hive.
 import { WaggleError, type EndedJob, type JobList, type LogLine, type UsageReport } from "@waggle/protocol";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startFakeWorker } from "../testing/fake-worker.ts";
 import { runCommand, type CommandResult } from "../testing/run-command.ts";
@@ -44,8 +47,8 @@ const endedJobs = { "GET /v1/jobs?ended=true": { ...list, ended: [ended] } };
 
 it("jobs --ended lists ended jobs with where their time went", async () => {
   const { out } = await ask(["jobs", "--ended"], endedJobs);
-  expect(out).toMatch(/^ENDED +JOB +CLIENT +MODEL +REASON +WAITED +READ +WROTE +PROMPT +TOKENS$/m);
-  expect(out).toMatch(/^\d\d:\d\d:00 +j0 +ann +bee +stop +4 s +2 s +1 s +900 +12$/m);
+  expect(out).toMatch(/^ENDED [+-]\d\d:\d\d +JOB +CLIENT +MODEL +REASON +WAITED +READ +WROTE +PROMPT +TOKENS$/m);
+  expect(out).toMatch(/^2026-01-01 \d\d:\d\d:00 +j0 +ann +bee +stop +4 s +2 s +1 s +900 +12$/m);
   expect(out).not.toContain("j1");
 });
 
@@ -66,7 +69,14 @@ it("fits a terminal: ids are short but differ, and columns with one value are le
   const long = "b".repeat(70);
   expect(await showJobs([long])).toMatch(/^JOB +CLIENT +STATE/m);
   expect(await showJobs([long, "other"])).toMatch(/^JOB +MODEL +STATE/m);
-  const longEnded = { ...ended, job_id: ids[0], client: "local", model: "waggle-fake", reason: "disconnect" };
+  const longEnded = {
+    ...ended,
+    ended_at: new Date().toISOString(),
+    job_id: ids[0],
+    client: "local",
+    model: "waggle-fake",
+    reason: "disconnect",
+  };
   const table = await show(["jobs", "--ended"], { "GET /v1/jobs?ended=true": { ...list, ended: [longEnded] } });
   expect(Math.max(...table.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(80);
 });
@@ -163,13 +173,11 @@ it("usage shows each client with what is left of its quota", async () => {
 it("logs prints the lines from the given level on", async () => {
   const line: LogLine = { seq: 0, time: "2026-01-01T00:00:00Z", level: "info", message: "low", fields: {} };
   const lines = [line, { ...line, seq: 1, level: "warn", message: "high", fields: { port: 1 } }];
-  const mixed = [...lines, ...lines].map((each, seq) => ({ ...each, seq }));
-  const counted = await ask(["logs", "--level", "warn", "--lines", "1"], {
-    "GET /v1/logs?lines=500": { lines: [...mixed, line] },
+  // The server filters before it counts.
+  const { out } = await ask(["logs", "--level", "warn"], {
+    "GET /v1/logs?lines=20&level=warn": { lines: lines.slice(1) },
   });
-  expect(counted.out).toBe("2026-01-01T00:00:00Z WARN  high port=1\n");
-  const { out } = await ask(["logs", "--level", "warn", "--lines", "2"], { "GET /v1/logs?lines=500": { lines } });
-  expect(out).toBe("2026-01-01T00:00:00Z WARN  high port=1\n");
+  expect(out).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:00\.000 [+-]\d\d:\d\d WARN {2}high port=1\n$/);
   const json = await ask(["logs", "--json", "--lines", "2"], { "GET /v1/logs?lines=2": { lines } });
   expect(
     json.out
@@ -179,9 +187,36 @@ it("logs prints the lines from the given level on", async () => {
   ).toEqual(lines);
 });
 
+it("asks for a part of the past in UTC, and lists the jobs that ended in it", async () => {
+  const words = ["--since", "2026-01-01T10:00Z", "--until", "2026-01-01 10:15Z", "--client", "alice", "--job", "j…"];
+  const query = `job=j%E2%80%A6&client=alice&since=2026-01-01T10%3A00%3A00.000Z&until=2026-01-01T10%3A15%3A00.000Z`;
+  const { err } = await ask(["logs", ...words], { [`GET /v1/logs?lines=5000&${query}`]: { lines: [] } });
+  expect(err).toContain("No such lines.");
+  const { out } = await ask(["jobs", ...words], { [`GET /v1/jobs?ended=true&${query}`]: { ...list, ended: [ended] } });
+  expect(out).toContain("j0");
+});
+
+it("reads the history on disk when no worker runs at the usual address", async () => {
+  const stateFolder = mkdtempSync(join(tmpdir(), "waggle-past-"));
+  mkdirSync(join(stateFolder, "history"));
+  const row = (kind: string, value: object): string => `${JSON.stringify({ kind, at: Date.now(), row: value })}\n`;
+  const write = (name: string, text: string): void => writeFileSync(join(stateFolder, "history", name), text);
+  write("1~worker-a~.jsonl", row("log", { seq: 1, level: "warn", time: new Date().toISOString(), msg: "engine_died" }));
+  write("1~worker-a~ann.jsonl", row("job", ended));
+  const config = { stateFolder, url: "http://127.0.0.1:9", urlGiven: false };
+  const logs = await runCommand(["logs", "--since", "1h"], { config });
+  expect(logs).toMatchObject({ code: 0, out: expect.stringContaining("WARN  engine_died") as string });
+  expect(logs.err).toContain(`No worker answers at http://127.0.0.1:9. This is the history in ${stateFolder}`);
+  expect((await runCommand(["jobs", "--client", "ann"], { config })).out).toMatch(/ j0 +ann /);
+  expect((await runCommand(["jobs"], { config })).code).toBe(69);
+  rmSync(stateFolder, { recursive: true });
+});
+
 it.each([
   [["logs", "--level", "loud"], "Unknown level"],
-  [["logs", "--lines", "0"], "must be an integer from 1 to 500"],
+  [["logs", "--since", "yesterday"], "write a time such as 10:00"],
+  [["jobs", "--since", "1h", "--until", "2h"], "must be later than --since"],
+  [["logs", "--lines", "0"], "must be an integer from 1 to 5000"],
 ])("%j is refused", async (argv, message) => {
   expect(await ask(argv, {})).toMatchObject({ code: 64, err: expect.stringContaining(message) as string });
 });
@@ -210,10 +245,10 @@ const line: LogLine = { seq: 0, time: "2026-01-01T00:00:00Z", level: "info", mes
 it.each([
   [["jobs"], /^WORKER +JOB .*\nw1 +j1 +ann/m],
   [["usage"], /^w1: since 2026/m],
-  [["logs"], /^\S+ INFO {2}w1 low$/m],
+  [["logs"], /INFO {2}w1 low$/m],
   [["ps"], /^w1 +bee +ready [^]*^w1: 1\.1 GB of 8\.6 GB is reserved/m],
   [["cancel", "j2"], /^Job j2 is cancelled/m],
-  [["jobs", "--ended"], /^w1 +\d\d:\d\d:00 +j0 +ann +bee +stop +4 s/m],
+  [["jobs", "--ended"], /^w1 +2026-01-01 \d\d:\d\d:00 +j0 +ann +bee +stop +4 s/m],
 ])("%j at a hive asks each worker, and says which one does not answer", async (argv, shown) => {
   await using worker = await startFakeWorker({
     routes: {
@@ -264,8 +299,8 @@ it("logs -f prints what a restarted server wrote, and says that it waits", async
   await using server = await startFakeWorker({
     routes: {
       "GET /v1/logs?lines=20": { lines: [before] },
-      "GET /v1/logs?lines=500&after=7": () => answers.shift(),
-      "GET /v1/logs?lines=500&after=0": new WaggleError("forbidden", "Enough"),
+      "GET /v1/logs?lines=5000&after=7": () => answers.shift(),
+      "GET /v1/logs?lines=5000&after=0": new WaggleError("forbidden", "Enough"),
     },
   });
   const { out, err } = await runCommand(["logs", "-f", "--url", server.url]);

@@ -1,6 +1,6 @@
 // Owns `waggle usage`: jobs, tokens and quota of each client.
 import type { ClientUsage, QuotaUse } from "@waggle/protocol";
-import { formatCount } from "@waggle/daemon/terminal";
+import { formatCount, formatTime } from "@waggle/daemon/terminal";
 import type { Run } from "../command.ts";
 import { formatTable } from "../terminal/table.ts";
 import { askServers, findServers, jsonOf, workerCell, workerColumn } from "./need-server.ts";
@@ -30,7 +30,7 @@ export const run: Run = async (context, words) => {
   );
   out.write(formatTable([...workerColumn(reports), ...columns], rows));
   for (const { worker, answer } of reports)
-    out.write(out.style.dim(`${worker === undefined ? "Since" : `${worker}: since`} ${answer.since}.\n`));
+    out.write(out.style.dim(`${worker === undefined ? "Since" : `${worker}: since`} ${formatTime(answer.since)}.\n`));
 };
 
 function rowOf({

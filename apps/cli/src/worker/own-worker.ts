@@ -26,7 +26,8 @@ export async function startOwnWorker(
   try {
     const worker = await spawnWorker({
       command: [process.execPath, ...entry.execArgv, entry.path, "serve", ...models],
-      flags,
+      // What one command asks is nobody's past.
+      flags: ["--history-size", "0", ...flags],
       env: ownEnvironment(env),
       until: "listening",
       limitMs: listenLimitMs,

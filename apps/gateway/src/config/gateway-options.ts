@@ -4,6 +4,7 @@ import {
   fileOptions,
   fleetOptions,
   frontLimitOptions,
+  historyOptions,
   listenOptions,
   logOptions,
   oneOf,
@@ -47,6 +48,7 @@ export const gatewayOptions = {
 
   ...accessOptions,
   ...logOptions,
+  ...historyOptions,
   ...frontLimitOptions,
 } as const satisfies OptionRows;
 

@@ -1,18 +1,16 @@
 // Owns the facts about the machine that the worker's configuration needs, as plain data, so that parsing stays pure.
-import { availableParallelism, homedir } from "node:os";
+import { availableParallelism } from "node:os";
 import { describeMachine, readSettingText, type Machine } from "@waggle/daemon";
 
 export interface WorkerMachine extends Machine {
   /** Cores that this process may use: the CPUs it is bound to, or a container's quota if that is less. */
   readonly cores: number;
-  readonly homeFolder: string;
 }
 
 export function describeWorker(program = "waggle-worker"): WorkerMachine {
   return {
     ...describeMachine(program, new URL("../../package.json", import.meta.url)),
     cores: usableCores(availableParallelism(), readSettingText),
-    homeFolder: homedir(),
   };
 }
 

@@ -14,20 +14,8 @@ export function defaultGpuFolder(env: Environment, homeFolder: string): string {
   return join(cacheFolder(env, homeFolder), "gpu");
 }
 
-export function defaultMcpJournalFolder(env: Environment, homeFolder: string): string {
-  return join(defaultStateFolder(env, homeFolder), "mcp");
-}
-
-/** Folder of what a program of Waggle keeps between runs. */
-export function defaultStateFolder(env: Environment, homeFolder: string): string {
-  return folderOf(env["XDG_STATE_HOME"], join(homeFolder, ".local/state"));
-}
-
-function cacheFolder(env: Environment, homeFolder: string): string {
-  return folderOf(env["XDG_CACHE_HOME"], join(homeFolder, ".cache"));
-}
-
 /** The XDG rules say to ignore a variable with a relative path. */
-function folderOf(variable: string | undefined, usual: string): string {
-  return join(variable !== undefined && isAbsolute(variable) ? variable : usual, "waggle");
+function cacheFolder(env: Environment, homeFolder: string): string {
+  const variable = env["XDG_CACHE_HOME"];
+  return join(variable !== undefined && isAbsolute(variable) ? variable : join(homeFolder, ".cache"), "waggle");
 }

@@ -6,7 +6,7 @@ import type { ClientAccounts, StreamCounter } from "@waggle/front";
 import type { JobRegistry } from "@waggle/jobs";
 import type { Health, Heartbeat, Registration, WorkerInfo } from "@waggle/protocol";
 import { WorkerStateSchema, heartbeatModelsLimit } from "@waggle/protocol";
-import type { WorkHistory, WorkerMetrics } from "@waggle/telemetry";
+import type { DayLog, WorkHistory, WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
 import { createDiskGauges } from "./disk-gauges.ts";
 import { createLoadReports } from "./load-report.ts";
@@ -30,6 +30,7 @@ export interface ReportOptions {
   readonly accounts: Pick<ClientAccounts, "report">;
   readonly metrics: Pick<WorkerMetrics, "counts" | "latencies">;
   readonly clock: Clock;
+  readonly day?: DayLog | undefined;
   readonly startedAt: number;
   readonly url: () => string;
 }

@@ -2,7 +2,7 @@
 import { cpus } from "node:os";
 import type { Clock } from "@waggle/async";
 import { createWorkHistory } from "@waggle/telemetry";
-import type { WorkHistory, WorkerMetrics } from "@waggle/telemetry";
+import type { DayLog, WorkHistory, WorkerMetrics } from "@waggle/telemetry";
 import { busyShareOf, sumOfTimes } from "../engine/free-cores.ts";
 import type { Models } from "../models/list/models.ts";
 import { kvUseOf, sumOf } from "./vllm-gauges.ts";
@@ -11,12 +11,14 @@ export interface WorkerHistoryOptions {
   readonly models: Pick<Models, "hosts">;
   readonly metrics: Pick<WorkerMetrics, "counts" | "latencies">;
   readonly clock: Clock;
+  readonly day?: DayLog | undefined;
 }
 
-export function createWorkerHistory({ models, metrics, clock }: WorkerHistoryOptions): WorkHistory {
+export function createWorkerHistory({ models, metrics, clock, day }: WorkerHistoryOptions): WorkHistory {
   return createWorkHistory({
     metrics,
     clock,
+    day,
     load: () => ({
       running: sumOf(models.hosts(), ({ dispatcher }) => dispatcher.running),
       waiting: sumOf(models.hosts(), ({ dispatcher }) => dispatcher.waiting),

@@ -6,7 +6,7 @@ import { createTokenTable } from "@waggle/daemon/tokens";
 import type { App, HttpAccess, Mcp } from "@waggle/front";
 import type { Dispatcher, JobLimits, JobRegistry } from "@waggle/jobs";
 import type { SlotStatus } from "@waggle/protocol";
-import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
+import { createLogRing, createLogger, createWorkerMetrics, type DayLog } from "@waggle/telemetry";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import { parseConfig } from "../config.ts";
 import type { WorkerConfig } from "../config.ts";
@@ -43,6 +43,7 @@ export interface InlineWorkerOptions extends Pick<InlineEngineOptions, "prepared
   readonly loadLater?: boolean;
   readonly link?: InlineLink;
   readonly mcp?: Mcp | undefined;
+  readonly day?: DayLog | undefined;
   /** Metrics that several workers share: in tests that make thousands of workers, new metrics would take most of the time. */
   readonly metrics?: WorkerMetrics;
 }
@@ -83,7 +84,7 @@ export const testLimits: JobLimits = {
 export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWorker {
   const clock = options.clock ?? systemClock;
   const logLines: Record<string, unknown>[] = [];
-  const ring = createLogRing();
+  const ring = createLogRing({ day: options.day });
   const log = createLogger({
     ring,
     level: "debug",
@@ -104,6 +105,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
     metrics: options.metrics ?? createWorkerMetrics(),
     clock,
     mcp: options.mcp,
+    day: options.day,
     tokens: options.access?.tokens ?? (() => createTokenTable([])),
     drain: () => worker.refuse(),
     url: () => "http://127.0.0.1:0",

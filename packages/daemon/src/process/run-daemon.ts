@@ -1,7 +1,15 @@
 // Runs a daemon as a process: reports wrong settings, starts the daemon, connects the signals, and sets the exit code when the daemon has ended.
 import { systemClock, type Clock } from "@waggle/async";
 import { WaggleError, exitCodes, type StdoutLine } from "@waggle/protocol";
-import { createLogRing, createLogger, type LogRing, type Logger } from "@waggle/telemetry";
+import {
+  createDayLog,
+  createLogRing,
+  createLogger,
+  dayFolder,
+  type DayLog,
+  type LogRing,
+  type Logger,
+} from "@waggle/telemetry";
 import { ListenError } from "../ports/index.ts";
 import { programName, refusal, type ConfigResult, type DaemonConfig } from "../settings/read-config.ts";
 import { complaint, createDaemonScreen, createOutput, createStyle, type DaemonScreen } from "../terminal/index.ts";
@@ -30,7 +38,9 @@ export interface DaemonContext<C> {
   readonly config: C;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly logLines: Pick<LogRing, "last">;
+  readonly logLines: Pick<LogRing, "find">;
+  /** Undefined when nothing of a day is kept on disk. */
+  readonly day?: DayLog | undefined;
   /** Undefined when no traces are recorded. */
   readonly traces?: Traces | undefined;
   /** The tokens of the last reading of the token file. */
@@ -66,8 +76,18 @@ async function run<C extends DaemonConfig & TokenSources>(
     config.screen === undefined
       ? undefined
       : createDaemonScreen({ out: createOutput(process.stdout, config.screen.colors), clock });
-  const logLines = createLogRing();
-  const log = createLogger({
+  const day =
+    config.historyBytes === 0
+      ? undefined
+      : createDayLog({
+          folder: dayFolder(config.stateFolder),
+          place: config.instance,
+          maxBytes: config.historyBytes,
+          clock,
+          onBroken: (reason) => log.warn({ folder: dayFolder(config.stateFolder), reason }, "history_not_written"),
+        });
+  const logLines = createLogRing({ day });
+  const log: Logger = createLogger({
     level: config.logLevel,
     format: config.logFormat,
     name: config.service,
@@ -88,7 +108,7 @@ async function run<C extends DaemonConfig & TokenSources>(
     const tracing = await startTraces({ config, log, clock, metrics });
     try {
       const traces = tracing?.traces;
-      const daemon = await start({ config, clock, log, logLines, traces, tokens, screen, print });
+      const daemon = await start({ config, clock, log, logLines, day, traces, tokens, screen, print });
       signals.connect({
         onDrain: daemon.drain,
         onAbort: daemon.abort,
@@ -102,6 +122,9 @@ async function run<C extends DaemonConfig & TokenSources>(
       await tracing?.stop();
     }
   }
+
+  // The last lines say why the process ends.
+  process.on("exit", () => day?.flushNow());
 
   leaveWith(await live().catch((error: unknown) => startFailed(error, config, log)));
 }

@@ -395,6 +395,19 @@ export const logOptions = {
   },
 } as const satisfies OptionRows;
 
+/** Of the daemons whose routes read the history. */
+export const historyOptions = {
+  historyBytes: {
+    flag: "history-size",
+    value: "size",
+    group: "Logs",
+    help: "most disk for a day of log lines, ended jobs and charts; 0 keeps none",
+    schema: byteSize("0", "64GiB"),
+    default: "64MiB",
+    advanced: true,
+  },
+} as const satisfies OptionRows;
+
 export const fleetOptions = {
   natsUrl: {
     flag: "nats-url",

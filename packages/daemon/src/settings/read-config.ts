@@ -1,5 +1,6 @@
 // Reads a program's configuration from argv, environment variables and the settings file, for worker, gateway and hive.
-import { hostname } from "node:os";
+import { homedir, hostname } from "node:os";
+import { isAbsolute, join } from "node:path";
 import { exitCodes } from "@waggle/protocol";
 import type { LogFormat, LogLevel } from "@waggle/telemetry";
 import { complaint, sentence, type Style } from "../terminal/index.ts";
@@ -19,6 +20,7 @@ import { readTraceSettings, type TraceConfig } from "./trace-variables.ts";
 /** The facts about the machine that a configuration needs: plain data, so that parsing stays pure. */
 export interface Machine extends TerminalFacts {
   readonly hostname: string;
+  readonly homeFolder: string;
   readonly pid: number;
   /** Version of the program. */
   readonly version: string;
@@ -32,6 +34,7 @@ export interface Machine extends TerminalFacts {
 export function describeMachine(program: string, manifest: URL): Machine {
   return {
     hostname: hostname(),
+    homeFolder: homedir(),
     pid: process.pid,
     stdoutIsTerminal: Boolean(process.stdout.isTTY),
     stderrIsTerminal: Boolean(process.stderr.isTTY),
@@ -66,6 +69,12 @@ export interface DaemonConfig extends LogSettings, Omit<TokenSources, "apiTokenF
   /** Undefined when a program reads stdout. */
   readonly screen: Screen | undefined;
   readonly traces: TraceConfig;
+  /** Folder of what is kept between runs. */
+  readonly stateFolder: string;
+  /** The daemon's name on this machine. */
+  readonly instance: string;
+  /** Limit of the history on disk; 0 keeps none. */
+  readonly historyBytes: number;
 }
 
 /**
@@ -107,10 +116,12 @@ interface DaemonValues extends AccessSettings {
   readonly allowedOrigins: readonly string[] | undefined;
   readonly logLevel: LogLevel | undefined;
   readonly logFormat: LogFormat | undefined;
+  /** Absent in a hive's table: its routes read no history from disk. */
+  readonly historyBytes?: number;
 }
 
 /** A table of settings that includes the settings of every daemon: `fileOptions`, `logOptions`, and some rows of `listenOptions` and `accessOptions`. */
-type DaemonRows = OptionRows & Readonly<Record<"configFile" | keyof DaemonValues, OptionRow>>;
+type DaemonRows = OptionRows & Readonly<Record<"configFile" | Exclude<keyof DaemonValues, "historyBytes">, OptionRow>>;
 
 export interface ConfigReader<T extends DaemonRows, C, F extends SettingsFile<keyof T & string>> {
   readonly kind: "worker" | "gateway" | "hive";
@@ -179,6 +190,9 @@ export function readConfig<T extends DaemonRows, C, F extends SettingsFile<keyof
         ...logSettingsOf(settings, machine),
         screen: screenOf(machine, env),
         traces: readTraceSettings(variable, { name: service, version, instance: id }),
+        stateFolder: stateFolderOf(variable("XDG_STATE_HOME"), machine.homeFolder),
+        instance: id,
+        historyBytes: settings.historyBytes ?? 0,
       };
     };
     const defaultId = defaultName(kind, settings.port, machine);
@@ -187,6 +201,11 @@ export function readConfig<T extends DaemonRows, C, F extends SettingsFile<keyof
     if (error instanceof SettingsError) return refuse(error.problems);
     throw error;
   }
+}
+
+/** The XDG rules say to ignore a variable with a relative path. */
+function stateFolderOf(variable: string | undefined, homeFolder: string): string {
+  return join(variable !== undefined && isAbsolute(variable) ? variable : join(homeFolder, ".local/state"), "waggle");
 }
 
 function fileOf<T extends DaemonRows, C, F extends SettingsFile<keyof T & string>>(

@@ -1,4 +1,4 @@
-// Formats numbers for people: bytes, rates, times, dates.
+// Formats numbers for people: bytes, rates, times, dates. People read this machine's clock with its zone; programs read UTC.
 
 const units = ["B", "kB", "MB", "GB", "TB"] as const;
 
@@ -24,6 +24,23 @@ export function formatDuration(ms: number): string {
 
 function pair(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+}
+
+/** 2026-01-31 10:00:00 +01:00, in the zone of this machine. */
+export function formatTime(at: string | number, precision: "s" | "ms" = "s"): string {
+  const time = new Date(at);
+  const two = (part: number): string => String(part).padStart(2, "0");
+  const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
+  const parts = [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(":");
+  const ms = precision === "ms" ? `.${String(time.getMilliseconds()).padStart(3, "0")}` : "";
+  return `${day} ${parts}${ms} ${formatZone(at)}`;
+}
+
+/** The zone at this time, as +01:00. */
+export function formatZone(at: string | number): string {
+  const minutes = -new Date(at).getTimezoneOffset();
+  const two = (part: number): string => String(Math.floor(Math.abs(part))).padStart(2, "0");
+  return `${minutes < 0 ? "-" : "+"}${two(minutes / 60)}:${two(minutes % 60)}`;
 }
 
 /** Number of a model's parameters: 135 M, 1.2 B. */

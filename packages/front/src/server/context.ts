@@ -112,8 +112,8 @@ export interface WorkerView {
   info(): WorkerInfo;
   health(): Health;
   openApi(): unknown;
-  /** The history of this process. @param after milliseconds since 1970 */
-  history(after?: number): Promise<History>;
+  /** The history of this server. @param after milliseconds since 1970 @param until only older points, of the day on disk */
+  history(after?: number, until?: number): Promise<History>;
   /** Updates the gauges before a scrape. */
   collect(streams: StreamCounter): void;
 }
@@ -204,7 +204,7 @@ export interface AppOptions {
   readonly limits: HttpLimits;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly logLines: Pick<LogRing, "last">;
+  readonly logLines: Pick<LogRing, "find">;
   readonly metrics: WorkerMetrics;
   readonly traces?: Pick<Traces, "begin"> | undefined;
   readonly state: WorkerStateView;

@@ -1,8 +1,9 @@
 // Finds jobs by their ids: live jobs, and ended jobs while they can be replayed. Also lists the last ended jobs, with the parts of their time.
 import type { Clock } from "@waggle/async";
-import { endedJobsLimit } from "@waggle/protocol";
+import { endedJobsLimit, endedQueryLimit } from "@waggle/protocol";
 import type { EndedJob } from "@waggle/protocol";
 import { createSessionRegistry, type SessionRegistry, type SessionStream } from "@waggle/queue";
+import { isNamed, type DayLog } from "@waggle/telemetry";
 import { createEndedJobs } from "./ended-jobs.ts";
 import type { Job } from "../job/job.ts";
 import { endedOf } from "../watching/summaries.ts";
@@ -20,6 +21,8 @@ export interface RegistryOptions {
   readonly endedJobsKept: number;
   /** Time of day, milliseconds since 1970; Date.now by default. */
   readonly timeOfDay?: (() => number) | undefined;
+  /** Where descriptions of ended jobs outlive the process. */
+  readonly day?: Pick<DayLog, "add" | "read"> | undefined;
   /** Called when no client can read the job any more. */
   readonly onForgotten?: ((job: Job) => void) | undefined;
 }
@@ -45,11 +48,19 @@ export interface LiveJobs {
   readonly liveCount: number;
 }
 
+export interface EndedQuery {
+  readonly job?: string | undefined;
+  readonly client?: string | undefined;
+  /** From this time on, in milliseconds since 1970. */
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+}
+
 /** The jobs of all models. */
 export interface JobRegistry extends LiveJobs {
   get(client: string, id: string): Job | undefined;
-  /** The last ended jobs of all clients, newest first, at most `endedJobsLimit`. */
-  ended(): readonly EndedJob[];
+  /** The last ended jobs, newest first: `endedJobsLimit`, or more of a time, a job or a client, also from the day on disk. */
+  ended(query?: EndedQuery): Promise<readonly EndedJob[]>;
   /** Drops all ended jobs and their timers. */
   clear(): void;
   readonly endedCount: number;
@@ -57,7 +68,7 @@ export interface JobRegistry extends LiveJobs {
 }
 
 export function createJobRegistry(options: RegistryOptions): JobRegistry {
-  const { timeOfDay = Date.now } = options;
+  const { timeOfDay = Date.now, day } = options;
   /** Oldest first. */
   const lastEnded: EndedJob[] = [];
   const byName = new Map<string, Job>();
@@ -73,6 +84,18 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     windowMs: options.answerWindowMs,
     totalBytes: options.answerTotalBytes,
   });
+
+  /** Begins with the jobs of the last process. */
+  const restored = onDisk(endedJobsLimit, {}).then(
+    (earlier) => void lastEnded.unshift(...earlier),
+    () => {},
+  );
+
+  async function onDisk(count: number, { job, ...query }: EndedQuery): Promise<readonly EndedJob[]> {
+    const matches = ({ job_id }: Record<string, unknown>): boolean => job === undefined || isNamed(String(job_id), job);
+    const rows = (await day?.read({ kind: "job", count, ...query, matches })) ?? [];
+    return rows.map(({ value }) => value as unknown as EndedJob);
+  }
 
   function forgotten(job: Job): void {
     byName.delete(nameOf(job.spec.who.client, job.id));
@@ -91,11 +114,29 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     get: (client, id) => byName.get(nameOf(client, id)),
     live: (uid) => live.get(uid),
     liveJobs: () => [...live.values()],
-    ended: () => lastEnded.toReversed(),
+    async ended(query = {}) {
+      await restored;
+      const { job, client, since = -Infinity, until = Infinity } = query;
+      const here = lastEnded.filter(
+        (one) =>
+          (job === undefined || isNamed(one.job_id, job)) &&
+          (client === undefined || one.client === client) &&
+          Date.parse(one.ended_at) >= since &&
+          Date.parse(one.ended_at) < until,
+      );
+      const isOlder = Object.values(query).some((wanted) => wanted !== undefined);
+      const stored = isOlder ? await onDisk(endedQueryLimit, query) : [];
+      const byName = new Map([...stored, ...here].map((one) => [`${one.client} ${one.job_id} ${one.ended_at}`, one]));
+      return [...byName.values()].toSorted((a, b) => b.ended_at.localeCompare(a.ended_at));
+    },
     retire(job) {
       live.delete(job.uid);
       const { phase } = job.state;
-      if (phase.name === "ended") lastEnded.push(endedOf(job, phase.outcome, timeOfDay()));
+      if (phase.name === "ended") {
+        const ended = endedOf(job, phase.outcome, timeOfDay());
+        lastEnded.push(ended);
+        day?.add("job", JSON.stringify(ended), ended.client);
+      }
       if (lastEnded.length > endedJobsLimit) lastEnded.shift();
       // Vectors are not in the log, so embed and rerank jobs cannot be replayed. A job with a listener is replayed by its gateway.
       if (job.spec.work.kind !== "generate" || job.listener !== undefined) return forgotten(job);

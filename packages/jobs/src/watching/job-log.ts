@@ -114,6 +114,6 @@ function roundedTimes(job: Job): PhaseTimes {
 }
 
 function keysOf(job: Job, model: string): object {
-  const { trace, sessionId = null } = job.spec.who;
-  return { trace, session: sessionId, model, job: job.id };
+  const { trace, client, sessionId = null } = job.spec.who;
+  return { trace, client, session: sessionId, model, job: job.id };
 }

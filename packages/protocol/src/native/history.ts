@@ -78,10 +78,10 @@ export const historyRoutes = {
     method: "get",
     path: "/v1/history",
     summary:
-      "The last hour of this process: a point for each 10 seconds, over all models and clients. It is kept in memory and ends with the process.",
+      "The last hour of this server: a point for each 10 seconds, over all models and clients. With --history-size, the points of a day are kept on disk.",
     response: HistorySchema,
-    query: pages,
-    errors: ["invalid_argument"],
+    query: { ...pages, until: "Return the points before this time, of the day on disk: the last 360 of them." },
+    errors: ["invalid_argument", "resource_exhausted"],
   },
 } as const satisfies Record<string, Route>;
 

@@ -66,8 +66,10 @@ export const ListedJobSchema = z
   .meta({ id: "ListedJob" });
 export type ListedJob = z.infer<typeof ListedJobSchema>;
 
-/** Maximum number of ended jobs that are kept, and listed in `GET /v1/jobs?ended`. */
+/** Maximum number of ended jobs that are kept in memory, and listed in `GET /v1/jobs?ended`. */
 export const endedJobsLimit = 200;
+/** Maximum number of ended jobs of a time, a job or a client. */
+export const endedQueryLimit = 2_000;
 
 const milliseconds = z.number().nonnegative();
 

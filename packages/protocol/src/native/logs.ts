@@ -2,14 +2,23 @@
 import { z } from "zod";
 import type { Route } from "../openapi/routes.ts";
 
-/** Maximum number of log lines that are kept and sent. */
-export const logLinesLimit = 500;
+/** Maximum number of log lines that are sent. */
+export const logLinesLimit = 5_000;
+
+/** Least severe first. */
+export const lineLevels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+
+/** Query parameters of what is kept on disk. */
+export const timeQuery = {
+  since: "Only from this time on, as 2026-01-31T10:00:00Z. With --history-size, a day is kept on disk.",
+  until: "Only before this time.",
+} as const;
 
 export const LogLineSchema = z
   .object({
-    seq: z.int().nonnegative().describe("Number of the line, counted from 0 at the start of the process."),
+    seq: z.int().nonnegative().describe("Number of the line. It increases with each line, also over a restart."),
     time: z.iso.datetime(),
-    level: z.enum(["trace", "debug", "info", "warn", "error", "fatal"]),
+    level: z.enum(lineLevels),
     message: z.string(),
     fields: z.record(z.string(), z.unknown()).describe("Further fields of the line."),
   })
@@ -26,12 +35,16 @@ export const logRoutes = {
     method: "get",
     path: "/v1/logs",
     summary:
-      "The last log lines; needs an admin token. At most 500 lines or 256 KiB are kept, at the level of --log-level. The log never contains prompts, answers or API tokens.",
+      "The last log lines; needs an admin token. The last 500 lines or 256 KiB are kept in memory, at the level of --log-level; lines of a time, a job or a client are also read from the disk. The log never contains prompts, answers or API tokens.",
     response: LogLinesSchema,
     query: {
-      lines: "Maximum number of newest lines: 100 by default, at most 500.",
-      after: "Return only lines with a higher seq.",
+      lines: "Maximum number of newest lines: 100 by default, at most 5000.",
+      after: "Return only lines with a higher seq, from memory.",
+      level: `Return only lines of this level or a more severe one: ${lineLevels.join(", ")}.`,
+      job: "Return only lines of the job with this id.",
+      client: "Return only lines of this client: the name of an API token.",
+      ...timeQuery,
     },
-    errors: ["invalid_argument"],
+    errors: ["invalid_argument", "resource_exhausted"],
   },
 } as const satisfies Record<string, Route>;

@@ -5,6 +5,7 @@ import { retryHeader } from "./route-parts.ts";
 import { StreamEventSchema } from "../native/events.ts";
 import { GenerateRequestSchema } from "../native/generate.ts";
 import { hiveHistoryRoute } from "../native/history.ts";
+import { timeQuery } from "../native/logs.ts";
 import {
   FaultSchema,
   HeartbeatAnswerSchema,
@@ -17,6 +18,7 @@ import {
 } from "../native/hive.ts";
 import {
   endedJobsLimit,
+  endedQueryLimit,
   JobAcceptedSchema,
   JobListSchema,
   JobStatusSchema,
@@ -78,8 +80,12 @@ export const workerRoutes = {
     summary: "Running and waiting jobs: your own, or all jobs with an admin or monitor token.",
     response: JobListSchema,
     query: {
-      ended: `Also list the last ended jobs of all clients that you may see; at most ${endedJobsLimit} jobs are kept.`,
+      ended: `Also list the last ${endedJobsLimit} ended jobs of all clients that you may see.`,
+      job: `With ended: only the job with this id. This parameter and the next ones also read the disk, up to ${endedQueryLimit} jobs.`,
+      client: "With ended: only the jobs of this client.",
+      ...timeQuery,
     },
+    errors: ["invalid_argument", "resource_exhausted"],
   },
   streamJob: {
     method: "get",

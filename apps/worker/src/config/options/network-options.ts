@@ -7,6 +7,7 @@ import {
   fleetOptions,
   integer,
   listenOptions,
+  historyOptions,
   logOptions,
   portOption,
   text,
@@ -83,4 +84,5 @@ export const networkOptions = {
   ...fleetOptions,
 
   ...logOptions,
+  ...historyOptions,
 } as const satisfies OptionRows;

@@ -1,6 +1,6 @@
 // Owns the native routes about jobs and sessions.
 import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
-import type { GenerateRequest, JobList } from "@waggle/protocol";
+import type { EndedJob, GenerateRequest, JobList } from "@waggle/protocol";
 import type { GenerateSpec, Job } from "@waggle/jobs";
 import { acceptedOf, hasEnded, jobListOf, stateNameOf, statusOf, streamKeys } from "@waggle/jobs";
 import { readBody } from "../../body/body.ts";
@@ -11,6 +11,7 @@ import { answerGrammarFor, schemaGrammarFor } from "../../body/fields.ts";
 import { pictureReader } from "../../pictures/picture-reader.ts";
 import { keepAliveFor } from "../../stream/keep-alive.ts";
 import type { Generations } from "../../generation/generations.ts";
+import { pastQueryOf } from "./past-query.ts";
 import { encodingOf, nativeFraming } from "./encoding.ts";
 import type { Encoding } from "./encoding.ts";
 import { generateSpecOf, withFormat } from "./generate-spec.ts";
@@ -99,13 +100,19 @@ export function createJobRoutes(
         answer: { framing: (job) => jobFraming(job, encoding) },
       });
     },
-    listJobs(c) {
+    async listJobs(c) {
       const [client, all] = [c.get("client"), c.get("monitor")];
       const seen = registry.liveJobs().filter(({ spec }) => all || spec.who.client === client);
-      const ended = c.req.query("ended") === undefined ? undefined : registry.ended();
+      const query = pastQueryOf(c);
+      // Without a part of the past, the list comes from memory: the status page asks for it again and again.
+      const isPast = Object.values(query).some((wanted) => wanted !== undefined);
+      const wanted = isPast && !all ? { ...query, client } : query;
+      const ended = c.req.query("ended") === undefined ? undefined : await registry.ended(wanted);
+      const isShown = (job: EndedJob): boolean =>
+        (all || job.client === client) && (query.client ?? job.client) === job.client;
       const list: JobList = {
         ...jobListOf(seen, (job) => dispatcher.position(job), options.clock.now()),
-        ...(ended === undefined ? {} : { ended: ended.filter((job) => all || job.client === client) }),
+        ...(ended === undefined ? {} : { ended: ended.filter(isShown) }),
         of: all ? "all" : "own",
       };
       return c.json(list);

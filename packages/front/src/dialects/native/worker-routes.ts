@@ -1,6 +1,6 @@
 // Owns the native routes about the worker: info, slots, health, metrics, usage, history and logs.
 import { jobUidOf } from "@waggle/jobs";
-import { WaggleError, logLinesLimit, workerRoutes } from "@waggle/protocol";
+import { LogLineSchema, WaggleError, lineLevels, logLinesLimit, workerRoutes } from "@waggle/protocol";
 import type { historyRoutes, logRoutes, usageRoutes } from "@waggle/protocol";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
@@ -9,11 +9,13 @@ import type { Reference } from "../../server/reference.ts";
 import { requireAdmin } from "../../access/require-admin.ts";
 import type { StreamCounter } from "../../stream/stream-counter.ts";
 import { streamResponse } from "../../stream/stream-response.ts";
+import { pastQueryOf, timeOf } from "./past-query.ts";
 import { encodingOf } from "./encoding.ts";
 import type { Encoding } from "./encoding.ts";
 import type { JobRouteName } from "./job-routes.ts";
 
 const usualLogLines = 100;
+const LevelSchema = LogLineSchema.shape.level.optional();
 
 type NativeRoutes = typeof workerRoutes & typeof usageRoutes & typeof logRoutes & typeof historyRoutes;
 
@@ -72,12 +74,17 @@ export function createWorkerRoutes(
       return c.body(text, 200, { "content-type": metrics.contentType, "process-start-time-unix": startTimeUnix });
     },
     usage: (c) => c.json(options.accounts.report(c.get("monitor") ? undefined : c.get("client"))),
-    history: async (c) => c.json(await view.history(timeOf(c, "after"))),
-    logs(c) {
+    history: async (c) => c.json(await view.history(timeOf(c, "after"), timeOf(c, "until"))),
+    async logs(c) {
       requireAdmin(c);
       const count = wholeNumber(c, "lines", { fallback: usualLogLines, least: 1, most: logLinesLimit });
       const after = wholeNumber(c, "after", { fallback: -1, least: -1, most: Number.MAX_SAFE_INTEGER });
-      return c.json({ lines: options.logLines.last(count, after) });
+      const { success, data: level } = LevelSchema.safeParse(c.req.query("level"));
+      if (!success) {
+        const why = `it must be one of ${lineLevels.join(", ")}`;
+        throw new WaggleError("invalid_argument", `Cannot read field "level": ${why}.`);
+      }
+      return c.json({ lines: await options.logLines.find({ count, after, level, ...pastQueryOf(c) }) });
     },
     openapi: (c) => c.body(reference.document(), 200, { "content-type": "application/json" }),
   };
@@ -98,18 +105,6 @@ function wholeNumber(c: AppContext, name: string, { fallback, least, most }: Num
   throw new WaggleError(
     "invalid_argument",
     `Cannot read field "${name}": it must be a whole number from ${least} to ${most}.`,
-  );
-}
-
-/** @throws WaggleError invalid_argument */
-function timeOf(c: AppContext, name: string): number | undefined {
-  const given = c.req.query(name);
-  if (given === undefined) return undefined;
-  const time = Date.parse(given);
-  if (!Number.isNaN(time)) return time;
-  throw new WaggleError(
-    "invalid_argument",
-    `Cannot read field "${name}": it must be a time such as 2026-01-31T10:00:00Z.`,
   );
 }
 
