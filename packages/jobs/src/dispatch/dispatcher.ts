@@ -25,7 +25,18 @@ import type { Observation } from "../watching/observers.ts";
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { queue, registry, engine, clock, limits, uidPrefix } = options;
   const { sessions } = registry;
-  const forecast = createForecast({ now: () => clock.now(), ready: () => engine.ready });
+  const forecast = createForecast({
+    now: () => clock.now(),
+    ready: () => engine.ready,
+    slots: () => engine.slots,
+    waiting: () =>
+      registry
+        .liveJobs()
+        .map((job) => ({ job, at: queue.position(job.uid) ?? 0 }))
+        .filter(({ at }) => at > 0)
+        .toSorted((a, b) => a.at - b.at)
+        .map(({ job }) => job),
+  });
   const waiting = createWaitingJobs({ queue, forecast });
   const timers = createJobTimers(clock);
   const preparations = createPreparations({ send: engine.send, clock });
@@ -297,6 +308,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "step":
         for (const jobEvent of event.events) onJobEvent(jobEvent);
         return pump();
+      case "step_costs":
+        return forecast.measured(event.costs);
       case "loading":
       case "opening":
       case "ready":
@@ -305,7 +318,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       case "log":
       case "prefix_store":
       case "picture":
-      case "step_costs":
       case "process_stats":
       case "gpu_memory":
         return;

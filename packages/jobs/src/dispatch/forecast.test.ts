@@ -34,22 +34,38 @@ function measure(forecast: Forecast, counts: Partial<JobCounts>): void {
 /** A forecast with a clock that stands still until `pass`. */
 function setUp(ready = () => true) {
   let nowMs = 1_000;
-  const forecast = createForecast({ now: () => nowMs, ready });
+  const queue: Job[] = [];
+  const running: Job[] = [];
+  const forecast = createForecast({
+    now: () => nowMs,
+    ready,
+    slots: () => Math.max(1, running.length),
+    waiting: () => queue,
+  });
   const pass = (ms: number): void => void (nowMs += ms);
   return {
     forecast,
     pass,
-    /** Runs a job for this time. */
+    /** Runs a job whose answer of 11 tokens takes this time. */
     run(ms: number): void {
       const job = newJob();
       forecast.taken(job);
+      const outcome = { type: "finished", by: "end" } as const;
+      const counts = { ...job.state.counts, completionTokens: 11 };
+      job.state = { ...job.state, counts, firstTokenAt: nowMs, phase: { name: "ended", outcome } };
       pass(ms);
       forecast.freed(job);
     },
     /** Lets this number of jobs run from now on. */
     fill(jobs: number): void {
-      for (let i = 0; i < jobs; i += 1) forecast.taken(newJob());
+      for (let i = 0; i < jobs; i += 1) running.push(newJob());
+      for (const job of running.slice(-jobs)) forecast.taken(job);
     },
+    /** Lets this number of jobs wait. */
+    wait(jobs: number): void {
+      for (let i = 0; i < jobs; i += 1) queue.push(newJob());
+    },
+    running,
   };
 }
 
@@ -72,39 +88,44 @@ describe("the forecast of the first token", () => {
     expect(forecast.firstTokenMs(newJob(900), 0)).toBe(50);
   });
 
-  test("is the wait for a slot plus the time for the job's uncached tokens at the measured rate", () => {
-    const { forecast, run } = setUp();
+  test("is the wait for the jobs before it plus the time for the job's uncached tokens at the measured rate", () => {
+    const { forecast, run, wait, fill } = setUp();
     measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
     measure(forecast, { promptTokens: 3_000, prefillMs: 1_500 });
-    for (let i = 0; i < 3; i += 1) run(1_000);
+    run(1_000);
     expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBe(200);
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 3)).toBe(3_200);
+    fill(1);
+    wait(2);
+    // Each job before it reads 1,000 tokens and writes as long as the last one.
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 3)).toBe(3 * 1_500 + 200);
   });
 
-  test("needs a measured prompt, the number of uncached tokens, and for a waiting job three ended jobs", () => {
-    const { forecast, run } = setUp();
-    run(2_000);
-    run(4_000);
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBeUndefined();
-    measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
-    expect(forecast.firstTokenMs({ uncachedTokens: undefined }, 0)).toBeUndefined();
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 1)).toBeUndefined();
-    run(6_000);
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBe(200);
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 1)).toBe(4_200);
-  });
-
-  test("divides the wait for a slot by the number of running jobs; a job that waits again does not run", () => {
+  test("needs the number of uncached tokens, and measured prompts and answers, or else measured steps", () => {
     const { forecast, run, fill } = setUp();
+    fill(1);
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBeUndefined();
+    forecast.measured({
+      threads: [{ threads: 1, busy: 1, decode: [{ rows: 1, ms: 10 }], prompt: [{ tokens: 100, ms: 50 }] }],
+      context: { row_ms: 0, tile_ms: 0 },
+    });
+    expect(forecast.firstTokenMs({ uncachedTokens: undefined }, 0)).toBeUndefined();
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBe(200);
+    // The running job reads 1,000 tokens, and nothing says how long its answer becomes.
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 1)).toBe(500 + 255 * 10 + 200);
+    run(1_000);
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 1)).toBe(500 + 1_000 + 200);
+  });
+
+  test("shares the slots; a job that waits again has none", () => {
+    const { forecast, run, fill, running, wait } = setUp();
     measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
-    for (let i = 0; i < 3; i += 1) run(4_000);
+    run(4_000);
     fill(4);
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 3)).toBe(3_200);
-    const fifth = newJob();
-    forecast.taken(fifth);
-    forecast.putBack(fifth);
-    forecast.freed(fifth);
-    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 3)).toBe(3_200);
+    wait(4);
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 4)).toBe(4_700);
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 5)).toBe(9_200);
+    forecast.putBack(running[0] as Job);
+    expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 1)).toBe(200);
   });
 
   test("of long prompts does not change with short prompts, which take a step each", () => {

@@ -1,14 +1,16 @@
-// Forecasts waits from the times of recent jobs: when a waiting job gets its first token, whether its deadline can be met, and when a client should
-// try again that a full queue has refused.
-import { WaggleError } from "@waggle/protocol";
+// Forecasts waits from what the jobs ask for and from the times of recent jobs: when a waiting job gets its first token, whether its deadline can be
+// met, and when a client should try again that a full queue has refused.
+import { choicesOf } from "@waggle/engine";
+import { WaggleError, type StepCosts } from "@waggle/protocol";
+import { createAnswerLengths, type AnswerLengths } from "./answer-lengths.ts";
 import type { Job } from "../job/job.ts";
 
 /** The forecast uses at most this many recent jobs, recent short prompts, and recent long prompts. */
 const samplesKept = 16;
-/** Number of ended jobs that a forecast of the wait for a slot needs. */
-const leastJobs = 3;
 /** A prompt with fewer uncached tokens takes one step, whatever their number. */
 const shortTokens = 32;
+/** The waits of a queue are computed anew after this time, or when the number of jobs changes. */
+const freshMs = 100;
 /**
  * Share of the queue that should be served before a refused client tries again. One entry is free sooner, but if all refused clients tried again
  * then, all but the first would find a full queue again.
@@ -22,6 +24,9 @@ export interface ForecastOptions {
   readonly now: () => number;
   /** Whether an engine is ready. While a model loads there is no forecast of a first token, because its load time is unknown. */
   readonly ready: () => boolean;
+  readonly slots: () => number;
+  /** The waiting jobs, in the order in which they start. */
+  readonly waiting: () => readonly Job[];
 }
 
 export interface Forecast {
@@ -35,9 +40,12 @@ export interface Forecast {
   freed(job: Job): void;
   /** The first token of a job has arrived. */
   prefilled(job: Job): void;
+  /** The engine has measured its steps. This is the forecast until jobs have been measured. */
+  measured(costs: StepCosts): void;
   /**
-   * The wait for a slot, and the time for the prompt at the rate of recent prompts. Returns the milliseconds until the job's first token, or
-   * undefined while a part of the forecast has not been measured.
+   * The wait for a slot, and the time for the prompt. The jobs before this one take the time for their prompts, and for as many tokens as recent
+   * answers had, up to what each job asks for. Returns the milliseconds until the job's first token, or undefined while a part of the forecast
+   * has not been measured.
    * @param position the queue position: 1 is next, 0 has a slot
    */
   firstTokenMs(job: Pick<Job, "uncachedTokens">, position: number): number | undefined;
@@ -53,36 +61,113 @@ export interface Forecast {
   retryAfterS(depth: number): number;
 }
 
-export function createForecast({ now, ready }: ForecastOptions): Forecast {
+export function createForecast({ now, ready, slots, waiting }: ForecastOptions): Forecast {
   /** When each running job left the queue. */
   const takenAt = new Map<Job, number>();
   const durationsMs: number[] = [];
+  /** Durations of jobs that write no answer. */
+  const othersMs: number[] = [];
   const short: Prompt[] = [];
   const long: Prompt[] = [];
+  const written: Prompt[] = [];
+  const lengths = createAnswerLengths();
+  let costs: StepCosts | undefined;
   let movedAt = now();
+  let queue = { at: -Infinity, jobs: "", starts: [] as (number | undefined)[] };
 
   /** The time between the ends of two jobs, if as many jobs run as now. */
   function intervalMs(): number {
-    return durationsMs.length === 0 ? 0 : sum(durationsMs) / durationsMs.length / Math.max(1, takenAt.size);
-  }
-
-  function slotMs(position: number): number | undefined {
-    if (position === 0) return 0;
-    return durationsMs.length < leastJobs ? undefined : position * intervalMs();
+    return durationsMs.length === 0 ? 0 : meanOf(durationsMs) / Math.max(1, takenAt.size);
   }
 
   /** A long prompt weighs more in the rate than a short one. */
   function prefillMs(tokens: number): number | undefined {
-    if (tokens < shortTokens && short.length > 0) return sum(short.map(({ ms }) => ms)) / short.length;
-    const ms = sum(long.map((prompt) => prompt.ms));
-    return ms > 0 ? (tokens * ms) / sum(long.map((prompt) => prompt.tokens)) : undefined;
+    if (tokens < shortTokens && short.length > 0) return meanOf(short.map(({ ms }) => ms));
+    const rate = msPerToken(long);
+    return rate === undefined ? stepMs(tokens, "prompt") : tokens * rate;
   }
 
-  function firstTokenMs({ uncachedTokens }: Pick<Job, "uncachedTokens">, position: number): number | undefined {
+  function tokenMs(): number | undefined {
+    const streams = Math.min(slots(), takenAt.size + waiting().length);
+    return msPerToken(written) ?? stepMs(Math.max(1, streams), "decode");
+  }
+
+  /** The time of a step with the best number of threads, between two measured sizes. */
+  function stepMs(size: number, kind: "prompt" | "decode"): number | undefined {
+    const times = (costs?.threads ?? []).flatMap(({ busy, ...column }) => {
+      const cells = column[kind].map((cell) => ({
+        size: "rows" in cell ? cell.rows : cell.tokens,
+        ms: cell.ms * busy,
+      }));
+      return cells.length === 0 ? [] : [interpolate(cells, size)];
+    });
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** How long a job still runs; undefined if nothing says so. */
+  function leftMs(job: Job, answer: Answer): number | undefined {
+    const { spec, uncachedTokens, state, log } = job;
+    const since = takenAt.get(job);
+    const elapsed = since === undefined ? 0 : now() - since;
+    if (spec.work.kind !== "generate") {
+      const usual = othersMs.length > 0 ? meanOf(othersMs) : durationsMs.length > 0 ? meanOf(durationsMs) : undefined;
+      return usual === undefined ? undefined : Math.max(0, usual - elapsed);
+    }
+    const perToken = tokenMs();
+    const reads = state.firstTokenAt === undefined;
+    const reading = reads ? prefillMs(uncachedTokens ?? 0) : 0;
+    if (perToken === undefined || reading === undefined) return undefined;
+    const left = lengths[answer](spec.work.maxTokens, log.nextToken / choicesOf(spec.work));
+    // A prompt that takes longer than forecast counts as unread. The step that ends a prompt gives the first token.
+    return (elapsed < reading ? reading - elapsed : reading) + Math.max(0, left - (reads ? 1 : 0)) * perToken;
+  }
+
+  /** When each waiting job starts, in milliseconds from now, and a job behind all of them. */
+  function startsMs(answer: Answer): readonly (number | undefined)[] {
+    const ahead = waiting();
+    const jobs = `${answer} ${ahead.length} ${takenAt.size} ${slots()}`;
+    if (jobs === queue.jobs && now() - queue.at < freshMs) return queue.starts;
+    const free = Array.from({ length: Math.max(1, slots()) }, () => 0);
+    /** Gives the first free slots to a job. @returns when it starts */
+    const take = (job: Job): number | undefined => {
+      const count = Math.min(choicesOf(job.spec.work), free.length);
+      const at = free[count - 1] ?? 0;
+      const left = leftMs(job, answer);
+      if (left === undefined) return undefined;
+      const rest = free.splice(0, count).map(() => at + left);
+      const place = free.findIndex((time) => time > at + left);
+      free.splice(place < 0 ? free.length : place, 0, ...rest);
+      return at;
+    };
+    const isKnown = [...takenAt.keys()].every((job) => take(job) !== undefined);
+    const starts: (number | undefined)[] = [];
+    for (const job of ahead) starts.push(isKnown && !starts.includes(undefined) ? take(job) : undefined);
+    starts.push(isKnown && !starts.includes(undefined) ? free[0] : undefined);
+    queue = { at: now(), jobs, starts };
+    return starts;
+  }
+
+  function firstTokenMs(
+    { uncachedTokens }: Pick<Job, "uncachedTokens">,
+    position: number,
+    answer: Answer = "expected",
+  ): number | undefined {
     if (!ready() || uncachedTokens === undefined) return undefined;
-    const waiting = slotMs(position);
+    const starts = position === 0 ? [0] : startsMs(answer);
+    const start = starts[Math.min(Math.max(1, position), starts.length) - 1];
     const computing = prefillMs(uncachedTokens);
-    return waiting === undefined || computing === undefined ? undefined : Math.round(waiting + computing);
+    return start === undefined || computing === undefined ? undefined : Math.round(start + computing);
+  }
+
+  function addAnswer({ spec, state }: Job, ms: number): void {
+    if (spec.work.kind !== "generate") return keep(othersMs, ms);
+    const { firstTokenAt, phase, sequences, counts } = state;
+    const tokens = counts.completionTokens / choicesOf(spec.work);
+    if (firstTokenAt !== undefined && tokens > 1) keep(written, { tokens: tokens - 1, ms: now() - firstTokenAt });
+    // An answer that a client cancelled, or that reached a limit, would have been longer.
+    const isWhole = phase.name === "ended" && phase.outcome.type === "finished";
+    const isCut = !isWhole || sequences.some(({ stoppedBy }) => stoppedBy === "max_tokens" || stoppedBy === "context");
+    if (tokens > 0) lengths.add(tokens, isCut);
   }
 
   return {
@@ -100,18 +185,25 @@ export function createForecast({ now, ready }: ForecastOptions): Forecast {
       takenAt.delete(job);
       movedAt = now();
       keep(durationsMs, movedAt - since);
+      addAnswer(job, movedAt - since);
     },
     prefilled({ state }) {
       const { promptTokens, cachedTokens, prefillMs: ms } = state.counts;
       const tokens = promptTokens - cachedTokens;
       keep(tokens < shortTokens ? short : long, { tokens, ms });
     },
-    firstTokenMs,
+    measured(table) {
+      costs = table;
+    },
+    firstTokenMs: (job, position) => firstTokenMs(job, position),
     refuseLate(job, positionOf) {
       const { deadlineMs, refusedIfLate } = job.spec.when;
       if (deadlineMs === undefined || refusedIfLate !== true) return;
-      const estimateMs = firstTokenMs(job, positionOf());
-      if (estimateMs === undefined || estimateMs <= deadlineMs) return;
+      const position = positionOf();
+      // An answer before it may be as short as the shortest one.
+      const leastMs = firstTokenMs(job, position, "least");
+      if (leastMs === undefined || leastMs <= deadlineMs) return;
+      const estimateMs = firstTokenMs(job, position) ?? leastMs;
       const why = `the first token is expected in ${estimateMs} ms`;
       throw new WaggleError("deadline_exceeded", `Cannot meet the deadline of ${deadlineMs} ms: ${why}.`, {
         details: { estimate_ms: estimateMs },
@@ -126,6 +218,8 @@ export function createForecast({ now, ready }: ForecastOptions): Forecast {
   };
 }
 
+type Answer = keyof Pick<AnswerLengths, "expected" | "least">;
+
 interface Prompt {
   /** Number of tokens that were in no cache. */
   readonly tokens: number;
@@ -139,4 +233,24 @@ function keep<T>(samples: T[], sample: T): void {
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
+}
+
+function meanOf(values: readonly number[]): number {
+  return sum(values) / values.length;
+}
+
+function msPerToken(samples: readonly Prompt[]): number | undefined {
+  const ms = sum(samples.map((sample) => sample.ms));
+  return ms > 0 ? ms / sum(samples.map(({ tokens }) => tokens)) : undefined;
+}
+
+/** Between two sizes; a larger size takes several steps. @param cells at least one, by size */
+function interpolate(cells: readonly { readonly size: number; readonly ms: number }[], size: number): number {
+  const above = cells.findIndex((cell) => cell.size >= size);
+  const to = cells.at(above);
+  const from = cells[above - 1];
+  if (to === undefined) return 0;
+  if (above < 0) return (to.ms * size) / to.size;
+  if (from === undefined) return to.ms;
+  return from.ms + ((to.ms - from.ms) * (size - from.size)) / (to.size - from.size);
 }
