@@ -37,6 +37,9 @@ describe("parseConfig", () => {
     expect(run([])).toEqual({
       service: "waggle-hive",
       program: "waggle-hive",
+      stateFolder: "/home/bee/.local/state/waggle",
+      instance: "hive-box-7700",
+      historyBytes: 0,
       version: "1.2.3",
       screen: undefined,
       traces: { settings: undefined, warnings: [] },

@@ -39,7 +39,7 @@ it("inherits each setting, except settings of a service", () => {
       ...["local-mode", "api-token-file", "allowed-host", "allowed-origin", "open-metrics"],
       ...["mcp-config", "mcp-journal-dir", "mcp-steps", "mcp-call-timeout", "mcp-turn-timeout"],
       ...["hive-url", "hive-token-file", "worker-id", "heartbeat-interval", "hive-timeout"],
-      ...["nats-url", "nats-creds", "nats-insecure", "log-level", "log-format"],
+      ...["nats-url", "nats-creds", "nats-insecure", "log-level", "log-format", "history-size"],
     ].toSorted(),
   );
 });

@@ -26,7 +26,7 @@ export async function startOwnWorker(
   try {
     const worker = await spawnWorker({
       command: [process.execPath, ...entry.execArgv, entry.path, "serve", ...models],
-      // What one command asks is nobody's past.
+      // The jobs of one command are not kept after its end.
       flags: ["--history-size", "0", ...flags],
       env: ownEnvironment(env),
       until: "listening",
