@@ -10,6 +10,7 @@ export * from "./waiting/pace.ts";
 export * from "./files/read-text.ts";
 export * from "./waiting/scope.ts";
 export * from "./waiting/signals.ts";
+export * from "./threads/fair-queue.ts";
 export * from "./threads/isolate.ts";
 export * from "./threads/isolate-thread.ts";
 export * from "./threads/start-thread.ts";

@@ -7,6 +7,8 @@ export interface FairQueue<Task> {
   /** Number of this client's waiting tasks. */
   lengthOf(client: string): number;
   push(client: string, task: Task, size?: number): void;
+  /** The task that `take` returns next. */
+  readonly next: Task | undefined;
   take(): Task | undefined;
   /** Removes all waiting tasks and returns them. */
   drain(): Task[];
@@ -34,6 +36,10 @@ export function createFairQueue<Task>(): FairQueue<Task> {
       const entries = waiting.get(client);
       if (entries === undefined) waiting.set(client, [{ task, size }]);
       else entries.push({ task, size });
+    },
+    get next() {
+      const [turn] = waiting.values();
+      return turn?.[0]?.task;
     },
     take() {
       const [turn] = waiting;

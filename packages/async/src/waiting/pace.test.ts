@@ -18,13 +18,13 @@ function turns(): { readonly count: number; [Symbol.dispose](): void } {
 /** Records the turn in which the pace lets each piece of work begin. */
 function recorder(
   pace: Pace,
-): { begin(name: string, amount: number): Promise<void>; readonly begun: string[] } & Disposable {
+): { begin(name: string, amount: number, client?: string): Promise<void>; readonly begun: string[] } & Disposable {
   const passed = turns();
   const begun: string[] = [];
   return {
     begun,
-    async begin(name, amount) {
-      await pace(amount);
+    async begin(name, amount, client) {
+      await pace(amount, client);
       begun.push(`${name} in turn ${passed.count}`);
     },
     [Symbol.dispose]: () => passed[Symbol.dispose](),
@@ -71,4 +71,13 @@ test("after a pause, work begins at once again", async () => {
   await pace(1_000);
   await pace(1);
   expect(pace(90)).toBeUndefined();
+});
+
+test("clients take turns", async () => {
+  const pace = createPace(100);
+  void pace(100);
+  using record = recorder(pace);
+  const many = ["a1", "a2", "a3"].map((name) => record.begin(name, 90, "a"));
+  await Promise.all([...many, record.begin("b1", 90, "b")]);
+  expect(record.begun).toEqual(["a1 in turn 1", "b1 in turn 2", "a2 in turn 3", "a3 in turn 4"]);
 });
