@@ -8,6 +8,7 @@ export { expectedFakeLogit, expectedFakeVector, fakeVectorWidth } from "./fake/f
 export { createFakeKvSnapshots, type FakeKvSnapshots } from "./fake/fake-kv-snapshots.ts";
 export { expectedFakeText, type FakeSampling } from "./fake/fake-model.ts";
 export * from "./port/messages.ts";
+export { freePieces, type Pieces } from "./port/pieces.ts";
 export * from "./port/work.ts";
 export { measureStepCosts, threadsToMeasure } from "./costs/measure-costs.ts";
 export { tileTokens } from "./costs/step-shape.ts";

@@ -60,7 +60,7 @@ export function createServed({ catalogue, findHost, self }: ServedOptions): Serv
       requireLoaded() {
         if (model()?.description?.engine == null) throw notLoaded("Cannot tell what the model is loaded with");
       },
-      query: async (question, signal) => await requireHost().dispatcher.query(question, signal),
+      query: async (question, signal, client) => await requireHost().dispatcher.query(question, signal, client),
       get loading() {
         return requireHost().loading;
       },

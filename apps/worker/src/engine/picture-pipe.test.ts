@@ -55,7 +55,7 @@ test("a command is delivered with its pictures once all their bytes have arrived
   const { send, bytes, arrive, delivered } = setUp();
   const [red, green, empty, blue] = [pictureOf(1, 4_000), pictureOf(2, 7_000), pictureOf(0, 0), pictureOf(3, 9)];
   send(prepare("a", [red, green, empty]));
-  send({ type: "query", id: "q", question: { kind: "count", messages: [], pictures: [blue] } });
+  send({ type: "query", client: "a", id: "q", question: { kind: "count", messages: [], pictures: [blue] } });
   const all = bytes();
   await arrive(all.subarray(0, 5_000));
   await arrive(all.subarray(5_000, 10_999));
@@ -64,7 +64,7 @@ test("a command is delivered with its pictures once all their bytes have arrived
   expect(delivered).toEqual([prepare("a", [red, green, empty])]);
   await arrive(all.subarray(11_001));
   expect(delivered.slice(1)).toEqual([
-    { type: "query", id: "q", question: { kind: "count", messages: [], pictures: [blue] } },
+    { type: "query", id: "q", client: "a", question: { kind: "count", messages: [], pictures: [blue] } },
   ]);
 });
 

@@ -156,7 +156,7 @@ function createServedModel(
     requireLoaded() {
       if (entry.current.info === undefined) throw notLoaded("Cannot tell what the model is loaded with");
     },
-    async query(question, signal) {
+    async query(question, signal, client) {
       const { current: host } = entry;
       if (host.loads.count === 0) {
         const answer = await answerByFile(question, signal);
@@ -168,7 +168,7 @@ function createServedModel(
         return await onceLoaded(host, signal, async () => {
           const { name, reason } = host.state;
           if (name === "failed" && reason !== undefined) throw new WaggleError("unavailable", reason);
-          return await host.dispatcher.query(question, signal);
+          return await host.dispatcher.query(question, signal, client);
         });
       } finally {
         lease.end();

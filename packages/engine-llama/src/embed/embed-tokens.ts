@@ -1,14 +1,20 @@
 // Tokenizes texts to embed, and pairs of a query and a document to rank: adds the model's special tokens, and cuts what is too long.
-import { maxCharsPerToken, type EmbedInput, type TextPair, type Token } from "@waggle/engine";
+import type { Pace } from "@waggle/async";
+import { freePieces, maxCharsPerToken } from "@waggle/engine";
+import type { EmbedInput, Pieces, TextPair, Token } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import { LlamaVocabularyType, type LlamaModel } from "node-llama-cpp";
 
-export type EmbedTokenizer = (text: EmbedInput | TextPair, truncateTo?: number) => Promise<readonly Token[]>;
+export type EmbedTokenizer = (
+  text: EmbedInput | TextPair,
+  truncateTo?: number,
+  pieces?: Pieces,
+) => Promise<readonly Token[]>;
 
 export interface EmbedTokenizerOptions {
   readonly model: LlamaModel;
   /** Tokenizes a text, without BOS or other added tokens. */
-  readonly tokenize: (text: string, specialTokens: boolean) => Promise<Token[]>;
+  readonly tokenize: (text: string, specialTokens: boolean, pace: Pace) => Promise<Token[]>;
   /** The file's template for a query and its document. */
   readonly rankTemplate: string | undefined;
   readonly maxTokens: number;
@@ -23,15 +29,15 @@ export function createEmbedTokenizer(options: EmbedTokenizerOptions): EmbedToken
   const template = names ? rankTemplate : undefined;
 
   /** Returns the first `most` tokens of the text, or all. The part of the text that is certainly beyond `most` tokens is not tokenized. */
-  async function tokensOf(text: string, most: number): Promise<Token[]> {
-    const tokens = await tokenize(most === Infinity ? text : text.slice(0, most * maxCharsPerToken), false);
+  async function tokensOf(text: string, most: number, pace: Pace): Promise<Token[]> {
+    const tokens = await tokenize(most === Infinity ? text : text.slice(0, most * maxCharsPerToken), false, pace);
     return tokens.slice(0, most);
   }
 
-  async function embedTokens(text: EmbedInput, most: number): Promise<readonly Token[]> {
+  async function embedTokens(text: EmbedInput, most: number, pace: Pace): Promise<readonly Token[]> {
     if (typeof text === "string") {
       const { begin, end } = frame;
-      const tokens = await tokensOf(text, Math.max(1, most - begin.length - end.length));
+      const tokens = await tokensOf(text, Math.max(1, most - begin.length - end.length), pace);
       // Begin and end tokens are not doubled: the text may already contain them.
       return [...(tokens[0] === begin[0] ? [] : begin), ...tokens, ...(tokens.at(-1) === end[0] ? [] : end)];
     }
@@ -40,32 +46,34 @@ export function createEmbedTokenizer(options: EmbedTokenizerOptions): EmbedToken
     throw new WaggleError("invalid_argument", `Cannot embed token ${unknown}: the model has ${vocabularySize} tokens.`);
   }
 
-  async function pairParts(): Promise<readonly PairPart[]> {
+  async function pairParts(pace: Pace): Promise<readonly PairPart[]> {
     if (template === undefined) return [frame.begin, "query", frame.between, "document", frame.end];
     const parts: PairPart[] = [];
     for (const text of template.split(placeholders)) {
       if (text === "{query}") parts.push("query");
       else if (text === "{document}") parts.push("document");
-      else parts.push(await tokenize(text, true));
+      else parts.push(await tokenize(text, true, pace));
     }
     return parts;
   }
 
-  async function pairTokens({ query, document }: TextPair, most: number): Promise<readonly Token[]> {
+  async function pairTokens({ query, document }: TextPair, most: number, pace: Pace): Promise<readonly Token[]> {
     if (query.length > most * maxCharsPerToken) throw noRoom(most);
-    const parts = await pairParts();
-    const asked = await tokenize(query, false);
+    const parts = await pairParts(pace);
+    const asked = await tokenize(query, false, pace);
     const lengths = parts.map((part) => (part === "document" ? 0 : part === "query" ? asked.length : part.length));
     const left = most - lengths.reduce((sum, length) => sum + length, 0);
     const room = Math.floor(left / parts.filter((part) => part === "document").length);
     if (room < 1) throw noRoom(most);
-    const found = await tokensOf(document, room);
+    const found = await tokensOf(document, room, pace);
     return parts.flatMap((part) => (part === "document" ? found : part === "query" ? asked : part));
   }
 
-  return async (text, truncateTo) => {
+  return async (text, truncateTo, { pace } = freePieces) => {
     const most = truncateTo === undefined ? Infinity : Math.min(truncateTo, maxTokens);
-    return typeof text === "object" && "query" in text ? await pairTokens(text, most) : await embedTokens(text, most);
+    return typeof text === "object" && "query" in text
+      ? await pairTokens(text, most, pace)
+      : await embedTokens(text, most, pace);
   };
 }
 

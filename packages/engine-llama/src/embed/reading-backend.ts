@@ -1,6 +1,6 @@
 // Implements the Backend on a loaded model that embeds or ranks. It has an embedder and a tokenizer, but no generator.
 import { genericFormat } from "@waggle/chat-format/format";
-import type { Backend, BackendInfo } from "@waggle/engine";
+import { freePieces, type Backend, type BackendInfo } from "@waggle/engine";
 import type { LlamaModel } from "node-llama-cpp";
 import type { LlamaEmbedder } from "./embedder.ts";
 import { createTokenBytes } from "../text/token-bytes.ts";
@@ -24,8 +24,8 @@ export function createReadingBackend(parts: ReadingBackendParts): Backend {
   return {
     info: { ...info, chatFormat: genericFormat },
     embedder,
-    async tokenizeText(text, addSpecial, parseSpecial) {
-      const tokens = await tokenizer.tokenize(text, parseSpecial);
+    async tokenizeText(text, addSpecial, parseSpecial, { pace } = freePieces) {
+      const tokens = await tokenizer.tokenize(text, parseSpecial, pace);
       const begins = addSpecial && shouldPrependBosToken && bos !== null && tokens[0] !== bos;
       return begins ? [bos, ...tokens] : tokens;
     },

@@ -1,5 +1,5 @@
 import { deferred } from "@waggle/async";
-import { isCell, type HeldEntry, type Picture, type PictureChunk } from "@waggle/engine";
+import { freePieces, isCell, type Pieces, type HeldEntry, type Picture, type PictureChunk } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import { expect, test, vi } from "vitest";
 import { createDividePictures } from "./divide-pictures.ts";
@@ -53,7 +53,7 @@ const chunksIn = (entries: readonly HeldEntry[]): PictureChunk[] =>
 test("a picture is decoded when the requested passes have ended, because they use all threads", async () => {
   const passes = deferred<void>();
   const { pictures, decode } = divideWith({ settled: () => passes.promise });
-  const entries = pictures.entriesOf(picture("a"), 0);
+  const entries = pictures.entriesOf(picture("a"), 0, freePieces);
   expect([pictures.dividing, decode.mock.calls.length]).toEqual([true, 0]);
   passes.resolve();
   await entries;
@@ -62,7 +62,7 @@ test("a picture is decoded when the requested passes have ended, because they us
 
 test("a picture becomes its tokens and the cells of its chunks", async () => {
   const { pictures } = divideWith();
-  const entries = await pictures.entriesOf(picture("a"), 2);
+  const entries = await pictures.entriesOf(picture("a"), 2, freePieces);
   expect(entries.map((entry) => (isCell(entry) ? `${entry.index}` : entry))).toEqual([
     7,
     ...["0", "1", "2", "3", "4", "5"],
@@ -72,55 +72,68 @@ test("a picture becomes its tokens and the cells of its chunks", async () => {
   const [first, second] = chunksIn(entries);
   expect(first).toMatchObject({ picture: 2, cells: 6, positions: 3, causal: true });
   expect(first?.id).not.toBe(second?.id);
-  expect(chunksIn(await pictures.entriesOf(picture("b"), 2))[0]?.id).not.toBe(first?.id);
+  expect(chunksIn(await pictures.entriesOf(picture("b"), 2, freePieces))[0]?.id).not.toBe(first?.id);
 });
 
 test("a picture that was read before is not decoded again, also under another index", async () => {
   const { pictures, decode } = divideWith();
-  const [before] = chunksIn(await pictures.entriesOf(picture("a"), 0));
-  const [after] = chunksIn(await pictures.entriesOf(picture("a"), 3));
+  const [before] = chunksIn(await pictures.entriesOf(picture("a"), 0, freePieces));
+  const [after] = chunksIn(await pictures.entriesOf(picture("a"), 3, freePieces));
   expect(decode).toHaveBeenCalledTimes(1);
   expect(after).toEqual({ ...before, picture: 3 });
 });
 
 test("a picture that several jobs need at once is decoded once", async () => {
   const { pictures, decode } = divideWith();
-  await Promise.all([pictures.entriesOf(picture("a"), 0), pictures.entriesOf(picture("a"), 0)]);
+  let last: Promise<unknown> = Promise.resolve();
+  const oneAtATime: Pieces = {
+    ...freePieces,
+    run: <T>(_: string, work: () => Promise<T>) => {
+      const next = last.then(work);
+      last = next;
+      return next;
+    },
+  };
+  await Promise.all([pictures.entriesOf(picture("a"), 0, oneAtATime), pictures.entriesOf(picture("a"), 0, oneAtATime)]);
   expect(decode).toHaveBeenCalledTimes(1);
 });
 
 test("pixels beyond the limit are dropped, and the picture is decoded again for its encoding", async () => {
   // Two such pictures have more pixels than are kept.
   const { pictures, decode, drop } = divideWith({ side: 2_000 });
-  const [chunk] = chunksIn(await pictures.entriesOf(picture("a"), 0));
+  const [chunk] = chunksIn(await pictures.entriesOf(picture("a"), 0, freePieces));
   if (chunk === undefined) expect.fail("The picture has no chunk");
-  expect(await pictures.nativeOf(chunk, picture("a"))).toMatchObject({ chunk: 1 });
-  await pictures.entriesOf(picture("b"), 0);
+  expect(await pictures.nativeOf(chunk, picture("a"), freePieces)).toMatchObject({ chunk: 1 });
+  await pictures.entriesOf(picture("b"), 0, freePieces);
   expect(drop.mock.calls).toEqual([[1], [2]]);
-  expect(await pictures.nativeOf(chunk, picture("a"))).toMatchObject({ chunk: 5 });
+  expect(await pictures.nativeOf(chunk, picture("a"), freePieces)).toMatchObject({ chunk: 5 });
   expect(decode).toHaveBeenCalledTimes(3);
 });
 
 test("a file that is no picture is refused, and may be sent again", async () => {
   const { pictures } = divideWith();
   const broken = { sha256: "a", bytes: new Uint8Array() };
-  await expect(pictures.entriesOf(broken, 1)).rejects.toThrow("Cannot read picture 2: it is empty.");
-  await expect(pictures.entriesOf(picture("a"), 1)).resolves.toHaveLength(15);
+  await expect(pictures.entriesOf(broken, 1, freePieces)).rejects.toThrow("Cannot read picture 2: it is empty.");
+  await expect(pictures.entriesOf(picture("a"), 1, freePieces)).resolves.toHaveLength(15);
 });
 
 test("a picture that mtmd cannot divide is refused with mtmd's reason", async () => {
   const { pictures, divide } = divideWith();
   divide.mockRejectedValueOnce(new Error("mtmd_tokenize_from_parts: error: resize target 9x0 is out of range"));
-  await expect(pictures.entriesOf(picture("a"), 0)).rejects.toThrow(
+  await expect(pictures.entriesOf(picture("a"), 0, freePieces)).rejects.toThrow(
     "Cannot read picture 1: resize target 9x0 is out of range.",
   );
 });
 
 test("a chunk that cannot be divided must fit into a step", async () => {
   const { pictures } = divideWith({ causal: false, cells: 9 });
-  await expect(pictures.entriesOf(picture("a"), 0)).rejects.toThrow(
+  await expect(pictures.entriesOf(picture("a"), 0, freePieces)).rejects.toThrow(
     "Cannot read picture 1: its 9 tokens must fit into one step, which has room for 8. Restart with --batch-size 9.",
   );
-  await expect(divideWith({ causal: true, cells: 9 }).pictures.entriesOf(picture("a"), 0)).resolves.toHaveLength(21);
-  await expect(divideWith({ causal: false, cells: 8 }).pictures.entriesOf(picture("a"), 0)).resolves.toHaveLength(19);
+  await expect(
+    divideWith({ causal: true, cells: 9 }).pictures.entriesOf(picture("a"), 0, freePieces),
+  ).resolves.toHaveLength(21);
+  await expect(
+    divideWith({ causal: false, cells: 8 }).pictures.entriesOf(picture("a"), 0, freePieces),
+  ).resolves.toHaveLength(19);
 });

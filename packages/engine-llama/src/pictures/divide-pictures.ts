@@ -1,6 +1,6 @@
 // Divides pictures into tokens and chunks: decodes a file to pixels on a thread that can be killed, and has mtmd divide the pixels. Remembers how
 // pictures were divided, so that a picture of an earlier turn is not decoded again.
-import { cellsOf, type HeldEntry, type Picture, type PictureChunk, type Token } from "@waggle/engine";
+import { cellsOf, type HeldEntry, type Picture, type PictureChunk, type Pieces, type Token } from "@waggle/engine";
 import type { PictureDecoder } from "@waggle/pictures";
 import { WaggleError } from "@waggle/protocol";
 import type { Passes } from "../passes/passes.ts";
@@ -29,9 +29,9 @@ export interface DividePictures {
    * @param index of the picture among those of the work
    * @throws WaggleError invalid_argument if the picture cannot be read
    */
-  entriesOf(picture: Picture, index: number, signal?: AbortSignal): Promise<readonly HeldEntry[]>;
+  entriesOf(picture: Picture, index: number, pieces: Pieces): Promise<readonly HeldEntry[]>;
   /** Returns the chunk for its encoding. @throws WaggleError invalid_argument if the picture cannot be read */
-  nativeOf(chunk: PictureChunk, picture: Picture, signal?: AbortSignal): Promise<NativeChunk>;
+  nativeOf(chunk: PictureChunk, picture: Picture, pieces: Pieces): Promise<NativeChunk>;
 }
 
 type Part = readonly Token[] | Omit<PictureChunk, "picture">;
@@ -50,23 +50,27 @@ export function createDividePictures(options: DividePicturesOptions): DividePict
   /** How pictures were divided, by SHA-256, least recently used first. */
   const layouts = new Map<string, Layout>();
   /** Pictures with their pixels, by SHA-256, oldest first. */
-  const divided = new Map<string, Divided>();
-  /** Each picture is divided once at a time. */
-  const dividing = new Map<string, Promise<Divided>>();
+  const kept = new Map<string, Divided>();
+  let dividing = 0;
 
-  async function divide(picture: Picture, index: number, signal: AbortSignal | undefined): Promise<Divided> {
-    const running = dividing.get(picture.sha256) ?? startDividing(picture, index);
-    dividing.set(picture.sha256, running);
-    const result = await running.finally(() => dividing.delete(picture.sha256));
-    signal?.throwIfAborted();
-    return result;
+  /** Divides pictures one at a time, which bounds the memory for their pixels. @param known finds the result of another job */
+  async function inTurn<T>(pieces: Pieces, known: () => T | undefined, divideNow: () => Promise<T>): Promise<T> {
+    const piece = async (): Promise<T> => {
+      dividing += 1;
+      try {
+        return known() ?? (await divideNow());
+      } finally {
+        dividing -= 1;
+      }
+    };
+    return known() ?? (await pieces.run("picture", piece));
   }
 
-  async function startDividing({ sha256, bytes }: Picture, index: number): Promise<Divided> {
+  async function divide({ sha256, bytes }: Picture, index: number, signal: AbortSignal | undefined): Promise<Divided> {
     const name = `picture ${index + 1}`;
     // Passes that are requested already use all threads, and would take long next to the decoder. Later ones leave a thread to it.
     await passes.settled();
-    const { rgb, width, height } = await decoder.decode(bytes, { name, maxPixels });
+    const { rgb, width, height } = await decoder.decode(bytes, { name, maxPixels, signal });
     const parts = await native.divide(rgb, width, height).catch((error: unknown) => {
       throw new WaggleError("invalid_argument", `Cannot read ${name}: ${reasonOf(error)}.`);
     });
@@ -94,11 +98,11 @@ export function createDividePictures(options: DividePicturesOptions): DividePict
   }
 
   function keep(sha256: string, picture: Divided): void {
-    divided.set(sha256, picture);
-    let bytes = [...divided.values()].reduce((sum, each) => sum + each.bytes, 0);
-    for (const [oldest, { natives, bytes: freed }] of divided) {
+    kept.set(sha256, picture);
+    let bytes = [...kept.values()].reduce((sum, each) => sum + each.bytes, 0);
+    for (const [oldest, { natives, bytes: freed }] of kept) {
       if (bytes <= mostPixelBytes || oldest === sha256) return;
-      divided.delete(oldest);
+      kept.delete(oldest);
       for (const { chunk } of natives.values()) native.drop(chunk);
       bytes -= freed;
     }
@@ -106,10 +110,11 @@ export function createDividePictures(options: DividePicturesOptions): DividePict
 
   return {
     get dividing() {
-      return dividing.size > 0;
+      return dividing > 0;
     },
-    async entriesOf(picture, index, signal) {
-      const layout = layouts.get(picture.sha256) ?? (await divide(picture, index, signal)).layout;
+    async entriesOf(picture, index, pieces) {
+      const known = (): Layout | undefined => layouts.get(picture.sha256);
+      const layout = await inTurn(pieces, known, async () => (await divide(picture, index, pieces.signal)).layout);
       remember(picture.sha256, layout);
       return layout.flatMap((part): readonly HeldEntry[] => {
         if (!isChunk(part)) return part;
@@ -117,9 +122,10 @@ export function createDividePictures(options: DividePicturesOptions): DividePict
         return cellsOf({ ...part, picture: index });
       });
     },
-    async nativeOf(chunk, picture, signal) {
-      const found = divided.get(picture.sha256) ?? (await divide(picture, chunk.picture, signal));
-      const part = found.natives.get(chunk.id);
+    async nativeOf(chunk, picture, pieces) {
+      const known = (): Divided | undefined => kept.get(picture.sha256);
+      const { natives } = await inTurn(pieces, known, () => divide(picture, chunk.picture, pieces.signal));
+      const part = natives.get(chunk.id);
       if (part === undefined) throw new Error(`Picture ${chunk.picture + 1} has no chunk ${chunk.id}`);
       return part;
     },

@@ -28,15 +28,16 @@ export function createEncoder({ projector, pictures, feed }: EncoderOptions): Ll
       return pictures.dividing;
     },
     has: ({ id }) => store.get(id) !== undefined,
-    async encode(chunk, picture, { threads, signal }) {
-      const { chunk: number, places } = await pictures.nativeOf(chunk, picture, signal);
-      signal.throwIfAborted();
+    async encode(chunk, picture, { threads, pieces }) {
+      const { signal } = pieces;
+      const { chunk: number, places } = await pictures.nativeOf(chunk, picture, pieces);
+      signal?.throwIfAborted();
       const encoding = native.encode(number, threads);
       running = encoding.catch(() => {});
-      const forget = onAbort(signal, () => native.stop());
+      const forget = signal === undefined ? undefined : onAbort(signal, () => native.stop());
       const values = await encoding.finally(forget);
       if (values !== undefined) store.add(chunk.id, { values, places });
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
     },
     setThreads: (threads) => native.setThreads(threads),
     hold: ({ id }) => store.hold(id),

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Backend, Picture } from "@waggle/engine";
+import { freePieces, type Backend, type Picture } from "@waggle/engine";
 import { encodePng, gradientPicture } from "@waggle/pictures/testing";
 import { visionShapes, writeVisionModel } from "@waggle/testing/models";
 import { needs, parkContract, pictureContract, picturedJobs, resumeContract } from "@waggle/testing";
@@ -111,11 +111,14 @@ describe("with the addon", needs("Waggle's addon"), () => {
     const [first] = entries.filter((entry) => typeof entry === "object");
     if (first === undefined || generator?.pictures === undefined) expect.fail("The model reads no pictures");
     const stop = new AbortController();
-    const encoding = generator.pictures.encode(first.chunk, picture, { threads: 1, signal: stop.signal });
+    const encoding = generator.pictures.encode(first.chunk, picture, {
+      threads: 1,
+      pieces: { ...freePieces, signal: stop.signal },
+    });
     stop.abort(new Error("stopped"));
     await expect(encoding).rejects.toThrow("stopped");
     expect(generator.pictures.has(first.chunk)).toBe(false);
-    await generator.pictures.encode(first.chunk, picture, { threads: 1, signal: new AbortController().signal });
+    await generator.pictures.encode(first.chunk, picture, { threads: 1, pieces: freePieces });
     expect(generator.pictures.has(first.chunk)).toBe(true);
     await backend.dispose();
   });

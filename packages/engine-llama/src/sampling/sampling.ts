@@ -1,5 +1,5 @@
 // Checks a job's sampling settings against the model, and translates them for llama.cpp's samplers.
-import { refuseField, type SlotSampling, type Token } from "@waggle/engine";
+import { freePieces, refuseField, type Pieces, type SlotSampling, type Token } from "@waggle/engine";
 import type { LlamaModel } from "node-llama-cpp";
 import type { DryBreakers } from "./dry.ts";
 import { createDryBreakers } from "./dry-breakers.ts";
@@ -54,7 +54,7 @@ export function createSamplingContext({ model, vocabulary, tokenizer, chat }: Sa
       pieces: vocabulary.pieces,
       tokenBytes,
       addsSpace: tokenizer.addsSpace,
-      tokenize: (text) => tokenizer.tokenize(text, false),
+      tokenize: (text) => tokenizer.tokenize(text, false, freePieces.pace),
     }),
     vocabularySize,
     isEndOfGeneration,
@@ -70,7 +70,7 @@ export function createSamplingContext({ model, vocabulary, tokenizer, chat }: Sa
  * Checks that the grammar compiles and that the biased tokens exist.
  * @throws WaggleError invalid_argument, with the field's name
  */
-export async function checkSampling(sampling: SlotSampling, context: SamplingContext): Promise<void> {
+export async function checkSampling(sampling: SlotSampling, context: SamplingContext, pieces: Pieces): Promise<void> {
   const { vocabularySize } = context;
   for (const [id, bias] of Object.entries(sampling.logit_bias ?? {})) {
     const token = Number(id);
@@ -85,8 +85,10 @@ export async function checkSampling(sampling: SlotSampling, context: SamplingCon
   if (grammar === undefined && answer === undefined) return;
   if (neverEnds(sampling, context))
     throw refuseField("ignore_eos", "with a grammar, only the grammar decides when the text ends");
-  if (grammar !== undefined) await context.grammars.check(grammar);
-  if (answer !== undefined) await context.grammars.beginAnswer(answer.grammar, answer.begun);
+  await pieces.run("grammar", async () => {
+    if (grammar !== undefined) await context.grammars.check(grammar);
+    if (answer !== undefined) await context.grammars.beginAnswer(answer.grammar, answer.begun);
+  });
 }
 
 /** Settings of a slot's sampler. The seed and the penalties' tokens are set for each token. */

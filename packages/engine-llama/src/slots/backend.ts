@@ -1,5 +1,5 @@
 // Implements the Backend on a loaded model that generates. A step is one forward pass over the rows of several slots.
-import { contextCapacity, positionBehind, refuseField } from "@waggle/engine";
+import { contextCapacity, freePieces, positionBehind, refuseField } from "@waggle/engine";
 import type { Backend, BackendInfo, BatchEntry, EntryResult, StepsAhead, TextGenerator, Token } from "@waggle/engine";
 import { createSpecialText } from "@waggle/chat-format/describe";
 import type { LlamaModel } from "node-llama-cpp";
@@ -78,7 +78,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
     tokenize: prompts.tokenize,
     renderMessages: prompts.renderMessages,
     pictures: parts.pictures?.encoder,
-    checkSampling: (wanted) => checkSampling(wanted, sampling),
+    checkSampling: (wanted, pieces = freePieces) => checkSampling(wanted, sampling, pieces),
     checkShift() {
       const problem = shiftProblem(model.fileInfo, model.fileInsights, info.settings?.cache_type_k);
       if (problem !== undefined) throw refuseField("context_shift", problem);

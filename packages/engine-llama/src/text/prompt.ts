@@ -1,8 +1,8 @@
 // Tokenizes prompts, with BOS exactly once if the model expects it. In conversations, only the template's text can become control tokens.
 import type { Pace } from "@waggle/async";
 import { answerStart, type AnswerStart, type ChatFormat } from "@waggle/chat-format/format";
-import { maxCharsPerToken, refuseField, tokensOf } from "@waggle/engine";
-import type { HeldEntry, Picture, PromptInput, PromptPiece, Token, TokenizedPrompt } from "@waggle/engine";
+import { freePieces, maxCharsPerToken, refuseField, tokensOf } from "@waggle/engine";
+import type { HeldEntry, Picture, Pieces, PromptInput, PromptPiece, Token, TokenizedPrompt } from "@waggle/engine";
 import {
   breakMark,
   guardConversation,
@@ -39,11 +39,7 @@ export interface PromptOptions {
  * @param index of the picture among those of the work
  * @throws WaggleError invalid_argument if the picture cannot be read
  */
-export type ReadPicture = (
-  picture: Picture,
-  index: number,
-  signal: AbortSignal | undefined,
-) => Promise<readonly HeldEntry[]>;
+export type ReadPicture = (picture: Picture, index: number, pieces: Pieces) => Promise<readonly HeldEntry[]>;
 
 /** The text of a picture in a rendered conversation, as in llama-server. */
 const mediaMarker = "<__media__>";
@@ -53,9 +49,9 @@ const guardCost = 0.1;
 
 /** The part of the Backend that tokenizes. */
 export interface Prompts {
-  tokenize(input: PromptInput, pictures?: readonly Picture[], signal?: AbortSignal): Promise<TokenizedPrompt>;
-  tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<Token[]>;
-  renderMessages(conversation: Conversation): Promise<string>;
+  tokenize(input: PromptInput, pictures?: readonly Picture[], pieces?: Pieces): Promise<TokenizedPrompt>;
+  tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean, pieces?: Pieces): Promise<Token[]>;
+  renderMessages(conversation: Conversation, pieces?: Pieces): Promise<string>;
 }
 
 export function createPrompts(options: PromptOptions): Prompts {
@@ -68,87 +64,84 @@ export function createPrompts(options: PromptOptions): Prompts {
   }
 
   /** Renders the conversation. In messages, `breakMark` splits each text of a control token, so that the text does not become a control token. */
-  async function renderGuarded(conversation: Conversation): Promise<string> {
-    const pace: Pace = (chars) => tokenizer.pace(chars * guardCost);
-    const rendered = await renderer.render(await guardConversation(markPictures(conversation), specialText, pace));
+  async function renderGuarded(conversation: Conversation, pieces: Pieces): Promise<string> {
+    const pace: Pace = (chars) => pieces.pace(chars * guardCost);
+    const guarded = await guardConversation(markPictures(conversation), specialText, pace);
+    const rendered = await pieces.run("template", async () => await renderer.render(guarded));
     const missing = missingPicture(conversation, rendered);
     if (missing === undefined) return rendered;
     throw refuseField("messages", `the model's chat template does not show picture ${missing + 1}`);
   }
 
-  async function read(
-    index: number,
-    pictures: readonly Picture[],
-    signal?: AbortSignal,
-  ): Promise<readonly HeldEntry[]> {
+  async function read(index: number, pictures: readonly Picture[], pieces: Pieces): Promise<readonly HeldEntry[]> {
     const picture = pictures[index];
     if (picture === undefined) throw new Error(`There is no picture ${index}`);
     if (options.readPicture === undefined) {
       throw new WaggleError("invalid_argument", "Cannot read pictures: the model has no projector, and cannot see.");
     }
-    return await options.readPicture(picture, index, signal);
+    return await options.readPicture(picture, index, pieces);
   }
 
   /** Tokenizes the rendered text between two pictures, or of a conversation without pictures. */
-  async function tokenizeGuarded(text: string): Promise<Token[]> {
+  async function tokenizeGuarded(text: string, { pace }: Pieces): Promise<Token[]> {
     const [first = "", ...rest] = text.split(breakMark);
-    const tokens = first === "" ? [] : await tokenizer.tokenize(first, true);
-    for (const piece of rest) for (const token of await tokenizer.tokenizeRest(piece)) tokens.push(token);
+    const tokens = first === "" ? [] : await tokenizer.tokenize(first, true, pace);
+    for (const part of rest) for (const token of await tokenizer.tokenizeRest(part, pace)) tokens.push(token);
     return tokens;
   }
 
-  async function plain(text: string): Promise<Token[]> {
+  async function plain(text: string, { pace }: Pieces): Promise<Token[]> {
     const startsWithBos = wantsBos && bosText !== "" && text.startsWith(bosText);
-    return await tokenizer.tokenize(startsWithBos ? text.slice(bosText.length) : text, false);
+    return await tokenizer.tokenize(startsWithBos ? text.slice(bosText.length) : text, false, pace);
   }
 
   /** As in llama-server: text may contain control tokens, and BOS is only added if the first piece is a text. */
   async function joined(
-    pieces: readonly PromptPiece[],
+    parts: readonly PromptPiece[],
     pictures: readonly Picture[],
-    signal: AbortSignal | undefined,
+    pieces: Pieces,
   ): Promise<HeldEntry[]> {
     const entries: HeldEntry[] = [];
-    const entriesOf = async (piece: PromptPiece): Promise<readonly HeldEntry[]> => {
-      if (typeof piece === "string") return await tokenizer.tokenize(piece, true);
-      return "type" in piece ? await read(piece.picture, pictures, signal) : piece;
+    const entriesOf = async (part: PromptPiece): Promise<readonly HeldEntry[]> => {
+      if (typeof part === "string") return await tokenizer.tokenize(part, true, pieces.pace);
+      return "type" in part ? await read(part.picture, pictures, pieces) : part;
     };
-    for (const piece of pieces) for (const entry of await entriesOf(piece)) entries.push(entry);
+    for (const piece of parts) for (const entry of await entriesOf(piece)) entries.push(entry);
     // With an unknown token, llama.cpp would fail the pass of all slots.
     const unknown = tokensOf(entries).find((token) => token >= vocabularySize);
     if (unknown !== undefined) {
       throw refuseField("prompt", `there is no token ${unknown}; the model has ${vocabularySize} tokens`);
     }
-    return typeof pieces[0] === "string" ? withBos(entries) : entries;
+    return typeof parts[0] === "string" ? withBos(entries) : entries;
   }
 
   return {
-    async tokenize(input, pictures = [], signal) {
-      if (input.kind === "text") return { entries: withBos(await plain(input.text)) };
-      if (input.kind === "pieces") return { entries: await joined(input.pieces, pictures, signal) };
+    async tokenize(input, pictures = [], pieces = freePieces) {
+      if (input.kind === "text") return { entries: withBos(await plain(input.text, pieces)) };
+      if (input.kind === "pieces") return { entries: await joined(input.pieces, pictures, pieces) };
       if (input.kind === "infill") {
         if (markers === undefined)
           throw new WaggleError("invalid_argument", "Cannot fill in: this model was not trained to fill in.");
-        const tokenize = async (text: string): Promise<Token[]> => await tokenizer.tokenize(text, false);
+        const tokenize = async (text: string): Promise<Token[]> => await tokenizer.tokenize(text, false, pieces.pace);
         const fit = { markers, contextSize, maxCharsPerToken, tokenize };
         return { entries: withBos(await infillTokens(input.infill, fit)) };
       }
-      const rendered = await renderGuarded(input);
+      const rendered = await renderGuarded(input, pieces);
       const entries: HeldEntry[] = [];
       for (const part of pictures.length === 0 ? [rendered] : splitAtPictures(rendered)) {
-        const parts = typeof part === "string" ? tokenizeGuarded(part) : read(part, pictures, signal);
+        const parts = typeof part === "string" ? tokenizeGuarded(part, pieces) : read(part, pictures, pieces);
         for (const entry of await parts) entries.push(entry);
       }
       return { entries: withBos(entries), start: startOf(rendered) };
     },
 
-    async tokenizeText(text, addSpecial, parseSpecial) {
-      const tokens = await tokenizer.tokenize(text, parseSpecial);
+    async tokenizeText(text, addSpecial, parseSpecial, { pace } = freePieces) {
+      const tokens = await tokenizer.tokenize(text, parseSpecial, pace);
       return addSpecial ? withBos(tokens) : tokens;
     },
 
-    async renderMessages(conversation) {
-      const rendered = (await renderGuarded(conversation)).replaceAll(breakMark, "");
+    async renderMessages(conversation, pieces = freePieces) {
+      const rendered = (await renderGuarded(conversation, pieces)).replaceAll(breakMark, "");
       return splitAtPictures(rendered)
         .map((part) => (typeof part === "string" ? part : mediaMarker))
         .join("");

@@ -1,3 +1,5 @@
+import { createPace } from "@waggle/async";
+import { freePieces } from "@waggle/engine";
 import { isOver, processorStopwatch } from "@waggle/testing/harness";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { getLlama, type Llama, type LlamaModel, type Token as LlamaToken } from "node-llama-cpp";
@@ -5,6 +7,8 @@ import { storyModel } from "../testing/story-model.ts";
 import { findCutPlaces, type Tokenize } from "./cut-places.ts";
 import { createTokenizer } from "./tokenizer.ts";
 import { readVocabulary } from "./vocabulary.ts";
+
+const { pace: free } = freePieces;
 
 /** Seed of the random texts; failed tests show it. */
 const seed = Number(process.env["WAGGLE_PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -60,7 +64,7 @@ describe("the embedded model's texts", () => {
     for (let i = 0; i < 12; i++) {
       const text = randomText(random(40_000));
       for (const special of [false, true]) {
-        const inPieces = await tokenizer.tokenize(text, special);
+        const inPieces = await tokenizer.tokenize(text, special, free);
         expect(inPieces.length, `seed ${seed}`).toBeGreaterThan(0);
         // With `toEqual`, a failure would take minutes to show the difference of two long lists.
         expect(inPieces.join(" ") === tokenize(text, special).join(" "), `seed ${seed}, text ${i}`).toBe(true);
@@ -82,7 +86,7 @@ describe("the embedded model's texts", () => {
   test("without a place to cut are cut anyway, without losing text", async () => {
     const tokenizer = createTokenizer(tokenize, cutsOf());
     const text = "🐝蜂x".repeat(40_000);
-    const tokens = await tokenizer.tokenize(text, false);
+    const tokens = await tokenizer.tokenize(text, false, free);
     expect(model.detokenize(tokens as LlamaToken[]).trimStart() === text).toBe(true);
   });
 
@@ -100,7 +104,7 @@ describe("the embedded model's texts", () => {
       timer = setImmediate(tick);
     };
     let timer = setImmediate(tick);
-    await tokenizer.tokenize(text, false);
+    await tokenizer.tokenize(text, false, createPace(8_192));
     clearImmediate(timer);
     // In processor time. The longest turn takes 10 ms for words, and 50 ms for text without words.
     expect(isOver(longestMs, 1_000), `${longestMs} ms`).toBe(false);
@@ -137,7 +141,9 @@ test("a text of a byte-level BPE vocabulary is cut before its spaces and newline
   for (let i = 0; i < 5; i++) {
     let text = "";
     while (text.length < 30_000) text += alphabet[random(alphabet.length)] ?? "";
-    expect((await tokenizer.tokenize(text, false)).join() === tokenize(text, false).join(), `seed ${seed}`).toBe(true);
+    expect((await tokenizer.tokenize(text, false, free)).join() === tokenize(text, false).join(), `seed ${seed}`).toBe(
+      true,
+    );
   }
 });
 

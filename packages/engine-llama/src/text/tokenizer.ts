@@ -1,5 +1,5 @@
 // Tokenizes long texts in pieces, with turns of the event loop between them, so that the thread is not blocked.
-import { createPace, type Pace } from "@waggle/async";
+import type { Pace } from "@waggle/async";
 import type { Token } from "@waggle/engine";
 import type { LlamaModel } from "node-llama-cpp";
 import { findCutPlaces, type CutPlaces, type Tokenize } from "./cut-places.ts";
@@ -9,19 +9,18 @@ export interface Tokenizer {
   /**
    * Tokenizes a text. If 16,384 characters have no place to cut, which is rare in any language, the text is cut there between two characters. The
    * tokens next to this cut can differ from those of the whole text.
+   * @param pace receives the characters of each piece
    */
-  tokenize(text: string, specialTokens: boolean): Promise<Token[]>;
+  tokenize(text: string, specialTokens: boolean, pace: Pace): Promise<Token[]>;
   /**
    * Tokenizes a text that follows other text, without the space that SentencePiece puts before a text. For this, the text is tokenized after a
    * newline, whose tokens are then removed.
    */
-  tokenizeRest(text: string): Promise<Token[]>;
+  tokenizeRest(text: string, pace: Pace): Promise<Token[]>;
   /** Tokenizes a short text as `tokenizeRest` does, in this turn of the event loop. */
   restAtOnce(text: string, specialTokens: boolean): Token[];
   /** Whether the tokenizer puts a space before a text. */
   readonly addsSpace: boolean;
-  /** Counts characters of work, and waits for a turn of the event loop after every `turnChars` characters. */
-  readonly pace: Pace;
 }
 
 /** A piece ends at the first possible place after this many characters. Tokenizing it takes a few milliseconds. */
@@ -30,8 +29,6 @@ const pieceChars = 4_096;
 const longestPieceChars = 16_384;
 /** Work of a call of the tokenizer, in characters: many short texts are work, too. */
 const callChars = 64;
-/** Characters of work between two turns of the event loop, of all callers together. */
-const turnChars = 8_192;
 
 export function tokenizerOf(model: LlamaModel, { pieces, encoding, specialTokens }: Vocabulary): Tokenizer {
   const tokenize = (text: string, special: boolean): Token[] => model.tokenize(text, special);
@@ -41,7 +38,6 @@ export function tokenizerOf(model: LlamaModel, { pieces, encoding, specialTokens
 
 export function createTokenizer(tokenizeAtOnce: Tokenize, { pattern, addsSpace }: CutPlaces): Tokenizer {
   const newline = tokenizeAtOnce("\n", true);
-  const pace = createPace(turnChars);
 
   function restAtOnce(text: string, specialTokens = true): Token[] {
     const tokens = tokenizeAtOnce(`\n${text}`, specialTokens);
@@ -67,7 +63,10 @@ export function createTokenizer(tokenizeAtOnce: Tokenize, { pattern, addsSpace }
     return { end, next: end, clean: end === length };
   }
 
-  async function inPieces(text: string, begin: (piece: string) => Token[], specialTokens: boolean): Promise<Token[]> {
+  async function inPieces(
+    text: string,
+    { pace, specialTokens, begin }: { pace: Pace; specialTokens: boolean; begin: (piece: string) => Token[] },
+  ): Promise<Token[]> {
     const first = nextCut(text, 0);
     await pace(first.end + callChars);
     const tokens = begin(text.slice(0, first.end));
@@ -84,10 +83,10 @@ export function createTokenizer(tokenizeAtOnce: Tokenize, { pattern, addsSpace }
 
   return {
     addsSpace,
-    pace,
-    tokenize: async (text, specialTokens) =>
-      await inPieces(text, (piece) => tokenizeAtOnce(piece, specialTokens), specialTokens),
-    tokenizeRest: async (text) => await inPieces(text, (piece) => restAtOnce(piece), true),
+    tokenize: async (text, specialTokens, pace) =>
+      await inPieces(text, { pace, specialTokens, begin: (piece) => tokenizeAtOnce(piece, specialTokens) }),
+    tokenizeRest: async (text, pace) =>
+      await inPieces(text, { pace, specialTokens: true, begin: (piece) => restAtOnce(piece) }),
     restAtOnce,
   };
 }

@@ -20,6 +20,7 @@ import type {
   TokenLogprobs,
 } from "../port/backend.ts";
 import { cellsOf, isSameEntry, positionsOf, tokensOf } from "../port/entries.ts";
+import { freePieces } from "../port/pieces.ts";
 import { createFakeEncoder, fakeChunkOf } from "./fake-encoder.ts";
 import { createFakeEmbedder, fakeVectorWidth } from "./fake-embedder.ts";
 import {
@@ -72,6 +73,8 @@ export interface FakeBackendOptions {
   readonly hangAtStep?: number;
   /** Reads pictures: of any bytes, except those that begin with `broken`. False by default. */
   readonly vision?: boolean;
+  /** Each picture of a prompt is a piece of its preparation, which waits for this promise. */
+  readonly pictureGate?: (picture: Picture) => Promise<void>;
   /** Each encoding of a picture waits for this promise. */
   readonly encodeGate?: (chunk: PictureChunk) => Promise<void>;
   /** Number of threads at the start, and the maximum; 1 by default. */
@@ -269,10 +272,14 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     measure: options.measure,
     maxNextLogprobs: info.batchSize,
     thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },
-    tokenize: async (input, pictures = []) => ({
-      entries: readFakePrompt(input, (part) => readPicture(part, pictures)),
-      ...(input.kind === "messages" ? { start: { said: "" } } : {}),
-    }),
+    async tokenize(input, pictures = [], pieces = freePieces) {
+      const { pictureGate } = options;
+      for (const picture of pictureGate === undefined ? [] : pictures) {
+        await pieces.run("picture", async () => await pictureGate?.(picture));
+      }
+      const entries = readFakePrompt(input, (part) => readPicture(part, pictures));
+      return { entries, ...(input.kind === "messages" ? { start: { said: "" } } : {}) };
+    },
     pictures: encoder,
     renderMessages: async (input) => renderFake(input),
     checkSampling,

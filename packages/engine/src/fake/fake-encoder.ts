@@ -40,14 +40,14 @@ export function createFakeEncoder({ gate, compute }: FakeEncoderOptions): FakeEn
     },
     dividing: false,
     has: ({ id }) => embeddings.has(id),
-    async encode(chunk, _picture, { signal }) {
+    async encode(chunk, _picture, { pieces: { signal } }) {
       await Promise.race([
         gate?.(chunk) ?? new Promise<void>((resolve) => setImmediate(resolve)),
         new Promise<void>((_, reject) =>
-          signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true }),
+          signal?.addEventListener("abort", () => reject(signal.reason as Error), { once: true }),
         ),
       ]);
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
       encoded += 1;
       embeddings.add(chunk.id);
       forget();

@@ -9,6 +9,7 @@ import { createEmbeddings } from "../texts/embeddings.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPacing } from "../costs/pacing.ts";
 import { createGuesses } from "../guesses/guesses.ts";
+import { createPieceQueue } from "../sequence/piece-queue.ts";
 import { createPreparations } from "../sequence/preparations.ts";
 import { choiceOf, createPreparer, failureOf, type PreparedJob } from "../sequence/prepare.ts";
 import { createSlotGuesses } from "./slot-guesses.ts";
@@ -84,7 +85,8 @@ export function createEngine(options: EngineOptions): Engine {
   const slots = createSlots(slotCount);
   const waiting = new Map<string, WaitingJob>();
   const outbox = createOutbox(slots, emit);
-  const embeddings = createEmbeddings({ outbox, emit, now: options.now });
+  const pieces = createPieceQueue(options);
+  const embeddings = createEmbeddings({ outbox, pieces, emit, now: options.now });
   const { pinnedThreads, maxThreads = Infinity } = options;
   const pacing = createPacing({
     batchSize,
@@ -122,13 +124,17 @@ export function createEngine(options: EngineOptions): Engine {
     embeddings,
     pacing,
     guessing,
+    pieces,
     emit,
     outbox,
     now: options.now,
     onThreadChange: (change) => emit({ type: "log", ...describeChange(change) }),
   });
+  const prepare = createPreparer({ backend, random32: options.random32 });
+  /** Aborts the queries whose answers are not needed any more, by id. */
+  const queries = new Map<string, AbortController>();
   const preparations = createPreparations({
-    prepare: createPreparer({ backend, random32: options.random32 }),
+    prepare: (job, signal) => prepare(job, pieces.of(job.cacheScope, signal)),
     maxBytes: limits.preparedBytes ?? preparedBytes,
     begin,
     onPrepared(prepared) {
@@ -152,6 +158,8 @@ export function createEngine(options: EngineOptions): Engine {
   let passesReported = 0;
 
   function maintain(freeCores?: number): void {
+    const hung = pieces.endOverdue();
+    if (hung !== undefined) emit({ type: "broken", message: hung });
     loop.maintain(freeCores);
     calls += 1;
     if (calls % callsPerReport !== 0 || loop.passes === passesReported) return;
@@ -224,6 +232,15 @@ export function createEngine(options: EngineOptions): Engine {
     releaseSlot(slot, { kind: "cancelled", atPass: loop.passes });
   }
 
+  function query({ id, question, client }: Extract<EngineCommand, { type: "query" }>): void {
+    const leaving = new AbortController();
+    queries.set(id, leaving);
+    void answer(backend, question, pieces.of(client, leaving.signal)).then((reply) => {
+      queries.delete(id);
+      if (!over) emit({ type: "query_result", id, answer: reply });
+    });
+  }
+
   function sendNow(...events: readonly JobEvent[]): void {
     outbox.add(...events);
     outbox.flush();
@@ -238,14 +255,12 @@ export function createEngine(options: EngineOptions): Engine {
         case "start":
           return start(command);
         case "drop":
+          queries.get(command.prepared)?.abort();
           return preparations.drop(command.prepared);
         case "cancel":
           return cancel(command.jobId);
         case "query":
-          void answer(backend, command.question).then((reply) => {
-            if (!over) emit({ type: "query_result", id: command.id, answer: reply });
-          });
-          return;
+          return query(command);
         case "limit_threads":
           return pacing.limitThreads(command.threads);
         case "shutdown":

@@ -9,12 +9,12 @@ import { createContextPool } from "./context-pool.ts";
 import { commonPrefix, differsAt } from "../kv/common-prefix.ts";
 import type { Embeddings } from "../texts/embeddings.ts";
 import type { Outbox } from "./outbox.ts";
-import { describeSampled, endingEvents } from "./postprocess.ts";
+import { endingEvents } from "./postprocess.ts";
 import { failureOf, generatorOf, type PreparedGenerate, type PreparedJob } from "../sequence/prepare.ts";
 import { cachedTokens, findPrefixSource } from "../kv/prefix-source.ts";
 import { createKvOffload, type KvOffloadOptions } from "../kv/kv-offload.ts";
-import { readerFor } from "../sequence/answer-parts.ts";
-import { createSequence, type Accepted, type Sequence } from "../sequence/sequence.ts";
+import { sequenceFor } from "../sequence/resume.ts";
+import type { Accepted } from "../sequence/sequence.ts";
 import {
   beginSlot,
   bindSlot,
@@ -106,35 +106,11 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
       const choice = chooseSlot(slots, { prompt, reusableTokens, cacheScope: cacheScopeOf(prepared), sessionId });
       if (choice === undefined) continue;
       waiting.delete(jobId);
-      const sequence = sequenceFor(prepared);
-      const replayed = replay(sequence, prepared);
-      bindSlot(choice.slot, { prepared, sequence, keepTokens: choice.keepTokens, replayed, startOrder: (bound += 1) });
+      // Its time begins now, and not when it was prepared.
+      prepared.resumed?.sequence.begin(0, now());
+      const begun = prepared.resumed ?? { sequence: sequenceFor(prepared, backend, now()), replayed: nothing };
+      bindSlot(choice.slot, { prepared, ...begun, keepTokens: choice.keepTokens, startOrder: (bound += 1) });
     }
-  }
-
-  function sequenceFor(prepared: PreparedGenerate): Sequence {
-    const { job, promptTokens, sampling } = prepared;
-    const { thinkingBudget: budget } = job.work;
-    return createSequence({
-      ...job.work,
-      jobId: job.jobId,
-      ignoreEos: sampling.ignore_eos,
-      promptTokens,
-      contextSize: backend.info.contextSize,
-      startedAtMs: now(),
-      reader: readerFor(prepared, backend.info.chatFormat),
-      thinking: budget === undefined ? undefined : { budget, close: generatorOf(backend).thoughtEnd.tokens },
-    });
-  }
-
-  /** Replays the earlier output of a resumed job, as if this engine had sampled it. */
-  function replay(sequence: Sequence, { job, sampling }: PreparedGenerate): Accepted {
-    const { priorOutput } = sampling;
-    if (priorOutput === undefined) return { events: [], finish: undefined };
-    return sequence.replay(
-      priorOutput.ids.map((token) => describeSampled(token, backend)),
-      job.prior?.output?.events ?? 0,
-    );
   }
 
   async function beginPending(): Promise<void> {
@@ -291,6 +267,9 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     },
   };
 }
+
+/** What a new job has replayed. */
+const nothing: Accepted = { events: [], finish: undefined };
 
 function needOfNew({ job, prompt, sampling }: PreparedGenerate): CellNeed {
   const { maxTokens = Infinity } = job.work;

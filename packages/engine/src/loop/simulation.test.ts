@@ -229,9 +229,9 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
       async encode(chunk, ...rest) {
         expect(encoding, "encodings that run already").toBeUndefined();
         expect(inner.has(chunk), "the chunk is encoded already").toBe(false);
-        const { signal } = rest[1];
+        const { signal } = rest[1].pieces;
         await inner.encode(chunk, ...rest).finally(() => {
-          if (signal.aborted) pictured[encoding?.hangs === true ? "given up while hanging" : "given up"] += 1;
+          if (signal?.aborted === true) pictured[encoding?.hangs === true ? "given up while hanging" : "given up"] += 1;
           encoding = undefined;
         });
         pictured.encoded += 1;

@@ -6,6 +6,7 @@ import type { EngineEvent } from "../port/messages.ts";
 import type { Picture, PictureChunk, PictureEncoder, PicturePiece } from "../port/backend.ts";
 import type { Pacing } from "../costs/pacing.ts";
 import { positionBehind } from "../port/entries.ts";
+import type { PieceQueue } from "../sequence/piece-queue.ts";
 import { failureOf } from "../sequence/prepare.ts";
 import type { Sequence } from "../sequence/sequence.ts";
 import { inOrder, isPrefilling, nextChunk } from "./schedule.ts";
@@ -20,6 +21,7 @@ export interface SlotPicturesOptions {
   readonly encoder: PictureEncoder | undefined;
   readonly slots: readonly Slot[];
   readonly pacing: Pick<Pacing, "mostThreads" | "leaveThreads">;
+  readonly pieces: Pick<PieceQueue, "of">;
   readonly emit: (event: EngineEvent) => void;
   readonly now: () => number;
   /** Called when a picture is encoded, or could not be. */
@@ -56,7 +58,8 @@ interface Encoding {
   threads: number;
 }
 
-export function createSlotPictures({ encoder, slots, pacing, emit, now, onChange }: SlotPicturesOptions): SlotPictures {
+export function createSlotPictures(options: SlotPicturesOptions): SlotPictures {
+  const { encoder, slots, pacing, pieces, emit, now, onChange } = options;
   /** The chunks that the slots' jobs need, by slot. */
   const needs = new Map<Slot, readonly Need[]>();
   /** Number of the last encoding of each client that has pictures waiting. */
@@ -118,7 +121,7 @@ export function createSlotPictures({ encoder, slots, pacing, emit, now, onChange
   function encodeNext(encodings: PictureEncoder): void {
     const next = nextNeed(encodings);
     if (next === undefined) return;
-    const { chunk, picture } = next;
+    const { slot, chunk, picture } = next;
     const stop = new AbortController();
     const startMs = now();
     const mine = { chunk, stop, startMs, threads: threadsNow() };
@@ -126,7 +129,10 @@ export function createSlotPictures({ encoder, slots, pacing, emit, now, onChange
     const deadline = deadlineSignal(mostEncodeMs);
     const signal = linkSignals(stop.signal, deadline.signal);
     encodings
-      .encode(chunk, picture, { threads: mine.threads, signal })
+      .encode(chunk, picture, {
+        threads: mine.threads,
+        pieces: pieces.of(preparedOf(slot).job.cacheScope, signal),
+      })
       .then(
         () => emit({ type: "picture", operation: "encode", cells: chunk.cells, ms: now() - startMs }),
         (thrown: unknown) => {

@@ -8,6 +8,7 @@ import { contextCapacity, planShift } from "./context-shift.ts";
 import type { Embeddings } from "../texts/embeddings.ts";
 import type { EngineEvent, StepStats } from "../port/messages.ts";
 import type { Outbox } from "./outbox.ts";
+import type { PieceQueue } from "../sequence/piece-queue.ts";
 import type { Load, Pacing } from "../costs/pacing.ts";
 import type { SlotGuesses } from "./slot-guesses.ts";
 import { shapeOf, type StepShape } from "../costs/step-shape.ts";
@@ -35,6 +36,7 @@ export interface StepLoopOptions {
   readonly embeddings: Pick<Embeddings, "size" | "tokenizing" | "run">;
   readonly pacing: Pacing;
   readonly guessing: SlotGuesses;
+  readonly pieces: PieceQueue;
   readonly emit: (event: EngineEvent) => void;
   readonly outbox: Outbox;
   readonly now: () => number;
@@ -70,6 +72,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     encoder: backend.generator?.pictures,
     slots,
     pacing,
+    pieces: options.pieces,
     emit: options.emit,
     now,
     onChange: () => wake(),
@@ -329,14 +332,12 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   }
 
   async function rest(): Promise<void> {
-    const { embeddings } = options;
+    const { embeddings, pieces } = options;
     sendLastPass();
     lastEndMs = undefined;
-    // Maintenance wakes the loop regularly, so the engine sends signs of life while a picture is encoded.
-    if (pictures.encoding) outbox.beat();
+    // Maintenance wakes the loop regularly. A beat says that no pass hangs, and that a picture is encoded or work is prepared, within time limits.
+    if (pieces.takeSign() || pictures.encoding) outbox.beat();
     if (embeddings.size === 0) return await woken.promise;
-    // While a text is tokenized, which may take long, maintenance wakes the loop regularly, so the engine sends signs of life.
-    outbox.beat();
     await Promise.race([woken.promise, embeddings.tokenizing]);
   }
 

@@ -2,6 +2,7 @@
 // HTTP or time.
 import type { AnswerStart, ChatFormat } from "@waggle/chat-format/format";
 import type { AttentionCosts, LoadedSettings, ModelKind, Sampling, StepCosts } from "@waggle/protocol";
+import type { Pieces } from "./pieces.ts";
 
 export type Token = number;
 
@@ -351,7 +352,7 @@ export interface Embedder {
    * its document
    * @throws WaggleError invalid_argument when the model has no such token, or a query leaves no room for its document
    */
-  tokenize(text: EmbedInput | TextPair, truncateTo?: number): Promise<readonly Token[]>;
+  tokenize(text: EmbedInput | TextPair, truncateTo?: number, pieces?: Pieces): Promise<readonly Token[]>;
   /**
    * Computes a piece. The last piece yields the result: for a text its vector, of length 1; for a pair a logit, which is
    * higher the better the document fits.
@@ -375,8 +376,8 @@ export interface PicturePiece {
 export interface EncodeOptions {
   /** Threads that compute; `setThreads` changes it. */
   readonly threads: number;
-  /** When it aborts, the encoding ends soon and the call rejects with the signal's reason. */
-  readonly signal: AbortSignal;
+  /** For a picture that is divided again. When their signal aborts, the encoding ends soon and the call rejects with the signal's reason. */
+  readonly pieces: Pieces;
 }
 
 /** Encodes chunks of pictures to embeddings on a separate thread, while steps continue, and computes embeddings in slots. */
@@ -437,7 +438,7 @@ export interface Backend {
    * @param addSpecial add BOS before the text where the model expects it
    * @param parseSpecial parse the text of control tokens as control tokens
    */
-  tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<readonly Token[]>;
+  tokenizeText(text: string, addSpecial: boolean, parseSpecial: boolean, pieces?: Pieces): Promise<readonly Token[]>;
 
   /** The bytes that this token adds to the text; empty for control tokens. The bytes may be an incomplete character. */
   tokenBytes(token: Token): Uint8Array;
@@ -475,7 +476,7 @@ export interface TextGenerator {
    * @param pictures the pictures of the work, which the input names by their indexes
    * @throws WaggleError invalid_argument when the template cannot render these messages, the model has no such token, or a picture cannot be read
    */
-  tokenize(input: PromptInput, pictures?: readonly Picture[], signal?: AbortSignal): Promise<TokenizedPrompt>;
+  tokenize(input: PromptInput, pictures?: readonly Picture[], pieces?: Pieces): Promise<TokenizedPrompt>;
 
   /** Absent where the model cannot read pictures. */
   readonly pictures?: PictureEncoder | undefined;
@@ -484,13 +485,13 @@ export interface TextGenerator {
    * Renders a conversation to the text that `tokenize` would tokenize.
    * @throws WaggleError invalid_argument when the template cannot render these messages
    */
-  renderMessages(input: PromptInput & { kind: "messages" }): Promise<string>;
+  renderMessages(input: PromptInput & { kind: "messages" }, pieces?: Pieces): Promise<string>;
 
   /**
    * Does the checks that need the model: the grammar compiles, and the biased tokens exist.
    * @throws WaggleError invalid_argument naming the field
    */
-  checkSampling(sampling: SlotSampling): Promise<void>;
+  checkSampling(sampling: SlotSampling, pieces?: Pieces): Promise<void>;
 
   /**
    * Checks that this model's contexts can be shifted.

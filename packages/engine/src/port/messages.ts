@@ -26,12 +26,12 @@ export type EngineCommand =
    * only while their work is being prepared, or if no slot is free.
    */
   | { readonly type: "start"; readonly prepared: string; readonly choices: readonly StartedChoice[] }
-  /** Forget the work that was prepared under this id, because its job has ended without a start. */
+  /** Forget the work or the query of this id: its job has ended without a start, or its client has left. A query is answered all the same. */
   | { readonly type: "drop"; readonly prepared: string }
   /** End the job; a `cancelled` job event follows as soon as the slot is free, at most one step later. */
   | { readonly type: "cancel"; readonly jobId: string }
   /** A question about the model; answered by `query_result` with the same id, while steps continue. */
-  | { readonly type: "query"; readonly id: string; readonly question: EngineQuery }
+  | { readonly type: "query"; readonly id: string; readonly question: EngineQuery; readonly client: string }
   /** Compute with at most this many threads until the next such command, because other engines share the cores. */
   | { readonly type: "limit_threads"; readonly threads: number }
   /** Exit at once; running jobs are lost. */

@@ -1,11 +1,11 @@
 // Owns the prepared work of jobs between the commands `prepare` and `start`: what is being prepared, and what is kept, bounded in bytes.
 import type { EngineJob } from "../port/messages.ts";
-import { bytesPerChar, countChars, type PreparedJob, type Preparer } from "./prepare.ts";
+import { bytesPerChar, countChars, type PreparedJob } from "./prepare.ts";
 
 const bytesPerNumber = 8;
 
 export interface PreparationsOptions {
-  readonly prepare: Preparer;
+  readonly prepare: (job: EngineJob, signal: AbortSignal) => Promise<PreparedJob>;
   /** Maximum number of bytes of everything that is kept. */
   readonly maxBytes: number;
   /** Begins the choices that have started and wait for this work. Returns false if no choice waits: then the work is kept. */

@@ -4,6 +4,7 @@ import { withGenerator } from "../testing/engine-harness.ts";
 import { createFakeBackend } from "../fake/fake-backend.ts";
 import type { TemplateMessage, TemplateTool } from "../port/backend.ts";
 import type { EngineJob } from "../port/messages.ts";
+import { freePieces } from "../port/pieces.ts";
 import type { EmbedWork, GenerateWork } from "../port/work.ts";
 import { createPreparer, failureOf, maxCharsPerToken, type Preparer } from "./prepare.ts";
 
@@ -68,8 +69,8 @@ describe("preparing", () => {
       tokenize: async (text: unknown) => await tokenize(String(text)),
     };
     const prepare = createPreparer({ backend: { ...fake, embedder }, random32: () => 0 });
-    const left = prepare(embedJob("one", "two", "three"), leaving.signal);
-    await expect(left).rejects.toMatchObject({ code: "cancelled" });
+    const left = prepare(embedJob("one", "two", "three"), { ...freePieces, signal: leaving.signal });
+    await expect(left).rejects.toThrow("aborted");
     expect(tokenized).toEqual(["one", "two"]);
   });
 

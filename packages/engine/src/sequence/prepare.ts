@@ -16,7 +16,9 @@ import type {
 } from "../port/backend.ts";
 import { chunksOf, isCell, tokensOf, type PromptChunk } from "../port/entries.ts";
 import { replayShifts } from "../loop/context-shift.ts";
+import { resume, type ResumedSequence } from "./resume.ts";
 import type { EngineJob, JobFailure, StartedChoice } from "../port/messages.ts";
+import { freePieces, type Pieces } from "../port/pieces.ts";
 import { samplingOfChoice, type GenerateWork, type TextsWork } from "../port/work.ts";
 import { textAt, textCount } from "../texts/embed-progress.ts";
 
@@ -47,6 +49,8 @@ export interface PreparedGenerate {
   readonly sampling: SlotSampling;
   /** The beginning of the answer; only for a conversation. */
   readonly start?: AnswerStart;
+  /** The sequence after the earlier output; only for a resumed job, which has one choice. */
+  readonly resumed?: ResumedSequence;
 }
 
 /**
@@ -61,25 +65,24 @@ export interface PreparedEmbed {
 }
 
 export interface PreparerOptions {
-  readonly backend: Pick<Backend, "info" | "generator" | "embedder">;
+  readonly backend: Pick<Backend, "info" | "generator" | "embedder" | "tokenBytes">;
   /** 32 random bits, for a job with the seed -1. */
   readonly random32: () => number;
 }
 
 /**
- * @param signal aborts when the client has disconnected; then the rest of the work may be skipped
- * @throws WaggleError invalid_argument when the model cannot run this job; cancelled when `signal` has aborted
+ * @throws WaggleError invalid_argument when the model cannot run this job; the reason of the pieces' signal, which aborts when the job has ended
  */
-export type Preparer = (job: EngineJob, signal?: AbortSignal) => Promise<PreparedJob>;
+export type Preparer = (job: EngineJob, pieces?: Pieces) => Promise<PreparedJob>;
 
 export function createPreparer({ backend, random32 }: PreparerOptions): Preparer {
   const { kind, contextSize, chatFormat } = backend.info;
 
-  async function prepareGenerate(job: EngineJob<GenerateWork>, signal?: AbortSignal): Promise<PreparedGenerate> {
+  async function prepareGenerate(job: EngineJob<GenerateWork>, pieces: Pieces): Promise<PreparedGenerate> {
     const generator = generatorOf(backend);
     const { work } = job;
     checkChars(work.prompt, contextSize);
-    const { entries, start } = await generator.tokenize(work.prompt, work.pictures, signal);
+    const { entries, start } = await generator.tokenize(work.prompt, work.pictures, pieces);
     const promptTokens = entries.length;
     checkLength(promptTokens, contextSize);
     checkPromptLogprobs(work, promptTokens);
@@ -100,10 +103,13 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
         : { answer: { grammar: work.answerGrammar, begun: markText(start.said, chatFormat.marks) } }),
     };
     if (work.contextShift === true) generator.checkShift();
-    await generator.checkSampling(sampling);
+    await generator.checkSampling(sampling, pieces);
     const reusableTokens = scoresPrompt(job) ? 0 : prompt.length - 1;
-    const prepared = { kind: "generate" as const, job, prompt, chunks, promptTokens, reusableTokens, sampling };
-    return start === undefined ? prepared : { ...prepared, start };
+    const prepared = {
+      ...{ kind: "generate" as const, job, prompt, chunks, promptTokens, reusableTokens, sampling },
+      ...(start === undefined ? {} : { start }),
+    };
+    return priorOutput === undefined ? prepared : { ...prepared, resumed: await resume(prepared, backend, pieces) };
   }
 
   /** Appends the earlier output to the prompt, without the tokens that shifts have discarded since. */
@@ -122,7 +128,7 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     return { fed, priorOutput: { ids, discarded, promptTokens: prompt.length } };
   }
 
-  async function prepareEmbed(job: EngineJob<TextsWork>, signal?: AbortSignal): Promise<PreparedEmbed> {
+  async function prepareEmbed(job: EngineJob<TextsWork>, pieces: Pieces): Promise<PreparedEmbed> {
     checkKind(job.work, kind);
     const { embedder } = backend;
     if (embedder === undefined) throw new WaggleError("invalid_argument", "Cannot embed: the model has no vectors.");
@@ -134,8 +140,8 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     if (truncateTo === undefined) for (const text of texts) checkTextLength(work, fewestTokens(text), embedder, true);
     let promptTokens = 0;
     for (const text of texts) {
-      if (signal?.aborted === true) throw new WaggleError("cancelled", "The client disconnected.");
-      const { length } = await embedder.tokenize(text, truncateTo);
+      pieces.signal?.throwIfAborted();
+      const { length } = await embedder.tokenize(text, truncateTo, pieces);
       if (length === 0) throw new WaggleError("invalid_argument", "Cannot embed a text without tokens.");
       checkTextLength(work, length, embedder);
       promptTokens += length;
@@ -153,11 +159,11 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     );
   }
 
-  return async (job, signal) => {
+  return async (job, pieces = freePieces) => {
     const { work } = job;
     return work.kind === "generate"
-      ? await prepareGenerate({ ...job, work }, signal)
-      : await prepareEmbed({ ...job, work }, signal);
+      ? await prepareGenerate({ ...job, work }, pieces)
+      : await prepareEmbed({ ...job, work }, pieces);
   };
 }
 
@@ -165,6 +171,9 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
 export function choiceOf<P extends PreparedJob>(prepared: P, { jobId, choice }: StartedChoice): P {
   const job = { ...prepared.job, jobId };
   if (prepared.kind === "embed") return { ...prepared, job };
+  if (prepared.resumed !== undefined && jobId !== prepared.job.jobId) {
+    throw new Error(`Cannot start ${jobId}: the resumed work is of ${prepared.job.jobId}`);
+  }
   return { ...prepared, job, sampling: samplingOfChoice(prepared.sampling, choice) };
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { createPieceQueue } from "./piece-queue.ts";
 import { answer } from "./query.ts";
 import { createFakeBackend } from "../fake/fake-backend.ts";
 import { generatorOf, maxCharsPerToken } from "./prepare.ts";
@@ -40,7 +41,7 @@ test("a query with many tokens takes several turns of the event loop", async () 
   };
   let timer = setImmediate(count);
   const tokens = Array.from({ length: 100_000 }, () => 0x61);
-  expect(await answer(backend, { kind: "detokenize", tokens })).toEqual({
+  expect(await answer(backend, { kind: "detokenize", tokens }, createPieceQueue({ now: () => 0 }).of("a"))).toEqual({
     kind: "detokenize",
     text: "a".repeat(100_000),
   });

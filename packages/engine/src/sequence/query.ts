@@ -1,36 +1,45 @@
 // Answers queries about the model: the tokens of a text, the text of tokens, a rendered conversation, and a conversation's number of tokens.
 import type { Backend, Token } from "../port/backend.ts";
 import type { EngineQueryResult, EngineQuery } from "../port/messages.ts";
+import { freePieces, type Pieces } from "../port/pieces.ts";
 import { createTextDecoder } from "./decode-text.ts";
 import { checkChars, failureOf, generatorOf } from "./prepare.ts";
 
 type Answering = Pick<Backend, "info" | "generator" | "tokenizeText" | "tokenBytes">;
 
-/** Tokens processed in one turn of the event loop, which takes a millisecond or two. */
-const tokensPerTurn = 4_096;
+/** Tokens of a piece, which take a millisecond or two: as long as so many characters of a text. */
+const [pieceTokens, pieceChars] = [4_096, 8_192];
 
 /** Never rejects: an error becomes an answer of kind `failed`. */
-export async function answer(backend: Answering, question: EngineQuery): Promise<EngineQueryResult> {
+export async function answer(
+  backend: Answering,
+  question: EngineQuery,
+  pieces: Pieces = freePieces,
+): Promise<EngineQueryResult> {
   try {
-    return await find(backend, question);
+    return await find(backend, question, pieces);
   } catch (thrown) {
     return { kind: "failed", failure: failureOf(thrown) };
   }
 }
 
-async function find(backend: Answering, question: EngineQuery): Promise<EngineQueryResult> {
+async function find(backend: Answering, question: EngineQuery, pieces: Pieces): Promise<EngineQueryResult> {
   switch (question.kind) {
     case "tokenize": {
-      const tokens = await backend.tokenizeText(question.text, question.addSpecial, question.parseSpecial);
+      const tokens = await backend.tokenizeText(question.text, question.addSpecial, question.parseSpecial, pieces);
       if (!question.withPieces) return { kind: "tokenize", tokens };
-      const pieces = await eachToken(tokens, (token) => toBase64(backend.tokenBytes(token)));
-      return { kind: "tokenize", tokens, pieces };
+      return {
+        ...{ kind: "tokenize", tokens },
+        pieces: await eachToken(tokens, (token) => toBase64(backend.tokenBytes(token)), pieces),
+      };
     }
     case "detokenize": {
       // Decode in streaming mode, so that a character whose bytes are spread over several tokens is decoded as a whole.
       const decoder = createTextDecoder();
-      const texts = await eachToken(question.tokens, (token) =>
-        decoder.decode(backend.tokenBytes(token), { stream: true }),
+      const texts = await eachToken(
+        question.tokens,
+        (token) => decoder.decode(backend.tokenBytes(token), { stream: true }),
+        pieces,
       );
       return { kind: "detokenize", text: texts.join("") + decoder.decode() };
     }
@@ -39,16 +48,21 @@ async function find(backend: Answering, question: EngineQuery): Promise<EngineQu
       const input = { ...question, kind: "messages" as const };
       const generator = generatorOf(backend);
       checkChars(input, backend.info.contextSize);
-      if (question.kind === "render") return { kind: "render", prompt: await generator.renderMessages(input) };
-      return { kind: "count", promptTokens: (await generator.tokenize(input, question.pictures)).entries.length };
+      if (question.kind === "render") return { kind: "render", prompt: await generator.renderMessages(input, pieces) };
+      const { entries } = await generator.tokenize(input, question.pictures, pieces);
+      return { kind: "count", promptTokens: entries.length };
     }
   }
 }
 
-async function eachToken(tokens: readonly Token[], textOf: (token: Token) => string): Promise<string[]> {
+async function eachToken(
+  tokens: readonly Token[],
+  textOf: (token: Token) => string,
+  { pace }: Pieces,
+): Promise<string[]> {
   const texts: string[] = [];
   for (const token of tokens) {
-    if (texts.length % tokensPerTurn === tokensPerTurn - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    if (texts.length % pieceTokens === pieceTokens - 1) await pace(pieceChars);
     texts.push(textOf(token));
   }
   return texts;

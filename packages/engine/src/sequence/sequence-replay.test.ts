@@ -3,6 +3,7 @@ import { createReader, genericFormat } from "@waggle/chat-format/format";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { JobEvent } from "../port/messages.ts";
+import { freePieces } from "../port/pieces.ts";
 import { createSequence, type Accepted, type SampledToken, type Sequence, type SequenceOptions } from "./sequence.ts";
 
 type TokenEvent = Extract<JobEvent, { type: "token" }>;
@@ -46,6 +47,7 @@ function run(job: Sequence, tokens: readonly SampledToken[], begun?: Accepted) {
   return { events: [...events, ...rest], finish, tokens: job.completionTokens, stop: job.stopString };
 }
 
+const { pace: free } = freePieces;
 const untimed = ({ index, text, part, ids, n }: TokenEvent) => ({ index, text, part, ids, n });
 const words = fc.constantFrom("a", "ab", "é", "🐝", "</", "END", "<think>", "</think>", "\n", "  x", "<tool_call>");
 const jobs = fc.record({
@@ -60,53 +62,58 @@ const jobs = fc.record({
 });
 
 describe("a sequence", () => {
-  test("continues after a replay of any length as without the interruption", () => {
-    fc.assert(
-      fc.property(jobs, fc.nat(), ({ text, stop, maxTokens, reads, budget, repetitionLimit, minIndent, ends }, at) => {
-        const make = (): Sequence =>
-          sequence({
-            stop,
-            maxTokens,
-            repetitionLimit,
-            ...(reads
-              ? {
-                  reader: createReader({ format: genericFormat, tools: [], start: { said: "" } }),
-                  ...(budget === undefined ? {} : { thinking: { budget, close: [...encoder.encode("</think>")] } }),
-                }
-              : { lines: minIndent === undefined ? undefined : { minIndent } }),
-          });
-        const sampled = [...tokensOf(text), ...(ends ? [endOfGeneration] : [])];
-        const whole = run(make(), sampled);
-        const cut = at % (whole.events.length + 1);
-        const sent = whole.events.slice(0, cut);
-        const ids = sent.flatMap((event) => event.ids);
-        const resumed = make();
-        const begun = resumed.replay(
-          ids.map((token) => ({ token, bytes: Uint8Array.of(token), endOfGeneration: false })),
-          cut,
-        );
-        const rest = run(resumed, sampled.slice(ids.length), begun);
-        expect([...sent, ...rest.events].map(untimed)).toEqual(whole.events.map(untimed));
-        expect(rest).toMatchObject({ finish: whole.finish, tokens: whole.tokens, stop: whole.stop });
-      }),
+  test("continues after a replay of any length as without the interruption", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        jobs,
+        fc.nat(),
+        async ({ text, stop, maxTokens, reads, budget, repetitionLimit, minIndent, ends }, at) => {
+          const make = (): Sequence =>
+            sequence({
+              stop,
+              maxTokens,
+              repetitionLimit,
+              ...(reads
+                ? {
+                    reader: createReader({ format: genericFormat, tools: [], start: { said: "" } }),
+                    ...(budget === undefined ? {} : { thinking: { budget, close: [...encoder.encode("</think>")] } }),
+                  }
+                : { lines: minIndent === undefined ? undefined : { minIndent } }),
+            });
+          const sampled = [...tokensOf(text), ...(ends ? [endOfGeneration] : [])];
+          const whole = run(make(), sampled);
+          const cut = at % (whole.events.length + 1);
+          const sent = whole.events.slice(0, cut);
+          const ids = sent.flatMap((event) => event.ids);
+          const resumed = make();
+          const begun = await resumed.replay(
+            ids.map((token) => ({ token, bytes: Uint8Array.of(token), endOfGeneration: false })),
+            cut,
+            free,
+          );
+          const rest = run(resumed, sampled.slice(ids.length), begun);
+          expect([...sent, ...rest.events].map(untimed)).toEqual(whole.events.map(untimed));
+          expect(rest).toMatchObject({ finish: whole.finish, tokens: whole.tokens, stop: whole.stop });
+        },
+      ),
       { numRuns: 400 },
     );
   });
 
-  test("has ended after a replay whose last event came from the model's end token, and sends no token twice", () => {
+  test("has ended after a replay whose last event came from the model's end token, and sends no token twice", async () => {
     const job = sequence({ stop: ["abcd"] });
     const before = run(job, [...tokensOf("xab"), endOfGeneration]);
     expect(before.events.map(({ text }) => text)).toEqual(["x", "ab"]);
     const resumed = sequence({ stop: ["abcd"] });
-    expect(resumed.replay(tokensOf("xab"), 2)).toEqual({ events: [], finish: "end" });
+    expect(await resumed.replay(tokensOf("xab"), 2, free)).toEqual({ events: [], finish: "end" });
     expect(resumed.flush(0)).toEqual([]);
     expect(resumed.completionTokens).toBe(4);
   });
 
-  test("ends by the same line limit after a replay whose last event came from the model's end token", () => {
+  test("ends by the same line limit after a replay whose last event came from the model's end token", async () => {
     const given = { stop: ["ab"], lines: { minIndent: 2 } };
     const before = run(sequence(given), [...tokensOf("\na"), endOfGeneration]);
     expect(before).toMatchObject({ events: [{ text: "\n" }, { text: "" }], finish: "indent" });
-    expect(sequence(given).replay(tokensOf("\na"), 2)).toEqual({ events: [], finish: "indent" });
+    expect(await sequence(given).replay(tokensOf("\na"), 2, free)).toEqual({ events: [], finish: "indent" });
   });
 });

@@ -1,4 +1,5 @@
 // Holds a running job: its text, its counts and the decision to end. The input is tokens and times. The module knows no slot and no backend.
+import type { Pace } from "@waggle/async";
 import type { AnswerReader } from "@waggle/chat-format/format";
 import type { StoppedBy } from "@waggle/protocol";
 import { createAnswerParts, type Piece } from "./answer-parts.ts";
@@ -13,6 +14,8 @@ type ProgressEvent = Extract<JobEvent, { type: "progress" }>;
 
 /** Time between two progress events of a prompt: often enough for a display. */
 const progressIntervalMs = 200;
+/** Tokens of a portion of a replay, which take a millisecond or two: as long as so many characters of a text. */
+const [portionTokens, portionChars] = [256, 4_096];
 
 type SettingsOfSequence = Pick<AnswerSettings, "stop" | "maxTokens" | "contextShift" | "repetitionLimit" | "lines">;
 
@@ -63,12 +66,12 @@ export interface Sequence {
   /** Begins the job with this many cached tokens. */
   begin(cachedTokens: number, atMs: number): void;
   /**
-   * Replays the output of an earlier engine, before any new token is accepted.
+   * Replays the output of an earlier engine in portions, before any new token is accepted.
    * @param sentEvents number of token events that were already sent
    * @returns the events that were not sent yet, and the reason of the end if the output is complete; output after the end is
    * skipped
    */
-  replay(output: Iterable<SampledToken>, sentEvents: number): Accepted;
+  replay(output: Iterable<SampledToken>, sentEvents: number, pace: Pace): Promise<Accepted>;
   /** Makes a progress event for a prompt with this many tokens in the cache. Returns undefined soon after the last progress event. */
   progress(processedTokens: number, atMs: number): ProgressEvent | undefined;
   accept(sampled: SampledToken, atMs: number): Accepted;
@@ -197,10 +200,11 @@ export function createSequence(options: SequenceOptions): Sequence {
       startedAtMs = lastTokenAtMs = atMs;
     },
 
-    replay(output, sentEvents) {
+    async replay(output, sentEvents, pace) {
       firstUnsent = sentEvents;
       const unsentEvents: TokenEvent[] = [];
       for (const token of output) {
+        if (completionTokens % portionTokens === 0) await pace(portionChars);
         // The replay takes no time: durations begin with the first computed token.
         const { events: replayed, finish } = take(token, startedAtMs, 0);
         for (const event of replayed) unsentEvents.push(event);

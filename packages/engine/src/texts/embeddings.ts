@@ -4,12 +4,14 @@ import type { EngineEvent, JobFailure, JobTotals } from "../port/messages.ts";
 import type { Outbox } from "../loop/outbox.ts";
 import type { PieceLimits } from "../costs/pacing.ts";
 import { tileTokens } from "../costs/step-shape.ts";
+import type { PieceQueue } from "../sequence/piece-queue.ts";
 import { failureOf, type PreparedEmbed } from "../sequence/prepare.ts";
 import { beginText, createEmbedProgress, pieceTokens, shortened, textAt, textCount } from "./embed-progress.ts";
 import type { BegunText, EmbedProgress } from "./embed-progress.ts";
 
 export interface EmbeddingsOptions {
   readonly outbox: Outbox;
+  readonly pieces: Pick<PieceQueue, "of">;
   readonly emit: (event: EngineEvent) => void;
   readonly now: () => number;
 }
@@ -31,7 +33,7 @@ export interface Embeddings {
   run(limits: PieceLimits, underway: () => void): Promise<boolean>;
 }
 
-export function createEmbeddings({ outbox, emit, now }: EmbeddingsOptions): Embeddings {
+export function createEmbeddings({ outbox, pieces, emit, now }: EmbeddingsOptions): Embeddings {
   /** Jobs in the order of their turns: the first job's text is computed next, and the job then moves to the end. */
   const line: EmbedProgress[] = [];
   let computing: EmbedProgress | undefined;
@@ -90,7 +92,7 @@ export function createEmbeddings({ outbox, emit, now }: EmbeddingsOptions): Embe
     const text = progress === undefined ? undefined : textAt(progress.prepared.job.work, progress.index);
     if (tokenizing || progress === undefined || text === undefined || progress.ahead) return;
     const { embedder, job } = progress.prepared;
-    const tokens = embedder.tokenize(text, job.work.truncateTo);
+    const tokens = embedder.tokenize(text, job.work.truncateTo, pieces.of(job.cacheScope));
     tokenizing = Promise.allSettled([tokens]).then(([result]) => {
       progress.ahead = result;
       tokenizing = undefined;

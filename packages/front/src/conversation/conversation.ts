@@ -131,7 +131,8 @@ export async function countTokens(
   const { chatFormat } = served;
   const tools = toolPlanOf(conversation.options)?.tools;
   const { prompt, pictures } = await promptOf(conversation, tools, { chatFormat, readPictures });
-  return (await served.query<"count">({ ...prompt, kind: "count", pictures }, leavingOf(c))).promptTokens;
+  return (await served.query<"count">({ ...prompt, kind: "count", pictures }, leavingOf(c), c.get("client")))
+    .promptTokens;
 }
 
 /** Undefined when no call is possible. @throws WaggleError invalid_argument */

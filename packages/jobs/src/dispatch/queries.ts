@@ -1,5 +1,5 @@
 // Sends queries about the model to the engine, such as for the tokens of a text or a rendered conversation. A query needs no job.
-import { deferred } from "@waggle/async";
+import { createFairQueue, deferred } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
 import { countChars } from "@waggle/engine";
 import type { EngineQueryResult, EngineCommand, EngineEvent, EngineQuery } from "@waggle/engine";
@@ -12,8 +12,8 @@ const maxWaiting = 256;
 /** Maximum number of characters or tokens of all waiting queries together. */
 const maxWaitingLength = 16 * 1_048_576;
 /**
- * Longer queries and those with pictures go to the engine one at a time, because answering a text of megabytes needs a hundred times its size in memory. If the client of a
- * waiting query disconnects, the query is not sent.
+ * Longer queries and those with pictures go to the engine one at a time, because answering a text of megabytes needs a hundred times its size in memory. Clients take turns. If
+ * the client of a waiting query disconnects, the query is not sent.
  */
 const shortLength = 16_384;
 
@@ -28,6 +28,7 @@ export interface Queries {
   ask<K extends EngineQuery["kind"]>(
     question: Extract<EngineQuery, { kind: K }>,
     signal: AbortSignal,
+    client?: string,
   ): Promise<AnswerTo<K>>;
   answer(event: Extract<EngineEvent, { type: "query_result" }>): void;
   /** Called when the engine can no longer answer: fails all waiting queries. */
@@ -44,14 +45,16 @@ export interface QueriesOptions {
 interface WaitingQuery {
   readonly id: string;
   readonly question: EngineQuery;
+  readonly client: string;
   readonly length: number;
   readonly answered: Deferred<EngineQueryResult>;
+  isSent: boolean;
 }
 
 export function createQueries({ engine, clock }: QueriesOptions): Queries {
   const waiting = new Map<string, WaitingQuery>();
-  /** Long queries that are not sent to the engine yet, the oldest first. */
-  const line = new Set<WaitingQuery>();
+  /** Long queries that are not sent to the engine yet, also of clients that have disconnected. */
+  const line = createFairQueue<WaitingQuery>();
   /** The long query that the engine works on, also after its client has disconnected. */
   let long: string | undefined;
   let waitingLength = 0;
@@ -68,41 +71,60 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
 
   const notInTime = (): WaggleError => unavailable("it did not answer in time");
 
-  function enter(question: EngineQuery): WaitingQuery {
+  function enter(question: EngineQuery, client: string): WaitingQuery {
     const length = lengthOf(question);
     if (waiting.size >= maxWaiting || waitingLength + length > maxWaitingLength) {
       throw new WaggleError("resource_exhausted", "Cannot ask the model: too many queries wait.", { retryAfterS: 1 });
     }
-    const query = { id: `q${(serial += 1)}`, question, length, answered: deferred<EngineQueryResult>() };
+    const query = {
+      id: `q${(serial += 1)}`,
+      question,
+      client,
+      length,
+      answered: deferred<EngineQueryResult>(),
+      isSent: false,
+    };
     waiting.set(query.id, query);
     waitingLength += length;
-    if (length > shortLength || hasPictures(question)) line.add(query);
-    else engine.send({ type: "query", id: query.id, question });
+    if (length > shortLength || hasPictures(question)) line.push(client, query);
+    else send(query);
     sendNext();
     return query;
   }
 
   function leave(query: WaitingQuery): void {
     if (waiting.delete(query.id)) waitingLength -= query.length;
-    line.delete(query);
+  }
+
+  function send(query: WaitingQuery): void {
+    const { id, question, client } = query;
+    query.isSent = true;
+    engine.send({ type: "query", id, question, client });
   }
 
   function sendNext(): void {
-    const [next] = line;
-    if (long !== undefined || next === undefined) return;
-    line.delete(next);
-    long = next.id;
-    engine.send({ type: "query", id: next.id, question: next.question });
+    while (long === undefined && line.next !== undefined) {
+      const next = line.take();
+      if (next === undefined || !waiting.has(next.id)) continue;
+      long = next.id;
+      send(next);
+    }
+  }
+
+  /** The client needs no answer, so the engine stops looking for it. */
+  function abandonOne({ id, answered, isSent }: WaitingQuery, error: WaggleError): void {
+    answered.reject(error);
+    if (isSent) engine.send({ type: "drop", prepared: id });
   }
 
   return {
-    async ask(question, signal) {
+    async ask(question, signal, client = "") {
       if (!engine.ready) throw unavailable("it is not loaded");
       if (signal.aborted) throw abandoned(signal);
-      const query = enter(question);
+      const query = enter(question, client);
       const { answered } = query;
-      const timer = clock.setTimeout(() => answered.reject(notInTime()), queryTimeoutMs);
-      const leaving = (): void => answered.reject(abandoned(signal));
+      const timer = clock.setTimeout(() => abandonOne(query, notInTime()), queryTimeoutMs);
+      const leaving = (): void => abandonOne(query, abandoned(signal));
       signal.addEventListener("abort", leaving);
       try {
         const answer = await answered.promise;
@@ -122,7 +144,7 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
     },
     abandon(why) {
       long = undefined;
-      line.clear();
+      line.drain();
       for (const { answered } of waiting.values()) answered.reject(unavailable(why));
     },
     get waiting() {

@@ -34,7 +34,7 @@ export function createCompletionRoutes(
       schemaGrammar: schemaGrammarFor(schemas, c.get("client")),
       async tokensOf(text) {
         const question = { kind: "tokenize", text, addSpecial: false, parseSpecial: false, withPieces: false } as const;
-        return (await served.query<"tokenize">(question, (leaving ??= leavingOf(c)))).tokens;
+        return (await served.query<"tokenize">(question, (leaving ??= leavingOf(c)), c.get("client"))).tokens;
       },
     };
   }

@@ -23,7 +23,9 @@ export function createTokenRoutes({
       const withPieces = body.with_pieces ?? false;
       const flags = { addSpecial: addSpecial ?? false, parseSpecial: parseSpecial ?? true, withPieces };
       const question = { kind: "tokenize", text, ...flags } as const;
-      const { tokens, pieces = [] } = await models.find(body.model).query<"tokenize">(question, leavingOf(c));
+      const { tokens, pieces = [] } = await models
+        .find(body.model)
+        .query<"tokenize">(question, leavingOf(c), c.get("client"));
       await c.get("pace")((withPieces ? charsOfPiece : charsOfId) * tokens.length);
       if (!withPieces) return c.json({ tokens });
       const known = new Map<string, Piece>();
@@ -36,7 +38,9 @@ export function createTokenRoutes({
     },
     async detokenize(c) {
       const { model, tokens } = await readBody(c, DetokenizeRequestSchema, limits.maxBodyBytes);
-      const { text } = await models.find(model).query<"detokenize">({ kind: "detokenize", tokens }, leavingOf(c));
+      const { text } = await models
+        .find(model)
+        .query<"detokenize">({ kind: "detokenize", tokens }, leavingOf(c), c.get("client"));
       await c.get("pace")(text.length);
       return c.json({ content: text });
     },
@@ -45,7 +49,11 @@ export function createTokenRoutes({
       const served = models.find(model);
       const context = { chatFormat: served.chatFormat, readPictures: pictureReader(c, served) };
       const wanted = await promptOf({ messages: readMessages(messages), options }, tools ?? undefined, context);
-      const { prompt } = await served.query<"render">({ ...wanted.prompt, kind: "render" }, leavingOf(c));
+      const { prompt } = await served.query<"render">(
+        { ...wanted.prompt, kind: "render" },
+        leavingOf(c),
+        c.get("client"),
+      );
       return c.json({ prompt });
     },
   };

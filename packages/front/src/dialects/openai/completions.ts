@@ -28,7 +28,9 @@ export function completionsRoute(options: AppOptions, generations: Generations):
     const texts: string[] = [];
     for (const one of promptsOf(prompt)) {
       const isText = typeof one === "string";
-      texts.push(isText ? one : (await query<"detokenize">({ kind: "detokenize", tokens: one }, leaving)).text);
+      texts.push(
+        isText ? one : (await query<"detokenize">({ kind: "detokenize", tokens: one }, leaving, c.get("client"))).text,
+      );
     }
     return texts;
   }

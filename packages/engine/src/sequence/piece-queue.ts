@@ -1,0 +1,102 @@
+// Shares the time before the first steps between clients: owns the pieces that wait and run, and their time limit.
+import { createFairQueue, createPace, deferred, onAbort, type FairQueue } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
+import type { PieceKind, Pieces } from "../port/pieces.ts";
+
+/** Characters that are tokenized in one turn of the event loop, for all clients together. */
+const charsPerTurn = 8_192;
+/** A longer piece fails its job. The threads that decode a picture and render a template end a piece sooner, after 70 s. */
+const mostPieceMs = 120_000;
+/** Time for such a piece to end. Then it hangs, and the engine is unusable. */
+const mostEndMs = 30_000;
+
+const descriptions: Readonly<Record<PieceKind, string>> = {
+  picture: "reading a picture",
+  template: "rendering the prompt",
+  grammar: "compiling the grammar",
+};
+
+export interface PieceQueue {
+  of(client: string, signal?: AbortSignal): Pieces;
+  /** Fails the jobs of pieces that take too long. To be called regularly. Returns which piece hangs, if one does. */
+  endOverdue(): string | undefined;
+  /** Whether a piece runs within its time limit, or work on this thread has begun since the last call. A piece that only waits is no work. */
+  takeSign(): boolean;
+}
+
+interface Lane {
+  readonly waiting: FairQueue<{ readonly signal: AbortSignal | undefined; readonly begin: () => void }>;
+  running: { readonly startMs: number; readonly fail: (error: WaggleError) => void } | undefined;
+}
+
+export function createPieceQueue({ now }: { readonly now: () => number }): PieceQueue {
+  const pace = createPace(charsPerTurn);
+  const lanes = new Map<PieceKind, Lane>();
+  let hasBegun = false;
+
+  function laneOf(kind: PieceKind): Lane {
+    const lane = lanes.get(kind) ?? { waiting: createFairQueue(), running: undefined };
+    lanes.set(kind, lane);
+    return lane;
+  }
+
+  function next(lane: Lane): void {
+    while (lane.running === undefined && lane.waiting.next !== undefined) {
+      const piece = lane.waiting.take();
+      if (piece?.signal?.aborted !== true) piece?.begin();
+    }
+  }
+
+  async function run<T>(lane: Lane, work: () => Promise<T>, client: string, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = deferred<T>();
+    const begin = (): void => {
+      lane.running = { startMs: now(), fail: reject };
+      void work()
+        .then(resolve, reject)
+        .finally(() => {
+          lane.running = undefined;
+          next(lane);
+        });
+    };
+    lane.waiting.push(client, { signal, begin });
+    // A job that ends does not wait for its piece, but the next piece does: this bounds the memory.
+    const unlisten = signal === undefined ? undefined : onAbort(signal, () => reject(signal.reason));
+    next(lane);
+    return await promise.finally(unlisten);
+  }
+
+  return {
+    of: (client, signal) => ({
+      signal,
+      pace(amount) {
+        signal?.throwIfAborted();
+        hasBegun = true;
+        return pace(amount, client);
+      },
+      run: async (kind, work) => await run(laneOf(kind), work, client, signal),
+    }),
+    endOverdue() {
+      let hung: string | undefined;
+      for (const [kind, { running }] of lanes) {
+        const ms = running === undefined ? 0 : now() - running.startMs;
+        if (ms > mostPieceMs) running?.fail(tooLong(kind));
+        if (ms > mostPieceMs + mostEndMs) hung = `${descriptions[kind]} hangs: no result for ${Math.round(ms)} ms`;
+      }
+      return hung;
+    },
+    takeSign() {
+      const sign = hasBegun;
+      hasBegun = false;
+      const runs = ({ running }: Lane): boolean => running !== undefined && now() - running.startMs <= mostPieceMs;
+      return [...lanes.values()].some(runs) || sign;
+    },
+  };
+}
+
+function tooLong(kind: PieceKind): WaggleError {
+  return new WaggleError(
+    "resource_exhausted",
+    `Cannot prepare the job: ${descriptions[kind]} takes more than ${mostPieceMs / 1_000} s. Send less, or try again when the machine is less busy.`,
+  );
+}

@@ -1,0 +1,50 @@
+// Makes the sequences of jobs: a resumed job's sequence takes the output of an earlier engine, as if this engine had sampled it.
+import type { Backend, Token } from "../port/backend.ts";
+import type { Pieces } from "../port/pieces.ts";
+import { describeSampled } from "../loop/postprocess.ts";
+import { readerFor } from "./answer-parts.ts";
+import { generatorOf, type PreparedGenerate } from "./prepare.ts";
+import { createSequence, type Accepted, type SampledToken, type Sequence } from "./sequence.ts";
+
+type Model = Pick<Backend, "info" | "generator" | "tokenBytes">;
+
+export interface ResumedSequence {
+  readonly sequence: Sequence;
+  /** The result of replaying the output; empty for a new job. */
+  readonly replayed: Accepted;
+}
+
+export function sequenceFor(
+  prepared: Pick<PreparedGenerate, "job" | "promptTokens" | "sampling" | "start">,
+  backend: Model,
+  startedAtMs: number,
+): Sequence {
+  const { job, promptTokens, sampling } = prepared;
+  const { thinkingBudget: budget } = job.work;
+  return createSequence({
+    ...job.work,
+    jobId: job.jobId,
+    ignoreEos: sampling.ignore_eos,
+    promptTokens,
+    contextSize: backend.info.contextSize,
+    startedAtMs,
+    reader: readerFor(prepared, backend.info.chatFormat),
+    thinking: budget === undefined ? undefined : { budget, close: generatorOf(backend).thoughtEnd.tokens },
+  });
+}
+
+/** Replays the earlier output of a resumed job. The sequence gets its time when the job begins. */
+export async function resume(
+  prepared: Parameters<typeof sequenceFor>[0],
+  backend: Model,
+  pieces: Pieces,
+): Promise<ResumedSequence> {
+  const { job, sampling } = prepared;
+  const sequence = sequenceFor(prepared, backend, 0);
+  const output = outputOf(sampling.priorOutput?.ids ?? [], backend);
+  return { sequence, replayed: await sequence.replay(output, job.prior?.output?.events ?? 0, pieces.pace) };
+}
+
+function* outputOf(ids: readonly Token[], backend: Model): Iterable<SampledToken> {
+  for (const token of ids) yield describeSampled(token, backend);
+}
