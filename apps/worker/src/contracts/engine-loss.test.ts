@@ -2,6 +2,7 @@
 import { deferred } from "@waggle/async";
 import { createStepGate, expectedFakeText, type GenerateWork, type StepGate } from "@waggle/engine";
 import { generateSpecOf } from "@waggle/front";
+import type { Backend, FakeBackend } from "@waggle/engine";
 import type { Job, JobSpec } from "@waggle/jobs";
 import { GenerateRequestSchema } from "@waggle/protocol";
 import type { EndEvent, GenerateRequestInput, StreamEvent, TokenEvent } from "@waggle/protocol";
@@ -264,6 +265,9 @@ describe("an embedding job whose engines die", () => {
 });
 
 describe("a job that kills its engines", () => {
+  /** A text that kills the engine when it is tokenized. */
+  const poisonousText = "poison";
+
   /** Starts a worker whose engine dies like a process, and whose next engine starts at once. */
   function startMortal(): void {
     const die = (): never => {
@@ -271,10 +275,19 @@ describe("a job that kills its engines", () => {
       queueMicrotask(worker.load);
       throw new Error("A process that is gone computes nothing more.");
     };
-    worker = createInlineWorker({ slots: 4, fake: { die } });
+    const wrap = ({ generator, ...backend }: FakeBackend): Backend => ({
+      ...backend,
+      generator: generator && {
+        ...generator,
+        tokenize: async (input, ...rest) =>
+          input.kind === "text" && input.text === poisonousText ? die() : await generator.tokenize(input, ...rest),
+      },
+    });
+    worker = createInlineWorker({ slots: 4, fake: { die }, wrap });
   }
 
   test.each([
+    ["while it is prepared", poisonousText, 2],
     ["before its first token", "[die:0]", 2],
     ["after a few tokens, again and again", "[die:5]", 3],
   ])("%s ends as a failure, and the other streams are complete", async (_, poison, deaths) => {
@@ -320,14 +333,26 @@ describe("a job that kills its engines", () => {
     expect(suspect.state.enginesLost).toBe(1);
     const behind = await submit({ prompt: "C [eog:3]" });
     expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["queued", "queued"]);
+    const prepared = (): boolean =>
+      worker.commands.some((each) => each.type === "prepare" && each.job.jobId === after.uid);
+    while (suspect.state.phase.name === "queued") await step(gate, 1);
+    // If this engine died too, nothing else may be the reason.
+    const after = await submit({ prompt: "D [eog:3]" });
+    expect(prepared()).toBe(false);
+    const question = { kind: "detokenize", tokens: [97] } as const;
+    await expect(worker.dispatcher.query(question, new AbortController().signal)).rejects.toMatchObject({
+      code: "unavailable",
+    });
     // Several steps may be needed, because the dead engine also waits at this gate.
     while (!endless.state.hasNewOutput) await step(gate, 1);
     expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["running", "queued"]);
     while (!suspect.state.hasNewOutput) await step(gate, 1);
+    expect(prepared()).toBe(true);
     expect([behind, endless].map(({ state }) => state.phase.name)).toEqual(["running", "running"]);
     worker.dispatcher.cancel(endless, "client");
     gate.open();
-    for (const job of [suspect, behind]) expect((await readAll(job)).at(-1)).toMatchObject({ finish_reason: "stop" });
+    for (const job of [suspect, behind, after])
+      expect((await readAll(job)).at(-1)).toMatchObject({ finish_reason: "stop" });
   });
 });
 

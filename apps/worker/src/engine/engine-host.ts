@@ -23,6 +23,8 @@ export interface EngineHost {
 export interface EngineOwner {
   /** Whether the engine has jobs. */
   readonly busy: boolean;
+  /** Whether the engine prepares jobs or answers queries. If it dies meanwhile, a request may be the reason. */
+  readonly preparing: boolean;
   /** An engine process has started, for the first time or again. */
   started(): void;
   event(event: EngineEvent): void;

@@ -57,6 +57,7 @@ function setUp(
   const events: EngineEvent[] = [];
   const lines: string[] = [];
   let running = 0;
+  let preparing = false;
   const supervisor = createSupervisor({
     start,
     env: {},
@@ -81,6 +82,9 @@ function setUp(
     get busy() {
       return running > 0;
     },
+    get preparing() {
+      return preparing;
+    },
     started: () => void calls.push("start"),
     event: (event) => void events.push(event),
     ready: () => void calls.push("ready"),
@@ -95,6 +99,7 @@ function setUp(
     ...{ clock, engines, calls, events, lines, supervisor, current },
     start: () => supervisor.start(owner),
     run: (jobs: number) => void (running = jobs),
+    prepare: (requests: boolean) => void (preparing = requests),
     send: (event: EngineEvent) => void current().emit("message", event),
     ready: () => void current().emit("message", { type: "ready", info: {} as BackendInfo, loadMs: 1 }),
     die: () => void current().emit("close", null, "SIGSEGV"),
@@ -256,6 +261,24 @@ describe("a crash loop", () => {
       worker.clock.advance(4_000);
     }
     expect(worker.engines).toHaveLength(crashLoopDeaths);
+  });
+
+  it("does not count engines that die while they prepare requests, but those that die afterwards", () => {
+    const worker = setUp();
+    worker.start();
+    for (const [preparing, deaths] of [
+      [true, 20],
+      [false, crashLoopDeaths],
+    ] as const) {
+      worker.prepare(preparing);
+      for (let death = 1; death <= deaths; death += 1) {
+        expect(worker.calls.some((what) => what.startsWith("gave up"))).toBe(false);
+        worker.ready();
+        worker.die();
+        worker.clock.advance(4_000);
+      }
+    }
+    expect(worker.calls.at(-1)).toMatch(/^gave up: /);
   });
 
   it("is detected when each engine dies while it loads", () => {

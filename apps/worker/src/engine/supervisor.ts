@@ -43,7 +43,7 @@ export interface SupervisorOptions {
   readonly loadTimeoutMs: number;
   /**
    * Number of deaths in a row that make a crash loop. A death counts if it comes before a new token and before a minute of
-   * service; the time of loading does not count.
+   * service; the time of loading does not count. A death while requests are prepared does not count: the jobs end, and not the model.
    */
   readonly crashLoopDeaths: number;
   /** True when an engine has loaded this file before: then only `load_failed` means that the file cannot be loaded. */
@@ -225,7 +225,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       backoff.reset();
       deathsInARow = 0;
     }
-    deathsInARow += 1;
+    if (servedMs === undefined || owner?.preparing !== true) deathsInARow += 1;
     const final = isVerdict ? death.message : crashLoop(death);
     owner?.died({ ...death, wasReady: servedMs !== undefined, final });
     if (final === undefined) restart = clock.setTimeout(launch, backoff.next());

@@ -9,7 +9,7 @@ import { drawnId, withDefaults, type JobDefaults, type NewJobOptions } from "../
 import { engineJobOf, type Preparations } from "./preparations.ts";
 import type { LiveJobs } from "../kept/registry.ts";
 
-export type Acceptable = Pick<NewJobOptions, "uid" | "size" | "listener" | "callKey">;
+export type Acceptable = Pick<NewJobOptions, "uid" | "size" | "enginesLost" | "listener" | "callKey">;
 
 export interface AcceptanceOptions {
   readonly engine: EngineLink;
@@ -21,6 +21,8 @@ export interface AcceptanceOptions {
   readonly refusal: () => WaggleError | undefined;
   /** Returns the error if the queue has no room for this job; undefined otherwise. */
   readonly full: (spec: JobSpec) => WaggleError | undefined;
+  /** Whether the engine may prepare the work of new jobs: not while it runs a suspect, which another job's death must not end. */
+  readonly mayPrepare: () => boolean;
   /** Creates the job. @throws WaggleError if the job is refused after all */
   readonly begin: (spec: JobSpec, made: Acceptable) => Job;
 }
@@ -54,13 +56,15 @@ export function createAcceptance(options: AcceptanceOptions): JobDispatcher["sub
     refuseEarly(spec, hasLeft);
     let reservation: Reservation | undefined;
     try {
-      const size = engine.ready ? await preparations.ask(engineJobOf(uid, spec)) : undefined;
+      const asks = engine.ready && options.mayPrepare();
+      const answer = asks ? await preparations.ask(engineJobOf(uid, spec)) : undefined;
+      const [size, enginesLost] = answer === "lost" ? [undefined, 1] : [answer, 0];
       refuseEarly(spec, hasLeft);
       if (engine.reserve !== undefined) {
         reservation = await engine.reserve(spec);
         refuseEarly(spec, hasLeft);
       }
-      return begin(spec, { uid, size, listener, callKey: reservation?.callKey });
+      return begin(spec, { uid, size, enginesLost, listener, callKey: reservation?.callKey });
     } catch (error) {
       reservation?.release();
       preparations.drop(uid);

@@ -72,6 +72,8 @@ export interface Dispatcher extends JobDispatcher {
   readonly waiting: number;
   /** Number of sequences that the engine holds, each in a slot. */
   readonly running: number;
+  /** Whether the engine prepares work, or looks for the answer to a query. */
+  readonly preparing: boolean;
   stop(): void;
 }
 

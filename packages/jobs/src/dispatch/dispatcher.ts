@@ -11,7 +11,7 @@ import { createPreparations } from "./preparations.ts";
 import { createQueries } from "./queries.ts";
 import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
-import { lossesAfter, mayStartWith } from "../job/crash-blame.ts";
+import { isSuspect, lossesAfter, mayStartWith } from "../job/crash-blame.ts";
 import { failedWith, hasEnded, isWaiting, jobUidOf, type Job, type Outcome, type TakenOver } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJob, sessionKeyOf, type NewJobOptions } from "../job/new-job.ts";
@@ -142,6 +142,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     pump();
   }
 
+  /** Whether the engine runs a job that may have crashed the last one: if this engine dies too, no other job or query must be the reason. */
+  function runsSuspect(): boolean {
+    return [...held.values()].some(isSuspect);
+  }
+
   function position(job: Job): number | undefined {
     return hasEnded(job) ? undefined : (waiting.position(job) ?? 0);
   }
@@ -186,7 +191,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function admit(spec: JobSpec, made: Acceptable): Job {
     const sessionKey = sessionKeyOf(spec.who);
     const older = sessionKey === undefined ? [] : sessions.older(sessionKey, spec.who.ticket ?? 0);
-    const isChecked = made.size !== undefined || !engine.ready || engine.run !== undefined;
+    const isChecked = made.size !== undefined || !engine.ready || runsSuspect() || engine.run !== undefined;
     const old = isChecked ? replaceable(older) : undefined;
     const job = newJob(spec, made, older.length === 0 || old !== undefined ? "queued" : "blocked");
     const begins = queue.depth === 0 && hasRoomFor(job);
@@ -355,14 +360,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function onEngineLost(error: WaggleError): void {
-    preparations.abandon();
+    const preparing = preparations.abandon();
     queries.abandon("the engine died");
-    const lost = [...new Set(held.values())];
+    const prepared = registry.liveJobs().filter((job) => isWaiting(job) && preparing.has(job.uid));
+    const lost = [...new Set([...held.values(), ...prepared])];
     held.clear();
     for (const job of lost) {
       if (!hasEnded(job)) job.listener?.engineLost(lossesAfter(job.state));
       apply(job, { type: "engine_lost", outcome: failedWith(error), at: clock.now() });
     }
+    // They are suspects, which start alone, so the next engine does not check them before.
+    for (const job of unchecked) checked(job);
     still.check();
     // After a refusal no job may leave the queue, even when another engine becomes ready, so the waiting jobs end here.
     if (refusal !== undefined) endWaiting(refusal);
@@ -399,15 +407,21 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       nextUid,
       refusal: () => refusal,
       full: fullFor,
+      mayPrepare: () => !runsSuspect(),
       begin,
     }),
     takeOver,
     position,
     cancel: (job, by) => end(job, { type: "cancelled", by }),
-    query: (question, signal) => queries.ask(question, signal).finally(still.check),
+    async query(question, signal, client) {
+      if (runsSuspect())
+        throw new WaggleError("unavailable", "Cannot ask the model: it recovers from a crash.", { retryAfterS: 1 });
+      return await queries.ask(question, signal, client).finally(still.check);
+    },
     async preflight(job) {
       try {
-        return engine.ready ? await preparations.ask(job) : undefined;
+        const answer = engine.ready && !runsSuspect() ? await preparations.ask(job) : undefined;
+        return answer === "lost" ? undefined : answer;
       } finally {
         preparations.drop(job.jobId);
       }
@@ -415,11 +429,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     sessionJob: (client, sessionId) => holderOf(sessionKeyOf({ client, sessionId })),
     openReader,
     onEngineEvent,
-    onEngineReady() {
-      // The last engine died before it had checked these jobs.
-      for (const job of unchecked) if (job.state.phase.name === "blocked") preparations.check(job);
-      pump();
-    },
+    onEngineReady: pump,
     onResumedElsewhere(uid) {
       const job = held.get(uid);
       if (job !== undefined) apply(job, { type: "resumed_elsewhere" });
@@ -446,6 +456,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     },
     get running() {
       return held.size;
+    },
+    get preparing() {
+      const begins = ({ state: { phase } }: Job): boolean =>
+        phase.name !== "ended" && "stage" in phase && phase.stage === "queued";
+      return preparations.busy || queries.waiting > 0 || [...held.values()].some(begins);
     },
     stop: positions.stop,
   };

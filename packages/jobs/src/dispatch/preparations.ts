@@ -21,13 +21,11 @@ type Answer = Extract<EngineEvent, { type: "prepared" | "prepare_failed" }>;
 
 export interface Preparations {
   /**
-   * Has the work prepared. Resolves with the prompt's size, or with undefined if the engine does not answer in time: the engine then continues, and
-   * an error ends the job later.
+   * Has the work prepared. Resolves with the prompt's size, with undefined if the engine does not answer in time, or with "lost" if it dies: an
+   * engine that lives continues, and an error ends the job later.
    * @throws WaggleError as from the engine
    */
-  ask(job: EngineJob): Promise<PromptSize | undefined>;
-  /** Has the work of an accepted job prepared. */
-  check(job: Job): void;
+  ask(job: EngineJob): Promise<PromptSize | "lost" | undefined>;
   /** Returns whether an acceptance waited for this answer. */
   answer(event: Answer): boolean;
   /** Starts the job's sequences that the engine holds, and first prepares the work that the engine does not have. */
@@ -36,8 +34,10 @@ export interface Preparations {
   repeat(job: Job, prepared: string): void;
   /** Called when a job ends without a start: the engine forgets its work. */
   drop(prepared: string): void;
-  /** Called when the engine can no longer answer: resolves all waits with undefined. */
-  abandon(): void;
+  /** Called when the engine can no longer answer: resolves all waits. Returns the ids of the work that it was preparing and that has not started. */
+  abandon(): ReadonlySet<string>;
+  /** Whether the engine prepares work that has not started. */
+  readonly busy: boolean;
 }
 
 export interface PreparationsOptions {
@@ -46,18 +46,21 @@ export interface PreparationsOptions {
 }
 
 export function createPreparations({ send, clock }: PreparationsOptions): Preparations {
-  const waiting = new Map<string, Deferred<PromptSize | undefined>>();
+  const waiting = new Map<string, Deferred<PromptSize | "lost" | undefined>>();
   /** The ids of work that the engine got and has not started. The engine may still refuse this work, or have no room for it. */
   const sent = new Set<string>();
+  /** Those of them that the engine has not answered. */
+  const unanswered = new Set<string>();
 
   function prepare(job: EngineJob): void {
     sent.add(job.jobId);
+    unanswered.add(job.jobId);
     send({ type: "prepare", job });
   }
 
   return {
     async ask(job) {
-      const answered = deferred<PromptSize | undefined>();
+      const answered = deferred<PromptSize | "lost" | undefined>();
       waiting.set(job.jobId, answered);
       const timer = clock.setTimeout(() => answered.resolve(undefined), preflightTimeoutMs);
       prepare(job);
@@ -68,8 +71,8 @@ export function createPreparations({ send, clock }: PreparationsOptions): Prepar
         waiting.delete(job.jobId);
       }
     },
-    check: ({ uid, spec }) => prepare(engineJobOf(uid, spec)),
     answer(event) {
+      unanswered.delete(event.jobId);
       if (event.type === "prepare_failed") sent.delete(event.jobId);
       const answered = waiting.get(event.jobId);
       if (event.type === "prepare_failed") answered?.reject(errorOf(event.failure));
@@ -80,6 +83,7 @@ export function createPreparations({ send, clock }: PreparationsOptions): Prepar
       for (const { prepared, sequences, prior } of groupsOf(job)) {
         if (!sent.has(prepared)) prepare(engineJobOf(prepared, job.spec, prior));
         sent.delete(prepared);
+        unanswered.delete(prepared);
         send({ type: "start", prepared, choices: sequences.map(({ uid, choice }) => ({ jobId: uid, choice })) });
       }
     },
@@ -88,11 +92,18 @@ export function createPreparations({ send, clock }: PreparationsOptions): Prepar
       if (group !== undefined) send({ type: "prepare", job: engineJobOf(prepared, job.spec, group.prior) });
     },
     drop(prepared) {
+      unanswered.delete(prepared);
       if (sent.delete(prepared)) send({ type: "drop", prepared });
     },
     abandon() {
+      const lost = new Set(unanswered);
       sent.clear();
-      for (const answered of waiting.values()) answered.resolve(undefined);
+      unanswered.clear();
+      for (const answered of waiting.values()) answered.resolve("lost");
+      return lost;
+    },
+    get busy() {
+      return unanswered.size > 0;
     },
   };
 }

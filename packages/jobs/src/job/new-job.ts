@@ -44,6 +44,8 @@ export interface NewJobOptions {
   readonly replayBufferBytes: number;
   /** The prompt's size from the engine's preflight; undefined if the engine did not answer in time. */
   readonly size?: PromptSize | undefined;
+  /** Number of engines that died while they prepared the job; 0 by default. */
+  readonly enginesLost?: number | undefined;
   readonly listener?: JobListener | undefined;
   /** The call key of the reservation, or of the job at the other gateway; by default a random key is drawn. */
   readonly callKey?: string | undefined;
@@ -95,7 +97,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
       firstTokenAt: undefined,
       endedAt: undefined,
       hasNewOutput: false,
-      enginesLost: prior?.enginesLost ?? 0,
+      enginesLost: (prior?.enginesLost ?? 0) + (options.enginesLost ?? 0),
       resumptions: 0,
     },
   };

@@ -9,7 +9,7 @@ import type { QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/
 import { lengthOf, withToken } from "./answer-message.ts";
 import type { ComputedEvent } from "../stream/output-so-far.ts";
 import type { Observation } from "../watching/observers.ts";
-import type { Job, JobCounts, JobState, Outcome, SequenceState } from "./job.ts";
+import { isWaiting, type Job, type JobCounts, type JobState, type Outcome, type SequenceState } from "./job.ts";
 import { crashFailure, hasUsedUpCrashes, lossesAfter } from "./crash-blame.ts";
 import {
   promptProgressOf,
@@ -44,7 +44,7 @@ export type JobInput =
   | { readonly type: "abort"; readonly outcome: Outcome; readonly at: number }
   /** The job's worker is gone, and another worker continues the job. */
   | { readonly type: "resumed_elsewhere" }
-  /** The engine died, with all sequences that it held. */
+  /** The engine died, with all sequences that it held, or while it prepared the work of the waiting job. */
   | { readonly type: "engine_lost"; readonly outcome: Outcome; readonly at: number };
 
 type EngineEventOf<T extends JobEvent["type"]> = Extract<JobEvent, { type: T }>;
@@ -276,6 +276,7 @@ function loseEngine(job: Job, { outcome, at }: Extract<JobInput, { type: "engine
   const sequences = job.state.sequences.map((sequence) => ({ ...sequence, held: false }));
   const state: JobState = { ...job.state, sequences, enginesLost };
   if (phase.name === "ended") return { state, effects: [free] };
+  if (isWaiting(job) && !hasUsedUpCrashes(enginesLost)) return unchanged(state);
   const resumes = hasOutput(job);
   const refused = resumes && job.spec.work.kind === "generate" && job.spec.when.onEngineLoss === "error";
   if (phase.name === "running" && !hasUsedUpCrashes(enginesLost) && !refused) {

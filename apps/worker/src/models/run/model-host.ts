@@ -88,6 +88,9 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       get busy() {
         return dispatcher.running > 0;
       },
+      get preparing() {
+        return dispatcher.preparing;
+      },
       started() {
         measured().begin();
         measured().engineStarts.inc();
