@@ -1,7 +1,7 @@
 // Tests hostile pictures on a worker with a made-up model that reads pictures, which serves three streams of text at the same time. Each picture gets
 // an answer or a typed error in time, memory is bounded, and the engine stays the same. The figures of the streams are printed, next to those without
 // pictures. A short run sends a third of the pictures, a long run all.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -10,12 +10,14 @@ import { encodePng, gradientPicture } from "@waggle/pictures/testing";
 import { percentile, poll, scaled } from "@waggle/testing/harness";
 import { writeVisionModel } from "@waggle/testing/models";
 import { afterAll, expect, it } from "vitest";
+import { ask } from "@waggle/testing/hostile";
+import { drawFrom, mixedRequest, type Draw } from "./hostile/mixed-requests.ts";
 import { startHonest, type Honest } from "./hostile/honest.ts";
 import type { PictureCrowdMessage, PictureCrowdOptions, PictureResult } from "./hostile/picture-crowd.ts";
 import { killDaemons, spawnModelWorker, type ListeningWorker } from "./support/daemon.ts";
 import { howToRepeat, isLong, limitMs, seed } from "./support/long.ts";
 import { answerProblems } from "./support/verdict.ts";
-import { forgetPeak, peakMib } from "./support/watch.ts";
+import { forgetPeak, peakMib, rssMib } from "./support/watch.ts";
 
 /** A short run sends one in this many of the pictures; the seed chooses which. */
 const share = isLong ? 1 : 3;
@@ -35,6 +37,11 @@ const pauseMs = 3_000;
 const engineMib = 1_600;
 /** Pictures of all requests at once, with what is being sent to the engine. When idle the worker holds some 150 MiB. */
 const workerMib = 640;
+
+/** Requests of four clients that need much before their first step, half of them next to other streams. */
+const mixedRequests = Number(process.env["WAGGLE_MIXED_REQUESTS"] ?? (isLong ? 1_000 : 60));
+/** Limit of what the engine holds more after the second half of these requests than after the first. */
+const grownMib = 64;
 
 /** With these, an answer does not depend on other jobs. */
 const exact = [
@@ -177,5 +184,59 @@ it(
     await poll("all jobs to end", async () => (await worker.client.health()).slots.busy === 0, scaled(settleMs));
     expect(await worker.client.health()).toMatchObject({ ready: true, engine: { starts: 1, deaths: 0 } });
     expect(await describePicture(worker, model)).toBe(before);
+  },
+);
+
+/** Sends random requests of four clients. One in eight leaves before its answer. Returns the problems. */
+async function sendMixed({ url }: ListeningWorker, draw: Draw, count: number): Promise<string[]> {
+  const problems: string[] = [];
+  let left = count;
+  const client = async (token: string): Promise<void> => {
+    while (left-- > 0) {
+      const request = mixedRequest(draw);
+      const leaves = draw(8) === 0;
+      const signal = leaves ? AbortSignal.timeout(draw(1_000)) : new AbortController().signal;
+      const headers = { authorization: `Bearer ${token}` };
+      try {
+        const { status, body } = await ask(url, request, { headers, signal, timeoutMs: scaled(answerMs) });
+        if (status !== 503 && (status >= 500 || status === 0))
+          problems.push(`${request.name}: ${status} ${body.slice(0, 200)}`);
+        if (body.includes("engine_failed")) problems.push(`${request.name}: ${body.slice(-300)}`);
+      } catch (error) {
+        if (!leaves) problems.push(`${request.name}: ${String(error)}`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, (_, i) => client(`client-${i}`)));
+  return problems;
+}
+
+it(
+  `${mixedRequests} random requests that are prepared for long kill no engine, and memory stays flat, on an idle and on a busy worker`,
+  { timeout: limitMs },
+  async () => {
+    const { model } = writeVisionModel({ folder, name: "mixed", shape: "qwen2vl" });
+    const names = ["client", "honest"].flatMap((name) => Array.from({ length: clients }, (_, i) => `${name}-${i}`));
+    const tokens = join(folder, "tokens");
+    writeFileSync(tokens, names.map((name) => `${name}:${name}\n`).join(""), { mode: 0o600 });
+    const flags = ["--model", model, "--slots", "4", "--context-size", "8192", "--watchdog-timeout", "10s"];
+    const worker = await spawnModelWorker([...flags, "--ended-jobs-kept", "20", "--api-token-file", tokens]);
+    const { engine_pid: enginePid = 0 } = await worker.line("ready");
+    const draw = drawFrom(seed);
+    const settled = async (): Promise<number> => {
+      await poll("all jobs to end", async () => (await worker.client.health()).slots.busy === 0, scaled(settleMs));
+      return rssMib(enginePid);
+    };
+    const problems = await sendMixed(worker, draw, Math.ceil(mixedRequests / 2));
+    const before = await settled();
+    const { result, honest } = await streamDuring(worker.url, () =>
+      sendMixed(worker, draw, Math.floor(mixedRequests / 2)),
+    );
+    const after = await settled();
+    const figures = `engine ${Math.round(before)} MiB after the idle half, ${Math.round(after)} MiB after the busy one`;
+    process.stdout.write(`${mixedRequests} mixed requests: ${figures}; ${gapLine("streams", honest)}\n`);
+    expect([...problems, ...result, ...honest.failures], howToRepeat).toEqual([]);
+    expect(after - before).toBeLessThan(grownMib);
+    expect(await worker.client.health()).toMatchObject({ ready: true, engine: { starts: 1, deaths: 0 } });
   },
 );

@@ -122,7 +122,16 @@ function cpuMs(path: string): number | undefined {
 
 /** Peak resident memory of the process; 0 if the system does not report it. */
 export function peakMib(pid: number): number {
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / kibPerMib;
+  return statusMib(pid, /^VmHWM:\s+(\d+) kB/m);
+}
+
+/** Resident memory of the process; 0 if the system does not report it. */
+export function rssMib(pid: number): number {
+  return statusMib(pid, /^VmRSS:\s+(\d+) kB/m);
+}
+
+function statusMib(pid: number, line: RegExp): number {
+  return Number(line.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / kibPerMib;
 }
 
 /** Resets the peak. */

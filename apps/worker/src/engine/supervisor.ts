@@ -35,7 +35,8 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /**
-   * The timeout after which an engine counts as hung. With jobs: no step for this time or 20 times the median step, whichever is longer.
+   * The timeout after which an engine counts as hung. With jobs: no step and no sign of prepared work for this time or 20 times the median step, whichever
+   * is longer.
    * Without jobs: no message for this time or 5 s, whichever is longer.
    */
   readonly watchdogTimeoutMs: number;
