@@ -12,6 +12,7 @@ import { createGuesses } from "../guesses/guesses.ts";
 import { createPieceQueue } from "../sequence/piece-queue.ts";
 import { createPreparations } from "../sequence/preparations.ts";
 import { choiceOf, createPreparer, failureOf, type PreparedJob } from "../sequence/prepare.ts";
+import { resume } from "../sequence/resume.ts";
 import { createSlotGuesses } from "./slot-guesses.ts";
 import { createSlots, releaseSlot } from "./slots.ts";
 import { createStepLoop, type StepLoop } from "./step-loop.ts";
@@ -134,7 +135,10 @@ export function createEngine(options: EngineOptions): Engine {
   /** Aborts the queries whose answers are not needed any more, by id. */
   const queries = new Map<string, AbortController>();
   const preparations = createPreparations({
-    prepare: (job, signal) => prepare(job, pieces.of(job.cacheScope, signal)),
+    async prepare(job, signal) {
+      const own = pieces.of(job.cacheScope, signal);
+      return await resume(await prepare(job, own), backend, own);
+    },
     maxBytes: limits.preparedBytes ?? preparedBytes,
     begin,
     onPrepared(prepared) {

@@ -16,7 +16,7 @@ import type {
 } from "../port/backend.ts";
 import { chunksOf, isCell, tokensOf, type PromptChunk } from "../port/entries.ts";
 import { replayShifts } from "../loop/context-shift.ts";
-import { resume, type ResumedSequence } from "./resume.ts";
+import type { ResumedSequence } from "./resume.ts";
 import type { EngineJob, JobFailure, StartedChoice } from "../port/messages.ts";
 import { freePieces, type Pieces } from "../port/pieces.ts";
 import { samplingOfChoice, type GenerateWork, type TextsWork } from "../port/work.ts";
@@ -49,7 +49,7 @@ export interface PreparedGenerate {
   readonly sampling: SlotSampling;
   /** The beginning of the answer; only for a conversation. */
   readonly start?: AnswerStart;
-  /** The sequence after the earlier output; only for a resumed job, which has one choice. */
+  /** The sequence after the earlier output, as `resume` makes it; only for a resumed job, which has one choice. */
   readonly resumed?: ResumedSequence;
 }
 
@@ -65,7 +65,7 @@ export interface PreparedEmbed {
 }
 
 export interface PreparerOptions {
-  readonly backend: Pick<Backend, "info" | "generator" | "embedder" | "tokenBytes">;
+  readonly backend: Pick<Backend, "info" | "generator" | "embedder">;
   /** 32 random bits, for a job with the seed -1. */
   readonly random32: () => number;
 }
@@ -105,11 +105,8 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     if (work.contextShift === true) generator.checkShift();
     await generator.checkSampling(sampling, pieces);
     const reusableTokens = scoresPrompt(job) ? 0 : prompt.length - 1;
-    const prepared = {
-      ...{ kind: "generate" as const, job, prompt, chunks, promptTokens, reusableTokens, sampling },
-      ...(start === undefined ? {} : { start }),
-    };
-    return priorOutput === undefined ? prepared : { ...prepared, resumed: await resume(prepared, backend, pieces) };
+    const prepared = { kind: "generate" as const, job, prompt, chunks, promptTokens, reusableTokens, sampling };
+    return start === undefined ? prepared : { ...prepared, start };
   }
 
   /** Appends the earlier output to the prompt, without the tokens that shifts have discarded since. */

@@ -3,7 +3,7 @@ import type { Backend, Token } from "../port/backend.ts";
 import type { Pieces } from "../port/pieces.ts";
 import { describeSampled } from "../loop/postprocess.ts";
 import { readerFor } from "./answer-parts.ts";
-import { generatorOf, type PreparedGenerate } from "./prepare.ts";
+import { generatorOf, type PreparedGenerate, type PreparedJob } from "./prepare.ts";
 import { createSequence, type Accepted, type SampledToken, type Sequence } from "./sequence.ts";
 
 type Model = Pick<Backend, "info" | "generator" | "tokenBytes">;
@@ -14,11 +14,7 @@ export interface ResumedSequence {
   readonly replayed: Accepted;
 }
 
-export function sequenceFor(
-  prepared: Pick<PreparedGenerate, "job" | "promptTokens" | "sampling" | "start">,
-  backend: Model,
-  startedAtMs: number,
-): Sequence {
+export function sequenceFor(prepared: PreparedGenerate, backend: Model, startedAtMs: number): Sequence {
   const { job, promptTokens, sampling } = prepared;
   const { thinkingBudget: budget } = job.work;
   return createSequence({
@@ -33,16 +29,14 @@ export function sequenceFor(
   });
 }
 
-/** Replays the earlier output of a resumed job. The sequence gets its time when the job begins. */
-export async function resume(
-  prepared: Parameters<typeof sequenceFor>[0],
-  backend: Model,
-  pieces: Pieces,
-): Promise<ResumedSequence> {
-  const { job, sampling } = prepared;
+/** Adds the sequence of a resumed job, which replays the earlier output. The sequence gets its time when the job begins. */
+export async function resume(prepared: PreparedJob, backend: Model, pieces: Pieces): Promise<PreparedJob> {
+  if (prepared.kind === "embed" || prepared.sampling.priorOutput === undefined) return prepared;
+  const { job } = prepared;
   const sequence = sequenceFor(prepared, backend, 0);
-  const output = outputOf(sampling.priorOutput?.ids ?? [], backend);
-  return { sequence, replayed: await sequence.replay(output, job.prior?.output?.events ?? 0, pieces.pace) };
+  const output = outputOf(prepared.sampling.priorOutput.ids, backend);
+  const replayed = await sequence.replay(output, job.prior?.output?.events ?? 0, pieces.pace);
+  return { ...prepared, resumed: { sequence, replayed } };
 }
 
 function* outputOf(ids: readonly Token[], backend: Model): Iterable<SampledToken> {
