@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { deferred, sleep } from "@waggle/async";
+import { createWorkerClient } from "@waggle/client";
 import { encodePng, gradientPicture } from "@waggle/pictures/testing";
 import { percentile, poll, scaled } from "@waggle/testing/harness";
 import { writeVisionModel } from "@waggle/testing/models";
@@ -14,7 +15,7 @@ import { ask } from "@waggle/testing/hostile";
 import { drawFrom, mixedRequest, type Draw } from "./hostile/mixed-requests.ts";
 import { startHonest, type Honest } from "./hostile/honest.ts";
 import type { PictureCrowdMessage, PictureCrowdOptions, PictureResult } from "./hostile/picture-crowd.ts";
-import { killDaemons, spawnModelWorker, type ListeningWorker } from "./support/daemon.ts";
+import { killDaemons, spawnDaemon, spawnModelWorker, type ListeningWorker } from "./support/daemon.ts";
 import { howToRepeat, isLong, limitMs, seed } from "./support/long.ts";
 import { answerProblems } from "./support/verdict.ts";
 import { forgetPeak, peakMib, rssMib } from "./support/watch.ts";
@@ -188,7 +189,7 @@ it(
 );
 
 /** Sends random requests of four clients. One in eight leaves before its answer. Returns the problems. */
-async function sendMixed({ url }: ListeningWorker, draw: Draw, count: number): Promise<string[]> {
+async function sendMixed({ url }: { readonly url: string }, draw: Draw, count: number): Promise<string[]> {
   const problems: string[] = [];
   let left = count;
   const client = async (token: string): Promise<void> => {
@@ -220,11 +221,13 @@ it(
     const tokens = join(folder, "tokens");
     writeFileSync(tokens, names.map((name) => `${name}:${name}\n`).join(""), { mode: 0o600 });
     const flags = ["--model", model, "--slots", "4", "--context-size", "8192", "--watchdog-timeout", "10s"];
-    const worker = await spawnModelWorker([...flags, "--ended-jobs-kept", "20", "--api-token-file", tokens]);
+    const given = [...flags, "--port", "0", "--ended-jobs-kept", "20", "--api-token-file", tokens];
+    const worker = await spawnDaemon("worker", given);
+    const client = createWorkerClient({ baseUrl: worker.url, token: "honest-0" });
     const { engine_pid: enginePid = 0 } = await worker.line("ready");
     const draw = drawFrom(seed);
     const settled = async (): Promise<number> => {
-      await poll("all jobs to end", async () => (await worker.client.health()).slots.busy === 0, scaled(settleMs));
+      await poll("all jobs to end", async () => (await client.health()).slots.busy === 0, scaled(settleMs));
       return rssMib(enginePid);
     };
     const problems = await sendMixed(worker, draw, Math.ceil(mixedRequests / 2));
@@ -237,6 +240,6 @@ it(
     process.stdout.write(`${mixedRequests} mixed requests: ${figures}; ${gapLine("streams", honest)}\n`);
     expect([...problems, ...result, ...honest.failures], howToRepeat).toEqual([]);
     expect(after - before).toBeLessThan(grownMib);
-    expect(await worker.client.health()).toMatchObject({ ready: true, engine: { starts: 1, deaths: 0 } });
+    expect(await client.health()).toMatchObject({ ready: true, engine: { starts: 1, deaths: 0 } });
   },
 );
