@@ -273,10 +273,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     maxNextLogprobs: info.batchSize,
     thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },
     async tokenize(input, pictures = [], pieces = freePieces) {
-      const { pictureGate } = options;
-      for (const picture of pictureGate === undefined ? [] : pictures) {
-        await pieces.run("picture", async () => await pictureGate?.(picture));
-      }
+      for (const each of pictures) await pieces.run("picture", async () => await options.pictureGate?.(each));
       const entries = readFakePrompt(input, (part) => readPicture(part, pictures));
       return { entries, ...(input.kind === "messages" ? { start: { said: "" } } : {}) };
     },

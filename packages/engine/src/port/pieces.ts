@@ -1,5 +1,4 @@
 // Defines the pieces in which the work of a job or query is prepared before its first step.
-import type { Pace } from "@waggle/async";
 
 /** Work that is more than a text to tokenize. One piece of each kind runs at a time. */
 export type PieceKind = "picture" | "template" | "grammar";
@@ -9,7 +8,7 @@ export interface Pieces {
   /** Aborts when the result is not needed any more. */
   readonly signal?: AbortSignal | undefined;
   /** To be awaited before so many characters of work on this thread. @throws the signal's reason */
-  readonly pace: Pace;
+  readonly pace: (amount: number) => Promise<void> | undefined;
   /**
    * Runs a piece when it is its client's turn.
    * @throws the signal's reason, while the piece waits or runs; WaggleError resource_exhausted when it takes too long
