@@ -172,13 +172,15 @@ it("continues after a restart: a call with a result is not repeated, and one wit
 
 it("needs a token in network mode, for the list of servers and for consent", async () => {
   turns.use(await createInlineTools(), { access: { localMode: false, allowedHosts: ["127.0.0.1"] } });
-  expect((await request("POST", "/v1/mcp/servers")).status).toBe(401);
+  for (const method of ["GET", "POST"]) expect((await request(method, "/v1/mcp/servers")).status).toBe(401);
   expect((await request("POST", "/v1/jobs/j/consent", { call_id: "c", allow: "once" })).status).toBe(401);
 });
 
 it("lists servers and tools, and refuses unknown tools and requests without messages", async () => {
   await start();
-  expect(await (await request("POST", "/v1/mcp/servers")).json()).toEqual({
+  const servers = await (await request("POST", "/v1/mcp/servers")).json();
+  expect(await (await request("GET", "/v1/mcp/servers")).json()).toEqual(servers);
+  expect(servers).toEqual({
     servers: [
       {
         name: "s",

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Mcp } from "@waggle/front";
 import { createJournal } from "@waggle/mcp";
-import type { CallOutcome, ServerTool } from "@waggle/mcp";
+import type { CallOutcome, ServerTool, ToolServers } from "@waggle/mcp";
 
 export interface InlineTools {
   readonly mcp: Mcp;
@@ -39,6 +39,7 @@ export async function createInlineTools(
 ): Promise<InlineTools> {
   const calls: { tool: string; given: Readonly<Record<string, unknown>> }[] = [];
   const journal = await createJournal({ path: join(folder, "journal.jsonl"), now: () => Date.now() });
+  const list: ToolServers["list"] = async () => [{ name: "s", state: "ready", tools, leftOut: ["odd name"] }];
   return {
     calls,
     mcp: {
@@ -46,7 +47,8 @@ export async function createInlineTools(
       limits: { steps: 4, timeoutMs: 60_000, reconnectGraceMs: 5_000, pingIntervalMs: 15_000 },
       servers: {
         names: ["s"],
-        list: async () => [{ name: "s", state: "ready", tools, leftOut: ["odd name"] }],
+        read: list,
+        list,
         async call({ name }, given, signal) {
           calls.push({ tool: name, given });
           return await answer(name, given, signal);

@@ -47,6 +47,8 @@ export interface Turns {
   consent(call: { readonly client: string; readonly turn: string; readonly call: string }, given: Consent): boolean;
   /** Names of the servers. */
   readonly names: readonly string[];
+  /** The servers as they are. */
+  servers(): Promise<readonly ToolServer[]>;
   /** @param names only these servers */
   list(names?: ReadonlySet<string>): Promise<readonly ToolServer[]>;
   /**
@@ -154,6 +156,7 @@ export function createTurns(options: TurnsOptions): Turns {
     },
     consent: consents.give,
     names: servers.names,
+    servers: servers.read,
     list: servers.list,
     async tools(wanted, field) {
       const named = wanted === "all" ? undefined : new Set(wanted.map((name) => name.split("__")[0] ?? ""));

@@ -37,6 +37,8 @@ export type ConnectionState =
 
 export interface Connection {
   readonly state: ConnectionState;
+  /** Waits for the start that is under way, if there is one. */
+  settled(): Promise<ConnectionState>;
   /** Connects if necessary. Resolves also when the connection fails; then the state has the problem. */
   open(): Promise<ConnectionState>;
   /** Never throws. A call that fails is not repeated. */
@@ -150,6 +152,10 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   return {
+    async settled() {
+      await opening;
+      return state;
+    },
     get state() {
       return state;
     },

@@ -164,9 +164,11 @@ it("names the reason when a server cannot be started, without its arguments", as
   expect(server).toMatchObject({ state: "failed", problem: "its command was not found" });
 });
 
-it("leaves no process when it closes", async () => {
+it("leaves no process when it closes, and starts none to read the list", async () => {
   const odd = servers();
-  await odd.list();
+  expect(await odd.read()).toMatchObject([{ name: "odd", state: "closed", tools: [] }]);
+  const starting = odd.list();
+  expect(await odd.read()).toEqual(await starting);
   await odd.close();
   expect(states).toEqual(["odd connecting", "odd ready", "odd closed"]);
   expect((await call(odd, "echo")).kind).toBe("failed");

@@ -27,6 +27,8 @@ export interface ToolServer {
 
 export interface ToolServers {
   readonly names: readonly string[];
+  /** The servers as they are. Waits for servers that are starting, and starts none. */
+  read(): Promise<readonly ToolServer[]>;
   /**
    * Connects the servers that are not connected, and waits for them.
    * @param names only these servers
@@ -46,6 +48,8 @@ export function createToolServers({ specs, onState, ...options }: ToolServersOpt
   );
   return {
     names: specs.map(({ name }) => name),
+    read: () =>
+      Promise.all([...connections].map(async ([name, connection]) => serverOf(name, await connection.settled()))),
     list: (names) =>
       Promise.all(
         [...connections]

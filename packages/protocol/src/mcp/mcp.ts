@@ -43,9 +43,15 @@ export const ConsentRequestSchema = z
 
 export const mcpRoutes = {
   mcpServers: {
+    method: "get",
+    path: "/v1/mcp/servers",
+    summary: "The MCP servers and their tools. Starts no server.",
+    response: McpServersSchema,
+  },
+  connectMcpServers: {
     method: "post",
     path: "/v1/mcp/servers",
-    summary: "The MCP servers and their tools. Connects the servers that are not connected.",
+    summary: "Connects the MCP servers that are not connected. The servers and their tools.",
     response: McpServersSchema,
   },
   consent: {

@@ -137,7 +137,7 @@ export const GenerateRequestSchema = z
       .union([z.literal("all"), z.array(z.string().max(requestLimits.toolNameChars)).max(requestLimits.tools)])
       .optional()
       .describe(
-        "MCP tools that the worker runs when the model calls them: all, or a list of names from POST /v1/mcp/servers. The job then continues with the results. Needs messages.",
+        "MCP tools that the worker runs when the model calls them: all, or a list of names from /v1/mcp/servers. The job then continues with the results. Needs messages.",
       ),
     session_id: IdSchema.optional().describe(
       "Id of the job's session. A session has one stream at a time: a new job supersedes the session's old job.",

@@ -4,7 +4,7 @@ import { ConsentRequestSchema, WaggleError, routePath, workerRoutes } from "@wag
 import type { GenerateRequest, JobAccepted, JobStatus, McpServers, Tool, mcpRoutes } from "@waggle/protocol";
 import type { streamKeys } from "@waggle/jobs";
 import type { GenerateSpec } from "@waggle/jobs";
-import type { ServerTool } from "@waggle/mcp";
+import type { ServerTool, ToolServer } from "@waggle/mcp";
 import { readBody } from "../../body/body.ts";
 import { unsupported } from "../../body/fields.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
@@ -109,24 +109,8 @@ export function createMcpRoutes(
   { limits }: Pick<AppOptions, "limits">,
 ): Record<keyof typeof mcpRoutes, Handler> {
   return {
-    async mcpServers(c) {
-      const servers = (await turns?.list()) ?? [];
-      const answer: McpServers = {
-        servers: servers.map(({ name, state, problem, tools, leftOut }) => ({
-          name,
-          state,
-          ...(problem === undefined ? {} : { problem }),
-          tools: tools.map((tool) => ({
-            name: tool.functionName,
-            tool: tool.name,
-            description: tool.description,
-            needs_consent: !tool.allowed,
-          })),
-          left_out: [...leftOut],
-        })),
-      };
-      return c.json(answer);
-    },
+    mcpServers: async (c) => c.json(answerOf((await turns?.servers()) ?? [])),
+    connectMcpServers: async (c) => c.json(answerOf((await turns?.list()) ?? [])),
     async consent(c) {
       const { call_id: call, allow } = await readBody(c, ConsentRequestSchema, limits.maxBodyBytes);
       const turn = c.req.param("id") ?? "";
@@ -136,5 +120,22 @@ export function createMcpRoutes(
       }
       return c.body(null, 204);
     },
+  };
+}
+
+function answerOf(servers: readonly ToolServer[]): McpServers {
+  return {
+    servers: servers.map(({ name, state, problem, tools, leftOut }) => ({
+      name,
+      state,
+      ...(problem === undefined ? {} : { problem }),
+      tools: tools.map((tool) => ({
+        name: tool.functionName,
+        tool: tool.name,
+        description: tool.description,
+        needs_consent: !tool.allowed,
+      })),
+      left_out: [...leftOut],
+    })),
   };
 }
