@@ -98,6 +98,8 @@ export interface Pacing {
   piece(load: Load): PieceLimits;
   /** Most cells of a picture in a pass before the next step, so that streams do not wait long. @param held number of entries in its slot */
   cells(load: Load, held: number): number;
+  /** Predicted milliseconds of a step; undefined before a step was measured. */
+  stepMs(shape: StepShape): number | undefined;
   /** Returns the number of threads for a step. */
   threads(shape: StepShape): number;
   /** Records a step that was computed. @param scored number of prompt tokens with logprobs @returns the change of threads that it caused, if any */
@@ -227,6 +229,7 @@ export function createPacing(options: PacingOptions): Pacing {
       const mostMs = withPiece(load, load.heldTokens / slots)?.(shortest) ?? 0;
       return ms > mostMs ? undefined : ms;
     },
+    stepMs: predict,
     threads,
     recordFreeCores: governor.recordFreeCores,
     limitThreads: (most) => void (mostThreads = Math.max(1, most)),

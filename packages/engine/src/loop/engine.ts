@@ -7,6 +7,7 @@ import { answer } from "../sequence/query.ts";
 import { createSchedulingPoint, type WaitingJob } from "./scheduling-point.ts";
 import { createEmbeddings } from "../texts/embeddings.ts";
 import { createOutbox } from "./outbox.ts";
+import { createShares } from "../costs/shares.ts";
 import { createPacing } from "../costs/pacing.ts";
 import { createGuesses } from "../guesses/guesses.ts";
 import { createPieceQueue } from "../sequence/piece-queue.ts";
@@ -87,7 +88,8 @@ export function createEngine(options: EngineOptions): Engine {
   const waiting = new Map<string, WaitingJob>();
   const outbox = createOutbox(slots, emit);
   const pieces = createPieceQueue(options);
-  const embeddings = createEmbeddings({ outbox, pieces, emit, now: options.now });
+  const shares = createShares();
+  const embeddings = createEmbeddings({ outbox, pieces, emit, now: options.now, shares });
   const { pinnedThreads, maxThreads = Infinity } = options;
   const pacing = createPacing({
     batchSize,
@@ -124,6 +126,7 @@ export function createEngine(options: EngineOptions): Engine {
     schedulingPoint,
     embeddings,
     pacing,
+    shares,
     guessing,
     pieces,
     emit,

@@ -10,6 +10,7 @@ import type { EngineEvent, StepStats } from "../port/messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PieceQueue } from "../sequence/piece-queue.ts";
 import type { Load, Pacing } from "../costs/pacing.ts";
+import { ownerOf, type Shares } from "../costs/shares.ts";
 import type { SlotGuesses } from "./slot-guesses.ts";
 import { shapeOf, type StepShape } from "../costs/step-shape.ts";
 import { postprocess } from "./postprocess.ts";
@@ -26,6 +27,7 @@ import {
   schedule,
 } from "./schedule.ts";
 import { createSlotPictures } from "./slot-pictures.ts";
+import { createSlotShares } from "./slot-shares.ts";
 import { sequenceOf, type Slot } from "./slots.ts";
 import type { ThreadChange } from "../costs/threads.ts";
 
@@ -33,8 +35,9 @@ export interface StepLoopOptions {
   readonly backend: Backend;
   readonly slots: readonly Slot[];
   readonly schedulingPoint: SchedulingPoint;
-  readonly embeddings: Pick<Embeddings, "size" | "tokenizing" | "run">;
+  readonly embeddings: Pick<Embeddings, "size" | "tokenizing" | "ready" | "run">;
   readonly pacing: Pacing;
+  readonly shares: Shares;
   readonly guessing: SlotGuesses;
   readonly pieces: PieceQueue;
   readonly emit: (event: EngineEvent) => void;
@@ -61,12 +64,16 @@ export interface StepLoop {
   leave(): void;
 }
 
+/** What computes long in a round, in addition to the decoding slots. */
+const pieces = ["texts", "picture", "prompt"] as const;
+type Piece = (typeof pieces)[number];
+
 function decodingOf(slots: readonly Slot[]): readonly Slot[] {
   return slots.filter(({ state }) => state === "decoding");
 }
 
 export function createStepLoop(options: StepLoopOptions): StepLoop {
-  const { backend, slots, pacing, guessing, outbox, now } = options;
+  const { backend, slots, embeddings, pacing, guessing, outbox, now } = options;
   const turns = createAdapterTurns();
   const pictures = createSlotPictures({
     encoder: backend.generator?.pictures,
@@ -77,6 +84,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     now,
     onChange: () => wake(),
   });
+  const slotShares = createSlotShares({ shares: options.shares, backend, slots, pacing });
   let { threads } = backend.info;
   let passes = 0;
   /** The pass behind the running one. "begun": the running pass has ended, but its results are not delivered yet. */
@@ -89,10 +97,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   let lastEndMs: number | undefined;
   /** Number of contexts shifted since the last pass. */
   let shifts = 0;
-  /** True when the last round of the loop computed a piece of an embed job, so that prompts are next. */
-  let embeddedLast = false;
-  /** True when the last round of the loop computed a piece of a picture, so that prompts are next. */
-  let picturedLast = false;
+  /** The last piece of a round. Kinds of pieces take turns, one in a round, so that streams do not wait long. */
+  let lastPiece: Piece = "prompt";
   /** Stats of the last pass, until they are sent. */
   let lastPass: StepStats | undefined;
 
@@ -106,15 +112,39 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     };
   }
 
-  /** @param computed true when this round has computed a piece of an embed job or a picture: prompts then wait, so that the streams do not wait too long */
-  function plan(computed: boolean): BatchEntry[] {
-    const taking = turns.next(slots);
+  /** Records whose work could be computed now. */
+  function contend(): void {
+    const ready = slots.filter(
+      (slot) => slot.state === "decoding" || readsText(slot) || pictures.next([slot]) !== undefined,
+    );
+    slotShares.contend(now(), ready, embeddings.ready());
+  }
+
+  /** The slots whose jobs are not left out of this round. */
+  function allowed(): readonly Slot[] {
+    return slots.filter(slotShares.mayCompute);
+  }
+
+  function nextPiece(): Piece | undefined {
+    const mine = allowed();
+    const isReady = {
+      texts: embeddings.ready().some((job) => !options.shares.waits(ownerOf(job))),
+      picture: pictures.next(mine) !== undefined,
+      prompt: nextPrompt(mine) !== undefined,
+    };
+    const first = pieces.indexOf(lastPiece) + 1;
+    return [...pieces.slice(first), ...pieces.slice(0, first)].find((piece) => isReady[piece]);
+  }
+
+  /** @param isPromptsTurn false when this round has computed another piece: prompts then wait */
+  function plan(isPromptsTurn: boolean): BatchEntry[] {
+    const taking = turns.next(allowed());
     const load = loadOf(taking);
     const planned = pacing.plan(load);
     const scoredTokens = Math.min(planned.scoredTokens, backend.generator?.maxNextLogprobs ?? 0);
     const limits = { ...planned, scoredTokens };
     const guesses = guessing.next(decodingOf(taking), load);
-    const entries = schedule(taking, computed ? { ...limits, prefillBudget: 0 } : limits, guesses);
+    const entries = schedule(taking, isPromptsTurn ? limits : { ...limits, prefillBudget: 0 }, guesses);
     ageWaiting(slots, entries);
     return entries;
   }
@@ -136,38 +166,27 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     }
   }
 
-  /** Computes a piece of an embed job, if there is one; prompts and embed jobs take turns. */
+  /** Computes a piece of an embed job. Returns whether there was one. */
   async function embed(): Promise<boolean> {
-    const load = loadOf(slots);
-    const turn = options.embeddings.size > 0 && !(embeddedLast && load.promptHeld !== undefined);
-    embeddedLast = turn && (await options.embeddings.run(pacing.piece(load), sendLastPass));
-    if (embeddedLast && lastEndMs !== undefined) lastEndMs = now();
-    return embeddedLast;
+    const computed = await embeddings.run(pacing.piece(loadOf(allowed())), sendLastPass);
+    if (computed && lastEndMs !== undefined) lastEndMs = now();
+    return computed;
   }
 
-  /** Computes a piece of a picture in a separate pass, if one is encoded; pictures and prompts take turns. */
+  /** Computes a piece of a picture in a separate pass. Returns whether there was one. */
   async function computePicture(): Promise<boolean> {
-    pictures.follow();
     const encoder = backend.generator?.pictures;
-    const load = loadOf(slots);
-    const slot = picturedLast && load.promptHeld !== undefined ? undefined : pictures.next(slots);
-    picturedLast = slot !== undefined;
+    const mine = allowed();
+    const load = loadOf(mine);
+    const slot = pictures.next(mine);
     if (slot === undefined || encoder === undefined) return false;
     const { held } = slot;
     const piece = pictures.pieceOf(slot, pacing.cells({ ...load, prompts: load.prompts + 1 }, held.entries.length));
     const { chunk, first, count } = piece;
-    const shape = shapeOf(
-      [
-        {
-          kind: "prefill",
-          slot: slot.id,
-          from: held.entries.length,
-          tokens: Array<number>(count).fill(0),
-          sample: false,
-        },
-      ],
-      generatorOf(backend),
-    );
+    const tokens = Array<number>(count).fill(0);
+    const entry = { kind: "prefill", slot: slot.id, from: held.entries.length, tokens, sample: false } as const;
+    const shape = shapeOf([entry], generatorOf(backend));
+    const pay = slotShares.payersOf([entry]);
     useThreads(pacing.threads(shape));
     const startMs = now();
     held.feed(cellsOf(chunk).slice(first, first + count));
@@ -177,6 +196,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const endMs = now();
     passes += 1;
     const ms = endMs - startMs;
+    pay(ms);
     lastPass = statsOf(
       { width: 1, decodeRows: 0, tokens: count },
       { scored: 0, guessed: 0, rightGuesses: 0 },
@@ -195,6 +215,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   async function runPasses(entries: readonly BatchEntry[]): Promise<void> {
     const generator = generatorOf(backend);
     let shape = shapeOf(entries, generator);
+    const pay = slotShares.payersOf(entries);
     useThreads(pacing.threads(shape));
     let startMs = now();
     for (const { slot, tokens } of entries) slotAt(slot).held.feed(tokens);
@@ -213,6 +234,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       passes += 1;
       // If every entry failed before the pass began, the backend has not called `sendLastPass`.
       if (lastPass !== undefined) sendLastPass();
+      pay(endMs - startMs);
       takeIn(entries, results, shape, { passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) }, endMs);
       startMs = endMs;
       running = next;
@@ -251,13 +273,14 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const { generator, info } = backend;
     if (generator?.ahead === undefined || leaving || maintaining || woken.settled) return false;
     if (countTokens(entries) !== entries.length || entries.some(({ kind }) => kind !== "decode")) return false;
-    if (options.embeddings.size > 0 || pacing.threads(shape) !== threads) return false;
+    if (embeddings.size > 0 || pacing.threads(shape) !== threads) return false;
     if (usedCells(slots) + entries.length > info.contextPool) return false;
     const capacity = contextCapacity(info.contextSize);
     let decoding = 0;
     for (const slot of slots) {
       const { state, sequence, held, writtenBehind } = slot;
       if ((state === "idle" && writtenBehind !== undefined) || state === "parked") continue;
+      if ((state === "decoding" || isPrefilling(slot)) && !slotShares.mayCompute(slot)) continue;
       // The end of an encoding wakes the loop.
       if (isPrefilling(slot) && !readsText(slot) && pictures.next([slot]) === undefined) continue;
       if (state !== "decoding" || sequence === undefined || sequence.tokensUnseen < 2) return false;
@@ -265,7 +288,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
       decoding += 1;
     }
     // The guesses of the next pass depend on the results of this one.
-    return decoding === entries.length && !guessing.areLikely(decodingOf(slots), loadOf(slots));
+    return decoding === entries.length && !guessing.areLikely(decodingOf(allowed()), loadOf(allowed()));
   }
 
   function takeIn(
@@ -332,7 +355,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   }
 
   async function rest(): Promise<void> {
-    const { embeddings, pieces } = options;
+    const { pieces } = options;
     sendLastPass();
     lastEndMs = undefined;
     // Maintenance wakes the loop regularly. A beat says that no pass hangs, and that a picture is encoded or work is prepared, within time limits.
@@ -351,13 +374,17 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
         // Before the scheduling point: a shift frees cells, and a job whose context is full cannot be parked, because its last token has no room.
         await shiftFull();
         await options.schedulingPoint.run({ passes, maintenance: takeMaintenance(), underway: sendLastPass });
-        const embedded = await embed();
-        const pictured = await computePicture();
+        pictures.follow();
+        contend();
+        const piece = nextPiece();
+        lastPiece = piece ?? lastPiece;
+        const computed = (piece === "texts" && (await embed())) || (piece === "picture" && (await computePicture()));
         // A job that was cancelled during the picture's pass leaves its slot before the next pass.
-        if (pictured) await options.schedulingPoint.run({ passes, maintenance: false, underway: sendLastPass });
-        const entries = plan(embedded || pictured);
+        if (piece === "picture")
+          await options.schedulingPoint.run({ passes, maintenance: false, underway: sendLastPass });
+        const entries = plan(!computed);
         if (entries.length > 0) await runPasses(entries);
-        else if (!embedded && !pictured) await rest();
+        else if (!computed) await rest();
       }
       sendLastPass();
     },

@@ -1,8 +1,9 @@
 // Runs embed and rerank jobs: computes their texts in bounded pieces, and ends the jobs. The module knows no slot and no pass.
 import { WaggleError } from "@waggle/protocol";
-import type { EngineEvent, JobFailure, JobTotals } from "../port/messages.ts";
+import type { EngineEvent, EngineJob, JobFailure, JobTotals } from "../port/messages.ts";
 import type { Outbox } from "../loop/outbox.ts";
 import type { PieceLimits } from "../costs/pacing.ts";
+import { ownerOf, type Shares } from "../costs/shares.ts";
 import { tileTokens } from "../costs/step-shape.ts";
 import type { PieceQueue } from "../sequence/piece-queue.ts";
 import { failureOf, type PreparedEmbed } from "../sequence/prepare.ts";
@@ -14,6 +15,7 @@ export interface EmbeddingsOptions {
   readonly pieces: Pick<PieceQueue, "of">;
   readonly emit: (event: EngineEvent) => void;
   readonly now: () => number;
+  readonly shares: Pick<Shares, "charge" | "waits">;
 }
 
 export interface Embeddings {
@@ -21,6 +23,8 @@ export interface Embeddings {
   readonly size: number;
   /** Resolves when the text is tokenized that is being tokenized now. While jobs wait and no text is tokenized, `run` has something to compute. */
   readonly tokenizing: Promise<void> | undefined;
+  /** Has the next text tokenized, and returns the jobs with a text that could be computed now. */
+  ready(): EngineJob[];
   has(jobId: string): boolean;
   add(prepared: PreparedEmbed): void;
   /** Ends the job at once, or after the piece that is being computed; false for an unknown job. */
@@ -33,7 +37,7 @@ export interface Embeddings {
   run(limits: PieceLimits, underway: () => void): Promise<boolean>;
 }
 
-export function createEmbeddings({ outbox, pieces, emit, now }: EmbeddingsOptions): Embeddings {
+export function createEmbeddings({ outbox, pieces, emit, now, shares }: EmbeddingsOptions): Embeddings {
   /** Jobs in the order of their turns: the first job's text is computed next, and the job then moves to the end. */
   const line: EmbedProgress[] = [];
   let computing: EmbedProgress | undefined;
@@ -41,6 +45,14 @@ export function createEmbeddings({ outbox, pieces, emit, now }: EmbeddingsOption
   let tokenizing: Promise<void> | undefined;
   /** Time per token of the last piece, as the estimate for the next piece. */
   let tokenMs: number | undefined;
+
+  function waits({ prepared }: EmbedProgress): boolean {
+    return shares.waits(ownerOf(prepared.job));
+  }
+
+  function isReady({ begun, ahead }: EmbedProgress): boolean {
+    return begun !== undefined || ahead !== undefined;
+  }
 
   function totals({ prepared, startedAtMs }: EmbedProgress): JobTotals {
     const atMs = now();
@@ -87,7 +99,7 @@ export function createEmbeddings({ outbox, pieces, emit, now }: EmbeddingsOption
    * texts are tokenized ahead: the next text of a job that was alone, and the text of a job that arrived afterwards.
    */
   function tokenizeNext(): void {
-    const [first, second] = line;
+    const [first, second] = line.toSorted((a, b) => Number(waits(a)) - Number(waits(b)));
     const progress = first?.begun === undefined ? first : (second ?? first);
     const text = progress === undefined ? undefined : textAt(progress.prepared.job.work, progress.index);
     if (tokenizing || progress === undefined || text === undefined || progress.ahead) return;
@@ -114,7 +126,9 @@ export function createEmbeddings({ outbox, pieces, emit, now }: EmbeddingsOption
     underway();
     tokenizeNext();
     const vector = await feeding;
-    tokenMs = (now() - startMs) / Math.max(1, piece.length);
+    const ms = now() - startMs;
+    tokenMs = ms / Math.max(1, piece.length);
+    shares.charge([{ owner: ownerOf(progress.prepared.job), promptMs: 0, otherMs: ms }], 0);
     text.fed += piece.length;
     if (vector !== undefined && !progress.cancelled) finishText(progress, text, vector);
     return piece.length;
@@ -136,6 +150,10 @@ export function createEmbeddings({ outbox, pieces, emit, now }: EmbeddingsOption
     get tokenizing() {
       return tokenizing;
     },
+    ready() {
+      tokenizeNext();
+      return line.filter(isReady).map(({ prepared }) => prepared.job);
+    },
     has: (jobId) => line.some(({ prepared }) => prepared.job.jobId === jobId),
     add: (prepared) => void line.push(createEmbedProgress(prepared)),
     cancel(jobId) {
@@ -151,8 +169,8 @@ export function createEmbeddings({ outbox, pieces, emit, now }: EmbeddingsOption
       let computed = false;
       do {
         tokenizeNext();
-        const [progress] = line;
-        if (progress === undefined || (progress.begun === undefined && progress.ahead === undefined)) break;
+        const progress = line.find((each) => isReady(each) && !waits(each));
+        if (progress === undefined) break;
         computed = true;
         computing = progress;
         try {

@@ -1,0 +1,163 @@
+// Shares the engine's time between clients, and each client's time between its flows, whatever they compute. Knows no slot, clock or backend.
+//
+// A pass or a piece costs its jobs milliseconds. Each client with work earns an equal part of them, and what it uses beyond this is its debt. While a client's
+// debt is larger than another one's, the client is left out of the rounds, and its debt shrinks. So a client that is alone has no debt, whatever it uses.
+// Prompts are paid from a credit first: this time is no debt, and no other client earns it. What an idle client earns restores its credit.
+import type { EngineJob } from "../port/messages.ts";
+
+/** A client with this much more debt than another client with work is left out. Less is no reason to divide a step, because shared steps are cheaper. */
+const mostDebtMs = 1_000;
+/** Clients, and flows of a client, whose debts are known; the smallest debt beyond them is forgotten. */
+const mostAccounts = 1_000;
+/** Less is the rounding of a division. */
+const leastDebtMs = 0.001;
+
+/** The owner of work: the API token's name and, of this client, a session, or the jobs of a kind without a session. */
+export interface Owner {
+  readonly client: string;
+  readonly flow: string;
+}
+
+/** Milliseconds that an owner's work took, divided by what they were used for. */
+export interface Use {
+  readonly owner: Owner;
+  readonly promptMs: number;
+  readonly otherMs: number;
+}
+
+export interface Shares {
+  /** Records whose work could be computed from now on. */
+  contend(atMs: number, owners: readonly Owner[]): void;
+  /** @param creditMs milliseconds of prompts that a client may compute in addition to its share */
+  charge(uses: readonly Use[], creditMs: number): void;
+  /** Whether the owner's work is left out now. It never is for all owners with work. */
+  waits(owner: Owner): boolean;
+}
+
+export function ownerOf({ cacheScope, sessionId, work }: Pick<EngineJob, "cacheScope" | "sessionId" | "work">): Owner {
+  return { client: cacheScope, flow: sessionId ?? work.kind };
+}
+
+type Times = Pick<Use, "promptMs" | "otherMs">;
+const noTimes: Times = { promptMs: 0, otherMs: 0 };
+
+interface Account {
+  readonly debtMs: number;
+  /** Part of the credit that is used. */
+  readonly spentMs: number;
+}
+
+const noDebt: Account = { debtMs: 0, spentMs: 0 };
+
+interface Level {
+  readonly isEmpty: boolean;
+  contend(elapsedMs: number, names: ReadonlySet<string>): void;
+  charge(uses: ReadonlyMap<string, Times>, creditMs: number): void;
+  waits(name: string): boolean;
+}
+
+/** Shares time between clients, or between one client's flows. */
+function createLevel(): Level {
+  const accounts = new Map<string, Account>();
+  let contending: ReadonlySet<string> = new Set();
+
+  function debtOf(name: string): number {
+    return accounts.get(name)?.debtMs ?? 0;
+  }
+
+  function change(name: string, creditedMs: number, debtChangeMs: number): void {
+    const before = accounts.get(name) ?? noDebt;
+    const debtMs = before.debtMs + debtChangeMs;
+    const spentMs = before.spentMs + creditedMs + Math.min(0, debtMs);
+    const after = { debtMs: Math.max(0, debtMs), spentMs: Math.max(0, spentMs) };
+    if (after.debtMs + after.spentMs > leastDebtMs) accounts.set(name, after);
+    else accounts.delete(name);
+    if (accounts.size > mostAccounts) forgetSmallest();
+  }
+
+  function forgetSmallest(): void {
+    const size = ({ debtMs, spentMs }: Account): number => debtMs + spentMs;
+    const [[name]] = [...accounts].toSorted(([, a], [, b]) => size(a) - size(b)) as [[string, Account]];
+    accounts.delete(name);
+  }
+
+  return {
+    get isEmpty() {
+      return accounts.size === 0;
+    },
+    contend(elapsedMs, names) {
+      // An idle client earns what it would get if it had work too.
+      const earnedMs = elapsedMs / (contending.size + 1);
+      for (const name of [...accounts.keys()]) if (!contending.has(name)) change(name, 0, -earnedMs);
+      contending = names;
+    },
+    charge(uses, creditMs) {
+      let totalMs = 0;
+      const paid = new Map<string, { readonly creditedMs: number; readonly usedMs: number }>();
+      for (const [name, { promptMs, otherMs }] of uses) {
+        const creditedMs = Math.min(promptMs, Math.max(0, creditMs - (accounts.get(name)?.spentMs ?? 0)));
+        const usedMs = promptMs + otherMs - creditedMs;
+        paid.set(name, { creditedMs, usedMs });
+        totalMs += usedMs;
+      }
+      const earning = new Set([...contending, ...uses.keys()]);
+      for (const name of earning) {
+        const { creditedMs = 0, usedMs = 0 } = paid.get(name) ?? {};
+        change(name, creditedMs, usedMs - totalMs / earning.size);
+      }
+    },
+    waits(name) {
+      const debtMs = debtOf(name);
+      if (debtMs <= mostDebtMs) return false;
+      for (const other of contending) if (debtMs > debtOf(other) + mostDebtMs) return true;
+      return false;
+    },
+  };
+}
+
+export function createShares(): Shares {
+  const clients = createLevel();
+  /** The flows of each client. */
+  const flows = new Map<string, Level>();
+  let contendedMs: number | undefined;
+
+  function flowsOf(client: string): Level {
+    const level = flows.get(client) ?? createLevel();
+    flows.set(client, level);
+    return level;
+  }
+
+  return {
+    contend(atMs, owners) {
+      const elapsedMs = atMs - (contendedMs ?? atMs);
+      contendedMs = atMs;
+      const names = new Map<string, Set<string>>();
+      for (const { client, flow } of owners) names.set(client, (names.get(client) ?? new Set()).add(flow));
+      clients.contend(elapsedMs, new Set(names.keys()));
+      for (const [client, own] of names) flowsOf(client).contend(elapsedMs, own);
+      for (const [client, level] of flows) {
+        if (names.has(client)) continue;
+        level.contend(elapsedMs, new Set());
+        if (level.isEmpty || flows.size > mostAccounts) flows.delete(client);
+      }
+    },
+    charge(uses, creditMs) {
+      const byClient = new Map<string, Map<string, Times>>();
+      for (const { owner, promptMs, otherMs } of uses) {
+        const own = byClient.get(owner.client) ?? new Map<string, Times>();
+        const before = own.get(owner.flow) ?? noTimes;
+        own.set(owner.flow, { promptMs: before.promptMs + promptMs, otherMs: before.otherMs + otherMs });
+        byClient.set(owner.client, own);
+      }
+      const totals = new Map<string, Times>();
+      for (const [client, own] of byClient) {
+        flowsOf(client).charge(own, creditMs);
+        const times = [...own.values()];
+        const sumOf = (kind: keyof Times): number => times.reduce((sum, each) => sum + each[kind], 0);
+        totals.set(client, { promptMs: sumOf("promptMs"), otherMs: sumOf("otherMs") });
+      }
+      clients.charge(totals, creditMs);
+    },
+    waits: ({ client, flow }) => clients.waits(client) || (flows.get(client)?.waits(flow) ?? false),
+  };
+}
