@@ -30,6 +30,10 @@ await runCommandLine({
       what: "first requests of coding agents while small chats stream, with default settings",
       load: async () => (await import("./agents.ts")).addAgents,
     },
+    clients: {
+      what: "how clients share a worker: a chat next to work of each kind, random mixes of four",
+      load: async () => (await import("./clients.ts")).addClients,
+    },
     javascript: {
       what: "CPU, instructions, bytes and writes per token, in both processes of a worker",
       load: async () => (await import("./javascript.ts")).addJavascript,

@@ -8,7 +8,7 @@ export interface EngineJob<W extends Work = Work> {
   /** The id of the prepared work, and of a choice that runs. */
   readonly jobId: string;
   readonly work: W;
-  /** The API token's name. Jobs share cached prefixes only within one scope. */
+  /** The API token's name. Jobs share cached prefixes only within one scope, and scopes share the engine's time. */
   readonly cacheScope: string;
   readonly sessionId?: string | undefined;
   /** Earlier answers of jobs with the same scope may be used to guess this job's tokens; absent: none. */
