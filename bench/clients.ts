@@ -167,7 +167,7 @@ async function measure(groups: ProcessGroups, flags: Flags): Promise<void> {
     }
   } finally {
     for (const worker of workers) await worker[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createShares, ownerOf, type Owner, type Shares } from "./shares.ts";
 
 const creditMs = 20_000;
-const [longestMs, graceMs] = [400, 1_000];
+const [longestMs, graceMs] = [400, 250];
 
 /** The owners of the same client, or of one client each. */
 const levels: readonly [string, (i: number) => Owner][] = [

@@ -6,7 +6,7 @@
 import type { EngineJob } from "../port/messages.ts";
 
 /** A client with this much more debt than another client with work is left out. Less is no reason to divide a step, because shared steps are cheaper. */
-const mostDebtMs = 1_000;
+const mostDebtMs = 250;
 /** Clients, and flows of a client, whose debts are known; the smallest debt beyond them is forgotten. */
 const mostAccounts = 1_000;
 /** Less is the rounding of a division. */
