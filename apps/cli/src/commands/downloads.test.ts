@@ -76,11 +76,11 @@ describe("without a worker", () => {
     expect((await waggle(["list"])).err).toContain('There are no downloads yet: "waggle pull" downloads a model.');
   });
 
-  it("the embedded model is in list, ps and show, and is neither downloaded nor deleted", async () => {
+  it("the embedded model is in list and show, and is neither downloaded nor deleted", async () => {
     expect((await waggle(["list"])).out).toMatch(/^waggle-tiny-stories +2\.8 MB +on disk +comes with Waggle$/m);
     expect(await waggle(["ps"])).toMatchObject({
       code: 69,
-      out: expect.stringMatching(/^NAME +STATE\nwaggle-tiny-stories +unloaded\n$/) as string,
+      out: "",
       err: expect.stringMatching(/^waggle: No worker answers at http:\/\/127\.0\.0\.1:2\. Start one/) as string,
     });
     const { out } = await waggle(["show", "waggle-tiny-stories"]);

@@ -83,7 +83,8 @@ describe("text_offset", () => {
     const offsets = offsetsOf([whole]);
     expect(offsets.length).toBeGreaterThan(4);
     expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
-    expect(offsets.at(-1)).toBeLessThan(choice?.text.length ?? 0);
+    // The last token may have only the first bytes of a character.
+    expect(offsets.at(-1)).toBeLessThanOrEqual(choice?.text.length ?? 0);
     expect(offsetsOf(await stream(body))).toEqual(offsets);
   });
 });

@@ -117,7 +117,7 @@ describe("the native dialect", () => {
 
   it("sends an unreadable call as content, and logs the number of such calls", async () => {
     start();
-    const odd = '<tool_call>{"name": "nobody", "arguments": {}}</tool_call>';
+    const odd = '<tool_call>{"name": "weather"; none}</tool_call>';
     const { end } = await native(asking(odd, { tools }));
     expect(end.message).toEqual({ role: "assistant", content: odd });
     expect(worker.logLines).toContainEqual(expect.objectContaining({ msg: "tool_call_unreadable", calls: 1 }));

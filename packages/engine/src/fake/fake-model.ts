@@ -215,7 +215,8 @@ export function expectedFakeText(
     text += decoder.decode(fakeTokenBytes(token), { stream: true });
     hash = extendContext(hash, token);
   }
-  return text + decoder.decode();
+  // An unfinished character at the end is left out.
+  return text;
 }
 
 interface Markers {
