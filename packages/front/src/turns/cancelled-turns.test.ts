@@ -41,7 +41,7 @@ function requestOf(id: string, more: Partial<TurnRequest> = {}): TurnRequest {
     ...{ id, client: "c", sessionId: undefined, key: "k", digest: "d", onDisconnect: "cancel", direct: true },
     ...{ deadlineMs: undefined, tools: [] },
     specOf: async () => await Promise.resolve({ when: {} } as never),
-    submit: async () => await Promise.resolve({} as Job),
+    submit: async () => await Promise.resolve({ spec: { who: {} } } as Job),
     ...more,
   };
 }

@@ -43,7 +43,7 @@ function requestOf(id: string): TurnRequest {
     ...{ id, client: "c", sessionId: undefined, key: id, digest: "d", onDisconnect: "continue", direct: false },
     ...{ deadlineMs: undefined, tools: [] },
     specOf: async () => await Promise.resolve({ when: {} } as never),
-    submit: async () => await Promise.resolve({} as Job),
+    submit: async () => await Promise.resolve({ spec: { who: {} } } as Job),
   };
 }
 
