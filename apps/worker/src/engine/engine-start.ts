@@ -22,12 +22,26 @@ export function startAgain(start: EngineStart, { attention, settings: loaded }: 
  * Undefined if the model needs the file.
  * @param death the sentence with which the engine died
  */
-export function startWithout(start: EngineStart, { path }: OpenedFile, death: string): EngineStart | undefined {
+export function startWithout(start: EngineStart, { kind, path }: OpenedFile, death: string): EngineStart | undefined {
   const { projector } = start;
   if (projector === undefined || projector.path !== path || projector.isRequired) return undefined;
   const why = `${death.charAt(0).toLowerCase()}${death.slice(1).replace(/\.$/, "")}`;
-  const problem = `${why}, when it opened this file; download the file again, or start with --mmproj none`;
+  const when = kind === "picture" ? "when it read a picture with this file" : "when it opened this file";
+  const problem = `${why}, ${when}; download the file again, or start with --mmproj none`;
   return { ...start, projector: { ...projector, problem } };
+}
+
+const withoutPictures = "Download that file again, or start with --mmproj none.";
+const remedies = {
+  projector: ["opened the projector", withoutPictures],
+  picture: ["read the first picture with the projector", withoutPictures],
+  adapter: ["opened the adapter", "Make that file again for this model, or start without it (--lora)."],
+} as const;
+
+/** The sentence of a death, with the file at which the engine died and a remedy. */
+export function wordsAt({ kind, path }: OpenedFile, death: string): string {
+  const [what, remedy] = remedies[kind];
+  return `${death.replace(/\.$/, "")}, while it ${what} ${path}. ${remedy}`;
 }
 
 /** Loads the model, measures how fast it is, and exits. */

@@ -130,6 +130,24 @@ describe("the next engine", () => {
   });
 });
 
+it.each([
+  ["is left out", ["picture"], true],
+  ["stays when a picture has been read before", ["picture", undefined, "picture"], false],
+] as const)("a projector at whose first picture the engine crashes %s", (_, kinds, leftOut) => {
+  const projector = { path: "/m/mmproj.gguf", maxPixels: 1, isRequired: false };
+  const worker = setUp(createFakeEngine, { start: { type: "load", projector } as unknown as EngineStart });
+  worker.start();
+  worker.ready();
+  for (const kind of kinds)
+    worker.send({ type: "opening", file: kind === undefined ? undefined : { kind, path: projector.path } });
+  worker.die();
+  worker.clock.advance(0);
+  expect(worker.engines).toHaveLength(2);
+  const problem = expect.stringContaining("(SIGSEGV), when it read a picture with this file; download");
+  expect(worker.current().sent[0]).toMatchObject({ projector: leftOut ? { problem } : projector });
+  expect("problem" in (worker.current().sent[0] as { projector: object }).projector).toBe(leftOut);
+});
+
 describe("an engine that crashes while it opens a file", () => {
   const projector = { path: "/m/mmproj.gguf", maxPixels: 1, isRequired: false };
   const cases = [

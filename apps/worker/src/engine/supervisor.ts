@@ -8,7 +8,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import type { DeathReason, EngineHost, EngineOwner } from "./engine-host.ts";
 import { forkEngine } from "./engine-process.ts";
-import { startAgain, startWithout, type EngineStart } from "./engine-start.ts";
+import { startAgain, startWithout, wordsAt, type EngineStart } from "./engine-start.ts";
 import { picturePipe, sendCommand } from "./picture-pipe.ts";
 import { answerToUndelivered } from "./undeliverable.ts";
 import { createWatchdog } from "./watchdog.ts";
@@ -75,8 +75,10 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   let doom: Death | undefined;
   /** Whether the supervisor has killed the present engine. */
   let condemned = false;
-  /** The projector or adapter that the present engine opens. */
+  /** The file that the present engine opens or tries. */
   let opening: OpenedFile | undefined;
+  /** Whether a picture has been encoded: then a later crash has another reason than the projector. */
+  let hasSeen = false;
   const gone = createCondition(() => child === undefined);
   let loadTimer: TimerHandle | undefined;
 
@@ -154,8 +156,9 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
         log[event.level]({ engine: event.message }, "engine_log");
         break;
       case "opening":
+        hasSeen ||= opening?.kind === "picture" && event.file === undefined;
         opening = event.file;
-        awaitLoading();
+        if (readyAt === undefined) awaitLoading();
         break;
       case "loading":
         awaitLoading();
@@ -206,16 +209,17 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
     onDeath({ reason: "start_failed", message: `Cannot start the engine process: ${why}.` }, {});
   }
 
-  function onDeath(cause: Death, facts: object): void {
+  function onDeath(cause: Death, facts: { readonly killed_by?: string }): void {
     const servedMs = readyAt === undefined ? undefined : clock.now() - readyAt;
     const hasLived = progressed || (servedMs !== undefined && servedMs >= healthyMs);
     readyAt = undefined;
     progressed = false;
     if (stopping) return;
     deaths += 1;
-    const at = cause.reason === "load_failed" ? undefined : opening;
-    const death = at === undefined ? cause : deathAt(at, cause);
-    const without = at === undefined || everReady ? undefined : startWithout(start, at, cause.message);
+    const at = cause.reason === "load_failed" || hasSeen ? undefined : opening;
+    const death = at === undefined ? cause : { ...cause, message: wordsAt(at, cause.message) };
+    const mayBlame = at !== undefined && (!everReady || (servedMs !== undefined && facts.killed_by === undefined));
+    const without = mayBlame ? startWithout(start, at, cause.message) : undefined;
     start = without ?? start;
     const isVerdict =
       without === undefined && !everReady && (death.reason === "load_failed" || options.loadedBefore !== true);
@@ -304,15 +308,6 @@ function killerOf(signal: NodeJS.Signals | null, condemned: boolean, doom: Death
   if (signal === null || !killingSignals.includes(signal)) return undefined;
   if (condemned) return "worker";
   return doom === undefined ? otherKiller : "engine";
-}
-
-const remedies = {
-  projector: "Download that file again, or start with --mmproj none.",
-  adapter: "Make that file again for this model, or start without it (--lora).",
-} as const;
-
-function deathAt({ kind, path }: OpenedFile, { reason, message }: Death): Death {
-  return { reason, message: `${message.replace(/\.$/, "")}, while it opened the ${kind} ${path}. ${remedies[kind]}` };
 }
 
 function deathOf(code: number | null, signal: NodeJS.Signals | null): { reason: DeathReason; message: string } {

@@ -11,7 +11,7 @@ import { createDividePictures } from "./divide-pictures.ts";
 import { createEncoder } from "./encoder.ts";
 import { openProjector, type Projector, type ProjectorModel, type ProjectorOptions } from "./projector.ts";
 
-/** Called before llama.cpp opens a projector or an adapter, at which it may crash, and with undefined afterwards. */
+/** Called before llama.cpp opens a projector or an adapter or encodes a first picture, at which it may crash, and with undefined afterwards. */
 export type OnOpening = (file: OpenedFile | undefined) => void;
 
 export interface ProjectorSettings extends ProjectorOptions {
@@ -46,10 +46,12 @@ const onePixel = Buffer.from(
 
 /** @returns why the projector is not used, or undefined without a projector. @throws WaggleError unavailable if a required projector cannot be used */
 export async function openPictures(options: OpenPicturesOptions): Promise<Pictures | string | undefined> {
-  const { settings, passes, scope, batchSize } = options;
-  const projector = settings === undefined ? undefined : await openUsable(settings, options);
-  if (projector === undefined || typeof projector === "string") return projector;
+  const { settings, passes, scope, batchSize, onOpening } = options;
+  if (settings === undefined) return undefined;
+  const opened = await openUsable(settings, options);
+  if (typeof opened === "string") return opened;
   if (passes.feed === undefined) return undefined;
+  const projector = reportFirstUse(opened, (kind) => onOpening?.(kind && { kind, path: settings.path }));
   const decoder = createPictureDecoder();
   scope.defer(async () => await decoder.dispose());
   // A decoder that fails is started again for the first picture, which then has the error.
@@ -59,6 +61,29 @@ export async function openPictures(options: OpenPicturesOptions): Promise<Pictur
   scope.defer(async () => await encoder.close());
   const { name, bytes, maxPixels } = projector;
   return { vision: { projector: name, bytes, maxPixels }, encoder, read: pictures.entriesOf };
+}
+
+/** A file that llama.cpp could open may still crash it at the first picture. */
+function reportFirstUse(opened: Projector, report: (kind: OpenedFile["kind"] | undefined) => void): Projector {
+  const { native } = opened;
+  const seen = new Set<string>();
+  async function use<T>(kind: OpenedFile["kind"], run: () => Promise<T>): Promise<T> {
+    if (seen.has(kind)) return await run();
+    seen.add(kind);
+    report(kind);
+    return await run().finally(() => report(undefined));
+  }
+  return {
+    ...opened,
+    native: {
+      divide: async (...args) => await use("projector", () => native.divide(...args)),
+      encode: async (...args) => await use("picture", () => native.encode(...args)),
+      setThreads: (threads) => native.setThreads(threads),
+      stop: () => native.stop(),
+      drop: (chunk) => native.drop(chunk),
+      free: () => native.free(),
+    },
+  };
 }
 
 async function openUsable(

@@ -78,7 +78,7 @@ export interface ProjectorModel {
 }
 
 export interface Projector {
-  readonly native: NativeProjector;
+  readonly native: Omit<NativeProjector, "load">;
   readonly name: string;
   readonly bytes: number;
   /** Number of floats of a cell. */

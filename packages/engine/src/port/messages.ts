@@ -219,7 +219,8 @@ export interface StepStats {
 }
 
 export interface OpenedFile {
-  readonly kind: "projector" | "adapter";
+  /** `picture`: the projector, at the first picture. */
+  readonly kind: "projector" | "picture" | "adapter";
   readonly path: string;
 }
 
