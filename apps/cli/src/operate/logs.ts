@@ -5,7 +5,7 @@ import { formatTime } from "@waggle/daemon/terminal";
 import { WaggleError, lineLevels, logLinesLimit, type LogLine } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
-import { askServers } from "./need-server.ts";
+import { askServers, findServers } from "./need-server.ts";
 import { hasPast, pastQueryOf } from "./past-words.ts";
 import { findPast, type PastServer } from "./stored-past.ts";
 
@@ -19,10 +19,15 @@ export const run: Run = async (context, words) => {
   const past = pastQueryOf(words);
   const lines = lineCount(words.text("lines") ?? String(hasPast(past) ? logLinesLimit : usualLines));
   const query = { lines, level: levelOf(words.text("level")), ...past };
-  const servers = await findPast(context, words.text("url"));
+  const follows = words.has("follow");
+  if (follows && past.until !== undefined) {
+    throw new CliError("Cannot use --until with --follow: new lines have no end.", exitCodes.wrongUse);
+  }
+  // A stored history gets no new lines.
+  const servers = await (follows ? findServers : findPast)(context, words.text("url"));
   const show = ({ worker }: Pick<PastServer, "worker">, line: LogLine): void =>
     print(context, worker, line, words.has("json"));
-  if (words.has("follow")) {
+  if (follows) {
     await askServers(
       context,
       servers,

@@ -208,13 +208,15 @@ it("reads the history on disk when no worker runs at the usual address", async (
   expect(logs).toMatchObject({ code: 0, out: expect.stringContaining("WARN  engine_died") as string });
   expect(logs.err).toContain(`No worker answers at http://127.0.0.1:9. This is the history in ${stateFolder}`);
   expect((await runCommand(["jobs", "--client", "ann"], { config })).out).toMatch(/ j0 +ann /);
-  expect((await runCommand(["jobs"], { config })).code).toBe(69);
+  for (const needsWorker of [["jobs"], ["logs", "--follow", "--client", "ann"]])
+    expect((await runCommand(needsWorker, { config })).code, needsWorker.join(" ")).toBe(69);
   rmSync(stateFolder, { recursive: true });
 });
 
 it.each([
   [["logs", "--level", "loud"], "Unknown level"],
   [["logs", "--since", "yesterday"], "write a time such as 10:00"],
+  [["logs", "--follow", "--until", "1h"], "new lines have no end"],
   [["jobs", "--since", "1h", "--until", "2h"], "must be later than --since"],
   [["logs", "--lines", "0"], "must be an integer from 1 to 5000"],
 ])("%j is refused", async (argv, message) => {

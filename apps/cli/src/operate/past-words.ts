@@ -37,9 +37,10 @@ function timeOf(option: string, text: string, baseMs: number, which: "last" | "n
     if (which === "next" && at.getTime() <= baseMs) at.setDate(at.getDate() + 1);
     return at.getTime();
   }
-  const isDate = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/.test(text);
-  // Without a time, Date would read the day in UTC.
-  const ms = isDate ? Date.parse(text.length === 10 ? `${text}T00:00` : text.replace(" ", "T")) : Number.NaN;
+  const [, day] = /^(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/.exec(text) ?? [];
+  // Without a time, Date would read the day in UTC. It takes February 30 for March 2.
+  const isDay = day !== undefined && new Date(`${day}T00:00Z`).toJSON()?.startsWith(day) === true;
+  const ms = isDay ? Date.parse(text === day ? `${text}T00:00` : text.replace(" ", "T")) : Number.NaN;
   if (!Number.isNaN(ms)) return ms;
   throw new CliError(
     `Cannot use --${option} "${text}": write a time such as 10:00, 2026-01-31T10:00 or 2h (ago).`,
