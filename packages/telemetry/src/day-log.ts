@@ -221,9 +221,10 @@ export async function placesIn(folder: string): Promise<readonly string[]> {
   return [...new Set((await filesIn(folder)).map(({ place }) => place))];
 }
 
-/** @param job an id, or the beginning of one and `…`, as tables show it */
+/** @param job an id, or the beginning of one, `…` and its end, as tables show it */
 export function isNamed(id: string, job: string): boolean {
-  return job.endsWith("…") ? id.startsWith(job.slice(0, -1)) : id === job;
+  const [begin = "", end] = job.split("…");
+  return end === undefined || begin === "" ? id === job : id.startsWith(begin) && id.endsWith(end);
 }
 
 /** Another server may remove a file at any time. A chunk of the file is read in one turn of the event loop. */

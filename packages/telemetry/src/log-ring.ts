@@ -68,7 +68,7 @@ export function createLogRing(options: LogRingOptions = {}): LogRing {
 export async function logLinesOf(read: DayLog["read"], query: LogQuery): Promise<readonly LogLine[]> {
   const { job, count, since, until, client } = query;
   // An id needs no escapes in JSON.
-  const containing = job === undefined ? undefined : `"job":"${job.replace(/…$/, "")}`;
+  const containing = job === undefined ? undefined : `"job":"${job.split("…")[0]}`;
   const rows = await read({
     kind: "log",
     count,

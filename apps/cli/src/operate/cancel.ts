@@ -1,10 +1,11 @@
 // Owns `waggle cancel`. A job may be named by its shortened id, as `waggle jobs` shows it in a terminal.
 import { counted } from "@waggle/daemon/terminal";
 import { WaggleError, type JobList } from "@waggle/protocol";
+import { isNamed } from "@waggle/telemetry/day-log";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
 import { askServers, findServers, type Answer } from "./need-server.ts";
-import { isShortened, meansId } from "./short-ids.ts";
+import { isShortened } from "./short-ids.ts";
 
 export const run: Run = async (context, words) => {
   const [word = ""] = words.args;
@@ -52,7 +53,7 @@ function jobsThatMatch(lists: readonly Answer<JobList>[], word: string, client: 
   const matches = (jobs: (list: JobList) => readonly { readonly job_id: string; readonly client: string }[]): Match[] =>
     lists.flatMap(({ worker, answer }) =>
       jobs(answer)
-        .filter((job) => meansId(word, job.job_id) && (client === undefined || client === job.client))
+        .filter((job) => isNamed(job.job_id, word) && (client === undefined || client === job.client))
         .map((job) => ({ worker, id: job.job_id, owner: job.client })),
     );
   const running = matches(({ jobs }) => jobs);

@@ -66,6 +66,9 @@ it("fits a terminal: ids are short but differ, and columns with one value are le
   expect(one).toMatch(/^JOB +CLIENT +MODEL +STATE +TOKENS +WAITED$/m);
   expect(one).toMatch(/^job-2ff71d39… +bob +bee +waiting +0 +3 s$/m);
   expect(one).toMatch(/^import-2026-02… /m);
+  const twice = ["0123456789abcdef0123456789abcdef.11111111", "0123456789abcdef0123456789abcdef.22222222"];
+  ids.splice(0, 2, ...twice);
+  expect(await showJobs(["bee"])).toMatch(/^01234567…\.22222222 +bob /m);
   const long = "b".repeat(70);
   expect(await showJobs([long])).toMatch(/^JOB +CLIENT +STATE/m);
   expect(await showJobs([long, "other"])).toMatch(/^JOB +MODEL +STATE/m);
@@ -105,6 +108,7 @@ describe("cancel", () => {
 
   it.each<[word: string, code: number, sentence: string, running: readonly Of[], over?: readonly Of[], total?: number]>(
     [
+      ["01…9.2", 64, "Several jobs begin with 01…9.2: 0129.2, 0139.2.", [["0129.2"], ["0129.1"], ["0139.2"]]],
       ["job-…", 64, "Several jobs begin with job-…: job-2, job-3.", [["job-2"], ["job-3"]]],
       ["job-…", 64, "Several jobs begin with job-…: job-3, job-2.", [["job-3"]], [["job-2"]]],
       ["job-…", 64, "Not all jobs are listed, so write the whole id", [["job-2"]], [], 9],

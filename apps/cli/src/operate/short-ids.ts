@@ -4,28 +4,32 @@
 const fewestCharacters = 12;
 const cut = "…";
 
-/** Shortens each id to a beginning that no other id has, ending in `…`. */
+/** Ids that are alike for longer than this keep their ends: a fleet's job has the same long beginning at each worker that ran it. */
+const longestBegin = 16;
+const beginOfLong = 8;
+
+/** Shortens each id to a beginning that no other id has, and `…`; ids with a long common beginning to their begin, `…` and their end. */
 export function shortIdsOf(ids: readonly string[]): ReadonlyMap<string, string> {
   const short = new Map<string, string>();
   let alike = [...new Set(ids)];
   for (let length = fewestCharacters; alike.length > 0; length += 1) {
+    const cutId = (id: string): string =>
+      length <= longestBegin
+        ? id.slice(0, length) + cut
+        : id.slice(0, beginOfLong) + cut + id.slice(beginOfLong - length);
     const seen = new Set<string>();
     const shared = new Set<string>();
-    for (const begin of alike.map((id) => id.slice(0, length))) (seen.has(begin) ? shared : seen).add(begin);
+    for (const form of alike.map(cutId)) (seen.has(form) ? shared : seen).add(form);
     for (const id of alike) {
-      const begin = id.slice(0, length);
-      if (!shared.has(begin)) short.set(id, id.length <= length + 1 ? id : begin + cut);
+      const form = cutId(id);
+      if (!shared.has(form)) short.set(id, id.length <= length + 1 ? id : form);
     }
     alike = alike.filter((id) => !short.has(id));
   }
   return short;
 }
 
+/** A script that cancels `job-1` again must not cancel `job-10`: only a shortened id means a longer one. */
 export function isShortened(word: string): boolean {
-  return word.length > cut.length && word.endsWith(cut);
-}
-
-/** Only a shortened id means a longer one: a script that cancels `job-1` again must not cancel `job-10`. */
-export function meansId(word: string, id: string): boolean {
-  return isShortened(word) ? id.startsWith(word.slice(0, -cut.length)) : id === word;
+  return word.indexOf(cut) > 0;
 }
