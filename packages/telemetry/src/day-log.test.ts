@@ -63,6 +63,16 @@ it("is read by the next process of the same server: by time, client and kind, th
   expect(await placesIn(folder)).toEqual(["w"]);
 });
 
+it("finds the rows after a clock was set back", async () => {
+  const day = open();
+  for (const id of ["noon", "eleven"]) {
+    day.add("job", job(id));
+    await day.flush();
+    now -= 3_600_000;
+  }
+  expect(await idsOf(day, { until: now + 5_400_000 })).toEqual(["eleven"]);
+});
+
 it("only its user can read the files", async () => {
   const day = open();
   day.add("job", job("a"), "../alice");

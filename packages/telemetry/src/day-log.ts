@@ -107,7 +107,8 @@ export function createDayLog(options: DayLogOptions): DayLog {
     const now = timeOfDay();
     pendingBytes = 0;
     return [...files].flatMap(([client, file]) => {
-      const isOld = now - file.begunAt > fileMs;
+      // A clock that was set back also begins a file, because a file is known by the time of its first row.
+      const isOld = now - file.begunAt > fileMs || now < file.begunAt;
       if (file.rows.length === 0) {
         if (isOld) files.delete(client);
         return [];
