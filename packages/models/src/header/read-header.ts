@@ -84,7 +84,7 @@ async function openAndRead(
     await using source = await openPart(index);
     return await readPart(source, signal);
   } catch (error) {
-    if (!(error instanceof GgufError) || index === 0) throw error;
+    if (!(error instanceof GgufError) || count === 1) throw error;
     throw new GgufError(`part ${index + 1} of ${count}: ${error.message}`, { cause: error });
   }
 }
