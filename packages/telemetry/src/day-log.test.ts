@@ -58,7 +58,7 @@ it("is read by the next process of the same server: by time, client and kind, th
   expect(await idsOf(next, { since: at })).toEqual(["b", "c", "d"]);
   expect(await idsOf(next, { until: at })).toEqual(["a"]);
   expect(await idsOf(next, { client: "bob" })).toEqual(["b"]);
-  expect(await idsOf(next, { containing: '"d"', matches: ({ job_id }) => job_id !== "a" })).toEqual(["d"]);
+  expect(await idsOf(next, { job: "d", matches: ({ job_id }) => job_id !== "a" })).toEqual(["d"]);
   expect(await idsOf(open({ place: "other" }))).toEqual([]);
   expect(await placesIn(folder)).toEqual(["w"]);
 });

@@ -14,17 +14,21 @@ export interface DayRow {
   readonly value: Record<string, unknown>;
 }
 
-export interface DayQuery {
+/** A part of the past. */
+export interface PastQuery {
+  /** A job's id, or its beginning, `…` and its end. */
+  readonly job?: string | undefined;
+  readonly client?: string | undefined;
+  /** From this time on, in milliseconds since 1970. */
+  readonly since?: number | undefined;
+  /** Before this time. */
+  readonly until?: number | undefined;
+}
+
+export interface DayQuery extends PastQuery {
   readonly kind: RowKind;
   /** Most rows; the newest ones are returned. */
   readonly count: number;
-  /** Rows from this time on, in milliseconds since 1970. */
-  readonly since?: number | undefined;
-  /** Rows before this time. */
-  readonly until?: number | undefined;
-  readonly client?: string | undefined;
-  /** A text in each wanted row. Other rows are not parsed. */
-  readonly containing?: string | undefined;
   readonly matches?: ((value: Record<string, unknown>) => boolean) | undefined;
 }
 
@@ -197,7 +201,9 @@ export function createDayLog(options: DayLogOptions): DayLog {
 
 /** The rows of a server, oldest first. A folder that does not exist has none. */
 export async function readDay(folder: string, query: DayQuery, place: string): Promise<readonly DayRow[]> {
-  const { kind, count, since = -Infinity, until = Infinity, client, containing = "", matches = () => true } = query;
+  const { kind, count, since = -Infinity, until = Infinity, client, job, matches = () => true } = query;
+  // Ids need no escapes in JSON. A row without the id is not parsed.
+  const named = job === undefined ? "" : `"${job.split("…")[0]}`;
   let rows: DayRow[] = [];
   const newest = (): DayRow[] => rows.toSorted((a, b) => a.at - b.at).slice(-count);
   for (const file of await filesIn(folder)) {
@@ -205,11 +211,11 @@ export async function readDay(folder: string, query: DayQuery, place: string): P
     if (nameOf(place) !== file.place || (client !== undefined && nameOf(client) !== file.client)) continue;
     const begin = `{"kind":"${kind}","at":`;
     for await (const line of linesOf(file.path)) {
-      if (!line.startsWith(begin) || !line.includes(containing)) continue;
+      if (!line.startsWith(begin) || !line.includes(named)) continue;
       const at = Number.parseInt(line.slice(begin.length), 10);
       if (at < since || at >= until) continue;
       const value = valueOf(line);
-      if (value === undefined || (client !== undefined && value["client"] !== client) || !matches(value)) continue;
+      if (value === undefined || !isPartOf(query, at, value) || !matches(value)) continue;
       rows.push({ at, value });
       if (rows.length >= 2 * count) rows = newest();
     }
@@ -220,6 +226,24 @@ export async function readDay(folder: string, query: DayQuery, place: string): P
 /** The servers with rows in this folder. */
 export async function placesIn(folder: string): Promise<readonly string[]> {
   return [...new Set((await filesIn(folder)).map(({ place }) => place))];
+}
+
+/** Whether the query asks for a part of the past, and not for the newest. */
+export function isPast({ job, client, since, until }: { readonly [key in keyof PastQuery]: unknown }): boolean {
+  return [job, client, since, until].some((wanted) => wanted !== undefined);
+}
+
+/** @param value a log line or an ended job */
+export function isPartOf(
+  { job, client, since, until = Infinity }: PastQuery,
+  at: number,
+  value: Readonly<Record<string, unknown>>,
+): boolean {
+  return (
+    (job === undefined || isNamed(String(value["job"] ?? value["job_id"]), job)) &&
+    (client === undefined || value["client"] === client) &&
+    !(at < (since ?? at) || at >= until)
+  );
 }
 
 /** @param job an id, or the beginning of one, `…` and its end, as tables show it */

@@ -2,7 +2,7 @@ export * from "./history.ts";
 export { createWorkHistory, type WorkHistory } from "./work-history.ts";
 export type { Latencies } from "./latencies.ts";
 export * from "./logger.ts";
-export { createDayLog, dayFolder, isNamed, type DayLog } from "./day-log.ts";
+export { createDayLog, dayFolder, isPartOf, isPast, type DayLog, type PastQuery } from "./day-log.ts";
 export { createLogRing, type LogRing } from "./log-ring.ts";
 export type { LogSink } from "./log-sink.ts";
 export * from "./metric-table.ts";

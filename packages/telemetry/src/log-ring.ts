@@ -1,23 +1,16 @@
 // Keeps the last lines of the log in memory, and passes each line to the day on disk, so that requests can read both. Lines and bytes are bounded. The
 // logger has already redacted the lines.
 import { lineLevels, type LogLine } from "@waggle/protocol";
-import { isNamed, type DayLog } from "./day-log.ts";
+import { isPartOf, isPast, type DayLog, type PastQuery } from "./day-log.ts";
 import type { LogSink } from "./log-sink.ts";
 
-export interface LogQuery {
+export interface LogQuery extends PastQuery {
   /** Most lines; the newest ones are returned. */
   readonly count: number;
   /** Lines with a higher `seq`. All lines if `after` is from a later process. */
   readonly after?: number | undefined;
   /** The least severe level. */
   readonly level?: LogLine["level"] | undefined;
-  /** A job's id, or its beginning and `…`. */
-  readonly job?: string | undefined;
-  readonly client?: string | undefined;
-  /** From this time on, in milliseconds since 1970. */
-  readonly since?: number | undefined;
-  /** Before this time. */
-  readonly until?: number | undefined;
 }
 
 export interface LogRing extends LogSink {
@@ -51,13 +44,13 @@ export function createLogRing(options: LogRingOptions = {}): LogRing {
       while (kept.length > maxLines || bytes > maxBytes) bytes -= kept.shift()?.length ?? 0;
     },
     async find(query) {
-      const { after = -1, count, job, client, since, until } = query;
+      const { after = -1, count, level } = query;
       const wanted = kept
         .map((text) => JSON.parse(text) as Record<string, unknown>)
-        .filter((line) => matches(query, line) && (Number(line["seq"]) > after || after >= next))
+        .filter((line) => isPartOf(query, Date.parse(String(line["time"])), line) && isAsSevere(line, level))
+        .filter(({ seq }) => Number(seq) > after || after >= next)
         .map(logLineOf);
-      const isOlder = after < 0 && [job, client, since, until].some((one) => one !== undefined);
-      const stored = isOlder && day !== undefined ? await logLinesOf(day.read, query) : [];
+      const stored = after < 0 && isPast(query) && day !== undefined ? await logLinesOf(day.read, query) : [];
       const bySeq = new Map([...stored, ...wanted].map((line) => [line.seq, line]));
       return [...bySeq.values()].toSorted((a, b) => a.seq - b.seq).slice(-count);
     },
@@ -65,32 +58,15 @@ export function createLogRing(options: LogRingOptions = {}): LogRing {
 }
 
 /** The lines that a day on disk has, oldest first. */
-export async function logLinesOf(read: DayLog["read"], query: LogQuery): Promise<readonly LogLine[]> {
-  const { job, count, since, until, client } = query;
-  // An id needs no escapes in JSON.
-  const containing = job === undefined ? undefined : `"job":"${job.split("…")[0]}`;
-  const rows = await read({
-    kind: "log",
-    count,
-    since,
-    until,
-    client,
-    containing,
-    matches: (line) => matches(query, line),
-  });
+export async function logLinesOf(read: DayLog["read"], { level, ...query }: LogQuery): Promise<readonly LogLine[]> {
+  const rows = await read({ ...query, kind: "log", matches: (line) => isAsSevere(line, level) });
   return rows.map(({ value }) => logLineOf(value));
 }
 
 const clientIn = /"client":"([A-Za-z0-9._-]+)"/;
 
-function matches({ level = "trace", job, client, since, until }: LogQuery, line: Record<string, unknown>): boolean {
-  const at = Date.parse(String(line["time"]));
-  return (
-    lineLevels.indexOf(line["level"] as LogLine["level"]) >= lineLevels.indexOf(level) &&
-    (job === undefined || isNamed(String(line["job"]), job)) &&
-    (client === undefined || line["client"] === client) &&
-    !(at < (since ?? at) || at >= (until ?? Infinity))
-  );
+function isAsSevere(line: Record<string, unknown>, level: LogLine["level"] = "trace"): boolean {
+  return lineLevels.indexOf(line["level"] as LogLine["level"]) >= lineLevels.indexOf(level);
 }
 
 function logLineOf(line: Record<string, unknown>): LogLine {

@@ -2,10 +2,11 @@
 import type { EndedJob, JobList, ListedJob } from "@waggle/protocol";
 import stringWidth from "string-width";
 import { counted, formatDuration, formatTime, formatZone } from "@waggle/daemon/terminal";
+import { isPast } from "@waggle/telemetry/day-log";
 import type { Run } from "../command.ts";
 import { formatTable, type Column } from "../terminal/table.ts";
 import { askServers, findServers, jsonOf, workerCell, workerColumn, type Answer } from "./need-server.ts";
-import { hasPast, pastQueryOf } from "./past-words.ts";
+import { pastQueryOf } from "./past-words.ts";
 import { shortIdsOf } from "./short-ids.ts";
 import { findPast } from "./stored-past.ts";
 
@@ -37,7 +38,7 @@ const stateWords = { prefill: "reading", decode: "writing" } as const;
 export const run: Run = async (context, words) => {
   const { out, signal } = context;
   const past = pastQueryOf(words);
-  const ended = words.has("ended") || hasPast(past);
+  const ended = words.has("ended") || isPast(past);
   const servers = await (ended ? findPast : findServers)(context, words.text("url"));
   const lists = await askServers(context, servers, async ({ client }) => await client.jobs({ ended, ...past, signal }));
   if (words.has("json")) {

@@ -3,10 +3,11 @@ import { sleep } from "@waggle/async";
 import type { LogLinesQuery } from "@waggle/client";
 import { formatTime } from "@waggle/daemon/terminal";
 import { WaggleError, lineLevels, logLinesLimit, type LogLine } from "@waggle/protocol";
+import { isPast } from "@waggle/telemetry/day-log";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context, Run } from "../command.ts";
 import { askServers, findServers } from "./need-server.ts";
-import { hasPast, pastQueryOf } from "./past-words.ts";
+import { pastQueryOf } from "./past-words.ts";
 import { findPast, type PastServer } from "./stored-past.ts";
 
 /** Time between two requests for new lines. */
@@ -17,7 +18,7 @@ const usualLines = 20;
 export const run: Run = async (context, words) => {
   const { err, signal } = context;
   const past = pastQueryOf(words);
-  const lines = lineCount(words.text("lines") ?? String(hasPast(past) ? logLinesLimit : usualLines));
+  const lines = lineCount(words.text("lines") ?? String(isPast(past) ? logLinesLimit : usualLines));
   const query = { lines, level: levelOf(words.text("level")), ...past };
   const follows = words.has("follow");
   if (follows && past.until !== undefined) {
@@ -39,7 +40,7 @@ export const run: Run = async (context, words) => {
   const found = answers.flatMap(({ worker, answer }) => answer.lines.map((line) => ({ worker, line })));
   for (const { worker, line } of found.toSorted((a, b) => a.line.time.localeCompare(b.line.time)))
     show({ worker }, line);
-  if (!hasPast(past)) return;
+  if (!isPast(past)) return;
   if (found.length === 0) err.write("No such lines. A day is kept, with the lines that --log-level lets through.\n");
   if (found.length >= lines) err.write(`These are the last ${lines} lines. Choose a shorter time, or a --level.\n`);
 };

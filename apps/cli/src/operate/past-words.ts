@@ -21,10 +21,6 @@ export function pastQueryOf(words: Words, nowMs: number = Date.now()): PastQuery
   return { job: words.text("job"), client: words.text("client"), since: iso(since), until: iso(until) };
 }
 
-export function hasPast(query: PastQuery): boolean {
-  return Object.values(query).some((value) => value !== undefined);
-}
-
 /** @param baseMs a time of day is the last one until then, or the next one after it */
 function timeOf(option: string, text: string, baseMs: number, which: "last" | "next", nowMs: number = baseMs): number {
   const [, count, unit] = /^(\d{1,6}(?:\.\d{1,3})?)(s|m|min|h|d)$/.exec(text) ?? [];

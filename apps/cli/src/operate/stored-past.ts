@@ -1,8 +1,8 @@
 // Asks the history on disk in place of servers that do not run.
 import { join } from "node:path";
-import { isNamed, placesIn, readDay, type DayQuery } from "@waggle/telemetry/day-log";
+import { isPast, placesIn, readDay, type DayQuery, type PastQuery } from "@waggle/telemetry/day-log";
 import { logLinesOf } from "@waggle/telemetry/log-ring";
-import type { WorkerClient } from "@waggle/client";
+import type { PastQuery as AskedPast, WorkerClient } from "@waggle/client";
 import { endedJobsLimit, endedQueryLimit, type EndedJob } from "@waggle/protocol";
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Context } from "../command.ts";
@@ -33,30 +33,18 @@ export async function findPast(context: Context, url: string | undefined): Promi
 }
 
 function storedClient(folder: string, place: string): PastServer["client"] {
-  const timeOf = (iso: string | undefined): number | undefined => (iso === undefined ? undefined : Date.parse(iso));
-  const timesOf = (query: {
-    since?: string | undefined;
-    until?: string | undefined;
-  }): Pick<DayQuery, "since" | "until"> => ({
-    since: timeOf(query.since),
-    until: timeOf(query.until),
+  const msOf = (iso: string | undefined): number | undefined => (iso === undefined ? undefined : Date.parse(iso));
+  const pastOf = ({ job, client, since, until }: AskedPast): PastQuery => ({
+    ...{ job, client, since: msOf(since), until: msOf(until) },
   });
   return {
-    async logs({ lines: count = 100, level, job, client, ...times } = {}) {
+    async logs({ lines: count = 100, level, ...asked } = {}) {
       const read = async (query: DayQuery) => await readDay(folder, query, place);
-      return { lines: [...(await logLinesOf(read, { count, level, job, client, ...timesOf(times) }))] };
+      return { lines: [...(await logLinesOf(read, { count, level, ...pastOf(asked) }))] };
     },
-    async jobs({ job, client, ...times } = {}) {
-      const { since, until } = timesOf(times);
-      const isPart = [job, client, since, until].some((wanted) => wanted !== undefined);
-      const rows = await readDay(
-        folder,
-        {
-          ...{ kind: "job", count: isPart ? endedQueryLimit : endedJobsLimit, since, until, client },
-          matches: ({ job_id }) => job === undefined || isNamed(String(job_id), job),
-        },
-        place,
-      );
+    async jobs(asked = {}) {
+      const count = isPast(asked) ? endedQueryLimit : endedJobsLimit;
+      const rows = await readDay(folder, { kind: "job", count, ...pastOf(asked) }, place);
       const ended = rows.map(({ value }) => value as unknown as EndedJob).toReversed();
       return { jobs: [], total: 0, of: "all", ended };
     },

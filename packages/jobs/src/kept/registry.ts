@@ -3,7 +3,7 @@ import type { Clock } from "@waggle/async";
 import { endedJobsLimit, endedQueryLimit } from "@waggle/protocol";
 import type { EndedJob } from "@waggle/protocol";
 import { createSessionRegistry, type SessionRegistry, type SessionStream } from "@waggle/queue";
-import { isNamed, type DayLog } from "@waggle/telemetry";
+import { isPartOf, isPast, type DayLog, type PastQuery } from "@waggle/telemetry";
 import { createEndedJobs } from "./ended-jobs.ts";
 import type { Job } from "../job/job.ts";
 import { endedOf } from "../watching/summaries.ts";
@@ -48,19 +48,11 @@ export interface LiveJobs {
   readonly liveCount: number;
 }
 
-export interface EndedQuery {
-  readonly job?: string | undefined;
-  readonly client?: string | undefined;
-  /** From this time on, in milliseconds since 1970. */
-  readonly since?: number | undefined;
-  readonly until?: number | undefined;
-}
-
 /** The jobs of all models. */
 export interface JobRegistry extends LiveJobs {
   get(client: string, id: string): Job | undefined;
   /** The last ended jobs, newest first: `endedJobsLimit`, or more of a time, a job or a client, also from the day on disk. */
-  ended(query?: EndedQuery): Promise<readonly EndedJob[]>;
+  ended(query?: PastQuery): Promise<readonly EndedJob[]>;
   /** Drops all ended jobs and their timers. */
   clear(): void;
   readonly endedCount: number;
@@ -91,9 +83,8 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     () => {},
   );
 
-  async function onDisk(count: number, { job, ...query }: EndedQuery): Promise<readonly EndedJob[]> {
-    const matches = ({ job_id }: Record<string, unknown>): boolean => job === undefined || isNamed(String(job_id), job);
-    const rows = (await day?.read({ kind: "job", count, ...query, matches })) ?? [];
+  async function onDisk(count: number, query: PastQuery): Promise<readonly EndedJob[]> {
+    const rows = (await day?.read({ ...query, kind: "job", count })) ?? [];
     return rows.map(({ value }) => value as unknown as EndedJob);
   }
 
@@ -116,16 +107,8 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     liveJobs: () => [...live.values()],
     async ended(query = {}) {
       await restored;
-      const { job, client, since = -Infinity, until = Infinity } = query;
-      const here = lastEnded.filter(
-        (one) =>
-          (job === undefined || isNamed(one.job_id, job)) &&
-          (client === undefined || one.client === client) &&
-          Date.parse(one.ended_at) >= since &&
-          Date.parse(one.ended_at) < until,
-      );
-      const isOlder = Object.values(query).some((wanted) => wanted !== undefined);
-      const stored = isOlder ? await onDisk(endedQueryLimit, query) : [];
+      const here = lastEnded.filter((one) => isPartOf(query, Date.parse(one.ended_at), { ...one }));
+      const stored = isPast(query) ? await onDisk(endedQueryLimit, query) : [];
       const byName = new Map([...stored, ...here].map((one) => [`${one.client} ${one.job_id} ${one.ended_at}`, one]));
       return [...byName.values()].toSorted((a, b) => b.ended_at.localeCompare(a.ended_at));
     },

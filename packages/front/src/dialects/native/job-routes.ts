@@ -3,6 +3,7 @@ import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerR
 import type { EndedJob, GenerateRequest, JobList } from "@waggle/protocol";
 import type { GenerateSpec, Job } from "@waggle/jobs";
 import { acceptedOf, hasEnded, jobListOf, stateNameOf, statusOf, streamKeys } from "@waggle/jobs";
+import { isPast } from "@waggle/telemetry";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 import type { Framing, Handler } from "../../generation/dialect.ts";
@@ -105,8 +106,7 @@ export function createJobRoutes(
       const seen = registry.liveJobs().filter(({ spec }) => all || spec.who.client === client);
       const query = pastQueryOf(c);
       // Without a part of the past, the list comes from memory: the status page asks for it again and again.
-      const isPast = Object.values(query).some((wanted) => wanted !== undefined);
-      const wanted = isPast && !all ? { ...query, client } : query;
+      const wanted = isPast(query) && !all ? { ...query, client } : query;
       const ended = c.req.query("ended") === undefined ? undefined : await registry.ended(wanted);
       const isShown = (job: EndedJob): boolean =>
         (all || job.client === client) && (query.client ?? job.client) === job.client;

@@ -1,14 +1,7 @@
 // Reads the query parameters of routes about the past: a job, a client and a time.
 import { WaggleError } from "@waggle/protocol";
+import type { PastQuery } from "@waggle/telemetry";
 import type { AppContext } from "../../server/context.ts";
-
-export interface PastQuery {
-  readonly job: string | undefined;
-  readonly client: string | undefined;
-  /** Milliseconds since 1970. */
-  readonly since: number | undefined;
-  readonly until: number | undefined;
-}
 
 /** @throws WaggleError invalid_argument */
 export function pastQueryOf(c: AppContext): PastQuery {
