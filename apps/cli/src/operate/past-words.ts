@@ -35,7 +35,7 @@ function timeOf(option: string, text: string, baseMs: number, which: "last" | "n
   }
   const [, day] = /^(\d{4}-\d\d-\d\d)(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/.exec(text) ?? [];
   // Without a time, Date would read the day in UTC. It takes February 30 for March 2.
-  const isDay = day !== undefined && new Date(`${day}T00:00Z`).toJSON()?.startsWith(day) === true;
+  const isDay = day !== undefined && String(new Date(`${day}T00:00Z`).toJSON()).startsWith(day);
   const ms = isDay ? Date.parse(text === day ? `${text}T00:00` : text.replace(" ", "T")) : Number.NaN;
   if (!Number.isNaN(ms)) return ms;
   throw new CliError(
