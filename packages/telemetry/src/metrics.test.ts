@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { metricTable } from "./metric-table.ts";
 import { createWorkerMetrics } from "./metrics.ts";
 
@@ -50,6 +50,15 @@ test("llama-server's names have the values of all models together, also at the n
       expect([name, await sample(metrics, `llamacpp:${name}`)]).toEqual([name, value]);
     }
   }
+});
+
+test("a scrape reads the event loop's utilization once, since each reading begins a new time", async () => {
+  const metrics = createWorkerMetrics();
+  const readings = vi.spyOn(performance, "eventLoopUtilization");
+  await metrics.text();
+  // A reading compares two values.
+  expect(readings).toHaveBeenCalledTimes(2);
+  readings.mockRestore();
 });
 
 test("counters have separate values by label and by model", async () => {

@@ -5,7 +5,7 @@ import type { Metric } from "prom-client";
 import { createLatencies } from "./latencies.ts";
 import type { Latencies } from "./latencies.ts";
 import { metricTable } from "./metric-table.ts";
-import type { MetricRow, MetricTable, ModelMetricTable } from "./metric-table.ts";
+import type { DerivedValue, MetricRow, MetricTable, ModelMetricTable } from "./metric-table.ts";
 import { createModelSeries } from "./model-metrics.ts";
 import { readSums, readWorkCounts } from "./work-counts.ts";
 import type { WorkCounts } from "./work-counts.ts";
@@ -46,9 +46,10 @@ export function createWorkerMetrics(): WorkerMetrics {
   const clients = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopDelayResolutionMs });
   const byName = new Map<string, Metric>();
-  const sums = async (): ReturnType<typeof readSums> => await readSums((key) => byName.get(key), sources);
+  const valueOf = async (from: DerivedValue): Promise<number> =>
+    from(await readSums((key) => byName.get(key), sourcesOf(from)));
   const entries = Object.entries<MetricRow>(metricTable).map(([key, row]) => {
-    return [key, createMetric(row, row.labels.includes("client") ? clients : registry, sums)] as const;
+    return [key, createMetric(row, row.labels.includes("client") ? clients : registry, valueOf)] as const;
   });
   const metrics = Object.fromEntries(entries) as { [K in keyof WorkerMetricTable]: MetricOf<MetricTable[K]> };
   const latencies = { ttft: createLatencies(), itl: createLatencies(), step: createLatencies() };
@@ -74,13 +75,17 @@ export function createWorkerMetrics(): WorkerMetrics {
   };
 }
 
-/** The rows from which other rows are made. */
-const sources = Object.entries<MetricRow>(metricTable).flatMap(([key, { from }]) => (from === undefined ? [key] : []));
+/** The rows from which a row is made. Reading others costs time, and the event loop's utilization would begin anew. */
+function sourcesOf(from: DerivedValue): readonly string[] {
+  const keys = new Set<string>();
+  from((key) => keys.add(key).size);
+  return [...keys];
+}
 
 function createMetric(
   row: MetricRow,
   registry: Registry,
-  sums: () => ReturnType<typeof readSums>,
+  valueOf: (from: DerivedValue) => Promise<number>,
 ): Counter | Gauge | Histogram {
   const { name, help, from } = row;
   const common = { name, help, labelNames: [...row.labels], registers: [registry] };
@@ -89,7 +94,7 @@ function createMetric(
       ? {}
       : {
           async collect(this: Counter | Gauge) {
-            const value = from(await sums());
+            const value = await valueOf(from);
             this.reset();
             this.inc(value);
           },
