@@ -1,5 +1,6 @@
 // Checks the free disk space before a download, and explains disk errors during the download.
 import { statfs } from "node:fs/promises";
+import { dirname } from "node:path";
 import { DownloadError } from "../transfer/download-error.ts";
 
 /** @throws DownloadError if the folder's file system has less free space */
@@ -10,12 +11,13 @@ export async function requireSpace(folder: string, neededBytes: number): Promise
   throw new DownloadError(`the download needs ${shown(neededBytes)}, and ${folder} has ${shown(freeBytes)} free`);
 }
 
-/** @returns undefined for an error that is not about disk space */
-export function diskError(error: unknown): DownloadError | undefined {
+/** @param path the file that could not be written @returns undefined for an error that is not about disk space */
+export function diskError(error: unknown, path: string): DownloadError | undefined {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === "EFBIG") return new DownloadError("the file is too large for this file system", { cause: error });
+  const disk = `the disk of ${dirname(path)}`;
+  if (code === "EFBIG") return new DownloadError(`the file is too large for ${disk}`, { cause: error });
   if (code !== "ENOSPC" && code !== "EDQUOT") return undefined;
-  const full = code === "ENOSPC" ? "the disk is full" : "the quota of the disk is used up";
+  const full = code === "ENOSPC" ? `${disk} is full` : `the quota of ${disk} is used up`;
   return new DownloadError(`${full}; free some space and try again: the download then continues`, { cause: error });
 }
 

@@ -352,7 +352,7 @@ test("a full disk ends the download, and the next attempt resumes it", async () 
   };
   await expect(download(reference, server, { openFile })).rejects.toMatchObject({
     code: "unavailable",
-    message: `Cannot download model ${reference}: the disk is full; free some space and try again: the download then continues`,
+    message: `Cannot download model ${reference}: the disk of ${folder} is full; free some space and try again: the download then continues`,
   });
   expect(filesThere().filter((name) => name.endsWith(".gguf"))).toEqual([]);
   let first: PullProgress | undefined;

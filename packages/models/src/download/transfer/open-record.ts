@@ -68,7 +68,7 @@ export async function openRecord(
       const record = { reference: first, place, also: former?.also ?? [], name, parts, extras, projector };
       await writeRecord(path, withReference(record, shown));
     } catch (error) {
-      throw diskError(error) ?? error;
+      throw diskError(error, path) ?? error;
     }
   }
 

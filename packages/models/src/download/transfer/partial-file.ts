@@ -91,7 +91,7 @@ export async function openPartial(path: string, remote: RemoteFile, options: Par
   async function begin(): Promise<void> {
     hash = createFollowingHash(file, options.onHashed);
     if (wanted !== undefined) hash.follow(ranges.prefixBytes);
-    if (journal !== undefined) await orDiskError(writeJournal(journal, ranges.list));
+    if (journal !== undefined) await orDiskError(writeJournal(journal, ranges.list), path);
   }
 
   /** Checks the first bytes as soon as they arrive, so that a wrong file fails early. */
@@ -104,7 +104,7 @@ export async function openPartial(path: string, remote: RemoteFile, options: Par
 
   async function write(at: number, bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length;) {
-      const { bytesWritten } = await orDiskError(file.write(bytes, done, bytes.length - done, at + done));
+      const { bytesWritten } = await orDiskError(file.write(bytes, done, bytes.length - done, at + done), path);
       ranges.add(at + done, at + done + bytesWritten);
       done += bytesWritten;
     }
@@ -181,10 +181,10 @@ function partialPath(path: string, key: string): string {
   return `${path}.${key}${partialEnding}`;
 }
 
-async function orDiskError<T>(work: Promise<T>): Promise<T> {
+async function orDiskError<T>(work: Promise<T>, path: string): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    throw diskError(error) ?? error;
+    throw diskError(error, path) ?? error;
   }
 }
