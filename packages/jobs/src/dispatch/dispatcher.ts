@@ -36,6 +36,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         .filter(({ at }) => at > 0)
         .toSorted((a, b) => a.at - b.at)
         .map(({ job }) => job),
+    depth: () => queue.depth,
   });
   const waiting = createWaitingJobs({ queue, forecast });
   const timers = createJobTimers(clock);

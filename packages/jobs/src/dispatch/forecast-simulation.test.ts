@@ -92,6 +92,7 @@ function simulate(mix: Mix, seed: number): Outcome {
     ready: () => true,
     slots: () => slots,
     waiting: () => queue.map(({ job }) => job),
+    depth: () => queue.length,
   });
   forecast.measured(costs);
   const ratios: number[] = [];

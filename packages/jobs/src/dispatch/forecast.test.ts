@@ -36,11 +36,16 @@ function setUp(ready = () => true) {
   let nowMs = 1_000;
   const queue: Job[] = [];
   const running: Job[] = [];
+  let asked = 0;
   const forecast = createForecast({
     now: () => nowMs,
     ready,
     slots: () => Math.max(1, running.length),
-    waiting: () => queue,
+    waiting() {
+      asked += 1;
+      return queue;
+    },
+    depth: () => queue.length,
   });
   const pass = (ms: number): void => void (nowMs += ms);
   return {
@@ -66,6 +71,8 @@ function setUp(ready = () => true) {
       for (let i = 0; i < jobs; i += 1) queue.push(newJob());
     },
     running,
+    /** How often the forecast has asked for the waiting jobs. */
+    asked: () => asked,
   };
 }
 
@@ -137,6 +144,16 @@ describe("the forecast of the first token", () => {
     measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
     expect(forecast.firstTokenMs({ uncachedTokens: 20 }, 0)).toBe(100);
     expect(forecast.firstTokenMs({ uncachedTokens: 2_000 }, 0)).toBe(1_000);
+  });
+
+  test("asks once for the waiting jobs, and not for each of them or each position", () => {
+    const { forecast, run, wait, fill, asked } = setUp();
+    measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
+    run(1_000);
+    fill(1);
+    wait(2_000);
+    for (let position = 1; position <= 2_001; position += 1) forecast.firstTokenMs({ uncachedTokens: 400 }, position);
+    expect(asked()).toBe(1);
   });
 
   test("uses the last 16 prompts", () => {

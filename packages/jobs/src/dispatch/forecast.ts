@@ -25,8 +25,10 @@ export interface ForecastOptions {
   /** Whether an engine is ready. While a model loads there is no forecast of a first token, because its load time is unknown. */
   readonly ready: () => boolean;
   readonly slots: () => number;
-  /** The waiting jobs, in the order in which they start. */
+  /** The waiting jobs, in the order in which they start: too slow to be asked for each job. */
   readonly waiting: () => readonly Job[];
+  /** Number of waiting jobs. */
+  readonly depth: () => number;
 }
 
 export interface Forecast {
@@ -61,7 +63,7 @@ export interface Forecast {
   retryAfterS(depth: number): number;
 }
 
-export function createForecast({ now, ready, slots, waiting }: ForecastOptions): Forecast {
+export function createForecast({ now, ready, slots, waiting, depth }: ForecastOptions): Forecast {
   /** When each running job left the queue. */
   const takenAt = new Map<Job, number>();
   const durationsMs: number[] = [];
@@ -88,7 +90,7 @@ export function createForecast({ now, ready, slots, waiting }: ForecastOptions):
   }
 
   function tokenMs(): number | undefined {
-    const streams = Math.min(slots(), takenAt.size + waiting().length);
+    const streams = Math.min(slots(), takenAt.size + depth());
     return msPerToken(written) ?? stepMs(Math.max(1, streams), "decode");
   }
 
@@ -104,8 +106,8 @@ export function createForecast({ now, ready, slots, waiting }: ForecastOptions):
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** How long a job still runs; undefined if nothing says so. */
-  function leftMs(job: Job, answer: Answer): number | undefined {
+  /** How long a job still runs; undefined if nothing says so. @param perToken milliseconds of a token */
+  function leftMs(job: Job, answer: Answer, perToken: number | undefined): number | undefined {
     const { spec, uncachedTokens, state, log } = job;
     const since = takenAt.get(job);
     const elapsed = since === undefined ? 0 : now() - since;
@@ -113,7 +115,6 @@ export function createForecast({ now, ready, slots, waiting }: ForecastOptions):
       const usual = othersMs.length > 0 ? meanOf(othersMs) : durationsMs.length > 0 ? meanOf(durationsMs) : undefined;
       return usual === undefined ? undefined : Math.max(0, usual - elapsed);
     }
-    const perToken = tokenMs();
     const reads = state.firstTokenAt === undefined;
     const reading = reads ? prefillMs(uncachedTokens ?? 0) : 0;
     if (perToken === undefined || reading === undefined) return undefined;
@@ -124,25 +125,26 @@ export function createForecast({ now, ready, slots, waiting }: ForecastOptions):
 
   /** When each waiting job starts, in milliseconds from now, and a job behind all of them. */
   function startsMs(answer: Answer): readonly (number | undefined)[] {
-    const ahead = waiting();
-    const jobs = `${answer} ${ahead.length} ${takenAt.size} ${slots()}`;
+    const jobs = `${answer} ${depth()} ${takenAt.size} ${slots()}`;
     if (jobs === queue.jobs && now() - queue.at < freshMs) return queue.starts;
+    const perToken = tokenMs();
     const free = Array.from({ length: Math.max(1, slots()) }, () => 0);
-    /** Gives the first free slots to a job. @returns when it starts */
+    let isKnown = true;
+    /** Gives the first free slots to a job. @returns when it starts; undefined from the first job on of which nothing is known */
     const take = (job: Job): number | undefined => {
       const count = Math.min(choicesOf(job.spec.work), free.length);
       const at = free[count - 1] ?? 0;
-      const left = leftMs(job, answer);
-      if (left === undefined) return undefined;
+      const left = leftMs(job, answer, perToken);
+      isKnown &&= left !== undefined;
+      if (!isKnown || left === undefined) return undefined;
       const rest = free.splice(0, count).map(() => at + left);
       const place = free.findIndex((time) => time > at + left);
       free.splice(place < 0 ? free.length : place, 0, ...rest);
       return at;
     };
-    const isKnown = [...takenAt.keys()].every((job) => take(job) !== undefined);
-    const starts: (number | undefined)[] = [];
-    for (const job of ahead) starts.push(isKnown && !starts.includes(undefined) ? take(job) : undefined);
-    starts.push(isKnown && !starts.includes(undefined) ? free[0] : undefined);
+    for (const job of takenAt.keys()) take(job);
+    const starts = waiting().map(take);
+    starts.push(isKnown ? free[0] : undefined);
     queue = { at: now(), jobs, starts };
     return starts;
   }
