@@ -194,7 +194,7 @@ export function createFakeSampler(prompt: readonly Token[], sampling: FakeSampli
   };
 }
 
-/** Computes the whole text of an answer of at most `maxTokens` model tokens. @param pictures those that the prompt names by their indexes */
+/** Computes the whole text of an answer of at most `maxTokens` model tokens, without a last unfinished character. @param pictures those that the prompt names by their indexes */
 export function expectedFakeText(
   input: PromptInput,
   sampling: FakeSampling,

@@ -18,7 +18,7 @@ export interface NewPieces extends Pick<CertainText, "stopped"> {
 export interface AnswerParts {
   /** @param mark the private character that replaces the token, if the token is a marker of the chat format */
   push(bytes: Uint8Array, mark: string | undefined): NewPieces;
-  /** Ends the generation: returns the text that was held back, with an unfinished character as U+FFFD. */
+  /** Ends the generation: returns the text that was held back, without an unfinished character. */
   end(): NewPieces;
   /** True when the next token belongs to a thought. */
   readonly thinking: boolean;
