@@ -51,13 +51,14 @@ function setUp(ready = () => true) {
   return {
     forecast,
     pass,
-    /** Runs a job whose answer of 11 tokens takes this time. */
-    run(ms: number): void {
+    /** Runs a job whose answer of 11 tokens takes this time. @param isCut whether the job asked for no more */
+    run(ms: number, isCut = false): void {
       const job = newJob();
       forecast.taken(job);
       const outcome = { type: "finished", by: "end" } as const;
       const counts = { ...job.state.counts, completionTokens: 11 };
-      job.state = { ...job.state, counts, firstTokenAt: nowMs, phase: { name: "ended", outcome } };
+      const sequences = job.state.sequences.map((one) => (isCut ? { ...one, stoppedBy: "max_tokens" as const } : one));
+      job.state = { ...job.state, counts, sequences, firstTokenAt: nowMs, phase: { name: "ended", outcome } };
       pass(ms);
       forecast.freed(job);
     },
@@ -86,6 +87,17 @@ describe("the forecast of the first token", () => {
     ready = false;
     expect(forecast.firstTokenMs(newJob(), 0)).toBeUndefined();
     expect(() => forecast.refuseLate(newJob(), () => 0)).not.toThrow();
+  });
+
+  test("does not refuse a job that is expected in time, behind answers without a limit after answers that were cut off", () => {
+    const { forecast, run, fill } = setUp();
+    measure(forecast, { promptTokens: 1_000, prefillMs: 1 });
+    run(11, true);
+    fill(1);
+    const job = newJob();
+    const when = { ...spec.when, deadlineMs: 1_000 };
+    expect(forecast.firstTokenMs(job, 1)).toBeLessThan(when.deadlineMs);
+    expect(() => forecast.refuseLate({ ...job, spec: { ...spec, when } }, () => 1)).not.toThrow();
   });
 
   test("uses only uncached prompt tokens", () => {

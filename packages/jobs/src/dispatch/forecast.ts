@@ -202,10 +202,10 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
       const { deadlineMs, refusedIfLate } = job.spec.when;
       if (deadlineMs === undefined || refusedIfLate !== true) return;
       const position = positionOf();
+      const estimateMs = firstTokenMs(job, position);
+      if (estimateMs === undefined || estimateMs <= deadlineMs) return;
       // An answer before it may be as short as the shortest one.
-      const leastMs = firstTokenMs(job, position, "least");
-      if (leastMs === undefined || leastMs <= deadlineMs) return;
-      const estimateMs = firstTokenMs(job, position) ?? leastMs;
+      if ((firstTokenMs(job, position, "least") ?? 0) <= deadlineMs) return;
       const why = `the first token is expected in ${estimateMs} ms`;
       throw new WaggleError("deadline_exceeded", `Cannot meet the deadline of ${deadlineMs} ms: ${why}.`, {
         details: { estimate_ms: estimateMs },
