@@ -112,12 +112,55 @@ describe.each(levels)("time between %s", (_, ownerAt) => {
       return ms;
     };
     // Behind the credit, half of the time is its share.
-    expect(promptMs()).toBe(creditMs + 2 * graceMs + 100);
+    expect(promptMs()).toBe(creditMs + graceMs + 50);
     shares.charge([use(b, 200)], creditMs);
     expect(promptMs()).toBe(200);
     shares.contend(0, [b]);
     shares.contend(3 * creditMs, [a, b]);
     expect(promptMs()).toBeGreaterThan(creditMs);
+  });
+
+  test.each([
+    [1, 0.05],
+    [2, 0.18],
+    [3, 0.15],
+    [6, 0.11],
+  ])("next to %i that spend credits, stays with one that decodes: a part of %d", (readers, least) => {
+    const shares = createShares();
+    const owners = Array.from({ length: readers + 1 }, (_unused, i) => ownerAt(i));
+    let decodesMs = 0;
+    for (let pass = 0; pass < 100; pass += 1) {
+      shares.contend(pass * 100, owners);
+      const [first, ...prompts] = owners.map((owner, i) => (shares.waits(owner) ? 0 : i === 0 ? 1 : 16));
+      const sum = prompts.reduce((total, part) => total + part, first ?? 0);
+      const uses = [first ?? 0, ...prompts].map((part) => (100 * part) / sum);
+      decodesMs += uses[0] ?? 0;
+      shares.charge(
+        owners.map((owner, i) => (i === 0 ? use(owner, uses[i] ?? 0) : use(owner, 0, uses[i]))),
+        creditMs,
+      );
+    }
+    expect(decodesMs / 10_000).toBeGreaterThan(least);
+    expect(decodesMs / 10_000).toBeLessThan(1 / (readers + 1));
+  });
+
+  test("is not lent to an owner that is alone", () => {
+    const shares = createShares();
+    for (let i = 0; i < 1_000; i += 1) {
+      shares.contend(i * 100, [a]);
+      shares.charge([use(a, 0, 100)], creditMs);
+    }
+    shares.contend(100_000, [a, b]);
+    shares.charge([use(a, 0, creditMs)], creditMs);
+    expect(shares.waits(a)).toBe(false);
+  });
+
+  test.each([4, 20])("is not withheld for long from one next to %i that use little more", (others) => {
+    const owners = Array.from({ length: others + 1 }, (_unused, i) => ownerAt(i));
+    const used = run(createShares(), owners, 200, [0.01, ...Array<number>(others).fill(1)]);
+    const first = used.slice(0, others * 10).reduce((sum, [ms = 0]) => sum + ms, 0);
+    // In a quarter of a second for each owner, counted from the start.
+    expect(first).toBeGreaterThan((others * 10 * 50 * 0.3) / (others + 1));
   });
 
   test("of more owners than are remembered is given to the one with the smallest debt", () => {

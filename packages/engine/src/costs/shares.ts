@@ -1,16 +1,23 @@
 // Shares the engine's time between clients, and each client's time between its flows, whatever they compute. Knows no slot, clock or backend.
 //
-// A pass or a piece costs its jobs milliseconds. Each client with work earns an equal part of them, and what it uses beyond this is its debt. While a client's
-// debt is larger than another one's, the client is left out of the rounds, and its debt shrinks. So a client that is alone has no debt, whatever it uses.
-// Prompts are paid from a credit first: this time is no debt, and no other client earns it. What an idle client earns restores its credit.
+// A pass or a piece costs its jobs milliseconds. Each client with work earns an equal part of them, and what it uses beyond this is its debt; what it gets too
+// little is a negative debt, up to a limit. While a client's debt is larger than another one's, the client is left out of the rounds, and its debt shrinks. So a
+// client that is alone has no debt, whatever it uses.
+// Prompts are paid from a credit first: this time is no debt, and no other client earns it. What an idle client earns restores its credit. Of several
+// clients that read prompts, each pays only its part from its credit, so that together they delay the others no more than one of them does.
 import type { EngineJob } from "../port/messages.ts";
 
 /** A client with this much more debt than another client with work is left out. Less is no reason to divide a step, because shared steps are cheaper. */
-const mostDebtMs = 250;
+const mostAheadMs = 250;
+/**
+ * The least debt of a client with work. Next to many clients that each use a little more than their share, a client that gets little falls behind sooner
+ * than the others get ahead.
+ */
+const leastDebtMs = -mostAheadMs;
 /** Clients, and flows of a client, whose debts are known; the smallest debt beyond them is forgotten. */
 const mostAccounts = 1_000;
 /** Less is the rounding of a division. */
-const leastDebtMs = 0.001;
+const leastSizeMs = 0.001;
 
 /** The owner of work: the API token's name and, of this client, a session, or the jobs of a kind without a session. */
 export interface Owner {
@@ -49,6 +56,10 @@ interface Account {
 
 const noDebt: Account = { debtMs: 0, spentMs: 0 };
 
+function sizeOf({ debtMs, spentMs }: Account): number {
+  return Math.abs(debtMs) + spentMs;
+}
+
 interface Level {
   readonly isEmpty: boolean;
   contend(elapsedMs: number, names: ReadonlySet<string>): void;
@@ -60,24 +71,26 @@ interface Level {
 function createLevel(): Level {
   const accounts = new Map<string, Account>();
   let contending: ReadonlySet<string> = new Set();
+  /** Those whose last time was for a prompt. */
+  const reading = new Set<string>();
 
   function debtOf(name: string): number {
     return accounts.get(name)?.debtMs ?? 0;
   }
 
-  function change(name: string, creditedMs: number, debtChangeMs: number): void {
+  /** @param leastMs what it earns beyond this debt restores its credit */
+  function change(name: string, creditedMs: number, debtChangeMs: number, leastMs: number): void {
     const before = accounts.get(name) ?? noDebt;
     const debtMs = before.debtMs + debtChangeMs;
-    const spentMs = before.spentMs + creditedMs + Math.min(0, debtMs);
-    const after = { debtMs: Math.max(0, debtMs), spentMs: Math.max(0, spentMs) };
-    if (after.debtMs + after.spentMs > leastDebtMs) accounts.set(name, after);
+    const spentMs = before.spentMs + creditedMs + Math.min(0, debtMs - leastMs);
+    const after = { debtMs: Math.max(leastMs, debtMs), spentMs: Math.max(0, spentMs) };
+    if (sizeOf(after) > leastSizeMs) accounts.set(name, after);
     else accounts.delete(name);
     if (accounts.size > mostAccounts) forgetSmallest();
   }
 
   function forgetSmallest(): void {
-    const size = ({ debtMs, spentMs }: Account): number => debtMs + spentMs;
-    const [[name]] = [...accounts].toSorted(([, a], [, b]) => size(a) - size(b)) as [[string, Account]];
+    const [[name]] = [...accounts].toSorted(([, a], [, b]) => sizeOf(a) - sizeOf(b)) as [[string, Account]];
     accounts.delete(name);
   }
 
@@ -88,28 +101,33 @@ function createLevel(): Level {
     contend(elapsedMs, names) {
       // An idle client earns what it would get if it had work too.
       const earnedMs = elapsedMs / (contending.size + 1);
-      for (const name of [...accounts.keys()]) if (!contending.has(name)) change(name, 0, -earnedMs);
+      for (const name of [...accounts.keys()]) if (!contending.has(name)) change(name, 0, -earnedMs, 0);
       contending = names;
+      for (const name of reading) if (!names.has(name)) reading.delete(name);
     },
     charge(uses, creditMs) {
-      let totalMs = 0;
-      const paid = new Map<string, { readonly creditedMs: number; readonly usedMs: number }>();
-      for (const [name, { promptMs, otherMs }] of uses) {
-        const creditedMs = Math.min(promptMs, Math.max(0, creditMs - (accounts.get(name)?.spentMs ?? 0)));
-        const usedMs = promptMs + otherMs - creditedMs;
-        paid.set(name, { creditedMs, usedMs });
-        totalMs += usedMs;
+      const owners = new Set([...contending, ...uses.keys()]);
+      const used = [...uses].map(([name, { promptMs, otherMs }]) => ({ name, promptMs, usedMs: promptMs + otherMs }));
+      for (const { name, promptMs, usedMs } of used) {
+        if (promptMs > 0) reading.add(name);
+        else if (usedMs > 0) reading.delete(name);
       }
-      const earning = new Set([...contending, ...uses.keys()]);
-      for (const name of earning) {
-        const { creditedMs = 0, usedMs = 0 } = paid.get(name) ?? {};
-        change(name, creditedMs, usedMs - totalMs / earning.size);
+      let totalMs = used.reduce((sum, { usedMs }) => sum + usedMs, 0);
+      const shareMs = totalMs / owners.size;
+      const others = owners.size - 1;
+      for (const { name, promptMs, usedMs } of used) {
+        // Without this time, which no other client earns, it would have used its share.
+        const beyondMs = others === 0 ? 0 : Math.max(0, usedMs - shareMs) * (owners.size / others);
+        const leftMs = Math.max(0, creditMs - (accounts.get(name)?.spentMs ?? 0));
+        const creditedMs = Math.min(Math.min(promptMs, beyondMs) / Math.max(1, reading.size), leftMs);
+        change(name, creditedMs, usedMs - creditedMs, -Infinity);
+        totalMs -= creditedMs;
       }
+      for (const name of owners) change(name, 0, -totalMs / owners.size, leastDebtMs);
     },
     waits(name) {
-      const debtMs = debtOf(name);
-      if (debtMs <= mostDebtMs) return false;
-      for (const other of contending) if (debtMs > debtOf(other) + mostDebtMs) return true;
+      const mostMs = debtOf(name) - mostAheadMs;
+      for (const other of contending) if (debtOf(other) < mostMs) return true;
       return false;
     },
   };
