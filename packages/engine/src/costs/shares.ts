@@ -11,9 +11,9 @@ import type { EngineJob } from "../port/messages.ts";
 const mostAheadMs = 250;
 /**
  * The least debt of a client with work. Next to many clients that each use a little more than their share, a client that gets little falls behind sooner
- * than the others get ahead.
+ * than the others get ahead. It falls further than `mostAheadMs`, because short pauses between two requests of the others take away their debts.
  */
-const leastDebtMs = -mostAheadMs;
+const leastDebtMs = -2 * mostAheadMs;
 /** Clients, and flows of a client, whose debts are known; the smallest debt beyond them is forgotten. */
 const mostAccounts = 1_000;
 /** Less is the rounding of a division. */
@@ -71,8 +71,10 @@ interface Level {
 function createLevel(): Level {
   const accounts = new Map<string, Account>();
   let contending: ReadonlySet<string> = new Set();
-  /** Those whose last time was for a prompt. */
+  /** Those whose last time was for a prompt, also between two prompts. */
   const reading = new Set<string>();
+  /** The smallest debt of those with work. */
+  let lowestMs = Infinity;
 
   function debtOf(name: string): number {
     return accounts.get(name)?.debtMs ?? 0;
@@ -89,6 +91,11 @@ function createLevel(): Level {
     if (accounts.size > mostAccounts) forgetSmallest();
   }
 
+  function findLowest(): void {
+    lowestMs = Infinity;
+    for (const name of contending) lowestMs = Math.min(lowestMs, debtOf(name));
+  }
+
   function forgetSmallest(): void {
     const [[name]] = [...accounts].toSorted(([, a], [, b]) => sizeOf(a) - sizeOf(b)) as [[string, Account]];
     accounts.delete(name);
@@ -103,7 +110,8 @@ function createLevel(): Level {
       const earnedMs = elapsedMs / (contending.size + 1);
       for (const name of [...accounts.keys()]) if (!contending.has(name)) change(name, 0, -earnedMs, 0);
       contending = names;
-      for (const name of reading) if (!names.has(name)) reading.delete(name);
+      for (const name of reading) if (!names.has(name) && !accounts.has(name)) reading.delete(name);
+      findLowest();
     },
     charge(uses, creditMs) {
       const owners = new Set([...contending, ...uses.keys()]);
@@ -124,12 +132,9 @@ function createLevel(): Level {
         totalMs -= creditedMs;
       }
       for (const name of owners) change(name, 0, -totalMs / owners.size, leastDebtMs);
+      findLowest();
     },
-    waits(name) {
-      const mostMs = debtOf(name) - mostAheadMs;
-      for (const other of contending) if (debtOf(other) < mostMs) return true;
-      return false;
-    },
+    waits: (name) => debtOf(name) > lowestMs + mostAheadMs,
   };
 }
 

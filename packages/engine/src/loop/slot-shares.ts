@@ -63,7 +63,7 @@ export function createSlotShares({ shares, backend, slots, pacing }: SlotSharesO
           const isPrompt = first?.kind === "prefill";
           return { owner, promptMs: isPrompt ? usedMs : 0, otherMs: isPrompt ? 0 : usedMs };
         });
-        shares.charge(uses, creditMs());
+        shares.charge(uses, uses.some(({ promptMs }) => promptMs > 0) ? creditMs() : 0);
       };
     },
   };
