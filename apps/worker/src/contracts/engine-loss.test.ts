@@ -323,6 +323,25 @@ describe("a job that kills its engines", () => {
     for (const job of [suspect, speaking]) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
   });
 
+  test("keeps other jobs and queries waiting for 30 s at most", async () => {
+    const clock = createFakeClock();
+    const gate = start({ slots: 4, clock });
+    const suspect = await submit({ prompt: "A bee ".repeat(500), max_tokens: 5 });
+    await step(gate, 1);
+    replaceEngine();
+    const other = await submit({ prompt: "B [eog:3]" });
+    const question = { kind: "detokenize", tokens: [97] } as const;
+    const ask = async (): Promise<unknown> => worker.dispatcher.query(question, new AbortController().signal);
+    expect([suspect, other].map(({ state }) => state.phase.name)).toEqual(["running", "queued"]);
+    clock.advance(29_999);
+    await expect(ask()).rejects.toMatchObject({ code: "unavailable" });
+    clock.advance(1);
+    expect(other.state.phase.name).toBe("running");
+    await expect(ask()).resolves.toMatchObject({ text: "a" });
+    gate.open();
+    for (const job of [suspect, other]) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
+  });
+
   test("starts while an endless stream runs, and no other job starts before it has output", async () => {
     const gate = start({ slots: 4 });
     const endless = await submit({ prompt: "A", max_tokens: 4_000 });

@@ -11,7 +11,7 @@ import { createPreparations } from "./preparations.ts";
 import { createQueries } from "./queries.ts";
 import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
-import { isSuspect, lossesAfter, mayStartWith } from "../job/crash-blame.ts";
+import { aloneMs, isSuspect, lossesAfter, mayStartWith } from "../job/crash-blame.ts";
 import { failedWith, hasEnded, isWaiting, jobUidOf, type Job, type Outcome, type TakenOver } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJob, sessionKeyOf, type NewJobOptions } from "../job/new-job.ts";
@@ -58,6 +58,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const held = new Map<string, Job>();
   /** The places of jobs in their sessions. */
   const streams = new WeakMap<Job, SessionJob>();
+  /** Until when each suspect runs alone. */
+  const aloneUntil = new WeakMap<Job, number>();
   /** Accepted jobs whose work this engine may still refuse. */
   const unchecked = new Set<Job>();
   const idle = createCondition(() => registry.liveCount === 0);
@@ -117,6 +119,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function submitSequences(job: Job): void {
     const running = job.state.sequences.filter((sequence) => sequence.held);
     for (const { uid } of running) held.set(uid, job);
+    if (isSuspect(job)) {
+      aloneUntil.set(job, clock.now() + aloneMs);
+      timers.set(job, "alone", aloneMs, pump);
+    }
     if (engine.run === undefined) preparations.start(job);
     else for (const sequence of running) engine.run(job, sequence);
   }
@@ -145,7 +151,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** Whether the engine runs a job that may have crashed the last one: if this engine dies too, no other job or query must be the reason. */
   function runsSuspect(): boolean {
-    return [...held.values()].some(isSuspect);
+    return [...held.values()].some((job) => isSuspect(job) && isAlone(job));
+  }
+
+  function isAlone(suspect: Job): boolean {
+    return clock.now() < (aloneUntil.get(suspect) ?? 0);
   }
 
   function position(job: Job): number | undefined {
@@ -295,7 +305,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** Whether the job could start now if it were next. */
   function hasRoomFor(job: Job): boolean {
-    return hasSlotsFor(job) && mayStartWith(job, held.values());
+    return hasSlotsFor(job) && mayStartWith(job, held.values(), isAlone);
   }
 
   function onEngineEvent(event: EngineEvent): void {

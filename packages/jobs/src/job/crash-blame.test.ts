@@ -6,17 +6,22 @@ const job = (enginesLost: number, hasNewOutput = false) => ({ state: { enginesLo
 
 describe("a job", () => {
   test("that is no suspect starts while other jobs run", () => {
-    expect(mayStartWith(job(0), [job(0), job(0, true)])).toBe(true);
+    expect(mayStartWith(job(0), [job(0), job(0, true)], () => true)).toBe(true);
   });
 
   test("does not start while a suspect without output runs", () => {
-    for (const others of [[job(1)], [job(0, true), job(1)]]) expect(mayStartWith(job(0), others)).toBe(false);
+    for (const others of [[job(1)], [job(0, true), job(1)]])
+      expect(mayStartWith(job(0), others, () => true)).toBe(false);
+  });
+
+  test("starts with a suspect whose time alone is over, unless it is one too", () => {
+    expect([job(0), job(1)].map((one) => mayStartWith(one, [job(1)], () => false))).toEqual([true, false]);
   });
 
   test("that lost one engine starts when all running jobs have output", () => {
-    expect(mayStartWith(job(1), [job(0, true), job(0)])).toBe(false);
-    expect(mayStartWith(job(1), [job(0, true)])).toBe(true);
-    expect(mayStartWith(job(1), [])).toBe(true);
+    expect(mayStartWith(job(1), [job(0, true), job(0)], () => true)).toBe(false);
+    expect(mayStartWith(job(1), [job(0, true)], () => true)).toBe(true);
+    expect(mayStartWith(job(1), [], () => true)).toBe(true);
   });
 
   test("ends after it has lost two engines", () => {

@@ -7,6 +7,8 @@ import type { Job, JobState, Outcome } from "./job.ts";
 
 /** A job ends after this many crashes in a row without new output. */
 const crashesToEnd = 2;
+/** Longest time that other jobs and queries wait for a suspect's output. */
+export const aloneMs = 30_000;
 
 /** Counts the engines in a row that died while running the job, without new output, including the engine that died just now. */
 export function lossesAfter({ hasNewOutput, enginesLost }: Pick<JobState, "hasNewOutput" | "enginesLost">): number {
@@ -30,10 +32,17 @@ export function isSuspect({ state }: Pick<Job, "state">): boolean {
   return state.enginesLost > 0;
 }
 
-/** @param others the jobs that the engine holds */
-export function mayStartWith(job: Pick<Job, "state">, others: Iterable<Pick<Job, "state">>): boolean {
+/**
+ * @param others the jobs that the engine holds
+ * @param isAlone whether the suspect has started less than `aloneMs` ago
+ */
+export function mayStartWith<J extends Pick<Job, "state">>(
+  job: J,
+  others: Iterable<J>,
+  isAlone: (suspect: J) => boolean,
+): boolean {
   for (const other of others) {
-    if (!other.state.hasNewOutput && (isSuspect(job) || isSuspect(other))) return false;
+    if (!other.state.hasNewOutput && (isSuspect(job) || (isSuspect(other) && isAlone(other)))) return false;
   }
   return true;
 }

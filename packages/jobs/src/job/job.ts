@@ -81,7 +81,7 @@ export interface JobState {
 /** What a gateway had done with a job before another gateway took it over: the job waited there, or was in the fleet's queue. */
 export type TakenOver = "waiting" | "published";
 
-export type JobTimer = "deadline" | "orphaned" | "grace" | "overdue" | "forget";
+export type JobTimer = "deadline" | "orphaned" | "grace" | "overdue" | "forget" | "alone";
 
 export interface Job {
   /** The engine's name for the job, unique in this process. */
