@@ -25,7 +25,8 @@ export interface PieceQueue {
 }
 
 interface Lane {
-  readonly waiting: FairQueue<{ readonly signal: AbortSignal | undefined; readonly begin: () => void }>;
+  /** A piece without `begin` is not needed any more. */
+  readonly waiting: FairQueue<{ begin?: () => void }>;
   running: { readonly startMs: number; readonly fail: (error: WaggleError) => void } | undefined;
 }
 
@@ -42,15 +43,15 @@ export function createPieceQueue({ now }: { readonly now: () => number }): Piece
 
   function next(lane: Lane): void {
     while (lane.running === undefined && lane.waiting.next !== undefined) {
-      const piece = lane.waiting.take();
-      if (piece?.signal?.aborted !== true) piece?.begin();
+      lane.waiting.take()?.begin?.();
     }
   }
 
   async function run<T>(lane: Lane, work: () => Promise<T>, client: string, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     const { promise, resolve, reject } = deferred<T>();
-    const begin = (): void => {
+    const piece: { begin?: () => void } = {};
+    piece.begin = (): void => {
       lane.running = { startMs: now(), fail: reject };
       void work()
         .then(resolve, reject)
@@ -59,9 +60,14 @@ export function createPieceQueue({ now }: { readonly now: () => number }): Piece
           next(lane);
         });
     };
-    lane.waiting.push(client, { signal, begin });
+    lane.waiting.push(client, piece);
     // A job that ends does not wait for its piece, but the next piece does: this bounds the memory.
-    const unlisten = signal === undefined ? undefined : onAbort(signal, () => reject(signal.reason));
+    const leave = (): void => {
+      // The piece holds the job's pictures, and may wait behind a long one.
+      delete piece.begin;
+      reject(signal?.reason);
+    };
+    const unlisten = signal === undefined ? undefined : onAbort(signal, leave);
     next(lane);
     return await promise.finally(unlisten);
   }
