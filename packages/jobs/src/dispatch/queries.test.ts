@@ -1,4 +1,6 @@
 import { setMaxListeners } from "node:events";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { EngineCommand } from "@waggle/engine";
 import { createFakeClock } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
@@ -117,6 +119,25 @@ describe("queries", () => {
     expect(sent).toEqual(["q1", "q3"]);
     answer("q3", 3);
     expect(await asked[2]).toBe(3);
+  });
+
+  it("of disconnected clients keep no memory behind a long one", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const { queries, ask } = setUp();
+    void ask(100_000);
+    async function abandoned(): Promise<WeakRef<object>> {
+      const message = { role: "user" as const, content: "x".repeat(100_000) };
+      const leaving = new AbortController();
+      const asked = queries.ask<"count">({ kind: "count", messages: [message] }, leaving.signal);
+      leaving.abort();
+      expect(await asked.catch((error: unknown) => (error as { code: string }).code)).toBe("cancelled");
+      return new WeakRef(message);
+    }
+    const message = await abandoned();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    collect();
+    expect(message.deref()).toBeUndefined();
   });
 
   it("with an aborted signal are not sent", async () => {

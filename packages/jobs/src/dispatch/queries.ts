@@ -53,8 +53,8 @@ interface WaitingQuery {
 
 export function createQueries({ engine, clock }: QueriesOptions): Queries {
   const waiting = new Map<string, WaitingQuery>();
-  /** Long queries that are not sent to the engine yet, also of clients that have disconnected. */
-  const line = createFairQueue<WaitingQuery>();
+  /** The ids of long queries that are not sent to the engine yet, also of clients that have disconnected. */
+  const line = createFairQueue<string>();
   /** The long query that the engine works on, also after its client has disconnected. */
   let long: string | undefined;
   let waitingLength = 0;
@@ -86,7 +86,7 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
     };
     waiting.set(query.id, query);
     waitingLength += length;
-    if (length > shortLength || hasPictures(question)) line.push(client, query);
+    if (length > shortLength || hasPictures(question)) line.push(client, query.id);
     else send(query);
     sendNext();
     return query;
@@ -104,8 +104,8 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
 
   function sendNext(): void {
     while (long === undefined && line.next !== undefined) {
-      const next = line.take();
-      if (next === undefined || !waiting.has(next.id)) continue;
+      const next = waiting.get(line.take() ?? "");
+      if (next === undefined) continue;
       long = next.id;
       send(next);
     }
