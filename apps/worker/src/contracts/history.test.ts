@@ -84,12 +84,19 @@ test.each<[string, Place, Json[], string]>([
     [use, result([{ type: "search_result", title: "T", source: "u", content: [text("Bees")] }])],
     "T\nu\nBees",
   ],
+  ["a document's context", "messages", [user({ ...pdf, context: "Of bees." }), yes], `Of bees.\n${noted}`],
+  [
+    "a document's URL",
+    "messages",
+    [user({ type: "document", source: { type: "url", url: "https://u" } }), yes],
+    "at https://u, left",
+  ],
   ["a picture in a result", "messages", [use, result([block(base64(red))])], note],
   [
     "a picture in a failed result",
     "messages",
     [use, user({ type: "tool_result", tool_use_id: "c", is_error: true, content: [text("No"), block(base64(red))] })],
-    `Error:\n\nNo${note}`.replace(`No${note}`, `No\n${note}`),
+    `Error:\n\nNo\n${note}`,
   ],
   ["a picture in an earlier turn", "messages", [user(block(base64(red))), yes], note],
   ["a file id", "messages", [user({ type: "image", source: { type: "file", file_id: "f" } }), yes], note],
@@ -151,6 +158,19 @@ test.each<[string, Place, Json[], string]>([
     "chat",
     [user({ type: "input_audio", input_audio: { data: "x".repeat(300), format: "wav" } }), yes],
     '[input_audio {"input_audio":{"format":"wav"}}]',
+  ],
+  ["a refusal after an answer", "chat", [{ ...yes, refusal: "No." }], "Yes.\n\nNo."],
+  [
+    "calls in both forms",
+    "chat",
+    [{ ...call, function_call: { name: "g", arguments: "{}" } }, tool("R")],
+    '"name":"g"',
+  ],
+  [
+    "calls in both forms",
+    "chat",
+    [{ ...call, function_call: { name: "g", arguments: "{}" } }, tool("R")],
+    '"name":"f"',
   ],
   ["the assistant's sound", "chat", [{ role: "assistant", audio: { id: "a" } }], "[audio, left out]"],
   ["the transcript of its sound", "chat", [{ role: "assistant", audio: { id: "a", transcript: "Bees" } }], "Bees"],
@@ -245,6 +265,37 @@ test.each<[string, Place, Json[], string]>([
     '[{"stdout":"a.txt"}]',
   ],
   [
+    "a shell's output without blanks, and its timeout",
+    "responses",
+    [{ type: "shell_call_output", call_id: "c", output: [{ stdout: "0a".repeat(200), outcome: { type: "timeout" } }] }],
+    `[{"stdout":"${"0a".repeat(200)}","outcome":"timeout"}]`,
+  ],
+  [
+    "a call with a type and an id",
+    "responses",
+    [{ type: "apply_patch_call", call_id: "c", operation: { type: "delete_file", user_id: "u" } }],
+    '{"operation":{"type":"delete_file","user_id":"u"}}',
+  ],
+  ["a drawing's prompt", "responses", [{ type: "image_generation_call", id: "i", revised_prompt: "Bees" }], '"Bees"'],
+  [
+    "a picture among logs",
+    "responses",
+    [{ type: "code_interpreter_call", id: "i", outputs: [{ type: "image", url: dataUrl(red) }] }],
+    '[{"url":"[data, left out]"}]',
+  ],
+  [
+    "tools that could not be listed",
+    "responses",
+    [{ type: "mcp_list_tools", id: "i", server_label: "s", error: "E" }],
+    "tools: E",
+  ],
+  [
+    "a failed call with output",
+    "responses",
+    [{ type: "mcp_call", id: "i", server_label: "s", name: "t", arguments: "{}", output: "Bees", error: "E" }],
+    "E\n\nBees",
+  ],
+  [
     "an encrypted thought",
     "responses",
     [{ type: "reasoning", summary: [], encrypted_content: "gAAA" }],
@@ -297,6 +348,18 @@ describe("a picture that a model with a projector cannot read is left out of a h
     expect(lastWorkOf(worker).pictures?.map(({ bytes }) => bytes)).toEqual([red]);
     expect(lastConversationOf(worker).messages[0]?.content).toBe(note);
   });
+});
+
+test("the engine may leave out a picture of the history, not one of the last turn", async () => {
+  worker = seeingWorker();
+  const messages = [user(block(base64(red))), yes, user(block(base64(green)), text("[eog:1]"))];
+  await answerOf("/v1/messages", { messages, max_tokens: 2 });
+  const [first, , last] = lastConversationOf(worker).messages;
+  expect([first?.content, last?.content]).toMatchObject([
+    [{ picture: 0, note }],
+    [{ type: "image", picture: 1 }, text("[eog:1]")],
+  ]);
+  expect(last?.content[0]).not.toHaveProperty("note");
 });
 
 test.each<[string, Json, RegExp]>([

@@ -82,6 +82,22 @@ export function createPrompts(options: PromptOptions): Prompts {
     return await options.readPicture(picture, index, pieces);
   }
 
+  /** Returns the note of a picture that cannot be read, if the conversation has one. */
+  async function readOrNote(
+    index: number,
+    { messages }: Conversation,
+    pictures: readonly Picture[],
+    pieces: Pieces,
+  ): Promise<readonly HeldEntry[]> {
+    try {
+      return await read(index, pictures, pieces);
+    } catch (error) {
+      const note = noteOf(messages, index);
+      if (note === undefined || WaggleError.from(error).code !== "invalid_argument") throw error;
+      return await tokenizer.tokenizeRest(note, pieces.pace);
+    }
+  }
+
   /** Tokenizes the rendered text between two pictures, or of a conversation without pictures. */
   async function tokenizeGuarded(text: string, { pace }: Pieces): Promise<Token[]> {
     const [first = "", ...rest] = text.split(breakMark);
@@ -129,7 +145,8 @@ export function createPrompts(options: PromptOptions): Prompts {
       const rendered = await renderGuarded(input, pieces);
       const entries: HeldEntry[] = [];
       for (const part of pictures.length === 0 ? [rendered] : splitAtPictures(rendered)) {
-        const parts = typeof part === "string" ? tokenizeGuarded(part, pieces) : read(part, pictures, pieces);
+        const parts =
+          typeof part === "string" ? tokenizeGuarded(part, pieces) : readOrNote(part, input, pictures, pieces);
         for (const entry of await parts) entries.push(entry);
       }
       return { entries: withBos(entries), start: startOf(rendered) };
@@ -155,6 +172,11 @@ export function createPrompts(options: PromptOptions): Prompts {
   function startOf(rendered: string): AnswerStart {
     return { said: answerStart(format, rendered).said.replaceAll(readerMarks, "\uFFFD") };
   }
+}
+
+function noteOf(messages: Conversation["messages"], index: number): string | undefined {
+  const parts = messages.flatMap(({ content }) => (typeof content === "string" ? [] : content));
+  return parts.flatMap((part) => (part.type === "image" && part.picture === index ? [part.note] : []))[0];
 }
 
 /** The private characters by which the answer reader replaces markers. */

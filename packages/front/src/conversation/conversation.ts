@@ -1,6 +1,6 @@
 // Converts the messages of a request to the prompt and the constraints of a JobSpec, for all dialects.
 import type { AnswerGrammarOptions, ChatFormat } from "@waggle/chat-format/format";
-import type { GenerateWork, Picture, PromptInput } from "@waggle/engine";
+import type { GenerateWork, Picture, PicturePart, PromptInput } from "@waggle/engine";
 import type { GenerateSpec, JobSpec } from "@waggle/jobs";
 import type { ChatOptions, Sampling, Tool, ToolChoice } from "@waggle/protocol";
 import { openAiToolField, unsupported } from "../body/fields.ts";
@@ -10,7 +10,7 @@ import type { AnswerGrammar } from "../body/fields.ts";
 import { pictureReader } from "../pictures/picture-reader.ts";
 import type { ReadPicturesOf } from "../pictures/picture-reader.ts";
 import { pictureSources, templateMessage, templateTools } from "./messages.ts";
-import { refuseUnread } from "./parts.ts";
+import { pictureNote, refuseUnread } from "./parts.ts";
 import type { PromptMessage } from "./parts.ts";
 import { templateVariables, setsTemplateVariables } from "./thinking.ts";
 
@@ -100,10 +100,15 @@ export async function promptOf(
   refuseUnread(messages);
   const { all, attached } = pictureSources(messages);
   const { pictures, indexOf } = await readPictures(all, (source) => attached.has(source));
+  const placeOf = (source: string): PicturePart | undefined => {
+    const picture = indexOf(source);
+    if (picture === undefined) return undefined;
+    return { type: "image", picture, ...(attached.has(source) ? {} : { note: pictureNote }) };
+  };
   return {
     prompt: {
       kind: "messages",
-      messages: messages.map((message) => templateMessage(message, indexOf)),
+      messages: messages.map((message) => templateMessage(message, placeOf)),
       ...(tools === undefined ? {} : { tools: templateTools(tools) }),
       ...(variables === undefined && !continues ? {} : { template }),
     },

@@ -1,9 +1,10 @@
 // Converts the messages and tools of a request to the form that chat templates read.
-import type { TemplateMessage, TemplatePart, TemplateTool } from "@waggle/engine";
+import type { PicturePart, TemplateMessage, TemplatePart, TemplateTool } from "@waggle/engine";
 import type { ChatMessage, Tool } from "@waggle/protocol";
 import { shapeProblem } from "../body/parse-json.ts";
 import { attachedIn, readAnswer, readCall, readContent, textOf } from "./parts.ts";
 import type { Content, PromptMessage } from "./parts.ts";
+import { joinedContents } from "./system-messages.ts";
 
 /** Reads the messages of a chat request. @throws WaggleError as from `readContent` */
 export function readMessages(messages: readonly ChatMessage[]): readonly PromptMessage[] {
@@ -18,11 +19,11 @@ export function readMessages(messages: readonly ChatMessage[]): readonly PromptM
     }
     const { words, thoughts } = readAnswer(message.content, field);
     const reasoning = message.reasoning_content ?? message.reasoning ?? (thoughts === "" ? undefined : thoughts);
-    const { audio } = message;
-    const spoken = audio == null ? (message.refusal ?? "") : (audio.transcript ?? "[audio, left out]");
+    const { audio, refusal } = message;
+    const spoken = audio == null ? "" : (audio.transcript ?? "[audio, left out]");
     return {
       role,
-      content: words === "" ? spoken : words,
+      content: joinedContents([words, spoken, refusal ?? ""]),
       ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
       ...(message.tool_calls == null ? {} : { tool_calls: message.tool_calls.map(readCall) }),
     };
@@ -47,21 +48,20 @@ export function pictureSources(messages: readonly PromptMessage[]): {
   return { all: sources.flat(), attached: new Set(sources.filter((_, index) => isAttached(index)).flat()) };
 }
 
-/** @param indexOf the index of a picture among those of the work; undefined if the picture is left out */
-export function templateMessage(
-  message: PromptMessage,
-  indexOf: (source: string) => number | undefined,
-): TemplateMessage {
+/** Returns the place of a picture in the prompt; undefined if the picture is left out. */
+export type PlaceOf = (source: string) => PicturePart | undefined;
+
+export function templateMessage(message: PromptMessage, placeOf: PlaceOf): TemplateMessage {
   switch (message.role) {
     case "system":
     case "developer":
-      return { role: "system", content: templateContent(message.content, indexOf) };
+      return { role: "system", content: templateContent(message.content, placeOf) };
     case "user":
-      return { role: "user", content: templateContent(message.content, indexOf) };
+      return { role: "user", content: templateContent(message.content, placeOf) };
     case "tool":
       return {
         role: "tool",
-        content: templateContent(message.content, indexOf),
+        content: templateContent(message.content, placeOf),
         tool_call_id: message.tool_call_id,
       };
     case "assistant": {
@@ -85,17 +85,14 @@ export function templateMessage(
 }
 
 /** With notes and without pictures, the content becomes one text, in which each note is on a separate line. */
-function templateContent(
-  content: Content,
-  indexOf: (source: string) => number | undefined,
-): TemplateMessage["content"] {
+function templateContent(content: Content, placeOf: PlaceOf): TemplateMessage["content"] {
   if (typeof content === "string") return content;
-  const indexes = content.map((part) => (part.type === "image_url" ? indexOf(part.image_url.url) : undefined));
-  const isText = indexes.every((index) => index === undefined);
+  const places = content.map((part) => (part.type === "image_url" ? placeOf(part.image_url.url) : undefined));
+  const isText = places.every((place) => place === undefined);
   if (isText && content.some(({ type }) => type !== "text")) return textOf(content).trimEnd();
   return content.flatMap((part, at): TemplatePart[] => {
-    const index = indexes[at];
-    if (index !== undefined) return [{ type: "image", picture: index }];
+    const place = places[at];
+    if (place !== undefined) return [place];
     const text = textOf([part]);
     return text === "" && part.type !== "text" ? [] : [{ type: "text", text }];
   });

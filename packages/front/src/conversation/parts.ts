@@ -34,7 +34,7 @@ export type PromptMessage =
 type Json = Readonly<Record<string, unknown>>;
 
 /** Replaces a picture that is left out. */
-const pictureNote = "[image, left out]";
+export const pictureNote = "[image, left out]";
 const nameChars = 128;
 
 /** @param field the field of the content, for errors */
@@ -150,25 +150,27 @@ function pictureIn({ image_url: image, source, data }: Json): string | undefined
 function readFile(json: Json, field: string): readonly Part[] {
   const file = { ...json, ...recordOf(json["file"]) };
   const source = recordOf(file["source"]);
-  const names = [file["title"], file["filename"]].filter((name) => typeof name === "string" && name !== "");
-  const title = names.length === 0 ? "" : `${String(names[0])}\n`;
+  const [name = ""] = [file["title"], file["filename"]].filter(isText);
+  const context = [file["context"]].filter(isText);
+  const head = [name, ...context].filter(isText).map((line) => `${line}\n`);
   if (source["type"] === "content")
-    return [textPart(title), ...partsIn(readContent(source["content"], `${field}.source.content`))];
+    return [textPart(head.join("")), ...partsIn(readContent(source["content"], `${field}.source.content`))];
   const [, declared, base64] =
     /^data:([^;,]*)[^,]*;base64,(.*)$/s.exec(typeof file["file_data"] === "string" ? file["file_data"] : "") ?? [];
   const media = declared ?? source["media_type"];
   const text = source["type"] === "text" ? source["data"] : textIn(base64 ?? file["file_data"], media);
   // A text that began as base64 does was taken for a picture while the body arrived.
-  if (typeof text === "string" && !isLifted(text)) return [textPart(title + text)];
-  const name = names.length === 0 ? "" : ` ${JSON.stringify(String(names[0]).slice(0, nameChars))}`;
-  const kind = typeof media === "string" && media !== "" ? ` of type ${media.slice(0, nameChars)}` : "";
-  return [
-    unread(
-      `[document${name}${kind}, left out]`,
-      fieldOf(json, field),
-      `a document${kind} cannot be read; send its text`,
-    ),
-  ];
+  if (typeof text === "string" && !isLifted(text)) return [textPart(head.join("") + text)];
+  const [url] = [file["file_url"], source["url"]].filter((one) => isText(one) && !isData(one));
+  const kind = isText(media) ? ` of type ${media.slice(0, nameChars)}` : "";
+  const called = name === "" ? "" : ` ${JSON.stringify(name.slice(0, nameChars))}`;
+  const note = `[document${called}${kind}${url === undefined ? "" : ` at ${url}`}, left out]`;
+  const why = `a document${kind} cannot be read; send its text`;
+  return [unread([...context, note].join("\n"), fieldOf(json, field), why)];
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
 }
 
 function textIn(base64: unknown, media: unknown): string | undefined {
@@ -191,21 +193,26 @@ function isLifted(text: string): boolean {
 /** Says nothing to a model. */
 const mute =
   /^(?:type|status|caller|annotations|citations|signature|fingerprint|logprobs|cache_control)$|^id$|_id$|^encrypted_/;
-const isData = (text: string): boolean => isLifted(text) || /^data:[^,]*;base64,|^[\w+/=-]{256,}$/.test(text);
+const isData = (text: string): boolean => isLifted(text) || /^data:[^,]*;base64,/.test(text);
+const isBase64 = (key: string, member: unknown): boolean =>
+  /data|b64|base64|blob/.test(key) && typeof member === "string" && /^[\w+/=-]{256,}$/.test(member);
 
 /** The value without ids, and without what only programs read; undefined if nothing is left. */
 export function readable(value: unknown): unknown {
-  if (value === null || value === "" || (typeof value === "string" && isData(value))) return undefined;
+  if (value === null || value === "") return undefined;
+  if (typeof value === "string") return isData(value) ? "[data, left out]" : value;
   if (typeof value !== "object") return value;
   if (Array.isArray(value)) {
     const items = value.map(readable).filter((item) => item !== undefined);
     return items.length === 0 ? undefined : items;
   }
   const members = Object.entries(value).flatMap(([key, member]) => {
-    const kept = mute.test(key) ? undefined : readable(member);
+    const kept = mute.test(key) || isBase64(key, member) ? undefined : readable(member);
     return kept === undefined ? [] : [[key, kept] as const];
   });
-  return members.length === 0 ? undefined : Object.fromEntries(members);
+  // Some objects have only a type, such as the outcome of a shell's command that took too long.
+  if (members.length === 0) return Object.keys(value).length === 1 ? (value as Json)["type"] : undefined;
+  return Object.fromEntries(members);
 }
 
 export function partsIn(content: Content): readonly Part[] {

@@ -176,13 +176,17 @@ export function pictureContract(
       expect((await bench.run(look(second), "carol")).ids).toEqual(cold.ids);
     });
 
-    test("a file that is no picture fails its job only", async () => {
+    test("a file that is no picture fails its job only; a note takes its place", async () => {
       const bytes = new TextEncoder().encode("broken: this is no picture");
       const broken = look({ bytes, sha256: "0".repeat(64) });
-      const [refused, other] = await Promise.all([bench.run(broken), bench.run(look(first))]);
-      expect(refused.end).toMatchObject({ type: "failed", code: "invalid_argument" });
-      expect(refused.end).toHaveProperty("message", expect.stringContaining("Cannot read picture 1"));
-      expect(other.end).toMatchObject({ type: "finished" });
+      const note = { type: "image", picture: 0, note: "[image, left out]" } as const;
+      const past = { kind: "messages", messages: [{ role: "user", content: [note] }] } as const;
+      const [refused, other, noted] = await Promise.all(
+        [broken, look(first), { ...broken, prompt: past }].map(async (job) => await bench.run(job)),
+      );
+      expect(refused?.end).toMatchObject({ type: "failed", code: "invalid_argument" });
+      expect(refused?.end).toHaveProperty("message", expect.stringContaining("Cannot read picture 1"));
+      for (const one of [other, noted]) expect(one?.end).toMatchObject({ type: "finished" });
     });
 
     if (remake === undefined) return;

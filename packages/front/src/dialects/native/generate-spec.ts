@@ -6,7 +6,6 @@ import { withConversation } from "../../conversation/conversation.ts";
 import type { ConversationContext } from "../../conversation/conversation.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
 import { templateMessage } from "../../conversation/messages.ts";
-import { noPictures } from "../../pictures/request-pictures.ts";
 
 /** The spec without pictures and constraints on the answer's format, which `withFormat` adds. */
 export function generateSpecOf(
@@ -38,7 +37,7 @@ export function generateSpecOf(
       prompt:
         messages === undefined
           ? { kind: "text", text: prompt }
-          : { kind: "messages", messages: messages.map((message) => templateMessage(message, noPictures.indexOf)) },
+          : { kind: "messages", messages: messages.map((message) => templateMessage(message, () => undefined)) },
       choices: 1,
       sampling: samplingOf(request),
       maxTokens: request.max_tokens,

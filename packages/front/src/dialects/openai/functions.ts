@@ -43,6 +43,7 @@ export function withoutFunctions(messages: readonly ChatRequestMessage[]): reado
     if (message.role !== "assistant" || message.function_call == null) return message;
     const { function_call: call, ...rest } = message;
     calls += 1;
-    return { ...rest, tool_calls: [{ id: `call_${calls}`, type: "function", function: call }] };
+    const asTool = { id: `call_${calls}`, type: "function", function: call };
+    return { ...rest, tool_calls: [...(message.tool_calls ?? []), asTool] };
   });
 }

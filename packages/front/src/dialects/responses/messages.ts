@@ -99,7 +99,7 @@ export function messagesOf(
         break;
       case "mcp_list_tools":
         if (servers.has(String(item["server_label"]))) break;
-        say(`[The MCP server ${JSON.stringify(item["server_label"])} has the tools ${namesIn(item["tools"])}]`);
+        say(`[The MCP server ${JSON.stringify(item["server_label"])} ${listOf(item)}]`);
         break;
       case "mcp_approval_request":
       case "configuration_update":
@@ -113,7 +113,7 @@ export function messagesOf(
         const { name, given = [], came }: ToolItem = toolItems[item.type];
         if (name !== undefined) {
           const known = given.flatMap((key) => (item[key] == null ? [] : [[key, item[key]] as const]));
-          answer.calls.push(callOf(id, name, readable(Object.fromEntries(known))));
+          answer.calls.push(callOf(id, name, Object.fromEntries(known)));
         }
         if (came !== undefined) result(id, cameOf(item, came, `${field}.${came}`));
       }
@@ -140,7 +140,7 @@ const toolItems = {
   computer_call: { name: "computer", given: ["action", "actions"] },
   computer_call_output: { came: "output" },
   file_search_call: { name: "file_search", given: ["queries"], came: "results" },
-  image_generation_call: { name: "image_generation", came: "result" },
+  image_generation_call: { name: "image_generation", given: ["revised_prompt"], came: "result" },
   local_shell_call: { name: "local_shell", given: ["action"] },
   local_shell_call_output: { came: "output" },
   program: { name: "program", given: ["code"] },
@@ -167,9 +167,10 @@ function cameOf(item: Readonly<Record<string, unknown>>, field: string, path: st
   return lines.filter((line) => line !== "").join("\n");
 }
 
-function namesIn(tools: unknown): string {
+function listOf({ tools, error }: Readonly<Record<string, unknown>>): string {
+  if (error != null) return `has no list of tools: ${typeof error === "string" ? error : JSON.stringify(error)}`;
   const names = Array.isArray(tools) ? tools.map((tool: { name?: unknown } | null) => String(tool?.name)) : [];
-  return names.join(", ") || "of an unknown list";
+  return `has the tools ${names.join(", ") || "of an unknown list"}`;
 }
 
 function approvalOf(item: Readonly<Record<string, unknown>>, field: string): Content {
@@ -205,7 +206,10 @@ function thoughtsOf({ content, summary, encrypted_content: encrypted }: Extract<
 }
 
 function outcomeOf({ output, error }: Extract<ResponseItem, { type: "mcp_call" }>): CallOutcome {
-  if (error != null) return { kind: "tool_error", text: typeof error === "string" ? error : JSON.stringify(error) };
+  if (error != null) {
+    const text = typeof error === "string" ? error : JSON.stringify(error);
+    return { kind: "tool_error", text: joined(text, output ?? undefined) ?? "" };
+  }
   return output == null ? failedOutcome("unknown", "The call has no result.") : { kind: "done", text: output };
 }
 
