@@ -226,7 +226,7 @@ describe.each(dialects.map((dialect) => [dialect.name, dialect] as const))("%s",
 
 const toolCall = { id: "call_1", type: "function", function: { name: "look", arguments: "{}" } };
 const tools = [{ type: "function", function: { name: "look" } }];
-const seen = [text("Seen:"), { type: "image", picture: 0 }];
+const seen = [text("Seen:"), { type: "image", picture: 0, note: "[image, left out]" }];
 
 describe("a picture in a tool's result", () => {
   test("of OpenAI chat", async () => {
@@ -275,11 +275,14 @@ describe("a picture in a tool's result", () => {
       {
         role: "tool",
         tool_call_id: "call_1",
-        content: [text("Error:\n\nSeen:"), { type: "image", picture: 0 }],
+        content: [text("Error:\n\nSeen:"), { type: "image", picture: 0, note: "[image, left out]" }],
       },
       {
         role: "user",
-        content: [{ type: "image", picture: 1 }, text("Well? [eog:1]\n\n<system>\nBe brief.\n</system>")],
+        content: [
+          { type: "image", picture: 1, note: "[image, left out]" },
+          text("Well? [eog:1]\n\n<system>\nBe brief.\n</system>"),
+        ],
       },
     ]);
   });
@@ -293,7 +296,7 @@ describe("a picture in a tool's result", () => {
     ];
     await answerOf("/api/chat", { model: "waggle-fake", stream: false, messages });
     expect(lastConversationOf(worker).messages[2]?.content).toEqual([
-      { type: "image", picture: 0 },
+      { type: "image", picture: 0, note: "[image, left out]" },
       text("Seen: [eog:1]"),
     ]);
   });
