@@ -161,7 +161,7 @@ function readFile(json: Json, field: string): readonly Part[] {
   const text = source["type"] === "text" ? source["data"] : textIn(base64 ?? file["file_data"], media);
   // A text that began as base64 does was taken for a picture while the body arrived.
   if (typeof text === "string" && !isLifted(text)) return [textPart(head.join("") + text)];
-  const [url] = [file["file_url"], source["url"]].filter((one) => isText(one) && !isData(one));
+  const [url] = [file["file_url"], source["url"]].filter(isText).filter((one) => !isData(one));
   const kind = isText(media) ? ` of type ${media.slice(0, nameChars)}` : "";
   const called = name === "" ? "" : ` ${JSON.stringify(name.slice(0, nameChars))}`;
   const note = `[document${called}${kind}${url === undefined ? "" : ` at ${url}`}, left out]`;

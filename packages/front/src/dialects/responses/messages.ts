@@ -168,9 +168,13 @@ function cameOf(item: Readonly<Record<string, unknown>>, field: string, path: st
 }
 
 function listOf({ tools, error }: Readonly<Record<string, unknown>>): string {
-  if (error != null) return `has no list of tools: ${typeof error === "string" ? error : JSON.stringify(error)}`;
+  if (error != null) return `has no list of tools: ${textOrJson(error)}`;
   const names = Array.isArray(tools) ? tools.map((tool: { name?: unknown } | null) => String(tool?.name)) : [];
   return `has the tools ${names.join(", ") || "of an unknown list"}`;
+}
+
+function textOrJson(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function approvalOf(item: Readonly<Record<string, unknown>>, field: string): Content {
@@ -206,10 +210,7 @@ function thoughtsOf({ content, summary, encrypted_content: encrypted }: Extract<
 }
 
 function outcomeOf({ output, error }: Extract<ResponseItem, { type: "mcp_call" }>): CallOutcome {
-  if (error != null) {
-    const text = typeof error === "string" ? error : JSON.stringify(error);
-    return { kind: "tool_error", text: joined(text, output ?? undefined) ?? "" };
-  }
+  if (error != null) return { kind: "tool_error", text: joined(textOrJson(error), output ?? undefined) ?? "" };
   return output == null ? failedOutcome("unknown", "The call has no result.") : { kind: "done", text: output };
 }
 
