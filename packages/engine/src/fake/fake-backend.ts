@@ -338,16 +338,11 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   };
 
   /** @throws WaggleError invalid_argument */
-  function readPicture({ picture: index, note }: PicturePart, pictures: readonly Picture[]): HeldEntry[] {
+  function readPicture({ picture: index }: PicturePart, pictures: readonly Picture[]): HeldEntry[] {
     const picture = pictures[index];
     if (encoder === undefined) throw new WaggleError("invalid_argument", "Cannot read pictures: the model cannot see.");
     if (picture === undefined) throw new Error(`There is no picture ${index}`);
-    try {
-      return cellsOf(fakeChunkOf(picture, index));
-    } catch (error) {
-      if (note === undefined) throw error;
-      return tokenizeFakeText(note);
-    }
+    return cellsOf(fakeChunkOf(picture, index));
   }
 
   async function copy(from: number, to: number, keep: number, held: Held): Promise<void> {

@@ -93,10 +93,21 @@ export function readFakePrompt(input: PromptInput, read: (part: PicturePart) => 
     roleTokens[role],
     ...(typeof content === "string"
       ? tokenizeFakeText(content)
-      : content.flatMap((part): HeldEntry[] => (part.type === "text" ? tokenizeFakeText(part.text) : read(part)))),
+      : content.flatMap((part): HeldEntry[] =>
+          part.type === "text" ? tokenizeFakeText(part.text) : readOrNote(part, read),
+        )),
     endOfMessage,
   ]);
   return [fakeBeginOfText, ...tools, ...turns, roleTokens.assistant];
+}
+
+function readOrNote(part: PicturePart, read: (part: PicturePart) => HeldEntry[]): HeldEntry[] {
+  try {
+    return read(part);
+  } catch (error) {
+    if (part.note === undefined) throw error;
+    return tokenizeFakeText(part.note);
+  }
 }
 
 function textOf(content: TemplateMessage["content"]): string {

@@ -103,7 +103,7 @@ export interface PicturePart {
   readonly type: "image";
   /** Index among the pictures of the work. */
   readonly picture: number;
-  /** Takes the place of a picture that cannot be read, in a conversation. Without a note, such a picture ends the job. */
+  /** Replaces a picture of a conversation that cannot be read. Without a note, such a picture ends the job. */
   readonly note?: string | undefined;
 }
 
