@@ -1,3 +1,6 @@
+export * from "./clients/fair-queue.ts";
+export * from "./clients/holdings.ts";
+export * from "./clients/shares.ts";
 export * from "./waiting/backoff.ts";
 export * from "./waiting/channel.ts";
 export { systemClock, TimeoutError, type Clock, type TimerHandle } from "./waiting/clock.ts";
@@ -10,7 +13,6 @@ export * from "./waiting/pace.ts";
 export * from "./files/read-text.ts";
 export * from "./waiting/scope.ts";
 export * from "./waiting/signals.ts";
-export * from "./threads/fair-queue.ts";
 export * from "./threads/isolate.ts";
 export * from "./threads/isolate-thread.ts";
 export * from "./threads/start-thread.ts";

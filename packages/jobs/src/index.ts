@@ -16,4 +16,3 @@ export { createJobRegistry, type JobRegistry, type SessionJob } from "./kept/reg
 export { addTokens, newOutput, type OutputSoFar } from "./stream/output-so-far.ts";
 export { streamKeys } from "./job/stream-events.ts";
 export * from "./watching/summaries.ts";
-export { createShares, type Shares } from "@waggle/queue";

@@ -16,11 +16,12 @@ export const pictureLimits = {
   decodeDeadlineMs: 60_000,
   /** Time limit for the start of the thread. */
   startTimeoutMs: 10_000,
-  /** Most pictures that wait for the thread, in all and for one client. */
+  /** Most pictures that wait for the thread. */
   waiting: 256,
-  waitingPerClient: 128,
   /** Most bytes of the waiting files. */
   waitingBytes: 512 << 20,
+  /** Share of both for one client. */
+  clientShare: 0.5,
   /** After a picture with more pixels the thread ends, since WebAssembly never gives memory back. */
   keptPixels: 4_000_000,
   /** The thread's memory limit for JavaScript. The number of pixels limits the memory of WebAssembly. */

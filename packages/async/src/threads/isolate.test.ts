@@ -101,7 +101,7 @@ describe("order and limits", () => {
 
   test("takes one task of each client in turn, within the limits for the number and the size of waiting tasks", async () => {
     const { threads, run, settled, last } = withThreads({
-      limits: { ...limits, waiting: 4, waitingPerClient: 3, waitingSize: 10 },
+      limits: { ...limits, waiting: 4, clientShare: 0.75, waitingSize: 10 },
     });
     for (const task of ["a0", "a1", "a2", "a3", "a4", "b0", "c0"]) run(task, { client: task.charAt(0), size: 2 });
     expect(await settled()).toEqual(["a4 full", "c0 full"]);
@@ -119,6 +119,15 @@ describe("order and limits", () => {
       "a3 done",
     ]);
     expect(threads).toHaveLength(1);
+  });
+
+  test("one client cannot take all of the size of waiting tasks", async () => {
+    const { run, settled } = withThreads({ limits: { ...limits, waiting: 9, waitingSize: 10, clientShare: 0.5 } });
+    run("running");
+    run("a1", { client: "a", size: 5 });
+    run("a2", { client: "a", size: 1 });
+    run("b1", { client: "b", size: 5 });
+    expect(await settled()).toEqual(["a2 full"]);
   });
 
   test("the start of a thread has a separate time limit", async () => {

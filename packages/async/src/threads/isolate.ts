@@ -1,8 +1,9 @@
 // Runs tasks on a thread that can be killed: picks the next task, enforces time limits, and starts a new thread after it killed one.
 import type { Transferable } from "node:worker_threads";
+import { createFairQueue } from "../clients/fair-queue.ts";
+import { createShares } from "../clients/shares.ts";
 import { systemClock, type Clock, type TimerHandle } from "../waiting/clock.ts";
 import { onAbort } from "../waiting/signals.ts";
-import { createFairQueue } from "./fair-queue.ts";
 import {
   startIsolateThread,
   type IsolateThread,
@@ -21,10 +22,10 @@ export interface IsolateLimits extends ThreadMemory {
   readonly deadlineMs?: number;
   /** Limit for the number of waiting tasks, over all clients. */
   readonly waiting: number;
-  /** Limit for the number of waiting tasks of one client. */
-  readonly waitingPerClient?: number;
   /** Limit for the sum of the sizes of all waiting tasks. */
   readonly waitingSize?: number;
+  /** Share of both limits that one client may use. Default: 1. */
+  readonly clientShare?: number;
 }
 
 export interface IsolateOptions<Task, Result, Message> {
@@ -51,7 +52,7 @@ export interface TaskOptions {
   readonly limitMs: number;
   /** Clients take turns on the thread. */
   readonly client?: string;
-  /** Counts towards `waitingSize`. */
+  /** Counts for `waitingSize`. */
   readonly size?: number;
   /** Aborts when the result is not needed any more. */
   readonly signal?: AbortSignal | undefined;
@@ -119,6 +120,8 @@ export function createIsolate<Task, Result, Message = Task>(
   const startThread: StartIsolateThread<Message, Result> =
     options.startThread ?? ((events) => startIsolateThread(options.thread, limits, events));
   const queue = createFairQueue<Waiting<Task, Result>>();
+  const places = createShares(limits.waiting, limits.clientShare ?? 1);
+  const sizes = createShares(limits.waitingSize ?? Infinity, limits.clientShare ?? 1);
   const ending = new Set<Promise<unknown>>();
   let thread: IsolateThread<Message> | undefined;
   let running: Waiting<Task, Result> | undefined;
@@ -132,7 +135,9 @@ export function createIsolate<Task, Result, Message = Task>(
     if (running !== undefined || isClosed) return;
     running = queue.take();
     if (running === undefined) return;
-    const { task, signal } = running;
+    const { task, signal, client = "", size = 0 } = running;
+    places.add(client, -1);
+    sizes.add(client, -size);
     if (signal?.aborted) {
       settle(({ reject }) => reject(left()));
       return;
@@ -238,12 +243,13 @@ export function createIsolate<Task, Result, Message = Task>(
     async run(task, taskOptions) {
       const { client = "", size = 0 } = taskOptions;
       if (isClosed) throw closed();
-      const { waiting, waitingPerClient = Infinity, waitingSize = Infinity } = limits;
-      if (queue.length >= waiting || queue.lengthOf(client) >= waitingPerClient || queue.size + size > waitingSize) {
+      if ((places.limitFor(client, 1) ?? sizes.limitFor(client, size)) !== undefined) {
         throw new IsolateError("full", "too many other tasks are waiting");
       }
       return await new Promise((resolve, reject) => {
-        queue.push(client, { ...taskOptions, task, resolve, reject }, size);
+        places.add(client, 1);
+        sizes.add(client, size);
+        queue.push(client, { ...taskOptions, task, resolve, reject });
         next();
       });
     },

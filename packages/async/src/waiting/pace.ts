@@ -1,5 +1,5 @@
 // Limits the work that all callers together do in one turn of the event loop, so that other code on the thread can run.
-import { createFairQueue, type FairQueue } from "../threads/fair-queue.ts";
+import { createFairQueue, type FairQueue } from "../clients/fair-queue.ts";
 
 /**
  * Await the result before doing `amount` units of work. The result is undefined when the work may begin at once, in this turn of the event loop.

@@ -187,7 +187,7 @@ test("a hundred callers that render at once get their texts", async () => {
 });
 
 test("a rendering fails at once if too many renderings wait", async () => {
-  const renderer = create({ limits: { waiting: 3, waitingPerClient: 2 } });
+  const renderer = create({ limits: { waiting: 3, clientShare: 0.7 } });
   const template = await renderer.open({ source: "a", ...texts });
   // The first rendering starts at once.
   const all = ["x", "x", "x", "x", "y", "z"].map(

@@ -1,10 +1,10 @@
 // Owns the pictures of jobs and questions on NATS. A gateway writes each picture in pieces, workers read them, and the gateway deletes them when the
 // job has ended. Each job has its own copy: no client can reach a picture by its hash, and no count of users decides when a picture goes.
 import { createHash } from "node:crypto";
+import { createShares } from "@waggle/async";
+import type { Shares } from "@waggle/async";
 import type { Picture } from "@waggle/engine";
 import { reasonOf } from "@waggle/daemon/terminal";
-import { createShares } from "@waggle/jobs";
-import type { Shares } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import type { Connected, MemberContext } from "../nats/connection.ts";
 import { attempt, isStreamFull, natsRetryAfterS } from "../nats/nats-errors.ts";

@@ -1,6 +1,6 @@
 // Owns the memory limit of the pictures of all waiting and running jobs, and of the requests before their jobs.
+import { createShares } from "@waggle/async";
 import type { Picture } from "@waggle/engine";
-import { createShares } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 
 export interface PictureBudget {

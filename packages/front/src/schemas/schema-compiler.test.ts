@@ -36,7 +36,7 @@ function fakeThreads() {
 
 /** For real threads, which need a while to start and to compile on a busy machine. */
 const patient = { compileTimeoutMs: 120_000, startTimeoutMs: 120_000 };
-const limits = { compileTimeoutMs: 2_000, startTimeoutMs: 10_000, waiting: 4, waitingPerClient: 3 };
+const limits = { compileTimeoutMs: 2_000, startTimeoutMs: 10_000, waiting: 4, clientShare: 0.75 };
 
 function setUp(options: SchemaCompilerOptions["limits"] = {}) {
   const clock = createFakeClock();
@@ -160,8 +160,8 @@ describe("createSchemaCompiler", () => {
 
   it("caches grammars and refusals for all clients, up to a limit", async () => {
     const { compiler, last, answer } = setUp({ cacheBytes: 1_000 });
-    const compile = async (title: string, grammar: string) => {
-      const result = compiler.compile({ title }, title);
+    const compile = async (title: string, grammar: string, client = "a") => {
+      const result = compiler.compile({ title }, client);
       answer(grammar);
       return await result;
     };
@@ -174,9 +174,10 @@ describe("createSchemaCompiler", () => {
     expect(last().texts).toHaveLength(3);
     await compile("b", "again");
     expect(last().texts).toHaveLength(4);
-    await compile("huge", "g".repeat(2_000));
-    await compile("a", "again");
-    expect(last().texts).toHaveLength(6);
+    // The results of another client stay.
+    for (const title of ["c", "d", "huge"]) await compile(title, "g".repeat(title === "huge" ? 2_000 : 300), "greedy");
+    await compile("b", "again");
+    expect(last().texts).toHaveLength(7);
   });
 
   it("rejects infinite numbers, which JSON.stringify would change", async () => {

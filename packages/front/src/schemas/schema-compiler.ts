@@ -1,6 +1,6 @@
 // Owns the compilation of JSON schemas on a thread that can be killed: the limits of the thread, and a cache of results.
 import { createHash } from "node:crypto";
-import { createIsolate, IsolateError } from "@waggle/async";
+import { createHoldings, createIsolate, IsolateError } from "@waggle/async";
 import type { Clock, StartIsolateThread } from "@waggle/async";
 import type { AnswerGrammarOptions } from "@waggle/chat-format/format";
 import { WaggleError, requestLimits } from "@waggle/protocol";
@@ -20,10 +20,10 @@ export interface SchemaCompilerLimits {
   readonly startTimeoutMs: number;
   /** Maximum number of waiting schemas. */
   readonly waiting: number;
-  /** Maximum number of waiting schemas of one client. */
-  readonly waitingPerClient: number;
   /** Maximum length of all waiting schemas together. */
   readonly waitingChars: number;
+  /** Share of both for one client. */
+  readonly clientShare: number;
   /** Memory limit of the cache. */
   readonly cacheBytes: number;
   readonly threadMemoryMiB: number;
@@ -35,8 +35,8 @@ export const defaultSchemaCompilerLimits: SchemaCompilerLimits = {
   deadlineMs: 60_000,
   startTimeoutMs: 10_000,
   waiting: 64,
-  waitingPerClient: 32,
   waitingChars: 8 << 20,
+  clientShare: 0.5,
   cacheBytes: 8 << 20,
   threadMemoryMiB: 256,
 };
@@ -76,8 +76,8 @@ export function createSchemaCompiler(options: SchemaCompilerOptions = {}): Schem
       startMs: limits.startTimeoutMs,
       deadlineMs: limits.deadlineMs,
       waiting: limits.waiting,
-      waitingPerClient: limits.waitingPerClient,
       waitingSize: limits.waitingChars,
+      clientShare: limits.clientShare,
       heapMiB: limits.threadMemoryMiB,
     },
     ...(clock === undefined ? {} : { clock }),
@@ -96,7 +96,7 @@ export function createSchemaCompiler(options: SchemaCompilerOptions = {}): Schem
     if (known !== undefined) return known;
     const limitMs = "answer" in task ? limits.answerTimeoutMs : limits.compileTimeoutMs;
     const result = await isolate.run(text, { limitMs, client, size: text.length }).catch(refusalOf);
-    cache.set(text, result, sizeOf(result));
+    cache.set(text, result, client);
     return result;
   }
 
@@ -147,8 +147,8 @@ function sizeOf(result: CompiledSchema): number {
 /** Agents send the same schemas with every request. */
 interface ResultCache {
   get(text: string): CompiledSchema | undefined;
-  /** If the results exceed `maxBytes`, drops the least recently used results. A result above the limit is itself dropped. */
-  set(text: string, result: CompiledSchema, bytes: number): void;
+  /** Beyond `maxBytes`, the client with the most bytes loses its least recently used result. */
+  set(text: string, result: CompiledSchema, client: string): void;
 }
 
 /** Approximate size of an entry without its result. */
@@ -156,32 +156,37 @@ const entryBytes = 256;
 
 /** The keys are digests of the texts: the texts may be large, and contain clients' data. */
 function createResultCache(maxBytes: number): ResultCache {
+  interface Entry {
+    readonly result: CompiledSchema;
+    /** The client that had it compiled. */
+    readonly client: string;
+  }
+  const entries = new Map<string, Entry>();
   /** Least recently used first. */
-  const entries = new Map<string, { readonly result: CompiledSchema; readonly bytes: number }>();
-  let total = 0;
+  const held = createHoldings<string>();
 
-  function remove(key: string): void {
-    total -= entries.get(key)?.bytes ?? 0;
-    entries.delete(key);
+  function use(key: string, entry: Entry): void {
+    held.remove(key);
+    held.set(entry.client, key, sizeOf(entry.result) + entryBytes);
   }
 
   return {
     get(text) {
       const key = digest(text);
       const entry = entries.get(key);
-      if (entry === undefined) return undefined;
-      entries.delete(key);
-      entries.set(key, entry);
-      return entry.result;
+      if (entry !== undefined) use(key, entry);
+      return entry?.result;
     },
-    set(text, result, bytes) {
+    set(text, result, client) {
       const key = digest(text);
-      remove(key);
-      entries.set(key, { result, bytes: bytes + entryBytes });
-      total += bytes + entryBytes;
-      for (const oldest of entries.keys()) {
-        if (total <= maxBytes) break;
-        remove(oldest);
+      const entry = { result, client };
+      entries.set(key, entry);
+      use(key, entry);
+      while (held.size > maxBytes) {
+        const [oldest] = held.ofLargest;
+        if (oldest === undefined) break;
+        held.remove(oldest);
+        entries.delete(oldest);
       }
     },
   };

@@ -56,7 +56,7 @@ export function createPictureDecoder(options: PictureDecoderOptions = {}): Pictu
       startMs: limits.startTimeoutMs,
       deadlineMs: limits.decodeDeadlineMs,
       waiting: limits.waiting,
-      waitingPerClient: limits.waitingPerClient,
+      clientShare: limits.clientShare,
       waitingSize: limits.waitingBytes,
       heapMiB: limits.threadHeapMiB,
     },

@@ -15,8 +15,8 @@ export interface ThreadLimits {
   readonly startTimeoutMs: number;
   /** Maximum number of waiting renderings. */
   readonly waiting: number;
-  /** Maximum number of waiting renderings for one client. */
-  readonly waitingPerClient: number;
+  /** Share of `waiting` for one client. */
+  readonly clientShare: number;
   /** Maximum number of opened sources. The thread keeps all of them. */
   readonly sources: number;
   readonly heapMiB: number;
@@ -28,7 +28,7 @@ export const defaultThreadLimits: ThreadLimits = {
   renderDeadlineMs: 60_000,
   startTimeoutMs: 10_000,
   waiting: 256,
-  waitingPerClient: 128,
+  clientShare: 0.5,
   sources: 256,
   heapMiB: 512,
   stackMiB: 4,

@@ -1,4 +1,4 @@
-// Owns how much of a bounded store each client holds. A client may hold a share of it, so that no client can fill the store for the others.
+// Reserves parts of a limit. A client may hold a share of it, so that no client can take all from the others.
 
 /** The limit that an addition would exceed. */
 export type ShareLimit = "full" | "client_share";
@@ -8,7 +8,7 @@ export interface Shares {
   limitFor(client: string, size: number): ShareLimit | undefined;
   /** @param size negative when the client gives it back */
   add(client: string, size: number): void;
-  /** The most that one client may hold. */
+  /** The most that one client may hold, at least 1. */
   readonly clientCapacity: number;
   readonly total: number;
 }
@@ -16,7 +16,7 @@ export interface Shares {
 /** @param share above 0, at most 1 */
 export function createShares(capacity: number, share: number): Shares {
   const byClient = new Map<string, number>();
-  const clientCapacity = Math.floor(share * capacity);
+  const clientCapacity = Math.max(1, Math.floor(share * capacity));
   let total = 0;
   const heldBy = (client: string): number => byClient.get(client) ?? 0;
 
