@@ -245,22 +245,22 @@ it("a question about pictures stores them for the answering worker, and removes 
   const asked: unknown[] = [];
   fleet.answer = (question) => {
     if (question.kind !== "query") return { kind: "not_loaded" };
-    asked.push(question.question, fleet.pictures.get(question.pictures?.key ?? ""));
+    asked.push(question.question, question.client, fleet.pictures.get(question.pictures?.key ?? ""));
     return { kind: "query", result: { kind: "count", promptTokens: 42 } };
   };
   const { query } = createQuestions(fleet.side("g1"), "m");
   const pictures = [red, green].map((bytes) => ({ sha256: hashOf(bytes), bytes }));
   const question = { kind: "count", messages: [{ role: "user", content: [{ type: "image", picture: 0 }] }] } as const;
   const answer = { type: "query_result", id: "q", answer: { kind: "count", promptTokens: 42 } };
-  expect(await query("q", { ...question, pictures })).toEqual(answer);
-  expect(asked).toEqual([{ ...question, pictures: undefined }, hashes]);
+  expect(await query("q", { ...question, pictures }, "alice")).toEqual(answer);
+  expect(asked).toEqual([{ ...question, pictures: undefined }, "alice", hashes]);
   expect(stored()).toEqual([]);
   const large = [{ sha256: "a", bytes: new Uint8Array(70_000_000) }];
-  expect(await query("q", { ...question, pictures: large })).toMatchObject({
+  expect(await query("q", { ...question, pictures: large }, "alice")).toMatchObject({
     answer: { kind: "failed", failure: { code: "payload_too_large" } },
   });
   fleet.leave("w1");
-  expect(await query("q", { ...question, pictures })).toMatchObject({
+  expect(await query("q", { ...question, pictures }, "alice")).toMatchObject({
     answer: { kind: "failed", failure: { code: "unavailable" } },
   });
   expect(stored()).toEqual([]);

@@ -251,7 +251,9 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
         case "prepare":
           return void questions.preflight(command.job).then((event) => event && owner?.onEvent(event));
         case "query":
-          return void questions.query(command.id, command.question).then((event) => owner?.onEvent(event));
+          return void questions
+            .query(command.id, command.question, command.client)
+            .then((event) => owner?.onEvent(event));
         case "cancel":
           return cancel(command.jobId);
         case "start":

@@ -5,27 +5,25 @@ import { storedPictures, type GatewaySide } from "@waggle/fleet";
 import { preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
 import { failureOf } from "@waggle/protocol";
 
-/** The client of all questions: no client is named in them, and each is over soon. */
-const questions = "";
-
 export interface Questions {
   /** Resolves with the event of an engine, or with undefined if no worker answers in time. Never throws. */
   preflight(job: EngineJob): Promise<EngineEvent | undefined>;
   /** Resolves with the event of an engine. Never throws. */
-  query(id: string, question: EngineQuery): Promise<EngineEvent>;
+  query(id: string, question: EngineQuery, client: string): Promise<EngineEvent>;
 }
 
 export function createQuestions(side: Pick<GatewaySide, "ask" | "pictures">, model: string): Questions {
-  async function ask(question: EngineQuery): ReturnType<typeof side.ask<"query">> {
+  async function ask(question: EngineQuery, client: string): ReturnType<typeof side.ask<"query">> {
     const pictures = question.kind === "count" ? question.pictures : undefined;
     if (pictures === undefined)
-      return await side.ask({ kind: "query", model, question }, { timeoutMs: queryTimeoutMs });
+      return await side.ask({ kind: "query", model, client, question }, { timeoutMs: queryTimeoutMs });
     const stored = storedPictures(randomBytes(8).toString("hex"), pictures);
     const signal = AbortSignal.timeout(queryTimeoutMs);
     try {
-      await side.pictures.put(stored.key, pictures, { client: questions, signal });
-      const bare = { kind: "query", model, question: { ...question, pictures: undefined }, pictures: stored } as const;
-      return await side.ask(bare, { timeoutMs: queryTimeoutMs, vision: true });
+      await side.pictures.put(stored.key, pictures, { client, signal });
+      const bare = { ...question, pictures: undefined };
+      const asked = { kind: "query", model, client, question: bare, pictures: stored } as const;
+      return await side.ask(asked, { timeoutMs: queryTimeoutMs, vision: true });
     } finally {
       void side.pictures.remove(stored.key);
     }
@@ -47,8 +45,8 @@ export function createQuestions(side: Pick<GatewaySide, "ask" | "pictures">, mod
         return { type: "prepare_failed", jobId, failure };
       }
     },
-    async query(id, question) {
-      const answer = await ask(question).then(
+    async query(id, question, client) {
+      const answer = await ask(question, client).then(
         ({ result }) => result,
         (thrown: unknown) => ({ kind: "failed", failure: failureOf(thrown) }) as const,
       );

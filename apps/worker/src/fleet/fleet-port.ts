@@ -133,7 +133,7 @@ export function createFleetPort({
         case "query": {
           // The worker waits as long as the gateway, also while the model loads again.
           const signal = AbortSignal.timeout(queryTimeoutMs);
-          return { kind: "query", result: await served.of(entry).query(question.question, signal) };
+          return { kind: "query", result: await served.of(entry).query(question.question, signal, question.client) };
         }
         case "describe":
           return { kind: "describe", description: describe(entry) };

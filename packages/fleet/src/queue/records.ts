@@ -159,6 +159,8 @@ export type WorkerQuestion =
   | {
       readonly kind: "query";
       readonly model: string;
+      /** Whose question it is; undefined from a gateway of an earlier version. */
+      readonly client?: string | undefined;
       /** Without its pictures. */
       readonly question: EngineQuery;
       readonly pictures?: StoredPictures | undefined;

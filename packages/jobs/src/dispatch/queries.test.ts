@@ -16,11 +16,12 @@ function setUp() {
     if (command.type === "query") sent.push(command.id);
   };
   const queries = createQueries({ engine: { ready: true, send }, clock });
-  const ask = (chars: number, signal = stays) =>
+  const ask = (chars: number, signal = stays, client = "a") =>
     queries
       .ask<"tokenize">(
         { kind: "tokenize", text: "x".repeat(chars), addSpecial: false, parseSpecial: false, withPieces: false },
         signal,
+        client,
       )
       .then(
         ({ tokens }) => tokens.length,
@@ -159,14 +160,15 @@ describe("queries", () => {
     expect(sent).toEqual(["q1"]);
   });
 
-  it("are refused beyond the limits of number and length, towards which ended queries do not count", async () => {
+  it("are refused beyond a client's share of number and length, for which ended queries do not count", async () => {
     const { ask, answer } = setUp();
+    expect([ask(16 * 1_048_576, stays, "b"), await ask(1, stays, "b")][1]).toBe("resource_exhausted");
     const many = Array.from({ length: 4 }, () => ask(4 * 1_048_576));
     expect(await ask(10)).toBe("resource_exhausted");
-    answer("q1");
+    answer("q2");
     expect(await many[0]).toBe(1);
     const next = ask(10);
-    answer("q5");
+    answer("q6");
     expect(await next).toBe(1);
     void Array.from({ length: 253 }, () => ask(0));
     expect(await ask(0)).toBe("resource_exhausted");

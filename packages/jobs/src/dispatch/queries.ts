@@ -1,5 +1,5 @@
 // Sends queries about the model to the engine, such as for the tokens of a text or a rendered conversation. A query needs no job.
-import { createFairQueue, deferred } from "@waggle/async";
+import { createFairQueue, createShares, deferred } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
 import { countChars } from "@waggle/engine";
 import type { EngineQueryResult, EngineCommand, EngineEvent, EngineQuery } from "@waggle/engine";
@@ -8,9 +8,11 @@ import { errorOf, WaggleError } from "@waggle/protocol";
 /** Longest time of a query, at a worker and at a gateway. A working engine answers within one step, and the watchdog restarts a hung engine. */
 export const queryTimeoutMs = 60_000;
 /** Maximum number of queries that may wait at once. */
-const maxWaiting = 256;
+const maxWaiting = 512;
 /** Maximum number of characters or tokens of all waiting queries together. */
-const maxWaitingLength = 16 * 1_048_576;
+const maxWaitingLength = 32 * 1_048_576;
+/** Share of both for one client. */
+const clientShare = 0.5;
 /**
  * Longer queries and those with pictures go to the engine one at a time, because answering a text of megabytes needs a hundred times its size in memory. Clients take turns. If
  * the client of a waiting query disconnects, the query is not sent.
@@ -57,7 +59,8 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
   const line = createFairQueue<string>();
   /** The long query that the engine works on, also after its client has disconnected. */
   let long: string | undefined;
-  let waitingLength = 0;
+  const places = createShares(maxWaiting, clientShare);
+  const lengths = createShares(maxWaitingLength, clientShare);
   let serial = 0;
 
   function unavailable(why: string): WaggleError {
@@ -73,8 +76,12 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
 
   function enter(question: EngineQuery, client: string): WaitingQuery {
     const length = lengthOf(question);
-    if (waiting.size >= maxWaiting || waitingLength + length > maxWaitingLength) {
-      throw new WaggleError("resource_exhausted", "Cannot ask the model: too many queries wait.", { retryAfterS: 1 });
+    const limit = places.limitFor(client, 1) ?? lengths.limitFor(client, length);
+    if (limit !== undefined) {
+      const whose = limit === "full" ? "" : " of this client";
+      throw new WaggleError("resource_exhausted", `Cannot ask the model: too many queries${whose} wait.`, {
+        retryAfterS: 1,
+      });
     }
     const query = {
       id: `q${(serial += 1)}`,
@@ -85,7 +92,8 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
       isSent: false,
     };
     waiting.set(query.id, query);
-    waitingLength += length;
+    places.add(client, 1);
+    lengths.add(client, length);
     if (length > shortLength || hasPictures(question)) line.push(client, query.id);
     else send(query);
     sendNext();
@@ -93,7 +101,9 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
   }
 
   function leave(query: WaitingQuery): void {
-    if (waiting.delete(query.id)) waitingLength -= query.length;
+    if (!waiting.delete(query.id)) return;
+    places.add(query.client, -1);
+    lengths.add(query.client, -query.length);
   }
 
   function send(query: WaitingQuery): void {
