@@ -35,6 +35,14 @@ it("the ring keeps the last lines as objects with redacted values, in any format
   expect(written).toHaveLength(3);
 });
 
+it("a client's flood pushes out its own lines, not those of the server", async () => {
+  const ring = createLogRing({ maxLines: 5, firstSeq: 0 });
+  const line = (msg: string, more = {}): string => JSON.stringify({ level: "info", time: "now", ...more, msg });
+  ring.write(line("engine_lost"));
+  for (let i = 0; i < 10; i++) ring.write(line(`line ${i}`, { client: "greedy" }));
+  expect(await messagesOf(ring, { count: 9 })).toEqual(["engine_lost", "line 6", "line 7", "line 8", "line 9"]);
+});
+
 it("the ring has a limit in bytes, and drops a line that is longer than the limit", async () => {
   const ring = createLogRing({ maxBytes: 700, firstSeq: 0 });
   const line = (text: string): string => JSON.stringify({ level: "info", time: "now", msg: text });

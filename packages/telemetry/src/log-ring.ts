@@ -1,5 +1,7 @@
-// Keeps the last lines of the log in memory, and passes each line to the day on disk, so that requests can read both. Lines and bytes are bounded. The
-// logger has already redacted the lines.
+// Keeps the last lines of the log in memory, and passes each line to the day on disk, so that requests can read both. Lines and bytes are
+// bounded; beyond, the client with the most lines or bytes loses its oldest one, so that it cannot push out the server's lines. The logger has already
+// redacted the lines.
+import { createHoldings } from "@waggle/async";
 import { lineLevels, type LogLine } from "@waggle/protocol";
 import { isPartOf, isPast, type DayLog, type PastQuery } from "./day-log.ts";
 import type { LogSink } from "./log-sink.ts";
@@ -30,22 +32,27 @@ export interface LogRingOptions {
 export function createLogRing(options: LogRingOptions = {}): LogRing {
   const { maxLines = 500, maxBytes = 262_144, firstSeq = Date.now(), day } = options;
   /** Each line with its number as its first field. */
-  const kept: string[] = [];
-  let bytes = 0;
+  const bytes = createHoldings<string>();
+  const lines = createHoldings<string>();
   let next = firstSeq;
 
   return {
     write(line) {
       const text = `{"seq":${next++},${line.trimEnd().slice(1)}`;
-      day?.add("log", text, clientIn.exec(text)?.[1]);
+      const client = clientIn.exec(text)?.[1];
+      day?.add("log", text, client);
       if (text.length > maxBytes) return;
-      kept.push(text);
-      bytes += text.length;
-      while (kept.length > maxLines || bytes > maxBytes) bytes -= kept.shift()?.length ?? 0;
+      bytes.set(client ?? "", text, text.length);
+      lines.set(client ?? "", text, 1);
+      while (lines.size > maxLines || bytes.size > maxBytes) {
+        const [oldest = ""] = (bytes.size > maxBytes ? bytes : lines).ofLargest;
+        bytes.remove(oldest);
+        lines.remove(oldest);
+      }
     },
     async find(query) {
       const { after = -1, count, level } = query;
-      const wanted = kept
+      const wanted = [...lines]
         .map((text) => JSON.parse(text) as Record<string, unknown>)
         .filter((line) => isPartOf(query, Date.parse(String(line["time"])), line) && isAsSevere(line, level))
         .filter(({ seq }) => Number(seq) > after || after >= next)

@@ -1,4 +1,5 @@
 // Keeps the index of KV snapshots: which prefixes exist, and which snapshots are evicted for a new one. The index knows no file and no slot.
+import { createHoldings } from "@waggle/async";
 import type { HeldEntry, KvSnapshot } from "../port/backend.ts";
 import { commonPrefix } from "./common-prefix.ts";
 
@@ -29,33 +30,19 @@ export interface KvIndex {
 }
 
 export function createKvIndex(maxBytes: number): KvIndex {
-  /** Snapshots by id, least recently used first. */
-  const states = new Map<string, KvSnapshot>();
-  let bytes = 0;
-
-  function remove(state: KvSnapshot): void {
-    if (states.delete(state.id)) bytes -= state.bytes;
-  }
+  /** Least recently used first. */
+  const states = createHoldings<KvSnapshot>();
 
   function ofScope(cacheScope: string): KvSnapshot[] {
-    return [...states.values()].filter((state) => state.cacheScope === cacheScope);
-  }
-
-  /** The least recently used snapshot of the scope with the most bytes, so that no client can evict the snapshots of others. */
-  function oldestOfLargest(): KvSnapshot | undefined {
-    const sizes = new Map<string, number>();
-    for (const { cacheScope, bytes: size } of states.values())
-      sizes.set(cacheScope, (sizes.get(cacheScope) ?? 0) + size);
-    const most = Math.max(...sizes.values());
-    return [...states.values()].find(({ cacheScope }) => sizes.get(cacheScope) === most);
+    return [...states].filter((state) => state.cacheScope === cacheScope);
   }
 
   return {
     get bytes() {
-      return bytes;
+      return states.size;
     },
     get count() {
-      return states.size;
+      return [...states].length;
     },
     matches(prompt, cacheScope) {
       return ofScope(cacheScope)
@@ -67,20 +54,19 @@ export function createKvIndex(maxBytes: number): KvIndex {
       const going = ofScope(state.cacheScope).filter(
         ({ entries }) => commonPrefix(entries, state.entries) === entries.length,
       );
-      for (const needless of going) remove(needless);
-      states.set(state.id, state);
-      bytes += state.bytes;
-      while (bytes > maxBytes) {
-        const oldest = oldestOfLargest();
+      for (const needless of going) states.remove(needless);
+      states.set(state.cacheScope, state, state.bytes);
+      while (states.size > maxBytes) {
+        const [oldest] = states.ofLargest;
         if (oldest === undefined) break;
-        remove(oldest);
+        states.remove(oldest);
         going.push(oldest);
       }
       return going;
     },
     touch(state) {
-      if (states.delete(state.id)) states.set(state.id, state);
+      if (states.remove(state)) states.set(state.cacheScope, state, state.bytes);
     },
-    remove,
+    remove: (state) => void states.remove(state),
   };
 }

@@ -162,20 +162,28 @@ describe("a start", () => {
     expect(harness.textOf("a.0")).toBe(expectedText("Hello", 8));
   });
 
-  test("asks again only for work beyond the limit of bytes, and not a second time", async () => {
-    const harness = startEngine({ slots: 3, contextSize: 2_000, limits: { preparedBytes: 25_000 } });
-    const ids = ["a", "b", "c"];
-    // Each prompt takes eight bytes for a token and two for a character, and its settings a few hundred bytes.
-    const one = (id: string) => job(id, "x".repeat(1_000));
-    for (const id of ids) prepare(harness, one(id));
-    await harness.until((event): event is EngineEvent => isType("prepared")(event) && event.jobId === "c");
-    expect(harness.engine.preparedJobs).toBe(2);
-    for (const id of ids) start(harness, id);
-    expect(unprepared(harness.events)).toEqual([{ type: "unprepared", jobId: "c" }]);
-    prepare(harness, one("c"));
-    for (const id of ids) await harness.untilJob(id, "finished");
-    expect(unprepared(harness.events)).toHaveLength(1);
-  });
+  test.each([
+    { clients: ["x", "x", "x"], unkept: "c" },
+    { clients: ["x", "x", "y"], unkept: "b" },
+  ])(
+    "asks again only for the newest work of the client with the most, beyond the limit of bytes: $unkept",
+    async (row) => {
+      const harness = startEngine({ slots: 3, contextSize: 2_000, limits: { preparedBytes: 25_000 } });
+      const ids = ["a", "b", "c"];
+      // Each prompt takes eight bytes for a token and two for a character, and its settings a few hundred bytes.
+      const one = (id: string) => ({ ...job(id, "x".repeat(1_000)), cacheScope: row.clients[ids.indexOf(id)] ?? "" });
+      for (const id of ids) {
+        prepare(harness, one(id));
+        await harness.until((event): event is EngineEvent => isType("prepared")(event) && event.jobId === id);
+      }
+      expect(harness.engine.preparedJobs).toBe(2);
+      for (const id of ids) start(harness, id);
+      expect(unprepared(harness.events)).toEqual([{ type: "unprepared", jobId: row.unkept }]);
+      prepare(harness, one(row.unkept));
+      for (const id of ids) await harness.untilJob(id, "finished");
+      expect(unprepared(harness.events)).toHaveLength(1);
+    },
+  );
 
   test("fails beyond the limit of waiting jobs", async () => {
     const { engine, gate, of } = startEngine({ slots: 1, gated: true, limits: { maxWaiting: 2 } });

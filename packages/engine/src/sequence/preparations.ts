@@ -1,4 +1,5 @@
 // Owns the prepared work of jobs between the commands `prepare` and `start`: what is being prepared, and what is kept, bounded in bytes.
+import { createHoldings } from "@waggle/async";
 import type { EngineJob } from "../port/messages.ts";
 import { bytesPerChar, countChars, type PreparedJob } from "./prepare.ts";
 
@@ -6,7 +7,7 @@ const bytesPerNumber = 8;
 
 export interface PreparationsOptions {
   readonly prepare: (job: EngineJob, signal: AbortSignal) => Promise<PreparedJob>;
-  /** Maximum number of bytes of everything that is kept. */
+  /** Maximum number of bytes of everything that is kept. Beyond it, the client with the most bytes loses its newest work. */
   readonly maxBytes: number;
   /** Begins the choices that have started and wait for this work. Returns false if no choice waits: then the work is kept. */
   readonly begin: (prepared: PreparedJob) => boolean;
@@ -16,7 +17,7 @@ export interface PreparationsOptions {
 }
 
 export interface Preparations {
-  /** Prepares the job's work, and keeps the result until `take` or `drop`. Work is not kept if it would exceed the limit. */
+  /** Prepares the job's work, and keeps the result until `take` or `drop`, or until the limit is exceeded. */
   prepare(job: EngineJob): void;
   /** Whether the work is being prepared, or kept. */
   has(jobId: string): boolean;
@@ -35,7 +36,6 @@ interface Preparation {
   readonly leaving: AbortController;
   /** Undefined while the work is being prepared. */
   readonly prepared?: PreparedJob;
-  readonly bytes: number;
 }
 
 export function createPreparations({
@@ -46,16 +46,24 @@ export function createPreparations({
   onFailed,
 }: PreparationsOptions): Preparations {
   const all = new Map<string, Preparation>();
+  /** The ids of kept work. */
+  const held = createHoldings<string>();
 
   function drop(jobId: string): void {
     all.get(jobId)?.leaving.abort();
     all.delete(jobId);
+    held.remove(jobId);
   }
 
-  function keep(jobId: string, kept: Preparation): void {
-    const bytes = [...all.values()].reduce((sum, each) => sum + each.bytes, kept.bytes);
-    // The work that was prepared first starts first, so the newest is not kept: its `start` prepares it again.
-    if (bytes <= maxBytes) all.set(jobId, kept);
+  function keep(prepared: PreparedJob, leaving: AbortController): void {
+    const { jobId, cacheScope } = prepared.job;
+    all.set(jobId, { leaving, prepared });
+    held.set(cacheScope, jobId, bytesOf(prepared));
+    while (held.size > maxBytes) {
+      // The work that was prepared first starts first, so the newest goes: its `start` prepares it again.
+      const newest = [...held.ofLargest].at(-1);
+      if (newest !== undefined) drop(newest);
+    }
   }
 
   return {
@@ -63,13 +71,13 @@ export function createPreparations({
       const { jobId } = job;
       drop(jobId);
       const leaving = new AbortController();
-      all.set(jobId, { leaving, bytes: 0 });
+      all.set(jobId, { leaving });
       void prepare(job, leaving.signal).then(
         (prepared) => {
           if (leaving.signal.aborted) return;
           all.delete(jobId);
           if (begin(prepared)) return;
-          keep(jobId, { leaving, prepared, bytes: bytesOf(prepared) });
+          keep(prepared, leaving);
           onPrepared(prepared);
         },
         (thrown: unknown) => {
@@ -82,7 +90,10 @@ export function createPreparations({
     has: (jobId) => all.has(jobId),
     take(jobId) {
       const prepared = all.get(jobId)?.prepared;
-      if (prepared !== undefined) all.delete(jobId);
+      if (prepared !== undefined) {
+        all.delete(jobId);
+        held.remove(jobId);
+      }
       return prepared;
     },
     drop,

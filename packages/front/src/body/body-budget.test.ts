@@ -5,7 +5,7 @@ describe("createBodyBudget", () => {
   it("drops the oldest body, and no longer counts its bytes", () => {
     const budget = createBodyBudget(100);
     const ended: string[] = [];
-    const open = (name: string) => budget.open(() => ended.push(name));
+    const open = (name: string) => budget.open("a", () => ended.push(name));
     const [first, second, third] = [open("first"), open("second"), open("third")];
     first.add(40);
     second.add(40);
@@ -23,18 +23,27 @@ describe("createBodyBudget", () => {
 
   it("accepts a small body while large bodies never finish", () => {
     const budget = createBodyBudget(1_000);
-    for (let i = 0; i < 300; i += 1) budget.open(() => {}).add(400);
+    for (let i = 0; i < 300; i += 1) budget.open("a", () => {}).add(400);
     let isEnded = false;
-    const small = budget.open(() => (isEnded = true));
+    const small = budget.open("a", () => (isEnded = true));
     small.add(10);
     expect(isEnded).toBe(false);
     expect(budget.bytes).toBeLessThanOrEqual(1_000);
   });
 
+  it("drops the bodies of the client with the most, not the oldest one of another client", () => {
+    const budget = createBodyBudget(100);
+    const ended: string[] = [];
+    const open = (name: string) => budget.open(name.charAt(0), () => ended.push(name));
+    open("a1").add(10);
+    for (let i = 1; i <= 5; i += 1) open(`b${i}`).add(30);
+    expect(ended).toEqual(["b1", "b2"]);
+  });
+
   it("drops a body that is larger than the limit of all bodies", () => {
     const budget = createBodyBudget(10);
     let isEnded = false;
-    budget.open(() => (isEnded = true)).add(11);
+    budget.open("a", () => (isEnded = true)).add(11);
     expect([isEnded, budget.bytes]).toEqual([true, 0]);
   });
 });

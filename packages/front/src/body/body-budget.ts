@@ -1,7 +1,8 @@
 // Owns the memory limit of all incoming bodies together, and selects the body that is dropped at the limit.
+import { createHoldings } from "@waggle/async";
 
 export interface ArrivingBody {
-  /** Adds received bytes, or removes some that are no longer held. At the limit, the budget drops the oldest body, which may be this body. */
+  /** Adds received bytes, or removes some that are no longer held. At the limit, the budget drops a body, which may be this body. */
   add(bytes: number): void;
   /** Releases the memory, when the body is complete or was given up. */
   close(): void;
@@ -9,47 +10,42 @@ export interface ArrivingBody {
 
 export interface BodyBudget {
   /** @param end called once, if the body is dropped; then the body's bytes no longer count */
-  open(end: () => void): ArrivingBody;
+  open(client: string, end: () => void): ArrivingBody;
   readonly bytes: number;
 }
 
 /**
- * At the limit, drops the oldest body. A normal body arrives within moments, so the oldest body is usually that of a slow or silent client. Large
- * bodies of slow clients therefore do not block small bodies.
+ * At the limit, the client with the most bytes loses its oldest body. A normal body arrives within moments, so the oldest body is usually a slow or
+ * silent one. Large bodies of slow clients therefore do not block small bodies.
  */
 export function createBodyBudget(maxBytes: number): BodyBudget {
   interface Entry {
     bytes: number;
     readonly end: () => void;
   }
-  /** Oldest first. */
-  const arriving = new Set<Entry>();
-  let total = 0;
-
-  function remove(entry: Entry): void {
-    if (arriving.delete(entry)) total -= entry.bytes;
-  }
+  const arriving = createHoldings<Entry>();
 
   return {
-    open(end) {
+    open(client, end) {
       const entry: Entry = { bytes: 0, end };
-      arriving.add(entry);
+      arriving.set(client, entry, 0);
       return {
         add(bytes) {
           if (!arriving.has(entry)) return;
           entry.bytes += bytes;
-          total += bytes;
-          for (const oldest of arriving) {
-            if (total <= maxBytes) break;
-            remove(oldest);
+          arriving.set(client, entry, entry.bytes);
+          while (arriving.size > maxBytes) {
+            const [oldest] = arriving.ofLargest;
+            if (oldest === undefined) break;
+            arriving.remove(oldest);
             oldest.end();
           }
         },
-        close: () => remove(entry),
+        close: () => void arriving.remove(entry),
       };
     },
     get bytes() {
-      return total;
+      return arriving.size;
     },
   };
 }

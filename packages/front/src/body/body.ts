@@ -68,7 +68,7 @@ async function readText(c: AppContext, places: PicturePlace | undefined, maxByte
   let chunks = 0;
   let crowdedOut = false;
   const cancel = (): void => void reader.cancel().catch(() => undefined);
-  const arriving = c.get("bodies").open(() => {
+  const arriving = c.get("bodies").open(c.get("client"), () => {
     crowdedOut = true;
     text.clear();
     cancel();
@@ -144,7 +144,7 @@ function tooFine(): WaggleError {
 function exhausted(): WaggleError {
   return new WaggleError(
     "resource_exhausted",
-    "Cannot read the body: all arriving bodies together exceed the memory limit, and this body is the oldest.",
+    "Cannot read the body: all arriving bodies together exceed the memory limit, and this one is the oldest of the client with the most. Send fewer at a time.",
     { retryAfterS: 1 },
   );
 }

@@ -1,4 +1,5 @@
 // Recognizes retries: a request that is sent again joins the job of its first try, instead of superseding that job.
+import { createHoldings } from "@waggle/async";
 import type { Job, JobRegistry } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
 import { unsupported } from "../body/fields.ts";
@@ -65,32 +66,21 @@ interface Remembered {
 
 export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
   /** By client and key. Ids only, since the registry decides how long an ended job is kept. */
-  const clients = new Map<string, Map<string, Remembered>>();
+  const remembered = new Map<string, Remembered>();
+  const held = createHoldings<string>();
 
-  let size = 0;
-
-  function find(client: string, key: string): Remembered | undefined {
-    return clients.get(client)?.get(key);
+  function remember(client: string, name: string, entry: Remembered): void {
+    forget(name);
+    remembered.set(name, entry);
+    held.set(client, name, 1);
+    if (held.size <= mostRemembered) return;
+    const [oldest] = held.ofLargest;
+    if (oldest !== undefined) forget(oldest);
   }
 
-  function remember(client: string, key: string, entry: Remembered): void {
-    forget(client, key);
-    const remembered = clients.get(client) ?? new Map<string, Remembered>();
-    clients.set(client, remembered.set(key, entry));
-    size += 1;
-    if (size > mostRemembered) forgetOldest();
-  }
-
-  function forget(client: string, key: string): void {
-    const remembered = clients.get(client);
-    if (remembered?.delete(key) !== true) return;
-    size -= 1;
-    if (remembered.size === 0) clients.delete(client);
-  }
-
-  function forgetOldest(): void {
-    const [client, remembered] = [...clients].reduce((a, b) => (a[1].size >= b[1].size ? a : b));
-    for (const oldest of remembered.keys()) return forget(client, oldest);
+  function forget(name: string): void {
+    remembered.delete(name);
+    held.remove(name);
   }
 
   /** The job of the earlier try; undefined if that job cannot return the whole answer. */
@@ -102,7 +92,8 @@ export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
 
   return {
     async join({ key, again }, { client, digest }, submit) {
-      let known = again ? find(client, key) : undefined;
+      const name = JSON.stringify([client, key]);
+      let known = again ? remembered.get(name) : undefined;
       while (known !== undefined) {
         if (known.digest !== digest) {
           throw new WaggleError(
@@ -113,18 +104,18 @@ export function createRetries(registry: Pick<JobRegistry, "get">): Retries {
         const earlier = await earlierTry(known, client);
         if (earlier !== undefined) return { job: earlier, joined: true };
         // Meanwhile another retry may have replaced the failed try.
-        const newest = find(client, key);
+        const newest = remembered.get(name);
         known = newest === known ? undefined : newest;
       }
       const submitted = submit();
       const entry: Remembered = { digest, job: submitted };
-      remember(client, key, entry);
+      remember(client, name, entry);
       try {
         const found = await submitted;
         entry.job = found.job.id;
         return found;
       } catch (error) {
-        if (find(client, key) === entry) forget(client, key);
+        if (remembered.get(name) === entry) forget(name);
         throw error;
       }
     },

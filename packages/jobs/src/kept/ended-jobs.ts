@@ -1,5 +1,5 @@
 // Keeps ended jobs for later readers, bounded in time, bytes and count.
-import type { Clock } from "@waggle/async";
+import { createHoldings, type Clock } from "@waggle/async";
 import type { Job } from "../job/job.ts";
 
 export interface EndedJobsOptions {
@@ -13,11 +13,6 @@ export interface EndedJobsOptions {
   readonly onForgotten: (job: Job) => void;
 }
 
-interface ClientJobs {
-  readonly jobs: Set<Job>;
-  bytes: number;
-}
-
 export interface EndedJobs {
   add(job: Job): void;
   clear(): void;
@@ -27,57 +22,39 @@ export interface EndedJobs {
 
 /** At a limit, the client with the most bytes or jobs loses its oldest job, so that no client can evict the jobs of others. */
 export function createEndedJobs(options: EndedJobsOptions): EndedJobs {
-  /** The jobs of each client in the order of their ends; clients without jobs have no entry. */
-  const byClient = new Map<string, ClientJobs>();
-  let count = 0;
-  let bytes = 0;
+  const bytes = createHoldings<Job>();
+  const count = createHoldings<Job>();
 
   function forget(job: Job): void {
-    const { client } = job.spec.who;
-    const kept = byClient.get(client);
-    if (kept?.jobs.delete(job) !== true) return;
-    kept.bytes -= job.log.bytes;
-    if (kept.jobs.size === 0) byClient.delete(client);
-    bytes -= job.log.bytes;
-    count -= 1;
+    if (!count.remove(job)) return;
+    bytes.remove(job);
     job.timers.get("forget")?.cancel();
     job.timers.delete("forget");
     options.onForgotten(job);
   }
 
-  function oldestOfMost(sizeOf: (kept: ClientJobs) => number): Job | undefined {
-    let most: ClientJobs | undefined;
-    for (const kept of byClient.values()) if (most === undefined || sizeOf(kept) > sizeOf(most)) most = kept;
-    return most?.jobs.values().next().value;
-  }
-
   return {
     add(job) {
       const { client } = job.spec.who;
-      const kept = byClient.get(client) ?? { jobs: new Set<Job>(), bytes: 0 };
-      byClient.set(client, kept);
-      kept.jobs.add(job);
-      kept.bytes += job.log.bytes;
-      bytes += job.log.bytes;
-      count += 1;
+      bytes.set(client, job, job.log.bytes);
+      count.set(client, job, 1);
       job.timers.set(
         "forget",
         options.clock.setTimeout(() => forget(job), options.windowMs),
       );
-      while (bytes > options.totalBytes || count > options.countLimit) {
-        const oldest = oldestOfMost(bytes > options.totalBytes ? (kept) => kept.bytes : (kept) => kept.jobs.size);
-        if (oldest === undefined) break;
-        forget(oldest);
+      while (bytes.size > options.totalBytes || count.size > options.countLimit) {
+        const [oldest] = (bytes.size > options.totalBytes ? bytes : count).ofLargest;
+        if (oldest !== undefined) forget(oldest);
       }
     },
     clear() {
-      for (const { jobs } of [...byClient.values()]) for (const job of [...jobs]) forget(job);
+      for (const job of count) forget(job);
     },
     get count() {
-      return count;
+      return count.size;
     },
     get bytes() {
-      return bytes;
+      return bytes.size;
     },
   };
 }

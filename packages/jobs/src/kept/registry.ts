@@ -1,5 +1,5 @@
 // Finds jobs by their ids: live jobs, and ended jobs while they can be replayed. Also lists the last ended jobs, with the parts of their time.
-import type { Clock } from "@waggle/async";
+import { createHoldings, type Clock } from "@waggle/async";
 import { endedJobsLimit, endedQueryLimit } from "@waggle/protocol";
 import type { EndedJob } from "@waggle/protocol";
 import { createSessionRegistry, type SessionRegistry, type SessionStream } from "@waggle/queue";
@@ -61,8 +61,7 @@ export interface JobRegistry extends LiveJobs {
 
 export function createJobRegistry(options: RegistryOptions): JobRegistry {
   const { timeOfDay = Date.now, day } = options;
-  /** Oldest first. */
-  const lastEnded: EndedJob[] = [];
+  const lastEnded = createHoldings<EndedJob>();
   const byName = new Map<string, Job>();
   const live = new Map<string, Job>();
   const shared = { clock: options.clock, countLimit: options.endedJobsKept, onForgotten: forgotten };
@@ -79,13 +78,24 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
 
   /** Begins with the jobs of the last process. */
   const restored = onDisk(endedJobsLimit, {}).then(
-    (earlier) => void lastEnded.unshift(...earlier),
+    (earlier) => {
+      for (const one of [...earlier, ...lastEnded]) keepEnded(one);
+    },
     () => {},
   );
 
   async function onDisk(count: number, query: PastQuery): Promise<readonly EndedJob[]> {
     const rows = (await day?.read({ ...query, kind: "job", count })) ?? [];
     return rows.map(({ value }) => value as unknown as EndedJob);
+  }
+
+  /** As the newest. */
+  function keepEnded(job: EndedJob): void {
+    lastEnded.remove(job);
+    lastEnded.set(job.client, job, 1);
+    if (lastEnded.size <= endedJobsLimit) return;
+    const [oldest] = lastEnded.ofLargest;
+    if (oldest !== undefined) lastEnded.remove(oldest);
   }
 
   function forgotten(job: Job): void {
@@ -107,7 +117,7 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
     liveJobs: () => [...live.values()],
     async ended(query = {}) {
       await restored;
-      const here = lastEnded.filter((one) => isPartOf(query, Date.parse(one.ended_at), { ...one }));
+      const here = [...lastEnded].filter((one) => isPartOf(query, Date.parse(one.ended_at), { ...one }));
       const stored = isPast(query) ? await onDisk(endedQueryLimit, query) : [];
       const byName = new Map([...stored, ...here].map((one) => [`${one.client} ${one.job_id} ${one.ended_at}`, one]));
       return [...byName.values()].toSorted((a, b) => b.ended_at.localeCompare(a.ended_at));
@@ -117,10 +127,9 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
       const { phase } = job.state;
       if (phase.name === "ended") {
         const ended = endedOf(job, phase.outcome, timeOfDay());
-        lastEnded.push(ended);
+        keepEnded(ended);
         day?.add("job", JSON.stringify(ended), ended.client);
       }
-      if (lastEnded.length > endedJobsLimit) lastEnded.shift();
       // Vectors are not in the log, so embed and rerank jobs cannot be replayed. A job with a listener is replayed by its gateway.
       if (job.spec.work.kind !== "generate" || job.listener !== undefined) return forgotten(job);
       (job.spec.when.onDisconnect === "continue" ? answers : replayed).add(job);
