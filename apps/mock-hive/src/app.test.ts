@@ -1,4 +1,5 @@
 import { EventEmitter, once } from "node:events";
+import type { IncomingMessage } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { serve, type HttpBindings } from "@hono/node-server";
@@ -380,6 +381,21 @@ describe("the app", () => {
     const { call } = createHive();
     const headers = origin === undefined ? { host } : { host, origin };
     expect((await call("GET", "/v1/workers", { headers })).status).toBe(status);
+  });
+
+  it.each([
+    ["an image of another site", "/v1/workers", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }, 403],
+    ["a link to a route", "/v1/workers", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" }, 403],
+    ["a link to a page", "/", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" }, 200],
+    ["its own page", "/v1/workers", { "sec-fetch-site": "same-origin" }, 200],
+    ["the target of another host", "http://evil.example/v1/workers", {}, 403],
+    ["an absolute target", "http://localhost:7700/v1/workers", {}, 200],
+  ])("without tokens, %s at %s with %j gets %d", async (_, url, headers: Record<string, string>, status) => {
+    const { app } = createHive();
+    const request = new Request(new URL(url, "http://localhost:7700"), {
+      headers: { host: "localhost:7700", ...headers },
+    });
+    expect((await app.fetch(request, { incoming: { url } as IncomingMessage })).status).toBe(status);
   });
 
   it.each([

@@ -104,8 +104,11 @@ export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
     return errorResponse(error, allow);
   });
   const openPaths = Object.values<Route>(hiveRoutes).flatMap(({ open, path }) => (open === true ? [path] : []));
-  app.use(async (context, next) => {
-    if (!openPaths.includes(context.req.path)) checkHostAndOrigin(context.req.raw.headers, access);
+  const pages = createPages({ folder: pagesFolder, routes: { "/": "hive.html" } });
+  app.use(async ({ req, env }, next) => {
+    const isPage = pages.owns(req.method, req.path);
+    const request = { headers: req.raw.headers, target: env?.incoming?.url, isPage };
+    if (!openPaths.includes(req.path)) checkHostAndOrigin(request, access);
     await next();
   });
   const handlers = createHandlers(options);
@@ -122,7 +125,6 @@ export function createHiveApp(options: HiveAppOptions): Hono<HiveEnv> {
     if (right === "report" && faults !== undefined) app.on(route.method, route.path, misbehave(faults));
     app.on(route.method, route.path, limitBody, handlers[name]);
   }
-  const pages = createPages({ folder: pagesFolder, routes: { "/": "hive.html" } });
   app.get("*", async (context, next) => (await pages.answer(context.req.raw)) ?? (await next()));
   return app;
 }

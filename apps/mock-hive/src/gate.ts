@@ -1,5 +1,5 @@
-// Owns the hive's access checks: Host, Origin, then the token and its rights.
-import { authenticate, checkHost, checkOrigin } from "@waggle/daemon/access";
+// Owns the hive's access checks: Host, Origin and site, then the token and its rights.
+import { authenticate, checkHost, checkOrigin, checkSite, checkTarget } from "@waggle/daemon/access";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { WaggleError } from "@waggle/protocol";
 
@@ -17,10 +17,22 @@ export interface HiveAccess {
   readonly allowedOrigins: readonly string[];
 }
 
-/** @throws WaggleError forbidden when Host is not a name of the hive, or the page in Origin is not allowed */
-export function checkHostAndOrigin(headers: Headers, { tokens, allowedHosts, allowedOrigins }: HiveAccess): void {
-  checkHost(headers, { localMode: tokens() === undefined, allowedHosts });
+export interface HiveRequest {
+  readonly headers: Headers;
+  /** As the client sent it; undefined in tests without a server. */
+  readonly target: string | undefined;
+  /** Whether the request is for a static page. */
+  readonly isPage: boolean;
+}
+
+/** @throws WaggleError forbidden when the request is for another host, or from a page that is not allowed */
+export function checkHostAndOrigin({ headers, target, isPage }: HiveRequest, access: HiveAccess): void {
+  const { tokens, allowedHosts, allowedOrigins } = access;
+  const localMode = tokens() === undefined;
+  checkTarget(headers, target);
+  checkHost(headers, { localMode, allowedHosts });
   checkOrigin(headers, { allowedOrigins, localPages: false });
+  if (localMode) checkSite(headers, isPage);
 }
 
 /** @throws WaggleError unauthenticated without a token or with a wrong one; forbidden when the token lacks the right */

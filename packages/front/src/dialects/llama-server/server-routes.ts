@@ -31,7 +31,8 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
       const served = models.find(c.req.query("model"));
       const prompts = await served.prompts();
       const info = served.info();
-      // Clients need the context length, which may be known only once the model is loaded.
+      // Clients need the context length, which may be known only once the model is loaded. This GET loads a model, as llama-server's does: only one that
+      // was never loaded, for a client that may load it with a completion.
       if (info.context_size === undefined) served.requireLoaded();
       const { tools = false, parallel_tool_calls: parallel = false } = info.chat ?? {};
       return c.json({
