@@ -4,11 +4,13 @@ import type { Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
+import { createHoldings } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { ListenError, PortTakenError, findPortHolder, listenReason } from "@waggle/daemon/ports";
 import type { App } from "./app.ts";
 
 export interface ServerLimits {
+  /** Beyond it, the address with the most connections loses its oldest one without a request, otherwise its newest. */
   readonly maxConnections: number;
   /** Size limit of all headers of a request together. */
   readonly maxHeaderBytes: number;
@@ -56,6 +58,8 @@ export async function listen(
   let waiters: (() => void)[] = [];
   /** The unfinished responses of each connection, in the order of their requests. */
   const responses = new WeakMap<Duplex, Set<ServerResponse>>();
+  /** By the address of the other side. */
+  const connections = createHoldings<Socket>();
   const server = createServer(
     {
       maxHeaderSize: limits.maxHeaderBytes,
@@ -80,11 +84,17 @@ export async function listen(
       void listener(incoming, outgoing);
     },
   );
-  server.maxConnections = limits.maxConnections;
   server.on("connection", (socket) => {
     const own = new Set<ServerResponse>();
     responses.set(socket, own);
+    connections.set(socket.remoteAddress ?? "", socket, 1);
+    if (connections.size > limits.maxConnections) {
+      const theirs = [...connections.ofLargest];
+      const ends = theirs.find((one) => responses.get(one)?.size === 0) ?? theirs.at(-1);
+      ends?.destroy();
+    }
     socket.once("close", () => {
+      connections.remove(socket);
       for (const response of own) closeUnassigned(response);
     });
   });

@@ -1,0 +1,66 @@
+// Tests which connection ends at the limit of connections.
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { expect, it, onTestFinished } from "vitest";
+import type { App } from "./app.ts";
+import { listen } from "./server.ts";
+
+const wait = "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n";
+const answer = "GET /answer HTTP/1.1\r\nHost: x\r\n\r\n";
+
+it.each([
+  [
+    "an idle one before busy ones",
+    [
+      ["127.0.0.2", wait],
+      ["127.0.0.2", ""],
+      ["127.0.0.2", wait],
+    ],
+    1,
+  ],
+  [
+    "the newest of the address with the most",
+    [
+      ["127.0.0.3", wait],
+      ["127.0.0.2", wait],
+      ["127.0.0.2", wait],
+    ],
+    2,
+  ],
+  [
+    "no idle one of an address with fewer",
+    [
+      ["127.0.0.3", ""],
+      ["127.0.0.2", wait],
+      ["127.0.0.2", wait],
+    ],
+    2,
+  ],
+] as const)("at the limit of connections ends %s", async (_, open, ending) => {
+  let waiting = 0;
+  const fetch = async (request: Request): Promise<Response> => {
+    if (request.url.endsWith("/answer")) return new Response("ok");
+    waiting += 1;
+    return await new Promise(() => {});
+  };
+  const limits = { maxConnections: 3, maxHeaderBytes: 16_384, requestTimeoutMs: 30_000, readerStallTimeoutMs: 30_000 };
+  const server = await listen({ fetch } as unknown as App, "127.0.0.1", 0, limits);
+  onTestFinished(async () => await server.close());
+  const closed: number[] = [];
+  const opened = async (localAddress: string, text: string): Promise<Socket> => {
+    const socket = connect({ host: "127.0.0.1", port: Number(new URL(server.url).port), localAddress });
+    socket.on("error", () => {});
+    await once(socket, "connect");
+    socket.write(text);
+    return socket;
+  };
+  for (const [index, [address, text]] of open.entries()) {
+    const before = waiting;
+    const socket = await opened(address, text);
+    socket.resume().once("close", () => closed.push(index));
+    if (text !== "") await expect.poll(() => waiting).toBe(before + 1);
+  }
+  const [data] = (await once(await opened("127.0.0.1", answer), "data")) as [Buffer];
+  expect(data.toString()).toContain("200 OK");
+  await expect.poll(() => closed).toEqual([ending]);
+});
