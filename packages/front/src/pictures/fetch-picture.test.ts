@@ -35,7 +35,7 @@ async function fetched(url: string, options: Partial<FetcherOptions> = {}, signa
     mayConnect: () => true,
     ...options,
   });
-  return Buffer.from(await fetchPicture(url, "picture 2", signal)).toString();
+  return Buffer.from(await fetchPicture(url, { client: "a", name: "picture 2", signal })).toString();
 }
 
 async function refusal(...call: Parameters<typeof fetched>): Promise<string> {
@@ -99,11 +99,13 @@ describe("a picture of an allowed host", () => {
     for (const found of addresses) {
       const resolve = async (): Promise<string[]> => await Promise.resolve(found);
       const fetchPicture = createPictureFetcher({ hosts: ["pictures.test"], maxBytes: 100, resolve });
-      await expect(fetchPicture(url, "picture 2", never)).rejects.toThrow(message);
+      await expect(fetchPicture(url, { client: "a", name: "picture 2", signal: never })).rejects.toThrow(message);
     }
     const literal = createPictureFetcher({ hosts: ["127.0.0.1", "[::1]"], maxBytes: 100 });
     for (const host of ["127.0.0.1", "0x7f.1", "2130706433", "[::1]"]) {
-      await expect(literal(`http://${host}:${port}/`, "picture 2", never)).rejects.toThrow("is not public");
+      await expect(
+        literal(`http://${host}:${port}/`, { client: "a", name: "picture 2", signal: never }),
+      ).rejects.toThrow("is not public");
     }
     expect(requests).toBe(0);
   });
@@ -185,4 +187,21 @@ describe("a picture of an allowed host", () => {
     const nothing = async (): Promise<string[]> => await Promise.resolve([]);
     expect(await refusal(at(""), { resolve: nothing })).toContain("has no address");
   });
+});
+
+it("one client cannot have all places", async () => {
+  const resolve = async (): Promise<string[]> => await new Promise(() => {});
+  const fetchPicture = createPictureFetcher({ hosts: ["pictures.test"], maxBytes: 100, resolve });
+  const left = new AbortController();
+  const of = async (client: string): Promise<unknown> =>
+    await fetchPicture("https://pictures.test/a", { client, name: "picture 2", signal: left.signal }).catch(
+      ({ message }: Error) => message,
+    );
+  const greedy = Array.from({ length: 17 }, () => of("greedy"));
+  const other = of("other");
+  expect(await greedy.at(-1)).toBe(
+    "Cannot fetch picture 2: 16 pictures of this client are being fetched already. Retry in 1 s.",
+  );
+  left.abort();
+  expect(await other).toBe("The client left.");
 });

@@ -4,12 +4,19 @@ import { lookup } from "node:dns/promises";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
-import { deadlineSignal, linkSignals } from "@waggle/async";
+import { createShares, deadlineSignal, linkSignals } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { isPublicAddress } from "./public-address.ts";
 
-/** @param name how errors name the picture @throws WaggleError invalid_argument; payload_too_large; resource_exhausted; cancelled */
-export type FetchPicture = (url: string, name: string, signal: AbortSignal) => Promise<Uint8Array>;
+/** @throws WaggleError invalid_argument; payload_too_large; resource_exhausted; cancelled */
+export type FetchPicture = (url: string, how: HowToFetch) => Promise<Uint8Array>;
+
+export interface HowToFetch {
+  readonly client: string;
+  /** How errors name the picture. */
+  readonly name: string;
+  readonly signal: AbortSignal;
+}
 
 export interface FetcherOptions {
   /** Host names in lower case, without ports. */
@@ -26,8 +33,8 @@ export interface FetcherOptions {
 const defaultTimeoutMs = 15_000;
 const mostRedirects = 3;
 const mostUrlChars = 4_096;
-/** Most fetches at a time, over all requests. */
-const mostFetches = 32;
+/** Most fetches at a time, and the share of one client. */
+const [mostFetches, clientShare] = [32, 0.5];
 const redirects: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 308]);
 
 export function createPictureFetcher(options: FetcherOptions): FetchPicture {
@@ -38,7 +45,7 @@ export function createPictureFetcher(options: FetcherOptions): FetchPicture {
     resolve = resolveHost,
     mayConnect = isPublicAddress,
   } = options;
-  let running = 0;
+  const running = createShares(mostFetches, clientShare);
 
   function refuse(name: string, why: string, cause?: unknown): WaggleError {
     return new WaggleError("invalid_argument", `Cannot fetch ${name}: ${why}.`, { cause });
@@ -117,13 +124,15 @@ export function createPictureFetcher(options: FetcherOptions): FetchPicture {
     return new Uint8Array(Buffer.concat(pieces));
   }
 
-  return async (text, name, signal) => {
+  return async (text, { client, name, signal }) => {
     const url = checkedUrl(text, name);
-    if (running >= mostFetches) {
-      const message = `Cannot fetch ${name}: ${mostFetches} pictures are being fetched already. Retry in 1 s.`;
+    const limit = running.limitFor(client, 1);
+    if (limit !== undefined) {
+      const many = limit === "full" ? `${mostFetches} pictures` : `${running.clientCapacity} pictures of this client`;
+      const message = `Cannot fetch ${name}: ${many} are being fetched already. Retry in 1 s.`;
       throw new WaggleError("resource_exhausted", message, { retryAfterS: 1 });
     }
-    running += 1;
+    running.add(client, 1);
     using deadline = deadlineSignal(timeoutMs);
     using either = linkSignals(signal, deadline.signal);
     try {
@@ -136,7 +145,7 @@ export function createPictureFetcher(options: FetcherOptions): FetchPicture {
       }
       throw refuse(name, `${url.hostname} cannot be reached`, error);
     } finally {
-      running -= 1;
+      running.add(client, -1);
     }
   };
 }

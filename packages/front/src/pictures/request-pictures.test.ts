@@ -27,7 +27,7 @@ function start({ fetched = {}, ...limits }: Options = {}): RequestPictures {
     limits: { maxPictureBytes: 1 << 20, maxPictures: 10, maxPicturesBytes: 1 << 20, ...limits },
     budget,
     client: () => "a",
-    async fetchPicture(url, name) {
+    async fetchPicture(url, { name }) {
       // Later URLs answer first.
       for (let turns = 10 - Number(url.at(-1)); turns > 0; turns -= 1) await Promise.resolve();
       const file = fetched[url];

@@ -165,7 +165,7 @@ export function createRequestPictures(options: RequestPicturesOptions): RequestP
       const why = "it is neither base64 nor a data: URL with base64";
       throw new WaggleError("invalid_argument", `Cannot read ${name}: ${why}.`);
     }
-    const file = await fetchPicture(source, name, signal);
+    const file = await fetchPicture(source, { client: client(), name, signal });
     return { sha256: createHash("sha256").update(file).digest("hex"), bytes: file };
   }
 
