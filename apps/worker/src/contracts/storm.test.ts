@@ -1,5 +1,6 @@
 // Shows that a storm of requests leaves time for streams: each turn of the event loop begins a few requests, and reads one large body.
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { createTokenTable } from "@waggle/daemon/tokens";
 import { afterEach, expect, it } from "vitest";
 import { createInlineWorker } from "../testing/inline-worker.ts";
 import type { InlineWorker } from "../testing/inline-worker.ts";
@@ -32,6 +33,21 @@ it("begins eight requests in a turn", async () => {
   const [, ...counts] = await answeredByTurn(Array.from({ length: 60 }, () => post("/v1/jobs", "{}")));
   expect(Math.max(...counts)).toBe(8);
   expect(counts.length).toBeLessThan(20);
+});
+
+it("lets clients take turns", async () => {
+  const tokens = createTokenTable(["greedy", "other"].map((name) => ({ name, token: name })));
+  worker = createInlineWorker({ access: { localMode: false, tokens: () => tokens } });
+  let answered = 0;
+  const request = async (client: string): Promise<void> => {
+    const init = { method: "POST", body: "{}", headers: { ...headers, authorization: `Bearer ${client}` } };
+    expect((await worker.app.request("/v1/jobs", init)).status).toBe(400);
+    answered += 1;
+  };
+  const storm = Array.from({ length: 60 }, async () => await request("greedy"));
+  await request("other");
+  expect(answered).toBeLessThan(25);
+  await Promise.all(storm);
 });
 
 it("reads large bodies one at a time, and small bodies at the same time", async () => {

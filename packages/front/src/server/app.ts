@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { createPace } from "@waggle/async";
 import { WaggleError, createRouteRefusal, errorKinds } from "@waggle/protocol";
+import { tokenOf } from "@waggle/daemon/access";
 import type { RequestTrace, Traces } from "@waggle/daemon/traces";
 import { Hono } from "hono";
 import { matchedRoutes } from "hono/route";
@@ -74,12 +75,12 @@ export function createApp(options: AppOptions): App {
     c.set("ticket", options.registry.sessions.drawTicket());
     c.set("dialect", dialects.find(({ prefixes }) => prefixes.some((start) => isBelow(c.req.path, start))) ?? native);
     c.set("bodies", bodies);
-    c.set("pace", pace);
     c.set("log", options.log.child({ trace: requestId }));
     c.header("x-request-id", requestId);
     const trace = beginTrace(c, options.traces);
     c.set("trace", trace);
     const client = (): string => c.get("client");
+    c.set("pace", (amount) => pace(amount, client()));
     const pictures = createRequestPictures({ limits, budget: pictureBudget, fetchPicture, client });
     c.set("pictures", pictures);
     await next();
@@ -88,8 +89,9 @@ export function createApp(options: AppOptions): App {
     options.metrics.httpRequests.inc({ route: routeName(c), status: String(c.res.status) });
   });
   app.use(async (c, next) => {
-    // Streams and cancels have priority over new jobs.
-    const turn = c.req.method === "POST" ? requestPace(1) : undefined;
+    // Streams and cancels have priority over new jobs, for which clients take turns. Requests without a valid token share their turns.
+    const client = (): string => options.access.tokens().nameOf(tokenOf(c.req.raw.headers) ?? "") ?? "";
+    const turn = c.req.method === "POST" ? requestPace(1, client()) : undefined;
     if (turn !== undefined) {
       await turn;
       if (connectionOf(c).left) throw new WaggleError("cancelled", "The client left.");
