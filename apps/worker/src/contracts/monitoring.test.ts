@@ -1,4 +1,5 @@
 // Tests what an operator sees of a running worker, its jobs and its log, and that other clients neither see nor end each other's jobs.
+import { deferred } from "@waggle/async";
 import { createStepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { JobListSchema, JobStatusSchema, HistorySchema, LogLinesSchema, endedJobsLimit } from "@waggle/protocol";
@@ -190,6 +191,19 @@ it("keeps a bounded list of ended jobs, from which a client pushes out its own",
   }
   const ids = (await worker.registry.ended()).map(({ job_id }) => job_id);
   expect([ids.length, ids[0], ...ids.slice(-2)]).toEqual([endedJobsLimit, `j${endedJobsLimit}`, "j2", "j0"]);
+});
+
+it("lets a client have half of the reads of the day on disk, and any read of memory", async () => {
+  const disk = deferred<void>();
+  const day = { add: () => {}, flush: async () => {}, flushNow: () => {}, read: async () => (await disk.promise, []) };
+  const access = { localMode: false, tokens: () => tokens };
+  worker = createInlineWorker({ clock, access, day, clientQueueShare: 0.5 });
+  const read = async (query: string, headers: Record<string, string>) =>
+    (await call("GET", `/v1/jobs?ended&${query}`, headers)).status;
+  const [past, other] = [Array.from({ length: 5 }, async () => await read("job=j", bob)), read("job=j", alice)];
+  expect(await past.at(-1)).toBe(429);
+  disk.resolve(undefined);
+  expect(await Promise.all([...past.slice(0, 4), other, read("", bob)])).toEqual([200, 200, 200, 200, 200, 200]);
 });
 
 it("lets only an admin end another client's job, and reports it to the job's client", async () => {

@@ -12,7 +12,7 @@ import { answerGrammarFor, schemaGrammarFor } from "../../body/fields.ts";
 import { pictureReader } from "../../pictures/picture-reader.ts";
 import { keepAliveFor } from "../../stream/keep-alive.ts";
 import type { Generations } from "../../generation/generations.ts";
-import { pastQueryOf } from "./past-query.ts";
+import { isPast, pastQueryOf, type ReadPast } from "./past-query.ts";
 import { encodingOf, nativeFraming } from "./encoding.ts";
 import type { Encoding } from "./encoding.ts";
 import { generateSpecOf, withFormat } from "./generate-spec.ts";
@@ -23,6 +23,7 @@ export function createJobRoutes(
   options: AppOptions,
   generations: Generations,
   turns: NativeTurns,
+  readPast: ReadPast,
 ): Record<JobRouteName, Handler> {
   const { dispatcher, models, registry, finder } = options;
 
@@ -106,8 +107,11 @@ export function createJobRoutes(
       const seen = registry.liveJobs().filter(({ spec }) => all || spec.who.client === client);
       const query = pastQueryOf(c);
       // Without a part of the past, the list comes from memory: the status page asks for it again and again.
-      const wanted = isPast(query) && !all ? { ...query, client } : query;
-      const ended = c.req.query("ended") === undefined ? undefined : await registry.ended(wanted);
+      const past = isPast(query);
+      const wanted = past && !all ? { ...query, client } : query;
+      const read = async (): Promise<readonly EndedJob[]> => await registry.ended(wanted);
+      const asks = c.req.query("ended") !== undefined;
+      const ended = asks ? await (past ? readPast(client, read) : read()) : undefined;
       const isShown = (job: EndedJob): boolean =>
         (all || job.client === client) && (query.client ?? job.client) === job.client;
       const list: JobList = {

@@ -1,4 +1,5 @@
-// Reads the query parameters of routes about the past: a job, a client and a time.
+// Reads the query parameters of routes about the past: a job, a client and a time; and limits how many of them a client asks at a time.
+import { createShares } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { PastQuery } from "@waggle/telemetry";
 import type { AppContext } from "../../server/context.ts";
@@ -22,4 +23,27 @@ export function timeOf(c: AppContext, name: string): number | undefined {
     "invalid_argument",
     `Cannot read field "${name}": it must be a time such as 2026-01-31T10:00:00Z.`,
   );
+}
+
+/** Runs a read of the day on disk. @throws WaggleError resource_exhausted beyond the client's share */
+export type ReadPast = <T>(client: string, read: () => Promise<T>) => Promise<T>;
+
+/** As many as may wait for the disk. */
+const mostReads = 8;
+
+export function createReadPast(clientShare: number): ReadPast {
+  const reads = createShares(mostReads, clientShare);
+  return async (client, read) => {
+    if (reads.limitFor(client, 1) !== undefined) {
+      const why = `Cannot read the history: ${reads.clientCapacity} requests of this client read it. Retry in 1 s.`;
+      throw new WaggleError("resource_exhausted", why, { retryAfterS: 1 });
+    }
+    reads.add(client, 1);
+    return await read().finally(() => reads.add(client, -1));
+  };
+}
+
+/** Whether the query needs more than what is in memory. */
+export function isPast(query: PastQuery): boolean {
+  return Object.values(query).some((wanted) => wanted !== undefined);
 }

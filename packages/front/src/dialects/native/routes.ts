@@ -17,6 +17,7 @@ import type { StreamCounter } from "../../stream/stream-counter.ts";
 import { createHubRoutes } from "./hub-routes.ts";
 import { createJobRoutes } from "./job-routes.ts";
 import { createModelRoutes } from "./model-routes.ts";
+import { createReadPast } from "./past-query.ts";
 import { createMcpRoutes, createNativeTurns } from "./turn-routes.ts";
 import { createWorkerRoutes } from "./worker-routes.ts";
 import type { Turns } from "../../turns/turns.ts";
@@ -28,9 +29,10 @@ export function createNativeDialect(
   reference: Reference,
   turns: Turns | undefined,
 ): Dialect {
+  const readPast = createReadPast(options.limits.clientQueueShare);
   const handlers = {
-    ...createJobRoutes(options, generations, createNativeTurns(turns, generations)),
-    ...createWorkerRoutes(options, streams, reference),
+    ...createJobRoutes(options, generations, createNativeTurns(turns, generations), readPast),
+    ...createWorkerRoutes(options, streams, reference, readPast),
     ...createMcpRoutes(turns, options),
   };
   const changes = routesOf(modelRoutes, createModelRoutes(options), ({ path }) => [modelPath(path)]);

@@ -1,6 +1,7 @@
 // Owns the native routes about the worker: info, slots, health, metrics, usage, history and logs.
 import { jobUidOf } from "@waggle/jobs";
 import { LogLineSchema, WaggleError, lineLevels, logLinesLimit, workerRoutes } from "@waggle/protocol";
+import type { History, LogLine } from "@waggle/protocol";
 import type { historyRoutes, logRoutes, usageRoutes } from "@waggle/protocol";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
@@ -9,7 +10,7 @@ import type { Reference } from "../../server/reference.ts";
 import { requireAdmin } from "../../access/require-admin.ts";
 import type { StreamCounter } from "../../stream/stream-counter.ts";
 import { streamResponse } from "../../stream/stream-response.ts";
-import { pastQueryOf, timeOf } from "./past-query.ts";
+import { isPast, pastQueryOf, timeOf, type ReadPast } from "./past-query.ts";
 import { encodingOf } from "./encoding.ts";
 import type { Encoding } from "./encoding.ts";
 import type { JobRouteName } from "./job-routes.ts";
@@ -23,6 +24,7 @@ export function createWorkerRoutes(
   options: AppOptions,
   streams: StreamCounter,
   reference: Reference,
+  readPast: ReadPast,
 ): Record<Exclude<keyof NativeRoutes, JobRouteName>, Handler> {
   const { view, models, state, registry, metrics } = options;
   /** Value of llama-server's header that lets a scraper notice a restart of the counters. */
@@ -74,7 +76,11 @@ export function createWorkerRoutes(
       return c.body(text, 200, { "content-type": metrics.contentType, "process-start-time-unix": startTimeUnix });
     },
     usage: (c) => c.json(options.accounts.report(c.get("monitor") ? undefined : c.get("client"))),
-    history: async (c) => c.json(await view.history(timeOf(c, "after"), timeOf(c, "until"))),
+    async history(c) {
+      const [after, until] = [timeOf(c, "after"), timeOf(c, "until")];
+      const read = async (): Promise<History> => await view.history(after, until);
+      return c.json(await (until === undefined ? read() : readPast(c.get("client"), read)));
+    },
     async logs(c) {
       requireAdmin(c);
       const count = wholeNumber(c, "lines", { fallback: usualLogLines, least: 1, most: logLinesLimit });
@@ -84,7 +90,10 @@ export function createWorkerRoutes(
         const why = `it must be one of ${lineLevels.join(", ")}`;
         throw new WaggleError("invalid_argument", `Cannot read field "level": ${why}.`);
       }
-      return c.json({ lines: await options.logLines.find({ count, after, level, ...pastQueryOf(c) }) });
+      const past = pastQueryOf(c);
+      const read = async (): Promise<readonly LogLine[]> =>
+        await options.logLines.find({ count, after, level, ...past });
+      return c.json({ lines: await (isPast(past) ? readPast(c.get("client"), read) : read()) });
     },
     openapi: (c) => c.body(reference.document(), 200, { "content-type": "application/json" }),
   };
