@@ -195,15 +195,16 @@ it("keeps a bounded list of ended jobs, from which a client pushes out its own",
 
 it("lets a client have half of the reads of the day on disk, and any read of memory", async () => {
   const disk = deferred<void>();
-  const day = { add: () => {}, flush: async () => {}, flushNow: () => {}, read: async () => (await disk.promise, []) };
+  const read = async (): Promise<never[]> => await disk.promise.then(() => []);
+  const day = { add: () => {}, flush: async () => {}, flushNow: () => {}, read };
   const access = { localMode: false, tokens: () => tokens };
   worker = createInlineWorker({ clock, access, day, clientQueueShare: 0.5 });
-  const read = async (query: string, headers: Record<string, string>) =>
+  const ask = async (query: string, headers: Record<string, string>) =>
     (await call("GET", `/v1/jobs?ended&${query}`, headers)).status;
-  const [past, other] = [Array.from({ length: 5 }, async () => await read("job=j", bob)), read("job=j", alice)];
+  const [past, other] = [Array.from({ length: 5 }, async () => await ask("job=j", bob)), ask("job=j", alice)];
   expect(await past.at(-1)).toBe(429);
   disk.resolve(undefined);
-  expect(await Promise.all([...past.slice(0, 4), other, read("", bob)])).toEqual([200, 200, 200, 200, 200, 200]);
+  expect(await Promise.all([...past.slice(0, 4), other, ask("", bob)])).toEqual([200, 200, 200, 200, 200, 200]);
 });
 
 it("lets only an admin end another client's job, and reports it to the job's client", async () => {
