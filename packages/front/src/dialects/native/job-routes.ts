@@ -12,7 +12,7 @@ import { answerGrammarFor, schemaGrammarFor } from "../../body/fields.ts";
 import { pictureReader } from "../../pictures/picture-reader.ts";
 import { keepAliveFor } from "../../stream/keep-alive.ts";
 import type { Generations } from "../../generation/generations.ts";
-import { isPast, pastQueryOf, type ReadPast } from "./past-query.ts";
+import { pastQueryOf, type ReadPast } from "./past-query.ts";
 import { encodingOf, nativeFraming } from "./encoding.ts";
 import type { Encoding } from "./encoding.ts";
 import { generateSpecOf, withFormat } from "./generate-spec.ts";

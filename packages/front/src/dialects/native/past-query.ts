@@ -42,8 +42,3 @@ export function createReadPast(clientShare: number): ReadPast {
     return await read().finally(() => reads.add(client, -1));
   };
 }
-
-/** Whether the query needs more than what is in memory. */
-export function isPast(query: PastQuery): boolean {
-  return Object.values(query).some((wanted) => wanted !== undefined);
-}
