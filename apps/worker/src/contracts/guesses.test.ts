@@ -79,6 +79,7 @@ test("metrics count guessed tokens and right guesses, under our names and vLLM's
   const metrics = await call("/metrics");
   const values = [...metrics.matchAll(/^(?:waggle|vllm):?_?(\w*(?:guess|draft|accepted_tokens)\w*)\{.*\} (\d+)$/gm)];
   expect(Object.fromEntries(values.map(([, name, value]) => [name, Number(value)]))).toEqual({
+    guessed_steps_total: 2,
     guessed_tokens_total: 8,
     guesses_right_total: 6,
     spec_decode_num_draft_tokens_total: 8,

@@ -9,11 +9,14 @@ import { ResponseToolsSchema, responseToolLimits } from "./tools.ts";
 const IdSchema = z.string().max(requestLimits.idChars);
 
 /** The error for an item of an unknown type, with the type's name. */
-function unknownType(what: string): (issue: { readonly input?: unknown }) => string {
-  return ({ input }) => {
-    const type = (input as { type?: unknown } | null | undefined)?.type;
-    return typeof type === "string" ? `${what}, not "${type.slice(0, 64)}"` : what;
-  };
+function unknownType({ input }: { readonly input?: unknown }): string {
+  const type = (input as { type?: unknown } | null | undefined)?.type;
+  // Without the conversation in these items, the model would answer as if it had never been.
+  if (type === "compaction" || type === "compaction_trigger") {
+    return "is rejected: only OpenAI can compact a conversation and read the result; send the messages themselves, or a summary of them as a message";
+  }
+  const what = "leave out this item: only messages, reasoning, calls and their outputs can be read";
+  return typeof type === "string" ? `${what}, not "${type.slice(0, 64)}"` : what;
 }
 
 const ContentSchema = contentOf(
@@ -133,17 +136,6 @@ const OtherItemSchema = z.looseObject({
   id: IdSchema.nullish(),
 });
 
-/** Without the conversation in these items, the model would answer as if it had never been. */
-const CompactionItemSchema = z.object({
-  type: z
-    .enum(["compaction", "compaction_trigger"])
-    .refine(
-      () => false,
-      "is rejected: only OpenAI can compact a conversation and read the result; send the messages themselves, or a summary of them as a message",
-    ),
-  id: IdSchema.nullish(),
-});
-
 /** OpenAI's clients may leave out the type of a reference. */
 function withReferenceType(item: unknown): unknown {
   if (typeof item !== "object" || item === null || Array.isArray(item) || "role" in item || !("id" in item))
@@ -169,9 +161,8 @@ export const ResponseItemSchema = z
         ComputerCallOutputItemSchema,
         ImageGenerationCallItemSchema,
         OtherItemSchema,
-        CompactionItemSchema,
       ],
-      { error: unknownType("leave out this item: only messages, reasoning, calls and their outputs can be read") },
+      { error: unknownType },
     ),
   )
   .meta({ id: "ResponseItem" });

@@ -49,7 +49,8 @@ export function parkContract(
         backend: { ...backend, info: { ...backend.info, contextPool } },
         // Prompts take several steps, so that a job can be parked before its first token.
         limits: { prefixStoreBytes, maxWaiting: 8, headroomCells: 1, prefillBudget: 8 },
-        now: () => performance.now(),
+        // Clients share measured time. Here the jobs of two clients have to compute together, so no time passes.
+        now: () => 0,
         random32: () => 1,
         emit(event) {
           if (event.type === "broken") broken = new Error(event.message);

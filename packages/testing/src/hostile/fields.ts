@@ -49,6 +49,9 @@ const soundValues: ReadonlyMap<string, string> = new Map([
 const needMessages: readonly string[] = [...optionsOfMessages, "mcp_tools"];
 const schemaDepth = 16;
 
+/** A name that no schema has. */
+const otherName = "1";
+
 /** All fields of a request body, the body itself first. */
 export function bodyFields(request: z.ZodType): BodyField[] {
   const root = z.toJSONSchema(request, { io: "input", unrepresentable: "any" }) as Schema;
@@ -125,7 +128,9 @@ export function bodyFields(request: z.ZodType): BodyField[] {
       visit(property, path === "" ? name : `${path}.${name}`, inside, depth + 1);
     }
     if (typeof additionalProperties === "object") {
-      visit(additionalProperties, `${path}{}`, (value) => body(`{${soundText}:${value}}`), depth + 1);
+      const others = siblings(schema, undefined, path === "");
+      const inside: BodyField["body"] = (value) => body(objectText(new Map(others).set(otherName, value)));
+      visit(additionalProperties, `${path}{}`, inside, depth + 1);
     }
   }
 

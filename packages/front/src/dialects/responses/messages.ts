@@ -94,8 +94,6 @@ export function messagesOf(
         break;
       case "additional_tools":
       case "item_reference":
-      case "compaction":
-      case "compaction_trigger":
         break;
       case "mcp_list_tools":
         if (servers.has(String(item["server_label"]))) break;
