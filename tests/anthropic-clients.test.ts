@@ -54,7 +54,7 @@ describe("Anthropic's client", () => {
     const first = await client.messages.create(body);
     expect(first).toMatchObject({
       ...{ type: "message", role: "assistant", stop_reason: "end_turn", stop_sequence: null },
-      content: [{ type: "text", text: answer }],
+      content: [{ type: "text", text: answer, citations: [] }],
     });
     const second = await client.messages.create(body);
     for (const { usage } of [first, second]) {
@@ -76,7 +76,7 @@ describe("Anthropic's client", () => {
     expect([thoughts.trim(), text]).toEqual([thought, answer]);
     expect(message.content).toEqual([
       { type: "thinking", thinking: thoughts, signature: "" },
-      { type: "text", text: answer },
+      { type: "text", text: answer, citations: [] },
     ]);
     expect(message.stop_reason).toBe("end_turn");
     expect(message.usage.output_tokens).toBe(worker.model.tokenize(thinking(answer)).length + 1);
@@ -101,7 +101,7 @@ describe("Anthropic's client", () => {
       ...body,
       messages: [...body.messages, { role: "assistant", content: called.content }, { role: "user", content: results }],
     });
-    expect(text).toEqual([{ type: "text", text: answer }]);
+    expect(text).toEqual([{ type: "text", text: answer, citations: [] }]);
   });
 
   test("runs its tools until the model answers without a call", async () => {
@@ -121,7 +121,7 @@ describe("Anthropic's client", () => {
     });
     const { content } = await runner;
     expect(asked).toEqual(cities);
-    expect(content).toMatchObject([{ type: "text", text: answer }]);
+    expect(content).toMatchObject([{ type: "text", text: answer, citations: [] }]);
   });
 
   test("parses an answer by a schema, continues the beginning of an answer, and stops at a stop string", async () => {
@@ -136,7 +136,7 @@ describe("Anthropic's client", () => {
       ...request(question),
       messages: [...request(question).messages, { role: "assistant", content: "It will" }],
     });
-    expect(begun.content).toEqual([{ type: "text", text: "rain in both." }]);
+    expect(begun.content).toEqual([{ type: "text", text: "rain in both.", citations: [] }]);
 
     const stopped = await clientSaying(answer).messages.create(request(question, { stop_sequences: ["rain", "snow"] }));
     expect(stopped).toMatchObject({

@@ -61,7 +61,7 @@ describe("the openai client", () => {
     expect(again).toEqual(response);
     const items = [];
     for await (const item of client.responses.inputItems.list(response.id)) items.push(item);
-    expect(items).toMatchObject([{ type: "message", role: "user", content: question }]);
+    expect(items).toMatchObject([{ type: "message", role: "user", content: [{ type: "input_text", text: question }] }]);
     const count = await client.responses.inputTokens.count({ model: "m", input: question });
     expect(count.input_tokens).toBe(response.usage?.input_tokens);
     await client.responses.delete(response.id);

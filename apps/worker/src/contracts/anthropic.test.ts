@@ -133,7 +133,7 @@ describe("a message", () => {
       ...{ type: "message", role: "assistant", model: "waggle-fake" },
       content: [
         { type: "thinking", thinking: "Hm.", signature: "" },
-        { type: "text", text: "Look:", citations: null },
+        { type: "text", text: "Look:", citations: [] },
         { type: "tool_use", id, name: "weather", input: { city: "Bern" }, caller: { type: "direct" } },
         { type: "tool_use", id, name: "weather", input: { city: "Bern" }, caller: { type: "direct" } },
       ],

@@ -20,7 +20,7 @@ export type AnthropicUsage = z.infer<typeof UsageSchema>;
 
 const BlockSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("thinking"), thinking: z.string(), signature: z.literal("") }),
-  z.object({ type: z.literal("text"), text: z.string(), ...nulls("citations") }),
+  z.object({ type: z.literal("text"), text: z.string(), citations: z.array(z.never()) }),
   z.object({
     type: z.literal("tool_use"),
     id: z.string(),

@@ -56,7 +56,8 @@ export function blockTypeOf({ part }: Pick<TokenEvent, "part">): BlockType {
 }
 
 export function textBlock(text: string): AnthropicBlock {
-  return { type: "text", text, citations: null };
+  // A list, though a null would do for Anthropic's client: the AI SDK refuses the null.
+  return { type: "text", text, citations: [] };
 }
 
 export function callBlock(
