@@ -175,7 +175,7 @@ describe("a budget of thoughts", () => {
 
   it("of 0 tokens ends the thought at once", async () => {
     const { message } = await ask({ thinking_budget_tokens: 0 }, `<think>${alphabet}`);
-    expect(message).toEqual({ role: "assistant", content: lettersAfter(0) });
+    expect(message).toEqual({ role: "assistant", content: lettersAfter(0), refusal: null });
   });
 
   it("affects neither a shorter thought nor the content", async () => {

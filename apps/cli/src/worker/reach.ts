@@ -33,8 +33,8 @@ export async function findWorker(context: Context, url: string | undefined): Pro
       : 'If a worker is busy there, try again; "--url" names another one.';
     const reason = error.message.replace(/\.$/, "");
     const message = reason.startsWith("Cannot reach") ? reason : `Cannot use the worker at ${address}: ${reason}`;
-    const hint = given && error.code === "not_found" ? "If it is a hive, name one of its workers with --url." : remedy;
-    throw new CliError(`${message}. ${hint}`, exitCodes.unavailable, { cause: error });
+    const hive = given && error.code === "not_found" ? " If it is a hive, name one of its workers with --url." : "";
+    throw new CliError(`${message}. ${remedy}${hive}`, exitCodes.unavailable, { cause: error });
   }
 }
 

@@ -47,7 +47,7 @@ const mentions: readonly (readonly [string, (marker: string) => string])[] = [
   ["before a tool's name that is a word", (marker) => `The ${marker} weather is fine.`],
 ];
 
-/** Markers that stand for other parts of an answer as well, and have no text at an answer's end. */
+/** Markers that also begin other parts of an answer, and have no text at an answer's end. */
 const notAtEnd = ["openai-gpt-oss-120b", "meetkai-functionary-medium-v3.2"];
 /** The beginning of a message, not of a call. */
 const headers = ["<|start|>assistant to="];
