@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import { systemClock } from "@waggle/async";
 import type { TokenTable } from "@waggle/daemon/tokens";
-import { findPortHolder, ListenError, listenReason, PortTakenError } from "@waggle/daemon/ports";
+import { listenError } from "@waggle/daemon/ports";
 import type { Traces } from "@waggle/daemon/traces";
 import { WaggleError, type HiveEvent } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
@@ -121,12 +121,7 @@ async function listen(server: Server, { host, port }: HiveOptions): Promise<void
   try {
     await once(server, "listening");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") {
-      throw new ListenError(`Cannot listen on ${host}:${port}: ${listenReason(error)}.`, { cause: error });
-    }
-    const holder = await findPortHolder(port);
-    const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;
-    throw new PortTakenError(`Cannot listen on ${host}:${port}: the port is held by ${who}.`, { cause: error });
+    throw await listenError(error, host, port);
   }
 }
 

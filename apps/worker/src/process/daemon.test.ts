@@ -52,9 +52,9 @@ test("a start on the port of another worker names its address and the way to a s
   holder.closeAllConnections();
   const second = port === 65_535 ? port - 1 : port + 1;
   expect(error).toBeInstanceOf(PortTakenError);
-  expect((error as Error).message).toBe(
-    `Waggle already runs there: http://127.0.0.1:${port}. For a second one: --port ${second}.`,
-  );
+  const { message } = error as Error;
+  expect(message).toContain(`Waggle already runs there: http://127.0.0.1:${port}, process ${process.pid} (`);
+  expect(message).toMatch(new RegExp(`\\)\\. For a second one: --port ${second}\\.$`));
 });
 
 test("a start whose Ollama port is taken leaves no port open", async () => {

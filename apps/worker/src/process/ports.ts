@@ -46,7 +46,8 @@ async function explainTaken(error: PortTakenError, { host, port }: WorkerConfig)
   const url = `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
   if (!(await isWaggle(url))) return error;
   const second = port === 65_535 ? port - 1 : port + 1;
-  return new PortTakenError(`Waggle already runs there: ${url}. For a second one: --port ${second}.`, { cause: error });
+  const message = `Waggle already runs there: ${url}, ${error.holder}. For a second one: --port ${second}.`;
+  return new PortTakenError(message, error.holder);
 }
 
 async function isWaggle(url: string): Promise<boolean> {

@@ -1,2 +1,2 @@
-export * from "./listen-reason.ts";
+export * from "./listen-error.ts";
 export * from "./ports.ts";

@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import { createHoldings } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
-import { ListenError, PortTakenError, findPortHolder, listenReason } from "@waggle/daemon/ports";
+import { listenError } from "@waggle/daemon/ports";
 import type { App } from "./app.ts";
 
 export interface ServerLimits {
@@ -148,12 +148,7 @@ async function bind(server: Server, host: string, port: number): Promise<void> {
       });
     });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") {
-      throw new ListenError(`Cannot listen on ${host}:${port}: ${listenReason(error)}.`, { cause: error });
-    }
-    const holder = await findPortHolder(port);
-    const who = holder === undefined ? "another process" : `process ${holder.pid} (${holder.command})`;
-    throw new PortTakenError(`Cannot listen on ${host}:${port}: the port is held by ${who}.`);
+    throw await listenError(error, host, port);
   }
 }
 
