@@ -204,13 +204,7 @@ describe("a message reaches the engine", () => {
           { type: "refusal", refusal: "I will not." },
         ],
       },
-      {
-        role: "assistant",
-        content: [
-          { type: "text", text: "No. " },
-          { type: "text", text: "I will not." },
-        ],
-      },
+      { role: "assistant", content: "No. I will not." },
     ],
     ["with a refusal", { role: "assistant", content: null, refusal: "No." }, { role: "assistant", content: "No." }],
     ["without content", { role: "assistant" }, { role: "assistant", content: "" }],

@@ -90,7 +90,7 @@ describe("a preparation", () => {
     await harness.untilJob("a.0", "finished");
     await harness.untilJob("a.1", "finished");
     expect(harness.prompts()).toBe(1);
-    expect(harness.events.every(({ type }) => type === "step")).toBe(true);
+    expect(harness.events.filter(isType("prepared"))).toHaveLength(1);
     expect(harness.engine.preparedJobs).toBe(0);
   });
 
@@ -115,7 +115,7 @@ describe("a preparation", () => {
     harness.go();
     submit(harness.engine, job("b", "Hello"));
     await harness.untilJob("b", "finished");
-    expect(harness.events.every(({ type }) => type === "step")).toBe(true);
+    expect(harness.events.filter(isType("prepared"))).toMatchObject([{ jobId: "b" }]);
     prepare(harness, job("c", "Hello"));
     await harness.until(isType("prepared"));
     expect(harness.engine.preparedJobs).toBe(1);
@@ -342,6 +342,6 @@ describe("a cancel", () => {
     submit(engine, job("b", "Hello"));
     await untilJob("b", "finished");
     expect(of("a").filter(({ type }) => type === "cancelled" || type === "finished")).toHaveLength(1);
-    expect(events.every(({ type }) => type === "step")).toBe(true);
+    expect(events.every(({ type }) => type === "step" || type === "prepared")).toBe(true);
   });
 });

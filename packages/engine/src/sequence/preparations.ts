@@ -11,7 +11,6 @@ export interface PreparationsOptions {
   readonly maxBytes: number;
   /** Begins the choices that have started and wait for this work. Returns false if no choice waits: then the work is kept. */
   readonly begin: (prepared: PreparedJob) => boolean;
-  /** Called for prepared work that has not started. */
   readonly onPrepared: (prepared: PreparedJob) => void;
   readonly onFailed: (jobId: string, thrown: unknown) => void;
 }
@@ -76,9 +75,8 @@ export function createPreparations({
         (prepared) => {
           if (leaving.signal.aborted) return;
           all.delete(jobId);
-          if (begin(prepared)) return;
-          keep(prepared, leaving);
           onPrepared(prepared);
+          if (!begin(prepared)) keep(prepared, leaving);
         },
         (thrown: unknown) => {
           if (leaving.signal.aborted) return;

@@ -364,6 +364,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return listener?.event(event);
     }
     held.delete(event.jobId);
+    for (const prepared of [event.jobId, job.uid]) preparations.drop(prepared);
     // Call the listener before `apply`, which may end the job: `ended` must be the listener's last call.
     listener?.event(event);
     apply(job, input);
@@ -469,9 +470,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return held.size;
     },
     get preparing() {
-      const begins = ({ state: { phase } }: Job): boolean =>
-        phase.name !== "ended" && "stage" in phase && phase.stage === "queued";
-      return preparations.busy || queries.waiting > 0 || [...held.values()].some(begins);
+      // The engine tokenizes the texts of an embed or rerank job after it has answered.
+      const tokenizes = ({ spec, state: { phase } }: Job): boolean =>
+        spec.work.kind !== "generate" && phase.name !== "ended" && "stage" in phase && phase.stage === "queued";
+      return preparations.busy || queries.waiting > 0 || [...held.values()].some(tokenizes);
     },
     stop: positions.stop,
   };

@@ -32,11 +32,11 @@ export interface Preparations {
   start(job: Job): void;
   /** Prepares the work of started sequences again, because the engine did not have it. */
   repeat(job: Job, prepared: string): void;
-  /** Called when a job ends without a start: the engine forgets its work. */
+  /** Called when a job ends: the engine forgets its work if the work has not started. */
   drop(prepared: string): void;
-  /** Called when the engine can no longer answer: resolves all waits. Returns the ids of the work that it was preparing and that has not started. */
+  /** Called when the engine can no longer answer: resolves all waits. Returns the ids of the work that it was preparing. */
   abandon(): ReadonlySet<string>;
-  /** Whether the engine prepares work that has not started. */
+  /** Whether the engine prepares work. */
   readonly busy: boolean;
 }
 
@@ -49,7 +49,7 @@ export function createPreparations({ send, clock }: PreparationsOptions): Prepar
   const waiting = new Map<string, Deferred<PromptSize | "lost" | undefined>>();
   /** The ids of work that the engine got and has not started. The engine may still refuse this work, or have no room for it. */
   const sent = new Set<string>();
-  /** Those of them that the engine has not answered. */
+  /** The ids of work that the engine has not answered, also of work that has started. */
   const unanswered = new Set<string>();
 
   function prepare(job: EngineJob): void {
@@ -83,7 +83,6 @@ export function createPreparations({ send, clock }: PreparationsOptions): Prepar
       for (const { prepared, sequences, prior } of groupsOf(job)) {
         if (!sent.has(prepared)) prepare(engineJobOf(prepared, job.spec, prior));
         sent.delete(prepared);
-        unanswered.delete(prepared);
         send({ type: "start", prepared, choices: sequences.map(({ uid, choice }) => ({ jobId: uid, choice })) });
       }
     },
