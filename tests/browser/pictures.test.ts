@@ -241,7 +241,7 @@ describe("pictures", () => {
     await chatPage(page).send("Compare.");
     await page
       .getByRole("alert")
-      .getByText(/Cannot accept picture 2: the limit of different pictures in a request is 1 \(--max-pictures\)\./)
+      .getByText(/Cannot accept picture 1: the limit of different pictures in a request is 1 \(--max-pictures\)\./)
       .waitFor();
     await page.locator(".bubble").getByText("Compare.").waitFor();
   });
