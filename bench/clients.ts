@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { sleep } from "@waggle/async";
+import { encodePng, gradientPicture } from "@waggle/pictures/testing";
 import {
   guarded,
   integerOf,
@@ -23,6 +24,7 @@ import { alternate, medianCell } from "./lib/alternate.ts";
 interface Flags {
   readonly against?: string;
   readonly model?: string;
+  readonly mmproj?: string;
   readonly rounds: string;
   readonly seconds: string;
 }
@@ -31,6 +33,7 @@ export function addClients(command: Command): void {
   command
     .option("--against <checkout>", "also measure the worker of another checkout, installed and built")
     .option("--model <gguf>", "the worker's model (default: the embedded one)")
+    .option("--mmproj <gguf>", "the model's projector: also measure pictures")
     .option("--rounds <n>", "measured rounds", "3")
     .option(
       "--seconds <n>",
@@ -72,19 +75,33 @@ const text = (words: number): string => `${(sent += 1)} ${"a bee flew over the m
 
 const chat: Kind = async (asking) => await stream(asking, { prompt: text(16) });
 
+/** Sends a request, and counts the tokens of its prompt. */
+async function ask({ url, headers, signal, count }: Asking, path: string, body: object): Promise<void> {
+  const answer = await send({ url: url + path, headers, signal, body: { model: "any", ...body } });
+  const { usage } = JSON.parse(await answer.text()) as { usage: { prompt_tokens: number } };
+  count(usage.prompt_tokens);
+}
+
+const texts = (): string[] => Array.from({ length: 64 }, () => text(64));
+
+function picture(): object {
+  const data = Buffer.from(encodePng(gradientPicture(640, 480, (sent += 1)))).toString("base64");
+  return { type: "image_url", image_url: { url: `data:image/png;base64,${data}` } };
+}
+
 const kinds: Readonly<Record<string, Kind>> = {
   chat,
+  "8 choices": async (asking) => await stream(asking, { prompt: text(16), n: 8 }),
   "8 streams": async (asking) => await times(8, () => chat(asking)),
   prompts: async (asking) => {
     await stream({ ...asking, count: () => {} }, { prompt: text(400), max_tokens: 1 });
     asking.count(400);
   },
-  embeddings: async ({ url, headers, signal, count }) => {
-    const body = { model: "any", input: Array.from({ length: 64 }, () => text(64)) };
-    const { usage } = JSON.parse(await (await send({ url: `${url}/v1/embeddings`, headers, signal, body })).text()) as {
-      usage: { prompt_tokens: number };
-    };
-    count(usage.prompt_tokens);
+  embeddings: async (asking) => await ask(asking, "/v1/embeddings", { input: texts() }),
+  rerank: async (asking) => await ask(asking, "/v1/rerank", { query: text(8), documents: texts() }),
+  pictures: async (asking) => {
+    const messages = [{ role: "user", content: [picture(), picture()] }];
+    await ask(asking, "/v1/chat/completions", { messages, max_tokens: 1 });
   },
 };
 
@@ -113,11 +130,13 @@ async function play(url: string, played: readonly string[], ms: number): Promise
 
 const tokenOf = (client: string): string => client.padEnd(16, "-");
 
-const names = Object.keys(kinds);
-const mixes: readonly (readonly string[])[] = [
-  ...[...names.map((name) => ["chat", name]), ["8 streams", "8 streams"]],
-  ...Array.from({ length: 3 }, () => clients.map(() => names[Math.floor(Math.random() * names.length)] ?? "chat")),
-];
+function mixesOf(names: readonly string[]): readonly (readonly string[])[] {
+  const random = (): string => names[Math.floor(Math.random() * names.length)] ?? "chat";
+  return [
+    ...[...names.map((name) => ["chat", name]), ["8 streams", "8 streams"]],
+    ...Array.from({ length: 3 }, () => clients.map(random)),
+  ];
+}
 
 async function measure(groups: ProcessGroups, flags: Flags): Promise<void> {
   const rounds = integerOf("--rounds", flags.rounds, 1, 1_000);
@@ -128,14 +147,14 @@ async function measure(groups: ProcessGroups, flags: Flags): Promise<void> {
   const others = flags.against === undefined ? [] : [flags.against];
   const workers: Worker[] = [];
   try {
-    for (const checkout of [repositoryPath("."), ...others])
-      workers.push(await open(groups, checkout, tokens, flags.model));
+    for (const checkout of [repositoryPath("."), ...others]) workers.push(await open(groups, checkout, tokens, flags));
     const [ours, ...theirs] = workers.map(({ url }, i) => ({
       name: i === 0 ? "This checkout" : "The other checkout",
       url,
     }));
     if (ours === undefined) return;
-    const cases = [...names.map((name) => [name]), ...mixes];
+    const names = Object.keys(kinds).filter((name) => name !== "pictures" || flags.mmproj !== undefined);
+    const cases = [...names.map((name) => [name]), ...mixesOf(names)];
     const sides = await alternate({
       ...{ sides: [ours, ...theirs] as const, rounds },
       async play({ url }) {
@@ -175,13 +194,11 @@ async function open(
   groups: ProcessGroups,
   checkout: string,
   tokens: string,
-  model: string | undefined,
+  { model, mmproj }: Flags,
 ): Promise<Worker> {
   const command = [process.execPath, resolve(checkout, "apps/worker/bin/waggle-worker.js")] as const;
   const settings = ["--slots", "32", "--api-token-file", tokens, "--max-streams-per-client", "32"];
-  return await startWorker(groups, {
-    networkMode: true,
-    command,
-    flags: [...settings, ...(model === undefined ? [] : ["--model", resolve(model)])],
-  });
+  const files = Object.entries({ model, mmproj }).filter(([, file]) => file !== undefined);
+  const flags = [...settings, ...files.flatMap(([name, file = ""]) => [`--${name}`, resolve(file)])];
+  return await startWorker(groups, { networkMode: true, command, flags });
 }

@@ -3,7 +3,7 @@
 import { appendFileSync, createReadStream } from "node:fs";
 import { appendFile, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { makeFolder, type Clock, type TimerHandle } from "@waggle/async";
+import { createHoldings, makeFolder, type Clock, type TimerHandle } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 
 export type RowKind = "log" | "job" | "point";
@@ -300,21 +300,16 @@ async function filesIn(folder: string): Promise<readonly StoredFile[]> {
 
 /** Removes old files. At the limit, the client with the most bytes loses its oldest file, so that no client evicts the rows of others. */
 async function trim(folder: string, maxBytes: number, oldest: number): Promise<void> {
-  const files = new Set(await filesIn(folder));
-  const keyOf = ({ place, client }: StoredFile): string => `${place}~${client}`;
-  const bytesOf = new Map<string, number>();
-  for (const file of files) bytesOf.set(keyOf(file), (bytesOf.get(keyOf(file)) ?? 0) + file.bytes);
-  const remove = async (file: StoredFile): Promise<void> => {
-    files.delete(file);
-    bytesOf.set(keyOf(file), (bytesOf.get(keyOf(file)) ?? 0) - file.bytes);
-    await rm(file.path, { force: true });
-  };
-  for (const file of files) if (file.changedAt < oldest) await remove(file);
-  while ([...bytesOf.values()].reduce((sum, bytes) => sum + bytes, 0) > maxBytes) {
-    const [most] = [...bytesOf].toSorted(([, a], [, b]) => b - a)[0] ?? [];
-    const first = [...files].find((file) => keyOf(file) === most);
+  const held = createHoldings<StoredFile>();
+  for (const file of await filesIn(folder)) {
+    if (file.changedAt < oldest) await rm(file.path, { force: true });
+    else held.set(`${file.place}~${file.client}`, file, file.bytes);
+  }
+  while (held.size > maxBytes) {
+    const [first] = held.ofLargest;
     if (first === undefined) return;
-    await remove(first);
+    held.remove(first);
+    await rm(first.path, { force: true });
   }
 }
 
