@@ -75,14 +75,12 @@ const text = (words: number): string => `${(sent += 1)} ${"a bee flew over the m
 
 const chat: Kind = async (asking) => await stream(asking, { prompt: text(16) });
 
-/** Sends a request, and counts the tokens of its prompt. */
+/** Sends a request, and counts its tokens when its answer is complete. */
 async function ask({ url, headers, signal, count }: Asking, path: string, body: object): Promise<void> {
-  const answer = await send({ url: url + path, headers, signal, body: { model: "any", ...body } });
-  const { usage } = JSON.parse(await answer.text()) as { usage: { prompt_tokens: number } };
-  count(usage.prompt_tokens);
+  const response = await send({ url: url + path, headers, signal, body: { model: "any", ...body } });
+  const { usage } = JSON.parse(await response.text()) as { usage: { total_tokens: number } };
+  count(usage.total_tokens);
 }
-
-const texts = (): string[] => Array.from({ length: 64 }, () => text(64));
 
 function picture(): object {
   const data = Buffer.from(encodePng(gradientPicture(640, 480, (sent += 1)))).toString("base64");
@@ -91,14 +89,17 @@ function picture(): object {
 
 const kinds: Readonly<Record<string, Kind>> = {
   chat,
-  "8 choices": async (asking) => await stream(asking, { prompt: text(16), n: 8 }),
+  "8 choices": async (asking) => {
+    await ask(asking, "/v1/completions", { prompt: text(16), ...answer, max_tokens: 64, n: 8 });
+  },
   "8 streams": async (asking) => await times(8, () => chat(asking)),
   prompts: async (asking) => {
     await stream({ ...asking, count: () => {} }, { prompt: text(400), max_tokens: 1 });
     asking.count(400);
   },
-  embeddings: async (asking) => await ask(asking, "/v1/embeddings", { input: texts() }),
-  rerank: async (asking) => await ask(asking, "/v1/rerank", { query: text(8), documents: texts() }),
+  embeddings: async (asking) => {
+    await ask(asking, "/v1/embeddings", { input: Array.from({ length: 64 }, () => text(64)) });
+  },
   pictures: async (asking) => {
     const messages = [{ role: "user", content: [picture(), picture()] }];
     await ask(asking, "/v1/chat/completions", { messages, max_tokens: 1 });
