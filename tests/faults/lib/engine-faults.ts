@@ -7,7 +7,6 @@ import {
   stopwatch,
   timeBetween,
   type Facts,
-  type LiveStream,
   type Worker,
 } from "@waggle/testing/harness";
 import type { Stage } from "./stage.ts";
