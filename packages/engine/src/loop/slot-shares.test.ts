@@ -45,6 +45,17 @@ async function ask({ engine, finished, id, own }: Asking, text: string, given: G
   await finished(id);
 }
 
+const texts: Kind = async ({ engine, finished, id, own }) => {
+  const given = Array.from({ length: 100 }, (_, i) => `${i} ${"y".repeat(200)}`);
+  submit(engine, { ...embedJob(id, ...given), ...own });
+  await finished(id);
+};
+
+function seven(kind: Kind): Kind {
+  return async ({ id, ...rest }) =>
+    await Promise.all(Array.from({ length: 7 }, (_, i) => kind({ ...rest, id: `${id}.${i}` })));
+}
+
 const chat: Kind = async (asking) => await ask(asking, "Hello", untilEnd);
 
 const kinds = {
@@ -57,11 +68,7 @@ const kinds = {
     await Promise.all(choices.map(({ jobId }) => finished(jobId)));
   },
   "long prompts": async (asking) => await ask(asking, `${asking.id} ${"x".repeat(900)}`, { maxTokens: 1 }),
-  texts: async ({ engine, finished, id, own }) => {
-    const texts = Array.from({ length: 100 }, (_, i) => `${i} ${"y".repeat(200)}`);
-    submit(engine, { ...embedJob(id, ...texts), ...own });
-    await finished(id);
-  },
+  texts,
   pictures: async (asking) => {
     const pictures = Array.from({ length: 20 }, (_, i) => {
       const bytes = new TextEncoder().encode(`${asking.id} ${i}`.padEnd(24));
@@ -153,6 +160,14 @@ test.each<[string, Kind, Asking["own"]]>([
   ]);
   expect(chatPart).toBeGreaterThan(1 / 3);
   expect(otherPart).toBeGreaterThan(0.4);
+});
+
+test("next to seven texts jobs of another client, one texts job has almost half of its speed", async () => {
+  const [part] = await partsOf([
+    { kind: texts, own: alice },
+    { kind: seven(texts), own: bob },
+  ]);
+  expect(part).toBeGreaterThan(0.45);
 });
 
 test.each([1, 2, 3, 4])(

@@ -95,14 +95,20 @@ export function createEmbeddings({ outbox, pieces, emit, now, shares }: Embeddin
   }
 
   /**
-   * Tokenizes the text that begins next, in parallel with passes and pieces, because tokenizing may take long. At most two
-   * texts are tokenized ahead: the next text of a job that was alone, and the text of a job that arrived afterwards.
+   * Tokenizes a text in parallel with passes and pieces, because tokenizing may take long. One text of each owner is tokenized ahead, so that every owner
+   * contends: of another job than the one whose text has begun, if the owner has more jobs.
    */
   function tokenizeNext(): void {
-    const [first, second] = line.toSorted((a, b) => Number(waits(a)) - Number(waits(b)));
-    const progress = first?.begun === undefined ? first : (second ?? first);
-    const text = progress === undefined ? undefined : textAt(progress.prepared.job.work, progress.index);
-    if (tokenizing || progress === undefined || text === undefined || progress.ahead) return;
+    if (tokenizing) return;
+    const ownerKey = ({ prepared }: EmbedProgress): string => Object.values(ownerOf(prepared.job)).join("\n");
+    const textOf = ({ prepared, index }: EmbedProgress) => textAt(prepared.job.work, index);
+    const served = new Set(line.filter(({ ahead }) => ahead !== undefined).map(ownerKey));
+    const unserved = line
+      .filter((each) => !served.has(ownerKey(each)) && textOf(each) !== undefined)
+      .toSorted((a, b) => Number(waits(a)) - Number(waits(b)));
+    const progress = unserved.find(({ begun }) => begun === undefined) ?? unserved[0];
+    const text = progress && textOf(progress);
+    if (progress === undefined || text === undefined) return;
     const { embedder, job } = progress.prepared;
     const tokens = embedder.tokenize(text, job.work.truncateTo, pieces.of(job.cacheScope));
     tokenizing = Promise.allSettled([tokens]).then(([result]) => {
