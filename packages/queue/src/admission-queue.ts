@@ -48,8 +48,9 @@ export interface AdmissionQueue<T> {
    * last turn or arrival is longer ago. A client's flows take turns in the same way; a flow's items keep their order of arrival. An item that does
    * not fit and has waited for 10 s blocks all items behind it.
    * @param fits whether the item could begin now; by default every item fits
+   * @param passable whether the item cannot begin now and blocks no other item, of any priority
    */
-  next(fits?: (item: T) => boolean): T | undefined;
+  next(fits?: (item: T) => boolean, passable?: (item: T) => boolean): T | undefined;
   /**
    * Removes and returns the next item, which counts as running for its client until `finished`.
    * @param id take the waiting item with this id instead of the next item
@@ -108,8 +109,12 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
     return entry;
   }
 
-  function findNext(fits: (item: T) => boolean = () => true): Entry<T> | undefined {
+  function findNext(fits = (_: T): boolean => true, passable = (_: T): boolean => false): Entry<T> | undefined {
+    let highest: number | undefined;
     for (const entry of levels.inTurn()) {
+      if (passable(entry.item)) continue;
+      highest ??= entry.priority;
+      if (entry.priority < highest) return undefined;
       if (fits(entry.item)) return entry;
       if (now() - entry.sinceMs >= passingLimitMs) return undefined;
     }
@@ -135,7 +140,7 @@ export function createAdmissionQueue<T>(options: AdmissionQueueOptions): Admissi
       return undefined;
     },
     admit,
-    next: (fits) => findNext(fits)?.item,
+    next: (fits, passable) => findNext(fits, passable)?.item,
     take(id) {
       const entry = id === undefined ? findNext() : entries.get(id);
       if (entry === undefined) return undefined;

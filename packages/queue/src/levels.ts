@@ -52,7 +52,7 @@ export interface Levels<T> {
   serve(entry: Entry<T>): Turns;
   /** Replaces a waiting entry of the same priority, client and flow. */
   replace(old: Entry<T>, entry: Entry<T>): void;
-  /** The entries of the highest priority: clients in the order of `compareParties`, their flows by turn, then entries by arrival. */
+  /** All entries, the highest priority first: clients in the order of `compareParties`, their flows by turn, then entries by arrival. */
   inTurn(): Iterable<Entry<T>>;
   /** All entries in the order in which they will be served, if nothing else changes and served jobs keep running. */
   inServiceOrder(): Entry<T>[];
@@ -127,8 +127,10 @@ export function createLevels<T>(): Levels<T> {
       entries[insertionIndex(entries, old.seq)] = entry;
     },
     *inTurn() {
-      for (const { lines } of [...(levels[0]?.parties.values() ?? [])].toSorted(compareParties)) {
-        for (const { entries } of [...lines.values()].toSorted(compareTurns)) yield* entries;
+      for (const { parties } of levels) {
+        for (const { lines } of [...parties.values()].toSorted(compareParties)) {
+          for (const { entries } of [...lines.values()].toSorted(compareTurns)) yield* entries;
+        }
       }
     },
     inServiceOrder() {

@@ -342,6 +342,24 @@ describe("a job that kills its engines", () => {
     for (const job of [suspect, other]) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
   });
 
+  test("lets other jobs pass after 30 s, also past a second suspect, which waits until all have output", async () => {
+    const clock = createFakeClock();
+    const gate = start({ slots: 4, clock });
+    const first = await submit({ prompt: "A bee ".repeat(500), max_tokens: 5, priority: 1 });
+    const second = await submit({ prompt: "B bee ".repeat(500), max_tokens: 5, priority: 1 });
+    await step(gate, 1);
+    replaceEngine();
+    const other = await submit({ prompt: "C [eog:3]" });
+    const jobs = [first, second, other];
+    const phases = (): string[] => jobs.map(({ state }) => state.phase.name);
+    clock.advance(29_999);
+    expect(phases()).toEqual(["running", "queued", "queued"]);
+    clock.advance(1);
+    expect(phases()).toEqual(["running", "queued", "running"]);
+    gate.open();
+    for (const job of jobs) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
+  });
+
   test("starts while an endless stream runs, and no other job starts before it has output", async () => {
     const gate = start({ slots: 4 });
     const endless = await submit({ prompt: "A", max_tokens: 4_000 });

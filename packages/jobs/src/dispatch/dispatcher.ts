@@ -289,7 +289,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** Starts waiting jobs in free slots. All sequences of a job start together. */
   function pump(): void {
     while (engine.ready && engine.full !== true && held.size < engine.slots) {
-      const job = waiting.next(hasSlotsFor);
+      const job = waiting.next(hasSlotsFor, isPassable);
       if (job === undefined || !hasRoomFor(job)) return;
       waiting.take(job);
       apply(job, { type: "submitted" });
@@ -301,6 +301,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function hasSlotsFor({ state }: Job): boolean {
     const needed = state.sequences.filter(({ stoppedBy }) => stoppedBy === undefined).length;
     return Math.min(needed, engine.slots) <= engine.slots - held.size;
+  }
+
+  /** A suspect that waits for another one's output holds the other jobs back no longer than that one. */
+  function isPassable(job: Job): boolean {
+    return isSuspect(job) && [...held.values()].some((other) => isSuspect(other) && !isAlone(other));
   }
 
   /** Whether the job could start now if it were next. */

@@ -22,8 +22,9 @@ export interface WaitingJobs {
   /**
    * Returns the next job that fits, without taking the job. If this job is suspected of having crashed the engine, returns a job that had output
    * before the crash, even if that job does not fit; the suspect is returned only if there is no such job.
+   * @param passable whether other jobs start before this one, which may not start now
    */
-  next(fits: (job: Job) => boolean): Job | undefined;
+  next(fits: (job: Job) => boolean, passable: (job: Job) => boolean): Job | undefined;
   take(job: Job): void;
   /** Called when a taken job has freed its slots. */
   finished(job: Job): void;
@@ -59,8 +60,8 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
   }
 
   /** A suspect comes last: no other job starts until the suspect has output, so the streams to resume would wait for the suspect's whole prompt. */
-  function next(fits: (job: Job) => boolean): Job | undefined {
-    const first = queue.next(fits);
+  function next(fits: (job: Job) => boolean, passable: (job: Job) => boolean): Job | undefined {
+    const first = queue.next(fits, passable);
     if (first === undefined || !isSuspect(first)) return first;
     const [job = first] = resuming;
     return job;
