@@ -39,6 +39,15 @@ describe("the index of KV snapshots", () => {
     expect(store.matches([1], "bob")).toHaveLength(1);
   });
 
+  test("the snapshots of a client with several choices of adapters count together", () => {
+    const store = createKvIndex(10);
+    const other = state([1, 2, 3, 4], { cacheScope: "bob" });
+    const own = [1, 2, 3].map((scale) => state([scale, scale, scale], { cacheScope: `alice\n${scale}` }));
+    store.add(other);
+    expect(own.map((each) => store.add(each))).toEqual([[], [], [own[0]]]);
+    expect(store.matches([2], "alice\n3")).toEqual([]);
+  });
+
   test("drops snapshots that are prefixes of a new one in the same scope", () => {
     const store = createKvIndex(100);
     const short = state([1, 2]);

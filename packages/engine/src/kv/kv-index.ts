@@ -1,5 +1,6 @@
 // Keeps the index of KV snapshots: which prefixes exist, and which snapshots are evicted for a new one. The index knows no file and no slot.
 import { createHoldings } from "@waggle/async";
+import { clientOf } from "../loop/adapters.ts";
 import type { HeldEntry, KvSnapshot } from "../port/backend.ts";
 import { commonPrefix } from "./common-prefix.ts";
 
@@ -20,7 +21,7 @@ export interface KvIndex {
   matches(prompt: readonly HeldEntry[], cacheScope: string): readonly PrefixMatch[];
   /**
    * Adds a snapshot that was just saved.
-   * @returns the evicted snapshots: prefixes of the new snapshot, and beyond `maxBytes` the least recently used snapshots of the scope with the most bytes,
+   * @returns the evicted snapshots: prefixes of the new snapshot, and beyond `maxBytes` the least recently used snapshots of the client with the most bytes,
    * which may include the new one
    */
   add(state: KvSnapshot): readonly KvSnapshot[];
@@ -55,7 +56,7 @@ export function createKvIndex(maxBytes: number): KvIndex {
         ({ entries }) => commonPrefix(entries, state.entries) === entries.length,
       );
       for (const needless of going) states.remove(needless);
-      states.set(state.cacheScope, state, state.bytes);
+      states.set(clientOf(state.cacheScope), state, state.bytes);
       while (states.size > maxBytes) {
         const [oldest] = states.ofLargest;
         if (oldest === undefined) break;
@@ -65,7 +66,7 @@ export function createKvIndex(maxBytes: number): KvIndex {
       return going;
     },
     touch(state) {
-      if (states.remove(state)) states.set(state.cacheScope, state, state.bytes);
+      if (states.remove(state)) states.set(clientOf(state.cacheScope), state, state.bytes);
     },
     remove: (state) => void states.remove(state),
   };

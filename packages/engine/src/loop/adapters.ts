@@ -47,6 +47,11 @@ export function cacheScopeOf(prepared: {
   return key === "" ? cacheScope : `${cacheScope}\n${key}`;
 }
 
+/** The client of a cache scope, whatever its adapters. */
+export function clientOf(cacheScope: string): string {
+  return cacheScope.split("\n", 1)[0] ?? cacheScope;
+}
+
 type Taking = Pick<SchedulableSlot, "state" | "pending"> & { readonly adapters: string };
 
 export interface AdapterTurns {
