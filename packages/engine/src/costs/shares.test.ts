@@ -120,6 +120,16 @@ describe.each(levels)("time between %s", (_, ownerAt) => {
     expect(promptMs()).toBeGreaterThan(creditMs);
   });
 
+  test("is lent wholly 1 s after another owner has read a prompt and left", () => {
+    const shares = createShares();
+    shares.contend(0, [b, ownerAt(2)]);
+    shares.charge([use(ownerAt(2), 0, 10_000)], creditMs);
+    shares.contend(10_000, [b]);
+    shares.contend(11_100, [a, b]);
+    for (let ms = 0; ms < creditMs; ms += 100) shares.charge([use(a, 0, 100)], creditMs);
+    expect(shares.waits(a)).toBe(false);
+  });
+
   test.each([
     [1, 0.05],
     [2, 0.18],

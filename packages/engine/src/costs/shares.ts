@@ -16,6 +16,8 @@ const mostAheadMs = 250;
 const leastDebtMs = -2 * mostAheadMs;
 /** Clients, and flows of a client, whose debts are known; the smallest debt beyond them is forgotten. */
 const mostAccounts = 1_000;
+/** An owner that had no work for this long has left: it reads no next prompt. */
+const betweenPromptsMs = 1_000;
 /** Less is the rounding of a division. */
 const leastSizeMs = 0.001;
 
@@ -71,8 +73,8 @@ interface Level {
 function createLevel(): Level {
   const accounts = new Map<string, Account>();
   let contending: ReadonlySet<string> = new Set();
-  /** Those whose last time was for a prompt, also between two prompts. */
-  const reading = new Set<string>();
+  /** Those whose last time was for a prompt, also between two prompts, and how long each has had no work. */
+  const reading = new Map<string, number>();
   /** The smallest debt of those with work. */
   let lowestMs = Infinity;
 
@@ -109,15 +111,19 @@ function createLevel(): Level {
       // An idle client earns what it would get if it had work too.
       const earnedMs = elapsedMs / (contending.size + 1);
       for (const name of [...accounts.keys()]) if (!contending.has(name)) change(name, 0, -earnedMs, 0);
+      for (const [name, idleMs] of reading) {
+        const nowMs = contending.has(name) || names.has(name) ? 0 : idleMs + elapsedMs;
+        if (nowMs < betweenPromptsMs) reading.set(name, nowMs);
+        else reading.delete(name);
+      }
       contending = names;
-      for (const name of reading) if (!names.has(name) && !accounts.has(name)) reading.delete(name);
       findLowest();
     },
     charge(uses, creditMs) {
       const owners = new Set([...contending, ...uses.keys()]);
       const used = [...uses].map(([name, { promptMs, otherMs }]) => ({ name, promptMs, usedMs: promptMs + otherMs }));
       for (const { name, promptMs, usedMs } of used) {
-        if (promptMs > 0) reading.add(name);
+        if (promptMs > 0) reading.set(name, 0);
         else if (usedMs > 0) reading.delete(name);
       }
       let totalMs = used.reduce((sum, { usedMs }) => sum + usedMs, 0);
