@@ -11,12 +11,13 @@ interface Options {
   readonly side?: number;
   readonly causal?: boolean;
   readonly cells?: number;
+  readonly chunkPixels?: number;
   /** Resolves when the requested passes have ended; at once by default. */
   readonly settled?: () => Promise<void>;
 }
 
 /** A projector that makes two chunks of a picture, with tokens around them. The picture's side is in pixels. */
-function divideWith({ side = 10, causal = true, cells = 6, settled = async () => {} }: Options = {}) {
+function divideWith({ side = 10, causal = true, cells = 6, chunkPixels = 0, settled = async () => {} }: Options = {}) {
   let chunks = 0;
   const divide = vi.fn((_rgb: Uint8Array, _width: number, _height: number): Promise<readonly NativePart[]> => {
     const chunk = (): NativePart => ({ chunk: (chunks += 1), cells, positions: 3, causal });
@@ -36,6 +37,7 @@ function divideWith({ side = 10, causal = true, cells = 6, settled = async () =>
     width: 4,
     maxPixels: 1_000,
     mostKeptBytes: 1,
+    pixelsOf: () => chunkPixels,
     fingerprint: "f",
   };
   const decoder = { decode, dispose: () => Promise.resolve() };
@@ -98,9 +100,12 @@ test("a picture that several jobs need at once is decoded once", async () => {
   expect(decode).toHaveBeenCalledTimes(1);
 });
 
-test("pixels beyond the limit are dropped, and the picture is decoded again for its encoding", async () => {
+test.each([
+  ["large pictures", { side: 2_000 }],
+  ["small pictures that the encoder scales up", { side: 64, chunkPixels: 2_000_000 }],
+])("pixels of %s beyond the limit are dropped, and the picture is decoded again for its encoding", async (_, sizes) => {
   // Two such pictures have more pixels than are kept.
-  const { pictures, decode, drop } = divideWith({ side: 2_000 });
+  const { pictures, decode, drop } = divideWith(sizes);
   const [chunk] = chunksIn(await pictures.entriesOf(picture("a"), 0, freePieces));
   if (chunk === undefined) expect.fail("The picture has no chunk");
   expect(await pictures.nativeOf(chunk, picture("a"), freePieces)).toMatchObject({ chunk: 1 });

@@ -46,7 +46,7 @@ interface Divided {
 
 export function createDividePictures(options: DividePicturesOptions): DividePictures {
   const { decoder, batchSize, passes } = options;
-  const { native, fingerprint, maxPixels } = options.projector;
+  const { native, fingerprint, maxPixels, pixelsOf } = options.projector;
   /** How pictures were divided, by SHA-256, least recently used first. */
   const layouts = new Map<string, Layout>();
   /** Pictures with their pixels, by SHA-256, oldest first. */
@@ -82,7 +82,8 @@ export function createDividePictures(options: DividePicturesOptions): DividePict
       natives.set(id, part);
       return { id, cells, positions, causal };
     });
-    const result = { layout, natives, bytes: width * height * bytesPerPixel };
+    const chunkPixels = [...natives.values()].reduce((sum, { cells }) => sum + pixelsOf(cells), 0);
+    const result = { layout, natives, bytes: Math.max(width * height, chunkPixels) * bytesPerPixel };
     remember(sha256, layout);
     keep(sha256, result);
     return result;

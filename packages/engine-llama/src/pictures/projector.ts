@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { projectorCardOf, readGgufFile } from "@waggle/models/header";
-import { visionMemory } from "@waggle/models/memory";
+import { chunkPixels, visionMemory } from "@waggle/models/memory";
 import type { FlashAttention } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
 import { loadMtmd } from "../load/addon.ts";
@@ -86,6 +86,8 @@ export interface Projector {
   readonly maxPixels: number;
   /** Most bytes of embeddings that are kept although no slot needs them now. */
   readonly mostKeptBytes: number;
+  /** Pixels that a chunk with so many cells holds. */
+  readonly pixelsOf: (cells: number) => number;
   /** The same only for the same file and the same number of pixels. */
   readonly fingerprint: string;
 }
@@ -120,6 +122,7 @@ export async function openProjector(
     width: facts.width,
     maxPixels,
     mostKeptBytes: visionMemory({ projector: card, maxPixels }).embeddings,
+    pixelsOf: (cells) => chunkPixels(card, cells),
     fingerprint: modelFingerprint(path, [String(maxPixels)]),
   };
 }

@@ -6,7 +6,7 @@ import { estimateMemory } from "./estimate.ts";
 import { engineProcessBytes, largestFit } from "./largest-fit.ts";
 import { renderFitReport } from "./render.ts";
 import { fitReport } from "./report.ts";
-import { visionMemory } from "./vision.ts";
+import { chunkPixels, visionMemory } from "./vision.ts";
 
 const qwen: ProjectorCard = {
   name: "Qwen2-VL",
@@ -51,6 +51,16 @@ describe("the memory for reading pictures", () => {
     expect(small).toEqual(large);
     expect(small?.encoder).toBe(64 ** 2 * (8 * 1_280 + 2 * 5_120) * 4);
     expect(small?.embeddings).toBe(64 * 2 ** 20);
+  });
+
+  test("has the pixels of a chunk at the size of the encoder, if the file says how patches are merged or if it is fixed", () => {
+    expect(chunkPixels(qwen, 100)).toBe(100 * 28 ** 2);
+    for (const mergedPatches of [4, undefined]) {
+      expect(chunkPixels({ ...gemma, mergedPatches }, 256)).toBe(896 ** 2);
+    }
+    expect(chunkPixels({ ...gemma, type: "mlp", imageSize: 336, mergedPatches: undefined }, 5 * 576)).toBe(
+      5 * 336 ** 2,
+    );
   });
 
   test("has a mask over all pairs of patches where layers see windows", () => {

@@ -45,6 +45,11 @@ const fixedSizes: ReadonlyMap<string, number> = new Map([
   ["llama4", 17],
 ]);
 
+/** Pixels that a chunk of a picture holds until it is encoded: those of its cells, to which a small picture may have been scaled up. */
+export function chunkPixels({ type, imageSize, patchSize, mergedPatches = 1 }: ProjectorCard, cells: number): number {
+  return Math.max(cells * (mergedPatches * patchSize) ** 2, fixedSizes.has(type) ? imageSize ** 2 : 0);
+}
+
 /** An estimate for flash attention, which all of llama.cpp's encoders use where the device supports it. */
 export function visionMemory({ projector, maxPixels }: VisionSettings): VisionMemory {
   const {
