@@ -135,6 +135,24 @@ describe("the forecast of the first token", () => {
     expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 1)).toBe(500 + 1_000 + 200);
   });
 
+  test("behind jobs without an answer grows with their tokens", () => {
+    const { forecast, pass, running } = setUp();
+    measure(forecast, { promptTokens: 1_000, prefillMs: 500 });
+    const embeds = [100, 4_000].map((promptTokens) => {
+      const work = { kind: "embed", texts: ["a"] } as const;
+      const size = { promptTokens, cachedTokens: 0 };
+      return createJob({ ...spec, work }, { uid: "e", now: 0, replayBufferBytes: 1_024, phase: "queued", size });
+    });
+    for (const job of embeds) {
+      forecast.taken(job);
+      running.splice(0, 1, job);
+      expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 1)).toBe(job === embeds[0] ? undefined : 8_000 + 200);
+      pass(200);
+      job.state = { ...job.state, phase: { name: "ended", outcome: { type: "finished", by: "end" } } };
+      forecast.freed(job);
+    }
+  });
+
   test("shares the slots; a job that waits again has none", () => {
     const { forecast, run, fill, running, wait } = setUp();
     measure(forecast, { promptTokens: 1_000, prefillMs: 500 });

@@ -67,8 +67,8 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
   /** When each running job left the queue. */
   const takenAt = new Map<Job, number>();
   const durationsMs: number[] = [];
-  /** Durations of jobs that write no answer. */
-  const othersMs: number[] = [];
+  /** Jobs that wrote no answer, with their whole durations. */
+  const others: Prompt[] = [];
   const short: Prompt[] = [];
   const long: Prompt[] = [];
   const written: Prompt[] = [];
@@ -112,8 +112,11 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
     const since = takenAt.get(job);
     const elapsed = since === undefined ? 0 : now() - since;
     if (spec.work.kind !== "generate") {
-      const usual = othersMs.length > 0 ? meanOf(othersMs) : durationsMs.length > 0 ? meanOf(durationsMs) : undefined;
-      return usual === undefined ? undefined : Math.max(0, usual - elapsed);
+      const known = others.length > 0 ? others.map(({ ms }) => ms) : durationsMs;
+      const mean = known.length > 0 ? meanOf(known) : undefined;
+      const rate = msPerToken(others);
+      const whole = rate === undefined || uncachedTokens === undefined ? mean : rate * uncachedTokens;
+      return whole === undefined ? undefined : Math.max(0, whole - elapsed);
     }
     const reads = state.firstTokenAt === undefined;
     const reading = reads ? prefillMs(uncachedTokens ?? 0) : 0;
@@ -161,13 +164,16 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
     return start === undefined || computing === undefined ? undefined : Math.round(start + computing);
   }
 
-  function addAnswer({ spec, state }: Job, ms: number): void {
-    if (spec.work.kind !== "generate") return keep(othersMs, ms);
+  function addAnswer({ spec, state, uncachedTokens }: Job, ms: number): void {
     const { firstTokenAt, phase, sequences, counts } = state;
+    const isWhole = phase.name === "ended" && phase.outcome.type === "finished";
+    if (spec.work.kind !== "generate") {
+      if (isWhole) keep(others, { tokens: Math.max(1, uncachedTokens ?? counts.promptTokens), ms });
+      return;
+    }
     const tokens = counts.completionTokens / choicesOf(spec.work);
     if (firstTokenAt !== undefined && tokens > 1) keep(written, { tokens: tokens - 1, ms: now() - firstTokenAt });
     // An answer that a client cancelled, or that reached a limit, would have been longer.
-    const isWhole = phase.name === "ended" && phase.outcome.type === "finished";
     const isCut = !isWhole || sequences.some(({ stoppedBy }) => stoppedBy === "max_tokens" || stoppedBy === "context");
     if (tokens > 0) lengths.add(tokens, isCut);
   }

@@ -105,7 +105,7 @@ export interface Job {
   output: readonly OutputSoFar[];
   readonly listener: JobListener | undefined;
   readonly acceptedAt: number;
-  /** Number of prompt tokens that were in no cache at the preflight; undefined without a preflight result, and for embed jobs. */
+  /** Number of prompt tokens that were in no cache at the preflight; undefined without a preflight result. */
   readonly uncachedTokens: number | undefined;
   /** The common part of the ids of the job's tool calls, unique for each job. It does not change after the job's start. */
   callKey: string;

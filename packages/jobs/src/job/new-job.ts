@@ -72,7 +72,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
     output,
     listener,
     acceptedAt: now,
-    uncachedTokens: size === undefined || work.kind === "embed" ? undefined : size.promptTokens - size.cachedTokens,
+    uncachedTokens: size === undefined ? undefined : size.promptTokens - size.cachedTokens,
     callKey: options.callKey ?? randomBytes(8).toString("hex"),
     ended: deferred<void>(),
     timers: new Map(),
