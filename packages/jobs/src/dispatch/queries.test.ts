@@ -65,8 +65,11 @@ describe("queries", () => {
     }
     queries.ask<"count">({ kind: "count", messages: [] }, stays).catch(() => undefined);
     expect(sent).toEqual(["q1", "q3"]);
+    const long = [{ role: "user" as const, content: "x".repeat(100_000) }];
+    queries.ask<"count">({ kind: "count", messages: long }, stays, "b").catch(() => undefined);
+    expect(sent, "a long text does not wait for pictures").toEqual(["q1", "q3", "q4"]);
     answer("q1");
-    expect(sent).toEqual(["q1", "q3", "q2"]);
+    expect(sent).toEqual(["q1", "q3", "q4", "q2"]);
   });
 
   it("with long conversations go one at a time too, and count messages, keys and tools", async () => {
@@ -151,13 +154,18 @@ describe("queries", () => {
     expect(sent).toEqual(["q1"]);
   });
 
-  it("fail without an answer in time, even if they are not sent yet", async () => {
+  it("fail without an answer in time, for which the wait for other queries does not count", async () => {
     const { sent, clock, ask, answer } = setUp();
-    const asked = [ask(100_000), ask(100_000)];
+    const asked = [ask(100_000), ask(100_000), ask(100_000)];
     clock.advance(60_000);
-    expect(await Promise.all(asked)).toEqual(["unavailable", "unavailable"]);
+    expect(await asked[0]).toBe("unavailable");
     answer("q1");
-    expect(sent).toEqual(["q1"]);
+    clock.advance(59_999);
+    answer("q2", 2);
+    expect(await asked[1]).toBe(2);
+    clock.advance(60_000);
+    expect(await asked[2]).toBe("unavailable");
+    expect(sent).toEqual(["q1", "q2", "q3"]);
   });
 
   it("are refused beyond a client's share of number and length, for which ended queries do not count", async () => {

@@ -1,11 +1,11 @@
 // Sends queries about the model to the engine, such as for the tokens of a text or a rendered conversation. A query needs no job.
 import { createFairQueue, createShares, deferred } from "@waggle/async";
-import type { Clock, Deferred } from "@waggle/async";
+import type { Clock, Deferred, FairQueue } from "@waggle/async";
 import { countChars } from "@waggle/engine";
 import type { EngineQueryResult, EngineCommand, EngineEvent, EngineQuery } from "@waggle/engine";
 import { errorOf, WaggleError } from "@waggle/protocol";
 
-/** Longest time of a query, at a worker and at a gateway. A working engine answers within one step, and the watchdog restarts a hung engine. */
+/** Longest time of a query that is sent, at a worker and at a gateway. A working engine answers within one step, and the watchdog restarts a hung engine. */
 export const queryTimeoutMs = 60_000;
 /** Maximum number of queries that may wait at once. */
 const maxWaiting = 512;
@@ -14,8 +14,8 @@ const maxWaitingLength = 32 * 1_048_576;
 /** Share of both for one client. */
 const clientShare = 0.5;
 /**
- * Longer queries and those with pictures go to the engine one at a time, because answering a text of megabytes needs a hundred times its size in memory. Clients take turns. If
- * the client of a waiting query disconnects, the query is not sent.
+ * Longer queries go to the engine one at a time, because answering a text of megabytes needs a hundred times its size in memory, and so do those with pictures. Clients take
+ * turns. If the client of a waiting query disconnects, the query is not sent.
  */
 const shortLength = 16_384;
 
@@ -50,15 +50,21 @@ interface WaitingQuery {
   readonly client: string;
   readonly length: number;
   readonly answered: Deferred<EngineQueryResult>;
-  isSent: boolean;
+  /** The time limit of a query that is sent. */
+  timer?: ReturnType<Clock["setTimeout"]>;
+}
+
+/** Queries that go to the engine one at a time. */
+interface Lane {
+  /** The ids of queries that are not sent yet, also of clients that have disconnected. */
+  readonly line: FairQueue<string>;
+  /** The query that the engine works on, also after its client has disconnected. */
+  sent: string | undefined;
 }
 
 export function createQueries({ engine, clock }: QueriesOptions): Queries {
   const waiting = new Map<string, WaitingQuery>();
-  /** The ids of long queries that are not sent to the engine yet, also of clients that have disconnected. */
-  const line = createFairQueue<string>();
-  /** The long query that the engine works on, also after its client has disconnected. */
-  let long: string | undefined;
+  const [texts, pictures] = [createLane(), createLane()];
   const places = createShares(maxWaiting, clientShare);
   const lengths = createShares(maxWaitingLength, clientShare);
   let serial = 0;
@@ -83,20 +89,20 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
         retryAfterS: 1,
       });
     }
-    const query = {
+    const query: WaitingQuery = {
       id: `q${(serial += 1)}`,
       question,
       client,
       length,
       answered: deferred<EngineQueryResult>(),
-      isSent: false,
     };
     waiting.set(query.id, query);
     places.add(client, 1);
     lengths.add(client, length);
-    if (length > shortLength || hasPictures(question)) line.push(client, query.id);
-    else send(query);
-    sendNext();
+    const lane = hasPictures(question) ? pictures : length > shortLength ? texts : undefined;
+    lane?.line.push(client, query.id);
+    if (lane === undefined) send(query);
+    else sendNext(lane);
     return query;
   }
 
@@ -108,23 +114,23 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
 
   function send(query: WaitingQuery): void {
     const { id, question, client } = query;
-    query.isSent = true;
+    query.timer = clock.setTimeout(() => abandonOne(query, notInTime()), queryTimeoutMs);
     engine.send({ type: "query", id, question, client });
   }
 
-  function sendNext(): void {
-    while (long === undefined && line.next !== undefined) {
-      const next = waiting.get(line.take() ?? "");
+  function sendNext(lane: Lane): void {
+    while (lane.sent === undefined && lane.line.next !== undefined) {
+      const next = waiting.get(lane.line.take() ?? "");
       if (next === undefined) continue;
-      long = next.id;
+      lane.sent = next.id;
       send(next);
     }
   }
 
   /** The client needs no answer, so the engine stops looking for it. */
-  function abandonOne({ id, answered, isSent }: WaitingQuery, error: WaggleError): void {
+  function abandonOne({ id, answered, timer }: WaitingQuery, error: WaggleError): void {
     answered.reject(error);
-    if (isSent) engine.send({ type: "drop", prepared: id });
+    if (timer !== undefined) engine.send({ type: "drop", prepared: id });
   }
 
   return {
@@ -133,7 +139,6 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
       if (signal.aborted) throw abandoned(signal);
       const query = enter(question, client);
       const { answered } = query;
-      const timer = clock.setTimeout(() => abandonOne(query, notInTime()), queryTimeoutMs);
       const leaving = (): void => abandonOne(query, abandoned(signal));
       signal.addEventListener("abort", leaving);
       try {
@@ -141,20 +146,23 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
         if (answer.kind === "failed") throw errorOf(answer.failure);
         return answer as AnswerTo<typeof question.kind>;
       } finally {
-        timer.cancel();
+        query.timer?.cancel();
         signal.removeEventListener("abort", leaving);
         leave(query);
       }
     },
     answer(event) {
       waiting.get(event.id)?.answered.resolve(event.answer);
-      if (event.id !== long) return;
-      long = undefined;
-      sendNext();
+      const lane = [texts, pictures].find(({ sent }) => sent === event.id);
+      if (lane === undefined) return;
+      lane.sent = undefined;
+      sendNext(lane);
     },
     abandon(why) {
-      long = undefined;
-      line.drain();
+      for (const lane of [texts, pictures]) {
+        lane.sent = undefined;
+        lane.line.drain();
+      }
       for (const { answered } of waiting.values()) answered.reject(unavailable(why));
     },
     get waiting() {
@@ -162,6 +170,8 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
     },
   };
 }
+
+const createLane = (): Lane => ({ line: createFairQueue(), sent: undefined });
 
 /** The front limits the pictures; here they have no length. */
 function hasPictures(question: EngineQuery): boolean {
