@@ -291,3 +291,22 @@ it("takes no jobs while it leaves, and has left when its streams have ended", as
   await left;
   expect(await (await gateway.get("/v1/jobs/j")).json()).toMatchObject({ state: "finished" });
 });
+
+it("asks workers about the next long text when no answer about the last one came in time", async () => {
+  let asked = 0;
+  const { answer } = fleet;
+  fleet.answer = async (question, worker) => {
+    if (question.kind !== "query") return await answer(question, worker);
+    asked += 1;
+    const result = { kind: "tokenize", tokens: [7] } as const;
+    return asked === 1 ? await new Promise<never>(() => {}) : { kind: "query", result };
+  };
+  const tokenize = (): Promise<Response> => gateway.post("/tokenize", { content: "x".repeat(20_000) });
+  const first = tokenize();
+  await until(() => expect(asked).toBe(1));
+  const second = tokenize();
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  gateway.clock.advance(60_000);
+  expect((await first).status).toBe(503);
+  expect(await (await second).json()).toEqual({ tokens: [7] });
+});

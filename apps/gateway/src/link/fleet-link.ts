@@ -23,6 +23,8 @@ const checkIntervalMs = 1_000;
 const lostLimitMs = 120_000;
 const cancelLimitMs = 30_000;
 
+const dropped = { kind: "failed", failure: { code: "cancelled", message: "The query was dropped." } } as const;
+
 /** A worker that serves the model and takes jobs for it now. */
 export interface ServingWorker {
   readonly worker: string;
@@ -258,8 +260,9 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
           return cancel(command.jobId);
         case "start":
           throw new Error("Use run(): a fleet job needs its Job");
-        // The worker drops what it prepared as soon as it has answered.
+        // The worker drops what it prepared as soon as it has answered. The dispatcher waits for the answer of a query that it drops.
         case "drop":
+          return owner?.onEvent({ type: "query_result", id: command.prepared, answer: dropped });
         case "limit_threads":
         case "shutdown":
           return;
