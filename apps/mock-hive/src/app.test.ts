@@ -390,6 +390,8 @@ describe("the app", () => {
     ["its own page", "/v1/workers", { "sec-fetch-site": "same-origin" }, 200],
     ["the target of another host", "http://evil.example/v1/workers", {}, 403],
     ["an absolute target", "http://localhost:7700/v1/workers", {}, 200],
+    ["an absolute target with an empty Host", "http://localhost:7700/v1/workers", { host: "" }, 403],
+    ["an absolute target with a malformed Host", "http://localhost:7700/v1/workers", { host: "a b" }, 403],
   ])("without tokens, %s at %s with %j gets %d", async (_, url, headers: Record<string, string>, status) => {
     const { app } = createHive();
     const request = new Request(new URL(url, "http://localhost:7700"), {

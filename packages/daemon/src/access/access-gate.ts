@@ -34,7 +34,8 @@ export function checkHost(headers: Headers, { localMode, allowedHosts }: HostRul
 export function checkTarget(headers: Headers, target: string | undefined): void {
   if (target === undefined || target.startsWith("/") || !URL.canParse(target)) return;
   const { host } = new URL(target);
-  if (new URL(`http://${hostOf(headers)}`).host === host) return;
+  const named = `http://${hostOf(headers)}`;
+  if (URL.canParse(named) && new URL(named).host === host) return;
   throw new WaggleError(
     "forbidden",
     `Cannot answer for the host "${host.slice(0, 100)}": the Host header names another one.`,
