@@ -361,6 +361,25 @@ describe("network mode", () => {
     expect(JSON.stringify(worker.logLines)).not.toContain("wrong-token-9");
   });
 
+  it("logs a wrong token once a second, and how many lines it left out, so that strangers evict no lines", async () => {
+    const clock = createFakeClock();
+    start({ access: forTwoClients, clock });
+    for (const wait of [0, 0, 0, 1_000, 0]) {
+      clock.advance(wait);
+      await call("GET", "/v1/info", { authorization: "Bearer wrong-token-9" });
+    }
+    const lines = worker.logLines.filter(({ msg }) => msg === "wrong_token");
+    expect(lines.map(({ left_out }) => left_out)).toEqual([undefined, 2]);
+  });
+
+  it("logs an unexpected failure as a line of the client, whose lines it may evict", async () => {
+    const read = async (): Promise<never> => await Promise.reject(new Error("The disk is gone"));
+    const flush = async (): Promise<void> => {};
+    start({ access: forTwoClients, day: { add: () => {}, read, flush, flushNow: () => {} } });
+    expect((await call("GET", "/v1/jobs?ended=true&job=j", alice)).status).toBe(500);
+    expect(worker.logLines.find(({ msg }) => msg === "request_failed")).toMatchObject({ client: "alice" });
+  });
+
   it("checks the token before everything else", async () => {
     start({ access: forTwoClients });
     expect((await post("/v1/jobs", "{nope")).status).toBe(401);

@@ -1,8 +1,10 @@
 // Owns the access checks of a request: Host, Origin and token, in that order, before any other code reads the request.
 import { authenticate, checkHost, checkOrigin, checkSite, checkTarget, tokenOf } from "@waggle/daemon/access";
+import type { Clock } from "@waggle/async";
 import { localClient } from "@waggle/jobs";
 import { llamaServerRoutes, workerRoutes } from "@waggle/protocol";
 import type { Route } from "@waggle/protocol";
+import type { Logger } from "@waggle/telemetry";
 import type { MiddlewareHandler } from "hono";
 import type { AppContext, AppEnv, HttpAccess } from "../server/context.ts";
 import { rateLimitHeaderNames } from "./rate-limit-headers.ts";
@@ -14,6 +16,9 @@ const exposedHeaders = [
   ...["x-request-id", "request-id", "retry-after", "x-should-retry", "location", "idempotent-replayed"],
   ...rateLimitHeaderNames,
 ].join(", ");
+
+/** At most one line of a wrong token is logged in this time. */
+const wrongTokenIntervalMs = 1_000;
 
 const openPaths: ReadonlySet<string> = new Set(
   Object.values<Route>({ ...workerRoutes, ...llamaServerRoutes })
@@ -29,7 +34,9 @@ const openPaths: ReadonlySet<string> = new Set(
 export function createGate(
   access: HttpAccess,
   isPage: (method: string, path: string) => boolean,
+  clock: Pick<Clock, "now">,
 ): MiddlewareHandler<AppEnv> {
+  const logWrongToken = createWrongTokenLog(clock);
   return async (c, next) => {
     if (openPaths.has(c.req.path)) {
       enter(c, localClient, access);
@@ -51,12 +58,26 @@ export function createGate(
     const open = access.localMode || page || isOpenScrape(c, access);
     if (open) enter(c, localClient, access);
     else {
-      const client = authenticate(headers, access.tokens(), (token) =>
-        c.get("log").warn({ fingerprint: tokenFingerprint(token) }, "wrong_token"),
-      );
+      const client = authenticate(headers, access.tokens(), (token) => logWrongToken(c.get("log"), token));
       enter(c, client, access, access.tokens().rightsOf(client));
     }
     return await next();
+  };
+}
+
+/** Strangers cause these lines, which count as the server's: more of them would evict the server's other lines. */
+function createWrongTokenLog(clock: Pick<Clock, "now">): (log: Logger, token: string) => void {
+  let loggedAt = -Infinity;
+  let leftOut = 0;
+  return (log, token) => {
+    if (clock.now() - loggedAt < wrongTokenIntervalMs) {
+      leftOut += 1;
+      return;
+    }
+    const more = leftOut === 0 ? {} : { left_out: leftOut };
+    log.warn({ fingerprint: tokenFingerprint(token), ...more }, "wrong_token");
+    loggedAt = clock.now();
+    leftOut = 0;
   };
 }
 

@@ -1,3 +1,4 @@
+import { systemClock } from "@waggle/async";
 import { createLogger } from "@waggle/telemetry";
 import { WaggleError } from "@waggle/protocol";
 import { Hono } from "hono";
@@ -25,7 +26,11 @@ function appWith(access: Pick<HttpAccess, "localMode" | "tokens">): Hono<AppEnv>
     await next();
   });
   app.use(
-    createGate({ ...access, allowedHosts: [], allowedOrigins: [], openMetrics: false }, (_, path) => path === "/page"),
+    createGate(
+      { ...access, allowedHosts: [], allowedOrigins: [], openMetrics: false },
+      (_, path) => path === "/page",
+      systemClock,
+    ),
   );
   app.get("*", (c) => {
     requireAdmin(c);

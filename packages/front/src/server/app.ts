@@ -108,7 +108,8 @@ export function createApp(options: AppOptions): App {
       });
     }
   }
-  app.use(createGate(options.access, (method, path) => pages.owns(method, path) || isReference(method, path)));
+  const isPage = (method: string, path: string): boolean => pages.owns(method, path) || isReference(method, path);
+  app.use(createGate(options.access, isPage, options.clock));
   for (const { method, paths, handler } of dialects.flatMap(({ routes }) => routes)) {
     for (const path of paths) app.on(method, path, (c) => handler(c));
   }
@@ -121,7 +122,8 @@ export function createApp(options: AppOptions): App {
   });
   app.onError((thrown, c) => {
     const error = WaggleError.from(thrown);
-    if (error.code === "internal") c.get("log").error({ err: error.cause ?? error }, "request_failed");
+    if (error.code === "internal")
+      c.get("log").error({ client: c.get("client"), err: error.cause ?? error }, "request_failed");
     return errorResponse(c, error);
   });
   return {
