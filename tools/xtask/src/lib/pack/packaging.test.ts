@@ -33,6 +33,18 @@ it.each(["waggle", "waggle-gateway", "waggle-hive"])("restarts %s after a failur
   expect(prevented).not.toContain(String(exitCodes.modelCannotBeLoaded));
 });
 
+it("gives each server's unit a state folder, and keeps a drained server away", () => {
+  const folders = ["waggle", "waggle-gateway"].map((name) => {
+    const text = read(`packaging/systemd/${name}.service`);
+    expect(text).toMatch(/^RestartPreventExitStatus=.*\b143$/m);
+    const folder = `/var/lib/${/^StateDirectory=(.+)$/m.exec(text)?.[1]}`;
+    expect(`${/^Environment=XDG_STATE_HOME=(.+)$/m.exec(text)?.[1]}/waggle`).toMatch(new RegExp(`^${folder}(?:/|$)`));
+    return folder;
+  });
+  // Each unit has its own user, and systemd gives a folder to the user of the last start.
+  expect(new Set(folders).size).toBe(2);
+});
+
 const drainTimeout = settings.find(({ variable }) => variable === "WAGGLE_DRAIN_TIMEOUT")?.default ?? "";
 const drainSeconds = Number(/^`(\d+)s`$/.exec(drainTimeout)?.[1]);
 
