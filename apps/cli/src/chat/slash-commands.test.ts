@@ -66,6 +66,7 @@ describe("a command of the chat", () => {
 it("Tab completes commands, models and settings", () => {
   expect(completeSlash("/s", [])).toEqual([["/system ", "/set ", "/stats "], "/s"]);
   expect(completeSlash("/model w", ["bee", "wasp"])).toEqual([["wasp "], "w"]);
+  expect(completeSlash("/model ", ["bee", "\u001b]0;bee\u0007", "\u202eeeb", "a\nb", "a\tb"])).toEqual([["bee "], ""]);
   expect(completeSlash("/set temp", [])).toEqual([["temperature "], "temp"]);
   expect(completeSlash("tell me /s", [])).toEqual([[], "tell me /s"]);
 });

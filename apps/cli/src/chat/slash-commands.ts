@@ -1,4 +1,5 @@
 // Owns the slash commands of a chat: their effect on the conversation, and their replies. Pure: the caller passes the names of the models.
+import { printable } from "@waggle/daemon/terminal";
 import { settingNames, settingValue } from "../answer/request-settings.ts";
 import { CliError } from "../cli-error.ts";
 import type { Conversation } from "./conversation.ts";
@@ -112,7 +113,7 @@ function helpText(): string {
 export function completeSlash(line: string, models: readonly string[]): [candidates: string[], replaced: string] {
   const [, command, word = ""] = /^\/(model|set) +(\S*)$/.exec(line) ?? [];
   if (command !== undefined) {
-    const words = command === "model" ? models : settingNames;
+    const words = command === "model" ? models.filter(isPrintable) : settingNames;
     return [candidates(words, word), word];
   }
   if (!/^\/\S*$/.test(line)) return [[], line];
@@ -123,6 +124,11 @@ export function completeSlash(line: string, models: readonly string[]): [candida
     ),
     line,
   ];
+}
+
+/** Node's line editor writes a completion as it is. */
+function isPrintable(name: string): boolean {
+  return printable(name) === name && !/[\t\n]/.test(name);
 }
 
 function candidates(words: readonly string[], begin: string): string[] {
