@@ -1,5 +1,5 @@
 // Tests a worker's output on a real terminal, and its stdout for programs.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep } from "@waggle/async";
@@ -96,6 +96,23 @@ describe("closing the terminal", () => {
       rmSync(folder, { recursive: true });
     }
   });
+});
+
+it("kill -HUP reads the tokens of a daemon on a terminal again, and does not end the daemon", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tokens-"));
+  const file = join(folder, "tokens");
+  writeFileSync(file, "root:first-secret admin\n");
+  try {
+    const argv = ["hive", "--port", "0", "--api-token-file", file];
+    await using terminal = openTerminal(argv, { ...plain, MARK: "reloads" });
+    await terminal.shows(/Open/);
+    rmSync(file);
+    const hive = processesWith("MARK", "reloads").filter(({ command }) => command.startsWith(process.execPath));
+    for (const { pid } of hive) process.kill(pid, "SIGHUP");
+    await terminal.shows(/Cannot reload the API tokens; the old ones stay\./);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 it("stdout has only JSON lines when it is not a terminal", async () => {

@@ -62,8 +62,8 @@ export function listenForSignals(process: NodeJS.Process): Signals {
   }
   const endsWithTerminal = hasTerminal();
   process.on("SIGHUP", () => {
-    // The terminal was closed. The kernel and the shell both say so, so a second signal aborts nothing.
-    if (endsWithTerminal) leave(128 + constants.signals.SIGTERM);
+    // The terminal was closed. The kernel and the shell both say so, so a second signal aborts nothing. `kill -HUP` leaves the terminal open.
+    if (endsWithTerminal && !hasTerminal()) leave(128 + constants.signals.SIGTERM);
     else if (connected === undefined) reload = true;
     else connected.onReload();
   });
