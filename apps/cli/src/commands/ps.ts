@@ -27,8 +27,7 @@ export const run: Run = async (context, words) => {
   const servers = await findServers(context, url);
   const lists = await askServers(context, servers, async ({ client }) => {
     const { models, budget } = await client.models.list({ signal });
-    const shown = models.filter(({ state }) => state !== "unloaded");
-    return { models: shown.toSorted((one, other) => rankOf(one) - rankOf(other)), budget };
+    return { models: models.filter(({ state }) => state !== "unloaded"), budget };
   });
   const isLoaded = lists.some(({ answer }) => answer.models.some(({ source }) => source === "embedded"));
   const unloaded = isLoaded || isAddressGiven(context, url) ? [] : [await embeddedModel()];
@@ -41,38 +40,45 @@ export const run: Run = async (context, words) => {
     return;
   }
   const now = Date.now();
-  const rows = lists.flatMap((list) =>
-    list.answer.models.map((model) => [
-      ...workerCell(list),
-      model.name,
-      shortState(model),
-      model.memory === undefined ? "" : formatBytes(model.memory.measured ?? model.memory.total),
-      model.slots === undefined ? "" : `${model.slots.busy}/${model.slots.total}`,
-      String(model.queued),
-      String(model.context_size ?? ""),
-      String(model.context_pool ?? ""),
-      model.vision === undefined ? "text" : "text, pictures",
-      // A gateway does not know how long its workers keep their models loaded.
-      list.answer.budget === undefined ? "" : stayWords(model, now),
-    ]),
-  );
+  const all = lists.flatMap((list) => list.answer.models.map((model) => ({ list, model })));
+  const failedFirst = all.toSorted((one, other) => rankOf(one.model) - rankOf(other.model));
+  const rows = failedFirst.map(({ list, model }) => [
+    ...workerCell(list),
+    model.name,
+    shortState(model),
+    model.memory === undefined ? "" : formatBytes(model.memory.measured ?? model.memory.total),
+    model.slots === undefined ? "" : `${model.slots.busy}/${model.slots.total}`,
+    String(model.queued),
+    String(model.context_size ?? ""),
+    String(model.context_pool ?? ""),
+    model.vision === undefined ? "text" : "text, pictures",
+    // A gateway does not know how long its workers keep their models loaded.
+    list.answer.budget === undefined ? "" : stayWords(model, now),
+  ]);
   const others = unloaded.map(({ name, state }) => [name, state]);
   out.write(formatTable([...workerColumn(lists), ...columns], [...rows, ...others]));
   for (const { worker, answer } of lists) {
-    const { models, budget } = answer;
-    const place = worker === undefined ? "" : `${worker}: `;
+    const { models } = answer;
+    const place = placeOf(worker);
     // A worker takes the command itself, also if a hive shows it.
     const at = worker === undefined ? "" : ` --url <address of ${worker}>`;
     out.write(reasonLines(models).replaceAll(/^(?=.)/gm, place));
     for (const { name } of models.filter(({ state }) => state === "failed"))
       out.write(`${place}Repair ${name}, then: waggle load ${name}${at}\n`);
+  }
+  for (const { worker, answer } of lists) {
+    const { budget } = answer;
     if (budget === undefined) continue;
     const { total, used } = budget.memory;
     const of = total === null ? "" : ` of ${formatBytes(total)}`;
     const reserved = `${formatBytes(used)}${of} is reserved for models, which share ${budget.threads} threads.`;
-    out.write(out.style.dim(`${place}${reserved}\n`));
+    out.write(out.style.dim(`${placeOf(worker)}${reserved}\n`));
   }
 };
+
+function placeOf(worker: string | undefined): string {
+  return worker === undefined ? "" : `${worker}: `;
+}
 
 /** Failed models come first. */
 function rankOf({ state }: ModelStatus): number {

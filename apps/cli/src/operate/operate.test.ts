@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { startFakeWorker } from "../testing/fake-worker.ts";
+import { modelStatus, startFakeWorker } from "../testing/fake-worker.ts";
 import { runCommand, type CommandResult } from "../testing/run-command.ts";
 
 interface Asked extends CommandResult {
@@ -269,6 +269,17 @@ it.each([
   expect(out).toMatch(shown);
   expect(err).toMatch(/^w2 does not answer: .*\.$/m);
   expect(code).toBe(0);
+});
+
+it("ps at a hive shows the failed models of all workers first, and what to do before the memory", async () => {
+  const hornet = modelStatus("hornet", { state: "failed", reason: "The engine died." });
+  await using first = await startFakeWorker();
+  await using second = await startFakeWorker({ models: [modelStatus("wasp"), hornet] });
+  const fleet = hiveOf(first.url);
+  Object.assign(fleet["GET /v1/workers"].workers[1] ?? {}, { url: second.url });
+  const { out } = await ask(["ps"], fleet);
+  const begins = Array.from(out.matchAll(/^(?:w\d +\w+|w\d: \S+|Repair)/gm), ([begin]) => begin.replaceAll(/ +/g, " "));
+  expect(begins).toEqual(["w2 hornet", "w1 bee", "w2 wasp", "w2: hornet:", "w2: Repair", "w1: 1.1", "w2: 1.1"]);
 });
 
 it("the JSON of a hive's jobs has a list for each worker", async () => {
