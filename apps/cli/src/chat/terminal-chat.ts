@@ -5,7 +5,7 @@ import { BrokenStreamError } from "@waggle/client";
 import { WaggleError } from "@waggle/protocol";
 import { CliError, failureOf } from "../cli-error.ts";
 import type { Context } from "../command.ts";
-import { createStatusLine, printable } from "@waggle/daemon/terminal";
+import { createStatusLine, createStyle, printable } from "@waggle/daemon/terminal";
 import { createWordWrap } from "../terminal/word-wrap.ts";
 import type { ChatModels } from "./chat-models.ts";
 import { createComposer } from "./composer.ts";
@@ -31,6 +31,8 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
   const composer = createComposer();
   const keyboard = createKeyboard({ stdin: context.stdin, write: out.control, collapse: pastes.collapse });
   const status = createStatusLine(out);
+  // Node's line editor writes the prompt.
+  const promptStyle = createStyle(context.config.colors);
   let conversation = options.conversation;
   let { modelName } = models.session;
   let names: readonly string[] = [];
@@ -42,7 +44,7 @@ export async function chatInTerminal(options: TerminalChatOptions): Promise<void
 
   function next(): Promise<TypedLine> {
     return readLine(keyboard, output, {
-      prompt: composer.open ? out.style.dim("... ") : out.style.cyan("> "),
+      prompt: composer.open ? promptStyle.dim("... ") : promptStyle.cyan("> "),
       history: history.entries.map(pastes.collapse).toReversed(),
       complete: (line) => completeSlash(line, names),
     });

@@ -1,5 +1,6 @@
 // Owns the facts about an output stream: whether it is a terminal, its width, and its style.
-import { printable, printableStyled } from "./printable.ts";
+import { randomInt } from "node:crypto";
+import { printable } from "./printable.ts";
 import { createStyle, type Style } from "./style.ts";
 
 /** Width of a terminal that reports the width 0, or no width. */
@@ -7,8 +8,16 @@ const defaultColumns = 80;
 /** Longer lines are harder to read. */
 const mostHelpColumns = 110;
 
+const sequence = "\u001b[";
+/**
+ * Begins the sequences of `Output.style` until they are written, so that they are known from those in other texts: no server can guess the numbers. As
+ * parameters of a sequence they have no width.
+ */
+const ownSequence = `${sequence}${Array.from({ length: 4 }, () => randomInt(1_000, 10_000)).join(";")};`;
+
 export interface Output {
   readonly isTerminal: boolean;
+  /** For text that `write` or `control` writes. */
   readonly style: Style;
   /** Width of the terminal. Reads the width at each call, since a window can be resized. */
   columns(): number;
@@ -27,13 +36,12 @@ export interface OutputStream {
 /** @param colors whether the settings allow colours; output that is not a terminal has no colours */
 export function createOutput(stream: OutputStream, colors: boolean): Output {
   const isTerminal = stream.isTTY === true;
-  const clean = colors ? printableStyled : printable;
   return {
     isTerminal,
-    style: createStyle(isTerminal && colors),
+    style: createStyle(isTerminal && colors, ownSequence),
     columns: () => stream.columns || defaultColumns,
-    write: (text) => void stream.write(isTerminal ? clean(text) : text),
-    control: (text) => void stream.write(text),
+    write: (text) => void stream.write(isTerminal ? text.split(ownSequence).map(printable).join(sequence) : text),
+    control: (text) => void stream.write(text.replaceAll(ownSequence, sequence)),
   };
 }
 

@@ -9,11 +9,12 @@ export interface Style {
   cyan(text: string): string;
 }
 
-export function createStyle(colors: boolean): Style {
+/** @param begin of each sequence */
+export function createStyle(colors: boolean, begin = "\u001b["): Style {
   const sgr =
     (on: number, off: number) =>
     (text: string): string =>
-      colors && text !== "" ? `\u001b[${on}m${text}\u001b[${off}m` : text;
+      colors && text !== "" ? `${begin}${on}m${text}${begin}${off}m` : text;
   return {
     bold: sgr(1, 22),
     dim: sgr(2, 22),
