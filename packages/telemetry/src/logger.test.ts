@@ -41,6 +41,13 @@ test("a pretty line is one line without colours when it does not go to a termina
   );
 });
 
+test.each(["json", "pretty"] as const)("a %s line has escapes for characters that a terminal obeys", (format) => {
+  const { logger, lines } = capture(format);
+  logger.info({ model: "\u009b31m\u007f\u202egguf\u001b[2J" }, "ready\u009b2J");
+  expect(lines[0]).toContain(String.raw`\u009b31m\u007f\u202egguf\u001b[2J`);
+  expect(lines[0]).not.toMatch(/(?!\n)[\p{Cc}\p{Bidi_Control}]/u);
+});
+
 test("an error keeps its stack in both formats", () => {
   const json = capture("json");
   json.logger.error({ err: new Error("disk full") }, "Cannot save");

@@ -36,7 +36,7 @@ export interface LoggerOptions {
  * when stderr is a terminal that supports them. Formatting happens on this thread: a daemon that stops must leave no worker thread behind.
  */
 export function createLogger(options: LoggerOptions): Logger {
-  const sink = options.destination ?? stderrSink();
+  const sink = escapingSink(options.destination ?? stderrSink());
   return pino(
     {
       name: options.name,
@@ -74,6 +74,14 @@ function both(sink: LogSink, ring: LogSink | undefined): LogSink {
       ring.write(line);
     },
   };
+}
+
+/** A terminal obeys these characters, or reorders others by them. JSON escapes the other control characters. */
+const obeyed = /[\u007f-\u009f\p{Bidi_Control}]/gu;
+
+function escapingSink(sink: LogSink): LogSink {
+  const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return { write: (line) => sink.write(line.replaceAll(obeyed, escaped)) };
 }
 
 function prettySink(sink: LogSink, onStderr: boolean): LogSink {
