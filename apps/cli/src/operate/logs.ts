@@ -53,7 +53,8 @@ async function follow(
   onLine: (line: LogLine) => void,
 ): Promise<void> {
   let { lines: shown } = await client.logs({ signal, ...query });
-  let after = -1;
+  // Without a line, the server would read the day on disk again for each request.
+  let after = 0;
   let isAway = false;
   for (;;) {
     for (const line of shown) {

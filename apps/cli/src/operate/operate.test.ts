@@ -310,6 +310,14 @@ it("drain asks a worker itself, or the worker's hive", async () => {
   });
 });
 
+it("logs -f asks only for new lines when the first answer has none", async () => {
+  const routes = {
+    "GET /v1/logs?lines=5000&client=ann": { lines: [] },
+    "GET /v1/logs?lines=5000&client=ann&after=0": new WaggleError("forbidden", "Enough"),
+  };
+  expect((await ask(["logs", "-f", "--client", "ann"], routes)).err).toContain("Enough");
+});
+
 it("logs -f prints what a restarted server wrote, and says that it waits", async () => {
   const before = { ...line, seq: 7, message: "before" };
   const answers = [new WaggleError("unavailable", "The worker is away"), { lines: [{ ...line, message: "after" }] }];
