@@ -6,6 +6,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -66,11 +67,25 @@ it("is read by the next process of the same server: by time, client and kind, th
 it("finds the rows after a clock was set back", async () => {
   const day = open();
   for (const id of ["noon", "eleven"]) {
-    day.add("job", job(id));
+    day.add("job", job(id), "alice");
     await day.flush();
     now -= 3_600_000;
   }
   expect(await idsOf(day, { until: now + 5_400_000 })).toEqual(["eleven"]);
+});
+
+it("reads only files that can have rows of the kind, and no file that cannot be read", async () => {
+  mkdirSync(folder);
+  for (const [client, id] of Object.entries({ "": "server", alice: "a" })) {
+    const rows = ["job", "point", "log"].map((kind) => `{"kind":"${kind}","at":${now},"row":{"job_id":"${id}"}}\n`);
+    writeFileSync(join(folder, `1~w~${client}.jsonl`), rows.join(""));
+  }
+  // Reading the memory of a process at 0 fails, also for root.
+  symlinkSync("/proc/self/mem", join(folder, "2~w~alice.jsonl"));
+  const day = open();
+  expect(await idsOf(day)).toEqual(["a"]);
+  expect(await idsOf(day, { kind: "point" })).toEqual(["server"]);
+  expect(await idsOf(day, { kind: "log" })).toEqual(["server", "a"]);
 });
 
 it("only its user can read the files", async () => {
@@ -85,9 +100,9 @@ it("only its user can read the files", async () => {
 it("writes each second, and at once when the process exits", async () => {
   const clock = createFakeClock();
   const day = open({ clock });
-  day.add("job", job("a"));
+  day.add("job", job("a"), "alice");
   day.flushNow();
-  day.add("job", job("b"));
+  day.add("job", job("b"), "alice");
   expect(await idsOf(open())).toEqual(["a"]);
   clock.advance(1_000);
   await vi.waitFor(async () => expect(await idsOf(open())).toEqual(["a", "b"]));
@@ -111,13 +126,13 @@ it("stays below its limit, and a client that writes much does not evict what oth
 it("forgets after a day", async () => {
   now = Date.now() - 90_000_000;
   const day = open();
-  day.add("job", job("old"));
+  day.add("job", job("old"), "alice");
   await day.flush();
   const [name = ""] = readdirSync(folder);
   utimesSync(join(folder, name), now / 1_000, now / 1_000);
   now = Date.now();
   const next = open();
-  next.add("job", job("new"));
+  next.add("job", job("new"), "alice");
   await next.flush();
   expect(await idsOf(next)).toEqual(["new"]);
   expect(readdirSync(folder)).toHaveLength(1);
@@ -127,13 +142,13 @@ it("reports a disk that fails once, and writes again when it works", async () =>
   writeFileSync(folder, "a file in place of the folder");
   const day = open();
   for (const id of ["a", "b"]) {
-    day.add("job", job(id));
+    day.add("job", job(id), "alice");
     await day.flush();
   }
   expect(reasons).toEqual([expect.stringMatching(/EEXIST|ENOTDIR/)]);
   rmSync(folder);
   mkdirSync(folder);
-  day.add("job", job("c"));
+  day.add("job", job("c"), "alice");
   expect(await idsOf(day)).toEqual(["c"]);
   expect(reasons).toHaveLength(1);
 });
