@@ -115,8 +115,10 @@ function endedRowOf(job: EndedJob): string[] {
   ];
 }
 
-/** Time of day on this machine, since an operator compares it with when a person complained. Other days have their date. */
+/** Time of day on this machine, since an operator compares it with when a person complained. Other days have their date, and their zone if it differs. */
 function localTime(iso: string): string {
-  const [day = "", time = ""] = formatTime(iso).split(" ");
-  return formatTime(Date.now()).startsWith(day) ? time : `${day} ${time}`;
+  const now = formatTime(Date.now());
+  const [day = "", time = "", zone = ""] = formatTime(iso).split(" ");
+  const words = now.startsWith(day) ? time : `${day} ${time}`;
+  return now.endsWith(zone) ? words : `${words} ${zone}`;
 }

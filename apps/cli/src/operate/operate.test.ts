@@ -48,8 +48,19 @@ const endedJobs = { "GET /v1/jobs?ended=true": { ...list, ended: [ended] } };
 it("jobs --ended lists ended jobs with where their time went", async () => {
   const { out } = await ask(["jobs", "--ended"], endedJobs);
   expect(out).toMatch(/^ENDED [+-]\d\d:\d\d +JOB +CLIENT +MODEL +REASON +WAITED +READ +WROTE +PROMPT +TOKENS$/m);
-  expect(out).toMatch(/^2026-01-01 \d\d:\d\d:00 +j0 +ann +bee +stop +4 s +2 s +1 s +900 +12$/m);
+  expect(out).toMatch(/^2026-01-01 \d\d:\d\d:00(?: [+-][\d:]+)? +j0 +ann +bee +stop +4 s +2 s +1 s +900 +12$/m);
   expect(out).not.toContain("j1");
+});
+
+it("jobs --ended shows a row's zone when it is not the zone of now", async () => {
+  const { TZ } = process.env;
+  process.env["TZ"] = "Europe/Berlin";
+  const summer = { ...ended, job_id: "j9", ended_at: "2025-07-01T10:00:00Z" };
+  const { out } = await ask(["jobs", "--ended"], { "GET /v1/jobs?ended=true": { ...list, ended: [ended, summer] } });
+  if (TZ === undefined) delete process.env["TZ"];
+  else process.env["TZ"] = TZ;
+  expect(out).toMatch(/^2026-01-01 11:00:00 \+01:00 +j0|^2025-07-01 12:00:00 \+02:00 +j9/m);
+  expect(out.match(/:00 \+0\d:00/g)).toHaveLength(1);
 });
 
 it("fits a terminal: ids are short but differ, and columns with one value are left out of a table that is too wide", async () => {
@@ -254,7 +265,7 @@ it.each([
   [["logs"], /INFO {2}w1 low$/m],
   [["ps"], /^w1 +bee +ready [^]*^w1: 1\.1 GB of 8\.6 GB is reserved/m],
   [["cancel", "j2"], /^Job j2 is cancelled/m],
-  [["jobs", "--ended"], /^w1 +2026-01-01 \d\d:\d\d:00 +j0 +ann +bee +stop +4 s/m],
+  [["jobs", "--ended"], /^w1 +2026-01-01 \d\d:\d\d:00(?: [+-][\d:]+)? +j0 +ann +bee +stop +4 s/m],
 ])("%j at a hive asks each worker, and says which one does not answer", async (argv, shown) => {
   await using worker = await startFakeWorker({
     routes: {
