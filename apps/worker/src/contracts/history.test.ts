@@ -413,6 +413,16 @@ describe("tools in an input item count as the request's tools", () => {
     ["plain", [{ type: "additional_tools", role: "developer", tools: [f] }], {}, ["f"]],
     ["in a namespace", [{ type: "additional_tools", tools: [namespace] }], {}, ["n__f"]],
     ["found by a search", [{ type: "tool_search_output", call_id: "c", tools: [namespace] }], {}, ["n__f"]],
+    [
+      "found by two searches in one namespace, next to a function of its name",
+      ["g", "h"].map((name) => ({
+        type: "tool_search_output",
+        call_id: "c",
+        tools: [{ ...namespace, tools: [{ ...f, name }] }],
+      })),
+      { tools: [{ ...f, name: "n" }, namespace] },
+      ["n", "n__f", "n__g", "n__h"],
+    ],
     ["again in a later item", [f, f].map((one) => ({ type: "additional_tools", tools: [one] })), { tools: [f] }, ["f"]],
     [
       "named by the choice",

@@ -57,25 +57,38 @@ export function toFunctionName({ name, namespace }: ToolName): string {
 
 /**
  * The tools of the request, and those in its items. A tool in an item replaces an earlier one of the same name, since clients repeat their tools.
+ * The tools of a namespace join those of an earlier one, since each search finds only some of them.
  * @throws WaggleError invalid_argument beyond the limit on tools
  */
 export function withItemTools(
   tools: readonly ResponseTool[] | null | undefined,
   items: readonly ResponseItem[],
 ): ResponseTool[] {
-  const all = [...(tools ?? [])];
-  const nameOf = (tool: ResponseTool): string | undefined =>
-    tool.type === "server" ? undefined : tool.type === "mcp" ? `mcp ${tool.server_label}` : tool.name;
-  for (const item of items) {
-    if (item.type !== "additional_tools" && item.type !== "tool_search_output") continue;
-    for (const tool of item.tools) {
-      const name = nameOf(tool);
-      const at = name === undefined ? -1 : all.findIndex((known) => nameOf(known) === name);
-      all.splice(at === -1 ? all.length : at, at === -1 ? 0 : 1, tool);
-    }
+  const found = items.flatMap((item) =>
+    item.type === "additional_tools" || item.type === "tool_search_output" ? item.tools : [],
+  );
+  return unionOf(tools ?? [], found);
+}
+
+function unionOf<T extends ResponseTool>(known: readonly T[], found: readonly T[]): T[] {
+  const all = [...known];
+  for (const tool of found) {
+    const key = keyOf(tool);
+    const at = key === undefined ? -1 : all.findIndex((other) => keyOf(other) === key);
+    const earlier = all[at];
+    if (earlier === undefined) all.push(tool);
+    else if (earlier.type !== "namespace" || tool.type !== "namespace") all[at] = tool;
+    else all[at] = { ...tool, tools: unionOf(earlier.tools, tool.tools) };
   }
   if (all.length > requestLimits.tools) throw unsupported("input", `it has more than ${requestLimits.tools} tools`);
   return all;
+}
+
+/** Tools with the same key replace each other. The model knows functions and custom tools alike by their name. */
+function keyOf(tool: ResponseTool): string | undefined {
+  if (tool.type === "server") return undefined;
+  if (tool.type === "mcp") return `mcp ${tool.server_label}`;
+  return tool.type === "namespace" ? `namespace ${tool.name}` : tool.name;
 }
 
 /** @throws WaggleError invalid_argument if a call is required, but no allowed tool can be called */
