@@ -259,7 +259,8 @@ describe("a request", () => {
     start();
     const tools = [
       { type: "web_search", external_web_access: false },
-      { type: "tool_search", execution: "client", parameters: {} },
+      { type: "tool_search", execution: "server" },
+      { type: "tool_search", execution: "client", description: "d", parameters: {} },
       { type: "a_type_of_next_year" },
       { type: "namespace", name: "agents", description: "d", tools: [{ ...weather, name: "close" }] },
       { type: "namespace", name: "mcp__files__", tools: [{ ...weather, name: "read" }] },
@@ -267,26 +268,29 @@ describe("a request", () => {
     ];
     const patch = '*** Begin\n+"π"\\ 🐝';
     const call = (name: string, args: object) => `<tool_call>${JSON.stringify({ name, arguments: args })}</tool_call>`;
-    const text = `${call("agents__close", { city: "a" })}${call("mcp__files__read", { city: "b" })}${call("apply_patch", { input: patch })}`;
+    const text = `${call("agents__close", { city: "a" })}${call("mcp__files__read", { city: "b" })}${call("apply_patch", { input: patch })}${call("tool_search", { query: "q" })}`;
     const events = await streamed({ input: say(text), tools, tool_choice: "auto", parallel_tool_calls: true });
     const final = checked(events);
     expect(final.output).toMatchObject([
       { type: "function_call", namespace: "agents", name: "close", arguments: '{"city":"a"}' },
       { type: "function_call", namespace: "mcp__files__", name: "read" },
       { type: "custom_tool_call", name: "apply_patch", input: patch },
+      { type: "tool_search_call", execution: "client", status: "completed", arguments: { query: "q" } },
     ]);
     expect(joined(events, "response.custom_tool_call_input.delta")).toBe(patch);
     expect(lastPrompt().tools?.map(({ function: { name } }) => name)).toEqual([
+      "tool_search",
       "agents__close",
       "mcp__files__read",
       "apply_patch",
     ]);
-    expect(lastPrompt().tools?.[2]?.function["description"]).toContain("start: WORD");
+    expect(lastPrompt().tools?.[3]?.function["description"]).toContain("start: WORD");
 
     await whole({ input: [...final.output, { type: "function_call_output", call_id: "x", output: "" }], tools });
     expect(lastPrompt().messages[0]?.["tool_calls"]).toMatchObject([
       ...[{ function: { name: "agents__close" } }, { function: { name: "mcp__files__read" } }],
       { function: { name: "apply_patch", arguments: { input: patch } } },
+      { function: { name: "tool_search", arguments: { query: "q" } } },
     ]);
     expect((await post({ input: "a[eog:1]", tools: [{ type: "web_search" }], tool_choice: "auto" })).status).toBe(200);
   });

@@ -128,7 +128,7 @@ export const ResponseSchema = z
     output: z
       .array(JsonSchema)
       .describe(
-        "Items in the order of generation: reasoning (with its text in the summary), message, function_call and custom_tool_call.",
+        "Items in the order of generation: reasoning (with its text in the summary), message, function_call, custom_tool_call and tool_search_call.",
       ),
     previous_response_id: z.string().nullable(),
     usage: ResponseUsageSchema.nullable(),

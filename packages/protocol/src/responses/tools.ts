@@ -34,6 +34,14 @@ const NamespaceSchema = z.object({
   tools: z.array(z.discriminatedUnion("type", [FunctionToolSchema, CustomToolSchema])).max(requestLimits.tools),
 });
 
+/** The client runs the search, and sends the tools that it finds as an item. */
+const ToolSearchSchema = z.object({
+  type: z.literal("tool_search"),
+  execution: z.literal("client"),
+  ...FunctionSchema.shape,
+  name: z.literal("tool_search").default("tool_search"),
+});
+
 const names = z.array(z.string().max(requestLimits.toolNameChars)).max(requestLimits.tools);
 
 /** Tools of an MCP server that the worker's operator lists. The worker runs them. */
@@ -72,7 +80,8 @@ const clientTools: ReadonlySet<unknown> = new Set([
 
 /** Maps all unknown tool types to the type `server`, so that a request with a new tool type of OpenAI is not rejected. */
 function withoutServerTypes(tool: unknown): unknown {
-  const type = (tool as { type?: unknown } | null | undefined)?.type;
+  const { type, execution } = (tool ?? {}) as { type?: unknown; execution?: unknown };
+  if (type === "tool_search" && execution === "client") return tool;
   return typeof type === "string" && !knownTools.has(type) && !clientTools.has(type) ? { type: "server" } : tool;
 }
 
@@ -80,7 +89,7 @@ const ResponseToolSchema = z.preprocess(
   withoutServerTypes,
   z.discriminatedUnion(
     "type",
-    [FunctionToolSchema, CustomToolSchema, NamespaceSchema, McpToolSchema, ServerToolSchema],
+    [FunctionToolSchema, CustomToolSchema, ToolSearchSchema, NamespaceSchema, McpToolSchema, ServerToolSchema],
     {
       error: ({ input }) =>
         clientTools.has((input as { type?: unknown } | null | undefined)?.type)
@@ -91,7 +100,7 @@ const ResponseToolSchema = z.preprocess(
 );
 export type ResponseTool = z.infer<typeof ResponseToolSchema>;
 export type ResponseMcpTool = Extract<ResponseTool, { type: "mcp" }>;
-export type ResponseClientTool = Extract<ResponseTool, { type: "function" | "custom" }>;
+export type ResponseClientTool = Extract<ResponseTool, { type: "function" | "custom" | "tool_search" }>;
 
 export const ResponseToolsSchema = z
   .array(ResponseToolSchema)

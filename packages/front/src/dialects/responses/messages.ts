@@ -111,7 +111,9 @@ export function messagesOf(
         const { name, given = [], came }: ToolItem = toolItems[item.type];
         if (name !== undefined) {
           const known = given.flatMap((key) => (item[key] == null ? [] : [[key, item[key]] as const]));
-          answer.calls.push(callOf(id, name, Object.fromEntries(known)));
+          answer.calls.push(
+            callOf(id, name, item.type === "tool_search_call" ? item["arguments"] : Object.fromEntries(known)),
+          );
         }
         if (came !== undefined) result(id, cameOf(item, came, `${field}.${came}`));
       }
@@ -145,7 +147,7 @@ const toolItems = {
   program_output: { came: "result" },
   shell_call: { name: "shell", given: ["action"] },
   shell_call_output: { came: "output" },
-  tool_search_call: { name: "tool_search", given: ["arguments"] },
+  tool_search_call: { name: "tool_search" },
   tool_search_output: { came: "tools" },
   web_search_call: { name: "web_search", given: ["action"], came: "results" },
 } as const satisfies Record<string, ToolItem>;

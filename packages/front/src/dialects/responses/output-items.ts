@@ -1,6 +1,8 @@
 // Builds output items during generation: their events, and the items themselves. Shapes after OpenAI's API reference (Responses, streaming
 // events).
 import type { Logprob, TokenEvent } from "@waggle/protocol";
+import { callOf } from "../../conversation/parts.ts";
+import { argumentsOf } from "../../turns/turn-messages.ts";
 import { chatLogprobs } from "../openai/answer.ts";
 import { createCollectedLogprobs } from "../../generation/collected-logprobs.ts";
 import { createStringArgumentReader } from "./string-argument.ts";
@@ -86,6 +88,7 @@ export function openReasoning(place: ItemPlace): OpenItem {
 
 export function openCall(place: ItemPlace, callId: string, tool: ClientTool): OpenItem {
   if (tool.type === "mcp") return openMcpCall(place, tool);
+  if (tool.type === "tool_search") return openSearch(place, callId);
   const { name, namespace } = tool;
   const called = { call_id: callId, name, ...(namespace === undefined ? {} : { namespace }) };
   return tool.type === "custom" ? openCustomCall(place, called) : openFunctionCall(place, called);
@@ -128,6 +131,28 @@ function openMcpCall(place: ItemPlace, { name, server }: ClientTool): OpenItem {
       output: null,
       error: null,
       approval_request_id: null,
+    }),
+  };
+}
+
+/** OpenAI's API has no events for the arguments of a search, and sends them parsed. Arguments that are cut stay text. */
+function openSearch(place: ItemPlace, callId: string): OpenItem {
+  let text = "";
+  return {
+    kind: "call",
+    opening: [],
+    add(token) {
+      text += token.text;
+      return [];
+    },
+    closing: () => [],
+    item: (status) => ({
+      id: place.item_id,
+      type: "tool_search_call",
+      status,
+      execution: "client",
+      call_id: callId,
+      arguments: argumentsOf(callOf(callId, "tool_search", text)) ?? text,
     }),
   };
 }

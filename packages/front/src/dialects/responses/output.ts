@@ -132,7 +132,7 @@ export function createOutput({ key, fromFunctionName, toolLists = [] }: OutputOp
 }
 
 /** Beginnings of the ids of calls. */
-const prefixes = { function: "fc", custom: "ctc", mcp: "mcp" } as const;
+const prefixes = { function: "fc", custom: "ctc", tool_search: "tsc", mcp: "mcp" } as const;
 
 function kindOf({ part }: TokenEvent): OpenItem["kind"] {
   if (part === "reasoning") return "reasoning";

@@ -1,5 +1,5 @@
 // Maps a request's tools to functions, the only tools that models know, and function names back to tools. Tools are functions, custom tools with
-// free text as input, and namespaces of both.
+// free text as input, namespaces of both, and a search for tools.
 import type { ServerTool } from "@waggle/mcp";
 import { toolOf } from "../../turns/turn-tools.ts";
 import { unsupported } from "../../body/fields.ts";
@@ -16,7 +16,7 @@ import type {
 
 /** A tool as its client knows it. */
 export interface ClientTool {
-  readonly type: "function" | "custom" | "mcp";
+  readonly type: "function" | "custom" | "tool_search" | "mcp";
   readonly name: string;
   /** The MCP server of the tool. */
   readonly server?: string | undefined;
@@ -125,7 +125,7 @@ function offersOf(tools: readonly ResponseTool[]): readonly Offer[] {
 
 function functionOf({ tool, namespace }: Offer): Tool {
   const name = toFunctionName({ name: tool.name, namespace });
-  if (tool.type === "function") {
+  if (tool.type !== "custom") {
     const { description, parameters, strict } = tool;
     return { type: "function", function: { name, description, parameters, strict } };
   }
