@@ -368,6 +368,8 @@ describe("errors", () => {
     ["a server to call", { mcp_servers: [{ type: "url", url: "https://x", name: "x" }] }, "mcp_servers"],
     ["a container", { container: "c1" }, "container"],
     ["a tool without a schema", { tools: [{ name: "weather" }] }, "tools.0.input_schema"],
+    ["a tool in OpenAI's form", { tools: [{ type: "function", function: { name: "weather" } }] }, "tools.0.type"],
+    ["a tool that the client runs", { tools: [{ type: "bash_20250124", name: "bash" }] }, "tools.0.type"],
     ["a tool whose name has a space", { tools: [{ ...tools[0], name: "the weather" }] }, "tools.0.name"],
     ["a schema of the answer", { output_config: { format: wrongFormat } }, "output_config.format.schema"],
     ["a schema of the answer in its older field", { output_format: wrongFormat }, "output_format.schema"],
@@ -481,11 +483,22 @@ test("requests of one Claude Code session are all answered: they do not supersed
     context_management: { edits: [{ type: "clear_thinking_20251015", keep: "all" }] },
     tools: [
       { ...tools[0], eager_input_streaming: true, defer_loading: true, cache_control: { type: "ephemeral" } },
+      ...[
+        "advisor_20260301",
+        "code_execution_20250825",
+        "mcp_toolset",
+        "tool_search_tool_bm25",
+        "web_fetch_20260309",
+      ].map((type) => ({ type })),
       { type: "web_search_20250305", name: "web_search", max_uses: 8 },
+      { type: "function", name: "f", input_schema: {} },
     ],
   });
   const answers = await Promise.all([1, 2].map(() => send("POST", "/v1/messages?beta=true", body, headers)));
   for (const answer of answers) expect(typesOf(await rest(eventsOf(answer))).at(-1)).toBe("message_stop");
   const { name, description, input_schema: parameters } = tools[0] as Json;
-  expect(lastConversation().tools).toEqual([{ type: "function", function: { name, description, parameters } }]);
+  expect(lastConversation().tools).toEqual([
+    { type: "function", function: { name, description, parameters } },
+    { type: "function", function: { name: "f", parameters: {} } },
+  ]);
 });

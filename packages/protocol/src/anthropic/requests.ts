@@ -63,7 +63,9 @@ export const AnthropicMessageSchema = z
   .meta({ id: "AnthropicMessage" });
 
 const CustomToolSchema = z.object({
-  type: nullish(z.literal("custom")),
+  type: nullish(z.string().max(anthropicLimits.toolTypeChars)).describe(
+    "Any type: a tool with an input_schema is a custom tool.",
+  ),
   name: ToolNameSchema,
   description: nullish(z.string()),
   input_schema: z.record(z.string(), z.unknown()),
@@ -71,22 +73,19 @@ const CustomToolSchema = z.object({
 });
 export type AnthropicCustomTool = z.infer<typeof CustomToolSchema>;
 
-/** Types of tools that Anthropic defines, and the client runs. */
-const clientTool = /^(?:bash|browser|computer|memory|text_editor)_/;
+/** Types of tools that Anthropic runs. Others that it defines, such as bash_20250124, are run by the client. */
+const serverTool = /^(?:advisor|code_execution|mcp_toolset|tool_search_tool|web_fetch|web_search)(?:_|$)/;
 
-/** A tool that Anthropic defines. Requests contain no schema for such a tool. */
-const KnownToolSchema = z.object({
-  type: z
-    .string()
-    .max(anthropicLimits.toolTypeChars)
-    .refine((type) => type !== "custom")
-    .refine((type) => !clientTool.test(type), {
-      message: "the client runs this tool, but the model does not know it; send it with an input_schema and no type",
-    }),
+/** A tool that Anthropic runs. Requests contain no schema for such a tool. */
+const ServerToolSchema = z.object({
+  type: z.string().max(anthropicLimits.toolTypeChars).regex(serverTool, {
+    message:
+      "Anthropic does not run this tool, and the model does not know it; send it with an input_schema and no type",
+  }),
   name: nullish(z.string().max(requestLimits.toolNameChars)),
 });
 
-const ToolSchema = z.union([CustomToolSchema, KnownToolSchema]).meta({ id: "AnthropicTool" });
+const ToolSchema = z.union([CustomToolSchema, ServerToolSchema]).meta({ id: "AnthropicTool" });
 export type AnthropicTool = z.infer<typeof ToolSchema>;
 
 const parallel = { disable_parallel_tool_use: nullish(z.boolean()) };
@@ -124,7 +123,7 @@ const promptShape = {
       .max(anthropicLimits.tools)
       .refine(...jsonAtMost(requestLimits.toolsChars)),
   ).describe(
-    "Tools that Anthropic runs (such as web_search_20250305) are ignored. Tools that it only defines (such as bash_20250124) are rejected.",
+    "Tools that Anthropic runs (such as web_search_20250305) are ignored. Others without an input_schema (such as bash_20250124) are rejected.",
   ),
   tool_choice: nullish(ToolChoiceSchema),
   thinking: nullish(ThinkingSchema).describe("Default: disabled, if the model can switch thinking off."),

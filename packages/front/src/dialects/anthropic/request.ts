@@ -57,9 +57,9 @@ function toolOptionsOf({ tools, tool_choice: choice }: CountTokensRequest): Chat
   };
 }
 
-/** Tools that Anthropic defines have no schema in the request, and this server cannot run them. */
+/** Tools that Anthropic runs have no schema in the request, and this server cannot run them. */
 function isCustom(tool: AnthropicTool): tool is AnthropicCustomTool {
-  return tool.type == null || tool.type === "custom";
+  return "input_schema" in tool;
 }
 
 function toolOf({ name, description, input_schema: parameters, strict }: AnthropicCustomTool): Tool {
