@@ -12,5 +12,5 @@ export { freePieces, type Pieces } from "./port/pieces.ts";
 export * from "./port/work.ts";
 export { measureStepCosts, threadsToMeasure } from "./costs/measure-costs.ts";
 export { tileTokens } from "./costs/step-shape.ts";
-export { countChars, maxCharsPerToken, refuseField } from "./sequence/prepare.ts";
+export { countChars, maxCharsPerToken, queryTooLong, refuseField } from "./sequence/prepare.ts";
 export * from "./fake/step-gate.ts";

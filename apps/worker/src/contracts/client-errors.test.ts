@@ -35,6 +35,7 @@ const routes = {
   completion: ["/completion", { prompt: long }],
   "completion, streamed": ["/completion", { prompt: long, stream: true }],
   rerank: ["/v1/rerank", { query: "word", documents: [long], truncate: false }],
+  "rerank, cut": ["/v1/rerank", { query: long, documents: ["word"] }],
   native: ["/v1/inference", { prompt: long }],
 } as const;
 type RouteName = keyof typeof routes;
@@ -133,7 +134,7 @@ const overflow: readonly (readonly [client: string, Matcher, readonly RouteName[
   [
     "clients of rerankers",
     ({ code, body }) => code === "context_length_exceeded" && body.includes('"n_ctx":'),
-    ["rerank"],
+    ["rerank", "rerank, cut"],
   ],
   ["clients of native routes", ({ body }) => /"details":\{"n_prompt_tokens":\d+,"n_ctx":\d+\}/.test(body), ["native"]],
 ];
@@ -146,7 +147,7 @@ function start(name: RouteName, options: InlineWorkerOptions = {}): void {
     { name: "alice", token: "alice-token-1", admin: true },
     { name: "bob", token: "bob-token-22", quota: { ...noQuota, requestsPerMinute: 0 } },
   ]);
-  const fake = { kind: name === "rerank" ? "rerank" : "generate" } as const;
+  const fake = { kind: name.startsWith("rerank") ? "rerank" : "generate" } as const;
   worker = createInlineWorker({
     contextSize: 64,
     fake,

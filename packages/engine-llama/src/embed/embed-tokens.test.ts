@@ -75,6 +75,9 @@ test("a text is cut only if a length is requested, and never to more than the li
   expect(textOf(await tokenize("abcdefghijklmnop", 5))).toBe("<abc|");
   expect(textOf(await tokenize({ query: "abc", document: "defghijklm" }, 9))).toBe("<abc|def|");
   for (const query of ["abcdefghijklm", "x".repeat(100_000)]) {
-    await expect(tokenize({ query, document: "d" }, 1_000)).rejects.toMatchObject({ code: "invalid_argument" });
+    await expect(tokenize({ query, document: "d" }, 1_000)).rejects.toMatchObject({
+      code: "invalid_argument",
+      details: { n_prompt_tokens: expect.toSatisfy((count) => count > 12) as number, n_ctx: 12 },
+    });
   }
 });

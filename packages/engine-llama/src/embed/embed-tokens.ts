@@ -1,6 +1,6 @@
 // Tokenizes texts to embed, and pairs of a query and a document to rank: adds the model's special tokens, and cuts what is too long.
 import type { Pace } from "@waggle/async";
-import { freePieces, maxCharsPerToken } from "@waggle/engine";
+import { freePieces, maxCharsPerToken, queryTooLong } from "@waggle/engine";
 import type { EmbedInput, Pieces, TextPair, Token } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import { LlamaVocabularyType, type LlamaModel } from "node-llama-cpp";
@@ -58,13 +58,14 @@ export function createEmbedTokenizer(options: EmbedTokenizerOptions): EmbedToken
   }
 
   async function pairTokens({ query, document }: TextPair, most: number, pace: Pace): Promise<readonly Token[]> {
-    if (query.length > most * maxCharsPerToken) throw noRoom(most);
+    if (query.length > most * maxCharsPerToken) throw noRoom(Math.ceil(query.length / maxCharsPerToken), most, true);
     const parts = await pairParts(pace);
     const asked = await tokenize(query, false, pace);
     const lengths = parts.map((part) => (part === "document" ? 0 : part === "query" ? asked.length : part.length));
-    const left = most - lengths.reduce((sum, length) => sum + length, 0);
-    const room = Math.floor(left / parts.filter((part) => part === "document").length);
-    if (room < 1) throw noRoom(most);
+    const fixed = lengths.reduce((sum, length) => sum + length, 0);
+    const places = parts.filter((part) => part === "document").length;
+    const room = Math.floor((most - fixed) / places);
+    if (room < 1) throw noRoom(fixed + places, most);
     const found = await tokensOf(document, room, pace);
     return parts.flatMap((part) => (part === "document" ? found : part === "query" ? asked : part));
   }
@@ -75,13 +76,14 @@ export function createEmbedTokenizer(options: EmbedTokenizerOptions): EmbedToken
       ? await pairTokens(text, most, pace)
       : await embedTokens(text, most, pace);
   };
-}
 
-function noRoom(most: number): WaggleError {
-  return new WaggleError(
-    "invalid_argument",
-    `Cannot rank: the query leaves no room for a document; the limit for both together is ${most} tokens.`,
-  );
+  function noRoom(tokens: number, most: number, isEstimate = false): WaggleError {
+    if (tokens > maxTokens) return queryTooLong(tokens, maxTokens, isEstimate);
+    return new WaggleError(
+      "invalid_argument",
+      `Cannot rank: the query leaves no room for a document; the request's limit for both together is ${most} tokens.`,
+    );
+  }
 }
 
 /** Part of a tokenized pair: tokens, or the place of the query or document. */

@@ -2,6 +2,7 @@
 // pair's score counts the query's words that the document has.
 import { WaggleError } from "@waggle/protocol";
 import type { EmbedInput, Embedder, TextPair, TextPiece, Token } from "../port/backend.ts";
+import { queryTooLong } from "../sequence/prepare.ts";
 import {
   emptyContext,
   extendContext,
@@ -45,7 +46,12 @@ export function createFakeEmbedder(options: FakeEmbedderOptions): Embedder {
     mustBeWhole: false,
     tokenize: async (text, truncateTo) => {
       const tokens = tokensOf(text);
-      return truncateTo === undefined ? tokens : tokens.slice(0, Math.min(truncateTo, maxTokens));
+      if (truncateTo === undefined) return tokens;
+      if (typeof text === "object" && "query" in text) {
+        const least = tokensOf({ query: text.query, document: "" }).length + 1;
+        if (least > maxTokens) throw queryTooLong(least, maxTokens);
+      }
+      return tokens.slice(0, Math.min(truncateTo, maxTokens));
     },
     feed,
   };

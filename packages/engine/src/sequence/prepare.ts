@@ -265,6 +265,11 @@ function tooLong(task: string, tokens: number, most: number, isEstimate: boolean
   );
 }
 
+/** The error for a query that leaves no room for a document, which can be cut. */
+export function queryTooLong(tokens: number, most: number, isEstimate = false): WaggleError {
+  return tooLong("rank with this query", tokens, most, isEstimate, ", the document included");
+}
+
 /** Refuses what cannot be done with a picture in the prompt. */
 function checkPictures(
   { contextShift, promptLogprobs }: GenerateWork,
