@@ -64,7 +64,9 @@ const tool = { type: "function", name: "f", parameters: { type: "object", proper
 const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const pdf = { type: "base64", media_type: "application/pdf", data: "JVBERi0xLjQK" };
 
-type InputItem = NonNullable<OpenAI.Responses.ResponseInputItem["type"]>;
+type InputItem = NonNullable<
+  (OpenAI.Responses.ResponseInputItem | OpenAI.Beta.Responses.BetaResponseInputItem)["type"]
+>;
 const items: Rows<InputItem> = {
   message: [{ role: "assistant", content: "Bees" }, "read"],
   reasoning: [{ summary: [], encrypted_content: "gAAA" }, "read"],
@@ -94,6 +96,9 @@ const items: Rows<InputItem> = {
   mcp_approval_response: [{ approval_request_id: "i", approve: false, reason: "no" }, "read"],
   mcp_call: [{ id: "i", server_label: "s", name: "t", arguments: "{}", output: "Bees" }, "read"],
   item_reference: [{ id: "unknown" }, "input.1.id"],
+  agent_message: [{ author: "/a", recipient: "/", content: [{ type: "input_text", text: "Bees" }] }, "read"],
+  multi_agent_call: [{ call_id: "c", action: "list_agents", arguments: "{}" }, "read"],
+  multi_agent_call_output: [{ call_id: "c", output: [{ type: "output_text", text: "Bees" }] }, "read"],
   program: [{ id: "i", call_id: "c", code: "run()" }, "read"],
   program_output: [{ id: "i", call_id: "c", result: "Bees", status: "completed" }, "read"],
 };

@@ -55,6 +55,69 @@ const called = { type: "function_call", call_id: "c", name: "f", arguments: "{}"
 const output = (content: unknown): Json => ({ type: "function_call_output", call_id: "c", output: content });
 const note = "[image, left out]";
 const noted = '[document "a" of type application/pdf, left out]';
+type Odd = [Place, Json[], string];
+const inJson = (content: string): string => `"content":${JSON.stringify(content)}`;
+/** A part of the user in a shape that no reference of its type has, and the content that the model gets. */
+const part = (given: unknown, content: string): Odd => ["chat", [user(given), yes], inJson(content)];
+const file = (data: string, content: string): Odd => part({ type: "file", file: { file_data: data } }, content);
+const thought = (message: Json): Odd => ["chat", [{ ...yes, ...message }], '"reasoning_content":"Hm"'];
+const weather = (odd: Json): Odd => ["chat", [calling(odd), tool("R")], '"name":"weather","arguments":{"city":"Oslo"}'];
+const id = { call_id: "c" };
+const came = (content: unknown, expected: string): Odd[] => [
+  ["chat", [call, tool(content)], inJson(expected)],
+  ["responses", [called, output(content)], inJson(expected)],
+];
+const item = (type: string, more: Json, expected: string): Odd => [
+  "responses",
+  [{ type, ...id, ...more }, yes],
+  expected,
+];
+const odd: Odd[] = [
+  part({ type: "text", text: { value: "Hello", annotations: [] } }, "Hello"),
+  part({ type: "text", text: 42 }, "42"),
+  part({ type: "text", content: "abc" }, "abc"),
+  part({ type: "text", words: "abc" }, '[text {"words":"abc"}]'),
+  part(42, "42"),
+  part(false, "false"),
+  part({ type: "json", content: { a: 1 } }, '{"content":{"a":1}}'),
+  part({ type: "search_result", text: "Bees" }, '[search_result {"text":"Bees"}]'),
+  part({ type: "image", alt: "Bees" }, '[image {"alt":"Bees"}]'),
+  part({ type: "document", text: "Bees" }, "Bees"),
+  part({ type: "document", content: "Bees" }, "Bees"),
+  part({ type: "document", source: { text: "Bees" } }, '[document {"source":{"text":"Bees"}}]'),
+  part({ type: "file", data: "QmVlcw==", mediaType: "text/plain" }, "Bees"),
+  file("Hello bees", "Hello bees"),
+  file("Hello", "Hello"),
+  file("data:text/markdown,Hello%20bees", "Hello bees"),
+  file("data:text/markdown,100%", "100%"),
+  file(`data:text/csv;base64,${Buffer.from("Gelée", "latin1").toString("base64")}`, "Gelée"),
+  part(
+    { type: "table", id: "i", data: [{ id: 7, status: "failed" }] },
+    '[table {"data":[{"id":7,"status":"failed"}]}]',
+  ),
+  part({ type: "order", order_id: 12, status: "failed" }, '[order {"order_id":12,"status":"failed"}]'),
+  part({ id: 7, name: "x" }, '{"id":7,"name":"x"}'),
+  thought({ content: [{ type: "reasoning", reasoning: "Hm" }] }),
+  thought({ content: [{ type: "reasoning", summary: [{ type: "summary_text", text: "Hm" }] }] }),
+  thought({ content: [{ type: "thinking", content: "Hm" }] }),
+  thought({ reasoning: { text: "Hm" } }),
+  thought({ reasoning_content: [text("Hm")] }),
+  weather({ type: "tool_call", name: "weather", args: { city: "Oslo" } }),
+  weather({ name: "weather", arguments: '{"city":"Oslo"}' }),
+  weather({ name: "weather", input: { city: "Oslo" } }),
+  ["chat", [{ ...yes, refusal: false, audio: "x" }], '"Yes.\\n\\n[audio, left out]"'],
+  ...came({ id: 7, a: [1] }, '{"id":7,"a":[1]}'),
+  ...came(42, "42"),
+  ...came(false, "false"),
+  item("program_output", { result: { id: 7, rows: [{ order_id: 1 }] } }, '{"id":7,"rows":[{"order_id":1}]}'),
+  item("agent_message", { author: "/a", content: [text("Bees")] }, '[Message of the agent "/a"]\nBees'),
+  item("multi_agent_call", { action: "wait_agent", arguments: "{}" }, '"arguments":{"action":"wait_agent",'),
+  item("multi_agent_call_output", { output: [{ type: "output_text", text: "Bees" }] }, '[{"text":"Bees"}]'),
+  item("message", { role: "user", content: text("Bees"), id: "m".repeat(200) }, '"Bees"'),
+  item("mcp_call", { server_label: "s", name: "t", arguments: { a: 1 }, output: [text("Bees")] }, "user:\nBees"),
+  item("computer_call_output", { output: "Bees" }, '"Bees"'),
+  item("tool_search_output", { tools: [{ type: "shell" }, 7] }, '"tool_call_id":"c"'),
+];
 
 test.each<[string, Place, Json[], string]>([
   ["a PDF in a result", "messages", [use, result([pdf])], noted],
@@ -128,6 +191,7 @@ test.each<[string, Place, Json[], string]>([
     ],
     '{"stdout":"42","return_code":0}',
   ],
+  ["a failed summary by Anthropic", "messages", [said({ type: "compaction", content: null }, text("A"))], '"A"'],
   ["an unknown block", "messages", [user({ type: "hologram", words: "Bees" }), yes], '[hologram {"words":"Bees"}]'],
   [
     "a redacted thought",
@@ -268,7 +332,7 @@ test.each<[string, Place, Json[], string]>([
     "a shell's output without blanks, and its timeout",
     "responses",
     [{ type: "shell_call_output", call_id: "c", output: [{ stdout: "0a".repeat(200), outcome: { type: "timeout" } }] }],
-    `[{"stdout":"${"0a".repeat(200)}","outcome":"timeout"}]`,
+    `[{"stdout":"${"0a".repeat(200)}","outcome":{"type":"timeout"}}]`,
   ],
   [
     "a call with a type and an id",
@@ -324,12 +388,13 @@ test.each<[string, Place, Json[], string]>([
     [{ role: "assistant", tool_calls: [{ function: { name: "f", arguments: "x" } }] }],
     '"x"',
   ],
+  ...odd.map((row): [string, ...Odd] => [JSON.stringify(row[1]), ...row]),
 ])("%s (%s)", async (_, place, before, expected) => {
   worker = seeingWorker({ fake: { vision: false } });
   await accepted(...bodyOf(place, before));
   const prompt = JSON.stringify(lastConversationOf(worker).messages);
-  const inJson = JSON.stringify(expected).slice(1, -1);
-  expect([prompt.includes(expected) || prompt.includes(inJson), prompt]).toEqual([true, prompt]);
+  const escaped = JSON.stringify(expected).slice(1, -1);
+  expect([prompt.includes(expected) || prompt.includes(escaped), prompt]).toEqual([true, prompt]);
 });
 
 const large = base64(Buffer.concat([red, Buffer.alloc(5_000)]));
@@ -362,6 +427,23 @@ test("the engine may leave out a picture of the history, not one of the last tur
   expect(last?.content[0]).not.toHaveProperty("note");
 });
 
+test.each<[string, Json[], Uint8Array[] | undefined]>([
+  [
+    "a picture in a document",
+    [user({ type: "document", source: { type: "content", content: [block(base64(red)), text("[eog:1]")] } })],
+    [red],
+  ],
+  [
+    "a word before its type",
+    [user({ type: "document", source: { data: "CONFIDENTIAL", type: "text" } }, text("[eog:1]"))],
+    undefined,
+  ],
+])("attached in the last turn, and accepted: %s", async (_, messages, pictures) => {
+  worker = seeingWorker();
+  await accepted("/v1/messages", { max_tokens: 2, messages });
+  expect(lastWorkOf(worker).pictures?.map(({ bytes }) => bytes)).toEqual(pictures);
+});
+
 test.each<[string, Json, RegExp]>([
   [
     "/v1/messages",
@@ -389,6 +471,16 @@ test.each<[string, Json, RegExp]>([
   ["/v1/chat/completions", { messages: [yes, { role: "user" }] }, /"messages\.1\.content".*is missing/],
   ["/v1/chat/completions", { messages: [user(image), yes, user(image)] }, /no projector/],
   ["/v1/chat/completions", { messages: [{ content: "Q" }] }, /"messages\.0\.role"/],
+  [
+    "/v1/chat/completions",
+    { messages: [calling({ id: "c", type: "tool_call", args: {} })] },
+    /"messages\.0\.tool_calls\.0\.function\.name".*missing/,
+  ],
+  [
+    "/v1/messages",
+    { max_tokens: 2, messages: [said({ type: "compaction", encrypted_content: "x" })] },
+    /send the messages/,
+  ],
   [
     "/apply-template",
     { messages: [user(text("Q"), { type: "file", file: { file_id: "f" } })] },

@@ -18,14 +18,17 @@ export function readMessages(messages: readonly ChatMessage[]): readonly PromptM
       return { role, content: message.content === undefined ? missing(field) : readContent(message.content, field) };
     }
     const { words, thoughts } = readAnswer(message.content, field);
-    const reasoning = message.reasoning_content ?? message.reasoning ?? (thoughts === "" ? undefined : thoughts);
-    const { audio, refusal } = message;
-    const spoken = audio == null ? "" : (audio.transcript ?? "[audio, left out]");
+    const { audio, refusal, reasoning_content: text = message.reasoning } = message;
+    const given = text == null || text === false ? [] : [{ type: "reasoning", text }];
+    const reasoning = given.length > 0 ? textOf(readContent(given, field)) : thoughts === "" ? undefined : thoughts;
+    const spoken = audio == null || audio === false ? "" : (Object(audio).transcript ?? "[audio, left out]");
     return {
       role,
-      content: joinedContents([words, spoken, refusal ?? ""]),
+      content: joinedContents([words, readContent(spoken, field), typeof refusal === "string" ? refusal : ""]),
       ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
-      ...(message.tool_calls == null ? {} : { tool_calls: message.tool_calls.map(readCall) }),
+      ...(message.tool_calls == null
+        ? {}
+        : { tool_calls: message.tool_calls.map((call, at) => readCall(call, `messages.${index}.tool_calls.${at}`)) }),
     };
   });
 }
@@ -34,7 +37,7 @@ function missing(field: string): Content {
   return [{ type: "unread", note: "", field, why: "is missing" }];
 }
 
-/** The fields with the pictures of a conversation, in order; `attached`: those that the user attaches in the last turn. */
+/** The fields with the pictures of a conversation, in order; `attached`: those that the user attaches. */
 export function pictureSources(messages: readonly PromptMessage[]): {
   readonly all: readonly string[];
   readonly attached: ReadonlySet<string>;

@@ -1,5 +1,6 @@
 // Reads what the messages of all dialects contain: texts, pictures, calls, and parts that the model cannot read. Such a part becomes a note, unless the
-// user attaches it in the last turn: then the request is refused. Clients repeat their history, so a refusal of an earlier part would end a conversation.
+// user attaches it in the last message: then the request is refused. Clients repeat their history, so a refusal of an earlier part would end a conversation.
+import { unescape } from "node:querystring";
 import type { PastCall, ToolCall } from "@waggle/protocol";
 import { unsupported } from "../body/fields.ts";
 
@@ -66,7 +67,8 @@ export function readAnswer(content: unknown, field: string): { readonly words: C
 
 function readPart(part: unknown, field: string): readonly Part[] {
   if (part == null) return [];
-  if (typeof part === "string") return [textPart(part)];
+  if (typeof part === "string" || typeof part === "number" || typeof part === "boolean")
+    return [textPart(String(part))];
   const json = recordOf(part);
   const type = typeOf(part);
   switch (type) {
@@ -75,23 +77,21 @@ function readPart(part: unknown, field: string): readonly Part[] {
     case "output_text":
     case "summary_text":
     case "reasoning_text":
-    case "refusal": {
-      const text = type === "refusal" ? json["refusal"] : json["text"];
-      if (typeof text === "string" || text === null) return [textPart(text ?? "")];
-      return [unread("", `${field}.${type === "refusal" ? type : "text"}`, "must be a text")];
-    }
+    case "refusal":
     case "thinking":
-    case "reasoning":
-      return [textPart(textOf(readContent(json["thinking"] ?? json["text"], field)))];
+    case "reasoning": {
+      const text = wordsIn(json, field);
+      return [text === undefined ? unread(noteOf(json), `${field}.text`, "must be a text") : textPart(text)];
+    }
     case "image":
     case "image_url":
     case "input_image":
     case "computer_screenshot": {
       const url = pictureIn(json);
       if (url !== undefined) return [{ type: "image_url", image_url: { url } }];
-      return [
-        unread(pictureNote, fieldOf(json, field), "files are not stored; send the picture as a data: URL or as base64"),
-      ];
+      const place = fieldOf(json, field);
+      const note = place === field ? noteOf(json) : pictureNote;
+      return [unread(note, place, "files are not stored; send the picture as a data: URL or as base64")];
     }
     case "document":
     case "file":
@@ -101,21 +101,43 @@ function readPart(part: unknown, field: string): readonly Part[] {
       return [unread(`[${type}, left out]`, field, "only its provider can read it; leave it out")];
     case "compaction":
       if (typeof json["content"] === "string") return [textPart(json["content"])];
+      // Anthropic failed to compact the conversation, and goes on with its messages.
+      if (json["content"] == null && json["encrypted_content"] == null) return [];
       throw unsupported(field, "only its provider can read this summary; send the messages, or a summary as text");
     case "search_result": {
       const { title, source, content } = json;
+      if (content == null) break;
       const head = [title, source].filter((line) => typeof line === "string").join("\n");
       return [textPart(`${head}\n${textOf(readContent(content, field))}`.trim())];
     }
-    case "json":
-      return [textPart(JSON.stringify(json["json"] ?? json["value"] ?? json["data"] ?? null))];
-    default: {
-      const name = type.slice(0, nameChars) || "part";
-      const kept = readable(json);
-      const note = kept === undefined ? `[${name}, left out]` : `[${name} ${JSON.stringify(kept)}]`;
-      return [unread(note, `${field}.type`, `"${name}" cannot be read; send its content as text`)];
+    case "json": {
+      const value = json["json"] ?? json["value"] ?? json["data"] ?? readable(json, true);
+      if (value !== undefined) return [textPart(JSON.stringify(value))];
     }
   }
+  const why = `"${type.slice(0, nameChars) || "part"}" cannot be read; send its content as text`;
+  return [unread(noteOf(json), `${field}.type`, why)];
+}
+
+/** What is known of a part. Without a type, it is the data of a tool. */
+function noteOf(json: Json): string {
+  const type = typeOf(json).slice(0, nameChars);
+  const kept = JSON.stringify(readable(json, type !== "")) as string | undefined;
+  if (kept === undefined) return `[${type || "part"}, left out]`;
+  return type === "" ? kept : `[${type} ${kept}]`;
+}
+
+/** The members in which programs put a part's text. */
+const textMembers = ["text", "refusal", "thinking", "reasoning", "content", "summary", "value"];
+
+function wordsIn(json: Json, field: string): string | undefined {
+  const texts = textMembers.flatMap((key) => {
+    const member = json[key];
+    const isObject = typeof member === "object" && member !== null && !Array.isArray(member);
+    if (isObject) return wordsIn(member as Json, field) ?? [];
+    return member === undefined ? [] : [textOf(readContent(member, field))];
+  });
+  return texts.find(isText) ?? texts[0];
 }
 
 function typeOf(part: unknown): string {
@@ -155,16 +177,21 @@ function readFile(json: Json, field: string): readonly Part[] {
   const head = [name, ...context].filter(isText).map((line) => `${line}\n`);
   if (source["type"] === "content")
     return [textPart(head.join("")), ...partsIn(readContent(source["content"], `${field}.source.content`))];
-  const [, declared, base64] =
-    /^data:([^;,]*)[^,]*;base64,(.*)$/s.exec(typeof file["file_data"] === "string" ? file["file_data"] : "") ?? [];
-  const media = declared ?? source["media_type"];
-  const text = source["type"] === "text" ? source["data"] : textIn(base64 ?? file["file_data"], media);
-  // A text that began as base64 does was taken for a picture while the body arrived.
-  if (typeof text === "string" && !isLifted(text)) return [textPart(head.join("") + text)];
+  const [data] = [file["file_data"], file["data"], source["data"]].filter(isText);
+  const declared = /^data:([^;,]+)/.exec(data ?? "")?.[1];
+  const [media] = [declared, source["media_type"], file["media_type"], file["mediaType"]].filter(isText);
+  const plain = source["type"] === "text" && typeof source["data"] === "string" ? source["data"] : undefined;
+  const text = plain ?? (data === undefined ? wordsIn(file, field) : textIn(data, media));
+  if (text !== undefined && !isLifted(text)) return [textPart(head.join("") + text)];
   const [url] = [file["file_url"], source["url"]].filter(isText).filter((one) => !isData(one));
-  const kind = isText(media) ? ` of type ${media.slice(0, nameChars)}` : "";
+  if ((data ?? url ?? file["file_id"] ?? source["file_id"]) === undefined) {
+    return [unread(noteOf(json), fieldOf(json, field), "a document cannot be read; send its text")];
+  }
+  const kind = media === undefined ? "" : ` of type ${media.slice(0, nameChars)}`;
   const called = name === "" ? "" : ` ${JSON.stringify(name.slice(0, nameChars))}`;
   const note = `[document${called}${kind}${url === undefined ? "" : ` at ${url}`}, left out]`;
+  // Before its type arrived, a text that begins as base64 does was taken for a picture.
+  if (plain !== undefined) return [textPart([...context, note].join("\n"))];
   const why = `a document${kind} cannot be read; send its text`;
   return [unread([...context, note].join("\n"), fieldOf(json, field), why)];
 }
@@ -173,16 +200,26 @@ function isText(value: unknown): value is string {
   return typeof value === "string" && value !== "";
 }
 
-function textIn(base64: unknown, media: unknown): string | undefined {
-  if (typeof base64 !== "string" || base64 === "") return undefined;
-  if (typeof media === "string" && !/^(?:text\/|application\/(?:json|xml|yaml|javascript)|$)/.test(media))
-    return undefined;
-  const bytes = Buffer.from(base64, "base64");
+const textMedia = /^(?:text\/|application\/(?:json|xml|yaml|javascript))/i;
+/** A pattern overflows the stack on a text of megabytes. */
+const patternChars = 4_096;
+/** Long lines end where encoders break them. */
+const base64Text = /^(?:[\w+/-]{60,}\r?\n)*[\w+/-]+={0,2}\s*$/;
+
+/** The text of a file, which is a data: URL, base64 or the text itself. */
+function textIn(data: string, media: string | undefined): string | undefined {
+  if (media !== undefined && !textMedia.test(media)) return undefined;
+  const [head = "", base64] = /^data:[^,]{0,256}?(;base64)?,/i.exec(data) ?? [];
+  if (head !== "" && base64 === undefined) return unescape(data.slice(head.length));
+  const isWhole = data.length % 4 === 0 || data.length > 60;
+  const isPacked = head !== "" || (isWhole && base64Text.test(data.slice(0, patternChars)));
+  const bytes = Buffer.from(data.slice(head.length), isPacked ? "base64" : "utf8");
   if (bytes.includes(0) || bytes.subarray(0, 4).equals(Buffer.from("%PDF"))) return undefined;
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    return undefined;
+    // Only what is declared as text may have another encoding.
+    return media === undefined ? undefined : new TextDecoder("windows-1252").decode(bytes);
   }
 }
 
@@ -190,29 +227,29 @@ function isLifted(text: string): boolean {
   return /^(?:sha256:[0-9a-f]{64}|unread:\d+)$/.test(text);
 }
 
-/** Says nothing to a model. */
-const mute =
-  /^(?:type|status|caller|annotations|citations|signature|fingerprint|logprobs|cache_control)$|^id$|_id$|^encrypted_/;
+/** Members of a part that say nothing to a model. Deeper, they are a tool's data. */
+const envelope = /^(?:type|id|caller|annotations|citations|signature|fingerprint|logprobs|cache_control)$/;
 const isData = (text: string): boolean => isLifted(text) || /^data:[^,]*;base64,/.test(text);
 const isBase64 = (key: string, member: unknown): boolean =>
-  /data|b64|base64|blob/.test(key) && typeof member === "string" && /^[\w+/=-]{256,}$/.test(member);
+  /data|b64|base64|blob/.test(key) &&
+  typeof member === "string" &&
+  /^[\w+/=-]{256,}$/.test(member.slice(0, patternChars));
 
-/** The value without ids, and without what only programs read; undefined if nothing is left. */
-export function readable(value: unknown): unknown {
+/** The value without what only programs read; undefined if nothing is left. @param isPart whether it is a part, or a list of parts */
+export function readable(value: unknown, isPart = false): unknown {
   if (value === null || value === "") return undefined;
   if (typeof value === "string") return isData(value) ? "[data, left out]" : value;
   if (typeof value !== "object") return value;
   if (Array.isArray(value)) {
-    const items = value.map(readable).filter((item) => item !== undefined);
+    const items = value.map((item) => readable(item, isPart)).filter((item) => item !== undefined);
     return items.length === 0 ? undefined : items;
   }
   const members = Object.entries(value).flatMap(([key, member]) => {
-    const kept = mute.test(key) || isBase64(key, member) ? undefined : readable(member);
+    const isMute = (isPart && envelope.test(key)) || key.startsWith("encrypted_") || isBase64(key, member);
+    const kept = isMute ? undefined : readable(member);
     return kept === undefined ? [] : [[key, kept] as const];
   });
-  // Some objects have only a type, such as the outcome of a shell's command that took too long.
-  if (members.length === 0) return Object.keys(value).length === 1 ? (value as Json)["type"] : undefined;
-  return Object.fromEntries(members);
+  return members.length === 0 ? undefined : Object.fromEntries(members);
 }
 
 export function partsIn(content: Content): readonly Part[] {
@@ -239,9 +276,11 @@ export function callOf(id: string | null | undefined, name: string, given: unkno
 /** The only argument of a custom tool's function: its input. */
 export const customArgument = "input";
 
-export function readCall({ id, function: called, custom }: PastCall): ToolCall {
-  if (called != null) return callOf(id, called.name, called.arguments);
-  return callOf(id, custom?.name ?? "", { [customArgument]: custom?.input });
+/** @throws WaggleError invalid_argument naming the field, without a name */
+export function readCall({ id, function: called, custom, ...flat }: PastCall, field: string): ToolCall {
+  const { name, arguments: given, args, input } = { ...flat, ...called, ...custom };
+  if (name == null) throw unsupported(`${field}.function.name`, "is missing");
+  return callOf(id, name, custom == null ? (given ?? args ?? input) : { [customArgument]: input });
 }
 
 /**

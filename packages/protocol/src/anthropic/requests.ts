@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
-import { ArgumentsSchema, TextPartSchema, contentOf } from "../fields/parts.ts";
+import { ArgumentsSchema, TextPartSchema, contentOf, resultOf } from "../fields/parts.ts";
 import { PictureSourceSchema } from "../fields/pictures.ts";
 import { samplingShapeOf } from "../fields/sampling.ts";
 import { ToolNameSchema, jsonAtMost } from "../fields/tools.ts";
@@ -32,10 +32,15 @@ const SourceSchema = z.union([
 
 const ImageBlockSchema = z.object({ type: z.literal("image"), source: SourceSchema });
 
+const DocumentBlockSchema = z.looseObject({
+  type: z.literal("document"),
+  source: z.looseObject({ type: z.literal("content"), content: contentOf(TextPartSchema, ImageBlockSchema) }),
+});
+
 const ToolResultBlockSchema = z.object({
   type: z.literal("tool_result"),
   tool_use_id: z.string(),
-  content: contentOf(TextPartSchema, ImageBlockSchema),
+  content: resultOf(TextPartSchema, ImageBlockSchema, DocumentBlockSchema),
   is_error: nullish(z.boolean()),
 });
 
@@ -55,6 +60,7 @@ export const AnthropicMessageSchema = z
     content: contentOf(
       TextPartSchema,
       ImageBlockSchema,
+      DocumentBlockSchema,
       ToolResultBlockSchema,
       ToolUseBlockSchema,
       ThinkingBlockSchema,

@@ -10,13 +10,19 @@ const mostParts = 1_024;
 
 const OtherPartSchema = z
   .unknown()
-  .describe("Any other part. Text in it is read. Data become a note; in the last turn, the user's data are rejected.");
+  .describe("Any other part. Text in it is read. Data become a note; in the user's last message, they are rejected.");
 
-type ContentSchema = z.ZodOptional<z.ZodNullable<z.ZodUnion<readonly [z.ZodString, z.ZodArray<z.ZodType<unknown>>]>>>;
+type ContentSchema = z.ZodOptional<z.ZodType<unknown>>;
 
+/** A text, parts, or one part. */
 export function contentOf(...parts: readonly z.ZodType[]): ContentSchema {
-  const part: z.ZodType<unknown> = z.union([...parts, OtherPartSchema]);
-  return z.union([z.string(), z.array(part).max(mostParts, "has too many parts")]).nullish();
+  const list = z.array(z.union([...parts, OtherPartSchema])).max(mostParts, "has too many parts");
+  return (z.union([z.string(), list, ...parts, z.looseObject({})]) as z.ZodType<unknown>).nullish();
+}
+
+/** What came of a call. */
+export function resultOf(...parts: readonly z.ZodType[]): ContentSchema {
+  return (z.union([contentOf(...parts), z.number(), z.boolean()]) as z.ZodType<unknown>).optional();
 }
 
 export const TextPartSchema = z.object({ type: z.literal("text"), text: z.string() });
@@ -36,11 +42,16 @@ export const ArgumentsSchema = z
   .refine(...jsonAtMost(requestLimits.argumentsChars))
   .describe("JSON as text. Other texts and values are read too.");
 
-/** A call of an earlier answer. */
+const [name, args] = [NameSchema.nullish(), ArgumentsSchema.optional()];
+const calledShape = { name, arguments: args, args, input: args };
+const CalledSchema = z.object(calledShape).nullish();
+
+/** A call of an earlier answer. Some clients send it without the object around its name and arguments. */
 export const PastCallSchema = z.object({
   id: CallIdSchema,
   type: z.string().nullish(),
-  function: z.object({ name: NameSchema, arguments: ArgumentsSchema }).nullish(),
-  custom: z.object({ name: NameSchema, input: ArgumentsSchema }).nullish(),
+  function: CalledSchema,
+  custom: CalledSchema,
+  ...calledShape,
 });
 export type PastCall = z.infer<typeof PastCallSchema>;

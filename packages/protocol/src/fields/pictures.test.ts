@@ -20,17 +20,15 @@ function pathsIn(place: PicturePlace | undefined, path = ""): string[] {
   ];
 }
 
-const openAi = [".messages[].content[].image_url", ".messages[].content[].image_url.url"];
-const anthropic = [
-  ".messages[].content[].source.data",
-  ".messages[].content[].source.url",
-  ".messages[].content[].content[].source.data",
-  ".messages[].content[].content[].source.url",
-];
+/** A list of parts, or one part. */
+const contents = (path: string): string[] => [path, `${path}[]`];
+const openAi = contents(".messages[].content").flatMap((part) => [`${part}.image_url`, `${part}.image_url.url`]);
+const blocks = contents(".messages[].content");
+const anthropic = [...blocks, ...blocks.flatMap((block) => contents(`${block}.content`))]
+  .flatMap((block) => [block, ...contents(`${block}.source.content`)])
+  .flatMap((block) => [`${block}.source.data`, `${block}.source.url`]);
 const responses = [
-  ".input[].content[].image_url",
-  ".input[].output.image_url",
-  ".input[].output[].image_url",
+  ...[".input[].content", ".input[].output"].flatMap(contents).map((part) => `${part}.image_url`),
   ".input[].result",
 ];
 const expected: readonly (readonly [z.ZodType, readonly string[]])[] = [

@@ -13,6 +13,7 @@ import {
   PastCallSchema,
   TextPartSchema,
   contentOf,
+  resultOf,
 } from "../fields/parts.ts";
 import { samplingShapeOf } from "../fields/sampling.ts";
 import { FunctionCallSchema, FunctionSchema } from "../fields/tools.ts";
@@ -41,6 +42,7 @@ export const openAiLimits = {
 const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 
 const ContentSchema = contentOf(TextPartSchema, ImagePartSchema);
+const ResultSchema = resultOf(TextPartSchema, ImagePartSchema);
 
 export const ChatMessageSchema = z
   .discriminatedUnion("role", [
@@ -48,16 +50,16 @@ export const ChatMessageSchema = z
     z.object({
       role: z.literal("assistant"),
       content: ContentSchema,
-      refusal: nullish(z.string()),
-      reasoning_content: nullish(z.string()),
-      reasoning: nullish(z.string()).describe("Another name for reasoning_content."),
-      audio: nullish(z.object({ transcript: nullish(z.string()) })).describe("Only its transcript is read."),
+      refusal: z.unknown().optional().describe("Read if it is a text."),
+      reasoning_content: resultOf(),
+      reasoning: resultOf().describe("Another name for reasoning_content."),
+      audio: z.unknown().optional().describe("Only its transcript is read."),
       function_call: nullish(z.object({ name: FunctionCallSchema.shape.name, arguments: ArgumentsSchema })).describe(
         "The deprecated form of tool_calls.",
       ),
       tool_calls: nullish(z.array(PastCallSchema).max(requestLimits.toolCalls)),
     }),
-    z.object({ role: z.literal("tool"), content: ContentSchema, tool_call_id: CallIdSchema }),
+    z.object({ role: z.literal("tool"), content: ResultSchema, tool_call_id: CallIdSchema }),
   ])
   .meta({ id: "ChatMessage" });
 export type ChatMessage = z.infer<typeof ChatMessageSchema>;
@@ -66,7 +68,7 @@ const FunctionMessageSchema = z
   .object({
     role: z.literal("function"),
     name: z.string().max(requestLimits.calledNameChars),
-    content: ContentSchema,
+    content: ResultSchema,
   })
   .describe("The deprecated form of the role tool.");
 

@@ -2,11 +2,12 @@
 // API reference (Responses, input items).
 import { z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
-import { ArgumentsSchema, CallIdSchema, contentOf } from "../fields/parts.ts";
+import { ArgumentsSchema, CallIdSchema, contentOf, resultOf } from "../fields/parts.ts";
 import { DetailSchema, PictureSourceSchema } from "../fields/pictures.ts";
-import { ResponseToolsSchema, responseToolLimits } from "./tools.ts";
+import { ResponseToolSchema, ResponseToolsSchema, responseToolLimits } from "./tools.ts";
 
-const IdSchema = z.string().max(requestLimits.idChars);
+/** Clients bring ids of any length from other services. */
+const IdSchema = z.string();
 
 /** The error for an item of an unknown type, with the type's name. */
 function unknownType({ input }: { readonly input?: unknown }): string {
@@ -19,11 +20,11 @@ function unknownType({ input }: { readonly input?: unknown }): string {
   return typeof type === "string" ? `${what}, not "${type.slice(0, 64)}"` : what;
 }
 
-const ContentSchema = contentOf(
+const parts = [
   z.object({ type: z.enum(["input_text", "output_text", "text"]), text: z.string() }),
   z.object({ type: z.literal("input_image"), image_url: PictureSourceSchema, detail: DetailSchema }),
-);
-export type ResponseContent = z.infer<typeof ContentSchema>;
+];
+const ContentSchema = contentOf(...parts);
 
 const ThoughtsSchema = contentOf(
   z.object({ type: z.enum(["summary_text", "reasoning_text", "text"]), text: z.string() }),
@@ -67,7 +68,7 @@ const CallOutputItemSchema = z.object({
   type: z.enum(["function_call_output", "custom_tool_call_output"]),
   id: IdSchema.nullish(),
   call_id: CallIdSchema,
-  output: ContentSchema,
+  output: resultOf(...parts),
 });
 
 /** A call that the worker has run, with its result. */
@@ -76,12 +77,12 @@ const McpCallItemSchema = z.object({
   id: IdSchema.nullish(),
   server_label: z.string().max(responseToolLimits.namespaceChars),
   name: z.string().max(requestLimits.calledNameChars),
-  arguments: z.string().max(requestLimits.argumentsChars),
-  output: z.string().nullish(),
+  arguments: ArgumentsSchema,
+  output: resultOf(),
   error: z.unknown().optional(),
 });
 
-const ItemReferenceSchema = z.object({ type: z.literal("item_reference"), id: IdSchema });
+const ItemReferenceSchema = z.object({ type: z.literal("item_reference"), id: IdSchema.max(requestLimits.idChars) });
 
 const AdditionalToolsItemSchema = z.object({
   type: z.literal("additional_tools"),
@@ -92,18 +93,25 @@ const AdditionalToolsItemSchema = z.object({
   ),
 });
 
+/** A search may have found tools that only the vendor knows. */
+function withoutOddTools(tools: unknown): unknown {
+  return Array.isArray(tools) ? tools.filter((tool) => ResponseToolSchema.safeParse(tool).success) : tools;
+}
+
 const ToolSearchOutputItemSchema = z.looseObject({
   type: z.literal("tool_search_output"),
   id: IdSchema.nullish(),
   call_id: CallIdSchema,
-  tools: ResponseToolsSchema.describe("As in additional_tools."),
+  tools: z
+    .preprocess(withoutOddTools, ResponseToolsSchema)
+    .describe("As in additional_tools; other tools are left out."),
 });
 
 const ComputerCallOutputItemSchema = z.looseObject({
   type: z.literal("computer_call_output"),
   id: IdSchema.nullish(),
   call_id: CallIdSchema,
-  output: z.looseObject({ image_url: PictureSourceSchema.nullish() }).nullish(),
+  output: contentOf(z.looseObject({ image_url: PictureSourceSchema.nullish() })),
 });
 
 const ImageGenerationCallItemSchema = z.looseObject({
@@ -115,6 +123,7 @@ const ImageGenerationCallItemSchema = z.looseObject({
 /** Calls of OpenAI's tools, their outputs, and other facts. The model gets them as calls, as results and as notes. */
 const OtherItemSchema = z.looseObject({
   type: z.enum([
+    "agent_message",
     "apply_patch_call",
     "apply_patch_call_output",
     "code_interpreter_call",
@@ -126,6 +135,8 @@ const OtherItemSchema = z.looseObject({
     "mcp_approval_request",
     "mcp_approval_response",
     "mcp_list_tools",
+    "multi_agent_call",
+    "multi_agent_call_output",
     "program",
     "program_output",
     "shell_call",
@@ -134,6 +145,7 @@ const OtherItemSchema = z.looseObject({
     "web_search_call",
   ]),
   id: IdSchema.nullish(),
+  content: ContentSchema.describe("Of an agent_message."),
 });
 
 /** OpenAI's clients may leave out the type of a reference. */

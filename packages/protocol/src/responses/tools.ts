@@ -85,7 +85,7 @@ function withoutServerTypes(tool: unknown): unknown {
   return typeof type === "string" && !knownTools.has(type) && !clientTools.has(type) ? { type: "server" } : tool;
 }
 
-const ResponseToolSchema = z.preprocess(
+export const ResponseToolSchema = z.preprocess(
   withoutServerTypes,
   z.discriminatedUnion(
     "type",

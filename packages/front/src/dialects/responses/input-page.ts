@@ -38,7 +38,7 @@ export function inputItemPage(
 function listed(item: OutputItem): OutputItem {
   if (item.type != null && item.type !== "message") return { status: "completed", ...item } as OutputItem;
   const { content } = item;
-  const parts: readonly unknown[] = typeof content === "string" ? [content] : (content ?? []);
+  const parts: readonly unknown[] = Array.isArray(content) ? content : content == null ? [] : [content];
   const kind = item.role === "assistant" ? "output_text" : "input_text";
   const part = (given: unknown): Record<string, unknown> => {
     const whole = typeof given === "string" ? { type: "text", text: given } : (given as Record<string, unknown> | null);

@@ -1,7 +1,7 @@
 // Finds the pictures in the items of a conversation, and puts their hashes in the place of their sources, so that stored items have no picture data.
 import type { Picture } from "@waggle/engine";
 import { pictureSource } from "@waggle/protocol";
-import type { ResponseContent, ResponseItem } from "@waggle/protocol";
+import type { ResponseItem } from "@waggle/protocol";
 import type { ReadPicturesOf } from "../../pictures/picture-reader.ts";
 
 export interface PicturedItems {
@@ -37,8 +37,7 @@ function withSources(item: ResponseItem, change: (source: string) => string): Re
     const { image_url: source } = (part ?? {}) as { image_url?: unknown };
     return typeof source === "string" ? { ...(part as object), image_url: change(source) } : part;
   };
-  const inParts = (content: ResponseContent): ResponseContent =>
-    Array.isArray(content) ? content.map(inPart) : content;
+  const inParts = (content: unknown): unknown => (Array.isArray(content) ? content.map(inPart) : inPart(content));
   switch (item.type) {
     case undefined:
     case null:
@@ -46,9 +45,8 @@ function withSources(item: ResponseItem, change: (source: string) => string): Re
       return { ...item, content: inParts(item.content) };
     case "function_call_output":
     case "custom_tool_call_output":
-      return { ...item, output: inParts(item.output) };
     case "computer_call_output":
-      return { ...item, output: inPart(item.output) as typeof item.output };
+      return { ...item, output: inParts(item.output) };
     case "image_generation_call":
       return item.result == null ? item : { ...item, result: change(item.result) };
     default:

@@ -72,6 +72,11 @@ export function messagesOf(
         say(textOf(words));
         break;
       }
+      case "agent_message": {
+        const text = textOf(readContent(item.content, `${field}.content`));
+        add({ role: "user", content: `[Message of the agent ${JSON.stringify(item["author"])}]\n${text}` });
+        break;
+      }
       case "reasoning":
         think(thoughtsOf(item));
         break;
@@ -143,6 +148,8 @@ const toolItems = {
   image_generation_call: { name: "image_generation", given: ["revised_prompt"], came: "result" },
   local_shell_call: { name: "local_shell", given: ["action"] },
   local_shell_call_output: { came: "output" },
+  multi_agent_call: { name: "multi_agent", given: ["action", "arguments"] },
+  multi_agent_call_output: { came: "output" },
   program: { name: "program", given: ["code"] },
   program_output: { came: "result" },
   shell_call: { name: "shell", given: ["action"] },
@@ -158,9 +165,11 @@ function cameOf(item: Readonly<Record<string, unknown>>, field: string, path: st
   if (item["type"] === "image_generation_call" && typeof came === "string") {
     return readContent({ type: "image", data: came }, path);
   }
-  if (item["type"] === "computer_call_output")
-    return readContent({ type: "computer_screenshot", ...(came as object) }, path);
-  const text = typeof came === "string" ? came : JSON.stringify(readable(came));
+  if (item["type"] === "computer_call_output") {
+    const isPart = typeof came !== "string" && !Array.isArray(came);
+    return readContent(isPart ? { type: "computer_screenshot", ...(came as object) } : came, path);
+  }
+  const text = typeof came === "string" ? came : JSON.stringify(readable(came, Array.isArray(came)));
   const status = item["status"];
   const isKnown = typeof status === "string" && status !== "completed";
   const lines = [isKnown ? `[${status}]` : "", text ?? (isKnown ? "" : "[The request has no result of this call]")];
@@ -202,20 +211,21 @@ function joined(text: string | undefined, more: string | undefined): string | un
 
 /** The reasoning's text; the summary if the client has only a summary. */
 function thoughtsOf({ content, summary, encrypted_content: encrypted }: Extract<ResponseItem, { type: "reasoning" }>) {
-  const parts = Array.isArray(content) && content.length > 0 ? content : (summary ?? []);
-  const texts = Array.isArray(parts) ? parts.map((part) => textOf(readContent([part], ""))) : [parts];
+  const [parts = []] = [content, summary].filter((given) => given != null && (given as unknown[]).length !== 0);
+  const texts = (Array.isArray(parts) ? parts : [parts]).map((part) => textOf(readContent([part], "")));
   return texts.length > 0 || encrypted == null || encrypted === ""
     ? texts.join("\n\n")
     : "[encrypted reasoning, left out]";
 }
 
 function outcomeOf({ output, error }: Extract<ResponseItem, { type: "mcp_call" }>): CallOutcome {
-  if (error != null) return { kind: "tool_error", text: joined(textOrJson(error), output ?? undefined) ?? "" };
-  return output == null ? failedOutcome("unknown", "The call has no result.") : { kind: "done", text: output };
+  const text = output == null ? undefined : textOf(readContent(output, ""));
+  if (error != null) return { kind: "tool_error", text: joined(textOrJson(error), text) ?? "" };
+  return text === undefined ? failedOutcome("unknown", "The call has no result.") : { kind: "done", text };
 }
 
-/** The output of a call: one text, or parts if there are pictures. */
+/** The output of a call: one text, or parts if there are pictures or notes. */
 function resultIn(output: unknown, field: string): Content {
   const content = readContent(output, field);
-  return typeof content === "string" || content.some(({ type }) => type === "image_url") ? content : textOf(content);
+  return typeof content === "string" || content.some(({ type }) => type !== "text") ? content : textOf(content);
 }
