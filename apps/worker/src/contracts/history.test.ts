@@ -55,6 +55,8 @@ const called = { type: "function_call", call_id: "c", name: "f", arguments: "{}"
 const output = (content: unknown): Json => ({ type: "function_call_output", call_id: "c", output: content });
 const note = "[image, left out]";
 const noted = '[document "a" of type application/pdf, left out]';
+const line = "-".repeat(64);
+const textDocument = (data: string) => ({ type: "document", source: { type: "text", media_type: "text/plain", data } });
 type Odd = [Place, Json[], string];
 const inJson = (content: string): string => `"content":${JSON.stringify(content)}`;
 /** A part of the user in a shape that no reference of its type has, and the content that the model gets. */
@@ -192,6 +194,8 @@ test.each<[string, Place, Json[], string]>([
     '{"stdout":"42","return_code":0}',
   ],
   ["a failed summary by Anthropic", "messages", [said({ type: "compaction", content: null }, text("A"))], '"A"'],
+  ["a document of one word", "messages", [user(textDocument("CONFIDENTIAL")), yes], '"CONFIDENTIAL"'],
+  ["a document that begins with a line", "messages", [user(textDocument(`${line}\nBees`)), yes], `"${line}\\nBees"`],
   ["an unknown block", "messages", [user({ type: "hologram", words: "Bees" }), yes], '[hologram {"words":"Bees"}]'],
   [
     "a redacted thought",

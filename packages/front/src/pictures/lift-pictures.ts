@@ -39,9 +39,11 @@ const mostMetaChars = 256;
 interface Level {
   readonly place: PicturePlace | undefined;
   readonly isArray: boolean;
+  /** Whether the object has the type "text": a document's text is in the field that has a picture's base64. */
+  isText?: boolean;
 }
 
-type Inside = "nothing" | "text" | "key" | "picture";
+type Inside = "nothing" | "text" | "key" | "type" | "picture";
 
 export function createPictureLifter({ places, open }: LifterOptions): PictureLifter {
   const levels: Level[] = [];
@@ -92,7 +94,7 @@ export function createPictureLifter({ places, open }: LifterOptions): PictureLif
         return;
       case quote:
         slashes = 0;
-        inside = expectsKey ? "key" : next?.isPicture === true ? "picture" : "text";
+        inside = expectsKey ? "key" : next?.isPicture === true ? "picture" : key === "type" ? "type" : "text";
         key = "";
         openEscape = "";
         head = inside === "picture" ? { raw: noBytes, plain: noBytes } : undefined;
@@ -146,7 +148,11 @@ export function createPictureLifter({ places, open }: LifterOptions): PictureLif
   function end(): Uint8Array | undefined {
     const was = inside;
     inside = "nothing";
-    if (was === "key") next = levels.at(-1)?.place?.members.get(parsedKey(key));
+    const level = levels.at(-1);
+    if (was === "key" && level !== undefined) {
+      next = level.isText === true ? undefined : level.place?.members.get(parsedKey(key));
+    }
+    if (was === "type" && level?.isArray === false) level.isText = key === "text";
     if (was !== "picture") return undefined;
     const text = decide(true);
     inside = "nothing";
@@ -190,7 +196,8 @@ export function createPictureLifter({ places, open }: LifterOptions): PictureLif
         const until = endOfString(chunk, at);
         // Nothing so short is a picture. Lifting a million such strings would take seconds.
         if (head?.raw === noBytes && until < chunk.length && until - at < headChars) inside = "text";
-        if (inside === "key" && key.length <= mostKeyChars) key += chunk.toString("latin1", at, until);
+        if ((inside === "key" || inside === "type") && key.length <= mostKeyChars)
+          key += chunk.toString("latin1", at, until);
         if (inside === "picture") {
           cut();
           const text = lift(chunk.subarray(at, until));
