@@ -194,6 +194,7 @@ test.each<[string, Place, Json[], string]>([
     '{"stdout":"42","return_code":0}',
   ],
   ["a failed summary by Anthropic", "messages", [said({ type: "compaction", content: null }, text("A"))], '"A"'],
+  ["a file that was refused, and that the client keeps", "messages", [yes, user(pdf)], noted],
   ["a document of one word", "messages", [user(textDocument("CONFIDENTIAL")), yes], '"CONFIDENTIAL"'],
   ["a document that begins with a line", "messages", [user(textDocument(`${line}\nBees`)), yes], `"${line}\\nBees"`],
   ["an unknown block", "messages", [user({ type: "hologram", words: "Bees" }), yes], '[hologram {"words":"Bees"}]'],

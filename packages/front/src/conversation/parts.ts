@@ -284,12 +284,13 @@ export function readCall({ id, function: called, custom, ...flat }: PastCall, fi
 }
 
 /**
- * Whether the user attaches the parts of a message in the last turn. Results of calls are history, and so are the user's messages next to them: agents
- * put there what a tool has read.
+ * Whether the user attaches the parts of a message. Only the last message may be refused: clients may keep a message that was refused before. Results of
+ * calls are history, and so are the user's messages next to them: agents put there what a tool has read.
  */
 export function attachedIn(messages: readonly Pick<PromptMessage, "role">[]): (index: number) => boolean {
-  const last = messages.findLastIndex(({ role }) => role === "assistant" || role === "tool");
-  return (index) => index > last && messages[last]?.role !== "tool" && messages[index]?.role === "user";
+  const answer = messages.findLastIndex(({ role }) => role === "assistant" || role === "tool");
+  const last = messages.findLastIndex(({ role }) => role === "user");
+  return (index) => index === last && last > answer && messages[answer]?.role !== "tool";
 }
 
 /** @throws WaggleError invalid_argument naming the part that the user attaches and the model cannot read */
