@@ -101,7 +101,7 @@ function readPart(part: unknown, field: string): readonly Part[] {
       return [unread(`[${type}, left out]`, field, "only its provider can read it; leave it out")];
     case "compaction":
       if (typeof json["content"] === "string") return [textPart(json["content"])];
-      // Anthropic failed to compact the conversation, and goes on with its messages.
+      // Anthropic failed to compact the conversation, and continues with its messages.
       if (json["content"] == null && json["encrypted_content"] == null) return [];
       throw unsupported(field, "only its provider can read this summary; send the messages, or a summary as text");
     case "search_result": {
