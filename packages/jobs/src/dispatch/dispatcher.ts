@@ -45,7 +45,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const positions = createPositions({
     clock,
     positionOf: position,
-    onMoved: (job, at) => apply(job, { type: "moved", position: at, etaMs: forecast.firstTokenMs(job, at) }),
+    onMoved(job, position) {
+      const etaMs = job.spec.work.kind === "embed" ? undefined : forecast.firstTokenMs(job, position);
+      apply(job, { type: "moved", position, etaMs });
+    },
   });
   const openReader = createReaderOpener({
     clock,
