@@ -15,8 +15,8 @@ const replayBufferBytes = 65_536;
 const stallTimeoutMs = 500;
 /** Long ids make token events large, so that the sockets' buffers fill in a second or two. */
 const idChars = 128;
-/** More tokens than the buffers of two sockets hold, at 400 bytes per token. */
-const endlessTokens = 200_000;
+/** More tokens than the buffers of two sockets hold, at 400 bytes per token: some systems let them grow to 38 MB. */
+const endlessTokens = 1_000_000;
 /** Lower bound of the bytes that the replay log counts for a token event. */
 const leastBytesPerToken = 100;
 const neighbour = { prompt: "Be brief.", seed: 6, max_tokens: 50 };
