@@ -32,7 +32,12 @@ beforeEach(() => {
 afterEach(() => rmSync(home, { recursive: true }));
 
 const config = (env: Record<string, string> = {}): CliConfig => {
-  const read = readConfig({ env, homeFolder: home, entry: { path: "/waggle.js", execArgv: [] } });
+  // No worker listens on port 1; one may listen on the default port.
+  const read = readConfig({
+    env: { WAGGLE_PORT: "1", ...env },
+    homeFolder: home,
+    entry: { path: "/waggle.js", execArgv: [] },
+  });
   // Without the folder of Ollama's service, which may exist on this machine.
   return { ...read, programFolders: read.programFolders.filter(({ path }) => path.startsWith(home)) };
 };
