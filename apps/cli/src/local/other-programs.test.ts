@@ -32,9 +32,9 @@ beforeEach(() => {
 afterEach(() => rmSync(home, { recursive: true }));
 
 const config = (env: Record<string, string> = {}): CliConfig => {
-  // No worker listens on port 1; one may listen on the default port.
+  // No worker listens on port 2; one may listen on the default port.
   const read = readConfig({
-    env: { WAGGLE_PORT: "1", ...env },
+    env: { WAGGLE_PORT: "2", ...env },
     homeFolder: home,
     entry: { path: "/waggle.js", execArgv: [] },
   });
