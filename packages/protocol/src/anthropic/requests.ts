@@ -84,10 +84,14 @@ const serverTool = /^(?:advisor|code_execution|mcp_toolset|tool_search_tool|web_
 
 /** A tool that Anthropic runs. Requests contain no schema for such a tool. */
 const ServerToolSchema = z.object({
-  type: z.string().max(anthropicLimits.toolTypeChars).regex(serverTool, {
-    message:
-      "Anthropic does not run this tool, and the model does not know it; send it with an input_schema and no type",
-  }),
+  type: z
+    .string()
+    .max(anthropicLimits.toolTypeChars)
+    .regex(serverTool, {
+      message:
+        "Anthropic does not run this tool, and the model does not know it; send it with an input_schema and no type",
+    })
+    .meta({ examples: ["web_search_20250305"] }),
   name: nullish(z.string().max(requestLimits.toolNameChars)),
 });
 
