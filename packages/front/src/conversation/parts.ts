@@ -119,7 +119,7 @@ function readPart(part: unknown, field: string): readonly Part[] {
   return [unread(noteOf(json), `${field}.type`, why)];
 }
 
-/** What is known of a part. Without a type, it is the data of a tool. */
+/** The members of a part. A part without a type has the data of a tool. */
 function noteOf(json: Json): string {
   const type = typeOf(json).slice(0, nameChars);
   const kept = JSON.stringify(readable(json, type !== "")) as string | undefined;
