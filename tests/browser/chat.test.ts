@@ -31,7 +31,8 @@ describe("an answer", () => {
     await chat.send(`${"A long prompt takes its time. ".repeat(20)} [eog:30]`);
     const reading = page.getByText(/Reading the conversation \(\d+ %\)…/);
     await reading.waitFor();
-    proxy.hold("id: 3\n");
+    // A rate is shown once tokens have come for half a second.
+    proxy.hold("id: 20\n");
     await chat.phase("streaming");
     expect(await reading.count()).toBe(0);
     expect(await chat.text()).not.toBe("");
