@@ -65,7 +65,7 @@ function createHive(fleet?: HiveFleet, changes: Partial<HiveAppOptions> = {}) {
     onEvent: (event) => listeners.forEach((listener) => listener(event)),
   });
   const clock = createFakeClock();
-  const history = createHiveHistory({ clock, wallClock: Date.now, workers: () => registry.list() });
+  const history = createHiveHistory({ clock, wallClock: clock.now, workers: () => registry.list() });
   const listeners = [feed.publish, history.follow];
   const faults = createFaults({ onForget: () => registry.forgetAll() });
   const app = createHiveApp({
