@@ -1,5 +1,5 @@
 // Opens what a worker with `--mcp-config` needs: the servers of the file, and the journal of their calls.
-import { rmSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { deferred, makeFolder } from "@waggle/async";
 import type { Clock } from "@waggle/async";
@@ -24,7 +24,7 @@ export interface McpOptions {
 export interface WorkerMcp extends Mcp {
   /**
    * Opens the journal, and starts the servers. A worker calls it when it has its port: until then another worker may have its name.
-   * @throws StartError if the journal cannot be used
+   * @throws StartError if another worker has the journal, or its path is wrong. A journal that cannot be written now refuses calls
    */
   open(): Promise<void>;
 }
@@ -48,13 +48,13 @@ export function createMcp({ config, env, log, clock }: McpOptions): WorkerMcp | 
   return {
     servers,
     journal: {
-      begin: async (key, digest) => await (await opened.promise).begin(key, digest),
-      newest: async (beginning, digest) => await (await opened.promise).newest(beginning, digest),
+      begin: async (turn) => await (await opened.promise).begin(turn),
+      newest: async (...request) => await (await opened.promise).newest(...request),
       close: async () => await (await opened.promise).close(),
     },
     limits: { steps, timeoutMs, reconnectGraceMs, pingIntervalMs },
     async open() {
-      opened.resolve(await journalOf(config));
+      opened.resolve(await journalOf(config, log));
       // The first request need not wait for the servers' start.
       void servers.list();
     },
@@ -70,32 +70,52 @@ function specsOf(path: string): readonly ServerSpec[] {
   }
 }
 
+/** Errors of a path that no disk with more room and no remounted disk makes right. */
+const wrongPaths = new Set(["EEXIST", "ENOTDIR", "ENAMETOOLONG", "ELOOP"]);
+
 /** Each worker has its own journal. A second worker of the same name would replace the file, and the calls of the first would not be on disk. */
-async function journalOf({ mcpJournalDir: folder, workerId, hasLastingId }: WorkerConfig): Promise<Journal> {
+async function journalOf(
+  { mcpJournalDir: folder, workerId, hasLastingId }: WorkerConfig,
+  log: Logger,
+): Promise<Journal> {
   const name = workerId.replaceAll(/[^A-Za-z0-9._-]/g, "_");
   const path = join(folder, `${name}.jsonl`);
+  const startError = (reason: string, cause?: unknown): StartError =>
+    new StartError(`Cannot use the journal of tool calls ${path}: ${reason}.`, exitCodes.badConfiguration, { cause });
   try {
     makeFolder(folder, { mode: 0o700 });
-    const lock = await lockOf(folder, `${name}.lock`);
-    const journal = await createJournal({ path, isKept: hasLastingId, now: () => Date.now() });
-    return {
-      ...journal,
-      async close() {
-        await journal.close();
-        lock.release();
-      },
-    };
+    statSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    const why = `Cannot use the journal of tool calls ${path}: ${(error as Error).message}.`;
-    throw new StartError(why, exitCodes.badConfiguration, { cause: error });
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    if (wrongPaths.has(code)) throw startError(message, error);
   }
+  const lock = await lockOf(folder, `${name}.lock`);
+  if (lock === undefined) throw startError("another worker uses it. Give this worker another --worker-id");
+  const journal = await createJournal({
+    ...{ path, isKept: hasLastingId, now: () => Date.now() },
+    onProblem(problem) {
+      if (problem === undefined) log.info({ path }, "mcp_journal_works");
+      else log.warn({ path, reason: problem.message }, "mcp_journal_failed");
+    },
+  });
+  return {
+    ...journal,
+    async close() {
+      await journal.close();
+      lock.release();
+    },
+  };
 }
 
-/** @throws Error if another worker has the lock */
-async function lockOf(folder: string, name: string): Promise<FolderLock> {
+/** Undefined if another worker has the lock. */
+async function lockOf(folder: string, name: string): Promise<FolderLock | undefined> {
   const state = await lockStateOf(folder, name);
-  if (state === "dropped") rmSync(join(folder, name), { force: true });
-  const lock = state === "held" ? undefined : await lockFolder(folder, name);
-  if (lock === undefined) throw new Error("another worker uses it. Give this worker another --worker-id");
-  return lock;
+  if (state === "held") return undefined;
+  try {
+    if (state === "dropped") rmSync(join(folder, name), { force: true });
+  } catch {
+    // On a disk that is read-only no worker can write the journal.
+    return { release: () => {} };
+  }
+  return await lockFolder(folder, name);
 }

@@ -199,7 +199,7 @@ export function startTurn(options: TurnOptions): Turn {
   }
 
   async function run(): Promise<EndEvent> {
-    const record = await options.journal.begin(`${client} ${request.key}`, request.digest);
+    const record = await options.journal.begin(request);
     if (record === undefined) {
       throw new WaggleError("conflict", `Cannot accept the request: ${request.key} was used with a different request.`);
     }

@@ -144,10 +144,7 @@ export function createTurns(options: TurnsOptions): Turns {
       }
       return turn;
     },
-    async newestKey(client, beginning, digest) {
-      const key = await options.journal.newest(`${client} ${beginning}`, digest);
-      return key?.slice(client.length + 1);
-    },
+    newestKey: options.journal.newest,
     find: (client, id) => [...turns.values()].find(({ request }) => request.client === client && request.id === id),
     ofSession,
     observe({ spec: { who } }, { type }) {

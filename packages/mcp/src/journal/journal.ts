@@ -1,301 +1,386 @@
-// Owns the journal of the calls: a file to which each call is written before it is sent, and each result when it comes. With it, a turn that a
-// restart of the daemon has interrupted continues, and no call of the turn is sent twice.
-import { rmSync } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
-import { dirname } from "node:path";
-import { makeFolder, readText } from "@waggle/async";
-import { failedOutcome } from "../connection/call-outcome.ts";
+// Owns the journal of the calls: each call is in a file before it is sent, and each result when it comes. With it, a turn that a restart of the
+// daemon has interrupted continues, and no call of the turn is sent twice. Clients share its bytes.
+import { rm } from "node:fs/promises";
+import { createHoldings, createShares } from "@waggle/async";
+import { WaggleError } from "@waggle/protocol";
 import type { CallOutcome } from "../connection/call-outcome.ts";
-import { recordIn } from "./records.ts";
+import { createJournalFile } from "./journal-file.ts";
+import type { TurnLines } from "./journal-file.ts";
+import { lineOf, recordIn } from "./records.ts";
 import type { JournalRecord, RecordedStep } from "./records.ts";
+import { fittingOutcome, stateIn } from "./turn-state.ts";
+import type { TurnState } from "./turn-state.ts";
 
 export interface JournalOptions {
   readonly path: string;
   /** Whether a later process may open the file again; true by default. If not, `close` removes the file. */
   readonly isKept?: boolean;
-  /** Bytes of all turns together. The oldest turns that do not run are removed. */
+  /** Bytes of all turns together. Ended turns give way: the oldest of the client that holds most. */
   readonly maxBytes?: number;
   /** How long a turn is kept after its start. A turn that runs is kept for longer. */
   readonly keptMs?: number;
   /** The time of day in milliseconds. */
   readonly now: () => number;
+  /** Called when the file cannot be read or written any more, and with undefined when it can be again. */
+  readonly onProblem?: (problem: Error | undefined) => void;
 }
 
 export interface Journal {
   /**
-   * The turn with this key, which runs until its release. A turn that is already in the journal continues after its recorded steps.
-   * @returns undefined if the turn was begun with another request
+   * The turn with this key of the client, which runs until its release. A turn that is already in the journal continues after its recorded steps.
+   * Never writes, and never fails because of the disk: a turn that could not be looked up refuses its records.
+   * @returns undefined if the key was begun with another request
    */
-  begin(key: string, digest: string): Promise<TurnRecord | undefined>;
-  /** The key of the newest turn with this digest, among keys that begin like this. An old turn counts only if it runs. */
-  newest(beginning: string, digest: string): Promise<string | undefined>;
+  begin(turn: TurnKey): Promise<TurnRecord | undefined>;
+  /**
+   * The key of the client's newest turn with this digest, among keys that begin like this. An old turn counts only if it runs.
+   * @param beginning the first word of a key, and a space
+   */
+  newest(client: string, beginning: string, digest: string): Promise<string | undefined>;
   /** Also removes the file if it has no turns. */
   close(): Promise<void>;
+}
+
+export interface TurnKey {
+  readonly client: string;
+  readonly key: string;
+  readonly digest: string;
 }
 
 export interface TurnRecord {
   /** The recorded messages of the model, oldest first. */
   readonly steps: readonly RecordedStep[];
-  /** @throws Error if the journal is full or cannot be written */
+  /**
+   * The turn's first record makes the turn itself lasting.
+   * @throws WaggleError `resource_exhausted` if turns that must be kept fill the client's share or the journal; `unavailable` if the file cannot be written
+   */
   addStep(message: RecordedStep): Promise<void>;
   /** The recorded outcome of a call; `unknown` if the call was sent before a restart and has no result; undefined if it was never sent. */
   outcomeOf(call: string): CallOutcome | undefined;
-  /** Resolves when the call is on disk. Only then may it be sent. @throws Error if the journal is full or cannot be written */
+  /** Resolves when the call is on disk, and its result has room. Only then may it be sent. @throws WaggleError like addStep */
   willSend(call: string): Promise<void>;
+  /** A result that has no room is cut. If the file cannot be written, the result is written later. */
   addResult(call: string, outcome: CallOutcome): Promise<void>;
   /** Called when the turn has ended: from now on the journal may forget it. */
   release(): void;
 }
 
-interface Turn {
-  readonly digest: string;
+interface Turn extends TurnLines, TurnKey {
   readonly at: number;
-  readonly steps: RecordedStep[];
-  readonly sent: Set<string>;
-  readonly outcomes: Map<string, CallOutcome>;
-  /** Without its end, the turn runs, or its process has died. */
-  isEnded: boolean;
+  text: string;
   bytes: number;
+  /** Bytes of records that are being written, and of results that are to come. */
+  reserved: number;
+  /** What the client's share counts. */
+  held: number;
+  /** Whether the last line is not the turn's end. Then the turn runs, or its process has died. */
+  isOpen: boolean;
+  /** How often the turn runs now. A turn that runs is never forgotten: after a restart its calls would be sent again. */
+  runs: number;
+  state: TurnState | undefined;
 }
 
-function newTurn(digest: string, at: number): Turn {
-  return { digest, at, steps: [], sent: new Set(), outcomes: new Map(), isEnded: false, bytes: 0 };
+function newTurn({ client, key, digest }: TurnKey, at: number): Turn {
+  const counts = { bytes: 0, reserved: 0, held: 0, writtenTo: 0, runs: 0 };
+  return { client, key, digest, at, ...counts, text: "", isOpen: false, state: undefined };
 }
 
 const defaultMaxBytes = 33_554_432;
+/** The part of the bytes that running and interrupted turns of one client may take. */
+const clientShare = 0.5;
+/** Room that a call reserves for its result. A larger result needs room when it comes. */
+const resultBytes = 65_536;
+/** Room for the reason why a call was not sent. */
+const unsentBytes = 1_024;
 const defaultKeptMs = 86_400_000;
 /** How long after its start a turn may be retried without a key: three tries of an SDK, of 10 minutes each. */
 const retriedMs = 1_800_000;
-/** The file may be this much larger than its turns before it is written anew. */
-const slack = 2;
 
-/** @throws Error of node:fs if the journal cannot be read or written */
+/** Reads the file. A file that cannot be read or written now is tried again at each use. */
 export async function createJournal(options: JournalOptions): Promise<Journal> {
-  const { path, isKept = true, maxBytes = defaultMaxBytes, keptMs = defaultKeptMs, now } = options;
-  makeFolder(dirname(path), { mode: 0o700 });
-  const turns = readTurns(path, maxBytes * (slack + 1));
-  /** Undefined after a write that failed, and after `close`. The next write then writes all turns anew, so that no record is missing before it. */
-  let file: FileHandle | undefined;
+  const { path, isKept = true, maxBytes = defaultMaxBytes, keptMs = defaultKeptMs, now, onProblem } = options;
+  /** In the order of their starts. */
+  const turns = new Map<string, Turn>();
+  /** The newest turn for each client, digest and first word of its key. */
+  const newest = new Map<string, Turn>();
+  const kept = createShares(maxBytes, clientShare);
+  const ended = createHoldings<Turn>();
+  const file = createJournalFile({
+    ...{ path, maxBytes, now },
+    turns: () => turns.values(),
+    bytes: () => kept.total + ended.size,
+    makeRoom: () => forgetOlder(retriedMs, ({ isOpen }) => !isOpen),
+  });
+  /** Records that are to be written as soon as the file can be written. They are in their turns' texts already. */
+  const unwritten: { readonly turn: Turn; readonly text: string }[] = [];
+  let isRead = false;
   let isClosed = false;
-  let fileBytes = 0;
-  /** How often each turn runs now. A turn that runs is never forgotten: after a restart its calls would be sent again. */
-  const running = new Map<string, number>();
-  /** Writes are one after the other, so that lines are in the order of their calls. */
-  let lastWrite: Promise<unknown> = Promise.resolve();
+  let problem: Error | undefined;
+  /** Reading and writing are one after the other, so that lines are in the order of their calls. */
+  let last: Promise<unknown> = Promise.resolve();
 
-  /** Calls of an earlier process without a result. */
-  for (const { sent, outcomes } of turns.values()) {
-    for (const call of sent) {
-      if (!outcomes.has(call)) {
-        outcomes.set(call, failedOutcome("unknown", "The daemon was restarted before the result of the call came."));
-      }
+  async function inOrder<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = last.then(work);
+    last = done.catch(() => {});
+    return await done;
+  }
+
+  function note(found: Error | undefined): void {
+    if ((found === undefined) !== (problem === undefined)) onProblem?.(found);
+    problem = found;
+  }
+
+  /** Counts the turn's bytes where they belong, and has ended turns give way. */
+  function count(turn: Turn): void {
+    const isNeeded = turn.isOpen || turn.runs > 0;
+    const held = isNeeded ? turn.bytes + turn.reserved : 0;
+    kept.add(turn.client, held - turn.held);
+    turn.held = held;
+    if (isNeeded) ended.remove(turn);
+    else ended.set(turn.client, turn, turn.bytes);
+    while (kept.total + ended.size > maxBytes) {
+      const [oldest] = ended.ofLargest;
+      if (oldest === undefined) return;
+      forget(oldest);
     }
   }
 
-  function release(key: string, turn: Turn): void {
-    const others = (running.get(key) ?? 1) - 1;
-    if (others > 0) return void running.set(key, others);
-    running.delete(key);
-    turn.isEnded = true;
-    append({ kind: "end", key }).catch(() => {});
+  function forget(turn: Turn): void {
+    turns.delete(nameOf(turn));
+    ended.remove(turn);
+    kept.add(turn.client, -turn.held);
+    turn.held = 0;
+    if (newest.get(requestOf(turn)) === turn) newest.delete(requestOf(turn));
   }
 
-  function total(): number {
-    return [...turns.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  function forgetOlder(ms: number, mayForget: (turn: Turn) => boolean): void {
+    for (const turn of turns.values()) {
+      if (now() - turn.at <= ms) return;
+      if (turn.runs === 0 && mayForget(turn)) forget(turn);
+    }
   }
 
-  /** Ended turns first: the calls of an interrupted turn would be sent again. Rather than forgetting one, the journal refuses new calls. */
   function forgetOld(): void {
-    const resting = [...turns]
-      .filter(([key]) => !running.has(key))
-      .toSorted(([, a], [, b]) => Number(b.isEnded) - Number(a.isEnded));
-    let bytes = total();
-    for (const [key, turn] of resting) {
-      const mostBytes = turn.isEnded ? maxBytes : maxBytes * slack;
-      if (bytes <= mostBytes && now() - turn.at <= keptMs) continue;
-      bytes -= turn.bytes;
-      turns.delete(key);
+    forgetOlder(keptMs, () => true);
+  }
+
+  function addTurn(turn: Turn): void {
+    turns.set(nameOf(turn), turn);
+    newest.set(requestOf(turn), turn);
+  }
+
+  async function read(): Promise<void> {
+    for (const turn of await readTurns(file.read(), now())) {
+      addTurn(turn);
+      count(turn);
     }
+    isRead = true;
+    forgetOld();
   }
 
-  function checkRoom(): void {
-    forgetOld();
-    if (total() > maxBytes) throw new Error("The journal is full of running turns");
-  }
-
-  /** Writes the turns to a new file, which takes the name of the old one when it is on disk. Streams continue between two turns. */
-  async function rewrite(): Promise<void> {
-    forgetOld();
-    await leaveFile();
-    const part = `${path}.part`;
+  /** Writes what is unwritten, then the text. */
+  async function write(text: string): Promise<number> {
     try {
-      fileBytes = await writeTurns(part);
-      await rename(part, path);
+      if (isClosed) throw new Error("the journal is closed");
+      const end = await file.append(unwritten.map((one) => one.text).join("") + text);
+      for (const { turn } of unwritten.splice(0)) turn.writtenTo = end;
+      note(undefined);
+      return end;
     } catch (error) {
-      // Its bytes would keep a full disk full.
-      await rm(part, { force: true });
+      note(error as Error);
       throw error;
     }
-    await syncFolder(dirname(path));
-    file = await open(path, "a", 0o600);
   }
 
-  /** @returns the number of bytes */
-  async function writeTurns(part: string): Promise<number> {
-    const written = await open(part, "w", 0o600);
-    let bytes = 0;
+  function textOf(turn: Turn, record: JournalRecord): string {
+    const { digest, at, isOpen } = turn;
+    return (isOpen ? "" : lineOf({ kind: "turn", key: record.key, digest, at })) + lineOf(record);
+  }
+
+  function add(turn: Turn, text: string, isOpen: boolean): void {
+    turn.text += text;
+    turn.bytes += Buffer.byteLength(text);
+    turn.isOpen = isOpen;
+    count(turn);
+  }
+
+  /** @throws WaggleError if the record is not on disk; then the turn is as before */
+  async function addNow(turn: Turn, record: JournalRecord, room = 0): Promise<void> {
+    const text = textOf(turn, record);
+    const bytes = Buffer.byteLength(text);
+    forgetOld();
+    const limit = kept.limitFor(turn.client, bytes + room);
+    if (limit !== undefined) throw fullError(limit);
+    reserve(turn, bytes + room);
     try {
-      for (const [key, turn] of [...turns]) {
-        const text = linesOf(key, turn).join("");
-        await written.appendFile(text);
-        bytes += Buffer.byteLength(text);
-      }
-      await written.sync();
-    } finally {
-      await written.close();
+      turn.writtenTo = await write(text);
+    } catch (error) {
+      reserve(turn, -bytes - room);
+      throw unavailableError(error as Error);
     }
-    return bytes;
+    turn.reserved -= bytes;
+    add(turn, text, true);
   }
 
-  async function leaveFile(): Promise<void> {
-    const left = file;
-    file = undefined;
-    await left?.close();
+  function reserve(turn: Turn, bytes: number): void {
+    turn.reserved += bytes;
+    count(turn);
   }
 
-  async function append(record: JournalRecord): Promise<void> {
-    const line = lineOf(record);
-    const bytes = Buffer.byteLength(line);
-    const turn = turns.get(record.key);
-    if (turn !== undefined) turn.bytes += bytes;
-    const write = lastWrite.then(async () => {
-      if (isClosed) throw new Error("The journal is closed");
-      // The new file may have this record already; readers accept a record twice.
-      if (file === undefined || fileBytes + bytes > maxBytes * slack) await rewrite();
-      try {
-        await file?.appendFile(line);
-        await file?.datasync();
-      } catch (error) {
-        await leaveFile();
-        throw error;
-      }
-      fileBytes += bytes;
+  async function addLater(turn: Turn, record: JournalRecord): Promise<void> {
+    const text = textOf(turn, record);
+    unwritten.push({ turn, text });
+    add(turn, text, record.kind !== "end");
+    await write("").catch(() => {});
+  }
+
+  function release(turn: Turn): void {
+    turn.runs -= 1;
+    if (turn.runs > 0) return;
+    reserve(turn, -resultBytes * (turn.state?.awaited.size ?? 0));
+    turn.state = undefined;
+    void inOrder(async () => {
+      if (turn.runs > 0 || turns.get(nameOf(turn)) !== turn) return;
+      if (turn.text === "") forget(turn);
+      else if (turn.isOpen) await addLater(turn, { kind: "end", key: nameOf(turn) });
     });
-    lastWrite = write.catch(() => {});
-    await write;
   }
 
-  await rewrite();
+  function recordOf(turn: Turn, state: TurnState): TurnRecord {
+    const key = nameOf(turn);
+    const { steps, sent, outcomes, awaited } = state;
+    return {
+      steps: [...steps],
+      async addStep(message) {
+        await inOrder(async () => {
+          await addNow(turn, { kind: "step", key, index: steps.length, message });
+          steps.push(message);
+        });
+      },
+      outcomeOf: (call) => outcomes.get(call),
+      async willSend(call) {
+        await inOrder(async () => {
+          if (sent.has(call)) throw new Error("A call would be sent twice");
+          await addNow(turn, { kind: "call", key, call }, resultBytes);
+          sent.add(call);
+          awaited.add(call);
+        });
+      },
+      async addResult(call, whole) {
+        await inOrder(async () => {
+          const atLeast = awaited.delete(call) ? resultBytes : unsentBytes;
+          if (atLeast === resultBytes) reserve(turn, -resultBytes);
+          const hasRoom = (bytes: number): boolean =>
+            bytes <= atLeast || kept.limitFor(turn.client, bytes) === undefined;
+          const outcome = fittingOutcome(whole, { hasRoom, atLeast });
+          outcomes.set(call, outcome);
+          await addLater(turn, { kind: "result", key, call, outcome });
+        });
+      },
+      release: () => release(turn),
+    };
+  }
+
+  async function readAgain(): Promise<void> {
+    await inOrder(async () => {
+      if (!isRead) await read().catch(note);
+    });
+  }
+
+  await readAgain();
+  // An empty line shows whether the file can be written.
+  if (isRead) await inOrder(async () => await write("\n")).catch(() => {});
 
   return {
-    async begin(key, digest) {
-      const known = turns.get(key);
-      if (known !== undefined && known.digest !== digest) return undefined;
-      const turn = known ?? newTurn(digest, now());
-      running.set(key, (running.get(key) ?? 0) + 1);
-      if (known === undefined) {
-        forgetOld();
-        turns.set(key, turn);
-      }
-      if (known === undefined || known.isEnded) {
-        turn.isEnded = false;
-        try {
-          await append({ kind: "turn", key, digest, at: turn.at });
-        } catch (error) {
-          release(key, turn);
-          throw error;
-        }
-      }
-      return {
-        steps: [...turn.steps],
-        async addStep(message) {
-          checkRoom();
-          const index = turn.steps.push(message) - 1;
-          await append({ kind: "step", key, index, message });
-        },
-        outcomeOf: (call) => turn.outcomes.get(call),
-        async willSend(call) {
-          if (turn.sent.has(call)) throw new Error("A call would be sent twice");
-          checkRoom();
-          turn.sent.add(call);
-          await append({ kind: "call", key, call });
-        },
-        async addResult(call, outcome) {
-          turn.outcomes.set(call, outcome);
-          await append({ kind: "result", key, call, outcome: { ...outcome } });
-        },
-        release: () => release(key, turn),
-      };
+    async begin(key) {
+      if (!isRead) await readAgain();
+      if (!isRead) return refusingRecord(() => unavailableError(problem));
+      forgetOld();
+      const known = turns.get(nameOf(key));
+      if (known !== undefined && known.digest !== key.digest) return undefined;
+      const turn = known ?? newTurn(key, now());
+      if (known === undefined) addTurn(turn);
+      turn.runs += 1;
+      count(turn);
+      return recordOf(turn, (turn.state ??= stateIn(turn.text)));
     },
-    async newest(beginning, digest) {
-      const found = [...turns].filter(
-        ([key, turn]) =>
-          key.startsWith(beginning) && turn.digest === digest && (running.has(key) || now() - turn.at <= retriedMs),
-      );
-      return found.at(-1)?.[0];
+    async newest(client, beginning, digest) {
+      if (!isRead) await readAgain();
+      const turn = newest.get(requestOf({ client, key: beginning, digest }));
+      return turn !== undefined && (turn.runs > 0 || now() - turn.at <= retriedMs) ? turn.key : undefined;
     },
     async close() {
-      await lastWrite;
-      isClosed = true;
-      await leaveFile();
-      forgetOld();
-      if (turns.size === 0 || !isKept) rmSync(path, { force: true });
+      await inOrder(async () => {
+        if (unwritten.length > 0) await write("").catch(() => {});
+        isClosed = true;
+        await file.close();
+        forgetOld();
+        const isEmpty = [...turns.values()].every(({ text }) => text === "");
+        if (isRead && (isEmpty || !isKept)) await rm(path, { force: true }).catch(note);
+      });
     },
   };
 }
 
-function readTurns(path: string, maxBytes: number): Map<string, Turn> {
+/** @param now turns do not begin later */
+async function readTurns(lines: AsyncIterable<readonly [string, number]>, now: number): Promise<readonly Turn[]> {
   const turns = new Map<string, Turn>();
-  for (const line of textOf(path, maxBytes).split("\n")) {
+  for await (const [line, end] of lines) {
     const record = recordIn(line);
     if (record === undefined) continue;
-    if (record.kind === "turn") {
-      const { key, digest, at } = record;
-      const known = turns.get(key);
-      if (known?.digest === digest && known.at === at) known.isEnded = false;
-      else turns.set(key, newTurn(digest, at));
+    const name = record.key;
+    let turn = turns.get(name);
+    if (record.kind === "turn" && !(turn?.digest === record.digest && turn.at === Math.min(record.at, now))) {
+      const space = name.indexOf(" ");
+      const key = { client: name.slice(0, Math.max(0, space)), key: name.slice(space + 1), digest: record.digest };
+      turns.delete(name);
+      turns.set(name, (turn = newTurn(key, Math.min(record.at, now))));
     }
-    const turn = turns.get(record.key);
     if (turn === undefined) continue;
-    turn.bytes += Buffer.byteLength(line) + 1;
-    if (record.kind === "step") turn.steps[record.index] = record.message;
-    if (record.kind === "end") turn.isEnded = true;
-    if (record.kind === "call") turn.sent.add(record.call);
-    if (record.kind === "result") turn.outcomes.set(record.call, record.outcome);
+    const text = lineOf(record);
+    turn.text += text;
+    turn.bytes += Buffer.byteLength(text);
+    turn.isOpen = record.kind !== "end";
+    turn.writtenTo = end;
   }
-  return turns;
+  // An ended turn without a call has nothing to continue.
+  return [...turns.values()].filter(({ isOpen, text }) => isOpen || /"kind":"(?:step|call|result)"/.test(text));
 }
 
-function textOf(path: string, maxBytes: number): string {
-  try {
-    return readText(path, { maxBytes });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw error;
-  }
+function nameOf({ client, key }: Pick<TurnKey, "client" | "key">): string {
+  return `${client} ${key}`;
 }
 
-function linesOf(key: string, { digest, at, steps, sent, outcomes, isEnded }: Turn): string[] {
-  return [
-    lineOf({ kind: "turn", key, digest, at }),
-    ...steps.map((message, index) => lineOf({ kind: "step", key, index, message })),
-    ...[...sent].map((call) => lineOf({ kind: "call", key, call })),
-    ...[...outcomes].map(([call, outcome]) => lineOf({ kind: "result", key, call, outcome: { ...outcome } })),
-    ...(isEnded ? [lineOf({ kind: "end", key })] : []),
-  ];
+function requestOf({ client, key, digest }: TurnKey): string {
+  return JSON.stringify([client, digest, key.split(" ", 1)[0]]);
 }
 
-function lineOf(record: JournalRecord): string {
-  return `${JSON.stringify(record)}\n`;
+/** The record of a turn that may be in a file that cannot be read: its calls may have been sent. */
+function refusingRecord(error: () => WaggleError): TurnRecord {
+  const refuse = async (): Promise<never> => await Promise.reject(error());
+  return {
+    steps: [],
+    addStep: refuse,
+    outcomeOf: () => undefined,
+    willSend: refuse,
+    addResult: async () => {},
+    release: () => {},
+  };
 }
 
-/** The new name of a file is on disk only when its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+function fullError(limit: "full" | "client_share"): WaggleError {
+  const whose = limit === "full" ? "all clients fill the journal" : "this client fill its share of the journal";
+  return new WaggleError(
+    "resource_exhausted",
+    `Cannot record the call: running and interrupted turns of ${whose}. Continue or end one of them, or try again later.`,
+    { retryAfterS: 30 },
+  );
+}
+
+/** The message of a file's error contains its path, so a client gets only the code. */
+function unavailableError(problem: NodeJS.ErrnoException | undefined): WaggleError {
+  const code = problem?.code === undefined ? "" : ` (${problem.code})`;
+  return new WaggleError("unavailable", `Cannot record the call: the journal of calls cannot be used now${code}.`, {
+    cause: problem,
+  });
 }

@@ -16,11 +16,19 @@ const MessageSchema = z.object({
 const OutcomeSchema = z.object({
   kind: z.enum(["done", "tool_error", "failed", "refused", "unknown"]),
   text: z.string(),
+  /** `data` is base64. */
+  pictures: z
+    .array(z.object({ mimeType: z.string(), data: z.string() }))
+    .readonly()
+    .exactOptional(),
 });
+export type RecordedOutcome = z.infer<typeof OutcomeSchema>;
 
+/** The client's name, a space, and the turn's key. */
 const key = { key: z.string() };
 
 const RecordSchema = z.discriminatedUnion("kind", [
+  /** The turn begins, or continues after its end. `at`: the time of day of its first begin, in milliseconds. */
   z.object({ kind: z.literal("turn"), ...key, digest: z.string(), at: z.number() }),
   /** The model's message with its calls. `index` is its place among the turn's steps, counted from 0. */
   z.object({ kind: z.literal("step"), ...key, index: z.int().nonnegative(), message: MessageSchema }),
@@ -41,4 +49,8 @@ export function recordIn(line: string): JournalRecord | undefined {
   } catch {
     return undefined;
   }
+}
+
+export function lineOf(record: JournalRecord): string {
+  return `${JSON.stringify(record)}\n`;
 }

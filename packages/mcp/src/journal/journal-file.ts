@@ -1,0 +1,220 @@
+// Owns the file of the journal: it appends lines and has them on disk, recovers from a full disk and a deleted file, and writes the turns anew
+// when the file has become much larger than they are.
+import { constants } from "node:fs";
+import { open, rename, rm, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import { makeFolder } from "@waggle/async";
+
+/** The lines of a turn. */
+export interface TurnLines {
+  readonly text: string;
+  readonly bytes: number;
+  /** Offset in the file after the turn's last line. */
+  writtenTo: number;
+}
+
+export interface JournalFileOptions {
+  readonly path: string;
+  /** All turns, oldest first, for a new file. */
+  turns(): Iterable<TurnLines>;
+  /** The bytes that all turns may have together. */
+  readonly maxBytes: number;
+  /** The bytes of all turns together. */
+  bytes(): number;
+  /** Called when the disk is full, to forget old turns. */
+  makeRoom(): void;
+  readonly now: () => number;
+}
+
+export interface JournalFile {
+  /**
+   * Gives each complete line and the offset after it. Gives none if there is no file.
+   * @throws Error of node:fs, or an Error if the path is no regular file
+   */
+  read(): AsyncIterable<readonly [line: string, end: number]>;
+  /**
+   * Resolves when the text is on disk, after all that was written before. After an error nothing of the text is in the file, or only in its torn end, which
+   * the next call cuts off. Not for two calls at a time. @returns the offset after the text @throws Error of node:fs
+   */
+  append(text: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** The file may be this much larger than its turns and a part of their limit, before it is written anew. */
+const slack = 2;
+const spareShare = 1 / 32;
+/** A file that is this much larger than the limit of its turns is not ours. */
+const mostRead = 4;
+/** Bytes that are read or written at a time. Streams continue between two pieces. */
+const pieceBytes = 65_536;
+/** Time between two tries to make the file smaller on a full disk. */
+const tryAgainMs = 1_000;
+const newLine = 0x0a;
+
+export function createJournalFile({ path, turns, maxBytes, bytes, makeRoom, now }: JournalFileOptions): JournalFile {
+  let handle: FileHandle | undefined;
+  let inode = 0;
+  /** Bytes of complete lines; what follows them is torn. Undefined if no file has the turns. */
+  let size: number | undefined;
+  let isTorn = true;
+  let failedAt = -Infinity;
+
+  async function leave(): Promise<void> {
+    const left = handle;
+    handle = undefined;
+    await left?.close();
+  }
+
+  /** A deleted file would go on without a name. */
+  async function isThere(): Promise<boolean> {
+    return size !== undefined && (await stat(path).catch(nothingAt))?.ino === inode;
+  }
+
+  async function openFile(): Promise<FileHandle> {
+    if (!(await isThere())) await rewrite();
+    if (handle === undefined) isTorn = true;
+    return (handle ??= await open(path, constants.O_WRONLY | constants.O_APPEND));
+  }
+
+  /** Writes the turns to a new file, which takes the name of the old one when it is on disk. */
+  async function rewrite(): Promise<void> {
+    const written = [...turns()];
+    const part = `${path}.part`;
+    makeFolder(dirname(path), { mode: 0o700 });
+    try {
+      const partInode = await writePart(part, written);
+      await leave();
+      await rename(part, path);
+      inode = partInode;
+    } catch (error) {
+      // Its bytes would keep a full disk full.
+      await rm(part, { force: true });
+      throw error;
+    }
+    size = undefined;
+    await syncFolder(dirname(path));
+    size = 0;
+    for (const turn of written) {
+      size += turn.bytes;
+      turn.writtenTo = size;
+    }
+  }
+
+  async function appendOnce(text: string): Promise<number> {
+    const file = await openFile();
+    const from = size ?? 0;
+    if (isTorn) await file.truncate(from);
+    isTorn = true;
+    await file.appendFile(text);
+    await file.datasync();
+    isTorn = false;
+    size = from + Buffer.byteLength(text);
+    return size;
+  }
+
+  /** Making the file smaller may mean to write all turns, so a full disk is not asked again at each use. */
+  function mayTry(): boolean {
+    return now() - failedAt >= tryAgainMs;
+  }
+
+  /** Cuts off the end of the file where no turn has lines any more: a new file beside the old one may have no room. */
+  function shrink(): void {
+    makeRoom();
+    if (size === undefined) return;
+    size = 0;
+    for (const { writtenTo } of turns()) size = Math.max(size, writtenTo);
+    isTorn = true;
+  }
+
+  return {
+    async *read() {
+      const found = await stat(path).catch(nothingAt);
+      if (found === undefined) return;
+      if (!found.isFile()) throw new Error("it is not a regular file");
+      if (found.size > mostRead * maxBytes) throw new Error(`it has more than ${mostRead * maxBytes} bytes`);
+      inode = found.ino;
+      size = 0;
+      const file = await open(path, "r");
+      try {
+        let read = 0;
+        let rest: Buffer[] = [];
+        for (;;) {
+          const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(pieceBytes), 0, pieceBytes, null);
+          if (bytesRead === 0) break;
+          const piece = buffer.subarray(0, bytesRead);
+          let start = 0;
+          for (let end = piece.indexOf(newLine); end >= 0; end = piece.indexOf(newLine, start)) {
+            const line = Buffer.concat([...rest, piece.subarray(start, end)]);
+            rest = [];
+            start = end + 1;
+            yield [line.toString("utf8"), read + start];
+            size = read + start;
+          }
+          read += bytesRead;
+          if (start < bytesRead) rest.push(piece.subarray(start));
+          // No line is so long. The rest of it is no record.
+          if (rest.length * pieceBytes > maxBytes) rest = [];
+        }
+      } finally {
+        await file.close();
+      }
+    },
+    async append(text) {
+      if ((size ?? 0) > slack * (bytes() + spareShare * maxBytes) && mayTry()) {
+        // Without room for a new file the old one goes on.
+        await rewrite().catch(() => (failedAt = now()));
+      }
+      try {
+        return await appendOnce(text);
+      } catch (error) {
+        if (!isFull(error) || !mayTry()) throw error;
+        failedAt = now();
+        shrink();
+        return await appendOnce(text).catch(async () => {
+          await rewrite();
+          return await appendOnce(text);
+        });
+      }
+    },
+    close: leave,
+  };
+}
+
+/** @returns the inode of the file */
+async function writePart(part: string, turns: readonly TurnLines[]): Promise<number> {
+  const file = await open(part, "w", 0o600);
+  try {
+    let piece = "";
+    for (const { text } of turns) {
+      piece += text;
+      if (piece.length < pieceBytes) continue;
+      await file.appendFile(piece);
+      piece = "";
+    }
+    await file.appendFile(piece);
+    await file.sync();
+    return (await file.stat()).ino;
+  } finally {
+    await file.close();
+  }
+}
+
+/** The new name of a file is on disk only when its folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function isFull(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT", "EFBIG"].includes((error as NodeJS.ErrnoException).code ?? "");
+}
+
+/** @throws Error unless the path has no file */
+function nothingAt(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
+}
