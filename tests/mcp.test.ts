@@ -1,8 +1,10 @@
 // Tests MCP tools with real daemons and real servers: the daemon is killed before, during and after a call, several conversations run at the same
 // time, and the official servers work. The file `ledger` has a line for each run of a tool.
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
+import { needs } from "@waggle/testing";
 import { isAlive, poll } from "@waggle/testing/harness";
 import { expect, test } from "vitest";
 import { runDaemon, spawnFakeWorker } from "./support/daemon.ts";
@@ -274,6 +276,25 @@ test.each([
     expect(ledger()).toBe("hold once\n");
   },
 );
+
+test("with a full disk, calls are refused and other answers are not, until there is room", needs("Linux"), async () => {
+  const worker = await spawn();
+  // Files of this size act like a full disk.
+  const limitFiles = (bytes: string): unknown =>
+    execFileSync("prlimit", ["--pid", String(worker.pid), `--fsize=${bytes}:`]);
+  await eventsOf(worker, asking(call("odd__echo", say("Done.")), "before"));
+  limitFiles("1024");
+  await eventsOf(worker, asking(call("odd__echo", "x".repeat(1_000)), "full"));
+  expect(ledger()).toMatch(/^echo .*\n$/);
+  expect(answerIn(await eventsOf(worker, asking("Here.", "without-calls")))).toBe("Here.");
+  limitFiles("unlimited");
+  expect(results(await eventsOf(worker, asking(call("odd__echo", say("Done.")), "after")))).toEqual([["echo", "done"]]);
+  await kill(worker);
+  const next = await spawn();
+  for (const id of ["before", "after"])
+    expect(results(await eventsOf(next, asking(call("odd__echo", say("Done.")), id)))).toEqual([["echo", "done"]]);
+  expect(ledger().match(/^echo /gm)).toHaveLength(2);
+});
 
 test("a worker starts while its predecessor, which has left its port, waits for a server that does not exit", async () => {
   const first = await spawn(hostile({ STAYS: path("stays") }));

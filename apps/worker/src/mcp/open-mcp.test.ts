@@ -1,35 +1,55 @@
-// Tests which of two workers with the same name gets the journal when they start at the same time.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+// Tests which of two workers with the same name gets the journal when they start at the same time, and which journals end a start.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { createMcp } from "./open-mcp.ts";
 import type { McpOptions, WorkerMcp } from "./open-mcp.ts";
 
-it("opens the journal for one of two workers that start at the same time", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "waggle-mcp-"));
+let folder: string;
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "waggle-mcp-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function mcpOf(mcpJournalDir: string, log: object = {}): WorkerMcp {
   const mcpConfig = join(folder, "mcp.json");
   writeFileSync(mcpConfig, JSON.stringify({ mcpServers: {} }));
-  const config = { mcpConfig, mcpJournalDir: folder, workerId: "one", hasLastingId: true };
-  const workers = [1, 2].map(
-    () => createMcp({ config, clock: { now: () => 0 } } as unknown as McpOptions) as WorkerMcp,
-  );
-  const opened = workers.map(async (worker) => {
+  const config = { mcpConfig, mcpJournalDir, workerId: "one", hasLastingId: true };
+  return createMcp({ config, log, clock: { now: () => 0 } } as unknown as McpOptions) as WorkerMcp;
+}
+
+it("opens the journal for one of two workers that start at the same time", async () => {
+  const opened = [1, 2].map(async () => {
+    const worker = mcpOf(folder);
     await worker.open();
     return worker;
   });
   try {
     const failed = (await Promise.allSettled(opened)).filter(({ status }) => status === "rejected");
-    expect(failed).toEqual([
-      {
-        status: "rejected",
-        reason: expect.objectContaining({
-          message: expect.stringContaining("another worker uses it") as string,
-        }) as Error,
-      },
-    ]);
+    const message = expect.stringContaining("another worker uses it") as string;
+    expect(failed).toEqual([{ status: "rejected", reason: expect.objectContaining({ message }) as Error }]);
   } finally {
     for (const one of opened) await one.then(async ({ journal }) => await journal.close()).catch(() => {});
-    rmSync(folder, { recursive: true });
   }
+});
+
+it("starts with a warning while the journal cannot be used, and takes calls afterwards", async () => {
+  const path = join(folder, "one.jsonl");
+  mkdirSync(path);
+  const logged: unknown[] = [];
+  const note = (_: object, event: string): void => void logged.push(event);
+  const worker = mcpOf(folder, { warn: note, info: note });
+  await worker.open();
+  const turn = { client: "local", key: "k", digest: "d" };
+  await expect((await worker.journal.begin(turn))?.willSend("0.0")).rejects.toMatchObject({ code: "unavailable" });
+  rmSync(path, { recursive: true });
+  await (await worker.journal.begin(turn))?.willSend("0.0");
+  await worker.journal.close();
+  expect(logged).toEqual(["mcp_journal_failed", "mcp_journal_works"]);
+});
+
+it.each(["mcp.json", "mcp.json/inner", "x".repeat(300)])("does not start with a wrong path: %s", async (name) => {
+  await expect(mcpOf(join(folder, name)).open()).rejects.toMatchObject({
+    message: expect.stringMatching(/^Cannot use the journal of tool calls .*one\.jsonl: /) as string,
+    exitCode: 64,
+  });
 });

@@ -9,24 +9,14 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import * as files from "node:fs/promises";
+import { open as openFile } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, expect, it, vi } from "vitest";
 import { begin, call, message, useJournals } from "../testing/journals.ts";
 
-vi.mock("node:fs/promises", async (original) => {
-  const actual = await original<typeof files>();
-  return { ...actual, open: vi.fn(actual.open) };
-});
-
 const journals = useJournals();
-afterEach(() => {
-  vi.mocked(files.open).mockReset();
-  vi.mocked(files.open).mockImplementation(openFile);
-  vi.restoreAllMocks();
-});
-const openFile = vi.mocked(files.open).getMockImplementation() as typeof files.open;
+afterEach(() => void vi.restoreAllMocks());
 
 const unavailable = { code: "unavailable", message: expect.stringContaining("Cannot record the call") as string };
 const done = { kind: "done", text: "x" } as const;
@@ -54,22 +44,25 @@ function codeError(code: string): Error {
   return Object.assign(new Error(`${code}: ${journals.path}`), { code });
 }
 
-/** Opening the file fails like this, for reading too or only for writing. */
-function failOpen(code: string, alsoReads: boolean): void {
-  vi.mocked(files.open).mockImplementation(async (path, flags, mode) => {
-    if (flags !== "r" || alsoReads) throw codeError(code);
-    return await openFile(path, flags, mode);
-  });
+/** Opening the file fails until `heal`, to write it or also to read it. */
+function failingOpen(code: string, fails: "writing" | "all"): { open: typeof openFile; heal(): void } {
+  let isHealed = false;
+  const open: typeof openFile = async (path, given, mode) => {
+    if (!isHealed && (fails === "all" || given !== "r")) throw codeError(code);
+    return await openFile(path, given, mode);
+  };
+  return { open, heal: () => void (isHealed = true) };
 }
 
 it("refuses calls on a full disk with a typed error, and writes missing results before later calls", async () => {
   const problems: (string | undefined)[] = [];
-  const journal = await journals.open({ onProblem: (problem) => problems.push(problem?.message) });
+  const onProblem = (found: Error | undefined): void => void problems.push(found?.message);
+  const journal = await journals.open({ maxBytes: 400_000, onProblem });
   const turn = await call(journal, "c k");
   let room = usedBytes() + 20;
   await limitDisk(() => room);
   await expect(turn.addStep(message)).rejects.toMatchObject(unavailable);
-  await expect(turn.willSend("0.1")).rejects.toMatchObject(unavailable);
+  for (let i = 0; i < 5; i += 1) await expect(turn.willSend("0.1")).rejects.toMatchObject(unavailable);
   await expect(turn.willSend("0.1")).rejects.not.toThrow(journals.path);
   await turn.addResult("0.0", done);
   expect(turn.outcomeOf("0.0")).toEqual(done);
@@ -89,15 +82,22 @@ it("has room again on a disk that its old ended turns have filled, and keeps int
   const options = { now: () => time };
   await call(await journals.open(options), "c interrupted");
   const journal = await journals.open(options);
+  const running = await begin(journal, "c running");
+  const ended = await begin(journal, "c ended");
+  for (const turn of [running, ended]) await turn.addStep(message);
+  for (const turn of [running, ended]) await turn.willSend("0.0");
+  ended.release();
+  // The lines of the turns get other places in a new file.
+  rmSync(journals.path);
   await limitDisk(() => 50_000);
   const fill = async (): Promise<void> => {
     for (let i = 0; i < 20; i += 1) (await call(journal, `c ${i}`, 4_000)).release();
   };
   await expect(fill()).rejects.toMatchObject(unavailable);
   time = 1_800_001;
-  await call(journal, "c later");
+  for (let i = 0; i < 5; i += 1) await call(journal, `c later ${i}`, 4_000);
   const again = await journals.open(options);
-  for (const name of ["c interrupted", "c later"])
+  for (const name of ["c interrupted", "c running", "c later 0", "c later 4"])
     expect([name, (await begin(again, name)).outcomeOf("0.0")?.kind]).toEqual([name, "unknown"]);
 });
 
@@ -115,37 +115,38 @@ it("starts on a full disk, and takes calls when there is room", async () => {
 it("starts on a read-only disk, knows its turns, and takes calls when it can write", async () => {
   const before = await call(await journals.open(), "c k");
   await before.addResult("0.0", done);
-  failOpen("EROFS", false);
-  const journal = await journals.open();
+  const { open, heal } = failingOpen("EROFS", "writing");
+  const journal = await journals.open({ open });
   const turn = await begin(journal, "c k");
   expect(turn.outcomeOf("0.0")).toEqual(done);
   await expect(turn.willSend("1.0")).rejects.toMatchObject(unavailable);
-  vi.mocked(files.open).mockImplementation(openFile);
+  heal();
   await turn.willSend("1.0");
   expect((await begin(await journals.open(), "c k")).outcomeOf("1.0")?.kind).toBe("unknown");
 });
 
 it("refuses the calls of a turn that it could not look up, until it has read the file", async () => {
   await call(await journals.open(), "c k");
-  failOpen("EIO", true);
-  const journal = await journals.open();
+  const { open, heal } = failingOpen("EIO", "all");
+  const journal = await journals.open({ open });
   const unknown = await begin(journal, "c k");
-  vi.mocked(files.open).mockImplementation(openFile);
+  heal();
   expect((await begin(journal, "c k")).outcomeOf("0.0")?.kind).toBe("unknown");
   await expect(unknown.willSend("0.0")).rejects.toMatchObject(unavailable);
 });
 
 it.each([
-  ["file", () => rmSync(journals.path)],
-  ["folder", () => rmSync(dirname(journals.path), { recursive: true })],
+  ["file was deleted", () => rmSync(journals.path)],
+  ["file was emptied", () => writeFileSync(journals.path, "")],
+  ["folder was deleted", () => rmSync(dirname(journals.path), { recursive: true })],
   [
-    "file, replaced by another one,",
+    "file was replaced",
     () => {
       rmSync(journals.path);
       writeFileSync(journals.path, "other\n");
     },
   ],
-])("writes all turns anew when its %s was deleted", async (_, remove) => {
+])("writes all turns anew when its %s", async (_, remove) => {
   const journal = await journals.open();
   const turn = await call(journal, "c k");
   remove();

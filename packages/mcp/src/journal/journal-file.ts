@@ -1,7 +1,7 @@
 // Owns the file of the journal: it appends lines and has them on disk, recovers from a full disk and a deleted file, and writes the turns anew
 // when the file has become much larger than they are.
 import { constants } from "node:fs";
-import { open, rename, rm, stat } from "node:fs/promises";
+import { open as openFile, rename, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { makeFolder } from "@waggle/async";
@@ -25,6 +25,8 @@ export interface JournalFileOptions {
   /** Called when the disk is full, to forget old turns. */
   makeRoom(): void;
   readonly now: () => number;
+  /** `open` of node:fs. */
+  readonly open?: typeof openFile;
 }
 
 export interface JournalFile {
@@ -52,7 +54,8 @@ const pieceBytes = 65_536;
 const tryAgainMs = 1_000;
 const newLine = 0x0a;
 
-export function createJournalFile({ path, turns, maxBytes, bytes, makeRoom, now }: JournalFileOptions): JournalFile {
+export function createJournalFile(options: JournalFileOptions): JournalFile {
+  const { path, turns, maxBytes, bytes, makeRoom, now, open = openFile } = options;
   let handle: FileHandle | undefined;
   let inode = 0;
   /** Bytes of complete lines; what follows them is torn. Undefined if no file has the turns. */
@@ -66,12 +69,13 @@ export function createJournalFile({ path, turns, maxBytes, bytes, makeRoom, now 
     await left?.close();
   }
 
-  /** A deleted file would go on without a name. */
+  /** Whether the path still has the file: a deleted one would be written without a name. Another program may also have emptied it. */
   async function isThere(): Promise<boolean> {
-    return size !== undefined && (await stat(path).catch(nothingAt))?.ino === inode;
+    const found = await stat(path).catch(nothingAt);
+    return found?.ino === inode && size !== undefined && found.size >= size;
   }
 
-  async function openFile(): Promise<FileHandle> {
+  async function current(): Promise<FileHandle> {
     if (!(await isThere())) await rewrite();
     if (handle === undefined) isTorn = true;
     return (handle ??= await open(path, constants.O_WRONLY | constants.O_APPEND));
@@ -101,8 +105,27 @@ export function createJournalFile({ path, turns, maxBytes, bytes, makeRoom, now 
     }
   }
 
+  /** @returns the inode of the file */
+  async function writePart(part: string, written: readonly TurnLines[]): Promise<number> {
+    const file = await open(part, "w", 0o600);
+    try {
+      let piece = "";
+      for (const { text } of written) {
+        piece += text;
+        if (piece.length < pieceBytes) continue;
+        await file.appendFile(piece);
+        piece = "";
+      }
+      await file.appendFile(piece);
+      await file.sync();
+      return (await file.stat()).ino;
+    } finally {
+      await file.close();
+    }
+  }
+
   async function appendOnce(text: string): Promise<number> {
-    const file = await openFile();
+    const file = await current();
     const from = size ?? 0;
     if (isTorn) await file.truncate(from);
     isTorn = true;
@@ -118,7 +141,7 @@ export function createJournalFile({ path, turns, maxBytes, bytes, makeRoom, now 
     return now() - failedAt >= tryAgainMs;
   }
 
-  /** Cuts off the end of the file where no turn has lines any more: a new file beside the old one may have no room. */
+  /** Cuts off the end of the file where no turn has lines any more: the disk may have no room for a new file. */
   function shrink(): void {
     makeRoom();
     if (size === undefined) return;
@@ -162,7 +185,7 @@ export function createJournalFile({ path, turns, maxBytes, bytes, makeRoom, now 
     },
     async append(text) {
       if ((size ?? 0) > slack * (bytes() + spareShare * maxBytes) && mayTry()) {
-        // Without room for a new file the old one goes on.
+        // Without room for a new file, the old one is kept.
         await rewrite().catch(() => (failedAt = now()));
       }
       try {
@@ -181,28 +204,9 @@ export function createJournalFile({ path, turns, maxBytes, bytes, makeRoom, now 
   };
 }
 
-/** @returns the inode of the file */
-async function writePart(part: string, turns: readonly TurnLines[]): Promise<number> {
-  const file = await open(part, "w", 0o600);
-  try {
-    let piece = "";
-    for (const { text } of turns) {
-      piece += text;
-      if (piece.length < pieceBytes) continue;
-      await file.appendFile(piece);
-      piece = "";
-    }
-    await file.appendFile(piece);
-    await file.sync();
-    return (await file.stat()).ino;
-  } finally {
-    await file.close();
-  }
-}
-
 /** The new name of a file is on disk only when its folder is. */
 async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
+  const handle = await openFile(folder, "r");
   try {
     await handle.sync();
   } finally {

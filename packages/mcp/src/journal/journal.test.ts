@@ -53,6 +53,8 @@ it("reads the lines of earlier versions, and ignores a torn last line and lines 
     { kind: "turn", key: "c job_id k", digest: "digest", at: 900 },
     { kind: "step", key: "c job_id k", index: 0, message },
     { kind: "later" },
+    { kind: "turn", key: "c job_id without-calls", digest: "digest", at: 900 },
+    { kind: "end", key: "c job_id without-calls" },
     { kind: "call", key: "c job_id k", call: "0.0" },
     { kind: "result", key: "c job_id k", call: "0.0", outcome: { kind: "done", text: "was" } },
     { kind: "end", key: "c job_id k" },
@@ -60,8 +62,10 @@ it("reads the lines of earlier versions, and ignores a torn last line and lines 
   ];
   const torn = '{"kind":"result","key":"c job_id k","call":"0.1","outc';
   writeFileSync(journals.path, `${records.map((record) => JSON.stringify(record)).join("\n")}\n${torn}`);
-  const turn = await begin(await journals.open(), "c job_id k");
+  const journal = await journals.open();
+  const turn = await begin(journal, "c job_id k");
   expect([turn.steps, turn.outcomeOf("0.0")?.text, turn.outcomeOf("0.1")]).toEqual([[message], "was", undefined]);
+  expect((await begin(journal, "c job_id without-calls", "other")).steps).toEqual([]);
   await turn.willSend("0.1");
   appendFileSync(journals.path, torn);
   const again = await begin(await journals.open(), "c job_id k");
@@ -93,8 +97,8 @@ it("continues a turn that has ended, and keeps it open until it ends again", asy
 it("finds the newest turn of a request, unless it is so old that a retry cannot mean it", async () => {
   let time = 0;
   const journal = await journals.open({ now: () => time });
-  for (const key of ["try 1", "try 2", "other 3"]) (await call(journal, `c ${key}`)).release();
-  for (const name of ["d try 4", "c try 5"]) await begin(journal, name, "other");
+  for (const key of ["c try 1", "c try 2", "c other 3", "d try 4"]) (await call(journal, key)).release();
+  await begin(journal, "c try 5", "other");
   expect(await journal.newest("c", "try ", "digest")).toBe("try 2");
   await begin(journal, "c long 6");
   time = 1_800_001;

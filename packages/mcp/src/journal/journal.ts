@@ -1,6 +1,7 @@
 // Owns the journal of the calls: each call is in a file before it is sent, and each result when it comes. With it, a turn that a restart of the
 // daemon has interrupted continues, and no call of the turn is sent twice. Clients share its bytes.
 import { rm } from "node:fs/promises";
+import type { open } from "node:fs/promises";
 import { createHoldings, createShares } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { CallOutcome } from "../connection/call-outcome.ts";
@@ -23,6 +24,8 @@ export interface JournalOptions {
   readonly now: () => number;
   /** Called when the file cannot be read or written any more, and with undefined when it can be again. */
   readonly onProblem?: (problem: Error | undefined) => void;
+  /** `open` of node:fs by default. */
+  readonly open?: typeof open;
 }
 
 export interface Journal {
@@ -106,7 +109,8 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
   const kept = createShares(maxBytes, clientShare);
   const ended = createHoldings<Turn>();
   const file = createJournalFile({
-    ...{ path, maxBytes, now },
+    ...options,
+    maxBytes,
     turns: () => turns.values(),
     bytes: () => kept.total + ended.size,
     makeRoom: () => forgetOlder(retriedMs, ({ isOpen }) => !isOpen),
@@ -192,9 +196,8 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     }
   }
 
-  function textOf(turn: Turn, record: JournalRecord): string {
-    const { digest, at, isOpen } = turn;
-    return (isOpen ? "" : lineOf({ kind: "turn", key: record.key, digest, at })) + lineOf(record);
+  function textOf({ text, digest, at }: Turn, record: JournalRecord): string {
+    return (text === "" ? lineOf({ kind: "turn", key: record.key, digest, at }) : "") + lineOf(record);
   }
 
   function add(turn: Turn, text: string, isOpen: boolean): void {

@@ -28,7 +28,7 @@ export type RecordedOutcome = z.infer<typeof OutcomeSchema>;
 const key = { key: z.string() };
 
 const RecordSchema = z.discriminatedUnion("kind", [
-  /** The turn begins, or continues after its end. `at`: the time of day of its first begin, in milliseconds. */
+  /** The turn begins. Any record after its `end` continues it. `at`: its time of day in milliseconds. */
   z.object({ kind: z.literal("turn"), ...key, digest: z.string(), at: z.number() }),
   /** The model's message with its calls. `index` is its place among the turn's steps, counted from 0. */
   z.object({ kind: z.literal("step"), ...key, index: z.int().nonnegative(), message: MessageSchema }),
