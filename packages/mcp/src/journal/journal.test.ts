@@ -99,6 +99,7 @@ it("finds the newest turn of a request, unless it is so old that a retry cannot 
   const journal = await journals.open({ now: () => time });
   for (const key of ["c try 1", "c try 2", "c other 3", "d try 4"]) (await call(journal, key)).release();
   await begin(journal, "c try 5", "other");
+  (await begin(journal, "c try without-calls")).release();
   expect(await journal.newest("c", "try ", "digest")).toBe("try 2");
   await begin(journal, "c long 6");
   time = 1_800_001;

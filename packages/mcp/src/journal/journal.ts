@@ -104,8 +104,9 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
   const { path, isKept = true, maxBytes = defaultMaxBytes, keptMs = defaultKeptMs, now, onProblem } = options;
   /** In the order of their starts. */
   const turns = new Map<string, Turn>();
-  /** The newest turn for each client, digest and first word of its key. */
+  /** The newest turn for each client, digest and first word of its key, among turns with a record, and among turns that run. */
   const newest = new Map<string, Turn>();
+  const running = new Map<string, Turn>();
   const kept = createShares(maxBytes, clientShare);
   const ended = createHoldings<Turn>();
   const file = createJournalFile({
@@ -154,7 +155,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     ended.remove(turn);
     kept.add(turn.client, -turn.held);
     turn.held = 0;
-    if (newest.get(requestOf(turn)) === turn) newest.delete(requestOf(turn));
+    leave(newest, turn);
   }
 
   function forgetOlder(ms: number, mayForget: (turn: Turn) => boolean): void {
@@ -168,14 +169,10 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     forgetOlder(keptMs, () => true);
   }
 
-  function addTurn(turn: Turn): void {
-    turns.set(nameOf(turn), turn);
-    newest.set(requestOf(turn), turn);
-  }
-
   async function read(): Promise<void> {
     for (const turn of await readTurns(file.read(), now())) {
-      addTurn(turn);
+      turns.set(nameOf(turn), turn);
+      newest.set(requestOf(turn), turn);
       count(turn);
     }
     isRead = true;
@@ -201,6 +198,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
   }
 
   function add(turn: Turn, text: string, isOpen: boolean): void {
+    if (turn.text === "") newest.set(requestOf(turn), turn);
     turn.text += text;
     turn.bytes += Buffer.byteLength(text);
     turn.isOpen = isOpen;
@@ -242,6 +240,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     if (turn.runs > 0) return;
     reserve(turn, -resultBytes * (turn.state?.awaited.size ?? 0));
     turn.state = undefined;
+    leave(running, turn);
     void inOrder(async () => {
       if (turn.runs > 0 || turns.get(nameOf(turn)) !== turn) return;
       if (turn.text === "") forget(turn);
@@ -302,14 +301,16 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
       const known = turns.get(nameOf(key));
       if (known !== undefined && known.digest !== key.digest) return undefined;
       const turn = known ?? newTurn(key, now());
-      if (known === undefined) addTurn(turn);
+      turns.set(nameOf(turn), turn);
+      running.set(requestOf(turn), turn);
       turn.runs += 1;
       count(turn);
       return recordOf(turn, (turn.state ??= stateIn(turn.text)));
     },
     async newest(client, beginning, digest) {
       if (!isRead) await readAgain();
-      const turn = newest.get(requestOf({ client, key: beginning, digest }));
+      const request = requestOf({ client, key: beginning, digest });
+      const turn = running.get(request) ?? newest.get(request);
       return turn !== undefined && (turn.runs > 0 || now() - turn.at <= retriedMs) ? turn.key : undefined;
     },
     async close() {
@@ -356,6 +357,10 @@ function nameOf({ client, key }: Pick<TurnKey, "client" | "key">): string {
 
 function requestOf({ client, key, digest }: TurnKey): string {
   return JSON.stringify([client, digest, key.split(" ", 1)[0]]);
+}
+
+function leave(byRequest: Map<string, Turn>, turn: Turn): void {
+  if (byRequest.get(requestOf(turn)) === turn) byRequest.delete(requestOf(turn));
 }
 
 /** The record of a turn that may be in a file that cannot be read: its calls may have been sent. */
