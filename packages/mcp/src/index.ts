@@ -1,6 +1,6 @@
 export { createJournal, type Journal, type JournalOptions, type TurnRecord } from "./journal/journal.ts";
 export type { RecordedStep } from "./journal/records.ts";
-export { failedOutcome, type CallOutcome } from "./connection/call-outcome.ts";
+export { failedOutcome, type CallOutcome, type CallPicture } from "./connection/call-outcome.ts";
 export { McpFileError, readServers, type ServerSpec } from "./servers/read-servers.ts";
 export {
   createToolServers,

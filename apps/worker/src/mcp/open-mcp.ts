@@ -37,7 +37,7 @@ export function createMcp({ config, env, log, clock }: McpOptions): WorkerMcp | 
     env,
     version: config.version,
     callTimeoutMs: config.mcpCallTimeoutMs,
-    now: () => clock.now(),
+    clock,
     onState(server, state) {
       if (state.name === "failed") log.warn({ server, reason: state.problem }, "mcp_server_failed");
       else log.info({ server, state: state.name }, "mcp_server");

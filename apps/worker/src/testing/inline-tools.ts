@@ -49,7 +49,7 @@ export async function createInlineTools(
         names: ["s"],
         read: list,
         list,
-        async call({ name }, given, signal) {
+        async call({ name }, given, { signal }) {
           calls.push({ tool: name, given });
           return await answer(name, given, signal);
         },

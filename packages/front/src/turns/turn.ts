@@ -183,7 +183,7 @@ export function startTurn(options: TurnOptions): Turn {
     log.add({ type: "tool_call", ...keys, ...about, state: "running" });
     calling = true;
     try {
-      const outcome = await servers.call(tool, given, stopping.signal);
+      const outcome = await servers.call(tool, given, { client: request.client, signal: stopping.signal });
       await keep(record, key, outcome);
       options.log.info({ job: id, server: tool.server, tool: tool.name, outcome: outcome.kind }, "mcp_call");
       return outcome;

@@ -1,17 +1,9 @@
-// Makes the list of a server's tools, with names that every model can call and within limits on number and size.
-import type { Tool as ListedTool } from "@modelcontextprotocol/sdk/types.js";
-
+// Reads a server's list of tools, entry by entry, with names that every model can call and within limits: an entry that cannot be offered does not
+// cost the others.
 import { wellFormed } from "./call-outcome.ts";
-
-export const toolLimits = {
-  /** Tools of one server. */
-  tools: 128,
-  /** Characters of a tool's name with its server's name. */
-  nameChars: 64,
-  descriptionChars: 4_096,
-  /** Characters of a tool's parameters, as JSON. */
-  parametersChars: 32_768,
-} as const;
+import { isObject, isWithinDepth } from "./json.ts";
+import type { JsonObject } from "./json.ts";
+import { toolLimits as limits } from "./limits.ts";
 
 export interface ServerTool {
   /** The server's name, two underscores, and the tool's name. */
@@ -19,38 +11,67 @@ export interface ServerTool {
   readonly server: string;
   readonly name: string;
   readonly description: string;
-  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly parameters: JsonObject;
   /** Whether the operator lists the tool as needing no consent. */
   readonly allowed: boolean;
 }
 
 export interface ToolList {
   readonly tools: readonly ServerTool[];
-  /** Names of the tools that are not offered: the name or the parameters are too long, the name has other characters, or there are too many tools. */
+  /** The tools that are not offered, each once, as "name: why". */
   readonly leftOut: readonly string[];
 }
 
-export function toolListOf(server: string, listed: readonly ListedTool[], alwaysAllow: ReadonlySet<string>): ToolList {
+/** @param listed the entries of all pages */
+export function toolListOf(server: string, listed: readonly unknown[], alwaysAllow: ReadonlySet<string>): ToolList {
   const tools = new Map<string, ServerTool>();
-  const leftOut: string[] = [];
-  for (const { name, description = "", inputSchema } of listed) {
-    const functionName = `${server}__${name}`;
-    const fits =
-      tools.size < toolLimits.tools &&
-      !tools.has(name) &&
-      /^[A-Za-z0-9_.-]+$/.test(name) &&
-      functionName.length <= toolLimits.nameChars &&
-      JSON.stringify(inputSchema).length <= toolLimits.parametersChars;
-    if (fits) {
-      tools.set(name, {
-        functionName,
-        server,
-        name,
-        description: wellFormed(description.slice(0, toolLimits.descriptionChars)),
-        parameters: inputSchema,
-        allowed: alwaysAllow.has(name),
-      });
-    } else if (leftOut.length < toolLimits.tools) leftOut.push(name.slice(0, toolLimits.nameChars));
+  const leftOut = new Map<string, string>();
+  let chars = 0;
+  for (const [index, entry] of listed.slice(0, limits.listed).entries()) {
+    const { name, description, inputSchema } = isObject(entry) ? entry : {};
+    const shown = typeof name === "string" && name !== "" ? name : `entry ${index + 1}`;
+    // Servers with a cursor that does not advance repeat their tools.
+    if (tools.has(shown)) continue;
+    const parameters = parametersOf(inputSchema);
+    const length = typeof parameters === "string" ? 0 : JSON.stringify(parameters).length;
+    const problem = problemOf();
+    if (problem !== undefined || typeof parameters === "string") {
+      const key = wellFormed(shown.slice(0, limits.nameChars));
+      if (leftOut.size < limits.tools && !tools.has(key)) leftOut.set(key, problem ?? "its parameters cannot be read");
+      continue;
+    }
+    leftOut.delete(shown);
+    chars += length;
+    tools.set(shown, {
+      functionName: `${server}__${shown}`,
+      server,
+      name: shown,
+      description: typeof description === "string" ? wellFormed(description.slice(0, limits.descriptionChars)) : "",
+      parameters,
+      allowed: alwaysAllow.has(shown),
+    });
+
+    function problemOf(): string | undefined {
+      if (shown !== name) return "it has no name";
+      if (!/^[A-Za-z0-9_.-]+$/.test(name)) return "its name has other characters than letters, digits, _, . and -";
+      if (`${server}__${name}`.length > limits.nameChars)
+        return `its name with the server's has more than ${limits.nameChars} characters`;
+      if (typeof parameters === "string") return parameters;
+      if (length > limits.parametersChars) return `its parameters have more than ${limits.parametersChars} characters`;
+      if (chars + length > limits.allParametersChars)
+        return `the parameters of all tools have more than ${limits.allParametersChars} characters`;
+      return tools.size < limits.tools ? undefined : `the server has more than ${limits.tools} tools`;
+    }
   }
-  return { tools: [...tools.values()], leftOut };
+  return { tools: [...tools.values()], leftOut: Array.from(leftOut, ([name, why]) => `${name}: ${why}`) };
+}
+
+/** A tool without a schema takes an empty object. @returns the problem as a text */
+function parametersOf(schema: unknown): JsonObject | string {
+  if (schema === undefined || schema === null) return { type: "object" };
+  if (!isObject(schema)) return "its parameters are no object";
+  if (!isWithinDepth(schema, limits.parametersDepth))
+    return `its parameters have more than ${limits.parametersDepth} levels`;
+  const { type = "object" } = schema;
+  return type === "object" ? { ...schema, type } : "its parameters are not of type object";
 }

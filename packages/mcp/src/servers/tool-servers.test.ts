@@ -1,13 +1,14 @@
 // Tests the servers with a server that misbehaves: each call ends with an outcome, and the next call works.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { systemClock } from "@waggle/async";
+import type { Clock } from "@waggle/async";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { CallOutcome } from "../connection/call-outcome.ts";
+import { startWebServer } from "../testing/web-server.ts";
+import type { ServerSpec } from "./read-servers.ts";
 import { createToolServers } from "./tool-servers.ts";
 import type { ToolServers } from "./tool-servers.ts";
 
@@ -15,6 +16,8 @@ const script = fileURLToPath(new URL("../testing/hostile-server.js", import.meta
 
 let folder: string;
 let time = 0;
+/** Delays between starts pass only when a test sets the time. */
+const clock: Clock = { ...systemClock, now: () => time };
 const open: ToolServers[] = [];
 const states: string[] = [];
 beforeEach(() => {
@@ -27,19 +30,23 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function servers(env: Record<string, string> = {}): ToolServers {
+const hostile = (env: Record<string, string> = {}): ServerSpec["transport"] => ({
+  kind: "stdio",
+  command: process.execPath,
+  args: [script],
+  env,
+});
+
+function servers({
+  transport = hostile(),
+  env = process.env,
+}: { transport?: ServerSpec["transport"]; env?: NodeJS.ProcessEnv } = {}): ToolServers {
   const created = createToolServers({
-    specs: [
-      {
-        name: "odd",
-        transport: { kind: "stdio", command: process.execPath, args: [script], env },
-        alwaysAllow: new Set(["echo"]),
-      },
-    ],
-    env: { ...process.env, WAGGLE_API_TOKEN: "s3cret" },
+    specs: [{ name: "odd", transport, alwaysAllow: new Set(["echo"]) }],
+    env,
     version: "1",
     callTimeoutMs: 60_000,
-    now: () => time,
+    clock,
     onState: (server, { name }) => states.push(`${server} ${name}`),
   });
   open.push(created);
@@ -53,19 +60,30 @@ async function call(
   signal = new AbortController().signal,
 ): Promise<CallOutcome> {
   const tool = { functionName: `odd__${name}`, server: "odd", name, description: "", parameters: {}, allowed: true };
-  return await to.call(tool, { text }, signal);
+  return await to.call(tool, { text }, { client: "c", signal });
 }
 
 it("lists the tools that models can call, and names the others", async () => {
   const [server] = await servers().list();
-  expect(server).toMatchObject({ name: "odd", state: "ready", leftOut: ["has space", "x".repeat(64), "wide"] });
+  expect(server).toMatchObject({
+    name: "odd",
+    state: "ready",
+    leftOut: [
+      "has space: its name has other characters than letters, digits, _, . and -",
+      `${"x".repeat(64)}: its name with the server's has more than 64 characters`,
+      "wide: its parameters have more than 32768 characters",
+    ],
+  });
   const echo = server?.tools.find(({ name }) => name === "echo");
   expect(echo).toMatchObject({ functionName: "odd__echo", description: "Tool echo", allowed: true });
   expect(server?.tools.find(({ name }) => name === "die")?.allowed).toBe(false);
 });
 
 it("gives a server PATH, HOME and the variables of the file, and nothing else", async () => {
-  const { text } = await call(servers({ OWN: "1" }), "environment");
+  const { text } = await call(
+    servers({ transport: hostile({ OWN: "1" }), env: { ...process.env, WAGGLE_API_TOKEN: "s3cret" } }),
+    "environment",
+  );
   const seen = Object.keys(JSON.parse(text) as object);
   expect(seen.filter((name) => !["PATH", "HOME", "OWN"].includes(name))).toEqual([]);
   expect(seen).toContain("OWN");
@@ -90,8 +108,8 @@ it("passes hostile text on as text, without halves of characters", async () => {
 it("cuts a big result, and says so", async () => {
   const { kind, text } = await call(servers(), "big");
   expect(kind).toBe("done");
-  expect(text.length).toBeLessThan(66_000);
-  expect(text).toMatch(/\[The result has 200000 characters\. The last 134464 are left out\.\]$/);
+  expect(text.length).toBeLessThan(263_000);
+  expect(text).toMatch(/\[The result has 400000 characters\. The last 137856 are left out\.\]$/);
 });
 
 it.each([
@@ -102,7 +120,7 @@ it.each([
   "says of the call of %s that its outcome is unknown, and starts the server again for the next call",
   async (name, why) => {
     const ledger = join(folder, "ledger");
-    const odd = servers({ LEDGER: ledger });
+    const odd = servers({ transport: hostile({ LEDGER: ledger }) });
     const outcome = await call(odd, name);
     expect(outcome.kind).toBe("unknown");
     expect(outcome.text).toMatch(why);
@@ -114,7 +132,7 @@ it.each([
 
 it("gives up on a call without a result, and the next call works", async () => {
   const ledger = join(folder, "ledger");
-  const odd = servers({ LEDGER: ledger });
+  const odd = servers({ transport: hostile({ LEDGER: ledger }) });
   await odd.list();
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
@@ -134,32 +152,18 @@ it("gives up on a call without a result, and the next call works", async () => {
 it("says of a cancelled call that its outcome is unknown", async () => {
   const leaving = new AbortController();
   const ledger = join(folder, "ledger");
-  const outcome = call(servers({ LEDGER: ledger }), "hang", "", leaving.signal);
+  const outcome = call(servers({ transport: hostile({ LEDGER: ledger }) }), "hang", "", leaving.signal);
   await expect.poll(() => readLedger(ledger)).toBe("hang \n");
   leaving.abort();
   expect((await outcome).kind).toBe("unknown");
 });
 
 it("names the reason when a server cannot be started, without its arguments", async () => {
-  const failing = servers({ BAD_START: "exit" });
+  const failing = servers({ transport: hostile({ BAD_START: "exit" }) });
   expect(await failing.list()).toEqual([
     { name: "odd", state: "failed", problem: "its process or connection ended", tools: [], leftOut: [] },
   ]);
-  const missing = createToolServers({
-    specs: [
-      {
-        name: "none",
-        transport: { kind: "stdio", command: "/nowhere/s3cret", args: ["s3cret"], env: {} },
-        alwaysAllow: new Set(),
-      },
-    ],
-    env: {},
-    version: "1",
-    callTimeoutMs: 1_000,
-    now: () => 0,
-    onState: () => {},
-  });
-  open.push(missing);
+  const missing = servers({ transport: { kind: "stdio", command: "/nowhere/s3cret", args: ["s3cret"], env: {} } });
   const [server] = await missing.list();
   expect(server).toMatchObject({ state: "failed", problem: "its command was not found" });
 });
@@ -190,14 +194,7 @@ it("ends a server whose command has ended, and says so", async () => {
     args: ["-c", `"$NODE" "$SCRIPT" & while [ ! -s "$STAYS" ]; do sleep 0.05; done`],
     env: { NODE: process.execPath, SCRIPT: script, STAYS: stays },
   };
-  const created = createToolServers({
-    specs: [{ name: "odd", transport, alwaysAllow: new Set<string>() }],
-    env: process.env,
-    version: "1",
-    callTimeoutMs: 60_000,
-    now: () => time,
-    onState: () => {},
-  });
+  const created = servers({ transport });
   expect(await call(created, "echo")).toMatchObject({ kind: "failed" });
   await created.close();
   const pid = Number(readFileSync(stays, "utf8"));
@@ -211,66 +208,66 @@ function isRunning(pid: number): boolean {
 }
 
 it("reaches a server over streamable HTTP, with its headers, within limits and without redirects", async () => {
-  const seen: (string | undefined)[] = [];
+  const headers: (string | undefined)[] = [];
   let mode = "good";
-  const http: Server = createServer((request, response) => {
-    seen.push(`${request.method} ${request.headers.authorization}`);
-    if (mode === "redirect") return void response.writeHead(302, { location: "http://127.0.0.1:1/" }).end();
-    let body = "";
-    request.on("data", (chunk: Buffer) => (body += chunk.toString()));
-    request.on("end", () => {
-      const { id, method, params } = JSON.parse(body) as {
-        id?: number;
-        method: string;
-        params: { protocolVersion: string };
-      };
-      if (id === undefined) return void response.writeHead(202).end();
-      const results: Record<string, unknown> = {
-        initialize: {
-          protocolVersion: params.protocolVersion,
-          capabilities: { tools: {} },
-          serverInfo: { name: "web", version: "1" },
-        },
-        "tools/list": { tools: [{ name: "echo", inputSchema: { type: "object" } }] },
-        "tools/call": { content: [{ type: "text", text: mode === "huge" ? "h".repeat(10_000_000) : "over HTTP" }] },
-      };
-      response.writeHead(200, { "content-type": "application/json" });
-      response.end(JSON.stringify({ jsonrpc: "2.0", id, result: results[method] }));
+  const web = await startWebServer({
+    "tools/call"(_, response, request) {
+      headers.push(request.headers.authorization);
+      if (mode === "redirect") return void response.writeHead(302, { location: "http://127.0.0.1:1/" }).end();
+      return { content: [{ type: "text", text: mode === "huge" ? "h".repeat(10_000_000) : "over HTTP" }] };
+    },
+  });
+  const transport = { kind: "http" as const, url: web.url, headers: { Authorization: "Bearer s3cret" } };
+  const odd = servers({ transport });
+  try {
+    expect(await call(odd, "echo")).toEqual({ kind: "done", text: "over HTTP" });
+    mode = "huge";
+    expect(await call(odd, "echo")).toMatchObject({
+      kind: "unknown",
+      text: expect.stringMatching(/more than 4194304 bytes/) as string,
     });
-  });
-  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-  const web = createToolServers({
-    specs: [
-      {
-        name: "odd",
-        transport: {
-          kind: "http",
-          url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`,
-          headers: { Authorization: "Bearer s3cret" },
-        },
-        alwaysAllow: new Set(),
-      },
-    ],
-    env: {},
-    version: "1",
-    callTimeoutMs: 60_000,
-    now: () => time,
-    onState: () => {},
-  });
-  open.push(web);
-  expect(await call(web, "echo")).toEqual({ kind: "done", text: "over HTTP" });
-  expect(new Set(seen)).toEqual(new Set(["POST Bearer s3cret"]));
-  mode = "huge";
-  expect(await call(web, "echo")).toMatchObject({
-    kind: "unknown",
-    text: expect.stringMatching(/more than 4194304 bytes/) as string,
-  });
-  mode = "good";
-  expect(await call(web, "echo")).toEqual({ kind: "done", text: "over HTTP" });
-  mode = "redirect";
-  const outcome = await call(web, "echo");
-  expect(outcome.kind).toBe("unknown");
-  expect(outcome.text).not.toContain("s3cret");
-  http.closeAllConnections();
-  http.close();
+    mode = "good";
+    expect(await call(odd, "echo")).toEqual({ kind: "done", text: "over HTTP" });
+    mode = "redirect";
+    const outcome = await call(odd, "echo");
+    expect(outcome).toMatchObject({ kind: "unknown", text: expect.stringMatching(/HTTP status 302/) as string });
+    expect(outcome.text).not.toContain("s3cret");
+    expect(new Set(headers)).toEqual(new Set(["Bearer s3cret"]));
+  } finally {
+    await web.close();
+  }
+});
+
+it("does not wait for a server that hangs at its start, and starts it once for all requests", async () => {
+  const stays = join(folder, "pid");
+  const odd = servers({ transport: hostile({ BAD_START: "silent", STAYS: stays }) });
+  const tried = (): number => states.filter((state) => state === "odd connecting").length;
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const first = [odd.list(), odd.list(), odd.read()];
+    await expect.poll(() => readLedger(stays)).not.toBe("");
+    vi.advanceTimersByTime(2_000);
+    for (const list of await Promise.all(first)) expect(list).toMatchObject([{ state: "connecting", tools: [] }]);
+    // Not another 2 s.
+    expect(await odd.list()).toMatchObject([{ state: "connecting" }]);
+    const named = odd.list(new Set(["odd"]));
+    vi.advanceTimersByTime(58_000);
+    expect(await named).toMatchObject([{ state: "failed", problem: "it did not answer within 60 s" }]);
+    expect(tried()).toBe(1);
+    await odd.list();
+    expect(tried()).toBe(1);
+    time = 1_000;
+    expect(await odd.list()).toMatchObject([{ state: "connecting" }]);
+    expect(await odd.list()).toMatchObject([{ state: "connecting" }]);
+    expect(tried()).toBe(2);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it("offers the tools of a server that is started again after a loss", async () => {
+  const odd = servers();
+  const [{ tools } = { tools: [] }] = await odd.list();
+  await call(odd, "die");
+  expect(await odd.list()).toMatchObject([{ state: "connecting", tools }]);
 });

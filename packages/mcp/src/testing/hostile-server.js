@@ -57,10 +57,22 @@ const runs = {
     process.stderr.write("n".repeat(20_000_000));
     answer(id, "after noise");
   },
-  big: (id) => answer(id, "b".repeat(200_000)),
+  big: (id) => answer(id, "b".repeat(400_000)),
   huge: (id) => answer(id, "h".repeat(10_000_000)),
   fail: (id) => answer(id, "it went wrong", true),
   hostile: (id) => answer(id, hostileText),
+  /** From now on `late` is offered instead of `noise`. */
+  change: (id) => {
+    tools = tools.map((tool) => (tool.name === "noise" ? { ...tool, name: "late" } : tool));
+    send({ method: "notifications/tools/list_changed" });
+    answer(id, "changed");
+  },
+  /** Does not read its stdin any more. */
+  deaf: (id) => {
+    lines.pause();
+    process.stdin.pause();
+    answer(id, "deaf");
+  },
   /** Waits until the test writes the file HOLD; meanwhile the test may kill the daemon. */
   hold: (id) => {
     const timer = setInterval(() => {
@@ -77,9 +89,10 @@ function call(id, name, { text = "" } = {}) {
   else send({ id, error: { code: -32602, message: `no tool ${name}` } });
 }
 
-const tools = Object.keys(runs).map((name) => ({ name, description: `Tool ${name}`, inputSchema: textSchema }));
+let tools = Object.keys(runs).map((name) => ({ name, description: `Tool ${name}`, inputSchema: textSchema }));
 
-createInterface({ input: process.stdin }).on("line", (line) => {
+const lines = createInterface({ input: process.stdin });
+lines.on("line", (line) => {
   const { id, method, params } = JSON.parse(line);
   if (method === "initialize") {
     const { protocolVersion } = params;

@@ -22,9 +22,7 @@ export const McpServersSchema = z
           tools: z.array(McpToolSchema),
           left_out: z
             .array(z.string())
-            .describe(
-              "Tools that are not offered: their names or parameters are too long, or the server has too many tools.",
-            ),
+            .describe("The tools that are not offered, each as its name, a colon and the reason."),
         }),
       )
       .describe("The servers in the file of --mcp-config; empty without this setting."),
@@ -51,7 +49,7 @@ export const mcpRoutes = {
   connectMcpServers: {
     method: "post",
     path: "/v1/mcp/servers",
-    summary: "Connects the MCP servers that are not connected. The servers and their tools.",
+    summary: "Starts to connect the MCP servers that are not connected. The servers and their tools.",
     response: McpServersSchema,
   },
   consent: {

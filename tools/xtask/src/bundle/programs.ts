@@ -62,6 +62,7 @@ export const programs: readonly Program[] = [
 /** Threads of these programs, in the packages that start them. */
 export const threads: readonly Program[] = [
   { name: "schema thread", folder: "packages/front", entries: ["schemas/schema-thread"] },
+  { name: "MCP thread", folder: "packages/mcp", entries: ["thread/server-thread"] },
   { name: "picture thread", folder: "packages/pictures", entries: ["decode/picture-thread"] },
   { name: "memory thread", folder: "packages/models", entries: ["memory/memory-thread"] },
   {

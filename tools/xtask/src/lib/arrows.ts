@@ -49,7 +49,6 @@ const arrows: readonly Arrow[] = [
 /** Packages that only one folder may import, each with its folder. */
 const onlyFrom: readonly (readonly [name: string, folder: string])[] = [
   ["node-llama-cpp", "packages/engine-llama/"],
-  ["@modelcontextprotocol/sdk", "packages/mcp/"],
   ["@waggle/engine-llama", "apps/worker/src/engine/"],
   ["@waggle/worker", "apps/cli/"],
   ["@waggle/gateway", "apps/cli/"],
