@@ -33,7 +33,7 @@ const endedColumns = [
   { title: "PROMPT", right: true },
   { title: "TOKENS", right: true },
 ];
-const stateWords = { prefill: "reading", decode: "writing" } as const;
+const stateWords = { prefill: "reading", decode: "writing", calling: "calls a tool" } as const;
 
 export const run: Run = async (context, words) => {
   const { out, signal } = context;
@@ -94,11 +94,16 @@ function formatNarrow(
   return isOne ? formatNarrow(kept(all), rows.map(kept), width, others) : formatNarrow(all, rows, width, others);
 }
 
-function rowOf({ job_id, client, model, state, position, tokens, age_ms, running_ms = 0 }: ListedJob): string[] {
+function rowOf(job: ListedJob): string[] {
+  const { job_id, client, model, tokens, age_ms, running_ms = 0 } = job;
+  return [job_id, client, model, stateOf(job), String(tokens), formatDuration(Math.max(0, age_ms - running_ms))];
+}
+
+function stateOf({ state, position, call }: ListedJob): string {
   // A job in a fleet's queue has no position.
-  const waits = position === 0 ? "waiting" : `waiting, ${position}`;
-  const words = state === "queued" ? waits : stateWords[state];
-  return [job_id, client, model, words, String(tokens), formatDuration(Math.max(0, age_ms - running_ms))];
+  if (state === "queued") return position === 0 ? "waiting" : `waiting, ${position}`;
+  if (call === undefined) return stateWords[state];
+  return `${call.state === "running" ? "calls" : "asks"} ${call.server}/${call.tool}`;
 }
 
 function endedRowOf(job: EndedJob): string[] {

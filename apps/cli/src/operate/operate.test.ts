@@ -38,6 +38,24 @@ it("jobs lists running and waiting jobs with the time that they waited", async (
   expect(JSON.parse((await ask(["jobs", "--json"], jobs)).out)).toEqual(list);
 });
 
+it("jobs names the MCP tool that a job calls, or asks consent for", async () => {
+  const call = { server: "files", tool: "read_file", call_id: "c1", state: "running" } as const;
+  const calling = { ...job, client: "ann", state: "calling", position: 0, running_ms: 2_000, step: 1 } as const;
+  const { out } = await ask(["jobs"], {
+    "GET /v1/jobs": {
+      ...list,
+      jobs: [
+        { ...calling, job_id: "j1", call },
+        { ...calling, job_id: "j2", call: { ...call, tool: "write_file", state: "waits_for_consent" } },
+        { ...calling, job_id: "j3" },
+      ],
+    } satisfies JobList,
+  });
+  expect(out).toMatch(/^j1 +ann +bee +calls files\/read_file +12 +1 s$/m);
+  expect(out).toMatch(/^j2 +ann +bee +asks files\/write_file +12 +1 s$/m);
+  expect(out).toMatch(/^j3 +ann +bee +calls a tool +12 +1 s$/m);
+});
+
 const ended: EndedJob = {
   ...{ job_id: "j0", client: "ann", kind: "generate", model: "bee", state: "finished", reason: "stop" },
   ...{ ended_at: "2026-01-01T10:00:00Z", prompt_tokens: 900, cached_tokens: 0, tokens: 12 },

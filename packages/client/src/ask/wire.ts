@@ -45,6 +45,8 @@ export interface AnswerToolCall extends ToolCall {
 
 /** Hashes and settings, with which a program can verify an answer and reproduce it. */
 export interface Receipt {
+  /** Number of the message, from 0, in a job with MCP tools. */
+  step?: number | undefined;
   /** SHA-256 of the answer's text in UTF-8; for an answer to messages, of all its parts in their order. */
   text_sha256: string;
   model_file: string | null;
@@ -141,6 +143,8 @@ export interface EndEvent extends OfStream, ChoiceEnd {
   usage: Usage;
   timings: Timings;
   receipt?: Receipt | undefined;
+  /** A receipt for each message, in place of `receipt`, if a job with MCP tools computed several. */
+  receipts?: Receipt[] | undefined;
 }
 
 export interface ErrorEvent extends OfStream {

@@ -220,9 +220,16 @@ const Sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 
 const { seed, grammar: _, ...samplingShape } = SamplingSchema.shape;
 
+export const stepField = z
+  .int()
+  .nonnegative()
+  .optional()
+  .describe("Number of the message, from 0, in a job with MCP tools.");
+
 /** Hashes and settings, with which a client can verify an answer and reproduce it. */
 export const ReceiptSchema = z
   .object({
+    step: stepField,
     text_sha256: Sha256Schema.describe(
       "Hash of the concatenated texts of the token events, in UTF-8. With several choices, only the first choice counts.",
     ),
@@ -273,7 +280,15 @@ export const EndEventSchema = z
       .describe("End and message of each choice, if the job has several choices."),
     usage: UsageSchema,
     timings: TimingsSchema,
-    receipt: ReceiptSchema.optional().describe("Hashes and settings of the answer; present if the job generated text."),
+    receipt: ReceiptSchema.optional().describe(
+      "Hashes and settings of the answer; present if the job generated text, in one message.",
+    ),
+    receipts: z
+      .array(ReceiptSchema)
+      .optional()
+      .describe(
+        "A receipt for each message, with its step; in place of receipt, if a job with MCP tools computed several.",
+      ),
   })
   .meta({ id: "EndEvent" });
 
@@ -294,15 +309,15 @@ const toolShape = {
   tool: z.string().describe("The tool's name at its server."),
 };
 
+export const toolCallShape = {
+  ...toolShape,
+  state: z
+    .enum(["waits_for_consent", "running"])
+    .describe("waits_for_consent: POST /v1/jobs/:id/consent allows or refuses the call. running: the call was sent."),
+};
+
 export const ToolCallEventSchema = z
-  .object({
-    type: z.literal("tool_call"),
-    ...streamShape,
-    ...toolShape,
-    state: z
-      .enum(["waits_for_consent", "running"])
-      .describe("waits_for_consent: POST /v1/jobs/:id/consent allows or refuses the call. running: the call was sent."),
-  })
+  .object({ type: z.literal("tool_call"), ...streamShape, ...toolCallShape })
   .meta({ id: "ToolCallEvent" });
 
 export const toolOutcomes = ["done", "tool_error", "failed", "refused", "unknown"] as const;

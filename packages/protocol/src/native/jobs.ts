@@ -1,10 +1,19 @@
 // Owns the schemas of a job outside its stream.
 import { z } from "zod";
-import { CancelledBySchema, FinishReasonSchema, TimingsSchema, UsageSchema } from "./events.ts";
+import {
+  CancelledBySchema,
+  FinishReasonSchema,
+  TimingsSchema,
+  UsageSchema,
+  stepField,
+  toolCallShape,
+} from "./events.ts";
 import { ErrorCodeSchema } from "../error-body.ts";
 import { ModelKindSchema } from "./worker.ts";
 
-export const JobStateSchema = z.enum(["queued", "prefill", "decode", "finished", "failed", "cancelled"]);
+export const JobStateSchema = z
+  .enum(["queued", "prefill", "decode", "calling", "finished", "failed", "cancelled"])
+  .describe("calling: the job waits for results of MCP calls, or for consent to them; it has no slot.");
 export type JobStateName = z.infer<typeof JobStateSchema>;
 
 export const JobAcceptedSchema = z
@@ -17,11 +26,21 @@ export const JobAcceptedSchema = z
   .meta({ id: "JobAccepted" });
 export type JobAccepted = z.infer<typeof JobAcceptedSchema>;
 
+const callingShape = {
+  step: stepField,
+  call: z
+    .object(toolCallShape)
+    .meta({ id: "JobCall" })
+    .optional()
+    .describe("The first MCP call without a result; present while the state is calling."),
+};
+
 export const JobStatusSchema = z
   .object({
     job_id: z.string(),
     session_id: z.string().optional(),
     state: JobStateSchema,
+    ...callingShape,
     position: z
       .int()
       .nonnegative()
@@ -47,7 +66,8 @@ export const ListedJobSchema = z
     session_id: z.string().optional(),
     kind: ModelKindSchema,
     model: z.string(),
-    state: JobStateSchema.extract(["queued", "prefill", "decode"]),
+    state: JobStateSchema.extract(["queued", "prefill", "decode", "calling"]),
+    ...callingShape,
     position: z.int().nonnegative().describe("Position in the model's queue: 1 is next, 0 is running."),
     prompt_tokens: z
       .int()
@@ -86,6 +106,8 @@ export const EndedJobSchema = z
     prompt_tokens: z.int().nonnegative(),
     cached_tokens: z.int().nonnegative().describe("Prompt tokens found in a KV cache."),
     tokens: z.int().nonnegative().describe("Generated tokens."),
+    steps: z.int().positive().optional().describe("Number of computed messages; present for jobs with MCP tools."),
+    calls: z.int().nonnegative().optional().describe("Number of MCP calls; present for jobs with MCP tools."),
     waiting_ms: milliseconds.describe("Time from the job's acceptance to its slot."),
     reading_ms: milliseconds.describe("Time from the slot to the first token: the engine reads the prompt."),
     writing_ms: milliseconds.describe("Time from the first token to the end."),
