@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { TokenFileError, maxTokens, parseTokenFile, tokenFingerprint } from "./token-file.ts";
 import { noQuota, noRights } from "./token-rights.ts";
 
+const none = new Set();
+
 /** Returns the error for the text. Throws when the text is accepted, or another error is thrown. */
 function refusal(text: string): TokenFileError {
   try {
@@ -74,12 +76,13 @@ test("the rights of a token follow it, in any order", () => {
   const text =
     "root:secret-one admin\nbob:secret-two  tokens-per-day=1000000 requests-per-minute=60\tadmin\nsecret-bare running-jobs=2 monitor";
   expect(parseTokenFile(text)).toEqual([
-    { name: "root", token: "secret-one", admin: true, monitor: true, quota: noQuota },
+    { name: "root", token: "secret-one", admin: true, monitor: true, tools: none, quota: noQuota },
     {
       name: "bob",
       token: "secret-two",
       admin: true,
       monitor: true,
+      tools: none,
       quota: { ...noQuota, tokensPerDay: 1_000_000, requestsPerMinute: 60 },
     },
     {
@@ -87,13 +90,25 @@ test("the rights of a token follow it, in any order", () => {
       token: "secret-bare",
       admin: false,
       monitor: true,
+      tools: none,
       quota: { ...noQuota, runningJobs: 2 },
     },
   ]);
   expect(parseTokenFile("secret-bare running-jobs=2")[0]?.name).toBe(parseTokenFile("secret-bare")[0]?.name);
 });
 
+test("only a word gives the right to run MCP tools, of all servers or of those named", () => {
+  const rightsIn = (words: string): unknown => parseTokenFile(`a:secret-one ${words}`)[0]?.tools;
+  expect(rightsIn("admin monitor")).toEqual(none);
+  expect(rightsIn("admin tools=all")).toBe("all");
+  expect(rightsIn("tools=files,web_search,a-1 running-jobs=2")).toEqual(new Set(["files", "web_search", "a-1"]));
+});
+
 test.each([
+  ...["tools", "tools=", "tools=files,", "tools=a__b", "tools=_a", "tools=all,files", "tools=a=b", "tools=*"].map(
+    (word) => [word, "tools takes all, or names of MCP servers, as in tools=files,search"],
+  ),
+  ["tools=all tools=files", "tools is repeated"],
   ["running-jobs=0", "running-jobs takes a whole number from 1"],
   ["running-jobs=two", "running-jobs takes a whole number from 1"],
   ["running-jobs", "running-jobs takes a whole number from 1"],
@@ -102,7 +117,10 @@ test.each([
   ["tokens-per-minute=1000000000001", "tokens-per-minute takes a whole number from 1"],
   ["running-jobs=1 running-jobs=1", "running-jobs is repeated"],
   ["admin admin", "admin is repeated"],
-  ["admin request-per-minute=5", "word 2 after the token must be one of admin, monitor, requests-per-minute=<n>"],
+  [
+    "admin request-per-minute=5",
+    "word 2 after the token must be one of admin, monitor, tools=<all or servers>, requests-per-minute=<n>",
+  ],
   ["Admin", "word 1 after the token must be one of admin"],
 ])("the rights %j are refused by line and name", (rights, reason) => {
   const { message } = refusal(`root:secret-one admin\nbob:secret-two ${rights}`);

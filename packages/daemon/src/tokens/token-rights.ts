@@ -1,4 +1,4 @@
-// Owns the rights and quotas of an API token (admin, monitor, limits), and parses them from the words after a token.
+// Owns the rights and quotas of an API token (admin, monitor, tools, limits), and parses them from the words after a token.
 
 /** The limits of a client. An undefined field means no limit. */
 export interface Quota {
@@ -17,6 +17,8 @@ export interface TokenRights {
   readonly admin: boolean;
   /** May see the usage and jobs of other clients. */
   readonly monitor: boolean;
+  /** Names of the MCP servers whose tools the client may run. */
+  readonly tools: "all" | ReadonlySet<string>;
   readonly quota: Quota;
 }
 
@@ -27,7 +29,7 @@ export const noQuota: Quota = {
   runningJobs: undefined,
 };
 
-export const noRights: TokenRights = { admin: false, monitor: false, quota: noQuota };
+export const noRights: TokenRights = { admin: false, monitor: false, tools: new Set(), quota: noQuota };
 
 const quotaWords: ReadonlyMap<string, keyof Quota> = new Map([
   ["requests-per-minute", "requestsPerMinute"],
@@ -36,14 +38,17 @@ const quotaWords: ReadonlyMap<string, keyof Quota> = new Map([
   ["running-jobs", "runningJobs"],
 ]);
 const maxQuota = 1_000_000_000_000;
-const form = `admin, monitor, ${[...quotaWords.keys()].map((word) => `${word}=<n>`).join(", ")}`;
+/** Names as in the file of MCP servers. */
+const serverNames = /^[A-Za-z0-9-]+(?:_[A-Za-z0-9-]+)*(?:,[A-Za-z0-9-]+(?:_[A-Za-z0-9-]+)*)*$/;
+const form = `admin, monitor, tools=<all or servers>, ${[...quotaWords.keys()].map((word) => `${word}=<n>`).join(", ")}`;
 
 /**
- * Parses the words `admin`, `monitor`, and `name=number` for each part of a quota. The words may be in any order, each at most once.
+ * Parses the words `admin`, `monitor`, `tools=all` or `tools=name,name`, and `name=number` for each part of a quota. The words may be in any order, each at most once.
  * @returns the rights, or a problem that completes a sentence. The problem quotes only known words, since any other word may be part of a token.
  */
 export function parseRights(words: readonly string[]): TokenRights | string {
   const marks = { admin: false, monitor: false };
+  let tools: TokenRights["tools"] | undefined;
   const quota: { -readonly [K in keyof Quota]: Quota[K] } = { ...noQuota };
   for (const [index, word] of words.entries()) {
     const [name = "", value] = word.split(/=(.*)/s, 2);
@@ -51,6 +56,10 @@ export function parseRights(words: readonly string[]): TokenRights | string {
     if (word === "admin" || word === "monitor") {
       if (marks[word]) return `${word} is repeated`;
       marks[word] = true;
+    } else if (name === "tools") {
+      if (tools !== undefined) return "tools is repeated";
+      tools = toolsOf(value);
+      if (tools === undefined) return "tools takes all, or names of MCP servers, as in tools=files,search";
     } else if (key === undefined) {
       return `word ${index + 1} after the token must be one of ${form}; a token has no spaces`;
     } else {
@@ -60,5 +69,11 @@ export function parseRights(words: readonly string[]): TokenRights | string {
       quota[key] = limit;
     }
   }
-  return { admin: marks.admin, monitor: marks.admin || marks.monitor, quota };
+  return { admin: marks.admin, monitor: marks.admin || marks.monitor, tools: tools ?? noRights.tools, quota };
+}
+
+function toolsOf(value = ""): TokenRights["tools"] | undefined {
+  if (value === "all") return "all";
+  const names = serverNames.test(value) ? new Set(value.split(",")) : undefined;
+  return names?.has("all") === true ? undefined : names;
 }

@@ -35,8 +35,9 @@ export function createTokenTable(
   };
 }
 
-function rightsFrom({ admin = false, monitor = admin, quota = noRights.quota }: Partial<TokenRights>): TokenRights {
-  return { admin, monitor, quota };
+function rightsFrom({ admin = false, monitor = admin, ...more }: Partial<TokenRights>): TokenRights {
+  const { tools = noRights.tools, quota = noRights.quota } = more;
+  return { admin, monitor, tools, quota };
 }
 
 function digestOf(token: string): Buffer {

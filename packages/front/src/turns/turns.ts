@@ -5,7 +5,9 @@ import type { Journal, ServerTool, ToolServer, ToolServers } from "@waggle/mcp";
 import type { JobDispatcher, JobObserver } from "@waggle/jobs";
 import { WaggleError, requestLimits } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
+import { mayUseTools, toolsForbidden } from "../access/tool-rights.ts";
 import { unsupported } from "../body/fields.ts";
+import type { HttpAccess } from "../server/context.ts";
 import { createConsents } from "./consents.ts";
 import type { Consent } from "./consents.ts";
 import { endedTurn } from "./ended-turn.ts";
@@ -29,6 +31,7 @@ export interface Mcp {
 
 export interface TurnsOptions extends Mcp {
   readonly dispatcher: Pick<JobDispatcher, "openReader" | "cancel">;
+  readonly access: Pick<HttpAccess, "localMode" | "tokens">;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -47,15 +50,19 @@ export interface Turns {
   consent(call: { readonly client: string; readonly turn: string; readonly call: string }, given: Consent): boolean;
   /** Names of the servers. */
   readonly names: readonly string[];
-  /** The servers as they are. */
-  servers(): Promise<readonly ToolServer[]>;
-  /** @param names only these servers */
-  list(names?: ReadonlySet<string>): Promise<readonly ToolServer[]>;
+  /** The servers that the client may use, as they are. */
+  servers(client: string): Promise<readonly ToolServer[]>;
   /**
-   * The tools of these names, or all.
-   * @throws WaggleError invalid_argument for an unknown name, with the problem of its server
+   * Connects the servers that the client may use.
+   * @param names only these servers
+   * @throws WaggleError forbidden if the client may not use one of them
    */
-  tools(wanted: "all" | readonly string[], field: string): Promise<readonly ServerTool[]>;
+  list(client: string, names?: ReadonlySet<string>): Promise<readonly ToolServer[]>;
+  /**
+   * The tools of these names, or all that the client may use.
+   * @throws WaggleError forbidden; invalid_argument for an unknown name, with the problem of its server
+   */
+  tools(client: string, wanted: "all" | readonly string[], field: string): Promise<readonly ServerTool[]>;
   /** Ends the turn whose session has a newer job. */
   readonly observe: JobObserver;
   /** Resolves when no call waits for its result. */
@@ -96,6 +103,14 @@ export function createTurns(options: TurnsOptions): Turns {
 
   function ofSession(client: string, sessionId: string): Turn | undefined {
     return running().find(({ request }) => request.client === client && request.sessionId === sessionId);
+  }
+
+  async function list(client: string, names?: ReadonlySet<string>): Promise<readonly ToolServer[]> {
+    const wanted = servers.names.filter((name) => names?.has(name) ?? true);
+    const usable = wanted.filter((name) => mayUseTools(options.access, client, name));
+    const denied = names && wanted.find((name) => !usable.includes(name));
+    if (denied !== undefined) throw toolsForbidden(client, denied);
+    return await servers.list(new Set(usable));
   }
 
   return {
@@ -153,11 +168,14 @@ export function createTurns(options: TurnsOptions): Turns {
     },
     consent: consents.give,
     names: servers.names,
-    servers: servers.read,
-    list: servers.list,
-    async tools(wanted, field) {
+    async servers(client) {
+      return (await servers.read()).filter(({ name }) => mayUseTools(options.access, client, name));
+    },
+    list,
+    async tools(client, wanted, field) {
       const named = wanted === "all" ? undefined : new Set(wanted.map((name) => name.split("__")[0] ?? ""));
-      const found = await servers.list(named);
+      const found = await list(client, named);
+      if (wanted === "all" && found.length === 0 && servers.names.length > 0) throw toolsForbidden(client);
       const tools = found.flatMap((server) => server.tools);
       if (wanted === "all") return tools.slice(0, requestLimits.tools);
       return wanted.map((name, index) => {

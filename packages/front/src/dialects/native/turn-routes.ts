@@ -30,7 +30,7 @@ export function createNativeTurns(turns: Turns | undefined, generations: Generat
       if (wanted === undefined || messages === undefined) return undefined;
       if (turns === undefined) throw unsupported("mcp_tools", "this daemon has no MCP servers (--mcp-config)");
       return async () => {
-        const tools = await turns.tools(wanted, "mcp_tools");
+        const tools = await turns.tools(c.get("client"), wanted, "mcp_tools");
         const id = body.job_id ?? `job-${randomUUID()}`;
         return await turns.start({
           id,
@@ -109,8 +109,8 @@ export function createMcpRoutes(
   { limits }: Pick<AppOptions, "limits">,
 ): Record<keyof typeof mcpRoutes, Handler> {
   return {
-    mcpServers: async (c) => c.json(answerOf((await turns?.servers()) ?? [])),
-    connectMcpServers: async (c) => c.json(answerOf((await turns?.list()) ?? [])),
+    mcpServers: async (c) => c.json(answerOf((await turns?.servers(c.get("client"))) ?? [])),
+    connectMcpServers: async (c) => c.json(answerOf((await turns?.list(c.get("client"))) ?? [])),
     async consent(c) {
       const { call_id: call, allow } = await readBody(c, ConsentRequestSchema, limits.maxBodyBytes);
       const turn = c.req.param("id") ?? "";

@@ -140,7 +140,7 @@ function createRoutes(
       const streamed = body.stream === true;
       const context = requestContextOf(c, options, served, { streamed, keptPicture: keptPicture(c) });
       const { items: own, pictures } = await picturedItems(given, context.readPictures);
-      const mcpTools = await mcpToolsOf(body.tools, turns);
+      const mcpTools = await mcpToolsOf(c.get("client"), body.tools, turns);
       const toolbox = toolboxOf(body.tools, body.tool_choice, mcpTools);
       const spec = await responseSpecOf(body, [...before, ...own], toolbox, context, { earlier });
       const fields = {
@@ -194,7 +194,7 @@ function createRoutes(
       const { before, own } = itemsOf(c, sent);
       const items = [...before, ...own];
       const body = { ...sent, tools: withItemTools(sent.tools, items) };
-      const toolbox = toolboxOf(body.tools, body.tool_choice, await mcpToolsOf(body.tools, turns));
+      const toolbox = toolboxOf(body.tools, body.tool_choice, await mcpToolsOf(c.get("client"), body.tools, turns));
       const served = models.find(body.model);
       const conversation = await conversationOfRequest(body, items, toolbox, served, before.length);
       const readPictures = pictureReader(c, served, keptPicture(c));

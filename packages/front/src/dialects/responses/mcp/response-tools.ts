@@ -9,9 +9,10 @@ import type { OutputItem } from "../output.ts";
 
 /**
  * The MCP tools of a request. Undefined if the request names no MCP server.
- * @throws WaggleError invalid_argument naming the field
+ * @throws WaggleError invalid_argument naming the field; forbidden
  */
 export async function mcpToolsOf(
+  client: string,
   tools: readonly ResponseTool[] | null | undefined,
   turns: Turns | undefined,
 ): Promise<readonly ServerTool[] | undefined> {
@@ -27,7 +28,7 @@ export async function mcpToolsOf(
     const why = `no server "${tool.server_label}" is in the worker's file of MCP servers (--mcp-config)`;
     throw unsupported(`${field}.server_label`, why);
   }
-  const servers = (await turns?.list(new Set(labels))) ?? [];
+  const servers = (await turns?.list(client, new Set(labels))) ?? [];
   return wanted.flatMap(({ tool, field }) => {
     const server = servers.find(({ name }) => name === tool.server_label);
     if (server?.state !== "ready") throw cannotUse(tool, server?.problem);
