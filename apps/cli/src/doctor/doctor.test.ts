@@ -3,7 +3,7 @@ import type { WorkerInfo } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { checkContext } from "./context.ts";
 import { checkEngine, checkGpu, type GpuFacts } from "./engine.ts";
-import { checkDisk, checkFolder, checkModelFiles, checkSettings, checkTokenFile } from "./files.ts";
+import { checkDisk, checkFolder, checkModelFiles, checkSettings, checkTokenFile, checkToolRights } from "./files.ts";
 import type { Finding } from "./finding.ts";
 import { checkClock, checkMemory, checkNode, checkProcessor, checkSharedMemory } from "./machine.ts";
 import { checkHive, checkPort } from "./network.ts";
@@ -191,6 +191,19 @@ describe("files and folders", () => {
       "problem",
       /no such file.*WAGGLE_API_TOKEN_FILE/,
     );
+  });
+
+  it("tools: warns of MCP servers that no token may use, with the line to add", () => {
+    const none = { tools: new Set<string>() };
+    const facts = { mcpConfig: "/m.json", apiTokenFile: "/t", apiTokens: [none] };
+    const warned = /no API token has a right .*\/m\.json.*after a token in \/t: <token> tools=all\.$/;
+    expectFinding(checkToolRights(facts), "warning", warned);
+    const variable = checkToolRights({ ...facts, apiTokenFile: undefined });
+    expectFinding(variable, "warning", /after a token in WAGGLE_API_TOKEN: /);
+    for (const tools of ["all", new Set(["files"])] as const)
+      expect(checkToolRights({ ...facts, apiTokens: [none, { tools }] })).toBeUndefined();
+    expect(checkToolRights({ ...facts, apiTokens: [] })).toBeUndefined();
+    expect(checkToolRights({ ...facts, mcpConfig: undefined })).toBeUndefined();
   });
 
   it("settings", () => {

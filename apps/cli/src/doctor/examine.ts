@@ -7,7 +7,7 @@ import { findOtherModels } from "../local/other-programs.ts";
 import { checkContext, probeContext } from "./context.ts";
 import { checkEngine, checkGpu } from "./engine.ts";
 import { probeEngine, probeGpu } from "./engine-probe.ts";
-import { checkDisk, checkFolder, checkModelFiles, checkSettings, checkTokenFile } from "./files.ts";
+import { checkDisk, checkFolder, checkModelFiles, checkSettings, checkTokenFile, checkToolRights } from "./files.ts";
 import { probeDisk, probeFolder, probeModelFiles, probeTokenFile } from "./files-probe.ts";
 import { warning, type Finding } from "./finding.ts";
 import { checkClock, checkMemory, checkNode, checkProcessor, checkSharedMemory } from "./machine.ts";
@@ -99,10 +99,11 @@ function checksOf(context: Context): readonly Check[] {
   ];
 }
 
-async function checkEnvironment({ config: { env } }: Context): Promise<Finding> {
+async function checkEnvironment({ config: { env } }: Context): Promise<readonly Finding[]> {
   const result = await readSettings([], env);
   const given = Object.entries(env).filter(([name, value]) => name.startsWith("WAGGLE_") && value !== "").length;
-  return checkSettings(result.kind === "run" ? undefined : result.problems?.join(" "), given);
+  if (result.kind !== "run") return [checkSettings(result.problems?.join(" "), given)];
+  return [checkSettings(undefined, given), checkToolRights(result.config) ?? []].flat();
 }
 
 function wantedPorts({ config: { env } }: Context): readonly WantedPort[] {

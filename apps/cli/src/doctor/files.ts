@@ -1,5 +1,6 @@
-// Checks files and folders: write permission, free space, complete models, and readers of the token file.
+// Checks files and folders: write permission, free space, complete models, and readers and rights of the token file.
 import { counted, formatBytes } from "@waggle/daemon/terminal";
+import type { TokenRights } from "@waggle/daemon/tokens";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
 const mib = 2 ** 20;
@@ -109,6 +110,25 @@ export function checkTokenFile(facts: TokenFileFacts | undefined): Finding | und
     return warning("Token file", `${path} can be read by others (mode ${shown})`, `Restrict it: chmod 600 ${path}.`);
   }
   return ok("Token file", path);
+}
+
+export interface ToolRightFacts {
+  /** The path of the file of MCP servers. */
+  readonly mcpConfig: string | undefined;
+  /** The path of the token file. */
+  readonly apiTokenFile?: string | undefined;
+  readonly apiTokens: readonly Pick<TokenRights, "tools">[];
+}
+
+/** Warns of a worker whose MCP servers no token can use. */
+export function checkToolRights({ mcpConfig, apiTokenFile, apiTokens }: ToolRightFacts): Finding | undefined {
+  if (mcpConfig === undefined || apiTokens.length === 0) return undefined;
+  if (apiTokens.some(({ tools }) => tools === "all" || tools.size > 0)) return undefined;
+  return warning(
+    "Tools",
+    `no API token has a right to the MCP servers of ${mcpConfig}`,
+    `Add tools=all, or names as in tools=files,search, after a token in ${apiTokenFile ?? "WAGGLE_API_TOKEN"}: <token> tools=all.`,
+  );
 }
 
 /** @param refusal the error of `waggle serve` with these variables; undefined if the worker would start */

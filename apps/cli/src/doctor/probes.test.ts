@@ -163,7 +163,8 @@ describe("the facts of a check", () => {
 
 describe("waggle doctor", () => {
   it("runs all checks, and fails when one finds a problem", async () => {
-    const { code, out } = await runCommand(["doctor", "--json"], { config: { modelsFolder: folder } });
+    const env = { WAGGLE_MCP_CONFIG: "mcp.json", WAGGLE_API_TOKEN: "secret-one" };
+    const { code, out } = await runCommand(["doctor", "--json"], { config: { modelsFolder: folder, env } });
     const findings = JSON.parse(out) as readonly Finding[];
     const names = [
       "Node",
@@ -175,6 +176,7 @@ describe("waggle doctor", () => {
       "Disk",
       "Models",
       "Settings",
+      "Tools",
       "Clock",
     ];
     expect(findings.map(({ check }) => check)).toEqual(expect.arrayContaining(names));
