@@ -66,11 +66,28 @@ it("asks before a call, shows its result as data of the tool, and asks only once
   expect(complaints).toEqual([]);
 });
 
+it("lets the user turn the tools off when the worker has none for the user any more", async () => {
+  const worker = await spawn();
+  const { page } = await visit(browser, worker.url);
+  await allowTools(page);
+  await page.route("**/v1/mcp/servers", (route) => route.fulfill({ json: { servers: [] } }));
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByText("This worker has no tools that you may run.").waitFor();
+  expect(await seriousFindings(page)).toEqual([]);
+  await page.getByRole("checkbox", { name: "The model may call these tools" }).uncheck();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  const sent = page.waitForRequest("**/v1/jobs");
+  await chatPage(page).send(say("Hi."));
+  expect((await sent).postDataJSON()).not.toHaveProperty("mcp_tools");
+});
+
 it("refuses a call", async () => {
   const worker = await spawn();
   const { page } = await visit(browser, worker.url);
   await allowTools(page);
-  await chatPage(page).send(say(call("odd__echo", "x")));
+  await chatPage(page).send(say(call("odd__echo", "exe.\u202etxt")));
+  await page.getByRole("button", { name: "Refuse" }).waitFor();
+  await page.getByText('"text": "exe.\\u202etxt"').first().waitFor();
   await page.getByRole("button", { name: "Refuse" }).click();
   await page.getByText("The user refused this call.").first().waitFor();
   expect(ledger()).toBe("");

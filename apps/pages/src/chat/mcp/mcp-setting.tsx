@@ -1,9 +1,9 @@
-// Shows the worker's MCP servers in the settings, and whether the model may call their tools. Shows nothing at a worker without servers.
+// Shows the worker's MCP servers in the settings, and whether the model may call their tools. Shows nothing if the client may use no server, unless the setting is on.
 import { useSignal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
 import type { McpServers } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Api } from "../../wire/api.ts";
 
 type Server = McpServers["servers"][number];
@@ -17,13 +17,16 @@ export interface McpSettingProps {
 const startMs = 70_000;
 
 export function McpSetting({ api, chosen }: McpSettingProps): VNode | null {
-  const servers = useSignal<readonly Server[]>([]);
+  const servers = useSignal<readonly Server[] | undefined>(undefined);
+  // The worker refuses every message while the setting is on, so the user has to be able to turn it off.
+  const [wasChosen] = useState(chosen.peek());
   useEffect(() => {
     const leaving = new AbortController();
     void readServers(api, leaving.signal).then((found) => (servers.value = found));
     return () => leaving.abort();
   }, [api, servers]);
-  if (servers.value.length === 0) return null;
+  const { value: found = [] } = servers;
+  if (found.length === 0 && !wasChosen) return null;
   return (
     <fieldset class="stack mcp-setting">
       <legend>Tools that the server runs</legend>
@@ -36,12 +39,13 @@ export function McpSetting({ api, chosen }: McpSettingProps): VNode | null {
         The model may call these tools
       </label>
       <ul>
-        {servers.value.map((server) => (
+        {found.map((server) => (
           <li key={server.name} class="anywhere">
             <strong>{server.name}</strong>: {wordsOf(server)}
           </li>
         ))}
       </ul>
+      {servers.value?.length === 0 && <p>This worker has no tools that you may run.</p>}
       <p class="small muted">The chat asks before each call of a tool, unless the tool is marked as allowed.</p>
     </fieldset>
   );

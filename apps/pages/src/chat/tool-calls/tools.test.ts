@@ -47,6 +47,7 @@ describe("calls", () => {
     expect(withEscapes('{\n\t"a": "exe.\u202etxt\u2066\u200f\u001b שלום 👩‍🚀"}')).toBe(
       '{\n\t"a": "exe.\\u202etxt\\u2066\\u200f\\u001b שלום 👩‍🚀"}',
     );
+    expect(withEscapes("a\u00adb\u2063c\u2028d\u{e0041}❤️")).toBe("a\\u00adb\\u2063c\\u2028d\\udb40\\udc41❤️");
   });
 
   it("are in the next request with their results, and are left out without results", () => {
