@@ -40,7 +40,7 @@ export function withCuts(calls: readonly ToolCall[], message: EndEvent["message"
 /** Shows characters that browsers do not show, or that reorder other characters, as JSON writes them: they could disguise a file's name. */
 export function withEscapes(text: string): string {
   return text.replaceAll(
-    /(?![\t\n\u200c\u200d\ufe00-\ufe0f])[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu,
+    /(?![\t\n]|\u200c|\u200d|\ufe0e|\ufe0f)[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu,
     (found) => found.replaceAll(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`),
   );
 }
