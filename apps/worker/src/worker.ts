@@ -113,6 +113,7 @@ export function createWorker(options: WorkerOptions): Worker {
     ...(traces === undefined ? [] : [traces.observe]),
     ...(listener === undefined ? [] : [listener.observe]),
     (...seen) => app.turns?.observe(...seen),
+    (...seen) => models.router.observe(...seen),
   ];
   const models = createModels({
     ...config,

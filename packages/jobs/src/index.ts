@@ -1,6 +1,7 @@
 export { emptyMessage, messageOf, withToken, type MessageDraft } from "./job/answer-message.ts";
 export * from "./dispatch/dispatcher-port.ts";
 export * from "./job/job.ts";
+export * from "./job/job-calls.ts";
 export { phasesOf, type JobPhase } from "./job/job-phases.ts";
 export * from "./dispatch/job-host.ts";
 export type { JobListener, JobObserver } from "./watching/observers.ts";
@@ -12,7 +13,7 @@ export { preflightTimeoutMs, type PromptSize } from "./dispatch/preparations.ts"
 export { createQueries, queryTimeoutMs, type Queries } from "./dispatch/queries.ts";
 export type { Reader } from "./stream/reader.ts";
 export type { Fingerprints } from "./stream/receipt.ts";
-export { createJobRegistry, type JobRegistry, type SessionJob } from "./kept/registry.ts";
+export { createJobRegistry, type JobRegistry } from "./kept/registry.ts";
 export { addTokens, newOutput, type OutputSoFar } from "./stream/output-so-far.ts";
-export { streamKeys } from "./job/stream-events.ts";
+export { streamKeys, totalCountsOf } from "./job/stream-events.ts";
 export * from "./watching/summaries.ts";

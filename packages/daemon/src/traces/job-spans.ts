@@ -1,6 +1,6 @@
 // Makes the spans of a job: a span for each phase, with the attributes of OpenTelemetry's conventions for generative AI
 // (https://opentelemetry.io/docs/specs/semconv/gen-ai/). Attributes never contain a prompt or an answer. Pure.
-import { finishReasonOf, phasesOf, reasonOf } from "@waggle/jobs";
+import { finishReasonOf, phasesOf, reasonOf, totalCountsOf } from "@waggle/jobs";
 import type { Job, JobPhase, Outcome } from "@waggle/jobs";
 import type { Attributes } from "./span.ts";
 
@@ -13,7 +13,7 @@ const operations = { text: "text_completion", messages: "chat", embed: "embeddin
 
 /** Returns a span for each phase that an ended job reached. The last span has the job's outcome. */
 export function phaseSpansOf(job: Job, outcome: Outcome, model: string): readonly PhaseSpan[] {
-  const { counts } = job.state;
+  const counts = totalCountsOf(job.state);
   const shared = { ...identityOf(job, model), "waggle.job.id": job.id };
   const failed = outcome.type === "failed";
   const end = failed ? { "error.type": outcome.code } : { "waggle.job.reason": reasonOf(outcome) };
@@ -21,6 +21,7 @@ export function phaseSpansOf(job: Job, outcome: Outcome, model: string): readonl
     queue: {},
     prefill: inputOf(counts),
     decode: { "gen_ai.usage.output_tokens": counts.completionTokens },
+    calls: {},
   };
   return phasesOf(job).map((phase, index, { length }) => {
     const last = index === length - 1;
@@ -30,7 +31,7 @@ export function phaseSpansOf(job: Job, outcome: Outcome, model: string): readonl
 
 /** Attributes of a request after this job. The job's tokens are added to the counts in `before`, from earlier jobs of the request. */
 export function requestAttributesOf(job: Job, outcome: Outcome, model: string, before: Attributes): Attributes {
-  const { counts } = job.state;
+  const counts = totalCountsOf(job.state);
   const own: Attributes = { ...inputOf(counts), "gen_ai.usage.output_tokens": counts.completionTokens };
   const sums = Object.entries(own).map(([key, value]) => [key, Number(value) + Number(before[key] ?? 0)]);
   return {

@@ -1,6 +1,7 @@
 // Owns the usage and the quota of each client. Only this file admits a client's jobs, and counts jobs and tokens: for the quota, for the metrics and
 // for `GET /v1/usage`.
 import type { Clock } from "@waggle/async";
+import { totalCountsOf } from "@waggle/jobs";
 import type { Job, JobObserver } from "@waggle/jobs";
 import type { ClientUsage, UsageReport } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
@@ -144,7 +145,7 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
       if (what.type !== "ended") return;
       const { client } = job.spec.who;
       const { outcome } = what;
-      count(job, model, promptOf(job, job.state.counts.completionTokens));
+      count(job, model, promptOf(job, totalCountsOf(job.state).completionTokens));
       counted.delete(job);
       accountOf(client).counts.ended(outcome.type);
       metrics.clientJobs.inc({ client, outcome: outcome.type });
@@ -153,6 +154,6 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
 }
 
 function promptOf({ state }: Job, completion: number): TokenCounts {
-  const { promptTokens, cachedTokens } = state.counts;
+  const { promptTokens, cachedTokens } = totalCountsOf(state);
   return { prompt: promptTokens, cached: cachedTokens, completion };
 }

@@ -4,6 +4,7 @@ import type { EngineCommand, EngineEvent, EngineJob } from "@waggle/engine";
 import type { CancelledBy, WaggleError } from "@waggle/protocol";
 import type { AdmissionQueue } from "@waggle/queue";
 import type { Job, SequenceState, TakenOver } from "../job/job.ts";
+import type { Calls } from "../job/job-calls.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import type { JobDefaults } from "../job/new-job.ts";
 import type { LiveJobs } from "../kept/registry.ts";
@@ -58,9 +59,9 @@ export interface Dispatcher extends JobDispatcher {
   onModelChanged(): void;
   /** Accepts jobs again after a `refuse`. */
   accept(): void;
-  /** Like `refuse`, but jobs with output continue if their engine dies. */
+  /** Like `refuse`, but jobs with output continue if their engine dies, and jobs with running calls continue. */
   drain(error: WaggleError): void;
-  /** Ends every waiting job, and refuses new jobs with this error from now on. */
+  /** Ends every job that waits for a slot or for consent, and refuses new jobs with this error from now on. */
   refuse(error: WaggleError): void;
   /** Ends all jobs with this error; submissions and queries that wait for the engine fail. */
   abort(error: WaggleError): void;
@@ -131,6 +132,8 @@ export interface DispatcherOptions {
   readonly queue: AdmissionQueue<Job>;
   readonly registry: LiveJobs;
   readonly engine: EngineLink;
+  /** Runs the tool calls of jobs; undefined where no job has any. */
+  readonly calls?: Calls | undefined;
   /** Called in this order. */
   readonly observers: readonly JobObserver[];
   readonly clock: Clock;

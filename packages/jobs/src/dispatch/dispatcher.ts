@@ -3,6 +3,7 @@
 import { createCondition } from "@waggle/async";
 import type { EngineEvent, JobEvent } from "@waggle/engine";
 import { errorOf, WaggleError } from "@waggle/protocol";
+import type { AnswerMessage } from "@waggle/protocol";
 import { createAcceptance, type Acceptable } from "./acceptance.ts";
 import type { Dispatcher, DispatcherOptions } from "./dispatcher-port.ts";
 import { createForecast } from "./forecast.ts";
@@ -12,14 +13,15 @@ import { createQueries } from "./queries.ts";
 import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
 import { aloneMs, isSuspect, lossesAfter, mayStartWith } from "../job/crash-blame.ts";
-import { failedWith, hasEnded, isWaiting, jobUidOf, type Job, type Outcome, type TakenOver } from "../job/job.ts";
+import { failedWith, hasEnded, isWaiting, jobUidOf, waitsForConsent } from "../job/job.ts";
+import type { Job, Outcome, TakenOver } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
-import { createJob, sessionKeyOf, type NewJobOptions } from "../job/new-job.ts";
+import { beginStep, createJob, sessionKeyOf, type NewJobOptions } from "../job/new-job.ts";
 import { isRelease, reduce, type Effect, type JobInput } from "../job/reduce.ts";
 import { addTokens, dropContent, keepComputed } from "../stream/output-so-far.ts";
 import type { SessionJob } from "../kept/registry.ts";
 import { createReaderOpener } from "../stream/reader.ts";
-import { record } from "../stream/receipt.ts";
+import { record, recordStep } from "../stream/receipt.ts";
 import type { Observation } from "../watching/observers.ts";
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
@@ -97,6 +99,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         return waiting.leave(job);
       case "submit":
         return submitSequences(job);
+      case "call":
+        recordStep(job, options.fingerprints(job));
+        return void runCalls(job, effect.message);
+      case "step":
+        return beginStep(job, effect.work);
       case "release":
         for (const uid of effect.uids) engine.send({ type: "cancel", jobId: uid });
         return timers.set(job, "overdue", limits.supersedeTimeoutMs, () => {
@@ -111,6 +118,25 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         return waiting.finished(job);
       case "ended":
         return conclude(job, effect.outcome);
+    }
+  }
+
+  async function runCalls(job: Job, message: AnswerMessage): Promise<void> {
+    try {
+      const work = await options.calls?.run(job, message, (event) => {
+        apply(job, { type: "call", event });
+        // The consent may come after the drain's deadline. The client can send its request again.
+        if (refusal !== undefined && waitsForConsent(job)) end(job, failedWith(refusal));
+      });
+      if (refusal !== undefined && !draining) return end(job, failedWith(refusal));
+      apply(job, { type: "called", work, at: clock.now() });
+      if (isWaiting(job)) {
+        positions.announce(job);
+        if (!engine.ready) apply(job, { type: "loading" });
+      }
+      pump();
+    } catch (error) {
+      end(job, failedWith(WaggleError.from(error)));
     }
   }
 
@@ -142,6 +168,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const cleanly = !job.state.sequences.some((sequence) => sequence.held);
     if (job.sessionKey !== undefined && stream !== undefined) sessions.leave(job.sessionKey, stream, cleanly);
     job.listener?.ended(outcome);
+    if (job.spec.calls !== undefined) options.calls?.ended(job);
     job.ended.resolve();
     positions.changed();
     idle.check();
@@ -179,6 +206,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return job;
     }
     startTimers(job);
+    if (job.spec.calls !== undefined) apply(job, { type: "recalled", at: clock.now() });
     pump();
     if (job.state.phase.name !== "blocked") positions.announce(job);
     if (!engine.ready) apply(job, { type: "loading" });
@@ -187,9 +215,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** Limits the job's time, and its wait for a first reader. */
   function startTimers(job: Job): void {
-    const { deadlineMs, onDisconnect } = job.spec.when;
+    const { deadlineMs, deadlineSetting, onDisconnect } = job.spec.when;
     if (deadlineMs !== undefined) {
-      const message = `Cannot finish the job: its deadline of ${deadlineMs} ms has passed.`;
+      const setting = deadlineSetting === undefined ? "" : ` (${deadlineSetting})`;
+      const message = `Cannot finish the job: its deadline of ${deadlineMs} ms${setting} has passed.`;
       timers.set(job, "deadline", deadlineMs, () => end(job, { type: "failed", code: "deadline_exceeded", message }));
     }
     if (onDisconnect === "continue") return;
@@ -226,7 +255,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** The job in this queue whose position a newer job of its session may take: the session's only older job. */
   function replaceable([old, ...more]: readonly SessionJob[]): Job | undefined {
-    const job = old?.job === undefined || more.length > 0 ? undefined : registry.live(old.job.uid);
+    const job = old === undefined || more.length > 0 ? undefined : registry.live(old.job.uid);
     return job?.state.phase.name === "queued" ? job : undefined;
   }
 
@@ -241,7 +270,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       proceed(cleanly) {
         if (!stream.waits) return;
         observe(job, { type: "predecessor_ended", cleanly });
-        apply(job, { type: "unblocked" });
+        apply(job, { type: "unblocked", at: clock.now() });
         // The older job may have run under another dispatcher, which does not call this one's `pump`.
         queueMicrotask(pump);
       },
@@ -414,7 +443,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const input = { type: "end", outcome: failedWith(error), at: clock.now() } as const;
     // End all waiting jobs before `pump`: otherwise the end of the first one could let `pump` start another waiting job, which must end too.
     for (const job of registry.liveJobs())
-      if (isWaiting(job) && !(draining && job.log.nextToken > 0)) apply(job, input);
+      if ((isWaiting(job) && !(draining && job.log.nextToken > 0)) || waitsForConsent(job)) apply(job, input);
     pump();
   }
 

@@ -121,7 +121,7 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
     const reads = state.firstTokenAt === undefined;
     const reading = reads ? prefillMs(uncachedTokens ?? 0) : 0;
     if (perToken === undefined || reading === undefined) return undefined;
-    const left = lengths[answer](spec.work.maxTokens, log.nextToken / choicesOf(spec.work));
+    const left = lengths[answer](spec.work.maxTokens, (log.nextToken - state.step.firstToken) / choicesOf(spec.work));
     // A prompt that takes longer than forecast counts as unread. The step that ends a prompt gives the first token.
     return (elapsed < reading ? reading - elapsed : reading) + Math.max(0, left - (reads ? 1 : 0)) * perToken;
   }
@@ -166,7 +166,7 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
 
   function addAnswer({ spec, state, uncachedTokens }: Job, ms: number): void {
     const { firstTokenAt, phase, sequences, counts } = state;
-    const isWhole = phase.name === "ended" && phase.outcome.type === "finished";
+    const isWhole = phase.name === "calling" || (phase.name === "ended" && phase.outcome.type === "finished");
     if (spec.work.kind !== "generate") {
       if (isWhole) keep(others, { tokens: Math.max(1, uncachedTokens ?? counts.promptTokens), ms });
       return;

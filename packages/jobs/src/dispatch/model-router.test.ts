@@ -6,12 +6,13 @@ import type { JobSpec } from "../job/job-spec.ts";
 import { createModelRouter } from "./model-router.ts";
 
 const spec = { model: "m" } as JobSpec;
+const waiting = { spec: { who: {} }, state: { phase: { name: "queued" } } };
 
 function routerTo(submit: Dispatcher["submit"]) {
-  const end = vi.fn<(job?: Job) => void>();
+  const [end, pause, resume] = [vi.fn<(job?: Job) => void>(), vi.fn(), vi.fn()];
   const host = { dispatcher: { submit } as Dispatcher };
-  const use = vi.fn(() => ({ end }));
-  return { router: createModelRouter({ hosts: () => [host], hostOf: () => host, use }), use, end };
+  const use = vi.fn(() => ({ end, pause, resume }));
+  return { router: createModelRouter({ hosts: () => [host], hostOf: () => host, use }), use, end, pause, resume };
 }
 
 test("a job needs its model from its submission until its end", async () => {
@@ -19,13 +20,23 @@ test("a job needs its model from its submission until its end", async () => {
   const { router, use, end } = routerTo(() => accepted.promise);
   const submitted = router.submit(spec);
   expect(use).toHaveBeenCalledOnce();
-  const job = { spec: { who: {} }, ended: deferred<void>() } as unknown as Job;
+  const job = { ...waiting, ended: deferred<void>() } as unknown as Job;
   accepted.resolve(job);
   expect(await submitted).toBe(job);
   expect(end).not.toHaveBeenCalled();
   job.ended.resolve();
   await job.ended.promise;
   expect(end.mock.calls).toEqual([[job]]);
+});
+
+test("a job does not need its model while its calls run", async () => {
+  const job = { ...waiting, ended: deferred<void>() } as unknown as Job;
+  const { router, pause, resume } = routerTo(() => Promise.resolve(job));
+  await router.submit(spec);
+  router.observe(job, { type: "calling" }, "m");
+  expect([pause, resume].map(({ mock }) => mock.calls.length)).toEqual([1, 0]);
+  router.observe(job, { type: "continues" }, "m");
+  expect([pause, resume].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
 });
 
 test("a refused submission no longer needs the model", async () => {

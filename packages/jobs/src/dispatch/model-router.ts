@@ -1,6 +1,7 @@
 // Routes each job to the dispatcher of its model. To the front, the router looks like one dispatcher.
 import type { Dispatcher, JobDispatcher } from "./dispatcher-port.ts";
 import type { Job } from "../job/job.ts";
+import type { JobObserver } from "../watching/observers.ts";
 
 /** The jobs of one model. */
 export interface RoutedHost {
@@ -11,6 +12,9 @@ export interface RoutedHost {
 export interface Lease {
   /** Idempotent. @param job the ended job that needed the model; undefined for a refused submission and for a query */
   end(job?: Job): void;
+  /** The job runs tool calls. The model may leave for another one, until `resume`. */
+  pause(): void;
+  resume(): void;
 }
 
 export interface RouterOptions<H extends RoutedHost> {
@@ -24,10 +28,13 @@ export interface RouterOptions<H extends RoutedHost> {
 export interface ModelRouter<H extends RoutedHost> extends JobDispatcher {
   /** Adds a job that did not come through `submit`. */
   join(host: H, job: Job): void;
+  /** Pauses the lease of a job that runs tool calls. */
+  readonly observe: JobObserver;
 }
 
 export function createModelRouter<H extends RoutedHost>({ hosts, hostOf, use }: RouterOptions<H>): ModelRouter<H> {
   const hostsOfJobs = new WeakMap<Job, H>();
+  const leases = new WeakMap<Job, Lease>();
 
   /** @throws Error for a job that no host has accepted */
   function dispatcherOf(job: Job): Dispatcher {
@@ -38,7 +45,11 @@ export function createModelRouter<H extends RoutedHost>({ hosts, hostOf, use }: 
 
   function accepted(host: H, job: Job, lease: Lease | undefined): void {
     hostsOfJobs.set(job, host);
-    void job.ended.promise.then(() => lease?.end(job));
+    if (lease === undefined) return;
+    leases.set(job, lease);
+    // The calls of a recorded message have begun before.
+    if (job.state.phase.name === "calling") lease.pause();
+    void job.ended.promise.then(() => lease.end(job));
   }
 
   return {
@@ -65,5 +76,9 @@ export function createModelRouter<H extends RoutedHost>({ hosts, hostOf, use }: 
     },
     openReader: (job, after, onStalled) => dispatcherOf(job).openReader(job, after, onStalled),
     join: (host, job) => void hostsOfJobs.set(job, host),
+    observe(job, { type }) {
+      if (type === "calling") leases.get(job)?.pause();
+      if (type === "continues") leases.get(job)?.resume();
+    },
   };
 }

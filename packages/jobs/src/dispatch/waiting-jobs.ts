@@ -119,6 +119,7 @@ export function createWaitingJobs({ queue, forecast }: WaitingJobsOptions): Wait
           return queue.depth + 1;
         case "running":
         case "ending":
+        case "calling":
         case "ended":
           return undefined;
       }

@@ -1,9 +1,8 @@
-// Divides the time of an ended job into its phases: waiting for a slot, reading the prompt, and writing the answer. Pure.
-import type { Job } from "./job.ts";
-import { roundMs } from "./stream-events.ts";
+// Divides the time of an ended job into its phases: waiting for a slot, reading the prompt, writing the answer, and its tool calls. Pure.
+import type { Job, JobState } from "./job.ts";
 
 export interface JobPhase {
-  readonly name: "queue" | "prefill" | "decode";
+  readonly name: "queue" | "prefill" | "decode" | "calls";
   /** Start, in milliseconds of the daemon's clock. */
   readonly from: number;
   readonly to: number;
@@ -16,24 +15,32 @@ export interface PhaseTimes {
   readonly writing_ms: number;
 }
 
-/** Returns the phases that an ended job reached, in order and without gaps. A job that an engine's crash interrupted has each phase once. */
+/** Returns the phases that an ended job reached, in order and without gaps. A step that an engine's crash interrupted has each phase once. */
 export function phasesOf({ acceptedAt, state }: Pick<Job, "acceptedAt" | "state">): readonly JobPhase[] {
-  const { startedAt, firstTokenAt, endedAt = acceptedAt } = state;
+  return phasesUntil(state, state.endedAt ?? acceptedAt);
+}
+
+/** Returns the phases of the ended steps, and those of the present one up to this time. */
+export function phasesUntil({ before, step, startedAt, firstTokenAt }: JobState, at: number): readonly JobPhase[] {
   const begins = [
-    { name: "queue", from: acceptedAt },
+    { name: "queue", from: step.since },
     { name: "prefill", from: startedAt },
     { name: "decode", from: firstTokenAt },
+    { name: "calls", from: step.calledAt },
   ] as const;
   const reached = begins.flatMap(({ name, from }) => (from === undefined ? [] : [{ name, from }]));
-  return reached.map((phase, index) => ({ ...phase, to: reached[index + 1]?.from ?? endedAt }));
+  return [...before.phases, ...reached.map((phase, index) => ({ ...phase, to: reached[index + 1]?.from ?? at }))];
 }
 
 /** The durations of the phases. A phase that the job did not reach has 0 ms. */
 export function phaseTimesOf(job: Pick<Job, "acceptedAt" | "state">): PhaseTimes {
   const phases = phasesOf(job);
-  const durationOf = (wanted: JobPhase["name"]): number => {
-    const phase = phases.find(({ name }) => name === wanted);
-    return phase === undefined ? 0 : roundMs(phase.to - phase.from);
-  };
+  const durationOf = (wanted: JobPhase["name"]): number =>
+    roundMs(phases.reduce((sum, { name, from, to }) => sum + (name === wanted ? to - from : 0), 0));
   return { waiting_ms: durationOf("queue"), reading_ms: durationOf("prefill"), writing_ms: durationOf("decode") };
+}
+
+/** Rounds to a microsecond, and negative values to 0: the clocks of two processes may differ a little. */
+export function roundMs(ms: number): number {
+  return Math.max(0, Math.round(ms * 1000) / 1000);
 }

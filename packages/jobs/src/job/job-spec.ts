@@ -1,6 +1,7 @@
 // Defines JobSpec, a request independent of its dialect. Each dialect translates its requests into a JobSpec; jobs know no dialect.
 import type { GenerateWork, PriorWork, Work } from "@waggle/engine";
 import type { Ticket } from "@waggle/queue";
+import type { JobCalls } from "./job-calls.ts";
 
 /** The dialect has validated the request, so every field is within its bounds. */
 export interface JobSpec<W = Work> {
@@ -11,6 +12,8 @@ export interface JobSpec<W = Work> {
   readonly who: JobOwner;
   readonly when: JobTerms;
   readonly work: W;
+  /** The tool calls that the worker runs between two messages. Only for work that generates. */
+  readonly calls?: JobCalls | undefined;
   /** What other workers have done of the work. Then the job has one choice. */
   readonly prior?: PriorAttempts | undefined;
 }
@@ -42,6 +45,8 @@ export interface JobTerms {
   readonly priority: number;
   /** Deadline in milliseconds after acceptance. */
   readonly deadlineMs?: number | undefined;
+  /** The setting that limits the job's time; undefined: the client chose the deadline. */
+  readonly deadlineSetting?: string | undefined;
   /** The client chose the deadline: a job whose first token is expected later is refused at once. */
   readonly refusedIfLate?: boolean | undefined;
   /** How long the client wants the model to stay loaded after this job; Infinity: forever. */
@@ -65,7 +70,9 @@ export interface PriorAttempts extends PriorWork {
 
 /** Drops the content of an ended job's spec, which may be megabytes and is needed by engines only. */
 export function withoutContent(spec: JobSpec): JobSpec {
-  return { ...spec, work: withoutTexts(spec.work), prior: undefined };
+  const { calls } = spec;
+  const short = calls && { ...calls, grammars: { later: undefined, last: undefined }, recorded: [] };
+  return { ...spec, work: withoutTexts(spec.work), ...(short === undefined ? {} : { calls: short }), prior: undefined };
 }
 
 function withoutTexts(work: Work): Work {

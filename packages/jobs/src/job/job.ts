@@ -1,8 +1,18 @@
 // Defines a job. Its state is replaced as a whole: `reduce` computes the new state, and the dispatcher stores it.
 import type { Deferred, TimerHandle } from "@waggle/async";
 import type { JobTotals, PromptLogprobEntry } from "@waggle/engine";
-import type { CancelledBy, ErrorCode, FinishReason, JobStateName, StoppedBy, WaggleError } from "@waggle/protocol";
+import type {
+  CancelledBy,
+  ErrorCode,
+  FinishReason,
+  JobStateName,
+  Receipt,
+  StoppedBy,
+  ToolCallEvent,
+  WaggleError,
+} from "@waggle/protocol";
 import type { MessageDraft } from "./answer-message.ts";
+import type { JobPhase } from "./job-phases.ts";
 import type { JobListener } from "../watching/observers.ts";
 import type { JobSpec } from "./job-spec.ts";
 import type { ReplayLog } from "../stream/replay-log.ts";
@@ -32,10 +42,37 @@ export type Phase =
   | { readonly name: "running"; readonly stage: Stage }
   /** The engine was asked to release the job, which then ends with `outcome`. */
   | { readonly name: "ending"; readonly stage: Stage; readonly outcome: Outcome }
+  /** The worker runs the tool calls of the last message. The engine holds no sequence of the job. */
+  | { readonly name: "calling"; readonly call: RunningCall | undefined }
   | { readonly name: "ended"; readonly outcome: Outcome };
 
-/** The engine's counts at the end of a job. Until then, and after the loss of an engine, the worker's counts. */
+/** A call that runs, or waits for consent. */
+export type RunningCall = Pick<ToolCallEvent, "call_id" | "server" | "tool" | "state">;
+
+/** The engine's counts at the end of a step. Until then, and after the loss of an engine, the worker's counts. */
 export type JobCounts = Omit<JobTotals, "unreadableCalls">;
+
+/** One message of the model: a run from the queue to the answer. A job without tool calls has one step. */
+export interface Step {
+  /** 0 for the first step. */
+  readonly index: number;
+  /** When the step began to wait: at acceptance, or when the results of the calls before it had come. */
+  readonly since: number;
+  /** When the calls of the step's message began. */
+  readonly calledAt: number | undefined;
+  /** Index of the step's first token event, and number of the job's calls before the step. */
+  readonly firstToken: number;
+  readonly firstCall: number;
+}
+
+/** What the ended steps of a job took together. */
+export interface StepTotals {
+  readonly counts: JobCounts;
+  /** Tokens after the first one of each step, which `decodeMs` has the time of. */
+  readonly decoded: number;
+  readonly queueMs: number;
+  readonly phases: readonly JobPhase[];
+}
 
 /** One sequence of a job: each choice is a sequence, and the engine runs each sequence as a separate job. */
 export interface SequenceState {
@@ -60,9 +97,11 @@ export interface SequenceState {
   readonly lastTokenMs: number | undefined;
 }
 
-/** Times are the daemon clock's milliseconds. */
+/** Times are the daemon clock's milliseconds. All but `phase`, `before` and `endedAt` are of the present step. */
 export interface JobState {
   readonly phase: Phase;
+  readonly step: Step;
+  readonly before: StepTotals;
   readonly sequences: readonly SequenceState[];
   readonly counts: JobCounts;
   /** The first text of the prompt that was not in a cache, if the engine has reported that text. */
@@ -78,6 +117,8 @@ export interface JobState {
   readonly resumptions: number;
 }
 
+export type StepReceipt = Receipt & { readonly step: number };
+
 /** What a gateway had done with a job before another gateway took it over: the job waited there, or was in the fleet's queue. */
 export type TakenOver = "waiting" | "published";
 
@@ -92,8 +133,10 @@ export interface Job {
   spec: JobSpec;
   readonly sessionKey: string | undefined;
   readonly log: ReplayLog;
-  /** Digests of the text of all token events, including those that the log has dropped. */
-  readonly digests: TextDigests;
+  /** Digests of the text of all token events of the step, including those that the log has dropped. */
+  digests: TextDigests;
+  /** The receipts of the steps whose message has calls. */
+  readonly receipts: StepReceipt[];
   /** For embed jobs, the vector of each text; for rerank jobs, a list with the logit of each document. Complete when the job has finished. */
   readonly vectors: (readonly number[])[];
   /**
@@ -105,8 +148,8 @@ export interface Job {
   output: readonly OutputSoFar[];
   readonly listener: JobListener | undefined;
   readonly acceptedAt: number;
-  /** Number of prompt tokens that were in no cache at the preflight; undefined without a preflight result. */
-  readonly uncachedTokens: number | undefined;
+  /** Number of the step's prompt tokens that were in no cache at the preflight; undefined without a preflight result. */
+  uncachedTokens: number | undefined;
   /** The common part of the ids of the job's tool calls, unique for each job. It does not change after the job's start. */
   callKey: string;
   /** Set if another gateway accepted the job. If it had published the job too, this gateway only builds the stream from the job's records. */
@@ -125,9 +168,19 @@ export function hasEnded({ state }: Job): boolean {
   return state.phase.name === "ended";
 }
 
+/** Whether the present step has tokens in the stream, from this worker or an earlier one. */
+export function hasOutput({ log, state }: Pick<Job, "log" | "state">): boolean {
+  return log.nextToken > state.step.firstToken;
+}
+
 /** Whether the job waits in the queue, or for the end of its session's running job. */
 export function isWaiting({ state }: Job): boolean {
   return state.phase.name === "queued" || state.phase.name === "blocked";
+}
+
+/** Whether the job waits for a person's consent to a call. */
+export function waitsForConsent({ state: { phase } }: Job): boolean {
+  return phase.name === "calling" && phase.call?.state === "waits_for_consent";
 }
 
 /** Returns the state's name on the wire. */
@@ -139,6 +192,8 @@ export function stateNameOf({ phase }: JobState): JobStateName {
     case "running":
     case "ending":
       return phase.stage;
+    case "calling":
+      return "calling";
     case "ended":
       return phase.outcome.type;
   }

@@ -3,11 +3,12 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { deferred } from "@waggle/async";
 import { choicesOf, noTotals } from "@waggle/engine";
 import { emptyMessage } from "./answer-message.ts";
-import { sequenceUidOf, type Job, type Phase, type TakenOver } from "./job.ts";
+import { sequenceUidOf, type Job, type JobState, type Phase, type Step, type TakenOver } from "./job.ts";
 import type { JobListener } from "../watching/observers.ts";
 import type { JobOwner, JobSpec } from "./job-spec.ts";
+import type { GenerateWork, PriorWork, Work } from "@waggle/engine";
 import type { PromptSize } from "../dispatch/preparations.ts";
-import { newOutput } from "../stream/output-so-far.ts";
+import { newOutput, type OutputSoFar } from "../stream/output-so-far.ts";
 import { createTextDigests } from "../stream/receipt.ts";
 import { createReplayLog } from "../stream/replay-log.ts";
 
@@ -56,7 +57,7 @@ export interface NewJobOptions {
 export function createJob(spec: JobSpec, options: NewJobOptions): Job {
   const { uid, now, replayBufferBytes, phase, size, listener, takenOver } = options;
   const { who, work, prior } = spec;
-  const output = Array.from({ length: choicesOf(work) }, () => newOutput(prior?.output));
+  const output = outputsOf(work, prior);
   return {
     uid,
     id: spec.id ?? drawnId(),
@@ -66,6 +67,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
     takenOver,
     beginsLate: false,
     digests: createTextDigests(),
+    receipts: [],
     // This worker needs only the number of the texts that another worker has computed.
     vectors: Array.from({ length: prior?.computed ?? 0 }, () => []),
     promptLogprobs: [],
@@ -79,26 +81,49 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
     readers: 0,
     state: {
       phase: { name: phase },
-      sequences: Array.from({ length: choicesOf(work) }, (_, choice) => ({
-        uid: sequenceUidOf(uid, choice),
-        choice,
-        held: false,
-        slot: undefined,
-        stoppedBy: undefined,
-        stopString: undefined,
-        message: work.kind === "generate" && work.prompt.kind === "messages" ? emptyMessage : undefined,
-        counts: undefined,
-        startedMs: 0,
-        lastTokenMs: undefined,
-      })),
-      counts: noTotals,
-      differsAt: undefined,
-      startedAt: undefined,
-      firstTokenAt: undefined,
+      before: { counts: noTotals, decoded: 0, queueMs: 0, phases: [] },
       endedAt: undefined,
-      hasNewOutput: false,
+      ...newStep(uid, work, { index: 0, since: now, calledAt: undefined, firstToken: 0, firstCall: 0 }),
       enginesLost: (prior?.enginesLost ?? 0) + (options.enginesLost ?? 0),
-      resumptions: 0,
     },
   };
+}
+
+/** Returns the state of a step that waits. */
+export function newStep(uid: string, work: Work, step: Step): Omit<JobState, "phase" | "before" | "endedAt"> {
+  return {
+    step,
+    sequences: Array.from({ length: choicesOf(work) }, (_, choice) => ({
+      uid: sequenceUidOf(uid, choice),
+      choice,
+      held: false,
+      slot: undefined,
+      stoppedBy: undefined,
+      stopString: undefined,
+      message: work.kind === "generate" && work.prompt.kind === "messages" ? emptyMessage : undefined,
+      counts: undefined,
+      startedMs: 0,
+      lastTokenMs: undefined,
+    })),
+    counts: noTotals,
+    differsAt: undefined,
+    startedAt: undefined,
+    firstTokenAt: undefined,
+    hasNewOutput: false,
+    enginesLost: 0,
+    resumptions: 0,
+  };
+}
+
+/** Gives the job the work of its next step. */
+export function beginStep(job: Job, work: GenerateWork): void {
+  job.spec = { ...job.spec, work };
+  job.uncachedTokens = undefined;
+  job.digests = createTextDigests();
+  job.promptLogprobs = [];
+  job.output = outputsOf(work);
+}
+
+function outputsOf(work: Work, prior?: PriorWork): readonly OutputSoFar[] {
+  return Array.from({ length: choicesOf(work) }, () => newOutput(prior?.output));
 }

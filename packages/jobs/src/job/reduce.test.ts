@@ -5,9 +5,9 @@ import { createJob } from "./new-job.ts";
 import type { JobSpec } from "./job-spec.ts";
 import { reduce } from "./reduce.ts";
 import type { Effect, JobInput } from "./reduce.ts";
-import type { JobEvent } from "@waggle/engine";
+import type { GenerateWork, JobEvent } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
-import type { EndEvent } from "@waggle/protocol";
+import type { AnswerMessage, EndEvent } from "@waggle/protocol";
 
 const spec = (choices = 1): JobSpec => ({
   model: "m",
@@ -133,8 +133,115 @@ describe("a job", () => {
   it("cannot be submitted before the job that it supersedes has ended", () => {
     const job = newJob(1, "blocked");
     expect(() => reduce(job, { type: "submitted" })).toThrow("Illegal job input: submitted while blocked");
-    expect(apply(job, { type: "unblocked" })).toEqual([{ type: "enqueue", again: false }]);
-    expect(() => reduce(job, { type: "unblocked" })).toThrow("Illegal");
+    expect(apply(job, { type: "unblocked", at: 1 })).toEqual([{ type: "enqueue", again: false }]);
+    expect(() => reduce(job, { type: "unblocked", at: 1 })).toThrow("Illegal");
+  });
+
+  describe("with tool calls", () => {
+    const tools = { s__t: { server: "s", name: "t", allowed: true } };
+    const recorded = {
+      role: "assistant" as const,
+      content: "Old.",
+      tool_calls: [asked("old")],
+    } satisfies AnswerMessage;
+    const prompt = { kind: "messages", messages: [{ role: "user", content: "x" }] } as const;
+
+    function asked(id: string) {
+      return { id, type: "function" as const, function: { name: "s__t", arguments: "{}" } };
+    }
+
+    function callingJob(messages: readonly AnswerMessage[] = [], steps = 4): Job {
+      const { work, ...rest } = spec();
+      const grammars = { later: undefined, last: undefined };
+      const calls = { key: "k", tools, steps, grammars, recorded: messages };
+      const full = { ...rest, work: { ...work, prompt } as GenerateWork, calls };
+      return createJob(full, { uid: "j1", now: 0, replayBufferBytes: 1 << 20, phase: "queued" });
+    }
+
+    const part = (index: number, named: object, text = ""): JobInput =>
+      engine({ type: "token", jobId: "j1", index, text, tMs: index, ids: [7], n: 1, part: named } as JobEvent, 10);
+    const calls = [part(0, { kind: "call", index: 0, name: "s__t" }), part(1, { kind: "arguments", index: 0 }, "{}")];
+    const work = { ...(spec().work as GenerateWork), prompt };
+    const called = (next: GenerateWork | undefined = work): JobInput => ({ type: "called", work: next, at: 50 });
+
+    it("frees its slot for the calls of its answer, and waits again with their results", () => {
+      const job = callingJob();
+      apply(job, { type: "submitted" }, started());
+      const told = apply(job, ...calls, finished());
+      expect(typesOf(told).slice(-3)).toEqual(["observe calling", "call", "free"]);
+      expect(job.state.phase).toEqual({ name: "calling", call: undefined });
+      const event = {
+        type: "tool_call",
+        stream_id: job.id,
+        call_id: "c",
+        server: "s",
+        tool: "t",
+        state: "running",
+      } as const;
+      apply(job, { type: "call", event });
+      expect(job.state.phase).toMatchObject({ name: "calling", call: { server: "s", tool: "t", state: "running" } });
+      expect(typesOf(apply(job, called()))).toEqual(["step", "observe continues", "enqueue"]);
+      expect(job.state).toMatchObject({ phase: { name: "queued" }, step: { index: 1, firstToken: 2, firstCall: 1 } });
+      expect(job.state.counts.promptTokens).toBe(0);
+    });
+
+    it("numbers tokens and calls through its steps, and ends once with the counts of all", () => {
+      const job = callingJob([], 2);
+      apply(job, { type: "submitted" }, started(), ...calls, finished(), called());
+      const told = apply(job, { type: "submitted" }, started("j1", 60), ...calls, finished());
+      const tokens = told.flatMap((effect) =>
+        effect.type === "append" && effect.event.type === "token" ? [effect.event] : [],
+      );
+      expect(tokens).toMatchObject([
+        { index: 2, call: { index: 1 } },
+        { index: 3, call: { index: 1 } },
+      ]);
+      apply(job, called(), { type: "submitted" }, started("j1", 70), ...calls);
+      const last = apply(job, finished());
+      expect(typesOf(last)).toEqual(["end", "ended", "free"]);
+      expect(job.log.terminal).toMatchObject({
+        message: { tool_calls: [{ function: { name: "s__t" } }] },
+        usage: { prompt_tokens: 9, completion_tokens: 6 },
+      });
+    });
+
+    it("starts again without `resuming` when its engine dies before the first token of a later step", () => {
+      const job = callingJob();
+      apply(job, { type: "submitted" }, started(), ...calls, finished(), called());
+      const told = apply(job, { type: "submitted" }, started("j1", 60), { type: "engine_lost", outcome: died, at: 61 });
+      expect(typesOf(told).slice(-1)).toEqual(["enqueue"]);
+      expect(job.state.resumptions).toBe(0);
+    });
+
+    it.each<readonly [string, JobInput]>([
+      ["a cancel", { type: "end", outcome: cancelled, at: 40 }],
+      ["an abort", { type: "abort", outcome: died, at: 40 }],
+    ])("ends at once in a call by %s, and ignores what the call then returns", (_, input) => {
+      const job = callingJob();
+      apply(job, { type: "submitted" }, started(), ...calls, finished());
+      expect(typesOf(apply(job, input)).at(-1)).toBe("ended");
+      expect(apply(job, called())).toEqual([]);
+    });
+
+    it("ends when the client has to run other calls of the message", () => {
+      const job = callingJob();
+      apply(job, { type: "submitted" }, started(), ...calls, finished(), { type: "called", work: undefined, at: 50 });
+      expect(job.log.terminal).toMatchObject({ finish_reason: "stop", message: { tool_calls: [{}] } });
+    });
+
+    it("goes through recorded messages without a run, also behind an older job of its session", () => {
+      for (const input of [
+        { type: "recalled", at: 1 },
+        { type: "unblocked", at: 1 },
+      ] as const) {
+        const job = callingJob([recorded]);
+        if (input.type === "unblocked") job.state = { ...job.state, phase: { name: "blocked" } };
+        const told = apply(job, input);
+        expect(typesOf(told)).toEqual(["dequeue", "token", "token", "token", "observe calling", "call"]);
+        expect(typesOf(apply(job, called()))).toEqual(["step", "observe continues", "enqueue"]);
+        expect(job.state.step).toMatchObject({ index: 1, firstToken: 3, firstCall: 1 });
+      }
+    });
   });
 
   const lost: JobInput = { type: "engine_lost", outcome: died, at: 5 };
@@ -283,6 +390,11 @@ describe("for random inputs", () => {
         return name === "queued";
       case "overdue":
         return name === "ending";
+      case "call":
+      case "called":
+        return name === "calling";
+      case "recalled":
+        return false;
       case "engine_lost":
         return held("j1") || held("j1.1");
       case "engine":

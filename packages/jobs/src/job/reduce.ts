@@ -1,24 +1,34 @@
 // Defines the life of a job as one pure function, which returns the new state and the effects of an input.
 //
+//   blocked (until the older jobs of the session have ended)
+//     v
 //   queued --> running: queued, prefill, decode --> ending --> ended
-//     ^  ^         |                                  |
-//     |  +---------+ the engine died                  |  from every phase: end, abort
-//   blocked (until the superseded job of the session has ended)
-import type { JobEvent, Token } from "@waggle/engine";
-import type { QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
-import { lengthOf, withToken } from "./answer-message.ts";
+//     ^  ^         |        |                         |
+//     |  +---------+        | the answer has calls    |  from every phase: end, abort
+//     |   the engine died   | that the worker runs
+//     +----- calling <------+
+//            their results are there: the next step, with a longer prompt
+//
+// A step is one way from `queued` to an answer. Messages that an earlier process has recorded go from `queued` to `calling` without a run.
+import type { GenerateWork, JobEvent, Token } from "@waggle/engine";
+import type { AnswerMessage, QueuedEvent, StatusEvent, StreamEvent, TokenEvent, ToolCallEvent } from "@waggle/protocol";
+import { emptyMessage, lengthOf, messageOf, withToken } from "./answer-message.ts";
 import type { ComputedEvent } from "../stream/output-so-far.ts";
 import type { Observation } from "../watching/observers.ts";
-import { isWaiting, type Job, type JobCounts, type JobState, type Outcome, type SequenceState } from "./job.ts";
+import { finishReasonOf, hasOutput, isWaiting } from "./job.ts";
+import type { Job, JobCounts, JobState, Outcome, RunningCall, SequenceState } from "./job.ts";
+import { recordedTokens, withCalls, type CallEvent } from "./job-calls.ts";
+import { roundMs } from "./job-phases.ts";
+import { newStep } from "./new-job.ts";
 import { crashFailure, hasUsedUpCrashes, lossesAfter } from "./crash-blame.ts";
 import {
   promptProgressOf,
   queuedEventOf,
-  roundMs,
   startedEventOf,
   streamKeys,
   terminalEventOf,
   tokenEventOf,
+  totalsUntil,
 } from "./stream-events.ts";
 
 /** Maximum number of characters of the answer's message in the end event. The text of a longer answer is only in the stream's token events. */
@@ -27,7 +37,9 @@ const longestMessage = 1_048_576;
 /** `at` is the daemon clock's time in milliseconds. */
 export type JobInput =
   /** The job that this job supersedes has ended. */
-  | { readonly type: "unblocked" }
+  | { readonly type: "unblocked"; readonly at: number }
+  /** The job was accepted after messages that an earlier process has recorded. */
+  | { readonly type: "recalled"; readonly at: number }
   /** The job is next in the queue, and there are slots for all its sequences. */
   | { readonly type: "submitted" }
   /** The job's position in the queue has changed. */
@@ -36,6 +48,10 @@ export type JobInput =
   | { readonly type: "loading" }
   /** The engine has an event of one of the job's sequences. */
   | { readonly type: "engine"; readonly event: JobEvent; readonly model: string; readonly at: number }
+  /** A call waits for consent, is sent, or has its result. */
+  | { readonly type: "call"; readonly event: CallEvent }
+  /** The calls of the message have their results. Without `work` the client has to run other calls of the message, and the job ends. */
+  | { readonly type: "called"; readonly work: GenerateWork | undefined; readonly at: number }
   /** The job must end. The first such input decides the outcome. */
   | { readonly type: "end"; readonly outcome: Outcome; readonly at: number }
   /** The engine has not released the job in time. */
@@ -59,6 +75,10 @@ export type Effect =
   | { readonly type: "enqueue"; readonly again: boolean }
   | { readonly type: "dequeue" }
   | { readonly type: "submit" }
+  /** Run the calls of this message. */
+  | { readonly type: "call"; readonly message: AnswerMessage }
+  /** Give the job the work of its next step. */
+  | { readonly type: "step"; readonly work: GenerateWork }
   /** Ask the engine to release these sequences, and apply `overdue` if that takes too long. */
   | { readonly type: "release"; readonly uids: readonly string[] }
   /** Tell the observers of all jobs. */
@@ -84,20 +104,30 @@ export function reduce(job: Job, input: JobInput): Change {
   switch (input.type) {
     case "unblocked":
       if (phase.name !== "blocked") throw illegal(job, input);
-      return { state: { ...state, phase: { name: "queued" } }, effects: [{ type: "enqueue", again: false }] };
+      return wait(job, state, input.at);
+    case "recalled":
+      if (!isWaiting(job)) throw illegal(job, input);
+      if (phase.name === "blocked") return unchanged(state);
+      return recall(job, state, input.at) ?? unchanged(state);
     case "submitted":
       if (phase.name !== "queued") throw illegal(job, input);
       return submit(state);
     case "moved":
       // A job that waits for another engine after its start announces no queue position.
-      return state.startedAt !== undefined || phase.name === "ended"
+      return state.startedAt !== undefined || phase.name === "calling" || phase.name === "ended"
         ? unchanged(state)
         : send(state, queuedEventOf(job, input));
     case "loading":
       // A job with output has sent the status `resuming`, and sends no other status until it continues.
-      return phase.name === "ended" || hasOutput(job) ? unchanged(state) : send(state, statusOf(job, "loading"));
+      return phase.name === "ended" || phase.name === "calling" || hasOutput(job)
+        ? unchanged(state)
+        : send(state, statusOf(job, "loading"));
     case "engine":
       return takeEvent(job, input);
+    case "call":
+      return phase.name === "calling" ? takeCall(state, input.event) : unchanged(state);
+    case "called":
+      return phase.name === "calling" ? takeResults(job, input) : unchanged(state);
     case "end":
       return phase.name === "ended" || phase.name === "ending" ? unchanged(state) : askToEnd(job, input);
     case "overdue":
@@ -185,7 +215,7 @@ function addToken(job: Job, event: EngineEventOf<"token">, at: number): Change {
   if (sequence === undefined) throw new Error(`Illegal token of job ${job.uid}: it has no sequence ${event.jobId}`);
   const { counts } = state;
   const first = state.firstTokenAt === undefined;
-  // All choices count time from the job's start. Their messages may arrive in any order, but the job's times never go back.
+  // All choices count time from the step's start. Their messages may arrive in any order, but the job's times never go back.
   const tokenMs = Math.max(sequence.startedMs + event.tMs, counts.prefillMs + counts.decodeMs);
   const token = tokenEventOf(job, event, sequence.choice, roundMs(tokenMs));
   const next: JobState = {
@@ -200,7 +230,10 @@ function addToken(job: Job, event: EngineEventOf<"token">, at: number): Change {
       prefillMs: first ? tokenMs : counts.prefillMs,
       decodeMs: first ? 0 : tokenMs - counts.prefillMs,
     },
-    sequences: withSequence(state, event.jobId, { lastTokenMs: tokenMs, message: withText(sequence, token) }),
+    sequences: withSequence(state, event.jobId, {
+      lastTokenMs: tokenMs,
+      message: withText(sequence, inStep(state, token)),
+    }),
   };
   const { lastTokenMs } = sequence;
   const sincePreviousMs = lastTokenMs === undefined ? undefined : tokenMs - lastTokenMs;
@@ -241,8 +274,72 @@ function release(job: Job, event: ReleaseEvent, at: number): Change {
   if (phase.name === "ended") return { state, effects: [...steps, free] };
   const allFinished = state.sequences.every(({ stoppedBy }) => stoppedBy !== undefined);
   const last = allFinished || phase.name !== "ending" ? outcome : phase.outcome;
-  const change = end(job, { ...state, counts: totalsOf(state) }, last, at);
+  const counted = { ...state, counts: totalsOf(state) };
+  const message = allFinished && phase.name !== "ending" ? callsIn(job, counted) : undefined;
+  const change = message === undefined ? end(job, counted, last, at) : beginCalls(counted, message, at);
   return { state: change.state, effects: [...steps, ...change.effects, free] };
+}
+
+/** The message of a complete answer, if the worker runs a call of it. */
+function callsIn({ spec: { calls } }: Job, { sequences: [sequence], step }: JobState): AnswerMessage | undefined {
+  if (sequence?.message === undefined || sequence.stoppedBy === undefined) return undefined;
+  if (finishReasonOf(sequence.stoppedBy) !== "stop" || step.index >= (calls?.steps ?? 0)) return undefined;
+  return withCalls(calls, messageOf(sequence.message));
+}
+
+function beginCalls(state: JobState, message: AnswerMessage, at: number): Change {
+  return {
+    state: { ...state, phase: { name: "calling", call: undefined }, step: { ...state.step, calledAt: at } },
+    effects: [observe({ type: "calling" }), { type: "call", message }],
+  };
+}
+
+function takeCall(state: JobState, event: CallEvent): Change {
+  const call = event.type === "tool_call" ? callOf(event) : undefined;
+  return { state: { ...state, phase: { name: "calling", call } }, effects: [append(event)] };
+}
+
+function callOf({ call_id, server, tool, state }: ToolCallEvent): RunningCall {
+  return { call_id, server, tool, state };
+}
+
+function takeResults(job: Job, { work, at }: Extract<JobInput, { type: "called" }>): Change {
+  const { state, log, uid } = job;
+  if (work === undefined) return end(job, state, { type: "finished", by: "end" }, at);
+  const { step, sequences } = state;
+  const next = newStep(uid, work, {
+    index: step.index + 1,
+    since: at,
+    calledAt: undefined,
+    firstToken: log.nextToken,
+    firstCall: step.firstCall + (sequences[0]?.message?.calls.length ?? 0),
+  });
+  const change = wait(job, { ...state, ...next, before: totalsUntil(state, at) }, at);
+  const effects: readonly Effect[] = [{ type: "step", work }, observe({ type: "continues" })];
+  return { state: change.state, effects: [...effects, ...change.effects] };
+}
+
+/** The step waits for a slot, unless its message is recorded. */
+function wait(job: Job, state: JobState, at: number): Change {
+  const queued: JobState = { ...state, phase: { name: "queued" } };
+  return recall(job, queued, at) ?? { state: queued, effects: [{ type: "enqueue", again: false }] };
+}
+
+/** Continues with the step's message as an earlier process has recorded it; undefined if there is none. */
+function recall(job: Job, state: JobState, at: number): Change | undefined {
+  const { step } = state;
+  const message = job.spec.calls?.recorded[step.index];
+  if (message === undefined) return undefined;
+  const tokens = recordedTokens(message, streamKeys(job), { token: step.firstToken, call: step.firstCall });
+  const draft = tokens.reduce((soFar, token) => withToken(soFar, inStep(state, token)), emptyMessage);
+  const change = beginCalls({ ...state, sequences: withSequence(state, job.uid, { message: draft }) }, message, at);
+  return { state: change.state, effects: [{ type: "dequeue" }, ...tokens.map(append), ...change.effects] };
+}
+
+/** The token event with the number that its call has in its own message. */
+function inStep({ step }: JobState, token: TokenEvent): TokenEvent {
+  const { call } = token;
+  return call === undefined ? token : { ...token, call: { ...call, index: call.index - step.firstCall } };
 }
 
 /** The outcome `internal` means a defect: the engine cancelled a sequence without a request. */
@@ -335,11 +432,6 @@ function withText({ message }: SequenceState, token: TokenEvent): SequenceState[
 /** Whether the event has a vector that no earlier engine has computed: only such a vector is progress. */
 function isNewVector({ vectors }: Job, event: ComputedEvent): boolean {
   return event.type === "embedding" && event.index >= vectors.length;
-}
-
-/** Whether the job's stream has tokens, from this worker or an earlier one. */
-function hasOutput({ log }: Job): boolean {
-  return log.nextToken > 0;
 }
 
 /** Sums up the sequences' counts; returns the worker's counts if an engine died before sending a sequence's counts. */

@@ -14,7 +14,8 @@ import type {
 } from "@waggle/protocol";
 import { messageOf } from "./answer-message.ts";
 import { finishReasonOf } from "./job.ts";
-import type { Job, JobState, Outcome, SequenceState } from "./job.ts";
+import type { Job, JobCounts, JobState, Outcome, SequenceState, StepTotals } from "./job.ts";
+import { phasesUntil, roundMs } from "./job-phases.ts";
 
 /** Returns the fields that every event of the job's stream has. */
 export function streamKeys({ id, spec }: Pick<Job, "id" | "spec">): { stream_id: string; session_id?: string } {
@@ -44,12 +45,12 @@ export function startedEventOf(job: Job, state: JobState, model: string): Starte
     prompt_tokens: counts.promptTokens,
     cached_tokens: counts.cachedTokens,
     ...differenceOf(state),
-    queue_ms: roundMs((startedAt ?? job.acceptedAt) - job.acceptedAt),
+    queue_ms: roundMs((startedAt ?? state.step.since) - state.step.since),
     ...(job.spec.work.kind === "generate" ? { seed: job.spec.work.sampling.seed } : {}),
   };
 }
 
-/** @param tokenMs milliseconds from the job's start to this token */
+/** The calls of all steps are numbered together. @param tokenMs milliseconds from the step's start to this token */
 export function tokenEventOf(
   job: Job,
   event: Extract<JobEvent, { type: "token" }>,
@@ -62,7 +63,7 @@ export function tokenEventOf(
     // The index counts the tokens of all choices together.
     index: job.takenOver !== undefined && job.log.nextToken === 0 ? event.index : job.log.nextToken,
     text: event.text,
-    ...partOf(event.part, `${job.callKey}${choice === 0 ? "" : `_${choice}`}`),
+    ...partOf(event.part, `${job.callKey}${choice === 0 ? "" : `_${choice}`}`, job.state.step.firstCall),
     t_ms: tokenMs,
     ...(event.ids.length > 0 ? { ids: [...event.ids] } : {}),
     ...(event.n > 1 ? { n: event.n } : {}),
@@ -72,18 +73,19 @@ export function tokenEventOf(
 }
 
 /** A tool call without an id in the model's answer gets an id from the job's call key. */
-function partOf(part: PartName | undefined, callKey: string): Pick<TokenEvent, "part" | "call"> {
+function partOf(part: PartName | undefined, callKey: string, firstCall: number): Pick<TokenEvent, "part" | "call"> {
   switch (part?.kind) {
     case undefined:
       return {};
     case "reasoning":
       return { part: "reasoning" };
     case "call": {
-      const { index, name, id = `call_${callKey}_${index}` } = part;
+      const index = firstCall + part.index;
+      const { name, id = `call_${callKey}_${index}` } = part;
       return { part: "call", call: { index, id, name } };
     }
     case "arguments":
-      return { part: "arguments", call: { index: part.index } };
+      return { part: "arguments", call: { index: firstCall + part.index } };
   }
 }
 
@@ -124,8 +126,33 @@ function endOf(sequence: SequenceState | undefined, outcome?: Exclude<Outcome, {
   };
 }
 
+/** The counts of all steps. */
+export function totalCountsOf({ before, counts }: Pick<JobState, "before" | "counts">): JobCounts {
+  const sum = (key: keyof JobCounts): number => (before.counts[key] ?? 0) + (counts[key] ?? 0);
+  const guessedTokens = sum("guessedTokens");
+  return {
+    promptTokens: sum("promptTokens"),
+    cachedTokens: sum("cachedTokens"),
+    completionTokens: sum("completionTokens"),
+    prefillMs: sum("prefillMs"),
+    decodeMs: sum("decodeMs"),
+    ...(guessedTokens === 0 ? {} : { guessedTokens, rightGuesses: sum("rightGuesses") }),
+  };
+}
+
+/** The totals of the steps up to the end of the present one. @param at when it ended */
+export function totalsUntil(state: JobState, at: number): StepTotals {
+  const { before, counts, step, startedAt = step.calledAt ?? at } = state;
+  return {
+    counts: totalCountsOf(state),
+    decoded: before.decoded + Math.max(0, counts.completionTokens - 1),
+    queueMs: before.queueMs + startedAt - step.since,
+    phases: phasesUntil(state, at),
+  };
+}
+
 export function usageOf(state: JobState): Usage {
-  const { promptTokens, cachedTokens, completionTokens } = state.counts;
+  const { promptTokens, cachedTokens, completionTokens } = totalCountsOf(state);
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
@@ -140,21 +167,18 @@ function differenceOf({ differsAt }: JobState): Pick<Usage, "differs_at"> {
 }
 
 /** Returns the timings of a job that has ended. */
-export function timingsOf({ acceptedAt }: Job, { counts, startedAt, endedAt = acceptedAt }: JobState): Timings {
-  const { prefillMs, decodeMs, completionTokens, guessedTokens = 0, rightGuesses = 0 } = counts;
+export function timingsOf({ acceptedAt }: Job, state: JobState): Timings {
+  const { endedAt = acceptedAt } = state;
+  const { counts, decoded, queueMs } = totalsUntil(state, endedAt);
+  const { prefillMs, decodeMs, guessedTokens = 0, rightGuesses = 0 } = counts;
   return {
-    queue_ms: roundMs((startedAt ?? endedAt) - acceptedAt),
+    queue_ms: roundMs(queueMs),
     prefill_ms: roundMs(prefillMs),
     decode_ms: roundMs(decodeMs),
     total_ms: roundMs(endedAt - acceptedAt),
-    tokens_per_second: decodeMs > 0 ? roundMs(((completionTokens - 1) * 1000) / decodeMs) : 0,
+    tokens_per_second: decodeMs > 0 ? roundMs((decoded * 1000) / decodeMs) : 0,
     ...(guessedTokens === 0 ? {} : { draft_n: guessedTokens, draft_n_accepted: rightGuesses }),
   };
-}
-
-/** Rounds to a microsecond, and negative values to 0: the clocks of two processes may differ a little. */
-export function roundMs(ms: number): number {
-  return Math.max(0, Math.round(ms * 1000) / 1000);
 }
 
 function copyLogprob({ top, ...entry }: LogprobEntry): Logprob {

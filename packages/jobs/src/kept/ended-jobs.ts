@@ -15,6 +15,8 @@ export interface EndedJobsOptions {
 
 export interface EndedJobs {
   add(job: Job): void;
+  /** Forgets the job before its time, if it is kept. */
+  forget(job: Job): void;
   clear(): void;
   readonly count: number;
   readonly bytes: number;
@@ -47,6 +49,7 @@ export function createEndedJobs(options: EndedJobsOptions): EndedJobs {
         if (oldest !== undefined) forget(oldest);
       }
     },
+    forget,
     clear() {
       for (const job of count) forget(job);
     },

@@ -14,7 +14,7 @@ export interface RegistryOptions {
   readonly replayWindowMs: number;
   /** Maximum number of bytes of the replay logs of all ended jobs. Beyond this limit the oldest jobs are forgotten early. */
   readonly replayTotalBytes: number;
-  /** The same two limits for background jobs, which continue without a reader: their clients return later. */
+  /** The same two limits for background jobs, which continue without a reader, and for jobs with tool calls: their clients return later. */
   readonly answerWindowMs: number;
   readonly answerTotalBytes: number;
   /** Limit for the number of ended background jobs, and also for the number of other ended jobs. */
@@ -27,9 +27,9 @@ export interface RegistryOptions {
   readonly onForgotten?: ((job: Job) => void) | undefined;
 }
 
-/** A job, or a turn of several jobs, in the order of its session. */
+/** A job in the order of its session. */
 export interface SessionJob extends SessionStream {
-  readonly job?: Job | undefined;
+  readonly job: Job;
 }
 
 /** The live jobs of one model. */
@@ -53,6 +53,8 @@ export interface JobRegistry extends LiveJobs {
   get(client: string, id: string): Job | undefined;
   /** The last ended jobs, newest first: `endedJobsLimit`, or more of a time, a job or a client, also from the day on disk. */
   ended(query?: PastQuery): Promise<readonly EndedJob[]>;
+  /** Drops an ended job, so that its id can be used again. */
+  forget(job: Job): void;
   /** Drops all ended jobs and their timers. */
   clear(): void;
   readonly endedCount: number;
@@ -132,7 +134,13 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
       }
       // Vectors are not in the log, so embed and rerank jobs cannot be replayed. A job with a listener is replayed by its gateway.
       if (job.spec.work.kind !== "generate" || job.listener !== undefined) return forgotten(job);
-      (job.spec.when.onDisconnect === "continue" ? answers : replayed).add(job);
+      // The calls of a job took effect, and its client may return late to read of it.
+      const isLong = job.spec.when.onDisconnect === "continue" || job.spec.calls !== undefined;
+      (isLong ? answers : replayed).add(job);
+    },
+    forget(job) {
+      replayed.forget(job);
+      answers.forget(job);
     },
     clear() {
       replayed.clear();

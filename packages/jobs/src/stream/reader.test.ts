@@ -1,4 +1,4 @@
-import type { TokenEvent } from "@waggle/protocol";
+import type { StreamEvent, TokenEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { expect, it } from "vitest";
 import { createReader } from "./reader.ts";
@@ -26,4 +26,31 @@ it("a reader that is too slow, and then does not pull, is cut off only once", as
   expect(value).toMatchObject([{ type: "error", code: "slow_consumer" }]);
   clock.advance(30_000);
   expect(calls).toEqual(["cut off", "stalled", "closed"]);
+});
+
+it("a resumed stream begins with the start of its step, and has the calls after its token in their order", async () => {
+  const log = createReplayLog(10_000);
+  const keys = { stream_id: "s" };
+  const start = (prompt_tokens: number) =>
+    ({ type: "started", ...keys, model: "m", prompt_tokens, cached_tokens: 0, queue_ms: 0 }) as const;
+  const call = { type: "tool_call", ...keys, call_id: "c", server: "s", tool: "t", state: "running" } as const;
+  log.append({ type: "status", ...keys, status: "thinking" });
+  log.append(start(1));
+  log.append(token(0));
+  log.append(call);
+  log.append({ type: "status", ...keys, status: "thinking" });
+  log.append(start(2));
+  log.append(token(1));
+  const readAfter = async (after: number): Promise<unknown> => {
+    const { value } = await createReader({
+      ...{ log, keys, after, clock: createFakeClock(), pingIntervalMs: 15_000, stallTimeoutMs: 30_000 },
+      ...{ onClose: () => {}, onCutOff: () => {}, onStalled: () => {} },
+    }).next();
+    return (value as readonly StreamEvent[]).map((event) =>
+      event.type === "started" ? event.prompt_tokens : event.type === "token" ? `token ${event.index}` : event.type,
+    );
+  };
+  expect(await readAfter(-1)).toEqual([1, "token 0", "tool_call", "status", 2, "token 1"]);
+  expect(await readAfter(0)).toEqual(["tool_call", "status", 2, "token 1"]);
+  expect(await readAfter(1)).toEqual(["status", 2]);
 });

@@ -8,9 +8,9 @@ import type { JobTimers } from "../dispatch/timers.ts";
 import { hasEnded } from "../job/job.ts";
 import type { Job } from "../job/job.ts";
 import { streamKeys } from "../job/stream-events.ts";
-import type { ReplayLog } from "./replay-log.ts";
+import { isWait, type Mark, type ReplayLog } from "./replay-log.ts";
 
-/** Maximum number of token events of one pull, to bound the size of one write to the connection. */
+/** Maximum number of events of one pull, to bound the size of one write to the connection. */
 const eventsPerPull = 256;
 
 export interface ReaderOptions {
@@ -44,8 +44,8 @@ export interface Reader extends AsyncIterableIterator<readonly StreamEvent[]> {
 export function createReader(options: ReaderOptions): Reader {
   const { log, clock } = options;
   let nextToken = options.after + 1;
-  let waitingSeen = 0;
-  let startedSent = false;
+  /** Number of the last mark that was sent. */
+  let marked = 0;
   let finished = false;
   let closed = false;
   let cutOff = false;
@@ -53,27 +53,35 @@ export function createReader(options: ReaderOptions): Reader {
   let timer: TimerHandle | undefined;
   const unsubscribe = log.subscribe(wake);
 
+  /** The next mark of this reader. A resumed stream begins with the start of its step, and without the other marks before its first token. */
+  function nextMark(): Mark | undefined {
+    if ((log.marks.at(-1)?.number ?? 0) <= marked) return undefined;
+    const { after } = options;
+    const start = log.marks.findLast(({ event, at }) => event.type === "started" && at <= after + 1);
+    return log.marks.find((mark) => mark.number > marked && (mark.at > after || mark === start || isWait(mark.event)));
+  }
+
   function collect(): StreamEvent[] {
     const batch: StreamEvent[] = [];
-    if (log.waiting !== undefined && log.waiting.number > waitingSeen) {
-      waitingSeen = log.waiting.number;
-      batch.push(log.waiting.event);
-    }
-    if (!startedSent && log.started !== undefined) {
-      startedSent = true;
-      batch.push(log.started);
-    }
-    if (nextToken < log.firstToken) {
-      finished = true;
-      reportCutOff();
-      return [tooSlow(options.keys, log.firstToken)];
-    }
-    if (nextToken < log.nextToken) {
-      const tokens = log.tokensFrom(nextToken, eventsPerPull);
+    while (batch.length < eventsPerPull) {
+      const mark = nextMark();
+      if (mark !== undefined && mark.at <= nextToken) {
+        marked = mark.number;
+        batch.push(mark.event);
+        continue;
+      }
+      if (nextToken < log.firstToken) {
+        finished = true;
+        reportCutOff();
+        return [tooSlow(options.keys, log.firstToken)];
+      }
+      const until = Math.min(mark?.at ?? Infinity, log.nextToken);
+      if (nextToken >= until) break;
+      const tokens = log.tokensFrom(nextToken, Math.min(until - nextToken, eventsPerPull - batch.length));
       nextToken += tokens.length;
       for (const token of tokens) batch.push(token);
     }
-    if (log.terminal !== undefined && nextToken >= log.nextToken) {
+    if (log.terminal !== undefined && nextToken >= log.nextToken && nextMark() === undefined) {
       finished = true;
       batch.push(log.terminal);
     }
@@ -81,12 +89,7 @@ export function createReader(options: ReaderOptions): Reader {
   }
 
   function hasMore(): boolean {
-    return (
-      (log.waiting?.number ?? 0) > waitingSeen ||
-      (!startedSent && log.started !== undefined) ||
-      nextToken < log.nextToken ||
-      log.terminal !== undefined
-    );
+    return nextMark() !== undefined || nextToken < log.nextToken || log.terminal !== undefined;
   }
 
   function wake(): void {

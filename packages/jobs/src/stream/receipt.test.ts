@@ -11,7 +11,7 @@ const sha256 = (text: string): string => createHash("sha256").update(text).diges
 const messages: GenerateWork["prompt"] = { kind: "messages", messages: [{ role: "user", content: "x" }] };
 
 /** Returns the receipt of a job without output. */
-function receiptOf(more: Partial<GenerateWork>, timings: Partial<EndEvent["timings"]> = {}): Receipt | undefined {
+function receiptOf(more: Partial<GenerateWork>, guessedTokens = 0): Receipt | undefined {
   const sampling = SamplingSchema.parse({ seed: 7 });
   const spec: JobSpec = {
     model: "m",
@@ -20,7 +20,8 @@ function receiptOf(more: Partial<GenerateWork>, timings: Partial<EndEvent["timin
     work: { kind: "generate", prompt: messages, choices: 1, sampling, stop: [], ...more },
   };
   const job = createJob(spec, { uid: "j", now: 0, replayBufferBytes: 1_024, phase: "queued" });
-  const end = { type: "end", stream_id: "s", finish_reason: "stop", timings } as EndEvent;
+  job.state = { ...job.state, counts: { ...job.state.counts, guessedTokens } };
+  const end = { type: "end", stream_id: "s", finish_reason: "stop" } as EndEvent;
   record(job, end, () => ({ modelSha256: "m", modelFile: "m.gguf", templateSha256: "t" }));
   return (job.log.terminal as EndEvent).receipt;
 }
@@ -53,7 +54,7 @@ test("the receipt has the hashes of the prompt's pictures", () => {
 
 test("the receipt tells whether tokens were guessed", () => {
   expect(receiptOf({})).not.toHaveProperty("guesses");
-  expect(receiptOf({}, { draft_n: 3, draft_n_accepted: 0 })).toMatchObject({ guesses: true });
+  expect(receiptOf({}, 3)).toMatchObject({ guesses: true });
 });
 
 test.each([[[]], [["one"]], [["", "né", "🐝", ""]], [Array.from({ length: 3_000 }, (_, i) => `${i} 蜜蜂 `)]])(

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
 import type { GenerateWork } from "@waggle/engine";
 import type { EndEvent, Receipt, StreamEvent, TokenEvent } from "@waggle/protocol";
-import type { Job } from "../job/job.ts";
+import type { Job, StepReceipt } from "../job/job.ts";
 
 /** Fingerprints of the loaded model. A value is undefined while it is unknown, or without a file. Hashes are SHA-256, as 64 hexadecimal digits. */
 export interface Fingerprints {
@@ -48,24 +48,51 @@ export function record(job: Job, event: StreamEvent, fingerprints: (job: Job) =>
 }
 
 function withFingerprints(job: Job, event: StreamEvent, fingerprints: (job: Job) => Fingerprints): StreamEvent {
-  if (event.type === "end") return withReceipt(job, event, fingerprints(job));
+  if (event.type === "end") return withReceipts(job, event, fingerprints(job));
   if (event.type !== "started") return event;
   const { modelFile: file } = fingerprints(job);
   return file === undefined ? event : { ...event, model_file: file };
 }
 
-/** Embed and rerank jobs have no receipt. If the log lacks the answer's beginning, message and receipt are left out: both need the whole answer. */
-function withReceipt(
-  { spec: { work }, digests, beginsLate }: Job,
-  end: EndEvent,
-  fingerprints: Fingerprints,
-): EndEvent {
-  if (work.kind !== "generate") return end;
-  if (beginsLate) {
+/** Adds the receipt of the step, whose message has calls. A recorded message has none: only its process knew its settings. */
+export function recordStep(job: Job, fingerprints: Fingerprints): void {
+  if (job.state.startedAt === undefined) return;
+  const receipt = receiptOf(job, fingerprints);
+  if (receipt !== undefined) job.receipts.push({ step: job.state.step.index, ...receipt });
+}
+
+/** If the log lacks the answer's beginning, message and receipt are left out: both need the whole answer. */
+function withReceipts(job: Job, end: EndEvent, fingerprints: Fingerprints): EndEvent {
+  const { digests, receipts } = job;
+  if (job.beginsLate) {
     const { message: _, ...rest } = end;
     return rest;
   }
-  const receipt: Receipt = {
+  const { index } = job.state.step;
+  const last = receipts.some(({ step }) => step === index) ? undefined : receiptOf(job, fingerprints);
+  const all = last === undefined ? receipts : [...receipts, { step: index, ...last }];
+  const { choices } = end;
+  const digested = choices?.map((choice, at) => ({ ...choice, text_sha256: digests.sha256(at) }));
+  return {
+    ...end,
+    ...(digested === undefined ? {} : { choices: digested }),
+    ...(index > 0 ? { receipts: [...all] } : last === undefined ? withoutStep(all[0]) : { receipt: last }),
+  };
+}
+
+function withoutStep(receipt: StepReceipt | undefined): Pick<EndEvent, "receipt"> {
+  if (receipt === undefined) return {};
+  const { step: _, ...rest } = receipt;
+  return { receipt: rest };
+}
+
+/** Embed and rerank jobs have no receipt. */
+function receiptOf(
+  { spec: { work }, digests, state }: Job,
+  fingerprints: Fingerprints,
+): Omit<Receipt, "step"> | undefined {
+  if (work.kind !== "generate") return undefined;
+  return {
     text_sha256: digests.sha256(0),
     model_file: fingerprints.modelFile ?? null,
     model_sha256: fingerprints.modelSha256 ?? null,
@@ -74,15 +101,7 @@ function withReceipt(
     ...(work.pictures === undefined ? {} : { pictures_sha256: work.pictures.map(({ sha256 }) => sha256) }),
     seed: work.sampling.seed,
     sampling: samplingOf(work),
-    ...(end.timings.draft_n === undefined ? {} : { guesses: true }),
-  };
-  const { choices } = end;
-  return {
-    ...end,
-    ...(choices === undefined
-      ? {}
-      : { choices: choices.map((choice, index) => ({ ...choice, text_sha256: digests.sha256(index) })) }),
-    receipt,
+    ...((state.counts.guessedTokens ?? 0) === 0 ? {} : { guesses: true }),
   };
 }
 

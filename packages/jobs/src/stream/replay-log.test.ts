@@ -7,6 +7,7 @@ import { createReplayLog } from "./replay-log.ts";
 
 const token = (index: number, text = "ab"): TokenEvent => ({ type: "token", stream_id: "s", index, text, t_ms: index });
 const costOfTwoChars = 124;
+const about = { stream_id: "s", call_id: "c", server: "s", tool: "t" };
 
 describe("replay log", () => {
   it("refuses a token whose index leaves a gap or is repeated", () => {
@@ -24,11 +25,30 @@ describe("replay log", () => {
     expect(() => log.append(token(0))).toThrow("after the stream's end");
   });
 
-  it("keeps only the latest waiting event, and counts these events", () => {
+  it("keeps only the latest waiting event", () => {
     const log = createReplayLog(10_000);
     log.append({ type: "queued", stream_id: "s", position: 3 });
     log.append({ type: "status", stream_id: "s", status: "thinking" });
-    expect(log.waiting).toEqual({ event: { type: "status", stream_id: "s", status: "thinking" }, number: 2 });
+    expect(log.marks).toEqual([{ event: { type: "status", stream_id: "s", status: "thinking" }, at: 0, number: 2 }]);
+  });
+
+  it("has the events of calls at their places among the tokens, and drops them with the tokens before them", () => {
+    const log = createReplayLog(2_000);
+    const result = { type: "tool_result", ...about, outcome: "done", text: "x".repeat(100) } as const;
+    log.append(token(0));
+    log.append({ type: "tool_call", ...about, state: "running" });
+    log.append(result);
+    log.append(token(1));
+    expect(log.output().map(({ type }) => type)).toEqual(["token", "tool_call", "tool_result", "token"]);
+    log.append({ ...result, text: "x".repeat(600) });
+    expect(log.firstToken).toBe(1);
+    // A reader that has the first token still gets the calls after it.
+    expect(log.output().map(({ type }) => type)).toEqual(["tool_call", "tool_result", "token", "tool_result"]);
+    const { bytes } = log;
+    for (let index = 2; index < 40; index += 1) log.append(token(index));
+    expect(log.output().every(({ type }) => type === "token")).toBe(true);
+    expect(log.bytes).toBeLessThan(bytes + 40 * costOfTwoChars);
+    expect(log.bytes).toBeLessThanOrEqual(2_000);
   });
 
   it("stays within its limit of bytes, and has the index of the oldest token", () => {

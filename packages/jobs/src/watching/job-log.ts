@@ -3,7 +3,8 @@ import type { Logger, WorkerMetrics } from "@waggle/telemetry";
 import { phaseTimesOf } from "../job/job-phases.ts";
 import type { PhaseTimes } from "../job/job-phases.ts";
 import { reasonOf } from "../job/job.ts";
-import type { Job, Outcome } from "../job/job.ts";
+import type { Job, JobState, Outcome } from "../job/job.ts";
+import { totalCountsOf } from "../job/stream-events.ts";
 import type { JobObserver } from "./observers.ts";
 
 export interface JobLogOptions {
@@ -33,14 +34,15 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
   }
 
   function logEnd(job: Job, outcome: Outcome, keys: object): void {
-    const { startedAt, endedAt = startedAt, counts } = job.state;
+    const { state } = job;
+    const { startedAt = firstStartOf(state), endedAt = startedAt } = state;
     const times = roundedTimes(job);
     // A job that never got a slot has no line stream_start, and so no line stream_end.
     const only = startedAt === undefined ? { waiting_ms: times.waiting_ms } : {};
     if (outcome.type !== "finished") log.info({ ...keys, reason: reasonOf(outcome), ...only }, "stream_cancelled");
     if (startedAt === undefined) return;
-    const duration = Math.round((endedAt ?? startedAt) - startedAt);
-    log.info({ ...keys, duration_ms: duration, ...times, tokens: counts.completionTokens }, "stream_end");
+    const duration = Math.round((endedAt ?? startedAt) - (firstStartOf(state) ?? startedAt));
+    log.info({ ...keys, duration_ms: duration, ...times, tokens: totalCountsOf(state).completionTokens }, "stream_end");
   }
 
   return {
@@ -48,7 +50,8 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
       return generated;
     },
     observe(job, what, model) {
-      const { acceptedAt, state } = job;
+      const { state } = job;
+      const { since } = state.step;
       // Look up the metrics each time, because the name of a model may be known only after its load.
       const measured = metrics.ofModel(model);
       switch (what.type) {
@@ -71,8 +74,13 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
         case "started":
           measured.promptTokens.inc(state.counts.promptTokens);
           measured.cachedPromptTokens.inc(state.counts.cachedTokens);
-          measured.queueSeconds.observe(((state.startedAt ?? acceptedAt) - acceptedAt) / 1000);
-          return log.info(keysOf(job, model), "stream_start");
+          measured.queueSeconds.observe(((state.startedAt ?? since) - since) / 1000);
+          return firstStartOf(state) === undefined
+            ? log.info(keysOf(job, model), "stream_start")
+            : log.debug({ ...keysOf(job, model), step: state.step.index }, "stream_step");
+        case "calling":
+        case "continues":
+          return;
         case "resumed": {
           measured.jobsResumed.inc();
           const tokens = job.output.reduce((sum, { ids }) => sum + ids.length, 0);
@@ -84,7 +92,7 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
         case "tokens":
           generated += what.tokens;
           measured.tokensGenerated.inc(what.tokens);
-          if (what.first) measured.ttftSeconds.observe(((state.firstTokenAt ?? acceptedAt) - acceptedAt) / 1000);
+          if (what.first) measured.ttftSeconds.observe(((state.firstTokenAt ?? since) - since) / 1000);
           if (what.sincePreviousMs !== undefined) measured.itlSeconds.observe(what.sincePreviousMs / 1000);
           return;
         case "released":
@@ -101,6 +109,11 @@ export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
       }
     },
   };
+}
+
+/** When the first step started that this process computed; undefined during that step. */
+function firstStartOf({ before }: JobState): number | undefined {
+  return before.phases.find(({ name }) => name === "prefill")?.from;
 }
 
 /** Whole milliseconds, as in the log's other durations. */

@@ -10,13 +10,17 @@ export type Observation =
   | { readonly type: "predecessor_ended"; readonly cleanly: boolean }
   /** The stream has a new status event. */
   | { readonly type: "status"; readonly event: StatusEvent }
-  /** The job's first sequence has its slot, and the number of the prompt's tokens is known. */
+  /** The first sequence of the job's step has its slot, and the number of the prompt's tokens is known. */
   | { readonly type: "started" }
   /** The job continues after its earlier output. */
   | { readonly type: "resumed" }
+  /** The answer has calls, which the worker runs; the job has no slot meanwhile. */
+  | { readonly type: "calling" }
+  /** The calls have their results, and the job continues with its next step. */
+  | { readonly type: "continues" }
   /** The context pool is full, so one of the job's sequences has left its KV cache until there is room. */
   | { readonly type: "parked" }
-  /** The engine has produced model tokens. `first`: the job's first ones. `sincePreviousMs` is undefined for the first tokens of a sequence. */
+  /** The engine has produced model tokens. `first`: the step's first ones. `sincePreviousMs` is undefined for the first tokens of a sequence. */
   | {
       readonly type: "tokens";
       readonly tokens: number;

@@ -4,7 +4,7 @@ import type { EndedJob, JobAccepted, JobList, JobStatus, ListedJob } from "@wagg
 import { phaseTimesOf } from "../job/job-phases.ts";
 import { finishReasonOf, isWaiting, reasonOf, stateNameOf } from "../job/job.ts";
 import type { Job, Outcome } from "../job/job.ts";
-import { timingsOf, usageOf } from "../job/stream-events.ts";
+import { timingsOf, totalCountsOf, usageOf } from "../job/stream-events.ts";
 
 export function acceptedOf(job: Job, position: number): JobAccepted {
   const path = routePath(workerRoutes.streamJob, { id: job.id });
@@ -19,6 +19,7 @@ export function statusOf(job: Job, position: number | undefined): JobStatus {
     job_id: job.id,
     ...(sessionId === undefined ? {} : { session_id: sessionId }),
     state: stateNameOf(job.state),
+    ...callingOf(job),
     ...(position === undefined ? {} : { position }),
     tokens: job.log.nextToken,
     ...(phase.name === "ended" ? endOf(phase.outcome) : {}),
@@ -47,7 +48,10 @@ export function jobListOf(
 export function endedOf(job: Job, outcome: Outcome, now: number): EndedJob {
   const { spec, state } = job;
   const { client, sessionId } = spec.who;
-  const { promptTokens, cachedTokens, completionTokens } = state.counts;
+  const { promptTokens, cachedTokens, completionTokens } = totalCountsOf(state);
+  const { step, sequences } = state;
+  const computed = state.startedAt === undefined ? step.index : step.index + 1;
+  const calls = step.firstCall + (step.calledAt === undefined ? 0 : (sequences[0]?.message?.calls.length ?? 0));
   return {
     job_id: job.id,
     client,
@@ -60,13 +64,15 @@ export function endedOf(job: Job, outcome: Outcome, now: number): EndedJob {
     prompt_tokens: promptTokens,
     cached_tokens: cachedTokens,
     tokens: completionTokens,
+    ...(spec.calls === undefined || computed === 0 ? {} : { steps: computed }),
+    ...(spec.calls === undefined ? {} : { calls }),
     ...phaseTimesOf(job),
   };
 }
 
 /** Returns the longest wait of these jobs; 0 if no job waits. @param now the daemon clock's milliseconds */
 export function oldestWaitMs(jobs: readonly Job[], now: number): number {
-  return jobs.filter(isWaiting).reduce((longest, { acceptedAt }) => Math.max(longest, now - acceptedAt), 0);
+  return jobs.filter(isWaiting).reduce((longest, { state }) => Math.max(longest, now - state.step.since), 0);
 }
 
 function listedOf(job: Job, position: number, now: number): ListedJob {
@@ -74,21 +80,30 @@ function listedOf(job: Job, position: number, now: number): ListedJob {
   const { client, sessionId } = spec.who;
   const { startedAt, firstTokenAt, counts } = state;
   const name = stateNameOf(state);
-  const decodeMs = firstTokenAt === undefined ? 0 : now - firstTokenAt;
+  const decodeMs = name !== "decode" || firstTokenAt === undefined ? 0 : now - firstTokenAt;
+  const written = log.nextToken - state.step.firstToken;
   return {
     job_id: job.id,
     client,
     ...(sessionId === undefined ? {} : { session_id: sessionId }),
     kind: spec.work.kind,
     model: spec.model,
-    state: name === "prefill" || name === "decode" ? name : "queued",
+    state: name === "prefill" || name === "decode" || name === "calling" ? name : "queued",
+    ...callingOf(job),
     position,
     ...(startedAt === undefined ? {} : { prompt_tokens: counts.promptTokens }),
     tokens: log.nextToken,
-    ...(decodeMs > 0 && log.nextToken > 1 ? { tokens_per_second: perSecond(log.nextToken - 1, decodeMs) } : {}),
+    ...(decodeMs > 0 && written > 1 ? { tokens_per_second: perSecond(written - 1, decodeMs) } : {}),
     age_ms: Math.max(0, Math.round(now - acceptedAt)),
     ...(startedAt === undefined ? {} : { running_ms: Math.max(0, Math.round(now - startedAt)) }),
   };
+}
+
+/** The step of a job with tool calls, and the call that runs. */
+function callingOf({ spec, state: { phase, step } }: Job): Pick<JobStatus, "step" | "call"> {
+  if (spec.calls === undefined) return {};
+  const { call } = phase.name === "calling" ? phase : {};
+  return { step: step.index, ...(call === undefined ? {} : { call }) };
 }
 
 function perSecond(count: number, ms: number): number {

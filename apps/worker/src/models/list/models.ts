@@ -86,6 +86,7 @@ export function createModels(options: ModelsOptions): Models {
     use(host) {
       const lease = pool.use(host);
       return {
+        ...lease,
         end(job) {
           lease.end(job);
           shareCores();

@@ -516,6 +516,24 @@ test("a removed model does not load again, and other models get its memory", asy
   expect([a.state(), a.loads(), b.state()]).toEqual(["unloaded", 1, "loading"]);
 });
 
+test("a model leaves for another one while its job runs tool calls, and is not removed before the job's end", async () => {
+  createTestPool(1);
+  const [a, b] = [actor("a"), actor("b")] as const;
+  const lease = pool.use(a.host);
+  a.loaded();
+  await settle();
+  lease.pause();
+  ask(b);
+  await settle();
+  expect(a.state()).toBe("unloading");
+  const over = pool.remove(a.host, "removed");
+  let isOver = false;
+  void over.then(() => (isOver = true));
+  lease.resume();
+  await settle();
+  expect([pool.isWanted(a.host), isOver]).toEqual([true, false]);
+});
+
 test("a model is removed when its last job has ended, and is not pinned until then", async () => {
   createTestPool(1);
   const [a, b] = [actor("a"), actor("b")] as const;

@@ -76,7 +76,7 @@ export interface Pool {
 const retryAfterMs = 30_000;
 
 /** Held by a model that loads for a request which names it, until the model has loaded or failed. */
-const byName: Lease = { end() {} };
+const byName: Lease = { end() {}, pause() {}, resume() {} };
 
 interface Residency {
   readonly host: ModelHost;
@@ -88,7 +88,9 @@ interface Residency {
   readonly between: (() => void)[];
   /** The model must load while there are leases. */
   readonly leases: Set<Lease>;
-  /** Holds when there are no leases. */
+  /** Their jobs run tool calls, and need the model again for their next steps. */
+  readonly paused: Set<Lease>;
+  /** Holds when there are no leases, paused ones included. */
   readonly unused: Condition;
   /** Whether the model is removed after its last lease. */
   leaving: boolean;
@@ -252,7 +254,7 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
   }
 
   function forgetLease(held: Residency, lease: Lease): boolean {
-    const isOpen = held.leases.delete(lease);
+    const isOpen = held.leases.delete(lease) || held.paused.delete(lease);
     held.unused.check();
     return isOpen;
   }
@@ -289,6 +291,15 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
         }
         if (held.leases.size === 0) rest(held);
       },
+      pause() {
+        const held = residencies.get(host);
+        if (held?.leases.delete(lease) !== true) return;
+        held.paused.add(lease);
+        if (held.leases.size === 0 && !closed) rest(held);
+      },
+      resume() {
+        if (residencies.get(host)?.paused.delete(lease) === true) want(host, lease, retryAfterMs);
+      },
     };
     want(host, lease, retryAfterMs);
     return lease;
@@ -315,7 +326,7 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
       return tenants().reduce((bytes, tenant) => bytes + tenant.bytes, 0);
     },
     add(host, stay) {
-      const leases = new Set<Lease>();
+      const [leases, paused] = [new Set<Lease>(), new Set<Lease>()];
       const held: Residency = {
         host,
         stay,
@@ -323,7 +334,8 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
         preparing: undefined,
         between: [],
         leases,
-        unused: createCondition(() => leases.size === 0),
+        paused,
+        unused: createCondition(() => leases.size + paused.size === 0),
         leaving: false,
         removed: false,
         usedAt: clock.now(),
@@ -339,7 +351,7 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
       const held = residencyOf(host);
       forgetLease(held, byName);
       held.leaving = true;
-      if (held.leases.size > 0) await held.unused.wait();
+      if (held.leases.size + held.paused.size > 0) await held.unused.wait();
       held.removed = true;
       await unload(host, reason);
       forgetExpiry(held);
