@@ -8,7 +8,7 @@ import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/f
 import type { App, ClientAccounts, Mcp } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
 import { createJobRegistry } from "@waggle/jobs";
-import type { JobObserver, JobRegistry } from "@waggle/jobs";
+import type { Calls, JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import { takeRegularly } from "@waggle/telemetry";
 import type { DayLog, LogRing, Logger, WorkerMetrics } from "@waggle/telemetry";
@@ -112,9 +112,13 @@ export function createWorker(options: WorkerOptions): Worker {
     (_, { type }) => (type === "accepted" || type === "started" ? sampleHistory() : undefined),
     ...(traces === undefined ? [] : [traces.observe]),
     ...(listener === undefined ? [] : [listener.observe]),
-    (...seen) => app.turns?.observe(...seen),
     (...seen) => models.router.observe(...seen),
   ];
+  // The front comes after the models, whose jobs call it.
+  const calls: Calls = {
+    run: async (...asked) => await app.calls?.run(...asked),
+    ended: (job) => app.calls?.ended(job),
+  };
   const models = createModels({
     ...config,
     ...options,
@@ -124,6 +128,7 @@ export function createWorker(options: WorkerOptions): Worker {
     cores: config.modelSettings.threadsPinned ? Number.MAX_SAFE_INTEGER : config.maxThreads,
     registry,
     observers,
+    ...(options.mcp === undefined ? {} : { calls }),
   });
   const describer = createFileDescriber({ clock });
   const renderer = createFileDescriber({ clock, limits: { waiting: waitingPrompts } });
@@ -310,14 +315,14 @@ export function createWorker(options: WorkerOptions): Worker {
       each((host) => host.refuse());
     },
     async idle() {
-      await Promise.all([...each(({ dispatcher }) => dispatcher.idle()), app.turns?.idle()]);
+      await Promise.all(each(({ dispatcher }) => dispatcher.idle()));
     },
     abort() {
       models.pool.close();
       each((host) => host.abort());
     },
     async stop() {
-      await app.turns?.stop();
+      await app.calls?.stop();
       const threads = [schemas, describer, renderer].map((thread) => thread.close());
       await Promise.all([...each((host) => host.stop()), operations.pulls.stop(), ...threads]);
     },

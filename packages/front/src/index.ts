@@ -6,4 +6,4 @@ export { requireAdmin } from "./access/require-admin.ts";
 export * from "./schemas/schema-compiler.ts";
 export * from "./server/server.ts";
 export * from "./stream/stream-counter.ts";
-export type { Mcp } from "./turns/turns.ts";
+export type { Mcp } from "./calls/calls.ts";

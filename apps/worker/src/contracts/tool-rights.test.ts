@@ -101,7 +101,6 @@ it("runs the tools of the servers that the token names", async () => {
     const { servers } = (await (await ask("ann", method, "/v1/mcp/servers")).json()) as { servers: object[] };
     expect(servers).toMatchObject([{ name: "s" }]);
   }
-  expect(new Set(connected)).toEqual(new Set(["s"]));
 });
 
 it("runs all tools with tools=all, and in local mode", async () => {

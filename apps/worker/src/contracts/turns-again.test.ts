@@ -2,6 +2,7 @@
 import { deferred } from "@waggle/async";
 import { createStepGate } from "@waggle/engine";
 import type { CallOutcome } from "@waggle/mcp";
+import { WaggleError } from "@waggle/protocol";
 import type { StreamEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { expect, it } from "vitest";
@@ -56,11 +57,12 @@ it("a turn that failed during a job is tried again with a new job", async () => 
   turns.use(await createInlineTools(), { clock, gate });
   const body = { ...asking("x"), messages: [{ role: "user", content: "A story, please." }], ignore_eos: true };
   for (const _ of ["first", "again"]) {
-    const turn = ask(body);
+    const stream = readEvents(await request("POST", "/v1/inference", body));
+    await stream.until(({ type }) => type === "started");
     await gate.held();
     clock.advance(60_000);
     gate.step();
-    expect((await turn).at(-1)).toMatchObject({ type: "error", code: "deadline_exceeded" });
+    expect((await stream.rest()).events.at(-1)).toMatchObject({ type: "error", code: "deadline_exceeded" });
   }
   expect(worksOf(turns.worker)).toHaveLength(2);
 });
@@ -111,29 +113,33 @@ it("a client that claims more tokens than a turn has gets the later events only,
   const stream = await request("GET", "/v1/jobs/j/stream?after=9999");
   go.resolve();
   const { events } = await readEvents(stream).rest();
-  expect(events[0]).toMatchObject({ type: "tool_result" });
+  expect(events.every(({ type }) => type !== "token" && type !== "tool_call")).toBe(true);
   expect(events.at(-1)?.type).toBe("end");
 });
 
-it("continues when a client that was lost during a call sends its request again, without the call", async () => {
-  const [reached, left, go] = [deferred<void>(), deferred<void>(), deferred<void>()];
-  await start(async (_, __, signal) => {
-    signal.addEventListener("abort", () => left.resolve());
+it("continues when a client that was lost during a call sends its request again, with the result of that call", async () => {
+  const [reached, go, clock] = [deferred<void>(), deferred<void>(), createFakeClock()];
+  const tools = await createInlineTools(async () => {
     reached.resolve();
     await go.promise;
-    return { kind: "unknown", text: say("Continued.") };
+    return { kind: "done", text: say("Continued.") };
   });
+  turns.use(tools, { clock });
   const body = asking(call("s__free", "x"));
   const lost = await request("POST", "/v1/inference", body);
   await reached.promise;
   await lost.body?.cancel();
-  await left.promise;
-  // The first try has not ended yet.
+  const stateOf = async (): Promise<unknown> => {
+    clock.advance(1_000);
+    return await (await request("GET", "/v1/jobs/j")).json();
+  };
+  await expect.poll(stateOf).toMatchObject({ state: "cancelled", cancelled_by: "disconnect" });
   const again = ask(body);
   go.resolve();
   const events = await again;
-  const told = events.filter(({ type }) => type.startsWith("tool_"));
-  expect(told).toMatchObject([{ type: "tool_result", outcome: "unknown" }]);
+  expect(events.filter(({ type }) => type.startsWith("tool_"))).toMatchObject([
+    { type: "tool_result", outcome: "done" },
+  ]);
   expect(events.at(-1)).toMatchObject({ finish_reason: "stop", message: { content: "Continued." } });
   expect(turns.tools.calls).toHaveLength(1);
 });
@@ -143,13 +149,13 @@ it("a turn fails and sends no call if the journal cannot record the message with
   const { journal } = tools.mcp;
   const begin: typeof journal.begin = async (...turn) => {
     const record = await journal.begin(...turn);
-    return record && { ...record, addStep: async () => await Promise.reject(new Error("no space left")) };
+    return record && { ...record, addStep: async () => await Promise.reject(new WaggleError("unavailable", "Full.")) };
   };
   turns.use(tools, { mcp: { ...tools.mcp, journal: { ...journal, begin } } });
   expect((await ask(asking(call("s__free", "x")))).at(-1)).toMatchObject({
     type: "error",
-    code: "resource_exhausted",
-    message: "The journal of calls is full or cannot be written. No call was sent.",
+    code: "unavailable",
+    message: "Full.",
   });
   expect(turns.tools.calls).toEqual([]);
 });

@@ -44,7 +44,7 @@ export function createMcp({ config, env, log, clock }: McpOptions): WorkerMcp | 
     },
   });
   const opened = deferred<Journal>();
-  const { mcpSteps: steps, mcpTurnTimeoutMs: timeoutMs, reconnectGraceMs, pingIntervalMs } = config;
+  const { mcpSteps: steps, mcpTurnTimeoutMs: timeoutMs } = config;
   return {
     servers,
     journal: {
@@ -52,7 +52,7 @@ export function createMcp({ config, env, log, clock }: McpOptions): WorkerMcp | 
       newest: async (...request) => await (await opened.promise).newest(...request),
       close: async () => await (await opened.promise).close(),
     },
-    limits: { steps, timeoutMs, reconnectGraceMs, pingIntervalMs },
+    limits: { steps, timeoutMs },
     async open() {
       opened.resolve(await journalOf(config, log));
       // The first request need not wait for the servers' start.

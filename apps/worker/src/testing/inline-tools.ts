@@ -44,7 +44,7 @@ export async function createInlineTools(
     calls,
     mcp: {
       journal,
-      limits: { steps: 4, timeoutMs: 60_000, reconnectGraceMs: 5_000, pingIntervalMs: 15_000 },
+      limits: { steps: 4, timeoutMs: 60_000 },
       servers: {
         names: ["s"],
         read: list,

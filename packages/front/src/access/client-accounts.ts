@@ -1,5 +1,6 @@
 // Owns the usage and the quota of each client. Only this file admits a client's jobs, and counts jobs and tokens: for the quota, for the metrics and
 // for `GET /v1/usage`.
+import { deferred, onAbort } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { totalCountsOf } from "@waggle/jobs";
 import type { Job, JobObserver } from "@waggle/jobs";
@@ -22,6 +23,11 @@ export interface ClientAccounts {
    * @throws WaggleError resource_exhausted if the client's quota is used up; then the request counts as refused
    */
   admit(client: string, how: { readonly first: boolean; readonly inPlace: boolean }): JobAdmission;
+  /**
+   * Waits until the client's tokens of the last minute are within its quota: the next step of an admitted job waits, instead of being refused.
+   * @throws WaggleError resource_exhausted if the quota of the day is used up; the signal's reason when it aborts
+   */
+  withinTokens(client: string, signal: AbortSignal): Promise<void>;
   /** Counts a job from a gateway as a request of the job's client. The gateway has already checked the quota. */
   given(client: string): void;
   /** Number of further jobs that the client's quota allows, at least 1. */
@@ -130,6 +136,20 @@ export function createClientAccounts(options: ClientAccountsOptions): ClientAcco
           if (first) refuse(client);
         },
       };
+    },
+    async withinTokens(client, signal) {
+      const { meter } = accountOf(client);
+      for (;;) {
+        signal.throwIfAborted();
+        const waitMs = meter.tokensInMs(rightsOf(client).quota);
+        if (waitMs === 0) return;
+        const waited = deferred<void>();
+        const timer = clock.setTimeout(waited.resolve, waitMs);
+        const unlisten = onAbort(signal, waited.resolve);
+        await waited.promise;
+        timer.cancel();
+        unlisten();
+      }
     },
     given: accept,
     room: (client) => Math.max(1, accountOf(client).meter.room(rightsOf(client).quota)),

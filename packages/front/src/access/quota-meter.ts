@@ -23,6 +23,11 @@ export interface QuotaMeter {
   admit(quota: Quota, inPlace: boolean): Admission;
   /** Counts a further job of an admitted request. */
   follow(): Admission;
+  /**
+   * Milliseconds until the tokens of the last minute are below the quota; 0 if they are.
+   * @throws WaggleError resource_exhausted if the quota of the day is used up
+   */
+  tokensInMs(quota: Quota): number;
   /** Number of further jobs that the quota allows to wait or run. */
   room(quota: Quota): number;
   useTokens(tokens: number): void;
@@ -55,14 +60,19 @@ export function createQuotaMeter(clock: Clock): QuotaMeter {
   };
   let live = 0;
 
+  function waitMsFor(quota: Quota, key: WindowKey): number {
+    const limit = quota[key];
+    return limit === undefined ? 0 : windows[key].belowInMs(limit, clock.now());
+  }
+
+  function checkWindow(quota: Quota, key: WindowKey): void {
+    const waitMs = waitMsFor(quota, key);
+    if (waitMs > 0)
+      throw refused(words[key][0], `quota of ${words[key][1]} (${quota[key]}) is used up`, Math.ceil(waitMs / 1_000));
+  }
+
   function check(quota: Quota, inPlace: boolean): void {
-    const now = clock.now();
-    for (const key of windowKeys) {
-      const limit = quota[key];
-      const waitMs = limit === undefined ? 0 : windows[key].belowInMs(limit, now);
-      if (waitMs > 0)
-        throw refused(words[key][0], `quota of ${words[key][1]} (${limit}) is used up`, Math.ceil(waitMs / 1_000));
-    }
+    for (const key of windowKeys) checkWindow(quota, key);
     const { runningJobs: limit } = quota;
     if (limit !== undefined && !inPlace && live >= limit) {
       throw refused("running_jobs", `limit of waiting and running jobs (${limit}) is reached`, retryRunningAfterS);
@@ -87,6 +97,10 @@ export function createQuotaMeter(clock: Clock): QuotaMeter {
       return begin(windows.requestsPerMinute.add(1, clock.now()));
     },
     follow: () => begin(() => {}),
+    tokensInMs(quota) {
+      checkWindow(quota, "tokensPerDay");
+      return waitMsFor(quota, "tokensPerMinute");
+    },
     room: ({ runningJobs = Infinity }) => Math.max(0, runningJobs - live),
     useTokens(tokens) {
       windows.tokensPerMinute.add(tokens, clock.now());

@@ -1,9 +1,11 @@
 // Converts the messages of a request to the prompt and the constraints of a JobSpec, for all dialects.
 import type { AnswerGrammarOptions, ChatFormat } from "@waggle/chat-format/format";
 import type { GenerateWork, Picture, PicturePart, PromptInput } from "@waggle/engine";
-import type { GenerateSpec, JobSpec } from "@waggle/jobs";
+import type { GenerateSpec, JobCalls, JobSpec, JobTerms } from "@waggle/jobs";
+import type { ServerTool } from "@waggle/mcp";
 import type { ChatOptions, Sampling, Tool, ToolChoice } from "@waggle/protocol";
 import { openAiToolField, unsupported } from "../body/fields.ts";
+import { laterChoice } from "../calls/tool-lookup.ts";
 import { leavingOf } from "../server/connection.ts";
 import type { AppContext, ServedModel } from "../server/context.ts";
 import type { AnswerGrammar } from "../body/fields.ts";
@@ -23,6 +25,13 @@ export interface Conversation {
   readonly toolField?: ((tool: number) => string) | undefined;
 }
 
+/** The MCP tools of a request, whose calls the worker runs. */
+export interface OfferedCalls extends Pick<JobCalls, "key" | "steps"> {
+  readonly tools: readonly ServerTool[];
+  /** Time limit of the job. */
+  readonly timeoutMs: number;
+}
+
 export interface ConversationContext {
   /** @throws WaggleError unavailable while the format is unknown */
   readonly chatFormat: () => Promise<ChatFormat>;
@@ -38,11 +47,16 @@ export interface PicturedPrompt {
   readonly pictures: readonly Picture[] | undefined;
 }
 
-/** Adds the prompt, and the constraints on the answer. @throws WaggleError invalid_argument naming the field */
+/**
+ * Adds the prompt, the constraints on the answer, and the tool calls that the worker runs.
+ * @param calls the MCP tools among the conversation's tools
+ * @throws WaggleError invalid_argument naming the field
+ */
 export async function withConversation(
   spec: JobSpec<Omit<GenerateWork, "prompt">>,
   conversation: Conversation,
   context: ConversationContext,
+  calls?: OfferedCalls,
 ): Promise<GenerateSpec> {
   const { sampling } = spec.work;
   const { options, schema } = conversation;
@@ -60,9 +74,48 @@ export async function withConversation(
   if (sampling.grammar !== undefined && thinkingBudget !== undefined) {
     throw unsupported("thinking_budget_tokens", "the request's grammar already describes the whole answer");
   }
-  const isHeld = schema !== undefined || (plan !== undefined && mayHold(plan, sampling));
-  const work = { ...spec.work, prompt, thinkingBudget, ...(pictures === undefined ? {} : { pictures }) };
-  if (!isHeld) return { ...spec, work };
+  const answerGrammar = await answerGrammarOf(conversation, plan, sampling, context);
+  const constraints = answerGrammar === undefined ? {} : { answerGrammar };
+  const work = {
+    ...spec.work,
+    prompt,
+    thinkingBudget,
+    ...(pictures === undefined ? {} : { pictures }),
+    ...constraints,
+  };
+  if (calls === undefined) return { ...spec, work };
+  const grammarOf = async (choice: ToolChoice): Promise<string | undefined> => {
+    const later = { ...conversation, options: { ...options, tool_choice: choice } };
+    return await answerGrammarOf(later, toolPlanOf(later.options), sampling, context);
+  };
+  const choice = laterChoice(options.tool_choice);
+  const isSame = choice === (options.tool_choice ?? "auto");
+  const grammars = { later: isSame ? answerGrammar : await grammarOf(choice), last: await grammarOf("none") };
+  const tools = Object.fromEntries(
+    calls.tools.map(({ functionName, server, name, allowed }) => [functionName, { server, name, allowed }]),
+  );
+  return {
+    ...spec,
+    when: withinTimeout(spec.when, calls.timeoutMs),
+    work,
+    calls: { key: calls.key, tools, steps: calls.steps, grammars, recorded: [] },
+  };
+}
+
+/** A forecast refuses a job only for a deadline that its client chose. */
+function withinTimeout(when: JobTerms, timeoutMs: number): JobTerms {
+  if (when.deadlineMs !== undefined && when.deadlineMs <= timeoutMs) return when;
+  return { ...when, deadlineMs: timeoutMs, deadlineSetting: "--mcp-turn-timeout", refusedIfLate: false };
+}
+
+/** The grammar of the answer to the conversation with these tools; undefined if nothing constrains the answer. */
+async function answerGrammarOf(
+  { options, schema, toolField = openAiToolField }: Conversation,
+  plan: ToolPlan | undefined,
+  sampling: Sampling,
+  context: ConversationContext,
+): Promise<string | undefined> {
+  if (schema === undefined && (plan === undefined || !mayHold(plan, sampling))) return undefined;
   const tools = (plan?.callable ?? []).map(({ function: { name, parameters, strict } }) => ({
     name,
     ...(parameters == null ? {} : { parameters }),
@@ -75,11 +128,9 @@ export async function withConversation(
     parallel: options.parallel_tool_calls !== false,
     ...(schema === undefined ? {} : { schema: schema.value }),
   };
-  const { toolField = openAiToolField } = conversation;
   // Errors of the grammar give a tool's index among the callable tools; the field needs the index among all tools of the request.
   const fieldOf = (at: number): string => toolField(plan?.tools.findIndex((tool) => tool === plan.callable[at]) ?? at);
-  const answerGrammar = await context.answerGrammar(wish, schema?.field, fieldOf);
-  return { ...spec, work: { ...work, answerGrammar } };
+  return await context.answerGrammar(wish, schema?.field, fieldOf);
 }
 
 /**

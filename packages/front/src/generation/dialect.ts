@@ -88,7 +88,7 @@ export interface Framing {
 
 export interface Collector {
   add(token: TokenEvent): void;
-  /** The result of an MCP call. Only turns have such results. */
+  /** The result of an MCP call. */
   addResult?(result: ToolResultEvent): void;
   /** The JSON body, or its text if the body was written in pieces. Not called for a cancelled answer, whose response is an error. */
   body(end: EndEvent): unknown;

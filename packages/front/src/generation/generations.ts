@@ -12,7 +12,7 @@ import type { FoundJob, RequestFacts } from "./retries.ts";
 import { runBatch } from "./batch.ts";
 import { streamResponse } from "../stream/stream-response.ts";
 import type { StreamCounter } from "../stream/stream-counter.ts";
-import type { Turn } from "../turns/turn.ts";
+import type { AdmittedCalls, FrontCalls } from "../calls/calls.ts";
 import type { PictureBudget } from "../pictures/picture-budget.ts";
 
 export interface Generations {
@@ -24,15 +24,6 @@ export interface Generations {
   submit(c: AppContext, spec: JobSpec, how?: Submission): Promise<Job>;
   /** Submits the job and waits for its end; cancels the job when the client leaves. @throws WaggleError also when the job fails */
   complete(c: AppContext, spec: JobSpec): Promise<CompleteJob>;
-  /** Answers with a stream of the turn's events after this token index. @param find starts the turn, or finds it @throws WaggleError */
-  streamTurn<T extends Pick<Turn, "openReader">>(
-    c: AppContext,
-    find: () => Promise<T> | T,
-    after: number,
-    framingOf: (turn: T) => Framing,
-  ): Promise<Response>;
-  /** Waits for the end of the turn and answers with its output. @throws WaggleError */
-  collectTurn(c: AppContext, turn: Pick<Turn, "openReader">, collector: Collector): Promise<Response>;
   /** Answers with a stream of the job's events after this token index. @throws WaggleError */
   stream(c: AppContext, job: Job, after: number, framing: Framing): Promise<Response>;
 }
@@ -50,8 +41,6 @@ export interface Submission {
   readonly index?: number;
   /** Whether the client gets the response's headers before the answer; SDKs retry only requests without a response. */
   readonly streamed?: boolean;
-  /** Whether the client may leave before the job is accepted: a turn continues for a while without its client. */
-  readonly mayLeave?: boolean;
 }
 
 export interface CompleteJob {
@@ -63,6 +52,7 @@ export function createGenerations(
   options: AppOptions,
   streams: StreamCounter,
   pictures: Pick<PictureBudget, "hold">,
+  calls: Pick<FrontCalls, "admit"> | undefined,
 ): Generations {
   const { dispatcher, accounts } = options;
 
@@ -71,7 +61,7 @@ export function createGenerations(
   async function submit(
     c: AppContext,
     wanted: JobSpec,
-    { index = 0, streamed = false, mayLeave = false }: Submission = {},
+    { index = 0, streamed = false }: Submission = {},
   ): Promise<Job> {
     const facts = factsOf(c, index);
     const who = { ...wanted.who, requestDigest: facts.digest, ticket: c.get("ticket") };
@@ -81,10 +71,10 @@ export function createGenerations(
     const first = index === 0;
     const found =
       mark === undefined
-        ? accept(c, spec, { first, mayLeave })
+        ? accept(c, spec, first)
         : retries.join(mark, facts, () => {
             const when = { ...spec.when, retriable: mark.named || !streamed };
-            return accept(c, { ...spec, when }, { first, mayLeave });
+            return accept(c, { ...spec, when }, first);
           });
     const { job, joined } = await found.finally(() => {
       if (first) for (const [name, value] of Object.entries(accounts.headers(facts.client))) c.header(name, value);
@@ -98,23 +88,35 @@ export function createGenerations(
   }
 
   /** @param first whether this is the first job of its request */
-  async function accept(
-    c: AppContext,
-    spec: JobSpec,
-    { first, mayLeave }: { readonly first: boolean; readonly mayLeave: boolean },
-  ): Promise<FoundJob> {
+  async function accept(c: AppContext, given: JobSpec, first: boolean): Promise<FoundJob> {
+    const admitted = await admitCalls(given);
+    if (admitted !== undefined && "log" in admitted) return { job: admitted, joined: true };
+    const spec = admitted?.spec ?? given;
     try {
       // If the client has left, the job would be cancelled soon, but would first supersede another job of its session.
-      const hasLeft = (): boolean => connectionOf(c).left && spec.when.onDisconnect === "cancel" && !mayLeave;
+      const hasLeft = (): boolean => connectionOf(c).left && spec.when.onDisconnect === "cancel";
       const job = await submitWithin(spec, first, hasLeft);
+      admitted?.accepted(job);
       void job.ended.promise.then(holdPictures([spec]));
       c.get("trace")?.adopt(job);
       return { job, joined: false };
     } catch (error) {
+      admitted?.refused(error);
       const { code } = WaggleError.from(error);
       const named = code === "conflict" ? await namedJob(spec) : undefined;
       if (named !== undefined) return { job: named, joined: true };
       options.metrics.jobsRejected.inc({ code });
+      throw error;
+    }
+  }
+
+  /** Opens the journal for a job with tools. */
+  async function admitCalls(spec: JobSpec): Promise<AdmittedCalls | Job | undefined> {
+    if (spec.calls === undefined || spec.work.kind !== "generate") return undefined;
+    try {
+      return await calls?.admit({ ...spec, work: spec.work });
+    } catch (error) {
+      options.metrics.jobsRejected.inc({ code: WaggleError.from(error).code });
       throw error;
     }
   }
@@ -229,12 +231,11 @@ export function createGenerations(
     const reader = await open();
     let collector: Collector | undefined;
     const collected = (): Collector => (collector ??= answer.collector(reader.job));
-    const end = await readToEnd(c, reader, (event) => event.type === "token" && collected().add(event));
-    return bodyOf(c, collected(), end);
-  }
-
-  function bodyOf(c: AppContext, collector: Collector, end: EndEvent): Response {
-    const body = collector.body(end);
+    const end = await readToEnd(c, reader, (event) => {
+      if (event.type === "token") collected().add(event);
+      if (event.type === "tool_result") collected().addResult?.(event);
+    });
+    const body = collected().body(end);
     return typeof body === "string" ? c.body(body, 200, { "content-type": "application/json" }) : c.json(body);
   }
 
@@ -267,22 +268,6 @@ export function createGenerations(
         return openReader(c, await submit(c, spec, { streamed }));
       }),
     respondToBatch: (c, batch) => answerWith(c, batch, () => openBatch(c, batch)),
-    streamTurn: (c, find, after, framingOf) =>
-      streamFrom(
-        c,
-        async () => {
-          const turn = await find();
-          return { ...turn.openReader(after), turn };
-        },
-        ({ turn }) => framingOf(turn),
-      ),
-    async collectTurn(c, turn, collector) {
-      const end = await readToEnd(c, turn.openReader(-1), (event) => {
-        if (event.type === "token") collector.add(event);
-        if (event.type === "tool_result") collector.addResult?.(event);
-      });
-      return bodyOf(c, collector, end);
-    },
     stream: (c, job, after, framing) =>
       streamFrom(
         c,

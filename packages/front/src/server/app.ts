@@ -24,8 +24,9 @@ import { createPictureBudget } from "../pictures/picture-budget.ts";
 import { createRequestPictures } from "../pictures/request-pictures.ts";
 import { createReference, isReference } from "./reference.ts";
 import { createStreamCounter } from "../stream/stream-counter.ts";
-import { createTurns } from "../turns/turns.ts";
-import type { Turns } from "../turns/turns.ts";
+import { createCalls } from "../calls/calls.ts";
+import type { FrontCalls, McpTools } from "../calls/calls.ts";
+import { createToolLookup } from "../calls/tool-lookup.ts";
 import type { StreamCounter } from "../stream/stream-counter.ts";
 
 /** Characters of JSON to parse or write in one turn of the event loop: some 5 ms of work. */
@@ -38,7 +39,7 @@ export interface App {
   readonly request: Hono<AppEnv>["request"];
   readonly streams: StreamCounter;
   /** Undefined without MCP servers. */
-  readonly turns: Pick<Turns, "observe" | "idle" | "stop"> | undefined;
+  readonly calls: Pick<FrontCalls, "run" | "ended" | "stop"> | undefined;
   /** Bytes of the pictures that requests and jobs hold. */
   readonly pictureBytes: number;
 }
@@ -49,20 +50,26 @@ export function createApp(options: AppOptions): App {
   const { limits, allowedMediaHosts: hosts = [] } = options;
   const pictureBudget = createPictureBudget(limits.picturesTotalBytes, limits.clientQueueShare);
   const fetchPicture = createPictureFetcher({ hosts, maxBytes: limits.maxPictureBytes });
-  const generations = createGenerations(options, streams, pictureBudget);
+  const { mcp } = options;
+  const calls = mcp && createCalls({ ...options, ...mcp, httpLimits: limits, pictures: pictureBudget });
+  const tools: McpTools | undefined = mcp &&
+    calls && {
+      ...createToolLookup(mcp.servers, options.access),
+      ...mcp.limits,
+      calls,
+    };
+  const generations = createGenerations(options, streams, pictureBudget, calls);
   const reference = createReference(options.view.openApi);
   const bodies = createBodyBudget(limits.maxBodiesBytes);
   const pace = createPace(jsonCharsPerTurn);
   const requestPace = createPace(requestsPerTurn);
   const { pages } = options;
-  const { mcp } = options;
-  const turns = mcp === undefined ? undefined : createTurns({ ...options, ...mcp });
-  const native = createNativeDialect(options, generations, streams, reference, turns);
+  const native = createNativeDialect(options, generations, streams, reference, tools);
   const openAi = createOpenAiDialect(options, generations);
   const dialects: readonly Dialect[] = [
     native,
     openAi,
-    createResponsesDialect(options, generations, turns),
+    createResponsesDialect(options, generations, tools),
     createAnthropicDialect(options, generations),
     createOllamaDialect(options, generations),
     createLlamaServerDialect(options, generations, native, openAi),
@@ -130,7 +137,7 @@ export function createApp(options: AppOptions): App {
     fetch: app.fetch,
     request: app.request,
     streams,
-    turns,
+    calls,
     get pictureBytes() {
       return pictureBudget.bytes;
     },

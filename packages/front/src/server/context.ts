@@ -29,7 +29,7 @@ import type { BodyBudget } from "../body/body-budget.ts";
 import type { ClientAccounts } from "../access/client-accounts.ts";
 import type { SchemaCompiler } from "../schemas/schema-compiler.ts";
 import type { TokenTable } from "@waggle/daemon/tokens";
-import type { Mcp } from "../turns/turns.ts";
+import type { Mcp } from "../calls/calls.ts";
 import type { PictureLimits, RequestPictures } from "../pictures/request-pictures.ts";
 
 export interface AppEnv {

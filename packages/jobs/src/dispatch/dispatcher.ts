@@ -103,6 +103,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         recordStep(job, options.fingerprints(job));
         return void runCalls(job, effect.message);
       case "step":
+        // A recorded message was not run, so the engine still has the work before it.
+        preparations.drop(job.uid);
         return beginStep(job, effect.work);
       case "release":
         for (const uid of effect.uids) engine.send({ type: "cancel", jobId: uid });

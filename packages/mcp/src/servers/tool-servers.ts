@@ -38,7 +38,11 @@ export interface ToolServers {
    */
   list(names?: ReadonlySet<string>): Promise<readonly ToolServer[]>;
   /** Sends the call. Never rejects, and never repeats a call that may have run. A call that is cancelled after it was sent is `unknown`. */
-  call(tool: ServerTool, given: Readonly<Record<string, unknown>>, options: CallOptions): Promise<CallOutcome>;
+  call(
+    tool: Pick<ServerTool, "server" | "name">,
+    given: Readonly<Record<string, unknown>>,
+    options: CallOptions,
+  ): Promise<CallOutcome>;
   close(): Promise<void>;
 }
 

@@ -19,7 +19,14 @@ import type { Model } from "./model.ts";
 
 export interface ModelsOptions extends Pick<
   ModelHostOptions,
-  "queueCapacity" | "clientQueueShare" | "limits" | "modelsFolder" | "localMode" | "onDownloadProgress" | "observers"
+  | "queueCapacity"
+  | "clientQueueShare"
+  | "limits"
+  | "modelsFolder"
+  | "localMode"
+  | "onDownloadProgress"
+  | "observers"
+  | "calls"
 > {
   readonly given: readonly GivenModel[];
   /** Name of the model that serves unknown names. */

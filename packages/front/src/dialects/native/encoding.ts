@@ -1,5 +1,6 @@
 // Owns the two encodings of native streams: SSE, or NDJSON if the client accepts NDJSON.
-import type { Job, streamKeys } from "@waggle/jobs";
+import { streamKeys } from "@waggle/jobs";
+import type { Job } from "@waggle/jobs";
 import { DONE, ndjsonHeaders, sseHeaders } from "@waggle/protocol";
 import type { ErrorEvent } from "@waggle/protocol";
 import { encodeNdjson, encodeSse, encodeSseComment } from "@waggle/protocol/sse";
@@ -31,13 +32,8 @@ export function encodingOf(c: AppContext): Encoding {
   return (c.req.header("accept") ?? "").includes("application/x-ndjson") ? ndjson : sse;
 }
 
-/** A job, or a turn of several jobs. */
-export interface NativeStream {
-  readonly keys: ReturnType<typeof streamKeys>;
-  readonly log: Pick<Job["log"], "nextToken">;
-}
-
-export function nativeFraming({ keys, log }: NativeStream, { headers, event: encode, done, ping }: Encoding): Framing {
+export function nativeFraming(job: Job, { headers, event: encode, done, ping }: Encoding): Framing {
+  const { log } = job;
   return {
     headers,
     cancelledIsError: false,
@@ -46,7 +42,7 @@ export function nativeFraming({ keys, log }: NativeStream, { headers, event: enc
     frameEnd: (end) => encode(end, log.nextToken) + done,
     frameError({ code, message, retryable, details }) {
       const more = details === undefined ? {} : { details };
-      const event: ErrorEvent = { type: "error", ...keys, code, message, retryable, ...more };
+      const event: ErrorEvent = { type: "error", ...streamKeys(job), code, message, retryable, ...more };
       return encode(event);
     },
     keepAlive: () => ping,

@@ -3,7 +3,7 @@ import type { GenerateSpec, JobOwner, JobSpec, JobTerms } from "@waggle/jobs";
 import { samplingOf, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
 import { withConversation } from "../../conversation/conversation.ts";
-import type { ConversationContext } from "../../conversation/conversation.ts";
+import type { ConversationContext, OfferedCalls } from "../../conversation/conversation.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
 import { templateMessage } from "../../conversation/messages.ts";
 
@@ -58,11 +58,12 @@ export async function withFormat(
   spec: GenerateSpec,
   request: GenerateRequest,
   context: ConversationContext & { readonly schemaGrammar: SchemaGrammar },
+  calls?: OfferedCalls,
 ): Promise<GenerateSpec> {
   const { messages, json_schema: schema } = request;
   if (messages !== undefined) {
     const wanted = schema === undefined ? undefined : { value: schema, field: "json_schema" };
-    return await withConversation(spec, { messages, options: request, schema: wanted }, context);
+    return await withConversation(spec, { messages, options: request, schema: wanted }, context, calls);
   }
   if (schema === undefined) return spec;
   const grammar = await context.schemaGrammar(schema, "json_schema");

@@ -2,27 +2,25 @@
 import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
 import type { EndedJob, GenerateRequest, JobList } from "@waggle/protocol";
 import type { GenerateSpec, Job } from "@waggle/jobs";
-import { acceptedOf, hasEnded, jobListOf, stateNameOf, statusOf, streamKeys } from "@waggle/jobs";
+import { acceptedOf, drawnId, hasEnded, jobListOf, stateNameOf, statusOf } from "@waggle/jobs";
 import { isPast } from "@waggle/telemetry";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
-import type { Framing, Handler } from "../../generation/dialect.ts";
-import type { Turn } from "../../turns/turn.ts";
-import { answerGrammarFor, schemaGrammarFor } from "../../body/fields.ts";
+import type { Handler } from "../../generation/dialect.ts";
+import { answerGrammarFor, schemaGrammarFor, unsupported } from "../../body/fields.ts";
+import type { McpTools } from "../../calls/calls.ts";
+import { toolOf } from "../../calls/tool-lookup.ts";
 import { pictureReader } from "../../pictures/picture-reader.ts";
 import { keepAliveFor } from "../../stream/keep-alive.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { pastQueryOf, type ReadPast } from "./past-query.ts";
 import { encodingOf, nativeFraming } from "./encoding.ts";
-import type { Encoding } from "./encoding.ts";
 import { generateSpecOf, withFormat } from "./generate-spec.ts";
-import { acceptedTurn, turnKeys, turnStatus } from "./turn-routes.ts";
-import type { NativeTurns } from "./turn-routes.ts";
 
 export function createJobRoutes(
   options: AppOptions,
   generations: Generations,
-  turns: NativeTurns,
+  tools: McpTools | undefined,
   readPast: ReadPast,
 ): Record<JobRouteName, Handler> {
   const { dispatcher, models, registry, finder } = options;
@@ -37,16 +35,21 @@ export function createJobRoutes(
     const { name: model, chatFormat } = served;
     const stays = keepAliveFor(c, body.keep_alive);
     const spec = generateSpecOf(body, { client, trace: c.get("requestId"), model, direct, keepAliveMs: stays });
-    return await withFormat(spec, body, {
+    const context = {
       chatFormat,
       answerGrammar: answerGrammarFor(options.schemas, client),
       schemaGrammar: schemaGrammarFor(options.schemas, client),
       readPictures: pictureReader(c, served),
-    });
-  }
-
-  function turnOf(c: AppContext, body: GenerateRequest, direct: boolean): (() => Promise<Turn>) | undefined {
-    return turns.starter(c, body, (step) => specOf(c, step, direct), direct);
+    };
+    const { mcp_tools: wanted, messages } = body;
+    if (wanted === undefined || messages === undefined) return await withFormat(spec, body, context);
+    if (tools === undefined) throw unsupported("mcp_tools", "this daemon has no MCP servers (--mcp-config)");
+    const found = await tools.find(client, wanted, "mcp_tools");
+    const id = body.job_id ?? drawnId();
+    const offered = { ...body, tools: [...(body.tools ?? []), ...found.map(toolOf)] };
+    const { steps, timeoutMs } = tools;
+    const calls = { key: keyOf(c, body) ?? `job_id ${id}`, tools: found, steps, timeoutMs };
+    return await withFormat({ ...spec, id }, offered, context, calls);
   }
 
   async function find(c: AppContext, client = c.get("client")): Promise<Job> {
@@ -80,8 +83,6 @@ export function createJobRoutes(
     async createJob(c) {
       const startedAt = options.clock.now();
       const body = await bodyOf(c);
-      const starter = turnOf(c, body, false);
-      if (starter !== undefined) return c.json(acceptedTurn(await starter()), workerRoutes.createJob.status);
       const job = await generations.submit(c, await specOf(c, body, false));
       c.header("location", routePath(workerRoutes.getJob, { id: job.id }));
       options.metrics.httpSubmitSeconds.observe((options.clock.now() - startedAt) / 1000);
@@ -92,14 +93,11 @@ export function createJobRoutes(
       const body = await bodyOf(c);
       // A client that chose the job's id can open its stream again, so the job gets the grace of a job with a separate stream.
       const direct = body.job_id === undefined;
-      const starter = turnOf(c, body, direct);
-      if (starter !== undefined)
-        return await generations.streamTurn(c, starter, -1, (turn) => turnFraming(turn, encoding));
       const spec = await specOf(c, body, direct);
       return await generations.respond(c, {
         spec,
         streamed: true,
-        answer: { framing: (job) => jobFraming(job, encoding) },
+        answer: { framing: (job) => nativeFraming(job, encoding) },
       });
     },
     async listJobs(c) {
@@ -122,7 +120,7 @@ export function createJobRoutes(
       return c.json(list);
     },
     async streamJob(c) {
-      const found = turns.find(c) ?? (await find(c));
+      const found = await find(c);
       const { terminal, nextToken } = found.log;
       const after = resumePoint(c);
       // The client has received all events. Status 204 makes EventSource stop reconnecting.
@@ -130,32 +128,18 @@ export function createJobRoutes(
       const encoding = encodingOf(c);
       // A response to HEAD has no body. So no reader is opened, since a reader counts as an open stream.
       if (c.req.method === "HEAD") return c.body(null, 200, encoding.headers);
-      if ("begun" in found) {
-        return await generations.streamTurn(
-          c,
-          () => found,
-          after ?? -1,
-          (turn) => turnFraming(turn, encoding),
-        );
-      }
-      return await generations.stream(c, found, after ?? -1, jobFraming(found, encoding));
+      return await generations.stream(c, found, after ?? -1, nativeFraming(found, encoding));
     },
     async getJob(c) {
-      const turn = turns.find(c);
-      if (turn !== undefined) return c.json(turnStatus(turn));
       const job = await find(c);
       return c.json(statusOf(job, dispatcher.position(job)));
     },
     async cancelJob(c) {
-      const turn = turns.find(c);
-      if (turn !== undefined) {
-        turn.cancel("client");
-        await turn.ended;
-        return c.json(turnStatus(turn));
-      }
       const job = await findToCancel(c);
+      const by = job.spec.who.client === c.get("client") ? "client" : "operator";
+      if (by === "client") tools?.calls.giveUp(job);
       if (!hasEnded(job)) {
-        dispatcher.cancel(job, job.spec.who.client === c.get("client") ? "client" : "operator");
+        dispatcher.cancel(job, by);
         await job.ended.promise;
       }
       return c.json(statusOf(job, undefined));
@@ -165,12 +149,6 @@ export function createJobRoutes(
       if (!parsed.success)
         throw new WaggleError("invalid_argument", 'Cannot read the session id in the path: field "session_id".');
       const client = c.get("client");
-      const turn = turns.ofSession(c, parsed.data);
-      if (turn !== undefined) {
-        turn.cancel("client");
-        await turn.ended;
-        return c.json({ session_id: parsed.data, cancelled: true, job_id: turn.request.id });
-      }
       const job = dispatcher.sessionJob(client, parsed.data);
       if (job === undefined) {
         const id = await finder?.cancelSession(client, parsed.data);
@@ -187,12 +165,10 @@ export function createJobRoutes(
   };
 }
 
-function jobFraming(job: Job, encoding: Encoding): Framing {
-  return nativeFraming({ keys: streamKeys(job), log: job.log }, encoding);
-}
-
-function turnFraming(turn: Turn, encoding: Encoding): Framing {
-  return nativeFraming({ keys: turnKeys(turn), log: turn.log }, encoding);
+/** The first jobs of equal keys are the same job, so their calls are in the journal under the same key. */
+function keyOf(c: AppContext, { job_id: id }: GenerateRequest): string | undefined {
+  const key = c.req.header("idempotency-key");
+  return id !== undefined || key === undefined ? undefined : `Idempotency-Key ${key}`;
 }
 
 export type JobRouteName =

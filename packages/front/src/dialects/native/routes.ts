@@ -16,24 +16,24 @@ import type { Reference } from "../../server/reference.ts";
 import type { StreamCounter } from "../../stream/stream-counter.ts";
 import { createHubRoutes } from "./hub-routes.ts";
 import { createJobRoutes } from "./job-routes.ts";
+import { createMcpRoutes } from "./mcp-routes.ts";
 import { createModelRoutes } from "./model-routes.ts";
 import { createReadPast } from "./past-query.ts";
-import { createMcpRoutes, createNativeTurns } from "./turn-routes.ts";
 import { createWorkerRoutes } from "./worker-routes.ts";
-import type { Turns } from "../../turns/turns.ts";
+import type { McpTools } from "../../calls/calls.ts";
 
 export function createNativeDialect(
   options: AppOptions,
   generations: Generations,
   streams: StreamCounter,
   reference: Reference,
-  turns: Turns | undefined,
+  tools: McpTools | undefined,
 ): Dialect {
   const readPast = createReadPast(options.limits.clientQueueShare);
   const handlers = {
-    ...createJobRoutes(options, generations, createNativeTurns(turns, generations), readPast),
+    ...createJobRoutes(options, generations, tools, readPast),
     ...createWorkerRoutes(options, streams, reference, readPast),
-    ...createMcpRoutes(turns, options),
+    ...createMcpRoutes(tools, options),
   };
   const changes = routesOf(modelRoutes, createModelRoutes(options), ({ path }) => [modelPath(path)]);
   const hub = routesOf(hubRoutes, createHubRoutes(options));

@@ -7,7 +7,7 @@ import { withUserMessage } from "../../conversation/messages.ts";
 import { callOf, customArgument, readAnswer, readContent, readable, textOf } from "../../conversation/parts.ts";
 import type { Content, PromptMessage } from "../../conversation/parts.ts";
 import { withOneSystemMessage } from "../../conversation/system-messages.ts";
-import { markedResult } from "../../turns/turn-messages.ts";
+import { markedResult } from "../../calls/call-messages.ts";
 import { toFunctionName } from "./tools.ts";
 
 export interface ItemsAround {

@@ -2,7 +2,7 @@
 // events).
 import type { Logprob, TokenEvent } from "@waggle/protocol";
 import { callOf } from "../../conversation/parts.ts";
-import { argumentsOf } from "../../turns/turn-messages.ts";
+import { argumentsOf } from "../../calls/call-messages.ts";
 import { chatLogprobs } from "../openai/answer.ts";
 import { createCollectedLogprobs } from "../../generation/collected-logprobs.ts";
 import { createStringArgumentReader } from "./string-argument.ts";

@@ -2,9 +2,9 @@
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { GenerateSpec } from "@waggle/jobs";
 import { samplingIn } from "@waggle/protocol";
-import type { Message, ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
+import type { ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
 import { withConversation } from "../../conversation/conversation.ts";
-import type { Conversation } from "../../conversation/conversation.ts";
+import type { Conversation, OfferedCalls } from "../../conversation/conversation.ts";
 import { unsupported } from "../../body/fields.ts";
 import { hasEffortLevels, sharedThinking } from "../../conversation/thinking.ts";
 import { baseJobSpec } from "../../generation/base-job-spec.ts";
@@ -15,18 +15,18 @@ import type { Toolbox } from "./tools.ts";
 
 /**
  * @param items the whole conversation, earlier responses included
- * @param more messages of the turn so far; `earlier`: number of items of earlier responses
+ * @param calls the calls that the worker runs; `earlier`: number of items of earlier responses
  */
 export async function responseSpecOf(
   body: ResponseRequest,
   items: readonly ResponseItem[],
   toolbox: Toolbox,
   context: RequestContext,
-  { more = [], earlier = 0 }: { readonly more?: readonly Message[]; readonly earlier?: number } = {},
+  { calls, earlier = 0 }: { readonly calls?: OfferedCalls | undefined; readonly earlier?: number } = {},
 ): Promise<GenerateSpec> {
   const spec = baseJobSpec(samplingFieldsOf(body), context);
   const conversation = await conversationOfRequest(body, items, toolbox, context, earlier);
-  return await withConversation(spec, { ...conversation, messages: [...conversation.messages, ...more] }, context);
+  return await withConversation(spec, conversation, context, calls);
 }
 
 export async function conversationOfRequest(

@@ -9,14 +9,14 @@ import {
   responsesRoutes,
   sseHeaders,
 } from "@waggle/protocol";
-import type { Message, ResponseCountRequest, ResponseItem, StreamEvent, TerminalEvent } from "@waggle/protocol";
+import type { ResponseCountRequest, ResponseItem } from "@waggle/protocol";
 import type { Picture } from "@waggle/engine";
-import type { GenerateSpec, Job } from "@waggle/jobs";
+import type { Job } from "@waggle/jobs";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 import { countTokens } from "../../conversation/conversation.ts";
 import { routesOf } from "../../generation/dialect.ts";
-import type { Answer, Dialect, Framing, Handler } from "../../generation/dialect.ts";
+import type { Answer, Dialect, Handler } from "../../generation/dialect.ts";
 import { unsupported } from "../../body/fields.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { pictureReader } from "../../pictures/picture-reader.ts";
@@ -28,19 +28,14 @@ import { conversationOf, inputItems, keptConversationOf, withIds } from "./histo
 import { picturedItems } from "./item-pictures.ts";
 import { inputItemPage } from "./input-page.ts";
 import { keepResponse } from "./store-response.ts";
-import { respondWithTurn } from "./mcp/respond-with-turn.ts";
-import { mcpToolsOf } from "./mcp/response-tools.ts";
+import { mcpToolsOf, offeredCalls, toolListsOf } from "./mcp-tools.ts";
 import { createNumbering } from "./numbering.ts";
-import type { Numbering } from "./numbering.ts";
 import { conversationOfRequest, echoOf, responseSpecOf } from "./request.ts";
 import { ongoingResponse } from "./response.ts";
 import type { ResponseHead } from "./response.ts";
 import { createResponseStore } from "./store.ts";
 import { toolboxOf, withItemTools } from "./tools.ts";
-import type { Toolbox } from "./tools.ts";
-import { laterChoice } from "../../turns/turn-tools.ts";
-import type { TurnLog } from "../../turns/turn-log.ts";
-import type { Turns } from "../../turns/turns.ts";
+import type { McpTools } from "../../calls/calls.ts";
 
 /** Memory limit of the stored responses of all clients together, with their pictures. */
 const keptBytes = 134_217_728;
@@ -49,11 +44,11 @@ const keptForMs = 86_400_000;
 export function createResponsesDialect(
   options: AppOptions,
   generations: Generations,
-  turns: Turns | undefined,
+  mcp: McpTools | undefined,
 ): Dialect {
   return {
     name: "openai responses",
-    routes: routesOf(responsesRoutes, createRoutes(options, generations, turns), pathsOf),
+    routes: routesOf(responsesRoutes, createRoutes(options, generations, mcp), pathsOf),
     prefixes: ["/v1/responses", "/responses"],
     errorBody: openAiError,
   };
@@ -62,12 +57,12 @@ export function createResponsesDialect(
 function createRoutes(
   options: AppOptions,
   generations: Generations,
-  turns: Turns | undefined,
+  mcp: McpTools | undefined,
 ): Record<keyof typeof responsesRoutes, Handler> {
   const { clock, limits, models, registry } = options;
   const store = createResponseStore({ clock, maxBytes: keptBytes, keptForMs });
-  const numberings = new WeakMap<Job, Numbering>();
-  const turnShapes = new WeakMap<TurnLog, ResponseShape>();
+  /** All streams of a job have the same numbers, and the same ids of lists. */
+  const shapes = new WeakMap<Job, ResponseShape>();
 
   /** @throws WaggleError not_found, invalid_argument naming the field */
   function itemsOf(c: AppContext, { input, previous_response_id: previousId }: ResponseCountRequest): Items {
@@ -82,12 +77,6 @@ function createRoutes(
     return (sha256) => store.picture(c.get("client"), sha256);
   }
 
-  function shapeOf(head: ResponseHead, job: Job): ResponseShape {
-    const numbering = numberings.get(job) ?? createNumbering();
-    numberings.set(job, numbering);
-    return { head, numbering, key: job.callKey, fromFunctionName: toolboxOf(head.tools, undefined).fromFunctionName };
-  }
-
   function idOf(c: AppContext): string {
     return c.req.param("id") ?? "";
   }
@@ -95,39 +84,17 @@ function createRoutes(
   /** Streams the past and future events of a stored response. */
   async function streamAgain(c: AppContext, head: ResponseHead): Promise<Response> {
     const after = startingAfter(c);
-    const kept = keptStreamOf(c, head);
-    if (kept === undefined) {
+    const job = registry.get(c.get("client"), head.id);
+    const shape = job && shapes.get(job);
+    if (job === undefined || shape === undefined || job.log.firstToken > 0) {
       throw new WaggleError("not_found", `Cannot stream response "${head.id}": its events are no longer stored.`);
     }
-    const last = lastNumberOf(kept.shape, kept.events, kept.terminal);
+    const last = lastNumberOf(shape, job.log.output(), job.log.terminal);
     if (after > last)
       throw unsupported("starting_after", `the response has no such event; its last one so far is ${last}`);
     // A response to HEAD has no body. So no reader is opened, since a reader counts as an open stream.
     if (c.req.method === "HEAD") return c.body(null, 200, sseHeaders);
-    return await kept.stream(responseFraming(kept.shape, after));
-  }
-
-  function keptStreamOf(c: AppContext, head: ResponseHead): KeptStream | undefined {
-    const client = c.get("client");
-    const turn = turns?.find(client, head.id);
-    const turnShape = turn && turnShapes.get(turn.log);
-    if (turn !== undefined && turnShape !== undefined) {
-      const { events, terminal } = turn.log;
-      const stream: KeptStream["stream"] = async (framing) =>
-        await generations.streamTurn(
-          c,
-          () => turn,
-          -1,
-          () => framing,
-        );
-      return { shape: turnShape, events, terminal, stream };
-    }
-    const job = registry.get(client, head.id);
-    if (job === undefined || job.log.firstToken > 0) return undefined;
-    const { nextToken, terminal } = job.log;
-    const events = job.log.tokensFrom(0, nextToken);
-    const stream: KeptStream["stream"] = async (framing) => await generations.stream(c, job, -1, framing);
-    return { shape: shapeOf(head, job), events, terminal, stream };
+    return await generations.stream(c, job, -1, responseFraming(shape, after));
   }
 
   return {
@@ -140,15 +107,16 @@ function createRoutes(
       const streamed = body.stream === true;
       const context = requestContextOf(c, options, served, { streamed, keptPicture: keptPicture(c) });
       const { items: own, pictures } = await picturedItems(given, context.readPictures);
-      const mcpTools = await mcpToolsOf(c.get("client"), body.tools, turns);
+      const mcpTools = await mcpToolsOf(c.get("client"), body.tools, mcp);
       const toolbox = toolboxOf(body.tools, body.tool_choice, mcpTools);
-      const spec = await responseSpecOf(body, [...before, ...own], toolbox, context, { earlier });
+      const id = `resp_${randomBytes(16).toString("hex")}`;
+      const calls = mcp && mcpTools && (await offeredCalls(c, id, mcpTools, mcp));
+      const spec = await responseSpecOf(body, [...before, ...own], toolbox, context, { calls, earlier });
       const fields = {
         created_at: Math.floor(Date.now() / 1000),
         model: served.name,
         ...(await echoOf(body, context)),
       };
-      const id = `resp_${randomBytes(16).toString("hex")}`;
       /** OpenAI's server streams this error, and Codex compacts its conversation only after response.failed, not after a status of 400. */
       const refused = (error: unknown): Response => {
         if (!streamed || !(error instanceof WaggleError) || overflowOf(error) === undefined) throw error;
@@ -158,31 +126,19 @@ function createRoutes(
       };
       const accepted = (job: Job): ResponseShape => {
         // A retry of the request gets the response of the first try.
-        const earlier = store.find(c.get("client"), job.id);
-        if (earlier !== undefined) return shapeOf(earlier.head, job);
-        const shape = shapeOf({ id: job.id, ...fields }, job);
+        const known = shapes.get(job);
+        if (known !== undefined) return known;
+        const { fromFunctionName } = toolbox;
+        const lists = mcpTools === undefined ? {} : { toolLists: toolListsOf(mcpTools) };
+        const head = { id: job.id, ...fields };
+        const shape = { head, numbering: createNumbering(), key: job.callKey, fromFunctionName, ...lists };
+        shapes.set(job, shape);
         if (body.store === false) return shape;
         const previousId = body.previous_response_id ?? undefined;
         const input = withIds(own, job.callKey);
         keepResponse({ store, job, shape, input, pictures, previousId, log: options.log });
         return shape;
       };
-      if (turns !== undefined && mcpTools !== undefined) {
-        const specOf = async (functions: Toolbox["functions"], more: readonly Message[]): Promise<GenerateSpec> =>
-          more.length === 0
-            ? spec
-            : await responseSpecOf(
-                body,
-                [...before, ...own],
-                { ...toolbox, functions, choice: functions.length === 0 ? undefined : laterChoice(toolbox.choice) },
-                context,
-                { more, earlier },
-              );
-        const kept = { input: (key: string) => withIds(own, key), pictures };
-        const asked = { body, context, mcpTools, toolbox, fields, kept, specOf, streamed };
-        const services = { turns, turnShapes, generations, store, log: options.log };
-        return await respondWithTurn(c, asked, services).catch(refused);
-      }
       const answer: Answer = {
         framing: (job) => responseFraming(accepted(job), -1, body),
         collector: (job) => responseCollector(accepted(job)),
@@ -194,7 +150,7 @@ function createRoutes(
       const { before, own } = itemsOf(c, sent);
       const items = [...before, ...own];
       const body = { ...sent, tools: withItemTools(sent.tools, items) };
-      const toolbox = toolboxOf(body.tools, body.tool_choice, await mcpToolsOf(c.get("client"), body.tools, turns));
+      const toolbox = toolboxOf(body.tools, body.tool_choice, await mcpToolsOf(c.get("client"), body.tools, mcp));
       const served = models.find(body.model);
       const conversation = await conversationOfRequest(body, items, toolbox, served, before.length);
       const readPictures = pictureReader(c, served, keptPicture(c));
@@ -225,14 +181,6 @@ interface Items {
   /** Items of earlier responses. */
   readonly before: readonly ResponseItem[];
   readonly own: readonly ResponseItem[];
-}
-
-/** The events of a response, from its job or its turn. */
-interface KeptStream {
-  readonly shape: ResponseShape;
-  readonly events: Iterable<StreamEvent>;
-  readonly terminal: TerminalEvent | undefined;
-  stream(framing: Framing): Promise<Response>;
 }
 
 /** @throws WaggleError invalid_argument */

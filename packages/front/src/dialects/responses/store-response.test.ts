@@ -1,6 +1,6 @@
 import { deferred } from "@waggle/async";
 import type { Job } from "@waggle/jobs";
-import type { TerminalEvent } from "@waggle/protocol";
+import type { StreamEvent, TerminalEvent } from "@waggle/protocol";
 import { createLogger } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import { expect, test } from "vitest";
@@ -11,15 +11,11 @@ import { createResponseStore } from "./store.ts";
 test("a job's answer is kept at its end, and its log has no listener left", async () => {
   const store = createResponseStore({ clock: createFakeClock(), maxBytes: 100_000, keptForMs: 1_000 });
   const token = (index: number, text: string) => ({ type: "token" as const, stream_id: "r", index, text, t_ms: 0 });
-  const said = [token(0, "a")];
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(event: StreamEvent) => void>();
   const log = {
     terminal: undefined as TerminalEvent | undefined,
-    get nextToken() {
-      return said.length;
-    },
-    tokensFrom: (from: number, limit: number) => said.slice(from, from + limit),
-    subscribe(listener: () => void) {
+    output: () => [token(0, "a")],
+    subscribe(listener: (event: StreamEvent) => void) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
@@ -34,8 +30,7 @@ test("a job's answer is kept at its end, and its log has no listener left", asyn
   };
   const silent = createLogger({ level: "silent", format: "json", name: "test" });
   keepResponse({ store, job, shape, input: [], pictures: [], previousId: undefined, log: silent });
-  said.push(token(1, "b"));
-  for (const listener of listeners) listener();
+  for (const listener of listeners) listener(token(1, "b"));
   expect(listeners.size).toBe(1);
   log.terminal = {
     ...{ type: "end", stream_id: "r", finish_reason: "stop", stopped_by: "end" },

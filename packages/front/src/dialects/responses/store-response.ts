@@ -3,6 +3,7 @@ import type { Picture } from "@waggle/engine";
 import type { Job } from "@waggle/jobs";
 import type { Logger } from "@waggle/telemetry";
 import { WaggleError } from "@waggle/protocol";
+import type { StreamEvent } from "@waggle/protocol";
 import { completeEndOf } from "../../stream/framed-chunks.ts";
 import type { ResponseShape } from "./framing.ts";
 import { createOutput } from "./output.ts";
@@ -21,19 +22,18 @@ export interface KeepingOptions {
   readonly log: Logger;
 }
 
-/** Reads the job's log during generation, since the log may drop its first tokens before the job ends. */
+/** Follows the job's log, since the log may drop its first tokens before the job ends. */
 export function keepResponse({ store, job, shape, input, pictures, previousId, log }: KeepingOptions): void {
   const { client } = job.spec.who;
   const { head } = shape;
   const output = createOutput(shape);
   let failure: WaggleError | undefined;
-  let next = 0;
 
-  function follow(): void {
-    const tokens = job.log.tokensFrom(next, job.log.nextToken - next);
-    next = job.log.nextToken;
+  function follow(event: StreamEvent): void {
+    if (failure !== undefined) return;
     try {
-      for (const token of failure === undefined ? tokens : []) output.add(token);
+      if (event.type === "token") output.add(event);
+      if (event.type === "tool_result") output.addResult(event);
     } catch (error) {
       failure = WaggleError.from(error);
     }
@@ -53,8 +53,8 @@ export function keepResponse({ store, job, shape, input, pictures, previousId, l
   }
 
   store.keep(client, { head, previousId, input, pictures });
+  for (const event of job.log.output()) follow(event);
   const stop = job.log.subscribe(follow);
-  follow();
   job.ended.promise
     .then(() => {
       stop();

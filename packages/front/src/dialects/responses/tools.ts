@@ -1,7 +1,7 @@
 // Maps a request's tools to functions, the only tools that models know, and function names back to tools. Tools are functions, custom tools with
 // free text as input, namespaces of both, and a search for tools.
 import type { ServerTool } from "@waggle/mcp";
-import { toolOf } from "../../turns/turn-tools.ts";
+import { toolOf } from "../../calls/tool-lookup.ts";
 import { unsupported } from "../../body/fields.ts";
 import { customArgument } from "../../conversation/parts.ts";
 import { requestLimits } from "@waggle/protocol";

@@ -3,9 +3,13 @@ import { randomBytes } from "node:crypto";
 import type { ServerTool } from "@waggle/mcp";
 import type { ResponseMcpTool, ResponseTool } from "@waggle/protocol";
 import { WaggleError } from "@waggle/protocol";
-import { unsupported } from "../../../body/fields.ts";
-import type { Turns } from "../../../turns/turns.ts";
-import type { OutputItem } from "../output.ts";
+import { unsupported } from "../../body/fields.ts";
+import type { OfferedCalls } from "../../conversation/conversation.ts";
+import type { McpTools } from "../../calls/calls.ts";
+import { factsOf } from "../../generation/generations.ts";
+import { retryMarkOf } from "../../generation/retries.ts";
+import type { AppContext } from "../../server/context.ts";
+import type { OutputItem } from "./output.ts";
 
 /**
  * The MCP tools of a request. Undefined if the request names no MCP server.
@@ -14,7 +18,7 @@ import type { OutputItem } from "../output.ts";
 export async function mcpToolsOf(
   client: string,
   tools: readonly ResponseTool[] | null | undefined,
-  turns: Turns | undefined,
+  mcp: McpTools | undefined,
 ): Promise<readonly ServerTool[] | undefined> {
   const wanted = (tools ?? []).flatMap((tool, index) =>
     tool.type === "mcp" ? [{ tool, field: `tools.${index}` }] : [],
@@ -24,11 +28,11 @@ export async function mcpToolsOf(
   const twice = wanted.find(({ tool }, index) => labels.indexOf(tool.server_label) !== index);
   if (twice !== undefined) throw unsupported(`${twice.field}.server_label`, "two tools name the same server");
   for (const { tool, field } of wanted) {
-    if (turns?.names.includes(tool.server_label) === true) continue;
+    if (mcp?.names.includes(tool.server_label) === true) continue;
     const why = `no server "${tool.server_label}" is in the worker's file of MCP servers (--mcp-config)`;
     throw unsupported(`${field}.server_label`, why);
   }
-  const servers = (await turns?.list(client, new Set(labels))) ?? [];
+  const servers = (await mcp?.list(client, new Set(labels))) ?? [];
   return wanted.flatMap(({ tool, field }) => {
     const server = servers.find(({ name }) => name === tool.server_label);
     if (server?.state !== "ready") throw cannotUse(tool, server?.problem);
@@ -47,6 +51,28 @@ export async function mcpToolsOf(
 
 function cannotUse({ server_label: label }: ResponseMcpTool, problem = "it is not connected"): WaggleError {
   return new WaggleError("unavailable", `Cannot use the MCP server "${label}": ${problem}.`);
+}
+
+/** The calls that the worker runs for the response to this request. @param id the response's id */
+export async function offeredCalls(
+  c: AppContext,
+  id: string,
+  tools: readonly ServerTool[],
+  mcp: McpTools,
+): Promise<OfferedCalls> {
+  const { steps, timeoutMs } = mcp;
+  return { key: await callsKeyOf(c, id, mcp), tools, steps, timeoutMs };
+}
+
+/** A client that sends the request again, after a restart too, continues its first try. SDKs that retry alone send no key, but a count. */
+async function callsKeyOf(c: AppContext, id: string, { calls }: McpTools): Promise<string> {
+  const key = c.req.header("idempotency-key");
+  if (key !== undefined) return `Idempotency-Key ${key}`;
+  const mark = retryMarkOf(factsOf(c, 0));
+  if (mark === undefined) return `response ${id}`;
+  const digest = c.get("bodyDigest") ?? "";
+  const earlier = mark.again ? await calls.newestKey(c.get("client"), "try ", digest) : undefined;
+  return earlier ?? `try ${id}`;
 }
 
 export function toolListsOf(tools: readonly ServerTool[]): readonly OutputItem[] {

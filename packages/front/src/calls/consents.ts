@@ -8,7 +8,7 @@ const mostConversations = 4_096;
 
 export interface WaitingCall {
   readonly client: string;
-  readonly turn: string;
+  readonly job: string;
   readonly call: string;
   /** Undefined: consent counts for one call only. */
   readonly conversation: string | undefined;
@@ -20,7 +20,7 @@ export interface Consents {
   /** Resolves with whether the call may be sent. @throws the signal's reason */
   ask(call: WaitingCall, signal: AbortSignal): Promise<boolean>;
   /** @returns whether such a call waits */
-  give(call: Pick<WaitingCall, "client" | "turn" | "call">, consent: Consent): boolean;
+  give(call: Pick<WaitingCall, "client" | "job" | "call">, consent: Consent): boolean;
 }
 
 export function createConsents(): Consents {
@@ -41,7 +41,7 @@ export function createConsents(): Consents {
     has: ({ client, conversation, tool }) =>
       conversation !== undefined && allowed.get(keyOf(client, conversation))?.has(tool) === true,
     ask(call, signal) {
-      const key = keyOf(call.client, call.turn, call.call);
+      const key = keyOf(call.client, call.job, call.call);
       return new Promise((resolve, reject) => {
         signal.throwIfAborted();
         const unlisten = onAbort(signal, () => {
@@ -55,8 +55,8 @@ export function createConsents(): Consents {
         });
       });
     },
-    give({ client, turn, call }, consent) {
-      const key = keyOf(client, turn, call);
+    give({ client, job, call }, consent) {
+      const key = keyOf(client, job, call);
       const resolve = waiting.get(key);
       waiting.delete(key);
       resolve?.(consent);

@@ -1,0 +1,79 @@
+// Owns which MCP tools a request may offer: those of the servers that its client may use.
+import type { ServerTool, ToolServer, ToolServers } from "@waggle/mcp";
+import { requestLimits } from "@waggle/protocol";
+import type { Tool, ToolChoice } from "@waggle/protocol";
+import { mayUseTools, toolsForbidden } from "../access/tool-rights.ts";
+import { unsupported } from "../body/fields.ts";
+import type { HttpAccess } from "../server/context.ts";
+
+export interface ToolLookup {
+  /** Names of the servers. */
+  readonly names: readonly string[];
+  /** The servers that the client may use, as they are. */
+  read(client: string): Promise<readonly ToolServer[]>;
+  /**
+   * Connects the servers that the client may use.
+   * @param names only these servers
+   * @throws WaggleError forbidden if the client may not use one of them
+   */
+  list(client: string, names?: ReadonlySet<string>): Promise<readonly ToolServer[]>;
+  /**
+   * The tools of these names, or all that the client may use.
+   * @throws WaggleError forbidden; invalid_argument for an unknown name, with the problem of its server
+   */
+  find(client: string, wanted: "all" | readonly string[], field: string): Promise<readonly ServerTool[]>;
+}
+
+export function createToolLookup(
+  servers: Pick<ToolServers, "names" | "read" | "list">,
+  access: Pick<HttpAccess, "localMode" | "tokens">,
+): ToolLookup {
+  async function list(client: string, names?: ReadonlySet<string>): Promise<readonly ToolServer[]> {
+    const wanted = servers.names.filter((name) => names?.has(name) ?? true);
+    const usable = wanted.filter((name) => mayUseTools(access, client, name));
+    const denied = names === undefined ? undefined : wanted.find((name) => !usable.includes(name));
+    if (denied !== undefined) throw toolsForbidden(client, denied);
+    if (usable.length === 0) return [];
+    // Without names, a server that is starting is not waited for.
+    const found = await servers.list(names === undefined ? undefined : new Set(usable));
+    return found.filter(({ name }) => usable.includes(name));
+  }
+
+  return {
+    names: servers.names,
+    async read(client) {
+      return (await servers.read()).filter(({ name }) => mayUseTools(access, client, name));
+    },
+    list,
+    async find(client, wanted, field) {
+      const named = wanted === "all" ? undefined : new Set(wanted.map(serverIn));
+      const found = await list(client, named);
+      if (wanted === "all" && found.length === 0 && servers.names.length > 0) throw toolsForbidden(client);
+      const tools = found.flatMap((server) => server.tools);
+      if (wanted === "all") return tools.slice(0, requestLimits.tools);
+      return wanted.map((name, index) => {
+        const tool = tools.find(({ functionName }) => functionName === name);
+        if (tool !== undefined) return tool;
+        const server = found.find((one) => name.startsWith(`${one.name}__`));
+        const why = server?.problem === undefined ? "" : `; its server cannot be used: ${server.problem}`;
+        throw unsupported(`${field}.${index}`, `there is no MCP tool "${name}"${why}`);
+      });
+    },
+  };
+}
+
+/** Returns the server's name in the name of a function. */
+export function serverIn(functionName: string): string {
+  return functionName.split("__")[0] ?? "";
+}
+
+export function toolOf({ functionName, server, description, parameters }: ServerTool): Tool {
+  const about = description === "" ? `A tool of the MCP server ${server}.` : description;
+  return { type: "function", function: { name: functionName, description: about, parameters: { ...parameters } } };
+}
+
+/** A choice that requires a call counts for the first message only, but its list of allowed tools counts for all. */
+export function laterChoice(choice: ToolChoice | null | undefined): ToolChoice {
+  if (typeof choice !== "object" || choice?.type !== "allowed_tools") return choice === "none" ? "none" : "auto";
+  return { ...choice, allowed_tools: { ...choice.allowed_tools, mode: "auto" } };
+}
