@@ -7,7 +7,7 @@ import { createFileDescriber } from "@waggle/chat-format/describe";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";
 import type { App, ClientAccounts, Mcp } from "@waggle/front";
 import type { TokenTable } from "@waggle/daemon/tokens";
-import { createJobRegistry } from "@waggle/jobs";
+import { createJobRegistry, reasonOf } from "@waggle/jobs";
 import type { Calls, JobObserver, JobRegistry } from "@waggle/jobs";
 import { workerOpenApi } from "@waggle/protocol";
 import { takeRegularly } from "@waggle/telemetry";
@@ -87,6 +87,8 @@ export interface Worker {
   refuse(): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
+  /** Number of jobs that had begun, and were refused while the worker left. */
+  readonly cutJobs: number;
   abort(): void;
   /** Stops the engines, the downloads, and the threads that compile schemas and read model files. */
   stop(): Promise<void>;
@@ -113,6 +115,10 @@ export function createWorker(options: WorkerOptions): Worker {
     ...(traces === undefined ? [] : [traces.observe]),
     ...(listener === undefined ? [] : [listener.observe]),
     (...seen) => models.router.observe(...seen),
+    ({ state }, what) => {
+      const isCut = what.type === "ended" && phase === "leaving" && reasonOf(what.outcome) === "unavailable";
+      if (isCut && (state.startedAt ?? state.step.calledAt) !== undefined) cutJobs += 1;
+    },
   ];
   // The front comes after the models, whose jobs call it.
   const calls: Calls = {
@@ -196,6 +202,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   let historyTimer: TimerHandle | undefined;
   let phase: WorkerFacts["phase"] = "starting";
+  let cutJobs = 0;
   /** The models that must load at the start; undefined until they begin to load. */
   let preloaded: readonly Model[] | undefined;
   /** Why the worker's only model failed for good. */
@@ -316,6 +323,9 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     async idle() {
       await Promise.all(each(({ dispatcher }) => dispatcher.idle()));
+    },
+    get cutJobs() {
+      return cutJobs;
     },
     abort() {
       models.pool.close();

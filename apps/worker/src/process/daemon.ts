@@ -173,6 +173,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     idle: worker.idle,
     liveJobs: () => worker.registry.liveCount,
+    cutJobs: () => worker.cutJobs,
     onLeaving: screen?.leaving,
     onCutting: screen?.cutting,
     async takeDown(before) {

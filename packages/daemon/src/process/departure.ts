@@ -22,6 +22,8 @@ export interface DepartureOptions {
   /** Resolves when no job is running or waiting. */
   readonly idle: () => Promise<void>;
   readonly liveJobs: () => number;
+  /** Number of jobs that were ended unfinished before the drain's time limit: they waited for a person. */
+  readonly cutJobs?: () => number;
   /** Called when the daemon begins to leave, with the number of running jobs, the time limit of these jobs, and whether Ctrl-C was the reason. */
   readonly onLeaving?: ((facts: Leaving) => void) | undefined;
   /** Called once when jobs are ended unfinished (a second request, an abort, or the time limit), with the number of these jobs. */
@@ -71,9 +73,10 @@ export function createDeparture(options: DepartureOptions): Departure {
     if (drainMs > 0) options.onLeaving?.({ running: options.liveJobs(), limitMs: drainMs, interrupted });
     const inTime = drainMs > 0 && (await before(options.idle(), drainMs));
     const jobs = options.liveJobs();
-    const aborted = !inTime && jobs > 0;
-    if (aborted && drainMs > 0) cut();
-    if (aborted) log.warn({ jobs }, "drain_aborted");
+    const late = inTime ? 0 : jobs;
+    if (late > 0 && drainMs > 0) cut();
+    if (late > 0) log.warn({ jobs }, "drain_aborted");
+    const aborted = late + (options.cutJobs?.() ?? 0) > 0;
     phase = new AbortController();
     takingDown = true;
     await options.takeDown(before);
