@@ -35,7 +35,7 @@ export interface Calls {
    * @throws WaggleError when the job cannot continue
    */
   run(job: Job, message: AnswerMessage, on: (event: CallEvent) => void): Promise<GenerateWork | undefined>;
-  /** The job has ended. A call that runs may go on; its result is recorded and not used. */
+  /** The job has ended. A call that runs may continue; its result is recorded and not used. */
   ended(job: Job): void;
 }
 

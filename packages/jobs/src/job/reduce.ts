@@ -325,7 +325,7 @@ function wait(job: Job, state: JobState, at: number): Change {
   return recall(job, queued, at) ?? { state: queued, effects: [{ type: "enqueue", again: false }] };
 }
 
-/** Continues with the step's message as an earlier process has recorded it; undefined if there is none. */
+/** Continues with the step's message as an earlier process has recorded it; undefined if no message is recorded. */
 function recall(job: Job, state: JobState, at: number): Change | undefined {
   const { step } = state;
   const message = job.spec.calls?.recorded[step.index];

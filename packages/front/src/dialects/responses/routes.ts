@@ -28,7 +28,7 @@ import { conversationOf, inputItems, keptConversationOf, withIds } from "./histo
 import { picturedItems } from "./item-pictures.ts";
 import { inputItemPage } from "./input-page.ts";
 import { keepResponse } from "./store-response.ts";
-import { mcpToolsOf, offeredCalls, toolListsOf } from "./mcp-tools.ts";
+import { mcpToolsOf, offeredCalls, toolListsOf } from "./mcp/response-tools.ts";
 import { createNumbering } from "./numbering.ts";
 import { conversationOfRequest, echoOf, responseSpecOf } from "./request.ts";
 import { ongoingResponse } from "./response.ts";

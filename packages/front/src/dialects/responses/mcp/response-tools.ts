@@ -3,13 +3,13 @@ import { randomBytes } from "node:crypto";
 import type { ServerTool } from "@waggle/mcp";
 import type { ResponseMcpTool, ResponseTool } from "@waggle/protocol";
 import { WaggleError } from "@waggle/protocol";
-import { unsupported } from "../../body/fields.ts";
-import type { OfferedCalls } from "../../conversation/conversation.ts";
-import type { McpTools } from "../../calls/calls.ts";
-import { factsOf } from "../../generation/generations.ts";
-import { retryMarkOf } from "../../generation/retries.ts";
-import type { AppContext } from "../../server/context.ts";
-import type { OutputItem } from "./output.ts";
+import { unsupported } from "../../../body/fields.ts";
+import type { OfferedCalls } from "../../../conversation/conversation.ts";
+import type { McpTools } from "../../../calls/calls.ts";
+import { factsOf } from "../../../generation/generations.ts";
+import { retryMarkOf } from "../../../generation/retries.ts";
+import type { AppContext } from "../../../server/context.ts";
+import type { OutputItem } from "../output.ts";
 
 /**
  * The MCP tools of a request. Undefined if the request names no MCP server.
