@@ -8,7 +8,8 @@ function start({
   jobs = 1,
   refusing,
   takeDown,
-}: { jobs?: number; refusing?: Promise<void>; takeDown?: DepartureOptions["takeDown"] } = {}) {
+  cut = 0,
+}: { jobs?: number; refusing?: Promise<void>; takeDown?: DepartureOptions["takeDown"]; cut?: number } = {}) {
   const clock = createFakeClock();
   const done: string[] = [];
   const told: string[] = [];
@@ -30,12 +31,20 @@ function start({
     },
     idle: () => idle,
     liveJobs: () => live,
+    cutJobs: () => cut,
     onLeaving: ({ running, interrupted }) => void told.push(`leaving ${running}${interrupted ? " by Ctrl-C" : ""}`),
     onCutting: (running) => void told.push(`cutting ${running}`),
     takeDown: takeDown ?? (async () => void done.push("take down")),
   });
   return { clock, done, told, finish, departure, turn: async () => await new Promise(setImmediate) };
 }
+
+test("a drain that ended jobs unfinished before its time limit has the exit code of an abort", async () => {
+  const { departure, finish } = start({ cut: 1 });
+  departure.drain(143);
+  finish();
+  expect(await departure.stopped).toBe(143);
+});
 
 test("a drain waits for running jobs, and closes only once even if it is requested again", async () => {
   const { departure, done, finish, turn } = start();
