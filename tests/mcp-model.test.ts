@@ -61,6 +61,9 @@ const contentOf = (events: readonly StreamEvent[]): unknown => {
   return end?.type === "end" ? end.message?.content : end;
 };
 
+/** Whether a later reader gets the event too: only the latest status is kept. */
+const isLasting = ({ type }: StreamEvent): boolean => type !== "queued" && type !== "status";
+
 /** Prompt tokens of each step. */
 const promptsOf = (events: readonly StreamEvent[]): number[] =>
   events.flatMap((event) => (event.type === "started" ? [event.prompt_tokens] : []));
@@ -100,14 +103,15 @@ test.each([
 
   const replayed: StreamEvent[] = [];
   for await (const event of worker.client.streamJob("forced")) replayed.push(event);
-  expect(replayed).toEqual(events);
+  expect(replayed.filter(isLasting)).toEqual(events.filter(isLasting));
 });
 
 test("a model that calls in every answer is bounded: the last answer has no tools, and ends once", async () => {
   const steps = 3;
   const worker = await spawn(qwen, ["--mcp-steps", String(steps)]);
-  // The last prompt has no tools. All tools together make it so much shorter that its answer does not meet the first answer.
-  const body = forcing("turn", { mcp_tools: "all", ...only("odd__echo") });
+  // The last prompt has no tools. Several tools make it so much shorter that its answer does not meet the first answer.
+  const tools = ["echo", "hang", "die", "flood", "garbage", "big", "fail"].map((name) => `odd__${name}`);
+  const body = forcing("turn", { mcp_tools: tools, ...only("odd__echo") });
   const answers: { at: number; say: string }[] = [];
   // Each rehearsal shows the length of one more prompt.
   for (let step = 0; step <= steps; step += 1) {
@@ -158,5 +162,5 @@ test("the daemon is killed during a call: the next request with its job_id does 
   expect(courseOf(events)).toEqual(["unknown", "stop"]);
   expect(ledger()).toMatch(/^hold \w+\n$/);
   const again = await eventsOf(second, body);
-  expect(again).toEqual(events);
+  expect(again.filter(isLasting)).toEqual(events.filter(isLasting));
 });

@@ -1,9 +1,9 @@
 // Shows in which order jobs are submitted, and how a refusal corrects the estimated length of a conversation.
 import type { GenerateRequest, WorkerInfo } from "@waggle/protocol";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import type { Api } from "../../wire/api.ts";
 import type { Attachment } from "../attachments/attachment.ts";
-import { broken, continued, newAnswer, stopped } from "../conversation/answer.ts";
+import { broken, continued, newAnswer, restarted, stopped } from "../conversation/answer.ts";
 import type { Answer } from "../conversation/answer.ts";
 import { findAnswer } from "../conversation/conversation.ts";
 import { openConversations } from "../storage/conversations.ts";
@@ -121,6 +121,27 @@ it("counts a job as submitting while the answer's earlier, stopped job is still 
   expect(asking.isSubmitting("job-again")).toBe(true);
   await respond(200);
   expect(asking.isSubmitting("job-again")).toBe(false);
+});
+
+it("sends the request of an answer again while its restarted worker does not know its model yet", async () => {
+  const { conversations, asking, sent, respond, ask } = await led();
+  const { id } = conversations.current.value;
+  const again = restarted(ask(id, "one"), 2);
+  await settled();
+  await respond(200);
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  try {
+    asking.ask(conversations.current.value, again, undefined);
+    await settled();
+    await respond(503, { error: { code: "unavailable", message: "" } });
+    expect([sent.length, asking.isSubmitting(again.jobId)]).toEqual([2, true]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    await settled();
+    await respond(200);
+    expect([sent.length, asking.isSubmitting(again.jobId)]).toEqual([3, false]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it("revives an answer that was marked as lost before the worker accepted its job", async () => {

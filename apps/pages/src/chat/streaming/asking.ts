@@ -35,6 +35,14 @@ export interface AskingOptions {
 /** Limit of tries of a cancel that does not reach the worker. After that, the answer runs to its end unread. */
 const cancelTries = 3;
 
+/** Tries of a request that a restarted worker continues, and the time between two tries. */
+const restartTries = 30;
+const restartPauseMs = 1_000;
+
+function isStarting(outcome: Awaited<ReturnType<typeof submitJob>>, { attempt }: Answer): boolean {
+  return attempt !== undefined && outcome.kind !== "accepted" && outcome.problem.code === "unavailable";
+}
+
 export function createAsking({ api, conversations, about, choice, onAsked }: AskingOptions): Asking {
   /** Characters per token by conversation and model, because the ratio also depends on the language and on tools. */
   const charsPerToken = new Map<string, number>();
@@ -71,12 +79,19 @@ export function createAsking({ api, conversations, about, choice, onAsked }: Ask
     const change = (how: (answer: Answer) => Answer): void =>
       conversations.change(asked.id, answer.id, (now) => (now.jobId === answer.jobId ? how(now) : now));
     if (model !== undefined) change((now) => ({ ...now, model }));
-    const outcome = await submitJob(asked, named, {
-      api,
-      pictures: conversations.pictures,
-      room: roomOf(asked.id, model),
-      learn: (learnt) => charsPerToken.set(keyOf(asked.id, model), learnt.charsPerToken),
-    });
+    const send = async (): ReturnType<typeof submitJob> =>
+      await submitJob(asked, named, {
+        api,
+        pictures: conversations.pictures,
+        room: roomOf(asked.id, model),
+        learn: (learnt) => charsPerToken.set(keyOf(asked.id, model), learnt.charsPerToken),
+      });
+    let outcome = await send();
+    // A worker that has just been restarted may not know its model yet.
+    for (let tries = 1; tries < restartTries && isStarting(outcome, answer); tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, restartPauseMs));
+      outcome = await send();
+    }
     submitting.delete(answer.jobId);
     if (outcome.kind === "accepted") {
       sentChars.set(answer.jobId, outcome.chars);
