@@ -1,5 +1,5 @@
 // Tests what a connection does when its server is slow to start, forgets it, changes, refuses or loses a call, over stdio and HTTP.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -86,37 +86,40 @@ it("follows the changes of a server's list of tools over stdio", async () => {
 });
 
 it("does not send a call to a server that does not read its input", async () => {
-  const connection = connectionTo(stdio({}));
+  const [hold, ledger] = [join(folder, "hold"), join(folder, "ledger")];
+  const connection = connectionTo(stdio({ HOLD: hold, LEDGER: ledger }));
   expect((await connection.call("deaf", {}, never)).kind).toBe("done");
-  const leaving = new AbortController();
-  const text = "x".repeat(3_000_000);
-  const first = connection.call("echo", { text }, { client, signal: leaving.signal });
-  expect(await connection.call("echo", { text }, never)).toMatchObject({
+  const long = connection.call("echo", { text: "x".repeat(3_000_000) }, never);
+  expect(await connection.call("echo", { text: "y".repeat(3_000_000) }, never)).toMatchObject({
     kind: "failed",
     text: expect.stringMatching(/it does not read its input\. The call was not sent/) as string,
   });
-  leaving.abort();
-  expect((await first).kind).toBe("unknown");
+  writeFileSync(hold, "");
+  expect((await long).kind).toBe("done");
+  await connection.call("echo", { text: "last" }, never);
+  expect(readFileSync(ledger, "utf8").match(/^(?:deaf|echo .)/gm)).toEqual(["deaf", "echo x", "echo l"]);
 });
 
 it("runs 16 calls at a time, and sends none that is cancelled while it waits", async () => {
   const ledger = join(folder, "ledger");
   const connection = connectionTo(stdio({ LEDGER: ledger }));
-  const leaving = new AbortController();
-  const running = Array.from(
-    { length: 16 },
-    async () => await connection.call("hang", {}, { client, signal: leaving.signal }),
-  );
-  await expect.poll(() => (existsSync(ledger) ? readFileSync(ledger, "utf8").match(/hang/g)?.length : 0)).toBe(16);
-  const waiting = new AbortController();
-  const waits = connection.call("echo", { text: "left" }, { client, signal: waiting.signal });
-  const next = connection.call("echo", { text: "next" }, never);
+  const hang = (text: string, signal: AbortSignal): Promise<unknown> =>
+    connection.call("hang", { text }, { client, signal });
+  const runs = (): string[] => (existsSync(ledger) ? readFileSync(ledger, "utf8").split("\n").slice(0, -1) : []);
+  const [first, others, waiting] = [new AbortController(), new AbortController(), new AbortController()];
+  const outcomes = [hang("0", first.signal), ...Array.from({ length: 15 }, () => hang("", others.signal))];
+  await expect.poll(() => runs().length).toBe(16);
+  const left = hang("left", waiting.signal);
+  outcomes.push(hang("next", others.signal));
+  // A call that did not have to wait would be on its way now.
+  await new Promise(setImmediate);
   waiting.abort();
-  expect(await waits).toMatchObject({ kind: "failed" });
-  leaving.abort();
-  expect(await next).toEqual({ kind: "done", text: "echo: next" });
-  expect((await Promise.all(running)).every(({ kind }) => kind === "unknown")).toBe(true);
-  expect(readFileSync(ledger, "utf8")).not.toContain("left");
+  expect(await left).toMatchObject({ kind: "failed", text: expect.stringMatching(/before it was sent/) as string });
+  first.abort();
+  await expect.poll(runs).toContain("hang next");
+  expect(runs().slice(16)).toEqual(["cancelled", "hang next"]);
+  others.abort();
+  for (const outcome of outcomes) expect(await outcome).toMatchObject({ kind: "unknown" });
 });
 
 const text = (words: string): object => ({ content: [{ type: "text", text: words }] });
@@ -162,13 +165,16 @@ it.each<[string, WebAnswer]>([
   },
 );
 
-it("does not repeat a call whose tool speaks of sessions", async () => {
+it.each<[string, WebAnswer]>([
+  ["a result", () => ({})],
+  ["another error", ({ id }, response) => json(response, 200, error(id, "Unknown method"))],
+])("does not repeat a call whose tool speaks of sessions when a ping gets %s", async (_, ping) => {
   const [connection, { seen }] = await connectionOver({
     initialize({ params }, response) {
       response.setHeader("mcp-session-id", "one");
       return { ...params, capabilities: {} };
     },
-    ping: () => ({}),
+    ping,
     "tools/call": ({ id }, response) => json(response, 200, error(id, "The browser session was not found")),
   });
   expect(await connection.call("t", {}, never)).toEqual({
@@ -215,13 +221,34 @@ it.each<[string, WebAnswer, string, RegExp]>([
     /more than 4194304 bytes/,
   ],
 ])("says what became of a call over HTTP that is answered with %s", async (_, answer, kind, words) => {
-  const [connection, { seen }] = await connectionOver({ "tools/call": answer });
+  const [connection] = await connectionOver({ "tools/call": answer });
   expect(await connection.call("echo", {}, never)).toMatchObject({
     kind,
     text: expect.stringMatching(words) as string,
   });
-  // The answers to pings, of which few are sent at a time.
+});
+
+it("answers few pings of a server over HTTP at a time", async () => {
+  const ping = `data: {"id":1,"method":"ping"}\n\n`;
+  const [connection, { seen }] = await connectionOver({
+    "tools/call"({ id }, response) {
+      const last = `data: ${JSON.stringify({ id, result: text("fine") })}\n\n`;
+      response.writeHead(200, stream).end(ping.repeat(400) + last);
+    },
+  });
+  expect(await connection.call("echo", {}, never)).toEqual({ kind: "done", text: "fine" });
+  expect(await connection.call("echo", {}, never)).toEqual({ kind: "done", text: "fine" });
+  expect(seen).toContain("POST");
   expect(seen.filter((one) => one === "POST").length).toBeLessThan(50);
+});
+
+it("reads a list of tools whose cursor does not advance once", async () => {
+  const [connection, { seen }] = await connectionOver({
+    "tools/list": () => ({ tools: [{ name: "t" }], nextCursor: "same" }),
+  });
+  await connection.open();
+  expect([connection.list.tools.length, connection.list.leftOut]).toEqual([1, []]);
+  expect(seen.filter((one) => one === "POST tools/list")).toHaveLength(2);
 });
 
 const stream = { "content-type": "text/event-stream" };
@@ -235,10 +262,12 @@ it("does not send a call to a server over HTTP that cannot be reached", async ()
     kind: "failed",
     text: expect.stringMatching(/ECONNREFUSED.*was not sent/) as string,
   });
-  expect(connection.state.name).toBe("failed");
+  expect([connection.state.name, connection.list.tools.length]).toEqual(["failed", 1]);
+  await connection.open();
+  expect(connection).toMatchObject({ state: { name: "failed" }, list: { tools: [] } });
 });
 
-it("asks again for the closed stream of a call, without sending the call again", async () => {
+it.each(["ended", "broken"])("asks again for the %s stream of a call, without sending the call again", async (how) => {
   let call: unknown;
   const [connection, { seen }] = await connectionOver({
     GET(_, response, { headers }) {
@@ -250,7 +279,8 @@ it("asks again for the closed stream of a call, without sending the call again",
     },
     "tools/call"({ id }, response) {
       call = id;
-      response.writeHead(200, stream).end("id: 1\nretry: 1\ndata: \n\n");
+      response.writeHead(200, stream);
+      response.write("id: 1\nretry: 1\ndata: \n\n", () => (how === "ended" ? response.end() : response.destroy()));
     },
   });
   expect(await connection.call("echo", {}, never)).toEqual({ kind: "done", text: "plum" });

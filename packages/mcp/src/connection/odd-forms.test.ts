@@ -197,13 +197,11 @@ describe("lists of tools", () => {
     expect(list.leftOut.filter((text) => !text.startsWith("entry 3"))).toEqual(leftOut);
   });
 
-  it("offers a tool whose first entry was odd, and names no offered tool as left out", () => {
-    const list = toolListOf(
-      "s",
-      [{ name: "t", inputSchema: 1 }, { name: "t" }, { name: "t", inputSchema: 1 }],
-      new Set(["t"]),
-    );
-    expect(list).toMatchObject({ tools: [{ functionName: "s__t", allowed: true }], leftOut: [] });
+  it("offers the first entry of a name that can be offered, and names no offered tool as left out", () => {
+    const entries = [{ inputSchema: 1 }, { description: "a" }, { description: "b" }, { inputSchema: 1 }];
+    const listed = entries.map((entry) => ({ name: "t", ...entry }));
+    const list = toolListOf("s", listed, new Set(["t"]));
+    expect(list).toMatchObject({ tools: [{ functionName: "s__t", description: "a", allowed: true }], leftOut: [] });
   });
 
   it("limits the tools of a server, and the parameters of all together", () => {

@@ -37,6 +37,14 @@ function answer(id, said, isError = false) {
   send({ id, result: { content: [{ type: "text", text: said }], isError } });
 }
 
+function whenHeld(act) {
+  const timer = setInterval(() => {
+    if (HOLD !== undefined && !existsSync(HOLD)) return;
+    clearInterval(timer);
+    act();
+  }, 20);
+}
+
 /** Each tool gets the call's id and text. `hang` gives no result. */
 const runs = {
   echo: (id, text) => answer(id, `echo: ${text}`),
@@ -48,6 +56,10 @@ const runs = {
   flood: (id) => {
     for (let i = 0; i < 100_000; i += 1) send({ method: "notifications/message", params: { level: "info", data: i } });
     answer(id, "flooded");
+  },
+  chatter: (id) => {
+    process.stdout.write("working\n".repeat(2_000));
+    answer(id, "chattered");
   },
   garbage: (id) => {
     process.stdout.write("not json\n{}\n");
@@ -67,20 +79,15 @@ const runs = {
     send({ method: "notifications/tools/list_changed" });
     answer(id, "changed");
   },
-  /** Does not read its stdin any more. */
+  /** Does not read its stdin until the test writes the file HOLD. */
   deaf: (id) => {
     lines.pause();
     process.stdin.pause();
+    whenHeld(() => void lines.resume());
     answer(id, "deaf");
   },
   /** Waits until the test writes the file HOLD; meanwhile the test may kill the daemon. */
-  hold: (id) => {
-    const timer = setInterval(() => {
-      if (HOLD !== undefined && !existsSync(HOLD)) return;
-      clearInterval(timer);
-      answer(id, "held");
-    }, 20);
-  },
+  hold: (id) => whenHeld(() => answer(id, "held")),
 };
 
 function call(id, name, { text = "" } = {}) {

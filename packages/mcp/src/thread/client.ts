@@ -42,7 +42,8 @@ export function createClient({ server, version, channel, onTools }: ClientOption
     const tools = isObject(capabilities) ? capabilities["tools"] : {};
     hasTools = tools !== undefined;
     channel.onInitialized(
-      typeof agreed === "string" ? agreed : protocolVersion,
+      // It becomes the value of a header.
+      typeof agreed === "string" && /^[\w.-]{1,32}$/.test(agreed) ? agreed : protocolVersion,
       isObject(tools) && tools["listChanged"] === true,
     );
     channel.notify("notifications/initialized");

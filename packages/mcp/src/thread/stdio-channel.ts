@@ -18,6 +18,8 @@ export interface StdioOptions extends ChannelEvents {
   readonly onGroup: (pid: number) => void;
 }
 
+const lastProblem = "its process or connection ended";
+
 export function createStdioChannel(options: StdioOptions): Channel {
   const { transport, now, onNotification, onEnd, onGroup } = options;
   const waiting = new Map<string, Deferred<Answer>>();
@@ -41,7 +43,7 @@ export function createStdioChannel(options: StdioOptions): Channel {
     gone.resolve();
   });
   // Node closes the stdin of a command that has ended, so a server that the command left cannot be used, and is ended too.
-  child.once("exit", () => end("its process or connection ended"));
+  child.once("exit", () => end(lastProblem));
   child.once("close", () => gone.resolve());
   // The end of the process is reported by "exit".
   child.stdin.on("error", () => {});
@@ -76,15 +78,16 @@ export function createStdioChannel(options: StdioOptions): Channel {
       const piece = lineEnd === -1 ? rest : rest.subarray(0, lineEnd);
       bytes += piece.length;
       if (bytes > limits.messageBytes) return end(`it sent a message of more than ${limits.messageBytes} bytes`);
-      const problem = flow.add(lineEnd === -1 ? 0 : 1, piece.length);
-      if (problem !== undefined) return end(problem);
       if (piece.length > 0) pieces.push(piece);
+      const messages = lineEnd === -1 ? [] : readMessages(Buffer.concat(pieces).toString("utf8"));
+      // A line that is no message counts as one.
+      const problem = flow.add(lineEnd === -1 ? 0 : Math.max(1, messages.length), piece.length);
+      if (problem !== undefined) return end(problem);
       if (lineEnd === -1) return;
-      const line = Buffer.concat(pieces).toString("utf8");
       pieces = [];
       bytes = 0;
       rest = rest.subarray(lineEnd + 1);
-      for (const message of readMessages(line)) receive(message);
+      for (const message of messages) receive(message);
     }
   }
 
@@ -112,7 +115,7 @@ export function createStdioChannel(options: StdioOptions): Channel {
   return {
     async request(method, params, { signal, onSent } = {}) {
       if (closing !== undefined || signal?.aborted === true)
-        return { kind: "lost", problem: "its process or connection ended", wasSent: false };
+        return { kind: "lost", problem: lastProblem, wasSent: false };
       nextId += 1;
       const id = nextId;
       const answer = deferred<Answer>();

@@ -49,7 +49,7 @@ export const mcpRoutes = {
   connectMcpServers: {
     method: "post",
     path: "/v1/mcp/servers",
-    summary: "Starts to connect the MCP servers that are not connected. The servers and their tools.",
+    summary: "Connects the MCP servers that are not connected. The servers and their tools.",
     response: McpServersSchema,
   },
   consent: {
