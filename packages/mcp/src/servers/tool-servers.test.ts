@@ -1,4 +1,5 @@
 // Tests the servers with a server that misbehaves: each call ends with an outcome, and the next call works.
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -267,6 +268,29 @@ it("does not wait for a server that hangs at its start, and starts it once for a
   } finally {
     vi.useRealTimers();
   }
+});
+
+it("keeps a process that has nothing else to do until its servers have ended", { timeout: 60_000 }, () => {
+  const options = {
+    specs: [{ name: "odd", transport: hostile(), alwaysAllow: new Set() }],
+    env: {},
+    version: "1",
+    callTimeoutMs: 1,
+  };
+  const program = `
+    import { createToolServers } from ${JSON.stringify(new URL("tool-servers.ts", import.meta.url).href)};
+    const clock = { now: () => 0, setTimeout: (fn, ms) => ({ timer: setTimeout(fn, ms).unref(), cancel() {} }) };
+    const options = ${JSON.stringify(options)};
+    options.specs[0].alwaysAllow = new Set();
+    const keeping = setInterval(() => {}, 1_000);
+    const servers = createToolServers({ ...options, clock, onState: (_, { name }) => console.log(name) });
+    await servers.list(new Set(["odd"]));
+    clearInterval(keeping);
+    await servers.close();`;
+  const ran = execFileSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], {
+    encoding: "utf8",
+  });
+  expect(ran).toBe("connecting\nready\nclosed\n");
 });
 
 it("offers the tools of a server that is started again after a loss", async () => {

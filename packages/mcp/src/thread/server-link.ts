@@ -149,6 +149,8 @@ export function startServer(options: ServerLinkOptions): ServerLink {
       });
     },
     async close() {
+      // Otherwise the process could exit before the server's processes.
+      worker.ref();
       post({ kind: "close" });
       end("the connection was closed");
       await exited.promise;
