@@ -1,7 +1,9 @@
-// Tests which of two workers with the same name gets the journal when they start at the same time, and which journals end a start.
+// Tests which of two workers with the same name gets the journal when they start at the same time, and which journals end a start; the limits of tools.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { toolLimits } from "@waggle/mcp";
+import { bodyLimits, requestLimits } from "@waggle/protocol";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createMcp } from "./open-mcp.ts";
 import type { McpOptions, WorkerMcp } from "./open-mcp.ts";
@@ -52,4 +54,14 @@ it.each(["mcp.json", "mcp.json/inner", "x".repeat(300)])("does not start with a 
     message: expect.stringMatching(/^Cannot use the journal of tool calls .*one\.jsonl: /) as string,
     exitCode: 64,
   });
+});
+
+it("takes no tool from a server that a request could not have", () => {
+  expect(toolLimits.tools).toBeLessThanOrEqual(requestLimits.tools);
+  expect(toolLimits.nameChars).toBeLessThanOrEqual(requestLimits.toolNameChars);
+  expect(toolLimits.allParametersChars + toolLimits.tools * toolLimits.descriptionChars).toBeLessThanOrEqual(
+    requestLimits.toolsChars,
+  );
+  // The body, its list of tools, the tool and its function are levels too.
+  expect(toolLimits.parametersDepth + 4).toBeLessThanOrEqual(bodyLimits.depth);
 });

@@ -11,8 +11,10 @@ export interface ToolLookup {
   readonly names: readonly string[];
   /** The servers that the client may use, as they are. */
   read(client: string): Promise<readonly ToolServer[]>;
+  /** Connects the servers that the client may use, and waits for their start. */
+  connect(client: string): Promise<readonly ToolServer[]>;
   /**
-   * Connects the servers that the client may use.
+   * Connects the servers that the client may use, without waiting for the start of those that are not named.
    * @param names only these servers
    * @throws WaggleError forbidden if the client may not use one of them
    */
@@ -28,9 +30,12 @@ export function createToolLookup(
   servers: Pick<ToolServers, "names" | "read" | "list">,
   access: Pick<HttpAccess, "localMode" | "tokens">,
 ): ToolLookup {
+  const usableOf = (client: string, names = servers.names): readonly string[] =>
+    names.filter((name) => mayUseTools(access, client, name));
+
   async function list(client: string, names?: ReadonlySet<string>): Promise<readonly ToolServer[]> {
     const wanted = servers.names.filter((name) => names?.has(name) ?? true);
-    const usable = wanted.filter((name) => mayUseTools(access, client, name));
+    const usable = usableOf(client, wanted);
     const denied = names === undefined ? undefined : wanted.find((name) => !usable.includes(name));
     if (denied !== undefined) throw toolsForbidden(client, denied);
     if (usable.length === 0) return [];
@@ -44,6 +49,7 @@ export function createToolLookup(
     async read(client) {
       return (await servers.read()).filter(({ name }) => mayUseTools(access, client, name));
     },
+    connect: async (client) => await servers.list(new Set(usableOf(client))),
     list,
     async find(client, wanted, field) {
       const named = wanted === "all" ? undefined : new Set(wanted.map(serverIn));

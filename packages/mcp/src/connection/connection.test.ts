@@ -323,11 +323,15 @@ it("follows the changes of a server's list of tools over HTTP", async () => {
   await expect.poll(names).toEqual(["new"]);
 });
 
-it("tells a server over HTTP of a cancelled call", async () => {
-  const [connection, { seen }] = await connectionOver({ "tools/call": () => undefined });
+it("tells a server over HTTP of a cancelled call, also when it takes no answers to its pings", async () => {
+  const [connection, { seen }] = await connectionOver({
+    "": () => undefined,
+    "tools/call": (_, response) =>
+      void response.writeHead(200, stream).write(`data: {"id":1,"method":"ping"}\n\n`.repeat(10)),
+  });
   const leaving = new AbortController();
   const outcome = connection.call("echo", {}, { client, signal: leaving.signal });
-  await expect.poll(() => seen).toContain("POST tools/call");
+  await expect.poll(() => seen.filter((one) => one === "POST")).toHaveLength(4);
   leaving.abort();
   expect((await outcome).kind).toBe("unknown");
   await expect.poll(() => seen).toContain("POST notifications/cancelled");

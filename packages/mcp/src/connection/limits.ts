@@ -14,6 +14,8 @@ export const serverLimits = {
   waitingBytes: 4_194_304,
   /** Answers to requests of the server, such as pings, that are sent over HTTP at a time. More are not answered. */
   replies: 4,
+  /** Time for sending a message over HTTP that has no answer. */
+  postMs: 10_000,
   /** Characters of the id of a server's request, which the answer repeats. */
   idChars: 256,
   /** Memory of the thread of a server: the values of the worst message of 4 MiB fit. */

@@ -59,20 +59,20 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
     });
   }
 
-  /** Sends a message that has no answer. */
-  function post(message: JsonObject): void {
-    if (replies >= limits.replies) return;
-    replies += 1;
-    void send("POST", message, closing.signal)
+  /** Sends a message that has no answer. Resolves also when it is not taken. */
+  async function post(message: JsonObject): Promise<void> {
+    using leaving = linkSignals(closing.signal, AbortSignal.timeout(limits.postMs));
+    await send("POST", message, leaving)
       .then(async ({ body }) => await body?.cancel())
-      .catch(() => {})
-      .finally(() => (replies -= 1));
+      .catch(() => {});
   }
 
   function receive(message: JsonObject): void {
     const reply = replyTo(message);
-    if (reply !== undefined) post(reply);
-    else if (typeof message["method"] === "string") onNotification(message["method"]);
+    if (reply === undefined && typeof message["method"] === "string") onNotification(message["method"]);
+    if (reply === undefined || replies >= limits.replies) return;
+    replies += 1;
+    void post(reply).finally(() => (replies -= 1));
   }
 
   function count(messages: number, bytes: number, kept = 0): void {
@@ -173,7 +173,7 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
     } catch (error) {
       if (!leaving.aborted) return lostBy(error);
       if (!closing.signal.aborted)
-        post({ method: "notifications/cancelled", params: { requestId: id, reason: "The caller left." } });
+        void post({ method: "notifications/cancelled", params: { requestId: id, reason: "The caller left." } });
       return { kind: "lost", problem: "the request was cancelled", wasSent: true };
     }
   }
@@ -206,7 +206,7 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
         probe.kind === "refused" ? probe.isSession : probe.kind === "error" && wordsOf(probe.error) === words;
       return isSession ? { kind: "refused", problem: "it does not know the session", isSession } : answer;
     },
-    notify: (method, params = {}) => post({ method, params }),
+    notify: (method, params = {}) => void post({ method, params }),
     onInitialized(agreed, followsTools) {
       version = agreed;
       listening?.abort();

@@ -13,7 +13,7 @@ export function createMcpRoutes(
 ): Record<keyof typeof mcpRoutes, Handler> {
   return {
     mcpServers: async (c) => c.json(answerOf((await tools?.read(c.get("client"))) ?? [])),
-    connectMcpServers: async (c) => c.json(answerOf((await tools?.list(c.get("client"))) ?? [])),
+    connectMcpServers: async (c) => c.json(answerOf((await tools?.connect(c.get("client"))) ?? [])),
     async consent(c) {
       const { call_id: call, allow } = await readBody(c, ConsentRequestSchema, limits.maxBodyBytes);
       const job = c.req.param("id") ?? "";
