@@ -11,3 +11,9 @@ export function isWithinDepth(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return true;
   return levels > 0 && Object.values(value).every((inner) => isWithinDepth(inner, levels - 1));
 }
+
+/** The number of values in a value of bounded depth, with arrays, objects and the value itself. */
+export function countValues(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 1;
+  return Object.values(value).reduce((sum: number, inner) => sum + countValues(inner), 1);
+}

@@ -53,6 +53,8 @@ export const toolLimits = {
   /** Characters of a tool's parameters, and of the parameters of all tools, as JSON: half of what a request may have. */
   parametersChars: 32_768,
   allParametersChars: 524_288,
+  /** Values of the parameters of all tools: the daemon's thread makes objects of them, so many in about ten milliseconds. */
+  allParametersValues: 32_768,
   /** Levels of a tool's parameters. The body of a request may have 128; there the parameters are four levels deep. */
   parametersDepth: 124,
 } as const;

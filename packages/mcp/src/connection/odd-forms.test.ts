@@ -213,6 +213,9 @@ describe("lists of tools", () => {
     const list = toolListOf("s", large, new Set());
     expect(list.tools).toHaveLength(16);
     expect(list.leftOut[0]).toBe("t16: the parameters of all tools have more than 524288 characters");
+    const divided = many.slice(0, 10).map(({ name }) => ({ name, inputSchema: { enum: Array(8_000).fill(0) } }));
+    const { leftOut: wide } = toolListOf("s", divided, new Set());
+    expect(wide[0]).toBe("t4: the parameters of all tools have more than 32768 values");
   });
 });
 

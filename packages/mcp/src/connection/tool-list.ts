@@ -1,7 +1,7 @@
 // Reads a server's list of tools, entry by entry, with names that every model can call and within limits: an entry that cannot be offered does not
 // cost the others.
 import { wellFormed } from "./call-outcome.ts";
-import { isObject, isWithinDepth } from "./json.ts";
+import { countValues, isObject, isWithinDepth } from "./json.ts";
 import type { JsonObject } from "./json.ts";
 import { toolLimits as limits } from "./limits.ts";
 
@@ -27,6 +27,7 @@ export function toolListOf(server: string, listed: readonly unknown[], alwaysAll
   const tools = new Map<string, ServerTool>();
   const leftOut = new Map<string, string>();
   let chars = 0;
+  let values = 0;
   for (const [index, entry] of listed.slice(0, limits.listed).entries()) {
     const { name, description, inputSchema } = isObject(entry) ? entry : {};
     const shown = typeof name === "string" && name !== "" ? name : `entry ${index + 1}`;
@@ -34,6 +35,7 @@ export function toolListOf(server: string, listed: readonly unknown[], alwaysAll
     if (tools.has(shown)) continue;
     const parameters = parametersOf(inputSchema);
     const length = typeof parameters === "string" ? 0 : JSON.stringify(parameters).length;
+    const count = length > limits.parametersChars ? 0 : countValues(parameters);
     const problem = problemOf();
     if (problem !== undefined || typeof parameters === "string") {
       const key = wellFormed(shown.slice(0, limits.nameChars));
@@ -42,6 +44,7 @@ export function toolListOf(server: string, listed: readonly unknown[], alwaysAll
     }
     leftOut.delete(shown);
     chars += length;
+    values += count;
     tools.set(shown, {
       functionName: `${server}__${shown}`,
       server,
@@ -60,6 +63,8 @@ export function toolListOf(server: string, listed: readonly unknown[], alwaysAll
       if (length > limits.parametersChars) return `its parameters have more than ${limits.parametersChars} characters`;
       if (chars + length > limits.allParametersChars)
         return `the parameters of all tools have more than ${limits.allParametersChars} characters`;
+      if (values + count > limits.allParametersValues)
+        return `the parameters of all tools have more than ${limits.allParametersValues} values`;
       return tools.size < limits.tools ? undefined : `the server has more than ${limits.tools} tools`;
     }
   }
