@@ -307,6 +307,36 @@ it.each([
   expect(resumed).toHaveLength(asked);
 });
 
+it("ends the response of a server over HTTP that refuses its stream and never ends its words", async () => {
+  const endless = new Set<ServerResponse>();
+  const [connection, { seen }] = await connectionOver({
+    GET(_, response) {
+      endless.add(response);
+      response
+        .once("close", () => endless.delete(response))
+        .writeHead(405)
+        .write("no");
+    },
+  });
+  await connection.open();
+  await expect.poll(() => seen).toContain("GET");
+  // Without an end, the response would be left to the garbage collector.
+  await expect.poll(() => endless.size, { timeout: 3_000 }).toBe(0);
+});
+
+it("asks at most ten times a second for a stream that a server over HTTP closes again and again", async () => {
+  const times: number[] = [];
+  const [connection] = await connectionOver({
+    GET(_, response) {
+      times.push(performance.now());
+      response.writeHead(200, stream).end(`id: ${times.length}\nretry: 0\ndata: \n\n`);
+    },
+  });
+  await connection.open();
+  await expect.poll(() => times.length, { timeout: 10_000 }).toBeGreaterThan(5);
+  expect((times[5] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(450);
+});
+
 it("follows the changes of a server's list of tools over HTTP", async () => {
   let name = "old";
   const listening: ServerResponse[] = [];

@@ -34,8 +34,9 @@ export const serverLimits = {
   calls: 16,
   /** Time between two lists of tools that the server announces with `tools/list_changed`. The first one is read at once. */
   relistMs: 5_000,
-  /** Delays before a closed stream is asked for again, unless the server names one. */
+  /** Delays before a closed stream is asked for again, unless the server names one within these bounds. */
   resumeMs: 1_000,
+  shortestResumeMs: 100,
   longestResumeMs: 30_000,
   /** How often in a row a stream without a new event is asked for again. */
   resumes: 8,

@@ -42,7 +42,7 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
   ): Promise<Response> {
     const isCall = typeof more === "object";
     const isFirst = isCall && more["method"] === "initialize";
-    return await fetch(url, {
+    const response = await fetch(url, {
       method,
       headers: {
         ...headers,
@@ -57,6 +57,9 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
       redirect: "manual",
       signal,
     });
+    // Such a body is read by nobody, and may never end.
+    if (!isCall && !response.ok) await response.body?.cancel();
+    return response;
   }
 
   /** Sends a message that has no answer. Resolves also when it is not taken. */
@@ -108,7 +111,7 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
     for await (const event of readSseEvents(body ?? emptyBody(), (bytes, kept) => count(0, bytes, kept))) {
       place.attempts = 0;
       if (event.id !== undefined) place.lastId = event.id;
-      if (event.retryMs !== undefined) place.retryMs = event.retryMs;
+      if (event.retryMs !== undefined) place.retryMs = Math.max(event.retryMs, limits.shortestResumeMs);
       const found = find(readMessages(event.data), id);
       if (found !== undefined) return found;
     }
