@@ -1,7 +1,8 @@
 // Tests what a connection does when its server is slow to start, forgets it, changes, refuses or loses a call, over stdio and HTTP.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import type { ServerResponse } from "node:http";
-import { tmpdir } from "node:os";
+import { constants, getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "@waggle/async";
@@ -75,6 +76,14 @@ it("tells the server of no cancel after the call has ended", async () => {
   await hanging;
   await connection.call("echo", { text: "three" }, never);
   expect(readFileSync(ledger, "utf8")).toBe("echo one\nhang two\ncancelled\necho three\n");
+});
+
+it.runIf(process.platform === "linux")("reads a server at a lower priority, and runs it at the usual one", async () => {
+  const stays = join(folder, "pid");
+  await connectionTo(stdio({ STAYS: stays })).open();
+  const priorities = readdirSync("/proc/self/task").map((thread) => getPriority(Number(thread)));
+  expect(priorities).toContain(constants.priority.PRIORITY_BELOW_NORMAL);
+  expect(getPriority(Number(readFileSync(stays, "utf8")))).toBe(getPriority());
 });
 
 it("follows the changes of a server's list of tools over stdio", async () => {

@@ -1,4 +1,5 @@
 // The thread of one MCP server: it owns the connection, parses and reads what the server sends, and reports outcomes and tools to the daemon's thread.
+import { constants, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import type { CallOutcome } from "../connection/call-outcome.ts";
 import type { JsonObject } from "../connection/json.ts";
@@ -48,6 +49,8 @@ const channel =
   transport.kind === "http"
     ? createHttpChannel({ ...events, transport, now })
     : createStdioChannel({ ...events, transport, env, now, onGroup: (pid) => post({ kind: "group", pid }) });
+// On Linux each thread has a priority. The streams go first where a server sends much; the server itself has started before, with the usual priority.
+if (process.platform === "linux") setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const client = createClient({
   server: spec.name,
   version,
