@@ -1,6 +1,5 @@
 // Tests what a connection does when its server is slow to start, forgets it, changes, refuses or loses a call, over stdio and HTTP.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { constants, getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
