@@ -4,9 +4,9 @@ import { deferred } from "@waggle/async";
 import type { CallOutcome } from "@waggle/mcp";
 import { createFakeClock } from "@waggle/testing";
 import { expect, it } from "vitest";
-import { readEvents } from "../testing/events.ts";
-import { createInlineTools } from "../testing/inline-tools.ts";
-import { call, say, useInlineTurns } from "../testing/inline-turns.ts";
+import { readEvents } from "../../testing/events.ts";
+import { createInlineTools } from "../../testing/inline-tools.ts";
+import { call, say, useInlineTurns } from "../../testing/inline-turns.ts";
 
 const turns = useInlineTurns();
 const { start, request, ask } = turns;

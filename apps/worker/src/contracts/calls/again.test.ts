@@ -6,10 +6,10 @@ import { WaggleError } from "@waggle/protocol";
 import type { StreamEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { expect, it } from "vitest";
-import { readEvents } from "../testing/events.ts";
-import { createInlineTools } from "../testing/inline-tools.ts";
-import { call, say, useInlineTurns } from "../testing/inline-turns.ts";
-import { worksOf } from "../testing/last-work.ts";
+import { readEvents } from "../../testing/events.ts";
+import { createInlineTools } from "../../testing/inline-tools.ts";
+import { call, say, useInlineTurns } from "../../testing/inline-turns.ts";
+import { worksOf } from "../../testing/last-work.ts";
 
 const turns = useInlineTurns();
 const { start, request, ask } = turns;

@@ -2,13 +2,13 @@
 import { deferred } from "@waggle/async";
 import { parseSse } from "@waggle/protocol/sse";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createInlineTools } from "../testing/inline-tools.ts";
-import type { InlineTools } from "../testing/inline-tools.ts";
-import { call as callOf, say } from "../testing/inline-turns.ts";
-import { createInlineWorker } from "../testing/inline-worker.ts";
-import type { InlineWorker } from "../testing/inline-worker.ts";
-import { eventsOf, last, responsesClient } from "../testing/responses-client.ts";
-import type { Event } from "../testing/responses-client.ts";
+import { createInlineTools } from "../../testing/inline-tools.ts";
+import type { InlineTools } from "../../testing/inline-tools.ts";
+import { call as callOf, say } from "../../testing/inline-turns.ts";
+import { createInlineWorker } from "../../testing/inline-worker.ts";
+import type { InlineWorker } from "../../testing/inline-worker.ts";
+import { eventsOf, last, responsesClient } from "../../testing/responses-client.ts";
+import type { Event } from "../../testing/responses-client.ts";
 
 let worker: InlineWorker;
 let tools: InlineTools;
