@@ -2,14 +2,14 @@
 // time, and the official servers work. The file `ledger` has a line for each run of a tool.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
+import type { StreamEvent } from "@waggle/protocol";
 import { needs } from "@waggle/testing";
 import { isAlive, poll } from "@waggle/testing/harness";
 import { expect, test } from "vitest";
 import { runDaemon, spawnFakeWorker } from "./support/daemon.ts";
 import type { ListeningWorker } from "./support/daemon.ts";
 import { hostileServer, useMcpFolder } from "./support/mcp-folder.ts";
+import { asking, calling, consent, entryOf, eventsOf, kill, results, say } from "./support/mcp-jobs.ts";
 
 const { path, ledger } = useMcpFolder();
 
@@ -26,38 +26,12 @@ function hostile(more: Record<string, string> = {}): object {
   return { odd: { command: process.execPath, args: [hostileServer, "s3cret-argument"], env, alwaysAllow } };
 }
 
-/** The fake model says the last such text of its prompt. */
-const say = (text: string): string => `[say:${encodeURIComponent(text)}]`;
-const calling = (name: string, given: object): string =>
-  `<tool_call>${JSON.stringify({ name, arguments: given })}</tool_call>`;
 const call = (name: string, text: string): string => calling(name, { text });
-
-/** The program of an official server. */
-const entryOf = (name: string): string =>
-  createRequire(import.meta.url).resolve(`@modelcontextprotocol/${name}/dist/index.js`);
-
-function asking(text: string, jobId: string, tools: "all" | string[] = "all"): GenerateRequestInput {
-  return { messages: [{ role: "user", content: say(text) }], temperature: 0, mcp_tools: tools, job_id: jobId };
-}
-
-async function eventsOf({ client }: ListeningWorker, body: GenerateRequestInput): Promise<readonly StreamEvent[]> {
-  const events: StreamEvent[] = [];
-  for await (const event of client.inference(body)) events.push(event);
-  return events;
-}
-
-const results = (events: readonly StreamEvent[]): unknown[] =>
-  events.flatMap((event) => (event.type === "tool_result" ? [[event.tool, event.outcome]] : []));
 
 const answerIn = (events: readonly StreamEvent[]): unknown => {
   const end = events.at(-1);
   return end?.type === "end" ? end.message?.content : end;
 };
-
-async function kill(worker: ListeningWorker): Promise<void> {
-  worker.signal("SIGKILL");
-  await worker.exited;
-}
 
 test("killed during a call: the call is not repeated, and its outcome is unknown", async () => {
   const first = await spawn();
@@ -131,10 +105,8 @@ test("killed before a call: the request runs it once", async () => {
   const { status } = await fetch(`${second.url}/v1/jobs`, { method: "POST", body: JSON.stringify(body) });
   expect(status).toBe(202);
   for await (const event of second.client.streamJob("turn-3")) {
-    if (event.type === "tool_call" && event.state === "waits_for_consent") {
-      const consent = JSON.stringify({ call_id: event.call_id, allow: "once" });
-      await fetch(`${second.url}/v1/jobs/turn-3/consent`, { method: "POST", body: consent });
-    }
+    if (event.type === "tool_call" && event.state === "waits_for_consent")
+      await consent(second, "turn-3", event.call_id);
     if (event.type === "tool_result") break;
   }
   expect(ledger().match(/^big /gm)).toHaveLength(1);
@@ -195,56 +167,6 @@ test("the official servers: everything and file system", async () => {
     if (event.type !== "tool_result") continue;
     expect(event).toMatchObject({ outcome: "tool_error" });
     break;
-  }
-});
-
-test("under load, with a daemon that is killed four times, no tool of the official file server or of ours runs twice", async () => {
-  const count = 12;
-  const files = entryOf("server-filesystem");
-  const numbers = [...Array(count).keys()];
-  for (const index of numbers) writeFileSync(path(`${index}.txt`), "");
-  const start = async (): Promise<ListeningWorker> => {
-    const alwaysAllow = ["move_file"];
-    const servers = { ...hostile(), files: { command: process.execPath, args: [files, path(".")], alwaysAllow } };
-    // With one message of calls in each turn, a second run of a tool cannot be the model's wish.
-    return await spawn(servers, ["--mcp-steps", "1"]);
-  };
-  const ended = new Map<number, readonly StreamEvent[]>();
-  const ask = async (worker: ListeningWorker, index: number): Promise<void> => {
-    const move = { source: path(`${index}.txt`), destination: path(`${index}.moved`) };
-    const calls = `${calling("files__move_file", move)}${call("odd__echo", `turn ${index}.`)}`;
-    const events = await eventsOf(worker, asking(calls, `turn-${index}`, ["files__move_file", "odd__echo"])).catch(
-      () => [],
-    );
-    if (events.at(-1)?.type === "end") ended.set(index, events);
-  };
-  const askAll = async (worker: ListeningWorker): Promise<unknown> =>
-    await Promise.all(numbers.filter((index) => !ended.has(index)).map(async (index) => await ask(worker, index)));
-  const lines = (): readonly string[] => ledger().split("\n").slice(0, -1);
-  const moreThan = async (runs: number): Promise<void> => {
-    await expect.poll(() => lines().length).toBeGreaterThan(runs);
-  };
-
-  for (let kills = 0; kills < 4 && ended.size < count; kills += 1) {
-    const worker = await start();
-    const before = lines().length;
-    const asked = askAll(worker);
-    await Promise.race([asked, moreThan(before)]);
-    await kill(worker);
-    await asked;
-  }
-  await askAll(await start());
-  expect(ended.size).toBe(count);
-  for (const index of numbers) {
-    const outcomes = new Map(results(ended.get(index) ?? []) as [string, string][]);
-    const runs = lines().filter((line) => line === `echo turn ${index}.`).length;
-    // A call whose outcome is unknown ran once or not at all. A second move would fail, since its source is gone.
-    expect([index, outcomes.get("echo"), runs]).toEqual([
-      index,
-      expect.stringMatching(/^(done|unknown)$/),
-      outcomes.get("echo") === "done" ? 1 : Math.min(runs, 1),
-    ]);
-    expect([index, outcomes.get("move_file")]).toEqual([index, expect.stringMatching(/^(done|unknown)$/)]);
   }
 });
 
