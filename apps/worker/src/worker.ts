@@ -117,7 +117,7 @@ export function createWorker(options: WorkerOptions): Worker {
     (...seen) => models.router.observe(...seen),
     ({ state }, what) => {
       const isCut = what.type === "ended" && phase === "leaving" && reasonOf(what.outcome) === "unavailable";
-      if (isCut && (state.startedAt ?? state.step.calledAt) !== undefined) cutJobs += 1;
+      if (isCut && (state.step.index > 0 || (state.startedAt ?? state.step.calledAt) !== undefined)) cutJobs += 1;
     },
   ];
   // The front comes after the models, whose jobs call it.

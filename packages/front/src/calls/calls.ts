@@ -3,6 +3,7 @@
 import { createHoldings, createShares, deferred, onAbort } from "@waggle/async";
 import { drawnId, streamKeys, toolOf } from "@waggle/jobs";
 import type { CallableTool, Calls, GenerateSpec, Job, JobRegistry } from "@waggle/jobs";
+import type { GenerateWork } from "@waggle/engine";
 import { failedOutcome } from "@waggle/mcp";
 import type { CallOutcome, Journal, ToolServers, TurnRecord } from "@waggle/mcp";
 import { WaggleError } from "@waggle/protocol";
@@ -64,6 +65,13 @@ export interface FrontCalls extends Calls {
   readonly consent: Consents["give"];
   /** The client cancels its job that has ended: the request does not continue it when it is sent again. */
   giveUp(job: Job): void;
+  /** What jobs with tools hold now. All counts are 0 when no such job is live and no call runs. */
+  readonly held: {
+    readonly sessions: number;
+    readonly shares: number;
+    readonly consents: number;
+    readonly calls: number;
+  };
   /** Ends all calls, then the servers. */
   stop(): Promise<void>;
 }
@@ -77,6 +85,7 @@ export interface AdmittedCalls {
 /** What a job with tools holds until its end, and until its last call has returned. */
 interface Session {
   readonly record: TurnRecord;
+  readonly own: Try;
   readonly key: string;
   /** Aborts when the job ends. */
   readonly over: AbortController;
@@ -95,19 +104,19 @@ export function createCalls(options: CallsOptions): FrontCalls {
   /** By client and id. */
   const sessions = new Map<string, Session>();
   /** Calls that were sent and have no result yet, by client, key and place. */
-  const running = new Map<string, { readonly outcome: Promise<CallOutcome>; readonly calling: AbortController }>();
+  const running = new Map<string, SentCall>();
 
-  /** Resolves with the job of an earlier try, which this request joins; with undefined when no try is left, or the last one has ended and continues. */
-  async function earlierTry(name: string, spec: GenerateSpec): Promise<Job | undefined> {
-    for (let one = tries.get(name); one !== undefined; one = tries.get(name)) {
-      if (one.digest !== spec.who.requestDigest) throw conflict(spec);
-      const job =
-        typeof one.job === "string" ? registry.get(one.client, one.job) : await one.job.catch(() => undefined);
-      if (job !== undefined && (one.isGivenUp || !canContinue(job))) return job;
-      await job?.ended.promise;
-      if (job !== undefined && registry.get(one.client, job.id) === job) registry.forget(job);
-      if (tries.get(name) === one) forget(name);
-    }
+  /** Resolves with the job of this try, which the request joins; with undefined when the try is over, and the request continues it. */
+  async function jobOf(one: Try, name: string, spec: GenerateSpec): Promise<Job | undefined> {
+    if (one.digest !== spec.who.requestDigest) throw conflict(spec);
+    const job = typeof one.job === "string" ? registry.get(one.client, one.job) : await one.job.catch(() => undefined);
+    // Another request may have taken the id.
+    if (job !== undefined && job.spec.who.requestDigest !== one.digest) throw conflict(spec);
+    if (job !== undefined && (one.isGivenUp || !canContinue(job))) return job;
+    await job?.ended.promise;
+    await one.returned;
+    if (job !== undefined && registry.get(one.client, job.id) === job) registry.forget(job);
+    if (tries.get(name) === one) forget(name);
     return undefined;
   }
 
@@ -116,25 +125,29 @@ export function createCalls(options: CallsOptions): FrontCalls {
     keys.remove(name);
   }
 
-  function open(name: string, record: TurnRecord, { id = "", who }: GenerateSpec): Session {
-    shares.add(who.client, 1);
-    const session = { record, key: name, over: new AbortController(), calling: new AbortController(), pictures: [] };
-    sessions.set(nameOf(who.client, id), session);
-    return session;
+  function open(name: string, own: Try, record: TurnRecord, { id = "", who }: GenerateSpec): void {
+    const [over, calling] = [new AbortController(), new AbortController()];
+    sessions.set(nameOf(who.client, id), { record, own, key: name, over, calling, pictures: [] });
   }
 
-  /** The record stays open until the last call has returned, so that its result is recorded. */
+  function sentBy(key: string): readonly SentCall[] {
+    return [...running.values()].filter((sent) => sent.key === key);
+  }
+
+  /** The record stays open until the last call has returned and its result is recorded. */
   function close(client: string, id: string): void {
     const session = sessions.get(nameOf(client, id));
     if (session === undefined) return;
     sessions.delete(nameOf(client, id));
     session.over.abort(new Error("The job has ended"));
     for (const { release } of session.pictures) release();
-    const mine = [...running.values()].filter(({ calling }) => calling === session.calling);
-    void Promise.all(mine.map(({ outcome }) => outcome)).then(() => {
-      session.record.release();
-      shares.add(client, -1);
-    });
+    const lastCalls = session.own.returned.then(() => sentBy(session.key).map(({ outcome }) => outcome));
+    void lastCalls
+      .then(async (outcomes) => await Promise.all(outcomes))
+      .then(() => {
+        session.record.release();
+        shares.add(client, -1);
+      });
   }
 
   async function outcomeOf(
@@ -146,7 +159,8 @@ export function createCalls(options: CallsOptions): FrontCalls {
   ): Promise<CallOutcome> {
     const { record, over } = session;
     const tool = toolOf(job.spec.calls, call) as CallableTool;
-    const known = record.outcomeOf(place) ?? (await running.get(nameOf(session.key, place))?.outcome);
+    const sent = running.get(nameOf(session.key, place));
+    const known = record.outcomeOf(place) ?? (sent && (await unlessOver(sent.outcome, over.signal)));
     if (known !== undefined) return known;
     const given = argumentsOf(call);
     if (given === undefined) return failedOutcome("failed", "The arguments are no JSON object. The call was not sent.");
@@ -168,7 +182,7 @@ export function createCalls(options: CallsOptions): FrontCalls {
     if (over.signal.aborted) return await unsent("failed", "The job ended before the call was sent.");
     on("running");
     const outcome = send(session, place, tool, given, job);
-    running.set(nameOf(session.key, place), { outcome, calling: session.calling });
+    running.set(nameOf(session.key, place), { key: session.key, outcome, calling: session.calling });
     return await unlessOver(outcome, over.signal);
   }
 
@@ -239,33 +253,84 @@ export function createCalls(options: CallsOptions): FrontCalls {
     return { text: text + note, pictures };
   }
 
+  async function run(
+    job: Job,
+    session: Session,
+    message: AnswerMessage,
+    on: OnCallEvent,
+  ): Promise<GenerateWork | undefined> {
+    const { spec, state } = job;
+    const { calls, work, who } = spec;
+    if (calls === undefined || work.kind !== "generate") throw new Error("Only a job with tools has calls");
+    const { record, over } = session;
+    const { index } = state.step;
+    if (index >= record.steps.length) await record.addStep(recordOf(message));
+    const made = message.tool_calls ?? [];
+    const own = made.filter((call) => toolOf(calls, call) !== undefined);
+    const results: ResultMessage[] = [];
+    for (const [at, call] of made.entries()) {
+      const tool = toolOf(calls, call);
+      if (tool === undefined) continue;
+      const about = { ...streamKeys(job), call_id: call.id, server: tool.server, tool: tool.name };
+      const outcome = await outcomeOf(job, session, `${index}.${at}`, call, (now) =>
+        on({ type: "tool_call", ...about, state: now }),
+      );
+      over.signal.throwIfAborted();
+      const left = own.length - results.length;
+      const { text, pictures } = await fitted(job, session, work, outcome, { message, results, call, left });
+      over.signal.throwIfAborted();
+      on({ type: "tool_result", ...about, outcome: outcome.kind, text });
+      results.push({ callId: call.id, text: markedResult(tool, { ...outcome, text }), pictures });
+    }
+    // The client has to run the other calls.
+    if (own.length < made.length) return undefined;
+    await accounts.withinTokens(who.client, over.signal);
+    return workAfter(work, calls, index, message, results);
+  }
+
   return {
     async admit(given) {
       const { calls, who } = given;
       if (calls === undefined) throw new Error("Only a job with tools has calls");
       const spec = { ...given, id: given.id ?? drawnId() };
       const name = nameOf(who.client, calls.key);
-      const earlier = await earlierTry(name, spec);
-      if (earlier !== undefined) return earlier;
-      const limit = shares.limitFor(who.client, 1);
-      if (limit !== undefined) {
-        const whose = limit === "full" ? "" : " of this client";
-        const why = `${limit === "full" ? mostJobs : shares.clientCapacity} jobs${whose} with MCP tools run already`;
-        throw new WaggleError("resource_exhausted", `Cannot accept the request: ${why}.`, { retryAfterS });
+      // Nothing is awaited from the last look until this try is set, so that of two equal requests one joins the other.
+      for (let one = tries.get(name); one !== undefined; one = tries.get(name)) {
+        const earlier = await jobOf(one, name, spec);
+        if (earlier !== undefined) return earlier;
       }
       const accepted = deferred<Job>();
       accepted.promise.catch(() => {});
-      const own: Try = { client: who.client, digest: who.requestDigest, job: accepted.promise, isGivenUp: false };
+      const own: Try = {
+        client: who.client,
+        digest: who.requestDigest,
+        job: accepted.promise,
+        isGivenUp: false,
+        returned: nothing,
+      };
       tries.set(name, own);
+      let holds: "nothing" | "share" | "record" = "nothing";
       const refused = (error: unknown): void => {
-        close(who.client, spec.id);
+        if (holds === "record") close(who.client, spec.id);
+        if (holds === "share") shares.add(who.client, -1);
         if (tries.get(name) === own) forget(name);
         accepted.reject(error);
       };
       try {
+        // A live job with this id may have another key.
+        if (registry.get(who.client, spec.id) !== undefined) throw taken(spec.id);
+        const limit = shares.limitFor(who.client, 1);
+        if (limit !== undefined) {
+          const whose = limit === "full" ? "" : " of this client";
+          const why = `${limit === "full" ? mostJobs : shares.clientCapacity} jobs${whose} with MCP tools run already`;
+          throw new WaggleError("resource_exhausted", `Cannot accept the request: ${why}.`, { retryAfterS });
+        }
+        shares.add(who.client, 1);
+        holds = "share";
         const record = await journal.begin({ client: who.client, key: calls.key, digest: who.requestDigest ?? "" });
         if (record === undefined) throw conflict(spec);
-        open(name, record, spec);
+        open(name, own, record, spec);
+        holds = "record";
         checkTools(calls.tools, record.steps, servers.names);
         const recorded = record.steps.map((step): AnswerMessage => ({ role: "assistant", ...step }));
         return {
@@ -286,42 +351,23 @@ export function createCalls(options: CallsOptions): FrontCalls {
       }
     },
     async run(job, message, on) {
-      const { spec, state } = job;
-      const { calls, work, who } = spec;
-      const session = sessions.get(nameOf(who.client, job.id));
-      if (session === undefined || calls === undefined || work.kind !== "generate")
-        throw new Error("No calls are open");
-      const { record, over } = session;
-      const { index } = state.step;
-      if (index >= record.steps.length) await record.addStep(recordOf(message));
-      const made = message.tool_calls ?? [];
-      const own = made.filter((call) => toolOf(calls, call) !== undefined);
-      const results: ResultMessage[] = [];
-      for (const [at, call] of made.entries()) {
-        const tool = toolOf(calls, call);
-        if (tool === undefined) continue;
-        const about = { ...streamKeys(job), call_id: call.id, server: tool.server, tool: tool.name };
-        const outcome = await outcomeOf(job, session, `${index}.${at}`, call, (now) =>
-          on({ type: "tool_call", ...about, state: now }),
-        );
-        over.signal.throwIfAborted();
-        const left = own.length - results.length;
-        const { text, pictures } = await fitted(job, session, work, outcome, { message, results, call, left });
-        over.signal.throwIfAborted();
-        on({ type: "tool_result", ...about, outcome: outcome.kind, text });
-        results.push({ callId: call.id, text: markedResult(tool, { ...outcome, text }), pictures });
-      }
-      // The client has to run the other calls.
-      if (own.length < made.length) return undefined;
-      await accounts.withinTokens(who.client, over.signal);
-      return workAfter(work, calls, index, message, results);
+      const session = sessions.get(nameOf(job.spec.who.client, job.id));
+      if (session === undefined) throw new Error("No calls are open");
+      const work = run(job, session, message, on);
+      session.own.returned = work.then(
+        () => {},
+        () => {},
+      );
+      return await work;
     },
     ended(job) {
       const { phase } = job.state;
       const by = phase.name === "ended" && phase.outcome.type === "cancelled" ? phase.outcome.by : undefined;
       const { client } = job.spec.who;
-      // Another client's newer request, a lost client or a deadline leave the call alone: its result is recorded.
-      if (by === "client" || by === "operator") sessions.get(nameOf(client, job.id))?.calling.abort();
+      const session = sessions.get(nameOf(client, job.id));
+      // A newer request, a lost client or a deadline leave the call alone: its result is recorded.
+      const isUnwanted = by === "client" || by === "operator";
+      if (session !== undefined && isUnwanted) for (const { calling } of sentBy(session.key)) calling.abort();
       close(client, job.id);
     },
     async newestKey(client, beginning, digest) {
@@ -331,6 +377,9 @@ export function createCalls(options: CallsOptions): FrontCalls {
     giveUp({ id, spec: { calls, who } }) {
       const last = calls && tries.get(nameOf(who.client, calls.key));
       if (last?.job === id) last.isGivenUp = true;
+    },
+    get held() {
+      return { sessions: sessions.size, shares: shares.total, consents: consents.waiting, calls: running.size };
     },
     async stop() {
       const last = [...running.values()];
@@ -343,14 +392,26 @@ export function createCalls(options: CallsOptions): FrontCalls {
   };
 }
 
+interface SentCall {
+  /** The job's client and key. */
+  readonly key: string;
+  readonly outcome: Promise<CallOutcome>;
+  readonly calling: AbortController;
+}
+
 interface Try {
   readonly client: string;
   readonly digest: string | undefined;
   /** The job's id after its end. */
   job: Promise<Job> | string;
   isGivenUp: boolean;
+  /** Settles when the calls of the job's last message are over. Until then the job may change its record, also after its end. */
+  returned: Promise<void>;
 }
 
+const nothing = Promise.resolve();
+
+type OnCallEvent = Parameters<Calls["run"]>[2];
 type OnCall = (state: "waits_for_consent" | "running") => void;
 
 /** Whether the job continues when its request is sent again: it failed, or its client was lost. */
@@ -371,6 +432,10 @@ function checkTools(
   const lost = names.find((name) => !Object.hasOwn(tools, name) && servers.includes(serverIn(name)));
   if (lost === undefined) return;
   throw new WaggleError("unavailable", `Cannot continue the job: its MCP tool "${lost}" cannot be used now.`);
+}
+
+function taken(id: string): WaggleError {
+  return new WaggleError("conflict", `Cannot accept job ${id}: that job_id is taken.`);
 }
 
 function conflict({ calls }: GenerateSpec): WaggleError {

@@ -1,9 +1,9 @@
 // Owns the consent to calls: which calls wait for it, and which tools a client has allowed in a conversation.
-import { onAbort } from "@waggle/async";
+import { createHoldings, onAbort } from "@waggle/async";
 
 export type Consent = "once" | "conversation" | "no";
 
-/** Conversations whose consents are kept; the oldest is forgotten. */
+/** Conversations whose consents are kept. At the limit, the client with the most loses its oldest one. */
 const mostConversations = 4_096;
 
 export interface WaitingCall {
@@ -21,20 +21,25 @@ export interface Consents {
   ask(call: WaitingCall, signal: AbortSignal): Promise<boolean>;
   /** @returns whether such a call waits */
   give(call: Pick<WaitingCall, "client" | "job" | "call">, consent: Consent): boolean;
+  /** Number of calls that wait. */
+  readonly waiting: number;
 }
 
 export function createConsents(): Consents {
   const waiting = new Map<string, (consent: Consent) => void>();
   const allowed = new Map<string, Set<string>>();
+  const kept = createHoldings<string>();
 
   function allow({ client, conversation, tool }: WaitingCall): void {
     if (conversation === undefined) return;
     const key = keyOf(client, conversation);
-    const tools = allowed.get(key) ?? new Set();
-    allowed.delete(key);
-    allowed.set(key, tools.add(tool));
-    const [oldest] = allowed.keys();
-    if (allowed.size > mostConversations && oldest !== undefined) allowed.delete(oldest);
+    allowed.set(key, (allowed.get(key) ?? new Set()).add(tool));
+    kept.remove(key);
+    kept.set(client, key, 1);
+    const [oldest] = kept.size > mostConversations ? kept.ofLargest : [];
+    if (oldest === undefined) return;
+    kept.remove(oldest);
+    allowed.delete(oldest);
   }
 
   return {
@@ -61,6 +66,9 @@ export function createConsents(): Consents {
       waiting.delete(key);
       resolve?.(consent);
       return resolve !== undefined;
+    },
+    get waiting() {
+      return waiting.size;
     },
   };
 }

@@ -52,6 +52,7 @@ export async function fitText(text: string, { context, used, results, count }: R
 
 function cutAt(text: string, chars: number): string {
   if (chars >= text.length) return text;
+  if (chars <= 0) return "[Left out: the context is full.]";
   // Half of a character cannot be written as UTF-8.
   const kept = text.slice(0, chars).replace(/\p{Surrogate}$/u, "");
   const left = text.length - kept.length;

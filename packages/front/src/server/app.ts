@@ -39,7 +39,7 @@ export interface App {
   readonly request: Hono<AppEnv>["request"];
   readonly streams: StreamCounter;
   /** Undefined without MCP servers. */
-  readonly calls: Pick<FrontCalls, "run" | "ended" | "stop"> | undefined;
+  readonly calls: Pick<FrontCalls, "run" | "ended" | "held" | "stop"> | undefined;
   /** Bytes of the pictures that requests and jobs hold. */
   readonly pictureBytes: number;
 }

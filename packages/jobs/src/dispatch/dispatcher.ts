@@ -101,6 +101,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         return submitSequences(job);
       case "call":
         recordStep(job, options.fingerprints(job));
+        positions.announce(job);
         return void runCalls(job, effect.message);
       case "step":
         // A recorded message was not run, so the engine still has the work before it.

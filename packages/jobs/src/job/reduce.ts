@@ -106,8 +106,9 @@ export function reduce(job: Job, input: JobInput): Change {
       if (phase.name !== "blocked") throw illegal(job, input);
       return wait(job, state, input.at);
     case "recalled":
+      // The end of an older job of the session may have begun the recorded calls already.
+      if (phase.name === "blocked" || phase.name === "calling") return unchanged(state);
       if (!isWaiting(job)) throw illegal(job, input);
-      if (phase.name === "blocked") return unchanged(state);
       return recall(job, state, input.at) ?? unchanged(state);
     case "submitted":
       if (phase.name !== "queued") throw illegal(job, input);
@@ -273,10 +274,11 @@ function release(job: Job, event: ReleaseEvent, at: number): Change {
   }
   if (phase.name === "ended") return { state, effects: [...steps, free] };
   const allFinished = state.sequences.every(({ stoppedBy }) => stoppedBy !== undefined);
-  const last = allFinished || phase.name !== "ending" ? outcome : phase.outcome;
   const counted = { ...state, counts: totalsOf(state) };
-  const message = allFinished && phase.name !== "ending" ? callsIn(job, counted) : undefined;
-  const change = message === undefined ? end(job, counted, last, at) : beginCalls(counted, message, at);
+  const message = allFinished ? callsIn(job, counted) : undefined;
+  const isEnding = phase.name === "ending";
+  const last = isEnding && (!allFinished || message !== undefined) ? phase.outcome : outcome;
+  const change = message === undefined || isEnding ? end(job, counted, last, at) : beginCalls(counted, message, at);
   return { state: change.state, effects: [...steps, ...change.effects, free] };
 }
 

@@ -69,7 +69,7 @@ function withReceipts(job: Job, end: EndEvent, fingerprints: Fingerprints): EndE
     return rest;
   }
   const { index } = job.state.step;
-  const last = receipts.some(({ step }) => step === index) ? undefined : receiptOf(job, fingerprints);
+  const last = job.state.step.calledAt === undefined ? receiptOf(job, fingerprints) : undefined;
   const all = last === undefined ? receipts : [...receipts, { step: index, ...last }];
   const { choices } = end;
   const digested = choices?.map((choice, at) => ({ ...choice, text_sha256: digests.sha256(at) }));

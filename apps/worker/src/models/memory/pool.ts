@@ -248,7 +248,7 @@ export function createPool({ budget, clock, log, prepare, onUnload }: PoolOption
     forgetExpiry(held);
     const { host, stay, leases } = held;
     const ms = held.keepAliveMs ?? stay.keepAliveMs;
-    if (isPinned(held) || ms === Infinity || host.state.name !== "ready" || leases.size > 0) return;
+    if (isPinned(held) || ms === Infinity || host.state.name !== "ready" || leases.size + held.paused.size > 0) return;
     const timer = clock.setTimeout(() => unloadLater(host, "idle"), ms);
     held.expiry = { at: clock.now() + ms, timer };
   }
