@@ -223,6 +223,12 @@ describe("a job", () => {
       expect(apply(job, called())).toEqual([]);
     });
 
+    it("ends as it was asked to when its answer with calls completes meanwhile", () => {
+      const job = callingJob();
+      apply(job, { type: "submitted" }, started(), ...calls, { type: "end", outcome: cancelled, at: 20 }, finished());
+      expect(job.state.phase).toEqual({ name: "ended", outcome: cancelled });
+    });
+
     it("ends when the client has to run other calls of the message", () => {
       const job = callingJob();
       apply(job, { type: "submitted" }, started(), ...calls, finished(), { type: "called", work: undefined, at: 50 });

@@ -534,6 +534,21 @@ test("a model leaves for another one while its job runs tool calls, and is not r
   expect([pool.isWanted(a.host), isOver]).toEqual([true, false]);
 });
 
+test("a model stays while its job runs tool calls and no other model needs the memory", async () => {
+  createTestPool(2);
+  const a = actor("a");
+  const first = pool.use(a.host);
+  a.loaded();
+  await settle();
+  first.end({ spec: { when: { keepAliveMs: 0 } } } as unknown as Job);
+  const lease = pool.use(a.host);
+  lease.pause();
+  clock.advance(1);
+  await settle();
+  expect(a.state()).toBe("ready");
+  lease.end();
+});
+
 test("a model is removed when its last job has ended, and is not pinned until then", async () => {
   createTestPool(1);
   const [a, b] = [actor("a"), actor("b")] as const;
