@@ -1,7 +1,7 @@
 // Owns a job with a picture and a tool call in each phase of its life, for tests of what may happen there. The worker has one slot.
 import { deferred, onAbort } from "@waggle/async";
 import { createTokenTable, noQuota } from "@waggle/daemon/tokens";
-import type { TokenTable } from "@waggle/daemon/tokens";
+import type { Quota, TokenTable } from "@waggle/daemon/tokens";
 import type { CallOutcome } from "@waggle/mcp";
 import type { Job } from "@waggle/jobs";
 import { createFakeClock } from "@waggle/testing";
@@ -10,7 +10,7 @@ import { afterEach, expect } from "vitest";
 import { createInlineTools } from "./inline-tools.ts";
 import type { InlineTools } from "./inline-tools.ts";
 import { call, say } from "./inline-turns.ts";
-import type { InlineWorker } from "./inline-worker.ts";
+import type { InlineWorker, InlineWorkerOptions } from "./inline-worker.ts";
 import { dataUrl, red, seeingWorker, text } from "./picture-client.ts";
 
 export const callPhases = [
@@ -36,7 +36,16 @@ export interface Asking {
   readonly body?: object;
   /** Called when the worker has started, before the job is sent. */
   readonly before?: () => void;
+  /** The calls of the answer; one by default. */
+  readonly calls?: string;
+  /** The text of each call's result; by default it has the model say `answer`. */
+  readonly result?: string;
+  /** The quota of the client alice. */
+  readonly quota?: Partial<Quota>;
+  readonly options?: InlineWorkerOptions;
 }
+
+export type Client = "alice" | "bob" | "root";
 
 export interface CallPhases {
   readonly worker: InlineWorker;
@@ -44,7 +53,14 @@ export interface CallPhases {
   readonly clock: FakeClock;
   /** Resolves when the job `j` of the client alice, in the session `talk`, is in this phase. */
   reach(phase: CallPhase, asking?: Asking): Promise<{ readonly job: Job; readonly response: Response }>;
-  request(who: "alice" | "bob" | "root", method: string, path: string, body?: RequestInit["body"]): Promise<Response>;
+  request(who: Client, method: string, path: string, body?: RequestInit["body"]): Promise<Response>;
+  /** Another client's job takes the slot, and keeps it until `release`. */
+  occupy(): Promise<void>;
+  /** Lets steps go on, and ends the other job. */
+  vacate(): Promise<void>;
+  /** Resolves when alice's job is in this phase. */
+  comesTo(phase: CallPhase): Promise<void>;
+  returnCalls(): void;
   /** Lets steps and calls go on. */
   release(): void;
   /** Gives all that the job waits for. */
@@ -62,54 +78,56 @@ export function useCallPhases(): CallPhases {
   let clock: FakeClock;
   let gate: ReturnType<typeof createSwitch>;
   let go: ReturnType<typeof deferred<void>>;
-  let tokensPerMinute: number | undefined;
+  let quota: Quota;
+  let others = 0;
   afterEach(async () => {
     await worker.close();
     tools.remove();
   });
 
-  async function request(who: string, method: string, path: string, body?: RequestInit["body"]): Promise<Response> {
+  async function request(who: Client, method: string, path: string, body?: RequestInit["body"]): Promise<Response> {
     const init = { method, headers: { authorization: `Bearer ${who}` }, duplex: "half" as const };
     return await worker.app.request(path, body === undefined ? init : { ...init, body });
   }
 
-  async function start(): Promise<void> {
+  async function start({ result = say(answer), options }: Asking): Promise<void> {
     clock = createFakeClock();
     gate = createSwitch();
     go = deferred();
     tools = await createInlineTools(async (_, __, signal) => {
       const aborted = deferred<CallOutcome>();
       onAbort(signal, () => aborted.resolve({ kind: "unknown", text: "Aborted." }));
-      const done = go.promise.then((): CallOutcome => ({ kind: "done", text: say(answer) }));
+      const done = go.promise.then((): CallOutcome => ({ kind: "done", text: result }));
       return await Promise.race([done, aborted.promise]);
     });
     const table = (): TokenTable =>
       createTokenTable([
-        { name: "alice", token: "alice", tools: "all", quota: { ...noQuota, tokensPerMinute } },
+        { name: "alice", token: "alice", tools: "all", quota },
         { name: "bob", token: "bob" },
-        { name: "root", token: "root", admin: true },
+        { name: "root", token: "root", admin: true, monitor: true, tools: "all" },
       ]);
     worker = seeingWorker({
       ...{ slots: 1, clock, gate },
       mcp: { ...tools.mcp, limits: { ...tools.mcp.limits, timeoutMs: callsTimeoutMs } },
       access: { localMode: false, tokens: table },
+      ...options,
     });
   }
 
-  /** Another client's job takes the slot, and keeps it until `release`. */
   async function occupy(): Promise<void> {
     gate.shutWhen(() => true);
-    const body = JSON.stringify({ prompt: "endless", job_id: "other", on_disconnect: "continue" });
+    const id = `other-${(others += 1)}`;
+    const body = JSON.stringify({ prompt: "endless", job_id: id, on_disconnect: "continue" });
     expect((await request("bob", "POST", "/v1/jobs", body)).status).toBe(202);
-    await expect.poll(() => worker.registry.get("bob", "other")?.state.phase.name).toBe("running");
+    await expect.poll(() => worker.registry.get("bob", id)?.state.phase.name).toBe("running");
   }
 
   const jobOf = (): Job | undefined => worker.registry.liveJobs().find(({ spec }) => spec.who.client === "alice");
   const isAt = (job: Job | undefined, step: number): boolean =>
     job?.state.step.index === step && job.log.nextToken > job.state.step.firstToken;
 
-  async function send(tool: string, { path = "/v1/jobs", body = {} }: Asking): Promise<Response> {
-    const content = [{ type: "image_url", image_url: { url: dataUrl(red) } }, text(say(call(tool, "x")))];
+  async function send(calls: string, { path = "/v1/jobs", body = {} }: Asking): Promise<Response> {
+    const content = [{ type: "image_url", image_url: { url: dataUrl(red) } }, text(say(calls))];
     const whole = { messages: [{ role: "user", content }], temperature: 0, mcp_tools: "all", job_id: "j" };
     const sent = { ...whole, session_id: "talk", on_disconnect: "continue", ...body };
     return await request("alice", "POST", path, JSON.stringify(sent));
@@ -125,34 +143,42 @@ export function useCallPhases(): CallPhases {
     get clock() {
       return clock;
     },
-    request,
+    ...{ request, occupy },
     async reach(phase, asking = {}) {
-      tokensPerMinute = phase === "waiting for its minute" ? 1 : undefined;
-      await start();
+      const isOverQuota = phase === "waiting for its minute";
+      quota = { ...noQuota, ...(isOverQuota && { tokensPerMinute: 1 }), ...asking.quota };
+      await start(asking);
       asking.before?.();
       if (phase === "queued") await occupy();
       if (phase === "running") gate.shutWhen(() => isAt(jobOf(), 0));
       if (phase === "running again") gate.shutWhen(() => isAt(jobOf(), 1));
       if (phase === "running again" || phase === "waiting for its minute") go.resolve();
-      const response = await send(phase === "waiting for consent" ? "s__asked" : "s__free", asking);
+      const { calls = call(phase === "waiting for consent" ? "s__asked" : "s__free", "x") } = asking;
+      const response = await send(calls, asking);
       expect(response.status, phase).toBeLessThan(300);
       if (phase === "queued again") {
         await expect.poll(() => tools.calls).toHaveLength(1);
         await occupy();
         go.resolve();
       }
-      await expect.poll(() => phaseOf(jobOf(), tools)).toBe(phase);
+      await phases.comesTo(phase);
       // The worker would refuse other requests of the client.
-      tokensPerMinute = undefined;
+      quota = { ...quota, tokensPerMinute: undefined };
       return { job: jobOf() as Job, response };
     },
+    comesTo: async (phase) => await expect.poll(() => phaseOf(jobOf(), tools)).toBe(phase),
+    async vacate() {
+      gate.open();
+      await request("root", "DELETE", `/v1/jobs/other-${others}?client=bob`);
+    },
+    returnCalls: () => go.resolve(),
     release() {
       gate.open();
       go.resolve();
     },
     async finish(job) {
       phases.release();
-      await request("root", "DELETE", "/v1/jobs/other?client=bob");
+      await phases.vacate();
       const { phase } = job.state;
       if (phase.name === "calling" && phase.call?.state === "waits_for_consent") {
         const body = JSON.stringify({ call_id: phase.call.call_id, allow: "once" });

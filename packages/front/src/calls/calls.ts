@@ -193,11 +193,10 @@ export function createCalls(options: CallsOptions): FrontCalls {
     given: Readonly<Record<string, unknown>>,
     { id, spec }: Job,
   ): Promise<CallOutcome> {
-    const tool = { server, name };
-    const outcome = await servers.call(tool, given, { client: spec.who.client, signal: calling.signal });
+    const outcome = await servers.call({ server, name }, given, { client: spec.who.client, signal: calling.signal });
     await keep(record, place, outcome);
     running.delete(nameOf(key, place));
-    log.info({ job: id, ...tool, outcome: outcome.kind }, "mcp_call");
+    log.info({ job: id, server, tool: name, outcome: outcome.kind }, "mcp_call");
     return outcome;
   }
 

@@ -83,7 +83,7 @@ describe.each(Object.entries(ends))("%s", (_, { asking, end, terminal }) => {
     await ending;
     await job.ended.promise;
     expect(job.log.terminal).toMatchObject(terminal);
-    await request("root", "DELETE", "/v1/jobs/other?client=bob");
+    await phases.vacate();
     await phases.worker.dispatcher.idle();
     // A job that still waited for its minute would go on now.
     phases.clock.advance(callsTimeoutMs);

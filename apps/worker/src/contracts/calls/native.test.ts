@@ -47,6 +47,8 @@ it("runs the calls of an answer, and answers with their results", async () => {
   expect(events.every((event) => event.stream_id === "j")).toBe(true);
   const status = await (await request("GET", "/v1/jobs/j")).json();
   expect(status).toMatchObject({ job_id: "j", state: "finished", tokens: tokens.length, usage: endOf(events).usage });
+  const line = { name: "test", job: "j", server: "s", tool: "free", outcome: "done", msg: "mcp_call" };
+  expect(turns.worker.logLines).toContainEqual(expect.objectContaining(line));
 });
 
 it("marks a result as data of its tool", async () => {
