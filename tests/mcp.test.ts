@@ -2,7 +2,8 @@
 // time, and the official servers work. The file `ledger` has a line for each run of a tool.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import type { StreamEvent } from "@waggle/protocol";
+import { sleep } from "@waggle/async";
+import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
 import { needs } from "@waggle/testing";
 import { isAlive, poll } from "@waggle/testing/harness";
 import { expect, test } from "vitest";
@@ -20,9 +21,11 @@ async function spawn(servers: object = hostile(), flags: readonly string[] = [])
   return await spawnFakeWorker(["--mcp-config", path("mcp.json"), ...journal, "--mcp-call-timeout", "30s", ...flags]);
 }
 
-function hostile(more: Record<string, string> = {}): object {
+const freeTools = ["echo", "hold", "die", "huge", "hostile", "fail"];
+
+/** @param alwaysAllow tools that need no consent */
+function hostile(more: Record<string, string> = {}, alwaysAllow: readonly string[] = freeTools): object {
   const env = { LEDGER: path("ledger"), HOLD: path("go"), SECRET: "s3cret-value", ...more };
-  const alwaysAllow = ["echo", "hold", "die", "huge", "hostile", "fail"];
   return { odd: { command: process.execPath, args: [hostileServer, "s3cret-argument"], env, alwaysAllow } };
 }
 
@@ -71,7 +74,8 @@ test("sent again with its Idempotency-Key: the call is not repeated", async () =
   // The worker has to notice the disconnect before the tool has a result.
   await expect.poll(async () => await worker.client.metrics()).toMatch(/^waggle_streams_open 0$/m);
   writeFileSync(path("go"), "");
-  expect(await (await ask()).text()).toContain('"outcome":"unknown"');
+  // The worker that sent the call still waits for its result.
+  expect(await (await ask()).text()).toContain('"outcome":"done"');
   expect(ledger().match(/^hold /gm)).toHaveLength(1);
 });
 
@@ -110,6 +114,82 @@ test("killed before a call: the request runs it once", async () => {
     if (event.type === "tool_result") break;
   }
   expect(ledger().match(/^big /gm)).toHaveLength(1);
+});
+
+const slow = ["--fake-step-delay", "50ms"];
+const isRunning = (event: StreamEvent): boolean => event.type === "tool_call" && event.state === "running";
+
+/** The events of a stream that the worker ends. @param onEvent called with all events so far */
+async function endedEvents(
+  { client }: ListeningWorker,
+  body: GenerateRequestInput,
+  onEvent: (events: readonly StreamEvent[]) => void,
+): Promise<readonly StreamEvent[]> {
+  const events: StreamEvent[] = [];
+  for await (const event of client.inference(body)) {
+    events.push(event);
+    onEvent(events);
+  }
+  return events;
+}
+
+test.each([
+  ["a message is written", "SIGTERM", 143, say("A tale. ".repeat(150)), (events) => events.at(-1)?.type === "token"],
+  ["a call runs", "SIGTERM", 143, call("odd__hold", "x"), (events) => events.some(isRunning)],
+  ["a call runs", "SIGINT", 130, call("odd__hold", "x"), (events) => events.some(isRunning)],
+  [
+    "the message after a call is written",
+    "SIGTERM",
+    143,
+    call("odd__echo", say("A tale. ".repeat(150))),
+    (events) => events.at(-1)?.type === "token" && results(events).length === 1,
+  ],
+] as const satisfies readonly (readonly [
+  string,
+  string,
+  number,
+  string,
+  (events: readonly StreamEvent[]) => boolean,
+])[])(
+  "while %s, a second %s ends the job with a retryable error, and the worker with %i",
+  async (_, signal, code, text, isDue) => {
+    const worker = await spawn(hostile(), slow);
+    let due: Promise<void> | undefined;
+    const events = await endedEvents(worker, asking(text, "cut"), (soFar) => {
+      if (isDue(soFar)) due ??= interruptTwice(worker, signal);
+    });
+    expect(events.at(-1)).toMatchObject({ type: "error", code: "unavailable", retryable: true });
+    await due;
+    expect((await worker.exited).code).toBe(code);
+  },
+);
+
+async function interruptTwice(worker: ListeningWorker, signal: NodeJS.Signals): Promise<void> {
+  worker.signal(signal);
+  await worker.log.line("the drain", (line) => line["to"] === "draining");
+  // The worker counts signals within 300 ms as one.
+  await sleep(400);
+  worker.signal(signal);
+}
+
+test("a drain ends a job that waits for consent with a retryable error, and the job continues after the restart", async () => {
+  const servers = hostile({}, []);
+  const first = await spawn(servers);
+  const body = asking(call("odd__echo", say("Done.")), "asks");
+  const events = await endedEvents(first, body, (soFar) => {
+    if (soFar.at(-1)?.type === "tool_call") first.signal("SIGTERM");
+  });
+  expect(events.at(-1)).toMatchObject({ type: "error", code: "unavailable", retryable: true });
+  expect((await first.exited).code).toBe(0);
+  expect(ledger()).toBe("");
+
+  const second = await spawn(servers);
+  const again = await endedEvents(second, body, (soFar) => {
+    const event = soFar.at(-1);
+    if (event?.type === "tool_call" && event.state === "waits_for_consent") void consent(second, "asks", event.call_id);
+  });
+  expect([results(again), answerIn(again)]).toEqual([[["echo", "done"]], "Done."]);
+  expect(ledger().match(/^echo /gm)).toHaveLength(1);
 });
 
 test("conversations at the same time, with failing tools and hostile text, each get their own results", async () => {
