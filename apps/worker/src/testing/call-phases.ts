@@ -56,12 +56,12 @@ export interface CallPhases {
   request(who: Client, method: string, path: string, body?: RequestInit["body"]): Promise<Response>;
   /** Another client's job takes the slot, and keeps it until `release`. */
   occupy(): Promise<void>;
-  /** Lets steps go on, and ends the other job. */
+  /** Lets steps continue, and ends the other job. */
   vacate(): Promise<void>;
   /** Resolves when alice's job is in this phase. */
   comesTo(phase: CallPhase): Promise<void>;
   returnCalls(): void;
-  /** Lets steps and calls go on. */
+  /** Lets steps and calls continue. */
   release(): void;
   /** Gives all that the job waits for. */
   finish(job: Job): Promise<void>;

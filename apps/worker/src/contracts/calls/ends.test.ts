@@ -85,7 +85,7 @@ describe.each(Object.entries(ends))("%s", (_, { asking, end, terminal }) => {
     expect(job.log.terminal).toMatchObject(terminal);
     await phases.vacate();
     await phases.worker.dispatcher.idle();
-    // A job that still waited for its minute would go on now.
+    // A job that still waited for its minute would continue now.
     phases.clock.advance(callsTimeoutMs);
     await expect.poll(held).toEqual(nothing);
     expect(phases.tools.calls).toHaveLength(sent);
