@@ -180,7 +180,7 @@ test("a drain ends a job that waits for consent with a retryable error, and the 
     if (soFar.at(-1)?.type === "tool_call") first.signal("SIGTERM");
   });
   expect(events.at(-1)).toMatchObject({ type: "error", code: "unavailable", retryable: true });
-  expect((await first.exited).code).toBe(0);
+  expect((await first.exited).code).toBe(143);
   expect(ledger()).toBe("");
 
   const second = await spawn(servers);
