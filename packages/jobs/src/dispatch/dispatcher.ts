@@ -210,6 +210,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
     startTimers(job);
     if (job.spec.calls !== undefined) apply(job, { type: "recalled", at: clock.now() });
+    // The end of the session's older job may start this one, so its recorded messages are in its stream by then.
+    if (job.sessionKey !== undefined) sessions.enter(job.sessionKey, streamOf(job), isChecked(made));
     pump();
     if (job.state.phase.name !== "blocked") positions.announce(job);
     if (!engine.ready) apply(job, { type: "loading" });
@@ -237,19 +239,20 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function admit(spec: JobSpec, made: Acceptable): Job {
     const sessionKey = sessionKeyOf(spec.who);
     const older = sessionKey === undefined ? [] : sessions.older(sessionKey, spec.who.ticket ?? 0);
-    const isChecked = made.size !== undefined || !engine.ready || runsSuspect() || engine.run !== undefined;
-    const old = isChecked ? replaceable(older) : undefined;
+    const old = isChecked(made) ? replaceable(older) : undefined;
     const job = newJob(spec, made, older.length === 0 || old !== undefined ? "queued" : "blocked");
     const begins = queue.depth === 0 && hasRoomFor(job);
     forecast.refuseLate(job, () => (begins ? 0 : waiting.futurePosition(job, old)));
     if (older.length === 0) waiting.join(job);
     else if (old === undefined) waiting.block(job);
     else waiting.replace(old, job);
-    if (sessionKey !== undefined) {
-      if (!isChecked) unchecked.add(job);
-      sessions.enter(sessionKey, streamOf(job), isChecked);
-    }
+    if (sessionKey !== undefined && !isChecked(made)) unchecked.add(job);
     return job;
+  }
+
+  /** Whether this engine will not refuse the job's work any more. */
+  function isChecked({ size }: Acceptable): boolean {
+    return size !== undefined || !engine.ready || runsSuspect() || engine.run !== undefined;
   }
 
   function newJob(spec: JobSpec, made: Acceptable, phase: NewJobOptions["phase"]): Job {

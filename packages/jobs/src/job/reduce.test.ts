@@ -223,9 +223,10 @@ describe("a job", () => {
       expect(apply(job, called())).toEqual([]);
     });
 
-    it("ends as it was asked to when its answer with calls completes meanwhile", () => {
+    it("ends as it was asked to if its answer is complete by then, and its calls have not run", () => {
       const job = callingJob();
-      apply(job, { type: "submitted" }, started(), ...calls, { type: "end", outcome: cancelled, at: 20 }, finished());
+      apply(job, { type: "submitted" }, started(), ...calls, { type: "end", outcome: cancelled, at: 40 });
+      expect(typesOf(apply(job, finished()))).toEqual(["end", "ended", "free"]);
       expect(job.state.phase).toEqual({ name: "ended", outcome: cancelled });
     });
 

@@ -276,9 +276,10 @@ function release(job: Job, event: ReleaseEvent, at: number): Change {
   const allFinished = state.sequences.every(({ stoppedBy }) => stoppedBy !== undefined);
   const counted = { ...state, counts: totalsOf(state) };
   const message = allFinished ? callsIn(job, counted) : undefined;
-  const isEnding = phase.name === "ending";
-  const last = isEnding && (!allFinished || message !== undefined) ? phase.outcome : outcome;
-  const change = message === undefined || isEnding ? end(job, counted, last, at) : beginCalls(counted, message, at);
+  // A complete answer is the job's end, also if the job was to end otherwise, unless its calls have not run.
+  const last = phase.name === "ending" && (!allFinished || message !== undefined) ? phase.outcome : outcome;
+  const calls = phase.name !== "ending" && message !== undefined;
+  const change = calls ? beginCalls(counted, message, at) : end(job, counted, last, at);
   return { state: change.state, effects: [...steps, ...change.effects, free] };
 }
 
