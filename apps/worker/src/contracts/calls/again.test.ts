@@ -42,6 +42,22 @@ it("a request of the session that comes during a call replaces the turn, and not
   expect((await newer).at(-1)).toMatchObject({ finish_reason: "length" });
 });
 
+it("a request that takes the place of its session's waiting job is accepted, also if it starts at once", async () => {
+  const gate = createStepGate();
+  turns.use(await createInlineTools(), { gate, slots: 2 });
+  const messages = [{ role: "user", content: "A story, please." }];
+  await request("POST", "/v1/jobs", { messages, max_tokens: 5, on_disconnect: "continue" });
+  await gate.held();
+  // One slot is free, so a job with two choices waits.
+  const headers = { host: "127.0.0.1:7711", "x-session-id": "s" };
+  const body = JSON.stringify({ messages, n: 2 });
+  const waits = turns.worker.app.request("/v1/chat/completions", { method: "POST", headers, body });
+  await expect.poll(() => turns.worker.dispatcher.waiting).toBe(1);
+  const newer = await request("POST", "/v1/jobs", asking(call("s__free", "x"), { session_id: "s" }));
+  expect(newer.status).toBe(202);
+  await waits;
+});
+
 it("a request of the session that comes and ends during a call replaces the turn too", async () => {
   const { reached, go } = await startHeld({ kind: "done", text: say("Over.") });
   const turn = ask(asking(call("s__free", "x"), { session_id: "s" }));
@@ -159,6 +175,76 @@ it("a turn fails and sends no call if the journal cannot record the message with
   });
   expect(turns.tools.calls).toEqual([]);
 });
+
+it("of equal requests that wait for a refused one, one is accepted, and the others join it", async () => {
+  const [go, tools] = [deferred<void>(), await createInlineTools()];
+  const { journal } = tools.mcp;
+  let begins = 0;
+  const begin: typeof journal.begin = async (...turn) => {
+    begins += 1;
+    if (begins > 1) return await journal.begin(...turn);
+    await go.promise;
+    throw new WaggleError("unavailable", "Full.");
+  };
+  turns.use(tools, { mcp: { ...tools.mcp, journal: { ...journal, begin } } });
+  const body = asking(call("s__free", say("Over.")), { on_disconnect: "continue" });
+  const answers = ["first", "again", "and again"].map(async () => await request("POST", "/v1/jobs", body));
+  await expect.poll(() => begins).toBe(1);
+  await new Promise((resolve) => setImmediate(resolve));
+  go.resolve();
+  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([503, 202, 202]);
+  expect(begins).toBe(2);
+  const { registry, app } = turns.worker;
+  await expect.poll(() => registry.liveCount).toBe(0);
+  expect(app.calls?.held).toEqual({ sessions: 0, shares: 0, consents: 0, calls: 0 });
+});
+
+it.each(["addStep", "willSend"] as const)(
+  "a request that is sent again while its ended job still waits for %s continues after that record",
+  async (slow) => {
+    const [reached, go, clock] = [deferred<void>(), deferred<void>(), createFakeClock()];
+    const tools = await createInlineTools();
+    const { journal } = tools.mcp;
+    const log: string[] = [];
+    const begin: typeof journal.begin = async (...turn) => {
+      log.push("begin");
+      const record = await journal.begin(...turn);
+      if (record === undefined || log.length > 1) return record;
+      return {
+        ...record,
+        async [slow](given: never) {
+          reached.resolve();
+          await go.promise;
+          await record[slow](given);
+          log.push(slow);
+        },
+        async addResult(...result) {
+          log.push("result");
+          await record.addResult(...result);
+        },
+        release() {
+          log.push("release");
+          record.release();
+        },
+      };
+    };
+    turns.use(tools, { clock, mcp: { ...tools.mcp, journal: { ...journal, begin } } });
+    const body = asking(call("s__free", say("Over.")));
+    const first = ask(body);
+    await reached.promise;
+    clock.advance(60_000);
+    expect((await first).at(-1)).toMatchObject({ type: "error", code: "deadline_exceeded" });
+    const again = ask(body);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(log).toEqual(["begin"]);
+    go.resolve();
+    expect((await again).at(-1)).toMatchObject({ finish_reason: "stop", message: { content: "Over." } });
+    expect(turns.tools.calls).toHaveLength(1);
+    expect(log.filter((what) => what !== "begin")).toEqual(
+      slow === "addStep" ? ["addStep", "release"] : ["willSend", "result", "release"],
+    );
+  },
+);
 
 it.each(["/v1/inference", "/v1/responses"])(
   "%s: sends no call for a request that is refused for too many streams",
