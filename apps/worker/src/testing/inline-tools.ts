@@ -22,7 +22,7 @@ export type AnswerCall = (
 ) => CallOutcome | Promise<CallOutcome>;
 
 /** `free` needs no consent, `asked` does. */
-const tools: readonly ServerTool[] = ["free", "asked"].map((name) => ({
+export const serverTools: readonly ServerTool[] = ["free", "asked"].map((name) => ({
   functionName: `s__${name}`,
   server: "s",
   name,
@@ -39,7 +39,9 @@ export async function createInlineTools(
 ): Promise<InlineTools> {
   const calls: { tool: string; given: Readonly<Record<string, unknown>> }[] = [];
   const journal = await createJournal({ path: join(folder, "journal.jsonl"), now: () => Date.now() });
-  const list: ToolServers["list"] = async () => [{ name: "s", state: "ready", tools, leftOut: ["odd name"] }];
+  const list: ToolServers["list"] = async () => [
+    { name: "s", state: "ready", tools: serverTools, leftOut: ["odd name"] },
+  ];
   return {
     calls,
     mcp: {

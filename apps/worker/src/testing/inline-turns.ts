@@ -52,5 +52,5 @@ export function useInlineTurns(): InlineTurns {
 
 /** The fake model says the last such text of its prompt. */
 export const say = (text: string): string => `[say:${encodeURIComponent(text)}]`;
-export const call = (name: string, text: string): string =>
-  `<tool_call>${JSON.stringify({ name, arguments: { text } })}</tool_call>`;
+export const call = (name: string, given: string | object): string =>
+  `<tool_call>${JSON.stringify({ name, arguments: typeof given === "string" ? { text: given } : given })}</tool_call>`;

@@ -3,7 +3,7 @@ import { systemClock } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import type { EngineCommand, FakeBackend, FakeBackendOptions, StepGate } from "@waggle/engine";
 import { createTokenTable } from "@waggle/daemon/tokens";
-import type { App, HttpAccess, Mcp } from "@waggle/front";
+import type { App, ClientAccounts, HttpAccess, Mcp } from "@waggle/front";
 import type { Dispatcher, JobLimits, JobRegistry } from "@waggle/jobs";
 import type { SlotStatus } from "@waggle/protocol";
 import { createLogRing, createLogger, createWorkerMetrics, type DayLog } from "@waggle/telemetry";
@@ -50,6 +50,7 @@ export interface InlineWorkerOptions extends Pick<InlineEngineOptions, "prepared
 
 export interface InlineWorker {
   readonly app: App;
+  readonly accounts: ClientAccounts;
   readonly host: ModelHost;
   readonly dispatcher: Dispatcher;
   readonly registry: JobRegistry;
@@ -123,6 +124,7 @@ export function createInlineWorker(options: InlineWorkerOptions = {}): InlineWor
   const host = worker.models.find(undefined).current;
   return {
     app: worker.app,
+    accounts: worker.accounts,
     host,
     dispatcher: host.dispatcher,
     registry: worker.registry,

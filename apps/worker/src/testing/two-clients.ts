@@ -3,8 +3,8 @@ import { createTokenTable } from "@waggle/daemon/tokens";
 import type { HttpAccess } from "@waggle/front";
 
 const tokens = createTokenTable([
-  { name: "alice", token: "alice-token-1" },
-  { name: "bob", token: "bob-token-22" },
+  { name: "alice", token: "alice-token-1", tools: "all" },
+  { name: "bob", token: "bob-token-22", tools: "all" },
 ]);
 
 export const forTwoClients: Pick<HttpAccess, "localMode" | "tokens"> = { localMode: false, tokens: () => tokens };

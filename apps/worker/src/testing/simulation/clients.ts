@@ -2,11 +2,12 @@
 import { generateSpecOf } from "@waggle/front";
 import { WaggleError } from "@waggle/protocol";
 import type { ErrorBody } from "@waggle/protocol";
+import { waitsForConsent } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
 import { alice, bob } from "../two-clients.ts";
 import { createArrivingBody, isRefusedByFront } from "./pictures.ts";
 import type { ArrivingBody } from "./pictures.ts";
-import { isRefusedByModel, randomRequest } from "./request.ts";
+import { isRefusedByModel, randomRequest, randomToolRequest } from "./request.ts";
 import type { SimulatedRequest } from "./request.ts";
 import { nameOf, placeOf } from "./rules.ts";
 import { createVisitor } from "./visitor.ts";
@@ -21,6 +22,10 @@ export interface Clients {
   /** A random reader reads, leaves or returns. */
   visit(): void;
   cancel(): void;
+  /** The request of a job with tools is sent again. */
+  again(): void;
+  /** Gives or refuses the consent to a call that waits for it. */
+  consent(): void;
   cancelSession(): void;
   /** The next part of a random body with pictures arrives, or its client leaves. */
   arrive(): void;
@@ -32,7 +37,7 @@ export interface Clients {
 
 /** Wraps the worker's registry, so that each job is seen at the moment of its acceptance. */
 export function createClients(world: World): Clients {
-  const { random, clock, worker, rules, limits, contextSize, witnesses, visitors, note, count, fault } = world;
+  const { random, clock, worker, tools, rules, limits, contextSize, witnesses, visitors, note, count, fault } = world;
   const { dispatcher, registry } = worker;
   /** The request of every submission, by its trace. */
   const requests = new Map<string, SimulatedRequest>();
@@ -42,21 +47,30 @@ export function createClients(world: World): Clients {
   const left = new Set<string>();
   let submissions = 0;
   let undecided = 0;
-  const { add } = registry;
+  const { add, forget } = registry;
   registry.add = (job) => {
     add(job);
     accept(job);
   };
+  registry.forget = (job) => {
+    const witness = witnesses.find((each) => each.job === job);
+    const { outcome = "never ended", givenUp = false } = witness ?? {};
+    const continues = /^failed|cancelled (?:disconnect|unclaimed)$/.test(outcome) && !givenUp;
+    if (!continues) fault(`job ${witness?.number} is forgotten for another try, and it ${outcome}`);
+    count("jobs that are tried again");
+    forget(job);
+  };
 
   function submit(): void {
-    const request = randomRequest(random, contextSize);
+    const request = requestOf();
     const client = random.pick(["alice", "alice", "bob"]);
-    const direct = request.shown === undefined && random.chance(0.4);
+    const isSent = request.shown !== undefined || request.mcp_tools !== undefined;
+    const direct = !isSent && random.chance(0.4);
     const trace = `t${(submissions += 1)}`;
     note(`submit ${trace} ${client} ${direct ? "direct " : ""}${shortOf(request)}`);
     undecided += 1;
     requests.set(trace, request);
-    if (request.shown !== undefined) return send(trace, client, request);
+    if (isSent) return send(trace, client, request);
     const retriable = random.chance(0.3);
     const spec = generateSpecOf(request, { client, trace, model: "waggle-fake", direct });
     void dispatcher.submit({ ...spec, when: { ...spec.when, retriable } }).then(
@@ -73,10 +87,17 @@ export function createClients(world: World): Clients {
     );
   }
 
-  /** Sends a request with pictures to the route of background jobs. */
+  function requestOf(): SimulatedRequest {
+    if (tools === undefined) return randomRequest(random, contextSize);
+    if (random.chance(0.6)) return randomToolRequest(random, submissions);
+    return { ...randomRequest(random, contextSize), max_tokens: 1 + random.below(24) };
+  }
+
+  /** Sends a request with pictures or tools to the route of background jobs. */
   function send(trace: string, client: string, request: SimulatedRequest): void {
     const body = createArrivingBody(request, 1 + random.below(3));
-    const headers = { host: "localhost", "x-request-id": trace, ...(client === "bob" ? bob : alice) };
+    const key = request.retryKey === undefined ? {} : { "idempotency-key": request.retryKey };
+    const headers = { ...headersOf(client), ...key, "x-request-id": trace };
     const init = { method: "POST", headers, body: body.stream, duplex: "half" as const };
     arriving.set(trace, body);
     arriveMore(trace, body);
@@ -85,7 +106,8 @@ export function createClients(world: World): Clients {
       undecided -= 1;
       arriving.delete(trace);
       if (error === undefined) {
-        count(witnesses.some(({ job }) => job.spec.who.trace === trace) ? "accepted with pictures" : "joined");
+        const accepted = request.shown === undefined ? "accepted with tools" : "accepted with pictures";
+        count(witnesses.some(({ job }) => job.spec.who.trace === trace) ? accepted : "joined");
         return;
       }
       const retryAfterS = Number(response.headers.get("retry-after") ?? Number.NaN);
@@ -119,7 +141,7 @@ export function createClients(world: World): Clients {
       invalid_argument:
         isRefusedByModel(request, contextSize) || isRefusedByFront(shown, "invalid_argument") || left.has(trace),
       payload_too_large: isRefusedByFront(shown, "payload_too_large"),
-      conflict: request.job_id !== undefined,
+      conflict: request.job_id !== undefined || request.retryKey !== undefined,
       unavailable: world.refusing,
       resource_exhausted: isRetryAfter(error?.retryAfterS),
       deadline_exceeded: Number(error?.details?.["estimate_ms"]) > (request.deadline_ms ?? Infinity),
@@ -150,11 +172,24 @@ export function createClients(world: World): Clients {
 
   function cancelWitness(witness: Witness): void {
     const { job, outcome, reasons } = witness;
+    const by = tools !== undefined && random.chance(0.3) ? "operator" : "client";
     if (outcome === undefined) {
-      reasons.add("client");
+      reasons.add(by);
       count(`cancel in ${placeOf(job)}`);
-    }
-    dispatcher.cancel(job, "client");
+    } else if (tools !== undefined) giveUp(witness);
+    dispatcher.cancel(job, by);
+  }
+
+  function giveUp(witness: Witness): void {
+    const { client } = witness.job.spec.who;
+    const init = { method: "DELETE", headers: headersOf(client) };
+    void Promise.resolve(worker.app.request(`/v1/jobs/${witness.job.id}`, init)).then(({ ok }) => {
+      // The id may be that of a later try by now.
+      for (const { job, reasons } of witnesses)
+        if (job.id === witness.job.id && job.spec.who.client === client) reasons.add("client");
+      // A request that is under way may have found the job before.
+      if (ok && undecided === 0 && isThere(witness)) witness.givenUp = true;
+    });
   }
 
   return {
@@ -189,6 +224,31 @@ export function createClients(world: World): Clients {
       note(`cancel ${nameOf(witness)}`);
       cancelWitness(witness);
     },
+    again() {
+      const witness = random.pickAny(witnesses.filter(({ request }) => request.mcp_tools !== undefined).slice(-8));
+      if (witness === undefined) return;
+      const trace = `t${(submissions += 1)}`;
+      note(`send the request of ${nameOf(witness)} again as ${trace}`);
+      count(`sent again in ${placeOf(witness.job)}`);
+      undecided += 1;
+      requests.set(trace, witness.request);
+      send(trace, witness.job.spec.who.client, witness.request);
+    },
+    consent() {
+      const witness = random.pickAny(rules.live.filter(({ job }) => waitsForConsent(job)));
+      const phase = witness?.job.state.phase;
+      if (witness === undefined || phase?.name !== "calling") return;
+      const allow = random.pick(["once", "once", "conversation", "no"]);
+      note(`consent "${allow}" to ${nameOf(witness)}`);
+      count(`consent ${allow}`);
+      const { id, spec } = witness.job;
+      const body = JSON.stringify({ call_id: phase.call?.call_id, allow });
+      const init = { method: "POST", headers: headersOf(spec.who.client), body };
+      void Promise.resolve(worker.app.request(`/v1/jobs/${id}/consent`, init)).then(({ status }) => {
+        if (status === 404) count("consents that came too late");
+        else if (status !== 204) fault(`a consent is answered with ${status}`);
+      });
+    },
     cancelSession() {
       const job = dispatcher.sessionJob(random.pick(["alice", "bob"]), random.pick(["s1", "s2"]));
       const witness = witnesses.find((each) => each.job === job);
@@ -215,14 +275,29 @@ export function createClients(world: World): Clients {
   };
 }
 
+function headersOf(client: string): Record<string, string> {
+  return { host: "localhost", ...(client === "bob" ? bob : alice) };
+}
+
 function isRetryAfter(seconds: number | undefined): boolean {
   return seconds !== undefined && Number.isInteger(seconds) && seconds >= 1 && seconds <= 60;
 }
 
 /** The fields that differ between requests, for the history. */
 function shortOf(request: SimulatedRequest): string {
-  const { prompt, shown, max_tokens, stop, session_id, priority, deadline_ms, on_disconnect, job_id, grammar } =
-    request;
+  const {
+    prompt,
+    shown,
+    retryKey,
+    max_tokens,
+    stop,
+    session_id,
+    priority,
+    deadline_ms,
+    on_disconnect,
+    job_id,
+    grammar,
+  } = request;
   return JSON.stringify({
     prompt,
     pictures: shown?.map(({ length }) => length),
@@ -233,6 +308,7 @@ function shortOf(request: SimulatedRequest): string {
     deadline_ms,
     on_disconnect,
     job_id,
+    retryKey,
     grammar,
   });
 }

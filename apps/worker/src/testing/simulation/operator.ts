@@ -1,8 +1,8 @@
 // Owns what happens to the worker in a simulation: its engine dies and loads again, and the worker drains or aborts.
-import { isWaiting } from "@waggle/jobs";
+import { hasOutput, isWaiting, waitsForConsent } from "@waggle/jobs";
 import type { Job } from "@waggle/jobs";
 import { WaggleError } from "@waggle/protocol";
-import { nameOf } from "./rules.ts";
+import { nameOf, placeOf } from "./rules.ts";
 import type { World } from "./world.ts";
 
 export interface Operator {
@@ -36,6 +36,10 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
         if (fate === "fails") witness.reasons.add("engine_failed");
         else if (world.refusing && fate !== "continues") witness.reasons.add("unavailable");
         if (fate === "continues") count("streams that lost their engine");
+        const { step } = witness.job.state;
+        if (step.index > 0 && !hasOutput(witness.job))
+          count(`engine deaths before a later step, ${placeOf(witness.job)}`);
+        else if (witness.job.spec.calls !== undefined) count(`engine deaths, ${placeOf(witness.job)}`);
       }
       const backend = worker.backend();
       loaded = false;
@@ -73,7 +77,14 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
     refuse() {
       note("refuse new jobs");
       world.refusing = true;
-      const waiting = rules.live.filter(({ job }) => isWaiting(job) && job.log.nextToken === 0);
+      const waiting = rules.live.filter(
+        ({ job }) => (isWaiting(job) && job.log.nextToken === 0) || waitsForConsent(job),
+      );
+      for (const { job, reasons } of rules.live) {
+        // Its next call may wait for a consent, which may come too late.
+        if (job.spec.calls !== undefined) reasons.add("unavailable");
+        if (job.state.phase.name === "calling") count("drains while a job calls");
+      }
       for (const { reasons } of waiting) reasons.add("unavailable");
       host.refuse();
       for (const witness of waiting) {
@@ -108,9 +119,10 @@ function fateOf(job: Job): Fate {
   const { phase, hasNewOutput, enginesLost } = job.state;
   const hasTokens = job.log.nextToken > 0;
   if (isWaiting(job)) return hasTokens ? "continues" : "waits";
+  if (phase.name === "calling") return "continues";
   if (phase.name !== "running") return "ends";
   const isPoison = !hasNewOutput && enginesLost === 1;
   const refuses = job.spec.work.kind === "generate" && job.spec.when.onEngineLoss === "error";
-  if (isPoison || (hasTokens && refuses)) return "fails";
+  if (isPoison || (hasOutput(job) && refuses)) return "fails";
   return hasTokens ? "continues" : "begins again";
 }

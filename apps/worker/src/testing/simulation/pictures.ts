@@ -61,7 +61,7 @@ export interface ArrivingBody {
 
 /** The body of a request with pictures, in so many parts. */
 export function createArrivingBody(request: SimulatedRequest, parts: number): ArrivingBody {
-  const { prompt, shown = [], ...rest } = request;
+  const { prompt, shown = [], retryKey: _, ...rest } = request;
   const images = shown.map((bytes) => ({
     type: "image_url",
     image_url: { url: `data:image/png;base64,${Buffer.from(bytes).toString("base64")}` },

@@ -5,11 +5,14 @@ import { GenerateRequestSchema, stopStringsOf } from "@waggle/protocol";
 import type { GenerateRequest } from "@waggle/protocol";
 import { cellsOf, picturedPrompt, randomPictures } from "./pictures.ts";
 import type { Random } from "./random.ts";
+import { endOfText, randomSay } from "./script.ts";
 
 export interface SimulatedRequest extends GenerateRequest {
   readonly prompt: string;
   /** The pictures before the prompt: the request is then a conversation. One may occur twice. */
   readonly shown?: readonly Uint8Array[];
+  /** The header `Idempotency-Key`. */
+  readonly retryKey?: string;
 }
 
 const plain = GenerateRequestSchema.parse({ prompt: "x", temperature: 0, seed: 1 });
@@ -44,6 +47,27 @@ export function randomRequest(random: Random, contextSize: number): SimulatedReq
     on_engine_loss: random.chance(0.2) ? "error" : "resume",
     ...(random.chance(0.1) ? { job_id: random.pick(["mine", "yours"]) } : {}),
     ...(random.chance(0.03) ? { grammar: "leaf ::= nothing" } : {}),
+  };
+}
+
+/** A request with MCP tools. @param number names it in its calls, and in its key */
+export function randomToolRequest(random: Random, number: number): SimulatedRequest {
+  const own = { type: "function" as const, function: { name: "own", parameters: { type: "object" } } };
+  const named = random.chance(0.1) ? random.pick(["mine", "yours"]) : `tools-${number}`;
+  return {
+    ...plain,
+    prompt: randomSay(random, number),
+    mcp_tools: "all",
+    tools: [own],
+    ignore_eos: true,
+    stop: [endOfText],
+    priority: random.chance(0.2) ? random.below(21) - 10 : 0,
+    on_disconnect: random.chance(0.4) ? "continue" : "cancel",
+    on_engine_loss: random.chance(0.3) ? "error" : "resume",
+    ...(random.chance(0.1) ? { max_tokens: 20 + random.below(60) } : {}),
+    ...(random.chance(0.5) ? { session_id: random.pick(["s1", "s2"]) } : {}),
+    ...(random.chance(0.15) ? { deadline_ms: 1 + random.below(8_000) } : {}),
+    ...(random.chance(0.7) ? { job_id: named } : { retryKey: named }),
   };
 }
 

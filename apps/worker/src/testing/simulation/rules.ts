@@ -22,12 +22,13 @@ export interface RulesOptions {
   readonly slots: number;
   readonly endedJobsKept: number;
   readonly limits: JobLimits;
+  readonly tickets: ReadonlySet<string>;
   readonly now: () => number;
   readonly fault: (message: string) => void;
 }
 
 export function createRules(options: RulesOptions): Rules {
-  const { app, picturesTotalBytes, host, registry, slots, endedJobsKept, limits, now, fault } = options;
+  const { app, picturesTotalBytes, host, registry, slots, endedJobsKept, limits, tickets, now, fault } = options;
   const { dispatcher, queue } = host;
   const { sessions } = registry;
   /** Jobs that were live at the last check. A job that has ended since then may still need a reason for its end. */
@@ -89,6 +90,14 @@ export function createRules(options: RulesOptions): Rules {
       dispatcher.running >= count("running", "ending"),
       () => `${count("running", "ending")} jobs run, and ${dispatcher.running} are said to`,
     );
+    const held = [...all].reduce((sum, { job }) => sum + job.state.sequences.filter((one) => one.held).length, 0);
+    holds(dispatcher.running === held, () => `${dispatcher.running} sequences run, and jobs believe it of ${held}`);
+    for (const witness of witnesses) {
+      const { uid, state } = witness.job;
+      if (state.phase.name !== "calling") continue;
+      const hasPlace = tickets.has(uid) || queue.position(uid) !== undefined || state.sequences.some((one) => one.held);
+      holds(!hasPlace, () => `${nameOf(witness)} calls, and holds a place of the queue or a slot`);
+    }
     const idle = engineReady && dispatcher.running < slots;
     // A job that may have killed the engines waits until the other jobs have output, and no job overtakes it.
     const suspected = [...all].some(({ job: { state } }) => state.enginesLost > 0 && isHeldOrWaits(state));

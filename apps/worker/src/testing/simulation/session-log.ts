@@ -26,8 +26,7 @@ export function checkSessionLog(
     }
   }
   for (const trace of open.values()) fault(`the log has no stream_end ${trace}`);
-  for (const { job, number } of witnesses) {
-    if ((job.state.startedAt !== undefined) !== ended.has(job.spec.who.trace))
-      fault(`the log and job ${number} disagree about whether it ran`);
+  for (const { job, number, ran } of witnesses) {
+    if (ran !== ended.has(job.spec.who.trace)) fault(`the log and job ${number} disagree about whether it ran`);
   }
 }

@@ -7,12 +7,14 @@ import type { Job } from "@waggle/jobs";
 import { createInlineWorker, testLimits } from "../inline-worker.ts";
 import { forTwoClients } from "../two-clients.ts";
 import { createClients } from "./clients.ts";
+import { createSimulatedTools, type SimulatedTools } from "./calls.ts";
 import { createOperator } from "./operator.ts";
 import { pictureLimits } from "./pictures.ts";
 import { createRandom } from "./random.ts";
 import { createRules } from "./rules.ts";
 import { checkSessionLog } from "./session-log.ts";
 import { createWire } from "./wire.ts";
+import type { Witness } from "./witness.ts";
 import type { World } from "./world.ts";
 
 export interface SimulationReport {
@@ -29,8 +31,11 @@ const reactionTicks = 50;
 /** Maximum number of turns of the event loop that the end of a schedule may take; with more, something hangs. */
 const mostClosingTurns = 2_000;
 
-/** @throws Error with the broken rules and the history */
-export async function simulate(seed: number, metrics: WorkerMetrics): Promise<SimulationReport> {
+/**
+ * @param withTools whether jobs have MCP tools, whose calls, consents and results are inputs too
+ * @throws Error with the broken rules and the history
+ */
+export async function simulate(seed: number, metrics: WorkerMetrics, withTools = false): Promise<SimulationReport> {
   const random = createRandom(seed);
   const history: string[] = [];
   const faults: string[] = [];
@@ -40,10 +45,9 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
   const actions = 30 + random.below(60);
   const loadLater = random.chance(0.2);
   const world = createWorld();
-  const { clock, worker, wire, rules, witnesses, visitors, note, fault } = world;
+  const { clock, worker, wire, tools, rules, witnesses, visitors, tickets, note, fault } = world;
   const clients = createClients(world);
   const operator = createOperator(world, !loadLater);
-  const tickets = watchTickets(worker.host.queue);
 
   function createWorld(): World {
     const newClock = createFakeClock();
@@ -53,13 +57,24 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       noteAt(`BROKEN: ${message}`);
     };
     const slots = 1 + random.below(4);
-    const contextSize = 40 + random.below(80);
+    const contextSize = withTools ? 8_000 + random.below(500) : 40 + random.below(80);
     /** Often too small for all slots, so that jobs wait and are parked. */
     const contextPool = Math.min(slots * contextSize, Math.floor(contextSize * random.pick([1, 1.3, 1.8, 4])));
     const endedJobsKept = random.pick([2, 1_000]);
     const limits = { ...testLimits, retryGraceMs: 2_000, replayBufferBytes: random.pick([700, 1 << 20, 1 << 20]) };
     const picturesTotalBytes = random.pick([600, 800, 1 << 20]);
     const newWire = createWire({ late: random.chance(0.5), fault: faulty });
+    const newWitnesses: Witness[] = [];
+    const newTools = createSimulatedTools({
+      random,
+      limits: { steps: 3, timeoutMs: random.pick([10_000, 40_000]) },
+      count,
+      fault: faulty,
+      onUnrecorded(client, key) {
+        for (const { job, reasons } of newWitnesses)
+          if (job.spec.who.client === client && job.spec.calls?.key === key) reasons.add("unavailable");
+      },
+    });
     const newWorker = createInlineWorker({
       slots,
       contextSize,
@@ -80,9 +95,11 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       access: forTwoClients,
       pictures: { ...pictureLimits, picturesTotalBytes },
       metrics,
+      ...(withTools ? { mcp: newTools.mcp } : {}),
       link: newWire.link,
       gate: newWire.gate,
     });
+    const newTickets = watchTickets(newWorker.host.queue);
     return {
       random,
       clock: newClock,
@@ -96,12 +113,15 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
         slots,
         endedJobsKept,
         limits,
+        tickets: newTickets,
         now: newClock.now,
         fault: faulty,
       }),
       limits,
       contextSize,
-      witnesses: [],
+      tools: withTools ? newTools : undefined,
+      tickets: newTickets,
+      witnesses: newWitnesses,
       visitors: [],
       refusing: false,
       note: noteAt,
@@ -145,11 +165,31 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     [3, clients.cancelSession],
     [8, crashOrLoad],
     [10, advance],
-    [30, () => wire.step(1 + random.below(10))],
+    [30, step],
     [10, clients.arrive],
     [10, operator.encode],
+    ...(tools === undefined ? [] : choicesOfTools(tools)),
   ];
   const totalWeight = choices.reduce((sum, [weight]) => sum + weight, 0);
+
+  function choicesOfTools({ answer, write }: SimulatedTools): [weight: number, run: () => void][] {
+    return [
+      [10, clients.again],
+      [12, clients.consent],
+      [14, answer],
+      [10, write],
+    ];
+  }
+
+  /** An answer with calls has some hundred tokens. */
+  async function step(): Promise<void> {
+    wire.step(1 + random.below(tools === undefined ? 10 : 200));
+    for (let left = tools === undefined ? 0 : 40; left > 0; left -= 1) {
+      wire.deliver(random.below(3));
+      await turn();
+      inspect();
+    }
+  }
 
   async function act(): Promise<void> {
     let left = random.below(totalWeight);
@@ -175,15 +215,22 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
     note("everything opens");
     clients.arriveAll();
     wire.open();
+    tools?.openJournal();
+    // Otherwise no call returns before its job has ended.
+    const returns = random.chance(0.7);
+    if (returns) tools?.openServer();
     const busy = (): boolean => rules.live.length + clients.undecided + worker.dispatcher.running > 0;
     for (let turns = 1; turns < mostClosingTurns && busy(); turns += 1) {
       wire.deliver(wire.underWay);
       await turn();
-      if (turns % 50 === 0) clock.advance(100);
+      if (turns % 50 === 0) clock.advance(tools === undefined ? 100 : 1_500);
       inspect();
+      if (returns && tools !== undefined) clients.consent();
     }
+    tools?.openServer();
     for (const visitor of visitors) visitor.leave();
     await turn();
+    await ticks(reactionTicks);
     inspect();
   }
 
@@ -204,6 +251,10 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
       tickets: tickets.size,
       submissions: clients.undecided,
       "bytes of pictures": worker.app.pictureBytes,
+      readers: witnesses.reduce((sum, { job }) => sum + job.readers, 0),
+      "jobs in quotas": worker.accounts.report().clients.reduce((sum, { running }) => sum + running, 0),
+      ...tools?.left,
+      ...worker.app.calls?.held,
     };
     for (const [what, number] of Object.entries(left)) if (number !== 0) fault(`${number} ${what} are left in the end`);
     if (worker.slots().some(({ state }) => state !== "idle")) fault("a slot is not idle in the end");
@@ -235,7 +286,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics): Promise<Si
   return { counts, history };
 }
 
-/** The jobs that were taken from the queue and not yet given back. */
+/** The uids of the jobs that were taken from the queue and not yet given back. */
 function watchTickets(queue: AdmissionQueue<Job>): ReadonlySet<string> {
   const tickets = new Set<string>();
   const { take, finished, putBack } = queue;

@@ -6,12 +6,14 @@ import type { Job } from "@waggle/jobs";
 import { reasonOf, stateNameOf, statusOf } from "@waggle/jobs";
 import { promptTokens, soloText, stoppedText } from "./request.ts";
 import type { SimulatedRequest } from "./request.ts";
+import { createSteps } from "./script.ts";
 
 /** A reason why a job ends early. A job must end for a reason that the schedule has given it, or finish normally. */
 export type Reason =
   | "client"
   | "superseded"
   | "disconnect"
+  | "operator"
   | "unclaimed"
   | "deadline_exceeded"
   | "engine_failed"
@@ -32,6 +34,14 @@ export interface Witness {
   leftInPrefill: boolean;
   everRead: boolean;
   readonly tokens: readonly TokenEvent[];
+  /** The events of starts and calls, each with the index of the token event after it. */
+  readonly marks: readonly { readonly event: StreamEvent; readonly at: number }[];
+  /** Number of messages that an earlier try has recorded. */
+  readonly recorded: number;
+  /** Whether the job ever got a slot. */
+  readonly ran: boolean;
+  /** The client has cancelled the ended job: its request does not continue it. */
+  givenUp: boolean;
   /** The job's outcome, for example `finished stop`, `cancelled client` or `failed deadline_exceeded`; undefined until the job has ended. */
   readonly outcome: string | undefined;
   /** How often the job was parked. */
@@ -47,16 +57,36 @@ export function createWitness(
   fault: (message: string) => void,
 ): Witness {
   const { log } = job;
+  const recorded = job.spec.calls?.recorded.length ?? 0;
   const tokens: TokenEvent[] = [];
   const reasons = new Set<Reason>();
+  const marks: Witness["marks"][number][] = [];
   let waiting = log.waiting?.number ?? 0;
-  let started = log.started;
+  /** The start of the present step. */
+  let started: StreamEvent | undefined;
+  let step = { index: 0, firstToken: 0 };
   let terminal: StreamEvent | undefined;
   let outcome: string | undefined;
   let lastStatus = "";
   let parks = 0;
 
   const accuse = (message: string): void => fault(`job ${number} (${job.uid}): ${message}`);
+  const steps = request.mcp_tools === undefined ? undefined : createSteps(job, request.prompt, accuse);
+
+  function take(event: StreamEvent): void {
+    const { index } = job.state.step;
+    if (index !== step.index) {
+      step = { index, firstToken: tokens.length };
+      started = undefined;
+    }
+    if (event.type === "started") {
+      if (started !== undefined) accuse("started twice");
+      started = event;
+    }
+    if (["started", "tool_call", "tool_result"].includes(event.type)) marks.push({ event, at: log.nextToken });
+    steps?.take(event);
+    check();
+  }
 
   function check(): void {
     if (terminal !== undefined) accuse("its stream continues after its end");
@@ -69,19 +99,15 @@ export function createWitness(
         if (started === undefined) accuse("is parked before it started");
       }
     }
-    if (log.started !== started) {
-      if (started !== undefined) accuse("started twice");
-      started = log.started;
-    }
     if (log.nextToken > tokens.length) takeTokens();
     if (log.terminal !== undefined) takeEnd(log.terminal);
   }
 
   function takeTokens(): void {
-    if (started === undefined) accuse("has tokens before it started");
+    if (started === undefined && step.index >= recorded) accuse("has tokens before it started");
     for (const token of log.tokensFrom(tokens.length, Infinity)) {
       if (token.index !== tokens.length) accuse(`token ${token.index} where ${tokens.length} was due`);
-      const { t_ms: beforeMs = 0 } = tokens.at(-1) ?? {};
+      const { t_ms: beforeMs = 0 } = tokens.slice(step.firstToken).at(-1) ?? {};
       if (token.t_ms < beforeMs)
         accuse(`token ${token.index} came ${beforeMs - token.t_ms} ms before the one before it`);
       tokens.push(token);
@@ -104,17 +130,31 @@ export function createWitness(
       accuse(`changed after its end from ${lastStatus} to ${JSON.stringify(statusOf(job, undefined))}`);
     }
     const text = tokens.map((token) => token.text).join("");
-    const due = createHash("sha256").update(text).digest("hex");
-    if (terminal?.type === "end" && terminal.receipt?.text_sha256 !== due) accuse("its receipt is of another text");
-    if (stateNameOf(job.state) === "finished") return concludeFinished(text, contextSize);
+    checkReceipts(steps?.texts ?? [text]);
+    steps?.conclude(outcome);
+    const isFinished = stateNameOf(job.state) === "finished";
     const reason = outcome.split(" ")[1] as Reason;
     const rowFailed = reason === "engine_failed" && request.prompt.includes("[fail:");
-    if (!rowFailed && !reasons.has(reason))
+    if (!isFinished && !rowFailed && !reasons.has(reason))
       accuse(`ended with "${outcome}", for which there was no reason (${[...reasons].join()})`);
+    if (steps !== undefined) return;
+    if (isFinished) return concludeFinished(text, contextSize);
     const whole = soloText(request, contextSize);
     const soFar = soloText(request, job.state.counts.completionTokens);
     if (!whole.startsWith(text) && !soFar.startsWith(text))
       accuse(`has the text "${text}", which is no beginning of "${whole}"`);
+  }
+
+  /** A recorded message has no receipt. @param texts those of the steps */
+  function checkReceipts(texts: readonly string[]): void {
+    if (terminal?.type !== "end") return;
+    const { receipt, receipts = receipt === undefined ? [] : [{ step: 0, ...receipt }] } = terminal;
+    for (const [index, text] of texts.entries()) {
+      const given = receipts.find(({ step: of }) => of === index);
+      if (given === undefined && index < recorded) continue;
+      const due = createHash("sha256").update(text).digest("hex");
+      if (given?.text_sha256 !== due) accuse(`the receipt of step ${index} is of another text`);
+    }
   }
 
   function concludeFinished(text: string, contextSize: number): void {
@@ -129,7 +169,7 @@ export function createWitness(
     if (outcome === "finished stop" && !ended) accuse(`stopped after ${completionTokens} tokens`);
   }
 
-  log.subscribe(check);
+  log.subscribe(take);
   check();
   return {
     job,
@@ -141,6 +181,12 @@ export function createWitness(
     leftInPrefill: false,
     everRead: false,
     tokens,
+    marks,
+    recorded,
+    get ran() {
+      return marks.some(({ event }) => event.type === "started");
+    },
+    givenUp: false,
     get outcome() {
       return outcome;
     },

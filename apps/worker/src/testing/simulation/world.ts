@@ -2,6 +2,7 @@
 import type { FakeClock } from "@waggle/testing";
 import type { JobLimits } from "@waggle/jobs";
 import type { InlineWorker } from "../inline-worker.ts";
+import type { SimulatedTools } from "./calls.ts";
 import type { Random } from "./random.ts";
 import type { Rules } from "./rules.ts";
 import type { Visitor } from "./visitor.ts";
@@ -16,6 +17,10 @@ export interface World {
   readonly rules: Rules;
   readonly limits: JobLimits;
   readonly contextSize: number;
+  /** Undefined in a schedule without calls. */
+  readonly tools: SimulatedTools | undefined;
+  /** The uids of the jobs that were taken from the queue and not yet given back. */
+  readonly tickets: ReadonlySet<string>;
   /** All accepted jobs, in the order of their acceptance. */
   readonly witnesses: Witness[];
   readonly visitors: Visitor[];
