@@ -178,7 +178,7 @@ it("a turn fails and sends no call if the journal cannot record the message with
 
 it("of equal requests that wait for a refused one, one is accepted, and the others join it", async () => {
   const [go, tools] = [deferred<void>(), await createInlineTools()];
-  const { journal } = tools.mcp;
+  const { journal, servers } = tools.mcp;
   let begins = 0;
   const begin: typeof journal.begin = async (...turn) => {
     begins += 1;
@@ -186,10 +186,18 @@ it("of equal requests that wait for a refused one, one is accepted, and the othe
     await go.promise;
     throw new WaggleError("unavailable", "Full.");
   };
-  turns.use(tools, { mcp: { ...tools.mcp, journal: { ...journal, begin } } });
+  let lists = 0;
+  const list: typeof servers.list = async (names) => {
+    lists += 1;
+    return await servers.list(names);
+  };
+  turns.use(tools, { mcp: { ...tools.mcp, servers: { ...servers, list }, journal: { ...journal, begin } } });
   const body = asking(call("s__free", say("Over.")), { on_disconnect: "continue" });
-  const answers = ["first", "again", "and again"].map(async () => await request("POST", "/v1/jobs", body));
+  const send = async (): Promise<Response> => await request("POST", "/v1/jobs", body);
+  const first = send();
   await expect.poll(() => begins).toBe(1);
+  const answers = [first, send(), send()];
+  await expect.poll(() => lists).toBe(3);
   await new Promise((resolve) => setImmediate(resolve));
   go.resolve();
   expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([503, 202, 202]);
