@@ -55,9 +55,7 @@ const everyTurnWithCalls = [
     `cancel in ${place}`,
     `engine deaths, ${place}`,
   ]),
-  ...["queued queued", "running queued", "running prefill"].map(
-    (place) => `engine deaths before a later step, ${place}`,
-  ),
+  "engine deaths before the first token of a later step",
   ...[
     "accepted with tools",
     "joined",

@@ -37,8 +37,7 @@ export function createOperator(world: World, loadedAtStart: boolean): Operator {
         else if (world.refusing && fate !== "continues") witness.reasons.add("unavailable");
         if (fate === "continues") count("streams that lost their engine");
         const { step } = witness.job.state;
-        if (step.index > 0 && !hasOutput(witness.job))
-          count(`engine deaths before a later step, ${placeOf(witness.job)}`);
+        if (step.index > 0 && !hasOutput(witness.job)) count("engine deaths before the first token of a later step");
         else if (witness.job.spec.calls !== undefined) count(`engine deaths, ${placeOf(witness.job)}`);
       }
       const backend = worker.backend();
