@@ -22,6 +22,8 @@ export const serverLimits = {
   heapMiB: 256,
   /** Time for starting a server, and for its list of tools. `npx` may download the server first. */
   connectMs: 60_000,
+  /** Time for the first request over HTTP. An older server may not answer it, and is asked in another way then. */
+  discoverMs: 10_000,
   /** How long requests wait for a server that the daemon starts for the first time. */
   firstStartMs: 2_000,
   /** How long calls fail at once after a failed start. */

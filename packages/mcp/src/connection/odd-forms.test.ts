@@ -118,6 +118,16 @@ describe("results", () => {
   it.each([true, "true"])("an error that says %j", (isError) => {
     expect(readResult({ content: "no", isError })).toEqual({ kind: "tool_error", text: "no" });
   });
+
+  it.each([
+    [
+      { a: { method: "elicitation/create" }, b: {} },
+      "The tool asks for input (elicitation/create), which it cannot get here.",
+    ],
+    [undefined, "The tool asks for input, which it cannot get here."],
+  ])("a request for input %j", (inputRequests, text) => {
+    expect(readResult({ resultType: "input_required", inputRequests })).toEqual({ kind: "tool_error", text });
+  });
 });
 
 it.each<[error: unknown, text: string]>([

@@ -10,7 +10,8 @@ import { resultLimits as limits } from "./limits.ts";
 export function readResult(result: unknown): CallOutcome {
   if (!isObject(result)) return { kind: "done", text: cutResult(textOf(result) ?? "[The result is empty.]") };
   const pictures = createPictures();
-  const { content, structuredContent: structured, isError } = result;
+  const { content, structuredContent: structured, isError, resultType, inputRequests } = result;
+  if (resultType === "input_required") return { kind: "tool_error", text: cutResult(inputText(inputRequests)) };
   const parts =
     content === undefined || content === null ? [] : Array.isArray(content) ? (content as unknown[]) : [content];
   const texts = parts.slice(0, limits.parts).map((part) => readPart(part, pictures));
@@ -35,6 +36,13 @@ export function readError(error: unknown): CallOutcome {
   const text =
     given === "" ? `The tool failed${typeof code === "number" ? ` with the error code ${code}` : ""}.` : given;
   return { kind: "tool_error", text: cutResult(text) };
+}
+
+/** The server asks for the answer of a user or a model, though Waggle offers none. */
+function inputText(requests: unknown): string {
+  const methods = Object.values(isObject(requests) ? requests : {}).map((one) => isObject(one) && one["method"]);
+  const named = [...new Set(methods.filter((method) => typeof method === "string"))].join(", ");
+  return `The tool asks for input${named === "" ? "" : ` (${named})`}, which it cannot get here.`;
 }
 
 interface Pictures {

@@ -4,6 +4,7 @@ import { wellFormed } from "./call-outcome.ts";
 import { countValues, isObject, isWithinDepth } from "./json.ts";
 import type { JsonObject } from "./json.ts";
 import { toolLimits as limits } from "./limits.ts";
+import { paramHeadersOf } from "./param-headers.ts";
 
 export interface ServerTool {
   /** The server's name, two underscores, and the tool's name. */
@@ -22,8 +23,16 @@ export interface ToolList {
   readonly leftOut: readonly string[];
 }
 
-/** @param listed the entries of all pages */
-export function toolListOf(server: string, listed: readonly unknown[], alwaysAllow: ReadonlySet<string>): ToolList {
+/**
+ * @param listed the entries of all pages
+ * @param hasHeaders whether calls repeat parameters as headers
+ */
+export function toolListOf(
+  server: string,
+  listed: readonly unknown[],
+  alwaysAllow: ReadonlySet<string>,
+  hasHeaders = false,
+): ToolList {
   const tools = new Map<string, ServerTool>();
   const leftOut = new Map<string, string>();
   let chars = 0;
@@ -61,6 +70,8 @@ export function toolListOf(server: string, listed: readonly unknown[], alwaysAll
         return `its name with the server's has more than ${limits.nameChars} characters`;
       if (typeof parameters === "string") return parameters;
       if (length > limits.parametersChars) return `its parameters have more than ${limits.parametersChars} characters`;
+      const headers = hasHeaders ? paramHeadersOf(parameters) : undefined;
+      if (typeof headers === "string") return headers;
       if (chars + length > limits.allParametersChars)
         return `the parameters of all tools have more than ${limits.allParametersChars} characters`;
       if (values + count > limits.allParametersValues)

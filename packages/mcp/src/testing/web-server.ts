@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 export interface WebMessage {
   readonly id?: number;
   readonly method?: string;
-  readonly params: { readonly protocolVersion?: string; readonly name?: string };
+  readonly params: { readonly protocolVersion?: string; readonly name?: string; readonly _meta?: unknown };
 }
 
 /** @returns the result; undefined if it has written the response */

@@ -39,6 +39,7 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
     method: "GET" | "POST",
     more: JsonObject | string | undefined,
     signal: AbortSignal,
+    own: RequestOptions["headers"] = {},
   ): Promise<Response> {
     const isCall = typeof more === "object";
     const isFirst = isCall && more["method"] === "initialize";
@@ -51,6 +52,7 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
         ...(isFirst || session === undefined ? {} : { "mcp-session-id": session }),
         ...(isFirst || version === undefined ? {} : { "mcp-protocol-version": version }),
         ...(typeof more === "string" ? { "last-event-id": more } : {}),
+        ...own,
       },
       ...(isCall ? { body: JSON.stringify({ jsonrpc: "2.0", ...more }) } : {}),
       // A redirect would send the headers, which may be secrets, to another address.
@@ -164,18 +166,22 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
     return found ?? { kind: "error", error: "The server's answer is no message of MCP." };
   }
 
-  async function requestOnce(method: string, params: JsonObject, { signal, onSent }: RequestOptions): Promise<Answer> {
+  async function requestOnce(
+    method: string,
+    params: JsonObject,
+    { signal, onSent, headers: own }: RequestOptions,
+  ): Promise<Answer> {
     nextId += 1;
     const id = nextId;
     using leaving = linkSignals(signal, closing.signal);
     try {
       onSent?.();
-      const response = await send("POST", { id, method, params }, leaving);
+      const response = await send("POST", { id, method, params }, leaving, own);
       if (method === "initialize") session = response.headers.get("mcp-session-id") ?? undefined;
       return await readAnswer(response, id, leaving);
     } catch (error) {
       if (!leaving.aborted) return lostBy(error);
-      if (!closing.signal.aborted)
+      if (!closing.signal.aborted && own === undefined)
         void post({ method: "notifications/cancelled", params: { requestId: id, reason: "The caller left." } });
       return { kind: "lost", problem: "the request was cancelled", wasSent: true };
     }

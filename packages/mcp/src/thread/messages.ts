@@ -16,6 +16,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
   /** Called before the first byte is sent. */
   readonly onSent?: () => void;
+  /** Of a request without a session. Over HTTP, the end of its response cancels it. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A connection to a server, over stdio or HTTP. */

@@ -55,7 +55,9 @@ const client = createClient({
   server: spec.name,
   version,
   channel,
-  onTools: (listed) => post({ kind: "tools", list: toolListOf(spec.name, listed, spec.alwaysAllow) }),
+  isHttp: transport.kind === "http",
+  onTools: (listed, hasHeaders) =>
+    post({ kind: "tools", list: toolListOf(spec.name, listed, spec.alwaysAllow, hasHeaders) }),
 });
 
 function end(problem: string): void {
