@@ -29,6 +29,10 @@ export const commandTable: CommandTable = {
       what: "run agents and tools from npm offline, against a worker with a scripted model",
       load: async () => (await import("./commands/clients-check.ts")).addClientsCheck,
     },
+    "mcp:check": {
+      what: "run the official scenarios for MCP clients, from npm, against our client; needs the network",
+      load: async () => (await import("./commands/mcp-check.ts")).addMcpCheck,
+    },
     pack: {
       what: "make a tarball for npm install -g; needs a build",
       load: async () => (await import("./commands/pack.ts")).addPack,

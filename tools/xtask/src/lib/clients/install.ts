@@ -5,7 +5,7 @@ import { execa } from "execa";
 import type { Client } from "./clients.ts";
 
 /** Some clients need Node 22, but this repository runs on Node 20. */
-const nodePackage = "node@22.23.3";
+export const nodePackage = "node@22.23.3";
 const nodeBin = "node/node_modules/.bin";
 const installLimitMs = 600_000;
 
@@ -70,7 +70,8 @@ export function nameOf(specifier: string): string {
   return at > 0 ? specifier.slice(0, at) : specifier;
 }
 
-async function npmInstall(
+/** @throws Error with npm's message when npm fails */
+export async function npmInstall(
   packages: readonly string[],
   flags: readonly string[],
   folder: string,
