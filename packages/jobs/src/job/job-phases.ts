@@ -35,9 +35,16 @@ export function phasesUntil({ before, step, startedAt, firstTokenAt }: JobState,
 /** The durations of the phases. A phase that the job did not reach has 0 ms. */
 export function phaseTimesOf(job: Pick<Job, "acceptedAt" | "state">): PhaseTimes {
   const phases = phasesOf(job);
-  const durationOf = (wanted: JobPhase["name"]): number =>
-    roundMs(phases.reduce((sum, { name, from, to }) => sum + (name === wanted ? to - from : 0), 0));
-  return { waiting_ms: durationOf("queue"), reading_ms: durationOf("prefill"), writing_ms: durationOf("decode") };
+  return {
+    waiting_ms: durationOf("queue", phases),
+    reading_ms: durationOf("prefill", phases),
+    writing_ms: durationOf("decode", phases),
+  };
+}
+
+/** The duration of all phases with this name. */
+export function durationOf(wanted: JobPhase["name"], phases: readonly JobPhase[]): number {
+  return roundMs(phases.reduce((sum, { name, from, to }) => sum + (name === wanted ? to - from : 0), 0));
 }
 
 /** Rounds to a microsecond, and negative values to 0: the clocks of two processes may differ a little. */

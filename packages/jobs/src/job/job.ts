@@ -70,7 +70,6 @@ export interface StepTotals {
   readonly counts: JobCounts;
   /** Tokens after the first one of each step, which `decodeMs` has the time of. */
   readonly decoded: number;
-  readonly queueMs: number;
   readonly phases: readonly JobPhase[];
 }
 

@@ -81,7 +81,7 @@ export function createJob(spec: JobSpec, options: NewJobOptions): Job {
     readers: 0,
     state: {
       phase: { name: phase },
-      before: { counts: noTotals, decoded: 0, queueMs: 0, phases: [] },
+      before: { counts: noTotals, decoded: 0, phases: [] },
       endedAt: undefined,
       ...newStep(uid, work, { index: 0, since: now, calledAt: undefined, firstToken: 0, firstCall: 0 }),
       enginesLost: (prior?.enginesLost ?? 0) + (options.enginesLost ?? 0),

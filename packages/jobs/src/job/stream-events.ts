@@ -15,7 +15,7 @@ import type {
 import { messageOf } from "./answer-message.ts";
 import { finishReasonOf } from "./job.ts";
 import type { Job, JobCounts, JobState, Outcome, SequenceState, StepTotals } from "./job.ts";
-import { phasesUntil, roundMs } from "./job-phases.ts";
+import { durationOf, phasesUntil, roundMs } from "./job-phases.ts";
 
 /** Returns the fields that every event of the job's stream has. */
 export function streamKeys({ id, spec }: Pick<Job, "id" | "spec">): { stream_id: string; session_id?: string } {
@@ -142,11 +142,10 @@ export function totalCountsOf({ before, counts }: Pick<JobState, "before" | "cou
 
 /** The totals of the steps up to the end of the present one. @param at when it ended */
 export function totalsUntil(state: JobState, at: number): StepTotals {
-  const { before, counts, step, startedAt = step.calledAt ?? at } = state;
+  const { before, counts } = state;
   return {
     counts: totalCountsOf(state),
     decoded: before.decoded + Math.max(0, counts.completionTokens - 1),
-    queueMs: before.queueMs + startedAt - step.since,
     phases: phasesUntil(state, at),
   };
 }
@@ -169,10 +168,10 @@ function differenceOf({ differsAt }: JobState): Pick<Usage, "differs_at"> {
 /** Returns the timings of a job that has ended. */
 export function timingsOf({ acceptedAt }: Job, state: JobState): Timings {
   const { endedAt = acceptedAt } = state;
-  const { counts, decoded, queueMs } = totalsUntil(state, endedAt);
+  const { counts, decoded, phases } = totalsUntil(state, endedAt);
   const { prefillMs, decodeMs, guessedTokens = 0, rightGuesses = 0 } = counts;
   return {
-    queue_ms: roundMs(queueMs),
+    queue_ms: durationOf("queue", phases),
     prefill_ms: roundMs(prefillMs),
     decode_ms: roundMs(decodeMs),
     total_ms: roundMs(endedAt - acceptedAt),
