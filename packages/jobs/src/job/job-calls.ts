@@ -39,13 +39,6 @@ export interface Calls {
   ended(job: Job): void;
 }
 
-/** Returns the message if the worker runs a call of it; otherwise undefined. Calls of an incomplete message are not run. */
-export function withCalls(calls: JobCalls | undefined, message: AnswerMessage | undefined): AnswerMessage | undefined {
-  const made = message?.tool_calls ?? [];
-  const isCut = made.some(({ cut }) => cut === true);
-  return !isCut && made.some((call) => toolOf(calls, call) !== undefined) ? message : undefined;
-}
-
 /** Returns the tool of a call that the worker runs; undefined for another call. */
 export function toolOf(
   calls: JobCalls | undefined,

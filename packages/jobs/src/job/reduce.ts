@@ -11,13 +11,13 @@
 //
 // A step is one way from `queued` to an answer. Messages that an earlier process has recorded go from `queued` to `calling` without a run.
 import type { GenerateWork, JobEvent, Token } from "@waggle/engine";
-import type { AnswerMessage, QueuedEvent, StatusEvent, StreamEvent, TokenEvent, ToolCallEvent } from "@waggle/protocol";
+import type { AnswerMessage, QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { emptyMessage, lengthOf, messageOf, withToken } from "./answer-message.ts";
 import type { ComputedEvent } from "../stream/output-so-far.ts";
 import type { Observation } from "../watching/observers.ts";
 import { finishReasonOf, hasOutput, isWaiting } from "./job.ts";
-import type { Job, JobCounts, JobState, Outcome, RunningCall, SequenceState } from "./job.ts";
-import { recordedTokens, withCalls, type CallEvent } from "./job-calls.ts";
+import type { Job, JobCounts, JobState, Outcome, SequenceState } from "./job.ts";
+import { recordedTokens, toolOf, type CallEvent } from "./job-calls.ts";
 import { roundMs } from "./job-phases.ts";
 import { newStep } from "./new-job.ts";
 import { crashFailure, hasUsedUpCrashes, lossesAfter } from "./crash-blame.ts";
@@ -283,11 +283,14 @@ function release(job: Job, event: ReleaseEvent, at: number): Change {
   return { state: change.state, effects: [...steps, ...change.effects, free] };
 }
 
-/** The message of a complete answer, if the worker runs a call of it. */
+/** The message of a complete answer, if the worker runs a call of it. The calls of an answer that was cut are not run. */
 function callsIn({ spec: { calls } }: Job, { sequences: [sequence], step }: JobState): AnswerMessage | undefined {
   if (sequence?.message === undefined || sequence.stoppedBy === undefined) return undefined;
   if (finishReasonOf(sequence.stoppedBy) !== "stop" || step.index >= (calls?.steps ?? 0)) return undefined;
-  return withCalls(calls, messageOf(sequence.message));
+  const message = messageOf(sequence.message);
+  const made = message.tool_calls ?? [];
+  const isCut = made.some(({ cut }) => cut === true);
+  return !isCut && made.some((call) => toolOf(calls, call) !== undefined) ? message : undefined;
 }
 
 function beginCalls(state: JobState, message: AnswerMessage, at: number): Change {
@@ -298,12 +301,9 @@ function beginCalls(state: JobState, message: AnswerMessage, at: number): Change
 }
 
 function takeCall(state: JobState, event: CallEvent): Change {
-  const call = event.type === "tool_call" ? callOf(event) : undefined;
+  const { call_id, server, tool } = event;
+  const call = event.type === "tool_call" ? { call_id, server, tool, state: event.state } : undefined;
   return { state: { ...state, phase: { name: "calling", call } }, effects: [append(event)] };
-}
-
-function callOf({ call_id, server, tool, state }: ToolCallEvent): RunningCall {
-  return { call_id, server, tool, state };
 }
 
 function takeResults(job: Job, { work, at }: Extract<JobInput, { type: "called" }>): Change {
