@@ -47,17 +47,12 @@ export function jobListOf(
  */
 export function endedOf(job: Job, outcome: Outcome, now: number): EndedJob {
   const { spec, state } = job;
-  const { client, sessionId } = spec.who;
   const { promptTokens, cachedTokens, completionTokens } = totalCountsOf(state);
   const { step, sequences } = state;
   const computed = state.startedAt === undefined ? step.index : step.index + 1;
   const calls = step.firstCall + (step.calledAt === undefined ? 0 : (sequences[0]?.message?.calls.length ?? 0));
   return {
-    job_id: job.id,
-    client,
-    ...(sessionId === undefined ? {} : { session_id: sessionId }),
-    kind: spec.work.kind,
-    model: spec.model,
+    ...aboutOf(job),
     state: outcome.type,
     reason: reasonOf(outcome),
     ended_at: new Date(now).toISOString(),
@@ -76,18 +71,13 @@ export function oldestWaitMs(jobs: readonly Job[], now: number): number {
 }
 
 function listedOf(job: Job, position: number, now: number): ListedJob {
-  const { spec, state, log, acceptedAt } = job;
-  const { client, sessionId } = spec.who;
+  const { state, log, acceptedAt } = job;
   const { startedAt, firstTokenAt, counts } = state;
   const name = stateNameOf(state);
   const decodeMs = name !== "decode" || firstTokenAt === undefined ? 0 : now - firstTokenAt;
   const written = log.nextToken - state.step.firstToken;
   return {
-    job_id: job.id,
-    client,
-    ...(sessionId === undefined ? {} : { session_id: sessionId }),
-    kind: spec.work.kind,
-    model: spec.model,
+    ...aboutOf(job),
     state: name === "prefill" || name === "decode" || name === "calling" ? name : "queued",
     ...callingOf(job),
     position,
@@ -97,6 +87,12 @@ function listedOf(job: Job, position: number, now: number): ListedJob {
     age_ms: Math.max(0, Math.round(now - acceptedAt)),
     ...(startedAt === undefined ? {} : { running_ms: Math.max(0, Math.round(now - startedAt)) }),
   };
+}
+
+function aboutOf({ id, spec }: Job): Pick<ListedJob, "job_id" | "client" | "session_id" | "kind" | "model"> {
+  const { client, sessionId } = spec.who;
+  const session = sessionId === undefined ? {} : { session_id: sessionId };
+  return { job_id: id, client, ...session, kind: spec.work.kind, model: spec.model };
 }
 
 /** The step of a job with tool calls, and the call that runs. */
