@@ -3,6 +3,7 @@ import type { GenerateWork, Picture, TemplateMessage } from "@waggle/engine";
 import type { CallableTool, JobCalls } from "@waggle/jobs";
 import type { CallOutcome, RecordedStep } from "@waggle/mcp";
 import type { AnswerMessage, ToolCall } from "@waggle/protocol";
+import { objectIn } from "../body/parse-json.ts";
 import { templateMessage } from "../conversation/messages.ts";
 
 export function recordOf({
@@ -19,13 +20,7 @@ export function recordOf({
 
 /** Undefined if the arguments are no JSON object. */
 export function argumentsOf({ function: { arguments: text } }: ToolCall): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = text.trim() === "" ? {} : JSON.parse(text);
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
+  return text.trim() === "" ? {} : objectIn(text);
 }
 
 /** Marks the result for the model: a result is data, whatever it says. */

@@ -1,6 +1,7 @@
 // Builds a collected answer in Anthropic's dialect.
 import type { Job } from "@waggle/jobs";
 import type { AnthropicAnswer, AnthropicBlock, TokenEvent } from "@waggle/protocol";
+import { objectIn } from "../../body/parse-json.ts";
 import type { Collector } from "../../generation/dialect.ts";
 import { anthropicUsage, blockTypeOf, callBlock, callIdOf, headOf, stopOf, textBlock } from "./answer.ts";
 import type { BlockType } from "./answer.ts";
@@ -46,16 +47,7 @@ function blockOf({ type, call, text }: Draft): AnthropicBlock {
     case "text":
       return textBlock(text);
     case "tool_use":
-      return callBlock(call, inputOf(text));
-  }
-}
-
-/** The input of a call that was cut is not valid JSON, and becomes an empty object. */
-function inputOf(json: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(json);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
-  } catch {
-    return {};
+      // The input of a call that was cut is not valid JSON, and becomes an empty object.
+      return callBlock(call, objectIn(text) ?? {});
   }
 }

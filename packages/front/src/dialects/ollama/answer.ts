@@ -8,9 +8,9 @@ import type {
   OllamaChatAnswer,
   OllamaGenerateAnswer,
   TokenEvent,
-  ToolCall,
 } from "@waggle/protocol";
 import { encodeNdjson } from "@waggle/protocol/sse";
+import { objectIn } from "../../body/parse-json.ts";
 import { createCollectedLogprobs } from "../../generation/collected-logprobs.ts";
 import type { Collector, Framing } from "../../generation/dialect.ts";
 import { tokenLogprobs } from "../../generation/logprobs.ts";
@@ -128,7 +128,7 @@ function objectOf(form: AnswerForm, said: AnswerText, more: Extras): Head & Piec
 
 /** Fields that only the last object has, since clients add up the counts of all objects. */
 function doneOf({ finish_reason: reason, usage, timings }: EndEvent, { tool_calls: calls = [] }: AnswerMessage): Done {
-  const isCut = calls.some((call) => argumentsOf(call) === undefined);
+  const isCut = calls.some((call) => objectIn(call.function.arguments) === undefined);
   return {
     done: true,
     done_reason: isCut || reason === "cancelled" ? "length" : reason,
@@ -145,24 +145,14 @@ export function nanoseconds(ms: number): number {
   return Math.round(ms * 1_000_000);
 }
 
-/** Leaves out a call that was cut, since no client must run a call with incomplete arguments. */
+/** Ollama's clients need the arguments as an object. Leaves out a call that was cut, since no client must run it. */
 function callsOf({ tool_calls: calls = [] }: AnswerMessage): Calls | undefined {
   const whole = calls.flatMap((call) => {
-    const args = argumentsOf(call);
+    const args = objectIn(call.function.arguments);
     return args === undefined ? [] : [{ id: call.id, name: call.function.name, args }];
   });
   if (whole.length === 0) return undefined;
   return whole.map(({ id, name, args }, index) => ({ id, function: { index, name, arguments: args } }));
-}
-
-/** Ollama's clients need the arguments as an object. Undefined if the arguments are incomplete. */
-function argumentsOf({ function: { arguments: text } }: ToolCall): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function shownLogprobs(entries: readonly Logprob[] | undefined): Pick<Extras, "logprobs"> {
