@@ -1,6 +1,6 @@
 // Writes a response as the events of a stream, or as one object. Event types after OpenAI's API reference (Responses, streaming events).
 import { sseHeaders } from "@waggle/protocol";
-import type { ResponseRequest, StreamEvent, TerminalEvent, TokenEvent } from "@waggle/protocol";
+import type { ResponseRequest, StreamEvent, TerminalEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 import { answerTimings } from "../../stream/answer-timings.ts";
 import type { Collector, Framing } from "../../generation/dialect.ts";
@@ -81,9 +81,9 @@ export function responseFraming(
     return text + numbered(number, "response.in_progress", fields);
   }
 
-  function tokenEvents(token: TokenEvent): string {
-    const timings = running?.ofToken(token);
-    const events = [...output.add(token)];
+  function outputEvents(event: StreamEvent): string {
+    const timings = event.type === "token" ? running?.ofToken(event) : undefined;
+    const events = [...output.add(event)];
     const last = events.pop();
     if (last === undefined) return "";
     return send(...events, timings === undefined ? last : { ...last, timings });
@@ -95,9 +95,7 @@ export function responseFraming(
     errorIsLastWord: true,
     frame(event) {
       if (event.type === "started") running?.start(event);
-      const text = begin() + progressOf(event);
-      if (event.type === "tool_result") return text + send(...output.addResult(event));
-      return text + (event.type === "token" ? tokenEvents(event) : "");
+      return begin() + progressOf(event) + outputEvents(event);
     },
     frameEnd(end) {
       ended = true;
@@ -131,10 +129,7 @@ export function lastNumberOf(
   const output = createOutput(options);
   let last = openingEvents + output.opening().length + numbering.pauses.length - 1;
   try {
-    for (const event of events) {
-      if (event.type === "token") last += output.add(event).length;
-      if (event.type === "tool_result") last += output.addResult(event).length;
-    }
+    for (const event of events) last += output.add(event).length;
     if (terminal === undefined) return last;
     const status = isCut(completeEndOf(terminal)) ? "incomplete" : "completed";
     return last + output.end(status).length + 1;
@@ -148,7 +143,7 @@ export function responseCollector({ head, ...options }: ResponseShape): Collecto
   const output = createOutput(options);
   return {
     add: (token) => void output.add(token),
-    addResult: (result) => void output.addResult(result),
+    addResult: (result) => void output.add(result),
     body(end) {
       output.end(isCut(end) ? "incomplete" : "completed");
       return endedResponse(head, output, end);

@@ -1,5 +1,5 @@
 // Converts the tokens of an answer to the output of a response: items, and their events. The same tokens always give the same items and events.
-import type { ResponseItem, TokenEvent, ToolResultEvent } from "@waggle/protocol";
+import type { ResponseItem, StreamEvent, TokenEvent, ToolResultEvent } from "@waggle/protocol";
 import { openCall, openMessage, openReasoning } from "./output-items.ts";
 import type { Json, OpenItem } from "./output-items.ts";
 import type { ClientTool } from "./tools.ts";
@@ -11,12 +11,10 @@ export type OutputEvent = Json & { readonly type: string };
 export type OutputItem = ResponseItem & { readonly id: string };
 
 export interface Output {
-  /** The events of a token. @throws WaggleError invalid_argument beyond the limit on logprobs */
-  add(token: TokenEvent): readonly OutputEvent[];
+  /** The events of a token, or of an MCP call's result; none for other events. @throws WaggleError invalid_argument beyond the limit on logprobs */
+  add(event: StreamEvent): readonly OutputEvent[];
   /** The first events: the lists of the MCP servers' tools. */
   opening(): readonly OutputEvent[];
-  /** The events of an MCP call's result. */
-  addResult(result: ToolResultEvent): readonly OutputEvent[];
   /** Ends the output; returns the last events. Output without items becomes one empty message. */
   end(lastStatus: "completed" | "incomplete"): readonly OutputEvent[];
   /** The finished items. */
@@ -85,12 +83,32 @@ export function createOutput({ key, fromFunctionName, toolLists = [] }: OutputOp
     }
   }
 
+  function addResult({ call_id: id, outcome, text }: ToolResultEvent): readonly OutputEvent[] {
+    const events = close("completed");
+    const index = running.get(id);
+    const item = index === undefined ? undefined : items[index];
+    if (index === undefined || item === undefined) return events;
+    running.delete(id);
+    const isDone = outcome === "done";
+    const result = isDone ? { status: "completed", output: text } : { status: "failed", error: text };
+    const ended = { ...item, ...result } as OutputItem;
+    items[index] = ended;
+    const type = isDone ? "response.mcp_call.completed" : "response.mcp_call.failed";
+    return [
+      ...events,
+      { type, item_id: item.id, output_index: index },
+      { type: "response.output_item.done", output_index: index, item: ended },
+    ];
+  }
+
   return {
-    add(token) {
-      if (token.part === "reasoning") reasoningTokens += token.ids?.length ?? 0;
-      const events = turnTo(token);
-      if (open === undefined || kindOf(token) !== open.kind) return events;
-      return [...events, ...(open.add(token) as OutputEvent[])];
+    add(event) {
+      if (event.type === "tool_result") return addResult(event);
+      if (event.type !== "token") return [];
+      if (event.part === "reasoning") reasoningTokens += event.ids?.length ?? 0;
+      const events = turnTo(event);
+      if (open === undefined || kindOf(event) !== open.kind) return events;
+      return [...events, ...(open.add(event) as OutputEvent[])];
     },
     opening() {
       return toolLists.flatMap((item, index): OutputEvent[] => {
@@ -102,23 +120,6 @@ export function createOutput({ key, fromFunctionName, toolLists = [] }: OutputOp
           { type: "response.output_item.done", output_index: index, item },
         ];
       });
-    },
-    addResult({ call_id: id, outcome, text }) {
-      const events = close("completed");
-      const index = running.get(id);
-      const item = index === undefined ? undefined : items[index];
-      if (index === undefined || item === undefined) return events;
-      running.delete(id);
-      const isDone = outcome === "done";
-      const result = isDone ? { status: "completed", output: text } : { status: "failed", error: text };
-      const ended = { ...item, ...result } as OutputItem;
-      items[index] = ended;
-      const type = isDone ? "response.mcp_call.completed" : "response.mcp_call.failed";
-      return [
-        ...events,
-        { type, item_id: item.id, output_index: index },
-        { type: "response.output_item.done", output_index: index, item: ended },
-      ];
     },
     end(lastStatus) {
       const events = open === undefined && items.length === toolLists.length ? begin(openMessage, "msg") : [];

@@ -32,8 +32,7 @@ export function keepResponse({ store, job, shape, input, pictures, previousId, l
   function follow(event: StreamEvent): void {
     if (failure !== undefined) return;
     try {
-      if (event.type === "token") output.add(event);
-      if (event.type === "tool_result") output.addResult(event);
+      output.add(event);
     } catch (error) {
       failure = WaggleError.from(error);
     }
