@@ -4,7 +4,7 @@ import type { Job, JobSpec } from "@waggle/jobs";
 import type { StreamEvent } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import { runBatch } from "./batch.ts";
-import type { BatchOptions, BatchReader } from "./batch.ts";
+import type { BatchOptions, EventReader } from "./batch.ts";
 
 const usage = { prompt_tokens: 2, completion_tokens: 3, total_tokens: 5, cached_tokens: 1 };
 const timings = { queue_ms: 1, prefill_ms: 10, decode_ms: 20, total_ms: 31, tokens_per_second: 100 };
@@ -57,7 +57,7 @@ function jobs(count: number, choices = 1) {
   return { wanted, log, say: (index: number, ...events: StreamEvent[]) => sinks[index]?.(events) };
 }
 
-async function restOf(reader: BatchReader): Promise<StreamEvent[]> {
+async function restOf(reader: EventReader): Promise<StreamEvent[]> {
   const all: StreamEvent[] = [];
   for (let next = await reader.next(); next.done !== true; next = await reader.next()) all.push(...next.value);
   return all;

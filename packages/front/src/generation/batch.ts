@@ -19,9 +19,9 @@ export interface BatchOptions {
   readonly onEnded?: ((index: number, end: EndEvent) => void) | undefined;
 }
 
-/** Yields one terminal event, like a job's reader. An empty list of events is a ping. `next` throws a WaggleError if a later job is rejected. */
-export interface BatchReader extends Pick<Reader, "next" | "close"> {
-  /** The first job. */
+/** A reader of the events of one job, or of a batch, with one terminal event. `next` throws a WaggleError if a later job of a batch is rejected. */
+export interface EventReader extends Pick<Reader, "next" | "close"> {
+  /** The job, or the first job of the batch. */
   readonly job: Job;
 }
 
@@ -36,7 +36,7 @@ interface Arrival {
  * Resolves when the first job is accepted. When a job is rejected, fails or is cancelled, all other jobs end too.
  * @throws WaggleError when the first job is rejected
  */
-export async function runBatch(options: BatchOptions): Promise<BatchReader> {
+export async function runBatch(options: BatchOptions): Promise<EventReader> {
   const { specs, width } = options;
   const choices = specs[0]?.work.choices ?? 1;
   const readers = new Map<number, Pick<Reader, "next" | "close">>();

@@ -10,6 +10,7 @@ import { completeEndOf, framedChunks } from "../stream/framed-chunks.ts";
 import { createRetries, retryMarkOf } from "./retries.ts";
 import type { FoundJob, RequestFacts } from "./retries.ts";
 import { runBatch } from "./batch.ts";
+import type { EventReader } from "./batch.ts";
 import { streamResponse } from "../stream/stream-response.ts";
 import type { StreamCounter } from "../stream/stream-counter.ts";
 import type { AdmittedCalls, FrontCalls } from "../calls/calls.ts";
@@ -26,12 +27,6 @@ export interface Generations {
   complete(c: AppContext, spec: JobSpec): Promise<CompleteJob>;
   /** Answers with a stream of the job's events after this token index. @throws WaggleError */
   stream(c: AppContext, job: Job, after: number, framing: Framing): Promise<Response>;
-}
-
-/** A reader of the events of one job, or of a batch. */
-interface EventReader extends Readable {
-  /** The job, or the first job of the batch. */
-  readonly job: Job;
 }
 
 type Readable = Pick<Reader, "next" | "close">;
