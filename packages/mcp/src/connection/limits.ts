@@ -20,6 +20,9 @@ export const serverLimits = {
   idChars: 256,
   /** Memory of the thread of a server: the values of the worst message of 4 MiB fit. */
   heapMiB: 256,
+  /** A larger heap is shrunk, so often: a thread without large messages needs ten megabytes. */
+  idleHeapMiB: 32,
+  shrinkMs: 5_000,
   /** Time for starting a server, and for its list of tools. `npx` may download the server first. */
   connectMs: 60_000,
   /** Time for the first request over HTTP. An older server may not answer it, and is asked in another way then. */

@@ -3,11 +3,13 @@ import { constants, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import type { CallOutcome } from "../connection/call-outcome.ts";
 import type { JsonObject } from "../connection/json.ts";
+import { serverLimits } from "../connection/limits.ts";
 import { toolListOf } from "../connection/tool-list.ts";
 import type { ToolList } from "../connection/tool-list.ts";
 import type { ServerSpec } from "../servers/read-servers.ts";
 import { createClient } from "./client.ts";
 import { createHttpChannel } from "./http-channel.ts";
+import { shrinkHeap } from "./idle-memory.ts";
 import { createStdioChannel } from "./stdio-channel.ts";
 
 export interface ServerThreadData {
@@ -51,6 +53,7 @@ const channel =
     : createStdioChannel({ ...events, transport, env, now, onGroup: (pid) => post({ kind: "group", pid }) });
 // On Linux each thread has a priority. The streams go first where a server sends much; the server itself has started before, with the usual priority.
 if (process.platform === "linux") setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+setInterval(() => void shrinkHeap(), serverLimits.shrinkMs).unref();
 const client = createClient({
   server: spec.name,
   version,
