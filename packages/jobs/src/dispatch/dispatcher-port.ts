@@ -59,10 +59,11 @@ export interface Dispatcher extends JobDispatcher {
   onModelChanged(): void;
   /** Accepts jobs again after a `refuse`. */
   accept(): void;
-  /** Like `refuse`, but jobs with output continue if their engine dies, and jobs with running calls continue. */
-  drain(error: WaggleError): void;
-  /** Ends every job that waits for a slot or for consent, and refuses new jobs with this error from now on. */
-  refuse(error: WaggleError): void;
+  /**
+   * Ends every job that waits for a slot or for consent, and refuses new jobs with this error from now on.
+   * @param sparing jobs with output continue if their engine dies, and jobs with running calls continue
+   */
+  refuse(error: WaggleError, sparing?: boolean): void;
   /** Ends all jobs with this error; submissions and queries that wait for the engine fail. */
   abort(error: WaggleError): void;
   /** Resolves when no job is live. */

@@ -494,7 +494,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     accept() {
       refusal = undefined;
     },
-    drain: (error) => refuse(error, true),
     refuse,
     abort(error) {
       refusal = error;

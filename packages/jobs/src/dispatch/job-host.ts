@@ -72,8 +72,7 @@ export function createJobHost(options: JobHostOptions): JobHost {
     loading,
     tokens: () => jobLog.tokens,
     refuse(sparing = false) {
-      const refuse = sparing ? dispatcher.drain : dispatcher.refuse;
-      refuse(new WaggleError("unavailable", `Cannot run the job: the ${server} is leaving.`));
+      dispatcher.refuse(new WaggleError("unavailable", `Cannot run the job: the ${server} is leaving.`), sparing);
     },
     abort() {
       dispatcher.abort(new WaggleError("unavailable", `The job was aborted: the ${server} is leaving.`));
