@@ -1,4 +1,5 @@
 // Converts events to chunks of a response, with a ping after each silent interval.
+import { deferred } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 
 export interface EventChunksOptions<T> {
@@ -16,7 +17,8 @@ export interface EventChunksOptions<T> {
 
 /** An explicit iterator, since `return()` of a generator waits for its pending `next()`. */
 export function eventChunks<T extends object>(options: EventChunksOptions<T>): AsyncIterator<string> {
-  const events = pinged(options.events, options.clock, options.pingIntervalMs);
+  const { events, clock, pingIntervalMs } = options;
+  let pending: Promise<IteratorResult<T>> | undefined;
   let last: T | undefined;
   let ended = false;
   let closed = false;
@@ -33,42 +35,17 @@ export function eventChunks<T extends object>(options: EventChunksOptions<T>): A
   return {
     async next() {
       if (ended || closed) return await close();
-      const { done, value } = await events.next();
-      if (done === true) return await close();
-      if (value === "ping") return { done: false, value: options.ping(last) };
-      last = value;
-      ended = options.isLast(value);
-      return { done: false, value: options.chunk(value) };
+      pending ??= events.next();
+      const silence = deferred<"ping">();
+      const timer = clock.setTimeout(() => silence.resolve("ping"), pingIntervalMs);
+      const result = await Promise.race([pending, silence.promise]).finally(() => timer.cancel());
+      if (result === "ping") return { done: false, value: options.ping(last) };
+      pending = undefined;
+      if (result.done === true) return await close();
+      last = result.value;
+      ended = options.isLast(last);
+      return { done: false, value: options.chunk(last) };
     },
     return: close,
   };
-}
-
-/** Adds "ping" after each silent interval of the source. `return()` ends a pending `next()` only if the source's `return()` ends its `next()`. */
-function pinged<T>(source: AsyncIterator<T>, clock: Clock, intervalMs: number): AsyncIterator<T | "ping"> {
-  let pending: Promise<IteratorResult<T>> | undefined;
-  return {
-    async next() {
-      pending ??= source.next();
-      const { promise: ping, cancel } = after(clock, intervalMs);
-      const result = await Promise.race([pending, ping]);
-      cancel();
-      if (result === "ping") return { done: false, value: "ping" };
-      pending = undefined;
-      return result;
-    },
-    async return() {
-      await source.return?.();
-      return { done: true, value: undefined };
-    },
-  };
-}
-
-function after(clock: Clock, ms: number): { promise: Promise<"ping">; cancel: () => void } {
-  let cancel = (): void => {};
-  const promise = new Promise<"ping">((resolve) => {
-    const timer = clock.setTimeout(() => resolve("ping"), ms);
-    cancel = () => timer.cancel();
-  });
-  return { promise, cancel };
 }
