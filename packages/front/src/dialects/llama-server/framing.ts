@@ -4,8 +4,7 @@ import type { EndEvent, LlamaServerCompletionRequest, StreamEvent, TokenEvent } 
 import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 import { createCollectedLogprobs } from "../../generation/collected-logprobs.ts";
 import type { Collector, Framing } from "../../generation/dialect.ts";
-import { createPromptProgressReporter } from "../../stream/prompt-progress.ts";
-import { createRunningTimings } from "../../stream/running-timings.ts";
+import { createStreamExtras } from "../../stream/stream-extras.ts";
 import { chunkOf, fieldsOf, slotOf, wholeOf } from "./answer.ts";
 import type { AnswerOptions, ChoiceSoFar, Json } from "./answer.ts";
 import { llamaServerError } from "./errors.ts";
@@ -19,8 +18,7 @@ type AnswerFields = Pick<
 export function llamaServerFraming(options: AnswerOptions, fields: AnswerFields): Framing {
   const { job, work } = options;
   const choices = Array.from({ length: work.choices }, (_, choice) => emptyChoice(choice));
-  const reportOf = fields.return_progress === true ? createPromptProgressReporter() : undefined;
-  const running = fields.timings_per_token === true ? createRunningTimings() : undefined;
+  const extras = createStreamExtras(fields);
 
   function frame(body: Json): string {
     return encodeSse({ data: JSON.stringify(body) });
@@ -32,13 +30,12 @@ export function llamaServerFraming(options: AnswerOptions, fields: AnswerFields)
     if (before === undefined) return "";
     const current = withToken(before, token);
     choices[choice] = current;
-    const timings = running === undefined ? {} : { timings: running.ofToken(token) };
-    return frame({ ...chunkOf(options, current, token), ...timings });
+    return frame({ ...chunkOf(options, current, token), ...extras.ofToken(token) });
   }
 
   function progressFrame(event: StreamEvent): string {
-    const report = reportOf?.(event);
-    if (report === undefined) return "";
+    const extra = extras.ofEvent(event);
+    if (extra === undefined) return "";
     return frame({
       index: options.index,
       content: "",
@@ -46,9 +43,8 @@ export function llamaServerFraming(options: AnswerOptions, fields: AnswerFields)
       stop: false,
       id_slot: slotOf(job, 0),
       tokens_predicted: 0,
-      tokens_evaluated: report.total,
-      prompt_progress: report,
-      ...(running === undefined ? {} : { timings: running.ofProgress(report) }),
+      tokens_evaluated: extra.prompt_progress.total,
+      ...extra,
     });
   }
 
@@ -56,7 +52,6 @@ export function llamaServerFraming(options: AnswerOptions, fields: AnswerFields)
     headers: sseHeaders,
     cancelledIsError: true,
     frame(event) {
-      if (event.type === "started") running?.start(event);
       return progressFrame(event) + (event.type === "token" ? tokenFrame(event) : "");
     },
     frameEnd: (end) =>

@@ -16,8 +16,7 @@ import type {
 import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 import type { Answer, Collector, Framing } from "../../generation/dialect.ts";
 import { answerTimings } from "../../stream/answer-timings.ts";
-import { createPromptProgressReporter } from "../../stream/prompt-progress.ts";
-import { createRunningTimings } from "../../stream/running-timings.ts";
+import { createStreamExtras } from "../../stream/stream-extras.ts";
 import { openAiUsage } from "./answer.ts";
 import type { AnswerHead, CompleteReason } from "./answer.ts";
 import { openAiError } from "./errors.ts";
@@ -89,8 +88,7 @@ function openAiFraming(
 ): Framing {
   const choices = stream(options);
   const includeUsage = fields.stream_options?.include_usage === true;
-  const reportOf = fields.return_progress === true ? createPromptProgressReporter() : undefined;
-  const running = fields.timings_per_token === true ? createRunningTimings() : undefined;
+  const extras = createStreamExtras(fields);
   // The fields with which each chunk starts.
   const head = JSON.stringify({ object: streamObject, ...options.head }).slice(0, -1);
 
@@ -105,15 +103,9 @@ function openAiFraming(
     return text;
   }
 
-  function tokenChunks(token: TokenEvent): string {
-    return chunks(choices.piece(token), running === undefined ? {} : { timings: running.ofToken(token) });
-  }
-
   function progressOf(event: StreamEvent): string {
-    const report = reportOf?.(event);
-    if (report === undefined) return "";
-    const timings = running === undefined ? {} : { timings: running.ofProgress(report) };
-    return chunk({ choices: [choices.silence()], prompt_progress: report, ...timings });
+    const extra = extras.ofEvent(event);
+    return extra === undefined ? "" : chunk({ choices: [choices.silence()], ...extra });
   }
 
   return {
@@ -126,11 +118,10 @@ function openAiFraming(
         case "status":
           return progress === "" ? encodeSseComment(waitingWordsOf(event)) : progress;
         case "started":
-          running?.start(event);
           // The role is sent when the job gets its slot, so that the client knows that the job has started.
           return chunks(choices.opening()) + progress;
         case "token":
-          return progress + tokenChunks(event);
+          return progress + chunks(choices.piece(event), extras.ofToken(event));
         case "tool_call":
         case "tool_result":
           return "";

@@ -1,12 +1,12 @@
 // Writes a response as the events of a stream, or as one object. Event types after OpenAI's API reference (Responses, streaming events).
 import { sseHeaders } from "@waggle/protocol";
-import type { ResponseRequest, StreamEvent, TerminalEvent } from "@waggle/protocol";
+import type { StreamEvent, TerminalEvent } from "@waggle/protocol";
 import { encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 import { answerTimings } from "../../stream/answer-timings.ts";
 import type { Collector, Framing } from "../../generation/dialect.ts";
 import { completeEndOf } from "../../stream/framed-chunks.ts";
-import { createPromptProgressReporter } from "../../stream/prompt-progress.ts";
-import { createRunningTimings } from "../../stream/running-timings.ts";
+import { createStreamExtras } from "../../stream/stream-extras.ts";
+import type { ExtraFields } from "../../stream/stream-extras.ts";
 import { createNumbers } from "./numbering.ts";
 import type { Numbering } from "./numbering.ts";
 import { createOutput } from "./output.ts";
@@ -23,19 +23,15 @@ export interface ResponseShape extends OutputOptions {
   readonly numbering: Numbering;
 }
 
-/** Fields of llama-server's API that add data to the request's stream. */
-type StreamExtras = Pick<ResponseRequest, "return_progress" | "timings_per_token">;
-
 /** @param after only events with a greater sequence number are sent; -1: all */
 export function responseFraming(
   { head, numbering, ...options }: ResponseShape,
   after = -1,
-  extras: StreamExtras = {},
+  fields: ExtraFields = {},
 ): Framing {
   const output = createOutput(options);
   const numbers = createNumbers(numbering);
-  const reportOf = extras.return_progress === true ? createPromptProgressReporter() : undefined;
-  const running = extras.timings_per_token === true ? createRunningTimings() : undefined;
+  const extras = createStreamExtras(fields);
   let ended = false;
 
   function numbered(number: number, type: string, fields: Json = {}): string {
@@ -71,22 +67,20 @@ export function responseFraming(
    * if another stream is ahead, since the number is then used.
    */
   function progressOf(event: StreamEvent): string {
-    const report = reportOf?.(event);
-    if (report === undefined) return "";
+    const extra = extras.ofEvent(event);
+    if (extra === undefined) return "";
     const text = pauses();
     const number = numbers.addPause();
     if (number === undefined) return text;
-    const timings = running === undefined ? {} : { timings: running.ofProgress(report) };
-    const fields = { response: ongoingResponse(head), prompt_progress: report, ...timings };
-    return text + numbered(number, "response.in_progress", fields);
+    return text + numbered(number, "response.in_progress", { response: ongoingResponse(head), ...extra });
   }
 
   function outputEvents(event: StreamEvent): string {
-    const timings = event.type === "token" ? running?.ofToken(event) : undefined;
+    const extra = event.type === "token" ? extras.ofToken(event) : {};
     const events = [...output.add(event)];
     const last = events.pop();
     if (last === undefined) return "";
-    return send(...events, timings === undefined ? last : { ...last, timings });
+    return send(...events, { ...last, ...extra });
   }
 
   return {
@@ -94,7 +88,6 @@ export function responseFraming(
     cancelledIsError: true,
     errorIsLastWord: true,
     frame(event) {
-      if (event.type === "started") running?.start(event);
       return begin() + progressOf(event) + outputEvents(event);
     },
     frameEnd(end) {
@@ -102,7 +95,7 @@ export function responseFraming(
       const cut = isCut(end);
       const last = begin() + progressOf(end) + send(...output.end(cut ? "incomplete" : "completed"));
       const type = cut ? "response.incomplete" : "response.completed";
-      const timings = running === undefined ? {} : { timings: answerTimings(end) };
+      const timings = fields.timings_per_token === true ? { timings: answerTimings(end) } : {};
       return last + send({ type, response: endedResponse(head, output, end), ...timings });
     },
     frameError(error) {
