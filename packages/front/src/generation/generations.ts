@@ -24,7 +24,7 @@ export interface Generations {
   /** Submits the job, or finds the job of an earlier try of the same request. @throws WaggleError */
   submit(c: AppContext, spec: JobSpec, how?: Submission): Promise<Job>;
   /** Submits the job and waits for its end; cancels the job when the client leaves. @throws WaggleError also when the job fails */
-  complete(c: AppContext, spec: JobSpec): Promise<CompleteJob>;
+  complete(c: AppContext, spec: JobSpec): Promise<{ readonly job: Job; readonly end: EndEvent }>;
   /** Answers with a stream of the job's events after this token index. @throws WaggleError */
   stream(c: AppContext, job: Job, after: number, framing: Framing): Promise<Response>;
 }
@@ -36,11 +36,6 @@ export interface Submission {
   readonly index?: number;
   /** Whether the client gets the response's headers before the answer; SDKs retry only requests without a response. */
   readonly streamed?: boolean;
-}
-
-export interface CompleteJob {
-  readonly job: Job;
-  readonly end: EndEvent;
 }
 
 export function createGenerations(
@@ -159,7 +154,7 @@ export function createGenerations(
     return { job, next: () => reader.next(), close: () => reader.close() };
   }
 
-  async function complete(c: AppContext, spec: JobSpec): Promise<CompleteJob> {
+  async function complete(c: AppContext, spec: JobSpec): Promise<{ job: Job; end: EndEvent }> {
     const job = await submit(c, spec);
     return { job, end: await readToEnd(c, openReader(c, job)) };
   }

@@ -1,8 +1,8 @@
 // Builds the choices of a chat completion, as deltas or as whole messages.
 import { emptyMessage, messageOf, withToken } from "@waggle/jobs";
-import type { AnswerMessage, ChatCompletion, ChatCompletionChunk, Logprob, TokenEvent } from "@waggle/protocol";
+import type { ChatCompletionChunk, Logprob, TokenEvent } from "@waggle/protocol";
 import { chatLogprobs, choiceOf, deltaOf, finishReasonOf, messageIn } from "./answer.ts";
-import type { ChatDelta, CompleteReason, PartNames } from "./answer.ts";
+import type { ChatDelta, PartNames } from "./answer.ts";
 import { createCollectedLogprobs } from "../../generation/collected-logprobs.ts";
 import { reasonsOf } from "./framing.ts";
 import type { ChoiceCollector, ChoiceStream, Completion, CompletionOptions } from "./framing.ts";
@@ -53,15 +53,6 @@ function collectedChoices(options: CompletionOptions, names: PartNames): ChoiceC
   const drafts = Array.from({ length: options.choices }, () => emptyMessage);
   const logprobs = createCollectedLogprobs(options.choices);
 
-  function choice(index: number, message: AnswerMessage, reason: CompleteReason): ChatCompletion["choices"][number] {
-    return {
-      index,
-      message: messageIn(message, names),
-      logprobs: options.logprobs ? chatLogprobs(logprobs.of(index)) : null,
-      finish_reason: finishReasonOf(reason, message.tool_calls?.length ?? 0, message, names),
-    };
-  }
-
   return {
     add(token: TokenEvent) {
       const index = choiceOf(token);
@@ -73,8 +64,13 @@ function collectedChoices(options: CompletionOptions, names: PartNames): ChoiceC
     choices(end) {
       const reasons = reasonsOf(end, drafts.length);
       return drafts.map((draft, index) => {
-        const reason = reasons[index] ?? "stop";
-        return choice(index, messageOf(draft), reason);
+        const message = messageOf(draft);
+        return {
+          index,
+          message: messageIn(message, names),
+          logprobs: options.logprobs ? chatLogprobs(logprobs.of(index)) : null,
+          finish_reason: finishReasonOf(reasons[index] ?? "stop", message.tool_calls?.length ?? 0, message, names),
+        };
       });
     },
   };
