@@ -5,6 +5,7 @@ import { constants, getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "@waggle/async";
+import { needs } from "@waggle/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { ServerSpec } from "../servers/read-servers.ts";
 import { startWebServer } from "../testing/web-server.ts";
@@ -77,7 +78,7 @@ it("tells the server of no cancel after the call has ended", async () => {
   expect(readFileSync(ledger, "utf8")).toBe("echo one\nhang two\ncancelled\necho three\n");
 });
 
-it.runIf(process.platform === "linux")("reads a server at a lower priority, and runs it at the usual one", async () => {
+it("reads a server at a lower priority, and runs it at the usual one", needs("Linux"), async () => {
   const stays = join(folder, "pid");
   await connectionTo(stdio({ STAYS: stays })).open();
   const priorities = readdirSync("/proc/self/task").map((thread) => getPriority(Number(thread)));

@@ -59,7 +59,7 @@ export function createHttpChannel({ transport: { url, headers }, now, onNotifica
       redirect: "manual",
       signal,
     });
-    // Such a body is read by nobody, and may never end.
+    // Such a body is not read, and may never end.
     if (!isCall && !response.ok) await response.body?.cancel();
     return response;
   }

@@ -42,7 +42,7 @@ it("a request of the session that comes during a call replaces the turn, and not
   expect((await newer).at(-1)).toMatchObject({ finish_reason: "length" });
 });
 
-it("a request that takes the place of its session's waiting job is accepted, also if it starts at once", async () => {
+it("a request that replaces its session's waiting job is accepted, also if it starts at once", async () => {
   const gate = createStepGate();
   turns.use(await createInlineTools(), { gate, slots: 2 });
   const messages = [{ role: "user", content: "A story, please." }];
