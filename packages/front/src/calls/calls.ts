@@ -2,8 +2,8 @@
 // after the recorded messages, and the outcome of a call without a result is unknown.
 import { createHoldings, createShares, deferred, onAbort } from "@waggle/async";
 import { drawnId, streamKeys, toolOf } from "@waggle/jobs";
-import type { CallableTool, Calls, GenerateSpec, Job, JobRegistry } from "@waggle/jobs";
-import type { GenerateWork } from "@waggle/engine";
+import type { CallableTool, Calls, GenerateSpec, Job, JobCalls, JobRegistry } from "@waggle/jobs";
+import type { GenerateWork, Picture } from "@waggle/engine";
 import { failedOutcome } from "@waggle/mcp";
 import type { CallOutcome, Journal, ToolServers, TurnRecord } from "@waggle/mcp";
 import { WaggleError } from "@waggle/protocol";
@@ -16,7 +16,7 @@ import { argumentsOf, markedResult, recordOf, workAfter } from "./call-messages.
 import type { ResultMessage } from "./call-messages.ts";
 import { createConsents } from "./consents.ts";
 import type { Consents } from "./consents.ts";
-import { fitText, picturesOf } from "./fit-result.ts";
+import { fitText, fittingPictures, picturesOf } from "./fit-result.ts";
 import { serverIn } from "./tool-lookup.ts";
 import type { ToolLookup } from "./tool-lookup.ts";
 
@@ -63,7 +63,7 @@ export interface FrontCalls extends Calls {
   /** The key of the client's newest job with this body, among keys that begin like this: for a retry whose request names no key. */
   newestKey(client: string, beginning: string, digest: string): Promise<string | undefined>;
   readonly consent: Consents["give"];
-  /** The client cancels its job that has ended: the request does not continue it when it is sent again. */
+  /** The client cancels its job that has ended: while the job is kept, the request does not continue it when it is sent again. */
   giveUp(job: Job): void;
   /** What jobs with tools hold now. All counts are 0 when no such job is live and no call runs. */
   readonly held: {
@@ -228,26 +228,30 @@ export function createCalls(options: CallsOptions): FrontCalls {
     const tool = toolOf(spec.calls, more.call) as CallableTool;
     const served = models.find(spec.model);
     const { context_size: context, vision } = served.info();
-    const { pictures, note } = picturesOf(outcome, {
+    const read = picturesOf(outcome, {
       ...{ client, sees: vision !== undefined, work, limits: httpLimits, budget: options.pictures },
       onHeld: (held) => void session.pictures.push(held),
     });
+    const count = async (text: string, pictures: readonly Picture[]): Promise<number> => {
+      const result = { callId: more.call.id, text: markedResult(tool, { ...outcome, text }), pictures };
+      const results = [...more.results, result];
+      const next = workAfter(work, spec.calls as JobCalls, state.step.index, more.message, results);
+      if (next.prompt.kind !== "messages") throw new Error("Only an answer to messages has calls");
+      const question = { ...next.prompt, kind: "count" as const, pictures: next.pictures };
+      return (await served.query<"count">(question, session.over.signal, client)).promptTokens;
+    };
+    const number = read.pictures.length;
+    const fitting = await fittingPictures(number, context, async (few) => await count("", read.pictures.slice(0, few)));
+    const pictures = read.pictures.slice(0, fitting);
+    const note =
+      read.note + (fitting < number ? `\n[Pictures left out, since the context is full: ${number - fitting}.]` : "");
     const { promptTokens, completionTokens } = state.counts;
     const before = more.results.reduce((bytes, { text }) => bytes + Buffer.byteLength(text), 0);
     const text = await fitText(outcome.text, {
       context,
       used: promptTokens === 0 || pictures.length > 0 ? undefined : promptTokens + completionTokens + before,
       results: more.left,
-      async count(part) {
-        const result = { callId: more.call.id, text: markedResult(tool, { ...outcome, text: part + note }), pictures };
-        const next = workAfter(work, spec.calls as NonNullable<typeof spec.calls>, state.step.index, more.message, [
-          ...more.results,
-          result,
-        ]);
-        if (next.prompt.kind !== "messages") throw new Error("Only an answer to messages has calls");
-        const question = { ...next.prompt, kind: "count" as const, pictures: next.pictures };
-        return (await served.query<"count">(question, session.over.signal, client)).promptTokens;
-      },
+      count: async (part) => await count(part + note, pictures),
     });
     return { text: text + note, pictures };
   }

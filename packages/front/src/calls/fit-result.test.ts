@@ -1,7 +1,7 @@
 import type { GenerateWork } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
-import { fitText, picturesOf } from "./fit-result.ts";
+import { fitText, fittingPictures, picturesOf } from "./fit-result.ts";
 import type { PictureRoom, Room } from "./fit-result.ts";
 
 /** A context of 1,000 tokens with 200 in use; the counted text has a token for every `charsPerToken` characters. */
@@ -70,6 +70,21 @@ describe("the text of a result", () => {
   it("is whole while nothing is known of the context", async () => {
     expect(await fitText("x".repeat(10_000), room({ context: undefined }))).toHaveLength(10_000);
   });
+});
+
+it.each([
+  ["all that fit", 1_000, 4],
+  ["the first ones", 300, 2],
+  ["none in a full context", 100, 0],
+  ["all while nothing is known of the context", undefined, 4],
+])("of a result's pictures the model gets %s", async (_, context, left) => {
+  const count = async (pictures: number): Promise<number> => await Promise.resolve(100 + 80 * pictures);
+  expect(await fittingPictures(4, context, count)).toBe(left);
+});
+
+it("a result's pictures stay if the engine cannot count", async () => {
+  const away = async (): Promise<never> => await Promise.reject(new WaggleError("unavailable", "It restarts."));
+  expect(await fittingPictures(4, 100, away)).toBe(4);
 });
 
 describe("the pictures of a result", () => {

@@ -28,7 +28,7 @@ export interface Room {
 /** Returns the text as the model gets it. */
 export async function fitText(text: string, { context, used, results, count }: Room): Promise<string> {
   if (context === undefined) return text;
-  const most = Math.floor(context * (1 - answerShare));
+  const most = mostTokens(context);
   // A token has at least one byte.
   const fits = (before: number): boolean => Buffer.byteLength(text) <= (most - before) / results - messageTokens;
   if (used !== undefined && fits(used)) return text;
@@ -48,6 +48,28 @@ export async function fitText(text: string, { context, used, results, count }: R
     const before = used ?? most / 2;
     return fits(before) ? text : cutAt(text, Math.max(0, Math.floor(((most - before) / results - messageTokens) / 4)));
   }
+}
+
+function mostTokens(context: number): number {
+  return Math.floor(context * (1 - answerShare));
+}
+
+/**
+ * Returns how many of a result's pictures fit, from the first.
+ * @param count tokens of the conversation with this number of pictures and without the result's text. @throws WaggleError if the engine cannot count
+ */
+export async function fittingPictures(
+  number: number,
+  context: number | undefined,
+  count: (pictures: number) => Promise<number>,
+): Promise<number> {
+  let left = number;
+  try {
+    while (context !== undefined && left > 0 && (await count(left)) > mostTokens(context)) left -= 1;
+  } catch (error) {
+    if (!(error instanceof WaggleError)) throw error;
+  }
+  return left;
 }
 
 function cutAt(text: string, chars: number): string {
