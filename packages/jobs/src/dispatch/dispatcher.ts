@@ -230,9 +230,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     timers.set(job, "orphaned", limits.unclaimedTimeoutMs, () => end(job, { type: "cancelled", by: "unclaimed" }));
   }
 
-  /** A full queue does not refuse a job that supersedes another job, because the new job gets that job's position. */
+  /** A full queue does not refuse a job that supersedes another job, because the new job gets that job's position. A job that calls has none. */
   function fullFor({ who }: JobSpec): WaggleError | undefined {
-    return waiting.full && holderOf(sessionKeyOf(who)) === undefined ? waiting.refusal() : undefined;
+    const holder = holderOf(sessionKeyOf(who));
+    const hasPlace = holder !== undefined && holder.state.phase.name !== "calling";
+    return waiting.full && !hasPlace ? waiting.refusal() : undefined;
   }
 
   /** Puts the job into the queue. A job of a session replaces the session's waiting job, or waits for the end of the session's older jobs. */

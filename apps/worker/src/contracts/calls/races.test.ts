@@ -183,3 +183,15 @@ it("a request that is sent again gets no answer of another job that has taken it
   await ask({ ...plain, job_id: "j" });
   expect((await request("POST", "/v1/inference", body)).status).toBe(409);
 });
+
+it("a full queue refuses a newer request of a session whose job has no place in it, since it calls", async () => {
+  turns.use(await createInlineTools(hang), { slots: 1, queueCapacity: 1 });
+  await post(asking(call("s__asked", "x"), { session_id: "s", on_disconnect: "continue" }));
+  await expect.poll(async () => await stateOf("j")).toMatchObject(asks);
+  const story = { messages: [{ role: "user", content: "A story." }], ignore_eos: true, on_disconnect: "continue" };
+  await post({ ...story, job_id: "runs" });
+  await expect.poll(async () => await stateOf("runs")).toMatchObject({ state: "decode" });
+  await post({ ...story, job_id: "waits" });
+  expect((await post({ ...story, job_id: "newer", session_id: "s" })).status).toBe(429);
+  expect(await stateOf("j")).toMatchObject(asks);
+});

@@ -78,8 +78,11 @@ export function createRules(options: RulesOptions): Rules {
     const count = (...names: Job["state"]["phase"]["name"][]): number =>
       witnesses.filter(({ job }) => names.includes(job.state.phase.name)).length;
     const waiting = count("queued", "blocked");
-    // A job that supersedes a running job waits outside of the queue's capacity. There are at most as many such jobs as slots.
-    holds(queue.depth <= queue.capacity + slots, () => `the queue holds ${queue.depth} of ${queue.capacity}`);
+    // A job that supersedes a running job, or lost its engine, waits outside of the queue's capacity. There are at most as many such jobs as slots.
+    // So does a job whose calls have their results.
+    const later = witnesses.filter(({ job: { state } }) => state.phase.name === "queued" && state.step.index > 0);
+    const most = queue.capacity + slots + later.length;
+    holds(queue.depth <= most, () => `the queue holds ${queue.depth} of ${queue.capacity}`);
     holds(
       queue.depth === count("queued"),
       () => `the queue holds ${queue.depth}, and ${count("queued")} jobs believe it`,
