@@ -5,7 +5,7 @@ import { constants, getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "@waggle/async";
-import { needs } from "@waggle/testing";
+import { createFakeClock, needs } from "@waggle/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { ServerSpec } from "../servers/read-servers.ts";
 import { startWebServer } from "../testing/web-server.ts";
@@ -28,9 +28,9 @@ afterEach(async () => {
 const client = "c";
 const never = { client, signal: new AbortController().signal };
 
-function connectionTo(transport: ServerSpec["transport"]): Connection {
+function connectionTo(transport: ServerSpec["transport"], clock = systemClock): Connection {
   const spec = { name: "odd", transport, alwaysAllow: new Set<string>() };
-  const settings = { env: process.env, version: "1", callTimeoutMs: 60_000, clock: systemClock, onState: () => {} };
+  const settings = { env: process.env, version: "1", callTimeoutMs: 60_000, clock, onState: () => {} };
   const connection = createConnection({ spec, ...settings });
   open.push(connection);
   return connection;
@@ -63,6 +63,19 @@ it("ends a call whose caller leaves while the server does not answer its start",
   // The start continues until the connection is closed.
   await connection.close();
   expect(connection.state).toEqual({ name: "closed" });
+});
+
+it("starts a server that ends with each call only so often", { timeout: limitMs }, async () => {
+  const clock = createFakeClock();
+  const connection = connectionTo(stdio({}), clock);
+  const outcomes = async (calls: number): Promise<readonly string[]> => {
+    const kinds: string[] = [];
+    for (let i = 0; i < calls; i += 1) kinds.push((await connection.call("die", {}, never)).kind);
+    return kinds;
+  };
+  expect(await outcomes(10)).toEqual([...Array.from({ length: 8 }, () => "unknown"), "failed", "failed"]);
+  clock.advance(30_000);
+  expect(await outcomes(1)).toEqual(["unknown"]);
 });
 
 it("tells the server of no cancel after the call has ended", async () => {

@@ -64,6 +64,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   let opening: Promise<void> | undefined;
   let firstStart: Promise<void> | undefined;
   let retryAt = 0;
+  /** When the last starts began. */
+  let starts: readonly number[] = [];
   let isClosed = false;
 
   function enter(next: ConnectionState): void {
@@ -116,9 +118,17 @@ export function createConnection(options: ConnectionOptions): Connection {
     running.delete(ending);
   }
 
+  function mayStart(): boolean {
+    const now = clock.now();
+    starts = starts.filter((at) => now - at < limits.startWindowMs);
+    if (now < retryAt || starts.length >= limits.starts) return false;
+    starts = [...starts, now];
+    return true;
+  }
+
   async function open(): Promise<void> {
     if (isClosed || link !== undefined) return;
-    if (opening === undefined && clock.now() < retryAt) return;
+    if (opening === undefined && !mayStart()) return;
     opening ??= connect().finally(() => (opening = undefined));
     const first = opening;
     firstStart ??= new Promise((resolve) => {

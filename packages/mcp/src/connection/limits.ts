@@ -31,6 +31,9 @@ export const serverLimits = {
   firstStartMs: 2_000,
   /** How long calls fail at once after a failed start. */
   retryDelaysMs: [1_000, 5_000, 30_000, 60_000],
+  /** Starts of a server in half a minute: one that ends after each call can be used, and one that ends at once does not start all the time. */
+  starts: 8,
+  startWindowMs: 30_000,
   /** Time between the end of a server's input and SIGTERM, and between SIGTERM and SIGKILL. */
   graceMs: 1_000,
   /** A thread that does not confirm a cancel or its end for so long is killed. A busy machine delays a thread by less. */
