@@ -13,7 +13,7 @@ export interface ExtraFields {
 
 /** Empty without the request's fields. */
 export interface StreamExtras {
-  /** What is new of the prompt's progress; undefined if nothing is. Every event of the stream must be passed, in order. */
+  /** The new progress of the prompt; undefined without new progress. Every event of the stream must be passed, in order. */
   ofEvent(
     event: StreamEvent,
   ): { readonly prompt_progress: PromptProgressReport; readonly timings?: Timings } | undefined;

@@ -1,4 +1,4 @@
-// Opens journals in a folder of its own for each test, and closes them after it.
+// Opens journals in a new folder for each test, and closes them after it.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
