@@ -9,10 +9,14 @@ import type { ServerLink } from "./server-link.ts";
 
 let folder: string;
 const open: ServerLink[] = [];
+/** The servers ignore the end of their input. They end here even if the code under test fails to end them. */
+const servers: number[] = [];
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-mcp-"))));
 afterEach(async () => {
   vi.useRealTimers();
-  await Promise.all(open.splice(0).map((link) => link.close()));
+  await Promise.all(open.splice(0).map((link) => link.close())).finally(() => {
+    for (const pid of servers.splice(0)) if (isRunning(pid)) process.kill(pid, "SIGKILL");
+  });
   rmSync(folder, { recursive: true });
 });
 
@@ -36,7 +40,9 @@ async function start(): Promise<{ link: ServerLink; pid: number; ended: string[]
   open.push(link);
   await ready.promise;
   await expect.poll(() => textOf(path)).not.toBe("");
-  return { link, pid: Number(textOf(path)), ended, called: called.promise };
+  const pid = Number(textOf(path));
+  servers.push(pid);
+  return { link, pid, ended, called: called.promise };
 }
 
 function textOf(path: string): string {
