@@ -1,8 +1,8 @@
 // Owns the check that a piece of work leaks no timer, socket, server or child process.
 //
 // Comparing process.getActiveResourcesInfo() before and after the work is not enough: a timer of the test runner that ends in between hides a
-// leak. So the check watches the creation of resources.
-import { createHook } from "node:async_hooks";
+// leak. So the check watches the creation of resources, by the work alone: other work of the process, such as a page that asks again, is not its.
+import { AsyncLocalStorage, createHook } from "node:async_hooks";
 import { sleep } from "@waggle/async";
 
 /** Grace for closing: sockets and children close over several turns of the event loop, and on a busy machine a child needs seconds to exit. */
@@ -21,31 +21,25 @@ interface Creation {
 }
 
 /**
- * Watches the resources that this process creates. Call the returned function after the work: it rejects if one of the resources still keeps
- * the process alive. Timers and handles do not keep it alive after `unref()`.
+ * Watches the resources that the caller creates from now on. Call the returned function after the work: it rejects if one of them still keeps the
+ * process alive. Timers and handles do not keep it alive after `unref()`.
  * @throws Error that names each resource and the line of code that created it, after the grace
  */
 export function expectNoLeaks(graceMs: number = usualGraceMs): () => Promise<void> {
   const creations = new Map<number, Creation>();
-  let own = false;
+  const work = new AsyncLocalStorage<true>();
+  work.enterWith(true);
   const hook = createHook({
     init(id, kind, _trigger, resource) {
-      if (own || !isResource(resource)) return;
+      if (work.getStore() === undefined || !isResource(resource)) return;
       creations.set(id, { resource: new WeakRef(resource), kind, stack: new Error(kind).stack ?? "" });
     },
     destroy: (id) => void creations.delete(id),
   }).enable();
   const left = (): Creation[] => [...creations.values()].filter(({ resource }) => resource.deref()?.hasRef() === true);
-  /** Waits with a timer that the check ignores. `own` is set only during the call of `sleep`, which creates the timer before it returns. */
-  const pause = (): Promise<void> => {
-    own = true;
-    const paused = sleep(pollIntervalMs);
-    own = false;
-    return paused;
-  };
   return async () => {
     const deadline = performance.now() + graceMs;
-    while (left().length > 0 && performance.now() < deadline) await pause();
+    while (left().length > 0 && performance.now() < deadline) await work.exit(() => sleep(pollIntervalMs));
     hook.disable();
     const described = left().map(describe);
     if (described.length > 0) throw new Error(`Resources were left behind: ${described.join(", ")}`);

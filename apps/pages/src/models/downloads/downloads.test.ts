@@ -1,13 +1,22 @@
 // Shows the worker's downloads on a page: it starts them without keeping a connection, follows them in the worker's list, and announces their end.
 import { signal } from "@preact/signals";
 import type { Download } from "@waggle/protocol";
-import { expect, it, vi } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import type { Api, RequestOptions } from "../../wire/api.ts";
 import { createDownloads, isReference } from "./downloads.ts";
 import type { Downloads } from "./downloads.ts";
 
 const reference = "hf:bees/queen:Q4_0";
 const queen: Download = { reference, name: "queen", state: "running", stage: "downloading", progress: 0.5 };
+
+const workers: ReturnType<typeof createWorker>[] = [];
+// A page asks again as long as a download runs.
+afterEach(async () => {
+  for (const worker of workers.splice(0)) {
+    worker.list = [];
+    await worker.downloads.refresh();
+  }
+});
 
 /** A worker with a list of downloads; `refusal` answers the next request that is not for the list. */
 function createWorker(): {
@@ -41,8 +50,12 @@ function createWorker(): {
     list: [] as readonly Download[],
     refusal: undefined as Response | undefined,
   };
+  workers.push(worker);
   return worker;
 }
+
+const refuse = (code: string, status: number): Response =>
+  Response.json({ error: { code, message: "No.", type: "x", retryable: false } }, { status });
 
 it("starts a download, leaves its stream, and announces its end once", async () => {
   const worker = createWorker();
@@ -71,8 +84,7 @@ it("announces no download that was done before the page opened", async () => {
 
 it("keeps a refusal until the next request, and sends references in paths as they are", async () => {
   const worker = createWorker();
-  const error = { code: "forbidden", message: "No.", type: "x", retryable: false };
-  worker.refusal = Response.json({ error }, { status: 403 });
+  worker.refusal = refuse("forbidden", 403);
   await worker.downloads.start(reference);
   expect(worker.downloads.view(reference).problem).toMatchObject({ code: "forbidden" });
   worker.refusal = undefined;
@@ -105,8 +117,7 @@ it("names a download that failed while the page was open, until it is tried agai
 
 it("forgets that the worker could not be reached once it lists the download", async () => {
   const worker = createWorker();
-  const error = { code: "unavailable", message: "Away.", type: "x", retryable: true };
-  worker.refusal = Response.json({ error }, { status: 503 });
+  worker.refusal = refuse("unavailable", 503);
   await worker.downloads.start(reference);
   worker.list = [queen];
   await worker.downloads.refresh();
