@@ -44,6 +44,15 @@ interface Dialect {
   readonly problem: (body: Json) => unknown;
 }
 
+function ollama(name: string, path: string, said: Dialect["said"], ask: Dialect["ask"]): Dialect {
+  const settings = { model: "waggle-fake", stream: false, options: { temperature: 0 } };
+  return {
+    ...{ name, path, said, ask: (question, pictures) => ({ ...settings, ...ask(question, pictures) }) },
+    promptTokens: (answer) => answer["prompt_eval_count"],
+    problem: (body) => body["error"],
+  };
+}
+
 const dialects: readonly Dialect[] = [
   {
     name: "OpenAI chat",
@@ -79,48 +88,33 @@ const dialects: readonly Dialect[] = [
     promptTokens: ({ usage }) => (usage as Json)["input_tokens"],
     problem: messageOf,
   },
-  {
-    name: "Ollama chat",
-    path: "/api/chat",
-    ask: (question, pictures) => ({
-      model: "waggle-fake",
-      stream: false,
+  ollama(
+    "Ollama chat",
+    "/api/chat",
+    ({ message }) => (message as Json)["content"],
+    (question, pictures) => ({
       messages: [{ role: "user", content: question, images: pictures.map(base64) }],
-      options: { temperature: 0 },
     }),
-    said: ({ message }) => (message as Json)["content"],
-    promptTokens: (answer) => answer["prompt_eval_count"],
-    problem: (body) => body["error"],
-  },
-  {
-    name: "Ollama generate",
-    path: "/api/generate",
-    ask: (question, pictures) => ({
-      model: "waggle-fake",
-      stream: false,
+  ),
+  ollama(
+    "Ollama generate",
+    "/api/generate",
+    ({ response }) => response,
+    (question, pictures) => ({
       prompt: question,
       images: pictures.map(base64),
-      options: { temperature: 0 },
     }),
-    said: (answer) => answer["response"],
-    promptTokens: (answer) => answer["prompt_eval_count"],
-    problem: (body) => body["error"],
-  },
-  {
-    name: "Ollama generate, raw",
-    path: "/api/generate",
-    ask: (question, pictures) => ({
-      model: "waggle-fake",
-      stream: false,
+  ),
+  ollama(
+    "Ollama generate, raw",
+    "/api/generate",
+    ({ response }) => response,
+    (question, pictures) => ({
       raw: true,
       prompt: question,
       images: pictures.map(base64),
-      options: { temperature: 0 },
     }),
-    said: (answer) => answer["response"],
-    promptTokens: (answer) => answer["prompt_eval_count"],
-    problem: (body) => body["error"],
-  },
+  ),
   {
     name: "llama-server",
     path: "/completion",
