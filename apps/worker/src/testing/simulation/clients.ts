@@ -285,30 +285,8 @@ function isRetryAfter(seconds: number | undefined): boolean {
 
 /** The fields that differ between requests, for the history. */
 function shortOf(request: SimulatedRequest): string {
-  const {
-    prompt,
-    shown,
-    retryKey,
-    max_tokens,
-    stop,
-    session_id,
-    priority,
-    deadline_ms,
-    on_disconnect,
-    job_id,
-    grammar,
-  } = request;
-  return JSON.stringify({
-    prompt,
-    pictures: shown?.map(({ length }) => length),
-    max_tokens,
-    stop,
-    session_id,
-    priority,
-    deadline_ms,
-    on_disconnect,
-    job_id,
-    retryKey,
-    grammar,
-  });
+  return JSON.stringify({ ...request, shown: request.shown?.map(({ length }) => length) }, [
+    ...["prompt", "shown", "max_tokens", "stop", "session_id", "priority", "deadline_ms", "on_disconnect"],
+    ...["job_id", "retryKey", "grammar"],
+  ]);
 }
