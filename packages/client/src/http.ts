@@ -1,6 +1,7 @@
 // Sends requests of any route: sets address, headers and time limit, and converts connection failures to errors.
 import { deadlineSignal, linkSignals, TimeoutError, withTimeout } from "@waggle/async";
 import { routePath, WaggleError, type Route } from "@waggle/protocol";
+import { fetchDirectly } from "./fetch-directly.ts";
 import { networkReason } from "./network-reason.ts";
 import { readJson, readText, type Schema } from "./answer.ts";
 import { errorOf } from "./ask/server.ts";
@@ -56,7 +57,7 @@ export function createHttp(options: ClientOptions): Http {
     options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
 
   async function send(route: AnyRoute, call: Call, signal: AbortSignal): Promise<Response> {
-    const response = await fetch(addressOf(base, route, call), {
+    const response = await fetchDirectly(fetch, addressOf(base, route, call), {
       method: route.method.toUpperCase(),
       headers: {
         accept: call.accept ?? "application/json",
@@ -64,8 +65,6 @@ export function createHttp(options: ClientOptions): Http {
         ...(call.body === undefined ? {} : { "content-type": "application/json" }),
       },
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-      // The protocol has no redirects. Following one would send the request to a different server.
-      redirect: "error",
       signal,
     });
     if (response.ok || call.answers?.includes(response.status) === true) return response;

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { afterEach, expect, it } from "vitest";
+import { fetchDirectly } from "./fetch-directly.ts";
 import { networkReason } from "./network-reason.ts";
 
 const servers: ReturnType<typeof createServer>[] = [];
@@ -19,7 +20,7 @@ async function serve(text: string | undefined): Promise<string> {
 
 async function reasonFor(url: string): Promise<string> {
   try {
-    await fetch(url, { redirect: "error" });
+    await fetchDirectly(fetch, url, {});
   } catch (error) {
     return networkReason(error);
   }

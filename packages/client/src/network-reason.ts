@@ -24,7 +24,6 @@ const words: Readonly<Record<string, string>> = {
 /** Causes of fetch without a code. */
 const wordsOfMessages: Readonly<Record<string, string>> = {
   "bad port": "a blocked port, as in browsers",
-  "unexpected redirect": "a redirect",
 };
 
 /** @param error of `fetch`: the reason is in its cause, because its message is always "fetch failed" */

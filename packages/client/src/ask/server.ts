@@ -1,6 +1,7 @@
 // Sends requests to one server, and converts refusals and lost connections to errors. Uses only what browsers and Node share.
 import { errorKinds, WaggleError, type ErrorCode } from "@waggle/protocol/errors";
 import { readText } from "../answer.ts";
+import { fetchDirectly } from "../fetch-directly.ts";
 import { networkReason } from "../network-reason.ts";
 
 export interface Server {
@@ -58,7 +59,7 @@ export function createServer({ url, token, fetch = globalThis.fetch }: ServerOpt
         abort.abort();
       }, responseTimeoutMs);
       try {
-        return await fetch(base + path, {
+        return await fetchDirectly(fetch, base + path, {
           method,
           headers: {
             ...authorization,
@@ -66,8 +67,6 @@ export function createServer({ url, token, fetch = globalThis.fetch }: ServerOpt
             ...headers,
           },
           ...(body === undefined ? {} : { body }),
-          // The protocol has no redirects. Following one would send the request to a different server.
-          redirect: "error",
           signal: abort.signal,
         });
       } catch (cause) {

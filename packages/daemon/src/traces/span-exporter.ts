@@ -97,8 +97,8 @@ export function createSpanExporter(options: SpanExporterOptions): SpanExporter {
         method: "POST",
         headers: { ...settings.headers, "content-type": "application/json" },
         body,
-        // Do not follow redirects: the headers may hold secrets that only this host may get.
-        redirect: "error",
+        // A redirect counts as a refusal: the headers may hold secrets that only this host may get. With "error", Node 20 and 22 may forget the signal.
+        redirect: "manual",
         signal: aborting.signal,
       });
       await response.body?.cancel();
