@@ -12,12 +12,9 @@ namespace waggle {
 
 namespace {
 
-/** Phases of a step that is queued behind another one. */
-enum StepPhase : int { waiting, begun, withdrawn };
-
 /** A token to sample. */
 struct Draw {
-    /** Index of the batch's token whose logits are sampled; -1 if there is none. */
+    /** Index of the batch's token whose logits are sampled. */
     int32_t at;
     Sampler * sampler;
     uint32_t seed;
@@ -140,7 +137,7 @@ class Task : public Napi::AsyncWorker {
 /** Decodes a batch and samples from it. */
 class Step : public Task {
   public:
-    Step(const Napi::CallbackInfo & info, Decoder & decoder, uint64_t number) : Task(info.Env(), decoder), number(number) {}
+    Step(const Napi::CallbackInfo & info, Decoder & decoder) : Task(info.Env(), decoder) {}
     ~Step() override {
         for (const auto & draw : draws) draw.sampler->Unref();
     }
@@ -173,38 +170,32 @@ class Step : public Task {
     }
 
     Batch batch;
-    std::vector<Draw> draws;
 
   protected:
     void compute() override {
-        decodeBatch();
-        sample();
-    }
-
-    void decodeBatch() {
         const int32_t code = llama_decode(decoder.context(), batch.view());
         if (code != 0) throw std::runtime_error(problemOf(code));
         llama_synchronize(decoder.context());
+        sample();
     }
 
+  private:
     // On this thread alone: sampling is quick beside decoding, and on a busy machine it takes longer to wake other threads.
     void sample() {
-        auto & state = decoder.state;
-        state.sampled.assign(draws.size(), LLAMA_TOKEN_NULL);
+        std::vector<llama_token> sampled(draws.size(), LLAMA_TOKEN_NULL);
         for (size_t i = 0; i < draws.size(); i++) {
             const Draw & draw = draws[i];
             result[draw.offset] = LLAMA_TOKEN_NULL;
             // The batch guesses what the sampler's last draw samples. Behind a wrong guess, the logits are those of another text.
             const bool isGuessed = i > 0 && draws[i - 1].sampler == draw.sampler;
-            if (isGuessed && state.sampled[i - 1] != batch.tokenAt(draw.at)) continue;
-            state.sampled[i] = sampleOne(draw);
+            if (isGuessed && sampled[i - 1] != batch.tokenAt(draw.at)) continue;
+            sampled[i] = sampleOne(draw);
         }
-        state.computedStep = number;
     }
 
     llama_token sampleOne(const Draw & draw) {
         double * numbers = result.data() + draw.offset;
-        const float * logits = draw.at < 0 ? nullptr : llama_get_logits_ith(decoder.context(), draw.at);
+        const float * logits = llama_get_logits_ith(decoder.context(), draw.at);
         if (logits == nullptr) return LLAMA_TOKEN_NULL;
         const llama_token token = draw.sampler->sample(logits, draw.seed);
         numbers[0] = token;
@@ -231,44 +222,8 @@ class Step : public Task {
         deferred.Resolve(numbers);
     }
 
-    const uint64_t number;
+    std::vector<Draw> draws;
     std::vector<double> result;
-};
-
-/** A step that feeds what the step before it sampled. The thread goes on with it without a turn of JavaScript in between. */
-class SampledStep : public Step {
-  public:
-    struct Row {
-        /** Index of a draw of the step before. */
-        int32_t source;
-        llama_seq_id sequence;
-        llama_pos position;
-    };
-
-    using Step::Step;
-
-    std::vector<Row> rows;
-    std::shared_ptr<std::atomic<int>> phase = std::make_shared<std::atomic<int>>(waiting);
-
-  protected:
-    void compute() override {
-        int expected = waiting;
-        if (!phase->compare_exchange_strong(expected, begun)) {
-            result.clear();
-            return;
-        }
-        if (decoder.state.computedStep + 1 != number) throw std::runtime_error("The step before it was not computed");
-        const auto & sampled = decoder.state.sampled;
-        for (size_t i = 0; i < rows.size(); i++) {
-            const auto source = static_cast<size_t>(rows[i].source);
-            const llama_token token = source < sampled.size() ? sampled[source] : LLAMA_TOKEN_NULL;
-            // A draw without a token has none to feed.
-            draws[i].at = token == LLAMA_TOKEN_NULL ? -1 : batch.size();
-            if (token != LLAMA_TOKEN_NULL) batch.add(token, rows[i].sequence, rows[i].position, true);
-        }
-        if (batch.size() > 0) decodeBatch();
-        sample();
-    }
 };
 
 /** Decodes embeddings, for example of a picture, without logits. */
@@ -343,8 +298,6 @@ class Copy : public Task {
 Napi::Function Decoder::define(Napi::Env env) {
     return DefineClass(env, "Decoder", {
         InstanceMethod("decode", &Decoder::decode),
-        InstanceMethod("decodeSampled", &Decoder::decodeSampled),
-        InstanceMethod("withdrawSampled", &Decoder::withdrawSampled),
         InstanceMethod("getLogits", &Decoder::getLogits),
         InstanceMethod("decodeEmbeddings", &Decoder::decodeEmbeddings),
         InstanceMethod("copySequence", &Decoder::copySequence),
@@ -375,7 +328,7 @@ Napi::Value Decoder::decode(const Napi::CallbackInfo & info) {
         throw Napi::RangeError::New(info.Env(), "Tokens, sequences and positions must have the same length, and not be empty");
     }
 
-    auto step = std::make_unique<Step>(info, *this, requestedSteps + 1);
+    auto step = std::make_unique<Step>(info, *this);
     for (size_t i = 0, next = 0; i < count; i++) {
         const bool hasLogits = next < outputs.ElementLength() && outputs[next] == static_cast<int32_t>(i);
         if (hasLogits) next++;
@@ -385,33 +338,7 @@ Napi::Value Decoder::decode(const Napi::CallbackInfo & info) {
         if (!step->batch.hasLogitsAt(drawAt[i])) throw Napi::RangeError::New(info.Env(), "A draw is at a token without logits");
     }
     step->addDraws(info.Env(), drawAt, info[5], info[6], info[7]);
-    requestedSteps++;
     return step.release()->start();
-}
-
-Napi::Value Decoder::decodeSampled(const Napi::CallbackInfo & info) {
-    const auto sources = info[0].As<Napi::Int32Array>();
-    const auto sequences = info[1].As<Napi::Int32Array>();
-    const auto positions = info[2].As<Napi::Int32Array>();
-    const size_t count = sources.ElementLength();
-    if (count == 0 || sequences.ElementLength() != count || positions.ElementLength() != count) {
-        throw Napi::RangeError::New(info.Env(), "Sources, sequences and positions must have the same length, and not be empty");
-    }
-
-    auto step = std::make_unique<SampledStep>(info, *this, requestedSteps + 1);
-    for (size_t i = 0; i < count; i++) step->rows.push_back({ sources[i], sequences[i], positions[i] });
-    // The draws get their places when the tokens are known.
-    step->addDraws(info.Env(), sources, info[3], info[4], info[5]);
-    queued = step->phase;
-    requestedSteps++;
-    return step.release()->start();
-}
-
-Napi::Value Decoder::withdrawSampled(const Napi::CallbackInfo & info) {
-    int expected = waiting;
-    const bool isWithdrawn = queued != nullptr && queued->compare_exchange_strong(expected, withdrawn);
-    queued.reset();
-    return Napi::Boolean::New(info.Env(), isWithdrawn);
 }
 
 Napi::Value Decoder::getLogits(const Napi::CallbackInfo & info) {

@@ -1,9 +1,7 @@
 // Owns the steps on a context of node-llama-cpp: decodes a batch and samples from it in one call on a thread of libuv's pool.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "cells.h"
@@ -13,13 +11,6 @@
 class AddonContext;
 
 namespace waggle {
-
-/** What the steps of a context share. Only the thread that computes a step changes it. */
-struct StepState {
-    /** Number of the last step that was computed, and the tokens that its draws sampled. */
-    uint64_t computedStep = 0;
-    std::vector<llama_token> sampled;
-};
 
 class Decoder : public Napi::ObjectWrap<Decoder> {
   public:
@@ -32,15 +23,10 @@ class Decoder : public Napi::ObjectWrap<Decoder> {
     llama_context * context() const;
 
     int32_t vocabularySize = 0;
-    StepState state;
 
   private:
     /** (tokens, sequences, positions, outputs, drawAt, samplers, seeds, topCounts) => Promise<Float64Array> */
     Napi::Value decode(const Napi::CallbackInfo & info);
-    /** (sources, sequences, positions, samplers, seeds, topCounts) => Promise<Float64Array> */
-    Napi::Value decodeSampled(const Napi::CallbackInfo & info);
-    /** () => boolean */
-    Napi::Value withdrawSampled(const Napi::CallbackInfo & info);
     /** (at, top, tokens, total) => Float64Array */
     Napi::Value getLogits(const Napi::CallbackInfo & info);
     /** (sequence, embeddings, positions, causal) => Promise<void>: one position for each cell, or with M-RoPE four, dimension by dimension */
@@ -54,9 +40,6 @@ class Decoder : public Napi::ObjectWrap<Decoder> {
     /** Keeps the library's context alive. */
     Napi::ObjectReference owner;
     std::vector<CacheTensor> cache;
-    uint64_t requestedSteps = 0;
-    /** Phase of the last step that was queued behind another one. */
-    std::shared_ptr<std::atomic<int>> queued;
 };
 
 } // namespace waggle

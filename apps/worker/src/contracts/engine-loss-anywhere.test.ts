@@ -73,7 +73,7 @@ async function answer(path: string, body: Body, cuts: readonly Cut[]): Promise<{
   /** Whether a token came from the last engine, and from the present one: a job ends when two engines in a row die without a token. */
   let [hadOutput, hasOutput] = [true, false];
   worker = createInlineWorker({
-    fake: { ahead: true, batchSize: 48 },
+    fake: { batchSize: 48 },
     link: {
       command: (_, deliver) => queueMicrotask(deliver),
       event(event, deliver) {

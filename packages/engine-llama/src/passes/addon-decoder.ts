@@ -57,15 +57,6 @@ interface AddonDecoder {
     seeds: Uint32Array,
     topCounts: Uint32Array,
   ): Promise<Float64Array>;
-  decodeSampled(
-    sources: Int32Array,
-    sequences: Int32Array,
-    positions: Int32Array,
-    samplers: readonly Sampler[],
-    seeds: Uint32Array,
-    topCounts: Uint32Array,
-  ): Promise<Float64Array>;
-  withdrawSampled(): boolean;
   /**
    * @returns the greatest logit; the sum of exp(logit - greatest), NaN without `total`; the number of most probable tokens, and token and logit of
    *   each; then the logits of `tokens`
@@ -80,24 +71,13 @@ export interface AddonDecoderOptions {
   readonly addon: Addon;
   readonly library: Library;
   readonly vocabularySize: number;
-  /** Whether steps can be queued, because libuv's pool has one thread. */
-  readonly inOrder: boolean;
 }
 
-export function createAddonDecoder({ addon, library, vocabularySize, inOrder }: AddonDecoderOptions): BatchDecoder {
+export function createAddonDecoder({ addon, library, vocabularySize }: AddonDecoderOptions): BatchDecoder {
   const decoder = new addon.Decoder(library.context);
   return {
     decode: ({ tokens, sequences, positions, outputs }, { at, samplers, seeds, topCounts }) =>
       decoder.decode(tokens, sequences, positions, outputs, at, samplers, seeds, topCounts),
-    ...(inOrder
-      ? {
-          ahead: {
-            decode: (sources, sequences, positions, { samplers, seeds, topCounts }) =>
-              decoder.decodeSampled(sources, sequences, positions, samplers, seeds, topCounts),
-            withdraw: () => decoder.withdrawSampled(),
-          },
-        }
-      : {}),
     logits(position, { tokens, top, total }) {
       // The most probable token is always the first: logprobs need its logit.
       const count = top === "all" ? vocabularySize : Math.max(1, top);

@@ -54,22 +54,6 @@ export interface BatchDecoder {
    *   of exp(logit - greatest) over the vocabulary, and token and logit of each alternative, most probable first.
    */
   decode(batch: Batch, draws: Draws): Promise<Float64Array>;
-  /** Absent where steps cannot be queued. */
-  readonly ahead?: {
-    /**
-     * Queues a step behind the last requested step. Each row feeds a token that the preceding step samples, and samples the next.
-     * @param sources for each row, the index of a draw of the preceding step; if that draw has no token, the row gets no token either
-     * @returns an empty array if the step was withdrawn
-     */
-    decode(
-      sources: Int32Array,
-      sequences: Int32Array,
-      positions: Int32Array,
-      draws: Omit<Draws, "at">,
-    ): Promise<Float64Array>;
-    /** Withdraws the last requested step. @returns false if it has begun */
-    withdraw(): boolean;
-  };
   /** Reads raw logits at a token of the last batch, by its index. */
   logits(at: number, request: LogitsRequest): PositionLogits | Promise<PositionLogits>;
   createSampler(): Sampler;

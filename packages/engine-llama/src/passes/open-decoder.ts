@@ -35,7 +35,7 @@ export async function openDecoder(options: OpenDecoderOptions): Promise<BatchDec
   }
   let problem: string | undefined;
   try {
-    const decoder = createAddonDecoder({ addon, library, vocabularySize, inOrder });
+    const decoder = createAddonDecoder({ addon, library, vocabularySize });
     problem = await decoderProblem(decoder, library, expected);
     if (problem === undefined) return decoder;
   } catch (error) {

@@ -1,45 +1,30 @@
-// Tests how a pass asks its decoder: the batch, the draws, the answers, and queued passes.
+// Tests how a pass asks its decoder: the batch, the draws and the answers.
 import { deferred } from "@waggle/async";
 import type { SlotSampling } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
-import type { BatchDecoder, Draws, SamplerConfig } from "./batch-decoder.ts";
+import type { BatchDecoder, SamplerConfig } from "./batch-decoder.ts";
 import type { LibraryContext } from "./library-context.ts";
-import { createPasses, type BatchRow, type QueuedRow } from "./passes.ts";
+import { createPasses, type BatchRow } from "./passes.ts";
 import type { SamplingContext } from "../sampling/sampling.ts";
 
 const plain: SlotSampling = { ...SamplingSchema.parse({ repeat_penalty: 1.5 }), seed: 1 };
 const underway = (): void => {};
 
-function fakePasses({ canQueue = true } = {}) {
+function fakePasses() {
   const calls: unknown[][] = [];
   const steps: ReturnType<typeof deferred<Float64Array>>[] = [];
   const configs: SamplerConfig[] = [];
   const recents: number[][] = [];
-  let hasBegun = false;
   const lists = (numbers: readonly ArrayLike<number>[]): number[][] => numbers.map((list) => Array.from(list));
-  const stepOf = (
-    name: string,
-    lengths: readonly ArrayLike<number>[],
-    draws: Omit<Draws, "at">,
-  ): Promise<Float64Array> => {
-    const step = deferred<Float64Array>();
-    calls.push([name, ...lists(lengths), draws.samplers.length, ...lists([draws.seeds, draws.topCounts])]);
-    steps.push(step);
-    return step.promise;
-  };
   const decoder: BatchDecoder = {
-    decode({ tokens, sequences, positions, outputs }, { at, ...draws }) {
-      return stepOf("decode", [tokens, sequences, positions, outputs, at], draws);
+    decode({ tokens, sequences, positions, outputs }, { at, samplers, seeds, topCounts }) {
+      const step = deferred<Float64Array>();
+      const batch = lists([tokens, sequences, positions, outputs, at]);
+      calls.push(["decode", ...batch, samplers.length, ...lists([seeds, topCounts])]);
+      steps.push(step);
+      return step.promise;
     },
-    ...(canQueue
-      ? {
-          ahead: {
-            decode: (sources, sequences, positions, draws) => stepOf("ahead", [sources, sequences, positions], draws),
-            withdraw: () => !hasBegun,
-          },
-        }
-      : {}),
     logits(at, { tokens, top }) {
       calls.push(["logits", at, top, tokens]);
       return { logits: new Map([[at, 1]]) };
@@ -62,7 +47,7 @@ function fakePasses({ canQueue = true } = {}) {
     sampling: { vocabularySize: 10 } as SamplingContext,
   });
   for (const slot of [0, 1, 2]) passes.configure(slot, plain);
-  return { passes, calls, steps, configs, recents, begin: () => (hasBegun = true) };
+  return { passes, calls, steps, configs, recents };
 }
 
 const drawn = (slot: number, tokens: number[], topLogprobs?: number, recent?: number[]): BatchRow => ({
@@ -70,11 +55,6 @@ const drawn = (slot: number, tokens: number[], topLogprobs?: number, recent?: nu
   from: 5,
   tokens,
   asks: [{ at: tokens.length - 1, kind: "draw", draw: { seed: 40 + slot, recent, topLogprobs } }],
-});
-const ahead = (slot: number): QueuedRow => ({
-  slot,
-  position: 6,
-  draw: { seed: 50 + slot, recent: undefined, topLogprobs: undefined },
 });
 
 describe("a pass", () => {
@@ -198,43 +178,5 @@ describe("a pass", () => {
     ]);
     expect(configs, "one for each slot").toHaveLength(3);
     expect(configs[0]).toMatchObject({ repeat_penalty: 1.5 });
-  });
-});
-
-describe("a queued pass", () => {
-  it("refers to the draws of the preceding pass, and configures no sampler", async () => {
-    const { passes, calls, steps, recents } = fakePasses();
-    const first = passes.run([drawn(0, [4]), drawn(1, [4]), drawn(2, [4])], underway);
-    const second = passes.ahead?.run([ahead(1), ahead(2)]);
-    steps[0]?.resolve(Float64Array.of(3, 4, 5));
-    await first;
-    const third = passes.ahead?.run([ahead(2)]);
-    steps[1]?.resolve(Float64Array.of(6, 7));
-    steps[2]?.resolve(Float64Array.of(8));
-    expect(await second).toEqual([
-      { kind: "token", token: 6 },
-      { kind: "token", token: 7 },
-    ]);
-    expect(await third).toEqual([{ kind: "token", token: 8 }]);
-    expect(calls.slice(2)).toEqual([
-      ["ahead", [1, 2], [1, 2], [6, 6], 2, [51, 52], [0, 0]],
-      ["ahead", [1], [2], [6], 1, [52], [0]],
-    ]);
-    expect(recents).toEqual([]);
-  });
-
-  it("can be withdrawn until it begins, and then has no result", async () => {
-    const { passes, steps, begin } = fakePasses();
-    void passes.run([drawn(0, [4])], underway);
-    const pass = passes.ahead?.run([ahead(0)]);
-    expect(passes.ahead?.withdraw()).toBe(true);
-    steps[1]?.resolve(new Float64Array());
-    expect(await pass).toBeUndefined();
-    begin();
-    expect(passes.ahead?.withdraw()).toBe(false);
-  });
-
-  it("is impossible if the decoder queues no steps", () => {
-    expect(fakePasses({ canQueue: false }).passes.ahead).toBeUndefined();
   });
 });

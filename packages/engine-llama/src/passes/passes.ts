@@ -44,24 +44,6 @@ export type Answer =
   | { readonly kind: "logits"; readonly logits: PositionLogits }
   | { readonly kind: "kept" };
 
-/** A row of a queued pass. It feeds the token that the preceding pass samples for the slot. */
-export interface QueuedRow {
-  readonly slot: number;
-  /** Position of the token in the sequence. */
-  readonly position: number;
-  readonly draw: Draw;
-}
-
-export interface PassesAhead {
-  /**
-   * Queues a pass behind the running pass. The queued pass samples a token for each row.
-   * @returns undefined if the pass was withdrawn
-   */
-  run(rows: readonly QueuedRow[]): Promise<readonly Answer[] | undefined>;
-  /** Withdraws the queued pass. @returns false if the pass has begun, or no pass is queued */
-  withdraw(): boolean;
-}
-
 export interface Passes {
   /** Sets the library's sampler of a slot, for the next and later passes. Not called while a pass runs. */
   configure(slot: number, sampling: SlotSampling): void;
@@ -83,9 +65,6 @@ export interface Passes {
 
   /** Whether a row may have several draws. */
   readonly takesGuesses: boolean;
-
-  /** Absent if a pass has to end before the next pass is requested. */
-  readonly ahead?: PassesAhead;
 
   /** Sets the number of threads. Not called while a pass runs. */
   setThreads(threads: number): void;
@@ -112,7 +91,7 @@ export interface Passes {
   save(slot: number, path: string, tokens: readonly Token[]): Promise<number>;
   /** Replaces the slot's KV cache by a file's. @returns the file's tokens. @throws Error if the library rejects the file; the slot is then empty */
   load(slot: number, path: string): Promise<readonly Token[]>;
-  /** Resolves when the passes that were requested have ended, also a queued one. */
+  /** Resolves when the pass that was requested last has ended. */
   settled(): Promise<void>;
 }
 
@@ -142,8 +121,6 @@ export function createPasses(options: PassesOptions): Passes {
     start: -1,
   }));
   let threads = 1;
-  /** Draws of the last requested pass, in the order of its results. */
-  let lastDrawn: readonly Drawn[] = [];
   let running: Promise<unknown> = Promise.resolve();
 
   function slotAt(slot: number): SlotSampler {
@@ -161,7 +138,6 @@ export function createPasses(options: PassesOptions): Passes {
       for (const ask of asks) if (ask.kind === "draw") drawn.push({ slot, draw: ask.draw, at: start + ask.at });
       start += tokens.length;
     }
-    lastDrawn = drawn;
     const step = decoder.decode(batchOf(rows), { at: Int32Array.from(drawn, ({ at }) => at), ...drawsOf(drawn) });
     underway();
     return await answersOf(rows, readTokens(await step, drawn));
@@ -183,18 +159,6 @@ export function createPasses(options: PassesOptions): Passes {
       start += fed.length;
     }
     return answers;
-  }
-
-  async function runAhead(
-    ahead: NonNullable<BatchDecoder["ahead"]>,
-    rows: readonly QueuedRow[],
-  ): Promise<readonly Answer[] | undefined> {
-    const sources = Int32Array.from(rows, ({ slot }) => lastDrawn.findIndex((before) => before.slot === slot));
-    const sequences = Int32Array.from(rows, ({ slot }) => slot);
-    const positions = Int32Array.from(rows, ({ position }) => position);
-    lastDrawn = rows;
-    const numbers = await ahead.decode(sources, sequences, positions, drawsOf(rows));
-    return numbers.length === 0 ? undefined : readTokens(numbers, rows);
   }
 
   function drawsOf(drawn: readonly Drawn[]): Omit<Draws, "at"> {
@@ -234,13 +198,9 @@ export function createPasses(options: PassesOptions): Passes {
     return pass;
   }
 
-  const { ahead } = decoder;
   return {
     configure: (slot, wanted) => slotAt(slot).sampler.configure(samplerConfig(wanted, sampling)),
     run: (rows, underway) => follow(run(rows, underway)),
-    ...(ahead === undefined
-      ? {}
-      : { ahead: { run: (rows) => follow(runAhead(ahead, rows)), withdraw: () => ahead.withdraw() } }),
     readLogits: async (slot, at, request) => await decoder.logits(slotAt(slot).start + at, request),
     canSample: (wanted) => decoder.canSample(wanted),
     // A recurrent state cannot be cut back behind a wrong guess.

@@ -1,13 +1,13 @@
 // Implements the Backend on a loaded model that generates. A step is one forward pass over the rows of several slots.
 import { contextCapacity, freePieces, positionBehind, refuseField } from "@waggle/engine";
-import type { Backend, BackendInfo, BatchEntry, EntryResult, StepsAhead, TextGenerator, Token } from "@waggle/engine";
+import type { Backend, BackendInfo, BatchEntry, EntryResult, TextGenerator, Token } from "@waggle/engine";
 import { createSpecialText } from "@waggle/chat-format/describe";
 import type { LlamaModel } from "node-llama-cpp";
 import type { Chat } from "../text/chat.ts";
 import { gpuMemoryOf } from "../load/gpu-memory.ts";
 import type { LlamaEmbedder } from "../embed/embedder.ts";
 import type { Pictures } from "../pictures/open-pictures.ts";
-import type { BatchRow, Passes, PassesAhead, QueuedRow } from "../passes/passes.ts";
+import type { BatchRow, Passes } from "../passes/passes.ts";
 import { createPrompts, type Prompts } from "../text/prompt.ts";
 import { checkSampling, type SamplingContext } from "../sampling/sampling.ts";
 import { shiftProblem } from "../load/shift-check.ts";
@@ -67,7 +67,6 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
 
   const generator: TextGenerator = {
     states: states === undefined ? undefined : createKvSnapshots(slotAt, states, capacity),
-    ahead: passes.ahead === undefined ? undefined : createStepsAhead(slotAt, passes.ahead),
     takesGuesses: passes.takesGuesses,
     oneMatrix: parts.oneMatrix,
     attentionTile: parts.attentionTile,
@@ -140,26 +139,6 @@ const mostNextLogprobs = 128;
 
 function maxNextLogprobsOf(vocabularySize: number): number {
   return Math.max(1, Math.min(mostNextLogprobs, Math.floor(maxLogitBytes / (bytesPerLogit * vocabularySize))));
-}
-
-function createStepsAhead(slotAt: (id: number) => Slot, passes: PassesAhead): StepsAhead {
-  return {
-    step(entries) {
-      const rows: QueuedRow[] = [];
-      for (const entry of entries) {
-        const row = slotAt(entry.slot).rowAhead(entry);
-        if (row === undefined) return undefined;
-        rows.push(row);
-      }
-      const pass = passes
-        .run(rows)
-        .then((answers) => answers?.map((answer, i) => slotAt(rows[i]?.slot ?? -1).resultAhead(answer)));
-      // If the preceding pass fails, its error is enough: do not report the queued pass's error as an unhandled rejection.
-      pass.catch(() => {});
-      return pass;
-    },
-    withdraw: () => passes.withdraw(),
-  };
 }
 
 /** Computes a step. An entry that cannot be computed fails alone; if the pass fails, all entries fail. */

@@ -4,7 +4,7 @@ import type { EntryResult, SlotSampling, Token, TokenLogprobs } from "@waggle/en
 import { AmbiguityError } from "@waggle/grammar/gbnf";
 import type { GrammarRun } from "@waggle/grammar/gbnf";
 import { createLogitSampler, logprobsOf } from "../sampling/logit-sampler.ts";
-import type { Answer, Ask, Draw, Passes } from "../passes/passes.ts";
+import type { Answer, Ask, Passes } from "../passes/passes.ts";
 import { hasRepeatPenalty, neverEnds, type SamplingContext } from "../sampling/sampling.ts";
 import { tokenSeed } from "../sampling/random.ts";
 import { createOnlyTokens } from "./only-tokens.ts";
@@ -16,8 +16,6 @@ export interface SlotWork {
    * @param next position of the token that is sampled behind it
    */
   asks(at: number, next: number, guesses: readonly Token[]): Ask[];
-  /** Makes the draw for this position, before the token in front of it is known. Undefined if the job needs to know that token first. */
-  drawAhead(next: number): Draw | undefined;
   /**
    * Chooses the next token, and the tokens behind right guesses.
    * @param answers to the asks
@@ -153,11 +151,6 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     asks(at, next, guesses) {
       row = { at, next, guesses };
       return Array.from({ length: 1 + guesses.length }, (_, guessed) => askFor(row, guessed));
-    },
-    drawAhead(position) {
-      if (alone || grammar !== undefined) return undefined;
-      // `recent` is undefined, because in a queued pass the library's sampler counts the tokens for the penalties itself.
-      return { seed: seed(position), recent: undefined, topLogprobs };
     },
     take(answers, forced) {
       if (answers.length === 0) throw new Error(`The pass has no answer for slot ${slot}`);

@@ -72,16 +72,6 @@ describe("a slot", () => {
     expect(drawOf(decodeRow(slot, held, 4)).recent).toEqual([2, 3, 4]);
   });
 
-  test("draws with the same random numbers in a queued pass as in another pass at the same position", async () => {
-    const { slot } = scripted();
-    const held = heldOf([1, 2]);
-    await slot.begin(2, sampling, held);
-    decodeRow(slot, held, 3);
-    const ahead = slot.rowAhead({ slot: 0, from: held.nextPosition });
-    expect(ahead).toMatchObject({ slot: 0, position: 3 });
-    expect(ahead?.draw.seed).toBe(drawOf(decodeRow(slot, held, 4)).seed);
-  });
-
   test("draws with the same random numbers after a shift", async () => {
     const [whole, shifted] = [scripted(), scripted()];
     const [held, rest] = [heldOf([1, 2, 3, 4, 5]), heldOf([1, 2, 3, 4, 5])];
@@ -91,20 +81,6 @@ describe("a slot", () => {
     rest.entries.splice(1, 2);
     expect(shifted.erased).toEqual([[1, 3, 5]]);
     expect(drawOf(decodeRow(shifted.slot, rest, 6)).seed).toBe(drawOf(decodeRow(whole.slot, held, 6)).seed);
-  });
-
-  test("cannot be queued where a grammar must accept the token first", async () => {
-    const run = { allows: () => true, accept: () => undefined };
-    const grammars = { begin: async () => run };
-    const passes = {
-      configure: () => undefined,
-      canSample: () => true,
-      readLogits: () => expect.fail("logits were read"),
-    };
-    const options = { id: 0, passes: passes as unknown as Passes, capacity: 8 };
-    const slot = createSlot({ ...options, sampling: { ...context, grammars } as unknown as SamplingContext });
-    await slot.begin(1, { ...sampling, grammar: 'root ::= "a"' }, heldOf([1]));
-    expect(slot.rowAhead({ slot: 0, from: 1 })).toBeUndefined();
   });
 
   test("discards what the engine does not keep, and everything where the engine knows nothing of its contents", async () => {

@@ -1,9 +1,9 @@
 // Owns the work of a slot: its sampler, grammar and adapters. It makes the batch row of an entry, and the entry's result from the answers. What the
 // slot holds belongs to the engine. It does not depend on other slots.
 import { entriesWithin, isCell, positionBehind } from "@waggle/engine";
-import type { BatchEntry, EntryResult, Held, HeldEntry, QueuedEntry, SlotSampling, Token } from "@waggle/engine";
+import type { BatchEntry, EntryResult, Held, HeldEntry, SlotSampling, Token } from "@waggle/engine";
 import { logprobsOf } from "../sampling/logit-sampler.ts";
-import type { Answer, Ask, BatchRow, Passes, QueuedRow } from "../passes/passes.ts";
+import type { Answer, Ask, BatchRow, Passes } from "../passes/passes.ts";
 import { createSlotWork, type SlotWork } from "./slot-work.ts";
 import type { SamplingContext } from "../sampling/sampling.ts";
 
@@ -24,10 +24,6 @@ export interface Slot {
   rowFor(entry: BatchEntry): BatchRow | EntryResult;
   /** Makes the entry's result from the answers to its row. */
   resultOf(entry: BatchEntry, answers: readonly Answer[]): EntryResult | Promise<EntryResult>;
-  /** Makes the row of a queued pass; undefined if the token that it feeds must be known first. */
-  rowAhead(entry: QueuedEntry): QueuedRow | undefined;
-  /** Makes the result of a queued pass. */
-  resultAhead(answer: Answer): EntryResult;
   /** The tokens with which the job's answer continues, where its grammar allows one text only. */
   onlyTokens(): readonly Token[];
   shift(keep: number, discard: number): Promise<void>;
@@ -124,14 +120,6 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
         result.kind === "token" ? { ...result, nextLogprobs } : result;
       return taken instanceof Promise ? taken.then(add) : add(taken);
     },
-
-    rowAhead({ from }) {
-      const draw = currentJob().work.drawAhead(from + 1);
-      return draw === undefined ? undefined : { slot: id, position: from, draw };
-    },
-
-    // The result is not a promise, because slots that read logits cannot be queued.
-    resultAhead: (answer) => currentJob().work.take([answer], undefined) as EntryResult,
 
     onlyTokens: () => currentJob().work.onlyTokens(),
 

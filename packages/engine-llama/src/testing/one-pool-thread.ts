@@ -1,5 +1,5 @@
-// Generates on the bindings that its arguments name while libuv's pool has one thread, as in a worker's engine. Only then is sampling requested
-// together with the pass, and only then are steps queued. Prints the sampled tokens as JSON, by binding. Run it with UV_THREADPOOL_SIZE=1.
+// Generates on the bindings that its arguments name while libuv's pool has one thread, as in a worker's engine. Only then does the
+// library's decoder request sampling together with the pass. Prints the sampled tokens as JSON, by binding. Run it with UV_THREADPOOL_SIZE=1.
 import { tokensOf } from "@waggle/engine";
 import type { EntryResult, SlotSampling } from "@waggle/engine";
 import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
@@ -9,8 +9,6 @@ import { loadOn } from "./load-on.ts";
 import { storyModel } from "./story-model.ts";
 
 const steps = 60;
-/** Number of steps queued in a row, and interval of the withdrawn steps. */
-const [inARow, withdrawnEvery] = [9, 4];
 const slots = [0, 1];
 const texts = ["Once upon a time there was a little bee", "A dog and a cat were friends. They liked"];
 const wild = { temperature: 1.3, top_k: 60, top_p: 0.98, min_p: 0.01, ignore_eos: true };
@@ -19,8 +17,6 @@ const samplings: readonly SlotSampling[] = [
   { ...SamplingSchema.parse({ ...wild, xtc_probability: 0.5, xtc_threshold: 0.05 }), seed: 7, topLogprobs: 1 },
   { ...SamplingSchema.parse({ ...wild, repeat_penalty: 1.3, frequency_penalty: 0.3, repeat_last_n: 20 }), seed: 7 },
 ];
-
-type Step = Promise<readonly EntryResult[] | undefined> | undefined;
 
 /** @returns for each step, the tokens of all slots */
 async function play(backend: DrivenBackend, sampling: SlotSampling): Promise<number[][]> {
@@ -39,19 +35,9 @@ async function play(backend: DrivenBackend, sampling: SlotSampling): Promise<num
       })),
     ),
   );
-  while (played.length < steps) {
-    let running: Step = backend.step(slots.map((slot) => ({ kind: "decode" as const, slot })));
-    for (let row = 1; running !== undefined; row++) {
-      let next: Step = row < inARow ? backend.ahead?.step(slots) : undefined;
-      if (next !== undefined && row % withdrawnEvery === 0 && backend.ahead?.withdraw() === true) next = undefined;
-      const results = await running;
-      if (results === undefined) break;
-      take(results);
-      running = next;
-    }
-  }
+  while (played.length < steps) take(await backend.step(slots.map((slot) => ({ kind: "decode" as const, slot }))));
   for (const slot of slots) await backend.end(slot);
-  return played.slice(0, steps);
+  return played;
 }
 
 // The library does not keep the process alive while it loads a model.
@@ -64,9 +50,7 @@ for (const binding of process.argv.slice(2) as Binding[]) {
     const backend = driveSlots(await loadOn(binding, options));
     const answers: number[][][] = [];
     for (const sampling of samplings) answers.push(await play(backend, sampling));
-    played[
-      [binding, ...(onePoolThread ? ["in order"] : []), ...(backend.ahead === undefined ? [] : ["ahead"])].join()
-    ] = answers;
+    played[[binding, ...(onePoolThread ? ["in order"] : [])].join()] = answers;
     await backend.dispose();
   }
 }

@@ -147,18 +147,6 @@ describe("the fake backend refuses", () => {
       },
       "slot 0 would hold 4 tokens",
     ],
-    [
-      "a step queued behind guesses",
-      { ahead: true },
-      async (fake) => {
-        await fake.step([prefill(0, [1], true)]);
-        const step = fake.step([{ kind: "decode", slot: 0, guesses: [1] }]);
-        const queued = fake.ahead?.step([0]);
-        await step;
-        await queued;
-      },
-      "the running step has guesses",
-    ],
     ["an unknown slot", {}, (fake) => fake.step([prefill(2, [1])]), "there is no slot 2"],
     ["too many tokens", { batchSize: 2 }, (fake) => fake.step([prefill(0, [1, 2, 3])]), "exceed the batch of 2"],
     ["an empty entry", {}, (fake) => fake.step([prefill(0, [])]), "the entry of slot 0 is empty"],

@@ -12,7 +12,6 @@ import type {
   Picture,
   PictureChunk,
   PicturePart,
-  QueuedEntry,
   SlotSampling,
   TextGenerator,
   TextPiece,
@@ -51,8 +50,6 @@ export interface FakeBackendOptions {
   readonly copies?: boolean;
   /** Maximum number of tokens in a step; 512 by default. */
   readonly batchSize?: number;
-  /** Allows a step to be queued behind the running step. */
-  readonly ahead?: boolean;
   /** Allows guesses; true by default. */
   readonly guesses?: boolean;
   /** Measures steps; absent by default. */
@@ -129,13 +126,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   const disposal = deferred<void>();
   let steps = 0;
   let stepping = false;
-  /** Whether the last step has guesses: a queued step does not know its last tokens. */
-  let hasGuesses = false;
   let stepsEnded = 0;
-  /** The results of the last requested step. */
-  let lastStep: Promise<readonly EntryResult[] | undefined> = Promise.resolve(undefined);
-  /** The queued step. */
-  let waiting: { withdrawn: boolean } | undefined;
 
   function slotAt(id: number, action: string): FakeSlot {
     const slot = slots[id];
@@ -209,7 +200,6 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     checkEntries(entries);
     steps += 1;
     stepping = true;
-    hasGuesses = entries.some(({ guesses }) => guesses !== undefined);
     underway?.();
     try {
       await pause();
@@ -218,25 +208,6 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       stepsEnded += 1;
     }
     return entries.map((entry) => compute(slotAt(entry.slot, "step"), entry, options.die));
-  }
-
-  /** Queues a step, which begins before the result of the preceding step is delivered. */
-  function goAhead(rows: readonly QueuedEntry[]): Promise<readonly EntryResult[] | undefined> {
-    if (!stepping || waiting !== undefined) throw refusal("go ahead", "no step runs, or one waits already");
-    if (hasGuesses) throw refusal("go ahead", "the running step has guesses");
-    const mine = { withdrawn: false };
-    waiting = mine;
-    return (lastStep = lastStep.then((before) => {
-      waiting = undefined;
-      return mine.withdrawn
-        ? undefined
-        : run(rows.map((row, i) => ({ ...row, kind: "decode", tokens: [tokenOf(before?.[i])], sample: true })));
-    }));
-  }
-
-  function withdraw(): boolean {
-    if (waiting !== undefined) waiting.withdrawn = true;
-    return waiting !== undefined;
   }
 
   const encoder =
@@ -265,7 +236,6 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
 
   const generator: TextGenerator = {
     states: options.saved?.attach((id) => slotAt(id, "save or load"), checkPool),
-    ahead: options.ahead === true ? { step: goAhead, withdraw } : undefined,
     takesGuesses: options.guesses ?? true,
     oneMatrix: false,
     attentionTile: 64,
@@ -301,11 +271,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       return keep;
     },
 
-    step(entries, underway) {
-      const step = run(entries, underway);
-      lastStep = step;
-      return step;
-    },
+    step: run,
 
     async shift(id, keep, discard) {
       const { cells, job } = slotAt(id, "shift");
@@ -528,11 +494,6 @@ function feed(cells: FakeCell[], entry: HeldEntry, adapters: readonly number[] |
   const changed = adapters?.reduce((hash, scale) => extendContext(hash, scale * 1_024), before);
   const end = (cells.at(-1)?.end ?? 0) + positionsOf(entry);
   cells.push({ entry, end, hash: extendEntry(changed ?? before, entry) });
-}
-
-/** The token that a queued step feeds. Behind a failed entry it is any token, because such a slot fails again. */
-function tokenOf(result: EntryResult | undefined): Token {
-  return result?.kind === "token" ? result.token : 0;
 }
 
 function refusal(action: string, reason: string): Error {

@@ -131,11 +131,4 @@ describe("the guesses of a step", () => {
     }
     expect(guesses.plan(step)).toBeUndefined();
   });
-
-  test("are likely behind a running step whose token is expected", () => {
-    const guesses = begun(repeating);
-    expect(guesses.isLikely({ slots: [slot(0)], stepMs: cheap })).toBe(true);
-    guesses.begin(0, { prompt: [1, 2, 3], output: [], scope: undefined });
-    expect(guesses.isLikely({ slots: [slot(0)], stepMs: cheap })).toBe(false);
-  });
 });

@@ -39,8 +39,6 @@ export interface Guesses {
    * pays.
    */
   plan(step: DecodingStep): ReadonlyMap<number, readonly Token[]> | undefined;
-  /** Whether guesses will probably pay after the running step, whose tokens are not pushed yet. */
-  isLikely(step: DecodingStep): boolean;
 }
 
 const noDraft: Draft = { tokens: [], chances: [] };
@@ -72,20 +70,7 @@ export function createGuesses({ enabled }: { readonly enabled: boolean }): Guess
       if (count === 0) return undefined;
       return new Map(slots.map(({ slot }, i) => [slot, filled(drafts[i]?.tokens ?? [], count)]));
     },
-    isLikely({ slots, stepMs }) {
-      const most = Math.min(mostGuesses, ...slots.map((each) => each.most - 1));
-      if (most < 1 || jobs.size === 0) return false;
-      const drafts = slots.map(({ slot, only }) =>
-        behindFirst(jobs.get(slot)?.drafter.draft(most + 1, only) ?? noDraft),
-      );
-      return chooseGuesses(drafts, most, stepMs) > 0;
-    },
   };
-}
-
-/** The part of a draft that remains if the running step samples the draft's first token. */
-function behindFirst({ tokens, chances }: Draft): Draft {
-  return (chances[0] ?? 0) < 0.5 ? noDraft : { tokens: tokens.slice(1), chances: chances.slice(1) };
 }
 
 /** Any token will do as a guess that is not expected to be right. */

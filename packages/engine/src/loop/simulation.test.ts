@@ -31,7 +31,6 @@ const firstSeed = Number(process.env["WAGGLE_SIMULATION_SEED"] ?? 1);
 
 /** Counts over all schedules so far. */
 let shifts = 0;
-let aheads = 0;
 let parks = 0;
 let parksAfterShifts = 0;
 let copies = 0;
@@ -175,7 +174,6 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     encodeGate: async ({ id }) => holdEncoding(id),
     gate: async () => interfere(),
     saved: states,
-    ahead: seed % 2 === 0,
   });
   const engine = createEngine({
     backend: interferedWith(fake),
@@ -287,13 +285,6 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
         const running = generator.step(entries, underway);
         unsentCopies = [];
         return running.then((results) => passEnded(entries, results));
-      },
-      ahead: generator.ahead && {
-        ...generator.ahead,
-        step(entries) {
-          aheads += 1;
-          return generator.ahead?.step(entries)?.then((results) => results && passEnded(entries, results));
-        },
       },
       async shift(slot, keep, discard) {
         shifts += 1;
@@ -576,7 +567,6 @@ describe("random schedules", () => {
       for (const type of ["finished", "cancelled", "failed"])
         expect(outcomes[type], type).toBeGreaterThan(schedules / 10);
       expect(shifts).toBeGreaterThan(schedules / 10);
-      expect(aheads).toBeGreaterThan(schedules);
       expect(parks).toBeGreaterThan(schedules / 5);
       expect(parksAfterShifts).toBeGreaterThan(schedules / 100);
       expect(rightGuesses, "right guesses").toBeGreaterThan(schedules);

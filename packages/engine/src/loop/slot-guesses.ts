@@ -18,8 +18,6 @@ export interface SlotGuessesOptions {
 export interface SlotGuesses {
   /** @param decoding all slots that decode in the next step @returns equally many guesses for each; undefined if none pays */
   next(decoding: readonly Slot[], load: Load): ReadonlyMap<number, readonly Token[]> | undefined;
-  /** Whether guesses will probably pay in the step behind the running one. */
-  areLikely(decoding: readonly Slot[], load: Load): boolean;
 }
 
 interface Followed {
@@ -63,7 +61,7 @@ export function createSlotGuesses({ backend, slots, guesses, pacing }: SlotGuess
     job.seen = ids.length;
   }
 
-  function stepOf(decoding: readonly Slot[], load: Load, withGrammars: boolean): DecodingStep {
+  function stepOf(decoding: readonly Slot[], load: Load): DecodingStep {
     // Each slot gets as many guesses as the others, so all must have room.
     const room = Math.floor(Math.min(info.batchSize, info.contextPool - usedCells(slots)) / decoding.length) - 1;
     return {
@@ -71,7 +69,7 @@ export function createSlotGuesses({ backend, slots, guesses, pacing }: SlotGuess
         const { id, sequence, held } = slot;
         const most =
           sequence === undefined || sequence.forced !== undefined || !mayGuessFor(slot) ? 0 : sequence.tokensUnseen - 1;
-        const only = withGrammars && most > 0 ? (generator?.onlyTokens(id) ?? []) : [];
+        const only = most > 0 ? (generator?.onlyTokens(id) ?? []) : [];
         return { slot: id, only, most: Math.min(most, room, capacity - held.entries.length - 1) };
       }),
       stepMs: (height) => pacing.guessMs(load, height),
@@ -84,12 +82,7 @@ export function createSlotGuesses({ backend, slots, guesses, pacing }: SlotGuess
       follow();
       // A prompt makes better use of the time.
       if (decoding.length === 0 || load.promptHeld !== undefined) return undefined;
-      return guesses.plan(stepOf(decoding, load, true));
-    },
-    areLikely(decoding, load) {
-      if (generator?.takesGuesses !== true) return false;
-      follow();
-      return guesses.isLikely(stepOf(decoding, load, false));
+      return guesses.plan(stepOf(decoding, load));
     },
   };
 }

@@ -155,29 +155,26 @@ describe("while a picture is encoded", () => {
     expect(harness.textOf("sees")).toBe(await answerTo(asked(picture(1))));
   });
 
-  test.each([false, true])(
-    "a step has a thread less while a picture is divided (steps are queued: %s)",
-    async (ahead) => {
-      let steps = 0;
-      const threads: number[] = [];
-      const isDividing = (): boolean => steps > 10 && steps <= 20;
-      const harness = seeing({
-        ...{ threads: 2, pinnedThreads: 2, ahead },
-        onEvent: (event) => void (steps += event.type === "step" ? 1 : 0),
-        wrap: (backend) => ({
-          ...withGenerator(({ pictures }) =>
-            pictures === undefined
-              ? {}
-              : { pictures: Object.defineProperty({ ...pictures }, "dividing", { get: isDividing }) },
-          )(backend),
-          setThreads: (count: number) => void threads.push(count),
-        }),
-      });
-      submit(harness.engine, job("only", "one", { maxTokens: 60 }));
-      await harness.untilJob("only", "finished");
-      expect(threads).toEqual([1, 2]);
-    },
-  );
+  test("a step has a thread less while a picture is divided", async () => {
+    let steps = 0;
+    const threads: number[] = [];
+    const isDividing = (): boolean => steps > 10 && steps <= 20;
+    const harness = seeing({
+      ...{ threads: 2, pinnedThreads: 2 },
+      onEvent: (event) => void (steps += event.type === "step" ? 1 : 0),
+      wrap: (backend) => ({
+        ...withGenerator(({ pictures }) =>
+          pictures === undefined
+            ? {}
+            : { pictures: Object.defineProperty({ ...pictures }, "dividing", { get: isDividing }) },
+        )(backend),
+        setThreads: (count: number) => void threads.push(count),
+      }),
+    });
+    submit(harness.engine, job("only", "one", { maxTokens: 60 }));
+    await harness.untilJob("only", "finished");
+    expect(threads).toEqual([1, 2]);
+  });
 
   test("its job is cancelled at once, and the encoding ends", async () => {
     const { harness, untilBegun, gates } = held();

@@ -1,7 +1,7 @@
 // Runs the engine's loop: scheduling point, one forward pass, postprocessing. Between passes the loop awaits only the backend.
 import { deferred } from "@waggle/async";
 import { createAdapterTurns } from "./adapters.ts";
-import type { Backend, BatchEntry, EntryResult, QueuedEntry, StepsAhead } from "../port/backend.ts";
+import type { Backend, BatchEntry, EntryResult } from "../port/backend.ts";
 import type { SchedulingPoint } from "./scheduling-point.ts";
 import { usedCells } from "./cells.ts";
 import { contextCapacity, planShift } from "./context-shift.ts";
@@ -16,16 +16,7 @@ import { shapeOf, type StepShape } from "../costs/step-shape.ts";
 import { postprocess } from "./postprocess.ts";
 import { cellsOf } from "../port/entries.ts";
 import { generatorOf } from "../sequence/prepare.ts";
-import {
-  ageWaiting,
-  countScored,
-  countTokens,
-  isPrefilling,
-  nextPrompt,
-  readsText,
-  runsOf,
-  schedule,
-} from "./schedule.ts";
+import { ageWaiting, countScored, countTokens, nextPrompt, readsText, runsOf, schedule } from "./schedule.ts";
 import { createSlotPictures } from "./slot-pictures.ts";
 import { createSlotShares } from "./slot-shares.ts";
 import { sequenceOf, type Slot } from "./slots.ts";
@@ -87,8 +78,6 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   const slotShares = createSlotShares({ shares: options.shares, backend, slots, pacing });
   let { threads } = backend.info;
   let passes = 0;
-  /** The pass behind the running one. "begun": the running pass has ended, but its results are not delivered yet. */
-  let queued: "none" | "waiting" | "begun" = "none";
   let leaving = false;
   let maintaining = false;
   let passesAtMaintenance = 0;
@@ -211,84 +200,29 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     return true;
   }
 
-  /** Runs a pass, and repeats the pass while nothing changes: each repetition is queued while the pass before it computes. */
-  async function runPasses(entries: readonly BatchEntry[]): Promise<void> {
+  async function runPass(entries: readonly BatchEntry[]): Promise<void> {
     const generator = generatorOf(backend);
-    let shape = shapeOf(entries, generator);
+    const shape = shapeOf(entries, generator);
     const pay = slotShares.payersOf(entries);
     useThreads(pacing.threads(shape));
-    let startMs = now();
+    const startMs = now();
     for (const { slot, tokens } of entries) slotAt(slot).held.feed(tokens);
     // The last pass's events are sent while this pass computes, because sending takes as long as a small model's pass.
-    let running: ReturnType<StepsAhead["step"]> = generator.step(entries, sendLastPass);
-    for (let isFirst = true; running !== undefined; isFirst = false) {
-      pictures.leaveThreads();
-      const next = mayRepeat(entries, shape) ? generator.ahead?.step(entries.map(queuedEntry)) : undefined;
-      queued = next === undefined ? "none" : "waiting";
-      if (!isFirst) sendLastPass();
-      const results = await running;
-      const isNextQueued = queued !== "none";
-      queued = "none";
-      if (results === undefined) return;
-      const endMs = now();
-      passes += 1;
-      // If every entry failed before the pass began, the backend has not called `sendLastPass`.
-      if (lastPass !== undefined) sendLastPass();
-      pay(endMs - startMs);
-      takeIn(entries, results, shape, { passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) }, endMs);
-      startMs = endMs;
-      running = next;
-      if (!isNextQueued) continue;
-      feedSampled(entries, results);
-      shape = shapeOf(
-        entries.map((entry) => ({ ...entry, from: slotAt(entry.slot).held.nextPosition - 1 })),
-        generator,
-      );
-    }
-  }
-
-  /**
-   * Records that a queued pass has fed the tokens of the pass before it, even where a job has ended since. After a failure, what
-   * the slot holds is unknown.
-   */
-  function feedSampled(entries: readonly BatchEntry[], results: readonly EntryResult[]): void {
-    for (const [i, { slot }] of entries.entries()) {
-      const result = results[i];
-      if (result?.kind === "token") slotAt(slot).held.feed([result.token]);
-    }
-  }
-
-  function queuedEntry({ slot }: BatchEntry): QueuedEntry {
-    return { slot, from: slotAt(slot).held.nextPosition };
+    const running = generator.step(entries, sendLastPass);
+    pictures.leaveThreads();
+    const results = await running;
+    const endMs = now();
+    passes += 1;
+    // If every entry failed before the pass began, the backend has not called `sendLastPass`.
+    if (lastPass !== undefined) sendLastPass();
+    pay(endMs - startMs);
+    takeIn(entries, results, shape, { passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) }, endMs);
   }
 
   function slotAt(id: number): Slot {
     const slot = slots[id];
     if (slot === undefined) throw new Error(`Cannot run slot ${id}: there is no such slot`);
     return slot;
-  }
-
-  /** Whether the next pass will have the same entries as the running pass, whatever the results of the running pass. */
-  function mayRepeat(entries: readonly BatchEntry[], shape: StepShape): boolean {
-    const { generator, info } = backend;
-    if (generator?.ahead === undefined || leaving || maintaining || woken.settled) return false;
-    if (countTokens(entries) !== entries.length || entries.some(({ kind }) => kind !== "decode")) return false;
-    if (embeddings.size > 0 || pacing.threads(shape) !== threads) return false;
-    if (usedCells(slots) + entries.length > info.contextPool) return false;
-    const capacity = contextCapacity(info.contextSize);
-    let decoding = 0;
-    for (const slot of slots) {
-      const { state, sequence, held, writtenBehind } = slot;
-      if ((state === "idle" && writtenBehind !== undefined) || state === "parked") continue;
-      if ((state === "decoding" || isPrefilling(slot)) && !slotShares.mayCompute(slot)) continue;
-      // The end of an encoding wakes the loop.
-      if (isPrefilling(slot) && !readsText(slot) && pictures.next([slot]) === undefined) continue;
-      if (state !== "decoding" || sequence === undefined || sequence.tokensUnseen < 2) return false;
-      if (held.entries.length >= capacity) return false;
-      decoding += 1;
-    }
-    // The guesses of the next pass depend on the results of this one.
-    return decoding === entries.length && !guessing.areLikely(decodingOf(allowed()), loadOf(allowed()));
   }
 
   function takeIn(
@@ -335,11 +269,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     if (change !== undefined) options.onThreadChange(change);
   }
 
-  /** Wakes the loop, and withdraws a queued pass that has not begun, so that the change takes effect before that pass. */
   function wake(): void {
     woken.resolve();
-    if (queued !== "waiting") return;
-    queued = backend.generator?.ahead?.withdraw() === false ? "begun" : "none";
   }
 
   function takeMaintenance(): boolean {
@@ -366,7 +297,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
 
   return {
     get passes() {
-      return queued === "begun" ? passes + 1 : passes;
+      return passes;
     },
     async run() {
       while (!leaving) {
@@ -383,7 +314,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
         if (piece === "picture")
           await options.schedulingPoint.run({ passes, maintenance: false, underway: sendLastPass });
         const entries = plan(!computed);
-        if (entries.length > 0) await runPasses(entries);
+        if (entries.length > 0) await runPass(entries);
         else if (!computed) await rest();
       }
       sendLastPass();

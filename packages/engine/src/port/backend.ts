@@ -265,13 +265,6 @@ export interface BatchEntry {
   readonly nextTokens?: readonly Token[];
 }
 
-/** One slot's share of a queued step: decode the token that the slot samples in the running step. */
-export interface QueuedEntry {
-  readonly slot: number;
-  /** Position of that token. */
-  readonly from: number;
-}
-
 export type EntryResult =
   /** `nextLogprobs`: the logprobs of each of the entry's `nextTokens`. */
   | { readonly kind: "none"; readonly nextLogprobs?: readonly TokenLogprobs[] }
@@ -403,20 +396,6 @@ export interface PictureEncoder {
   feed(piece: PicturePiece): Promise<void>;
 }
 
-/** Queues one decode step behind the running step, so that the device does not wait between the two steps. At most one step may be queued. */
-export interface StepsAhead {
-  /**
-   * Queues a step whose slots are all in the running step, in the same order. While the queued step waits or runs, the only
-   * other call allowed is one more `step`, after the preceding step has ended. Once the results of the preceding step are
-   * known, each slot's `Held` includes its token.
-   * @returns undefined where the token of one of these slots must be checked before it is fed; else a promise of the
-   * results in the order of the entries, or of undefined when the step was withdrawn
-   */
-  step(entries: readonly QueuedEntry[]): Promise<readonly EntryResult[] | undefined> | undefined;
-  /** Withdraws the queued step. @returns false when the queued step is already running, because the step before has ended */
-  withdraw(): boolean;
-}
-
 /** Memory of the GPUs that the backend uses, summed up. */
 export interface GpuMemory {
   readonly name: string;
@@ -455,8 +434,6 @@ export interface Backend {
 export interface TextGenerator {
   /** Absent where slots cannot be saved, or saving is off. */
   readonly states?: KvSnapshots | undefined;
-  /** Absent where a step cannot be queued behind another. */
-  readonly ahead?: StepsAhead | undefined;
   /** Whether entries may have guesses. */
   readonly takesGuesses: boolean;
   /** Whether all slots share one cache, so that all rows of a step are one matrix. */

@@ -8,7 +8,6 @@ import type {
   KvSnapshot,
   KvSnapshots,
   SlotSampling,
-  StepsAhead,
   TextGenerator,
   Token,
 } from "../port/backend.ts";
@@ -33,7 +32,6 @@ export interface DrivenSlots {
   cut(slot: number, keep: number): Promise<number>;
   /** Absent where the backend cannot copy slots. */
   readonly copy: ((from: number, to: number, keep: number) => Promise<void>) | undefined;
-  readonly ahead: { step(slots: readonly number[]): ReturnType<StepsAhead["step"]>; withdraw(): boolean } | undefined;
   readonly states:
     | (Omit<KvSnapshots, "save"> & {
         save(slot: number, tokens: readonly Token[], cacheScope: string): Promise<KvSnapshot>;
@@ -43,11 +41,9 @@ export interface DrivenSlots {
 
 export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
   const generator = generatorOf(backend);
-  const { ahead, copy, states } = generator;
+  const { copy, states } = generator;
   const lists = new Map<number, HeldList>();
   const lastTokens = new Map<number, Token>();
-  /** Slots of the queued step. */
-  let queued: readonly number[] = [];
 
   function heldOf(slot: number): HeldList {
     const held = lists.get(slot) ?? createHeld();
@@ -61,15 +57,11 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
     return { ...entry, from, tokens: [lastTokens.get(entry.slot) ?? 0], sample: true };
   }
 
-  function take(slots: readonly number[], results: readonly EntryResult[]): readonly EntryResult[] {
-    slots.forEach((slot, i) => {
-      const result = results[i];
-      if (result?.kind === "token") lastTokens.set(slot, (result.behind?.at(-1) ?? result).token);
-      if (result?.kind === "failed") heldOf(slot).cut(0);
-    });
-    for (const slot of queued) heldOf(slot).feed([lastTokens.get(slot) ?? 0]);
-    queued = [];
-    return results;
+  function take({ slot, guesses = [] }: BatchEntry, result: EntryResult | undefined): void {
+    if (result?.kind === "failed") heldOf(slot).cut(0);
+    if (result?.kind !== "token") return;
+    heldOf(slot).feed(guesses.slice(0, result.behind?.length ?? 0));
+    lastTokens.set(slot, (result.behind?.at(-1) ?? result).token);
   }
 
   const slots: DrivenSlots = {
@@ -89,11 +81,8 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
       const entries = driven.map(entryOf);
       for (const { slot, tokens } of entries) heldOf(slot).feed(tokens);
       const results = await generator.step(entries, underway);
-      entries.forEach(({ slot, guesses = [] }, i) => heldOf(slot).feed(guesses.slice(0, rightGuesses(results[i]))));
-      return take(
-        entries.map(({ slot }) => slot),
-        results,
-      );
+      for (const [i, entry] of entries.entries()) take(entry, results[i]);
+      return results;
     },
     async shift(slot, keep, discard) {
       await generator.shift(slot, keep, discard);
@@ -116,22 +105,6 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
         await copy(from, to, keep, heldOf(from));
         lists.set(to, createHeld(heldOf(from).entries.slice(0, keep)));
       }),
-    ahead: ahead && {
-      step(ids) {
-        const results = ahead.step(ids.map((slot) => ({ slot, from: heldOf(slot).nextPosition })));
-        if (results === undefined) return undefined;
-        queued = ids;
-        const taken = results.then((known) => known && take(ids, known));
-        // The port promises the same: if the preceding step fails, its error is enough.
-        taken.catch(() => {});
-        return taken;
-      },
-      withdraw() {
-        const isWithdrawn = ahead.withdraw();
-        if (isWithdrawn) queued = [];
-        return isWithdrawn;
-      },
-    },
     states: states && {
       ...states,
       save: async (slot, tokens, cacheScope) => await states.save(slot, heldOf(slot), tokens.length, cacheScope),
@@ -143,8 +116,4 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
     },
   };
   return { ...backend, ...generator, ...slots };
-}
-
-function rightGuesses(result: EntryResult | undefined): number {
-  return result?.kind === "token" ? (result.behind?.length ?? 0) : 0;
 }

@@ -3,7 +3,7 @@ import { parkContract } from "./park-contract.ts";
 
 const messages = [{ role: "user", content: `[say:${encodeURIComponent("A bee flies to its flower. END.")}]` }] as const;
 const saved = createFakeKvSnapshots();
-parkContract("the fake backend", async () => createFakeBackend({ slots: 2, contextSize: 512, saved, ahead: true }), {
+parkContract("the fake backend", async () => createFakeBackend({ slots: 2, contextSize: 512, saved }), {
   jobs: {
     "an end of the model's own": { prompt: "[eog:19]" },
     "an end in the middle of a character": { prompt: "[unicode][eog:21] é" },

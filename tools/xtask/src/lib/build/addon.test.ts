@@ -85,8 +85,6 @@ function makeAddon(changes = ""): string {
     exports.startReserving = () => {};
     const decoder = {
       decode: async (...all) => (all[7][0] > 0 ? Float64Array.of(7, 4, 4, 1.5, 7, 4) : Float64Array.of(7)),
-      decodeSampled: async () => Float64Array.of(7),
-      withdrawSampled: () => false,
       getLogits: () => Float64Array.of(4, 1.5, 1, 7, 4, 4),
       copySequence: async () => {},
       release() {},
@@ -145,8 +143,6 @@ describe("the trial", () => {
     ],
     ["reads other logits", "getLogits: () => Float64Array.of(4, 1.5, 1, 8, 4, 4),", /the logits of a step gave 7,/],
     ["computes no numbers", "getLogits: () => Float64Array.of(4, NaN, 1, 7, 4, 4),", /the logits of a step gave 7,/],
-    ["feeds a queued step another token", "decodeSampled: async () => [8],", /a queued step gave 7,8 instead of 7,7/],
-    ["computes a withdrawn step", "withdrawSampled: () => true,", /a step that was withdrawn gave 7 instead of/],
     [
       "loses cells of a copy",
       "copySequence: async () => { decoder.decode = async () => [5]; },",

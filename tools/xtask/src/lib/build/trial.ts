@@ -25,8 +25,8 @@ const trialShape: ModelShape = {
 };
 
 /**
- * The library computes a prompt in one batch, then a single token: the two kinds of pass. The addon must give the same token, also in queued steps,
- * on a copied sequence, and in a context with a reserved KV cache.
+ * The library computes a prompt in one batch, then a single token: the two kinds of pass. The addon must give the same token, also on a copied
+ * sequence, and in a context with a reserved KV cache.
  */
 const script = `
 import { createRequire } from "node:module";
@@ -53,15 +53,12 @@ for await (const token of sequence.evaluate([301], { temperature: 0 })) {
 
 const sampler = new addon.Sampler(model._model);
 sampler.configure({ temperature: 0 });
-const sampling = (topCount = 0) => [[sampler], Uint32Array.of(1), Uint32Array.of(topCount)];
-const decode = (decoder, id, from, tokens, topCount) => {
+const decode = (decoder, id, from, tokens, topCount = 0) => {
   const last = Int32Array.of(tokens.length - 1);
   const positions = tokens.map((_, index) => from + index);
   const rows = [tokens, tokens.map(() => id), positions].map((row) => Int32Array.from(row));
-  return decoder.decode(...rows, last, last, ...sampling(topCount));
+  return decoder.decode(...rows, last, last, [sampler], Uint32Array.of(1), Uint32Array.of(topCount));
 };
-const decodeSampled = (decoder, id, at) =>
-  decoder.decodeSampled(Int32Array.of(0), Int32Array.of(id), Int32Array.of(at), ...sampling());
 
 const decoder = new addon.Decoder(context._ctx);
 await decode(decoder, 1, 0, prompt);
@@ -70,18 +67,6 @@ const [greatest, sum, , token, logit, again] = decoder.getLogits(0, 1, Uint32Arr
 check("a step", step[0], expected);
 check("the logits of a step", step, [token, again, greatest, sum, token, logit]);
 if (!(sum >= 1)) throw new Error("the logits of a step have the sum " + sum);
-
-const [next] = await decode(decoder, 1, end + 1, [expected]);
-const redo = () => {
-  context._ctx.removeTokenCellsFromSequence(1, end, end + 2);
-  return decode(decoder, 1, end, [301]);
-};
-const [[redone], [queued]] = await Promise.all([redo(), decodeSampled(decoder, 1, end + 1)]);
-check("a queued step", [redone, queued], [expected, next]);
-const steps = [redo(), decodeSampled(decoder, 1, end + 1)];
-const isWithdrawn = decoder.withdrawSampled();
-const [, taken] = await Promise.all(steps);
-check("a step that was " + (isWithdrawn ? "" : "not ") + "withdrawn", taken, isWithdrawn ? [] : [next]);
 
 await decoder.copySequence(1, 2, end);
 check("a copied sequence", await decode(decoder, 2, end, [301]), [expected]);
@@ -174,7 +159,7 @@ async function runTrial(
     const signal = AbortSignal.timeout(trialTimeoutMs);
     writeFileSync(scriptPath, script);
     const args = [scriptPath, join(packageFolder, "dist/index.js"), ...writeModel(folder), ...addons];
-    // With one thread, computations run in the order of their calls, as in a worker's engine.
+    // With one thread, as in a worker's engine.
     const env = { ...process.env, UV_THREADPOOL_SIZE: "1" };
     return (await promisify(execFile)(process.execPath, args, { signal, env })).stdout;
   } catch (error) {
