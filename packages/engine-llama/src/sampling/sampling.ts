@@ -26,8 +26,6 @@ export interface SamplingContext {
   /** All tokens for which `isEndOfGeneration` is true. */
   readonly endTokens: readonly Token[];
   readonly tokenBytes: (token: Token) => Uint8Array;
-  /** Tokenizes a short text that follows other text, without control tokens. */
-  readonly tokenizeRest: (text: string) => readonly Token[];
   /** The token that ends a turn; without such a token, the token that ends a text; null if the model has neither. */
   readonly end: Token | null;
 }
@@ -60,7 +58,6 @@ export function createSamplingContext({ model, vocabulary, tokenizer, chat }: Sa
     isEndOfGeneration,
     endTokens,
     tokenBytes,
-    tokenizeRest: (text: string) => tokenizer.restAtOnce(text, false),
     end: model.tokens.eot ?? model.tokens.eos,
   };
   return { sampling, markOf };

@@ -83,7 +83,6 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
       if (problem !== undefined) throw refuseField("context_shift", problem);
     },
     markOf,
-    onlyTokens: (slot) => slotAt(slot).onlyTokens(),
     measure: createMeasure({
       passes,
       slots: info.slots,

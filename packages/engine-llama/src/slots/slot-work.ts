@@ -7,7 +7,6 @@ import { createLogitSampler, logprobsOf } from "../sampling/logit-sampler.ts";
 import type { Answer, Ask, Passes } from "../passes/passes.ts";
 import { hasRepeatPenalty, neverEnds, type SamplingContext } from "../sampling/sampling.ts";
 import { tokenSeed } from "../sampling/random.ts";
-import { createOnlyTokens } from "./only-tokens.ts";
 
 export interface SlotWork {
   /**
@@ -22,8 +21,6 @@ export interface SlotWork {
    * @param forced used instead of a sampled token, if the grammar allows it
    */
   take(answers: readonly Answer[], forced: Token | undefined): EntryResult | Promise<EntryResult>;
-  /** The tokens with which the answer continues, where the grammar allows one text only; empty otherwise. */
-  onlyTokens(): readonly Token[];
   /** Call it when a shift has discarded tokens: discarded tokens still count for the positions of later tokens. */
   discard(tokens: number): void;
 }
@@ -59,7 +56,6 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
     grammar,
     dryBreakers: hasDry ? await context.dryBreakers(sampling.dry_sequence_breakers) : undefined,
   });
-  const onlyTokens = createOnlyTokens(context.tokenizeRest);
   /** Whether our sampler always samples, because the pass cannot sample for this job. */
   const alone = sampling.fillIn === true || !passes.canSample(sampling);
   const penalised = hasRepeatPenalty(sampling);
@@ -159,7 +155,6 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
       if (answers.length === 1) return first;
       return Promise.resolve(first).then((result) => takeBehind(result, answers));
     },
-    onlyTokens: () => (grammar === undefined ? [] : onlyTokens(grammar.onlyContinuation())),
     discard(tokens) {
       discarded += tokens;
     },

@@ -24,8 +24,6 @@ export interface Slot {
   rowFor(entry: BatchEntry): BatchRow | EntryResult;
   /** Makes the entry's result from the answers to its row. */
   resultOf(entry: BatchEntry, answers: readonly Answer[]): EntryResult | Promise<EntryResult>;
-  /** The tokens with which the job's answer continues, where its grammar allows one text only. */
-  onlyTokens(): readonly Token[];
   shift(keep: number, discard: number): Promise<void>;
   end(keep: number): Promise<void>;
   /** Discards the entries behind the first `keep` of a slot without a job. @returns number of kept entries */
@@ -120,8 +118,6 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
         result.kind === "token" ? { ...result, nextLogprobs } : result;
       return taken instanceof Promise ? taken.then(add) : add(taken);
     },
-
-    onlyTokens: () => currentJob().work.onlyTokens(),
 
     async shift(keep, discard) {
       const { held, work } = currentJob();

@@ -17,8 +17,6 @@ export interface Tokenizer {
    * newline, whose tokens are then removed.
    */
   tokenizeRest(text: string, pace: Pace): Promise<Token[]>;
-  /** Tokenizes a short text as `tokenizeRest` does, in this turn of the event loop. */
-  restAtOnce(text: string, specialTokens: boolean): Token[];
   /** Whether the tokenizer puts a space before a text. */
   readonly addsSpace: boolean;
 }
@@ -87,7 +85,6 @@ export function createTokenizer(tokenizeAtOnce: Tokenize, { pattern, addsSpace }
       await inPieces(text, { pace, specialTokens, begin: (piece) => tokenizeAtOnce(piece, specialTokens) }),
     tokenizeRest: async (text, pace) =>
       await inPieces(text, { pace, specialTokens: true, begin: (piece) => restAtOnce(piece) }),
-    restAtOnce,
   };
 }
 

@@ -253,7 +253,6 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     checkShift: () => undefined,
     // The markers of the fake's chat format are ordinary text.
     markOf: () => undefined,
-    onlyTokens: () => [],
     isEndOfGeneration: isFakeEndOfGeneration,
 
     async begin(id, keep, sampling, held) {

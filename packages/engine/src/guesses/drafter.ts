@@ -14,8 +14,7 @@ export interface Drafter {
   readonly output: readonly Token[];
   /** Adds a sampled token. */
   push(token: Token): void;
-  /** @param only tokens with which the grammar allows the answer to continue, if it allows one text only */
-  draft(most: number, only?: readonly Token[]): Draft;
+  draft(most: number): Draft;
 }
 
 export interface DrafterOptions {
@@ -35,32 +34,26 @@ export interface DrafterOptions {
 const recordsFrom = [24, 12, 6, 0] as const;
 
 /** How often guesses were right in earlier jobs, by the length of their matches: numbers of guesses only, and no text. */
-export interface GuessRecords {
-  readonly byLength: readonly GuessRecord[];
-  readonly only: GuessRecord;
-}
+export type GuessRecords = readonly GuessRecord[];
 
 export function createGuessRecords(): GuessRecords {
-  return { byLength: recordsFrom.map(() => createRecord()), only: createRecord() };
+  return recordsFrom.map(() => createRecord());
 }
 
 export function createDrafter({ prompt, output: prior, earlier, records: known }: DrafterOptions): Drafter {
   const text = createSuffixIndex(prompt.length + prior.length + 1_024);
   text.add(prompt);
   const output: Token[] = [];
-  const records = known.byLength.map((record) => createRecord(record));
-  const onlyRecord = createRecord(known.only);
+  const records = known.map((record) => createRecord(record));
   /** The present match; undefined if the last tokens did not occur before. */
   let match: Match | undefined;
-  /** The rest of the grammar's tokens from the last draft. */
-  let expected: readonly Token[] = [];
 
   function chanceOf(length: number): number {
-    return recordOf(length).chance(Math.min(length, longestTail), 2);
+    return recordOf(length)?.chance(Math.min(length, longestTail), 2) ?? 0;
   }
 
-  function recordOf(length: number): GuessRecord {
-    return records[recordsFrom.findIndex((from) => length >= from)] ?? onlyRecord;
+  function recordOf(length: number): GuessRecord | undefined {
+    return records[recordsFrom.findIndex((from) => length >= from)];
   }
 
   function find(tail: readonly Token[]): Match | undefined {
@@ -74,14 +67,11 @@ export function createDrafter({ prompt, output: prior, earlier, records: known }
     if (match === undefined) return;
     const { source, position, length } = match;
     const predicted = source.at(position);
-    if (predicted !== undefined) recordOf(length).add(predicted === token);
+    if (predicted !== undefined) recordOf(length)?.add(predicted === token);
     match = predicted === token ? { source, position: position + 1, length: length + 1 } : undefined;
   }
 
   function push(token: Token): void {
-    const [next, ...rest] = expected;
-    if (next !== undefined) onlyRecord.add(next === token);
-    expected = next === token ? rest : [];
     check(token);
     output.push(token);
     text.add([token]);
@@ -95,16 +85,13 @@ export function createDrafter({ prompt, output: prior, earlier, records: known }
   return {
     output,
     push,
-    draft(most, only = []) {
-      // A draft without the grammar leaves open what the last one with it expects.
-      if (only.length > 0) expected = only;
-      const tokens = only.slice(0, most);
-      const chances = tokens.map(() => onlyRecord.chance(9, 1));
-      const from = only.length === 0 ? match : find([...text.tail(), ...only].slice(-longestTail));
-      if (from === undefined) return { tokens, chances };
-      const { source, position } = from;
-      for (let length = from.length; tokens.length < most; length += 1) {
-        const at = position + length - from.length;
+    draft(most) {
+      if (match === undefined) return { tokens: [], chances: [] };
+      const tokens: Token[] = [];
+      const chances: number[] = [];
+      const { source, position, length: matched } = match;
+      for (let length = matched; tokens.length < most; length += 1) {
+        const at = position + length - matched;
         // A place near the end continues with the draft itself: the text repeats.
         const token = source === text && at >= text.length ? tokens[at - text.length] : source.at(at);
         if (token === undefined) break;

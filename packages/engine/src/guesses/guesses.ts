@@ -15,8 +15,6 @@ export interface GuessedJob {
 /** A decoding slot of a step. */
 export interface GuessingSlot {
   readonly slot: number;
-  /** The tokens with which the grammar allows the answer to continue, if it allows one text only. */
-  readonly only: readonly Token[];
   /** Most guesses that the slot has room for; 0 if it must not have any. */
   readonly most: number;
 }
@@ -65,7 +63,7 @@ export function createGuesses({ enabled }: { readonly enabled: boolean }): Guess
     plan({ slots, stepMs }) {
       const most = Math.min(mostGuesses, ...slots.map((each) => each.most));
       if (most < 1 || jobs.size === 0) return undefined;
-      const drafts = slots.map(({ slot, only }) => jobs.get(slot)?.drafter.draft(most, only) ?? noDraft);
+      const drafts = slots.map(({ slot }) => jobs.get(slot)?.drafter.draft(most) ?? noDraft);
       const count = chooseGuesses(drafts, most, stepMs);
       if (count === 0) return undefined;
       return new Map(slots.map(({ slot }, i) => [slot, filled(drafts[i]?.tokens ?? [], count)]));

@@ -69,8 +69,7 @@ export function createSlotGuesses({ backend, slots, guesses, pacing }: SlotGuess
         const { id, sequence, held } = slot;
         const most =
           sequence === undefined || sequence.forced !== undefined || !mayGuessFor(slot) ? 0 : sequence.tokensUnseen - 1;
-        const only = most > 0 ? (generator?.onlyTokens(id) ?? []) : [];
-        return { slot: id, only, most: Math.min(most, room, capacity - held.entries.length - 1) };
+        return { slot: id, most: Math.min(most, room, capacity - held.entries.length - 1) };
       }),
       stepMs: (height) => pacing.guessMs(load, height),
     };

@@ -482,12 +482,6 @@ export interface TextGenerator {
   markOf(token: Token): string | undefined;
 
   /**
-   * The tokens with which the answer in this slot continues, where its grammar allows one text only; empty otherwise. A space that the grammar leaves
-   * open is taken as the answer wrote it last. Called between steps.
-   */
-  onlyTokens(slot: number): readonly Token[];
-
-  /**
    * Computes a step as a measurement, in slots that hold nothing, and discards it. Absent where steps cannot be measured. Called before the first `begin`.
    * @param rows number of slots that decode one token each; 0 for a piece of a prompt
    * @param promptTokens number of tokens of the piece, which the next slot computes

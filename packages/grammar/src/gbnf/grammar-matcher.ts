@@ -1,6 +1,6 @@
 // Matches a text against a grammar, byte by byte as a model writes it. The matcher follows all readings of the text at once and merges equal
 // readings. It counts every step, so that a grammar with ever more readings runs out of steps instead of blocking the caller.
-import { hasChar, overlaps, type CharRanges } from "./char-ranges.ts";
+import { hasChar, overlaps } from "./char-ranges.ts";
 import type { CharsElement, Element, Grammar, RepeatElement } from "./gbnf.ts";
 
 /** The rest of one reading: the next item, then the items below this item on the stack. */
@@ -44,12 +44,8 @@ export interface Matcher {
   start(): MatcherPosition;
   /** The position after the byte; undefined if no text of the grammar continues with it. @throws AmbiguityError */
   advance(position: MatcherPosition, byte: number): MatcherPosition | undefined;
-  /** The only character that may follow; undefined if the text may end, or several characters or none may follow. */
-  onlyChar(position: MatcherPosition): number | undefined;
   /** The position after a character, which may be a mark: a character that replaces a token, and that no bytes can spell. @throws AmbiguityError */
   advanceChar(position: MatcherPosition, char: number): MatcherPosition | undefined;
-  /** Whether the text continues behind a space as it does without it, so that only whitespace is left to the model here. @throws AmbiguityError */
-  hasOptionalSpace(position: MatcherPosition): boolean;
   /** Number of steps that the matcher may still take; the caller sets it. */
   budget: number;
   /** Number of remembered objects, which grows with the text. */
@@ -62,8 +58,6 @@ export interface Matcher {
 const maxLeaves = 8_192;
 /** States with more readings than this are not shared, since building their key would cost more than sharing saves. */
 const maxKeyedLeaves = 64;
-
-const space = 0x20;
 
 /** The range of marks, the characters that replace tokens in grammars of chat answers: Unicode noncharacters, which no text contains. */
 const marks = { first: 0xfdd0, last: 0xfdef } as const;
@@ -253,20 +247,6 @@ export function createMatcher({ root }: Grammar, hasMarks = false): Matcher {
       return undefined;
     },
     advanceChar: ({ state, missing }, char) => (missing > 0 ? undefined : whole(step(state, char))),
-    onlyChar({ state, missing }) {
-      const [first] = state.leaves;
-      if (missing > 0 || state.complete || first === undefined) return undefined;
-      const char = first.item.ranges[0]?.[0] ?? -1;
-      return state.leaves.every(({ item }) => isChar(item.ranges, char)) ? char : undefined;
-    },
-    hasOptionalSpace({ state, missing }) {
-      if (missing > 0 || state.complete || state.leaves.length > maxKeyedLeaves) return false;
-      const behind = step(state, space);
-      if (behind === undefined || behind.complete || behind.leaves.length >= state.leaves.length) return false;
-      const same = new Set(behind.leaves);
-      const others = state.leaves.filter((leaf) => !same.has(leaf));
-      return others.length + same.size === state.leaves.length && others.every(({ item }) => isWhitespace(item.ranges));
-    },
     get budget() {
       return budget;
     },
@@ -286,16 +266,6 @@ export function createMatcher({ root }: Grammar, hasMarks = false): Matcher {
       return { state: stateOf(leaves, state.complete), value, missing };
     },
   };
-}
-
-function isChar(ranges: CharRanges, char: number): boolean {
-  return ranges.length === 1 && ranges[0]?.[0] === char && ranges[0][1] === char;
-}
-
-function isWhitespace(ranges: CharRanges): boolean {
-  return ranges.every(
-    ([first, last]) => (first === space || first === 9 || first === 10) && last <= space && last - first < 2,
-  );
 }
 
 function whole(state: MatcherState | undefined): MatcherPosition | undefined {

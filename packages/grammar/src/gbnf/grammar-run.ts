@@ -12,9 +12,6 @@ export interface GrammarVocabulary {
   readonly endTokens: readonly Token[];
 }
 
-/** Texts, and the tokens of markers. */
-export type Continuation = readonly (string | Token)[];
-
 export interface GrammarRun {
   /** Appends the part of the answer that is in the prompt; the text has marks in place of markers. @throws BeginningError, AmbiguityError */
   acceptText(text: string): void;
@@ -24,11 +21,6 @@ export interface GrammarRun {
   allows(token: Token): boolean;
   /** Appends a token that the grammar allows. @throws AmbiguityError */
   accept(token: Token): void;
-  /**
-   * What must follow, as long as the grammar allows one continuation only. Where only a space is left to the model, the
-   * space is taken to be written as it was at the last such place, and at first to be written.
-   */
-  onlyContinuation(): Continuation;
 }
 
 /** Limit for the matcher's steps for one token of the text. So many steps take about 10 ms. */
@@ -36,17 +28,12 @@ const stepsPerToken = 500_000;
 /** Limit for the steps of one search for candidates among ordinary tokens, in addition to `stepsPerToken`. */
 const candidateSteps = 100_000;
 const maxCandidates = 256;
-/** Limit for the characters of a continuation. It is about what a step of 64 rows can guess. */
-const maxOnlyChars = 256;
-/** Limit for the matcher's steps in one search for a continuation. */
-const onlySteps = 10_000;
 /** Above this number of remembered objects, the matcher forgets the objects that the text no longer needs. */
 const rememberedLimit = 100_000;
 
 /** No text of the grammar begins with the part of the answer that is in the prompt. The message lacks its subject, the grammar. */
 export class BeginningError extends Error {}
 
-const space = 0x20;
 const encoder = new TextEncoder();
 
 /**
@@ -64,64 +51,10 @@ export function createGrammarRun(grammar: Grammar, vocabulary: GrammarVocabulary
   let limit = rememberedLimit;
   matcher.budget = stepsPerToken;
   let position = matcher.start();
-  const tokensOfMarks = new Map([...markers].map(([token, mark]) => [mark, token]));
-  /** Whether the last optional space was written. */
-  let writesSpaces = true;
-  /** The last continuation, with what it depends on. */
-  let only: { readonly state: MatcherState; readonly spaces: boolean; readonly found: Continuation } | undefined;
 
   function follow(token: Token): MatcherPosition | undefined {
     const mark = markOf(token);
     return mark === undefined ? followBytes(tokenBytes(token)) : followMark(mark);
-  }
-
-  /** Returns `otherwise` when the search takes more steps. */
-  function within<T>(steps: number, otherwise: T, search: () => T): T {
-    const rest = matcher.budget;
-    matcher.budget = steps;
-    let found = otherwise;
-    unlessExhausted(() => {
-      found = search();
-      return true;
-    });
-    matcher.budget = rest;
-    return found;
-  }
-
-  /** Notes from an accepted text whether optional spaces are written. */
-  function learnSpaces(bytes: Uint8Array): void {
-    let at: MatcherPosition | undefined = position;
-    for (const byte of bytes) {
-      if (at === undefined) return;
-      if (matcher.hasOptionalSpace(at)) writesSpaces = byte === space;
-      at = matcher.advance(at, byte);
-    }
-  }
-
-  function findContinuation(): Continuation {
-    const pieces: (string | Token)[] = [];
-    let text = "";
-    let at: MatcherPosition | undefined = position;
-    for (let chars = 0; at !== undefined && chars < maxOnlyChars; chars += 1) {
-      const behindSpace: MatcherPosition | undefined = matcher.hasOptionalSpace(at)
-        ? matcher.advanceChar(at, space)
-        : undefined;
-      const char: number | undefined =
-        behindSpace !== undefined && writesSpaces ? space : matcher.onlyChar(behindSpace ?? at);
-      if (char === undefined) break;
-      const character = String.fromCodePoint(char);
-      const token = marks.has(character) ? tokensOfMarks.get(character) : undefined;
-      if (marks.has(character) && token === undefined) break;
-      if (token === undefined) text += character;
-      else {
-        if (text !== "") pieces.push(text);
-        text = "";
-        pieces.push(token);
-      }
-      at = matcher.advanceChar(at, char);
-    }
-    if (text !== "") pieces.push(text);
-    return pieces;
   }
 
   function followMark(mark: string): MatcherPosition | undefined {
@@ -199,17 +132,9 @@ export function createGrammarRun(grammar: Grammar, vocabulary: GrammarVocabulary
     allows: (token) => (isEndOfGeneration(token) ? mayEndWith(token) : follow(token) !== undefined),
     accept(token) {
       if (isEndOfGeneration(token)) return;
-      if (markOf(token) === undefined) within(onlySteps, undefined, () => learnSpaces(tokenBytes(token)));
       if (!advance(follow(token))) {
         throw new Error(`Cannot continue with token ${token}: the grammar does not allow it`);
       }
-    },
-    onlyContinuation() {
-      if (position.missing > 0) return [];
-      if (only?.state === position.state && only.spaces === writesSpaces) return only.found;
-      const found = within(onlySteps, [], findContinuation);
-      only = { state: position.state, spaces: writesSpaces, found };
-      return found;
     },
   };
 }
