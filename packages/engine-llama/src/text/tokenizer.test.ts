@@ -90,6 +90,12 @@ describe("the embedded model's texts", () => {
     expect(model.detokenize(tokens as LlamaToken[]).trimStart() === text).toBe(true);
   });
 
+  test("without a place to cut have no control tokens in any piece", async () => {
+    const tokenizer = createTokenizer(tokenize, cutsOf());
+    const tokens = await tokenizer.tokenize("</s>".repeat(20_000), false, free);
+    expect(tokens.filter((token) => model.isEogToken(token as LlamaToken))).toHaveLength(0);
+  });
+
   test.each([
     ["words", "bee and a ".repeat(400_000)],
     ["one word", "b".repeat(1_000_000)],

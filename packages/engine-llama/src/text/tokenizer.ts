@@ -37,7 +37,7 @@ export function tokenizerOf(model: LlamaModel, { pieces, encoding, specialTokens
 export function createTokenizer(tokenizeAtOnce: Tokenize, { pattern, addsSpace }: CutPlaces): Tokenizer {
   const newline = tokenizeAtOnce("\n", true);
 
-  function restAtOnce(text: string, specialTokens = true): Token[] {
+  function restAtOnce(text: string, specialTokens: boolean): Token[] {
     const tokens = tokenizeAtOnce(`\n${text}`, specialTokens);
     const isApart = newline.every((token, i) => tokens[i] === token);
     return isApart ? tokens.slice(newline.length) : tokenizeAtOnce(text, specialTokens);
@@ -73,7 +73,7 @@ export function createTokenizer(tokenizeAtOnce: Tokenize, { pattern, addsSpace }
       cut = nextCut(text, next);
       await pace(cut.end - next + callChars);
       const piece = text.slice(next, cut.end);
-      for (const token of clean || !addsSpace ? tokenizeAtOnce(piece, specialTokens) : restAtOnce(piece))
+      for (const token of clean || !addsSpace ? tokenizeAtOnce(piece, specialTokens) : restAtOnce(piece, specialTokens))
         tokens.push(token);
     }
     return tokens;
@@ -84,7 +84,7 @@ export function createTokenizer(tokenizeAtOnce: Tokenize, { pattern, addsSpace }
     tokenize: async (text, specialTokens, pace) =>
       await inPieces(text, { pace, specialTokens, begin: (piece) => tokenizeAtOnce(piece, specialTokens) }),
     tokenizeRest: async (text, pace) =>
-      await inPieces(text, { pace, specialTokens: true, begin: (piece) => restAtOnce(piece) }),
+      await inPieces(text, { pace, specialTokens: true, begin: (piece) => restAtOnce(piece, true) }),
   };
 }
 
