@@ -17,7 +17,7 @@ function timedBackend(slots: number, contextSize = 2_048) {
       ...generator,
       async step(entries) {
         steps.push(entries);
-        const prompt = entries.reduce((sum, { kind, tokens }) => sum + (kind === "prefill" ? tokens.length : 0), 0);
+        const prompt = entries.reduce((sum, { tokens }) => sum + (tokens.length > 1 ? tokens.length : 0), 0);
         nowMs += (prompt === 0 ? 9 + entries.length : prompt / 2) / threads;
         return await generator.step(entries);
       },

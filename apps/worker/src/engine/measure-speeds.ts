@@ -166,7 +166,7 @@ async function readPrompt(measuring: Measuring, stream: Stream, prompt: readonly
     const tokens = prompt.slice(from, from + batchSize);
     isOver = from + tokens.length === prompt.length || now() - startedAt > mostPromptMs;
     // Without this piece's sample there would be no token to decode.
-    await step(measuring, [stream], [{ kind: "prefill", slot: stream.slot, from, tokens, sample: isOver }]);
+    await step(measuring, [stream], [{ slot: stream.slot, from, tokens, sample: isOver }]);
   }
   return { stream, ms: now() - startedAt };
 }
@@ -183,7 +183,6 @@ async function decodeMs(measuring: Measuring, streams: readonly Stream[]): Promi
     if (times.length >= enoughDecodeSteps && passedMs > enoughDecodeMs) break;
     if (times.length >= fewestDecodeSteps && passedMs > mostDecodeMs) break;
     const entries = streams.map(({ slot, held, last }): BatchEntry => ({
-      kind: "decode",
       slot,
       from: held.length,
       tokens: [last],

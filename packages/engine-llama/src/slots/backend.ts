@@ -157,8 +157,8 @@ async function step(
   const settled: EntryResult[] = [];
   // Await only promises: most results are not, and awaiting each would cost as much as the rest of this function.
   for (const result of results) settled.push(result instanceof Promise ? await result : result);
-  for (const entry of entries) {
-    if (entry.kind === "prefill") await passes.checkpoint?.(entry.slot, entry.from + entry.tokens.length);
+  for (const { slot, from, tokens, sample } of entries) {
+    if (tokens.length > 1 || !sample) await passes.checkpoint?.(slot, from + tokens.length);
   }
   return settled;
 }

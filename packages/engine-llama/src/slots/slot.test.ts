@@ -51,7 +51,7 @@ const heldOf = (entries: Token[]): Held & { readonly entries: Token[] } => ({
 /** Makes the row of a decode entry, after the engine has added its token to the list. */
 function decodeRow(slot: Slot, held: Held & { readonly entries: Token[] }, token: Token): BatchRow {
   const from = held.entries.length;
-  const entry: BatchEntry = { kind: "decode", slot: 0, from, tokens: [token], sample: true };
+  const entry: BatchEntry = { slot: 0, from, tokens: [token], sample: true };
   held.entries.push(token);
   return slot.rowFor(entry) as BatchRow;
 }
@@ -107,7 +107,7 @@ describe("a slot", () => {
 
   describe("with guesses", () => {
     const entry = (guesses: readonly Token[]): BatchEntry => {
-      return { kind: "decode", slot: 0, from: 2, tokens: [3], sample: true, guesses };
+      return { slot: 0, from: 2, tokens: [3], sample: true, guesses };
     };
     const answersOf = (...tokens: (Token | undefined)[]): Answer[] => tokens.map((token) => ({ kind: "token", token }));
     async function begun(fields: Partial<SlotSampling> = {}, sampled = context) {

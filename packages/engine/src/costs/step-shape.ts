@@ -34,7 +34,7 @@ export function contextOf(
   return tokens < attentionTile ? { rowContext: work, tileContext: 0 } : { rowContext: 0, tileContext: work };
 }
 
-/** Returns the matrices of these entries. Decode entries next to each other whose slots count up by one are one matrix. */
+/** Returns the matrices of these entries. Entries of one token next to each other whose slots count up by one are one matrix. */
 export function shapeOf(
   entries: readonly BatchEntry[],
   { oneMatrix, attentionTile }: Pick<TextGenerator, "oneMatrix" | "attentionTile">,
@@ -42,18 +42,18 @@ export function shapeOf(
   const decode: number[] = [];
   const prompt: number[] = [];
   let [rowContext, tileContext] = [0, 0];
-  let previous: BatchEntry | undefined;
+  let previousRow: number | undefined;
   for (const entry of entries) {
     const tokens = entry.tokens.length + (entry.guesses?.length ?? 0);
     const context = contextOf(tokens, entry.from, attentionTile);
     rowContext += context.rowContext;
     tileContext += context.tileContext;
     const last = decode.length - 1;
-    if (entry.kind === "prefill") prompt.push(tokens);
-    else if (previous?.kind === "decode" && previous.slot + 1 === entry.slot)
-      decode[last] = (decode[last] ?? 0) + tokens;
+    const isRow = entry.tokens.length === 1 && entry.sample;
+    if (!isRow) prompt.push(tokens);
+    else if (previousRow !== undefined && previousRow + 1 === entry.slot) decode[last] = (decode[last] ?? 0) + tokens;
     else decode.push(tokens);
-    previous = entry;
+    previousRow = isRow ? entry.slot : undefined;
   }
   const shape = { decode, prompt, rowContext, tileContext };
   return oneMatrix ? inOneMatrix(shape) : shape;

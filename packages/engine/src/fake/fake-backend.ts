@@ -118,6 +118,8 @@ interface FakeJob {
   readonly held: Held;
   /** Undefined while the job prefills. */
   sampler: FakeSampler | undefined;
+  /** The token sampled last. */
+  last: Token | undefined;
 }
 
 export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
@@ -164,22 +166,21 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     const position = cells.at(-1)?.end ?? 0;
     if (entry.from !== position)
       throw refusal("step", `slot ${entry.slot} ends at position ${position} and not ${entry.from}`);
-    if (entry.kind === "decode" && job.sampler === undefined)
-      throw refusal("step", `slot ${entry.slot} has sampled nothing`);
-    if (entry.kind === "prefill" && job.sampler !== undefined)
-      throw refusal("step", `slot ${entry.slot} decodes already`);
+    const { last } = job;
+    if (last !== undefined && (!entry.sample || entry.tokens.length !== 1 || entry.tokens[0] !== last))
+      throw refusal("step", `slot ${entry.slot} continues with token ${last}, and not ${entry.tokens.join()}`);
     if (entry.tokens.length === 0) throw refusal("step", `the entry of slot ${entry.slot} is empty`);
     if (entry.nextTokens !== undefined && job.sampling.topLogprobs === undefined)
       throw refusal("step", `slot ${entry.slot} has no logprobs to give`);
-    if (entry.guesses !== undefined) checkGuesses(entry);
+    if (entry.guesses !== undefined) checkGuesses(entry, last);
     const length = cells.length + lengthOf(entry);
     if (length > contextCapacity(info.contextSize))
       throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);
   }
 
-  function checkGuesses({ slot, kind, forced }: BatchEntry): void {
+  function checkGuesses({ slot, forced }: BatchEntry, last: Token | undefined): void {
     if (options.guesses === false) throw refusal("step", `slot ${slot} takes no guesses`);
-    if (kind !== "decode") throw refusal("step", `slot ${slot} has guesses behind a prompt`);
+    if (last === undefined) throw refusal("step", `slot ${slot} has guesses behind a prompt`);
     if (forced !== undefined) throw refusal("step", `slot ${slot} has guesses behind a forced token`);
   }
 
@@ -266,7 +267,13 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       cells.length = keep;
       await checkSampling(sampling);
       const isUsual = sampling.adapters?.every((scale, i) => scale === options.adapters?.[i]) ?? true;
-      slot.job = { sampling, adapters: isUsual ? undefined : sampling.adapters, held, sampler: undefined };
+      slot.job = {
+        sampling,
+        adapters: isUsual ? undefined : sampling.adapters,
+        held,
+        sampler: undefined,
+        last: undefined,
+      };
       return keep;
     },
 
@@ -432,12 +439,12 @@ function compute({ cells, job }: FakeSlot, entry: BatchEntry, die: (() => void) 
   const token = entry.forced ?? sampled;
   if (token === undefined) return { kind: "failed", message: "The entry failed, as the prompt requested." };
   const result = { kind: "token", ...withLogprobs(token, job), ...scored } as const;
+  job.last = token;
   if (entry.guesses === undefined) return result;
 
   const behind: SampledToken[] = [];
-  let last = token;
   for (const guess of entry.guesses) {
-    if (guess !== last || isFakeEndOfGeneration(guess)) break;
+    if (guess !== job.last || isFakeEndOfGeneration(guess)) break;
     feed(cells, guess, job.adapters);
     const next = sampleNext(cells, job, die);
     if (next === undefined) {
@@ -445,7 +452,7 @@ function compute({ cells, job }: FakeSlot, entry: BatchEntry, die: (() => void) 
       break;
     }
     behind.push(withLogprobs(next, job));
-    last = next;
+    job.last = next;
   }
   return { ...result, behind };
 }

@@ -34,7 +34,7 @@ function start(options: Parameters<typeof startEngine>[0] = {}): EngineHarness {
     wrap: (fake) => {
       const timed = withGenerator((generator) => ({
         async step(entries, underway) {
-          for (const entry of entries) ms += entry.kind === "prefill" ? entry.tokens.length : 1;
+          for (const { tokens } of entries) ms += tokens.length;
           return await generator.step(entries, underway);
         },
       }));
@@ -224,7 +224,7 @@ describe("a job whose prefix is worth saving again and again", () => {
       limits: { prefillBudget: 64 },
       wrap: withGenerator((generator) => ({
         async step(entries, underway) {
-          for (const entry of entries) ms += entry.kind === "prefill" ? entry.tokens.length : 1;
+          for (const { tokens } of entries) ms += tokens.length;
           return await generator.step(entries, underway);
         },
         // Loading takes 0.3 ms per token, so loading the long snapshot takes longer than computing the prefix.

@@ -32,7 +32,7 @@ function startTimed(passMs: (entries: readonly BatchEntry[]) => number): EngineH
 }
 
 const promptTokens = (entries: readonly BatchEntry[]): number =>
-  entries.reduce((sum, entry) => sum + (entry.kind === "prefill" ? entry.tokens.length : 0), 0);
+  entries.reduce((sum, { tokens }) => sum + (tokens.length > 1 ? tokens.length : 0), 0);
 
 test("two slots are computed one after the other when measured faster, and each job has the text that it would have alone", async () => {
   const orders: (readonly number[])[] = [];
@@ -55,7 +55,7 @@ test("two slots are computed one after the other when measured faster, and each 
 test("the chunks of a new prompt depend on the measured times of passes", async () => {
   const largestChunk = async (tokenMs: number): Promise<number> => {
     const harness = startTimed(
-      (entries) => (entries.some(({ kind }) => kind === "decode") ? 100 : 0) + tokenMs * promptTokens(entries),
+      (entries) => (entries.some(({ tokens }) => tokens.length === 1) ? 100 : 0) + tokenMs * promptTokens(entries),
     );
     const { engine } = harness;
     for (const name of ["a", "b"]) {

@@ -67,7 +67,7 @@ function applyResult(
     return;
   }
 
-  if (entry.kind === "prefill") slot.state = transition(slot.state, "prompt_computed");
+  if (slot.state === "prefilling") slot.state = transition(slot.state, "prompt_computed");
   const { behind = [] } = result;
   const sequence = sequenceOf(slot);
   sequence.countGuesses(entry.guesses?.length ?? 0, behind.length);

@@ -39,9 +39,10 @@ function widths(slots: readonly SchedulableSlot[], stepLimits: ScheduleLimits = 
 }
 
 function ordered(slots: readonly SchedulableSlot[], stepLimits: ScheduleLimits = limits): string[] {
-  return schedule(slots, stepLimits).map((entry) =>
-    entry.kind === "decode" ? `${entry.slot}:1` : `${entry.slot}:${entry.tokens.length}${entry.sample ? "!" : ""}`,
-  );
+  return schedule(slots, stepLimits).map(({ slot, tokens, sample }) => {
+    const endsPrompt = sample && slots.find(({ id }) => id === slot)?.state === "prefilling";
+    return `${slot}:${tokens.length}${endsPrompt ? "!" : ""}`;
+  });
 }
 
 describe("schedule", () => {
@@ -61,7 +62,7 @@ describe("schedule", () => {
 
   test("continues a prompt where its cache ends, and samples with the last prompt token", () => {
     const [entry] = schedule([prefilling(0, 10, 7)], limits);
-    expect(entry).toEqual({ kind: "prefill", slot: 0, from: 7, tokens: [7, 8, 9], sample: true });
+    expect(entry).toEqual({ slot: 0, from: 7, tokens: [7, 8, 9], sample: true });
   });
 
   test("computes the shortest prompts first, and part of the next one with the rest of the budget", () => {
@@ -164,7 +165,7 @@ describe("schedule", () => {
       const entries = schedule([long, newcomer], { ...limits, prefillBudget: 100 });
       ageWaiting([long, newcomer], entries);
       for (const entry of entries) {
-        if (entry.kind === "prefill" && entry.slot === 0) held.feed(entry.tokens);
+        if (entry.slot === 0) held.feed(entry.tokens);
         else others += countTokens([entry]);
       }
     }
@@ -228,7 +229,7 @@ describe("schedule", () => {
           const ids = entries.map((entry) => entry.slot);
           expect(new Set(ids).size).toBe(ids.length);
           expect(countTokens(entries)).toBeLessThanOrEqual(drawnLimits.batchSize);
-          const decodes = entries.filter((entry) => entry.kind === "decode").map((entry) => entry.slot);
+          const decodes = ids.filter((id) => slots[id]?.state === "decoding");
           expect(decodes.toSorted((a, b) => a - b)).toEqual(
             slots.filter(({ state }) => state === "decoding").map(({ id }) => id),
           );
@@ -238,7 +239,7 @@ describe("schedule", () => {
           const full = decodes.length === drawnLimits.batchSize;
           expect(entries.length > decodes.length).toBe(!full && slots.some(({ state }) => state === "prefilling"));
           for (const entry of entries) {
-            if (entry.kind === "decode") continue;
+            if (slots[entry.slot]?.state === "decoding") continue;
             const { prompt, held } = slots[entry.slot] ?? idle(0);
             const { length } = held.entries;
             expect(entry.from).toBe(length);

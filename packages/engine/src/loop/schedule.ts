@@ -72,10 +72,10 @@ export function ageWaiting(
   slots: readonly (SchedulableSlot & { agingTokens: number })[],
   entries: readonly BatchEntry[],
 ): void {
-  const total = entries.reduce((sum, entry) => sum + promptTokens(entry), 0);
-  if (total === 0) return;
-  const own = new Map(entries.map((entry) => [entry.slot, promptTokens(entry)]));
-  for (const slot of slots) if (isPrefilling(slot)) slot.agingTokens += total - (own.get(slot.id) ?? 0);
+  const computed = new Map(entries.map(({ slot, tokens }) => [slot, tokens.length]));
+  const prompts = slots.filter(isPrefilling);
+  const total = prompts.reduce((sum, { id }) => sum + (computed.get(id) ?? 0), 0);
+  for (const slot of prompts) slot.agingTokens += total - (computed.get(slot.id) ?? 0);
 }
 
 export function isPrefilling({ state, pending }: Pick<SchedulableSlot, "state" | "pending">): boolean {
@@ -144,7 +144,7 @@ function restOf({ prompt, held }: SchedulableSlot): number {
 function decodeEntry({ id, held, sequence }: SchedulableSlot, guesses: readonly Token[] = []): BatchEntry {
   if (sequence === undefined) throw new Error(`Cannot decode in slot ${id}: no job is bound to it`);
   const { lastToken, forced } = sequence;
-  const entry = { kind: "decode", slot: id, from: held.nextPosition, tokens: [lastToken], sample: true } as const;
+  const entry = { slot: id, from: held.nextPosition, tokens: [lastToken], sample: true };
   if (forced !== undefined) return { ...entry, forced };
   return guesses.length === 0 ? entry : { ...entry, guesses };
 }
@@ -155,7 +155,6 @@ function prefillEntry(slot: SchedulableSlot, count: number): BatchEntry {
   const sample = fed + tokens.length === slot.prompt.length;
   const forced = sample ? slot.sequence?.forced : undefined;
   return {
-    kind: "prefill",
     slot: slot.id,
     from: slot.held.nextPosition,
     tokens,
@@ -163,10 +162,6 @@ function prefillEntry(slot: SchedulableSlot, count: number): BatchEntry {
     ...(slot.scores ? { nextTokens: tokensOf(slot.prompt.slice(fed + 1, fed + count + 1)) } : {}),
     ...(forced === undefined ? {} : { forced }),
   };
-}
-
-function promptTokens(entry: BatchEntry): number {
-  return entry.kind === "prefill" ? entry.tokens.length : 0;
 }
 
 /** Counts the prompt tokens whose next-token logprobs these entries request. */

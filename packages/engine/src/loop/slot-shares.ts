@@ -44,13 +44,17 @@ export function createSlotShares({ shares, backend, slots, pacing }: SlotSharesO
     },
     mayCompute: ({ prepared }) => prepared === undefined || !shares.waits(ownerOf(prepared.job)),
     payersOf(entries) {
-      const parts = new Map<string, { readonly owner: Owner; readonly entries: BatchEntry[] }>();
+      const parts = new Map<
+        string,
+        { readonly owner: Owner; readonly isPrompt: boolean; readonly entries: BatchEntry[] }
+      >();
       for (const entry of entries) {
         const slot = slots[entry.slot];
         if (slot === undefined) continue;
         const owner = ownerOf(preparedOf(slot).job);
-        const key = `${entry.kind}\n${owner.client}\n${owner.flow}`;
-        const part = parts.get(key) ?? { owner, entries: [] };
+        const isPrompt = slot.state !== "decoding";
+        const key = `${isPrompt}\n${owner.client}\n${owner.flow}`;
+        const part = parts.get(key) ?? { owner, isPrompt, entries: [] };
         part.entries.push(entry);
         parts.set(key, part);
       }
@@ -58,9 +62,8 @@ export function createSlotShares({ shares, backend, slots, pacing }: SlotSharesO
       const prices = own.length === 1 ? [1] : own.map((part) => priceOf(part.entries));
       const total = prices.reduce((sum, price) => sum + price, 0);
       return (ms) => {
-        const uses = own.map(({ owner, entries: [first] }, i) => {
+        const uses = own.map(({ owner, isPrompt }, i) => {
           const usedMs = (ms * (prices[i] ?? 0)) / total;
-          const isPrompt = first?.kind === "prefill";
           return { owner, promptMs: isPrompt ? usedMs : 0, otherMs: isPrompt ? 0 : usedMs };
         });
         shares.charge(uses, uses.some(({ promptMs }) => promptMs > 0) ? creditMs() : 0);

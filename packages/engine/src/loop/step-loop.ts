@@ -173,7 +173,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const piece = pictures.pieceOf(slot, pacing.cells({ ...load, prompts: load.prompts + 1 }, held.entries.length));
     const { chunk, first, count } = piece;
     const tokens = Array<number>(count).fill(0);
-    const entry = { kind: "prefill", slot: slot.id, from: held.entries.length, tokens, sample: false } as const;
+    const entry = { slot: slot.id, from: held.entries.length, tokens, sample: false };
     const shape = shapeOf([entry], generatorOf(backend));
     const pay = slotShares.payersOf([entry]);
     useThreads(pacing.threads(shape));
@@ -205,6 +205,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     const shape = shapeOf(entries, generator);
     const pay = slotShares.payersOf(entries);
     useThreads(pacing.threads(shape));
+    const decodeRows = entries.filter(({ slot }) => slotAt(slot).state === "decoding").length;
     const startMs = now();
     for (const { slot, tokens } of entries) slotAt(slot).held.feed(tokens);
     // The last pass's events are sent while this pass computes, because sending takes as long as a small model's pass.
@@ -216,7 +217,8 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     // If every entry failed before the pass began, the backend has not called `sendLastPass`.
     if (lastPass !== undefined) sendLastPass();
     pay(endMs - startMs);
-    takeIn(entries, results, shape, { passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) }, endMs);
+    const times = { passMs: endMs - startMs, gapMs: startMs - (lastEndMs ?? startMs) };
+    takeIn(entries, results, { shape, decodeRows, times, endMs });
   }
 
   function slotAt(id: number): Slot {
@@ -228,10 +230,14 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
   function takeIn(
     entries: readonly BatchEntry[],
     results: readonly EntryResult[],
-    shape: StepShape,
-    times: Pick<StepStats, "passMs" | "gapMs">,
-    endMs: number,
+    pass: {
+      readonly shape: StepShape;
+      readonly decodeRows: number;
+      readonly times: Pick<StepStats, "passMs" | "gapMs">;
+      readonly endMs: number;
+    },
   ): void {
+    const { shape, decodeRows, times, endMs } = pass;
     let [guessed, rightGuesses] = [0, 0];
     for (const [i, { slot, guesses = [] }] of entries.entries()) {
       const result = results[i];
@@ -243,11 +249,7 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
     outbox.add(...postprocess(slots, entries, results, backend, endMs));
     const scored = countScored(entries);
     lastPass = statsOf(
-      {
-        width: entries.length,
-        decodeRows: entries.filter(({ kind }) => kind === "decode").length,
-        tokens: countTokens(entries),
-      },
+      { width: entries.length, decodeRows, tokens: countTokens(entries) },
       { scored, guessed, rightGuesses },
       times,
     );

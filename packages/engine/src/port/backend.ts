@@ -242,17 +242,15 @@ export interface Held {
 
 /** One slot's share of a step. From the call of `step`, the slot's `Held` includes `tokens`. */
 export interface BatchEntry {
-  /** "prefill": feed tokens of the prompt. "decode": feed the token that the slot sampled last. */
-  readonly kind: "prefill" | "decode";
   readonly slot: number;
   /** Position of the first of `tokens`. */
   readonly from: number;
-  /** At least one token. */
+  /** Tokens of the prompt; once the slot has sampled, the token that it sampled last. */
   readonly tokens: readonly Token[];
-  /** Also yield the token behind `tokens`. True for "decode", and where `tokens` end the prompt. */
+  /** Also yield the token behind `tokens`. True where `tokens` end the prompt, and behind a sampled token. */
   readonly sample: boolean;
   /**
-   * Guesses at the tokens behind `tokens`, computed in the same pass. Only for "decode" without `forced`, and only where `takesGuesses` is true. After
+   * Guesses at the tokens behind `tokens`, computed in the same pass. Only behind a sampled token, without `forced`, and only where `takesGuesses` is true. After
    * the step, the slot holds `tokens` and the right guesses.
    */
   readonly guesses?: readonly Token[];

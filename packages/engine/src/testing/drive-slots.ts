@@ -15,7 +15,7 @@ import { generatorOf } from "../sequence/prepare.ts";
 
 /** An entry without its position and the token to decode, which follow from the slot. */
 export type DrivenEntry =
-  | ({ readonly kind: "prefill" } & Omit<BatchEntry, "kind" | "from">)
+  | ({ readonly kind: "prefill" } & Omit<BatchEntry, "from">)
   | ({ readonly kind: "decode" } & Pick<BatchEntry, "slot" | "forced" | "guesses">);
 
 /** The functions of the backend and its generator, without the parts of the calls that follow from the slots. */
