@@ -1,8 +1,7 @@
 export { createAnswerParts, type AnswerParts } from "./sequence/answer-parts.ts";
-export { contextCapacity } from "./loop/context-shift.ts";
 export * from "./port/backend.ts";
 export * from "./port/entries.ts";
-export * from "./loop/engine.ts";
+export * from "./engine/engine.ts";
 export * from "./fake/fake-backend.ts";
 export { expectedFakeLogit, expectedFakeVector, fakeVectorWidth } from "./fake/fake-embedder.ts";
 export { createFakeKvSnapshots, type FakeKvSnapshots } from "./fake/fake-kv-snapshots.ts";

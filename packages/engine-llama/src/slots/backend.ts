@@ -91,7 +91,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
       vocabularySize: sampling.vocabularySize,
     }),
     isEndOfGeneration,
-    begin: async (slot, keep, wanted, held) => await slotAt(slot).begin(keep, wanted, held),
+    begin: async (slot, keep, wanted, held, prior) => await slotAt(slot).begin(keep, wanted, held, prior),
     async step(entries, underway) {
       useAdapters(entries);
       return await step(entries, slotAt, passes, underway);
@@ -157,8 +157,9 @@ async function step(
   const settled: EntryResult[] = [];
   // Await only promises: most results are not, and awaiting each would cost as much as the rest of this function.
   for (const result of results) settled.push(result instanceof Promise ? await result : result);
-  for (const { slot, from, tokens, sample } of entries) {
-    if (tokens.length > 1 || !sample) await passes.checkpoint?.(slot, from + tokens.length);
+  for (const entry of entries) {
+    if (entry.tokens.length > 1 || !entry.sample)
+      await passes.checkpoint?.(entry.slot, entry.from + entry.tokens.length);
   }
   return settled;
 }

@@ -1,6 +1,6 @@
 // Samples the tokens of a slot's job: makes the ask for the last sample position of a batch row, and chooses the next token from the answer.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { EntryResult, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
+import type { EntryResult, PriorTokens, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { AmbiguityError } from "@waggle/grammar/gbnf";
 import type { GrammarRun } from "@waggle/grammar/gbnf";
 import { createLogitSampler, logprobsOf } from "../sampling/logit-sampler.ts";
@@ -33,6 +33,8 @@ interface SampledToken {
 export interface SlotWorkOptions {
   readonly slot: number;
   readonly sampling: SlotSampling;
+  /** Output that comes before the first token. */
+  readonly prior: PriorTokens | undefined;
   readonly passes: Pick<Passes, "readLogits" | "canSample">;
   readonly context: SamplingContext;
   /** What the slot holds. The list grows with each pass. */
@@ -43,9 +45,16 @@ export interface SlotWorkOptions {
 const outputTokensPerTurn = 256;
 
 /** @throws WaggleError invalid_argument if the grammar is invalid or does not allow the answer's beginning */
-export async function createSlotWork({ slot, sampling, passes, context, history }: SlotWorkOptions): Promise<SlotWork> {
+export async function createSlotWork({
+  slot,
+  sampling,
+  prior,
+  passes,
+  context,
+  history,
+}: SlotWorkOptions): Promise<SlotWork> {
   const { topLogprobs } = sampling;
-  const grammar = await grammarOf(sampling, context);
+  const grammar = await grammarOf(sampling, context, prior?.ids ?? []);
   const hasDry = sampling.dry_multiplier !== 0;
   const endless = neverEnds(sampling, context);
   const sampler = createLogitSampler({
@@ -67,7 +76,7 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
   };
   /** Number of right guesses in front of the token that is chosen now. */
   let place = 0;
-  let discarded = sampling.priorOutput?.discarded ?? 0;
+  let discarded = prior?.discarded ?? 0;
 
   /** Seed of a position. It is the same in any batch, and in an engine that resumes the job. */
   function seed(position: number): number {
@@ -162,15 +171,16 @@ export async function createSlotWork({ slot, sampling, passes, context, history 
 }
 
 async function grammarOf(
-  { answer, grammar, priorOutput }: SlotSampling,
+  { answer, grammar }: SlotSampling,
   { grammars }: SamplingContext,
+  output: readonly Token[],
 ): Promise<GrammarRun | undefined> {
   if (answer === undefined && grammar === undefined) return undefined;
   const run =
     answer === undefined
       ? await grammars.begin(grammar ?? "")
       : await grammars.beginAnswer(answer.grammar, answer.begun);
-  await follow(run, priorOutput?.ids ?? []);
+  await follow(run, output);
   return run;
 }
 

@@ -1,7 +1,7 @@
 // Owns the work of a slot: its sampler, grammar and adapters. It makes the batch row of an entry, and the entry's result from the answers. What the
 // slot holds belongs to the engine. It does not depend on other slots.
 import { entriesWithin, isCell, positionBehind } from "@waggle/engine";
-import type { BatchEntry, EntryResult, Held, HeldEntry, SlotSampling, Token } from "@waggle/engine";
+import type { BatchEntry, EntryResult, Held, HeldEntry, PriorTokens, SlotSampling, Token } from "@waggle/engine";
 import { logprobsOf } from "../sampling/logit-sampler.ts";
 import type { Answer, Ask, BatchRow, Passes } from "../passes/passes.ts";
 import { createSlotWork, type SlotWork } from "./slot-work.ts";
@@ -19,7 +19,7 @@ export interface Slot {
   /** Scales of the adapters in the job's request; undefined for the scales at load. */
   readonly adapters: readonly number[] | undefined;
   /** Begins a job. @returns number of kept entries; with recurrent layers it may be less than `keep` */
-  begin(keep: number, sampling: SlotSampling, held: Held): Promise<number>;
+  begin(keep: number, sampling: SlotSampling, held: Held, prior: PriorTokens | undefined): Promise<number>;
   /** Makes the entry's batch row, or its failure. */
   rowFor(entry: BatchEntry): BatchRow | EntryResult;
   /** Makes the entry's result from the answers to its row. */
@@ -83,10 +83,10 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
       return job?.sampling.adapters;
     },
 
-    async begin(keep, sampling, held) {
+    async begin(keep, sampling, held, prior) {
       job = undefined;
       const kept = await cut(keep, held);
-      const work = await createSlotWork({ slot: id, sampling, passes, context, history: held.tokens });
+      const work = await createSlotWork({ slot: id, sampling, prior, passes, context, history: held.tokens });
       passes.configure(id, sampling);
       job = { sampling, held, work };
       return kept;

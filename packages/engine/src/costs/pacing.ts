@@ -1,7 +1,7 @@
 // Sets the limits of the next step from what steps cost: how many prompt tokens it carries, how its rows are divided, how many threads compute it. Knows
 // no slot, clock or backend.
 import type { PromptPiece, StepCosts } from "@waggle/protocol";
-import type { ScheduleLimits } from "../loop/schedule.ts";
+import type { ScheduleLimits } from "../schedule/plan.ts";
 import { divideRows } from "./divide-rows.ts";
 import { pieceLengths, shortestPiece, slowdownOf } from "./piece-lengths.ts";
 import { createRecentMedian } from "./recent-median.ts";

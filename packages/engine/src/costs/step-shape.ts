@@ -1,5 +1,5 @@
 // Describes the work of a step: the matrices that llama.cpp computes for its entries, one after the other. Pure.
-import type { BatchEntry, TextGenerator } from "../port/backend.ts";
+import type { TextGenerator } from "../port/backend.ts";
 
 /**
  * Pieces of prompts are made of whole tiles. llama.cpp's flash attention computes so many prompt tokens at once (`ggml_fa_tile_config`, ggml-cpu); fewer
@@ -34,26 +34,36 @@ export function contextOf(
   return tokens < attentionTile ? { rowContext: work, tileContext: 0 } : { rowContext: 0, tileContext: work };
 }
 
-/** Returns the matrices of these entries. Entries of one token next to each other whose slots count up by one are one matrix. */
+/** What a step computes for a slot. */
+export interface SlotWork {
+  readonly slot: number;
+  /** Number of tokens, or of a picture's cells, with drafts. */
+  readonly tokens: number;
+  /** Number of entries that the slot holds before. */
+  readonly held: number;
+  /** Whether the slot decodes. */
+  readonly decodes: boolean;
+}
+
+/** Returns the matrices of this work. Decoding slots next to each other that count up by one are one matrix. */
 export function shapeOf(
-  entries: readonly BatchEntry[],
+  works: readonly SlotWork[],
   { oneMatrix, attentionTile }: Pick<TextGenerator, "oneMatrix" | "attentionTile">,
 ): StepShape {
   const decode: number[] = [];
   const prompt: number[] = [];
   let [rowContext, tileContext] = [0, 0];
-  let previousRow: number | undefined;
-  for (const entry of entries) {
-    const tokens = entry.tokens.length + (entry.guesses?.length ?? 0);
-    const context = contextOf(tokens, entry.from, attentionTile);
+  let previous: SlotWork | undefined;
+  for (const work of works) {
+    const { slot, tokens } = work;
+    const context = contextOf(tokens, work.held, attentionTile);
     rowContext += context.rowContext;
     tileContext += context.tileContext;
     const last = decode.length - 1;
-    const isRow = entry.tokens.length === 1 && entry.sample;
-    if (!isRow) prompt.push(tokens);
-    else if (previousRow !== undefined && previousRow + 1 === entry.slot) decode[last] = (decode[last] ?? 0) + tokens;
+    if (!work.decodes) prompt.push(tokens);
+    else if (previous?.decodes === true && previous.slot + 1 === slot) decode[last] = (decode[last] ?? 0) + tokens;
     else decode.push(tokens);
-    previousRow = isRow ? entry.slot : undefined;
+    previous = work;
   }
   const shape = { decode, prompt, rowContext, tileContext };
   return oneMatrix ? inOneMatrix(shape) : shape;

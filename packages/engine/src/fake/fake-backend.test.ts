@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { SlotSampling } from "../port/backend.ts";
 import { createFakeKvSnapshots } from "./fake-kv-snapshots.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "./fake-backend.ts";
-import type { HeldList } from "../loop/held.ts";
+import type { HeldList } from "../sequence/held.ts";
 import { driveSlots, type DrivenBackend, type DrivenEntry } from "../testing/drive-slots.ts";
 import { createStepGate } from "./step-gate.ts";
 

@@ -2,6 +2,7 @@
 import { deferred } from "@waggle/async";
 import { genericFormat, thoughtEndOf, type ChatFormat } from "@waggle/chat-format/format";
 import { WaggleError, type LoadedSettings, type ModelKind } from "@waggle/protocol";
+import { contextCapacity } from "../port/backend.ts";
 import type {
   Backend,
   BackendInfo,
@@ -12,6 +13,7 @@ import type {
   Picture,
   PictureChunk,
   PicturePart,
+  PriorTokens,
   SlotSampling,
   TextGenerator,
   TextPiece,
@@ -39,7 +41,6 @@ import {
   type FakeSampler,
 } from "./fake-model.ts";
 import type { FakeKvSnapshots } from "./fake-kv-snapshots.ts";
-import { contextCapacity } from "../loop/context-shift.ts";
 
 export interface FakeBackendOptions {
   readonly slots: number;
@@ -116,6 +117,7 @@ interface FakeJob {
   /** The job's scales of adapters; undefined where they equal the scales at load. */
   readonly adapters: readonly number[] | undefined;
   readonly held: Held;
+  readonly prior: PriorTokens | undefined;
   /** Undefined while the job prefills. */
   sampler: FakeSampler | undefined;
   /** The token sampled last. */
@@ -256,7 +258,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     markOf: () => undefined,
     isEndOfGeneration: isFakeEndOfGeneration,
 
-    async begin(id, keep, sampling, held) {
+    async begin(id, keep, sampling, held, prior) {
       const slot = slotAt(id, "begin");
       const { cells } = slot;
       if (slot.job !== undefined) throw refusal("begin", `slot ${id} has a job`);
@@ -271,6 +273,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
         sampling,
         adapters: isUsual ? undefined : sampling.adapters,
         held,
+        prior,
         sampler: undefined,
         last: undefined,
       };
@@ -473,12 +476,11 @@ function withLogprobs(token: Token, { sampling: { topLogprobs } }: FakeJob): Sam
 }
 
 /** Creates the job's sampler, and replays the earlier output of a resumed job: the sampler counts tokens, and a character may span several. */
-function samplerOf(cells: readonly FakeCell[], { held, sampling }: FakeJob): FakeSampler {
-  const { priorOutput } = sampling;
-  if (priorOutput === undefined) return createFakeSampler(held.tokens, sampling);
-  const left = Math.max(0, priorOutput.promptTokens - priorOutput.discarded);
+function samplerOf(cells: readonly FakeCell[], { held, sampling, prior }: FakeJob): FakeSampler {
+  const ids = prior?.ids ?? [];
+  const left = Math.max(0, held.entries.length - ids.length);
   const sampler = createFakeSampler(tokensOf(held.entries.slice(0, left)), sampling);
-  priorOutput.ids.forEach((_, i) => sampler.next(cells[left + i - 1]?.hash ?? emptyContext));
+  ids.forEach((_, i) => sampler.next(cells[left + i - 1]?.hash ?? emptyContext));
   return sampler;
 }
 

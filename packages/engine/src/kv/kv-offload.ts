@@ -1,14 +1,21 @@
 // Transfers KV caches: saves slots as KV snapshots, loads snapshots, copies slots. Decides which transfers pay and which snapshots are evicted, and
 // limits the transfers at a scheduling point, so that running streams do not wait long.
-import type { Backend, KvSnapshot } from "../port/backend.ts";
+import type { Backend, Held, KvSnapshot } from "../port/backend.ts";
 import { hasPictures } from "../port/entries.ts";
 import type { EngineEvent } from "../port/messages.ts";
 import { createKvIndex, type KvIndex } from "./kv-index.ts";
-import type { Slot } from "../loop/slots.ts";
+import type { HeldList } from "../sequence/held.ts";
 import { createTransferCost, type Transfer } from "./transfer-cost.ts";
 
 /** No slot is saved for this many scheduling points after a failed save. */
 const pauseAfterFailure = 1_000;
+
+/** What a slot holds. */
+interface SlotCache {
+  readonly id: number;
+  readonly held: Pick<HeldList, keyof Held | "reusable">;
+  readonly cacheScope: string | undefined;
+}
 
 export interface KvOffloadOptions {
   readonly backend: Pick<Backend, "generator">;
@@ -30,23 +37,23 @@ export interface KvOffload {
   open(most: number, underway: () => void): void;
   readonly pays: (transfer: Transfer) => boolean;
   /** Whether a job that keeps `keepTokens` of the slot's cache would discard tokens that are worth saving and in no snapshot. */
-  wouldLose(slot: Slot, keepTokens: number): boolean;
+  wouldLose(slot: SlotCache, keepTokens: number): boolean;
   /**
    * Returns false if this scheduling point allows no more transfers. A failure is logged, and saving pauses.
    * @param isUrgent save in any case, because the slot's cells are freed now
    */
-  save(slot: Slot, isUrgent?: boolean): Promise<boolean>;
+  save(slot: SlotCache, isUrgent?: boolean): Promise<boolean>;
   /**
    * Returns undefined if this scheduling point allows no more transfers. Returns false if the snapshot was damaged; the slot is then empty.
    */
-  load(slot: Slot, state: KvSnapshot): Promise<boolean | undefined>;
+  load(slot: SlotCache, state: KvSnapshot): Promise<boolean | undefined>;
   /** Whether slots can be copied; a prefix of another slot is then copied, and not saved and loaded. */
   readonly copies: boolean;
   /**
    * Copies the first `keep` tokens of a slot. Returns false if this scheduling point allows no more transfers. Returns undefined if the copy failed, which
    * is logged; what the slot `to` holds is then unknown.
    */
-  copy(from: Slot, to: Slot, keep: number): Promise<boolean | undefined>;
+  copy(from: SlotCache, to: SlotCache, keep: number): Promise<boolean | undefined>;
 }
 
 export function createKvOffload(options: KvOffloadOptions): KvOffload {

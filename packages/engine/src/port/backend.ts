@@ -56,6 +56,11 @@ export interface BackendInfo {
   readonly promptTexts: PromptTexts;
 }
 
+/** Returns the most tokens that a slot holds. The last token of a full context is sampled and never fed. */
+export function contextCapacity(contextSize: number): number {
+  return contextSize - 1;
+}
+
 export interface VisionInfo {
   /** The projector's name: the GGUF's `general.name`, else its file name. */
   readonly projector: string;
@@ -190,20 +195,13 @@ export interface SlotSampling extends Omit<Sampling, "seed"> {
   readonly adapters?: readonly number[];
   /** Number of alternatives to return with the logprobs of each token; undefined: no logprobs, which is much cheaper. */
   readonly topLogprobs?: number;
-  /** Earlier output of a job that resumes after the loss of an engine, or returns after it was parked. */
-  readonly priorOutput?: ReplayedOutput;
 }
 
-/** The earlier output of a job that resumes or returns. Its tokens are fed at the end of the prompt, and sampling continues after them. */
-export interface ReplayedOutput {
+/** The earlier output of a job that resumes after the loss of an engine, or returns after it was preempted. */
+export interface PriorTokens {
   readonly ids: readonly Token[];
-  /**
-   * Number of tokens that context shifts have discarded behind the head of the prompt. Discarded tokens are not fed; they
-   * may include the first tokens of `ids`.
-   */
+  /** Number of tokens that context shifts have discarded; they may include the first of `ids`. */
   readonly discarded: number;
-  /** Length of the original prompt, including discarded tokens. */
-  readonly promptTokens: number;
 }
 
 /** A part of a picture that the model reads as one: most projectors make one chunk of a picture, some cut it into several. */
@@ -245,12 +243,12 @@ export interface BatchEntry {
   readonly slot: number;
   /** Position of the first of `tokens`. */
   readonly from: number;
-  /** Tokens of the prompt; once the slot has sampled, the token that it sampled last. */
+  /** At least one token. */
   readonly tokens: readonly Token[];
-  /** Also yield the token behind `tokens`. True where `tokens` end the prompt, and behind a sampled token. */
+  /** Also yield the token behind `tokens`: where they end with the prompt, or are the token that the slot sampled last. */
   readonly sample: boolean;
   /**
-   * Guesses at the tokens behind `tokens`, computed in the same pass. Only behind a sampled token, without `forced`, and only where `takesGuesses` is true. After
+   * Guesses at the tokens behind `tokens`, computed in the same pass. Only behind the token that the slot sampled last, without `forced`, and only where `takesGuesses` is true. After
    * the step, the slot holds `tokens` and the right guesses.
    */
   readonly guesses?: readonly Token[];
@@ -495,10 +493,11 @@ export interface TextGenerator {
    * keep any entries.
    * @param held what the slot holds before the call. The caller cuts it to the returned number, and from then on changes it
    * with each step and shift of the work; the sampler reads it
+   * @param prior output that comes before the first token that is sampled; the next entries feed it, as far as it is not kept
    * @returns the number of entries kept: fewer than requested where the model's memory cannot be cut there
    * @throws WaggleError invalid_argument when the model cannot follow the sampling settings
    */
-  begin(slot: number, keep: number, sampling: SlotSampling, held: Held): Promise<number>;
+  begin(slot: number, keep: number, sampling: SlotSampling, held: Held, prior?: PriorTokens): Promise<number>;
 
   /**
    * Computes all entries, then samples. The slots of all entries have the same adapters. There is one entry per slot, with at most `batchSize` tokens

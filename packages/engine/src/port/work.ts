@@ -1,7 +1,6 @@
 // Defines the work of a job: a prompt with the settings of its answers, or texts. Requests, fleet jobs and engine commands have it in the same form.
 import type { LoraChoice, Sampling } from "@waggle/protocol";
-import type { EmbedInput, Picture, PromptInput, Token } from "./backend.ts";
-import type { LineLimits } from "../sequence/line-limits.ts";
+import type { EmbedInput, Picture, PromptInput, TextPair, Token } from "./backend.ts";
 
 export type Work = GenerateWork | TextsWork;
 
@@ -44,6 +43,13 @@ export interface AnswerSettings {
    * prompt is then computed, even where it is cached.
    */
   readonly promptLogprobs?: boolean | undefined;
+}
+
+export interface LineLimits {
+  /** When this time has passed since the first token, the next newline ends the answer. */
+  readonly maxDecodeMs?: number;
+  /** A line after the first that begins with fewer spaces and tabs ends the answer: its spaces and tabs are sent, its text is not. */
+  readonly minIndent?: number;
 }
 
 /** Work without a slot: its texts are computed in pieces between the passes of other jobs. */
@@ -103,4 +109,15 @@ export function workOfChoice<W extends Work>(work: W, choice: number): W {
 /** The choices of a job differ only in their seeds. */
 export function samplingOfChoice<S extends Sampling>(sampling: S, choice: number): S {
   return { ...sampling, seed: (sampling.seed + choice) % 2 ** 32 };
+}
+
+export function textCount(work: TextsWork): number {
+  return work.kind === "embed" ? work.texts.length : work.documents.length;
+}
+
+export function textAt(work: TextsWork, index: number): EmbedInput | TextPair | undefined {
+  if (work.kind === "embed") return work.texts[index];
+  const { queries, documents } = work;
+  const [query, document] = [queries.length === 1 ? queries[0] : queries[index], documents[index]];
+  return query === undefined || document === undefined ? undefined : { query, document };
 }

@@ -1,12 +1,6 @@
 // Applies limits by lines to an answer, for editors. llama-server's fields for these limits are n_indent and t_max_predict_ms.
 import type { StoppedBy } from "@waggle/protocol";
-
-export interface LineLimits {
-  /** When this time has passed since the first token, the next newline ends the answer. */
-  readonly maxDecodeMs?: number;
-  /** A line after the first that begins with fewer spaces and tabs ends the answer: its spaces and tabs are sent, its text is not. */
-  readonly minIndent?: number;
-}
+import type { LineLimits } from "../port/work.ts";
 
 export interface LineWatch {
   /**

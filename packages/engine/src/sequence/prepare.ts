@@ -1,7 +1,6 @@
 // Prepares a job before it starts: tokenizes its prompt or texts, does the checks that need the model, and draws a seed if needed.
 import { markText, type AnswerStart } from "@waggle/chat-format/format";
 import { WaggleError, requestLimits, type ModelKind } from "@waggle/protocol";
-import { adaptersOf } from "../loop/adapters.ts";
 import type {
   Backend,
   EmbedInput,
@@ -9,18 +8,18 @@ import type {
   HeldEntry,
   PromptInput,
   PromptPiece,
-  ReplayedOutput,
   SlotSampling,
   TextGenerator,
   TextPair,
+  Token,
 } from "../port/backend.ts";
 import { chunksOf, isCell, tokensOf, type PromptChunk } from "../port/entries.ts";
-import { replayShifts } from "../loop/context-shift.ts";
+import { adaptersOf } from "./adapters.ts";
+import { replayShifts } from "./context-shift.ts";
 import type { ResumedSequence } from "./resume.ts";
 import type { EngineJob, JobFailure, StartedChoice } from "../port/messages.ts";
 import { freePieces, type Pieces } from "../port/pieces.ts";
-import { samplingOfChoice, type GenerateWork, type TextsWork } from "../port/work.ts";
-import { textAt, textCount } from "../texts/embed-progress.ts";
+import { samplingOfChoice, textAt, textCount, type GenerateWork, type TextsWork } from "../port/work.ts";
 
 /**
  * Most characters per token, on average over a prompt, that a tokenizer can reach. Tokenizing delays every stream, so a text
@@ -47,6 +46,8 @@ export interface PreparedGenerate {
    */
   readonly reusableTokens: number;
   readonly sampling: SlotSampling;
+  /** The earlier output of a resumed job. */
+  readonly output?: readonly Token[];
   /** The beginning of the answer; only for a conversation. */
   readonly start?: AnswerStart;
   /** The sequence after the earlier output, as `resume` makes it; only for a resumed job, which has one choice. */
@@ -88,7 +89,7 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     checkPromptLogprobs(work, promptTokens);
     const chunks = chunksOf(entries);
     checkPictures(work, entries, chunks);
-    const { fed: prompt, priorOutput } = await withPriorOutput(generator, job, entries);
+    const { fed: prompt, output } = await withOutput(generator, job, entries);
     const adapters = adaptersOf(work.lora, backend.info.settings?.lora ?? []);
     const { seed } = work.sampling;
     const sampling = {
@@ -97,7 +98,6 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
       ...(work.topLogprobs === undefined ? {} : { topLogprobs: work.topLogprobs }),
       ...(work.fillIn === true ? { fillIn: true } : {}),
       ...(adapters === undefined ? {} : { adapters }),
-      ...(priorOutput === undefined ? {} : { priorOutput }),
       ...(work.answerGrammar === undefined || start === undefined
         ? {}
         : { answer: { grammar: work.answerGrammar, begun: markText(start.said, chatFormat.marks) } }),
@@ -105,24 +105,25 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     if (work.contextShift === true) generator.checkShift();
     await generator.checkSampling(sampling, pieces);
     const reusableTokens = scoresPrompt(job) ? 0 : prompt.length - 1;
-    const prepared = { kind: "generate" as const, job, prompt, chunks, promptTokens, reusableTokens, sampling };
-    return start === undefined ? prepared : { ...prepared, start };
+    return {
+      ...{ kind: "generate", job, prompt, chunks, promptTokens, reusableTokens, sampling },
+      ...(output === undefined ? {} : { output }),
+      ...(start === undefined ? {} : { start }),
+    };
   }
 
   /** Appends the earlier output to the prompt, without the tokens that shifts have discarded since. */
-  async function withPriorOutput(
+  async function withOutput(
     generator: TextGenerator,
     { work, prior }: EngineJob<GenerateWork>,
     prompt: readonly HeldEntry[],
-  ): Promise<{ fed: readonly HeldEntry[]; priorOutput?: ReplayedOutput }> {
+  ): Promise<{ readonly fed: readonly HeldEntry[]; readonly output?: readonly Token[] }> {
     if (prior?.output === undefined) return { fed: prompt };
     // The generator refuses tokens that the model does not have.
-    const output = await generator.tokenize({ kind: "pieces", pieces: [prior.output.ids] });
-    const ids = tokensOf(output.entries);
-    const { tokens: fed, discarded } = work.contextShift
-      ? replayShifts(tokensOf(prompt), ids, contextSize)
-      : { tokens: [...prompt, ...ids], discarded: 0 };
-    return { fed, priorOutput: { ids, discarded, promptTokens: prompt.length } };
+    const { entries } = await generator.tokenize({ kind: "pieces", pieces: [prior.output.ids] });
+    const output = tokensOf(entries);
+    const shifts = work.contextShift === true;
+    return { fed: shifts ? replayShifts(tokensOf(prompt), output, contextSize) : [...prompt, ...output], output };
   }
 
   async function prepareEmbed(job: EngineJob<TextsWork>, pieces: Pieces): Promise<PreparedEmbed> {

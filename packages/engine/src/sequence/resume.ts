@@ -1,12 +1,10 @@
 // Makes the sequences of jobs: a resumed job's sequence takes the output of an earlier engine, as if this engine had sampled it.
-import type { Backend, Token } from "../port/backend.ts";
+import type { Token } from "../port/backend.ts";
 import type { Pieces } from "../port/pieces.ts";
-import { describeSampled } from "../loop/postprocess.ts";
 import { readerFor } from "./answer-parts.ts";
 import { generatorOf, type PreparedGenerate, type PreparedJob } from "./prepare.ts";
+import { describeSampled, type TokenModel } from "./sampled-token.ts";
 import { createSequence, type Accepted, type SampledToken, type Sequence } from "./sequence.ts";
-
-type Model = Pick<Backend, "info" | "generator" | "tokenBytes">;
 
 export interface ResumedSequence {
   readonly sequence: Sequence;
@@ -14,7 +12,7 @@ export interface ResumedSequence {
   readonly replayed: Accepted;
 }
 
-export function sequenceFor(prepared: PreparedGenerate, backend: Model, startedAtMs: number): Sequence {
+export function sequenceFor(prepared: PreparedGenerate, backend: TokenModel, startedAtMs: number): Sequence {
   const { job, promptTokens, sampling } = prepared;
   const { thinkingBudget: budget } = job.work;
   return createSequence({
@@ -30,15 +28,15 @@ export function sequenceFor(prepared: PreparedGenerate, backend: Model, startedA
 }
 
 /** Adds the sequence of a resumed job, which replays the earlier output. The sequence gets its time when the job begins. */
-export async function resume(prepared: PreparedJob, backend: Model, pieces: Pieces): Promise<PreparedJob> {
-  if (prepared.kind === "embed" || prepared.sampling.priorOutput === undefined) return prepared;
+export async function resume(prepared: PreparedJob, backend: TokenModel, pieces: Pieces): Promise<PreparedJob> {
+  if (prepared.kind === "embed" || prepared.output === undefined) return prepared;
   const { job } = prepared;
   const sequence = sequenceFor(prepared, backend, 0);
-  const output = outputOf(prepared.sampling.priorOutput.ids, backend);
+  const output = outputOf(prepared.output, backend);
   const replayed = await sequence.replay(output, job.prior?.output?.events ?? 0, pieces.pace);
   return { ...prepared, resumed: { sequence, replayed } };
 }
 
-function* outputOf(ids: readonly Token[], backend: Model): Iterable<SampledToken> {
+function* outputOf(ids: readonly Token[], backend: TokenModel): Iterable<SampledToken> {
   for (const token of ids) yield describeSampled(token, backend);
 }

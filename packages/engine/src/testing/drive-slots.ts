@@ -1,5 +1,5 @@
 // Drives the slots of a backend without an engine, for tests of the port: keeps what each slot holds, as the engine does.
-import { createHeld, type HeldList } from "../loop/held.ts";
+import { createHeld, type HeldList } from "../sequence/held.ts";
 import type {
   Backend,
   BatchEntry,

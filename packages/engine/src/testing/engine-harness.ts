@@ -1,8 +1,8 @@
 // Runs an engine on the fake backend for a test, records the engine's events, and shuts it down at the test's end.
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { onTestFinished } from "vitest";
-import type { Backend, TextGenerator } from "../port/backend.ts";
-import { createEngine, type Engine, type EngineLimits, type EngineOptions } from "../loop/engine.ts";
+import type { Backend, BatchEntry, TextGenerator } from "../port/backend.ts";
+import { createEngine, type Engine, type EngineLimits, type EngineOptions } from "../engine/engine.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "../fake/fake-backend.ts";
 import { expectedFakeText } from "../fake/fake-model.ts";
 import type { EngineEvent, EngineJob, JobEvent, StepStats } from "../port/messages.ts";
@@ -167,6 +167,11 @@ export function isType<T extends EngineEvent["type"]>(
   type: T,
 ): (event: EngineEvent) => event is Extract<EngineEvent, { type: T }> {
   return (event): event is Extract<EngineEvent, { type: T }> => event.type === type;
+}
+
+/** Number of tokens that these entries feed, drafts included. */
+export function countTokens(entries: readonly BatchEntry[]): number {
+  return entries.reduce((sum, { tokens, guesses = [] }) => sum + tokens.length + guesses.length, 0);
 }
 
 export function statsOf(events: readonly EngineEvent[]): StepStats[] {

@@ -1,0 +1,95 @@
+// Gives slots to waiting jobs, in their order.
+import type { StoppedBy } from "@waggle/protocol";
+import type { Backend } from "../port/backend.ts";
+import { cacheScopeOf } from "../port/cache-scope.ts";
+import type { JobEvent } from "../port/messages.ts";
+import { endingEvents } from "../sequence/ending.ts";
+import type { PreparedEmbed, PreparedGenerate, PreparedJob } from "../sequence/prepare.ts";
+import { sequenceFor, type ResumedSequence } from "../sequence/resume.ts";
+import type { CellNeed } from "./cells.ts";
+import { chooseSlot } from "./choose-slot.ts";
+import type { ContextPool } from "./pool.ts";
+import { bindSlot, type Slot } from "./slots.ts";
+
+/** A choice that has started and has no slot. */
+export interface WaitingJob {
+  /** The id under which its work is prepared. */
+  readonly work: string;
+  readonly choice: number;
+  /** The prepared choice; undefined until its work is prepared. */
+  prepared: PreparedJob | undefined;
+}
+
+export interface AdmissionOptions {
+  readonly backend: Backend;
+  readonly slots: readonly Slot[];
+  readonly pool: Pick<ContextPool, "fits" | "returnPreempted">;
+  /** Waiting jobs by job id, in the order of their arrival. */
+  readonly waiting: Map<string, WaitingJob>;
+  readonly addTexts: (prepared: PreparedEmbed) => void;
+  readonly addEvents: (events: readonly JobEvent[]) => void;
+  readonly now: () => number;
+}
+
+/**
+ * Returns a function that gives slots to waiting jobs: while a job does not fit into the context pool, no later job overtakes it, so that it does not wait
+ * for ever. Preempted jobs return before a new job gets a slot. Texts need no slot.
+ */
+export function createAdmission(options: AdmissionOptions): () => void {
+  const { backend, slots, pool, waiting, now } = options;
+  /** Number of jobs that got a slot. */
+  let bound = 0;
+
+  /** Returns whether there was a slot. */
+  function bind(prepared: PreparedGenerate): boolean {
+    const { prompt, reusableTokens, job, resumed } = prepared;
+    const { sessionId } = job;
+    const choice = chooseSlot(slots, { prompt, reusableTokens, cacheScope: cacheScopeOf(prepared), sessionId });
+    if (choice === undefined) return false;
+    // Its time begins now, and not when it was prepared.
+    resumed?.sequence.begin(0, now());
+    const sequence = resumed?.sequence ?? sequenceFor(prepared, backend, now());
+    bindSlot(choice.slot, { prepared, sequence, startOrder: (bound += 1) }, choice.keepTokens);
+    return true;
+  }
+
+  /** Ends a job whose earlier output is complete. It needs no slot. */
+  function endComplete(
+    { job, promptTokens, sampling }: PreparedGenerate,
+    { sequence, replayed }: ResumedSequence,
+    by: StoppedBy,
+  ): void {
+    const { jobId } = job;
+    const atMs = now();
+    sequence.begin(promptTokens, atMs);
+    options.addEvents([
+      { type: "started", jobId, promptTokens, cachedTokens: promptTokens, seed: sampling.seed },
+      ...replayed.events,
+      ...endingEvents(sequence, { kind: "finished", by }, 0, atMs),
+    ]);
+  }
+
+  return () => {
+    let hasRoom = pool.returnPreempted();
+    for (const [jobId, { prepared }] of waiting) {
+      if (prepared?.kind === "embed") {
+        waiting.delete(jobId);
+        options.addTexts(prepared);
+      }
+      if (prepared?.kind !== "generate") continue;
+      const { resumed } = prepared;
+      if (resumed?.replayed.finish !== undefined) {
+        waiting.delete(jobId);
+        endComplete(prepared, resumed, resumed.replayed.finish);
+        continue;
+      }
+      hasRoom &&= pool.fits(needOfNew(prepared));
+      if (hasRoom && bind(prepared)) waiting.delete(jobId);
+    }
+  };
+}
+
+function needOfNew({ job, prompt, output = [] }: PreparedGenerate): CellNeed {
+  const { maxTokens = Infinity } = job.work;
+  return { tokens: prompt.length, tokensLeft: Math.max(0, maxTokens - output.length) };
+}

@@ -1,0 +1,48 @@
+// Counts the cells of the context pool, one for each token that a slot holds: how many are used, how many a job soon needs, and which job is preempted when
+// the pool is full. Pure.
+import { contextCapacity } from "../port/backend.ts";
+import { missingOf, runsIn, type Run, type Slot } from "./slots.ts";
+
+/** Cells for the next tokens of each job, so that a new job does not soon have another job preempted. The rest of an answer is not reserved. */
+export const defaultHeadroomCells = 256;
+
+/** A job that was preempted is spared for this time after it returns, while another job could be preempted. */
+const sparedMs = 30_000;
+
+/** How many tokens a job will feed before it samples, or holds already, and how many it may still sample. */
+export interface CellNeed {
+  readonly tokens: number;
+  readonly tokensLeft: number;
+}
+
+export function usedCells(slots: readonly Pick<Slot, "held">[]): number {
+  let cells = 0;
+  for (const { held } of slots) cells += held.entries.length;
+  return cells;
+}
+
+/** Returns the number of cells that a job soon needs, with those that it holds. */
+export function soonCells({ tokens, tokensLeft }: CellNeed, contextSize: number, headroomCells: number): number {
+  return Math.min(contextCapacity(contextSize), tokens + Math.min(headroomCells, tokensLeft));
+}
+
+export function needOf({ sequence, target }: Run): CellNeed {
+  return { tokens: target.length, tokensLeft: sequence.tokensLeft };
+}
+
+/** Returns the most tokens that the next pass feeds. */
+export function stepCells(slots: readonly Slot[], batchSize: number): number {
+  const prompts = runsIn(slots, "prefilling").reduce((sum, run) => sum + missingOf(run), 0);
+  return runsIn(slots, "decoding").length + Math.min(prompts, batchSize);
+}
+
+/** Returns the job that is preempted next: of the jobs with the lowest priority, the one that started last. The only running job is never preempted. */
+export function runToPreempt(slots: readonly Slot[], nowMs: number): Run | undefined {
+  const running = runsIn(slots, "prefilling", "decoding");
+  if (running.length < 2) return undefined;
+  const rested = running.filter(({ preemptedAtMs = -Infinity }) => nowMs - preemptedAtMs >= sparedMs);
+  const [first] = (rested.length > 0 ? rested : running).toSorted(
+    (a, b) => a.prepared.job.priority - b.prepared.job.priority || b.startOrder - a.startOrder,
+  );
+  return first;
+}

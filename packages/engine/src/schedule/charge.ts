@@ -1,0 +1,58 @@
+// Applies the shares of the engine's time to the jobs in the slots: which of them may compute now, and who pays for a pass.
+import type { Pacing } from "../costs/pacing.ts";
+import { shapeOf, type SlotWork } from "../costs/step-shape.ts";
+import type { Backend } from "../port/backend.ts";
+import { generatorOf } from "../sequence/prepare.ts";
+import { ownerOf, type Owner, type Shares } from "./shares.ts";
+import type { Run } from "./slots.ts";
+
+export interface SlotSharesOptions {
+  readonly shares: Shares;
+  readonly backend: Pick<Backend, "info" | "generator">;
+  readonly pacing: Pick<Pacing, "stepMs" | "tokenMs">;
+}
+
+/** What a pass computes for a job. */
+export interface JobWork extends SlotWork {
+  readonly run: Run;
+}
+
+/**
+ * Returns a function that charges a pass to its jobs. Each pays in proportion to what its work would cost alone, so all gain alike from a step that they
+ * share.
+ */
+export function createCharge({
+  shares,
+  backend,
+  pacing,
+}: SlotSharesOptions): (works: readonly JobWork[], ms: number) => void {
+  /** The price of a context of prompt tokens; no limit before one was measured. */
+  function creditMs(): number {
+    const { contextSize } = backend.info;
+    return (pacing.tokenMs(contextSize) ?? Infinity) * contextSize;
+  }
+
+  function priceOf(works: readonly JobWork[]): number {
+    return pacing.stepMs(shapeOf(works, generatorOf(backend))) ?? works.reduce((sum, { tokens }) => sum + tokens, 0);
+  }
+
+  return (works, ms) => {
+    const parts = new Map<string, { readonly owner: Owner; readonly decodes: boolean; readonly works: JobWork[] }>();
+    for (const work of works) {
+      const { decodes } = work;
+      const owner = ownerOf(work.run.prepared.job);
+      const key = `${decodes}\n${owner.client}\n${owner.flow}`;
+      const part = parts.get(key) ?? { owner, decodes, works: [] };
+      part.works.push(work);
+      parts.set(key, part);
+    }
+    const own = [...parts.values()];
+    const prices = own.length === 1 ? [1] : own.map((part) => priceOf(part.works));
+    const total = prices.reduce((sum, price) => sum + price, 0);
+    const uses = own.map(({ owner, decodes }, i) => {
+      const usedMs = (ms * (prices[i] ?? 0)) / total;
+      return { owner, promptMs: decodes ? 0 : usedMs, otherMs: decodes ? usedMs : 0 };
+    });
+    shares.charge(uses, own.some(({ decodes }) => !decodes) ? creditMs() : 0);
+  };
+}

@@ -1,0 +1,53 @@
+// Decides how many draft tokens the slots of a step get, by what the guesses are worth and what the step costs. Pure.
+import type { Draft } from "./drafter.ts";
+
+/** Milliseconds of a step in which each decoding slot has this many rows; undefined if that is unknown. */
+export type StepMs = (height: number) => number | undefined;
+
+/** Rows of a slot that are tried: its last token and the guesses. */
+const heights = [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64] as const;
+export const mostDrafts = 63;
+
+/** Tokens per millisecond must be this many times those without guesses. */
+const leastGain = 1.1;
+/** No slot's time for a token may become longer than this many times the time without guesses. */
+const mostSlowdown = 1.05;
+
+/**
+ * Returns the number of guesses of each slot; 0 if guesses do not pay.
+ * @param drafts one for each decoding slot, empty where a slot has none
+ * @param most most guesses that each of the slots has room for
+ */
+export function chooseDrafts(drafts: readonly Draft[], most: number, stepMs: StepMs): number {
+  if (drafts.every(({ tokens }) => tokens.length === 0)) return 0;
+  const plainMs = stepMs(1);
+  if (plainMs === undefined) return 0;
+  let best = 0;
+  let bestGain = 1;
+  for (const height of heights) {
+    if (height - 1 > most) break;
+    const ms = stepMs(height);
+    if (ms === undefined) continue;
+    const tokens = drafts.map(({ chances }) => expectedTokens(chances, height - 1));
+    const gain = ((sum(tokens) / drafts.length) * plainMs) / ms;
+    const slowest = ms / plainMs / Math.min(...tokens);
+    const isFree = ms <= plainMs;
+    if (gain > bestGain && (isFree || (gain >= leastGain && slowest <= mostSlowdown))) {
+      best = height - 1;
+      bestGain = gain;
+    }
+  }
+  return best;
+}
+
+/** Number of tokens that a slot gets in a step with this many guesses, on average. */
+function expectedTokens(chances: readonly number[], guesses: number): number {
+  let tokens = 1;
+  let chance = 1;
+  for (const each of chances.slice(0, guesses)) tokens += chance *= each;
+  return tokens;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}

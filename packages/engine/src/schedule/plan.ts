@@ -1,0 +1,172 @@
+// Plans a step: which entries of which jobs it computes. Each job gets the next entries that its slot lacks of its target; prompts share the step's budget
+// of tokens in an order. Pure.
+import type { BatchEntry, PicturePiece, Token } from "../port/backend.ts";
+import { positionBehind, tokensOf, type PromptChunk } from "../port/entries.ts";
+import { tileTokens } from "../costs/step-shape.ts";
+import { isDecoding, missingOf, scores, type Run } from "./slots.ts";
+
+export interface ScheduleLimits {
+  /** Maximum number of tokens in one step, over all spans; at least the number of slots. */
+  readonly batchSize: number;
+  /** Maximum number of prompt tokens in this step; a piece may exceed it by less than `leastPiece`, to end its prompt, or by less than a tile. */
+  readonly prefillBudget: number;
+  /** Fewest tokens of a piece of a prompt that are worth their step, unless the piece ends the prompt. */
+  readonly leastPiece: number;
+  /** Maximum number of prompt tokens in this step whose next-token logprobs are computed. */
+  readonly scoredTokens: number;
+  /** Divides a run of neighbouring decoding slots into matrices. @param height rows of each slot */
+  divide(run: number, height: number): readonly number[];
+}
+
+/** Consecutive tokens of a job's target that a step computes. */
+export interface Span {
+  readonly run: Run;
+  /** Number of tokens, at least one. */
+  readonly count: number;
+  /** Guesses at the tokens behind the target; none unless the job decodes. */
+  readonly drafts: readonly Token[];
+}
+
+const noDrafts: readonly Token[] = [];
+
+/**
+ * Returns the spans of the next step; an empty list when there is nothing to compute. Every decoding job takes part. Prompts receive the budget one after
+ * the other, in the order of `inOrder`.
+ *
+ * Neighbouring slots in ascending order are one matrix, so the matrices come in descending order of their slots.
+ * @param runs jobs that prefill or decode
+ * @param drafts equally many for each decoding job, by slot
+ */
+export function planSpans(
+  runs: readonly Run[],
+  limits: ScheduleLimits,
+  drafts?: ReadonlyMap<number, readonly Token[]>,
+): Span[] {
+  const decoding = runs.filter(isDecoding);
+  const [height = 1] = [...(drafts?.values() ?? [])].map(({ length }) => 1 + length);
+  const pieces = shareBudget(runs, limits, limits.batchSize - decoding.length * height);
+  const matrices = neighboursOf(decoding).flatMap((each) => divided(each, limits.divide(each.length, height)));
+  const units: Span[][] = matrices.map((matrix) =>
+    matrix.map((run) => ({ run, count: 1, drafts: drafts?.get(run.slot.id) ?? noDrafts })),
+  );
+  units.push(...pieces.map((span) => [span]));
+  return units.toSorted(([a], [b]) => idOf(b) - idOf(a)).flat();
+}
+
+function idOf(span: Span | undefined): number {
+  return span?.run.slot.id ?? 0;
+}
+
+/** Makes the batch entry of a span, before the slot holds its tokens. */
+export function entryOf({ run, count, drafts }: Span): BatchEntry {
+  const { slot, target, sequence } = run;
+  const { entries, nextPosition } = slot.held;
+  const from = entries.length;
+  const sample = from + count === target.length;
+  const forced = sample ? sequence.forced : undefined;
+  return {
+    slot: slot.id,
+    from: nextPosition,
+    tokens: tokensOf(target.slice(from, from + count)),
+    sample,
+    ...(scores(run) ? { nextTokens: tokensOf(target.slice(from + 1, from + count + 1)) } : {}),
+    ...(forced === undefined ? {} : { forced }),
+    ...(drafts.length === 0 ? {} : { guesses: drafts }),
+  };
+}
+
+/** Groups jobs whose slots are next to each other. */
+export function neighboursOf(runs: readonly Run[]): Run[][] {
+  const groups: Run[][] = [];
+  for (const run of runs) {
+    const last = groups.at(-1);
+    if (last?.at(-1)?.slot.id === run.slot.id - 1) last.push(run);
+    else groups.push([run]);
+  }
+  return groups;
+}
+
+function divided<T>(all: readonly T[], sizes: readonly number[]): T[][] {
+  let start = 0;
+  return sizes.map((size) => all.slice(start, (start += size)));
+}
+
+/** Adds to each waiting prompt's age the prompt tokens that these spans compute for other jobs. */
+export function ageWaiting(prefilling: readonly Run[], spans: readonly Span[]): void {
+  const counts = new Map(spans.filter(({ run }) => !isDecoding(run)).map(({ run, count }) => [run, count]));
+  const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  for (const run of prefilling) run.agingTokens += total - (counts.get(run) ?? 0);
+}
+
+/** Returns the chunk of a picture that the job's prompt has next, wholly or in part; undefined if only text is left. */
+export function nextChunk({ slot, prepared }: Run): PromptChunk | undefined {
+  return prepared.chunks.find(({ at, chunk }) => at + chunk.cells > slot.held.entries.length);
+}
+
+/** Returns the cells of the job's picture that a pass computes. @param most number of cells, which a chunk that cannot be divided may exceed */
+export function picturePiece(run: Run, most: number): PicturePiece | undefined {
+  const { slot } = run;
+  const found = nextChunk(run);
+  if (found === undefined) return undefined;
+  const { at, chunk } = found;
+  const first = slot.held.entries.length - at;
+  const count = chunk.causal ? Math.min(most, chunk.cells - first) : chunk.cells;
+  return { slot: slot.id, chunk, first, count, from: positionBehind(slot.held.entries, at) };
+}
+
+/** Number of tokens that a job's prompt has up to the next picture, or to its end; 0 for a job that decodes. */
+export function textLeft(run: Run): number {
+  if (isDecoding(run)) return 0;
+  const end = nextChunk(run)?.at ?? run.target.length;
+  return Math.max(0, end - run.slot.held.entries.length);
+}
+
+function shareBudget(
+  runs: readonly Run[],
+  { prefillBudget, leastPiece, scoredTokens }: ScheduleLimits,
+  room: number,
+): Span[] {
+  const pieces: Span[] = [];
+  let left = Math.min(prefillBudget, room);
+  let scorable = scoredTokens;
+  for (const run of inOrder(runs.filter((each) => textLeft(each) > 0))) {
+    if (left <= 0) break;
+    const isScored = scores(run);
+    const rest = textLeft(run);
+    // Only the first piece may exceed the budget, and only where the step has room.
+    const wanted = pieceOf(rest, left, pieces.length === 0 ? Math.min(leastPiece, room - left) : 1);
+    const count = Math.min(wanted, isScored ? scorable : Infinity);
+    if (count < leastPiece && count < rest && pieces.length > 0) continue;
+    if (count > 0) pieces.push({ run, count, drafts: noDrafts });
+    if (isScored) scorable -= count;
+    left -= count;
+  }
+  return pieces;
+}
+
+/**
+ * Returns how many tokens of a prompt's rest are computed next. Behind the piece, at least `least` tokens remain, or none, and whole tiles where the budget
+ * has room for one: tokens that fill no tile cost least in the first piece, which has the shortest context.
+ */
+function pieceOf(rest: number, budget: number, least: number): number {
+  if (rest < budget + least) return rest;
+  if (budget < tileTokens) return budget;
+  const odd = rest % tileTokens;
+  const tiled = odd + Math.floor((budget - odd) / tileTokens) * tileTokens;
+  return tiled < Math.min(budget, least) ? tiled + tileTokens : tiled;
+}
+
+/**
+ * Sorts prompts into the order in which they are computed: the shortest rest first, because most prompts finish soonest this way, and few long entries
+ * compute faster than many short ones. While a prompt waits, it is ranked as if it were shorter by the tokens that other prompts compute. So a prompt never
+ * waits for more tokens of other prompts than it has itself.
+ */
+export function inOrder(runs: readonly Run[]): Run[] {
+  const rank = (run: Run): number => missingOf(run) - run.agingTokens;
+  return runs.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** Returns the prompt whose text is computed next; undefined if none waits. */
+export function nextPrompt(runs: readonly Run[]): Run | undefined {
+  return inOrder(runs.filter((run) => textLeft(run) > 0))[0];
+}

@@ -1,0 +1,99 @@
+// Plans the next pass. Tokens, a picture's cells and texts take passes of different kinds; the kinds that compute long take turns, and jobs that decode
+// get a pass after each of them, so that streams do not wait long.
+import type { Load, Pacing, PieceLimits } from "../costs/pacing.ts";
+import type { Backend, PicturePiece } from "../port/backend.ts";
+import type { EngineJob } from "../port/messages.ts";
+import { createAdapterTurns } from "./adapters.ts";
+import type { SlotDrafts } from "./drafts/slot-drafts.ts";
+import { ageWaiting, neighboursOf, nextPrompt, picturePiece, planSpans, textLeft, type Span } from "./plan.ts";
+import { ownerOf, type Shares } from "./shares.ts";
+import { isDecoding, runsIn, type Run, type Slot } from "./slots.ts";
+
+export type PassPlan =
+  | { readonly kind: "tokens"; readonly spans: readonly Span[] }
+  | { readonly kind: "cells"; readonly run: Run; readonly piece: PicturePiece }
+  | { readonly kind: "texts"; readonly limits: PieceLimits };
+
+export interface PlannerOptions {
+  readonly backend: Pick<Backend, "generator">;
+  readonly slots: readonly Slot[];
+  readonly pacing: Pick<Pacing, "plan" | "piece" | "cells">;
+  readonly shares: Pick<Shares, "contend" | "waits">;
+  readonly drafts: SlotDrafts;
+  /** Returns the jobs with a text that could be computed now. */
+  readonly readyTexts: () => readonly EngineJob[];
+  /** Returns the job whose picture can be computed next. */
+  readonly nextPicture: (runs: readonly Run[]) => Run | undefined;
+}
+
+/** The kinds of work that compute long. */
+const longKinds = ["texts", "cells", "prompt"] as const;
+type LongKind = (typeof longKinds)[number];
+
+/** Returns a function that plans the next pass; undefined when there is nothing to compute. */
+export function createPlanner(options: PlannerOptions): (atMs: number) => PassPlan | undefined {
+  const { slots, pacing, shares, nextPicture } = options;
+  const turns = createAdapterTurns();
+  let last: LongKind = "prompt";
+  /** The last pass was long, and of another kind than tokens: the jobs that decode are next. */
+  let owesDecoding = false;
+
+  function mayCompute(job: EngineJob): boolean {
+    return !shares.waits(ownerOf(job));
+  }
+
+  function tokens(runs: readonly Run[]): PassPlan | undefined {
+    const load = loadOf(runs);
+    const limits = pacing.plan(load);
+    const scoredTokens = Math.min(limits.scoredTokens, options.backend.generator?.maxNextLogprobs ?? 0);
+    const drafts = options.drafts.next(runs.filter(isDecoding), load);
+    const spans = planSpans(runs, { ...limits, scoredTokens }, drafts);
+    ageWaiting(runsIn(slots, "prefilling"), spans);
+    return spans.length === 0 ? undefined : { kind: "tokens", spans };
+  }
+
+  function nextLong(ready: Readonly<Record<LongKind, boolean>>): LongKind | undefined {
+    const first = longKinds.indexOf(last) + 1;
+    return [...longKinds.slice(first), ...longKinds.slice(0, first)].find((kind) => ready[kind]);
+  }
+
+  return (atMs) => {
+    const running = runsIn(slots, "prefilling", "decoding");
+    const texts = options.readyTexts();
+    const canCompute = (run: Run): boolean => isDecoding(run) || textLeft(run) > 0 || nextPicture([run]) !== undefined;
+    const ready = [...running.filter(canCompute).map(({ prepared }) => prepared.job), ...texts];
+    shares.contend(atMs, ready.map(ownerOf));
+    const allowed = running.filter(({ prepared }) => mayCompute(prepared.job));
+    if (owesDecoding) {
+      owesDecoding = false;
+      const decoding = turns.next(allowed).filter(isDecoding);
+      if (decoding.length > 0) return tokens(decoding);
+    }
+    const picture = nextPicture(allowed);
+    const kind = nextLong({
+      texts: texts.some(mayCompute),
+      cells: picture !== undefined,
+      prompt: nextPrompt(allowed) !== undefined,
+    });
+    last = kind ?? last;
+    owesDecoding = kind === "texts" || kind === "cells";
+    if (kind === "texts") return { kind, limits: pacing.piece(loadOf(allowed)) };
+    if (kind === "cells" && picture !== undefined) {
+      const load = loadOf(allowed);
+      const most = pacing.cells({ ...load, prompts: load.prompts + 1 }, picture.slot.held.entries.length);
+      const piece = picturePiece(picture, most);
+      if (piece !== undefined) return { kind, run: picture, piece };
+    }
+    return tokens(turns.next(allowed));
+  };
+}
+
+function loadOf(runs: readonly Run[]): Load {
+  const decoding = runs.filter(isDecoding);
+  return {
+    runs: neighboursOf(decoding).map(({ length }) => length),
+    heldTokens: decoding.reduce((sum, { slot }) => sum + slot.held.entries.length, 0),
+    prompts: runs.filter((run) => textLeft(run) > 0).length,
+    promptHeld: nextPrompt(runs)?.slot.held.entries.length,
+  };
+}

@@ -1,0 +1,226 @@
+// Defines a slot: what its KV cache holds, and its state with the job in it. Every change of state goes through change().
+import type { SlotStatus } from "@waggle/protocol";
+import { cacheScopeOf } from "../port/cache-scope.ts";
+import type { HeldEntry, KvSnapshot } from "../port/backend.ts";
+import type { Ending } from "../sequence/ending.ts";
+import { createHeld, type HeldList } from "../sequence/held.ts";
+import { scoresPrompt, type PreparedGenerate } from "../sequence/prepare.ts";
+import type { Sequence } from "../sequence/sequence.ts";
+
+/** A job in a slot. */
+export interface Run {
+  readonly slot: Slot;
+  readonly prepared: PreparedGenerate;
+  readonly sequence: Sequence;
+  /**
+   * What the slot must hold before the next token is sampled: the prompt, the output and the token that was sampled last. What the slot holds is its
+   * beginning, from the moment that the backend has begun the job.
+   */
+  readonly target: HeldEntry[];
+  /** Counts the jobs that got a slot: the job with the higher number started later. */
+  readonly startOrder: number;
+  /** Number of prompt tokens, from the first, whose logprobs were sent. */
+  scoredTokens: number;
+  /** When the job was preempted, or returned, last. */
+  preemptedAtMs: number | undefined;
+  /** Prompt tokens of other slots that were computed while this prompt waited. */
+  agingTokens: number;
+}
+
+export type SlotState =
+  | { readonly kind: "idle" }
+  | Beginning
+  /** The target lacks more than the token that was sampled last. */
+  | { readonly kind: "prefilling"; readonly run: Run }
+  | { readonly kind: "decoding"; readonly run: Run }
+  /** The context pool is full: the job has left its KV cache, and keeps the slot. */
+  | { readonly kind: "preempted"; readonly run: Run }
+  | Releasing;
+
+/** A job has the slot, and the backend has not begun it. Until then the KV cache does not change, except for transfers. */
+export interface Beginning {
+  readonly kind: "beginning";
+  readonly run: Run;
+  /** Length of the prefix that the slot's cache and the target share. */
+  keepTokens: number;
+  /** Slots that were saved for this job. Each slot is saved at most once: otherwise useless snapshots could keep the job from beginning. */
+  readonly saved: Set<Slot>;
+}
+
+/** The job has ended, or must end; no further step includes it. */
+export interface Releasing {
+  readonly kind: "releasing";
+  readonly run: Run;
+  readonly ending: Ending;
+  /** Whether the backend still has work of the job. */
+  hasBegun: boolean;
+}
+
+export interface Slot {
+  readonly id: number;
+  state: SlotState;
+  /** What the slot's KV cache holds, also when idle. */
+  held: HeldList;
+  /** Only jobs of this cache scope may reuse `held`. */
+  cacheScope: string | undefined;
+  sessionId: string | undefined;
+  /** Number of the pass after which the slot was last freed; -1 before the first job. */
+  lastUsed: number;
+  /** True when the cache of an idle slot is saved, or not worth saving; undefined before the check. */
+  writtenBehind: boolean | undefined;
+}
+
+type Kind = SlotState["kind"];
+
+const following: Readonly<Record<Kind, readonly Kind[]>> = {
+  idle: ["beginning"],
+  beginning: ["prefilling", "releasing"],
+  prefilling: ["decoding", "preempted", "releasing"],
+  decoding: ["preempted", "releasing"],
+  preempted: ["beginning", "releasing"],
+  releasing: ["idle"],
+};
+
+/** @throws Error when this state cannot follow, which is a defect of the caller */
+function change(slot: Slot, state: SlotState): void {
+  const { kind } = slot.state;
+  if (!following[kind].includes(state.kind))
+    throw new Error(`Cannot make slot ${slot.id} ${state.kind}: it is ${kind}`);
+  slot.state = state;
+}
+
+export function createSlots(count: number): readonly Slot[] {
+  return Array.from({ length: count }, (_, id) => ({
+    id,
+    state: { kind: "idle" },
+    held: createHeld(),
+    cacheScope: undefined,
+    sessionId: undefined,
+    lastUsed: -1,
+    writtenBehind: undefined,
+  }));
+}
+
+export function runOf({ state }: Pick<Slot, "state">): Run | undefined {
+  return state.kind === "idle" ? undefined : state.run;
+}
+
+/** Returns the jobs of the slots in these states. */
+export function runsIn(slots: readonly Slot[], ...kinds: readonly Exclude<Kind, "idle">[]): Run[] {
+  const runs: Run[] = [];
+  for (const { state } of slots) if (state.kind !== "idle" && kinds.includes(state.kind)) runs.push(state.run);
+  return runs;
+}
+
+export function isDecoding({ slot }: Run): boolean {
+  return slot.state.kind === "decoding";
+}
+
+/** Whether to compute the logprobs of the prompt. */
+export function scores({ prepared, sequence }: Run): boolean {
+  return sequence.completionTokens === 0 && scoresPrompt(prepared.job);
+}
+
+/** Most entries of the target that may come from a cache: sampling needs the last one computed, and logprobs of the prompt need all of them. */
+export function reusableOf(run: Run): number {
+  return scores(run) ? 0 : run.target.length - 1;
+}
+
+/** Number of entries that the slot must compute before the job samples. */
+export function missingOf({ slot, target }: Run): number {
+  return target.length - slot.held.entries.length;
+}
+
+/** Gives the slot to a job. @param keepTokens length of the prefix that the slot's cache and the job's prompt share */
+export function bindSlot(
+  slot: Slot,
+  { prepared, sequence, startOrder }: Pick<Run, "prepared" | "sequence" | "startOrder">,
+  keepTokens: number,
+): void {
+  const target = [...prepared.prompt];
+  const fresh = { scoredTokens: 0, preemptedAtMs: undefined, agingTokens: 0 };
+  const run = { slot, prepared, sequence, target, startOrder, ...fresh };
+  change(slot, { kind: "beginning", run, keepTokens, saved: new Set() });
+}
+
+/** Records that the backend has begun the job, and kept only the first `keepTokens` entries, with which the target begins. */
+export function beginSlot(run: Run, keepTokens: number): void {
+  const { slot } = run;
+  slot.held.cut(keepTokens);
+  slot.cacheScope = cacheScopeOf(run.prepared);
+  slot.sessionId = run.prepared.job.sessionId;
+  // The job may have been cancelled while the backend began it.
+  if (slot.state.kind === "releasing") slot.state.hasBegun = true;
+  else change(slot, { kind: "prefilling", run });
+}
+
+/** Records that the whole target was computed, and a token sampled. */
+export function decodeSlot(run: Run): void {
+  change(run.slot, { kind: "decoding", run });
+}
+
+/** Takes a job that has begun out of the passes. It keeps the slot and its target, so the job only has to compute again what the slot then lacks. */
+export function preemptSlot(run: Run, atMs: number): void {
+  run.preemptedAtMs = atMs;
+  run.agingTokens = 0;
+  change(run.slot, { kind: "preempted", run });
+}
+
+/** Lets a preempted job begin again. */
+export function returnSlot(run: Run, atMs: number): void {
+  const { slot } = run;
+  // Its cache may have to be computed again, so the job is spared from now on.
+  run.preemptedAtMs = atMs;
+  change(slot, { kind: "beginning", run, keepTokens: slot.held.entries.length, saved: new Set() });
+}
+
+/** Records that the backend loaded a snapshot. @param state undefined when the snapshot was damaged, so that the slot is empty */
+export function loadSlot(slot: Slot, state: KvSnapshot | undefined): void {
+  slot.held = createHeld(state?.entries);
+  slot.cacheScope = state?.cacheScope;
+  slot.sessionId = undefined;
+}
+
+/** Records that the backend copied the first `keep` tokens of another slot. */
+export function copySlot(from: Slot, to: Slot, keep: number): void {
+  to.held = createHeld(from.held.reusable.slice(0, keep));
+  to.cacheScope = from.cacheScope;
+  to.sessionId = undefined;
+}
+
+/** Excludes the slot's job from all further steps. The first ending counts: a cancel after the finish has no effect. */
+export function releaseSlot(slot: Slot, ending: Ending): void {
+  const { state } = slot;
+  if (state.kind === "releasing" || state.kind === "idle") return;
+  const hasBegun = state.kind === "prefilling" || state.kind === "decoding";
+  change(slot, { kind: "releasing", run: state.run, ending, hasBegun });
+}
+
+/** Makes the slot idle. Its cache stays, except for the tokens that a shift has moved. */
+export function freeSlot(slot: Slot, pass: number): void {
+  change(slot, { kind: "idle" });
+  slot.held.cut(slot.held.reusable.length);
+  slot.lastUsed = pass;
+  slot.writtenBehind = undefined;
+}
+
+/** The names of the wire. */
+const names = {
+  idle: "idle",
+  beginning: "prefilling",
+  prefilling: "prefilling",
+  decoding: "decoding",
+  preempted: "parked",
+  releasing: "releasing",
+} as const satisfies Record<Kind, SlotStatus["state"]>;
+
+export function slotStatus(slot: Slot): SlotStatus {
+  const run = runOf(slot);
+  return {
+    id: slot.id,
+    state: names[slot.state.kind],
+    ...(run === undefined ? {} : { job_id: run.sequence.jobId }),
+    prompt_tokens: run?.prepared.promptTokens ?? 0,
+    tokens: run?.sequence.completionTokens ?? 0,
+  };
+}

@@ -1,0 +1,31 @@
+// Makes the last events of a job.
+import type { StoppedBy } from "@waggle/protocol";
+import type { JobEvent, JobFailure } from "../port/messages.ts";
+import type { Sequence } from "./sequence.ts";
+
+/** How a job ends. */
+export type Ending =
+  | { readonly kind: "finished"; readonly by: StoppedBy }
+  /** `atPass`: number of forward passes that had ended when the cancel arrived. */
+  | { readonly kind: "cancelled"; readonly atPass: number }
+  | { readonly kind: "failed"; readonly failure: JobFailure };
+
+/** Makes the text that was held back, and then the terminal event. @param passes number of forward passes that have ended */
+export function endingEvents(sequence: Sequence, ending: Ending, passes: number, atMs: number): JobEvent[] {
+  return [...sequence.flush(atMs), terminalEvent(sequence, ending, passes, atMs)];
+}
+
+function terminalEvent(sequence: Sequence, ending: Ending, passes: number, atMs: number): JobEvent {
+  const { jobId, stopString } = sequence;
+  switch (ending.kind) {
+    case "finished": {
+      const { by } = ending;
+      const stopped = by === "stop_string" && stopString !== undefined ? { stopString } : {};
+      return { type: "finished", jobId, by, ...stopped, ...sequence.totals(atMs) };
+    }
+    case "cancelled":
+      return { type: "cancelled", jobId, steps: passes - ending.atPass, ...sequence.totals(atMs) };
+    case "failed":
+      return { type: "failed", jobId, ...ending.failure };
+  }
+}

@@ -1,0 +1,135 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { expectedText, job, startEngine, submit, statsOf, withGenerator } from "../testing/engine-harness.ts";
+import type { Token } from "../port/backend.ts";
+import { contextCapacity, planShift, replayShifts } from "../sequence/context-shift.ts";
+import { tokenizeFake } from "../fake/fake-model.ts";
+
+describe("planShift", () => {
+  test("keeps the prompt's beginning, at most a quarter of the context, and discards the older half of the rest", () => {
+    expect(planShift(99, 10, 100)).toEqual({ keep: 10, discard: 45 });
+    expect(planShift(99, 80, 100)).toEqual({ keep: 25, discard: 37 });
+    expect(planShift(2, 1, 3)).toEqual({ keep: 1, discard: 1 });
+  });
+
+  test("keeps at least one token, and discards half of the rest, for random contexts", () => {
+    const contexts = fc
+      .integer({ min: 3, max: 100_000 })
+      .chain((contextSize) => fc.record({ contextSize: fc.constant(contextSize), prompt: fc.nat(contextSize - 2) }));
+    fc.assert(
+      fc.property(contexts, ({ contextSize, prompt }) => {
+        const cached = contextCapacity(contextSize);
+        const { keep, discard } = planShift(cached, prompt + 1, contextSize);
+        expect(keep).toBeGreaterThanOrEqual(1);
+        expect(keep).toBeLessThanOrEqual(prompt + 1);
+        expect(keep).toBeLessThanOrEqual(Math.max(1, contextSize / 4));
+        expect(discard).toBeGreaterThanOrEqual(1);
+        expect([cached - keep, cached - keep + 1]).toContain(2 * discard);
+      }),
+    );
+  });
+});
+
+describe("replayShifts", () => {
+  test("returns the tokens that the slot holds after an uninterrupted run", async () => {
+    const held: (readonly Token[])[] = [];
+    const { engine, of, untilJob } = startEngine({
+      contextSize: 32,
+      slots: 1,
+      wrap: withGenerator((generator, fake) => ({
+        async step(entries, underway) {
+          const results = await generator.step(entries, underway);
+          held.push(fake.heldTokens(0));
+          return results;
+        },
+      })),
+    });
+    submit(engine, job("a", "Hello", { contextShift: true, maxTokens: 96 }));
+    await untilJob("a", "finished");
+    const ids = of("a").flatMap((event) => (event.type === "token" ? event.ids : []));
+    const prompt = tokenizeFake({ kind: "text", text: "Hello" });
+    expect(held).toHaveLength(96);
+    held.forEach((tokens, output) => {
+      const replayed = replayShifts(prompt, ids.slice(0, output), 32);
+      expect(replayed.tokens).toEqual(tokens);
+      expect(replayed.discarded).toBe(prompt.length + output - tokens.length);
+    });
+  });
+});
+
+describe("a job with a context shift", () => {
+  const asking = { contextShift: true, maxTokens: 96 };
+
+  test("continues beyond its context to max_tokens, with gapless indexes", async () => {
+    const { engine, backend, events, of, textOf, untilJob } = startEngine({ contextSize: 32 });
+    submit(engine, job("a", "Hello", asking));
+    expect(await untilJob("a", "finished")).toMatchObject({ by: "max_tokens", completionTokens: 96 });
+    const indexes = of("a").flatMap((event) => (event.type === "token" ? [event.index] : []));
+    expect(indexes).toEqual(Array.from({ length: 96 }, (_, i) => i));
+    expect(textOf("a")).toBe(expectedText("Hello", 96));
+    const shifted = statsOf(events).flatMap(({ step, shifts }) => (shifts === 1 ? [step] : []));
+    expect(shifted, "first with 31 held tokens, then after every 13 more").toEqual([27, 40, 53, 66, 79, 92]);
+    expect(backend.heldTokens(0), "only the head is left").toEqual(tokenizeFake({ kind: "text", text: "Hello" }));
+  });
+
+  test.each([
+    ["Hello", 6],
+    ["a prompt of another, 31 long.", 8],
+  ])(
+    "leaves to the next job only the tokens that no shift has moved, even if its prompt is all held tokens: %j",
+    async (prompt, head) => {
+      let held: readonly Token[] = [];
+      const { engine, backend, textOf, untilJob } = startEngine({
+        contextSize: 32,
+        slots: 1,
+        wrap: withGenerator((generator, fake) => ({
+          end: async (slot, keep) => {
+            held = fake.heldTokens(slot);
+            await generator.end(slot, keep);
+          },
+        })),
+      });
+      submit(engine, job("a", prompt, asking));
+      await untilJob("a", "finished");
+      const bytes = held.flatMap((token) => [...backend.tokenBytes(token)]);
+      const same = new TextDecoder().decode(Uint8Array.from(bytes));
+      expect(tokenizeFake({ kind: "text", text: same }), "the tokens that the slot held at the end").toEqual(held);
+      submit(engine, job("b", same, { maxTokens: 2 }));
+      expect(await untilJob("b", "started")).toMatchObject({ cachedTokens: head });
+      await untilJob("b", "finished");
+      expect(textOf("b")).toBe(expectedText(same, 2));
+    },
+  );
+
+  test("leaves only unmoved tokens when a cancel arrives during a shift", async () => {
+    const shifts: number[][] = [];
+    const { engine, backend, untilJob } = startEngine({
+      contextSize: 32,
+      slots: 1,
+      wrap: withGenerator((generator) => ({
+        shift: async (...given) => {
+          shifts.push(given);
+          await generator.shift(...given);
+          if (shifts.length === 2) engine.handle({ type: "cancel", jobId: "a" });
+        },
+      })),
+    });
+    submit(engine, job("a", "Hello", asking));
+    expect(await untilJob("a", "cancelled")).toMatchObject({ completionTokens: 39, steps: 0 });
+    expect(shifts).toEqual([
+      [0, 6, 13],
+      [0, 6, 13],
+    ]);
+    expect(backend.heldTokens(0)).toHaveLength(6);
+  });
+
+  test("does not disturb a job in another slot that ends with its context", async () => {
+    const { engine, textOf, untilJob } = startEngine({ contextSize: 32 });
+    submit(engine, job("a", "Hello", asking));
+    submit(engine, job("b", "World", { maxTokens: 96 }));
+    expect(await untilJob("b", "finished")).toMatchObject({ by: "context", completionTokens: 26 });
+    await untilJob("a", "finished");
+    expect(textOf("b")).toBe(expectedText("World", 26));
+    expect(textOf("a")).toBe(expectedText("Hello", 96));
+  });
+});

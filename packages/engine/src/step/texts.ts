@@ -1,0 +1,194 @@
+// Runs embed and rerank jobs: computes their texts in bounded pieces, and ends the jobs. The module knows no slot and no pass.
+import type { PieceLimits } from "../costs/pacing.ts";
+import { tileTokens } from "../costs/step-shape.ts";
+import type { EngineEvent, EngineJob, JobTotals } from "../port/messages.ts";
+import { textAt, textCount } from "../port/work.ts";
+import { ownerOf, type Shares } from "../schedule/shares.ts";
+import { failJob } from "../sequence/fail-job.ts";
+import type { PieceQueue } from "../sequence/piece-queue.ts";
+import type { PreparedEmbed } from "../sequence/prepare.ts";
+import type { Outbox } from "./outbox.ts";
+import { beginText, createTextProgress, pieceTokens, shortened } from "./text-progress.ts";
+import type { BegunText, TextProgress } from "./text-progress.ts";
+
+export interface TextsOptions {
+  readonly outbox: Outbox;
+  readonly pieces: Pick<PieceQueue, "of">;
+  readonly emit: (event: EngineEvent) => void;
+  readonly now: () => number;
+  readonly shares: Pick<Shares, "charge" | "waits">;
+}
+
+export interface Texts {
+  /** Number of jobs that have not ended. */
+  readonly size: number;
+  /** Resolves when the text is tokenized that is being tokenized now. While jobs wait and no text is tokenized, `run` has something to compute. */
+  readonly tokenizing: Promise<void> | undefined;
+  /** Has the next text tokenized, and returns the jobs with a text that could be computed now. */
+  ready(): EngineJob[];
+  has(jobId: string): boolean;
+  add(prepared: PreparedEmbed): void;
+  /** Ends the job at once, or after the piece that is being computed; false for an unknown job. */
+  cancel(jobId: string): boolean;
+  /**
+   * Computes texts, or one piece of a long text, until one of the limits is reached. Returns false when there is
+   * nothing to compute, for example because the next text is not tokenized yet. Never rejects: an error ends a job.
+   * @param underway called when a piece computes and leaves this thread free
+   */
+  run(limits: PieceLimits, underway: () => void): Promise<boolean>;
+}
+
+export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions): Texts {
+  /** Jobs in the order of their turns: the first job's text is computed next, and the job then moves to the end. */
+  const line: TextProgress[] = [];
+  let computing: TextProgress | undefined;
+  /** Defined while a text is tokenized, even if its job was cancelled. No other text is tokenized then, so cancelled jobs do not pile up work. */
+  let tokenizing: Promise<void> | undefined;
+  /** Time per token of the last piece, as the estimate for the next piece. */
+  let tokenMs: number | undefined;
+
+  function waits({ prepared }: TextProgress): boolean {
+    return shares.waits(ownerOf(prepared.job));
+  }
+
+  function isReady({ begun, ahead }: TextProgress): boolean {
+    return begun !== undefined || ahead !== undefined;
+  }
+
+  function totals({ prepared, startedAtMs }: TextProgress): JobTotals {
+    const atMs = now();
+    const prefillMs = Math.round((atMs - (startedAtMs ?? atMs)) * 1_000) / 1_000;
+    return { promptTokens: prepared.promptTokens, cachedTokens: 0, completionTokens: 0, prefillMs, decodeMs: 0 };
+  }
+
+  function leave(progress: TextProgress): void {
+    line.splice(line.indexOf(progress), 1);
+  }
+
+  function endCancelled(progress: TextProgress, steps: number): void {
+    leave(progress);
+    outbox.add({ type: "cancelled", jobId: progress.prepared.job.jobId, steps, ...totals(progress) });
+  }
+
+  function endFailed(progress: TextProgress, thrown: unknown): void {
+    const { jobId } = progress.prepared.job;
+    leave(progress);
+    const failure = failJob(thrown, { jobId, task: "compute the texts" }, emit);
+    outbox.add({ type: "failed", jobId, ...failure });
+  }
+
+  function begin(progress: TextProgress): void {
+    if (progress.startedAtMs !== undefined) return;
+    const { prepared } = progress;
+    progress.startedAtMs = now();
+    outbox.add({
+      type: "started",
+      jobId: prepared.job.jobId,
+      promptTokens: prepared.promptTokens,
+      cachedTokens: 0,
+    });
+  }
+
+  /**
+   * Tokenizes a text in parallel with passes and pieces, because tokenizing may take long. One text of each owner is tokenized ahead, so that every owner
+   * contends: of another job than the one whose text has begun, if the owner has more jobs.
+   */
+  function tokenizeNext(): void {
+    if (tokenizing) return;
+    const ownerKey = ({ prepared }: TextProgress): string => Object.values(ownerOf(prepared.job)).join("\n");
+    const textOf = ({ prepared, index }: TextProgress) => textAt(prepared.job.work, index);
+    const served = new Set(line.filter(({ ahead }) => ahead !== undefined).map(ownerKey));
+    const unserved = line
+      .filter((each) => !served.has(ownerKey(each)) && textOf(each) !== undefined)
+      .toSorted((a, b) => Number(waits(a)) - Number(waits(b)));
+    const progress = unserved.find(({ begun }) => begun === undefined) ?? unserved[0];
+    const text = progress && textOf(progress);
+    if (progress === undefined || text === undefined) return;
+    const { embedder, job } = progress.prepared;
+    const tokens = embedder.tokenize(text, job.work.truncateTo, pieces.of(job.cacheScope));
+    tokenizing = Promise.allSettled([tokens]).then(([result]) => {
+      progress.ahead = result;
+      tokenizing = undefined;
+    });
+  }
+
+  /** Computes one piece of the job's text, and returns the number of the piece's tokens. */
+  async function advance(progress: TextProgress, most: number, underway: () => void): Promise<number> {
+    begin(progress);
+    const text = (progress.begun ??= beginText(progress));
+    const { embedder } = progress.prepared;
+    const { tokens, fed } = text;
+    const rest = tokens.length - fed;
+    const count = embedder.mustBeWhole ? rest : pieceTokens(rest, Math.min(most, embedder.maxPieceTokens));
+    const piece = tokens.slice(fed, fed + count);
+    const [first, last] = [fed === 0, fed + piece.length === tokens.length];
+    const startMs = now();
+    const feeding = embedder.feed({ tokens: piece, first, last });
+    underway();
+    tokenizeNext();
+    const vector = await feeding;
+    const ms = now() - startMs;
+    tokenMs = ms / Math.max(1, piece.length);
+    shares.charge([{ owner: ownerOf(progress.prepared.job), promptMs: 0, otherMs: ms }], 0);
+    text.fed += piece.length;
+    if (vector !== undefined && !progress.cancelled) finishText(progress, text, vector);
+    return piece.length;
+  }
+
+  function finishText(progress: TextProgress, { index, tokens }: BegunText, vector: readonly number[]): void {
+    const { jobId, work } = progress.prepared.job;
+    outbox.add({ type: "embedding", jobId, index, vector: shortened(vector, work), tokens: tokens.length });
+    progress.begun = undefined;
+    leave(progress);
+    if (progress.index < textCount(work)) line.push(progress);
+    else outbox.add({ type: "finished", jobId, by: "end", ...totals(progress) });
+  }
+
+  return {
+    get size() {
+      return line.length;
+    },
+    get tokenizing() {
+      return tokenizing;
+    },
+    ready() {
+      tokenizeNext();
+      return line.filter(isReady).map(({ prepared }) => prepared.job);
+    },
+    has: (jobId) => line.some(({ prepared }) => prepared.job.jobId === jobId),
+    add: (prepared) => void line.push(createTextProgress(prepared)),
+    cancel(jobId) {
+      const progress = line.find(({ prepared }) => prepared.job.jobId === jobId);
+      if (progress === undefined) return false;
+      if (progress === computing) progress.cancelled = true;
+      else endCancelled(progress, 0);
+      return true;
+    },
+    async run({ tokens, ms }, underway) {
+      const startMs = now();
+      let [leftTokens, leftMs] = [tokens, ms];
+      let computed = false;
+      do {
+        tokenizeNext();
+        const progress = line.find((each) => isReady(each) && !waits(each));
+        if (progress === undefined) break;
+        computed = true;
+        computing = progress;
+        try {
+          const affordable = tokenMs === undefined ? tileTokens : Math.max(tileTokens, Math.floor(leftMs / tokenMs));
+          const most = Math.max(1, Math.min(leftTokens, affordable));
+          leftTokens -= Math.max(1, await advance(progress, most, underway));
+          leftMs = ms - (now() - startMs);
+        } catch (thrown) {
+          if (!progress.cancelled) endFailed(progress, thrown);
+          leftTokens = 0;
+        } finally {
+          computing = undefined;
+        }
+        if (progress.cancelled) endCancelled(progress, 1);
+      } while (leftTokens > 0 && leftMs > tileTokens * (tokenMs ?? 0));
+      if (computed) outbox.beat();
+      return computed;
+    },
+  };
+}
