@@ -2,25 +2,22 @@
 import { encodeNdjson, encodeSse, encodeSseComment } from "@waggle/protocol/sse";
 import type { FeedItem } from "./feed.ts";
 
-/**
- * Makes a body that reads one item at a time. The iterator is an explicit object and not an async generator, because a generator would end
- * only at the next item after the reader has disconnected.
- */
-export function feedBody(items: AsyncIterator<FeedItem, undefined>, ndjson: boolean): ReadableStream<Uint8Array> {
+/** Makes a body that takes an item only when its reader asks for one, so that all items that wait count for the feed's limit. */
+export function feedBody(items: ReadableStream<FeedItem>, ndjson: boolean): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const encode = ndjson ? toNdjson : toSse;
-  const chunks: AsyncIterableIterator<Uint8Array, undefined> = {
-    async next() {
-      const { done, value } = await items.next();
-      return done === true ? { done, value: undefined } : { done: false, value: encoder.encode(encode(value)) };
+  const reader = items.getReader();
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(encoder.encode(encode(value)));
+      },
+      cancel: () => reader.cancel(),
     },
-    async return() {
-      await items.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]: () => chunks,
-  };
-  return ReadableStream.from(chunks);
+    { highWaterMark: 0 },
+  );
 }
 
 function toSse(item: FeedItem): string {

@@ -1,5 +1,5 @@
 // Sends each hive event to all readers, which have separate buffers of limited size. This file does not depend on HTTP or a text format.
-import { createChannel, type Channel, type Clock, type TimerHandle } from "@waggle/async";
+import type { Clock, TimerHandle } from "@waggle/async";
 import { WaggleError, type HiveEvent } from "@waggle/protocol";
 
 /** Limit of readers at a time; more are refused. */
@@ -13,11 +13,11 @@ export type FeedItem = HiveEvent | { readonly type: "ping" };
 
 export interface Feed {
   /**
-   * Opens a reader that gets `first`, then every event published from now on, until the reader returns or the feed closes. A reader that falls
-   * more than `feedBacklogLimit` events behind is disconnected: `onCutOff` is called at once, and the iterator ends with `slow_consumer`.
+   * Opens a reader that gets `first`, then every event published from now on, until the reader cancels or the feed closes. A reader that falls
+   * more than `feedBacklogLimit` events behind is disconnected: `onCutOff` is called at once, and the stream fails with `slow_consumer`.
    * @throws WaggleError resource_exhausted at `feedReadersLimit`
    */
-  open(first: HiveEvent, onCutOff: () => void): AsyncIterator<FeedItem, undefined>;
+  open(first: HiveEvent, onCutOff: () => void): ReadableStream<FeedItem>;
   publish(event: HiveEvent): void;
   readonly readers: number;
   /** Ends every reader's stream after its buffered events. */
@@ -25,7 +25,7 @@ export interface Feed {
 }
 
 interface Reader {
-  readonly channel: Channel<FeedItem>;
+  readonly controller: ReadableStreamDefaultController<FeedItem>;
   readonly onCutOff: () => void;
 }
 
@@ -35,10 +35,14 @@ export function createFeed(options: { readonly clock: Clock }): Feed {
 
   function deliver(item: FeedItem): void {
     for (const reader of readers) {
-      if (reader.channel.send(item)) continue;
+      const { controller, onCutOff } = reader;
+      if ((controller.desiredSize ?? 0) > 0) {
+        controller.enqueue(item);
+        continue;
+      }
       leave(reader);
-      reader.channel.fail(new WaggleError("slow_consumer", `This reader fell ${feedBacklogLimit} events behind.`));
-      reader.onCutOff();
+      controller.error(new WaggleError("slow_consumer", `This reader fell ${feedBacklogLimit} events behind.`));
+      onCutOff();
     }
   }
 
@@ -62,19 +66,19 @@ export function createFeed(options: { readonly clock: Clock }): Feed {
           `Cannot open the stream: it already has ${feedReadersLimit} readers.`,
         );
       }
-      const reader = { channel: createChannel<FeedItem>({ capacity: feedBacklogLimit }), onCutOff };
-      reader.channel.send(first);
-      readers.add(reader);
       pingTimer ??= options.clock.setTimeout(ping, pingIntervalMs);
-      const items = reader.channel[Symbol.asyncIterator]();
-      return {
-        next: () => items.next(),
-        return: async () => {
-          leave(reader);
-          await items.return?.();
-          return { done: true, value: undefined };
+      let reader: Reader;
+      return new ReadableStream<FeedItem>(
+        {
+          start(controller) {
+            controller.enqueue(first);
+            reader = { controller, onCutOff };
+            readers.add(reader);
+          },
+          cancel: () => leave(reader),
         },
-      };
+        { highWaterMark: feedBacklogLimit },
+      );
     },
     publish: deliver,
     get readers() {
@@ -83,7 +87,7 @@ export function createFeed(options: { readonly clock: Clock }): Feed {
     close() {
       for (const reader of readers) {
         leave(reader);
-        reader.channel.close();
+        reader.controller.close();
       }
     },
   };

@@ -2,7 +2,6 @@ export * from "./clients/fair-queue.ts";
 export * from "./clients/holdings.ts";
 export * from "./clients/shares.ts";
 export * from "./waiting/backoff.ts";
-export * from "./waiting/channel.ts";
 export { systemClock, TimeoutError, type Clock, type TimerHandle } from "./waiting/clock.ts";
 export * from "./waiting/condition.ts";
 export * from "./waiting/conflated-channel.ts";
