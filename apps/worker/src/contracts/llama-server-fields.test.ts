@@ -235,6 +235,18 @@ describe("logit_bias", () => {
     const more = [...texts, ["b", 1]];
     expect(await refusalOf("/completion", { prompt: "a", logit_bias: more })).toContain('"logit_bias"');
   });
+
+  test.each([
+    [
+      "more than 1,024 tokens",
+      [...Array.from({ length: 1_023 }, (_, i) => [5_000 + i, 1]), ["ab", 1]],
+      '"logit_bias": at most 1024 entries',
+    ],
+    ["a token of ten digits", [[5_000_000_000, 1]], '"logit_bias.5000000000"'],
+  ])("refuses %s", async (_, bias, words) => {
+    start();
+    expect(await refusalOf("/completion", { prompt: "a", logit_bias: bias })).toContain(words);
+  });
 });
 
 test("flags of the token routes may be null, which means their default", async () => {

@@ -1,7 +1,7 @@
 // Owns the part of a JobSpec that all foreign dialects build in the same way: sampling, length and the client, from a request's fields. A field that
 // cannot be translated is refused by name.
-import { GenerateRequestSchema, SamplingSchema, SessionIdSchema, samplingOf, stopStringsOf } from "@waggle/protocol";
-import type { GenerateRequest, GenerateRequestInput, KeepAlive, LoraChoice, Sampling } from "@waggle/protocol";
+import { SessionIdSchema, samplingOf, shiftNeedsLength, stopStringsOf } from "@waggle/protocol";
+import type { KeepAlive, LoraChoice, Sampling } from "@waggle/protocol";
 import type { GenerateWork, Picture } from "@waggle/engine";
 import type { JobOwner, JobSpec } from "@waggle/jobs";
 import type { AppContext, AppOptions, ServedModel } from "../server/context.ts";
@@ -75,11 +75,10 @@ export function collectedJobOf(
 type Nullish<T> = { readonly [K in keyof T]?: T[K] | null | undefined };
 
 /**
- * Sampling fields under their native names; null and absence both mean the native default. `seed` may be any integer, which is reduced to the
- * native 32 bits; -1 means a random seed.
+ * Sampling fields under their native names, which the dialect's schema has checked; null and absence both mean the native default. `seed` may be
+ * any integer, which is reduced to the native 32 bits; -1 means a random seed.
  */
-export interface SamplingFields extends Nullish<Omit<Sampling, "seed">> {
-  readonly seed?: number | null | undefined;
+export interface SamplingFields extends Nullish<Sampling> {
   readonly n?: number | null | undefined;
   /** 0: compute only the prompt. -1: until the context is full. */
   readonly max_tokens?: number | null | undefined;
@@ -94,21 +93,17 @@ export interface SamplingFields extends Nullish<Omit<Sampling, "seed">> {
 
 /**
  * Builds a spec without prompt.
- * @throws WaggleError invalid_argument; rarely, since the dialect's own schema has already checked the fields
+ * @throws WaggleError invalid_argument for context_shift without a length
  */
 export function baseJobSpec(
   given: SamplingFields,
   context: Pick<RequestContext, keyof JobOwner | "model" | "keepAliveMs" | "deadlineMs">,
 ): JobSpec<Omit<GenerateWork, "prompt">> {
   const { client, sessionId, trace, model, keepAliveMs, deadlineMs } = context;
-  const { seed, stop, max_tokens: maxTokens } = given;
-  // The native schema fills in the defaults and checks the fields that all dialects share. It needs a prompt, which is not used.
-  const request = parse({
-    prompt: "-",
-    ...withoutNulls(given),
-    ...(seed == null || seed === -1 ? {} : { seed: ((seed % 2 ** 32) + 2 ** 32) % 2 ** 32 }),
-    ...(maxTokens == null || maxTokens < 1 ? {} : { max_tokens: maxTokens }),
-  });
+  const { seed, stop, context_shift: contextShift } = given;
+  const maxTokens = given.max_tokens === -1 ? undefined : (given.max_tokens ?? undefined);
+  if (contextShift === true && (maxTokens ?? 0) === 0) throw unsupported("max_tokens", shiftNeedsLength);
+  const nativeSeed = seed == null || seed === -1 ? seed : ((seed % 2 ** 32) + 2 ** 32) % 2 ** 32;
   return {
     model,
     who: { client, sessionId, trace },
@@ -116,35 +111,15 @@ export function baseJobSpec(
     work: {
       kind: "generate",
       choices: given.n ?? 1,
-      sampling: samplingOf(request),
-      maxTokens: maxTokens === 0 ? 0 : request.max_tokens,
-      repetitionLimit: request.repetition_limit ?? undefined,
-      contextShift: request.context_shift,
-      lora: request.lora,
-      guesses: request.guesses ?? undefined,
+      sampling: samplingOf({ ...given, seed: nativeSeed }),
+      maxTokens,
+      repetitionLimit: given.repetition_limit ?? undefined,
+      contextShift: contextShift ?? false,
+      lora: given.lora ?? undefined,
+      guesses: given.guesses ?? undefined,
       topLogprobs: given.top_logprobs ?? undefined,
       // Each dialect limits the number of stop strings itself.
       stop: stop == null ? [] : stopStringsOf({ stop: typeof stop === "string" ? stop : [...stop] }),
     },
   };
-}
-
-/** Fields with the native name and meaning in every dialect. `seed`, `n`, `stop` and `max_tokens` differ, so `baseJobSpec` converts them. */
-const copiedFields = [
-  ...(Object.keys(SamplingSchema.omit({ seed: true }).shape) as Exclude<keyof Sampling, "seed">[]),
-  "context_shift",
-  "lora",
-  "guesses",
-  "repetition_limit",
-] as const satisfies readonly (keyof SamplingFields)[];
-
-function withoutNulls(given: SamplingFields): Partial<GenerateRequestInput> {
-  return Object.fromEntries(copiedFields.flatMap((name) => (given[name] == null ? [] : [[name, given[name]]])));
-}
-
-function parse(input: GenerateRequestInput): GenerateRequest {
-  const result = GenerateRequestSchema.safeParse(input);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw unsupported(issue?.path.map(String).join(".") ?? "", issue?.message ?? "invalid");
 }

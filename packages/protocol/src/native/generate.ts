@@ -54,6 +54,12 @@ const IdSchema = z
 
 export const SessionIdSchema = IdSchema;
 
+export const LogitBiasSchema = z
+  .record(z.string().regex(/^\d{1,9}$/, "keys are token ids"), z.number().min(-100).max(100))
+  .refine((bias) => Object.keys(bias).length <= requestLimits.logitBiasEntries, {
+    message: `at most ${requestLimits.logitBiasEntries} entries`,
+  });
+
 // The order is that of the API's documents.
 const { xtc_probability, xtc_threshold, seed, ...otherNumbers } = nativeSamplingShape;
 
@@ -65,13 +71,7 @@ const samplingShape = {
     .default(["\n", ":", '"', "*"]),
   xtc_probability,
   xtc_threshold,
-  logit_bias: z
-    .record(z.string().regex(/^\d{1,9}$/, "keys are token ids"), z.number().min(-100).max(100))
-    .refine((bias) => Object.keys(bias).length <= requestLimits.logitBiasEntries, {
-      message: `at most ${requestLimits.logitBiasEntries} entries`,
-    })
-    .optional()
-    .describe("Bias by token id; -100 bans the token."),
+  logit_bias: LogitBiasSchema.optional().describe("Bias by token id; -100 bans the token."),
   seed,
   ignore_eos: z.boolean().default(false),
   grammar: z
@@ -84,6 +84,8 @@ const samplingShape = {
 
 export const SamplingSchema = z.strictObject(samplingShape);
 export type Sampling = z.infer<typeof SamplingSchema>;
+
+export const shiftNeedsLength = "is required with context_shift, since otherwise the answer may never end";
 
 export const GenerateRequestSchema = z
   .strictObject({
@@ -180,7 +182,7 @@ export const GenerateRequestSchema = z
     path: ["prompt"],
   })
   .refine((request) => !request.context_shift || request.max_tokens !== undefined, {
-    message: "is required with context_shift, since otherwise the answer may never end",
+    message: shiftNeedsLength,
     path: ["max_tokens"],
   })
   .superRefine((request, context) => {
@@ -201,10 +203,14 @@ export function stopStringsOf(request: Pick<GenerateRequest, "stop">): readonly 
   return typeof request.stop === "string" ? [request.stop] : request.stop;
 }
 
-export function samplingOf(request: GenerateRequest): Sampling {
+const defaultSampling = SamplingSchema.parse({});
+
+/** The sampling of a request whose fields are valid; null and absence mean the default. */
+export function samplingOf(request: { readonly [N in keyof Sampling]?: Sampling[N] | null | undefined }): Sampling {
   const sampling: Record<string, unknown> = {};
   for (const key of Object.keys(samplingShape) as (keyof Sampling)[]) {
-    if (request[key] !== undefined) sampling[key] = request[key];
+    const value = request[key] ?? defaultSampling[key];
+    if (value !== undefined) sampling[key] = value;
   }
   return sampling as Sampling;
 }

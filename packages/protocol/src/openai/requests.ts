@@ -5,6 +5,7 @@ import { chatShape } from "../fields/chat-options.ts";
 import { GuessesSchema } from "../fields/guesses.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { requestLimits } from "../fields/limits.ts";
+import { LogitBiasSchema } from "../native/generate.ts";
 import { LoraChoiceSchema } from "../native/model-settings.ts";
 import {
   ArgumentsSchema,
@@ -117,7 +118,7 @@ const completionShape = {
   ),
   presence_penalty,
   frequency_penalty,
-  logit_bias: nullish(z.record(z.string().regex(/^\d{1,9}$/, "keys are token ids"), z.number().min(-100).max(100))),
+  logit_bias: nullish(LogitBiasSchema),
   user: nullish(z.string().max(openAiLimits.userChars)),
   ...extensions,
   grammar: nullish(z.string().min(1).max(requestLimits.grammarChars)),

@@ -1,8 +1,9 @@
 // Translates a request of llama-server's own routes to a JobSpec and its prompts.
 import type { Picture, PromptInput, PromptPiece } from "@waggle/engine";
 import type { GenerateSpec } from "@waggle/jobs";
-import { llamaServerLimits, mediaMarker, requestLimits } from "@waggle/protocol";
+import { SamplingSchema, llamaServerLimits, mediaMarker, requestLimits } from "@waggle/protocol";
 import type { InfillRequest, LlamaServerCompletionRequest, LlamaServerPrompt, Sampling } from "@waggle/protocol";
+import { validate } from "../../body/body.ts";
 import { unsupported } from "../../body/fields.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
 import { baseJobSpec } from "../../generation/base-job-spec.ts";
@@ -141,6 +142,8 @@ function anyObject(schema: Readonly<Record<string, unknown>>): unknown {
 /** Bounds of the native logit bias. The least bias bans a token, and the greatest bias forces a token. */
 const [least, most] = [-100, 100];
 
+const TokenBiasSchema = SamplingSchema.pick({ logit_bias: true });
+
 /** @throws WaggleError invalid_argument naming the field; the errors of `tokensOf` */
 async function logitBiasOf(
   given: LlamaServerCompletionRequest["logit_bias"],
@@ -161,5 +164,5 @@ async function logitBiasOf(
     const tokens = typeof key === "number" ? [key] : await tokensOf(key);
     for (const token of tokens) bias[token] = amount;
   }
-  return bias;
+  return validate(TokenBiasSchema, { logit_bias: bias }).logit_bias;
 }

@@ -1,11 +1,10 @@
 // Owns llama-server's routes about the server: properties, adapters and slots. Their answers contain no prompts, no generated text and no folders.
 import { jobUidOf } from "@waggle/jobs";
 import type { Work } from "@waggle/engine";
-import { WaggleError, mediaMarker } from "@waggle/protocol";
+import { WaggleError, mediaMarker, samplingOf } from "@waggle/protocol";
 import type { LlamaServerSlots, llamaServerRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
-import { baseJobSpec } from "../../generation/base-job-spec.ts";
 import { samplersOf } from "./samplers.ts";
 
 type ServerRouteName = Extract<
@@ -13,19 +12,7 @@ type ServerRouteName = Extract<
   "props" | "setProps" | "loraAdapters" | "setLoraAdapters" | "slotList" | "slotAction"
 >;
 
-/** The context of an empty request, whose spec has the default settings. */
-const noContext = {
-  client: "",
-  trace: "",
-  sessionId: undefined,
-  model: "",
-  keepAliveMs: undefined,
-  deadlineMs: undefined,
-} as const;
-
 export function createServerRoutes({ models, registry }: AppOptions): Record<ServerRouteName, Handler> {
-  const defaults = baseJobSpec({}, noContext).work.sampling;
-
   return {
     async props(c) {
       const served = models.find(c.req.query("model"));
@@ -38,7 +25,7 @@ export function createServerRoutes({ models, registry }: AppOptions): Record<Ser
       return c.json({
         default_generation_settings: {
           params: {
-            ...defaults,
+            ...samplingOf({}),
             n_predict: -1,
             max_tokens: -1,
             n_probs: 0,
