@@ -15,7 +15,6 @@ type OwnFigures = Partial<Pick<Figures, "kv_use" | "cpu_busy" | "free_memory_byt
 export interface WorkHistoryOptions<Own> extends Pick<HistoryOptions<never, never>, "day"> {
   readonly metrics: Pick<WorkerMetrics, "counts" | "latencies">;
   readonly clock: Pick<Clock, "now">;
-  readonly timeOfDay?: (() => number) | undefined;
   /** Jobs in slots and in queues now. */
   load(): Load;
   readonly own: {
@@ -39,7 +38,7 @@ interface Reading<Own> {
 }
 
 export function createWorkHistory<Own>(options: WorkHistoryOptions<Own>): WorkHistory {
-  const { metrics, clock, timeOfDay, own } = options;
+  const { metrics, clock, own } = options;
   let highest = options.load();
 
   function sample(): Load {
@@ -57,7 +56,6 @@ export function createWorkHistory<Own>(options: WorkHistoryOptions<Own>): WorkHi
 
   const history = createHistory<Reading<Own>, Figures>({
     clock,
-    timeOfDay,
     day: options.day,
     read,
     figuresOf(before, after, spanMs) {

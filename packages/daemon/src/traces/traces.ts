@@ -34,8 +34,6 @@ export interface TracesOptions {
   readonly settings: Pick<TraceSettings, "sampler" | "ratio">;
   readonly exporter: Pick<SpanExporter, "add">;
   readonly clock: Clock;
-  /** Milliseconds since 1970; Date.now by default. */
-  readonly timeOfDay?: () => number;
 }
 
 interface RequestSpan {
@@ -50,7 +48,7 @@ interface RequestSpan {
   failed: boolean;
 }
 
-export function createTraces({ settings, exporter, clock, timeOfDay = Date.now }: TracesOptions): Traces {
+export function createTraces({ settings, exporter, clock }: TracesOptions): Traces {
   const sampler = createSampler(settings.sampler, settings.ratio);
   const requestOf = new WeakMap<Job, RequestSpan>();
 
@@ -78,7 +76,7 @@ export function createTraces({ settings, exporter, clock, timeOfDay = Date.now }
         spanId: newSpanId(),
         parentSpanId: parent?.spanId,
         traceState: parent?.state,
-        offsetMs: timeOfDay() - startedAt,
+        offsetMs: Date.now() - startedAt,
         startedAt,
         attributes: {},
         failed: false,
