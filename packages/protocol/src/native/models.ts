@@ -158,7 +158,6 @@ export const SwapModelRequestSchema = z
       ),
   })
   .meta({ id: "SwapModelRequest" });
-export type SwapModelRequest = z.infer<typeof SwapModelRequestSchema>;
 
 export const PullModelRequestSchema = z
   .object({

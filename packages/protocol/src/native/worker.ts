@@ -175,7 +175,6 @@ export type LoadingEvent = z.infer<typeof LoadingEventSchema>;
 export const LivenessSchema = z
   .object({ live: z.boolean(), state: WorkerStateSchema, reason: z.string().optional() })
   .meta({ id: "Liveness" });
-export type Liveness = z.infer<typeof LivenessSchema>;
 
 export const ReadinessSchema = z
   .object({ ready: z.boolean(), state: WorkerStateSchema, reason: z.string().optional() })

@@ -76,7 +76,6 @@ export const ScoreRequestSchema = z
     ...truncateShape,
   })
   .meta({ id: "ScoreRequest" });
-export type ScoreRequest = z.infer<typeof ScoreRequestSchema>;
 
 const UsageSchema = z.object({ prompt_tokens: z.int(), total_tokens: z.int() });
 
