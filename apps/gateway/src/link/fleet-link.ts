@@ -1,10 +1,10 @@
-// Presents the fleet to a dispatcher as an engine with many slots: sequences become jobs in the fleet's queue, and their records become
-// engine events. This file knows no HTTP; the dispatcher owns the order of its queue.
+// Runs jobs on the workers of a fleet: sequences become jobs in the fleet's queue, and their records become the events of an engine.
+// This file knows no HTTP; the dispatcher owns the order of its queue.
 import type { TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
-import type { EngineEvent, JobEvent } from "@waggle/engine";
+import type { JobEvent } from "@waggle/engine";
 import type { EventRecord, FleetJob, FleetModelFile, GatewaySide } from "@waggle/fleet";
-import type { EngineLink, Job, SequenceState } from "@waggle/jobs";
+import type { Executor, ExecutorOwner, Job, SequenceState } from "@waggle/jobs";
 import { failureOf, WaggleError } from "@waggle/protocol";
 import { fleetJobOf } from "./fleet-job.ts";
 import type { FleetJobOptions } from "./fleet-job.ts";
@@ -33,21 +33,6 @@ export interface ServingWorker {
   readonly vision: boolean;
 }
 
-/** The host of the model, which the link tells what happens. */
-export interface LinkOwner {
-  onEvent(event: EngineEvent): void;
-  /** There may be room for more jobs. */
-  onRoom(): void;
-  /** A job with output continues at another worker. */
-  onMoved(uid: string): void;
-  /** Another member of the fleet cancelled the job. */
-  onCancelledElsewhere(job: Job): void;
-  /** NATS or the model has been away for too long: waiting jobs fail. */
-  onUnreachable(error: WaggleError): void;
-  /** NATS and the model are back. */
-  onReachable(): void;
-}
-
 export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
   readonly model: string;
   readonly side: GatewaySide;
@@ -59,10 +44,17 @@ export interface FleetLinkOptions extends FleetJobOptions, PublisherOptions {
   readonly names: JobNames;
 }
 
-export interface FleetLink extends EngineLink {
-  readonly full: boolean;
-  /** Call it first: the owner is called from now on. */
-  start(owner: LinkOwner): void;
+/** The host of the model, which the link tells what happens to all jobs. */
+export interface LinkHost {
+  /** Another member of the fleet cancelled the job. */
+  onCancelledElsewhere(job: Job): void;
+  /** NATS or the model has been away for too long: waiting jobs fail. */
+  onUnreachable(error: WaggleError): void;
+  /** NATS and the model are back. */
+  onReachable(): void;
+}
+
+export interface FleetLink extends Executor {
   /** Called after a change of the members or the connection. */
   changed(): void;
   /** The file of the model that runs the job, or ran it last. */
@@ -73,11 +65,11 @@ export interface FleetLink extends EngineLink {
   close(): void;
 }
 
-export function createFleetLink(options: FleetLinkOptions): FleetLink {
+export function createFleetLink(options: FleetLinkOptions, host: LinkHost): FleetLink {
   const { side, serving, names, outage, visionOutage, clock, log } = options;
   const runs = new Map<string, SequenceRun>();
   const files = new WeakMap<Job, FleetModelFile>();
-  let owner: LinkOwner | undefined;
+  let owner: ExecutorOwner | undefined;
   const questions = createQuestions(side, options.model);
   const publisher = createPublisher(options, { onRoom: () => owner?.onRoom(), onRefused: fail });
   let checking: TimerHandle | undefined;
@@ -124,8 +116,8 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
   function forward(one: SequenceRun, event: JobEvent): void {
     const last = event.type === "finished" || event.type === "failed" || event.type === "cancelled";
     if (last) leave(one);
-    if (event.type === "cancelled" && one.cancelledAt === undefined) owner?.onCancelledElsewhere(one.job);
-    owner?.onEvent({ type: "step", events: [event] });
+    if (event.type === "cancelled" && one.cancelledAt === undefined) host.onCancelledElsewhere(one.job);
+    owner?.onEvents([event]);
     // There may be room for a refused job now.
     if (last) publisher.wake();
   }
@@ -205,7 +197,7 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
     if (error !== undefined && !isUnreachable) {
       isUnreachable = true;
       log.warn({ model: options.model, reason: error.message }, "fleet_out_of_reach");
-      owner?.onUnreachable(error);
+      host.onUnreachable(error);
     }
     for (const one of [...runs.values()]) {
       checkRun(one, one.fleetJob.pictures === undefined ? error : visionError);
@@ -232,7 +224,7 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
   }
 
   return {
-    start(by) {
+    open(by) {
       owner = by;
     },
     get ready() {
@@ -247,34 +239,21 @@ export function createFleetLink(options: FleetLinkOptions): FleetLink {
       return lastSlots;
     },
     reserve: names.reserve,
-    run,
-    send(command) {
-      switch (command.type) {
-        case "prepare":
-          return void questions.preflight(command.job).then((event) => event && owner?.onEvent(event));
-        case "query":
-          return void questions
-            .query(command.id, command.question, command.client)
-            .then((event) => owner?.onEvent(event));
-        case "cancel":
-          return cancel(command.jobId);
-        case "start":
-          throw new Error("Use run(): a fleet job needs its Job");
-        // The worker drops what it prepared as soon as it has answered. The dispatcher waits for the answer of a query that it drops.
-        case "drop":
-          return owner?.onEvent({ type: "query_result", id: command.prepared, answer: dropped });
-        case "limit_threads":
-        case "shutdown":
-          return;
-      }
+    preflight: questions.preflight,
+    start(job, sequences) {
+      for (const sequence of sequences) run(job, sequence);
     },
+    cancel,
+    query: (id, question, client) =>
+      void questions.query(question, client).then((answer) => owner?.onAnswer(id, answer)),
+    dropQuery: (id) => owner?.onAnswer(id, dropped),
     changed() {
       checkTimeouts();
       keepChecking();
       if (outage.ongoing) return;
       if (isUnreachable) {
         isUnreachable = false;
-        owner?.onReachable();
+        host.onReachable();
       }
       publisher.wake();
       owner?.onRoom();

@@ -1,15 +1,15 @@
 // Asks workers about a model: whether they would accept a job's work, and the questions of an engine.
 import { randomBytes } from "node:crypto";
-import type { EngineEvent, EngineJob, EngineQuery, PromptInput, TemplateMessage, Work } from "@waggle/engine";
+import type { EngineQuery, EngineQueryResult, PromptInput, TemplateMessage, Work } from "@waggle/engine";
 import { storedPictures, type GatewaySide } from "@waggle/fleet";
-import { preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
-import { failureOf } from "@waggle/protocol";
+import { engineJobOf, preflightTimeoutMs, queryTimeoutMs } from "@waggle/jobs";
+import type { Executor } from "@waggle/jobs";
+import { errorOf, failureOf } from "@waggle/protocol";
 
 export interface Questions {
-  /** Resolves with the event of an engine, or with undefined if no worker answers in time. Never throws. */
-  preflight(job: EngineJob): Promise<EngineEvent | undefined>;
-  /** Resolves with the event of an engine. Never throws. */
-  query(id: string, question: EngineQuery, client: string): Promise<EngineEvent>;
+  readonly preflight: Executor["preflight"];
+  /** Never throws. */
+  query(question: EngineQuery, client: string): Promise<EngineQueryResult>;
 }
 
 export function createQuestions(side: Pick<GatewaySide, "ask" | "pictures">, model: string): Questions {
@@ -30,28 +30,24 @@ export function createQuestions(side: Pick<GatewaySide, "ask" | "pictures">, mod
   }
 
   return {
-    async preflight(job) {
-      const { jobId, work } = job;
+    async preflight(uid, asked) {
       try {
-        const question = { kind: "preflight", model, job: { ...job, work: textsOf(work) } } as const;
+        const job = engineJobOf(uid, { ...asked, work: textsOf(asked.work) });
+        const question = { kind: "preflight", model, job } as const;
         const { size } = await side.ask<"preflight">(question, { timeoutMs: preflightTimeoutMs });
-        if (size === null) return undefined;
-        const { promptTokens, cachedTokens } = size;
-        return { type: "prepared", jobId, promptTokens, cachedTokens };
+        return size ?? "unchecked";
       } catch (thrown) {
         const failure = failureOf(thrown);
         // Without an answer, the job counts as valid: the worker that runs the job checks the job again.
-        if (failure.code === "unavailable" || failure.code === "internal") return undefined;
-        return { type: "prepare_failed", jobId, failure };
+        if (failure.code === "unavailable" || failure.code === "internal") return "unchecked";
+        throw errorOf(failure);
       }
     },
-    async query(id, question, client) {
-      const answer = await ask(question, client).then(
+    query: (question, client) =>
+      ask(question, client).then(
         ({ result }) => result,
-        (thrown: unknown) => ({ kind: "failed", failure: failureOf(thrown) }) as const,
-      );
-      return { type: "query_result", id, answer };
-    },
+        (thrown: unknown) => ({ kind: "failed", failure: failureOf(thrown) }),
+      ),
   };
 }
 

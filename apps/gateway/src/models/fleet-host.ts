@@ -32,24 +32,33 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
   let leaving = false;
   const ready = (): FleetModel["ready"] => options.model()?.ready ?? [];
   const connected = (): boolean => side.connected;
-  const link = createFleetLink({
-    ...options,
-    model: name,
-    serving: () =>
-      ready().map(({ member, model }) => ({ worker: member.id, slots: model.slots, vision: model.vision !== null })),
-    outage: createOutage({ clock, model: name, connected, served: () => ready().length > 0 }),
-    visionOutage: createOutage({
-      clock,
-      model: `${name} with a projector`,
-      connected,
-      served: () => ready().some(({ model }) => model.vision !== null),
-    }),
-    sessionFree: claims.sessionFree,
-  });
+  const link = createFleetLink(
+    {
+      ...options,
+      model: name,
+      serving: () =>
+        ready().map(({ member, model }) => ({ worker: member.id, slots: model.slots, vision: model.vision !== null })),
+      outage: createOutage({ clock, model: name, connected, served: () => ready().length > 0 }),
+      visionOutage: createOutage({
+        clock,
+        model: `${name} with a projector`,
+        connected,
+        served: () => ready().some(({ model }) => model.vision !== null),
+      }),
+      sessionFree: claims.sessionFree,
+    },
+    {
+      onCancelledElsewhere: (job) => dispatcher.cancel(job, "client"),
+      onUnreachable: (error) => dispatcher.refuse(error),
+      onReachable() {
+        if (!leaving) dispatcher.accept();
+      },
+    },
+  );
   const jobs = createJobHost({
     ...options,
     server: "gateway",
-    engine: link,
+    executor: link,
     model: () => name,
     fingerprints,
     onAdded(job) {
@@ -58,16 +67,6 @@ export function createFleetHost(options: FleetHostOptions): FleetHost {
     },
   });
   const { dispatcher, loading } = jobs;
-  link.start({
-    onEvent: dispatcher.onEngineEvent,
-    onRoom: dispatcher.onEngineReady,
-    onMoved: dispatcher.onResumedElsewhere,
-    onCancelledElsewhere: (job) => dispatcher.cancel(job, "client"),
-    onUnreachable: dispatcher.refuse,
-    onReachable() {
-      if (!leaving) dispatcher.accept();
-    },
-  });
 
   function fingerprints(job: Job): Fingerprints {
     const { modelSha256, modelFile, templateSha256 } = link.fileOf(job) ?? {};

@@ -181,7 +181,7 @@ describe("prepared work that the engine did not keep", () => {
           if (command.type === "prepare") prepares += 1;
           if (command.type !== "prepare" || prepares !== 2) return queueMicrotask(deliver);
           const answer = answerToUndelivered(command, { code: "invalid_argument", message: "too deep" });
-          if (answer !== undefined) queueMicrotask(() => worker.dispatcher.onEngineEvent(answer));
+          if (answer !== undefined) queueMicrotask(() => worker.emit(answer));
         },
       },
     });

@@ -235,14 +235,14 @@ describe("a query to a model", () => {
     start();
     await change("/v1/models/load", { model: "ant" });
     const sent = deferred<EngineCommand>();
-    vi.spyOn(await worker.engine("ant"), "send").mockImplementation(sent.resolve);
+    const engine = await worker.engine("ant");
+    vi.spyOn(engine, "send").mockImplementation(sent.resolve);
     const asked = ask("ant");
     const command = await sent.promise;
     const unloaded = post("/v1/models/unload", { model: "ant" });
     await expect.poll(async () => (await status("ant"))?.state).toBe("unloading");
     const id = command.type === "query" ? command.id : "";
-    const { dispatcher } = worker.models.named("ant").current;
-    dispatcher.onEngineEvent({ type: "query_result", id, answer: { kind: "tokenize", tokens: [7] } });
+    engine.emit({ type: "query_result", id, answer: { kind: "tokenize", tokens: [7] } });
     expect(await asked).toEqual(answer);
     expect(await (await unloaded).json()).toMatchObject({ state: "unloaded" });
   });

@@ -15,7 +15,7 @@ it("a query waits as long at the worker as at the gateway", async () => {
     clock.setTimeout(() => controller.abort(new DOMException("Too late", "TimeoutError")), ms);
     return controller.signal;
   });
-  const queries = createQueries({ engine: { ready: true, send: () => {} }, clock });
+  const queries = createQueries({ executor: { ready: true, query: () => {}, dropQuery: () => {} }, clock });
   const query = async (question: EngineQuery, signal: AbortSignal) => await queries.ask(question, signal);
   const port = createFleetPort({
     id: "w",
@@ -31,7 +31,7 @@ it("a query waits as long at the worker as at the gateway", async () => {
 
   const slow = ask();
   clock.advance(59_000);
-  queries.answer({ type: "query_result", id: "q1", answer: { kind: "detokenize", text: "one" } });
+  queries.answer("q1", { kind: "detokenize", text: "one" });
   expect(await slow).toEqual({ kind: "query", result: { kind: "detokenize", text: "one" } });
 
   const tooSlow = ask();

@@ -1,5 +1,5 @@
 // Connects this worker to the fleet: reports the models that can run jobs now, and answers queries about them.
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import type {
   FleetModelFile,
   MemberModel,
@@ -125,9 +125,9 @@ export function createFleetPort({
       const entry = models.named(question.model);
       switch (question.kind) {
         case "preflight": {
-          const { current: host } = entry;
-          // Use a new id: the gateway's id may already belong to another job of this worker.
-          const size = await host.dispatcher.preflight({ ...question.job, jobId: `asked-${randomUUID()}` });
+          const { cacheScope: client, sessionId, priority, work, prior } = question.job;
+          const asked = { who: { client, sessionId }, when: { priority }, work, prior };
+          const size = await entry.current.dispatcher.preflight(asked);
           return { kind: "preflight", size: size ?? null };
         }
         case "query": {

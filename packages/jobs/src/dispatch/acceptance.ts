@@ -1,19 +1,21 @@
-// Accepts or refuses a request, after the engine's preflight and the reservation of the job's id. A refusal, which is possible after each wait,
+// Accepts or refuses a request, after the preflight and the reservation of the job's id. A refusal, which is possible after each wait,
 // changes no other job.
 import { choicesOf } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
-import type { EngineLink, JobDispatcher, Reservation, Submission } from "./dispatcher-port.ts";
+import type { JobDispatcher, Submission } from "./dispatcher-port.ts";
+import type { Executor, Reservation } from "./executor-port.ts";
 import type { Job } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { drawnId, withDefaults, type JobDefaults, type NewJobOptions } from "../job/new-job.ts";
-import { engineJobOf, type Preparations } from "./preparations.ts";
 import type { LiveJobs } from "../kept/registry.ts";
 
-export type Acceptable = Pick<NewJobOptions, "uid" | "size" | "enginesLost" | "listener" | "callKey">;
+export interface Acceptable extends Pick<NewJobOptions, "uid" | "size" | "enginesLost" | "listener" | "callKey"> {
+  /** Whether the executor will not refuse the job's work any more. */
+  readonly isChecked: boolean;
+}
 
 export interface AcceptanceOptions {
-  readonly engine: EngineLink;
-  readonly preparations: Pick<Preparations, "ask" | "drop">;
+  readonly executor: Executor;
   readonly registry: Pick<LiveJobs, "has" | "sessions">;
   readonly defaults: JobDefaults;
   readonly nextUid: () => string;
@@ -21,14 +23,14 @@ export interface AcceptanceOptions {
   readonly refusal: () => WaggleError | undefined;
   /** Returns the error if the queue has no room for this job; undefined otherwise. */
   readonly full: (spec: JobSpec) => WaggleError | undefined;
-  /** Whether the engine may prepare the work of new jobs: not while it runs a suspect, which another job's death must not end. */
-  readonly mayPrepare: () => boolean;
+  /** Whether the work of new jobs may be checked: not while the engine runs a suspect, which another job's death must not end. */
+  readonly mayCheck: () => boolean;
   /** Creates the job. @throws WaggleError if the job is refused after all */
   readonly begin: (spec: JobSpec, made: Acceptable) => Job;
 }
 
 export function createAcceptance(options: AcceptanceOptions): JobDispatcher["submit"] {
-  const { engine, preparations, registry, defaults, begin } = options;
+  const { executor, registry, defaults, begin, mayCheck } = options;
 
   function refuseEarly(spec: JobSpec & { readonly id: string }, hasLeft: Submission["hasLeft"]): void {
     if (hasLeft?.() === true) throw new WaggleError("cancelled", "The client left before its job was accepted.");
@@ -39,10 +41,10 @@ export function createAcceptance(options: AcceptanceOptions): JobDispatcher["sub
       throw new WaggleError("conflict", `Cannot accept job ${id}: that job_id is taken.`);
     }
     const choices = choicesOf(work);
-    if (choices > engine.slots) {
+    if (choices > executor.slots) {
       throw new WaggleError(
         "invalid_argument",
-        `Cannot accept field "n": it must be at most the number of slots, ${engine.slots}, not ${choices}.`,
+        `Cannot accept field "n": it must be at most the number of slots, ${executor.slots}, not ${choices}.`,
       );
     }
     const full = options.full(spec);
@@ -56,18 +58,19 @@ export function createAcceptance(options: AcceptanceOptions): JobDispatcher["sub
     refuseEarly(spec, hasLeft);
     let reservation: Reservation | undefined;
     try {
-      const asks = engine.ready && options.mayPrepare();
-      const answer = asks ? await preparations.ask(engineJobOf(uid, spec)) : undefined;
-      const [size, enginesLost] = answer === "lost" ? [undefined, 1] : [answer, 0];
+      const answer = executor.ready && mayCheck() ? await executor.preflight(uid, spec) : "unchecked";
       refuseEarly(spec, hasLeft);
-      if (engine.reserve !== undefined) {
-        reservation = await engine.reserve(spec);
+      if (executor.reserve !== undefined) {
+        reservation = await executor.reserve(spec);
         refuseEarly(spec, hasLeft);
       }
-      return begin(spec, { uid, size, enginesLost, listener, callKey: reservation?.callKey });
+      const size = typeof answer === "string" ? undefined : answer;
+      const isOpen = (answer === "late" || answer === "lost") && executor.ready && mayCheck();
+      const enginesLost = answer === "lost" ? 1 : 0;
+      return begin(spec, { uid, size, enginesLost, isChecked: !isOpen, listener, callKey: reservation?.callKey });
     } catch (error) {
       reservation?.release();
-      preparations.drop(uid);
+      executor.cancel(uid);
       throw error;
     }
   };

@@ -1,17 +1,16 @@
-// Defines the types around a dispatcher: its interfaces for the front and for the daemon, the engine link that it calls, and its limits.
+// Defines the types around a dispatcher: its interfaces for the front and for the daemon, and its limits.
 import type { Clock } from "@waggle/async";
-import type { EngineCommand, EngineEvent, EngineJob } from "@waggle/engine";
-import type { CancelledBy, WaggleError } from "@waggle/protocol";
+import type { CancelledBy, StepCosts, WaggleError } from "@waggle/protocol";
 import type { AdmissionQueue } from "@waggle/queue";
-import type { Job, SequenceState, TakenOver } from "../job/job.ts";
+import type { Job, TakenOver } from "../job/job.ts";
 import type { Calls } from "../job/job-calls.ts";
 import type { JobSpec } from "../job/job-spec.ts";
-import type { JobDefaults } from "../job/new-job.ts";
+import type { JobDefaults, PromptSize } from "../job/new-job.ts";
 import type { LiveJobs } from "../kept/registry.ts";
 import type { Reader } from "../stream/reader.ts";
 import type { Fingerprints } from "../stream/receipt.ts";
 import type { JobListener, JobObserver } from "../watching/observers.ts";
-import type { PromptSize } from "./preparations.ts";
+import type { Executor, PreflightWork } from "./executor-port.ts";
 import type { Queries } from "./queries.ts";
 
 export interface Submission {
@@ -41,20 +40,16 @@ export interface JobDispatcher {
 export interface Dispatcher extends JobDispatcher {
   /**
    * Takes over a job that another gateway accepted. A job that was waiting enters the queue, even if the queue is full. A job that was published is
-   * passed to `EngineLink.run` at once.
+   * started at once.
    * @param how `callKey` is the common part of the job's tool call ids at the other gateway
    */
   takeOver(spec: JobSpec, how: { readonly callKey: string; readonly takenOver: TakenOver }): Job;
-  /** Asks the engine about the model. */
+  /** Asks about the model. */
   readonly query: Queries["ask"];
-  /** Has the engine prepare the work, and then forget it. Undefined if the engine does not answer in time. @throws WaggleError as from the engine */
-  preflight(job: EngineJob): Promise<PromptSize | undefined>;
-  onEngineEvent(event: EngineEvent): void;
-  onEngineReady(): void;
-  /** The sequence's worker is gone, and another worker continues the sequence. */
-  onResumedElsewhere(sequenceUid: string): void;
-  /** The engine died. Its jobs continue under the next engine; jobs that may not continue end with this error. After `refuse` no job continues. */
-  onEngineLost(error: WaggleError): void;
+  /** Checks the work of a job that comes later, if at all. Undefined without an answer in time. @throws WaggleError if the work cannot run */
+  preflight(work: PreflightWork): Promise<PromptSize | undefined>;
+  /** What the engine's steps cost, for the forecast. */
+  measured(costs: StepCosts): void;
   /** Another model replaces the model of the jobs. Jobs with output end with `engine_failed`. */
   onModelChanged(): void;
   /** Accepts jobs again after a `refuse`. */
@@ -68,14 +63,12 @@ export interface Dispatcher extends JobDispatcher {
   abort(error: WaggleError): void;
   /** Resolves when no job is live. */
   idle(): Promise<void>;
-  /** Resolves when the engine holds no sequence of a job, and no query waits for an answer. Jobs may still wait in the queue. */
+  /** Resolves when the executor has no sequence of a job, and no query waits for an answer. Jobs may still wait in the queue. */
   still(): Promise<void>;
   /** Number of jobs that wait for a slot. */
   readonly waiting: number;
-  /** Number of sequences that the engine holds, each in a slot. */
+  /** Number of sequences that the executor has, each in a slot. */
   readonly running: number;
-  /** Whether the engine prepares work, or looks for the answer to a query. */
-  readonly preparing: boolean;
   stop(): void;
 }
 
@@ -87,33 +80,6 @@ export interface JobFinder {
   join(client: string, id: string, requestDigest: string | undefined): Promise<Job | undefined>;
   /** Cancels the session's job at another gateway. Resolves with the job's id when it has ended, or undefined. @throws WaggleError unavailable */
   cancelSession(client: string, sessionId: string): Promise<string | undefined>;
-}
-
-/** The dispatcher's interface to an engine, or to all engines of a fleet. */
-export interface EngineLink {
-  /** Whether the model is loaded and jobs can be sent. */
-  readonly ready: boolean;
-  /** The engine takes no more jobs at present, although it may have free slots. */
-  readonly full?: boolean;
-  /** Number of slots, which may change at any time. */
-  readonly slots: number;
-  /** Never throws: if a command cannot be sent, an event reports the failure. */
-  send(command: EngineCommand): void;
-  /**
-   * Reserves the job's id at all gateways, before the job is accepted. Only a link to a fleet has this function.
-   * @throws WaggleError conflict, payload_too_large
-   */
-  reserve?(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
-  /** Replaces the commands that prepare and start a sequence, for a link to a fleet, which needs the sequence's job. Never throws. */
-  run?(job: Job, sequence: SequenceState): void;
-}
-
-/** The reserved id of a job that is not accepted yet. */
-export interface Reservation {
-  /** The common part of the ids of the job's tool calls. */
-  readonly callKey: string;
-  /** Frees the id, because the job is refused after the reservation. */
-  release(): void;
 }
 
 /** Limits in milliseconds and bytes, from the settings. */
@@ -132,7 +98,7 @@ export interface JobLimits extends JobDefaults {
 export interface DispatcherOptions {
   readonly queue: AdmissionQueue<Job>;
   readonly registry: LiveJobs;
-  readonly engine: EngineLink;
+  readonly executor: Executor;
   /** Runs the tool calls of jobs; undefined where no job has any. */
   readonly calls?: Calls | undefined;
   /** Called in this order. */

@@ -1,14 +1,13 @@
 // Runs a job from acceptance to its terminal event: passes each input to the reducer and performs the effects. No other code changes a job. The
 // dispatcher never awaits a client, and needs no lock: each function runs to its end in one turn of the event loop. Only acceptance waits.
 import { createCondition } from "@waggle/async";
-import type { EngineEvent, JobEvent } from "@waggle/engine";
-import { errorOf, WaggleError } from "@waggle/protocol";
+import type { JobEvent } from "@waggle/engine";
+import { WaggleError } from "@waggle/protocol";
 import type { AnswerMessage } from "@waggle/protocol";
 import { createAcceptance, type Acceptable } from "./acceptance.ts";
 import type { Dispatcher, DispatcherOptions } from "./dispatcher-port.ts";
 import { createForecast } from "./forecast.ts";
 import { createPositions } from "./positions.ts";
-import { createPreparations } from "./preparations.ts";
 import { createQueries } from "./queries.ts";
 import { createJobTimers } from "./timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
@@ -25,12 +24,12 @@ import { record, recordStep } from "../stream/receipt.ts";
 import type { Observation } from "../watching/observers.ts";
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { queue, registry, engine, clock, limits, uidPrefix } = options;
+  const { queue, registry, executor, clock, limits, uidPrefix } = options;
   const { sessions } = registry;
   const forecast = createForecast({
     now: () => clock.now(),
-    ready: () => engine.ready,
-    slots: () => engine.slots,
+    ready: () => executor.ready,
+    slots: () => executor.slots,
     waiting: () =>
       registry
         .liveJobs()
@@ -42,8 +41,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   });
   const waiting = createWaitingJobs({ queue, forecast });
   const timers = createJobTimers(clock);
-  const preparations = createPreparations({ send: engine.send, clock });
-  const queries = createQueries({ engine, clock });
+  const queries = createQueries({ executor, clock });
   const positions = createPositions({
     clock,
     positionOf: position,
@@ -59,13 +57,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     onCutOff: (job) => observe(job, { type: "reader_cut_off" }),
     onAbandoned: (job) => end(job, { type: "cancelled", by: "disconnect" }),
   });
-  /** The job of each sequence that the engine holds, by the sequence's uid. An ended job stays until the engine has released its sequences. */
+  /** The job of each sequence that the executor has, by the sequence's uid. An ended job stays until the executor has released its sequences. */
   const held = new Map<string, Job>();
   /** The places of jobs in their sessions. */
   const streams = new WeakMap<Job, SessionJob>();
   /** Until when each suspect runs alone. */
   const aloneUntil = new WeakMap<Job, number>();
-  /** Accepted jobs whose work this engine may still refuse. */
+  /** Accepted jobs whose work the executor may still refuse. */
   const unchecked = new Set<Job>();
   const idle = createCondition(() => registry.liveCount === 0);
   const still = createCondition(() => held.size === 0 && queries.waiting === 0);
@@ -104,11 +102,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         positions.announce(job);
         return void runCalls(job, effect.message);
       case "step":
-        // A recorded message was not run, so the engine still has the work before it.
-        preparations.drop(job.uid);
+        // A recorded message was not run, so the executor still has the work before it.
+        executor.cancel(job.uid);
         return beginStep(job, effect.work);
       case "release":
-        for (const uid of effect.uids) engine.send({ type: "cancel", jobId: uid });
+        for (const uid of effect.uids) executor.cancel(uid);
         return timers.set(job, "overdue", limits.supersedeTimeoutMs, () => {
           apply(job, { type: "overdue", at: clock.now() });
           pump();
@@ -135,7 +133,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       apply(job, { type: "called", work, at: clock.now() });
       if (isWaiting(job)) {
         positions.announce(job);
-        if (!engine.ready) apply(job, { type: "loading" });
+        if (!executor.ready) apply(job, { type: "loading" });
       }
       pump();
     } catch (error) {
@@ -155,8 +153,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       aloneUntil.set(job, clock.now() + aloneMs);
       timers.set(job, "alone", aloneMs, pump);
     }
-    if (engine.run === undefined) preparations.start(job);
-    else for (const sequence of running) engine.run(job, sequence);
+    executor.start(job, running);
   }
 
   /** Frees everything that depends on the job, after its last event. */
@@ -164,11 +161,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     timers.clearAll(job);
     unchecked.delete(job);
     observe(job, { type: "ended", outcome });
-    preparations.drop(job.uid);
+    const cleanly = !job.state.sequences.some((sequence) => sequence.held);
+    if (cleanly) executor.cancel(job.uid);
     dropContent(job);
     registry.retire(job);
     const stream = streams.get(job);
-    const cleanly = !job.state.sequences.some((sequence) => sequence.held);
     if (job.sessionKey !== undefined && stream !== undefined) sessions.leave(job.sessionKey, stream, cleanly);
     job.listener?.ended(outcome);
     if (job.spec.calls !== undefined) options.calls?.ended(job);
@@ -211,10 +208,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     startTimers(job);
     if (job.spec.calls !== undefined) apply(job, { type: "recalled", at: clock.now() });
     // The end of the session's older job may start this one, so its recorded messages are in its stream by then.
-    if (job.sessionKey !== undefined) sessions.enter(job.sessionKey, streamOf(job), isChecked(made));
+    if (job.sessionKey !== undefined) sessions.enter(job.sessionKey, streamOf(job), made.isChecked);
     pump();
     if (job.state.phase.name !== "blocked") positions.announce(job);
-    if (!engine.ready) apply(job, { type: "loading" });
+    if (!executor.ready) apply(job, { type: "loading" });
     return job;
   }
 
@@ -241,20 +238,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function admit(spec: JobSpec, made: Acceptable): Job {
     const sessionKey = sessionKeyOf(spec.who);
     const older = sessionKey === undefined ? [] : sessions.older(sessionKey, spec.who.ticket ?? 0);
-    const old = isChecked(made) ? replaceable(older) : undefined;
+    const old = made.isChecked ? replaceable(older) : undefined;
     const job = newJob(spec, made, older.length === 0 || old !== undefined ? "queued" : "blocked");
     const begins = queue.depth === 0 && hasRoomFor(job);
     forecast.refuseLate(job, () => (begins ? 0 : waiting.futurePosition(job, old)));
     if (older.length === 0) waiting.join(job);
     else if (old === undefined) waiting.block(job);
     else waiting.replace(old, job);
-    if (sessionKey !== undefined && !isChecked(made)) unchecked.add(job);
+    if (sessionKey !== undefined && !made.isChecked) unchecked.add(job);
     return job;
-  }
-
-  /** Whether this engine will not refuse the job's work any more. */
-  function isChecked({ size }: Acceptable): boolean {
-    return size !== undefined || !engine.ready || runsSuspect() || engine.run !== undefined;
   }
 
   function newJob(spec: JobSpec, made: Acceptable, phase: NewJobOptions["phase"]): Job {
@@ -287,7 +279,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return stream;
   }
 
-  /** The engine will not refuse the job's work any more: the job supersedes its session's older jobs. */
+  /** The executor will not refuse the job's work any more: the job supersedes its session's older jobs. */
   function checked(job: Job): void {
     const { sessionKey } = job;
     const stream = streams.get(job);
@@ -319,7 +311,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       waiting.enter(job, false);
       pump();
       positions.announce(job);
-      if (!engine.ready) apply(job, { type: "loading" });
+      if (!executor.ready) apply(job, { type: "loading" });
     }
     return job;
   }
@@ -328,7 +320,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   /** Starts waiting jobs in free slots. All sequences of a job start together. */
   function pump(): void {
-    while (engine.ready && engine.full !== true && held.size < engine.slots) {
+    while (executor.ready && !executor.full && held.size < executor.slots) {
       const job = waiting.next(hasSlotsFor, isPassable);
       if (job === undefined || !hasRoomFor(job)) return;
       waiting.take(job);
@@ -337,10 +329,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
   }
 
-  /** A job with more sequences than the engine has slots needs all slots free. */
+  /** A job with more sequences than there are slots needs all slots free. */
   function hasSlotsFor({ state }: Job): boolean {
     const needed = state.sequences.filter(({ stoppedBy }) => stoppedBy === undefined).length;
-    return Math.min(needed, engine.slots) <= engine.slots - held.size;
+    return Math.min(needed, executor.slots) <= executor.slots - held.size;
   }
 
   /** A suspect that waits for another one's output holds the other jobs back no longer than that one. */
@@ -353,52 +345,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return hasSlotsFor(job) && mayStartWith(job, held.values(), isAlone);
   }
 
-  function onEngineEvent(event: EngineEvent): void {
-    switch (event.type) {
-      case "prepared": {
-        preparations.answer(event);
-        const job = registry.live(jobUidOf(event.jobId));
-        return job === undefined ? undefined : checked(job);
-      }
-      case "prepare_failed":
-        return preparations.answer(event) ? undefined : endRefused(event);
-      case "unprepared":
-        return prepareAgain(event.jobId);
-      case "query_result":
-        return queries.answer(event);
-      case "step":
-        for (const jobEvent of event.events) onJobEvent(jobEvent);
-        return pump();
-      case "step_costs":
-        return forecast.measured(event.costs);
-      case "loading":
-      case "opening":
-      case "ready":
-      case "load_failed":
-      case "broken":
-      case "log":
-      case "prefix_store":
-      case "picture":
-      case "process_stats":
-      case "gpu_memory":
-        return;
-    }
-  }
-
-  /** Ends a job that was accepted before its work was checked. */
-  function endRefused({ jobId, failure }: Extract<EngineEvent, { type: "prepare_failed" }>): void {
-    const job = registry.live(jobUidOf(jobId));
-    if (job !== undefined) end(job, failedWith(errorOf(failure)));
-  }
-
-  function prepareAgain(prepared: string): void {
-    const jobUid = jobUidOf(prepared);
-    const job = registry.live(jobUid);
-    if (job?.state.phase.name === "running") return preparations.repeat(job, prepared);
-    // The job has ended or is ending, so the engine must not wait for its work.
-    for (const uid of held.keys()) if (jobUidOf(uid) === jobUid) engine.send({ type: "cancel", jobId: uid });
-  }
-
   function onJobEvent(event: JobEvent): void {
     const job = held.get(event.jobId);
     if (job === undefined) return;
@@ -409,18 +355,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return listener?.event(event);
     }
     held.delete(event.jobId);
-    for (const prepared of [event.jobId, job.uid]) preparations.drop(prepared);
     // Call the listener before `apply`, which may end the job: `ended` must be the listener's last call.
     listener?.event(event);
     apply(job, input);
     still.check();
   }
 
-  function onEngineLost(error: WaggleError): void {
-    const preparing = preparations.abandon();
+  function onLost(error: WaggleError, checking: ReadonlySet<string>): void {
     queries.abandon("the engine died");
-    const prepared = registry.liveJobs().filter((job) => isWaiting(job) && preparing.has(job.uid));
-    const lost = [...new Set([...held.values(), ...prepared])];
+    const waits = registry.liveJobs().filter((job) => isWaiting(job) && checking.has(job.uid));
+    const lost = [...new Set([...held.values(), ...waits])];
     held.clear();
     for (const job of lost) {
       if (!hasEnded(job)) job.listener?.engineLost(lossesAfter(job.state));
@@ -455,16 +399,37 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     pump();
   }
 
+  executor.open({
+    onEvents(events) {
+      for (const event of events) onJobEvent(event);
+      pump();
+    },
+    onRoom: pump,
+    onChecked(uid) {
+      const job = registry.live(jobUidOf(uid));
+      if (job !== undefined) checked(job);
+    },
+    onRefused(uid, error) {
+      const job = registry.live(jobUidOf(uid));
+      if (job !== undefined) end(job, failedWith(error));
+    },
+    onAnswer: queries.answer,
+    onMoved(uid) {
+      const job = held.get(uid);
+      if (job !== undefined) apply(job, { type: "resumed_elsewhere" });
+    },
+    onLost,
+  });
+
   return {
     submit: createAcceptance({
-      engine,
-      preparations,
+      executor,
       registry,
       defaults: limits,
       nextUid,
       refusal: () => refusal,
       full: fullFor,
-      mayPrepare: () => !runsSuspect(),
+      mayCheck: () => !runsSuspect(),
       begin,
     }),
     takeOver,
@@ -475,23 +440,18 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         throw new WaggleError("unavailable", "Cannot ask the model: it recovers from a crash.", { retryAfterS: 1 });
       return await queries.ask(question, signal, client).finally(still.check);
     },
-    async preflight(job) {
+    async preflight(work) {
+      const uid = nextUid();
       try {
-        const answer = engine.ready && !runsSuspect() ? await preparations.ask(job) : undefined;
-        return answer === "lost" ? undefined : answer;
+        const answer = executor.ready && !runsSuspect() ? await executor.preflight(uid, work) : "unchecked";
+        return typeof answer === "string" ? undefined : answer;
       } finally {
-        preparations.drop(job.jobId);
+        executor.cancel(uid);
       }
     },
     sessionJob: (client, sessionId) => holderOf(sessionKeyOf({ client, sessionId })),
     openReader,
-    onEngineEvent,
-    onEngineReady: pump,
-    onResumedElsewhere(uid) {
-      const job = held.get(uid);
-      if (job !== undefined) apply(job, { type: "resumed_elsewhere" });
-    },
-    onEngineLost,
+    measured: forecast.measured,
     onModelChanged,
     accept() {
       refusal = undefined;
@@ -500,7 +460,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     abort(error) {
       refusal = error;
       draining = false;
-      preparations.abandon();
       queries.abandon("the worker is leaving");
       endWaiting(error);
       for (const job of registry.liveJobs()) apply(job, { type: "abort", outcome: failedWith(error), at: clock.now() });
@@ -512,12 +471,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     },
     get running() {
       return held.size;
-    },
-    get preparing() {
-      // The engine tokenizes the texts of an embed or rerank job after it has answered.
-      const tokenizes = ({ spec, state: { phase } }: Job): boolean =>
-        spec.work.kind !== "generate" && phase.name !== "ended" && "stage" in phase && phase.stage === "queued";
-      return preparations.busy || queries.waiting > 0 || [...held.values()].some(tokenizes);
     },
     stop: positions.stop,
   };

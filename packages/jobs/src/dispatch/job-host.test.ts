@@ -5,6 +5,7 @@ import type { Job } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJobRegistry } from "../kept/registry.ts";
 import type { JobLimits } from "./dispatcher-port.ts";
+import type { Executor } from "./executor-port.ts";
 import { createJobHost } from "./job-host.ts";
 import type { JobHost, JobHostOptions } from "./job-host.ts";
 
@@ -21,7 +22,7 @@ function host(server: JobHostOptions["server"], onAdded = (_: Job): void => {}):
   return createJobHost({
     server,
     key: "m2j",
-    engine: { ready: false, slots: 1, send() {} },
+    executor: { open() {}, cancel() {}, ready: false, slots: 1 } as Partial<Executor> as Executor,
     registry: createJobRegistry({ clock, ...windows }),
     queueCapacity: 4,
     clientQueueShare: 1,

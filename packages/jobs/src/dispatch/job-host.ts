@@ -16,7 +16,7 @@ import type { JobLogOptions } from "../watching/job-log.ts";
 
 export interface JobHostOptions
   extends
-    Pick<DispatcherOptions, "engine" | "calls" | "observers" | "clock" | "limits" | "model" | "fingerprints">,
+    Pick<DispatcherOptions, "executor" | "calls" | "observers" | "clock" | "limits" | "model" | "fingerprints">,
     JobLogOptions {
   /** The jobs of all models. */
   readonly registry: JobRegistry;

@@ -1,7 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { EngineCommand } from "@waggle/engine";
 import { createFakeClock } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
 import { createQueries } from "./queries.ts";
@@ -12,10 +11,8 @@ setMaxListeners(0, stays);
 function setUp() {
   const sent: string[] = [];
   const clock = createFakeClock();
-  const send = (command: EngineCommand): void => {
-    if (command.type === "query") sent.push(command.id);
-  };
-  const queries = createQueries({ engine: { ready: true, send }, clock });
+  const query = (id: string): void => void sent.push(id);
+  const queries = createQueries({ executor: { ready: true, query, dropQuery: () => {} }, clock });
   const ask = (chars: number, signal = stays, client = "a") =>
     queries
       .ask<"tokenize">(
@@ -28,11 +25,7 @@ function setUp() {
         (error: unknown) => (error as { code: string }).code,
       );
   const answer = (id: string, tokens = 1): void =>
-    queries.answer({
-      type: "query_result",
-      id,
-      answer: { kind: "tokenize", tokens: Array.from({ length: tokens }, () => 7) },
-    });
+    queries.answer(id, { kind: "tokenize", tokens: Array.from({ length: tokens }, () => 7) });
   return { sent, clock, queries, ask, answer };
 }
 
@@ -87,7 +80,7 @@ describe("queries", () => {
     const asked = [render(long), render("", { a: [long] }), render("", { [long]: 1 }), render("short")];
     expect(sent).toEqual(["q1", "q4"]);
     for (const [index, id] of ["q1", "q2", "q3", "q4"].entries()) {
-      queries.answer({ type: "query_result", id, answer: { kind: "render", prompt: `${index}` } });
+      queries.answer(id, { kind: "render", prompt: `${index}` });
     }
     expect((await Promise.all(asked)).map(({ prompt }) => prompt)).toEqual(["0", "1", "2", "3"]);
     await expect(render("x".repeat(17 * 1_048_576))).rejects.toMatchObject({ code: "resource_exhausted" });

@@ -1,9 +1,10 @@
-// Sends queries about the model to the engine, such as for the tokens of a text or a rendered conversation. A query needs no job.
+// Asks the executor about the model, such as for the tokens of a text or a rendered conversation. A query needs no job.
 import { createFairQueue, createShares, deferred } from "@waggle/async";
 import type { Clock, Deferred, FairQueue } from "@waggle/async";
 import { countChars } from "@waggle/engine";
-import type { EngineQueryResult, EngineCommand, EngineEvent, EngineQuery } from "@waggle/engine";
+import type { EngineQuery, EngineQueryResult } from "@waggle/engine";
 import { errorOf, WaggleError } from "@waggle/protocol";
+import type { Executor } from "./executor-port.ts";
 
 /** Longest time of a query that is sent, at a worker and at a gateway. A working engine answers within one step, and the watchdog restarts a hung engine. */
 export const queryTimeoutMs = 60_000;
@@ -32,7 +33,7 @@ export interface Queries {
     signal: AbortSignal,
     client?: string,
   ): Promise<AnswerTo<K>>;
-  answer(event: Extract<EngineEvent, { type: "query_result" }>): void;
+  answer(id: string, answer: EngineQueryResult): void;
   /** Called when the engine can no longer answer: fails all waiting queries. */
   abandon(why: string): void;
   /** Number of queries that wait for an answer. */
@@ -40,7 +41,7 @@ export interface Queries {
 }
 
 export interface QueriesOptions {
-  readonly engine: { readonly ready: boolean; send(command: EngineCommand): void };
+  readonly executor: Pick<Executor, "ready" | "query" | "dropQuery">;
   readonly clock: Clock;
 }
 
@@ -62,7 +63,7 @@ interface Lane {
   sent: string | undefined;
 }
 
-export function createQueries({ engine, clock }: QueriesOptions): Queries {
+export function createQueries({ executor, clock }: QueriesOptions): Queries {
   const waiting = new Map<string, WaitingQuery>();
   const [texts, pictures] = [createLane(), createLane()];
   const places = createShares(maxWaiting, clientShare);
@@ -115,7 +116,7 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
   function send(query: WaitingQuery): void {
     const { id, question, client } = query;
     query.timer = clock.setTimeout(() => abandonOne(query, notInTime()), queryTimeoutMs);
-    engine.send({ type: "query", id, question, client });
+    executor.query(id, question, client);
   }
 
   function sendNext(lane: Lane): void {
@@ -130,12 +131,12 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
   /** The client needs no answer, so the engine stops looking for it. */
   function abandonOne({ id, answered, timer }: WaitingQuery, error: WaggleError): void {
     answered.reject(error);
-    if (timer !== undefined) engine.send({ type: "drop", prepared: id });
+    if (timer !== undefined) executor.dropQuery(id);
   }
 
   return {
     async ask(question, signal, client = "") {
-      if (!engine.ready) throw unavailable("it is not loaded");
+      if (!executor.ready) throw unavailable("it is not loaded");
       if (signal.aborted) throw abandoned(signal);
       const query = enter(question, client);
       const { answered } = query;
@@ -151,9 +152,9 @@ export function createQueries({ engine, clock }: QueriesOptions): Queries {
         leave(query);
       }
     },
-    answer(event) {
-      waiting.get(event.id)?.answered.resolve(event.answer);
-      const lane = [texts, pictures].find(({ sent }) => sent === event.id);
+    answer(id, answer) {
+      waiting.get(id)?.answered.resolve(answer);
+      const lane = [texts, pictures].find(({ sent }) => sent === id);
       if (lane === undefined) return;
       lane.sent = undefined;
       sendNext(lane);

@@ -7,7 +7,6 @@ import { sequenceUidOf, type Job, type JobState, type Phase, type Step, type Tak
 import type { JobListener } from "../watching/observers.ts";
 import type { JobOwner, JobSpec } from "./job-spec.ts";
 import type { GenerateWork, PriorWork, Work } from "@waggle/engine";
-import type { PromptSize } from "../dispatch/preparations.ts";
 import { newOutput, type OutputSoFar } from "../stream/output-so-far.ts";
 import { createTextDigests } from "../stream/receipt.ts";
 import { createReplayLog } from "../stream/replay-log.ts";
@@ -39,11 +38,17 @@ export function drawnId(): string {
   return `job-${randomUUID()}`;
 }
 
+export interface PromptSize {
+  readonly promptTokens: number;
+  /** Number of prompt tokens that were in a KV cache at the preflight. */
+  readonly cachedTokens: number;
+}
+
 export interface NewJobOptions {
   readonly uid: string;
   readonly now: number;
   readonly replayBufferBytes: number;
-  /** The prompt's size from the engine's preflight; undefined if the engine did not answer in time. */
+  /** The prompt's size from the preflight; undefined without an answer in time. */
   readonly size?: PromptSize | undefined;
   /** Number of engines that died while they prepared the job; 0 by default. */
   readonly enginesLost?: number | undefined;

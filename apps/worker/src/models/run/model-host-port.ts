@@ -96,7 +96,7 @@ export type EngineSource = Pick<ModelHost, "key" | "name" | "file">;
 
 export interface ModelHostOptions extends Omit<
   JobHostOptions,
-  "server" | "engine" | "model" | "fingerprints" | "observers"
+  "server" | "executor" | "model" | "fingerprints" | "observers"
 > {
   /** Name that the model is served under; undefined: the name in its file, once the model is loaded. */
   readonly name: string | undefined;

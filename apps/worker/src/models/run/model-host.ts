@@ -10,6 +10,7 @@ import { WaggleError } from "@waggle/protocol";
 import type { SlotStatus } from "@waggle/protocol";
 import type { EngineDeath, EngineHost, EngineOwner } from "../../engine/engine-host.ts";
 import { createEngineMetrics } from "../../engine/engine-metrics.ts";
+import { createEngineExecutor } from "./engine-executor.ts";
 import { createModelHash } from "./model-hash.ts";
 import type { LoadFailure, ModelHost, ModelHostOptions } from "./model-host-port.ts";
 import { createModelState, loadingEventOf } from "./model-state.ts";
@@ -34,19 +35,17 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   const measured = () => metrics.ofModel(name);
   const engineMetrics = createEngineMetrics(measured);
   const isReady = (): boolean => state.name === "ready" && engine?.ready === true;
+  const executor = createEngineExecutor({
+    clock: options.clock,
+    ready: isReady,
+    slots: () => info?.slots ?? file.settings.slots,
+    send: (command) => engine?.send(command),
+  });
   const jobs = createJobHost({
     ...options,
     observers: options.observers ?? [],
     server: "worker",
-    engine: {
-      get ready() {
-        return isReady();
-      },
-      get slots() {
-        return info?.slots ?? file.settings.slots;
-      },
-      send: (command) => engine?.send(command),
-    },
+    executor,
     model: () => name,
     fingerprints,
   });
@@ -89,7 +88,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
         return dispatcher.running > 0;
       },
       get preparing() {
-        return dispatcher.preparing;
+        return executor.preparing;
       },
       started() {
         measured().begin();
@@ -115,7 +114,8 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     }
     if (event.type === "step") slots = event.slots ?? slots;
     engineMetrics.record(event);
-    dispatcher.onEngineEvent(event);
+    if (event.type === "step_costs") dispatcher.measured(event.costs);
+    executor.take(event);
   }
 
   function onReady(found: BackendInfo, tookMs: number): void {
@@ -136,14 +136,14 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     };
     log.info(facts, "model_ready");
     if (state.name === "loading") state.apply("loaded");
-    dispatcher.onEngineReady();
+    executor.wake();
   }
 
   function onDeath({ message, wasReady, final }: EngineDeath): void {
     if (wasReady) {
       const shown = shownMessage(message);
       if (state.name === "ready") state.apply("load", `the engine is restarting: ${shown}`);
-      dispatcher.onEngineLost(new WaggleError("engine_failed", shown));
+      executor.lose(new WaggleError("engine_failed", shown));
     }
     if (final !== undefined) fail(final);
   }
@@ -186,7 +186,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       slots = [];
     }
     // Open queries fail, and waiting jobs get the status that the model loads again.
-    dispatcher.onEngineLost(new WaggleError("unavailable", "The model was unloaded.", { retryAfterS: 1 }));
+    executor.lose(new WaggleError("unavailable", "The model was unloaded.", { retryAfterS: 1 }));
     if (state.name === "unloading") state.apply("unloaded");
   }
 
@@ -267,12 +267,13 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     },
     abort() {
       stopLoading();
+      executor.abandon();
       jobs.abort();
     },
     async stop() {
       await Promise.all([modelHash.stop(), engine?.stop()]);
       // The engine sends no more events, so the jobs and queries that wait for them must end.
-      dispatcher.onEngineLost(new WaggleError("unavailable", "The worker is leaving."));
+      executor.lose(new WaggleError("unavailable", "The worker is leaving."));
     },
   };
 }

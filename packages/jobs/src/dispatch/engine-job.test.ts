@@ -1,7 +1,7 @@
 // Tests the scopes in which jobs share prefixes and guesses.
 import { expect, test } from "vitest";
 import type { JobOwner, JobSpec } from "../job/job-spec.ts";
-import { engineJobOf } from "./preparations.ts";
+import { engineJobOf } from "./engine-job.ts";
 
 function guessScopeOf(who: Omit<JobOwner, "trace">): string | undefined {
   const spec: JobSpec = {

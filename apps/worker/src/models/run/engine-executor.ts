@@ -1,0 +1,175 @@
+// Runs jobs on a model's engine: has their work prepared, starts their sequences, and has work prepared again that the engine has lost.
+import { deferred } from "@waggle/async";
+import type { Clock, Deferred } from "@waggle/async";
+import type { EngineCommand, EngineEvent, EngineJob, PriorWork } from "@waggle/engine";
+import { engineJobOf, isRelease, jobUidOf, preflightTimeoutMs, priorWorkOf } from "@waggle/jobs";
+import type { Executor, ExecutorOwner, Job, Preflight, SequenceState } from "@waggle/jobs";
+import { errorOf } from "@waggle/protocol";
+import type { WaggleError } from "@waggle/protocol";
+
+export interface EngineExecutor extends Executor {
+  take(event: EngineEvent): void;
+  /** The engine is ready. */
+  wake(): void;
+  /** The engine can no longer answer: all preflights end. */
+  abandon(): void;
+  /** The engine is gone, with everything that it had. */
+  lose(error: WaggleError): void;
+  /** Whether the engine prepares work, or looks for the answer to a query. */
+  readonly preparing: boolean;
+}
+
+export interface EngineExecutorOptions {
+  readonly clock: Clock;
+  readonly ready: () => boolean;
+  readonly slots: () => number;
+  /** Never throws: if a command cannot be sent, an event reports the failure. */
+  readonly send: (command: EngineCommand) => void;
+}
+
+export function createEngineExecutor({ clock, ready, slots, send }: EngineExecutorOptions): EngineExecutor {
+  let owner: ExecutorOwner | undefined;
+  const preflights = new Map<string, Deferred<Preflight>>();
+  /** The ids of work that the engine got and has not started. The engine may still refuse this work, or have no room for it. */
+  const sent = new Set<string>();
+  /** The ids of work that the engine has not answered, also of work that has started. */
+  const unanswered = new Set<string>();
+  /** The ids of queries that the engine has not answered. */
+  const queries = new Set<string>();
+  /** The jobs of the sequences that the engine has. */
+  const running = new Map<string, Job>();
+
+  function prepare(job: EngineJob): void {
+    sent.add(job.jobId);
+    unanswered.add(job.jobId);
+    send({ type: "prepare", job });
+  }
+
+  function refuse({ jobId, failure }: Extract<EngineEvent, { type: "prepare_failed" }>): void {
+    unanswered.delete(jobId);
+    sent.delete(jobId);
+    const waiting = preflights.get(jobId);
+    if (waiting === undefined) owner?.onRefused(jobId, errorOf(failure));
+    else waiting.reject(errorOf(failure));
+  }
+
+  function prepareAgain(prepared: string): void {
+    const sequences = [...running].filter(([uid]) => jobUidOf(uid) === jobUidOf(prepared));
+    const [[, job] = []] = sequences;
+    if (job?.state.phase.name === "running") {
+      const group = groupsOf(job).find((each) => each.prepared === prepared);
+      if (group !== undefined) send({ type: "prepare", job: engineJobOf(prepared, job.spec, group.prior) });
+      return;
+    }
+    // The job has ended or is ending, so the engine must not wait for its work.
+    for (const [uid] of sequences) send({ type: "cancel", jobId: uid });
+  }
+
+  function abandon(): void {
+    sent.clear();
+    unanswered.clear();
+    for (const preflight of preflights.values()) preflight.resolve("lost");
+  }
+
+  return {
+    open(by) {
+      owner = by;
+    },
+    get ready() {
+      return ready();
+    },
+    full: false,
+    get slots() {
+      return slots();
+    },
+    async preflight(uid, work) {
+      const answered = deferred<Preflight>();
+      preflights.set(uid, answered);
+      const timer = clock.setTimeout(() => answered.resolve("late"), preflightTimeoutMs);
+      prepare(engineJobOf(uid, work));
+      try {
+        return await answered.promise;
+      } finally {
+        timer.cancel();
+        preflights.delete(uid);
+      }
+    },
+    start(job, sequences) {
+      for (const { uid } of sequences) running.set(uid, job);
+      for (const { prepared, sequences: group, prior } of groupsOf(job)) {
+        if (!sent.has(prepared)) prepare(engineJobOf(prepared, job.spec, prior));
+        sent.delete(prepared);
+        send({ type: "start", prepared, choices: group.map(({ uid, choice }) => ({ jobId: uid, choice })) });
+      }
+    },
+    cancel(uid) {
+      if (running.has(uid)) return send({ type: "cancel", jobId: uid });
+      unanswered.delete(uid);
+      if (sent.delete(uid)) send({ type: "drop", prepared: uid });
+    },
+    query(id, question, client) {
+      queries.add(id);
+      send({ type: "query", id, question, client });
+    },
+    dropQuery: (id) => send({ type: "drop", prepared: id }),
+    take(event) {
+      switch (event.type) {
+        case "prepared": {
+          const { jobId, promptTokens, cachedTokens } = event;
+          unanswered.delete(jobId);
+          preflights.get(jobId)?.resolve({ promptTokens, cachedTokens });
+          return owner?.onChecked(jobId);
+        }
+        case "prepare_failed":
+          return refuse(event);
+        case "unprepared":
+          return prepareAgain(event.jobId);
+        case "query_result":
+          queries.delete(event.id);
+          return owner?.onAnswer(event.id, event.answer);
+        case "step":
+          for (const { jobId } of event.events.filter(isRelease)) {
+            running.delete(jobId);
+            for (const prepared of [jobId, jobUidOf(jobId)]) unanswered.delete(prepared);
+          }
+          return owner?.onEvents(event.events);
+        default:
+      }
+    },
+    wake: () => owner?.onRoom(),
+    abandon,
+    lose(error) {
+      const checking = new Set(unanswered);
+      abandon();
+      queries.clear();
+      running.clear();
+      owner?.onLost(error, checking);
+    },
+    get preparing() {
+      return unanswered.size > 0 || queries.size > 0 || [...running.values()].some(tokenizes);
+    },
+  };
+}
+
+/** Whether the engine tokenizes the texts of an embed or rerank job, which it does after it has answered. */
+function tokenizes({ spec, state: { phase } }: Job): boolean {
+  return spec.work.kind !== "generate" && phase.name !== "ended" && "stage" in phase && phase.stage === "queued";
+}
+
+/** Sequences that start from the same prepared work. */
+interface Group {
+  /** The id of the prepared work: the uid of the job or of the only sequence. */
+  readonly prepared: string;
+  readonly sequences: readonly SequenceState[];
+  readonly prior: PriorWork;
+}
+
+/** All choices of a new job share their work. Each choice of a resumed job has different output so far, and so different work. */
+function groupsOf(job: Job): readonly Group[] {
+  const sequences = job.state.sequences.filter(({ held }) => held);
+  const groups = sequences.map((one) => {
+    return { prepared: one.uid, sequences: [one], prior: priorWorkOf(job, one.choice) };
+  });
+  if (groups.some(({ prior }) => prior.output !== undefined)) return groups;
+  return [{ prepared: job.uid, sequences, prior: { computed: job.vectors.length } }];
+}
