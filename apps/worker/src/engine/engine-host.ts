@@ -1,5 +1,5 @@
-// Defines the port between a model's host and its engine. The engine runs in a supervised process; in tests it runs in this process.
-import type { BackendInfo, EngineCommand, EngineEvent } from "@waggle/engine";
+// Defines the port between a model's host and its engine, and sorts the engine's events. The engine runs in a supervised process; in tests it runs in this process.
+import type { BackendInfo, EngineCommand, EngineEvent, EngineLife, JobMessage, Measurement } from "@waggle/engine";
 
 export type DeathReason = "exit" | "signal" | "hung" | "load_failed" | "broken" | "start_failed";
 
@@ -27,7 +27,11 @@ export interface EngineOwner {
   readonly preparing: boolean;
   /** An engine process has started, for the first time or again. */
   started(): void;
-  event(event: EngineEvent): void;
+  /** @param progress from 0 to 1 */
+  loading(progress: number): void;
+  job(message: JobMessage): void;
+  /** Called before `job` for the same message. */
+  measured(measurement: Measurement): void;
   ready(info: BackendInfo, loadMs: number): void;
   /** The engine died, or could not be started. A new engine is started unless the death is final. */
   died(death: EngineDeath): void;
@@ -40,4 +44,31 @@ export interface EngineDeath {
   readonly wasReady: boolean;
   /** Why no engine is started again: the first load failed, or the engine is in a crash loop. Undefined if an engine is started again. */
   readonly final: string | undefined;
+}
+
+/** Passes an event to all who take it: a step has events of jobs and measurements. */
+export function sortEvent(
+  event: EngineEvent,
+  owner: Pick<EngineOwner, "job" | "measured"> | undefined,
+  onLife: (event: EngineLife) => void,
+): void {
+  switch (event.type) {
+    case "loading":
+    case "opening":
+    case "ready":
+    case "load_failed":
+    case "broken":
+    case "log":
+      return onLife(event);
+    case "prepared":
+    case "prepare_failed":
+    case "unprepared":
+    case "query_result":
+      return owner?.job(event);
+    case "step":
+      owner?.measured(event);
+      return owner?.job(event);
+    default:
+      return owner?.measured(event);
+  }
 }

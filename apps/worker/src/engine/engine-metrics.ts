@@ -1,5 +1,5 @@
-// Collects the metrics of a model's engines from their events.
-import type { EngineEvent, GpuMemory } from "@waggle/engine";
+// Collects the metrics of a model's engines from their measurements.
+import type { GpuMemory, Measurement } from "@waggle/engine";
 import type { PromptPiece, StepCosts } from "@waggle/protocol";
 import type { ModelMetrics } from "@waggle/telemetry";
 
@@ -24,7 +24,7 @@ export interface EngineReadings {
 
 export interface EngineMetrics {
   readonly readings: EngineReadings;
-  record(event: EngineEvent): void;
+  record(event: Measurement): void;
   /** Records that the engine's process has exited. */
   gone(): void;
 }
@@ -55,7 +55,7 @@ export function createEngineMetrics(measured: () => ModelMetrics): EngineMetrics
   };
 }
 
-function recordEvent(metrics: ModelMetrics, event: EngineEvent): void {
+function recordEvent(metrics: ModelMetrics, event: Measurement): void {
   if (event.type === "step" && event.stats !== undefined) {
     metrics.steps.inc();
     metrics.batchWidth.observe(event.stats.width);
@@ -77,7 +77,7 @@ function recordEvent(metrics: ModelMetrics, event: EngineEvent): void {
   }
 }
 
-function readingsOf(event: EngineEvent): Partial<EngineReadings> {
+function readingsOf(event: Measurement): Partial<EngineReadings> {
   switch (event.type) {
     case "step":
       return event.stats === undefined ? {} : { threads: event.stats.threads, cells: event.stats.cells };
@@ -89,7 +89,7 @@ function readingsOf(event: EngineEvent): Partial<EngineReadings> {
       return { gpu: { name: event.name, usedBytes: event.usedBytes, totalBytes: event.totalBytes } };
     case "step_costs":
       return { stepCosts: event.costs, promptPieces: event.pieces };
-    default:
+    case "picture":
       return {};
   }
 }

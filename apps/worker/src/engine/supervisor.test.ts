@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { PassThrough } from "node:stream";
-import type { BackendInfo, EngineCommand, EngineEvent } from "@waggle/engine";
+import type { BackendInfo, EngineCommand, EngineEvent, JobMessage, Measurement } from "@waggle/engine";
 
 import { createLogger } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
@@ -54,7 +54,8 @@ function setUp(
   const clock = createFakeClock();
   const engines: FakeEngine[] = [];
   const calls: string[] = [];
-  const events: EngineEvent[] = [];
+  const messages: JobMessage[] = [];
+  const measurements: Measurement[] = [];
   const lines: string[] = [];
   let running = 0;
   let preparing = false;
@@ -86,7 +87,9 @@ function setUp(
       return preparing;
     },
     started: () => void calls.push("start"),
-    event: (event) => void events.push(event),
+    loading: (progress) => void calls.push(`loading: ${progress}`),
+    job: (message) => void messages.push(message),
+    measured: (measurement) => void measurements.push(measurement),
     ready: () => void calls.push("ready"),
     died({ reason, wasReady, final }) {
       calls.push(`death: ${reason}`);
@@ -96,7 +99,7 @@ function setUp(
   };
   const current = (): FakeEngine => engines.at(-1) ?? expect.fail("no engine");
   return {
-    ...{ clock, engines, calls, events, lines, supervisor, current },
+    ...{ clock, engines, calls, messages, measurements, lines, supervisor, current },
     start: () => supervisor.start(owner),
     run: (jobs: number) => void (running = jobs),
     prepare: (requests: boolean) => void (preparing = requests),
@@ -199,6 +202,21 @@ const noMemory = (): never => {
 };
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const report: EngineEvent = { type: "process_stats", eventLoopUtilization: 0, rssBytes: 1 };
+
+it("an engine's events reach its owner: of the load, of jobs, measurements, and a step twice", () => {
+  const worker = setUp();
+  const step: EngineEvent = { type: "step", events: [] };
+  const answer: EngineEvent = { type: "unprepared", jobId: "a" };
+  worker.start();
+  worker.send({ type: "loading", progress: 0.5 });
+  worker.ready();
+  for (const event of [step, answer, report]) worker.send(event);
+  expect(worker.calls).toEqual(["start", "loading: 0.5", "ready"]);
+  expect([worker.messages, worker.measurements]).toEqual([
+    [step, answer],
+    [step, report],
+  ]);
+});
 
 describe("an engine process that cannot be started", () => {
   it("is logged, counted and started again later if `fork` throws", async () => {
@@ -374,12 +392,12 @@ describe("a command that cannot be serialized", () => {
     const worker = setUp();
     worker.start();
     worker.ready();
-    worker.events.length = 0;
+    worker.messages.length = 0;
     worker.supervisor.send(command as unknown as EngineCommand);
-    expect(worker.events).toEqual([]);
+    expect(worker.messages).toEqual([]);
     await turn();
-    expect(worker.events).toMatchObject([answer]);
-    expect(JSON.stringify(worker.events)).toContain("Cannot send the request to the engine: ");
+    expect(worker.messages).toMatchObject([answer]);
+    expect(JSON.stringify(worker.messages)).toContain("Cannot send the request to the engine: ");
     expect(worker.supervisor.ready).toBe(true);
   });
 });

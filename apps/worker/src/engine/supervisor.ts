@@ -3,9 +3,10 @@
 import type { ChildProcess } from "node:child_process";
 import { createBackoff, createCondition } from "@waggle/async";
 import type { Clock, TimerHandle } from "@waggle/async";
-import type { EngineCommand, EngineEvent, JobEvent, OpenedFile } from "@waggle/engine";
+import type { EngineCommand, EngineEvent, EngineLife, JobEvent, OpenedFile } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
+import { sortEvent } from "./engine-host.ts";
 import type { DeathReason, EngineHost, EngineOwner } from "./engine-host.ts";
 import { forkEngine } from "./engine-process.ts";
 import { startAgain, startWithout, wordsAt, type EngineStart } from "./engine-start.ts";
@@ -137,6 +138,13 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
   function onMessage(engine: ChildProcess, event: EngineEvent): void {
     if (engine !== child) return;
     watchdog.receivedMessage();
+    if (event.type === "step") progressed ||= event.events.some(isProgress);
+    sortEvent(event, owner, onLife);
+    // Called last, because the watchdog needs `busy` to be up to date.
+    if (event.type === "step") watchdog.stepped(event.stats?.passMs);
+  }
+
+  function onLife(event: EngineLife): void {
     switch (event.type) {
       case "ready":
         loadTimer?.cancel();
@@ -162,23 +170,9 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
         break;
       case "loading":
         awaitLoading();
-        break;
-      case "step":
-      case "prepared":
-      case "query_result":
-      case "prepare_failed":
-      case "unprepared":
-      case "prefix_store":
-      case "picture":
-      case "step_costs":
-      case "process_stats":
-      case "gpu_memory":
+        owner?.loading(event.progress);
         break;
     }
-    if (event.type === "step") progressed ||= event.events.some(isProgress);
-    owner?.event(event);
-    // Called last, because the watchdog needs `busy` to be up to date.
-    if (event.type === "step") watchdog.stepped(event.stats?.passMs);
   }
 
   function condemn(reason: DeathReason, message: string): void {
@@ -254,7 +248,7 @@ export function createSupervisor(options: SupervisorOptions): EngineHost {
       const code = error instanceof WaggleError ? error.code : "invalid_argument";
       const answer = answerToUndelivered(command, { code, message });
       // Answer in a microtask, like every answer, because the caller's `send` has not returned yet.
-      if (answer !== undefined) queueMicrotask(() => owner?.event(answer));
+      if (answer !== undefined) queueMicrotask(() => owner?.job(answer));
       return;
     }
     if (command.type === "start") watchdog.wake();

@@ -1,9 +1,9 @@
 // Owns the answers for messages between worker and engine that cannot be delivered, so that only their job or query fails. Sending throws
 // when a value is nested too deep or is too long for JSON.
-import type { EngineCommand, EngineEvent, JobEvent, JobFailure } from "@waggle/engine";
+import type { EngineCommand, EngineEvent, JobEvent, JobFailure, JobMessage } from "@waggle/engine";
 
 /** The engine's answer for a failure; undefined for commands without an answer. */
-export function answerToUndelivered(command: EngineCommand, failure: JobFailure): EngineEvent | undefined {
+export function answerToUndelivered(command: EngineCommand, failure: JobFailure): JobMessage | undefined {
   switch (command.type) {
     case "prepare":
       return { type: "prepare_failed", jobId: command.job.jobId, failure };
@@ -20,7 +20,7 @@ export function answerToUndelivered(command: EngineCommand, failure: JobFailure)
 }
 
 /** Returns an event with a failure for each job or query of the undelivered event. */
-export function insteadOfUndelivered(event: EngineEvent, failure: JobFailure): EngineEvent | undefined {
+export function insteadOfUndelivered(event: EngineEvent, failure: JobFailure): JobMessage | undefined {
   switch (event.type) {
     case "step":
       return { ...event, events: jobIdsOf(event.events).map((jobId) => ({ type: "failed", jobId, ...failure })) };

@@ -11,6 +11,7 @@ import type {
   StepGate,
 } from "@waggle/engine";
 import type { Clock } from "@waggle/async";
+import { sortEvent } from "../engine/engine-host.ts";
 import type { EngineHost, EngineOwner } from "../engine/engine-host.ts";
 
 /** The channel between the worker and its engine. It must deliver each message once and in order, unless the engine is lost. */
@@ -79,6 +80,10 @@ export function createInlineEngine(options: InlineEngineOptions): InlineEngine {
     owner?.started();
   }
 
+  function deliver(event: EngineEvent): void {
+    sortEvent(event, owner, () => {});
+  }
+
   function load(): void {
     if (!begun) begin();
     begun = false;
@@ -101,7 +106,7 @@ export function createInlineEngine(options: InlineEngineOptions): InlineEngine {
       emit(event) {
         if (engine !== born) return;
         link.event(event, () => {
-          if (engine === born) owner?.event(event);
+          if (engine === born) deliver(event);
         });
       },
     });
@@ -122,7 +127,7 @@ export function createInlineEngine(options: InlineEngineOptions): InlineEngine {
       return engine?.preparedJobs ?? 0;
     },
     load,
-    emit: (event) => owner?.event(event),
+    emit: deliver,
     kill(message = "The engine was killed (SIGKILL).") {
       engine = undefined;
       deaths += 1;

@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { onAbort } from "@waggle/async";
 import type { Environment } from "@waggle/daemon";
-import type { EngineEvent } from "@waggle/engine";
+import type { EngineLife } from "@waggle/engine";
 import type { AttentionCosts, LoadedSettings } from "@waggle/protocol";
 import { forkEngine } from "../engine/engine-process.ts";
 import type { MeasureEvent, MeasureStart } from "../engine/engine-start.ts";
@@ -43,7 +43,7 @@ export async function measureModel(options: MeasureOptions): Promise<MeasuredMod
     engine.stdout?.resume();
     engine.stderr?.resume();
     engine.on("message", (message) => {
-      const event = message as EngineEvent | MeasureEvent;
+      const event = message as EngineLife | MeasureEvent;
       if (event.type === "load_failed") reasons.push(event.message);
       else if (event.type === "loading") onProgress("loading", event.progress);
       else if (event.type === "measuring") onProgress((stage = "measuring"), event.progress);

@@ -224,13 +224,23 @@ export interface OpenedFile {
   readonly path: string;
 }
 
-export type EngineEvent =
+/** An event of the engine, as it crosses between the processes. */
+export type EngineEvent = EngineLife | JobMessage | Measurement;
+
+/** How the engine's process is, for its supervisor. */
+export type EngineLife =
   /** `progress` is from 0 to 1. */
   | { readonly type: "loading"; readonly progress: number }
   /** The library opens a file that the model is loaded with, and may crash at it; undefined: it is open. */
   | { readonly type: "opening"; readonly file: OpenedFile | undefined }
   | { readonly type: "ready"; readonly info: BackendInfo; readonly loadMs: number }
   | { readonly type: "load_failed"; readonly message: string }
+  /** The backend broke; the engine is unusable and about to exit. */
+  | { readonly type: "broken"; readonly message: string }
+  | { readonly type: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string };
+
+/** What became of jobs and queries. */
+export type JobMessage =
   | {
       readonly type: "prepared";
       readonly jobId: string;
@@ -242,17 +252,23 @@ export type EngineEvent =
   | { readonly type: "prepare_failed"; readonly jobId: string; readonly failure: JobFailure }
   /** The engine does not have the work of choices that have started. The choices wait until it is prepared again. */
   | { readonly type: "unprepared"; readonly jobId: string }
-  /**
-   * Sent after every forward pass, every piece of an embed or rerank job, and every scheduling point with job events. Also
-   * sent as a sign of life while a text is tokenized. Only a pass has `stats`. `slots` is present when a slot has changed its
-   * state or its job, and from time to time to update the counts.
-   */
-  | {
-      readonly type: "step";
-      readonly events: readonly JobEvent[];
-      readonly slots?: readonly SlotStatus[];
-      readonly stats?: StepStats;
-    }
+  | StepMessage;
+
+/**
+ * Sent after every forward pass, every piece of an embed or rerank job, and every scheduling point with job events. Also
+ * sent as a sign of life while a text is tokenized. Only a pass has `stats`. `slots` is present when a slot has changed its
+ * state or its job, and from time to time to update the counts.
+ */
+export interface StepMessage {
+  readonly type: "step";
+  readonly events: readonly JobEvent[];
+  readonly slots?: readonly SlotStatus[];
+  readonly stats?: StepStats;
+}
+
+/** What the engine has measured, for metrics and forecasts. */
+export type Measurement =
+  | StepMessage
   /**
    * A KV snapshot with this many tokens was saved, loaded or found damaged. `states` is the number of all snapshots after
    * the operation, `bytes` their total size.
@@ -277,7 +293,4 @@ export type EngineEvent =
   /** Sent about once a second. `eventLoopUtilization` is that of the engine's main thread since the last report, 0 to 1. */
   | { readonly type: "process_stats"; readonly eventLoopUtilization: number; readonly rssBytes: number }
   /** Sent every few seconds when the engine uses a GPU. */
-  | ({ readonly type: "gpu_memory" } & GpuMemory)
-  /** The backend broke; the engine is unusable and about to exit. */
-  | { readonly type: "broken"; readonly message: string }
-  | { readonly type: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly message: string };
+  | ({ readonly type: "gpu_memory" } & GpuMemory);

@@ -1,14 +1,14 @@
 // Runs jobs on a model's engine: has their work prepared, starts their sequences, and has work prepared again that the engine has lost.
 import { deferred } from "@waggle/async";
 import type { Clock, Deferred } from "@waggle/async";
-import type { EngineCommand, EngineEvent, EngineJob, PriorWork } from "@waggle/engine";
+import type { EngineCommand, EngineJob, JobMessage, PriorWork } from "@waggle/engine";
 import { engineJobOf, isRelease, jobUidOf, preflightTimeoutMs, priorWorkOf } from "@waggle/jobs";
 import type { Executor, ExecutorOwner, Job, Preflight, SequenceState } from "@waggle/jobs";
 import { errorOf } from "@waggle/protocol";
 import type { WaggleError } from "@waggle/protocol";
 
 export interface EngineExecutor extends Executor {
-  take(event: EngineEvent): void;
+  take(message: JobMessage): void;
   /** The engine is ready. */
   wake(): void;
   /** The engine can no longer answer: all preflights end. */
@@ -45,7 +45,7 @@ export function createEngineExecutor({ clock, ready, slots, send }: EngineExecut
     send({ type: "prepare", job });
   }
 
-  function refuse({ jobId, failure }: Extract<EngineEvent, { type: "prepare_failed" }>): void {
+  function refuse({ jobId, failure }: Extract<JobMessage, { type: "prepare_failed" }>): void {
     unanswered.delete(jobId);
     sent.delete(jobId);
     const waiting = preflights.get(jobId);
@@ -112,28 +112,27 @@ export function createEngineExecutor({ clock, ready, slots, send }: EngineExecut
       send({ type: "query", id, question, client });
     },
     dropQuery: (id) => send({ type: "drop", prepared: id }),
-    take(event) {
-      switch (event.type) {
+    take(message) {
+      switch (message.type) {
         case "prepared": {
-          const { jobId, promptTokens, cachedTokens } = event;
+          const { jobId, promptTokens, cachedTokens } = message;
           unanswered.delete(jobId);
           preflights.get(jobId)?.resolve({ promptTokens, cachedTokens });
           return owner?.onChecked(jobId);
         }
         case "prepare_failed":
-          return refuse(event);
+          return refuse(message);
         case "unprepared":
-          return prepareAgain(event.jobId);
+          return prepareAgain(message.jobId);
         case "query_result":
-          queries.delete(event.id);
-          return owner?.onAnswer(event.id, event.answer);
+          queries.delete(message.id);
+          return owner?.onAnswer(message.id, message.answer);
         case "step":
-          for (const { jobId } of event.events.filter(isRelease)) {
+          for (const { jobId } of message.events.filter(isRelease)) {
             running.delete(jobId);
             for (const prepared of [jobId, jobUidOf(jobId)]) unanswered.delete(prepared);
           }
-          return owner?.onEvents(event.events);
-        default:
+          return owner?.onEvents(message.events);
       }
     },
     wake: () => owner?.onRoom(),

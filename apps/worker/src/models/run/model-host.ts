@@ -2,7 +2,7 @@
 // model. The pool decides when it loads and unloads.
 import { basename, dirname } from "node:path";
 import { createCondition } from "@waggle/async";
-import type { BackendInfo, EngineEvent } from "@waggle/engine";
+import type { BackendInfo, Measurement } from "@waggle/engine";
 import { createJobHost } from "@waggle/jobs";
 import type { Fingerprints } from "@waggle/jobs";
 import { shownReference } from "@waggle/models/download";
@@ -96,7 +96,13 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
         // Before the model is ready: a fleet continues a job elsewhere only if the hash was known when the job was taken.
         modelHash.follow(file.facts?.path);
       },
-      event: (event) => void (engine === mine && onEvent(event)),
+      loading(progress) {
+        if (engine !== mine) return;
+        state.advance(progress);
+        showLoading();
+      },
+      job: (message) => void (engine === mine && executor.take(message)),
+      measured: (measurement) => void (engine === mine && onMeasured(measurement)),
       ready: (found, loadMs) => void (engine === mine && onReady(found, loadMs)),
       died(death) {
         measured().engineDeaths.inc({ reason: death.reason });
@@ -107,15 +113,10 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     };
   }
 
-  function onEvent(event: EngineEvent): void {
-    if (event.type === "loading") {
-      state.advance(event.progress);
-      showLoading();
-    }
-    if (event.type === "step") slots = event.slots ?? slots;
-    engineMetrics.record(event);
-    if (event.type === "step_costs") dispatcher.measured(event.costs);
-    executor.take(event);
+  function onMeasured(measurement: Measurement): void {
+    if (measurement.type === "step") slots = measurement.slots ?? slots;
+    if (measurement.type === "step_costs") dispatcher.measured(measurement.costs);
+    engineMetrics.record(measurement);
   }
 
   function onReady(found: BackendInfo, tookMs: number): void {
