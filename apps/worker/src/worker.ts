@@ -162,7 +162,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const operations = createOperations({
     config,
     models,
-    served,
+    statusOf: served.statusOf,
     prepare: options.prepare,
     describe,
     log,

@@ -4,7 +4,7 @@ export * from "./job/job.ts";
 export * from "./job/job-calls.ts";
 export { phasesOf, type JobPhase } from "./job/job-phases.ts";
 export * from "./dispatch/job-host.ts";
-export type { JobListener, JobObserver } from "./watching/observers.ts";
+export type { JobListener, JobObserver } from "./job/observers.ts";
 export * from "./job/job-spec.ts";
 export * from "./dispatch/model-names.ts";
 export * from "./dispatch/model-router.ts";
@@ -16,6 +16,6 @@ export { createQueries, queryTimeoutMs, type Queries } from "./dispatch/queries.
 export type { Reader } from "./stream/reader.ts";
 export type { Fingerprints } from "./stream/receipt.ts";
 export { createJobRegistry, type JobRegistry } from "./kept/registry.ts";
-export { addTokens, newOutput, priorWorkOf, type OutputSoFar } from "./stream/output-so-far.ts";
+export { addTokens, newOutput, priorWorkOf, type OutputSoFar } from "./job/output-so-far.ts";
 export { streamKeys, totalCountsOf } from "./job/stream-events.ts";
 export * from "./watching/summaries.ts";

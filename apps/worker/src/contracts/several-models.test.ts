@@ -10,7 +10,7 @@ import { parseSse } from "@waggle/protocol/sse";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { createFakeClock } from "@waggle/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { embeddedModelPath } from "../process/embedded-model.ts";
+import { embeddedModelPath } from "../models/embedded-model.ts";
 import { readEvents, textOf } from "../testing/events.ts";
 import type { StreamReader } from "../testing/events.ts";
 import { createSeveralModels } from "../testing/several-models.ts";

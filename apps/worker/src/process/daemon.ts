@@ -7,7 +7,7 @@ import { WaggleError, exitCodes } from "@waggle/protocol";
 import type { WorkerMetrics } from "@waggle/telemetry";
 import type { WorkerConfig } from "../config.ts";
 import type { ModelSettings } from "../config/model-settings.ts";
-import { embeddedModelPath } from "./embedded-model.ts";
+import { embeddedModelPath } from "../models/embedded-model.ts";
 import { createDownloadProgress } from "./download-progress.ts";
 import { chooseKvFolder } from "../engine/kv-folder.ts";
 import { createSupervisor } from "../engine/supervisor.ts";

@@ -7,9 +7,9 @@ import type { Calls } from "../job/job-calls.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import type { JobDefaults, PromptSize } from "../job/new-job.ts";
 import type { LiveJobs } from "../kept/registry.ts";
-import type { Reader } from "../stream/reader.ts";
+import type { OpenReader, ReaderLimits } from "../stream/reader.ts";
 import type { Fingerprints } from "../stream/receipt.ts";
-import type { JobListener, JobObserver } from "../watching/observers.ts";
+import type { JobListener, JobObserver } from "../job/observers.ts";
 import type { Executor, PreflightWork } from "./executor-port.ts";
 import type { Queries } from "./queries.ts";
 
@@ -29,11 +29,7 @@ export interface JobDispatcher {
   cancel(job: Job, by: CancelledBy): void;
   /** The session's live job, if any. */
   sessionJob(client: string, sessionId: string): Job | undefined;
-  /**
-   * @param after index of the last token event that the client has; -1 for a client without token events
-   * @param onStalled called when the client has stopped reading; must destroy the client's connection
-   */
-  openReader(job: Job, after: number, onStalled: () => void): Reader;
+  readonly openReader: OpenReader;
 }
 
 /** The daemon's interface to the jobs of one model. */
@@ -83,13 +79,8 @@ export interface JobFinder {
 }
 
 /** Limits in milliseconds and bytes, from the settings. */
-export interface JobLimits extends JobDefaults {
+export interface JobLimits extends JobDefaults, ReaderLimits {
   readonly replayBufferBytes: number;
-  readonly pingIntervalMs: number;
-  readonly readerStallTimeoutMs: number;
-  readonly reconnectGraceMs: number;
-  /** How long a job without readers continues when its client may send the request again; 0 ends the job at once. */
-  readonly retryGraceMs: number;
   readonly unclaimedTimeoutMs: number;
   /** How long the end of a job waits for the engine to release the job's slot. */
   readonly supersedeTimeoutMs: number;

@@ -9,7 +9,7 @@ import type { Dispatcher, DispatcherOptions } from "./dispatcher-port.ts";
 import { createForecast } from "./forecast.ts";
 import { createPositions } from "./positions.ts";
 import { createQueries } from "./queries.ts";
-import { createJobTimers } from "./timers.ts";
+import { createJobTimers } from "../job/timers.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
 import { aloneMs, isSuspect, lossesAfter, mayStartWith } from "../job/crash-blame.ts";
 import { failedWith, hasEnded, isWaiting, jobUidOf, waitsForConsent } from "../job/job.ts";
@@ -17,11 +17,11 @@ import type { Job, Outcome, TakenOver } from "../job/job.ts";
 import type { JobSpec } from "../job/job-spec.ts";
 import { beginStep, createJob, sessionKeyOf, type NewJobOptions } from "../job/new-job.ts";
 import { isRelease, reduce, type Effect, type JobInput } from "../job/reduce.ts";
-import { addTokens, dropContent, keepComputed } from "../stream/output-so-far.ts";
+import { addTokens, dropContent, keepComputed } from "../job/output-so-far.ts";
 import type { SessionJob } from "../kept/registry.ts";
 import { createReaderOpener } from "../stream/reader.ts";
 import { record, recordStep } from "../stream/receipt.ts";
-import type { Observation } from "../watching/observers.ts";
+import type { Observation } from "../job/observers.ts";
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { queue, registry, executor, clock, limits, uidPrefix } = options;

@@ -1,7 +1,7 @@
 // Routes each job to the dispatcher of its model. To the front, the router looks like one dispatcher.
 import type { Dispatcher, JobDispatcher } from "./dispatcher-port.ts";
 import type { Job } from "../job/job.ts";
-import type { JobObserver } from "../watching/observers.ts";
+import type { JobObserver } from "../job/observers.ts";
 
 /** The jobs of one model. */
 export interface RoutedHost {

@@ -13,11 +13,11 @@ import type {
 } from "@waggle/protocol";
 import type { MessageDraft } from "./answer-message.ts";
 import type { JobPhase } from "./job-phases.ts";
-import type { JobListener } from "../watching/observers.ts";
+import type { JobListener } from "./observers.ts";
 import type { JobSpec } from "./job-spec.ts";
-import type { ReplayLog } from "../stream/replay-log.ts";
-import type { OutputSoFar } from "../stream/output-so-far.ts";
-import type { TextDigests } from "../stream/receipt.ts";
+import type { ReplayLog } from "./replay-log.ts";
+import type { OutputSoFar } from "./output-so-far.ts";
+import type { TextDigests } from "./text-digests.ts";
 
 /** How a job ends. Each job gets exactly one outcome. */
 export type Outcome =

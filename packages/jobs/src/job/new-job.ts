@@ -4,12 +4,12 @@ import { deferred } from "@waggle/async";
 import { choicesOf, noTotals } from "@waggle/engine";
 import { emptyMessage } from "./answer-message.ts";
 import { sequenceUidOf, type Job, type JobState, type Phase, type Step, type TakenOver } from "./job.ts";
-import type { JobListener } from "../watching/observers.ts";
+import type { JobListener } from "./observers.ts";
 import type { JobOwner, JobSpec } from "./job-spec.ts";
 import type { GenerateWork, PriorWork, Work } from "@waggle/engine";
-import { newOutput, type OutputSoFar } from "../stream/output-so-far.ts";
-import { createTextDigests } from "../stream/receipt.ts";
-import { createReplayLog } from "../stream/replay-log.ts";
+import { newOutput, type OutputSoFar } from "./output-so-far.ts";
+import { createTextDigests } from "./text-digests.ts";
+import { createReplayLog } from "./replay-log.ts";
 
 /** Returns the key of a client's session. The protocol allows no spaces in ids, so two sessions never have the same key. */
 export function sessionKeyOf({ client, sessionId }: Pick<JobOwner, "client" | "sessionId">): string | undefined {

@@ -13,8 +13,8 @@
 import type { GenerateWork, JobEvent, Token } from "@waggle/engine";
 import type { AnswerMessage, QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { emptyMessage, lengthOf, messageOf, withToken } from "./answer-message.ts";
-import type { ComputedEvent } from "../stream/output-so-far.ts";
-import type { Observation } from "../watching/observers.ts";
+import type { ComputedEvent } from "./output-so-far.ts";
+import type { Observation } from "./observers.ts";
 import { finishReasonOf, hasOutput, isWaiting } from "./job.ts";
 import type { Job, JobCounts, JobState, Outcome, SequenceState } from "./job.ts";
 import { recordedTokens, toolOf, type CallEvent } from "./job-calls.ts";

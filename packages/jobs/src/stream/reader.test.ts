@@ -2,7 +2,7 @@ import type { StreamEvent, TokenEvent } from "@waggle/protocol";
 import { createFakeClock } from "@waggle/testing";
 import { expect, it } from "vitest";
 import { createReader } from "./reader.ts";
-import { createReplayLog } from "./replay-log.ts";
+import { createReplayLog } from "../job/replay-log.ts";
 
 const token = (index: number): TokenEvent => ({ type: "token", stream_id: "s", index, text: "ab", t_ms: index });
 

@@ -3,12 +3,11 @@
 import type { Clock, TimerHandle } from "@waggle/async";
 import { errorKinds } from "@waggle/protocol";
 import type { ErrorEvent, StreamEvent } from "@waggle/protocol";
-import type { JobDispatcher, JobLimits } from "../dispatch/dispatcher-port.ts";
-import type { JobTimers } from "../dispatch/timers.ts";
+import type { JobTimers } from "../job/timers.ts";
 import { hasEnded } from "../job/job.ts";
 import type { Job } from "../job/job.ts";
 import { streamKeys } from "../job/stream-events.ts";
-import { isWait, type Mark, type ReplayLog } from "./replay-log.ts";
+import { isWait, type Mark, type ReplayLog } from "../job/replay-log.ts";
 
 /** Maximum number of events of one pull, to bound the size of one write to the connection. */
 const eventsPerPull = 256;
@@ -175,10 +174,25 @@ function tooSlow(keys: ReaderOptions["keys"], firstToken: number): ErrorEvent {
   };
 }
 
+/** Times in milliseconds. */
+export interface ReaderLimits {
+  readonly pingIntervalMs: number;
+  readonly readerStallTimeoutMs: number;
+  readonly reconnectGraceMs: number;
+  /** How long a job without readers continues when its client may send the request again; 0 ends the job at once. */
+  readonly retryGraceMs: number;
+}
+
+/**
+ * @param after index of the last token event that the client has; -1 for a client without token events
+ * @param onStalled called when the client has stopped reading; must destroy the client's connection
+ */
+export type OpenReader = (job: Job, after: number, onStalled: () => void) => Reader;
+
 export interface ReaderOpenerOptions {
   readonly clock: Clock;
   readonly timers: JobTimers;
-  readonly limits: Pick<JobLimits, "pingIntervalMs" | "readerStallTimeoutMs" | "reconnectGraceMs" | "retryGraceMs">;
+  readonly limits: ReaderLimits;
   /** Called when a reader of the job is cut off. */
   readonly onCutOff: (job: Job) => void;
   /** Called when the job has had no readers for its whole grace time. */
@@ -186,13 +200,7 @@ export interface ReaderOpenerOptions {
 }
 
 /** When the last reader of a job is gone, the job's spec decides whether the job continues. */
-export function createReaderOpener({
-  clock,
-  timers,
-  limits,
-  onCutOff,
-  onAbandoned,
-}: ReaderOpenerOptions): JobDispatcher["openReader"] {
+export function createReaderOpener({ clock, timers, limits, onCutOff, onAbandoned }: ReaderOpenerOptions): OpenReader {
   function onLastGone(job: Job): void {
     if (hasEnded(job) || job.spec.when.onDisconnect === "continue") return;
     const graceMs = job.spec.when.direct ? retryGraceMsOf(job) : limits.reconnectGraceMs;

@@ -5,7 +5,8 @@ import type { EndEvent, Receipt } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import type { JobSpec } from "../job/job-spec.ts";
 import { createJob } from "../job/new-job.ts";
-import { createTextDigests, record } from "./receipt.ts";
+import { createTextDigests } from "../job/text-digests.ts";
+import { record } from "./receipt.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 const messages: GenerateWork["prompt"] = { kind: "messages", messages: [{ role: "user", content: "x" }] };

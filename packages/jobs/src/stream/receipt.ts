@@ -1,8 +1,7 @@
 // Makes the receipt in a stream's end event: hashes of text and model, and the settings, so that a client can check or repeat the answer.
 import { createHash } from "node:crypto";
-import type { Hash } from "node:crypto";
 import type { GenerateWork } from "@waggle/engine";
-import type { EndEvent, Receipt, StreamEvent, TokenEvent } from "@waggle/protocol";
+import type { EndEvent, Receipt, StreamEvent } from "@waggle/protocol";
 import type { Job, StepReceipt } from "../job/job.ts";
 
 /** Fingerprints of the loaded model. A value is undefined while it is unknown, or without a file. Hashes are SHA-256, as 64 hexadecimal digits. */
@@ -13,29 +12,6 @@ export interface Fingerprints {
   readonly modelFile: string | undefined;
   /** Hash of the chat template's text. */
   readonly templateSha256: string | undefined;
-}
-
-/** Hashes the text of each choice with each token event, because the log may have dropped the text's beginning when the job ends. */
-export interface TextDigests {
-  /** Adds the text of a token event, which has whole characters only. */
-  add(token: Pick<TokenEvent, "text" | "choice">): void;
-  /** Returns the SHA-256 of this choice's text so far, in UTF-8. 64 hexadecimal digits. */
-  sha256(choice: number): string;
-}
-
-export function createTextDigests(): TextDigests {
-  const hashes: (Hash | undefined)[] = [];
-
-  function hashOf(choice: number): Hash {
-    return (hashes[choice] ??= createHash("sha256"));
-  }
-
-  return {
-    add({ text, choice = 0 }) {
-      hashOf(choice).update(text);
-    },
-    sha256: (choice) => hashOf(choice).copy().digest("hex"),
-  };
 }
 
 /** Appends the event to the job's log, and adds the receipt to an end event. */

@@ -5,7 +5,7 @@ import type { PhaseTimes } from "../job/job-phases.ts";
 import { reasonOf } from "../job/job.ts";
 import type { Job, JobState, Outcome } from "../job/job.ts";
 import { totalCountsOf } from "../job/stream-events.ts";
-import type { JobObserver } from "./observers.ts";
+import type { JobObserver } from "../job/observers.ts";
 
 export interface JobLogOptions {
   readonly log: Logger;

@@ -36,6 +36,13 @@ const arrows: readonly Arrow[] = [
   ["packages/engine/src/port", ["@waggle/chat-format/format", "@waggle/protocol", "sequence"]],
   ["packages/engine/src/costs", ["port", "loop", "@waggle/protocol"]],
   ["packages/engine/src/guesses", ["port"]],
+  ["packages/jobs/src/job", ["@waggle/async", "@waggle/engine", "@waggle/protocol", "@waggle/queue"]],
+  ["packages/jobs/src/stream", ["@waggle/async", "@waggle/engine", "@waggle/protocol", "job"]],
+  ["packages/jobs/src/watching", ["@waggle/protocol", "@waggle/telemetry", "job"]],
+  [
+    "packages/jobs/src/kept",
+    ["@waggle/async", "@waggle/protocol", "@waggle/queue", "@waggle/telemetry", "job", "watching"],
+  ],
   [
     "apps/worker/src/engine/engine-main.ts",
     ["@waggle/async", "@waggle/engine", "@waggle/engine-llama", "@waggle/protocol", "@waggle/telemetry"],

@@ -9,7 +9,7 @@ import type { ModelServer } from "@waggle/models/testing/model-server";
 import { DownloadsSchema } from "@waggle/protocol";
 import type { Download } from "@waggle/protocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { embeddedModelPath } from "../../process/embedded-model.ts";
+import { embeddedModelPath } from "../embedded-model.ts";
 import { createSeveralModels, type SeveralModels } from "../../testing/several-models.ts";
 
 const content = readFileSync(embeddedModelPath());

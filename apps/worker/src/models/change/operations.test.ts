@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ModelEvent } from "@waggle/protocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { embeddedModelPath } from "../../process/embedded-model.ts";
+import { embeddedModelPath } from "../embedded-model.ts";
 import { createSeveralModels, type SeveralModels } from "../../testing/several-models.ts";
 
 const content = readFileSync(embeddedModelPath());

@@ -5,30 +5,22 @@ import type { ModelControl } from "@waggle/front";
 import { createCatalogue, nameOf, uniqueName } from "@waggle/models/download";
 import type { PullOptions } from "@waggle/models/download";
 import { WaggleError } from "@waggle/protocol";
-import type { Logger } from "@waggle/telemetry";
 import type { WorkerConfig } from "../../config.ts";
 import { createModelControl } from "./model-control.ts";
-import type { OtherFile } from "./model-control.ts";
+import type { ModelControlOptions, OtherFile } from "./model-control.ts";
 import type { Model } from "../list/model.ts";
 import { findNamed } from "@waggle/jobs";
 import { isLocalFile, offeredFile } from "../list/given-file.ts";
-import type { Models } from "../list/models.ts";
-import type { Prepare } from "../memory/pool.ts";
 import type { ModelHost } from "../run/model-host-port.ts";
 import { createDownloads } from "./downloads.ts";
 import { createPulls } from "./pulls.ts";
 import type { Pulls } from "./pulls.ts";
-import type { Served } from "../../report/served.ts";
 
-export interface OperationsOptions {
+export interface OperationsOptions extends Omit<ModelControlOptions, "resolve" | "removeFiles"> {
   readonly config: Pick<WorkerConfig, "modelsFolder" | "offline" | "huggingFaceToken" | "hubUrl" | "modelSettings">;
-  readonly models: Models;
-  readonly served: Served;
-  readonly prepare: Prepare;
   /** Reads the file of a new model, so that the model's status has its size and abilities. */
   readonly describe?: (host: ModelHost) => Promise<void>;
   readonly now: () => number;
-  readonly log: Logger;
 }
 
 type Downloads = Pick<PullOptions, "folder" | "token" | "endpoint"> & { readonly offline: boolean };
@@ -46,7 +38,7 @@ export function createOperations(options: OperationsOptions): {
   readonly pulls: Pulls;
   readonly servedAs: ServedAs;
 } {
-  const { config, models, served, now } = options;
+  const { config, models, statusOf, now } = options;
   const folder = resolve(config.modelsFolder);
   const catalogue = createCatalogue({ folder, endpoint: config.hubUrl });
 
@@ -92,7 +84,7 @@ export function createOperations(options: OperationsOptions): {
 
   const control = createModelControl({
     models,
-    statusOf: served.statusOf,
+    statusOf,
     resolve: resolveReference,
     prepare: options.prepare,
     log: options.log,
@@ -109,7 +101,7 @@ export function createOperations(options: OperationsOptions): {
         control.alias(present.name, name);
       const entry = present ?? addDownload(path, reference, name);
       await options.describe?.(entry.current);
-      return served.statusOf(entry);
+      return statusOf(entry);
     },
   });
   const downloads = createDownloads({ catalogue, pulls });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLastUsed } from "./last-used.ts";
-import { embeddedModelPath } from "../../process/embedded-model.ts";
+import { embeddedModelPath } from "../embedded-model.ts";
 import { readSettings } from "../../process.ts";
 import { findModels } from "./find-models.ts";
 

@@ -8,7 +8,7 @@ import { WaggleError, reservedModelNames } from "@waggle/protocol";
 import { reasonOf } from "@waggle/daemon/terminal";
 import type { WorkerConfig } from "../../config.ts";
 import type { GivenModel } from "../../config/given-models.ts";
-import { embeddedModelName, embeddedModelPath } from "../../process/embedded-model.ts";
+import { embeddedModelName, embeddedModelPath } from "../embedded-model.ts";
 import { isLocalFile, ownName, requireAdapters, requireUsable } from "./given-file.ts";
 
 /**

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeLora } from "@waggle/testing/models";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from "vitest";
-import { embeddedModelPath } from "../../process/embedded-model.ts";
+import { embeddedModelPath } from "../embedded-model.ts";
 import { offeredFile, ownName, requireAdapters, requireUsable } from "./given-file.ts";
 
 let folder = "";

@@ -3,7 +3,7 @@ import type { GgufHeader } from "@waggle/models/header";
 import type { EngineSettings } from "@waggle/models/memory";
 import { beforeAll, expect, test } from "vitest";
 import { parseConfig } from "../../config.ts";
-import { embeddedModelPath } from "../../process/embedded-model.ts";
+import { embeddedModelPath } from "../embedded-model.ts";
 import { memoryPlanOf } from "./memory-plan.ts";
 
 const mib = 2 ** 20;

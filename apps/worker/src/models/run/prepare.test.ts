@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { embeddedModelPath } from "../../process/embedded-model.ts";
+import { embeddedModelPath } from "../embedded-model.ts";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import { writeProjectorHeader } from "../../testing/write-projector.ts";
 import { visionOf } from "../list/vision.ts";

@@ -1,7 +1,7 @@
 // Defines observers of all jobs, and listeners to one job's engine events.
 import type { JobEvent } from "@waggle/engine";
 import type { StatusEvent } from "@waggle/protocol";
-import type { Job, Outcome } from "../job/job.ts";
+import type { Job, Outcome } from "./job.ts";
 
 /** What happened to a job. The job's state includes it already. */
 export type Observation =

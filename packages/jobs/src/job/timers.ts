@@ -1,6 +1,6 @@
 // Owns the timers of each job: at most one timer of each kind runs, and all timers are cleared when the job ends.
 import type { Clock } from "@waggle/async";
-import type { Job, JobTimer } from "../job/job.ts";
+import type { Job, JobTimer } from "./job.ts";
 
 export interface JobTimers {
   /** Replaces a timer of the same kind. */

@@ -1,7 +1,7 @@
 // Keeps the output of a job so far: the tokens after which the next engine continues, vectors, and the logprobs of the prompt.
 import type { JobEvent, PriorOutput, PriorWork, Token } from "@waggle/engine";
-import type { Job } from "../job/job.ts";
-import { withoutContent } from "../job/job-spec.ts";
+import type { Job } from "./job.ts";
+import { withoutContent } from "./job-spec.ts";
 
 /** The tokens of one choice, in the fields of PriorOutput. The list grows with each token event. */
 export interface OutputSoFar {

@@ -9,7 +9,7 @@ import type {
   TerminalEvent,
   TokenEvent,
 } from "@waggle/protocol";
-import type { CallEvent } from "../job/job-calls.ts";
+import type { CallEvent } from "./job-calls.ts";
 
 // The sizes are bytes in V8's heap, estimated rather high. A test compares the estimate for logprobs with the heap.
 /** A token event without its text: the object, its fields, its array element. */
