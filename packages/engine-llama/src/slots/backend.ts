@@ -66,7 +66,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
   }
 
   const generator: TextGenerator = {
-    states: states === undefined ? undefined : createKvSnapshots(slotAt, states, capacity),
+    states: states === undefined ? undefined : createKvSnapshots(passes, states, capacity),
     takesGuesses: passes.takesGuesses,
     oneMatrix: parts.oneMatrix,
     attentionTile: parts.attentionTile,

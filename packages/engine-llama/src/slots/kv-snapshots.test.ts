@@ -9,6 +9,8 @@ import { statesContract } from "@waggle/testing";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend } from "../load/load.ts";
+import type { KvFiles } from "./kv-files.ts";
+import { createKvSnapshots } from "./kv-snapshots.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kv-snapshots-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -125,6 +127,21 @@ describe("KV snapshots of the llama backend", () => {
     expect(backend.generator?.states).toBeUndefined();
     expect(log).toContainEqual(expect.stringMatching(/^Prefixes are not kept: /));
   });
+});
+
+test("a slot holds exactly the tokens of a snapshot, though its file may have more", async () => {
+  const erased: number[][] = [];
+  const passes = {
+    load: async () => [1, 2, 3, 4],
+    save: async () => 0,
+    erase: async (...range: number[]) => erased.push(range),
+  };
+  const files = { found: [], isSound: async () => true, pathOf: (id: string) => id, remove: () => undefined };
+  const states = createKvSnapshots(passes, files as unknown as KvFiles, 8);
+  const snapshot = { id: "file", cacheScope: "alice", bytes: 1 };
+  expect(await states.load(0, { ...snapshot, entries: [1, 2] })).toBe(true);
+  expect(erased).toEqual([[0, 2, Infinity, Infinity, 2]]);
+  expect(await states.load(0, { ...snapshot, entries: [1, 3] })).toBe(false);
 });
 
 function fileOf(statesFolder: string, { id }: KvSnapshot): string {

@@ -1,8 +1,9 @@
 // Saves the KV cache of a slot to a file, and loads such a file into any slot. llama.cpp only checks sizes, so the contents are checked here.
 // Snapshots are only loaded if the same library computed them with the same model, adapters and settings.
 import { statSync } from "node:fs";
-import type { KvSnapshot, KvSnapshots } from "@waggle/engine";
-import type { Slot } from "./slot.ts";
+import { isCell, positionBehind } from "@waggle/engine";
+import type { HeldEntry, KvSnapshot, KvSnapshots, Token } from "@waggle/engine";
+import type { Passes } from "../passes/passes.ts";
 import type { LoadedSettings } from "@waggle/protocol";
 import type { Llama, LlamaModel } from "node-llama-cpp";
 import type { LlamaBackendOptions } from "../load/load.ts";
@@ -12,9 +13,23 @@ import { openKvFiles, type KvFiles } from "./kv-files.ts";
 import { modelFingerprint } from "./model-fingerprint.ts";
 
 /** @param capacity most tokens that a slot holds */
-export function createKvSnapshots(slotAt: (id: number) => Slot, folder: KvFiles, capacity: number): KvSnapshots {
+export function createKvSnapshots(
+  passes: Pick<Passes, "erase" | "load" | "save">,
+  folder: KvFiles,
+  capacity: number,
+): KvSnapshots {
   /** Bytes per token in the last saved snapshot. The number is nearly the same in all snapshots of a model. */
   let bytesPerToken = 0;
+
+  /** @returns false if the file does not begin with these entries, or the library rejects it; the slot's contents are then unknown */
+  async function loadEntries(slot: number, path: string, entries: readonly HeldEntry[]): Promise<boolean> {
+    const found = await passes.load(slot, path).catch(() => []);
+    if (found.length > capacity || entries.some((entry, i) => tokenInFile(entry) !== found[i])) return false;
+    // The file holds everything that the saved slot held.
+    const end = positionBehind(entries, entries.length);
+    if (found.length > entries.length) await passes.erase(slot, end, Infinity, Infinity, entries.length);
+    return true;
+  }
 
   return {
     // Longer snapshots stay in the folder for workers with a larger context.
@@ -22,7 +37,7 @@ export function createKvSnapshots(slotAt: (id: number) => Slot, folder: KvFiles,
     async save(slot, held, tokens, cacheScope) {
       const { id, path } = folder.newFile(bytesPerToken * tokens);
       try {
-        const bytes = await slotAt(slot).save(path, held);
+        const bytes = await passes.save(slot, path, held.entries.map(tokenInFile));
         // The library does not report a failed write.
         if (statSync(path).size !== bytes) throw new Error("the file is incomplete");
         bytesPerToken = bytes / Math.max(1, tokens);
@@ -33,15 +48,20 @@ export function createKvSnapshots(slotAt: (id: number) => Slot, folder: KvFiles,
       }
     },
     async load(slot, state) {
-      const loaded = (await folder.isSound(state)) && (await slotAt(slot).load(folder.pathOf(state.id), state.entries));
+      const loaded = (await folder.isSound(state)) && (await loadEntries(slot, folder.pathOf(state.id), state.entries));
       if (!loaded) {
         folder.remove(state);
-        await slotAt(slot).clear();
+        await passes.erase(slot, 0, 0, 0);
       }
       return loaded;
     },
     remove: (state: KvSnapshot) => folder.remove(state),
   };
+}
+
+/** A file has tokens only. Which pictures the cells are of is in the snapshot's description. */
+function tokenInFile(entry: HeldEntry): Token {
+  return isCell(entry) ? 0 : entry;
 }
 
 /** What decides the contents of a snapshot, in addition to its tokens. */

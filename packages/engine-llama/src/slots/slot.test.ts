@@ -12,7 +12,7 @@ const sampling: SlotSampling = {
   seed: 7,
 };
 
-function scripted(onFile: readonly Token[] = [], sampled: SamplingContext = context) {
+function scripted(sampled: SamplingContext = context) {
   const erased: number[][] = [];
   const dropped: number[][] = [];
   /** Places in the row whose logits were read. */
@@ -23,7 +23,6 @@ function scripted(onFile: readonly Token[] = [], sampled: SamplingContext = cont
       erased.push([from, to, held]);
       return held - (to - from);
     },
-    load: async () => onFile,
     canSample: () => true,
     takesGuesses: true,
     drop: (_, from, to) => void dropped.push([from, to]),
@@ -111,7 +110,7 @@ describe("a slot", () => {
     };
     const answersOf = (...tokens: (Token | undefined)[]): Answer[] => tokens.map((token) => ({ kind: "token", token }));
     async function begun(fields: Partial<SlotSampling> = {}, sampled = context) {
-      const made = scripted([], sampled);
+      const made = scripted(sampled);
       const held = heldOf([1, 2]);
       await made.slot.begin(2, { ...sampling, ...fields }, held);
       held.entries.push(3);
@@ -176,12 +175,5 @@ describe("a slot", () => {
       expect(slot.rowFor(entry([4, 5, 6, 7, 8]))).toMatchObject({ from: 2 });
       expect(slot.rowFor(entry([4, 5, 6, 7, 8, 9]))).toMatchObject({ kind: "failed" });
     });
-  });
-
-  test("holds exactly the tokens of a snapshot, though its file may have more", async () => {
-    const { slot, erased } = scripted([1, 2, 3, 4]);
-    expect(await slot.load("file", [1, 2])).toBe(true);
-    expect(erased).toEqual([[2, Infinity, Infinity]]);
-    expect(await slot.load("file", [1, 3])).toBe(false);
   });
 });

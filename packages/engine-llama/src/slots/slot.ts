@@ -1,11 +1,13 @@
-// Owns the work of a slot: its sampler, grammar and adapters. It makes the batch row of an entry, and the entry's result from the answers. What the
-// slot holds belongs to the engine. It does not depend on other slots.
-import { entriesWithin, isCell, positionBehind } from "@waggle/engine";
-import type { BatchEntry, EntryResult, Held, HeldEntry, PriorTokens, SlotSampling, Token } from "@waggle/engine";
-import { logprobsOf } from "../sampling/logit-sampler.ts";
+// Owns a slot's job: its sampler, grammar and adapters. Makes the batch row of an entry, and the entry's result from the answers. The library samples
+// unless the grammar forbids its token or it cannot sample for the job. What the slot holds belongs to the engine. A slot does not depend on others.
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { entriesWithin, positionBehind } from "@waggle/engine";
+import type { BatchEntry, EntryResult, Held, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
+import { AmbiguityError, type GrammarRun } from "@waggle/grammar/gbnf";
 import type { Answer, Ask, BatchRow, Passes } from "../passes/passes.ts";
-import { createSlotWork, type SlotWork } from "./slot-work.ts";
-import type { SamplingContext } from "../sampling/sampling.ts";
+import { createLogitSampler, logprobsOf, type LogitSampler } from "../sampling/logit-sampler.ts";
+import { tokenSeed } from "../sampling/random.ts";
+import { hasRepeatPenalty, neverEnds, type SamplingContext } from "../sampling/sampling.ts";
 
 export interface SlotOptions {
   readonly id: number;
@@ -18,8 +20,12 @@ export interface SlotOptions {
 export interface Slot {
   /** Scales of the adapters in the job's request; undefined for the scales at load. */
   readonly adapters: readonly number[] | undefined;
-  /** Begins a job. @returns number of kept entries; with recurrent layers it may be less than `keep` */
-  begin(keep: number, sampling: SlotSampling, held: Held, prior: PriorTokens | undefined): Promise<number>;
+  /**
+   * Begins a job.
+   * @returns number of kept entries; with recurrent layers it may be less than `keep`
+   * @throws WaggleError invalid_argument if the grammar is invalid or does not allow the answer's beginning
+   */
+  begin(keep: number, sampling: SlotSampling, held: Held, prior?: PriorTokens): Promise<number>;
   /** Makes the entry's batch row, or its failure. */
   rowFor(entry: BatchEntry): BatchRow | EntryResult;
   /** Makes the entry's result from the answers to its row. */
@@ -28,31 +34,32 @@ export interface Slot {
   end(keep: number): Promise<void>;
   /** Discards the entries behind the first `keep` of a slot without a job. @returns number of kept entries */
   cut(keep: number, held: Held): Promise<number>;
-  /** Writes the slot's KV cache to a file. @returns bytes of the file */
-  save(path: string, held: Held): Promise<number>;
-  /**
-   * Replaces the slot's KV cache by these entries, from a file that must belong to this model.
-   * @returns false if the file does not begin with these entries, or the library rejects it; the slot's contents are then unknown
-   */
-  load(path: string, entries: readonly HeldEntry[]): Promise<boolean>;
-  clear(): Promise<void>;
 }
 
 interface Job {
   readonly sampling: SlotSampling;
   readonly held: Held;
-  readonly work: SlotWork;
+  readonly grammar: GrammarRun | undefined;
+  readonly sampler: LogitSampler;
+  /** Whether our sampler always samples, because the pass cannot sample for this job. */
+  readonly alone: boolean;
+  /** Number of tokens that shifts have discarded: they still count for the positions of later tokens. */
+  discarded: number;
+  /** The right guesses in front of the token that is chosen now. */
+  right: readonly Token[];
 }
 
+/** Number of tokens of earlier output that the grammar accepts in a turn of the event loop. */
+const outputTokensPerTurn = 256;
+
 export function createSlot({ id, passes, sampling: context, capacity }: SlotOptions): Slot {
-  let job: Job | undefined;
+  let current: Job | undefined;
 
   function currentJob(): Job {
-    if (job === undefined) throw new Error(`Cannot step slot ${id}: no work has begun in it`);
-    return job;
+    if (current === undefined) throw new Error(`Cannot step slot ${id}: no work has begun in it`);
+    return current;
   }
 
-  /** Discards the entries behind the first `keep`. @returns number of entries left */
   async function cut(keep: number, { entries, nextPosition }: Held): Promise<number> {
     // After a failure, the slot may hold more than the engine knows of. An erasure from the first position on empties it in any case.
     if (keep > 0 && keep === entries.length) return keep;
@@ -61,99 +68,207 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     return kept === from ? keep : entriesWithin(entries, kept);
   }
 
-  /** Discards the cells of the wrong guesses, all of them if the entry failed. @param from position of the first guess */
-  async function dropWrong(
-    from: number,
-    guesses: number,
-    taken: EntryResult | Promise<EntryResult>,
-  ): Promise<EntryResult> {
-    const result = await taken;
-    const right = result.kind === "token" ? (result.behind?.length ?? 0) : 0;
-    if (right < guesses) passes.drop(id, from + right, from + guesses);
-    return result;
+  async function jobOf(sampling: SlotSampling, held: Held, prior?: PriorTokens): Promise<Job> {
+    const grammar = await grammarOf(sampling, context, prior?.ids ?? []);
+    const endless = neverEnds(sampling, context);
+    const hasDry = sampling.dry_multiplier !== 0;
+    const job: Job = {
+      sampling,
+      held,
+      grammar,
+      sampler: createLogitSampler({
+        sampling,
+        history: () => (job.right.length === 0 ? held.tokens : [...held.tokens, ...job.right]),
+        banned: (token) => endless && context.isEndOfGeneration(token),
+        vocabulary: context,
+        grammar,
+        dryBreakers: hasDry ? await context.dryBreakers(sampling.dry_sequence_breakers) : undefined,
+      }),
+      alone: sampling.fillIn === true || !passes.canSample(sampling),
+      discarded: prior?.discarded ?? 0,
+      right: [],
+    };
+    return job;
   }
 
-  function nextAsk(next: Token, at: number): Ask {
-    const { topLogprobs: top = 0 } = currentJob().sampling;
-    return { at, kind: "logits", request: { tokens: [next], top, total: true } };
+  /** @param guessed number of guesses in front of the token */
+  function askFor(job: Job, entry: BatchEntry, guessed: number): Ask {
+    const at = entry.tokens.length - 1 + guessed;
+    if (job.alone) return { at, kind: "kept" };
+    const { repeat_last_n: lastN, topLogprobs } = job.sampling;
+    // The library's sampler counts the right guesses for the penalties itself.
+    const recent = guessed === 0 && hasRepeatPenalty(job.sampling) ? job.held.tokens.slice(-lastN) : undefined;
+    return { at, kind: "draw", draw: { seed: seedOf(job, entry, guessed), recent, topLogprobs } };
+  }
+
+  /**
+   * Chooses the token behind the entry's tokens and `job.right`.
+   * @param answer undefined if the library has not sampled there
+   * @param forced used instead of a sampled token, if the grammar allows it
+   */
+  function take(job: Job, entry: BatchEntry, answer?: Answer, forced?: Token): EntryResult | Promise<EntryResult> {
+    try {
+      const chosen = choose(job, entry, answer, forced);
+      return chosen instanceof Promise ? chosen.catch(grammarFailure) : chosen;
+    } catch (error) {
+      return grammarFailure(error);
+    }
+  }
+
+  function choose(job: Job, entry: BatchEntry, answer?: Answer, forced?: Token): EntryResult | Promise<EntryResult> {
+    const { grammar, sampling } = job;
+    // The forced token ends a thought. If the grammar does not allow the forced token, the thought continues.
+    if (forced !== undefined && grammar?.allows(forced) !== false) {
+      return sampling.topLogprobs === undefined ? accept(job, forced) : readAndChoose(job, entry, forced);
+    }
+    if (answer?.kind === "token" && (answer.token === undefined || grammar?.allows(answer.token) !== false)) {
+      return accept(job, answer.token, answer.logprobs);
+    }
+    return readAndChoose(job, entry);
+  }
+
+  /** Reads logits, and chooses the forced token, or a token with our sampler, for example after the grammar rejected the library's token. */
+  async function readAndChoose(job: Job, entry: BatchEntry, forced?: Token): Promise<EntryResult> {
+    const { sampler, right } = job;
+    const { topLogprobs = 0 } = job.sampling;
+    const request = forced === undefined ? sampler.request() : { tokens: [forced], top: topLogprobs, total: true };
+    const logits = await passes.readLogits(id, entry.tokens.length - 1 + right.length, request);
+    const token = forced ?? sampler.sample(logits, seedOf(job, entry, right.length));
+    const isScored = token !== undefined && job.sampling.topLogprobs !== undefined;
+    return accept(job, token, isScored ? logprobsOf(logits, token, topLogprobs) : undefined);
+  }
+
+  /** Adds the tokens behind right guesses, and discards the cells of the wrong ones: all of them if the entry failed. */
+  async function takeBehind(
+    job: Job,
+    entry: BatchEntry,
+    guesses: readonly Token[],
+    first: EntryResult | Promise<EntryResult>,
+    answers: readonly Answer[],
+  ): Promise<EntryResult> {
+    const result = await first;
+    const behind: { readonly token: Token; readonly logprobs?: TokenLogprobs }[] = [];
+    let last = result;
+    let hasSampled = true;
+    for (const [i, guess] of guesses.entries()) {
+      // A failure behind a right guess is not reported, because the next step repeats it.
+      if (last.kind !== "token" || last.token !== guess || context.isEndOfGeneration(guess)) break;
+      const before = answers[i];
+      // The library samples behind a guess that it has sampled itself. The grammar may have chosen the guess instead.
+      hasSampled &&= before?.kind === "token" && before.token === guess;
+      job.right = guesses.slice(0, i + 1);
+      last = await take(job, entry, hasSampled ? answers[i + 1] : undefined);
+      if (last.kind !== "token") break;
+      const { token, logprobs } = last;
+      behind.push(logprobs === undefined ? { token } : { token, logprobs });
+    }
+    job.right = [];
+    const from = entry.from + entry.tokens.length;
+    if (behind.length < guesses.length) passes.drop(id, from + behind.length, from + guesses.length);
+    return result.kind === "token" ? { ...result, behind } : result;
   }
 
   return {
     get adapters() {
-      return job?.sampling.adapters;
+      return current?.sampling.adapters;
     },
 
     async begin(keep, sampling, held, prior) {
-      job = undefined;
+      current = undefined;
       const kept = await cut(keep, held);
-      const work = await createSlotWork({ slot: id, sampling, prior, passes, context, history: held.tokens });
+      const job = await jobOf(sampling, held, prior);
       passes.configure(id, sampling);
-      job = { sampling, held, work };
+      current = job;
       return kept;
     },
 
-    rowFor({ from, tokens, guesses = [], nextTokens = [], sample }) {
-      const { work, held } = currentJob();
+    rowFor(entry) {
+      const { from, tokens, guesses = [], nextTokens = [], sample } = entry;
+      const job = currentJob();
       if (guesses.length > 0 && !passes.takesGuesses) throw new Error(`Cannot step slot ${id}: it takes no guesses`);
-      if (held.entries.length + guesses.length > capacity) {
+      if (job.held.entries.length + guesses.length > capacity) {
         return { kind: "failed", message: `The context of ${capacity + 1} tokens is full` };
       }
-      const asks = nextTokens.map(nextAsk);
-      if (sample) asks.push(...work.asks(tokens.length - 1, from + tokens.length, guesses));
+      const { topLogprobs: top = 0 } = job.sampling;
+      const asks = nextTokens.map((next, at): Ask => {
+        return { at, kind: "logits", request: { tokens: [next], top, total: true } };
+      });
+      if (sample) for (let guessed = 0; guessed <= guesses.length; guessed++) asks.push(askFor(job, entry, guessed));
       return { slot: id, from, tokens: guesses.length === 0 ? tokens : [...tokens, ...guesses], asks };
     },
 
-    resultOf({ from, tokens, guesses = [], nextTokens, sample, forced }, answers) {
-      const { sampling, work } = currentJob();
+    resultOf(entry, answers) {
+      const { guesses = [], nextTokens, sample, forced } = entry;
+      const job = currentJob();
       const nextLogprobs = nextTokens?.map((next, i) => {
         const answer = answers[i];
         if (answer?.kind !== "logits") throw new Error("The library returned no logits for a token of the prompt");
-        return logprobsOf(answer.logits, next, sampling.topLogprobs ?? 0);
+        return logprobsOf(answer.logits, next, job.sampling.topLogprobs ?? 0);
       });
       if (!sample) return nextLogprobs === undefined ? { kind: "none" } : { kind: "none", nextLogprobs };
-      const taken = work.take(answers.slice(nextTokens?.length), forced);
-      if (guesses.length > 0) return dropWrong(from + tokens.length, guesses.length, taken);
-      if (nextLogprobs === undefined) return taken;
+      const sampled = nextTokens === undefined ? answers : answers.slice(nextTokens.length);
+      if (sampled.length === 0) throw new Error(`The pass has no answer for slot ${id}`);
+      const first = take(job, entry, sampled[0], forced);
+      if (guesses.length > 0) return takeBehind(job, entry, guesses, first, sampled);
+      if (nextLogprobs === undefined) return first;
       const add = (result: EntryResult): EntryResult =>
         result.kind === "token" ? { ...result, nextLogprobs } : result;
-      return taken instanceof Promise ? taken.then(add) : add(taken);
+      return first instanceof Promise ? first.then(add) : add(first);
     },
 
     async shift(keep, discard) {
-      const { held, work } = currentJob();
-      await passes.erase(id, keep, keep + discard, held.nextPosition);
-      work.discard(discard);
+      const job = currentJob();
+      await passes.erase(id, keep, keep + discard, job.held.nextPosition);
+      job.discarded += discard;
     },
 
     async end(keep) {
-      if (job !== undefined) await cut(keep, job.held);
-      job = undefined;
+      if (current !== undefined) await cut(keep, current.held);
+      current = undefined;
     },
 
     cut,
-
-    save: async (path, { entries }) => await passes.save(id, path, entries.map(tokenInFile)),
-
-    async load(path, entries) {
-      if (job !== undefined) throw new Error(`Cannot load a snapshot into slot ${id}: a job is running in it`);
-      let found: readonly Token[];
-      try {
-        found = await passes.load(id, path);
-      } catch {
-        return false;
-      }
-      if (found.length > capacity || entries.some((entry, i) => tokenInFile(entry) !== found[i])) return false;
-      // The file holds everything that the saved slot held.
-      const end = positionBehind(entries, entries.length);
-      if (found.length > entries.length) await passes.erase(id, end, Infinity, Infinity, entries.length);
-      return true;
-    },
-
-    clear: async () => void (await passes.erase(id, 0, 0, 0)),
   };
 }
 
-/** A file has tokens only. Which pictures the cells are of is in the snapshot's description. */
-function tokenInFile(entry: HeldEntry): Token {
-  return isCell(entry) ? 0 : entry;
+/** Returns the seed of the token behind the entry's tokens and guesses. It is the same in any batch, and in an engine that resumes the job. */
+function seedOf({ sampling, discarded }: Job, { from, tokens }: BatchEntry, guessed: number): number {
+  return tokenSeed(sampling.seed, from + tokens.length + guessed + discarded);
+}
+
+function accept({ grammar }: Job, token: Token | undefined, logprobs?: TokenLogprobs): EntryResult {
+  if (token === undefined) return nothingAllowed;
+  grammar?.accept(token);
+  return logprobs === undefined ? { kind: "token", token } : { kind: "token", token, logprobs };
+}
+
+/** Begins the job's grammar, behind its earlier output. */
+async function grammarOf(
+  { answer, grammar }: SlotSampling,
+  { grammars }: SamplingContext,
+  output: readonly Token[],
+): Promise<GrammarRun | undefined> {
+  if (answer === undefined && grammar === undefined) return undefined;
+  const run =
+    answer === undefined
+      ? await grammars.begin(grammar ?? "")
+      : await grammars.beginAnswer(answer.grammar, answer.begun);
+  for (const [at, token] of output.entries()) {
+    if (at % outputTokensPerTurn === outputTokensPerTurn - 1) await nextTurn();
+    run.accept(token);
+  }
+  return run;
+}
+
+/** Result if no token is allowed, for example because the grammar has no continuation, or biases ban every token. */
+const nothingAllowed: EntryResult = {
+  kind: "failed",
+  code: "invalid_argument",
+  message: "The model gave no token that the request allows",
+};
+
+/** @throws the given error if it is not an AmbiguityError */
+function grammarFailure(error: unknown): EntryResult {
+  if (!(error instanceof AmbiguityError)) throw error;
+  return { kind: "failed", code: "invalid_argument", message: `The grammar ${error.message}` };
 }
