@@ -1,4 +1,4 @@
-// Tests how a pass asks its decoder: the batch, the draws and the answers.
+// Tests how a pass asks its decoder: the batch, the draws and the answers; and which calls on the library's context object erase tokens of a sequence.
 import { deferred } from "@waggle/async";
 import type { SlotSampling } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
@@ -11,7 +11,7 @@ import type { SamplingContext } from "../sampling/sampling.ts";
 const plain: SlotSampling = { ...SamplingSchema.parse({ repeat_penalty: 1.5 }), seed: 1 };
 const underway = (): void => {};
 
-function fakePasses() {
+function fakePasses({ removes = true } = {}) {
   const calls: unknown[][] = [];
   const steps: ReturnType<typeof deferred<Float64Array>>[] = [];
   const configs: SamplerConfig[] = [];
@@ -35,8 +35,21 @@ function fakePasses() {
     }),
     canSample: () => true,
     takesGuesses: true,
+    cells: {
+      copy: async (...args) => void calls.push(["copy", ...args]),
+      release: (...args) => void calls.push(["release", ...args]),
+    },
   };
-  const context = { setThreads: (threads: number) => calls.push(["setThreads", threads]) } as unknown as LibraryContext;
+  const context = {
+    setThreads: (threads: number) => calls.push(["setThreads", threads]),
+    removeTokenCellsFromSequence(...args: number[]) {
+      calls.push(["remove", ...args]);
+      return removes;
+    },
+    shiftSequenceTokenCells: (...args: number[]) => void calls.push(["shift", ...args]),
+    disposeSequence: (...args: number[]) => void calls.push(["dispose", ...args]),
+    loadSequenceStateFromFile: async () => Uint32Array.of(4, 5, 6),
+  } as unknown as LibraryContext;
   const none = (): never => expect.unreachable();
   const passes = createPasses({
     decoder,
@@ -47,7 +60,8 @@ function fakePasses() {
     sampling: { vocabularySize: 10 } as SamplingContext,
   });
   for (const slot of [0, 1, 2]) passes.configure(slot, plain);
-  return { passes, calls, steps, configs, recents };
+  const released = () => calls.filter(([name]) => name === "release").map(([, ...args]) => args);
+  return { passes, calls, steps, configs, recents, released };
 }
 
 const drawn = (slot: number, tokens: number[], topLogprobs?: number, recent?: number[]): BatchRow => ({
@@ -178,5 +192,89 @@ describe("a pass", () => {
     ]);
     expect(configs, "one for each slot").toHaveLength(3);
     expect(configs[0]).toMatchObject({ repeat_penalty: 1.5 });
+  });
+});
+
+describe("erasing", () => {
+  it("moves up the tokens after the erased ones", async () => {
+    const { passes, calls } = fakePasses();
+    expect(await passes.erase(1, 3, 8, 20)).toBe(15);
+    expect(calls).toEqual([
+      ["remove", 1, 3, 8],
+      ["shift", 1, 8, 20, -5],
+    ]);
+  });
+
+  it("keeps the memory of tokens that are dropped, because the next tokens use it", () => {
+    const { passes, calls } = fakePasses();
+    passes.drop(1, 3, 8);
+    expect(calls).toEqual([["remove", 1, 3, 8]]);
+    expect(() => fakePasses({ removes: false }).passes.drop(1, 3, 8)).toThrow("Cannot cut slot 1 at 3");
+  });
+
+  it("moves nothing at the end of the slot", async () => {
+    const { passes, calls } = fakePasses();
+    expect(await passes.erase(1, 3, 8, 8)).toBe(3);
+    expect(calls).toEqual([
+      ["remove", 1, 3, 8],
+      ["release", 1, 3],
+    ]);
+  });
+
+  it("empties the slot if it cannot be cut, or if all tokens are discarded", async () => {
+    const { passes, calls } = fakePasses({ removes: false });
+    expect(await passes.erase(1, 3, 8, 8)).toBe(0);
+    expect(await passes.erase(1, 0, 8, 8)).toBe(0);
+    expect(calls).toEqual([
+      ["remove", 1, 3, 8],
+      ["dispose", 1],
+      ["release", 1, 0],
+      ["dispose", 1],
+      ["release", 1, 0],
+    ]);
+  });
+
+  it("gives no memory of a shifted slot back as long as it has shifted tokens, because their cells are in another order", async () => {
+    const { passes, released } = fakePasses();
+    await passes.erase(1, 3, 8, 20);
+    await passes.erase(1, 5, 8, 15);
+    await passes.erase(1, 4, 12, 12);
+    expect(released()).toEqual([]);
+    await passes.erase(1, 3, 4, 4);
+    await passes.erase(1, 2, 9, 9);
+    expect(released()).toEqual([
+      [1, 3],
+      [1, 2],
+    ]);
+  });
+});
+
+describe("loading", () => {
+  it("gives the memory behind the file's tokens back, because the slot may have held more", async () => {
+    const { passes, released } = fakePasses();
+    await passes.erase(1, 3, 8, 20);
+    expect(await passes.load(1, "x.kv")).toEqual([4, 5, 6]);
+    expect(released()).toEqual([[1, 3]]);
+  });
+});
+
+describe("copying", () => {
+  it("gives the memory behind the copied tokens back, also in a slot that was shifted before", async () => {
+    const { passes, calls } = fakePasses();
+    await passes.erase(1, 3, 8, 20);
+    await passes.copy?.(0, 1, 5, 5);
+    expect(calls.slice(-2)).toEqual([
+      ["copy", 0, 1, 5],
+      ["release", 1, 5],
+    ]);
+  });
+
+  it("copies shifted tokens in the order of their cells, and gives no memory back until the copy is cut in front of them", async () => {
+    const { passes, released } = fakePasses();
+    await passes.erase(1, 3, 8, 20);
+    await passes.copy?.(1, 0, 5, 5);
+    expect(released()).toEqual([]);
+    await passes.copy?.(1, 0, 3, 3);
+    expect(released()).toEqual([[0, 3]]);
   });
 });
