@@ -1,5 +1,12 @@
 export { createAnswerParts, type AnswerParts } from "./sequence/answer-parts.ts";
 export * from "./port/backend.ts";
+export * from "./port/generator.ts";
+export * from "./port/info.ts";
+export * from "./port/kv.ts";
+export * from "./port/pictures.ts";
+export * from "./port/prompts.ts";
+export * from "./port/steps.ts";
+export * from "./port/texts.ts";
 export * from "./port/entries.ts";
 export * from "./engine/engine.ts";
 export * from "./fake/fake-backend.ts";

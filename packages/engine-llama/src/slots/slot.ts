@@ -2,7 +2,7 @@
 // unless the grammar forbids its token or it cannot sample for the job. What the slot holds belongs to the engine. A slot does not depend on others.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { entriesWithin, positionBehind } from "@waggle/engine";
-import type { BatchEntry, EntryResult, Held, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
+import type { BatchEntry, EntryResult, Held, PriorTokens, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { AmbiguityError, type GrammarRun } from "@waggle/grammar/gbnf";
 import type { Answer, Ask, BatchRow, Passes } from "../passes/passes.ts";
 import { createLogitSampler, logprobsOf, type LogitSampler } from "../sampling/logit-sampler.ts";

@@ -1,6 +1,7 @@
 // Measures what steps cost, before the first job: one row, four rows and a tile of a prompt first, and more within the given time.
 import type { StepCosts } from "@waggle/protocol";
-import { contextCapacity, type Backend } from "../port/backend.ts";
+import type { Backend } from "../port/backend.ts";
+import { contextCapacity } from "../port/info.ts";
 import { createStepCosts } from "./step-costs.ts";
 import { tileTokens } from "./step-shape.ts";
 

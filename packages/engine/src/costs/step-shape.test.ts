@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { BatchEntry } from "../port/backend.ts";
+import type { BatchEntry } from "../port/steps.ts";
 import { shapeOf } from "./step-shape.ts";
 
 const entry = (slot: number, tokens: number): BatchEntry => ({

@@ -12,7 +12,7 @@ import {
   withGenerator,
 } from "../testing/engine-harness.ts";
 import type { EngineEvent, EngineJob } from "../port/messages.ts";
-import type { PromptInput } from "../port/backend.ts";
+import type { PromptInput } from "../port/prompts.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 
 type Commands = Pick<EngineHarness, "engine">;

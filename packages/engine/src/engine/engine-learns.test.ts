@@ -1,7 +1,8 @@
 // Tests that the step loop uses the measured times of its passes. Tests of the decisions are next to the modules in costs/.
 import { expect, test } from "vitest";
 import type { StepCosts } from "@waggle/protocol";
-import type { KvSnapshots, BatchEntry } from "../port/backend.ts";
+import type { KvSnapshots } from "../port/kv.ts";
+import type { BatchEntry } from "../port/steps.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
 import {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { deferred, type Deferred } from "@waggle/async";
-import type { Picture } from "../port/backend.ts";
+import type { Picture } from "../port/pictures.ts";
 import type { EngineJob } from "../port/messages.ts";
 import { expectedText, isType, job, startEngine, submit, withGenerator } from "../testing/engine-harness.ts";
 import type { EngineHarnessOptions } from "../testing/engine-harness.ts";

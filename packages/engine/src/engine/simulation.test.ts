@@ -4,17 +4,11 @@ import { createHash } from "node:crypto";
 import { deferred } from "@waggle/async";
 import { SamplingSchema, WaggleError, type Sampling, type StepCosts } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import type {
-  Backend,
-  EntryResult,
-  Held,
-  HeldEntry,
-  KvSnapshots,
-  Picture,
-  PictureEncoder,
-  PromptInput,
-  PromptPiece,
-} from "../port/backend.ts";
+import type { Backend } from "../port/backend.ts";
+import type { Held, HeldEntry, KvSnapshots } from "../port/kv.ts";
+import type { Picture, PictureEncoder } from "../port/pictures.ts";
+import type { PromptInput, PromptPiece } from "../port/prompts.ts";
+import type { EntryResult } from "../port/steps.ts";
 import { cellsOf, isCell, isSameEntry, wholeChunks } from "../port/entries.ts";
 import { withGenerator } from "../testing/engine-harness.ts";
 import { randomNumbers } from "../testing/simulated-machine.ts";

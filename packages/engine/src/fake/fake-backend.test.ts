@@ -1,6 +1,6 @@
 import { SamplingSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import type { SlotSampling } from "../port/backend.ts";
+import type { SlotSampling } from "../port/steps.ts";
 import { createFakeKvSnapshots } from "./fake-kv-snapshots.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "./fake-backend.ts";
 import type { HeldList } from "../sequence/held.ts";

@@ -2,24 +2,15 @@
 import { deferred } from "@waggle/async";
 import { genericFormat, thoughtEndOf, type ChatFormat } from "@waggle/chat-format/format";
 import { WaggleError, type LoadedSettings, type ModelKind } from "@waggle/protocol";
-import { contextCapacity } from "../port/backend.ts";
-import type {
-  Backend,
-  BackendInfo,
-  BatchEntry,
-  EntryResult,
-  Held,
-  HeldEntry,
-  Picture,
-  PictureChunk,
-  PicturePart,
-  PriorTokens,
-  SlotSampling,
-  TextGenerator,
-  TextPiece,
-  Token,
-  TokenLogprobs,
-} from "../port/backend.ts";
+import { contextCapacity } from "../port/info.ts";
+import type { Backend } from "../port/backend.ts";
+import type { TextGenerator } from "../port/generator.ts";
+import type { BackendInfo } from "../port/info.ts";
+import type { Held, HeldEntry } from "../port/kv.ts";
+import type { Picture, PictureChunk } from "../port/pictures.ts";
+import type { PicturePart } from "../port/prompts.ts";
+import type { BatchEntry, EntryResult, PriorTokens, SlotSampling, Token, TokenLogprobs } from "../port/steps.ts";
+import type { TextPiece } from "../port/texts.ts";
 import { cellsOf, isSameEntry, positionsOf, tokensOf } from "../port/entries.ts";
 import { freePieces } from "../port/pieces.ts";
 import { createFakeEncoder, fakeChunkOf } from "./fake-encoder.ts";

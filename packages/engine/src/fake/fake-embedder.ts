@@ -1,7 +1,8 @@
 // Owns an Embedder for tests and load tests. Vectors are hashes, so the same text gives the same vector, however the text is cut into pieces. A
 // pair's score counts the query's words that the document has.
 import { WaggleError } from "@waggle/protocol";
-import type { EmbedInput, Embedder, TextPair, TextPiece, Token } from "../port/backend.ts";
+import type { Token } from "../port/steps.ts";
+import type { EmbedInput, Embedder, TextPair, TextPiece } from "../port/texts.ts";
 import { queryTooLong } from "../sequence/prepare.ts";
 import {
   emptyContext,

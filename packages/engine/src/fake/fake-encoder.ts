@@ -1,6 +1,6 @@
 // Implements the part of the Backend port that reads pictures, for the fake backend. A picture is any bytes; its cells depend on them.
 import { WaggleError } from "@waggle/protocol";
-import type { Picture, PictureCell, PictureChunk, PictureEncoder, PicturePiece } from "../port/backend.ts";
+import type { Picture, PictureCell, PictureChunk, PictureEncoder, PicturePiece } from "../port/pictures.ts";
 
 export interface FakeEncoderOptions {
   /** Each encoding waits for this promise. */

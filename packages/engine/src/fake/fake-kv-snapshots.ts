@@ -1,5 +1,5 @@
 // Owns the KV snapshots of fake backends. A store of snapshots may outlive an engine and serve the next engine.
-import type { KvSnapshot, KvSnapshots } from "../port/backend.ts";
+import type { KvSnapshot, KvSnapshots } from "../port/kv.ts";
 import { isExact, type FakeCell, type FakeSlot } from "./fake-backend.ts";
 
 export interface FakeKvSnapshots {

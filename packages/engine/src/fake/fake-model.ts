@@ -1,15 +1,9 @@
 // Owns the fake model: a pure function from the tokens of a context to the next token, so that a test can compute an answer beforehand.
 import { WaggleError } from "@waggle/protocol";
-import type {
-  HeldEntry,
-  Picture,
-  PicturePart,
-  PromptInput,
-  SlotSampling,
-  TemplateMessage,
-  Token,
-  TokenLogprobs,
-} from "../port/backend.ts";
+import type { HeldEntry } from "../port/kv.ts";
+import type { Picture } from "../port/pictures.ts";
+import type { PicturePart, PromptInput, TemplateMessage } from "../port/prompts.ts";
+import type { SlotSampling, Token, TokenLogprobs } from "../port/steps.ts";
 import { cellsOf, isCell, tokensOf } from "../port/entries.ts";
 import { fakeDocument } from "./fake-document.ts";
 import { fakeChunkOf, hashOfCell } from "./fake-encoder.ts";

@@ -1,5 +1,6 @@
 // Compares a prompt with cached tokens: the length of the common prefix, and the first text that is not cached.
-import type { HeldEntry, Token } from "../port/backend.ts";
+import type { HeldEntry } from "../port/kv.ts";
+import type { Token } from "../port/steps.ts";
 import { isCell, isSameEntry, wholeChunks } from "../port/entries.ts";
 import { createTextDecoder } from "../sequence/decode-text.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { KvSnapshot } from "../port/backend.ts";
+import type { KvSnapshot } from "../port/kv.ts";
 import { createKvIndex } from "./kv-index.ts";
 
 let count = 0;

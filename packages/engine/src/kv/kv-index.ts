@@ -1,6 +1,6 @@
 // Keeps the index of KV snapshots: which prefixes exist, and which snapshots are evicted for a new one. The index knows no file and no slot.
 import { createHoldings } from "@waggle/async";
-import type { HeldEntry, KvSnapshot } from "../port/backend.ts";
+import type { HeldEntry, KvSnapshot } from "../port/kv.ts";
 import { clientOf } from "../port/cache-scope.ts";
 import { commonPrefix } from "./common-prefix.ts";
 

@@ -1,6 +1,7 @@
 // Transfers KV caches: saves slots as KV snapshots, loads snapshots, copies slots. Decides which transfers pay and which snapshots are evicted, and
 // limits the transfers at a scheduling point, so that running streams do not wait long.
-import type { Backend, Held, KvSnapshot } from "../port/backend.ts";
+import type { Backend } from "../port/backend.ts";
+import type { Held, KvSnapshot } from "../port/kv.ts";
 import { hasPictures } from "../port/entries.ts";
 import type { EngineEvent } from "../port/messages.ts";
 import { createKvIndex, type KvIndex } from "./kv-index.ts";

@@ -1,5 +1,5 @@
 // Names the scopes within which jobs share a KV cache: one client with one choice of LoRA adapters, because a cache depends on the adapters.
-import type { SlotSampling } from "./backend.ts";
+import type { SlotSampling } from "./steps.ts";
 
 /** Returns equal keys for equal choices of adapters. */
 export function adapterKey({ adapters }: Pick<SlotSampling, "adapters">): string {

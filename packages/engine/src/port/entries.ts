@@ -1,5 +1,7 @@
 // Functions on the entries of a prompt or a slot: tokens and cells of pictures. A picture's chunk is kept or dropped as a whole. Pure.
-import type { HeldEntry, PictureCell, PictureChunk, Token } from "./backend.ts";
+import type { HeldEntry } from "./kv.ts";
+import type { PictureCell, PictureChunk } from "./pictures.ts";
+import type { Token } from "./steps.ts";
 
 /** A chunk in a prompt, and the index of its first cell. */
 export interface PromptChunk {

@@ -1,6 +1,9 @@
 // Defines the messages between the worker and its engine, which usually is a child process: plain data, one message per step.
 import type { ErrorCode, PromptPiece, SlotStatus, StepCosts, StoppedBy } from "@waggle/protocol";
-import type { BackendInfo, Conversation, GpuMemory, Picture, Token } from "./backend.ts";
+import type { BackendInfo, GpuMemory } from "./info.ts";
+import type { Picture } from "./pictures.ts";
+import type { Conversation } from "./prompts.ts";
+import type { Token } from "./steps.ts";
 import type { PriorWork, Work } from "./work.ts";
 
 /** The work of a job, in the form that the engine prepares. A job with several choices is prepared once. */

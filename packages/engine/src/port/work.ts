@@ -1,6 +1,9 @@
 // Defines the work of a job: a prompt with the settings of its answers, or texts. Requests, fleet jobs and engine commands have it in the same form.
 import type { LoraChoice, Sampling } from "@waggle/protocol";
-import type { EmbedInput, Picture, PromptInput, TextPair, Token } from "./backend.ts";
+import type { Picture } from "./pictures.ts";
+import type { PromptInput } from "./prompts.ts";
+import type { Token } from "./steps.ts";
+import type { EmbedInput, TextPair } from "./texts.ts";
 
 export type Work = GenerateWork | TextsWork;
 

@@ -1,6 +1,6 @@
 // Counts the cells of the context pool, one for each token that a slot holds: how many are used, how many a job soon needs, and which job is preempted when
 // the pool is full. Pure.
-import { contextCapacity } from "../port/backend.ts";
+import { contextCapacity } from "../port/info.ts";
 import { missingOf, runsIn, type Run, type Slot } from "./slots.ts";
 
 /** Cells for the next tokens of each job, so that a new job does not soon have another job preempted. The rest of an answer is not reserved. */

@@ -1,5 +1,5 @@
 // Chooses a slot for a job: weighs the tokens that a cached prefix saves against the cost of a batch split.
-import type { HeldEntry } from "../port/backend.ts";
+import type { HeldEntry } from "../port/kv.ts";
 import { commonPrefix } from "../kv/common-prefix.ts";
 import type { Slot } from "./slots.ts";
 

@@ -1,6 +1,7 @@
 // Plans a step: which entries of which jobs it computes. Each job gets the next entries that its slot lacks of its target; prompts share the step's budget
 // of tokens in an order. Pure.
-import type { BatchEntry, PicturePiece, Token } from "../port/backend.ts";
+import type { PicturePiece } from "../port/pictures.ts";
+import type { BatchEntry, Token } from "../port/steps.ts";
 import { positionBehind, tokensOf, type PromptChunk } from "../port/entries.ts";
 import { tileTokens } from "../costs/step-shape.ts";
 import { isDecoding, missingOf, scores, type Run } from "./slots.ts";

@@ -1,5 +1,5 @@
 // Decides which source gives a job its cached prefix: the job's slot, a KV snapshot, or another slot that holds or computes the prefix. Pure.
-import type { HeldEntry, KvSnapshot } from "../port/backend.ts";
+import type { HeldEntry, KvSnapshot } from "../port/kv.ts";
 import { cacheScopeOf } from "../port/cache-scope.ts";
 import { hasPictures } from "../port/entries.ts";
 import { commonPrefix } from "../kv/common-prefix.ts";

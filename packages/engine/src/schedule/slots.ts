@@ -1,7 +1,7 @@
 // Defines a slot: what its KV cache holds, and its state with the job in it. Every change of state goes through change().
 import type { SlotStatus } from "@waggle/protocol";
 import { cacheScopeOf } from "../port/cache-scope.ts";
-import type { HeldEntry, KvSnapshot } from "../port/backend.ts";
+import type { HeldEntry, KvSnapshot } from "../port/kv.ts";
 import type { Ending } from "../sequence/ending.ts";
 import { createHeld, type HeldList } from "../sequence/held.ts";
 import { scoresPrompt, type PreparedGenerate } from "../sequence/prepare.ts";

@@ -1,5 +1,6 @@
 // Decides which tokens a full context discards so that its job can continue. Pure; the backend does the shift.
-import { contextCapacity, type Token } from "../port/backend.ts";
+import { contextCapacity } from "../port/info.ts";
+import type { Token } from "../port/steps.ts";
 
 /** A shift keeps at most this part of the context as the head, so that a system message stays. */
 const headShare = 1 / 4;

@@ -1,5 +1,6 @@
 // Owns what a slot holds: the entries of its KV cache, the position of the next one, and how many of them another job may reuse.
-import type { Held, HeldEntry, Token } from "../port/backend.ts";
+import type { Held, HeldEntry } from "../port/kv.ts";
+import type { Token } from "../port/steps.ts";
 import { isCell, positionsOf } from "../port/entries.ts";
 import type { ContextShift } from "./context-shift.ts";
 

@@ -2,7 +2,7 @@ import { SamplingSchema, WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { withGenerator } from "../testing/engine-harness.ts";
 import { createFakeBackend } from "../fake/fake-backend.ts";
-import type { TemplateMessage, TemplateTool } from "../port/backend.ts";
+import type { TemplateMessage, TemplateTool } from "../port/prompts.ts";
 import type { EngineJob } from "../port/messages.ts";
 import { freePieces } from "../port/pieces.ts";
 import type { EmbedWork, GenerateWork } from "../port/work.ts";

@@ -1,18 +1,12 @@
 // Prepares a job before it starts: tokenizes its prompt or texts, does the checks that need the model, and draws a seed if needed.
 import { markText, type AnswerStart } from "@waggle/chat-format/format";
 import { WaggleError, requestLimits, type ModelKind } from "@waggle/protocol";
-import type {
-  Backend,
-  EmbedInput,
-  Embedder,
-  HeldEntry,
-  PromptInput,
-  PromptPiece,
-  SlotSampling,
-  TextGenerator,
-  TextPair,
-  Token,
-} from "../port/backend.ts";
+import type { Backend } from "../port/backend.ts";
+import type { TextGenerator } from "../port/generator.ts";
+import type { HeldEntry } from "../port/kv.ts";
+import type { PromptInput, PromptPiece } from "../port/prompts.ts";
+import type { SlotSampling, Token } from "../port/steps.ts";
+import type { EmbedInput, Embedder, TextPair } from "../port/texts.ts";
 import { chunksOf, isCell, tokensOf, type PromptChunk } from "../port/entries.ts";
 import { adaptersOf } from "./adapters.ts";
 import { replayShifts } from "./context-shift.ts";

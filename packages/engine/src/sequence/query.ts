@@ -1,5 +1,6 @@
 // Answers queries about the model: the tokens of a text, the text of tokens, a rendered conversation, and a conversation's number of tokens.
-import type { Backend, Token } from "../port/backend.ts";
+import type { Backend } from "../port/backend.ts";
+import type { Token } from "../port/steps.ts";
 import type { EngineQueryResult, EngineQuery } from "../port/messages.ts";
 import { freePieces, type Pieces } from "../port/pieces.ts";
 import { createTextDecoder } from "./decode-text.ts";

@@ -1,5 +1,5 @@
 // Detects an answer that repeats a block of tokens without end. The check takes a few hundred nanoseconds per token.
-import type { Token } from "../port/backend.ts";
+import type { Token } from "../port/steps.ts";
 
 /** Longest block of tokens whose repetition is detected. */
 const longestBlock = 128;

@@ -1,5 +1,5 @@
 // Makes the sequences of jobs: a resumed job's sequence takes the output of an earlier engine, as if this engine had sampled it.
-import type { Token } from "../port/backend.ts";
+import type { Token } from "../port/steps.ts";
 import type { Pieces } from "../port/pieces.ts";
 import { readerFor } from "./answer-parts.ts";
 import { generatorOf, type PreparedGenerate, type PreparedJob } from "./prepare.ts";

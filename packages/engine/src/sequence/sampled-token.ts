@@ -1,5 +1,6 @@
 // Describes a sampled token for its sequence: its bytes, and what the model means by it.
-import type { Backend, Token } from "../port/backend.ts";
+import type { Backend } from "../port/backend.ts";
+import type { Token } from "../port/steps.ts";
 import { generatorOf } from "./prepare.ts";
 import type { SampledToken } from "./sequence.ts";
 

@@ -3,7 +3,7 @@ import type { Pace } from "@waggle/async";
 import type { AnswerReader } from "@waggle/chat-format/format";
 import type { StoppedBy } from "@waggle/protocol";
 import { createAnswerParts, type Piece } from "./answer-parts.ts";
-import type { Token } from "../port/backend.ts";
+import type { Token } from "../port/steps.ts";
 import { createLineWatch, type Watched } from "./line-limits.ts";
 import type { JobEvent, JobTotals, LogprobEntry } from "../port/messages.ts";
 import type { AnswerSettings } from "../port/work.ts";

@@ -1,5 +1,6 @@
 // Applies the results of a pass to the jobs: sampled tokens become text and join the targets, and jobs end.
-import type { Backend, BatchEntry, EntryResult, Token, TokenLogprobs } from "../port/backend.ts";
+import type { Backend } from "../port/backend.ts";
+import type { BatchEntry, EntryResult, Token, TokenLogprobs } from "../port/steps.ts";
 import { isCell } from "../port/entries.ts";
 import type { JobEvent, LogprobEntry, PromptLogprobEntry, TokenLogprob } from "../port/messages.ts";
 import type { Span } from "../schedule/plan.ts";

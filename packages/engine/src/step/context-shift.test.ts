@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { expectedText, job, startEngine, submit, statsOf, withGenerator } from "../testing/engine-harness.ts";
-import type { Token } from "../port/backend.ts";
+import type { Token } from "../port/steps.ts";
 import { contextCapacity, planShift, replayShifts } from "../sequence/context-shift.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { deferred } from "@waggle/async";
 import { describe, expect, test } from "vitest";
-import type { Picture, PictureChunk, PicturePiece, PromptInput } from "../port/backend.ts";
+import type { Picture, PictureChunk, PicturePiece } from "../port/pictures.ts";
+import type { PromptInput } from "../port/prompts.ts";
 import type { EngineEvent } from "../port/messages.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
 import { generatorOf } from "../sequence/prepare.ts";

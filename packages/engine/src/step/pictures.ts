@@ -2,7 +2,7 @@
 // picture that is computed next.
 import { deadlineSignal, linkSignals } from "@waggle/async";
 import type { EngineEvent } from "../port/messages.ts";
-import type { Picture, PictureChunk, PictureEncoder } from "../port/backend.ts";
+import type { Picture, PictureChunk, PictureEncoder } from "../port/pictures.ts";
 import type { Pacing } from "../costs/pacing.ts";
 import type { PieceQueue } from "../sequence/piece-queue.ts";
 import { inOrder, nextChunk } from "../schedule/plan.ts";

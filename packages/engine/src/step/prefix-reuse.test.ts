@@ -1,7 +1,7 @@
 // Tests prefixes that one job computes and other jobs load, through the whole engine. The fake backend's next token depends on
 // every token before it, so a wrong cache changes the text.
 import { describe, expect, test } from "vitest";
-import type { KvSnapshots } from "../port/backend.ts";
+import type { KvSnapshots } from "../port/kv.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
 import type { EngineJob } from "../port/messages.ts";

@@ -2,7 +2,7 @@ import { deferred } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import { embedJob, expectedText, isType, job, startEngine, submit, statsOf } from "../testing/engine-harness.ts";
-import type { TextPiece } from "../port/backend.ts";
+import type { TextPiece } from "../port/texts.ts";
 import { expectedFakeLogit, expectedFakeVector } from "../fake/fake-embedder.ts";
 import type { JobEvent } from "../port/messages.ts";
 

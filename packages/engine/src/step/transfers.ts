@@ -1,6 +1,8 @@
 // Runs the scheduling point between two passes: frees slots, gives slots to jobs, begins each job with the longest prefix that is cheaper to transfer than
 // to compute, and makes room for the next pass. While a slot decodes, a scheduling point does few transfers.
-import type { Backend, KvSnapshot, PriorTokens } from "../port/backend.ts";
+import type { Backend } from "../port/backend.ts";
+import type { KvSnapshot } from "../port/kv.ts";
+import type { PriorTokens } from "../port/steps.ts";
 import { cacheScopeOf } from "../port/cache-scope.ts";
 import { commonPrefix, differsAt } from "../kv/common-prefix.ts";
 import { createKvOffload, type KvOffloadOptions } from "../kv/kv-offload.ts";

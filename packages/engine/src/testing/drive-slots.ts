@@ -1,16 +1,9 @@
 // Drives the slots of a backend without an engine, for tests of the port: keeps what each slot holds, as the engine does.
 import { createHeld, type HeldList } from "../sequence/held.ts";
-import type {
-  Backend,
-  BatchEntry,
-  EntryResult,
-  Held,
-  KvSnapshot,
-  KvSnapshots,
-  SlotSampling,
-  TextGenerator,
-  Token,
-} from "../port/backend.ts";
+import type { Backend } from "../port/backend.ts";
+import type { TextGenerator } from "../port/generator.ts";
+import type { Held, KvSnapshot, KvSnapshots } from "../port/kv.ts";
+import type { BatchEntry, EntryResult, SlotSampling, Token } from "../port/steps.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 
 /** An entry without its position and the token to decode, which follow from the slot. */

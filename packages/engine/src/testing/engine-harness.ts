@@ -1,7 +1,9 @@
 // Runs an engine on the fake backend for a test, records the engine's events, and shuts it down at the test's end.
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { onTestFinished } from "vitest";
-import type { Backend, BatchEntry, TextGenerator } from "../port/backend.ts";
+import type { Backend } from "../port/backend.ts";
+import type { TextGenerator } from "../port/generator.ts";
+import type { BatchEntry } from "../port/steps.ts";
 import { createEngine, type Engine, type EngineLimits, type EngineOptions } from "../engine/engine.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "../fake/fake-backend.ts";
 import { expectedFakeText } from "../fake/fake-model.ts";

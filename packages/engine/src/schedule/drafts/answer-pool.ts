@@ -1,5 +1,5 @@
 // Keeps earlier answers, in memory only, so that later jobs of the same scope can guess tokens from them. Scopes are never mixed.
-import type { Token } from "../../port/backend.ts";
+import type { Token } from "../../port/steps.ts";
 import { createSuffixIndex, type Match, type SuffixIndex } from "./suffix-index.ts";
 
 export interface AnswerPool {

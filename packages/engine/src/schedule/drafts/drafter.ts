@@ -1,6 +1,6 @@
 // Guesses the next tokens of a running job from places where its last tokens occurred before, and knows from each sampled token how often such
 // guesses are right, without computing any.
-import type { Token } from "../../port/backend.ts";
+import type { Token } from "../../port/steps.ts";
 import { createSuffixIndex, longestTail, longMatch, type Match } from "./suffix-index.ts";
 
 export interface Draft {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Token } from "../../port/backend.ts";
+import type { Token } from "../../port/steps.ts";
 import { createGuesses, type Guesses } from "./drafts.ts";
 
 /** Milliseconds of a step by its rows, measured: the shape of 135M in Q8_0 with one thread, and of 1B in Q4_K_M with two. */

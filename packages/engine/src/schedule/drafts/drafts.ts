@@ -1,5 +1,5 @@
 // Drafts the next tokens of the jobs that decode, where that makes their answers faster.
-import type { Token } from "../../port/backend.ts";
+import type { Token } from "../../port/steps.ts";
 import { createAnswerPool } from "./answer-pool.ts";
 import { chooseDrafts, mostDrafts, type StepMs } from "./choose-drafts.ts";
 import { createDrafter, createDraftRecords, type Draft, type Drafter } from "./drafter.ts";

@@ -1,6 +1,8 @@
 // Follows the jobs in the slots, and gives the decoding jobs draft tokens where that makes their answers faster.
 import type { Load, Pacing } from "../../costs/pacing.ts";
-import { contextCapacity, type Backend, type Token } from "../../port/backend.ts";
+import type { Backend } from "../../port/backend.ts";
+import { contextCapacity } from "../../port/info.ts";
+import type { Token } from "../../port/steps.ts";
 import { tokensOf } from "../../port/entries.ts";
 import { usedCells } from "../cells.ts";
 import { runsIn, type Run, type Slot } from "../slots.ts";

@@ -1,5 +1,5 @@
 // Finds where the last tokens of a text occurred before, in a growing list of tokens.
-import type { Token } from "../../port/backend.ts";
+import type { Token } from "../../port/steps.ts";
 
 /** An earlier occurrence of the last tokens of a text. */
 export interface Match {
