@@ -1,6 +1,5 @@
 // Derives schemas and defaults of the numeric sampling fields from their table.
 import { z } from "zod";
-import { WideSeedSchema } from "./seed.ts";
 import { samplingFields, samplingNames } from "../sampling/sampling-fields.ts";
 import type {
   Dialect,
@@ -11,6 +10,9 @@ import type {
 } from "../sampling/sampling-fields.ts";
 
 const rows: Readonly<Record<SamplingName, SamplingField>> = samplingFields;
+
+/** A seed. Not `z.int()`, whose limit is 2^53, because clients send seeds of 64 bits, and rounding a seed is harmless. */
+const WideSeedSchema = z.number().refine(Number.isInteger, "must be an integer").meta({ type: "integer" });
 
 /** The fields on native routes, with their defaults. */
 export const nativeSamplingShape = Object.fromEntries(
