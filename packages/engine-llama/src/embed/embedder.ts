@@ -1,12 +1,10 @@
 // Embeds and ranks texts, one at a time, in a separate context. The context is created for the first text, so that a model which only generates
 // needs no memory for this context.
 import type { Embedder, TextPiece } from "@waggle/engine";
-import { embeddingBatch, estimateMemory } from "@waggle/models/memory";
+import { embeddingBatch, estimateMemory, type MemorySettings } from "@waggle/models/memory";
 import type { GgufHeader, ModelUse } from "@waggle/models/header";
 import { WaggleError } from "@waggle/protocol";
 import type { LlamaContext, LlamaContextSequence, Token as LlamaToken } from "node-llama-cpp";
-import type { LoraAdapters } from "../load/lora.ts";
-import { memorySettingsOf } from "../load/context.ts";
 import { createEmbedTokenizer, type EmbedTokenizerOptions } from "./embed-tokens.ts";
 
 export interface EmbedderOptions extends EmbedTokenizerOptions {
@@ -17,7 +15,9 @@ export interface EmbedderOptions extends EmbedTokenizerOptions {
   /** Maximum number of tokens of a piece; reduced for large vocabularies. */
   readonly batchSize: number;
   readonly threads: number;
-  readonly adapters: LoraAdapters;
+  readonly memory: Pick<MemorySettings, "gpuLayers" | "cacheTypeK" | "cacheTypeV">;
+  /** Sets the scales of the model's adapters, as at load. */
+  readonly applyAdapters: (context: LlamaContext) => void;
 }
 
 export interface LlamaEmbedder extends Embedder {
@@ -54,7 +54,7 @@ export function createEmbedder(options: EmbedderOptions): LlamaEmbedder | undefi
       const size = { contextSize: maxTokens + 1, batchSize, threads };
       const context = ranks ? await model.createRankingContext(size) : await model.createEmbeddingContext(size);
       opened = context as unknown as TextContext;
-      options.adapters.apply(opened._llamaContext);
+      options.applyAdapters(opened._llamaContext);
       return opened;
     } catch (error) {
       throw noMemory(maxTokens, error);
@@ -99,9 +99,13 @@ export function createEmbedder(options: EmbedderOptions): LlamaEmbedder | undefi
 }
 
 /** The library's check accepts contexts that then exhaust the memory of the whole machine. */
-async function checkMemory({ model, header }: EmbedderOptions, contextSize: number, batchSize: number): Promise<void> {
+async function checkMemory(
+  { model, header, memory }: EmbedderOptions,
+  contextSize: number,
+  batchSize: number,
+): Promise<void> {
   const flashAttention = model.flashAttentionSupported;
-  const settings = { slots: 1, contextSize, batchSize, ...memorySettingsOf(model), flashAttention };
+  const settings = { slots: 1, contextSize, batchSize, ...memory, flashAttention };
   const { context } = estimateMemory(header, settings, { kind: "embed" });
   const { free } = await model.llama.getVramState();
   if (context.host > process.availableMemory() || context.gpu > free) throw noMemory(contextSize);

@@ -8,7 +8,7 @@ import { WaggleError, type AttentionCosts } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
 import { createLlamaBackend } from "../slots/backend.ts";
 import { openChat } from "../text/chat.ts";
-import { loadAddon } from "./addon.ts";
+import { loadAddon } from "../passes/addon.ts";
 import { attentionTileOf, contextCosts, isMeasurable, isPlainCheaper, measureAttention } from "../passes/attention.ts";
 import { fitsPlain, type CacheForm } from "./context.ts";
 import { buildOf, openLlama, type LlamaDevice, type LogLevel } from "./llama.ts";
@@ -19,7 +19,7 @@ import { lockWarning } from "./memory-lock.ts";
 import { tokenizerOf } from "../text/tokenizer.ts";
 import { defaultBatchSize, describe, embedderOf, loadReadingBackend, type LoadedModel } from "./loaded-model.ts";
 import { openDecoding } from "./open-decoding.ts";
-import { openSnapshotFiles } from "../slots/kv-snapshots.ts";
+import { openSnapshotFiles } from "./open-snapshots.ts";
 import type { Addon } from "../passes/addon-decoder.ts";
 import { nativeModelOf, VersionError } from "../passes/library-context.ts";
 import type { Binding } from "../passes/open-decoder.ts";
@@ -106,7 +106,7 @@ async function load(
       ...(signal === undefined ? {} : { loadSignal: signal }),
     }),
   );
-  const wanted = use.kind !== "generate" || options.binding === "library" ? {} : await loadAddon();
+  const wanted = use.kind !== "generate" || options.binding === "library" ? {} : await loadAddon("waggle-llama");
   const attention = await attentionCostsOf(options, model, header, wanted.addon);
   const isCheaper = attention !== undefined && isPlainCheaper(attention);
   const cache = cacheOptionsOf(options, model, modelPath, isCheaper && (await mayBePlain(options, model, header)));

@@ -13,6 +13,7 @@ import { textTokens } from "@waggle/models/memory";
 import type { LoadedSettings } from "@waggle/protocol";
 import type { Llama, LlamaModel } from "node-llama-cpp";
 import { createEmbedder, type EmbedderOptions, type LlamaEmbedder } from "../embed/embedder.ts";
+import { memorySettingsOf } from "./context.ts";
 import { buildOf } from "./llama.ts";
 import type { LlamaBackendOptions } from "./load.ts";
 import type { LoraAdapters } from "./lora.ts";
@@ -98,5 +99,9 @@ export function embedderOf(
   size: Pick<EmbedderOptions, "maxTokens" | "batchSize" | "threads">,
 ): LlamaEmbedder | undefined {
   const rankTemplate = chatTemplatesOf(header).get("rerank");
-  return createEmbedder({ model, header, use, tokenize: tokenizer.tokenize, rankTemplate, adapters, ...size });
+  return createEmbedder({
+    ...{ model, header, use, tokenize: tokenizer.tokenize, rankTemplate, ...size },
+    memory: memorySettingsOf(model),
+    applyAdapters: (context) => adapters.apply(context),
+  });
 }

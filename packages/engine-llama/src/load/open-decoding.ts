@@ -1,10 +1,10 @@
 // Opens the context of a model and its decoder: with the addon if there is one that works, else with node-llama-cpp's own binding.
 import type { LlamaModel } from "node-llama-cpp";
+import type { LoadedAddon } from "../passes/addon.ts";
 import type { Addon } from "../passes/addon-decoder.ts";
 import type { BatchDecoder } from "../passes/batch-decoder.ts";
 import { libraryOf, type Library } from "../passes/library-context.ts";
 import { AddonError, openDecoder, type Binding } from "../passes/open-decoder.ts";
-import type { LoadedAddon } from "./addon.ts";
 import { openContext, type OpenedContext } from "./context.ts";
 import type { CacheOptions } from "./load-settings.ts";
 import { defaultBatchSize, type LoadedModel } from "./loaded-model.ts";

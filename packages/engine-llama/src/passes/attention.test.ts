@@ -11,7 +11,7 @@ import { loadLlamaBackend } from "../load/load.ts";
 import type { AttentionOptions } from "./addon-decoder.ts";
 import { nativeModelOf } from "./library-context.ts";
 import { storyModel } from "../testing/story-model.ts";
-import { loadAddon } from "../load/addon.ts";
+import { loadAddon } from "./addon.ts";
 import { attentionTileOf, contextCosts, isPlainCheaper, measureAttention } from "./attention.ts";
 
 const shape = { layers: 30, heads: 9, keyHeads: 3, keyLength: 64, valueLength: 64 };
@@ -105,7 +105,7 @@ describe("the addon", needs("Waggle's addon"), () => {
     const llama = await getLlama({ gpu: false, build: "never", skipDownload: true });
     const model = await llama.loadModel({ modelPath: storyModel, gpuLayers: 0 });
     try {
-      const { addon } = await loadAddon();
+      const { addon } = await loadAddon("waggle-llama");
       const story = attentionShapeOf(await readGgufFile(storyModel));
       if (addon === undefined || story === undefined)
         throw new Error("There is no addon, or the model has no attention");

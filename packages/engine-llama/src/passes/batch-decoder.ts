@@ -1,7 +1,6 @@
 // Owns the interface between passes and the binding that computes them: decodes a batch, and samples from it.
 import type { LogitsRequest, PositionLogits } from "../sampling/logit-sampler.ts";
-import { withoutEffect } from "../sampling/sampling-numbers.ts";
-import type { SamplingNumbers } from "../sampling/sampling-numbers.ts";
+import { withoutEffect, type SamplerConfig, type SamplingNumbers } from "../sampling/sampling-numbers.ts";
 
 /** Tokens to decode, sequences in any order. The tokens of a sequence are next to each other, at consecutive positions. */
 export interface Batch {
@@ -33,12 +32,6 @@ export interface Sampler {
   configure(config: SamplerConfig): void;
   /** Sets the tokens that the penalties count, oldest first. The sampler adds the tokens that it samples. */
   setRecent(tokens: Uint32Array): void;
-}
-
-/** A job's numeric sampling fields, and its biases. */
-export interface SamplerConfig extends SamplingNumbers {
-  readonly tokenBiasKeys?: Uint32Array;
-  readonly tokenBiasValues?: Float32Array;
 }
 
 /** Settings of a sampler that changes no logits and selects the most probable token. */

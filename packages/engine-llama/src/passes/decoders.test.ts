@@ -19,7 +19,7 @@ import { storyModel } from "../testing/story-model.ts";
 import { openLlama } from "../load/llama.ts";
 import { logprobsOf } from "../sampling/logit-sampler.ts";
 import { tokenSeed } from "../sampling/random.ts";
-import { loadAddon } from "../load/addon.ts";
+import { loadAddon } from "./addon.ts";
 import { createAddonDecoder } from "./addon-decoder.ts";
 import { greedy, logprobNumbers } from "./batch-decoder.ts";
 import { libraryOf } from "./library-context.ts";
@@ -246,7 +246,7 @@ describe("the addon's decoder", needs("Waggle's addon"), () => {
     const { llama } = await openLlama({ device: "cpu", maxThreads: 1 }, () => {});
     const model = await llama.loadModel({ modelPath: storyModel });
     const context = await model.createContext({ contextSize: 64, sequences: 1 });
-    const { addon } = await loadAddon();
+    const { addon } = await loadAddon("waggle-llama");
     if (addon === undefined) throw new Error("There is no addon");
     const library = libraryOf(llama, model, context);
     const decoder = createAddonDecoder({ addon, library, vocabularySize: 2_048 });

@@ -2,7 +2,7 @@
 // do not change as long as the library's version is pinned.
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
 import type { Addon } from "./addon-decoder.ts";
-import type { SamplerConfig } from "./batch-decoder.ts";
+import type { SamplerConfig } from "../sampling/sampling-numbers.ts";
 
 /** The version of node-llama-cpp whose internals are known. */
 export const requiredVersion = "3.22.1";

@@ -1,8 +1,8 @@
 // Decodes batches with node-llama-cpp's own binding: fills, decodes and samples a batch on its context object, without its queue and promises.
-import { effectiveFields } from "../sampling/sampling-numbers.ts";
+import { effectiveFields, type SamplerConfig } from "../sampling/sampling-numbers.ts";
 import { hasRepeatPenalty } from "../sampling/sampling.ts";
 import { greedy, logprobNumbers } from "./batch-decoder.ts";
-import type { Batch, BatchDecoder, Draws, Sampler, SamplerConfig } from "./batch-decoder.ts";
+import type { Batch, BatchDecoder, Draws, Sampler } from "./batch-decoder.ts";
 import type { Library, LibraryContext, LibrarySampler, LibrarySamplerConfig } from "./library-context.ts";
 import type { LogitsRequest, PositionLogits } from "../sampling/logit-sampler.ts";
 

@@ -3,9 +3,10 @@ import { deferred } from "@waggle/async";
 import type { SlotSampling } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
-import type { BatchDecoder, SamplerConfig } from "./batch-decoder.ts";
+import type { BatchDecoder } from "./batch-decoder.ts";
 import type { LibraryContext } from "./library-context.ts";
 import { createPasses, type BatchRow } from "./passes.ts";
+import type { SamplerConfig } from "../sampling/sampling-numbers.ts";
 import type { SamplingContext } from "../sampling/sampling.ts";
 
 const plain: SlotSampling = { ...SamplingSchema.parse({ repeat_penalty: 1.5 }), seed: 1 };

@@ -4,7 +4,6 @@ import type { Scope } from "@waggle/async";
 import type { OpenedFile, PictureEncoder, VisionInfo } from "@waggle/engine";
 import { createPictureDecoder } from "@waggle/pictures";
 import { WaggleError } from "@waggle/protocol";
-import type { LogLevel } from "../load/llama.ts";
 import type { Passes } from "../passes/passes.ts";
 import type { ReadPicture } from "../text/prompt.ts";
 import { createDividePictures } from "./divide-pictures.ts";
@@ -28,7 +27,7 @@ export interface OpenPicturesOptions extends ProjectorModel {
   readonly batchSize: number;
   /** Frees everything when it closes. */
   readonly scope: Scope;
-  readonly log?: ((level: LogLevel, message: string) => void) | undefined;
+  readonly log?: ((level: "warn", message: string) => void) | undefined;
   readonly onOpening?: OnOpening | undefined;
 }
 

@@ -5,7 +5,7 @@ import { projectorCardOf, readGgufFile } from "@waggle/models/header";
 import { chunkPixels, visionMemory } from "@waggle/models/memory";
 import type { FlashAttention } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
-import { loadMtmd } from "../load/addon.ts";
+import { loadAddon } from "../passes/addon.ts";
 import type { Addon } from "../passes/addon-decoder.ts";
 import { nativeModelOf } from "../passes/library-context.ts";
 import { modelFingerprint } from "../slots/model-fingerprint.ts";
@@ -99,7 +99,8 @@ export async function openProjector(
 ): Promise<Projector> {
   if (first === undefined) throw new Error("only Waggle's addon reads pictures, and it does not decode here");
   const inside = nativeModelOf(model);
-  const { addon, problem } = await loadMtmd(first, inside);
+  first.shareLibraries(inside);
+  const { addon, problem } = await loadAddon<MtmdAddon>("waggle-mtmd");
   if (addon === undefined) throw new Error(`Waggle's addon for pictures cannot be used: ${problem}`);
   const card = projectorCardOf(await readGgufFile(path));
   const native = new addon.Projector(inside);

@@ -4,6 +4,12 @@ import type { SamplingField, SamplingName } from "@waggle/protocol/sampling";
 
 export type SamplingNumbers = { readonly [N in Exclude<SamplingName, "seed">]: number };
 
+/** A job's numeric sampling fields, and its biases. */
+export interface SamplerConfig extends SamplingNumbers {
+  readonly tokenBiasKeys?: Uint32Array;
+  readonly tokenBiasValues?: Float32Array;
+}
+
 /** All fields but the seed, which differs for each token. */
 const names = samplingNames.filter((name) => name !== "seed");
 

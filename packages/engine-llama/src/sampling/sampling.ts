@@ -9,8 +9,7 @@ import { findSpecialTokens } from "../text/special-tokens.ts";
 import { createTokenBytes } from "../text/token-bytes.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Vocabulary } from "../text/vocabulary.ts";
-import type { SamplerConfig } from "../passes/batch-decoder.ts";
-import { samplingNumbers, type SamplingNumbers } from "./sampling-numbers.ts";
+import { samplingNumbers, type SamplerConfig, type SamplingNumbers } from "./sampling-numbers.ts";
 
 /** Bias of a banned token in llama.cpp. Finite, because sampling must return a banned token if all tokens are banned. */
 const bannedLogit = -1e9;

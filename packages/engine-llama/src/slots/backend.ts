@@ -1,16 +1,23 @@
 // Implements the Backend on a loaded model that generates. A step is one forward pass over the rows of several slots.
 import { contextCapacity, freePieces, positionBehind, refuseField } from "@waggle/engine";
-import type { Backend, BackendInfo, BatchEntry, EntryResult, TextGenerator, Token } from "@waggle/engine";
+import type {
+  Backend,
+  BackendInfo,
+  BatchEntry,
+  EntryResult,
+  PictureEncoder,
+  TextGenerator,
+  Token,
+} from "@waggle/engine";
 import { createSpecialText } from "@waggle/chat-format/describe";
 import type { LlamaModel } from "node-llama-cpp";
 import type { Chat } from "../text/chat.ts";
-import { gpuMemoryOf } from "../load/gpu-memory.ts";
+import { gpuMemoryOf } from "./gpu-memory.ts";
 import type { LlamaEmbedder } from "../embed/embedder.ts";
-import type { Pictures } from "../pictures/open-pictures.ts";
 import type { BatchRow, Passes } from "../passes/passes.ts";
-import { createPrompts, type Prompts } from "../text/prompt.ts";
+import { createPrompts, type Prompts, type ReadPicture } from "../text/prompt.ts";
 import { checkSampling, type SamplingContext } from "../sampling/sampling.ts";
-import { shiftProblem } from "../load/shift-check.ts";
+import { shiftProblem } from "./shift-check.ts";
 import { createKvSnapshots } from "./kv-snapshots.ts";
 import { createMeasure } from "./measure.ts";
 import { createSlot, type Slot } from "./slot.ts";
@@ -33,7 +40,7 @@ export interface LlamaBackendParts extends Pick<
   readonly embedder: LlamaEmbedder | undefined;
   readonly chat: Chat;
   /** Undefined if the model reads no pictures. */
-  readonly pictures: Pictures | undefined;
+  readonly pictures: { readonly encoder: PictureEncoder; readonly read: ReadPicture } | undefined;
   /** Files of KV snapshots; undefined if no snapshots are saved. */
   readonly states: KvFiles | undefined;
   /** Sets the scales of the context's adapters, for the next and later passes. Undefined: the scales at load. */

@@ -69,13 +69,8 @@ test("discarded tokens count for the positions that decide a job's random number
   const backend = driveSlots(await loadLlamaBackend({ ...cpu, modelPath: storyModel, contextSize: 256 }));
   const tokens = tokensOf((await backend.tokenize({ kind: "text", text: "Once upon a time there was" })).entries);
   async function sampled(discarded: number): Promise<Token[]> {
-    const priorOutput = { ids: [], discarded, promptTokens: tokens.length };
-    const sampling = {
-      ...SamplingSchema.parse({ temperature: 1.5, min_p: 0, ignore_eos: true }),
-      seed: 3,
-      priorOutput,
-    };
-    await backend.begin(0, 0, sampling);
+    const sampling = { ...SamplingSchema.parse({ temperature: 1.5, min_p: 0, ignore_eos: true }), seed: 3 };
+    await backend.begin(0, 0, sampling, { ids: [], discarded });
     const drawn: Token[] = [];
     let [result] = await backend.step([{ kind: "prefill", slot: 0, tokens, sample: true }]);
     while (result?.kind === "token" && drawn.length < 8) {

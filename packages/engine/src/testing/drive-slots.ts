@@ -3,7 +3,7 @@ import { createHeld, type HeldList } from "../sequence/held.ts";
 import type { Backend } from "../port/backend.ts";
 import type { TextGenerator } from "../port/generator.ts";
 import type { Held, KvSnapshot, KvSnapshots } from "../port/kv.ts";
-import type { BatchEntry, EntryResult, SlotSampling, Token } from "../port/steps.ts";
+import type { BatchEntry, EntryResult, PriorTokens, SlotSampling, Token } from "../port/steps.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 
 /** An entry without its position and the token to decode, which follow from the slot. */
@@ -18,7 +18,7 @@ export type DrivenBackend<B extends Backend = Backend> = Omit<B, "generator"> &
 
 export interface DrivenSlots {
   held(slot: number): Held;
-  begin(slot: number, keep: number, sampling: SlotSampling): Promise<number>;
+  begin(slot: number, keep: number, sampling: SlotSampling, prior?: PriorTokens): Promise<number>;
   step(entries: readonly DrivenEntry[], underway?: () => void): Promise<readonly EntryResult[]>;
   shift(slot: number, keep: number, discard: number): Promise<void>;
   end(slot: number): Promise<void>;
@@ -59,10 +59,10 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
 
   const slots: DrivenSlots = {
     held: heldOf,
-    async begin(slot, keep, sampling) {
+    async begin(slot, keep, sampling, prior) {
       const held = heldOf(slot);
       try {
-        const kept = await generator.begin(slot, keep, sampling, held);
+        const kept = await generator.begin(slot, keep, sampling, held, prior);
         held.cut(kept);
         return kept;
       } catch (error) {

@@ -11,6 +11,7 @@ describe("an import", () => {
     ["packages/grammar/src/gbnf/x.ts", "../json-schema/index.ts"],
     ["packages/chat-format/src/format/x.ts", "@waggle/models/header"],
     ["packages/testing/src/harness/x.ts", "@waggle/testing"],
+    ["packages/engine-llama/src/sampling/x.ts", "../passes/passes.ts"],
     ["packages/jobs/src/x.ts", "node-llama-cpp"],
     ["apps/worker/src/worker.ts", "@waggle/engine-llama"],
   ])("of %s must not be %s", (path, name) => {
@@ -22,6 +23,7 @@ describe("an import", () => {
     ["packages/models/src/memory/x.ts", "../header/index.ts"],
     ["packages/models/src/memory/graph/x.ts", "../settings.ts"],
     ["packages/engine-llama/src/load/x.ts", "node-llama-cpp"],
+    ["packages/engine-llama/src/text/x.ts", "@waggle/engine"],
     ["apps/worker/src/engine/backends.ts", "@waggle/engine-llama"],
     ["packages/models/src/header/x.test.ts", "@waggle/testing/models"],
   ])("of %s may be %s", (path, name) => {

@@ -1,7 +1,7 @@
 // Lists the allowed imports that package.json cannot express: which Waggle code a folder inside a package may import. See docs/architecture.md.
 import { posix } from "node:path";
 
-/** A folder or a file, and the imports allowed there: entries of packages, and folders of the same package. */
+/** A folder or a file, and the imports allowed there: entries of packages (`@waggle/*`: all of package.json), and folders of the same package. */
 type Arrow = readonly [folder: string, allowed: readonly string[]];
 
 /** The longest matching row applies. Files without a row may import everything that their package.json allows. */
@@ -43,6 +43,12 @@ const arrows: readonly Arrow[] = [
     "packages/jobs/src/kept",
     ["@waggle/async", "@waggle/protocol", "@waggle/queue", "@waggle/telemetry", "job", "watching"],
   ],
+  ["packages/engine-llama/src/text", ["@waggle/*"]],
+  ["packages/engine-llama/src/sampling", ["@waggle/*", "text"]],
+  ["packages/engine-llama/src/passes", ["@waggle/*", "sampling"]],
+  ["packages/engine-llama/src/embed", ["@waggle/*", "text"]],
+  ["packages/engine-llama/src/slots", ["@waggle/*", "embed", "passes", "sampling", "text"]],
+  ["packages/engine-llama/src/pictures", ["@waggle/*", "passes", "slots", "text"]],
   [
     "apps/worker/src/engine/engine-main.ts",
     ["@waggle/async", "@waggle/engine", "@waggle/engine-llama", "@waggle/protocol", "@waggle/telemetry"],
@@ -77,7 +83,7 @@ function isAllowed(path: string, name: string): boolean {
   if (onlyFrom.some(([target, folder]) => name === target && !path.startsWith(folder))) return false;
   const [folder, allowed] = arrowOf(path);
   if (folder === undefined || allowed === undefined) return true;
-  if (name.startsWith("@waggle/")) return allowed.includes(name);
+  if (name.startsWith("@waggle/")) return allowed.includes(name) || allowed.includes("@waggle/*");
   if (!name.startsWith(".")) return true;
   const target = posix.join(posix.dirname(path), name);
   if (target.startsWith(`${folder}/`) || path === folder) return true;

@@ -3,9 +3,15 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { getModuleVersion } from "node-llama-cpp";
-import type { Addon } from "../passes/addon-decoder.ts";
-import type { MtmdAddon } from "../pictures/projector.ts";
+import type { Addon } from "./addon-decoder.ts";
 import { addonPath, sourceHashOf, type AddonName } from "./addon-file.ts";
+
+interface Versioned {
+  /** The version of node-llama-cpp that the addon was compiled for. */
+  readonly libraryVersion: string;
+  /** Identifies the addon's sources. */
+  readonly sourceHash: string;
+}
 
 export interface LoadedAddon<A = Addon> {
   /** Undefined if there is no file, or it cannot be used. */
@@ -16,26 +22,12 @@ export interface LoadedAddon<A = Addon> {
 }
 
 /**
- * Call it only after the library has loaded its own binding: the addon uses the libraries of llama.cpp that this binding has loaded.
+ * Call it only after the library has loaded its own binding: an addon uses the libraries of llama.cpp that this binding has loaded.
  */
-export async function loadAddon(path = addonPath("waggle-llama")): Promise<LoadedAddon> {
-  return await load<Addon>("waggle-llama", path);
-}
-
-/** @param model the library's `AddonModel` */
-export async function loadMtmd(first: Addon, model: object): Promise<LoadedAddon<MtmdAddon>> {
-  first.shareLibraries(model);
-  return await load<MtmdAddon>("waggle-mtmd", addonPath("waggle-mtmd"));
-}
-
-interface Versioned {
-  /** The version of node-llama-cpp that the addon was compiled for. */
-  readonly libraryVersion: string;
-  /** Identifies the addon's sources. */
-  readonly sourceHash: string;
-}
-
-async function load<A extends Versioned>(name: AddonName, path: string): Promise<LoadedAddon<A>> {
+export async function loadAddon<A extends Versioned = Addon>(
+  name: AddonName,
+  path = addonPath(name),
+): Promise<LoadedAddon<A>> {
   if (!existsSync(path)) return { problem: "it is not installed", isMissing: true };
   try {
     const addon = createRequire(import.meta.url)(path) as A;

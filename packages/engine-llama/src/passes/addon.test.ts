@@ -6,10 +6,10 @@ import { getModuleVersion } from "node-llama-cpp";
 import type { BackendInfo } from "@waggle/engine";
 import { afterAll, expect, test, vi } from "vitest";
 import { storyModel } from "../testing/story-model.ts";
-import { requiredVersion } from "../passes/library-context.ts";
 import { sourceHashOf } from "./addon-file.ts";
 import * as addons from "./addon.ts";
-import { loadLlamaBackend } from "./load.ts";
+import { requiredVersion } from "./library-context.ts";
+import { loadLlamaBackend } from "../load/load.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "waggle-addon-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -17,7 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 async function load(name: string, source: string): Promise<addons.LoadedAddon> {
   const path = join(folder, name);
   writeFileSync(path, source);
-  return await addons.loadAddon(path);
+  return await addons.loadAddon("waggle-llama", path);
 }
 
 test("the required version is the installed one", async () => {
@@ -51,7 +51,7 @@ test("a file that cannot be loaded is not used, and the reason is that of the sy
 
 test("without a file there is no addon", async () => {
   const path = join(folder, "missing.node");
-  expect(await addons.loadAddon(path)).toEqual({ problem: "it is not installed", isMissing: true });
+  expect(await addons.loadAddon("waggle-llama", path)).toEqual({ problem: "it is not installed", isMissing: true });
 });
 
 async function infoAndLog(): Promise<{ info: BackendInfo; lines: string[] }> {
@@ -66,7 +66,7 @@ async function infoAndLog(): Promise<{ info: BackendInfo; lines: string[] }> {
 }
 
 test("a backend without the addon says so, and how to get it", async () => {
-  vi.spyOn(addons, "loadAddon").mockResolvedValue(await addons.loadAddon(join(folder, "missing.node")));
+  vi.spyOn(addons, "loadAddon").mockResolvedValue(await addons.loadAddon("waggle-llama", join(folder, "missing.node")));
   const { info, lines } = await infoAndLog();
   expect(info).toMatchObject({ binding: "library", bindingReason: "it is not installed" });
   expect(lines).toContainEqual(expect.stringMatching(/^info: .*not used: it is not installed\. .*xtask engine:build/));
