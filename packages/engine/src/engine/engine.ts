@@ -18,6 +18,7 @@ import { choiceOf, createPreparer, failureOf, type PreparedJob } from "../sequen
 import { answer } from "../sequence/query.ts";
 import { resume } from "../sequence/resume.ts";
 import { createStepLoop, type StepLoop } from "../step/loop.ts";
+import { createPassMeter } from "../step/meter.ts";
 import { createOutbox } from "../step/outbox.ts";
 import { createSlotPictures } from "../step/pictures.ts";
 import { createTexts } from "../step/texts.ts";
@@ -74,7 +75,12 @@ export interface Engine {
   handle(command: EngineCommand): void;
   /** Runs jobs until `shutdown`, or until the backend breaks; in that case the last event is `broken`. Never rejects. Call it once. */
   run(): Promise<void>;
-  readonly maintain: StepLoop["maintain"];
+  /**
+   * Saves the cache of an idle slot if nothing was computed since the last call, and ends preparations that take too long. To be called regularly.
+   * @param freeCores number of cores, with fractions, that no other process used since the last call; with this number, more
+   * threads are tried only when cores are free for them
+   */
+  maintain(freeCores?: number): void;
   /** Slots that are not idle. */
   readonly busySlots: number;
   /** Number of jobs whose work is prepared, or being prepared, and has not started. */
@@ -122,16 +128,17 @@ export function createEngine(options: EngineOptions): Engine {
     tokenMs: (tokens) => pacing.tokenMs(tokens),
   });
   const drafts = createDrafts({ enabled: limits.guesses !== false });
+  const onThreadChange = (change: ThreadChange): void => emit({ type: "log", ...describeChange(change) });
+  const charge = createCharge({ shares, backend, pacing });
+  const meter = createPassMeter({ backend, slots, pacing, charge, outbox, now: options.now, onThreadChange });
   const loop: StepLoop = createStepLoop({
-    ...{ backend, slots, schedulingPoint, pictures, texts, pacing, pieces, emit, outbox, now: options.now },
+    ...{ backend, slots, schedulingPoint, meter, pictures, texts, pieces, emit, outbox, now: options.now },
     plan: createPlanner({
       ...{ backend, slots, pacing, shares },
       drafts: createSlotDrafts({ backend, slots, drafts, pacing }),
       readyTexts: texts.ready,
       nextPicture: pictures.next,
     }),
-    charge: createCharge({ shares, backend, pacing }),
-    onThreadChange: (change) => emit({ type: "log", ...describeChange(change) }),
   });
   const prepare = createPreparer({ backend, random32: options.random32 });
   /** Aborts the queries whose answers are not needed any more, by id. */
@@ -166,10 +173,12 @@ export function createEngine(options: EngineOptions): Engine {
   function maintain(freeCores?: number): void {
     const hung = pieces.endOverdue();
     if (hung !== undefined) emit({ type: "broken", message: hung });
-    loop.maintain(freeCores);
+    const change = freeCores === undefined ? undefined : pacing.recordFreeCores(freeCores);
+    if (change !== undefined) onThreadChange(change);
+    loop.maintain();
     calls += 1;
-    if (calls % callsPerReport !== 0 || loop.passes === passesReported) return;
-    passesReported = loop.passes;
+    if (calls % callsPerReport !== 0 || meter.passes === passesReported) return;
+    passesReported = meter.passes;
     reportCosts();
   }
 
@@ -235,7 +244,7 @@ export function createEngine(options: EngineOptions): Engine {
     const slot = slots.find((candidate) => runOf(candidate)?.sequence.jobId === jobId);
     if (slot === undefined) return;
     loop.wake();
-    releaseSlot(slot, { kind: "cancelled", atPass: loop.passes });
+    releaseSlot(slot, { kind: "cancelled", atPass: meter.passes });
   }
 
   function query({ id, question, client }: Extract<EngineCommand, { type: "query" }>): void {

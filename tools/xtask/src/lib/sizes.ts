@@ -15,6 +15,9 @@ const code = /\.(?:ts|tsx|js|css|cc|h)$/;
 const helpers = /^(?:tests|bench)\/|^packages\/(?:testing|synth)\/|\/src\/(?:.*\/)?testing\/|\.compare\.ts$/;
 const tests = /\.test\.tsx?$/;
 const skippedFolders = /^(?:node_modules|dist|\.waggle|\.turbo|\.git)$/;
+/** The files that a newcomer reads, and the page that names them. */
+const tourPage = "docs/tour.md";
+const tourFile = /\]\(\.\.\/([^)#]+\.ts)\)/g;
 /** What `docs` writes into hand-written pages. */
 const generatedBlock = /<!-- generated[\s\S]*?<!-- end/g;
 
@@ -44,7 +47,10 @@ export function countSizes(root: string): Sizes {
     paths.reduce((sum, path) => sum + (text(root, path).match(/\n/g)?.length ?? 0), 0);
   const flags = [optionTable, gatewayOptions, hiveOptions].flatMap((table) => Object.values<OptionRow>(table));
   const [workspace, lockfile] = [text(root, "pnpm-workspace.yaml"), text(root, "pnpm-lock.yaml")];
+  const tour = Array.from(text(root, tourPage).matchAll(tourFile), ([, path = ""]) => path);
   return {
+    "files of the tour": tour.length,
+    "lines of the tour's files": lines(tour),
     "lines of the product": lines(source.filter((path) => !tests.test(path) && !helpers.test(path))),
     "lines of tests": lines(source.filter((path) => tests.test(path))),
     "lines of test helpers and benchmarks": lines(source.filter((path) => !tests.test(path) && helpers.test(path))),
