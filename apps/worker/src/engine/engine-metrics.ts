@@ -24,7 +24,7 @@ export interface EngineReadings {
 
 export interface EngineMetrics {
   readonly readings: EngineReadings;
-  record(event: Measurement): void;
+  record(measurement: Measurement): void;
   /** Records that the engine's process has exited. */
   gone(): void;
 }
@@ -45,9 +45,8 @@ export function createEngineMetrics(measured: () => ModelMetrics): EngineMetrics
     get readings() {
       return readings;
     },
-    record(event) {
-      recordEvent(measured(), event);
-      readings = { ...readings, ...readingsOf(event) };
+    record(measurement) {
+      readings = { ...readings, ...record(measured(), measurement) };
     },
     gone() {
       readings = { ...readings, ...withoutProcess };
@@ -55,41 +54,37 @@ export function createEngineMetrics(measured: () => ModelMetrics): EngineMetrics
   };
 }
 
-function recordEvent(metrics: ModelMetrics, event: Measurement): void {
-  if (event.type === "step" && event.stats !== undefined) {
-    metrics.steps.inc();
-    metrics.batchWidth.observe(event.stats.width);
-    metrics.stepSeconds.observe(event.stats.passMs / 1000);
-    metrics.stepGapSeconds.observe(event.stats.gapMs / 1000);
-    metrics.contextShifts.inc(event.stats.shifts);
-    if (event.stats.guessed > 0) metrics.guessedSteps.inc();
-    for (const counter of [metrics.guessedTokens, metrics.vllmDraftTokens]) counter.inc(event.stats.guessed);
-    for (const counter of [metrics.rightGuesses, metrics.vllmAcceptedTokens]) counter.inc(event.stats.rightGuesses);
-  }
-  if (event.type === "prefix_store") {
-    metrics.prefixTransfers.inc({ operation: event.operation });
-    metrics.prefixTransferSeconds.observe(event.ms / 1000);
-  }
-  if (event.type === "picture") {
-    const { operation, cells, ms } = event;
-    metrics.pictureCells.inc({ operation }, cells);
-    (operation === "encode" ? metrics.pictureEncodeSeconds : metrics.picturePassSeconds).observe(ms / 1000);
-  }
-}
-
-function readingsOf(event: Measurement): Partial<EngineReadings> {
-  switch (event.type) {
-    case "step":
-      return event.stats === undefined ? {} : { threads: event.stats.threads, cells: event.stats.cells };
+/** Counts the measurement, and returns the readings that it changes. */
+function record(metrics: ModelMetrics, measurement: Measurement): Partial<EngineReadings> {
+  switch (measurement.type) {
+    case "step": {
+      const { stats } = measurement;
+      if (stats === undefined) return {};
+      metrics.steps.inc();
+      metrics.batchWidth.observe(stats.width);
+      metrics.stepSeconds.observe(stats.passMs / 1000);
+      metrics.stepGapSeconds.observe(stats.gapMs / 1000);
+      metrics.contextShifts.inc(stats.shifts);
+      if (stats.guessed > 0) metrics.guessedSteps.inc();
+      for (const counter of [metrics.guessedTokens, metrics.vllmDraftTokens]) counter.inc(stats.guessed);
+      for (const counter of [metrics.rightGuesses, metrics.vllmAcceptedTokens]) counter.inc(stats.rightGuesses);
+      return { threads: stats.threads, cells: stats.cells };
+    }
     case "prefix_store":
-      return { prefixStates: event.states, prefixBytes: event.bytes };
-    case "process_stats":
-      return { eventLoopUtilization: event.eventLoopUtilization, rssBytes: event.rssBytes };
-    case "gpu_memory":
-      return { gpu: { name: event.name, usedBytes: event.usedBytes, totalBytes: event.totalBytes } };
-    case "step_costs":
-      return { stepCosts: event.costs, promptPieces: event.pieces };
-    case "picture":
+      metrics.prefixTransfers.inc({ operation: measurement.operation });
+      metrics.prefixTransferSeconds.observe(measurement.ms / 1000);
+      return { prefixStates: measurement.states, prefixBytes: measurement.bytes };
+    case "picture": {
+      const { operation, cells, ms } = measurement;
+      metrics.pictureCells.inc({ operation }, cells);
+      (operation === "encode" ? metrics.pictureEncodeSeconds : metrics.picturePassSeconds).observe(ms / 1000);
       return {};
+    }
+    case "process_stats":
+      return { eventLoopUtilization: measurement.eventLoopUtilization, rssBytes: measurement.rssBytes };
+    case "gpu_memory":
+      return { gpu: { name: measurement.name, usedBytes: measurement.usedBytes, totalBytes: measurement.totalBytes } };
+    case "step_costs":
+      return { stepCosts: measurement.costs, promptPieces: measurement.pieces };
   }
 }
