@@ -10,7 +10,7 @@ import { createFakeClock } from "@waggle/testing";
 import { afterEach, describe, expect, test } from "vitest";
 import { answerToUndelivered } from "../engine/undeliverable.ts";
 import { createFleetPort } from "../fleet/fleet-port.ts";
-import type { InlineLink } from "../testing/inline-engine.ts";
+import { promptLink, type InlineLink } from "../testing/inline-engine.ts";
 import { createInlineWorker, type InlineWorker } from "../testing/inline-worker.ts";
 import { lastWorkOf } from "../testing/last-work.ts";
 
@@ -64,10 +64,6 @@ function expectWhole(events: readonly StreamEvent[], text = whole): void {
 }
 
 const typesOf = (commands: readonly EngineCommand[]): string[] => commands.map(({ type }) => type);
-const promptLink: InlineLink = {
-  command: (_, deliver) => queueMicrotask(deliver),
-  event: (_, deliver) => deliver(),
-};
 
 describe("an engine that dies", () => {
   let dead = false;

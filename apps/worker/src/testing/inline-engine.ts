@@ -21,7 +21,7 @@ export interface InlineLink {
 }
 
 /** Commands arrive in a later microtask, as between processes, so that no test depends on an arrival within `send`. */
-const promptLink: InlineLink = {
+export const promptLink: InlineLink = {
   command: (_, deliver) => queueMicrotask(deliver),
   event: (_, deliver) => deliver(),
 };

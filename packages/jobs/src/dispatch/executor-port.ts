@@ -39,7 +39,6 @@ export interface Executor {
   reserve?(spec: JobSpec & { readonly id: string }): Promise<Reservation>;
 }
 
-/** What a preflight needs of a spec. */
 export interface PreflightWork extends Pick<JobSpec, "work" | "prior"> {
   readonly who: Pick<JobOwner, "client" | "sessionId" | "cacheSession">;
   readonly when: Pick<JobTerms, "priority">;

@@ -45,17 +45,9 @@ export function createEngineExecutor({ clock, ready, slots, send }: EngineExecut
     send({ type: "prepare", job });
   }
 
-  function refuse({ jobId, failure }: Extract<JobMessage, { type: "prepare_failed" }>): void {
-    unanswered.delete(jobId);
-    sent.delete(jobId);
-    const waiting = preflights.get(jobId);
-    if (waiting === undefined) owner?.onRefused(jobId, errorOf(failure));
-    else waiting.reject(errorOf(failure));
-  }
-
   function prepareAgain(prepared: string): void {
     const sequences = [...running].filter(([uid]) => jobUidOf(uid) === jobUidOf(prepared));
-    const [[, job] = []] = sequences;
+    const job = sequences[0]?.[1];
     if (job?.state.phase.name === "running") {
       const group = groupsOf(job).find((each) => each.prepared === prepared);
       if (group !== undefined) send({ type: "prepare", job: engineJobOf(prepared, job.spec, group.prior) });
@@ -120,8 +112,15 @@ export function createEngineExecutor({ clock, ready, slots, send }: EngineExecut
           preflights.get(jobId)?.resolve({ promptTokens, cachedTokens });
           return owner?.onChecked(jobId);
         }
-        case "prepare_failed":
-          return refuse(message);
+        case "prepare_failed": {
+          const { jobId, failure } = message;
+          unanswered.delete(jobId);
+          sent.delete(jobId);
+          const preflight = preflights.get(jobId);
+          if (preflight === undefined) owner?.onRefused(jobId, errorOf(failure));
+          else preflight.reject(errorOf(failure));
+          return;
+        }
         case "unprepared":
           return prepareAgain(message.jobId);
         case "query_result":
@@ -155,9 +154,8 @@ function tokenizes({ spec, state: { phase } }: Job): boolean {
   return spec.work.kind !== "generate" && phase.name !== "ended" && "stage" in phase && phase.stage === "queued";
 }
 
-/** Sequences that start from the same prepared work. */
+/** Sequences that start from the same prepared work. `prepared` is its id: the uid of the job or of the only sequence. */
 interface Group {
-  /** The id of the prepared work: the uid of the job or of the only sequence. */
   readonly prepared: string;
   readonly sequences: readonly SequenceState[];
   readonly prior: PriorWork;
