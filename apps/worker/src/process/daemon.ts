@@ -21,7 +21,7 @@ import { budgetOf } from "../models/memory/memory-plan.ts";
 import { findModels } from "../models/list/find-models.ts";
 import { createLastUsed } from "../models/list/last-used.ts";
 import { downloadsOf } from "../models/change/operations.ts";
-import { describeModel, prepareModel, type PrepareOptions } from "../models/run/prepare.ts";
+import { describeModel, prepareModel, type PrepareOptions } from "../models/change/prepare.ts";
 
 /** How long ended streams may take to reach their readers when the worker leaves. */
 const flushTimeoutMs = 1_000;

@@ -12,7 +12,7 @@ import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/teleme
 import type { Logger } from "@waggle/telemetry";
 import type { Models } from "../models/list/models.ts";
 import type { LoadPlan } from "../models/memory/pool.ts";
-import { describeModel } from "../models/run/prepare.ts";
+import { describeModel } from "../models/change/prepare.ts";
 import type { ModelHost } from "../models/run/model-host-port.ts";
 import { createWorker } from "../worker.ts";
 import { createInlineEngine } from "./inline-engine.ts";

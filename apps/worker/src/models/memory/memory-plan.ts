@@ -5,6 +5,7 @@ import { GgufError } from "@waggle/models/header";
 import type { GgufHeader } from "@waggle/models/header";
 import type { ModelMemory } from "@waggle/protocol";
 import type { WorkerConfig } from "../../config.ts";
+import type { MemoryPlan } from "../run/model-host-port.ts";
 import type { Budget } from "./eviction.ts";
 
 /** Share of the memory that is free when the worker starts; the rest is for other programs. */
@@ -20,13 +21,6 @@ type BudgetSettings = Pick<WorkerConfig, "memoryBudgetBytes" | "maxLoadedModels"
 export function budgetOf({ memoryBudgetBytes: given, maxLoadedModels: models }: BudgetSettings, count: number): Budget {
   const usual = count > 1 ? Math.floor(process.availableMemory() * freeShare) : undefined;
   return { bytes: given === 0 ? undefined : (given ?? usual), models, leastStayMs };
-}
-
-export interface MemoryPlan {
-  readonly memory: ModelMemory;
-  /** Sizes chosen to fit the budget; undefined: as configured, or chosen by the engine. */
-  readonly context: ContextSizes | undefined;
-  readonly memoryAt: (context: ContextSizes) => ModelMemory;
 }
 
 /**

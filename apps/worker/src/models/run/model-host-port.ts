@@ -4,12 +4,19 @@ import type { BackendInfo } from "@waggle/engine";
 import type { Fingerprints, JobHost, JobHostOptions } from "@waggle/jobs";
 import type { FoundProjector } from "@waggle/models/download";
 import type { ModelCard } from "@waggle/models/header";
-import type { ModelSource, SlotStatus } from "@waggle/protocol";
+import type { ContextSizes } from "@waggle/models/memory";
+import type { ModelMemory, ModelSource, SlotStatus } from "@waggle/protocol";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import type { EngineHost } from "../../engine/engine-host.ts";
 import type { EngineReadings } from "../../engine/engine-metrics.ts";
-import type { MemoryPlan } from "../memory/memory-plan.ts";
 import type { ModelState } from "./model-state.ts";
+
+export interface MemoryPlan {
+  readonly memory: ModelMemory;
+  /** Sizes chosen to fit the budget; undefined: as configured, or chosen by the engine. */
+  readonly context: ContextSizes | undefined;
+  readonly memoryAt: (context: ContextSizes) => ModelMemory;
+}
 
 export interface ServedFileFacts {
   /** Path of the first part. */

@@ -8,7 +8,7 @@ import type { Transfer } from "@waggle/daemon/terminal";
 import { WaggleError } from "@waggle/protocol";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import { isInside, isLocalFile } from "../list/given-file.ts";
-import type { ModelHost } from "./model-host-port.ts";
+import type { ModelHost } from "../run/model-host-port.ts";
 import { engineSettingsOf } from "../memory/engine-settings.ts";
 import { memoryPlanOf } from "../memory/memory-plan.ts";
 import type { LoadPlan } from "../memory/pool.ts";

@@ -8,7 +8,7 @@ import { embeddedModelPath } from "../embedded-model.ts";
 import type { ModelSettings } from "../../config/model-settings.ts";
 import { writeProjectorHeader } from "../../testing/write-projector.ts";
 import { visionOf } from "../list/vision.ts";
-import type { ModelHost } from "./model-host-port.ts";
+import type { ModelHost } from "../run/model-host-port.ts";
 import { describeModel, prepareModel } from "./prepare.ts";
 
 let folder: string;
