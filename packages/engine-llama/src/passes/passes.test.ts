@@ -1,4 +1,4 @@
-// Tests how a pass asks its decoder: the batch, the draws and the answers; and which calls on the library's context object erase tokens of a sequence.
+// Tests how a pass asks its decoder: the batch, the draws and the outputs; and which calls on the library's context object erase tokens of a sequence.
 import { deferred } from "@waggle/async";
 import type { SlotSampling } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
@@ -69,7 +69,7 @@ const drawn = (slot: number, tokens: number[], topLogprobs?: number, recent?: nu
   slot,
   from: 5,
   tokens,
-  asks: [{ at: tokens.length - 1, kind: "draw", draw: { seed: 40 + slot, recent, topLogprobs } }],
+  outputs: [{ at: tokens.length - 1, kind: "draw", draw: { seed: 40 + slot, recent, topLogprobs } }],
 });
 
 describe("a pass", () => {
@@ -77,7 +77,7 @@ describe("a pass", () => {
     const { passes, calls, steps } = fakePasses();
     passes.setThreads(2);
     const pass = passes.run(
-      [drawn(0, [4]), { slot: 1, from: 0, tokens: [7, 8], asks: [] }, drawn(2, [5, 6])],
+      [drawn(0, [4]), { slot: 1, from: 0, tokens: [7, 8], outputs: [] }, drawn(2, [5, 6])],
       underway,
     );
     steps[0]?.resolve(Float64Array.of(3, -1));
@@ -126,11 +126,11 @@ describe("a pass", () => {
     expect(calls.at(-1)?.at(-1)).toEqual([3, 11]);
   });
 
-  it("reads the logits of a row after the step, and again at a token that the row asked about", async () => {
+  it("reads the logits of a row after the step, and again at a token whose output the row requests", async () => {
     const { passes, calls, steps } = fakePasses();
     const request = { tokens: [8], top: 2, total: true };
-    const asks = [0, 1].map((at) => ({ at, kind: "logits" as const, request }));
-    const pass = passes.run([drawn(0, [4]), { slot: 1, from: 0, tokens: [4, 5], asks }], underway);
+    const outputs = [0, 1].map((at) => ({ at, kind: "logits" as const, request }));
+    const pass = passes.run([drawn(0, [4]), { slot: 1, from: 0, tokens: [4, 5], outputs }], underway);
     steps[0]?.resolve(Float64Array.of(3));
     const logitsAt = (at: number): object => ({ kind: "logits", logits: { logits: new Map([[at, 1]]) } });
     expect(await pass).toEqual([[{ kind: "token", token: 3 }], [logitsAt(1), logitsAt(2)]]);
@@ -148,7 +148,7 @@ describe("a pass", () => {
     const { passes, calls, steps, recents } = fakePasses();
     const guessed: BatchRow = {
       ...{ slot: 2, from: 5, tokens: [4, 7, 8] },
-      asks: [0, 1, 2].map((at) => {
+      outputs: [0, 1, 2].map((at) => {
         return {
           at,
           kind: "draw",
@@ -169,7 +169,7 @@ describe("a pass", () => {
 
   it("computes logits where they are only kept, and does not read them", async () => {
     const { passes, calls, steps } = fakePasses();
-    const pass = passes.run([{ slot: 0, from: 0, tokens: [4, 5], asks: [{ at: 0, kind: "kept" }] }], underway);
+    const pass = passes.run([{ slot: 0, from: 0, tokens: [4, 5], outputs: [{ at: 0, kind: "kept" }] }], underway);
     steps[0]?.resolve(new Float64Array());
     expect(await pass).toEqual([[{ kind: "kept" }]]);
     expect(calls.slice(1)).toEqual([["decode", [4, 5], [0, 0], [0, 1], [0], [], 0, [], []]]);

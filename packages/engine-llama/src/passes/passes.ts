@@ -1,4 +1,4 @@
-// Owns passes: a forward pass over the batch rows of several slots, with an answer to each ask in a row; and the operations on a sequence between two
+// Owns passes: a forward pass over the batch rows of several slots, with the outputs that each row requests; and the operations on a sequence between two
 // passes.
 import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { logprobNumbers, type Batch, type BatchDecoder, type Draws, type Sampler } from "./batch-decoder.ts";
@@ -18,11 +18,11 @@ export interface BatchRow {
    * In ascending order of `at`. Draws are at consecutive tokens: each draw but the first has a token only if the draw before it sampled the row's token
    * at its place. A row has several draws only where `takesGuesses` is true.
    */
-  readonly asks: readonly Ask[];
+  readonly outputs: readonly OutputRequest[];
 }
 
 /** What a slot needs at a sample position. This is the position of the row's token with index `at`, whose logits predict the next token. */
-export type Ask = { readonly at: number } & (
+export type OutputRequest = { readonly at: number } & (
   | { readonly kind: "draw"; readonly draw: Draw }
   /** Raw logits, before any sampler. */
   | { readonly kind: "logits"; readonly request: LogitsRequest }
@@ -30,7 +30,7 @@ export type Ask = { readonly at: number } & (
   | { readonly kind: "kept" }
 );
 
-/** Ask for a token that the library samples, with the settings of the slot's sampler. */
+/** Request for a token that the library samples, with the settings of the slot's sampler. */
 export interface Draw {
   readonly seed: number;
   /** Tokens that the penalties count, oldest first; undefined without penalties, and where the sampler has counted them itself. */
@@ -39,7 +39,7 @@ export interface Draw {
   readonly topLogprobs: number | undefined;
 }
 
-export type Answer =
+export type Output =
   /** `token` is undefined if no token was left to sample. */
   | { readonly kind: "token"; readonly token: Token | undefined; readonly logprobs?: TokenLogprobs | undefined }
   | { readonly kind: "logits"; readonly logits: PositionLogits }
@@ -53,12 +53,12 @@ export interface Passes {
    * Computes the rows in a forward pass.
    * @param rows at most one for each slot
    * @param underway called once, when the pass computes on another thread and this thread is free
-   * @returns for each row, an answer for each of its asks
+   * @returns for each row, the outputs that it requests
    * @throws the error of the pass
    */
-  run(rows: readonly BatchRow[], underway: () => void): Promise<readonly (readonly Answer[])[]>;
+  run(rows: readonly BatchRow[], underway: () => void): Promise<readonly (readonly Output[])[]>;
 
-  /** Reads raw logits of the last pass. @param at index of a token in the slot's row with an ask */
+  /** Reads raw logits of the last pass. @param at index of a token in the slot's row with a requested output */
   readLogits(slot: number, at: number, request: LogitsRequest): Promise<PositionLogits>;
 
   /** Whether the decoder's samplers have the effects of all these settings. */
@@ -120,7 +120,7 @@ interface Drawn {
   readonly draw: Draw;
 }
 
-const nothing: Answer = { kind: "token", token: undefined };
+const nothing: Output = { kind: "token", token: undefined };
 
 export function createPasses(options: PassesOptions): Passes {
   const { decoder, library, sampling } = options;
@@ -137,36 +137,37 @@ export function createPasses(options: PassesOptions): Passes {
     return found;
   }
 
-  async function run(rows: readonly BatchRow[], underway: () => void): Promise<readonly (readonly Answer[])[]> {
+  async function run(rows: readonly BatchRow[], underway: () => void): Promise<readonly (readonly Output[])[]> {
     library.context.setThreads(threads);
     const drawn: (Drawn & { readonly at: number })[] = [];
     let start = 0;
-    for (const { slot, tokens, asks } of rows) {
+    for (const { slot, tokens, outputs } of rows) {
       slotAt(slot).start = start;
-      for (const ask of asks) if (ask.kind === "draw") drawn.push({ slot, draw: ask.draw, at: start + ask.at });
+      for (const wanted of outputs)
+        if (wanted.kind === "draw") drawn.push({ slot, draw: wanted.draw, at: start + wanted.at });
       start += tokens.length;
     }
     const step = decoder.decode(batchOf(rows), { at: Int32Array.from(drawn, ({ at }) => at), ...drawsOf(drawn) });
     underway();
-    return await answersOf(rows, readTokens(await step, drawn));
+    return await outputsOf(rows, readTokens(await step, drawn));
   }
 
-  /** @param tokens answers to the draws of the rows, in their order */
-  async function answersOf(rows: readonly BatchRow[], tokens: readonly Answer[]): Promise<Answer[][]> {
-    const answers: Answer[][] = [];
+  /** @param tokens outputs of the draws of the rows, in their order */
+  async function outputsOf(rows: readonly BatchRow[], tokens: readonly Output[]): Promise<Output[][]> {
+    const all: Output[][] = [];
     let next = 0;
     let start = 0;
-    for (const { tokens: fed, asks } of rows) {
-      const own: Answer[] = [];
-      for (const ask of asks) {
-        if (ask.kind === "draw") own.push(tokens[next++] ?? nothing);
-        else if (ask.kind === "kept") own.push({ kind: "kept" });
-        else own.push({ kind: "logits", logits: await decoder.logits(start + ask.at, ask.request) });
+    for (const { tokens: fed, outputs } of rows) {
+      const own: Output[] = [];
+      for (const wanted of outputs) {
+        if (wanted.kind === "draw") own.push(tokens[next++] ?? nothing);
+        else if (wanted.kind === "kept") own.push({ kind: "kept" });
+        else own.push({ kind: "logits", logits: await decoder.logits(start + wanted.at, wanted.request) });
       }
-      answers.push(own);
+      all.push(own);
       start += fed.length;
     }
-    return answers;
+    return all;
   }
 
   function drawsOf(drawn: readonly Drawn[]): Omit<Draws, "at"> {
@@ -186,7 +187,7 @@ export function createPasses(options: PassesOptions): Passes {
     return topLogprobs === undefined ? 0 : 1 + Math.min(topLogprobs, sampling.vocabularySize);
   }
 
-  function readTokens(numbers: Float64Array, drawn: readonly Drawn[]): Answer[] {
+  function readTokens(numbers: Float64Array, drawn: readonly Drawn[]): Output[] {
     let at = 0;
     return drawn.map(({ draw }) => {
       const [count, token = -1] = [topCount(draw), numbers[at]];
@@ -302,16 +303,16 @@ function sequencesOf({ library, decoder: { cells }, contextSize, isRecurrent }: 
 function batchOf(rows: readonly BatchRow[]): Batch {
   const count = rows.reduce((sum, { tokens }) => sum + tokens.length, 0);
   const [tokens, sequences, positions] = [new Int32Array(count), new Int32Array(count), new Int32Array(count)];
-  const outputs: number[] = [];
+  const withLogits: number[] = [];
   let start = 0;
-  for (const { slot, from, tokens: fed, asks } of rows) {
+  for (const { slot, from, tokens: fed, outputs } of rows) {
     tokens.set(fed, start);
     sequences.fill(slot, start, start + fed.length);
     for (let i = 0; i < fed.length; i++) positions[start + i] = from + i;
-    for (const { at } of asks) outputs.push(start + at);
+    for (const { at } of outputs) withLogits.push(start + at);
     start += fed.length;
   }
-  return { tokens, sequences, positions, outputs: Int32Array.from(outputs) };
+  return { tokens, sequences, positions, outputs: Int32Array.from(withLogits) };
 }
 
 function readLogprobs(numbers: Float64Array, at: number, count: number): TokenLogprobs {

@@ -156,10 +156,10 @@ async function step(
 ): Promise<readonly EntryResult[]> {
   const planned = entries.map((entry) => ({ entry, row: slotAt(entry.slot).rowFor(entry) }));
   const rows = planned.map(({ row }) => row).filter(isRow);
-  const answers = rows.length === 0 ? [] : await passes.run(rows, underway);
+  const outputs = rows.length === 0 ? [] : await passes.run(rows, underway);
   let next = 0;
   const results = planned.map(({ entry, row }) => {
-    return isRow(row) ? slotAt(entry.slot).resultOf(entry, answers[next++] ?? []) : row;
+    return isRow(row) ? slotAt(entry.slot).resultOf(entry, outputs[next++] ?? []) : row;
   });
   const settled: EntryResult[] = [];
   // Await only promises: most results are not, and awaiting each would cost as much as the rest of this function.

@@ -28,10 +28,14 @@ function scripted() {
       },
     },
   });
-  /** Slot, number of tokens and places of the asks of each row. */
+  /** Slot, number of tokens and places of the outputs of each row. */
   async function shapeOf(decoding: number, promptTokens: number): Promise<[number, number, string][]> {
     await measure(decoding, promptTokens);
-    return rows.map(({ slot, tokens, asks }) => [slot, tokens.length, asks.map(({ at, kind }) => at + kind).join(" ")]);
+    return rows.map(({ slot, tokens, outputs }) => [
+      slot,
+      tokens.length,
+      outputs.map(({ at, kind }) => at + kind).join(" "),
+    ]);
   }
   return { measure, calls, shapeOf, rows: () => rows };
 }

@@ -1,7 +1,7 @@
 // Measures steps before the first job: computes rows of arbitrary tokens in empty slots, and discards them.
 import type { Token } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
-import type { Ask, BatchRow, Passes } from "../passes/passes.ts";
+import type { BatchRow, OutputRequest, Passes } from "../passes/passes.ts";
 
 export interface MeasureOptions {
   readonly passes: Pick<Passes, "configure" | "run" | "erase">;
@@ -23,9 +23,9 @@ export function createMeasure(options: MeasureOptions): (rows: number, promptTok
   function rowOf(slot: number, count: number, hasAllLogits: boolean): BatchRow {
     const tokens: Token[] = Array.from({ length: count }, (_, i) => ((slot + i + 1) * tokenStride) % vocabularySize);
     const last = count - 1;
-    const kept = hasAllLogits ? tokens.slice(0, last).map((_, at): Ask => ({ at, kind: "kept" })) : [];
+    const kept = hasAllLogits ? tokens.slice(0, last).map((_, at): OutputRequest => ({ at, kind: "kept" })) : [];
     const draw = { seed: 1, recent: undefined, topLogprobs: undefined };
-    return { slot, from: 0, tokens, asks: [...kept, { at: last, kind: "draw", draw }] };
+    return { slot, from: 0, tokens, outputs: [...kept, { at: last, kind: "draw", draw }] };
   }
 
   function rowsOf(rows: number, promptTokens: number): BatchRow[] {

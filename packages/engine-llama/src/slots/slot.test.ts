@@ -2,7 +2,7 @@
 import type { BatchEntry, Held, SlotSampling, Token } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
-import type { Answer, BatchRow, Passes } from "../passes/passes.ts";
+import type { BatchRow, Output, Passes } from "../passes/passes.ts";
 import type { SamplingContext } from "../sampling/sampling.ts";
 import { createSlot, type Slot } from "./slot.ts";
 
@@ -55,9 +55,9 @@ function decodeRow(slot: Slot, held: Held & { readonly entries: Token[] }, token
   return slot.rowFor(entry) as BatchRow;
 }
 
-function drawOf({ asks }: BatchRow) {
-  const ask = asks.at(-1);
-  return ask?.kind === "draw" ? ask.draw : expect.fail("the row draws no token");
+function drawOf({ outputs }: BatchRow) {
+  const output = outputs.at(-1);
+  return output?.kind === "draw" ? output.draw : expect.fail("the row draws no token");
 }
 
 describe("a slot", () => {
@@ -108,7 +108,7 @@ describe("a slot", () => {
     const entry = (guesses: readonly Token[]): BatchEntry => {
       return { slot: 0, from: 2, tokens: [3], sample: true, guesses };
     };
-    const answersOf = (...tokens: (Token | undefined)[]): Answer[] => tokens.map((token) => ({ kind: "token", token }));
+    const outputsOf = (...tokens: (Token | undefined)[]): Output[] => tokens.map((token) => ({ kind: "token", token }));
     async function begun(fields: Partial<SlotSampling> = {}, sampled = context) {
       const made = scripted(sampled);
       const held = heldOf([1, 2]);
@@ -120,8 +120,10 @@ describe("a slot", () => {
     test("draws at each place with the random numbers of its position, and sets the penalties' tokens once", async () => {
       const { slot, held } = await begun();
       const row = slot.rowFor(entry([4, 5])) as BatchRow;
-      expect(row).toMatchObject({ from: 2, tokens: [3, 4, 5], asks: [{ at: 0 }, { at: 1 }, { at: 2 }] });
-      const draws = row.asks.map((ask) => (ask.kind === "draw" ? ask.draw : expect.fail("an ask draws no token")));
+      expect(row).toMatchObject({ from: 2, tokens: [3, 4, 5], outputs: [{ at: 0 }, { at: 1 }, { at: 2 }] });
+      const draws = row.outputs.map((output) =>
+        output.kind === "draw" ? output.draw : expect.fail("an output is no token"),
+      );
       expect(draws.map(({ recent }) => recent)).toEqual([[1, 2, 3], undefined, undefined]);
       const alone = [4, 5].map((token) => drawOf(decodeRow(slot, held, token)).seed);
       expect(draws.slice(1).map(({ seed }) => seed)).toEqual(alone);
@@ -130,10 +132,10 @@ describe("a slot", () => {
     test("takes the tokens behind right guesses, and drops the cells of the others", async () => {
       const { slot, dropped } = await begun();
       slot.rowFor(entry([4, 5, 6]));
-      const result = await slot.resultOf(entry([4, 5, 6]), answersOf(4, 7, undefined, undefined));
+      const result = await slot.resultOf(entry([4, 5, 6]), outputsOf(4, 7, undefined, undefined));
       expect(result).toEqual({ kind: "token", token: 4, behind: [{ token: 7 }] });
       slot.rowFor(entry([4, 5]));
-      expect(await slot.resultOf(entry([4, 5]), answersOf(4, 5, 6))).toMatchObject({
+      expect(await slot.resultOf(entry([4, 5]), outputsOf(4, 5, 6))).toMatchObject({
         behind: [{ token: 5 }, { token: 6 }],
       });
       expect(dropped).toEqual([[4, 6]]);
@@ -142,7 +144,7 @@ describe("a slot", () => {
     test("drops all cells of the guesses if the entry fails", async () => {
       const { slot, dropped } = await begun();
       slot.rowFor(entry([4, 5]));
-      const result = await slot.resultOf(entry([4, 5]), answersOf(undefined, undefined, undefined));
+      const result = await slot.resultOf(entry([4, 5]), outputsOf(undefined, undefined, undefined));
       expect(result).toMatchObject({ kind: "failed", code: "invalid_argument" });
       expect(dropped).toEqual([[3, 5]]);
     });
@@ -151,7 +153,7 @@ describe("a slot", () => {
       const ending = { ...context, isEndOfGeneration: (token: Token) => token === 5 };
       const { slot, dropped } = await begun({}, ending);
       slot.rowFor(entry([4, 5]));
-      expect(await slot.resultOf(entry([4, 5]), answersOf(4, 5, 6))).toEqual({
+      expect(await slot.resultOf(entry([4, 5]), outputsOf(4, 5, 6))).toEqual({
         ...{ kind: "token", token: 4, behind: [{ token: 5 }] },
       });
       expect(dropped).toEqual([[4, 5]]);
@@ -165,7 +167,7 @@ describe("a slot", () => {
         grammars,
       } as unknown as SamplingContext);
       slot.rowFor(entry([9, 9]));
-      const result = await slot.resultOf(entry([9, 9]), answersOf(4, undefined, undefined));
+      const result = await slot.resultOf(entry([9, 9]), outputsOf(4, undefined, undefined));
       expect(result).toEqual({ kind: "token", token: 9, behind: [{ token: 9 }, { token: 9 }] });
       expect(read).toEqual([0, 1, 2]);
     });

@@ -1,10 +1,10 @@
-// Owns a slot's job: its sampler, grammar and adapters. Makes the batch row of an entry, and the entry's result from the answers. The library samples
+// Owns a slot's job: its sampler, grammar and adapters. Makes the batch row of an entry, and the entry's result from the row's outputs. The library samples
 // unless the grammar forbids its token or it cannot sample for the job. What the slot holds belongs to the engine. A slot does not depend on others.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { entriesWithin, positionBehind } from "@waggle/engine";
 import type { BatchEntry, EntryResult, Held, PriorTokens, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { AmbiguityError, type GrammarRun } from "@waggle/grammar/gbnf";
-import type { Answer, Ask, BatchRow, Passes } from "../passes/passes.ts";
+import type { BatchRow, Output, OutputRequest, Passes } from "../passes/passes.ts";
 import { createLogitSampler, logprobsOf, type LogitSampler } from "../sampling/logit-sampler.ts";
 import { tokenSeed } from "../sampling/random.ts";
 import { hasRepeatPenalty, neverEnds, type SamplingContext } from "../sampling/sampling.ts";
@@ -28,8 +28,8 @@ export interface Slot {
   begin(keep: number, sampling: SlotSampling, held: Held, prior?: PriorTokens): Promise<number>;
   /** Makes the entry's batch row, or its failure. */
   rowFor(entry: BatchEntry): BatchRow | EntryResult;
-  /** Makes the entry's result from the answers to its row. */
-  resultOf(entry: BatchEntry, answers: readonly Answer[]): EntryResult | Promise<EntryResult>;
+  /** Makes the entry's result from the outputs of its row. */
+  resultOf(entry: BatchEntry, outputs: readonly Output[]): EntryResult | Promise<EntryResult>;
   shift(keep: number, discard: number): Promise<void>;
   end(keep: number): Promise<void>;
   /** Discards the entries behind the first `keep` of a slot without a job. @returns number of kept entries */
@@ -92,7 +92,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
   }
 
   /** @param guessed number of guesses in front of the token */
-  function askFor(job: Job, entry: BatchEntry, guessed: number): Ask {
+  function requestFor(job: Job, entry: BatchEntry, guessed: number): OutputRequest {
     const at = entry.tokens.length - 1 + guessed;
     if (job.alone) return { at, kind: "kept" };
     const { repeat_last_n: lastN, topLogprobs } = job.sampling;
@@ -103,26 +103,26 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
 
   /**
    * Chooses the token behind the entry's tokens and `job.right`.
-   * @param answer undefined if the library has not sampled there
+   * @param output undefined if the library has not sampled there
    * @param forced used instead of a sampled token, if the grammar allows it
    */
-  function take(job: Job, entry: BatchEntry, answer?: Answer, forced?: Token): EntryResult | Promise<EntryResult> {
+  function take(job: Job, entry: BatchEntry, output?: Output, forced?: Token): EntryResult | Promise<EntryResult> {
     try {
-      const chosen = choose(job, entry, answer, forced);
+      const chosen = choose(job, entry, output, forced);
       return chosen instanceof Promise ? chosen.catch(grammarFailure) : chosen;
     } catch (error) {
       return grammarFailure(error);
     }
   }
 
-  function choose(job: Job, entry: BatchEntry, answer?: Answer, forced?: Token): EntryResult | Promise<EntryResult> {
+  function choose(job: Job, entry: BatchEntry, output?: Output, forced?: Token): EntryResult | Promise<EntryResult> {
     const { grammar, sampling } = job;
     // The forced token ends a thought. If the grammar does not allow the forced token, the thought continues.
     if (forced !== undefined && grammar?.allows(forced) !== false) {
       return sampling.topLogprobs === undefined ? accept(job, forced) : readAndChoose(job, entry, forced);
     }
-    if (answer?.kind === "token" && (answer.token === undefined || grammar?.allows(answer.token) !== false)) {
-      return accept(job, answer.token, answer.logprobs);
+    if (output?.kind === "token" && (output.token === undefined || grammar?.allows(output.token) !== false)) {
+      return accept(job, output.token, output.logprobs);
     }
     return readAndChoose(job, entry);
   }
@@ -144,7 +144,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     entry: BatchEntry,
     guesses: readonly Token[],
     first: EntryResult | Promise<EntryResult>,
-    answers: readonly Answer[],
+    outputs: readonly Output[],
   ): Promise<EntryResult> {
     const result = await first;
     const behind: { readonly token: Token; readonly logprobs?: TokenLogprobs }[] = [];
@@ -153,11 +153,11 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     for (const [i, guess] of guesses.entries()) {
       // A failure behind a right guess is not reported, because the next step repeats it.
       if (last.kind !== "token" || last.token !== guess || context.isEndOfGeneration(guess)) break;
-      const before = answers[i];
+      const before = outputs[i];
       // The library samples behind a guess that it has sampled itself. The grammar may have chosen the guess instead.
       hasSampled &&= before?.kind === "token" && before.token === guess;
       job.right = guesses.slice(0, i + 1);
-      last = await take(job, entry, hasSampled ? answers[i + 1] : undefined);
+      last = await take(job, entry, hasSampled ? outputs[i + 1] : undefined);
       if (last.kind !== "token") break;
       const { token, logprobs } = last;
       behind.push(logprobs === undefined ? { token } : { token, logprobs });
@@ -190,24 +190,25 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
         return { kind: "failed", message: `The context of ${capacity + 1} tokens is full` };
       }
       const { topLogprobs: top = 0 } = job.sampling;
-      const asks = nextTokens.map((next, at): Ask => {
+      const outputs = nextTokens.map((next, at): OutputRequest => {
         return { at, kind: "logits", request: { tokens: [next], top, total: true } };
       });
-      if (sample) for (let guessed = 0; guessed <= guesses.length; guessed++) asks.push(askFor(job, entry, guessed));
-      return { slot: id, from, tokens: guesses.length === 0 ? tokens : [...tokens, ...guesses], asks };
+      if (sample)
+        for (let guessed = 0; guessed <= guesses.length; guessed++) outputs.push(requestFor(job, entry, guessed));
+      return { slot: id, from, tokens: guesses.length === 0 ? tokens : [...tokens, ...guesses], outputs };
     },
 
-    resultOf(entry, answers) {
+    resultOf(entry, outputs) {
       const { guesses = [], nextTokens, sample, forced } = entry;
       const job = currentJob();
       const nextLogprobs = nextTokens?.map((next, i) => {
-        const answer = answers[i];
-        if (answer?.kind !== "logits") throw new Error("The library returned no logits for a token of the prompt");
-        return logprobsOf(answer.logits, next, job.sampling.topLogprobs ?? 0);
+        const output = outputs[i];
+        if (output?.kind !== "logits") throw new Error("The library returned no logits for a token of the prompt");
+        return logprobsOf(output.logits, next, job.sampling.topLogprobs ?? 0);
       });
       if (!sample) return nextLogprobs === undefined ? { kind: "none" } : { kind: "none", nextLogprobs };
-      const sampled = nextTokens === undefined ? answers : answers.slice(nextTokens.length);
-      if (sampled.length === 0) throw new Error(`The pass has no answer for slot ${id}`);
+      const sampled = nextTokens === undefined ? outputs : outputs.slice(nextTokens.length);
+      if (sampled.length === 0) throw new Error(`The pass has no output for slot ${id}`);
       const first = take(job, entry, sampled[0], forced);
       if (guesses.length > 0) return takeBehind(job, entry, guesses, first, sampled);
       if (nextLogprobs === undefined) return first;
