@@ -186,9 +186,9 @@ class Step : public Task {
         for (size_t i = 0; i < draws.size(); i++) {
             const Draw & draw = draws[i];
             result[draw.offset] = LLAMA_TOKEN_NULL;
-            // The batch guesses what the sampler's last draw samples. Behind a wrong guess, the logits are those of another text.
-            const bool isGuessed = i > 0 && draws[i - 1].sampler == draw.sampler;
-            if (isGuessed && sampled[i - 1] != batch.tokenAt(draw.at)) continue;
+            // The batch has a draft of what the sampler's last draw samples. Behind a wrong draft, the logits are those of another text.
+            const bool isDraft = i > 0 && draws[i - 1].sampler == draw.sampler;
+            if (isDraft && sampled[i - 1] != batch.tokenAt(draw.at)) continue;
             sampled[i] = sampleOne(draw);
         }
     }

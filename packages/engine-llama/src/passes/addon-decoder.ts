@@ -91,7 +91,7 @@ export function createAddonDecoder({ addon, library, vocabularySize }: AddonDeco
     },
     createSampler: () => new addon.Sampler(library.model),
     canSample: (sampling) => !hasDry(sampling),
-    takesGuesses: true,
+    takesDrafts: true,
     decodeEmbeddings: async (sequence, embeddings, positions, causal) =>
       await decoder.decodeEmbeddings(sequence, embeddings, positions, causal),
     cells: {

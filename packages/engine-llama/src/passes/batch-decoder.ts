@@ -14,7 +14,7 @@ export interface Batch {
 }
 
 /**
- * The tokens to sample. All lists have the same length. Where the decoder takes guesses, a sampler may draw several times, at consecutive tokens of
+ * The tokens to sample. All lists have the same length. Where the decoder takes drafts, a sampler may draw several times, at consecutive tokens of
  * its sequence: each draw but the first samples only if the draw before it sampled the token that the batch has at its place, else no token.
  */
 export interface Draws {
@@ -53,7 +53,7 @@ export interface BatchDecoder {
   /** Whether its samplers have the effects of all these settings. */
   canSample(sampling: SamplingNumbers): boolean;
   /** Whether a sampler may draw several times in a batch. */
-  readonly takesGuesses: boolean;
+  readonly takesDrafts: boolean;
   /** Absent on the library's own binding. */
   readonly cells?: SequenceCells;
   /**

@@ -23,7 +23,7 @@ async function problemOf(token: number, changes: readonly (readonly [token: numb
     logits: () => ({ logits: new Map([...expected.logits, ...changes]) }),
     createSampler: () => ({ configure: () => {}, setRecent: () => {} }),
     canSample: () => true,
-    takesGuesses: false,
+    takesDrafts: false,
   };
   const library = { context: { disposeSequence: (id: number) => emptied.push(id) } } as unknown as Library;
   const problem = await decoderProblem(decoder, library, expected);
@@ -61,7 +61,7 @@ describe("a decoder passes the check", () => {
       logits: () => odd,
       createSampler: () => ({ configure: () => {}, setRecent: () => {} }),
       canSample: () => true,
-      takesGuesses: false,
+      takesDrafts: false,
     };
     const library = { context: { disposeSequence: () => {} } } as unknown as Library;
     expect(await decoderProblem(decoder, library, odd)).toBeUndefined();

@@ -72,7 +72,7 @@ export function createLibraryDecoder(library: Library, inOrder: boolean): BatchD
     logits: readLogits,
     createSampler: () => createOwnSampler(library),
     canSample: (sampling) => effectiveFields(sampling).every((name) => libraryFields.has(name)),
-    takesGuesses: false,
+    takesDrafts: false,
   };
 }
 

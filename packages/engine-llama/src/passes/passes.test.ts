@@ -35,7 +35,7 @@ function fakePasses({ removes = true } = {}) {
       setRecent: (tokens) => void recents.push([...tokens]),
     }),
     canSample: () => true,
-    takesGuesses: true,
+    takesDrafts: true,
     cells: {
       copy: async (...args) => void calls.push(["copy", ...args]),
       release: (...args) => void calls.push(["release", ...args]),
@@ -146,7 +146,7 @@ describe("a pass", () => {
 
   it("draws at several tokens of a row, in any order of slots, and sets the penalties' tokens once", async () => {
     const { passes, calls, steps, recents } = fakePasses();
-    const guessed: BatchRow = {
+    const drafted: BatchRow = {
       ...{ slot: 2, from: 5, tokens: [4, 7, 8] },
       outputs: [0, 1, 2].map((at) => {
         return {
@@ -156,7 +156,7 @@ describe("a pass", () => {
         };
       }),
     };
-    const pass = passes.run([guessed, drawn(0, [5])], underway);
+    const pass = passes.run([drafted, drawn(0, [5])], underway);
     steps[0]?.resolve(Float64Array.of(7, 6, -1, 3));
     const token = (sampled: number | undefined): object => ({ kind: "token", token: sampled });
     expect(await pass).toEqual([[token(7), token(6), token(undefined)], [token(3)]]);

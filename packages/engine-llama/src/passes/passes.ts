@@ -16,7 +16,7 @@ export interface BatchRow {
   readonly tokens: readonly Token[];
   /**
    * In ascending order of `at`. Draws are at consecutive tokens: each draw but the first has a token only if the draw before it sampled the row's token
-   * at its place. A row has several draws only where `takesGuesses` is true.
+   * at its place. A row has several draws only where `takesDrafts` is true.
    */
   readonly outputs: readonly OutputRequest[];
 }
@@ -65,7 +65,7 @@ export interface Passes {
   canSample(sampling: SlotSampling): boolean;
 
   /** Whether a row may have several draws. */
-  readonly takesGuesses: boolean;
+  readonly takesDrafts: boolean;
 
   /** Sets the number of threads. Not called while a pass runs. */
   setThreads(threads: number): void;
@@ -79,7 +79,7 @@ export interface Passes {
   erase(slot: number, from: number, to: number, end: number, cells?: number): Promise<number>;
   /** Computes cells of a picture in a separate pass. Absent if the decoder cannot. */
   readonly feed?: (slot: number, embeddings: Float32Array, positions: Int32Array, causal: boolean) => Promise<void>;
-  /** Discards the tokens at the positions `[from, to)`, the last of a slot, and keeps their memory for the next tokens. Only where `takesGuesses` is true. */
+  /** Discards the tokens at the positions `[from, to)`, the last of a slot, and keeps their memory for the next tokens. Only where `takesDrafts` is true. */
   drop(slot: number, from: number, to: number): void;
   /**
    * Saves the slot's state, so that the slot can later be cut back to its present tokens. Absent if slots can be cut anywhere.
@@ -212,8 +212,8 @@ export function createPasses(options: PassesOptions): Passes {
     run: (rows, underway) => follow(run(rows, underway)),
     readLogits: async (slot, at, request) => await decoder.logits(slotAt(slot).start + at, request),
     canSample: (wanted) => decoder.canSample(wanted),
-    // A recurrent state cannot be cut back behind a wrong guess.
-    takesGuesses: decoder.takesGuesses && !options.isRecurrent,
+    // A recurrent state cannot be cut back behind a wrong draft.
+    takesDrafts: decoder.takesDrafts && !options.isRecurrent,
     setThreads(wanted) {
       threads = wanted;
     },

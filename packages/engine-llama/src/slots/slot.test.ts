@@ -24,7 +24,7 @@ function scripted(sampled: SamplingContext = context) {
       return held - (to - from);
     },
     canSample: () => true,
-    takesGuesses: true,
+    takesDrafts: true,
     drop: (_, from, to) => void dropped.push([from, to]),
     readLogits: async (_, at) => {
       read.push(at);
@@ -104,9 +104,9 @@ describe("a slot", () => {
     expect(decodeRow(slot, held, 9)).toEqual({ kind: "failed", message: "The context of 9 tokens is full" });
   });
 
-  describe("with guesses", () => {
-    const entry = (guesses: readonly Token[]): BatchEntry => {
-      return { slot: 0, from: 2, tokens: [3], sample: true, guesses };
+  describe("with drafts", () => {
+    const entry = (drafts: readonly Token[]): BatchEntry => {
+      return { slot: 0, from: 2, tokens: [3], sample: true, guesses: drafts };
     };
     const outputsOf = (...tokens: (Token | undefined)[]): Output[] => tokens.map((token) => ({ kind: "token", token }));
     async function begun(fields: Partial<SlotSampling> = {}, sampled = context) {
@@ -129,7 +129,7 @@ describe("a slot", () => {
       expect(draws.slice(1).map(({ seed }) => seed)).toEqual(alone);
     });
 
-    test("takes the tokens behind right guesses, and drops the cells of the others", async () => {
+    test("takes the tokens behind right drafts, and drops the cells of the others", async () => {
       const { slot, dropped } = await begun();
       slot.rowFor(entry([4, 5, 6]));
       const result = await slot.resultOf(entry([4, 5, 6]), outputsOf(4, 7, undefined, undefined));
@@ -141,7 +141,7 @@ describe("a slot", () => {
       expect(dropped).toEqual([[4, 6]]);
     });
 
-    test("drops all cells of the guesses if the entry fails", async () => {
+    test("drops all cells of the drafts if the entry fails", async () => {
       const { slot, dropped } = await begun();
       slot.rowFor(entry([4, 5]));
       const result = await slot.resultOf(entry([4, 5]), outputsOf(undefined, undefined, undefined));
@@ -159,7 +159,7 @@ describe("a slot", () => {
       expect(dropped).toEqual([[4, 5]]);
     });
 
-    test("samples itself behind a guess that only the grammar chose", async () => {
+    test("samples itself behind a draft that only the grammar chose", async () => {
       const run = { allows: (token: Token) => token === 9, accept: () => undefined, candidates: () => [9] };
       const grammars = { begin: async () => run };
       const { slot, read } = await begun({ grammar: 'root ::= "a"', temperature: 0 }, {

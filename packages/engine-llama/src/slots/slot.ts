@@ -45,7 +45,7 @@ interface Job {
   readonly alone: boolean;
   /** Number of tokens that shifts have discarded: they still count for the positions of later tokens. */
   discarded: number;
-  /** The right guesses in front of the token that is chosen now. */
+  /** The right drafts in front of the token that is chosen now. */
   right: readonly Token[];
 }
 
@@ -91,14 +91,14 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     return job;
   }
 
-  /** @param guessed number of guesses in front of the token */
-  function requestFor(job: Job, entry: BatchEntry, guessed: number): OutputRequest {
-    const at = entry.tokens.length - 1 + guessed;
+  /** @param drafted number of drafts in front of the token */
+  function requestFor(job: Job, entry: BatchEntry, drafted: number): OutputRequest {
+    const at = entry.tokens.length - 1 + drafted;
     if (job.alone) return { at, kind: "kept" };
     const { repeat_last_n: lastN, topLogprobs } = job.sampling;
-    // The library's sampler counts the right guesses for the penalties itself.
-    const recent = guessed === 0 && hasRepeatPenalty(job.sampling) ? job.held.tokens.slice(-lastN) : undefined;
-    return { at, kind: "draw", draw: { seed: seedOf(job, entry, guessed), recent, topLogprobs } };
+    // The library's sampler counts the right drafts for the penalties itself.
+    const recent = drafted === 0 && hasRepeatPenalty(job.sampling) ? job.held.tokens.slice(-lastN) : undefined;
+    return { at, kind: "draw", draw: { seed: seedOf(job, entry, drafted), recent, topLogprobs } };
   }
 
   /**
@@ -138,11 +138,11 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     return accept(job, token, isScored ? logprobsOf(logits, token, topLogprobs) : undefined);
   }
 
-  /** Adds the tokens behind right guesses, and discards the cells of the wrong ones: all of them if the entry failed. */
+  /** Adds the tokens behind right drafts, and discards the cells of the wrong ones: all of them if the entry failed. */
   async function takeBehind(
     job: Job,
     entry: BatchEntry,
-    guesses: readonly Token[],
+    drafts: readonly Token[],
     first: EntryResult | Promise<EntryResult>,
     outputs: readonly Output[],
   ): Promise<EntryResult> {
@@ -150,13 +150,13 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     const behind: { readonly token: Token; readonly logprobs?: TokenLogprobs }[] = [];
     let last = result;
     let hasSampled = true;
-    for (const [i, guess] of guesses.entries()) {
-      // A failure behind a right guess is not reported, because the next step repeats it.
-      if (last.kind !== "token" || last.token !== guess || context.isEndOfGeneration(guess)) break;
+    for (const [i, draft] of drafts.entries()) {
+      // A failure behind a right draft is not reported, because the next step repeats it.
+      if (last.kind !== "token" || last.token !== draft || context.isEndOfGeneration(draft)) break;
       const before = outputs[i];
-      // The library samples behind a guess that it has sampled itself. The grammar may have chosen the guess instead.
-      hasSampled &&= before?.kind === "token" && before.token === guess;
-      job.right = guesses.slice(0, i + 1);
+      // The library samples behind a draft that it has sampled itself. The grammar may have chosen the draft instead.
+      hasSampled &&= before?.kind === "token" && before.token === draft;
+      job.right = drafts.slice(0, i + 1);
       last = await take(job, entry, hasSampled ? outputs[i + 1] : undefined);
       if (last.kind !== "token") break;
       const { token, logprobs } = last;
@@ -164,7 +164,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     }
     job.right = [];
     const from = entry.from + entry.tokens.length;
-    if (behind.length < guesses.length) passes.drop(id, from + behind.length, from + guesses.length);
+    if (behind.length < drafts.length) passes.drop(id, from + behind.length, from + drafts.length);
     return result.kind === "token" ? { ...result, behind } : result;
   }
 
@@ -183,10 +183,10 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     },
 
     rowFor(entry) {
-      const { from, tokens, guesses = [], nextTokens = [], sample } = entry;
+      const { from, tokens, guesses: drafts = [], nextTokens = [], sample } = entry;
       const job = currentJob();
-      if (guesses.length > 0 && !passes.takesGuesses) throw new Error(`Cannot step slot ${id}: it takes no guesses`);
-      if (job.held.entries.length + guesses.length > capacity) {
+      if (drafts.length > 0 && !passes.takesDrafts) throw new Error(`Cannot step slot ${id}: it takes no drafts`);
+      if (job.held.entries.length + drafts.length > capacity) {
         return { kind: "failed", message: `The context of ${capacity + 1} tokens is full` };
       }
       const { topLogprobs: top = 0 } = job.sampling;
@@ -194,12 +194,12 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
         return { at, kind: "logits", request: { tokens: [next], top, total: true } };
       });
       if (sample)
-        for (let guessed = 0; guessed <= guesses.length; guessed++) outputs.push(requestFor(job, entry, guessed));
-      return { slot: id, from, tokens: guesses.length === 0 ? tokens : [...tokens, ...guesses], outputs };
+        for (let drafted = 0; drafted <= drafts.length; drafted++) outputs.push(requestFor(job, entry, drafted));
+      return { slot: id, from, tokens: drafts.length === 0 ? tokens : [...tokens, ...drafts], outputs };
     },
 
     resultOf(entry, outputs) {
-      const { guesses = [], nextTokens, sample, forced } = entry;
+      const { guesses: drafts = [], nextTokens, sample, forced } = entry;
       const job = currentJob();
       const nextLogprobs = nextTokens?.map((next, i) => {
         const output = outputs[i];
@@ -210,7 +210,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
       const sampled = nextTokens === undefined ? outputs : outputs.slice(nextTokens.length);
       if (sampled.length === 0) throw new Error(`The pass has no output for slot ${id}`);
       const first = take(job, entry, sampled[0], forced);
-      if (guesses.length > 0) return takeBehind(job, entry, guesses, first, sampled);
+      if (drafts.length > 0) return takeBehind(job, entry, drafts, first, sampled);
       if (nextLogprobs === undefined) return first;
       const add = (result: EntryResult): EntryResult =>
         result.kind === "token" ? { ...result, nextLogprobs } : result;
@@ -232,9 +232,9 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
   };
 }
 
-/** Returns the seed of the token behind the entry's tokens and guesses. It is the same in any batch, and in an engine that resumes the job. */
-function seedOf({ sampling, discarded }: Job, { from, tokens }: BatchEntry, guessed: number): number {
-  return tokenSeed(sampling.seed, from + tokens.length + guessed + discarded);
+/** Returns the seed of the token behind the entry's tokens and drafts. It is the same in any batch, and in an engine that resumes the job. */
+function seedOf({ sampling, discarded }: Job, { from, tokens }: BatchEntry, drafted: number): number {
+  return tokenSeed(sampling.seed, from + tokens.length + drafted + discarded);
 }
 
 function accept({ grammar }: Job, token: Token | undefined, logprobs?: TokenLogprobs): EntryResult {

@@ -115,31 +115,31 @@ describe("the fake backend refuses", () => {
     ["no entries", {}, (fake) => fake.step([]), "there are no entries"],
     ["two entries of a slot", {}, (fake) => fake.step([prefill(0, [1]), prefill(0, [1])]), "slot 0 has two entries"],
     [
-      "guesses where they are off",
-      { guesses: false },
+      "drafts where they are off",
+      { drafts: false },
       async (fake) => {
         await fake.step([prefill(0, [1], true)]);
         await fake.step([{ kind: "decode", slot: 0, guesses: [1] }]);
       },
-      "slot 0 takes no guesses",
+      "slot 0 takes no drafts",
     ],
     [
-      "guesses behind a prompt",
+      "drafts behind a prompt",
       {},
       (fake) => fake.step([{ ...prefill(0, [1], true), guesses: [1] }]),
-      "slot 0 has guesses behind a prompt",
+      "slot 0 has drafts behind a prompt",
     ],
     [
-      "guesses behind a forced token",
+      "drafts behind a forced token",
       {},
       async (fake) => {
         await fake.step([prefill(0, [1], true)]);
         await fake.step([{ kind: "decode", slot: 0, forced: 5, guesses: [1] }]);
       },
-      "slot 0 has guesses behind a forced token",
+      "slot 0 has drafts behind a forced token",
     ],
     [
-      "more guesses than the context has room for",
+      "more drafts than the context has room for",
       { contextSize: 4 },
       async (fake) => {
         await fake.step([prefill(0, [1], true)]);

@@ -42,8 +42,8 @@ export interface FakeBackendOptions {
   readonly copies?: boolean;
   /** Maximum number of tokens in a step; 512 by default. */
   readonly batchSize?: number;
-  /** Allows guesses; true by default. */
-  readonly guesses?: boolean;
+  /** Allows drafts; true by default. */
+  readonly drafts?: boolean;
   /** Measures steps; absent by default. */
   readonly measure?: TextGenerator["measure"];
   /** How long a step takes; by default one turn of the event loop. */
@@ -165,16 +165,16 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     if (entry.tokens.length === 0) throw refusal("step", `the entry of slot ${entry.slot} is empty`);
     if (entry.nextTokens !== undefined && job.sampling.topLogprobs === undefined)
       throw refusal("step", `slot ${entry.slot} has no logprobs to give`);
-    if (entry.guesses !== undefined) checkGuesses(entry, last);
+    if (entry.guesses !== undefined) checkDrafts(entry, last);
     const length = cells.length + lengthOf(entry);
     if (length > contextCapacity(info.contextSize))
       throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);
   }
 
-  function checkGuesses({ slot, forced }: BatchEntry, last: Token | undefined): void {
-    if (options.guesses === false) throw refusal("step", `slot ${slot} takes no guesses`);
-    if (last === undefined) throw refusal("step", `slot ${slot} has guesses behind a prompt`);
-    if (forced !== undefined) throw refusal("step", `slot ${slot} has guesses behind a forced token`);
+  function checkDrafts({ slot, forced }: BatchEntry, last: Token | undefined): void {
+    if (options.drafts === false) throw refusal("step", `slot ${slot} takes no drafts`);
+    if (last === undefined) throw refusal("step", `slot ${slot} has drafts behind a prompt`);
+    if (forced !== undefined) throw refusal("step", `slot ${slot} has drafts behind a forced token`);
   }
 
   async function pause(): Promise<void> {
@@ -230,7 +230,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
 
   const generator: TextGenerator = {
     states: options.saved?.attach((id) => slotAt(id, "save or load"), checkPool),
-    takesGuesses: options.guesses ?? true,
+    takesGuesses: options.drafts ?? true,
     oneMatrix: false,
     attentionTile: 64,
     measure: options.measure,
@@ -437,9 +437,9 @@ function compute({ cells, job }: FakeSlot, entry: BatchEntry, die: (() => void) 
   if (entry.guesses === undefined) return result;
 
   const behind: SampledToken[] = [];
-  for (const guess of entry.guesses) {
-    if (guess !== job.last || isFakeEndOfGeneration(guess)) break;
-    feed(cells, guess, job.adapters);
+  for (const draft of entry.guesses) {
+    if (draft !== job.last || isFakeEndOfGeneration(draft)) break;
+    feed(cells, draft, job.adapters);
     const next = sampleNext(cells, job, die);
     if (next === undefined) {
       cells.pop();
@@ -483,8 +483,8 @@ function nextLogprobsOf(cells: readonly FakeCell[], next: Token, { topLogprobs =
 }
 
 /** Number of tokens that the entry feeds. */
-function lengthOf({ tokens, guesses = [] }: BatchEntry): number {
-  return tokens.length + guesses.length;
+function lengthOf({ tokens, guesses: drafts = [] }: BatchEntry): number {
+  return tokens.length + drafts.length;
 }
 
 function feed(cells: FakeCell[], entry: HeldEntry, adapters: readonly number[] | undefined): void {

@@ -88,7 +88,7 @@ export async function simulate(seed: number, metrics: WorkerMetrics, withTools =
       fake: {
         contextPool,
         copies: random.chance(0.5),
-        guesses: random.chance(0.5),
+        drafts: random.chance(0.5),
         vision: true,
         encodeGate: newWire.encodeGate,
       },

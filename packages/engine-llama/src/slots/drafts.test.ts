@@ -1,4 +1,4 @@
-// Tests guesses on real models in single precision, where tokens do not depend on the shape of a batch.
+// Tests drafts on real models in single precision, where tokens do not depend on the shape of a batch.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 
 const isLong = process.env["WAGGLE_LONG"] === "1";
-const folder = mkdtempSync(join(tmpdir(), "waggle-guesses-"));
+const folder = mkdtempSync(join(tmpdir(), "waggle-drafts-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 // With flash attention, llama.cpp computes with keys and values in half precision, whatever their type.
@@ -31,14 +31,14 @@ describe("with the addon", needs("Waggle's addon"), () => {
     requests: isLong ? 200 : 40,
   });
 
-  test("a model with sliding windows takes guesses, also wrong ones", async () => {
+  test("a model with sliding windows takes drafts, also wrong ones", async () => {
     const random = join(folder, "sliding.gguf");
     // The windows are shorter than the prompt.
     const small = { layers: 6, width: 64, headSize: 16, feedForward: 128, vocabulary: 1_024, context: 512, window: 16 };
     writeRandomModel({ ...shapeNamed("gemma"), ...small }, random);
     const backend = driveSlots(await load(random));
     const prompt = Array.from({ length: 40 }, (_, i) => 300 + i);
-    async function answer(guesses: readonly Token[]): Promise<Token[]> {
+    async function answer(drafts: readonly Token[]): Promise<Token[]> {
       await backend.begin(0, 0, { ...SamplingSchema.parse({ temperature: 0, ignore_eos: true }), seed: 1 });
       const sampled: Token[] = [];
       let [result] = await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
@@ -46,7 +46,7 @@ describe("with the addon", needs("Waggle's addon"), () => {
         sampled.push(result.token, ...(result.behind ?? []).map(({ token }) => token));
         if (sampled.length > 12) break;
         [result] = await backend.step([
-          { kind: "decode", slot: 0, guesses: guesses.slice(sampled.length, sampled.length + 4) },
+          { kind: "decode", slot: 0, guesses: drafts.slice(sampled.length, sampled.length + 4) },
         ]);
       }
       await backend.end(0);
