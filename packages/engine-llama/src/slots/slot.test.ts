@@ -64,7 +64,7 @@ describe("a slot", () => {
   test("penalises the last tokens of the engine's list, with those that the row feeds", async () => {
     const { slot } = scripted();
     const held = heldOf([1, 2]);
-    await slot.begin(2, sampling, held);
+    await slot.begin(2, sampling, held, undefined);
     const row = decodeRow(slot, held, 3);
     expect(row).toMatchObject({ from: 2, tokens: [3] });
     expect(drawOf(row).recent).toEqual([1, 2, 3]);
@@ -74,8 +74,8 @@ describe("a slot", () => {
   test("draws with the same random numbers after a shift", async () => {
     const [whole, shifted] = [scripted(), scripted()];
     const [held, rest] = [heldOf([1, 2, 3, 4, 5]), heldOf([1, 2, 3, 4, 5])];
-    await whole.slot.begin(5, sampling, held);
-    await shifted.slot.begin(5, sampling, rest);
+    await whole.slot.begin(5, sampling, held, undefined);
+    await shifted.slot.begin(5, sampling, rest, undefined);
     await shifted.slot.shift(1, 2);
     rest.entries.splice(1, 2);
     expect(shifted.erased).toEqual([[1, 3, 5]]);
@@ -84,10 +84,10 @@ describe("a slot", () => {
 
   test("discards what the engine does not keep, and everything where the engine knows nothing of its contents", async () => {
     const { slot, erased } = scripted();
-    await slot.begin(3, sampling, heldOf([1, 2, 3]));
+    await slot.begin(3, sampling, heldOf([1, 2, 3]), undefined);
     expect(erased, "all is kept").toEqual([]);
     await slot.end(2);
-    await slot.begin(0, sampling, heldOf([]));
+    await slot.begin(0, sampling, heldOf([]), undefined);
     await slot.end(0);
     expect(erased).toEqual([
       [2, 3, 3],
@@ -99,7 +99,7 @@ describe("a slot", () => {
   test("fails an entry that exceeds its capacity", async () => {
     const { slot } = scripted();
     const held = heldOf([1, 2, 3, 4, 5, 6, 7]);
-    await slot.begin(7, sampling, held);
+    await slot.begin(7, sampling, held, undefined);
     expect(decodeRow(slot, held, 8)).toMatchObject({ from: 7 });
     expect(decodeRow(slot, held, 9)).toEqual({ kind: "failed", message: "The context of 9 tokens is full" });
   });
@@ -112,7 +112,7 @@ describe("a slot", () => {
     async function begun(fields: Partial<SlotSampling> = {}, sampled = context) {
       const made = scripted(sampled);
       const held = heldOf([1, 2]);
-      await made.slot.begin(2, { ...sampling, ...fields }, held);
+      await made.slot.begin(2, { ...sampling, ...fields }, held, undefined);
       held.entries.push(3);
       return { ...made, held };
     }

@@ -1,37 +1,22 @@
 import { describe, expect, test } from "vitest";
 import { job, sampling, startEngine, submit } from "../testing/engine-harness.ts";
-import { adaptersOf, createAdapterTurns, passesPerTurn } from "./adapters.ts";
-
-const loaded = [1, 0.5].map((scale, id) => ({ id, file: `${id}.gguf`, scale }));
-
-test("a choice of adapters becomes a scale for each adapter, or undefined for the scales at load", () => {
-  expect(adaptersOf(undefined, loaded)).toBeUndefined();
-  expect(adaptersOf([{ id: 1, scale: 2 }], loaded)).toEqual([0, 2]);
-  expect(adaptersOf([], loaded)).toEqual([0, 0]);
-  expect(adaptersOf([], [])).toBeUndefined();
-  const own = loaded.map(({ id, scale }) => ({ id, scale }));
-  expect(adaptersOf(own.toReversed(), loaded)).toBeUndefined();
-  expect(() => adaptersOf([{ id: 2, scale: 1 }], loaded)).toThrow("there is no adapter 2; the model has 2, from 0");
-  expect(() => adaptersOf([{ id: 0, scale: 1 }], [])).toThrow("the model has no adapters");
-});
+import { runIn } from "../testing/run-in.ts";
+import { createAdapterTurns, passesPerTurn } from "./adapters.ts";
+import type { Run } from "./slots.ts";
 
 describe("the turns of choices of adapters", () => {
-  const slot = (id: number, adapters: string, state: "decoding" | "idle" = "decoding") => ({
-    id,
-    adapters,
-    state,
-    pending: undefined,
-  });
+  const run = (slot: number, ...adapters: number[]): Run =>
+    runIn("decoding", { slot, ...(adapters.length === 0 ? {} : { adapters }) });
 
-  test("do not exist while all slots have the same choice", () => {
-    const slots = [slot(0, "1"), slot(1, "1"), slot(2, "0", "idle")];
-    expect(createAdapterTurns().next(slots)).toBe(slots);
+  test("do not exist while all jobs have the same choice", () => {
+    const runs = [run(0, 1), run(1, 1)];
+    expect(createAdapterTurns().next(runs)).toBe(runs);
   });
 
   test("last `passesPerTurn` passes, and the choice that has waited longest is next", () => {
     const turns = createAdapterTurns();
-    const slots = [slot(0, ""), slot(1, "1"), slot(2, ""), slot(3, "2")];
-    const rounds = Array.from({ length: passesPerTurn * 6 }, () => turns.next(slots).map(({ id }) => id));
+    const runs = [run(0), run(1, 1), run(2), run(3, 2)];
+    const rounds = Array.from({ length: passesPerTurn * 6 }, () => turns.next(runs).map(({ slot }) => slot.id));
     const turnsTaken = Array.from({ length: 6 }, (_, turn) =>
       rounds.slice(turn * passesPerTurn, (turn + 1) * passesPerTurn),
     );
@@ -42,16 +27,12 @@ describe("the turns of choices of adapters", () => {
 
   test("let a new or returning choice wait until the other choice's turn ends", () => {
     const turns = createAdapterTurns();
-    const [a, b] = [slot(0, "a"), slot(1, "b")];
-    const takes = (slots: readonly (typeof a)[]): string =>
-      turns
-        .next(slots)
-        .map(({ adapters }) => adapters)
-        .join("");
-    expect([takes([a]), takes([a, b])]).toEqual(["a", "a"]);
+    const [a, b] = [run(0, 1), run(1, 2)];
+    const takes = (runs: readonly Run[]): number[] => turns.next(runs).map(({ slot }) => slot.id);
+    expect([takes([a]), takes([a, b])]).toEqual([[0], [0]]);
     for (let pass = 1; pass < passesPerTurn; pass++) takes([a, b]);
-    expect(takes([a, b])).toBe("b");
-    expect(takes([a])).toBe("a");
+    expect(takes([a, b])).toEqual([1]);
+    expect(takes([a])).toEqual([0]);
   });
 });
 

@@ -1,42 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { needOf, slotToPark, soonCells, stepCells, usedCells } from "./cells.ts";
-import { createHeld } from "../sequence/held.ts";
-import { createSlots, type Slot, type SlotPhase } from "./slots.ts";
+import { range, runIn, slotOf, type GivenRun } from "../testing/run-in.ts";
+import { needOf, runToPreempt, soonCells, stepCells, usedCells } from "./cells.ts";
+import type { Run } from "./slots.ts";
 
-interface GivenSlot {
-  readonly state?: SlotPhase;
-  readonly held?: number;
-  readonly prompt?: number;
-  readonly tokensLeft?: number;
-  readonly priority?: number;
-  readonly parkedAtMs?: number;
-  readonly pending?: boolean;
-}
-
-/** The slots' jobs started in this order. */
-function slotsOf(...given: readonly GivenSlot[]): readonly Slot[] {
-  const slots = createSlots(given.length);
-  given.forEach(({ state = "decoding", held = 0, prompt = 0, tokensLeft = 1_000, priority = 0, ...more }, i) => {
-    Object.assign(slots[i] as Slot, {
-      state,
-      held: createHeld(Array.from({ length: held }, (_, token) => token)),
-      prompt: Array.from({ length: prompt }, (_, token) => token),
-      prepared: { job: { priority } },
-      sequence: { tokensLeft },
-      startOrder: i,
-      parkedAtMs: more.parkedAtMs,
-      pending: more.pending === true ? { keepTokens: 0 } : undefined,
-    });
-  });
-  return slots;
-}
-
-function parked(nowMs: number, ...given: readonly GivenSlot[]): number | undefined {
-  return slotToPark(slotsOf(...given), nowMs)?.id;
-}
+const prefilling = (length: number, held = 0): Run => runIn("prefilling", { entries: range(length), held });
 
 test("each token of a slot uses a cell, also in an idle slot", () => {
-  expect(usedCells(slotsOf({ held: 3 }, { state: "idle", held: 4 }))).toBe(7);
+  expect(usedCells([prefilling(9, 3).slot, slotOf(1, range(4))])).toBe(7);
 });
 
 describe("a job soon needs", () => {
@@ -46,43 +16,47 @@ describe("a job soon needs", () => {
     expect(soonCells({ tokens: 900, tokensLeft: Infinity }, 1_000, 256)).toBe(999);
   });
 
-  test("its whole prompt until it decodes, then what it holds", () => {
-    const [reading, writing] = slotsOf(
-      { state: "prefilling", held: 3, prompt: 9 },
-      { held: 30, prompt: 9, tokensLeft: 5 },
-    ) as [Slot, Slot];
-    expect(needOf(reading)).toEqual({ tokens: 9, tokensLeft: 1_000 });
-    expect(needOf(writing)).toEqual({ tokens: 30, tokensLeft: 5 });
+  test("its prompt and its output, also before it is computed", () => {
+    expect(needOf(prefilling(9, 3))).toEqual({ tokens: 9, tokensLeft: 1_000 });
+    const writing = runIn("decoding", { entries: range(9), sampled: range(22), maxTokens: 27 });
+    expect(needOf(writing)).toEqual({ tokens: 31, tokensLeft: 5 });
   });
 });
 
 test("a pass feeds a token of each decoding slot, and prompts up to the batch size", () => {
-  const slots = slotsOf(
-    { held: 8 },
-    { held: 9 },
-    { state: "prefilling", held: 2, prompt: 12 },
-    { state: "prefilling", prompt: 50, pending: true },
-    { state: "parked", prompt: 50, pending: true },
-    { state: "idle", held: 4 },
-  );
+  const jobs = [runIn("decoding"), runIn("decoding"), prefilling(12, 2), runIn("beginning"), runIn("preempted")];
+  const slots = [...jobs.map(({ slot }) => slot), slotOf(0, range(4))];
   expect(stepCells(slots, 512)).toBe(12);
   expect(stepCells(slots, 6)).toBe(8);
 });
 
-describe("the slot to park", () => {
-  test("has the job of the lowest priority, and of several the one that started last", () => {
-    expect(parked(0, { priority: 1 }, { priority: -1 }, { priority: 0 })).toBe(1);
-    expect(parked(0, { priority: -1 }, { state: "prefilling", priority: -1 }, { priority: 0 })).toBe(1);
+describe("the job to preempt", () => {
+  /** Returns the number of the job. The jobs started in this order. */
+  function preempted(nowMs: number, ...given: readonly (GivenRun & { readonly preemptedAtMs?: number })[]) {
+    const runs = given.map(({ preemptedAtMs, ...more }, startOrder) =>
+      Object.assign(runIn("decoding", { startOrder, ...more }), { preemptedAtMs }),
+    );
+    return runToPreempt(
+      [...runs, runIn("beginning"), runIn("preempted")].map(({ slot }) => slot),
+      nowMs,
+    )?.startOrder;
+  }
+
+  test("has the lowest priority, and is of several the one that started last", () => {
+    expect(preempted(0, { priority: 1 }, { priority: -1 }, { priority: 0 })).toBe(1);
+    expect(preempted(0, { priority: -1 }, { priority: -1 }, { priority: 0 })).toBe(1);
+    const reading = runIn("prefilling", { priority: -1 });
+    expect(runToPreempt([runIn("decoding").slot, reading.slot], 0)).toBe(reading);
   });
 
-  test("is never that of the only running job, or of a job that has not begun", () => {
-    expect(parked(0, {}, { state: "idle" }, { state: "parked", pending: true })).toBeUndefined();
-    expect(parked(0, {}, { state: "prefilling", pending: true })).toBeUndefined();
+  test("is never the only running job, or a job that has not begun", () => {
+    expect(preempted(0, {})).toBeUndefined();
+    expect(preempted(0, { priority: 1 }, {})).toBe(1);
   });
 
-  test("has no job that was parked in the last 30 seconds, while another could be parked", () => {
-    expect(parked(40_000, { priority: 1 }, { parkedAtMs: 10_001 })).toBe(0);
-    expect(parked(40_000, { priority: 1 }, { parkedAtMs: 10_000 })).toBe(1);
-    expect(parked(40_000, { priority: 1, parkedAtMs: 39_000 }, { parkedAtMs: 39_500 })).toBe(1);
+  test("was not preempted in the last 30 seconds, while another could be preempted", () => {
+    expect(preempted(40_000, { priority: 1 }, { preemptedAtMs: 10_001 })).toBe(0);
+    expect(preempted(40_000, { priority: 1 }, { preemptedAtMs: 10_000 })).toBe(1);
+    expect(preempted(40_000, { priority: 1, preemptedAtMs: 39_000 }, { preemptedAtMs: 39_500 })).toBe(1);
   });
 });

@@ -106,7 +106,10 @@ async function play(clients: readonly Client[]): Promise<number[]> {
     embedGate: async ({ tokens: { length } }) => void (ms += oneMs + tokenMs * length),
     wrap: withGenerator((generator) => ({
       step(entries, underway) {
-        ms += machine(shapeOf(entries, generator), 1, false);
+        const works = entries.map(({ slot, from, tokens: { length }, sample }) => {
+          return { slot, tokens: length, held: from, decodes: sample && length === 1 };
+        });
+        ms += machine(shapeOf(works, generator), 1, false);
         return generator.step(entries, underway);
       },
       pictures: generator.pictures && {

@@ -1,18 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createHeld } from "../sequence/held.ts";
+import { range, runIn, slotOf } from "../testing/run-in.ts";
 import { chooseSlot, holeCostTokens, type CandidateSlot } from "./choose-slot.ts";
 
 function slot(id: number, given: Partial<CandidateSlot> = {}): CandidateSlot {
-  return { id, state: "idle", held: createHeld([]), cacheScope: "alice", sessionId: undefined, lastUsed: -1, ...given };
+  return { ...slotOf(id), cacheScope: "alice", ...given };
 }
 
-const range = (count: number, from = 0): number[] => Array.from({ length: count }, (_, i) => from + i);
+const [idle, decoding, releasing] = [slotOf(), runIn("decoding").slot, runIn("releasing").slot].map(({ state }) => ({
+  state,
+}));
 const seeker = { prompt: range(100), cacheScope: "alice" };
 
 describe("chooseSlot", () => {
   test("finds no slot when all are busy or releasing", () => {
-    expect(chooseSlot([slot(0, { state: "decoding" }), slot(1, { state: "releasing" })], seeker)).toBeUndefined();
+    expect(chooseSlot([slot(0, decoding), slot(1, releasing)], seeker)).toBeUndefined();
   });
 
   test("takes the lowest of equal slots", () => {
@@ -48,7 +51,7 @@ describe("chooseSlot", () => {
 
   test("weighs a cached prefix against the batch split that its slot causes", () => {
     const withPrefix = (length: number): CandidateSlot[] => [
-      slot(0, { state: "decoding" }),
+      slot(0, decoding),
       slot(1),
       slot(2),
       slot(3, { held: createHeld(range(length)) }),
@@ -58,7 +61,7 @@ describe("chooseSlot", () => {
   });
 
   test("prefers the slot between two busy slots, which removes a batch split", () => {
-    const slots = [slot(0, { state: "decoding" }), slot(1, { lastUsed: 9 }), slot(2, { state: "decoding" }), slot(3)];
+    const slots = [slot(0, decoding), slot(1, { lastUsed: 9 }), slot(2, decoding), slot(3)];
     expect(chooseSlot(slots, seeker)?.slot.id).toBe(1);
   });
 
@@ -73,7 +76,7 @@ describe("chooseSlot", () => {
 
   test("returns a session to the slot that holds its prefix, despite a batch split", () => {
     const slots = [
-      slot(0, { state: "decoding" }),
+      slot(0, decoding),
       slot(1, { held: createHeld(range(90)) }),
       slot(2),
       slot(3, { held: createHeld(range(20)), sessionId: "s" }),
@@ -85,14 +88,14 @@ describe("chooseSlot", () => {
   test("does not return a session to its slot if that slot holds other tokens", () => {
     const slots = [slot(0), slot(1, { held: createHeld([0, ...range(40, 500)]), sessionId: "s", lastUsed: 4 })];
     expect(chooseSlot(slots, { ...seeker, sessionId: "s" })).toMatchObject({ slot: { id: 0 }, keepTokens: 0 });
-    const busy = [slot(0, { state: "decoding" }), slot(1), ...slots.map((each) => ({ ...each, id: each.id + 2 }))];
+    const busy = [slot(0, decoding), slot(1), ...slots.map((each) => ({ ...each, id: each.id + 2 }))];
     expect(chooseSlot(busy, { ...seeker, sessionId: "s" })).toMatchObject({ slot: { id: 1 }, keepTokens: 0 });
   });
 
   test("keeps only tokens that the prompt begins with, in the job's scope, for random slots", () => {
     const token = fc.nat(2);
     const anySlot = fc.record({
-      state: fc.constantFrom("idle" as const, "decoding" as const),
+      isIdle: fc.boolean(),
       held: fc.array(token, { maxLength: 12 }).map(createHeld),
       cacheScope: fc.constantFrom("alice", "bob", undefined),
       sessionId: fc.constantFrom("s", undefined),
@@ -103,11 +106,11 @@ describe("chooseSlot", () => {
         fc.array(anySlot, { minLength: 1, maxLength: 6 }),
         fc.array(token, { minLength: 1, maxLength: 12 }),
         (drawn, prompt) => {
-          const slots = drawn.map((each, id) => ({ ...each, id }));
+          const slots = drawn.map(({ isIdle, ...each }, id) => slot(id, { ...each, ...(isIdle ? idle : decoding) }));
           const choice = chooseSlot(slots, { prompt, cacheScope: "alice", sessionId: "s" });
-          if (choice === undefined) return slots.every((each) => each.state !== "idle");
+          if (choice === undefined) return slots.every((each) => each.state.kind !== "idle");
           const { slot: chosen, keepTokens } = choice;
-          expect(chosen.state).toBe("idle");
+          expect(chosen.state.kind).toBe("idle");
           expect(keepTokens).toBeLessThan(prompt.length);
           expect(chosen.held.entries.slice(0, keepTokens)).toEqual(prompt.slice(0, keepTokens));
           if (chosen.cacheScope !== "alice") expect(keepTokens).toBe(0);

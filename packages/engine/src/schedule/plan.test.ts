@@ -1,49 +1,36 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createHeld } from "../sequence/held.ts";
-import { countScored, countTokens, ageWaiting, schedule, type SchedulableSlot, type ScheduleLimits } from "./plan.ts";
+import type { BatchEntry, Token } from "../port/steps.ts";
+import { countTokens } from "../testing/engine-harness.ts";
+import { range, runIn, type GivenRun } from "../testing/run-in.ts";
+import { ageWaiting, entryOf, planSpans, type ScheduleLimits } from "./plan.ts";
+import type { Run } from "./slots.ts";
 
 const limits = { batchSize: 512, prefillBudget: 128, leastPiece: 8, scoredTokens: 512, divide: (run: number) => [run] };
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-const inSlot = {
-  ...{ chunks: [], scores: false, agingTokens: 0, pending: undefined },
-  sequence: { lastToken: 9, forced: undefined },
-};
-const idle = (id: number): SchedulableSlot => ({ id, state: "idle", prompt: [], held: createHeld([1]), ...inSlot });
-const decoding = (id: number): SchedulableSlot => ({
-  id,
-  state: "decoding",
-  prompt: [1],
-  held: createHeld([1]),
-  ...inSlot,
-});
-const prefilling = (id: number, length: number, done = 0): SchedulableSlot => ({
-  id,
-  state: "prefilling",
-  prompt: range(length),
-  held: createHeld(range(done)),
-  ...inSlot,
-});
+const decoding = (slot: number): Run => runIn("decoding", { slot });
+const prefilling = (slot: number, length: number, held = 0, more: GivenRun = {}): Run =>
+  runIn("prefilling", { slot, entries: range(length), held, ...more });
 
-/** The entries in the order of their slots. */
-function widths(slots: readonly SchedulableSlot[], stepLimits: ScheduleLimits = limits): string[] {
-  return ordered(slots, stepLimits).toSorted((a, b) => Number.parseInt(a) - Number.parseInt(b));
+type Drafts = ReadonlyMap<number, readonly Token[]>;
+const planned = (runs: readonly Run[], stepLimits: ScheduleLimits = limits, drafts?: Drafts): BatchEntry[] =>
+  planSpans(runs, stepLimits, drafts).map(entryOf);
+
+/** The spans in the order of their slots. */
+function widths(runs: readonly Run[], stepLimits: ScheduleLimits = limits): string[] {
+  return ordered(runs, stepLimits).toSorted((a, b) => Number.parseInt(a) - Number.parseInt(b));
 }
 
-function ordered(slots: readonly SchedulableSlot[], stepLimits: ScheduleLimits = limits): string[] {
-  return schedule(slots, stepLimits).map(({ slot, tokens, sample }) => {
-    const endsPrompt = sample && slots.find(({ id }) => id === slot)?.state === "prefilling";
-    return `${slot}:${tokens.length}${endsPrompt ? "!" : ""}`;
+function ordered(runs: readonly Run[], stepLimits: ScheduleLimits = limits): string[] {
+  return planSpans(runs, stepLimits).map((span) => {
+    const { slot, target } = span.run;
+    const endsPrompt = entryOf(span).sample && target.length > slot.held.entries.length + 1;
+    return `${slot.id}:${span.count}${endsPrompt ? "!" : ""}`;
   });
 }
 
-describe("schedule", () => {
-  test("returns no entries for idle and releasing slots", () => {
-    expect(schedule([idle(0), { ...decoding(1), state: "releasing" }], limits)).toEqual([]);
-  });
-
-  test("returns entries for all decoding slots and one chunk of a long prompt, in slot order", () => {
+describe("planSpans", () => {
+  test("returns spans for all decoding slots and one piece of a long prompt", () => {
     expect(widths([decoding(0), decoding(1), prefilling(2, 2000), decoding(3)])).toEqual([
       "0:1",
       "1:1",
@@ -51,11 +38,6 @@ describe("schedule", () => {
       "2:80",
       "3:1",
     ]);
-  });
-
-  test("continues a prompt where its cache ends, and samples with the last prompt token", () => {
-    const [entry] = schedule([prefilling(0, 10, 7)], limits);
-    expect(entry).toEqual({ slot: 0, from: 7, tokens: [7, 8, 9], sample: true });
   });
 
   test("computes the shortest prompts first, and part of the next one with the rest of the budget", () => {
@@ -97,10 +79,10 @@ describe("schedule", () => {
           const leastPiece = 64 * goodTiles;
           const prefillBudget = leastPiece + 64 * moreTiles;
           for (let done = 0; done < length;) {
-            const [piece] = schedule([prefilling(0, length, done)], { ...limits, prefillBudget, leastPiece });
-            const tokens = piece?.tokens.length ?? 0;
-            expect(tokens).toBeGreaterThanOrEqual(Math.min(leastPiece, length - done));
-            done += tokens;
+            const [piece] = planSpans([prefilling(0, length, done)], { ...limits, prefillBudget, leastPiece });
+            const { count = 0 } = piece ?? {};
+            expect(count).toBeGreaterThanOrEqual(Math.min(leastPiece, length - done));
+            done += count;
           }
         },
       ),
@@ -118,7 +100,7 @@ describe("schedule", () => {
     const streams = range(3).map(decoding);
     for (const length of [500, 509, 510, 515, 520, 600])
       expect(
-        countTokens(schedule([...streams, prefilling(3, length)], { ...limits, prefillBudget: 512 })),
+        countTokens(planned([...streams, prefilling(3, length)], { ...limits, prefillBudget: 512 })),
       ).toBeLessThanOrEqual(512);
   });
 
@@ -129,14 +111,14 @@ describe("schedule", () => {
     expect(ordered(slots, { ...limits, divide })).toEqual(["6:1", "4:1", "3:9!", "1:1", "2:1", "0:1"]);
   });
 
-  test("gives each decoding slot its guesses, and divides by their rows", () => {
+  test("gives each decoding slot its drafts, and divides by their rows", () => {
     const heights: number[] = [];
     const divide = (run: number, height: number): readonly number[] => {
       heights.push(height);
       return [run];
     };
-    const guesses = new Map([0, 1].map((id) => [id, [7, 8]]));
-    const entries = schedule([decoding(0), decoding(1)], { ...limits, divide }, guesses);
+    const drafts = new Map([0, 1].map((id) => [id, [7, 8]]));
+    const entries = planned([decoding(0), decoding(1)], { ...limits, divide }, drafts);
     expect(entries.map((entry) => entry.guesses)).toEqual([
       [7, 8],
       [7, 8],
@@ -145,21 +127,17 @@ describe("schedule", () => {
     expect(countTokens(entries)).toBe(6);
   });
 
-  test("returns no entries for jobs that have not begun", () => {
-    expect(widths([prefilling(0, 900), { ...prefilling(1, 20), pending: {} }])).toEqual(["0:68"]);
-  });
-
   test("lets a prompt wait for at most as many tokens of other prompts as it has itself", () => {
-    const held = createHeld();
-    const long = { ...prefilling(0, 500), held, agingTokens: 0 };
+    const long = prefilling(0, 500);
+    const { held } = long.slot;
     let others = 0;
     for (let step = 0; step < 100 && held.entries.length === 0; step++) {
-      const newcomer = { ...prefilling(1, 100), agingTokens: 0 };
-      const entries = schedule([long, newcomer], { ...limits, prefillBudget: 100 });
-      ageWaiting([long, newcomer], entries);
-      for (const entry of entries) {
-        if (entry.slot === 0) held.feed(entry.tokens);
-        else others += countTokens([entry]);
+      const newcomer = prefilling(1, 100);
+      const spans = planSpans([long, newcomer], { ...limits, prefillBudget: 100 });
+      ageWaiting([long, newcomer], spans);
+      for (const { run, count } of spans) {
+        if (run === long) held.feed(range(count));
+        else others += count;
       }
     }
     expect(held.entries.length).toBeGreaterThan(0);
@@ -167,39 +145,25 @@ describe("schedule", () => {
     expect(others).toBeGreaterThan(300);
   });
 
-  test("limits the scored tokens, names the next token of each, and leaves the rest of the budget to other prompts", () => {
-    const scored = { ...prefilling(1, 40, 30), scores: true };
+  test("limits the scored tokens, and leaves the rest of the budget to other prompts", () => {
+    const scored = (slot: number): Run => prefilling(slot, 40, 30, { promptLogprobs: true });
     const few = { ...limits, prefillBudget: 20, scoredTokens: 4 };
-    expect(widths([decoding(0), scored, prefilling(2, 100)], few)).toEqual(["0:1", "1:4", "2:16"]);
-    const both = [1, 2].map((id) => ({ ...prefilling(id, 40, 30), scores: true }));
-    expect(widths([decoding(0), ...both], few), "the limit is for all slots together").toEqual(["0:1", "1:4"]);
-    const [entry] = schedule([{ ...prefilling(0, 40, 30), scores: true }], few);
-    expect(entry).toMatchObject({ tokens: [30, 31, 32, 33], nextTokens: [31, 32, 33, 34], sample: false });
-    const [last] = schedule([{ ...prefilling(0, 40, 37), scores: true }], few);
-    expect(last).toMatchObject({ tokens: [37, 38, 39], nextTokens: [38, 39], sample: true });
-    expect(countScored([entry, last].flatMap((each) => each ?? []))).toBe(6);
+    expect(widths([decoding(0), scored(1), prefilling(2, 100)], few)).toEqual(["0:1", "1:4", "2:16"]);
+    expect(widths([decoding(0), scored(1), scored(2)], few), "the limit is for all slots").toEqual(["0:1", "1:4"]);
   });
 
   test("gives decoding slots precedence when the batch is small", () => {
     const small = { ...limits, batchSize: 4 };
-    const entries = schedule([decoding(0), prefilling(1, 9), decoding(2), decoding(3)], small);
+    const entries = planned([decoding(0), prefilling(1, 9), decoding(2), decoding(3)], small);
     expect(entries.map((entry) => entry.slot)).toEqual([2, 3, 1, 0]);
     expect(countTokens(entries)).toBe(4);
   });
 
-  test("returns one entry for each slot, within the limits, with all decoding slots, for random slots", () => {
-    const anySlot = fc.oneof(
-      fc.constant({ state: "idle" as const, length: 1, done: 0 }),
-      fc.constant({ state: "decoding" as const, length: 1, done: 1 }),
-      fc.record({
-        state: fc.constant("prefilling" as const),
-        length: fc.integer({ min: 1, max: 60 }),
-        done: fc.nat(59),
-      }),
-    );
+  test("returns one span for each job, within the limits, with all decoding slots, for random jobs", () => {
+    const anyJob = fc.record({ decodes: fc.boolean(), length: fc.integer({ min: 1, max: 60 }), done: fc.nat(59) });
     fc.assert(
       fc.property(
-        fc.array(anySlot, { minLength: 1, maxLength: 12 }),
+        fc.array(anyJob, { maxLength: 12 }),
         fc.record({
           batchSize: fc.integer({ min: 12, max: 64 }),
           prefillBudget: fc.integer({ min: 1, max: 200 }),
@@ -207,40 +171,43 @@ describe("schedule", () => {
           scoredTokens: fc.integer({ min: 1, max: 64 }),
         }),
         (drawn, drawnLimits) => {
-          const slots: SchedulableSlot[] = drawn.map(({ state, length, done }, id) => ({
-            id,
-            state,
-            prompt: range(length),
-            held: createHeld(range(Math.min(done, length - 1))),
-            chunks: [],
-            scores: false,
-            agingTokens: done,
-            pending: undefined,
-            sequence: { lastToken: 9, forced: undefined },
-          }));
-          const entries = schedule(slots, { ...drawnLimits, divide: (run) => [run] });
-          const ids = entries.map((entry) => entry.slot);
-          expect(new Set(ids).size).toBe(ids.length);
-          expect(countTokens(entries)).toBeLessThanOrEqual(drawnLimits.batchSize);
-          const decodes = ids.filter((id) => slots[id]?.state === "decoding");
-          expect(decodes.toSorted((a, b) => a - b)).toEqual(
-            slots.filter(({ state }) => state === "decoding").map(({ id }) => id),
-          );
-          expect(countTokens(entries) - decodes.length).toBeLessThan(
-            drawnLimits.prefillBudget + Math.max(drawnLimits.leastPiece, 64),
-          );
-          const full = decodes.length === drawnLimits.batchSize;
-          expect(entries.length > decodes.length).toBe(!full && slots.some(({ state }) => state === "prefilling"));
-          for (const entry of entries) {
-            if (slots[entry.slot]?.state === "decoding") continue;
-            const { prompt, held } = slots[entry.slot] ?? idle(0);
-            const { length } = held.entries;
-            expect(entry.from).toBe(length);
-            expect(entry.tokens).toEqual(prompt.slice(length, length + entry.tokens.length));
-            expect(entry.sample).toBe(length + entry.tokens.length === prompt.length);
-          }
+          const runs = drawn.map(({ decodes, length, done }, id) => {
+            const run = decodes ? decoding(id) : prefilling(id, length, Math.min(done, length - 1));
+            return Object.assign(run, { agingTokens: done });
+          });
+          const spans = planSpans(runs, { ...drawnLimits, divide: (run) => [run] });
+          const total = spans.reduce((sum, { count }) => sum + count, 0);
+          expect(new Set(spans.map(({ run }) => run)).size).toBe(spans.length);
+          expect(total).toBeLessThanOrEqual(drawnLimits.batchSize);
+          const streams = runs.filter((_, i) => drawn[i]?.decodes);
+          expect(spans.map(({ run }) => run)).toEqual(expect.arrayContaining(streams));
+          const { prefillBudget, leastPiece, batchSize } = drawnLimits;
+          expect(total - streams.length).toBeLessThan(prefillBudget + Math.max(leastPiece, 64));
+          const full = streams.length === batchSize;
+          expect(spans.length > streams.length).toBe(!full && runs.length > streams.length);
         },
       ),
     );
+  });
+});
+
+describe("entryOf", () => {
+  const entryFor = (run: Run, count: number): BatchEntry => entryOf({ run, count, drafts: [] });
+
+  test("continues a prompt where its cache ends, and samples with the last entry of the target", () => {
+    expect(entryFor(prefilling(0, 10, 7), 3)).toEqual({ slot: 0, from: 7, tokens: [7, 8, 9], sample: true });
+    expect(entryFor(prefilling(2, 10, 7), 2)).toEqual({ slot: 2, from: 7, tokens: [7, 8], sample: false });
+    expect(entryFor(decoding(1), 1)).toEqual({ slot: 1, from: 1, tokens: [9], sample: true });
+  });
+
+  test("names the next token of each whose logprobs are requested", () => {
+    const scored = (held: number): Run => prefilling(0, 40, held, { promptLogprobs: true });
+    expect(entryFor(scored(30), 3)).toMatchObject({ tokens: [30, 31, 32], nextTokens: [31, 32, 33], sample: false });
+    expect(entryFor(scored(37), 3)).toMatchObject({ tokens: [37, 38, 39], nextTokens: [38, 39], sample: true });
+  });
+
+  test("yields a forced token only where it samples", () => {
+    const run = Object.assign(prefilling(0, 4), { sequence: { completionTokens: 0, forced: 5 } });
+    expect([entryFor(run, 3).forced, entryFor(run, 4).forced]).toEqual([undefined, 5]);
   });
 });

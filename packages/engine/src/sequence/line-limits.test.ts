@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { createLineWatch, type LineLimits } from "./line-limits.ts";
+import type { LineLimits } from "../port/work.ts";
+import { createLineWatch } from "./line-limits.ts";
 
 /** Returns the text that is sent of these pieces, and the limit that ended the text. */
 function sent(limits: LineLimits, pieces: readonly string[], decodeMs = 0): readonly [string, string | undefined] {

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import type { EngineEvent, StepStats } from "../port/messages.ts";
 import { createOutbox } from "./outbox.ts";
-import type { Sequence } from "../sequence/sequence.ts";
-import { createSlots, type Slot } from "../schedule/slots.ts";
+import { createSlots, freeSlot, releaseSlot, type Slot } from "../schedule/slots.ts";
+import { runIn } from "../testing/run-in.ts";
 
 function statsOf(passMs: number, gapMs = 0): StepStats {
   const shape = { width: 1, decodeRows: 1, tokens: 1, scored: 0, guessed: 0, rightGuesses: 0 };
@@ -22,8 +22,6 @@ function open(): { slot: Slot; outbox: ReturnType<typeof createOutbox>; flush: (
   return { slot: slots[1] as Slot, outbox, flush };
 }
 
-const sequenceOf = (jobId: string, completionTokens: number) => ({ jobId, completionTokens }) as Sequence;
-
 describe("the slots' status", () => {
   test("is sent first, and not again without a change", () => {
     const { flush } = open();
@@ -37,22 +35,20 @@ describe("the slots' status", () => {
   test("is sent when a slot changes its state or its job", () => {
     const { slot, flush } = open();
     flush(statsOf(1));
-    slot.state = "decoding";
-    slot.sequence = sequenceOf("a", 3);
+    runIn("decoding", { slot, sampled: [7, 8, 9] });
     expect(flush(statsOf(1))).toContainEqual([1, "decoding", 3]);
-    slot.sequence = sequenceOf("b", 4);
-    expect(flush(statsOf(1))).toContainEqual([1, "decoding", 4]);
-    slot.state = "releasing";
-    expect(flush(statsOf(1))).toContainEqual([1, "releasing", 4]);
+    releaseSlot(slot, { kind: "finished", by: "end" });
+    expect(flush(statsOf(1))).toContainEqual([1, "releasing", 3]);
+    freeSlot(slot, 1);
+    runIn("releasing", { slot, jobId: "b" });
+    expect(flush(statsOf(1)), "another job in the same state").toContainEqual([1, "releasing", 1]);
   });
 
   test("is sent with new counts after 200 ms of passes and gaps", () => {
     const { slot, flush } = open();
-    slot.state = "decoding";
-    const sequence = { jobId: "a", completionTokens: 1 };
-    slot.sequence = sequence as Sequence;
+    const { sequence } = runIn("decoding", { slot });
     flush(statsOf(0));
-    sequence.completionTokens = 2;
+    sequence.accept({ token: 8, bytes: Uint8Array.of(97), endOfGeneration: false }, 0);
     expect(flush(statsOf(100, 99))).toBeUndefined();
     expect(flush(statsOf(1))).toContainEqual([1, "decoding", 2]);
     expect(flush(statsOf(100, 99))).toBeUndefined();

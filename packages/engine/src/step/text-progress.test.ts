@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { EmbedWork, RerankWork } from "../port/work.ts";
-import { pieceTokens, shortened, textAt } from "./text-progress.ts";
+import { textAt, type EmbedWork, type RerankWork } from "../port/work.ts";
+import { pieceTokens, shortened } from "./text-progress.ts";
 
 const work: EmbedWork = { kind: "embed", texts: ["a"] };
 test("a piece ends so that whole tiles remain", () => {

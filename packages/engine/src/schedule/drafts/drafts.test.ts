@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Token } from "../../port/steps.ts";
-import { createGuesses, type Guesses } from "./drafts.ts";
+import { createDrafts, type Drafts } from "./drafts.ts";
 
 /** Milliseconds of a step by its rows, measured: the shape of 135M in Q8_0 with one thread, and of 1B in Q4_K_M with two. */
 const small = { 1: 9.2, 2: 27.7, 3: 30, 4: 34, 6: 46, 8: 46, 12: 58, 16: 67, 32: 97, 64: 160 };
@@ -29,27 +29,27 @@ function edited(text: readonly Token[], every: number): Token[] {
 }
 
 /** Decodes a text that a model would sample. @returns tokens per millisecond, relative to steps of one row */
-function gainOf(text: readonly Token[], prompt: readonly Token[], curve: Curve, guesses = begun(prompt)): number {
+function gainOf(text: readonly Token[], prompt: readonly Token[], curve: Curve, drafts = begun(prompt)): number {
   const stepMs = (height: number): number | undefined => curve[height];
   let ms = 0;
   for (let at = 0; at < text.length;) {
-    const plan = guesses.plan({ slots: [{ slot: 0, most: 63 }], stepMs })?.get(0) ?? [];
+    const plan = drafts.plan({ slots: [{ slot: 0, most: 63 }], stepMs })?.get(0) ?? [];
     ms += curve[1 + plan.length] ?? Infinity;
     let right = 0;
     while (right < plan.length && plan[right] === text[at + right]) right += 1;
-    for (const token of text.slice(at, at + right + 1)) guesses.push(0, token);
+    for (const token of text.slice(at, at + right + 1)) drafts.push(0, token);
     at += right + 1;
   }
   return (text.length * (curve[1] ?? 0)) / ms;
 }
 
-function begun(prompt: readonly Token[], scope?: string): Guesses {
-  const guesses = createGuesses({ enabled: true });
-  guesses.begin(0, { prompt, output: [], scope });
-  return guesses;
+function begun(prompt: readonly Token[], scope?: string): Drafts {
+  const drafts = createDrafts({ enabled: true });
+  drafts.begin(0, { prompt, output: [], scope });
+  return drafts;
 }
 
-describe("guesses on a simulated machine", () => {
+describe("drafts on a simulated machine", () => {
   const prompt = randomText(3_000, 2_000);
 
   test.each([
@@ -75,11 +75,11 @@ describe("guesses on a simulated machine", () => {
   test("use earlier answers of the same scope only", () => {
     const answer = randomText(1_000, 2_000);
     const gainIn = (scope: string | undefined): number => {
-      const guesses = begun([1], "alice");
-      for (const token of answer) guesses.push(0, token);
-      guesses.end(0);
-      guesses.begin(0, { prompt: [2], output: [], scope });
-      return gainOf(answer, [], small, guesses);
+      const drafts = begun([1], "alice");
+      for (const token of answer) drafts.push(0, token);
+      drafts.end(0);
+      drafts.begin(0, { prompt: [2], output: [], scope });
+      return gainOf(answer, [], small, drafts);
     };
     expect(gainIn("alice")).toBeGreaterThan(3);
     expect(gainIn("bob")).toBeCloseTo(1);
@@ -87,33 +87,33 @@ describe("guesses on a simulated machine", () => {
   });
 });
 
-describe("the guesses of a step", () => {
+describe("the drafts of a step", () => {
   const repeating = Array.from({ length: 200 }, (_, i) => i % 50);
   const cheap = (height: number): number => 10 + height;
   const slot = (id: number, most = 63) => ({ slot: id, most });
 
   test("are equally many for all slots, filled up where a slot has no draft", () => {
-    const guesses = begun(repeating);
-    guesses.begin(1, { prompt: [1, 2], output: [], scope: undefined });
-    const plan = guesses.plan({ slots: [slot(0, 5), slot(1)], stepMs: () => 10 });
+    const drafts = begun(repeating);
+    drafts.begin(1, { prompt: [1, 2], output: [], scope: undefined });
+    const plan = drafts.plan({ slots: [slot(0, 5), slot(1)], stepMs: () => 10 });
     expect(plan?.get(0)).toEqual([0, 1, 2, 3, 4]);
     expect(plan?.get(1)).toHaveLength(5);
   });
 
   test("do not slow down a slot without a draft by more than a twentieth", () => {
-    const guesses = begun(repeating);
-    guesses.begin(1, { prompt: [1, 2], output: [], scope: undefined });
+    const drafts = begun(repeating);
+    drafts.begin(1, { prompt: [1, 2], output: [], scope: undefined });
     const both = [slot(0), slot(1)];
-    expect(guesses.plan({ slots: [slot(0)], stepMs: cheap })).toBeDefined();
-    expect(guesses.plan({ slots: both, stepMs: cheap })).toBeUndefined();
-    guesses.begin(1, { prompt: repeating, output: [], scope: undefined });
-    expect(guesses.plan({ slots: both, stepMs: cheap }), "both gain").toBeDefined();
+    expect(drafts.plan({ slots: [slot(0)], stepMs: cheap })).toBeDefined();
+    expect(drafts.plan({ slots: both, stepMs: cheap })).toBeUndefined();
+    drafts.begin(1, { prompt: repeating, output: [], scope: undefined });
+    expect(drafts.plan({ slots: both, stepMs: cheap }), "both gain").toBeDefined();
   });
 
-  test("are left out where a slot has no room, the price is unknown, or guesses are off", () => {
+  test("are left out where a slot has no room, the price is unknown, or drafts are off", () => {
     expect(begun(repeating).plan({ slots: [slot(0, 0)], stepMs: () => 10 })).toBeUndefined();
     expect(begun(repeating).plan({ slots: [slot(0)], stepMs: () => undefined })).toBeUndefined();
-    const off = createGuesses({ enabled: false });
+    const off = createDrafts({ enabled: false });
     off.begin(0, { prompt: repeating, output: [], scope: undefined });
     expect(off.plan({ slots: [slot(0)], stepMs: () => 10 })).toBeUndefined();
   });
