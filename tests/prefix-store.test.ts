@@ -1,6 +1,6 @@
 // Tests that a conversation's prefix is kept when another one takes its slot, and when the engine crashes or the worker restarts. Runs with the
 // embedded model over HTTP.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StreamEvent } from "@waggle/protocol";
@@ -76,29 +76,18 @@ it("the store is deleted when the worker exits", async () => {
   expect(own()).toEqual([]);
 });
 
-/** The keys of the costs of steps that an engine has kept in the folder. */
-function costKeys(folder: string): readonly string[] {
-  const file = JSON.parse(readFileSync(join(folder, "step-costs.json"), "utf8")) as {
-    readonly entries: readonly { readonly key: string }[];
-  };
-  return file.entries.map(({ key }) => key);
-}
-
-it("the store and the costs of steps are kept for the next worker in the folder of --prefix-store-dir", async () => {
+it("the store is kept for the next worker in the folder of --prefix-store-dir", async () => {
   const folder = mkdtempSync(join(tmpdir(), "prefix-store-"));
   try {
     const first = await spawnModelWorker([...flags, "--prefix-store-dir", folder]);
     const { prompt, turn } = await openTwo(first.client);
     first.signal("SIGTERM");
     await first.exited;
-    const keys = costKeys(folder);
-    expect(keys).toHaveLength(1);
     const second = await spawnModelWorker([...flags, "--prefix-store-dir", folder]);
     const back = await tell(second.client, "Anna", prompt);
     expect(back.cachedTokens).toBeGreaterThanOrEqual(turn.promptTokens);
     second.signal("SIGTERM");
     await second.exited;
-    expect(costKeys(folder)).toEqual(keys);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -9,7 +9,6 @@ import type { StepCosts } from "@waggle/protocol";
 import { loadBackend } from "./backends.ts";
 import type { EngineStart, MeasureEvent, MeasureStart } from "./engine-start.ts";
 import { createFreeCores } from "./free-cores.ts";
-import { costsKeyOf, openKeptCosts, type KeptCosts } from "./kept-costs.ts";
 import { measureSpeeds } from "./measure-speeds.ts";
 import { createPictureInlet, picturePipe, type CommandWithPictures } from "./picture-pipe.ts";
 import { answerToUndelivered, insteadOfUndelivered, jobIdsOf } from "./undeliverable.ts";
@@ -143,12 +142,10 @@ function startGpuReports(gpuMemory: NonNullable<Backend["gpuMemory"]>): void {
 async function run(start: EngineStart): Promise<void> {
   const startedAt = performance.now();
   let backend: Backend;
-  let kept: KeptCosts | undefined;
   try {
     backend = await loadBackend(start, emit);
-    kept = keptCostsOf(backend, start);
-    const stepCosts = kept?.known ?? (await measureCosts(backend, start, performance.now() - startedAt));
-    engine = createEngineOn(backend, start, stepCosts, kept);
+    const stepCosts = await measureCosts(backend, start, performance.now() - startedAt);
+    engine = createEngineOn(backend, start, stepCosts);
   } catch (thrown) {
     leaveWith({ type: "load_failed", message: messageOf(thrown) });
     return;
@@ -157,19 +154,8 @@ async function run(start: EngineStart): Promise<void> {
   startMaintenance(engine);
   if (backend.gpuMemory !== undefined) startGpuReports(backend.gpuMemory);
   await engine.run();
-  kept?.close();
   await backend.dispose();
   process.exit(0);
-}
-
-function keptCostsOf(backend: Backend, { prefixStore, maxThreads }: EngineStart): KeptCosts | undefined {
-  if (prefixStore === undefined || backend.generator === undefined) return undefined;
-  return openKeptCosts({
-    folder: prefixStore.folder,
-    key: costsKeyOf(backend, maxThreads),
-    now: () => performance.now(),
-    onProblem: (reason) => emit({ type: "log", level: "warn", message: `Costs of steps are not kept: ${reason}` }),
-  });
 }
 
 async function measureCosts(backend: Backend, start: EngineStart, loadMs: number): Promise<StepCosts | undefined> {
@@ -197,12 +183,7 @@ async function measure(start: MeasureStart): Promise<void> {
 }
 
 /** @throws Error when the backend cannot serve the configured number of slots */
-function createEngineOn(
-  backend: Backend,
-  start: EngineStart,
-  stepCosts: StepCosts | undefined,
-  kept: KeptCosts | undefined,
-): Engine {
+function createEngineOn(backend: Backend, start: EngineStart, stepCosts: StepCosts | undefined): Engine {
   const { prefillBudget, maxTokenGapMs, guesses, threads, threadsPinned } = start.settings;
   return createEngine({
     backend,
@@ -215,10 +196,7 @@ function createEngineOn(
     },
     now: () => performance.now(),
     random32: () => randomBytes(4).readUInt32LE(),
-    emit(event) {
-      if (event.type === "step_costs") kept?.record(event.costs);
-      emit(event);
-    },
+    emit,
     stepCosts,
     ...(threadsPinned ? { pinnedThreads: threads } : { maxThreads: start.maxThreads }),
   });
