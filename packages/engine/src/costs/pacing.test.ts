@@ -225,15 +225,12 @@ describe("threads", () => {
   });
 });
 
-describe("scored tokens", () => {
-  test("get a piece by their measured price", () => {
-    const pacing = pacingWith({ maxTokenGapMs: 100 });
-    const shape = { decode: [1], prompt: [8], rowContext: 0, tileContext: 0 };
-    const load = { runs: [1], heldTokens: 0, prompts: 1, promptHeld: 0 };
-    for (let i = 0; i < 9; i++) pacing.observe(rowsOnly([1]), { threads: 1, ms: 10, scored: 0 });
-    expect(pacing.plan(load).scoredTokens).toBe(8);
-    for (let i = 0; i < 9; i++) pacing.observe(shape, { threads: 1, ms: 10 + 8 * 6, scored: 8 });
-    // 10 ms for the stream, then 16 for each token: 10 as a token, and 6 for its logprobs.
-    expect(pacing.plan(load).scoredTokens).toBe(5);
-  });
+test("a step has few prompt tokens with logprobs, and its time corrects no price", () => {
+  const pacing = pacingWith({ known: listOf({ 1: 1 }, { 64: 1 }) });
+  const { prefillBudget, scoredTokens } = pacing.plan(loadOf(1));
+  expect([prefillBudget, scoredTokens]).toEqual([512, 32]);
+  expect(pacingWith({ prefillBudget: 8 }).plan(loadOf(1)).scoredTokens).toBe(8);
+  const before = pacing.costs();
+  pacing.observe({ ...rowsOnly([1]), prompt: [64] }, { threads: 1, ms: 500, scored: 32 });
+  expect(pacing.costs()).toEqual(before);
 });

@@ -4,7 +4,6 @@ import type { PromptPiece, StepCosts } from "@waggle/protocol";
 import type { ScheduleLimits } from "../schedule/plan.ts";
 import { divideRows } from "./divide-rows.ts";
 import { pieceLengths, shortestPiece, slowdownOf } from "./piece-lengths.ts";
-import { createRecentMedian } from "./recent-median.ts";
 import { createStepCosts } from "./step-costs.ts";
 import { contextOf, inOneMatrix, tileTokens, type StepShape } from "./step-shape.ts";
 import { createThreadGovernor, type ThreadChange, type ThreadGovernor, type ThreadLimits } from "./threads.ts";
@@ -18,16 +17,16 @@ const [mostSlowdown, mostSlowdownInBurst] = [1.3, 1.1];
 const usualStepMs = 100;
 /** The same while no slot decodes, and in a burst: a cancel or a new job waits up to this long. */
 const idleStepMs = 400;
-/** Prompt tokens, and scored tokens, in a step before a piece of a prompt was measured. */
-const [firstTokens, firstScoredTokens] = [2 * tileTokens, 8];
+/** Prompt tokens in a step before a piece of a prompt was measured. */
+const firstTokens = 2 * tileTokens;
+/** Most prompt tokens with logprobs in a step: each one also computes the logits of the whole vocabulary and their sum. */
+const mostScored = 32;
 /** A piece of a text to embed or to rank may always take this long, because clients do not notice such a pause; and this long while no slot decodes. */
 const [leastPieceMs, idlePieceMs] = [10, 100];
 /** Where the operator's bound leaves less, prompts get this part of the decoding time in addition, and this many times the time of one token. */
 const [leastForPrompts, mostForOne] = [1 / 2, 1.5];
 /** With the operator's bound, a prompt begins with at least so many tokens behind another one, and its end may exceed the bound by fewer. */
 const fewTokens = 8;
-/** Number of steps with scored tokens whose median price is used. */
-const scoredSteps = 9;
 /** Number of steps for which a division of rows is kept. */
 const stepsWithDivision = 16;
 /** The contexts behind which the shortest good piece is reported. Tokens. */
@@ -126,7 +125,6 @@ export function createPacing(options: PacingOptions): Pacing {
   const { attentionTile = tileTokens } = options;
   const costs = createStepCosts(options.known, options.context);
   const governor = createThreadGovernor(options.threads, costs);
-  const scoredMs = createRecentMedian(scoredSteps);
   /** Divisions of rows, by rows and height. */
   const divisions = new Map<string, readonly number[]>();
   let steps = 0;
@@ -193,21 +191,18 @@ export function createPacing(options: PacingOptions): Pacing {
     return Math.max(maxTokenGapMs, (1 + leastForPrompts) * decodeMs, decodeMs + mostForOne * (msOf(1) - decodeMs));
   }
 
-  /**
-   * Chooses the piece of a prompt behind `held` tokens.
-   * @param eachMs additional time of each token, such as for logprobs
-   */
-  function choosePiece(load: Load, held: number, eachMs = 0): Piece {
+  /** Chooses the piece of a prompt behind `held` tokens. */
+  function choosePiece(load: Load, held: number): Piece {
     const most = Math.max(1, Math.min(batchSize, prefillBudget, mostBehind(held)));
-    const plainMs = withPiece(load, held);
+    const stepMsOf = withPiece(load, held);
     const isKept = maxTokenGapMs !== undefined && load.runs.length > 0;
-    if (plainMs === undefined || !(isKept || costs.hasPiece(Math.min(most, tileTokens)))) {
+    if (stepMsOf === undefined || !(isKept || costs.hasPiece(Math.min(most, tileTokens)))) {
       const tokens = Math.min(most, firstTokens);
       return { tokens, shortest: tokens, ms: undefined, slowdown: 1 };
     }
     const lengths = pieceLengths(most);
-    const known = new Map(lengths.map((tokens) => [tokens, plainMs(tokens) + tokens * eachMs]));
-    const msOf = (tokens: number): number => known.get(tokens) ?? plainMs(tokens) + tokens * eachMs;
+    const known = new Map(lengths.map((tokens) => [tokens, stepMsOf(tokens)]));
+    const msOf = (tokens: number): number => known.get(tokens) ?? stepMsOf(tokens);
     const slowdown = slowdownOf(lengths, msOf);
     const usual = shortestPiece(lengths, slowdown, mostSlowdown);
     // Prices differ by chance, so a burst does not make pieces much longer than they would be.
@@ -261,24 +256,19 @@ export function createPacing(options: PacingOptions): Pacing {
       const { promptHeld } = load;
       if (promptHeld === undefined) return { batchSize, divide, prefillBudget: 0, leastPiece: 1, scoredTokens: 0 };
       const { tokens, shortest } = choosePiece(load, promptHeld);
-      const eachMs = scoredMs.value;
-      const scoredTokens = eachMs === undefined ? firstScoredTokens : choosePiece(load, promptHeld, eachMs).tokens;
       return {
         batchSize,
         divide,
         prefillBudget: tokens,
         leastPiece: tokens === prefillBudget ? 1 : shortest,
-        scoredTokens,
+        scoredTokens: Math.min(tokens, mostScored),
       };
     },
     observe(shape, { threads: used, ms, scored }) {
       steps += 1;
       if (steps % stepsWithDivision === 0) divisions.clear();
-      if (scored > 0) {
-        // The logprobs take time too, so the time says nothing about other steps.
-        scoredMs.add(Math.max(0, ms - (predict({ ...shape, prompt: [] }) ?? 0)) / scored);
-        return undefined;
-      }
+      // Logprobs take time too, so the time says nothing about other steps.
+      if (scored > 0) return undefined;
       return governor.observe(used, ms, costs.observe(shape, used, ms));
     },
   };
