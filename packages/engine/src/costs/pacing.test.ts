@@ -167,11 +167,18 @@ describe("two slots", () => {
     context: { row_ms: 0, tile_ms: 0 },
   };
 
-  test("are computed one after the other where that is faster, and together where four rows are", () => {
+  test("are computed one after the other where that was measured to be faster, and together otherwise", () => {
     const shapes = (streams: number) =>
       runScenario(pacingWith({ known }), { machine: cliff, streams, steps: 60 }).at(-1)?.shape.decode;
     expect(shapes(2)).toEqual([1, 1]);
     expect(shapes(4)).toEqual([4]);
+    expect(shapes(3), "not measured").toEqual([3]);
+    expect(
+      pacingWith({ known: listOf({ 1: 10, 2: 22 }, {}) })
+        .plan(loadOf(2))
+        .divide(2, 1),
+    ).toEqual([2]);
+    expect(pacingWith({ known }).plan(loadOf(2)).divide(2, 4), "with guesses").toEqual([2]);
   });
 
   test("are one matrix where the slots share a cache", () => {

@@ -1,8 +1,7 @@
 // Sets the limits of the next step from what steps cost: how many prompt tokens it carries, how its rows are divided, how many threads compute it. Knows
 // no slot, clock or backend.
 import type { PromptPiece, StepCosts } from "@waggle/protocol";
-import type { ScheduleLimits } from "../schedule/plan.ts";
-import { divideRows } from "./divide-rows.ts";
+import type { ScheduleLimits } from "../loop/schedule.ts";
 import { pieceLengths, shortestPiece, slowdownOf } from "./piece-lengths.ts";
 import { createStepCosts } from "./step-costs.ts";
 import { contextOf, inOneMatrix, tileTokens, type StepShape } from "./step-shape.ts";
@@ -27,8 +26,8 @@ const [leastPieceMs, idlePieceMs] = [10, 100];
 const [leastForPrompts, mostForOne] = [1 / 2, 1.5];
 /** With the operator's bound, a prompt begins with at least so many tokens behind another one, and its end may exceed the bound by fewer. */
 const fewTokens = 8;
-/** Number of steps for which a division of rows is kept. */
-const stepsWithDivision = 16;
+/** Slots are computed one after the other where that takes at most this part of the time of one matrix. */
+const worthDividing = 0.9;
 /** The contexts behind which the shortest good piece is reported. Tokens. */
 const reportedContexts = [0, 1_000, 4_000];
 
@@ -92,7 +91,7 @@ export interface Pacing {
    * Predicted time of a step in which each decoding slot has this many rows, in milliseconds; undefined before a step was measured, and where guesses
    * would make the step longer than a piece of a prompt would.
    */
-  guessMs(load: Load, height: number): number | undefined;
+  guessMs(load: Load, rowsEach: number): number | undefined;
   /** Limits the piece of text that is computed before the next step, so that streams do not wait long. */
   piece(load: Load): PieceLimits;
   /** Most cells of a picture in a pass before the next step, so that streams do not wait long. @param held number of entries in its slot */
@@ -125,9 +124,7 @@ export function createPacing(options: PacingOptions): Pacing {
   const { attentionTile = tileTokens } = options;
   const costs = createStepCosts(options.known, options.context);
   const governor = createThreadGovernor(options.threads, costs);
-  /** Divisions of rows, by rows and height. */
-  const divisions = new Map<string, readonly number[]>();
-  let steps = 0;
+  const apart = oneMatrix ? new Set<number>() : slotsApart(options.known);
   let mostThreads = Infinity;
   let pictureThreads = 0;
 
@@ -144,27 +141,22 @@ export function createPacing(options: PacingOptions): Pacing {
     return costs.ms(shape, threads(shape));
   }
 
-  /** Divides the slots of a run into matrices. @param height rows of each slot */
-  function divide(run: number, height: number): readonly number[] {
-    if (oneMatrix) return [run];
-    const key = `${run} ${height}`;
-    const rowsMs = (count: number): number | undefined =>
-      predict({ decode: [count * height], prompt: [], rowContext: 0, tileContext: 0 });
-    const parts = divisions.get(key) ?? divideRows(run, rowsMs);
-    divisions.set(key, parts);
-    return parts;
+  /** Divides the slots of a run into matrices. */
+  function divide(run: number, rowsEach: number): readonly number[] {
+    return rowsEach === 1 && apart.has(run) ? Array<number>(run).fill(1) : [run];
   }
 
-  function shapeOfDecoding({ runs, heldTokens }: Load, height: number): StepShape {
+  /** @param rowsEach rows of each slot: a token and its guesses */
+  function shapeOfDecoding({ runs, heldTokens }: Load, rowsEach: number): StepShape {
     const slots = runs.reduce((sum, run) => sum + run, 0);
-    const each = contextOf(height, slots === 0 ? 0 : heldTokens / slots, attentionTile);
+    const each = contextOf(rowsEach, slots === 0 ? 0 : heldTokens / slots, attentionTile);
     const context = { rowContext: slots * each.rowContext, tileContext: slots * each.tileContext };
-    const groups = oneMatrix ? [slots] : runs.flatMap((run) => divide(run, height));
-    return { decode: slots === 0 ? [] : groups.map((count) => count * height), prompt: [], ...context };
+    const groups = oneMatrix ? [slots] : runs.flatMap((run) => divide(run, rowsEach));
+    return { decode: slots === 0 ? [] : groups.map((count) => count * rowsEach), prompt: [], ...context };
   }
 
-  function stepMs(load: Load, height: number): number | undefined {
-    return load.runs.length === 0 ? 0 : predict(shapeOfDecoding(load, height));
+  function stepMs(load: Load, rowsEach: number): number | undefined {
+    return load.runs.length === 0 ? 0 : predict(shapeOfDecoding(load, rowsEach));
   }
 
   /** How much longer a step takes with a piece of a prompt. @param decoding the shape of the step without the piece */
@@ -214,9 +206,9 @@ export function createPacing(options: PacingOptions): Pacing {
   }
 
   return {
-    guessMs(load, height) {
-      const ms = stepMs(load, height);
-      if (ms === undefined || height === 1 || ms <= (maxTokenGapMs ?? usualStepMs)) return ms;
+    guessMs(load, rowsEach) {
+      const ms = stepMs(load, rowsEach);
+      if (ms === undefined || rowsEach === 1 || ms <= (maxTokenGapMs ?? usualStepMs)) return ms;
       if (maxTokenGapMs !== undefined) return undefined;
       const slots = load.runs.reduce((sum, run) => sum + run, 0);
       // Guesses make no step longer than a prompt would.
@@ -265,13 +257,24 @@ export function createPacing(options: PacingOptions): Pacing {
       };
     },
     observe(shape, { threads: used, ms, scored }) {
-      steps += 1;
-      if (steps % stepsWithDivision === 0) divisions.clear();
       // Logprobs take time too, so the time says nothing about other steps.
       if (scored > 0) return undefined;
       return governor.observe(used, ms, costs.observe(shape, used, ms));
     },
   };
+}
+
+/**
+ * Returns the numbers of neighbouring slots that take less time one after the other than as one matrix, as measured at the load: on some CPUs llama.cpp
+ * computes one row with a vector kernel, and two or three rows with a matrix kernel that takes several times as long.
+ */
+function slotsApart(known: StepCosts | undefined): ReadonlySet<number> {
+  /** With the best number of threads. */
+  const times = new Map<number, number>();
+  for (const { decode } of known?.threads ?? [])
+    for (const { rows, ms } of decode) times.set(rows, Math.min(ms, times.get(rows) ?? Infinity));
+  const oneMs = times.get(1) ?? Infinity;
+  return new Set([...times].flatMap(([rows, ms]) => (rows > 1 && rows * oneMs <= worthDividing * ms ? [rows] : [])));
 }
 
 /** Whether as many prompts wait as slots decode, and more than one: tokens are cheaper once all decode together. */
