@@ -83,7 +83,7 @@ it("has no chart of jobs and no time axis before the first job", async () => {
 it("shows what a step costs, and how many guesses were right", async () => {
   const { page, complaints } = await visit(browser, "about:blank");
   const decode = [1, 2, 4].map((rows) => ({ rows, ms: 1 + rows * 2 }));
-  const threads = [{ threads: 2, busy: 1, decode, prompt: [{ tokens: 64, ms: 120 }] }];
+  const threads = [{ threads: 2, decode, prompt: [{ tokens: 64, ms: 120 }] }];
   await page.route("**/v1/info", async (route) => {
     const response = await route.fetch();
     const info = WorkerInfoSchema.parse(await response.json());

@@ -2,7 +2,7 @@
 import type { StepCosts, WorkerInfo } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { formatCount, formatFigure } from "../parts/format.ts";
-import { busyWords, decodeCurves, pieceWords, presentFirst, promptCurves } from "./step-curves.ts";
+import { decodeCurves, pieceWords, presentFirst, promptCurves } from "./step-curves.ts";
 import type { Curve, Curves } from "./step-curves.ts";
 
 interface StepCostsProps {
@@ -16,9 +16,7 @@ interface StepCostsProps {
 
 export function StepCostsCard({ costs, info, threads, model }: StepCostsProps): VNode | null {
   const measured = presentFirst(costs, threads);
-  const [present] = measured;
-  if (present === undefined) return null;
-  const busy = busyWords(present);
+  if (measured.length === 0) return null;
   const pieces = pieceWords(info.prompt_pieces ?? [], info.settings?.flash_attention);
   return (
     <section class="card" aria-labelledby="step-costs-title">
@@ -26,7 +24,6 @@ export function StepCostsCard({ costs, info, threads, model }: StepCostsProps): 
         <h2 id="step-costs-title">Cost of a step</h2>
         <span class="small muted anywhere">{model === undefined ? "measured" : `measured with ${model}`}</span>
       </div>
-      {busy !== undefined && <p class="small">{busy}</p>}
       {pieces !== undefined && <p class="small">{pieces}</p>}
       <div class="step-costs">
         <CostCurves title="By streams" unit="streams that decode" {...decodeCurves(measured)} />

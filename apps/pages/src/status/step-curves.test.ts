@@ -1,18 +1,18 @@
 import type { StepCosts } from "@waggle/protocol";
 import { expect, it } from "vitest";
-import { busyWords, decodeCurves, pieceWords, presentFirst, promptCurves } from "./step-curves.ts";
+import { decodeCurves, pieceWords, presentFirst, promptCurves } from "./step-curves.ts";
 
 const costs: StepCosts = {
   threads: [
     {
-      ...{ threads: 1, busy: 1.04, prompt: [] },
+      ...{ threads: 1, prompt: [] },
       decode: [
         { rows: 1, ms: 12 },
         { rows: 2, ms: 24 },
       ],
     },
     {
-      ...{ threads: 2, busy: 1.52 },
+      ...{ threads: 2 },
       decode: [
         { rows: 1, ms: 9 },
         { rows: 4, ms: 34.4 },
@@ -56,11 +56,4 @@ it("says how long a piece of a prompt is while a stream runs", () => {
     "While a stream runs, a prompt behind 1,000 tokens is read in pieces of 64 tokens, 90 ms each, without flash attention.",
   );
   expect(pieceWords([], true)).toBeUndefined();
-});
-
-it("says when other programs slow down the steps", () => {
-  expect(presentFirst(costs, 2).map(busyWords)).toEqual([
-    "Other programs use this machine: steps take 1.5 times as long now.",
-    undefined,
-  ]);
 });

@@ -23,8 +23,6 @@ type CostsOfThreads = StepCosts["threads"][number];
 
 /** More rows are rare, and would leave little room for the first four, which matter most. */
 const mostRows = 16;
-/** Step times that other programs lengthen by less are not worth a sentence. */
-const leastBusy = 1.1;
 
 /** @param threads the present number of threads; if it was not measured, the first measured number counts as present */
 export function presentFirst({ threads: measured }: StepCosts, threads: number | undefined): readonly CostsOfThreads[] {
@@ -46,12 +44,6 @@ export function promptCurves(measured: readonly CostsOfThreads[]): Curves {
     measured.map(({ threads, prompt }) => ({ threads, points: prompt.map(({ tokens, ms }) => [tokens, ms] as const) })),
     promptWords,
   );
-}
-
-/** A sentence if other programs slow down the steps. */
-export function busyWords({ busy }: CostsOfThreads): string | undefined {
-  if (busy < leastBusy) return undefined;
-  return `Other programs use this machine: steps take ${busy.toFixed(1)} times as long now.`;
 }
 
 /** A sentence about the pieces of a prompt behind 1,000 tokens, and about the attention. */

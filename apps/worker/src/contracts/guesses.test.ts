@@ -24,7 +24,7 @@ async function info(): Promise<WorkerInfo> {
 }
 
 const costs = (ms: number): StepCosts => ({
-  threads: [{ threads: 2, busy: 1, decode: [{ rows: 1, ms }], prompt: [{ tokens: 64, ms: 120 }] }],
+  threads: [{ threads: 2, decode: [{ rows: 1, ms }], prompt: [{ tokens: 64, ms: 120 }] }],
   context: { row_ms: 0.1, tile_ms: 0.02 },
 });
 

@@ -1,23 +1,19 @@
-// Measures what steps cost, before the first job: one row, four rows and a tile of a prompt first, and more within the given time.
+// Measures what steps cost, before the first job: what the first steps need comes first, and more within the given time.
 import type { StepCosts } from "@waggle/protocol";
 import type { Backend } from "../port/backend.ts";
 import { contextCapacity } from "../port/info.ts";
-import { createStepCosts } from "./step-costs.ts";
+import { createPrices } from "./prices.ts";
 import { tileTokens } from "./step-shape.ts";
 
-/** A step to measure: rows of decoding slots, or tokens of a piece of a prompt. */
-interface Measured {
-  readonly rows: number;
-  readonly tokens: number;
-}
+type Measured = readonly ["decode" | "prompt", size: number];
 
-/** In the order in which they are measured, with each number of threads. The rest is interpolated, and corrected by real steps. */
-const first: readonly Measured[] = [
-  { rows: 1, tokens: 0 },
-  { rows: 4, tokens: 0 },
-  { rows: 0, tokens: tileTokens },
+/** In this order. The first ones are measured with each number of threads. The rest is interpolated, and corrected by real steps. */
+const first: readonly Measured[] = [1, 2, 4].map((rows) => ["decode", rows]);
+const further: readonly Measured[] = [
+  ["prompt", tileTokens],
+  ...[3, 8, 16].map((rows) => ["decode", rows] as const),
+  ...[8, 2 * tileTokens, 4 * tileTokens, 8 * tileTokens].map((tokens) => ["prompt", tokens] as const),
 ];
-const further: readonly Measured[] = [2, 3, 8, 16].map((rows) => ({ rows, tokens: 0 }));
 /** Each step is measured this often, and the least time counts: other programs only make a step slower. */
 const repetitions = 2;
 
@@ -34,30 +30,31 @@ export async function measureStepCosts(
   backend: Pick<Backend, "generator" | "info" | "setThreads">,
   { budgetMs, threads, now }: MeasureOptions,
 ): Promise<StepCosts | undefined> {
-  const measure = backend.generator?.measure;
+  const { generator, info } = backend;
+  const measure = generator?.measure;
   if (measure === undefined) return undefined;
-  const table = createStepCosts(undefined, backend.generator?.contextCosts);
+  const prices = createPrices(undefined, generator?.contextCosts);
   const endMs = now() + budgetMs;
-  const { slots, batchSize, contextSize, contextPool } = backend.info;
+  const mostTokens = Math.min(info.batchSize, info.contextPool, contextCapacity(info.contextSize));
+  const most = { decode: Math.min(info.slots, mostTokens), prompt: mostTokens };
 
-  async function enter({ rows, tokens }: Measured, count: number): Promise<void> {
-    if (rows > slots || rows + tokens > Math.min(batchSize, contextPool) || tokens > contextCapacity(contextSize))
-      return;
-    const shape = { decode: rows > 0 ? [rows] : [], prompt: tokens > 0 ? [tokens] : [], rowContext: 0, tileContext: 0 };
-    const expectedMs = table.ms(shape, count) ?? 0;
-    if (now() + expectedMs > endMs) return;
+  async function enter([kind, size]: Measured, count: number): Promise<void> {
+    const shape = { decode: [], prompt: [], rowContext: 0, tileContext: 0, [kind]: [size] };
+    const expectedMs = prices.ms(shape, count) ?? 0;
+    if (size > most[kind] || now() + expectedMs > endMs) return;
     backend.setThreads(count);
     let leastMs = Infinity;
     for (let i = 0; i < repetitions && now() + Math.min(leastMs, expectedMs) <= endMs; i++) {
-      leastMs = Math.min(leastMs, (await measure?.(rows, tokens)) ?? Infinity);
+      const measuring = kind === "decode" ? measure?.(size, 0) : measure?.(0, size);
+      leastMs = Math.min(leastMs, (await measuring) ?? Infinity);
     }
-    if (leastMs < Infinity) table.enter(rows > 0 ? "decode" : "prompt", Math.max(rows, tokens), count, leastMs);
+    if (leastMs < Infinity) prices.enter(kind, size, count, leastMs);
   }
 
-  for (const step of first.slice(0, 2)) for (const count of threads) await enter(step, count);
-  for (const step of [...first.slice(2), ...further]) for (const count of threads) await enter(step, count);
-  backend.setThreads(backend.info.threads);
-  const costs = table.snapshot();
+  for (const step of first) for (const count of threads) await enter(step, count);
+  for (const step of further) for (const count of threads) await enter(step, count);
+  backend.setThreads(info.threads);
+  const costs = prices.list();
   return costs.threads.length === 0 ? undefined : costs;
 }
 

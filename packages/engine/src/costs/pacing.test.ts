@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { machineOf, runScenario, type SimulatedStep } from "../testing/simulated-machine.ts";
+import type { StepCosts } from "@waggle/protocol";
 import { createPacing, type Pacing, type PacingOptions } from "./pacing.ts";
 import type { ThreadLimits } from "./threads.ts";
 
@@ -25,7 +26,7 @@ const listOf = (
 ) => ({
   threads: [
     {
-      ...{ threads: 1, busy: 1 },
+      threads: 1,
       decode: Object.entries(decode).map(([rows, ms]) => ({ rows: Number(rows), ms })),
       prompt: Object.entries(prompt).map(([tokens, ms]) => ({ tokens: Number(tokens), ms })),
     },
@@ -130,8 +131,8 @@ describe("a piece of a prompt", () => {
 
 describe("the operator's bound", () => {
   const machine = machineOf({ oneMs: 10, rowMs: 5, rowContextMs: 4, tileContextMs: 2 });
-  const steps = (maxTokenGapMs: number, on = machine) =>
-    runScenario(pacingWith({ maxTokenGapMs }), { ...joining, machine: on });
+  const steps = (maxTokenGapMs: number, on = machine, known?: StepCosts) =>
+    runScenario(pacingWith({ maxTokenGapMs, known }), { ...joining, machine: on });
 
   test("is kept to while streams run, also as the context grows, and used", () => {
     const times = timesWithPrompt(steps(100));
@@ -146,7 +147,10 @@ describe("the operator's bound", () => {
     expect(median(times)).toBeGreaterThan(1.3 * 240);
     // Already one token of a prompt takes as long as one row.
     expect(median(times)).toBeLessThan(240 + 1.9 * 200);
-    const flat = steps(100, machineOf({ oneMs: 200, rowMs: 2 })).filter(({ promptTokens }) => promptTokens > 0);
+    const measured = listOf({ 1: 200, 4: 206 }, { 64: 326 });
+    const flat = steps(100, machineOf({ oneMs: 200, rowMs: 2 }), measured).filter(
+      ({ promptTokens }) => promptTokens > 0,
+    );
     expect(median(flat.map(({ promptTokens }) => promptTokens))).toBeGreaterThan(20);
     expect(timesWithPrompt(steps(100, machineOf({ oneMs: 5_000, rowMs: 4_000 }))).length).toBeGreaterThan(300);
   });
@@ -159,7 +163,6 @@ describe("two slots", () => {
     threads: [
       {
         threads: 1,
-        busy: 1,
         decode: [1, 2, 4].map((rows) => ({ rows, ms: rows === 1 ? 10 : 26 + 2 * rows })),
         prompt: [],
       },
@@ -207,7 +210,7 @@ describe("the price of guesses", () => {
 describe("threads", () => {
   test("are limited at once", () => {
     const known = {
-      threads: [1, 2, 4].map((threads) => ({ threads, busy: 1, decode: [{ rows: 1, ms: 40 / threads }], prompt: [] })),
+      threads: [1, 2, 4].map((threads) => ({ threads, decode: [{ rows: 1, ms: 40 / threads }], prompt: [] })),
       context: { row_ms: 0, tile_ms: 0 },
     };
     const pacing = pacingWith({ threads: { start: 4, max: 4 }, known });

@@ -1,11 +1,14 @@
 // Sets the limits of the next step from what steps cost: how many prompt tokens it carries, how its rows are divided, how many threads compute it. Knows
 // no slot, clock or backend.
+//
+// A short piece of a prompt behind a long context costs two to three times as much for each token as a tile, and each step also pays its decoding rows. So
+// a piece has the shortest of a few lengths with which the whole step reads prompt tokens nearly as cheaply as it can. The price of a step has the context
+// in it: `contextOf` counts it for rows and for tiles, and `prices` knows what each costs.
 import type { PromptPiece, StepCosts } from "@waggle/protocol";
 import type { ScheduleLimits } from "../loop/schedule.ts";
-import { pieceLengths, shortestPiece, slowdownOf } from "./piece-lengths.ts";
-import { createStepCosts } from "./step-costs.ts";
+import { createPrices } from "./prices.ts";
 import { contextOf, inOneMatrix, tileTokens, type StepShape } from "./step-shape.ts";
-import { createThreadGovernor, type ThreadChange, type ThreadGovernor, type ThreadLimits } from "./threads.ts";
+import { createThreadChoice, type ThreadChange, type ThreadChoice, type ThreadLimits } from "./threads.ts";
 
 /**
  * A step computes prompt tokens at most this many times as slowly as the cheapest step, so a prompt waits at most this many times as long. The second
@@ -20,18 +23,12 @@ const idleStepMs = 400;
 const firstTokens = 2 * tileTokens;
 /** Most prompt tokens with logprobs in a step: each one also computes the logits of the whole vocabulary and their sum. */
 const mostScored = 32;
-/** A piece of a text to embed or to rank may always take this long, because clients do not notice such a pause; and this long while no slot decodes. */
-const [leastPieceMs, idlePieceMs] = [10, 100];
-/** Where the operator's bound leaves less, prompts get this part of the decoding time in addition, and this many times the time of one token. */
-const [leastForPrompts, mostForOne] = [1 / 2, 1.5];
-/** With the operator's bound, a prompt begins with at least so many tokens behind another one, and its end may exceed the bound by fewer. */
-const fewTokens = 8;
+/** Where the operator's bound leaves less, a step takes this many times as long as its decoding rows alone, or its first prompt token alone. */
+const leastForPrompts = 1.5;
 /** Slots are computed one after the other where that takes at most this part of the time of one matrix. */
 const worthDividing = 0.9;
-/** The contexts behind which the shortest good piece is reported. Tokens. */
+/** The contexts behind which the piece is reported. Tokens. */
 const reportedContexts = [0, 1_000, 4_000];
-
-const noRows: StepShape = { decode: [], prompt: [], rowContext: 0, tileContext: 0 };
 
 export interface PacingOptions {
   /** Maximum number of tokens in a step. */
@@ -50,7 +47,7 @@ export interface PacingOptions {
   readonly prefillBudget?: number | undefined;
   /** Most tokens in a piece of a prompt behind so many tokens: without flash attention, its scores take memory for each pair. */
   readonly mostBehind?: ((held: number) => number) | undefined;
-  /** What was measured before. */
+  /** What the load measured. */
   readonly known?: StepCosts | undefined;
   /** What context was measured to cost, alone. */
   readonly context?: StepCosts["context"] | undefined;
@@ -88,15 +85,15 @@ interface Piece {
 export interface Pacing {
   plan(load: Load): ScheduleLimits;
   /**
-   * Predicted time of a step in which each decoding slot has this many rows, in milliseconds; undefined before a step was measured, and where guesses
-   * would make the step longer than a piece of a prompt would.
+   * The price of a step in which each decoding slot has this many rows, in milliseconds; undefined before a step was measured, and where guesses would
+   * make the step longer than a piece of a prompt would.
    */
   guessMs(load: Load, rowsEach: number): number | undefined;
   /** Limits the piece of text that is computed before the next step, so that streams do not wait long. */
   piece(load: Load): PieceLimits;
   /** Most cells of a picture in a pass before the next step, so that streams do not wait long. @param held number of entries in its slot */
   cells(load: Load, held: number): number;
-  /** Predicted milliseconds of a step; undefined before a step was measured. */
+  /** The price of a step in milliseconds; undefined before a step was measured. */
   stepMs(shape: StepShape): number | undefined;
   /** Returns the number of threads for a step. */
   threads(shape: StepShape): number;
@@ -105,14 +102,14 @@ export interface Pacing {
     shape: StepShape,
     pass: { readonly threads: number; readonly ms: number; readonly scored: number },
   ): ThreadChange | undefined;
-  readonly recordFreeCores: ThreadGovernor["recordFreeCores"];
+  readonly recordFreeCores: ThreadChoice["recordFreeCores"];
   /** Limits the threads from the next step on, because other engines use the rest of the cores. */
   limitThreads(most: number): void;
   /** Most threads of a step, if no picture is divided or encoded. */
   readonly mostThreads: number;
   /** Leaves this many threads to pictures, from the next step on. */
   leaveThreads(count: number): void;
-  /** Predicted milliseconds for each of this many prompt tokens; undefined before a step was measured. */
+  /** The price of each of this many prompt tokens in milliseconds; undefined before a step was measured. */
   tokenMs(tokens: number): number | undefined;
   costs(): StepCosts;
   /** The pieces of a prompt while one stream runs, both behind some contexts; empty before a step was measured. */
@@ -122,65 +119,64 @@ export interface Pacing {
 export function createPacing(options: PacingOptions): Pacing {
   const { batchSize, oneMatrix, maxTokenGapMs, prefillBudget = Infinity, mostBehind = () => Infinity } = options;
   const { attentionTile = tileTokens } = options;
-  const costs = createStepCosts(options.known, options.context);
-  const governor = createThreadGovernor(options.threads, costs);
+  const prices = createPrices(options.known, options.context);
+  const choice = createThreadChoice(options.threads, prices);
   const apart = oneMatrix ? new Set<number>() : slotsApart(options.known);
   let mostThreads = Infinity;
   let pictureThreads = 0;
 
   function threads(shape: StepShape): number {
     const most = pictureThreads === 0 ? mostThreads : Math.max(1, threadsOfEngine() - pictureThreads);
-    return Math.min(most, governor.threadsFor(shape));
+    return Math.min(most, choice.threadsFor(shape));
   }
 
   function threadsOfEngine(): number {
     return Math.min(mostThreads, options.threads.max);
   }
 
-  function predict(shape: StepShape): number | undefined {
-    return costs.ms(shape, threads(shape));
+  function stepMs(shape: StepShape): number | undefined {
+    return prices.ms(shape, threads(shape));
   }
 
-  /** Divides the slots of a run into matrices. */
+  /** Divides the slots of a run into matrices. @param rowsEach rows of each slot: a token and its guesses */
   function divide(run: number, rowsEach: number): readonly number[] {
     return rowsEach === 1 && apart.has(run) ? Array<number>(run).fill(1) : [run];
   }
 
-  /** @param rowsEach rows of each slot: a token and its guesses */
-  function shapeOfDecoding({ runs, heldTokens }: Load, rowsEach: number): StepShape {
-    const slots = runs.reduce((sum, run) => sum + run, 0);
+  function decodingShape({ runs, heldTokens }: Load, rowsEach: number): StepShape {
+    const slots = slotsOf(runs);
     const each = contextOf(rowsEach, slots === 0 ? 0 : heldTokens / slots, attentionTile);
-    const context = { rowContext: slots * each.rowContext, tileContext: slots * each.tileContext };
-    const groups = oneMatrix ? [slots] : runs.flatMap((run) => divide(run, rowsEach));
-    return { decode: slots === 0 ? [] : groups.map((count) => count * rowsEach), prompt: [], ...context };
+    const decode = runs.flatMap((run) => divide(run, rowsEach)).map((count) => count * rowsEach);
+    const shape = { decode, prompt: [], rowContext: slots * each.rowContext, tileContext: slots * each.tileContext };
+    return oneMatrix ? inOneMatrix(shape) : shape;
   }
 
-  function stepMs(load: Load, rowsEach: number): number | undefined {
-    return load.runs.length === 0 ? 0 : predict(shapeOfDecoding(load, rowsEach));
+  /** Milliseconds of the decoding slots' rows. */
+  function decodingMs(load: Load): number {
+    return load.runs.length === 0 ? 0 : (stepMs(decodingShape(load, 1)) ?? 0);
   }
 
-  /** How much longer a step takes with a piece of a prompt. @param decoding the shape of the step without the piece */
-  function promptMs(tokens: number, held: number, decoding: StepShape = noRows): number | undefined {
-    const piece = { decode: [], prompt: [tokens], ...contextOf(tokens, held + tokens / 2, attentionTile) };
-    if (!oneMatrix || decoding.decode.length === 0) return predict(piece);
-    const [withPiece, without] = [predict(inOneMatrix({ ...piece, decode: decoding.decode })), predict(decoding)];
-    return withPiece === undefined || without === undefined ? undefined : Math.max(0, withPiece - without);
-  }
-
-  /** Milliseconds of the step with a piece of a prompt behind `held` tokens; undefined before a step was measured. */
+  /** Milliseconds of the step by its prompt tokens behind `held` tokens; undefined before a step was measured. */
   function withPiece(load: Load, held: number): ((tokens: number) => number) | undefined {
-    const decodeMs = stepMs(load, 1);
-    if (decodeMs === undefined || promptMs(1, held) === undefined) return undefined;
-    const decoding = shapeOfDecoding(load, 1);
-    return (tokens) => decodeMs + (promptMs(tokens, held, decoding) ?? 0);
+    const { decode, ...rows } = decodingShape(load, 1);
+    const msOf = (tokens: number): number | undefined => {
+      const piece = contextOf(tokens, held + tokens / 2, attentionTile);
+      const context = {
+        rowContext: rows.rowContext + piece.rowContext,
+        tileContext: rows.tileContext + piece.tileContext,
+      };
+      const shape = { decode, prompt: [tokens], ...context };
+      return stepMs(oneMatrix ? inOneMatrix(shape) : shape);
+    };
+    return msOf(1) === undefined ? undefined : (tokens) => msOf(tokens) ?? 0;
   }
 
-  /** How long a step may become beyond the shortest good piece. With the operator's bound, the streams' rows and one prompt token get their time in any case. */
+  /** How long a step may become beyond the shortest good piece. */
   function boundOf(load: Load, msOf: (tokens: number) => number): number {
     if (load.runs.length === 0) return idleStepMs;
     if (maxTokenGapMs === undefined) return isBurst(load) ? idleStepMs : usualStepMs;
-    const decodeMs = stepMs(load, 1) ?? 0;
-    return Math.max(maxTokenGapMs, (1 + leastForPrompts) * decodeMs, decodeMs + mostForOne * (msOf(1) - decodeMs));
+    const aloneMs = decodingMs(load);
+    return Math.max(maxTokenGapMs, leastForPrompts * aloneMs, aloneMs + leastForPrompts * (msOf(1) - aloneMs));
   }
 
   /** Chooses the piece of a prompt behind `held` tokens. */
@@ -188,43 +184,42 @@ export function createPacing(options: PacingOptions): Pacing {
     const most = Math.max(1, Math.min(batchSize, prefillBudget, mostBehind(held)));
     const stepMsOf = withPiece(load, held);
     const isKept = maxTokenGapMs !== undefined && load.runs.length > 0;
-    if (stepMsOf === undefined || !(isKept || costs.hasPiece(Math.min(most, tileTokens)))) {
+    if (stepMsOf === undefined || !(isKept || prices.hasPiece(Math.min(most, tileTokens)))) {
       const tokens = Math.min(most, firstTokens);
       return { tokens, shortest: tokens, ms: undefined, slowdown: 1 };
     }
     const lengths = pieceLengths(most);
     const known = new Map(lengths.map((tokens) => [tokens, stepMsOf(tokens)]));
     const msOf = (tokens: number): number => known.get(tokens) ?? stepMsOf(tokens);
-    const slowdown = slowdownOf(lengths, msOf);
-    const usual = shortestPiece(lengths, slowdown, mostSlowdown);
+    const cheapestMs = Math.min(...lengths.map((tokens) => msOf(tokens) / tokens));
+    const slowdown = (tokens: number): number => (cheapestMs > 0 ? msOf(tokens) / tokens / cheapestMs : 1);
+    const shortest = (times: number): number => lengths.find((tokens) => slowdown(tokens) <= times) ?? most;
+    const usual = shortest(mostSlowdown);
     // Prices differ by chance, so a burst does not make pieces much longer than they would be.
-    const good = isBurst(load) ? Math.min(2 * usual, shortestPiece(lengths, slowdown, mostSlowdownInBurst)) : usual;
+    const good = isBurst(load) ? Math.min(2 * usual, shortest(mostSlowdownInBurst)) : usual;
     const within = tokensWithin(boundOf(load, msOf), lengths, msOf);
     const tokens = isKept ? within : Math.max(good, within);
-    const shortest = Math.min(good, tokens, isKept ? fewTokens : Infinity);
-    return { tokens, shortest, ms: msOf(tokens), slowdown: slowdown(tokens) };
+    return { tokens, shortest: isKept ? 1 : good, ms: msOf(tokens), slowdown: slowdown(tokens) };
   }
 
   return {
     guessMs(load, rowsEach) {
-      const ms = stepMs(load, rowsEach);
+      const ms = stepMs(decodingShape(load, rowsEach));
       if (ms === undefined || rowsEach === 1 || ms <= (maxTokenGapMs ?? usualStepMs)) return ms;
       if (maxTokenGapMs !== undefined) return undefined;
-      const slots = load.runs.reduce((sum, run) => sum + run, 0);
       // Guesses make no step longer than a prompt would.
-      const { shortest } = choosePiece(load, load.heldTokens / slots);
-      const mostMs = withPiece(load, load.heldTokens / slots)?.(shortest) ?? 0;
-      return ms > mostMs ? undefined : ms;
+      const held = load.heldTokens / slotsOf(load.runs);
+      return ms > (withPiece(load, held)?.(choosePiece(load, held).shortest) ?? 0) ? undefined : ms;
     },
-    stepMs: predict,
+    stepMs,
     threads,
-    recordFreeCores: governor.recordFreeCores,
+    recordFreeCores: choice.recordFreeCores,
     limitThreads: (most) => void (mostThreads = Math.max(1, most)),
     get mostThreads() {
       return threadsOfEngine();
     },
     leaveThreads: (count) => void (pictureThreads = count),
-    costs: costs.snapshot,
+    costs: prices.list,
     pieces() {
       return reportedContexts.flatMap((context) => {
         const load = { runs: [1], heldTokens: context, prompts: 1, promptHeld: context };
@@ -234,15 +229,15 @@ export function createPacing(options: PacingOptions): Pacing {
     },
     tokenMs(tokens) {
       const size = Math.max(1, Math.min(batchSize, tokens));
-      const ms = promptMs(size, tokens / 2);
+      const ms = withPiece(noLoad, tokens / 2)?.(size);
       return ms === undefined ? undefined : ms / size;
     },
     cells: (load, held) => choosePiece(load, held).tokens,
     piece(load) {
       const tokens = Math.min(batchSize, prefillBudget);
-      if (load.runs.length === 0) return { tokens, ms: idlePieceMs };
-      const { ms = 0 } = choosePiece(load, 0);
-      return { tokens, ms: Math.max(leastPieceMs, ms - (stepMs(load, 1) ?? 0)) };
+      const { ms } = choosePiece(load, 0);
+      // While no slot decodes, only cancels and new jobs wait.
+      return { tokens, ms: load.runs.length === 0 || ms === undefined ? usualStepMs : ms - decodingMs(load) };
     },
     plan(load) {
       const { promptHeld } = load;
@@ -259,10 +254,12 @@ export function createPacing(options: PacingOptions): Pacing {
     observe(shape, { threads: used, ms, scored }) {
       // Logprobs take time too, so the time says nothing about other steps.
       if (scored > 0) return undefined;
-      return governor.observe(used, ms, costs.observe(shape, used, ms));
+      return choice.observe(used, ms, prices.observe(shape, used, ms));
     },
   };
 }
+
+const noLoad: Load = { runs: [], heldTokens: 0, prompts: 1, promptHeld: undefined };
 
 /**
  * Returns the numbers of neighbouring slots that take less time one after the other than as one matrix, as measured at the load: on some CPUs llama.cpp
@@ -277,18 +274,29 @@ function slotsApart(known: StepCosts | undefined): ReadonlySet<number> {
   return new Set([...times].flatMap(([rows, ms]) => (rows > 1 && rows * oneMs <= worthDividing * ms ? [rows] : [])));
 }
 
+function slotsOf(runs: readonly number[]): number {
+  return runs.reduce((sum, run) => sum + run, 0);
+}
+
 /** Whether as many prompts wait as slots decode, and more than one: tokens are cheaper once all decode together. */
 function isBurst({ runs, prompts }: Load): boolean {
-  return prompts > 1 && prompts >= runs.reduce((sum, run) => sum + run, 0);
+  return prompts > 1 && prompts >= slotsOf(runs);
+}
+
+/** The lengths of pieces that are compared: powers of two, and the most. */
+function pieceLengths(most: number): readonly number[] {
+  const lengths: number[] = [];
+  for (let tokens = 1; tokens < most; tokens *= 2) lengths.push(tokens);
+  return [...lengths, most];
 }
 
 /** The most tokens whose step takes at most this long; 1 if none does. From a tile on, whole tiles. */
 function tokensWithin(ms: number, lengths: readonly number[], msOf: (tokens: number) => number): number {
-  const longest = lengths.findLast((tokens) => msOf(tokens) <= ms) ?? 1;
-  if (longest >= tileTokens) return longest;
-  let [below, above] = [longest, lengths.find((tokens) => tokens > longest) ?? longest];
-  while (above - below > 1) {
-    const middle = (below + above) >> 1;
+  let below = lengths.findLast((tokens) => msOf(tokens) <= ms) ?? 1;
+  let above = lengths.find((tokens) => tokens > below) ?? below;
+  const unit = below < tileTokens ? 1 : tileTokens;
+  while (above - below > unit) {
+    const middle = below + unit * Math.max(1, Math.floor((above - below) / unit / 2));
     if (msOf(middle) <= ms) below = middle;
     else above = middle;
   }

@@ -1,34 +1,35 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createStepCosts, type StepCostTable } from "./step-costs.ts";
+import { createPrices, type Prices } from "./prices.ts";
 import type { StepShape } from "./step-shape.ts";
-import { createThreadGovernor, type ThreadChange, type ThreadGovernor, type ThreadLimits } from "./threads.ts";
+import { createThreadChoice, type ThreadChange, type ThreadChoice, type ThreadLimits } from "./threads.ts";
 
 const shapeWith = (rows: number): StepShape => ({ decode: [rows], prompt: [], rowContext: 0, tileContext: 0 });
 const scaling = (threads: number): number => 24 / threads;
-/** Another process needs a core, so a step that uses all cores waits for time slices. */
-const oneCoreTaken = (cores: number) => (threads: number) => (threads >= cores ? 200 : scaling(threads));
 
 interface Steps {
-  readonly governor: ThreadGovernor;
-  readonly costs: StepCostTable;
+  readonly choice: ThreadChoice;
+  readonly prices: Prices;
+  /** All cores are free for so many seconds. */
+  free(seconds: number): (ThreadChange | undefined)[];
   /** Runs steps, and returns their numbers of threads and the changes. */
   run(count: number, ms: (threads: number) => number, rows?: number): { threads: number[]; changes: ThreadChange[] };
 }
 
 function stepsWith(limits: ThreadLimits, measured: Readonly<Record<number, number>> = {}): Steps {
-  const costs = createStepCosts();
-  for (const [threads, ms] of Object.entries(measured)) costs.enter("decode", 1, Number(threads), ms);
-  const governor = createThreadGovernor(limits, costs);
+  const prices = createPrices();
+  for (const [threads, ms] of Object.entries(measured)) prices.enter("decode", 1, Number(threads), ms);
+  const choice = createThreadChoice(limits, prices);
   return {
-    governor,
-    costs,
+    choice,
+    prices,
+    free: (seconds) => Array.from({ length: seconds }, () => choice.recordFreeCores(limits.max)),
     run(count, ms, rows = 1) {
       const [threads, changes]: [number[], ThreadChange[]] = [[], []];
       for (let i = 0; i < count; i++) {
-        const used = governor.threadsFor(shapeWith(rows));
+        const used = choice.threadsFor(shapeWith(rows));
         threads.push(used);
-        const change = governor.observe(used, ms(used), costs.observe(shapeWith(rows), used, ms(used)));
+        const change = choice.observe(used, ms(used), prices.observe(shapeWith(rows), used, ms(used)));
         if (change !== undefined) changes.push(change);
       }
       return { threads, changes };
@@ -38,29 +39,42 @@ function stepsWith(limits: ThreadLimits, measured: Readonly<Record<number, numbe
 
 describe("the number of threads", () => {
   test("is the given one before anything was measured, within the limits", () => {
-    const first = (limits: ThreadLimits): number => stepsWith(limits).governor.threadsFor(shapeWith(8));
+    const first = (limits: ThreadLimits): number => stepsWith(limits).choice.threadsFor(shapeWith(8));
     expect([first({ start: 3, max: 8 }), first({ start: 12, max: 8 }), first({ start: 0, max: 1 })]).toEqual([3, 8, 1]);
   });
 
-  test("is the fastest in the table, and more threads must save a tenth", () => {
-    const chosen = (measured: Readonly<Record<number, number>>): number =>
-      stepsWith({ start: 1, max: 2 }, measured).governor.threadsFor(shapeWith(1));
+  test("is the cheapest, and more threads must save a tenth", () => {
+    const chosen = (measured: Readonly<Record<number, number>>): number => {
+      const { choice, free } = stepsWith({ start: 1, max: 2 }, measured);
+      free(5);
+      return choice.threadsFor(shapeWith(1));
+    };
     expect([chosen({ 1: 10, 2: 8 }), chosen({ 1: 10, 2: 9.5 }), chosen({ 1: 10, 2: 30 })]).toEqual([2, 1, 1]);
   });
 
   test("that was not measured is tried when perfect sharing would make it faster, and left when it is not", () => {
-    const { run } = stepsWith({ start: 1, max: 2 }, { 1: 10 });
+    const { free, run } = stepsWith({ start: 1, max: 2 }, { 1: 10 });
+    free(5);
     const { threads } = run(200, (count) => (count === 2 ? 9.5 : 10));
     expect(threads).toContain(2);
     expect(threads.filter((count) => count === 2).length).toBeLessThan(20);
     expect(threads.at(-1)).toBe(1);
   });
 
+  test("is tried again when a busy machine has spoiled its price", () => {
+    const { free, run } = stepsWith({ start: 1, max: 2 }, { 1: 10, 2: 6 });
+    free(5);
+    run(20, (count) => (count === 2 ? 15 : 10));
+    expect(new Set(run(400, (count) => (count === 2 ? 6 : 10)).threads)).toEqual(new Set([1]));
+    expect(new Set(run(200, (count) => (count === 2 ? 6 : 10)).threads.slice(-80))).toEqual(new Set([2]));
+  });
+
   test("differs by the rows of the step", () => {
-    const { costs, governor } = stepsWith({ start: 1, max: 2 }, { 1: 1, 2: 8 });
-    costs.enter("decode", 8, 1, 40);
-    costs.enter("decode", 8, 2, 22);
-    expect([1, 8].map((rows) => governor.threadsFor(shapeWith(rows)))).toEqual([1, 2]);
+    const { prices, choice, free } = stepsWith({ start: 1, max: 2 }, { 1: 1, 2: 8 });
+    prices.enter("decode", 8, 1, 40);
+    prices.enter("decode", 8, 2, 22);
+    free(5);
+    expect([1, 8].map((rows) => choice.threadsFor(shapeWith(rows)))).toEqual([1, 2]);
   });
 
   test("that is pinned never changes", () => {
@@ -76,11 +90,11 @@ describe("the number of threads", () => {
         fc.integer({ min: 1, max: 70 }),
         fc.array(fc.record({ rows: fc.integer({ min: 1, max: 600 }), ms: time, free: time }), { maxLength: 200 }),
         (start, max, steps) => {
-          const { governor, run } = stepsWith({ start, max });
+          const { choice, run } = stepsWith({ start, max });
           for (const { rows, ms, free } of steps) {
             const { threads } = run(1, () => ms, rows);
             expect(threads.every((count) => Number.isInteger(count) && count >= 1 && count <= max)).toBe(true);
-            governor.recordFreeCores(free);
+            choice.recordFreeCores(free);
           }
         },
       ),
@@ -92,23 +106,23 @@ describe("free cores", () => {
   const measured = { 1: 10, 2: 5 };
 
   test("are needed in five measurements for more threads than at the start", () => {
-    const { governor } = stepsWith({ start: 1, max: 2 }, measured);
+    const { choice } = stepsWith({ start: 1, max: 2 }, measured);
     const chosen = [1.8, 1.8, 1.8, 1.8, 1.8].map((free) => {
-      governor.recordFreeCores(free);
-      return governor.threadsFor(shapeWith(1));
+      choice.recordFreeCores(free);
+      return choice.threadsFor(shapeWith(1));
     });
     expect(chosen.at(-1)).toBe(2);
-    const busy = stepsWith({ start: 1, max: 2 }, measured).governor;
+    const busy = stepsWith({ start: 1, max: 2 }, measured).choice;
     for (let second = 0; second < 9; second++) busy.recordFreeCores(1.6);
     expect(busy.threadsFor(shapeWith(1))).toBe(1);
   });
 
   test("that others need for three measurements take a thread away", () => {
-    const { governor } = stepsWith({ start: 1, max: 2 }, measured);
-    for (let second = 0; second < 5; second++) governor.recordFreeCores(2);
+    const { choice } = stepsWith({ start: 1, max: 2 }, measured);
+    for (let second = 0; second < 5; second++) choice.recordFreeCores(2);
     const chosen = [0.9, 0.9, 0.9].map((free) => {
-      governor.recordFreeCores(free);
-      return governor.threadsFor(shapeWith(1));
+      choice.recordFreeCores(free);
+      return choice.threadsFor(shapeWith(1));
     });
     expect(chosen).toEqual([2, 2, 1]);
   });
@@ -122,9 +136,10 @@ describe("a collapse", () => {
   };
 
   test("takes three steps, and lowers the number of threads by one", () => {
-    const { threads, changes } = settled().run(10, oneCoreTaken(4));
-    expect(threads.slice(0, 5)).toEqual([4, 4, 4, 3, 3]);
-    expect(changes).toEqual([{ kind: "fell", threads: 3, before: 4 }]);
+    const steps = stepsWith({ start: 2, max: 2 }, { 2: 5, 1: 10 });
+    const { threads, changes } = steps.run(10, (count) => (count === 2 ? 200 : 10));
+    expect(threads.slice(0, 5)).toEqual([2, 2, 2, 1, 1]);
+    expect(changes).toEqual([{ kind: "fell", threads: 1, before: 2 }]);
   });
 
   test("is not caused by two slow steps, nor by a growing context", () => {
@@ -135,21 +150,13 @@ describe("a collapse", () => {
     expect(steps.run(4_000, (threads) => ((ms *= 1.0003) * 4) / threads).changes).toEqual([]);
   });
 
-  test("lowers the threads of steps of every size", () => {
-    const steps = settled();
-    steps.run(3, oneCoreTaken(4));
-    expect([1, 8, 64].map((rows) => steps.governor.threadsFor(shapeWith(rows)))).toEqual([3, 3, 3]);
-  });
-
-  test("ends when the core has been free for some time", () => {
-    const steps = settled();
-    steps.run(3, oneCoreTaken(4));
-    const changes = Array.from({ length: 20 }, () => {
-      const { threads } = steps.run(1, scaling);
-      return { threads: threads[0], change: steps.governor.recordFreeCores(4) };
-    });
-    expect(changes.slice(0, 5).map(({ threads }) => threads)).toEqual([3, 3, 3, 3, 3]);
-    expect(changes.flatMap(({ change }) => change ?? [])).toEqual([{ kind: "recovered", threads: 4, before: 3 }]);
-    expect(steps.run(100, scaling).threads.at(-1)).toBe(4);
+  test("lowers the threads of steps of every size, and ends when the cores have been free for some time", () => {
+    const { choice, free, run } = stepsWith({ start: 2, max: 2 }, { 2: 5, 1: 10 });
+    run(3, (count) => (count === 2 ? 200 : 10));
+    expect([1, 8, 64].map((rows) => choice.threadsFor(shapeWith(rows)))).toEqual([1, 1, 1]);
+    expect(free(29).filter((change) => change !== undefined)).toEqual([]);
+    expect(run(10, scaling).threads.at(-1)).toBe(1);
+    expect(free(1)).toEqual([{ kind: "recovered", threads: 2, before: 1 }]);
+    expect(run(100, scaling).threads.at(-1)).toBe(2);
   });
 });

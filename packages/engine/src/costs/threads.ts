@@ -1,19 +1,20 @@
-// Decides how many threads compute a step: the number that the table of costs says, within what other programs leave free. Steps that take many times as
-// long as predicted lower the limit. Knows no clock and no backend.
-import type { StepCostTable } from "./step-costs.ts";
+// Decides how many threads compute a step: the number with the lowest price, within what other programs leave free. Steps that take many times their
+// price lower the limit. Knows no clock and no backend.
+import type { Prices } from "./prices.ts";
 import type { StepShape } from "./step-shape.ts";
 
-/** A step that takes this many times its predicted time has collapsed: each of its barriers waited for a core that another process had. */
-const collapseFactor = 4;
-/** The number of threads falls after this many collapsed steps; each good step cancels out one. */
-const strikesToFallBack = 3;
 /** More threads must take at most this part of the time, because other processes may need the cores. */
 const moreMayTake = 0.9;
-/** The part of a core that must be free for the last thread, in each of the last measurements, and the part below which the core is lost. */
+/** A step that takes this many times its price has collapsed: each of its barriers waited for a core that another process had. */
+const collapseFactor = 4;
+/** The limit falls after so many collapsed steps, of which each good step cancels out one, and after so many measurements of busy cores. */
+const timesBusy = 3;
+/** It rises after so many measurements of free cores; the second number is for the first time after a collapse. */
+const [timesFree, timesFreeAgain] = [5, 30];
+/** The part of a core that must be free for the last thread, and the part below which the core is lost. */
 const [freeForMore, freeToStay] = [0.7, 0.4];
-const [timesFree, timesBusy] = [5, 3];
-/** Without measurements of free cores, a lowered limit rises again after this many steps. */
-const stepsToRecover = 512;
+/** After so many steps with fewer threads than the limit, more are tried again: a machine that was busy has spoiled their prices. */
+const stepsToRetry = 500;
 
 export interface ThreadLimits {
   /** The number of threads to begin with. */
@@ -30,83 +31,63 @@ export interface ThreadChange {
   readonly before: number;
 }
 
-export interface ThreadGovernor {
+export interface ThreadChoice {
   /** The number of threads for a step of this shape. */
   threadsFor(shape: StepShape): number;
-  /** Records a step that should have taken `predictedMs`. @returns the change of the limit that it caused, if any */
-  observe(threads: number, ms: number, predictedMs: number | undefined): ThreadChange | undefined;
-  /** Records how many cores other processes left free, with fractions. To be called regularly. */
+  /** Records a step and its price. @returns the change of the limit that it caused, if any */
+  observe(threads: number, ms: number, priceMs: number | undefined): ThreadChange | undefined;
+  /** Records how many cores other processes left free, with fractions. To be called about once a second: without it, the limit does not rise. */
   recordFreeCores(freeCores: number): ThreadChange | undefined;
 }
 
-export function createThreadGovernor(
-  { start, max, pinned }: ThreadLimits,
-  costs: Pick<StepCostTable, "ms" | "has">,
-): ThreadGovernor {
+export function createThreadChoice(
+  { start, max, pinned = false }: ThreadLimits,
+  prices: Pick<Prices, "ms" | "forgetAbove">,
+): ThreadChoice {
   const first = Math.max(1, Math.min(start, max));
-  const counts = pinned === true ? [first] : countsToChoose(first, max);
+  const counts = pinned ? [first] : countsToChoose(first, max);
+  /** The most threads that may be used now. */
+  let most = first;
   let freeCores: readonly number[] = [];
-  /** The most threads for which other processes leave cores. */
-  let room = Infinity;
-  /** The most threads that have not collapsed. */
-  let ceiling = Infinity;
-  let strikes = 0;
-  /** Number of falls, which make the next wait longer. */
-  let falls = 0;
-  let waited = 0;
-
-  function threadsFor(shape: StepShape): number {
-    const most = Math.min(ceiling, room);
-    let best: number | undefined;
-    let bestMs = Infinity;
-    for (const count of counts) {
-      if (best !== undefined && count > most) break;
-      const ms = costs.ms(shape, count);
-      if (ms === undefined) return counts.findLast((known) => known <= Math.min(first, most)) ?? 1;
-      if (best !== undefined && ms > moreMayTake * bestMs) continue;
-      best = count;
-      bestMs = ms;
-    }
-    return best ?? first;
-  }
-
-  function recover(): ThreadChange | undefined {
-    const before = ceiling;
-    ceiling = counts.find((count) => count > before) ?? Infinity;
-    waited = 0;
-    return { kind: "recovered", threads: Math.min(ceiling, max), before };
-  }
+  let neededFree = timesFree;
+  let collapsed = 0;
+  let stepsBelow = 0;
 
   return {
-    threadsFor,
-    observe(threads, ms, predictedMs = Infinity) {
-      const isCollapsed = ms > collapseFactor * predictedMs;
-      strikes = Math.max(0, strikes + (isCollapsed ? 1 : -1));
-      if (strikes >= strikesToFallBack) {
-        strikes = 0;
-        const fewer = counts.findLast((count) => count < threads);
-        if (fewer === undefined) return undefined;
-        ceiling = fewer;
-        falls += 1;
-        waited = 0;
-        return { kind: "fell", threads: fewer, before: threads };
+    threadsFor(shape) {
+      let [best, bestMs] = [first, Infinity];
+      for (const count of counts) {
+        if (count > most) break;
+        const ms = prices.ms(shape, count);
+        if (ms === undefined) return Math.min(first, most);
+        if (bestMs < Infinity && ms > moreMayTake * bestMs) continue;
+        [best, bestMs] = [count, ms];
       }
-      if (ceiling === Infinity || freeCores.length > 0) return undefined;
-      waited += 1;
-      return waited >= stepsToRecover * 2 ** (falls - 1) ? recover() : undefined;
+      return best;
+    },
+    observe(threads, ms, priceMs = Infinity) {
+      if (threads < most) stepsBelow += 1;
+      if (stepsBelow >= stepsToRetry) {
+        stepsBelow = 0;
+        prices.forgetAbove(threads);
+      }
+      collapsed = Math.max(0, collapsed + (ms > collapseFactor * priceMs ? 1 : -1));
+      const fewer = counts.findLast((count) => count < threads);
+      if (collapsed < timesBusy || fewer === undefined) return undefined;
+      [most, collapsed, freeCores, neededFree] = [fewer, 0, [], timesFreeAgain];
+      return { kind: "fell", threads: fewer, before: threads };
     },
     recordFreeCores(cores) {
-      freeCores = [...freeCores, cores].slice(-timesFree);
-      const roomIn = (cores: number, needed: number): number => Math.max(1, Math.floor(cores + 1 - needed));
-      const free = roomIn(Math.min(...freeCores), freeForMore);
-      // Before enough measurements, the number at the start needs none.
-      room = freeCores.length < timesFree ? Math.max(first, free) : Math.max(Math.min(room, max), free);
-      if (freeCores.length >= timesBusy)
-        room = Math.min(room, roomIn(Math.max(...freeCores.slice(-timesBusy)), freeToStay));
-      if (ceiling === Infinity) return undefined;
-      const isFree = freeCores.length >= timesFree && free > ceiling;
-      waited = isFree ? waited + 1 : 0;
-      return waited >= timesFree * 2 ** (falls - 1) ? recover() : undefined;
+      const before = most;
+      const room = (free: number, needed: number): number => Math.max(1, Math.floor(free + 1 - needed));
+      freeCores = [...freeCores, cores].slice(-neededFree);
+      if (pinned || freeCores.length < timesBusy) return undefined;
+      most = Math.min(most, room(Math.max(...freeCores.slice(-timesBusy)), freeToStay));
+      if (freeCores.length < neededFree) return undefined;
+      most = Math.min(max, Math.max(most, room(Math.min(...freeCores), freeForMore)));
+      if (most <= before || neededFree === timesFree) return undefined;
+      neededFree = timesFree;
+      return { kind: "recovered", threads: most, before };
     },
   };
 }

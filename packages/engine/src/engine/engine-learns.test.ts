@@ -44,7 +44,7 @@ test("two slots are computed one after the other when measured faster, and each 
       orders.push(entries.map(({ slot }) => slot));
       return 10 * entries.length;
     },
-    { threads: [{ threads: 1, busy: 1, decode, prompt: [] }], context: { row_ms: 0, tile_ms: 0 } },
+    { threads: [{ threads: 1, decode, prompt: [] }], context: { row_ms: 0, tile_ms: 0 } },
   );
   for (const name of ["a", "b"]) submit(harness.engine, job(name, name, { maxTokens: 200 }));
   await Promise.all(["a", "b"].map((name) => harness.untilJob(name, "finished")));
@@ -81,7 +81,6 @@ test("the log says once what the operator's bound costs prompts, and nothing wit
     threads: [
       {
         threads: 1,
-        busy: 1,
         decode: [{ rows: 1, ms: 50 }],
         prompt: [1, 64, 512].map((tokens) => ({ tokens, ms: 60 + 2 * tokens })),
       },

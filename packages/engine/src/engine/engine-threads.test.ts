@@ -9,6 +9,7 @@ import {
   type EngineHarnessOptions,
   withGenerator,
 } from "../testing/engine-harness.ts";
+import type { Engine } from "./engine.ts";
 
 interface TimedOptions extends EngineHarnessOptions {
   readonly start: number;
@@ -46,6 +47,11 @@ function startTimed({ start, passMs, ...options }: TimedOptions) {
   return { ...harness, asked, finish, logs, threads: () => statsOf(harness.events).map(({ threads }) => threads) };
 }
 
+/** Reports free cores until the engine uses them. */
+function allFree(engine: Pick<Engine, "maintain">): void {
+  for (let second = 0; second < 5; second++) engine.maintain(4);
+}
+
 test("a collapse lowers the number of threads, and is logged once", async () => {
   const { asked, finish, logs, threads } = startTimed({
     start: 4,
@@ -65,10 +71,10 @@ test("steps of different sizes have different numbers of threads, and each step 
   const computed: number[] = [];
   const times = (count: number, rows: number): number => (rows === 1 ? count * 9 : 30 / count);
   const columns = [1, 2].map((threads) => ({
-    ...{ threads, busy: 1, prompt: [] },
+    ...{ threads, prompt: [] },
     decode: [1, 2].map((rows) => ({ rows, ms: times(threads, rows) })),
   }));
-  const { events, finish } = startTimed({
+  const { engine, events, finish } = startTimed({
     start: 1,
     threads: 2,
     stepCosts: { threads: columns, context: { row_ms: 0, tile_ms: 0 } },
@@ -77,6 +83,7 @@ test("steps of different sizes have different numbers of threads, and each step 
       return times(count, tokens);
     },
   });
+  allFree(engine);
   await finish("a");
   await finish("b", "c");
   await finish("d");
@@ -88,7 +95,8 @@ test("steps of different sizes have different numbers of threads, and each step 
 });
 
 test("the number of threads never exceeds maxThreads", async () => {
-  const { finish, threads } = startTimed({ start: 1, maxThreads: 2, passMs: (count) => 24 / count });
+  const { engine, finish, threads } = startTimed({ start: 1, maxThreads: 2, passMs: (count) => 24 / count });
+  allFree(engine);
   await finish("a");
   expect(Math.max(...threads())).toBe(2);
 });
@@ -115,7 +123,7 @@ test("more threads are tried only when enough cores are reported free", async ()
   engine.maintain(1);
   await finish("a");
   expect(threads()).not.toContain(2);
-  for (let second = 0; second < 5; second++) engine.maintain(2);
+  allFree(engine);
   await finish("b");
   expect(threads().at(-1)).toBe(2);
 });

@@ -53,7 +53,7 @@ function createRandom(seed: number): Random {
 
 /** Guesses always pay where each of the rows costs nothing. */
 const freeRows: StepCosts = {
-  threads: [{ threads: 1, busy: 1, decode: [1, 2, 512].map((rows) => ({ rows, ms: 1 })), prompt: [] }],
+  threads: [{ threads: 1, decode: [1, 2, 512].map((rows) => ({ rows, ms: 1 })), prompt: [] }],
   context: { row_ms: 0, tile_ms: 0 },
 };
 

@@ -84,6 +84,8 @@ export function runScenario(pacing: Pacing, scenario: Scenario): SimulatedStep[]
     const stepMs = factor * machine(shape, threads, busyAt(ms));
     pacing.observe(shape, { threads, ms: stepMs, scored: 0 });
     steps.push({ shape, threads, ms: stepMs, promptTokens });
+    // The other process takes one of two cores.
+    if (Math.floor((ms + stepMs) / 1_000) > Math.floor(ms / 1_000)) pacing.recordFreeCores(busyAt(ms) ? 1 : 2);
     ms += stepMs;
     read += promptTokens;
   }

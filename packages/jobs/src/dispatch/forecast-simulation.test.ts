@@ -12,7 +12,7 @@ const tokenMs = 20;
 const costs: StepCosts = {
   threads: [
     {
-      ...{ threads: 4, busy: 1, decode: [1, slots].map((rows) => ({ rows, ms: tokenMs })) },
+      ...{ threads: 4, decode: [1, slots].map((rows) => ({ rows, ms: tokenMs })) },
       prompt: [32, 1_024].map((tokens) => ({ tokens, ms: tokens * promptMs })),
     },
   ],

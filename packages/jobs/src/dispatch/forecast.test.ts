@@ -124,7 +124,7 @@ describe("the forecast of the first token", () => {
     fill(1);
     expect(forecast.firstTokenMs({ uncachedTokens: 400 }, 0)).toBeUndefined();
     forecast.measured({
-      threads: [{ threads: 1, busy: 1, decode: [{ rows: 1, ms: 10 }], prompt: [{ tokens: 100, ms: 50 }] }],
+      threads: [{ threads: 1, decode: [{ rows: 1, ms: 10 }], prompt: [{ tokens: 100, ms: 50 }] }],
       context: { row_ms: 0, tile_ms: 0 },
     });
     expect(forecast.firstTokenMs({ uncachedTokens: undefined }, 0)).toBeUndefined();

@@ -96,11 +96,8 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
 
   /** The time of a step with the best number of threads, between two measured sizes. */
   function stepMs(size: number, kind: "prompt" | "decode"): number | undefined {
-    const times = (costs?.threads ?? []).flatMap(({ busy, ...column }) => {
-      const cells = column[kind].map((cell) => ({
-        size: "rows" in cell ? cell.rows : cell.tokens,
-        ms: cell.ms * busy,
-      }));
+    const times = (costs?.threads ?? []).flatMap((column) => {
+      const cells = column[kind].map((cell) => ({ size: "rows" in cell ? cell.rows : cell.tokens, ms: cell.ms }));
       return cells.length === 0 ? [] : [interpolate(cells, size)];
     });
     return times.length === 0 ? undefined : Math.min(...times);

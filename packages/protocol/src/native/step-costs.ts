@@ -9,12 +9,6 @@ export const StepCostsSchema = z
       .array(
         z.object({
           threads: z.int().positive(),
-          busy: z
-            .number()
-            .positive()
-            .describe(
-              "Times by which steps are slower now than in the tables, because other programs use the machine.",
-            ),
           decode: z
             .array(z.object({ rows: z.int().positive(), ms }))
             .describe("Milliseconds of a step in which so many streams decode one token each."),

@@ -34,7 +34,7 @@ it("waits for its client's next minute of tokens before the next step", async ()
 it("is not refused for a full queue or a forecast before its next step", async () => {
   const { job } = await reach("in a call", { body: { deadline_ms: 5_000 }, options: { queueCapacity: 1 } });
   await occupy();
-  const column = { threads: 1, busy: 1, prompt: [{ tokens: 1, ms: 10_000 }], decode: [{ rows: 1, ms: 10_000 }] };
+  const column = { threads: 1, prompt: [{ tokens: 1, ms: 10_000 }], decode: [{ rows: 1, ms: 10_000 }] };
   const costs = { threads: [column], context: { row_ms: 0, tile_ms: 0 } };
   phases.worker.emit({ type: "step_costs", costs, pieces: [] });
   expect((await post("bob", { prompt: "late [eog:1]", deadline_ms: 5_000 })).status).toBe(504);

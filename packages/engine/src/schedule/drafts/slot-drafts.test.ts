@@ -12,7 +12,7 @@ import {
 } from "../../testing/engine-harness.ts";
 
 const freeRows: StepCosts = {
-  threads: [{ threads: 1, busy: 1, decode: [1, 2, 512].map((rows) => ({ rows, ms: 1 })), prompt: [] }],
+  threads: [{ threads: 1, decode: [1, 2, 512].map((rows) => ({ rows, ms: 1 })), prompt: [] }],
   context: { row_ms: 0, tile_ms: 0 },
 };
 
