@@ -6,7 +6,7 @@ import type { StepShape } from "./step-shape.ts";
 /** The rows and tokens that have prices; others are interpolated. */
 const sizes = [1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1_024, 2_048] as const;
 /** A step moves its prices by this part of the difference, so that they follow a machine that gets busy or free within some ten steps. */
-const usualWeight = 1 / 4;
+const weight = 1 / 4;
 /** A step that took longer than this many times its price counts as this many: single slow steps, which say little, raise a price by an eighth. */
 const mostOfPrice = 1.5;
 /** From this average context on, a step shows what context costs, if that was not measured alone. Thousands of tokens. */
@@ -32,6 +32,8 @@ export interface Prices {
 
 interface Price {
   ms: number;
+  /** Whether other prices say it alone, and no measurement or step. */
+  isGuess: boolean;
 }
 
 interface Column {
@@ -40,18 +42,17 @@ interface Column {
   readonly prompt: Map<number, Price>;
 }
 
-/** A price in a step, how many times the step pays it, and the part of the difference by which the step moves it. */
+/** A price in a step, and how many times the step pays it. */
 interface Part {
   readonly price: Price;
   readonly amount: number;
-  readonly weight: number;
 }
 
 /** @param context what context was measured to cost, alone; if it was not measured, steps show it */
 export function createPrices(known?: StepCosts, context = known?.context): Prices {
   const columns = new Map<number, Column>();
   /** Milliseconds for each thousand tokens of context and token of a step, with one thread. */
-  const [rowShare, tileShare] = [{ ms: context?.row_ms ?? 0 }, { ms: context?.tile_ms ?? 0 }];
+  const [rowShare, tileShare] = [measured(context?.row_ms ?? 0), measured(context?.tile_ms ?? 0)];
   const isLearned = rowShare.ms + tileShare.ms === 0;
   for (const { threads, decode, prompt } of known?.threads ?? []) {
     for (const { rows, ms } of decode) enter("decode", rows, threads, ms);
@@ -61,7 +62,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
   function enter(kind: Kind, size: number, threads: number, ms: number): void {
     const column = columns.get(threads) ?? { threads, decode: new Map(), prompt: new Map() };
     columns.set(threads, column);
-    column[kind].set(size, { ms });
+    column[kind].set(size, measured(ms));
   }
 
   /** The column with this number of threads, or else the nearest one; undefined without any. */
@@ -79,7 +80,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
     const nearest = nearestColumn(threads);
     if (nearest?.threads === threads) return nearest;
     const scaled = (prices: ReadonlyMap<number, Price> = new Map()): Map<number, Price> =>
-      new Map([...prices].map(([size, { ms }]) => [size, { ms: (ms * (nearest?.threads ?? 1)) / threads }]));
+      new Map([...prices].map(([size, { ms }]) => [size, guessed((ms * (nearest?.threads ?? 1)) / threads)]));
     const column = { threads, decode: scaled(nearest?.decode), prompt: scaled(nearest?.prompt) };
     columns.set(threads, column);
     return column;
@@ -123,35 +124,34 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
   function partsOf(shape: StepShape, threads: number, stepMs: number): readonly Part[] {
     const { rowContext, tileContext } = shape;
     const shares = [
-      { price: rowShare, amount: rowContext / threads, weight: usualWeight },
-      { price: tileShare, amount: tileContext / threads, weight: usualWeight },
+      { price: rowShare, amount: rowContext / threads },
+      { price: tileShare, amount: tileContext / threads },
     ].toSorted((a, b) => b.amount - a.amount);
     if (isLearned && isLong(shape)) return shares.slice(0, 1);
-    const parts = new Map<Price, Part>();
+    const amounts = new Map<Price, number>();
     const column = columnOf(threads);
     const rowsMs = predict({ ...shape, prompt: [], tileContext: 0 }, threads) ?? 0;
     for (const [kind, size] of matricesOf(shape)) {
       if (kind === "decode" && shape.prompt.length > 0 && rowsMs < stepMs) continue;
       const near = nearestSize(size);
       const [ms, nearMs] = [matrixMs(column, kind, size), matrixMs(column, kind, near)];
-      const known = column[kind].get(near);
-      const price = known ?? { ms: nearMs };
+      const price = column[kind].get(near) ?? guessed(nearMs);
       column[kind].set(near, price);
-      // The first step of a size says more than the prices of other sizes.
-      const { amount, weight } = parts.get(price) ?? { amount: 0, weight: known === undefined ? 1 : usualWeight };
-      parts.set(price, { price, amount: amount + ms / nearMs, weight });
+      amounts.set(price, (amounts.get(price) ?? 0) + ms / nearMs);
     }
-    return isLearned ? [...parts.values()] : [...parts.values(), ...shares.filter(({ amount }) => amount > 0)];
+    const parts = [...amounts].map(([price, amount]) => ({ price, amount }));
+    return isLearned ? parts : [...parts, ...shares.filter(({ amount }) => amount > 0)];
   }
 
-  /** Moves the prices of a step, each by its part of the step. */
+  /** Moves the prices of a step, each by its part of the step. The first step of a size says more than the prices of other sizes. */
   function correct(shape: StepShape, threads: number, ms: number, differenceMs: number): void {
     const parts = partsOf(shape, threads, ms);
     const squares = parts.map(({ price, amount }) => (price.ms * amount) ** 2);
     const sum = squares.reduce((total, square) => total + square, 0);
-    for (const [i, { price, amount, weight }] of parts.entries()) {
-      const part = parts.length === 1 ? 1 : (squares[i] ?? 0) / sum;
-      price.ms = Math.max(leastMs, price.ms + (weight * differenceMs * part) / amount);
+    for (const [i, { price, amount }] of parts.entries()) {
+      const part = (price.isGuess ? 1 : weight) * (parts.length === 1 ? 1 : (squares[i] ?? 0) / sum);
+      price.ms = Math.max(leastMs, price.ms + (differenceMs * part) / amount);
+      price.isGuess = false;
     }
   }
 
@@ -186,6 +186,14 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
       context: { row_ms: rounded(rowShare.ms), tile_ms: rounded(tileShare.ms) },
     }),
   };
+}
+
+function measured(ms: number): Price {
+  return { ms, isGuess: false };
+}
+
+function guessed(ms: number): Price {
+  return { ms, isGuess: true };
 }
 
 interface Point {
