@@ -22,9 +22,8 @@ const maintenanceIntervalMs = 1_000;
 const gpuReportIntervalMs = 5_000;
 const usPerMs = 1_000;
 
-/** Longest time for measuring what steps cost, and its largest part of the time of the load. */
-const measuringMs = 1_000;
-const measuringShare = 0.07;
+/** Longest time for measuring what steps cost, its largest part of the time of the load, and the time that it may take in any case. */
+const [mostMeasuringMs, measuringShare, leastMeasuringMs] = [1_000, 0.07, 100];
 
 /** Time limit for sending the last message before the process exits. */
 const lastMessageTimeoutMs = 1_000;
@@ -162,7 +161,7 @@ async function measureCosts(backend: Backend, start: EngineStart, loadMs: number
   const { threads, threadsPinned } = start.settings;
   const isFixed = threadsPinned || backend.info.device !== "cpu";
   return await measureStepCosts(backend, {
-    budgetMs: Math.min(measuringMs, measuringShare * loadMs),
+    budgetMs: Math.min(mostMeasuringMs, Math.max(leastMeasuringMs, measuringShare * loadMs)),
     threads: isFixed ? [threads] : threadsToMeasure(threads, Math.min(start.maxThreads, backend.info.maxThreads)),
     now: () => performance.now(),
   });

@@ -1,7 +1,7 @@
 // Measures steps before the first job: computes rows of arbitrary tokens in empty slots, and discards them.
 import type { Token } from "@waggle/engine";
 import { SamplingSchema } from "@waggle/protocol";
-import type { BatchRow, OutputRequest, Passes } from "../passes/passes.ts";
+import type { BatchRow, Passes } from "../passes/passes.ts";
 
 export interface MeasureOptions {
   readonly passes: Pick<Passes, "configure" | "run" | "erase">;
@@ -16,26 +16,19 @@ const greedy = { ...SamplingSchema.parse({ temperature: 0 }), seed: 1 };
 /** A prime number, so that the tokens of a row differ: a model with experts would compute equal tokens with the same few experts. */
 const tokenStride = 7_919;
 
-/** Creates the port's `measure`. Rows without slots are the tokens of one slot, which are one matrix too. */
+/** Creates the port's `measure`. */
 export function createMeasure(options: MeasureOptions): (rows: number, promptTokens: number) => Promise<number> {
   const { passes, slots, batchSize, capacity, vocabularySize } = options;
 
-  function rowOf(slot: number, count: number, hasAllLogits: boolean): BatchRow {
+  function rowOf(slot: number, count: number): BatchRow {
     const tokens: Token[] = Array.from({ length: count }, (_, i) => ((slot + i + 1) * tokenStride) % vocabularySize);
-    const last = count - 1;
-    const kept = hasAllLogits ? tokens.slice(0, last).map((_, at): OutputRequest => ({ at, kind: "kept" })) : [];
     const draw = { seed: 1, recent: undefined, topLogprobs: undefined };
-    return { slot, from: 0, tokens, outputs: [...kept, { at: last, kind: "draw", draw }] };
-  }
-
-  function rowsOf(rows: number, promptTokens: number): BatchRow[] {
-    if (promptTokens === 0 && rows > slots) return [rowOf(0, rows, true)];
-    const decoding = Array.from({ length: rows }, (_, slot) => rowOf(slot, 1, true));
-    return promptTokens === 0 ? decoding : [...decoding, rowOf(rows, promptTokens, false)];
+    return { slot, from: 0, tokens, outputs: [{ at: count - 1, kind: "draw", draw }] };
   }
 
   return async (rows, promptTokens) => {
-    const planned = rowsOf(rows, promptTokens);
+    const planned = Array.from({ length: rows }, (_, slot) => rowOf(slot, 1));
+    if (promptTokens > 0) planned.push(rowOf(rows, promptTokens));
     const tokens = rows + promptTokens;
     const fits = planned.length <= slots && planned.every((row) => row.tokens.length <= capacity);
     if (tokens === 0 || tokens > batchSize || !fits) {

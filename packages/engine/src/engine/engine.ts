@@ -1,8 +1,8 @@
 // Runs the engine: commands in, events out, the step loop between them. The engine knows no process, socket or file, and
 // never waits for a reader.
 import { WaggleError, type StepCosts } from "@waggle/protocol";
-import { createPacing } from "../costs/pacing.ts";
-import type { ThreadChange } from "../costs/threads.ts";
+import { createPacing } from "../schedule/costs/pacing.ts";
+import type { ThreadChange } from "../schedule/costs/threads.ts";
 import type { Backend } from "../port/backend.ts";
 import { noTotals, type EngineCommand, type EngineEvent, type JobEvent, type StartedChoice } from "../port/messages.ts";
 import type { WaitingJob } from "../schedule/admit.ts";

@@ -1,6 +1,6 @@
 // Decides whether to transfer a KV cache: compares the measured times of saving, loading and copying with the time of computing the
 // tokens. The module knows no clock.
-import { createRecentMedian } from "../costs/recent-median.ts";
+import { createRecentMedian } from "./recent-median.ts";
 
 /** Least tokens that are worth a transfer before transfers and computing are measured. */
 const leastTokens = 32;

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { deferred, type Deferred } from "@waggle/async";
 import { expect, test } from "vitest";
-import { shapeOf } from "../costs/step-shape.ts";
+import { shapeOf } from "./costs/step-shape.ts";
 import type { EngineEvent } from "../port/messages.ts";
 import {
   embedJob,

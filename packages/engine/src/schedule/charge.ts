@@ -1,6 +1,6 @@
 // Applies the shares of the engine's time to the jobs in the slots: which of them may compute now, and who pays for a pass.
-import type { Pacing } from "../costs/pacing.ts";
-import { shapeOf, type SlotWork } from "../costs/step-shape.ts";
+import type { Pacing } from "./costs/pacing.ts";
+import { shapeOf, type SlotWork } from "./costs/step-shape.ts";
 import type { Backend } from "../port/backend.ts";
 import { generatorOf } from "../sequence/prepare.ts";
 import { ownerOf, type Owner, type Shares } from "./shares.ts";

@@ -3,7 +3,7 @@
 import type { PicturePiece } from "../port/pictures.ts";
 import type { BatchEntry, Token } from "../port/steps.ts";
 import { positionBehind, tokensOf, type PromptChunk } from "../port/entries.ts";
-import { tileTokens } from "../costs/step-shape.ts";
+import { tileTokens } from "./costs/step-shape.ts";
 import { isDecoding, missingOf, scores, type Run } from "./slots.ts";
 
 export interface ScheduleLimits {

@@ -1,6 +1,6 @@
 // Plans the next pass. Tokens, a picture's cells and texts take passes of different kinds; the kinds that compute long take turns, and jobs that decode
 // get a pass after each of them, so that streams do not wait long.
-import type { Load, Pacing, PieceLimits } from "../costs/pacing.ts";
+import type { Load, Pacing, PieceLimits } from "./costs/pacing.ts";
 import type { Backend } from "../port/backend.ts";
 import type { PicturePiece } from "../port/pictures.ts";
 import type { EngineJob } from "../port/messages.ts";

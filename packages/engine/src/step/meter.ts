@@ -1,7 +1,7 @@
 // Measures passes: sets the threads of a pass, charges its time to its jobs, and keeps its statistics until they are sent.
-import type { Pacing } from "../costs/pacing.ts";
-import { shapeOf } from "../costs/step-shape.ts";
-import type { ThreadChange } from "../costs/threads.ts";
+import type { Pacing } from "../schedule/costs/pacing.ts";
+import { shapeOf } from "../schedule/costs/step-shape.ts";
+import type { ThreadChange } from "../schedule/costs/threads.ts";
 import type { Backend } from "../port/backend.ts";
 import type { StepStats } from "../port/messages.ts";
 import { usedCells } from "../schedule/cells.ts";

@@ -3,7 +3,7 @@
 import { deadlineSignal, linkSignals } from "@waggle/async";
 import type { EngineEvent } from "../port/messages.ts";
 import type { Picture, PictureChunk, PictureEncoder } from "../port/pictures.ts";
-import type { Pacing } from "../costs/pacing.ts";
+import type { Pacing } from "../schedule/costs/pacing.ts";
 import type { PieceQueue } from "../sequence/piece-queue.ts";
 import { inOrder, nextChunk } from "../schedule/plan.ts";
 import { releaseSlot, runsIn, type Run, type Slot } from "../schedule/slots.ts";

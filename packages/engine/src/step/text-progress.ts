@@ -1,7 +1,7 @@
 // Tracks the progress of an embed or rerank job: which text is next, and how many of the text's tokens a piece has.
 import type { Token } from "../port/steps.ts";
 import { textCount, type TextsWork } from "../port/work.ts";
-import { tileTokens } from "../costs/step-shape.ts";
+import { tileTokens } from "../schedule/costs/step-shape.ts";
 import type { PreparedEmbed } from "../sequence/prepare.ts";
 
 export interface TextProgress {

@@ -1,6 +1,6 @@
 // Runs embed and rerank jobs: computes their texts in bounded pieces, and ends the jobs. The module knows no slot and no pass.
-import type { PieceLimits } from "../costs/pacing.ts";
-import { tileTokens } from "../costs/step-shape.ts";
+import type { PieceLimits } from "../schedule/costs/pacing.ts";
+import { tileTokens } from "../schedule/costs/step-shape.ts";
 import type { EngineEvent, EngineJob, JobTotals } from "../port/messages.ts";
 import { textAt, textCount } from "../port/work.ts";
 import { ownerOf, type Shares } from "../schedule/shares.ts";

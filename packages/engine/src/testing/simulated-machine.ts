@@ -1,6 +1,6 @@
 // Simulates machines for tests of the pacing: the time of a step is a formula with seeded noise, and streams and prompts share the steps.
-import type { Pacing } from "../costs/pacing.ts";
-import { contextOf, tileTokens, type StepShape } from "../costs/step-shape.ts";
+import type { Pacing } from "../schedule/costs/pacing.ts";
+import { contextOf, tileTokens, type StepShape } from "../schedule/costs/step-shape.ts";
 
 export interface MachineShape {
   /** Time of a matrix with one row, with one thread. Milliseconds. */

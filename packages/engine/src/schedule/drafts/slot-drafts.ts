@@ -1,5 +1,5 @@
 // Follows the jobs in the slots, and gives the decoding jobs draft tokens where that makes their answers faster.
-import type { Load, Pacing } from "../../costs/pacing.ts";
+import type { Load, Pacing } from "../costs/pacing.ts";
 import type { Backend } from "../../port/backend.ts";
 import { contextCapacity } from "../../port/info.ts";
 import type { Token } from "../../port/steps.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createFakeBackend } from "../fake/fake-backend.ts";
+import { createFakeBackend } from "../../fake/fake-backend.ts";
 import { measureStepCosts, threadsToMeasure } from "./measure-costs.ts";
 
 /** Measures on a clock that only the measured steps move: a row takes 10 ms with one thread. */

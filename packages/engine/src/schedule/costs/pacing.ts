@@ -5,7 +5,7 @@
 // a piece has the shortest of a few lengths with which the whole step reads prompt tokens nearly as cheaply as it can. The price of a step has the context
 // in it: `contextOf` counts it for rows and for tiles, and `prices` knows what each costs.
 import type { PromptPiece, StepCosts } from "@waggle/protocol";
-import type { ScheduleLimits } from "../loop/schedule.ts";
+import type { ScheduleLimits } from "../plan.ts";
 import { createPrices } from "./prices.ts";
 import { contextOf, inOneMatrix, tileTokens, type StepShape } from "./step-shape.ts";
 import { createThreadChoice, type ThreadChange, type ThreadChoice, type ThreadLimits } from "./threads.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { machineOf, runScenario, type SimulatedStep } from "../testing/simulated-machine.ts";
+import { machineOf, runScenario, type SimulatedStep } from "../../testing/simulated-machine.ts";
 import type { StepCosts } from "@waggle/protocol";
 import { createPacing, type Pacing, type PacingOptions } from "./pacing.ts";
 import type { ThreadLimits } from "./threads.ts";

@@ -1,5 +1,5 @@
 // Describes the work of a step: the matrices that llama.cpp computes for its entries, one after the other. Pure.
-import type { TextGenerator } from "../port/generator.ts";
+import type { TextGenerator } from "../../port/generator.ts";
 
 /**
  * Pieces of prompts are made of whole tiles. llama.cpp's flash attention computes so many prompt tokens at once (`ggml_fa_tile_config`, ggml-cpu); fewer

@@ -1,7 +1,7 @@
 // Measures what steps cost, before the first job: what the first steps need comes first, and more within the given time.
 import type { StepCosts } from "@waggle/protocol";
-import type { Backend } from "../port/backend.ts";
-import { contextCapacity } from "../port/info.ts";
+import type { Backend } from "../../port/backend.ts";
+import { contextCapacity } from "../../port/info.ts";
 import { createPrices } from "./prices.ts";
 import { tileTokens } from "./step-shape.ts";
 
