@@ -61,13 +61,15 @@ export function createPlanner(options: PlannerOptions): (atMs: number) => PassPl
   return (atMs) => {
     const running = runsIn(slots, "prefilling", "decoding");
     const texts = options.readyTexts();
-    const canCompute = (run: Run): boolean => isDecoding(run) || textLeft(run) > 0 || nextPicture([run]) !== undefined;
+    const canCompute = (run: Run): boolean => takesTokens(run) || nextPicture([run]) !== undefined;
     const ready = [...running.filter(canCompute).map(({ prepared }) => prepared.job), ...texts];
     shares.contend(atMs, ready.map(ownerOf));
     const allowed = running.filter(({ prepared }) => mayCompute(prepared.job));
+    // A job that waits for its picture gets no turn of its adapters, in which nothing would be computed.
+    const taking = allowed.filter(takesTokens);
     if (owesDecoding) {
       owesDecoding = false;
-      const decoding = turns.next(allowed).filter(isDecoding);
+      const decoding = turns.next(taking).filter(isDecoding);
       if (decoding.length > 0) return tokens(decoding);
     }
     const picture = nextPicture(allowed);
@@ -85,8 +87,13 @@ export function createPlanner(options: PlannerOptions): (atMs: number) => PassPl
       const piece = picturePiece(picture, most);
       if (piece !== undefined) return { kind, run: picture, piece };
     }
-    return tokens(turns.next(allowed));
+    return tokens(turns.next(taking));
   };
+}
+
+/** Whether a pass can compute tokens of the job now. */
+function takesTokens(run: Run): boolean {
+  return isDecoding(run) || textLeft(run) > 0;
 }
 
 function loadOf(runs: readonly Run[]): Load {

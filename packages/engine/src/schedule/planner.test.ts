@@ -1,0 +1,99 @@
+// Tests the order of passes: which kind is next, and which jobs take part.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { cellsOf } from "../port/entries.ts";
+import { createPacing } from "../costs/pacing.ts";
+import { job } from "../testing/engine-harness.ts";
+import { range, runIn, type GivenRun } from "../testing/run-in.ts";
+import { createPlanner, type PassPlan } from "./planner.ts";
+import { isDecoding, type Run } from "./slots.ts";
+
+const chunk = { id: "p", picture: 0, cells: 40, positions: 40, causal: true };
+const pacing = createPacing({ batchSize: 512, threads: { start: 1, max: 1, pinned: true }, oneMatrix: false });
+
+const streaming = (slot: number, given: GivenRun = {}): Run => runIn("decoding", { slot, ...given });
+const reading = (slot: number, given: GivenRun = {}): Run =>
+  runIn("prefilling", { slot, entries: range(900), ...given });
+const seeing = (slot: number, given: GivenRun = {}): Run =>
+  runIn("prefilling", { slot, entries: [...cellsOf(chunk), 7], ...given });
+
+interface Given {
+  readonly runs: readonly Run[];
+  readonly texts?: boolean;
+  /** Runs whose picture is encoded; by default all. */
+  readonly encoded?: readonly Run[];
+  /** A client that is left out. */
+  readonly left?: string;
+}
+
+/** Plans this many passes; the state of the jobs does not change. */
+function plansOf(count: number, { runs, texts = false, encoded = runs, left }: Given): (PassPlan | undefined)[] {
+  const plan = createPlanner({
+    ...{ pacing, slots: runs.map(({ slot }) => slot), drafts: { next: () => undefined } },
+    backend: { generator: { maxNextLogprobs: 8 } as never },
+    shares: { contend: () => undefined, waits: ({ client }) => client === left },
+    readyTexts: () => (texts ? [{ ...job("texts", ""), cacheScope: "texts" }] : []),
+    nextPicture: (among) => among.find((run) => encoded.includes(run) && run.prepared.chunks.length > 0),
+  });
+  return range(count).map(plan);
+}
+
+/** The kind of a pass, with the slots that take part. */
+function named(plan: PassPlan | undefined): string {
+  if (plan === undefined) return "none";
+  if (plan.kind === "tokens")
+    return plan.spans
+      .map(({ run }) => run.slot.id)
+      .toSorted((a, b) => a - b)
+      .join(" ");
+  return plan.kind === "cells" ? `cells of ${plan.piece.slot}` : plan.kind;
+}
+
+test("texts, picture cells and prompts take turns, and the jobs that decode get a pass after each of texts and cells", () => {
+  const all = { runs: [streaming(0), streaming(1), reading(2), seeing(3)], texts: true };
+  const round = ["texts", "0 1", "cells of 3", "0 1", "0 1 2"];
+  expect(plansOf(10, all).map(named)).toEqual([...round, ...round]);
+});
+
+test("without jobs that decode, long work follows long work", () => {
+  const plans = plansOf(6, { runs: [reading(0), seeing(1)], texts: true });
+  expect(plans.map(named)).toEqual(["texts", "cells of 1", "0", "texts", "cells of 1", "0"]);
+});
+
+test("jobs of a client that is left out take part in no pass, and jobs that decode have the passes of absent kinds", () => {
+  const other = { cacheScope: "bob" };
+  const runs = [streaming(0), streaming(1, other), reading(2, other), seeing(3, other)];
+  expect(plansOf(3, { runs, left: "bob" }).map(named)).toEqual(["0", "0", "0"]);
+  expect(plansOf(3, { runs, texts: true, left: "alice" }).map(named)).toEqual(["texts", "1", "cells of 3"]);
+});
+
+test("there is nothing to compute while no job has begun, or only a picture is awaited", () => {
+  const states = (["beginning", "preempted", "releasing"] as const).map((state, slot) => runIn(state, { slot }));
+  expect(plansOf(2, { runs: [...states, seeing(3)], encoded: [] }).map(named)).toEqual(["none", "none"]);
+});
+
+test("a job that awaits its picture gets no turn of its adapters, while another job decodes", () => {
+  const runs = [streaming(0), seeing(1, { adapters: [1] })];
+  expect(new Set(plansOf(12, { runs, encoded: [] }).map(named))).toEqual(new Set(["0"]));
+});
+
+test("while an allowed job decodes, each plan has a pass, and each such job takes part in time, for random jobs", () => {
+  const anyJob = fc.record({
+    make: fc.constantFrom(streaming, reading, seeing),
+    cacheScope: fc.constantFrom("alice", "bob"),
+    adapters: fc.constantFrom(undefined, [1], [2]),
+    isEncoded: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(anyJob, { minLength: 1, maxLength: 5 }), fc.boolean(), (drawn, texts) => {
+      const runs = drawn.map(({ make, cacheScope, adapters }, slot) => make(slot, { cacheScope, adapters }));
+      const encoded = runs.filter((_, i) => drawn[i]?.isEncoded);
+      const streams = runs.filter((run) => isDecoding(run) && run.prepared.job.cacheScope === "alice");
+      fc.pre(streams.length > 0);
+      const plans = plansOf(60, { runs, texts, encoded, left: "bob" });
+      expect(plans).not.toContain(undefined);
+      const spans = plans.flatMap((plan) => (plan?.kind === "tokens" ? plan.spans : []));
+      expect(spans.map(({ run }) => run)).toEqual(expect.arrayContaining(streams));
+    }),
+  );
+});
