@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { cellsOf } from "../port/entries.ts";
-import { createPacing } from "../costs/pacing.ts";
+import { createPacing } from "./costs/pacing.ts";
 import { job } from "../testing/engine-harness.ts";
 import { range, runIn, type GivenRun } from "../testing/run-in.ts";
 import { createPlanner, type PassPlan } from "./planner.ts";

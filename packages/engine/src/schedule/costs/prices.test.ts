@@ -85,6 +85,17 @@ describe("a step", () => {
     expect(prices.ms(rows(4), 1)).toBe(200);
   });
 
+  test("sets the price of a size that others suggested, up to half more than they said", () => {
+    const prices = createPrices();
+    prices.enter("decode", 4, 1, 40);
+    prices.enter("decode", 16, 1, 100);
+    expect(prices.ms(rows(8), 1)).toBe(60);
+    prices.observe(rows(8), 1, 45);
+    expect(prices.ms(rows(8), 1)).toBe(45);
+    prices.observe(rows(12), 1, 500);
+    expect(prices.ms(rows(12), 1)).toBeCloseTo(1.5 * 72.5, 9);
+  });
+
   test("of a list without prices divides its time between its tokens", () => {
     const prices = createPrices();
     prices.observe({ ...rows(2), prompt: [8] }, 1, 100);
@@ -109,6 +120,7 @@ describe("what context costs", () => {
     observe(prices, 30, behind, 63);
     expect(prices.ms(behind, 1)).toBeCloseTo(63, 0);
     expect(prices.list().context.row_ms).toBeGreaterThan(4);
+    expect(prices.list().context.row_ms).toBeLessThan(6);
     expect(prices.list().context.tile_ms).toBe(1);
   });
 });

@@ -8,7 +8,7 @@ test("context costs as in a row up to the tokens that attention computes at once
   expect(shape(8)).toEqual({ decode: [1], prompt: [10, 64], rowContext: 1, tileContext: 74 });
 });
 
-test("decoding slots that count up by one are one matrix, and a piece of a prompt of one token is none of its rows", () => {
+test("decoding slots that count up by one are one matrix, without pieces of prompts", () => {
   const work = (slot: number, tokens: number, decodes = true) => ({ slot, tokens, held: 0, decodes });
   const works = [work(4, 2), work(3, 1, false), work(1, 3), work(2, 3)];
   const shape = (oneMatrix: boolean) => shapeOf(works, { oneMatrix, attentionTile: 64 });

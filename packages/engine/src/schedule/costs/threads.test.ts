@@ -80,6 +80,9 @@ describe("the number of threads", () => {
   test("that is pinned never changes", () => {
     const { run } = stepsWith({ start: 2, max: 4, pinned: true }, { 1: 1, 2: 10, 4: 1 });
     expect(new Set(run(100, () => 500).threads)).toEqual(new Set([2]));
+    const { choice } = stepsWith({ start: 2, max: 4, pinned: true });
+    for (let second = 0; second < 3; second++) choice.recordFreeCores(0);
+    expect(choice.threadsFor(shapeWith(1))).toBe(2);
   });
 
   test("is from 1 to the maximum, whatever steps take", () => {

@@ -81,7 +81,7 @@ export function createThreadChoice(
       const before = most;
       const room = (free: number, needed: number): number => Math.max(1, Math.floor(free + 1 - needed));
       freeCores = [...freeCores, cores].slice(-neededFree);
-      if (pinned || freeCores.length < timesBusy) return undefined;
+      if (freeCores.length < timesBusy) return undefined;
       most = Math.min(most, room(Math.max(...freeCores.slice(-timesBusy)), freeToStay));
       if (freeCores.length < neededFree) return undefined;
       most = Math.min(max, Math.max(most, room(Math.min(...freeCores), freeForMore)));
