@@ -136,7 +136,7 @@ async function beginStream(generator: TextGenerator, slot: number): Promise<Stre
 function heldOf({ held }: Stream) {
   return {
     entries: held,
-    tokens: held,
+    chunks: [],
     get nextPosition(): number {
       return held.length;
     },

@@ -20,6 +20,7 @@ import { tokenizerOf } from "../text/tokenizer.ts";
 import { defaultBatchSize, describe, embedderOf, loadReadingBackend, type LoadedModel } from "./loaded-model.ts";
 import { openDecoding } from "./open-decoding.ts";
 import { openSnapshotFiles } from "./open-snapshots.ts";
+import { createChunkEntries } from "../slots/chunk-entries.ts";
 import type { Addon } from "../passes/addon-decoder.ts";
 import { nativeModelOf, VersionError } from "../passes/library-context.ts";
 import type { Binding } from "../passes/open-decoder.ts";
@@ -151,7 +152,8 @@ async function load(
   const maxTokens = contextCapacity(Math.min(contextSize, Math.floor(contextPool / slots)));
   const embedder = embedderOf(loaded, { maxTokens, batchSize, threads: maxThreads });
   const settings = loaded.loadedSettings(batchSize);
-  const states = openSnapshotFiles(options, { model, llama, settings, adapters, form });
+  const entryOf = createChunkEntries();
+  const states = openSnapshotFiles(options, { model, llama, settings, adapters, form }, entryOf);
   const { sampling, markOf } = createSamplingContext({ ...loaded, chat });
   const { isRecurrent, isHybrid } = model.fileInsights;
   const passes = createPasses({
@@ -163,7 +165,7 @@ async function load(
     isRecurrent: isRecurrent || isHybrid,
   });
   const opened = await openPictures({
-    ...{ settings: options.projector, model, passes, batchSize, scope, log, onOpening: options.onOpening },
+    ...{ settings: options.projector, model, passes, batchSize, entryOf, scope, log, onOpening: options.onOpening },
     addon: binding === "addon" ? wanted.addon : undefined,
     flashAttention: options.flashAttention,
   });

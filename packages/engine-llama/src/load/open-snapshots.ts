@@ -1,6 +1,7 @@
 // Opens the files of a model's KV snapshots. Snapshots are only loaded if the same library computed them with the same model, adapters and settings.
 import type { LoadedSettings } from "@waggle/protocol";
 import type { Llama, LlamaModel } from "node-llama-cpp";
+import type { EntryOfChunk } from "../slots/chunk-entries.ts";
 import { openKvFiles, type KvFiles } from "../slots/kv-files.ts";
 import { modelFingerprint } from "../slots/model-fingerprint.ts";
 import type { CacheForm } from "./context.ts";
@@ -20,13 +21,14 @@ export interface SnapshotMakers {
 export function openSnapshotFiles(
   { modelPath, statesFolder, slots, log }: LlamaBackendOptions,
   makers: SnapshotMakers,
+  entryOf: EntryOfChunk,
 ): KvFiles | undefined {
   if (statesFolder === undefined) return undefined;
   const { isRecurrent, isHybrid } = makers.model.fileInsights;
   // A recurrent state cannot be cut: a snapshot could only be used for a prompt that begins with all its tokens.
   if (isRecurrent || isHybrid) return undefined;
   try {
-    return openKvFiles(statesFolder, modelFingerprint(modelPath, keyOf(makers, slots)));
+    return openKvFiles(statesFolder, modelFingerprint(modelPath, keyOf(makers, slots)), entryOf);
   } catch (error) {
     log?.("warn", `Prefixes are not kept: ${(error as Error).message}`);
     return undefined;

@@ -1,7 +1,8 @@
 import { deferred } from "@waggle/async";
-import { freePieces, isCell, type Pieces, type HeldEntry, type Picture, type PictureChunk } from "@waggle/engine";
+import { freePieces, type Pieces, type Picture, type PictureChunk, type Token } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import { expect, test, vi } from "vitest";
+import { createChunkEntries } from "../slots/chunk-entries.ts";
 import { createDividePictures } from "./divide-pictures.ts";
 import type { NativePart, NativeProjector, Projector } from "./projector.ts";
 
@@ -45,42 +46,44 @@ function divideWith({ side = 10, causal = true, cells = 6, chunkPixels = 0, sett
     divide,
     decode,
     drop,
-    pictures: createDividePictures({ projector, decoder, batchSize: 8, passes: { settled } }),
+    pictures: createDividePictures({
+      projector,
+      decoder,
+      batchSize: 8,
+      passes: { settled },
+      entryOf: createChunkEntries(),
+    }),
   };
 }
 
-const chunksIn = (entries: readonly HeldEntry[]): PictureChunk[] =>
-  entries.flatMap((entry) => (isCell(entry) && entry.index === 0 ? [entry.chunk] : []));
+const chunksIn = (parts: readonly (Token | PictureChunk)[]): PictureChunk[] =>
+  parts.filter((part) => typeof part === "object");
 
 test("a picture is decoded when the requested passes have ended, because they use all threads", async () => {
   const passes = deferred<void>();
   const { pictures, decode } = divideWith({ settled: () => passes.promise });
-  const entries = pictures.entriesOf(picture("a"), 0, freePieces);
+  const parts = pictures.partsOf(picture("a"), 0, freePieces);
   expect([pictures.dividing, decode.mock.calls.length]).toEqual([true, 0]);
   passes.resolve();
-  await entries;
+  await parts;
   expect([pictures.dividing, decode.mock.calls.length]).toEqual([false, 1]);
 });
 
-test("a picture becomes its tokens and the cells of its chunks", async () => {
+test("a picture becomes its tokens and its chunks, each with a number", async () => {
   const { pictures } = divideWith();
-  const entries = await pictures.entriesOf(picture("a"), 2, freePieces);
-  expect(entries.map((entry) => (isCell(entry) ? `${entry.index}` : entry))).toEqual([
-    7,
-    ...["0", "1", "2", "3", "4", "5"],
-    ...[8, 9],
-    ...["0", "1", "2", "3", "4", "5"],
-  ]);
-  const [first, second] = chunksIn(entries);
+  const parts = await pictures.partsOf(picture("a"), 2, freePieces);
+  const [first, second] = chunksIn(parts);
+  expect(parts).toEqual([7, first, 8, 9, second]);
   expect(first).toMatchObject({ picture: 2, cells: 6, positions: 3, causal: true });
+  expect([first?.entry, second?.entry]).toEqual([-1, -2]);
   expect(first?.id).not.toBe(second?.id);
-  expect(chunksIn(await pictures.entriesOf(picture("b"), 2, freePieces))[0]?.id).not.toBe(first?.id);
+  expect(chunksIn(await pictures.partsOf(picture("b"), 2, freePieces))[0]?.id).not.toBe(first?.id);
 });
 
 test("a picture that was read before is not decoded again, also under another index", async () => {
   const { pictures, decode } = divideWith();
-  const [before] = chunksIn(await pictures.entriesOf(picture("a"), 0, freePieces));
-  const [after] = chunksIn(await pictures.entriesOf(picture("a"), 3, freePieces));
+  const [before] = chunksIn(await pictures.partsOf(picture("a"), 0, freePieces));
+  const [after] = chunksIn(await pictures.partsOf(picture("a"), 3, freePieces));
   expect(decode).toHaveBeenCalledTimes(1);
   expect(after).toEqual({ ...before, picture: 3 });
 });
@@ -96,7 +99,7 @@ test("a picture that several jobs need at once is decoded once", async () => {
       return next;
     },
   };
-  await Promise.all([pictures.entriesOf(picture("a"), 0, oneAtATime), pictures.entriesOf(picture("a"), 0, oneAtATime)]);
+  await Promise.all([pictures.partsOf(picture("a"), 0, oneAtATime), pictures.partsOf(picture("a"), 0, oneAtATime)]);
   expect(decode).toHaveBeenCalledTimes(1);
 });
 
@@ -106,10 +109,10 @@ test.each([
 ])("pixels of %s beyond the limit are dropped, and the picture is decoded again for its encoding", async (_, sizes) => {
   // Two such pictures have more pixels than are kept.
   const { pictures, decode, drop } = divideWith(sizes);
-  const [chunk] = chunksIn(await pictures.entriesOf(picture("a"), 0, freePieces));
+  const [chunk] = chunksIn(await pictures.partsOf(picture("a"), 0, freePieces));
   if (chunk === undefined) expect.fail("The picture has no chunk");
   expect(await pictures.nativeOf(chunk, picture("a"), freePieces)).toMatchObject({ chunk: 1 });
-  await pictures.entriesOf(picture("b"), 0, freePieces);
+  await pictures.partsOf(picture("b"), 0, freePieces);
   expect(drop.mock.calls).toEqual([[1], [2]]);
   expect(await pictures.nativeOf(chunk, picture("a"), freePieces)).toMatchObject({ chunk: 5 });
   expect(decode).toHaveBeenCalledTimes(3);
@@ -118,27 +121,27 @@ test.each([
 test("a file that is no picture is refused, and may be sent again", async () => {
   const { pictures } = divideWith();
   const broken = { sha256: "a", bytes: new Uint8Array() };
-  await expect(pictures.entriesOf(broken, 1, freePieces)).rejects.toThrow("Cannot read picture 2: it is empty.");
-  await expect(pictures.entriesOf(picture("a"), 1, freePieces)).resolves.toHaveLength(15);
+  await expect(pictures.partsOf(broken, 1, freePieces)).rejects.toThrow("Cannot read picture 2: it is empty.");
+  await expect(pictures.partsOf(picture("a"), 1, freePieces)).resolves.toHaveLength(5);
 });
 
 test("a picture that mtmd cannot divide is refused with mtmd's reason", async () => {
   const { pictures, divide } = divideWith();
   divide.mockRejectedValueOnce(new Error("mtmd_tokenize_from_parts: error: resize target 9x0 is out of range"));
-  await expect(pictures.entriesOf(picture("a"), 0, freePieces)).rejects.toThrow(
+  await expect(pictures.partsOf(picture("a"), 0, freePieces)).rejects.toThrow(
     "Cannot read picture 1: resize target 9x0 is out of range.",
   );
 });
 
 test("a chunk that cannot be divided must fit into a step", async () => {
   const { pictures } = divideWith({ causal: false, cells: 9 });
-  await expect(pictures.entriesOf(picture("a"), 0, freePieces)).rejects.toThrow(
+  await expect(pictures.partsOf(picture("a"), 0, freePieces)).rejects.toThrow(
     "Cannot read picture 1: its 9 tokens must fit into one step, which has room for 8. Restart with --batch-size 9.",
   );
   await expect(
-    divideWith({ causal: true, cells: 9 }).pictures.entriesOf(picture("a"), 0, freePieces),
-  ).resolves.toHaveLength(21);
+    divideWith({ causal: true, cells: 9 }).pictures.partsOf(picture("a"), 0, freePieces),
+  ).resolves.toHaveLength(5);
   await expect(
-    divideWith({ causal: false, cells: 8 }).pictures.entriesOf(picture("a"), 0, freePieces),
-  ).resolves.toHaveLength(19);
+    divideWith({ causal: false, cells: 8 }).pictures.partsOf(picture("a"), 0, freePieces),
+  ).resolves.toHaveLength(5);
 });

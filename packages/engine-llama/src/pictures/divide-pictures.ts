@@ -1,9 +1,10 @@
 // Divides pictures into tokens and chunks: decodes a file to pixels on a thread that can be killed, and has mtmd divide the pixels. Remembers how
 // pictures were divided, so that a picture of an earlier turn is not decoded again.
-import { cellsOf, type HeldEntry, type Picture, type PictureChunk, type Pieces, type Token } from "@waggle/engine";
+import type { Picture, PictureChunk, Pieces, Token } from "@waggle/engine";
 import type { PictureDecoder } from "@waggle/pictures";
 import { WaggleError } from "@waggle/protocol";
 import type { Passes } from "../passes/passes.ts";
+import type { EntryOfChunk } from "../slots/chunk-entries.ts";
 import type { NativeChunk, Projector } from "./projector.ts";
 
 /** Limit for the remembered pictures. */
@@ -19,22 +20,23 @@ export interface DividePicturesOptions {
   /** Most cells of a chunk that cannot be divided. */
   readonly batchSize: number;
   readonly passes: Pick<Passes, "settled">;
+  readonly entryOf: EntryOfChunk;
 }
 
 export interface DividePictures {
   /** Whether a picture is being decoded or divided. */
   readonly dividing: boolean;
   /**
-   * Returns the tokens and cells of a picture.
+   * Returns the tokens and chunks of a picture.
    * @param index of the picture among those of the work
    * @throws WaggleError invalid_argument if the picture cannot be read
    */
-  entriesOf(picture: Picture, index: number, pieces: Pieces): Promise<readonly HeldEntry[]>;
+  partsOf(picture: Picture, index: number, pieces: Pieces): Promise<readonly (Token | PictureChunk)[]>;
   /** Returns the chunk for its encoding. @throws WaggleError invalid_argument if the picture cannot be read */
   nativeOf(chunk: PictureChunk, picture: Picture, pieces: Pieces): Promise<NativeChunk>;
 }
 
-type Part = readonly Token[] | Omit<PictureChunk, "picture">;
+type Part = Token | Omit<PictureChunk, "picture">;
 type Layout = readonly Part[];
 
 interface Divided {
@@ -45,7 +47,7 @@ interface Divided {
 }
 
 export function createDividePictures(options: DividePicturesOptions): DividePictures {
-  const { decoder, batchSize, passes } = options;
+  const { decoder, batchSize, passes, entryOf } = options;
   const { native, fingerprint, maxPixels, pixelsOf } = options.projector;
   /** How pictures were divided, by SHA-256, least recently used first. */
   const layouts = new Map<string, Layout>();
@@ -75,12 +77,12 @@ export function createDividePictures(options: DividePicturesOptions): DividePict
       throw new WaggleError("invalid_argument", `Cannot read ${name}: ${reasonOf(error)}.`);
     });
     const natives = new Map<string, NativeChunk>();
-    const layout = parts.map((part, i): Part => {
+    const layout = parts.flatMap((part, i): readonly Part[] => {
       if ("tokens" in part) return [...part.tokens];
       const { cells, positions, causal } = part;
       const id = `${sha256}-${fingerprint}-${i}`;
       natives.set(id, part);
-      return { id, cells, positions, causal };
+      return [{ id, entry: entryOf(id), cells, positions, causal }];
     });
     const chunkPixels = [...natives.values()].reduce((sum, { cells }) => sum + pixelsOf(cells), 0);
     const result = { layout, natives, bytes: Math.max(width * height, chunkPixels) * bytesPerPixel };
@@ -113,14 +115,14 @@ export function createDividePictures(options: DividePicturesOptions): DividePict
     get dividing() {
       return dividing > 0;
     },
-    async entriesOf(picture, index, pieces) {
+    async partsOf(picture, index, pieces) {
       const known = (): Layout | undefined => layouts.get(picture.sha256);
       const layout = await inTurn(pieces, known, async () => (await divide(picture, index, pieces.signal)).layout);
       remember(picture.sha256, layout);
-      return layout.flatMap((part): readonly HeldEntry[] => {
-        if (!isChunk(part)) return part;
+      return layout.map((part) => {
+        if (typeof part === "number") return part;
         checkCells(part, index, batchSize);
-        return cellsOf({ ...part, picture: index });
+        return { ...part, picture: index };
       });
     },
     async nativeOf(chunk, picture, pieces) {
@@ -138,11 +140,7 @@ function reasonOf(error: unknown): string {
   return (error as Error).message.replace(/^\w+: (?:error: )?/, "");
 }
 
-function isChunk(part: Part): part is Exclude<Part, readonly Token[]> {
-  return "id" in part;
-}
-
-function checkCells({ causal, cells }: Exclude<Part, readonly Token[]>, index: number, batchSize: number): void {
+function checkCells({ causal, cells }: Exclude<Part, Token>, index: number, batchSize: number): void {
   if (causal || cells <= batchSize) return;
   const why = `its ${cells} tokens must fit into one step, which has room for ${batchSize}`;
   throw new WaggleError(

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePieces, isCell, type Backend, type Picture, type PictureChunk } from "@waggle/engine";
+import { freePieces, type Backend, type Picture, type PictureChunk } from "@waggle/engine";
 import { encodePng } from "@waggle/pictures/testing";
 import { visionShapes, writeVisionModel } from "@waggle/testing/models";
 import { needs } from "@waggle/testing";
@@ -31,9 +31,9 @@ function pictureOf(size: string): Picture {
 async function read({ generator }: Backend, picture: Picture): Promise<readonly PictureChunk[]> {
   if (generator?.pictures === undefined) expect.fail("The model reads no pictures");
   const input = { kind: "pieces", pieces: [{ type: "image", picture: 0 }, "a"] } as const;
-  const { entries } = await generator.tokenize(input, [picture]);
+  const { entries, chunks: placed } = await generator.tokenize(input, [picture]);
   expect(entries.length).toBeLessThan(mostEntries);
-  const chunks = entries.flatMap((entry) => (isCell(entry) && entry.index === 0 ? [entry.chunk] : []));
+  const chunks = placed.map(({ chunk }) => chunk);
   for (const chunk of chunks) {
     await generator.pictures.encode(chunk, picture, { threads: 1, pieces: freePieces });
     expect(generator.pictures.has(chunk)).toBe(true);

@@ -6,6 +6,7 @@ import { createPictureDecoder } from "@waggle/pictures";
 import { WaggleError } from "@waggle/protocol";
 import type { Passes } from "../passes/passes.ts";
 import type { ReadPicture } from "../text/prompt.ts";
+import type { EntryOfChunk } from "../slots/chunk-entries.ts";
 import { createDividePictures } from "./divide-pictures.ts";
 import { createEncoder } from "./encoder.ts";
 import { openProjector, type Projector, type ProjectorModel, type ProjectorOptions } from "./projector.ts";
@@ -25,6 +26,7 @@ export interface OpenPicturesOptions extends ProjectorModel {
   readonly passes: Pick<Passes, "feed" | "settled">;
   /** Most tokens of a step. */
   readonly batchSize: number;
+  readonly entryOf: EntryOfChunk;
   /** Frees everything when it closes. */
   readonly scope: Scope;
   readonly log?: ((level: "warn", message: string) => void) | undefined;
@@ -45,7 +47,7 @@ const onePixel = Buffer.from(
 
 /** @returns why the projector is not used, or undefined without a projector. @throws WaggleError unavailable if a required projector cannot be used */
 export async function openPictures(options: OpenPicturesOptions): Promise<Pictures | string | undefined> {
-  const { settings, passes, scope, batchSize, onOpening } = options;
+  const { settings, passes, scope, batchSize, entryOf, onOpening } = options;
   if (settings === undefined) return undefined;
   const opened = await openUsable(settings, options);
   if (typeof opened === "string") return opened;
@@ -55,11 +57,11 @@ export async function openPictures(options: OpenPicturesOptions): Promise<Pictur
   scope.defer(async () => await decoder.dispose());
   // A decoder that fails is started again for the first picture, which then has the error.
   await decoder.decode(onePixel, { name: "one pixel", maxPixels: 1 }).catch(() => {});
-  const pictures = createDividePictures({ projector, decoder, batchSize, passes });
+  const pictures = createDividePictures({ projector, decoder, batchSize, passes, entryOf });
   const encoder = createEncoder({ projector, pictures, feed: passes.feed });
   scope.defer(async () => await encoder.close());
   const { name, bytes, maxPixels } = projector;
-  return { vision: { projector: name, bytes, maxPixels }, encoder, read: pictures.entriesOf };
+  return { vision: { projector: name, bytes, maxPixels }, encoder, read: pictures.partsOf };
 }
 
 /** A file that llama.cpp could open may still crash it at the first picture. */

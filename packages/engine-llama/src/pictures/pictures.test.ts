@@ -107,8 +107,7 @@ describe("with the addon", needs("Waggle's addon"), () => {
     const bytes = encodePng(gradientPicture(480, 480, 1));
     const picture = { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
     const input = { kind: "pieces", pieces: [{ type: "image", picture: 0 }, "a"] } as const;
-    const entries = (await generator?.tokenize(input, [picture]))?.entries ?? [];
-    const [first] = entries.filter((entry) => typeof entry === "object");
+    const [first] = (await generator?.tokenize(input, [picture]))?.chunks ?? [];
     if (first === undefined || generator?.pictures === undefined) expect.fail("The model reads no pictures");
     const stop = new AbortController();
     const encoding = generator.pictures.encode(first.chunk, picture, {

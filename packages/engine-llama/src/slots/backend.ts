@@ -134,7 +134,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
 
 function copyOf({ copy }: Passes): TextGenerator["copy"] {
   if (copy === undefined) return undefined;
-  return async (from, to, keep, { entries }) => await copy(from, to, positionBehind(entries, keep), keep);
+  return async (from, to, keep, { chunks }) => await copy(from, to, positionBehind(chunks, keep), keep);
 }
 
 /** Limit for the logits of next-token logprobs in a step, because llama.cpp does not free the memory that it has allocated for logits. */

@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { PromptChunk } from "@waggle/engine";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createChunkEntries } from "./chunk-entries.ts";
 import { openKvFiles, type KvFiles } from "./kv-files.ts";
 
 let parent: string;
@@ -11,12 +13,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(parent, { recursive: true }));
 
-const open = (): KvFiles => openKvFiles(parent, "model");
+const open = (): KvFiles => openKvFiles(parent, "model", createChunkEntries());
 
 async function save(folder: KvFiles, tokens: readonly number[]): Promise<string> {
   const { id, path } = folder.newFile(0);
   writeFileSync(path, `state of ${tokens.join()}`);
-  folder.seal(id, tokens, "alice");
+  folder.seal(id, { entries: tokens, chunks: [] }, "alice");
   await folder.settled();
   return id;
 }
@@ -32,13 +34,32 @@ test("the most recently used snapshot is last in the list", async () => {
   expect(open().found.map(({ id }) => id)).toEqual([ids[1], ids[2], ids[0]]);
 });
 
+test("the pictures of a snapshot are in its description, and their cells get this process's numbers", async () => {
+  const folder = open();
+  const { id, path } = folder.newFile(0);
+  writeFileSync(path, "x");
+  const placed = (at: number, name: string, entry: number): PromptChunk => {
+    return { at, chunk: { id: name, entry, picture: 0, cells: 3, positions: 2, causal: true } };
+  };
+  folder.seal(id, { entries: [5, -7, -7, -7, -8, -8], chunks: [placed(1, "a", -7), placed(4, "b", -8)] }, "alice");
+  await folder.settled();
+  const description = JSON.parse(readFileSync(join(parent, "model", `${id}.json`), "utf8")) as object;
+  const pictures = [
+    { at: 1, held: 3, id: "a", picture: 0, cells: 3, positions: 2, causal: true },
+    { at: 4, held: 2, id: "b", picture: 0, cells: 3, positions: 2, causal: true },
+  ];
+  expect(description).toMatchObject({ tokens: [5, 0, 0, 0, 0, 0], pictures });
+  const chunks = [placed(1, "a", -1), placed(4, "b", -2)];
+  expect(open().found).toMatchObject([{ entries: [5, -1, -1, -1, -2, -2], chunks }]);
+});
+
 test("a removed folder is made again", async () => {
   const folder = open();
   const lost = await save(folder, [1]);
   rmSync(parent, { recursive: true });
   const kept = await save(folder, [2]);
   expect(open().found.map(({ id }) => id)).toEqual([kept]);
-  expect(await folder.isSound({ id: lost, entries: [1], cacheScope: "alice", bytes: 1 })).toBe(false);
+  expect(await folder.isSound({ id: lost, entries: [1], chunks: [], cacheScope: "alice", bytes: 1 })).toBe(false);
 });
 
 test("a file that would fill the file system is rejected", () => {
@@ -71,7 +92,7 @@ test("a removed snapshot gets no description", async () => {
   const folder = open();
   const { id, path } = folder.newFile(0);
   writeFileSync(path, "x");
-  folder.remove(folder.seal(id, [1], "alice"));
+  folder.remove(folder.seal(id, { entries: [1], chunks: [] }, "alice"));
   await folder.settled();
   expect(open().found).toEqual([]);
   expect(existsSync(path.replace(/kv$/, "json"))).toBe(false);
@@ -80,7 +101,7 @@ test("a removed snapshot gets no description", async () => {
 test.each(["", "model"])("nothing throws if the folder %j becomes a file", async (name) => {
   const folder = open();
   const id = await save(folder, [1]);
-  const state = { id, entries: [1], cacheScope: "alice", bytes: 1 };
+  const state = { id, entries: [1], chunks: [], cacheScope: "alice", bytes: 1 };
   rmSync(join(parent, name), { recursive: true });
   writeFileSync(join(parent, name), "a file");
   expect(await folder.isSound(state)).toBe(false);

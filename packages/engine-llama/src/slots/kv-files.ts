@@ -18,9 +18,9 @@ import {
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { crc32 } from "node:zlib";
-import { cellsOf, chunksOf, isCell } from "@waggle/engine";
-import type { HeldEntry, KvSnapshot, PictureChunk, Token } from "@waggle/engine";
 import { makeFolder, readText } from "@waggle/async";
+import type { Entries, HeldEntry, KvSnapshot, PictureChunk, Token } from "@waggle/engine";
+import type { EntryOfChunk } from "./chunk-entries.ts";
 
 /** Bytes of a file that are hashed at once. This takes half a millisecond, so that streams are not delayed. */
 const sliceBytes = 1 << 20;
@@ -39,7 +39,7 @@ export interface KvFiles {
   newFile(expectedBytes: number): { readonly id: string; readonly path: string };
   pathOf(id: string): string;
   /** Call it when the file is complete. Writes its description in the background: later processes ignore files without a description. */
-  seal(id: string, entries: readonly HeldEntry[], cacheScope: string): KvSnapshot;
+  seal(id: string, entries: Entries, cacheScope: string): KvSnapshot;
   /** Whether the file is undamaged: it is unchanged since this process wrote or checked it, or its checksum is right. */
   isSound(state: KvSnapshot): Promise<boolean>;
   remove(state: Pick<KvSnapshot, "id">): void;
@@ -49,17 +49,16 @@ export interface KvFiles {
 
 interface Description {
   readonly version: number;
-  /** With 0 in the place of a picture's cell. */
   readonly tokens: readonly Token[];
   /** The pictures: the place of the first cell, the number of the cells that are there, and the chunk. */
-  readonly pictures?: readonly (PictureChunk & { readonly at: number; readonly held: number })[];
+  readonly pictures?: readonly (Omit<PictureChunk, "entry"> & { readonly at: number; readonly held: number })[];
   readonly cacheScope: string;
   readonly bytes: number;
   readonly crc32: number;
 }
 
 /** @throws Error if the folder cannot be made or written */
-export function openKvFiles(folder: string, fingerprint: string): KvFiles {
+export function openKvFiles(folder: string, fingerprint: string, entryOf: EntryOfChunk): KvFiles {
   const home = join(folder, fingerprint);
   makeHome();
   const pathOf = (id: string): string => join(home, `${id}.kv`);
@@ -107,7 +106,7 @@ export function openKvFiles(folder: string, fingerprint: string): KvFiles {
     }
   }
 
-  async function describe({ id, entries, cacheScope, bytes }: KvSnapshot): Promise<void> {
+  async function describe({ id, cacheScope, bytes, ...entries }: KvSnapshot): Promise<void> {
     try {
       const crc32 = await checksum(pathOf(id));
       const description: Description = { version, ...describeEntries(entries), cacheScope, bytes, crc32 };
@@ -128,7 +127,7 @@ export function openKvFiles(folder: string, fingerprint: string): KvFiles {
       if (!isDescription(description) || statSync(pathOf(id)).size !== description.bytes) return undefined;
       const { cacheScope, bytes } = description;
       checksums.set(id, description.crc32);
-      return { id, entries: readEntries(description), cacheScope, bytes };
+      return { id, ...readEntries(description, entryOf), cacheScope, bytes };
     } catch {
       return undefined;
     }
@@ -160,7 +159,7 @@ export function openKvFiles(folder: string, fingerprint: string): KvFiles {
     },
     seal(id, entries, cacheScope) {
       chmodSync(pathOf(id), 0o600);
-      const state = { id, entries, cacheScope, bytes: statSync(pathOf(id)).size };
+      const state = { id, ...entries, cacheScope, bytes: statSync(pathOf(id)).size };
       known.set(id, identityOf(pathOf(id)));
       const described = describe(state).finally(() => sealing.delete(described));
       sealing.add(described);
@@ -187,20 +186,31 @@ export function openKvFiles(folder: string, fingerprint: string): KvFiles {
   };
 }
 
-function describeEntries(entries: readonly HeldEntry[]): Pick<Description, "tokens" | "pictures"> {
-  const pictures = chunksOf(entries).map(({ at, chunk }) => ({
+function describeEntries({ entries, chunks }: Entries): Pick<Description, "tokens" | "pictures"> {
+  const tokens = tokensInFile(entries);
+  if (chunks.length === 0) return { tokens };
+  // Another process numbers the chunk anew.
+  const pictures = chunks.map(({ at, chunk: { entry: _, ...chunk } }) => ({
     ...chunk,
     at,
     held: Math.min(chunk.cells, entries.length - at),
   }));
-  const tokens = entries.map((entry) => (isCell(entry) ? 0 : entry));
-  return pictures.length === 0 ? { tokens } : { tokens, pictures };
+  return { tokens, pictures };
 }
 
-function readEntries({ tokens, pictures = [] }: Description): readonly HeldEntry[] {
-  const entries: HeldEntry[] = [...tokens];
-  for (const { at, held, ...chunk } of pictures) entries.splice(at, held, ...cellsOf(chunk).slice(0, held));
-  return entries;
+function readEntries({ tokens, pictures = [] }: Description, entryOf: EntryOfChunk): Entries {
+  const entries = [...tokens];
+  const chunks = pictures.map(({ at, held, ...chunk }) => {
+    const entry = entryOf(chunk.id);
+    entries.fill(entry, at, at + held);
+    return { at, chunk: { ...chunk, entry } };
+  });
+  return { entries, chunks };
+}
+
+/** A file has tokens only, with 0 in the place of a picture's cell. */
+export function tokensInFile(entries: readonly HeldEntry[]): Token[] {
+  return entries.map((entry) => Math.max(0, entry));
 }
 
 function isPicture(value: Partial<NonNullable<Description["pictures"]>[number]>): boolean {

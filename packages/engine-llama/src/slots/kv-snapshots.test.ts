@@ -138,7 +138,7 @@ test("a slot holds exactly the tokens of a snapshot, though its file may have mo
   };
   const files = { found: [], isSound: async () => true, pathOf: (id: string) => id, remove: () => undefined };
   const states = createKvSnapshots(passes, files as unknown as KvFiles, 8);
-  const snapshot = { id: "file", cacheScope: "alice", bytes: 1 };
+  const snapshot = { id: "file", chunks: [], cacheScope: "alice", bytes: 1 };
   expect(await states.load(0, { ...snapshot, entries: [1, 2] })).toBe(true);
   expect(erased).toEqual([[0, 2, Infinity, Infinity, 2]]);
   expect(await states.load(0, { ...snapshot, entries: [1, 3] })).toBe(false);

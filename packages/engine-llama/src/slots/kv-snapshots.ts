@@ -1,9 +1,9 @@
 // Saves the KV cache of a slot to a file, and loads such a file into any slot. llama.cpp only checks sizes, so the contents are checked here.
 import { statSync } from "node:fs";
-import { isCell, positionBehind } from "@waggle/engine";
-import type { HeldEntry, KvSnapshot, KvSnapshots, Token } from "@waggle/engine";
+import { firstEntries, positionBehind } from "@waggle/engine";
+import type { Entries, KvSnapshot, KvSnapshots } from "@waggle/engine";
 import type { Passes } from "../passes/passes.ts";
-import type { KvFiles } from "./kv-files.ts";
+import { tokensInFile, type KvFiles } from "./kv-files.ts";
 
 /** @param capacity most tokens that a slot holds */
 export function createKvSnapshots(
@@ -15,11 +15,11 @@ export function createKvSnapshots(
   let bytesPerToken = 0;
 
   /** @returns false if the file does not begin with these entries, or the library rejects it; the slot's contents are then unknown */
-  async function loadEntries(slot: number, path: string, entries: readonly HeldEntry[]): Promise<boolean> {
+  async function loadEntries(slot: number, path: string, { entries, chunks }: Entries): Promise<boolean> {
     const found = await passes.load(slot, path).catch(() => []);
-    if (found.length > capacity || entries.some((entry, i) => tokenInFile(entry) !== found[i])) return false;
+    if (found.length > capacity || tokensInFile(entries).some((token, i) => token !== found[i])) return false;
     // The file holds everything that the saved slot held.
-    const end = positionBehind(entries, entries.length);
+    const end = positionBehind(chunks, entries.length);
     if (found.length > entries.length) await passes.erase(slot, end, Infinity, Infinity, entries.length);
     return true;
   }
@@ -30,18 +30,18 @@ export function createKvSnapshots(
     async save(slot, held, tokens, cacheScope) {
       const { id, path } = folder.newFile(bytesPerToken * tokens);
       try {
-        const bytes = await passes.save(slot, path, held.entries.map(tokenInFile));
+        const bytes = await passes.save(slot, path, tokensInFile(held.entries));
         // The library does not report a failed write.
         if (statSync(path).size !== bytes) throw new Error("the file is incomplete");
         bytesPerToken = bytes / Math.max(1, tokens);
-        return folder.seal(id, held.entries.slice(0, tokens), cacheScope);
+        return folder.seal(id, firstEntries(held, tokens), cacheScope);
       } catch (error) {
         folder.remove({ id });
         throw error;
       }
     },
     async load(slot, state) {
-      const loaded = (await folder.isSound(state)) && (await loadEntries(slot, folder.pathOf(state.id), state.entries));
+      const loaded = (await folder.isSound(state)) && (await loadEntries(slot, folder.pathOf(state.id), state));
       if (!loaded) {
         folder.remove(state);
         await passes.erase(slot, 0, 0, 0);
@@ -50,9 +50,4 @@ export function createKvSnapshots(
     },
     remove: (state: KvSnapshot) => folder.remove(state),
   };
-}
-
-/** A file has tokens only. Which pictures the cells are of is in the snapshot's description. */
-function tokenInFile(entry: HeldEntry): Token {
-  return isCell(entry) ? 0 : entry;
 }

@@ -41,7 +41,7 @@ function scripted(sampled: SamplingContext = context) {
 
 const heldOf = (entries: Token[]): Held & { readonly entries: Token[] } => ({
   entries,
-  tokens: entries,
+  chunks: [],
   get nextPosition() {
     return entries.length;
   },

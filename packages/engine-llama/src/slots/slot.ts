@@ -1,7 +1,7 @@
 // Owns a slot's job: its sampler, grammar and adapters. Makes the batch row of an entry, and the entry's result from the row's outputs. The library samples
 // unless the grammar forbids its token or it cannot sample for the job. What the slot holds belongs to the engine. A slot does not depend on others.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { entriesWithin, positionBehind } from "@waggle/engine";
+import { entriesWithin, positionBehind, tokensOf } from "@waggle/engine";
 import type { BatchEntry, EntryResult, Held, PriorTokens, SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { AmbiguityError, type GrammarRun } from "@waggle/grammar/gbnf";
 import type { BatchRow, Output, OutputRequest, Passes } from "../passes/passes.ts";
@@ -60,12 +60,12 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     return current;
   }
 
-  async function cut(keep: number, { entries, nextPosition }: Held): Promise<number> {
+  async function cut(keep: number, { entries, chunks, nextPosition }: Held): Promise<number> {
     // After a failure, the slot may hold more than the engine knows of. An erasure from the first position on empties it in any case.
     if (keep > 0 && keep === entries.length) return keep;
-    const from = positionBehind(entries, keep);
+    const from = positionBehind(chunks, keep);
     const kept = await passes.erase(id, from, nextPosition, nextPosition, keep);
-    return kept === from ? keep : entriesWithin(entries, kept);
+    return kept === from ? keep : entriesWithin(chunks, kept);
   }
 
   async function jobOf(sampling: SlotSampling, held: Held, prior?: PriorTokens): Promise<Job> {
@@ -78,7 +78,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
       grammar,
       sampler: createLogitSampler({
         sampling,
-        history: () => (job.right.length === 0 ? held.tokens : [...held.tokens, ...job.right]),
+        history: () => (job.right.length === 0 ? tokensIn(held) : [...tokensIn(held), ...job.right]),
         banned: (token) => endless && context.isEndOfGeneration(token),
         vocabulary: context,
         grammar,
@@ -97,7 +97,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     if (job.alone) return { at, kind: "kept" };
     const { repeat_last_n: lastN, topLogprobs } = job.sampling;
     // The library's sampler counts the right drafts for the penalties itself.
-    const recent = drafted === 0 && hasRepeatPenalty(job.sampling) ? job.held.tokens.slice(-lastN) : undefined;
+    const recent = drafted === 0 && hasRepeatPenalty(job.sampling) ? tokensIn(job.held).slice(-lastN) : undefined;
     return { at, kind: "draw", draw: { seed: seedOf(job, entry, drafted), recent, topLogprobs } };
   }
 
@@ -230,6 +230,11 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
 
     cut,
   };
+}
+
+/** Returns what samplers read: the tokens without the cells of pictures. */
+function tokensIn({ entries, chunks }: Held): readonly Token[] {
+  return chunks.length === 0 ? entries : tokensOf(entries);
 }
 
 /** Returns the seed of the token behind the entry's tokens and drafts. It is the same in any batch, and in an engine that resumes the job. */

@@ -1,8 +1,8 @@
 // Tokenizes prompts, with BOS exactly once if the model expects it. In conversations, only the template's text can become control tokens.
 import type { Pace } from "@waggle/async";
 import { answerStart, type AnswerStart, type ChatFormat } from "@waggle/chat-format/format";
-import { freePieces, maxCharsPerToken, refuseField, tokensOf } from "@waggle/engine";
-import type { HeldEntry, Picture, Pieces, PromptInput, PromptPiece, Token, TokenizedPrompt } from "@waggle/engine";
+import { freePieces, maxCharsPerToken, refuseField, withCells } from "@waggle/engine";
+import type { Picture, PictureChunk, Pieces, PromptInput, PromptPiece, Token, TokenizedPrompt } from "@waggle/engine";
 import {
   breakMark,
   guardConversation,
@@ -34,12 +34,15 @@ export interface PromptOptions {
   readonly readPicture?: ReadPicture | undefined;
 }
 
+/** A token, or all cells of a chunk. */
+type Part = Token | PictureChunk;
+
 /**
- * Returns the tokens and cells of a picture.
+ * Returns the tokens and chunks of a picture.
  * @param index of the picture among those of the work
  * @throws WaggleError invalid_argument if the picture cannot be read
  */
-export type ReadPicture = (picture: Picture, index: number, pieces: Pieces) => Promise<readonly HeldEntry[]>;
+export type ReadPicture = (picture: Picture, index: number, pieces: Pieces) => Promise<readonly Part[]>;
 
 /** The text of a picture in a rendered conversation, as in llama-server. */
 const mediaMarker = "<__media__>";
@@ -58,9 +61,9 @@ export function createPrompts(options: PromptOptions): Prompts {
   const { tokenizer, renderer, format, specialText, bos, bosText, wantsBos, infill: markers } = options;
   const { contextSize, vocabularySize } = options;
 
-  function withBos<Entry extends HeldEntry>(tokens: (Entry | Token)[]): (Entry | Token)[] {
-    if (wantsBos && bos !== null && tokens[0] !== bos) tokens.unshift(bos);
-    return tokens;
+  function withBos<P extends Part>(parts: (P | Token)[]): (P | Token)[] {
+    if (wantsBos && bos !== null && parts[0] !== bos) parts.unshift(bos);
+    return parts;
   }
 
   /** Renders the conversation. In messages, `breakMark` splits each text of a control token, so that the text does not become a control token. */
@@ -73,7 +76,7 @@ export function createPrompts(options: PromptOptions): Prompts {
     throw refuseField("messages", `the model's chat template does not show picture ${missing + 1}`);
   }
 
-  async function read(index: number, pictures: readonly Picture[], pieces: Pieces): Promise<readonly HeldEntry[]> {
+  async function read(index: number, pictures: readonly Picture[], pieces: Pieces): Promise<readonly Part[]> {
     const picture = pictures[index];
     if (picture === undefined) throw new Error(`There is no picture ${index}`);
     if (options.readPicture === undefined) {
@@ -88,7 +91,7 @@ export function createPrompts(options: PromptOptions): Prompts {
     { messages }: Conversation,
     pictures: readonly Picture[],
     pieces: Pieces,
-  ): Promise<readonly HeldEntry[]> {
+  ): Promise<readonly Part[]> {
     try {
       return await read(index, pictures, pieces);
     } catch (error) {
@@ -112,44 +115,40 @@ export function createPrompts(options: PromptOptions): Prompts {
   }
 
   /** As in llama-server: text may contain control tokens, and BOS is only added if the first piece is a text. */
-  async function joined(
-    parts: readonly PromptPiece[],
-    pictures: readonly Picture[],
-    pieces: Pieces,
-  ): Promise<HeldEntry[]> {
-    const entries: HeldEntry[] = [];
-    const entriesOf = async (part: PromptPiece): Promise<readonly HeldEntry[]> => {
-      if (typeof part === "string") return await tokenizer.tokenize(part, true, pieces.pace);
-      return "type" in part ? await read(part.picture, pictures, pieces) : part;
+  async function joined(given: readonly PromptPiece[], pictures: readonly Picture[], pieces: Pieces): Promise<Part[]> {
+    const parts: Part[] = [];
+    const partsOf = async (piece: PromptPiece): Promise<readonly Part[]> => {
+      if (typeof piece === "string") return await tokenizer.tokenize(piece, true, pieces.pace);
+      return "type" in piece ? await read(piece.picture, pictures, pieces) : piece;
     };
-    for (const piece of parts) for (const entry of await entriesOf(piece)) entries.push(entry);
+    for (const piece of given) for (const part of await partsOf(piece)) parts.push(part);
     // With an unknown token, llama.cpp would fail the pass of all slots.
-    const unknown = tokensOf(entries).find((token) => token >= vocabularySize);
-    if (unknown !== undefined) {
+    const unknown = parts.find((part) => typeof part === "number" && (part < 0 || part >= vocabularySize));
+    if (typeof unknown === "number") {
       throw refuseField("prompt", `there is no token ${unknown}; the model has ${vocabularySize} tokens`);
     }
-    return typeof parts[0] === "string" ? withBos(entries) : entries;
+    return typeof given[0] === "string" ? withBos(parts) : parts;
   }
 
   return {
     async tokenize(input, pictures = [], pieces = freePieces) {
-      if (input.kind === "text") return { entries: withBos(await plain(input.text, pieces)) };
-      if (input.kind === "pieces") return { entries: await joined(input.pieces, pictures, pieces) };
+      if (input.kind === "text") return withCells(withBos(await plain(input.text, pieces)));
+      if (input.kind === "pieces") return withCells(await joined(input.pieces, pictures, pieces));
       if (input.kind === "infill") {
         if (markers === undefined)
           throw new WaggleError("invalid_argument", "Cannot fill in: this model was not trained to fill in.");
         const tokenize = async (text: string): Promise<Token[]> => await tokenizer.tokenize(text, false, pieces.pace);
         const fit = { markers, contextSize, maxCharsPerToken, tokenize };
-        return { entries: withBos(await infillTokens(input.infill, fit)) };
+        return withCells(withBos(await infillTokens(input.infill, fit)));
       }
       const rendered = await renderGuarded(input, pieces);
-      const entries: HeldEntry[] = [];
-      for (const part of pictures.length === 0 ? [rendered] : splitAtPictures(rendered)) {
-        const parts =
-          typeof part === "string" ? tokenizeGuarded(part, pieces) : readOrNote(part, input, pictures, pieces);
-        for (const entry of await parts) entries.push(entry);
+      const parts: Part[] = [];
+      for (const each of pictures.length === 0 ? [rendered] : splitAtPictures(rendered)) {
+        const read =
+          typeof each === "string" ? tokenizeGuarded(each, pieces) : readOrNote(each, input, pictures, pieces);
+        for (const part of await read) parts.push(part);
       }
-      return { entries: withBos(entries), start: startOf(rendered) };
+      return { ...withCells(withBos(parts)), start: startOf(rendered) };
     },
 
     async tokenizeText(text, addSpecial, parseSpecial, { pace } = freePieces) {

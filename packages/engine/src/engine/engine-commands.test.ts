@@ -59,7 +59,7 @@ describe("a preparation", () => {
   });
 
   test("tokenizes the prompt and checks the settings once, for all choices", async () => {
-    const tokenize = vi.fn(async (input: PromptInput) => ({ entries: tokenizeFake(input) }));
+    const tokenize = vi.fn(async (input: PromptInput) => ({ entries: tokenizeFake(input), chunks: [] }));
     const checkSampling = vi.fn(async () => {});
     const harness = startEngine({ wrap: withGenerator(() => ({ tokenize, checkSampling })) });
     prepare(harness, job("a", "Hello", { sampling: sampling({ temperature: 0.8, seed: 5 }) }));

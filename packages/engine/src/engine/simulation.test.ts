@@ -5,16 +5,15 @@ import { deferred } from "@waggle/async";
 import { SamplingSchema, WaggleError, type Sampling, type StepCosts } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
 import type { Backend } from "../port/backend.ts";
-import type { Held, HeldEntry, KvSnapshots } from "../port/kv.ts";
+import type { Entries, Held, HeldEntry, KvSnapshots } from "../port/kv.ts";
 import type { Picture, PictureEncoder } from "../port/pictures.ts";
 import type { PromptInput, PromptPiece } from "../port/prompts.ts";
 import type { EntryResult } from "../port/steps.ts";
-import { cellsOf, isCell, isSameEntry, wholeChunks } from "../port/entries.ts";
+import { isCell, wholeChunks } from "../port/entries.ts";
 import { withGenerator } from "../testing/engine-harness.ts";
 import { randomNumbers } from "../testing/simulated-machine.ts";
 import { createEngine } from "./engine.ts";
 import { createFakeBackend, type FakeBackend } from "../fake/fake-backend.ts";
-import { fakeChunkOf } from "../fake/fake-encoder.ts";
 import { expectedFakeText, readFakePrompt } from "../fake/fake-model.ts";
 import { createFakeKvSnapshots } from "../fake/fake-kv-snapshots.ts";
 import type { EngineEvent, EngineJob, JobEvent } from "../port/messages.ts";
@@ -240,11 +239,11 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
         inner.release(chunk);
       },
       async feed(piece) {
-        const { slot, chunk, first, count } = piece;
+        const { slot, chunk, count } = piece;
         expect(needed.get(chunk.id), "slots that need the computed chunk").toBeGreaterThan(0);
         expect(heldNow[slot]?.entries, "what the slot holds, with the cells of this pass").toEqual([
           ...fake.heldEntries(slot),
-          ...cellsOf(chunk).slice(first, first + count),
+          ...Array.from({ length: count }, () => chunk.entry),
         ]);
         const computed = inner.feed(piece);
         unsentCopies = [];
@@ -410,7 +409,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
     }
     if (event.type === "started" && event.slot !== undefined) {
       expect(event.cachedTokens, "the slot keeps all tokens that it may").toBe(reusable(record.job, event.slot));
-      if (entriesOf(record.job.work).slice(0, event.cachedTokens).some(isCell)) pictured.reused += 1;
+      if (entriesOf(record.job.work).entries.slice(0, event.cachedTokens).some(isCell)) pictured.reused += 1;
       ownerBefore[event.slot] = record.job;
       lastStarted[event.slot] = record;
       for (const { from, to } of unsentCopies) if (from === event.slot) ownerBefore[to] = record.job;
@@ -425,11 +424,11 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
 
   /** Returns the length of the prefix that the slot's real cache and the prompt share, if both have one scope. A picture is shared as a whole. */
   function reusable({ work, cacheScope }: EngineJob<GenerateWork>, slot: number): number {
-    const prompt = entriesOf(work);
+    const { entries: prompt, chunks } = entriesOf(work);
     const held = ownerBefore[slot]?.cacheScope === cacheScope ? (heldBefore[slot] ?? []) : [];
     let common = 0;
-    while (common < Math.min(held.length, prompt.length - 1) && isSameEntry(held[common], prompt[common])) common += 1;
-    return wholeChunks(prompt, common);
+    while (common < Math.min(held.length, prompt.length - 1) && held[common] === prompt[common]) common += 1;
+    return wholeChunks(chunks, common);
   }
 
   const isDone = (): boolean => toSubmit === 0 && [...records.values()].every(({ events }) => events.some(isTerminal));
@@ -466,11 +465,8 @@ function continued(prompt: PromptInput, more: string): PromptInput {
 }
 
 /** Returns the tokens and cells of a prompt. @throws WaggleError invalid_argument when a picture is broken */
-function entriesOf({ prompt, pictures = [] }: GenerateWork): HeldEntry[] {
-  return readFakePrompt(prompt, ({ picture: index }) => {
-    const picture = pictures[index];
-    return picture === undefined ? [] : cellsOf(fakeChunkOf(picture, index));
-  });
+function entriesOf({ prompt, pictures }: GenerateWork): Entries {
+  return readFakePrompt(prompt, pictures);
 }
 
 function textOf({ events }: JobRecord): string {
@@ -523,7 +519,7 @@ function checkRecord(record: JobRecord, contextSize: number): void {
 /** Returns the index of the event that parked the job when its context was shifted; -1 without such an event. */
 function parkAfterShift({ job, events }: JobRecord, contextSize: number): number {
   if (job.work.pictures !== undefined) return -1;
-  let fed = entriesOf(job.work).length;
+  let fed = entriesOf(job.work).entries.length;
   return events.findIndex((event) => {
     if (event.type === "token") fed += event.n;
     // Some tokens may be in no event yet.

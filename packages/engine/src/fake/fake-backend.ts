@@ -8,10 +8,9 @@ import type { TextGenerator } from "../port/generator.ts";
 import type { BackendInfo } from "../port/info.ts";
 import type { Held, HeldEntry } from "../port/kv.ts";
 import type { Picture, PictureChunk } from "../port/pictures.ts";
-import type { PicturePart } from "../port/prompts.ts";
 import type { BatchEntry, EntryResult, PriorTokens, SlotSampling, Token, TokenLogprobs } from "../port/steps.ts";
 import type { TextPiece } from "../port/texts.ts";
-import { cellsOf, isSameEntry, positionsOf, tokensOf } from "../port/entries.ts";
+import { tokensOf } from "../port/entries.ts";
 import { freePieces } from "../port/pieces.ts";
 import { createFakeEncoder, fakeChunkOf } from "./fake-encoder.ts";
 import { createFakeEmbedder, fakeVectorWidth } from "./fake-embedder.ts";
@@ -19,7 +18,6 @@ import {
   createFakeSampler,
   emptyContext,
   extendContext,
-  extendEntry,
   fakeLogprobs,
   fakeBeginOfText,
   fakeTokenBytes,
@@ -223,7 +221,9 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
             } finally {
               stepping = false;
             }
-            for (const cell of cellsOf(chunk).slice(first, first + count)) feed(cells, cell, job.adapters);
+            for (let index = first; index < first + count; index += 1) {
+              feed(cells, chunk.entry, job.adapters, index === 0 ? chunk.positions : 0);
+            }
           },
         })
       : undefined;
@@ -238,8 +238,8 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     thoughtEnd: { text: thoughtEndOf(genericFormat), tokens: tokenizeFakeText(thoughtEndOf(genericFormat)) },
     async tokenize(input, pictures = [], pieces = freePieces) {
       for (const each of pictures) await pieces.run("picture", async () => await options.pictureGate?.(each));
-      const entries = readFakePrompt(input, (part) => readPicture(part, pictures));
-      return { entries, ...(input.kind === "messages" ? { start: { said: "" } } : {}) };
+      const prompt = readFakePrompt(input, pictures, readPicture);
+      return { ...prompt, ...(input.kind === "messages" ? { start: { said: "" } } : {}) };
     },
     pictures: encoder,
     renderMessages: async (input) => renderFake(input),
@@ -304,11 +304,9 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   };
 
   /** @throws WaggleError invalid_argument */
-  function readPicture({ picture: index }: PicturePart, pictures: readonly Picture[]): HeldEntry[] {
-    const picture = pictures[index];
+  function readPicture(picture: Picture, index: number): PictureChunk {
     if (encoder === undefined) throw new WaggleError("invalid_argument", "Cannot read pictures: the model cannot see.");
-    if (picture === undefined) throw new Error(`There is no picture ${index}`);
-    return cellsOf(fakeChunkOf(picture, index));
+    return fakeChunkOf(picture, index);
   }
 
   async function copy(from: number, to: number, keep: number, held: Held): Promise<void> {
@@ -400,7 +398,7 @@ function fakeSettings(batchSize: number, adapters: readonly number[]): LoadedSet
 
 /** Whether the cells hold exactly these tokens. */
 export function isExact({ entries }: Held, cells: readonly FakeCell[]): boolean {
-  return entries.length === cells.length && cells.every(({ entry }, i) => isSameEntry(entries[i], entry));
+  return entries.length === cells.length && cells.every(({ entry }, i) => entries[i] === entry);
 }
 
 function entriesOf(cells: readonly FakeCell[]): HeldEntry[] {
@@ -487,12 +485,12 @@ function lengthOf({ tokens, guesses: drafts = [] }: BatchEntry): number {
   return tokens.length + drafts.length;
 }
 
-function feed(cells: FakeCell[], entry: HeldEntry, adapters: readonly number[] | undefined): void {
+function feed(cells: FakeCell[], entry: HeldEntry, adapters: readonly number[] | undefined, positions = 1): void {
   const before = cells.at(-1)?.hash ?? emptyContext;
   // An adapter changes all following tokens.
   const changed = adapters?.reduce((hash, scale) => extendContext(hash, scale * 1_024), before);
-  const end = (cells.at(-1)?.end ?? 0) + positionsOf(entry);
-  cells.push({ entry, end, hash: extendEntry(changed ?? before, entry) });
+  const end = (cells.at(-1)?.end ?? 0) + positions;
+  cells.push({ entry, end, hash: extendContext(changed ?? before, entry) });
 }
 
 function refusal(action: string, reason: string): Error {

@@ -1,5 +1,6 @@
 // Owns the KV snapshots of fake backends. A store of snapshots may outlive an engine and serve the next engine.
 import type { KvSnapshot, KvSnapshots } from "../port/kv.ts";
+import { firstEntries } from "../port/entries.ts";
 import { isExact, type FakeCell, type FakeSlot } from "./fake-backend.ts";
 
 export interface FakeKvSnapshots {
@@ -47,8 +48,7 @@ export function createFakeKvSnapshots(): FakeKvSnapshots {
         const { cells } = slotAt(id);
         if (!isExact(held, cells)) throw new Error(`Slot ${id} does not hold these tokens`);
         if (failing) throw new Error("no space left on device");
-        const entries = held.entries.slice(0, count);
-        const state = { id: `state${log.length}`, entries, cacheScope, bytes: cells.length };
+        const state = { id: `state${log.length}`, ...firstEntries(held, count), cacheScope, bytes: cells.length };
         kept.set(state.id, { state, cells: cells.slice(0, count) });
         log.push(`save ${id}`);
         return state;

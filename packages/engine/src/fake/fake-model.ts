@@ -1,12 +1,12 @@
 // Owns the fake model: a pure function from the tokens of a context to the next token, so that a test can compute an answer beforehand.
 import { WaggleError } from "@waggle/protocol";
-import type { HeldEntry } from "../port/kv.ts";
-import type { Picture } from "../port/pictures.ts";
+import { tokensOf, withCells } from "../port/entries.ts";
+import type { Entries, HeldEntry } from "../port/kv.ts";
+import type { Picture, PictureChunk } from "../port/pictures.ts";
 import type { PicturePart, PromptInput, TemplateMessage } from "../port/prompts.ts";
 import type { SlotSampling, Token, TokenLogprobs } from "../port/steps.ts";
-import { cellsOf, isCell, tokensOf } from "../port/entries.ts";
 import { fakeDocument } from "./fake-document.ts";
-import { fakeChunkOf, hashOfCell } from "./fake-encoder.ts";
+import { fakeChunkOf } from "./fake-encoder.ts";
 
 /** Tokens below this number are bytes. */
 const byteTokens = 256;
@@ -60,22 +60,33 @@ export const fakeVocabularySize = tokenTexts.length;
  * were sampled. In all other text, each byte is a token. Control tokens, which no text can contain, separate messages.
  */
 export function tokenizeFake(input: PromptInput): Token[] {
-  return tokensOf(readFakePrompt(input, () => []));
+  return tokensOf(readFakePrompt(input).entries);
 }
 
-/** Tokenizes as `tokenizeFake` does, with the cells of pictures in their places. @param read returns the cells of a picture */
-export function readFakePrompt(input: PromptInput, read: (part: PicturePart) => HeldEntry[]): HeldEntry[] {
+type Part = Token | PictureChunk;
+
+/** Tokenizes as `tokenizeFake` does, with the cells of pictures in their places. @param pictures those that the prompt names by their indexes */
+export function readFakePrompt(input: PromptInput, pictures: readonly Picture[] = [], read = fakeChunkOf): Entries {
+  return withCells(
+    partsOf(input, ({ picture: index }) => {
+      const picture = pictures[index];
+      return picture === undefined ? [] : [read(picture, index)];
+    }),
+  );
+}
+
+function partsOf(input: PromptInput, read: (part: PicturePart) => Part[]): Part[] {
   if (input.kind === "text") return [fakeBeginOfText, ...tokenizeFakeText(input.text)];
   if (input.kind === "pieces") {
-    const tokens = input.pieces.flatMap((piece): readonly HeldEntry[] => {
+    const parts = input.pieces.flatMap((piece): readonly Part[] => {
       if (typeof piece === "string") return tokenizeFakeText(piece);
       return "type" in piece ? read(piece) : piece;
     });
-    const unknown = tokensOf(tokens).find((token) => token >= fakeVocabularySize);
-    if (unknown !== undefined) {
+    const unknown = parts.find((part) => typeof part === "number" && (part < 0 || part >= fakeVocabularySize));
+    if (typeof unknown === "number") {
       throw new WaggleError("invalid_argument", `Cannot accept field "prompt": the model has no token ${unknown}.`);
     }
-    return typeof input.pieces[0] === "string" ? [fakeBeginOfText, ...tokens] : tokens;
+    return typeof input.pieces[0] === "string" ? [fakeBeginOfText, ...parts] : parts;
   }
   if (input.kind === "infill") {
     const { prefix, suffix, extra, prompt } = input.infill;
@@ -87,7 +98,7 @@ export function readFakePrompt(input: PromptInput, read: (part: PicturePart) => 
     roleTokens[role],
     ...(typeof content === "string"
       ? tokenizeFakeText(content)
-      : content.flatMap((part): HeldEntry[] =>
+      : content.flatMap((part): Part[] =>
           part.type === "text" ? tokenizeFakeText(part.text) : readOrNote(part, read),
         )),
     endOfMessage,
@@ -95,7 +106,7 @@ export function readFakePrompt(input: PromptInput, read: (part: PicturePart) => 
   return [fakeBeginOfText, ...tools, ...turns, roleTokens.assistant];
 }
 
-function readOrNote(part: PicturePart, read: (part: PicturePart) => HeldEntry[]): HeldEntry[] {
+function readOrNote(part: PicturePart, read: (part: PicturePart) => Part[]): Part[] {
   try {
     return read(part);
   } catch (error) {
@@ -131,18 +142,13 @@ export function isFakeEndOfGeneration(token: Token): boolean {
 export const emptyContext = 0x9e3779b9;
 
 /**
- * Computes the hash of a context with one more token. The next token depends on this hash only, so that one wrong token in a
+ * Computes the hash of a context with one more entry. The next token depends on this hash only, so that one wrong token in a
  * cache changes all following tokens.
  */
-export function extendContext(hash: number, token: Token): number {
-  let mixed = Math.imul(hash ^ token, 0x85ebca6b);
+export function extendContext(hash: number, entry: HeldEntry): number {
+  let mixed = Math.imul(hash ^ entry, 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
   return (mixed ^ (mixed >>> 16)) >>> 0;
-}
-
-/** Computes the hash of a context with one more token or cell of a picture. */
-export function extendEntry(hash: number, entry: HeldEntry): number {
-  return extendContext(hash, isCell(entry) ? hashOfCell(entry) : entry);
 }
 
 /** Returns the next token of a greedy answer after this context, for a prompt without markers. */
@@ -206,12 +212,9 @@ export function expectedFakeText(
   maxTokens: number,
   pictures: readonly Picture[] = [],
 ): string {
-  const prompt = readFakePrompt(input, ({ picture: index }) => {
-    const picture = pictures[index];
-    return picture === undefined ? [] : cellsOf(fakeChunkOf(picture, index));
-  });
-  const sampler = createFakeSampler(tokensOf(prompt), sampling);
-  let hash = prompt.reduce(extendEntry, emptyContext);
+  const { entries } = readFakePrompt(input, pictures);
+  const sampler = createFakeSampler(tokensOf(entries), sampling);
+  let hash = entries.reduce(extendContext, emptyContext);
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let text = "";
   for (let i = 0; i < maxTokens; i++) {

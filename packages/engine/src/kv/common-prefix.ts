@@ -1,15 +1,15 @@
 // Compares a prompt with cached tokens: the length of the common prefix, and the first text that is not cached.
-import type { HeldEntry } from "../port/kv.ts";
+import type { Entries, HeldEntry } from "../port/kv.ts";
 import type { Token } from "../port/steps.ts";
-import { isCell, isSameEntry, wholeChunks } from "../port/entries.ts";
+import { isCell, wholeChunks } from "../port/entries.ts";
 import { createTextDecoder } from "../sequence/decode-text.ts";
 
 /** Returns the length of the common prefix, at most `limit`. A chunk of a picture counts only as a whole, because a cache cannot be cut within it. */
-export function commonPrefix(a: readonly HeldEntry[], b: readonly HeldEntry[], limit = Infinity): number {
-  const most = Math.min(a.length, b.length, limit);
+export function commonPrefix({ entries, chunks }: Entries, prompt: readonly HeldEntry[], limit = Infinity): number {
+  const most = Math.min(entries.length, prompt.length, limit);
   let length = 0;
-  while (length < most && isSameEntry(a[length], b[length])) length += 1;
-  return wholeChunks(b, length);
+  while (length < most && entries[length] === prompt[length]) length += 1;
+  return wholeChunks(chunks, length);
 }
 
 /** Length of the excerpt: enough for a client to find the position in the prompt. */

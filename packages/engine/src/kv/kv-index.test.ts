@@ -7,6 +7,7 @@ let count = 0;
 const state = (entries: readonly number[], given: Partial<KvSnapshot> = {}): KvSnapshot => ({
   id: `s${count++}`,
   entries,
+  chunks: [],
   cacheScope: "alice",
   bytes: entries.length,
   ...given,

@@ -47,13 +47,13 @@ export function createKvIndex(maxBytes: number): KvIndex {
     },
     matches(prompt, cacheScope) {
       return ofScope(cacheScope)
-        .map((state) => ({ state, length: commonPrefix(state.entries, prompt) }))
+        .map((state) => ({ state, length: commonPrefix(state, prompt) }))
         .filter(({ length }) => length > 0)
         .toSorted((a, b) => a.length - b.length || a.state.entries.length - b.state.entries.length);
     },
     add(state) {
       const going = ofScope(state.cacheScope).filter(
-        ({ entries }) => commonPrefix(entries, state.entries) === entries.length,
+        (older) => commonPrefix(older, state.entries) === older.entries.length,
       );
       for (const needless of going) states.remove(needless);
       states.set(clientOf(state.cacheScope), state, state.bytes);

@@ -100,11 +100,11 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
     },
     wouldLose(slot, keepTokens) {
       const { cacheScope } = slot;
-      const { reusable } = slot.held;
+      const { reusable, chunks } = slot.held;
       const { length } = reusable;
       if (cacheScope === undefined || length <= keepTokens) return false;
       const kept = Math.max(keepTokens, store.matches(reusable, cacheScope).at(-1)?.length ?? 0);
-      const pictures = hasPictures(reusable, kept, length);
+      const pictures = hasPictures(chunks, kept, length);
       return pays({ gained: length - kept, loaded: length, saved: length, pictures });
     },
     async save(slot, isUrgent = false) {

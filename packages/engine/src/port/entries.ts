@@ -1,69 +1,57 @@
 // Functions on the entries of a prompt or a slot: tokens and cells of pictures. A picture's chunk is kept or dropped as a whole. Pure.
-import type { HeldEntry } from "./kv.ts";
-import type { PictureCell, PictureChunk } from "./pictures.ts";
+import type { Entries, HeldEntry, PromptChunk } from "./kv.ts";
+import type { PictureChunk } from "./pictures.ts";
 import type { Token } from "./steps.ts";
 
-/** A chunk in a prompt, and the index of its first cell. */
-export interface PromptChunk {
-  readonly at: number;
-  readonly chunk: PictureChunk;
-}
-
-export function isCell(entry: HeldEntry | undefined): entry is PictureCell {
-  return typeof entry === "object";
-}
-
-export function isSameEntry(a: HeldEntry | undefined, b: HeldEntry | undefined): boolean {
-  return a === b || (isCell(a) && isCell(b) && a.index === b.index && a.chunk.id === b.chunk.id);
+export function isCell(entry: HeldEntry | undefined): boolean {
+  return entry !== undefined && entry < 0;
 }
 
 export function tokensOf(entries: readonly HeldEntry[]): Token[] {
-  return entries.filter((entry): entry is Token => !isCell(entry));
+  return entries.filter((entry) => !isCell(entry));
 }
 
-export function cellsOf(chunk: PictureChunk): PictureCell[] {
-  return Array.from({ length: chunk.cells }, (_, index) => ({ chunk, index }));
-}
-
-export function chunksOf(entries: readonly HeldEntry[]): readonly PromptChunk[] {
+/** Returns the tokens, and the cells of the chunks in their places. */
+export function withCells(parts: readonly (Token | PictureChunk)[]): Entries {
+  const entries: HeldEntry[] = [];
   const chunks: PromptChunk[] = [];
-  for (const [at, entry] of entries.entries())
-    if (isCell(entry) && entry.index === 0) chunks.push({ at, chunk: entry.chunk });
-  return chunks;
+  for (const part of parts) {
+    if (typeof part === "number") entries.push(part);
+    else {
+      chunks.push({ at: entries.length, chunk: part });
+      for (let index = 0; index < part.cells; index += 1) entries.push(part.entry);
+    }
+  }
+  return { entries, chunks };
+}
+
+export function firstEntries({ entries, chunks }: Entries, count: number): Entries {
+  return { entries: entries.slice(0, count), chunks: chunks.filter(({ at }) => at < count) };
 }
 
 /** Whether there are pictures among the entries from `from` up to, not including, `to`. */
-export function hasPictures(entries: readonly HeldEntry[], from: number, to: number): boolean {
-  for (let at = from; at < to; at += 1) if (isCell(entries[at])) return true;
-  return false;
+export function hasPictures(chunks: readonly PromptChunk[], from: number, to: number): boolean {
+  return chunks.some(({ at, chunk }) => at < to && at + chunk.cells > from);
 }
 
-/** Positions that an entry takes. The first cell of a chunk takes those of the whole chunk. */
-export function positionsOf(entry: HeldEntry): number {
-  if (!isCell(entry)) return 1;
-  return entry.index === 0 ? entry.chunk.positions : 0;
-}
-
-/** Returns the position behind the first `count` entries. */
-export function positionBehind(entries: readonly HeldEntry[], count: number): number {
-  let position = 0;
-  for (let at = 0; at < count; at += 1) position += positionsOf(entries[at] ?? 0);
+/** Returns the position behind the first `count` entries. The first cell of a chunk takes the positions of the whole chunk. */
+export function positionBehind(chunks: readonly PromptChunk[], count: number): number {
+  let position = count;
+  for (const { at, chunk } of chunks) if (at < count) position += chunk.positions - Math.min(chunk.cells, count - at);
   return position;
 }
 
 /** Returns the largest number of first entries that take at most this many positions and end with no part of a chunk. */
-export function entriesWithin(entries: readonly HeldEntry[], positions: number): number {
-  let position = 0;
-  let at = 0;
-  for (; at < entries.length; at += 1) {
-    position += positionsOf(entries[at] ?? 0);
-    if (position > positions) break;
+export function entriesWithin(chunks: readonly PromptChunk[], positions: number): number {
+  let count = positions;
+  for (const { at, chunk } of chunks) {
+    if (count < at + chunk.positions) return Math.min(count, at);
+    count += chunk.cells - chunk.positions;
   }
-  return wholeChunks(entries, at);
+  return count;
 }
 
 /** Returns `count`, or the start of the chunk that the first `count` entries hold only in part. */
-export function wholeChunks(entries: readonly HeldEntry[], count: number): number {
-  const last = entries[count - 1];
-  return isCell(last) && last.index < last.chunk.cells - 1 ? count - 1 - last.index : count;
+export function wholeChunks(chunks: readonly PromptChunk[], count: number): number {
+  return chunks.find(({ at, chunk }) => at < count && count < at + chunk.cells)?.at ?? count;
 }

@@ -1,25 +1,32 @@
 // Defines what a slot's KV cache holds, and the snapshots of it.
-import type { PictureCell } from "./pictures.ts";
-import type { Token } from "./steps.ts";
+import type { PictureChunk } from "./pictures.ts";
 
-/** An element of a prompt, and of what a slot holds. */
-export type HeldEntry = Token | PictureCell;
+/** A token, or a cell of a picture: the negative number of its chunk, the same for each of the chunk's cells. */
+export type HeldEntry = number;
 
-/** What a slot's KV cache holds. The engine owns the list and changes it; a backend only reads it. */
-export interface Held {
+/** A chunk among entries, and the index of its first cell. */
+export interface PromptChunk {
+  readonly at: number;
+  readonly chunk: PictureChunk;
+}
+
+/** The elements of a prompt, or of what a slot holds. */
+export interface Entries {
   /** Oldest first. */
   readonly entries: readonly HeldEntry[];
-  /** The tokens among the entries, which samplers read. */
-  readonly tokens: readonly Token[];
+  /** The chunks that the cells among the entries are of, in the same order. The last chunk may lack its last cells. */
+  readonly chunks: readonly PromptChunk[];
+}
+
+/** What a slot's KV cache holds. The engine owns the lists and changes them; a backend only reads them. */
+export interface Held extends Entries {
   /** The position that the model gives to the next entry. */
   readonly nextPosition: number;
 }
 
-/** A copy of a slot's KV cache, kept outside the context. */
-export interface KvSnapshot {
+/** A copy of a slot's KV cache, kept outside the context. The entries are what a slot holds after it has loaded the snapshot. */
+export interface KvSnapshot extends Entries {
   readonly id: string;
-  /** What a slot holds after it has loaded the snapshot. */
-  readonly entries: readonly HeldEntry[];
   /** Only jobs of this cache scope may use the entries. */
   readonly cacheScope: string;
   readonly bytes: number;

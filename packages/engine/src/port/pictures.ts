@@ -13,6 +13,8 @@ export interface Picture {
 export interface PictureChunk {
   /** The same only for the same part of the same picture, scaled in the same way, with the same projector. */
   readonly id: string;
+  /** The entry of each of the chunk's cells: a negative number, which this backend never gives to another chunk. */
+  readonly entry: number;
   /** Index of the picture among the pictures of the work. */
   readonly picture: number;
   /** Number of cells that the chunk takes in a KV cache. */
@@ -21,13 +23,6 @@ export interface PictureChunk {
   readonly positions: number;
   /** False: the cells see each other, so all of them have to be computed in one pass. */
   readonly causal: boolean;
-}
-
-/** A cell of a picture: it stands where a token would. */
-export interface PictureCell {
-  readonly chunk: PictureChunk;
-  /** From 0 to `chunk.cells - 1`. */
-  readonly index: number;
 }
 
 /** Consecutive cells of a chunk, computed in a separate pass: llama.cpp computes tokens or embeddings in a pass, not both. */

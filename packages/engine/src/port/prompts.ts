@@ -1,6 +1,6 @@
 // Defines what a prompt is made of: conversations, texts, tokens and pictures.
 import type { AnswerStart } from "@waggle/chat-format/format";
-import type { HeldEntry } from "./kv.ts";
+import type { Entries } from "./kv.ts";
 import type { Token } from "./steps.ts";
 
 /** A message in the form and with the field names that chat templates expect. */
@@ -72,8 +72,7 @@ export interface TemplateOptions {
 }
 
 /** A prompt as the model receives it. */
-export interface TokenizedPrompt {
-  readonly entries: readonly HeldEntry[];
+export interface TokenizedPrompt extends Entries {
   /** The beginning of the answer; only for a conversation. */
   readonly start?: AnswerStart;
 }

@@ -62,7 +62,7 @@ export function chooseSlot<S extends CandidateSlot>(
 /** Caches are never shared across scopes: the time to the first token would reveal the prompts of one client to another. */
 function reusableTokens(slot: CandidateSlot, seeker: SlotSeeker): number {
   if (slot.cacheScope !== seeker.cacheScope) return 0;
-  return commonPrefix(slot.held.entries, seeker.prompt, seeker.reusableTokens ?? seeker.prompt.length - 1);
+  return commonPrefix(slot.held, seeker.prompt, seeker.reusableTokens ?? seeker.prompt.length - 1);
 }
 
 /** Whether this is the session's slot and the prompt continues at least half of its cache. */

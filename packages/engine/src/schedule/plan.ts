@@ -2,7 +2,8 @@
 // of tokens in an order. Pure.
 import type { PicturePiece } from "../port/pictures.ts";
 import type { BatchEntry, Token } from "../port/steps.ts";
-import { positionBehind, tokensOf, type PromptChunk } from "../port/entries.ts";
+import { positionBehind } from "../port/entries.ts";
+import type { PromptChunk } from "../port/kv.ts";
 import { tileTokens } from "./costs/step-shape.ts";
 import { isDecoding, missingOf, scores, type Run } from "./slots.ts";
 
@@ -68,9 +69,9 @@ export function entryOf({ run, count, drafts }: Span): BatchEntry {
   return {
     slot: slot.id,
     from: nextPosition,
-    tokens: tokensOf(target.slice(from, from + count)),
+    tokens: target.slice(from, from + count),
     sample,
-    ...(scores(run) ? { nextTokens: tokensOf(target.slice(from + 1, from + count + 1)) } : {}),
+    ...(scores(run) ? { nextTokens: target.slice(from + 1, from + count + 1) } : {}),
     ...(forced === undefined ? {} : { forced }),
     ...(drafts.length === 0 ? {} : { guesses: drafts }),
   };
@@ -112,7 +113,7 @@ export function picturePiece(run: Run, most: number): PicturePiece | undefined {
   const { at, chunk } = found;
   const first = slot.held.entries.length - at;
   const count = chunk.causal ? Math.min(most, chunk.cells - first) : chunk.cells;
-  return { slot: slot.id, chunk, first, count, from: positionBehind(slot.held.entries, at) };
+  return { slot: slot.id, chunk, first, count, from: positionBehind(slot.held.chunks, at) };
 }
 
 /** Number of tokens that a job's prompt has up to the next picture, or to its end; 0 for a job that decodes. */

@@ -1,21 +1,21 @@
 // Tests the order of passes: which kind is next, and which jobs take part.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { cellsOf } from "../port/entries.ts";
+import { withCells } from "../port/entries.ts";
 import { createPacing } from "./costs/pacing.ts";
 import { job } from "../testing/engine-harness.ts";
 import { range, runIn, type GivenRun } from "../testing/run-in.ts";
 import { createPlanner, type PassPlan } from "./planner.ts";
 import { isDecoding, type Run } from "./slots.ts";
 
-const chunk = { id: "p", picture: 0, cells: 40, positions: 40, causal: true };
+const chunk = { id: "p", entry: -1, picture: 0, cells: 40, positions: 40, causal: true };
 const pacing = createPacing({ batchSize: 512, threads: { start: 1, max: 1, pinned: true }, oneMatrix: false });
 
 const streaming = (slot: number, given: GivenRun = {}): Run => runIn("decoding", { slot, ...given });
 const reading = (slot: number, given: GivenRun = {}): Run =>
   runIn("prefilling", { slot, entries: range(900), ...given });
 const seeing = (slot: number, given: GivenRun = {}): Run =>
-  runIn("prefilling", { slot, entries: [...cellsOf(chunk), 7], ...given });
+  runIn("prefilling", { slot, ...withCells([chunk, 7]), ...given });
 
 interface Given {
   readonly runs: readonly Run[];

@@ -71,7 +71,7 @@ export function createContextPool({
     // To compute the cache again would take longer than the transfer, also at a scheduling point with other transfers.
     if (offload.wouldLose(slot, 0)) await offload.save(slot, true);
     const { held, state } = slot;
-    const keep = wholeChunks(held.entries, Math.max(0, held.entries.length - cells));
+    const keep = wholeChunks(held.chunks, Math.max(0, held.entries.length - cells));
     const kept = await generatorOf(backend).cut(slot.id, keep, held);
     held.cut(kept);
     if (state.kind === "beginning") state.keepTokens = Math.min(state.keepTokens, kept);

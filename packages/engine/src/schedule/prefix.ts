@@ -41,9 +41,10 @@ export function findPrefixSource(
   { run, keepTokens, saved }: Beginning,
   { slots, store, pays, copies, hasRoom }: SourceSeeker,
 ): PrefixSource {
-  const { slot: own, target } = run;
+  const { slot: own, target, prepared } = run;
+  const { chunks } = prepared;
   const most = reusableOf(run);
-  const cacheScope = cacheScopeOf(run.prepared);
+  const cacheScope = cacheScopeOf(prepared);
   let best: PrefixSource = { kind: "own", keepTokens };
   let bestLength = keepTokens;
 
@@ -51,7 +52,7 @@ export function findPrefixSource(
     const length = Math.min(most, common);
     const { length: loaded } = state.entries;
     // A snapshot is loaded whole, also if the job keeps a part of it.
-    const transfer = { gained: length - bestLength, loaded, pictures: hasPictures(target, bestLength, length) };
+    const transfer = { gained: length - bestLength, loaded, pictures: hasPictures(chunks, bestLength, length) };
     if (pays(transfer) && hasRoom(loaded, own)) {
       best = { kind: "load", state };
       bestLength = length;
@@ -61,9 +62,9 @@ export function findPrefixSource(
   for (const slot of others) {
     if (slot.state.kind === "releasing" || saved.has(slot)) continue;
     const { reusable } = slot.held;
-    const length = commonPrefix(reusable, target, most);
+    const length = commonPrefix(slot.held, target, Math.min(most, reusable.length));
     const gained = length - bestLength;
-    const pictures = hasPictures(target, bestLength, length);
+    const pictures = hasPictures(chunks, bestLength, length);
     if (copies) {
       // A slot is copied whole, and the copy is then cut.
       const copied = slot.held.entries.length;
@@ -77,7 +78,7 @@ export function findPrefixSource(
     bestLength = length;
   }
   for (const other of runsIn(others, "prefilling")) {
-    const length = commonPrefix(other.target, target, most);
+    const length = commonPrefix({ entries: other.target, chunks: other.prepared.chunks }, target, most);
     // If this slot would be copied anyway, wait until it holds the whole prefix.
     const copiedAnyway = (best.kind === "copy" || best.kind === "save") && best.slot === other.slot;
     const gained = length - bestLength;
@@ -100,7 +101,7 @@ export function cachedTokens(
   const inStore = store.matches(prompt, cacheScope).at(-1)?.length ?? 0;
   const inSlots = slots
     .filter((slot) => slot.cacheScope === cacheScope)
-    .map((slot) => commonPrefix(slot.held.reusable, prompt));
+    .map((slot) => commonPrefix(slot.held, prompt, slot.held.reusable.length));
   // Sampling needs the last token's logits, so that token is computed.
   return Math.min(Math.max(inStore, ...inSlots), prompt.length - 1);
 }

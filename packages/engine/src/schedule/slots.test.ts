@@ -105,7 +105,7 @@ describe("a slot", () => {
 
   test("holds the tokens of a loaded snapshot, or is empty after a damaged one", () => {
     const { slot } = bound("beginning");
-    loadSlot(slot, { id: "x", entries: [1, 2, 7], cacheScope: "bob", bytes: 3 });
+    loadSlot(slot, { id: "x", entries: [1, 2, 7], chunks: [], cacheScope: "bob", bytes: 3 });
     expect(slot).toMatchObject({ held: { entries: [1, 2, 7] }, cacheScope: "bob" });
     loadSlot(slot, undefined);
     expect(slot).toMatchObject({ held: { entries: [] }, cacheScope: undefined });

@@ -176,14 +176,14 @@ export function returnSlot(run: Run, atMs: number): void {
 
 /** Records that the backend loaded a snapshot. @param state undefined when the snapshot was damaged, so that the slot is empty */
 export function loadSlot(slot: Slot, state: KvSnapshot | undefined): void {
-  slot.held = createHeld(state?.entries);
+  slot.held = createHeld(state?.entries, state?.chunks);
   slot.cacheScope = state?.cacheScope;
   slot.sessionId = undefined;
 }
 
 /** Records that the backend copied the first `keep` tokens of another slot. */
 export function copySlot(from: Slot, to: Slot, keep: number): void {
-  to.held = createHeld(from.held.reusable.slice(0, keep));
+  to.held = createHeld(from.held.reusable.slice(0, keep), from.held.chunks);
   to.cacheScope = from.cacheScope;
   to.sessionId = undefined;
 }

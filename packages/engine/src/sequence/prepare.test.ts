@@ -75,7 +75,7 @@ describe("preparing", () => {
   });
 
   test("refuses a prompt without tokens, whose first pass would never come", async () => {
-    const backend = withGenerator(() => ({ tokenize: async () => ({ entries: [] }) }))(
+    const backend = withGenerator(() => ({ tokenize: async () => ({ entries: [], chunks: [] }) }))(
       createFakeBackend({ slots: 1, contextSize: 10 }),
     );
     const refused = createPreparer({ backend, random32: () => 0 })(job(text("")));
@@ -133,7 +133,7 @@ describe("preparing", () => {
   });
 
   test("accepts code with a hole of any length, because the backend cuts it to the context", async () => {
-    const backend = withGenerator(() => ({ tokenize: async () => ({ entries: [1, 2] }) }))(
+    const backend = withGenerator(() => ({ tokenize: async () => ({ entries: [1, 2], chunks: [] }) }))(
       createFakeBackend({ slots: 1, contextSize: 10 }),
     );
     const prepare = createPreparer({ backend, random32: () => 0 });

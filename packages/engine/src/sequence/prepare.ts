@@ -3,11 +3,11 @@ import { markText, type AnswerStart } from "@waggle/chat-format/format";
 import { WaggleError, requestLimits, type ModelKind } from "@waggle/protocol";
 import type { Backend } from "../port/backend.ts";
 import type { TextGenerator } from "../port/generator.ts";
-import type { HeldEntry } from "../port/kv.ts";
+import type { Entries, HeldEntry, PromptChunk } from "../port/kv.ts";
 import type { PromptInput, PromptPiece } from "../port/prompts.ts";
 import type { SlotSampling, Token } from "../port/steps.ts";
 import type { EmbedInput, Embedder, TextPair } from "../port/texts.ts";
-import { chunksOf, isCell, tokensOf, type PromptChunk } from "../port/entries.ts";
+import { isCell } from "../port/entries.ts";
 import { adaptersOf } from "./adapters.ts";
 import { replayShifts } from "./context-shift.ts";
 import type { ResumedSequence } from "./resume.ts";
@@ -77,12 +77,11 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
     const generator = generatorOf(backend);
     const { work } = job;
     checkChars(work.prompt, contextSize);
-    const { entries, start } = await generator.tokenize(work.prompt, work.pictures, pieces);
+    const { entries, chunks, start } = await generator.tokenize(work.prompt, work.pictures, pieces);
     const promptTokens = entries.length;
     checkLength(promptTokens, contextSize);
     checkPromptLogprobs(work, promptTokens);
-    const chunks = chunksOf(entries);
-    checkPictures(work, entries, chunks);
+    checkPictures(work, { entries, chunks });
     const { fed: prompt, output } = await withOutput(generator, job, entries);
     const adapters = adaptersOf(work.lora, backend.info.settings?.lora ?? []);
     const { seed } = work.sampling;
@@ -114,10 +113,9 @@ export function createPreparer({ backend, random32 }: PreparerOptions): Preparer
   ): Promise<{ readonly fed: readonly HeldEntry[]; readonly output?: readonly Token[] }> {
     if (prior?.output === undefined) return { fed: prompt };
     // The generator refuses tokens that the model does not have.
-    const { entries } = await generator.tokenize({ kind: "pieces", pieces: [prior.output.ids] });
-    const output = tokensOf(entries);
+    const { entries: output } = await generator.tokenize({ kind: "pieces", pieces: [prior.output.ids] });
     const shifts = work.contextShift === true;
-    return { fed: shifts ? replayShifts(tokensOf(prompt), output, contextSize) : [...prompt, ...output], output };
+    return { fed: shifts ? replayShifts(prompt, output, contextSize) : [...prompt, ...output], output };
   }
 
   async function prepareEmbed(job: EngineJob<TextsWork>, pieces: Pieces): Promise<PreparedEmbed> {
@@ -266,11 +264,7 @@ export function queryTooLong(tokens: number, most: number, isEstimate = false): 
 }
 
 /** Refuses what cannot be done with a picture in the prompt. */
-function checkPictures(
-  { contextShift, promptLogprobs }: GenerateWork,
-  entries: readonly HeldEntry[],
-  chunks: readonly PromptChunk[],
-): void {
+function checkPictures({ contextShift, promptLogprobs }: GenerateWork, { entries, chunks }: Entries): void {
   if (chunks.length === 0) return;
   if (contextShift === true) throw refuseField("context_shift", "a prompt with pictures cannot be shifted");
   if (promptLogprobs === true) throw refuseField("logprobs", "a prompt with pictures has no logprobs");

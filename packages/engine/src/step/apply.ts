@@ -1,7 +1,6 @@
 // Applies the results of a pass to the jobs: sampled tokens become text and join the targets, and jobs end.
 import type { Backend } from "../port/backend.ts";
 import type { BatchEntry, EntryResult, Token, TokenLogprobs } from "../port/steps.ts";
-import { isCell } from "../port/entries.ts";
 import type { JobEvent, LogprobEntry, PromptLogprobEntry, TokenLogprob } from "../port/messages.ts";
 import type { Span } from "../schedule/plan.ts";
 import { decodeSlot, releaseSlot, type Run } from "../schedule/slots.ts";
@@ -101,7 +100,7 @@ function promptLogprobs(
   const start = slot.held.entries.length - computed;
   const entries: PromptLogprobEntry[] = logprobs.map((entry, i) => describeLogprobs(nextTokens[i] ?? 0, entry, model));
   const [first] = target;
-  if (start === 0 && first !== undefined && !isCell(first)) {
+  if (start === 0 && first !== undefined) {
     entries.unshift({ id: first, bytes: [...model.tokenBytes(first)], logprob: null, top: [] });
   }
   const from = start === 0 ? 0 : start + 1;

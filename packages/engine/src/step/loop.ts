@@ -104,11 +104,11 @@ export function createStepLoop(options: StepLoopOptions): StepLoop {
 
   /** Computes cells of a picture. They take a separate pass, without tokens. */
   async function computeCells(run: Run, piece: PicturePiece): Promise<void> {
-    const { slot, sequence, target } = run;
+    const { slot, sequence } = run;
     const { count } = piece;
     const from = slot.held.entries.length;
     const ms = await meter.run([workOf(run, count)], async () => {
-      slot.held.feed(target.slice(from, from + count));
+      slot.held.feedCells(piece);
       const computing = backend.generator?.pictures?.feed(piece);
       meter.flush();
       await computing;

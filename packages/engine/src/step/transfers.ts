@@ -123,7 +123,7 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     if (loaded === undefined) return false;
     loadSlot(run.slot, loaded ? snapshot : undefined);
     // If the job was cancelled during the transfer, the next scheduling point frees the slot with the loaded cache.
-    state.keepTokens = commonPrefix(run.slot.held.entries, run.target, reusableOf(run));
+    state.keepTokens = commonPrefix(run.slot.held, run.target, reusableOf(run));
     return true;
   }
 

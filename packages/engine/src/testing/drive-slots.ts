@@ -96,14 +96,14 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
       copy &&
       (async (from, to, keep) => {
         await copy(from, to, keep, heldOf(from));
-        lists.set(to, createHeld(heldOf(from).entries.slice(0, keep)));
+        lists.set(to, createHeld(heldOf(from).entries.slice(0, keep), heldOf(from).chunks));
       }),
     states: states && {
       ...states,
       save: async (slot, tokens, cacheScope) => await states.save(slot, heldOf(slot), tokens.length, cacheScope),
       async load(slot, state) {
         const loaded = await states.load(slot, state);
-        lists.set(slot, createHeld(loaded ? state.entries : []));
+        lists.set(slot, loaded ? createHeld(state.entries, state.chunks) : createHeld());
         return loaded;
       },
     },

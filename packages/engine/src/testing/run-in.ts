@@ -1,7 +1,6 @@
 // Puts jobs into slots without an engine, for tests of the schedule: through the functions that the engine calls.
-import type { HeldEntry } from "../port/kv.ts";
+import type { HeldEntry, PromptChunk } from "../port/kv.ts";
 import type { SlotSampling, Token } from "../port/steps.ts";
-import { chunksOf } from "../port/entries.ts";
 import {
   beginSlot,
   bindSlot,
@@ -23,6 +22,7 @@ export interface GivenRun extends GivenJob {
   readonly slot?: Slot | number;
   readonly jobId?: string;
   readonly entries?: readonly HeldEntry[];
+  readonly chunks?: readonly PromptChunk[];
   /** Number of entries, from the first, that the slot's cache shares with the prompt; a new slot holds exactly these. */
   readonly held?: number;
   readonly adapters?: SlotSampling["adapters"];
@@ -44,12 +44,12 @@ export function slotOf(id = 0, held: readonly HeldEntry[] = []): Slot {
 
 /** Brings a job to this state in a slot. */
 export function runIn(state: Exclude<SlotState["kind"], "idle">, given: GivenRun = {}): Run {
-  const { jobId = "a", entries = [1], held = 0, adapters, sampled = [9], startOrder = 1, ...work } = given;
+  const { jobId = "a", entries = [1], chunks = [], held = 0, adapters, sampled = [9], startOrder = 1, ...work } = given;
   const slot = typeof work.slot === "object" ? work.slot : slotOf(work.slot, entries.slice(0, held));
   const base = job(jobId, "", { maxTokens: 1_000, ...work });
   const { length: promptTokens } = entries;
   const prepared = {
-    ...({ kind: "generate", job: base, prompt: entries, chunks: chunksOf(entries), promptTokens } as const),
+    ...({ kind: "generate", job: base, prompt: entries, chunks, promptTokens } as const),
     reusableTokens: promptTokens - 1,
     sampling: { ...sampling(), ...(adapters === undefined ? {} : { adapters }) },
   };
