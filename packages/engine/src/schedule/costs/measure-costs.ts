@@ -7,7 +7,10 @@ import { tileTokens } from "./step-shape.ts";
 
 type Measured = readonly ["decode" | "prompt", size: number];
 
-/** In this order. The first ones are measured with each number of threads. The rest is interpolated, and corrected by real steps. */
+/**
+ * In this order, the first ones with each number of threads before the further ones: with too many threads for a busy machine, one step may take all the
+ * time. The rest is interpolated, and corrected by real steps.
+ */
 const first: readonly Measured[] = [1, 2, 4].map((rows) => ["decode", rows]);
 const further: readonly Measured[] = [
   ["prompt", tileTokens],
@@ -51,8 +54,7 @@ export async function measureStepCosts(
     if (leastMs < Infinity) prices.enter(kind, size, count, leastMs);
   }
 
-  for (const step of first) for (const count of threads) await enter(step, count);
-  for (const step of further) for (const count of threads) await enter(step, count);
+  for (const steps of [first, further]) for (const count of threads) for (const step of steps) await enter(step, count);
   backend.setThreads(info.threads);
   const costs = prices.list();
   return costs.threads.length === 0 ? undefined : costs;
