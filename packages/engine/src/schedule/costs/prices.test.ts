@@ -85,7 +85,7 @@ describe("a step", () => {
     expect(prices.ms(rows(4), 1)).toBe(200);
   });
 
-  test("sets the price of a size that others suggested, up to half more than they said", () => {
+  test("sets the price of a size that others suggested, up to half more than they suggested", () => {
     const prices = createPrices();
     prices.enter("decode", 4, 1, 40);
     prices.enter("decode", 16, 1, 100);
