@@ -39,9 +39,9 @@ function scripted(sampled: SamplingContext = context) {
   };
 }
 
-const heldOf = (entries: Token[]): Held & { readonly entries: Token[] } => ({
+const heldOf = (entries: Token[], chunks: Held["chunks"] = []): Held & { readonly entries: Token[] } => ({
   entries,
-  chunks: [],
+  chunks,
   get nextPosition() {
     return entries.length;
   },
@@ -69,6 +69,14 @@ describe("a slot", () => {
     expect(row).toMatchObject({ from: 2, tokens: [3] });
     expect(drawOf(row).recent).toEqual([1, 2, 3]);
     expect(drawOf(decodeRow(slot, held, 4)).recent).toEqual([2, 3, 4]);
+  });
+
+  test("penalises no cells of pictures", async () => {
+    const { slot } = scripted();
+    const chunk = { id: "a", entry: -1, picture: 0, cells: 2, positions: 2, causal: true };
+    const held = heldOf([1, -1, -1, 2], [{ at: 1, chunk }]);
+    await slot.begin(4, sampling, held);
+    expect(drawOf(decodeRow(slot, held, 3)).recent).toEqual([1, 2, 3]);
   });
 
   test("draws with the same random numbers after a shift", async () => {

@@ -70,6 +70,15 @@ test("a model without BOS only gets it from its template", async () => {
   expect(textOf(await prompt(user("a")))).toBe("{1}a{2}");
 });
 
+test("tokens that the model does not have are refused, also negative ones, which are cells of pictures elsewhere", async () => {
+  const { tokenize: prompt } = createPrompts(options);
+  const { entries } = await prompt({ kind: "pieces", pieces: [[0, 999_999]] });
+  expect(entries).toEqual([0, 999_999]);
+  for (const token of [1_000_000, -1]) {
+    await expect(prompt({ kind: "pieces", pieces: [[5, token]] })).rejects.toThrow(`there is no token ${token}`);
+  }
+});
+
 test("the names and schemas of tools cannot become control tokens either", async () => {
   const { tokenize: prompt, renderMessages } = createPrompts({
     ...options,

@@ -49,6 +49,15 @@ describe("the index of KV snapshots", () => {
     expect(store.matches([2], "alice\n3")).toEqual([]);
   });
 
+  test("finds chunks of pictures as a whole", () => {
+    const store = createKvIndex(100);
+    const chunk = { id: "a", entry: -1, picture: 0, cells: 3, positions: 2, causal: true };
+    store.add(state([1, -1, -1], { chunks: [{ at: 1, chunk }] }));
+    expect(store.matches([1, -1, -1, -1, 2], "alice")).toMatchObject([{ length: 1 }]);
+    store.add(state([1, -1, -1, -1], { chunks: [{ at: 1, chunk }] }));
+    expect(store.matches([1, -1, -1, -1, 2], "alice")).toMatchObject([{ length: 1 }, { length: 4 }]);
+  });
+
   test("drops snapshots that are prefixes of a new one in the same scope", () => {
     const store = createKvIndex(100);
     const short = state([1, 2]);

@@ -1,7 +1,7 @@
 // Counts the cells of the context pool, one for each token that a slot holds: how many are used, how many a job soon needs, and which job is preempted when
 // the pool is full. Pure.
 import { contextCapacity } from "../port/info.ts";
-import { missingOf, runsIn, type Run, type Slot } from "./slots.ts";
+import { isDecoding, missingOf, runsIn, type Run, type Slot } from "./slots.ts";
 
 /** Cells for the next tokens of each job, so that a new job does not soon have another job preempted. The rest of an answer is not reserved. */
 export const defaultHeadroomCells = 256;
@@ -26,8 +26,9 @@ export function soonCells({ tokens, tokensLeft }: CellNeed, contextSize: number,
   return Math.min(contextCapacity(contextSize), tokens + Math.min(headroomCells, tokensLeft));
 }
 
-export function needOf({ sequence, target }: Run): CellNeed {
-  return { tokens: target.length, tokensLeft: sequence.tokensLeft };
+export function needOf(run: Run): CellNeed {
+  const { slot, sequence, target } = run;
+  return { tokens: isDecoding(run) ? slot.held.entries.length : target.length, tokensLeft: sequence.tokensLeft };
 }
 
 /** Returns the most tokens that the next pass feeds. */

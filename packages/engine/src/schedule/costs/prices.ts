@@ -171,6 +171,8 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
     enter,
     observe(shape, threads, ms) {
       const predicted = predict(shape, threads);
+      // A clock that stands still says nothing.
+      if (ms <= 0) return predicted;
       if (predicted === undefined) begin(shape, threads, ms);
       else correct(shape, threads, ms, Math.min(ms, mostOfPrice * predicted) - predicted);
       return predicted;
