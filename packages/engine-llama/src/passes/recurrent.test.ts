@@ -64,10 +64,10 @@ describeBindings((binding) => {
   });
 
   test("a slot takes no drafts, because it cannot be cut behind a wrong one", async () => {
-    expect(backend.takesGuesses).toBe(false);
+    expect(backend.takesDrafts).toBe(false);
     await backend.begin(0, 0, sampling);
     await backend.step([{ kind: "prefill", slot: 0, tokens: prompt.slice(0, chunk), sample: true }]);
-    await expect(backend.step([{ kind: "decode", slot: 0, guesses: [300] }])).rejects.toThrow("takes no drafts");
+    await expect(backend.step([{ kind: "decode", slot: 0, drafts: [300] }])).rejects.toThrow("takes no drafts");
     await backend.end(0);
     await backend.cut(0, 0);
   });

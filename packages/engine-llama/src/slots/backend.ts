@@ -74,7 +74,7 @@ export function createLlamaBackend(parts: LlamaBackendParts): Backend {
 
   const generator: TextGenerator = {
     states: states === undefined ? undefined : createKvSnapshots(passes, states, capacity),
-    takesGuesses: passes.takesDrafts,
+    takesDrafts: passes.takesDrafts,
     oneMatrix: parts.oneMatrix,
     attentionTile: parts.attentionTile,
     contextCosts: parts.contextCosts,

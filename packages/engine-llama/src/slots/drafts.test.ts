@@ -46,7 +46,7 @@ describe("with the addon", needs("Waggle's addon"), () => {
         sampled.push(result.token, ...(result.behind ?? []).map(({ token }) => token));
         if (sampled.length > 12) break;
         [result] = await backend.step([
-          { kind: "decode", slot: 0, guesses: drafts.slice(sampled.length, sampled.length + 4) },
+          { kind: "decode", slot: 0, drafts: drafts.slice(sampled.length, sampled.length + 4) },
         ]);
       }
       await backend.end(0);

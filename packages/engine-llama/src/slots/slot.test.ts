@@ -114,7 +114,7 @@ describe("a slot", () => {
 
   describe("with drafts", () => {
     const entry = (drafts: readonly Token[]): BatchEntry => {
-      return { slot: 0, from: 2, tokens: [3], sample: true, guesses: drafts };
+      return { slot: 0, from: 2, tokens: [3], sample: true, drafts };
     };
     const outputsOf = (...tokens: (Token | undefined)[]): Output[] => tokens.map((token) => ({ kind: "token", token }));
     async function begun(fields: Partial<SlotSampling> = {}, sampled = context) {

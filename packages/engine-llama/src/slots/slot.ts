@@ -183,7 +183,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     },
 
     rowFor(entry) {
-      const { from, tokens, guesses: drafts = [], nextTokens = [], sample } = entry;
+      const { from, tokens, drafts = [], nextTokens = [], sample } = entry;
       const job = currentJob();
       if (drafts.length > 0 && !passes.takesDrafts) throw new Error(`Cannot step slot ${id}: it takes no drafts`);
       if (job.held.entries.length + drafts.length > capacity) {
@@ -199,7 +199,7 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     },
 
     resultOf(entry, outputs) {
-      const { guesses: drafts = [], nextTokens, sample, forced } = entry;
+      const { drafts = [], nextTokens, sample, forced } = entry;
       const job = currentJob();
       const nextLogprobs = nextTokens?.map((next, i) => {
         const output = outputs[i];

@@ -119,14 +119,14 @@ describe("the fake backend refuses", () => {
       { drafts: false },
       async (fake) => {
         await fake.step([prefill(0, [1], true)]);
-        await fake.step([{ kind: "decode", slot: 0, guesses: [1] }]);
+        await fake.step([{ kind: "decode", slot: 0, drafts: [1] }]);
       },
       "slot 0 takes no drafts",
     ],
     [
       "drafts behind a prompt",
       {},
-      (fake) => fake.step([{ ...prefill(0, [1], true), guesses: [1] }]),
+      (fake) => fake.step([{ ...prefill(0, [1], true), drafts: [1] }]),
       "slot 0 has drafts behind a prompt",
     ],
     [
@@ -134,7 +134,7 @@ describe("the fake backend refuses", () => {
       {},
       async (fake) => {
         await fake.step([prefill(0, [1], true)]);
-        await fake.step([{ kind: "decode", slot: 0, forced: 5, guesses: [1] }]);
+        await fake.step([{ kind: "decode", slot: 0, forced: 5, drafts: [1] }]);
       },
       "slot 0 has drafts behind a forced token",
     ],
@@ -143,7 +143,7 @@ describe("the fake backend refuses", () => {
       { contextSize: 4 },
       async (fake) => {
         await fake.step([prefill(0, [1], true)]);
-        await fake.step([{ kind: "decode", slot: 0, guesses: [1, 2] }]);
+        await fake.step([{ kind: "decode", slot: 0, drafts: [1, 2] }]);
       },
       "slot 0 would hold 4 tokens",
     ],

@@ -163,7 +163,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     if (entry.tokens.length === 0) throw refusal("step", `the entry of slot ${entry.slot} is empty`);
     if (entry.nextTokens !== undefined && job.sampling.topLogprobs === undefined)
       throw refusal("step", `slot ${entry.slot} has no logprobs to give`);
-    if (entry.guesses !== undefined) checkDrafts(entry, last);
+    if (entry.drafts !== undefined) checkDrafts(entry, last);
     const length = cells.length + lengthOf(entry);
     if (length > contextCapacity(info.contextSize))
       throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);
@@ -230,7 +230,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
 
   const generator: TextGenerator = {
     states: options.saved?.attach((id) => slotAt(id, "save or load"), checkPool),
-    takesGuesses: options.drafts ?? true,
+    takesDrafts: options.drafts ?? true,
     oneMatrix: false,
     attentionTile: 64,
     measure: options.measure,
@@ -432,10 +432,10 @@ function compute({ cells, job }: FakeSlot, entry: BatchEntry, die: (() => void) 
   if (token === undefined) return { kind: "failed", message: "The entry failed, as the prompt requested." };
   const result = { kind: "token", ...withLogprobs(token, job), ...scored } as const;
   job.last = token;
-  if (entry.guesses === undefined) return result;
+  if (entry.drafts === undefined) return result;
 
   const behind: SampledToken[] = [];
-  for (const draft of entry.guesses) {
+  for (const draft of entry.drafts) {
     if (draft !== job.last || isFakeEndOfGeneration(draft)) break;
     feed(cells, draft, job.adapters);
     const next = sampleNext(cells, job, die);
@@ -481,7 +481,7 @@ function nextLogprobsOf(cells: readonly FakeCell[], next: Token, { topLogprobs =
 }
 
 /** Number of tokens that the entry feeds. */
-function lengthOf({ tokens, guesses: drafts = [] }: BatchEntry): number {
+function lengthOf({ tokens, drafts = [] }: BatchEntry): number {
   return tokens.length + drafts.length;
 }
 

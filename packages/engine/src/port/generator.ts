@@ -10,8 +10,8 @@ import type { BatchEntry, EntryResult, PriorTokens, SlotSampling, Token } from "
 export interface TextGenerator {
   /** Absent where slots cannot be saved, or saving is off. */
   readonly states?: KvSnapshots | undefined;
-  /** Whether entries may have guesses. */
-  readonly takesGuesses: boolean;
+  /** Whether entries may have drafts. */
+  readonly takesDrafts: boolean;
   /** Whether all slots share one cache, so that all rows of a step are one matrix. */
   readonly oneMatrix: boolean;
   /** What 1,000 tokens of context add to a token, measured at load; absent where that was not measured. */

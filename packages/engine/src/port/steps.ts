@@ -44,10 +44,10 @@ export interface BatchEntry {
   /** Also yield the token behind `tokens`: where they end with the prompt, or are the token that the slot sampled last. */
   readonly sample: boolean;
   /**
-   * Guesses at the tokens behind `tokens`, computed in the same pass. Only behind the token that the slot sampled last, without `forced`, and only where `takesGuesses` is true. After
-   * the step, the slot holds `tokens` and the right guesses.
+   * Guesses at the tokens behind `tokens`, computed in the same pass. Only behind the token that the slot sampled last, without `forced`, and only where `takesDrafts` is true. After
+   * the step, the slot holds `tokens` and the right drafts.
    */
-  readonly guesses?: readonly Token[];
+  readonly drafts?: readonly Token[];
   /** The token to yield instead of sampling. */
   readonly forced?: Token;
   /**

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { job, sampling, startEngine, submit } from "../testing/engine-harness.ts";
 import { runIn } from "../testing/run-in.ts";
-import { createAdapterTurns, passesPerTurn } from "./adapters.ts";
+import { createAdapterRotation, passesPerChoice } from "./adapters.ts";
 import type { Run } from "./slots.ts";
 
 describe("the turns of choices of adapters", () => {
@@ -10,27 +10,27 @@ describe("the turns of choices of adapters", () => {
 
   test("do not exist while all jobs have the same choice", () => {
     const runs = [run(0, 1), run(1, 1)];
-    expect(createAdapterTurns().next(runs)).toBe(runs);
+    expect(createAdapterRotation().next(runs)).toBe(runs);
   });
 
-  test("last `passesPerTurn` passes, and the choice that has waited longest is next", () => {
-    const turns = createAdapterTurns();
+  test("last `passesPerChoice` passes, and the choice that has waited longest is next", () => {
+    const rotation = createAdapterRotation();
     const runs = [run(0), run(1, 1), run(2), run(3, 2)];
-    const rounds = Array.from({ length: passesPerTurn * 6 }, () => turns.next(runs).map(({ slot }) => slot.id));
+    const rounds = Array.from({ length: passesPerChoice * 6 }, () => rotation.next(runs).map(({ slot }) => slot.id));
     const turnsTaken = Array.from({ length: 6 }, (_, turn) =>
-      rounds.slice(turn * passesPerTurn, (turn + 1) * passesPerTurn),
+      rounds.slice(turn * passesPerChoice, (turn + 1) * passesPerChoice),
     );
     for (const [turn, ids] of [[0, 2], [1], [3], [0, 2], [1], [3]].entries()) {
-      expect(turnsTaken[turn]).toEqual(Array.from({ length: passesPerTurn }, () => ids));
+      expect(turnsTaken[turn]).toEqual(Array.from({ length: passesPerChoice }, () => ids));
     }
   });
 
   test("let a new or returning choice wait until the other choice's turn ends", () => {
-    const turns = createAdapterTurns();
+    const rotation = createAdapterRotation();
     const [a, b] = [run(0, 1), run(1, 2)];
-    const takes = (runs: readonly Run[]): number[] => turns.next(runs).map(({ slot }) => slot.id);
+    const takes = (runs: readonly Run[]): number[] => rotation.next(runs).map(({ slot }) => slot.id);
     expect([takes([a]), takes([a, b])]).toEqual([[0], [0]]);
-    for (let pass = 1; pass < passesPerTurn; pass++) takes([a, b]);
+    for (let pass = 1; pass < passesPerChoice; pass++) takes([a, b]);
     expect(takes([a, b])).toEqual([1]);
     expect(takes([a])).toEqual([0]);
   });

@@ -119,7 +119,7 @@ describe("planSpans", () => {
     };
     const drafts = new Map([0, 1].map((id) => [id, [7, 8]]));
     const entries = planned([decoding(0), decoding(1)], { ...limits, divide }, drafts);
-    expect(entries.map((entry) => entry.guesses)).toEqual([
+    expect(entries.map((entry) => entry.drafts)).toEqual([
       [7, 8],
       [7, 8],
     ]);

@@ -16,8 +16,8 @@ export interface ScheduleLimits {
   readonly leastPiece: number;
   /** Maximum number of prompt tokens in this step whose next-token logprobs are computed. */
   readonly scoredTokens: number;
-  /** Divides a run of neighbouring decoding slots into matrices. @param height rows of each slot */
-  divide(run: number, height: number): readonly number[];
+  /** Divides a run of neighbouring decoding slots into matrices. @param rowsEach rows of each slot */
+  divide(run: number, rowsEach: number): readonly number[];
 }
 
 /** Consecutive tokens of a job's target that a step computes. */
@@ -33,7 +33,7 @@ const noDrafts: readonly Token[] = [];
 
 /**
  * Returns the spans of the next step; an empty list when there is nothing to compute. Every decoding job takes part. Prompts receive the budget one after
- * the other, in the order of `inOrder`.
+ * the other, in the order of `promptsInOrder`.
  *
  * Neighbouring slots in ascending order are one matrix, so the matrices come in descending order of their slots.
  * @param runs jobs that prefill or decode
@@ -45,9 +45,9 @@ export function planSpans(
   drafts?: ReadonlyMap<number, readonly Token[]>,
 ): Span[] {
   const decoding = runs.filter(isDecoding);
-  const [height = 1] = [...(drafts?.values() ?? [])].map(({ length }) => 1 + length);
-  const pieces = shareBudget(runs, limits, limits.batchSize - decoding.length * height);
-  const matrices = neighboursOf(decoding).flatMap((each) => divided(each, limits.divide(each.length, height)));
+  const [rowsEach = 1] = [...(drafts?.values() ?? [])].map(({ length }) => 1 + length);
+  const pieces = shareBudget(runs, limits, limits.batchSize - decoding.length * rowsEach);
+  const matrices = neighboursOf(decoding).flatMap((each) => divided(each, limits.divide(each.length, rowsEach)));
   const units: Span[][] = matrices.map((matrix) =>
     matrix.map((run) => ({ run, count: 1, drafts: drafts?.get(run.slot.id) ?? noDrafts })),
   );
@@ -73,7 +73,7 @@ export function entryOf({ run, count, drafts }: Span): BatchEntry {
     sample,
     ...(scores(run) ? { nextTokens: target.slice(from + 1, from + count + 1) } : {}),
     ...(forced === undefined ? {} : { forced }),
-    ...(drafts.length === 0 ? {} : { guesses: drafts }),
+    ...(drafts.length === 0 ? {} : { drafts }),
   };
 }
 
@@ -131,13 +131,14 @@ function shareBudget(
   const pieces: Span[] = [];
   let left = Math.min(prefillBudget, room);
   let scorable = scoredTokens;
-  for (const run of inOrder(runs.filter((each) => textLeft(each) > 0))) {
+  for (const run of promptsInOrder(runs.filter((each) => textLeft(each) > 0))) {
     if (left <= 0) break;
     const isScored = scores(run);
     const rest = textLeft(run);
     // Only the first piece may exceed the budget, and only where the step has room.
     const wanted = pieceOf(rest, left, pieces.length === 0 ? Math.min(leastPiece, room - left) : 1);
     const count = Math.min(wanted, isScored ? scorable : Infinity);
+    // The rest of the budget is no piece worth its step: a later prompt may end with it.
     if (count < leastPiece && count < rest && pieces.length > 0) continue;
     if (count > 0) pieces.push({ run, count, drafts: noDrafts });
     if (isScored) scorable -= count;
@@ -163,12 +164,12 @@ function pieceOf(rest: number, budget: number, least: number): number {
  * compute faster than many short ones. While a prompt waits, it is ranked as if it were shorter by the tokens that other prompts compute. So a prompt never
  * waits for more tokens of other prompts than it has itself.
  */
-export function inOrder(runs: readonly Run[]): Run[] {
+export function promptsInOrder(runs: readonly Run[]): Run[] {
   const rank = (run: Run): number => missingOf(run) - run.agingTokens;
   return runs.toSorted((a, b) => rank(a) - rank(b));
 }
 
 /** Returns the prompt whose text is computed next; undefined if none waits. */
 export function nextPrompt(runs: readonly Run[]): Run | undefined {
-  return inOrder(runs.filter((run) => textLeft(run) > 0))[0];
+  return promptsInOrder(runs.filter((run) => textLeft(run) > 0))[0];
 }

@@ -1,10 +1,10 @@
-// Plans the next pass. Tokens, a picture's cells and texts take passes of different kinds; the kinds that compute long take turns, and jobs that decode
+// Plans the next pass. Tokens, a picture's cells and texts take passes of different kinds; the kinds that compute long alternate, and jobs that decode
 // get a pass after each of them, so that streams do not wait long.
 import type { Load, Pacing, PieceLimits } from "./costs/pacing.ts";
 import type { Backend } from "../port/backend.ts";
 import type { PicturePiece } from "../port/pictures.ts";
 import type { EngineJob } from "../port/messages.ts";
-import { createAdapterTurns } from "./adapters.ts";
+import { createAdapterRotation } from "./adapters.ts";
 import type { SlotDrafts } from "./drafts/slot-drafts.ts";
 import { ageWaiting, neighboursOf, nextPrompt, picturePiece, planSpans, textLeft, type Span } from "./plan.ts";
 import { ownerOf, type Shares } from "./shares.ts";
@@ -34,7 +34,7 @@ type LongKind = (typeof longKinds)[number];
 /** Returns a function that plans the next pass; undefined when there is nothing to compute. */
 export function createPlanner(options: PlannerOptions): (atMs: number) => PassPlan | undefined {
   const { slots, pacing, shares, nextPicture } = options;
-  const turns = createAdapterTurns();
+  const rotation = createAdapterRotation();
   let last: LongKind = "prompt";
   /** The last pass was long, and of another kind than tokens: the jobs that decode are next. */
   let owesDecoding = false;
@@ -65,11 +65,11 @@ export function createPlanner(options: PlannerOptions): (atMs: number) => PassPl
     const ready = [...running.filter(canCompute).map(({ prepared }) => prepared.job), ...texts];
     shares.contend(atMs, ready.map(ownerOf));
     const allowed = running.filter(({ prepared }) => mayCompute(prepared.job));
-    // A job that waits for its picture gets no turn of its adapters, in which nothing would be computed.
+    // A job that waits for its picture is left out of the rotation of adapters, because nothing would be computed.
     const taking = allowed.filter(takesTokens);
     if (owesDecoding) {
       owesDecoding = false;
-      const decoding = turns.next(taking).filter(isDecoding);
+      const decoding = rotation.next(taking).filter(isDecoding);
       if (decoding.length > 0) return tokens(decoding);
     }
     const picture = nextPicture(allowed);
@@ -87,7 +87,7 @@ export function createPlanner(options: PlannerOptions): (atMs: number) => PassPl
       const piece = picturePiece(picture, most);
       if (piece !== undefined) return { kind, run: picture, piece };
     }
-    return tokens(turns.next(taking));
+    return tokens(rotation.next(taking));
   };
 }
 

@@ -75,8 +75,8 @@ export interface Sequence {
   /** Makes a progress event for a prompt with this many tokens in the cache. Returns undefined soon after the last progress event. */
   progress(processedTokens: number, atMs: number): ProgressEvent | undefined;
   accept(sampled: SampledToken, atMs: number): Accepted;
-  /** Counts guesses that were computed for the job. */
-  countGuesses(guessed: number, right: number): void;
+  /** Counts draft tokens that were computed for the job. */
+  countDrafts(guessed: number, right: number): void;
   /** Returns the events after the last token: text that was held back, and tokens that were in no event yet. */
   flush(atMs: number): readonly TokenEvent[];
   totals(atMs: number): JobTotals;
@@ -224,7 +224,7 @@ export function createSequence(options: SequenceOptions): Sequence {
       return take(sampled, atMs, atMs - firstTokenAtMs);
     },
 
-    countGuesses(guessed, right) {
+    countDrafts(guessed, right) {
       guessedTokens += guessed;
       rightGuesses += right;
     },

@@ -64,7 +64,7 @@ function applyResult(
   }
 
   if (slot.state.kind === "prefilling") decodeSlot(run);
-  sequence.countGuesses(drafts.length, behind.length);
+  sequence.countDrafts(drafts.length, behind.length);
   for (const { token, logprobs } of [result, ...behind]) {
     const sampled = {
       ...describeSampled(token, model),

@@ -5,7 +5,7 @@ import type { EngineEvent } from "../port/messages.ts";
 import type { Picture, PictureChunk, PictureEncoder } from "../port/pictures.ts";
 import type { Pacing } from "../schedule/costs/pacing.ts";
 import type { PieceQueue } from "../sequence/piece-queue.ts";
-import { inOrder, nextChunk } from "../schedule/plan.ts";
+import { promptsInOrder, nextChunk } from "../schedule/plan.ts";
 import { releaseSlot, runsIn, type Run, type Slot } from "../schedule/slots.ts";
 import { failJob } from "../sequence/fail-job.ts";
 
@@ -57,7 +57,7 @@ export function createSlotPictures(options: SlotPicturesOptions): SlotPictures {
   /** The chunks that the jobs need. */
   const needs = new Map<Run, readonly Need[]>();
   /** Number of the last encoding of each client that has pictures waiting. */
-  const turns = new Map<string, number>();
+  const lastEncodes = new Map<string, number>();
   let encodes = 0;
   let running: Encoding | undefined;
 
@@ -95,13 +95,13 @@ export function createSlotPictures(options: SlotPicturesOptions): SlotPictures {
     for (const { chunk } of held) encoder?.release(chunk);
   }
 
-  /** Returns the oldest job's chunk, of the client whose last turn was longest ago. */
+  /** Returns the oldest job's chunk, of the client whose last encoding was longest ago. */
   function nextNeed(encodings: PictureEncoder): Need | undefined {
     const waiting = all().filter(({ chunk }) => !encodings.has(chunk));
-    const turnOf = ({ run }: Need): number => turns.get(run.prepared.job.cacheScope) ?? 0;
-    const [next] = waiting.toSorted((a, b) => turnOf(a) - turnOf(b) || a.run.startOrder - b.run.startOrder);
-    if (waiting.length === 0) turns.clear();
-    else if (next !== undefined) turns.set(next.run.prepared.job.cacheScope, (encodes += 1));
+    const lastOf = ({ run }: Need): number => lastEncodes.get(run.prepared.job.cacheScope) ?? 0;
+    const [next] = waiting.toSorted((a, b) => lastOf(a) - lastOf(b) || a.run.startOrder - b.run.startOrder);
+    if (waiting.length === 0) lastEncodes.clear();
+    else if (next !== undefined) lastEncodes.set(next.run.prepared.job.cacheScope, (encodes += 1));
     return next;
   }
 
@@ -165,7 +165,7 @@ export function createSlotPictures(options: SlotPicturesOptions): SlotPictures {
     leaveThreads,
     next(runs) {
       if (encoder === undefined) return undefined;
-      return inOrder(runs).find((run) => {
+      return promptsInOrder(runs).find((run) => {
         const found = nextChunk(run);
         return found !== undefined && found.at <= run.slot.held.entries.length && encoder.has(found.chunk);
       });

@@ -39,7 +39,7 @@ export interface Texts {
 }
 
 export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions): Texts {
-  /** Jobs in the order of their turns: the first job's text is computed next, and the job then moves to the end. */
+  /** Jobs in rotation: the first job's text is computed next, and the job then moves to the end. */
   const line: TextProgress[] = [];
   let computing: TextProgress | undefined;
   /** Defined while a text is tokenized, even if its job was cancelled. No other text is tokenized then, so cancelled jobs do not pile up work. */

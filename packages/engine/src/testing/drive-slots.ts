@@ -9,7 +9,7 @@ import { generatorOf } from "../sequence/prepare.ts";
 /** An entry without its position and the token to decode, which follow from the slot. */
 export type DrivenEntry =
   | ({ readonly kind: "prefill" } & Omit<BatchEntry, "from">)
-  | ({ readonly kind: "decode" } & Pick<BatchEntry, "slot" | "forced" | "guesses">);
+  | ({ readonly kind: "decode" } & Pick<BatchEntry, "slot" | "forced" | "drafts">);
 
 /** The functions of the backend and its generator, without the parts of the calls that follow from the slots. */
 export type DrivenBackend<B extends Backend = Backend> = Omit<B, "generator"> &
@@ -50,10 +50,10 @@ export function driveSlots<B extends Backend>(backend: B): DrivenBackend<B> {
     return { ...entry, from, tokens: [lastTokens.get(entry.slot) ?? 0], sample: true };
   }
 
-  function take({ slot, guesses = [] }: BatchEntry, result: EntryResult | undefined): void {
+  function take({ slot, drafts = [] }: BatchEntry, result: EntryResult | undefined): void {
     if (result?.kind === "failed") heldOf(slot).cut(0);
     if (result?.kind !== "token") return;
-    heldOf(slot).feed(guesses.slice(0, result.behind?.length ?? 0));
+    heldOf(slot).feed(drafts.slice(0, result.behind?.length ?? 0));
     lastTokens.set(slot, (result.behind?.at(-1) ?? result).token);
   }
 

@@ -173,7 +173,7 @@ export function isType<T extends EngineEvent["type"]>(
 
 /** Number of tokens that these entries feed, drafts included. */
 export function countTokens(entries: readonly BatchEntry[]): number {
-  return entries.reduce((sum, { tokens, guesses = [] }) => sum + tokens.length + guesses.length, 0);
+  return entries.reduce((sum, { tokens, drafts = [] }) => sum + tokens.length + drafts.length, 0);
 }
 
 export function statsOf(events: readonly EngineEvent[]): StepStats[] {

@@ -192,7 +192,7 @@ export function backendContract(
     });
 
     test("guesses do not change a greedy answer, and the slot then holds the answer", async () => {
-      if (!backend.takesGuesses) return;
+      if (!backend.takesDrafts) return;
       const answer = await coldAnswer();
       const prompt = await tokenized(story);
       for (const guessAt of [
@@ -205,7 +205,7 @@ export function backendContract(
         const sampled = [tokenOf(result)];
         while (sampled.length < answer.length) {
           const guesses = guessAt(sampled.length).slice(0, answer.length - sampled.length - 1);
-          [result] = await backend.step([{ kind: "decode", slot: 0, guesses }]);
+          [result] = await backend.step([{ kind: "decode", slot: 0, drafts: guesses }]);
           sampled.push(tokenOf(result));
           if (result?.kind === "token") sampled.push(...(result.behind ?? []).map(({ token }) => token));
         }

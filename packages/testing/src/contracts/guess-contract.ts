@@ -76,7 +76,7 @@ export function guessContract(
     let prompt: readonly Token[];
     beforeAll(async () => {
       backend = driveSlots(await makeBackend());
-      expect(backend.takesGuesses).toBe(true);
+      expect(backend.takesDrafts).toBe(true);
       prompt = await tokenized(story);
     });
     afterAll(() => backend.dispose());
@@ -118,7 +118,7 @@ export function guessContract(
       await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
       const [first = -1, second = -1, third = -1] = tokens.slice(1);
       const step = async (guesses: Token[]): Promise<EntryResult | undefined> =>
-        (await backend.step([{ kind: "decode", slot: 0, guesses }]))[0];
+        (await backend.step([{ kind: "decode", slot: 0, drafts: guesses }]))[0];
       expect(await step([first, second, wrong(third), 300])).toMatchObject({
         token: first,
         behind: [{ token: second }, { token: third }],
@@ -226,7 +226,7 @@ function entryOf({ slot, prompt, keep = 0, count: most, guess }: Work, known: nu
   if (known === 0) return { kind: "prefill", slot, tokens: prompt.slice(keep), sample: true };
   // No token is sampled behind the last one that is wanted.
   const guesses = guess?.(known).slice(0, most - known - 1) ?? [];
-  return guesses.length === 0 ? { kind: "decode", slot } : { kind: "decode", slot, guesses };
+  return guesses.length === 0 ? { kind: "decode", slot } : { kind: "decode", slot, drafts: guesses };
 }
 
 /** Compares logprobs without their last digits, because the shape of a batch changes rounding even in single precision. */

@@ -181,7 +181,7 @@ describe("two slots", () => {
         .plan(loadOf(2))
         .divide(2, 1),
     ).toEqual([2]);
-    expect(pacingWith({ known }).plan(loadOf(2)).divide(2, 4), "with guesses").toEqual([2]);
+    expect(pacingWith({ known }).plan(loadOf(2)).divide(2, 4), "with drafts").toEqual([2]);
   });
 
   test("are one matrix where the slots share a cache", () => {
@@ -190,20 +190,20 @@ describe("two slots", () => {
   });
 });
 
-describe("the price of guesses", () => {
+describe("the price of drafts", () => {
   const alone = loadOf(2, 0, 0);
 
   test("is that of the rows of all slots", () => {
     const pacing = pacingWith({ known: listOf({ 1: 10, 2: 14, 4: 20, 8: 30 }, {}) });
-    expect(pacing.guessMs(alone, 4)).toBe(30);
+    expect(pacing.draftMs(alone, 4)).toBe(30);
   });
 
   test("is unknown before a step was measured, and where the step would be longer than with a piece of a prompt", () => {
-    expect(pacingWith().guessMs(alone, 2)).toBeUndefined();
+    expect(pacingWith().draftMs(alone, 2)).toBeUndefined();
     const linear = listOf({ 1: 20, 2: 40, 4: 80 }, { 64: 1_280 });
-    expect(pacingWith({ known: linear }).guessMs(alone, 4)).toBe(160);
-    expect(pacingWith({ known: linear }).guessMs(alone, 8)).toBeUndefined();
-    expect(pacingWith({ known: linear, maxTokenGapMs: 100 }).guessMs(alone, 4)).toBeUndefined();
+    expect(pacingWith({ known: linear }).draftMs(alone, 4)).toBe(160);
+    expect(pacingWith({ known: linear }).draftMs(alone, 8)).toBeUndefined();
+    expect(pacingWith({ known: linear, maxTokenGapMs: 100 }).draftMs(alone, 4)).toBeUndefined();
   });
 });
 

@@ -85,10 +85,10 @@ interface Piece {
 export interface Pacing {
   plan(load: Load): ScheduleLimits;
   /**
-   * The price of a step in which each decoding slot has this many rows, in milliseconds; undefined before a step was measured, and where guesses would
+   * The price of a step in which each decoding slot has this many rows, in milliseconds; undefined before a step was measured, and where drafts would
    * make the step longer than a piece of a prompt would.
    */
-  guessMs(load: Load, rowsEach: number): number | undefined;
+  draftMs(load: Load, rowsEach: number): number | undefined;
   /** Limits the piece of text that is computed before the next step, so that streams do not wait long. */
   piece(load: Load): PieceLimits;
   /** Most cells of a picture in a pass before the next step, so that streams do not wait long. @param held number of entries in its slot */
@@ -138,7 +138,7 @@ export function createPacing(options: PacingOptions): Pacing {
     return prices.ms(shape, threads(shape));
   }
 
-  /** Divides the slots of a run into matrices. @param rowsEach rows of each slot: a token and its guesses */
+  /** Divides the slots of a run into matrices. @param rowsEach rows of each slot: a token and its drafts */
   function divide(run: number, rowsEach: number): readonly number[] {
     return rowsEach === 1 && apart.has(run) ? Array<number>(run).fill(1) : [run];
   }
@@ -203,11 +203,11 @@ export function createPacing(options: PacingOptions): Pacing {
   }
 
   return {
-    guessMs(load, rowsEach) {
+    draftMs(load, rowsEach) {
       const ms = stepMs(decodingShape(load, rowsEach));
       if (ms === undefined || rowsEach === 1 || ms <= (maxTokenGapMs ?? usualStepMs)) return ms;
       if (maxTokenGapMs !== undefined) return undefined;
-      // Guesses make no step longer than a prompt would.
+      // Drafts make no step longer than a prompt would.
       const held = load.heldTokens / slotsOf(load.runs);
       return ms > (withPiece(load, held)?.(choosePiece(load, held).shortest) ?? 0) ? undefined : ms;
     },

@@ -11,7 +11,7 @@ const leastContext = 256;
 const thousand = 1_000;
 
 export interface StepShape {
-  /** For each matrix of decoding slots, its rows: a token and its guesses for each slot. */
+  /** For each matrix of decoding slots, its rows: a token and its drafts for each slot. */
   readonly decode: readonly number[];
   /** For each piece of a prompt, its tokens. */
   readonly prompt: readonly number[];

@@ -12,7 +12,7 @@ export interface SlotDraftsOptions {
   readonly backend: Pick<Backend, "info" | "generator">;
   readonly slots: readonly Slot[];
   readonly drafts: Drafts;
-  readonly pacing: Pick<Pacing, "guessMs">;
+  readonly pacing: Pick<Pacing, "draftMs">;
 }
 
 export interface SlotDrafts {
@@ -56,13 +56,13 @@ export function createSlotDrafts({ backend, slots, drafts, pacing }: SlotDraftsO
         const most = sequence.forced !== undefined || !mayDraftFor(run) ? 0 : sequence.tokensUnseen - 1;
         return { slot: slot.id, most: Math.min(most, room, capacity - slot.held.entries.length - 1) };
       }),
-      stepMs: (height) => pacing.guessMs(load, height),
+      stepMs: (rowsEach) => pacing.draftMs(load, rowsEach),
     };
   }
 
   return {
     next(decoding, load) {
-      if (generator?.takesGuesses !== true) return undefined;
+      if (generator?.takesDrafts !== true) return undefined;
       follow();
       // A prompt makes better use of the time.
       if (decoding.length === 0 || load.promptHeld !== undefined) return undefined;
