@@ -276,6 +276,37 @@ describe("while a picture is encoded", () => {
     expect(await harness.untilJob("sees", "failed")).toMatchObject({ code: "engine_failed" });
     await harness.untilJob("other", "finished");
   });
+
+  test("a failure does not end the job that has got the slot since", async () => {
+    const encoding = deferred<void>();
+    const failure = deferred<void>();
+    const failing = withGenerator((generator) => ({
+      pictures: generator.pictures && {
+        ...generator.pictures,
+        encode: async () => {
+          encoding.resolve();
+          await failure.promise;
+          throw new Error("no memory");
+        },
+      },
+      async begin(...begun) {
+        // The second job begins in the slot.
+        if (encoding.settled) {
+          failure.resolve();
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        return await generator.begin(...begun);
+      },
+    }));
+    const harness = seeing({ wrap: failing, slots: 1 });
+    submit(harness.engine, job("sees", "", asked(picture(1))));
+    await encoding.promise;
+    submit(harness.engine, job("other", "Once upon a time"));
+    harness.engine.handle({ type: "cancel", jobId: "sees" });
+    await harness.untilJob("sees", "cancelled");
+    await Promise.race([harness.untilJob("other", "finished"), harness.untilJob("other", "failed")]);
+    expect(harness.of("other").at(-1)).toMatchObject({ type: "finished" });
+  });
 });
 
 describe("a picture that was computed", () => {

@@ -6,7 +6,7 @@ import type { Picture, PictureChunk, PictureEncoder } from "../port/pictures.ts"
 import type { Pacing } from "../schedule/costs/pacing.ts";
 import type { PieceQueue } from "../sequence/piece-queue.ts";
 import { promptsInOrder, nextChunk } from "../schedule/plan.ts";
-import { releaseSlot, runsIn, type Run, type Slot } from "../schedule/slots.ts";
+import { releaseSlot, runOf, runsIn, type Run, type Slot } from "../schedule/slots.ts";
 import { failJob } from "../sequence/fail-job.ts";
 
 /** An encoding that takes longer fails its job. Far longer than the largest picture takes on a slow machine. */
@@ -137,7 +137,8 @@ export function createSlotPictures(options: SlotPicturesOptions): SlotPictures {
   function fail(chunk: PictureChunk, thrown: unknown): void {
     const failure = failJob(thrown, { task: `encode picture ${chunk.picture + 1}` }, emit);
     for (const { run, chunk: needed } of all()) {
-      if (needed.id === chunk.id) releaseSlot(run.slot, { kind: "failed", failure });
+      // A job that has left its slot since the last scheduling point is still among the needs.
+      if (needed.id === chunk.id && runOf(run.slot) === run) releaseSlot(run.slot, { kind: "failed", failure });
     }
   }
 
