@@ -20,7 +20,7 @@ export interface Prices {
   ms(shape: StepShape, threads: number): number | undefined;
   /** Whether a piece of a prompt with at least so many tokens was measured: decoding rows say little about it. */
   hasPiece(tokens: number): boolean;
-  /** Corrects the list by a step that was computed. @returns the price that it had; undefined before anything was measured */
+  /** Corrects the list by a step that was computed. @returns the price that it had; undefined before a step with these threads has taken about its price */
   observe(shape: StepShape, threads: number, ms: number): number | undefined;
   /** Forgets the prices with more than so many threads. */
   forgetAbove(threads: number): void;
@@ -40,6 +40,8 @@ interface Column {
   readonly threads: number;
   readonly decode: Map<number, Price>;
   readonly prompt: Map<number, Price>;
+  /** Whether its prices began as those of another number of threads, and no step has taken about its price since. */
+  isTrial: boolean;
 }
 
 /** A price in a step, and how many times the step pays it. */
@@ -60,7 +62,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
   }
 
   function enter(kind: Kind, size: number, threads: number, ms: number): void {
-    const column = columns.get(threads) ?? { threads, decode: new Map(), prompt: new Map() };
+    const column = columns.get(threads) ?? { threads, decode: new Map(), prompt: new Map(), isTrial: false };
     columns.set(threads, column);
     column[kind].set(size, measured(ms));
   }
@@ -81,7 +83,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
     if (nearest?.threads === threads) return nearest;
     const scaled = (prices: ReadonlyMap<number, Price> = new Map()): Map<number, Price> =>
       new Map([...prices].map(([size, { ms }]) => [size, guessed((ms * (nearest?.threads ?? 1)) / threads)]));
-    const column = { threads, decode: scaled(nearest?.decode), prompt: scaled(nearest?.prompt) };
+    const column = { threads, decode: scaled(nearest?.decode), prompt: scaled(nearest?.prompt), isTrial: true };
     columns.set(threads, column);
     return column;
   }
@@ -173,9 +175,14 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
       const predicted = predict(shape, threads);
       // A clock that stands still says nothing.
       if (ms <= 0) return predicted;
-      if (predicted === undefined) begin(shape, threads, ms);
-      else correct(shape, threads, ms, Math.min(ms, mostOfPrice * predicted) - predicted);
-      return predicted;
+      if (predicted === undefined) {
+        begin(shape, threads, ms);
+        return undefined;
+      }
+      correct(shape, threads, ms, Math.min(ms, mostOfPrice * predicted) - predicted);
+      const column = columns.get(threads);
+      if (column !== undefined && ms <= mostOfPrice * predicted) column.isTrial = false;
+      return column?.isTrial === false ? predicted : undefined;
     },
     list: () => ({
       threads: [...columns.values()]

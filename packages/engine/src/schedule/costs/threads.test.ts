@@ -69,6 +69,16 @@ describe("the number of threads", () => {
     expect(new Set(run(200, (count) => (count === 2 ? 6 : 10)).threads.slice(-80))).toEqual(new Set([2]));
   });
 
+  test.each([8, 16, 32])("of %d that is tried again, and saves nothing, is no collapse", (max) => {
+    const small = (threads: number): number => 2 + threads / 20;
+    const { free, run } = stepsWith({ start: max, max }, { 1: small(1), [max / 2]: small(max / 2), [max]: small(max) });
+    free(40);
+    const { threads, changes } = run(3_000, small);
+    expect(threads).toContain(max);
+    expect(threads.filter((count) => count === 1).length).toBeGreaterThan(2_500);
+    expect(changes).toEqual([]);
+  });
+
   test("differs by the rows of the step", () => {
     const { prices, choice, free } = stepsWith({ start: 1, max: 2 }, { 1: 1, 2: 8 });
     prices.enter("decode", 8, 1, 40);
