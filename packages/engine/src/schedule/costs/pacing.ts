@@ -254,7 +254,7 @@ export function createPacing(options: PacingOptions): Pacing {
     observe(shape, { threads: used, ms, scored }) {
       // Logprobs take time too, so the time says nothing about other steps.
       if (scored > 0) return undefined;
-      return choice.observe(used, ms, prices.observe(shape, used, ms));
+      return choice.observe(shape, used, ms, prices.observe(shape, used, ms));
     },
   };
 }

@@ -20,10 +20,10 @@ export interface Prices {
   ms(shape: StepShape, threads: number): number | undefined;
   /** Whether a piece of a prompt with at least so many tokens was measured: decoding rows say little about it. */
   hasPiece(tokens: number): boolean;
-  /** Corrects the list by a step that was computed. @returns the price that it had; undefined before a step with these threads has taken about its price */
+  /** Corrects the list by a step that was computed. @returns the price that it had; undefined until such a step with these threads has taken about its price */
   observe(shape: StepShape, threads: number, ms: number): number | undefined;
-  /** Forgets the prices with more than so many threads. */
-  forgetAbove(threads: number): void;
+  /** Forgets what steps like this one cost with more than so many threads: their prices become guesses. */
+  forgetAbove(shape: StepShape, threads: number): void;
   /** Enters a measurement that was made while nothing else ran. */
   enter(kind: Kind, size: number, threads: number, ms: number): void;
   /** The list as plain data. */
@@ -40,8 +40,8 @@ interface Column {
   readonly threads: number;
   readonly decode: Map<number, Price>;
   readonly prompt: Map<number, Price>;
-  /** Whether its prices began as those of another number of threads, and no step has taken about its price since. */
-  isTrial: boolean;
+  /** The kinds of steps whose prices began as those of another number of threads, and of which none has taken about its price since. */
+  readonly trials: Set<Kind>;
 }
 
 /** A price in a step, and how many times the step pays it. */
@@ -62,7 +62,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
   }
 
   function enter(kind: Kind, size: number, threads: number, ms: number): void {
-    const column = columns.get(threads) ?? { threads, decode: new Map(), prompt: new Map(), isTrial: false };
+    const column = columns.get(threads) ?? { threads, decode: new Map(), prompt: new Map(), trials: new Set<Kind>() };
     columns.set(threads, column);
     column[kind].set(size, measured(ms));
   }
@@ -81,11 +81,18 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
   function columnOf(threads: number): Column {
     const nearest = nearestColumn(threads);
     if (nearest?.threads === threads) return nearest;
-    const scaled = (prices: ReadonlyMap<number, Price> = new Map()): Map<number, Price> =>
-      new Map([...prices].map(([size, { ms }]) => [size, guessed((ms * (nearest?.threads ?? 1)) / threads)]));
-    const column = { threads, decode: scaled(nearest?.decode), prompt: scaled(nearest?.prompt), isTrial: true };
+    const column: Column = { threads, decode: new Map(), prompt: new Map(), trials: new Set() };
+    for (const kind of ["decode", "prompt"] as const) if (nearest !== undefined) guess(column, kind, nearest);
     columns.set(threads, column);
     return column;
+  }
+
+  /** Gives the column the prices of another one, as if work divided perfectly. */
+  function guess(column: Column, kind: Kind, from: Column): void {
+    column.trials.add(kind);
+    if (from[kind].size === 0) return;
+    column[kind].clear();
+    for (const [size, { ms }] of from[kind]) column[kind].set(size, guessed((ms * from.threads) / column.threads));
   }
 
   /** The price of a matrix, from those of the sizes around it. @param column with at least one price */
@@ -167,8 +174,9 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
   return {
     ms: predict,
     hasPiece: (tokens) => [...columns.values()].some(({ prompt }) => [...prompt.keys()].some((size) => size >= tokens)),
-    forgetAbove(threads) {
-      for (const count of columns.keys()) if (count > threads) columns.delete(count);
+    forgetAbove(shape, threads) {
+      const from = columnOf(threads);
+      for (const column of columns.values()) if (column.threads > threads) guess(column, kindOf(shape), from);
     },
     enter,
     observe(shape, threads, ms) {
@@ -180,9 +188,9 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
         return undefined;
       }
       correct(shape, threads, ms, Math.min(ms, mostOfPrice * predicted) - predicted);
-      const column = columns.get(threads);
-      if (column !== undefined && ms <= mostOfPrice * predicted) column.isTrial = false;
-      return column?.isTrial === false ? predicted : undefined;
+      const trials = columns.get(threads)?.trials;
+      if (ms <= mostOfPrice * predicted) trials?.delete(kindOf(shape));
+      return trials?.has(kindOf(shape)) === false ? predicted : undefined;
     },
     list: () => ({
       threads: [...columns.values()]
@@ -219,6 +227,11 @@ function onLine(from: Point, to: Point, size: number): number {
 
 function matricesOf({ decode, prompt }: StepShape): readonly (readonly [Kind, number])[] {
   return [...decode.map((rows) => ["decode", rows] as const), ...prompt.map((tokens) => ["prompt", tokens] as const)];
+}
+
+/** The kind of matrices whose prices a step corrects. */
+function kindOf({ prompt }: StepShape): Kind {
+  return prompt.length > 0 ? "prompt" : "decode";
 }
 
 function tokensOf({ decode, prompt }: StepShape): number {

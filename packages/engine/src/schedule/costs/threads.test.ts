@@ -29,7 +29,8 @@ function stepsWith(limits: ThreadLimits, measured: Readonly<Record<number, numbe
       for (let i = 0; i < count; i++) {
         const used = choice.threadsFor(shapeWith(rows));
         threads.push(used);
-        const change = choice.observe(used, ms(used), prices.observe(shapeWith(rows), used, ms(used)));
+        const price = prices.observe(shapeWith(rows), used, ms(used));
+        const change = choice.observe(shapeWith(rows), used, ms(used), price);
         if (change !== undefined) changes.push(change);
       }
       return { threads, changes };
@@ -77,6 +78,19 @@ describe("the number of threads", () => {
     expect(threads).toContain(max);
     expect(threads.filter((count) => count === 1).length).toBeGreaterThan(2_500);
     expect(changes).toEqual([]);
+  });
+
+  test("is not tried again for prompts because steps without them take fewer", () => {
+    const { prices, free, run } = stepsWith({ start: 8, max: 8 }, { 1: 2 });
+    const pieceMs = (threads: number): number => 64 / (1 + 0.3 * (threads - 1));
+    for (const threads of [1, 2, 3, 4, 6, 8]) {
+      prices.enter("decode", 1, threads, 2 + threads / 10);
+      prices.enter("prompt", 64, threads, pieceMs(threads));
+    }
+    free(40);
+    const { threads } = run(600, (count) => 2 + count / 10);
+    expect(threads).toContain(8);
+    expect(prices.ms({ ...shapeWith(1), decode: [], prompt: [64] }, 8)).toBe(pieceMs(8));
   });
 
   test("differs by the rows of the step", () => {

@@ -35,7 +35,7 @@ export interface ThreadChoice {
   /** The number of threads for a step of this shape. */
   threadsFor(shape: StepShape): number;
   /** Records a step and its price. @returns the change of the limit that it caused, if any */
-  observe(threads: number, ms: number, priceMs: number | undefined): ThreadChange | undefined;
+  observe(shape: StepShape, threads: number, ms: number, priceMs: number | undefined): ThreadChange | undefined;
   /** Records how many cores other processes left free, with fractions. To be called about once a second: without it, the limit does not rise. */
   recordFreeCores(freeCores: number): ThreadChange | undefined;
 }
@@ -51,7 +51,8 @@ export function createThreadChoice(
   let freeCores: readonly number[] = [];
   let neededFree = timesFree;
   let collapsed = 0;
-  let stepsBelow = 0;
+  /** Numbers of steps with fewer threads, without and with prompts. */
+  const stepsBelow = { rows: 0, prompts: 0 };
 
   return {
     threadsFor(shape) {
@@ -65,11 +66,12 @@ export function createThreadChoice(
       }
       return best;
     },
-    observe(threads, ms, priceMs = Infinity) {
-      if (threads < most) stepsBelow += 1;
-      if (stepsBelow >= stepsToRetry) {
-        stepsBelow = 0;
-        prices.forgetAbove(threads);
+    observe(shape, threads, ms, priceMs = Infinity) {
+      const kind = shape.prompt.length > 0 ? "prompts" : "rows";
+      if (threads < most) stepsBelow[kind] += 1;
+      if (stepsBelow[kind] >= stepsToRetry) {
+        stepsBelow[kind] = 0;
+        prices.forgetAbove(shape, threads);
       }
       collapsed = Math.max(0, collapsed + (ms > collapseFactor * priceMs ? 1 : -1));
       const fewer = counts.findLast((count) => count < threads);
