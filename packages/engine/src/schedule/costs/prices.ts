@@ -187,7 +187,9 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
         begin(shape, threads, ms);
         return undefined;
       }
-      correct(shape, threads, ms, Math.min(ms, mostOfPrice * predicted) - predicted);
+      // Before the first step of a kind, its price is no more than the other kind's.
+      const mostMs = columnOf(threads)[kindOf(shape)].size === 0 ? Infinity : mostOfPrice * predicted;
+      correct(shape, threads, ms, Math.min(ms, mostMs) - predicted);
       const trials = columns.get(threads)?.trials;
       if (ms <= mostOfPrice * predicted) trials?.delete(kindOf(shape));
       return trials?.has(kindOf(shape)) === false ? predicted : undefined;
