@@ -125,13 +125,6 @@ describe("the flush of a cancelled sequence", () => {
   });
 });
 
-test("the last token is unknown before the first", () => {
-  const job = sequence();
-  expect(() => job.lastToken).toThrow("no token yet");
-  job.accept(piece("x", 42), 1001);
-  expect(job.lastToken).toBe(42);
-});
-
 describe("totals", () => {
   test("divide the time at the first token into prefill and decode", () => {
     const job = sequence();

@@ -55,8 +55,6 @@ export interface Sequence {
   readonly ids: readonly Token[];
   /** Most tokens that the answer may still get. */
   readonly tokensLeft: number;
-  /** The token sampled last, which the next decode step feeds. @throws Error before the first token */
-  readonly lastToken: Token;
   /** The token that the next decode step yields instead of sampling. */
   readonly forced: Token | undefined;
   /** Most tokens that may be sampled before the sequence has seen the first of them: one where a thought's budget may force the next. */
@@ -95,7 +93,6 @@ export function createSequence(options: SequenceOptions): Sequence {
   const lines = options.lines === undefined ? undefined : createLineWatch(options.lines);
   /** True when the answer has left the indented block: all further text is dropped, including text that was held back. */
   let leftBlock = false;
-  let lastToken: Token | undefined;
   const ids: Token[] = [];
   let completionTokens = 0;
   let thoughtTokens = 0;
@@ -166,10 +163,6 @@ export function createSequence(options: SequenceOptions): Sequence {
     ids,
     get tokensLeft() {
       return Math.max(0, maxTokens - completionTokens);
-    },
-    get lastToken() {
-      if (lastToken === undefined) throw new Error(`Cannot decode job ${jobId}: it has sampled no token yet`);
-      return lastToken;
     },
     get forced() {
       return forced[0];
@@ -251,7 +244,6 @@ export function createSequence(options: SequenceOptions): Sequence {
     atMs: number,
     decodeMs: number,
   ): Accepted {
-    lastToken = token;
     completionTokens += 1;
     const ends = endOfGeneration && !ignoreEos;
     if (!ends) {
