@@ -1,6 +1,6 @@
-// Measures passes: sets the threads of a pass, charges its time to its jobs, and keeps its statistics until they are sent.
+// Measures passes: sets the threads of a pass, keeps its statistics until they are sent, and then charges its time to its jobs.
 import type { Pacing } from "../schedule/costs/pacing.ts";
-import { shapeOf } from "../schedule/costs/step-shape.ts";
+import { shapeOf, type StepShape } from "../schedule/costs/step-shape.ts";
 import type { ThreadChange } from "../schedule/costs/threads.ts";
 import type { Backend } from "../port/backend.ts";
 import type { StepStats } from "../port/messages.ts";
@@ -35,7 +35,7 @@ export interface PassMeter {
   run(works: readonly JobWork[], compute: () => Promise<(endMs: number) => PassCounts>): Promise<number>;
   /** Counts a context that was shifted before the next pass. */
   countShift(): void;
-  /** Sends the events so far, with the statistics of the last pass if they were not sent. */
+  /** Sends the events so far, with the statistics of the last pass, and then accounts for that pass: while the next one computes, where one follows. */
   flush(): void;
   /** The time until now is no gap between two passes: the engine has computed a text. */
   skipGap(): void;
@@ -55,8 +55,16 @@ export function createPassMeter({ backend, slots, pacing, outbox, now, ...option
   /** When the last pass ended; undefined when the engine has rested since. */
   let lastEndMs: number | undefined;
   let shifts = 0;
-  /** Statistics of the last pass, until they are sent. */
-  let last: StepStats | undefined;
+  /** The last pass, until its statistics are sent and it is accounted for. */
+  let last: { readonly stats: StepStats; readonly works: readonly JobWork[]; readonly shape: StepShape } | undefined;
+
+  /** Charges the pass to its jobs, and corrects the prices. */
+  function account({ stats, works, shape }: NonNullable<typeof last>): void {
+    options.charge(works, stats.passMs);
+    const { threads, passMs, scored } = stats;
+    const change = pacing.observe(shape, { threads, ms: passMs, scored });
+    if (change !== undefined) options.onThreadChange(change);
+  }
 
   return {
     get passes() {
@@ -72,9 +80,8 @@ export function createPassMeter({ backend, slots, pacing, outbox, now, ...option
       const endMs = now();
       const passMs = endMs - startMs;
       passes += 1;
-      options.charge(works, passMs);
       const counts = apply(endMs);
-      last = {
+      const stats = {
         step: passes,
         width: works.length,
         decodeRows: works.filter(({ decodes }) => decodes).length,
@@ -84,19 +91,19 @@ export function createPassMeter({ backend, slots, pacing, outbox, now, ...option
         cells: usedCells(slots),
         parked: runsIn(slots, "preempted").length,
       };
+      last = { stats, works, shape };
       lastEndMs = endMs;
       shifts = 0;
-      const change = pacing.observe(shape, { threads, ms: passMs, scored: counts.scored });
-      if (change !== undefined) options.onThreadChange(change);
       return passMs;
     },
     countShift() {
       shifts += 1;
     },
     flush() {
-      const stats = last;
+      const pass = last;
       last = undefined;
-      outbox.flush(stats);
+      outbox.flush(pass?.stats);
+      if (pass !== undefined) account(pass);
     },
     skipGap() {
       if (lastEndMs !== undefined) lastEndMs = now();
