@@ -1,5 +1,5 @@
 // Owns the price list of steps: milliseconds by rows of decoding slots and by tokens of a piece of a prompt, for each number of threads, and what context
-// adds. Each step corrects the prices of its parts. Knows no clock.
+// adds. Each step corrects the prices of its parts. A price that is not in the list follows from others whenever it is needed. Knows no clock.
 import type { StepCosts } from "@waggle/protocol";
 import type { StepShape } from "./step-shape.ts";
 
@@ -20,9 +20,9 @@ export interface Prices {
   ms(shape: StepShape, threads: number): number | undefined;
   /** Whether a piece of a prompt with at least so many tokens was measured: decoding rows say little about it. */
   hasPiece(tokens: number): boolean;
-  /** Corrects the list by a step that was computed. @returns the price that it had; undefined until such a step with these threads has taken about its price */
+  /** Corrects the list by a step that was computed. @returns the price that it had; undefined for the first such step with these threads */
   observe(shape: StepShape, threads: number, ms: number): number | undefined;
-  /** Forgets what steps like this one cost with more than so many threads: their prices become guesses. */
+  /** Forgets what steps like this one cost with more than so many threads. */
   forgetAbove(shape: StepShape, threads: number): void;
   /** Enters a measurement that was made while nothing else ran. */
   enter(kind: Kind, size: number, threads: number, ms: number): void;
@@ -32,16 +32,13 @@ export interface Prices {
 
 interface Price {
   ms: number;
-  /** Whether other prices say it alone, and no measurement or step. */
-  isGuess: boolean;
 }
 
-interface Column {
+/** What a matrix took in measurements and steps. */
+interface MatrixPrice extends Price {
+  readonly kind: Kind;
+  readonly size: number;
   readonly threads: number;
-  readonly decode: Map<number, Price>;
-  readonly prompt: Map<number, Price>;
-  /** The kinds of steps whose prices began as those of another number of threads, and of which none has taken about its price since. */
-  readonly trials: Set<Kind>;
 }
 
 /** A price in a step, and how many times the step pays it. */
@@ -52,78 +49,78 @@ interface Part {
 
 /** @param context what context was measured to cost, alone; if it was not measured, steps show it */
 export function createPrices(known?: StepCosts, context = known?.context): Prices {
-  const columns = new Map<number, Column>();
+  let table: MatrixPrice[] = [];
+  /** What `curveOf` has chosen from the table. */
+  const curves = new Map<string, readonly MatrixPrice[]>();
   /** Milliseconds for each thousand tokens of context and token of a step, with one thread. */
-  const [rowShare, tileShare] = [measured(context?.row_ms ?? 0), measured(context?.tile_ms ?? 0)];
+  const [rowShare, tileShare]: [Price, Price] = [{ ms: context?.row_ms ?? 0 }, { ms: context?.tile_ms ?? 0 }];
   const isLearned = rowShare.ms + tileShare.ms === 0;
   for (const { threads, decode, prompt } of known?.threads ?? []) {
     for (const { rows, ms } of decode) enter("decode", rows, threads, ms);
     for (const { tokens, ms } of prompt) enter("prompt", tokens, threads, ms);
   }
 
-  function enter(kind: Kind, size: number, threads: number, ms: number): void {
-    const column = columns.get(threads) ?? { threads, decode: new Map(), prompt: new Map(), trials: new Set<Kind>() };
-    columns.set(threads, column);
-    column[kind].set(size, measured(ms));
+  function enter(kind: Kind, size: number, threads: number, ms: number): MatrixPrice {
+    const price = { kind, size, threads, ms };
+    table = [...table.filter((each) => each.kind !== kind || each.size !== size || each.threads !== threads), price];
+    curves.clear();
+    return price;
   }
 
-  /** The column with this number of threads, or else the nearest one; undefined without any. */
-  function nearestColumn(threads: number): Column | undefined {
-    const distance = (column: Column): number => Math.abs(Math.log(column.threads / threads));
-    let nearest = columns.get(threads);
-    if (nearest !== undefined) return nearest;
-    for (const column of columns.values())
-      if (nearest === undefined || distance(column) < distance(nearest)) nearest = column;
-    return nearest;
+  /**
+   * The price of each size in the table, in ascending order: of this kind, if there is one, because a row of a prompt costs about as much as one of a stream,
+   * and of the nearest number of threads.
+   */
+  function curveOf(kind: Kind, threads: number): readonly MatrixPrice[] {
+    const key = `${kind} ${threads}`;
+    const kept = curves.get(key);
+    if (kept !== undefined) return kept;
+    const distance = (price: MatrixPrice): number => Math.abs(Math.log(price.threads / threads));
+    const farthestFirst = table.toSorted(
+      (a, b) => Number(a.kind === kind) - Number(b.kind === kind) || distance(b) - distance(a),
+    );
+    const bySize = new Map(farthestFirst.map((price) => [price.size, price]));
+    const curve = [...bySize.values()].toSorted((a, b) => a.size - b.size);
+    curves.set(key, curve);
+    return curve;
   }
 
-  /** The column with this number of threads. A new one has the prices of the nearest one, as if work divided perfectly. */
-  function columnOf(threads: number): Column {
-    const nearest = nearestColumn(threads);
-    if (nearest?.threads === threads) return nearest;
-    const column: Column = { threads, decode: new Map(), prompt: new Map(), trials: new Set() };
-    for (const kind of ["decode", "prompt"] as const) if (nearest !== undefined) guess(column, kind, nearest);
-    columns.set(threads, column);
-    return column;
+  /** The prices of a kind with this number of threads, in ascending order of sizes. */
+  function pricesOf(kind: Kind, threads: number): readonly MatrixPrice[] {
+    return curveOf(kind, threads).filter((price) => price.kind === kind && price.threads === threads);
   }
 
-  /** Gives the column the prices of another one, as if work divided perfectly. */
-  function guess(column: Column, kind: Kind, from: Column): void {
-    column.trials.add(kind);
-    if (from[kind].size === 0) return;
-    column[kind].clear();
-    for (const [size, { ms }] of from[kind]) column[kind].set(size, guessed((ms * from.threads) / column.threads));
+  /** The prices from which that of a size follows: its own one, or those of the sizes around it. */
+  function basisOf(kind: Kind, size: number, threads: number): readonly MatrixPrice[] {
+    const curve = curveOf(kind, threads);
+    const above = curve.findIndex((price) => price.size >= size);
+    // Behind the last size the time grows as over all of them, because two times may differ by chance.
+    if (above < 0) return curve.filter((_, i) => i === 0 || i === curve.length - 1);
+    return curve.slice(curve[above]?.size === size ? above : Math.max(0, above - 1), above + 1);
   }
 
-  /** The price of a matrix, from those of the sizes around it. @param column with at least one price */
-  function matrixMs(column: Column, kind: Kind, size: number): number {
-    // A row of a prompt costs about as much as one of a stream, so each kind fills the other's gaps.
-    const [own, other] = kind === "decode" ? [column.decode, column.prompt] : [column.prompt, column.decode];
-    const exact = own.get(size) ?? other.get(size);
-    if (exact !== undefined) return exact.ms;
-    let first: Point | undefined;
-    let below: Point = origin;
-    for (const known of sizes) {
-      const ms = (own.get(known) ?? other.get(known))?.ms;
-      if (ms === undefined) continue;
-      const point = { size: known, ms };
-      // Few rows take at least their share of more rows.
-      if (known > size) return first === undefined ? (ms * size) / known : onLine(below, point, size);
-      first ??= point;
-      below = point;
-    }
-    // Behind the last size the time grows as over all of them, because two times may differ by chance; with one size it grows with the rows.
-    return onLine(first === below ? origin : (first ?? origin), below, size);
+  /** The price of a matrix. As long as no step has shown otherwise, work divides perfectly between threads. */
+  function matrixMs(kind: Kind, size: number, threads: number): number {
+    const basis = basisOf(kind, size, threads);
+    const [from, to] = basis.map((price) => ({ size: price.size, ms: (price.ms * price.threads) / threads }));
+    if (from === undefined) return 0;
+    // Few rows take at least their share of more rows.
+    if (to === undefined) return from.ms * (size / from.size);
+    return from.ms + (Math.max(0, to.ms - from.ms) * (size - from.size)) / (to.size - from.size);
   }
 
   function predict(shape: StepShape, threads: number): number | undefined {
-    const column = nearestColumn(threads);
-    if (column === undefined) return undefined;
-    let ms = 0;
-    for (const rows of shape.decode) ms += matrixMs(column, "decode", rows);
-    for (const tokens of shape.prompt) ms += matrixMs(column, "prompt", tokens);
-    const contextMs = shape.rowContext * rowShare.ms + shape.tileContext * tileShare.ms;
-    return (ms * column.threads + contextMs) / threads;
+    if (table.length === 0) return undefined;
+    const ms = matricesOf(shape).reduce((sum, [kind, size]) => sum + matrixMs(kind, size, threads), 0);
+    return ms + (shape.rowContext * rowShare.ms + shape.tileContext * tileShare.ms) / threads;
+  }
+
+  /** Whether steps with these threads have shown what this one takes, or other prices only suggest it. */
+  function isKnown(shape: StepShape, threads: number): boolean {
+    const kind = kindOf(shape);
+    return shape[kind].every((size) =>
+      basisOf(kind, nearestSize(size), threads).some((price) => pricesOf(kind, threads).includes(price)),
+    );
   }
 
   /**
@@ -136,31 +133,29 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
       { price: rowShare, amount: rowContext / threads },
       { price: tileShare, amount: tileContext / threads },
     ].toSorted((a, b) => b.amount - a.amount);
-    if (isLearned && isLong(shape)) return shares.slice(0, 1);
+    if (isLearned && isLong(shape) && isKnown(shape, threads)) return shares.slice(0, 1);
     const amounts = new Map<Price, number>();
-    const column = columnOf(threads);
     const rowsMs = predict({ ...shape, prompt: [], tileContext: 0 }, threads) ?? 0;
     for (const [kind, size] of matricesOf(shape)) {
       if (kind === "decode" && shape.prompt.length > 0 && rowsMs < stepMs) continue;
       const near = nearestSize(size);
-      const [ms, nearMs] = [matrixMs(column, kind, size), matrixMs(column, kind, near)];
-      const price = column[kind].get(near) ?? guessed(nearMs);
-      column[kind].set(near, price);
+      const [ms, nearMs] = [matrixMs(kind, size, threads), matrixMs(kind, near, threads)];
+      const price = pricesOf(kind, threads).find((each) => each.size === near) ?? enter(kind, near, threads, nearMs);
       amounts.set(price, (amounts.get(price) ?? 0) + ms / nearMs);
     }
     const parts = [...amounts].map(([price, amount]) => ({ price, amount }));
     return isLearned ? parts : [...parts, ...shares.filter(({ amount }) => amount > 0)];
   }
 
-  /** Moves the prices of a step, each by its part of the step. The first step of a size says more than the prices of other sizes. */
+  /** Moves the prices of a step, each by its part of the step. The first step of a size sets its price. */
   function correct(shape: StepShape, threads: number, ms: number, differenceMs: number): void {
+    const before: readonly Price[] = [...table, rowShare, tileShare];
     const parts = partsOf(shape, threads, ms);
     const squares = parts.map(({ price, amount }) => (price.ms * amount) ** 2);
     const sum = squares.reduce((total, square) => total + square, 0);
     for (const [i, { price, amount }] of parts.entries()) {
-      const part = (price.isGuess ? 1 : weight) * (parts.length === 1 ? 1 : (squares[i] ?? 0) / sum);
+      const part = (before.includes(price) ? weight : 1) * (parts.length === 1 ? 1 : (squares[i] ?? 0) / sum);
       price.ms = Math.max(leastMs, price.ms + (differenceMs * part) / amount);
-      price.isGuess = false;
     }
   }
 
@@ -173,10 +168,10 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
 
   return {
     ms: predict,
-    hasPiece: (tokens) => [...columns.values()].some(({ prompt }) => [...prompt.keys()].some((size) => size >= tokens)),
+    hasPiece: (tokens) => table.some(({ kind, size }) => kind === "prompt" && size >= tokens),
     forgetAbove(shape, threads) {
-      const from = columnOf(threads);
-      for (const column of columns.values()) if (column.threads > threads) guess(column, kindOf(shape), from);
+      table = table.filter((price) => price.kind !== kindOf(shape) || price.threads <= threads);
+      curves.clear();
     },
     enter,
     observe(shape, threads, ms) {
@@ -187,44 +182,21 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
         begin(shape, threads, ms);
         return undefined;
       }
-      // Before the first step of a kind, its price is no more than the other kind's.
-      const mostMs = columnOf(threads)[kindOf(shape)].size === 0 ? Infinity : mostOfPrice * predicted;
-      correct(shape, threads, ms, Math.min(ms, mostMs) - predicted);
-      const trials = columns.get(threads)?.trials;
-      if (ms <= mostOfPrice * predicted) trials?.delete(kindOf(shape));
-      return trials?.has(kindOf(shape)) === false ? predicted : undefined;
+      const known = isKnown(shape, threads);
+      correct(shape, threads, ms, (known ? Math.min(ms, mostOfPrice * predicted) : ms) - predicted);
+      return known ? predicted : undefined;
     },
     list: () => ({
-      threads: [...columns.values()]
-        .toSorted((a, b) => a.threads - b.threads)
-        .map(({ threads, decode, prompt }) => ({
+      threads: [...new Set(table.map(({ threads }) => threads))]
+        .toSorted((a, b) => a - b)
+        .map((threads) => ({
           threads,
-          decode: pointsOf(decode).map(({ size, ms }) => ({ rows: size, ms })),
-          prompt: pointsOf(prompt).map(({ size, ms }) => ({ tokens: size, ms })),
+          decode: pricesOf("decode", threads).map(({ size, ms }) => ({ rows: size, ms: rounded(ms) })),
+          prompt: pricesOf("prompt", threads).map(({ size, ms }) => ({ tokens: size, ms: rounded(ms) })),
         })),
       context: { row_ms: rounded(rowShare.ms), tile_ms: rounded(tileShare.ms) },
     }),
   };
-}
-
-function measured(ms: number): Price {
-  return { ms, isGuess: false };
-}
-
-function guessed(ms: number): Price {
-  return { ms, isGuess: true };
-}
-
-interface Point {
-  readonly size: number;
-  readonly ms: number;
-}
-
-const origin: Point = { size: 0, ms: 0 };
-
-/** The time of a size on the line through two points, of which the second one is larger. It never falls behind the first point. */
-function onLine(from: Point, to: Point, size: number): number {
-  return from.ms + (Math.max(0, to.ms - from.ms) * (size - from.size)) / (to.size - from.size);
 }
 
 function matricesOf({ decode, prompt }: StepShape): readonly (readonly [Kind, number])[] {
@@ -249,10 +221,6 @@ function nearestSize(size: number): number {
   let nearest: number = sizes[0];
   for (const known of sizes) if (Math.abs(known - size) < Math.abs(nearest - size)) nearest = known;
   return nearest;
-}
-
-function pointsOf(prices: ReadonlyMap<number, Price>): readonly Point[] {
-  return [...prices].map(([size, { ms }]) => ({ size, ms: rounded(ms) })).toSorted((a, b) => a.size - b.size);
 }
 
 /** Rounds to a thousandth. */
