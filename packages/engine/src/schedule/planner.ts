@@ -18,7 +18,7 @@ export type PassPlan =
 export interface PlannerOptions {
   readonly backend: Pick<Backend, "generator">;
   readonly slots: readonly Slot[];
-  readonly pacing: Pick<Pacing, "plan" | "piece" | "cells">;
+  readonly pacing: Pick<Pacing, "plan" | "piece">;
   readonly shares: Pick<Shares, "contend" | "waits">;
   readonly drafts: SlotDrafts;
   /** Returns the jobs with a text that could be computed now. */
@@ -83,8 +83,8 @@ export function createPlanner(options: PlannerOptions): (atMs: number) => PassPl
     if (kind === "texts") return { kind, limits: pacing.piece(loadOf(allowed)) };
     if (kind === "cells" && picture !== undefined) {
       const load = loadOf(allowed);
-      const most = pacing.cells({ ...load, prompts: load.prompts + 1 }, picture.slot.held.entries.length);
-      const piece = picturePiece(picture, most);
+      const withPicture = { ...load, prompts: load.prompts + 1, promptHeld: picture.slot.held.entries.length };
+      const piece = picturePiece(picture, pacing.plan(withPicture).prefillBudget);
       if (piece !== undefined) return { kind, run: picture, piece };
     }
     return tokens(rotation.next(taking));

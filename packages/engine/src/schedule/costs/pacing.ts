@@ -19,6 +19,8 @@ const [mostSlowdown, mostSlowdownInBurst] = [1.3, 1.1];
 const usualStepMs = 100;
 /** The same while no slot decodes, and in a burst: a cancel or a new job waits up to this long. */
 const idleStepMs = 400;
+/** The lengths of pieces below a tile. */
+const shortLengths = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56] as const;
 /** Prompt tokens in a step before a piece of a prompt was measured. */
 const firstTokens = 2 * tileTokens;
 /** Most prompt tokens with logprobs in a step: each one also computes the logits of the whole vocabulary and their sum. */
@@ -91,8 +93,6 @@ export interface Pacing {
   draftMs(load: Load, rowsEach: number): number | undefined;
   /** Limits the piece of text that is computed before the next step, so that streams do not wait long. */
   piece(load: Load): PieceLimits;
-  /** Most cells of a picture in a pass before the next step, so that streams do not wait long. @param held number of entries in its slot */
-  cells(load: Load, held: number): number;
   /** The price of a step in milliseconds; undefined before a step was measured. */
   stepMs(shape: StepShape): number | undefined;
   /** Returns the number of threads for a step. */
@@ -143,73 +143,68 @@ export function createPacing(options: PacingOptions): Pacing {
     return rowsEach === 1 && apart.has(run) ? Array<number>(run).fill(1) : [run];
   }
 
-  function decodingShape({ runs, heldTokens }: Load, rowsEach: number): StepShape {
+  /** A step with `rowsEach` rows of each decoding slot, and with a piece of a prompt behind `held` tokens. */
+  function shapeWith({ runs, heldTokens }: Load, rowsEach: number, tokens = 0, held = 0): StepShape {
     const slots = slotsOf(runs);
-    const each = contextOf(rowsEach, slots === 0 ? 0 : heldTokens / slots, attentionTile);
-    const decode = runs.flatMap((run) => divide(run, rowsEach)).map((count) => count * rowsEach);
-    const shape = { decode, prompt: [], rowContext: slots * each.rowContext, tileContext: slots * each.tileContext };
+    const rows = contextOf(rowsEach, heldTokens / Math.max(1, slots), attentionTile);
+    const piece = contextOf(tokens, held + tokens / 2, attentionTile);
+    const shape = {
+      decode: runs.flatMap((run) => divide(run, rowsEach)).map((count) => count * rowsEach),
+      prompt: tokens === 0 ? [] : [tokens],
+      rowContext: slots * rows.rowContext + piece.rowContext,
+      tileContext: slots * rows.tileContext + piece.tileContext,
+    };
     return oneMatrix ? inOneMatrix(shape) : shape;
   }
 
   /** Milliseconds of the decoding slots' rows. */
   function decodingMs(load: Load): number {
-    return load.runs.length === 0 ? 0 : (stepMs(decodingShape(load, 1)) ?? 0);
+    return stepMs(shapeWith(load, 1)) ?? 0;
   }
 
-  /** Milliseconds of the step by its prompt tokens behind `held` tokens; undefined before a step was measured. */
-  function withPiece(load: Load, held: number): ((tokens: number) => number) | undefined {
-    const { decode, ...rows } = decodingShape(load, 1);
-    const msOf = (tokens: number): number | undefined => {
-      const piece = contextOf(tokens, held + tokens / 2, attentionTile);
-      const context = {
-        rowContext: rows.rowContext + piece.rowContext,
-        tileContext: rows.tileContext + piece.tileContext,
-      };
-      const shape = { decode, prompt: [tokens], ...context };
-      return stepMs(oneMatrix ? inOneMatrix(shape) : shape);
-    };
-    return msOf(1) === undefined ? undefined : (tokens) => msOf(tokens) ?? 0;
-  }
-
-  /** How long a step may become beyond the shortest good piece. */
-  function boundOf(load: Load, msOf: (tokens: number) => number): number {
+  /** How long a step may become beyond the shortest good piece. @param oneMs milliseconds of the step with one token of a prompt */
+  function boundOf(load: Load, oneMs: number): number {
     if (load.runs.length === 0) return idleStepMs;
     if (maxTokenGapMs === undefined) return isBurst(load) ? idleStepMs : usualStepMs;
     const aloneMs = decodingMs(load);
-    return Math.max(maxTokenGapMs, leastForPrompts * aloneMs, aloneMs + leastForPrompts * (msOf(1) - aloneMs));
+    return Math.max(maxTokenGapMs, leastForPrompts * aloneMs, aloneMs + leastForPrompts * (oneMs - aloneMs));
   }
 
   /** Chooses the piece of a prompt behind `held` tokens. */
   function choosePiece(load: Load, held: number): Piece {
     const most = Math.max(1, Math.min(batchSize, prefillBudget, mostBehind(held)));
-    const stepMsOf = withPiece(load, held);
     const isKept = maxTokenGapMs !== undefined && load.runs.length > 0;
-    if (stepMsOf === undefined || !(isKept || prices.hasPiece(Math.min(most, tileTokens)))) {
+    const oneMs = stepMs(shapeWith(load, 1, 1, held));
+    if (oneMs === undefined || !(isKept || prices.hasPiece(Math.min(most, tileTokens)))) {
       const tokens = Math.min(most, firstTokens);
       return { tokens, shortest: tokens, ms: undefined, slowdown: 1 };
     }
-    const lengths = pieceLengths(most);
-    const known = new Map(lengths.map((tokens) => [tokens, stepMsOf(tokens)]));
-    const msOf = (tokens: number): number => known.get(tokens) ?? stepMsOf(tokens);
-    const cheapestMs = Math.min(...lengths.map((tokens) => msOf(tokens) / tokens));
-    const slowdown = (tokens: number): number => (cheapestMs > 0 ? msOf(tokens) / tokens / cheapestMs : 1);
-    const shortest = (times: number): number => lengths.find((tokens) => slowdown(tokens) <= times) ?? most;
+    const msOf = (tokens: number): number => stepMs(shapeWith(load, 1, tokens, held)) ?? 0;
+    const steps = pieceLengths(most).map((tokens) => ({ tokens, ms: msOf(tokens) }));
+    // Each doubling makes a token cheaper, and other lengths hardly differ from those.
+    const doublings = steps.filter(({ tokens }) => tokens === most || Number.isInteger(Math.log2(tokens)));
+    const cheapestMs = Math.min(...doublings.map(({ tokens, ms }) => ms / tokens));
+    const shortest = (slowdown: number): number =>
+      doublings.find(({ tokens, ms }) => ms / tokens <= slowdown * cheapestMs)?.tokens ?? most;
     const usual = shortest(mostSlowdown);
     // Prices differ by chance, so a burst does not make pieces much longer than they would be.
     const good = isBurst(load) ? Math.min(2 * usual, shortest(mostSlowdownInBurst)) : usual;
-    const within = tokensWithin(boundOf(load, msOf), lengths, msOf);
+    const boundMs = boundOf(load, oneMs);
+    const within = steps.findLast(({ ms }) => ms <= boundMs)?.tokens ?? 1;
     const tokens = isKept ? within : Math.max(good, within);
-    return { tokens, shortest: isKept ? 1 : good, ms: msOf(tokens), slowdown: slowdown(tokens) };
+    const ms = msOf(tokens);
+    return { tokens, shortest: isKept ? 1 : good, ms, slowdown: ms / tokens / cheapestMs };
   }
 
   return {
     draftMs(load, rowsEach) {
-      const ms = stepMs(decodingShape(load, rowsEach));
+      const ms = stepMs(shapeWith(load, rowsEach));
       if (ms === undefined || rowsEach === 1 || ms <= (maxTokenGapMs ?? usualStepMs)) return ms;
       if (maxTokenGapMs !== undefined) return undefined;
       // Drafts make no step longer than a prompt would.
       const held = load.heldTokens / slotsOf(load.runs);
-      return ms > (withPiece(load, held)?.(choosePiece(load, held).shortest) ?? 0) ? undefined : ms;
+      const pieceMs = stepMs(shapeWith(load, 1, choosePiece(load, held).shortest, held)) ?? 0;
+      return ms > pieceMs ? undefined : ms;
     },
     stepMs,
     threads,
@@ -229,10 +224,9 @@ export function createPacing(options: PacingOptions): Pacing {
     },
     tokenMs(tokens) {
       const size = Math.max(1, Math.min(batchSize, tokens));
-      const ms = withPiece(noLoad, tokens / 2)?.(size);
+      const ms = stepMs(shapeWith(noLoad, 1, size, tokens / 2));
       return ms === undefined ? undefined : ms / size;
     },
-    cells: (load, held) => choosePiece(load, held).tokens,
     piece(load) {
       const tokens = Math.min(batchSize, prefillBudget);
       const { ms } = choosePiece(load, 0);
@@ -283,24 +277,10 @@ function isBurst({ runs, prompts }: Load): boolean {
   return prompts > 1 && prompts >= slotsOf(runs);
 }
 
-/** The lengths of pieces that are compared: powers of two, and the most. */
+/** The lengths that a piece may have: some below a tile, then whole tiles, and the most. */
 function pieceLengths(most: number): readonly number[] {
-  const lengths: number[] = [];
-  for (let tokens = 1; tokens < most; tokens *= 2) lengths.push(tokens);
-  return [...lengths, most];
-}
-
-/** The most tokens whose step takes at most this long; 1 if none does. From a tile on, whole tiles. */
-function tokensWithin(ms: number, lengths: readonly number[], msOf: (tokens: number) => number): number {
-  let below = lengths.findLast((tokens) => msOf(tokens) <= ms) ?? 1;
-  let above = lengths.find((tokens) => tokens > below) ?? below;
-  const unit = below < tileTokens ? 1 : tileTokens;
-  while (above - below > unit) {
-    const middle = below + unit * Math.max(1, Math.floor((above - below) / unit / 2));
-    if (msOf(middle) <= ms) below = middle;
-    else above = middle;
-  }
-  return below;
+  const tiles = Array.from({ length: Math.floor(most / tileTokens) }, (_, i) => (i + 1) * tileTokens);
+  return [...new Set([...shortLengths.filter((tokens) => tokens < most), ...tiles, most])];
 }
 
 /** Rounds to a hundredth. */
