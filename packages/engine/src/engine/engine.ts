@@ -8,7 +8,6 @@ import { noTotals, type EngineCommand, type EngineEvent, type JobEvent, type Sta
 import type { WaitingJob } from "../schedule/admit.ts";
 import { createCharge } from "../schedule/charge.ts";
 import { createDrafts } from "../schedule/drafts/drafts.ts";
-import { createSlotDrafts } from "../schedule/drafts/slot-drafts.ts";
 import { createPlanner } from "../schedule/planner.ts";
 import { createShares } from "../schedule/shares.ts";
 import { createSlots, releaseSlot, runOf } from "../schedule/slots.ts";
@@ -127,7 +126,6 @@ export function createEngine(options: EngineOptions): Engine {
     headroomCells: limits.headroomCells,
     tokenMs: (tokens) => pacing.tokenMs(tokens),
   });
-  const drafts = createDrafts({ enabled: limits.guesses !== false });
   const onThreadChange = (change: ThreadChange): void => emit({ type: "log", ...describeChange(change) });
   const charge = createCharge({ shares, backend, pacing });
   const meter = createPassMeter({ backend, slots, pacing, charge, outbox, now: options.now, onThreadChange });
@@ -135,7 +133,7 @@ export function createEngine(options: EngineOptions): Engine {
     ...{ backend, slots, schedulingPoint, meter, pictures, texts, pieces, emit, outbox, now: options.now },
     plan: createPlanner({
       ...{ backend, slots, pacing, shares },
-      drafts: createSlotDrafts({ backend, slots, drafts, pacing }),
+      drafts: createDrafts({ backend, slots, pacing, enabled: limits.guesses !== false }),
       readyTexts: texts.ready,
       nextPicture: pictures.next,
     }),

@@ -5,7 +5,7 @@ import type { Backend } from "../port/backend.ts";
 import type { PicturePiece } from "../port/pictures.ts";
 import type { EngineJob } from "../port/messages.ts";
 import { createAdapterRotation } from "./adapters.ts";
-import type { SlotDrafts } from "./drafts/slot-drafts.ts";
+import type { Drafts } from "./drafts/drafts.ts";
 import { ageWaiting, neighboursOf, nextPrompt, picturePiece, planSpans, textLeft, type Span } from "./plan.ts";
 import { ownerOf, type Shares } from "./shares.ts";
 import { isDecoding, runsIn, type Run, type Slot } from "./slots.ts";
@@ -20,7 +20,7 @@ export interface PlannerOptions {
   readonly slots: readonly Slot[];
   readonly pacing: Pick<Pacing, "plan" | "piece">;
   readonly shares: Pick<Shares, "contend" | "waits">;
-  readonly drafts: SlotDrafts;
+  readonly drafts: Drafts;
   /** Returns the jobs with a text that could be computed now. */
   readonly readyTexts: () => readonly EngineJob[];
   /** Returns the job whose picture can be computed next. */

@@ -1,6 +1,20 @@
+// Tests drafts by their parts on simulated machines, and those of running jobs on the fake backend.
 import { describe, expect, test } from "vitest";
+import type { StepCosts } from "@waggle/protocol";
 import type { Token } from "../../port/steps.ts";
-import { createDrafts, type Drafts } from "./drafts.ts";
+import {
+  expectedText,
+  job,
+  sampling,
+  startEngine,
+  statsOf,
+  submit,
+  type EngineHarness,
+} from "../../testing/engine-harness.ts";
+import { runIn } from "../../testing/run-in.ts";
+import { chooseDrafts } from "./choose-drafts.ts";
+import { createDrafter, createDraftRecords, type Draft } from "./drafter.ts";
+import { createDrafts } from "./drafts.ts";
 
 /** Milliseconds of a step by its rows, measured: the shape of 135M in Q8_0 with one thread, and of 1B in Q4_K_M with two. */
 const small = { 1: 9.2, 2: 27.7, 3: 30, 4: 34, 6: 46, 8: 46, 12: 58, 16: 67, 32: 97, 64: 160 };
@@ -28,25 +42,24 @@ function edited(text: readonly Token[], every: number): Token[] {
   return text.map((token) => (number(every) === 0 ? 5_000 + number(100) : token));
 }
 
+function drafterOf(prompt: readonly Token[]) {
+  return createDrafter({ prompt, output: [], earlier: () => undefined, records: createDraftRecords() });
+}
+
 /** Decodes a text that a model would sample. @returns tokens per millisecond, relative to steps of one row */
-function gainOf(text: readonly Token[], prompt: readonly Token[], curve: Curve, drafts = begun(prompt)): number {
-  const stepMs = (height: number): number | undefined => curve[height];
+function gainOf(text: readonly Token[], prompt: readonly Token[], curve: Curve): number {
+  const drafter = drafterOf(prompt);
   let ms = 0;
   for (let at = 0; at < text.length;) {
-    const plan = drafts.plan({ slots: [{ slot: 0, most: 63 }], stepMs })?.get(0) ?? [];
-    ms += curve[1 + plan.length] ?? Infinity;
+    const draft = drafter.draft(63);
+    const count = chooseDrafts([draft], 63, (rows) => curve[rows]);
+    ms += curve[1 + count] ?? Infinity;
     let right = 0;
-    while (right < plan.length && plan[right] === text[at + right]) right += 1;
-    for (const token of text.slice(at, at + right + 1)) drafts.push(0, token);
+    while (right < count && draft.tokens[right] === text[at + right]) right += 1;
+    for (const token of text.slice(at, at + right + 1)) drafter.push(token);
     at += right + 1;
   }
   return (text.length * (curve[1] ?? 0)) / ms;
-}
-
-function begun(prompt: readonly Token[], scope?: string): Drafts {
-  const drafts = createDrafts({ enabled: true });
-  drafts.begin(0, { prompt, output: [], scope });
-  return drafts;
 }
 
 describe("drafts on a simulated machine", () => {
@@ -71,50 +84,125 @@ describe("drafts on a simulated machine", () => {
       }
     },
   );
-
-  test("use earlier answers of the same scope only", () => {
-    const answer = randomText(1_000, 2_000);
-    const gainIn = (scope: string | undefined): number => {
-      const drafts = begun([1], "alice");
-      for (const token of answer) drafts.push(0, token);
-      drafts.end(0);
-      drafts.begin(0, { prompt: [2], output: [], scope });
-      return gainOf(answer, [], small, drafts);
-    };
-    expect(gainIn("alice")).toBeGreaterThan(3);
-    expect(gainIn("bob")).toBeCloseTo(1);
-    expect(gainIn(undefined)).toBeCloseTo(1);
-  });
 });
 
 describe("the drafts of a step", () => {
-  const repeating = Array.from({ length: 200 }, (_, i) => i % 50);
-  const cheap = (height: number): number => 10 + height;
-  const slot = (id: number, most = 63) => ({ slot: id, most });
+  const entries = Array.from({ length: 200 }, (_, i) => i % 50);
+  const cheap = (rows: number): number => 10 + rows;
 
   test("are equally many for all slots, filled up where a slot has no draft", () => {
-    const drafts = begun(repeating);
-    drafts.begin(1, { prompt: [1, 2], output: [], scope: undefined });
-    const plan = drafts.plan({ slots: [slot(0, 5), slot(1)], stepMs: () => 10 });
-    expect(plan?.get(0)).toEqual([0, 1, 2, 3, 4]);
-    expect(plan?.get(1)).toHaveLength(5);
+    const runs = [runIn("decoding", { entries, sampled: [0, 1], maxTokens: 8 }), runIn("decoding", { slot: 1 })];
+    const drafts = createDrafts({
+      backend: {
+        info: { batchSize: 64, contextPool: 1_000, contextSize: 1_000 },
+        generator: { takesDrafts: true },
+      } as never,
+      slots: runs.map(({ slot }) => slot),
+      pacing: { draftMs: () => 10 },
+      enabled: true,
+    });
+    const load = { runs: [2], heldTokens: 200, prompts: 0, promptHeld: undefined };
+    expect([...(drafts.next(runs, load)?.values() ?? [])]).toEqual([
+      [2, 3, 4, 5, 6],
+      [0, 0, 0, 0, 0],
+    ]);
   });
 
   test("do not slow down a slot without a draft by more than a twentieth", () => {
-    const drafts = begun(repeating);
-    drafts.begin(1, { prompt: [1, 2], output: [], scope: undefined });
-    const both = [slot(0), slot(1)];
-    expect(drafts.plan({ slots: [slot(0)], stepMs: cheap })).toBeDefined();
-    expect(drafts.plan({ slots: both, stepMs: cheap })).toBeUndefined();
-    drafts.begin(1, { prompt: repeating, output: [], scope: undefined });
-    expect(drafts.plan({ slots: both, stepMs: cheap }), "both gain").toBeDefined();
+    const draft = drafterOf(entries).draft(63);
+    const none: Draft = { tokens: [], chances: [] };
+    const countOf = (...drafts: readonly Draft[]): number => chooseDrafts(drafts, 63, cheap);
+    expect(countOf(draft)).toBeGreaterThan(0);
+    expect(countOf(draft, none)).toBe(0);
+    expect(countOf(draft, draft), "both gain").toBeGreaterThan(0);
+    expect(
+      chooseDrafts([draft], 63, () => undefined),
+      "the price is unknown",
+    ).toBe(0);
   });
+});
 
-  test("are left out where a slot has no room, the price is unknown, or drafts are off", () => {
-    expect(begun(repeating).plan({ slots: [slot(0, 0)], stepMs: () => 10 })).toBeUndefined();
-    expect(begun(repeating).plan({ slots: [slot(0)], stepMs: () => undefined })).toBeUndefined();
-    const off = createDrafts({ enabled: false });
-    off.begin(0, { prompt: repeating, output: [], scope: undefined });
-    expect(off.plan({ slots: [slot(0)], stepMs: () => 10 })).toBeUndefined();
-  });
+/** A machine where further rows cost nothing. */
+const freeRows: StepCosts = {
+  threads: [{ threads: 1, decode: [1, 2, 512].map((rows) => ({ rows, ms: 1 })), prompt: [] }],
+  context: { row_ms: 0, tile_ms: 0 },
+};
+
+function startFree(guesses = true): EngineHarness {
+  let ms = 0;
+  return startEngine({ stepCosts: freeRows, limits: { guesses }, now: () => (ms += 1) });
+}
+
+const prompt = "[cycle:4]";
+
+test.each([17, 18, 40])("an answer with guesses has exactly max_tokens: %i", async (maxTokens) => {
+  const { engine, untilJob, textOf } = startFree();
+  submit(engine, job("a", prompt, { maxTokens }));
+  const { completionTokens, by, rightGuesses = 0 } = await untilJob("a", "finished");
+  expect([completionTokens, by]).toEqual([maxTokens, "max_tokens"]);
+  expect(textOf("a")).toBe(expectedText(prompt, maxTokens));
+  expect(rightGuesses).toBeGreaterThan(0);
+});
+
+test("an answer with guesses ends with the context", async () => {
+  const { engine, untilJob, textOf } = startFree();
+  submit(engine, job("a", prompt, { maxTokens: 1_000 }));
+  const { completionTokens, promptTokens, by } = await untilJob("a", "finished");
+  expect([completionTokens, by]).toEqual([256 - promptTokens, "context"]);
+  expect(textOf("a")).toBe(expectedText(prompt, completionTokens));
+});
+
+test("a stop string over several tokens of one step cuts the answer behind the text before it", async () => {
+  const { engine, untilJob, textOf } = startFree();
+  const text = expectedText(prompt, 100);
+  // The text repeats, so only many characters occur first near its end.
+  let size = 14;
+  while (text.indexOf(text.slice(-size)) < text.length / 2) size += 1;
+  const stop = text.slice(-size);
+  submit(engine, job("a", prompt, { maxTokens: 200, stop: [stop] }));
+  const { by, rightGuesses } = await untilJob("a", "finished");
+  expect(by).toBe("stop_string");
+  expect(rightGuesses).toBeGreaterThan(0);
+  expect(textOf("a")).toBe(text.slice(0, text.indexOf(stop)));
+});
+
+test("jobs with different seeds have the texts that they have alone", async () => {
+  const { engine, untilJob, textOf } = startFree();
+  for (const seed of [1, 2])
+    submit(engine, job(`${seed}`, prompt, { maxTokens: 60, sampling: sampling({ temperature: 1, seed }) }));
+  for (const seed of [1, 2]) {
+    const { rightGuesses } = await untilJob(`${seed}`, "finished");
+    expect(rightGuesses).toBeGreaterThan(0);
+    expect(textOf(`${seed}`)).toBe(expectedText(prompt, 60, { temperature: 1, seed }));
+  }
+});
+
+test.each(["job", "engine"])("nothing is guessed where the %s forbids guesses", async (which) => {
+  const { engine, events, untilJob } = startFree(which === "job");
+  submit(engine, job("a", prompt, { maxTokens: 60, ...(which === "job" ? { guesses: false } : {}) }));
+  expect((await untilJob("a", "finished")).guessedTokens).toBeUndefined();
+  expect(statsOf(events).every(({ guessed }) => guessed === 0)).toBe(true);
+});
+
+test("an earlier answer is used in its own scope only", async () => {
+  const { engine, untilJob } = startFree();
+  const guessedIn = async (jobId: string, guessScope: string | undefined): Promise<number> => {
+    submit(engine, { ...job(jobId, "Tell me of bees.", { maxTokens: 40 }), guessScope });
+    return (await untilJob(jobId, "finished")).rightGuesses ?? 0;
+  };
+  await guessedIn("unscoped", undefined);
+  await guessedIn("first", "alice");
+  expect(await guessedIn("other", "bob")).toBeLessThan(10);
+  expect(await guessedIn("unscoped too", undefined)).toBeLessThan(10);
+  expect(await guessedIn("same", "alice")).toBeGreaterThan(25);
+});
+
+test("the last token of an earlier answer is guessed, too", async () => {
+  const { engine, untilJob } = startFree();
+  const rightOf = async (jobId: string, maxTokens: number): Promise<number | undefined> => {
+    submit(engine, { ...job(jobId, "Tell me of bees.", { maxTokens }), guessScope: "alice" });
+    return (await untilJob(jobId, "finished")).rightGuesses;
+  };
+  await rightOf("first", 4);
+  expect(await rightOf("second", 5)).toBe(1);
 });

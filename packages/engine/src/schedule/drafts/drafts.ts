@@ -1,74 +1,88 @@
 // Drafts the next tokens of the jobs that decode, where that makes their answers faster.
+import type { Load, Pacing } from "../costs/pacing.ts";
+import type { Backend } from "../../port/backend.ts";
 import type { Token } from "../../port/steps.ts";
+import { tokensOf } from "../../port/entries.ts";
+import { usedCells } from "../cells.ts";
+import { runsIn, type Run, type Slot } from "../slots.ts";
 import { createAnswerPool } from "./answer-pool.ts";
-import { chooseDrafts, mostDrafts, type StepMs } from "./choose-drafts.ts";
-import { createDrafter, createDraftRecords, type Draft, type Drafter } from "./drafter.ts";
+import { chooseDrafts, mostDrafts } from "./choose-drafts.ts";
+import { createDrafter, createDraftRecords, type Drafter } from "./drafter.ts";
 
-export interface DraftedJob {
-  readonly prompt: readonly Token[];
-  /** The earlier output of a job that resumes or returns. */
-  readonly output: readonly Token[];
-  /** Earlier answers of this scope are used, and the answer is kept for later ones; undefined: neither. */
-  readonly scope: string | undefined;
-}
-
-/** A decoding slot of a step. */
-export interface DraftingSlot {
-  readonly slot: number;
-  /** Most draft tokens that the slot has room for; 0 if it must not have any. */
-  readonly most: number;
-}
-
-export interface DraftingStep {
-  /** All decoding slots of the step. */
-  readonly slots: readonly DraftingSlot[];
-  readonly stepMs: StepMs;
+export interface DraftsOptions {
+  readonly backend: Pick<Backend, "info" | "generator">;
+  readonly slots: readonly Slot[];
+  readonly pacing: Pick<Pacing, "draftMs">;
+  /** False: no job's tokens are guessed or kept. */
+  readonly enabled: boolean;
 }
 
 export interface Drafts {
-  /** Begins to draft for the job in this slot. Not called for jobs without drafts. */
-  begin(slot: number, job: DraftedJob): void;
-  /** Adds a sampled token of the slot's job. */
-  push(slot: number, token: Token): void;
-  /** Keeps the answer for later jobs of its scope. */
-  end(slot: number): void;
   /**
-   * The drafts of each slot, equally many for all: slots whose draft is too short repeat a token, which is nearly always wrong. Undefined if none
-   * pays.
+   * @param decoding all jobs that decode in the next step
+   * @returns equally many drafts for each, by slot: where a draft is too short, it repeats a token, which is nearly always wrong; undefined if none pays
    */
-  plan(step: DraftingStep): ReadonlyMap<number, readonly Token[]> | undefined;
+  next(decoding: readonly Run[], load: Load): ReadonlyMap<number, readonly Token[]> | undefined;
 }
 
-const noDraft: Draft = { tokens: [], chances: [] };
-
-/** @param enabled false: no job's tokens are guessed or kept */
-export function createDrafts({ enabled }: { readonly enabled: boolean }): Drafts {
+export function createDrafts({ backend, slots, pacing, enabled }: DraftsOptions): Drafts {
+  const { generator, info } = backend;
   const pool = createAnswerPool();
   const records = createDraftRecords();
-  const jobs = new Map<number, { readonly drafter: Drafter; readonly scope: string | undefined }>();
+  const drafters = new Map<Run, Drafter>();
+
+  /** Passes sampled tokens to the drafters, keeps the answers of jobs that have ended, and begins with new ones. */
+  function follow(): void {
+    const running = new Set(runsIn(slots, "beginning", "prefilling", "decoding", "preempted", "releasing"));
+    for (const [run, drafter] of drafters) {
+      // The tokens of a job's last step are part of its answer, too.
+      for (const token of run.sequence.ids.slice(drafter.output.length)) drafter.push(token);
+      if (running.has(run)) continue;
+      const { guessScope } = run.prepared.job;
+      if (guessScope !== undefined) pool.add(guessScope, drafter.output);
+      drafters.delete(run);
+    }
+    for (const run of runsIn(slots, "decoding"))
+      if (!drafters.has(run) && mayDraftFor(run)) drafters.set(run, drafterOf(run));
+  }
+
+  function drafterOf({ sequence, target, prepared }: Run): Drafter {
+    const { guessScope } = prepared.job;
+    return createDrafter({
+      prompt: tokensOf(target.slice(0, prepared.promptTokens)),
+      output: sequence.ids,
+      earlier: (tail) => (guessScope === undefined ? undefined : pool.find(guessScope, tail)),
+      records,
+    });
+  }
 
   return {
-    begin(slot, { prompt, output, scope }) {
-      if (!enabled) return;
-      const earlier: Parameters<typeof createDrafter>[0]["earlier"] =
-        scope === undefined ? () => undefined : (tail) => pool.find(scope, tail);
-      jobs.set(slot, { drafter: createDrafter({ prompt, output, earlier, records }), scope });
-    },
-    push: (slot, token) => jobs.get(slot)?.drafter.push(token),
-    end(slot) {
-      const job = jobs.get(slot);
-      if (job?.scope !== undefined) pool.add(job.scope, job.drafter.output);
-      jobs.delete(slot);
-    },
-    plan({ slots, stepMs }) {
-      const most = Math.min(mostDrafts, ...slots.map((each) => each.most));
-      if (most < 1 || jobs.size === 0) return undefined;
-      const drafts = slots.map(({ slot }) => jobs.get(slot)?.drafter.draft(most) ?? noDraft);
-      const count = chooseDrafts(drafts, most, stepMs);
+    next(decoding, load) {
+      if (!enabled || generator?.takesDrafts !== true) return undefined;
+      follow();
+      // A prompt makes better use of the time.
+      if (drafters.size === 0 || decoding.length === 0 || load.promptHeld !== undefined) return undefined;
+      // Each job gets as many drafts as the others, so all must have room.
+      const room = Math.floor(Math.min(info.batchSize, info.contextPool - usedCells(slots)) / decoding.length) - 1;
+      const most = Math.min(mostDrafts, room, ...decoding.map(usefulDrafts));
+      if (most < 1) return undefined;
+      const drafts = decoding.map((run) => drafters.get(run)?.draft(most) ?? { tokens: [], chances: [] });
+      const count = chooseDrafts(drafts, most, (rowsEach) => pacing.draftMs(load, rowsEach));
       if (count === 0) return undefined;
-      return new Map(slots.map(({ slot }, i) => [slot, filled(drafts[i]?.tokens ?? [], count)]));
+      return new Map(decoding.map(({ slot }, i) => [slot.id, filled(drafts[i]?.tokens ?? [], count)]));
     },
   };
+}
+
+/** The most drafts that the job has a use for. */
+function usefulDrafts(run: Run): number {
+  return run.sequence.forced !== undefined || !mayDraftFor(run) ? 0 : run.sequence.tokensUnseen - 1;
+}
+
+/** Whether the job's tokens may be drafted: not with settings that sample from all that the slot holds, or that cut it. */
+function mayDraftFor({ prepared: { job, sampling } }: Run): boolean {
+  const { guesses = true, contextShift = false } = job.work;
+  return guesses && !contextShift && sampling.fillIn !== true && sampling.dry_multiplier === 0;
 }
 
 /** Any token will do as a draft that is not expected to be right. */
