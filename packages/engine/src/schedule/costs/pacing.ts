@@ -122,16 +122,11 @@ export function createPacing(options: PacingOptions): Pacing {
   const prices = createPrices(options.known, options.context);
   const choice = createThreadChoice(options.threads, prices);
   const apart = oneMatrix ? new Set<number>() : slotsApart(options.known);
-  let mostThreads = Infinity;
+  let mostThreads = options.threads.max;
   let pictureThreads = 0;
 
   function threads(shape: StepShape): number {
-    const most = pictureThreads === 0 ? mostThreads : Math.max(1, threadsOfEngine() - pictureThreads);
-    return Math.min(most, choice.threadsFor(shape));
-  }
-
-  function threadsOfEngine(): number {
-    return Math.min(mostThreads, options.threads.max);
+    return Math.max(1, Math.min(mostThreads - pictureThreads, choice.threadsFor(shape)));
   }
 
   function stepMs(shape: StepShape): number | undefined {
@@ -144,7 +139,12 @@ export function createPacing(options: PacingOptions): Pacing {
   }
 
   /** A step with `rowsEach` rows of each decoding slot, and with a piece of a prompt behind `held` tokens. */
-  function shapeWith({ runs, heldTokens }: Load, rowsEach: number, tokens = 0, held = 0): StepShape {
+  function shapeWith(
+    { runs, heldTokens }: Pick<Load, "runs" | "heldTokens">,
+    rowsEach: number,
+    tokens = 0,
+    held = 0,
+  ): StepShape {
     const slots = slotsOf(runs);
     const rows = contextOf(rowsEach, heldTokens / Math.max(1, slots), attentionTile);
     const piece = contextOf(tokens, held + tokens / 2, attentionTile);
@@ -209,9 +209,9 @@ export function createPacing(options: PacingOptions): Pacing {
     stepMs,
     threads,
     recordFreeCores: choice.recordFreeCores,
-    limitThreads: (most) => void (mostThreads = Math.max(1, most)),
+    limitThreads: (most) => void (mostThreads = Math.max(1, Math.min(most, options.threads.max))),
     get mostThreads() {
-      return threadsOfEngine();
+      return mostThreads;
     },
     leaveThreads: (count) => void (pictureThreads = count),
     costs: prices.list,
@@ -224,7 +224,7 @@ export function createPacing(options: PacingOptions): Pacing {
     },
     tokenMs(tokens) {
       const size = Math.max(1, Math.min(batchSize, tokens));
-      const ms = stepMs(shapeWith(noLoad, 1, size, tokens / 2));
+      const ms = stepMs(shapeWith({ runs: [], heldTokens: 0 }, 1, size, tokens / 2));
       return ms === undefined ? undefined : ms / size;
     },
     piece(load) {
@@ -252,8 +252,6 @@ export function createPacing(options: PacingOptions): Pacing {
     },
   };
 }
-
-const noLoad: Load = { runs: [], heldTokens: 0, prompts: 1, promptHeld: undefined };
 
 /**
  * Returns the numbers of neighbouring slots that take less time one after the other than as one matrix, as measured at the load: on some CPUs llama.cpp
