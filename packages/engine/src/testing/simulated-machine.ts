@@ -7,8 +7,6 @@ export interface MachineShape {
   readonly oneMs: number;
   /** Time of each further row of a matrix. */
   readonly rowMs: number;
-  /** Additional time of a matrix with several rows: a matrix kernel replaces the vector kernel. */
-  readonly matrixMs?: number;
   /** Time that 1,000 tokens of context add to a token: of a decoding slot or a short piece, and of a longer piece. */
   readonly rowContextMs?: number;
   readonly tileContextMs?: number;
@@ -20,10 +18,10 @@ export interface MachineShape {
 export type Machine = (shape: StepShape, threads: number, busy: boolean) => number;
 
 export function machineOf(machine: MachineShape): Machine {
-  const { oneMs, rowMs, matrixMs = 0, rowContextMs = 0, tileContextMs = 0, secondThread = 0.6 } = machine;
+  const { oneMs, rowMs, rowContextMs = 0, tileContextMs = 0, secondThread = 0.6 } = machine;
   return ({ decode, prompt, rowContext, tileContext }, threads, busy) => {
     let ms = rowContext * rowContextMs + tileContext * tileContextMs;
-    for (const rows of [...decode, ...prompt]) ms += oneMs + rowMs * (rows - 1) + (rows > 1 ? matrixMs : 0);
+    for (const rows of [...decode, ...prompt]) ms += oneMs + rowMs * (rows - 1);
     // A pass with all cores waits for the other process at each barrier.
     return threads === 1 ? ms * (busy ? 1.1 : 1) : ms * secondThread * (busy ? 10 : 1);
   };

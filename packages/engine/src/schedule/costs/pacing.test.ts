@@ -155,37 +155,22 @@ describe("the operator's bound", () => {
   });
 });
 
-describe("two slots", () => {
+describe("slots next to each other", () => {
   /** Two rows take three times as long as one. */
-  const cliff = machineOf({ oneMs: 10, rowMs: 2, matrixMs: 18 });
-  const known = {
-    threads: [
-      {
-        threads: 1,
-        decode: [1, 2, 4].map((rows) => ({ rows, ms: rows === 1 ? 10 : 26 + 2 * rows })),
-        prompt: [],
-      },
-    ],
-    context: { row_ms: 0, tile_ms: 0 },
-  };
+  const known = listOf({ 1: 10, 2: 30, 4: 34 }, {});
 
   test("are computed one after the other where that was measured to be faster, and together otherwise", () => {
-    const shapes = (streams: number) =>
-      runScenario(pacingWith({ known }), { machine: cliff, streams, steps: 60 }).at(-1)?.shape.decode;
-    expect(shapes(2)).toEqual([1, 1]);
-    expect(shapes(4)).toEqual([4]);
-    expect(shapes(3), "not measured").toEqual([3]);
-    expect(
-      pacingWith({ known: listOf({ 1: 10, 2: 22 }, {}) })
-        .plan(loadOf(2))
-        .divide(2, 1),
-    ).toEqual([2]);
-    expect(pacingWith({ known }).plan(loadOf(2)).divide(2, 4), "with drafts").toEqual([2]);
+    const { divide } = pacingWith({ known }).plan(loadOf(2));
+    expect([divide(2, 1), divide(4, 1)]).toEqual([[1, 1], [4]]);
+    expect(divide(3, 1), "not measured").toEqual([3]);
+    expect(divide(2, 4), "with drafts").toEqual([2]);
+    const linear = pacingWith({ known: listOf({ 1: 10, 2: 22 }, {}) });
+    expect(linear.plan(loadOf(2)).divide(2, 1)).toEqual([2]);
   });
 
   test("are one matrix where the slots share a cache", () => {
     const pacing = pacingWith({ known, oneMatrix: true });
-    expect(pacing.plan({ runs: [2], heldTokens: 0, prompts: 0, promptHeld: undefined }).divide(2, 1)).toEqual([2]);
+    expect(pacing.plan({ ...loadOf(2), promptHeld: undefined }).divide(2, 1)).toEqual([2]);
   });
 });
 

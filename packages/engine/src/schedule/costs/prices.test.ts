@@ -19,6 +19,7 @@ describe("the price of a step", () => {
     prices.enter("decode", 1, 1, 10);
     prices.enter("decode", 3, 1, 44);
     prices.enter("decode", 4, 1, 40);
+    prices.enter("prompt", 4, 1, 30);
     prices.enter("prompt", 64, 1, 160);
     expect([2, 3, 4, 34].map((count) => prices.ms(rows(count), 1))).toEqual([27, 44, 40, 100]);
     expect(prices.ms(rows(1, 4), 1)).toBe(50);
@@ -107,6 +108,8 @@ describe("what context costs", () => {
   test("is learned from steps with a long one, if it was not measured", () => {
     const prices = createPrices();
     prices.enter("prompt", 16, 1, 50);
+    prices.observe(piece(16, 16), 2, 500);
+    expect(prices.list().context.row_ms, "the first step with two threads sets their price").toBe(0);
     observe(prices, 30, piece(16, 16), 50 + 16 * 5);
     expect(prices.list().context.row_ms).toBeCloseTo(5, 0);
     expect(prices.ms(piece(16), 1)).toBe(50);

@@ -1,30 +1,23 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createPrices, type Prices } from "./prices.ts";
+import { createPrices } from "./prices.ts";
 import type { StepShape } from "./step-shape.ts";
-import { createThreadChoice, type ThreadChange, type ThreadChoice, type ThreadLimits } from "./threads.ts";
+import { createThreadChoice, type ThreadChange, type ThreadLimits } from "./threads.ts";
 
 const shapeWith = (rows: number): StepShape => ({ decode: [rows], prompt: [], rowContext: 0, tileContext: 0 });
 const scaling = (threads: number): number => 24 / threads;
 
-interface Steps {
-  readonly choice: ThreadChoice;
-  readonly prices: Prices;
-  /** All cores are free for so many seconds. */
-  free(seconds: number): (ThreadChange | undefined)[];
-  /** Runs steps, and returns their numbers of threads and the changes. */
-  run(count: number, ms: (threads: number) => number, rows?: number): { threads: number[]; changes: ThreadChange[] };
-}
-
-function stepsWith(limits: ThreadLimits, measured: Readonly<Record<number, number>> = {}): Steps {
+function stepsWith(limits: ThreadLimits, measured: Readonly<Record<number, number>> = {}) {
   const prices = createPrices();
   for (const [threads, ms] of Object.entries(measured)) prices.enter("decode", 1, Number(threads), ms);
   const choice = createThreadChoice(limits, prices);
   return {
     choice,
     prices,
-    free: (seconds) => Array.from({ length: seconds }, () => choice.recordFreeCores(limits.max)),
-    run(count, ms, rows = 1) {
+    /** All cores are free for so many seconds. */
+    free: (seconds: number) => Array.from({ length: seconds }, () => choice.recordFreeCores(limits.max)),
+    /** Runs steps, and returns their numbers of threads and the changes. */
+    run(count: number, ms: (threads: number) => number, rows = 1) {
       const [threads, changes]: [number[], ThreadChange[]] = [[], []];
       for (let i = 0; i < count; i++) {
         const used = choice.threadsFor(shapeWith(rows));
@@ -72,12 +65,15 @@ describe("the number of threads", () => {
 
   test.each([8, 16, 32])("of %d that is tried again, and saves nothing, is no collapse", (max) => {
     const small = (threads: number): number => 2 + threads / 20;
-    const { free, run } = stepsWith({ start: max, max }, { 1: small(1), [max / 2]: small(max / 2), [max]: small(max) });
+    const { prices, free, run } = stepsWith({ start: max, max });
+    for (const rows of [1, 2, 3, 4])
+      for (const count of [1, max / 2, max]) prices.enter("decode", rows, count, small(count));
     free(40);
-    const { threads, changes } = run(3_000, small);
+    const runs = Array.from({ length: 3_000 }, (_, i) => run(1, small, 1 + (i % 4)));
+    const threads = runs.flatMap((each) => each.threads);
     expect(threads).toContain(max);
     expect(threads.filter((count) => count === 1).length).toBeGreaterThan(2_500);
-    expect(changes).toEqual([]);
+    expect(runs.flatMap(({ changes }) => changes)).toEqual([]);
   });
 
   test("is not tried again for prompts because steps without them take fewer", () => {
@@ -156,7 +152,7 @@ describe("free cores", () => {
 });
 
 describe("a collapse", () => {
-  const settled = (): Steps => {
+  const settled = () => {
     const steps = stepsWith({ start: 4, max: 4 }, { 4: 6, 3: 8, 2: 12, 1: 24 });
     expect(new Set(steps.run(20, scaling).threads)).toEqual(new Set([4]));
     return steps;
