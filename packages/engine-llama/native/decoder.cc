@@ -350,17 +350,15 @@ Napi::Value Decoder::getLogits(const Napi::CallbackInfo & info) {
     const float * logits = llama_get_logits_ith(context(), at);
     if (logits == nullptr) throw Napi::RangeError::New(info.Env(), "The last batch has no logits there");
 
-    const auto found = topTokens(logits, vocabularySize, std::max<size_t>(top, 1));
-    const float greatest = logits[found[0]];
-    const size_t listed = std::min<size_t>(top, found.size());
-    auto numbers = Napi::Float64Array::New(info.Env(), 3 + 2 * listed + tokens.ElementLength());
-    numbers[0] = greatest;
-    numbers[1] = total ? weightOf(logits, vocabularySize, greatest) : NAN;
-    numbers[2] = static_cast<double>(listed);
-    size_t next = 3;
-    for (size_t i = 0; i < listed; i++) {
-        numbers[next++] = found[i];
-        numbers[next++] = logits[found[i]];
+    // Logprobs need the greatest logit.
+    const auto found = topTokens(logits, vocabularySize, std::max<size_t>(top, total ? 1 : 0));
+    auto numbers = Napi::Float64Array::New(info.Env(), 2 + 2 * found.size() + tokens.ElementLength());
+    numbers[0] = total ? weightOf(logits, vocabularySize, logits[found[0]]) : NAN;
+    numbers[1] = static_cast<double>(found.size());
+    size_t next = 2;
+    for (const llama_token token : found) {
+        numbers[next++] = token;
+        numbers[next++] = logits[token];
     }
     for (size_t i = 0; i < tokens.ElementLength(); i++) {
         const auto token = static_cast<int32_t>(tokens[i]);

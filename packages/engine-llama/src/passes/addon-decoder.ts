@@ -58,8 +58,8 @@ interface AddonDecoder {
     topCounts: Uint32Array,
   ): Promise<Float64Array>;
   /**
-   * @returns the greatest logit; the sum of exp(logit - greatest), NaN without `total`; the number of most probable tokens, and token and logit of
-   *   each; then the logits of `tokens`
+   * @returns the sum of exp(logit - greatest), NaN without `total`; the number of most probable tokens, at least 1 with `total`, and token and logit
+   *   of each; then the logits of `tokens`
    */
   getLogits(at: number, top: number, tokens: Uint32Array, total: boolean): Float64Array;
   decodeEmbeddings(sequence: number, embeddings: Float32Array, positions: Int32Array, causal: boolean): Promise<void>;
@@ -79,12 +79,11 @@ export function createAddonDecoder({ addon, library, vocabularySize }: AddonDeco
     decode: ({ tokens, sequences, positions, outputs }, { at, samplers, seeds, topCounts }) =>
       decoder.decode(tokens, sequences, positions, outputs, at, samplers, seeds, topCounts),
     logits(position, { tokens, top, total }) {
-      // The most probable token is always the first: logprobs need its logit.
-      const count = top === "all" ? vocabularySize : Math.max(1, top);
+      const count = top === "all" ? vocabularySize : top;
       const numbers = decoder.getLogits(position, count, Uint32Array.from(tokens), total);
-      const [, sum = NaN, found = 0] = numbers;
+      const [sum = NaN, found = 0] = numbers;
       const logits = new Map<Token, number>();
-      let at = 3;
+      let at = 2;
       for (let i = 0; i < found; i++, at += 2) logits.set(numbers[at] ?? -1, numbers[at + 1] ?? NaN);
       for (const token of tokens) logits.set(token, numbers[at++] ?? NaN);
       return total ? { logits, totalWeight: sum } : { logits };

@@ -82,7 +82,7 @@ test("a backend whose addon computes something else decodes with the library's b
       return {
         decode: async () => Float64Array.of(5),
         getLogits: (_: number, top: number) => {
-          return Float64Array.of(1, NaN, top, ...Array.from({ length: top }, (__, token) => [token, token]).flat());
+          return Float64Array.of(NaN, top, ...Array.from({ length: top }, (__, token) => [token, token]).flat());
         },
       };
     },

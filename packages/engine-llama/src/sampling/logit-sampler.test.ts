@@ -33,6 +33,7 @@ function frequencies(more: Partial<SlotSampling>): Map<number, number> {
   return counts;
 }
 
+const noneListed = () => ({ tokens: [], areAll: false });
 const tokensOf = (more: Partial<SlotSampling>) => [...frequencies(more).keys()].sort((a, b) => a - b);
 
 it("logprobs are those of the raw distribution", () => {
@@ -117,7 +118,7 @@ describe("logit sampler", () => {
         asked.push(token);
         return tokens.includes(token);
       };
-      const one = sampler({ temperature: 0, top_k: 40, ...more }, { grammar: { allows, candidates: () => [] } });
+      const one = sampler({ temperature: 0, top_k: 40, ...more }, { grammar: { allows, candidates: noneListed } });
       // In the logits, the grammar's candidates come last and not in the order of their logits.
       return one.sample({ logits: new Map([...logits, [9, 2.5]]), totalWeight }, 1);
     };
@@ -132,7 +133,7 @@ describe("logit sampler", () => {
 
   it("draws a new random number after the grammar has rejected a token", () => {
     const flat = { logits: new Map(Array.from({ length: 10 }, (_, token): [Token, number] => [token, 0])) };
-    const grammar = { allows: (token: Token) => token > 1, candidates: () => [] };
+    const grammar = { allows: (token: Token) => token > 1, candidates: noneListed };
     const one = sampler({ temperature: 1 }, { grammar });
     const counts = new Map<Token, number>();
     for (let i = 0; i < 8_000; i++) {
@@ -192,12 +193,21 @@ describe("the request of the logit sampler", () => {
   it("also has the grammar's candidates, and depends on the history", () => {
     const held = [1];
     let at = 0;
-    const grammar = { allows: () => true, candidates: () => [at++] };
+    const grammar = { allows: () => true, candidates: () => ({ tokens: [at++], areAll: false }) };
     const sampling = { ...SamplingSchema.parse({ top_k: 300, presence_penalty: 1 }), seed: 1 };
     const one = createLogitSampler({ sampling, history: () => held, banned: () => false, grammar });
     expect(one.request()).toEqual({ tokens: [0], top: 317, total: false });
     held.push(2);
     expect(one.request()).toEqual({ tokens: [1], top: 318, total: false });
     expect(request({}, { grammar }).top).toBe(256);
+  });
+
+  it("is for the allowed tokens alone, if they are known and the library's token was rejected", () => {
+    const grammar = { allows: () => true, candidates: () => ({ tokens: [4, 9], areAll: true }) };
+    const rejected = (more: Partial<SlotSampling>) => sampler({ top_k: 0, ...more }, { grammar }).request(true);
+    expect(rejected({})).toEqual({ tokens: [4, 9], top: 0, total: false });
+    expect(rejected({ topLogprobs: 3 })).toEqual({ tokens: [4, 9], top: 3, total: true });
+    expect(rejected({ xtc_probability: 0.5 }).top).toBe("all");
+    expect(request({}, { grammar })).toEqual({ tokens: [4, 9], top: 256, total: false });
   });
 });

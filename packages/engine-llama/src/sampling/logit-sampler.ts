@@ -43,13 +43,17 @@ export interface PositionLogits {
 }
 
 export interface LogitSampler {
-  /** Logits that `sample` needs. Depends on the slot's tokens and the grammar's state, so call it for each sample position. */
-  request(): LogitsRequest;
+  /**
+   * Logits that `sample` needs. Depends on the slot's tokens and the grammar's state, so call it for each sample position.
+   * @param isRejected whether the grammar has rejected the token that the library sampled here with the same seed
+   */
+  request(isRejected?: boolean): LogitsRequest;
   /**
    * @param seed seed of this position, 32 bits
+   * @param isRejected as in `request`
    * @returns undefined if no token is left to sample
    */
-  sample(position: PositionLogits, seed: number): Token | undefined;
+  sample(position: PositionLogits, seed: number, isRejected?: boolean): Token | undefined;
 }
 
 /** What penalties and DRY need to know about the tokens in the slot. */
@@ -114,11 +118,17 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
     return fround(repeated - fround(fround(count * frequency) + presence));
   }
 
-  /** As in llama.cpp's programs: samples without the grammar first, and again among the allowed tokens if the grammar rejects the sampled token. */
-  function choose(position: PositionLogits, repeated: Repeated, draws: Draws): Token | undefined {
+  /**
+   * As in llama.cpp's programs: samples without the grammar first, and again among the allowed tokens if the grammar rejects the sampled token.
+   * @param isRejected whether the first sample was rejected; it has drawn a number
+   */
+  function choose(position: PositionLogits, repeated: Repeated, draws: Draws, isRejected: boolean): Token | undefined {
     const all = candidates(position, repeated);
-    const token = pick(all, draws);
-    if (grammar === undefined || (token !== undefined && grammar.allows(token))) return token;
+    if (isRejected) draws.double();
+    else {
+      const token = pick(all, draws);
+      if (grammar === undefined || (token !== undefined && grammar.allows(token))) return token;
+    }
     // If all allowed tokens are banned, the grammar has priority over the bans.
     const bannedTokens = () => candidates(position, repeated, (other) => (bias.get(other) ?? 0) <= -100);
     return pick(allowed(all), draws) ?? pick(allowed(bannedTokens()), draws);
@@ -174,23 +184,26 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
   }
 
   return {
-    request() {
+    request(isRejected = false) {
       seen = -1;
       // Read enough logits: a token that is not read cannot be chosen if enough tokens above it have unchanged logits.
       const lowered = updateRepeated() + bias.size - raised.length;
       const total = topLogprobs !== undefined;
+      const left = isRejected && !hasXtc ? grammar?.candidates() : undefined;
+      if (left?.areAll === true) return { tokens: left.tokens, top: topLogprobs ?? 0, total };
       if (needsAll) return { tokens: [], top: "all", total };
       const wanted = (greedy ? 1 : mostCandidates) + lowered + spareLogits;
       const ends = fill === undefined || fill.end === null ? [] : [fill.end];
       return {
-        tokens: [...raised, ...ends, ...(grammar?.candidates() ?? [])],
+        tokens: [...raised, ...ends, ...(grammar?.candidates().tokens ?? [])],
         top: Math.max(wanted, topLogprobs ?? 0, grammar === undefined ? 0 : grammarLogits),
         total,
       };
     },
-    sample(position, seed) {
+    sample(position, seed, isRejected = false) {
       updateRepeated();
-      return choose(position, repeated, createDraws(seed));
+      // XTC draws a number only if several tokens are left, so with XTC the first sample is repeated.
+      return choose(position, repeated, createDraws(seed), isRejected && !hasXtc);
     },
   };
 }

@@ -138,11 +138,11 @@ test.each<[string, Partial<Sampling>]>([
     if (!allowed) refused.add(token);
     return allowed;
   };
+  const options = { sampling, history: () => [], banned: () => false };
+  const free = createLogitSampler(options);
   const sampler = createLogitSampler({
-    sampling,
-    history: () => [],
-    banned: () => false,
-    grammar: { allows, candidates: () => [] },
+    ...options,
+    grammar: { allows, candidates: () => ({ tokens: [], areAll: false }) },
   });
   const prompt = model.tokenize(story);
   const last = prompt.pop() as LlamaToken;
@@ -152,6 +152,8 @@ test.each<[string, Partial<Sampling>]>([
     await sequence.eraseContextTokenRanges([{ start: prompt.length, end: sequence.nextTokenIndex }]);
   const [output] = await sequence.controlledEvaluate([[last, { generateNext: { logits: true, options: neutral } }]]);
   const logits = output?.next.logits ?? expect.unreachable();
+  const onlyAllowed = new Map([...logits].filter(([token]) => allows(token)));
+  refused.clear();
   for (let position = 0; position < 40; position++) {
     const seed = tokenSeed(5, position);
     await again();
@@ -168,6 +170,9 @@ test.each<[string, Partial<Sampling>]>([
     const { value } = await generation.next();
     await generation.return();
     expect(sampler.sample({ logits }, seed), `position ${position}`).toBe(value);
+    if (allows(free.sample({ logits }, seed) ?? -1)) continue;
+    const read = sampling.xtc_probability > 0 ? logits : onlyAllowed;
+    expect(sampler.sample({ logits: read }, seed, true), `position ${position}, as rejected`).toBe(value);
   }
   expect(refused.size).toBeGreaterThan(5);
 });

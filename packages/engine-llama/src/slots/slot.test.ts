@@ -15,8 +15,8 @@ const sampling: SlotSampling = {
 function scripted(sampled: SamplingContext = context) {
   const erased: number[][] = [];
   const dropped: number[][] = [];
-  /** Places in the row whose logits were read. */
-  const read: number[] = [];
+  /** Places in the row whose logits were read, and how many of the most probable. */
+  const read: [number, number | "all"][] = [];
   const passes: Partial<Passes> = {
     configure: () => undefined,
     async erase(_, from, to, held) {
@@ -26,8 +26,8 @@ function scripted(sampled: SamplingContext = context) {
     canSample: () => true,
     takesDrafts: true,
     drop: (_, from, to) => void dropped.push([from, to]),
-    readLogits: async (_, at) => {
-      read.push(at);
+    readLogits: async (_, at, { top }) => {
+      read.push([at, top]);
       return { logits: new Map([[9, 1]]) };
     },
   };
@@ -168,7 +168,8 @@ describe("a slot", () => {
     });
 
     test("samples itself behind a draft that only the grammar chose", async () => {
-      const run = { allows: (token: Token) => token === 9, accept: () => undefined, candidates: () => [9] };
+      const candidates = () => ({ tokens: [9], areAll: true });
+      const run = { allows: (token: Token) => token === 9, accept: () => undefined, candidates };
       const grammars = { begin: async () => run };
       const { slot, read } = await begun({ grammar: 'root ::= "a"', temperature: 0 }, {
         ...context,
@@ -177,7 +178,12 @@ describe("a slot", () => {
       slot.rowFor(entry([9, 9]));
       const result = await slot.resultOf(entry([9, 9]), outputsOf(4, undefined, undefined));
       expect(result).toEqual({ kind: "token", token: 9, behind: [{ token: 9 }, { token: 9 }] });
-      expect(read).toEqual([0, 1, 2]);
+      // Only at the first place has the library sampled a token, which the grammar rejected.
+      expect(read).toEqual([
+        [0, 0],
+        [1, 256],
+        [2, 256],
+      ]);
     });
 
     test("fails an entry that exceeds its capacity", async () => {

@@ -124,16 +124,22 @@ export function createSlot({ id, passes, sampling: context, capacity }: SlotOpti
     if (output?.kind === "token" && (output.token === undefined || grammar?.allows(output.token) !== false)) {
       return accept(job, output.token, output.logprobs);
     }
-    return readAndChoose(job, entry);
+    return readAndChoose(job, entry, undefined, output?.kind === "token");
   }
 
   /** Reads logits, and chooses the forced token, or a token with our sampler, for example after the grammar rejected the library's token. */
-  async function readAndChoose(job: Job, entry: BatchEntry, forced?: Token): Promise<EntryResult> {
+  async function readAndChoose(
+    job: Job,
+    entry: BatchEntry,
+    forced: Token | undefined,
+    isRejected = false,
+  ): Promise<EntryResult> {
     const { sampler, right } = job;
     const { topLogprobs = 0 } = job.sampling;
-    const request = forced === undefined ? sampler.request() : { tokens: [forced], top: topLogprobs, total: true };
+    const request =
+      forced === undefined ? sampler.request(isRejected) : { tokens: [forced], top: topLogprobs, total: true };
     const logits = await passes.readLogits(id, entry.tokens.length - 1 + right.length, request);
-    const token = forced ?? sampler.sample(logits, seedOf(job, entry, right.length));
+    const token = forced ?? sampler.sample(logits, seedOf(job, entry, right.length), isRejected);
     const isScored = token !== undefined && job.sampling.topLogprobs !== undefined;
     return accept(job, token, isScored ? logprobsOf(logits, token, topLogprobs) : undefined);
   }

@@ -39,7 +39,7 @@ describe("an answer to messages", () => {
     expect(allowed(run)).toEqual(["a"]);
     run.accept(1);
     expect(allowed(run), "not the same text in ordinary tokens").toEqual(["<call>"]);
-    expect(run.candidates()).toEqual([0]);
+    expect(run.candidates().tokens).toEqual([0]);
     run.accept(0);
     expect(allowed(run)).toEqual(["b"]);
   });
@@ -50,10 +50,10 @@ describe("an answer to messages", () => {
     const markers = new Map([[300, mark]]);
     const vocabulary = { order, tokenBytes: byte, markers, isEndOfGeneration: () => false, endTokens: [] };
     const run = createGrammarRun(parseGbnf(`root ::= "${mark}" | [\uFDD0-\uFDF1]`), vocabulary, promptMark);
-    expect(run.candidates(), "U+FDF0 has the same first byte").toEqual([300, 0xef]);
+    expect(run.candidates().tokens, "U+FDF0 has the same first byte").toEqual([300, 0xef]);
     run.accept(0xef);
     run.accept(0xb7);
-    expect(run.candidates(), "U+FDF0 and U+FDF1").toEqual([0xb0, 0xb1]);
+    expect(run.candidates().tokens, "U+FDF0 and U+FDF1").toEqual([0xb0, 0xb1]);
     expect(run.allows(0x91)).toBe(false);
   });
 
@@ -66,7 +66,7 @@ describe("an answer to messages", () => {
     const run = await open();
     run.accept(1);
     expect(allowed(run)).toEqual(["<call>", "<"]);
-    expect(run.candidates()).toEqual([0, 3]);
+    expect(run.candidates().tokens).toEqual([0, 3]);
   });
 });
 
@@ -79,5 +79,14 @@ describe("a list of words", () => {
     const run = await runOf(`root ::= ${words.map((word) => `"${word}"`).join(" | ")}`, vocabulary);
     const allowed = vocabulary.filter((_, token) => run.allows(token));
     expect(allowed).toEqual(words);
+    expect(run.candidates()).toEqual({ tokens: expect.arrayContaining([20_000, 20_001]), areAll: true });
+  });
+
+  test("is known to be incomplete at the limits of the search", async () => {
+    const many = await runOf("root ::= [一-龥]+ .*", vocabulary);
+    expect(many.candidates()).toEqual({ tokens: expect.objectContaining({ length: 256 }), areAll: false });
+    const ambiguous = await runOf(`root ::= ${"[w0-9]* ".repeat(300)}`, vocabulary);
+    expect(ambiguous.candidates().areAll).toBe(false);
+    expect(ambiguous.candidates().tokens.length).toBeLessThan(50);
   });
 });

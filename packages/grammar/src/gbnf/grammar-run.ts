@@ -12,11 +12,18 @@ export interface GrammarVocabulary {
   readonly endTokens: readonly Token[];
 }
 
+export interface Candidates {
+  /** Empty only if no token is allowed. */
+  readonly tokens: readonly Token[];
+  /** Whether the grammar allows no other tokens. */
+  readonly areAll: boolean;
+}
+
 export interface GrammarRun {
   /** Appends the part of the answer that is in the prompt; the text has marks in place of markers. @throws BeginningError, AmbiguityError */
   acceptText(text: string): void;
-  /** Tokens that the grammar allows now: all of them if they are few, otherwise some of them; empty only if no token is allowed. */
-  candidates(): readonly Token[];
+  /** Tokens that the grammar allows now: all of them if they are few, otherwise some of them. */
+  candidates(): Candidates;
   /** @throws AmbiguityError when the grammar can be read in too many ways */
   allows(token: Token): boolean;
   /** Appends a token that the grammar allows. @throws AmbiguityError */
@@ -47,7 +54,7 @@ export function createGrammarRun(grammar: Grammar, vocabulary: GrammarVocabulary
   const markOf = (token: Token): string | undefined => (hasMarks ? markers.get(token) : undefined);
   const marks = new Set(hasMarks ? [...markers.values(), promptMark] : []);
   const matcher = createMatcher(grammar, hasMarks);
-  const known = new WeakMap<MatcherState, readonly Token[]>();
+  const known = new WeakMap<MatcherState, Candidates>();
   let limit = rememberedLimit;
   matcher.budget = stepsPerToken;
   let position = matcher.start();
@@ -78,31 +85,29 @@ export function createGrammarRun(grammar: Grammar, vocabulary: GrammarVocabulary
     return mark !== undefined && mayEnd(followMark(mark));
   }
 
-  function mayFollow(token: Token): boolean {
-    return unlessExhausted(() => follow(token) !== undefined);
-  }
-
-  function findCandidates(): Token[] {
-    const ends = endTokens.filter((token) => unlessExhausted(() => mayEndWith(token)));
+  function findCandidates(): Candidates {
+    let isExhausted = false;
+    /** Returns undefined when the steps run out: the caller gets fewer candidates instead of an error. */
+    function unlessExhausted<T>(ask: () => T): T | undefined {
+      try {
+        return ask();
+      } catch (error) {
+        if (!(error instanceof AmbiguityError)) throw error;
+        isExhausted = true;
+        return undefined;
+      }
+    }
     const rest = matcher.budget;
     matcher.budget = candidateSteps;
-    let exhausted = false;
-    const found = order.reachable(
-      position,
-      (from: MatcherPosition, byte) => {
-        try {
-          return exhausted ? undefined : matcher.advance(from, byte);
-        } catch (error) {
-          if (!(error instanceof AmbiguityError)) throw error;
-          exhausted = true;
-          return undefined;
-        }
-      },
-      maxCandidates,
-    );
+    const advance = (from: MatcherPosition, byte: number): MatcherPosition | undefined =>
+      isExhausted ? undefined : unlessExhausted(() => matcher.advance(from, byte));
+    const found = order.reachable(position, advance, maxCandidates);
     matcher.budget = rest;
-    const marked = [...markers.keys()].filter((token) => !isEndOfGeneration(token) && mayFollow(token));
-    return [...ends, ...marked, ...found];
+    const ends = endTokens.filter((token) => unlessExhausted(() => mayEndWith(token)));
+    const marked = [...markers.keys()].filter(
+      (token) => !isEndOfGeneration(token) && unlessExhausted(() => follow(token)) !== undefined,
+    );
+    return { tokens: [...ends, ...marked, ...found], areAll: !isExhausted && found.length < maxCandidates };
   }
 
   function advance(next: MatcherPosition | undefined): boolean {
@@ -137,14 +142,4 @@ export function createGrammarRun(grammar: Grammar, vocabulary: GrammarVocabulary
       }
     },
   };
-}
-
-/** Returns false when the steps run out, so that the caller gets fewer candidates instead of an error. */
-function unlessExhausted(ask: () => boolean): boolean {
-  try {
-    return ask();
-  } catch (error) {
-    if (!(error instanceof AmbiguityError)) throw error;
-    return false;
-  }
 }
