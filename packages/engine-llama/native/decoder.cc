@@ -84,10 +84,7 @@ class Batch {
         return { size(), tokens.data(), nullptr, positions.data(), counts.data(), pointers.data(), outputs.data() };
     }
 
-    /** LLAMA_TOKEN_NULL if there is no such token. */
-    llama_token tokenAt(int32_t index) const {
-        return index >= 0 && index < size() ? tokens[index] : LLAMA_TOKEN_NULL;
-    }
+    llama_token tokenAt(int32_t index) const { return tokens[index]; }
 
     bool hasLogitsAt(int32_t index) const { return index >= 0 && index < size() && outputs[index] != 0; }
 

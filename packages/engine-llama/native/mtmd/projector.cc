@@ -110,9 +110,7 @@ Napi::Value Projector::load(const Napi::CallbackInfo & info) {
     return inBackground(Value(), compute, [this](Napi::Env env) -> Napi::Value {
         auto facts = Napi::Object::New(env);
         facts.Set("width", static_cast<double>(width));
-        facts.Set("mrope", mtmd_decode_use_mrope(context.get()));
         facts.Set("vision", mtmd_support_vision(context.get()));
-        facts.Set("audio", mtmd_support_audio(context.get()));
         facts.Set("dependsOnPlace", mtmd_support_vision(context.get()) && waggle::dependsOnPlace(context.get()));
         return facts;
     });

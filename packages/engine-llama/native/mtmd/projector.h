@@ -35,7 +35,7 @@ class Projector : public Napi::ObjectWrap<Projector> {
         mtmd_context * context = nullptr;
     };
 
-    /** (path, useGpu, flashAttention: "on", "off" or "auto") => Promise<{ width, mrope, vision, audio, dependsOnPlace }>: `width` is the number of floats of a cell. */
+    /** (path, useGpu, flashAttention: "on", "off" or "auto") => Promise<{ width, vision, dependsOnPlace }>: `width` is the number of floats of a cell. */
     Napi::Value load(const Napi::CallbackInfo & info);
     /** (rgb, width, height) => Promise<({ tokens } | { chunk, cells, positions, causal, places })[]>: see `NativePart` in projector.ts. */
     Napi::Value divide(const Napi::CallbackInfo & info);

@@ -40,9 +40,7 @@ export interface NativeProjector {
 interface NativeFacts {
   /** Number of floats of a cell. */
   readonly width: number;
-  readonly mrope: boolean;
   readonly vision: boolean;
-  readonly audio: boolean;
   /** Whether the cells of a picture depend on where in the prompt it is. */
   readonly dependsOnPlace: boolean;
 }
