@@ -69,8 +69,8 @@ export async function openContext(model: LlamaModel, options: ContextOptions): P
       swaFullCache,
       // By default, the library makes the context smaller until it fits, without an error.
       failedCreationRemedy: false,
-      // The library counts cells for the longest job in each slot.
-      ignoreMemorySafetyChecks: form !== "separate",
+      // The library counts cells for the longest job in each slot, and without a GPU its estimate is rough.
+      ignoreMemorySafetyChecks: form !== "separate" || model.llama.gpu === false,
       ...(signal === undefined ? {} : { createSignal: signal }),
     });
   try {

@@ -1,5 +1,6 @@
 // Opens llama.cpp's binary for a device. Never builds or downloads a binary, and never writes to stdout.
 import { WaggleError } from "@waggle/protocol";
+import { estimateFromHeader } from "../passes/library-context.ts";
 import { findGpuPackagesIn, whyNoGpu } from "./gpu-packages.ts";
 import { getLlama, getModuleVersion, LlamaLogLevel, NoBinaryFoundError, type Llama } from "node-llama-cpp";
 
@@ -40,6 +41,7 @@ const opened = new Map<string, Promise<Llama | undefined>>();
  * @throws WaggleError unavailable if there is no binary for the device
  */
 export async function openLlama({ device, gpuPackages, maxThreads }: LlamaChoice, log: Listener): Promise<OpenedLlama> {
+  estimateFromHeader();
   listeners.add(log);
   const release = (): void => void listeners.delete(log);
   try {

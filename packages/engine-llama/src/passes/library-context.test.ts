@@ -1,6 +1,8 @@
 // Tests the error for a version of the library whose internals are different, and for internals that compute something else.
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
 import { expect, test, vi } from "vitest";
+import { openLlama } from "../load/llama.ts";
+import { storyModel } from "../testing/story-model.ts";
 import { requiredVersion, libraryOf, type LibraryContext } from "./library-context.ts";
 import { openDecoder } from "./open-decoder.ts";
 
@@ -45,6 +47,28 @@ test.each([
   expect(() => open(inside, exports)).toThrow(
     `node-llama-cpp ${requiredVersion} is required; the installed version does not work: ${problem}`,
   );
+});
+
+test("without a GPU, the library opens a model's file once", async () => {
+  const { llama, release } = await openLlama({ device: "cpu", maxThreads: 1 }, () => {});
+  const { _bindings: inside } = llama as unknown as {
+    readonly _bindings: { AddonModel: new (...all: unknown[]) => object };
+  };
+  const { AddonModel: Original } = inside;
+  let opened = 0;
+  inside.AddonModel = class extends Original {
+    constructor(...all: unknown[]) {
+      super(...all);
+      opened++;
+    }
+  };
+  const model = await llama.loadModel({ modelPath: storyModel });
+  const size = { contextSize: 64, batchSize: 64, threads: 1 };
+  const contexts = [await model.createContext(size), await model.createEmbeddingContext(size)];
+  inside.AddonModel = Original;
+  expect(opened).toBe(1);
+  for (const one of [...contexts, model]) await one.dispose();
+  release();
 });
 
 test("a library that computes something else is refused", async () => {

@@ -1,6 +1,6 @@
 // Owns the types of the library's internals: its context object, its samplers and its checkpoints. All knowledge about these internals is here. They
 // do not change as long as the library's version is pinned.
-import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
+import { GgufInsights, type Llama, type LlamaContext, type LlamaModel } from "node-llama-cpp";
 import type { Addon } from "./addon-decoder.ts";
 import type { SamplerConfig } from "../sampling/sampling-numbers.ts";
 
@@ -146,6 +146,21 @@ export async function withUnifiedCache(
   } finally {
     bindings.AddonContext = Original;
   }
+}
+
+const insights = GgufInsights.prototype as unknown as {
+  _resolveSimulatorSource(this: { readonly _llama: Llama }): Promise<unknown>;
+};
+const { _resolveSimulatorSource: resolveSource } = insights;
+
+/**
+ * Without a GPU, the library then estimates memory from a file's header. By default it simulates: it reads the file once more for the model, and again
+ * for its contexts.
+ */
+export function estimateFromHeader(): void {
+  insights._resolveSimulatorSource = async function () {
+    return this._llama.gpu === false ? null : await resolveSource.call(this);
+  };
 }
 
 interface Bindings {

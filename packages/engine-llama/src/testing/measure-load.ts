@@ -11,6 +11,7 @@ import {
 import { contextCapacity } from "@waggle/engine";
 import { modelUseOf, readGgufFile, type GgufHeader } from "@waggle/models/header";
 import { openContext } from "../load/context.ts";
+import { estimateFromHeader } from "../passes/library-context.ts";
 
 interface Settings {
   readonly modelPath: string;
@@ -43,6 +44,7 @@ const kinds = [
   ["output", "output"],
 ] as const;
 
+estimateFromHeader();
 let current = nothing();
 const llama = await getLlama({
   gpu: false,
