@@ -22,9 +22,9 @@ export interface EngineHarness {
   /** Returns all events of a job so far. */
   of(jobId: string): JobEvent[];
   textOf(jobId: string): string;
-  /** Resolves with the first event that matches; the event may be past. */
+  /** Resolves with the first event that matches; the event may be past. Rejects, like all waits here, when the engine ends before. */
   until<E extends EngineEvent>(matches: (event: EngineEvent) => event is E): Promise<E>;
-  /** Resolves with the job's first event of these types; the event may be past. */
+  /** Resolves with the job's first event of these types; the event may be past. Rejects when the job fails and `failed` is not among them. */
   untilJob<T extends JobEvent["type"]>(jobId: string, ...types: T[]): Promise<Extract<JobEvent, { type: T }>>;
 }
 
@@ -78,6 +78,12 @@ export function startEngine(options: EngineHarnessOptions = {}): EngineHarness {
     stepCosts: options.stepCosts,
   });
   const running = engine.run();
+  const ended = running.then((): never => {
+    const why = events.find(isType("broken"))?.message;
+    throw new Error(why === undefined ? "The engine has ended." : `The engine broke: ${why}`);
+  });
+  // A test that waits for no event may end its engine.
+  ended.catch(() => {});
   onTestFinished(async () => {
     engine.handle({ type: "shutdown" });
     gate.open();
@@ -90,21 +96,22 @@ export function startEngine(options: EngineHarnessOptions = {}): EngineHarness {
       .filter((event) => event.jobId === jobId);
   }
   function watch<T>(find: () => T | undefined): Promise<T> {
-    return new Promise((resolve) => {
+    const found = new Promise<T>((resolve) => {
       const check = (): void => {
-        const found = find();
-        if (found === undefined) return;
+        const event = find();
+        if (event === undefined) return;
         watchers.delete(check);
-        resolve(found);
+        resolve(event);
       };
       watchers.add(check);
       check();
     });
+    return Promise.race([found, ended]);
   }
   return {
     engine,
     backend: fake,
-    gate,
+    gate: { ...gate, held: () => Promise.race([gate.held(), ended]) },
     events,
     running,
     of,
@@ -113,10 +120,13 @@ export function startEngine(options: EngineHarnessOptions = {}): EngineHarness {
         .map((event) => (event.type === "token" ? event.text : ""))
         .join(""),
     until: (matches) => watch(() => events.find(matches)),
-    untilJob: <T extends JobEvent["type"]>(jobId: string, ...types: T[]) =>
-      watch(() => of(jobId).find((event) => (types as string[]).includes(event.type))) as Promise<
-        Extract<JobEvent, { type: T }>
-      >,
+    async untilJob<T extends JobEvent["type"]>(jobId: string, ...types: T[]) {
+      const isWanted = (event: JobEvent): event is Extract<JobEvent, { type: T }> =>
+        (types as string[]).includes(event.type);
+      const event = await watch(() => of(jobId).find((each) => isWanted(each) || each.type === "failed"));
+      if (isWanted(event)) return event;
+      throw new Error(`Job ${jobId} failed: ${JSON.stringify(event)}`);
+    },
   };
 }
 
