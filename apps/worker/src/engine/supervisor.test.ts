@@ -340,7 +340,7 @@ describe("a crash loop", () => {
       worker.clock.advance(0);
       expect(worker.engines).toHaveLength(death + 1);
     }
-    for (let death = 1; death <= crashLoopDeaths; death += 1) {
+    for (let death = 2; death <= crashLoopDeaths; death += 1) {
       worker.ready();
       worker.send({ type: "step", events: [{ type: "started", jobId: "a", promptTokens: 1, cachedTokens: 0 }] });
       worker.die();

@@ -106,7 +106,6 @@ export function createWatchdog({ clock, timeoutMs, busy, onHang }: WatchdogOptio
     stop() {
       timer?.cancel();
       timer = undefined;
-      passes.length = 0;
     },
   };
 }
