@@ -34,40 +34,27 @@ async function lockAndDie(folder: string): Promise<void> {
   await once(owner, "exit");
 }
 
-test("a temporary folder is removed with its worker", async () => {
+test("models share a temporary folder, which is removed with its worker, and a model's share with its engine", async () => {
   const folder = await chosen();
   expect(basename(folder.path)).toMatch(new RegExp(`^waggle-prefixes-${process.pid}-`));
-  expect(folder.maxBytes).toBe(2 ** 20);
-  mkdirSync(join(folder.path, "model"), { recursive: true });
-  writeFileSync(join(folder.path, "model", "state.kv"), "x");
+  const one = folder.shareOf("j", 2);
+  const other = folder.shareOf("m2j", 2);
+  expect([folder, one, other].map(({ maxBytes }) => maxBytes)).toEqual([2 ** 20, 2 ** 19, 2 ** 19]);
+  for (const { folder: path } of [one, other]) mkdirSync(join(path, "model"), { recursive: true });
+  one.release();
+  expect([existsSync(one.folder), existsSync(other.folder)]).toEqual([false, true]);
   folder.close();
   expect(readdirSync(parent)).toEqual([]);
 });
 
-test("models share a temporary folder, and a model's share is removed with its engine", async () => {
-  const folder = await chosen();
-  const one = folder.shareOf("j", 2);
-  const other = folder.shareOf("m2j", 2);
-  expect([one.maxBytes, other.maxBytes]).toEqual([2 ** 19, 2 ** 19]);
-  for (const { folder: path } of [one, other]) mkdirSync(join(path, "model"), { recursive: true });
-  one.release();
-  expect([existsSync(one.folder), existsSync(other.folder)]).toEqual([false, true]);
-});
-
-test("models share a configured folder, and find their snapshots again", async () => {
-  const { shareOf } = await chosen({ folder: join(parent, "mine") });
-  const share = shareOf("j", 4);
+test("models share a configured folder, which is kept: they find their snapshots again", async () => {
+  const folder = await chosen({ folder: join(parent, "mine") });
+  const share = folder.shareOf("j", 4);
   expect(share).toMatchObject({ folder: join(parent, "mine"), maxBytes: 2 ** 18 });
   mkdirSync(share.folder);
   share.release();
-  expect(existsSync(share.folder)).toBe(true);
-});
-
-test("a configured folder is kept when its worker exits", async () => {
-  const folder = await chosen({ folder: join(parent, "mine") });
-  mkdirSync(folder.path);
   folder.close();
-  expect(existsSync(join(parent, "mine"))).toBe(true);
+  expect(existsSync(share.folder)).toBe(true);
 });
 
 test("a temporary folder takes at most half of the free space", async () => {
@@ -91,9 +78,11 @@ test("the folder of a killed worker is removed, even if another process here has
   expect(existsSync(left)).toBe(false);
 });
 
+/** The id of a process that has exited. */
+const idOfGone = (): string => execFileSync(process.execPath, ["-p", "process.pid"], { encoding: "utf8" }).trim();
+
 test("the folder of a living worker is kept, even if no process here has its id", async () => {
-  const goneBy = Number(execFileSync(process.execPath, ["-e", "console.log(process.pid)"], { encoding: "utf8" }));
-  const living = join(parent, `waggle-prefixes-${goneBy}-0123456789ab`);
+  const living = join(parent, `waggle-prefixes-${idOfGone()}-0123456789ab`);
   mkdirSync(living);
   const lock = await lockFolder(living);
   await chosen();
@@ -102,7 +91,7 @@ test("the folder of a living worker is kept, even if no process here has its id"
 });
 
 test("a folder without a lock is removed only when it is old and its process is gone", async () => {
-  const goneBy = Number(execFileSync(process.execPath, ["-e", "console.log(process.pid)"], { encoding: "utf8" }));
+  const goneBy = idOfGone();
   const folder = (name: string, old = true): string => {
     const path = join(parent, name);
     mkdirSync(path);

@@ -6,7 +6,6 @@ import { SamplingSchema } from "@waggle/protocol";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { parseConfig } from "../config.ts";
 import { forkEngine } from "./engine-process.ts";
-import type { EngineStart } from "./engine-start.ts";
 import { createPictureInlet, sendCommand, type CommandWithPictures } from "./picture-pipe.ts";
 
 function pictureOf(fill: number, length: number): Picture {
@@ -119,21 +118,9 @@ test("an engine process answers a prompt with pictures of several megabytes", as
     vi.waitUntil(() => events.some(isIt), 120_000);
   engine.on("message", (event) => events.push(event as EngineEvent));
   const read = parseConfig(["--local-mode", "--backend", "fake"], {});
-  const { modelSettings: settings, fake } = read.kind === "run" ? read.config : expect.fail(read.stderr);
-  const start: EngineStart = {
-    ...{
-      type: "load",
-      backend: "fake",
-      model: "fake",
-      gpuFolder: "",
-      settings,
-      maxThreads: 1,
-      prefixStore: undefined,
-      fake,
-    },
-    projector: { path: "eye.gguf", maxPixels: 4_096, isRequired: true },
-  };
-  engine.send(start);
+  const config = read.kind === "run" ? read.config : expect.fail(read.stderr);
+  const projector = { path: "eye.gguf", maxPixels: 4_096, isRequired: true };
+  engine.send({ ...config, type: "load", settings: config.modelSettings, projector });
   await until(({ type }) => type === "ready");
   const pictures = [pictureOf(1, 3_000_000), pictureOf(2, 5_000_001)];
   const pieces = ["a", { type: "image" as const, picture: 1 }, { type: "image" as const, picture: 0 }, "b"];

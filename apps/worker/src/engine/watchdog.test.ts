@@ -3,17 +3,17 @@ import { createFakeClock } from "@waggle/testing";
 import { describe, expect, it } from "vitest";
 import { createWatchdog } from "./watchdog.ts";
 
-function setUp(timeoutMs = 1_000) {
+function setUp() {
   const clock = createFakeClock();
-  return { clock, ...setUpOn(clock, timeoutMs) };
+  return { clock, ...setUpOn(clock) };
 }
 
-function setUpOn(clock: Clock, timeoutMs = 1_000) {
+function setUpOn(clock: Clock) {
   const hangs: (readonly [ms: number, busy: boolean])[] = [];
   const work = { busy: false };
   const watchdog = createWatchdog({
     clock,
-    timeoutMs,
+    timeoutMs: 1_000,
     busy: () => work.busy,
     onHang: (ms, busy) => hangs.push([ms, busy]),
   });
@@ -48,32 +48,16 @@ function createStoppableClock() {
 }
 
 describe("watchdog of an engine with work", () => {
-  it("reports a hang when there is no step for the timeout", () => {
-    const { clock, hangs, give } = setUp();
-    give();
-    clock.advance(999);
-    expect(hangs).toEqual([]);
-    clock.advance(1);
-    expect(hangs).toEqual([[1_000, true]]);
-  });
-
-  it("reports no hang while steps come", () => {
+  it("reports a hang when there is no step for the timeout, and none while steps come", () => {
     const { clock, hangs, watchdog, give } = setUp();
     give();
     for (let step = 0; step < 10; step += 1) {
       clock.advance(900);
       watchdog.stepped(5);
     }
+    clock.advance(999);
     expect(hangs).toEqual([]);
-  });
-
-  it("does not count other messages as steps: a pass may hang while the process still sends messages", () => {
-    const { clock, hangs, watchdog, give } = setUp();
-    give();
-    for (let report = 0; report < 10; report += 1) {
-      watchdog.receivedMessage();
-      clock.advance(100);
-    }
+    clock.advance(1);
     expect(hangs).toEqual([[1_000, true]]);
   });
 
@@ -108,32 +92,6 @@ describe("watchdog of an idle engine", () => {
     expect(hangs).toEqual([]);
     clock.advance(1);
     expect(hangs).toEqual([[5_000, false]]);
-  });
-
-  it("allows silence for the step timeout if the timeout is longer than five seconds", () => {
-    const { clock, hangs } = setUp(30_000);
-    clock.advance(29_999);
-    expect(hangs).toEqual([]);
-    clock.advance(1);
-    expect(hangs).toEqual([[30_000, false]]);
-  });
-
-  it("reports no hang with a message each second, and has a single timer", () => {
-    const { clock, hangs, watchdog } = setUp();
-    for (let report = 0; report < 100; report += 1) {
-      clock.advance(1_000);
-      watchdog.receivedMessage();
-      expect(clock.pending).toBe(1);
-    }
-    expect(hangs).toEqual([]);
-  });
-
-  it("has no timer once the engine is gone", () => {
-    const { clock, hangs, watchdog } = setUp();
-    watchdog.stop();
-    expect(clock.pending).toBe(0);
-    clock.advance(100_000);
-    expect(hangs).toEqual([]);
   });
 });
 
