@@ -26,34 +26,21 @@ async function loadFake(start: ModelLoad): Promise<Backend> {
     vision: projector !== undefined,
     // Ends the process without a message, like a fault in native code.
     die: () => process.kill(process.pid, "SIGKILL"),
-    ...(fake.crashAtStep === undefined ? {} : { failAtStep: fake.crashAtStep }),
-    ...(fake.hangAtStep === undefined ? {} : { hangAtStep: fake.hangAtStep }),
+    failAtStep: fake.crashAtStep,
+    hangAtStep: fake.hangAtStep,
   });
 }
 
 async function loadLlama(start: ModelLoad, emit: (event: EngineEvent) => void): Promise<Backend> {
   const { loadLlamaBackend } = await import("@waggle/engine-llama");
-  const {
-    contextSize,
-    contextPool,
-    batchSize,
-    chatTemplate,
-    mmproj: _,
-    maxPicturePixels: __,
-    ...settings
-  } = start.settings;
   return await loadLlamaBackend({
+    ...start.settings,
     modelPath: start.model,
-    ...settings,
-    ...(contextSize === undefined ? {} : { contextSize }),
-    ...(contextPool === undefined ? {} : { contextPool }),
-    ...(batchSize === undefined ? {} : { batchSize }),
-    ...(start.projector === undefined ? {} : { projector: start.projector }),
+    projector: start.projector,
     gpuPackages: start.gpuFolder,
     // The worker starts this process with one thread in libuv's pool.
     onePoolThread: true,
-    ...(chatTemplate === undefined ? {} : { chatTemplate }),
-    ...(start.prefixStore === undefined ? {} : { statesFolder: start.prefixStore.folder }),
+    statesFolder: start.prefixStore?.folder,
     onProgress: createReport(emit),
     onOpening: (file) => emit({ type: "opening", file }),
     log: (level, message) => emit({ type: "log", level, message }),

@@ -197,6 +197,7 @@ function createEngineOn(backend: Backend, start: EngineStart, stepCosts: StepCos
     random32: () => randomBytes(4).readUInt32LE(),
     emit,
     stepCosts,
-    ...(threadsPinned ? { pinnedThreads: threads } : { maxThreads: start.maxThreads }),
+    pinnedThreads: threadsPinned ? threads : undefined,
+    maxThreads: threadsPinned ? undefined : start.maxThreads,
   });
 }

@@ -34,18 +34,18 @@ export interface LlamaBackendOptions extends LoadSettings {
   /** Number of jobs that can run at the same time. */
   readonly slots: number;
   /** Most tokens of one job, prompt and answer together; by default as `contextDefaults` says. */
-  readonly contextSize?: number;
+  readonly contextSize?: number | undefined;
   /** Most tokens of all jobs together; by default as `contextDefaults` says. */
-  readonly contextPool?: number;
+  readonly contextPool?: number | undefined;
   /** Number of threads at the start; `setThreads` changes it. */
   readonly threads: number;
   /** Maximum number of tokens in a step; at least the number of slots. By default 512, or 256 for models with recurrent layers. */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   readonly device: LlamaDevice;
   /** Folder with GPU packages, in addition to those that were installed with the library. */
   readonly gpuPackages?: string;
   /** Replaces the model's chat template: `chatml`, `generic`, or a template's source. */
-  readonly chatTemplate?: string;
+  readonly chatTemplate?: string | undefined;
   /**
    * Whether libuv's pool has one thread. The library then computes its calls in order, so that sampling can be requested together with the pass.
    */
@@ -57,7 +57,7 @@ export interface LlamaBackendOptions extends LoadSettings {
   /** Lets the model read pictures; by default it reads none. */
   readonly projector?: ProjectorSettings | undefined;
   /** Folder of KV snapshots, with a subfolder for each model. By default no snapshots are saved. */
-  readonly statesFolder?: string;
+  readonly statesFolder?: string | undefined;
   /** Called with the progress from 0 to 1. */
   readonly onProgress?: (progress: number) => void;
   readonly onOpening?: OnOpening;

@@ -62,11 +62,11 @@ export interface EngineOptions {
   /** Receives each event synchronously and must not throw. It may call the engine with a command. */
   readonly emit: (event: EngineEvent) => void;
   /** A fixed number of threads; by default the engine begins with the backend's number and adapts it. */
-  readonly pinnedThreads?: number;
+  readonly pinnedThreads?: number | undefined;
   /** What steps cost, as measured at the load or by an earlier engine. */
   readonly stepCosts?: StepCosts | undefined;
   /** Maximum number of threads to try when `pinnedThreads` is absent; by default the backend's maximum. */
-  readonly maxThreads?: number;
+  readonly maxThreads?: number | undefined;
 }
 
 export interface Engine {

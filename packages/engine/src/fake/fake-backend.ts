@@ -55,9 +55,9 @@ export interface FakeBackendOptions {
   /** The generic format by default. */
   readonly chatFormat?: ChatFormat;
   /** The step with this number, counted from 1, rejects. */
-  readonly failAtStep?: number;
+  readonly failAtStep?: number | undefined;
   /** The step with this number, counted from 1, ends only when the backend is disposed of. */
-  readonly hangAtStep?: number;
+  readonly hangAtStep?: number | undefined;
   /** Reads pictures: of any bytes, except those that begin with `broken`. False by default. */
   readonly vision?: boolean;
   /** Each picture of a prompt is a piece of its preparation, which waits for this promise. */

@@ -73,8 +73,8 @@ export function startEngine(options: EngineHarnessOptions = {}): EngineHarness {
       for (const watcher of watchers) watcher();
       options.onEvent?.(event, engine);
     },
-    ...(options.pinnedThreads === undefined ? {} : { pinnedThreads: options.pinnedThreads }),
-    ...(options.maxThreads === undefined ? {} : { maxThreads: options.maxThreads }),
+    pinnedThreads: options.pinnedThreads,
+    maxThreads: options.maxThreads,
     stepCosts: options.stepCosts,
   });
   const running = engine.run();
