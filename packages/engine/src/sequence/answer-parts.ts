@@ -3,7 +3,7 @@
 import { createReader, type AnswerPart, type AnswerReader, type ChatFormat } from "@waggle/chat-format/format";
 import type { PartName } from "../port/messages.ts";
 import type { PreparedGenerate } from "./prepare.ts";
-import { createStopMatcher, createTextAssembler, createTextDecoder, type CertainText } from "./decode-text.ts";
+import { createStopMatcher, createTextDecoder, type CertainText } from "./decode-text.ts";
 
 export interface Piece {
   /** Absent for content, and for the answer to a plain prompt. */
@@ -18,7 +18,7 @@ export interface NewPieces extends Pick<CertainText, "stopped"> {
 export interface AnswerParts {
   /** @param mark the private character that replaces the token, if the token is a marker of the chat format */
   push(bytes: Uint8Array, mark: string | undefined): NewPieces;
-  /** Ends the generation: returns the text that was held back, without an unfinished character. */
+  /** Ends the generation: returns the text that was held back. An unfinished character is left out, as in llama-server. */
   end(): NewPieces;
   /** True when the next token belongs to a thought. */
   readonly thinking: boolean;
@@ -30,11 +30,6 @@ export interface AnswerParts {
 
 /** Private characters that replace the chat format's markers in the reader's text. The text of other tokens must not contain them. */
 const marks = /[\uFDD0-\uFDEF]/;
-
-/** @param reader parses a conversation's answer; undefined for a plain prompt, whose answer has no parts */
-export function createAnswerParts(stop: readonly string[], reader: AnswerReader | undefined): AnswerParts {
-  return reader === undefined ? plainText(stop) : readText(stop, reader);
-}
 
 /** Creates the reader of a conversation's answer; undefined for a plain prompt. */
 export function readerFor(
@@ -50,34 +45,16 @@ export function readerFor(
   return createReader({ format, tools, start });
 }
 
-function plainText(stop: readonly string[]): AnswerParts {
-  const assembler = createTextAssembler(stop);
-  const piecesOf = ({ text, stopped }: CertainText): NewPieces => ({
-    pieces: text === "" ? [] : [{ text }],
-    stopped,
-  });
-  return {
-    push: (bytes) => piecesOf(assembler.push(bytes)),
-    end: () => piecesOf(assembler.end()),
-    thinking: false,
-    unreadableCalls: 0,
-    get stopString() {
-      return assembler.stopString;
-    },
-  };
-}
-
-function readText(stop: readonly string[], reader: AnswerReader): AnswerParts {
+/** @param reader parses a conversation's answer; undefined for a plain prompt, whose answer has no parts */
+export function createAnswerParts(stop: readonly string[], reader: AnswerReader | undefined): AnswerParts {
   const decoder = createTextDecoder();
   const stops = createStopMatcher(stop);
   let stopped = false;
 
-  function take(parts: readonly AnswerPart[], isLast: boolean): NewPieces {
+  function take(parts: readonly AnswerPart[], isLast = false): NewPieces {
     const pieces: Piece[] = [];
     const add = (text: string, part?: PartName): void => {
-      if (part === undefined ? text !== "" : part.kind === "call" || text !== "") {
-        pieces.push(part === undefined ? { text } : { part, text });
-      }
+      if (part?.kind === "call" || text !== "") pieces.push(part === undefined ? { text } : { part, text });
     };
     for (const part of parts) {
       if (stopped) break;
@@ -97,16 +74,17 @@ function readText(stop: readonly string[], reader: AnswerReader): AnswerParts {
 
   return {
     push(bytes, mark) {
-      if (mark === undefined) return take(reader.push(withoutMarks(decoder.decode(bytes, { stream: true }))), false);
+      if (reader === undefined) return take([{ kind: "content", text: decoder.decode(bytes, { stream: true }) }]);
+      if (mark === undefined) return take(reader.push(withoutMarks(decoder.decode(bytes, { stream: true }))));
       // Without `stream`, `decode` ends an unfinished character, because a marker follows.
-      return take(reader.push(withoutMarks(decoder.decode()) + mark), false);
+      return take(reader.push(withoutMarks(decoder.decode()) + mark));
     },
-    end: () => take(reader.end(), true),
+    end: () => take(reader?.end() ?? [], true),
     get thinking() {
-      return reader.in === "reasoning";
+      return reader?.in === "reasoning";
     },
     get unreadableCalls() {
-      return reader.calls.unreadable;
+      return reader?.calls.unreadable ?? 0;
     },
     get stopString() {
       return stops.stopString;
@@ -116,4 +94,16 @@ function readText(stop: readonly string[], reader: AnswerReader): AnswerParts {
 
 function withoutMarks(text: string): string {
   return marks.test(text) ? text.replaceAll(new RegExp(marks, "g"), "\uFFFD") : text;
+}
+
+/** Joins the last token's text with the text that the end releases, where both belong to the same part. */
+export function joinPieces(before: readonly Piece[], after: readonly Piece[]): readonly Piece[] {
+  const [last, first] = [before.at(-1), after[0]];
+  if (last === undefined || first === undefined || !isSamePart(last, first)) return [...before, ...after];
+  return [...before.slice(0, -1), { ...last, text: last.text + first.text }, ...after.slice(1)];
+}
+
+function isSamePart({ part: a }: Piece, { part: b }: Piece): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.kind === b.kind && a.kind !== "call" && (a.kind === "reasoning" || a.index === (b as typeof a).index);
 }

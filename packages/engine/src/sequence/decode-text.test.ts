@@ -1,16 +1,26 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createTextAssembler } from "./decode-text.ts";
+import { createAnswerParts, type NewPieces } from "./answer-parts.ts";
 
 const encoder = new TextEncoder();
 
+/** The text of an answer to a plain prompt. */
+function createText(stops: readonly string[]) {
+  const parts = createAnswerParts(stops, undefined);
+  const certain = ({ pieces, stopped }: NewPieces) => ({ text: pieces.map(({ text }) => text).join(""), stopped });
+  return {
+    push: (bytes: Uint8Array) => certain(parts.push(bytes, undefined)),
+    end: () => certain(parts.end()),
+  };
+}
+
 /** Returns the text for each piece, then the text that the end releases. */
 function assemble(pieces: readonly (string | readonly number[])[], stops: readonly string[] = []): string[] {
-  const assembler = createTextAssembler(stops);
+  const answer = createText(stops);
   const texts = pieces.map((piece) =>
-    assembler.push(typeof piece === "string" ? encoder.encode(piece) : Uint8Array.from(piece)),
+    answer.push(typeof piece === "string" ? encoder.encode(piece) : Uint8Array.from(piece)),
   );
-  return [...texts, assembler.end()].map(({ text }) => text);
+  return [...texts, answer.end()].map(({ text }) => text);
 }
 
 describe("the characters of a text", () => {
@@ -38,10 +48,10 @@ describe("the characters of a text", () => {
 
 describe("stop strings", () => {
   test("end the text before their first character", () => {
-    const assembler = createTextAssembler(["END"]);
-    expect(assembler.push(encoder.encode("one END two"))).toEqual({ text: "one ", stopped: true });
-    expect(assembler.push(encoder.encode("three"))).toEqual({ text: "", stopped: true });
-    expect(assembler.end()).toEqual({ text: "", stopped: true });
+    const answer = createText(["END"]);
+    expect(answer.push(encoder.encode("one END two"))).toEqual({ text: "one ", stopped: true });
+    expect(answer.push(encoder.encode("three"))).toEqual({ text: "", stopped: true });
+    expect(answer.end()).toEqual({ text: "", stopped: true });
   });
 
   test("hold back only text that may become a stop string", () => {
@@ -117,12 +127,12 @@ describe("for random bytes, stop strings and borders between tokens", () => {
   test("the held-back text is the longest end of the text that a stop string begins with", () => {
     fc.assert(
       fc.property(bytes, stops, cuts, (all, stopStrings, at) => {
-        const assembler = createTextAssembler(stopStrings);
+        const answer = createText(stopStrings);
         const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
         let decoded = "";
         let shown = "";
         for (const piece of split(all, at)) {
-          const { text, stopped } = assembler.push(Uint8Array.from(piece));
+          const { text, stopped } = answer.push(Uint8Array.from(piece));
           if (stopped) return;
           shown += text;
           decoded += decoder.decode(Uint8Array.from(piece), { stream: true });

@@ -6,28 +6,6 @@ export interface CertainText {
   readonly stopped: boolean;
 }
 
-export interface TextAssembler extends Pick<StopMatcher, "stopString"> {
-  push(bytes: Uint8Array): CertainText;
-  /** Ends the generation: returns the text that was held back. An unfinished character is left out, as in llama-server. */
-  end(): CertainText;
-}
-
-/**
- * Assembles the text of one job. The first stop string to be complete ends the text; of two that end at the same position,
- * the longer one counts. The borders between tokens make no difference.
- */
-export function createTextAssembler(stopStrings: readonly string[]): TextAssembler {
-  const decoder = createTextDecoder();
-  const stops = createStopMatcher(stopStrings);
-  return {
-    push: (bytes) => stops.push(decoder.decode(bytes, { stream: true })),
-    end: () => stops.end(),
-    get stopString() {
-      return stops.stopString;
-    },
-  };
-}
-
 /** Creates a decoder that keeps a byte order mark in the text. */
 export function createTextDecoder(): InstanceType<typeof TextDecoder> {
   return new TextDecoder("utf-8", { ignoreBOM: true });
@@ -41,6 +19,10 @@ export interface StopMatcher {
   readonly stopString: string | undefined;
 }
 
+/**
+ * Finds the end of a text. The first stop string to be complete ends the text; of two that end at the same position, the longer one counts. The borders
+ * between tokens make no difference.
+ */
 export function createStopMatcher(stopStrings: readonly string[]): StopMatcher {
   // Ignore stop strings with half a surrogate pair: decoded text has whole characters only, and the search for such a stop
   // string could split a character.

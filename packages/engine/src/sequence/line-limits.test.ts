@@ -7,9 +7,9 @@ function sent(limits: LineLimits, pieces: readonly string[], decodeMs = 0): read
   const watch = createLineWatch(limits);
   let text = "";
   for (const piece of pieces) {
-    const watched = watch.push(piece, decodeMs);
-    text += watched.text;
-    if (watched.by !== undefined) return [text, watched.by];
+    const { pieces: allowed, by } = watch.push([{ text: piece }], decodeMs);
+    text += allowed.map((one) => one.text).join("");
+    if (by !== undefined) return [text, by];
   }
   return [text, undefined];
 }

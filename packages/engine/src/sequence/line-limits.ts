@@ -1,23 +1,25 @@
 // Applies limits by lines to an answer, for editors. llama-server's fields for these limits are n_indent and t_max_predict_ms.
 import type { StoppedBy } from "@waggle/protocol";
 import type { LineLimits } from "../port/work.ts";
+import type { Piece } from "./answer-parts.ts";
 
 export interface LineWatch {
   /**
-   * @param text text that is about to be sent
+   * @param pieces text that is about to be sent
    * @param decodeMs time since the first token
    */
-  push(text: string, decodeMs: number): Watched;
+  push(pieces: readonly Piece[], decodeMs: number): Watched;
 }
 
 export interface Watched {
   /** The part of the text that is sent. */
-  readonly text: string;
+  readonly pieces: readonly Piece[];
   /** The limit that ends the answer, if one does. */
   readonly by?: Extract<StoppedBy, "time" | "indent">;
 }
 
 export function createLineWatch({ maxDecodeMs = Infinity, minIndent = 0 }: LineLimits): LineWatch {
+  let hasLeft = false;
   /** Number of spaces and tabs at the beginning of the current line so far; undefined after another character, and in the first line. */
   let indent: number | undefined;
 
@@ -36,11 +38,19 @@ export function createLineWatch({ maxDecodeMs = Infinity, minIndent = 0 }: LineL
   }
 
   return {
-    push(text, decodeMs) {
-      const dedent = dedentIn(text);
-      const allowed = dedent === undefined ? text : text.slice(0, dedent);
-      if (dedent !== undefined) return { text: allowed, by: "indent" };
-      return decodeMs > maxDecodeMs && allowed.includes("\n") ? { text: allowed, by: "time" } : { text: allowed };
+    push(pieces, decodeMs) {
+      // The text that was held back when the answer left the indented block is dropped, too.
+      if (hasLeft) return { pieces: [], by: "indent" };
+      const sent: Piece[] = [];
+      for (const piece of pieces) {
+        const dedent = dedentIn(piece.text);
+        hasLeft = dedent !== undefined;
+        const text = piece.text.slice(0, dedent);
+        if (text !== "") sent.push({ ...piece, text });
+        if (hasLeft) return { pieces: sent, by: "indent" };
+        if (decodeMs > maxDecodeMs && text.includes("\n")) return { pieces: sent, by: "time" };
+      }
+      return { pieces: sent };
     },
   };
 }

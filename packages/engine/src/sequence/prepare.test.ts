@@ -5,8 +5,10 @@ import { createFakeBackend } from "../fake/fake-backend.ts";
 import type { TemplateMessage, TemplateTool } from "../port/prompts.ts";
 import type { EngineJob } from "../port/messages.ts";
 import { freePieces } from "../port/pieces.ts";
+import type { TextGenerator } from "../port/generator.ts";
+import type { Embedder } from "../port/texts.ts";
 import type { EmbedWork, GenerateWork } from "../port/work.ts";
-import { createPreparer, failureOf, maxCharsPerToken, type Preparer } from "./prepare.ts";
+import { adaptersOf, createPreparer, failureOf, maxCharsPerToken, type Preparer } from "./prepare.ts";
 
 function job(given: Partial<GenerateWork> = {}): EngineJob {
   const sampling = SamplingSchema.parse({});
@@ -21,23 +23,27 @@ function embedJob(...texts: string[]): EngineJob<EmbedWork> {
 
 const text = (prompt: string) => ({ prompt: { kind: "text", text: prompt } }) as const;
 
-function preparer(given: { random32?: () => number } = {}): Preparer {
-  const backend = createFakeBackend({ slots: 1, contextSize: 10 });
-  return createPreparer({ backend, random32: () => 7, ...given });
+/** @param replaced functions of the fake generator */
+function preparer(replaced: Partial<TextGenerator> = {}, random32 = () => 7): Preparer {
+  const backend = withGenerator(() => replaced)(createFakeBackend({ slots: 1, contextSize: 10 }));
+  return createPreparer({ backend, random32 });
 }
+
+/** @param replaced fields of the fake embedder */
+function embedPreparer(replaced: Partial<Embedder>): Preparer {
+  const { embedder, ...fake } = createFakeBackend({ slots: 1, contextSize: 10 });
+  if (embedder === undefined) expect.fail("no embedder");
+  return createPreparer({ backend: { ...fake, embedder: { ...embedder, ...replaced } }, random32: () => 7 });
+}
+
+const tokenize = () => expect.fail("tokenized");
 
 describe("preparing", () => {
   test("returns tokens, and draws a seed for a job without one", async () => {
     expect(await preparer()(job())).toMatchObject({ prompt: { length: 6 }, sampling: { seed: 7 } });
-    expect(await preparer({ random32: () => -1 })(job())).toMatchObject({ sampling: { seed: 4_294_967_295 } });
+    expect(await preparer({}, () => -1)(job())).toMatchObject({ sampling: { seed: 4_294_967_295 } });
     const seeded = job({ sampling: SamplingSchema.parse({ seed: 3 }) });
     expect(await preparer()(seeded)).toMatchObject({ sampling: { seed: 3 } });
-  });
-
-  test("tokenizes a conversation", async () => {
-    const messages = [{ role: "user", content: "Hi" }] as const;
-    const prepared = await preparer()(job({ prompt: { kind: "messages", messages } }));
-    expect(prepared).toMatchObject({ prompt: { length: 6 }, promptTokens: 6 });
   });
 
   test("refuses a prompt without room for an answer, and names both numbers of tokens", async () => {
@@ -53,32 +59,21 @@ describe("preparing", () => {
 
   test("skips the rest of the texts when the client has disconnected", async () => {
     const leaving = new AbortController();
-    const tokenized: string[] = [];
-    const tokenize = async (text: string) => {
-      tokenized.push(text);
-      if (tokenized.length === 2) leaving.abort();
-      return [1];
-    };
-    const fake = createFakeBackend({ slots: 1, contextSize: 10 });
-    const embedder = {
-      width: 8,
-      maxTokens: 10,
-      maxPieceTokens: 10,
-      mustBeWhole: false,
-      feed: () => expect.fail("fed"),
-      tokenize: async (text: unknown) => await tokenize(String(text)),
-    };
-    const prepare = createPreparer({ backend: { ...fake, embedder }, random32: () => 0 });
+    const tokenized: unknown[] = [];
+    const prepare = embedPreparer({
+      async tokenize(text) {
+        tokenized.push(text);
+        if (tokenized.length === 2) leaving.abort();
+        return [1];
+      },
+    });
     const left = prepare(embedJob("one", "two", "three"), { ...freePieces, signal: leaving.signal });
     await expect(left).rejects.toThrow("aborted");
     expect(tokenized).toEqual(["one", "two"]);
   });
 
   test("refuses a prompt without tokens, whose first pass would never come", async () => {
-    const backend = withGenerator(() => ({ tokenize: async () => ({ entries: [], chunks: [] }) }))(
-      createFakeBackend({ slots: 1, contextSize: 10 }),
-    );
-    const refused = createPreparer({ backend, random32: () => 0 })(job(text("")));
+    const refused = preparer({ tokenize: async () => ({ entries: [], chunks: [] }) })(job(text("")));
     await expect(refused).rejects.toMatchObject({
       code: "invalid_argument",
       message: expect.stringContaining("no tokens"),
@@ -86,10 +81,7 @@ describe("preparing", () => {
   });
 
   test("refuses a far too long prompt without tokenizing it", async () => {
-    const backend = withGenerator(() => ({ tokenize: () => expect.fail("tokenized") }))(
-      createFakeBackend({ slots: 1, contextSize: 10 }),
-    );
-    const refused = createPreparer({ backend, random32: () => 0 })(job(text(" ".repeat(10 * maxCharsPerToken))));
+    const refused = preparer({ tokenize })(job(text(" ".repeat(10 * maxCharsPerToken))));
     await expect(refused).rejects.toMatchObject({ message: expect.stringContaining("10 tokens or more") });
   });
 
@@ -123,31 +115,19 @@ describe("preparing", () => {
       },
     ],
   ])("counts the text in %s as well", async (_, { messages = [], tools = [] }) => {
-    const backend = withGenerator(() => ({ tokenize: () => expect.fail("tokenized") }))(
-      createFakeBackend({ slots: 1, contextSize: 10 }),
-    );
-    const refused = createPreparer({ backend, random32: () => 0 })(
-      job({ prompt: { kind: "messages", messages, tools } }),
-    );
+    const refused = preparer({ tokenize })(job({ prompt: { kind: "messages", messages, tools } }));
     await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/1\d tokens or more/) });
   });
 
   test("accepts code with a hole of any length, because the backend cuts it to the context", async () => {
-    const backend = withGenerator(() => ({ tokenize: async () => ({ entries: [1, 2], chunks: [] }) }))(
-      createFakeBackend({ slots: 1, contextSize: 10 }),
-    );
-    const prepare = createPreparer({ backend, random32: () => 0 });
+    const prepare = preparer({ tokenize: async () => ({ entries: [1, 2], chunks: [] }) });
     const long = "x".repeat(10 * maxCharsPerToken);
     const infill = { prefix: long, suffix: long, extra: [{ filename: "a.c", text: long }], prompt: long };
     await expect(prepare(job({ prompt: { kind: "infill", infill } }))).resolves.toMatchObject({ promptTokens: 2 });
   });
 
   test("refuses a far too long text to embed before tokenizing any text", async () => {
-    const fake = createFakeBackend({ slots: 1, contextSize: 10 });
-    const { embedder } = fake;
-    if (embedder === undefined) expect.fail("no embedder");
-    const backend = { ...fake, embedder: { ...embedder, maxTokens: 9, tokenize: () => expect.fail("tokenized") } };
-    const prepare = createPreparer({ backend, random32: () => 0 });
+    const prepare = embedPreparer({ maxTokens: 9, tokenize });
     await expect(prepare(embedJob("short", "x".repeat(9 * maxCharsPerToken + 1)))).rejects.toMatchObject({
       message: expect.stringMatching(
         /^Cannot embed a text: .* length is 9 tokens, but it resulted in 10 tokens or more,/,
@@ -156,27 +136,15 @@ describe("preparing", () => {
   });
 
   test("refuses a job with a context shift if the model cannot shift", async () => {
-    const fake = createFakeBackend({ slots: 1, contextSize: 10 });
-    const checkShift = (): void => {
-      throw new WaggleError("invalid_argument", 'Cannot accept field "context_shift": no.');
-    };
-    const picky = createPreparer({
-      backend: withGenerator(() => ({ checkShift }))(fake),
-
-      random32: () => 0,
+    const picky = preparer({
+      checkShift() {
+        throw new WaggleError("invalid_argument", 'Cannot accept field "context_shift": no.');
+      },
     });
     await expect(picky(job())).resolves.toBeDefined();
     await expect(picky(job({ contextShift: true, maxTokens: 9 }))).rejects.toMatchObject({
       code: "invalid_argument",
       message: expect.stringContaining("context_shift"),
-    });
-  });
-
-  test("refuses sampling settings that the model cannot follow", async () => {
-    const refused = preparer()(job({ sampling: SamplingSchema.parse({ grammar: "nonsense" }) }));
-    await expect(refused).rejects.toMatchObject({
-      code: "invalid_argument",
-      message: expect.stringContaining('"grammar"'),
     });
   });
 });
@@ -186,4 +154,17 @@ test("a failure does not show an internal error to the client", () => {
     code: "internal",
     message: "Something went wrong inside the daemon; its log has the cause.",
   });
+});
+
+const loaded = [1, 0.5].map((scale, id) => ({ id, file: `${id}.gguf`, scale }));
+
+test("a choice of adapters becomes a scale for each adapter, or undefined for the scales at load", () => {
+  expect(adaptersOf(undefined, loaded)).toBeUndefined();
+  expect(adaptersOf([{ id: 1, scale: 2 }], loaded)).toEqual([0, 2]);
+  expect(adaptersOf([], loaded)).toEqual([0, 0]);
+  expect(adaptersOf([], [])).toBeUndefined();
+  const own = loaded.map(({ id, scale }) => ({ id, scale }));
+  expect(adaptersOf(own.toReversed(), loaded)).toBeUndefined();
+  expect(() => adaptersOf([{ id: 2, scale: 1 }], loaded)).toThrow("there is no adapter 2; the model has 2, from 0");
+  expect(() => adaptersOf([{ id: 0, scale: 1 }], [])).toThrow("the model has no adapters");
 });

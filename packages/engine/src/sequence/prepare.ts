@@ -1,6 +1,6 @@
 // Prepares a job before it starts: tokenizes its prompt or texts, does the checks that need the model, and draws a seed if needed.
 import { markText, type AnswerStart } from "@waggle/chat-format/format";
-import { WaggleError, requestLimits, type ModelKind } from "@waggle/protocol";
+import { WaggleError, requestLimits, type LoraAdapter, type LoraChoice, type ModelKind } from "@waggle/protocol";
 import type { Backend } from "../port/backend.ts";
 import type { TextGenerator } from "../port/generator.ts";
 import type { Entries, HeldEntry, PromptChunk } from "../port/kv.ts";
@@ -8,7 +8,6 @@ import type { PromptInput, PromptPiece } from "../port/prompts.ts";
 import type { SlotSampling, Token } from "../port/steps.ts";
 import type { EmbedInput, Embedder, TextPair } from "../port/texts.ts";
 import { isCell } from "../port/entries.ts";
-import { adaptersOf } from "./adapters.ts";
 import { replayShifts } from "./context-shift.ts";
 import type { ResumedSequence } from "./resume.ts";
 import type { EngineJob, JobFailure, StartedChoice } from "../port/messages.ts";
@@ -281,6 +280,30 @@ function checkPromptLogprobs({ promptLogprobs, topLogprobs = 0 }: GenerateWork, 
     `Cannot accept field "logprobs": the prompt's ${promptTokens} tokens, each with ${topLogprobs} alternatives, have ${count} logprobs; the limit is ${requestLimits.promptLogprobs}.`,
     { details: { problems: [{ field: "logprobs", problem: "too many in the prompt" }] } },
   );
+}
+
+/**
+ * @returns a scale for each adapter, or undefined where all scales equal those at load
+ * @throws WaggleError invalid_argument when the model has no such adapter
+ */
+export function adaptersOf(
+  chosen: LoraChoice | undefined,
+  loaded: readonly LoraAdapter[],
+): readonly number[] | undefined {
+  if (chosen === undefined) return undefined;
+  const scales = loaded.map(() => 0);
+  for (const { id, scale } of chosen) {
+    if (id >= loaded.length) throw unknownAdapter(id, loaded.length);
+    scales[id] = scale;
+  }
+  return scales.every((scale, id) => scale === loaded[id]?.scale) ? undefined : scales;
+}
+
+function unknownAdapter(id: number, count: number): WaggleError {
+  const has = count === 0 ? "the model has no adapters" : `the model has ${count}, from 0`;
+  return new WaggleError("invalid_argument", `Cannot accept field "lora": there is no adapter ${id}; ${has}.`, {
+    details: { problems: [{ field: "lora", problem: `no adapter ${id}` }] },
+  });
 }
 
 /** @throws WaggleError invalid_argument when the model does not generate */

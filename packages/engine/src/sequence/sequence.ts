@@ -2,12 +2,13 @@
 import type { Pace } from "@waggle/async";
 import type { AnswerReader } from "@waggle/chat-format/format";
 import type { StoppedBy } from "@waggle/protocol";
-import { createAnswerParts, type Piece } from "./answer-parts.ts";
+import { createAnswerParts, joinPieces, type Piece } from "./answer-parts.ts";
 import type { Token } from "../port/steps.ts";
 import { createLineWatch, type Watched } from "./line-limits.ts";
 import type { JobEvent, JobTotals, LogprobEntry } from "../port/messages.ts";
 import type { AnswerSettings } from "../port/work.ts";
 import { createRepetition } from "./repetition.ts";
+import { createThoughtBudget, type ThoughtLimit } from "./thought-budget.ts";
 
 type TokenEvent = Extract<JobEvent, { type: "token" }>;
 type ProgressEvent = Extract<JobEvent, { type: "progress" }>;
@@ -28,8 +29,7 @@ export interface SequenceOptions extends SettingsOfSequence {
   readonly startedAtMs: number;
   /** Parses the answer to a conversation. */
   readonly reader?: AnswerReader | undefined;
-  /** A thought is closed with the tokens `close` after `budget` tokens. */
-  readonly thinking?: { readonly budget: number; readonly close: readonly Token[] } | undefined;
+  readonly thinking?: ThoughtLimit | undefined;
 }
 
 export interface SampledToken {
@@ -85,19 +85,15 @@ export interface Sequence {
  * milliseconds on one clock; durations are rounded to microseconds.
  */
 export function createSequence(options: SequenceOptions): Sequence {
-  const { jobId, promptTokens, thinking, ignoreEos, repetitionLimit = 0 } = options;
+  const { jobId, promptTokens, ignoreEos, repetitionLimit = 0 } = options;
   const room = options.contextShift === true ? Infinity : options.contextSize - promptTokens;
   const maxTokens = Math.min(options.maxTokens ?? Infinity, room);
   const text = createAnswerParts(options.stop, options.reader);
   const repetition = repetitionLimit === 0 || ignoreEos ? undefined : createRepetition(repetitionLimit);
   const lines = options.lines === undefined ? undefined : createLineWatch(options.lines);
-  /** True when the answer has left the indented block: all further text is dropped, including text that was held back. */
-  let leftBlock = false;
+  const thought = options.thinking && createThoughtBudget(options.thinking, text.thinking);
   const ids: Token[] = [];
   let completionTokens = 0;
-  let thoughtTokens = 0;
-  // With a budget of 0, a thought that the prompt has begun is closed at once.
-  let forced: Token[] = thinking?.budget === 0 && text.thinking ? [...thinking.close] : [];
   let eventIndex = 0;
   /** Index of the first event that no earlier engine has sent. */
   let firstUnsent = 0;
@@ -135,25 +131,7 @@ export function createSequence(options: SequenceOptions): Sequence {
   }
 
   /** Cuts the pieces where a line limit ends the answer. */
-  function watched(pieces: readonly Piece[], decodeMs: number): { pieces: readonly Piece[]; by?: Watched["by"] } {
-    if (lines === undefined) return { pieces };
-    if (leftBlock) return { pieces: [], by: "indent" };
-    const kept: Piece[] = [];
-    for (const piece of pieces) {
-      const { text: allowed, by } = lines.push(piece.text, decodeMs);
-      if (allowed !== "") kept.push({ ...piece, text: allowed });
-      leftBlock = by === "indent";
-      if (by !== undefined) return { pieces: kept, by };
-    }
-    return { pieces: kept };
-  }
-
-  /** Counts the tokens of a thought, and closes the thought when its budget is used up. */
-  function watchThought(): void {
-    if (thinking === undefined || forced.length > 0) return;
-    if (text.thinking) thoughtTokens += 1;
-    if (text.thinking && thoughtTokens >= thinking.budget) forced = [...thinking.close];
-  }
+  const watched = (pieces: readonly Piece[], decodeMs: number): Watched => lines?.push(pieces, decodeMs) ?? { pieces };
 
   return {
     jobId,
@@ -165,10 +143,10 @@ export function createSequence(options: SequenceOptions): Sequence {
       return Math.max(0, maxTokens - completionTokens);
     },
     get forced() {
-      return forced[0];
+      return thought?.forced;
     },
     get tokensUnseen() {
-      return Math.min(thinking === undefined ? Infinity : 1, Math.max(0, maxTokens - completionTokens));
+      return Math.min(thought === undefined ? Infinity : 1, Math.max(0, maxTokens - completionTokens));
     },
     get stopString() {
       return text.stopString;
@@ -252,12 +230,7 @@ export function createSequence(options: SequenceOptions): Sequence {
     }
     if (!ends && entry !== undefined) logprobs.push(entry);
     const pushed = ends ? { pieces: [], stopped: false } : text.push(bytes, mark);
-    if (forced[0] === token) forced.shift();
-    else {
-      // Either no token was forced, or the grammar did not allow the forced token; then the other forced tokens are dropped too.
-      forced = [];
-      watchThought();
-    }
+    thought?.push(token, text.thinking);
     const { pieces, by } = watched(pushed.pieces, decodeMs);
     if (by !== undefined) return { events: events(pieces, atMs), finish: by };
     if (pushed.stopped) return { events: events(pieces, atMs), finish: "stop_string" };
@@ -275,24 +248,12 @@ export function createSequence(options: SequenceOptions): Sequence {
     const { pieces, stopped } = text.end();
     const rest = watched(pieces, decodeMs);
     const finish = rest.by ?? (stopped && by !== "end" ? "stop_string" : by);
-    return { events: events(joined(last, rest.pieces), atMs), finish };
+    return { events: events(joinPieces(last, rest.pieces), atMs), finish };
   }
 
   function limitReached(): StoppedBy {
     return completionTokens >= (options.maxTokens ?? Infinity) ? "max_tokens" : "context";
   }
-}
-
-/** Joins the last token's text with the text that the end releases, where both belong to the same part. */
-function joined(before: readonly Piece[], after: readonly Piece[]): readonly Piece[] {
-  const [last, first] = [before.at(-1), after[0]];
-  if (last === undefined || first === undefined || !isSamePart(last, first)) return [...before, ...after];
-  return [...before.slice(0, -1), { ...last, text: last.text + first.text }, ...after.slice(1)];
-}
-
-function isSamePart({ part: a }: Piece, { part: b }: Piece): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.kind === b.kind && a.kind !== "call" && (a.kind === "reasoning" || a.index === (b as typeof a).index);
 }
 
 function roundMs(ms: number): number {
