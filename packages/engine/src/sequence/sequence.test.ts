@@ -39,19 +39,17 @@ describe("token events", () => {
     expect(job.accept(piece(" two"), 1002).events[0]).toMatchObject({ index: 1, text: " two", tMs: 2 });
   });
 
-  test("count tokens without text in the next event", () => {
-    const job = sequence();
-    expect(job.accept(bytes(0xf0, 0x9f), 1001).events[0]).toBeUndefined();
-    expect(job.accept(bytes(0x90), 1002).events[0]).toBeUndefined();
-    expect(job.accept(bytes(0x9d), 1003).events[0]).toMatchObject({ index: 0, text: "🐝", n: 3, tMs: 3 });
-    expect(job.accept(piece("!"), 1004).events[0]).toMatchObject({ index: 1, n: 1 });
-  });
-
   test("contain each sampled token once, in order, except for the token that ends the generation", () => {
     const job = sequence({ stop: ["END"] });
     expect(job.accept(bytes(0xf0, 0x9f), 1001).events[0]).toBeUndefined();
     expect(job.accept(bytes(0x90), 1002).events[0]).toBeUndefined();
-    expect(job.accept(bytes(0x9d), 1003).events[0]).toMatchObject({ ids: [2, 2, 2] });
+    expect(job.accept(bytes(0x9d), 1003).events[0]).toMatchObject({
+      index: 0,
+      text: "🐝",
+      ids: [2, 2, 2],
+      n: 3,
+      tMs: 3,
+    });
     expect(job.accept(piece("so EN", 7), 1004).events[0]).toMatchObject({ text: "so ", ids: [7] });
     expect(job.accept(piece("E", 8), 1005).events[0]).toMatchObject({ text: "EN", ids: [8] });
     expect(job.accept(eog, 1006).events[0], "the rest of an earlier token's text").toMatchObject({
@@ -60,7 +58,7 @@ describe("token events", () => {
       n: 0,
     });
     const ignoring = sequence({ ignoreEos: true });
-    ignoring.accept(eog, 1001);
+    expect(ignoring.accept(eog, 1001)).toEqual({ events: [], finish: undefined });
     expect(ignoring.accept(piece("a", 3), 1002).events[0]).toMatchObject({ ids: [0, 3] });
   });
 });
@@ -71,10 +69,6 @@ describe("a sequence finishes", () => {
     job.accept(piece("so EN"), 1001);
     expect(job.accept(eog, 1002)).toMatchObject({ events: [{ text: "EN", n: 0 }], finish: "end" });
     expect(job.completionTokens).toBe(2);
-  });
-
-  test("not at the model's end token with `ignore_eos`", () => {
-    expect(sequence({ ignoreEos: true }).accept(eog, 1001)).toEqual({ events: [], finish: undefined });
   });
 
   test("at a stop string, with the text before it", () => {
@@ -185,6 +179,14 @@ describe("a thought with a budget", () => {
     ).toEqual([undefined, undefined, undefined, undefined]);
     expect(push(sequence({ reader: reader() }), ["<think>", "a", "b"])).toEqual([undefined, undefined, undefined]);
   });
+
+  test("gets no further forced tokens after a token that differs from the forced one", () => {
+    const job = sequence({ reader: reader(), thinking: { budget: 1, close } });
+    push(job, ["<think>a"]);
+    job.accept(piece("</think>", 60), 1000);
+    job.accept(piece("b", 9), 1000);
+    expect(job.forced).toBeUndefined();
+  });
 });
 
 test("a token whose text has several parts has an event for each part, and its id in the first", () => {
@@ -197,29 +199,6 @@ test("a token whose text has several parts has an event for each part, and its i
     { text: "{}", part: { kind: "arguments", index: 0 } },
   ]);
   expect(events.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
-});
-
-describe("a thought that reaches its budget", () => {
-  const thinking = (): Sequence =>
-    sequence({ reader: createReader({ format: genericFormat, tools: [] }), thinking: { budget: 1, close: [7, 8] } });
-
-  test("is closed with one forced token after the other", () => {
-    const job = thinking();
-    job.accept(piece("<think>a"), 1000);
-    expect(job.forced).toBe(7);
-    job.accept(piece("</think>", 7), 1000);
-    expect(job.forced).toBe(8);
-    job.accept(piece("\n", 8), 1000);
-    expect(job.forced).toBeUndefined();
-  });
-
-  test("gets no further forced tokens after a token that differs from the forced one", () => {
-    const job = thinking();
-    job.accept(piece("<think>a"), 1000);
-    job.accept(piece("</think>", 7), 1000);
-    job.accept(piece("b", 9), 1000);
-    expect(job.forced).toBeUndefined();
-  });
 });
 
 describe("with limits by lines", () => {
