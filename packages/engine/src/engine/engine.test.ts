@@ -25,31 +25,6 @@ describe("a job", () => {
     expect(textOf("a")).toBe(expectedText("Hello", 5));
   });
 
-  test("ends at the model's end token and at a stop string", async () => {
-    const { engine, textOf, untilJob } = startEngine();
-    submit(engine, job("a", "[eog:3]", { maxTokens: 50 }));
-    expect(await untilJob("a", "finished")).toMatchObject({ by: "end", completionTokens: 4 });
-    const whole = expectedText("Hello", 50);
-    const stop = whole.slice(40, 46);
-    submit(engine, job("b", "Hello", { maxTokens: 50, stop: [stop] }));
-    expect(await untilJob("b", "finished")).toMatchObject({ by: "stop_string" });
-    expect(textOf("b")).toBe(whole.slice(0, whole.indexOf(stop)));
-  });
-
-  test("without a context shift ends at the end of the context", async () => {
-    const { engine, untilJob } = startEngine({ contextSize: 40 });
-    submit(engine, job("a", "Hello", { maxTokens: 1000 }));
-    expect(await untilJob("a", "finished")).toMatchObject({ by: "context", completionTokens: 34 });
-  });
-
-  test("without a seed gets a random one", async () => {
-    const { engine, textOf, untilJob } = startEngine();
-    const open = sampling({ temperature: 0.8 });
-    submit(engine, job("a", "Hello", { sampling: open }));
-    await untilJob("a", "finished");
-    expect(textOf("a")).toBe(expectedText("Hello", 8, { temperature: 0.8, seed: 99 }));
-  });
-
   test("with messages is rendered with the model's template", async () => {
     const { engine, textOf, untilJob } = startEngine();
     const messages = [{ role: "user" as const, content: "Hi" }];
@@ -135,25 +110,6 @@ describe("a step", () => {
     gate.open();
   });
 
-  test("has as many tokens of a long prompt as the prefill budget says, whether or not another job decodes", async () => {
-    const { engine, events, textOf, untilJob } = startEngine({ limits: { prefillBudget: 16 } });
-    submit(engine, job("a", "Hello", { maxTokens: 60 }));
-    await untilJob("a", "token");
-    const prompt = "x".repeat(99);
-    submit(engine, job("b", prompt));
-    await Promise.all([untilJob("a", "finished"), untilJob("b", "finished")]);
-    const mixed = statsOf(events).filter(({ decodeRows, width }) => decodeRows === 1 && width === 2);
-    expect(mixed.map(({ tokens }) => tokens - 1)).toEqual([16, 16, 16, 16, 16, 16, 4]);
-    expect(textOf("b")).toBe(expectedText(prompt, 8));
-    const before = statsOf(events).length;
-    submit(engine, job("c", "y".repeat(99)));
-    await untilJob("c", "finished");
-    const alone = statsOf(events)
-      .slice(before)
-      .map(({ tokens }) => tokens);
-    expect(Math.max(...alone)).toBe(16);
-  });
-
   test("reports the gap before it, but not time without work", async () => {
     let ms = 0;
     const { engine, events, untilJob } = startEngine({ now: () => (ms += 1) });
@@ -192,15 +148,6 @@ describe("slots", () => {
     expect(await untilJob("b", "started")).toMatchObject({ slot: 0, cachedTokens: 6 + 7 });
     await untilJob("b", "finished");
     expect(textOf("b")).toBe(expectedText(more, 8));
-  });
-
-  test("share no cache between scopes", async () => {
-    const { engine, untilJob } = startEngine({ slots: 1 });
-    submit(engine, job("a", "Hello"));
-    submit(engine, job("b", "Hello", { cacheScope: "bob" }));
-    submit(engine, job("c", "Hello", { cacheScope: "bob" }));
-    expect(await untilJob("b", "started")).toMatchObject({ cachedTokens: 0 });
-    expect(await untilJob("c", "started")).toMatchObject({ cachedTokens: 5 });
   });
 
   test("must not exceed the batch size", () => {
