@@ -17,8 +17,13 @@ import { tokenizeFake } from "../fake/fake-model.ts";
 
 type Commands = Pick<EngineHarness, "engine">;
 const prepare = ({ engine }: Commands, given: EngineJob): void => engine.handle({ type: "prepare", job: given });
-const start = ({ engine }: Commands, prepared: string, choices = [{ jobId: prepared, choice: 0 }]): void =>
-  engine.handle({ type: "start", prepared, choices });
+const start = ({ engine }: Commands, prepared: string): void =>
+  engine.handle({ type: "start", prepared, choices: [{ jobId: prepared, choice: 0 }] });
+/** Starts so many choices of the work `a`: a.0, a.1 and so on. */
+const startChoices = ({ engine }: Commands, count: number): void => {
+  const choices = Array.from({ length: count }, (_, choice) => ({ jobId: `a.${choice}`, choice }));
+  engine.handle({ type: "start", prepared: "a", choices });
+};
 const unprepared = (events: readonly EngineEvent[]) => events.filter(isType("unprepared"));
 
 /** A harness whose tokenizer waits for `go`, with the number of prompts that it got. */
@@ -64,11 +69,7 @@ describe("a preparation", () => {
     const harness = startEngine({ wrap: withGenerator(() => ({ tokenize, checkSampling })) });
     prepare(harness, job("a", "Hello", { sampling: sampling({ temperature: 0.8, seed: 5 }) }));
     await harness.until(isType("prepared"));
-    start(
-      harness,
-      "a",
-      [0, 1, 2].map((choice) => ({ jobId: `a.${choice}`, choice })),
-    );
+    startChoices(harness, 3);
     expect(harness.engine.preparedJobs).toBe(0);
     for (const choice of [0, 1, 2]) {
       await harness.untilJob(`a.${choice}`, "finished");
@@ -81,11 +82,7 @@ describe("a preparation", () => {
   test("is waited for by choices that start meanwhile, and its prompt is tokenized once", async () => {
     const harness = startSlow();
     prepare(harness, job("a", "Hello"));
-    start(
-      harness,
-      "a",
-      [0, 1].map((choice) => ({ jobId: `a.${choice}`, choice })),
-    );
+    startChoices(harness, 2);
     harness.go();
     await harness.untilJob("a.0", "finished");
     await harness.untilJob("a.1", "finished");
@@ -97,11 +94,7 @@ describe("a preparation", () => {
   test("that fails ends the choices that have started", async () => {
     const harness = startEngine({ contextSize: 16 });
     prepare(harness, job("a", "far too long a prompt"));
-    start(
-      harness,
-      "a",
-      [0, 1].map((choice) => ({ jobId: `a.${choice}`, choice })),
-    );
+    startChoices(harness, 2);
     for (const id of ["a.0", "a.1"]) {
       expect(await harness.untilJob(id, "failed")).toMatchObject({ code: "invalid_argument" });
     }
@@ -126,11 +119,7 @@ describe("a preparation", () => {
   test("ends when the last choice that waits for it is cancelled", async () => {
     const harness = startSlow();
     prepare(harness, job("a", "Hello"));
-    start(
-      harness,
-      "a",
-      [0, 1].map((choice) => ({ jobId: `a.${choice}`, choice })),
-    );
+    startChoices(harness, 2);
     harness.engine.handle({ type: "cancel", jobId: "a.0" });
     expect(harness.engine.preparedJobs).toBe(1);
     harness.engine.handle({ type: "cancel", jobId: "a.1" });
@@ -150,11 +139,7 @@ describe("a preparation", () => {
 describe("a start", () => {
   test("without prepared work asks for it once, and all choices wait for it", async () => {
     const harness = startEngine();
-    start(
-      harness,
-      "a",
-      [0, 1].map((choice) => ({ jobId: `a.${choice}`, choice })),
-    );
+    startChoices(harness, 2);
     expect(unprepared(harness.events)).toEqual([{ type: "unprepared", jobId: "a" }]);
     prepare(harness, job("a", "Hello"));
     await harness.untilJob("a.0", "finished");
