@@ -1,5 +1,4 @@
 // Implements the Backend port on the fake model, for tests and load tests. Calls that the port forbids are rejected.
-import { deferred } from "@waggle/async";
 import { genericFormat, thoughtEndOf, type ChatFormat } from "@waggle/chat-format/format";
 import { WaggleError, type LoadedSettings, type ModelKind } from "@waggle/protocol";
 import { contextCapacity } from "../port/info.ts";
@@ -8,27 +7,23 @@ import type { TextGenerator } from "../port/generator.ts";
 import type { BackendInfo } from "../port/info.ts";
 import type { Held, HeldEntry } from "../port/kv.ts";
 import type { Picture, PictureChunk } from "../port/pictures.ts";
-import type { BatchEntry, EntryResult, PriorTokens, SlotSampling, Token, TokenLogprobs } from "../port/steps.ts";
+import type { BatchEntry, EntryResult, SlotSampling, Token } from "../port/steps.ts";
 import type { TextPiece } from "../port/texts.ts";
 import { tokensOf } from "../port/entries.ts";
 import { freePieces } from "../port/pieces.ts";
 import { createFakeEncoder, fakeChunkOf } from "./fake-encoder.ts";
 import { createFakeEmbedder, fakeVectorWidth } from "./fake-embedder.ts";
 import {
-  createFakeSampler,
-  emptyContext,
-  extendContext,
-  fakeLogprobs,
   fakeBeginOfText,
   fakeTokenBytes,
   fakeVocabularySize,
   isFakeEndOfGeneration,
-  likelyFakeToken,
-  renderFake,
   readFakePrompt,
+  renderFake,
   tokenizeFakeText,
-  type FakeSampler,
 } from "./fake-model.ts";
+import { createFakeSlots, feed, isExact, refusal, type FakeCell } from "./fake-slots.ts";
+import { computeEntry } from "./fake-step.ts";
 import type { FakeKvSnapshots } from "./fake-kv-snapshots.ts";
 
 export interface FakeBackendOptions {
@@ -87,98 +82,17 @@ export interface FakeBackend extends Backend {
   readonly encoded: number;
 }
 
-export interface FakeSlot {
-  /** The memory of the KV cache. */
-  readonly cells: FakeCell[];
-  job: FakeJob | undefined;
-}
-
-export interface FakeCell {
-  readonly entry: HeldEntry;
-  /** The hash of the context after this entry. */
-  readonly hash: number;
-  /** The position behind this entry. */
-  readonly end: number;
-}
-
-interface FakeJob {
-  readonly sampling: SlotSampling;
-  /** The job's scales of adapters; undefined where they equal the scales at load. */
-  readonly adapters: readonly number[] | undefined;
-  readonly held: Held;
-  readonly prior: PriorTokens | undefined;
-  /** Undefined while the job prefills. */
-  sampler: FakeSampler | undefined;
-  /** The token sampled last. */
-  last: Token | undefined;
-}
-
 export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   const info = fakeInfo(options);
-  const slots = Array.from({ length: options.slots }, (): FakeSlot => ({ cells: [], job: undefined }));
-  const disposal = deferred<void>();
+  const slots = createFakeSlots(info);
+  const { at: slotAt, checkPool } = slots;
   let steps = 0;
-  let stepping = false;
   let stepsEnded = 0;
-
-  function slotAt(id: number, action: string): FakeSlot {
-    const slot = slots[id];
-    if (slot === undefined) throw refusal(action, `there is no slot ${id}`);
-    if (disposal.settled) throw refusal(action, "the backend is gone");
-    if (stepping) throw refusal(action, "a step is running");
-    return slot;
-  }
-
-  /** @param added tokens that a slot gets in addition */
-  function checkPool(action: string, added: number): void {
-    const cells = slots.reduce((sum, slot) => sum + slot.cells.length, added);
-    if (cells > info.contextPool)
-      throw refusal(action, `${cells} tokens exceed the context pool of ${info.contextPool}`);
-  }
-
-  function checkEntries(entries: readonly BatchEntry[]): void {
-    if (entries.length === 0) throw refusal("step", "there are no entries");
-    const tokens = entries.reduce((sum, entry) => sum + lengthOf(entry), 0);
-    if (tokens > info.batchSize) throw refusal("step", `${tokens} tokens exceed the batch of ${info.batchSize}`);
-    checkPool("step", tokens);
-    const stepped = new Set<number>();
-    const adapters = new Set(entries.map(({ slot }) => slots[slot]?.job?.adapters?.join(",")));
-    if (adapters.size > 1) throw refusal("step", "its slots have different adapters");
-    for (const entry of entries) {
-      if (stepped.has(entry.slot)) throw refusal("step", `slot ${entry.slot} has two entries`);
-      stepped.add(entry.slot);
-      checkEntry(entry, slotAt(entry.slot, "step"));
-    }
-  }
-
-  function checkEntry(entry: BatchEntry, slot: FakeSlot): void {
-    const { cells, job } = slot;
-    if (job === undefined) throw refusal("step", `slot ${entry.slot} has no job`);
-    const position = cells.at(-1)?.end ?? 0;
-    if (entry.from !== position)
-      throw refusal("step", `slot ${entry.slot} ends at position ${position} and not ${entry.from}`);
-    const { last } = job;
-    if (last !== undefined && (!entry.sample || entry.tokens.length !== 1 || entry.tokens[0] !== last))
-      throw refusal("step", `slot ${entry.slot} continues with token ${last}, and not ${entry.tokens.join()}`);
-    if (entry.tokens.length === 0) throw refusal("step", `the entry of slot ${entry.slot} is empty`);
-    if (entry.nextTokens !== undefined && job.sampling.topLogprobs === undefined)
-      throw refusal("step", `slot ${entry.slot} has no logprobs to give`);
-    if (entry.drafts !== undefined) checkDrafts(entry, last);
-    const length = cells.length + lengthOf(entry);
-    if (length > contextCapacity(info.contextSize))
-      throw refusal("step", `slot ${entry.slot} would hold ${length} tokens`);
-  }
-
-  function checkDrafts({ slot, forced }: BatchEntry, last: Token | undefined): void {
-    if (options.drafts === false) throw refusal("step", `slot ${slot} takes no drafts`);
-    if (last === undefined) throw refusal("step", `slot ${slot} has drafts behind a prompt`);
-    if (forced !== undefined) throw refusal("step", `slot ${slot} has drafts behind a forced token`);
-  }
 
   async function pause(): Promise<void> {
     if (steps === options.failAtStep) throw new Error(`Fake backend failed at step ${steps}, as requested`);
     if (steps === options.hangAtStep) {
-      await disposal.promise;
+      await slots.disposal.promise;
       throw refusal("step", "the backend is gone");
     }
     if (options.gate !== undefined) await options.gate();
@@ -189,17 +103,15 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
   }
 
   async function run(entries: readonly BatchEntry[], underway?: () => void): Promise<readonly EntryResult[]> {
-    checkEntries(entries);
+    slots.checkStep(entries, options.drafts);
     steps += 1;
-    stepping = true;
-    underway?.();
-    try {
-      await pause();
-    } finally {
-      stepping = false;
-      stepsEnded += 1;
-    }
-    return entries.map((entry) => compute(slotAt(entry.slot, "step"), entry, options.die));
+    await slots
+      .whileBusy(() => {
+        underway?.();
+        return pause();
+      })
+      .finally(() => (stepsEnded += 1));
+    return entries.map((entry) => computeEntry(slotAt(entry.slot, "step"), entry, options.die));
   }
 
   const encoder =
@@ -215,12 +127,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
             if (count > info.batchSize) throw refusal("feed", `${count} cells exceed the batch of ${info.batchSize}`);
             if (!chunk.causal && count < chunk.cells) throw refusal("feed", "the chunk cannot be divided");
             checkPool("feed", count);
-            stepping = true;
-            try {
-              await pause();
-            } finally {
-              stepping = false;
-            }
+            await slots.whileBusy(pause);
             for (let index = first; index < first + count; index += 1) {
               feed(cells, chunk.entry, job.adapters, index === 0 ? chunk.positions : 0);
             }
@@ -327,7 +234,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
       maxPieceTokens: info.batchSize,
       ranks: info.kind === "rerank",
       async pause(piece) {
-        if (stepping) throw refusal("embed", "a step is running");
+        if (slots.busy) throw refusal("embed", "a step is running");
         await options.embedGate?.(piece);
         await new Promise<void>((resolve) => setImmediate(resolve));
       },
@@ -340,8 +247,8 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     get stepsEnded() {
       return stepsEnded;
     },
-    heldTokens: (id) => tokensOf(entriesOf(slots[id]?.cells ?? [])),
-    heldEntries: (id) => entriesOf(slots[id]?.cells ?? []),
+    heldTokens: (id) => tokensOf(entriesOf(slots.all[id]?.cells ?? [])),
+    heldEntries: (id) => entriesOf(slots.all[id]?.cells ?? []),
     get encoded() {
       return encoder?.encoded ?? 0;
     },
@@ -351,7 +258,7 @@ export function createFakeBackend(options: FakeBackendOptions): FakeBackend {
     },
 
     async dispose() {
-      disposal.resolve();
+      slots.disposal.resolve();
     },
   };
 }
@@ -396,11 +303,6 @@ function fakeSettings(batchSize: number, adapters: readonly number[]): LoadedSet
   };
 }
 
-/** Whether the cells hold exactly these tokens. */
-export function isExact({ entries }: Held, cells: readonly FakeCell[]): boolean {
-  return entries.length === cells.length && cells.every(({ entry }, i) => entries[i] === entry);
-}
-
 function entriesOf(cells: readonly FakeCell[]): HeldEntry[] {
   return cells.map(({ entry }) => entry);
 }
@@ -415,84 +317,4 @@ async function checkSampling(sampling: SlotSampling): Promise<void> {
   if (unknown !== undefined) {
     throw new WaggleError("invalid_argument", `Cannot accept field "logit_bias": the model has no token ${unknown}.`);
   }
-}
-
-function compute({ cells, job }: FakeSlot, entry: BatchEntry, die: (() => void) | undefined): EntryResult {
-  if (job === undefined) throw refusal("sample", "no job is bound");
-  const nextLogprobs: TokenLogprobs[] = [];
-  entry.tokens.forEach((token, i) => {
-    feed(cells, token, job.adapters);
-    const next = entry.nextTokens?.[i];
-    if (next !== undefined) nextLogprobs.push(nextLogprobsOf(cells, next, job.sampling));
-  });
-  const scored = entry.nextTokens === undefined ? {} : { nextLogprobs };
-  if (!entry.sample) return { kind: "none", ...scored };
-  const sampled = sampleNext(cells, job, die);
-  const token = entry.forced ?? sampled;
-  if (token === undefined) return { kind: "failed", message: "The entry failed, as the prompt requested." };
-  const result = { kind: "token", ...withLogprobs(token, job), ...scored } as const;
-  job.last = token;
-  if (entry.drafts === undefined) return result;
-
-  const behind: SampledToken[] = [];
-  for (const draft of entry.drafts) {
-    if (draft !== job.last || isFakeEndOfGeneration(draft)) break;
-    feed(cells, draft, job.adapters);
-    const next = sampleNext(cells, job, die);
-    if (next === undefined) {
-      cells.pop();
-      break;
-    }
-    behind.push(withLogprobs(next, job));
-    job.last = next;
-  }
-  return { ...result, behind };
-}
-
-function sampleNext(cells: readonly FakeCell[], job: FakeJob, die: (() => void) | undefined): Token | undefined {
-  job.sampler ??= samplerOf(cells, job);
-  if (job.sampler.dies) die?.();
-  return job.sampler.next(cells.at(-1)?.hash ?? emptyContext);
-}
-
-interface SampledToken {
-  readonly token: Token;
-  readonly logprobs?: TokenLogprobs;
-}
-
-function withLogprobs(token: Token, { sampling: { topLogprobs } }: FakeJob): SampledToken {
-  return topLogprobs === undefined ? { token } : { token, logprobs: fakeLogprobs(token, topLogprobs) };
-}
-
-/** Creates the job's sampler, and replays the earlier output of a resumed job: the sampler counts tokens, and a character may span several. */
-function samplerOf(cells: readonly FakeCell[], { held, sampling, prior }: FakeJob): FakeSampler {
-  const ids = prior?.ids ?? [];
-  const left = Math.max(0, held.entries.length - ids.length);
-  const sampler = createFakeSampler(tokensOf(held.entries.slice(0, left)), sampling);
-  ids.forEach((_, i) => sampler.next(cells[left + i - 1]?.hash ?? emptyContext));
-  return sampler;
-}
-
-/** The fake model gives nearly all the probability to the token that it would sample, and a low probability to each other token. */
-function nextLogprobsOf(cells: readonly FakeCell[], next: Token, { topLogprobs = 0 }: SlotSampling): TokenLogprobs {
-  const likely = likelyFakeToken(cells.at(-1)?.hash ?? emptyContext);
-  const { logprob, top } = fakeLogprobs(likely, topLogprobs);
-  return { logprob: next === likely ? logprob : -20, top };
-}
-
-/** Number of tokens that the entry feeds. */
-function lengthOf({ tokens, drafts = [] }: BatchEntry): number {
-  return tokens.length + drafts.length;
-}
-
-function feed(cells: FakeCell[], entry: HeldEntry, adapters: readonly number[] | undefined, positions = 1): void {
-  const before = cells.at(-1)?.hash ?? emptyContext;
-  // An adapter changes all following tokens.
-  const changed = adapters?.reduce((hash, scale) => extendContext(hash, scale * 1_024), before);
-  const end = (cells.at(-1)?.end ?? 0) + positions;
-  cells.push({ entry, end, hash: extendContext(changed ?? before, entry) });
-}
-
-function refusal(action: string, reason: string): Error {
-  return new Error(`Cannot ${action} on the fake backend: ${reason}`);
 }

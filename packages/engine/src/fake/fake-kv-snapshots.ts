@@ -1,7 +1,7 @@
 // Owns the KV snapshots of fake backends. A store of snapshots may outlive an engine and serve the next engine.
 import type { KvSnapshot, KvSnapshots } from "../port/kv.ts";
 import { firstEntries } from "../port/entries.ts";
-import { isExact, type FakeCell, type FakeSlot } from "./fake-backend.ts";
+import { isExact, type FakeCell, type FakeSlot } from "./fake-slots.ts";
 
 export interface FakeKvSnapshots {
   /** All kept snapshots, the oldest first. */

@@ -239,17 +239,10 @@ interface Markers {
 }
 
 function readMarkers(prompt: readonly Token[]): Markers {
-  if (!prompt.includes("[".charCodeAt(0))) {
-    return {
-      eogAfter: Infinity,
-      failAfter: Infinity,
-      dieAfter: Infinity,
-      cycle: Infinity,
-      unicode: false,
-      document: false,
-    };
-  }
-  const text = new TextDecoder().decode(Uint8Array.from(prompt.filter((token) => token < byteTokens)));
+  // Most prompts have no marker, and a long one would take time for each pattern.
+  const mayHave = prompt.includes("[".charCodeAt(0));
+  const bytes = mayHave ? prompt.filter((token) => token < byteTokens) : [];
+  const text = new TextDecoder().decode(Uint8Array.from(bytes));
   const say = [...text.matchAll(/\[say:([^\]]*)\]/g)].at(-1)?.[1];
   return {
     eogAfter: lastNumber(text, /\[eog:(\d+)\]/g),
