@@ -1,27 +1,25 @@
 // Runs the engine: commands in, events out, the step loop between them. The engine knows no process, socket or file, and
 // never waits for a reader.
-import { WaggleError, type StepCosts } from "@waggle/protocol";
-import { createPacing } from "../schedule/costs/pacing.ts";
+import type { PromptPiece, StepCosts } from "@waggle/protocol";
+import { createPacing, type Pacing } from "../schedule/costs/pacing.ts";
 import type { ThreadChange } from "../schedule/costs/threads.ts";
 import type { Backend } from "../port/backend.ts";
-import { noTotals, type EngineCommand, type EngineEvent, type JobEvent, type StartedChoice } from "../port/messages.ts";
+import type { EngineCommand, EngineEvent } from "../port/messages.ts";
 import type { WaitingJob } from "../schedule/admit.ts";
 import { createCharge } from "../schedule/charge.ts";
 import { createDrafts } from "../schedule/drafts/drafts.ts";
 import { createPlanner } from "../schedule/planner.ts";
 import { createShares } from "../schedule/shares.ts";
-import { createSlots, releaseSlot, runOf } from "../schedule/slots.ts";
+import { createSlots, releaseSlot, runOf, type Slot } from "../schedule/slots.ts";
 import { createPieceQueue } from "../sequence/piece-queue.ts";
-import { createPreparations } from "../sequence/preparations.ts";
-import { choiceOf, createPreparer, failureOf, type PreparedJob } from "../sequence/prepare.ts";
 import { answer } from "../sequence/query.ts";
-import { resume } from "../sequence/resume.ts";
 import { createStepLoop, type StepLoop } from "../step/loop.ts";
 import { createPassMeter } from "../step/meter.ts";
 import { createOutbox } from "../step/outbox.ts";
 import { createSlotPictures } from "../step/pictures.ts";
 import { createTexts } from "../step/texts.ts";
 import { createSchedulingPoint } from "../step/transfers.ts";
+import { createIntake } from "./intake.ts";
 
 export interface EngineLimits {
   /** Most prompt tokens in a step; by default what a step costs decides alone. A step never exceeds the batch size. */
@@ -47,9 +45,6 @@ export interface EngineLimits {
 const noticeableSlowdown = 1.5;
 /** Calls of `maintain` between two reports of what steps cost. */
 const callsPerReport = 10;
-/** Enough for 128 prompts of 32,000 tokens with four characters each. */
-const preparedBytes = 2 ** 26;
-
 type LogEvent = Extract<EngineEvent, { type: "log" }>;
 
 export interface EngineOptions {
@@ -99,22 +94,7 @@ export function createEngine(options: EngineOptions): Engine {
   const pieces = createPieceQueue(options);
   const shares = createShares();
   const texts = createTexts({ outbox, pieces, emit, now: options.now, shares });
-  const { pinnedThreads, maxThreads = Infinity } = options;
-  const pacing = createPacing({
-    batchSize,
-    threads: {
-      start: pinnedThreads ?? backend.info.threads,
-      max: Math.min(maxThreads, backend.info.maxThreads),
-      pinned: pinnedThreads !== undefined,
-    },
-    oneMatrix: backend.generator?.oneMatrix === true,
-    attentionTile: backend.generator?.attentionTile,
-    mostBehind: backend.generator?.mostBehind,
-    maxTokenGapMs: limits.maxTokenGapMs,
-    prefillBudget: limits.prefillBudget,
-    known: options.stepCosts,
-    context: backend.generator?.contextCosts,
-  });
+  const pacing = pacingOf(options);
   const pictures = createSlotPictures({
     ...{ encoder: backend.generator?.pictures, slots, pacing, pieces, emit, now: options.now },
     onChange: () => loop.wake(),
@@ -138,31 +118,19 @@ export function createEngine(options: EngineOptions): Engine {
       nextPicture: pictures.next,
     }),
   });
-  const prepare = createPreparer({ backend, random32: options.random32 });
   /** Aborts the queries whose answers are not needed any more, by id. */
   const queries = new Map<string, AbortController>();
-  const preparations = createPreparations({
-    async prepare(job, signal) {
-      const own = pieces.of(job.cacheScope, signal);
-      return await resume(await prepare(job, own), backend, own);
+  const slotOf = (jobId: string): Slot | undefined => slots.find((slot) => runOf(slot)?.sequence.jobId === jobId);
+  const intake = createIntake({
+    ...{ backend, waiting, pieces, limits, emit, random32: options.random32 },
+    send(...events) {
+      outbox.add(...events);
+      outbox.flush();
     },
-    maxBytes: limits.preparedBytes ?? preparedBytes,
-    begin,
-    onPrepared(prepared) {
-      const { jobId } = prepared.job;
-      const cachedTokens = prepared.kind === "generate" ? schedulingPoint.cachedTokens(prepared) : 0;
-      emit({ type: "prepared", jobId, promptTokens: prepared.promptTokens, cachedTokens });
-    },
-    onFailed(jobId, thrown) {
-      if (!(thrown instanceof WaggleError)) {
-        emit({ type: "log", level: "error", message: `Cannot prepare job ${jobId}: ${messageOf(thrown)}` });
-      }
-      const failure = failureOf(thrown);
-      const started = startedOf(jobId);
-      for (const [id] of started) waiting.delete(id);
-      if (started.length === 0) emit({ type: "prepare_failed", jobId, failure });
-      else sendNow(...started.map(([id]) => ({ type: "failed", jobId: id, ...failure }) as const));
-    },
+    cachedTokens: (prepared) => schedulingPoint.cachedTokens(prepared),
+    textJobs: () => texts.size,
+    isRunning: (jobId) => texts.has(jobId) || slotOf(jobId) !== undefined,
+    onReady: () => loop.wake(),
   });
   let over = false;
   let calls = 0;
@@ -184,62 +152,10 @@ export function createEngine(options: EngineOptions): Engine {
     emit({ type: "step_costs", costs: pacing.costs(), pieces: pacing.pieces() });
   }
 
-  /** Says once what the operator's bound costs a prompt that joins a stream. */
-  function warnOfBound(): void {
-    if (limits.maxTokenGapMs === undefined) return;
-    const dear = pacing.pieces().findLast(({ slowdown }) => slowdown > noticeableSlowdown);
-    if (dear === undefined) return;
-    const times = dear.slowdown.toFixed(1);
-    const message = `With a token gap of ${limits.maxTokenGapMs} ms, prompts are read ${times} times more slowly behind ${dear.context} tokens than without it`;
-    emit({ type: "log", level: "warn", message });
-  }
-
-  /** The started choices that wait for this work. */
-  function startedOf(work: string): [jobId: string, entry: WaitingJob][] {
-    return [...waiting].filter(([, entry]) => entry.work === work && entry.prepared === undefined);
-  }
-
-  function start({ prepared: work, choices }: Extract<EngineCommand, { type: "start" }>): void {
-    const prepared = preparations.take(work);
-    for (const choice of choices) addWaiting(work, choice);
-    if (prepared !== undefined) begin(prepared);
-    else if (startedOf(work).length === 0) preparations.drop(work);
-    else if (!preparations.has(work)) emit({ type: "unprepared", jobId: work });
-  }
-
-  function addWaiting(work: string, { jobId, choice }: StartedChoice): void {
-    if (waiting.has(jobId) || texts.has(jobId) || slots.some((slot) => runOf(slot)?.sequence.jobId === jobId)) {
-      emit({ type: "log", level: "error", message: `Ignored a start: the engine already has job ${jobId}` });
-      return;
-    }
-    const others = waiting.size + texts.size;
-    if (others >= limits.maxWaiting) {
-      const message = `Cannot accept the job: ${others} jobs are waiting already.`;
-      sendNow({ type: "failed", jobId, code: "resource_exhausted", message });
-      return;
-    }
-    waiting.set(jobId, { work, choice, prepared: undefined });
-  }
-
-  /** Gives the prepared work to the choices that have started. Returns whether there are any. */
-  function begin(prepared: PreparedJob): boolean {
-    const started = startedOf(prepared.job.jobId);
-    for (const [jobId, entry] of started) entry.prepared = choiceOf(prepared, { jobId, choice: entry.choice });
-    if (started.length > 0) loop.wake();
-    return started.length > 0;
-  }
-
   function cancel(jobId: string): void {
-    const entry = waiting.get(jobId);
-    if (entry !== undefined) {
-      waiting.delete(jobId);
-      // If no other choice waits for the work, the rest of its preparation is skipped.
-      if (entry.prepared === undefined && startedOf(entry.work).length === 0) preparations.drop(entry.work);
-      sendNow({ type: "cancelled", jobId, steps: 0, ...noTotals });
-      return;
-    }
+    if (intake.cancel(jobId)) return;
     if (texts.cancel(jobId)) return outbox.flush();
-    const slot = slots.find((candidate) => runOf(candidate)?.sequence.jobId === jobId);
+    const slot = slotOf(jobId);
     if (slot === undefined) return;
     loop.wake();
     releaseSlot(slot, { kind: "cancelled", atPass: meter.passes });
@@ -254,22 +170,17 @@ export function createEngine(options: EngineOptions): Engine {
     });
   }
 
-  function sendNow(...events: readonly JobEvent[]): void {
-    outbox.add(...events);
-    outbox.flush();
-  }
-
   return {
     handle(command) {
       if (over) return;
       switch (command.type) {
         case "prepare":
-          return preparations.prepare(command.job);
+          return intake.prepare(command.job);
         case "start":
-          return start(command);
+          return intake.start(command);
         case "drop":
           queries.get(command.prepared)?.abort();
-          return preparations.drop(command.prepared);
+          return intake.drop(command.prepared);
         case "cancel":
           return cancel(command.jobId);
         case "query":
@@ -282,7 +193,9 @@ export function createEngine(options: EngineOptions): Engine {
     },
     async run() {
       if (options.stepCosts !== undefined) reportCosts();
-      warnOfBound();
+      const { maxTokenGapMs } = limits;
+      const warning = maxTokenGapMs === undefined ? undefined : warningOf(maxTokenGapMs, pacing.pieces());
+      if (warning !== undefined) emit({ type: "log", level: "warn", message: warning });
       try {
         await loop.run();
       } catch (thrown) {
@@ -290,7 +203,7 @@ export function createEngine(options: EngineOptions): Engine {
         emit({ type: "broken", message: messageOf(thrown) });
       } finally {
         over = true;
-        preparations.stop();
+        intake.stop();
       }
     },
     maintain,
@@ -298,9 +211,36 @@ export function createEngine(options: EngineOptions): Engine {
       return slots.filter((slot) => slot.state.kind !== "idle").length;
     },
     get preparedJobs() {
-      return preparations.size;
+      return intake.preparedJobs;
     },
   };
+}
+
+function pacingOf({ backend, limits, stepCosts, pinnedThreads, maxThreads = Infinity }: EngineOptions): Pacing {
+  const { info, generator } = backend;
+  return createPacing({
+    batchSize: info.batchSize,
+    threads: {
+      start: pinnedThreads ?? info.threads,
+      max: Math.min(maxThreads, info.maxThreads),
+      pinned: pinnedThreads !== undefined,
+    },
+    oneMatrix: generator?.oneMatrix === true,
+    attentionTile: generator?.attentionTile,
+    mostBehind: generator?.mostBehind,
+    maxTokenGapMs: limits.maxTokenGapMs,
+    prefillBudget: limits.prefillBudget,
+    known: stepCosts,
+    context: generator?.contextCosts,
+  });
+}
+
+/** What the operator's bound costs a prompt that joins a stream, if that is noticeable. */
+function warningOf(maxTokenGapMs: number, pieces: readonly PromptPiece[]): string | undefined {
+  const dear = pieces.findLast(({ slowdown }) => slowdown > noticeableSlowdown);
+  if (dear === undefined) return undefined;
+  const times = dear.slowdown.toFixed(1);
+  return `With a token gap of ${maxTokenGapMs} ms, prompts are read ${times} times more slowly behind ${dear.context} tokens than without it`;
 }
 
 function describeChange({ kind, threads, before }: ThreadChange): Pick<LogEvent, "level" | "message"> {
