@@ -11,6 +11,7 @@ import { createDrafts } from "../schedule/drafts/drafts.ts";
 import { createPlanner } from "../schedule/planner.ts";
 import { createShares } from "../schedule/shares.ts";
 import { createSlots, releaseSlot, runOf, type Slot } from "../schedule/slots.ts";
+import { messageOf } from "../sequence/fail-job.ts";
 import { createPieceQueue } from "../sequence/piece-queue.ts";
 import { answer } from "../sequence/query.ts";
 import { createStepLoop, type StepLoop } from "../step/loop.ts";
@@ -246,8 +247,4 @@ function warningOf(maxTokenGapMs: number, pieces: readonly PromptPiece[]): strin
 function describeChange({ kind, threads, before }: ThreadChange): Pick<LogEvent, "level" | "message"> {
   const reason = kind === "fell" ? "steps took many times longer than expected" : "the cores are free again";
   return { level: "info", message: `Threads: at most ${threads} (was ${before}), ${reason}` };
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

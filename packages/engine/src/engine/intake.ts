@@ -1,9 +1,10 @@
 // Owns jobs between their arrival and their slot: their work is prepared, and their started choices wait for it and then for a slot.
 import { WaggleError } from "@waggle/protocol";
 import type { Backend } from "../port/backend.ts";
-import { noTotals, type EngineCommand, type EngineEvent, type EngineJob, type JobEvent } from "../port/messages.ts";
-import type { StartedChoice } from "../port/messages.ts";
+import { noTotals } from "../port/messages.ts";
+import type { EngineCommand, EngineEvent, EngineJob, JobEvent, StartedChoice } from "../port/messages.ts";
 import type { WaitingJob } from "../schedule/admit.ts";
+import { messageOf } from "../sequence/fail-job.ts";
 import type { PieceQueue } from "../sequence/piece-queue.ts";
 import { createPreparations } from "../sequence/preparations.ts";
 import { choiceOf, createPreparer, failureOf, type PreparedGenerate, type PreparedJob } from "../sequence/prepare.ts";
@@ -59,8 +60,7 @@ export function createIntake(options: IntakeOptions): Intake {
     },
     onFailed(jobId, thrown) {
       if (!(thrown instanceof WaggleError)) {
-        const why = thrown instanceof Error ? thrown.message : String(thrown);
-        emit({ type: "log", level: "error", message: `Cannot prepare job ${jobId}: ${why}` });
+        emit({ type: "log", level: "error", message: `Cannot prepare job ${jobId}: ${messageOf(thrown)}` });
       }
       const failure = failureOf(thrown);
       const started = startedOf(jobId);

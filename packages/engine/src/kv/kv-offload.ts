@@ -7,6 +7,7 @@ import type { EngineEvent } from "../port/messages.ts";
 import { createKvIndex, type KvIndex } from "./kv-index.ts";
 import type { HeldList } from "../sequence/held.ts";
 import { createTransferCost, type Transfer } from "./transfer-cost.ts";
+import { messageOf } from "../sequence/fail-job.ts";
 
 /** No slot is saved for this many scheduling points after a failed save. */
 const pauseAfterFailure = 1_000;
@@ -166,8 +167,4 @@ export function createKvOffload(options: KvOffloadOptions): KvOffload {
       return true;
     },
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

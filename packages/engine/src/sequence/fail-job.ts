@@ -17,3 +17,7 @@ export function failJob(
   emit({ type: "log", level: "error", message: `Cannot ${task}${whose}: ${String(thrown)}` });
   return { code: "engine_failed", message: `The engine could not ${task}.` };
 }
+
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
