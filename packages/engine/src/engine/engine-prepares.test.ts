@@ -1,20 +1,13 @@
 // Tests the time before a job's first step: the engine shows that it works, no client and no piece keeps others waiting, and each piece has a limit.
-import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { deferred, type Deferred } from "@waggle/async";
-import type { Picture } from "../port/pictures.ts";
 import type { EngineJob } from "../port/messages.ts";
-import { expectedText, isType, job, startEngine, submit, withGenerator } from "../testing/engine-harness.ts";
+import { expectedText, isType, job, pictureOf, startEngine, submit, withGenerator } from "../testing/engine-harness.ts";
 import type { EngineHarnessOptions } from "../testing/engine-harness.ts";
 
 /** Lets everything happen that can happen at once. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await new Promise<void>((resolve) => setImmediate(resolve));
-}
-
-function pictureOf(name: string): Picture {
-  const bytes = new TextEncoder().encode(name);
-  return { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
 /** A job whose prompt has pictures with these names. */

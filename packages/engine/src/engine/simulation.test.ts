@@ -1,6 +1,5 @@
 // Runs random schedules of submissions and cancels on the fake backend, many with a context pool that is often full and many with pictures. A failed test names the seed of its schedule; a run
 // with this seed repeats the schedule.
-import { createHash } from "node:crypto";
 import { deferred } from "@waggle/async";
 import { SamplingSchema, WaggleError, type Sampling, type StepCosts } from "@waggle/protocol";
 import { describe, expect, test } from "vitest";
@@ -10,7 +9,7 @@ import type { Picture, PictureEncoder } from "../port/pictures.ts";
 import type { PromptInput, PromptPiece } from "../port/prompts.ts";
 import type { EntryResult } from "../port/steps.ts";
 import { isCell, wholeChunks } from "../port/entries.ts";
-import { withGenerator } from "../testing/engine-harness.ts";
+import { pictureOf, withGenerator } from "../testing/engine-harness.ts";
 import { randomNumbers } from "../testing/simulated-machine.ts";
 import { createEngine } from "./engine.ts";
 import { createFakeBackend, type FakeBackend } from "../fake/fake-backend.ts";
@@ -67,11 +66,6 @@ const broken = pictureOf("broken");
 const outOfMemory = new Error("out of memory");
 /** Cells of the largest picture. */
 const mostCells = 16;
-
-function pictureOf(content: string): Picture {
-  const bytes = new TextEncoder().encode(content);
-  return { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
-}
 
 /** Puts pictures into the prompt, of which one may occur twice. */
 function withPictures(random: Random, text: string): Pick<GenerateWork, "prompt" | "pictures"> {

@@ -1,13 +1,5 @@
 import { describe, expect, test } from "vitest";
-import {
-  createFakeSampler,
-  emptyContext,
-  expectedFakeText,
-  extendContext,
-  fakeTokenBytes,
-  isFakeEndOfGeneration,
-  tokenizeFake,
-} from "./fake-model.ts";
+import { emptyContext, expectedFakeText, extendContext, fakeTokenBytes, tokenizeFake } from "./fake-model.ts";
 
 const greedy = { temperature: 0, seed: 1, ignore_eos: false };
 const text = (prompt: string): { kind: "text"; text: string } => ({ kind: "text", text: prompt });
@@ -59,15 +51,6 @@ describe("the answers of the fake model", () => {
     expect(answer).not.toContain("\uFFFD");
     expect(new TextEncoder().encode(answer).length).toBeGreaterThan(answer.length);
   });
-});
-
-test("a sampler fails after `[fail:N]` and ends after `[eog:N]`", () => {
-  const sample = (prompt: string, count: number): (number | undefined)[] => {
-    const sampler = createFakeSampler(tokenizeFake(text(prompt)), greedy);
-    return Array.from({ length: count }, () => sampler.next(emptyContext));
-  };
-  expect(sample("[fail:2]", 3)[2]).toBeUndefined();
-  expect(isFakeEndOfGeneration(sample("[eog:2]", 3)[2] ?? -1)).toBe(true);
 });
 
 test("the hash of a context depends on every token and on their order", () => {

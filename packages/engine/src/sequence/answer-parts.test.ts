@@ -31,15 +31,6 @@ function joined(pieces: readonly Piece[]): string[] {
 const call = '<tool_call>{"name": "look", "arguments": {"at": "STOP"}}</tool_call>';
 
 describe("an answer to messages", () => {
-  test("is split into reasoning, content, calls and arguments", () => {
-    expect(joined(push(open(), `<think>Hm STOP</think>So be it.${call}`))).toEqual([
-      "reasoning: Hm STOP",
-      "content: So be it.",
-      "call look: ",
-      'arguments: {"at": "STOP"}',
-    ]);
-  });
-
   test("ends at a stop string in its content, but not in reasoning or calls", () => {
     const text = open(["STOP"]);
     expect(joined(push(text, `<think>STOP</think>a${call}bSTOPc`))).toEqual([
@@ -65,14 +56,6 @@ describe("an answer to messages", () => {
     text.push(Uint8Array.of(0xf0, 0x9f), undefined);
     expect(text.push(new Uint8Array(), "\uFDD5").pieces).toEqual([{ text: "\uFFFD" }]);
     expect(joined(push(open(), "a\uFDD1b"))).toEqual(["content: a\uFFFDb"]);
-  });
-
-  test("reports whether the next token belongs to a thought", () => {
-    const text = open();
-    for (const character of "<think>a") text.push(encoder.encode(character), undefined);
-    expect(text.thinking).toBe(true);
-    for (const character of "</think>b") text.push(encoder.encode(character), undefined);
-    expect(text.thinking).toBe(false);
   });
 });
 

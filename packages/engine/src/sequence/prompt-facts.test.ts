@@ -59,12 +59,6 @@ describe("the progress of a prompt", () => {
     await run(harness, job("a", "x".repeat(40)), job("b", `${"x".repeat(40)}${"y".repeat(40)}`));
     expect(progressOf(harness, "b")[0]).toMatchObject({ processedTokens: 57, promptTokens: 81, cachedTokens: 41 });
   });
-
-  test("is not sent for a prompt that fits into one pass", async () => {
-    const harness = startEngine();
-    await run(harness, job("a", "short"));
-    expect(progressOf(harness, "a")).toEqual([]);
-  });
 });
 
 describe("the first text of a prompt that is not cached", () => {

@@ -1,8 +1,10 @@
 // Runs an engine on the fake backend for a test, records the engine's events, and shuts it down at the test's end.
+import { createHash } from "node:crypto";
 import { SamplingSchema, type Sampling } from "@waggle/protocol";
 import { onTestFinished } from "vitest";
 import type { Backend } from "../port/backend.ts";
 import type { TextGenerator } from "../port/generator.ts";
+import type { Picture } from "../port/pictures.ts";
 import type { BatchEntry } from "../port/steps.ts";
 import { createEngine, type Engine, type EngineLimits, type EngineOptions } from "../engine/engine.ts";
 import { createFakeBackend, type FakeBackend, type FakeBackendOptions } from "../fake/fake-backend.ts";
@@ -156,6 +158,12 @@ export function job(jobId: string, text: string, given: GivenJob = {}): EngineJo
       ...work,
     },
   };
+}
+
+/** A picture of the fake backend: any bytes. */
+export function pictureOf(content: string): Picture {
+  const bytes = new TextEncoder().encode(content);
+  return { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
 /** Prepares the job, and starts it at once. */
