@@ -1,5 +1,5 @@
 import { WaggleError } from "@waggle/protocol";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   expectedText,
   isType,
@@ -77,6 +77,21 @@ describe("a job that cannot begin", () => {
     expect(engine.busySlots).toBe(0);
     expect(events.some(isType("broken"))).toBe(false);
   });
+});
+
+test("a job that cannot begin leaves its slot to the next job at once", async () => {
+  const { engine, of } = startEngine({
+    slots: 1,
+    wrap: withGenerator((generator) => ({
+      async begin(slot, keep, wanted, held) {
+        if (wanted.seed === 13) throw new Error("oops");
+        return await generator.begin(slot, keep, wanted, held);
+      },
+    })),
+  });
+  for (const id of ["a", "bad", "b"])
+    submit(engine, job(id, id, { sampling: sampling({ seed: id === "bad" ? 13 : 1 }) }));
+  await vi.waitFor(() => expect(of("b").at(-1)).toMatchObject({ type: "finished" }));
 });
 
 describe("a step", () => {

@@ -106,6 +106,7 @@ export function createEngine(options: EngineOptions): Engine {
     prefixStoreBytes: limits.prefixStoreBytes,
     headroomCells: limits.headroomCells,
     tokenMs: (tokens) => pacing.tokenMs(tokens),
+    wake: () => loop.wake(),
   });
   const onThreadChange = (change: ThreadChange): void => emit({ type: "log", ...describeChange(change) });
   const charge = createCharge({ shares, backend, pacing });

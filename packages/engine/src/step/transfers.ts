@@ -35,6 +35,8 @@ export interface SchedulingPointOptions extends KvOffloadOptions {
   readonly waiting: Map<string, WaitingJob>;
   readonly outbox: Outbox;
   readonly headroomCells?: number | undefined;
+  /** Asks for another scheduling point, even if there is nothing to compute. */
+  readonly wake: () => void;
 }
 
 export interface Arrival {
@@ -180,6 +182,8 @@ export function createSchedulingPoint(options: SchedulingPointOptions): Scheduli
     // If the job was cancelled before the failure, the job ends as cancelled: `releaseSlot` keeps the first ending.
     releaseSlot(slot, { kind: "failed", failure });
     if (slot.state.kind === "releasing") endJob(slot.state);
+    // The slot is free for a job that waits, and there may be no pass to compute before the next scheduling point.
+    options.wake();
   }
 
   /** Saves the cache of the least recently used idle slot in advance, so that the next job does not wait for the save. */
