@@ -1,5 +1,5 @@
 import { WaggleError } from "@waggle/protocol";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   expectedText,
   isType,
@@ -80,7 +80,7 @@ describe("a job that cannot begin", () => {
 });
 
 test("a job that cannot begin leaves its slot to the next job at once", async () => {
-  const { engine, of } = startEngine({
+  const { engine, untilJob } = startEngine({
     slots: 1,
     wrap: withGenerator((generator) => ({
       async begin(slot, keep, wanted, held) {
@@ -91,7 +91,7 @@ test("a job that cannot begin leaves its slot to the next job at once", async ()
   });
   for (const id of ["a", "bad", "b"])
     submit(engine, job(id, id, { sampling: sampling({ seed: id === "bad" ? 13 : 1 }) }));
-  await vi.waitFor(() => expect(of("b").at(-1)).toMatchObject({ type: "finished" }));
+  await untilJob("b", "finished");
 });
 
 describe("a step", () => {
