@@ -135,13 +135,6 @@ describe("when the context pool is full", () => {
     expect(await harness.untilJob("b", "finished")).toMatchObject({ completionTokens: 40, promptTokens: 30 });
   });
 
-  test("of jobs with the same priority, the one that started last is parked", async () => {
-    const harness = start();
-    await runJobs(harness, { a: { maxTokens: 40 }, b: { maxTokens: 40 }, c: { maxTokens: 40 } });
-    expect(orderOf(harness, "parked")[0]).toBe("c parked");
-    for (const name of ["a", "b", "c"]) expectWhole(harness, name, 40);
-  });
-
   test("parked jobs return in their order, and before a new job begins", async () => {
     const harness = start();
     for (const name of ["a", "b", "c"]) submit(harness.engine, job(name, prompt(name, 30), { maxTokens: 60 }));
@@ -239,18 +232,6 @@ describe("a parked job", () => {
     expect(promptLogprobsOf(harness)).toEqual(promptLogprobsOf(alone));
   });
 
-  test("continues with the tokens that its shifted context holds", async () => {
-    const harness = start({ contextSize: 60 });
-    submit(harness.engine, job("long", prompt("long", 30), { priority: 1, maxTokens: 300, contextShift: true }));
-    submit(harness.engine, job("c", prompt("c", 30), { priority: 1, maxTokens: 300, contextShift: true }));
-    submit(harness.engine, job("b", "Hello", { maxTokens: 300, contextShift: true }));
-    await harness.untilJob("b", "finished");
-    expect(orderOf(harness, "parked")).toContain("b parked");
-    const ids = harness.of("b").flatMap((event) => (event.type === "token" ? event.ids : []));
-    expect(ids).toHaveLength(300);
-    expect(harness.textOf("b")).toBe(expectedText("Hello", 300));
-  });
-
   test("continues in each choice of a request with the choice's own random numbers", async () => {
     const sampling = { ...job("", "").work.sampling, temperature: 1, seed: 7 };
     const harness = start();
@@ -323,28 +304,5 @@ describe("a prefix in a slot that can be copied", () => {
       expect(harness.textOf(`next${i}`)).toBe(expectedText(text, 8));
       expect((await harness.untilJob(`next${i}`, "started")).cachedTokens).toBeGreaterThanOrEqual(100);
     }
-  });
-
-  test("is not changed by a context shift of the other slot", async () => {
-    const harness = startEngine({ slots: 2, contextSize: 64, copies: true, limits: { prefixStoreBytes: 0 } });
-    const shared = prompt("shared", 40);
-    submit(harness.engine, job("first", `${shared} a`, { maxTokens: 200, contextShift: true }));
-    await harness.untilJob("first", "token");
-    submit(harness.engine, job("second", `${shared} b`, { maxTokens: 200, contextShift: true }));
-    await Promise.all(["first", "second"].map((name) => harness.untilJob(name, "finished")));
-    expect((await harness.untilJob("second", "started")).cachedTokens).toBeGreaterThanOrEqual(40);
-    expect(harness.textOf("first")).toBe(expectedText(`${shared} a`, 200));
-    expect(harness.textOf("second")).toBe(expectedText(`${shared} b`, 200));
-  });
-
-  test("is not copied where idle slots cannot make room for it", async () => {
-    const harness = start({ copies: true, contextPool: 130, limits: { prefixStoreBytes: 0, headroomCells: 1 } });
-    const shared = prompt("shared", 60);
-    submit(harness.engine, job("first", `${shared} a`, { maxTokens: 40 }));
-    await harness.untilJob("first", "token");
-    submit(harness.engine, job("second", `${shared} b`, { maxTokens: 10 }));
-    await Promise.all(["first", "second"].map((name) => harness.untilJob(name, "finished")));
-    expect(harness.textOf("first")).toBe(expectedText(`${shared} a`, 40));
-    expect(harness.textOf("second")).toBe(expectedText(`${shared} b`, 10));
   });
 });
