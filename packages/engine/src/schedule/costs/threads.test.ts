@@ -97,14 +97,6 @@ describe("the number of threads", () => {
     expect([1, 8].map((rows) => choice.threadsFor(shapeWith(rows)))).toEqual([1, 2]);
   });
 
-  test("that is pinned never changes", () => {
-    const { run } = stepsWith({ start: 2, max: 4, pinned: true }, { 1: 1, 2: 10, 4: 1 });
-    expect(new Set(run(100, () => 500).threads)).toEqual(new Set([2]));
-    const { choice } = stepsWith({ start: 2, max: 4, pinned: true });
-    for (let second = 0; second < 3; second++) choice.recordFreeCores(0);
-    expect(choice.threadsFor(shapeWith(1))).toBe(2);
-  });
-
   test("is from 1 to the maximum, whatever steps take", () => {
     const time = fc.double({ min: 0.01, max: 10_000, noNaN: true });
     fc.assert(
