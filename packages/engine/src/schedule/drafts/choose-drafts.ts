@@ -2,7 +2,7 @@
 import type { Draft } from "./drafter.ts";
 
 /** Milliseconds of a step in which each decoding slot has this many rows; undefined if that is unknown. */
-export type StepMs = (rowsEach: number) => number | undefined;
+type StepMs = (rowsEach: number) => number | undefined;
 
 /** Rows of a slot that are tried: its last token and the drafts. */
 const rowCounts = [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64] as const;
