@@ -93,28 +93,6 @@ describe("a KV cache", needs("Waggle's addon"), () => {
     }
   });
 
-  test.each(["on", "off"] as const)(
-    "copies a slot that is computing, and neither depends on the other, with flash attention %s",
-    async (flashAttention) => {
-      const backend = await open("reserved", { flashAttention });
-      try {
-        const tokens = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
-        const expected = await answer(backend, 0, tokens, 20);
-        await backend.copy?.(0, 2, tokens.length - 1);
-        // The source loses its first tokens' cells; the copy stays.
-        await backend.end(0);
-        await backend.begin(0, 0, sampling);
-        await backend.begin(2, tokens.length - 1, sampling);
-        const [first] = await backend.step([{ kind: "prefill", slot: 2, tokens: tokens.slice(-1), sample: true }]);
-        const answers = [first];
-        while (answers.length < 20) answers.push((await backend.step([{ kind: "decode", slot: 2 }]))[0]);
-        expect(answers).toEqual(expected.map((token) => ({ kind: "token", token })));
-      } finally {
-        await backend.dispose();
-      }
-    },
-  );
-
   test("takes memory for used cells only, and gives it back", needs("Linux"), async () => {
     const bytesPerCell = 6 * 2 * 64 * 2;
     const [slots, size, used] = [64, 512, 480];

@@ -49,6 +49,7 @@ const samplings: Readonly<Record<string, Fields>> = {
   "greedy penalties": { temperature: 0, ...penalties },
   "a bias": { ...wild, logit_bias: { "528": 3, "300": -100 } },
   XTC: { ...wild, xtc_probability: 0.5, xtc_threshold: 0.05 },
+  "greedy XTC": { temperature: 0, xtc_probability: 0.7, xtc_threshold: 0.05 },
   DRY: { ...wild, ...dry },
   "greedy DRY without breakers": { temperature: 0, ...dry, dry_sequence_breakers: [] },
   "no end": { ...wild, ignore_eos: true },

@@ -55,7 +55,7 @@ test("only the template's text can become control tokens", async () => {
 test("a prompt has BOS exactly once", async () => {
   const { tokenize: prompt } = createPrompts(options);
   expect(textOf(await prompt({ kind: "text", text: "a" }))).toBe("{1}a");
-  expect(textOf(await prompt({ kind: "text", text: "<s>a" }))).toBe("{1}a");
+  expect(textOf(await prompt({ kind: "text", text: "<s>a</s>" })), "no control token of the text").toBe("{1}a</s>");
   expect(textOf(await prompt(user("a")))).toBe("{1}a{2}");
   const bare = createPrompts({
     ...options,
