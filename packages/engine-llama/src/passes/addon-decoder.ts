@@ -2,15 +2,12 @@
 import type { Token } from "@waggle/engine";
 import type { AttentionShape } from "@waggle/models/memory";
 import { hasDry } from "../sampling/dry.ts";
+import type { Versioned } from "./addon.ts";
 import type { BatchDecoder, Sampler } from "./batch-decoder.ts";
 import type { Library } from "./library-context.ts";
 
 /** What `native/addon.cc` exports. */
-export interface Addon {
-  /** The version of node-llama-cpp that the addon was compiled for. */
-  readonly libraryVersion: string;
-  /** Identifies the addon's sources. */
-  readonly sourceHash: string;
+export interface Addon extends Versioned {
   /** @param context the library's `AddonContext` */
   readonly Decoder: new (context: object) => AddonDecoder;
   /**

@@ -6,7 +6,8 @@ import { getModuleVersion } from "node-llama-cpp";
 import type { Addon } from "./addon-decoder.ts";
 import { addonPath, sourceHashOf, type AddonName } from "./addon-file.ts";
 
-interface Versioned {
+/** What each addon exports. */
+export interface Versioned {
   /** The version of node-llama-cpp that the addon was compiled for. */
   readonly libraryVersion: string;
   /** Identifies the addon's sources. */

@@ -5,17 +5,13 @@ import { projectorCardOf, readGgufFile } from "@waggle/models/header";
 import { chunkPixels, visionMemory } from "@waggle/models/memory";
 import type { FlashAttention } from "@waggle/protocol";
 import type { LlamaModel } from "node-llama-cpp";
-import { loadAddon } from "../passes/addon.ts";
+import { loadAddon, type Versioned } from "../passes/addon.ts";
 import type { Addon } from "../passes/addon-decoder.ts";
 import { nativeModelOf } from "../passes/library-context.ts";
 import { modelFingerprint } from "../slots/model-fingerprint.ts";
 
 /** What `native/mtmd/addon.cc` exports. */
-export interface MtmdAddon {
-  /** The version of node-llama-cpp that the addon was compiled for. */
-  readonly libraryVersion: string;
-  /** Identifies the addon's sources. */
-  readonly sourceHash: string;
+export interface MtmdAddon extends Versioned {
   /** @param model the library's `AddonModel` */
   readonly Projector: new (model: object) => NativeProjector;
 }

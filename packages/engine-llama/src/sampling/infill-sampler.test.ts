@@ -9,8 +9,8 @@ const texts = new Map([
 ]);
 const end = 9;
 const vocabulary = {
-  isEnd: (token: number) => token === end,
-  bytesOf: (token: number) => new TextEncoder().encode(texts.get(token) ?? ""),
+  isEndOfGeneration: (token: number) => token === end,
+  tokenBytes: (token: number) => new TextEncoder().encode(texts.get(token) ?? ""),
 };
 
 const kept = (...candidates: readonly (readonly [token: number, probability: number])[]): readonly number[] =>

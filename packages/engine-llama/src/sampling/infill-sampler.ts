@@ -1,15 +1,11 @@
 // Filters candidates for infill: if the model is unsure, the text ends. The rules and numbers are those of llama.cpp's infill sampler.
 import type { Token } from "@waggle/engine";
+import type { SamplingContext } from "./sampling.ts";
 
 export interface FillCandidate {
   readonly token: Token;
   /** The probabilities of all candidates add up to 1. */
   readonly probability: number;
-}
-
-export interface FillVocabulary {
-  readonly isEnd: (token: Token) => boolean;
-  readonly bytesOf: (token: Token) => Uint8Array;
 }
 
 /** The end of the text is chosen if its probability, times this weight and the number of candidates, exceeds the probability of all text. */
@@ -25,12 +21,12 @@ const mostCompared = 64;
  */
 export function sureCandidates<C extends FillCandidate>(
   candidates: readonly C[],
-  { isEnd, bytesOf }: FillVocabulary,
+  { isEndOfGeneration: isEnd, tokenBytes }: Pick<SamplingContext, "isEndOfGeneration" | "tokenBytes">,
 ): readonly C[] {
   const ends = candidates.filter(({ token }) => isEnd(token));
   const endProbability = ends.reduce((sum, { probability }) => sum + probability, 0);
   if (endWeight * endProbability * candidates.length > 1 - endProbability) return ends;
-  const sums = supported(candidates.slice(0, mostCompared), bytesOf);
+  const sums = supported(candidates.slice(0, mostCompared), tokenBytes);
   const ofLeast = (all: readonly C[], least: number): readonly C[] =>
     all.filter(({ token }) => isEnd(token) || (sums.get(token) ?? 0) >= least);
   const sure = ofLeast(candidates, leastProbability);
@@ -44,7 +40,7 @@ export function sureCandidates<C extends FillCandidate>(
 /** Returns probabilities by token. If one text begins with another, the more probable candidate gets the sum of both, and the other gets 0. */
 function supported(
   candidates: readonly FillCandidate[],
-  bytesOf: FillVocabulary["bytesOf"],
+  bytesOf: SamplingContext["tokenBytes"],
 ): ReadonlyMap<Token, number> {
   const sums = new Map(candidates.map(({ token, probability }) => [token, probability]));
   for (const { token: short } of candidates) {

@@ -157,15 +157,12 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
   }
 
   /** Applies the infill sampler: probable candidates, or else an end token. */
-  function fillOf(
-    all: readonly Candidate[],
-    { isEndOfGeneration, tokenBytes, end }: SampledVocabulary,
-  ): readonly Candidate[] {
+  function fillOf(all: readonly Candidate[], known: SampledVocabulary): readonly Candidate[] {
     const probabilities = probabilitiesOf(all);
     const shares = all.map((one, i) => ({ ...one, probability: probabilities[i] ?? 0 }));
-    const sure = sureCandidates(shares, { isEnd: isEndOfGeneration, bytesOf: tokenBytes });
-    if (sure.length > 0 || end === null) return sure.length > 0 ? sure : all.slice(0, 1);
-    return [{ token: end, logit: 1 }];
+    const sure = sureCandidates(shares, known);
+    if (sure.length > 0) return sure;
+    return known.end === null ? all.slice(0, 1) : [{ token: known.end, logit: 1 }];
   }
 
   /** Applies XTC: of the tokens above the threshold, only the least probable stays. */
