@@ -109,10 +109,24 @@ test.each(["", "model"])("nothing throws if the folder %j becomes a file", async
   expect(() => writeFileSync(folder.newFile(0).path, "x")).toThrow(/ENOTDIR|EEXIST/);
 });
 
-test("a description that is a FIFO is ignored", async () => {
+test("a snapshot with a changed bit is not sound, not even for the process that saved it", async () => {
+  const folder = open();
+  const state = { id: await save(folder, [1]), entries: [1], chunks: [], cacheScope: "alice", bytes: 10 };
+  writeFileSync(join(parent, "model", `${state.id}.kv`), "state of 2");
+  const later = open();
+  expect(later.found).toEqual([state]);
+  expect([await folder.isSound(state), await later.isSound(state)]).toEqual([false, false]);
+});
+
+test("a snapshot that is incomplete, or has no description, is ignored", async () => {
   const folder = open();
   const id = await save(folder, [1]);
   const description = join(parent, "model", `${id}.json`);
+  const text = readFileSync(description, "utf8");
+  for (const broken of ["", "{}", "no JSON", text.replace('"bytes":10', '"bytes":11')]) {
+    writeFileSync(description, broken);
+    expect(open().found, broken).toEqual([]);
+  }
   rmSync(description);
   execFileSync("mkfifo", [description]);
   expect(open().found).toEqual([]);

@@ -104,14 +104,6 @@ describe("a slot", () => {
     ]);
   });
 
-  test("fails an entry that exceeds its capacity", async () => {
-    const { slot } = scripted();
-    const held = heldOf([1, 2, 3, 4, 5, 6, 7]);
-    await slot.begin(7, sampling, held, undefined);
-    expect(decodeRow(slot, held, 8)).toMatchObject({ from: 7 });
-    expect(decodeRow(slot, held, 9)).toEqual({ kind: "failed", message: "The context of 9 tokens is full" });
-  });
-
   describe("with drafts", () => {
     const entry = (drafts: readonly Token[]): BatchEntry => {
       return { slot: 0, from: 2, tokens: [3], sample: true, drafts };
@@ -186,10 +178,13 @@ describe("a slot", () => {
       ]);
     });
 
-    test("fails an entry that exceeds its capacity", async () => {
-      const { slot } = await begun();
+    test("fails an entry that exceeds its capacity, with or without drafts", async () => {
+      const { slot, held } = await begun();
       expect(slot.rowFor(entry([4, 5, 6, 7, 8]))).toMatchObject({ from: 2 });
       expect(slot.rowFor(entry([4, 5, 6, 7, 8, 9]))).toMatchObject({ kind: "failed" });
+      held.entries.push(4, 5, 6, 7);
+      expect(decodeRow(slot, held, 8)).toMatchObject({ from: 7 });
+      expect(decodeRow(slot, held, 9)).toEqual({ kind: "failed", message: "The context of 9 tokens is full" });
     });
   });
 });
