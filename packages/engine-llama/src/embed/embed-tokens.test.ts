@@ -73,6 +73,7 @@ test("a text is cut only if a length is requested, and never to more than the li
   expect(textOf(await tokenize("abcdefghijklmnop"))).toHaveLength(18);
   expect(textOf(await tokenize("abcdefghijklmnop", 1_000))).toBe("<abcdefghij|");
   expect(textOf(await tokenize("abcdefghijklmnop", 5))).toBe("<abc|");
+  expect(await tokenize([5, 6, 7], 2)).toEqual([5, 6]);
   expect(textOf(await tokenize({ query: "abc", document: "defghijklm" }, 9))).toBe("<abc|def|");
   for (const query of ["abcdefghijklm", "x".repeat(100_000)]) {
     await expect(tokenize({ query, document: "d" }, 1_000)).rejects.toMatchObject({

@@ -76,16 +76,6 @@ describe("a model that embeds texts", () => {
     }
   });
 
-  test("cuts a long text if requested, and keeps its end token", async () => {
-    const { tokenize } = embedderOf(backend);
-    const long = "a ".repeat(1_000);
-    expect((await tokenize(long)).length).toBe(1_002);
-    const cut = await tokenize(long, Number.MAX_SAFE_INTEGER);
-    expect([cut.length, cut[0], cut.at(-1)]).toEqual([160, 2, 3]);
-    expect(await tokenize(long, 10)).toHaveLength(10);
-    expect(await tokenize(cut, 7)).toEqual(cut.slice(0, 7));
-  });
-
   test("can tokenize, but not generate", async () => {
     const tokens = await backend.tokenizeText("a bee", true, false);
     expect(tokens[0]).toBe(2);
@@ -133,16 +123,5 @@ describe("a model that ranks texts", () => {
         3,
       );
     }
-  });
-
-  test("cuts the document, but not the query", async () => {
-    const { tokenize } = embedderOf(backend);
-    const long = "b ".repeat(1_000);
-    const cut = await tokenize({ query, document: long }, Number.MAX_SAFE_INTEGER);
-    const head = await tokenize(query);
-    expect(cut).toHaveLength(160);
-    expect([cut.slice(0, head.length), cut.at(-1)]).toEqual([head, 3]);
-    const tooLong = tokenize({ query: long, document: "a" }, Number.MAX_SAFE_INTEGER);
-    await expect(tooLong).rejects.toThrow(/Cannot rank with this query: it exceeds/);
   });
 });

@@ -16,17 +16,22 @@ const expected: PublicAnswer = {
   ]),
 };
 
-async function problemOf(token: number, changes: readonly (readonly [token: number, logit: number])[] = []) {
+/** @param decode of a decoder with the expected logits and these changes */
+async function problemOf(
+  decode: number | BatchDecoder["decode"],
+  changes: readonly (readonly [token: number, logit: number])[] = [],
+  { token, logits } = expected,
+) {
   const emptied: number[] = [];
   const decoder: BatchDecoder = {
-    decode: async () => Float64Array.of(token),
-    logits: () => ({ logits: new Map([...expected.logits, ...changes]) }),
+    decode: typeof decode === "number" ? async () => Float64Array.of(decode) : decode,
+    logits: () => ({ logits: new Map([...logits, ...changes]) }),
     createSampler: () => ({ configure: () => {}, setRecent: () => {} }),
     canSample: () => true,
     takesDrafts: false,
   };
   const library = { context: { disposeSequence: (id: number) => emptied.push(id) } } as unknown as Library;
-  const problem = await decoderProblem(decoder, library, expected);
+  const problem = await decoderProblem(decoder, library, { token, logits });
   expect(emptied).toEqual([0]);
   return problem;
 }
@@ -56,15 +61,7 @@ describe("a decoder passes the check", () => {
         [3, NaN],
       ]),
     };
-    const decoder: BatchDecoder = {
-      decode: async () => Float64Array.of(7),
-      logits: () => odd,
-      createSampler: () => ({ configure: () => {}, setRecent: () => {} }),
-      canSample: () => true,
-      takesDrafts: false,
-    };
-    const library = { context: { disposeSequence: () => {} } } as unknown as Library;
-    expect(await decoderProblem(decoder, library, odd)).toBeUndefined();
+    expect(await problemOf(7, [], odd)).toBeUndefined();
   });
 });
 
@@ -80,11 +77,6 @@ describe("a decoder does not pass the check", () => {
   });
 
   test("if it fails", async () => {
-    const decoder = {
-      decode: () => Promise.reject(new Error("Eval has failed")),
-      createSampler: () => ({ configure: () => {}, setRecent: () => {} }),
-    } as unknown as BatchDecoder;
-    const library = { context: { disposeSequence: () => {} } } as unknown as Library;
-    expect(await decoderProblem(decoder, library, expected)).toBe("it failed: Eval has failed");
+    expect(await problemOf(() => Promise.reject(new Error("Eval has failed")))).toBe("it failed: Eval has failed");
   });
 });

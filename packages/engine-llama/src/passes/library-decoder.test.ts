@@ -92,25 +92,6 @@ describe("the library's decoder", () => {
     expect(configs()[0]?.at(-1)).toEqual({ ...plain, temperature: 1, seed: 78 });
   });
 
-  it("gives the library the settings under its names, without penalties and XTC that have no effect", async () => {
-    const { decoder, decoded, configs } = fakeDecoder();
-    decoded.resolve();
-    const draws = drawsOf(decoder, [77]);
-    const filters = { temperature: 0.5, top_k: 7, top_p: 0.8, min_p: 0.1 };
-    const effects = { xtc_probability: 0.3, xtc_threshold: 0.2, repeat_penalty: 1.2, repeat_last_n: 9 };
-    for (const more of [effects, { xtc_threshold: 0.2, repeat_penalty: 1.2, repeat_last_n: 0 }]) {
-      draws.samplers[0]?.configure({ ...greedy, ...filters, ...more });
-      await decoder.decode(batch, draws);
-    }
-    const seeded = { temperature: 0.5, topK: 7, topP: 0.8, minP: 0.1, seed: 77 };
-    const penalties = { repeatPenalty: 1.2, repeatPenaltyMaxTokens: 9 };
-    const others = { repeatPenaltyPresencePenalty: 0, repeatPenaltyFrequencyPenalty: 0 };
-    expect(configs()[0]?.filter(({ seed }) => seed === 77)).toEqual([
-      { ...seeded, xtcProbability: 0.3, xtcThreshold: 0.2, ...penalties, ...others },
-      seeded,
-    ]);
-  });
-
   it("cannot sample with DRY, but with all other settings", () => {
     const { decoder } = fakeDecoder();
     const changed = { ...greedy, temperature: 0.7, top_k: 3, top_p: 0.5, min_p: 0.2, xtc_probability: 0.1 };
