@@ -6,11 +6,12 @@ import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { needs } from "@waggle/testing";
 import { describe, expect, test } from "vitest";
+import { generate } from "../testing/generate.ts";
 import { storyModel } from "../testing/story-model.ts";
 import type { CacheForm } from "./context.ts";
 import { loadLlamaBackend } from "./load.ts";
 
-const sampling: SlotSampling = { ...SamplingSchema.parse({ temperature: 0.9 }), seed: 7 };
+const sampling: SlotSampling = { ...SamplingSchema.parse({ temperature: 0.9, ignore_eos: true }), seed: 7 };
 const story = "Once upon a time there was a little bee. One day the bee went to the garden to look for honey. ";
 
 interface Opened {
@@ -32,23 +33,8 @@ async function open(cacheForm: CacheForm, opened: Opened = {}): Promise<DrivenBa
   return driveSlots(await loadLlamaBackend({ ...options, flashAttention: "on", ...opened, cacheForm }));
 }
 
-/** Computes a prompt and an answer in one slot. */
-async function answer(backend: DrivenBackend, slot: number, prompt: readonly Token[], count: number): Promise<Token[]> {
-  await backend.begin(slot, 0, sampling);
-  const answers: Token[] = [];
-  for (let at = 0; at < prompt.length; at += 128) {
-    const tokens = prompt.slice(at, at + 128);
-    const sample = at + tokens.length === prompt.length;
-    const [result] = await backend.step([{ kind: "prefill", slot, tokens, sample }]);
-    if (result?.kind === "token") answers.push(result.token);
-  }
-  while (answers.length < count) {
-    const [result] = await backend.step([{ kind: "decode", slot }]);
-    if (result?.kind !== "token") throw new Error("The step has no token");
-    answers.push(result.token);
-  }
-  return answers;
-}
+const answer = async (backend: DrivenBackend, slot: number, prompt: readonly Token[], count: number) =>
+  (await generate(backend, { slot, prompt, sampling, count, chunk: 128 })).tokens;
 
 /** Resident memory of this process in bytes. */
 function residentBytes(): number {

@@ -8,6 +8,7 @@ import { SamplingSchema } from "@waggle/protocol";
 import { shapeNamed, writeRandomModel } from "@waggle/testing/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeBindings, loadOn } from "../testing/bindings.ts";
+import { generate } from "../testing/generate.ts";
 import type { Binding } from "./open-decoder.ts";
 
 const sampling: SlotSampling = { ...SamplingSchema.parse({ temperature: 0, ignore_eos: true }), seed: 1 };
@@ -35,26 +36,9 @@ async function open(binding: Binding): Promise<DrivenBackend> {
 }
 
 /** Feeds a prompt in chunks. @returns the slot's answer, and the number of tokens that the slot kept from its last job */
-async function answer(
-  backend: DrivenBackend,
-  slot: number,
-  tokens: readonly Token[],
-  keep = 0,
-): Promise<{ kept: number; sampled: Token[] }> {
-  const kept = await backend.begin(slot, keep, sampling);
-  const sampled: Token[] = [];
-  for (let from = kept; from < tokens.length; from += chunk) {
-    const sample = from + chunk >= tokens.length;
-    const [result] = await backend.step([{ kind: "prefill", slot, tokens: tokens.slice(from, from + chunk), sample }]);
-    if (result?.kind === "token") sampled.push(result.token);
-  }
-  while (sampled.length < 12) {
-    const [result] = await backend.step([{ kind: "decode", slot }]);
-    if (result?.kind !== "token") throw new Error(`Expected a token and got ${JSON.stringify(result)}`);
-    sampled.push(result.token);
-  }
-  await backend.end(slot);
-  return { kept, sampled };
+async function answer(backend: DrivenBackend, slot: number, prompt: readonly Token[], keep = 0) {
+  const { kept, tokens } = await generate(backend, { slot, prompt, sampling, keep, chunk, count: 12 });
+  return { kept, sampled: tokens };
 }
 
 describeBindings((binding) => {

@@ -92,14 +92,6 @@ describe("with the addon", needs("Waggle's addon"), () => {
     await backend.dispose();
   });
 
-  test("a picture that cannot be divided is refused if it does not fit into a step", async () => {
-    const gemma = writeVisionModel({ folder, name: "small-batch", shape: "gemma3" });
-    const backend = await load(gemma, { batchSize: 8 });
-    const input = { kind: "pieces", pieces: [{ type: "image", picture: 0 }, "a"] } as const;
-    await expect(backend.generator?.tokenize(input, [pictures[0]])).rejects.toThrow("Restart with --batch-size");
-    await backend.dispose();
-  });
-
   test("an encoding that is stopped ends, and the next one begins", async () => {
     const slow = writeVisionModel({ folder, name: "slow", shape: "pixtral", encoder: { layers: 8, width: 128 } });
     const backend = await load(slow);

@@ -10,6 +10,7 @@ import { writeLora } from "@waggle/testing/models";
 import { adaptersContract, needs } from "@waggle/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bindings, loadOn } from "../testing/bindings.ts";
+import { generate } from "../testing/generate.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend, type LlamaBackendOptions } from "../load/load.ts";
 
@@ -44,19 +45,8 @@ interface Answer {
 
 async function answerOf(backend: DrivenBackend): Promise<Answer> {
   const prompt = tokensOf((await backend.tokenize({ kind: "text", text: story })).entries);
-  await backend.begin(1, 0, greedy);
-  const tokens: number[] = [];
-  let first: TokenLogprobs | undefined;
-  let results = await backend.step([{ kind: "prefill", slot: 1, tokens: prompt, sample: true }]);
-  for (let step = 0; step < count; step++) {
-    const [result] = results;
-    if (result?.kind !== "token") throw new Error("No token came");
-    tokens.push(result.token);
-    first ??= result.logprobs;
-    results = await backend.step([{ kind: "decode", slot: 1 }]);
-  }
-  await backend.end(1);
-  return { tokens, first };
+  const { tokens, results } = await generate(backend, { slot: 1, prompt, sampling: greedy, count });
+  return { tokens, first: results[0]?.logprobs };
 }
 
 async function answerWith(

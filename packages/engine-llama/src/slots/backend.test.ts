@@ -1,12 +1,13 @@
 import { tokensOf } from "@waggle/engine";
-import type { EntryResult, SlotSampling, Token } from "@waggle/engine";
-import { driveSlots, type DrivenBackend, type DrivenEntry } from "@waggle/engine/testing";
+import type { SlotSampling, Token } from "@waggle/engine";
+import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema, WaggleError, type Sampling } from "@waggle/protocol";
 import { backendContract } from "@waggle/testing";
 import { getLlama } from "node-llama-cpp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { commonGrammars } from "@waggle/grammar/testing";
 import { describeBindings, loadOn } from "../testing/bindings.ts";
+import { generate as generateIn } from "../testing/generate.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { parseGbnf } from "@waggle/grammar/gbnf";
 import { createMatcher, type MatcherPosition } from "@waggle/grammar/gbnf";
@@ -46,18 +47,8 @@ describe("the llama backend", () => {
     new TextDecoder().decode(Uint8Array.from(tokens.flatMap((token) => [...backend.tokenBytes(token)])));
 
   /** Generates in slot 0 after a text, up to the end of generation or `count` tokens. */
-  async function generate(text: string, sampling: SlotSampling, count: number): Promise<Token[]> {
-    await backend.begin(0, 0, sampling);
-    const sampled: Token[] = [];
-    let results = await backend.step([{ kind: "prefill", slot: 0, tokens: await tokenized(text), sample: true }]);
-    for (;;) {
-      const token = tokenOf(results[0]);
-      sampled.push(token);
-      if (sampled.length >= count || backend.isEndOfGeneration(token)) break;
-      results = await backend.step([{ kind: "decode", slot: 0 }]);
-    }
-    await backend.end(0);
-    return sampled;
+  async function generate(text: string, sampling: SlotSampling, count: number): Promise<readonly Token[]> {
+    return (await generateIn(backend, { slot: 0, prompt: await tokenized(text), sampling, count })).tokens;
   }
 
   describe("steps", () => {
@@ -204,10 +195,8 @@ describe("the llama backend", () => {
 
     test("with a grammar has logprobs, too", async () => {
       const sampling = { ...samplingOf({ temperature: 0, grammar: 'root ::= "yes" | "no"' }), topLogprobs: 2 };
-      await backend.begin(0, 0, sampling);
-      const entries: DrivenEntry[] = [{ kind: "prefill", slot: 0, tokens: await tokenized(story), sample: true }];
-      const [result] = await backend.step(entries);
-      await backend.end(0);
+      const generation = { slot: 0, prompt: await tokenized(story), sampling, count: 1 };
+      const [result] = (await generateIn(backend, generation)).results;
       expect(result).toMatchObject({ kind: "token", logprobs: { top: [{}, {}] } });
     });
 
@@ -247,8 +236,3 @@ describe("the llama backend", () => {
     });
   });
 });
-
-function tokenOf(result: EntryResult | undefined): Token {
-  if (result?.kind !== "token") throw new Error(`Expected a token and got ${JSON.stringify(result)}`);
-  return result.token;
-}

@@ -7,6 +7,7 @@ import { driveSlots, type DrivenBackend } from "@waggle/engine/testing";
 import { SamplingSchema } from "@waggle/protocol";
 import { statesContract } from "@waggle/testing";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { generate } from "../testing/generate.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend } from "../load/load.ts";
 import type { KvFiles } from "./kv-files.ts";
@@ -39,9 +40,7 @@ async function saveStory(backend: DrivenBackend): Promise<KvSnapshot> {
       })
     ).entries,
   );
-  await backend.begin(0, 0, greedy);
-  await backend.step([{ kind: "prefill", slot: 0, tokens: prompt, sample: true }]);
-  await backend.end(0);
+  await generate(backend, { slot: 0, prompt, sampling: greedy, count: 1 });
   const state = await backend.states?.save(0, prompt, "alice");
   if (state === undefined) throw new Error("no states");
   return state;

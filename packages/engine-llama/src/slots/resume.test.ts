@@ -4,13 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { answerGrammar } from "@waggle/chat-format/format";
 import { llamaTemplates } from "@waggle/chat-format/testing/llama-templates";
-import { tokensOf } from "@waggle/engine";
-import type { Backend, TemplateTool, Token } from "@waggle/engine";
+import type { Backend, TemplateTool } from "@waggle/engine";
 import { driveSlots } from "@waggle/engine/testing";
-import { SamplingSchema } from "@waggle/protocol";
 import { writeScriptedModel } from "@waggle/testing/models";
 import { resumeContract, type ResumableJob } from "@waggle/testing";
-import { afterAll, expect, test } from "vitest";
+import { afterAll } from "vitest";
 import { describeBindings, loadOn } from "../testing/bindings.ts";
 import { storyModel } from "../testing/story-model.ts";
 import { loadLlamaBackend } from "../load/load.ts";
@@ -64,24 +62,3 @@ async function loadScripted(): Promise<Backend> {
 }
 
 resumeContract("a model with a family's format", loadScripted, { alone: true, everyCut: 5, jobs });
-
-test("discarded tokens count for the positions that decide a job's random numbers", async () => {
-  const backend = driveSlots(await loadLlamaBackend({ ...cpu, modelPath: storyModel, contextSize: 256 }));
-  const tokens = tokensOf((await backend.tokenize({ kind: "text", text: "Once upon a time there was" })).entries);
-  async function sampled(discarded: number): Promise<Token[]> {
-    const sampling = { ...SamplingSchema.parse({ temperature: 1.5, min_p: 0, ignore_eos: true }), seed: 3 };
-    await backend.begin(0, 0, sampling, { ids: [], discarded });
-    const drawn: Token[] = [];
-    let [result] = await backend.step([{ kind: "prefill", slot: 0, tokens, sample: true }]);
-    while (result?.kind === "token" && drawn.length < 8) {
-      drawn.push(result.token);
-      [result] = await backend.step([{ kind: "decode", slot: 0 }]);
-    }
-    await backend.end(0);
-    return drawn;
-  }
-  const [none, again, some] = [await sampled(0), await sampled(0), await sampled(5)];
-  await backend.dispose();
-  expect(again).toEqual(none);
-  expect(some).not.toEqual(none);
-});
