@@ -136,9 +136,32 @@ export function resumeContract(
       const before = whole.tokens.slice(0, cut);
       const rest = await run(job, before);
       const where = `cut after event ${cut - 1} of ${whole.tokens.length}`;
-      expect([...before, ...rest.tokens].map(comparable), where).toEqual(whole.tokens.map(alike));
+      const all = [...before, ...rest.tokens];
+      const parted = whole.tokens.findIndex(({ ids: [id] }, i) => id !== all[i]?.ids[0]);
+      if (parted >= cut && (await isClose(job, whole.tokens.slice(0, parted), whole.tokens[parted], all[parted]))) {
+        expect(all.slice(0, parted).map(comparable), where).toEqual(whole.tokens.slice(0, parted).map(alike));
+        return;
+      }
+      expect(all.map(comparable), where).toEqual(whole.tokens.map(alike));
       expect(comparableEnd(rest.end), where).toEqual(comparableEnd(whole.end));
       expect(rest.started?.promptTokens, where).toBe(whole.started?.promptTokens);
+    }
+
+    /**
+     * Whether two tokens are nearly equally probable after the output: rounding decides between those, and differs with the processor and with the tokens that
+     * a step computes.
+     */
+    async function isClose(
+      job: ResumableJob,
+      output: readonly TokenEvent[],
+      ...tokens: readonly (TokenEvent | undefined)[]
+    ) {
+      const { tokens: next } = await run({ ...job, topLogprobs: 2_000 }, output);
+      const top = next[0]?.logprobs?.[0]?.top ?? [];
+      const [one = Number.NaN, other = Number.NaN] = tokens.map(
+        (token) => top.find(({ id }) => id === token?.ids[0])?.logprob,
+      );
+      return Math.abs(one - other) < 0.02;
     }
 
     async function expectSameEverywhere(job: ResumableJob): Promise<Run> {
