@@ -61,7 +61,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
   }
 
   function enter(kind: Kind, size: number, threads: number, ms: number): MatrixPrice {
-    const price = { kind, size, threads, ms };
+    const price = { kind, size, threads, ms: Math.max(leastMs, ms) };
     table = [...table.filter((each) => each.kind !== kind || each.size !== size || each.threads !== threads), price];
     curves.clear();
     return price;
