@@ -1,6 +1,6 @@
 // Owns the end of a row that offers a model: one button for what comes next, and the progress or the problem below.
 import type { VNode } from "preact";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { formatBytes, formatPercent } from "../../parts/format.ts";
 import type { Api } from "../../wire/api.ts";
 import type { Problem } from "../../wire/problem.ts";
@@ -36,9 +36,9 @@ function modelOf({ served }: Offers, { download }: DownloadView, listed: string 
   return names.find((name) => name !== undefined && served.has(name));
 }
 
-/** Notes that a row shows the reference as long as the row exists. */
+/** Notes that a row shows the reference as long as the row exists, before a frame shows the download in two rows. */
 export function useShown({ downloads }: Offers, reference: string): void {
-  useEffect(() => downloads.show(reference), [downloads, reference]);
+  useLayoutEffect(() => downloads.show(reference), [downloads, reference]);
 }
 
 /** The button of the row. */
