@@ -34,7 +34,8 @@ interface Cell extends PhaseCells {
   readonly way: Way;
 }
 
-const usualDeadlinesMs = [300, 900, 2_700];
+/** A forecast has the price of a prompt's tokens, and each step also pays for the bystander's: at 10 ms, 4 s for the long prompt. */
+const usualDeadlinesMs = [300, 900, 2_700, 5_400, 8_100];
 /** Forward passes that may end between a cancel and the release of its slot (invariant 4). */
 const stepsAllowed = 1;
 const longRounds = 20;
