@@ -45,14 +45,21 @@ async function onceAborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, "abort");
 }
 
-/** Freezes a worker until the other one has taken a job over, wakes it, and restarts the other one. @returns the worker that was frozen */
-async function takeTurns(frozen: FleetWorker, other: FleetWorker): Promise<Worker> {
+/**
+ * Freezes a worker until the other one has taken a job over, wakes it, and restarts the other one.
+ * @param over aborts when all answers have ended. A frozen worker without a job waits for that, since nothing is left to take over.
+ * @returns the worker that was frozen
+ */
+async function takeTurns(frozen: FleetWorker, other: FleetWorker, over: AbortSignal): Promise<Worker> {
   const { worker } = frozen;
   const frozenAt = Date.now();
-  const since = async ({ log }: Worker, message: string): Promise<unknown> =>
-    await log.line(message, (line) => logged(message)(line) && Date.parse(String(line["time"])) >= frozenAt, {
+  const since = async ({ log }: Worker, message: string): Promise<void> => {
+    const isNew = logged(message);
+    const line = log.line(message, (one) => isNew(one) && Date.parse(String(one["time"])) >= frozenAt, {
       limitMs: turnLimitMs,
     });
+    await Promise.race([line, onceAborted(over)]);
+  };
   frozen.freeze();
   try {
     await Promise.all([sleep(frozenMs), since(other.worker, "fleet_job_continued")]);
@@ -60,6 +67,7 @@ async function takeTurns(frozen: FleetWorker, other: FleetWorker): Promise<Worke
     frozen.wake();
   }
   await since(worker, "fleet_job_lost_to_another_worker");
+  if (over.aborted) return worker;
   await other.kill();
   await other.start();
   return worker;
@@ -79,7 +87,7 @@ export const returned: FleetScenario = {
         await Promise.race([begun(one), onceAborted(over)]);
         await sleep(undisturbedMs, { signal: over }).catch(() => {});
         if (over.aborted) return;
-        frozen.add(await takeTurns(one, other));
+        frozen.add(await takeTurns(one, other, over));
       }
     });
     const returns = [...frozen].reduce((sum, worker) => sum + returnsTo(worker), 0);
