@@ -19,7 +19,7 @@ import { createPassMeter } from "../step/meter.ts";
 import { createOutbox } from "../step/outbox.ts";
 import { createSlotPictures } from "../step/pictures.ts";
 import { createTexts } from "../step/texts.ts";
-import { createSchedulingPoint } from "../step/transfers.ts";
+import { createSchedulingPoint } from "../step/scheduling-point.ts";
 import { createIntake } from "./intake.ts";
 
 export interface EngineLimits {

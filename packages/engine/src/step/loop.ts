@@ -15,7 +15,7 @@ import { workOf, type PassMeter } from "./meter.ts";
 import type { Outbox } from "./outbox.ts";
 import type { SlotPictures } from "./pictures.ts";
 import type { Texts } from "./texts.ts";
-import type { SchedulingPoint } from "./transfers.ts";
+import type { SchedulingPoint } from "./scheduling-point.ts";
 
 export interface StepLoopOptions {
   readonly backend: Backend;

@@ -1,0 +1,100 @@
+// Runs the scheduling point between two passes: frees slots, gives slots to jobs, has the jobs begin, and makes room for the next pass. While a slot
+// decodes, a scheduling point does few transfers.
+import type { Backend } from "../port/backend.ts";
+import { cacheScopeOf } from "../port/cache-scope.ts";
+import { createKvOffload, type KvOffloadOptions } from "../kv/kv-offload.ts";
+import { createAdmission, type WaitingJob } from "../schedule/admit.ts";
+import { createContextPool } from "../schedule/pool.ts";
+import { cachedTokens } from "../schedule/prefix.ts";
+import { freeSlot, runsIn, type Releasing, type Slot } from "../schedule/slots.ts";
+import { endingEvents } from "../sequence/ending.ts";
+import { generatorOf, type PreparedEmbed, type PreparedGenerate } from "../sequence/prepare.ts";
+import { createBeginJobs } from "./begin-jobs.ts";
+import type { Outbox } from "./outbox.ts";
+
+export interface SchedulingPointOptions extends KvOffloadOptions {
+  readonly backend: Backend;
+  readonly slots: readonly Slot[];
+  readonly addTexts: (prepared: PreparedEmbed) => void;
+  /** Waiting jobs by job id, in the order of their arrival. */
+  readonly waiting: Map<string, WaitingJob>;
+  readonly outbox: Outbox;
+  readonly headroomCells?: number | undefined;
+  /** Asks for another scheduling point, even if there is nothing to compute. */
+  readonly wake: () => void;
+}
+
+export interface Arrival {
+  /** Number of forward passes that have ended. */
+  readonly passes: number;
+  /** True when the engine is idle, so that the cache of an idle slot may be saved. */
+  readonly maintenance: boolean;
+  /** Called when a transfer of a snapshot has begun and leaves this thread free. */
+  readonly underway: () => void;
+}
+
+export interface SchedulingPoint {
+  run(arrival: Arrival): Promise<void>;
+  /** Returns how many of the prompt's first tokens a cache holds now. */
+  cachedTokens(prepared: PreparedGenerate): number;
+}
+
+export function createSchedulingPoint(options: SchedulingPointOptions): SchedulingPoint {
+  const { backend, slots, outbox, now } = options;
+  const offload = createKvOffload(options);
+  const pool = createContextPool({ ...options, offload, addEvent: (event) => outbox.add(event) });
+  const admit = createAdmission({ ...options, pool, addEvents: (events) => outbox.add(...events) });
+  const beginJobs = createBeginJobs({ ...options, offload, pool, endJob });
+  /** Number of passes that had ended when this scheduling point was reached. */
+  let lastPasses = 0;
+
+  async function releaseEnded(): Promise<void> {
+    // Search all slots again each time, because a cancel may arrive while the backend ends another slot's work.
+    for (let state = findReleasing(); state !== undefined; state = findReleasing()) {
+      const { slot } = state.run;
+      if (state.hasBegun) await generatorOf(backend).end(slot.id, slot.held.reusable.length);
+      endJob(state);
+    }
+  }
+
+  function findReleasing(): Releasing | undefined {
+    return slots.map(({ state }) => state).find((state) => state.kind === "releasing");
+  }
+
+  function endJob({ run, ending }: Releasing): void {
+    outbox.add(...endingEvents(run.sequence, ending, lastPasses, now()));
+    freeSlot(run.slot, lastPasses);
+  }
+
+  /** Saves the cache of the least recently used idle slot in advance, so that the next job does not wait for the save. */
+  async function writeBehind(): Promise<void> {
+    const next = slots
+      .filter((slot) => slot.state.kind === "idle" && slot.writtenBehind !== true)
+      .toSorted((a, b) => a.lastUsed - b.lastUsed)[0];
+    if (next === undefined) return;
+    next.writtenBehind = !offload.wouldLose(next, 0) || (await offload.save(next));
+  }
+
+  /** Returns the most transfers at this scheduling point: with decoding slots, the number of beginning jobs per decoding slot, at least 1. */
+  function transfersAllowed(): number {
+    const [decoding, beginning] = [runsIn(slots, "decoding").length, runsIn(slots, "beginning").length];
+    return decoding === 0 ? Infinity : Math.max(1, Math.floor(beginning / decoding));
+  }
+
+  return {
+    cachedTokens(prepared) {
+      const found = cachedTokens(prepared.prompt, cacheScopeOf(prepared), { slots, store: offload.store });
+      return Math.min(prepared.reusableTokens, found);
+    },
+    async run({ passes, maintenance, underway }) {
+      lastPasses = passes;
+      await releaseEnded();
+      admit();
+      offload.open(transfersAllowed(), underway);
+      await beginJobs();
+      await pool.makeRoom(releaseEnded);
+      const reading = runsIn(slots, "beginning", "prefilling").length > 0;
+      if (!reading && (maintenance || runsIn(slots, "decoding").length > 0)) await writeBehind();
+    },
+  };
+}
