@@ -42,23 +42,12 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
   /** Jobs in rotation: the first job's text is computed next, and the job then moves to the end. */
   const line: TextProgress[] = [];
   let computing: TextProgress | undefined;
-  /** Defined while a text is tokenized, even if its job was cancelled. No other text is tokenized then, so cancelled jobs do not pile up work. */
-  let tokenizing: Promise<void> | undefined;
+  const ahead = createTextsAhead(line, pieces, waits);
   /** Time per token of the last piece, as the estimate for the next piece. */
   let tokenMs: number | undefined;
 
   function waits({ prepared }: TextProgress): boolean {
     return shares.waits(ownerOf(prepared.job));
-  }
-
-  function isReady({ begun, ahead }: TextProgress): boolean {
-    return begun !== undefined || ahead !== undefined;
-  }
-
-  function totals({ prepared, startedAtMs }: TextProgress): JobTotals {
-    const atMs = now();
-    const prefillMs = Math.round((atMs - (startedAtMs ?? atMs)) * 1_000) / 1_000;
-    return { promptTokens: prepared.promptTokens, cachedTokens: 0, completionTokens: 0, prefillMs, decodeMs: 0 };
   }
 
   function leave(progress: TextProgress): void {
@@ -67,7 +56,7 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
 
   function endCancelled(progress: TextProgress, steps: number): void {
     leave(progress);
-    outbox.add({ type: "cancelled", jobId: progress.prepared.job.jobId, steps, ...totals(progress) });
+    outbox.add({ type: "cancelled", jobId: progress.prepared.job.jobId, steps, ...totalsOf(progress, now()) });
   }
 
   function endFailed(progress: TextProgress, thrown: unknown): void {
@@ -89,29 +78,6 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
     });
   }
 
-  /**
-   * Tokenizes a text in parallel with passes and pieces, because tokenizing may take long. One text of each owner is tokenized ahead, so that every owner
-   * contends: of another job than the one whose text has begun, if the owner has more jobs.
-   */
-  function tokenizeNext(): void {
-    if (tokenizing) return;
-    const ownerKey = ({ prepared }: TextProgress): string => Object.values(ownerOf(prepared.job)).join("\n");
-    const textOf = ({ prepared, index }: TextProgress) => textAt(prepared.job.work, index);
-    const served = new Set(line.filter(({ ahead }) => ahead !== undefined).map(ownerKey));
-    const unserved = line
-      .filter((each) => !served.has(ownerKey(each)) && textOf(each) !== undefined)
-      .toSorted((a, b) => Number(waits(a)) - Number(waits(b)));
-    const progress = unserved.find(({ begun }) => begun === undefined) ?? unserved[0];
-    const text = progress && textOf(progress);
-    if (progress === undefined || text === undefined) return;
-    const { embedder, job } = progress.prepared;
-    const tokens = embedder.tokenize(text, job.work.truncateTo, pieces.of(job.cacheScope));
-    tokenizing = Promise.allSettled([tokens]).then(([result]) => {
-      progress.ahead = result;
-      tokenizing = undefined;
-    });
-  }
-
   /** Computes one piece of the job's text, and returns the number of the piece's tokens. */
   async function advance(progress: TextProgress, most: number, underway: () => void): Promise<number> {
     begin(progress);
@@ -125,7 +91,7 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
     const startMs = now();
     const feeding = embedder.feed({ tokens: piece, first, last });
     underway();
-    tokenizeNext();
+    ahead.next();
     const vector = await feeding;
     const ms = now() - startMs;
     tokenMs = ms / Math.max(1, piece.length);
@@ -141,7 +107,7 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
     progress.begun = undefined;
     leave(progress);
     if (progress.index < textCount(work)) line.push(progress);
-    else outbox.add({ type: "finished", jobId, by: "end", ...totals(progress) });
+    else outbox.add({ type: "finished", jobId, by: "end", ...totalsOf(progress, now()) });
   }
 
   return {
@@ -149,10 +115,10 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
       return line.length;
     },
     get tokenizing() {
-      return tokenizing;
+      return ahead.tokenizing;
     },
     ready() {
-      tokenizeNext();
+      ahead.next();
       return line.filter(isReady).map(({ prepared }) => prepared.job);
     },
     has: (jobId) => line.some(({ prepared }) => prepared.job.jobId === jobId),
@@ -169,7 +135,7 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
       let [leftTokens, leftMs] = [tokens, ms];
       let computed = false;
       do {
-        tokenizeNext();
+        ahead.next();
         const progress = line.find((each) => isReady(each) && !waits(each));
         if (progress === undefined) break;
         computed = true;
@@ -191,4 +157,49 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
       return computed;
     },
   };
+}
+
+/**
+ * Tokenizes texts in parallel with passes and pieces, because tokenizing may take long. One text of each owner is tokenized ahead, so that every owner
+ * contends: of another job than the one whose text has begun, if the owner has more jobs.
+ */
+function createTextsAhead(
+  line: readonly TextProgress[],
+  pieces: TextsOptions["pieces"],
+  waits: (progress: TextProgress) => boolean,
+) {
+  /** Defined while a text is tokenized, even if its job was cancelled. No other text is tokenized then, so cancelled jobs do not pile up work. */
+  let tokenizing: Promise<void> | undefined;
+  const ownerKey = ({ prepared }: TextProgress): string => Object.values(ownerOf(prepared.job)).join("\n");
+  const textOf = ({ prepared, index }: TextProgress) => textAt(prepared.job.work, index);
+  return {
+    get tokenizing() {
+      return tokenizing;
+    },
+    next(): void {
+      if (tokenizing) return;
+      const served = new Set(line.filter(({ ahead }) => ahead !== undefined).map(ownerKey));
+      const unserved = line
+        .filter((each) => !served.has(ownerKey(each)) && textOf(each) !== undefined)
+        .toSorted((a, b) => Number(waits(a)) - Number(waits(b)));
+      const progress = unserved.find(({ begun }) => begun === undefined) ?? unserved[0];
+      const text = progress && textOf(progress);
+      if (progress === undefined || text === undefined) return;
+      const { embedder, job } = progress.prepared;
+      const tokens = embedder.tokenize(text, job.work.truncateTo, pieces.of(job.cacheScope));
+      tokenizing = Promise.allSettled([tokens]).then(([result]) => {
+        progress.ahead = result;
+        tokenizing = undefined;
+      });
+    },
+  };
+}
+
+function isReady({ begun, ahead }: TextProgress): boolean {
+  return begun !== undefined || ahead !== undefined;
+}
+
+function totalsOf({ prepared, startedAtMs }: TextProgress, atMs: number): JobTotals {
+  const prefillMs = Math.round((atMs - (startedAtMs ?? atMs)) * 1_000) / 1_000;
+  return { promptTokens: prepared.promptTokens, cachedTokens: 0, completionTokens: 0, prefillMs, decodeMs: 0 };
 }
