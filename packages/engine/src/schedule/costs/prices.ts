@@ -49,9 +49,8 @@ interface Part {
 
 /** @param context what context was measured to cost, alone; if it was not measured, steps show it */
 export function createPrices(known?: StepCosts, context = known?.context): Prices {
-  let table: MatrixPrice[] = [];
-  /** What `curveOf` has chosen from the table. */
-  const curves = new Map<string, readonly MatrixPrice[]>();
+  const table = createTable();
+  const { enter, pricesOf, basisOf, matrixMs } = table;
   /** Milliseconds for each thousand tokens of context and token of a step, with one thread. */
   const [rowShare, tileShare]: [Price, Price] = [{ ms: context?.row_ms ?? 0 }, { ms: context?.tile_ms ?? 0 }];
   const isLearned = rowShare.ms + tileShare.ms === 0;
@@ -60,57 +59,8 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
     for (const { tokens, ms } of prompt) enter("prompt", tokens, threads, ms);
   }
 
-  function enter(kind: Kind, size: number, threads: number, ms: number): MatrixPrice {
-    const price = { kind, size, threads, ms: Math.max(leastMs, ms) };
-    table = [...table.filter((each) => each.kind !== kind || each.size !== size || each.threads !== threads), price];
-    curves.clear();
-    return price;
-  }
-
-  /**
-   * The price of each size in the table, in ascending order: of this kind, if there is one, because a row of a prompt costs about as much as one of a stream,
-   * and of the nearest number of threads.
-   */
-  function curveOf(kind: Kind, threads: number): readonly MatrixPrice[] {
-    const key = `${kind} ${threads}`;
-    const kept = curves.get(key);
-    if (kept !== undefined) return kept;
-    const distance = (price: MatrixPrice): number => Math.abs(Math.log(price.threads / threads));
-    const farthestFirst = table.toSorted(
-      (a, b) => Number(a.kind === kind) - Number(b.kind === kind) || distance(b) - distance(a),
-    );
-    const bySize = new Map(farthestFirst.map((price) => [price.size, price]));
-    const curve = [...bySize.values()].toSorted((a, b) => a.size - b.size);
-    curves.set(key, curve);
-    return curve;
-  }
-
-  /** The prices of a kind with this number of threads, in ascending order of sizes. */
-  function pricesOf(kind: Kind, threads: number): readonly MatrixPrice[] {
-    return curveOf(kind, threads).filter((price) => price.kind === kind && price.threads === threads);
-  }
-
-  /** The prices from which that of a size follows: its own one, or those of the sizes around it. */
-  function basisOf(kind: Kind, size: number, threads: number): readonly MatrixPrice[] {
-    const curve = curveOf(kind, threads);
-    const above = curve.findIndex((price) => price.size >= size);
-    // Behind the last size the time grows as over all of them, because two times may differ by chance.
-    if (above < 0) return curve.filter((_, i) => i === 0 || i === curve.length - 1);
-    return curve.slice(curve[above]?.size === size ? above : Math.max(0, above - 1), above + 1);
-  }
-
-  /** The price of a matrix. As long as no step has shown otherwise, work divides perfectly between threads. */
-  function matrixMs(kind: Kind, size: number, threads: number): number {
-    const basis = basisOf(kind, size, threads);
-    const [from, to] = basis.map((price) => ({ size: price.size, ms: (price.ms * price.threads) / threads }));
-    if (from === undefined) return 0;
-    // Few rows take at least their share of more rows.
-    if (to === undefined) return from.ms * (size / from.size);
-    return from.ms + (Math.max(0, to.ms - from.ms) * (size - from.size)) / (to.size - from.size);
-  }
-
   function predict(shape: StepShape, threads: number): number | undefined {
-    if (table.length === 0) return undefined;
+    if (table.all.length === 0) return undefined;
     const ms = matricesOf(shape).reduce((sum, [kind, size]) => sum + matrixMs(kind, size, threads), 0);
     return ms + (shape.rowContext * rowShare.ms + shape.tileContext * tileShare.ms) / threads;
   }
@@ -149,7 +99,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
 
   /** Moves the prices of a step, each by its part of the step. The first step of a size sets its price. */
   function correct(shape: StepShape, threads: number, ms: number, differenceMs: number): void {
-    const before: readonly Price[] = [...table, rowShare, tileShare];
+    const before: readonly Price[] = [...table.all, rowShare, tileShare];
     const parts = partsOf(shape, threads, ms);
     const squares = parts.map(({ price, amount }) => (price.ms * amount) ** 2);
     const sum = squares.reduce((total, square) => total + square, 0);
@@ -168,11 +118,8 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
 
   return {
     ms: predict,
-    hasPiece: (tokens) => table.some(({ kind, size }) => kind === "prompt" && size >= tokens),
-    forgetAbove(shape, threads) {
-      table = table.filter((price) => price.kind !== kindOf(shape) || price.threads <= threads);
-      curves.clear();
-    },
+    hasPiece: (tokens) => table.all.some(({ kind, size }) => kind === "prompt" && size >= tokens),
+    forgetAbove: (shape, threads) => table.forgetAbove(kindOf(shape), threads),
     enter,
     observe(shape, threads, ms) {
       const predicted = predict(shape, threads);
@@ -187,7 +134,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
       return known ? predicted : undefined;
     },
     list: () => ({
-      threads: [...new Set(table.map(({ threads }) => threads))]
+      threads: [...new Set(table.all.map(({ threads }) => threads))]
         .toSorted((a, b) => a - b)
         .map((threads) => ({
           threads,
@@ -196,6 +143,75 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
         })),
       context: { row_ms: rounded(rowShare.ms), tile_ms: rounded(tileShare.ms) },
     }),
+  };
+}
+
+/** Creates the table of what matrices took, which answers for every size and number of threads once it has a price. */
+function createTable() {
+  let all: readonly MatrixPrice[] = [];
+  /** What `curveOf` has chosen from the table. */
+  const curves = new Map<string, readonly MatrixPrice[]>();
+
+  function change(to: readonly MatrixPrice[]): void {
+    all = to;
+    curves.clear();
+  }
+
+  function enter(kind: Kind, size: number, threads: number, ms: number): MatrixPrice {
+    const price = { kind, size, threads, ms: Math.max(leastMs, ms) };
+    change([...all.filter((each) => each.kind !== kind || each.size !== size || each.threads !== threads), price]);
+    return price;
+  }
+
+  /**
+   * The price of each size in the table, in ascending order: of this kind, if there is one, because a row of a prompt costs about as much as one of a stream,
+   * and of the nearest number of threads.
+   */
+  function curveOf(kind: Kind, threads: number): readonly MatrixPrice[] {
+    const key = `${kind} ${threads}`;
+    const kept = curves.get(key);
+    if (kept !== undefined) return kept;
+    const distance = (price: MatrixPrice): number => Math.abs(Math.log(price.threads / threads));
+    const farthestFirst = all.toSorted(
+      (a, b) => Number(a.kind === kind) - Number(b.kind === kind) || distance(b) - distance(a),
+    );
+    const bySize = new Map(farthestFirst.map((price) => [price.size, price]));
+    const curve = [...bySize.values()].toSorted((a, b) => a.size - b.size);
+    curves.set(key, curve);
+    return curve;
+  }
+
+  /** The prices of a kind with this number of threads, in ascending order of sizes. */
+  function pricesOf(kind: Kind, threads: number): readonly MatrixPrice[] {
+    return curveOf(kind, threads).filter((price) => price.kind === kind && price.threads === threads);
+  }
+
+  /** The prices from which that of a size follows: its own one, or those of the sizes around it. */
+  function basisOf(kind: Kind, size: number, threads: number): readonly MatrixPrice[] {
+    const curve = curveOf(kind, threads);
+    const above = curve.findIndex((price) => price.size >= size);
+    // Behind the last size the time grows as over all of them, because two times may differ by chance.
+    if (above < 0) return curve.filter((_, i) => i === 0 || i === curve.length - 1);
+    return curve.slice(curve[above]?.size === size ? above : Math.max(0, above - 1), above + 1);
+  }
+
+  /** The price of a matrix. As long as no step has shown otherwise, work divides perfectly between threads. */
+  function matrixMs(kind: Kind, size: number, threads: number): number {
+    const basis = basisOf(kind, size, threads);
+    const [from, to] = basis.map((price) => ({ size: price.size, ms: (price.ms * price.threads) / threads }));
+    if (from === undefined) return 0;
+    // Few rows take at least their share of more rows.
+    if (to === undefined) return from.ms * (size / from.size);
+    return from.ms + (Math.max(0, to.ms - from.ms) * (size - from.size)) / (to.size - from.size);
+  }
+
+  return {
+    get all() {
+      return all;
+    },
+    ...{ enter, pricesOf, basisOf, matrixMs },
+    forgetAbove: (kind: Kind, threads: number): void =>
+      change(all.filter((price) => price.kind !== kind || price.threads <= threads)),
   };
 }
 
