@@ -118,10 +118,10 @@ export interface Pacing {
 
 export function createPacing(options: PacingOptions): Pacing {
   const { batchSize, oneMatrix, maxTokenGapMs, prefillBudget = Infinity, mostBehind = () => Infinity } = options;
-  const { attentionTile = tileTokens } = options;
+  const divide = oneMatrix ? undivided : divisionOf(options.known);
+  const shapeWith = shapesOf(divide, oneMatrix, options.attentionTile ?? tileTokens);
   const prices = createPrices(options.known, options.context);
   const choice = createThreadChoice(options.threads, prices);
-  const apart = oneMatrix ? new Set<number>() : slotsApart(options.known);
   let mostThreads = options.threads.max;
   let pictureThreads = 0;
 
@@ -131,30 +131,6 @@ export function createPacing(options: PacingOptions): Pacing {
 
   function stepMs(shape: StepShape): number | undefined {
     return prices.ms(shape, threads(shape));
-  }
-
-  /** Divides the slots of a run into matrices. @param rowsEach rows of each slot: a token and its drafts */
-  function divide(run: number, rowsEach: number): readonly number[] {
-    return rowsEach === 1 && apart.has(run) ? Array<number>(run).fill(1) : [run];
-  }
-
-  /** A step with `rowsEach` rows of each decoding slot, and with a piece of a prompt behind `held` tokens. */
-  function shapeWith(
-    { runs, heldTokens }: Pick<Load, "runs" | "heldTokens">,
-    rowsEach: number,
-    tokens = 0,
-    held = 0,
-  ): StepShape {
-    const slots = slotsOf(runs);
-    const rows = contextOf(rowsEach, heldTokens / Math.max(1, slots), attentionTile);
-    const piece = contextOf(tokens, held + tokens / 2, attentionTile);
-    const shape = {
-      decode: runs.flatMap((run) => divide(run, rowsEach)).map((count) => count * rowsEach),
-      prompt: tokens === 0 ? [] : [tokens],
-      rowContext: slots * rows.rowContext + piece.rowContext,
-      tileContext: slots * rows.tileContext + piece.tileContext,
-    };
-    return oneMatrix ? inOneMatrix(shape) : shape;
   }
 
   /** Milliseconds of the decoding slots' rows. */
@@ -253,17 +229,40 @@ export function createPacing(options: PacingOptions): Pacing {
   };
 }
 
+type Divide = ScheduleLimits["divide"];
+
+const undivided: Divide = (run) => [run];
+
 /**
- * Returns the numbers of neighbouring slots that take less time one after the other than as one matrix, as measured at the load: on some CPUs llama.cpp
- * computes one row with a vector kernel, and two or three rows with a matrix kernel that takes several times as long.
+ * Divides neighbouring slots where they take less time one after the other than as one matrix, as measured at the load: on some CPUs llama.cpp computes
+ * one row with a vector kernel, and two or three rows with a matrix kernel that takes several times as long.
  */
-function slotsApart(known: StepCosts | undefined): ReadonlySet<number> {
+function divisionOf(known: StepCosts | undefined): Divide {
   /** With the best number of threads. */
   const times = new Map<number, number>();
   for (const { decode } of known?.threads ?? [])
     for (const { rows, ms } of decode) times.set(rows, Math.min(ms, times.get(rows) ?? Infinity));
   const oneMs = times.get(1) ?? Infinity;
-  return new Set([...times].flatMap(([rows, ms]) => (rows > 1 && rows * oneMs <= worthDividing * ms ? [rows] : [])));
+  const isApart = (run: number): boolean => run > 1 && run * oneMs <= worthDividing * (times.get(run) ?? 0);
+  return (run, rowsEach) => (rowsEach === 1 && isApart(run) ? Array<number>(run).fill(1) : [run]);
+}
+
+type Decoding = Pick<Load, "runs" | "heldTokens">;
+
+/** Returns the shape of a step with `rowsEach` rows of each decoding slot, and with a piece of a prompt behind `held` tokens. */
+function shapesOf(divide: Divide, oneMatrix: boolean, attentionTile: number) {
+  return ({ runs, heldTokens }: Decoding, rowsEach: number, tokens = 0, held = 0): StepShape => {
+    const slots = slotsOf(runs);
+    const rows = contextOf(rowsEach, heldTokens / Math.max(1, slots), attentionTile);
+    const piece = contextOf(tokens, held + tokens / 2, attentionTile);
+    const shape = {
+      decode: runs.flatMap((run) => divide(run, rowsEach)).map((count) => count * rowsEach),
+      prompt: tokens === 0 ? [] : [tokens],
+      rowContext: slots * rows.rowContext + piece.rowContext,
+      tileContext: slots * rows.tileContext + piece.tileContext,
+    };
+    return oneMatrix ? inOneMatrix(shape) : shape;
+  };
 }
 
 function slotsOf(runs: readonly number[]): number {
