@@ -93,13 +93,8 @@ export function createSequence(options: SequenceOptions): Sequence {
   const lines = options.lines === undefined ? undefined : createLineWatch(options.lines);
   const thought = options.thinking && createThoughtBudget(options.thinking, text.thinking);
   const ids: Token[] = [];
+  const tokens = createTokenEvents(jobId);
   let completionTokens = 0;
-  let eventIndex = 0;
-  /** Index of the first event that no earlier engine has sent. */
-  let firstUnsent = 0;
-  /** Tokens that were in no event yet, and their logprobs. */
-  let unsent: Token[] = [];
-  let logprobs: LogprobEntry[] = [];
   let firstTokenAtMs: number | undefined;
   let cachedTokens = 0;
   let guessedTokens = 0;
@@ -108,27 +103,8 @@ export function createSequence(options: SequenceOptions): Sequence {
   let lastTokenAtMs = startedAtMs;
   let progressAtMs: number | undefined;
 
-  function tokenEvent({ part, text: pieceText }: Piece, atMs: number): TokenEvent {
-    const newIds = unsent;
-    unsent = [];
-    const entries = logprobs;
-    logprobs = [];
-    return {
-      type: "token",
-      jobId,
-      index: eventIndex++,
-      text: pieceText,
-      ...(part === undefined ? {} : { part }),
-      tMs: roundMs(atMs - startedAtMs),
-      n: newIds.length,
-      ids: newIds,
-      ...(entries.length === 0 ? {} : { logprobs: entries }),
-    };
-  }
-
-  function events(pieces: readonly Piece[], atMs: number): TokenEvent[] {
-    return pieces.map((piece) => tokenEvent(piece, atMs)).filter(({ index }) => index >= firstUnsent);
-  }
+  const events = (pieces: readonly Piece[], atMs: number): readonly TokenEvent[] =>
+    tokens.of(pieces, roundMs(atMs - startedAtMs));
 
   /** Cuts the pieces where a line limit ends the answer. */
   const watched = (pieces: readonly Piece[], decodeMs: number): Watched => lines?.push(pieces, decodeMs) ?? { pieces };
@@ -172,7 +148,7 @@ export function createSequence(options: SequenceOptions): Sequence {
     },
 
     async replay(output, sentEvents, pace) {
-      firstUnsent = sentEvents;
+      tokens.skip(sentEvents);
       const unsentEvents: TokenEvent[] = [];
       for (const token of output) {
         if (completionTokens % portionTokens === 0) await pace(portionChars);
@@ -181,7 +157,7 @@ export function createSequence(options: SequenceOptions): Sequence {
         for (const event of replayed) unsentEvents.push(event);
         if (finish !== undefined) return { events: unsentEvents, finish };
       }
-      if (eventIndex >= sentEvents) return { events: unsentEvents, finish: undefined };
+      if (tokens.count >= sentEvents) return { events: unsentEvents, finish: undefined };
       // More events were sent than these tokens give. So the model's end token, which is in no event, had released held-back text.
       completionTokens += 1;
       const { events: last, finish } = end([], "end", startedAtMs, 0);
@@ -203,7 +179,7 @@ export function createSequence(options: SequenceOptions): Sequence {
     flush(atMs) {
       const rest = events(watched(text.end().pieces, 0).pieces, atMs);
       // Tokens without text are also sent, so that the ids of all events are the whole context.
-      return unsent.length === 0 ? rest : [...rest, ...events([{ text: "" }], atMs)];
+      return tokens.areSent ? rest : [...rest, ...events([{ text: "" }], atMs)];
     },
 
     totals: (atMs) => ({
@@ -226,9 +202,8 @@ export function createSequence(options: SequenceOptions): Sequence {
     const ends = endOfGeneration && !ignoreEos;
     if (!ends) {
       ids.push(token);
-      unsent.push(token);
+      tokens.push(token, entry);
     }
-    if (!ends && entry !== undefined) logprobs.push(entry);
     const pushed = ends ? { pieces: [], stopped: false } : text.push(bytes, mark);
     thought?.push(token, text.thinking);
     const { pieces, by } = watched(pushed.pieces, decodeMs);
@@ -254,6 +229,50 @@ export function createSequence(options: SequenceOptions): Sequence {
   function limitReached(): StoppedBy {
     return completionTokens >= (options.maxTokens ?? Infinity) ? "max_tokens" : "context";
   }
+}
+
+/** Numbers the events of an answer. Each carries the tokens that were in no event yet. */
+function createTokenEvents(jobId: string) {
+  let count = 0;
+  let firstUnsent = 0;
+  /** Tokens that were in no event yet, and their logprobs. */
+  let ids: Token[] = [];
+  let logprobs: LogprobEntry[] = [];
+
+  function eventOf({ part, text }: Piece, tMs: number): TokenEvent {
+    const event: TokenEvent = {
+      type: "token",
+      jobId,
+      index: count++,
+      text,
+      ...(part === undefined ? {} : { part }),
+      tMs,
+      n: ids.length,
+      ids,
+      ...(logprobs.length === 0 ? {} : { logprobs }),
+    };
+    ids = [];
+    logprobs = [];
+    return event;
+  }
+
+  return {
+    get count() {
+      return count;
+    },
+    /** Whether every token is in an event. */
+    get areSent() {
+      return ids.length === 0;
+    },
+    /** Leaves out the first events, which an earlier engine has sent. */
+    skip: (sentEvents: number): void => void (firstUnsent = sentEvents),
+    push(token: Token, entry?: LogprobEntry): void {
+      ids.push(token);
+      if (entry !== undefined) logprobs.push(entry);
+    },
+    of: (pieces: readonly Piece[], tMs: number): readonly TokenEvent[] =>
+      pieces.map((piece) => eventOf(piece, tMs)).filter(({ index }) => index >= firstUnsent),
+  };
 }
 
 function roundMs(ms: number): number {
