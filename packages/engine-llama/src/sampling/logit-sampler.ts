@@ -156,15 +156,6 @@ export function createLogitSampler(options: LogitSamplerOptions): LogitSampler {
     );
   }
 
-  /** Applies the infill sampler: probable candidates, or else an end token. */
-  function fillOf(all: readonly Candidate[], known: SampledVocabulary): readonly Candidate[] {
-    const probabilities = probabilitiesOf(all);
-    const shares = all.map((one, i) => ({ ...one, probability: probabilities[i] ?? 0 }));
-    const sure = sureCandidates(shares, known);
-    if (sure.length > 0) return sure;
-    return known.end === null ? all.slice(0, 1) : [{ token: known.end, logit: 1 }];
-  }
-
   /** Applies XTC: of the tokens above the threshold, only the least probable stays. */
   function excludeTop(all: readonly Candidate[], draws: Draws): readonly Candidate[] {
     if (!hasXtc || all.length < 2 || draws.float() > single.xtc_probability) return all;
@@ -228,4 +219,13 @@ function draw(all: readonly Candidate[], draws: Draws): Token | undefined {
   let sum = 0;
   const at = weights.findIndex((weight) => (sum += weight) >= target);
   return all.at(at)?.token;
+}
+
+/** Applies the infill sampler: probable candidates, or else an end token. */
+function fillOf(all: readonly Candidate[], known: SampledVocabulary): readonly Candidate[] {
+  const probabilities = probabilitiesOf(all);
+  const shares = all.map((one, i) => ({ ...one, probability: probabilities[i] ?? 0 }));
+  const sure = sureCandidates(shares, known);
+  if (sure.length > 0) return sure;
+  return known.end === null ? all.slice(0, 1) : [{ token: known.end, logit: 1 }];
 }
