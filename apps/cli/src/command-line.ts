@@ -34,10 +34,7 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   return (await run(context, command.words)) ?? exitCodes.ok;
 }
 
-/**
- * Drops the words after an unknown command. Commander would take `--help` in `waggle nonsense --help` as the program's flag, and list the
- * commands.
- */
+/** Drops the words after an unknown command. Commander would take `--help` in `waggle nonsense --help` as the program's flag, and list the commands. */
 function wordsToParse(argv: readonly string[]): string[] {
   const [first = "--help", ...others] = argv;
   const known = first.startsWith("-") || [...daemonTable, ...commandTable].some(({ name }) => name === first);

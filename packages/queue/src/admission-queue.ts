@@ -56,10 +56,7 @@ export interface AdmissionQueue<T> {
    * @param id take the waiting item with this id instead of the next item
    */
   take(id?: string): T | undefined;
-  /**
-   * Returns a taken job to the queue if the job could not run. The job gets the position that it would have without the `take`. Unknown ids are
-   * ignored.
-   */
+  /** Returns a taken job to the queue if the job could not run. The job gets the position that it would have without the `take`. Unknown ids are ignored. */
   putBack(id: string): void;
   /** Reports the end of a taken job. Unknown ids are ignored, so a second call is harmless. */
   finished(id: string): void;

@@ -26,10 +26,7 @@ export type ModelMetrics = { readonly [K in keyof ModelMetricTable]: BoundMetric
 export interface ModelSeries {
   /** Returns the same object for the same name, at the cost of a map lookup. */
   ofModel(name: string): ModelMetrics;
-  /**
-   * Moves the counts of a model to the name that is learned when the model loads. Histograms are not moved: they have no values before a model is
-   * loaded.
-   */
+  /** Moves the counts of a model to the name that is learned when the model loads. Histograms are not moved: they have no values before a model is loaded. */
   renameModel(from: string, to: string): Promise<void>;
   /** Removes the gauges of all models. The caller then sets the gauges of present models, so that removed models leave no gauges. */
   resetModelGauges(): void;

@@ -23,10 +23,7 @@ export interface AnswerReader {
   push(text: string): AnswerPart[];
   /** Ends the answer, and returns the text that was held back. An unreadable call becomes content. */
   end(): AnswerPart[];
-  /**
-   * `begun`: calls that were passed on; `complete`: calls with complete arguments;
-   * `unreadable`: texts that began like a call and became content.
-   */
+  /** `begun`: calls that were passed on; `complete`: calls with complete arguments; `unreadable`: texts that began like a call and became content. */
   readonly calls: { readonly begun: number; readonly complete: number; readonly unreadable: number };
 }
 

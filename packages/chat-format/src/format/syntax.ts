@@ -132,10 +132,7 @@ export const optional = (item: Syntax): Syntax => ({ kind: "optional", item });
 /** An item for a marker without meaning, so that it does not become content. */
 export const markerItem = (text: string): AnswerItem => ({ at: "anywhere", syntax: literal(text) });
 
-/**
- * Converts a template's output to syntax: `"\n<tool_call>\n"` becomes a blank, a literal and a blank. White space within a line stays part of a
- * literal.
- */
+/** Converts a template's output to syntax: `"\n<tool_call>\n"` becomes a blank, a literal and a blank. White space within a line stays part of a literal. */
 export function words(text: string): Syntax[] {
   return text
     .split(/(^\s+|\s+$|\s*\n\s*)/)

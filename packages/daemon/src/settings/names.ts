@@ -33,10 +33,7 @@ export function originList(): TextSchema<readonly string[]> {
   });
 }
 
-/**
- * An http(s) base URL without a trailing slash. A URL with a user or a password is refused, since URLs must not contain
- * secrets.
- */
+/** An http(s) base URL without a trailing slash. A URL with a user or a password is refused, since URLs must not contain secrets. */
 export function baseUrl(): TextSchema<string> {
   return textSchema("an http:// or https:// URL without user, query and fragment", (text) => {
     if (!URL.canParse(text) || text.length > maxUrlChars) return undefined;

@@ -2,9 +2,7 @@
 import { KeepAliveSchema, keepAliveMs } from "@waggle/protocol";
 import { z } from "zod";
 
-/**
- * A value's schema. The input is the text of a flag, a variable or the file. Messages complete the sentence "Cannot use --x y: …".
- */
+/** A value's schema. The input is the text of a flag, a variable or the file. Messages complete the sentence "Cannot use --x y: …". */
 export type TextSchema<T> = z.ZodType<T, string>;
 
 /** @param expected completes "it must be …" @param parse returns undefined for an invalid text */
@@ -82,9 +80,7 @@ export function keepAlive(): TextSchema<number> {
 const msPerUnit = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 type DurationUnit = keyof typeof msPerUnit;
 
-/**
- * Milliseconds from `500ms`, `30s`, `2m`, `1h`; a bare number counts in `bareUnit`. Bounds are texts of the same form.
- */
+/** Milliseconds from `500ms`, `30s`, `2m`, `1h`; a bare number counts in `bareUnit`. Bounds are texts of the same form. */
 export function duration(min: string, max: string, bareUnit: DurationUnit = "s"): TextSchema<number> {
   const bounds = [durationMs(min, bareUnit) ?? 0, durationMs(max, bareUnit) ?? Infinity] as const;
   return textSchema(`a duration from ${min} to ${max} (500ms, 30s, 2m)`, (text) =>

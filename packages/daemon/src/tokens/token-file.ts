@@ -5,9 +5,7 @@ import { SettingsError } from "../settings/settings-error.ts";
 import { parseRights } from "./token-rights.ts";
 import type { TokenRights } from "./token-rights.ts";
 
-/**
- * A token and the name under which its client appears in logs, in fair queueing and as the scope of cached prefixes.
- */
+/** A token and the name under which its client appears in logs, in fair queueing and as the scope of cached prefixes. */
 export interface ApiToken extends TokenRights {
   readonly name: string;
   readonly token: string;

@@ -30,10 +30,7 @@ export interface OpenedLlama {
 
 /** Log listeners of all models: a process has a single llama.cpp log. */
 const listeners = new Set<Listener>();
-/**
- * Opened binaries by device and threads. A process opens each binary only once, because the library tests it in a child process, which takes half
- * a second.
- */
+/** Opened binaries by device and threads. A process opens each binary only once, because the library tests it in a child process, which takes half a second. */
 const opened = new Map<string, Promise<Llama | undefined>>();
 
 /**

@@ -46,9 +46,7 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly gpuPackages?: string;
   /** Replaces the model's chat template: `chatml`, `generic`, or a template's source. */
   readonly chatTemplate?: string | undefined;
-  /**
-   * Whether libuv's pool has one thread. The library then computes its calls in order, so that sampling can be requested together with the pass.
-   */
+  /** Whether libuv's pool has one thread. The library then computes its calls in order, so that sampling can be requested together with the pass. */
   readonly onePoolThread?: boolean;
   /** `library`: decode with node-llama-cpp's own binding, although there is an addon. */
   readonly binding?: "library" | undefined;

@@ -22,9 +22,7 @@ export interface LoadedAddon<A = Addon> {
   readonly isMissing?: true;
 }
 
-/**
- * Call it only after the library has loaded its own binding: an addon uses the libraries of llama.cpp that this binding has loaded.
- */
+/** Call it only after the library has loaded its own binding: an addon uses the libraries of llama.cpp that this binding has loaded. */
 export async function loadAddon<A extends Versioned = Addon>(
   name: AddonName,
   path = addonPath(name),

@@ -6,10 +6,7 @@ import type { PublicAnswer } from "./oracle.ts";
 /** Token ids that every model has. */
 export const probe: readonly number[] = [0, 1];
 const sequence = 0;
-/**
- * Greatest difference of two equal logits, as a part of the distance between the greatest and the median logit. GPUs do not round the same
- * way each time.
- */
+/** Greatest difference of two equal logits, as a part of the distance between the greatest and the median logit. GPUs do not round the same way each time. */
 const tolerance = 0.01;
 
 /**

@@ -45,9 +45,7 @@ export interface KvOffload {
    * @param isUrgent save in any case, because the slot's cells are freed now
    */
   save(slot: SlotCache, isUrgent?: boolean): Promise<boolean>;
-  /**
-   * Returns undefined if this scheduling point allows no more transfers. Returns false if the snapshot was damaged; the slot is then empty.
-   */
+  /** Returns undefined if this scheduling point allows no more transfers. Returns false if the snapshot was damaged; the slot is then empty. */
   load(slot: SlotCache, state: KvSnapshot): Promise<boolean | undefined>;
   /** Whether slots can be copied; a prefix of another slot is then copied, and not saved and loaded. */
   readonly copies: boolean;

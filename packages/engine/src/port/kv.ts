@@ -42,10 +42,7 @@ export interface KvSnapshots {
    * @throws Error when the cache cannot be saved, for example because the disk is full; no file remains then
    */
   save(slot: number, held: Held, tokens: number, cacheScope: string): Promise<KvSnapshot>;
-  /**
-   * Replaces the cache of a slot without work. Returns false when the snapshot is missing or damaged: the snapshot is then
-   * removed, and the slot is empty.
-   */
+  /** Replaces the cache of a slot without work. Returns false when the snapshot is missing or damaged: the snapshot is then removed, and the slot is empty. */
   load(slot: number, state: KvSnapshot): Promise<boolean>;
   remove(state: KvSnapshot): void;
 }

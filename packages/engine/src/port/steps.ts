@@ -68,8 +68,5 @@ export type EntryResult =
       /** The tokens sampled behind `token`, one for each right guess. */
       readonly behind?: readonly { readonly token: Token; readonly logprobs?: TokenLogprobs }[];
     }
-  /**
-   * Only this entry failed; the other results are valid. `invalid_argument` where the request is at fault, for example
-   * with a grammar that allows no token.
-   */
+  /** Only this entry failed; the other results are valid. `invalid_argument` where the request is at fault, for example with a grammar that allows no token. */
   | { readonly kind: "failed"; readonly message: string; readonly code?: "invalid_argument" };

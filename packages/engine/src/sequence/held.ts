@@ -6,10 +6,7 @@ import type { Token } from "../port/steps.ts";
 import type { ContextShift } from "./context-shift.ts";
 
 export interface HeldList extends Held {
-  /**
-   * The first entries, which no shift has moved. The cache of the others depends on discarded entries, so no other job may use
-   * it.
-   */
+  /** The first entries, which no shift has moved. The cache of the others depends on discarded entries, so no other job may use it. */
   readonly reusable: readonly HeldEntry[];
   /** Adds the tokens that a pass feeds. */
   feed(tokens: readonly Token[]): void;

@@ -64,9 +64,7 @@ export interface PreparerOptions {
   readonly random32: () => number;
 }
 
-/**
- * @throws WaggleError invalid_argument when the model cannot run this job; the reason of the pieces' signal, which aborts when the job has ended
- */
+/** @throws WaggleError invalid_argument when the model cannot run this job; the reason of the pieces' signal, which aborts when the job has ended */
 export type Preparer = (job: EngineJob, pieces?: Pieces) => Promise<PreparedJob>;
 
 export function createPreparer({ backend, random32 }: PreparerOptions): Preparer {

@@ -101,10 +101,7 @@ function templateContent(content: Content, placeOf: PlaceOf): TemplateMessage["c
   });
 }
 
-/**
- * If all messages are system messages, adds an empty user message: some clients load a model with such a request, but templates need a user
- * message.
- */
+/** If all messages are system messages, adds an empty user message: some clients load a model with such a request, but templates need a user message. */
 export function withUserMessage(messages: readonly PromptMessage[]): readonly PromptMessage[] {
   return messages.some(({ role }) => role !== "system") ? messages : [...messages, { role: "user", content: "" }];
 }

@@ -35,10 +35,7 @@ export interface Grammar {
   counted(item: Expression, min: number, max: number, hint: string): Expression;
   /** Whether the rule matches any finite text. @throws UnsupportedSchemaError if the rule begins with itself or has too many beginnings */
   check(name: string): boolean;
-  /**
-   * Prints the grammar, beginning with the rule `root`, without unreachable rules and rules that match no text. Undefined when `root` matches no
-   * text.
-   */
+  /** Prints the grammar, beginning with the rule `root`, without unreachable rules and rules that match no text. Undefined when `root` matches no text. */
   print(root: string): string | undefined;
 }
 

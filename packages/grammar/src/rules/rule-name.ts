@@ -16,10 +16,7 @@ const renamed: ReadonlyMap<string, string> = new Map([
   ["additionalProperties", "extra"],
 ]);
 
-/**
- * Makes a name from a schema's JSON Pointer: `/properties/tags/items` gives `tags-item`. Several schemas may get one name. `root` names the whole
- * schema.
- */
+/** Makes a name from a schema's JSON Pointer: `/properties/tags/items` gives `tags-item`. Several schemas may get one name. `root` names the whole schema. */
 export function ruleName(pointer: string, root: string): string {
   if (pointer === "") return root;
   const keys = pointer.split("/").slice(1);

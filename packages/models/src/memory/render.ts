@@ -16,9 +16,7 @@ interface Column {
   readonly cell: (row: FitRow, fit: Fit | undefined) => string;
 }
 
-/**
- * Renders a table of all rows, and for a single row also the parts of its memory. Marks the row to take. Ends with a line break.
- */
+/** Renders a table of all rows, and for a single row also the parts of its memory. Marks the row to take. Ends with a line break. */
 export function renderFitReport({ machine, rows }: FitReport): string {
   const taken = rows.length > 1 ? rowToTake(rows, machine) : undefined;
   const lines = [...table(rows, taken, machine), ""];

@@ -129,10 +129,7 @@ export function sharesContext(header: GgufHeader, options: SharingOptions): bool
   return !isRecurrent(shape) && (!mayUseGpu || flashAttentionOf(shape, flashAttention));
 }
 
-/**
- * Maximum number of tokens of a pass that embeds. llama.cpp computes logits for each of these tokens, and the engine limits the memory of the
- * logits.
- */
+/** Maximum number of tokens of a pass that embeds. llama.cpp computes logits for each of these tokens, and the engine limits the memory of the logits. */
 export function embeddingBatch({ vocabulary, width }: Pick<ModelShape, "vocabulary" | "width">): number {
   return Math.max(leastBatch, Math.floor(mostLogitBytes / (bytesPerLogit * (vocabulary + width))));
 }

@@ -123,10 +123,7 @@ export function createModelControl(options: ModelControlOptions): Omit<ModelCont
     return loadingOf(next, () => ({ type: "done", model: statusOf(entry) }));
   }
 
-  /**
-   * Unloads the old file once its running jobs have ended. Waiting jobs run on the new file, or on the old file if the new file cannot
-   * be loaded.
-   */
+  /** Unloads the old file once its running jobs have ended. Waiting jobs run on the new file, or on the old file if the new file cannot be loaded. */
   function swapInPlace(entry: Model, file: OtherFile): ModelChange {
     const { current: host } = entry;
     const change: ConflatedChannel<ModelEvent> = createConflatedChannel<ModelEvent>({

@@ -130,10 +130,7 @@ function* readValue(context: ValuesContext, { schema, level, isNamed }: Place): 
   return true;
 }
 
-/**
- * Reads unquoted text up to one of the characters in `ends` or a mark; undefined if the answer ended before such a character, or if the text is too
- * long.
- */
+/** Reads unquoted text up to one of the characters in `ends` or a mark; undefined if the answer ended before such a character, or if the text is too long. */
 function* readWord(cursor: Cursor, ends: string): Generator<undefined, string | undefined> {
   for (let word = ""; ;) {
     let at = cursor.at;

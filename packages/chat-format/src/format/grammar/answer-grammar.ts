@@ -61,9 +61,7 @@ const maxCalls = 8;
 const mostThoughts = 3;
 /** Maximum number of markers without meaning before an answer, and also after an answer. */
 const mostSilent = 2;
-/**
- * With more tools than this, an `auto` grammar has the schemas of strict tools only: more schemas seldom fit, and the attempt takes seconds.
- */
+/** With more tools than this, an `auto` grammar has the schemas of strict tools only: more schemas seldom fit, and the attempt takes seconds. */
 const mostSchemas = 256;
 /** Length limit of the grammar. Requests may have many tools with large schemas, and the grammar has each schema once. */
 const grammarChars = 4 * defaultGrammarLimits.grammarChars;

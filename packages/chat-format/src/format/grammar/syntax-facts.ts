@@ -21,10 +21,7 @@ export function says(syntax: Syntax, saying: Saying): boolean {
   });
 }
 
-/**
- * How often a call writes the tool's name, at most. If a call writes its tool's name twice, one rule for several tools could mix the names of two
- * tools.
- */
+/** How often a call writes the tool's name, at most. If a call writes its tool's name twice, one rule for several tools could mix the names of two tools. */
 export function namesIn(syntax: Syntax): number {
   switch (syntax.kind) {
     case "name":

@@ -263,10 +263,7 @@ function begins(syntax: Syntax, until: readonly string[]): boolean {
   return texts?.every((text) => until.some((end) => text.startsWith(end))) === true;
 }
 
-/**
- * Makes the optional closing markers of thoughts and calls required: the family writes these markers, although the reader does not need the
- * markers.
- */
+/** Makes the optional closing markers of thoughts and calls required: the family writes these markers, although the reader does not need the markers. */
 function asWritten(given: readonly Syntax[], saying: Saying): Syntax[] {
   const items = given.flatMap((item) => (item.kind === "sequence" ? item.items : [item]));
   return items.map((item, i) => {

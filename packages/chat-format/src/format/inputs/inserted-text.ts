@@ -29,10 +29,7 @@ export function insertTexts(rendered: string, callsOpen: string, texts: readonly
   return whole.replaceAll(insertionMark, "");
 }
 
-/**
- * The text from the beginning of the only call in a rendering to the call's name; undefined if the reader would not recognise the call after
- * text.
- */
+/** The text from the beginning of the only call in a rendering to the call's name; undefined if the reader would not recognise the call after text. */
 export function callsOpenOf(
   rendered: string,
   { from, nameAt }: { readonly from: number; readonly nameAt: number },
