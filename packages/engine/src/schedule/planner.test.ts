@@ -1,6 +1,6 @@
 // Tests the order of passes: which kind is next, and which jobs take part.
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { withCells } from "../port/entries.ts";
 import { createPacing } from "./costs/pacing.ts";
 import { job } from "../testing/engine-harness.ts";
@@ -41,12 +41,9 @@ function plansOf(count: number, { runs, texts = false, encoded = runs, left }: G
 /** The kind of a pass, with the slots that take part. */
 function named(plan: PassPlan | undefined): string {
   if (plan === undefined) return "none";
-  if (plan.kind === "tokens")
-    return plan.spans
-      .map(({ run }) => run.slot.id)
-      .toSorted((a, b) => a - b)
-      .join(" ");
-  return plan.kind === "cells" ? `cells of ${plan.piece.slot}` : plan.kind;
+  if (plan.kind !== "tokens") return plan.kind === "cells" ? `cells of ${plan.piece.slot}` : plan.kind;
+  const slots = plan.spans.map(({ run }) => run.slot.id);
+  return slots.toSorted((a, b) => a - b).join(" ");
 }
 
 test("texts, picture cells and prompts take turns, and the jobs that decode get a pass after each of texts and cells", () => {
@@ -55,8 +52,10 @@ test("texts, picture cells and prompts take turns, and the jobs that decode get 
   expect(plansOf(10, all).map(named)).toEqual([...round, ...round]);
 });
 
-test("without jobs that decode, long work follows long work", () => {
-  const plans = plansOf(6, { runs: [reading(0), seeing(1)], texts: true });
+test("without jobs that decode, long work follows long work, each limited by what its own slot holds", () => {
+  const limits = vi.spyOn(pacing, "plan");
+  const plans = plansOf(6, { runs: [reading(0, { held: 9 }), seeing(1, { held: 5 })], texts: true });
+  expect(limits.mock.calls.map(([{ promptHeld }]) => promptHeld)).toEqual([5, 9, 5, 9]);
   expect(plans.map(named)).toEqual(["texts", "cells of 1", "0", "texts", "cells of 1", "0"]);
 });
 
