@@ -11,7 +11,7 @@ export interface Bystander {
 }
 
 /** More tokens than the bystander produces during the longest group. */
-const uncutTokens = 40_000;
+const uncutTokens = 60_000;
 
 /** Resolves when the bystander is decoding. */
 export async function startBystander(stage: Stage, worker: Worker): Promise<Bystander> {

@@ -10,9 +10,9 @@ import {
   type Metrics,
   type Worker,
 } from "@waggle/testing/harness";
-import { WaggleError, errorKinds, isTerminal } from "@waggle/protocol";
+import { WaggleError, isTerminal } from "@waggle/protocol";
 import { startBystander, type Bystander } from "./bystander.ts";
-import { decode, freshTarget, loading, prefill, queued, routes } from "./cancel-sides.ts";
+import { decode, endedIn, freshTarget, loading, prefill, queued, routes } from "./cancel-sides.ts";
 import type { Phase, Route, Target } from "./cancel-sides.ts";
 import type { Stage } from "./stage.ts";
 import { freshId, inference, ways, type Way } from "./ways.ts";
@@ -23,10 +23,6 @@ export interface PhaseCells {
   readonly phase: Phase;
   /** Opens a stream that decodes while the target runs; called before each attempt. Absent while the model loads, when no stream can decode. */
   readonly bystander?: () => Promise<Pick<Bystander, "checkUndisturbed">>;
-  /** Largest number of attempts: on a fast model, a job may leave the phase before it is ended. 1 by default. */
-  readonly attempts?: number;
-  /** Deadlines for the route "deadline", tried in turn until one ends the job in the phase: a busy machine may reach the phase later. */
-  readonly deadlinesMs?: readonly number[];
 }
 
 interface Cell extends PhaseCells {
@@ -34,8 +30,9 @@ interface Cell extends PhaseCells {
   readonly way: Way;
 }
 
-/** A forecast has the price of a prompt's tokens, and each step also pays for the bystander's: at 10 ms, 4 s for the long prompt. */
-const usualDeadlinesMs = [300, 900, 2_700, 5_400, 8_100];
+/** Most attempts to end a job in its phase: on a fast model it may leave the phase before, and a deadline has to be found. */
+const attempts = 100;
+const firstDeadlineMs = 10;
 /** Forward passes that may end between a cancel and the release of its slot (invariant 4). */
 const stepsAllowed = 1;
 const longRounds = 20;
@@ -54,23 +51,29 @@ export async function runCells(stage: Stage, cells: PhaseCells): Promise<void> {
 }
 
 async function runCell(cell: Cell, facts: Facts): Promise<void> {
-  const { phase, route, attempts = 1, deadlinesMs = usualDeadlinesMs } = cell;
-  const deadlines = route.name === "deadline" ? deadlinesMs : Array.from({ length: attempts }, () => undefined);
-  for (const deadlineMs of deadlines) {
-    const attempt = await endOne(cell, deadlineMs).catch((error: unknown) => {
-      if (!isRefusedAsLate(error)) throw error;
-    });
-    // The worker refused the request: by its measurements, this deadline cannot be met.
-    if (attempt === undefined) continue;
-    if (phase.endedHere(attempt.stream.events)) return judge(cell, attempt, facts);
+  const { phase, route } = cell;
+  let deadlineMs = route.name === "deadline" ? firstDeadlineMs : undefined;
+  for (let i = 0; i < attempts; i++) {
+    const attempt = await endOne(cell, deadlineMs).catch(estimateOf);
+    if (typeof attempt === "number") {
+      // A job in the queue is refused only below its least wait, which is shorter than the estimate.
+      deadlineMs = Math.min(attempt, 2 * (deadlineMs ?? attempt));
+      continue;
+    }
+    const { events } = attempt.stream;
+    if (endedIn(phase, events)) return judge(cell, attempt, facts);
+    if (deadlineMs !== undefined) deadlineMs = events.some(phase.isLeft) ? firstDeadlineMs : 2 * deadlineMs;
     await route.clear?.(attempt.target);
   }
-  facts.expect(false, `the job was no longer in ${phase.name} when it ended`);
+  facts.expect(false, `none of ${attempts} jobs ended in ${phase.name}`);
 }
 
-function isRefusedAsLate(error: unknown): boolean {
-  const refused = error instanceof RefusedError || error instanceof WaggleError;
-  return refused && error.status === errorKinds.deadline_exceeded.status;
+/** Returns when a worker expects the first token that refuses a request as too late, in milliseconds. @throws every other error */
+function estimateOf(error: unknown): number {
+  const refused = error instanceof RefusedError || error instanceof WaggleError ? error : undefined;
+  const estimateMs = refused?.details?.["estimate_ms"];
+  if (typeof estimateMs !== "number") throw error;
+  return estimateMs;
 }
 
 interface Attempt {
@@ -89,8 +92,8 @@ async function endOne(cell: Cell, deadlineMs: number | undefined): Promise<Attem
   const bystander = await cell.bystander?.();
   const before = await worker.metrics();
   const target: Target = { worker, way, request, stream: await way.open(worker, request) };
-  // A deadline may pass before the phase is reached; then `endedHere` is false.
-  await phase.reached(target.stream).catch((error: unknown) => {
+  // A deadline may pass before the phase is reached.
+  await target.stream.event(`the phase ${phase.name}`, phase.isReached).catch((error: unknown) => {
     if (deadlineMs === undefined) throw error;
   });
   const elapsed = stopwatch();
@@ -118,8 +121,6 @@ async function judge({ worker, phase, route }: Cell, attempt: Attempt, facts: Fa
   await route.clear?.(target);
 }
 
-const stepDelayMs = 10;
-
 export async function runCancelMatrix(stage: Stage): Promise<void> {
   await runLoading(stage);
   await runRunning(stage);
@@ -139,7 +140,7 @@ async function runLoading(stage: Stage): Promise<void> {
 
 async function runRunning(stage: Stage): Promise<void> {
   // The prefill budget slows prefill down only while another stream decodes: the bystander does.
-  const flags = `--slots 2 --fake-step-delay ${stepDelayMs} --prefill-budget 16 --reconnect-grace 0s --retry-grace 0s`;
+  const flags = "--slots 2 --fake-step-delay 10 --prefill-budget 16 --reconnect-grace 0s --retry-grace 0s";
   await using worker = await stage.startWorker(`${flags} --context-size 65536 --replay-buffer 64MiB`);
   const bystander = await startBystander(stage, worker);
   const cells = { worker, bystander: async () => bystander };

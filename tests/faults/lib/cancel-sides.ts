@@ -18,10 +18,10 @@ export interface Phase {
   request(): Pick<GenerateRequestInput, "prompt">;
   /** Whether a job in this phase holds a slot. */
   readonly inSlot: boolean;
-  /** Resolves when the stream shows that the job is in this phase. */
-  reached(stream: LiveStream): Promise<unknown>;
-  /** Whether a stream with these events ended in this phase. */
-  endedHere(events: readonly StreamEvent[]): boolean;
+  /** Whether this event shows that a job has reached this phase. */
+  isReached(event: StreamEvent): boolean;
+  /** Whether this event shows that a job has left this phase. */
+  isLeft(event: StreamEvent): boolean;
 }
 
 /** Words of the prompt, each one or more tokens of the fake model: at 16 tokens per step, prefill takes hundreds of steps. */
@@ -32,35 +32,31 @@ const decodingFrom = 3;
 const isLoading = (event: StreamEvent): boolean => event.type === "status" && event.status === "loading";
 const isDecoding = (event: StreamEvent): boolean => isToken(event) && event.index >= decodingFrom;
 const short = (): { prompt: string } => ({ prompt: `${freshId("No")}: tell me about the hive.` });
-const waits = { request: short, inSlot: false, endedHere: (events: readonly StreamEvent[]) => !events.some(isStarted) };
+const waits = { request: short, inSlot: false, isLeft: isStarted };
 
-export const loading: Phase = {
-  ...waits,
-  name: "loading",
-  reached: (stream) => stream.event("the status loading", isLoading),
-};
+export const loading: Phase = { ...waits, name: "loading", isReached: isLoading };
 
-export const queued: Phase = {
-  ...waits,
-  name: "queued",
-  reached: (stream) => stream.event("a place in the queue", isQueued),
-};
+export const queued: Phase = { ...waits, name: "queued", isReached: isQueued };
 
 export const prefill: Phase = {
   name: "prefill",
   request: () => ({ prompt: `${freshId("No")}: ${"bee ".repeat(longPromptWords)}` }),
   inSlot: true,
-  reached: (stream) => stream.event("the prefill's start", isStarted),
-  endedHere: (events) => events.some(isStarted) && !events.some(isToken),
+  isReached: isStarted,
+  isLeft: isToken,
 };
 
 export const decode: Phase = {
   name: "decode",
   request: short,
   inSlot: true,
-  reached: (stream) => stream.event("some tokens", isDecoding),
-  endedHere: (events) => events.some(isToken),
+  isReached: isDecoding,
+  isLeft: () => false,
 };
+
+/** Whether a stream with these events ended in this phase. */
+export const endedIn = ({ isReached, isLeft }: Phase, events: readonly StreamEvent[]): boolean =>
+  events.some(isReached) && !events.some(isLeft);
 
 /** A job that is to be ended. */
 export interface Target {

@@ -10,7 +10,7 @@ import {
   type LiveStream,
   type Worker,
 } from "@waggle/testing/harness";
-import { decode, freshTarget, loading, prefill, queued, type Phase } from "./cancel-sides.ts";
+import { decode, endedIn, freshTarget, loading, prefill, queued, type Phase } from "./cancel-sides.ts";
 import type { Stage } from "./stage.ts";
 import { ways } from "./ways.ts";
 
@@ -105,7 +105,7 @@ async function checkDeparture(stage: Stage, departure: Departure): Promise<void>
     await stage.check(`ended in ${phase.name} by ${name} (${way})`, async (facts) => {
       if (finishes && phase === decode) return facts.ended("a stream that may finish", stream, "length", text);
       await facts.ended("a stream whose worker shuts down", stream, "error unavailable");
-      facts.expect(phase.endedHere(stream.events), `the job was no longer in ${phase.name}`);
+      facts.expect(endedIn(phase, stream.events), `the job was no longer in ${phase.name}`);
     });
   }
 }
@@ -120,7 +120,7 @@ async function openTargets(
   for (const phase of phases) {
     for (const way of ways) {
       const stream = await way.open(worker, { ...(brief ?? phase.request()), ...freshTarget() });
-      await phase.reached(stream);
+      await stream.event(`the phase ${phase.name}`, phase.isReached);
       targets.push({ phase, way: way.name, stream });
     }
   }

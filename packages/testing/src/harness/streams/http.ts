@@ -51,11 +51,13 @@ export interface FrameStream {
 export class RefusedError extends Error {
   override readonly name = "RefusedError";
   readonly status: number;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
 
   constructor(status: number, body: string) {
     const error = ErrorBodySchema.safeParse(objectIn(body)).data?.error;
     super(`The server answered ${status}: ${error?.message ?? body.slice(0, bodyCharsShown)}`);
     this.status = status;
+    this.details = error?.details;
   }
 }
 
