@@ -31,7 +31,7 @@ test("slow readers", { timeout: limitMs }, async ({ signal }) => {
   expectToHold(await runFaults(runSlowReaders, { name: "slow", signal }));
 });
 
-describe("a worker that breaks a rule", () => {
+describe("a worker that breaks a rule", { timeout: limitMs }, () => {
   test("is caught when it does not wait for the clean-up of a superseded stream", async ({ signal }) => {
     const workerFlags = ["--supersede-timeout", "0s"];
     const rows = await runFaults(runSupersede, { name: "supersede", signal, workerFlags });

@@ -10,7 +10,7 @@ test("streams that are cut and resumed", { timeout: limitMs }, async ({ signal }
   expectToHold(await runFaults(runResume, { name: "resume", signal }));
 });
 
-test("a worker that drops events too early for its readers to resume is caught", async ({ signal }) => {
+test("a worker that drops events before its readers resume is caught", { timeout: limitMs }, async ({ signal }) => {
   const workerFlags = ["--replay-buffer", "2KiB"];
   const rows = await runFaults(runResume, { name: "resume", signal, workerFlags });
   expect(failuresOf(rows).join("\n")).toMatch(/byte for byte/);
