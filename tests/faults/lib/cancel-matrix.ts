@@ -65,7 +65,7 @@ async function runCell(cell: Cell, facts: Facts): Promise<void> {
     if (deadlineMs !== undefined) deadlineMs = events.some(phase.isLeft) ? firstDeadlineMs : 2 * deadlineMs;
     await route.clear?.(attempt.target);
   }
-  facts.expect(false, `none of ${attempts} jobs ended in ${phase.name}`);
+  facts.expect(false, `no job ended in ${phase.name}, in ${attempts} attempts`);
 }
 
 /** Returns when a worker expects the first token that refuses a request as too late, in milliseconds. @throws every other error */

@@ -1,13 +1,13 @@
 // Tests faults that need real forward passes, on the embedded model: jobs that end in prefill, a resumed stream, an engine that is killed under
 // streams. All other faults are tested on the fake backend.
-import { isToken, logged, type Worker } from "@waggle/testing/harness";
-import type { Bystander } from "./bystander.ts";
+import type { Worker } from "@waggle/testing/harness";
+import { openBystander, type Bystander } from "./bystander.ts";
 import { runCells } from "./cancel-matrix.ts";
 import { prefill, type Phase } from "./cancel-sides.ts";
 import { checkDeath, slotsUnderLoad } from "./engine-faults.ts";
 import { checkWatched } from "./resume.ts";
 import type { Stage } from "./stage.ts";
-import { freshId, inference } from "./ways.ts";
+import { freshId } from "./ways.ts";
 
 /** A prompt of some 460 tokens, of 512 in the embedded model's context: at 16 tokens per step, prefill takes 29 steps. */
 const sentence = "Once upon a time there was a dog named Tim who liked to play in the park with his friend. ";
@@ -37,14 +37,6 @@ export async function runRealModel(stage: Stage): Promise<void> {
 
 /** Starts a stream that ends when the context is full. The context is small, so each check starts a new stream. */
 async function decodeBeside(worker: Worker): Promise<Bystander> {
-  const jobId = freshId("beside");
-  const stream = await inference.open(worker, { prompt: "Once upon a time", ignore_eos: true, job_id: jobId });
-  await stream.event("the bystander's first token", isToken);
-  return {
-    checkUndisturbed: (facts) => facts.ended("the bystander's stream", stream, "length"),
-    async leave() {
-      stream.leave();
-      await worker.log.line("the bystander's end", logged("stream_end", jobId));
-    },
-  };
+  const { stream, leave } = await openBystander(worker, { prompt: "Once upon a time", ignore_eos: true });
+  return { leave, checkUndisturbed: (facts) => facts.ended("the bystander's stream", stream, "length") };
 }
