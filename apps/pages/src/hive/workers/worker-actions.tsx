@@ -20,11 +20,7 @@ export function WorkerActions({ api, worker }: { readonly api: Api; readonly wor
   const button = useRef<HTMLButtonElement>(null);
   const asked = useRef(false);
   useLayoutEffect(() => {
-    if (asked.current !== asking.value) {
-      button.current?.focus();
-      // The focus scrolls the table only to the button.
-      button.current?.closest(".confirm")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-    }
+    if (asked.current !== asking.value) button.current?.focus();
     asked.current = asking.value;
   }, [asking.value]);
   if (worker.liveness !== "gone" && isLeaving(worker)) return <span class="badge warn">{leavingWord(worker)}</span>;
