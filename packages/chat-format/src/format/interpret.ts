@@ -164,12 +164,13 @@ function* readName({ cursor, call }: ReadContext, until: readonly string[]): Rea
   for (;;) {
     const found = watch.find(cursor.text, cursor.at, cursor.ended);
     const name = cursor.text.slice(cursor.at, found.at).trim();
-    if (found.text !== undefined || cursor.ended) {
+    if (found.text !== undefined) {
       if (!call.name(name)) return false;
       cursor.at = found.at;
-      return found.text !== undefined;
+      return true;
     }
-    if (!call.mayBecomeName(name)) return false;
+    // A name without the text that ends it begins no call: the grammar allows that the answer ends there.
+    if (cursor.ended || !call.mayBecomeName(name)) return false;
     yield;
   }
 }

@@ -5,10 +5,10 @@ import type { AnswerPart } from "../format/answer.ts";
 import type { ChatFormat } from "../format/format.ts";
 import { answerGrammar } from "../format/grammar/answer-grammar.ts";
 import { markText } from "../format/marks.ts";
-import { createReader } from "../format/reader.ts";
+import { openersOf } from "../format/openings.ts";
 import { says } from "../format/grammar/syntax-facts.ts";
 import { beginnings, hasCall } from "../format/syntax.ts";
-import { cut, joined } from "./read-answer.ts";
+import { cut, readAnswer } from "./read-answer.ts";
 import { type TemplateFormats, type Way, templateFormats } from "./template-formats.ts";
 import { llamaTemplates } from "./template/llama-templates.ts";
 
@@ -31,9 +31,12 @@ function openings({ answer }: ChatFormat): string[] {
   return [...new Set(calls.flatMap(({ syntax }) => beginnings(syntax) ?? []))];
 }
 
-function read(format: ChatFormat, pieces: readonly string[], offered = tools): AnswerPart[] {
-  const reader = createReader({ format, tools: offered });
-  return joined([...pieces.flatMap((piece) => reader.push(piece)), ...reader.end()]);
+function read(format: ChatFormat, pieces: readonly string[]): AnswerPart[] {
+  return readAnswer(format, pieces, { tools }).parts;
+}
+
+function matcherOf(format: ChatFormat): ReturnType<typeof createGbnfMatcher> {
+  return createGbnfMatcher(readGbnf(answerGrammar({ format, tools, choice: "auto", parallel: true })));
 }
 
 const mentions: readonly (readonly [string, (marker: string) => string])[] = [
@@ -55,7 +58,7 @@ const headers = ["<|start|>assistant to="];
 describe.each([...llamaTemplates().keys()])("%s", (name) => {
   it.each(["text", "marks"] as const)("mentions of markers are text; markers are %s", (way) => {
     const { text: plain, [way]: format } = formats.get(name) as Readonly<Record<Way, ChatFormat>>;
-    const matcher = createGbnfMatcher(readGbnf(answerGrammar({ format, tools, choice: "auto", parallel: true })));
+    const matcher = matcherOf(format);
     for (const marker of openings(plain).filter((text) => !headers.includes(text))) {
       for (const [form, of] of mentions) {
         if (form === "at the end" && notAtEnd.includes(name)) continue;
@@ -82,9 +85,24 @@ describe.each([...llamaTemplates().keys()])("%s", (name) => {
     }
   });
 
+  it.each(["text", "marks"] as const)("no answer ends where a call begins; markers are %s", (way) => {
+    const { [way]: format } = formats.get(name) as Readonly<Record<Way, ChatFormat>>;
+    const matcher = matcherOf(format);
+    const openers = openersOf(format, { texts: ["weather"] }).filter(({ item: { syntax } }) => hasCall(syntax));
+    for (const row of openers.flatMap(({ rows }) => rows)) {
+      const begun = row.map(([text]) => text).join("");
+      const beforeName = row.slice(0, -1).map(([text]) => text);
+      for (const answer of [begun, `${begun}\n`, begun.slice(0, -1), beforeName.join("")]) {
+        if (matcher.advance(matcher.start, answer)?.complete !== true) continue;
+        const { calls } = readAnswer(format, [answer], { tools });
+        expect(calls.complete, answer).toBe(calls.begun);
+      }
+    }
+  });
+
   it.each(["text", "marks"] as const)("whatever its grammar allows is text or a whole call; markers are %s", (way) => {
     const { text: plain, [way]: format } = formats.get(name) as Readonly<Record<Way, ChatFormat>>;
-    const matcher = createGbnfMatcher(readGbnf(answerGrammar({ format, tools, choice: "auto", parallel: true })));
+    const matcher = matcherOf(format);
     const pieces = [...plain.markers, ...openings(plain), "weather", "get_time", "functions.", ":0", "name", "city"]
       .concat([
         '{"name": "weather", "arguments": ',
@@ -108,11 +126,10 @@ describe.each([...llamaTemplates().keys()])("%s", (name) => {
         const next = matcher.advance(ways, piece);
         if (next !== undefined) [answer, ways] = [answer + piece, next];
       }
-      const reader = createReader({ format, tools });
-      const parts = joined([...reader.push(answer), ...reader.end()]);
-      expect(reader.calls.unreadable, answer).toBe(0);
+      const { parts, calls } = readAnswer(format, [answer], { tools });
+      expect(calls.unreadable, answer).toBe(0);
       if (ways.complete) {
-        expect(reader.calls.complete, answer).toBe(reader.calls.begun);
+        expect(calls.complete, answer).toBe(calls.begun);
         for (const part of parts) if (part.kind === "arguments") expect(part.text, answer).toMatch(validArguments);
       }
       expect(read(format, cut(answer, [1 + (seed % 3), 2])), answer).toEqual(parts);

@@ -136,6 +136,14 @@ function answerExpressions(
     });
     return builder.anyTextExcept({ anywhere: rows, marks: part === "reasoning" ? marks + thoughtMarks : marks }, part);
   };
+  /** The beginnings of calls without the marker before them. */
+  const callsAfter = (marker: string): TextRow[] =>
+    anywhere.flatMap(({ rows }) =>
+      rows.flatMap(([first = [], ...others]): TextRow[] => {
+        const longer = first.filter((text) => text !== marker && text.startsWith(marker));
+        return longer.length === 0 ? [] : [[longer.map((text) => text.slice(marker.length).trim()), ...others]];
+      }),
+    );
   const grammar = createSyntaxGrammar({
     builder,
     freeText: freeTextTo,
@@ -161,24 +169,27 @@ function answerExpressions(
   const silent = items.filter((item) => saysNothing(item) && isFirst(item, format.answer));
   const silence = (of: readonly AnswerItem[], hint: string): Expression =>
     repeat(builder.rule(hint, sequence(connect(of), blanks)), 0, mostSilent);
-  const lastSilence = silence(
-    silent.filter(({ at }) => at === "anywhere"),
-    "end",
-  );
+  const silentAnywhere = silent.filter(({ at }) => at === "anywhere");
+  const lastSilence = silence(silentAnywhere, "end");
   const end = sequence(blanks, lastSilence);
   const another = builder.rule("another-call", sequence(next, print(items, "call")));
   const endOfCalls = sequence(repeat(another, 0, several ? maxCalls - 1 : 0), end);
   const text = builder.anyTextExcept(
     {
       anywhere: anywhere.flatMap(({ rows }) => rows),
-      first: openers.filter(({ item }) => item.at === "start").flatMap(({ rows }) => rows),
+      first: [
+        ...openers.filter(({ item }) => item.at === "start").flatMap(({ rows }) => rows),
+        ...silent.flatMap(({ syntax }) => beginnings(syntax) ?? []).flatMap(callsAfter),
+      ],
       marks,
     },
     "text",
   );
-  const moreContent = repeat(builder.rule("wrapped", sequence(next, print(items, "content"), text)), 0, Infinity);
+  // The text has the blanks after it: blanks here could complete the beginning of a call that the text must not contain.
+  const nextHere = nextAfter(empty);
+  const moreContent = repeat(builder.rule("wrapped", sequence(nextHere, print(items, "content"), text)), 0, Infinity);
   const later = items.filter(({ at }) => at === "anywhere");
-  const laterCalls = sequence(next, builder.rule("later-call", print(later, "call")), endOfCalls);
+  const laterCalls = sequence(nextHere, builder.rule("later-call", print(later, "call")), endOfCalls);
 
   /** The answer without thoughts. @param first items with which the answer may begin; undefined: any item, or text */
   function sayings(first: readonly AnswerItem[] | undefined): Expression {
@@ -191,7 +202,7 @@ function answerExpressions(
       return tools.length === 0 ? answers : choice(answers, calls);
     }
     const said = sequence(first === undefined ? text : sequence(wrapped, text), moreContent);
-    return choice(calls, sequence(said, choice(laterCalls, end)));
+    return choice(calls, sequence(said, choice(laterCalls, lastSilence)));
   }
 
   /** A thought without an end marker: the beginning of the next item ends it. */
@@ -201,10 +212,7 @@ function answerExpressions(
     return sequence(thought, blanks, choice(sayings(items.filter(begins)), connected));
   }
 
-  const thought = builder.rule(
-    "thought",
-    sequence(print(items, "reasoning"), content === undefined ? next : nextAfter(empty)),
-  );
+  const thought = builder.rule("thought", sequence(print(items, "reasoning"), content === undefined ? next : nextHere));
   // If a call or a schema is required, forbid thoughts of a model that is not known to think: its thought might never end.
   const isDue = wanted !== "auto" || content !== undefined;
   const thinks = !isDue || format.abilities.thinking !== "never";
