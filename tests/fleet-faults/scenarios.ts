@@ -120,15 +120,16 @@ const drained: FleetScenario = {
   async run(options) {
     let left: number | undefined;
     const drain = async (stage: FleetStage, over: AbortSignal): Promise<void> => {
-      await sleep(1_500, { signal: over }).catch(() => {});
       const [first] = stage.workers;
-      if (over.aborted || first === undefined) return;
-      const { slots } = await first.worker.client.health();
+      if (first === undefined) return;
+      const slots = async () => await first.worker.client.slots();
+      await poll("load", async () => over.aborted || (await slots()).every(({ state }) => state !== "idle"));
+      if (over.aborted) return;
       const since = stopwatch();
       first.worker.signal("SIGTERM");
       await first.worker.exited;
       left = since();
-      options.progress(`with ${slots.busy} busy slots, the worker exited in ${seconds(left)}`);
+      options.progress(`with all slots busy, the worker exited in ${seconds(left)}`);
     };
     const problems = await swarmOf(options, drain, async ({ workers }) => {
       const continued = workers
