@@ -1,11 +1,11 @@
 // Tests a worker whose clients cancel, supersede each other, come and go, or do not read; and that these tests catch a worker that breaks a rule.
 import { describe, expect, test } from "vitest";
 import { limitMs } from "../support/long.ts";
-import { runCancelMatrix } from "./lib/cancel-matrix.ts";
-import { runCycles } from "./lib/cycles.ts";
-import { expectToHold, failuresOf, runFaults } from "./lib/run.ts";
-import { runSlowReaders } from "./lib/slow-reader.ts";
-import { runSupersede } from "./lib/supersede.ts";
+import { runCancelMatrix } from "./cells/cancel-matrix.ts";
+import { runCycles } from "./cells/cycles.ts";
+import { expectToHold, failuresOf, runFaults } from "./support/run.ts";
+import { runSlowReaders } from "./cells/slow-reader.ts";
+import { runSupersede } from "./cells/supersede.ts";
 
 test("jobs that are ended in each phase by each route", { timeout: limitMs }, async ({ signal }) => {
   const rows = await runFaults(runCancelMatrix, { name: "cancel", signal });

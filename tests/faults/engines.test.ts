@@ -1,10 +1,10 @@
 // Tests a worker whose engines die, hang and fail, on the fake backend and on the embedded model.
 import { test } from "vitest";
 import { limitMs } from "../support/long.ts";
-import { runEngineFaults } from "./lib/engine-faults.ts";
-import { runEngineLoss } from "./lib/engine-loss.ts";
-import { runRealModel } from "./lib/real-model.ts";
-import { expectToHold, runFaults } from "./lib/run.ts";
+import { runEngineFaults } from "./cells/engine-faults.ts";
+import { runEngineLoss } from "./cells/engine-loss.ts";
+import { runRealModel } from "./cells/real-model.ts";
+import { expectToHold, runFaults } from "./support/run.ts";
 
 test("engines that die, hang and fail", { timeout: limitMs }, async ({ signal }) => {
   expectToHold(await runFaults(runEngineFaults, { name: "engine", signal }));

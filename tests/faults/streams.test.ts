@@ -1,10 +1,10 @@
 // Tests streams that are cut and resumed, refused by a full queue, and ended in every dialect; and that a too small replay buffer is noticed.
 import { expect, test } from "vitest";
 import { limitMs } from "../support/long.ts";
-import { runDialects } from "./lib/dialects.ts";
-import { runOverload } from "./lib/overload.ts";
-import { runResume } from "./lib/resume.ts";
-import { expectToHold, failuresOf, runFaults } from "./lib/run.ts";
+import { runDialects } from "./support/dialects.ts";
+import { runOverload } from "./cells/overload.ts";
+import { runResume } from "./cells/resume.ts";
+import { expectToHold, failuresOf, runFaults } from "./support/run.ts";
 
 test("streams that are cut and resumed", { timeout: limitMs }, async ({ signal }) => {
   expectToHold(await runFaults(runResume, { name: "resume", signal }));

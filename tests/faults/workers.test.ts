@@ -1,9 +1,9 @@
 // Tests workers that shut down while they have streams, and workers whose hive fails.
 import { expect, test } from "vitest";
 import { limitMs } from "../support/long.ts";
-import { runHiveOutages } from "./lib/hive-outages.ts";
-import { runLeaving } from "./lib/leaving.ts";
-import { expectToHold, runFaults } from "./lib/run.ts";
+import { runHiveOutages } from "./cells/hive-outages.ts";
+import { runLeaving } from "./cells/leaving.ts";
+import { expectToHold, runFaults } from "./support/run.ts";
 
 test("workers that shut down", { timeout: limitMs }, async ({ signal }) => {
   const rows = await runFaults(runLeaving, { name: "leaving", signal });

@@ -26,7 +26,7 @@ export function parseConfig(
         "A token from a variable has all rights. The hive reads WAGGLE_HIVE_TOKEN, the token that workers send, and otherwise WAGGLE_API_TOKEN.",
         "The older variables WAGGLE_HIVE_…, such as WAGGLE_HIVE_PORT, are accepted too, and override the shared variables, such as WAGGLE_PORT.",
       ],
-      // tests/hive-network.test.ts runs these examples.
+      // tests/fleet/hive-network.test.ts runs these examples.
       examples: [
         program,
         `WAGGLE_HIVE_TOKEN=$SECRET ${program} --host 0.0.0.0                       # the hive's machine, 192.0.2.1`,

@@ -1,4 +1,4 @@
-// Tests with stub programs. Real temporary workers are tested in tests/gpu-add, and by the tests of the CLI's `run`.
+// Tests with stub programs. Real temporary workers are tested in tests/programs/gpu-add, and by the tests of the CLI's `run`.
 import { expect, it } from "vitest";
 import { lastErrorOf, spawnWorker } from "./spawn-worker.ts";
 

@@ -1,4 +1,4 @@
-// Tests the arguments of `waggle gpu`; tests/gpu-add tests its effect with real workers.
+// Tests the arguments of `waggle gpu`; tests/programs/gpu-add tests its effect with real workers.
 import { expect, it } from "vitest";
 import { runCommand } from "../testing/run-command.ts";
 

@@ -7,10 +7,9 @@ import type { Deferred } from "@waggle/async";
 import type * as Front from "@waggle/front";
 import { createTokenTable } from "@waggle/daemon/tokens";
 import { createLogRing, createLogger, createWorkerMetrics } from "@waggle/telemetry";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { parseConfig } from "../config.ts";
-import { startDaemon } from "./daemon.ts";
-import type { Daemon } from "./daemon.ts";
+import type { Daemon, startDaemon as StartDaemon } from "./daemon.ts";
 import type * as Fleet from "../fleet/fleet-membership.ts";
 
 interface Gate {
@@ -18,30 +17,40 @@ interface Gate {
   readonly open: Deferred<void>;
 }
 
-const gates = vi.hoisted((): { fleet?: Gate; secondPort?: Gate } => ({}));
+const gates: { fleet?: Gate; secondPort?: Gate } = {};
 
 async function pass(gate: Gate | undefined): Promise<void> {
   gate?.reached.resolve();
   await gate?.open.promise;
 }
 
-vi.mock("../fleet/fleet-membership.ts", async (importOriginal) => {
-  const { createFleetMembership } = await importOriginal<typeof Fleet>();
-  const create: typeof createFleetMembership = (options) => ({
-    ...createFleetMembership(options),
-    join: async () => await pass(gates.fleet),
+/** The daemon with gates in front of its fleet and its second port, in modules that no other test file shares. */
+let startDaemon: typeof StartDaemon;
+beforeAll(async () => {
+  vi.resetModules();
+  vi.doMock("../fleet/fleet-membership.ts", async (importOriginal) => {
+    const { createFleetMembership } = await importOriginal<typeof Fleet>();
+    const create: typeof createFleetMembership = (options) => ({
+      ...createFleetMembership(options),
+      join: async () => await pass(gates.fleet),
+    });
+    return { createFleetMembership: create };
   });
-  return { createFleetMembership: create };
+  vi.doMock("@waggle/front", async (importOriginal) => {
+    const front = await importOriginal<typeof Front>();
+    const listen: typeof front.listen = async (...args) => {
+      // Only Ollama's port has a greeting.
+      if (args[4] !== undefined) await pass(gates.secondPort);
+      return await front.listen(...args);
+    };
+    return { ...front, listen };
+  });
+  ({ startDaemon } = await import("./daemon.ts"));
 });
-
-vi.mock("@waggle/front", async (importOriginal) => {
-  const front = await importOriginal<typeof Front>();
-  const listen: typeof front.listen = async (...args) => {
-    // Only Ollama's port has a greeting.
-    if (args[4] !== undefined) await pass(gates.secondPort);
-    return await front.listen(...args);
-  };
-  return { ...front, listen };
+afterAll(() => {
+  vi.doUnmock("../fleet/fleet-membership.ts");
+  vi.doUnmock("@waggle/front");
+  vi.resetModules();
 });
 
 const gate = (): Gate => ({ reached: deferred<void>(), open: deferred<void>() });

@@ -1,4 +1,4 @@
-// Tests which model the trial of a GPU uses; tests/gpu-add tests the trial with real workers.
+// Tests which model the trial of a GPU uses; tests/programs/gpu-add tests the trial with real workers.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,9 +1,9 @@
 // Owns the metadata and tensors of a made-up decoder, with llama.cpp's names. Architectures: llama, and others with their additions.
-import type { FamilyVocabulary } from "./family-vocabulary.ts";
+import type { FamilyVocabulary } from "./vocabulary/family-vocabulary.ts";
 import { gguf, matrix, vector, type GgufTensor } from "./gguf.ts";
-import { makeLearnedVocabulary } from "./learned-vocabulary.ts";
+import { makeLearnedVocabulary } from "./vocabulary/learned-vocabulary.ts";
 import type { ModelShape } from "./shapes.ts";
-import { endsMetadata } from "./tokenizer-ends.ts";
+import { endsMetadata } from "./vocabulary/tokenizer-ends.ts";
 
 /** How a model's family writes conversations. */
 export interface Chat {

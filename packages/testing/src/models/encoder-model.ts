@@ -1,7 +1,7 @@
 // Owns the metadata and tensors of a made-up encoder for embeddings or reranking: the bert architecture, with llama.cpp's names.
 import { gguf, matrix, singleMatrix, vector, type GgufTensor } from "./gguf.ts";
 import type { ModelShape } from "./shapes.ts";
-import { makeWordPieces, wordPieceSpecial } from "./word-pieces.ts";
+import { makeWordPieces, wordPieceSpecial } from "./vocabulary/word-pieces.ts";
 
 /** `llama_pooling_type` of llama.h. */
 const pooling = { embed: 1, rerank: 4 } as const;

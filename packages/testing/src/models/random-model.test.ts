@@ -7,12 +7,12 @@ import { decoderTensors, plainChat } from "./decoder-model.ts";
 import { encoderTensors } from "./encoder-model.ts";
 import { aligned, blocks, matrix, vector } from "./gguf.ts";
 import { createKeystream } from "./keystream.ts";
-import { makeLearnedVocabulary } from "./learned-vocabulary.ts";
+import { makeLearnedVocabulary } from "./vocabulary/learned-vocabulary.ts";
 import { quantized } from "./quantization.ts";
 import { shapeNamed, type ModelShape } from "./shapes.ts";
 import { writeRandomModel } from "./random-model.ts";
 import { tensorPieces, toHalf } from "./random-weights.ts";
-import { makeWordPieces, wordPieceSpecial } from "./word-pieces.ts";
+import { makeWordPieces, wordPieceSpecial } from "./vocabulary/word-pieces.ts";
 
 /** Decodes a positive half float. */
 function fromHalf(bits: number): number {

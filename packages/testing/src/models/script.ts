@@ -1,5 +1,5 @@
 // Owns the tokens of a scripted model: translates its answers, texts with markers, to a list of the token after each position.
-import type { ByteVocabulary } from "./byte-vocabulary.ts";
+import type { ByteVocabulary } from "./vocabulary/byte-vocabulary.ts";
 
 /**
  * In a string, each marker becomes its token, the longest at each position, as in a tokenizer. In a list, `text` becomes bytes even if it contains a

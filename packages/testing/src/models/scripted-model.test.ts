@@ -1,5 +1,5 @@
 // Tests the files of scripted models: which bytes a script changes, and by how much the next token's logit leads.
-// tests/family-clients.test.ts tests what llama.cpp generates with them.
+// tests/clients/families.test.ts tests what llama.cpp generates with them.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

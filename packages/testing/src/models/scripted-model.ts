@@ -7,15 +7,15 @@
 // Zeros cost as much as other weights: in the shape of a real model, a scripted model computes as long as the real one.
 import { closeSync, existsSync, openSync, readSync, statSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { makeByteVocabulary, type ByteVocabulary } from "./byte-vocabulary.ts";
-import { familyVocabulary, type FamilyVocabulary } from "./family-vocabulary.ts";
+import { makeByteVocabulary, type ByteVocabulary } from "./vocabulary/byte-vocabulary.ts";
+import { familyVocabulary, type FamilyVocabulary } from "./vocabulary/family-vocabulary.ts";
 import { codeRow, codesOf, type Code, type CodeType } from "./codes.ts";
 import { aligned, fileType, gguf, ggufHeader, matrix, singleMatrix, vector, type GgufTensor } from "./gguf.ts";
 import { writeModelFile } from "./model-file.ts";
 import { quantized, type Quantization } from "./quantization.ts";
 import { createScriptTokenizer, tokensByPlace, type Answer, type Script } from "./script.ts";
 import type { ModelShape } from "./shapes.ts";
-import { endsMetadata } from "./tokenizer-ends.ts";
+import { endsMetadata } from "./vocabulary/tokenizer-ends.ts";
 import { writeProjector } from "./vision/vision-model.ts";
 
 export interface ScriptedModelOptions {

@@ -1,0 +1,374 @@
+import { createStepGate, expectedFakeText } from "@waggle/engine";
+import { OpenAiErrorSchema } from "@waggle/protocol";
+import { parseSse } from "@waggle/protocol/sse";
+import { createFakeClock } from "@waggle/testing";
+import { afterEach, describe, expect, test } from "vitest";
+import { createInlineWorker } from "../../testing/inline-worker.ts";
+import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+
+/** The worker's default time limit of a collected answer. */
+const collectTimeoutMs = 240_000;
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+function start(options: InlineWorkerOptions = {}): void {
+  worker = createInlineWorker(options);
+}
+
+type Json = Record<string, unknown>;
+
+interface Logprobs {
+  readonly tokens: readonly string[];
+  readonly token_logprobs: readonly (number | null)[];
+  readonly top_logprobs: readonly (Record<string, number> | null)[];
+  readonly text_offset: readonly number[];
+}
+
+interface Choice {
+  readonly index: number;
+  readonly text: string;
+  readonly logprobs: Logprobs | null;
+  readonly finish_reason: string | null;
+}
+
+interface Completion {
+  readonly choices: readonly Choice[];
+  readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number };
+}
+
+function post(body: Json, init: RequestInit = {}): Promise<Response> {
+  const headers = { host: "localhost", ...(init.headers as Record<string, string> | undefined) };
+  const request = { method: "POST", body: JSON.stringify({ temperature: 0, ...body }), ...init, headers };
+  return Promise.resolve(worker.app.request("/v1/completions", request));
+}
+
+async function complete(body: Json): Promise<Completion> {
+  const response = await post(body);
+  expect(response.status, await response.clone().text()).toBe(200);
+  return (await response.json()) as Completion;
+}
+
+/** Chunks until [DONE]. */
+async function stream(body: Json): Promise<Completion[]> {
+  const chunks: Completion[] = [];
+  const response = await post({ ...body, stream: true });
+  for await (const { data } of parseSse(response.body as ReadableStream<Uint8Array>)) {
+    if (data === "[DONE]") return chunks;
+    chunks.push(JSON.parse(data) as Completion);
+  }
+  throw new Error(`The stream has no end: ${JSON.stringify(chunks.at(-1))}`);
+}
+
+function textsOf(chunks: readonly Completion[]): string[] {
+  const texts: string[] = [];
+  for (const { index, text } of chunks.flatMap(({ choices }) => choices)) texts[index] = (texts[index] ?? "") + text;
+  return texts;
+}
+
+async function refusal(body: Json): Promise<{ message: string; param: string | null }> {
+  const response = await post(body);
+  expect(response.status).toBe(400);
+  return OpenAiErrorSchema.parse(await response.json()).error;
+}
+
+const answerTo = (text: string, seed = 42): string =>
+  expectedFakeText({ kind: "text", text }, { temperature: seed === 42 ? 0 : 1, seed, ignore_eos: false }, 100);
+const idsOf = (text: string): number[] => [...Buffer.from(text)];
+
+describe("several prompts", () => {
+  const prompts = ["One [eog:3]", "Another one [eog:5]", "The third [eog:2]", "The last of all [eog:4]"];
+
+  test("have a choice each, in order, and one usage, collected and streamed", async () => {
+    start({ slots: 2 });
+    const whole = await complete({ prompt: prompts });
+    expect(whole.choices.map(({ text }) => text)).toEqual(prompts.map((prompt) => answerTo(prompt)));
+    expect(whole.choices.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+    expect(whole.choices.every((choice) => choice.finish_reason === "stop")).toBe(true);
+    const alone = await Promise.all(prompts.map((prompt) => complete({ prompt })));
+    const promptTokens = alone.reduce((sum, { usage }) => sum + usage.prompt_tokens, 0);
+    // Each answer has a token that ends it.
+    expect(whole.usage).toMatchObject({ prompt_tokens: promptTokens, completion_tokens: 3 + 5 + 2 + 4 + 4 });
+
+    const chunks = await stream({ prompt: prompts, stream_options: { include_usage: true } });
+    expect(textsOf(chunks)).toEqual(whole.choices.map(({ text }) => text));
+    expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens: promptTokens } });
+    const ends = chunks.flatMap(({ choices }) => choices).filter((choice) => choice.finish_reason !== null);
+    expect(ends.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+  });
+
+  test("with n have all choices of the first prompt first, then all choices of the second prompt", async () => {
+    start({ slots: 2 });
+    const two = prompts.slice(0, 2);
+    const body = { prompt: two, n: 2, temperature: 1, seed: 7 };
+    const expected = two.flatMap((prompt) => [answerTo(prompt, 7), answerTo(prompt, 8)]);
+    expect((await complete(body)).choices.map(({ text }) => text)).toEqual(expected);
+    expect(textsOf(await stream(body))).toEqual(expected);
+  });
+
+  test("run at the same time if there are slots; the other prompts do not wait in the queue", async () => {
+    const gate = createStepGate();
+    start({ slots: 2, queueCapacity: 1, gate });
+    const answer = complete({ prompt: prompts });
+    await gate.held();
+    // The last prompt is accepted while the first prompt is computed.
+    await expect.poll(() => worker.dispatcher.running === 2).toBe(true);
+    expect(worker.dispatcher.running).toBe(2);
+    expect(worker.dispatcher.waiting).toBe(0);
+    gate.open();
+    expect((await answer).choices).toHaveLength(4);
+  });
+
+  test("run one after the other in a session", async () => {
+    start({ slots: 4 });
+    const response = await post({ prompt: prompts }, { headers: { "x-session-id": "s" } });
+    const { choices } = (await response.json()) as Completion;
+    expect(choices.map(({ text }) => text)).toEqual(prompts.map((prompt) => answerTo(prompt)));
+    expect(worker.logLines.filter(({ msg }) => msg === "stream_superseded")).toEqual([]);
+  });
+
+  test("end together when one prompt fails, whole and streamed", async () => {
+    start({ slots: 2 });
+    const failing = ["endless", "fails [fail:2]", "endless too"];
+    const whole = await post({ prompt: failing });
+    expect(whole.status).toBe(502);
+    const streamed = await (await post({ prompt: failing, stream: true })).text().catch(() => "broken");
+    expect(streamed).toBe("broken");
+    await worker.dispatcher.idle();
+    expect(worker.slots().every(({ state }) => state === "idle")).toBe(true);
+  });
+
+  test("end together when a later prompt is refused, whole and streamed", async () => {
+    start({ slots: 1, contextSize: 64 });
+    const body = { prompt: ["fits [eog:2]", "does not".repeat(50)] };
+    expect((await refusal(body)).message).toContain("length is 64 tokens");
+    const { body: streamed } = await post({ ...body, stream: true });
+    let told = "";
+    const read = async (): Promise<void> => {
+      for await (const { data } of parseSse(streamed as ReadableStream<Uint8Array>)) told = data;
+    };
+    await expect(read()).rejects.toThrow("ended with an error");
+    expect(told).toContain("length is 64 tokens");
+    await worker.dispatcher.idle();
+  });
+
+  test("end together when their session is deleted", async () => {
+    const gate = createStepGate();
+    start({ slots: 1, gate });
+    const answer = post({ prompt: ["endless", "endless too"] }, { headers: { "x-session-id": "s" } });
+    await gate.held();
+    const deleted = worker.app.request("/v1/sessions/s", { method: "DELETE", headers: { host: "localhost" } });
+    gate.open();
+    expect((await answer).status).toBe(499);
+    expect((await deleted).status).toBe(200);
+    await worker.dispatcher.idle();
+    expect(worker.commands.filter(({ type }) => type === "start")).toHaveLength(1);
+  });
+
+  test("have one time limit together", async () => {
+    const gate = createStepGate();
+    const clock = createFakeClock();
+    start({ slots: 1, gate, clock });
+    const answer = post({ prompt: ["One [eog:1]", "Another [eog:1]"] });
+    await gate.held();
+    // Time passes only after the first prefill: after a slow prefill the worker would refuse the later jobs at once.
+    gate.step();
+    await gate.held();
+    clock.advance(collectTimeoutMs - 1);
+    while (worker.commands.filter(({ type }) => type === "start").length < 2) {
+      gate.step();
+      await gate.held();
+    }
+    clock.advance(1);
+    gate.open();
+    expect(OpenAiErrorSchema.parse(await (await answer).json()).error.code).toBe("deadline_exceeded");
+  });
+
+  test.each([true, false])("end when their client leaves (stream: %s)", async (streamed) => {
+    const gate = createStepGate();
+    start({ slots: 2, gate });
+    const abort = new AbortController();
+    const answer = post({ prompt: ["endless", "also", "a third"], stream: streamed }, { signal: abort.signal });
+    await gate.held();
+    abort.abort();
+    if (streamed) await (await answer).body?.cancel();
+    gate.open();
+    if (!streamed) expect((await answer).status).toBe(499);
+    await worker.dispatcher.idle();
+    expect(worker.registry.liveCount).toBe(0);
+  });
+});
+
+describe("prompts of tokens", () => {
+  test("are passed to the model, one prompt or several", async () => {
+    start();
+    const [first, second] = [idsOf("Hello [eog:3]"), idsOf("Other [eog:2]")];
+    const expected = [first, second].map((ids) =>
+      expectedFakeText({ kind: "pieces", pieces: [ids] }, { temperature: 0, seed: 1, ignore_eos: false }, 100),
+    );
+    const one = await complete({ prompt: first });
+    expect(one.choices[0]?.text).toBe(expected[0]);
+    expect(one.usage.prompt_tokens).toBe(first.length);
+    expect((await complete({ prompt: [first, second] })).choices.map(({ text }) => text)).toEqual(expected);
+  });
+
+  test("are refused if a token is unknown", async () => {
+    start();
+    expect((await refusal({ prompt: [1, 999_999] })).message).toContain("no token 999999");
+  });
+});
+
+describe("echo", () => {
+  test("puts the prompt, of text or of tokens, before the answer, collected and streamed", async () => {
+    start();
+    for (const prompt of ["Hello [eog:3]", idsOf("Hello [eog:3]")]) {
+      const plain = await complete({ prompt });
+      const whole = await complete({ prompt, echo: true });
+      expect(whole.choices[0]?.text).toBe(`Hello [eog:3]${plain.choices[0]?.text}`);
+      expect(textsOf(await stream({ prompt, echo: true }))).toEqual([whole.choices[0]?.text]);
+    }
+  });
+
+  test("returns only the prompt with max_tokens 0", async () => {
+    start();
+    const body = { prompt: ["One", "Two"], echo: true, max_tokens: 0 };
+    const whole = await complete(body);
+    expect(whole.choices.map(({ text, finish_reason }) => [text, finish_reason])).toEqual([
+      ["One", "length"],
+      ["Two", "length"],
+    ]);
+    expect(whole.usage.completion_tokens).toBe(0);
+    expect(textsOf(await stream(body))).toEqual(["One", "Two"]);
+  });
+
+  test.each([1, 0])("returns the prompt's logprobs if the request sets logprobs (max_tokens %i)", async (maxTokens) => {
+    start();
+    const context = idsOf("Hello");
+    const { tokens: continuation, logprobs } = await greedyTokens("Hello", 3);
+    const prompt = [...context, ...continuation];
+    const body = { prompt, echo: true, max_tokens: maxTokens, logprobs: 1 };
+    const [choice] = (await complete(body)).choices;
+    const shown = choice?.logprobs as Logprobs;
+    expect(shown.tokens).toHaveLength(prompt.length + maxTokens);
+    expect(shown.tokens.join("")).toBe(choice?.text);
+    expect(shown.token_logprobs[0]).toBeNull();
+    expect(shown.top_logprobs[0]).toBeNull();
+    const scored = shown.token_logprobs.slice(context.length, prompt.length);
+    expect(scored).toEqual(logprobs);
+    shown.text_offset.forEach((offset, i) => {
+      expect(choice?.text.slice(offset).startsWith(shown.tokens[i] ?? "?")).toBe(true);
+    });
+    // The greedy token is the most probable one.
+    for (let i = context.length; i < prompt.length; i += 1) {
+      const best = Object.entries(shown.top_logprobs[i] ?? {}).toSorted(([, a], [, b]) => b - a)[0];
+      expect(best?.[0]).toBe(shown.tokens[i]);
+    }
+    const streamed = (await stream(body)).flatMap(({ choices }) => choices.map((each) => each.logprobs));
+    expect(streamed.flatMap((each) => each?.token_logprobs ?? [])).toEqual(shown.token_logprobs);
+    expect(streamed.flatMap((each) => each?.text_offset ?? [])).toEqual(shown.text_offset);
+  });
+
+  test("has the logprobs of each of several prompts", async () => {
+    start();
+    const prompt = ["Hello", "Another"].map(idsOf);
+    const { choices } = await complete({ prompt, echo: true, max_tokens: 0, logprobs: 0 });
+    expect(choices.map(({ logprobs }) => logprobs?.tokens.join(""))).toEqual(["Hello", "Another"]);
+  });
+
+  test("returns the same logprobs for a repeated request, which runs again because no job keeps logprobs", async () => {
+    start({ limits: { retryGraceMs: 10_000 } });
+    const headers = { "idempotency-key": "k", "content-type": "application/json" };
+    const body = { prompt: "Hello", echo: true, max_tokens: 1, logprobs: 1 };
+    const [first, again] = [await post(body, { headers }), await post(body, { headers })];
+    const [{ choices }, { choices: same }] = [
+      (await first.json()) as Completion,
+      (await again.json()) as Completion,
+    ] as const;
+    expect(same).toEqual(choices);
+    expect(again.headers.get("idempotent-replayed")).toBeNull();
+    const plain = { prompt: ["Hello [eog:2]", "Other [eog:2]"] };
+    const joined = [await post(plain, { headers: { "idempotency-key": "j" } })];
+    joined.push(await post(plain, { headers: { "idempotency-key": "j" } }));
+    expect(joined[1]?.headers.get("idempotent-replayed")).toBe("true");
+    const [whole, replayed] = await Promise.all(joined.map(async (each) => (await each.json()) as Completion));
+    expect(replayed?.choices).toEqual(whole?.choices);
+  });
+
+  /** A greedy answer with its logprobs. */
+  async function greedyTokens(text: string, count: number): Promise<{ tokens: number[]; logprobs: unknown[] }> {
+    const body = { prompt: idsOf(text), max_tokens: count, logprobs: 0 };
+    const [choice] = (await complete(body)).choices;
+    const tokenized = await worker.app.request("/tokenize", {
+      method: "POST",
+      headers: { host: "localhost" },
+      body: JSON.stringify({ content: choice?.text }),
+    });
+    const { tokens } = (await tokenized.json()) as { tokens: number[] };
+    return { tokens, logprobs: [...(choice?.logprobs?.token_logprobs ?? [])] };
+  }
+});
+
+describe("best_of", () => {
+  test("returns the n choices of each prompt with the best mean logprob, and counts all tokens", async () => {
+    start({ slots: 4 });
+    const body = { prompt: ["Hello [eog:4]", "Hello [eog:2]"], temperature: 1, seed: 7 };
+    const { choices, usage } = await complete({ ...body, best_of: 4, n: 2 });
+    expect(choices.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+    expect(choices.every(({ logprobs }) => logprobs === null)).toBe(true);
+    // The fake model gives all its tokens the same probability, so the answer has the first choices.
+    expect(choices.map(({ text }) => text)).toEqual(
+      body.prompt.flatMap((prompt) => [answerTo(prompt, 7), answerTo(prompt, 8)]),
+    );
+    expect(usage.completion_tokens).toBe(4 * 5 + 4 * 3);
+  });
+
+  test.each([
+    ["less than n", { n: 3, best_of: 2 }],
+    ["more than there are slots", { best_of: 9 }],
+    ["in a stream", { best_of: 2, stream: true }],
+  ])("is refused by name: %s", async (_, more) => {
+    start({ slots: 4 });
+    expect((await refusal({ prompt: "Hello [eog:2]", ...more })).param).toBe("best_of");
+  });
+});
+
+describe("suffix", () => {
+  test("is passed to the model with the text before it", async () => {
+    start();
+    const infill = { prefix: "before [eog:3]", suffix: "after", extra: [], prompt: "" };
+    const expected = expectedFakeText({ kind: "infill", infill }, { temperature: 0, seed: 1, ignore_eos: false }, 100);
+    const { choices } = await complete({ prompt: "before [eog:3]", suffix: "after" });
+    expect(choices[0]?.text).toBe(expected);
+  });
+
+  test("is refused by name together with a prompt of tokens, or with the prompt's logprobs", async () => {
+    start();
+    expect((await refusal({ prompt: [1, 2], suffix: "x" })).param).toBe("suffix");
+    expect((await refusal({ prompt: "a", suffix: "x", echo: true, logprobs: 1 })).param).toBe("echo");
+  });
+});
+
+describe("an invalid field is refused with the reason", () => {
+  test.each([
+    ["no prompts", { prompt: [] }, "prompt", /empty/],
+    ["an empty prompt among others", { prompt: ["a", ""] }, "prompt.1", /empty/],
+    ["an object as prompt", { prompt: { text: "a" } }, "prompt", /must be a string or a list/],
+    ["text among tokens", { prompt: [1, "a"] }, "prompt.1", /must be an integer/],
+    ["too many prompts", { prompt: Array(129).fill("a") }, "prompt", /1 to 128 items, not 129/],
+    ["a negative length", { prompt: "a", max_tokens: -2 }, "max_tokens", /from 0 to \d+, not -2/],
+    ["five stop strings", { prompt: "a", stop: ["a", "b", "c", "d", "e"] }, "stop", /at most 4 stop strings/],
+  ])("%s", async (_, body, param, message) => {
+    start();
+    const error = await refusal(body);
+    expect(error.param).toBe(param);
+    expect(error.message).toMatch(message);
+  });
+});
+
+test("max_tokens -1 sets no limit", async () => {
+  start();
+  expect((await complete({ prompt: "Hello [eog:30]", max_tokens: -1 })).choices[0]).toMatchObject({
+    text: answerTo("Hello [eog:30]"),
+    finish_reason: "stop",
+  });
+});

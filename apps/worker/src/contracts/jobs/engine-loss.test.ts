@@ -1,0 +1,444 @@
+// Contracts about streams whose engine dies: they continue on the next engine, and only the native dialect reports it.
+import { deferred } from "@waggle/async";
+import { createStepGate, expectedFakeText, type GenerateWork, type StepGate } from "@waggle/engine";
+import { generateSpecOf } from "@waggle/front";
+import type { Backend, FakeBackend } from "@waggle/engine";
+import type { Job, JobSpec } from "@waggle/jobs";
+import { GenerateRequestSchema } from "@waggle/protocol";
+import type { EndEvent, GenerateRequestInput, StreamEvent, TokenEvent } from "@waggle/protocol";
+import { createFakeClock } from "@waggle/testing";
+import { afterEach, describe, expect, test } from "vitest";
+import { createInlineWorker, type InlineWorker, type InlineWorkerOptions } from "../../testing/inline-worker.ts";
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+function start(options: InlineWorkerOptions = {}): StepGate {
+  const gate = createStepGate();
+  worker = createInlineWorker({ slots: 2, ...options, gate });
+  return gate;
+}
+
+function submit(request: GenerateRequestInput): Promise<Job> {
+  const parsed = GenerateRequestSchema.parse({ temperature: 0, on_disconnect: "continue", ...request });
+  const scope = { client: "a", trace: request.job_id ?? "t", model: "waggle-fake", direct: false };
+  return worker.dispatcher.submit(generateSpecOf(parsed, scope));
+}
+
+/** The job with two choices, which needs no reader. */
+function choosing(spec: JobSpec<GenerateWork>, more: Partial<GenerateWork>): JobSpec {
+  return { ...spec, when: { ...spec.when, onDisconnect: "continue" }, work: { ...spec.work, choices: 2, ...more } };
+}
+
+async function readAll(job: Job): Promise<StreamEvent[]> {
+  const events: StreamEvent[] = [];
+  for await (const batch of worker.dispatcher.openReader(job, -1, () => {})) events.push(...batch);
+  return events;
+}
+
+const tokensIn = (events: readonly StreamEvent[]): TokenEvent[] => events.filter((event) => event.type === "token");
+const textOf = (events: readonly StreamEvent[]): string =>
+  tokensIn(events)
+    .map(({ text }) => text)
+    .join("");
+
+/** Resolves when this many steps have ended and the next step has begun. */
+async function step(gate: StepGate, steps: number): Promise<void> {
+  for (let done = 0; done < steps; done += 1) {
+    await gate.held();
+    gate.step();
+  }
+  await gate.held();
+}
+
+function replaceEngine(): void {
+  worker.kill();
+  worker.load();
+}
+
+describe("a stream whose engine dies", () => {
+  const request = { prompt: "A [unicode] bee", max_tokens: 30 };
+  const whole = expectedFakeText(
+    { kind: "text", text: request.prompt },
+    { temperature: 0, seed: 0, ignore_eos: false },
+    30,
+  );
+
+  test("continues on each next engine without a gap, with one start event, one status per death and all tokens counted", async () => {
+    const clock = createFakeClock();
+    const gate = start({ clock });
+    const job = await submit(request);
+    const reading = readAll(job);
+    for (const steps of [5, 11]) {
+      await step(gate, steps);
+      clock.advance(1_000);
+      replaceEngine();
+    }
+    gate.open();
+    const events = await reading;
+    expect(textOf(events)).toBe(whole);
+    expect(tokensIn(events).map(({ index }) => index)).toEqual(tokensIn(events).map((_, index) => index));
+    expect(tokensIn(events).flatMap(({ ids = [] }) => ids)).toHaveLength(30);
+    const times = tokensIn(events).map(({ t_ms: tMs }) => tMs);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    expect(events.filter(({ type }) => type === "started")).toHaveLength(1);
+    const words = events.flatMap((event) => (event.type === "status" ? [event.status] : []));
+    expect(words.filter((word) => word === "resuming")).toHaveLength(2);
+    expect(words.at(-1)).toBe("resuming");
+    const end = events.at(-1) as EndEvent;
+    expect(end).toMatchObject({ type: "end", stopped_by: "max_tokens", usage: { completion_tokens: 30 } });
+    expect(end.timings.decode_ms, "on the job's own clock").toBe(2_000);
+    const resumed = worker.logLines.filter(({ msg }) => msg === "stream_resumed");
+    expect(resumed.map(({ tokens }) => tokens as number)).toEqual([expect.any(Number), expect.any(Number)]);
+  });
+
+  test("continues while its worker drains and refuses other jobs", async () => {
+    const gate = start();
+    const [job, silent] = [await submit(request), await submit({ prompt: "A" })];
+    await step(gate, 1);
+    while (job.log.nextToken === 0) await step(gate, 1);
+    worker.dispatcher.cancel(silent, "client");
+    const behind = [await submit({ prompt: "B" }), await submit({ prompt: "C" })].at(-1);
+    worker.host.refuse();
+    worker.kill();
+    expect(behind?.state.phase).toMatchObject({ name: "ended", outcome: { code: "unavailable" } });
+    worker.load();
+    gate.open();
+    expect(textOf(await readAll(job))).toBe(whole);
+    await worker.dispatcher.idle();
+  });
+
+  test("is completed in a draining worker, while the jobs that wait for slots end", async () => {
+    const clock = createFakeClock();
+    const gate = start({ clock });
+    const job = await submit(request);
+    await step(gate, 1);
+    const spec = generateSpecOf(GenerateRequestSchema.parse(request), {
+      client: "a",
+      trace: "t",
+      model: "waggle-fake",
+      direct: false,
+    });
+    const wide = await worker.dispatcher.submit(choosing(spec, {}));
+    // From now on no other job overtakes this job.
+    clock.advance(10_000);
+    const behind = await submit({ prompt: "B" });
+    worker.host.refuse();
+    for (const refused of [wide, behind]) {
+      expect(refused.state.phase).toMatchObject({ name: "ended", outcome: { code: "unavailable" } });
+    }
+    gate.open();
+    expect(textOf(await readAll(job))).toBe(whole);
+  });
+
+  test("ends with an error if the request says so, and another stream continues", async () => {
+    const gate = start();
+    const [strict, other] = [await submit({ ...request, on_engine_loss: "error" }), await submit(request)];
+    const readings = [readAll(strict), readAll(other)];
+    await step(gate, 6);
+    replaceEngine();
+    gate.open();
+    const [ended = [], went = []] = await Promise.all(readings);
+    expect(ended.at(-1)).toMatchObject({ type: "error", code: "engine_failed", retryable: true });
+    expect(textOf(went)).toBe(whole);
+  });
+
+  test("does not repeat a choice that has ended", async () => {
+    const gate = start({ slots: 2 });
+    const parsed = GenerateRequestSchema.parse({ ...request, temperature: 1, seed: 3 });
+    const spec = generateSpecOf(parsed, { client: "a", trace: "t", model: "waggle-fake", direct: false });
+    const job = await worker.dispatcher.submit(choosing(spec, { stop: [" "] }));
+    const reading = readAll(job);
+    const finished = () => job.state.sequences.filter(({ stoppedBy }) => stoppedBy !== undefined).length;
+    while (finished() === 0) await step(gate, 1);
+    expect(finished()).toBe(1);
+    replaceEngine();
+    gate.open();
+    const events = await reading;
+    const sampling = (seed: number) => ({ temperature: 1, seed, ignore_eos: false });
+    for (const choice of [0, 1]) {
+      const said = tokensIn(events).filter((token) => token.choice === choice);
+      const full = expectedFakeText({ kind: "text", text: request.prompt }, sampling(3 + choice), 30);
+      expect(textOf(said)).toBe(full.split(" ")[0]);
+    }
+    const counts = job.state.sequences.map(({ counts: own }) => own?.completionTokens ?? NaN);
+    expect(events.at(-1)).toMatchObject({
+      type: "end",
+      usage: { completion_tokens: (counts[0] ?? 0) + (counts[1] ?? 0) },
+    });
+  });
+
+  test("ends when its model was swapped: another model cannot continue after its tokens", async () => {
+    const gate = start();
+    const job = await submit(request);
+    await step(gate, 4);
+    worker.kill();
+    const waiting = await submit({ prompt: "B [eog:2]" });
+    worker.host.replaceFile({ reference: "other.gguf", source: "fake" });
+    expect((await readAll(job)).at(-1)).toMatchObject({ type: "error", code: "engine_failed" });
+    worker.load();
+    gate.open();
+    expect((await readAll(waiting)).at(-1)).toMatchObject({ finish_reason: "stop" });
+  });
+
+  test("ends as cancelled if its client cancels it before the next engine starts", async () => {
+    const gate = start();
+    const job = await submit(request);
+    await step(gate, 4);
+    worker.kill();
+    worker.dispatcher.cancel(job, "client");
+    const events = await readAll(job);
+    const usage = { completion_tokens: tokensIn(events).flatMap(({ ids = [] }) => ids).length };
+    expect(events.at(-1)).toMatchObject({ type: "end", cancelled_by: "client", usage });
+  });
+});
+
+describe("an embedding job whose engines die", () => {
+  const input = Array.from({ length: 12 }, (_, i) => `text ${i}`);
+  const init = {
+    method: "POST",
+    headers: { host: "localhost" },
+    body: JSON.stringify({ model: "waggle-fake", input }),
+  };
+
+  /** Each engine but the last dies after this many texts. */
+  async function embed(engines: readonly number[]): Promise<unknown> {
+    let left = engines[0] ?? Infinity;
+    let deaths = 0;
+    worker = createInlineWorker({
+      fake: { kind: "embed" },
+      link: {
+        command: (_, deliver) => queueMicrotask(deliver),
+        event(event, deliver) {
+          deliver();
+          const told = event.type === "step" ? event.events.filter(({ type }) => type === "embedding").length : 0;
+          left -= told;
+          if (told === 0 || left > 0) return;
+          deaths += 1;
+          left = engines[deaths] ?? Infinity;
+          worker.kill();
+          queueMicrotask(worker.load);
+        },
+      },
+    });
+    const response = await worker.app.request("/v1/embeddings", init);
+    const answer: unknown = await response.json();
+    expect(worker.host.deaths).toBe(engines.length);
+    await worker.close();
+    return answer;
+  }
+
+  /** The texts that each engine got. */
+  const computed = (): number[] =>
+    worker.commands.flatMap((command) =>
+      command.type === "prepare" && command.job.work.kind === "embed" ? [command.job.prior?.computed ?? 0] : [],
+    );
+
+  test("continues after the computed texts, after each death", async () => {
+    const whole = await embed([]);
+    expect(await embed([2, 1, 1, 1, 1])).toEqual(whole);
+    expect(computed()).toEqual([0, 2, 3, 4, 5, 6]);
+  });
+
+  test("begins again when its model was swapped: another model has other vectors", async () => {
+    const gate = deferred<void>();
+    const computing = deferred<void>();
+    let pieces = 0;
+    const embedGate = async (): Promise<void> => {
+      pieces += 1;
+      if (pieces !== 3) return;
+      computing.resolve();
+      await gate.promise;
+    };
+    worker = createInlineWorker({ fake: { kind: "embed", embedGate } });
+    const response = worker.app.request("/v1/embeddings", init);
+    await computing.promise;
+    const [job] = worker.registry.liveJobs();
+    worker.kill();
+    worker.host.replaceFile({ reference: "other.gguf", source: "fake" });
+    expect(job?.vectors).toEqual([]);
+    worker.load();
+    gate.resolve();
+    expect((await response).status).toBe(200);
+    expect(computed()).toEqual([0, 0]);
+  });
+});
+
+describe("a job that kills its engines", () => {
+  /** A text that kills the engine when it is tokenized. */
+  const poisonousText = "poison";
+
+  /** Starts a worker whose engine dies like a process, and whose next engine starts at once. */
+  function startMortal(): void {
+    const die = (): never => {
+      worker.kill();
+      queueMicrotask(worker.load);
+      throw new Error("A process that is gone computes nothing more.");
+    };
+    const wrap = ({ generator, ...backend }: FakeBackend): Backend => ({
+      ...backend,
+      generator: generator && {
+        ...generator,
+        tokenize: async (input, ...rest) =>
+          input.kind === "text" && input.text === poisonousText ? die() : await generator.tokenize(input, ...rest),
+      },
+    });
+    worker = createInlineWorker({ slots: 4, fake: { die }, wrap });
+  }
+
+  test.each([
+    ["while it is prepared", poisonousText, 2],
+    ["before its first token", "[die:0]", 2],
+    ["after a few tokens, again and again", "[die:5]", 3],
+  ])("%s ends as a failure, and the other streams are complete", async (_, poison, deaths) => {
+    startMortal();
+    const neighbours = ["Ant", "Bee", "Cow", "Dog", "Eel", "Fox"].map((prompt) => ({ prompt, max_tokens: 40 }));
+    const [first = [], poisoned = [], ...others] = await Promise.all(
+      [neighbours[0], { prompt: poison }, ...neighbours.slice(1)].map(async (request) =>
+        readAll(await submit({ max_tokens: 40, ...request })),
+      ),
+    );
+    expect(poisoned.at(-1)).toMatchObject({ type: "error", code: "engine_failed", retryable: true });
+    expect((poisoned.at(-1) as { message: string }).message).toMatch(
+      "The engine crashed 2 times in a row while running this job",
+    );
+    const sampling = { temperature: 0, seed: 0, ignore_eos: false };
+    const wholes = neighbours.map(({ prompt }) => expectedFakeText({ kind: "text", text: prompt }, sampling, 40));
+    expect([first, ...others].map(textOf)).toEqual(wholes);
+    expect(worker.logLines.filter(({ msg }) => msg === "stream_cancelled")).toHaveLength(1);
+    expect(worker.host.deaths).toBe(deaths);
+  });
+
+  test("waits until jobs that had output produce new output; those jobs do not wait for its prompt", async () => {
+    const gate = start();
+    const suspect = await submit({ prompt: "A bee ".repeat(500), max_tokens: 5 });
+    const speaking = await submit({ prompt: "B", max_tokens: 60 });
+    while (speaking.log.nextToken === 0) await step(gate, 1);
+    expect(suspect.log.nextToken, "its prompt takes longer").toBe(0);
+    replaceEngine();
+    expect([suspect, speaking].map(({ state }) => state.phase.name)).toEqual(["queued", "running"]);
+    while (!speaking.state.hasNewOutput) await step(gate, 1);
+    expect(suspect.state.phase.name).toBe("running");
+    gate.open();
+    for (const job of [suspect, speaking]) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
+  });
+
+  test("keeps other jobs and queries waiting for 30 s at most", async () => {
+    const clock = createFakeClock();
+    const gate = start({ slots: 4, clock });
+    const suspect = await submit({ prompt: "A bee ".repeat(500), max_tokens: 5 });
+    await step(gate, 1);
+    replaceEngine();
+    const other = await submit({ prompt: "B [eog:3]" });
+    const question = { kind: "detokenize", tokens: [97] } as const;
+    const ask = async (): Promise<unknown> => worker.dispatcher.query(question, new AbortController().signal);
+    expect([suspect, other].map(({ state }) => state.phase.name)).toEqual(["running", "queued"]);
+    clock.advance(29_999);
+    await expect(ask()).rejects.toMatchObject({ code: "unavailable" });
+    clock.advance(1);
+    expect(other.state.phase.name).toBe("running");
+    await expect(ask()).resolves.toMatchObject({ text: "a" });
+    gate.open();
+    for (const job of [suspect, other]) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
+  });
+
+  test("lets other jobs pass after 30 s, also past a second suspect, which waits until all have output", async () => {
+    const clock = createFakeClock();
+    const gate = start({ slots: 4, clock });
+    const first = await submit({ prompt: "A bee ".repeat(500), max_tokens: 5, priority: 1 });
+    const second = await submit({ prompt: "B bee ".repeat(500), max_tokens: 5, priority: 1 });
+    await step(gate, 1);
+    replaceEngine();
+    const other = await submit({ prompt: "C [eog:3]" });
+    const jobs = [first, second, other];
+    const phases = (): string[] => jobs.map(({ state }) => state.phase.name);
+    clock.advance(29_999);
+    expect(phases()).toEqual(["running", "queued", "queued"]);
+    clock.advance(1);
+    expect(phases()).toEqual(["running", "queued", "running"]);
+    gate.open();
+    for (const job of jobs) expect((await readAll(job)).at(-1)).toMatchObject({ type: "end" });
+  });
+
+  test("starts while an endless stream runs, and no other job starts before it has output", async () => {
+    const gate = start({ slots: 4 });
+    const endless = await submit({ prompt: "A", max_tokens: 4_000 });
+    while (!endless.state.hasNewOutput) await step(gate, 1);
+    const suspect = await submit({ prompt: "B [eog:3]" });
+    expect(suspect.state.phase.name).toBe("running");
+    replaceEngine();
+    expect(suspect.state.enginesLost).toBe(1);
+    const behind = await submit({ prompt: "C [eog:3]" });
+    expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["queued", "queued"]);
+    const prepared = (): boolean =>
+      worker.commands.some((each) => each.type === "prepare" && each.job.jobId === after.uid);
+    while (suspect.state.phase.name === "queued") await step(gate, 1);
+    // If this engine died too, nothing else may be the reason.
+    const after = await submit({ prompt: "D [eog:3]" });
+    expect(prepared()).toBe(false);
+    const question = { kind: "detokenize", tokens: [97] } as const;
+    await expect(worker.dispatcher.query(question, new AbortController().signal)).rejects.toMatchObject({
+      code: "unavailable",
+    });
+    // Several steps may be needed, because the dead engine also waits at this gate.
+    while (!endless.state.hasNewOutput) await step(gate, 1);
+    expect([suspect, behind].map(({ state }) => state.phase.name)).toEqual(["running", "queued"]);
+    while (!suspect.state.hasNewOutput) await step(gate, 1);
+    expect(prepared()).toBe(true);
+    expect([behind, endless].map(({ state }) => state.phase.name)).toEqual(["running", "running"]);
+    worker.dispatcher.cancel(endless, "client");
+    gate.open();
+    for (const job of [suspect, behind, after])
+      expect((await readAll(job)).at(-1)).toMatchObject({ finish_reason: "stop" });
+  });
+});
+
+/** Keys of ids, counters and times, which differ between answers. */
+const ownKeys = /^(id|.*_id|created.*|completed_at|.*duration|timings|receipt|sequence_number|obfuscation)$/;
+
+/** Keep-alive events of the dialects. */
+const nothing = [/^event: keepalive$/, /^\{"type":"keepalive"/, /"(content|response)":"".*"done":false/];
+
+/** The data of a stream's frames, without ids, counters, times and keep-alive events. */
+function dataOf(body: string): string[] {
+  const lines = body.split("\n").filter((line) => line !== "" && !line.startsWith(":") && !line.startsWith("id:"));
+  const data = lines.map((line) => {
+    const text = line.replace(/^data: /, "");
+    if (!text.startsWith("{")) return text;
+    return JSON.stringify(JSON.parse(text), (key, value: unknown) => (ownKeys.test(key) ? "" : value));
+  });
+  return data.filter((line) => line.includes("thinking") || !nothing.some((pattern) => pattern.test(line)));
+}
+
+const question = [{ role: "user", content: `[say:${encodeURIComponent("<think>hm 🐝</think>Ja, für die Bienen.")}]` }];
+const dialects: readonly (readonly [path: string, body: object])[] = [
+  ["/v1/chat/completions", { messages: question, stream: true, stream_options: { include_usage: true } }],
+  ["/v1/completions", { prompt: "A bee", max_tokens: 20, stream: true }],
+  ["/v1/messages", { messages: question, max_tokens: 60, stream: true }],
+  ["/v1/responses", { input: question, stream: true }],
+  ["/api/chat", { messages: question, options: { num_predict: 60, seed: 1, temperature: 0 } }],
+  ["/api/generate", { prompt: "A bee", raw: true, options: { num_predict: 20, seed: 1, temperature: 0 } }],
+  ["/completion", { prompt: "A bee", n_predict: 20, stream: true }],
+];
+
+describe.each(dialects)("a stream of %s whose engine dies", (path, body) => {
+  async function answer(kills: boolean): Promise<string[]> {
+    const gate = start();
+    const wanted = JSON.stringify({ model: "waggle-fake", temperature: 0, seed: 1, ...body });
+    const init = { method: "POST", headers: { host: "localhost", "x-api-key": "k" }, body: wanted };
+    const response = await worker.app.request(path, init);
+    const reading = response.text();
+    await step(gate, 8);
+    if (kills) replaceEngine();
+    gate.open();
+    const text = await reading;
+    await worker.close();
+    return dataOf(text);
+  }
+
+  test("equals an undisturbed stream", async () => {
+    const whole = await answer(false);
+    expect(whole.length).toBeGreaterThan(8);
+    expect(await answer(true)).toEqual(whole);
+  });
+});

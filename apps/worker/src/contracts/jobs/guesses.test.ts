@@ -1,0 +1,88 @@
+// Tests what a worker tells of guesses and of the costs of steps: in /v1/info, in metrics, and in the end of a stream.
+import type { StepStats } from "@waggle/engine";
+import { EndEventSchema, WorkerInfoSchema } from "@waggle/protocol";
+import type { StepCosts, WorkerInfo } from "@waggle/protocol";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createInlineWorker } from "../../testing/inline-worker.ts";
+import type { InlineWorker } from "../../testing/inline-worker.ts";
+import { lastWorkOf } from "../../testing/last-work.ts";
+
+let worker: InlineWorker;
+beforeEach(() => {
+  worker = createInlineWorker({ slots: 1 });
+});
+afterEach(() => worker.close());
+
+async function call(path: string, init: RequestInit = {}): Promise<string> {
+  const response = await worker.app.request(path, { ...init, headers: { host: "localhost" } });
+  expect(response.status).toBe(200);
+  return await response.text();
+}
+
+async function info(): Promise<WorkerInfo> {
+  return WorkerInfoSchema.parse(JSON.parse(await call("/v1/info")));
+}
+
+const costs = (ms: number): StepCosts => ({
+  threads: [{ threads: 2, decode: [{ rows: 1, ms }], prompt: [{ tokens: 64, ms: 120 }] }],
+  context: { row_ms: 0.1, tile_ms: 0.02 },
+});
+
+test("the info has the last step costs of the running engine, and the settings of steps", async () => {
+  expect(await info()).toMatchObject({ prefill_budget: null, max_token_gap_ms: null, guesses: true });
+  const measured = async (): Promise<readonly string[]> =>
+    Object.keys(await info()).filter((key) => ["step_costs", "prompt_pieces"].includes(key));
+  expect(await measured()).toEqual([]);
+  worker.emit({ type: "step_costs", costs: costs(9), pieces: [] });
+  expect(await measured()).toEqual(["step_costs"]);
+  const pieces = [{ context: 0, tokens: 64, step_ms: 120, slowdown: 1.2 }];
+  worker.emit({ type: "step_costs", costs: costs(10), pieces });
+  expect(await info()).toMatchObject({ step_costs: costs(10), prompt_pieces: pieces });
+  worker.kill();
+  worker.load();
+  expect(await measured(), "of the next engine").toEqual([]);
+});
+
+test("the info has what attention was measured to cost at load", async () => {
+  expect(await info()).not.toHaveProperty("attention_costs");
+  const attention = {
+    ...{ cells: 2_048, threads: 1 },
+    flash: { row_ms: 9, tile_ms: 1.1 },
+    plain: { row_ms: 5, tile_ms: 1 },
+  };
+  // The fake backend measures nothing.
+  Object.assign(worker.backend().info, { attention });
+  expect((await info()).attention_costs).toEqual(attention);
+});
+
+test("a native request can turn guesses off", async () => {
+  await call("/v1/inference", { method: "POST", body: JSON.stringify({ prompt: "a", max_tokens: 1, guesses: false }) });
+  expect(lastWorkOf(worker).guesses).toBe(false);
+});
+
+test("the end of a stream without guesses tells of none", async () => {
+  const body = JSON.stringify({ prompt: "a", max_tokens: 1 });
+  const text = await call("/v1/inference", { method: "POST", body });
+  const data = /^data: (\{"type":"end".*)$/m.exec(text)?.[1] ?? "";
+  const end = EndEventSchema.parse(JSON.parse(data));
+  expect(Object.keys({ ...end.timings, ...end.receipt })).not.toEqual(expect.arrayContaining(["draft_n"]));
+  expect(end.receipt).not.toHaveProperty("guesses");
+});
+
+test("metrics count guessed tokens and right guesses, under our names and vLLM's", async () => {
+  const stats: StepStats = {
+    ...{ step: 1, width: 1, decodeRows: 1, tokens: 5, scored: 0, guessed: 4, rightGuesses: 3 },
+    ...{ passMs: 1, gapMs: 0, threads: 1, cells: 1, shifts: 0, parked: 0 },
+  };
+  worker.emit({ type: "step", events: [], stats });
+  worker.emit({ type: "step", events: [], stats });
+  const metrics = await call("/metrics");
+  const values = [...metrics.matchAll(/^(?:waggle|vllm):?_?(\w*(?:guess|draft|accepted_tokens)\w*)\{.*\} (\d+)$/gm)];
+  expect(Object.fromEntries(values.map(([, name, value]) => [name, Number(value)]))).toEqual({
+    guessed_steps_total: 2,
+    guessed_tokens_total: 8,
+    guesses_right_total: 6,
+    spec_decode_num_draft_tokens_total: 8,
+    spec_decode_num_accepted_tokens_total: 6,
+  });
+});

@@ -1,0 +1,50 @@
+// Contract of the search for models at the hub: who may search, which searches are accepted, and what the log keeps.
+import { createTokenTable } from "@waggle/daemon/tokens";
+import { ErrorBodySchema } from "@waggle/protocol";
+import type { ErrorBody } from "@waggle/protocol";
+import { afterEach, expect, test } from "vitest";
+import { createInlineWorker } from "../../testing/inline-worker.ts";
+import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+
+let worker: InlineWorker;
+afterEach(() => worker.close());
+
+const aliceToken = "alice-secret-of-some-length";
+const adminToken = "admin-secret-of-some-length";
+
+async function refusal(path: string, options: InlineWorkerOptions = {}, token?: string): Promise<ErrorBody["error"]> {
+  worker = createInlineWorker(options);
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const response = await worker.app.request(path, { method: "POST", headers: { host: "localhost", ...authorization } });
+  return ErrorBodySchema.parse(await response.json()).error;
+}
+
+test.each(["/v1/hub/models?query=bees", "/v1/hub/files?repo=hf:bees/story"])(
+  "%s needs an admin token",
+  async (path) => {
+    const tokens = createTokenTable([
+      { name: "alice", token: aliceToken },
+      { name: "root", token: adminToken, admin: true },
+    ]);
+    const access = { localMode: false, tokens: () => tokens };
+    expect(await refusal(path, { access }, aliceToken)).toMatchObject({ code: "forbidden" });
+    await worker.close();
+    expect(await refusal(path, { access }, adminToken)).toMatchObject({ code: "unavailable", message: /offline/ });
+  },
+);
+
+test.each([
+  ["/v1/hub/models", 'Cannot read field "query": it must not be empty.'],
+  ["/v1/hub/models?query=%20", 'Cannot read field "query": it must not be empty.'],
+  [`/v1/hub/models?query=${"x".repeat(201)}`, 'Cannot read field "query": at most 200 characters are allowed.'],
+  ["/v1/hub/files?repo=bees/story", 'Cannot read field "repo": hf:user/repo is wanted.'],
+  ["/v1/hub/files?repo=hf:bees/../story", 'Cannot read field "repo": hf:user/repo is wanted.'],
+])("refuses %s", async (path, message) => {
+  expect(await refusal(path)).toMatchObject({ code: "invalid_argument", message });
+});
+
+test("neither the error nor the log has the words of a search", async () => {
+  const error = await refusal("/v1/hub/models?query=my-private-words");
+  expect(error.message).toBe("Cannot search for models: the worker is offline.");
+  expect(JSON.stringify(worker.logLines)).not.toContain("my-private-words");
+});

@@ -1,0 +1,304 @@
+// Shows that a retried request joins the job of the first try: one prefill, and a whole answer for the client that still listens.
+import { createStepGate } from "@waggle/engine";
+import type { StepGate } from "@waggle/engine";
+import type { Job } from "@waggle/jobs";
+import { createFakeClock } from "@waggle/testing";
+import type { FakeClock } from "@waggle/testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createInlineWorker, testLimits } from "../../testing/inline-worker.ts";
+import type { InlineWorker, InlineWorkerOptions } from "../../testing/inline-worker.ts";
+import { alice, bob, forTwoClients } from "../../testing/two-clients.ts";
+
+const graceMs = 10_000;
+
+let gate: StepGate;
+let clock: FakeClock;
+let worker: InlineWorker;
+beforeEach(() => serve());
+afterEach(async () => await worker.close());
+
+function serve(options: InlineWorkerOptions = {}): void {
+  gate = createStepGate();
+  clock = createFakeClock();
+  worker = createInlineWorker({
+    gate,
+    clock,
+    ...options,
+    limits: { ...testLimits, retryGraceMs: graceMs, ...options.limits },
+  });
+}
+
+const chat = { messages: [{ role: "user", content: "[eog:5] a tale" }], stream: true, seed: 1 };
+
+interface Request {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly path?: string;
+  readonly signal?: AbortSignal;
+}
+
+async function post({ headers = {}, body = chat, path = "/v1/chat/completions", signal }: Request): Promise<Response> {
+  const init = { method: "POST", body: JSON.stringify(body), headers: { host: "localhost", ...headers } };
+  return await worker.app.request(path, signal === undefined ? init : { ...init, signal });
+}
+
+/** The text of the answer; undefined unless the answer is complete. */
+async function textOf(response: Response): Promise<string | undefined> {
+  const text = await response.text();
+  if (!text.endsWith("data: [DONE]\n\n")) return undefined;
+  const chunks = [...text.matchAll(/^data: (\{.*\})$/gm)].map(([, json = ""]) => JSON.parse(json) as Chunk);
+  return chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("");
+}
+
+interface Chunk {
+  readonly choices: readonly { readonly delta: { readonly content?: string | null } }[];
+}
+
+const prefills = (): number => worker.commands.filter(({ type }) => type === "start").length;
+const joined = (response: Response): boolean => response.headers.get("idempotent-replayed") === "true";
+
+describe("a retry", () => {
+  test.each([
+    ["by its key", { "idempotency-key": "k1" }, { "idempotency-key": "k1" }],
+    ["by its count of tries", { "x-stainless-retry-count": "0" }, { "x-stainless-retry-count": "1" }],
+  ])("%s joins the first try, whose connection is open", async (_, first, second) => {
+    const one = await post({ headers: first });
+    await gate.held();
+    const two = await post({ headers: second });
+    gate.open();
+    const [said, again] = await Promise.all([textOf(one), textOf(two)]);
+    expect(said).not.toBe("");
+    expect(again).toBe(said);
+    expect([joined(one), joined(two), prefills()]).toEqual([false, true, 1]);
+    const metrics = await worker.app.request("/metrics", { headers: { host: "localhost" } });
+    expect(await metrics.text()).toMatch(/^\w+jobs_joined_total 1$/m);
+  });
+
+  test.each([
+    ["by its key", { "idempotency-key": "k1" }, { "idempotency-key": "k1" }],
+    ["by its count of tries", { "x-stainless-retry-count": "0" }, { "x-stainless-retry-count": "1" }],
+  ])("%s joins the first try, whose client has left", async (_, first, second) => {
+    const leaving = new AbortController();
+    const one = await post({ headers: first, signal: leaving.signal });
+    await gate.held();
+    leaving.abort();
+    await one.body?.cancel();
+    clock.advance(graceMs - 1);
+    const two = await post({ headers: second });
+    clock.advance(graceMs);
+    gate.open();
+    expect(await textOf(two)).toMatch(/./);
+    expect([joined(two), prefills()]).toEqual([true, 1]);
+  });
+
+  test("joins a first try that is still being accepted", async () => {
+    const headers = { "idempotency-key": "k1" };
+    const both = [post({ headers }), post({ headers })];
+    gate.open();
+    const [one, two] = await Promise.all((await Promise.all(both)).map(textOf));
+    expect(one).toMatch(/./);
+    expect(two).toBe(one);
+    expect(prefills()).toBe(1);
+  });
+
+  test("gets the answer of an ended first try, as long as the job is kept", async () => {
+    const headers = { "idempotency-key": "k1" };
+    gate.open();
+    const said = await textOf(await post({ headers }));
+    const again = await post({ headers });
+    expect(joined(again)).toBe(true);
+    expect(await textOf(again)).toBe(said);
+    clock.advance(60_000);
+    const later = await post({ headers });
+    expect(await textOf(later)).toBe(said);
+    expect([joined(later), prefills()]).toEqual([false, 2]);
+  });
+
+  test("gets a collected answer if it requests one", async () => {
+    const headers = { "x-stainless-retry-count": "1" };
+    const body = { ...chat, stream: false };
+    const both = [post({ headers, body }), post({ headers, body })];
+    gate.open();
+    const [one, two] = (await Promise.all((await Promise.all(both)).map((answer) => answer.json()))) as object[];
+    expect(one).toMatchObject({ choices: [{ finish_reason: "stop" }] });
+    expect(two).toEqual({ ...one, id: expect.any(String), created: expect.any(Number) });
+    expect(prefills()).toBe(1);
+  });
+
+  test("runs again when the first try has failed", async () => {
+    const headers = { "idempotency-key": "k1" };
+    const body = { ...chat, messages: [{ role: "user", content: "[fail:1] a tale" }] };
+    gate.open();
+    for (const _ of [1, 2]) await expect(textOf(await post({ headers, body }))).rejects.toThrow(/ended with an error/);
+    expect(prefills()).toBe(2);
+  });
+
+  describe("runs again when the first try's job", () => {
+    const request: Request = {
+      headers: { "idempotency-key": "k1" },
+      path: "/v1/jobs",
+      body: { prompt: "[eog:9] a tale" },
+    };
+
+    async function begin(): Promise<Job> {
+      const { job_id: id } = (await (await post(request)).json()) as { job_id: string };
+      const job = worker.registry.get("local", id);
+      if (job === undefined) throw new Error("No job");
+      return job;
+    }
+
+    test("has lost the beginning of its answer", async () => {
+      await worker.close();
+      serve({ limits: { replayBufferBytes: 300 } });
+      const job = await begin();
+      gate.open();
+      await job.ended.promise;
+      expect(job.log.firstToken).toBeGreaterThan(0);
+      expect([joined(await post(request)), prefills()]).toEqual([false, 2]);
+    });
+
+    test("is being ended", async () => {
+      const job = await begin();
+      await gate.held();
+      worker.dispatcher.cancel(job, "client");
+      expect(job.state.phase.name).toBe("ending");
+      expect([joined(await post(request)), prefills()]).toEqual([false, 2]);
+    });
+  });
+
+  test("is refused with a key that was used with a different request", async () => {
+    const headers = { "idempotency-key": "k1" };
+    await post({ headers });
+    const other = await post({ headers, body: { ...chat, seed: 2 } });
+    expect(other.status).toBe(409);
+    expect(await other.json()).toMatchObject({
+      error: { code: "conflict", message: expect.stringMatching(/Idempotency-Key/) },
+    });
+  });
+
+  test("with the same key may be a different request if the first try was refused", async () => {
+    await worker.close();
+    serve({ slots: 1, queueCapacity: 1 });
+    const headers = { "idempotency-key": "k1" };
+    const before = [await post({}), await post({})];
+    expect((await post({ headers })).status).toBe(429);
+    gate.open();
+    for (const response of before) await textOf(response);
+    const other = await post({ headers, body: { ...chat, seed: 2 } });
+    expect([other.status, joined(other)]).toEqual([200, false]);
+  });
+
+  test.each(["", "ü", "x".repeat(256)])("is refused with the key %j", async (key) => {
+    const response = await post({ headers: { "idempotency-key": key } });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { param: "Idempotency-Key" } });
+  });
+});
+
+describe("two requests are two jobs", () => {
+  const counted = (tries: string): Request => ({ headers: { "x-stainless-retry-count": tries } });
+  test.each<[why: string, first: Request, second: Request]>([
+    ["if no header marks a retry", {}, {}],
+    ["if both are first tries", counted("0"), counted("0")],
+    ["if their bodies differ", counted("0"), { ...counted("1"), body: { ...chat, seed: 2 } }],
+    ["if their keys differ", { headers: { "idempotency-key": "1" } }, { headers: { "idempotency-key": "2" } }],
+    [
+      "if their routes differ",
+      { headers: { "idempotency-key": "1" } },
+      { headers: { "idempotency-key": "1" }, path: "/chat/completions" },
+    ],
+  ])("%s", async (_, first, second) => {
+    await post(first);
+    const response = await post(second);
+    expect([response.status, joined(response), prefills()]).toEqual([200, false, 2]);
+  });
+
+  test("if two clients send them", async () => {
+    await worker.close();
+    serve({ access: forTwoClients });
+    // Neither job has an id when the other request arrives.
+    const both = await Promise.all([alice, bob].map((who) => post({ headers: { ...who, "idempotency-key": "k1" } })));
+    expect(both.map((response) => [response.status, joined(response)])).toEqual([
+      [200, false],
+      [200, false],
+    ]);
+    expect(prefills()).toBe(2);
+  });
+
+  test("if the grace period of retries is 0", async () => {
+    await worker.close();
+    serve({ limits: { ...testLimits, retryGraceMs: 0 } });
+    const headers = { "idempotency-key": "k1" };
+    await post({ headers });
+    expect(joined(await post({ headers }))).toBe(false);
+    expect(prefills()).toBe(2);
+  });
+});
+
+describe("a job whose client has left", () => {
+  async function leave(request: Request, steps: number): Promise<void> {
+    const leaving = new AbortController();
+    const response = post({ ...request, signal: leaving.signal });
+    await gate.held();
+    for (let step = 0; step < steps; step += 1) {
+      gate.step();
+      await gate.held();
+    }
+    leaving.abort();
+    await response.then(({ body }) => body?.cancel());
+  }
+  const isCancelling = (): boolean => worker.commands.some(({ type }) => type === "cancel");
+
+  test("continues in its prefill for a limited time", async () => {
+    await leave({}, 0);
+    clock.advance(graceMs - 1);
+    expect(isCancelling()).toBe(false);
+    clock.advance(1);
+    expect(isCancelling()).toBe(true);
+  });
+
+  test("ends at once if it has output and no header announces a retry", async () => {
+    await leave({}, 2);
+    expect(isCancelling()).toBe(true);
+  });
+
+  test("ends at once after output if its client retries only before the first output", async () => {
+    await leave({ headers: { "x-stainless-retry-count": "0" } }, 2);
+    expect(isCancelling()).toBe(true);
+  });
+
+  test.each<[client: string, request: Request]>([
+    ["has sent an Idempotency-Key", { headers: { "idempotency-key": "k1" } }],
+    [
+      "announces retries and has received nothing",
+      { headers: { "x-stainless-retry-count": "0" }, body: { ...chat, stream: false } },
+    ],
+  ])("continues for a limited time when its client %s", async (_, request) => {
+    await leave(request, 2);
+    clock.advance(graceMs - 1);
+    expect(isCancelling()).toBe(false);
+    clock.advance(1);
+    expect(isCancelling()).toBe(true);
+  });
+});
+
+describe("a job_id in use", () => {
+  const body = { prompt: "[eog:5] a tale", job_id: "mine", seed: 1 };
+
+  test("gives the existing job to the same request", async () => {
+    const first = await post({ path: "/v1/jobs", body });
+    const again = await post({ path: "/v1/jobs", body });
+    expect([first.status, again.status]).toEqual([202, 202]);
+    expect(await again.json()).toMatchObject({ job_id: "mine" });
+    const stream = await post({ path: "/v1/inference", body });
+    gate.open();
+    expect(await stream.text()).toMatch(/event: end\n/);
+    expect([joined(again), joined(stream), prefills()]).toEqual([true, true, 1]);
+  });
+
+  test("is a conflict for another request", async () => {
+    await post({ path: "/v1/jobs", body });
+    const other = await post({ path: "/v1/jobs", body: { ...body, seed: 2 } });
+    expect(other.status).toBe(409);
+  });
+});

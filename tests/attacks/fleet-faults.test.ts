@@ -1,0 +1,51 @@
+// Tests with real processes that a fleet keeps every stream complete while workers, gateways, NATS or the network fail.
+import { createLeftoverCheck, createProcessGroups, endLeftovers, messageOf } from "@waggle/testing/harness";
+import { needs } from "@waggle/testing";
+import { describe, expect, test } from "vitest";
+import { realPictures } from "./fleet-faults/pictures.ts";
+import { realModel } from "./fleet-faults/real-model.ts";
+import type { FleetScenario, Verdict } from "./fleet-faults/scenario.ts";
+import { fleetScenarios, natsRestarted } from "./fleet-faults/scenarios.ts";
+import { howToRepeat, isLong, limitMs, say, seed } from "../support/long.ts";
+
+/** Parallel requests: enough that the fault occurs while they run. */
+const requests = isLong ? 500 : 200;
+/** The scenarios with real models take as long as all others together. */
+const scenarios = isLong ? [...fleetScenarios, realModel, realPictures] : fleetScenarios;
+
+/** @returns the scenario's problems, and the processes and ports that it left behind */
+async function problemsOf(scenario: FleetScenario, count: number): Promise<Verdict> {
+  const own = createProcessGroups("fleet-faults");
+  const leaders: number[] = [];
+  const groups: typeof own = {
+    ...own,
+    async start(spec) {
+      const group = await own.start(spec);
+      leaders.push(group.pid);
+      return group;
+    },
+  };
+  say(`${scenario.name}: ${scenario.what}`);
+  const options = { groups, requests: count, seed, progress: (line: string) => say(`  ${line}`) };
+  const problems = await scenario.run(options).catch((error: unknown) => [messageOf(error)]);
+  const leftovers = createLeftoverCheck();
+  await leftovers.observe(leaders);
+  groups.killAll();
+  return [...problems, ...endLeftovers(await leftovers.check())];
+}
+
+describe("a fleet with faults", needs("nats-server"), () => {
+  for (const scenario of scenarios) {
+    test(`${scenario.name}: ${scenario.what}`, { timeout: limitMs }, async ({ skip }) => {
+      const reason = await scenario.missing?.();
+      if (reason !== undefined) skip(reason);
+      expect(await problemsOf(scenario, requests), howToRepeat).toEqual([]);
+    });
+  }
+
+  test("a scenario with too few requests reports that", { timeout: limitMs }, async () => {
+    // An hour: on a busy machine, four streams may take longer than the scenario's three seconds.
+    const problems = await problemsOf(natsRestarted(3_600_000), 4);
+    expect(problems).toEqual([expect.stringContaining("All requests ended before nats-server was stopped")]);
+  });
+});

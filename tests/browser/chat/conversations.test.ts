@@ -1,0 +1,407 @@
+// Shows that no message or answer is lost: with branches, drafts, other tabs, full disks, many conversations.
+import { readFile } from "node:fs/promises";
+import { poll } from "@waggle/testing/harness";
+import { GenerateRequestSchema } from "@waggle/protocol";
+import type { BrowserContext, Page } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { spawnFakeWorker } from "../../support/daemon.ts";
+import { openTab, visit } from "../support/browser.ts";
+import { button, chatPage, say } from "../support/chat-page.ts";
+import { useBrowser } from "../support/use-browser.ts";
+
+const browser = useBrowser();
+let url: string;
+beforeAll(async () => {
+  url = (await spawnFakeWorker()).url;
+});
+
+const bubbles = async (page: Page): Promise<string[]> => await page.locator(".bubble").allInnerTexts();
+const entries = async (page: Page): Promise<string[]> =>
+  await page.locator(".conversation-list .entry-title").allInnerTexts();
+
+describe("a branch", () => {
+  it("is kept when an answer is regenerated, or a message or answer is edited; only the shown branch is sent", async () => {
+    const { page, complaints } = await visit(browser, url);
+    const chat = chatPage(page);
+    const first = await say(chat, "one [eog:5]");
+    await button(page, "Regenerate").click();
+    await page.getByText("2 of 2").waitFor();
+    await chat.phase("done");
+    await button(page, "Previous answer").focus();
+    await page.keyboard.press("Enter");
+    await page.getByText("1 of 2").waitFor();
+    await chat.lastAnswer.getByText(first, { exact: true }).waitFor();
+    expect(await button(page, "Previous answer").isDisabled()).toBe(true);
+
+    await button(page, "Edit answer").click();
+    await page.getByRole("textbox", { name: "Edit the answer" }).fill("My own words.");
+    await button(page, "Save").click();
+    await page.getByText("3 of 3").waitFor();
+    await chat.lastAnswer.getByText("Edited").waitFor();
+
+    const asked = page.waitForRequest((request) => request.method() === "POST");
+    await chat.send("two [eog:4]");
+    expect(GenerateRequestSchema.parse((await asked).postDataJSON())).toMatchObject({
+      messages: [
+        { role: "user", content: "one [eog:5]" },
+        { role: "assistant", content: "My own words." },
+        { role: "user", content: "two [eog:4]" },
+      ],
+      on_disconnect: "continue",
+    });
+    await chat.phase("done");
+
+    await button(page, "Edit and send again").first().click();
+    await page.getByRole("textbox", { name: "Edit the message" }).fill("other [eog:3]");
+    await button(page, "Send again").click();
+    await page.locator(".bubble").getByText("other [eog:3]").waitFor();
+    await chat.phase("done");
+    expect(await bubbles(page)).toEqual(["other [eog:3]"]);
+    await button(page, "Previous message").click();
+    expect(await bubbles(page)).toEqual(["one [eog:5]", "two [eog:4]"]);
+    await page.reload();
+    await page.getByText("two [eog:4]").waitFor();
+    expect(await bubbles(page)).toEqual(["one [eog:5]", "two [eog:4]"]);
+    await page.getByText("My own words.").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it("can be left while its answer streams, and shown again", async () => {
+    const { page } = await visit(browser, url);
+    const chat = chatPage(page);
+    const first = await say(chat, "a story [eog:4]");
+    // The fake worker answers at once, so the test delays the stream on its way to the page.
+    await page.route("**/stream", async (route) => {
+      await held;
+      await route.continue();
+    });
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    await button(page, "Regenerate").click();
+    await page.getByText("2 of 2").waitFor();
+    await button(page, "Previous answer").click();
+    await chat.lastAnswer.getByText(first, { exact: true }).waitFor();
+    release();
+    await button(page, "Next answer").click();
+    await chat.phase("done");
+    await poll("the answer's text", async () => (await chat.text()) !== "");
+  });
+});
+
+it("continues an answer that was cut off at max tokens", async () => {
+  const { page } = await visit(browser, url);
+  const chat = chatPage(page);
+  await page.route("**/v1/jobs", async (route) => {
+    const asked = route.request().postDataJSON() as Record<string, unknown>;
+    await route.continue({ postData: JSON.stringify({ ...asked, max_tokens: 7 }) });
+  });
+  const begun = await say(chat, "count [eog:300]");
+  const asked = page.waitForRequest((request) => request.method() === "POST");
+  await button(page, "Continue").click();
+  expect((await asked).postDataJSON()).toMatchObject({
+    messages: [{ role: "user" }, { role: "assistant" }],
+    continue_final_message: true,
+  });
+  await chat.showNumbers();
+  await chat.lastAnswer.getByText(/Continued · 14 tokens/).waitFor();
+  expect((await chat.text()).startsWith(begun)).toBe(true);
+  expect((await chat.text()).length).toBeGreaterThan(begun.length);
+  expect(await chat.answers.count()).toBe(1);
+});
+
+it("keeps each conversation's draft over switching and reload", async () => {
+  const { page } = await visit(browser, url);
+  const chat = chatPage(page);
+  await say(chat, "first [eog:2]");
+  await chat.box.fill("to be continued");
+  await button(page, "New conversation").click();
+  expect(await chat.box.inputValue()).toBe("");
+  await chat.box.fill("something new");
+  await button(page, "first [eog:2]").click();
+  await page.locator(".bubble").waitFor();
+  expect(await chat.box.inputValue()).toBe("to be continued");
+  await chat.box.fill("to be continued soon");
+  await page.reload();
+  await page.locator(".bubble").waitFor();
+  expect(await chat.box.inputValue()).toBe("to be continued soon");
+  await button(page, "New conversation").click();
+  expect(await chat.box.inputValue()).toBe("something new");
+});
+
+it("keeps the drafts of two tabs", async () => {
+  const { page, context } = await visit(browser, url);
+  const a = chatPage(page);
+  await a.box.fill("from a");
+  const other = await openTab(context, url);
+  const b = chatPage(other.page);
+  await b.box.fill("from b");
+  await Promise.all([page.reload(), other.page.reload()]);
+  await poll("the draft of the first tab", async () => (await a.box.inputValue()) === "from a");
+  await poll("the draft of the second tab", async () => (await b.box.inputValue()) === "from b");
+  // A tab that sends its draft does not remove the other tab's draft.
+  await say(a, "sent [eog:2]");
+  await other.page.reload();
+  await poll("the draft of the second tab", async () => (await b.box.inputValue()) === "from b");
+});
+
+it("keeps an unsent edit over switching, branches and reload, until it is sent or cancelled", async () => {
+  const { page } = await visit(browser, url);
+  const chat = chatPage(page);
+  await say(chat, "first [eog:2]");
+  await button(page, "Edit and send again").click();
+  const message = page.getByRole("textbox", { name: "Edit the message" });
+  await message.fill("first, but longer [eog:2]");
+  await button(page, "Edit answer").click();
+  const answer = page.getByRole("textbox", { name: "Edit the answer" });
+  await answer.fill("Half of what");
+  await button(page, "New conversation").click();
+  await answer.waitFor({ state: "detached" });
+  await button(page, "first [eog:2]").click();
+  expect(await message.inputValue()).toBe("first, but longer [eog:2]");
+  expect(await answer.inputValue()).toBe("Half of what");
+  await page.reload();
+  await message.waitFor();
+  expect(await message.inputValue()).toBe("first, but longer [eog:2]");
+  expect(await answer.inputValue()).toBe("Half of what");
+  await poll("the focus on the message box", () => chat.box.evaluate((box) => box === document.activeElement));
+
+  await button(page, "Send again").click();
+  await page.locator(".bubble").getByText("first, but longer [eog:2]", { exact: true }).waitFor();
+  await chat.phase("done");
+  await button(page, "Previous message").click();
+  expect(await answer.inputValue()).toBe("Half of what");
+  await answer.press("Escape");
+  await answer.waitFor({ state: "detached" });
+  await poll("the focus on the button for editing the answer", () =>
+    button(page, "Edit answer").evaluate((edit) => edit === document.activeElement),
+  );
+  // The buttons for other versions stay next to an unsent edit.
+  await button(page, "Edit and send again").click();
+  await message.fill("given up");
+  await button(page, "Next message").click();
+  await page.locator(".bubble").getByText("first, but longer [eog:2]", { exact: true }).waitFor();
+  await button(page, "Previous message").click();
+  expect(await message.inputValue()).toBe("given up");
+  await message.press("Escape");
+  await page.reload();
+  await page.locator(".bubble").getByText("first [eog:2]", { exact: true }).waitFor();
+  expect(await page.getByRole("textbox", { name: /^Edit the/ }).count()).toBe(0);
+});
+
+it("shows the changes of each tab in all tabs", async () => {
+  const first = await visit(browser, url);
+  const a = chatPage(first.page);
+  await say(a, "shared [eog:2]");
+  const second = await openTab(first.context, first.page.url());
+  const b = chatPage(second.page);
+  await second.page.locator(".bubble").waitFor();
+  await Promise.all([say(a, "from a [eog:2]"), rename(second.page, "shared [eog:2]", "Ours")]);
+  await second.page.locator(".bubble").getByText("from a [eog:2]").waitFor();
+  await say(b, "from b [eog:2]");
+  await first.page.locator(".bubble").getByText("from b [eog:2]").waitFor();
+  for (const page of [first.page, second.page]) {
+    await page.reload();
+    await page.getByText("from b [eog:2]").waitFor();
+    expect(await bubbles(page)).toEqual(["shared [eog:2]", "from a [eog:2]", "from b [eog:2]"]);
+    expect(await entries(page)).toEqual(["Ours"]);
+  }
+  expect([...first.complaints, ...second.complaints]).toEqual([]);
+});
+
+it("can be renamed, pinned, found by its words and shown at the hit", async () => {
+  const { page } = await visit(browser, url);
+  const chat = chatPage(page);
+  await say(chat, "Crème brûlée, please [eog:2]");
+  await say(chat, "something else [eog:2]");
+  await button(page, "New conversation").click();
+  await say(chat, "apples [eog:2]");
+  await rename(page, "Crème brûlée, please [eog:2]", "Sweets");
+  await button(page, "More for “Sweets”").click();
+  await button(page, "Pin").click();
+  await page.getByRole("region", { name: "Pinned" }).getByText("Sweets").waitFor();
+  expect(await entries(page)).toEqual(["Sweets", "apples [eog:2]"]);
+  await page.getByRole("searchbox", { name: "Search all conversations" }).fill("CREME");
+  await page.getByText("Found in 1 conversation").waitFor();
+  expect(await page.locator(".found mark").innerText()).toBe("Crème");
+  await page.locator(".found").click();
+  await page.locator(".turn.pointed").getByText("Crème brûlée, please [eog:2]").waitFor();
+  await page.getByRole("searchbox").fill("nowhere to be found");
+  await page.getByText("Nothing found").waitFor();
+  await page.getByRole("searchbox").press("Escape");
+  expect(await entries(page)).toEqual(["Sweets", "apples [eog:2]"]);
+});
+
+it("is restored when its deletion is undone, and otherwise removed from storage, also if the tab is closed", async () => {
+  const { page, context } = await visit(browser, url);
+  const chat = chatPage(page);
+  await say(chat, "keep me [eog:2]");
+  await button(page, "New conversation").click();
+  await say(chat, "forget me [eog:2]");
+  await button(page, "Delete “keep me [eog:2]”").click();
+  await page.getByText("Deleted “keep me [eog:2]”").waitFor();
+  expect(await entries(page)).toEqual(["forget me [eog:2]"]);
+  await page.reload();
+  await button(page, "Undo").click();
+  await page.getByText("Deleted “").waitFor({ state: "detached" });
+  expect(await entries(page)).toEqual(["forget me [eog:2]", "keep me [eog:2]"]);
+  await button(page, "Delete “forget me [eog:2]”").click();
+  await page.getByText("Deleted “").waitFor();
+  await page.close();
+  const later = await context.newPage();
+  await later.clock.install({ time: Date.now() + 60_000 });
+  await later.goto(url);
+  await button(later, "keep me [eog:2]").click();
+  await later.locator(".bubble").waitFor();
+  expect(await entries(later)).toEqual(["keep me [eog:2]"]);
+  await poll("one conversation in the database", async () => (await recordsIn(later)).heads === 1);
+  expect(await recordsIn(later)).toEqual({ heads: 1, turns: 2 });
+  await button(later, "Delete “keep me [eog:2]”").click();
+  await later.getByText("Deleted “").waitFor();
+  await later.clock.runFor(13_000);
+  await poll("an empty database", async () => (await recordsIn(later)).heads === 0);
+  expect(await recordsIn(later)).toEqual({ heads: 0, turns: 0 });
+});
+
+describe("a file", () => {
+  it("of all conversations can be imported in another browser, also twice", async () => {
+    const { page } = await visit(browser, url);
+    const chat = chatPage(page);
+    const answer = await say(chat, "apples [eog:6]");
+    await button(page, "Regenerate").click();
+    await page.getByText("2 of 2").waitFor();
+    await chat.phase("done");
+    const [download] = await Promise.all([page.waitForEvent("download"), button(page, "Export all").click()]);
+    const buffer = await readFile(await download.path());
+    const [written] = await Promise.all([
+      page.waitForEvent("download"),
+      button(page, "Export all as Markdown").click(),
+    ]);
+    expect(written.suggestedFilename()).toBe("waggle-conversations.md");
+    expect((await readFile(await written.path())).toString()).toContain("## You\n\napples [eog:6]");
+
+    const elsewhere = (await visit(browser, url)).page;
+    const file = { name: "bees.json", mimeType: "application/json", buffer };
+    await elsewhere.getByLabel("File to import").setInputFiles(file);
+    await elsewhere.getByText("Imported 1 conversation.").waitFor();
+    await elsewhere.getByLabel("File to import").setInputFiles(file);
+    await elsewhere.getByText("merged 1 conversation with existing ones").waitFor();
+    await button(elsewhere, "apples [eog:6]").click();
+    await elsewhere.getByText("2 of 2").waitFor();
+    await button(elsewhere, "Previous answer").click();
+    await chatPage(elsewhere).lastAnswer.getByText(answer, { exact: true }).waitFor();
+    await elsewhere.getByLabel("File to import").setInputFiles({ ...file, buffer: Buffer.from("{}") });
+    await elsewhere.getByText("Cannot import bees.json: it was not exported by this page.").waitFor();
+  });
+
+  it("of more than a thousand conversations is listed and searched completely", async () => {
+    const { page, context } = await visit(browser, url);
+    const count = 1_200;
+    await page
+      .getByLabel("File to import")
+      .setInputFiles({ name: "many.json", mimeType: "application/json", buffer: many(count) });
+    await page.getByText("Imported 1,200 conversations.").waitFor();
+    await say(chatPage(page), "one more [eog:2]");
+    expect(await recordsIn(page)).toEqual({ heads: count + 1, turns: 2 * count + 2 });
+    const again = (await openTab(context, url)).page;
+    await button(again, "one more [eog:2]").waitFor();
+    expect((await entries(again)).length).toBeLessThan(200);
+    await again.getByRole("searchbox").fill("answer number 7.");
+    await again.getByText("Found in 1 conversation").waitFor();
+    await again.locator(".found").click();
+    await again.locator(".bubble").getByText("question number 7.").waitFor();
+  });
+});
+
+describe("a browser", () => {
+  it("with full storage shows a notice, and stores the chat when there is room again", async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    // Set before the first write, because chromium checks the quota only every half minute.
+    await setQuota(context, page, 1);
+    await page.goto(url);
+    const chat = chatPage(page);
+    expect(await say(chat, "now there is no room [eog:20]")).not.toBe("");
+    await page
+      .getByRole("alert")
+      .getByText(/no room left for conversations/)
+      .waitFor();
+    await say(chat, "still here [eog:2]");
+    await setQuota(context, page, 1_000_000_000);
+    await say(chat, "room again [eog:2]");
+    await page.getByRole("alert").waitFor({ state: "detached" });
+    await page.reload();
+    await page.getByText("room again [eog:2]").waitFor();
+    expect(await bubbles(page)).toHaveLength(3);
+  });
+
+  it("without a database shows a notice, and the chat continues", async () => {
+    const context = await browser.newContext();
+    await context.addInitScript(() => {
+      IDBFactory.prototype.open = () => {
+        throw new DOMException("The operation is insecure.", "SecurityError");
+      };
+    });
+    const { page } = await openTab(context, url);
+    await page
+      .getByRole("alert")
+      .getByText(/keeps nothing for this page \(The operation is insecure\)/)
+      .waitFor();
+    const chat = chatPage(page);
+    await say(chat, "hello [eog:3]");
+    await button(page, "New conversation").click();
+    await button(page, "hello [eog:3]").click();
+    await page.locator(".bubble").waitFor();
+  });
+});
+
+async function rename(page: Page, from: string, to: string): Promise<void> {
+  await button(page, `More for “${from}”`).click();
+  await button(page, "Rename").click();
+  const box = page.getByRole("textbox", { name: "Name of the conversation" });
+  await box.fill(to);
+  await box.press("Enter");
+  await button(page, to).waitFor();
+}
+
+async function setQuota(context: BrowserContext, page: Page, quotaSize: number): Promise<void> {
+  const session = await context.newCDPSession(page);
+  await session.send("Storage.overrideQuotaForOrigin", { origin: new URL(url).origin, quotaSize });
+}
+
+/** Numbers of records in the database, including deleted conversations that are not removed yet. */
+async function recordsIn(page: Page): Promise<{ heads: number; turns: number }> {
+  return await page.evaluate(
+    async () =>
+      await new Promise<{ heads: number; turns: number }>((resolve, reject) => {
+        const opening = indexedDB.open("waggle");
+        opening.onerror = () => reject(opening.error ?? new Error("Cannot open the database"));
+        opening.onsuccess = () => {
+          const transaction = opening.result.transaction(["heads", "turns"]);
+          const heads = transaction.objectStore("heads").count();
+          const turns = transaction.objectStore("turns").count();
+          transaction.oncomplete = () => {
+            opening.result.close();
+            resolve({ heads: heads.result, turns: turns.result });
+          };
+        };
+      }),
+  );
+}
+
+function many(count: number): Buffer {
+  const conversations = Array.from({ length: count }, (_, i) => ({
+    id: `chat-${i}`,
+    updatedAt: 1_600_000_000_000 + i * 60_000,
+    title: `question number ${i}.`,
+    settings: { system: "", sampling: {} },
+    chosen: {},
+    turns: [
+      { role: "user", id: "q", text: `question number ${i}.`, sentAt: 0 },
+      {
+        ...{ role: "assistant", id: "a", parent: "q", sentAt: 1, jobId: `job-${i}`, phase: "done" },
+        ...{ text: `answer number ${i}. ${"So it continues. ".repeat(60)}`, lastIndex: 3, tokens: 4 },
+      },
+    ],
+  }));
+  return Buffer.from(JSON.stringify({ format: "waggle-conversations", version: 1, conversations }));
+}

@@ -1,0 +1,107 @@
+// Shows MCP tools in the chat, with a real worker and a real tool server: the setting, consent, results, and a restart of the worker.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Page } from "playwright-core";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { spawnFakeWorker } from "../../support/daemon.ts";
+import type { ListeningWorker } from "../../support/daemon.ts";
+import { visit } from "../support/browser.ts";
+import { chatPage } from "../support/chat-page.ts";
+import { seriousFindings } from "../support/serious-findings.ts";
+import { useBrowser } from "../support/use-browser.ts";
+
+const browser = useBrowser();
+const script = fileURLToPath(new URL("../../../packages/mcp/src/testing/hostile-server.js", import.meta.url));
+
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "waggle-mcp-page-"))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const path = (name: string): string => join(folder, name);
+const ledger = (): string => (existsSync(path("ledger")) ? readFileSync(path("ledger"), "utf8") : "");
+
+async function spawn(port = "0"): Promise<ListeningWorker> {
+  const env = { LEDGER: path("ledger"), HOLD: path("go") };
+  const odd = { command: process.execPath, args: [script], env, alwaysAllow: ["hold"] };
+  writeFileSync(path("mcp.json"), JSON.stringify({ mcpServers: { odd } }));
+  const journal = ["--mcp-journal-dir", path("journal"), "--worker-id", "mcp-page"];
+  return await spawnFakeWorker(["--port", port, "--mcp-config", path("mcp.json"), ...journal]);
+}
+
+/** The fake model says the last such text of its prompt. */
+const say = (text: string): string => `[say:${encodeURIComponent(text)}]`;
+const call = (name: string, text: string): string =>
+  `<tool_call>${JSON.stringify({ name, arguments: { text } })}</tool_call>`;
+
+async function allowTools(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByRole("checkbox", { name: "The model may call these tools" }).check();
+  await page.getByText("hold (allowed)").waitFor();
+  expect(await seriousFindings(page)).toEqual([]);
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+}
+
+it("asks before a call, shows its result as data of the tool, and asks only once in a conversation", async () => {
+  const worker = await spawn();
+  const { page, complaints } = await visit(browser, worker.url);
+  const chat = chatPage(page);
+  await allowTools(page);
+  await chat.send(say(call("odd__echo", say("It is done."))));
+  await page.getByRole("group", { name: "Consent to odd__echo" }).waitFor();
+  expect(ledger()).toBe("");
+  expect(await seriousFindings(page)).toEqual([]);
+  await page.getByRole("button", { name: "Allow in this conversation" }).click();
+  await page.getByText("It is done.", { exact: true }).waitFor();
+  await chat.phase("done");
+  const result = page.getByRole("group", { name: "Result of tool echo of server odd" });
+  expect(await result.innerText()).toBe(`echo: ${say("It is done.")}`);
+  expect(await seriousFindings(page)).toEqual([]);
+  await page.reload();
+  await result.waitFor();
+  await chat.send(say(call("odd__echo", say("And again."))));
+  await page.getByText("And again.", { exact: true }).waitFor();
+  expect(ledger().match(/^echo /gm)).toHaveLength(2);
+  expect(complaints).toEqual([]);
+});
+
+it("lets the user turn the tools off when the worker has none for the user any more", async () => {
+  const worker = await spawn();
+  const { page } = await visit(browser, worker.url);
+  await allowTools(page);
+  await page.route("**/v1/mcp/servers", (route) => route.fulfill({ json: { servers: [] } }));
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByText("This worker has no tools that you may run.").waitFor();
+  expect(await seriousFindings(page)).toEqual([]);
+  await page.getByRole("checkbox", { name: "The model may call these tools" }).uncheck();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  const sent = page.waitForRequest("**/v1/jobs");
+  await chatPage(page).send(say("Hi."));
+  expect((await sent).postDataJSON()).not.toHaveProperty("mcp_tools");
+});
+
+it("refuses a call", async () => {
+  const worker = await spawn();
+  const { page } = await visit(browser, worker.url);
+  await allowTools(page);
+  await chatPage(page).send(say(call("odd__echo", "exe.\u202etxt")));
+  await page.getByRole("button", { name: "Refuse" }).waitFor();
+  await page.getByText('"text": "exe.\\u202etxt"').first().waitFor();
+  await page.getByRole("button", { name: "Refuse" }).click();
+  await page.getByText("The user refused this call.").first().waitFor();
+  expect(ledger()).toBe("");
+});
+
+it("continues after a restart of the worker, and says that the outcome of the call is unknown", async () => {
+  const worker = await spawn();
+  const { page } = await visit(browser, worker.url);
+  await allowTools(page);
+  await chatPage(page).send(say(call("odd__hold", say("x"))));
+  await expect.poll(ledger).toMatch(/^hold /);
+  worker.signal("SIGKILL");
+  await worker.exited;
+  await spawn(new URL(worker.url).port);
+  await page.getByText("outcome unknown").first().waitFor();
+  expect(ledger().match(/^hold /gm)?.length).toBeGreaterThanOrEqual(1);
+});

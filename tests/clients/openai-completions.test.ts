@@ -1,0 +1,163 @@
+// Tests completions as evaluation tools request them, with a real worker and the embedded model.
+import { createOpenAI } from "@ai-sdk/openai";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { generateText, streamText } from "ai";
+import OpenAI from "openai";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { killDaemons, spawnModelWorker } from "../support/daemon.ts";
+
+let worker: Awaited<ReturnType<typeof spawnModelWorker>>;
+let client: OpenAI;
+beforeAll(async () => {
+  worker = await spawnModelWorker(["--slots", "4"]);
+  client = new OpenAI({ baseURL: `${worker.url}/v1`, apiKey: "none", maxRetries: 0 });
+});
+afterAll(killDaemons);
+
+type Json = Record<string, unknown>;
+
+async function post<T>(path: string, body: Json): Promise<T> {
+  const response = await fetch(`${worker.url}${path}`, { method: "POST", body: JSON.stringify(body) });
+  if (response.status !== 200) throw new Error(await response.text());
+  return (await response.json()) as T;
+}
+
+async function tokensOf(text: string): Promise<number[]> {
+  return (await post<{ tokens: number[] }>("/tokenize", { content: text, add_special: true })).tokens;
+}
+
+interface Scored {
+  readonly context: readonly number[];
+  readonly continuation: readonly number[];
+}
+
+/** Gets log probabilities of continuations like lm-evaluation-harness: context and continuation are the prompt, as tokens, with `echo`. */
+async function logLikelihoods(scored: readonly Scored[]): Promise<{ sum: number; greedy: boolean; each: number[] }[]> {
+  const { choices } = await client.completions.create({
+    model: "m",
+    prompt: scored.map(({ context, continuation }) => [...context, ...continuation]),
+    temperature: 0,
+    max_tokens: 1,
+    logprobs: 1,
+    seed: 1234,
+    echo: true,
+  });
+  return choices
+    .toSorted((a, b) => a.index - b.index)
+    .map(({ logprobs }, i) => {
+      const from = scored[i]?.context.length ?? 0;
+      const each = (logprobs?.token_logprobs ?? []).slice(from, -1);
+      const tokens = (logprobs?.tokens ?? []).slice(from, -1);
+      const best = (logprobs?.top_logprobs ?? [])
+        .slice(from, -1)
+        .map((top) => Object.entries(top).toSorted(([, a], [, b]) => b - a)[0]?.[0]);
+      return { each, sum: each.reduce((a, b) => a + b, 0), greedy: tokens.every((token, j) => token === best[j]) };
+    });
+}
+
+describe("the log probability of a text", () => {
+  test("is the sum of its tokens' logprobs, in any batch", async () => {
+    const context = await tokensOf("Once upon a time there was a little girl who");
+    // The native stream reports the ids of its tokens.
+    const continuation: number[] = [];
+    const answerLogprobs: number[] = [];
+    const events = worker.client.inference({
+      prompt: "Once upon a time there was a little girl who",
+      temperature: 0,
+      max_tokens: 12,
+    });
+    for await (const event of events) if (event.type === "token") continuation.push(...(event.ids ?? []));
+    const { choices } = await client.completions.create({
+      ...{ model: "m", prompt: context, temperature: 0, max_tokens: 12, logprobs: 0 },
+    });
+    answerLogprobs.push(...(choices[0]?.logprobs?.token_logprobs ?? []));
+    expect(answerLogprobs).toHaveLength(continuation.length);
+
+    const unlikely = await tokensOf(" quantum lawyers");
+    const [likely, other, alone] = await logLikelihoods([
+      { context, continuation },
+      { context, continuation: unlikely.slice(1) },
+      { context: context.slice(0, 1), continuation: context.slice(1) },
+    ]);
+    answerLogprobs.forEach((logprob, i) => expect(likely?.each[i]).toBeCloseTo(logprob, 2));
+    expect(likely?.sum).toBeCloseTo(
+      answerLogprobs.reduce((a, b) => a + b, 0),
+      1,
+    );
+    expect(likely?.greedy).toBe(true);
+    expect(other?.greedy).toBe(false);
+    expect((other?.sum ?? 0) / (unlikely.length - 1)).toBeLessThan((likely?.sum ?? 0) / continuation.length);
+    expect(alone?.each).toHaveLength(context.length - 1);
+  });
+
+  test("does not depend on the cache, nor on the chunks of prefill", async () => {
+    const text = "The dog ran to the park. He saw a red ball, and a cat that was sitting on a tree. ".repeat(12);
+    const tokens = await tokensOf(text);
+    const asked = { context: tokens.slice(0, 1), continuation: tokens.slice(1) };
+    const [first] = await logLikelihoods([asked]);
+    // Puts the prompt into the cache.
+    await post("/v1/completions", { prompt: tokens, max_tokens: 1 });
+    const streaming = client.completions.create({ model: "m", prompt: "Once", max_tokens: 200, stream: true });
+    const [again] = await logLikelihoods([asked]);
+    (await streaming).controller.abort();
+    expect(first?.each).toHaveLength(tokens.length - 1);
+    first?.each.forEach((logprob, i) => expect(again?.each[i]).toBeCloseTo(logprob, 1));
+  });
+
+  test("comes with the requested number of most probable alternatives", async () => {
+    const prompt = await tokensOf("Once upon a time");
+    const [choice] = (await client.completions.create({ model: "m", prompt, max_tokens: 0, logprobs: 5, echo: true }))
+      .choices;
+    const { tokens = [], token_logprobs: own = [], top_logprobs: tops = [] } = choice?.logprobs ?? {};
+    expect(tokens).toHaveLength(prompt.length);
+    expect(own[0]).toBeNull();
+    tops.slice(1).forEach((top, i) => {
+      const logprobs = Object.values(top);
+      expect(logprobs).toHaveLength(5);
+      expect(logprobs).toEqual(logprobs.toSorted((a, b) => b - a));
+      expect(Math.max(...logprobs)).toBeGreaterThanOrEqual(own[i + 1] ?? 0);
+    });
+  });
+});
+
+test("a request with several prompts leaves no slot busy when its client disconnects", async () => {
+  const prompts = ["Once upon a time", "The dog", "Lily and her mom went"];
+  const stream = await client.completions.create({ model: "m", prompt: prompts, max_tokens: 400, stream: true });
+  for await (const _ of stream) break;
+  await expect.poll(async () => (await worker.client.slots()).every((slot) => slot.state === "idle")).toBe(true);
+});
+
+test("promptfoo gets a completion", async () => {
+  // All fields that promptfoo's OpenAI completion provider sends. It sends best_of even if the value is 1.
+  const answer = await post<{ choices: { text: string }[]; usage: Json }>("/v1/completions", {
+    ...{ model: "m", prompt: "Say something about bees.", seed: 0, max_tokens: 16, temperature: 0, top_p: 1 },
+    ...{ presence_penalty: 0, frequency_penalty: 0, best_of: 1, stop: ["\n\n\n"] },
+  });
+  expect(answer.choices[0]?.text.length).toBeGreaterThan(8);
+  expect(answer.usage).toMatchObject({ completion_tokens: 16 });
+});
+
+describe("the AI SDK's completion models", () => {
+  const models = () => [
+    createOpenAI({ baseURL: `${worker.url}/v1`, apiKey: "none" }).completion("gpt-3.5-turbo-instruct"),
+    createOpenAICompatible({ name: "waggle", baseURL: `${worker.url}/v1` }).completionModel("m"),
+  ];
+
+  test("complete a prompt, collected and streamed", async () => {
+    for (const model of models()) {
+      const whole = await generateText({ model, prompt: "Once upon a time", maxOutputTokens: 12, temperature: 0 });
+      expect(whole.text.length).toBeGreaterThan(8);
+      expect(whole.usage.outputTokens).toBe(12);
+      const stream = streamText({ model, prompt: "Once upon a time", maxOutputTokens: 12, temperature: 0 });
+      let text = "";
+      for await (const piece of stream.textStream) text += piece;
+      expect(text).toBe(whole.text);
+      expect(await stream.finishReason).toBe("length");
+    }
+  });
+});
+
+test("a suffix is refused if the model was not trained for infill", async () => {
+  const asked = client.completions.create({ model: "m", prompt: "a", suffix: "b" });
+  await expect(asked).rejects.toMatchObject({ status: 400, message: expect.stringContaining("fill in") as string });
+});

@@ -1,0 +1,419 @@
+// Tests common clients of OpenAI's API with a real worker and the embedded model.
+/* oxlint-disable typescript/no-deprecated -- deprecated functions of the clients must keep working */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { ChatOpenAI } from "@langchain/openai";
+import { poll } from "@waggle/testing/harness";
+import { generateObject, generateText, jsonSchema, streamText, tool } from "ai";
+import OpenAI from "openai";
+import { zodResponseFormat } from "openai/helpers/zod";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { killDaemons, spawnDaemon, spawnFakeWorker, spawnModelWorker } from "../support/daemon.ts";
+import {
+  blue,
+  dataUrl,
+  pictureFaults,
+  pictureQuestion,
+  red,
+  spawnSeeingWorker,
+  torn,
+} from "../support/seeing-worker.ts";
+
+const story = [{ role: "user" as const, content: "Tell me a story about a dog and a ball." }];
+const Weather = z.object({
+  city: z.enum(["Bonn", "Rome"]),
+  degrees: z.number().int().min(-40).max(50),
+  rain: z.boolean(),
+});
+const weatherTool = {
+  type: "function" as const,
+  function: {
+    name: "get_weather",
+    description: "The weather in a city.",
+    parameters: {
+      type: "object",
+      properties: {
+        city: { type: "string", enum: ["Bonn", "Rome"] },
+        days: { type: "integer", minimum: 1, maximum: 7 },
+      },
+      required: ["city", "days"],
+      additionalProperties: false,
+    },
+  },
+};
+
+let worker: Awaited<ReturnType<typeof spawnModelWorker>>;
+let client: OpenAI;
+beforeAll(async () => {
+  worker = await spawnModelWorker(["--slots", "4"]);
+  client = clientOf(worker.url);
+});
+afterAll(killDaemons);
+
+function clientOf(url: string, options: { maxRetries?: number } = {}): OpenAI {
+  return new OpenAI({ baseURL: `${url}/v1`, apiKey: "none", maxRetries: options.maxRetries ?? 0 });
+}
+
+async function slotsAreIdle(): Promise<boolean> {
+  return (await worker.client.slots()).every((slot) => slot.state === "idle");
+}
+
+describe("the openai client", () => {
+  it("lists the model and finds it by name", async () => {
+    const models = [];
+    for await (const model of client.models.list()) models.push(model.id);
+    expect(models).toEqual(["waggle-tiny-stories"]);
+    expect((await client.models.retrieve("waggle-tiny-stories")).object).toBe("model");
+    await expect(client.models.retrieve("gpt-4")).rejects.toMatchObject({ status: 404 });
+  });
+
+  it("chats, with any model name", async () => {
+    const answer = await client.chat.completions.create({ model: "whatever", messages: story, max_tokens: 40 });
+    expect(answer.model).toBe("waggle-tiny-stories");
+    expect(answer.choices[0]?.message.content?.length).toBeGreaterThan(40);
+    expect(answer.choices[0]?.finish_reason).toBe("length");
+    expect(answer.usage?.completion_tokens).toBe(40);
+  });
+
+  it("streams with usage, and gets the same text as a collected answer with the same seed", async () => {
+    const request = { model: "m", messages: story, max_tokens: 40, seed: 5, temperature: 0.7 };
+    const whole = await client.chat.completions.create(request);
+    const stream = await client.chat.completions.create({
+      ...request,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    let text = "";
+    let usage: OpenAI.CompletionUsage | null | undefined;
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta.content ?? "";
+      usage = chunk.usage ?? usage;
+    }
+    expect(text).toBe(whole.choices[0]?.message.content);
+    expect(usage).toMatchObject({ completion_tokens: 40, prompt_tokens: whole.usage?.prompt_tokens });
+  });
+
+  it("frees the slot within a step when it aborts a stream", async () => {
+    const stream = await client.completions.create({ model: "m", prompt: "Once", max_tokens: 450, stream: true });
+    for await (const chunk of stream) {
+      if (chunk.choices[0]?.text !== "") break;
+    }
+    stream.controller.abort();
+    await poll("a condition to hold", slotsAreIdle);
+    const metrics = await worker.client.metrics();
+    const [all, atMostOne] = [
+      /cancel_steps_bucket{le="\+Inf",model=".+"} (\d+)/,
+      /cancel_steps_bucket{le="1",model=".+"} (\d+)/,
+    ].map((pattern) => pattern.exec(metrics)?.[1]);
+    expect(all).toBe(atMostOne);
+  });
+
+  it("gets two different choices from n: 2", async () => {
+    const answer = await client.chat.completions.create({ model: "m", messages: story, max_tokens: 30, n: 2, seed: 3 });
+    const [a, b] = answer.choices.map((choice) => choice.message.content);
+    expect(answer.choices).toHaveLength(2);
+    expect(a).not.toBe(b);
+  });
+
+  it("gets the requested number of logprobs, of the raw distribution", async () => {
+    const request = { model: "m", messages: story, max_tokens: 8, logprobs: true, top_logprobs: 5 };
+    const greedy = await client.chat.completions.create({ ...request, temperature: 0 });
+    const entries = greedy.choices[0]?.logprobs?.content ?? [];
+    expect(entries).toHaveLength(8);
+    for (const entry of entries) {
+      expect(entry.top_logprobs).toHaveLength(5);
+      expect(entry.top_logprobs[0]?.token).toBe(entry.token);
+      expect(entry.logprob).toBeLessThanOrEqual(0);
+      const mass = entry.top_logprobs.reduce((sum, { logprob }) => sum + Math.exp(logprob), 0);
+      expect(mass).toBeLessThanOrEqual(1.000_01);
+    }
+    // The temperature changes the sampled tokens, but not the reported logprobs.
+    const first = (await client.chat.completions.create({ ...request, temperature: 1.5, seed: 1 })).choices[0];
+    const values = first?.logprobs?.content?.[0]?.top_logprobs.map(({ logprob }) => logprob) ?? [];
+    const expected = entries[0]?.top_logprobs.map(({ logprob }) => logprob) ?? [];
+    expect(values).toHaveLength(5);
+    values.forEach((value, i) => expect(value).toBeCloseTo(expected[i] ?? 0, 3));
+  });
+
+  it("stops at a stop string", async () => {
+    const request = { model: "m", prompt: "Once upon a time", temperature: 0, max_tokens: 60 };
+    const whole = (await client.completions.create(request)).choices[0]?.text ?? "";
+    const stop = whole.slice(10, 18);
+    const cut = await client.completions.create({ ...request, stop });
+    expect(cut.choices[0]).toMatchObject({ text: whole.slice(0, whole.indexOf(stop)), finish_reason: "stop" });
+  });
+
+  it("parses an answer by a JSON schema", async () => {
+    const answer = await client.chat.completions.parse({
+      model: "m",
+      messages: [{ role: "user", content: "How is the weather?" }],
+      response_format: zodResponseFormat(Weather, "weather"),
+      max_tokens: 200,
+    });
+    expect(Weather.safeParse(answer.choices[0]?.message.parsed).success).toBe(true);
+  });
+
+  it("gets the name of an unsupported keyword in a schema", async () => {
+    const schema = { type: "object", properties: { a: { type: "array", uniqueItems: true } } };
+    const refused = client.chat.completions.create({
+      model: "m",
+      messages: story,
+      response_format: { type: "json_schema", json_schema: { name: "x", schema } },
+    });
+    await expect(refused).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringContaining("uniqueItems") as string,
+    });
+  });
+
+  it("gets any JSON object from json_object", async () => {
+    const answer = await client.chat.completions.create({
+      model: "m",
+      messages: story,
+      response_format: { type: "json_object" },
+      max_tokens: 300,
+      seed: 2,
+    });
+    if (answer.choices[0]?.finish_reason === "stop") {
+      expect(JSON.parse(answer.choices[0].message.content ?? "")).toBeTypeOf("object");
+    } else expect(answer.choices[0]?.message.content).toMatch(/^\s*\{/);
+  });
+
+  it("forces a call, streamed as deltas, from a model without tools in its template", async () => {
+    const stream = client.chat.completions.stream({
+      model: "m",
+      messages: [{ role: "user", content: "How is the weather in Rome?" }],
+      tools: [weatherTool],
+      tool_choice: { type: "function", function: { name: "get_weather" } },
+      max_tokens: 200,
+    });
+    let pieces = 0;
+    stream.on("tool_calls.function.arguments.delta", () => (pieces += 1));
+    const final = await stream.finalChatCompletion();
+    const [call] = final.choices[0]?.message.tool_calls ?? [];
+    expect(final.choices[0]?.finish_reason).toBe("tool_calls");
+    expect(call?.type === "function" && call.function.name).toBe("get_weather");
+    const args = JSON.parse((call?.type === "function" && call.function.arguments) || "") as {
+      city: string;
+      days: number;
+    };
+    expect(["Bonn", "Rome"]).toContain(args.city);
+    expect(args.days).toBeGreaterThanOrEqual(1);
+    expect(pieces).toBeGreaterThan(1);
+  });
+
+  it("embeds texts as floats and as base64, and similar texts get similar vectors", async () => {
+    const { data } = await client.embeddings.create({
+      model: "m",
+      input: ["The dog ran to the park.", "A dog runs in the park.", "Mom baked a cake."],
+    });
+    const [dog, alike, cake] = data.map((entry) => entry.embedding);
+    const dot = (a: number[] = [], b: number[] = []) => a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
+    expect(dot(dog, dog)).toBeCloseTo(1, 3);
+    expect(dot(dog, alike)).toBeGreaterThan(dot(dog, cake));
+    const floats = await client.embeddings.create({
+      model: "m",
+      input: "The dog ran to the park.",
+      encoding_format: "float",
+    });
+    floats.data[0]?.embedding.forEach((value, i) => expect(value).toBeCloseTo(dog?.[i] ?? NaN, 4));
+  });
+});
+
+describe("the openai client with pictures", () => {
+  const request = (...pictures: readonly Uint8Array[]) => ({
+    ...{ model: "m", temperature: 0 },
+    messages: [
+      {
+        role: "user" as const,
+        content: [
+          ...pictures.map((bytes) => ({ type: "image_url" as const, image_url: { url: dataUrl(bytes) } })),
+          { type: "text" as const, text: pictureQuestion },
+        ],
+      },
+    ],
+  });
+
+  it("gets answers that depend on the pictures, with their tokens, also streamed", async () => {
+    const seeing = clientOf((await spawnSeeingWorker()).url);
+    const faults = await pictureFaults(async (...pictures) => {
+      const { choices, usage } = await seeing.chat.completions.create(request(...pictures));
+      return { text: choices[0]?.message.content, promptTokens: usage?.prompt_tokens };
+    });
+    expect(faults).toEqual([]);
+    const whole = await seeing.chat.completions.create(request(red, blue));
+    const streamed = await seeing.chat.completions.stream(request(red, blue)).finalContent();
+    expect(streamed).toBe(whole.choices[0]?.message.content);
+    const broken = seeing.chat.completions.create(request(red, torn));
+    await expect(broken).rejects.toBeInstanceOf(OpenAI.BadRequestError);
+    await expect(broken).rejects.toThrow("Cannot read picture 2: ");
+  });
+
+  it("raises its typed error for a model without a projector", async () => {
+    const refused = client.chat.completions.create(request(red));
+    await expect(refused).rejects.toBeInstanceOf(OpenAI.BadRequestError);
+    await expect(refused).rejects.toThrow(/"waggle-tiny-stories" has no projector/);
+  });
+});
+
+describe("the openai client when things go wrong", () => {
+  afterEach(async () => {
+    await poll("a condition to hold", slotsAreIdle);
+  });
+
+  it("retries a 429 after its Retry-After", async () => {
+    const busy = await spawnFakeWorker(["--slots", "1", "--queue-capacity", "1", "--fake-step-delay", "20"]);
+    const post = (prompt: string) => fetch(`${busy.url}/v1/jobs`, { method: "POST", body: JSON.stringify({ prompt }) });
+    // Long enough that the queue is still full when the client sends its request.
+    await post("runs [eog:300]");
+    await post("waits [eog:20]");
+    const refused = await fetch(`${busy.url}/v1/completions`, { method: "POST", body: '{"prompt":"x"}' });
+    const retryAfterMs = Number(refused.headers.get("retry-after")) * 1_000;
+    const startedAt = performance.now();
+    const answer = await clientOf(busy.url, { maxRetries: 100 }).completions.create({
+      model: "m",
+      prompt: "late [eog:1]",
+    });
+    expect(answer.choices[0]?.finish_reason).toBe("stop");
+    expect(refused.status).toBe(429);
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(retryAfterMs * 0.95);
+  });
+
+  it("gets a whole answer when the engine is killed under its stream", async () => {
+    const victim = await spawnFakeWorker(["--fake-step-delay", "5"]);
+    const { engine_pid: engine } = await victim.line("ready");
+    const request = { model: "m", messages: story, max_tokens: 60, seed: 1 };
+    const stream = await clientOf(victim.url).chat.completions.create({ ...request, stream: true });
+    let [content, finish] = ["", ""];
+    for await (const { choices } of stream) {
+      if (content === "" && (choices[0]?.delta.content ?? "") !== "") process.kill(engine as number, "SIGKILL");
+      content += choices[0]?.delta.content ?? "";
+      finish = choices[0]?.finish_reason ?? finish;
+    }
+    const undisturbed = await clientOf(victim.url).chat.completions.create(request);
+    expect([content, finish]).toEqual([undisturbed.choices[0]?.message.content, "length"]);
+  });
+
+  it("raises an error when a stream kills one engine after the other", async () => {
+    const victim = await spawnFakeWorker([]);
+    const messages = [{ role: "user" as const, content: "[die:3]" }];
+    const stream = await clientOf(victim.url).chat.completions.create({ model: "m", messages, stream: true });
+    const read = async (): Promise<void> => {
+      for await (const _ of stream);
+    };
+    await expect(read()).rejects.toThrow(/terminated|premature|aborted|engine/i);
+  });
+
+  it("raises the typed error of a collected answer", async () => {
+    const victim = await spawnFakeWorker([]);
+    const messages = [{ role: "user" as const, content: "[die:3]" }];
+    const answer = clientOf(victim.url).chat.completions.create({ model: "m", messages });
+    await expect(answer).rejects.toMatchObject({ status: 502, code: "engine_failed" });
+  });
+
+  it("authenticates in network mode", async () => {
+    const token = "a-token-of-mine";
+    const guarded = await spawnDaemon("worker", ["--port", "0", "--backend", "fake"], {
+      env: { WAGGLE_API_TOKEN: token },
+    });
+    await guarded.line("ready");
+    const refused = clientOf(guarded.url).models.list();
+    await expect(refused).rejects.toMatchObject({ status: 401, type: "authentication_error" });
+    const known = new OpenAI({ baseURL: `${guarded.url}/v1`, apiKey: token });
+    expect((await known.models.list()).data).toHaveLength(1);
+  });
+});
+
+describe("the Vercel AI SDK", () => {
+  const model = () =>
+    createOpenAICompatible({
+      name: "waggle",
+      baseURL: `${worker.url}/v1`,
+      supportsStructuredOutputs: true,
+      includeUsage: true,
+    })("tiny");
+
+  it("streams text", async () => {
+    const result = streamText({ model: model(), prompt: "Tell me a story.", maxOutputTokens: 40 });
+    let text = "";
+    for await (const piece of result.textStream) text += piece;
+    expect(text.length).toBeGreaterThan(40);
+    expect((await result.usage).outputTokens).toBe(40);
+  });
+
+  it("generates an object", async () => {
+    const { object } = await generateObject({ model: model(), schema: Weather, prompt: "The weather?" });
+    expect(Weather.safeParse(object).success).toBe(true);
+  });
+
+  it("calls a tool", async () => {
+    const { toolCalls } = await generateText({
+      model: model(),
+      prompt: "The weather in Rome?",
+      tools: { get_weather: tool({ inputSchema: jsonSchema(weatherTool.function.parameters as never) }) },
+      toolChoice: "required",
+      maxOutputTokens: 300,
+    });
+    expect(toolCalls[0]?.toolName).toBe("get_weather");
+  });
+});
+
+describe("LangChain.js", () => {
+  const model = (maxTokens: number) =>
+    new ChatOpenAI({ model: "tiny", apiKey: "none", maxTokens, configuration: { baseURL: `${worker.url}/v1` } });
+
+  it("streams", async () => {
+    let text = "";
+    for await (const chunk of await model(60).stream("Tell me a story.")) text += chunk.text;
+    expect(text.length).toBeGreaterThan(40);
+  });
+
+  it("binds a tool", async () => {
+    const bound = model(200).bindTools([weatherTool], { tool_choice: "get_weather" });
+    const { tool_calls: calls } = await bound.invoke("The weather in Rome?");
+    expect(calls?.[0]).toMatchObject({ name: "get_weather", args: { days: expect.any(Number) as number } });
+  });
+});
+
+describe("a proxy between client and worker", () => {
+  it("that cuts the connection causes an error at the client, and not a partial answer", async () => {
+    let cut = (): void => {};
+    const proxy = createServer((incoming, outgoing) => {
+      cut = () => void outgoing.destroy();
+      void fetch(`${worker.url}${incoming.url ?? ""}`, {
+        method: "POST",
+        body: JSON.stringify({ prompt: "Once", stream: true, max_tokens: 400 }),
+      })
+        .then(async (upstream) => {
+          outgoing.writeHead(200, { "content-type": "text/event-stream" });
+          let passed = "";
+          for await (const piece of (upstream.body as ReadableStream<Uint8Array>).pipeThrough(
+            new TextDecoderStream(),
+          )) {
+            passed += piece;
+            outgoing.write(piece);
+            // The client can read an event now, but not the last one.
+            if (/^data: .+\n\n/m.test(passed)) break;
+          }
+        })
+        .catch(cut);
+    }).listen(0, "127.0.0.1");
+    await new Promise((resolve) => proxy.once("listening", resolve));
+    const { port } = proxy.address() as AddressInfo;
+    const stream = await clientOf(`http://127.0.0.1:${port}`).completions.create({
+      model: "m",
+      prompt: "x",
+      stream: true,
+    });
+    const read = async (): Promise<void> => {
+      for await (const chunk of stream) {
+        expect(chunk.object).toBe("text_completion");
+        cut();
+      }
+    };
+    await expect(read()).rejects.toThrow(/terminated|premature|aborted/i);
+    proxy.close();
+  });
+});

@@ -1,0 +1,110 @@
+// Tests sessions: a new job supersedes the session's old job at once and in order, and does not affect other sessions.
+import { sleep } from "@waggle/async";
+import {
+  endingOf,
+  isStarted,
+  logged,
+  stopwatch,
+  times,
+  waitFor,
+  type Facts,
+  type Worker,
+} from "@waggle/testing/harness";
+import type { Stage } from "../support/stage.ts";
+import { freshId, ways, type JobRequest, type Way } from "../support/ways.ts";
+
+/** Time between job A and job B of a session. */
+const changeOfMindMs = 50;
+const burst = 5;
+const answerTokens = 20;
+/** No job of a burst may end before the worker has accepted the last one, so its answer takes 3 s. */
+const burstTokens = 300;
+const longRounds = 50;
+const superseded = "cancelled by superseded";
+
+interface Scene {
+  readonly stage: Stage;
+  readonly worker: Worker;
+  readonly way: Way;
+}
+
+export async function runSupersede(stage: Stage): Promise<void> {
+  await using worker = await stage.startWorker("--slots 4 --fake-step-delay 10");
+  for (const way of ways) {
+    const scene = { stage, worker, way };
+    for (const _ of stage.rounds(longRounds)) {
+      await stage.check(`B 50 ms after a long A in one session (${way.name})`, (facts) => checkPair(scene, facts));
+      await stage.check(`${burst} jobs of one session at once, next to another session (${way.name})`, (facts) =>
+        checkRush(scene, facts),
+      );
+    }
+  }
+}
+
+type SessionRequest = JobRequest & { readonly session_id: string };
+
+const endless = (session: string): SessionRequest => ({
+  prompt: "Tell me everything.",
+  session_id: session,
+  job_id: freshId("endless"),
+});
+
+/** A request for 20 tokens, and the text of its undisturbed answer. */
+async function brief(
+  stage: Stage,
+  session: string,
+  tokens = answerTokens,
+): Promise<{ readonly request: SessionRequest; readonly text: string }> {
+  const request = { prompt: "Tell me a little.", seed: stage.random.between(1, 1_000_000), max_tokens: tokens };
+  const text = await stage.uncutText(request);
+  return { request: { ...request, session_id: session, job_id: freshId("brief") }, text };
+}
+
+async function checkPair({ stage, worker, way }: Scene, facts: Facts): Promise<void> {
+  const session = freshId("session");
+  const b = await brief(stage, session);
+  const a = endless(session);
+  const first = await way.open(worker, a);
+  await Promise.all([sleep(changeOfMindMs), first.event("the slot of A", isStarted)]);
+  const elapsed = stopwatch();
+  const second = await way.open(worker, b.request);
+  await facts.ended("A", first, superseded);
+  facts.number("a_ended_ms", elapsed());
+  await facts.ended("B", second, "length", b.text);
+  // Log lines may arrive later than the stream's end.
+  await worker.log.line("the end of B in the log", logged("stream_end", b.request.job_id));
+  checkLogOrder(worker, a.job_id, b.request.job_id, facts);
+}
+
+/** Several jobs of a session at once: only the one that the worker accepts last gets its answer. Another session is not affected. */
+async function checkRush({ stage, worker, way }: Scene, facts: Facts): Promise<void> {
+  const { request, text } = await brief(stage, freshId("session"), burstTokens);
+  const yours = await brief(stage, freshId("yours"));
+  const other = await way.open(worker, yours.request);
+  const streams = await times(burst, () => way.open(worker, { ...request, job_id: freshId("rush") }));
+  for (const { over } of streams) await waitFor("the end of a stream in the burst", over);
+  const answered = streams.filter(({ judge }) => endingOf(judge.terminal) !== superseded);
+  facts.equal("streams that were answered", answered.length, 1);
+  for (const stream of streams) {
+    if (answered.includes(stream)) await facts.ended("the answered stream", stream, "length", text);
+    else await facts.ended("a superseded stream", stream, superseded);
+  }
+  await facts.ended("the other session's stream", other, "length", yours.text);
+}
+
+/** Checks that the log has the end of A before the start of B. */
+function checkLogOrder(worker: Worker, a: string, b: string, facts: Facts): void {
+  const at = (message: string, job: string): number => worker.log.lines.findIndex(logged(message, job));
+  const ofA = ["stream_start", "stream_cancelled", "stream_end"].map((message) => at(message, a));
+  const order = [...ofA, at("stream_start", b), at("stream_end", b)];
+  facts.expect(
+    !order.includes(-1),
+    `the log lacks a line of start, cancelled and end of A, start and end of B; indexes: ${order.join(", ")}`,
+  );
+  facts.equal(
+    "the order of the log lines",
+    order,
+    order.toSorted((x, y) => x - y),
+  );
+  facts.expect(at("prev_stream_finished_cleanly", b) >= 0, "the log has no prev_stream_finished_cleanly for B");
+}

@@ -1,0 +1,341 @@
+// Tests MCP tools with real daemons and real servers: the daemon is killed before, during and after a call, several conversations run at the same
+// time, and the official servers work. The file `ledger` has a line for each run of a tool.
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { sleep } from "@waggle/async";
+import type { GenerateRequestInput, StreamEvent } from "@waggle/protocol";
+import { needs } from "@waggle/testing";
+import { isAlive, poll } from "@waggle/testing/harness";
+import { expect, test } from "vitest";
+import { runDaemon, spawnFakeWorker } from "../support/daemon.ts";
+import type { ListeningWorker } from "../support/daemon.ts";
+import { hostileServer, useMcpFolder } from "./mcp-folder.ts";
+import { asking, calling, consent, entryOf, eventsOf, kill, results, say } from "./mcp-jobs.ts";
+
+const { path, ledger } = useMcpFolder();
+
+/** A worker with the fake model, and the journal of its predecessor. */
+async function spawn(servers: object = hostile(), flags: readonly string[] = []): Promise<ListeningWorker> {
+  writeFileSync(path("mcp.json"), JSON.stringify({ mcpServers: servers }));
+  const journal = ["--mcp-journal-dir", path("journal"), "--worker-id", "mcp-test"];
+  return await spawnFakeWorker(["--mcp-config", path("mcp.json"), ...journal, "--mcp-call-timeout", "30s", ...flags]);
+}
+
+const freeTools = ["echo", "hold", "die", "huge", "hostile", "fail"];
+
+/** @param alwaysAllow tools that need no consent */
+function hostile(more: Record<string, string> = {}, alwaysAllow: readonly string[] = freeTools): object {
+  const env = { LEDGER: path("ledger"), HOLD: path("go"), SECRET: "s3cret-value", ...more };
+  return { odd: { command: process.execPath, args: [hostileServer, "s3cret-argument"], env, alwaysAllow } };
+}
+
+const call = (name: string, text: string): string => calling(name, { text });
+
+const answerIn = (events: readonly StreamEvent[]): unknown => {
+  const end = events.at(-1);
+  return end?.type === "end" ? end.message?.content : end;
+};
+
+test("killed during a call: the call is not repeated, and its outcome is unknown", async () => {
+  const first = await spawn();
+  const body = asking(call("odd__hold", "once"), "turn-1");
+  const lost = eventsOf(first, body).catch(() => "lost");
+  await expect.poll(ledger).toBe("hold once\n");
+  await kill(first);
+  expect(await lost).toBe("lost");
+
+  const second = await spawn();
+  const events: StreamEvent[] = [];
+  for await (const event of second.client.inference(body)) {
+    events.push(event);
+    if (event.type === "tool_result") break;
+  }
+  expect(events.at(-1)).toMatchObject({
+    outcome: "unknown",
+    text: expect.stringMatching(/restarted.*Whether the tool ran is unknown/) as string,
+  });
+  expect(ledger().match(/hold once/g)).toHaveLength(1);
+});
+
+test("sent again with its Idempotency-Key: the call is not repeated", async () => {
+  const worker = await spawn(hostile(), ["--mcp-steps", "1"]);
+  const { job_id: _, ...body } = asking(call("odd__hold", say("Done.")), "");
+  const ask = async (signal?: AbortSignal): Promise<Response> =>
+    await fetch(`${worker.url}/v1/inference`, {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "idempotency-key": "one" },
+      ...(signal === undefined ? {} : { signal }),
+    });
+  const leaving = new AbortController();
+  await ask(leaving.signal);
+  await expect.poll(ledger).toMatch(/^hold /);
+  leaving.abort();
+  // The worker has to notice the disconnect before the tool has a result.
+  await expect.poll(async () => await worker.client.metrics()).toMatch(/^waggle_streams_open 0$/m);
+  writeFileSync(path("go"), "");
+  // The worker that sent the call still waits for its result.
+  expect(await (await ask()).text()).toContain('"outcome":"done"');
+  expect(ledger().match(/^hold /gm)).toHaveLength(1);
+});
+
+test("killed after a call: its result is there, and the answer continues", async () => {
+  const first = await spawn();
+  // The second call holds the turn, so that the first one has its result when the daemon is killed.
+  const body = asking(call("odd__echo", say(call("odd__hold", say("Done.")))), "turn-2");
+  const lost = eventsOf(first, body).catch(() => "lost");
+  await expect.poll(ledger).toMatch(/^hold /m);
+  await kill(first);
+  await lost;
+
+  writeFileSync(path("go"), "");
+  const events = await eventsOf(await spawn(), body);
+  expect(results(events).slice(0, 2)).toEqual([
+    ["echo", "done"],
+    ["hold", "unknown"],
+  ]);
+  expect(ledger().match(/^echo /gm)).toHaveLength(1);
+});
+
+test("killed before a call: the request runs it once", async () => {
+  const first = await spawn();
+  const body = asking(call("odd__big", say("x")), "turn-3");
+  // `big` needs consent, so the daemon is killed before the call is sent.
+  for await (const event of first.client.inference(body)) if (event.type === "tool_call") break;
+  await kill(first);
+  expect(ledger()).toBe("");
+
+  const second = await spawn();
+  const { status } = await fetch(`${second.url}/v1/jobs`, { method: "POST", body: JSON.stringify(body) });
+  expect(status).toBe(202);
+  for await (const event of second.client.streamJob("turn-3")) {
+    if (event.type === "tool_call" && event.state === "waits_for_consent")
+      await consent(second, "turn-3", event.call_id);
+    if (event.type === "tool_result") break;
+  }
+  expect(ledger().match(/^big /gm)).toHaveLength(1);
+});
+
+const slow = ["--fake-step-delay", "50ms"];
+const isRunning = (event: StreamEvent): boolean => event.type === "tool_call" && event.state === "running";
+
+/** The events of a stream that the worker ends. @param onEvent called with all events so far */
+async function endedEvents(
+  { client }: ListeningWorker,
+  body: GenerateRequestInput,
+  onEvent: (events: readonly StreamEvent[]) => void,
+): Promise<readonly StreamEvent[]> {
+  const events: StreamEvent[] = [];
+  for await (const event of client.inference(body)) {
+    events.push(event);
+    onEvent(events);
+  }
+  return events;
+}
+
+test.each([
+  ["a message is written", "SIGTERM", 143, say("A tale. ".repeat(150)), (events) => events.at(-1)?.type === "token"],
+  ["a call runs", "SIGTERM", 143, call("odd__hold", "x"), (events) => events.some(isRunning)],
+  ["a call runs", "SIGINT", 130, call("odd__hold", "x"), (events) => events.some(isRunning)],
+  [
+    "the message after a call is written",
+    "SIGTERM",
+    143,
+    call("odd__echo", say("A tale. ".repeat(150))),
+    (events) => events.at(-1)?.type === "token" && results(events).length === 1,
+  ],
+] as const satisfies readonly (readonly [
+  string,
+  string,
+  number,
+  string,
+  (events: readonly StreamEvent[]) => boolean,
+])[])(
+  "while %s, a second %s ends the job with a retryable error, and the worker with %i",
+  async (_, signal, code, text, isDue) => {
+    const worker = await spawn(hostile(), slow);
+    let due: Promise<void> | undefined;
+    const events = await endedEvents(worker, asking(text, "cut"), (soFar) => {
+      if (isDue(soFar)) due ??= interruptTwice(worker, signal);
+    });
+    expect(events.at(-1)).toMatchObject({ type: "error", code: "unavailable", retryable: true });
+    await due;
+    expect((await worker.exited).code).toBe(code);
+  },
+);
+
+async function interruptTwice(worker: ListeningWorker, signal: NodeJS.Signals): Promise<void> {
+  worker.signal(signal);
+  await worker.log.line("the drain", (line) => line["to"] === "draining");
+  // The worker counts signals within 300 ms as one.
+  await sleep(400);
+  worker.signal(signal);
+}
+
+test("a drain ends a job that waits for consent with a retryable error, and the job continues after the restart", async () => {
+  const servers = hostile({}, []);
+  const first = await spawn(servers);
+  const body = asking(call("odd__echo", say("Done.")), "asks");
+  const events = await endedEvents(first, body, (soFar) => {
+    if (soFar.at(-1)?.type === "tool_call") first.signal("SIGTERM");
+  });
+  expect(events.at(-1)).toMatchObject({ type: "error", code: "unavailable", retryable: true });
+  expect((await first.exited).code).toBe(143);
+  expect(ledger()).toBe("");
+
+  const second = await spawn(servers);
+  const again = await endedEvents(second, body, (soFar) => {
+    const event = soFar.at(-1);
+    if (event?.type === "tool_call" && event.state === "waits_for_consent") void consent(second, "asks", event.call_id);
+  });
+  expect([results(again), answerIn(again)]).toEqual([[["echo", "done"]], "Done."]);
+  expect(ledger().match(/^echo /gm)).toHaveLength(1);
+});
+
+test("conversations at the same time, with failing tools and hostile text, each get their own results", async () => {
+  const worker = await spawn();
+  const ask = async (index: number): Promise<unknown> => {
+    const tool = ["echo", "fail", "hostile", "echo"][index % 4] ?? "echo";
+    const text = `${say(`Answer ${index}.`)} ${index}`;
+    const both = call(`odd__${tool}`, text) + call("odd__echo", text);
+    return answerIn(await eventsOf(worker, asking(both, `load-${index}`)));
+  };
+  const answers = await Promise.all(Array.from({ length: 12 }, (_, index) => ask(index)));
+  expect(answers).toEqual(Array.from({ length: 12 }, (_, index) => `Answer ${index}.`));
+  expect(ledger().match(/^echo .* 5$/gm)).toHaveLength(1);
+});
+
+test("a dying server and a result of 10 MB are results of unknown outcome, and secrets are nowhere", async () => {
+  const worker = await spawn();
+  const seen: StreamEvent[] = [];
+  for (const tool of ["huge", "die"]) {
+    for await (const event of worker.client.inference(asking(call(`odd__${tool}`, ""), `job-${tool}`))) {
+      seen.push(event);
+      if (event.type === "tool_result") break;
+    }
+    await expect
+      .poll(async () =>
+        (await (await fetch(`${worker.url}/v1/mcp/servers`, { method: "POST" })).text()).includes('"ready"'),
+      )
+      .toBe(true);
+  }
+  expect(results(seen)).toEqual([
+    ["huge", "unknown"],
+    ["die", "unknown"],
+  ]);
+  const logs = JSON.stringify(await worker.client.logs({ lines: 500 }));
+  const info = await (await fetch(`${worker.url}/v1/mcp/servers`, { method: "POST" })).text();
+  for (const text of [logs, info, JSON.stringify(seen)]) expect(text).not.toContain("s3cret");
+});
+
+test("the official servers: everything and file system", async () => {
+  writeFileSync(path("note.txt"), say("I read the note."));
+  const worker = await spawn({
+    everything: { command: process.execPath, args: [entryOf("server-everything")], alwaysAllow: ["echo"] },
+    files: {
+      command: process.execPath,
+      args: [entryOf("server-filesystem"), path(".")],
+      alwaysAllow: ["read_text_file"],
+    },
+  });
+  const [echo, read] = ["everything__echo", "files__read_text_file"];
+  const echoed = await eventsOf(worker, asking(calling(echo, { message: say("Echoed.") }), "e", [echo]));
+  expect([results(echoed), answerIn(echoed)]).toEqual([[["echo", "done"]], "Echoed."]);
+  const seen = await eventsOf(worker, asking(calling(read, { path: path("note.txt") }), "f", [read]));
+  expect([results(seen), answerIn(seen)]).toEqual([[["read_text_file", "done"]], "I read the note."]);
+  for await (const event of worker.client.inference(asking(calling(read, { path: "/etc/hostname" }), "g", [read]))) {
+    if (event.type !== "tool_result") continue;
+    expect(event).toMatchObject({ outcome: "tool_error" });
+    break;
+  }
+});
+
+test.each([
+  ["port", /Waggle already runs there: http:/],
+  ["name", /Cannot use the journal of tool calls .*mcp-test\.jsonl: another worker uses it/],
+])(
+  "a worker with the %s of another one does not start, and leaves its servers and its journal alone",
+  async (same, why) => {
+    const first = await spawn();
+    const body = asking(call("odd__hold", "once"), "turn-1");
+    const lost = eventsOf(first, body).catch(() => "lost");
+    writeFileSync(path("more.json"), JSON.stringify({ mcpServers: hostile({ STAYS: path("stays") }) }));
+    const port = same === "port" ? new URL(first.url).port : "0";
+    const flags = ["--local-mode", "--backend", "fake", "--port", port, "--mcp-config", path("more.json")];
+    const { stderr } = await runDaemon("worker", [
+      ...flags,
+      "--mcp-journal-dir",
+      path("journal"),
+      "--worker-id",
+      "mcp-test",
+    ]);
+    expect(stderr).toMatch(why);
+    expect(existsSync(path("stays"))).toBe(false);
+    await expect.poll(ledger).toBe("hold once\n");
+    await kill(first);
+    await lost;
+    for await (const event of (await spawn()).client.inference(body)) if (event.type === "tool_result") break;
+    expect(ledger()).toBe("hold once\n");
+  },
+);
+
+test("with a full disk, calls are refused and other answers are not, until there is room", needs("Linux"), async () => {
+  const worker = await spawn();
+  // Files of this size act like a full disk.
+  const limitFiles = (bytes: string): unknown =>
+    execFileSync("prlimit", ["--pid", String(worker.pid), `--fsize=${bytes}:`]);
+  await eventsOf(worker, asking(call("odd__echo", say("Done.")), "before"));
+  limitFiles("1024");
+  await eventsOf(worker, asking(call("odd__echo", "x".repeat(1_000)), "full"));
+  expect(ledger()).toMatch(/^echo .*\n$/);
+  expect(answerIn(await eventsOf(worker, asking("Here.", "without-calls")))).toBe("Here.");
+  limitFiles("unlimited");
+  expect(results(await eventsOf(worker, asking(call("odd__echo", say("Done.")), "after")))).toEqual([["echo", "done"]]);
+  await kill(worker);
+  const next = await spawn();
+  for (const id of ["before", "after"])
+    expect(results(await eventsOf(next, asking(call("odd__echo", say("Done.")), id)))).toEqual([["echo", "done"]]);
+  expect(ledger().match(/^echo /gm)).toHaveLength(2);
+});
+
+test("a worker starts while its predecessor, which has left its port, waits for a server that does not exit", async () => {
+  const first = await spawn(hostile({ STAYS: path("stays") }));
+  await fetch(`${first.url}/v1/mcp/servers`, { method: "POST" });
+  first.signal("SIGTERM");
+  const isOpen = async (): Promise<boolean> =>
+    await fetch(first.url).then(
+      () => true,
+      () => false,
+    );
+  await expect.poll(isOpen).toBe(false);
+  const second = await spawn();
+  expect(answerIn(await eventsOf(second, asking("Here.", "turn")))).toBe("Here.");
+  // It ends the server by force. Killed before, it would leave the server behind.
+  await first.exited;
+  const server = Number(readFileSync(path("stays"), "utf8"));
+  await poll("the server to be gone", async () => !(await isAlive(server)));
+});
+
+test.each([
+  // Port 0: no other worker gets this name.
+  [true, [], []],
+  [true, ["--worker-id", "one"], ["one.jsonl"]],
+  [false, ["--worker-id", "one"], []],
+])("a journal is kept only if it has turns and a later worker has its name: %s %j", async (asks, name, kept) => {
+  writeFileSync(path("mcp.json"), JSON.stringify({ mcpServers: hostile() }));
+  const flags = ["--mcp-config", path("mcp.json"), "--mcp-journal-dir", path("journal")];
+  const worker = await spawnFakeWorker([...flags, ...name]);
+  expect(readdirSync(path("journal"))).toContainEqual(expect.stringMatching(/\.jsonl$/));
+  if (asks) await eventsOf(worker, asking(call("odd__echo", say("Done.")), "turn"));
+  await worker.stop(30_000);
+  expect(readdirSync(path("journal"))).toEqual(kept);
+});
+
+test("a file that cannot be used ends the start with its server and field, and without its values", async () => {
+  writeFileSync(path("bad.json"), JSON.stringify({ mcpServers: { odd: { command: "x", env: { KEY: ["s3cret"] } } } }));
+  const flags = ["--local-mode", "--backend", "fake", "--port", "0", "--mcp-config", path("bad.json")];
+  const { code, stderr } = await runDaemon("worker", flags);
+  expect(code).toBe(64);
+  expect(stderr).toMatch(/Cannot use the MCP file .*bad\.json: server .*odd.*: field .*env\.KEY.* must be a text/);
+  expect(stderr).not.toContain("s3cret");
+});

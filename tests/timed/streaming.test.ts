@@ -1,0 +1,197 @@
+// Tests the main job with the embedded model over HTTP: real tokens, parallel streams, and requests that are answered at once.
+import { performance } from "node:perf_hooks";
+import { createWorkerClient } from "@waggle/client";
+import { isOver, median, poll } from "@waggle/testing/harness";
+import type { StreamEvent } from "@waggle/protocol";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { killDaemons, runDaemon, spawnDaemon, spawnModelWorker } from "../support/daemon.ts";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+let worker: Awaited<ReturnType<typeof spawnModelWorker>>;
+beforeAll(async () => {
+  worker = await spawnModelWorker(["--slots", "8"]);
+});
+afterAll(killDaemons);
+
+async function collect(stream: AsyncIterable<StreamEvent>): Promise<StreamEvent[]> {
+  const events: StreamEvent[] = [];
+  for await (const event of stream) events.push(event);
+  return events;
+}
+
+const textOf = (events: readonly StreamEvent[]) =>
+  events.map((event) => (event.type === "token" ? event.text : "")).join("");
+
+describe("the embedded model", () => {
+  it("tells a story, token by token", async () => {
+    const events = await collect(
+      worker.client.inference({ prompt: "Once upon a time", max_tokens: 60, temperature: 0.7, seed: 7 }),
+    );
+    const tokens = events.filter((event) => event.type === "token");
+    expect(tokens.length).toBeGreaterThan(30);
+    expect(tokens.map((token) => token.index)).toEqual(tokens.map((_, index) => index));
+    expect(textOf(events)).toMatch(/^[ ,]/);
+    expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "length", usage: { completion_tokens: 60 } });
+  });
+
+  it("answers messages with its chat template, and names itself", async () => {
+    const request = { messages: [{ role: "user" as const, content: "Who are you?" }], temperature: 0, max_tokens: 60 };
+    const text = textOf(await collect(worker.client.inference(request)));
+    expect(text.toLowerCase()).toMatch(/story|stories|waggle/);
+  });
+
+  it("answers by a JSON schema", async () => {
+    const schema = {
+      type: "object",
+      properties: { age: { type: "integer", minimum: 1, maximum: 9 } },
+      required: ["age"],
+    };
+    const text = textOf(
+      await collect(worker.client.inference({ prompt: "Once", json_schema: schema, max_tokens: 60 })),
+    );
+    expect((JSON.parse(text) as { age: number }).age).toBeGreaterThanOrEqual(1);
+  });
+
+  it("refuses a prompt that is longer than its context, and reports the context's size", async () => {
+    const refused = worker.client.createJob({ prompt: "word ".repeat(2_000) });
+    await expect(refused).rejects.toMatchObject({ code: "invalid_argument", details: { n_ctx: 512 } });
+  });
+
+  it("fills its context to the end, and reports the finish reason length", async () => {
+    const events = await collect(worker.client.inference({ prompt: "Once", ignore_eos: true }));
+    const end = events.at(-1);
+    expect(end).toMatchObject({ type: "end", finish_reason: "length" });
+    expect(end?.type === "end" && end.usage.total_tokens).toBeLessThanOrEqual(513);
+    expect(end?.type === "end" && end.usage.total_tokens).toBeGreaterThan(500);
+  });
+});
+
+describe("a context that is shifted", () => {
+  it("lets an answer continue far beyond the context, to its max_tokens", async () => {
+    const small = await spawnModelWorker(["--slots", "2", "--context-size", "64"]);
+    const request = { prompt: "Once upon a time", max_tokens: 200, ignore_eos: true, temperature: 0 };
+    const events = await collect(small.client.inference({ ...request, context_shift: true }));
+    const tokens = events.filter((event) => event.type === "token");
+    expect(tokens.map(({ index }) => index)).toEqual(tokens.map((_, index) => index));
+    expect(tokens.reduce((sum, { n = 1 }) => sum + n, 0)).toBe(200);
+    expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "length", usage: { completion_tokens: 200 } });
+
+    const unshifted = await collect(small.client.inference(request));
+    const end = unshifted.at(-1);
+    expect(end).toMatchObject({ type: "end", finish_reason: "length" });
+    expect(end?.type === "end" && end.usage.total_tokens).toBe(64);
+    expect(textOf(events).startsWith(textOf(unshifted)), "the same until the context is full").toBe(true);
+    const shifts = /^waggle_context_shifts_total\{model=".+"\} (\d+)$/m.exec(await small.client.metrics())?.[1];
+    expect(Number(shifts)).toBeGreaterThanOrEqual(4);
+  });
+});
+
+describe("several requests at once", () => {
+  /** Runs until the test aborts it, however long the test takes. */
+  const endless = { max_tokens: 1_000_000, ignore_eos: true, context_shift: true };
+
+  it("eight streams run at the same time, on average more than seven in a batch", async () => {
+    const width = async () => {
+      const text = await worker.client.metrics();
+      const read = (name: string) => Number(new RegExp(`^${name}\\{model=".+"\\} (.+)$`, "m").exec(text)?.[1]);
+      return { sum: read("waggle_batch_width_sum"), count: read("waggle_batch_width_count") };
+    };
+    const stop = new AbortController();
+    const tokens = Array.from({ length: 8 }, () => 0);
+    const ends: string[] = [];
+    const streams = tokens.map(async (_, index) => {
+      const request = { ...endless, prompt: `Tell me a story number ${index}` };
+      try {
+        for await (const event of worker.client.inference(request, { signal: stop.signal })) {
+          if (event.type === "token") tokens[index] = event.index + 1;
+          if (event.type === "end" || event.type === "error") ends.push(event.type);
+        }
+      } catch {
+        // The test aborts this stream below.
+      }
+    });
+    // Measures only while all eight streams run: their start and their end do not count.
+    await poll("a condition to hold", () => Math.min(...tokens) > 0);
+    const before = await width();
+    const had = [...tokens];
+    await poll("a condition to hold", () => tokens.every((count, index) => count >= (had[index] ?? 0) + 200));
+    const after = await width();
+    expect(ends).toEqual([]);
+    stop.abort();
+    await Promise.all(streams);
+    expect((after.sum - before.sum) / (after.count - before.count)).toBeGreaterThan(7);
+  });
+
+  it("POST /v1/jobs answers within 100 ms while all slots are busy", async () => {
+    const stop = new AbortController();
+    const busy = Array.from({ length: 8 }, async () => {
+      try {
+        await collect(worker.client.inference({ ...endless, prompt: "Once" }, { signal: stop.signal }));
+      } catch {
+        // The test aborts this stream below.
+      }
+    });
+    await poll("a condition to hold", async () => (await worker.client.slots()).every((slot) => slot.state !== "idle"));
+    const times: number[] = [];
+    for (let count = 0; count < 5; count += 1) {
+      const startedAt = performance.now();
+      const job = await worker.client.createJob({ prompt: "Once upon a time", max_tokens: 1 });
+      times.push(performance.now() - startedAt);
+      await worker.client.cancelJob(job.job_id);
+    }
+    // The median, because a busy machine may delay a single request. Measures the machine's speed while it has the same work.
+    const late = isOver(median(times), 100);
+    stop.abort();
+    await Promise.all(busy);
+    expect(late, `${times.join(", ")} ms`).toBe(false);
+  });
+});
+
+describe("before the model is loaded", () => {
+  it("a job is accepted, and runs when the model is loaded", async () => {
+    const run = async (): Promise<readonly StreamEvent[]> => {
+      const early = await spawnDaemon("worker", ["--local-mode", "--port", "0"]);
+      const client = createWorkerClient({ baseUrl: early.url });
+      const job = await client.createJob({ prompt: "Once upon a time", max_tokens: 5 });
+      return await collect(client.streamJob(job.job_id));
+    };
+    // The model is loaded within a second: where this process pauses as long, the job comes too late, and another worker is tried.
+    let events = await run();
+    for (let tries = 1; tries < 5 && events[0]?.type !== "status"; tries += 1) events = await run();
+    expect(events[0]).toMatchObject({ type: "status", status: "loading" });
+    expect(events.at(-1)).toMatchObject({ type: "end", finish_reason: "length" });
+  });
+
+  it("POST /v1/jobs answers within 100 ms", async () => {
+    const flags = ["--local-mode", "--port", "0", "--backend", "fake", "--fake-load-delay", "20000"];
+    const client = createWorkerClient({ baseUrl: (await spawnDaemon("worker", flags)).url });
+    const times: number[] = [];
+    for (let count = 0; count < 9; count += 1) {
+      const startedAt = performance.now();
+      await client.createJob({ prompt: "Once upon a time" });
+      times.push(performance.now() - startedAt);
+    }
+    // The median, because a busy machine may delay a single request.
+    expect(isOver(median(times), 100), `${times.join(", ")} ms`).toBe(false);
+  });
+});
+
+describe("a model that cannot be loaded", () => {
+  it("is reported with its path and the reason, and the worker exits with 66", async () => {
+    const missing = await runDaemon("worker", ["--local-mode", "--port", "0", "--model", "/no/such.gguf"]);
+    expect(missing.code).toBe(66);
+    expect(missing.stderr).toContain("/no/such.gguf");
+    expect(missing.stderr).toMatch(/no such file/i);
+
+    const folder = await mkdtemp(join(tmpdir(), "waggle-"));
+    const file = join(folder, "random.gguf");
+    await writeFile(file, randomBytes(100_000));
+    const broken = await runDaemon("worker", ["--local-mode", "--port", "0", "--model", file]);
+    expect(broken.code).toBe(66);
+    expect(broken.stderr).toContain(file);
+    expect(broken.stderr).toMatch(/not a GGUF file/i);
+  });
+});
