@@ -14,13 +14,8 @@ const conflictMarker = /^(?:<{7}|>{7}) /m;
 /** Ways to skip a test that do not name what the machine lacks. */
 const silentSkip = /\b(?:describe|it|test)\.(?:\w+\.)*(?:skip|skipIf|runIf|todo)\b/;
 
-/** Limit for the source files of a folder, so that a reader can survey it. */
-const mostSourceFiles = 16;
-/** Folders whose files are alike: each is a row of a table (a command, a family, a contract), or an independent scenario. */
-const rowFolders = /(^|\/)(commands|families|contracts|testing)$|^(tests|bench)\//;
-const largeFolders: ReadonlyMap<string, string> = new Map([
-  ["packages/testing/src/models", "the parts of one made-up model file, which share types and are few lines each"],
-]);
+/** Limit for the source files of a folder, and for its tests, so that a reader can survey it. */
+const mostFiles = 16;
 
 const proseFolders = ["apps", "bench", "docs", "models", "packages", "packaging", "tests", "tools"];
 
@@ -57,15 +52,14 @@ function proseFiles(root: string): string[] {
 export function folderProblems(files: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const path of files) {
-    if (/(\.test\.tsx?|\/index\.ts)$/.test(path)) continue;
-    const folder = dirname(path);
-    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+    if (path.endsWith("/index.ts")) continue;
+    const kind = /\.test\.tsx?$/.test(path) ? "tests" : "source files";
+    const key = `${dirname(path)}: has ${kind}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return [...counts]
-    .filter(([folder, count]) => count > mostSourceFiles && !rowFolders.test(folder) && !largeFolders.has(folder))
-    .map(
-      ([folder, count]) => `${folder}: has ${count} source files; divide it, at most ${mostSourceFiles} are allowed`,
-    );
+    .filter(([, count]) => count > mostFiles)
+    .map(([key, count]) => `${key.replace(": has", `: has ${count}`)}; divide it, at most ${mostFiles} are allowed`);
 }
 
 export function decisionProblems(files: readonly string[], index: string): string[] {
