@@ -1,4 +1,4 @@
-// Owns the routes of Anthropic's Messages API.
+// Owns the routes of Anthropic's Messages API. `pnpm test dialects/anthropic` runs its contract too.
 import { CountTokensRequestSchema, MessagesRequestSchema, anthropicRoutes } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";

@@ -1,4 +1,4 @@
-// Owns the dialect of the routes that only llama-server has.
+// Owns the dialect of the routes that only llama-server has. `pnpm test dialects/llama-server` runs its contract too.
 import { llamaServerPathsOf, llamaServerRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../server/context.ts";
 import { routesOf } from "../../generation/dialect.ts";

@@ -1,4 +1,4 @@
-// Owns the native dialect.
+// Owns the native dialect. `pnpm test dialects/native` runs its contract too.
 import {
   historyRoutes,
   hubRoutes,

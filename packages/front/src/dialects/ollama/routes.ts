@@ -1,4 +1,4 @@
-// Owns `/api/chat` and `/api/generate`, and the table of all routes of Ollama's dialect.
+// Owns `/api/chat` and `/api/generate`, and the table of all routes of Ollama's dialect. `pnpm test dialects/ollama` runs its contract too.
 import { OllamaChatRequestSchema, OllamaGenerateRequestSchema, keepAliveMs, ollamaRoutes } from "@waggle/protocol";
 import type { GenerateSpec } from "@waggle/jobs";
 import type { OllamaChatRequest, OllamaGenerateRequest } from "@waggle/protocol";

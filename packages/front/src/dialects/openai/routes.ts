@@ -1,4 +1,4 @@
-// Owns the OpenAI-compatible routes.
+// Owns the OpenAI-compatible routes. `pnpm test dialects/openai` runs its contract too.
 import { unknownModel } from "@waggle/jobs";
 import { ChatCompletionRequestSchema, openAiRoutes, pathsOf } from "@waggle/protocol";
 import type { ChatCompletionRequest } from "@waggle/protocol";

@@ -1,4 +1,5 @@
 // Owns the dialect of the routes that rank and score texts. Errors have OpenAI's shape, as in vLLM.
+// `pnpm test dialects/rerank` runs its contract too.
 import { rerankPathsOf, rerankRoutes } from "@waggle/protocol";
 import type { AppOptions } from "../../server/context.ts";
 import { routesOf } from "../../generation/dialect.ts";

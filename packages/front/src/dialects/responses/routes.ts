@@ -1,4 +1,5 @@
 // Owns the routes of the Responses API: creating responses, and reading, streaming and deleting stored responses.
+// `pnpm test dialects/responses` runs its contract too.
 import { randomBytes } from "node:crypto";
 import {
   ResponseCountRequestSchema,
