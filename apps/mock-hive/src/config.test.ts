@@ -1,7 +1,6 @@
-import { variableOf, type Machine, type OptionRow } from "@waggle/daemon";
+import type { Machine } from "@waggle/daemon";
 import { describe, expect, it } from "vitest";
 import { parseConfig, type HiveConfig } from "./config.ts";
-import { hiveOptions } from "./config/hive-options.ts";
 
 const machine: Machine = {
   hostname: "box",
@@ -152,52 +151,5 @@ describe("parseConfig", () => {
 
   it("reports every wrong flag", () => {
     expect(problems(["--port", "x", "--log-level", "y"])).toMatch(/--port "x".*\n.*--log-level "y"/);
-  });
-});
-
-/** The hive's older variables, from the time before worker, gateway and hive shared one table of settings. */
-const older = Object.values<OptionRow>(hiveOptions)
-  .filter((row) => row.oldVariables !== undefined)
-  .map((row) => ({
-    row,
-    flag: `--${row.flag}`,
-    variable: variableOf(row),
-    old: `WAGGLE_HIVE_${variableOf(row).slice(7)}`,
-  }));
-
-describe("older variables", () => {
-  it("exist for all settings except the newer ones", () => {
-    expect(older.map(({ row }) => row.flag).toSorted()).toEqual(
-      [
-        ...["allowed-host", "allowed-origin", "api-token-file", "endpoints-file", "faults", "heartbeats-kept", "host"],
-        ...["log-format", "log-level", "nats-creds", "nats-insecure", "nats-url", "port"],
-      ].toSorted(),
-    );
-  });
-
-  it("have the effect of the shared variables", () => {
-    const env = { ...token, WAGGLE_HIVE_PORT: "1", WAGGLE_HIVE_API_TOKEN_FILE: "/tokens", WAGGLE_HIVE_FAULTS: "true" };
-    expect(run([], env)).toMatchObject({ port: 1, apiTokenFile: "/tokens", faults: true });
-    expect(run([], { WAGGLE_HIVE_PORT: "1", WAGGLE_PORT: "1" }).port).toBe(1);
-  });
-
-  it.each(older)("$old: the error names the older variable", ({ flag, old }) => {
-    const bad = problems([], { [old]: "x".repeat(5_000) });
-    expect(bad).toMatch(new RegExp(`^Cannot use ${flag} "x+" \\(from the variable ${old}\\): `));
-  });
-
-  it("override the variables that other programs read too", () => {
-    const env = { WAGGLE_HIVE_PORT: "1", WAGGLE_PORT: "2", WAGGLE_HIVE_LOG_LEVEL: "warn", WAGGLE_LOG_LEVEL: "debug" };
-    expect(run([], env)).toMatchObject({ port: 1, logLevel: "warn" });
-    expect(run([], { ...env, WAGGLE_HIVE_PORT: "" }).port).toBe(2);
-  });
-
-  it.each(older)("$old is read before $variable", ({ flag, old, variable }) => {
-    const bad = problems([], { [old]: "x".repeat(5_000), [variable]: "y".repeat(5_000) });
-    expect(bad).toMatch(new RegExp(`^Cannot use ${flag} "x+" \\(from the variable ${old}\\): `));
-  });
-
-  it("are ignored if the flag is given", () => {
-    expect(run(["--port", "3"], { WAGGLE_HIVE_PORT: "1", WAGGLE_PORT: "2" }).port).toBe(3);
   });
 });

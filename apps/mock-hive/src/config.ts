@@ -24,7 +24,6 @@ export function parseConfig(
       example: hiveOptions.port,
       notes: [
         "A token from a variable has all rights. The hive reads WAGGLE_HIVE_TOKEN, the token that workers send, and otherwise WAGGLE_API_TOKEN.",
-        "The older variables WAGGLE_HIVE_…, such as WAGGLE_HIVE_PORT, are accepted too, and override the shared variables, such as WAGGLE_PORT.",
       ],
       // tests/fleet/hive-network.test.ts runs these examples.
       examples: [

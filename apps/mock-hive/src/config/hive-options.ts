@@ -1,13 +1,14 @@
 // Lists the hive's settings. Each key is the name of the setting in `HiveConfig`.
 import { accessOptions, boolean, fileOptions, fleetOptions, integer, listenOptions, logOptions } from "@waggle/daemon";
-import { portOption, text, type OptionRow, type OptionRows, type OptionValuesOf } from "@waggle/daemon";
+import { portOption, text, type OptionRows, type OptionValuesOf } from "@waggle/daemon";
 
 const defaultPort = "7700";
 
 const { localMode, apiTokenFile, allowedHosts, allowedOrigins } = accessOptions;
 
-/** Settings that can also be given in older variables, which begin with WAGGLE_HIVE_. */
-const olderOptions = withHivePrefix({
+export const hiveOptions = {
+  ...fileOptions,
+  localMode,
   host: listenOptions.host,
   port: portOption(defaultPort),
 
@@ -46,16 +47,6 @@ const olderOptions = withHivePrefix({
   natsInsecure: fleetOptions.natsInsecure,
 
   ...logOptions,
-});
-
-export const hiveOptions = { ...fileOptions, localMode, ...olderOptions } as const satisfies OptionRows;
+} as const satisfies OptionRows;
 
 export type HiveOptionValues = OptionValuesOf<typeof hiveOptions>;
-
-/** Adds the older name of each variable: WAGGLE_HIVE_ and the flag. */
-function withHivePrefix<const T extends OptionRows>(rows: T): T {
-  const older = ({ flag }: OptionRow): string => `WAGGLE_HIVE_${flag.toUpperCase().replaceAll("-", "_")}`;
-  return Object.fromEntries(
-    Object.entries(rows).map(([key, row]) => [key, { ...row, oldVariables: [older(row)] }]),
-  ) as unknown as T;
-}

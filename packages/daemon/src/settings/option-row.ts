@@ -36,8 +36,6 @@ export interface OptionRow {
   readonly defaultText?: string;
   /** The separator of the values, for a setting that may be given several times. */
   readonly repeatable?: "," | "\n";
-  /** Older names of the environment variable, which are still accepted. */
-  readonly oldVariables?: readonly string[];
   /** A variable of other programs. It counts when neither a flag, nor a variable of Waggle, nor the settings file has the setting. */
   readonly sharedVariable?: string;
   /** Only --help-all lists the setting. */

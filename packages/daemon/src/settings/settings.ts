@@ -61,24 +61,17 @@ export function variableText(env: Environment, name: string): string | undefined
   return env[name] === "" ? undefined : env[name];
 }
 
-/**
- * The first of these variables that is set. Older names come first: a name such as `WAGGLE_HIVE_PORT` belongs to one program, and must win over `WAGGLE_PORT`
- * in an environment that a hive shares with a worker.
- */
-function givenVariable(names: readonly string[], env: Environment): Given | undefined {
-  for (const name of names) {
-    const text = variableText(env, name);
-    if (text !== undefined) return { text, source: `the variable ${name}` };
-  }
-  return undefined;
+function givenVariable(name: string, env: Environment): Given | undefined {
+  const text = variableText(env, name);
+  return text === undefined ? undefined : { text, source: `the variable ${name}` };
 }
 
 function givenIn<K extends string>(key: K, row: OptionRow, { flags, env, file }: SettingSources<K>): Given | undefined {
   const flag = flags.get(key);
   if (flag !== undefined) return { text: flag };
-  const variable = givenVariable([...(row.oldVariables ?? []), variableOf(row)], env);
+  const variable = givenVariable(variableOf(row), env);
   if (variable !== undefined) return variable;
   const inFile = file?.values.get(key);
   if (inFile !== undefined) return { text: inFile.text, source: `${file?.path}, line ${inFile.line}` };
-  return row.sharedVariable === undefined ? undefined : givenVariable([row.sharedVariable], env);
+  return row.sharedVariable === undefined ? undefined : givenVariable(row.sharedVariable, env);
 }

@@ -52,7 +52,7 @@ function settingOf(row: OptionRow): SettingRow {
   return {
     group: row.group,
     flag: row.value === undefined ? `--${row.flag}` : `--${row.flag} <${row.value}>`,
-    variable: [variableOf(row), ...(row.oldVariables ?? []), row.sharedVariable ?? []].flat().join("`, `"),
+    variable: [variableOf(row), row.sharedVariable ?? []].flat().join("`, `"),
     default: row.default === undefined ? (row.defaultText ?? "") : defaultText(row.default),
     description: row.help,
   };
