@@ -94,7 +94,6 @@ it.each([
   [[...local, "--api-token-file", "tokens"], "--local-mode with an API token"],
   [[...local, "--host", "0.0.0.0"], "--local-mode with --host 0.0.0.0"],
   [[...local, "--on-worker-loss", "retry"], 'Cannot use --on-worker-loss "retry": it must be one of resume, error.'],
-  [[...local, "--replay-buffer", "1GiB"], "--replay-buffer larger than --replay-total"],
   [[...local, "--max-body", "1GiB"], "--max-body larger than --max-bodies"],
   [[...local, "--slots", "2"], "Unknown option '--slots'"],
 ])("refuses %j", (argv, reason) => {

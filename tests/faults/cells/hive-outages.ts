@@ -8,7 +8,6 @@ import type { Stage } from "../support/stage.ts";
 
 const workerId = "chaos-worker";
 const heartbeatInterval = "100ms";
-const hiveTimeout = "300ms";
 /** Shorter than the worker's timeout. Lasts until the next fault. */
 const delay = { fault: "delay", delay_ms: 200 } as const;
 const delayedBeats = 5;
@@ -38,7 +37,7 @@ interface Scene {
 
 export async function runHiveOutages(stage: Stage): Promise<void> {
   const hive = await startHive(stage, "0");
-  const flags = `--hive-url http://127.0.0.1:${hive.port} --worker-id ${workerId} --hive-timeout ${hiveTimeout}`;
+  const flags = `--hive-url http://127.0.0.1:${hive.port} --worker-id ${workerId}`;
   const pace = `--heartbeat-interval ${heartbeatInterval} --fake-step-delay 10`;
   await using worker = await stage.startWorker(`${flags} ${pace} --context-size 65536 --replay-buffer 64MiB`);
   const scene: Scene = { stage, worker, bystander: await startBystander(stage, worker), hive };

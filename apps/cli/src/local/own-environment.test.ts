@@ -38,7 +38,7 @@ it("inherits each setting, except settings of a service", () => {
       ...["host", "port", "ollama", "ollama-port", "advertise-url"],
       ...["local-mode", "api-token-file", "allowed-host", "allowed-origin", "open-metrics"],
       ...["mcp-config", "mcp-journal-dir", "mcp-steps", "mcp-call-timeout", "mcp-turn-timeout"],
-      ...["hive-url", "hive-token-file", "worker-id", "heartbeat-interval", "hive-timeout"],
+      ...["hive-url", "hive-token-file", "worker-id", "heartbeat-interval"],
       ...["nats-url", "nats-creds", "nats-insecure", "log-level", "log-format", "history-size"],
     ].toSorted(),
   );

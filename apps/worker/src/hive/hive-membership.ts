@@ -8,6 +8,9 @@ import type { Worker } from "../worker.ts";
 import { startReporter } from "./reporter.ts";
 import type { Reporter } from "./reporter.ts";
 
+/** Longest wait for an answer of the hive. */
+const requestTimeoutMs = 5_000;
+
 /** Does nothing until it has joined, nor if no hive is configured. */
 export interface HiveMembership {
   /** @param onDrain the hive's operator asks the worker to finish its running jobs and exit */
@@ -17,7 +20,7 @@ export interface HiveMembership {
 }
 
 export interface HiveMembershipOptions {
-  readonly config: Pick<WorkerConfig, "hiveUrl" | "hiveToken" | "hiveTimeoutMs" | "heartbeatIntervalMs" | "workerId">;
+  readonly config: Pick<WorkerConfig, "hiveUrl" | "hiveToken" | "heartbeatIntervalMs" | "workerId">;
   readonly log: Logger;
   readonly metrics: Pick<WorkerMetrics, "heartbeats">;
 }
@@ -32,7 +35,7 @@ export function createHiveMembership({ config, log, metrics }: HiveMembershipOpt
       const obeys = obeyed.length === 0 ? {} : { obeys: [...obeyed] };
       const heartbeat = report.heartbeats();
       reporter = startReporter({
-        hive: createHiveClient({ baseUrl: hiveUrl, requestTimeoutMs: config.hiveTimeoutMs, token: hiveToken }),
+        hive: createHiveClient({ baseUrl: hiveUrl, requestTimeoutMs, token: hiveToken }),
         workerId,
         intervalMs: config.heartbeatIntervalMs,
         log,

@@ -161,9 +161,7 @@ export function inlineConfigOf(options: InlineWorkerOptions): WorkerConfig {
     // No test downloads from a hub.
     offline: true,
     queueCapacity: options.queueCapacity ?? 8,
-    replayTotalBytes: 1 << 24,
     replayWindowMs: 60_000,
-    answerTotalBytes: 1 << 24,
     answerWindowMs: 1_800_000,
     endedJobsKept: options.endedJobsKept ?? 1_000,
     maxBodyBytes: options.maxBodyBytes ?? 4 << 20,

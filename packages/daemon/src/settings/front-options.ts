@@ -56,15 +56,6 @@ export const frontLimitOptions = {
     default: "2s",
     advanced: true,
   },
-  collectTimeoutMs: {
-    flag: "collect-timeout",
-    value: "duration",
-    group: "Limits",
-    help: "longest time for an answer that is not streamed",
-    schema: duration("1s", "24h"),
-    default: "240s",
-    advanced: true,
-  },
   unclaimedTimeoutMs: {
     flag: "unclaimed-timeout",
     value: "duration",
@@ -106,20 +97,12 @@ export const frontLimitOptions = {
     value: "size",
     group: "Limits",
     help: "most memory for replaying one job",
-    schema: byteSize("1KiB", "1GiB"),
+    // At most what all ended jobs may have together.
+    schema: byteSize("1KiB", "64MiB"),
     default: "8MiB",
     advanced: true,
   },
-  replayTotalBytes: {
-    flag: "replay-total",
-    value: "size",
-    group: "Limits",
-    help: "most memory for replaying ended jobs, all jobs together",
-    schema: byteSize("1KiB", "64GiB"),
-    default: "64MiB",
-    advanced: true,
-  },
-  // Background jobs have a separate replay window and memory: a thousand short answers of a script must not displace a job that a reader will
+  // Background jobs have a separate replay window: a thousand short answers of a script must not displace a job that a reader will
   // resume.
   answerWindowMs: {
     flag: "answer-window",
@@ -128,15 +111,6 @@ export const frontLimitOptions = {
     help: "how long finished background jobs can be replayed",
     schema: duration("0s", "24h"),
     default: "30m",
-    advanced: true,
-  },
-  answerTotalBytes: {
-    flag: "answer-total",
-    value: "size",
-    group: "Limits",
-    help: "most memory for replaying finished background jobs, all together",
-    schema: byteSize("1KiB", "64GiB"),
-    default: "64MiB",
     advanced: true,
   },
   endedJobsKept: {
@@ -218,15 +192,6 @@ export const frontLimitOptions = {
     default: "512MiB",
     advanced: true,
   },
-  maxHeaderBytes: {
-    flag: "max-header",
-    value: "size",
-    group: "Limits",
-    help: "largest set of request headers",
-    schema: byteSize("1KiB", "1MiB"),
-    default: "16KiB",
-    advanced: true,
-  },
   requestTimeoutMs: {
     flag: "request-timeout",
     value: "duration",
@@ -257,9 +222,6 @@ export const frontLimitOptions = {
 } as const satisfies OptionRows;
 
 interface FrontLimits {
-  readonly replayBufferBytes: number;
-  readonly replayTotalBytes: number;
-  readonly answerTotalBytes: number;
   readonly maxBodyBytes: number;
   readonly maxBodiesBytes: number;
   readonly maxPicturesBytes: number;
@@ -273,13 +235,8 @@ export function queueShareOf(given: number | undefined, tokens: readonly unknown
 
 /** Returns a sentence for each contradiction between limits. */
 export function frontProblems(values: FrontLimits): readonly string[] {
-  const { replayBufferBytes, replayTotalBytes, answerTotalBytes, maxBodyBytes, maxBodiesBytes } = values;
-  const { maxPicturesBytes, picturesTotalBytes } = values;
-  const tooSmall = replayBufferBytes > replayTotalBytes ? "--replay-total" : "--answer-total";
+  const { maxBodyBytes, maxBodiesBytes, maxPicturesBytes, picturesTotalBytes } = values;
   return [
-    ...(replayBufferBytes > Math.min(replayTotalBytes, answerTotalBytes)
-      ? [`Cannot use a --replay-buffer larger than ${tooSmall}: one job would exceed the limit of all jobs.`]
-      : []),
     ...(maxBodyBytes > maxBodiesBytes
       ? ["Cannot use a --max-body larger than --max-bodies: one body would exceed the limit of all bodies."]
       : []),

@@ -10,6 +10,9 @@ import { answerGrammarFor, unsupported } from "../body/fields.ts";
 import { keepAliveFor } from "../stream/keep-alive.ts";
 import { pictureReader } from "../pictures/picture-reader.ts";
 
+/** Time limit of an answer that is not streamed: it must arrive before the client's timeout for headers, which is often 300 s. */
+export const collectTimeoutMs = 240_000;
+
 /** The data that a translation needs in addition to the body. */
 export interface RequestContext extends JobOwner, ConversationContext {
   /** The name under which the requested model is served. */
@@ -30,7 +33,7 @@ export interface RequestOptions {
 /** @throws WaggleError invalid_argument for an invalid session name */
 export function requestContextOf(
   c: AppContext,
-  { limits, schemas }: Pick<AppOptions, "limits" | "schemas">,
+  { schemas }: Pick<AppOptions, "schemas">,
   served: Pick<ServedModel, "name" | "chatFormat" | "status" | "info">,
   { streamed, keepAlive, keptPicture }: RequestOptions,
 ): RequestContext {
@@ -38,7 +41,6 @@ export function requestContextOf(
   if (!parsed.success) {
     throw unsupported("x-session-id", "only letters, digits and . _ : - are allowed, 128 at most, and not dots alone");
   }
-  // A collected answer must arrive before the client's timeout for headers; a stream has sent its headers already.
   return {
     client: c.get("client"),
     trace: c.get("requestId"),
@@ -48,14 +50,13 @@ export function requestContextOf(
     answerGrammar: answerGrammarFor(schemas, c.get("client")),
     readPictures: pictureReader(c, served, keptPicture),
     sessionId: parsed.data,
-    deadlineMs: streamed ? undefined : limits.collectTimeoutMs,
+    deadlineMs: streamed ? undefined : collectTimeoutMs,
   };
 }
 
 /** The fields of every job with a collected answer and without an id, a priority and a session. */
 export function collectedJobOf(
   c: AppContext,
-  { collectTimeoutMs }: AppOptions["limits"],
   served: Pick<ServedModel, "name" | "status">,
   keepAlive?: KeepAlive | null,
 ): Omit<JobSpec, "work"> {

@@ -76,8 +76,6 @@ export interface HttpLimits extends PictureLimits {
   /** Share of each model's queue, and of `picturesTotalBytes`, that one client may have. */
   readonly clientQueueShare: number;
   readonly maxStreamsPerClient: number;
-  /** Time limit of answers that are not streamed. */
-  readonly collectTimeoutMs: number;
   readonly pingIntervalMs: number;
   /** 0: retries are not recognized. */
   readonly retryGraceMs: number;

@@ -43,7 +43,7 @@ it.each([
     waiting += 1;
     return await new Promise(() => {});
   };
-  const limits = { maxConnections: 3, maxHeaderBytes: 16_384, requestTimeoutMs: 30_000, readerStallTimeoutMs: 30_000 };
+  const limits = { maxConnections: 3, requestTimeoutMs: 30_000, readerStallTimeoutMs: 30_000 };
   const server = await listen({ fetch } as unknown as App, "127.0.0.1", 0, limits);
   onTestFinished(async () => await server.close());
   const closed: number[] = [];

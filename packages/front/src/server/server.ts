@@ -12,14 +12,14 @@ import type { App } from "./app.ts";
 export interface ServerLimits {
   /** Beyond it, the address with the most connections loses its oldest one without a request, otherwise its newest. */
   readonly maxConnections: number;
-  /** Size limit of all headers of a request together. */
-  readonly maxHeaderBytes: number;
   /** Time limit for receiving a whole request, including its body. */
   readonly requestTimeoutMs: number;
   /** Time limit for a client that does not read written data. */
   readonly readerStallTimeoutMs: number;
 }
 
+/** Size limit of all headers of a request together. */
+const maxHeaderBytes = 16_384;
 /** Time limit of a connection without requests. */
 const keepAliveTimeoutMs = 5_000;
 /** Time limit for sending an error to a request that Node's parser rejects. */
@@ -62,7 +62,7 @@ export async function listen(
   const connections = createHoldings<Socket>();
   const server = createServer(
     {
-      maxHeaderSize: limits.maxHeaderBytes,
+      maxHeaderSize: maxHeaderBytes,
       headersTimeout: limits.requestTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,
       connectionsCheckingInterval: Math.min(limits.requestTimeoutMs, longestCheckIntervalMs),

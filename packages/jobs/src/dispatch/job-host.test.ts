@@ -9,7 +9,7 @@ import type { Executor } from "./executor-port.ts";
 import { createJobHost } from "./job-host.ts";
 import type { JobHost, JobHostOptions } from "./job-host.ts";
 
-const windows = { replayWindowMs: 1, replayTotalBytes: 1, answerWindowMs: 1, answerTotalBytes: 1, endedJobsKept: 1 };
+const windows = { replayWindowMs: 1, answerWindowMs: 1, endedJobsKept: 1 };
 const spec: JobSpec = {
   model: "m",
   who: { client: "c", trace: "t" },

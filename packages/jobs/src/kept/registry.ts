@@ -8,15 +8,17 @@ import { createEndedJobs } from "./ended-jobs.ts";
 import type { Job } from "../job/job.ts";
 import { endedOf } from "../watching/summaries.ts";
 
+/**
+ * Maximum number of bytes of the replay logs of all ended jobs; background jobs have as much again. Beyond this limit the oldest jobs are forgotten early.
+ */
+const totalBytes = 64 * 1_048_576;
+
 export interface RegistryOptions {
   readonly clock: Clock;
   /** How long an ended job can be replayed. */
   readonly replayWindowMs: number;
-  /** Maximum number of bytes of the replay logs of all ended jobs. Beyond this limit the oldest jobs are forgotten early. */
-  readonly replayTotalBytes: number;
-  /** The same two limits for background jobs, which continue without a reader, and for jobs with tool calls: their clients return later. */
+  /** The same for background jobs, which continue without a reader, and for jobs with tool calls: their clients return later. */
   readonly answerWindowMs: number;
-  readonly answerTotalBytes: number;
   /** Limit for the number of ended background jobs, and also for the number of other ended jobs. */
   readonly endedJobsKept: number;
   /** Time of day, milliseconds since 1970; Date.now by default. */
@@ -66,17 +68,9 @@ export function createJobRegistry(options: RegistryOptions): JobRegistry {
   const lastEnded = createHoldings<EndedJob>();
   const byName = new Map<string, Job>();
   const live = new Map<string, Job>();
-  const shared = { clock: options.clock, countLimit: options.endedJobsKept, onForgotten: forgotten };
-  const replayed = createEndedJobs({
-    ...shared,
-    windowMs: options.replayWindowMs,
-    totalBytes: options.replayTotalBytes,
-  });
-  const answers = createEndedJobs({
-    ...shared,
-    windowMs: options.answerWindowMs,
-    totalBytes: options.answerTotalBytes,
-  });
+  const shared = { clock: options.clock, countLimit: options.endedJobsKept, totalBytes, onForgotten: forgotten };
+  const replayed = createEndedJobs({ ...shared, windowMs: options.replayWindowMs });
+  const answers = createEndedJobs({ ...shared, windowMs: options.answerWindowMs });
 
   /** Begins with the jobs of the last process. */
   const restored = onDisk(endedJobsLimit, {}).then(

@@ -71,15 +71,6 @@ export const networkOptions = {
     default: "5s",
     advanced: true,
   },
-  hiveTimeoutMs: {
-    flag: "hive-timeout",
-    value: "duration",
-    group: "Hive",
-    help: "longest wait for an answer of the hive",
-    schema: duration("50ms", "1m"),
-    default: "5s",
-    advanced: true,
-  },
 
   ...fleetOptions,
 

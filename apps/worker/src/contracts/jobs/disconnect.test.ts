@@ -59,7 +59,7 @@ async function serve(
   readerStallTimeoutMs = 30_000,
 ): Promise<(requests: string) => Promise<Socket>> {
   worker = createInlineWorker(options);
-  const limits = { maxConnections: 100, maxHeaderBytes: 16_384, requestTimeoutMs: 30_000, readerStallTimeoutMs };
+  const limits = { maxConnections: 100, requestTimeoutMs: 30_000, readerStallTimeoutMs };
   server = await listen(worker.app, "127.0.0.1", 0, limits);
   const port = Number(new URL(server.url).port);
   return async (requests) => {

@@ -12,7 +12,7 @@ export function embeddingRoute({ limits, models }: AppOptions, generations: Gene
   return async (c) => {
     const { model, content } = await readBody(c, EmbeddingRequestSchema, limits.maxBodyBytes);
     const { job } = await generations.complete(c, {
-      ...collectedJobOf(c, limits, models.find(model)),
+      ...collectedJobOf(c, models.find(model)),
       work: { kind: "embed", texts: textsOf(content) },
     });
     // The inner list is for models without pooling, which have a vector for each token.

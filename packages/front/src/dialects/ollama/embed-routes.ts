@@ -27,7 +27,7 @@ export function createEmbedRoutes(
     texts: Omit<EmbedWork, "kind">,
   ): Promise<{ vectors: readonly Vector[]; end: EndEvent }> {
     const { job, end } = await generations.complete(c, {
-      ...collectedJobOf(c, limits, served, keepAlive),
+      ...collectedJobOf(c, served, keepAlive),
       work: { kind: "embed", ...texts },
     });
     return { vectors: job.vectors, end };

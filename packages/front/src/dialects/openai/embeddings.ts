@@ -19,7 +19,7 @@ export function embeddingsRoute({ limits, models }: AppOptions, generations: Gen
     const body = await readBody(c, EmbeddingsRequestSchema, limits.maxBodyBytes);
     const served = models.find(body.model);
     const { job, end } = await generations.complete(c, {
-      ...collectedJobOf(c, limits, served, body.keep_alive),
+      ...collectedJobOf(c, served, body.keep_alive),
       work: { kind: "embed", texts: textsOf(body.input), dimensions: body.dimensions ?? undefined },
     });
     const embedded = { vectors: job.vectors, tokens: end.usage.prompt_tokens };

@@ -2,7 +2,7 @@
 import type { RerankWork } from "@waggle/engine";
 import type { Job } from "@waggle/jobs";
 import type { RerankRequest } from "@waggle/protocol";
-import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
+import type { AppContext, ServedModel } from "../../server/context.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { collectedJobOf } from "../../generation/base-job-spec.ts";
 
@@ -20,11 +20,10 @@ export async function rank(
   c: AppContext,
   served: ServedModel,
   pairs: Pairs,
-  { limits }: AppOptions,
   generations: Generations,
 ): Promise<Ranked> {
   const { job, end } = await generations.complete(c, {
-    ...collectedJobOf(c, limits, served),
+    ...collectedJobOf(c, served),
     work: { kind: "rerank", ...pairs },
   });
   const { prompt_tokens: tokens } = end.usage;

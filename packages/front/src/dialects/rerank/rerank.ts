@@ -24,7 +24,7 @@ export function rerankRoute(options: AppOptions, generations: Generations, versi
     // Jina and Cohere always cut long texts; TEI and vLLM cut long texts only on request.
     const truncateTo = truncationOf(body, !bare);
     const pairs = { queries: [body.query], documents: texts, truncateTo };
-    const { job, logits, usage } = await rank(c, served, pairs, options, generations);
+    const { job, logits, usage } = await rank(c, served, pairs, generations);
     const places = bestOf(texts, logits, body);
     const withText = body.return_documents === true || body.return_text === true;
     if (bare) {
@@ -87,7 +87,7 @@ export function scoreRoute(options: AppOptions, generations: Generations): Handl
       throw unsupported("text_1", `it has ${queries.length} texts, which is neither one nor as many as text_2 has`);
     }
     const pairs = { queries, documents, truncateTo: truncationOf(body, false) };
-    const { job, logits, usage } = await rank(c, served, pairs, options, generations);
+    const { job, logits, usage } = await rank(c, served, pairs, generations);
     const scores: Scores = {
       id: `score-${job.id}`,
       object: "list",
