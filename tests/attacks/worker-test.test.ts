@@ -1,5 +1,4 @@
-// Tests `xtask worker:test` with real processes: it passes for a correct worker, also twice in parallel, it catches cheating workers, and it leaves
-// no process behind, however it ends.
+// Tests `xtask worker:test` with real processes: it passes for a correct worker, catches cheating workers, and leaves no process behind.
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

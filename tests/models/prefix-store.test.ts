@@ -1,5 +1,4 @@
-// Tests that a conversation's prefix is kept when another one takes its slot, and when the engine crashes or the worker restarts. Runs with the
-// embedded model over HTTP.
+// Tests over HTTP that a conversation's prefix is kept when another one takes its slot, the engine crashes or the worker restarts.
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

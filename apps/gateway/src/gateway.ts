@@ -1,5 +1,4 @@
-// Composes a gateway: the worker's HTTP front over a fleet instead of an engine. The composition starts no process and opens no socket,
-// so tests run it as the daemon does.
+// Composes a gateway: the worker's HTTP front over a fleet. It starts no process and opens no socket, so tests run it as the daemon does.
 import type { Clock } from "@waggle/async";
 import type { GatewaySide } from "@waggle/fleet";
 import { createApp, createClientAccounts, createSchemaCompiler } from "@waggle/front";

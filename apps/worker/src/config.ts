@@ -1,5 +1,4 @@
-// Reads the worker's configuration from argv, variables and the settings file into one validated, readonly object. Only main and config read flags
-// and variables.
+// Reads argv, variables and the settings file into one validated, readonly configuration. Only main and config read flags and variables.
 import { join, resolve } from "node:path";
 import { collectProblems, queueShareOf, readConfig } from "@waggle/daemon";
 import type { ConfigOf, ConfigResult, DaemonConfig, Environment } from "@waggle/daemon";

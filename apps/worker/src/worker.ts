@@ -99,7 +99,7 @@ export interface Worker {
 /** Maximum number of prompts that wait to be rendered from the file of a model that is not loaded. Each prompt keeps a conversation in memory. */
 const waitingPrompts = 8;
 
-/** Time after which a worker whose models have all failed exits. */
+/** Time after which a worker whose models have all failed exits.Decision 120. */
 export const failedExitMs = 60_000;
 
 export function createWorker(options: WorkerOptions): Worker {

@@ -1,4 +1,4 @@
-// Owns which stream of a session may run. Requests are ordered by their tickets, so the time that a request takes to prepare does not matter.
+// Owns which stream of a session may run. Tickets order the requests, so the time that a request takes to prepare is irrelevant. Decision 119.
 
 /** A request's place in the order of arrival at this process. All streams of one request have the same ticket. */
 export type Ticket = number;

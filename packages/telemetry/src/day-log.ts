@@ -1,5 +1,5 @@
 // Owns a day of a server's past on disk: log lines, ended jobs and points of the history, as lines of JSON in a folder. A process appends only to
-// its own files, so servers can share the folder. A disk that fails costs the rows alone: no call waits for it, and none throws.
+// its own files, so servers can share the folder. A disk that fails costs the rows alone: no call waits for it, and none throws. Decision 121.
 import { appendFileSync, createReadStream } from "node:fs";
 import { appendFile, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";

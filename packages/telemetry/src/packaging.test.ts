@@ -1,5 +1,4 @@
-// Tests that the dashboard and the alerts of packaging/ match the metrics: every expression is parsed with Prometheus' grammar, and its metrics and
-// labels must exist.
+// Tests the dashboard and the alerts of packaging/: Prometheus' grammar parses every expression, and its metrics and labels exist.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";

@@ -1,5 +1,4 @@
-// Runs jobs on the workers of a fleet: sequences become jobs in the fleet's queue, and their records become the events of an engine.
-// This file knows no HTTP; the dispatcher owns the order of its queue.
+// Runs jobs on the workers of a fleet: sequences become jobs in its queue, records become events of an engine. Knows no HTTP. Decision 092.
 import type { TimerHandle } from "@waggle/async";
 import { noTotals } from "@waggle/engine";
 import type { JobEvent } from "@waggle/engine";

@@ -1,4 +1,4 @@
-// Owns the API reference: all routes and schemas in the server's OpenAPI document.
+// Owns the API reference: all routes and schemas in the server's OpenAPI document. Decision 098.
 import { useComputed, useSignal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
 import type { VNode } from "preact";

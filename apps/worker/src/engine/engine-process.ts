@@ -46,14 +46,12 @@ function engineEnv(inherited: Environment): NodeJS.ProcessEnv {
     ...env,
     // One thread in libuv's pool keeps every pass on the same thread: with more, two compute threads lose half their speed (decision 003).
     UV_THREADPOOL_SIZE: "1",
-    // Spins at a barrier before a thread sleeps, in builds with OpenMP. More spins are up to 5 % faster on a quiet machine, but on busy
-    // cores two threads can almost stop (decision 008).
+    // Spins at a barrier, in builds with OpenMP. More are up to 5 % faster, but on busy cores two threads can almost stop (decision 008).
     GOMP_SPINCOUNT: env["GOMP_SPINCOUNT"] ?? "2000",
     // Without a fixed threshold glibc keeps freed memory at the top of its heap, up to twice the largest block so far: 25 MB here.
     MALLOC_TRIM_THRESHOLD_: env["MALLOC_TRIM_THRESHOLD_"] ?? String(128 * 1_024),
-    // With a fixed trim threshold glibc no longer adapts this threshold to common block sizes: blocks of 128 KiB and more would come from the
-    // system each time, zeroed. Tokenizing a text of 262,144 emoji took 2.7 s instead of 0.7 s, and delayed a stream by 0.5 s instead of
-    // 0.1 s.
+    // With a fixed trim threshold glibc no longer adapts this threshold: blocks of 128 KiB and more would come from the system each time,
+    // zeroed. Tokenizing a text of 262,144 emoji took 2.7 s instead of 0.7 s, and delayed a stream by 0.5 s instead of 0.1 s.
     MALLOC_MMAP_THRESHOLD_: env["MALLOC_MMAP_THRESHOLD_"] ?? String(2 * 1_048_576),
   };
 }

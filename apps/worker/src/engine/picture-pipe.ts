@@ -1,5 +1,4 @@
-// Owns the way of pictures from the worker to its engine process. A command crosses as JSON over the channel; the bytes of its pictures cross over a
-// separate pipe, in the order of the commands.
+// Owns the way of pictures to the engine process: their bytes follow the commands over a separate pipe, in the same order. Decision 110.
 import type { ChildProcess } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import type { EngineCommand, Picture } from "@waggle/engine";

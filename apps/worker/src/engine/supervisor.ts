@@ -1,5 +1,4 @@
-// Keeps an engine process running: starts it, restarts it when it dies, and gives up in a crash loop. It knows no jobs; the dispatcher handles
-// the jobs that are lost with an engine.
+// Keeps an engine process running: starts and restarts it, and gives up in a crash loop. The dispatcher handles lost jobs. Decision 001.
 import type { ChildProcess } from "node:child_process";
 import { createBackoff } from "@waggle/async";
 import type { TimerHandle } from "@waggle/async";

@@ -1,4 +1,4 @@
-// Implements a promise that is settled from outside, since Node 20 has no Promise.withResolvers.
+// Implements a promise that is settled from outside, since Node 20 has no Promise.withResolvers. Decision 005.
 
 export interface Deferred<T> {
   readonly promise: Promise<T>;

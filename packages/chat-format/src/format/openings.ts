@@ -1,5 +1,5 @@
 // Owns where the items of an answer begin. A marker alone begins no call: the text after the marker must lead to the name of a tool. The reader and
-// the grammar use the same rows of texts, so that both take the same text for the beginning of a call.
+// the grammar use the same rows of texts, so that both take the same text for the beginning of a call. Decision 124.
 import type { TextRow } from "@waggle/grammar/json-schema";
 import { type Cursor, isBlank, maxBlankChars } from "./cursor.ts";
 import type { ChatFormat } from "./format.ts";

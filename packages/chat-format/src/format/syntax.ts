@@ -1,4 +1,4 @@
-// Owns the syntax of answers: a small tree of plain data. The reader interprets the tree, and the grammar is printed from it.
+// Owns the syntax of answers: a small tree of plain data. The reader interprets the tree, and the grammar is printed from it. Decision 067.
 import type { JsonType } from "./arguments/schema-types.ts";
 
 /** Syntax of a piece of an answer. Strings may contain marks (see marks.ts). */

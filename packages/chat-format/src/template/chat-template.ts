@@ -1,4 +1,4 @@
-// Owns a model's chat template: chooses the source for a conversation, adds the values that transformers adds, and renders on a thread.
+// Owns a model's chat template: chooses the source for a conversation, adds the values that transformers adds, and renders on a thread. Decision 013.
 import { defaultRenderLimits, type RenderLimits } from "./limits.ts";
 import { strftime } from "./builtins/strftime.ts";
 import { TemplateError } from "./template-error.ts";

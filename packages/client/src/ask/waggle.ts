@@ -1,4 +1,4 @@
-// Owns the surface for programs: `createWaggle` makes a client of one server, whose `ask` returns an answer that survives broken connections.
+// Owns the surface for programs: `createWaggle` makes a client whose `ask` returns an answer that survives broken connections. Decision 116.
 import { startAnswer, type AnswerEvent } from "./answer.ts";
 import { createServer, type ServerOptions } from "./server.ts";
 import type { AnswerMessage, EndEvent, FinishReason, Message, Receipt, Timings, Tool, Usage } from "./wire.ts";

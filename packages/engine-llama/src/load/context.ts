@@ -1,4 +1,4 @@
-// Opens the context of the slots, and chooses its size if the user does not.
+// Opens the context of the slots, and chooses its size if the user does not. Decision 105.
 import {
   contextDefaults,
   createEstimator,

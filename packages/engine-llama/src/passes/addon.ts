@@ -1,5 +1,4 @@
-// Loads Waggle's addons, which add functions to node-llama-cpp's binding. Without the first, the library's binding does the same work, slower. Without
-// the second, no model reads pictures.
+// Loads Waggle's addons. Without the first, the library's binding decodes, slower. Without the second, no model reads pictures. Decision 078.
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { getModuleVersion } from "node-llama-cpp";

@@ -1,5 +1,4 @@
-// Owns passes: a forward pass over the batch rows of several slots, with the outputs that each row requests; and the operations on a sequence between two
-// passes.
+// Owns passes: a forward pass over the batch rows of several slots, with its outputs; and the operations on a sequence between two passes.
 import type { SlotSampling, Token, TokenLogprobs } from "@waggle/engine";
 import { logprobNumbers, type Batch, type BatchDecoder, type Draws, type Sampler } from "./batch-decoder.ts";
 import { createCheckpoints } from "./checkpoints.ts";

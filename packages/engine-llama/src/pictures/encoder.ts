@@ -1,5 +1,4 @@
-// Implements the part of the Backend port that reads pictures: encodes chunks with mtmd on a separate thread, keeps their embeddings, and computes them
-// in slots.
+// Reads pictures for the Backend: encodes chunks with mtmd on a separate thread, and computes the embeddings in slots. Decision 109.
 import { onAbort } from "@waggle/async";
 import type { PictureEncoder, PicturePiece } from "@waggle/engine";
 import type { Passes } from "../passes/passes.ts";

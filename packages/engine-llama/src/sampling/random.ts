@@ -1,5 +1,4 @@
-// Generates the random numbers of a token: its seed, and the numbers that llama.cpp's samplers draw with this seed, so that our sampler chooses the
-// same token.
+// Generates a token's random numbers: its seed, and what llama.cpp's samplers draw with it, so that our sampler agrees. Decision 080.
 
 export interface Draws {
   /** Next number of the generator for choosing a token, in [0, 1). */

@@ -1,5 +1,4 @@
-// Gives each chunk of a picture the number that its cells have among entries. No number is used twice, so that a cell is never taken for a cell of
-// another chunk.
+// Gives each chunk of a picture the number that its cells have among entries. No number is used twice, so no chunk is taken for another.
 
 /** Limit for the remembered chunks. A chunk that was forgotten gets another number, so that its cells are not found in caches any more. */
 const mostChunks = 4_096;

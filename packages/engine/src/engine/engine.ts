@@ -1,5 +1,4 @@
-// Runs the engine: commands in, events out, the step loop between them. The engine knows no process, socket or file, and
-// never waits for a reader.
+// Runs the engine: commands in, events out, the step loop between them. It knows no process, socket or file, and never waits for a reader.
 import type { PromptPiece, StepCosts } from "@waggle/protocol";
 import { createPacing, type Pacing } from "../schedule/costs/pacing.ts";
 import type { ThreadChange } from "../schedule/costs/threads.ts";

@@ -1,5 +1,5 @@
 // Transfers KV caches: saves slots as KV snapshots, loads snapshots, copies slots. Decides which transfers pay and which snapshots are evicted, and
-// limits the transfers at a scheduling point, so that running streams do not wait long.
+// limits the transfers at a scheduling point, so that running streams do not wait long. Decision 017.
 import type { Backend } from "../port/backend.ts";
 import type { Held, KvSnapshot } from "../port/kv.ts";
 import { hasPictures } from "../port/entries.ts";

@@ -1,5 +1,4 @@
-// Computes the median of the last few values. A mean would follow outliers: a pass sometimes takes many times as long, while
-// another process has the core.
+// Computes the median of the last few values. A mean would follow outliers: a pass takes many times as long while another process has the core.
 
 export interface RecentMedian {
   add(value: number): void;

@@ -1,5 +1,4 @@
-// Decides whether to transfer a KV cache: compares the measured times of saving, loading and copying with the time of computing the
-// tokens. The module knows no clock.
+// Decides whether to transfer a KV cache, by the measured times of transfers and of computing the tokens. Knows no clock. Decision 017.
 import { createRecentMedian } from "./recent-median.ts";
 
 /** Least tokens that are worth a transfer before transfers and computing are measured. */

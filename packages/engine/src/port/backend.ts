@@ -1,5 +1,4 @@
-// Defines the Backend port: the functions that the engine calls to compute. The port knows slots and tokens, but no jobs,
-// HTTP or time.
+// Defines the Backend port: the functions that the engine calls to compute. The port knows slots and tokens, but no jobs, HTTP or time.
 import type { BackendInfo, GpuMemory } from "./info.ts";
 import type { Pieces } from "./pieces.ts";
 import type { Token } from "./steps.ts";

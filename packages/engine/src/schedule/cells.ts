@@ -1,5 +1,4 @@
-// Counts the cells of the context pool, one for each token that a slot holds: how many are used, how many a job soon needs, and which job is preempted when
-// the pool is full. Pure.
+// Counts the cells of the context pool, one for each token in a slot: used ones, those soon needed, and which job is preempted. Pure.
 import { contextCapacity } from "../port/info.ts";
 import { isDecoding, missingOf, runsIn, type Run, type Slot } from "./slots.ts";
 

@@ -1,5 +1,4 @@
-// Plans a step: which entries of which jobs it computes. Each job gets the next entries that its slot lacks of its target; prompts share the step's budget
-// of tokens in an order. Pure.
+// Plans a step. Each job gets the next entries that its slot lacks of its target; prompts share a budget, in an order. Pure. Decision 128.
 import type { PicturePiece } from "../port/pictures.ts";
 import type { BatchEntry, Token } from "../port/steps.ts";
 import { positionBehind } from "../port/entries.ts";

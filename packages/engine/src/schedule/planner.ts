@@ -1,5 +1,4 @@
-// Plans the next pass. Tokens, a picture's cells and texts take passes of different kinds; the kinds that compute long alternate, and jobs that decode
-// get a pass after each of them, so that streams do not wait long.
+// Plans the next pass: tokens, a picture's cells or texts. The kinds that compute long take turns, with a pass of decoding jobs after each.
 import type { Load, Pacing, PieceLimits } from "./costs/pacing.ts";
 import type { Backend } from "../port/backend.ts";
 import type { PicturePiece } from "../port/pictures.ts";

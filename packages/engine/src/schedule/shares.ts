@@ -1,10 +1,9 @@
 // Shares the engine's time between clients, and each client's time between its flows, whatever they compute. Knows no slot, clock or backend.
 //
-// A pass or a piece costs its jobs milliseconds. Each client with work earns an equal part of them, and what it uses beyond this is its debt; what it gets too
-// little is a negative debt, up to a limit. While a client's debt is larger than another one's, the client is left out of the rounds, and its debt shrinks. So a
-// client that is alone has no debt, whatever it uses.
+// Each client with work earns an equal part of the time of all passes and pieces. What it uses beyond this is its debt, what it gets too little a negative
+// debt, up to a limit. A client with more debt than another one is left out of the rounds, and its debt shrinks. A client that is alone has no debt.
 // Prompts are paid from a credit first: this time is no debt, and no other client earns it. What an idle client earns restores its credit. Of several
-// clients that read prompts, each pays only its part from its credit, so that together they delay the others no more than one of them does.
+// clients that read prompts, each pays only its part, so that together they delay the others no more than one does. Decision 118.
 import type { EngineJob } from "../port/messages.ts";
 
 /** A client with this much more debt than another client with work is left out. Less is no reason to divide a step, because shared steps are cheaper. */

@@ -1,4 +1,4 @@
-// Shares the time before the first steps between clients: owns the pieces that wait and run, and their time limit.
+// Shares the time before the first steps between clients: owns the pieces that wait and run, and their time limit. Decision 117.
 import { createFairQueue, createPace, deferred, onAbort, type FairQueue } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import type { PieceKind, Pieces } from "../port/pieces.ts";

@@ -1,5 +1,4 @@
-// Gives the slots the embeddings of their pictures: has them encoded one after the other, fairly between clients, while steps continue, and chooses the
-// picture that is computed next.
+// Gives the slots the embeddings of their pictures: has them encoded fairly while steps continue, and chooses the next picture to compute.
 import { deadlineSignal, linkSignals } from "@waggle/async";
 import type { EngineEvent } from "../port/messages.ts";
 import type { Picture, PictureChunk, PictureEncoder } from "../port/pictures.ts";

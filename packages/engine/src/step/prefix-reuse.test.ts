@@ -1,5 +1,4 @@
-// Tests prefixes that one job computes and other jobs load, through the whole engine. The fake backend's next token depends on
-// every token before it, so a wrong cache changes the text.
+// Tests prefixes that one job computes and others load, in the whole engine. The fake backend's next token depends on every token before it.
 import { describe, expect, test } from "vitest";
 import type { KvSnapshots } from "../port/kv.ts";
 import { tokenizeFake } from "../fake/fake-model.ts";

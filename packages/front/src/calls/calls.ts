@@ -1,5 +1,5 @@
 // Runs the tool calls of jobs, each at most once: a call is in the journal before it is sent. After a restart, a request with the same key continues
-// after the recorded messages, and the outcome of a call without a result is unknown.
+// after the recorded messages, and the outcome of a call without a result is unknown. Decision 126.
 import { createHoldings, createShares, deferred, onAbort } from "@waggle/async";
 import { drawnId, streamKeys, toolOf } from "@waggle/jobs";
 import type { CallableTool, Calls, GenerateSpec, Job, JobCalls, JobRegistry } from "@waggle/jobs";

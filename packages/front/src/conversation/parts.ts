@@ -1,5 +1,5 @@
-// Reads what the messages of all dialects contain: texts, pictures, calls, and parts that the model cannot read. Such a part becomes a note, unless the
-// user attaches it in the last message: then the request is refused. Clients repeat their history, so a refusal of an earlier part would end a conversation.
+// Reads the contents of messages in all dialects: texts, pictures, calls, and parts that the model cannot read. Such a part becomes a note, unless the user
+// attaches it in the last message: then the request is refused. To refuse an earlier part would end the conversation. Decision 123.
 import { unescape } from "node:querystring";
 import type { PastCall, ToolCall } from "@waggle/protocol";
 import { unsupported } from "../body/fields.ts";

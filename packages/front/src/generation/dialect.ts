@@ -1,5 +1,4 @@
-// Owns the contract of a dialect: its routes, the shape of its errors, and the shape of its answers. All other code (access, limits, jobs,
-// cancelling, sockets) is the same for every dialect, and does not know the dialects.
+// Owns the contract of a dialect: its routes, and the shapes of its errors and answers. All other code knows no dialects. Decision 061.
 import type { GenerateSpec, Job } from "@waggle/jobs";
 import type {
   EndEvent,

@@ -1,4 +1,4 @@
-// Negates a schema: derives a schema that allows only values that the original forbids.
+// Negates a schema: derives a schema that allows only values that the original forbids. Decision 070.
 import { derive, isRecord } from "./schema-part.ts";
 import { jsonTypes } from "./keywords.ts";
 

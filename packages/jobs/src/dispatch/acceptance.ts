@@ -1,5 +1,4 @@
-// Accepts or refuses a request, after the preflight and the reservation of the job's id. A refusal, which is possible after each wait,
-// changes no other job.
+// Accepts or refuses a request, after its preflight and the reservation of its id. A refusal changes no other job. Decision 104.
 import { choicesOf } from "@waggle/engine";
 import { WaggleError } from "@waggle/protocol";
 import type { JobDispatcher, Submission } from "./dispatcher-port.ts";

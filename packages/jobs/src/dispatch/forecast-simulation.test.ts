@@ -1,5 +1,4 @@
-// Compares the forecast with what came, in simulations of random jobs on a fake engine: the ratio of promise and wait, and refusals of jobs that
-// would have met their deadline.
+// Compares the forecast with random jobs on a fake engine: the ratio of promise and wait, and refusals of jobs that would have been in time.
 import { SamplingSchema, type StepCosts } from "@waggle/protocol";
 import { expect, test } from "vitest";
 import { createForecast } from "./forecast.ts";

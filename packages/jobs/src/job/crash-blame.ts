@@ -1,4 +1,4 @@
-// Decides which jobs are suspected of having crashed the engine, and when such a job may start.
+// Decides which jobs are suspected of having crashed the engine, and when such a job may start. Decision 091.
 //
 // A job is a suspect when the last engine died while preparing or running the job, before its first new output. A suspect starts when all running jobs
 // have new output, and no other job is prepared or starts before the suspect has output. So when the suspect crashes the next engine too, the other

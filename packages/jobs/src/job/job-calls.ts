@@ -1,5 +1,4 @@
-// Defines the tool calls that the worker runs for a job, between two of its messages: what a spec says of them, which calls a message has, and the
-// port that runs them.
+// Defines the tool calls that the worker runs between two messages of a job, and the port that runs them. Decision 126.
 import type { GenerateWork } from "@waggle/engine";
 import type { AnswerMessage, TokenEvent, ToolCallEvent, ToolResultEvent } from "@waggle/protocol";
 import type { Job } from "./job.ts";

@@ -1,4 +1,4 @@
-// Defines the life of a job as one pure function, which returns the new state and the effects of an input.
+// Defines the life of a job as one pure function, which returns the new state and the effects of an input. Decision 020.
 //
 //   blocked (until the older jobs of the session have ended)
 //     v
@@ -9,7 +9,7 @@
 //     +----- calling <------+
 //            their results are there: the next step, with a longer prompt
 //
-// A step is one way from `queued` to an answer. Messages that an earlier process has recorded go from `queued` to `calling` without a run.
+// A step is one way from `queued` to an answer. Recorded messages of an earlier process go from `queued` to `calling` without a run. Decision 126.
 import type { GenerateWork, JobEvent, Token } from "@waggle/engine";
 import type { AnswerMessage, QueuedEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import { emptyMessage, lengthOf, messageOf, withToken } from "./answer-message.ts";

@@ -1,5 +1,5 @@
 // Owns the journal of the calls: each call is in a file before it is sent, and each result when it comes. With it, a turn that a restart of the
-// daemon has interrupted continues, and no call of the turn is sent twice. Clients share its bytes.
+// daemon has interrupted continues, and no call of the turn is sent twice. Clients share its bytes. Decision 113.
 import { rm } from "node:fs/promises";
 import type { open } from "node:fs/promises";
 import { createHoldings, createShares } from "@waggle/async";

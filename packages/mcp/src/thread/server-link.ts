@@ -1,5 +1,4 @@
-// Starts the thread of a server, and carries calls to it and outcomes back. The thread is killed with the server's processes when it hangs or
-// needs too much memory; only that server's calls end.
+// Starts a server's thread, and carries its calls. A thread that hangs or fills its memory is killed with its processes. Decision 125.
 import { deferred, onAbort, startThread } from "@waggle/async";
 import type { Clock, ThreadModule, TimerHandle } from "@waggle/async";
 import { failedOutcome } from "../connection/call-outcome.ts";

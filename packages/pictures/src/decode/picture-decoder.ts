@@ -1,4 +1,4 @@
-// Decodes pictures on a thread that can be killed: owns the thread's limits, and the errors.
+// Decodes pictures on a thread that can be killed: owns the thread's limits, and the errors. Decision 109.
 import { createIsolate, deferred, IsolateError, onAbort, type Clock, type StartIsolateThread } from "@waggle/async";
 import { WaggleError } from "@waggle/protocol";
 import { checkedPicture, pictureError } from "../header/picture-header.ts";

@@ -1,5 +1,4 @@
-// Shows that conversations are stored whole: two tabs merge, a failed write changes nothing, and unsaved changes of a closed tab are written at
-// the next start.
+// Shows that conversations are stored whole: tabs merge, a failed write changes nothing, and changes of a closed tab are written later.
 import "fake-indexeddb/auto";
 import { IDBFactory } from "fake-indexeddb";
 import { openDB } from "idb";

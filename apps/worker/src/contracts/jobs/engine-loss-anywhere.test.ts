@@ -1,5 +1,4 @@
-// Contracts about answers of every dialect, streamed and collected: when the engine dies after any of its messages, the answer equals an
-// undisturbed one.
+// Contracts of every dialect, streamed and collected: when the engine dies after any of its messages, the answer equals an undisturbed one.
 import { afterEach, expect, test } from "vitest";
 import { createInlineWorker, type InlineWorker } from "../../testing/inline-worker.ts";
 import { createRandom, type Random } from "../../testing/simulation/random.ts";

@@ -1,5 +1,4 @@
-// Owns the running downloads. A second client with the same request joins the download. A download continues when its clients leave, unless
-// all of them release it. A stopped download can be continued later.
+// Owns the running downloads. Clients with the same request share one. It continues when they leave, unless all release it. Decision 115.
 import { createConflatedChannel } from "@waggle/async";
 import type { ModelChange, ModelPull } from "@waggle/front";
 import { nameOf, pullModel, shownReference } from "@waggle/models/download";

@@ -1,4 +1,4 @@
-// Owns the models of a worker: their names, the hosts of their files, and the pool in which they share memory.
+// Owns the models of a worker: their names, the hosts of their files, and the pool in which they share memory. Decision 090.
 import { createListeners } from "@waggle/async";
 import type { Clock } from "@waggle/async";
 import { createModelRouter, findNamed, requireModel, unknownModel } from "@waggle/jobs";

@@ -1,9 +1,7 @@
-// Sets the limits of the next step from what steps cost: how many prompt tokens it carries, how its rows are divided, how many threads compute it. Knows
-// no slot, clock or backend.
+// Sets the limits of the next step by what steps cost: prompt tokens, division of rows, threads. Knows no slot, clock or backend. Decision 106.
 //
 // A short piece of a prompt behind a long context costs two to three times as much for each token as a tile, and each step also pays its decoding rows. So
-// a piece has the shortest of a few lengths with which the whole step reads prompt tokens nearly as cheaply as it can. The price of a step has the context
-// in it: `contextOf` counts it for rows and for tiles, and `prices` knows what each costs.
+// a piece has the shortest of a few lengths with which the whole step, its context included, reads prompt tokens nearly as cheaply as it can.
 import type { PromptPiece, StepCosts } from "@waggle/protocol";
 import type { ScheduleLimits } from "../plan.ts";
 import { createPrices } from "./prices.ts";

@@ -1,5 +1,4 @@
-// Decides how many threads compute a step: the number with the lowest price, within what other programs leave free. Steps that take many times their
-// price lower the limit. Knows no clock and no backend.
+// Decides how many threads compute a step: the cheapest number that other programs leave free. Knows no clock and no backend. Decision 127.
 import type { Prices } from "./prices.ts";
 import type { StepShape } from "./step-shape.ts";
 

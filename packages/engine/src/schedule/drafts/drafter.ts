@@ -1,5 +1,4 @@
-// Guesses the next tokens of a running job from places where its last tokens occurred before, and knows from each sampled token how often such
-// guesses are right, without computing any.
+// Guesses a job's next tokens from places where its last tokens occurred before. Each sampled token shows how often such guesses are right.
 import type { Token } from "../../port/steps.ts";
 import { createSuffixIndex, longestTail, longMatch, type Match } from "./suffix-index.ts";
 

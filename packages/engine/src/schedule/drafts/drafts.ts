@@ -1,4 +1,4 @@
-// Drafts the next tokens of the jobs that decode, where that makes their answers faster.
+// Drafts the next tokens of the jobs that decode, where that makes their answers faster. Decision 107.
 import type { Load, Pacing } from "../costs/pacing.ts";
 import type { Backend } from "../../port/backend.ts";
 import type { Token } from "../../port/steps.ts";

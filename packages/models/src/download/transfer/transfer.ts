@@ -1,4 +1,4 @@
-// Downloads a file over several connections, and retries until the file is complete.
+// Downloads a file over several connections, and retries until the file is complete. Decision 040.
 import type { open } from "node:fs/promises";
 import { createBackoff, linkSignals, sleep } from "@waggle/async";
 import type { RemoteFile } from "../folder/describe-file.ts";

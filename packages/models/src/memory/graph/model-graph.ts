@@ -1,5 +1,4 @@
-// Builds the graph of a whole pass, layer by layer, as llama.cpp's models/*.cpp do for the large model families. The names of the model's
-// tensors decide which parts a layer has, rather than the architecture.
+// Builds the graph of a whole pass, as llama.cpp's models/*.cpp do. The names of the tensors decide which parts a layer has. Decision 084.
 import { attentionInputs, cachedAttention, wholeTextAttention } from "./attention-graph.ts";
 import type { Tensor } from "./graph.ts";
 import { embedTokens, feedForward, isLast, norm, pool, writeLogits, type Pass } from "./pass.ts";

@@ -1,4 +1,4 @@
-// Makes the folder to pack: the bundled programs and threads, and the files that the programs read, at the paths that they expect.
+// Makes the folder to pack: the bundled programs and threads, and the files that the programs read, at the paths that they expect. Decision 088.
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { bundle, librariesFolder, placeInPackage, programs, threads, type Program } from "../../bundle/index.ts";
