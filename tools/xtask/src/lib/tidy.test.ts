@@ -45,11 +45,17 @@ describe("a folder of source", () => {
   });
 });
 
-describe("the index of decisions", () => {
-  it("lists each file of the folder once, in order", () => {
-    const [one, two] = ["| [001](001-a.md) | A |\n", "| [002](002-b.md) | B, see [001](001-a.md) |\n"];
-    const problems = (index: string): string[] => decisionProblems(["README.md", "002-b.md", "001-a.md"], index);
-    expect(problems(one + two)).toEqual([]);
-    for (const index of [one, two + one, one + one + two]) expect(problems(index)).toHaveLength(1);
+describe("a decision", () => {
+  const [one, two] = ["- [001: A](001-a.md)\n", "- [002: B](002-b.md)\n"];
+  const problems = (index: string, words = 3, comment = "Decision 002."): number => {
+    const pages = { "d/001-a.md": "# 001: A\n", "d/002-b.md": `# 002: B\n${"a ".repeat(words - 3)}` };
+    return decisionProblems(new Map(Object.entries(pages)), index, `// As decision 001 says. ${comment}`).length;
+  };
+
+  it("is in the index once, in order, with its title; has at most 250 words; and is named in the code", () => {
+    const wrong = [one, two + one, one + one + two, one + two.replace("B", "C")];
+    expect([one + two, ...wrong].map((index) => problems(index))).toEqual([0, 1, 1, 1, 1]);
+    const lengths = [250, 251].map((words) => problems(one + two, words));
+    expect([...lengths, problems(one + two, 3, "Decision 003.")]).toEqual([0, 1, 1]);
   });
 });

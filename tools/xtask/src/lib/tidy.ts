@@ -1,7 +1,7 @@
 // Checks the house rules that no other tool knows: import arrows inside a package, the first comment of a file, the size of folders,
 // words to avoid, up-to-date documents.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { arrowProblems } from "./arrows.ts";
 import { staleDocs } from "./generated-docs.ts";
 import { proseProblems } from "./prose.ts";
@@ -17,6 +17,11 @@ const silentSkip = /\b(?:describe|it|test)\.(?:\w+\.)*(?:skip|skipIf|runIf|todo)
 /** Limit for the source files of a folder, and for its tests, so that a reader can survey it. */
 const mostFiles = 16;
 
+/** Source files, without tests: the test of this file names made-up decisions. */
+const code = /(?<!\.test)\.(?:tsx?|cc|h|ya?ml|sh)$/;
+/** Limit for the words of a decision, as `wc -w` counts them. */
+const mostDecisionWords = 250;
+
 const proseFolders = ["apps", "bench", "docs", "models", "packages", "packaging", "tests", "tools"];
 
 /** Returns a line for each broken rule, with the path from the root. */
@@ -24,7 +29,11 @@ export function tidyProblems(root: string): string[] {
   return [
     ...sourceProblems(root),
     ...proseFiles(root).flatMap((path) => proseProblems(path, text(root, path))),
-    ...decisionProblems(readdirSync(join(root, "docs/decisions")), text(root, "docs/decisions/README.md")),
+    ...decisionProblems(
+      textsIn(root, ["docs/decisions"], /(?<!README)\.md$/),
+      text(root, "docs/decisions/README.md"),
+      [...textsIn(root, ["apps", "packages", "packaging", "tools"], code).values()].join(),
+    ),
     ...staleDocs().map((path) => `${path}: stale; run pnpm xtask docs`),
   ];
 }
@@ -62,10 +71,20 @@ export function folderProblems(files: readonly string[]): string[] {
     .map(([key, count]) => `${key.replace(": has", `: has ${count}`)}; divide it, at most ${mostFiles} are allowed`);
 }
 
-export function decisionProblems(files: readonly string[], index: string): string[] {
-  const listed = Array.from(index.matchAll(/^\| \[\d+\]\((.+?)\)/gm), ([, file]) => file);
-  const due = files.filter((file) => file !== "README.md").toSorted();
-  return listed.join() === due.join() ? [] : ["docs/decisions/README.md: must list each decision once, in order"];
+/** @param pages decisions by their paths, in order @param code all source files: a comment in them has "Decision" and the number of each */
+export function decisionProblems(pages: ReadonlyMap<string, string>, index: string, code: string): string[] {
+  const list = [...pages].map(([path, page]) => `- [${page.slice(2, page.indexOf("\n"))}](${basename(path)})`);
+  const isListed = index.match(/^- .*/gm)?.join() === list.join();
+  const problems = [...pages].flatMap(([path, page]) => {
+    const [number, words] = [basename(path).slice(0, 3), page.match(/\S+/g)?.length ?? 0];
+    return [
+      ...(words > mostDecisionWords ? [`${path}: has ${words} words; at most ${mostDecisionWords} are allowed`] : []),
+      ...(code.includes(`ecision ${number}`)
+        ? []
+        : [`${path}: no comment in the code that it guards says "Decision ${number}."`]),
+    ];
+  });
+  return isListed ? problems : ["docs/decisions/README.md: must list each title once, in order", ...problems];
 }
 
 export function fileProblems(path: string, source: string): string[] {
@@ -98,6 +117,11 @@ function filesBelow(root: string, area: string, wanted: RegExp): string[] {
 function folders(root: string, area: string): string[] {
   const entries = readdirSync(join(root, area), { withFileTypes: true });
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
+function textsIn(root: string, areas: readonly string[], wanted: RegExp): ReadonlyMap<string, string> {
+  const paths = areas.flatMap((area) => filesBelow(root, area, wanted)).toSorted();
+  return new Map(paths.map((path) => [path, text(root, path)]));
 }
 
 function text(root: string, path: string): string {
