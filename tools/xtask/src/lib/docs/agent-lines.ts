@@ -1,5 +1,6 @@
 // Generates the list of coding agents in docs/clients.md: how each is installed, and the line to paste without `waggle launch`.
 import { agents, type Agent } from "@waggle/cli/agents";
+import { wrappedProse } from "./table.ts";
 
 /** The window in the examples. The readers replace it with the window of their worker. */
 const exampleWindow = 65_536;
@@ -19,7 +20,10 @@ function lineOf({ name, title, npm, program, start }: Agent): string {
   const saved = Object.entries(files).map(
     ([file, text]) => `, with \`${oneLine(text)}\` in the file \`<folder>/${file}\``,
   );
-  return `- **${title}**: \`waggle launch ${name}\`; \`npm install -g ${npm}\`. By hand: \`${command}\`${saved.join("")}.`;
+  return wrappedProse(
+    `- **${title}**: \`waggle launch ${name}\`; \`npm install -g ${npm}\`. By hand: \`${command}\`${saved.join("")}.`,
+    "  ",
+  );
 }
 
 /** A word of a shell's command line, in quotes if it needs them. Names in angle brackets are for the reader to replace. */

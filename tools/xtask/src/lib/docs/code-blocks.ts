@@ -4,7 +4,7 @@ import { templateNames } from "@waggle/chat-format/describe";
 import { errorKinds, exitCodes, exitMeanings } from "@waggle/protocol";
 import { samplingFields, type Dialect, type InDialect, type SamplingField } from "@waggle/protocol/sampling";
 import { metricTable, type MetricRow } from "@waggle/telemetry";
-import { alignedTable } from "./table.ts";
+import { alignedTable, wrappedProse } from "./table.ts";
 
 interface Word {
   readonly name: string;
@@ -88,5 +88,5 @@ export function commandsTable(): string {
 }
 
 export function templateList(): string {
-  return `${templateNames.map((name) => `\`${name}\``).join(", ")}.`;
+  return wrappedProse(`${templateNames.map((name) => `\`${name}\``).join(", ")}.`);
 }

@@ -4,7 +4,7 @@ import { gatewayOptions } from "@waggle/gateway/settings";
 import { hiveOptions } from "@waggle/mock-hive/settings";
 import { optionTable } from "@waggle/worker/settings";
 import type { Blocks } from "./blocks.ts";
-import { alignedTable } from "./table.ts";
+import { alignedTable, wrappedProse } from "./table.ts";
 
 /** The cells of a setting's row. */
 export interface SettingRow {
@@ -39,7 +39,7 @@ function comparedWith(worker: readonly SettingRow[], table: OptionRows): string 
   const rows = settingsOf(table);
   const same = rows.filter((row) => known.has(JSON.stringify(row))).map(({ flag }) => `\`${flag.split(" ")[0]}\``);
   const others = rows.filter((row) => !known.has(JSON.stringify(row)));
-  return `${settingsTable(others)}\n\nThe same as for a worker: ${same.join(", ")}.`;
+  return `${settingsTable(others)}\n\n${wrappedProse(`The same as for a worker: ${same.join(", ")}.`)}`;
 }
 
 function settingsOf(table: OptionRows): SettingRow[] {

@@ -1,4 +1,8 @@
-// Formats Markdown tables like the formatter: all cells of a column have the same width, so that generated pages pass its check.
+// Formats Markdown like the formatter, so that generated pages pass its check: the cells of a column have the same width, and lines of prose end
+// at the same column.
+
+/** As in .oxfmtrc.json. */
+const lineWidth = 120;
 
 /** @param numbers whether all columns after the first are aligned to the right */
 export function alignedTable(rows: readonly (readonly string[])[], numbers = false): string {
@@ -10,4 +14,16 @@ export function alignedTable(rows: readonly (readonly string[])[], numbers = fal
     `| ${row.map((cell, at) => (isRight(at) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0))).join(" | ")} |`;
   const rule = widths.map((width, at) => (isRight(at) ? `${"-".repeat(width - 1)}:` : "-".repeat(width)));
   return [line(headings), line(rule), ...others.map(line)].join("\n");
+}
+
+/** Breaks a paragraph or a list item into lines, but not within code. @param indent of all lines after the first */
+export function wrappedProse(text: string, indent = ""): string {
+  const [first = "", ...words] = text.match(/(?:`[^`]*`|[^\s`])+/g) ?? [];
+  const lines = [first];
+  for (const word of words) {
+    const line = `${lines.at(-1)} ${word}`;
+    if (line.length > lineWidth) lines.push(indent + word);
+    else lines[lines.length - 1] = line;
+  }
+  return lines.join("\n");
 }
