@@ -75,7 +75,7 @@ describe(".ci/run", needs("git"), () => {
     expect(scripts.length).toBeGreaterThan(3);
     expect(scripts.filter((name) => !calls.includes(`npx --yes ${packageManager} ${name}`))).toEqual([]);
     expect(all).toMatch(/^\d+ passed, \d failed$/m);
-    const [, tested = ""] = /Node ([\d, ]+ and \d+) are tested/.exec(read("README.md")) ?? [];
+    const [, tested = ""] = /Node ([\d, ]+ and \d+) are tested/.exec(read("README.md").replaceAll("\n", " ")) ?? [];
     const [oldest, ...others] = tested.match(/\d+/g) ?? [];
     expect([oldest, others.length]).toEqual(["20", 3]);
     const serve = `worker:test --worker-command ["node", "apps/cli/bin/waggle.js", "serve"]`;
