@@ -1,6 +1,7 @@
 // Compares the recommended models with their documented sizes, and tests which of them are best on machines of several sizes.
 import { describe, expect, test } from "vitest";
 import { parsePullable } from "../download/index.ts";
+import { hyperparametersOf } from "../header/index.ts";
 import { adviseModels, bestOfPurposes } from "./advise.ts";
 import { listWords, listedOn, purposes, recommendedModels } from "./recommended-models.ts";
 import { headerOfShape } from "./shape-header.ts";
@@ -8,7 +9,7 @@ import { headerOfShape } from "./shape-header.ts";
 const gib = 2 ** 30;
 
 /** The documentation rounds sizes to three digits, and quantizer versions differ. */
-const tolerance = 0.03;
+const tolerance = 0.01;
 
 describe.each(recommendedModels)("$name", ({ reference, bytes, shape }) => {
   test("has a reference that can be pulled", () => {
@@ -19,6 +20,13 @@ describe.each(recommendedModels)("$name", ({ reference, bytes, shape }) => {
 
   test("has a shape with the documented size", () => {
     expect(Math.abs(headerOfShape(shape).fileBytes - bytes) / bytes).toBeLessThan(tolerance);
+  });
+
+  test("has the header fields that the estimate needs", () => {
+    const { layers, vocabulary, headLength, kvHeads } = shape;
+    const numbers = hyperparametersOf(headerOfShape(shape));
+    expect(numbers).toMatchObject({ layers, vocabularySize: vocabulary, keyLength: headLength });
+    expect(numbers.kvHeadCounts).toEqual(Array.from({ length: layers }, () => kvHeads));
   });
 });
 

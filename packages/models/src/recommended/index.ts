@@ -1,6 +1,5 @@
 export { adviseModel, adviseModels, bestOf, bestOfPurposes, type Advice } from "./advise.ts";
 export { recommendedByName } from "./by-name.ts";
-export { knownShapes, type KnownShape } from "./known-shapes.ts";
 export {
   listWords,
   listedOn,

@@ -1,4 +1,4 @@
-// Lists the shapes of common models, which are published in config.json next to the weights. The memory of a model is computed from its shape.
+// Lists the shapes of recommended models, which are published in config.json next to the weights. The memory of a model is computed from its shape.
 
 export interface KnownShape {
   readonly name: string;
@@ -20,35 +20,20 @@ export interface KnownShape {
   /** llama.cpp's number of the pooling of a model that embeds. */
   readonly pooling?: number;
   readonly quantization: "Q4_K_M" | "Q8_0" | "MXFP4";
-  /** Size of a published file, if known; the computed size must be near it. */
-  readonly publishedBytes?: number;
 }
 
 const qwen = { headLength: 128, vocabulary: 151_936, quantization: "Q4_K_M" } as const;
 const llama3 = { architecture: "llama", headLength: 128, vocabulary: 128_256, context: 131_072 } as const;
 const gemma = { architecture: "gemma3", vocabulary: 262_144, context: 131_072, tied: true } as const;
 
-/** Sorted from small to large, as in the table of docs/models.md. */
-export const knownShapes: readonly KnownShape[] = [
+const knownShapes: readonly KnownShape[] = [
   {
     ...{ ...qwen, name: "Qwen3 0.6B", architecture: "qwen3", layers: 28, width: 1_024, feedForward: 3_072 },
-    ...{ heads: 16, kvHeads: 8, context: 40_960, tied: true, quantization: "Q8_0", publishedBytes: 639_446_688 },
-  },
-  {
-    ...{ ...gemma, name: "Gemma 3 1B", layers: 26, width: 1_152, feedForward: 6_912, heads: 4, kvHeads: 1 },
-    ...{ headLength: 256, context: 32_768, slidingWindow: 512, quantization: "Q4_K_M" },
-  },
-  {
-    ...{ ...llama3, name: "Llama 3.2 1B", layers: 16, width: 2_048, feedForward: 8_192, heads: 32, kvHeads: 8 },
-    ...{ headLength: 64, tied: true, quantization: "Q4_K_M", publishedBytes: 807_694_464 },
-  },
-  {
-    ...{ ...qwen, name: "Qwen3 1.7B", architecture: "qwen3", layers: 28, width: 2_048, feedForward: 6_144 },
-    ...{ heads: 16, kvHeads: 8, context: 40_960, tied: true },
+    ...{ heads: 16, kvHeads: 8, context: 40_960, tied: true, quantization: "Q8_0" },
   },
   {
     ...{ ...llama3, name: "Llama 3.2 3B", layers: 28, width: 3_072, feedForward: 8_192, heads: 24, kvHeads: 8 },
-    ...{ tied: true, quantization: "Q4_K_M", publishedBytes: 2_019_377_696 },
+    ...{ tied: true, quantization: "Q4_K_M" },
   },
   {
     ...{ ...gemma, name: "Gemma 3 4B", layers: 34, width: 2_560, feedForward: 10_240, heads: 8, kvHeads: 4 },
@@ -56,23 +41,15 @@ export const knownShapes: readonly KnownShape[] = [
   },
   {
     ...{ ...qwen, name: "Qwen3 4B", architecture: "qwen3", layers: 36, width: 2_560, feedForward: 9_728 },
-    ...{ heads: 32, kvHeads: 8, context: 40_960, tied: true, publishedBytes: 2_497_280_256 },
-  },
-  {
-    ...{ name: "Mistral 7B v0.3", architecture: "llama", layers: 32, width: 4_096, feedForward: 14_336, heads: 32 },
-    ...{ kvHeads: 8, headLength: 128, vocabulary: 32_768, context: 32_768, tied: false, quantization: "Q4_K_M" },
+    ...{ heads: 32, kvHeads: 8, context: 40_960, tied: true },
   },
   {
     ...{ ...qwen, name: "Qwen2.5 7B", architecture: "qwen2", layers: 28, width: 3_584, feedForward: 18_944 },
     ...{ vocabulary: 152_064, heads: 28, kvHeads: 4, context: 32_768, tied: false },
   },
   {
-    ...{ ...llama3, name: "Llama 3.1 8B", layers: 32, width: 4_096, feedForward: 14_336, heads: 32, kvHeads: 8 },
-    ...{ tied: false, quantization: "Q4_K_M", publishedBytes: 4_920_734_272 },
-  },
-  {
     ...{ ...qwen, name: "Qwen3 8B", architecture: "qwen3", layers: 36, width: 4_096, feedForward: 12_288 },
-    ...{ heads: 32, kvHeads: 8, context: 40_960, tied: false, publishedBytes: 5_027_783_488 },
+    ...{ heads: 32, kvHeads: 8, context: 40_960, tied: false },
   },
   {
     ...{ ...gemma, name: "Gemma 3 12B", layers: 48, width: 3_840, feedForward: 15_360, heads: 16, kvHeads: 8 },
@@ -85,7 +62,7 @@ export const knownShapes: readonly KnownShape[] = [
   {
     ...{ name: "gpt-oss 20B", architecture: "gpt-oss", layers: 24, width: 2_880, feedForward: 2_880, heads: 64 },
     ...{ kvHeads: 8, headLength: 64, vocabulary: 201_088, context: 131_072, tied: false, slidingWindow: 128 },
-    ...{ experts: { count: 32, used: 4, feedForward: 2_880 }, quantization: "MXFP4", publishedBytes: 12_109_566_560 },
+    ...{ experts: { count: 32, used: 4, feedForward: 2_880 }, quantization: "MXFP4" },
   },
   {
     ...{ ...gemma, name: "Gemma 3 27B", layers: 62, width: 5_376, feedForward: 21_504, heads: 32, kvHeads: 16 },
@@ -97,10 +74,6 @@ export const knownShapes: readonly KnownShape[] = [
     experts: { count: 128, used: 8, feedForward: 768 },
   },
   {
-    ...{ ...qwen, name: "Qwen3 32B", architecture: "qwen3", layers: 64, width: 5_120, feedForward: 25_600 },
-    ...{ heads: 64, kvHeads: 8, context: 40_960, tied: false },
-  },
-  {
     ...{ ...llama3, name: "Llama 3.3 70B", layers: 80, width: 8_192, feedForward: 28_672, heads: 64, kvHeads: 8 },
     ...{ tied: false, quantization: "Q4_K_M" },
   },
@@ -110,6 +83,5 @@ export const knownShapes: readonly KnownShape[] = [
 export function shapeLike(name: string, other: Partial<KnownShape> = {}): KnownShape {
   const shape = knownShapes.find((one) => one.name === name);
   if (shape === undefined) throw new Error(`Cannot find the shape of ${name}: known-shapes.ts does not list it`);
-  const { publishedBytes: _, ...rest } = shape;
-  return { ...rest, ...other };
+  return { ...shape, ...other };
 }

@@ -12,9 +12,8 @@ import {
   samplingTable,
   templateList,
 } from "./docs/code-blocks.ts";
+import { modelsTable } from "./docs/models-table.ts";
 import { settingsBlocks } from "./docs/settings-blocks.ts";
-import { memoryTable } from "./models-page/memory-table.ts";
-import { recommendedTable } from "./models-page/recommended-table.ts";
 
 /** The generated blocks of hand-written pages, by the path of the page. */
 function pageBlocks(): Readonly<Record<string, Blocks>> {
@@ -22,11 +21,7 @@ function pageBlocks(): Readonly<Record<string, Blocks>> {
     "docs/settings.md": settingsBlocks(),
     "docs/running.md": { "commands of waggle": commandsTable(), "exit codes": exitCodesTable() },
     "docs/metrics.md": { metrics: metricsTable() },
-    "docs/models.md": {
-      "recommended models": recommendedTable(),
-      "models against memory": memoryTable(),
-      "names of chat templates": templateList(),
-    },
+    "docs/models.md": { "recommended models": modelsTable(), "names of chat templates": templateList() },
     "docs/clients.md": { "coding agents": agentLines(), "sampling fields": samplingTable() },
     "docs/streams.md": { "error codes": errorCodesTable() },
   };
