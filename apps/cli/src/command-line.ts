@@ -2,7 +2,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { complaint, helpColumns, usageProblem } from "@waggle/daemon/terminal";
 import type { CommandSpec, Context, DaemonSpec, Words } from "./command.ts";
-import { commandLoaders } from "./command-loaders.ts";
+import { commandLoaders, withSettings } from "./command-loaders.ts";
 import { commandTable, daemonTable, type CommandName } from "./command-table.ts";
 import { CliError, exitCodes, failureOf } from "./cli-error.ts";
 import { adviceOn } from "./foreign-words.ts";
@@ -20,7 +20,10 @@ export async function runCommandLine(argv: readonly string[], context: Context):
 
 async function dispatch(argv: readonly string[], context: Context): Promise<number> {
   const chosen: { readonly name: CommandName; readonly words: Words }[] = [];
-  const program = createProgram(context, (name, words) => chosen.push({ name, words }));
+  const row = commandTable.find(({ name }) => name === argv[0]);
+  const program = createProgram(context, row && (await withSettings(row)), (name, words) =>
+    chosen.push({ name, words }),
+  );
   try {
     program.parse(wordsToParse(argv), { from: "user" });
   } catch (error) {
@@ -55,7 +58,8 @@ function usageMessage(error: CommanderError, program: Command, argv: readonly st
 
 type Choose = (name: CommandName, words: Words) => void;
 
-function createProgram(context: Context, choose: Choose): Command {
+/** @param named the command of the command line */
+function createProgram(context: Context, named: CommandSpec | undefined, choose: Choose): Command {
   const program = base(new Command("waggle"), context)
     .description("Run language models on this machine, and talk to them.")
     .usage("<command> [options]")
@@ -64,7 +68,8 @@ function createProgram(context: Context, choose: Choose): Command {
     .addHelpText("after", "\nwaggle <command> --help describes a command.");
   for (const spec of daemonTable) program.addCommand(daemonEntry(spec, context));
   for (const spec of commandTable) {
-    program.addCommand(commandOf(spec, context, (words) => choose(spec.name, words)));
+    const full = spec.name === named?.name ? named : spec;
+    program.addCommand(commandOf(full, context, (words) => choose(spec.name, words)));
   }
   return program;
 }

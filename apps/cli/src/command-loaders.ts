@@ -1,7 +1,7 @@
 // Loads the code of a command when the command runs, so that no command loads the code of the others. At the
 // start only types are imported.
 import type { OptionRows } from "@waggle/daemon";
-import type { Run } from "./command.ts";
+import type { CommandSpec, Run } from "./command.ts";
 import type { CommandName, DaemonName } from "./command-table.ts";
 
 export const commandLoaders: Readonly<Record<CommandName, () => Promise<{ readonly run: Run }>>> = {
@@ -52,3 +52,13 @@ export const daemonSettings: Readonly<Record<DaemonName, () => Promise<OptionRow
   gateway: async () => (await import("@waggle/gateway/settings")).gatewayOptions,
   hive: async () => (await import("@waggle/mock-hive/settings")).hiveOptions,
 };
+
+/** The command with its settings among its options. */
+export async function withSettings(spec: CommandSpec): Promise<CommandSpec> {
+  if (spec.settings === undefined) return spec;
+  const { optionTable } = await import("@waggle/worker/settings");
+  const { optionFlags } = await import("@waggle/daemon");
+  const rows = spec.settings.map((name) => optionTable[name]);
+  const settings = rows.map((row) => ({ flags: optionFlags(row), help: row.help }));
+  return { ...spec, options: [...settings, ...(spec.options ?? [])] };
+}

@@ -29,6 +29,11 @@ const set: OptionSpec = {
   repeatable: true,
 };
 const system: OptionSpec = { flags: "--system <text>", help: "system prompt" };
+/** What decides on the memory of a model. */
+export const fitSettings = [
+  ...(["slots", "contextSize", "contextPool", "batchSize"] as const),
+  ...(["cacheTypeK", "cacheTypeV", "flashAttention", "gpuLayers"] as const),
+] as const;
 
 export const commandTable = [
   {
@@ -95,18 +100,8 @@ export const commandTable = [
         completion: "model",
       },
     ],
-    options: [
-      { flags: "--slots <n>", help: "number of jobs at a time (this and the next options: as for serve)" },
-      { flags: "--context, --context-size <tokens>", help: "most tokens of one job, prompt and answer together" },
-      { flags: "--context-pool <tokens>", help: "most tokens of all running jobs together" },
-      { flags: "--batch-size <tokens>", help: "largest number of tokens in a forward pass" },
-      { flags: "--cache-type-k <type>", help: "number type of the K cache, such as q8_0" },
-      { flags: "--cache-type-v <type>", help: "number type of the V cache" },
-      { flags: "--flash-attention <when>", help: "on, off or auto" },
-      { flags: "--gpu-layers <n>", help: "layers to put on a GPU: auto, all, or a number" },
-      hubUrl,
-      json,
-    ],
+    options: [hubUrl, json],
+    settings: fitSettings,
     examples: [
       "waggle fit hf:Qwen/Qwen3-4B-GGUF",
       "waggle fit ./qwen3-4b-q4_k_m.gguf --slots 4 --context-pool 65536",
@@ -125,12 +120,12 @@ export const commandTable = [
         completion: ["flash-attention", "batch-size", "cache-type"],
       },
       { flags: "--prompt <tokens>", help: "length of the measured prompt (default: 1024)" },
-      { flags: "--slots <n>", help: "number of jobs at a time, as for serve" },
       { flags: "--allow-cache-type", help: "choose another type of the KV cache too, which changes answers slightly" },
       { flags: "--write", help: "write the best settings into the settings file" },
       { flags: "--config <file>", help: "settings file (default: $WAGGLE_CONFIG)", completion: "file" },
       json,
     ],
+    settings: ["slots"],
     examples: [
       "waggle tune ./qwen3-4b-q4_k_m.gguf",
       "waggle tune qwen3-4b --only batch-size",

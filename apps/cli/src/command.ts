@@ -1,4 +1,5 @@
 // Defines a row of the command table. The command line, the help and the completions are made from these rows.
+import type { OptionKey } from "@waggle/worker/settings";
 import type { CliConfig } from "./config.ts";
 import type { PassSignals } from "./interrupt.ts";
 import type { Output } from "@waggle/daemon/terminal";
@@ -49,10 +50,12 @@ export interface CommandSpec {
   readonly summary: string;
   readonly arguments?: readonly ArgumentSpec[];
   readonly options?: readonly OptionSpec[];
+  /** The worker's settings that are options too, with the flags and the help of `waggle serve`. */
+  readonly settings?: readonly OptionKey[];
   readonly examples: readonly string[];
 }
 
-export interface DaemonSpec extends Omit<CommandSpec, "arguments" | "options"> {
+export interface DaemonSpec extends Omit<CommandSpec, "arguments" | "options" | "settings"> {
   readonly usage: string;
   /** What shells offer for the arguments; undefined when the daemon takes no arguments. */
   readonly completion?: Completion;

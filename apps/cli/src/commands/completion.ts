@@ -1,7 +1,7 @@
 // Owns `waggle completion`.
 import { CliError, exitCodes } from "../cli-error.ts";
 import type { Run } from "../command.ts";
-import { daemonSettings } from "../command-loaders.ts";
+import { daemonSettings, withSettings } from "../command-loaders.ts";
 import { commandTable, daemonTable } from "../command-table.ts";
 import { bashScript } from "../completion/bash.ts";
 import { fishScript } from "../completion/fish.ts";
@@ -21,5 +21,6 @@ export const run: Run = async ({ out }, { args: [shell = ""] }) => {
   const daemons = await Promise.all(
     daemonTable.map(async (spec) => completedDaemon(spec, await daemonSettings[spec.name]())),
   );
-  out.write(write([...daemons, ...commandTable.map(completedCommand)]));
+  const commands = await Promise.all(commandTable.map(withSettings));
+  out.write(write([...daemons, ...commands.map(completedCommand)]));
 };

@@ -2,22 +2,12 @@
 // reads only the models' headers, and loads and downloads no model.
 import { fitReport, renderFitReport, type FitReport, type Wanted } from "@waggle/models/memory";
 import type { Run, Words } from "../command.ts";
+import { fitSettings } from "../command-table.ts";
 import { findFitModels } from "../local/fit-models.ts";
 import { measureMachine } from "../local/this-machine.ts";
 import { hubOptions, modelSettings } from "../local/worker-settings.ts";
 import { createStatusLine } from "@waggle/daemon/terminal";
-
-/** The worker's flags, under the names that commander gives them. */
-const flags = {
-  slots: "--slots",
-  contextSize: "--context-size",
-  contextPool: "--context-pool",
-  batchSize: "--batch-size",
-  cacheTypeK: "--cache-type-k",
-  cacheTypeV: "--cache-type-v",
-  flashAttention: "--flash-attention",
-  gpuLayers: "--gpu-layers",
-} as const satisfies Partial<Record<keyof Wanted, string>>;
+import { optionTable } from "@waggle/worker/settings";
 
 export const run: Run = async ({ config, out, err, signal }, words) => {
   const settings = await modelSettings(config.env, wordsOf(words));
@@ -33,7 +23,9 @@ export const run: Run = async ({ config, out, err, signal }, words) => {
     const { models, leftOut } = await findFitModels(words.args, hub, (what) => line.show(`reading ${what}`));
     line.show("measuring the memory bandwidth");
     const machine = await measureMachine({ config, signal }, settings);
-    const wanted = Object.fromEntries(Object.keys(flags).map((name) => [name, settings[name as keyof typeof flags]]));
+    const wanted = Object.fromEntries(
+      fitSettings.map((name) => [name, settings[name]] satisfies [keyof Wanted, unknown]),
+    );
     const { hasAddon } = settings;
     const report = fitReport(models, machine, { ...wanted, hasAddon });
     line.clear();
@@ -51,8 +43,8 @@ export const run: Run = async ({ config, out, err, signal }, words) => {
 
 /** The options as arguments for the worker's parser, which reports invalid ones. */
 function wordsOf(words: Words): readonly string[] {
-  return Object.entries(flags).flatMap(([name, flag]) => {
+  return fitSettings.flatMap((name) => {
     const value = words.text(name);
-    return value === undefined ? [] : [flag, value];
+    return value === undefined ? [] : [`--${optionTable[name].flag}`, value];
   });
 }

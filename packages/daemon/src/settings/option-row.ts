@@ -51,6 +51,12 @@ export type OptionValuesOf<T extends OptionRows> = {
   readonly [K in keyof T]: z.output<T[K]["schema"]> | (T[K] extends { default: string } ? never : undefined);
 };
 
+/** Such as `--context, --context-size <tokens>`. */
+export function optionFlags({ flag, shortFlag, value }: Pick<OptionRow, "flag" | "shortFlag" | "value">): string {
+  const names = shortFlag === undefined ? `--${flag}` : `--${shortFlag}, --${flag}`;
+  return value === undefined ? names : `${names} <${value}>`;
+}
+
 export function variableOf(row: Pick<OptionRow, "flag">): string {
   return `WAGGLE_${row.flag.toUpperCase().replaceAll("-", "_")}`;
 }
