@@ -233,8 +233,15 @@ export const commandTable = [
     name: "pin",
     summary: "keep a model loaded",
     arguments: [model],
-    options: [url, { flags: "--off", help: "unpin it" }],
-    examples: ["waggle pin qwen3-4b", "waggle pin qwen3-4b --off"],
+    options: [url],
+    examples: ["waggle pin qwen3-4b"],
+  },
+  {
+    name: "unpin",
+    summary: "let a pinned model be unloaded again",
+    arguments: [model],
+    options: [url],
+    examples: ["waggle unpin qwen3-4b"],
   },
   {
     name: "swap",

@@ -40,7 +40,7 @@ async function complete(...words: readonly string[]): Promise<string[]> {
 describe("bash", () => {
   it("completes commands", async () => {
     expect(await complete("waggle", "")).toEqual(["serve", "gateway", "hive", ...commandTable.map(({ name }) => name)]);
-    expect(await complete("waggle", "un")).toEqual(["unload"]);
+    expect(await complete("waggle", "un")).toEqual(["unload", "unpin"]);
   });
 
   it("completes the names of models from `waggle list`, and files that may be models", async () => {
