@@ -42,7 +42,7 @@ export const commandTable: CommandTable = {
       load: async () => (await import("./commands/pack.ts")).addPackCheck,
     },
     "engine:build": {
-      what: "compile our addon in seconds, or all of llama.cpp with --full; offline",
+      what: "compile our addons, or all of llama.cpp with --full; offline",
       load: async () => (await import("./commands/engine-build.ts")).addEngineBuild,
     },
     model: {

@@ -51,9 +51,7 @@ async function pack({ out, engine, addons }: PackFlags, signal: AbortSignal): Pr
   const tree = repositoryPath(".waggle/package-tree");
   const suffix = engine === "bundled" ? `${process.platform}-${process.arch}` : "any";
   if (addons === undefined && hasAddon()) {
-    process.stdout.write(
-      "This takes 1 to 8 minutes where a C++ compiler builds the addons (longer on a busy machine), and half a minute otherwise.\n",
-    );
+    process.stdout.write("This takes minutes where a C++ compiler builds the addons, and half a minute otherwise.\n");
     await buildOwnAddons(signal);
   }
   const options = { engine, addons: resolve(addons ?? repositoryPath(addonsFolder)) };

@@ -6,7 +6,7 @@ import { repositoryPath } from "@waggle/testing/harness";
 
 const nativeFolder = "packages/engine-llama/native";
 
-/** The first computes steps. The second reads pictures, with llama.cpp's mtmd in it, which takes a minute to compile. */
+/** The first computes steps. The second reads pictures, with llama.cpp's mtmd in it. */
 export const addonNames = ["waggle-llama", "waggle-mtmd"] as const;
 export type AddonName = (typeof addonNames)[number];
 

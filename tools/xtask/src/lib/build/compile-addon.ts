@@ -59,7 +59,7 @@ const llamaParts: Readonly<Record<AddonName, LlamaParts>> = {
 /** Sources of mtmd that the addon does not need, or that our sources include. */
 const leftOut = /^(clip|mtmd|pixtral|mtmd-cli|mtmd-helper.*|deprecation-warning)\.cpp$/;
 
-/** On two cores the first addon compiles in three seconds, the second in a minute. */
+/** Several times what the larger addon takes on two cores. */
 const compilerLimitMs = 300_000;
 
 /** @returns the path of the addon. @throws Error when a command fails; its output goes to stderr */
