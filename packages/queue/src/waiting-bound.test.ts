@@ -1,4 +1,4 @@
-// Tests the bounds on a request's wait that docs/running.md promises. The random schedules contain flows that send many requests at once, flows
+// Tests the bound on a request's wait (`boundMs`). The random schedules contain flows that send many requests at once, flows
 // that send the next request as soon as they have an answer, and new flows.
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -65,7 +65,7 @@ it.each([
     fc.oneof({ weight: 3, arbitrary: fc.constant(1) }, fc.integer({ min: 1, max: 8 })),
     passingLimitMs,
   ],
-])("several clients, %s per request: a request waits no longer than the documented bound", (_, need, passingMs) => {
+])("several clients, %s per request: a request waits no longer than the bound", (_, need, passingMs) => {
   fc.assert(
     fc.property(schedules(need, fc.constantFrom("a", "b", "c")), (plan) => {
       const requests = ofHighestPriority(runSchedule(plan, scheduleMs));
