@@ -22,10 +22,11 @@ export function workerSettings(): SettingRow[] {
 
 export function settingsBlocks(): Blocks {
   const worker = workerSettings();
-  const groups = optionGroups.map((group): [string, string] => [
-    `settings of ${group}`,
-    settingsTable(worker.filter((row) => row.group === group)),
-  ]);
+  // A group of hidden settings has no table.
+  const groups = optionGroups.flatMap((group): [string, string][] => {
+    const rows = worker.filter((row) => row.group === group);
+    return rows.length === 0 ? [] : [[`settings of ${group}`, settingsTable(rows)]];
+  });
   return {
     ...Object.fromEntries(groups),
     "settings of the gateway": comparedWith(worker, gatewayOptions),
