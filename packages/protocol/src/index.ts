@@ -47,4 +47,5 @@ export * from "./llama-server/routes.ts";
 export * from "./rerank/requests.ts";
 export * from "./rerank/routes.ts";
 export * from "./openapi/openapi.ts";
+export type * from "./openapi/document.ts";
 export { createRouteRefusal } from "./openapi/refused-route.ts";

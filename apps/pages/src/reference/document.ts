@@ -1,60 +1,5 @@
 // Owns reading the OpenAPI document: sorts and searches its routes, and makes a command for each route. Pure.
-
-/** The parts of the document that the page shows. */
-export interface ApiDocument {
-  readonly info: { readonly title: string; readonly version: string; readonly description: string };
-  readonly tags: readonly { readonly name: string; readonly description?: string }[];
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
-}
-
-interface Operation {
-  readonly tags: readonly string[];
-  readonly summary: string;
-  readonly parameters?: readonly Parameter[];
-  /** Empty if no token is required. */
-  readonly security?: readonly unknown[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, Body>> };
-  readonly responses: Readonly<Record<string, Answer>>;
-}
-
-export interface Parameter {
-  readonly name: string;
-  readonly in: "path" | "query" | "header";
-  readonly description?: string;
-}
-
-export interface Body {
-  readonly schema?: Schema;
-  readonly example?: unknown;
-}
-
-export interface Answer {
-  readonly description: string;
-  readonly content?: Readonly<Record<string, Body>>;
-}
-
-export interface Schema {
-  readonly $ref?: string;
-  readonly type?: string | readonly string[];
-  readonly description?: string;
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly required?: readonly string[];
-  readonly items?: Schema | boolean;
-  readonly additionalProperties?: Schema | boolean;
-  readonly anyOf?: readonly Schema[];
-  readonly oneOf?: readonly Schema[];
-  readonly allOf?: readonly Schema[];
-  readonly enum?: readonly unknown[];
-  readonly const?: unknown;
-  readonly default?: unknown;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly minItems?: number;
-  readonly maxItems?: number;
-}
+import type { ApiAnswer, ApiBody, ApiDocument, ApiOperation, ApiParameter, ApiSchema } from "@waggle/protocol";
 
 export interface RouteView {
   /** The id of the route's element on the page. */
@@ -65,9 +10,9 @@ export interface RouteView {
   readonly summary: string;
   /** Whether the route needs no token. */
   readonly open: boolean;
-  readonly parameters: readonly Parameter[];
-  readonly request: Body | undefined;
-  readonly answers: readonly (readonly [status: string, answer: Answer])[];
+  readonly parameters: readonly ApiParameter[];
+  readonly request: ApiBody | undefined;
+  readonly answers: readonly (readonly [status: string, answer: ApiAnswer])[];
 }
 
 export function routesOf(document: ApiDocument): readonly RouteView[] {
@@ -78,7 +23,7 @@ export function routesOf(document: ApiDocument): readonly RouteView[] {
   return all.toSorted((a, b) => order.indexOf(a.tag) - order.indexOf(b.tag));
 }
 
-function routeOf(path: string, method: string, operation: Operation): RouteView {
+function routeOf(path: string, method: string, operation: ApiOperation): RouteView {
   const { tags, summary, parameters = [], requestBody, responses, security } = operation;
   return {
     id: `${method}${path.replaceAll(/[^a-z0-9_]+/gi, "-")}`,
@@ -98,7 +43,7 @@ export function schemaId(name: string): string {
 }
 
 /** The name of the schema to which a reference points. */
-export function refName({ $ref }: Schema): string | undefined {
+export function refName({ $ref }: ApiSchema): string | undefined {
   return $ref?.split("/").at(-1);
 }
 
@@ -110,7 +55,7 @@ export function routeMatches(route: RouteView, words: string, schemas: ApiDocume
   return hasAll([route.tag, route.method, route.path, route.summary, taken ?? "", ...parameters, ...fields], words);
 }
 
-export function schemaMatches(name: string, schema: Schema, words: string): boolean {
+export function schemaMatches(name: string, schema: ApiSchema, words: string): boolean {
   return hasAll([name, schema.description ?? "", ...Object.keys(schema.properties ?? {})], words);
 }
 
@@ -140,7 +85,7 @@ function isStreamed({ answers }: RouteView): boolean {
 }
 
 /** The limits of a schema's values, and its default. */
-export function limitsOf(schema: Schema): readonly string[] {
+export function limitsOf(schema: ApiSchema): readonly string[] {
   const { minimum, maximum, minLength, maxLength, minItems, maxItems } = schema;
   return [
     range(minimum, maximum, ""),

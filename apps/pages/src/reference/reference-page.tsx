@@ -1,6 +1,7 @@
 // Owns the API reference: all routes and schemas in the server's OpenAPI document. Decision 098.
 import { useComputed, useSignal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
+import type { ApiDocument, ApiSchema } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import { Brand } from "../parts/brand.tsx";
@@ -8,7 +9,7 @@ import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { TokenButton, TokenDialog } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
 import { routeMatches, routesOf, schemaId, schemaMatches } from "./document.ts";
-import type { ApiDocument, RouteView, Schema } from "./document.ts";
+import type { RouteView } from "./document.ts";
 import { Item, RouteItem } from "./route-item.tsx";
 import { SchemaBody } from "./schema-view.tsx";
 import { target } from "./target.ts";
@@ -185,7 +186,7 @@ function Group({ id, title, note, children }: GroupProps): VNode {
   );
 }
 
-function ShapeItem({ name, schema }: { readonly name: string; readonly schema: Schema }): VNode {
+function ShapeItem({ name, schema }: { readonly name: string; readonly schema: ApiSchema }): VNode {
   return (
     <Item id={schemaId(name)} summary={<code class="anywhere">{name}</code>}>
       {() => (

@@ -1,11 +1,12 @@
 // Owns one route: a line that opens to show details, a command to copy, and a form to try the route.
 import { useSignal } from "@preact/signals";
+import type { ApiAnswer, ApiDocument, ApiSchema } from "@waggle/protocol";
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { CopyButton } from "../parts/copy-button.tsx";
 import type { Api } from "../wire/api.ts";
 import { curlOf, refName } from "./document.ts";
-import type { Answer, ApiDocument, RouteView, Schema } from "./document.ts";
+import type { RouteView } from "./document.ts";
 import { SchemaBody, TypeWords } from "./schema-view.tsx";
 import { target } from "./target.ts";
 import { TryForm } from "./try-form.tsx";
@@ -120,7 +121,7 @@ function RouteBody({ api, route, schemas }: RouteProps): VNode {
   );
 }
 
-function AnswerLine({ status, answer }: { readonly status: string; readonly answer: Answer }): VNode {
+function AnswerLine({ status, answer }: { readonly status: string; readonly answer: ApiAnswer }): VNode {
   return (
     <li>
       <p>
@@ -138,7 +139,7 @@ function AnswerLine({ status, answer }: { readonly status: string; readonly answ
 }
 
 /** Shows the fields of a schema; a named schema also links to its entry. */
-function Named({ schema, schemas }: { readonly schema: Schema } & Pick<RouteProps, "schemas">): VNode {
+function Named({ schema, schemas }: { readonly schema: ApiSchema } & Pick<RouteProps, "schemas">): VNode {
   const named = schemas[refName(schema) ?? ""];
   return (
     <>

@@ -1,12 +1,12 @@
 // Owns how a schema is shown: its type, with links, and a list of its fields with their descriptions.
+import type { ApiSchema } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { limitsOf, refName, schemaId } from "./document.ts";
-import type { Schema } from "./document.ts";
 
 /** Depth to which nested fields are shown. Deeper schemas in the document all have names. */
 const deepest = 4;
 
-export function TypeWords({ schema }: { readonly schema: Schema }): VNode {
+export function TypeWords({ schema }: { readonly schema: ApiSchema }): VNode {
   const name = refName(schema);
   if (name !== undefined) return <a href={`#${schemaId(name)}`}>{name}</a>;
   const options = schema.anyOf ?? schema.oneOf ?? schema.allOf;
@@ -54,7 +54,13 @@ function Joined({ parts, by }: { readonly parts: readonly VNode[]; readonly by: 
 }
 
 /** The description and limits of a schema. */
-export function SchemaBody({ schema, depth = 0 }: { readonly schema: Schema; readonly depth?: number }): VNode | null {
+export function SchemaBody({
+  schema,
+  depth = 0,
+}: {
+  readonly schema: ApiSchema;
+  readonly depth?: number;
+}): VNode | null {
   const options = (schema.oneOf ?? schema.anyOf)?.filter(hasFields);
   if (schema.properties !== undefined) return <Fields schema={schema} depth={depth} />;
   if (options !== undefined && options.length > 0) {
@@ -76,11 +82,11 @@ export function SchemaBody({ schema, depth = 0 }: { readonly schema: Schema; rea
   );
 }
 
-function hasFields({ properties }: Schema): boolean {
+function hasFields({ properties }: ApiSchema): boolean {
   return properties !== undefined;
 }
 
-function Fields({ schema, depth }: { readonly schema: Schema; readonly depth: number }): VNode {
+function Fields({ schema, depth }: { readonly schema: ApiSchema; readonly depth: number }): VNode {
   return (
     <ul class="fields">
       {Object.entries(schema.properties ?? {}).map(([name, field]) => (
@@ -101,13 +107,13 @@ function Fields({ schema, depth }: { readonly schema: Schema; readonly depth: nu
 }
 
 /** The fields of an object without a name, or of a list of such objects. */
-function Inner({ schema, depth }: { readonly schema: Schema; readonly depth: number }): VNode | null {
+function Inner({ schema, depth }: { readonly schema: ApiSchema; readonly depth: number }): VNode | null {
   const inner = typeof schema.items === "object" ? schema.items : schema;
   const whole = inner.properties !== undefined || (inner.oneOf ?? inner.anyOf)?.some(hasFields) === true;
   return whole ? <SchemaBody schema={inner} depth={depth} /> : null;
 }
 
-function Notes({ schema }: { readonly schema: Schema }): VNode | null {
+function Notes({ schema }: { readonly schema: ApiSchema }): VNode | null {
   const limits = limitsOf(schema);
   if (limits.length === 0 && schema.description === undefined) return null;
   return (

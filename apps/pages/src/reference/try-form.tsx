@@ -1,10 +1,11 @@
 // Owns the form to try a route, in which the visitor completes a request and reads the server's answer.
 import { useSignal } from "@preact/signals";
+import type { ApiParameter } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { formText } from "../parts/form-text.ts";
 import type { Api } from "../wire/api.ts";
-import type { Parameter, RouteView } from "./document.ts";
+import type { RouteView } from "./document.ts";
 
 /** Long enough for the worker to load a model first. */
 const responseTimeoutMs = 600_000;
@@ -92,7 +93,7 @@ export function TryForm({ api, route }: { readonly api: Api; readonly route: Rou
   );
 }
 
-function ParameterField({ parameter }: { readonly parameter: Parameter }): VNode {
+function ParameterField({ parameter }: { readonly parameter: ApiParameter }): VNode {
   const { name, description, in: place } = parameter;
   return (
     <label class="field">

@@ -13,6 +13,7 @@ import { openAiRoutes } from "../openai/routes.ts";
 import { rerankRoutes } from "../rerank/routes.ts";
 import { responsesRoutes } from "../responses/routes.ts";
 import { OpenAiErrorSchema } from "../openai/answers.ts";
+import type { ApiAnswer, ApiBody, ApiDocument, ApiOperation, ApiParameter, ApiRoutes, ApiSchema } from "./document.ts";
 import { hiveRoutes, workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
 import { historyRoutes } from "../native/history.ts";
@@ -23,17 +24,10 @@ import { modelRoutes } from "../native/models-routes.ts";
 import { requestExamples } from "./request-examples.ts";
 import { usageRoutes } from "../native/usage.ts";
 
-type Json = Record<string, unknown>;
+type SchemaOf = (schema: z.ZodType, io: "input" | "output") => ApiSchema;
 
 /** Error codes of the access checks. */
 const gateErrors: readonly ErrorCode[] = ["unauthenticated", "forbidden", "internal"];
-
-export interface OpenApiOptions {
-  readonly title: string;
-  readonly version: string;
-  readonly description: string;
-  readonly groups: readonly RouteGroup[];
-}
 
 /** The routes of a dialect, whose errors have the same shape. */
 export interface RouteGroup {
@@ -43,12 +37,12 @@ export interface RouteGroup {
   readonly error: z.ZodType;
 }
 
-export function openApiDocument(options: OpenApiOptions): Json {
-  const components: Record<string, Json> = {};
-  const schemaOf = (schema: z.ZodType, io: "input" | "output"): Json => componentRef(schema, io, components);
+export function openApiRoutes(groups: readonly RouteGroup[]): ApiRoutes {
+  const components: Record<string, ApiSchema> = {};
+  const schemaOf: SchemaOf = (schema, io) => componentRef(schema, io, components);
 
-  const paths: Record<string, Record<string, Json>> = {};
-  for (const { tag, routes, error } of options.groups) {
+  const paths: Record<string, Record<string, ApiOperation>> = {};
+  for (const { tag, routes, error } of groups) {
     const errorRef = schemaOf(error, "output");
     for (const [operationId, route] of Object.entries(routes)) {
       const path = route.path.replace(/:([a-z_]+)/g, "{$1}");
@@ -57,9 +51,7 @@ export function openApiDocument(options: OpenApiOptions): Json {
     }
   }
   return {
-    openapi: "3.1.0",
-    info: { title: options.title, version: options.version, description: options.description },
-    tags: options.groups.map(({ tag, note }) => ({
+    tags: groups.map(({ tag, note }) => ({
       name: tag,
       ...(note === undefined ? {} : { description: note }),
     })),
@@ -123,31 +115,33 @@ export const allWorkerRoutes: Readonly<Record<string, Route>> = Object.fromEntri
   ),
 );
 
-export function workerOpenApi(version: string): Json {
-  return openApiDocument({
-    title: "Waggle worker",
-    version,
-    description:
-      "An LLM inference worker that streams tokens as server-sent events, in the dialects of OpenAI, Anthropic, Ollama and llama-server.",
-    groups: workerRouteGroups,
-  });
+export function workerOpenApi(version: string): ApiDocument {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Waggle worker",
+      version,
+      description:
+        "An LLM inference worker that streams tokens as server-sent events, in the dialects of OpenAI, Anthropic, Ollama and llama-server.",
+    },
+    ...openApiRoutes(workerRouteGroups),
+  };
 }
 
-export function hiveOpenApi(version: string): Json {
-  return openApiDocument({
-    title: "Waggle hive",
-    version,
-    description: "Registration, heartbeats and liveness of workers.",
-    groups: [{ tag: "Hive", routes: hiveRoutes, error: ErrorBodySchema }],
-  });
+export function hiveOpenApi(version: string): ApiDocument {
+  return {
+    openapi: "3.1.0",
+    info: { title: "Waggle hive", version, description: "Registration, heartbeats and liveness of workers." },
+    ...openApiRoutes([{ tag: "Hive", routes: hiveRoutes, error: ErrorBodySchema }]),
+  };
 }
 
 function operation(
   operationId: string,
   route: Route,
-  errorRef: Json,
-  schemaOf: (schema: z.ZodType, io: "input" | "output") => Json,
-): Json {
+  errorRef: ApiSchema,
+  schemaOf: SchemaOf,
+): Omit<ApiOperation, "tags"> {
   const parameters = [
     ...[...route.path.matchAll(/:([a-z_]+)/g)].map((match) => parameter("path", match[1] ?? "", "", true)),
     ...Object.entries(route.query ?? {}).map(([name, text]) => parameter("query", name, text, false)),
@@ -173,13 +167,13 @@ function operation(
   };
 }
 
-function exampleOf(request: z.ZodType): Json {
+function exampleOf(request: z.ZodType): ApiBody {
   const example = requestExamples[request.meta()?.id ?? ""];
   return example === undefined ? {} : { example };
 }
 
-function content(route: Route, schemaOf: (schema: z.ZodType, io: "input" | "output") => Json): Json {
-  const types: Json = {};
+function content(route: Route, schemaOf: SchemaOf): Pick<ApiAnswer, "content"> {
+  const types: Record<string, ApiBody> = {};
   if (route.stream !== undefined) {
     const schema = schemaOf(route.stream, "output");
     types[route.streamType ?? "text/event-stream"] = { schema };
@@ -196,7 +190,7 @@ export function errorsOf({ open, errors = [] }: Pick<Route, "open" | "errors">):
   return open === true ? errors : [...errors, ...gateErrors];
 }
 
-function errorResponses(route: Route, errorRef: Json): Json {
+function errorResponses(route: Route, errorRef: ApiSchema): Record<string, ApiAnswer> {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of errorsOf(route)) {
     const { status } = errorKinds[code];
@@ -213,12 +207,12 @@ function errorResponses(route: Route, errorRef: Json): Json {
   );
 }
 
-function parameter(where: string, name: string, description: string, required: boolean): Json {
+function parameter(where: ApiParameter["in"], name: string, description: string, required: boolean): ApiParameter {
   return { name, in: where, required, ...(description === "" ? {} : { description }), schema: { type: "string" } };
 }
 
 /** Adds a schema and its nested schemas to `components.schemas`. Returns a reference, or the schema itself if the schema has no id. */
-function componentRef(schema: z.ZodType, io: "input" | "output", components: Record<string, Json>): Json {
+function componentRef(schema: z.ZodType, io: "input" | "output", components: Record<string, ApiSchema>): ApiSchema {
   const {
     $defs,
     $schema: _,
@@ -229,7 +223,7 @@ function componentRef(schema: z.ZodType, io: "input" | "output", components: Rec
     override: ({ jsonSchema }) => {
       delete jsonSchema.id;
     },
-  }) as Json & { $defs?: Record<string, Json> };
+  }) as ApiSchema & { $defs?: Record<string, ApiSchema>; $schema?: string };
   for (const [name, definition] of Object.entries($defs ?? {})) components[name] ??= relocate(definition);
   const id = schema.meta()?.id;
   const relocated = relocate(root);
@@ -238,6 +232,6 @@ function componentRef(schema: z.ZodType, io: "input" | "output", components: Rec
   return { $ref: `#/components/schemas/${id}` };
 }
 
-function relocate(value: Json): Json {
-  return JSON.parse(JSON.stringify(value).replaceAll('"#/$defs/', '"#/components/schemas/')) as Json;
+function relocate(schema: ApiSchema): ApiSchema {
+  return JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')) as ApiSchema;
 }
