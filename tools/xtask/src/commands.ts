@@ -18,7 +18,7 @@ export const commandTable: CommandTable = {
       load: async () => (await import("./commands/check.ts")).addCheck,
     },
     docs: {
-      what: "write docs/openapi*.json and the generated tables of docs/",
+      what: "write docs/wire.txt and the generated tables of docs/",
       load: async () => (await import("./commands/docs.ts")).addDocs,
     },
     "docs:check": {

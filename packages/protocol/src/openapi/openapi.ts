@@ -14,7 +14,7 @@ import { rerankRoutes } from "../rerank/routes.ts";
 import { responsesRoutes } from "../responses/routes.ts";
 import { OpenAiErrorSchema } from "../openai/answers.ts";
 import type { ApiAnswer, ApiBody, ApiDocument, ApiOperation, ApiParameter, ApiRoutes, ApiSchema } from "./document.ts";
-import { hiveRoutes, workerRoutes } from "./routes.ts";
+import { workerRoutes } from "./routes.ts";
 import type { Route } from "./routes.ts";
 import { historyRoutes } from "../native/history.ts";
 import { logRoutes } from "../native/logs.ts";
@@ -125,14 +125,6 @@ export function workerOpenApi(version: string): ApiDocument {
         "An LLM inference worker that streams tokens as server-sent events, in the dialects of OpenAI, Anthropic, Ollama and llama-server.",
     },
     ...openApiRoutes(workerRouteGroups),
-  };
-}
-
-export function hiveOpenApi(version: string): ApiDocument {
-  return {
-    openapi: "3.1.0",
-    info: { title: "Waggle hive", version, description: "Registration, heartbeats and liveness of workers." },
-    ...openApiRoutes([{ tag: "Hive", routes: hiveRoutes, error: ErrorBodySchema }]),
   };
 }
 

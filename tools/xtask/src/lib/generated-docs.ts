@@ -1,7 +1,7 @@
 // Lists the generated files and blocks under docs/, and finds stale files on disk.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { repositoryPath } from "@waggle/testing/harness";
-import { hiveOpenApi, workerOpenApi } from "@waggle/protocol";
+import { ErrorBodySchema, hiveRoutes, openApiRoutes, workerRouteGroups } from "@waggle/protocol";
 import { agentLines } from "./docs/agent-lines.ts";
 import { withBlocks, type Blocks } from "./docs/blocks.ts";
 import {
@@ -14,6 +14,7 @@ import {
 } from "./docs/code-blocks.ts";
 import { modelsTable } from "./docs/models-table.ts";
 import { settingsBlocks } from "./docs/settings-blocks.ts";
+import { wireList } from "./docs/wire-list.ts";
 
 /** The generated blocks of hand-written pages, by the path of the page. */
 function pageBlocks(): Readonly<Record<string, Blocks>> {
@@ -27,12 +28,16 @@ function pageBlocks(): Readonly<Record<string, Blocks>> {
   };
 }
 
+function wireText(): string {
+  const groups = [...workerRouteGroups, { tag: "Hive", routes: hiveRoutes, error: ErrorBodySchema }];
+  const documents = groups.map((group) => [group.tag, openApiRoutes([group])] as const);
+  return wireList(Object.fromEntries(documents), ["Native", "Hive"]);
+}
+
 /** Content of each generated file, by its path from the repository's root. */
 function generatedDocs(): ReadonlyMap<string, string> {
-  const { version } = JSON.parse(readFileSync(repositoryPath("package.json"), "utf8")) as { version: string };
   return new Map([
-    ["docs/openapi.json", `${JSON.stringify(workerOpenApi(version), null, 2)}\n`],
-    ["docs/openapi-hive.json", `${JSON.stringify(hiveOpenApi(version), null, 2)}\n`],
+    ["docs/wire.txt", wireText()],
     ...Object.entries(pageBlocks()).map(
       ([path, blocks]) => [path, withBlocks(path, readFileSync(repositoryPath(path), "utf8"), blocks)] as const,
     ),
