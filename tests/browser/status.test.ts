@@ -80,14 +80,13 @@ it("has no chart of jobs and no time axis before the first job", async () => {
   expect(complaints).toEqual([]);
 });
 
-it("shows what a step costs, and how many guesses were right", async () => {
+it("shows how a prompt is read, and how many guesses were right", async () => {
   const { page, complaints } = await visit(browser, "about:blank");
-  const decode = [1, 2, 4].map((rows) => ({ rows, ms: 1 + rows * 2 }));
-  const threads = [{ threads: 2, decode, prompt: [{ tokens: 64, ms: 120 }] }];
+  const prompt_pieces = [{ context: 1_000, tokens: 64, step_ms: 120, slowdown: 1.2 }];
   await page.route("**/v1/info", async (route) => {
     const response = await route.fetch();
     const info = WorkerInfoSchema.parse(await response.json());
-    await route.fulfill({ response, json: { ...info, step_costs: { threads, context: { row_ms: 0, tile_ms: 0 } } } });
+    await route.fulfill({ response, json: { ...info, prompt_pieces } });
   });
   await page.route("**/metrics*", async (route) => {
     const response = await route.fetch();
@@ -97,8 +96,7 @@ it("shows what a step costs, and how many guesses were right", async () => {
     await route.fulfill({ response, body: counts });
   });
   await page.goto(`${worker.url}/status`);
-  await page.getByText("A step for 4 streams takes 9 ms, for 1 stream 3 ms.").waitFor();
-  await page.getByText("A piece of 64 prompt tokens takes 120 ms.").waitFor();
+  await page.getByText("a prompt behind 1,000 tokens is read in pieces of 64 tokens, 120 ms each").waitFor();
   await page.getByText("30 of 40 (75 %)").waitFor();
   await page.setViewportSize({ width: 390, height: 800 });
   // The charts change their widths with the next frame.

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { engineFigures, poolFigures, threadsOf, workerFigures } from "./figures.ts";
+import { engineFigures, poolFigures, workerFigures } from "./figures.ts";
 import { parseScrape } from "./prometheus.ts";
 
 const scrape = parseScrape(
@@ -53,10 +53,6 @@ it("has the totals of the worker", () => {
     refused: 4,
     accepted: 0,
   });
-});
-
-it("has the threads of an engine that computes", () => {
-  expect(["a", "b", "gone"].map((model) => threadsOf(model, scrape))).toEqual([2, undefined, undefined]);
 });
 
 it("has the context pool of a loaded model", () => {

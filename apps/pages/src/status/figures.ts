@@ -50,11 +50,6 @@ export function engineFigures(scrape: Scrape): readonly EngineFigures[] {
   });
 }
 
-/** The number of threads with which the model's engine computes now. */
-export function threadsOf(model: string, scrape: Scrape): number | undefined {
-  return aboveZero(labelled("waggle_threads", "model", scrape).get(model));
-}
-
 /** Tokens of the context pool that all slots of a model share. */
 export interface PoolFigures {
   readonly used: number;

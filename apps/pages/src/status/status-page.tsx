@@ -10,9 +10,7 @@ import { EndedJobs } from "./ended-jobs.tsx";
 import { JobTable } from "./job-table.tsx";
 import { LogView } from "./log-view.tsx";
 import { Charts } from "./charts.tsx";
-import { threadsOf } from "./figures.ts";
 import { SlotTable } from "./slot-table.tsx";
-import { StepCostsCard } from "./step-costs.tsx";
 import type { WorkerWatch } from "./watch-worker.ts";
 import { About, EnginesCard, MemoryCard, QueueCard } from "./worker-cards.tsx";
 import { formatDuration, formatTime } from "../parts/format.ts";
@@ -54,14 +52,6 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
           <EndedJobs watch={watch} />
           {info !== undefined && <SlotTable watch={watch} />}
           {scrape !== undefined && info !== undefined && <Charts watch={watch} gateway={gateway} />}
-          {info?.step_costs !== undefined && (
-            <StepCostsCard
-              costs={info.step_costs}
-              info={info}
-              threads={scrape === undefined ? info.threads : (threadsOf(info.model, scrape) ?? info.threads)}
-              model={(watch.models.statuses.value?.models.length ?? 1) > 1 ? info.model : undefined}
-            />
-          )}
           {scrape !== undefined && info !== undefined && !gateway && <EnginesCard scrape={scrape} info={info} />}
           <ModelsPanel api={api} list={watch.models} />
         </fieldset>

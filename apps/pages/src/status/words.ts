@@ -1,5 +1,6 @@
-// Owns the status page's texts for a job's state. Pure.
-import type { ListedJob } from "@waggle/protocol";
+// Owns the status page's texts for a job's state and for the pieces of prompts. Pure.
+import type { ListedJob, WorkerInfo } from "@waggle/protocol";
+import { formatCounted, formatMilliseconds } from "../parts/format.ts";
 
 const states: Readonly<Record<ListedJob["state"], string>> = {
   queued: "waiting",
@@ -15,4 +16,17 @@ export function jobStateWords({ state, position, call }: Pick<ListedJob, "state"
   return state === "queued" && position > 0
     ? `waiting, ${position === 1 ? "next" : `number ${position}`}`
     : states[state];
+}
+
+/** A sentence about the pieces of a prompt behind 1,000 tokens, and about the attention. */
+export function pieceWords({
+  prompt_pieces: pieces = [],
+  settings,
+}: Pick<WorkerInfo, "prompt_pieces" | "settings">): string | undefined {
+  const piece = pieces.find(({ context }) => context >= 1_000);
+  if (piece === undefined) return undefined;
+  const { context, tokens, step_ms: ms } = piece;
+  const hasFlash = settings?.flash_attention;
+  const attention = hasFlash === undefined ? "" : `, ${hasFlash ? "with" : "without"} flash attention`;
+  return `While a stream runs, a prompt behind ${formatCounted(context, "token")} is read in pieces of ${formatCounted(tokens, "token")}, ${formatMilliseconds(ms)} each${attention}.`;
 }

@@ -7,6 +7,7 @@ import { engineFigures, workerFigures } from "./figures.ts";
 import type { EngineFigures } from "./figures.ts";
 import type { Scrape } from "./prometheus.ts";
 import type { WorkerWatch } from "./watch-worker.ts";
+import { pieceWords } from "./words.ts";
 import { formatBytes, formatCount, formatDuration, formatShare } from "../parts/format.ts";
 
 export function About({ watch, info }: { readonly watch: WorkerWatch; readonly info: WorkerInfo }): VNode {
@@ -103,6 +104,7 @@ export function MemoryCard({ scrape, gateway }: MemoryProps): VNode {
 export function EnginesCard({ scrape, info }: { readonly scrape: Scrape; readonly info: WorkerInfo }): VNode | null {
   const engines = engineFigures(scrape);
   if (engines.length === 0) return null;
+  const pieces = engines.length === 1 ? pieceWords(info) : undefined;
   return (
     <section class="card" aria-labelledby="engines-title">
       <div class="spread">
@@ -115,6 +117,7 @@ export function EnginesCard({ scrape, info }: { readonly scrape: Scrape; readonl
           <Facts facts={factsOf(engine)} />
         </div>
       ))}
+      {pieces !== undefined && <p class="small">{pieces}</p>}
     </section>
   );
 }
