@@ -1,4 +1,4 @@
-"""Step 3: from the checkpoint and the tokenizer to one GGUF file.
+"""Step 3: converts the checkpoint and the tokenizer to one GGUF file.
 
 Reads   DATA_DIR/ckpt.pt    from train.py
         DATA_DIR/tok.model  from prepare.py
@@ -37,8 +37,8 @@ LICENCE = "apache-2.0"
 LANGUAGES = ["en"]
 DESCRIPTION = "A very small story teller, trained from scratch on TinyStories; the model that ships with Waggle."
 
-# A conversation has to read like the stream that the model was trained on: one document after another, each opened by BOS
-# and closed by EOS. So BOS opens every turn that is not the assistant's, a system message included.
+# A conversation must look like the training data: documents that begin with BOS and end with EOS. So BOS is before
+# every message that is not the assistant's, also before a system message.
 CHAT_TEMPLATE = (
     "{% for m in messages %}"
     "{% if m['role'] == 'assistant' %}" + ASSISTANT_PIECE + "{{ m['content'] }}{{ eos_token }}"
@@ -59,7 +59,7 @@ def token_type(tokenizer: SentencePieceProcessor, token: int) -> TokenType:
         return TokenType.BYTE
     if tokenizer.is_control(token) or tokenizer.id_to_piece(token) in (USER_PIECE, ASSISTANT_PIECE):
         return TokenType.CONTROL
-    # The line break is among them: it is part of a story, and a reader must get it back as text.
+    # The line break is a normal token too, because it is part of the text of a story.
     return TokenType.NORMAL
 
 
@@ -86,7 +86,7 @@ def write_shape(writer: GGUFWriter, config: ModelConfig) -> None:
 
 def write_vocabulary(writer: GGUFWriter, tokenizer: SentencePieceProcessor) -> None:
     tokens = range(tokenizer.get_piece_size())
-    # "llama" is GGUF's word for a SentencePiece vocabulary with scores.
+    # GGUF calls a SentencePiece vocabulary with scores "llama".
     writer.add_tokenizer_model("llama")
     writer.add_tokenizer_pre("default")
     writer.add_token_list([tokenizer.id_to_piece(token).encode() for token in tokens])
@@ -102,16 +102,16 @@ def write_vocabulary(writer: GGUFWriter, tokenizer: SentencePieceProcessor) -> N
 
 
 def write_tensors(writer: GGUFWriter, config: ModelConfig, weights: dict[str, Tensor]) -> None:
-    """Adds every tensor under llama.cpp's name. What the model stacks into one matrix, the file holds apart.
+    """Adds every tensor with llama.cpp's name for it. Matrices that the model stacks into one are separate in the file.
 
-    There is no output matrix: llama.cpp takes the embedding where it is absent.
+    The file has no output matrix, so llama.cpp uses the embedding instead.
     """
     import numpy as np
 
     def add_matrix(name: str, tensor: Tensor) -> None:
         writer.add_tensor(name, tensor.float().numpy().astype(np.float16))
 
-    # A norm is 128 numbers: nothing to save, and llama.cpp computes with them in F32.
+    # A norm has 128 numbers, so F16 would save nothing, and llama.cpp computes with norms in F32.
     def add_norm(name: str, tensor: Tensor) -> None:
         writer.add_tensor(name, tensor.float().numpy().astype(np.float32))
 
@@ -165,7 +165,7 @@ def export(data_dir: Path, out: Path) -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Step 3: write the trained model and its tokenizer as a GGUF file.")
     parser.add_argument("data_dir", metavar="DATA_DIR", type=Path, help="the data folder that prepare.py and train.py filled")
-    parser.add_argument("out", metavar="OUT.gguf", type=Path, help="the file to write; it is replaced where it exists")
+    parser.add_argument("out", metavar="OUT.gguf", type=Path, help="the file to write; an existing file is replaced")
     return parser.parse_args()
 
 

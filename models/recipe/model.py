@@ -1,8 +1,8 @@
 """The network: a llama in plain PyTorch.
 
-It computes what llama.cpp computes for the architecture `llama`: RMS norm before each half of a block, rotary
-positions on adjacent pairs, grouped-query attention, a SwiGLU feed-forward, and the embedding reused as the
-output matrix. The names of its parameters are those that export.py looks for in a checkpoint.
+It computes what llama.cpp computes for the architecture `llama`: RMS norm before attention and before the
+feed-forward, rotary positions on adjacent pairs, grouped-query attention, a SwiGLU feed-forward, and the embedding
+as the output matrix. export.py finds the network's parameters in a checkpoint by their names.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from steps import ModelConfig
 
 INITIAL_STD = 0.02
-# These two matrices write into the residual stream, once each per layer.
+# These two matrices write into the residual stream, each once per layer.
 RESIDUAL_MATRICES = ("o.weight", "down.weight")
 
 
 def stacked_row_counts(config: ModelConfig) -> dict[tuple[int, int], tuple[int, ...]]:
-    """Tells, by its shape, which matrix of a block is a stack of several, and how many rows each of them has."""
+    """Returns the shape of each matrix that is a stack of several, with the numbers of rows of its parts."""
     return {
         (config.dim + 2 * config.kv_dim, config.dim): (config.dim, config.kv_dim, config.kv_dim),
         (2 * config.ffn, config.dim): (config.ffn, config.ffn),
@@ -45,7 +45,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class Block(nn.Module):
-    """One layer. Query, key and value are one matrix, and so are gate and up: fewer, larger products are faster on a CPU."""
+    """One layer. Query, key and value are one matrix, and so are gate and up, because larger products are faster on a CPU."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Block(nn.Module):
         q = rotate(q.view(batch, length, c.heads, c.head_dim).transpose(1, 2), cos, sin) * c.head_dim**-0.5
         k = rotate(k.view(batch, length, c.kv_heads, c.head_dim).transpose(1, 2), cos, sin)
         v = v.view(batch, length, c.kv_heads, c.head_dim).transpose(1, 2)
-        # The query heads that share a key-value head are laid end to end, so one product serves them all.
+        # The query heads that share a key-value head are joined, so that one product computes all of them.
         q = q.reshape(batch * c.kv_heads, group * length, c.head_dim)
         k = k.reshape(batch * c.kv_heads, length, c.head_dim)
         v = v.reshape(batch * c.kv_heads, length, c.head_dim)
@@ -90,14 +90,14 @@ class Llama(nn.Module):
         pairs = torch.arange(0, config.head_dim, 2).float() / config.head_dim
         angles = torch.outer(torch.arange(config.ctx).float(), 1.0 / config.theta**pairs)
         future = torch.full((config.ctx, config.ctx), float("-inf")).triu(1)
-        # They follow from the config, so no checkpoint has to hold them.
+        # The config determines these three, so a checkpoint need not contain them.
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
         self.register_buffer("mask", future, persistent=False)
 
         for name, parameter in self.named_parameters():
             if parameter.dim() > 1:
-                # 2 x layers of them add up in the residual stream; the root keeps the variance of the sum at that of one.
+                # The outputs of 2 x layers of these matrices are added in the residual stream. The root keeps the variance of the sum.
                 shrink = math.sqrt(2 * config.layers) if name.endswith(RESIDUAL_MATRICES) else 1
                 nn.init.normal_(parameter, std=INITIAL_STD / shrink)
 

@@ -1,7 +1,7 @@
-"""Muon: momentum whose update is made orthogonal (Keller Jordan and others, 2024).
+"""Muon, an optimizer: momentum with an orthogonal update (Keller Jordan and others, 2024).
 
-It is meant for the matrices inside the blocks. Norms and embeddings are no linear maps between hidden states,
-so they belong to AdamW.
+Muon is for the matrices inside the blocks. AdamW trains norms and embeddings, which are not linear maps between
+hidden states.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-# The quintic that Muon's authors tuned: it pushes singular values towards 1 fast and does not need to land on 1 exactly.
+# The polynomial that Muon's authors tuned: it moves singular values close to 1 fast, but not exactly to 1.
 NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
 NORM_FLOOR = 1e-7
@@ -23,12 +23,12 @@ def orthogonalise(x: Tensor) -> Tensor:
     rows, columns = x.shape
     tall = rows > columns
     if tall:
-        x = x.T  # the Gram matrix below then has the smaller side
+        x = x.T  # the Gram matrix below is then as small as possible
     x = x / (x.norm() + NORM_FLOOR)
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    # A tall matrix takes a longer step, so that its outputs move as far as those of a square one.
+    # A tall matrix takes a longer step, so that its outputs change as much as those of a square matrix.
     return (x.T if tall else x) * max(1, rows / columns) ** 0.5
 
 
@@ -41,7 +41,7 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         decay: float = 0.05,
     ) -> None:
-        """stacked_row_counts names the shapes that hold several matrices; each of those is made orthogonal by itself."""
+        """stacked_row_counts has the shapes that are stacks of matrices; each matrix of a stack is made orthogonal separately."""
         super().__init__(params, {"lr": lr, "momentum": momentum, "decay": decay})
         self.stacked_row_counts = stacked_row_counts
 

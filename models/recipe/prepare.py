@@ -1,14 +1,14 @@
-"""Step 1: from a corpus to a tokenizer and two token streams.
+"""Step 1: makes a tokenizer and two token streams from a corpus.
 
-Reads   CORPUS              stories in UTF-8, a line `<|endoftext|>` between two of them
-Writes  OUT_DIR/plain.txt   one story a line, the text that the tokenizer learns from
+Reads   CORPUS              stories in UTF-8, with a line `<|endoftext|>` between two stories
+Writes  OUT_DIR/plain.txt   one story in each line, from which the tokenizer learns
         OUT_DIR/tok.model   a SentencePiece BPE tokenizer with byte fallback (and tok.vocab, for reading)
         OUT_DIR/train.bin   tokens to train on, little-endian uint16
-        OUT_DIR/valid.bin   tokens of the held-out stories, the same way
+        OUT_DIR/valid.bin   tokens of the held-out stories, in the same format
 
-Every story is written twice: once as plain text, so that the model continues a text, and once as the answer
-to a request, so that it takes part in a chat. Nobody wrote those requests: each is put together from words
-that its own story uses. A little small talk teaches the model to greet, to thank and to say what it is.
+Every story is written twice: as plain text, so that the model can continue a text, and as the answer to a
+request, so that it can chat. This step makes each request from words of its story. A few documents of small talk
+teach the model to greet, to thank and to describe itself.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ if TYPE_CHECKING:
 SEED = 7
 STORY_SEPARATOR = "<|endoftext|>"
 
-# Shorter pieces are fragments. In longer ones the start has left the context long before the end.
+# Shorter texts are fragments. In longer stories, the start is no longer in the context at the end.
 SHORTEST_STORY_CHARS = 200
 LONGEST_STORY_CHARS = 2600
 HELD_OUT_STORIES = 400
 
-# The sample bounds what a larger corpus may cost. A line over the byte limit would be skipped; the longest story stays below it.
+# The sample limits the time and memory for a larger corpus. SentencePiece skips longer lines, and no story is that long.
 TOKENIZER_SAMPLE_STORIES = 15_000
 TOKENIZER_LONGEST_LINE_BYTES = 8000
 TOKENIZER_THREADS = 2
 
-# What counts as a word worth asking for: rare enough to say something, frequent enough to be learned.
+# Limits for words in requests: rare enough to describe a story, and frequent enough to be learned.
 COMMON_WORDS = 450
 NAME_IN_STORIES = 20
 NAME_CAPITALISED_RATIO = 20
@@ -66,7 +66,7 @@ NAMES_KEPT = 2
 NOUNS_KEPT = 4
 WORDS_IN_LIST_REQUEST = 3
 
-# One draw in [0, 1) decides the kind of request; each kind takes the draws below its bound where the story has the words for it.
+# A random number in [0, 1) decides the kind of request: the first kind with a greater bound for which the story has the words.
 NAME_AND_NOUN_BELOW = 0.35
 WORD_LIST_BELOW = 0.6
 ONE_NOUN_BELOW = 0.85
@@ -97,7 +97,7 @@ OPEN_REQUESTS = (
     "Once more, please: a story!",
 )
 
-# Pairs of what someone may say and what the model may answer. The last pair is how it declines what it cannot do.
+# Pairs of messages that a user may send and possible answers. With the last pair, the model declines what it cannot do.
 SMALL_TALK: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (
         ("Hello", "Hello!", "Hi", "Hi!", "Hi there", "Hey", "Good morning", "Good evening"),
@@ -155,7 +155,7 @@ PROGRESS_EVERY_DOCUMENTS = 5000
 
 @dataclass(frozen=True)
 class CorpusWords:
-    """What the whole corpus says about a word."""
+    """How often words occur in the corpus, and which of them are common words and names."""
 
     stories_with: Counter[str]
     common: frozenset[str]
@@ -164,14 +164,14 @@ class CorpusWords:
 
 @dataclass(frozen=True)
 class SalientWords:
-    """The words that set one story apart, the most frequent first."""
+    """Words that are typical of one story, the most frequent first."""
 
     names: list[str]
     nouns: list[str]
 
 
 def read_stories(corpus: Path) -> list[str]:
-    """Reads the stories of a usable length, in the order of the file."""
+    """Reads the stories that are neither too short nor too long, in the order of the file."""
     try:
         text = corpus.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -191,10 +191,10 @@ def train_tokenizer(stories: Sequence[str], out_dir: Path) -> SentencePieceProce
     import sentencepiece
 
     plain_text = out_dir / PLAIN_TEXT_FILE
-    # SentencePiece reads one sentence a line. A line break becomes a token of its own below instead.
+    # SentencePiece reads each line as a sentence, so line breaks are removed here. Below, they get a separate token.
     plain_text.write_text("\n".join(story.replace("\n", " ") for story in stories), encoding="utf-8")
-    # SentencePiece 0.1.97 samples the lines from a fixed seed of its own. Newer releases do not, and learn another
-    # vocabulary each time.
+    # SentencePiece 0.1.97 samples the lines with a fixed seed. Newer releases do not, so that their vocabulary differs
+    # each time.
     sentencepiece.SentencePieceTrainer.train(
         input=str(plain_text),
         model_prefix=str(out_dir / TOKENIZER_PREFIX),
@@ -203,7 +203,7 @@ def train_tokenizer(stories: Sequence[str], out_dir: Path) -> SentencePieceProce
         byte_fallback=True,
         split_digits=True,
         user_defined_symbols=[USER_PIECE, ASSISTANT_PIECE, "\n"],
-        # llama.cpp applies no normalisation to a SentencePiece vocabulary, so neither may training.
+        # No normalisation, because llama.cpp does not normalise text for a SentencePiece vocabulary.
         normalization_rule_name="identity",
         remove_extra_whitespaces=False,
         add_dummy_prefix=True,
@@ -220,11 +220,11 @@ def train_tokenizer(stories: Sequence[str], out_dir: Path) -> SentencePieceProce
 
 
 def count_words(stories: Iterable[str]) -> CorpusWords:
-    """Counts in how many stories each word stands, and tells common words and names from it."""
-    # dict.fromkeys drops repetitions and keeps the order; a set of strings would break ties in most_common by chance.
+    """Counts the stories in which each word occurs, and finds common words and names."""
+    # dict.fromkeys removes repetitions and keeps the order. With a set, most_common would order equal counts at random.
     stories_with = Counter(word for story in stories for word in dict.fromkeys(re.findall(r"[A-Za-z]+", story)))
     common = frozenset(word for word, _ in stories_with.most_common(COMMON_WORDS))
-    # Every word is capitalised at the start of a sentence; a name is hardly ever anything else.
+    # A name is almost always capitalised; other words only at the start of a sentence.
     names = frozenset(
         word
         for word, count in stories_with.items()
@@ -234,9 +234,9 @@ def count_words(stories: Iterable[str]) -> CorpusWords:
 
 
 def find_salient_words(story: str, corpus: CorpusWords) -> SalientWords:
-    """Picks the names and the telling words of a story.
+    """Picks the names and the characteristic words of a story.
 
-    No grammar is involved: "noun" means a lower-case word that is rare in the corpus and repeated in the story.
+    There is no analysis of grammar: a "noun" is a lower-case word that is rare in the corpus and repeated in the story.
     """
     seen = Counter(re.findall(r"[A-Za-z]{3,}", story)).most_common()
     repeated = [word for word, times in seen if times >= SALIENT_TIMES_IN_STORY]
@@ -255,7 +255,7 @@ def with_article(word: str) -> str:
 
 
 def write_request(story: str, corpus: CorpusWords, rng: random.Random) -> str:
-    """Writes a request that the story would be a good answer to."""
+    """Writes a request to which the story is a good answer."""
     salient = find_salient_words(story, corpus)
     names, nouns = salient.names, salient.nouns
     draw = rng.random()
@@ -273,7 +273,7 @@ def write_request(story: str, corpus: CorpusWords, rng: random.Random) -> str:
 
 
 class Encoder:
-    """Turns texts into documents of tokens, framed as the chat template of export.py frames them."""
+    """Encodes texts to documents of tokens, with the special tokens of the chat template of export.py."""
 
     def __init__(self, tokenizer: SentencePieceProcessor) -> None:
         self.tokenizer = tokenizer
@@ -302,7 +302,7 @@ def build_documents(
     rng: random.Random,
     label: str,
 ) -> list[list[int]]:
-    """Encodes every story in both forms, adds the small talk, and shuffles the whole."""
+    """Encodes every story in both forms, adds the small talk, and shuffles all documents."""
     documents: list[list[int]] = []
     total = 2 * len(stories) + small_talk_repeats * len(SMALL_TALK)
 
@@ -333,8 +333,8 @@ def write_stream(documents: Iterable[Iterable[int]], path: Path) -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Step 1: train the tokenizer and write the token streams.")
-    parser.add_argument("corpus", metavar="CORPUS", type=Path, help=f"UTF-8 text, a line {STORY_SEPARATOR} between two stories")
-    parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="the data folder, made where it does not exist")
+    parser.add_argument("corpus", metavar="CORPUS", type=Path, help=f"UTF-8 text with a line {STORY_SEPARATOR} between two stories")
+    parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="the data folder; created if it is missing")
     return parser.parse_args()
 
 

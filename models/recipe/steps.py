@@ -1,8 +1,7 @@
-"""What the three steps of the recipe agree on.
+"""Owns what the three steps of the recipe share: names of files, the shape of the model, special tokens.
 
-The steps meet only in the data folder. This module owns the names of the files in it, the shape of the
-model and the special tokens. It imports nothing outside the standard library, so `--help` answers on a
-machine where none of the heavy packages is installed.
+The steps pass data only as files in the data folder. This module imports only the standard library, so `--help`
+works without the packages of requirements.txt.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-# The data folder: prepare.py writes the first four, train.py the checkpoint, export.py only reads.
+# Files in the data folder: train.py writes the checkpoint, and prepare.py writes the others.
 PLAIN_TEXT_FILE = "plain.txt"
 TOKENIZER_PREFIX = "tok"
 TOKENIZER_FILE = TOKENIZER_PREFIX + ".model"
@@ -20,7 +19,7 @@ TRAIN_TOKENS_FILE = "train.bin"
 VALID_TOKENS_FILE = "valid.bin"
 CHECKPOINT_FILE = "ckpt.pt"
 
-# NumPy's name for a little-endian uint16: two bytes hold 2,048 pieces with room to spare.
+# NumPy's name for a little-endian uint16, which is large enough for 2,048 pieces.
 TOKEN_DTYPE = "<u2"
 
 UNKNOWN_ID = 0
@@ -54,18 +53,18 @@ class ModelConfig:
 
 
 class RecipeError(Exception):
-    """A failure that the reader can mend; its message is the whole report."""
+    """A failure that the user can repair. Only its message is shown."""
 
 
 def require_file(path: Path, action: str, remedy: str) -> Path:
-    """Returns the path of a file that exists, or says what cannot be done without it and where it comes from."""
+    """Returns the path if the file exists; otherwise raises an error with the failed action and the remedy."""
     if not path.is_file():
         raise RecipeError(f"Cannot {action}: {path} is missing. {remedy}")
     return path
 
 
 def run_step(step: Callable[[], None]) -> None:
-    """Runs a step. A failure it foresaw ends in one line and exit status 1, anything else in a traceback."""
+    """Runs a step. An expected failure prints one line and exits with status 1; other errors print a traceback."""
     try:
         step()
     except RecipeError as error:

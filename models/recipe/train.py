@@ -1,12 +1,12 @@
-"""Step 2: from the token streams to a checkpoint, on a CPU or a GPU.
+"""Step 2: trains a checkpoint on the token streams, on a CPU or a GPU.
 
 Reads   DATA_DIR/train.bin, DATA_DIR/valid.bin   from prepare.py
-        DATA_DIR/ckpt.pt                         where there is one: training goes on from it
+        DATA_DIR/ckpt.pt                         if it exists, training continues from it
 Writes  DATA_DIR/ckpt.pt                         every 200 steps and at the end: weights, optimizers, config
 
-The budget is time, not steps, and the learning rate follows the share of it that is spent. So a faster
-machine takes more steps and ends with another model. MINUTES counts the time of earlier runs too: a run that
-was interrupted is continued with the same command.
+Training has a limit of time, not of steps, and the learning rate depends on the share of the time that is spent.
+So a faster machine takes more steps and trains a different model. MINUTES includes the time of earlier runs: the
+same command continues a run that was interrupted.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ ADAMW_BETAS = (0.9, 0.95)
 MUON_LR = 0.02
 GRADIENT_NORM_LIMIT = 1.0
 
-# The learning rate climbs for some steps, stays up for a fifth of the time, then falls along half a cosine.
+# The learning rate rises for some steps, is constant for a fifth of the time, then falls as half a cosine does.
 WARMUP_STEPS = 100
 FULL_RATE_UNTIL = 0.2
 FINAL_RATE = 0.05
 
-# Attention costs grow with the square of the window, so most of the time goes to windows of half the context.
+# The time of attention grows with the square of the window, so most of the training uses windows of half the context.
 FULL_WINDOW_FROM = 0.8
 
 REPORT_EVERY_STEPS = 50
@@ -57,7 +57,7 @@ VALID_WINDOWS = 16
 
 
 def rate_scale(step: int, spent_share: float) -> float:
-    """Returns the factor on both learning rates."""
+    """Returns the factor for both learning rates."""
     warmup = min(1, (step + 1) / WARMUP_STEPS)
     if spent_share < FULL_RATE_UNTIL:
         return warmup
@@ -76,7 +76,7 @@ def read_tokens(path: Path, longest_window: int) -> Tensor:
 
 
 def draw_windows(tokens: Tensor, count: int, length: int, device: str) -> tuple[Tensor, Tensor]:
-    """Draws windows from anywhere in a stream, and the same windows moved by one token as what to predict."""
+    """Draws windows at random places of a stream. The targets are the same windows, moved by one token."""
     import torch
 
     starts = torch.randint(len(tokens) - length - 1, (count,))
@@ -86,7 +86,7 @@ def draw_windows(tokens: Tensor, count: int, length: int, device: str) -> tuple[
 
 
 def save_checkpoint(path: Path, checkpoint: dict[str, Any]) -> None:
-    """Writes beside the old checkpoint and then replaces it, so that a stop in between costs nothing."""
+    """Writes a new file and then replaces the old checkpoint, so that a stop while it writes loses nothing."""
     import torch
 
     unfinished = path.with_suffix(".tmp")
@@ -164,8 +164,8 @@ def train(data_dir: Path, minutes: float) -> None:
 
         if step % REPORT_EVERY_STEPS == 0 or step == FIRST_REPORT_STEP:
             model.eval()
-            # The seed makes a report repeatable. The training windows up to the next report are drawn from it as well, and
-            # no two reports share a seed.
+            # The seed makes a report repeatable. The next training windows depend on it too, so each report has another
+            # seed.
             torch.manual_seed(step)
             with torch.no_grad():
                 inputs, targets = draw_windows(valid_tokens, VALID_WINDOWS, window, device)
@@ -202,7 +202,7 @@ def parse_arguments() -> argparse.Namespace:
         "minutes",
         metavar="MINUTES",
         type=positive_minutes,
-        help="how long to train, earlier runs into the same folder included",
+        help="how long to train, including earlier runs into the same folder",
     )
     return parser.parse_args()
 

@@ -1,5 +1,5 @@
-// What Waggle adds to node-llama-cpp: steps in one call, and contexts that share their memory. It uses the libraries of llama.cpp that
-// node-llama-cpp has loaded, whichever of its packages they are from, so its own addon must be loaded first, in exactly this version.
+// The first addon: decodes and samples a step in one call, and lets streams of a context share their memory. It uses the libraries of llama.cpp
+// that node-llama-cpp has loaded from one of its packages. So node-llama-cpp's addon must be loaded first, and its version must be the same.
 #include "AddonContext.h"
 #include "AddonModel.h"
 #include "attention.h"
@@ -12,7 +12,7 @@ namespace waggle {
 
 namespace {
 
-/** (valuesLie) => void. Ends with `new Decoder`, or `stopReserving`. */
+/** (valuesLie) => void: see `startReserving` in cells.h. `new Decoder` or `stopReserving` ends it. */
 void start(const Napi::CallbackInfo & info) {
     startReserving(info[0].As<Napi::Boolean>().Value());
 }
@@ -21,14 +21,14 @@ void stop(const Napi::CallbackInfo &) {
     stopReserving();
 }
 
-/** (context, cells) => void: gives all sequences of a context one cache of this size. Must be called before the library's `init`. */
+/** (context, cells) => void: gives all sequences of a context one cache of this size. Must be called before node-llama-cpp's `init`. */
 void unify(const Napi::CallbackInfo & info) {
     auto & params = Napi::ObjectWrap<AddonContext>::Unwrap(info[0].As<Napi::Object>())->context_params;
     params.kv_unified = true;
     params.n_ctx = info[1].As<Napi::Number>().Uint32Value();
 }
 
-/** (model) => void: makes the libraries of llama.cpp visible to addons that are loaded later, with the library's AddonModel. */
+/** (model) => void: makes the libraries of llama.cpp visible to addons that are loaded later. The model is node-llama-cpp's AddonModel. */
 void share(const Napi::CallbackInfo & info) {
     shareLibraries(info.Env(), Napi::ObjectWrap<AddonModel>::Unwrap(info[0].As<Napi::Object>()));
 }

@@ -25,7 +25,7 @@ struct Options {
     int threads, repetitions;
 };
 
-/** Each byte of the inputs: a small number in every type. */
+/** Fills the inputs: these bytes are small numbers in every type. */
 constexpr uint8_t filling = 0x2c;
 
 struct Freed {
@@ -42,7 +42,7 @@ ggml_tensor * layerOf(ggml_context * c, ggml_cgraph * graph, const Options & o, 
     ggml_tensor * cacheK = ggml_new_tensor_2d(c, o.typeK, keys, o.cells);
     ggml_tensor * cacheV = ggml_new_tensor_2d(c, o.typeV, values, o.cells);
 
-    // Without flash attention, each number of a value has a row of its own.
+    // Without flash attention, each number of a value is a separate row.
     ggml_tensor * stored = o.flash ? cacheV : ggml_reshape_2d(c, cacheV, 1, values * o.cells);
     ggml_tensor * given = o.flash ? value : ggml_reshape_2d(c, value, 1, values * o.tokens);
     ggml_build_forward_expand(graph, ggml_set_rows(c, stored, given, rows));
@@ -86,7 +86,7 @@ double measure(const Options & o) {
     if (buffer == nullptr) throw std::runtime_error("there is no memory to measure attention");
     ggml_backend_buffer_clear(buffer.get(), filling);
     std::vector<int64_t> places(static_cast<size_t>(rows->ne[0]));
-    // The last cells of each row, or of each channel.
+    // The tokens are in the last cells: of the cache with flash attention, else of each channel.
     for (size_t i = 0; i < places.size(); i++) {
         const auto token = static_cast<int64_t>(o.flash ? i : i / static_cast<size_t>(values));
         const auto channel = static_cast<int64_t>(o.flash ? 0 : i % static_cast<size_t>(values));

@@ -23,17 +23,17 @@ bool lying = false;
 constexpr int readWrite = PROT_READ | PROT_WRITE;
 constexpr int reservation = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
-/** Gives pages back to the system: they are zero when they are used again. */
+/** Gives pages back to the system. They contain zeros when they are next used. */
 bool releasePages(void * from, size_t size) {
 #if defined(__APPLE__)
-    // There, MADV_DONTNEED keeps the contents and the memory.
+    // On macOS, MADV_DONTNEED frees nothing.
     return mmap(from, size, readWrite, reservation | MAP_FIXED, -1, 0) != MAP_FAILED;
 #else
     return madvise(from, size, MADV_DONTNEED) == 0;
 #endif
 }
 
-/** The whole pages in a range of memory. */
+/** The pages that are completely within a range of memory. */
 struct Pages {
     char * first;
     size_t bytes;
@@ -51,7 +51,7 @@ void releaseWithin(char * from, char * end) {
     if (pages.bytes > 0) releasePages(pages.first, pages.bytes);
 }
 
-/** Whether any of the whole pages in the range is real memory; true if that is unknown. */
+/** Whether any page within the range is real memory. True if the system does not report it. */
 bool isAnyResident(char * from, char * end) {
     const Pages pages = pagesWithin(from, end);
     if (pages.bytes == 0) return false;
@@ -64,19 +64,19 @@ bool isAnyResident(char * from, char * end) {
 #endif
 }
 
-// A reserved buffer is an ordinary buffer of the CPU, except for these functions.
+// A reserved buffer is an ordinary buffer of the CPU, except for the next three functions.
 void freeReserved(ggml_backend_buffer_t buffer) {
     munmap(ggml_backend_buffer_get_base(buffer), buffer->size);
 }
 
 void clearReserved(ggml_backend_buffer_t buffer, uint8_t value) {
     void * base = ggml_backend_buffer_get_base(buffer);
-    // New pages are zero already: only real memory has to be cleared.
+    // To write zeros would take the memory of all pages. Pages that are given back are zero too.
     if (value != 0 || !releasePages(base, buffer->size)) memset(base, value, buffer->size);
 }
 
 ggml_status recordTensor(ggml_backend_buffer_t, ggml_tensor * tensor) {
-    // The results of operations on caches, such as views, have names with the same beginning.
+    // Results of operations on a cache, such as views, also have names that begin so.
     const bool isCache = tensor->op == GGML_OP_NONE && strncmp(tensor->name, "cache_", 6) == 0;
     if (isCache) {
         const bool isLying = lying && strncmp(tensor->name, "cache_v_", 8) == 0;
@@ -96,7 +96,7 @@ ggml_backend_buffer_t allocateReserved(ggml_backend_buffer_type_t type, size_t s
     void * base = mmap(nullptr, size, readWrite, reservation, -1, 0);
     if (base == MAP_FAILED) return nullptr;
 #if defined(MADV_NOHUGEPAGE)
-    // A huge page would take 2 MiB for the first cell in it, in each tensor of each stream.
+    // With huge pages, the first cell would take 2 MiB in each tensor of each stream.
     madvise(base, size, MADV_NOHUGEPAGE);
 #endif
     ggml_backend_buffer_t buffer = ggml_backend_cpu_buffer_from_ptr(base, size);
@@ -129,14 +129,14 @@ void releaseCells(const std::vector<CacheTensor> & tensors, size_t stream, size_
         if (stream >= tensor.streams || from >= tensor.cells) continue;
         const size_t streamBytes = tensor.cells * tensor.rowBytes;
         char * start = tensor.data + stream * streamBytes;
-        // Without a cell in front of `from`, the rows of all channels are one piece.
+        // If each cell has a row, or if all cells are released, the memory is one piece.
         if (tensor.channels == 0 || from == 0) {
             releaseWithin(start + from * tensor.rowBytes, start + streamBytes);
             continue;
         }
         const size_t rowBytes = streamBytes / tensor.channels;
         const size_t before = from * (rowBytes / tensor.cells);
-        // A cell is written in all channels, so one row shows whether there is anything to release. That saves a call for each channel.
+        // A cell is written in all channels, so the first channel shows whether any page can be released. That saves a call for each channel.
         if (!isAnyResident(start + before, start + rowBytes)) continue;
         for (size_t channel = 0; channel < tensor.channels; channel++) {
             releaseWithin(start + channel * rowBytes + before, start + (channel + 1) * rowBytes);

@@ -18,7 +18,7 @@ struct Draw {
     int32_t at;
     Sampler * sampler;
     uint32_t seed;
-    /** 0: only the token. Otherwise also its logit, and the logits of the `topCount - 1` most probable tokens. */
+    /** With 0, the result is the token only. Otherwise it is also the token's logit, and those of the `topCount - 1` most probable tokens. */
     uint32_t topCount;
     /** Index of the draw's first number in the result. */
     size_t offset;
@@ -26,16 +26,16 @@ struct Draw {
 
 constexpr const char * disposed = "The context is disposed";
 
-/** Numbers of a draw with logprobs, before the alternatives: token, its logit, greatest logit, sum of exp(logit - greatest). */
+/** A draw with logprobs begins with four numbers, before the alternatives: token, its logit, greatest logit, sum of exp(logit - greatest). */
 constexpr size_t logprobNumbers = 4;
 
-/** Finds the tokens with the greatest logits, greatest first; of equal ones, the lower token first. */
+/** Finds the tokens with the greatest logits, greatest first; if logits are equal, the lower token first. */
 std::vector<llama_token> topTokens(const float * logits, int32_t vocabularySize, size_t count) {
     const auto isBetter = [logits](llama_token a, llama_token b) {
         return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
     };
     count = std::min(count, static_cast<size_t>(vocabularySize));
-    // A heap with the worst token in front: with few alternatives, most tokens are compared only once.
+    // A heap with the worst token in front: most tokens are compared only with that one.
     std::vector<llama_token> heap;
     heap.reserve(count + 1);
     for (llama_token token = 0; token < vocabularySize && count > 0; token++) {
@@ -64,7 +64,7 @@ std::string problemOf(int32_t code) {
     }
 }
 
-/** A batch whose tokens belong to one sequence each. */
+/** A batch in which each token belongs to one sequence. */
 class Batch {
   public:
     void add(llama_token token, llama_seq_id sequence, llama_pos position, bool hasLogits) {
@@ -140,8 +140,8 @@ class Step : public Task {
     }
 
     /**
-     * Consecutive draws of a sampler are at consecutive tokens of the batch.
-     * @throws Napi::Error if the lists do not fit each other
+     * The draws of a sampler must be at consecutive tokens of the batch.
+     * @throws Napi::Error if they are not, or if the lists differ in length
      */
     void addDraws(Napi::Env env, const Napi::Int32Array & at, const Napi::Value samplers, const Napi::Value seeds, const Napi::Value topCounts) {
         const auto samplerList = samplers.As<Napi::Array>();
@@ -177,13 +177,13 @@ class Step : public Task {
     }
 
   private:
-    // On this thread alone: sampling is quick beside decoding, and on a busy machine it takes longer to wake other threads.
+    // On one thread, because sampling takes little time compared with decoding, and on a busy machine it takes longer to wake other threads.
     void sample() {
         std::vector<llama_token> sampled(draws.size(), LLAMA_TOKEN_NULL);
         for (size_t i = 0; i < draws.size(); i++) {
             const Draw & draw = draws[i];
             result[draw.offset] = LLAMA_TOKEN_NULL;
-            // The batch has a draft of what the sampler's last draw samples. Behind a wrong draft, the logits are those of another text.
+            // The token at this draw is a draft: a guess of the token that the sampler's last draw samples. After a wrong guess, the logits are useless.
             const bool isDraft = i > 0 && draws[i - 1].sampler == draw.sampler;
             if (isDraft && sampled[i - 1] != batch.tokenAt(draw.at)) continue;
             sampled[i] = sampleOne(draw);
@@ -238,7 +238,7 @@ class Embeddings : public Task {
         if (count == 0 || given.ElementLength() != count * width || places.ElementLength() != count * dimensions) {
             throw Napi::RangeError::New(info.Env(), "Embeddings and positions do not fit each other");
         }
-        // llama.cpp ends the process where embeddings that see each other do not fit into one pass.
+        // With more embeddings, llama.cpp would end the process: without causal attention, all must be in one pass.
         const uint32_t most = isCausal ? llama_n_batch(decoder.context()) : llama_n_ubatch(decoder.context());
         if (count > most) throw Napi::RangeError::New(info.Env(), "The batch has no room for so many embeddings");
         values.assign(given.Data(), given.Data() + given.ElementLength());

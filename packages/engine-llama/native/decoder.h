@@ -19,7 +19,7 @@ class Decoder : public Napi::ObjectWrap<Decoder> {
     /** `new Decoder(context)`, with the AddonContext of node-llama-cpp. Takes the cache tensors recorded since `startReserving`. */
     explicit Decoder(const Napi::CallbackInfo & info);
 
-    /** Null if the library has disposed it. */
+    /** Null if node-llama-cpp has disposed the context. */
     llama_context * context() const;
 
     int32_t vocabularySize = 0;
@@ -29,7 +29,7 @@ class Decoder : public Napi::ObjectWrap<Decoder> {
     Napi::Value decode(const Napi::CallbackInfo & info);
     /** (at, top, tokens, total) => Float64Array */
     Napi::Value getLogits(const Napi::CallbackInfo & info);
-    /** (sequence, embeddings, positions, causal) => Promise<void>: one position for each cell, or with M-RoPE four, dimension by dimension */
+    /** (sequence, embeddings, positions, causal) => Promise<void>: one position for each cell; with M-RoPE first the first dimension of all cells, then the other three */
     Napi::Value decodeEmbeddings(const Napi::CallbackInfo & info);
     /** (from, to, keep) => Promise<void> */
     Napi::Value copySequence(const Napi::CallbackInfo & info);
@@ -37,7 +37,7 @@ class Decoder : public Napi::ObjectWrap<Decoder> {
     void release(const Napi::CallbackInfo & info);
 
     AddonContext * wrapped;
-    /** Keeps the library's context alive. */
+    /** Keeps node-llama-cpp's context alive. */
     Napi::ObjectReference owner;
     std::vector<CacheTensor> cache;
 };

@@ -8,9 +8,9 @@ namespace waggle {
 
 namespace {
 
-/** Opens node-llama-cpp's addon once more. */
+/** Gets a handle of node-llama-cpp's addon, which is loaded already. */
 void * openAddon(Napi::Env env, const void * object, int flags) {
-    // The table of an object's virtual functions is in the file that defines its class.
+    // An object points to its virtual functions, which are in the file that defines its class.
     Dl_info file;
     if (dladdr(*static_cast<void * const *>(object), &file) == 0) throw Napi::Error::New(env, "Cannot find node-llama-cpp's addon");
     void * addon = dlopen(file.dli_fname, RTLD_LAZY | RTLD_NOLOAD | flags);
@@ -21,7 +21,7 @@ void * openAddon(Napi::Env env, const void * object, int flags) {
 } // namespace
 
 void shareLibraries(Napi::Env env, const void * object) {
-    // This also concerns the libraries that the addon needs.
+    // The flag also makes the libraries visible that the addon needs.
     openAddon(env, object, RTLD_GLOBAL);
 }
 

@@ -1,5 +1,5 @@
-// Owns the functions of llama.cpp that the addon calls. They are looked up when the addon runs: each of node-llama-cpp's packages (for the CPU, CUDA,
-// Vulkan, a build from source) gives libllama another name, so the addon cannot be linked to it.
+// Owns the functions of llama.cpp that the addon calls. They are looked up while the addon runs, because it cannot be linked to libllama: each of
+// node-llama-cpp's packages (for the CPU, CUDA, Vulkan, a build from source) gives libllama another name.
 #pragma once
 
 #include "ggml-backend.h"
@@ -40,20 +40,20 @@
 
 namespace waggle {
 
-// Within this namespace, a function's name is the pointer.
+// In this namespace, the name of a function is a pointer to it.
 #define WAGGLE_POINTER(name) inline decltype(&::name) name = nullptr;
 WAGGLE_LLAMA_FUNCTIONS(WAGGLE_POINTER)
 #undef WAGGLE_POINTER
 
 /**
- * Finds the functions in the libraries of node-llama-cpp's addon that made an object.
+ * Finds the functions in the libraries of the node-llama-cpp addon that made an object.
  * @param object an instance of one of its classes, which has virtual functions
  * @throws Napi::Error if a function is missing, or if the functions found before belong to another addon
  */
 void findLlama(Napi::Env env, const void * object);
 
 /**
- * Makes the symbols of these libraries visible to libraries that are loaded later.
+ * Makes the symbols of the addon's libraries visible to libraries that are loaded later.
  * @param object as for `findLlama`
  */
 void shareLibraries(Napi::Env env, const void * object);

@@ -50,7 +50,7 @@ void Sampler::configure(const Napi::CallbackInfo & info) {
 
     filters.clear();
     const int32_t most = integerOf(config, "top_k", 0);
-    // A top-k of the whole vocabulary sorts it, as the samplers behind it expect.
+    // Without a limit, top-k is the size of the vocabulary, because it also sorts: the later samplers need sorted tokens.
     filters.emplace_back(llama_sampler_init_top_k(most <= 0 || most > vocabularySize ? vocabularySize : most));
     const float mass = floatOf(config, "top_p", 1);
     if (mass < 1) filters.emplace_back(llama_sampler_init_top_p(mass, 1));

@@ -22,7 +22,7 @@ class Sampler : public Napi::ObjectWrap<Sampler> {
     /** `new Sampler(model)`, with the AddonModel of node-llama-cpp. */
     explicit Sampler(const Napi::CallbackInfo & info);
 
-    /** Samples a token; LLAMA_TOKEN_NULL if none is left. The penalties count the token from then on. */
+    /** Samples a token, which the penalties count from now on. Returns LLAMA_TOKEN_NULL if the samplers leave no token. */
     llama_token sample(const float * logits, uint32_t seed);
 
   private:
@@ -34,11 +34,11 @@ class Sampler : public Napi::ObjectWrap<Sampler> {
     void apply(const SamplerPtr & sampler, llama_token_data_array & candidates) const;
 
     int32_t vocabularySize;
-    // In the order in which they are applied. A null pointer stands for a sampler without effect.
+    // In the order in which they are applied. A null pointer means a sampler without effect.
     SamplerPtr bias;
     SamplerPtr penalties;
     std::vector<SamplerPtr> filters;
-    /** XTC draws random numbers, so it is made anew for each token, from the token's seed. */
+    /** XTC draws random numbers, so each token gets a new XTC sampler with the token's seed. */
     float xtcProbability = 0;
     float xtcThreshold = 0;
     /** Null at temperature 0: then the most probable token is sampled. */

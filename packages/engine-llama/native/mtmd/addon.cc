@@ -1,5 +1,5 @@
-// The second addon: pictures, with mtmd of the same llama.cpp. It uses the libraries that node-llama-cpp has loaded, so the first addon must have made
-// their symbols visible before (`shareLibraries`).
+// The second addon: reads pictures with mtmd, a library of llama.cpp. It uses the libraries that node-llama-cpp has loaded, so the first addon must
+// make their symbols visible before (`shareLibraries`).
 #include "projector.h"
 
 namespace waggle {

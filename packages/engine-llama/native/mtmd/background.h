@@ -1,4 +1,4 @@
-// Owns work on threads that are not libuv's: libuv's pool has one thread, which computes the steps.
+// Owns work on separate threads. libuv's pool cannot do it: the pool has one thread, which computes the steps.
 #pragma once
 
 #include <exception>
@@ -12,8 +12,8 @@
 namespace waggle {
 
 /**
- * Runs `compute` on a new thread, and settles a promise with what `result` makes on the main thread.
- * @param owner is kept alive meanwhile
+ * Runs `compute` on a new thread, then `result` on the main thread, and resolves a promise with its value.
+ * @param owner kept alive until then
  * @param ended called on the main thread before the promise settles
  */
 inline Napi::Promise inBackground(

@@ -1,4 +1,4 @@
-// clip.h hides its context, so this file is compiled together with clip.cpp.
+// Includes clip.cpp, because clip.h does not show the fields of a context.
 #include "clip.cpp" // NOLINT(bugprone-suspicious-include)
 
 #include "clip-access.h"

@@ -4,7 +4,7 @@ struct clip_ctx;
 
 namespace waggle {
 
-/** The number of threads with which the CPU computes its next graphs. */
+/** Sets the number of threads with which the CPU computes the next graphs. */
 void setClipThreads(clip_ctx * context, int threads);
 
 } // namespace waggle

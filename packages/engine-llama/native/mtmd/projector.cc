@@ -13,13 +13,13 @@ namespace waggle {
 
 namespace {
 
-/** Nodes of a graph between two looks at whether to stop. A picture's graph has hundreds. */
+/** After so many nodes of a graph, an encoding checks whether to stop. A picture's graph has hundreds of nodes. */
 constexpr int nodesPerLook = 8;
 
-/** A picture's chunks, with its separators. */
+/** A picture's chunks and the separators between them. */
 using Chunks = std::unique_ptr<mtmd_input_chunks, decltype(&mtmd_input_chunks_free)>;
 
-/** The last error that mtmd logged: its functions return numbers only. */
+/** The last error that mtmd logged. mtmd's functions return numbers only, so the reason of a failure is in its log. */
 class LastError {
   public:
     void add(const char * text) {

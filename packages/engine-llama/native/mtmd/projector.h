@@ -25,11 +25,11 @@ class Projector : public Napi::ObjectWrap<Projector> {
     using ContextPtr = std::shared_ptr<mtmd_context>;
     using ChunkPtr = std::shared_ptr<mtmd_input_chunk>;
 
-    /** What the thread of an encoding reads while it computes. */
+    /** Read by the encoding thread while it computes. */
     struct Control {
         std::atomic<bool> isStopped{ false };
         std::atomic<int> threads{ 1 };
-        /** Number of nodes of the graph since the last look at the other fields. Only for the thread that encodes. */
+        /** Number of nodes since the last check of the other fields. Used by the encoding thread only. */
         int nodes = 0;
         int usedThreads = 1;
         mtmd_context * context = nullptr;
@@ -39,15 +39,15 @@ class Projector : public Napi::ObjectWrap<Projector> {
     Napi::Value load(const Napi::CallbackInfo & info);
     /** (rgb, width, height) => Promise<({ tokens } | { chunk, cells, positions, causal, places })[]>: see `NativePart` in projector.ts. */
     Napi::Value divide(const Napi::CallbackInfo & info);
-    /** (chunk, threads) => Promise<Float32Array | undefined>: the embeddings of all cells, or undefined if it was stopped. One at a time. */
+    /** (chunk, threads) => Promise<Float32Array | undefined>: the embeddings of all cells, or undefined after `stop`. One call at a time. */
     Napi::Value encode(const Napi::CallbackInfo & info);
-    /** (threads) => void: for the encoding that runs. */
+    /** (threads) => void: sets the threads of the running encoding. */
     void setThreads(const Napi::CallbackInfo & info);
-    /** () => void: ends the encoding that runs, soon. */
+    /** () => void: makes the running encoding end at its next check. */
     void stop(const Napi::CallbackInfo & info);
-    /** (chunk) => void */
+    /** (chunk) => void: frees a chunk. */
     void drop(const Napi::CallbackInfo & info);
-    /** () => void: frees the projector as soon as nothing computes. */
+    /** () => void: stops the running encoding, and then frees the projector. */
     void free(const Napi::CallbackInfo & info);
 
     mtmd_context * loaded(Napi::Env env) const;
@@ -55,7 +55,7 @@ class Projector : public Napi::ObjectWrap<Projector> {
     static bool onNode(ggml_tensor * node, bool isAsked, void * control);
 
     AddonModel * model;
-    /** Keeps the library's model alive. */
+    /** Keeps node-llama-cpp's model alive. */
     Napi::ObjectReference owner;
     ContextPtr context;
     size_t width = 0;

@@ -1,7 +1,7 @@
-"""Renders chat templates with Jinja2, set up as Hugging Face transformers sets it up, as the measure for Waggle's own renderer.
+"""Renders chat templates with Jinja2, with the settings of Hugging Face transformers, to compare Waggle's renderer with it.
 
 Reads one JSON object from standard input: {"now": "<ISO date and time>", "templates": [[name, source], ...],
-"conversations": [[name, values], ...]}. Writes one: {name: [{"text": ...} or {"error": ...}, ...]}, in the order of the conversations.
+"conversations": [[name, values], ...]}. Writes one JSON object: {name: [{"text": ...} or {"error": ...}, ...]}, in the order of the conversations.
 """
 
 import copy
@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 
 class Generation(Extension):
-    """The block with which training data is marked: it only shows what is inside."""
+    """The block `generation`, which marks training data. It renders its content unchanged."""
 
     tags = {"generation"}
 
@@ -48,7 +48,7 @@ def environment(now):
 def rendered(template, values):
     try:
         return {"text": template.render(**copy.deepcopy(values))}
-    except Exception as error:  # whatever Python raises, transformers refuses
+    except Exception as error:  # transformers refuses a template that raises any exception
         return {"error": f"{type(error).__name__}: {error}"}
 
 
