@@ -8,7 +8,19 @@ it.each([
   ["a line within a comment", "a.ts", " * beside the others"],
   ["a text", "a.ts", 'throw new Error("Cannot load it: there is no file, or there are none");'],
   ["a template", "a.tsx", "const title = `a folder of its own`;"],
+  ["a comment after code", "a.css", "a { color: red; } /* nobody sees it */"],
+  ["a comment in C++", "native/a.cc", "  /** Lies in a row. */"],
   ["a line of Markdown", "docs/a.md", "The client is told."],
+  ["a page", "apps/a.html", "<!-- nobody -->"],
+  ["YAML", "packaging/a.yaml", "description: The client is told."],
+  ["a shell script", "a.sh", 'echo "told"'],
+  ["the script of CI", ".ci/run", "# Whoever runs it."],
+  ["a docstring", "a.py", "that goes on from it"],
+  ["a container's file", "packaging/Containerfile", "# told"],
+  ["a system service", "a.service", "# told"],
+  ["a file of git", ".gitattributes", "# told"],
+  ["a list of Python packages", "requirements.txt", "# told"],
+  ["a description of a package", "packages/a/package.json", '  "description": "A folder of its own",'],
 ])("finds a word in %s", (_, path, line) => {
   const problems = proseProblems(path, `\n${line}\n`);
   expect(problems).toHaveLength(1);
@@ -23,6 +35,7 @@ it.each([
   ["code in Markdown", "docs/a.md", "The field `told` is text."],
   ["a block of code in Markdown", "docs/a.md", "```\nsaid\n```"],
   ["data of tests", "packages/x/src/testing/a.ts", "// said"],
+  ["a lockfile", "pnpm-lock.yaml", "told: 1.0.0"],
 ])("leaves %s", (_, path, text) => {
   expect(proseProblems(path, `${text}\n`)).toEqual([]);
 });

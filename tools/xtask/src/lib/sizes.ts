@@ -14,7 +14,7 @@ const code = /\.(?:ts|tsx|js|css|cc|h)$/;
 /** What tests and benchmarks use. */
 const helpers = /^(?:tests|bench)\/|^packages\/(?:testing|synth)\/|\/src\/(?:.*\/)?testing\/|\.compare\.ts$/;
 const tests = /\.test\.tsx?$/;
-const skippedFolders = /^(?:node_modules|dist|\.waggle|\.turbo|\.git)$/;
+const skippedFolders = /^(?:node_modules|dist|coverage|\.waggle|\.turbo|\.git|\.venv)$/;
 /** The files that a newcomer reads, and the page that names them. */
 const tourPage = "docs/tour.md";
 const tourFile = /\]\(\.\.\/([^)#]+\.ts)\)/g;
@@ -73,8 +73,8 @@ function entriesOf(yaml: string, block: string): number {
   return body.match(/^ {2}[^\s#].*:/gm)?.length ?? 0;
 }
 
-/** Paths from the root. */
-function filesBelow(root: string, folder: string): string[] {
+/** @returns paths from the root */
+export function filesBelow(root: string, folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
     if (entry.isDirectory()) return skippedFolders.test(entry.name) ? [] : filesBelow(root, path);

@@ -1,10 +1,11 @@
 // Checks the house rules that no other tool knows: import arrows inside a package, the first comment of a file, the size of folders,
 // words to avoid, up-to-date documents.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { arrowProblems } from "./arrows.ts";
 import { staleDocs } from "./generated-docs.ts";
-import { proseProblems } from "./prose.ts";
+import { hasProse, proseProblems } from "./prose.ts";
+import { filesBelow } from "./sizes.ts";
 
 /** Endings of file names that do not describe the content. */
 const emptyNames = /(^|-)(utils?|helpers?|managers?|misc|common|data)\.tsx?$/;
@@ -18,43 +19,31 @@ const silentSkip = /\b(?:describe|it|test)\.(?:\w+\.)*(?:skip|skipIf|runIf|todo)
 const mostFiles = 16;
 
 /** Source files, without tests: the test of this file names made-up decisions. */
-const code = /(?<!\.test)\.(?:tsx?|cc|h|ya?ml|sh)$/;
+const code = /^(?:apps|packages|packaging|tools)\/.*(?<!\.test)\.(?:tsx?|cc|h|ya?ml|sh)$/;
+const decision = /^docs\/decisions\/(?!README).*\.md$/;
 /** Limit for the words of a decision, as `wc -w` counts them. */
 const mostDecisionWords = 250;
 
-const proseFolders = ["apps", "bench", "docs", "models", "packages", "packaging", "tests", "tools"];
+const sourceFile = /^(?:(?:apps|packages|tools)\/[^/]+\/src|tests|bench)\/.*\.tsx?$/;
 
 /** Returns a line for each broken rule, with the path from the root. */
 export function tidyProblems(root: string): string[] {
+  const files = filesBelow(root, "").toSorted();
+  const sources = files.filter((path) => sourceFile.test(path));
   return [
-    ...sourceProblems(root),
-    ...proseFiles(root).flatMap((path) => proseProblems(path, text(root, path))),
+    ...sources.flatMap((path) => [...fileProblems(path, text(root, path)), ...arrowProblems(path, text(root, path))]),
+    ...folderProblems(sources),
+    ...files.filter(hasProse).flatMap((path) => proseProblems(path, text(root, path))),
     ...decisionProblems(
-      textsIn(root, ["docs/decisions"], /(?<!README)\.md$/),
+      new Map(files.filter((path) => decision.test(path)).map((path) => [path, text(root, path)])),
       text(root, "docs/decisions/README.md"),
-      [...textsIn(root, ["apps", "packages", "packaging", "tools"], code).values()].join(),
+      files
+        .filter((path) => code.test(path))
+        .map((path) => text(root, path))
+        .join(),
     ),
     ...staleDocs().map((path) => `${path}: stale; run pnpm xtask docs`),
   ];
-}
-
-function sourceProblems(root: string): string[] {
-  const areas = ["apps", "packages", "tools"].flatMap((area) =>
-    folders(root, area).map((name) => `${area}/${name}/src`),
-  );
-  const files = [...areas, "tests", "bench"].flatMap((area) => filesBelow(root, area, /\.tsx?$/));
-  return [
-    ...files.flatMap((path) => [...fileProblems(path, text(root, path)), ...arrowProblems(path, text(root, path))]),
-    ...folderProblems(files),
-  ];
-}
-
-function proseFiles(root: string): string[] {
-  const written = /\.(tsx?|md)$/;
-  const atRoot = readdirSync(root, { withFileTypes: true }).filter(
-    (entry) => entry.isFile() && written.test(entry.name),
-  );
-  return [...atRoot.map(({ name }) => name), ...proseFolders.flatMap((folder) => filesBelow(root, folder, written))];
 }
 
 /** @param files paths of source files and their tests, relative to the root */
@@ -102,26 +91,6 @@ export function fileProblems(path: string, source: string): string[] {
       ? [`${path}: the name does not describe the content`]
       : []),
   ];
-}
-
-function filesBelow(root: string, area: string, wanted: RegExp): string[] {
-  if (!existsSync(join(root, area))) return [];
-  const entries = readdirSync(join(root, area), { withFileTypes: true });
-  return entries.flatMap((entry) => {
-    const path = `${area}/${entry.name}`;
-    if (entry.isDirectory()) return /^(node_modules|dist|\..*)$/.test(entry.name) ? [] : filesBelow(root, path, wanted);
-    return entry.isFile() && wanted.test(entry.name) ? [path] : [];
-  });
-}
-
-function folders(root: string, area: string): string[] {
-  const entries = readdirSync(join(root, area), { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-}
-
-function textsIn(root: string, areas: readonly string[], wanted: RegExp): ReadonlyMap<string, string> {
-  const paths = areas.flatMap((area) => filesBelow(root, area, wanted)).toSorted();
-  return new Map(paths.map((path) => [path, text(root, path)]));
 }
 
 function text(root: string, path: string): string {
