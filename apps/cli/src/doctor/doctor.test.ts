@@ -20,7 +20,7 @@ function expectFinding(finding: Finding | undefined, level: Finding["level"], wo
   expect(remedy === "").toBe(level === "ok");
 }
 
-describe("the machine", () => {
+describe("waggle doctor: the machine", () => {
   it.each([
     ["20.19.0", "warning", /20\.19\.0 works; .* no security updates since April 2026\. Install Node 24: https/],
     ["22.12.0", "ok", /22/],
@@ -30,7 +30,7 @@ describe("the machine", () => {
   ] as const)("Node %s", (version, level, words) => expectFinding(checkNode(version), level, words));
 
   const processor = { arch: "x64", model: "Bee 9000", cores: 2, flags: new Set(["avx", "avx2", "fma", "f16c"]) };
-  it("processor", () => {
+  it("checks the processor", () => {
     expectFinding(checkProcessor(processor), "ok", /Bee 9000, 2 cores \(avx2, fma, f16c\)/);
     expectFinding(
       checkProcessor({ ...processor, flags: new Set(["avx"]) }),
@@ -42,7 +42,7 @@ describe("the machine", () => {
     expectFinding(checkProcessor({ ...processor, arch: "ppc64", flags: undefined }), "problem", /no engine for ppc64/);
   });
 
-  it("memory", () => {
+  it("checks the memory", () => {
     const facts = { totalBytes: 16 * gib, availableBytes: 8 * gib, limitBytes: undefined };
     expectFinding(checkMemory(facts), "ok", /8\.6 GB of 17\.2 GB available\./);
     expectFinding(
@@ -53,7 +53,7 @@ describe("the machine", () => {
     expectFinding(checkMemory({ ...facts, availableBytes: 100 * mib }), "problem", /not even a small model/);
   });
 
-  it("shared memory", () => {
+  it("checks the shared memory", () => {
     expect(checkSharedMemory(undefined)).toBeUndefined();
     expectFinding(checkSharedMemory({ totalBytes: gib, freeBytes: gib }), "ok", /free in \/dev\/shm/);
     expectFinding(checkSharedMemory({ totalBytes: 64 * mib, freeBytes: 64 * mib }), "warning", /--shm-size/);
@@ -61,7 +61,7 @@ describe("the machine", () => {
     expectFinding(checkSharedMemory({ totalBytes: gib, freeBytes: 255 * mib }), "warning", /on disk/);
   });
 
-  it("clock", () => {
+  it("compares the clock with another machine's", () => {
     const nowMs = Date.UTC(2026, 10, 22);
     expectFinding(checkClock({ nowMs }), "ok", /2026-11-22/);
     expectFinding(checkClock({ nowMs: 0 }), "problem", /1970.*HTTPS/);
@@ -70,7 +70,7 @@ describe("the machine", () => {
   });
 });
 
-describe("engine and GPU", () => {
+describe("the checks of engine and GPU", () => {
   it.each([
     ["Cannot compute on cpu: no binary for it is installed", /--omit=optional/],
     [
@@ -81,14 +81,16 @@ describe("engine and GPU", () => {
     ["/lib/libc.so.6: version `GLIBC_2.32' not found", /glibc/],
     ["The engine was ended by SIGKILL", /memory/],
     ["An unknown error", /waggle serve --log-level debug/],
-  ])("engine: %s", (error, remedy) => expectFinding(checkEngine({ error }), "problem", remedy));
+  ])("say what to do about the engine's error: %s", (error, remedy) =>
+    expectFinding(checkEngine({ error }), "problem", remedy),
+  );
 
-  it("engine: ok when it generates tokens", () => {
+  it("find the engine ok when it generates tokens", () => {
     const facts = { error: undefined, device: "cpu", build: "prebuilt", binding: "addon", tokensPerSecond: 812.4 };
     expectFinding(checkEngine(facts), "ok", /computes on cpu, prebuilt build, with Waggle's addon, 812 tokens\/s/);
   });
 
-  it("engine: says why the addon is not used, and what to do where there is one", () => {
+  it("say why the addon is not used, and what to do where there is one", () => {
     const facts = { error: undefined, device: "cpu", binding: "library", bindingReason: "it is not installed" };
     const words = /own binding; Waggle's addon is not used: it is not installed\..*xtask engine:build/;
     expectFinding(checkEngine(facts, "linux"), "warning", words);
@@ -124,11 +126,13 @@ describe("engine and GPU", () => {
       "warning",
       /may not open.*groups video and render/,
     ],
-  ] as const)("GPU: %s", (_, facts, level, words) => expectFinding(checkGpu({ ...none, ...facts }), level, words));
+  ] as const)("report a GPU: %s", (_, facts, level, words) =>
+    expectFinding(checkGpu({ ...none, ...facts }), level, words),
+  );
 });
 
-describe("files and folders", () => {
-  it("folders", () => {
+describe("waggle doctor: files and folders", () => {
+  it("checks that folders can be written", () => {
     const facts = { path: "/m", purpose: "models", existing: "/m", isFolder: true, writable: true };
     expectFinding(checkFolder(facts), "ok", /^\/m\./);
     expectFinding(checkFolder({ ...facts, existing: "/" }), "ok", /will be created/);
@@ -136,13 +140,13 @@ describe("files and folders", () => {
     expectFinding(checkFolder({ ...facts, isFolder: false }), "problem", /is not a folder/);
   });
 
-  it("disk", () => {
+  it("checks the free space of a disk", () => {
     expectFinding(checkDisk("/m", 100 * gib), "ok", /107 GB free at \/m/);
     expectFinding(checkDisk("/m", 2 * gib), "warning", /waggle rm/);
     expectFinding(checkDisk("/m", 5 * mib), "problem", /WAGGLE_MODELS_DIR/);
   });
 
-  it("models", () => {
+  it("checks that models are complete and fit into memory", () => {
     const bee = { name: "bee", reference: "hf:a/bee:Q4_0" };
     expect(checkModelFiles([]).map(({ text }) => text)).toEqual([
       "no downloads; the embedded model is always available",
@@ -167,7 +171,7 @@ describe("files and folders", () => {
     expectFinding(nameless, "warning", /old is incomplete\./);
   });
 
-  it("context", () => {
+  it("shows the context that fits", () => {
     expect(checkContext(undefined)).toBeUndefined();
     const sizes = { contextSize: 32_768, contextPool: 65_536 };
     const facts = { model: "bee.gguf", slots: 8, hasAddon: true, isShared: true, sizes };
@@ -181,7 +185,7 @@ describe("files and folders", () => {
     expectFinding(checkContext({ ...facts, sizes: undefined }), "warning", /no context for 8 slots fits.*waggle fit/);
   });
 
-  it("token file", () => {
+  it("checks that only its user can read the token file", () => {
     expect(checkTokenFile(undefined)).toBeUndefined();
     const facts = { path: "/t", error: undefined, mode: 0o100600 };
     expectFinding(checkTokenFile(facts), "ok", /\/t/);
@@ -206,7 +210,7 @@ describe("files and folders", () => {
     expect(checkToolRights({ ...facts, mcpConfig: undefined })).toBeUndefined();
   });
 
-  it("settings", () => {
+  it("checks the settings", () => {
     expectFinding(checkSettings(undefined, 0), "ok", /defaults/);
     expectFinding(checkSettings(undefined, 1), "ok", /^1 WAGGLE_ variable, valid/);
     expectFinding(checkSettings(undefined, 2), "ok", /^2 WAGGLE_ variables, valid/);
@@ -256,8 +260,8 @@ describe("a running worker", () => {
   });
 });
 
-describe("ports and hive", () => {
-  it("ports", () => {
+describe("waggle doctor: ports and hive", () => {
+  it("says which program uses a port", () => {
     const facts = {
       port: 7711,
       wantedBy: "the worker",
@@ -275,7 +279,7 @@ describe("ports and hive", () => {
     expectFinding(checkPort({ ...facts, flag: "--ollama-port", taken: true, holder: "ollama" }), "ok", /--ollama-port/);
   });
 
-  it("hive", () => {
+  it("checks that the hive answers", () => {
     expect(checkHive(undefined)).toBeUndefined();
     expectFinding(checkHive({ url: "http://hive", error: undefined }), "ok", /answers/);
     expectFinding(checkHive({ url: "http://hive", error: "ECONNREFUSED" }), "problem", /ECONNREFUSED.*WAGGLE_HIVE_URL/);

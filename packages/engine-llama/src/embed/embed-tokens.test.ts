@@ -52,7 +52,7 @@ describe("the tokens of a text and a pair", () => {
     ["a file that turns the separator off", { ...xlmRoberta, ggml: { add_sep_token: false } }, "<a>", "<q>d>"],
     ["Qwen3, whose file has a template", { ...qwen, rankTemplate: "Q:{query} D:{document}#" }, "a>", "Q:q D:d>"],
     ["a template with the document first", { ...qwen, rankTemplate: "{document}? {query}" }, "a>", "d? q"],
-  ])("of %s", async (_, family, text, both) => {
+  ])("are in the order of %s", async (_, family, text, both) => {
     const tokenize = tokenizerOf(family);
     expect([textOf(await tokenize("a")), textOf(await tokenize(pair))]).toEqual([text, both]);
   });

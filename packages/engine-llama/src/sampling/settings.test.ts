@@ -106,7 +106,7 @@ describe("the types of the KV cache", () => {
     expect((await save("q8_0")).found).toBe(1);
   });
 
-  test("without flash attention", async () => {
+  test("without flash attention, may be quantized for K but not for V", async () => {
     const { backend, tokens, first } = await answerWith({ flashAttention: "off", cacheTypeK: "q8_0" });
     expect(backend.info.settings).toMatchObject({ flash_attention: false, cache_type_k: "q8_0", cache_type_v: "f16" });
     expect(first).not.toEqual((await plain).first);

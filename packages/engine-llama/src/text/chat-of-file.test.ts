@@ -52,7 +52,7 @@ describe("the header has the same texts as llama.cpp for the vocabulary", () => 
     return { engine, header: await readVocabularyTexts(source, await readGgufHeader(source)) };
   }
 
-  test("of each model family", async () => {
+  test("of a model of each family", async () => {
     expect.assertions(llamaTemplates().size);
     for (const [name, template] of llamaTemplates()) {
       const { engine, header } = await seenBy(scripted(name, template));

@@ -30,7 +30,7 @@ let copiesThenShifts = 0;
 let guessed = 0;
 let rightGuesses = 0;
 const transfers = { save: 0, load: 0, damaged: 0 };
-/** What happened to pictures: chunks that were encoded, failed, or given up, and prompts that reused some. */
+/** Counts: chunks of pictures that were encoded, failed or were given up, and prompts that reused chunks. */
 const pictured = { encoded: 0, failed: 0, "given up": 0, "given up while hanging": 0, reused: 0, parked: 0 };
 
 interface Random {

@@ -28,7 +28,7 @@ test.each<[string, readonly ChatMessage[], readonly ChatMessage[]]>([
   ],
   ["between a call and its result", [calling, system("b"), tool("c")], [calling, tool(`c\n\n${told("b")}`)]],
   ["after a result", [calling, tool("c"), system("b")], [calling, tool(`c\n\n${told("b")}`)]],
-])("instructions: %s", (_, messages, expected) => {
+])("instructions become one system message, or part of a message: %s", (_, messages, expected) => {
   expect(withOneSystemMessage(messages)).toEqual(expected);
 });
 

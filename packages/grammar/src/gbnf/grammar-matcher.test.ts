@@ -49,7 +49,7 @@ describe("a text", () => {
     ["root ::= .", ["蜂", "🐝", "a"], ["", "ab"]],
     ['root ::= "a"\nroot ::= "b"', ["b"], ["a"]],
     ["root ::= [🐝-🐟]", ["🐝"], ["🐠", "é"]],
-  ])("of %s", (grammar, good, bad) => {
+  ])("matches or does not match %s", (grammar, good, bad) => {
     for (const text of good) expect(allows(grammar, text), text).toBe(true);
     for (const text of bad) expect(allows(grammar, text), text).toBe(false);
   });

@@ -111,7 +111,7 @@ export function guessContract(
       }
     });
 
-    test("of which each right one saves a step, and a wrong one none", async () => {
+    test("and saves a step for each right guess", async () => {
       const sampling = samplingOf({ temperature: 0, ignore_eos: true }, 1);
       const tokens = (await answer({ slot: 0, prompt, sampling, count })).map(({ token }) => token);
       await backend.begin(0, 0, sampling);
@@ -142,7 +142,7 @@ export function guessContract(
       expect(await generate(backend, guessed.toReversed())).toEqual(nearly(plain.toReversed()));
     });
 
-    test("and the slot then holds the answer: another job may keep it", async () => {
+    test("and its slot then holds the answer, which another job may keep", async () => {
       const sampling = samplingOf({ temperature: 0, ignore_eos: true }, 1);
       const tokens = (await answer({ slot: 1, prompt, sampling, count })).map(({ token }) => token);
       const guess = (known: number): Token[] => [...tokens.slice(known, known + 2), 300, 301];
@@ -154,7 +154,7 @@ export function guessContract(
       expect(await answer({ slot: 0, prompt: longer, sampling, count, keep: held.length })).toEqual(nearly(fresh));
     });
 
-    test("and nothing comes behind the end of the generation", async () => {
+    test("and ends at the end of the generation, whatever is guessed behind it", async () => {
       const sampling = samplingOf({ temperature: 0 }, 1);
       const work = { slot: 0, prompt: await tokenized(ending), sampling, count: 200 };
       const plain = await answer(work);

@@ -223,7 +223,7 @@ const tools = [{ type: "function", function: { name: "look" } }];
 const seen = [text("Seen:"), { type: "image", picture: 0, note: "[image, left out]" }];
 
 describe("a picture in a tool's result", () => {
-  test("of OpenAI chat", async () => {
+  test("is read from a tool message of OpenAI chat", async () => {
     start();
     const messages = [
       { role: "user", content: "Look" },
@@ -236,7 +236,7 @@ describe("a picture in a tool's result", () => {
     expect(lastWorkOf(worker).pictures?.map(({ bytes }) => bytes)).toEqual([red]);
   });
 
-  test("of Responses, as Codex sends it", async () => {
+  test("is read from a function_call_output of Responses, as Codex sends it", async () => {
     start();
     const input = [
       { role: "user", content: "Look" },
@@ -254,7 +254,7 @@ describe("a picture in a tool's result", () => {
     expect(result).toEqual({ role: "tool", tool_call_id: "call_1", content: [...seen, told] });
   });
 
-  test("of Anthropic, as Claude Code sends it, with an error and with more instructions", async () => {
+  test("is read from a tool_result of Anthropic, as Claude Code sends it, with an error and with more instructions", async () => {
     start();
     const result = { type: "tool_result", tool_use_id: "call_1", content: [text("Seen:"), anthropicBlock(red)] };
     const messages = [
@@ -281,7 +281,7 @@ describe("a picture in a tool's result", () => {
     ]);
   });
 
-  test("of Ollama", async () => {
+  test("is read from a tool message of Ollama", async () => {
     start();
     const messages = [
       { role: "user", content: "Look" },
@@ -383,7 +383,7 @@ describe("routes that count or show a prompt", () => {
   });
 });
 
-describe("other forms of a picture", () => {
+describe("a picture in another form", () => {
   const sent = async (path: string, body: unknown): Promise<readonly Uint8Array[] | undefined> => {
     await answerOf(path, body);
     return lastWorkOf(worker).pictures?.map(({ bytes }) => bytes);
@@ -395,7 +395,7 @@ describe("other forms of a picture", () => {
     ],
   });
 
-  it("of OpenAI chat: a URL without its object, base64 alone, other media types, and other roles", async () => {
+  it("is read by OpenAI chat: a URL without its object, base64 alone, another media type, another role", async () => {
     start();
     const chat = "/v1/chat/completions";
     expect(await sent(chat, openAi({ type: "image_url", image_url: dataUrl(red) }))).toEqual([red]);
@@ -406,7 +406,7 @@ describe("other forms of a picture", () => {
     expect(await sent(chat, openAi(openAiPart(red), "assistant"))).toBeUndefined();
   });
 
-  it("of Anthropic: a URL; other sources are refused", async () => {
+  it("is refused by Anthropic: a URL of a host that is not allowed, and other sources", async () => {
     start();
     const refusal = async (source: Json): Promise<unknown> => {
       const messages = [{ role: "user", content: [{ type: "image", source }] }];
@@ -418,13 +418,13 @@ describe("other forms of a picture", () => {
     expect(await refusal({ type: "file", file_id: "f" })).toContain('"messages.0.content.0.source');
   });
 
-  it("of Ollama: a data: URL", async () => {
+  it("is read by Ollama: a data: URL", async () => {
     start();
     const messages = [{ role: "user", content: "[eog:1]", images: [dataUrl(red)] }];
     expect(await sent("/api/chat", { model: "waggle-fake", stream: false, messages })).toEqual([red]);
   });
 
-  it("of Ollama: the context of an answer has the texts of its conversation only", async () => {
+  it("is not in the context of an Ollama answer, which has only texts", async () => {
     start();
     const asked = { model: "waggle-fake", stream: false };
     const { context } = await answerOf("/api/generate", { ...asked, prompt: "One [eog:1]", images: [base64(red)] });

@@ -47,7 +47,7 @@ describe("a value written as text", () => {
     [undefined, '[1, "b"]', '[1, "b"]'],
     [undefined, "[1, b]", '"[1, b]"'],
     [undefined, "", '""'],
-  ])("for %j: %j is %s", (schema, text, json) => {
+  ])("gets the type of the schema %j: %j is %s", (schema, text, json) => {
     expect(valueOf(schema, text)).toBe(`{"a": ${json}}`);
   });
 
@@ -57,7 +57,7 @@ describe("a value written as text", () => {
     [{ type: ["string", "null"] }, "nu", '"nu'],
     [{ type: ["string", "object"] }, '{"b": [', '{"b": ['],
     [{ type: "object" }, "{'b': 'x", '{"b": "x'],
-  ])("incomplete, for %j: %j is %s", (schema, text, json) => {
+  ])("that is incomplete gets the type of the schema %j: %j is %s", (schema, text, json) => {
     expect(valueOf(schema, text, "")).toBe(`{"a": ${json}`);
   });
 
@@ -66,7 +66,7 @@ describe("a value written as text", () => {
     [{ type: ["string", "number"] }, ["-", "1", ".", "x"], ["", "", "", '"-1.x']],
     [{ type: "array" }, ["[1", ",'a", "b"], ["[", '1,"a', "b"]],
     [undefined, ["The", " end"], ['"The', " end"]],
-  ])("for %j: streams as soon as its type is certain: %j", (schema, pieces, expected) => {
+  ])("streams as soon as its type is certain, for the schema %j: %j", (schema, pieces, expected) => {
     const reader = createReader({ format: tags, tools: tools(schema) });
     reader.push(open);
     const said = pieces.map((piece) =>

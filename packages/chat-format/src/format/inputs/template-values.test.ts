@@ -67,7 +67,7 @@ describe("content", () => {
     [{ lists: ["system"] }, "One.\nTwo."],
     [{ listsOnly: true, lists: ["user"] }, list],
     [{ listsOnly: true }, [{ type: "text", text: "One.\nTwo." }]],
-  ])("of several texts, %j", (inputs, expected) => {
+  ])("of several texts becomes one text or stays a list, with the inputs %j", (inputs, expected) => {
     expect(messages(inputs, { role: "user", content: list })[0]?.["content"]).toEqual(expected);
   });
 
@@ -75,7 +75,7 @@ describe("content", () => {
     ["", { content: "" }],
     ["null", { content: null }],
     ["absent", {}],
-  ])("that is empty with calls: %j", (emptyContent, expected) => {
+  ])("that is empty with calls is written as %j", (emptyContent, expected) => {
     const [, message] = messages({ emptyContent }, user, calling());
     expect(message).toEqual({ role: "assistant", ...(expected as object), tool_calls: calling().tool_calls });
   });
@@ -271,7 +271,7 @@ describe("tools", () => {
     ["nothing", { name: "now" }],
     ["empty", { name: "now", description: "", parameters: {} }],
     ["object", { name: "now", description: "", parameters: { type: "object", properties: {} } }],
-  ])("without description and parameters: %s", (missing, expected) => {
+  ])("without description and parameters get %s instead", (missing, expected) => {
     expect(values({ missing }, { messages: [user], tools: [bare] })["tools"]).toEqual([
       { type: "function", function: expected },
     ]);

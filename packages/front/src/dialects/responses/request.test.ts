@@ -41,7 +41,7 @@ test.each([
     "low",
   ],
   ["a level, for a model that never thinks", "high", genericFormat, {}, null],
-])("an effort: %s", async (_, effort, chatFormat, options, told) => {
+])("an effort becomes a setting of the template: %s", async (_, effort, chatFormat, options, told) => {
   const body: ResponseRequest = { reasoning: { effort } };
   expect(await optionsOf(body, chatFormat)).toEqual(options);
   expect((await echoOf(body, knowing(chatFormat)))["reasoning"]).toEqual({ effort: told, summary: null });

@@ -33,9 +33,9 @@ test.each([
   ["mmproj-model-f16.gguf", ""],
   ["mmproj_BF16.gguf", ""],
   ["world-model.IQ4_NL.gguf", "world-model"],
-])("the name of the model in %s", (name, stem) => expect(stemOf(name)).toBe(stem));
+])("the model's name is found in %s", (name, stem) => expect(stemOf(name)).toBe(stem));
 
-test("names of projectors", () => {
+test("the name of a projector is a GGUF file with mmproj in it", () => {
   const names = ["mmproj-F16.gguf", "x-mmproj.GGUF", "mmproj.json", "mmproj/x.gguf", "x.gguf"];
   expect(names.filter(isProjectorName)).toEqual(["mmproj-F16.gguf", "x-mmproj.GGUF"]);
 });

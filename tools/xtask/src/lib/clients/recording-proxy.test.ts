@@ -56,7 +56,7 @@ test("the model is prepared before each request, one at a time, and the request 
   ]);
 });
 
-test("if the model cannot be prepared for a request, the request is passed on, and its call has the reason", async () => {
+test("the proxy passes a request on if no answer can be scripted for it, and records the reason", async () => {
   const target = await serverThat((_, response) => void response.writeHead(404).end("none"));
   const proxy = await proxyTo(target, () => Promise.reject(new Error("no such route")));
   const answer = await fetch(`${proxy.url}/api/chat`, { method: "POST", body: "{}" });
