@@ -21,7 +21,7 @@ const yes: OptionSpec = { flags: "--yes", help: "no questions" };
 const model: ArgumentSpec = { name: "model", help: "name of a model", required: true, completion: "model" };
 const keepAlive: OptionSpec = {
   flags: "--keep-alive <time>",
-  help: "time that the model stays loaded after its last job: 5m, or -1 for ever",
+  help: "unload the model this long after its last job, such as 5m; -1: never",
 };
 const set: OptionSpec = {
   flags: "--set <name=value>",

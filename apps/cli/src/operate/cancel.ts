@@ -15,14 +15,14 @@ export const run: Run = async (context, words) => {
   const listsAll = lists.length === servers.length && lists.every(({ answer }) => answer.total <= answer.jobs.length);
   const found = jobsThatMatch(lists, word, words.text("client"));
   if (isShortened(word)) {
-    if (found.length === 0) throw new WaggleError("not_found", `No job begins with ${word}`);
+    if (found.length === 0) throw new WaggleError("not_found", `No job id begins with ${word}`);
     if (!listsAll)
       throw new CliError(`Not all jobs are listed, so write the whole id instead of ${word}.`, exitCodes.wrongUse);
   }
   const [{ worker, id, owner } = { worker: undefined, id: word, owner: words.text("client") }, ...others] = found;
   if (others.some((other) => other.id !== id)) {
     const ids = new Set(found.map((job) => job.id));
-    throw new CliError(`Several jobs begin with ${word}: ${[...ids].join(", ")}.`, exitCodes.wrongUse);
+    throw new CliError(`Several job ids begin with ${word}: ${[...ids].join(", ")}.`, exitCodes.wrongUse);
   }
   if (others.some((other) => other.owner !== owner)) {
     const owners = new Set(found.map((job) => job.owner));

@@ -137,11 +137,11 @@ describe("cancel", () => {
 
   it.each<[word: string, code: number, sentence: string, running: readonly Of[], over?: readonly Of[], total?: number]>(
     [
-      ["01…9.2", 64, "Several jobs begin with 01…9.2: 0129.2, 0139.2.", [["0129.2"], ["0129.1"], ["0139.2"]]],
-      ["job-…", 64, "Several jobs begin with job-…: job-2, job-3.", [["job-2"], ["job-3"]]],
-      ["job-…", 64, "Several jobs begin with job-…: job-3, job-2.", [["job-3"]], [["job-2"]]],
+      ["01…9.2", 64, "Several job ids begin with 01…9.2: 0129.2, 0139.2.", [["0129.2"], ["0129.1"], ["0139.2"]]],
+      ["job-…", 64, "Several job ids begin with job-…: job-2, job-3.", [["job-2"], ["job-3"]]],
+      ["job-…", 64, "Several job ids begin with job-…: job-3, job-2.", [["job-3"]], [["job-2"]]],
       ["job-…", 64, "Not all jobs are listed, so write the whole id", [["job-2"]], [], 9],
-      ["bee-…", 1, "No job begins with bee-…", [["job-2"]]],
+      ["bee-…", 1, "No job id begins with bee-…", [["job-2"]]],
       ["job-1", 1, "", [["job-10"]]],
       ["…", 1, "", [["job-10"]]],
       ["j2", 64, "Several clients have a job j2: ann, bob. Choose one with --client <name>.", [["j2", "ann"], ["j2"]]],

@@ -32,7 +32,7 @@ function ollamaRule(values: OptionValues): string | undefined {
 
 function advertiseRule(values: OptionValues): string | undefined {
   if (values.hiveUrl === undefined || values.advertiseUrl !== undefined || !isWildcard(values.host)) return undefined;
-  const reason = "the hive would get an address without a machine. Add --advertise-url";
+  const reason = "the hive needs an address of this machine. Add --advertise-url";
   return `Cannot use --hive-url with --host ${values.host} alone: ${reason}.`;
 }
 

@@ -91,7 +91,7 @@ export async function openProjector(
   { path, maxPixels }: ProjectorOptions,
   { model, addon: first, flashAttention = "auto" }: ProjectorModel,
 ): Promise<Projector> {
-  if (first === undefined) throw new Error("only Waggle's addon reads pictures, and it does not decode here");
+  if (first === undefined) throw new Error("pictures need Waggle's addon, which is not in use here");
   const inside = nativeModelOf(model);
   first.shareLibraries(inside);
   const { addon, problem } = await loadAddon<MtmdAddon>("waggle-mtmd");

@@ -74,7 +74,7 @@ export async function checkSampling(sampling: SlotSampling, context: SamplingCon
       throw refuseField("logit_bias", `there is no token ${id}; the model has ${vocabularySize} tokens`);
     }
     if (bias !== 0 && context.isEndOfGeneration(token) && !bansEveryEnd(sampling, context)) {
-      throw refuseField("logit_bias", `token ${id} ends the generation, which only ignore_eos can change`);
+      throw refuseField("logit_bias", `token ${id} ends the generation; use ignore_eos to prevent that`);
     }
   }
   const { grammar, answer } = sampling;

@@ -219,7 +219,7 @@ describe("the llama backend", () => {
       ["grammar", { grammar: "root ::= (" }, /not valid GBNF/],
       ["grammar", { grammar: 'branch ::= "a"' }, /rule named root/],
       ["grammar", { grammar: 'root ::= root "a" | "b"' }, /left recursion/],
-      ["grammar", { grammar: `root ::= ${"(".repeat(30_000)}"a"${")".repeat(30_000)}` }, /nests more than/],
+      ["grammar", { grammar: `root ::= ${"(".repeat(30_000)}"a"${")".repeat(30_000)}` }, /nests groups more than/],
       ["grammar", { grammar: String.raw`root ::= "\x00"` }, /NUL/],
       ["grammar", { grammar: "root ::= <[1]> <[2]>" }, /names tokens/],
       ["logit_bias", { logit_bias: { "2048": 1 } }, /there is no token 2048; the model has 2048 tokens/],

@@ -22,14 +22,14 @@ import { createSchedulingPoint } from "../step/scheduling-point.ts";
 import { createIntake } from "./intake.ts";
 
 export interface EngineLimits {
-  /** Most prompt tokens in a step; by default what a step costs decides alone. A step never exceeds the batch size. */
+  /** Limit of prompt tokens in a step; by default, the price list decides their number. A step never exceeds the batch size. */
   readonly prefillBudget?: number | undefined;
   /**
-   * While a slot decodes, a step takes at most this long, except that prompts get a third of it at least; Infinity for no limit. By default, what prompt
-   * tokens cost decides how long a step is.
+   * Longest step while a slot decodes, except that prompts get at least a third of this time; Infinity for no limit. By default, the prices of prompt
+   * tokens decide how long a step is.
    */
   readonly maxTokenGapMs?: number | undefined;
-  /** Whether tokens may be guessed; true by default. */
+  /** Whether jobs may draft tokens; true by default. */
   readonly guesses?: boolean | undefined;
   /** Maximum number of bytes of KV snapshots; 0 turns snapshots off. */
   readonly prefixStoreBytes: number;

@@ -144,7 +144,7 @@ function tooFine(): WaggleError {
 function exhausted(): WaggleError {
   return new WaggleError(
     "resource_exhausted",
-    "Cannot read the body: all arriving bodies together exceed the memory limit, and this one is the oldest of the client with the most. Send fewer at a time.",
+    "Cannot read the body: all arriving bodies together exceed the memory limit, and this one is the oldest of the client with the most bytes. Send fewer at a time.",
     { retryAfterS: 1 },
   );
 }

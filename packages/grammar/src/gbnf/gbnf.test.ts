@@ -19,7 +19,7 @@ describe("reading GBNF", () => {
   });
 
   test.each<[grammar: string, reason: RegExp]>([
-    [`root ::= ${"(".repeat(129)}"a"${")".repeat(129)}`, /nests more than 128 groups/],
+    [`root ::= ${"(".repeat(129)}"a"${")".repeat(129)}`, /nests groups more than 128 deep/],
     [String.raw`root ::= "\x00"`, /NUL/],
     [String.raw`root ::= "ab\\\u0000c"`, /NUL/],
     [String.raw`root ::= [\x00]`, /NUL/],
@@ -28,7 +28,7 @@ describe("reading GBNF", () => {
     ["root ::= <[1]>", /names tokens/],
     ['root ::= "a" !<x>', /names tokens/],
     ['root ::= "a"\nb ::= "b', /ends within a literal or a class in line 2/],
-    ['root ::= "a" "b" }', /followed by something else/],
+    ['root ::= "a" "b" }', /a rule must end with its line/],
     ['root ::= "a"{x}', /has no count/],
     ["root ::= other", /rule other is not defined/],
     ['a ::= "a"', /no rule named root/],

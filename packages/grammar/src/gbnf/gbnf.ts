@@ -41,7 +41,7 @@ export interface Grammar {
   readonly rules: readonly Rule[];
 }
 
-/** The text is not a valid grammar. The message lacks its subject: "nests more than 128 groups". */
+/** The text is not a valid grammar. The message lacks its subject: "nests groups more than 128 deep". */
 export class GbnfError extends Error {}
 
 /** Limit for nested groups: the parser is recursive. */
@@ -121,7 +121,7 @@ export function parseGbnf(text: string): Grammar {
     // If a rule is defined twice, the last definition counts, as in llama.cpp.
     options.length = 0;
     for (const option of readOptions(false)) options.push(option);
-    if (at < text.length && matches(/\r\n?|\n/y) === undefined) fail("a rule is followed by something else");
+    if (at < text.length && matches(/\r\n?|\n/y) === undefined) fail("a rule must end with its line");
     skipSpace(true);
   }
 
@@ -182,7 +182,7 @@ export function parseGbnf(text: string): Grammar {
   function readGroup(): Rule {
     at++;
     nesting++;
-    if (nesting > maxNesting) throw new GbnfError(`nests more than ${maxNesting} groups`);
+    if (nesting > maxNesting) throw new GbnfError(`nests groups more than ${maxNesting} deep`);
     skipSpace(true);
     const rule = addRule("");
     for (const option of readOptions(true)) rule.options.push(option);
@@ -274,7 +274,7 @@ export function parseGbnf(text: string): Grammar {
     const min = Number(low);
     const max = high === undefined ? min : high.trim() === "" ? Infinity : Number(high);
     if (min > maxRepetitions || (max > maxRepetitions && max !== Infinity)) {
-      throw new GbnfError(`repeats something more than ${maxRepetitions} times`);
+      throw new GbnfError(`has a repetition of more than ${maxRepetitions} times`);
     }
     if (max < min) fail("a repetition ends before it begins");
     return { min, max };

@@ -37,7 +37,7 @@ export interface MatcherPosition {
   readonly missing: number;
 }
 
-/** A text can be read in too many ways. The message lacks its subject, the grammar: "has too many ways to continue at once". */
+/** The grammar is too ambiguous to be checked. The message lacks its subject, the grammar. */
 export class AmbiguityError extends Error {}
 
 export interface Matcher {
@@ -76,7 +76,7 @@ export function createMatcher({ root }: Grammar, hasMarks = false): Matcher {
 
   function spend(steps: number): void {
     budget -= steps;
-    if (budget < 0) throw new AmbiguityError("can be read in too many ways at once");
+    if (budget < 0) throw new AmbiguityError("is too ambiguous: checking one token takes too many steps");
   }
 
   function push(item: Element, below: Stack): Stack {

@@ -24,7 +24,7 @@ export interface GrammarRun {
   acceptText(text: string): void;
   /** Tokens that the grammar allows now: all of them if they are few, otherwise some of them. */
   candidates(): Candidates;
-  /** @throws AmbiguityError when the grammar can be read in too many ways */
+  /** @throws AmbiguityError when the grammar is too ambiguous */
   allows(token: Token): boolean;
   /** Appends a token that the grammar allows. @throws AmbiguityError */
   accept(token: Token): void;
@@ -46,7 +46,7 @@ const encoder = new TextEncoder();
 /**
  * @param promptMark for chat answers: the mark before the part of the answer that is in the prompt. With `promptMark`, the grammar contains markers
  *   as marks, otherwise as text
- * @throws AmbiguityError when the grammar can begin in too many ways
+ * @throws AmbiguityError when the grammar has too many beginnings
  */
 export function createGrammarRun(grammar: Grammar, vocabulary: GrammarVocabulary, promptMark?: string): GrammarRun {
   const hasMarks = promptMark !== undefined;
@@ -125,7 +125,8 @@ export function createGrammarRun(grammar: Grammar, vocabulary: GrammarVocabulary
     acceptText(text) {
       for (const character of text) {
         const next = marks.has(character) ? followMark(character) : followBytes(encoder.encode(character));
-        if (!advance(next)) throw new BeginningError("begins an answer in a way that its format does not have");
+        if (!advance(next))
+          throw new BeginningError("begins the answer with a text that the answer's format does not allow");
       }
     },
     candidates() {

@@ -37,7 +37,7 @@ export interface Conjunction {
   readonly unions: readonly Union[];
 }
 
-/** @throws UnsupportedSchemaError for an unsupported keyword, for a $ref or allOf that leads back to itself, and for too much work */
+/** @throws UnsupportedSchemaError for an unsupported keyword, for a $ref or allOf that refers to itself, and for too much work */
 export function expandConditions(
   document: SchemaDocument,
   conditions: readonly Condition[],
@@ -60,7 +60,7 @@ export function expandConditions(
     if (has(schema, "$ref")) {
       const target = document.target(schema);
       spend(target.length / charsPerStep);
-      if (target === at || trail.includes(target)) throw refuse(schema, "$ref", "leads back to itself");
+      if (target === at || trail.includes(target)) throw refuse(schema, "$ref", "refers to itself");
       addSchema(target, [...trail, at]);
     }
     for (const option of optionsOf(schema, "allOf")) addSchema(option, [...trail, at]);

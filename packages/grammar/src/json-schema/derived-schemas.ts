@@ -27,8 +27,7 @@ export function oppositeOf(document: SchemaDocument, pointer: string): string | 
 
 function opposite(document: SchemaDocument, part: SchemaPart): unknown {
   const { schema, complete } = negate(valueOf(part, "not"), followIn(document));
-  if (!complete)
-    throw refuse(part, "not", "is supported only of what has an opposite: types, values, bounds, patterns, members");
+  if (!complete) throw refuse(part, "not", "can negate only types, values, bounds, patterns and members");
   return schema;
 }
 
@@ -36,8 +35,7 @@ function conditional(document: SchemaDocument, part: SchemaPart): unknown {
   const condition = valueOf(part, "if");
   if (!has(part, "then") && !has(part, "else")) return true;
   const { schema, complete } = negate(condition, followIn(document));
-  if (!complete)
-    throw refuse(part, "if", "is supported only where it has an opposite: types, values, bounds, patterns, members");
+  if (!complete) throw refuse(part, "if", "can test only types, values, bounds, patterns and members");
   return derive({
     anyOf: [
       derive({ allOf: [condition, valueOf(part, "then") ?? true] }),

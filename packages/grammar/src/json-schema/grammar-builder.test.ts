@@ -35,10 +35,10 @@ describe("a grammar of several schemas", () => {
     const builder = createGrammarBuilder();
     builder.schema(list, "fine");
     expect(() => builder.schema({ type: "object", properties: { a: false }, required: ["a"] }, "bad")).toThrow(
-      "leaves no value",
+      "allows no value",
     );
     const endless = { type: "object", properties: { a: { $ref: "#" } }, required: ["a"] };
-    expect(() => builder.schema(endless, "endless")).toThrow("leaves no value");
+    expect(() => builder.schema(endless, "endless")).toThrow("allows no value");
   });
 
   it("accepts rules that contain themselves, and gives each rule an unused name", () => {
@@ -122,7 +122,7 @@ describe("separate members", () => {
     expect(() => builder.properties({ properties: { a: {}, b: {} }, minProperties: 1 }, "tool")).toThrow(
       "depend on each",
     );
-    expect(() => builder.properties({ type: "array" }, "tool")).toThrow("is not that of an object");
+    expect(() => builder.properties({ type: "array" }, "tool")).toThrow("does not describe an object");
   });
 });
 

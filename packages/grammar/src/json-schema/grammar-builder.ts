@@ -60,7 +60,7 @@ export function createGrammarBuilder(options: { readonly limits?: Partial<Gramma
       const expression = compiler.compile([{ kind: "schema", at: "" }]);
       const isPossible = expression.kind === "reference" ? grammar.check(expression.rule) : !isNever(expression);
       if (!isPossible) {
-        throw new UnsupportedSchemaError(compiler.contradiction ?? "", "schema", "leaves no value to write");
+        throw new UnsupportedSchemaError(compiler.contradiction ?? "", "schema", "allows no value");
       }
       return expression;
     },
@@ -81,7 +81,7 @@ export function createGrammarBuilder(options: { readonly limits?: Partial<Gramma
     print: (start) => {
       grammar.define(root, start);
       const text = grammar.print(root);
-      if (text === undefined) throw new UnsupportedSchemaError("", "schema", "leaves nothing to write");
+      if (text === undefined) throw new UnsupportedSchemaError("", "schema", "allows no text");
       return text;
     },
   };

@@ -20,7 +20,6 @@ export function jsonSchemaToGbnf(schema: unknown, options: { readonly limits?: P
   const isNamed = start.kind === "reference" && start.rule === root;
   if (!isNamed) grammar.define(root, start);
   const text = grammar.print(root);
-  if (text === undefined)
-    throw new UnsupportedSchemaError(compiler.contradiction ?? "", "schema", "leaves no value to write");
+  if (text === undefined) throw new UnsupportedSchemaError(compiler.contradiction ?? "", "schema", "allows no value");
   return text;
 }

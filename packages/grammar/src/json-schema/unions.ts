@@ -29,11 +29,11 @@ export function alternatives(
       if (place === index || isApart(option, other)) return [];
       const at = oppositeOf(document, union.options[place] ?? "");
       if (at !== undefined) return [{ kind: "schema", at }];
-      const reason = "is supported only where no value can match two of its schemas, or where they have an opposite";
+      const reason = "is supported only if no value can match two of its schemas, or if they can be negated";
       throw refuse(union.owner, "oneOf", reason);
     });
     if (others.length > mostOpposites) {
-      throw refuse(union.owner, "oneOf", `has a schema with which more than ${mostOpposites} others overlap`);
+      throw refuse(union.owner, "oneOf", `has a schema that overlaps with more than ${mostOpposites} others`);
     }
     return [...option, ...others];
   });

@@ -48,7 +48,7 @@ function innermostFirst(
       const next = beginnings.get(name)?.rules ?? [];
       const loop = next.find((rule) => state.get(rule) === "open");
       if (loop !== undefined) {
-        throw new UnsupportedSchemaError(paths.get(loop) ?? "", "schema", "may be nothing but itself, without end");
+        throw new UnsupportedSchemaError(paths.get(loop) ?? "", "schema", "refers only to itself, without end");
       }
       stack.push(...new Set(next.filter((rule) => state.get(rule) === undefined)));
       continue;

@@ -46,7 +46,7 @@ export function modelUseOf(header: Pick<GgufHeader, "architecture" | "metadata" 
   const context = metadata.number(`${architecture}.context_length`) ?? 0;
   if (context > mostContext) {
     throw new GgufError(
-      `the file names a context of ${context} tokens, and llama.cpp counts to ${mostContext}; download it again`,
+      `the file names a context of ${context} tokens, and llama.cpp allows ${mostContext}; download it again`,
     );
   }
   const poolingType = metadata.number(`${architecture}.pooling_type`);

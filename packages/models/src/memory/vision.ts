@@ -28,7 +28,7 @@ const keptPictures = 2;
 /** Enough for several small pictures, which later turns of their conversations need again. */
 const leastKeptBytes = 64 * 2 ** 20;
 
-/** Encoders with a fixed size, and the most pieces of this size into which they cut a picture. Other encoders take a picture as it is. */
+/** Encoders with a fixed input size, and their largest number of tiles for a picture. Other encoders take a picture as it is. */
 const fixedSizes: ReadonlyMap<string, number> = new Map([
   ["mlp", 5],
   ["mlp_norm", 5],

@@ -58,7 +58,7 @@ describe("model script", () => {
   });
 
   it.each([
-    [["--say", "x", "--at", "1", "--at", "2"], "Cannot place 1 answers with 2 times --at"],
+    [["--say", "x", "--at", "1", "--at", "2"], "Cannot use 1 times --say with 2 times --at"],
     [["--say", "x", "--at", "soon"], "Cannot use --at soon: it must be a whole number"],
     [["--say", "x", "--at", "64"], "Cannot say 1 tokens at 64: the context ends at 64"],
     [["--template", "no-such-file"], "Cannot read the template no-such-file"],

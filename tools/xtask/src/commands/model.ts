@@ -167,7 +167,7 @@ function templateIn(file: string): string {
 function answersOf({ say = [], at }: ScriptFlags): Answer[] {
   if (at === undefined) return [];
   if (at.length !== say.length)
-    throw new Error(`Cannot place ${say.length} answers with ${at.length} times --at: each --say takes one`);
+    throw new Error(`Cannot use ${say.length} times --say with ${at.length} times --at: each --say needs one --at`);
   return say.map((text, index) => ({ at: integerOf("--at", at[index] as string, 1, mostContext), say: text }));
 }
 

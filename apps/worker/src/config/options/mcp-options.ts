@@ -24,7 +24,7 @@ export const mcpOptions = {
     flag: "mcp-steps",
     value: "n",
     group: "Tools",
-    help: "answers with tool calls in a row, 1 to 100",
+    help: "largest number of messages with tool calls in one answer, 1 to 100",
     schema: integer(1, 100),
     default: "10",
     advanced: true,

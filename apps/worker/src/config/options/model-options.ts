@@ -34,7 +34,7 @@ export const modelOptions = {
     flag: "flash-attention",
     value: "when",
     group: "Engine",
-    help: "on, off, or auto: on, except where a CPU is measured to be faster without",
+    help: "on, off, or auto: on unless a measurement shows that the CPU is faster without",
     schema: oneOf(FlashAttentionSchema.options),
     default: "auto",
   },

@@ -100,7 +100,7 @@ export const servingOptions = {
     flag: "keep-alive",
     value: "duration",
     group: "Model",
-    help: "time that a model stays loaded after its last job; 0 none, -1 forever",
+    help: "unload a model this long after its last job; 0 at once, -1 never",
     schema: keepAlive(),
     defaultText: "forever with one model, 5m with several",
   },

@@ -149,7 +149,7 @@ function wholeSteps(
     throw refuse(
       steps[0]?.part ?? noPart,
       "multipleOf",
-      `is supported up to ${highestModulus}, and beyond only for few numbers or with zeros at its end`,
+      `is supported above ${highestModulus} only if few numbers are allowed, or if it ends with zeros`,
     );
   }
   if (zeros === 0) return residuesBetween(grammar, first, last, { modulus, accepts: fits }, `${hint}-multiple`);
@@ -177,15 +177,15 @@ function fractionSteps(grammar: Grammar, constraints: NumberConstraints, one: St
   const whole = 10n ** BigInt(places);
   if (steps.length > 1 || one.negated || places > numberDigits.fraction) {
     const digits = `at most ${numberDigits.fraction} digits after the point`;
-    throw refuse(one.part, "multipleOf", `is supported for a fraction only by itself, not negated, with ${digits}`);
-  }
-  if (units === 1n) return between(grammar, { ...constraints, steps: [] }, places, hint);
-  if (whole % units !== 0n || whole / units > mostListed || low !== undefined || high !== undefined) {
     throw refuse(
       one.part,
       "multipleOf",
-      "is supported for a fraction only where that divides 1 and the schema has no bounds",
+      `may be a fraction only if it is not negated, is the only one, and has ${digits}`,
     );
+  }
+  if (units === 1n) return between(grammar, { ...constraints, steps: [] }, places, hint);
+  if (whole % units !== 0n || whole / units > mostListed || low !== undefined || high !== undefined) {
+    throw refuse(one.part, "multipleOf", "may be a fraction only if it divides 1 and the schema has no bounds");
   }
   const texts = Array.from({ length: Number(whole / units) }, (_, index) =>
     String(BigInt(index) * units)

@@ -68,9 +68,9 @@ function membersOf(contexts: Contexts, whole: readonly Condition[], hint: string
   const [union] = unions;
   if (union !== undefined)
     throw refuse(union.owner, union.keyword, "lets the members of an object depend on each other");
-  if (impossible) throw new UnsupportedSchemaError("", "schema", "leaves no value to write");
+  if (impossible) throw new UnsupportedSchemaError("", "schema", "allows no value");
   if (parts.length === 0) return [];
-  if (!writtenTypes(parts).has("object")) throw new UnsupportedSchemaError("", "schema", "is not that of an object");
+  if (!writtenTypes(parts).has("object")) throw new UnsupportedSchemaError("", "schema", "does not describe an object");
   const required = new Set(requiredNames(parts, grammar));
   const absent = new Set(absentNames(parts, grammar));
   const allowed = finiteNames(context, parts);
@@ -96,7 +96,7 @@ function valueOf(contexts: Contexts, conditions: readonly Condition[], hint: str
     value: (notation) => contexts(notation).compile(conditions),
     raw: (until) => {
       if (kind === "string") return rawValue(context, conditions, until, hint);
-      throw new UnsupportedSchemaError("", "type", `of ${JSON.stringify(hint)} is not that of strings`);
+      throw new UnsupportedSchemaError("", "type", `of ${JSON.stringify(hint)} must be string`);
     },
     ...mixedMember(context, conditions, hint),
     inner: () => innerValues(contexts, conditions, hint),

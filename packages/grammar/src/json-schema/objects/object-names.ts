@@ -98,7 +98,7 @@ function splitByPatterns(
         ].filter((one) => one.language !== languages.none);
       });
       if (kinds.length > mostKinds)
-        throw refuse(part, "patternProperties", `parts names into more than ${mostKinds} kinds`);
+        throw refuse(part, "patternProperties", `divides names into more than ${mostKinds} kinds`);
     }
   }
   return kinds;
@@ -121,6 +121,6 @@ function nameExpression(
   if (!isTooLarge) return expression;
   const keyword = ["patternProperties", "additionalProperties"].find((one) => parts.some((part) => has(part, one)));
   const owner = parts.find((part) => has(part, keyword ?? "properties")) ?? parts[0];
-  const reason = `has too many other names next to it for ${grammar.limits.patternStates} states`;
+  const reason = `needs an automaton of more than ${grammar.limits.patternStates} states for the other names`;
   throw refuse(owner ?? { path: "", schema: {} }, keyword ?? "properties", reason);
 }

@@ -59,10 +59,10 @@ function byName(one: Member, other: Member): number {
   return one.name.toLowerCase() < other.name.toLowerCase() ? -1 : 1;
 }
 
-/** A grammar cannot compare names, so several undeclared members may have the same name. Only one undeclared member is certain to count. */
+/** A grammar cannot compare names, so undeclared members may repeat a name. So only one of them counts towards `minProperties`. */
 function refuseCount(parts: readonly SchemaPart[]): void {
   const part = parts.find((one) => has(one, "minProperties"));
-  if (part !== undefined) throw refuse(part, "minProperties", "asks for more than one member that is not declared");
+  if (part !== undefined) throw refuse(part, "minProperties", "requires more than one undeclared member");
 }
 
 /** Writes an undeclared member, whose name differs from the declared names. */

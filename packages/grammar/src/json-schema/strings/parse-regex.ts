@@ -140,7 +140,7 @@ function parseClass(reader: Reader): CharSet {
       continue;
     }
     const [from, to] = [single(first), single(parseClassMember(reader))];
-    if (from > to) throw new RegexError("has a range in a class that is out of order");
+    if (from > to) throw new RegexError("has a class with a range that is out of order");
     parts.push(charSet([[from, to]]));
   }
   const set = uniteSets(...parts);
@@ -156,7 +156,7 @@ function parseClassMember(reader: Reader): CharSet {
 function single(set: CharSet): number {
   const [range] = set;
   if (set.length !== 1 || range === undefined || range[0] !== range[1]) {
-    throw new RegexError("has a range in a class that does not stand between two characters");
+    throw new RegexError("has a class with a range that is not between two characters");
   }
   return range[0];
 }
