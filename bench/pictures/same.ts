@@ -69,7 +69,7 @@ async function ask({ url }: Server, content: readonly ContentPart[]) {
   return await chat({ url, content, maxTokens });
 }
 
-/** The servers differ in the number of U+FFFD for bytes that are no text; llama-server leaves such bytes out at the end. */
+/** The servers differ in the number of U+FFFD for bytes that are not text; llama-server leaves such bytes out at the end. */
 function wholeText(text: string): string {
   return text.replaceAll(/\uFFFD+/g, "\uFFFD").replace(/\uFFFD$/, "");
 }

@@ -26,7 +26,7 @@ export async function measureTurns(server: Server, pngs: readonly Uint8Array[]):
     pictureMs.push((await turn(server, [opening, picturePart(png), question, follow])).firstMs);
     encodedFirst += encodedBetween - encodedBefore;
     encodedSecond += (await encodedBy(server)) - encodedBetween;
-    // As many tokens of text as the picture had.
+    // The same number of tokens as with the picture.
     const filler = textPart("bee ".repeat(Math.max(1, first.promptTokens)));
     await turn(server, [opening, filler, question]);
     textMs.push((await turn(server, [opening, filler, question, follow])).firstMs);

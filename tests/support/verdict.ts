@@ -13,7 +13,7 @@ import type { HostileAnswer, HostileRequest } from "@waggle/testing/hostile";
 
 /** Errors of the worker, which no request may cause. */
 const ourFault: readonly ErrorCode[] = ["internal", "engine_failed", "unavailable"];
-/** The refusal of a download or a search by a worker with `--offline`, which the attacked workers have. It is no fault of the worker. */
+/** The refusal of a download or a search by a worker with `--offline`, which the attacked workers have. It is not a fault of the worker. */
 const offlineRefusal = "the worker is offline.";
 const statuses = new Set<number>(Object.values(errorKinds).map(({ status }) => status));
 const ourStatuses = new Set<number>(ourFault.map((code) => errorKinds[code].status));

@@ -71,7 +71,7 @@ export function watchWorker(client: WorkerClient, url: string, workerPid: number
       } catch (error) {
         if (stopped.signal.aborted) return;
         problems.push(`an honest stream broke: ${messageOf(error)}`);
-        // Pauses, so that this is no busy loop if the worker does not answer.
+        // Pauses, so that this is not a busy loop if the worker does not answer.
         await pause(pingIntervalMs, stopped.signal);
       }
     }

@@ -13,11 +13,11 @@ const hubUrl: OptionSpec = {
 /** A part of the past. */
 const past: readonly OptionSpec[] = [
   { flags: "--since <time>", help: "from 10:00, 2026-01-31T10:00, or a duration ago such as 2h" },
-  { flags: "--until <time>", help: "before this time, as for --since" },
-  { flags: "--job <id>", help: "of this job; as shown by waggle jobs" },
-  { flags: "--client <name>", help: "of this client: the name of its API token" },
+  { flags: "--until <time>", help: "before this time, written as for --since" },
+  { flags: "--job <id>", help: "only for the job with this id (see waggle jobs)" },
+  { flags: "--client <name>", help: "only for the client whose API token has this name" },
 ];
-const yes: OptionSpec = { flags: "--yes", help: "no questions" };
+const yes: OptionSpec = { flags: "--yes", help: "do not ask for confirmation" };
 const model: ArgumentSpec = { name: "model", help: "name of a model", required: true, completion: "model" };
 const keepAlive: OptionSpec = {
   flags: "--keep-alive <time>",

@@ -84,7 +84,7 @@ export function createLevels<T>(): Levels<T> {
     const level = findLevel(priority);
     const party = level.parties.get(client);
     const line = party?.lines.get(flow);
-    if (party === undefined || line === undefined) throw new Error("Cannot find the entry: it does not wait");
+    if (party === undefined || line === undefined) throw new Error("Cannot find the entry: it is not in the queue");
     return { level, party, line };
   }
 

@@ -46,8 +46,8 @@ async function onceAborted(signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Freezes a worker until the other one has taken a job over, wakes it, and restarts the other one.
- * @param over aborts when all answers have ended. A frozen worker without a job waits for that, since nothing is left to take over.
+ * Freezes a worker until the other worker has taken a job over, wakes it, and restarts the other worker.
+ * @param over aborts when all answers have ended. A frozen worker without a job waits for that, since no job is left to take over.
  * @returns the worker that was frozen
  */
 async function takeTurns(frozen: FleetWorker, other: FleetWorker, over: AbortSignal): Promise<Worker> {

@@ -236,7 +236,7 @@ describe("a running worker", () => {
     expect(findings(false)).toEqual([
       {
         ...{ check: "Attention", level: "ok" },
-        text: "without flash attention; with it, attention takes 1.8 times as long for a stream's token behind 2,048 tokens here, and 1.1 times for a prompt's",
+        text: "without flash attention; with it, attention takes 1.8 times as long for a stream's token after 2,048 tokens here, and 1.1 times for a prompt's",
       },
     ]);
     expectFinding(
@@ -248,7 +248,7 @@ describe("a running worker", () => {
 
   it("max token gap: warns of one that makes prompts slow", () => {
     const [finding] = checkRunning({ max_token_gap_ms: 100, prompt_pieces: pieces });
-    expectFinding(finding, "warning", /with 100 ms, .* 3\.4 times more slowly behind 1,000 tokens\. .*--max-token-gap/);
+    expectFinding(finding, "warning", /with 100 ms, .* 3\.4 times more slowly after 1,000 tokens\. .*--max-token-gap/);
     expect(checkRunning({ max_token_gap_ms: 100, prompt_pieces: pieces.slice(0, 1) })).toEqual([]);
     expect(checkRunning({ max_token_gap_ms: null, prompt_pieces: pieces })).toEqual([]);
     expect(checkRunning(undefined)).toEqual([]);

@@ -15,7 +15,7 @@ export function ok(check: string, text: string): Finding {
   return { check, level: "ok", text };
 }
 
-/** Advice, which is no result of a check. */
+/** Advice, which is not a result of a check. */
 export function note(check: string, text: string): Finding {
   return { check, level: "note", text };
 }

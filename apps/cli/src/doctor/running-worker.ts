@@ -5,7 +5,7 @@ import { attentionWords } from "../worker/attention-words.ts";
 import { findWorker } from "../worker/reach.ts";
 import { ok, problem, warning, type Finding } from "./finding.ts";
 
-/** Prompts that become slower by less are no reason to change a setting. */
+/** A smaller slowdown of prompts is not a reason to change a setting. */
 const noticeableSlowdown = 1.5;
 
 type Measured = Pick<WorkerInfo, "settings" | "max_token_gap_ms" | "prompt_pieces" | "attention_costs"> & {
@@ -31,7 +31,7 @@ export function checkRunning(measured: Measured | undefined): readonly Finding[]
   }
   const dear = pieces?.findLast(({ slowdown }) => slowdown > noticeableSlowdown);
   if (gapMs != null && dear !== undefined) {
-    const text = `with ${gapMs} ms, prompts are read ${dear.slowdown.toFixed(1)} times more slowly behind ${dear.context.toLocaleString("en")} tokens`;
+    const text = `with ${gapMs} ms, prompts are read ${dear.slowdown.toFixed(1)} times more slowly after ${dear.context.toLocaleString("en")} tokens`;
     findings.push(warning("Max token gap", text, "Start the worker without --max-token-gap (WAGGLE_MAX_TOKEN_GAP)."));
   }
   return findings;

@@ -31,7 +31,7 @@ interface Offer {
 
 /**
  * Asks only in a terminal; elsewhere, and after a no, the caller's error names what to do.
- * @param word a name that is no model on this machine
+ * @param word a name that is not a model on this machine
  * @returns the reference to use instead; undefined after a no
  */
 export async function offerDownload(

@@ -10,7 +10,7 @@ export function pastQueryOf(words: Words, nowMs: number = Date.now()): PastQuery
   const from = words.text("since");
   const to = words.text("until");
   const since = from === undefined ? undefined : timeOf("since", from, nowMs, "last");
-  // A time of day ends what begins at another one: --since 23:50 --until 00:10.
+  // After a time of day, an earlier time of day is on the next day: --since 23:50 --until 00:10.
   const until =
     to === undefined ? undefined : timeOf("until", to, since ?? nowMs, since === undefined ? "last" : "next", nowMs);
   if (since !== undefined && until !== undefined && until <= since) {

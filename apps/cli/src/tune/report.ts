@@ -182,7 +182,7 @@ function longestCommon(old: readonly string[], next: readonly string[]): (readon
   let from = 0;
   for (const [i, line] of old.entries()) {
     const at = next.indexOf(line, from);
-    // A line that moved far away was changed, and another one looks the same.
+    // An equal line that is far away is another line: this line was changed.
     if (at === -1 || at - from > maxAddedLines) continue;
     pairs.push([i, at]);
     from = at + 1;

@@ -120,7 +120,7 @@ describe("the report", () => {
         "      2     100       9.0       40.0",
         "The engine chooses the number of threads itself, for each step.",
         "",
-        "Attention: with flash attention; without it, attention takes 1.5 times as long for a stream's token behind 512 tokens here, and 1.2 times for a prompt's.",
+        "Attention: with flash attention; without it, attention takes 1.5 times as long for a stream's token after 512 tokens here, and 1.2 times for a prompt's.",
         "Best: batch of 1024, +25 % (geometric mean of the speeds; differences up to 5 % do not count).",
         "  waggle serve /m/bee.gguf --batch-size 1024",
         "KV cache in q8_0 is faster, +50 %, but changes answers slightly: --allow-cache-type lets it be chosen.",

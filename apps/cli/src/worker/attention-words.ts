@@ -6,5 +6,5 @@ export function attentionWords({ cells, flash, plain }: AttentionCosts, hasFlash
   const [chosen, other] = hasFlash ? [flash, plain] : [plain, flash];
   const times = (cost: keyof typeof flash): string => (other[cost] / chosen[cost]).toFixed(1);
   const [name, otherwise] = hasFlash ? ["with", "without"] : ["without", "with"];
-  return `${name} flash attention; ${otherwise} it, attention takes ${times("row_ms")} times as long for a stream's token behind ${cells.toLocaleString("en")} tokens here, and ${times("tile_ms")} times for a prompt's`;
+  return `${name} flash attention; ${otherwise} it, attention takes ${times("row_ms")} times as long for a stream's token after ${cells.toLocaleString("en")} tokens here, and ${times("tile_ms")} times for a prompt's`;
 }

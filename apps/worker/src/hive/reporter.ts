@@ -90,7 +90,7 @@ export function startReporter(options: ReporterOptions): Reporter {
 
   async function onFailure(error: WaggleError): Promise<void> {
     if (error.code === "not_found" && registered) {
-      // An unknown worker is no outage: registering again fixes it. But a hive that forgets the worker each time gets retries with the same delays as
+      // An unknown worker is not an outage: registering again fixes it. But a hive that forgets the worker each time gets retries with the same delays as
       // a hive that is down.
       registered = false;
       options.onHeartbeat("forgotten");

@@ -17,7 +17,7 @@ import { type Opener, opens } from "./openings.ts";
 import { type Syntax, beginnings } from "./syntax.ts";
 
 export interface ReadContext {
-  /** Whether no marker precedes the object, so that an object without arguments is no call. */
+  /** Whether no marker precedes the object, so that an object without arguments is not a call. */
   bare: boolean;
   /** The item that this text begins; undefined if no item of this answer does. */
   readonly opener: (text: string) => Opener | undefined;

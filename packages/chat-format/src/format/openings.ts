@@ -13,7 +13,7 @@ export interface Opener {
   readonly texts: readonly string[];
   /** The item begins only with one of these rows. Each row begins with one of `texts`. */
   readonly rows: readonly TextRow[];
-  /** Whether the item has only calls. If not, its marker is no text, even where the answer ends after the marker. */
+  /** Whether the item has only calls. If not, its marker is not text, even where the answer ends after the marker. */
   readonly callsOnly: boolean;
 }
 
@@ -53,7 +53,7 @@ function isCallsOnly(syntax: Syntax): boolean {
   return hasCall(syntax) && !hasLeaf(syntax, (leaf) => leaf.kind === "text" && leaf.part !== "nothing");
 }
 
-/** The rows of texts with which the items begin: up to the name of a tool, or up to a text that is no call. */
+/** The rows of texts with which the items begin: up to the name of a tool, or up to a text that is not a call. */
 function rowsOf(items: readonly Syntax[], names: ToolNames): TextRow[] {
   const [first, ...rest] = items;
   if (first === undefined) return [[]];

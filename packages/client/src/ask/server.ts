@@ -27,10 +27,10 @@ export interface ServerOptions {
   readonly fetch?: typeof globalThis.fetch;
 }
 
-/** Time limit until a response begins, and for a body that is no stream. */
+/** Time limit until a response begins, and for a body that is not a stream. */
 const responseTimeoutMs = 30_000;
 
-/** Matches tokens that a header can carry, and an empty variable, which is no token. */
+/** Matches tokens that a header can carry, and an empty variable, which is not a token. */
 const sendable = /^[\x21-\x7E]*$/;
 
 /** @throws WaggleError invalid_argument when the URL or the token cannot be used */
@@ -91,7 +91,7 @@ export async function errorOf(response: Response, what: string): Promise<WaggleE
   return errorFrom(error, retry);
 }
 
-/** The body of an answer that is no stream; "" if it does not arrive. */
+/** The body of an answer that is not a stream; "" if it does not arrive. */
 export async function bodyText(response: Response): Promise<string> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<string>((resolve) => {

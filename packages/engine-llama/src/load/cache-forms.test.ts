@@ -98,7 +98,7 @@ describe("a KV cache", needs("Waggle's addon"), () => {
     }
   });
 
-  test("limits the pieces of prompts behind a long context where scores take memory", async () => {
+  test("limits the pieces of prompts after a long context where scores take memory", async () => {
     const facts = async (flashAttention: "on" | "off") => {
       const backend = await open("reserved", { flashAttention });
       await backend.dispose();

@@ -5,7 +5,7 @@ import type { AttentionShape } from "@waggle/models/memory";
 import type { AttentionCosts, StepCosts } from "@waggle/protocol";
 import type { Addon } from "./addon-decoder.ts";
 
-/** Context behind which attention is measured. A model whose jobs cannot hold it keeps flash attention. */
+/** Context after which attention is measured. A model whose jobs cannot hold it keeps flash attention. */
 const measuredCells = 2_048;
 /** So much context costs nothing beyond the price of a row: llama.cpp always computes attention over as many cells. */
 const freeCells = 256;
@@ -63,8 +63,8 @@ function layerBytes({ shape, typeK, typeV }: MeasureAttentionOptions): number {
 }
 
 /**
- * Whether attention without flash is worth it: by the time of all attention for a usual request. Its prompt is read behind half of the measured context on
- * average, and its answer is written behind all of it.
+ * Whether attention without flash is worth it: by the time of all attention for a usual request. Its prompt is read after half of the measured context on
+ * average, and its answer is written after all of it.
  */
 export function isPlainCheaper({ flash, plain }: AttentionCosts): boolean {
   return requestMs(plain) <= worthChanging * requestMs(flash);

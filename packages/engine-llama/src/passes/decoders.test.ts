@@ -243,7 +243,7 @@ describe("both bindings have the same results", needs("Waggle's addon"), () => {
 });
 
 describe("the addon's decoder", needs("Waggle's addon"), () => {
-  test("samples behind a draft only if it sampled the draft, and refuses draws of a sampler at other places", async () => {
+  test("samples after a draft only if it sampled the draft, and refuses draws of a sampler at other places", async () => {
     const { llama } = await openLlama({ device: "cpu", maxThreads: 1 }, () => {});
     const model = await llama.loadModel({ modelPath: storyModel });
     const context = await model.createContext({ contextSize: 64, sequences: 1 });

@@ -251,7 +251,7 @@ describe("erasing", () => {
 });
 
 describe("loading", () => {
-  it("gives the memory behind the file's tokens back, because the slot may have held more", async () => {
+  it("gives the memory after the file's tokens back, because the slot may have held more", async () => {
     const { passes, released } = fakePasses();
     await passes.erase(1, 3, 8, 20);
     expect(await passes.load(1, "x.kv")).toEqual([4, 5, 6]);
@@ -260,7 +260,7 @@ describe("loading", () => {
 });
 
 describe("copying", () => {
-  it("gives the memory behind the copied tokens back, also in a slot that was shifted before", async () => {
+  it("gives the memory after the copied tokens back, also in a slot that was shifted before", async () => {
     const { passes, calls } = fakePasses();
     await passes.erase(1, 3, 8, 20);
     await passes.copy?.(0, 1, 5, 5);

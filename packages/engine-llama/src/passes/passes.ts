@@ -71,9 +71,9 @@ export interface Passes {
 
   /**
    * Discards what is at the positions `[from, to)`. What is behind moves up.
-   * @param end the position behind the last
+   * @param end the position after the last
    * @param cells number of cells in front of `from`; more than `from` where pictures take fewer positions than cells
-   * @returns the position behind the last afterwards. With recurrent layers this can be less than `from`.
+   * @returns the position after the last afterwards. With recurrent layers this can be less than `from`.
    */
   erase(slot: number, from: number, to: number, end: number, cells?: number): Promise<number>;
   /** Computes cells of a picture in a separate pass. Absent if the decoder cannot. */
@@ -211,7 +211,7 @@ export function createPasses(options: PassesOptions): Passes {
     run: (rows, underway) => follow(run(rows, underway)),
     readLogits: async (slot, at, request) => await decoder.logits(slotAt(slot).start + at, request),
     canSample: (wanted) => decoder.canSample(wanted),
-    // A recurrent state cannot be cut back behind a wrong draft.
+    // A recurrent state cannot be cut back after a wrong draft.
     takesDrafts: decoder.takesDrafts && !options.isRecurrent,
     setThreads(wanted) {
       threads = wanted;
@@ -233,7 +233,7 @@ function sequencesOf({ library, decoder: { cells }, contextSize, isRecurrent }: 
     return shifted.get(slot) ?? Infinity;
   }
 
-  /** Gives the memory behind the first `kept` cells back. Cells are used in order, except after a shift. */
+  /** Gives the memory after the first `kept` cells back. Cells are used in order, except after a shift. */
   function release(slot: number, kept: number): void {
     if (kept > firstShifted(slot)) return;
     shifted.delete(slot);

@@ -47,7 +47,7 @@ describeBindings((binding) => {
     backend = await open(binding);
   });
 
-  test("a slot takes no drafts, because it cannot be cut behind a wrong one", async () => {
+  test("a slot takes no drafts, because it cannot be cut after a wrong one", async () => {
     expect(backend.takesDrafts).toBe(false);
     await backend.begin(0, 0, sampling);
     await backend.step([{ kind: "prefill", slot: 0, tokens: prompt.slice(0, chunk), sample: true }]);

@@ -43,7 +43,7 @@ interface NativeFacts {
 
 export type NativePart = NativeText | NativeChunk;
 
-/** Tokens between, before or behind chunks. */
+/** Tokens between, before or after chunks. */
 export interface NativeText {
   readonly tokens: Int32Array;
 }

@@ -21,7 +21,7 @@ export interface SlotJob {
   /** @param drafted number of drafts in front of the token */
   requestFor(entry: BatchEntry, drafted: number): OutputRequest;
   /**
-   * Chooses the token behind the entry's tokens, and those behind its right drafts. Discards the cells of the wrong drafts: all of them if the entry failed.
+   * Chooses the token after the entry's tokens, and those after its right drafts. Discards the cells of the wrong drafts: all of them if the entry failed.
    * @param outputs of the entry's last token and of each draft
    */
   take(entry: BatchEntry, outputs: readonly Output[]): EntryResult | Promise<EntryResult>;
@@ -57,7 +57,7 @@ export async function createSlotJob(
   const alone = sampling.fillIn === true || !passes.canSample(sampling);
   let discarded = prior?.discarded ?? 0;
 
-  /** Returns the seed of the token behind the entry's tokens and drafts. It is the same in any batch, and in an engine that resumes the job. */
+  /** Returns the seed of the token after the entry's tokens and drafts. It is the same in any batch, and in an engine that resumes the job. */
   function seedOf({ from, tokens }: BatchEntry, drafted: number): number {
     return tokenSeed(sampling.seed, from + tokens.length + drafted + discarded);
   }
@@ -69,7 +69,7 @@ export async function createSlotJob(
   }
 
   /**
-   * Chooses the token behind the entry's tokens and `right`.
+   * Chooses the token after the entry's tokens and `right`.
    * @param output undefined if the library has not sampled there
    * @param forced used instead of a sampled token, if the grammar allows it
    */
@@ -115,10 +115,10 @@ export async function createSlotJob(
     let last = result;
     let hasSampled = true;
     for (const [i, draft] of drafts.entries()) {
-      // A failure behind a right draft is not reported, because the next step repeats it.
+      // A failure after a right draft is not reported, because the next step repeats it.
       if (last.kind !== "token" || last.token !== draft || context.isEndOfGeneration(draft)) break;
       const before = outputs[i];
-      // The library samples behind a draft that it has sampled itself. The grammar may have chosen the draft instead.
+      // The library samples after a draft that it has sampled itself. The grammar may have chosen the draft instead.
       hasSampled &&= before?.kind === "token" && before.token === draft;
       right = drafts.slice(0, i + 1);
       last = await takeOne(entry, hasSampled ? outputs[i + 1] : undefined);
@@ -157,7 +157,7 @@ function tokensIn({ entries, chunks }: Held): readonly Token[] {
   return chunks.length === 0 ? entries : tokensOf(entries);
 }
 
-/** Begins the job's grammar, behind its earlier output. */
+/** Begins the job's grammar, after its earlier output. */
 async function grammarOf(
   { answer, grammar }: SlotSampling,
   { grammars }: SamplingContext,

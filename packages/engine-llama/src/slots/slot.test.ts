@@ -131,7 +131,7 @@ describe("a slot", () => {
       expect(draws.slice(1).map(({ seed }) => seed)).toEqual(alone);
     });
 
-    test("takes the tokens behind right drafts, and drops the cells of the others", async () => {
+    test("takes the tokens after right drafts, and drops the cells of the others", async () => {
       const { slot, dropped } = await begun();
       slot.rowFor(entry([4, 5, 6]));
       const result = await slot.resultOf(entry([4, 5, 6]), outputsOf(4, 7, undefined, undefined));
@@ -151,7 +151,7 @@ describe("a slot", () => {
       expect(dropped).toEqual([[3, 5]]);
     });
 
-    test("takes nothing behind the end of the generation", async () => {
+    test("takes nothing after the end of the generation", async () => {
       const ending = { ...context, isEndOfGeneration: (token: Token) => token === 5 };
       const { slot, dropped } = await begun({}, ending);
       slot.rowFor(entry([4, 5]));
@@ -161,7 +161,7 @@ describe("a slot", () => {
       expect(dropped).toEqual([[4, 5]]);
     });
 
-    test("samples itself behind a draft that only the grammar chose", async () => {
+    test("samples itself after a draft that only the grammar chose", async () => {
       const candidates = () => ({ tokens: [9], areAll: true });
       const run = { allows: (token: Token) => token === 9, accept: () => undefined, candidates };
       const grammars = { begin: async () => run };

@@ -26,7 +26,7 @@ export interface Slot {
   resultOf(entry: BatchEntry, outputs: readonly Output[]): EntryResult | Promise<EntryResult>;
   shift(keep: number, discard: number): Promise<void>;
   end(keep: number): Promise<void>;
-  /** Discards the entries behind the first `keep` of a slot without a job. @returns number of kept entries */
+  /** Discards the entries after the first `keep` of a slot without a job. @returns number of kept entries */
   cut(keep: number, held: Held): Promise<number>;
 }
 

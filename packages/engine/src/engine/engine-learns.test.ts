@@ -94,7 +94,7 @@ test("the log says once what the operator's bound costs prompts, and nothing wit
     return harness.events.flatMap((event) => (event.type === "log" ? [event.message] : []));
   };
   expect(await warnings(120)).toEqual([
-    expect.stringMatching(/^With a token gap of 120 ms, prompts are read \d+\.\d times more slowly behind 4000 tokens/),
+    expect.stringMatching(/^With a token gap of 120 ms, prompts are read \d+\.\d times more slowly after 4000 tokens/),
   ]);
   expect(await warnings(2_000)).toEqual([]);
   expect(await warnings(undefined)).toEqual([]);

@@ -241,7 +241,7 @@ function warningOf(maxTokenGapMs: number, pieces: readonly PromptPiece[]): strin
   const dear = pieces.findLast(({ slowdown }) => slowdown > noticeableSlowdown);
   if (dear === undefined) return undefined;
   const times = dear.slowdown.toFixed(1);
-  return `With a token gap of ${maxTokenGapMs} ms, prompts are read ${times} times more slowly behind ${dear.context} tokens than without it`;
+  return `With a token gap of ${maxTokenGapMs} ms, prompts are read ${times} times more slowly after ${dear.context} tokens than without it`;
 }
 
 function describeChange({ kind, threads, before }: ThreadChange): Pick<LogEvent, "level" | "message"> {

@@ -99,19 +99,19 @@ describe("the fake backend refuses", () => {
       "slot 0 takes no drafts",
     ],
     [
-      "drafts behind a prompt",
+      "drafts after a prompt",
       {},
       (fake) => fake.step([{ ...prefill(0, [1], true), drafts: [1] }]),
-      "slot 0 has drafts behind a prompt",
+      "slot 0 has drafts after a prompt",
     ],
     [
-      "drafts behind a forced token",
+      "drafts after a forced token",
       {},
       async (fake) => {
         await fake.step([prefill(0, [1], true)]);
         await fake.step([{ kind: "decode", slot: 0, forced: 5, drafts: [1] }]);
       },
-      "slot 0 has drafts behind a forced token",
+      "slot 0 has drafts after a forced token",
     ],
     [
       "more drafts than the context has room for",

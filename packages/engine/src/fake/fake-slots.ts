@@ -118,8 +118,8 @@ function checkEntry(entry: BatchEntry, slot: FakeSlot, contextSize: number): voi
 }
 
 function checkDrafts({ slot, forced }: BatchEntry, last: Token | undefined): void {
-  if (last === undefined) throw refusal("step", `slot ${slot} has drafts behind a prompt`);
-  if (forced !== undefined) throw refusal("step", `slot ${slot} has drafts behind a forced token`);
+  if (last === undefined) throw refusal("step", `slot ${slot} has drafts after a prompt`);
+  if (forced !== undefined) throw refusal("step", `slot ${slot} has drafts after a forced token`);
 }
 
 /** Number of tokens that the entry feeds. */

@@ -34,7 +34,7 @@ export function hasPictures(chunks: readonly PromptChunk[], from: number, to: nu
   return chunks.some(({ at, chunk }) => at < to && at + chunk.cells > from);
 }
 
-/** Returns the position behind the first `count` entries. The first cell of a chunk takes the positions of the whole chunk. */
+/** Returns the position after the first `count` entries. The first cell of a chunk takes the positions of the whole chunk. */
 export function positionBehind(chunks: readonly PromptChunk[], count: number): number {
   let position = count;
   for (const { at, chunk } of chunks) if (at < count) position += chunk.positions - Math.min(chunk.cells, count - at);

@@ -18,7 +18,7 @@ export interface TextGenerator {
   readonly contextCosts?: StepCosts["context"] | undefined;
   /** Fewest tokens of an entry that attention computes at once; fewer cost as much for each as a decoding row. */
   readonly attentionTile: number;
-  /** Most tokens of a piece of a prompt behind so many tokens of its slot, where the memory for a pass grows with both; absent without such a limit. */
+  /** Most tokens of a piece of a prompt after so many tokens of its slot, where the memory for a pass grows with both; absent without such a limit. */
   readonly mostBehind?: ((held: number) => number) | undefined;
   /** Most `nextTokens` in one step, over all its entries: each of them needs memory for the logits of the whole vocabulary. */
   readonly maxNextLogprobs: number;
@@ -54,7 +54,7 @@ export interface TextGenerator {
    */
   checkShift(): void;
 
-  /** The private character (mark) that replaces a marker of the chat format, also if the marker is no control token; undefined for other tokens. */
+  /** The private character (mark) that replaces a marker of the chat format, also if the marker is not a control token; undefined for other tokens. */
   markOf(token: Token): string | undefined;
 
   /**
@@ -88,7 +88,7 @@ export interface TextGenerator {
   step(entries: readonly BatchEntry[], underway?: () => void): Promise<readonly EntryResult[]>;
 
   /**
-   * Discards `discard` entries after the first `keep`, between two decode entries of a slot. The entries behind the discarded
+   * Discards `discard` entries after the first `keep`, between two decode entries of a slot. The entries after the discarded
    * ones move up by as many positions. The cache of the moved entries depends on the discarded ones, so a fresh computation
    * would give another cache. The caller changes the slot's `Held` afterwards.
    * @param keep at least 1
@@ -99,7 +99,7 @@ export interface TextGenerator {
   end(slot: number, keep: number): Promise<void>;
 
   /**
-   * Discards the entries behind the first `keep` of a slot without work, so that other slots may hold more. With `keep` 0 the slot is
+   * Discards the entries after the first `keep` of a slot without work, so that other slots may hold more. With `keep` 0 the slot is
    * empty afterwards, whatever it held.
    * @param held what the slot holds before the call
    * @returns the number of entries kept: fewer than requested where the model's memory cannot be cut there

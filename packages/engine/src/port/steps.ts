@@ -41,17 +41,17 @@ export interface BatchEntry {
   readonly from: number;
   /** At least one token. */
   readonly tokens: readonly Token[];
-  /** Also yield the token behind `tokens`: where they end with the prompt, or are the token that the slot sampled last. */
+  /** Also yield the token after `tokens`: where they end with the prompt, or are the token that the slot sampled last. */
   readonly sample: boolean;
   /**
-   * Guesses at the tokens behind `tokens`, computed in the same pass. Only behind the token that the slot sampled last, without `forced`, and only where `takesDrafts` is true. After
+   * Guesses at the tokens after `tokens`, computed in the same pass. Only after the token that the slot sampled last, without `forced`, and only where `takesDrafts` is true. After
    * the step, the slot holds `tokens` and the right drafts.
    */
   readonly drafts?: readonly Token[];
   /** The token to yield instead of sampling. */
   readonly forced?: Token;
   /**
-   * The prompt token behind each of `tokens`, except behind the end of the prompt: the entry also yields the logprobs of these
+   * The prompt token after each of `tokens`, except after the end of the prompt: the entry also yields the logprobs of these
    * tokens. Allowed only where the slot's sampling has `topLogprobs`.
    */
   readonly nextTokens?: readonly Token[];
@@ -65,7 +65,7 @@ export type EntryResult =
       readonly token: Token;
       readonly logprobs?: TokenLogprobs;
       readonly nextLogprobs?: readonly TokenLogprobs[];
-      /** The tokens sampled behind `token`, one for each right guess. */
+      /** The tokens sampled after `token`, one for each right guess. */
       readonly behind?: readonly { readonly token: Token; readonly logprobs?: TokenLogprobs }[];
     }
   /** Only this entry failed; the other results are valid. `invalid_argument` where the request is at fault, for example with a grammar that allows no token. */

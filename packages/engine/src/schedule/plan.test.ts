@@ -59,7 +59,7 @@ describe("planSpans", () => {
     expect(widths([prefilling(0, 121), prefilling(1, 126, 119)])).toEqual(["0:121!", "1:7!"]);
   });
 
-  test("leaves no rest that is shorter than a good piece, and whole tiles behind the first piece", () => {
+  test("leaves no rest that is shorter than a good piece, and whole tiles after the first piece", () => {
     const good = { ...limits, prefillBudget: 64, leastPiece: 64 };
     expect(widths([prefilling(0, 127)], good)).toEqual(["0:127!"]);
     // 1,900 tokens are 29 tiles and 44 tokens.

@@ -24,7 +24,7 @@ export interface Span {
   readonly run: Run;
   /** Number of tokens, at least one. */
   readonly count: number;
-  /** Guesses at the tokens behind the target; none unless the job decodes. */
+  /** Guesses at the tokens after the target; none unless the job decodes. */
   readonly drafts: readonly Token[];
 }
 
@@ -137,7 +137,7 @@ function shareBudget(
     // Only the first piece may exceed the budget, and only where the step has room.
     const wanted = pieceOf(rest, left, pieces.length === 0 ? Math.min(leastPiece, room - left) : 1);
     const count = Math.min(wanted, isScored ? scorable : Infinity);
-    // The rest of the budget is no piece worth its step: a later prompt may end with it.
+    // The rest of the budget is not a piece worth its step: a later prompt may end with it.
     if (count < leastPiece && count < rest && pieces.length > 0) continue;
     if (count > 0) pieces.push({ run, count, drafts: noDrafts });
     if (isScored) scorable -= count;

@@ -2,11 +2,11 @@
 //
 // Each client with work earns an equal part of the time of all passes and pieces. What it uses beyond this is its debt, what it gets too little a negative
 // debt, up to a limit. A client with more debt than another one is left out of the rounds, and its debt shrinks. A client that is alone has no debt.
-// Prompts are paid from a credit first: this time is no debt, and no other client earns it. What an idle client earns restores its credit. Of several
+// Prompts are paid from a credit first: this time is not debt, and no other client earns it. What an idle client earns restores its credit. Of several
 // clients that read prompts, each pays only its part, so that together they delay the others no more than one does. Decision 118.
 import type { EngineJob } from "../port/messages.ts";
 
-/** A client with this much more debt than another client with work is left out. Less is no reason to divide a step, because shared steps are cheaper. */
+/** A client with this much more debt than another client with work is left out. A smaller difference does not divide a step, because shared steps are cheaper. */
 const mostAheadMs = 250;
 /**
  * The least debt of a client with work. Next to many clients that each use a little more than their share, a client that gets little falls behind sooner

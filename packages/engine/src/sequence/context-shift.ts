@@ -8,7 +8,7 @@ const headShare = 1 / 4;
 export interface ContextShift {
   /** Length of the head that stays; at least 1, since models put much of their attention on the first token. */
   readonly keep: number;
-  /** Number of tokens to discard behind the head; the tokens behind them move up. */
+  /** Number of tokens to discard after the head; the tokens after them move up. */
   readonly discard: number;
 }
 

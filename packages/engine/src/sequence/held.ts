@@ -14,11 +14,11 @@ export interface HeldList extends Held {
   feedCells(piece: Pick<PicturePiece, "chunk" | "first" | "count">): void;
   /** Discards all but the first `count` entries. @throws Error when there are fewer, or they end with a part of a chunk, which is a defect of the caller */
   cut(count: number): void;
-  /** Discards entries behind the head; the entries behind them move up. @throws Error when the slot does not hold them, which is a defect of the caller */
+  /** Discards entries after the head; the entries after them move up. @throws Error when the slot does not hold them, which is a defect of the caller */
   shift(shift: ContextShift): void;
 }
 
-/** @param givenChunks the chunks that the cells among the given entries are of; chunks behind these entries are ignored */
+/** @param givenChunks the chunks that the cells among the given entries are of; chunks after these entries are ignored */
 export function createHeld(given: readonly HeldEntry[] = [], givenChunks: readonly PromptChunk[] = []): HeldList {
   const entries = [...given];
   const chunks = givenChunks.filter(({ at }) => at < given.length);

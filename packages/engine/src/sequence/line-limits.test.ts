@@ -18,7 +18,7 @@ test("without limits all text is sent", () => {
   expect(sent({}, ["a\nb\n", "\n", "c"], 1e9)).toEqual(["a\nb\n\nc", undefined]);
 });
 
-test("a line that is indented too little ends the text behind its spaces", () => {
+test("a line that is indented too little ends the text after its spaces", () => {
   expect(sent({ minIndent: 4 }, ["a\n    b\n  c\n    d"])).toEqual(["a\n    b\n  ", "indent"]);
 });
 

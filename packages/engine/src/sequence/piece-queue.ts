@@ -20,7 +20,7 @@ export interface PieceQueue {
   of(client: string, signal?: AbortSignal): Pieces;
   /** Fails the jobs of pieces that take too long. To be called regularly. Returns which piece hangs, if one does. */
   endOverdue(): string | undefined;
-  /** Whether a piece runs within its time limit, or work on this thread has begun since the last call. A piece that only waits is no work. */
+  /** Whether a piece runs within its time limit, or work on this thread has begun since the last call. A piece that only waits is not work. */
   takeSign(): boolean;
 }
 
@@ -63,7 +63,7 @@ export function createPieceQueue({ now }: { readonly now: () => number }): Piece
     lane.waiting.push(client, piece);
     // A job that ends does not wait for its piece, but the next piece does: this bounds the memory.
     const leave = (): void => {
-      // The piece holds the job's pictures, and may wait behind a long one.
+      // The piece holds the job's pictures, and may have to wait for a long piece.
       delete piece.begin;
       reject(signal?.reason);
     };

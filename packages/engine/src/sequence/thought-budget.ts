@@ -11,7 +11,7 @@ export interface ThoughtLimit {
 export interface ThoughtBudget {
   /** The token that is to be next, instead of a sampled one. */
   readonly forced: Token | undefined;
-  /** @param thinking whether the token behind this one belongs to a thought */
+  /** @param thinking whether the token after this one belongs to a thought */
   push(token: Token, thinking: boolean): void;
 }
 

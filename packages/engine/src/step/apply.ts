@@ -73,7 +73,7 @@ function applyResult(
     const { events: tokenEvents, finish } = sequence.accept(sampled, atMs);
     for (const event of tokenEvents) events.push(event);
     if (finish !== undefined) {
-      // The tokens behind the job's last one are dropped.
+      // The tokens after the job's last one are dropped.
       releaseSlot(slot, { kind: "finished", by: finish });
       break;
     }

@@ -37,9 +37,9 @@ export interface PassMeter {
   countShift(): void;
   /** Sends the events so far, with the statistics of the last pass, and then accounts for that pass: while the next one computes, where one follows. */
   flush(): void;
-  /** The time until now is no gap between two passes: the engine has computed a text. */
+  /** The time until now is not a gap between two passes: the engine has computed a text. */
   skipGap(): void;
-  /** There is nothing to compute, so the time until the next pass is no gap. */
+  /** There is nothing to compute, so the time until the next pass is not a gap. */
   rest(): void;
 }
 

@@ -41,7 +41,7 @@ export function beginText(progress: TextProgress): BegunText {
 
 /**
  * Returns how many of a text's remaining tokens the next piece has. The tokens that do not fill a tile come first, because
- * they cost more behind other tokens: behind 7,600 tokens a piece of 64 tokens took 31 ms, and a piece of 32 tokens
+ * they cost more after other tokens: after 7,600 tokens a piece of 64 tokens took 31 ms, and a piece of 32 tokens
  * 540 ms.
  */
 export function pieceTokens(rest: number, most: number): number {

@@ -175,7 +175,7 @@ export type WorkerAnswer =
   | { readonly kind: "query"; readonly result: EngineQueryResult }
   | { readonly kind: "describe"; readonly description: ModelDescription }
   | { readonly kind: "offer"; readonly taken: boolean }
-  /** This worker has unloaded the model: another one may have it loaded. */
+  /** This worker has unloaded the model. Another worker may have it loaded. */
   | { readonly kind: "not_loaded" }
   | { readonly kind: "failed"; readonly failure: JobFailure };
 

@@ -18,7 +18,7 @@ export function recordOf({
   };
 }
 
-/** Undefined if the arguments are no JSON object. */
+/** Undefined if the arguments are not a JSON object. */
 export function argumentsOf({ function: { arguments: text } }: ToolCall): Record<string, unknown> | undefined {
   return text.trim() === "" ? {} : objectIn(text);
 }

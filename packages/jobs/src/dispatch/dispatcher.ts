@@ -335,7 +335,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return Math.min(needed, executor.slots) <= executor.slots - held.size;
   }
 
-  /** A suspect that waits for another one's output holds the other jobs back no longer than that one. */
+  /** While a suspect waits for the output of another suspect, other jobs may pass it. */
   function isPassable(job: Job): boolean {
     return isSuspect(job) && [...held.values()].some((other) => isSuspect(other) && !isAlone(other));
   }

@@ -16,8 +16,8 @@ export function engineJobOf(
 }
 
 /**
- * Guesses show in a stream's times what earlier answers contain, so clients share none. In local mode only a session names one client. The session's
- * scope can be no token's name, which has no line break.
+ * Guesses show in a stream's times what earlier answers contain, so clients share no guesses. In local mode only a session tells clients apart. The
+ * line break keeps its scope different from the name of a token.
  */
 function guessScopeOf(client: string, sessionId: string | undefined): string | undefined {
   if (client !== localClient) return client;

@@ -12,7 +12,7 @@ export interface RoutedHost {
 export interface Lease {
   /** Idempotent. @param job the ended job that needed the model; undefined for a refused submission and for a query */
   end(job?: Job): void;
-  /** The job runs tool calls. The model may leave for another one, until `resume`. */
+  /** The job runs tool calls. Until `resume`, the model may be unloaded for another model. */
   pause(): void;
   resume(): void;
 }

@@ -2,7 +2,7 @@
 //
 // A job is a suspect when the last engine died while preparing or running the job, before its first new output. A suspect starts when all running jobs
 // have new output, and no other job is prepared or starts before the suspect has output. So when the suspect crashes the next engine too, the other
-// jobs have had output and are no suspects, and the suspect ends.
+// jobs have had output and are not suspects, and the suspect ends.
 import type { Job, JobState, Outcome } from "./job.ts";
 
 /** A job ends after this many crashes in a row without new output. */

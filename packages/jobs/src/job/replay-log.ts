@@ -25,7 +25,7 @@ const biasBytes = 64;
 /** An element of a small array. */
 const elementBytes = 8;
 
-/** An event that is no token, at its place among the tokens. */
+/** An event that is not a token, at its place among the tokens. */
 export interface Mark {
   readonly event: QueuedEvent | StatusEvent | StartedEvent | CallEvent;
   /** Index of the token event that follows the mark. */

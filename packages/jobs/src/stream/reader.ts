@@ -33,7 +33,7 @@ export interface ReaderOptions {
 
 /**
  * Batches are in stream order. An empty batch is a ping. The last batch ends with a terminal event.
- * The iterator is no generator, because `return()` must end a pending `next()` at once, for example after a disconnect.
+ * The iterator is not a generator, because `return()` must end a pending `next()` at once, for example after a disconnect.
  */
 export interface Reader extends AsyncIterableIterator<readonly StreamEvent[]> {
   /** Ends the reader. Idempotent. */

@@ -8,7 +8,7 @@ export type ParamHeaders = ReadonlyMap<string, readonly string[]>;
 
 const mark = "x-mcp-header";
 const primitives: readonly unknown[] = ["string", "integer", "boolean"];
-/** Keywords whose values are no schemas. */
+/** Keywords whose values are not schemas. */
 const dataKeywords = new Set(["const", "default", "enum", "examples"]);
 
 /** @returns the problem as a text if a mark is invalid: the specification forbids to call such a tool */

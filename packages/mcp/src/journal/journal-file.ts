@@ -32,7 +32,7 @@ export interface JournalFileOptions {
 export interface JournalFile {
   /**
    * Gives each complete line and the offset after it. Gives none if there is no file.
-   * @throws Error of node:fs, or an Error if the path is no regular file
+   * @throws Error of node:fs, or an Error if the path is not a regular file
    */
   read(): AsyncIterable<readonly [line: string, end: number]>;
   /**
@@ -176,7 +176,7 @@ export function createJournalFile(options: JournalFileOptions): JournalFile {
           }
           read += bytesRead;
           if (start < bytesRead) rest.push(piece.subarray(start));
-          // No line is so long. The rest of it is no record.
+          // No line is so long. The rest of it is not a record.
           if (rest.length * pieceBytes > maxBytes) rest = [];
         }
       } finally {

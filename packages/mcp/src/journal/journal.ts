@@ -16,7 +16,7 @@ export interface JournalOptions {
   readonly path: string;
   /** Whether a later process may open the file again; true by default. If not, `close` removes the file. */
   readonly isKept?: boolean;
-  /** Bytes of all turns together. Ended turns give way: the oldest of the client that holds most. */
+  /** Bytes of all turns together. Ended turns are deleted first: the oldest of the client that holds most. */
   readonly maxBytes?: number;
   /** How long a turn is kept after its start. A turn that runs is kept for longer. */
   readonly keptMs?: number;
@@ -91,7 +91,7 @@ function newTurn({ client, key, digest }: TurnKey, at: number): Turn {
 const defaultMaxBytes = 33_554_432;
 /** The part of the bytes that running and interrupted turns of one client may take. */
 const clientShare = 0.5;
-/** Room that a call reserves for its result. A larger result needs room when it comes. */
+/** Room that a call reserves for its result. A larger result takes the rest when it arrives. */
 const resultBytes = 65_536;
 /** Room for the reason why a call was not sent. */
 const unsentBytes = 1_024;
@@ -135,7 +135,7 @@ export async function createJournal(options: JournalOptions): Promise<Journal> {
     problem = found;
   }
 
-  /** Counts the turn's bytes where they belong, and has ended turns give way. */
+  /** Updates the counts of the turn's bytes, and deletes ended turns if there is too little room. */
   function count(turn: Turn): void {
     const isNeeded = turn.isOpen || turn.runs > 0;
     const held = isNeeded ? turn.bytes + turn.reserved : 0;

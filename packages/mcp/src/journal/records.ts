@@ -41,7 +41,7 @@ export type JournalRecord = z.infer<typeof RecordSchema>;
 /** A message of the model that calls tools. */
 export type RecordedStep = z.infer<typeof MessageSchema>;
 
-/** Undefined for a line that is no record: the last line is incomplete if the daemon was killed while it wrote the line. */
+/** Undefined for a line that is not a record: the last line is incomplete if the daemon was killed while it wrote the line. */
 export function recordIn(line: string): JournalRecord | undefined {
   try {
     const { success, data } = RecordSchema.safeParse(JSON.parse(line));

@@ -33,7 +33,7 @@ export function isProjector({ architecture }: Pick<GgufHeader, "architecture">):
   return architecture === "clip";
 }
 
-/** @throws GgufError for a file that is no projector, or whose projector does not read pictures */
+/** @throws GgufError for a file that is not a projector, or whose projector does not read pictures */
 export function projectorCardOf(header: GgufHeader): ProjectorCard {
   const { metadata, name, fileBytes } = header;
   if (!isProjector(header)) throw new GgufError(`not a projector, but a model of architecture ${header.architecture}`);

@@ -14,7 +14,7 @@ test.each([
   [5_000, 419],
   [32_768, 64],
   [131_072, 64],
-])("behind %i cells, a pass without flash attention has at most %i tokens", (cells, tokens) => {
+])("after %i cells, a pass without flash attention has at most %i tokens", (cells, tokens) => {
   expect(passTokensBehind(cells)).toBe(tokens);
 });
 

@@ -37,7 +37,7 @@ export interface LoadedSettings {
   readonly cacheTypeK: TensorType;
   readonly cacheTypeV: TensorType;
   readonly flashAttention: boolean;
-  /** Whether a pass behind a long context has fewer tokens, as `passTokensBehind` says. */
+  /** Whether a pass after a long context has fewer tokens, as `passTokensBehind` says. */
   readonly shortensPasses: boolean;
   readonly gpuLayers: number;
   /** Whether a pass also pools the last layer's output into vectors. */
@@ -57,7 +57,7 @@ const pageBytes = 4_096;
 export const mostScores = 2 ** 21;
 const leastPassTokens = 64;
 
-/** Most tokens of a pass behind so many cells without flash attention, so that the scores of a head take at most 8 MiB, or those of 64 tokens. */
+/** Most tokens of a pass after so many cells without flash attention, so that the scores of a head take at most 8 MiB, or those of 64 tokens. */
 export function passTokensBehind(cells: number): number {
   return Math.max(leastPassTokens, Math.floor(mostScores / Math.max(1, cells)));
 }

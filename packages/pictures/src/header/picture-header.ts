@@ -24,7 +24,7 @@ export function readPictureHeader(bytes: Uint8Array, name: string): PictureHeade
   return orientation < 5 ? { format, width, height } : { format, width: height, height: width };
 }
 
-/** Like `readPictureHeader`, before the picture is turned. */
+/** Like `readPictureHeader`, but with the stored width and height, and the orientation. */
 export function checkedPicture(bytes: Uint8Array, name: string): StoredPicture {
   try {
     return readStoredPicture(bytes);

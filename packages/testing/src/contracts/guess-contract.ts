@@ -154,7 +154,7 @@ export function guessContract(
       expect(await answer({ slot: 0, prompt: longer, sampling, count, keep: held.length })).toEqual(nearly(fresh));
     });
 
-    test("and ends at the end of the generation, whatever is guessed behind it", async () => {
+    test("and ends at the end of the generation, whatever is guessed after it", async () => {
       const sampling = samplingOf({ temperature: 0 }, 1);
       const work = { slot: 0, prompt: await tokenized(ending), sampling, count: 200 };
       const plain = await answer(work);
@@ -224,7 +224,7 @@ async function generate(backend: DrivenBackend, works: readonly Work[]): Promise
 
 function entryOf({ slot, prompt, keep = 0, count: most, guess }: Work, known: number): DrivenEntry {
   if (known === 0) return { kind: "prefill", slot, tokens: prompt.slice(keep), sample: true };
-  // No token is sampled behind the last one that is wanted.
+  // No token is sampled after the last one that is wanted.
   const guesses = guess?.(known).slice(0, most - known - 1) ?? [];
   return guesses.length === 0 ? { kind: "decode", slot } : { kind: "decode", slot, drafts: guesses };
 }

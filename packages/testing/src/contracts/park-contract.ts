@@ -132,7 +132,7 @@ export function parkContract(
         const whole = await runAlone(job);
         expect(whole.end?.type, JSON.stringify(whole.end)).toBe("finished");
         for (const [i, place] of places.entries()) {
-          // At least three tokens, so that the job begins next to the other one.
+          // At least three tokens, so that the job begins while the other job runs.
           const cut = 3 + Math.floor(place * Math.max(0, whole.completionTokens - 5));
           const run = await runParked(job, whole, cut, i % 2 === 0 ? 0 : 2 ** 30);
           const where = `parked after about ${cut} of ${whole.completionTokens} tokens`;

@@ -35,7 +35,7 @@ export interface Unpacked {
   readonly pictures: readonly OwnedPicture[];
 }
 
-/** Takes the files of pictures out of their messages. Leaves out files that are no pictures. */
+/** Takes the files of pictures out of their messages. Leaves out files that are not pictures. */
 export function unpackPictures(conversation: Conversation): Unpacked {
   const pictures: OwnedPicture[] = [];
   const unpacked = mapPictures(conversation, (attachment) => {

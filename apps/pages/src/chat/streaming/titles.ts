@@ -24,7 +24,7 @@ export interface TitlesOptions {
   readonly choice: ModelChoice;
 }
 
-/** Enough for a title of six words. A longer answer is no title. */
+/** Enough for a title of six words. A longer answer is not a title. */
 const titleTokens = 32;
 const titleChars = 80;
 /** Of the message and of the answer; the rest is not needed for a title, and takes time to read. */
@@ -104,7 +104,7 @@ function titleRequest(
   };
 }
 
-/** The title in an answer: its first line without marks around it. Undefined for an answer that is no title. */
+/** The title in an answer: its first line without marks around it. Undefined for an answer that is not a title. */
 export function titleIn(text: string): string | undefined {
   const [line = ""] = text.trim().split("\n");
   const title = line

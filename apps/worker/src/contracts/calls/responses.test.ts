@@ -107,7 +107,7 @@ it("offers only tools that need no consent by default", async () => {
   expect(response.status).toBe("completed");
 });
 
-it("streams a stored response again, also from a number and while a call runs", async () => {
+it("streams a stored response again, also after a given event and while a call runs", async () => {
   const ended = await streamed({ input: say(call(say("Found."))), tools: [mcp], temperature: 0 });
   const path = `/v1/responses/${last(ended).response?.id}?stream=true`;
   const again = await eventsOf(await client.call("GET", path));

@@ -180,7 +180,7 @@ test.each(lateRows)("%s recognizes it on the route %s when the answer has begun"
   expect([matcher({ ...rest, body }), body]).toEqual([true, body]);
 });
 
-/** Errors that are no overflow: what brings them about, and a client's view of them. */
+/** Errors other than an overflow: how they are caused, and how a client sees them. */
 const others = {
   "a used-up quota": async (name: RouteName) => {
     start(name);

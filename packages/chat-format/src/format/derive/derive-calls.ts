@@ -108,7 +108,7 @@ function turnEnd(after: string, turnClose: string): string {
 const endOfText = /<[|｜][^<>]*(?:eos|eot|eom|end[_▁]of|im_end)[^<>]*[|｜]>\s*$/;
 
 function placed(syntax: Syntax): AnswerItem {
-  // A JSON bracket is no marker: it means a call only at the beginning of an answer.
+  // A JSON bracket is not a marker: it means a call only at the beginning of an answer.
   const bare = (beginnings(syntax) ?? []).some((text) => /^[[{][\s[{"]*$/.test(text));
   return { at: bare ? "start" : "anywhere", syntax };
 }

@@ -63,7 +63,7 @@ describe("a piece of a prompt", () => {
     [1_000, 3],
     [4_000, 3],
     [4_000, 8],
-  ])("behind %i tokens while %i streams run makes a newcomer wait at most 1.3 times as long", (held, slots) => {
+  ])("after %i tokens while %i streams run makes a newcomer wait at most 1.3 times as long", (held, slots) => {
     const pacing = pacingWith({ known: epyc });
     const machine = machineOf({ oneMs: 19, rowMs: 2.4, rowContextMs: 18, tileContextMs: 3 });
     const { prefillBudget } = pacing.plan(loadOf(slots, held));

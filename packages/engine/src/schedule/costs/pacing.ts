@@ -1,6 +1,6 @@
 // Sets the limits of the next step by what steps cost: prompt tokens, division of rows, threads. Knows no slot, clock or backend. Decision 106.
 //
-// A short piece of a prompt behind a long context costs two to three times as much for each token as a tile, and each step also pays its decoding rows. So
+// A short piece of a prompt after a long context costs two to three times as much for each token as a tile, and each step also pays its decoding rows. So
 // a piece has the shortest of a few lengths with which the whole step, its context included, reads prompt tokens nearly as cheaply as it can.
 import type { PromptPiece, StepCosts } from "@waggle/protocol";
 import type { ScheduleLimits } from "../plan.ts";
@@ -27,7 +27,7 @@ const mostScored = 32;
 const leastForPrompts = 1.5;
 /** Slots are computed one after the other where that takes at most this part of the time of one matrix. */
 const worthDividing = 0.9;
-/** The contexts behind which the piece is reported. Tokens. */
+/** The contexts after which the piece is reported. Tokens. */
 const reportedContexts = [0, 1_000, 4_000];
 
 export interface PacingOptions {
@@ -45,7 +45,7 @@ export interface PacingOptions {
   readonly maxTokenGapMs?: number | undefined;
   /** Most prompt tokens in a step. */
   readonly prefillBudget?: number | undefined;
-  /** Most tokens in a piece of a prompt behind so many tokens: without flash attention, its scores take memory for each pair. */
+  /** Most tokens in a piece of a prompt after so many tokens: without flash attention, its scores take memory for each pair. */
   readonly mostBehind?: ((held: number) => number) | undefined;
   /** What the load measured. */
   readonly known?: StepCosts | undefined;
@@ -110,7 +110,7 @@ export interface Pacing {
   /** The price of each of this many prompt tokens in milliseconds; undefined before a step was measured. */
   tokenMs(tokens: number): number | undefined;
   costs(): StepCosts;
-  /** The pieces of a prompt while one stream runs, both behind some contexts; empty before a step was measured. */
+  /** The pieces of a prompt while one stream runs, both after some contexts; empty before a step was measured. */
   pieces(): readonly PromptPiece[];
 }
 
@@ -144,7 +144,7 @@ export function createPacing(options: PacingOptions): Pacing {
     return Math.max(maxTokenGapMs, leastForPrompts * aloneMs, aloneMs + leastForPrompts * (oneMs - aloneMs));
   }
 
-  /** Chooses the piece of a prompt behind `held` tokens. */
+  /** Chooses the piece of a prompt after `held` tokens. */
   function choosePiece(load: Load, held: number): Piece {
     const most = Math.max(1, Math.min(batchSize, prefillBudget, mostBehind(held)));
     const isKept = maxTokenGapMs !== undefined && load.runs.length > 0;
@@ -247,7 +247,7 @@ function divisionOf(known: StepCosts | undefined): Divide {
 
 type Decoding = Pick<Load, "runs" | "heldTokens">;
 
-/** Returns the shape of a step with `rowsEach` rows of each decoding slot, and with a piece of a prompt behind `held` tokens. */
+/** Returns the shape of a step with `rowsEach` rows of each decoding slot, and with a piece of a prompt after `held` tokens. */
 function shapesOf(divide: Divide, oneMatrix: boolean, attentionTile: number) {
   return ({ runs, heldTokens }: Decoding, rowsEach: number, tokens = 0, held = 0): StepShape => {
     const slots = slotsOf(runs);

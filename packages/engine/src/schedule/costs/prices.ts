@@ -75,7 +75,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
 
   /**
    * The prices that a step corrects: those of its prompts, or of its decoding rows if it has no prompt or takes less time than they alone should. Where
-   * context was not measured, a step behind a long one shows what the context costs, and others the rest.
+   * context was not measured, a step after a long context shows what the context costs, and others the rest.
    */
   function partsOf(shape: StepShape, threads: number, stepMs: number): readonly Part[] {
     const { rowContext, tileContext } = shape;

@@ -8,15 +8,15 @@ type StepMs = (rowsEach: number) => number | undefined;
 const rowCounts = [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64] as const;
 export const mostDrafts = 63;
 
-/** Tokens per millisecond must be this many times those without drafts. */
+/** Drafts must give at least this many times the tokens per millisecond. */
 const leastGain = 1.1;
-/** No slot's time for a token may become longer than this many times the time without drafts. */
+/** With drafts, a token of any slot may take at most this many times the time without them. */
 const mostSlowdown = 1.05;
 
 /**
  * Returns the number of drafts of each slot; 0 if drafts do not pay.
  * @param drafts one for each decoding slot, empty where a slot has none
- * @param most most drafts that each of the slots has room for
+ * @param most the number of drafts for which each slot has room
  */
 export function chooseDrafts(drafts: readonly Draft[], most: number, stepMs: StepMs): number {
   if (drafts.every(({ tokens }) => tokens.length === 0)) return 0;

@@ -152,7 +152,7 @@ test("an answer with guesses ends with the context", async () => {
   expect(textOf("a")).toBe(expectedText(prompt, completionTokens));
 });
 
-test("a stop string over several tokens of one step cuts the answer behind the text before it", async () => {
+test("a stop string over several tokens of one step cuts the answer after the text before it", async () => {
   const { engine, untilJob, textOf } = startFree();
   const text = expectedText(prompt, 100);
   // The text repeats, so only many characters occur first near its end.

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { createAnswerPool } from "./answer-pool.ts";
 import { createSuffixIndex } from "./suffix-index.ts";
 
-/** The latest place behind the last `size` tokens, searched one by one. */
+/** The latest place after the last `size` tokens, searched one by one. */
 function latestPlace(text: readonly number[], tail: readonly number[], size: number): number {
   for (let end = text.length - 1; end >= size; end -= 1) {
     if (tail.slice(-size).every((token, i) => token === text[end - size + i])) return end;
@@ -29,7 +29,7 @@ test("an index finds the latest place of the last 12 tokens, otherwise of the la
   );
 });
 
-test("no match reaches over a separator or continues behind it", () => {
+test("no match reaches over a separator or continues after it", () => {
   const index = createSuffixIndex();
   index.add([1, 2, 3, 4]);
   index.separate();

@@ -4,7 +4,7 @@ import type { Token } from "../../port/steps.ts";
 /** An earlier occurrence of the last tokens of a text. */
 export interface Match {
   readonly source: SuffixIndex;
-  /** Index in `source` of the token behind the occurrence. */
+  /** Index in `source` of the token after the occurrence. */
   readonly position: number;
   /** Number of last tokens that are equal; a search counts at most `longestTail`. */
   readonly length: number;
@@ -12,7 +12,7 @@ export interface Match {
 
 export interface SuffixIndex {
   readonly length: number;
-  /** The token at this index; undefined behind the last one, and for a separator. */
+  /** The token at this index; undefined after the last one, and for a separator. */
   at(index: number): Token | undefined;
   add(tokens: readonly Token[]): void;
   /** Separates the tokens before from the tokens behind: no match reaches over a separator. */

@@ -60,7 +60,7 @@ export function parseReference(reference: string, endpoint: string): Target {
 }
 
 /**
- * The download that a word probably means which is no file: a hub's repository (`user/repo`), addresses without a scheme (`hf.co/user/repo`), and
+ * The download that is probably meant by a word that is not a file: a hub's repository (`user/repo`), addresses without a scheme (`hf.co/user/repo`), and
  * Ollama's pages. A single word names no place, so it means no download.
  * @returns a reference to type instead; undefined for a word that looks like a path
  */
@@ -147,7 +147,7 @@ function parseUrl(reference: string, url: URL, endpoint: string): Target {
   if (sha256 !== undefined && !/^[\da-f]{64}$/.test(sha256)) {
     throw cannotResolve(reference, "a SHA-256 is 64 hexadecimal digits");
   }
-  // The page of a model at Ollama is no file.
+  // The page of a model at Ollama is not a file.
   const page = likelyReference(url.origin + url.pathname);
   if (page !== undefined) throw cannotResolve(reference, `it is the address of a page. Use ${page}`);
   const hub = sha256 === undefined && isHub(url, endpoint) ? hubTarget(words, url, endpoint) : undefined;

@@ -124,7 +124,7 @@ export async function readText(...call: Parameters<typeof readBytes>): Promise<s
   return (await readBytes(...call)).toString();
 }
 
-/** Reads a response body as JSON. @param what its name in an error @throws DownloadError if it is no JSON, or too large to be parsed at once */
+/** Reads a response body as JSON. @param what its name in an error @throws DownloadError if it is not JSON, or too large to be parsed at once */
 export async function readJson(response: Response, what: string, signal: AbortSignal): Promise<unknown> {
   const text = await readText(response, mostJsonBytes, signal);
   try {

@@ -52,7 +52,7 @@ export async function transferFile(remote: RemoteFile, path: string, options: Tr
 async function receiveRanges(options: ReceiveOptions, mostConnections: number): Promise<boolean> {
   const sizeBytes = options.remote.sizeBytes ?? 0;
   try {
-    // A second pass is needed only if the last two connections stop at the same moment: each stops because the other one is still open.
+    // A second pass is needed only if the last two connections stop at the same moment: each stops because the other connection is still open.
     for (;;) {
       const missing = options.partial.missing(sizeBytes);
       if (missing.length === 0) return true;

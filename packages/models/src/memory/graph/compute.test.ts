@@ -13,19 +13,19 @@ function computed(contextSize: number, settings: Partial<MemorySettings> = {}): 
   return computeBytes(shape, decideSettings(shape, { kind: "generate", mustBeWhole: false }, off));
 }
 
-test("without flash attention, scores of a whole batch behind the whole context are reserved", () => {
+test("without flash attention, scores of a whole batch after the whole context are reserved", () => {
   expect(computed(65_536).reserved).toBeGreaterThan(512 * 65_536 * score);
 });
 
-test("a shared pool without flash attention has scores of 64 tokens behind a long context", () => {
+test("a shared pool without flash attention has scores of 64 tokens after a long context", () => {
   const { written } = computed(65_536);
   expect(written).toBeGreaterThan(64 * 65_536 * score);
   expect(written).toBeLessThan(2 * 64 * 65_536 * score);
 });
 
-test("the scores take no more behind a longer context, until those of 64 tokens take more", () => {
+test("the scores take no more after a longer context, until those of 64 tokens take more", () => {
   const [short = 0, middle = 0, long = 0] = [4_096, 16_384, 32_768].map((cells) => computed(cells).written);
-  // A mask and results of a whole batch are written behind the beginning of a context.
+  // A mask and results of a whole batch are written after the beginning of a context.
   expect(middle).toBeGreaterThanOrEqual(short);
   expect(long).toBeLessThan(short + 2 ** 20);
 });

@@ -30,7 +30,7 @@ export function computeBytes(shape: ModelShape, settings: LoadedSettings): Compu
   };
 }
 
-/** The passes that write most: where long contexts shorten them, the longest pass, and a slot's pass behind all cells. */
+/** The passes that write most: where long contexts shorten them, the longest pass, and a slot's pass after all cells. */
 function largestPasses(settings: LoadedSettings): readonly LoadedSettings[] {
   const { tokens, cells } = settings;
   if (!settings.shortensPasses || tokens <= passTokensBehind(cells)) return [settings];

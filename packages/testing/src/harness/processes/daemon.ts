@@ -59,8 +59,8 @@ export function daemonCommand(name: DaemonName, nodeFlags: readonly string[] = [
 
 /**
  * The environment without Waggle's and OpenTelemetry's settings: a WAGGLE_API_TOKEN would keep a worker in local mode from starting, and
- * OpenTelemetry's variables would make a worker send traces. The state folder is another one: a worker without a named model begins with the model
- * that was used last there, and notes the next one.
+ * OpenTelemetry's variables would make a worker send traces. The state folder is separate, because a worker stores in it which model was used last,
+ * and loads this model if no model is named.
  */
 export function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const others = Object.entries(env).filter(([name]) => !/^(WAGGLE|OTEL)_/.test(name));

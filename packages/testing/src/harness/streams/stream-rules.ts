@@ -129,7 +129,7 @@ function modelTokensOf({ n, ids }: TokenEvent): number {
   return n ?? ids?.length ?? 0;
 }
 
-/** The reasons why a stream is no complete answer; empty for a complete answer. @param broken why the connection broke */
+/** The reasons why a stream is not a complete answer; empty for a complete answer. @param broken why the connection broke */
 export function incompleteness(judge: StreamJudge, broken?: string): string[] {
   const { terminal, done, text, modelTokens } = judge;
   const problems = judge.problems.map((problem) => `The stream breaks the protocol: ${problem}`);
