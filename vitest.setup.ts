@@ -9,7 +9,7 @@ if (seed !== undefined) {
 
 export {};
 
-/** A signal may end vitest's main process alone. Without it, a test that waits would keep its worker process and all that it started. */
+/** A signal may end only vitest's main process. A test that waits would then keep its worker process and all child processes alive. */
 function exitWithoutVitest(): void {
   process.exit(1);
 }

@@ -16,7 +16,7 @@ export interface ChatAnswer {
   readonly text: string;
   /** Milliseconds of `performance.now()`. */
   readonly sentAt: number;
-  /** Of the pieces of text. A token that ends no character has none. */
+  /** Of the pieces of text. A token that does not end a character gives no piece. */
   readonly arrivals: readonly number[];
   /** When the last frame came. */
   readonly endedAt: number;

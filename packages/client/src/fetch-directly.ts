@@ -1,4 +1,4 @@
-// Sends a request that follows no redirect. The protocol has none: following one would send the request, and its token, to another server.
+// Sends a request and refuses redirects. The protocol has no redirects, and to follow one would send the request and its token to another server.
 //
 // fetch has `redirect: "error"` for this. With it, Node 20 and 22 forget the signal of a request whose garbage is collected (undici, issue 4627):
 // an abort then does not end the body, and a stream that was left continues.

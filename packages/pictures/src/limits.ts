@@ -1,13 +1,13 @@
 // Owns the limits for pictures that clients send.
 
 export const pictureLimits = {
-  /** Most bytes of a file. */
+  /** Maximum number of bytes of a file. */
   fileBytes: 32 << 20,
-  /** Most pixels of a file. Decoding takes up to 20 bytes for each of them, one picture after the other. */
+  /** Maximum number of pixels of a file. Decoding takes up to 20 bytes for each of them, one picture after the other. */
   filePixels: 50_000_000,
-  /** Most pixels of a side. */
+  /** Maximum number of pixels of a side. */
   sidePixels: 65_535,
-  /** Most pixels of the longer side for each pixel of the shorter one: models were trained with no thinner pictures, and some preprocessing makes them squares. */
+  /** Largest ratio of the sides: models were not trained with thinner pictures, and some preprocessing makes them squares. */
   sideRatio: 200,
   /** Processor time for decoding one picture: a base, and a share for each million pixels of the file. */
   decodeMs: 3_000,
@@ -16,9 +16,9 @@ export const pictureLimits = {
   decodeDeadlineMs: 60_000,
   /** Time limit for the start of the thread. */
   startTimeoutMs: 10_000,
-  /** Most pictures that wait for the thread. */
+  /** Maximum number of pictures that wait for the thread. */
   waiting: 256,
-  /** Most bytes of the waiting files. */
+  /** Maximum number of bytes of the waiting files. */
   waitingBytes: 512 << 20,
   /** Share of both for one client. */
   clientShare: 0.5,

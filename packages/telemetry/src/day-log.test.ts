@@ -1,4 +1,4 @@
-// Tests the day on disk: what later processes find of it, its limits, and that a disk which fails costs the rows alone.
+// Tests the day on disk: what later processes find of it, its limits, and that only rows are lost if the disk fails.
 import {
   appendFileSync,
   mkdirSync,

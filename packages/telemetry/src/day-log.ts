@@ -1,5 +1,5 @@
 // Owns a day of a server's past on disk: log lines, ended jobs and points of the history, as lines of JSON in a folder. A process appends only to
-// its own files, so servers can share the folder. A disk that fails costs the rows alone: no call waits for it, and none throws. Decision 121.
+// its own files, so servers can share the folder. If the disk fails, only rows are lost: no call waits for it or throws. Decision 121.
 import { appendFileSync, createReadStream } from "node:fs";
 import { appendFile, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -199,7 +199,7 @@ export function createDayLog(options: DayLogOptions): DayLog {
   };
 }
 
-/** The rows of a server, oldest first. A folder that does not exist has none. */
+/** The rows of a server, oldest first. No rows if the folder does not exist. */
 export async function readDay(folder: string, query: DayQuery, place: string): Promise<readonly DayRow[]> {
   const { kind, count, since = -Infinity, until = Infinity, client, job, matches = () => true } = query;
   // Ids need no escapes in JSON. A row without the id is not parsed.

@@ -15,7 +15,7 @@ interface NeedRow {
   isMet(): boolean;
   /** What to do on a machine without it. */
   readonly remedy: string;
-  /** Whether its tests run without it too, so that they fail. */
+  /** If true, tests that need it fail without it instead of being skipped. */
   isRequired?(): boolean;
 }
 

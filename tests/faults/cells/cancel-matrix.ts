@@ -30,7 +30,7 @@ interface Cell extends PhaseCells {
   readonly way: Way;
 }
 
-/** Most attempts to end a job in its phase: on a fast model it may leave the phase before, and a deadline has to be found. */
+/** Maximum number of attempts to end a job in its phase: on a fast model it may leave the phase before, and a deadline has to be found. */
 const attempts = 100;
 const firstDeadlineMs = 10;
 /** Forward passes that may end between a cancel and the release of its slot (invariant 4). */

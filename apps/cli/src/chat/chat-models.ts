@@ -1,5 +1,5 @@
 // Owns the models that a chat can switch to, and the session with the current one. A running worker has several models. A private worker
-// has one, so switching starts another private worker.
+// has one model, so switching starts another private worker.
 import { linkSignals } from "@waggle/async";
 import { CliError } from "../cli-error.ts";
 import type { Session } from "../worker/open-session.ts";

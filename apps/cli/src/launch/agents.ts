@@ -7,7 +7,7 @@ export interface AgentPlace {
   readonly url: string;
   readonly token: string;
   readonly model: string;
-  /** Most tokens of one job; undefined if the server does not say, as a gateway. Then the agent assumes its default. */
+  /** Maximum number of tokens of one job; undefined if the server does not say, as a gateway. Then the agent assumes its default. */
   readonly contextSize: number | undefined;
   /** A temporary folder for the files. */
   readonly folder: string;

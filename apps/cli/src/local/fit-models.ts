@@ -23,7 +23,7 @@ export interface FitModelsOptions {
   readonly endpoint?: string;
   /** `auto`, `none` or a path; the worker's setting. */
   readonly mmproj: string;
-  /** Most pixels of a picture; the worker's setting. */
+  /** Maximum number of pixels of a picture; the worker's setting. */
   readonly maxPixels: number;
   readonly signal: AbortSignal;
 }

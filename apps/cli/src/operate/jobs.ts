@@ -120,7 +120,7 @@ function endedRowOf(job: EndedJob): string[] {
   ];
 }
 
-/** Time of day on this machine, since an operator compares it with when a person complained. Other days have their date, and their zone if it differs. */
+/** Time of day on this machine, since an operator compares it with when a person complained. A time of another day also has its date, and its time zone if that differs. */
 function localTime(iso: string): string {
   const now = formatTime(Date.now());
   const [day = "", time = "", zone = ""] = formatTime(iso).split(" ");

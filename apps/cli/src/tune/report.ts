@@ -130,7 +130,7 @@ export interface ReportData {
   readonly threads: readonly (SpeedData & { readonly threads: number })[];
   readonly flash_attention?: boolean;
   readonly attention_costs?: AttentionCosts;
-  /** Gains up to this one do not count. */
+  /** Smaller gains do not count. */
   readonly least_gain: number;
   /** The settings that are faster than the present ones; empty if no others are faster. */
   readonly best: Variant["flags"];

@@ -19,7 +19,7 @@ export interface ModelsButtonProps {
 
 const ModelsDialog = deferred(async () => (await import("./models-dialog.tsx")).ModelsDialog);
 
-/** Most characters at the end of a long name that stay visible when its middle is cut. */
+/** Maximum number of characters at the end of a long name that stay visible when its middle is cut. */
 const tailChars = 10;
 
 export function ModelsButton({ controls, chosen, onChoose, onFocus }: ModelsButtonProps): VNode {

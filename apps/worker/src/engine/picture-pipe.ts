@@ -6,7 +6,7 @@ import { WaggleError } from "@waggle/protocol";
 
 /** Index of the pipe among the files of the engine process. */
 export const picturePipe = 4;
-/** Most bytes that wait for the engine to read them. They are not copies: only those of ended jobs take memory. */
+/** Maximum number of bytes that wait for the engine to read them. They are not copies: only those of ended jobs take memory. */
 const mostWaitingBytes = 2 ** 30;
 
 /** A command on the channel whose pictures cross over the pipe. */

@@ -24,9 +24,9 @@ export interface ContextOptions {
   readonly modelPath: string;
   readonly header: GgufHeader;
   readonly slots: number;
-  /** Most tokens of one job. Undefined: as many as fit. */
+  /** Maximum number of tokens of one job. Undefined: as many as fit. */
   readonly contextSize: number | undefined;
-  /** Most tokens of all jobs together. Undefined: as many as fit. */
+  /** Maximum number of tokens of all jobs together. Undefined: as many as fit. */
   readonly contextPool: number | undefined;
   /** Undefined: each slot has an equal part of the pool. */
   readonly addon: Addon | undefined;

@@ -33,9 +33,9 @@ export interface LlamaBackendOptions extends LoadSettings {
   readonly modelPath: string;
   /** Number of jobs that can run at the same time. */
   readonly slots: number;
-  /** Most tokens of one job, prompt and answer together; by default as `contextDefaults` says. */
+  /** Maximum number of tokens of one job, prompt and answer together; by default as `contextDefaults` says. */
   readonly contextSize?: number | undefined;
-  /** Most tokens of all jobs together; by default as `contextDefaults` says. */
+  /** Maximum number of tokens of all jobs together; by default as `contextDefaults` says. */
   readonly contextPool?: number | undefined;
   /** Number of threads at the start; `setThreads` changes it. */
   readonly threads: number;

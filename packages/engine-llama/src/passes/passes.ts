@@ -25,7 +25,7 @@ export type OutputRequest = { readonly at: number } & (
   | { readonly kind: "draw"; readonly draw: Draw }
   /** Raw logits, before any sampler. */
   | { readonly kind: "logits"; readonly request: LogitsRequest }
-  /** Nothing but that `readLogits` can read the raw logits. */
+  /** No result: `readLogits` may read the raw logits later. */
   | { readonly kind: "kept" }
 );
 

@@ -17,7 +17,7 @@ const bytesPerPixel = 12;
 export interface DividePicturesOptions {
   readonly projector: Projector;
   readonly decoder: PictureDecoder;
-  /** Most cells of a chunk that cannot be divided. */
+  /** Maximum number of cells of a chunk that cannot be divided. */
   readonly batchSize: number;
   readonly passes: Pick<Passes, "settled">;
   readonly entryOf: EntryOfChunk;
@@ -70,7 +70,7 @@ export function createDividePictures(options: DividePicturesOptions): DividePict
 
   async function divide({ sha256, bytes }: Picture, index: number, signal: AbortSignal | undefined): Promise<Divided> {
     const name = `picture ${index + 1}`;
-    // Passes that are requested already use all threads, and would take long next to the decoder. Later ones leave a thread to it.
+    // Requested passes use all threads and would be slow next to the decoder, so they end first. Later passes leave a thread to the decoder.
     await passes.settled();
     const { rgb, width, height } = await decoder.decode(bytes, { name, maxPixels, signal });
     const parts = await native.divide(rgb, width, height).catch((error: unknown) => {

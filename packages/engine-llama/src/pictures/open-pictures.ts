@@ -24,7 +24,7 @@ export interface ProjectorSettings extends ProjectorOptions {
 export interface OpenPicturesOptions extends ProjectorModel {
   readonly settings: ProjectorSettings | undefined;
   readonly passes: Pick<Passes, "feed" | "settled">;
-  /** Most tokens of a step. */
+  /** Maximum number of tokens of a step. */
   readonly batchSize: number;
   readonly entryOf: EntryOfChunk;
   /** Frees everything when it closes. */

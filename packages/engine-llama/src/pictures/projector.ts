@@ -60,7 +60,7 @@ export interface NativeChunk {
 
 export interface ProjectorOptions {
   readonly path: string;
-  /** Most pixels of a picture; a larger one is scaled down. */
+  /** Maximum number of pixels of a picture; a larger one is scaled down. */
   readonly maxPixels: number;
 }
 
@@ -78,7 +78,7 @@ export interface Projector {
   /** Number of floats of a cell. */
   readonly width: number;
   readonly maxPixels: number;
-  /** Most bytes of embeddings that are kept although no slot needs them now. */
+  /** Maximum number of bytes of embeddings that are kept although no slot needs them now. */
   readonly mostKeptBytes: number;
   /** Pixels that a chunk with so many cells holds. */
   readonly pixelsOf: (cells: number) => number;

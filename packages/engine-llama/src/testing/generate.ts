@@ -8,11 +8,11 @@ export interface Generation {
   readonly slot: number;
   readonly prompt: readonly Token[];
   readonly sampling: SlotSampling;
-  /** Most tokens to sample; the generation may end earlier. */
+  /** Maximum number of tokens to sample; the generation may end earlier. */
   readonly count: number;
   /** Number of tokens that the slot keeps of its last job, at most. */
   readonly keep?: number;
-  /** Most tokens of the prompt in a step. */
+  /** Maximum number of tokens of the prompt in a step. */
   readonly chunk?: number;
 }
 

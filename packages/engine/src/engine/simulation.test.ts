@@ -55,7 +55,7 @@ const freeRows: StepCosts = {
   context: { row_ms: 0, tile_ms: 0 },
 };
 
-/** Few, so that jobs often share one. The largest has as many cells as the smallest batch allows. */
+/** Few pictures, so that jobs often share one. The largest has as many cells as the smallest batch allows. */
 const gallery: readonly [Picture, ...Picture[]] = [
   pictureOf("a"),
   pictureOf("bb"),
@@ -187,7 +187,7 @@ async function simulate(seed: number): Promise<readonly JobRecord[]> {
 
   const passesEnded = (): number => fake.stepsEnded + picturePasses;
 
-  /** Lets an encoding end, fail or hang. One that hangs ends when no job needs it. */
+  /** Lets an encoding end, fail or hang. An encoding that hangs ends when no job needs it. */
   async function holdEncoding(id: string): Promise<void> {
     const open = deferred<void>();
     encoding = { id, hangs: random.chance(0.1), end: () => open.resolve() };

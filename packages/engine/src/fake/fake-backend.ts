@@ -29,7 +29,7 @@ import type { FakeKvSnapshots } from "./fake-kv-snapshots.ts";
 export interface FakeBackendOptions {
   readonly slots: number;
   readonly contextSize: number;
-  /** Most tokens in all slots together, `slots * contextSize` by default. As in llama.cpp, whatever would exceed them is refused. */
+  /** Maximum number of tokens in all slots together, `slots * contextSize` by default. As in llama.cpp, whatever would exceed them is refused. */
   readonly contextPool?: number;
   /** Allows a slot to be copied. */
   readonly copies?: boolean;

@@ -18,7 +18,7 @@ export interface TextGenerator {
   readonly contextCosts?: StepCosts["context"] | undefined;
   /** Fewest tokens of an entry that attention computes at once; fewer cost as much for each as a decoding row. */
   readonly attentionTile: number;
-  /** Most tokens of a piece of a prompt after so many tokens of its slot, where the memory for a pass grows with both; absent without such a limit. */
+  /** Maximum number of tokens of a piece of a prompt after so many tokens of its slot; absent unless the memory for a pass grows with both. */
   readonly mostBehind?: ((held: number) => number) | undefined;
   /** Most `nextTokens` in one step, over all its entries: each of them needs memory for the logits of the whole vocabulary. */
   readonly maxNextLogprobs: number;

@@ -12,7 +12,7 @@ export interface BackendInfo {
   readonly modelName: string;
   /** Maximum number of tokens per slot. The KV cache may have room for a few more, because llama.cpp pads its size. */
   readonly contextSize: number;
-  /** Most tokens that all slots hold together: at least `contextSize`, and at most `slots * contextSize`, where the pool is never full. */
+  /** Maximum number of tokens that all slots hold together: at least `contextSize`, and at most `slots * contextSize`, where the pool is never full. */
   readonly contextPool: number;
   readonly trainedContextSize: number;
   readonly slots: number;
@@ -62,7 +62,7 @@ export interface VisionInfo {
   readonly projector: string;
   /** Size of the projector's file. */
   readonly bytes: number;
-  /** Most pixels of a picture; a larger one is scaled down. */
+  /** Maximum number of pixels of a picture; a larger one is scaled down. */
   readonly maxPixels: number;
 }
 

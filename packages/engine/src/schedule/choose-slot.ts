@@ -22,7 +22,7 @@ export type CandidateSlot = Pick<Slot, "id" | "state" | "held" | "cacheScope" | 
 
 export interface SlotSeeker {
   readonly prompt: readonly HeldEntry[];
-  /** Most tokens, counted from the first, that may come from a cache; by default all but the last, which sampling needs computed. */
+  /** Maximum number of tokens, counted from the first, that may come from a cache; by default all but the last, which sampling needs computed. */
   readonly reusableTokens?: number;
   readonly cacheScope: string;
   readonly sessionId?: string | undefined;

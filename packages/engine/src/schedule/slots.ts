@@ -121,7 +121,7 @@ export function scores({ prepared, sequence }: Run): boolean {
   return sequence.completionTokens === 0 && scoresPrompt(prepared.job);
 }
 
-/** Most entries of the target that may come from a cache: sampling needs the last one computed, and logprobs of the prompt need all of them. */
+/** Maximum number of the target's entries that may come from a cache: sampling needs the last one computed, logprobs of the prompt need all. */
 export function reusableOf(run: Run): number {
   return scores(run) ? 0 : run.target.length - 1;
 }

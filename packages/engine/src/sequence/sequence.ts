@@ -53,11 +53,11 @@ export interface Sequence {
   readonly completionTokens: number;
   /** All tokens sampled so far, by this engine and earlier ones, except a token that ends the generation. */
   readonly ids: readonly Token[];
-  /** Most tokens that the answer may still get. */
+  /** Maximum number of tokens that the answer may still get. */
   readonly tokensLeft: number;
   /** The token that the next decode step yields instead of sampling. */
   readonly forced: Token | undefined;
-  /** Most tokens that may be sampled before the sequence has seen the first of them: one where a thought's budget may force the next. */
+  /** Maximum number of tokens that may be sampled before the sequence has seen the first of them: one where a thought's budget may force the next. */
   readonly tokensUnseen: number;
   /** The stop string that ended the text, if one did. */
   readonly stopString: string | undefined;

@@ -2,7 +2,7 @@
 import type { Token } from "../port/steps.ts";
 
 export interface ThoughtLimit {
-  /** Most tokens of thoughts in the answer. */
+  /** Maximum number of tokens of thoughts in the answer. */
   readonly budget: number;
   /** The tokens that close a thought. */
   readonly close: readonly Token[];

@@ -17,7 +17,7 @@ import type { StoredPicture, StoredPictures } from "../queue/records.ts";
 const pieceBytes = 256 * 1024;
 /** How long NATS may take to store or to send a piece. */
 const pieceTimeoutMs = 5_000;
-/** Most bytes of the pictures of one job or question. */
+/** Maximum number of bytes of the pictures of one job or question. */
 export const mostPictureBytes = 64 * 1024 * 1024;
 
 export interface PutOptions {

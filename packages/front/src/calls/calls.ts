@@ -368,7 +368,7 @@ export function createCalls(options: CallsOptions): FrontCalls {
       const by = phase.name === "ended" && phase.outcome.type === "cancelled" ? phase.outcome.by : undefined;
       const { client } = job.spec.who;
       const session = sessions.get(nameOf(client, job.id));
-      // A newer request, a lost client or a deadline leave the call alone: its result is recorded.
+      // A newer request, a lost client or a deadline do not stop the call, and its result is recorded.
       const isUnwanted = by === "client" || by === "operator";
       if (session !== undefined && isUnwanted) for (const { calling } of sentBy(session.key)) calling.abort();
       close(client, job.id);

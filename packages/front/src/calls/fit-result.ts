@@ -11,7 +11,7 @@ import type { PictureLimits } from "../pictures/request-pictures.ts";
 const answerShare = 1 / 8;
 /** Tokens of a message around its text, and of the note that it was cut. */
 const messageTokens = 96;
-/** Most tries to find how much of a text fits; each asks the engine to count. */
+/** Maximum number of tries to find how much of a text fits; each asks the engine to count. */
 const mostTries = 6;
 
 export interface Room {

@@ -227,7 +227,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     timers.set(job, "orphaned", limits.unclaimedTimeoutMs, () => end(job, { type: "cancelled", by: "unclaimed" }));
   }
 
-  /** A full queue does not refuse a job that supersedes another job, because the new job gets that job's position. A job that calls has none. */
+  /** A full queue does not refuse a job that supersedes another job, because the new job gets that job's position. A job that runs calls has no position. */
   function fullFor({ who }: JobSpec): WaggleError | undefined {
     const holder = holderOf(sessionKeyOf(who));
     const hasPlace = holder !== undefined && holder.state.phase.name !== "calling";

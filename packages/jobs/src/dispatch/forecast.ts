@@ -207,7 +207,7 @@ export function createForecast({ now, ready, slots, waiting, depth }: ForecastOp
       const position = positionOf();
       const estimateMs = firstTokenMs(job, position);
       if (estimateMs === undefined || estimateMs <= deadlineMs) return;
-      // An answer before it may be as short as the shortest one.
+      // The answers before this job may be short, so the job is refused only if it would be late even then.
       if ((firstTokenMs(job, position, "least") ?? 0) <= deadlineMs) return;
       const why = `the first token is expected in ${estimateMs} ms`;
       throw new WaggleError("deadline_exceeded", `Cannot meet the deadline of ${deadlineMs} ms: ${why}.`, {

@@ -30,7 +30,7 @@ function withFingerprints(job: Job, event: StreamEvent, fingerprints: (job: Job)
   return file === undefined ? event : { ...event, model_file: file };
 }
 
-/** Adds the receipt of the step, whose message has calls. A recorded message has none: only its process knew its settings. */
+/** Adds the receipt of the step, whose message has calls. A recorded message has no receipt, because only its process knew its settings. */
 export function recordStep(job: Job, fingerprints: Fingerprints): void {
   if (job.state.startedAt === undefined) return;
   const receipt = receiptOf(job, fingerprints);

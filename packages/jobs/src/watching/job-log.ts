@@ -20,7 +20,7 @@ export interface JobLog {
 
 export function createJobLog({ log, metrics }: JobLogOptions): JobLog {
   let generated = 0;
-  /** Most tokens of a job so far. */
+  /** The largest number of tokens of a job so far. */
   let mostTokens = 0;
 
   function countEnded(job: Job, measured: ReturnType<WorkerMetrics["ofModel"]>): void {

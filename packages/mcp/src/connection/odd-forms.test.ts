@@ -203,7 +203,7 @@ describe("lists of tools", () => {
             ["t", offered],
           ],
     );
-    // The entries have no name to know them by, so each one counts.
+    // Entries without a name cannot be recognised as equal, so each is listed.
     expect(list.leftOut.filter((text) => !text.startsWith("entry 3"))).toEqual(leftOut);
   });
 

@@ -46,7 +46,7 @@ export function paramHeadersOf(schema: unknown): ParamHeaders | string {
   }
 }
 
-/** The headers of a call. A parameter without a value has none. */
+/** The headers of a call: one for each parameter with a value. */
 export function headersOfCall(named: ParamHeaders, given: JsonObject): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {};
   for (const [header, path] of named) {

@@ -21,7 +21,7 @@ afterEach(() => void vi.restoreAllMocks());
 const unavailable = { code: "unavailable", message: expect.stringContaining("Cannot record the call") as string };
 const done = { kind: "done", text: "x" } as const;
 
-/** The disk of the journal's folder has room for so many bytes. A write that has no room writes what it can. */
+/** The disk of the journal's folder has room for so many bytes. A larger write is cut off. */
 async function limitDisk(room: () => number): Promise<void> {
   const handle = await openFile("/dev/null");
   const prototype = Object.getPrototypeOf(handle) as FileHandle;

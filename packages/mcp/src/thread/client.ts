@@ -9,7 +9,7 @@ import type { ParamHeaders } from "../connection/param-headers.ts";
 import { readError, readResult } from "../connection/read-result.ts";
 import type { Answer, Channel, RequestOptions } from "./messages.ts";
 
-/** The newest revision of MCP with sessions. A server may answer with an older one. */
+/** The newest revision of MCP with sessions. A server may answer with an older revision. */
 const protocolVersion = "2025-11-25";
 /** The revision without sessions, which Waggle uses over HTTP with servers that have it. */
 const statelessVersion = "2026-07-28";

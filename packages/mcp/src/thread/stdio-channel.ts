@@ -80,7 +80,7 @@ export function createStdioChannel(options: StdioOptions): Channel {
       if (bytes > limits.messageBytes) return end(`it sent a message of more than ${limits.messageBytes} bytes`);
       if (piece.length > 0) pieces.push(piece);
       const messages = lineEnd === -1 ? [] : readMessages(Buffer.concat(pieces).toString("utf8"));
-      // A line that is not a message counts as one.
+      // A line without a message counts as one message.
       const problem = flow.add(lineEnd === -1 ? 0 : Math.max(1, messages.length), piece.length);
       if (problem !== undefined) return end(problem);
       if (lineEnd === -1) return;

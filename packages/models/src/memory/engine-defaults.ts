@@ -9,9 +9,9 @@ const usualTextTokens = 2_048;
 export const defaultMemoryShare = 0.5;
 
 export interface ContextSizes {
-  /** Most tokens of one job, prompt and answer together. For a model that only reads: most tokens of a text. */
+  /** Maximum number of tokens of one job, prompt and answer together. For a model that only reads: most tokens of a text. */
   readonly contextSize: number;
-  /** Most tokens of all running jobs together. */
+  /** Maximum number of tokens of all running jobs together. */
   readonly contextPool: number;
 }
 
@@ -72,7 +72,7 @@ function separateContexts(options: ContextDefaultsOptions): ContextSizes | undef
   return size === undefined ? undefined : sizesOf(size);
 }
 
-/** Most tokens of a text, for a model that embeds or ranks: it has no positions beyond the trained context, and reads one text at a time. */
+/** Maximum number of tokens of a text, for a model that embeds or ranks: it has no positions beyond the trained context, and reads one text at a time. */
 export function textTokens({
   trained,
   contextSize = usualTextTokens,

@@ -17,9 +17,9 @@ const mostSlots = 64;
 export interface Wanted extends Omit<MemorySettings, "slots" | "contextSize" | "contextPool" | "gpuLayers"> {
   /** Number of slots; 1 by default. */
   readonly slots?: number | undefined;
-  /** Most tokens of one job; by default as `contextDefaults` says. */
+  /** Maximum number of tokens of one job; by default as `contextDefaults` says. */
   readonly contextSize?: number | undefined;
-  /** Most tokens of all jobs together. */
+  /** Maximum number of tokens of all jobs together. */
   readonly contextPool?: number | undefined;
   /** Whether our addon computes: then the slots of most models share a pool. */
   readonly hasAddon?: boolean | undefined;
@@ -44,7 +44,7 @@ export interface Fit extends ContextSizes {
   readonly isShared: boolean;
   /** The longest context of one job with the wanted slots, up to the trained one; 0 if no context fits. */
   readonly largestContext: number;
-  /** The most slots for the wanted context; 0 if not even one slot fits. */
+  /** Maximum number of slots for the wanted context; 0 if not even one slot fits. */
   readonly largestSlots: number;
   /** How much of the model is on the GPU; `none` also without a GPU. */
   readonly gpu: "whole" | "part" | "none";

@@ -6,7 +6,7 @@ import { modelShapeOf, type ModelShape } from "./graph/layers.ts";
 export interface MemorySettings {
   /** Number of sequences. */
   readonly slots: number;
-  /** Most tokens of one slot; for a model that only reads, tokens of a text. */
+  /** Maximum number of tokens of one slot; for a model that only reads, tokens of a text. */
   readonly contextSize: number;
   /** Tokens of the pool that all slots share; undefined: each slot has memory for its whole context. */
   readonly contextPool?: number | undefined;
@@ -53,11 +53,11 @@ const mostLogitBytes = 64 * 2 ** 20;
 const bytesPerLogit = 4;
 const leastBatch = 64;
 const pageBytes = 4_096;
-/** Most scores of a head in a pass without flash attention, 4 bytes each; more only if 64 tokens have more. */
+/** Maximum number of scores of a head in a pass without flash attention, 4 bytes each; more only if 64 tokens have more. */
 export const mostScores = 2 ** 21;
 const leastPassTokens = 64;
 
-/** Most tokens of a pass after so many cells without flash attention, so that the scores of a head take at most 8 MiB, or those of 64 tokens. */
+/** Maximum number of tokens of a pass after so many cells without flash attention: the scores of a head take at most 8 MiB, or those of 64 tokens. */
 export function passTokensBehind(cells: number): number {
   return Math.max(leastPassTokens, Math.floor(mostScores / Math.max(1, cells)));
 }

@@ -3,7 +3,7 @@ import type { ProjectorCard } from "../header/index.ts";
 
 export interface VisionSettings {
   readonly projector: ProjectorCard;
-  /** Most pixels of a picture; a larger one is scaled down. */
+  /** Maximum number of pixels of a picture; a larger one is scaled down. */
   readonly maxPixels: number;
 }
 
@@ -12,7 +12,7 @@ export interface VisionMemory {
   readonly weights: number;
   /** Buffers for the largest picture, or for the largest part of a picture that is encoded at once. */
   readonly encoder: number;
-  /** Most embeddings that are kept. */
+  /** Maximum number of embeddings that are kept. */
   readonly embeddings: number;
   readonly total: number;
 }

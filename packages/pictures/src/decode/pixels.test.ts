@@ -34,7 +34,7 @@ describe("scaling down", () => {
     const half = scaleDown(picture([0, 10, 100, 100], [20, 30, 200, 200]), 2);
     expect(rows(half)).toEqual([[15, 150]]);
     expect([...half.rgb]).toEqual([15, 240, 8, 150, 105, 75]);
-    // Two new pixels of one and a half old ones.
+    // Each of the two new pixels covers one and a half old pixels.
     expect(rows(scaleDown(picture([0, 90, 240]), 2))).toEqual([[30, 190]]);
   });
 

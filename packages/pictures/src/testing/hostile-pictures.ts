@@ -157,7 +157,7 @@ function lossless(width: number, height: number): Uint8Array {
   return riffChunk("VP8L", [0x2f], little(width - 1 + (height - 1) * 0x4000, 4));
 }
 
-/** Headers that say something else than the pixels. */
+/** Pictures whose header does not match their pixels. */
 function* lies(): Generator<HostilePicture> {
   const png = encodePng(gradientPicture(16, 16, 1));
   const pngSays = (width: number, height: number, color = 2, bits = 8): Uint8Array =>

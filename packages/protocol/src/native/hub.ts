@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
 import type { Route } from "../openapi/routes.ts";
 
-/** Most characters of a search, and of a repository's name. */
+/** Maximum number of characters of a search, and of a repository's name. */
 export const hubQueryChars = 200;
 
 export const HubModelSchema = z

@@ -1,5 +1,5 @@
-// Converts a model's file to single precision. With other weights, llama.cpp rounds numbers while it computes, so results differ with the shape of
-// a batch. With single precision it does not.
+// Converts a model's file to single precision. With other weights, llama.cpp rounds numbers while it computes, so results depend on the shape of
+// a batch. With single precision they do not.
 import { readFileSync, writeFileSync } from "node:fs";
 import { aligned } from "./gguf.ts";
 

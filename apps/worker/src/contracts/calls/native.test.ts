@@ -155,7 +155,7 @@ it("continues after a restart: a call with a result is not repeated, and one wit
   await request("POST", "/v1/jobs", body);
   await reached.promise;
 
-  // The process dies here. Another one has only the journal.
+  // The process dies here. The next process has only the journal.
   turns.use(await turns.tools.restart(() => ({ kind: "done", text: say("Over.") })));
   const { events } = await readEvents(await request("POST", "/v1/inference", body)).rest();
   // The model makes the call without a result again, in a separate message.

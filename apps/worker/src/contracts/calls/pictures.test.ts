@@ -93,7 +93,7 @@ describe.each(Object.entries(ways))("%s", (_, ask) => {
     const lost = ask();
     await before.reached.promise;
     const first = turns.worker;
-    // The process dies here. Another one has only the journal.
+    // The process dies here. The next process has only the journal.
     const tool = held();
     use(await tools.restart(tool.run));
     await expectAnswer(tool);

@@ -373,7 +373,7 @@ describe("a job that kills its engines", () => {
     const prepared = (): boolean =>
       worker.commands.some((each) => each.type === "prepare" && each.job.jobId === after.uid);
     while (suspect.state.phase.name === "queued") await step(gate, 1);
-    // If this engine died too, nothing else may be the reason.
+    // Until the suspect has output, the engine may do nothing else that could kill it.
     const after = await submit({ prompt: "D [eog:3]" });
     expect(prepared()).toBe(false);
     const question = { kind: "detokenize", tokens: [97] } as const;

@@ -14,9 +14,9 @@ import { adviseHere, toRecommended } from "./recommended.ts";
 import { downloadsOf } from "./operations.ts";
 import type { OperationsOptions, ServedAs } from "./operations.ts";
 
-/** Most requests at the same time. */
+/** Maximum number of requests at the same time. */
 const mostRequests = 4;
-/** Most headers that are read of one repository. */
+/** Maximum number of headers that are read of one repository. */
 const mostHeaders = 4;
 /** How long an advice is given again: it takes a third of a second to compute, and the free memory changes slowly. */
 const adviceLifeMs = 30_000;

@@ -6,7 +6,7 @@ import type { Random } from "./random.ts";
 import type { SimulatedRequest } from "./request.ts";
 
 export const pictureLimits = { maxPictureBytes: 400, maxPictures: 2, maxPicturesBytes: 600 };
-/** Few, so that jobs often share one. All of them together are more than a request may have. */
+/** Few pictures, so that jobs often share one. All of them together are more than a request may have. */
 const gallery: readonly [Uint8Array, ...Uint8Array[]] = [
   madeUpPng(1),
   madeUpPng(2),

@@ -79,7 +79,7 @@ export function createRules(options: RulesOptions): Rules {
       witnesses.filter(({ job }) => names.includes(job.state.phase.name)).length;
     const waiting = count("queued", "blocked");
     // A job that supersedes a running job, or lost its engine, waits outside of the queue's capacity. There are at most as many such jobs as slots.
-    // So does a job whose calls have their results.
+    // A job that continues after its calls also waits outside of this capacity.
     const later = witnesses.filter(({ job: { state } }) => state.phase.name === "queued" && state.step.index > 0);
     const most = queue.capacity + slots + later.length;
     holds(queue.depth <= most, () => `the queue holds ${queue.depth} of ${queue.capacity}`);

@@ -45,11 +45,11 @@ export interface PacingOptions {
   readonly maxTokenGapMs?: number | undefined;
   /** Most prompt tokens in a step. */
   readonly prefillBudget?: number | undefined;
-  /** Most tokens in a piece of a prompt after so many tokens: without flash attention, its scores take memory for each pair. */
+  /** Maximum number of tokens in a piece of a prompt after so many tokens: without flash attention, its scores take memory for each pair. */
   readonly mostBehind?: ((held: number) => number) | undefined;
   /** What the load measured. */
   readonly known?: StepCosts | undefined;
-  /** What context was measured to cost, alone. */
+  /** The measured time that context takes, without other work. */
   readonly context?: StepCosts["context"] | undefined;
 }
 
@@ -103,7 +103,7 @@ export interface Pacing {
   readonly recordFreeCores: ThreadChoice["recordFreeCores"];
   /** Limits the threads from the next step on, because other engines use the rest of the cores. */
   limitThreads(most: number): void;
-  /** Most threads of a step, if no picture is divided or encoded. */
+  /** Maximum number of threads of a step, if no picture is divided or encoded. */
   readonly mostThreads: number;
   /** Leaves this many threads to pictures, from the next step on. */
   leaveThreads(count: number): void;

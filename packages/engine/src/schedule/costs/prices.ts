@@ -65,7 +65,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
     return ms + (shape.rowContext * rowShare.ms + shape.tileContext * tileShare.ms) / threads;
   }
 
-  /** Whether steps with these threads have shown what this one takes, or other prices only suggest it. */
+  /** Whether the price comes from steps with this number of threads, and is not derived from other prices. */
   function isKnown(shape: StepShape, threads: number): boolean {
     const kind = kindOf(shape);
     return shape[kind].every((size) =>
@@ -123,7 +123,7 @@ export function createPrices(known?: StepCosts, context = known?.context): Price
     enter,
     observe(shape, threads, ms) {
       const predicted = predict(shape, threads);
-      // A clock that stands still says nothing.
+      // If the clock did not advance, the time of the step is unknown.
       if (ms <= 0) return predicted;
       if (predicted === undefined) {
         begin(shape, threads, ms);

@@ -45,7 +45,7 @@ export function createThreadChoice(
 ): ThreadChoice {
   const first = Math.max(1, Math.min(start, max));
   const counts = pinned ? [first] : countsToChoose(first, max);
-  /** The most threads that may be used now. */
+  /** Maximum number of threads that may be used now. */
   let most = first;
   let freeCores: readonly number[] = [];
   let neededFree = timesFree;

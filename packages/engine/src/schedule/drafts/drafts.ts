@@ -74,7 +74,7 @@ export function createDrafts({ backend, slots, pacing, enabled }: DraftsOptions)
   };
 }
 
-/** The most drafts that the job has a use for. */
+/** Maximum number of drafts that are useful to the job. */
 function usefulDrafts(run: Run): number {
   return run.sequence.forced !== undefined || !mayDraftFor(run) ? 0 : run.sequence.tokensUnseen - 1;
 }

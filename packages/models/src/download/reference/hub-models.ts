@@ -6,7 +6,7 @@ import { readModelProjector, type ReadProjectorOptions } from "../folder/read-pr
 import { listHubFiles, type HubModelFile } from "./hub-files.ts";
 
 export interface HubModelsOptions extends ReadProjectorOptions {
-  /** Most headers that are read, because each takes a few requests. */
+  /** Maximum number of headers that are read, because each takes a few requests. */
   readonly mostHeaders: number;
   /** Called before each header is read, with the name of its file. */
   readonly onRead?: (path: string) => void;

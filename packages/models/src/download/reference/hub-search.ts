@@ -6,7 +6,7 @@ import { hubCredentials, openUrl, readJson } from "../transfer/open-url.ts";
 import type { HubFilesOptions } from "./hub-files.ts";
 import { defaultEndpoint } from "./parse-reference.ts";
 
-/** Most repositories of an answer. */
+/** Maximum number of repositories of an answer. */
 const mostFound = 30;
 const timeoutMs = 20_000;
 /** `user/repo`, without names that mean folders. */

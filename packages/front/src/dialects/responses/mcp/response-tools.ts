@@ -64,7 +64,7 @@ export async function offeredCalls(
   return { key: await callsKeyOf(c, id, mcp), tools, steps, timeoutMs };
 }
 
-/** A client that sends the request again, after a restart too, continues its first try. SDKs that retry alone send no key, but a count. */
+/** A client that sends the request again, after a restart too, continues its first try. SDKs that retry by themselves send a count of tries instead of a key. */
 async function callsKeyOf(c: AppContext, id: string, { calls }: McpTools): Promise<string> {
   const key = c.req.header("idempotency-key");
   if (key !== undefined) return `Idempotency-Key ${key}`;
