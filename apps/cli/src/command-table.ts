@@ -141,7 +141,7 @@ export const commandTable = [
   {
     name: "jobs",
     summary: "list the running and waiting jobs of a worker, gateway or hive",
-    options: [url, { flags: "--ended", help: "the last ended jobs, with where their time went" }, ...past, json],
+    options: [url, { flags: "--ended", help: "list the last ended jobs, and where their time went" }, ...past, json],
     examples: ["waggle jobs", "waggle jobs --ended", "waggle jobs --since 10:00 --until 10:15 --client alice"],
   },
   {
@@ -163,7 +163,7 @@ export const commandTable = [
     options: [
       url,
       { flags: "-f, --follow", help: "print new lines until Ctrl-C" },
-      { flags: "--lines <n>", help: "number of last lines, at most 5000 (default: 20, or all of a time)" },
+      { flags: "--lines <n>", help: "number of last lines, at most 5000 (default: 20, or 5000 of a given time)" },
       ...past,
       {
         flags: "--level <level>",
@@ -203,7 +203,7 @@ export const commandTable = [
     options: [
       url,
       { flags: "--name <name>", help: "name under which the model is served" },
-      { flags: "--no-mmproj", help: "leave the projector with which the model reads pictures" },
+      { flags: "--no-mmproj", help: "do not download the projector with which the model reads pictures" },
       hubUrl,
     ],
     examples: ["waggle pull", "waggle pull hf:Qwen/Qwen3-0.6B-GGUF:Q8_0"],

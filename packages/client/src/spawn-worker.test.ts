@@ -18,7 +18,7 @@ it.each([
   ],
   ["no error", '{"level":"warn","msg":"slow"}', undefined],
   ["nothing", "\n", undefined],
-])("a log with %s", (_, log, reason) => expect(lastErrorOf(log)).toBe(reason));
+])("the reason of a failed start is found in a log with %s", (_, log, reason) => expect(lastErrorOf(log)).toBe(reason));
 
 /** The command of a program that runs instead of a worker. */
 function program(source: string): readonly string[] {

@@ -4,8 +4,8 @@ import { createLedger } from "./ledger.ts";
 import { createLevels, type Entry, type Turns } from "./levels.ts";
 
 /**
- * An item that does not fit lets other items of its priority pass for this long. After this time the other items wait too, so that enough slots
- * become free for the item.
+ * For so long, other items of the same priority may pass an item that does not fit. After this time they wait too, so that enough slots become free
+ * for the item.
  */
 const passingLimitMs = 10_000;
 

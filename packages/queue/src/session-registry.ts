@@ -22,8 +22,8 @@ export interface SessionRegistry<S extends SessionStream = SessionStream> {
   /** The streams with older tickets, the oldest first. */
   older(session: string, ticket: Ticket): readonly S[];
   /**
-   * Adds a stream. A checked stream ends all older streams. An unchecked stream may still be refused, so it ends only unchecked ones, and waits
-   * until it is checked or the older streams have ended.
+   * Adds a stream. A checked stream ends all older streams. An unchecked stream may still be refused, so it ends only unchecked streams, and
+   * waits until it is checked or the older streams have ended.
    */
   enter(session: string, stream: S, checked: boolean): void;
   /** The stream's work is valid: all older streams end. */

@@ -123,7 +123,7 @@ it("stays below its limit, and a client that writes much does not evict what oth
   expect(await idsOf(day, { count: 1 })).toEqual(["199.9"]);
 });
 
-it("forgets after a day", async () => {
+it("deletes rows after a day", async () => {
   now = Date.now() - 90_000_000;
   const day = open();
   day.add("job", job("old"), "alice");

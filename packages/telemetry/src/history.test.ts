@@ -37,7 +37,7 @@ it("each point describes the time since the one before, and the last one the tim
   expect(clock.pending).toBe(0);
 });
 
-it("keeps an hour", async () => {
+it("keeps the points of an hour", async () => {
   const { clock, history, add } = start();
   const timer = takeRegularly(clock, () => void history.take());
   for (let i = 0; i < historyPointsLimit + 5; i++) {

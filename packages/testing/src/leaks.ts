@@ -1,7 +1,7 @@
 // Owns the check that a piece of work leaks no timer, socket, server or child process.
 //
 // Comparing process.getActiveResourcesInfo() before and after the work is not enough: a timer of the test runner that ends in between hides a
-// leak. So the check watches the creation of resources, by the work alone: other work of the process, such as a page that asks again, is not its.
+// leak. So the check watches only resources that the work creates, and not those of other work, such as a page that asks again.
 import { AsyncLocalStorage, createHook } from "node:async_hooks";
 import { sleep } from "@waggle/async";
 

@@ -1,5 +1,5 @@
-// Owns the scenario with a real model: greedy answers, one slot per worker. A continued answer reads its tokens in one batch, whose rounding is
-// another one: its text may differ where two tokens were equally likely up to rounding, and nowhere else.
+// Owns the scenario with a real model: greedy answers, one slot per worker. A continued answer reads its tokens in one batch, with
+// other rounding errors, so its text may differ only where two tokens were equally likely up to rounding.
 import { sleep } from "@waggle/async";
 import { embeddedModel, logged, startFleet, type Worker, type WorkerPlan } from "@waggle/testing/harness";
 import type { FleetScenario } from "./scenario.ts";

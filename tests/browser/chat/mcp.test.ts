@@ -81,7 +81,7 @@ it("lets the user turn the tools off when the worker has none for the user any m
   expect((await sent).postDataJSON()).not.toHaveProperty("mcp_tools");
 });
 
-it("refuses a call", async () => {
+it("lets the visitor refuse a call", async () => {
   const worker = await spawn();
   const { page } = await visit(browser, worker.url);
   await allowTools(page);

@@ -33,17 +33,17 @@ const table: readonly SlashCommand[] = [
   {
     name: "set",
     words: "[name value]",
-    help: "a setting, such as temperature 0.5; without a value, its default",
+    help: "change a setting, such as temperature 0.5; without a value, back to its default",
     run: set,
   },
   { name: "clear", words: "", help: "begin a new conversation", run: clear },
   {
     name: "stats",
     words: "",
-    help: "tokens and times of the last answer",
+    help: "show tokens and times of the last answer",
     run: ({ stats }) => ({ say: stats || "Nothing has been answered yet." }),
   },
-  { name: "help", words: "", help: "this list", run: () => ({ say: helpText() }) },
+  { name: "help", words: "", help: "show this list", run: () => ({ say: helpText() }) },
   { name: "exit", words: "", help: "leave the chat (or Ctrl-D)", run: () => ({ leave: true }) },
 ];
 /** The commands that end other chat programs. */

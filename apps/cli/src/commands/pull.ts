@@ -26,7 +26,7 @@ export const run: Run = async (context, words) => {
   const projector = words.has("mmproj");
   const hubUrl = words.text("hubUrl");
   requireNotEmbedded(wanted);
-  // Only a name: the record of a URL does not have its query, which may be needed to continue.
+  // Finds only names: the record of a URL lacks the query, which may be needed to continue.
   const isName = !isFileOrReference(wanted) && !isAddressGiven(context, words.text("url"));
   const known = isName ? await findDownload(context.config, wanted) : undefined;
   const reference = known?.reference ?? (await offerDownload(context, wanted, { isPull: true, hubUrl })) ?? wanted;

@@ -39,7 +39,7 @@ it("reads the whole history, then only newer points, and replaces the point in p
   expect(asked.slice(0, 2)).toEqual(["/v1/history", "/v1/history?after=2026-01-01T10:00:20.000Z"]);
 });
 
-it("keeps an hour", async () => {
+it("keeps the points of an hour", async () => {
   const points = Array.from({ length: pointsLimit + 3 }, (_, i) => point(10 * i));
   const request = () => Promise.resolve(Response.json({ points }));
   const watch = createHistoryWatch({ request } as unknown as Api, "/v1/history?worker_id=a");

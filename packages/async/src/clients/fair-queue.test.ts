@@ -8,7 +8,7 @@ test("takes one task of each client in turn, and each client's tasks in order", 
   expect(Array.from({ length: 7 }, () => queue.take())).toEqual(["a1", "b1", "c1", "a2", "b2", "a3", undefined]);
 });
 
-test("is empty after draining", () => {
+test("a queue is empty after draining", () => {
   const queue = createFairQueue<number>();
   queue.push("a", 1);
   queue.push("b", 2);

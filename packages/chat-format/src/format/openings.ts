@@ -23,7 +23,7 @@ export interface ToolNames {
   readonly cut?: boolean;
 }
 
-/** The items that may begin in an answer. Without tools, no call begins. Of items with the same beginning, only the first one is listed with it. */
+/** The items that may begin in an answer. Without tools, no call begins. If items have the same beginning, only the first item gets it. */
 export function openersOf({ answer }: Pick<ChatFormat, "answer">, names: ToolNames): Opener[] {
   const seen = new Set<string>();
   return answer

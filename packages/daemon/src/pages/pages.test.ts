@@ -82,7 +82,7 @@ it("a client with the same ETag gets 304, and the response to HEAD has no body",
 });
 
 it.each(["/assets/none.js", "/assets/notes.txt", "/assets/../../secret.js", "/assets/%2e%2e/secret.js", "/secret.js"])(
-  "has nothing at %s",
+  "serves no file at %s",
   async (path) => {
     await build();
     expect(await get(path)).toBeUndefined();

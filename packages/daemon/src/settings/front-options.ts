@@ -384,7 +384,7 @@ export const fleetOptions = {
   natsInsecure: {
     flag: "nats-insecure",
     group: "Fleet",
-    help: "no TLS or credentials needed for a NATS server on another machine",
+    help: "allow a NATS server on another machine without TLS or credentials",
     schema: boolean(),
     default: "false",
   },

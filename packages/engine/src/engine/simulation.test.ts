@@ -103,7 +103,7 @@ function randomJob(random: Random, jobId: string, repeats: boolean, sees: boolea
   return { jobId, work, cacheScope, guessScope: cacheScope, sessionId, priority: random.below(3) };
 }
 
-/** Draws the most tokens of an answer: no limit, a few, or more than the context holds with a context shift, which a prompt with pictures cannot have. */
+/** Draws the limit of an answer: no limit, a few tokens, or more than the context, with a context shift. A prompt with pictures cannot be shifted. */
 function randomLength(random: Random, shifts: number): Pick<GenerateWork, "maxTokens" | "contextShift"> {
   if (random.chance(shifts)) return { maxTokens: 1 + random.below(400), contextShift: true };
   return random.chance(0.4) ? {} : { maxTokens: 1 + random.below(24) };

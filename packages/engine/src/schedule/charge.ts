@@ -18,8 +18,8 @@ export interface JobWork extends SlotWork {
 }
 
 /**
- * Returns a function that charges a pass to its jobs. Each pays in proportion to what its work would cost alone, so all gain alike from a step that they
- * share.
+ * Returns a function that charges a pass to its jobs. Each job pays in proportion to the cost of its work in a separate step, so that all jobs gain the
+ * same from a shared step.
  */
 export function createCharge({
   shares,

@@ -147,8 +147,8 @@ function shareBudget(
 }
 
 /**
- * Returns how many tokens of a prompt's rest are computed next. Behind the piece, at least `least` tokens remain, or none, and whole tiles where the budget
- * has room for one: tokens that fill no tile cost least in the first piece, which has the shortest context.
+ * Returns how many tokens of a prompt's rest are computed next. After the piece, no tokens remain, or at least `least`. If the budget has room for a tile,
+ * whole tiles remain: an incomplete tile costs least in the first piece, which has the shortest context.
  */
 function pieceOf(rest: number, budget: number, least: number): number {
   if (rest < budget + least) return rest;

@@ -160,8 +160,8 @@ export function createTexts({ outbox, pieces, emit, now, shares }: TextsOptions)
 }
 
 /**
- * Tokenizes texts in parallel with passes and pieces, because tokenizing may take long. One text of each owner is tokenized ahead, so that every owner
- * contends: of another job than the one whose text has begun, if the owner has more jobs.
+ * Tokenizes texts in parallel with passes and pieces, because tokenizing may take long. One text of each owner is tokenized ahead, so that each owner
+ * has a text to compute. If the owner has several jobs, the text is from another job than the text that has begun.
  */
 function createTextsAhead(
   line: readonly TextProgress[],

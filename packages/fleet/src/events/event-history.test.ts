@@ -29,7 +29,7 @@ function historyOf(...records: EventRecord[]): JobHistory {
 
 const started: JobEvent = { type: "started", jobId: "job", promptTokens: 3, cachedTokens: 0 };
 
-test("is empty without records", () => {
+test("a history without records is empty", () => {
   expect(historyOf()).toMatchObject({ last: 0, output: { ids: [], events: 0 }, computed: 0, ended: false });
 });
 

@@ -24,7 +24,7 @@ test.each([
   ["{", "JSON"],
   ["\u001F\u008B", "unexpected end of file"],
   ["nothing that we write", "is not valid JSON"],
-])("%j is not read", (text, why) => {
+])("refuses the record %j", (text, why) => {
   expect(() => decode(Buffer.from(text, "latin1"))).toThrow(why);
 });
 

@@ -179,7 +179,7 @@ export function createRequestPictures(options: RequestPicturesOptions): RequestP
       if (reading.vision === false || distinct.length === 0) return noPictures;
       const names = new Map(distinct.map((source, at) => [source, nameOf(at)]));
       const urls = distinct.filter(isUrl);
-      // Not even the limit's worth of pictures would be left for those before.
+      // Pictures of so many later URLs fill the limit, so earlier URLs need not be fetched.
       const tooEarly = new Set(urls.slice(0, Math.max(0, urls.length - maxPictures)));
       const found = new Map<string, Picture>();
       const left = distinct.values();

@@ -208,7 +208,7 @@ function codeOf(error: unknown): unknown {
   return isObject(error) ? error["code"] : undefined;
 }
 
-/** Whether the error names the revision as one that the server has. */
+/** Whether the error says that the server supports the revision. */
 function namesRevision(error: unknown): boolean {
   const data = isObject(error) && isObject(error["data"]) ? error["data"]["supported"] : undefined;
   return Array.isArray(data) && data.includes(statelessVersion);

@@ -25,7 +25,7 @@ async function projector(values: Values, ...tensors: readonly (readonly [name: s
   );
 }
 
-test("the facts of a projector", async () => {
+test("reads the facts of a projector", async () => {
   const header = await projector(
     {
       projector_type: "qwen2.5vl_merger",
@@ -80,7 +80,7 @@ test.each([
     24,
   ],
   ["unheard_of", [["mm.q.weight", 16, 8]], undefined],
-] as const)("the size of an embedding of %s", async (type, tensors, size) => {
+] as const)("finds the size of an embedding of %s", async (type, tensors, size) => {
   expect(projectorCardOf(await projector({ projector_type: type }, ...tensors)).embeddingSize).toBe(size);
 });
 
@@ -88,7 +88,7 @@ test.each<[what: string, header: Promise<GgufHeader>, reason: string]>([
   ["a language model", headerOf("llama", {}), "not a projector, but a model of architecture llama"],
   ["an encoder of sounds", headerOf("clip", { has_audio_encoder: true }), "does not read pictures"],
   ["a projector without a type", headerOf("clip", { has_vision_encoder: true }), "type of projector"],
-])("the problem of %s", async (_, header, reason) => {
+])("refuses %s with the reason", async (_, header, reason) => {
   const read = await header;
   expect(() => projectorCardOf(read)).toThrow(reason);
 });

@@ -77,7 +77,7 @@ export function decideSettings(shape: ModelShape, use: ContextUse, settings: Mem
   const poolCells = Math.min(slots * slotCells, roundUp(contextPool ?? Infinity, cellStep));
   // A GPU's pool is one cache of all sequences. On the CPU each sequence has a cache of full length, whose pages take memory once they are written.
   const isUnified = contextPool !== undefined && gpuLayers > 0;
-  // Without flash attention, values lie by column, so each slot has a last page of each column that may hold one cell only.
+  // Without flash attention, values are stored by column, so the last page of each column of each slot may hold one cell only.
   const cacheTypeV = cacheType(settings.cacheTypeV);
   const pageCells = pageBytes / bytesOfWeights(cacheTypeV, 1);
   const pagedCells = Math.min(slots * roundUp(slotCells, pageCells), poolCells + slots * pageCells);

@@ -48,7 +48,7 @@ export function createDownloads(api: Api, onDone: () => void): Downloads {
   const problems = signal<ReadonlyMap<string, Problem>>(new Map());
   const shown = signal<ReadonlyMap<string, number>>(new Map());
   const failures = signal<ReadonlySet<string>>(new Set());
-  /** Whole references by their listed form: to continue one needs its query and its SHA-256 too. */
+  /** Whole references by their listed form, which lacks the query and the SHA-256 that are needed to continue. */
   const typed = new Map<string, string>();
   const result = signal("");
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -41,6 +41,6 @@ it.each([
   "$$a\n\nb$$",
   "\\[link\\](https://bees.example)",
   `$${"x".repeat(3_000)}$`,
-])("%j has none", (text) => {
+])("%j has no formulas", (text) => {
   expect(formulasIn(text)).toEqual([]);
 });

@@ -241,7 +241,7 @@ test("survives a template that renders nothing", async () => {
   expect(await taken(render)).toMatchObject({ tools: false, calls: false, system: false, results: false, lists: [] });
 });
 
-test("needs few renderings", async () => {
+test("the inputs of a template are found with few renderings", async () => {
   let asked = 0;
   const render = template();
   await taken(async (values) => {

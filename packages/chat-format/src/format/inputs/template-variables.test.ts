@@ -25,7 +25,7 @@ test.each<[string, string, readonly string[]]>([
   ["variables in brackets", "{{ {'a': b, 'c': [d, {'e': f}]} }}{{ g }}", ["b", "d", "f", "g"]],
   ["nothing in raw text", "{% raw %}{{ a }}{% endraw %}{{ b }}", ["b"]],
   ["variables before an unfinished end", "{{ a }}{{ b", ["a", "b"]],
-])("finds %s", (_, source, expected) => {
+])("finds in a template %s", (_, source, expected) => {
   expect(templateVariables(source)).toEqual(expected);
 });
 

@@ -164,8 +164,8 @@ function createTable() {
   }
 
   /**
-   * The price of each size in the table, in ascending order: of this kind, if there is one, because a row of a prompt costs about as much as one of a stream,
-   * and of the nearest number of threads.
+   * The price of each size in the table, in ascending order, for the nearest number of threads. If this kind has no price, the price of the other kind:
+   * a row of a prompt costs about as much as a row of a stream.
    */
   function curveOf(kind: Kind, threads: number): readonly MatrixPrice[] {
     const key = `${kind} ${threads}`;

@@ -19,6 +19,6 @@ test.each([
   ],
   ["any other wrong prompt", new WaggleError("invalid_argument", "x"), "invalid_prompt"],
   ["an internal error", new WaggleError("internal", "x", { retryAfterS: 3 }), "server_error"],
-])("the code of %s", (_, error, code) => {
+])("%s has the code of OpenAI", (_, error, code) => {
   expect(responseErrorOf(error)).toEqual({ code, message: "x" });
 });

@@ -28,11 +28,11 @@ test("the pieces together are the input, wherever the JSON is cut, and no piece 
 });
 
 test.each([
-  ["of a string without its end", ['{"input": "abc\\', ""], "abc"],
-  ["of another argument", ['{"patch": "abc"}'], '{"patch": "abc"}'],
-  ["of text that is not JSON", ["abc"], "abc"],
+  ["from a string without its end", ['{"input": "abc\\', ""], "abc"],
+  ["from another argument", ['{"patch": "abc"}'], '{"patch": "abc"}'],
+  ["from text that is not JSON", ["abc"], "abc"],
   ["with a raw line break, which JSON does not allow", ['{"input": "a\nb"}'], "a\nb"],
-])("the input %s", (_, pieces, expected) => {
+])("the input is read %s", (_, pieces, expected) => {
   expect(readInPieces(pieces).text).toBe(expected);
 });
 

@@ -125,7 +125,7 @@ test("an unknown tag is rejected", async () => {
 });
 
 test.each(["ollama:", "ollama:a:b:c", "ollama:a/b/c", "ollama:../x", "ollama:a/..", "ollama:a b", "ollama:x+y"])(
-  "%s makes no sense",
+  "%s is refused as a reference",
   (reference) => {
     expect(() => parseReference(reference, "https://huggingface.co/")).toThrow(`Cannot resolve model ${reference}: `);
   },

@@ -46,7 +46,7 @@ test.each(["x.gguf", "./models/x.gguf", "/m/x.gguf", "C:\\m\\x.gguf", "hfx:y"])(
 });
 
 test.each(["hf:", "hf:nobody", "hf:/x", "hf:u/:Q4", "hf:u/r/", "https://", "https://host", "https://host/a/"])(
-  "%s makes no sense",
+  "%s is refused as a reference",
   (reference) => {
     expect(() => parseReference(reference, endpoint)).toThrow(`Cannot resolve model ${reference}: `);
   },

@@ -70,7 +70,7 @@ test.each([
     { listed: ["ear-Q4_0.gguf"], projectors: { "mmproj-ear-F16.gguf": half, "mmproj-eye-F32.gguf": half } },
     "mmproj_hf_bee_eye_mmproj-eye-F32.gguf",
   ],
-])("the projector of %s", async (_, reference, options, name) => {
+])("downloads the best projector of %s", async (_, reference, options, name) => {
   await using hub = await eye(options);
   const { projector } = await pullModel(reference, { folder, endpoint: hub.url });
   expect(projector === undefined ? undefined : basename(projector.path)).toBe(name);

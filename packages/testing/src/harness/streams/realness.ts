@@ -39,7 +39,7 @@ const firstTokenLateLimitMs = 1_000;
 const enoughSpanMs = 1_000;
 /**
  * If the clocks disagree, the proof fails only after answers of this total time. In this time, a pause of half a second affects one token in twenty.
- * Pauses are rare, but a worker with fake streams fakes every answer.
+ * A pause affects few answers, but a worker with fake streams fakes all answers.
  */
 const condemningSpanMs = 10_000;
 

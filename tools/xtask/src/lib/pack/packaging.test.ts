@@ -14,7 +14,7 @@ const settings = workerSettings();
 const flags = new Set(settings.map(({ flag }) => flag.split(" ")[0]));
 const variables = new Set([...settings.map(({ variable }) => variable), "WAGGLE_API_TOKEN"]);
 
-it("names existing settings", () => {
+it("the files in packaging/ name only settings that exist", () => {
   // Only these lines have flags of the worker; other lines have flags of other programs.
   const commandLines = `${unit}\n${manifest}`.match(/^(?:ExecStart=| +args: ).*$/gm)?.join("\n") ?? "";
   const namedFlags = commandLines.match(/--[a-z][a-z-]+/g) ?? [];
