@@ -81,9 +81,7 @@ describe("the checks of engine and GPU", () => {
     ["/lib/libc.so.6: version `GLIBC_2.32' not found", /glibc/],
     ["The engine was ended by SIGKILL", /memory/],
     ["An unknown error", /waggle serve --log-level debug/],
-  ])("say what to do about the engine's error: %s", (error, remedy) =>
-    expectFinding(checkEngine({ error }), "problem", remedy),
-  );
+  ])("explain: %s", (error, remedy) => expectFinding(checkEngine({ error }), "problem", remedy));
 
   it("find the engine ok when it generates tokens", () => {
     const facts = { error: undefined, device: "cpu", build: "prebuilt", binding: "addon", tokensPerSecond: 812.4 };
@@ -126,9 +124,7 @@ describe("the checks of engine and GPU", () => {
       "warning",
       /may not open.*groups video and render/,
     ],
-  ] as const)("report a GPU: %s", (_, facts, level, words) =>
-    expectFinding(checkGpu({ ...none, ...facts }), level, words),
-  );
+  ] as const)("GPU: %s", (_, facts, level, words) => expectFinding(checkGpu({ ...none, ...facts }), level, words));
 });
 
 describe("waggle doctor: files and folders", () => {

@@ -319,7 +319,7 @@ export const accessOptions = {
     flag: "allow-media-from",
     value: "host",
     group: "Access",
-    help: "host from which to fetch pictures that requests name (repeatable)",
+    help: "host from which pictures in requests may be fetched (repeatable)",
     schema: hostList(),
     defaultText: "none; pictures come in the request",
     repeatable: ",",

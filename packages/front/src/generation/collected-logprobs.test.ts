@@ -15,7 +15,7 @@ it("logprobs are collected by choice", () => {
   expect(logprobs.of(1)).toEqual([entry(1), entry(0)]);
 });
 
-it("alternatives count too, and the error at the limit names the field", () => {
+it("alternatives count towards the limit, and its error names the field", () => {
   const logprobs = createCollectedLogprobs(1);
   const tokens = Math.floor(maxCollectedLogprobs / 21);
   for (let count = 0; count < tokens; count += 1) logprobs.add(0, [entry(20)]);

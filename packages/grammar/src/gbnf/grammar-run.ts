@@ -125,8 +125,7 @@ export function createGrammarRun(grammar: Grammar, vocabulary: GrammarVocabulary
     acceptText(text) {
       for (const character of text) {
         const next = marks.has(character) ? followMark(character) : followBytes(encoder.encode(character));
-        if (!advance(next))
-          throw new BeginningError("begins the answer with a text that the answer's format does not allow");
+        if (!advance(next)) throw new BeginningError("begins the answer with a text that its format does not allow");
       }
     },
     candidates() {

@@ -65,7 +65,7 @@ describe("separate slots", () => {
     expect(contextDefaults({ ...separate, fits: () => false })).toBeUndefined();
   });
 
-  test("have the configured size, and at most their parts of a configured pool", () => {
+  test("have the configured size, but at most an equal part of a configured pool", () => {
     expect(contextDefaults({ ...separate, contextSize: 20_000 })).toEqual({
       contextSize: 20_000,
       contextPool: 160_000,

@@ -12,20 +12,16 @@ describe("a source file", () => {
   });
 
   it("has no conflict markers, also not in a string literal", () => {
-    for (const marker of ["<".repeat(7), ">".repeat(7)]) {
-      expect(
-        fileProblems("packages/x/src/lib/a.ts", `// Owns a.\nconst help = \`\n${marker} main\n\`;\n`),
-      ).toHaveLength(1);
-    }
+    for (const sign of ["<", ">"])
+      expect(fileProblems("a.ts", `// Owns a.\nconst help = \`\n${sign.repeat(7)} main\n\`;\n`)).toHaveLength(1);
   });
 });
 
 describe("a test", () => {
   it("names what the machine lacks when it is skipped", () => {
     const skips = (words: string): string[] => fileProblems("packages/x/src/a.test.ts", `${words}("a", () => {});`);
-    for (const way of ["skip", "skipIf(true)", "runIf(false)", "concurrent.skip", "todo"]) {
+    for (const way of ["skip", "skipIf(true)", "runIf(false)", "concurrent.skip", "todo"])
       expect(skips(`it.${way}`), way).toHaveLength(1);
-    }
     expect(skips('it("works", needs("Linux"), () => context.skip("no network"))')).toEqual([]);
   });
 });
