@@ -2,6 +2,7 @@
 // test decides how it runs. WAGGLE_LONG=1 makes some of them long: `pnpm test:long`.
 import { defineConfig } from "vitest/config";
 import { createSkippedReporter } from "./packages/testing/src/skipped-reporter.ts";
+import { createTimeReporter } from "./packages/testing/src/time-reporter.ts";
 
 // A test waits for events, so its time limit only ends one that hangs. On a machine with other work a test takes ten times as long as usual.
 const limits = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000, interval: 10 } } };
@@ -40,6 +41,7 @@ export default defineConfig({
     reporters: [
       "default",
       createSkippedReporter(),
+      ...(process.env["WAGGLE_TEST_TIMES"] === undefined ? [] : [createTimeReporter()]),
       ...(report === undefined ? [] : [["json", { outputFile: report }] as ["json", { outputFile: string }]]),
     ],
     projects: [
