@@ -1,7 +1,7 @@
 // Tests streams that are cut and resumed, refused by a full queue, and ended in every dialect; and that a too small replay buffer is noticed.
 import { expect, test } from "vitest";
 import { limitMs } from "../support/long.ts";
-import { runDialects } from "./support/dialects.ts";
+import { runDialects } from "./cells/dialects.ts";
 import { runOverload } from "./cells/overload.ts";
 import { runResume } from "./cells/resume.ts";
 import { expectToHold, failuresOf, runFaults } from "./support/run.ts";

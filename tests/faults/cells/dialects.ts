@@ -8,8 +8,8 @@ import {
   type StreamDialect,
   type Worker,
 } from "@waggle/testing/harness";
-import { brief, endless, ended, open, shows } from "./any-dialect.ts";
-import { startBystander, type Bystander } from "./bystander.ts";
+import { brief, endless, ended, open, shows } from "../support/any-dialect.ts";
+import { startBystander, type Bystander } from "../support/bystander.ts";
 import {
   runDialectsDeath,
   runDialectsGivenUp,
@@ -17,9 +17,9 @@ import {
   runDialectsLeaving,
   runDialectsLoading,
   runDialectsSilence,
-} from "../cells/dialects-together.ts";
-import type { Stage } from "./stage.ts";
-import { freshId, inference } from "./ways.ts";
+} from "./dialects-together.ts";
+import type { Stage } from "../support/stage.ts";
+import { freshId, inference } from "../support/ways.ts";
 
 /** A prompt whose prefill takes hundreds of steps, at 16 tokens per step. */
 const long = (): string => `${freshId("No")}: ${"bee ".repeat(6_000)} never ends`;
