@@ -1,23 +1,18 @@
 // Tests a worker whose engines die, hang and fail, on the fake backend and on the embedded model.
-import { test } from "vitest";
-import { limitMs } from "../support/long.ts";
-import { runEngineFaults } from "./cells/engine-faults.ts";
-import { runEngineLoss } from "./cells/engine-loss.ts";
-import { runRealModel } from "./cells/real-model.ts";
-import { expectToHold, runFaults } from "./support/run.ts";
+import { describe } from "vitest";
+import { engineFaults } from "./cells/engine-faults.ts";
+import { engineLoss } from "./cells/engine-loss.ts";
+import { realModel } from "./cells/real-model.ts";
+import { createStage } from "./support/stage.ts";
 
-test("engines that die, hang and fail", { timeout: limitMs }, async ({ signal }) => {
-  expectToHold(await runFaults(runEngineFaults, { name: "engine", signal }));
+describe("engines that die, hang and fail", () => {
+  engineFaults(createStage());
 });
 
-test("streams that outlive their engines", { timeout: limitMs }, async ({ signal }) => {
-  expectToHold(await runFaults(runEngineLoss, { name: "engine-loss", signal }));
+describe("streams that outlive their engines", () => {
+  engineLoss(createStage());
 });
 
-test(
-  "the embedded model: jobs that end in prefill, a resumed stream, an engine that is killed under streams",
-  { timeout: limitMs },
-  async ({ signal }) => {
-    expectToHold(await runFaults(runRealModel, { name: "model", signal }));
-  },
-);
+describe("the embedded model", () => {
+  realModel(createStage());
+});

@@ -1,8 +1,6 @@
 // Owns the cancel matrix: each phase of a job, ended by each route, requested in each way. The worker stays up; `leaving.ts` tests jobs that end
 // because their worker shuts down.
 import {
-  isStarted,
-  logged,
   RefusedError,
   stopwatch,
   type Facts,
@@ -11,18 +9,19 @@ import {
   type Worker,
 } from "@waggle/testing/harness";
 import { WaggleError, isTerminal } from "@waggle/protocol";
-import { startBystander, type Bystander } from "../support/bystander.ts";
+import { describe } from "vitest";
+import { openBystander, startBystander, type Bystander } from "../support/bystander.ts";
 import { decode, endedIn, freshTarget, loading, prefill, queued, routes } from "./cancel-sides.ts";
 import type { Phase, Route, Target } from "./cancel-sides.ts";
-import type { Stage } from "../support/stage.ts";
+import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference, ways, type Way } from "../support/ways.ts";
 
-/** All cells of one phase. */
-export interface PhaseCells {
-  readonly worker: Worker;
+/** What the cells of one phase have in common. */
+interface PhaseCells {
+  readonly worker: () => Worker;
   readonly phase: Phase;
   /** Opens a stream that decodes while the target runs; called before each attempt. Absent while the model loads, when no stream can decode. */
-  readonly bystander?: () => Promise<Pick<Bystander, "checkUndisturbed">>;
+  readonly bystander?: () => Bystander | Promise<Bystander>;
 }
 
 interface Cell extends PhaseCells {
@@ -37,15 +36,42 @@ const firstDeadlineMs = 10;
 const stepsAllowed = 1;
 const longRounds = 20;
 
-export async function runCells(stage: Stage, cells: PhaseCells): Promise<void> {
+export function cancelMatrix(stage: Stage): void {
+  describe("while the model loads", () => {
+    // The model does not finish loading during the test.
+    const flags = "--fake-load-delay 1h --load-timeout 1h --reconnect-grace 0s --retry-grace 0s";
+    const worker = shared(() => stage.startWorker(flags, { loading: true }));
+    const waiting = shared(() => inference.open(worker(), { prompt: "I wait as well.", job_id: freshId("waiting") }));
+    phaseCells(stage, { worker, phase: loading });
+    stage.cell("another job keeps waiting for the model", async (facts) =>
+      facts.equal("terminal event of its stream", waiting().events.find(isTerminal), undefined),
+    );
+  });
+  describe("while another stream decodes", () => {
+    // The prefill budget slows prefill down only while another stream decodes: the bystander does.
+    const flags = "--slots 2 --fake-step-delay 10 --prefill-budget 16 --reconnect-grace 0s --retry-grace 0s";
+    const worker = shared(() => stage.startWorker(`${flags} --context-size 65536 --replay-buffer 64MiB`));
+    const bystander = shared(() => startBystander(stage, worker()));
+    phaseCells(stage, { worker, bystander, phase: prefill });
+    phaseCells(stage, { worker, bystander, phase: decode });
+    describe("and a second one holds the other slot", () => {
+      const blocker = shared(() => openBystander(worker(), { prompt: "I hold the other slot." }));
+      phaseCells(stage, { worker, bystander, phase: queued });
+      stage.cell("every accepted job has ended exactly once", async (facts) => {
+        for (const { leave } of [bystander(), blocker()]) await leave();
+        const metrics = await worker().metrics();
+        facts.equal("jobs ended", metrics.sum("waggle_jobs_ended_total"), metrics.sum("waggle_jobs_accepted_total"));
+        facts.number("jobs", metrics.sum("waggle_jobs_accepted_total"));
+      });
+    });
+  });
+}
+
+export function phaseCells({ cell }: Stage, cells: PhaseCells): void {
   for (const route of routes) {
     for (const way of ways) {
-      for (const _ of stage.rounds(longRounds)) {
-        const cell = { ...cells, route, way };
-        await stage.check(`ended in ${cells.phase.name} by ${route.name} (${way.name})`, (facts) =>
-          runCell(cell, facts),
-        );
-      }
+      const run = (facts: Facts): Promise<void> => runCell({ ...cells, route, way }, facts);
+      cell(`ended in ${cells.phase.name} by ${route.name} (${way.name})`, run, longRounds);
     }
   }
 }
@@ -80,13 +106,14 @@ interface Attempt {
   readonly target: Target;
   readonly stream: LiveStream;
   readonly before: Metrics;
-  readonly bystander: Pick<Bystander, "checkUndisturbed"> | undefined;
+  readonly bystander: Bystander | undefined;
   /** Milliseconds from the action of the route to the terminal event. */
   readonly ms: number;
 }
 
 async function endOne(cell: Cell, deadlineMs: number | undefined): Promise<Attempt> {
-  const { worker, way, phase, route } = cell;
+  const { way, phase, route } = cell;
+  const worker = cell.worker();
   const deadline = deadlineMs === undefined ? {} : { deadline_ms: deadlineMs };
   const request = { ...phase.request(), ...freshTarget(), ...deadline };
   const bystander = await cell.bystander?.();
@@ -100,8 +127,9 @@ async function endOne(cell: Cell, deadlineMs: number | undefined): Promise<Attem
   return { target, stream: await route.end(target), before, bystander, ms: elapsed() };
 }
 
-async function judge({ worker, phase, route }: Cell, attempt: Attempt, facts: Facts): Promise<void> {
+async function judge({ phase, route }: Cell, attempt: Attempt, facts: Facts): Promise<void> {
   const { target, stream, before, bystander, ms } = attempt;
+  const { worker } = target;
   // This comes first: the slot must be free by the time the stream's end arrives.
   const slots = await worker.client.slots();
   const after = await worker.metrics();
@@ -113,49 +141,9 @@ async function judge({ worker, phase, route }: Cell, attempt: Attempt, facts: Fa
   const cancels = after.sum("waggle_cancel_steps_count") - before.sum("waggle_cancel_steps_count");
   facts.equal("cancels in the engine", cancels, phase.inSlot ? 1 : 0);
   facts.expect(steps <= stepsAllowed, `${steps} steps passed until the slot was free`);
-  facts.number("steps", steps);
   if (route.name !== "deadline") facts.number("ended_ms", ms);
 
   await facts.ended("the job's stream", stream, route.due);
   await bystander?.checkUndisturbed(facts);
   await route.clear?.(target);
-}
-
-export async function runCancelMatrix(stage: Stage): Promise<void> {
-  await runLoading(stage);
-  await runRunning(stage);
-}
-
-/** The model does not finish loading during the test. Another job that waits for the model must keep waiting. */
-async function runLoading(stage: Stage): Promise<void> {
-  const flags = "--fake-load-delay 1h --load-timeout 1h --reconnect-grace 0s --retry-grace 0s";
-  await using worker = await stage.startWorker(flags, { loading: true });
-  const waiting = await inference.open(worker, { prompt: "I wait as well.", job_id: freshId("waiting") });
-  await runCells(stage, { worker, phase: loading });
-  await stage.check("another job keeps waiting for the model", async (facts) => {
-    facts.equal("terminal event of its stream", waiting.events.find(isTerminal), undefined);
-    waiting.leave();
-  });
-}
-
-async function runRunning(stage: Stage): Promise<void> {
-  // The prefill budget slows prefill down only while another stream decodes: the bystander does.
-  const flags = "--slots 2 --fake-step-delay 10 --prefill-budget 16 --reconnect-grace 0s --retry-grace 0s";
-  await using worker = await stage.startWorker(`${flags} --context-size 65536 --replay-buffer 64MiB`);
-  const bystander = await startBystander(stage, worker);
-  const cells = { worker, bystander: async () => bystander };
-  await runCells(stage, { ...cells, phase: prefill });
-  await runCells(stage, { ...cells, phase: decode });
-  const blockerId = freshId("blocker");
-  const blocker = await inference.open(worker, { prompt: "I hold the other slot.", job_id: blockerId });
-  await blocker.event("the blocker's slot", isStarted);
-  await runCells(stage, { ...cells, phase: queued });
-  blocker.leave();
-  await stage.check("every accepted job has ended exactly once", async (facts) => {
-    await bystander.leave();
-    await worker.log.line("the blocker's end", logged("stream_end", blockerId));
-    const metrics = await worker.metrics();
-    facts.equal("jobs ended", metrics.sum("waggle_jobs_ended_total"), metrics.sum("waggle_jobs_accepted_total"));
-    facts.number("jobs", metrics.sum("waggle_jobs_accepted_total"));
-  });
 }

@@ -1,7 +1,8 @@
 // Tests clients that connect and leave at random moments, hundreds of times. Afterwards the worker must hold no job, and its memory must not grow.
 import { sleep } from "@waggle/async";
 import { inLanes, logged, mean, poll, repositoryPath, type Facts, type Worker } from "@waggle/testing/harness";
-import type { Stage } from "../support/stage.ts";
+import { isLong } from "../../support/long.ts";
+import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference, jobs } from "../support/ways.ts";
 
 const cyclesShort = 100;
@@ -25,35 +26,30 @@ interface Memory {
   readonly rss: number;
 }
 
-export async function runCycles(stage: Stage): Promise<void> {
+export function cycles(stage: Stage): void {
   const nodeFlags = ["--expose-gc", "--import", repositoryPath("tests/faults/support/collect-on-signal.js")];
   const flags = "--slots 4 --fake-step-delay 4 --prefill-budget 64 --queue-capacity 64";
   const brevity =
     "--replay-window 50ms --answer-window 50ms --reconnect-grace 20ms --retry-grace 20ms --unclaimed-timeout 200ms";
-  await using worker = await stage.startWorker(`${flags} ${brevity}`, { nodeFlags });
-  const cycles = stage.long ? cyclesLong : cyclesShort;
-  if (!stage.long) await settle(stage, worker, warmUp);
-  const memory: Memory[] = [];
-  const limitMs = 120_000 + cycles * longestStayMs;
+  const worker = shared(() => stage.startWorker(`${flags} ${brevity}`, { nodeFlags }));
+  const memory = shared(async () => {
+    if (!isLong) await settle(stage, worker(), warmUp);
+    const seen: Memory[] = [];
+    while (seen.length < looks) {
+      await settle(stage, worker(), (isLong ? cyclesLong : cyclesShort) / looks);
+      seen.push(await collect(worker()));
+    }
+    return seen;
+  });
 
-  await stage.check(
-    `${cycles} clients that connect and leave`,
-    async (facts) => {
-      for (let look = 0; look < looks; look += 1) {
-        await settle(stage, worker, cycles / looks);
-        memory.push(await collect(worker));
-      }
-      await checkEmpty(worker, facts);
-    },
-    limitMs,
-  );
-  await stage.check("the heap after garbage collection has not grown", async (facts) => {
+  stage.cell("leave no job in the worker", (facts) => checkEmpty(worker(), facts));
+  stage.cell("do not grow the heap after garbage collection", async (facts) => {
     // The reference is the heap after the first tenth of the cycles.
-    const heap = memory.map(({ heapUsed }) => heapUsed);
+    const heap = memory().map(({ heapUsed }) => heapUsed);
     checkGrowth("the heap", heap[looks / 10 - 1], heap.at(-1), heapGrowthAllowed, facts);
   });
-  await stage.check("RSS does not keep growing", async (facts) => {
-    const rss = memory.map((look) => look.rss);
+  stage.cell("do not keep growing RSS", async (facts) => {
+    const rss = memory().map((look) => look.rss);
     const quarter = looks / 4;
     checkGrowth("RSS", mean(rss.slice(-2 * quarter, -quarter)), mean(rss.slice(-quarter)), rssGrowthAllowed, facts);
   });
@@ -85,13 +81,8 @@ async function comeAndGo({ random }: Stage, worker: Worker): Promise<void> {
 async function collect(worker: Worker): Promise<Memory> {
   const from = worker.log.lines.length;
   worker.signal("SIGUSR2");
-  const line = await worker.log.line(
-    "the worker's memory after garbage collection",
-    logged("memory_after_collection"),
-    {
-      from,
-    },
-  );
+  const collected = logged("memory_after_collection");
+  const line = await worker.log.line("the worker's memory after garbage collection", collected, { from });
   if (line["collected"] !== true)
     throw new Error("Cannot collect garbage in the worker: node runs without --expose-gc");
   return { heapUsed: Number(line["heap_used"]), rss: Number(line["rss"]) };

@@ -8,59 +8,42 @@ import {
   type StreamDialect,
   type Worker,
 } from "@waggle/testing/harness";
+import { describe } from "vitest";
 import { brief, endless, ended, open, shows } from "../support/any-dialect.ts";
 import { startBystander, type Bystander } from "../support/bystander.ts";
-import {
-  runDialectsDeath,
-  runDialectsGivenUp,
-  runDialectsFull,
-  runDialectsLeaving,
-  runDialectsLoading,
-  runDialectsSilence,
-} from "./dialects-together.ts";
-import type { Stage } from "../support/stage.ts";
+import { dialectsTogether } from "./dialects-together.ts";
+import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference } from "../support/ways.ts";
 
 /** A prompt whose prefill takes hundreds of steps, at 16 tokens per step. */
 const long = (): string => `${freshId("No")}: ${"bee ".repeat(6_000)} never ends`;
 
-export async function runDialects(stage: Stage): Promise<void> {
-  await runLiving(stage);
-  await runDialectsLoading(stage);
-  await runDialectsFull(stage);
-  await runDialectsDeath(stage);
-  await runDialectsGivenUp(stage);
-  await runDialectsLeaving(stage, "drain");
-  await runDialectsLeaving(stage, "abort");
-  await runDialectsSilence(stage);
-}
-
-/** The routes that leave the worker up. */
-async function runLiving(stage: Stage): Promise<void> {
-  const flags = "--slots 2 --fake-step-delay 5 --prefill-budget 16 --reconnect-grace 0s --retry-grace 0s";
-  await using worker = await stage.startWorker(`${flags} --context-size 65536 --replay-buffer 64MiB`);
-  const bystander = await startBystander(stage, worker);
-  for (const dialect of streamDialects) {
-    await stage.check(`${dialect.name}: an undisturbed answer`, async (facts) => {
-      const answer = await open(worker, dialect, brief);
-      await ended(answer, "end", facts);
-      facts.expect(answer.judge.text !== "", "the answer has no text");
-    });
-    for (const phase of phases) {
-      for (const route of routes) {
-        await stage.check(`${dialect.name}: ended in ${phase.name} by ${route.name}`, (facts) =>
-          checkCell({ worker, dialect, phase, route, bystander }, facts),
-        );
-      }
+export function dialects(stage: Stage): void {
+  describe("by the client", () => {
+    const flags = "--slots 2 --fake-step-delay 5 --prefill-budget 16 --reconnect-grace 0s --retry-grace 0s";
+    const worker = shared(() => stage.startWorker(`${flags} --context-size 65536 --replay-buffer 64MiB`));
+    const bystander = shared(() => startBystander(stage, worker()));
+    for (const dialect of streamDialects) {
+      stage.cell(`${dialect.name}: an undisturbed answer`, async (facts) => {
+        const answer = await open(worker(), dialect, brief);
+        await ended(answer, "end", facts);
+        facts.expect(answer.judge.text !== "", "the answer has no text");
+      });
+      for (const phase of phases)
+        for (const route of routes)
+          stage.cell(`${dialect.name}: ended in ${phase.name} by ${route.name}`, (facts) =>
+            checkCell({ worker: worker(), dialect, phase, route, bystander: bystander() }, facts),
+          );
     }
-  }
-  await stage.check("every job of every dialect has ended exactly once", async (facts) => {
-    await bystander.leave();
-    const metrics = await worker.metrics();
-    facts.equal("jobs ended", metrics.sum("waggle_jobs_ended_total"), metrics.sum("waggle_jobs_accepted_total"));
-    facts.number("jobs", metrics.sum("waggle_jobs_accepted_total"));
-    facts.equal("errors in the log", worker.log.lines.filter(({ level }) => level === "error").length, 0);
+    stage.cell("every job of every dialect has ended exactly once", async (facts) => {
+      await bystander().leave();
+      const metrics = await worker().metrics();
+      facts.equal("jobs ended", metrics.sum("waggle_jobs_ended_total"), metrics.sum("waggle_jobs_accepted_total"));
+      facts.number("jobs", metrics.sum("waggle_jobs_accepted_total"));
+      facts.equal("errors in the log", worker().log.lines.filter(({ level }) => level === "error").length, 0);
+    });
   });
+  dialectsTogether(stage);
 }
 
 interface Phase {

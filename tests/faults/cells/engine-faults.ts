@@ -28,28 +28,25 @@ const loadWaitMs = 120_000;
 const watchdogMs = 8_000;
 const crashLoopDeaths = 3;
 const crashAtStep = 40;
-const roundsLong = 20;
+const longRounds = 20;
 
-export async function runEngineFaults(stage: Stage): Promise<void> {
-  await runDeaths(stage);
-  await runBreaking(stage);
-  await runCrashLoop(stage);
-}
+const deaths = [
+  { reason: "signal", signal: "SIGKILL", name: "kill -9" },
+  { reason: "hung", signal: "SIGSTOP", name: "SIGSTOP" },
+] as const;
 
-/** An engine is killed, and one hangs, with eight streams and more jobs in the queue. */
-async function runDeaths(stage: Stage): Promise<void> {
-  const flags = `--slots ${slotsUnderLoad} --fake-step-delay 10 --watchdog-timeout ${watchdogMs}ms`;
-  const text = await stage.uncutText(waiting);
-  for (const _ of stage.rounds(roundsLong)) {
-    // A new worker for each round: after several deaths, a worker delays the start of the next engine more and more.
-    await using worker = await stage.startWorker(flags);
-    await stage.check(`kill -9 of the engine under ${slotsUnderLoad} streams`, (facts) =>
-      checkDeath(worker, { reason: "signal", signal: "SIGKILL", text }, facts),
-    );
-    await stage.check(`SIGSTOP of the engine under ${slotsUnderLoad} streams`, (facts) =>
-      checkDeath(worker, { reason: "hung", signal: "SIGSTOP", text }, facts),
-    );
+export function engineFaults(stage: Stage): void {
+  for (const { name, ...death } of deaths) {
+    const run = async (facts: Facts): Promise<void> => {
+      // A new worker for each round: after several deaths, a worker delays the start of the next engine more and more.
+      const flags = `--slots ${slotsUnderLoad} --fake-step-delay 10 --watchdog-timeout ${watchdogMs}ms`;
+      await using worker = await stage.startWorker(flags);
+      await checkDeath(worker, { ...death, text: await stage.uncutText(waiting) }, facts);
+    };
+    stage.cell(`${name} of the engine under ${slotsUnderLoad} streams`, run, longRounds);
   }
+  stage.cell("the backend throws in a step", (facts) => checkBroken(stage, facts));
+  stage.cell(`${crashLoopDeaths} deaths in a row end in the state failed`, (facts) => checkCrashLoop(stage, facts));
 }
 
 interface Death {
@@ -104,50 +101,42 @@ async function checkRestart({ log }: Worker, from: number, facts: Facts): Promis
 }
 
 /** The backend throws in a step: the engine reports that and exits. The next engine works, up to the same step. */
-async function runBreaking(stage: Stage): Promise<void> {
+async function checkBroken(stage: Stage, facts: Facts): Promise<void> {
   await using worker = await stage.startWorker(`--fake-step-delay 5 --fake-crash-at-step ${crashAtStep}`);
-  await stage.check("the backend throws in a step", async (facts) => {
-    const from = worker.log.lines.length;
-    const broken = await inference.open(worker, { ...endless, job_id: freshId("broken") });
-    await facts.ended("the stream in that step", broken, "error engine_failed");
-    await worker.log.line("the next engine's readiness", logged("model_ready"), { from });
-    facts.equal("deaths counted", (await worker.metrics()).sum("waggle_engine_deaths_total", { reason: "broken" }), 1);
-  });
-  await stage.check("the next engine works", async (facts) => {
-    const request = { prompt: "Be brief.", seed: 5, max_tokens: crashAtStep / 2 };
-    const stream = await inference.open(worker, { ...request, job_id: freshId("after") });
-    await facts.ended("an answer", stream, "length", await stage.uncutText(request));
-  });
+  const from = worker.log.lines.length;
+  const broken = await inference.open(worker, { ...endless, job_id: freshId("broken") });
+  await facts.ended("the stream in that step", broken, "error engine_failed");
+  await worker.log.line("the next engine's readiness", logged("model_ready"), { from });
+  facts.equal("deaths counted", (await worker.metrics()).sum("waggle_engine_deaths_total", { reason: "broken" }), 1);
+  const request = { prompt: "Be brief.", seed: 5, max_tokens: crashAtStep / 2 };
+  const stream = await inference.open(worker, { ...request, job_id: freshId("after") });
+  await facts.ended("an answer of the next engine", stream, "length", await stage.uncutText(request));
 }
 
-async function runCrashLoop(stage: Stage): Promise<void> {
-  await using worker = await stage.startWorker(
-    `--slots 1 --fake-crash-at-step 1 --crash-loop-deaths ${crashLoopDeaths}`,
-  );
-  await stage.check(`${crashLoopDeaths} deaths in a row end in the state failed`, async (facts) => {
-    // One job after the other: a death while another job is prepared does not count.
-    for (const [job, end] of [
-      ["crashing", "error engine_failed"],
-      ["last", "error unavailable"],
-    ] as const) {
-      const stream = await inference.open(worker, { ...waiting, job_id: freshId(job) });
-      await facts.ended(`the ${job} job`, stream, end);
-    }
-    for (const probe of ["readyz", "livez", "health"]) {
-      const answer = await fetch(`${worker.url}/${probe}`);
-      const body = (await answer.json()) as { state?: string; reason?: string };
-      facts.equal(`${probe}: status and state`, [answer.status, body.state], [503, "failed"]);
-      const { reason = "" } = body;
-      facts.expect(reason.includes(`died ${crashLoopDeaths} times`), `${probe} gives the reason "${reason}"`);
-    }
-    const request = { prompt: "Anyone?", job_id: freshId("refused") };
-    const refused = await inference.open(worker, request).catch((error: unknown) => error);
-    const status = refused instanceof Error && "status" in refused ? refused.status : String(refused);
-    facts.equal("the answer to a new job", status, 503);
-  });
-  await stage.check("the failed worker keeps running, and exits on SIGTERM", async (facts) => {
-    facts.expect(await isAlive(worker.pid), "the worker has exited");
-    worker.signal("SIGTERM");
-    facts.equal("exit code", (await exitOf(worker)).code, 0);
-  });
+/** The failed worker refuses jobs, and keeps running until SIGTERM. */
+async function checkCrashLoop(stage: Stage, facts: Facts): Promise<void> {
+  const flags = `--slots 1 --fake-crash-at-step 1 --crash-loop-deaths ${crashLoopDeaths}`;
+  await using worker = await stage.startWorker(flags);
+  // One job after the other: a death while another job is prepared does not count.
+  for (const [job, end] of [
+    ["crashing", "error engine_failed"],
+    ["last", "error unavailable"],
+  ] as const) {
+    const stream = await inference.open(worker, { ...waiting, job_id: freshId(job) });
+    await facts.ended(`the ${job} job`, stream, end);
+  }
+  for (const probe of ["readyz", "livez", "health"]) {
+    const answer = await fetch(`${worker.url}/${probe}`);
+    const body = (await answer.json()) as { state?: string; reason?: string };
+    facts.equal(`${probe}: status and state`, [answer.status, body.state], [503, "failed"]);
+    const { reason = "" } = body;
+    facts.expect(reason.includes(`died ${crashLoopDeaths} times`), `${probe} gives the reason "${reason}"`);
+  }
+  const request = { prompt: "Anyone?", job_id: freshId("refused") };
+  const refused = await inference.open(worker, request).catch((error: unknown) => error);
+  const status = refused instanceof Error && "status" in refused ? refused.status : String(refused);
+  facts.equal("the answer to a new job", status, 503);
+  facts.expect(await isAlive(worker.pid), "the worker has exited");
+  worker.signal("SIGTERM");
+  facts.equal("exit code", (await exitOf(worker)).code, 0);
 }

@@ -4,7 +4,8 @@ import { createHiveClient, type HiveClient } from "@waggle/client";
 import { poll, startDaemon, stopwatch, type Daemon, type Facts, type Worker } from "@waggle/testing/harness";
 import type { Fault } from "@waggle/protocol";
 import { startBystander, type Bystander } from "../support/bystander.ts";
-import type { Stage } from "../support/stage.ts";
+import { isLong } from "../../support/long.ts";
+import { shared, type Stage } from "../support/stage.ts";
 
 const workerId = "chaos-worker";
 const heartbeatInterval = "100ms";
@@ -18,8 +19,7 @@ const failures = 1;
 const failuresLong = 3;
 /** Longer than the pauses between the attempts of an outage (0 + 2 + 4 s) and the timeouts of the attempts. */
 const recoveryLimitMs = 60_000;
-const outageLimitMs = 2 * recoveryLimitMs;
-const roundsLong = 5;
+const longRounds = 5;
 
 interface Hive {
   readonly daemon: Daemon;
@@ -35,26 +35,16 @@ interface Scene {
   hive: Hive;
 }
 
-export async function runHiveOutages(stage: Stage): Promise<void> {
-  const hive = await startHive(stage, "0");
-  const flags = `--hive-url http://127.0.0.1:${hive.port} --worker-id ${workerId}`;
-  const pace = `--heartbeat-interval ${heartbeatInterval} --fake-step-delay 10`;
-  await using worker = await stage.startWorker(`${flags} ${pace} --context-size 65536 --replay-buffer 64MiB`);
-  const scene: Scene = { stage, worker, bystander: await startBystander(stage, worker), hive };
-  try {
-    await stage.check("the worker registers and sends heartbeats", async (facts) => {
-      await beats(hive.client);
-      facts.number("interval_ms", (await hive.client.worker(workerId)).interval_ms);
-    });
-    for (const _ of stage.rounds(roundsLong)) {
-      for (const outage of outagesOf(stage)) {
-        await stage.check(outage.name, (facts) => checkOutage(scene, outage, facts), outageLimitMs);
-      }
-    }
-    await scene.bystander.leave();
-  } finally {
-    await scene.hive.daemon[Symbol.asyncDispose]();
-  }
+export function hiveOutages(stage: Stage): void {
+  const scene = shared(async (): Promise<Scene> => {
+    const hive = await startHive(stage, "0");
+    const flags = `--hive-url http://127.0.0.1:${hive.port} --worker-id ${workerId}`;
+    const pace = `--heartbeat-interval ${heartbeatInterval} --fake-step-delay 10`;
+    const worker = await stage.startWorker(`${flags} ${pace} --context-size 65536 --replay-buffer 64MiB`);
+    return { stage, worker, bystander: await startBystander(stage, worker), hive };
+  });
+  stage.cell("the worker registers and sends heartbeats", () => beats(scene().hive.client));
+  for (const outage of outages) stage.cell(outage.name, (facts) => checkOutage(scene(), outage, facts), longRounds);
 }
 
 interface Outage {
@@ -69,33 +59,31 @@ interface Outage {
   end?(scene: Scene): Promise<void>;
 }
 
-function outagesOf({ long }: Stage): readonly Outage[] {
-  const count = long ? failuresLong : failures;
-  const fails = { seenAs: "failed", times: count } as const;
-  const set =
-    (fault: Fault): Outage["begin"] =>
-    ({ hive }) =>
-      hive.client.setFault(fault);
-  return [
-    { name: "the hive refuses connections", ...fails, begin: set({ fault: "refuse", count }) },
-    {
-      ...{ name: "the hive is slow", seenAs: "ok", times: delayedBeats, leastMs: leastDelayedMs, begin: set(delay) },
-      end: async ({ hive }) => void (await hive.client.setFault({ fault: "none" })),
+const fails = { seenAs: "failed", times: isLong ? failuresLong : failures } as const;
+const set =
+  (fault: Fault): Outage["begin"] =>
+  ({ hive }) =>
+    hive.client.setFault(fault);
+
+const outages: readonly Outage[] = [
+  { name: "the hive refuses connections", ...fails, begin: set({ fault: "refuse", count: fails.times }) },
+  {
+    ...{ name: "the hive is slow", seenAs: "ok", times: delayedBeats, leastMs: leastDelayedMs, begin: set(delay) },
+    end: async ({ hive }) => void (await hive.client.setFault({ fault: "none" })),
+  },
+  { name: "the hive answers 500", ...fails, begin: set({ fault: "500", count: fails.times }) },
+  { name: "the hive takes requests and never answers", ...fails, begin: set({ fault: "drop", count: fails.times }) },
+  { name: "the hive has forgotten its workers", seenAs: "forgotten", times: 1, begin: set({ fault: "forget" }) },
+  {
+    name: "the hive exits, and restarts on the same port",
+    seenAs: "failed",
+    times: 1,
+    begin: ({ hive }) => hive.daemon[Symbol.asyncDispose](),
+    async end(scene) {
+      scene.hive = await startHive(scene.stage, scene.hive.port);
     },
-    { name: "the hive answers 500", ...fails, begin: set({ fault: "500", count }) },
-    { name: "the hive takes requests and never answers", ...fails, begin: set({ fault: "drop", count }) },
-    { name: "the hive has forgotten its workers", seenAs: "forgotten", times: 1, begin: set({ fault: "forget" }) },
-    {
-      name: "the hive exits, and restarts on the same port",
-      seenAs: "failed",
-      times: 1,
-      begin: ({ hive }) => hive.daemon[Symbol.asyncDispose](),
-      async end(scene) {
-        scene.hive = await startHive(scene.stage, scene.hive.port);
-      },
-    },
-  ];
-}
+  },
+];
 
 async function checkOutage(
   scene: Scene,

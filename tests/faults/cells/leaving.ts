@@ -1,17 +1,10 @@
 // Tests how a worker shuts down: by a drain, an abort, after the drain timeout, and while it loads. Checks the ends of jobs in every phase, and that
 // no process or port is left. tests/timed/lifecycle tests Ctrl-C and a closed stdout.
 import { sleep } from "@waggle/async";
-import {
-  createLeftoverCheck,
-  exitOf,
-  inLanes,
-  isAlive,
-  logged,
-  type LiveStream,
-  type Worker,
-} from "@waggle/testing/harness";
+import { createLeftoverCheck, exitOf, isAlive, logged, type Worker } from "@waggle/testing/harness";
+import { describe } from "vitest";
 import { decode, endedIn, freshTarget, loading, prefill, queued, type Phase } from "./cancel-sides.ts";
-import type { Stage } from "../support/stage.ts";
+import { shared, type Stage } from "../support/stage.ts";
 import { ways } from "../support/ways.ts";
 
 /** The worker counts signals within 300 ms as one, because one Ctrl-C may arrive several times. */
@@ -19,8 +12,7 @@ const betweenSignalsMs = 350;
 const stepDelayMs = 10;
 /** Answers of this many tokens take at least 6 s, so they run until all jobs are in place, and a drain lasts that long. */
 const answerTokens = 600;
-/** Workers tested in parallel: most of the time goes into starting them, on one core each. */
-const lanes = 2;
+const brief = { prompt: "Tell me while you leave.", seed: 3, max_tokens: answerTokens };
 
 interface Departure {
   /** Route by which jobs end, for the names of the checks. */
@@ -61,68 +53,71 @@ const departures: readonly Departure[] = [
   },
 ];
 
-export async function runLeaving(stage: Stage): Promise<void> {
-  await inLanes(lanes, departures, (departure) => checkDeparture(stage, departure));
+export function leaving(stage: Stage): void {
+  for (const departure of departures)
+    describe(`by ${departure.name}`, () => {
+      departureCells(stage, departure);
+    });
 }
 
-interface Target {
-  readonly phase: Phase;
-  readonly way: string;
-  readonly stream: LiveStream;
-}
-
-async function checkDeparture(stage: Stage, departure: Departure): Promise<void> {
+function departureCells(stage: Stage, departure: Departure): void {
   const { name, flags, phases, finishes = false, signals, exitCode } = departure;
   const running = phases.filter(({ inSlot }) => inSlot).length * ways.length;
   const pace = `--slots ${Math.max(1, running)} --prefill-budget 16 --fake-step-delay ${stepDelayMs}`;
-  await using worker = await stage.startWorker(`${pace} ${flags}`, { loading: phases.includes(loading) });
-  const brief = { prompt: "Tell me while you leave.", seed: 3, max_tokens: answerTokens };
-  const text = finishes ? await stage.uncutText(brief) : undefined;
-  const targets = await openTargets(worker, phases, finishes ? brief : undefined);
-  const engine = worker.enginePid();
-  const leftovers = createLeftoverCheck();
-  await leftovers.observe([worker.pid]);
+  const worker = shared(() => stage.startWorker(`${pace} ${flags}`, { loading: phases.includes(loading) }));
+  const text = shared(async () => (finishes ? stage.uncutText(brief) : undefined));
+  // A job for each phase and way, one after another: the decoding jobs come first and so get the slots.
+  const targets = phases.flatMap((phase) =>
+    ways.map((way) => {
+      const stream = shared(async () => {
+        const request = { ...(finishes ? brief : phase.request()), ...freshTarget() };
+        const opened = await way.open(worker(), request);
+        await opened.event(`the phase ${phase.name}`, phase.isReached);
+        return opened;
+      });
+      return { phase, way, stream };
+    }),
+  );
+  const left = shared(async () => {
+    const [engine, leftovers] = [worker().enginePid(), createLeftoverCheck()];
+    await leftovers.observe([worker().pid]);
+    const exit = await shutDown(worker(), signals, async () => {
+      for (const { phase, stream } of targets) if (phase === decode) await stream().nextToken();
+    });
+    return { exit, engineRuns: await isAlive(engine), leftovers: await leftovers.check() };
+  });
 
-  await stage.check(`the worker shuts down (${name})`, async (facts) => {
-    const exited = exitOf(worker);
-    worker.signal("SIGTERM");
-    if (signals === 2) {
-      // Once the log shows the drain, the worker has counted the first signal. A slow worker may count it long after it was sent.
-      await worker.log.line("the drain", (line) => logged("worker_state")(line) && line["to"] === "draining");
-      for (const { phase, stream } of targets) if (phase === decode) await stream.nextToken();
-      await sleep(betweenSignalsMs);
-      worker.signal("SIGTERM");
-    }
-    const { code, signal, ms } = await exited;
-    facts.equal("exit", { code, signal }, { code: exitCode, signal: null });
-    facts.number("gone_ms", ms);
-    facts.expect(!(await isAlive(engine)), "the engine outlives the worker");
-    const { processes, ports } = await leftovers.check();
-    const commands = processes.map(({ command }) => command);
-    facts.equal("remaining processes and bound ports", [commands, ports], [[], []]);
+  stage.cell("the worker exits, and leaves no process or port", async (facts) => {
+    const { exit, engineRuns, leftovers } = left();
+    facts.equal("exit", { code: exit.code, signal: exit.signal }, { code: exitCode, signal: null });
+    facts.number("gone_ms", exit.ms);
+    facts.expect(!engineRuns, "the engine outlives the worker");
+    const commands = leftovers.processes.map(({ command }) => command);
+    facts.equal("remaining processes and bound ports", [commands, leftovers.ports], [[], []]);
   });
   for (const { phase, way, stream } of targets) {
-    await stage.check(`ended in ${phase.name} by ${name} (${way})`, async (facts) => {
-      if (finishes && phase === decode) return facts.ended("a stream that may finish", stream, "length", text);
-      await facts.ended("a stream whose worker shuts down", stream, "error unavailable");
-      facts.expect(endedIn(phase, stream.events), `the job was no longer in ${phase.name}`);
+    stage.cell(`ended in ${phase.name} by ${name} (${way.name})`, async (facts) => {
+      if (finishes && phase === decode) return facts.ended("a stream that may finish", stream(), "length", text());
+      await facts.ended("a stream whose worker shuts down", stream(), "error unavailable");
+      facts.expect(endedIn(phase, stream().events), `the job was no longer in ${phase.name}`);
     });
   }
 }
 
-/** Opens a job for each pair of phase and route, one after another: the decoding jobs come first and so get the slots. */
-async function openTargets(
+/** Sends the signals, and resolves when the worker has exited. @param draining called during the drain, before the second signal */
+export async function shutDown(
   worker: Worker,
-  phases: readonly Phase[],
-  brief: { readonly prompt: string } | undefined,
-): Promise<Target[]> {
-  const targets: Target[] = [];
-  for (const phase of phases) {
-    for (const way of ways) {
-      const stream = await way.open(worker, { ...(brief ?? phase.request()), ...freshTarget() });
-      await stream.event(`the phase ${phase.name}`, phase.isReached);
-      targets.push({ phase, way: way.name, stream });
-    }
+  signals: 1 | 2,
+  draining?: () => Promise<void>,
+): ReturnType<typeof exitOf> {
+  const exited = exitOf(worker);
+  worker.signal("SIGTERM");
+  if (signals === 2) {
+    // Once the log shows the drain, the worker has counted the first signal. A slow worker may count it long after it was sent.
+    await worker.log.line("the drain", (line) => logged("worker_state")(line) && line["to"] === "draining");
+    await draining?.();
+    await sleep(betweenSignalsMs);
+    worker.signal("SIGTERM");
   }
-  return targets;
+  return exited;
 }

@@ -2,11 +2,11 @@
 // streams. All other faults are tested on the fake backend.
 import type { Worker } from "@waggle/testing/harness";
 import { openBystander, type Bystander } from "../support/bystander.ts";
-import { runCells } from "./cancel-matrix.ts";
+import { phaseCells } from "./cancel-matrix.ts";
 import { prefill, type Phase } from "./cancel-sides.ts";
 import { checkDeath, slotsUnderLoad } from "./engine-faults.ts";
 import { checkWatched } from "./resume.ts";
-import type { Stage } from "../support/stage.ts";
+import { shared, type Stage } from "../support/stage.ts";
 import { freshId } from "../support/ways.ts";
 
 /** A prompt of some 460 tokens, of 512 in the embedded model's context: at 16 tokens per step, prefill takes 29 steps. */
@@ -16,22 +16,22 @@ const cutAt = 20;
 
 const phase: Phase = { ...prefill, request: () => ({ prompt: `${freshId("No")}. ${longPrompt}` }) };
 
-export async function runRealModel(stage: Stage): Promise<void> {
+export function realModel(stage: Stage): void {
   const flags = `--slots ${slotsUnderLoad} --prefill-budget 16 --reconnect-grace 0s --retry-grace 0s`;
-  await using worker = await stage.startWorker(flags, { realModel: true });
+  const worker = shared(() => stage.startWorker(flags, { realModel: true }));
   let former: Bystander | undefined;
   const bystander = async (): Promise<Bystander> => {
     // A refused attempt leaves its bystander running. Several of them would fill the slots.
     await former?.leave();
-    return (former = await decodeBeside(worker));
+    return (former = await decodeBeside(worker()));
   };
-  await runCells(stage, { worker, phase, bystander });
-  await stage.check(`cut after token ${cutAt}, with a second reader`, (facts) => {
+  phaseCells(stage, { worker, phase, bystander });
+  stage.cell(`one of two readers is cut after token ${cutAt}`, (facts) => {
     const body = { prompt: "Once upon a time", ignore_eos: true, max_tokens: 300, job_id: freshId("resume") };
-    return checkWatched(worker, body, cutAt, facts);
+    return checkWatched(worker(), body, cutAt, facts);
   });
-  await stage.check(`kill -9 of the engine under ${slotsUnderLoad} streams`, (facts) =>
-    checkDeath(worker, { reason: "signal", signal: "SIGKILL" }, facts),
+  stage.cell(`kill -9 of the engine under ${slotsUnderLoad} streams`, (facts) =>
+    checkDeath(worker(), { reason: "signal", signal: "SIGKILL" }, facts),
   );
 }
 

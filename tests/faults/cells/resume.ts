@@ -1,6 +1,7 @@
 // Tests resumed streams: a stream that is cut anywhere and resumed is byte for byte the uncut one. The same holds for a replay.
-import { isToken, waitFor, type Facts, type LiveStream, type Worker } from "@waggle/testing/harness";
-import type { Stage } from "../support/stage.ts";
+import { createFacts, isToken, waitFor, type Facts, type LiveStream, type Worker } from "@waggle/testing/harness";
+import { expect, test } from "vitest";
+import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference, jobs, reopen, ways, type JobRequest, type Way } from "../support/ways.ts";
 
 const tokens = 300;
@@ -8,25 +9,34 @@ const tokens = 300;
 const prompt = "[unicode] Tell me about the bees of the world.";
 /** All cuts are within this many events from the start. The answer of 300 tokens has more token events. */
 const events = 100;
-const cutsShort = 5;
-const cutsLong = 200;
+/** Number of cuts in a round, each of another stream. */
+const cuts = 5;
+const longRounds = 40;
 /** Number of cuts in a stream with a single reader. */
 const cutsInARow = 4;
 
-export async function runResume(stage: Stage): Promise<void> {
-  await using worker = await stage.startWorker("--slots 4 --fake-step-delay 1");
-  const text = await stage.uncutText({ prompt, seed: 7, max_tokens: tokens });
-  for (const _ of stage.rounds(cutsLong, cutsShort)) {
-    const at = stage.random.between(0, events - 1);
-    await stage.check(`cut after token ${at}, with a second reader`, (facts) =>
-      checkWatched(worker, request(), at, facts, text),
+const flags = "--slots 4 --fake-step-delay 1";
+
+export function resume(stage: Stage): void {
+  const worker = shared(() => stage.startWorker(flags));
+  const text = shared(() => stage.uncutText({ prompt, seed: 7, max_tokens: tokens }));
+  const watched = async (facts: Facts): Promise<void> => {
+    for (let cut = 0; cut < cuts; cut += 1)
+      await checkWatched(worker(), request(), stage.random.between(0, events - 1), facts, text());
+  };
+  stage.cell("one of two readers is cut after a random token", watched, longRounds);
+  for (const way of ways)
+    stage.cell(`the only reader is cut ${cutsInARow} times (${way.name})`, (facts) =>
+      checkAlone(stage, worker(), way, text(), facts),
     );
-  }
-  for (const way of ways) {
-    await stage.check(`the only reader, cut ${cutsInARow} times (${way.name})`, (facts) =>
-      checkAlone(stage, worker, way, text, facts),
-    );
-  }
+}
+
+export function resumeTooLate(stage: Stage): void {
+  test("is caught", async () => {
+    const [worker, facts] = [await stage.startWorker(`${flags} --replay-buffer 2KiB`), createFacts()];
+    await checkWatched(worker, request(), events / 2, facts);
+    expect(facts.failures.join("\n")).toMatch(/byte for byte/);
+  });
 }
 
 const request = (): JobRequest => ({ prompt, seed: 7, max_tokens: tokens, job_id: freshId("resume") });
@@ -48,7 +58,11 @@ export async function checkWatched(
   const tail = await reopen(worker, body.job_id, lastIndexOf(cut));
   await facts.ended("the uncut stream", uncut, "length", text);
   await facts.ended("the resumed stream", tail, "length");
-  facts.equal("the cut and resumed stream, byte for byte", head + answerBytes(tail), answerBytes(uncut));
+  facts.equal(
+    `the stream that was cut after token ${cutAt} and resumed, byte for byte`,
+    head + answerBytes(tail),
+    answerBytes(uncut),
+  );
   const replay = await reopen(worker, body.job_id);
   await facts.ended("the replay of the finished job", replay, "length");
   facts.equal("the replay, byte for byte", answerBytes(replay), answerBytes(uncut));

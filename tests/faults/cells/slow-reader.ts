@@ -8,7 +8,7 @@ import {
   type Metrics,
   type Worker,
 } from "@waggle/testing/harness";
-import type { Stage } from "../support/stage.ts";
+import { shared, type Stage } from "../support/stage.ts";
 import { freshId, inference, reopen } from "../support/ways.ts";
 
 const replayBufferBytes = 65_536;
@@ -26,22 +26,14 @@ const rssGrowthAllowedMb = 96;
 const bytesPerMb = 1_048_576;
 const readersLong = 20;
 
-export async function runSlowReaders(stage: Stage): Promise<void> {
+export function slowReaders(stage: Stage): void {
   const limits = `--replay-buffer ${replayBufferBytes} --reader-stall-timeout ${stallTimeoutMs}ms --replay-window 0s --answer-window 0s`;
-  await using worker = await stage.startWorker(`--slots 4 --context-size ${endlessTokens} ${limits}`);
-  const text = await stage.uncutText(neighbour);
-  for (const _ of stage.rounds(readersLong)) {
-    await stage.check(
-      "a reader that never reads is disconnected",
-      (facts) => checkNeverReads(worker, text, facts),
-      cutOffLimitMs,
-    );
-    await stage.check(
-      "a reader that resumes too late gets slow_consumer",
-      (facts) => checkTooLate(worker, facts),
-      cutOffLimitMs,
-    );
-  }
+  const worker = shared(() => stage.startWorker(`--slots 4 --context-size ${endlessTokens} ${limits}`));
+  const never = async (facts: Facts): Promise<void> =>
+    checkNeverReads(worker(), await stage.uncutText(neighbour), facts);
+  stage.cell("a reader that never reads is disconnected", never, readersLong);
+  const late = (facts: Facts): Promise<void> => checkTooLate(worker(), facts);
+  stage.cell("a reader that resumes too late gets slow_consumer", late, readersLong);
 }
 
 /** The job has no other reader, so it ends as after a disconnect. */

@@ -1,6 +1,7 @@
 // Tests sessions: a new job supersedes the session's old job at once and in order, and does not affect other sessions.
 import { sleep } from "@waggle/async";
 import {
+  createFacts,
   endingOf,
   isStarted,
   logged,
@@ -10,7 +11,8 @@ import {
   type Facts,
   type Worker,
 } from "@waggle/testing/harness";
-import type { Stage } from "../support/stage.ts";
+import { expect, test } from "vitest";
+import { shared, type Stage } from "../support/stage.ts";
 import { freshId, ways, type JobRequest, type Way } from "../support/ways.ts";
 
 /** Time between job A and job B of a session. */
@@ -28,17 +30,24 @@ interface Scene {
   readonly way: Way;
 }
 
-export async function runSupersede(stage: Stage): Promise<void> {
-  await using worker = await stage.startWorker("--slots 4 --fake-step-delay 10");
+const flags = "--slots 4 --fake-step-delay 10";
+
+export function supersede(stage: Stage): void {
+  const worker = shared(() => stage.startWorker(flags));
   for (const way of ways) {
-    const scene = { stage, worker, way };
-    for (const _ of stage.rounds(longRounds)) {
-      await stage.check(`B 50 ms after a long A in one session (${way.name})`, (facts) => checkPair(scene, facts));
-      await stage.check(`${burst} jobs of one session at once, next to another session (${way.name})`, (facts) =>
-        checkRush(scene, facts),
-      );
-    }
+    const pair = (facts: Facts): Promise<void> => checkPair({ stage, worker: worker(), way }, facts);
+    stage.cell(`B 50 ms after a long A in one session (${way.name})`, pair, longRounds);
+    const rush = (facts: Facts): Promise<void> => checkRush({ stage, worker: worker(), way }, facts);
+    stage.cell(`${burst} jobs of one session at once, next to another session (${way.name})`, rush, longRounds);
   }
+}
+
+export function supersedeUnclean(stage: Stage): void {
+  test("is caught", async () => {
+    const [worker, facts] = [await stage.startWorker(`${flags} --supersede-timeout 0s`), createFacts()];
+    for (const way of ways) await checkPair({ stage, worker, way }, facts);
+    expect(facts.failures.join("\n")).toMatch(/prev_stream_finished_cleanly/);
+  });
 }
 
 type SessionRequest = JobRequest & { readonly session_id: string };

@@ -3,7 +3,6 @@ import {
   openAnswer,
   poll,
   streamDialects,
-  times,
   waitFor,
   type AnswerStream,
   type Facts,
@@ -29,14 +28,12 @@ export async function open(
   return openAnswer(url, dialect, { model, prompt, maxTokens, sessionId });
 }
 
-/** Opens a stream in each dialect. Resolves when all streams have begun. */
-export async function openEach(worker: Worker, prompt: string): Promise<readonly [StreamDialect, AnswerStream][]> {
-  const answers = await times(streamDialects.length, async (index): Promise<[StreamDialect, AnswerStream]> => {
-    const dialect = streamDialects[index] as StreamDialect;
-    return [dialect, await open(worker, dialect, prompt)];
-  });
-  for (const [, answer] of answers) await answer.begun();
-  return answers;
+/** Opens a stream in each dialect. Resolves when all streams have begun; the result returns that of a dialect. */
+export async function openEach(worker: Worker, prompt: string): Promise<(dialect: StreamDialect) => AnswerStream> {
+  const opened = streamDialects.map(async (dialect) => [dialect, await open(worker, dialect, prompt)] as const);
+  const answers = new Map(await Promise.all(opened));
+  for (const answer of answers.values()) await answer.begun();
+  return (dialect) => answers.get(dialect) as AnswerStream;
 }
 
 /** @param due "cut short" accepts an error, or an end with the reason cancelled: no client may take the answer for complete */

@@ -1,10 +1,16 @@
-// Owns the functions that all groups of faults use: starting workers, running checks, random numbers, texts of undisturbed answers.
+// Owns what all groups of faults use: cells, which are tests that collect facts, their workers, random numbers, texts of undisturbed answers, and the
+// check that no process or port is left.
+import { deadlineSignal } from "@waggle/async";
+import type { GenerateRequestInput } from "@waggle/protocol";
 import {
   createFacts,
+  createLeftoverCheck,
+  createProcessGroups,
   createRandom,
+  daemonCommand,
+  endLeftovers,
   messageOf,
   openStream,
-  daemonCommand,
   startWorker,
   until,
   waitFor,
@@ -15,28 +21,8 @@ import {
   type Worker,
   type WorkerSpec,
 } from "@waggle/testing/harness";
-import type { GenerateRequestInput } from "@waggle/protocol";
-
-export interface StageOptions {
-  readonly groups: ProcessGroups;
-  readonly seed: number;
-  readonly long: boolean;
-  /** More flags for every worker; they override other flags, to make a worker break a rule. */
-  readonly workerFlags: readonly string[];
-  /** Observes every daemon, to find processes and ports that are left after the run. */
-  readonly leftovers: LeftoverCheck;
-  /** Aborts the run. */
-  readonly interrupted: AbortSignal;
-}
-
-/** The result of one check. */
-export interface Row {
-  readonly name: string;
-  /** Expectations that did not hold; empty if the check passed. */
-  readonly failures: readonly string[];
-  /** Measured values. Each name ends in its unit. */
-  readonly numbers: Readonly<Record<string, number>>;
-}
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { howToRepeat, isLong, limitMs, say, seed } from "../../support/long.ts";
 
 export interface StartOptions extends Pick<WorkerSpec, "loading"> {
   /** Use the embedded model instead of the fake backend. */
@@ -45,94 +31,71 @@ export interface StartOptions extends Pick<WorkerSpec, "loading"> {
   readonly nodeFlags?: readonly string[];
 }
 
-/** The functions that a group gets. */
-export interface Stage extends Pick<StageOptions, "long" | "groups" | "leftovers"> {
+/** The functions that the cells of a group share. */
+export interface Stage {
+  readonly groups: ProcessGroups;
+  /** Observes every daemon. */
+  readonly leftovers: LeftoverCheck;
   readonly random: Random;
-  readonly uncutText: UncutText;
-  /** Round numbers: `long` rounds in a long run, `short` rounds (1 by default) in a short run. */
-  rounds(long: number, short?: number): Iterable<number>;
+  /** Declares a test that fails with every fact that does not hold. @param longRounds number of its rounds in a long run */
+  cell(name: string, run: (facts: Facts) => Promise<void>, longRounds?: number): void;
   /** Starts a worker, by default on the fake backend, and waits until it is ready. @param flags separated by spaces */
   startWorker(flags: string, options?: StartOptions): Promise<Worker>;
-  /** Runs one check. An error that it throws is a failure of the check. */
-  check(name: string, run: (facts: Facts) => Promise<void>, limitMs?: number): Promise<void>;
+  /** Resolves with the text of an undisturbed answer, from a separate fake worker at full speed, which starts with the first request. */
+  uncutText(request: UncutRequest): Promise<string>;
 }
 
 export type UncutRequest = Required<Pick<GenerateRequestInput, "prompt" | "seed" | "max_tokens">>;
 
-/** Resolves with the text of an undisturbed answer to this request. */
-export type UncutText = (request: UncutRequest) => Promise<string>;
-
-/** Time limit of a check that hangs. Each wait in a check has a shorter limit. */
-const checkLimitMs = 300_000;
-
-/** @param onRow called with the result of each check */
-export function createStage(
-  options: StageOptions,
-  name: string,
-  uncutText: UncutText,
-  onRow: (row: Row) => void,
-): Stage {
-  const { long, groups, leftovers, interrupted } = options;
-  return {
-    ...{ long, groups, leftovers, uncutText },
-    random: createRandom(options.seed, name),
-    rounds: (inLong, inShort = 1) => Array.from({ length: long ? inLong : inShort }, (_, round) => round),
-    startWorker: (flags, start = {}) => {
-      interrupted.throwIfAborted();
-      return until(launch(options, flags, start), interrupted);
-    },
-    async check(name, run, limitMs = checkLimitMs) {
-      interrupted.throwIfAborted();
-      const facts = createFacts();
-      try {
-        await until(waitFor(`the check "${name}" to finish`, run(facts), limitMs), interrupted);
-      } catch (error) {
-        interrupted.throwIfAborted();
-        facts.expect(false, messageOf(error));
-      }
-      const { failures, numbers } = facts;
-      onRow({ name, failures, numbers });
-    },
-  };
-}
-
-async function launch(options: StageOptions, flags: string, start: StartOptions): Promise<Worker> {
-  const { realModel = false, nodeFlags = [], ...spec } = start;
-  const backend = ["--log-level", "info", "--backend", realModel ? "llama" : "fake"];
-  const worker = await startWorker(options.groups, {
-    ...spec,
-    command: daemonCommand("worker", nodeFlags),
-    flags: [...backend, ...flags.trim().split(/\s+/), ...options.workerFlags],
+/** Called in the `describe` of a group. After the time limit all cells of the group fail; after its last cell, no process or port may be left. */
+export function createStage(): Stage {
+  const [groups, leftovers] = [createProcessGroups("faults"), createLeftoverCheck()];
+  let limit: AbortSignal;
+  let undisturbed: Promise<Worker> | undefined;
+  beforeAll(() => {
+    limit = deadlineSignal(limitMs).signal;
   });
-  await options.leftovers.observe([worker.pid]);
-  return worker;
+  afterAll(async () => {
+    groups.killAll();
+    expect(endLeftovers(await leftovers.check()), "processes and ports that are left").toEqual([]);
+  });
+  const stage: Stage = {
+    ...{ groups, leftovers, random: createRandom(seed) },
+    cell(name, run, longRounds = 1) {
+      const rounds = isLong ? longRounds : 1;
+      test(`${name}${rounds > 1 ? `, ${rounds} rounds` : ""}`, { repeats: rounds - 1 }, async () => {
+        limit.throwIfAborted();
+        const facts = createFacts();
+        await until(run(facts), limit).catch((error: unknown) => facts.expect(false, messageOf(error)));
+        say(`  ${expect.getState().currentTestName} ${JSON.stringify(facts.numbers)}`);
+        expect(facts.failures, howToRepeat).toEqual([]);
+      });
+    },
+    async startWorker(flags, { realModel = false, nodeFlags = [], ...spec } = {}) {
+      limit.throwIfAborted();
+      const backend = ["--log-level", "info", "--backend", realModel ? "llama" : "fake"];
+      const command = daemonCommand("worker", nodeFlags);
+      const worker = await startWorker(groups, { ...spec, command, flags: [...backend, ...flags.trim().split(/\s+/)] });
+      await leftovers.observe([worker.pid]);
+      return worker;
+    },
+    async uncutText(body) {
+      undisturbed ??= stage.startWorker("--context-size 65536 --replay-buffer 64MiB");
+      const { over, judge } = await openStream({ url: `${(await undisturbed).url}/v1/inference`, body });
+      const { how } = await waitFor("an uncut text", over);
+      if (how !== "complete") throw new Error(`Cannot get the uncut text: its stream was ${how}`);
+      return judge.text;
+    },
+  };
+  return stage;
 }
 
-/** The texts come from a separate fake worker at full speed, which starts with the first request. */
-export function createUncutText(options: StageOptions): UncutText {
-  const texts = new Map<string, Promise<string>>();
-  let worker: Promise<Worker> | undefined;
-
-  async function compute(request: UncutRequest): Promise<string> {
-    worker ??= launch({ ...options, workerFlags: [] }, "--context-size 65536 --replay-buffer 64MiB", {});
-    const { url } = await worker;
-    const { over, judge } = await openStream({ url: `${url}/v1/inference`, body: request });
-    const { how } = await waitFor("an uncut text", over);
-    if (how !== "complete") throw new Error(`Cannot get the uncut text: its stream was ${how}`);
-    return judge.text;
-  }
-
-  return (request) => {
-    const key = JSON.stringify(request);
-    const known = texts.get(key);
-    if (known !== undefined) return known;
-    const text = compute(request);
-    texts.set(key, text);
-    // The next request starts another worker.
-    text.catch(() => {
-      texts.delete(key);
-      worker = undefined;
-    });
-    return text;
-  };
+/** Called in a `describe`: makes a value before its cells, such as a worker, and ends it after them. The result returns the value. */
+export function shared<T>(make: () => Promise<T>): () => T {
+  let value: T;
+  beforeAll(async () => {
+    value = await make();
+    return () => (value as Partial<AsyncDisposable> | undefined)?.[Symbol.asyncDispose]?.();
+  }, limitMs);
+  return () => value;
 }
