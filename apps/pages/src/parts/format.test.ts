@@ -1,34 +1,17 @@
 import { expect, it } from "vitest";
 import {
-  formatByteRate,
-  formatBytes,
   formatCount,
   formatCounted,
   formatDuration,
   formatFigure,
   formatLargeCount,
   formatMilliseconds,
-  formatPercent,
   formatShare,
   formatTime,
   formatTokenRate,
 } from "./format.ts";
 
-it.each([
-  [0, "0 B"],
-  [999, "999 B"],
-  [1_000, "1.0 kB"],
-  [99_940, "99.9 kB"],
-  [99_950, "100 kB"],
-  [999_499, "999 kB"],
-  [999_600, "1.0 MB"],
-  [812_345_678, "812 MB"],
-  [1_234_567_890, "1.2 GB"],
-  [71_000_000_000_000, "71.0 TB"],
-])("%i bytes read %s", (bytes, text) => expect(formatBytes(bytes)).toBe(text));
-
-it("formats rates, counts and figures", () => {
-  expect(formatByteRate(12_000_000)).toBe("12.0 MB/s");
+it("formats counts and figures", () => {
   expect([2, 3.456, 9.97, 85.4, 1_234.5, undefined].map(formatFigure)).toEqual(["2", "3.5", "10", "85", "1,235", "–"]);
   expect(formatCount(30_000)).toBe("30,000");
   expect([1, 1_235].map((count) => formatCounted(count, "token"))).toEqual(["1 token", "1,235 tokens"]);
@@ -40,8 +23,7 @@ it("formats rates, counts and figures", () => {
   expect(formatTokenRate(3.456)).toBe("3.5 tokens/s");
 });
 
-it("rounds progress down and shares to the nearest percent", () => {
-  expect([0, 0.429, 0.999].map(formatPercent)).toEqual(["0 %", "42 %", "99 %"]);
+it("rounds shares to the nearest percent", () => {
   expect([0, 0.004, 0.5, undefined].map(formatShare)).toEqual(["0 %", "under 1 %", "50 %", "–"]);
 });
 

@@ -1,19 +1,7 @@
 // Owns the formats of numbers on all pages: bytes, rates, counts, shares, times. Pure.
+export { formatByteRate, formatBytes, formatPercent } from "@waggle/protocol/format";
 
 const unknown = "–";
-const units = ["B", "kB", "MB", "GB", "TB"] as const;
-
-/** Units in steps of 1,000, as hubs and disks count; up to three digits: 1.2 GB, 45.6 MB, 789 B. */
-export function formatBytes(bytes: number): string {
-  // A value that would be rounded up to 1,000 gets the next unit.
-  const power = bytes < 999.5 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes * 1.0005) / 3));
-  const value = bytes / 1_000 ** power;
-  return `${power === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[power] ?? ""}`;
-}
-
-export function formatByteRate(bytesPerSecond: number): string {
-  return `${formatBytes(bytesPerSecond)}/s`;
-}
 
 /** For example 1,235. */
 export function formatCount(count: number): string {
@@ -40,11 +28,6 @@ export function formatLargeCount(count: number): string {
 export function formatFigure(value: number | undefined): string {
   if (value === undefined) return unknown;
   return value < 9.95 && !Number.isInteger(value) ? value.toFixed(1) : formatCount(Math.round(value));
-}
-
-/** Progress, rounded down so that 100 % appears only at the end. @param share 0 to 1 */
-export function formatPercent(share: number): string {
-  return `${Math.floor(share * 100)} %`;
 }
 
 /** A share of a whole, rounded; "–" for an unknown share. @param share 0 to 1 */

@@ -1,14 +1,7 @@
 // Formats numbers for people: bytes, rates, times, dates. People read this machine's clock with its zone; programs read UTC.
+import { formatByteRate, formatBytes, formatPercent } from "@waggle/protocol/format";
 
-const units = ["B", "kB", "MB", "GB", "TB"] as const;
-
-/** Bytes in units of 1,000, as disks, model hubs and the pages count: 1.2 GB, 45.6 MB, 789 B. */
-export function formatBytes(bytes: number): string {
-  // A value that would be rounded up to 1,000 gets the next unit.
-  const power = bytes < 999.5 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes * 1.0005) / 3));
-  const value = bytes / 1_000 ** power;
-  return `${power === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[power] ?? ""}`;
-}
+export { formatBytes, formatPercent };
 
 /** A duration in its two largest units: 850 ms, 12 s, 3 min 20 s, 2 h 5 min, 4 d 3 h. */
 export function formatDuration(ms: number): string {
@@ -56,10 +49,6 @@ export function formatCount(count: number): string {
   return String(count);
 }
 
-export function formatRate(bytesPerSecond: number): string {
-  return `${formatBytes(bytesPerSecond)}/s`;
-}
-
 export interface Transfer {
   readonly doneBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
@@ -73,7 +62,7 @@ export function formatTransfer({ doneBytes, totalBytes, bytesPerSecond, etaMs }:
     doneBytes === undefined
       ? ""
       : formatBytes(doneBytes) + (totalBytes === undefined ? "" : ` of ${formatBytes(totalBytes)}`),
-    bytesPerSecond === undefined || bytesPerSecond === 0 ? "" : formatRate(bytesPerSecond),
+    bytesPerSecond === undefined || bytesPerSecond === 0 ? "" : formatByteRate(bytesPerSecond),
     etaMs === undefined ? "" : `${formatDuration(Math.max(1_000, etaMs))} left`,
   ];
   return words.filter((word) => word !== "").join("  ");
@@ -82,9 +71,4 @@ export function formatTransfer({ doneBytes, totalBytes, bytesPerSecond, etaMs }:
 /** A number with its noun: `1 token`, `2 tokens`. */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-/** A percentage, rounded down, so that 100 % appears only at the end. */
-export function formatPercent(share: number): string {
-  return `${Math.floor(share * 100)} %`;
 }

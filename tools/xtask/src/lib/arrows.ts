@@ -19,7 +19,7 @@ const arrows: readonly Arrow[] = [
   ["packages/chat-format/src/format", ["@waggle/grammar/json-schema"]],
   ["packages/daemon/src/ports", []],
   ["packages/daemon/src/pages", []],
-  ["packages/daemon/src/terminal", ["@waggle/async"]],
+  ["packages/daemon/src/terminal", ["@waggle/async", "@waggle/protocol/format"]],
   ["packages/daemon/src/traces", ["@waggle/async", "@waggle/jobs"]],
   ["packages/testing/src/models", []],
   [
