@@ -5,7 +5,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { deferred } from "../models/deferred.tsx";
 import type { ModelControls } from "../models/model-controls.ts";
 import { copy } from "../parts/copy-button.tsx";
-import { Icon } from "../parts/icons.tsx";
+import { Icon, IconButton } from "../parts/icons.tsx";
 import { saveFile } from "../parts/save-file.ts";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
 import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
@@ -189,15 +189,13 @@ export function App({
         onClick={() => (sidebarOpen.value = false)}
       />
       <header class="topbar">
-        <button
-          type="button"
-          class="button icon quiet only-narrow"
-          aria-label="Conversations"
+        <IconButton
+          icon="menu"
+          label="Conversations"
+          kind="quiet only-narrow"
           aria-expanded={sidebarOpen.value}
           onClick={() => (sidebarOpen.value = !sidebarOpen.value)}
-        >
-          <Icon name="menu" />
-        </button>
+        />
         <div class="grow">
           <WorkerBadge {...{ about, choice, controls }} wanted={current.settings.model} onChoose={chat.chooseModel} />
         </div>

@@ -1,7 +1,7 @@
 // Owns copying text, even on a page without a secure connection.
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { Icon } from "./icons.tsx";
+import { IconButton } from "./icons.tsx";
 
 const confirmationMs = 1_500;
 
@@ -12,17 +12,12 @@ export function CopyButton({ text, label }: { readonly text: string; readonly la
     const timer = setTimeout(() => setCopied(false), confirmationMs);
     return () => clearTimeout(timer);
   }, [copied]);
-  const name = copied ? "Copied" : label;
   return (
-    <button
-      type="button"
-      class="button icon tiny quiet"
-      aria-label={name}
-      title={name}
+    <IconButton
+      icon={copied ? "check" : "copy"}
+      label={copied ? "Copied" : label}
       onClick={() => void copy(text).then(setCopied)}
-    >
-      <Icon name={copied ? "check" : "copy"} />
-    </button>
+    />
   );
 }
 

@@ -1,5 +1,5 @@
 // Owns the icons on buttons: strokes on a grid of 24 units, in the colour of the surrounding text. Screen readers skip them.
-import type { VNode } from "preact";
+import type { ComponentProps, VNode } from "preact";
 
 const strokes = {
   plus: "M12 5v14M5 12h14",
@@ -49,5 +49,21 @@ export function Icon({ name }: { readonly name: IconName }): VNode {
         stroke-linejoin="round"
       />
     </svg>
+  );
+}
+
+export type IconButtonProps = Omit<ComponentProps<"button">, "class" | "aria-label" | "icon"> & {
+  readonly icon: IconName;
+  /** For screen readers. It is also the title, unless another is given. */
+  readonly label: string;
+  /** CSS classes of the button's size and colours. */
+  readonly kind?: string;
+};
+
+export function IconButton({ icon, label, kind = "tiny quiet", ...others }: IconButtonProps): VNode {
+  return (
+    <button type="button" class={`button icon ${kind}`} aria-label={label} title={label} {...others}>
+      <Icon name={icon} />
+    </button>
   );
 }

@@ -3,8 +3,7 @@ import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { lastingStorage, storeItem } from "../wire/browser-storage.ts";
-import { Icon } from "./icons.tsx";
-import type { IconName } from "./icons.tsx";
+import { IconButton, type IconButtonProps } from "./icons.tsx";
 
 export interface RememberedSwitch {
   readonly on: ReadonlySignal<boolean>;
@@ -26,25 +25,6 @@ export function createRememberedSwitch(
   };
 }
 
-export interface SwitchButtonProps {
-  readonly of: RememberedSwitch;
-  readonly icon: IconName;
-  readonly label: string;
-  /** By default the label. */
-  readonly title?: string;
-}
-
-export function SwitchButton({ of, icon, label, title = label }: SwitchButtonProps): VNode {
-  return (
-    <button
-      type="button"
-      class="button icon tiny quiet"
-      aria-label={label}
-      title={title}
-      aria-pressed={of.on.value}
-      onClick={of.turn}
-    >
-      <Icon name={icon} />
-    </button>
-  );
+export function SwitchButton({ of, ...others }: IconButtonProps & { readonly of: RememberedSwitch }): VNode {
+  return <IconButton {...others} aria-pressed={of.on.value} onClick={of.turn} />;
 }

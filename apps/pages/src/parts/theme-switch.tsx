@@ -3,8 +3,7 @@ import { signal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
 import type { VNode } from "preact";
 import { storeItem, lastingStorage } from "../wire/browser-storage.ts";
-import { Icon } from "./icons.tsx";
-import type { IconName } from "./icons.tsx";
+import { IconButton, type IconName } from "./icons.tsx";
 
 const themes = ["system", "light", "dark"] as const;
 type Theme = (typeof themes)[number];
@@ -30,10 +29,6 @@ function next(): void {
 }
 
 export function ThemeSwitch(): VNode {
-  const name = `Colours: ${theme.value}. Change`;
-  return (
-    <button type="button" class="button icon quiet" onClick={next} aria-label={name} title={name}>
-      <Icon name={pictures[theme.value]} />
-    </button>
-  );
+  const label = `Colours: ${theme.value}. Change`;
+  return <IconButton icon={pictures[theme.value]} label={label} kind="quiet" onClick={next} />;
 }

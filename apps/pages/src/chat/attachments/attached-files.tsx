@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { CopyButton } from "../../parts/copy-button.tsx";
-import { Icon } from "../../parts/icons.tsx";
+import { Icon, IconButton } from "../../parts/icons.tsx";
 import type { Attachment } from "./attachment.ts";
 import { attachmentWords } from "./attachment-words.ts";
 import "./attachments.css";
@@ -20,15 +20,12 @@ export function AttachedFiles({ attachments, onRemove }: AttachedFilesProps): VN
         <li key={attachment.id}>
           <AttachedFile attachment={attachment} />
           {onRemove !== undefined && (
-            <button
-              type="button"
-              class="button icon quiet"
-              aria-label={`Remove ${attachment.name}`}
-              title="Remove"
+            <IconButton
+              icon="close"
+              label={`Remove ${attachment.name}`}
+              kind="quiet"
               onClick={() => onRemove(attachment.id)}
-            >
-              <Icon name="close" />
-            </button>
+            />
           )}
         </li>
       ))}

@@ -1,6 +1,6 @@
 // Owns the list of files attached to an unsent message, with each file's size, tokens and a button to remove it.
 import type { VNode } from "preact";
-import { Icon } from "../../parts/icons.tsx";
+import { Icon, IconButton } from "../../parts/icons.tsx";
 import { PictureImage } from "../pictures/picture-image.tsx";
 import "../pictures/pictures.css";
 import { attachmentWords } from "./attachment-words.ts";
@@ -60,18 +60,14 @@ function Chip({ file: { id, name, attachment }, onRemove }: ChipProps): VNode {
           {attachment === undefined ? "Reading…" : attachmentWords(attachment)}
         </span>
       </span>
-      <button
-        type="button"
-        class="button icon tiny quiet"
-        aria-label={`Remove ${name}`}
-        title="Remove"
+      <IconButton
+        icon="close"
+        label={`Remove ${name}`}
         onClick={() => {
           onRemove(id);
           document.getElementById("message")?.focus();
         }}
-      >
-        <Icon name="close" />
-      </button>
+      />
     </li>
   );
 }

@@ -2,8 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { Icon } from "../../parts/icons.tsx";
-import type { IconName } from "../../parts/icons.tsx";
+import { IconButton, type IconName } from "../../parts/icons.tsx";
 import type { Attachment } from "../attachments/attachment.ts";
 import { picturesIn } from "../attachments/attachment.ts";
 import { FileDrop } from "../attachments/file-drop.tsx";
@@ -108,20 +107,10 @@ export function Composer(props: ComposerProps): VNode {
         }}
       />
       {live && (
-        <button
-          type="button"
-          class={empty ? "button icon primary" : "button icon"}
-          aria-label="Stop"
-          title="Stop (Esc)"
-          onClick={onStop}
-        >
-          <Icon name="stop" />
-        </button>
+        <IconButton icon="stop" label="Stop" title="Stop (Esc)" kind={empty ? "primary" : ""} onClick={onStop} />
       )}
       {!(live && empty) && (
-        <button class="button icon primary" aria-label="Send" title="Send (Enter)" disabled={unready}>
-          <Icon name="send" />
-        </button>
+        <IconButton icon="send" label="Send" title="Send (Enter)" kind="primary" type="submit" disabled={unready} />
       )}
     </form>
   );
@@ -142,16 +131,14 @@ function PictureButton({ sight, onFiles, onRefused }: PictureButtonProps): VNode
   }
   const sentence = `Cannot add pictures: ${reason}`;
   return (
-    <button
-      type="button"
-      class="button icon quiet"
-      aria-label={label}
+    <IconButton
+      icon="noPicture"
+      label={label}
       title={sentence}
+      kind="quiet"
       aria-disabled="true"
       onClick={() => onRefused(sentence)}
-    >
-      <Icon name="noPicture" />
-    </button>
+    />
   );
 }
 
@@ -168,15 +155,7 @@ function FileButton({ label, title, icon, accept, onFiles }: FileButtonProps): V
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
-      <button
-        type="button"
-        class="button icon quiet"
-        aria-label={label}
-        title={title}
-        onClick={() => input.current?.click()}
-      >
-        <Icon name={icon} />
-      </button>
+      <IconButton icon={icon} label={label} title={title} kind="quiet" onClick={() => input.current?.click()} />
       <input
         ref={input}
         type="file"

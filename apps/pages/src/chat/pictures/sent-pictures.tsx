@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { Icon } from "../../parts/icons.tsx";
+import { IconButton } from "../../parts/icons.tsx";
 import type { PictureAttachment } from "../attachments/attachment.ts";
 import { attachmentWords } from "../attachments/attachment-words.ts";
 import { PictureImage } from "./picture-image.tsx";
@@ -31,15 +31,7 @@ export function SentPictures({ pictures, onRemove }: SentPicturesProps): VNode {
               <PictureImage picture={picture} alt="" />
             </button>
             {onRemove !== undefined && (
-              <button
-                type="button"
-                class="button icon"
-                aria-label={`Remove ${picture.name}`}
-                title="Remove"
-                onClick={() => onRemove(picture.id)}
-              >
-                <Icon name="close" />
-              </button>
+              <IconButton icon="close" label={`Remove ${picture.name}`} kind="" onClick={() => onRemove(picture.id)} />
             )}
           </li>
         ))}
@@ -73,9 +65,7 @@ function PictureDialog({ picture, onClose }: PictureDialogProps): VNode {
           <span class="anywhere">
             <span class="strong">{picture.name}</span> <span class="muted numbers">{attachmentWords(picture)}</span>
           </span>
-          <button type="button" class="button icon quiet" aria-label="Close" onClick={() => dialog.current?.close()}>
-            <Icon name="close" />
-          </button>
+          <IconButton icon="close" label="Close" kind="quiet" onClick={() => dialog.current?.close()} />
         </figcaption>
         <PictureImage picture={picture} alt={picture.name} />
       </figure>

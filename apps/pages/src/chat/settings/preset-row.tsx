@@ -1,7 +1,7 @@
 // Owns the presets in the settings dialog: applies a preset to the fields, and saves the fields as a preset.
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { Icon } from "../../parts/icons.tsx";
+import { IconButton } from "../../parts/icons.tsx";
 import { presetNameChars } from "./preset-store.ts";
 import type { PresetStore } from "./preset-store.ts";
 import { builtInPresets, isIn, withPreset } from "./presets.ts";
@@ -57,14 +57,7 @@ function PresetItem({ form, preset, onDelete }: PresetItemProps): VNode {
         {preset.name}
       </button>
       {onDelete !== undefined && (
-        <button
-          type="button"
-          class="button icon tiny quiet"
-          aria-label={`Delete the preset ${preset.name}`}
-          onClick={onDelete}
-        >
-          <Icon name="trash" />
-        </button>
+        <IconButton icon="trash" label={`Delete the preset ${preset.name}`} onClick={onDelete} />
       )}
     </li>
   );

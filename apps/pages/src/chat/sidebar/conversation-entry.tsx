@@ -3,8 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { formText } from "../../parts/form-text.ts";
-import { Icon } from "../../parts/icons.tsx";
-import type { IconName } from "../../parts/icons.tsx";
+import { Icon, IconButton, type IconName } from "../../parts/icons.tsx";
 import type { Head } from "../conversation/conversation.ts";
 import type { FileKind } from "../storage/library.ts";
 
@@ -64,24 +63,14 @@ function Entry({ head, shown, live, actions }: EntryProps): VNode {
         {live && <span class="live-dot pulse" role="img" aria-label="Answering" />}
         <span>{title}</span>
       </button>
-      <button
+      <IconButton
         ref={more}
-        type="button"
-        class="button icon tiny quiet"
-        aria-label={`More for “${title}”`}
+        icon="more"
+        label={`More for “${title}”`}
         aria-expanded={state.value === "open"}
         onClick={() => (state.value = state.value === "open" ? "closed" : "open")}
-      >
-        <Icon name="more" />
-      </button>
-      <button
-        type="button"
-        class="button icon tiny quiet"
-        aria-label={`Delete “${title}”`}
-        onClick={() => actions.delete(id)}
-      >
-        <Icon name="trash" />
-      </button>
+      />
+      <IconButton icon="trash" label={`Delete “${title}”`} onClick={() => actions.delete(id)} />
       {state.value === "open" && (
         <div class="entry-actions" role="group" aria-label={`“${title}”`}>
           <Action icon="edit" label="Rename" onClick={() => (state.value = "renaming")} />
@@ -150,12 +139,8 @@ function Renaming({ title, onDone }: { readonly title: string; readonly onDone: 
           onDone();
         }}
       />
-      <button class="button icon tiny" aria-label="Save name">
-        <Icon name="check" />
-      </button>
-      <button type="button" class="button icon tiny quiet" aria-label="Cancel" onClick={() => onDone()}>
-        <Icon name="close" />
-      </button>
+      <IconButton icon="check" label="Save name" kind="tiny" type="submit" />
+      <IconButton icon="close" label="Cancel" onClick={() => onDone()} />
     </form>
   );
 }

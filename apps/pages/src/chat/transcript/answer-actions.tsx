@@ -1,7 +1,6 @@
 // Owns the buttons that continue, retry or regenerate an answer.
 import type { VNode } from "preact";
-import { Icon } from "../../parts/icons.tsx";
-import type { IconName } from "../../parts/icons.tsx";
+import { Icon, IconButton, type IconName } from "../../parts/icons.tsx";
 import { canContinue, isEmpty, isLive } from "../conversation/answer.ts";
 import type { Answer } from "../conversation/answer.ts";
 import type { Chat } from "../chat.ts";
@@ -38,17 +37,7 @@ export function ContinueButton({ answer, asked, chat }: AnswerActionsProps): VNo
 
 export function RegenerateButton({ answer, asked, chat }: AnswerActionsProps): VNode | null {
   if (!asked || isLive(answer)) return null;
-  return (
-    <button
-      type="button"
-      class="button icon tiny quiet"
-      aria-label="Regenerate"
-      title="Regenerate"
-      onClick={() => chat.regenerate(answer.id)}
-    >
-      <Icon name="retry" />
-    </button>
-  );
+  return <IconButton icon="retry" label="Regenerate" onClick={() => chat.regenerate(answer.id)} />;
 }
 
 interface ActionProps {

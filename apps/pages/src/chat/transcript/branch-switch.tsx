@@ -1,6 +1,6 @@
 // Owns the switch between branches of a conversation: "‹ 2 of 3 ›" on a turn with siblings.
 import type { VNode } from "preact";
-import { Icon } from "../../parts/icons.tsx";
+import { IconButton } from "../../parts/icons.tsx";
 
 export interface BranchesProps {
   /** Ids of all turns that follow the same turn, oldest first. A single turn has no switch. */
@@ -31,20 +31,16 @@ interface StepProps extends Pick<BranchesProps, "onChoose"> {
 
 function Step({ to, label, icon, onChoose }: StepProps): VNode {
   return (
-    <button
-      type="button"
-      class="button icon tiny quiet"
-      aria-label={label}
-      title={label}
+    <IconButton
+      icon={icon}
+      label={label}
       disabled={to === undefined}
       onClick={() => {
         if (to === undefined) return;
         onChoose(to);
         focusStep(to, label);
       }}
-    >
-      <Icon name={icon} />
-    </button>
+    />
   );
 }
 

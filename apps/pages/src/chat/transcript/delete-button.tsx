@@ -1,24 +1,20 @@
 // Owns the button that deletes one message or answer.
 import type { VNode } from "preact";
 import { useContext } from "preact/hooks";
-import { Icon } from "../../parts/icons.tsx";
+import { IconButton } from "../../parts/icons.tsx";
 import { PageActionsContext } from "../page-actions.ts";
 
 export function DeleteButton({ turnId, label }: { readonly turnId: string; readonly label: string }): VNode {
   const page = useContext(PageActionsContext);
   return (
-    <button
-      type="button"
-      class="button icon tiny quiet"
-      aria-label={label}
-      title={label}
+    <IconButton
+      icon="trash"
+      label={label}
       onClick={() => {
         page.deleteTurn(turnId);
         // The button disappears with its message. The transcript is the nearest place that stays.
         document.querySelector<HTMLElement>(".transcript")?.focus();
       }}
-    >
-      <Icon name="trash" />
-    </button>
+    />
   );
 }

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { Icon } from "../../parts/icons.tsx";
+import { IconButton } from "../../parts/icons.tsx";
 import { AnswerTurn, showsFigures } from "./answer-turn.tsx";
 import type { Chat } from "../chat.ts";
 import { shownLiveAnswer, shownTurns } from "../conversation/conversation.ts";
@@ -87,9 +87,7 @@ export function Transcript({ conversation, chat, choice }: TranscriptProps): VNo
       </div>
       {!atEnd.value && (
         <div class="to-end">
-          <button type="button" class="button icon" aria-label="To the newest" onClick={scrollToEnd}>
-            <Icon name="down" />
-          </button>
+          <IconButton icon="down" label="To the newest" kind="" onClick={scrollToEnd} />
         </div>
       )}
     </>

@@ -3,7 +3,7 @@ import { signal, useSignal } from "@preact/signals";
 import type { Signal } from "@preact/signals";
 import type { ComponentChildren, RefObject, VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { Icon } from "../../parts/icons.tsx";
+import { IconButton } from "../../parts/icons.tsx";
 import { growToFit } from "../composer/composer.tsx";
 import { isComposing } from "../composer/is-composing.ts";
 import { removeEdits, storeEdits, storedEdits } from "../composer/unsent-edits.ts";
@@ -27,18 +27,7 @@ export function useEditing(turnId: string): Editing {
 }
 
 export function EditButton({ editing, label }: { readonly editing: Editing; readonly label: string }): VNode {
-  return (
-    <button
-      ref={editing.button}
-      type="button"
-      class="button icon tiny quiet"
-      aria-label={label}
-      title={label}
-      onClick={() => (editing.open.value = true)}
-    >
-      <Icon name="edit" />
-    </button>
-  );
+  return <IconButton ref={editing.button} icon="edit" label={label} onClick={() => (editing.open.value = true)} />;
 }
 
 export interface TurnEditorProps {
