@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { Fault } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
+import { Alert } from "../parts/alert.tsx";
 import type { Api } from "../wire/api.ts";
 import { problemOf } from "../wire/problem.ts";
 
@@ -69,11 +70,7 @@ export function Faults({ api }: { readonly api: Api }): VNode {
           </li>
         ))}
       </ul>
-      {trouble.value !== undefined && (
-        <p class="notice bad" role="alert">
-          {trouble.value}
-        </p>
-      )}
+      <Alert text={trouble.value} />
     </section>
   );
 }

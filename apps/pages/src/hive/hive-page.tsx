@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { LivenessState } from "@waggle/protocol";
 import type { VNode } from "preact";
+import { Alert } from "../parts/alert.tsx";
 import { Brand } from "../parts/brand.tsx";
 import { useNow } from "../parts/countdown.tsx";
 import { ThemeSwitch } from "../parts/theme-switch.tsx";
@@ -65,20 +66,12 @@ function Notices({ api, feed }: PageProps): VNode {
   return (
     <>
       <TokenNotice api={api} />
-      {refusal !== undefined && refusal.code !== "unauthenticated" && (
-        <p class="notice bad" role="alert">
-          {refusal.message}
-        </p>
-      )}
+      {refusal?.code !== "unauthenticated" && <Alert text={refusal?.message} />}
       {feed.connection.value === "lost" && refusal === undefined && (
-        <p class="notice bad" role="alert">
-          The hive does not answer; showing the last data. Reconnecting…
-        </p>
+        <Alert text="The hive does not answer; showing the last data. Reconnecting…" />
       )}
       {feed.view.value.fleet?.connected === false && (
-        <p class="notice bad" role="alert">
-          The hive has no connection to NATS; the data of the fleet is old.
-        </p>
+        <Alert text="The hive has no connection to NATS; the data of the fleet is old." />
       )}
     </>
   );

@@ -1,6 +1,7 @@
 // Owns components whose code a page loads only when it first shows them.
 import type { ComponentType, VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { Alert } from "../parts/alert.tsx";
 
 /** @param load resolves with the component; if it rejects, for example because the server has a newer page, the page says so */
 export function deferred<Props extends object>(
@@ -19,13 +20,7 @@ export function deferred<Props extends object>(
         () => setState("failed"),
       );
     }, []);
-    if (state === "failed") {
-      return (
-        <p class="notice bad" role="alert">
-          A part of this page cannot be loaded. Reload the page.
-        </p>
-      );
-    }
+    if (state === "failed") return <Alert text="A part of this page cannot be loaded. Reload the page." />;
     return Loaded === undefined ? null : <Loaded {...props} />;
   };
 }

@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { Api, TokenAsked } from "../wire/api.ts";
+import { Alert } from "./alert.tsx";
 import { formText } from "./form-text.ts";
 
 type Asked = Exclude<TokenAsked, "no">;
@@ -66,11 +67,7 @@ function OpenDialog({ api, asked }: { readonly api: Api; readonly asked: Asked }
       <form onSubmit={(event) => void submit(event)}>
         <h2 id="token-title">{titles[asked]}</h2>
         <p class="small muted">{explanations[asked]}</p>
-        {trouble.value !== undefined && (
-          <p class="notice bad" role="alert">
-            {troubles[trouble.value]}
-          </p>
-        )}
+        <Alert text={trouble.value && troubles[trouble.value]} />
         <label class="field">
           <span>API token</span>
           <input class="input mono" name="token" type="password" autocomplete="off" required autofocus />

@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { ListedJob } from "@waggle/protocol";
 import type { VNode } from "preact";
+import { Alert } from "../parts/alert.tsx";
 import { jobStateWords } from "./words.ts";
 import { OwnerCells, OwnerTitles, shownColumns, type ShownColumns } from "./job-columns.tsx";
 import type { WorkerWatch } from "./watch-worker.ts";
@@ -93,12 +94,12 @@ function JobRow({ job, shown, cancel }: JobRowProps): VNode {
 /** A cancel cannot be undone, so the button asks first. */
 function Cancel({ job, cancel }: Pick<JobRowProps, "job" | "cancel">): VNode {
   const step = useSignal<"idle" | "asking" | "sent">("idle");
-  const problem = useSignal("");
+  const problem = useSignal<string | undefined>(undefined);
   const sent = step.value === "sent";
 
   async function send(): Promise<void> {
     step.value = "sent";
-    problem.value = "";
+    problem.value = undefined;
     try {
       await cancel(job);
     } catch (error) {
@@ -119,11 +120,7 @@ function Cancel({ job, cancel }: Pick<JobRowProps, "job" | "cancel">): VNode {
         >
           {sent ? "Cancelling…" : "Cancel"}
         </button>
-        {problem.value !== "" && (
-          <p class="notice bad" role="alert">
-            {problem.value}
-          </p>
-        )}
+        <Alert text={problem.value} />
       </>
     );
   }

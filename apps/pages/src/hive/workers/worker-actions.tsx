@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { HiveWorker } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { Alert } from "../../parts/alert.tsx";
 import type { Api } from "../../wire/api.ts";
 import { problemOf } from "../../wire/problem.ts";
 
@@ -51,11 +52,7 @@ export function WorkerActions({ api, worker }: { readonly api: Api; readonly wor
   return (
     <div class="confirm" role="group" aria-label={`${label} ${worker.worker_id}`}>
       <p class="small">{question}</p>
-      {trouble.value !== undefined && (
-        <p class="notice bad" role="alert">
-          {trouble.value}
-        </p>
-      )}
+      <Alert text={trouble.value} />
       <div class="row">
         <button type="button" class="button tiny primary" disabled={sending.value} onClick={() => void carryOut()}>
           {label}

@@ -1,6 +1,7 @@
 // Owns the end of a row that offers a model: one button for what comes next, and the progress or the problem below.
 import type { VNode } from "preact";
 import { useLayoutEffect } from "preact/hooks";
+import { Alert } from "../../parts/alert.tsx";
 import { formatBytes, formatPercent } from "../../parts/format.ts";
 import type { Api } from "../../wire/api.ts";
 import type { Problem } from "../../wire/problem.ts";
@@ -114,13 +115,7 @@ export function OfferState({
 }: Pick<OfferProps, "offers" | "reference" | "title">): VNode | null {
   const { download, asking, problem } = downloads.view(reference);
   if (problem !== undefined) return <Refusal api={api} problem={problem} />;
-  if (download?.state === "failed") {
-    return (
-      <p class="notice bad anywhere" role="alert">
-        {download.reason}
-      </p>
-    );
-  }
+  if (download?.state === "failed") return <Alert text={download.reason} />;
   if (download?.state === "running") return <ProgressLine subject={title} progress={progressOf(download)} />;
   if (download?.state === "stopped") {
     const { done_bytes: done = 0, total_bytes: total, progress } = download;

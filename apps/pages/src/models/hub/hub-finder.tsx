@@ -3,8 +3,8 @@ import type { HubFile, HubFiles, HubModel } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import { useSignal } from "@preact/signals";
+import { Alert } from "../../parts/alert.tsx";
 import { formatCounted } from "../../parts/format.ts";
-import type { Problem } from "../../wire/problem.ts";
 import { OfferButton, OfferState, useShown } from "../downloads/download-action.tsx";
 import type { Offers } from "../downloads/download-action.tsx";
 import { isReference, listedForm } from "../downloads/downloads.ts";
@@ -59,7 +59,7 @@ export function HubFinder({ offers }: { readonly offers: Offers }): VNode {
         {statusOf(result)}
       </p>
       {sent.value !== "" && <Typed key={sent.value} reference={sent.value} offers={offers} />}
-      {result?.state === "failed" && <Failed problem={result.problem} />}
+      {result?.state === "failed" && <Alert text={result.problem.message} />}
       {result?.state === "found" && (
         <ul class="hub-models">
           {result.found.models.map((model) => (
@@ -79,14 +79,6 @@ function statusOf(result: HubSearch["result"]["value"]): string {
   return models.length === 0
     ? `Nothing found at ${hubName(hub)}`
     : `${formatCounted(models.length, "model")} of ${hubName(hub)}, most downloads first`;
-}
-
-function Failed({ problem }: { readonly problem: Problem }): VNode {
-  return (
-    <p class="notice bad anywhere" role="alert">
-      {problem.message}
-    </p>
-  );
 }
 
 /** The download of a reference that was typed. */
@@ -137,7 +129,7 @@ function Repository({ model, hub, offers }: RepositoryProps): VNode {
 }
 
 function Files({ files, offers }: { readonly files: Asked<HubFiles>; readonly offers: Offers }): VNode {
-  if (files.state === "failed") return <Failed problem={files.problem} />;
+  if (files.state === "failed") return <Alert text={files.problem.message} />;
   if (files.state === "asking") {
     return (
       <p class="small muted" role="status">
