@@ -46,17 +46,8 @@ export interface TurnEditorProps {
   readonly children: ComponentChildren;
 }
 
-export function TurnEditor({
-  turnId,
-  text,
-  label,
-  action,
-  enterSaves,
-  optional = false,
-  onSave,
-  onCancel,
-  children,
-}: TurnEditorProps): VNode {
+export function TurnEditor(props: TurnEditorProps): VNode {
+  const { turnId, text, label, action, enterSaves, optional = false, onSave, onCancel, children } = props;
   const keptFor = `edit.${turnId}` as const;
   const kept = useMemo(() => storedEdits(keptFor)?.["text"], [keptFor]);
   const edited = useSignal(kept ?? text);
