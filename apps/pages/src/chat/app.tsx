@@ -35,7 +35,6 @@ import { PageActionsContext } from "./page-actions.ts";
 import { SettingsDialog } from "./settings/settings-dialog.tsx";
 import type { PresetStore } from "./settings/preset-store.ts";
 import { ShortcutKeys } from "./shortcuts/shortcut-keys.tsx";
-import type { ShortcutSwitch } from "./shortcuts/shortcuts.ts";
 import { SystemLine } from "./transcript/system-line.tsx";
 import { factsOf } from "./model/model-facts.ts";
 import { pointAt } from "./transcript/point-at.ts";
@@ -61,25 +60,12 @@ export interface AppProps {
   readonly deletions: Deletions;
   readonly turnDeletions: TurnDeletions;
   readonly presets: PresetStore;
-  readonly shortcutSwitch: ShortcutSwitch;
   readonly library: Library;
 }
 
-export function App({
-  api,
-  chat,
-  conversations,
-  about,
-  choice,
-  controls,
-  drafts,
-  draftFiles,
-  deletions,
-  turnDeletions,
-  presets,
-  shortcutSwitch,
-  library,
-}: AppProps): VNode {
+export function App(props: AppProps): VNode {
+  const { api, chat, conversations, about, choice, controls, drafts, draftFiles } = props;
+  const { deletions, turnDeletions, presets, library } = props;
   const sidebarOpen = useSignal(false);
   const settingsOpen = useSignal(false);
   const current = conversations.current.value;
@@ -209,7 +195,6 @@ export function App({
         </a>
         <ThemeSwitch />
         <ShortcutKeys
-          enabled={shortcutSwitch}
           onEscape={escape}
           on={{
             new: () => show(undefined),

@@ -23,7 +23,6 @@ import { draftOwner } from "./pictures/held-pictures.ts";
 import { sightOf } from "./pictures/sight.ts";
 import { createModelChoice } from "./model/model-choice.ts";
 import { createPresetStore } from "./settings/preset-store.ts";
-import { createShortcutSwitch } from "./shortcuts/shortcuts.ts";
 import { persistOnceAnswered } from "./storage/storage-used.ts";
 import { createWorkerAbout } from "./model/worker-about.ts";
 
@@ -101,18 +100,8 @@ about.refresh();
 void controls.downloads.refresh();
 mount(
   <App
-    api={api}
-    chat={chat}
-    conversations={conversations}
-    about={about}
-    choice={choice}
-    controls={controls}
-    drafts={drafts}
-    draftFiles={draftFiles}
-    deletions={deletions}
-    turnDeletions={turnDeletions}
+    {...{ api, chat, conversations, about, choice, controls, drafts, draftFiles, deletions, turnDeletions }}
     presets={createPresetStore()}
-    shortcutSwitch={createShortcutSwitch()}
     library={createLibrary(conversations)}
   />,
 );

@@ -1,4 +1,4 @@
-// Owns a switch of the pages that is off until a visitor turns it on, and that this browser remembers; and its icon button.
+// Owns a switch of the pages whose state this browser remembers, and its icon button.
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
 import type { VNode } from "preact";
@@ -12,9 +12,10 @@ export interface RememberedSwitch {
 
 export function createRememberedSwitch(
   storageKey: `waggle.${string}`,
+  initially: "on" | "off" = "off",
   place: Pick<Storage, "getItem" | "setItem"> = lastingStorage,
 ): RememberedSwitch {
-  const on = signal(place.getItem(storageKey) === "on");
+  const on = signal((place.getItem(storageKey) ?? initially) === "on");
   return {
     on,
     turn() {

@@ -3,11 +3,9 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { ShortcutsDialog } from "./shortcuts-dialog.tsx";
-import { shortcutOf, takesLetters } from "./shortcuts.ts";
-import type { ShortcutId, ShortcutSwitch } from "./shortcuts.ts";
+import { shortcutOf, shortcutSwitch, takesLetters, type ShortcutId } from "./shortcuts.ts";
 
 export interface ShortcutKeysProps {
-  readonly enabled: ShortcutSwitch;
   /** Called for Escape when no dialog is open. Returns false if there was nothing to stop or close. */
   readonly onEscape: () => boolean;
   readonly on: Readonly<Record<Exclude<ShortcutId, "list">, () => void>>;
@@ -20,14 +18,14 @@ export function ShortcutKeys(props: ShortcutKeysProps): VNode | null {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (document.querySelector("dialog[open]") !== null) return;
-      const { enabled, onEscape, on } = latest.current;
+      const { onEscape, on } = latest.current;
       const focused = document.activeElement;
       if (event.key === "Escape") {
         // Leaves the field, so that the next key is a shortcut.
         if (!event.defaultPrevented && !onEscape() && focused instanceof HTMLElement) focused.blur();
         return;
       }
-      const id = enabled.on.peek() ? shortcutOf(event, takesLetters(focused)) : undefined;
+      const id = shortcutSwitch.on.peek() ? shortcutOf(event, takesLetters(focused)) : undefined;
       if (id === undefined) return;
       event.preventDefault();
       if (id === "list") listed.value = true;
@@ -47,7 +45,7 @@ export function ShortcutKeys(props: ShortcutKeysProps): VNode | null {
       >
         <kbd>?</kbd>
       </button>
-      {listed.value && <ShortcutsDialog enabled={props.enabled} onClose={() => (listed.value = false)} />}
+      {listed.value && <ShortcutsDialog onClose={() => (listed.value = false)} />}
     </>
   );
 }

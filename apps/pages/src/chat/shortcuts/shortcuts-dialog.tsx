@@ -1,15 +1,9 @@
 // Owns the list of keyboard shortcuts, and the switch that turns them off.
 import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { fixedKeys, shortcuts } from "./shortcuts.ts";
-import type { ShortcutSwitch } from "./shortcuts.ts";
+import { fixedKeys, shortcuts, shortcutSwitch } from "./shortcuts.ts";
 
-export interface ShortcutsDialogProps {
-  readonly enabled: ShortcutSwitch;
-  readonly onClose: () => void;
-}
-
-export function ShortcutsDialog({ enabled, onClose }: ShortcutsDialogProps): VNode {
+export function ShortcutsDialog({ onClose }: { readonly onClose: () => void }): VNode {
   const dialog = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => dialog.current?.showModal(), []);
   return (
@@ -27,12 +21,8 @@ export function ShortcutsDialog({ enabled, onClose }: ShortcutsDialogProps): VNo
           ))}
         </dl>
         <label class="row check small">
-          <input
-            type="checkbox"
-            checked={enabled.on.value}
-            onChange={(event) => enabled.set(event.currentTarget.checked)}
-          />{" "}
-          Use single keys; they are off while you type
+          <input type="checkbox" checked={shortcutSwitch.on.value} onChange={shortcutSwitch.turn} /> Use single keys;
+          they are off while you type
         </label>
         <div class="row end">
           <button type="button" class="button primary" autofocus onClick={() => dialog.current?.close()}>

@@ -1,7 +1,6 @@
 // Shows which key presses are shortcuts.
 import { expect, it } from "vitest";
-import { createMemory } from "../../wire/browser-storage.ts";
-import { createShortcutSwitch, shortcutOf, shortcuts } from "./shortcuts.ts";
+import { shortcutOf, shortcuts } from "./shortcuts.ts";
 
 const press = { ctrlKey: false, metaKey: false, altKey: false, isComposing: false, defaultPrevented: false };
 
@@ -16,12 +15,4 @@ it("uses no key twice, and no key of the browser", () => {
     expect(shortcutOf({ ...press, key: "n", [held]: true }, false)).toBeUndefined();
   }
   expect(shortcutOf({ ...press, key: "F5" }, false)).toBeUndefined();
-});
-
-it("stores that the shortcuts are off", () => {
-  const place = createMemory();
-  const first = createShortcutSwitch(place);
-  expect(first.on.value).toBe(true);
-  first.set(false);
-  expect(createShortcutSwitch(place).on.value).toBe(false);
 });

@@ -1,8 +1,6 @@
 // Owns the keyboard shortcuts. They are single keys, so that they override no shortcut of the browser, and have no effect while the visitor
 // types. This browser stores whether they are on.
-import { signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
-import { storeItem, lastingStorage } from "../../wire/browser-storage.ts";
+import { createRememberedSwitch, type RememberedSwitch } from "../../parts/remembered-switch.tsx";
 
 export const shortcuts = [
   { id: "new", key: "n", words: "New conversation" },
@@ -24,14 +22,10 @@ export const fixedKeys = [
 ] as const;
 
 /** The parts of a key press that matter. */
-export interface KeyPress {
-  readonly key: string;
-  readonly ctrlKey: boolean;
-  readonly metaKey: boolean;
-  readonly altKey: boolean;
-  readonly isComposing: boolean;
-  readonly defaultPrevented: boolean;
-}
+export type KeyPress = Pick<
+  KeyboardEvent,
+  "key" | "ctrlKey" | "metaKey" | "altKey" | "isComposing" | "defaultPrevented"
+>;
 
 /** @param typing whether the focused element takes letters */
 export function shortcutOf(press: KeyPress, typing: boolean): ShortcutId | undefined {
@@ -49,22 +43,5 @@ export function takesLetters(element: Element | null): boolean {
   return tagName === "INPUT" && !["checkbox", "radio", "button", "file"].includes((element as HTMLInputElement).type);
 }
 
-const storageKey = "waggle.shortcuts";
-
-export interface ShortcutSwitch {
-  readonly on: ReadonlySignal<boolean>;
-  set(on: boolean): void;
-}
-
 /** Dictation software may press single keys that the visitor did not intend, so the visitor can turn the shortcuts off. */
-export function createShortcutSwitch(place: Pick<Storage, "getItem" | "setItem"> = lastingStorage): ShortcutSwitch {
-  const on = signal(place.getItem(storageKey) !== "off");
-  return {
-    on,
-    set(wanted) {
-      on.value = wanted;
-      // Without room in the storage, the choice lasts until the page is closed.
-      storeItem(place, storageKey, wanted ? "on" : "off");
-    },
-  };
-}
+export const shortcutSwitch: RememberedSwitch = createRememberedSwitch("waggle.shortcuts", "on");
