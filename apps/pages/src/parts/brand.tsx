@@ -1,5 +1,8 @@
-// Owns the name at the top of each page.
-import type { VNode } from "preact";
+// Owns the top of each page: its name, and the bar of the pages that have no other.
+import type { ComponentChildren, VNode } from "preact";
+import type { Api } from "../wire/api.ts";
+import { ThemeSwitch } from "./theme-switch.tsx";
+import { TokenButton } from "./token-dialog.tsx";
 
 export function Brand({ title, href }: { readonly title: string; readonly href: string }): VNode {
   return (
@@ -9,5 +12,33 @@ export function Brand({ title, href }: { readonly title: string; readonly href: 
         {title}
       </a>
     </h1>
+  );
+}
+
+interface TopBarProps {
+  readonly api: Api;
+  readonly title: string;
+  /** The page's address. */
+  readonly href: string;
+  /** Other pages of the server: their addresses by their names. */
+  readonly links?: Readonly<Record<string, string>>;
+  readonly children?: ComponentChildren;
+}
+
+export function TopBar({ api, title, href, links = {}, children }: TopBarProps): VNode {
+  return (
+    <header class="topbar">
+      <div class="grow">
+        <Brand title={title} href={href} />
+      </div>
+      {children}
+      <TokenButton api={api} />
+      {Object.entries(links).map(([name, address]) => (
+        <a key={name} class="button tiny" href={address}>
+          {name}
+        </a>
+      ))}
+      <ThemeSwitch />
+    </header>
   );
 }

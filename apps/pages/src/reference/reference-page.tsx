@@ -4,9 +4,8 @@ import type { Signal } from "@preact/signals";
 import type { ApiDocument, ApiSchema } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
-import { Brand } from "../parts/brand.tsx";
-import { ThemeSwitch } from "../parts/theme-switch.tsx";
-import { TokenButton, TokenDialog } from "../parts/token-dialog.tsx";
+import { TopBar } from "../parts/brand.tsx";
+import { TokenDialog } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
 import { routeMatches, routesOf, schemaId, schemaMatches } from "./document.ts";
 import type { RouteView } from "./document.ts";
@@ -29,19 +28,7 @@ export function ReferencePage({ api }: { readonly api: Api }): VNode {
   useEffect(load, [api]);
   return (
     <>
-      <header class="topbar">
-        <div class="grow">
-          <Brand title="Waggle API" href="/reference" />
-        </div>
-        <TokenButton api={api} />
-        <a class="button tiny" href="/">
-          Chat
-        </a>
-        <a class="button tiny" href="/status">
-          Status
-        </a>
-        <ThemeSwitch />
-      </header>
+      <TopBar api={api} title="Waggle API" href="/reference" links={{ Chat: "/", Status: "/status" }} />
       {failed.value && (
         <main class="board">
           <div class="notice bad spread" role="alert">

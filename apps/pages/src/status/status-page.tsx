@@ -1,10 +1,9 @@
 // Owns the worker's status page: its identity, its current work, and charts of the last hour.
 import type { VNode } from "preact";
 import { ModelsPanel } from "../models/models-panel.tsx";
-import { Brand } from "../parts/brand.tsx";
+import { TopBar } from "../parts/brand.tsx";
 import { useNow } from "../parts/countdown.tsx";
-import { ThemeSwitch } from "../parts/theme-switch.tsx";
-import { TokenButton, TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
+import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
 import { EndedJobs } from "./ended-jobs.tsx";
 import { JobTable } from "./job-table.tsx";
@@ -23,19 +22,7 @@ export function StatusPage({ api, watch }: { readonly api: Api; readonly watch: 
   const gateway = info?.gateway === true;
   return (
     <>
-      <header class="topbar">
-        <div class="grow">
-          <Brand title="Waggle status" href="/status" />
-        </div>
-        <TokenButton api={api} />
-        <a class="button tiny" href="/">
-          Chat
-        </a>
-        <a class="button tiny" href="/reference">
-          API
-        </a>
-        <ThemeSwitch />
-      </header>
+      <TopBar api={api} title="Waggle status" href="/status" links={{ Chat: "/", API: "/reference" }} />
       <main class="board" data-presence={watch.presence.value}>
         <TokenNotice api={api} />
         {offline && <Offline lastSeenAt={watch.lastSeenAt.value} />}
