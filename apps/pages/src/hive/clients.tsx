@@ -17,15 +17,11 @@ export function Clients({ workers }: { readonly workers: readonly WorkerView[] }
             <thead>
               <tr>
                 <th scope="col">Client</th>
-                <th scope="col" class="number">
-                  Requests
-                </th>
-                <th scope="col" class="number">
-                  Prompt
-                </th>
-                <th scope="col" class="number">
-                  Answers
-                </th>
+                {["Requests", "Prompt", "Answers"].map((title) => (
+                  <th scope="col" class="number" key={title}>
+                    {title}
+                  </th>
+                ))}
               </tr>
             </thead>
             <tbody>

@@ -2,7 +2,7 @@
 import type { HiveGateway } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { ago } from "./words.ts";
-import { isReachable } from "./workers/worker-links.tsx";
+import { PageLink } from "./workers/worker-links.tsx";
 
 /** @param hiveNow the hive's clock, milliseconds since 1970 */
 export function Gateways(props: { readonly gateways: readonly HiveGateway[]; readonly hiveNow: number }): VNode {
@@ -19,19 +19,10 @@ export function Gateways(props: { readonly gateways: readonly HiveGateway[]; rea
               {waiting > 0 && `, ${waiting} waiting`}
             </span>
             <span class="small muted numbers">started {ago(props.hiveNow - Date.parse(startedAt))}</span>
-            <Chat url={url} />
+            <PageLink page="Chat" of={id} url={url} />
           </li>
         ))}
       </ul>
     </section>
-  );
-}
-
-function Chat({ url }: { readonly url: string }): VNode | null {
-  if (!isReachable(url, location.hostname)) return null;
-  return (
-    <a class="button tiny" href={url} target="_blank" rel="noopener noreferrer">
-      Chat
-    </a>
   );
 }

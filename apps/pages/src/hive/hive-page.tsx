@@ -3,10 +3,9 @@ import { useSignal } from "@preact/signals";
 import type { LivenessState } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { Alert } from "../parts/alert.tsx";
-import { Brand } from "../parts/brand.tsx";
+import { TopBar } from "../parts/brand.tsx";
 import { useNow } from "../parts/countdown.tsx";
-import { ThemeSwitch } from "../parts/theme-switch.tsx";
-import { TokenButton, TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
+import { TokenDialog, TokenNotice } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
 import { Charts } from "./charts.tsx";
 import { Clients } from "./clients.tsx";
@@ -38,14 +37,9 @@ export function HivePage({ api, feed }: PageProps): VNode {
   const open = faults ? tab.value : "Workers";
   return (
     <>
-      <header class="topbar">
-        <div class="grow">
-          <Brand title="Waggle hive" href="/" />
-        </div>
+      <TopBar api={api} title="Waggle hive" href="/">
         {faults && <Tabs open={tab} />}
-        <TokenButton api={api} />
-        <ThemeSwitch />
-      </header>
+      </TopBar>
       <main>
         <h1 class="visually-hidden">Hive</h1>
         <div

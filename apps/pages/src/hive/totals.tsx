@@ -6,46 +6,29 @@ import { formatFigure } from "../parts/format.ts";
 export function Totals({ totals }: { readonly totals: TotalFigures }): VNode {
   const { workers, slots, queued, queuedAtGateways, tokensPerSecond, requests, errors, restarts } = totals;
   const away = [workers.stale > 0 ? `${workers.stale} late` : "", workers.gone > 0 ? `${workers.gone} offline` : ""];
+  const rows: readonly (readonly [name: string, value: string, note?: string])[] = [
+    ["Workers online", String(workers.alive), away.filter((text) => text !== "").join(", ")],
+    ["Slots busy", String(slots.busy), `of ${slots.total}`],
+    ["Waiting", String(queued), queuedAtGateways > 0 ? `${queuedAtGateways} at gateways` : "in queues"],
+    ["Tokens/s", formatFigure(tokensPerSecond)],
+    ["Requests", formatFigure(requests)],
+    ["Errors", formatFigure(errors)],
+    ["Engine restarts", formatFigure(restarts)],
+  ];
   return (
     <section class="card" aria-labelledby="totals-title">
       <h2 id="totals-title">All workers</h2>
       <dl class="facts totals">
-        <Total
-          name="Workers online"
-          value={String(workers.alive)}
-          note={away.filter((text) => text !== "").join(", ")}
-        />
-        <Total name="Slots busy" value={String(slots.busy)} note={`of ${slots.total}`} />
-        <Total
-          name="Waiting"
-          value={String(queued)}
-          note={queuedAtGateways > 0 ? `${queuedAtGateways} at gateways` : "in queues"}
-        />
-        <Total name="Tokens/s" value={formatFigure(tokensPerSecond)} />
-        <Total name="Requests" value={formatFigure(requests)} />
-        <Total name="Errors" value={formatFigure(errors)} />
-        <Total name="Engine restarts" value={formatFigure(restarts)} />
+        {rows.map(([name, value, note = ""]) => (
+          <div key={name} data-total={name}>
+            <dt>{name}</dt>
+            <dd>
+              {value}
+              {note !== "" && <span class="small muted"> {note}</span>}
+            </dd>
+          </div>
+        ))}
       </dl>
     </section>
-  );
-}
-
-function Total({
-  name,
-  value,
-  note = "",
-}: {
-  readonly name: string;
-  readonly value: string;
-  readonly note?: string;
-}): VNode {
-  return (
-    <div data-total={name}>
-      <dt>{name}</dt>
-      <dd>
-        {value}
-        {note !== "" && <span class="small muted"> {note}</span>}
-      </dd>
-    </div>
   );
 }

@@ -21,31 +21,23 @@ export interface EngineFigures {
 
 /** The figures of each model that has or had an engine. */
 export function engineFigures(scrape: Scrape): readonly EngineFigures[] {
-  const of = (name: string, label = "model"): ReadonlyMap<string, number> => labelled(name, label, scrape);
-  const [resident, threads, starts, deaths] = [
-    of("waggle_engine_rss_bytes"),
-    of("waggle_threads"),
-    of("waggle_engine_starts_total"),
-    of("waggle_engine_deaths_total"),
-  ];
-  const kvUse = of("vllm:kv_cache_usage_perc", "model_name");
-  const [states, bytes] = [of("waggle_prefix_states"), of("waggle_prefix_bytes")];
-  const [prompt, cached] = [of("waggle_prompt_tokens_total"), of("waggle_cached_prompt_tokens_total")];
-  const [guessed, right] = [of("waggle_guessed_tokens_total"), of("waggle_guesses_right_total")];
-  return [...new Set([...starts.keys(), ...resident.keys()])].map((model) => {
-    const tokens = prompt.get(model) ?? 0;
+  const started = labelled("waggle_engine_starts_total", "model", scrape).keys();
+  const resident = labelled("waggle_engine_rss_bytes", "model", scrape).keys();
+  return [...new Set([...started, ...resident])].map((model) => {
+    const of = (name: string, label = "model"): number | undefined => labelled(name, label, scrape).get(model);
+    const tokens = of("waggle_prompt_tokens_total") ?? 0;
     return {
       model,
-      residentBytes: aboveZero(resident.get(model)),
-      threads: aboveZero(threads.get(model)),
-      kvUse: kvUse.get(model),
-      prefixStates: states.get(model),
-      prefixBytes: bytes.get(model),
-      cachedShare: tokens > 0 ? (cached.get(model) ?? 0) / tokens : undefined,
-      guessed: guessed.get(model) ?? 0,
-      rightGuesses: right.get(model) ?? 0,
-      starts: starts.get(model) ?? 0,
-      deaths: deaths.get(model) ?? 0,
+      residentBytes: aboveZero(of("waggle_engine_rss_bytes")),
+      threads: aboveZero(of("waggle_threads")),
+      kvUse: of("vllm:kv_cache_usage_perc", "model_name"),
+      prefixStates: of("waggle_prefix_states"),
+      prefixBytes: of("waggle_prefix_bytes"),
+      cachedShare: tokens > 0 ? (of("waggle_cached_prompt_tokens_total") ?? 0) / tokens : undefined,
+      guessed: of("waggle_guessed_tokens_total") ?? 0,
+      rightGuesses: of("waggle_guesses_right_total") ?? 0,
+      starts: of("waggle_engine_starts_total") ?? 0,
+      deaths: of("waggle_engine_deaths_total") ?? 0,
     };
   });
 }

@@ -9,7 +9,7 @@ import { Sparkline } from "./sparkline.tsx";
 import { lastSeen, livenessBadges } from "../words.ts";
 import { WorkerActions } from "./worker-actions.tsx";
 import { figuresOf } from "../state/worker-figures.ts";
-import { ChatLink, StatusLink } from "./worker-links.tsx";
+import { PageLink } from "./worker-links.tsx";
 import { formatBytes, formatFigure, formatMilliseconds, formatShare } from "../../parts/format.ts";
 
 /** Above this number, slots are shown only as a number. */
@@ -25,6 +25,7 @@ export interface WorkerProps {
 export function WorkerCard({ api, view, hiveNow }: WorkerProps): VNode {
   const { worker } = view;
   const { word, badge, sign } = livenessBadges[worker.liveness];
+  const isGone = worker.liveness === "gone";
   return (
     <li class="card worker" data-liveness={worker.liveness} data-worker={worker.worker_id}>
       <div class="spread">
@@ -38,14 +39,10 @@ export function WorkerCard({ api, view, hiveNow }: WorkerProps): VNode {
         {worker.backend === "fake" && " (fake backend)"}
         {worker.source === "nats" && " · from NATS"}
       </p>
-      {worker.liveness === "gone" ? (
-        <p class="small">Last seen {lastSeen(worker, hiveNow)}.</p>
-      ) : (
-        <Work view={view} hiveNow={hiveNow} />
-      )}
+      {isGone ? <p class="small">Last seen {lastSeen(worker, hiveNow)}.</p> : <Work view={view} hiveNow={hiveNow} />}
       <div class="row actions">
-        <ChatLink worker={worker} />
-        <StatusLink worker={worker} />
+        {!isGone && <PageLink page="Chat" of={worker.worker_id} url={worker.url} />}
+        {!isGone && <PageLink page="Status" of={worker.worker_id} url={worker.url} />}
         <WorkerActions api={api} worker={worker} />
       </div>
     </li>

@@ -1,23 +1,19 @@
-// Owns the links from a worker in the hive to the worker's pages.
-import type { HiveWorker } from "@waggle/protocol";
+// Owns the links from the hive to the pages of workers and gateways.
 import type { VNode } from "preact";
 
-export function ChatLink({ worker }: { readonly worker: HiveWorker }): VNode | null {
-  return <Link worker={worker} label="Chat" path="" />;
+interface PageLinkProps {
+  readonly page: "Chat" | "Status";
+  /** The id of the worker or gateway, for screen readers. */
+  readonly of: string;
+  readonly url: string;
 }
 
-export function StatusLink({ worker }: { readonly worker: HiveWorker }): VNode | null {
-  return <Link worker={worker} label="Status" path="/status" />;
-}
-
-function Link(props: { readonly worker: HiveWorker; readonly label: string; readonly path: string }): VNode | null {
-  const { worker_id: id, url, liveness } = props.worker;
-  // An offline worker serves no pages.
-  if (liveness === "gone" || !isReachable(url, location.hostname)) return null;
-  const href = props.path === "" ? url : new URL(props.path, url).href;
+export function PageLink({ page, of, url }: PageLinkProps): VNode | null {
+  if (!isReachable(url, location.hostname)) return null;
+  const href = page === "Chat" ? url : new URL("/status", url).href;
   return (
-    <a class="button tiny" href={href} target="_blank" rel="noopener noreferrer" aria-label={`${props.label} of ${id}`}>
-      {props.label}
+    <a class="button tiny" href={href} target="_blank" rel="noopener noreferrer" aria-label={`${page} of ${of}`}>
+      {page}
     </a>
   );
 }

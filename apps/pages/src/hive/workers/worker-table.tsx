@@ -6,7 +6,7 @@ import type { WorkerProps } from "./worker-card.tsx";
 import { lastSeen, livenessBadges } from "../words.ts";
 import { WorkerActions } from "./worker-actions.tsx";
 import { figuresOf } from "../state/worker-figures.ts";
-import { StatusLink } from "./worker-links.tsx";
+import { PageLink } from "./worker-links.tsx";
 import { formatBytes, formatFigure, formatMilliseconds, formatShare } from "../../parts/format.ts";
 
 const columns = [
@@ -86,7 +86,7 @@ function Line({ api, view, hiveNow, gpus }: WorkerProps & { readonly gpus: boole
       <td class="numbers">{lastSeen(worker, hiveNow)}</td>
       <td>
         <div class="row actions">
-          <StatusLink worker={worker} />
+          {!isGone && <PageLink page="Status" of={worker.worker_id} url={worker.url} />}
           <WorkerActions api={api} worker={worker} />
         </div>
       </td>
