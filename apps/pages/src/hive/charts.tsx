@@ -1,10 +1,10 @@
 // Owns the charts of the hive's page: the last hour of all workers or of one worker.
 import { useSignal } from "@preact/signals";
-import type { HiveHistoryPoint } from "@waggle/protocol";
+import type { HiveHistoryPoint, Latency } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 import type { ChartContent, ChartLine, Figure } from "../parts/chart.tsx";
-import { HistoryCharts } from "../parts/history-charts.tsx";
+import { HistoryCharts, linesOf, percentOf } from "../parts/history-charts.tsx";
 import type { Api } from "../wire/api.ts";
 import { createHistoryWatch } from "../wire/history-watch.ts";
 import type { Moment } from "../wire/history-watch.ts";
@@ -63,70 +63,47 @@ function chartsOf(
   several: boolean,
   fleet: boolean,
 ): readonly ChartContent[] {
-  const line = (label: string, figure: (point: HiveHistoryPoint) => Figure): ChartLine => ({
-    label,
-    values: moments.map(({ point }) => (point === undefined ? undefined : figure(point))),
-  });
-  const chart = (title: string, unit: string, ...lines: readonly ChartLine[]): ChartContent => ({
+  const line = linesOf(moments);
+  const chart = (title: string, unit: string, lines: readonly ChartLine[]): ChartContent => ({
     ...{ title, unit, lines },
     empty: "Nothing measured yet",
   });
+  const quantiles = (latency: (point: HiveHistoryPoint) => Latency | undefined): readonly ChartLine[] => [
+    line("p50", (point) => latency(point)?.p50_ms),
+    line("p95", (point) => latency(point)?.p95_ms),
+  ];
+  const cpu = [
+    line(several ? "mean" : "busy", (point) => percentOf(point.cpu?.mean)),
+    ...(several ? [line("busiest machine", (point) => percentOf(point.cpu?.most))] : []),
+  ];
+  const gpu = [line(several ? "fullest" : "in use", (point) => percentOf(point.gpu_use))];
   return [
-    chart(
-      "Speed",
-      "tokens/s",
-      line("", (point) => point.tokens_per_second),
-    ),
-    chart(
-      "Slots and queue",
-      "jobs",
+    chart("Speed", "tokens/s", [line("", (point) => point.tokens_per_second)]),
+    chart("Slots and queue", "jobs", [
       line("running", ({ running }) => running),
       line(fleet ? "waiting at workers" : "waiting", ({ waiting }) => waiting),
-    ),
+    ]),
     chart(
       "Time to first token",
       "ms",
-      line("p50", ({ ttft }) => ttft?.p50_ms),
-      line("p95", ({ ttft }) => ttft?.p95_ms),
+      quantiles(({ ttft }) => ttft),
     ),
     chart(
       "Time between tokens",
       "ms",
-      line("p50", ({ itl }) => itl?.p50_ms),
-      line("p95", ({ itl }) => itl?.p95_ms),
+      quantiles(({ itl }) => itl),
     ),
-    chart(
-      "Requests",
-      "a minute",
+    chart("Requests", "a minute", [
       line("accepted", (point) => perMinute(point, point.accepted)),
       line("errors", (point) => perMinute(point, point.errors)),
-    ),
-    {
-      ...chart(
-        "CPU",
-        "% of the machine",
-        line(several ? "mean" : "busy", ({ cpu }) => percentOf(cpu?.mean)),
-        ...(several ? [line("busiest machine", ({ cpu }) => percentOf(cpu?.most))] : []),
-      ),
-      top: 100,
-    },
-    chart(
-      "Memory",
-      "GB",
+    ]),
+    { ...chart("CPU", "% of the machine", cpu), top: 100 },
+    chart("Memory", "GB", [
       line(several ? "all workers" : "worker", ({ memory }) => gigabytes(memory?.used_bytes)),
       line(several ? "free, least" : "free", ({ memory }) => gigabytes(memory?.free_bytes)),
-    ),
+    ]),
     ...(moments.some(({ point }) => point?.gpu_use !== undefined)
-      ? [
-          {
-            ...chart(
-              "GPU memory",
-              "%",
-              line(several ? "fullest" : "in use", (point) => percentOf(point.gpu_use)),
-            ),
-            top: 100,
-          },
-        ]
+      ? [{ ...chart("GPU memory", "%", gpu), top: 100 }]
       : []),
   ];
 }
@@ -135,5 +112,4 @@ function perMinute({ span_ms }: HiveHistoryPoint, count: number): Figure {
   return span_ms < leastSpanMs ? undefined : (count * 60_000) / span_ms;
 }
 
-const percentOf = (share: Figure): Figure => (share === undefined ? undefined : 100 * share);
 const gigabytes = (bytes: Figure): Figure => (bytes === undefined ? undefined : bytes / 1e9);

@@ -1,8 +1,8 @@
 // Owns the charts of a daemon's history: on a common time axis, with a cursor that shows the values at one time in all of them.
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
-import { Chart } from "./chart.tsx";
-import type { ChartContent } from "./chart.tsx";
+import type { Moment } from "../wire/history-watch.ts";
+import { Chart, type ChartContent, type ChartLine, type Figure } from "./chart.tsx";
 import { formatClock } from "./format.ts";
 
 export interface HistoryChartsProps {
@@ -33,6 +33,16 @@ export function HistoryCharts({ times, charts, children }: HistoryChartsProps): 
     </section>
   );
 }
+
+/** Makes a line of the figures of these moments. */
+export function linesOf<P>(moments: readonly Moment<P>[]): (label: string, figure: (point: P) => Figure) => ChartLine {
+  return (label, figure) => ({
+    label,
+    values: moments.map(({ point }) => (point === undefined ? undefined : figure(point))),
+  });
+}
+
+export const percentOf = (share: Figure): Figure => (share === undefined ? undefined : 100 * share);
 
 /** @param times seconds */
 function spanWords(times: readonly number[]): string {

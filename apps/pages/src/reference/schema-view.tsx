@@ -1,6 +1,6 @@
 // Owns how a schema is shown: its type, with links, and a list of its fields with their descriptions.
 import type { ApiSchema } from "@waggle/protocol";
-import type { VNode } from "preact";
+import type { ComponentChildren, VNode } from "preact";
 import { limitsOf, refName, schemaId } from "./document.ts";
 
 /** Depth to which nested fields are shown. Deeper schemas in the document all have names. */
@@ -10,57 +10,36 @@ export function TypeWords({ schema }: { readonly schema: ApiSchema }): VNode {
   const name = refName(schema);
   if (name !== undefined) return <a href={`#${schemaId(name)}`}>{name}</a>;
   const options = schema.anyOf ?? schema.oneOf ?? schema.allOf;
-  if (options !== undefined) {
-    return (
-      <Joined
-        parts={options.map((option, i) => (
-          <TypeWords key={i} schema={option} />
-        ))}
-        by=" or "
-      />
-    );
-  }
-  if (schema.const !== undefined) return <code>{JSON.stringify(schema.const)}</code>;
-  if (schema.enum !== undefined) {
-    return (
-      <Joined
-        parts={schema.enum.map((value, i) => (
-          <code key={i}>{JSON.stringify(value)}</code>
-        ))}
-        by=", "
-      />
-    );
-  }
-  if (typeof schema.items === "object") {
-    return (
-      <>
-        list of <TypeWords schema={schema.items} />
-      </>
-    );
-  }
+  if (options !== undefined) return joined(options.map(typeWords), " or ");
+  if (schema.const !== undefined) return codeOf(schema.const);
+  if (schema.enum !== undefined) return joined(schema.enum.map(codeOf), ", ");
+  if (typeof schema.items === "object") return joined(["list of", typeWords(schema.items)], " ");
   if (schema.properties === undefined && typeof schema.additionalProperties === "object") {
-    return (
-      <>
-        names to <TypeWords schema={schema.additionalProperties} />
-      </>
-    );
+    return joined(["names to", typeWords(schema.additionalProperties)], " ");
   }
   const { type = "anything" } = schema;
   return <>{typeof type === "string" ? type : type.join(" or ")}</>;
 }
 
-function Joined({ parts, by }: { readonly parts: readonly VNode[]; readonly by: string }): VNode {
+function typeWords(schema: ApiSchema): VNode {
+  return <TypeWords schema={schema} />;
+}
+
+function codeOf(value: unknown): VNode {
+  return <code>{JSON.stringify(value)}</code>;
+}
+
+function joined(parts: readonly ComponentChildren[], by: string): VNode {
   return <>{parts.map((part, i) => (i === 0 ? part : [by, part]))}</>;
 }
 
-/** The description and limits of a schema. */
-export function SchemaBody({
-  schema,
-  depth = 0,
-}: {
+interface SchemaProps {
   readonly schema: ApiSchema;
   readonly depth?: number;
-}): VNode | null {
+}
+
+/** The description and limits of a schema. */
+export function SchemaBody({ schema, depth = 0 }: SchemaProps): VNode | null {
   const options = (schema.oneOf ?? schema.anyOf)?.filter(hasFields);
   if (schema.properties !== undefined) return <Fields schema={schema} depth={depth} />;
   if (options !== undefined && options.length > 0) {
@@ -86,7 +65,7 @@ function hasFields({ properties }: ApiSchema): boolean {
   return properties !== undefined;
 }
 
-function Fields({ schema, depth }: { readonly schema: ApiSchema; readonly depth: number }): VNode {
+function Fields({ schema, depth }: Required<SchemaProps>): VNode {
   return (
     <ul class="fields">
       {Object.entries(schema.properties ?? {}).map(([name, field]) => (
@@ -107,7 +86,7 @@ function Fields({ schema, depth }: { readonly schema: ApiSchema; readonly depth:
 }
 
 /** The fields of an object without a name, or of a list of such objects. */
-function Inner({ schema, depth }: { readonly schema: ApiSchema; readonly depth: number }): VNode | null {
+function Inner({ schema, depth }: Required<SchemaProps>): VNode | null {
   const inner = typeof schema.items === "object" ? schema.items : schema;
   const whole = inner.properties !== undefined || (inner.oneOf ?? inner.anyOf)?.some(hasFields) === true;
   return whole ? <SchemaBody schema={inner} depth={depth} /> : null;

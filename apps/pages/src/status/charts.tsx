@@ -1,8 +1,8 @@
 // Owns the charts of the status page: the last hour of the worker or gateway.
 import type { HistoryPoint, Latency } from "@waggle/protocol";
 import type { VNode } from "preact";
-import type { ChartContent, ChartLine, Figure } from "../parts/chart.tsx";
-import { HistoryCharts } from "../parts/history-charts.tsx";
+import type { ChartContent, ChartLine } from "../parts/chart.tsx";
+import { HistoryCharts, linesOf, percentOf } from "../parts/history-charts.tsx";
 import { workerFigures } from "./figures.ts";
 import type { WorkerWatch } from "./watch-worker.ts";
 
@@ -14,10 +14,7 @@ export function Charts({ watch, gateway }: { readonly watch: WorkerWatch; readon
   const moments = watch.history.moments.value;
   const scrape = watch.scrape.value;
   const isUnused = scrape === undefined || workerFigures(scrape).accepted === 0;
-  const line = (label: string, figure: (point: HistoryPoint) => Figure): ChartLine => ({
-    label,
-    values: moments.map(({ point }) => (point === undefined ? undefined : figure(point))),
-  });
+  const line = linesOf(moments);
   const quantiles = (latency: (point: HistoryPoint) => Latency | undefined): readonly ChartLine[] => [
     line("p50", (point) => latency(point)?.p50_ms),
     line("p95", (point) => latency(point)?.p95_ms),
@@ -72,8 +69,4 @@ export function Charts({ watch, gateway }: { readonly watch: WorkerWatch; readon
         ]),
   ];
   return <HistoryCharts times={moments.map(({ time }) => time)} charts={charts} />;
-}
-
-function percentOf(share: Figure): Figure {
-  return share === undefined ? undefined : 100 * share;
 }
