@@ -123,7 +123,7 @@ export function applyEvent(answer: Answer, event: StreamEvent, now: number): Ans
       if (event.status === "parked") return { ...answer, parked: true };
       // A continued answer already shows its earlier text.
       if (answer.lastIndex >= 0 || event.status === "continued" || event.status === "resuming") return answer;
-      return { ...without(without(answer, "position"), "parked"), phase: event.status, ...shareOf(event) };
+      return { ...without(answer, "position", "parked"), phase: event.status, ...shareOf(event) };
     case "started":
       return {
         ...without(answer, "position"),
@@ -161,7 +161,7 @@ function applyToken(answer: Answer, event: TokenEvent, now: number): Answer {
   const tokens = answer.tokens + (event.n ?? event.ids?.length ?? 0);
   const spanMs = event.t_ms - firstTokenMs;
   return {
-    ...without(without(withThinking(answer, event), "position"), "parked"),
+    ...without(withThinking(answer, event), "position", "parked"),
     phase: "streaming",
     ...withPart(answer, event),
     lastIndex: event.index,
@@ -218,7 +218,7 @@ export function stopped(answer: Answer): Answer {
 
 /** Removes the fields that only a streaming answer has. */
 function resting(answer: Answer): Answer {
-  return connected(without(without(without(answer, "position"), "thinkingFromMs"), "parked"));
+  return connected(without(answer, "position", "thinkingFromMs", "parked"));
 }
 
 /** The same answer, live again after its stream was given up. */
@@ -242,17 +242,8 @@ export function isEmpty({ text, thoughts = "", calls = [], mcpSteps = [] }: Answ
 
 /** The same answer with a further job. That job continues the text, or starts over if the answer is empty. */
 export function continued(answer: Answer, jobId: string, now: number): Answer {
-  const {
-    problem: _,
-    cutShort: __,
-    stoppedBy: ___,
-    firstTokenMs: ____,
-    tokensPerSecond: _____,
-    thinkingFromMs: ______,
-    ...kept
-  } = answer;
   return {
-    ...kept,
+    ...without(answer, "problem", "cutShort", "stoppedBy", "firstTokenMs", "tokensPerSecond", "thinkingFromMs"),
     jobId,
     phase: "sending",
     lastIndex: -1,
@@ -276,16 +267,19 @@ export function withReconnecting(answer: Answer, reconnectAt: number | undefined
 }
 
 function connected(answer: Answer): Answer {
-  return without(without(answer, "reconnecting"), "reconnectAt");
+  return without(answer, "reconnecting", "reconnectAt");
 }
 
 function shareOf({ prompt_progress: progress }: StatusEvent): Pick<Answer, "promptShare"> {
   return progress === undefined ? {} : { promptShare: progress.processed / progress.total };
 }
 
-type Passing = "position" | "parked" | "etaMs" | "reconnecting" | "reconnectAt" | "problem" | "thinkingFromMs";
+/** The fields that an answer may lack. */
+type Optional = { [Key in keyof Answer]-?: undefined extends Answer[Key] ? Key : never }[keyof Answer];
 
-function without(answer: Answer, key: Passing): Answer {
-  const { [key]: _, ...rest } = answer;
-  return rest;
+function without(answer: Answer, ...keys: readonly Optional[]): Answer {
+  return keys.reduce((rest, key) => {
+    const { [key]: _, ...others } = rest;
+    return others;
+  }, answer);
 }
