@@ -4,16 +4,13 @@ import type { Attachment } from "../attachments/attachment.ts";
 import { messagesOfSteps } from "../mcp/mcp-steps.ts";
 import { settingsInRequest } from "../settings/settings.ts";
 import type { Settings } from "../settings/settings.ts";
-import { messagesOfCalls } from "../tool-calls/tool-calls.ts";
-import type { ToolResult } from "../tool-calls/tool-calls.ts";
+import { messagesOfCalls, type ChatMessage, type ToolResult } from "../tool-calls/tool-calls.ts";
 import { isLive } from "./answer.ts";
 import type { Answer } from "./answer.ts";
 import { contentOf, joinedContent, lengthOf } from "./message-content.ts";
 import type { Removed } from "./removed-turns.ts";
 import { pathTo, shownPath } from "./turn-tree.ts";
 import type { Chosen, TreeTurn } from "./turn-tree.ts";
-
-type ChatMessage = NonNullable<GenerateRequestInput["messages"]>[number];
 
 export interface UserTurn extends TreeTurn {
   readonly role: "user";

@@ -1,10 +1,10 @@
 // Owns the content of a visitor's message as the model gets it: pictures, texts of files, and the text. Pure.
-import type { GenerateRequestInput } from "@waggle/protocol";
 import { picturesIn, withAttachments } from "../attachments/attachment.ts";
 import type { Attachment } from "../attachments/attachment.ts";
 import { unseenPicture } from "../pictures/sight.ts";
+import type { ChatMessage } from "../tool-calls/tool-calls.ts";
 
-export type Content = NonNullable<NonNullable<GenerateRequestInput["messages"]>[number]["content"]>;
+export type Content = NonNullable<ChatMessage["content"]>;
 type Part = Exclude<Content, string>[number];
 
 const picturePrefix = "attachment:";

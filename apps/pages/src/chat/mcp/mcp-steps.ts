@@ -1,6 +1,6 @@
 // Owns the steps of an answer with MCP tools: messages with calls that the worker runs, and their results. Pure.
-import type { GenerateRequestInput, ToolCallEvent, ToolResultEvent } from "@waggle/protocol";
-import { messageWithCalls, type ToolCall } from "../tool-calls/tool-calls.ts";
+import type { ToolCallEvent, ToolResultEvent } from "@waggle/protocol";
+import { messageWithCalls, type Calling, type ChatMessage, type ToolCall } from "../tool-calls/tool-calls.ts";
 
 export interface McpResult {
   readonly callId: string;
@@ -11,9 +11,7 @@ export interface McpResult {
 }
 
 /** A message of the model that calls MCP tools. */
-export interface McpStep {
-  readonly text: string;
-  readonly thoughts?: string;
+export interface McpStep extends Calling {
   readonly calls: readonly ToolCall[];
   readonly results: readonly McpResult[];
   /** The call that waits for consent. */
@@ -21,10 +19,7 @@ export interface McpStep {
 }
 
 /** The fields of an answer that belong to its newest message. */
-export interface Stepping {
-  readonly text: string;
-  readonly thoughts?: string;
-  readonly calls?: readonly ToolCall[];
+export interface Stepping extends Calling {
   readonly mcpSteps?: readonly McpStep[];
 }
 
@@ -51,13 +46,11 @@ function afterEvent({ asks: _, ...step }: McpStep, event: ToolCallEvent | ToolRe
   return { ...step, results: [...others, { callId, server, tool, outcome, text }] };
 }
 
-type Message = NonNullable<GenerateRequestInput["messages"]>[number];
-
 /** The messages of the steps in a next request. */
-export function messagesOfSteps(steps: readonly McpStep[]): readonly Message[] {
-  return steps.flatMap((step): Message[] => [
+export function messagesOfSteps(steps: readonly McpStep[]): readonly ChatMessage[] {
+  return steps.flatMap((step): ChatMessage[] => [
     messageWithCalls(step),
-    ...step.calls.map(({ id }): Message => {
+    ...step.calls.map(({ id }): ChatMessage => {
       const result = step.results.find(({ callId }) => callId === id);
       return { role: "tool", tool_call_id: id, content: result === undefined ? "There is no result." : marked(result) };
     }),

@@ -19,7 +19,7 @@ export interface ToolResult {
   readonly text: string;
 }
 
-type Message = NonNullable<GenerateRequestInput["messages"]>[number];
+export type ChatMessage = NonNullable<GenerateRequestInput["messages"]>[number];
 
 /** The calls after an event that adds a part of a call. */
 export function withCall(calls: readonly ToolCall[], { part, call, text }: TokenEvent): readonly ToolCall[] {
@@ -54,32 +54,27 @@ export function prettyArguments({ arguments: json }: Pick<ToolCall, "arguments">
   }
 }
 
+/** A message of the model with its calls. */
+export interface Calling {
+  readonly text: string;
+  readonly thoughts?: string;
+  readonly calls?: readonly ToolCall[];
+}
+
 /** The messages for an answer's calls and results. Undefined if a call has no result: the request then leaves out the calls. */
-export function messagesOfCalls(
-  answer: { readonly text: string; readonly thoughts?: string; readonly calls?: readonly ToolCall[] },
-  results: readonly ToolResult[],
-): readonly Message[] | undefined {
-  const { calls = [], thoughts, text } = answer;
+export function messagesOfCalls(answer: Calling, results: readonly ToolResult[]): readonly ChatMessage[] | undefined {
+  const { calls = [] } = answer;
   const given = calls.map(({ id }) => results.find(({ callId }) => callId === id));
   if (calls.length === 0 || given.includes(undefined)) return undefined;
   return [
-    messageWithCalls({ text, thoughts, calls }),
+    messageWithCalls(answer),
     ...given.flatMap((result) =>
       result === undefined ? [] : [{ role: "tool" as const, content: result.text, tool_call_id: result.callId }],
     ),
   ];
 }
 
-/** The model's message with its calls. */
-export function messageWithCalls({
-  text,
-  thoughts,
-  calls,
-}: {
-  readonly text: string;
-  readonly thoughts?: string | undefined;
-  readonly calls: readonly ToolCall[];
-}): Message {
+export function messageWithCalls({ text, thoughts, calls = [] }: Calling): ChatMessage {
   return {
     role: "assistant",
     content: text === "" ? null : text,
