@@ -16,31 +16,17 @@ export interface Preset {
 /** Fields that built-in presets set or reset. */
 const chosenBy = ["temperature", "top_p", "top_k", "min_p"] as const;
 
+/** @param values of `chosenBy`, in its order */
+function builtIn(name: string, hint: string, values: readonly number[]): Preset {
+  const sampling = Object.fromEntries(values.map((value, i) => [chosenBy[i], value]));
+  return { name, hint, settings: { system: "", sampling }, only: chosenBy };
+}
+
 export const builtInPresets: readonly Preset[] = [
-  {
-    name: "Worker's defaults",
-    hint: "The worker's own sampling settings.",
-    settings: { system: "", sampling: {} },
-    only: chosenBy,
-  },
-  {
-    name: "Precise",
-    hint: "Facts, code, extraction: the likeliest words.",
-    settings: { system: "", sampling: { temperature: 0.2, top_p: 0.9, top_k: 20, min_p: 0.1 } },
-    only: chosenBy,
-  },
-  {
-    name: "Balanced",
-    hint: "Everyday questions and texts.",
-    settings: { system: "", sampling: { temperature: 0.7, top_p: 0.95, top_k: 40, min_p: 0.05 } },
-    only: chosenBy,
-  },
-  {
-    name: "Creative",
-    hint: "Stories and ideas: less likely words too.",
-    settings: { system: "", sampling: { temperature: 1.1, top_p: 0.98, top_k: 100, min_p: 0.03 } },
-    only: chosenBy,
-  },
+  builtIn("Worker's defaults", "The worker's own sampling settings.", []),
+  builtIn("Precise", "Facts, code, extraction: the likeliest words.", [0.2, 0.9, 20, 0.1]),
+  builtIn("Balanced", "Everyday questions and texts.", [0.7, 0.95, 40, 0.05]),
+  builtIn("Creative", "Stories and ideas: less likely words too.", [1.1, 0.98, 100, 0.03]),
 ];
 
 export function withPreset(draft: Draft, { settings, only }: Preset): Draft {

@@ -4,22 +4,13 @@ import type { Api } from "../../wire/api.ts";
 import type { Change, ChangeKind } from "./changes.ts";
 import { ProgressLine } from "./progress-line.tsx";
 
-const underWay: Readonly<Record<ChangeKind, string>> = {
-  load: "Requesting the load…",
-  unload: "Unloading after the last job…",
-  pin: "Pinning…",
-  unpin: "Unpinning…",
-  delete: "Deleting…",
-  swap: "Requesting the other file…",
-};
-
-const failed: Readonly<Record<ChangeKind, string>> = {
-  load: "Load",
-  unload: "Unload",
-  pin: "Pin",
-  unpin: "Unpin",
-  delete: "Delete",
-  swap: "Swap",
+const words: Readonly<Record<ChangeKind, readonly [name: string, underWay: string]>> = {
+  load: ["Load", "Requesting the load…"],
+  unload: ["Unload", "Unloading after the last job…"],
+  pin: ["Pin", "Pinning…"],
+  unpin: ["Unpin", "Unpinning…"],
+  delete: ["Delete", "Deleting…"],
+  swap: ["Swap", "Requesting the other file…"],
 };
 
 export interface ChangeLineProps {
@@ -30,12 +21,13 @@ export interface ChangeLineProps {
 
 export function ChangeLine({ api, change, onDismiss }: ChangeLineProps): VNode | null {
   const { kind, subject, state, progress, problem } = change;
+  const [name, underWay] = words[kind];
   if (state === "failed") {
     const forbidden = problem?.code === "forbidden";
     return (
       <div class="notice bad spread change" role="alert">
         <span>
-          <strong>{failed[kind]}</strong>: {forbidden ? "it requires an admin token." : problem?.message}
+          <strong>{name}</strong>: {forbidden ? "it requires an admin token." : problem?.message}
         </span>
         <span class="row">
           {forbidden && (
@@ -46,7 +38,7 @@ export function ChangeLine({ api, change, onDismiss }: ChangeLineProps): VNode |
           <button
             type="button"
             class="button tiny"
-            aria-label={`Dismiss: ${failed[kind]} ${subject}`}
+            aria-label={`Dismiss: ${name} ${subject}`}
             onClick={() => onDismiss(change)}
           >
             Dismiss
@@ -57,7 +49,7 @@ export function ChangeLine({ api, change, onDismiss }: ChangeLineProps): VNode |
   }
   return progress === undefined ? (
     <p class="small muted" role="status">
-      {underWay[kind]}
+      {underWay}
     </p>
   ) : (
     <ProgressLine progress={progress} subject={subject} />
