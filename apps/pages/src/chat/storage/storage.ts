@@ -76,8 +76,8 @@ export function createMemoryStorage(): ConversationStorage {
   const drafts = new Map<string, Draft>();
   let settings: Settings | undefined;
   return {
-    loadHeads: async () => await Promise.resolve([...heads.values()]),
-    loadTurns: async (id) => await Promise.resolve(turnsOf.get(id) ?? []),
+    loadHeads: async () => [...heads.values()],
+    loadTurns: async (id) => turnsOf.get(id) ?? [],
     async save(changes) {
       for (const change of changes) {
         const head = headAfter(heads.get(change.id), change);
@@ -89,12 +89,10 @@ export function createMemoryStorage(): ConversationStorage {
         );
         turnsOf.set(change.id, mergeTurns(turns, there));
       }
-      await Promise.resolve();
     },
     async removeDeleted(ids) {
       const deleted = ids.filter((id) => heads.get(id)?.deletedAt !== undefined);
       for (const places of [heads, turnsOf, drafts]) for (const id of deleted) places.delete(id);
-      await Promise.resolve();
     },
     async removeTurns(id, turnIds) {
       const removed = heads.get(id)?.removed;
@@ -103,26 +101,22 @@ export function createMemoryStorage(): ConversationStorage {
         id,
         (turnsOf.get(id) ?? []).filter((turn) => !gone.includes(turn.id)),
       );
-      await Promise.resolve();
     },
     async readTurns(onSome) {
       onSome([...turnsOf].map(([id, turns]) => ({ id, turns })));
-      await Promise.resolve();
     },
-    loadSettings: async () => await Promise.resolve(settings),
+    loadSettings: async () => settings,
     async saveSettings(given) {
       settings = given;
-      await Promise.resolve();
     },
-    loadDrafts: async () => await Promise.resolve(new Map(drafts)),
+    loadDrafts: async () => new Map(drafts),
     async changeDraft({ key, before, after }) {
       if (after !== undefined) drafts.set(key, after);
       else if (sameDraft(drafts.get(key), before)) drafts.delete(key);
-      await Promise.resolve();
     },
-    savePictures: async () => await Promise.resolve(),
-    loadPicture: async () => await Promise.resolve(undefined),
-    removePictures: async () => await Promise.resolve(),
-    removeDraftPictures: async () => await Promise.resolve(),
+    savePictures: async () => {},
+    loadPicture: async () => undefined,
+    removePictures: async () => {},
+    removeDraftPictures: async () => {},
   };
 }
