@@ -2,18 +2,11 @@
 import { formatDuration } from "../parts/format.ts";
 
 const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
-const suffixes: Readonly<Record<Intl.LDMLPluralRule, string>> = {
-  zero: "th",
-  one: "st",
-  two: "nd",
-  few: "rd",
-  many: "th",
-  other: "th",
-};
+const suffixes: Readonly<Partial<Record<Intl.LDMLPluralRule, string>>> = { one: "st", two: "nd", few: "rd" };
 
 /** For example "next in line", or "3rd in line, about 4 s". */
 export function describeLine(position: number, etaMs?: number): string {
-  const place = position === 1 ? "next in line" : `${position}${suffixes[ordinals.select(position)]} in line`;
+  const place = position === 1 ? "next in line" : `${position}${suffixes[ordinals.select(position)] ?? "th"} in line`;
   return etaMs === undefined ? place : `${place}, about ${formatDuration(etaMs, "up")}`;
 }
 

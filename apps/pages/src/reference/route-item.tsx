@@ -1,6 +1,6 @@
 // Owns one route: a line that opens to show details, a command to copy, and a form to try the route.
 import { useSignal } from "@preact/signals";
-import type { ApiAnswer, ApiDocument, ApiSchema } from "@waggle/protocol";
+import type { ApiAnswer, ApiDocument } from "@waggle/protocol";
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { CopyButton } from "../parts/copy-button.tsx";
@@ -69,6 +69,8 @@ export function RouteItem(props: RouteProps): VNode {
 function RouteBody({ api, route, schemas }: RouteProps): VNode {
   const trying = useSignal(false);
   const command = curlOf(route, location.origin);
+  /** The body's schema if it has an entry, to which the body then links. */
+  const named = schemas[refName(route.request?.schema ?? {}) ?? ""];
   return (
     <>
       <p>{route.summary}</p>
@@ -76,7 +78,12 @@ function RouteBody({ api, route, schemas }: RouteProps): VNode {
         {route.open ? "Needs no token." : "Requires an API token, except in local mode."}{" "}
         <a href={`#${route.id}`}>Link to this route</a>
       </p>
-      <Code text={command} label="Copy the command" />
+      <div class="copyable">
+        <pre class="code" tabIndex={0} aria-label="Command">
+          {command}
+        </pre>
+        <CopyButton text={command} label="Copy the command" />
+      </div>
       <div>
         <button
           type="button"
@@ -106,7 +113,12 @@ function RouteBody({ api, route, schemas }: RouteProps): VNode {
       {route.request?.schema !== undefined && (
         <div>
           <h4>Body</h4>
-          <Named schema={route.request.schema} schemas={schemas} />
+          {named !== undefined && (
+            <p>
+              <TypeWords schema={route.request.schema} />
+            </p>
+          )}
+          <SchemaBody schema={named ?? route.request.schema} />
         </div>
       )}
       <div>
@@ -135,31 +147,5 @@ function AnswerLine({ status, answer }: { readonly status: string; readonly answ
       </p>
       <span class="small notes">{answer.description}</span>
     </li>
-  );
-}
-
-/** Shows the fields of a schema; a named schema also links to its entry. */
-function Named({ schema, schemas }: { readonly schema: ApiSchema } & Pick<RouteProps, "schemas">): VNode {
-  const named = schemas[refName(schema) ?? ""];
-  return (
-    <>
-      {named !== undefined && (
-        <p>
-          <TypeWords schema={schema} />
-        </p>
-      )}
-      <SchemaBody schema={named ?? schema} />
-    </>
-  );
-}
-
-function Code({ text, label }: { readonly text: string; readonly label: string }): VNode {
-  return (
-    <div class="copyable">
-      <pre class="code" tabIndex={0} aria-label="Command">
-        {text}
-      </pre>
-      <CopyButton text={text} label={label} />
-    </div>
   );
 }

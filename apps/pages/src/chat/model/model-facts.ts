@@ -63,15 +63,11 @@ function abilityWords({ context_size: context, chat, vision }: ModelFacts): stri
     vision === undefined ? undefined : "sees pictures",
     chat?.tools === true ? "can call tools" : undefined,
   ].filter((ability) => ability !== undefined);
-  return abilities.length === 0 ? "" : `It ${listed(abilities)}.`;
+  return abilities.length === 0 ? "" : `It ${new Intl.ListFormat("en", { type: "conjunction" }).format(abilities)}.`;
 }
 
 function cautionWords(parameters: number | undefined): string {
   return parameters !== undefined && parameters < smallParameters
     ? "It is small: expect simple answers and mistakes."
     : "";
-}
-
-function listed(parts: readonly string[]): string {
-  return new Intl.ListFormat("en", { type: "conjunction" }).format(parts);
 }

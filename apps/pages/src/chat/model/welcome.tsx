@@ -15,10 +15,6 @@ const anything = [
   "Suggest three names for a small bakery by the sea.",
 ] as const;
 
-function suggestionsFor(model: string | undefined): readonly string[] {
-  return isStoryTeller(model) ? stories : anything;
-}
-
 export interface WelcomeProps {
   /** The facts about the model that answers; undefined before the worker's first answer. */
   readonly facts: ModelFacts | undefined;
@@ -26,7 +22,8 @@ export interface WelcomeProps {
 }
 
 export function Welcome({ facts, onSend }: WelcomeProps): VNode {
-  const description = facts === undefined || isStoryTeller(facts.name) ? undefined : facts.description;
+  const tellsStories = isStoryTeller(facts?.name);
+  const description = tellsStories ? undefined : facts?.description;
   const writes = facts?.kind === undefined || facts.kind === "generate";
   return (
     <section class="welcome" aria-labelledby="welcome-title">
@@ -43,7 +40,7 @@ export function Welcome({ facts, onSend }: WelcomeProps): VNode {
       </div>
       {writes && (
         <ul class="suggestions">
-          {suggestionsFor(facts?.name).map((text) => (
+          {(tellsStories ? stories : anything).map((text) => (
             <li key={text}>
               <button type="button" class="button suggestion" onClick={() => onSend(text)}>
                 {text}

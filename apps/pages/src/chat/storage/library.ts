@@ -1,5 +1,6 @@
 // Owns search, export and import of all conversations. Reads the turns from the storage, and does not keep them.
 import { formatBytes, formatCounted } from "../../parts/format.ts";
+import type { SavedFile } from "../../parts/save-file.ts";
 import { fromJson, maxFileBytes, toJson, toMarkdown, withoutClash } from "../conversation/conversation-file.ts";
 import { shownTurns, wordsOf } from "../conversation/conversation.ts";
 import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
@@ -20,17 +21,11 @@ export interface SearchHit {
 
 export type FileKind = "json" | "markdown";
 
-export interface ExportedFile {
-  readonly name: string;
-  readonly type: string;
-  readonly text: string;
-}
-
 export interface Library {
   /** The first hit in each conversation, newest conversations first; stops when the signal is aborted. */
   search(words: string, signal: AbortSignal): Promise<readonly SearchHit[]>;
   /** Exports these conversations, or all. */
-  export(kind: FileKind, ids?: readonly string[]): Promise<ExportedFile>;
+  export(kind: FileKind, ids?: readonly string[]): Promise<SavedFile>;
   /** Returns the result as a sentence. @throws Error whose message is a sentence */
   import(file: File): Promise<string>;
 }
