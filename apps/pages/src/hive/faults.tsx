@@ -44,7 +44,7 @@ export function Faults({ api }: { readonly api: Api }): VNode {
     <section class="card" aria-labelledby="faults-title">
       <h2 id="faults-title">Faults, for testing</h2>
       <p class="small muted">Faults injected into worker requests; client streams must not be affected.</p>
-      <ul class="faults">
+      <ul class="stack tight faults">
         {switches.map(({ fault, label, meaning }) => (
           <li key={fault}>
             <button

@@ -20,7 +20,7 @@ export function Tabs({ open }: { readonly open: Signal<Tab> }): VNode {
   }
 
   return (
-    <div class="tabs row" role="tablist" aria-label="Views" ref={list} onKeyDown={move}>
+    <div class="row" role="tablist" aria-label="Views" ref={list} onKeyDown={move}>
       {tabs.map((tab) => (
         <button
           type="button"

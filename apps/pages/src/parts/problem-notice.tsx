@@ -14,7 +14,7 @@ export interface ProblemNoticeProps {
 export function ProblemNotice({ problem, actions }: ProblemNoticeProps): VNode {
   const advice = adviseOn(problem, Date.now());
   return (
-    <div class="notice bad problem">
+    <div class="notice bad stack tight">
       <div role="alert">
         <strong>{advice.title}</strong>
         <p>{advice.todo}</p>

@@ -27,7 +27,7 @@ export function LogView({ watch }: { readonly watch: WorkerWatch }): VNode {
   const shown = all.filter((line) => isWanted(line, least.value, words.value.trim().toLowerCase()));
   return (
     <section class="card" aria-labelledby="log-title">
-      <div class="spread log-controls">
+      <div class="spread wrap log-controls">
         <h2 id="log-title">Log</h2>
         <span class="row end">
           <input

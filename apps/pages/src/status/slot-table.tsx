@@ -58,7 +58,7 @@ export function SlotTable({ watch }: { readonly watch: WorkerWatch }): VNode {
 
 function PoolMeter({ pool: { used, total } }: { readonly pool: PoolFigures }): VNode {
   return (
-    <div class="pool small">
+    <div class="row pool small">
       <span class="muted">Context pool</span>
       <meter min={0} max={total} value={used} aria-label="Context pool used">
         {formatPercent(used / total)}

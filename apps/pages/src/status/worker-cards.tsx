@@ -112,7 +112,7 @@ export function EnginesCard({ scrape, info }: { readonly scrape: Scrape; readonl
         <span class="small muted">{backendWords(info)}</span>
       </div>
       {engines.map((engine) => (
-        <div key={engine.model} class="engine" data-engine={engine.model}>
+        <div key={engine.model} class="engine stack tight" data-engine={engine.model}>
           {engines.length > 1 && <h3 class="anywhere">{engine.model}</h3>}
           <Facts facts={factsOf(engine)} />
         </div>

@@ -5,6 +5,7 @@ import { CopyButton } from "../../parts/copy-button.tsx";
 import { Icon, IconButton } from "../../parts/icons.tsx";
 import type { Attachment } from "./attachment.ts";
 import { attachmentWords } from "./attachment-words.ts";
+import "../tool-calls/tools.css";
 import "./attachments.css";
 
 export interface AttachedFilesProps {
@@ -52,7 +53,7 @@ function AttachedFile({ attachment }: { readonly attachment: Attachment }): VNod
             <span>Text of the file, as the model gets it</span>
             <CopyButton text={text} label="Copy the file's text" />
           </figcaption>
-          <pre tabIndex={0} class="file-text">
+          <pre tabIndex={0} class="verbatim">
             {text}
           </pre>
         </figure>

@@ -30,7 +30,7 @@ export function McpStepList({ answerId, steps, live, onConsent }: McpStepListPro
   return (
     <>
       {steps.map((step, index) => (
-        <div class="mcp-step" key={index}>
+        <div class="stack tight" key={index}>
           {step.text !== "" && <Markdown text={step.text} />}
           <ToolCallCards answerId={answerId} calls={step.calls} live={false} onResults={undefined} />
           {live && step.asks !== undefined && <Consent callId={step.asks} step={step} onConsent={onConsent} />}
@@ -50,7 +50,7 @@ function Consent({
 }: Pick<McpStepListProps, "onConsent"> & { readonly callId: string; readonly step: McpStep }): VNode {
   const name = step.calls.find(({ id }) => id === callId)?.name ?? "the tool";
   return (
-    <div class="mcp-consent" role="group" aria-label={`Consent to ${name}`}>
+    <div class="stack tight mcp-consent" role="group" aria-label={`Consent to ${name}`}>
       <p>
         The model wants to call <strong class="anywhere">{withEscapes(name)}</strong>.
       </p>
@@ -82,7 +82,7 @@ function Result({ result: { server, tool, outcome, text } }: { readonly result: 
         </span>
         <CopyButton text={text} label="Copy result" />
       </figcaption>
-      <pre tabIndex={0} role="group" aria-label={title}>
+      <pre class="verbatim" tabIndex={0} role="group" aria-label={title}>
         {text === "" ? <span class="muted">Nothing</span> : withEscapes(text)}
       </pre>
     </figure>

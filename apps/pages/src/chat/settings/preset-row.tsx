@@ -16,7 +16,7 @@ export interface PresetRowProps {
 export function PresetRow({ form, store }: PresetRowProps): VNode {
   const own = store.presets.value;
   return (
-    <section class="stack presets" aria-labelledby="presets-title">
+    <section class="stack tight presets" aria-labelledby="presets-title">
       <h3 id="presets-title" class="strong">
         Presets
       </h3>

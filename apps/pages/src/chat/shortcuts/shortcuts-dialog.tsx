@@ -10,7 +10,7 @@ export function ShortcutsDialog({ onClose }: { readonly onClose: () => void }): 
     <dialog class="dialog" ref={dialog} aria-labelledby="shortcuts-title" onClose={onClose}>
       <div class="stack">
         <h2 id="shortcuts-title">Keyboard shortcuts</h2>
-        <dl class="shortcuts">
+        <dl class="stack tight shortcuts">
           {[...shortcuts, ...fixedKeys].map(({ key, words }) => (
             <div key={key}>
               <dt>

@@ -40,7 +40,7 @@ export function SidebarFoot({ conversations, library }: SidebarFootProps): VNode
   }
 
   return (
-    <div class="sidebar-foot small">
+    <div class="stack tight sidebar-foot small">
       {notice.value !== undefined && (
         <p class={notice.value.bad ? "notice bad" : "notice"} role={notice.value.bad ? "alert" : "status"}>
           {notice.value.text}

@@ -20,9 +20,9 @@ export interface ToolCallCardsProps {
 
 export function ToolCallCards({ answerId, calls, live, onResults }: ToolCallCardsProps): VNode {
   const cards = calls.map((call, i) => <Card key={call.id} call={call} writing={live && i === calls.length - 1} />);
-  if (onResults === undefined) return <div class="tool-calls">{cards}</div>;
+  if (onResults === undefined) return <div class="stack tight">{cards}</div>;
   return (
-    <div class="tool-calls">
+    <div class="stack tight">
       {cards}
       <ResultForm calls={calls} keptFor={`results.${answerId}`} action="Send" onSave={onResults} />
     </div>
@@ -42,7 +42,7 @@ function Card({ call, writing }: { readonly call: ToolCall; readonly writing: bo
         </span>
         {!writing && <CopyButton text={json} label="Copy arguments" />}
       </figcaption>
-      <pre tabIndex={0} role="group" aria-label={`Arguments of ${call.name}`}>
+      <pre class="verbatim" tabIndex={0} role="group" aria-label={`Arguments of ${call.name}`}>
         <code>{withEscapes(json)}</code>
       </pre>
     </figure>

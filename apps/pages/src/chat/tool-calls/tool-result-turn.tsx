@@ -24,7 +24,7 @@ export function ToolResultTurn({ turn, results, siblings, chat }: ToolResultTurn
   const editing = useEditing(id);
   const branches = <BranchSwitch siblings={siblings} shown={id} kind="message" onChoose={chat.choose} />;
   return (
-    <li class="turn tool-result-turn" data-turn={id}>
+    <li class="turn stack tight" data-turn={id}>
       <h3 class="visually-hidden">{results.length === 1 ? "Result of the call" : "Results of the calls"}</h3>
       {editing.open.value && parent !== undefined ? (
         <>
@@ -39,12 +39,12 @@ export function ToolResultTurn({ turn, results, siblings, chat }: ToolResultTurn
             }}
             onCancel={() => (editing.open.value = false)}
           />
-          <div class="turn-tools">{branches}</div>
+          <div class="row turn-tools">{branches}</div>
         </>
       ) : (
         <>
           <Cards results={results} />
-          <div class="turn-tools">
+          <div class="row turn-tools">
             {branches}
             <EditButton editing={editing} label="Edit the result and send again" />
             <DeleteButton turnId={id} label="Delete result" />
@@ -57,7 +57,7 @@ export function ToolResultTurn({ turn, results, siblings, chat }: ToolResultTurn
 
 function Cards({ results }: { readonly results: readonly ToolResult[] }): VNode {
   return (
-    <div class="tool-calls">
+    <div class="stack tight">
       {results.map(({ callId, name, text }) => (
         <figure class="code tool-result" key={callId} data-result={name}>
           <figcaption class="spread">
@@ -67,7 +67,7 @@ function Cards({ results }: { readonly results: readonly ToolResult[] }): VNode 
             </span>
             <CopyButton text={text} label="Copy result" />
           </figcaption>
-          <pre tabIndex={0} role="group" aria-label={`Result of ${name}`}>
+          <pre class="verbatim" tabIndex={0} role="group" aria-label={`Result of ${name}`}>
             {text === "" ? <span class="muted">Nothing</span> : text}
           </pre>
         </figure>

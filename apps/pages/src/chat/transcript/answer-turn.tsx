@@ -42,7 +42,7 @@ export function AnswerTurn({ answer, siblings, asked, isLast, choice, chat }: An
   const branches = <BranchSwitch siblings={siblings} shown={answer.id} kind="answer" onChoose={chat.choose} />;
   if (editing.open.value) {
     return (
-      <li class="turn answer" data-turn={answer.id} data-phase={answer.phase}>
+      <li class="turn answer stack tight" data-turn={answer.id} data-phase={answer.phase}>
         <TurnEditor
           turnId={answer.id}
           text={answer.text}
@@ -61,7 +61,7 @@ export function AnswerTurn({ answer, siblings, asked, isLast, choice, chat }: An
     );
   }
   return (
-    <li class="turn answer" data-turn={answer.id} data-phase={answer.phase}>
+    <li class="turn answer stack tight" data-turn={answer.id} data-phase={answer.phase}>
       <h3 class="visually-hidden">Answer</h3>
       {(answer.leftOut ?? 0) > 0 && (
         <p class="small muted">{`Earlier messages left out because the context is full: ${answer.leftOut}.`}</p>
@@ -97,7 +97,7 @@ export function AnswerTurn({ answer, siblings, asked, isLast, choice, chat }: An
           )}
         />
       )}
-      <div class="turn-tools">
+      <div class="row turn-tools">
         {branches}
         {!live && answer.text !== "" && (
           <>
@@ -119,7 +119,7 @@ function Waiting({ answer, choice }: Pick<AnswerTurnProps, "answer" | "choice">)
   const wait = lost ? "Reconnecting…" : waitingWords(answer, choice.find(answer.model));
   if (wait === undefined) return null;
   return (
-    <div class="waiting muted">
+    <div class="row waiting muted">
       <span class="live-dot pulse" /> <span role="status">{wait}</span>
       {lost && answer.reconnectAt !== undefined && (
         <Countdown until={answer.reconnectAt} before="Next try in" after="Trying…" />

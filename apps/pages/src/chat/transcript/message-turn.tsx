@@ -64,7 +64,7 @@ function WrittenTurn({ turn, siblings, chat }: MessageTurnProps): VNode {
       <h3 class="visually-hidden">You</h3>
       <Attachments attachments={turn.attachments ?? []} />
       {turn.text.trim() !== "" && <p class="bubble">{turn.text}</p>}
-      <div class="turn-tools">
+      <div class="row turn-tools">
         {branches}
         <EditButton editing={editing} label="Edit and send again" />
         <CopyButton text={turn.text} label="Copy message" />

@@ -50,7 +50,7 @@ export function WorkerActions({ api, worker }: { readonly api: Api; readonly wor
     );
   }
   return (
-    <div class="confirm" role="group" aria-label={`${label} ${worker.worker_id}`}>
+    <div class="stack tight confirm" role="group" aria-label={`${label} ${worker.worker_id}`}>
       <p class="small">{question}</p>
       <Alert text={trouble.value} />
       <div class="row">

@@ -101,7 +101,7 @@ function Models({ models }: { readonly models: NonNullable<WorkerView["worker"][
 
 function Slots({ busy, total }: { readonly busy: number; readonly total: number }): VNode {
   return (
-    <div class="slots-line">
+    <div class="row">
       {total <= cellsLimit && (
         <span class="slot-cells" aria-hidden="true">
           {Array.from({ length: total }, (_, i) => (

@@ -25,7 +25,7 @@ export function ChangeLine({ api, change, onDismiss }: ChangeLineProps): VNode |
   if (state === "failed") {
     const forbidden = problem?.code === "forbidden";
     return (
-      <div class="notice bad spread change" role="alert">
+      <div class="notice bad spread wrap anywhere" role="alert">
         <span>
           <strong>{name}</strong>: {forbidden ? "it requires an admin token." : problem?.message}
         </span>

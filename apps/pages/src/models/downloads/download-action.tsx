@@ -129,7 +129,7 @@ export function OfferState({
 function Refusal({ api, problem }: { readonly api: Api; readonly problem: Problem }): VNode {
   const forbidden = problem.code === "forbidden";
   return (
-    <div class="notice bad spread change" role="alert">
+    <div class="notice bad spread wrap" role="alert">
       <span class="anywhere">{forbidden ? "Downloading requires an admin token." : problem.message}</span>
       {forbidden && (
         <button type="button" class="button tiny" onClick={() => (api.tokenAsked.value = "admin")}>

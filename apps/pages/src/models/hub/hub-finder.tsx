@@ -85,7 +85,7 @@ function statusOf(result: HubSearch["result"]["value"]): string {
 function Typed({ reference, offers }: { readonly reference: string; readonly offers: Offers }): VNode {
   useShown(offers, reference);
   return (
-    <div class="typed" data-download={reference}>
+    <div class="stack tight" data-download={reference}>
       <div class="spread">
         <span class="small mono anywhere">{reference}</span>
         <OfferButton {...{ offers, reference, title: reference, model: undefined }} />
