@@ -17,21 +17,16 @@ export interface Endpoint {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export interface UnlistedWorker {
-  readonly workerId: string;
-  readonly reason: string;
-}
-
 export interface Endpoints {
   /** The endpoints of workers that are alive and ready, sorted by name. */
   readonly listed: readonly Endpoint[];
   /** Workers that are alive and ready, but have an address that the file format does not allow. */
-  readonly unlisted: readonly UnlistedWorker[];
+  readonly unlisted: readonly { readonly workerId: string; readonly reason: string }[];
 }
 
 export function endpointsOf(workers: readonly HiveWorker[]): Endpoints {
   const listed: Endpoint[] = [];
-  const unlisted: UnlistedWorker[] = [];
+  const unlisted: Endpoints["unlisted"][number][] = [];
   for (const { worker_id: name, url, model, liveness, state } of workers) {
     if (liveness !== "alive" || state !== "ready") continue;
     const place = placeOf(url);

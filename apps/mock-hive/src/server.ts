@@ -16,7 +16,7 @@ import { createFaults } from "./faults.ts";
 import { createFeed } from "./feed.ts";
 import { createFleetView } from "./fleet-view.ts";
 import { createHiveHistory } from "./hive-history.ts";
-import { watchFleet, type WatchedFleet } from "./nats.ts";
+import { watchFleet } from "./nats.ts";
 import { createWorkerRegistry } from "./workers.ts";
 
 /** Limit of connections at a time; more are closed at once. */
@@ -24,19 +24,7 @@ const connectionsLimit = 2_000;
 /** Time limit for unfinished answers when the hive closes. */
 const closeGraceMs = 250;
 
-export interface HiveOptions extends Pick<
-  HiveConfig,
-  | "host"
-  | "port"
-  | "allowedHosts"
-  | "allowedOrigins"
-  | "faults"
-  | "heartbeatsKept"
-  | "endpointsFile"
-  | "natsUrl"
-  | "natsCreds"
-  | "natsInsecure"
-> {
+export interface HiveOptions extends Omit<HiveConfig, "traces"> {
   /** Called for each request; returns undefined when the hive serves only this machine, without a token. */
   readonly tokens: () => TokenTable | undefined;
   readonly log: Logger;
@@ -51,7 +39,7 @@ export interface Hive {
 
 /** @throws ListenError; WaggleError for a NATS server that is not allowed */
 export async function startHive(options: HiveOptions): Promise<Hive> {
-  const { log, heartbeatsKept, traces } = options;
+  const { log, heartbeatsKept, traces, tokens, allowedHosts, allowedOrigins } = options;
   const clock = systemClock;
   const feed = createFeed({ clock });
   const listeners = [(event: HiveEvent): void => logEvent(log, event), feed.publish];
@@ -65,8 +53,8 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
   listeners.push(history.follow);
   if (endpoints !== undefined) listeners.push(endpoints.update);
   const faults = options.faults ? createFaults({ onForget: () => registry.forgetAll() }) : undefined;
-  const { tokens, allowedHosts, allowedOrigins } = options;
-  const members = await membersOf(options);
+  const { natsUrl: url, natsCreds: credsFile, natsInsecure: insecure } = options;
+  const members = url === undefined ? undefined : await watchFleet({ url, credsFile, insecure, clock, log });
   const fleet =
     members === undefined ? undefined : createFleetView({ members, registry, wallClock: Date.now, onEvent, log });
   const app = createHiveApp({
@@ -108,12 +96,6 @@ export async function startHive(options: HiveOptions): Promise<Hive> {
       clearTimeout(force);
     },
   };
-}
-
-async function membersOf(options: HiveOptions): Promise<WatchedFleet | undefined> {
-  const { natsUrl, natsCreds, natsInsecure, log } = options;
-  if (natsUrl === undefined) return undefined;
-  return await watchFleet({ url: natsUrl, credsFile: natsCreds, insecure: natsInsecure, clock: systemClock, log });
 }
 
 async function listen(server: Server, { host, port }: HiveOptions): Promise<void> {
