@@ -52,6 +52,25 @@ export function Icon({ name }: { readonly name: IconName }): VNode {
   );
 }
 
+export interface ActionButtonProps {
+  readonly icon: IconName;
+  readonly label: string;
+  /** The title and the name for screen readers, if the label is not enough. */
+  readonly title?: string;
+  readonly kind?: string;
+  readonly onClick: () => void;
+}
+
+/** A button with an icon before its label. */
+export function ActionButton({ icon, label, title, kind = "tiny", onClick }: ActionButtonProps): VNode {
+  return (
+    <button type="button" class={`button ${kind}`} title={title} aria-label={title} onClick={onClick}>
+      <Icon name={icon} />
+      {label}
+    </button>
+  );
+}
+
 export type IconButtonProps = Omit<ComponentProps<"button">, "class" | "aria-label" | "icon"> & {
   readonly icon: IconName;
   /** For screen readers. It is also the title, unless another is given. */

@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { formText } from "../../parts/form-text.ts";
-import { Icon, IconButton, type IconName } from "../../parts/icons.tsx";
+import { ActionButton, IconButton } from "../../parts/icons.tsx";
 import type { Head } from "../conversation/conversation.ts";
 import type { FileKind } from "../storage/library.ts";
 
@@ -73,43 +73,26 @@ function Entry({ head, shown, live, actions }: EntryProps): VNode {
       <IconButton icon="trash" label={`Delete “${title}”`} onClick={() => actions.delete(id)} />
       {state.value === "open" && (
         <div class="entry-actions" role="group" aria-label={`“${title}”`}>
-          <Action icon="edit" label="Rename" onClick={() => (state.value = "renaming")} />
-          <Action
+          <ActionButton icon="edit" label="Rename" kind="tiny quiet" onClick={() => (state.value = "renaming")} />
+          <ActionButton
             icon="pin"
             label={head.pinned === true ? "Unpin" : "Pin"}
+            kind="tiny quiet"
             onClick={closing(() => actions.pin(id, head.pinned !== true))}
           />
-          <Action
-            icon="download"
-            label="JSON"
-            title="Export as JSON"
-            onClick={closing(() => actions.export("json", id))}
-          />
-          <Action
-            icon="download"
-            label="Markdown"
-            title="Export as Markdown"
-            onClick={closing(() => actions.export("markdown", id))}
-          />
+          {(["JSON", "Markdown"] as const).map((label) => (
+            <ActionButton
+              key={label}
+              icon="download"
+              label={label}
+              title={`Export as ${label}`}
+              kind="tiny quiet"
+              onClick={closing(() => actions.export(label === "JSON" ? "json" : "markdown", id))}
+            />
+          ))}
         </div>
       )}
     </li>
-  );
-}
-
-interface ActionProps {
-  readonly icon: IconName;
-  readonly label: string;
-  readonly title?: string;
-  readonly onClick: () => void;
-}
-
-function Action({ icon, label, title, onClick }: ActionProps): VNode {
-  return (
-    <button type="button" class="button tiny quiet" title={title} aria-label={title} onClick={onClick}>
-      <Icon name={icon} />
-      {label}
-    </button>
   );
 }
 

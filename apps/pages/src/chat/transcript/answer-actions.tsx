@@ -1,6 +1,6 @@
 // Owns the buttons that continue, retry or regenerate an answer.
 import type { VNode } from "preact";
-import { Icon, IconButton, type IconName } from "../../parts/icons.tsx";
+import { ActionButton, IconButton } from "../../parts/icons.tsx";
 import { canContinue, isEmpty, isLive } from "../conversation/answer.ts";
 import type { Answer } from "../conversation/answer.ts";
 import type { Chat } from "../chat.ts";
@@ -19,10 +19,14 @@ export function RecoveryButtons({ answer, asked, chat }: AnswerActionsProps): VN
   const isLost = problem?.code === "unreachable" && lastIndex >= 0;
   return (
     <span class="row">
-      {isLost && <Action label="Retry" icon="retry" onClick={() => chat.reconnect(id)} />}
-      {canContinue(answer) && <Action label="Continue" icon="next" onClick={() => chat.continue(id)} />}
+      {isLost && <ActionButton label="Retry" icon="retry" onClick={() => chat.reconnect(id)} />}
+      {canContinue(answer) && <ActionButton label="Continue" icon="next" onClick={() => chat.continue(id)} />}
       {!isLost && (
-        <Action label={isEmpty(answer) ? "Retry" : "Regenerate"} icon="retry" onClick={() => chat.regenerate(id)} />
+        <ActionButton
+          label={isEmpty(answer) ? "Retry" : "Regenerate"}
+          icon="retry"
+          onClick={() => chat.regenerate(id)}
+        />
       )}
     </span>
   );
@@ -32,25 +36,10 @@ export function RecoveryButtons({ answer, asked, chat }: AnswerActionsProps): VN
 export function ContinueButton({ answer, asked, chat }: AnswerActionsProps): VNode | null {
   const isCut = answer.phase === "stopped" || answer.cutShort === true;
   if (!asked || !isCut || answer.problem !== undefined || !canContinue(answer)) return null;
-  return <Action label="Continue" icon="next" onClick={() => chat.continue(answer.id)} />;
+  return <ActionButton label="Continue" icon="next" onClick={() => chat.continue(answer.id)} />;
 }
 
 export function RegenerateButton({ answer, asked, chat }: AnswerActionsProps): VNode | null {
   if (!asked || isLive(answer)) return null;
   return <IconButton icon="retry" label="Regenerate" onClick={() => chat.regenerate(answer.id)} />;
-}
-
-interface ActionProps {
-  readonly label: string;
-  readonly icon: IconName;
-  readonly onClick: () => void;
-}
-
-function Action({ label, icon, onClick }: ActionProps): VNode {
-  return (
-    <button type="button" class="button tiny" onClick={onClick}>
-      <Icon name={icon} />
-      {label}
-    </button>
-  );
 }
