@@ -96,32 +96,24 @@ export function createChanges({ api, onChanged }: ChangesOptions): Changes {
     return response.ok ? await words(response) : await problemOf(response);
   }
 
-  const stream = (path: string, body: object, words: (name: string) => string) => (tell: Tell) =>
+  const post = (path: string, body: object, sentence: string) => () => ask("POST", path, body, () => sentence);
+
+  /** @param rest the result's sentence after the model's name */
+  const stream = (path: string, body: object, rest: string) => (tell: Tell) =>
     followChange({ api, path, body, responseTimeoutMs: changeTimeoutMs, tell }).then((end) =>
-      typeof end === "string" ? words(end) : end,
+      typeof end === "string" ? `${end} ${rest}` : end,
     );
 
   return {
     ofModels,
     result,
     full,
-    load: (model) =>
-      void attempt(
-        "load",
-        model,
-        stream("/v1/models/load", { model }, (name) => `${name} is loaded.`),
-      ),
-    unload: (model) =>
-      void attempt("unload", model, () => ask("POST", "/v1/models/unload", { model }, () => `${model} is unloaded.`)),
-    pin: (model, pinned) =>
-      void attempt(pinned ? "pin" : "unpin", model, () =>
-        ask(
-          "POST",
-          "/v1/models/pin",
-          { model, pinned },
-          () => `${model} is ${pinned ? "pinned" : "no longer pinned"}.`,
-        ),
-      ),
+    load: (model) => void attempt("load", model, stream("/v1/models/load", { model }, "is loaded.")),
+    unload: (model) => void attempt("unload", model, post("/v1/models/unload", { model }, `${model} is unloaded.`)),
+    pin(model, pinned) {
+      const sentence = `${model} is ${pinned ? "pinned" : "no longer pinned"}.`;
+      void attempt(pinned ? "pin" : "unpin", model, post("/v1/models/pin", { model, pinned }, sentence));
+    },
     remove: (model) =>
       void attempt("delete", model, () =>
         ask("DELETE", `/v1/models/${encodeURIComponent(model)}`, undefined, async (response) => {
@@ -129,16 +121,10 @@ export function createChanges({ api, onChanged }: ChangesOptions): Changes {
           return `${model} is deleted: ${formatBytes(freed)} freed.`;
         }),
       ),
-    swap: (model, reference, unloadFirst) =>
-      void attempt(
-        "swap",
-        model,
-        stream(
-          "/v1/models/swap",
-          { model, reference, unload_first: unloadFirst },
-          (name) => `${name} is served from ${reference}.`,
-        ),
-      ),
+    swap(model, reference, unloadFirst) {
+      const body = { model, reference, unload_first: unloadFirst };
+      void attempt("swap", model, stream("/v1/models/swap", body, `is served from ${reference}.`));
+    },
     dismiss({ subject, state }) {
       if (state === "failed") put(undefined, subject);
     },
