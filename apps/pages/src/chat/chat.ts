@@ -77,11 +77,6 @@ export interface ChatOptions {
 const submittingMs = 8_000;
 const askAgainMs = 1_000;
 
-interface BranchPoint {
-  readonly parent: string | undefined;
-  readonly isBranch: boolean;
-}
-
 function mayBeSubmitting({ phase, sentAt, jobSentAt }: Answer): boolean {
   return phase === "sending" && Date.now() - (jobSentAt ?? sentAt) < submittingMs;
 }
@@ -154,9 +149,8 @@ export function createChat({ api, conversations, about, choice }: ChatOptions): 
   function addMessage(
     id: string,
     content: Pick<UserTurn, "text" | "attachments" | "results">,
-    place: BranchPoint,
+    { parent, isBranch }: { readonly parent: string | undefined; readonly isBranch: boolean },
   ): void {
-    const { parent, isBranch } = place;
     const now = Date.now();
     const message: UserTurn = {
       role: "user",

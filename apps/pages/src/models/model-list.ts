@@ -1,7 +1,7 @@
 // Owns the worker's last list of its models, with one request at a time.
 import { signal } from "@preact/signals";
 import type { ReadonlySignal } from "@preact/signals";
-import type { ModelStatus, ModelStatuses } from "@waggle/protocol";
+import type { ModelStateName, ModelStatus, ModelStatuses } from "@waggle/protocol";
 import type { Api } from "../wire/api.ts";
 
 export interface ModelList {
@@ -43,13 +43,9 @@ function offsetOf(theirs: number, ours: number): number {
   return Math.abs(offset) < 1_000 ? 0 : offset;
 }
 
+const passing: readonly ModelStateName[] = ["waiting", "downloading", "loading", "unloading"];
+
 /** Whether the model's state will change without a request. */
 export function isOnItsWay({ state, replacing }: ModelStatus): boolean {
-  return (
-    replacing !== undefined ||
-    state === "waiting" ||
-    state === "downloading" ||
-    state === "loading" ||
-    state === "unloading"
-  );
+  return replacing !== undefined || passing.includes(state);
 }

@@ -10,12 +10,8 @@ export function progressOf({ stage = "downloading", ...download }: Download): Mo
 }
 
 /** The model's known abilities: many are known only after its first load. */
-export function abilityWords({
-  kind,
-  chat,
-  infill,
-  vision,
-}: Pick<ModelStatus, "kind" | "chat" | "infill" | "vision">): readonly string[] {
+export function abilityWords(model: Pick<ModelStatus, "kind" | "chat" | "infill" | "vision">): readonly string[] {
+  const { kind, chat, infill, vision } = model;
   if (kind === "embed") return ["embeds texts"];
   if (kind === "rerank") return ["ranks texts"];
   return [
@@ -87,11 +83,8 @@ export function stageWords({ stage, part, parts = 1 }: ModelProgress): string {
 }
 
 /** What a job waits for while its model is not loaded; undefined if the job does not wait for the model. */
-export function arrivalWords({
-  name,
-  state,
-  progress,
-}: Pick<ModelStatus, "name" | "state" | "progress">): string | undefined {
+export function arrivalWords(model: Pick<ModelStatus, "name" | "state" | "progress">): string | undefined {
+  const { name, state, progress } = model;
   const share = progress === undefined ? "…" : ` (${formatPercent(progress)})…`;
   switch (state) {
     case "waiting":

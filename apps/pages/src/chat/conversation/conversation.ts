@@ -148,12 +148,8 @@ export function messagesFor(conversation: Conversation, answerId: string, room: 
 
 /** Without answers whose message was deleted: templates want a message of the user first. */
 function fromFirstMessage(messages: readonly ChatMessage[]): readonly ChatMessage[] {
-  return messages.slice(
-    Math.max(
-      0,
-      messages.findIndex(({ role }) => role === "user"),
-    ),
-  );
+  const first = messages.findIndex(({ role }) => role === "user");
+  return messages.slice(Math.max(0, first));
 }
 
 /** User and assistant alternate; tool calls and their results are between them. */

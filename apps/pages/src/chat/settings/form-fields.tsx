@@ -4,7 +4,7 @@ import { settingLabels } from "../../wire/setting-labels.ts";
 import type { FieldName } from "./draft.ts";
 import { numberFields } from "./fields.ts";
 import type { NumberName } from "./fields.ts";
-import { SettingField } from "./setting-field.tsx";
+import { SettingField, type SettingFieldProps } from "./setting-field.tsx";
 import type { SettingsForm } from "./settings-form.ts";
 
 interface FieldProps {
@@ -107,10 +107,7 @@ export function EffortSetting({ form }: FieldProps): VNode {
   );
 }
 
-function common(
-  form: SettingsForm,
-  name: FieldName,
-): { id: string; problem: string | undefined; onReset: (() => void) | undefined } {
+function common(form: SettingsForm, name: FieldName): Pick<SettingFieldProps, "id" | "problem" | "onReset"> {
   return {
     id: `setting-${name}`,
     problem: form.problems.value[name],

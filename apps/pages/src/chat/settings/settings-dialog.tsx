@@ -93,13 +93,7 @@ export function SettingsDialog({ api, presets, settings, chat, onSave, onClose }
   );
 }
 
-function NumberGroups({
-  form,
-  chat,
-}: {
-  readonly form: SettingsForm;
-  readonly chat: ChatAbilities | undefined;
-}): VNode {
+function NumberGroups({ form, chat }: Pick<SettingsDialogProps, "chat"> & { readonly form: SettingsForm }): VNode {
   const [first, ...others] = fieldGroups;
   const has = reasoningSwitches(chat);
   return (

@@ -30,11 +30,7 @@ export const noSettings: Settings = { system: "", sampling: {} };
 type Thinking = Pick<ChatAbilities, "thinking" | "template_variables">;
 
 /** The model's switches for reasoning. All switches are shown for a model that was never loaded. */
-export function reasoningSwitches(chat: Thinking | undefined): {
-  readonly enabled: boolean;
-  readonly effort: boolean;
-  readonly budget: boolean;
-} {
+export function reasoningSwitches(chat: Thinking | undefined): Record<"enabled" | "effort" | "budget", boolean> {
   if (chat === undefined) return { enabled: true, effort: true, budget: true };
   return {
     enabled: chat.thinking === "switchable",

@@ -281,10 +281,8 @@ export async function openConversations(options: ConversationsOptions): Promise<
       if (turns === undefined || answer === undefined) return;
       const changed = change(answer);
       if (changed === answer) return;
-      setTurns(
-        conversationId,
-        turns.map((turn) => (turn === answer ? changed : turn)),
-      );
+      const next = turns.map((turn) => (turn === answer ? changed : turn));
+      setTurns(conversationId, next);
       saveQueue.note(conversationId, { turnIds: [answerId] });
       if (changed.phase === answer.phase) saveQueue.soon();
       else void saveQueue.flush();
@@ -292,10 +290,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
     readTurns: storage.readTurns,
     removeTurn(id, turnId) {
       const conversation = get(id);
-      const parent = turnsOf
-        .peek()
-        .get(id)
-        ?.find((turn) => turn.id === turnId)?.parent;
+      const parent = asFarAsRead(id)?.turns.find((turn) => turn.id === turnId)?.parent;
       if (conversation === undefined || conversation.turns.every((turn) => turn.id !== turnId)) return;
       const path = shownTurns(conversation);
       const next = path[path.findIndex((turn) => turn.id === turnId) + 1];
@@ -306,10 +301,7 @@ export async function openConversations(options: ConversationsOptions): Promise<
       add(id, [], { removed, chosen });
     },
     restoreTurn(id, turnId) {
-      const hidden = turnsOf
-        .peek()
-        .get(id)
-        ?.find((turn) => turn.id === turnId);
+      const hidden = asFarAsRead(id)?.turns.find((turn) => turn.id === turnId);
       if (hidden === undefined) return;
       add(id, [hidden], { removed: { [turnId]: null } });
       const conversation = get(id);

@@ -17,10 +17,7 @@ export interface Change {
   readonly turns: readonly Turn[];
 }
 
-export interface FoundTurns {
-  readonly id: string;
-  readonly turns: readonly Turn[];
-}
+export type FoundTurns = Pick<Conversation, "id" | "turns">;
 
 export interface ConversationStorage {
   /** All heads, in no order. */
