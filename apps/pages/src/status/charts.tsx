@@ -1,8 +1,8 @@
 // Owns the charts of the status page: the last hour of the worker or gateway.
 import type { HistoryPoint, Latency } from "@waggle/protocol";
 import type { VNode } from "preact";
-import type { ChartContent, ChartLine } from "../parts/chart.tsx";
-import { HistoryCharts, linesOf, percentOf } from "../parts/history-charts.tsx";
+import type { ChartContent, ChartLine } from "../parts/charts/chart.tsx";
+import { HistoryCharts, linesOf, percentOf } from "../parts/charts/history-charts.tsx";
 import { workerFigures } from "./figures.ts";
 import type { WorkerWatch } from "./watch-worker.ts";
 

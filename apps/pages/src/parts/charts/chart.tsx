@@ -6,8 +6,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import UPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import "./chart.css";
-import { formatClock, formatFigure, formatMinute } from "./format.ts";
-import { schemeChanges } from "./theme-switch.tsx";
+import { formatClock, formatFigure, formatMinute } from "../format.ts";
+import { schemeChanges } from "../theme-switch.tsx";
 
 export type Figure = number | undefined;
 

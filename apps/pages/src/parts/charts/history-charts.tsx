@@ -1,9 +1,9 @@
 // Owns the charts of a daemon's history: on a common time axis, with a cursor that shows the values at one time in all of them.
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
-import type { Moment } from "../wire/history-watch.ts";
+import type { Moment } from "../../wire/history-watch.ts";
 import { Chart, type ChartContent, type ChartLine, type Figure } from "./chart.tsx";
-import { formatClock } from "./format.ts";
+import { formatClock } from "../format.ts";
 
 export interface HistoryChartsProps {
   /** Seconds since 1970. */
