@@ -3,8 +3,7 @@ import type { Heartbeat, HiveEvent } from "@waggle/protocol";
 import type { Logger } from "@waggle/telemetry";
 import { createFakeClock } from "@waggle/testing";
 import { beforeEach, expect, test, vi } from "vitest";
-import { createFleetView } from "./fleet-view.ts";
-import type { FleetMember } from "./fleet-view.ts";
+import { createFleetView, type FleetMember } from "./fleet-view.ts";
 import { createWorkerRegistry } from "./workers.ts";
 
 const heartbeat = (worker_id: string, seq: number): Heartbeat => ({

@@ -11,8 +11,7 @@ import type {
   LatencyBuckets,
   WorkerLoad,
 } from "@waggle/protocol";
-import { createHistory, takeRegularly } from "@waggle/telemetry";
-import type { History, PointTime } from "@waggle/telemetry";
+import { createHistory, takeRegularly, type History, type PointTime } from "@waggle/telemetry";
 
 /** Limit of the points of all single workers together. Above 100 workers, each worker has less than an hour. */
 export const singlePointsLimit: number = 100 * historyPointsLimit;

@@ -1,9 +1,7 @@
 // Tests, with a real NATS, that the hive follows a fleet's members as they join, change and leave, and that it reconnects.
 import { systemClock } from "@waggle/async";
-import { createMembers, fleetVersion, openConnection } from "@waggle/fleet";
-import type { Member } from "@waggle/fleet";
-import { createProcessGroups, poll, startNats } from "@waggle/testing/harness";
-import type { NatsServer } from "@waggle/testing/harness";
+import { createMembers, fleetVersion, openConnection, type Member } from "@waggle/fleet";
+import { createProcessGroups, poll, startNats, type NatsServer } from "@waggle/testing/harness";
 import { createLogger } from "@waggle/telemetry";
 import { needs } from "@waggle/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

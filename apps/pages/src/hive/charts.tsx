@@ -6,8 +6,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import type { ChartContent, ChartLine, Figure } from "../parts/charts/chart.tsx";
 import { HistoryCharts, linesOf, percentOf } from "../parts/charts/history-charts.tsx";
 import type { Api } from "../wire/api.ts";
-import { createHistoryWatch } from "../wire/history-watch.ts";
-import type { Moment } from "../wire/history-watch.ts";
+import { createHistoryWatch, type Moment } from "../wire/history-watch.ts";
 import type { WorkerView } from "./state/hive-view.ts";
 
 const everyone = "";

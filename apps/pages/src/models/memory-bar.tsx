@@ -1,8 +1,7 @@
 // Owns the memory bars: parts on a scale of bytes, with a figure for each part below. Screen readers read only the figures.
 import type { ModelMemory, ModelStatuses } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { memoryParts } from "./model-words.ts";
-import type { MemoryPart } from "./model-words.ts";
+import { memoryParts, type MemoryPart } from "./model-words.ts";
 import { formatBytes, formatCounted } from "../parts/format.ts";
 
 /** CSS classes of the parts; adjacent parts have different colours. */

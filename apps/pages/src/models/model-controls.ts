@@ -1,19 +1,14 @@
 // Owns the chat's control of models: their list, running changes, and whether this visitor may change them.
-import { signal } from "@preact/signals";
-import type { Signal } from "@preact/signals";
+import { signal, type Signal } from "@preact/signals";
 import { formatPercent } from "../parts/format.ts";
 import type { Api } from "../wire/api.ts";
-import { createChangeRights } from "./changes/change-rights.ts";
-import type { ChangeRights } from "./changes/change-rights.ts";
-import { createChanges } from "./changes/changes.ts";
-import type { Change, Changes } from "./changes/changes.ts";
+import { createChangeRights, type ChangeRights } from "./changes/change-rights.ts";
+import { createChanges, type Change, type Changes } from "./changes/changes.ts";
 import type { Download } from "@waggle/protocol";
-import { createDownloads, isRunning } from "./downloads/downloads.ts";
-import type { Downloads } from "./downloads/downloads.ts";
+import { createDownloads, isRunning, type Downloads } from "./downloads/downloads.ts";
 import type { Offers } from "./downloads/download-action.tsx";
 import type { ModelList } from "./model-list.ts";
-import { progressOf, spokenProgress, stageWords } from "./model-words.ts";
-import type { ModelProgress } from "./model-words.ts";
+import { progressOf, spokenProgress, stageWords, type ModelProgress } from "./model-words.ts";
 
 export interface ModelControls {
   readonly api: Api;

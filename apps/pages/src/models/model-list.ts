@@ -1,6 +1,5 @@
 // Owns the worker's last list of its models, with one request at a time.
-import { signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 import type { ModelStateName, ModelStatus, ModelStatuses } from "@waggle/protocol";
 import type { Api } from "../wire/api.ts";
 

@@ -5,8 +5,7 @@ import { deferred } from "./deferred.tsx";
 import { formatPercent } from "../parts/format.ts";
 import { Icon } from "../parts/icons.tsx";
 import { ModelState, stateWord } from "../parts/model-state.tsx";
-import { summaryOf } from "./model-controls.ts";
-import type { ModelControls } from "./model-controls.ts";
+import { summaryOf, type ModelControls } from "./model-controls.ts";
 import "./models-dialog.css";
 
 export interface ModelsButtonProps {

@@ -1,8 +1,7 @@
 // Owns the start of a page: loads the design system, applies the theme, then draws the content.
 import "../design/tokens.css";
 import "../design/base.css";
-import { render } from "preact";
-import type { VNode } from "preact";
+import { render, type VNode } from "preact";
 import { applyTheme } from "./theme-switch.tsx";
 
 export function mount(content: VNode): void {

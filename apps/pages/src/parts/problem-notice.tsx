@@ -1,7 +1,6 @@
 // Owns the notice of a problem: its title, what to do, how long to wait, and the daemon's message as details.
 import type { ComponentChildren, VNode } from "preact";
-import { adviseOn } from "../wire/advice.ts";
-import type { Advice } from "../wire/advice.ts";
+import { adviseOn, type Advice } from "../wire/advice.ts";
 import type { Problem } from "../wire/problem.ts";
 import { Countdown } from "./countdown.tsx";
 

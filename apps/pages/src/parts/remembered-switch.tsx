@@ -1,6 +1,5 @@
 // Owns a switch of the pages whose state this browser remembers, and its icon button.
-import { signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { lastingStorage, storeItem } from "../wire/browser-storage.ts";
 import { IconButton, type IconButtonProps } from "./icons.tsx";

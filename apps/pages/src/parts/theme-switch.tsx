@@ -1,6 +1,5 @@
 // Owns the choice between the system's colours, light and dark. This browser stores the choice; it is applied before the page's first paint.
-import { signal } from "@preact/signals";
-import type { Signal } from "@preact/signals";
+import { signal, type Signal } from "@preact/signals";
 import type { VNode } from "preact";
 import { storeItem, lastingStorage } from "../wire/browser-storage.ts";
 import { IconButton, type IconName } from "./icons.tsx";

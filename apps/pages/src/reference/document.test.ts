@@ -1,7 +1,6 @@
 import { workerOpenApi } from "@waggle/protocol";
 import { expect, it } from "vitest";
-import { curlOf, limitsOf, routeMatches, routesOf, schemaMatches } from "./document.ts";
-import type { RouteView } from "./document.ts";
+import { curlOf, limitsOf, routeMatches, routesOf, schemaMatches, type RouteView } from "./document.ts";
 
 const document = workerOpenApi("1.2.3");
 const routes = routesOf(document);

@@ -1,14 +1,12 @@
 // Owns the API reference: all routes and schemas in the server's OpenAPI document. Decision 098.
-import { useComputed, useSignal } from "@preact/signals";
-import type { Signal } from "@preact/signals";
+import { useComputed, useSignal, type Signal } from "@preact/signals";
 import type { ApiDocument, ApiSchema } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import { TopBar } from "../parts/brand.tsx";
 import { TokenDialog } from "../parts/token-dialog.tsx";
 import type { Api } from "../wire/api.ts";
-import { routeMatches, routesOf, schemaId, schemaMatches } from "./document.ts";
-import type { RouteView } from "./document.ts";
+import { routeMatches, routesOf, schemaId, schemaMatches, type RouteView } from "./document.ts";
 import { Item, RouteItem } from "./route-item.tsx";
 import { SchemaBody } from "./schema-view.tsx";
 import { target } from "./target.ts";

@@ -1,6 +1,5 @@
 // Owns the element that the page's address names. It is updated each time that a visitor follows a link to it.
-import { signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 
 export interface Target {
   readonly id: string;

@@ -1,6 +1,5 @@
 // Owns the status page's single values from the last scrape: of engines, caches, memory and the queue. Pure.
-import { labelled, total } from "./prometheus.ts";
-import type { Scrape } from "./prometheus.ts";
+import { labelled, total, type Scrape } from "./prometheus.ts";
 
 export interface EngineFigures {
   readonly model: string;

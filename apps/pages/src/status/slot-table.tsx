@@ -1,10 +1,8 @@
 // Owns the list of slots, with each slot's state and tokens, and the context pool that the slots share.
 import type { VNode } from "preact";
 import { formatCount, formatPercent } from "../parts/format.ts";
-import { poolFigures } from "./figures.ts";
-import type { PoolFigures } from "./figures.ts";
-import { loadedModels } from "./watch-worker.ts";
-import type { WorkerWatch } from "./watch-worker.ts";
+import { poolFigures, type PoolFigures } from "./figures.ts";
+import { loadedModels, type WorkerWatch } from "./watch-worker.ts";
 
 export function SlotTable({ watch }: { readonly watch: WorkerWatch }): VNode {
   const slots = watch.slots.value;

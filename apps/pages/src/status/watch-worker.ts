@@ -1,6 +1,5 @@
 // Owns polling the worker's state: short requests every two seconds, only while the page is visible.
-import { computed, signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { computed, signal, type ReadonlySignal } from "@preact/signals";
 import type {
   Health,
   HistoryPoint,
@@ -13,14 +12,11 @@ import type {
   Slots,
   WorkerInfo,
 } from "@waggle/protocol";
-import { createModelList } from "../models/model-list.ts";
-import type { ModelList } from "../models/model-list.ts";
+import { createModelList, type ModelList } from "../models/model-list.ts";
 import type { Api } from "../wire/api.ts";
 import { problemOf } from "../wire/problem.ts";
-import { createHistoryWatch } from "../wire/history-watch.ts";
-import type { HistoryWatch } from "../wire/history-watch.ts";
-import { parseScrape } from "./prometheus.ts";
-import type { Scrape } from "./prometheus.ts";
+import { createHistoryWatch, type HistoryWatch } from "../wire/history-watch.ts";
+import { parseScrape, type Scrape } from "./prometheus.ts";
 
 const askIntervalMs = 2_000;
 /** A worker that takes longer to answer counts as offline. */

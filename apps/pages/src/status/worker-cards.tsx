@@ -1,10 +1,8 @@
 // Owns the cards with single values: of the worker, its engines, memory and queue.
 import type { WorkerInfo } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { Facts } from "../parts/facts.tsx";
-import type { Fact } from "../parts/facts.tsx";
-import { engineFigures, workerFigures } from "./figures.ts";
-import type { EngineFigures } from "./figures.ts";
+import { Facts, type Fact } from "../parts/facts.tsx";
+import { engineFigures, workerFigures, type EngineFigures } from "./figures.ts";
 import type { Scrape } from "./prometheus.ts";
 import type { WorkerWatch } from "./watch-worker.ts";
 import { pieceWords } from "./words.ts";

@@ -2,8 +2,7 @@
 import { WaggleError, errorCodes } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { adviseOn } from "./advice.ts";
-import { problemOf, retryAtOf, unreachable } from "./problem.ts";
-import type { Problem } from "./problem.ts";
+import { problemOf, retryAtOf, unreachable, type Problem } from "./problem.ts";
 
 const now = 1_700_000_000_000;
 

@@ -1,6 +1,5 @@
 // Owns requests to the daemon that served the page, and their API token, which is sent in a header and never in a URL.
-import { computed, signal } from "@preact/signals";
-import type { ReadonlySignal, Signal } from "@preact/signals";
+import { computed, signal, type ReadonlySignal, type Signal } from "@preact/signals";
 import { storeItem, lastingStorage, tabStorage } from "./browser-storage.ts";
 import { createTokenWait } from "./token-wait.ts";
 

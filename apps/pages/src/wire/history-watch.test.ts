@@ -1,8 +1,7 @@
 // Tests that a page begins with the daemon's history, then asks only for what is new, and shows gaps.
 import { expect, it } from "vitest";
 import type { Api } from "./api.ts";
-import { createHistoryWatch, momentsOf, pointsLimit } from "./history-watch.ts";
-import type { TimedPoint } from "./history-watch.ts";
+import { createHistoryWatch, momentsOf, pointsLimit, type TimedPoint } from "./history-watch.ts";
 
 const began = Date.parse("2026-01-01T10:00:00.000Z");
 const point = (second: number, span = 10): TimedPoint => ({

@@ -1,6 +1,5 @@
 // Owns reading the history that a daemon keeps of itself: all of it at first, then only what is new.
-import { signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 import type { Api } from "./api.ts";
 
 /** An hour at a point for each 10 seconds. */

@@ -1,6 +1,5 @@
 // Owns the names of a conversation's settings on the pages, by their fields in a request.
-import { samplingFields, samplingNames } from "@waggle/protocol/sampling";
-import type { SamplingName } from "@waggle/protocol/sampling";
+import { samplingFields, samplingNames, type SamplingName } from "@waggle/protocol/sampling";
 
 const samplingLabels = Object.fromEntries(
   samplingNames.map((name) => [name, samplingFields[name].page.label]),

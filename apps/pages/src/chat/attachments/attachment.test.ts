@@ -1,8 +1,7 @@
 // Shows how files are written into a message, and which bytes count as text.
 import { describe, expect, it } from "vitest";
 import { attachmentWords } from "./attachment-words.ts";
-import { withAttachments } from "./attachment.ts";
-import type { Attachment } from "./attachment.ts";
+import { withAttachments, type Attachment } from "./attachment.ts";
 import { textOf } from "./read-file.ts";
 
 function attachment(name: string, text: string): Attachment {

@@ -1,11 +1,9 @@
 // Shows that files of a hidden draft are read too, and that their text goes into that draft.
 import { expect, it } from "vitest";
 import { sightOf } from "../pictures/sight.ts";
-import { noDraft } from "../composer/drafts.ts";
-import type { Draft } from "../composer/drafts.ts";
+import { noDraft, type Draft } from "../composer/drafts.ts";
 import type { ReadFile } from "./attachment.ts";
-import { createDraftFiles } from "./draft-files.ts";
-import type { DraftFiles } from "./draft-files.ts";
+import { createDraftFiles, type DraftFiles } from "./draft-files.ts";
 
 interface Led {
   readonly drafts: Map<string, Draft>;

@@ -1,8 +1,7 @@
 // Owns the files of each draft that this tab has shown. Files are read even while another conversation is shown; their texts are added to
 // the draft of their conversation.
 import type { Drafts } from "../composer/drafts.ts";
-import { createPendingFiles, createTurns } from "./pending-files.ts";
-import type { PendingFiles, PendingFilesOptions } from "./pending-files.ts";
+import { createPendingFiles, createTurns, type PendingFiles, type PendingFilesOptions } from "./pending-files.ts";
 
 export interface DraftFiles {
   of(key: string): PendingFiles;

@@ -2,8 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
-import { blindReason } from "../pictures/sight.ts";
-import type { Sight } from "../pictures/sight.ts";
+import { blindReason, type Sight } from "../pictures/sight.ts";
 
 export interface FileDropProps {
   readonly sight: Sight;

@@ -1,10 +1,8 @@
 // Shows how files of an unsent message are read, refused, removed and cancelled. The test controls the reader.
 import { expect, it } from "vitest";
-import { attachmentLimits } from "./attachment.ts";
-import type { Attachment, ReadFile } from "./attachment.ts";
+import { attachmentLimits, type Attachment, type ReadFile } from "./attachment.ts";
 import { sightOf } from "../pictures/sight.ts";
-import { createPendingFiles } from "./pending-files.ts";
-import type { PendingFiles } from "./pending-files.ts";
+import { createPendingFiles, type PendingFiles } from "./pending-files.ts";
 
 interface Led {
   readonly pending: PendingFiles;

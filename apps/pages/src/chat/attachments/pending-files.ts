@@ -1,10 +1,8 @@
 // Owns the files of an unsent message: reads them one after the other, counts their tokens, and refuses or removes files. Draws nothing.
-import { computed, signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { computed, signal, type ReadonlySignal } from "@preact/signals";
 import { formatCount } from "../../parts/format.ts";
 import { newId } from "../conversation/new-id.ts";
-import { attachmentLimits, charsOf, picturesIn } from "./attachment.ts";
-import type { Attachment, ReadFile } from "./attachment.ts";
+import { attachmentLimits, charsOf, picturesIn, type Attachment, type ReadFile } from "./attachment.ts";
 import type { Sight } from "../pictures/sight.ts";
 import type { CountTokens } from "./count-tokens.ts";
 import { readFile } from "./read-file.ts";

@@ -2,10 +2,8 @@
 import { formatBytes, formatCount } from "../../parts/format.ts";
 import { pictureTypeOf } from "../pictures/picture.ts";
 import { readPicture } from "../pictures/read-picture.ts";
-import { blindReason } from "../pictures/sight.ts";
-import type { Sight } from "../pictures/sight.ts";
-import { attachmentLimits, refused } from "./attachment.ts";
-import type { ReadFile } from "./attachment.ts";
+import { blindReason, type Sight } from "../pictures/sight.ts";
+import { attachmentLimits, refused, type ReadFile } from "./attachment.ts";
 
 /** A PDF has its signature within these bytes (ISO 32000-1, implementation note 13). */
 const headBytes = 1_024;

@@ -1,9 +1,7 @@
 // Owns reading the text of a PDF, with PDF.js in a separate thread. Imported only on demand.
 import { formatCounted, formatDuration } from "../../parts/format.ts";
-import { getDocument, PDFWorker, VerbosityLevel } from "pdfjs-dist/legacy/build/pdf.mjs";
-import type { PDFDocumentProxy } from "pdfjs-dist/legacy/build/pdf.mjs";
-import { attachmentLimits, refused } from "./attachment.ts";
-import type { ReadFile } from "./attachment.ts";
+import { getDocument, PDFWorker, VerbosityLevel, type PDFDocumentProxy } from "pdfjs-dist/legacy/build/pdf.mjs";
+import { attachmentLimits, refused, type ReadFile } from "./attachment.ts";
 // oxlint-disable-next-line import/default -- Vite's syntax for the address of a thread that it builds
 import workerUrl from "./pdf-worker.ts?worker&url";
 import { scriptUrl } from "./script-url.ts";

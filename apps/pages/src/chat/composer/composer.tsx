@@ -3,13 +3,11 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { IconButton, type IconName } from "../../parts/icons.tsx";
-import type { Attachment } from "../attachments/attachment.ts";
-import { picturesIn } from "../attachments/attachment.ts";
+import { picturesIn, type Attachment } from "../attachments/attachment.ts";
 import { FileDrop } from "../attachments/file-drop.tsx";
 import type { PendingFiles } from "../attachments/pending-files.ts";
 import { PendingList } from "../attachments/pending-list.tsx";
-import { blindReason, blindWords } from "../pictures/sight.ts";
-import type { Sight } from "../pictures/sight.ts";
+import { blindReason, blindWords, type Sight } from "../pictures/sight.ts";
 import type { Draft } from "./drafts.ts";
 import { isComposing } from "./is-composing.ts";
 

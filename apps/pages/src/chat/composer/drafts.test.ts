@@ -2,12 +2,9 @@
 import { expect, it } from "vitest";
 import { createMemory } from "../../wire/browser-storage.ts";
 import type { Attachment } from "../attachments/attachment.ts";
-import { createMemoryStorage } from "../storage/storage.ts";
-import type { ConversationStorage } from "../storage/storage.ts";
-import { draftOwner } from "../pictures/held-pictures.ts";
-import type { PictureKey } from "../pictures/held-pictures.ts";
-import { openDrafts } from "./drafts.ts";
-import type { Drafts } from "./drafts.ts";
+import { createMemoryStorage, type ConversationStorage } from "../storage/storage.ts";
+import { draftOwner, type PictureKey } from "../pictures/held-pictures.ts";
+import { openDrafts, type Drafts } from "./drafts.ts";
 
 const fail = (error: unknown): never => {
   throw error;

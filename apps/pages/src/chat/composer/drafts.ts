@@ -1,11 +1,8 @@
 // Owns the drafts of conversations, which survive switching and reload. If tabs have different drafts for one conversation, each tab keeps
 // its draft, and a new tab starts with the newest.
-import { storeItem, readItem, tabStorage } from "../../wire/browser-storage.ts";
-import type { SimpleStorage } from "../../wire/browser-storage.ts";
-import type { Attachment } from "../attachments/attachment.ts";
-import { picturesIn } from "../attachments/attachment.ts";
-import { draftOwner } from "../pictures/held-pictures.ts";
-import type { HeldPictures, PictureKey } from "../pictures/held-pictures.ts";
+import { storeItem, readItem, tabStorage, type SimpleStorage } from "../../wire/browser-storage.ts";
+import { picturesIn, type Attachment } from "../attachments/attachment.ts";
+import { draftOwner, type HeldPictures, type PictureKey } from "../pictures/held-pictures.ts";
 import type { ConversationStorage } from "../storage/storage.ts";
 
 /** An unsent message. */

@@ -1,10 +1,8 @@
 // Owns the state of an answer, and how each event of its stream changes that state. Pure.
 import type { EndEvent, StatusEvent, StreamEvent, TokenEvent } from "@waggle/protocol";
 import type { Problem } from "../../wire/problem.ts";
-import { withCall, withCuts } from "../tool-calls/tool-calls.ts";
-import type { ToolCall } from "../tool-calls/tool-calls.ts";
-import { withToolEvent } from "../mcp/mcp-steps.ts";
-import type { McpStep } from "../mcp/mcp-steps.ts";
+import { withCall, withCuts, type ToolCall } from "../tool-calls/tool-calls.ts";
+import { withToolEvent, type McpStep } from "../mcp/mcp-steps.ts";
 import type { TreeTurn } from "./turn-tree.ts";
 
 export const answerPhases = [

@@ -3,8 +3,7 @@ import { formatLongDate } from "../../parts/format.ts";
 import { fenced } from "../attachments/attachment.ts";
 import { prettyArguments } from "../tool-calls/tool-calls.ts";
 import { isLive, stopped } from "./answer.ts";
-import { shownTurns } from "./conversation.ts";
-import type { Conversation, Turn } from "./conversation.ts";
+import { shownTurns, type Conversation, type Turn } from "./conversation.ts";
 import { newId } from "./new-id.ts";
 import { readConversation } from "./read-conversation.ts";
 

@@ -3,8 +3,7 @@ import { GenerateRequestSchema } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import type { Attachment } from "../attachments/attachment.ts";
 import { newAnswer } from "./answer.ts";
-import { messagesFor, requestFor, titleFor, wordsOf } from "./conversation.ts";
-import type { Conversation, Turn } from "./conversation.ts";
+import { messagesFor, requestFor, titleFor, wordsOf, type Conversation, type Turn } from "./conversation.ts";
 
 const you = (id: string, text: string): Turn => ({ role: "user", id, text, sentAt: 0 });
 const answer = (id: string, text: string): Turn => ({ ...newAnswer(id, `job-${id}`, 0), phase: "done", text });

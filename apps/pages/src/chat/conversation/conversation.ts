@@ -2,15 +2,12 @@
 import type { ChatAbilities, GenerateRequestInput } from "@waggle/protocol";
 import type { Attachment } from "../attachments/attachment.ts";
 import { messagesOfSteps } from "../mcp/mcp-steps.ts";
-import { settingsInRequest } from "../settings/settings.ts";
-import type { Settings } from "../settings/settings.ts";
+import { settingsInRequest, type Settings } from "../settings/settings.ts";
 import { messagesOfCalls, type ChatMessage, type ToolResult } from "../tool-calls/tool-calls.ts";
-import { isLive } from "./answer.ts";
-import type { Answer } from "./answer.ts";
+import { isLive, type Answer } from "./answer.ts";
 import { contentOf, joinedContent, lengthOf } from "./message-content.ts";
 import type { Removed } from "./removed-turns.ts";
-import { pathTo, shownPath } from "./turn-tree.ts";
-import type { Chosen, TreeTurn } from "./turn-tree.ts";
+import { pathTo, shownPath, type Chosen, type TreeTurn } from "./turn-tree.ts";
 
 export interface UserTurn extends TreeTurn {
   readonly role: "user";

@@ -1,7 +1,6 @@
 // Shows that merging keeps the version of a turn that is further along.
 import { expect, it } from "vitest";
-import { broken, continued, newAnswer, revived, stopped } from "./answer.ts";
-import type { Answer } from "./answer.ts";
+import { broken, continued, newAnswer, revived, stopped, type Answer } from "./answer.ts";
 import type { Head, Turn } from "./conversation.ts";
 import { furtherTurn, mergeTurns, patchHead } from "./merge.ts";
 

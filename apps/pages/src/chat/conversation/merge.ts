@@ -1,6 +1,5 @@
 // Owns merging two versions of a turn or a head, from two tabs, the disk or a file: the version that is further along stays. Pure.
-import { isLive } from "./answer.ts";
-import type { Answer } from "./answer.ts";
+import { isLive, type Answer } from "./answer.ts";
 import type { Head, Turn } from "./conversation.ts";
 
 /** The version of a turn that is further along; `ours` if both versions are equal. */

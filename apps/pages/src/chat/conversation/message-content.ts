@@ -1,6 +1,5 @@
 // Owns the content of a visitor's message as the model gets it: pictures, texts of files, and the text. Pure.
-import { picturesIn, withAttachments } from "../attachments/attachment.ts";
-import type { Attachment } from "../attachments/attachment.ts";
+import { picturesIn, withAttachments, type Attachment } from "../attachments/attachment.ts";
 import { unseenPicture } from "../pictures/sight.ts";
 import type { ChatMessage } from "../tool-calls/tool-calls.ts";
 

@@ -5,8 +5,7 @@ import type { McpResult, McpStep } from "../mcp/mcp-steps.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { ToolCall, ToolResult } from "../tool-calls/tool-calls.ts";
 import { isObject, readTools } from "../tool-calls/tool-list.ts";
-import { answerPhases } from "./answer.ts";
-import type { Answer } from "./answer.ts";
+import { answerPhases, type Answer } from "./answer.ts";
 import type { Conversation, Turn, UserTurn } from "./conversation.ts";
 import { hasCircle } from "./turn-tree.ts";
 

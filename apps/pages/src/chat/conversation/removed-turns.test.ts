@@ -1,8 +1,7 @@
 // Shows that the turns around a deleted message keep their order, also when several in a row are deleted or one is restored.
 import { expect, it } from "vitest";
 import { withoutRemoved } from "./removed-turns.ts";
-import { shownPath } from "./turn-tree.ts";
-import type { TreeTurn } from "./turn-tree.ts";
+import { shownPath, type TreeTurn } from "./turn-tree.ts";
 
 const turn = (id: string, parent: string | undefined, sentAt: number): TreeTurn => ({
   id,

@@ -1,8 +1,7 @@
 // Shows that all branches are kept, and that each branch can be shown.
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { choicesFor, hasCircle, pathTo, shownPath, siblingIds } from "./turn-tree.ts";
-import type { TreeTurn } from "./turn-tree.ts";
+import { choicesFor, hasCircle, pathTo, shownPath, siblingIds, type TreeTurn } from "./turn-tree.ts";
 
 const turn = (id: string, parent?: string, sentAt = 0): TreeTurn => ({
   id,

@@ -1,6 +1,5 @@
 // Shows the worker's MCP servers in the settings, and whether the model may call their tools. Shows nothing if the client may use no server, unless the setting is on.
-import { useSignal } from "@preact/signals";
-import type { Signal } from "@preact/signals";
+import { useSignal, type Signal } from "@preact/signals";
 import type { McpServers } from "@waggle/protocol";
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";

@@ -1,8 +1,7 @@
 // Tests how calls and results become steps of an answer, and messages of the next request.
 import type { ToolCallEvent, ToolResultEvent } from "@waggle/protocol";
 import { expect, it } from "vitest";
-import { messagesOfSteps, withToolEvent } from "./mcp-steps.ts";
-import type { Stepping } from "./mcp-steps.ts";
+import { messagesOfSteps, withToolEvent, type Stepping } from "./mcp-steps.ts";
 
 const call = { index: 0, id: "c1", name: "s__t", arguments: "{}" };
 const about = { stream_id: "j", call_id: "c1", server: "s", tool: "t" };

@@ -1,9 +1,7 @@
 // Owns the choice of the model that answers: the models to choose from, and the model that a conversation gets.
-import { computed, effect } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal } from "@preact/signals";
 import type { ModelStatus } from "@waggle/protocol";
-import { isOnItsWay } from "../../models/model-list.ts";
-import type { ModelList } from "../../models/model-list.ts";
+import { isOnItsWay, type ModelList } from "../../models/model-list.ts";
 
 /** Interval of requests for the models while a model loads or an answer waits for a model. */
 const soonMs = 1_000;

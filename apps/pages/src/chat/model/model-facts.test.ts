@@ -1,7 +1,6 @@
 // Shows how facts about a model become its description.
 import { expect, it } from "vitest";
-import { describeModel } from "./model-facts.ts";
-import type { ModelFacts } from "./model-facts.ts";
+import { describeModel, type ModelFacts } from "./model-facts.ts";
 
 const chat = {
   format: "derived",

@@ -2,8 +2,7 @@
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import { UnfinishedDownloads } from "../../models/downloads/unfinished-downloads.tsx";
-import { offersOf } from "../../models/model-controls.ts";
-import type { ModelControls } from "../../models/model-controls.ts";
+import { offersOf, type ModelControls } from "../../models/model-controls.ts";
 import { canChange } from "../../models/model-words.ts";
 import "../../models/models.css";
 import { RecommendedModels } from "../../models/recommended/recommended-models.tsx";

@@ -1,7 +1,6 @@
 // Owns the content of an empty conversation: the model's description, and three suggested prompts that suit the model.
 import type { VNode } from "preact";
-import { describeModel, isStoryTeller } from "./model-facts.ts";
-import type { ModelFacts } from "./model-facts.ts";
+import { describeModel, isStoryTeller, type ModelFacts } from "./model-facts.ts";
 
 const stories = [
   "Tell me a story about a dog and a ball.",

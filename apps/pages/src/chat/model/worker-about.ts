@@ -1,6 +1,5 @@
 // Owns the worker's model and state, which the page requests from its opening until the worker is ready.
-import { signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 import type { WorkerInfo } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
 import { waitToRetry } from "@waggle/client/following";

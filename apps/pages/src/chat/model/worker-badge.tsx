@@ -2,8 +2,7 @@
 import type { VNode } from "preact";
 import type { ModelControls } from "../../models/model-controls.ts";
 import { ModelsButton } from "../../models/models-button.tsx";
-import { chooseModel } from "./model-choice.ts";
-import type { ModelChoice } from "./model-choice.ts";
+import { chooseModel, type ModelChoice } from "./model-choice.ts";
 import type { WorkerAbout } from "./worker-about.ts";
 
 export interface WorkerBadgeProps {

@@ -1,11 +1,9 @@
 // Owns pictures in exported files: each picture's file is in its message, as base64.
-import { picturesIn } from "../attachments/attachment.ts";
-import type { Attachment, PictureAttachment } from "../attachments/attachment.ts";
+import { picturesIn, type Attachment, type PictureAttachment } from "../attachments/attachment.ts";
 import type { Conversation } from "../conversation/conversation.ts";
 import { base64Of, bytesOf } from "./base64.ts";
 import type { OwnedPicture, PictureKey } from "./held-pictures.ts";
-import { pictureTypeOf } from "./picture.ts";
-import type { PictureFacts } from "./picture.ts";
+import { pictureTypeOf, type PictureFacts } from "./picture.ts";
 
 /** A picture in an exported file. */
 export interface FiledPicture extends PictureFacts {

@@ -1,7 +1,6 @@
 // Owns how a picture's file gets from this browser into an image element. Each image has a `blob:` address, which ends with the image.
 import { useSignal } from "@preact/signals";
-import { createContext } from "preact";
-import type { VNode } from "preact";
+import { createContext, type VNode } from "preact";
 import { useContext, useEffect } from "preact/hooks";
 import type { PictureAttachment } from "../attachments/attachment.ts";
 

@@ -1,9 +1,7 @@
 // Owns reading a picture in the browser, and scaling it to the size that the model gets: a photograph is then a tenth of its file.
 import { formatBytes, formatCount } from "../../parts/format.ts";
-import { refused } from "../attachments/attachment.ts";
-import type { ReadFile } from "../attachments/attachment.ts";
-import { pictureLimits, sentSize } from "./picture.ts";
-import type { PictureSize, PictureType } from "./picture.ts";
+import { refused, type ReadFile } from "../attachments/attachment.ts";
+import { pictureLimits, sentSize, type PictureSize, type PictureType } from "./picture.ts";
 
 const unreadable = refused("the browser cannot read this picture.");
 /** Of 1; browsers use it for JPEG and WebP. */

@@ -1,8 +1,7 @@
 // Owns the typed texts of the settings dialog, and parsing them into settings or problems. Pure.
 import { formatCount } from "../../parts/format.ts";
 import { isObject, readTools } from "../tool-calls/tool-list.ts";
-import { numberFields, numberNames, rangeWords, textLimits } from "./fields.ts";
-import type { NumberField, NumberName } from "./fields.ts";
+import { numberFields, numberNames, rangeWords, textLimits, type NumberField, type NumberName } from "./fields.ts";
 import type { Settings } from "./settings.ts";
 
 export type TextName = "system" | "stop" | "jsonSchema" | "tools" | "enabled" | "effort";

@@ -1,7 +1,6 @@
 // Owns the numeric settings: each setting's hint and range. Sampling fields have those of the protocol's table. The request's schema has the same
 // ranges; a test compares both.
-import { samplingFields, samplingNames } from "@waggle/protocol/sampling";
-import type { SamplingField, SamplingName } from "@waggle/protocol/sampling";
+import { samplingFields, samplingNames, type SamplingField, type SamplingName } from "@waggle/protocol/sampling";
 import { formatCount } from "../../parts/format.ts";
 
 export interface NumberField {

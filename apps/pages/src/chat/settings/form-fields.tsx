@@ -2,8 +2,7 @@
 import type { VNode } from "preact";
 import { settingLabels } from "../../wire/setting-labels.ts";
 import type { FieldName } from "./draft.ts";
-import { numberFields } from "./fields.ts";
-import type { NumberName } from "./fields.ts";
+import { numberFields, type NumberName } from "./fields.ts";
 import { SettingField, type SettingFieldProps } from "./setting-field.tsx";
 import type { SettingsForm } from "./settings-form.ts";
 

@@ -1,6 +1,5 @@
 // Owns the settings chosen for a new conversation before its first message. In this tab, they survive a reload.
-import { storeItem, readItem } from "../../wire/browser-storage.ts";
-import type { SimpleStorage } from "../../wire/browser-storage.ts";
+import { storeItem, readItem, type SimpleStorage } from "../../wire/browser-storage.ts";
 import { readSettings } from "../conversation/read-conversation.ts";
 import type { Settings } from "./settings.ts";
 

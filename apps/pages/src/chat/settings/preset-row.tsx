@@ -2,10 +2,8 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { IconButton } from "../../parts/icons.tsx";
-import { presetNameChars } from "./preset-store.ts";
-import type { PresetStore } from "./preset-store.ts";
-import { builtInPresets, isIn, withPreset } from "./presets.ts";
-import type { Preset } from "./presets.ts";
+import { presetNameChars, type PresetStore } from "./preset-store.ts";
+import { builtInPresets, isIn, withPreset, type Preset } from "./presets.ts";
 import type { SettingsForm } from "./settings-form.ts";
 
 export interface PresetRowProps {

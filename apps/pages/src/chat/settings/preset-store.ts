@@ -1,10 +1,8 @@
 // Owns the visitor's presets: a short list in this browser.
-import { signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 import { storeItem, lastingStorage, readItem } from "../../wire/browser-storage.ts";
 import type { Preset } from "./presets.ts";
-import { noSettings } from "./settings.ts";
-import type { Settings } from "./settings.ts";
+import { noSettings, type Settings } from "./settings.ts";
 
 const storageKey = "waggle.presets";
 const presetsLimit = 50;

@@ -1,6 +1,5 @@
 // Owns presets: built-in presets, which change only sampling, and the visitor's presets, which are whole settings.
-import { draftOf } from "./draft.ts";
-import type { Draft } from "./draft.ts";
+import { draftOf, type Draft } from "./draft.ts";
 import type { NumberName } from "./fields.ts";
 import type { Settings } from "./settings.ts";
 

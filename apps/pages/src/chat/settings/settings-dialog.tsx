@@ -1,6 +1,5 @@
 // Owns the dialog for a conversation's settings. An empty field is the worker's default.
-import { useSignal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { useSignal, type ReadonlySignal } from "@preact/signals";
 import type { ChatAbilities } from "@waggle/protocol";
 import type { ComponentChildren, VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
@@ -14,10 +13,8 @@ import { fieldGroups } from "./fields.ts";
 import { EffortSetting, NumberSetting, TextSetting, ThinkingSetting } from "./form-fields.tsx";
 import { PresetRow } from "./preset-row.tsx";
 import type { PresetStore } from "./preset-store.ts";
-import { reasoningSwitches } from "./settings.ts";
-import type { Settings } from "./settings.ts";
-import { createSettingsForm } from "./settings-form.ts";
-import type { SettingsForm } from "./settings-form.ts";
+import { reasoningSwitches, type Settings } from "./settings.ts";
+import { createSettingsForm, type SettingsForm } from "./settings-form.ts";
 import "./settings.css";
 
 export interface SettingsDialogProps {

@@ -3,8 +3,7 @@ import { signal } from "@preact/signals";
 import { expect, it } from "vitest";
 import { draftOf } from "./draft.ts";
 import { createSettingsForm } from "./settings-form.ts";
-import { noSettings } from "./settings.ts";
-import type { Settings } from "./settings.ts";
+import { noSettings, type Settings } from "./settings.ts";
 
 it("keeps typed fields, and takes all other fields from another tab's save", () => {
   const settings = signal<Settings>({ system: "", sampling: { seed: 1, top_k: 2 } });

@@ -1,10 +1,7 @@
 // Owns the state of the settings dialog: typed texts, problems, and saving.
-import { computed, signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
-import { draftOf, readDraft } from "./draft.ts";
-import type { Draft, FieldName } from "./draft.ts";
-import { noSettings } from "./settings.ts";
-import type { Settings } from "./settings.ts";
+import { computed, signal, type ReadonlySignal } from "@preact/signals";
+import { draftOf, readDraft, type Draft, type FieldName } from "./draft.ts";
+import { noSettings, type Settings } from "./settings.ts";
 
 type Problems = Readonly<Partial<Record<FieldName, string>>>;
 

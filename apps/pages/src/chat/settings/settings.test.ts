@@ -2,12 +2,9 @@
 import { GenerateRequestSchema, requestLimits } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
 import { settingLabels } from "../../wire/setting-labels.ts";
-import { draftOf, readDraft } from "./draft.ts";
-import type { Draft } from "./draft.ts";
-import { fieldGroups, numberFields, numberNames, rangeWords, textLimits } from "./fields.ts";
-import type { NumberName } from "./fields.ts";
-import { noSettings, settingsInRequest } from "./settings.ts";
-import type { Settings } from "./settings.ts";
+import { draftOf, readDraft, type Draft } from "./draft.ts";
+import { fieldGroups, numberFields, numberNames, rangeWords, textLimits, type NumberName } from "./fields.ts";
+import { noSettings, settingsInRequest, type Settings } from "./settings.ts";
 
 const { shape } = GenerateRequestSchema;
 const takes = (name: NumberName, value: number): boolean => shape[name].safeParse(value).success;

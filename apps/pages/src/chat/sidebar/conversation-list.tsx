@@ -1,8 +1,7 @@
 // Owns the list of conversations in groups: pinned conversations, then by day. A long list is drawn only as far as the visitor has scrolled.
 import { useComputed, useSignal } from "@preact/signals";
 import type { VNode } from "preact";
-import { ConversationEntry } from "./conversation-entry.tsx";
-import type { ListActions } from "./conversation-entry.tsx";
+import { ConversationEntry, type ListActions } from "./conversation-entry.tsx";
 import type { Head } from "../conversation/conversation.ts";
 import type { Conversations } from "../storage/conversations.ts";
 import { groupHeads } from "./group-heads.ts";

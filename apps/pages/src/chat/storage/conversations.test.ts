@@ -2,13 +2,10 @@
 import { expect, it } from "vitest";
 import { createMemory } from "../../wire/browser-storage.ts";
 import { newAnswer } from "../conversation/answer.ts";
-import { shownTurns } from "../conversation/conversation.ts";
-import type { Turn } from "../conversation/conversation.ts";
-import { openConversations } from "./conversations.ts";
-import type { Conversations } from "./conversations.ts";
+import { shownTurns, type Turn } from "../conversation/conversation.ts";
+import { openConversations, type Conversations } from "./conversations.ts";
 import type { TabMessage } from "./other-tabs.ts";
-import { PicturesNotStored, createMemoryStorage } from "./storage.ts";
-import type { ConversationStorage } from "./storage.ts";
+import { PicturesNotStored, createMemoryStorage, type ConversationStorage } from "./storage.ts";
 
 const said = (id: string): Turn => ({ role: "user", id, text: id, sentAt: 0 });
 

@@ -1,26 +1,20 @@
 // Owns the conversations of this tab: their list, and the shown conversation. Stores each change, and sends it to other tabs. All heads are read
 // at the start; turns are read when their conversation is shown.
-import { batch, computed, signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
-import { tabStorage } from "../../wire/browser-storage.ts";
-import type { SimpleStorage } from "../../wire/browser-storage.ts";
+import { batch, computed, signal, type ReadonlySignal } from "@preact/signals";
+import { tabStorage, type SimpleStorage } from "../../wire/browser-storage.ts";
 import type { Answer } from "../conversation/answer.ts";
 import { findAnswer, liveAnswer, shownLiveAnswer, shownTurns, untitled } from "../conversation/conversation.ts";
 import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
-import { mergeTurns, patchHead } from "../conversation/merge.ts";
-import type { HeadPatch } from "../conversation/merge.ts";
+import { mergeTurns, patchHead, type HeadPatch } from "../conversation/merge.ts";
 import { newId } from "../conversation/new-id.ts";
 import { withoutRemoved } from "../conversation/removed-turns.ts";
-import { createHeldPictures } from "../pictures/held-pictures.ts";
-import type { HeldPictures, OwnedPicture } from "../pictures/held-pictures.ts";
+import { createHeldPictures, type HeldPictures, type OwnedPicture } from "../pictures/held-pictures.ts";
 import { choicesFor } from "../conversation/turn-tree.ts";
 import { loadNewSettings, storeNewSettings } from "../settings/new-conversation-settings.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { OtherTabs, TabMessage } from "./other-tabs.ts";
-import { createSaveQueue } from "./save-queue.ts";
-import type { StorageTrouble } from "./save-queue.ts";
-import { headAfter } from "./storage.ts";
-import type { Change, ConversationStorage } from "./storage.ts";
+import { createSaveQueue, type StorageTrouble } from "./save-queue.ts";
+import { headAfter, type Change, type ConversationStorage } from "./storage.ts";
 
 export interface Conversations {
   /** Heads that are not deleted, in no order. */

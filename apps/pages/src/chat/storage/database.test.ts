@@ -4,15 +4,12 @@ import { IDBFactory } from "fake-indexeddb";
 import { openDB } from "idb";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createMemory } from "../../wire/browser-storage.ts";
-import { newAnswer } from "../conversation/answer.ts";
-import type { Answer } from "../conversation/answer.ts";
+import { newAnswer, type Answer } from "../conversation/answer.ts";
 import type { Head, Turn } from "../conversation/conversation.ts";
-import { draftOwner } from "../pictures/held-pictures.ts";
-import type { OwnedPicture } from "../pictures/held-pictures.ts";
+import { draftOwner, type OwnedPicture } from "../pictures/held-pictures.ts";
 import { openDatabase } from "./database.ts";
 import { keepUnsaved, saveUnsaved } from "./unsaved.ts";
-import { PicturesNotStored, createMemoryStorage } from "./storage.ts";
-import type { Change, ConversationStorage } from "./storage.ts";
+import { PicturesNotStored, createMemoryStorage, type Change, type ConversationStorage } from "./storage.ts";
 
 beforeEach(() => {
   globalThis.indexedDB = new IDBFactory();

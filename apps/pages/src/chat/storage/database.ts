@@ -1,17 +1,13 @@
 // Owns conversations in IndexedDB: a record for each head, each turn and each picture, so that a streaming answer rewrites only one record. Each
 // write is a transaction that merges with the writes of other tabs.
-import { openDB } from "idb";
-import type { DBSchema, IDBPDatabase, IDBPTransaction } from "idb";
-import { sameDraft } from "../composer/drafts.ts";
-import type { Draft } from "../composer/drafts.ts";
+import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from "idb";
+import { sameDraft, type Draft } from "../composer/drafts.ts";
 import type { Head, Turn } from "../conversation/conversation.ts";
 import { furtherTurn } from "../conversation/merge.ts";
 import { isRemoved } from "../conversation/removed-turns.ts";
 import type { Settings } from "../settings/settings.ts";
-import { draftOwner, pictureKeys } from "../pictures/held-pictures.ts";
-import type { OwnedPicture } from "../pictures/held-pictures.ts";
-import { PicturesNotStored, headAfter } from "./storage.ts";
-import type { Change, ConversationStorage, FoundTurns } from "./storage.ts";
+import { draftOwner, pictureKeys, type OwnedPicture } from "../pictures/held-pictures.ts";
+import { PicturesNotStored, headAfter, type Change, type ConversationStorage, type FoundTurns } from "./storage.ts";
 
 interface TurnRecord {
   readonly conversation: string;

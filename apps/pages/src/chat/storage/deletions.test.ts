@@ -1,11 +1,8 @@
 // Shows that a deletion is final after its time, unless the conversation is restored meanwhile, and that a reloaded page continues it.
 import { afterEach, expect, it, vi } from "vitest";
-import { openConversations } from "./conversations.ts";
-import type { Conversations } from "./conversations.ts";
-import { createDeletions } from "./deletions.ts";
-import type { Deletions } from "./deletions.ts";
-import { createMemoryStorage } from "./storage.ts";
-import type { ConversationStorage } from "./storage.ts";
+import { openConversations, type Conversations } from "./conversations.ts";
+import { createDeletions, type Deletions } from "./deletions.ts";
+import { createMemoryStorage, type ConversationStorage } from "./storage.ts";
 
 afterEach(() => vi.useRealTimers());
 

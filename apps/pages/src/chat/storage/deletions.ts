@@ -1,7 +1,6 @@
 // Owns deletions with time to undo: a deleted conversation is hidden at once, and removed after that time, by this tab or by a tab that is
 // opened or reloaded later.
-import { computed, signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { computed, signal, type ReadonlySignal } from "@preact/signals";
 import type { Head } from "../conversation/conversation.ts";
 import type { Conversations } from "./conversations.ts";
 

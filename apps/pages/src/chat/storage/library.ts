@@ -2,15 +2,12 @@
 import { formatBytes, formatCounted } from "../../parts/format.ts";
 import type { SavedFile } from "../../parts/save-file.ts";
 import { fromJson, maxFileBytes, toJson, toMarkdown, withoutClash } from "../conversation/conversation-file.ts";
-import { shownTurns, wordsOf } from "../conversation/conversation.ts";
-import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
+import { shownTurns, wordsOf, type Conversation, type Head, type Turn } from "../conversation/conversation.ts";
 import { isRemoved, withoutRemoved } from "../conversation/removed-turns.ts";
 import { packPictures, packedBytes, unpackPictures } from "../pictures/picture-file.ts";
-import { findIn, folded } from "../sidebar/search.ts";
-import type { Found } from "../sidebar/search.ts";
+import { findIn, folded, type Found } from "../sidebar/search.ts";
 import type { Conversations } from "./conversations.ts";
-import { changeOf } from "./storage.ts";
-import type { Change } from "./storage.ts";
+import { changeOf, type Change } from "./storage.ts";
 
 export interface SearchHit {
   readonly head: Head;

@@ -1,15 +1,10 @@
 // Owns opening the browser's storage of conversations. If the browser stores nothing, conversations stay in the tab's memory, with a notice.
-import { openDrafts } from "../composer/drafts.ts";
-import type { Drafts } from "../composer/drafts.ts";
-import { openConversations } from "./conversations.ts";
-import type { Conversations } from "./conversations.ts";
+import { openDrafts, type Drafts } from "../composer/drafts.ts";
+import { openConversations, type Conversations } from "./conversations.ts";
 import { openDatabase } from "./database.ts";
-import { openChannel } from "./other-tabs.ts";
-import type { OtherTabs } from "./other-tabs.ts";
-import { troubleOf } from "./save-queue.ts";
-import type { StorageTrouble } from "./save-queue.ts";
-import { createMemoryStorage } from "./storage.ts";
-import type { ConversationStorage } from "./storage.ts";
+import { openChannel, type OtherTabs } from "./other-tabs.ts";
+import { troubleOf, type StorageTrouble } from "./save-queue.ts";
+import { createMemoryStorage, type ConversationStorage } from "./storage.ts";
 import { keepUnsaved, saveUnsaved } from "./unsaved.ts";
 
 export interface OpenStorage {

@@ -1,12 +1,9 @@
 // Stores the changes of this tab shortly after they are made, one write at a time, and retries failed writes.
-import { signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 import type { Conversation } from "../conversation/conversation.ts";
 import type { HeadPatch } from "../conversation/merge.ts";
-import { pictureKeys } from "../pictures/held-pictures.ts";
-import type { HeldPictures, OwnedPicture, PictureKey } from "../pictures/held-pictures.ts";
-import { PicturesNotStored } from "./storage.ts";
-import type { Change, ConversationStorage } from "./storage.ts";
+import { pictureKeys, type HeldPictures, type OwnedPicture, type PictureKey } from "../pictures/held-pictures.ts";
+import { PicturesNotStored, type Change, type ConversationStorage } from "./storage.ts";
 
 /** How often a streaming answer is stored. */
 const saveIntervalMs = 400;

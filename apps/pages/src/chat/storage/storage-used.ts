@@ -1,6 +1,5 @@
 // Owns the size of the browser's storage that this site uses, and the request to keep that storage.
-import { effect } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { effect, type ReadonlySignal } from "@preact/signals";
 import { formatBytes } from "../../parts/format.ts";
 import type { Conversation } from "../conversation/conversation.ts";
 

@@ -1,10 +1,8 @@
 // Owns the contract of a storage of conversations: heads and turns are separate, are written together or not at all, and are merged with
 // stored heads and turns. `createMemoryStorage` is the fallback.
-import { sameDraft } from "../composer/drafts.ts";
-import type { Draft, DraftChange } from "../composer/drafts.ts";
+import { sameDraft, type Draft, type DraftChange } from "../composer/drafts.ts";
 import type { Conversation, Head, Turn } from "../conversation/conversation.ts";
-import { mergeTurns, patchHead } from "../conversation/merge.ts";
-import type { HeadPatch } from "../conversation/merge.ts";
+import { mergeTurns, patchHead, type HeadPatch } from "../conversation/merge.ts";
 import { isRemoved } from "../conversation/removed-turns.ts";
 import type { OwnedPicture, PictureKey } from "../pictures/held-pictures.ts";
 import type { Settings } from "../settings/settings.ts";

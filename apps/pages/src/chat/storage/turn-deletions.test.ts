@@ -1,14 +1,10 @@
 // Shows that a deleted message can be restored in place for a while, and is then gone from the storage.
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { newAnswer } from "../conversation/answer.ts";
-import { shownTurns } from "../conversation/conversation.ts";
-import type { Turn } from "../conversation/conversation.ts";
-import { openConversations } from "./conversations.ts";
-import type { Conversations } from "./conversations.ts";
-import { createMemoryStorage } from "./storage.ts";
-import type { ConversationStorage } from "./storage.ts";
-import { createTurnDeletions } from "./turn-deletions.ts";
-import type { TurnDeletions } from "./turn-deletions.ts";
+import { shownTurns, type Turn } from "../conversation/conversation.ts";
+import { openConversations, type Conversations } from "./conversations.ts";
+import { createMemoryStorage, type ConversationStorage } from "./storage.ts";
+import { createTurnDeletions, type TurnDeletions } from "./turn-deletions.ts";
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());

@@ -1,9 +1,7 @@
 // Owns deletions of single messages, with the same time to undo as deletions of conversations. The page's next start removes what this tab did
 // not.
-import { computed, signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
-import { titleFor } from "../conversation/conversation.ts";
-import type { Turn } from "../conversation/conversation.ts";
+import { computed, signal, type ReadonlySignal } from "@preact/signals";
+import { titleFor, type Turn } from "../conversation/conversation.ts";
 import { isRemoved } from "../conversation/removed-turns.ts";
 import type { Conversations } from "./conversations.ts";
 import { undoMs } from "./deletions.ts";

@@ -1,7 +1,6 @@
 // Owns changes that a tab could not write to the database before the tab closed. The changes wait in the browser's simple storage
 // (localStorage) until the next start writes them to the database.
-import { lastingStorage, readItem } from "../../wire/browser-storage.ts";
-import type { SimpleStorage } from "../../wire/browser-storage.ts";
+import { lastingStorage, readItem, type SimpleStorage } from "../../wire/browser-storage.ts";
 import type { DraftChange } from "../composer/drafts.ts";
 import type { HeadPatch } from "../conversation/merge.ts";
 import { newId } from "../conversation/new-id.ts";

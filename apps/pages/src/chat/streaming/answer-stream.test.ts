@@ -1,8 +1,7 @@
 // Shows which answer a tab follows when two tabs send a message in one conversation at the same moment.
 import { expect, it } from "vitest";
 import type { Api } from "../../wire/api.ts";
-import { newAnswer, stopped } from "../conversation/answer.ts";
-import type { Answer } from "../conversation/answer.ts";
+import { newAnswer, stopped, type Answer } from "../conversation/answer.ts";
 import type { Turn } from "../conversation/conversation.ts";
 import { openConversations } from "../storage/conversations.ts";
 import type { TabMessage } from "../storage/other-tabs.ts";

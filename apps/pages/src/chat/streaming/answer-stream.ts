@@ -1,12 +1,10 @@
 // Owns the one stream that this tab follows: of the answer in the shown conversation, or else of an answer in another conversation that the tab
 // has shown. The stream's events change the answer.
 import { computed, effect, untracked } from "@preact/signals";
-import { followJob } from "@waggle/client/following";
-import type { FollowEnd } from "@waggle/client/following";
+import { followJob, type FollowEnd } from "@waggle/client/following";
 import type { StreamEvent } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
-import { applyEvent, withReconnecting } from "../conversation/answer.ts";
-import type { Answer } from "../conversation/answer.ts";
+import { applyEvent, withReconnecting, type Answer } from "../conversation/answer.ts";
 import { liveAnswers } from "../conversation/conversation.ts";
 import type { Conversations } from "../storage/conversations.ts";
 import { createEventBatch } from "./event-batch.ts";

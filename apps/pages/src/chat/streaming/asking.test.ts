@@ -3,15 +3,12 @@ import type { GenerateRequest, WorkerInfo } from "@waggle/protocol";
 import { expect, it, vi } from "vitest";
 import type { Api } from "../../wire/api.ts";
 import type { Attachment } from "../attachments/attachment.ts";
-import { broken, continued, newAnswer, restarted, stopped } from "../conversation/answer.ts";
-import type { Answer } from "../conversation/answer.ts";
+import { broken, continued, newAnswer, restarted, stopped, type Answer } from "../conversation/answer.ts";
 import { findAnswer } from "../conversation/conversation.ts";
-import { openConversations } from "../storage/conversations.ts";
-import type { Conversations } from "../storage/conversations.ts";
+import { openConversations, type Conversations } from "../storage/conversations.ts";
 import { createMemoryStorage } from "../storage/storage.ts";
 import { aboutWorker, oneModel } from "../testing/worker.ts";
-import { createAsking } from "./asking.ts";
-import type { Asking } from "./asking.ts";
+import { createAsking, type Asking } from "./asking.ts";
 
 interface Led {
   readonly conversations: Conversations;

@@ -1,9 +1,7 @@
 // Owns the jobs of answers: submits a job, with fewer messages if the context is too small for all, and cancels it.
 import type { Api } from "../../wire/api.ts";
-import { broken, isLive, revived } from "../conversation/answer.ts";
-import type { Answer } from "../conversation/answer.ts";
-import { assumedCharsPerToken, findAnswer } from "../conversation/conversation.ts";
-import type { Conversation, Room } from "../conversation/conversation.ts";
+import { broken, isLive, revived, type Answer } from "../conversation/answer.ts";
+import { assumedCharsPerToken, findAnswer, type Conversation, type Room } from "../conversation/conversation.ts";
 import { sightOf } from "../pictures/sight.ts";
 import { factsOf } from "../model/model-facts.ts";
 import type { ModelChoice } from "../model/model-choice.ts";

@@ -1,7 +1,6 @@
 // Shows that the reason for a lost job follows from the worker's uptime and answer window.
 import { expect, it } from "vitest";
-import { newAnswer } from "../conversation/answer.ts";
-import type { Answer } from "../conversation/answer.ts";
+import { newAnswer, type Answer } from "../conversation/answer.ts";
 import { lostJobProblem } from "./lost-jobs.ts";
 
 const minute = 60_000;

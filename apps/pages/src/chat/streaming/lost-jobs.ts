@@ -2,10 +2,8 @@
 import type { WorkerInfo } from "@waggle/protocol";
 import { formatDuration } from "../../parts/format.ts";
 import type { Api } from "../../wire/api.ts";
-import { unreachable } from "../../wire/problem.ts";
-import type { Problem } from "../../wire/problem.ts";
-import { isEmpty } from "../conversation/answer.ts";
-import type { Answer } from "../conversation/answer.ts";
+import { unreachable, type Problem } from "../../wire/problem.ts";
+import { isEmpty, type Answer } from "../conversation/answer.ts";
 
 type Lifetimes = Pick<WorkerInfo, "uptime_ms" | "answer_window_ms">;
 

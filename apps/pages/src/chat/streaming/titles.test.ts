@@ -1,13 +1,10 @@
 // Shows when the page asks the model for a title, and what it takes as title.
-import { GenerateRequestSchema } from "@waggle/protocol";
-import type { GenerateRequest, WorkerInfo } from "@waggle/protocol";
+import { GenerateRequestSchema, type GenerateRequest, type WorkerInfo } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import type { Api } from "../../wire/api.ts";
-import { newAnswer } from "../conversation/answer.ts";
-import type { Answer } from "../conversation/answer.ts";
+import { newAnswer, type Answer } from "../conversation/answer.ts";
 import { titleFor } from "../conversation/conversation.ts";
-import { openConversations } from "../storage/conversations.ts";
-import type { Conversations } from "../storage/conversations.ts";
+import { openConversations, type Conversations } from "../storage/conversations.ts";
 import { createMemoryStorage } from "../storage/storage.ts";
 import { aboutWorker, oneModel } from "../testing/worker.ts";
 import { createTitles, titleIn } from "./titles.ts";

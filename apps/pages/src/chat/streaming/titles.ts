@@ -4,8 +4,7 @@ import type { GenerateRequestInput, StreamEvent, WorkerInfo } from "@waggle/prot
 import type { Api } from "../../wire/api.ts";
 import { readFrames } from "@waggle/client/following";
 import type { Answer } from "../conversation/answer.ts";
-import { shownTurns, titleFor } from "../conversation/conversation.ts";
-import type { Conversation } from "../conversation/conversation.ts";
+import { shownTurns, titleFor, type Conversation } from "../conversation/conversation.ts";
 import { factsOf } from "../model/model-facts.ts";
 import type { ModelChoice } from "../model/model-choice.ts";
 import type { WorkerAbout } from "../model/worker-about.ts";

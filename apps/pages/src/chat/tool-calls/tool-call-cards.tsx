@@ -3,10 +3,8 @@ import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { Icon } from "../../parts/icons.tsx";
-import { removeEdits, storeEdits, storedEdits } from "../composer/unsent-edits.ts";
-import type { EditTarget } from "../composer/unsent-edits.ts";
-import { prettyArguments, withEscapes } from "./tool-calls.ts";
-import type { ToolCall, ToolResult } from "./tool-calls.ts";
+import { removeEdits, storeEdits, storedEdits, type EditTarget } from "../composer/unsent-edits.ts";
+import { prettyArguments, withEscapes, type ToolCall, type ToolResult } from "./tool-calls.ts";
 import "./tools.css";
 
 export interface ToolCallCardsProps {

@@ -1,9 +1,7 @@
 // Shows how tool calls stream and become part of the next request, and which lists of tools are valid.
-import { requestLimits, ToolsSchema } from "@waggle/protocol";
-import type { TokenEvent } from "@waggle/protocol";
+import { requestLimits, ToolsSchema, type TokenEvent } from "@waggle/protocol";
 import { describe, expect, it } from "vitest";
-import { messagesOfCalls, prettyArguments, withCall, withCuts, withEscapes } from "./tool-calls.ts";
-import type { ToolCall } from "./tool-calls.ts";
+import { messagesOfCalls, prettyArguments, withCall, withCuts, withEscapes, type ToolCall } from "./tool-calls.ts";
 import { readTools, toolLimits, toolsExample } from "./tool-list.ts";
 
 function token(part: "call" | "arguments", index: number, text: string, begins: object = {}): TokenEvent {

@@ -1,8 +1,7 @@
 // Owns the buttons that continue, retry or regenerate an answer.
 import type { VNode } from "preact";
 import { ActionButton, IconButton } from "../../parts/icons.tsx";
-import { canContinue, isEmpty, isLive } from "../conversation/answer.ts";
-import type { Answer } from "../conversation/answer.ts";
+import { canContinue, isEmpty, isLive, type Answer } from "../conversation/answer.ts";
 import type { Chat } from "../chat.ts";
 
 export interface AnswerActionsProps {

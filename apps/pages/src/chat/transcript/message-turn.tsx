@@ -2,8 +2,7 @@
 import type { VNode } from "preact";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { useSignal } from "@preact/signals";
-import { picturesIn } from "../attachments/attachment.ts";
-import type { Attachment } from "../attachments/attachment.ts";
+import { picturesIn, type Attachment } from "../attachments/attachment.ts";
 import { AttachedFiles } from "../attachments/attached-files.tsx";
 import { removeEdits, storeEdits, storedEdits } from "../composer/unsent-edits.ts";
 import { SentPictures } from "../pictures/sent-pictures.tsx";

@@ -2,8 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { VNode } from "preact";
 import { Markdown } from "../../parts/markdown/markdown.tsx";
-import type { Answer } from "../conversation/answer.ts";
-import { isThinking } from "../conversation/answer.ts";
+import { isThinking, type Answer } from "../conversation/answer.ts";
 import { thoughtWords } from "../words.ts";
 import "../tool-calls/tools.css";
 

@@ -1,6 +1,5 @@
 // Owns the editor of a turn, and whether it is open. An unsent edit is restored with its turn.
-import { signal, useSignal } from "@preact/signals";
-import type { Signal } from "@preact/signals";
+import { signal, useSignal, type Signal } from "@preact/signals";
 import type { ComponentChildren, RefObject, VNode } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { IconButton } from "../../parts/icons.tsx";

@@ -1,13 +1,10 @@
 // Owns the page's only long-lived connection, which reads the hive's feed: opens it again after a loss, and fetches earlier heartbeats.
-import { signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 import type { Heartbeat, HiveEvent } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
 import { readFrames, waitToRetry } from "@waggle/client/following";
-import { problemOf } from "../../wire/problem.ts";
-import type { Problem } from "../../wire/problem.ts";
-import { addHistory, applyHiveEvent, emptyHive } from "./hive-view.ts";
-import type { HiveView } from "./hive-view.ts";
+import { problemOf, type Problem } from "../../wire/problem.ts";
+import { addHistory, applyHiveEvent, emptyHive, type HiveView } from "./hive-view.ts";
 
 const retryDelayMs = 2_000;
 /** Number of heartbeats to fetch for the start of the small charts, of all workers together. A hive keeps this number by default. */

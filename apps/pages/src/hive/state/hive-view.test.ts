@@ -2,8 +2,7 @@
 import type { Heartbeat } from "@waggle/protocol";
 import { expect, it } from "vitest";
 import { at, heartbeatOf, load, workerOf } from "../testing/workers.ts";
-import { addHistory, applyHiveEvent, emptyHive, samplesLimit } from "./hive-view.ts";
-import type { HiveView } from "./hive-view.ts";
+import { addHistory, applyHiveEvent, emptyHive, samplesLimit, type HiveView } from "./hive-view.ts";
 
 const worker = workerOf("bee");
 const heartbeat = (seq: number, timestamp = at): Heartbeat =>

@@ -1,6 +1,5 @@
 // Owns the choice between cards and a table, which this browser stores.
-import { signal } from "@preact/signals";
-import type { Signal } from "@preact/signals";
+import { signal, type Signal } from "@preact/signals";
 import type { VNode } from "preact";
 import { storeItem, lastingStorage } from "../../wire/browser-storage.ts";
 

@@ -1,7 +1,6 @@
 // Owns a worker's card on the hive's page.
 import type { VNode } from "preact";
-import { Facts } from "../../parts/facts.tsx";
-import type { Fact } from "../../parts/facts.tsx";
+import { Facts, type Fact } from "../../parts/facts.tsx";
 import { ModelState } from "../../parts/model-state.tsx";
 import type { Api } from "../../wire/api.ts";
 import type { Sample, WorkerView } from "../state/hive-view.ts";

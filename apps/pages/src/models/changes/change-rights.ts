@@ -1,6 +1,5 @@
 // Owns whether this page's token may change models, as far as the worker reports.
-import { signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 import type { UsageReport } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
 

@@ -4,8 +4,7 @@ import type { ModelEvent } from "@waggle/protocol";
 import { expect, it, vi } from "vitest";
 import type { Api, RequestOptions } from "../../wire/api.ts";
 import { modelStatus } from "../testing/model-status.ts";
-import { changesLimit, createChanges } from "./changes.ts";
-import type { Change, Changes } from "./changes.ts";
+import { changesLimit, createChanges, type Change, type Changes } from "./changes.ts";
 
 interface Asked {
   readonly what: string;

@@ -1,11 +1,9 @@
 // Owns the changes of models that this page makes: running changes, their progress and their results. Draws nothing.
-import { signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 import type { ModelDeleted } from "@waggle/protocol";
 import { formatBytes } from "../../parts/format.ts";
 import type { Api } from "../../wire/api.ts";
-import { problemOf, unreachable } from "../../wire/problem.ts";
-import type { Problem } from "../../wire/problem.ts";
+import { problemOf, unreachable, type Problem } from "../../wire/problem.ts";
 import type { ModelProgress } from "../model-words.ts";
 import { followChange } from "./follow-change.ts";
 

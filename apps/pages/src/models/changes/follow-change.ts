@@ -2,8 +2,7 @@
 import type { ModelEvent } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
 import { readFrames } from "@waggle/client/following";
-import { problemOf } from "../../wire/problem.ts";
-import type { Problem } from "../../wire/problem.ts";
+import { problemOf, type Problem } from "../../wire/problem.ts";
 import type { ModelProgress } from "../model-words.ts";
 
 export interface FollowChangeOptions {

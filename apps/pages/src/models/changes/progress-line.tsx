@@ -1,8 +1,7 @@
 // Owns the progress of a model: a bar, its figures, and a sentence for screen readers at each quarter.
 import type { ModelStatus } from "@waggle/protocol";
 import type { VNode } from "preact";
-import { figureWords, spokenProgress, stageWords } from "../model-words.ts";
-import type { ModelProgress } from "../model-words.ts";
+import { figureWords, spokenProgress, stageWords, type ModelProgress } from "../model-words.ts";
 import { formatPercent } from "../../parts/format.ts";
 
 export interface ProgressLineProps {

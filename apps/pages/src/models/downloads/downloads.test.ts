@@ -3,8 +3,7 @@ import { signal } from "@preact/signals";
 import type { Download } from "@waggle/protocol";
 import { afterEach, expect, it, vi } from "vitest";
 import type { Api, RequestOptions } from "../../wire/api.ts";
-import { createDownloads, isReference } from "./downloads.ts";
-import type { Downloads } from "./downloads.ts";
+import { createDownloads, isReference, type Downloads } from "./downloads.ts";
 
 const reference = "hf:bees/queen:Q4_0";
 const queen: Download = { reference, name: "queen", state: "running", stage: "downloading", progress: 0.5 };

@@ -1,10 +1,8 @@
 // Owns the worker's downloads as this page sees them: it starts, stops and deletes them, and asks for their progress. Draws nothing.
-import { computed, signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { computed, signal, type ReadonlySignal } from "@preact/signals";
 import type { Download, Downloads as DownloadList } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
-import { problemOf, unreachable } from "../../wire/problem.ts";
-import type { Problem } from "../../wire/problem.ts";
+import { problemOf, unreachable, type Problem } from "../../wire/problem.ts";
 
 const pollIntervalMs = 1_000;
 /** A worker answers these requests at once, unless its disk is slow. */

@@ -1,7 +1,6 @@
 // Owns the rows of downloads that run or are unfinished, and that no other row of the page shows.
 import type { VNode } from "preact";
-import { Act, OfferButton, OfferState } from "./download-action.tsx";
-import type { Offers } from "./download-action.tsx";
+import { Act, OfferButton, OfferState, type Offers } from "./download-action.tsx";
 import { isUnfinished } from "./downloads.ts";
 
 export function UnfinishedDownloads({ offers }: { readonly offers: Offers }): VNode | null {

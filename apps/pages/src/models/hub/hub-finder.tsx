@@ -5,11 +5,9 @@ import { useMemo } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { Alert } from "../../parts/alert.tsx";
 import { formatCounted } from "../../parts/format.ts";
-import { OfferButton, OfferState, useShown } from "../downloads/download-action.tsx";
-import type { Offers } from "../downloads/download-action.tsx";
+import { OfferButton, OfferState, useShown, type Offers } from "../downloads/download-action.tsx";
 import { isReference, listedForm } from "../downloads/downloads.ts";
-import { createHubSearch } from "./hub-search.ts";
-import type { Asked, HubSearch } from "./hub-search.ts";
+import { createHubSearch, type Asked, type HubSearch } from "./hub-search.ts";
 import { fileToTake, hubName, popularityWords, sizeWords, verdictOf } from "./hub-words.ts";
 import "./hub.css";
 

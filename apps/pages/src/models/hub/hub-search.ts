@@ -1,10 +1,8 @@
 // Owns a search for models at the worker's hub: what was found, and the files of the repositories that a visitor opened. Draws nothing.
-import { signal } from "@preact/signals";
-import type { ReadonlySignal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 import type { HubFiles, HubModels } from "@waggle/protocol";
 import type { Api } from "../../wire/api.ts";
-import { problemOf, unreachable } from "../../wire/problem.ts";
-import type { Problem } from "../../wire/problem.ts";
+import { problemOf, unreachable, type Problem } from "../../wire/problem.ts";
 
 export type Asked<T> =
   | { readonly state: "asking" }

@@ -4,8 +4,7 @@ import type { RecommendedModel, RecommendedModels as Recommended } from "@waggle
 import type { VNode } from "preact";
 import { useEffect } from "preact/hooks";
 import { formatBytes } from "../../parts/format.ts";
-import { OfferButton, OfferState, useShown } from "../downloads/download-action.tsx";
-import type { Offers } from "../downloads/download-action.tsx";
+import { OfferButton, OfferState, useShown, type Offers } from "../downloads/download-action.tsx";
 import { doesFit, fewOf, markOf, recommendedWords } from "./recommended-words.ts";
 
 type Answer = Recommended | "asking" | "failed";

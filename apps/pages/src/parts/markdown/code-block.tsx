@@ -3,8 +3,7 @@ import type { VNode } from "preact";
 import { useEffect, useMemo, useReducer, useState } from "preact/hooks";
 import { CopyButton } from "../copy-button.tsx";
 import { SwitchButton, createRememberedSwitch } from "../remembered-switch.tsx";
-import { createCodeChunks } from "./code-chunks.ts";
-import type { Chunk, Colours } from "./code-chunks.ts";
+import { createCodeChunks, type Chunk, type Colours } from "./code-chunks.ts";
 import { inSlices } from "./idle-slices.ts";
 
 /** Whether long lines continue on the next line, in all blocks. */

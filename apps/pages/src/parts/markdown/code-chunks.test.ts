@@ -1,7 +1,6 @@
 // Shows that code in pieces gets the same colours as the whole text, and that final lines are coloured once.
 import { expect, it } from "vitest";
-import { createCodeChunks } from "./code-chunks.ts";
-import type { Chunk, Colours } from "./code-chunks.ts";
+import { createCodeChunks, type Chunk, type Colours } from "./code-chunks.ts";
 import { coloursOf } from "./code-colours.ts";
 
 const source = Array.from({ length: 300 }, (_, i) =>

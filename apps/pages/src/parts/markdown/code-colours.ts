@@ -2,8 +2,7 @@
 // before them. Draws nothing.
 import { StringStream } from "@codemirror/streamparser";
 import type { ColouredLines, Colours, Kind, Piece } from "./code-chunks.ts";
-import { languageLoader } from "./code-languages.ts";
-import type { Language } from "./code-languages.ts";
+import { languageLoader, type Language } from "./code-languages.ts";
 
 /** Longer lines are data, and stay plain. */
 const maxLineChars = 2_000;

@@ -1,7 +1,6 @@
 // Owns converting TeX to MathML with Temml. Only listed elements, attributes and styles are kept, so that a formula cannot link or load
 // anything. An invalid or too large formula gives no result.
-import { h } from "preact";
-import type { ComponentChild, VNode } from "preact";
+import { h, type ComponentChild, type VNode } from "preact";
 import temml from "temml";
 import "./formula.css";
 

@@ -1,8 +1,7 @@
 // Owns parsing a growing text incrementally: final blocks keep their tokens, and only the last blocks are parsed anew. The result always
 // equals the result of parsing the whole text.
 import type { Links, Token } from "marked";
-import { goesOn, joined, longBlockAt, settleItems } from "./growing-block.ts";
-import type { OpenBlock } from "./growing-block.ts";
+import { goesOn, joined, longBlockAt, settleItems, type OpenBlock } from "./growing-block.ts";
 import { readBlocks } from "./lexer.ts";
 import { labelsThatDiffer, refersTo } from "./link-definitions.ts";
 

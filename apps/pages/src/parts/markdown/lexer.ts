@@ -1,7 +1,6 @@
 // Owns parsing markdown: GitHub's dialect, with line breaks as written, and with formulas. Only fences, lists, indented code and unclosed
 // comments extend over an empty line, so that incremental.ts can parse a text piece by piece.
-import { Lexer, Marked, Tokenizer } from "marked";
-import type { Links, Token, Tokens } from "marked";
+import { Lexer, Marked, Tokenizer, type Links, type Token, type Tokens } from "marked";
 import { formulas, upToEmptyLine } from "./formula-rules.ts";
 
 const { defaults } = new Marked({ gfm: true, breaks: true }, formulas);
