@@ -1,12 +1,13 @@
 // Owns the requests of Anthropic's dialect. Unknown fields are ignored, as are `cache_control`, `metadata`, `betas` and `context_management`.
 // The shapes follow Anthropic's API reference (Messages, Count Message tokens).
-import { z } from "zod";
+import { nullish, z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { ArgumentsSchema, TextPartSchema, contentOf, resultOf } from "../fields/parts.ts";
 import { PictureSourceSchema } from "../fields/pictures.ts";
 import { samplingShapeOf } from "../fields/sampling.ts";
 import { ToolNameSchema, jsonAtMost } from "../fields/tools.ts";
+import { flag, json } from "../fields/values.ts";
 
 /** Prompts have no limit here: only the engine knows how much text fits into a context. */
 export const anthropicLimits = {
@@ -16,8 +17,6 @@ export const anthropicLimits = {
   toolTypeChars: 128,
   mediaTypeChars: 128,
 } as const;
-
-const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 
 const SourceSchema = z.union([
   z.object({
@@ -41,7 +40,7 @@ const ToolResultBlockSchema = z.object({
   type: z.literal("tool_result"),
   tool_use_id: z.string(),
   content: resultOf(TextPartSchema, ImageBlockSchema, DocumentBlockSchema),
-  is_error: nullish(z.boolean()),
+  is_error: flag,
 });
 
 const ToolUseBlockSchema = z.object({
@@ -74,8 +73,8 @@ const CustomToolSchema = z.object({
   ),
   name: ToolNameSchema,
   description: nullish(z.string()),
-  input_schema: z.record(z.string(), z.unknown()),
-  strict: nullish(z.boolean()),
+  input_schema: json,
+  strict: flag,
 });
 export type AnthropicCustomTool = z.infer<typeof CustomToolSchema>;
 
@@ -98,7 +97,7 @@ const ServerToolSchema = z.object({
 const ToolSchema = z.union([CustomToolSchema, ServerToolSchema]).meta({ id: "AnthropicTool" });
 export type AnthropicTool = z.infer<typeof ToolSchema>;
 
-const parallel = { disable_parallel_tool_use: nullish(z.boolean()) };
+const parallel = { disable_parallel_tool_use: flag };
 
 const ToolChoiceSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("auto"), ...parallel }),
@@ -116,7 +115,7 @@ const ThinkingSchema = z.discriminatedUnion("type", [
 
 const OutputFormatSchema = z.object({
   type: z.literal("json_schema"),
-  schema: z.record(z.string(), z.unknown()),
+  schema: json,
 });
 
 /** The fields from which the prompt and the answer's format are built. */
@@ -161,7 +160,7 @@ export const MessagesRequestSchema = z
   .object({
     ...promptShape,
     max_tokens: z.int().min(0).max(requestLimits.maxTokens).describe("0 computes the prompt and generates nothing."),
-    stream: nullish(z.boolean()),
+    stream: flag,
     stop_sequences: nullish(z.array(z.string().min(1).max(requestLimits.stopChars)).max(anthropicLimits.stopSequences)),
     temperature,
     top_p,

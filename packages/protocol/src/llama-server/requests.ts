@@ -1,12 +1,12 @@
 // Owns the requests to llama-server's own routes. Unknown fields are ignored; a known field without support is rejected with its name.
 // The shapes follow the README of llama.cpp's tools/server.
-import { z } from "zod";
-import { GuessesSchema } from "../fields/guesses.ts";
+import { nullish, optional, z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
 import { PictureSourceSchema } from "../fields/pictures.ts";
 import { LoraChoiceSchema } from "../native/model-settings.ts";
 import { PromptProgressReportSchema } from "../openai/answers.ts";
 import { samplingShapeOf } from "../fields/sampling.ts";
+import { GuessesSchema, flag, json } from "../fields/values.ts";
 
 /** Prompts have no limit on their length here: only the engine knows how much text fits into a context. */
 export const llamaServerLimits = {
@@ -33,7 +33,6 @@ export const llamaServerLimits = {
 } as const;
 
 const off = (why: string) => `${why} is not supported`;
-const flag = z.boolean().nullish();
 
 const TokenSchema = z.int().nonnegative();
 const PieceSchema = z.union([z.string(), TokenSchema], "must be a text or a token");
@@ -48,11 +47,9 @@ const PromptSchema = z.union(
     z.array(PieceSchema).min(1).max(llamaServerLimits.promptPieces),
     z.object({
       prompt_string: z.string(),
-      multimodal_data: z
-        .array(PictureSourceSchema)
-        .max(llamaServerLimits.pictures)
-        .nullish()
-        .describe(`Pictures, in the order of the markers ${mediaMarker} in prompt_string.`),
+      multimodal_data: nullish(z.array(PictureSourceSchema).max(llamaServerLimits.pictures)).describe(
+        `Pictures, in the order of the markers ${mediaMarker} in prompt_string.`,
+      ),
     }),
   ],
   "must be a text, texts and tokens, or prompt_string with multimodal_data",
@@ -65,13 +62,13 @@ const { xtc_probability, xtc_threshold, seed, ...otherNumbers } = samplingShapeO
 
 const samplingShape = {
   ...otherNumbers,
-  dry_sequence_breakers: z.array(z.string().min(1).max(40)).max(requestLimits.drySequenceBreakers).nullish(),
+  dry_sequence_breakers: nullish(z.array(z.string().min(1).max(40)).max(requestLimits.drySequenceBreakers)),
   xtc_probability,
   xtc_threshold,
   seed,
   ignore_eos: flag,
-  logit_bias: z
-    .union(
+  logit_bias: nullish(
+    z.union(
       [
         z
           .array(z.tuple([z.union([TokenSchema, z.string().max(llamaServerLimits.biasChars)]), BiasSchema]))
@@ -81,85 +78,78 @@ const samplingShape = {
           .refine((bias) => Object.keys(bias).length <= requestLimits.logitBiasEntries),
       ],
       `must be pairs of a token or text and a bias, or an object from tokens or texts to biases, with at most ${requestLimits.logitBiasEntries} entries`,
-    )
-    .nullish()
-    .describe("Bias by token id or text. A text biases each of its tokens; a key of digits is a token id."),
-  grammar: z.string().max(requestLimits.grammarChars).nullish().describe("Grammar in GBNF that the answer must match."),
-  json_schema: z.record(z.string(), z.unknown()).nullish(),
-  samplers: z
-    .union(
+    ),
+  ).describe("Bias by token id or text. A text biases each of its tokens; a key of digits is a token id."),
+  grammar: nullish(z.string().max(requestLimits.grammarChars)).describe("Grammar in GBNF that the answer must match."),
+  json_schema: nullish(json),
+  samplers: nullish(
+    z.union(
       [
         z.array(z.string().max(llamaServerLimits.samplerChars)).max(llamaServerLimits.samplers),
         z.string().max(llamaServerLimits.samplerChars),
       ],
       "must be a list of samplers",
-    )
-    .nullish()
-    .describe(
-      "Samplers that are not listed are off; unknown names are ignored. Their order is fixed, as in generation_settings.",
     ),
+  ).describe(
+    "Samplers that are not listed are off; unknown names are ignored. Their order is fixed, as in generation_settings.",
+  ),
   // Unsupported samplers: only the value that turns the sampler off is accepted.
-  dynatemp_range: z.literal(0, off("dynamic temperature")).nullish(),
-  typical_p: z.number().min(1, off("typical sampling")).nullish(),
-  top_n_sigma: z.number().max(0, off("top-n-sigma")).nullish(),
-  mirostat: z.literal(0, off("Mirostat")).nullish(),
-  adaptive_target: z.number().min(-1).lt(0, off("adaptive sampling")).nullish(),
-  min_keep: z.int().min(0).max(1, off("more than 1")).nullish(),
-  post_sampling_probs: z.literal(false, off("probabilities after sampling")).nullish(),
-  lora: LoraChoiceSchema.nullish(),
+  dynatemp_range: nullish(z.literal(0, off("dynamic temperature"))),
+  typical_p: nullish(z.number().min(1, off("typical sampling"))),
+  top_n_sigma: nullish(z.number().max(0, off("top-n-sigma"))),
+  mirostat: nullish(z.literal(0, off("Mirostat"))),
+  adaptive_target: nullish(z.number().min(-1).lt(0, off("adaptive sampling"))),
+  min_keep: nullish(z.int().min(0).max(1, off("more than 1"))),
+  post_sampling_probs: nullish(z.literal(false, off("probabilities after sampling"))),
+  lora: nullish(LoraChoiceSchema),
 };
 
-const TokensWantedSchema = z
-  .int()
-  .min(-1)
-  .max(2 ** 31 - 1)
-  .nullish();
+const TokensWantedSchema = nullish(
+  z
+    .int()
+    .min(-1)
+    .max(2 ** 31 - 1),
+);
 
 /** Fields that completion and infill share. */
 const completionShape = {
-  model: z.string().max(requestLimits.modelChars).nullish(),
+  model: nullish(z.string().max(requestLimits.modelChars)),
   ...samplingShape,
   n_predict: TokensWantedSchema.describe(
     "Maximum number of tokens. -1: until the context is full. 0: compute only the prompt.",
   ),
   max_tokens: TokensWantedSchema,
-  stop: z
-    .union(
+  stop: nullish(
+    z.union(
       [
         z.string().max(requestLimits.stopChars),
         z.array(z.string().max(requestLimits.stopChars)).max(llamaServerLimits.stopStrings),
       ],
       `must be a text, or a list of at most ${llamaServerLimits.stopStrings} texts, each of at most ${requestLimits.stopChars} characters`,
-    )
-    .nullish(),
+    ),
+  ),
   stream: flag,
-  n_probs: z.int().min(0).max(llamaServerLimits.probabilities).nullish(),
-  n_cmpl: z.int().min(1).max(llamaServerLimits.choices).nullish(),
-  n: z.int().min(1).max(llamaServerLimits.choices).nullish().describe("Number of answers; another name of n_cmpl."),
-  n_indent: z.int().min(0).max(llamaServerLimits.indent).nullish(),
-  t_max_predict_ms: z
-    .int()
-    .min(-1)
-    .nullish()
-    .describe("Time limit in milliseconds, after which the next newline ends the answer."),
+  n_probs: nullish(z.int().min(0).max(llamaServerLimits.probabilities)),
+  n_cmpl: nullish(z.int().min(1).max(llamaServerLimits.choices)),
+  n: nullish(z.int().min(1).max(llamaServerLimits.choices)).describe("Number of answers; another name of n_cmpl."),
+  n_indent: nullish(z.int().min(0).max(llamaServerLimits.indent)),
+  t_max_predict_ms: nullish(z.int().min(-1)).describe(
+    "Time limit in milliseconds, after which the next newline ends the answer.",
+  ),
   context_shift: flag.describe(
     "Works as on native routes. llama-server itself has no such field, only a command-line flag.",
   ),
   guesses: GuessesSchema,
   cache_prompt: flag.describe("Without effect: cached prefixes are always reused."),
-  id_slot: z
-    .int()
-    .min(-1)
-    .nullish()
-    .describe("Without effect: the job gets the slot that has most of the prompt cached."),
+  id_slot: nullish(z.int().min(-1)).describe(
+    "Without effect: the job gets the slot that has most of the prompt cached.",
+  ),
   return_tokens: flag,
   return_progress: flag,
   timings_per_token: flag,
-  response_fields: z
-    .array(z.string().max(llamaServerLimits.responseFieldChars))
-    .max(llamaServerLimits.responseFields)
-    .nullish()
-    .describe("Paths of the fields to return, such as timings/prompt_n. Each path becomes the name of a field."),
+  response_fields: nullish(
+    z.array(z.string().max(llamaServerLimits.responseFieldChars)).max(llamaServerLimits.responseFields),
+  ).describe("Paths of the fields to return, such as timings/prompt_n. Each path becomes the name of a field."),
 };
 
 export const LlamaServerCompletionRequestSchema = z
@@ -178,17 +168,15 @@ export const InfillRequestSchema = z
     ...completionShape,
     input_prefix: z.string().describe("The text before the gap."),
     input_suffix: z.string().describe("The text after the gap."),
-    input_extra: z
-      .array(z.object({ text: z.string(), filename: z.string().max(llamaServerLimits.filenameChars).nullish() }))
-      .max(llamaServerLimits.extraFiles)
-      .nullish()
-      .describe("Other files, the most relevant last. Text that does not fit into the context is left out."),
-    prompt: z.string().nullish().describe("The beginning of the text that fills the gap."),
+    input_extra: nullish(
+      z
+        .array(z.object({ text: z.string(), filename: nullish(z.string().max(llamaServerLimits.filenameChars)) }))
+        .max(llamaServerLimits.extraFiles),
+    ).describe("Other files, the most relevant last. Text that does not fit into the context is left out."),
+    prompt: nullish(z.string()).describe("The beginning of the text that fills the gap."),
   })
   .meta({ id: "InfillRequest" });
 export type InfillRequest = z.infer<typeof InfillRequestSchema>;
-
-const loose = z.record(z.string(), z.unknown());
 
 const TimingsSchema = z.record(z.string(), z.number()).meta({ id: "LlamaServerTimings" });
 
@@ -202,7 +190,7 @@ const answerShape = {
   id_slot: z.int(),
   tokens_predicted: z.int(),
   tokens_evaluated: z.int(),
-  completion_probabilities: z.array(ProbabilitySchema).optional(),
+  completion_probabilities: optional(z.array(ProbabilitySchema)),
 };
 
 /** With `response_fields`, an answer has only the listed fields. */
@@ -211,8 +199,8 @@ export const LlamaServerCompletionSchema = z
     ...answerShape,
     stop: z.literal(true),
     model: z.string(),
-    generation_settings: loose.describe("The sampling settings that were used."),
-    prompt: z.string().optional().describe("The prompt, if the request has the prompt as text."),
+    generation_settings: json.describe("The sampling settings that were used."),
+    prompt: optional(z.string()).describe("The prompt, if the request has the prompt as text."),
     has_new_line: z.boolean(),
     truncated: z.boolean().describe("Whether the answer ended because the context was full."),
     stop_type: z.enum(["none", "eos", "limit", "word"]),
@@ -227,8 +215,8 @@ export const LlamaServerChunkSchema = z
   .object({
     ...answerShape,
     stop: z.boolean().describe("Whether this is the last chunk, which has all fields of a complete answer."),
-    timings: TimingsSchema.optional(),
-    prompt_progress: PromptProgressReportSchema.optional().describe(
+    timings: optional(TimingsSchema),
+    prompt_progress: optional(PromptProgressReportSchema).describe(
       "Sent during the prefill, if return_progress is set.",
     ),
   })
@@ -237,7 +225,7 @@ export type LlamaServerChunk = z.infer<typeof LlamaServerChunkSchema>;
 
 export const PropsSchema = z
   .object({
-    default_generation_settings: z.object({ n_ctx: z.int(), params: loose }),
+    default_generation_settings: z.object({ n_ctx: z.int(), params: json }),
     total_slots: z.int(),
     model_alias: z.string(),
     model_path: z.string().describe("The file's name, without its folder."),
@@ -263,10 +251,10 @@ export const LlamaServerSlotsSchema = z
   .array(
     z.object({
       id: z.int(),
-      n_ctx: z.int().optional().describe("Context length in tokens; present once the model is loaded."),
+      n_ctx: optional(z.int()).describe("Context length in tokens; present once the model is loaded."),
       speculative: z.boolean().describe("Whether tokens may be guessed."),
       is_processing: z.boolean(),
-      job_id: z.string().optional().describe("Id of the job; absent for a job of another client."),
+      job_id: optional(z.string()).describe("Id of the job; absent for a job of another client."),
       n_prompt_tokens: z.int(),
       next_token: z.array(
         z.object({
@@ -294,8 +282,8 @@ export const LlamaServerErrorSchema = z
       code: z.int().describe("The HTTP status."),
       message: z.string(),
       type: z.string(),
-      n_prompt_tokens: z.int().optional(),
-      n_ctx: z.int().optional(),
+      n_prompt_tokens: optional(z.int()),
+      n_ctx: optional(z.int()),
     }),
   })
   .meta({ id: "LlamaServerError" });

@@ -4,6 +4,7 @@ import { chatShape, thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { ChatMessageSchema } from "../openai/requests.ts";
 import { ToolsSchema } from "../fields/tools.ts";
+import { count, flag } from "../fields/values.ts";
 
 export const tokenRouteLimits = {
   tokenizeChars: 524_288,
@@ -18,17 +19,11 @@ export const TokenizeRequestSchema = z
   .object({
     model: ModelFieldSchema,
     content: z.string().max(tokenRouteLimits.tokenizeChars),
-    add_special: z.boolean().nullish().describe("Prepend the BOS token, if the model requires it."),
-    parse_special: z
-      .boolean()
-      .nullish()
-      .describe("Whether texts of control tokens become control tokens. Default: true."),
-    with_pieces: z
-      .boolean()
-      .nullish()
-      .describe(
-        `Return the text of each token too. Limits content to ${tokenRouteLimits.tokenizePiecesChars} characters.`,
-      ),
+    add_special: flag.describe("Prepend the BOS token, if the model requires it."),
+    parse_special: flag.describe("Whether texts of control tokens become control tokens. Default: true."),
+    with_pieces: flag.describe(
+      `Return the text of each token too. Limits content to ${tokenRouteLimits.tokenizePiecesChars} characters.`,
+    ),
   })
   .refine(
     ({ content, with_pieces: withPieces }) =>
@@ -41,7 +36,7 @@ export const TokenizeRequestSchema = z
   .meta({ id: "TokenizeRequest" });
 
 export const DetokenizeRequestSchema = z
-  .object({ model: ModelFieldSchema, tokens: z.array(z.int().nonnegative()).max(tokenRouteLimits.detokenizeTokens) })
+  .object({ model: ModelFieldSchema, tokens: z.array(count).max(tokenRouteLimits.detokenizeTokens) })
   .meta({ id: "DetokenizeRequest" });
 
 export const TokenizedSchema = z

@@ -1,13 +1,14 @@
 // Owns the events of a job's stream: their schemas, their order, and the headers of SSE and NDJSON streams.
 // Order on a stream: (queued | status)* started (token | status)* (end [DONE] | error). Exactly one end or error. With MCP tools, calls and their
 // results follow the tokens of their message, and the next message begins with queued, status or started again.
-import { z } from "zod";
+import { optional, z } from "zod";
 import { ErrorCodeSchema } from "../error-body.ts";
 import { SamplingSchema } from "./generate.ts";
+import { amount, count, json, positive } from "../fields/values.ts";
 
 const streamShape = {
   stream_id: z.string().describe("The job's id."),
-  session_id: z.string().optional(),
+  session_id: optional(z.string()),
 };
 
 const DiffersAtSchema = z
@@ -18,14 +19,11 @@ const DiffersAtSchema = z
 
 export const UsageSchema = z
   .object({
-    prompt_tokens: z.int().nonnegative(),
-    completion_tokens: z.int().nonnegative(),
-    total_tokens: z.int().nonnegative(),
-    cached_tokens: z
-      .int()
-      .nonnegative()
-      .describe("Prompt tokens that were in the slot's KV cache, and therefore not computed again."),
-    differs_at: DiffersAtSchema.optional(),
+    prompt_tokens: count,
+    completion_tokens: count,
+    total_tokens: count,
+    cached_tokens: count.describe("Prompt tokens that were in the slot's KV cache, and therefore not computed again."),
+    differs_at: optional(DiffersAtSchema),
   })
   .meta({ id: "Usage" });
 export type Usage = z.infer<typeof UsageSchema>;
@@ -33,20 +31,15 @@ export type Usage = z.infer<typeof UsageSchema>;
 /** All durations are in milliseconds. The names of guesses are llama-server's. */
 export const TimingsSchema = z
   .object({
-    queue_ms: z.number().nonnegative().describe("Time from the acceptance of the job until the job got a slot."),
-    prefill_ms: z.number().nonnegative().describe("Time from getting the slot to the first token."),
-    decode_ms: z.number().nonnegative().describe("Time from the first token to the last token."),
-    total_ms: z.number().nonnegative().describe("Time from the acceptance of the job to the end of the job."),
-    tokens_per_second: z
-      .number()
-      .nonnegative()
-      .describe("Decoding speed in tokens per second: (completion_tokens - 1) / decode time."),
-    draft_n: z.int().positive().optional().describe("Number of guessed tokens; absent if no token was guessed."),
-    draft_n_accepted: z
-      .int()
-      .nonnegative()
-      .optional()
-      .describe("Number of guessed tokens that were right, so part of the answer; absent if no token was guessed."),
+    queue_ms: amount.describe("Time from the acceptance of the job until the job got a slot."),
+    prefill_ms: amount.describe("Time from getting the slot to the first token."),
+    decode_ms: amount.describe("Time from the first token to the last token."),
+    total_ms: amount.describe("Time from the acceptance of the job to the end of the job."),
+    tokens_per_second: amount.describe("Decoding speed in tokens per second: (completion_tokens - 1) / decode time."),
+    draft_n: optional(positive).describe("Number of guessed tokens; absent if no token was guessed."),
+    draft_n_accepted: optional(count).describe(
+      "Number of guessed tokens that were right, so part of the answer; absent if no token was guessed.",
+    ),
   })
   .meta({ id: "Timings" });
 export type Timings = z.infer<typeof TimingsSchema>;
@@ -63,7 +56,7 @@ const BytesSchema = z
 
 /** `logprob` is the natural logarithm of the token's probability, before any sampler changes it. */
 const tokenLogprobShape = {
-  id: z.int().nonnegative().describe("The token's id."),
+  id: count.describe("The token's id."),
   bytes: BytesSchema,
   logprob: z.number(),
 };
@@ -81,24 +74,20 @@ export const QueuedEventSchema = z
   .object({
     type: z.literal("queued"),
     ...streamShape,
-    position: z.int().nonnegative().describe("Position in the queue: 1 is next, 0 is running."),
-    eta_ms: z
-      .number()
-      .nonnegative()
-      .optional()
-      .describe(
-        "Estimated milliseconds until the first token, from the speed of recent jobs; absent until enough jobs were measured.",
-      ),
+    position: count.describe("Position in the queue: 1 is next, 0 is running."),
+    eta_ms: optional(amount).describe(
+      "Estimated milliseconds until the first token, from the speed of recent jobs; absent until enough jobs were measured.",
+    ),
   })
   .meta({ id: "QueuedEvent" });
 
 /** Progress of the prompt, with the fields of llama-server's `return_progress` (llama.cpp, tools/server/README.md). */
 export const PromptProgressSchema = z
   .object({
-    total: z.int().positive().describe("Number of prompt tokens."),
-    cached: z.int().nonnegative().describe("Prompt tokens that were in the KV cache from the start."),
-    processed: z.int().nonnegative().describe("Prompt tokens that are in the KV cache now, including the cached ones."),
-    time_ms: z.number().nonnegative().describe("Milliseconds since the job got its slot."),
+    total: positive.describe("Number of prompt tokens."),
+    cached: count.describe("Prompt tokens that were in the KV cache from the start."),
+    processed: count.describe("Prompt tokens that are in the KV cache now, including the cached ones."),
+    time_ms: amount.describe("Milliseconds since the job got its slot."),
   })
   .meta({ id: "PromptProgress" });
 export type PromptProgress = z.infer<typeof PromptProgressSchema>;
@@ -112,7 +101,7 @@ export const StatusEventSchema = z
       .describe(
         "loading: the engine is not ready yet. thinking: prefill has begun and lasts until the first token. resuming: the engine crashed, and a new engine will continue the answer. parked: the context memory is full, so the answer, or one of its choices, waits for room and then continues.",
       ),
-    prompt_progress: PromptProgressSchema.optional().describe(
+    prompt_progress: optional(PromptProgressSchema).describe(
       "Sent with thinking, a few times a second, if the prompt takes more than one step.",
     ),
   })
@@ -126,16 +115,14 @@ export const StartedEventSchema = z
     type: z.literal("started"),
     ...streamShape,
     model: z.string(),
-    model_file: ModelFileSchema.optional(),
-    prompt_tokens: z.int().nonnegative(),
-    cached_tokens: z.int().nonnegative(),
-    differs_at: DiffersAtSchema.optional(),
-    queue_ms: z.number().nonnegative(),
-    seed: z
-      .int()
-      .nonnegative()
-      .optional()
-      .describe("The seed of the first choice, given or drawn at random; further choices use this seed plus 1, 2, …."),
+    model_file: optional(ModelFileSchema),
+    prompt_tokens: count,
+    cached_tokens: count,
+    differs_at: optional(DiffersAtSchema),
+    queue_ms: amount,
+    seed: optional(count).describe(
+      "The seed of the first choice, given or drawn at random; further choices use this seed plus 1, 2, ….",
+    ),
   })
   .meta({ id: "StartedEvent" });
 
@@ -146,38 +133,29 @@ export const TokenEventSchema = z
   .object({
     type: z.literal("token"),
     ...streamShape,
-    index: z.int().nonnegative().describe("Number of the token event, without gaps from 0."),
+    index: count.describe("Number of the token event, without gaps from 0."),
     text: z
       .string()
       .describe(
         "Text of the event, in whole characters. Empty at the start of a call, and when the last tokens have no text.",
       ),
-    part: AnswerPartSchema.optional().describe(
+    part: optional(AnswerPartSchema).describe(
       "What the text belongs to: reasoning, the start of a call, or the call's arguments as JSON. Absent for content and for answers to a plain prompt.",
     ),
-    call: z
-      .object({
-        index: z.int().nonnegative().describe("Number of the call in this choice, without gaps from 0."),
-        id: z.string().optional().describe("Only in the first event of the call."),
-        name: z.string().optional().describe("Only in the first event of the call."),
-      })
-      .optional()
-      .describe("For the parts call and arguments: the call to which the text belongs."),
-    t_ms: z
-      .number()
-      .nonnegative()
-      .describe("Milliseconds from the started event until the engine produced this event's tokens."),
-    ids: z
-      .array(z.int().nonnegative())
-      .optional()
-      .describe("Ids of the model tokens in this event; absent if the event only has text that was held back earlier."),
-    n: z.int().min(2).optional().describe("Number of model tokens in this event; absent for one token."),
-    choice: z
-      .int()
-      .nonnegative()
-      .optional()
-      .describe("The choice that this event belongs to, if the job has several choices."),
-    logprobs: z.array(LogprobSchema).optional().describe("Logprobs of the model tokens in this event, if requested."),
+    call: optional(
+      z.object({
+        index: count.describe("Number of the call in this choice, without gaps from 0."),
+        id: optional(z.string()).describe("Only in the first event of the call."),
+        name: optional(z.string()).describe("Only in the first event of the call."),
+      }),
+    ).describe("For the parts call and arguments: the call to which the text belongs."),
+    t_ms: amount.describe("Milliseconds from the started event until the engine produced this event's tokens."),
+    ids: optional(z.array(count)).describe(
+      "Ids of the model tokens in this event; absent if the event only has text that was held back earlier.",
+    ),
+    n: optional(z.int().min(2)).describe("Number of model tokens in this event; absent for one token."),
+    choice: optional(count).describe("The choice that this event belongs to, if the job has several choices."),
+    logprobs: optional(z.array(LogprobSchema)).describe("Logprobs of the model tokens in this event, if requested."),
   })
   .meta({ id: "TokenEvent" });
 
@@ -186,20 +164,19 @@ export const AnswerMessageSchema = z
   .object({
     role: z.literal("assistant"),
     content: z.string().nullable().describe("The text of the answer; null if the answer has only calls."),
-    reasoning_content: z.string().optional().describe("The model's reasoning."),
-    tool_calls: z
-      .array(
+    reasoning_content: optional(z.string()).describe("The model's reasoning."),
+    tool_calls: optional(
+      z.array(
         z.object({
           id: z.string(),
           type: z.literal("function"),
           function: z.object({ name: z.string(), arguments: z.string().describe("The arguments as JSON.") }),
-          cut: z
-            .literal(true)
-            .optional()
-            .describe("Present if the answer ended within this call; its arguments are then incomplete."),
+          cut: optional(z.literal(true)).describe(
+            "Present if the answer ended within this call; its arguments are then incomplete.",
+          ),
         }),
-      )
-      .optional(),
+      ),
+    ),
   })
   .meta({ id: "AnswerMessage" });
 export type AnswerMessage = z.infer<typeof AnswerMessageSchema>;
@@ -209,22 +186,18 @@ export type StoppedBy = z.infer<typeof StoppedBySchema>;
 
 const choiceEndShape = {
   finish_reason: FinishReasonSchema,
-  stopped_by: StoppedBySchema.optional().describe(
+  stopped_by: optional(StoppedBySchema).describe(
     "What ended the answer: the model, a stop string, max_tokens, a full context, or a repetition. Only on llama-server's routes: time (the first newline after a time limit), or indent (a line with too little indentation).",
   ),
-  stop_string: z.string().optional().describe("The stop string, if a stop string ended the answer."),
-  message: AnswerMessageSchema.optional().describe("The whole message, if the request had messages."),
+  stop_string: optional(z.string()).describe("The stop string, if a stop string ended the answer."),
+  message: optional(AnswerMessageSchema).describe("The whole message, if the request had messages."),
 };
 
 const Sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 
 const { seed, grammar: _, ...samplingShape } = SamplingSchema.shape;
 
-export const stepField = z
-  .int()
-  .nonnegative()
-  .optional()
-  .describe("Number of the message, from 0, in a job with MCP tools.");
+export const stepField = optional(count).describe("Number of the message, from 0, in a job with MCP tools.");
 
 /** Hashes and settings, with which a client can verify an answer and reproduce it. */
 export const ReceiptSchema = z
@@ -240,23 +213,19 @@ export const ReceiptSchema = z
     template_sha256: Sha256Schema.nullable().describe(
       "Hash of the chat template's text; null if no template was used.",
     ),
-    pictures_sha256: z
-      .array(Sha256Schema)
-      .optional()
-      .describe(
-        "Hashes of the picture files in the prompt, each file once, in the order of their first places; absent if the prompt has no pictures.",
-      ),
+    pictures_sha256: optional(z.array(Sha256Schema)).describe(
+      "Hashes of the picture files in the prompt, each file once, in the order of their first places; absent if the prompt has no pictures.",
+    ),
     seed: seed
       .unwrap()
       .nonnegative()
       .describe("The seed of the first choice, given or drawn at random; further choices used this seed plus 1, 2, …."),
     sampling: z
-      .object({ ...samplingShape, grammar_sha256: Sha256Schema.optional() })
+      .object({ ...samplingShape, grammar_sha256: optional(Sha256Schema) })
       .describe("The sampling values that were used, with the hash of the grammar in place of the grammar."),
-    guesses: z
-      .literal(true)
-      .optional()
-      .describe("Present if tokens were guessed. Without guesses the text is the same, up to rounding."),
+    guesses: optional(z.literal(true)).describe(
+      "Present if tokens were guessed. Without guesses the text is the same, up to rounding.",
+    ),
   })
   .meta({ id: "Receipt" });
 export type Receipt = z.infer<typeof ReceiptSchema>;
@@ -266,29 +235,23 @@ export const EndEventSchema = z
     type: z.literal("end"),
     ...streamShape,
     ...choiceEndShape,
-    cancelled_by: CancelledBySchema.optional(),
-    choices: z
-      .array(
+    cancelled_by: optional(CancelledBySchema),
+    choices: optional(
+      z.array(
         z.object({
           ...choiceEndShape,
-          text_sha256: Sha256Schema.optional().describe(
-            "Hash of this choice's text, computed like the receipt's hash.",
-          ),
+          text_sha256: optional(Sha256Schema).describe("Hash of this choice's text, computed like the receipt's hash."),
         }),
-      )
-      .optional()
-      .describe("End and message of each choice, if the job has several choices."),
+      ),
+    ).describe("End and message of each choice, if the job has several choices."),
     usage: UsageSchema,
     timings: TimingsSchema,
-    receipt: ReceiptSchema.optional().describe(
+    receipt: optional(ReceiptSchema).describe(
       "Hashes and settings of the answer; present if the job generated text, in one message.",
     ),
-    receipts: z
-      .array(ReceiptSchema)
-      .optional()
-      .describe(
-        "A receipt for each message, with its step; in place of receipt, if a job with MCP tools computed several.",
-      ),
+    receipts: optional(z.array(ReceiptSchema)).describe(
+      "A receipt for each message, with its step; in place of receipt, if a job with MCP tools computed several.",
+    ),
   })
   .meta({ id: "EndEvent" });
 
@@ -299,7 +262,7 @@ export const ErrorEventSchema = z
     code: ErrorCodeSchema,
     message: z.string(),
     retryable: z.boolean(),
-    details: z.record(z.string(), z.unknown()).optional(),
+    details: optional(json),
   })
   .meta({ id: "ErrorEvent" });
 

@@ -1,13 +1,13 @@
 // Owns the schema of a native generation request. Every field is bounded; names and defaults are llama-server's.
-import { z } from "zod";
+import { optional, z } from "zod";
 import { chatShape, optionsOfMessages } from "../fields/chat-options.ts";
-import { GuessesSchema } from "../fields/guesses.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { LoraChoiceSchema } from "./model-settings.ts";
 import { PictureSourceSchema } from "../fields/pictures.ts";
 import { nativeSamplingShape } from "../fields/sampling.ts";
 import { ToolCallSchema } from "../fields/tools.ts";
+import { GuessesSchema, json } from "../fields/values.ts";
 
 const contentParts = 1_024;
 
@@ -31,8 +31,8 @@ export const MessageSchema = z
     z.strictObject({
       role: z.literal("assistant"),
       content: z.string().nullable(),
-      reasoning_content: z.string().optional().describe("The model's reasoning before the content."),
-      tool_calls: z.array(ToolCallSchema).max(requestLimits.toolCalls).optional(),
+      reasoning_content: optional(z.string()).describe("The model's reasoning before the content."),
+      tool_calls: optional(z.array(ToolCallSchema).max(requestLimits.toolCalls)),
     }),
     z.strictObject({
       role: z.literal("tool").describe("The result of a call."),
@@ -71,15 +71,12 @@ const samplingShape = {
     .default(["\n", ":", '"', "*"]),
   xtc_probability,
   xtc_threshold,
-  logit_bias: LogitBiasSchema.optional().describe("Bias by token id; -100 bans the token."),
+  logit_bias: optional(LogitBiasSchema).describe("Bias by token id; -100 bans the token."),
   seed,
   ignore_eos: z.boolean().default(false),
-  grammar: z
-    .string()
-    .min(1)
-    .max(requestLimits.grammarChars)
-    .optional()
-    .describe("A grammar in GBNF that the answer must match."),
+  grammar: optional(z.string().min(1).max(requestLimits.grammarChars)).describe(
+    "A grammar in GBNF that the answer must match.",
+  ),
 };
 
 export const SamplingSchema = z.strictObject(samplingShape);
@@ -89,68 +86,50 @@ export const shiftNeedsLength = "is required with context_shift, since otherwise
 
 export const GenerateRequestSchema = z
   .strictObject({
-    prompt: z
-      .string()
-      .min(1, "must not be empty")
-      .optional()
-      .describe("Raw text to continue. A request has either prompt or messages, not both."),
-    messages: z
-      .array(MessageSchema)
-      .min(1, "must not be empty")
-      .max(requestLimits.messages)
-      .optional()
-      .describe("A conversation, rendered with the model's own chat template."),
-    model: z
-      .string()
-      .max(requestLimits.modelChars)
-      .optional()
-      .describe("The model's name or alias. A worker with one model accepts any name."),
-    keep_alive: KeepAliveSchema.optional(),
-    max_tokens: z
-      .int()
-      .min(1)
-      .max(requestLimits.maxTokens)
-      .optional()
-      .describe("Maximum number of generated tokens. Default: until the context is full."),
+    prompt: optional(z.string().min(1, "must not be empty")).describe(
+      "Raw text to continue. A request has either prompt or messages, not both.",
+    ),
+    messages: optional(z.array(MessageSchema).min(1, "must not be empty").max(requestLimits.messages)).describe(
+      "A conversation, rendered with the model's own chat template.",
+    ),
+    model: optional(z.string().max(requestLimits.modelChars)).describe(
+      "The model's name or alias. A worker with one model accepts any name.",
+    ),
+    keep_alive: optional(KeepAliveSchema),
+    max_tokens: optional(z.int().min(1).max(requestLimits.maxTokens)).describe(
+      "Maximum number of generated tokens. Default: until the context is full.",
+    ),
     context_shift: z
       .boolean()
       .default(false)
       .describe(
         "When the context is full, drop the older half of the tokens after the start of the prompt, and continue. Needs max_tokens.",
       ),
-    lora: LoraChoiceSchema.optional(),
+    lora: optional(LoraChoiceSchema),
     guesses: GuessesSchema,
-    stop: z
-      .union([
+    stop: optional(
+      z.union([
         z.string().min(1).max(requestLimits.stopChars),
         z.array(z.string().min(1).max(requestLimits.stopChars)).max(requestLimits.stopStrings),
-      ])
-      .optional()
-      .describe("Up to 4 strings that end the answer. The answer does not include the stop string."),
+      ]),
+    ).describe("Up to 4 strings that end the answer. The answer does not include the stop string."),
     ...samplingShape,
     ...chatShape,
-    json_schema: z
-      .record(z.string(), z.unknown())
-      .optional()
-      .describe(
-        "JSON schema that the answer must match; excludes grammar. A schema with an unsupported keyword is rejected with the keyword's name.",
-      ),
-    mcp_tools: z
-      .union([z.literal("all"), z.array(z.string().max(requestLimits.toolNameChars)).max(requestLimits.tools)])
-      .optional()
-      .describe(
-        "MCP tools that the worker runs when the model calls them: all, or a list of names from /v1/mcp/servers. The job then continues with the results. Needs messages.",
-      ),
-    session_id: IdSchema.optional().describe(
+    json_schema: optional(json).describe(
+      "JSON schema that the answer must match; excludes grammar. A schema with an unsupported keyword is rejected with the keyword's name.",
+    ),
+    mcp_tools: optional(
+      z.union([z.literal("all"), z.array(z.string().max(requestLimits.toolNameChars)).max(requestLimits.tools)]),
+    ).describe(
+      "MCP tools that the worker runs when the model calls them: all, or a list of names from /v1/mcp/servers. The job then continues with the results. Needs messages.",
+    ),
+    session_id: optional(IdSchema).describe(
       "Id of the job's session. A session has one stream at a time: a new job supersedes the session's old job.",
     ),
     priority: z.int().min(-10).max(10).default(0).describe("Jobs with a higher priority run first."),
-    deadline_ms: z
-      .int()
-      .min(1)
-      .max(requestLimits.deadlineMs)
-      .optional()
-      .describe("Time limit of the job in milliseconds, from its acceptance."),
+    deadline_ms: optional(z.int().min(1).max(requestLimits.deadlineMs)).describe(
+      "Time limit of the job in milliseconds, from its acceptance.",
+    ),
     on_disconnect: z
       .enum(["cancel", "continue"])
       .default("cancel")
@@ -163,13 +142,10 @@ export const GenerateRequestSchema = z
       .describe(
         "If the engine crashes during the answer: continue the answer with the next engine, or end the stream with engine_failed.",
       ),
-    on_worker_loss: z
-      .enum(["resume", "error"])
-      .optional()
-      .describe(
-        "If a gateway loses the worker during the answer: continue on another worker, or end with engine_failed. Default: the gateway's setting.",
-      ),
-    job_id: IdSchema.optional().describe(
+    on_worker_loss: optional(z.enum(["resume", "error"])).describe(
+      "If a gateway loses the worker during the answer: continue on another worker, or end with engine_failed. Default: the gateway's setting.",
+    ),
+    job_id: optional(IdSchema).describe(
       "Id chosen by the client. While a job with this id exists, the same body returns that job, and a different body is a conflict.",
     ),
   })

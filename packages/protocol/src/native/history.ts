@@ -1,38 +1,35 @@
 // Owns the history that workers, gateways and hives keep of themselves, and its routes.
-import { z } from "zod";
+import { optional, z } from "zod";
 import type { Route } from "../openapi/routes.ts";
 import { LatencySchema } from "./latency.ts";
+import { amount, count, share, time } from "../fields/values.ts";
 
 /** Milliseconds between two points. */
 export const historyIntervalMs = 10_000;
 /** Most points: an hour. */
 export const historyPointsLimit = 360;
 
-const count = z.int().nonnegative();
-const rate = z.number().nonnegative();
-const share = z.number().min(0).max(1);
-
 const pointShape = {
-  at: z.iso.datetime().describe("End of the time that the point describes."),
-  span_ms: rate.describe("Length of that time."),
-  tokens_per_second: rate.describe("Generated tokens."),
+  at: time.describe("End of the time that the point describes."),
+  span_ms: amount.describe("Length of that time."),
+  tokens_per_second: amount.describe("Generated tokens."),
   running: count.describe("Jobs in slots: the most in this time."),
   waiting: count.describe("Jobs in queues: the most in this time."),
   accepted: count.describe("Jobs accepted in this time."),
-  ttft: LatencySchema.optional().describe("Time to first token; absent without jobs."),
-  itl: LatencySchema.optional().describe("Inter-token latency; absent without tokens."),
+  ttft: optional(LatencySchema).describe("Time to first token; absent without jobs."),
+  itl: optional(LatencySchema).describe("Inter-token latency; absent without tokens."),
 };
 
 export const HistoryPointSchema = z
   .object({
     ...pointShape,
-    prompt_tokens_per_second: rate.describe("Prompt tokens of started jobs, without cached ones."),
+    prompt_tokens_per_second: amount.describe("Prompt tokens of started jobs, without cached ones."),
     errors: z.record(z.string(), count).describe("Failed and refused jobs by error code."),
-    batch_width: rate.optional().describe("Mean rows per forward pass; absent without passes."),
-    step: LatencySchema.optional().describe("Duration of a forward pass; absent without passes."),
-    kv_use: share.optional().describe("Share of the KV cache's cells that running jobs fill; absent at a gateway."),
-    cpu_busy: share.optional().describe("Busy share of all cores of the machine, all programs together."),
-    free_memory_bytes: count.optional().describe("Memory of the machine that is still available."),
+    batch_width: optional(amount).describe("Mean rows per forward pass; absent without passes."),
+    step: optional(LatencySchema).describe("Duration of a forward pass; absent without passes."),
+    kv_use: optional(share).describe("Share of the KV cache's cells that running jobs fill; absent at a gateway."),
+    cpu_busy: optional(share).describe("Busy share of all cores of the machine, all programs together."),
+    free_memory_bytes: optional(count).describe("Memory of the machine that is still available."),
   })
   .meta({ id: "HistoryPoint" });
 export type HistoryPoint = z.infer<typeof HistoryPointSchema>;
@@ -43,7 +40,7 @@ const now = "The time since the last point, up to now; absent for less than a se
 export const HistorySchema = z
   .object({
     points: z.array(HistoryPointSchema).max(historyPointsLimit).describe("Oldest first."),
-    now: HistoryPointSchema.optional().describe(now),
+    now: optional(HistoryPointSchema).describe(now),
   })
   .meta({ id: "History" });
 export type History = z.infer<typeof HistorySchema>;
@@ -52,15 +49,13 @@ export const HiveHistoryPointSchema = z
   .object({
     ...pointShape,
     errors: count.describe("Failed jobs."),
-    cpu: z
-      .object({ mean: share, most: share })
-      .optional()
-      .describe("Busy shares of the machines: the mean, and the busiest machine."),
-    memory: z
-      .object({ used_bytes: count, free_bytes: count })
-      .optional()
-      .describe("Memory of all workers and engines, and the free memory of the fullest machine."),
-    gpu_use: share.optional().describe("Used share of the fullest GPU's memory; absent without a GPU."),
+    cpu: optional(z.object({ mean: share, most: share })).describe(
+      "Busy shares of the machines: the mean, and the busiest machine.",
+    ),
+    memory: optional(z.object({ used_bytes: count, free_bytes: count })).describe(
+      "Memory of all workers and engines, and the free memory of the fullest machine.",
+    ),
+    gpu_use: optional(share).describe("Used share of the fullest GPU's memory; absent without a GPU."),
   })
   .meta({ id: "HiveHistoryPoint" });
 export type HiveHistoryPoint = z.infer<typeof HiveHistoryPointSchema>;
@@ -68,7 +63,7 @@ export type HiveHistoryPoint = z.infer<typeof HiveHistoryPointSchema>;
 export const HiveHistorySchema = z
   .object({
     points: z.array(HiveHistoryPointSchema).max(historyPointsLimit).describe("Oldest first."),
-    now: HiveHistoryPointSchema.optional().describe(now),
+    now: optional(HiveHistoryPointSchema).describe(now),
   })
   .meta({ id: "HiveHistory" });
 export type HiveHistory = z.infer<typeof HiveHistorySchema>;

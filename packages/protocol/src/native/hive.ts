@@ -1,8 +1,9 @@
 // Owns the messages between worker and hive.
-import { z } from "zod";
+import { optional, z } from "zod";
 import { maxModelNameChars, ModelStateSchema } from "./models.ts";
 import { WorkerLoadSchema } from "./worker-load.ts";
 import { BackendNameSchema, WorkerStateSchema } from "./worker.ts";
+import { amount, count, time } from "../fields/values.ts";
 
 /** Number of consecutive missed heartbeats after which a worker is gone. */
 const missedUntilGone = 3;
@@ -55,20 +56,18 @@ const workerShape = {
   url: WorkerUrlSchema,
   model: z.string().max(256),
   state: WorkerStateSchema,
-  backend: BackendNameSchema.optional(),
-  slots: z.object({ total: z.int().nonnegative(), busy: z.int().nonnegative() }),
-  queue: z.object({ depth: z.int().nonnegative(), capacity: z.int().nonnegative() }),
+  backend: optional(BackendNameSchema),
+  slots: z.object({ total: count, busy: count }),
+  queue: z.object({ depth: count, capacity: count }),
   version: z.string().max(64),
-  models: z
-    .array(z.object({ name: z.string().min(1).max(maxModelNameChars), state: ModelStateSchema }))
-    .max(heartbeatModelsLimit)
-    .optional()
-    .describe("The worker's models, if there are several; at most 32 are listed."),
-  obeys: z
-    .array(HiveCommandSchema)
-    .max(8)
-    .optional()
-    .describe("Commands that the worker accepts from the hive; absent if it accepts no commands."),
+  models: optional(
+    z
+      .array(z.object({ name: z.string().min(1).max(maxModelNameChars), state: ModelStateSchema }))
+      .max(heartbeatModelsLimit),
+  ).describe("The worker's models, if there are several; at most 32 are listed."),
+  obeys: optional(z.array(HiveCommandSchema).max(8)).describe(
+    "Commands that the worker accepts from the hive; absent if it accepts no commands.",
+  ),
 };
 
 export const RegistrationSchema = z
@@ -84,22 +83,18 @@ export const HeartbeatSchema = z
   .object({
     ...workerShape,
     worker_id: WorkerIdSchema,
-    timestamp: z.iso.datetime(),
+    timestamp: time,
     health_status: z.enum(["healthy", "degraded", "unhealthy"]),
-    seq: z.int().nonnegative().describe("Number of the heartbeat, counted from 0 at the start of the worker process."),
-    tokens_per_second: z
-      .number()
-      .nonnegative()
-      .optional()
-      .describe("Generated tokens per second since the last heartbeat."),
-    load: WorkerLoadSchema.optional(),
+    seq: count.describe("Number of the heartbeat, counted from 0 at the start of the worker process."),
+    tokens_per_second: optional(amount).describe("Generated tokens per second since the last heartbeat."),
+    load: optional(WorkerLoadSchema),
   })
   .meta({ id: "Heartbeat" });
 export type Heartbeat = z.infer<typeof HeartbeatSchema>;
 
 export const HeartbeatAnswerSchema = z
   .object({
-    command: HiveCommandSchema.optional().describe(
+    command: optional(HiveCommandSchema).describe(
       "An operator's command, repeated until the worker has executed the command.",
     ),
   })
@@ -115,17 +110,16 @@ export const HiveWorkerSchema = z
   .object({
     ...workerShape,
     worker_id: WorkerIdSchema,
-    source: z
-      .literal("nats")
-      .optional()
-      .describe("nats if the worker belongs to a fleet on NATS; absent if the worker registers at the hive."),
+    source: optional(z.literal("nats")).describe(
+      "nats if the worker belongs to a fleet on NATS; absent if the worker registers at the hive.",
+    ),
     interval_ms: z.int(),
     liveness: LivenessStateSchema,
-    registered_at: z.iso.datetime(),
-    last_seen_at: z.iso.datetime().describe("Time of the last heartbeat or registration."),
-    heartbeats: z.int().nonnegative(),
-    last_heartbeat: HeartbeatSchema.optional(),
-    command: HiveCommandSchema.optional().describe("An operator's command that the worker has not started yet."),
+    registered_at: time,
+    last_seen_at: time.describe("Time of the last heartbeat or registration."),
+    heartbeats: count,
+    last_heartbeat: optional(HeartbeatSchema),
+    command: optional(HiveCommandSchema).describe("An operator's command that the worker has not started yet."),
   })
   .meta({ id: "HiveWorker" });
 export type HiveWorker = z.infer<typeof HiveWorkerSchema>;
@@ -137,13 +131,11 @@ export const HiveGatewaySchema = z
   .object({
     gateway_id: WorkerIdSchema,
     url: WorkerUrlSchema,
-    started_at: z.iso.datetime(),
-    jobs: z.int().nonnegative().describe("Number of unfinished jobs of the gateway's clients."),
-    waiting: z
-      .int()
-      .nonnegative()
-      .optional()
-      .describe("Number of unfinished jobs that wait for a slot; absent if the gateway does not report the number."),
+    started_at: time,
+    jobs: count.describe("Number of unfinished jobs of the gateway's clients."),
+    waiting: optional(count).describe(
+      "Number of unfinished jobs that wait for a slot; absent if the gateway does not report the number.",
+    ),
   })
   .meta({ id: "HiveGateway" });
 export type HiveGateway = z.infer<typeof HiveGatewaySchema>;
@@ -163,30 +155,30 @@ export const HiveEventSchema = z
   .discriminatedUnion("type", [
     z.object({
       type: z.literal("snapshot"),
-      at: z.iso.datetime(),
+      at: time,
       workers: z.array(HiveWorkerSchema),
-      fleet: HiveFleetSchema.optional().describe("The fleet and its gateways; absent if the hive watches no fleet."),
-      faults: z.boolean().optional().describe("Whether the hive was started with --faults, so that faults can be set."),
+      fleet: optional(HiveFleetSchema).describe("The fleet and its gateways; absent if the hive watches no fleet."),
+      faults: optional(z.boolean()).describe("Whether the hive was started with --faults, so that faults can be set."),
     }),
-    z.object({ type: z.literal("fleet"), at: z.iso.datetime(), fleet: HiveFleetSchema }),
-    z.object({ type: z.literal("registered"), at: z.iso.datetime(), worker: HiveWorkerSchema }),
-    z.object({ type: z.literal("heartbeat"), at: z.iso.datetime(), heartbeat: HeartbeatSchema }),
+    z.object({ type: z.literal("fleet"), at: time, fleet: HiveFleetSchema }),
+    z.object({ type: z.literal("registered"), at: time, worker: HiveWorkerSchema }),
+    z.object({ type: z.literal("heartbeat"), at: time, heartbeat: HeartbeatSchema }),
     z.object({
       type: z.literal("liveness"),
-      at: z.iso.datetime(),
+      at: time,
       worker_id: z.string(),
       liveness: LivenessStateSchema,
       was: LivenessStateSchema,
     }),
     z.object({
       type: z.literal("command"),
-      at: z.iso.datetime(),
+      at: time,
       worker_id: z.string(),
       command: HiveCommandSchema,
     }),
-    z.object({ type: z.literal("deregistered"), at: z.iso.datetime(), worker_id: z.string() }),
-    z.object({ type: z.literal("removed"), at: z.iso.datetime(), worker_id: z.string() }),
-    z.object({ type: z.literal("forgotten"), at: z.iso.datetime(), worker_id: z.string() }),
+    z.object({ type: z.literal("deregistered"), at: time, worker_id: z.string() }),
+    z.object({ type: z.literal("removed"), at: time, worker_id: z.string() }),
+    z.object({ type: z.literal("forgotten"), at: time, worker_id: z.string() }),
   ])
   .meta({ id: "HiveEvent" });
 export type HiveEvent = z.infer<typeof HiveEventSchema>;
@@ -199,12 +191,10 @@ export type HiveEvent = z.infer<typeof HiveEventSchema>;
 export const FaultSchema = z
   .strictObject({
     fault: z.enum(["none", "refuse", "delay", "drop", "500", "forget"]),
-    delay_ms: z.int().min(0).max(600_000).optional(),
-    count: z
-      .int()
-      .min(1)
-      .optional()
-      .describe("Number of requests to which the fault applies. Default: all requests until the fault is changed."),
+    delay_ms: optional(z.int().min(0).max(600_000)),
+    count: optional(z.int().min(1)).describe(
+      "Number of requests to which the fault applies. Default: all requests until the fault is changed.",
+    ),
   })
   .meta({ id: "Fault" });
 export type Fault = z.infer<typeof FaultSchema>;

@@ -1,5 +1,6 @@
 // Owns latencies on the wire: a histogram with fixed buckets, which readers can add up, and the one function that computes quantiles.
-import { z } from "zod";
+import { optional, z } from "zod";
+import { amount, count } from "../fields/values.ts";
 
 /** Milliseconds: upper bound of bucket 0. Each further bound is higher by the factor `growth`. */
 const firstBoundMs = 0.01;
@@ -11,19 +12,14 @@ export const latencyBucketCount = 115;
 /** Number of measurements by the number of their bucket, without empty buckets. */
 export type LatencyBuckets = Readonly<Record<string, number>>;
 
-const count = z.int().nonnegative();
-
 export const LatencySchema = z
   .object({
-    p50_ms: z.number().nonnegative(),
-    p95_ms: z.number().nonnegative(),
+    p50_ms: amount,
+    p95_ms: amount,
     count: count.describe("Number of measurements."),
-    buckets: z
-      .record(z.string().regex(/^(\d|[1-9]\d|10\d|11[0-4])$/), count)
-      .optional()
-      .describe(
-        "Number of measurements by bucket, so that several windows or workers can be added up. Bucket i ends at 0.01 ms times 2 to the power of i/4.",
-      ),
+    buckets: optional(z.record(z.string().regex(/^(\d|[1-9]\d|10\d|11[0-4])$/), count)).describe(
+      "Number of measurements by bucket, so that several windows or workers can be added up. Bucket i ends at 0.01 ms times 2 to the power of i/4.",
+    ),
   })
   .meta({ id: "Latency" });
 export type Latency = z.infer<typeof LatencySchema>;

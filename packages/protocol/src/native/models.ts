@@ -1,8 +1,9 @@
 // Owns the shapes of a worker's models, and of the requests to load, unload, pin, swap, pull and delete models.
-import { z } from "zod";
+import { optional, z } from "zod";
 import { ErrorCodeSchema } from "../error-body.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { ChatAbilitiesSchema, ModelKindSchema, VisionSchema, contextShape } from "./worker.ts";
+import { amount, count, positive, share, time } from "../fields/values.ts";
 
 /**
  * unloaded: the file is on disk. waiting: the model needs memory that other models use. downloading, loading: in progress. ready: the model accepts
@@ -36,20 +37,18 @@ export const ModelNameSchema = z
   .regex(/^[^\s\p{Cc}]+( [^\s\p{Cc}]+)*$/u, "must be words without control characters")
   .refine((name) => !reservedModelNames.has(name), "must not be the name of a route, such as status");
 
-const bytes = z.int().nonnegative();
-
 /** Memory of a model, in bytes. */
 export const ModelMemorySchema = z
   .object({
-    weights: bytes,
-    kv_cache: bytes.describe("KV cache of all slots, including recurrent states."),
-    compute: bytes.describe("Buffers of a forward pass, and the logits."),
-    process: bytes.describe("Memory of the engine's process itself."),
-    vision: bytes
-      .optional()
-      .describe("The projector, the buffers of its encoder, and kept embeddings; present if the model reads pictures."),
-    total: bytes.describe("Total memory, which counts against the budget while the model is loaded."),
-    measured: bytes.optional().describe("Resident memory of the engine's process, by the engine's last report."),
+    weights: count,
+    kv_cache: count.describe("KV cache of all slots, including recurrent states."),
+    compute: count.describe("Buffers of a forward pass, and the logits."),
+    process: count.describe("Memory of the engine's process itself."),
+    vision: optional(count).describe(
+      "The projector, the buffers of its encoder, and kept embeddings; present if the model reads pictures.",
+    ),
+    total: count.describe("Total memory, which counts against the budget while the model is loaded."),
+    measured: optional(count).describe("Resident memory of the engine's process, by the engine's last report."),
   })
   .meta({ id: "ModelMemory" });
 export type ModelMemory = z.infer<typeof ModelMemorySchema>;
@@ -60,52 +59,43 @@ export const ModelStatusSchema = z
     name: ModelNameSchema,
     aliases: z.array(z.string()),
     state: ModelStateSchema,
-    reason: z.string().optional().describe("Why the model failed, or what it waits for."),
-    progress: z.number().min(0).max(1).optional().describe("Progress of the download or the load."),
+    reason: optional(z.string()).describe("Why the model failed, or what it waits for."),
+    progress: optional(share).describe("Progress of the download or the load."),
     source: ModelSourceSchema,
-    reference: z.string().optional().describe("The source of the download, without credentials."),
-    file: z
-      .string()
-      .optional()
-      .describe("Name of the model's file, without its folder; present once the file is on disk."),
+    reference: optional(z.string()).describe("The source of the download, without credentials."),
+    file: optional(z.string()).describe(
+      "Name of the model's file, without its folder; present once the file is on disk.",
+    ),
     deletable: z.boolean().describe("true if Waggle downloaded the file."),
     pinned: z.boolean().describe("Whether the worker loads the model at its start and never unloads it to make room."),
     default: z.boolean().describe("Whether the model serves requests that name no model."),
-    kind: ModelKindSchema.optional(),
-    architecture: z.string().optional(),
-    quantization: z.string().optional(),
-    description: z.string().optional().describe("general.description of the model's file."),
-    parameters: z.int().nonnegative().optional(),
-    file_bytes: bytes.optional(),
+    kind: optional(ModelKindSchema),
+    architecture: optional(z.string()),
+    quantization: optional(z.string()),
+    description: optional(z.string()).describe("general.description of the model's file."),
+    parameters: optional(count),
+    file_bytes: optional(count),
     ...contextShape,
-    embedding_size: z.int().positive().optional(),
-    slots: z.object({ total: z.int(), busy: z.int() }).optional().describe("Present while the model is loaded."),
-    queued: z.int().nonnegative().describe("Number of jobs that wait for this model."),
-    memory: ModelMemorySchema.optional().describe("Memory that the model needs on this machine, loaded or not."),
+    embedding_size: optional(positive),
+    slots: optional(z.object({ total: z.int(), busy: z.int() })).describe("Present while the model is loaded."),
+    queued: count.describe("Number of jobs that wait for this model."),
+    memory: optional(ModelMemorySchema).describe("Memory that the model needs on this machine, loaded or not."),
     keep_alive_s: z
       .number()
       .nullable()
       .describe("Seconds for which the model stays loaded after its last job; null: for ever."),
-    expires_at: z.iso
-      .datetime()
-      .optional()
-      .describe("Time at which the worker unloads the model if no further request comes."),
-    loads: z.int().nonnegative().describe("How often the model has been loaded."),
-    modified_at: z.iso.datetime().optional().describe("Modification time of the model's file."),
-    sha256: z.string().nullable().optional().describe("Hash of the model's file; null until it is computed."),
-    chat: ChatAbilitiesSchema.optional().describe("Present once the model has been loaded."),
-    infill: z.boolean().optional(),
-    vision: VisionSchema.optional().describe("Present if the model reads pictures, loaded or not."),
-    vision_problem: z.string().optional().describe("Why the projector next to the model's file is not used."),
-    replacing: z
-      .object({ file: z.string(), state: ModelStateSchema, progress: z.number().min(0).max(1).optional() })
-      .optional()
-      .describe("The new file, which replaces the current file as soon as the new file is loaded."),
-    leaving: z
-      .int()
-      .nonnegative()
-      .optional()
-      .describe("Number of replaced files under this name whose last jobs still run."),
+    expires_at: optional(time).describe("Time at which the worker unloads the model if no further request comes."),
+    loads: count.describe("How often the model has been loaded."),
+    modified_at: optional(time).describe("Modification time of the model's file."),
+    sha256: optional(z.string().nullable()).describe("Hash of the model's file; null until it is computed."),
+    chat: optional(ChatAbilitiesSchema).describe("Present once the model has been loaded."),
+    infill: optional(z.boolean()),
+    vision: optional(VisionSchema).describe("Present if the model reads pictures, loaded or not."),
+    vision_problem: optional(z.string()).describe("Why the projector next to the model's file is not used."),
+    replacing: optional(z.object({ file: z.string(), state: ModelStateSchema, progress: optional(share) })).describe(
+      "The new file, which replaces the current file as soon as the new file is loaded.",
+    ),
+    leaving: optional(count).describe("Number of replaced files under this name whose last jobs still run."),
   })
   .meta({ id: "ModelStatus" });
 export type ModelStatus = z.infer<typeof ModelStatusSchema>;
@@ -113,17 +103,17 @@ export type ModelStatus = z.infer<typeof ModelStatusSchema>;
 export const ModelBudgetSchema = z
   .object({
     memory: z.object({
-      total: bytes.nullable().describe("Memory budget for all models, in bytes; null: no budget."),
-      used: bytes.describe("Bytes of the models that are loaded or being loaded."),
+      total: count.nullable().describe("Memory budget for all models, in bytes; null: no budget."),
+      used: count.describe("Bytes of the models that are loaded or being loaded."),
     }),
-    threads: z.int().positive().describe("Threads that all engines share."),
+    threads: positive.describe("Threads that all engines share."),
   })
   .meta({ id: "ModelBudget" });
 
 export const ModelStatusesSchema = z
   .object({
     models: z.array(ModelStatusSchema),
-    budget: ModelBudgetSchema.optional().describe("Absent at a gateway, which neither loads nor changes models."),
+    budget: optional(ModelBudgetSchema).describe("Absent at a gateway, which neither loads nor changes models."),
   })
   .meta({ id: "ModelStatuses" });
 export type ModelStatuses = z.infer<typeof ModelStatusesSchema>;
@@ -131,7 +121,7 @@ export type ModelStatuses = z.infer<typeof ModelStatusesSchema>;
 const nameShape = { model: ModelNameSchema.describe("The model's name, or one of its aliases.") };
 
 export const LoadModelRequestSchema = z
-  .object({ ...nameShape, keep_alive: KeepAliveSchema.optional() })
+  .object({ ...nameShape, keep_alive: optional(KeepAliveSchema) })
   .meta({ id: "LoadModelRequest" });
 
 export const UnloadModelRequestSchema = z.object(nameShape).meta({ id: "UnloadModelRequest" });
@@ -166,7 +156,7 @@ export const PullModelRequestSchema = z
       .min(1)
       .max(4_096)
       .describe("hf:user/repo:quant, ollama:name:tag, or a URL, each optionally with #sha256=…."),
-    name: ModelNameSchema.optional().describe(
+    name: optional(ModelNameSchema).describe(
       "Name under which the model is served; default: a short form of the reference.",
     ),
     projector: z
@@ -181,19 +171,19 @@ export const ModelDeletedSchema = z
     id: z.string(),
     object: z.literal("model"),
     deleted: z.literal(true),
-    freed_bytes: bytes,
+    freed_bytes: count,
   })
   .meta({ id: "ModelDeleted" });
 export type ModelDeleted = z.infer<typeof ModelDeletedSchema>;
 
 const progressShape = {
-  progress: z.number().min(0).max(1).optional().describe("Progress of the stage, if known."),
-  done_bytes: bytes.optional(),
-  total_bytes: bytes.optional(),
-  bytes_per_second: z.number().nonnegative().optional(),
-  eta_ms: z.number().nonnegative().optional(),
-  part: z.int().positive().optional().describe("Number of the part of a split model that is being downloaded, from 1."),
-  parts: z.int().positive().optional(),
+  progress: optional(share).describe("Progress of the stage, if known."),
+  done_bytes: optional(count),
+  total_bytes: optional(count),
+  bytes_per_second: optional(amount),
+  eta_ms: optional(amount),
+  part: optional(positive).describe("Number of the part of a split model that is being downloaded, from 1."),
+  parts: optional(positive),
 };
 
 const StageSchema = z.enum(["waiting", "asking", "downloading", "checking", "loading"]);
@@ -210,20 +200,17 @@ export type ModelEvent = z.infer<typeof ModelEventSchema>;
 
 export const DownloadSchema = z
   .object({
-    reference: z
-      .string()
-      .optional()
-      .describe(
-        "For POST /v1/models/pull, without credentials; absent if the record of an unfinished download is lost.",
-      ),
+    reference: optional(z.string()).describe(
+      "For POST /v1/models/pull, without credentials; absent if the record of an unfinished download is lost.",
+    ),
     name: z.string().describe("Name of the model, or the name that it would get."),
     state: z
       .enum(["running", "stopped", "failed", "done"])
       .describe(
         "stopped: a part of the file is on disk, and a pull continues; done: downloaded since the worker's start.",
       ),
-    reason: z.string().optional().describe("Why the download failed."),
-    stage: StageSchema.optional().describe("Present while the download runs."),
+    reason: optional(z.string()).describe("Why the download failed."),
+    stage: optional(StageSchema).describe("Present while the download runs."),
     ...progressShape,
   })
   .meta({ id: "Download" });

@@ -1,8 +1,7 @@
 // Owns the report on the clients' usage, and its route.
 import { z } from "zod";
 import type { Route } from "../openapi/routes.ts";
-
-const count = z.int().nonnegative();
+import { amount, count, positive, time } from "../fields/values.ts";
 
 const tokenShape = {
   prompt_tokens: count.describe("Prompt tokens, including cached ones."),
@@ -12,12 +11,9 @@ const tokenShape = {
 
 const WindowUseSchema = z
   .object({
-    limit: z.int().positive(),
+    limit: positive,
     left: count,
-    full_in_ms: z
-      .number()
-      .nonnegative()
-      .describe("Milliseconds until the whole quota is free again, without further use."),
+    full_in_ms: amount.describe("Milliseconds until the whole quota is free again, without further use."),
   })
   .meta({ id: "QuotaWindow" });
 
@@ -26,7 +22,7 @@ export const QuotaUseSchema = z
     requests_per_minute: WindowUseSchema.optional(),
     tokens_per_minute: WindowUseSchema.optional(),
     tokens_per_day: WindowUseSchema.optional(),
-    running_jobs: z.object({ limit: z.int().positive(), left: count }).optional(),
+    running_jobs: z.object({ limit: positive, left: count }).optional(),
   })
   .meta({ id: "QuotaUse" });
 export type QuotaUse = z.infer<typeof QuotaUseSchema>;
@@ -50,7 +46,7 @@ export type ClientUsage = z.infer<typeof ClientUsageSchema>;
 
 export const UsageReportSchema = z
   .object({
-    since: z.iso.datetime().describe("Time of the worker's start, from which all counts begin."),
+    since: time.describe("Time of the worker's start, from which all counts begin."),
     clients: z.array(ClientUsageSchema),
   })
   .meta({ id: "UsageReport" });

@@ -1,21 +1,21 @@
 // Owns the answers of Ollama's API. The shapes follow Ollama's API reference. No answer has a null, a key `type`, or a key `error` next to other keys,
 // since Ollama's clients misread such answers.
-import { z } from "zod";
+import { optional, z } from "zod";
 
 const nanoseconds = z.int().nonnegative();
 
 /** `done`, and the fields that are present only in an answer with `done: true`. */
 const doneShape = {
   done: z.boolean(),
-  done_reason: z.enum(["stop", "length", "load", "unload"]).optional(),
-  total_duration: nanoseconds
-    .optional()
-    .describe("Duration of the request in nanoseconds; all durations are in nanoseconds."),
-  load_duration: nanoseconds.optional().describe("Time until the model was loaded and the job got a slot."),
-  prompt_eval_count: z.int().nonnegative().optional().describe("Prompt tokens, including cached ones."),
-  prompt_eval_duration: nanoseconds.optional(),
-  eval_count: z.int().nonnegative().optional(),
-  eval_duration: nanoseconds.optional(),
+  done_reason: optional(z.enum(["stop", "length", "load", "unload"])),
+  total_duration: optional(nanoseconds).describe(
+    "Duration of the request in nanoseconds; all durations are in nanoseconds.",
+  ),
+  load_duration: optional(nanoseconds).describe("Time until the model was loaded and the job got a slot."),
+  prompt_eval_count: optional(z.int().nonnegative()).describe("Prompt tokens, including cached ones."),
+  prompt_eval_duration: optional(nanoseconds),
+  eval_count: optional(z.int().nonnegative()),
+  eval_duration: optional(nanoseconds),
 };
 
 const logprobShape = { token: z.string(), logprob: z.number(), bytes: z.array(z.int().min(0).max(255)) };
@@ -42,10 +42,10 @@ export const OllamaChatAnswerSchema = z
     message: z.object({
       role: z.literal("assistant"),
       content: z.string(),
-      thinking: z.string().optional(),
-      tool_calls: ToolCallsSchema.optional(),
+      thinking: optional(z.string()),
+      tool_calls: optional(ToolCallsSchema),
     }),
-    logprobs: z.array(LogprobSchema).optional(),
+    logprobs: optional(z.array(LogprobSchema)),
     ...doneShape,
   })
   .meta({ id: "OllamaChatAnswer" });
@@ -55,15 +55,12 @@ export const OllamaGenerateAnswerSchema = z
   .object({
     ...headShape,
     response: z.string(),
-    thinking: z.string().optional(),
-    tool_calls: ToolCallsSchema.optional(),
-    context: z
-      .array(z.int().nonnegative())
-      .optional()
-      .describe(
-        "The conversation so far, encoded as numbers, to send with the next request. The numbers are not tokens.",
-      ),
-    logprobs: z.array(LogprobSchema).optional(),
+    thinking: optional(z.string()),
+    tool_calls: optional(ToolCallsSchema),
+    context: optional(z.array(z.int().nonnegative())).describe(
+      "The conversation so far, encoded as numbers, to send with the next request. The numbers are not tokens.",
+    ),
+    logprobs: optional(z.array(LogprobSchema)),
     ...doneShape,
   })
   .meta({ id: "OllamaGenerateAnswer" });

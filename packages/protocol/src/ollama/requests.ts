@@ -1,6 +1,6 @@
 // Owns the requests of Ollama's API. Unknown fields are ignored, as Ollama's clients expect. The shapes follow Ollama's API
 // reference (chat, generate, embed, embeddings, show, pull, copy, delete) and its `Options`.
-import { z } from "zod";
+import { nullish, z } from "zod";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
@@ -9,6 +9,7 @@ import { PictureSourceSchema } from "../fields/pictures.ts";
 import { ModelNameSchema } from "../native/models.ts";
 import { samplingShapeOf } from "../fields/sampling.ts";
 import { ToolsSchema } from "../fields/tools.ts";
+import { count, flag, json, positive } from "../fields/values.ts";
 
 export const ollamaLimits = {
   stopStrings: 16,
@@ -24,9 +25,6 @@ export const ollamaLimits = {
   /** Pictures in one message; --max-pictures limits those of a request. */
   images: 1_024,
 } as const;
-
-/** An optional field. Ollama's clients in Python and Rust send null for absent fields. */
-const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 
 const modelShape = {
   model: nullish(z.string().max(requestLimits.modelChars)),
@@ -44,10 +42,7 @@ const ThinkSchema = z
   );
 export type OllamaThink = z.infer<typeof ThinkSchema>;
 
-const FormatSchema = z.union(
-  [z.enum(["", "json"]), z.record(z.string(), z.unknown())],
-  'must be "json" or a JSON schema',
-);
+const FormatSchema = z.union([z.enum(["", "json"]), json], 'must be "json" or a JSON schema');
 
 const StopSchema = z.string().min(1).max(requestLimits.stopChars);
 
@@ -109,13 +104,13 @@ export type OllamaMessage = z.infer<typeof OllamaMessageSchema>;
 /** Fields that `/api/chat` and `/api/generate` share. */
 const answerShape = {
   ...modelShape,
-  stream: nullish(z.boolean()).describe("Default: true."),
+  stream: flag.describe("Default: true."),
   format: nullish(FormatSchema),
   think: nullish(ThinkSchema),
   ...thinkingShape,
   options: nullish(OptionsSchema),
   keep_alive: nullish(KeepAliveSchema),
-  logprobs: nullish(z.boolean()),
+  logprobs: flag,
   top_logprobs: nullish(z.int().min(0).max(ollamaLimits.topLogprobs)).describe(
     "Number of alternatives for each token. Needs logprobs.",
   ),
@@ -141,10 +136,8 @@ export const OllamaGenerateRequestSchema = z
     template: nullish(
       z.literal("", "must be empty: the worker uses the model's chat template, or with raw no template"),
     ),
-    raw: nullish(z.boolean()).describe(
-      "Use the prompt without a template; texts of control tokens become control tokens.",
-    ),
-    context: nullish(z.array(z.int().nonnegative()).max(ollamaLimits.contextNumbers)).describe(
+    raw: flag.describe("Use the prompt without a template; texts of control tokens become control tokens."),
+    context: nullish(z.array(count).max(ollamaLimits.contextNumbers)).describe(
       "The conversation so far: the context field of the last answer.",
     ),
     images: nullish(ImagesSchema),
@@ -172,8 +165,8 @@ export const OllamaEmbedRequestSchema = z
         inputsMessage,
       ),
     ),
-    truncate: nullish(z.boolean()).describe("Whether to cut off the end of a text that is too long. Default: true."),
-    dimensions: nullish(z.int().positive().max(ollamaLimits.dimensions)).describe(
+    truncate: flag.describe("Whether to cut off the end of a text that is too long. Default: true."),
+    dimensions: nullish(positive.max(ollamaLimits.dimensions)).describe(
       "Number of leading dimensions to return; the shortened vector is normalized to length 1.",
     ),
   })
@@ -187,7 +180,7 @@ export const OllamaEmbeddingsRequestSchema = z
 export const OllamaModelRequestSchema = z.object(modelShape).meta({ id: "OllamaModelRequest" });
 
 export const OllamaPullRequestSchema = z
-  .object({ ...modelShape, stream: nullish(z.boolean()).describe("Default: true.") })
+  .object({ ...modelShape, stream: flag.describe("Default: true.") })
   .meta({ id: "OllamaPullRequest" });
 
 export const OllamaCopyRequestSchema = z

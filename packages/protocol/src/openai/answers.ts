@@ -1,6 +1,6 @@
 // Owns the answers of OpenAI's dialect. The schemas are only for the documents, and leave out many optional fields of OpenAI. The shapes follow OpenAI's
 // API reference.
-import { z } from "zod";
+import { nullish, optional, z } from "zod";
 import { FunctionCallSchema, ToolCallSchema } from "../fields/tools.ts";
 
 const UsageFieldsSchema = z
@@ -10,10 +10,9 @@ const UsageFieldsSchema = z
     total_tokens: z.int(),
     prompt_tokens_details: z.object({
       cached_tokens: z.int(),
-      differs_at: z
-        .string()
-        .optional()
-        .describe("An addition to OpenAI's fields: start of the prompt's text that was not in the cache."),
+      differs_at: optional(z.string()).describe(
+        "An addition to OpenAI's fields: start of the prompt's text that was not in the cache.",
+      ),
     }),
   })
   .meta({ id: "OpenAiUsage" });
@@ -53,10 +52,9 @@ const headShape = {
   created: z.int().describe("Creation time, in seconds since 1970."),
   model: z.string(),
   system_fingerprint: z.string(),
-  timings: z
-    .record(z.string(), z.number())
-    .optional()
-    .describe("A field of llama-server's API, in addition to OpenAI's fields."),
+  timings: optional(z.record(z.string(), z.number())).describe(
+    "A field of llama-server's API, in addition to OpenAI's fields.",
+  ),
 };
 
 export const ChatCompletionSchema = z
@@ -70,13 +68,10 @@ export const ChatCompletionSchema = z
           role: z.literal("assistant"),
           content: z.string().nullable(),
           refusal: z.null(),
-          reasoning_content: z.string().optional(),
-          reasoning: z
-            .string()
-            .optional()
-            .describe("Replaces reasoning_content, for clients that know only this name."),
-          tool_calls: z.array(ToolCallSchema).optional(),
-          function_call: FunctionCallSchema.optional().describe("Replaces tool_calls if the request has functions."),
+          reasoning_content: optional(z.string()),
+          reasoning: optional(z.string()).describe("Replaces reasoning_content, for clients that know only this name."),
+          tool_calls: optional(z.array(ToolCallSchema)),
+          function_call: optional(FunctionCallSchema).describe("Replaces tool_calls if the request has functions."),
         }),
         logprobs: ChatLogprobsSchema.nullable(),
         finish_reason: ChatFinishReasonSchema,
@@ -88,7 +83,7 @@ export const ChatCompletionSchema = z
 export type ChatCompletion = z.infer<typeof ChatCompletionSchema>;
 
 /** A piece of a call. Only the first piece has the name. */
-const CallDeltaSchema = z.object({ name: z.string().optional(), arguments: z.string() });
+const CallDeltaSchema = z.object({ name: optional(z.string()), arguments: z.string() });
 
 export const ChatCompletionChunkSchema = z
   .object({
@@ -98,28 +93,28 @@ export const ChatCompletionChunkSchema = z
       z.object({
         index: z.int(),
         delta: z.object({
-          role: z.literal("assistant").optional(),
-          content: z.string().nullish(),
-          reasoning_content: z.string().optional(),
-          reasoning: z.string().optional(),
-          tool_calls: z
-            .array(
+          role: optional(z.literal("assistant")),
+          content: nullish(z.string()),
+          reasoning_content: optional(z.string()),
+          reasoning: optional(z.string()),
+          tool_calls: optional(
+            z.array(
               z.object({
                 index: z.int(),
-                id: z.string().optional(),
-                type: z.literal("function").optional(),
+                id: optional(z.string()),
+                type: optional(z.literal("function")),
                 function: CallDeltaSchema,
               }),
-            )
-            .optional(),
-          function_call: CallDeltaSchema.optional(),
+            ),
+          ),
+          function_call: optional(CallDeltaSchema),
         }),
-        logprobs: ChatLogprobsSchema.nullish(),
+        logprobs: nullish(ChatLogprobsSchema),
         finish_reason: ChatFinishReasonSchema.nullable(),
       }),
     ),
-    usage: UsageFieldsSchema.nullish(),
-    prompt_progress: PromptProgressReportSchema.optional().describe(
+    usage: nullish(UsageFieldsSchema),
+    prompt_progress: optional(PromptProgressReportSchema).describe(
       "A field of llama-server's API: sent before the first token if return_progress is set.",
     ),
   })
@@ -138,8 +133,8 @@ export const CompletionSchema = z
         finish_reason: z.enum(["stop", "length"]).nullable(),
       }),
     ),
-    usage: UsageFieldsSchema.nullish(),
-    prompt_progress: PromptProgressReportSchema.optional().describe(
+    usage: nullish(UsageFieldsSchema),
+    prompt_progress: optional(PromptProgressReportSchema).describe(
       "A field of llama-server's API: sent before the first token if return_progress is set.",
     ),
   })
@@ -173,8 +168,8 @@ export const OpenAiErrorSchema = z
       type: z.string(),
       param: z.string().nullable(),
       code: z.string(),
-      n_prompt_tokens: z.int().optional(),
-      n_ctx: z.int().optional(),
+      n_prompt_tokens: optional(z.int()),
+      n_ctx: optional(z.int()),
     }),
   })
   .meta({ id: "OpenAiError" });

@@ -1,8 +1,7 @@
 // Owns the requests of OpenAI's dialect. Unknown fields are ignored, as OpenAI's clients expect; known fields are checked as strictly as on the
 // native routes. The shapes follow OpenAI's API reference (chat completions, completions, embeddings).
-import { z } from "zod";
+import { nullish, z } from "zod";
 import { chatShape } from "../fields/chat-options.ts";
-import { GuessesSchema } from "../fields/guesses.ts";
 import { KeepAliveSchema } from "../fields/keep-alive.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { LogitBiasSchema } from "../native/generate.ts";
@@ -18,6 +17,7 @@ import {
 } from "../fields/parts.ts";
 import { samplingShapeOf } from "../fields/sampling.ts";
 import { FunctionCallSchema, FunctionSchema } from "../fields/tools.ts";
+import { GuessesSchema, count, flag, json, positive } from "../fields/values.ts";
 
 /**
  * Prompts have no limit here: only the engine knows how much text fits into a context. The limits apply to other texts, and to the number of parts of
@@ -39,8 +39,6 @@ export const openAiLimits = {
   /** Tokens of all inputs of a request together; below `bodyLimits.values`. */
   embeddingTokens: 262_144,
 } as const;
-
-const nullish = <T extends z.ZodType>(schema: T) => schema.nullish();
 
 const ContentSchema = contentOf(TextPartSchema, ImagePartSchema);
 const ResultSchema = resultOf(TextPartSchema, ImagePartSchema);
@@ -76,21 +74,19 @@ const FunctionMessageSchema = z
 const ChatRequestMessageSchema = z.discriminatedUnion("role", [...ChatMessageSchema.options, FunctionMessageSchema]);
 export type ChatRequestMessage = z.infer<typeof ChatRequestMessageSchema>;
 
-const SchemaSchema = z.record(z.string(), z.unknown());
-
 export const ResponseFormatSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("text") }),
   z.object({
     type: z.literal("json_object"),
-    schema: nullish(SchemaSchema).describe("A field of llama-server's API."),
+    schema: nullish(json).describe("A field of llama-server's API."),
   }),
   z.object({
     type: z.literal("json_schema"),
     json_schema: z.object({
       name: z.string().max(requestLimits.toolNameChars).optional(),
       description: nullish(z.string().max(openAiLimits.descriptionChars)),
-      schema: SchemaSchema,
-      strict: nullish(z.boolean()),
+      schema: json,
+      strict: flag,
     }),
   }),
 ]);
@@ -102,8 +98,8 @@ const { temperature, top_p, seed, presence_penalty, frequency_penalty, ...extens
 const completionShape = {
   model: nullish(z.string().max(requestLimits.modelChars)),
   keep_alive: nullish(KeepAliveSchema),
-  stream: nullish(z.boolean()),
-  stream_options: nullish(z.object({ include_usage: nullish(z.boolean()) })),
+  stream: flag,
+  stream_options: nullish(z.object({ include_usage: flag })),
   n: nullish(z.int().min(1).max(openAiLimits.choices)),
   temperature,
   top_p,
@@ -122,9 +118,9 @@ const completionShape = {
   user: nullish(z.string().max(openAiLimits.userChars)),
   ...extensions,
   grammar: nullish(z.string().min(1).max(requestLimits.grammarChars)),
-  cache_prompt: nullish(z.boolean()),
-  ignore_eos: nullish(z.boolean()),
-  context_shift: nullish(z.boolean()),
+  cache_prompt: flag,
+  ignore_eos: flag,
+  context_shift: flag,
   lora: nullish(LoraChoiceSchema),
   guesses: GuessesSchema,
   guided_regex: z.null("regular expressions are not supported; send a grammar").optional(),
@@ -133,10 +129,8 @@ const completionShape = {
   structured_outputs: z
     .null("is not supported; send a grammar, or a response_format to /v1/chat/completions")
     .optional(),
-  return_progress: nullish(z.boolean()).describe(
-    "A field of llama-server's API: stream chunks report the progress of the prompt.",
-  ),
-  timings_per_token: nullish(z.boolean()).describe(
+  return_progress: flag.describe("A field of llama-server's API: stream chunks report the progress of the prompt."),
+  timings_per_token: flag.describe(
     "A field of llama-server's API: each chunk with tokens or progress has the timings so far. For one prompt only.",
   ),
 };
@@ -149,7 +143,7 @@ export const ChatCompletionRequestSchema = z
     messages: z.array(ChatRequestMessageSchema).min(1, "must not be empty").max(requestLimits.messages),
     max_tokens: nullish(LengthSchema).describe("Maximum number of tokens. -1: until the context is full."),
     max_completion_tokens: nullish(LengthSchema).describe("Maximum number of tokens. -1: until the context is full."),
-    logprobs: nullish(z.boolean()),
+    logprobs: flag,
     top_logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)),
     response_format: nullish(ResponseFormatSchema),
     functions: nullish(z.array(FunctionSchema).max(requestLimits.tools)).describe("The deprecated form of tools."),
@@ -162,10 +156,8 @@ export const ChatCompletionRequestSchema = z
     modalities: nullish(z.array(z.literal("text", "this worker answers in text")).max(openAiLimits.modalities)),
     audio: z.null("this worker answers in text").optional(),
     web_search_options: z.null("this worker searches no web").optional(),
-    json_schema: nullish(SchemaSchema).describe(
-      "A field of llama-server's API: the same as response_format with this schema.",
-    ),
-    guided_json: nullish(SchemaSchema).describe("A field of vLLM's API: the same as response_format with this schema."),
+    json_schema: nullish(json).describe("A field of llama-server's API: the same as response_format with this schema."),
+    guided_json: nullish(json).describe("A field of vLLM's API: the same as response_format with this schema."),
     ...chatShape,
   })
   .meta({
@@ -175,7 +167,7 @@ export const ChatCompletionRequestSchema = z
   });
 export type ChatCompletionRequest = z.infer<typeof ChatCompletionRequestSchema>;
 
-const PromptTokensSchema = z.array(z.int().nonnegative()).min(1, "must not be empty").max(requestLimits.maxTokens);
+const PromptTokensSchema = z.array(count).min(1, "must not be empty").max(requestLimits.maxTokens);
 
 export const CompletionRequestSchema = z
   .object({
@@ -196,7 +188,7 @@ export const CompletionRequestSchema = z
     logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)).describe(
       "Number of alternatives for each token. With echo also for the prompt's tokens; then the prompt is computed without the cache.",
     ),
-    echo: nullish(z.boolean()).describe("Return the prompt before the answer."),
+    echo: flag.describe("Return the prompt before the answer."),
     suffix: nullish(z.string()).describe("The text that follows the answer. Needs a model that was trained on infill."),
     repetition_limit: chatShape.repetition_limit,
     guided_json: z.null("is not supported here; send a grammar, or the schema to /v1/chat/completions").optional(),
@@ -254,7 +246,7 @@ export const EmbeddingsRequestSchema = z
     keep_alive: nullish(KeepAliveSchema),
     input: EmbeddingInputSchema,
     encoding_format: nullish(z.enum(["float", "base64"])),
-    dimensions: nullish(z.int().positive()).describe(
+    dimensions: nullish(positive).describe(
       "Number of leading dimensions to return; the shortened vector is normalized to length 1.",
     ),
   })

@@ -1,7 +1,8 @@
 // Owns the requests that rank documents by a query or score pairs of texts. The shapes follow the API references
 // of Jina (Reranker), Cohere (Rerank v1 and v2), Hugging Face's text-embeddings-inference (rerank) and vLLM (rerank, score).
-import { z } from "zod";
+import { nullish, optional, z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
+import { flag } from "../fields/values.ts";
 
 export const rerankLimits = {
   /** Documents, or pairs of texts, in one request. */
@@ -21,44 +22,29 @@ const DocumentSchema = z.union([text, z.object({ text })], "must be a text, or a
 export type RerankDocument = z.infer<typeof DocumentSchema>;
 
 const truncateShape = {
-  truncate: z
-    .boolean()
-    .nullish()
-    .describe(
-      "true: cut texts at the model's maximum length, the default for `documents`. false: reject texts that are too long, the default otherwise.",
-    ),
-  truncate_prompt_tokens: z
-    .int()
-    .min(-1)
-    .max(requestLimits.maxTokens)
-    .nullish()
-    .describe(
-      "A field of vLLM's API: maximum number of tokens of query and document together; longer documents are cut. -1: the model's maximum length.",
-    ),
+  truncate: flag.describe(
+    "true: cut texts at the model's maximum length, the default for `documents`. false: reject texts that are too long, the default otherwise.",
+  ),
+  truncate_prompt_tokens: nullish(z.int().min(-1).max(requestLimits.maxTokens)).describe(
+    "A field of vLLM's API: maximum number of tokens of query and document together; longer documents are cut. -1: the model's maximum length.",
+  ),
 };
 
 export const RerankRequestSchema = z
   .object({
-    model: z.string().max(requestLimits.modelChars).nullish(),
+    model: nullish(z.string().max(requestLimits.modelChars)),
     query: text.min(1, "must not be empty"),
-    documents: documents(DocumentSchema).nullish().describe("The documents, as in the APIs of Jina, Cohere and vLLM."),
-    texts: documents(text).nullish().describe("TEI's name for `documents`; then the answer is a plain list."),
-    top_n: z.int().min(0).nullish().describe("Number of best documents to return. Default: 0, which means all."),
-    top_k: z.unknown().optional().describe("Rejected: use top_n."),
-    return_documents: z
-      .boolean()
-      .nullish()
-      .describe("A field of Jina's and Cohere's APIs: return the documents too. Default: false."),
-    return_text: z
-      .boolean()
-      .nullish()
-      .describe("A field of TEI's and llama-server's APIs: return the texts too. Default: false."),
-    raw_scores: z.boolean().nullish().describe("Whether to return logits instead of scores from 0 to 1."),
-    truncation_direction: z.enum(["Right", "right"], "only the right end of a text can be cut off").nullish(),
-    max_tokens_per_doc: z
-      .unknown()
-      .optional()
-      .describe("Rejected: documents are always cut at the model's maximum length."),
+    documents: nullish(documents(DocumentSchema)).describe("The documents, as in the APIs of Jina, Cohere and vLLM."),
+    texts: nullish(documents(text)).describe("TEI's name for `documents`; then the answer is a plain list."),
+    top_n: nullish(z.int().min(0)).describe("Number of best documents to return. Default: 0, which means all."),
+    top_k: optional(z.unknown()).describe("Rejected: use top_n."),
+    return_documents: flag.describe("A field of Jina's and Cohere's APIs: return the documents too. Default: false."),
+    return_text: flag.describe("A field of TEI's and llama-server's APIs: return the texts too. Default: false."),
+    raw_scores: flag.describe("Whether to return logits instead of scores from 0 to 1."),
+    truncation_direction: nullish(z.enum(["Right", "right"], "only the right end of a text can be cut off")),
+    max_tokens_per_doc: optional(z.unknown()).describe(
+      "Rejected: documents are always cut at the model's maximum length.",
+    ),
     ...truncateShape,
   })
   .meta({ id: "RerankRequest" });
@@ -68,7 +54,7 @@ const ScoreTextsSchema = z.union([text, documents(text)], `must be a text, or up
 
 export const ScoreRequestSchema = z
   .object({
-    model: z.string().max(requestLimits.modelChars).nullish(),
+    model: nullish(z.string().max(requestLimits.modelChars)),
     text_1: ScoreTextsSchema.describe(
       "One text, which is compared with all of text_2, or one text for each text of text_2.",
     ),
@@ -90,7 +76,7 @@ export const RankingSchema = z
         z.object({
           index: z.int().describe("Position of the document in the request, from 0."),
           relevance_score: z.number(),
-          document: z.object({ text: z.string() }).optional(),
+          document: optional(z.object({ text: z.string() })),
         }),
       ),
       usage: UsageSchema,
@@ -99,7 +85,7 @@ export const RankingSchema = z
         .describe("A field of Cohere's API."),
     }),
     z
-      .array(z.object({ index: z.int(), score: z.number(), text: z.string().optional() }))
+      .array(z.object({ index: z.int(), score: z.number(), text: optional(z.string()) }))
       .describe("The answer if the request has `texts`."),
   ])
   .meta({ id: "Ranking" });

@@ -1,12 +1,13 @@
 // Owns the requests and answers of OpenAI's Responses API. Unknown fields are ignored, as OpenAI's clients expect; a known field without support
 // is rejected with its name. The shapes follow OpenAI's API reference (Responses).
-import { z } from "zod";
+import { nullish, optional, z } from "zod";
 import { thinkingShape } from "../fields/chat-options.ts";
 import { requestLimits } from "../fields/limits.ts";
 import { samplingShapeOf } from "../fields/sampling.ts";
 import { openAiLimits } from "../openai/requests.ts";
 import { ResponseItemSchema } from "./items.ts";
 import { ResponseToolChoiceSchema, ResponseToolsSchema } from "./tools.ts";
+import { flag, json } from "../fields/values.ts";
 
 export const responseLimits = {
   /** OpenAI's limits on metadata. */
@@ -24,10 +25,10 @@ const TextFormatSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("json_object") }),
   z.object({
     type: z.literal("json_schema"),
-    name: z.string().max(requestLimits.toolNameChars).nullish(),
-    description: z.string().max(openAiLimits.descriptionChars).nullish(),
-    schema: z.record(z.string(), z.unknown()),
-    strict: z.boolean().nullish(),
+    name: nullish(z.string().max(requestLimits.toolNameChars)),
+    description: nullish(z.string().max(openAiLimits.descriptionChars)),
+    schema: json,
+    strict: flag,
   }),
 ]);
 
@@ -40,33 +41,28 @@ const MetadataSchema = z
 /** The fields from which the prompt is built. A request that counts tokens needs only these fields. */
 const conversationShape = {
   ...thinkingShape,
-  model: z.string().max(requestLimits.modelChars).nullish(),
-  input: z
-    .union([z.string(), z.array(ResponseItemSchema).max(requestLimits.messages)])
-    .nullish()
-    .describe("The conversation. If absent or empty: one empty user message."),
-  instructions: z.string().nullish(),
-  previous_response_id: IdSchema.nullish().describe(
+  model: nullish(z.string().max(requestLimits.modelChars)),
+  input: nullish(z.union([z.string(), z.array(ResponseItemSchema).max(requestLimits.messages)])).describe(
+    "The conversation. If absent or empty: one empty user message.",
+  ),
+  instructions: nullish(z.string()),
+  previous_response_id: nullish(IdSchema).describe(
     "The conversation of this response precedes the input. 404 if the response is no longer stored.",
   ),
-  conversation: z.null("conversations are not stored; send previous_response_id").optional(),
-  prompt: z.null("prompt templates are not stored; send input").optional(),
-  tools: ResponseToolsSchema.nullish(),
-  tool_choice: ResponseToolChoiceSchema.nullish(),
-  parallel_tool_calls: z.boolean().nullish(),
-  reasoning: z
-    .object({
-      effort: z
-        .string()
-        .max(requestLimits.effortChars)
-        .nullish()
-        .describe(
-          "Ignored, and null in the response, if the model has neither effort levels nor a switch for thinking.",
-        ),
-    })
-    .nullish(),
-  text: z.object({ format: TextFormatSchema.nullish() }).nullish(),
-  truncation: z.literal("disabled", "must be disabled: a conversation that is too long is rejected, not cut").nullish(),
+  conversation: optional(z.null("conversations are not stored; send previous_response_id")),
+  prompt: optional(z.null("prompt templates are not stored; send input")),
+  tools: nullish(ResponseToolsSchema),
+  tool_choice: nullish(ResponseToolChoiceSchema),
+  parallel_tool_calls: flag,
+  reasoning: nullish(
+    z.object({
+      effort: nullish(z.string().max(requestLimits.effortChars)).describe(
+        "Ignored, and null in the response, if the model has neither effort levels nor a switch for thinking.",
+      ),
+    }),
+  ),
+  text: nullish(z.object({ format: nullish(TextFormatSchema) })),
+  truncation: nullish(z.literal("disabled", "must be disabled: a conversation that is too long is rejected, not cut")),
 };
 
 export const ResponseCountRequestSchema = z.object(conversationShape).meta({ id: "ResponseCountRequest" });
@@ -74,35 +70,24 @@ export const ResponseCountRequestSchema = z.object(conversationShape).meta({ id:
 export const ResponseRequestSchema = z
   .object({
     ...conversationShape,
-    stream: z.boolean().nullish(),
-    store: z
-      .boolean()
-      .nullish()
-      .describe("Whether the response is stored in memory for a limited time. Default: true."),
-    background: z.literal(false, "background responses are not supported").nullish(),
-    max_output_tokens: z.int().min(1).max(requestLimits.maxTokens).nullish(),
+    stream: flag,
+    store: flag.describe("Whether the response is stored in memory for a limited time. Default: true."),
+    background: nullish(z.literal(false, "background responses are not supported")),
+    max_output_tokens: nullish(z.int().min(1).max(requestLimits.maxTokens)),
     ...samplingShapeOf("responses"),
-    top_logprobs: z.int().min(0).max(openAiLimits.topLogprobs).nullish(),
-    include: z.array(z.string().max(responseLimits.includeChars)).max(responseLimits.includes).nullish(),
-    metadata: MetadataSchema.nullish(),
-    return_progress: z
-      .boolean()
-      .nullish()
-      .describe(
-        "A field of llama-server's API: during the prefill, the stream repeats response.in_progress with prompt_progress.",
-      ),
-    timings_per_token: z
-      .boolean()
-      .nullish()
-      .describe(
-        "A field of llama-server's API: each event with tokens or progress, and the last event, has the timings so far.",
-      ),
+    top_logprobs: nullish(z.int().min(0).max(openAiLimits.topLogprobs)),
+    include: nullish(z.array(z.string().max(responseLimits.includeChars)).max(responseLimits.includes)),
+    metadata: nullish(MetadataSchema),
+    return_progress: flag.describe(
+      "A field of llama-server's API: during the prefill, the stream repeats response.in_progress with prompt_progress.",
+    ),
+    timings_per_token: flag.describe(
+      "A field of llama-server's API: each event with tokens or progress, and the last event, has the timings so far.",
+    ),
   })
   .meta({ id: "ResponseRequest" });
 export type ResponseRequest = z.infer<typeof ResponseRequestSchema>;
 export type ResponseCountRequest = z.infer<typeof ResponseCountRequestSchema>;
-
-const JsonSchema = z.record(z.string(), z.unknown());
 
 export const ResponseUsageSchema = z
   .object({
@@ -126,7 +111,7 @@ export const ResponseSchema = z
     incomplete_details: z.object({ reason: z.string() }).nullable(),
     model: z.string(),
     output: z
-      .array(JsonSchema)
+      .array(json)
       .describe(
         "Items in the order of generation: reasoning (with its text in the summary), message, function_call, custom_tool_call and tool_search_call.",
       ),
@@ -154,7 +139,7 @@ export const ResponseDeletedSchema = z
 export const ResponseItemListSchema = z
   .object({
     object: z.literal("list"),
-    data: z.array(JsonSchema),
+    data: z.array(json),
     first_id: z.string().nullable(),
     last_id: z.string().nullable(),
     has_more: z.boolean(),

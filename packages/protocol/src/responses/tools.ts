@@ -1,5 +1,5 @@
 // Owns tools and tool choice of OpenAI's Responses API. The shapes follow OpenAI's API reference.
-import { z } from "zod";
+import { nullish, optional, z } from "zod";
 import { requestLimits } from "../fields/limits.ts";
 import { FunctionSchema, jsonAtMost } from "../fields/tools.ts";
 
@@ -13,14 +13,13 @@ const FunctionToolSchema = z.object({ type: z.literal("function"), ...FunctionSc
 const CustomToolSchema = z.object({
   type: z.literal("custom"),
   name: FunctionSchema.shape.name,
-  description: z.string().nullish(),
-  format: z
-    .discriminatedUnion("type", [
+  description: nullish(z.string()),
+  format: nullish(
+    z.discriminatedUnion("type", [
       z.object({ type: z.literal("text") }),
       z.object({ type: z.literal("grammar"), syntax: z.enum(["lark", "regex"]), definition: z.string() }),
-    ])
-    .nullish()
-    .describe("The model only gets a description of the grammar; the grammar does not constrain the call's input."),
+    ]),
+  ).describe("The model only gets a description of the grammar; the grammar does not constrain the call's input."),
 });
 
 const NamespaceSchema = z.object({
@@ -30,7 +29,7 @@ const NamespaceSchema = z.object({
     .min(1)
     .max(responseToolLimits.namespaceChars)
     .regex(/^[A-Za-z0-9_.-]+$/, "only letters, digits and _ . - are allowed"),
-  description: z.string().nullish(),
+  description: nullish(z.string()),
   tools: z.array(z.discriminatedUnion("type", [FunctionToolSchema, CustomToolSchema])).max(requestLimits.tools),
 });
 
@@ -51,16 +50,13 @@ const McpToolSchema = z.object({
     .string()
     .max(responseToolLimits.namespaceChars)
     .describe("Name of the server in the file of --mcp-config."),
-  server_url: z
-    .null("only servers that the worker's operator lists can be used; name one with server_label")
-    .optional(),
-  allowed_tools: z
-    .union([names, z.object({ tool_names: names })])
-    .nullish()
-    .describe("Names of the tools to offer. Default: all tools of the server that need no consent."),
-  require_approval: z
-    .literal("never", "must be never: only tools that the operator lists as needing no consent can be used")
-    .nullish(),
+  server_url: optional(z.null("only servers that the worker's operator lists can be used; name one with server_label")),
+  allowed_tools: nullish(z.union([names, z.object({ tool_names: names })])).describe(
+    "Names of the tools to offer. Default: all tools of the server that need no consent.",
+  ),
+  require_approval: nullish(
+    z.literal("never", "must be never: only tools that the operator lists as needing no consent can be used"),
+  ),
 });
 
 /** Tools that OpenAI's servers run, such as web_search and file_search. They are not offered to the model. */
@@ -109,13 +105,13 @@ export const ResponseToolsSchema = z
 
 const nameShape = {
   name: z.string().max(requestLimits.toolNameChars),
-  namespace: z.string().max(responseToolLimits.namespaceChars).nullish(),
+  namespace: nullish(z.string().max(responseToolLimits.namespaceChars)),
 };
 
 /** An allowed tool. Tools that OpenAI's servers run have no name. */
 const AllowedToolSchema = z.object({
   type: z.string().max(requestLimits.toolNameChars),
-  name: nameShape.name.nullish(),
+  name: nullish(nameShape.name),
   namespace: nameShape.namespace,
 });
 
