@@ -6,103 +6,50 @@ export interface ErrorKind {
   readonly status: number;
   readonly type: string;
   readonly retryable: boolean;
-  readonly when: string;
 }
 
 export const errorKinds = {
-  invalid_argument: {
-    status: 400,
-    type: "invalid_request_error",
-    retryable: false,
-    when: "The request violates the schema or contradicts itself; the message names the field.",
-  },
-  unauthenticated: {
-    status: 401,
-    type: "authentication_error",
-    retryable: false,
-    when: "The API token is missing or wrong.",
-  },
-  forbidden: {
-    status: 403,
-    type: "permission_error",
-    retryable: false,
-    when: "The Host or Origin header is not allowed, or the API token lacks the required right.",
-  },
-  not_found: {
-    status: 404,
-    type: "not_found_error",
-    retryable: false,
-    when: "The job, worker, model or route is unknown.",
-  },
-  method_not_allowed: {
-    status: 405,
-    type: "invalid_request_error",
-    retryable: false,
-    when: "The path accepts only the methods in the Allow header.",
-  },
-  conflict: {
-    status: 409,
-    type: "conflict_error",
-    retryable: false,
-    when: "The job_id or the Idempotency-Key was used with a different request.",
-  },
-  payload_too_large: {
-    status: 413,
-    type: "invalid_request_error",
-    retryable: false,
-    when: "The body or a picture exceeds a size limit.",
-  },
-  resource_exhausted: {
-    status: 429,
-    type: "rate_limit_error",
-    retryable: true,
-    when: "A limit is reached: the queue, the client's share of the queue, or the client's quota. Retry-After is the time until a retry, in seconds.",
-  },
-  cancelled: {
-    status: 499,
-    type: "cancelled_error",
-    retryable: false,
-    when: "A newer job of the session superseded the job, or another request cancelled it.",
-  },
-  slow_consumer: {
-    status: 500,
-    type: "slow_consumer_error",
-    retryable: false,
-    when: "The reader needs token events that are no longer stored; details.first_index is the oldest stored index. The job and its other readers continue.",
-  },
-  deadline_exceeded: {
-    status: 504,
-    type: "timeout_error",
-    retryable: true,
-    when: "The job's deadline passed or cannot be met. If it cannot be met, details.estimate_ms is the estimated time until the first token.",
-  },
-  unimplemented: {
-    status: 501,
-    type: "not_supported_error",
-    retryable: false,
-    when: "The worker or its model does not support this request.",
-  },
-  engine_failed: {
-    status: 502,
-    type: "engine_error",
-    retryable: true,
-    when: "The engine crashed or hung while it ran the job.",
-  },
-  unavailable: {
-    status: 503,
-    type: "unavailable_error",
-    retryable: true,
-    when: "Loading failed, the worker is draining, or the engine is restarting. Retry-After is the time until a retry, in seconds.",
-  },
-  internal: {
-    status: 500,
-    type: "internal_error",
-    retryable: false,
-    when: "A defect in Waggle; the log has the cause under the request id.",
-  },
+  invalid_argument: { status: 400, type: "invalid_request_error", retryable: false },
+  unauthenticated: { status: 401, type: "authentication_error", retryable: false },
+  forbidden: { status: 403, type: "permission_error", retryable: false },
+  not_found: { status: 404, type: "not_found_error", retryable: false },
+  method_not_allowed: { status: 405, type: "invalid_request_error", retryable: false },
+  conflict: { status: 409, type: "conflict_error", retryable: false },
+  payload_too_large: { status: 413, type: "invalid_request_error", retryable: false },
+  resource_exhausted: { status: 429, type: "rate_limit_error", retryable: true },
+  cancelled: { status: 499, type: "cancelled_error", retryable: false },
+  slow_consumer: { status: 500, type: "slow_consumer_error", retryable: false },
+  deadline_exceeded: { status: 504, type: "timeout_error", retryable: true },
+  unimplemented: { status: 501, type: "not_supported_error", retryable: false },
+  engine_failed: { status: 502, type: "engine_error", retryable: true },
+  unavailable: { status: 503, type: "unavailable_error", retryable: true },
+  internal: { status: 500, type: "internal_error", retryable: false },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof errorKinds;
+
+/** When an error has this code, for the documents. */
+export const errorMeanings: Readonly<Record<ErrorCode, string>> = {
+  invalid_argument: "The request violates the schema or contradicts itself; the message names the field.",
+  unauthenticated: "The API token is missing or wrong.",
+  forbidden: "The Host or Origin header is not allowed, or the API token lacks the required right.",
+  not_found: "The job, worker, model or route is unknown.",
+  method_not_allowed: "The path accepts only the methods in the Allow header.",
+  conflict: "The job_id or the Idempotency-Key was used with a different request.",
+  payload_too_large: "The body or a picture exceeds a size limit.",
+  resource_exhausted:
+    "A limit is reached: the queue, the client's share of the queue, or the client's quota. Retry-After is the time until a retry, in seconds.",
+  cancelled: "A newer job of the session superseded the job, or another request cancelled it.",
+  slow_consumer:
+    "The reader needs token events that are no longer stored; details.first_index is the oldest stored index. The job and its other readers continue.",
+  deadline_exceeded:
+    "The job's deadline passed or cannot be met. If it cannot be met, details.estimate_ms is the estimated time until the first token.",
+  unimplemented: "The worker or its model does not support this request.",
+  engine_failed: "The engine crashed or hung while it ran the job.",
+  unavailable:
+    "Loading failed, the worker is draining, or the engine is restarting. Retry-After is the time until a retry, in seconds.",
+  internal: "A defect in Waggle; the log has the cause under the request id.",
+};
 
 export const errorCodes = Object.keys(errorKinds) as [ErrorCode, ...ErrorCode[]];
 

@@ -1,7 +1,7 @@
 // Builds the OpenAPI 3.1 document from the route tables. Schemas with an id become components.
 import { z } from "zod";
 import { ErrorBodySchema } from "../error-body.ts";
-import { errorKinds } from "../errors.ts";
+import { errorKinds, errorMeanings } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { AnthropicErrorSchema } from "../anthropic/answers.ts";
 import { anthropicRoutes } from "../anthropic/routes.ts";
@@ -192,7 +192,7 @@ function errorResponses(route: Route, errorRef: ApiSchema): Record<string, ApiAn
     [...byStatus].map(([status, group]) => [
       status,
       {
-        description: group.map((code) => `${code}: ${errorKinds[code].when}`).join(" "),
+        description: group.map((code) => `${code}: ${errorMeanings[code]}`).join(" "),
         content: { "application/json": { schema: errorRef } },
       },
     ]),

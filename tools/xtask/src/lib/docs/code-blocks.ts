@@ -1,7 +1,7 @@
 // Generates the blocks of metrics, exit codes, error codes, sampling fields, the commands of `waggle`, and the names of chat templates.
 import { commandTable, daemonTable } from "@waggle/cli/command-table";
 import { templateNames } from "@waggle/chat-format/describe";
-import { errorKinds, exitCodes, exitMeanings } from "@waggle/protocol";
+import { errorKinds, errorMeanings, exitCodes, exitMeanings, type ErrorCode } from "@waggle/protocol";
 import { samplingFields, type Dialect, type InDialect, type SamplingField } from "@waggle/protocol/sampling";
 import { metricTable, type MetricRow } from "@waggle/telemetry";
 import { alignedTable, wrappedProse } from "./table.ts";
@@ -35,12 +35,12 @@ export function exitCodesTable(): string {
 }
 
 export function errorCodesTable(): string {
-  const rows = Object.entries(errorKinds).map(([code, { status, type, retryable, when }]) => [
+  const rows = Object.entries(errorKinds).map(([code, { status, type, retryable }]) => [
     `\`${code}\``,
     code === "slow_consumer" ? "stream only" : String(status),
     `\`${type}\``,
     retryable ? "yes" : "no",
-    when,
+    errorMeanings[code as ErrorCode],
   ]);
   return alignedTable([["code", "status", "type", "retry", "when"], ...rows]);
 }
