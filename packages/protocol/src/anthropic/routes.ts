@@ -1,13 +1,10 @@
 // Owns the route table of Anthropic's Messages API.
 import { AnthropicAnswerSchema, AnthropicEventSchema, TokenCountSchema } from "./answers.ts";
 import { CountTokensRequestSchema, MessagesRequestSchema } from "./requests.ts";
-import { generationHeaders, jobErrors, queryErrors } from "../openapi/route-parts.ts";
-import type { Route } from "../openapi/routes.ts";
+import { generationHeaders, jobErrors, queryErrors, route } from "../openapi/route-parts.ts";
 
 export const anthropicRoutes = {
-  messages: {
-    method: "post",
-    path: "/v1/messages",
+  messages: route("post", "/v1/messages", {
     summary:
       "Answer a conversation. With stream: true, the answer is a stream of events; the last event is message_stop.",
     request: MessagesRequestSchema,
@@ -15,13 +12,11 @@ export const anthropicRoutes = {
     stream: AnthropicEventSchema,
     headers: generationHeaders,
     errors: jobErrors,
-  },
-  countTokens: {
-    method: "post",
-    path: "/v1/messages/count_tokens",
+  }),
+  countTokens: route("post", "/v1/messages/count_tokens", {
     summary: "Count the prompt tokens of a request to /v1/messages.",
     request: CountTokensRequestSchema,
     response: TokenCountSchema,
     errors: queryErrors,
-  },
-} as const satisfies Record<string, Route>;
+  }),
+};

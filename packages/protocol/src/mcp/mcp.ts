@@ -1,6 +1,6 @@
 // Owns the schemas and routes of the MCP servers that a worker connects to.
 import { z } from "zod";
-import type { Route } from "../openapi/routes.ts";
+import { route } from "../openapi/route-parts.ts";
 
 const McpToolSchema = z.object({
   name: z.string().describe("The name under which the model calls the tool: server, two underscores, tool."),
@@ -40,24 +40,18 @@ export const ConsentRequestSchema = z
   .meta({ id: "ConsentRequest" });
 
 export const mcpRoutes = {
-  mcpServers: {
-    method: "get",
-    path: "/v1/mcp/servers",
+  mcpServers: route("get", "/v1/mcp/servers", {
     summary: "The MCP servers and their tools. Starts no server.",
     response: McpServersSchema,
-  },
-  connectMcpServers: {
-    method: "post",
-    path: "/v1/mcp/servers",
+  }),
+  connectMcpServers: route("post", "/v1/mcp/servers", {
     summary: "Connects the MCP servers that are not connected. The servers and their tools.",
     response: McpServersSchema,
-  },
-  consent: {
-    method: "post",
-    path: "/v1/jobs/:id/consent",
+  }),
+  consent: route("post", "/v1/jobs/:id/consent", {
     summary: "Allow or refuse a tool call that waits for consent. 404 if no such call waits.",
     request: ConsentRequestSchema,
     status: 204,
     errors: ["invalid_argument", "not_found", "payload_too_large"],
-  },
-} as const satisfies Record<string, Route>;
+  }),
+};

@@ -1,6 +1,6 @@
 // Owns the history that workers, gateways and hives keep of themselves, and its routes.
 import { optional, z } from "zod";
-import type { Route } from "../openapi/routes.ts";
+import { route } from "../openapi/route-parts.ts";
 import { LatencySchema } from "./latency.ts";
 import { amount, count, share, time } from "../fields/values.ts";
 
@@ -69,22 +69,18 @@ export const HiveHistorySchema = z
 export type HiveHistory = z.infer<typeof HiveHistorySchema>;
 
 export const historyRoutes = {
-  history: {
-    method: "get",
-    path: "/v1/history",
+  history: route("get", "/v1/history", {
     summary:
       "The last hour of this server: a point for each 10 seconds, over all models and clients. With --history-size, the points of a day are kept on disk.",
     response: HistorySchema,
     query: { ...pages, until: "Return the points before this time, of the day on disk: the last 360 of them." },
     errors: ["invalid_argument", "resource_exhausted"],
-  },
-} as const satisfies Record<string, Route>;
+  }),
+};
 
-export const hiveHistoryRoute = {
-  method: "get",
-  path: "/v1/history",
+export const hiveHistoryRoute = route("get", "/v1/history", {
   summary: "The last hour of all workers together, or of one worker: a point for each 10 seconds.",
   response: HiveHistorySchema,
   query: { worker_id: "Only this worker.", ...pages },
   errors: ["invalid_argument", "not_found"],
-} as const satisfies Route;
+});

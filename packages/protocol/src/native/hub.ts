@@ -1,7 +1,7 @@
 // Owns the schemas and the routes of models that a worker can download: those of the hub, and the recommended ones.
 import { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
-import type { Route } from "../openapi/routes.ts";
+import { route } from "../openapi/route-parts.ts";
 
 /** Maximum number of characters of a search, and of a repository's name. */
 export const hubQueryChars = 200;
@@ -102,29 +102,23 @@ const hubErrors = [
 ] as const satisfies readonly ErrorCode[];
 
 export const hubRoutes = {
-  recommendedModels: {
-    method: "get",
-    path: "/v1/hub/recommended",
+  recommendedModels: route("get", "/v1/hub/recommended", {
     summary:
       "Recommended models to download, and whether they fit into the machine's free memory; needs an admin token.",
     response: RecommendedModelsSchema,
     errors: ["forbidden", "unimplemented"],
-  },
-  hubModels: {
-    method: "post",
-    path: "/v1/hub/models",
+  }),
+  hubModels: route("post", "/v1/hub/models", {
     summary: "Search the hub for models by name, for POST /v1/models/pull; needs an admin token.",
     query: { query: `The name or a part of it; at most ${hubQueryChars} characters.` },
     response: HubModelsSchema,
     errors: hubErrors,
-  },
-  hubFiles: {
-    method: "post",
-    path: "/v1/hub/files",
+  }),
+  hubFiles: route("post", "/v1/hub/files", {
     summary:
       "The models in a repository of the hub, with their sizes and whether they fit; needs an admin token. Reads headers, and downloads no model.",
     query: { repo: "The repository: hf:user/repo." },
     response: HubFilesSchema,
     errors: hubErrors,
-  },
-} as const satisfies Record<string, Route>;
+  }),
+};

@@ -1,6 +1,6 @@
 // Owns the schemas and the route of the worker's last log lines.
 import { z } from "zod";
-import type { Route } from "../openapi/routes.ts";
+import { route } from "../openapi/route-parts.ts";
 
 /** Maximum number of log lines that are sent. */
 export const logLinesLimit = 5_000;
@@ -31,9 +31,7 @@ export const LogLinesSchema = z
 export type LogLines = z.infer<typeof LogLinesSchema>;
 
 export const logRoutes = {
-  logs: {
-    method: "get",
-    path: "/v1/logs",
+  logs: route("get", "/v1/logs", {
     summary:
       "The last log lines; needs an admin token. The last 500 lines or 256 KiB are kept in memory, at the level of --log-level; lines of a time, a job or a client are also read from the disk. The log never contains prompts, answers or API tokens.",
     response: LogLinesSchema,
@@ -46,5 +44,5 @@ export const logRoutes = {
       ...timeQuery,
     },
     errors: ["invalid_argument", "resource_exhausted"],
-  },
-} as const satisfies Record<string, Route>;
+  }),
+};

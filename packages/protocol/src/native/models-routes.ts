@@ -13,7 +13,7 @@ import {
   SwapModelRequestSchema,
   UnloadModelRequestSchema,
 } from "./models.ts";
-import type { Route } from "../openapi/routes.ts";
+import { route } from "../openapi/route-parts.ts";
 
 const changeErrors = [
   "invalid_argument",
@@ -32,72 +32,54 @@ const streamed = {
 } as const;
 
 export const modelRoutes = {
-  modelStatuses: {
-    method: "get",
-    path: "/v1/models/status",
+  modelStatuses: route("get", "/v1/models/status", {
     summary: "All models with their state and memory, and their shared budget.",
     response: ModelStatusesSchema,
-  },
-  loadModel: {
-    method: "post",
-    path: "/v1/models/load",
+  }),
+  loadModel: route("post", "/v1/models/load", {
     summary: "Load a model, and stream the progress. The load continues if the client disconnects.",
     request: LoadModelRequestSchema,
     ...streamed,
-  },
-  unloadModel: {
-    method: "post",
-    path: "/v1/models/unload",
+  }),
+  unloadModel: route("post", "/v1/models/unload", {
     summary: "Unload a model once its running jobs have ended. Waiting jobs load the model again.",
     request: UnloadModelRequestSchema,
     response: ModelStatusSchema,
     errors: changeErrors,
-  },
-  pinModel: {
-    method: "post",
-    path: "/v1/models/pin",
+  }),
+  pinModel: route("post", "/v1/models/pin", {
     summary: "Load a model and keep it loaded until it is unpinned.",
     request: PinModelRequestSchema,
     response: ModelStatusSchema,
     errors: changeErrors,
-  },
-  swapModel: {
-    method: "post",
-    path: "/v1/models/swap",
+  }),
+  swapModel: route("post", "/v1/models/swap", {
     summary:
       "Load another file under a model's name. New jobs use the new file once it is ready; the old file is unloaded after its last job.",
     request: SwapModelRequestSchema,
     ...streamed,
-  },
-  pullModel: {
-    method: "post",
-    path: "/v1/models/pull",
+  }),
+  pullModel: route("post", "/v1/models/pull", {
     summary:
       "Download a model and serve it, or continue an unfinished download. Requests for the same model share a download. It continues if the client disconnects, until DELETE /v1/downloads/:id stops it.",
     request: PullModelRequestSchema,
     ...streamed,
-  },
-  downloads: {
-    method: "get",
-    path: "/v1/downloads",
+  }),
+  downloads: route("get", "/v1/downloads", {
     summary: "Running, unfinished, failed and finished downloads; unfinished ones also after a restart.",
     response: DownloadsSchema,
     errors: ["forbidden"],
-  },
-  stopDownload: {
-    method: "delete",
-    path: "/v1/downloads/:id",
+  }),
+  stopDownload: route("delete", "/v1/downloads/:id", {
     summary:
       "Stop a running download by its reference. The arrived part stays on disk, and a pull continues; DELETE /v1/models/:id deletes it.",
     response: DownloadStoppedSchema,
     errors: changeErrors,
-  },
-  deleteModel: {
-    method: "delete",
-    path: "/v1/models/:id",
+  }),
+  deleteModel: route("delete", "/v1/models/:id", {
     summary:
       "Unload a model and delete its files; only files that Waggle downloaded can be deleted. For an alias, only the alias is removed. Also deletes an unfinished download, by its reference or name.",
     response: ModelDeletedSchema,
     errors: changeErrors,
-  },
-} as const satisfies Record<string, Route>;
+  }),
+};

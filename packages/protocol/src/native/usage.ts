@@ -1,6 +1,6 @@
 // Owns the report on the clients' usage, and its route.
 import { z } from "zod";
-import type { Route } from "../openapi/routes.ts";
+import { route } from "../openapi/route-parts.ts";
 import { amount, count, positive, time } from "../fields/values.ts";
 
 const tokenShape = {
@@ -53,11 +53,9 @@ export const UsageReportSchema = z
 export type UsageReport = z.infer<typeof UsageReportSchema>;
 
 export const usageRoutes = {
-  usage: {
-    method: "get",
-    path: "/v1/usage",
+  usage: route("get", "/v1/usage", {
     summary:
       "Usage since the worker started. A normal token sees its own usage; an admin or monitor token sees that of all clients.",
     response: UsageReportSchema,
-  },
-} as const satisfies Record<string, Route>;
+  }),
+};

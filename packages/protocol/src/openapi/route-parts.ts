@@ -1,5 +1,17 @@
-// Owns the error codes and headers that several route tables share.
+// Owns what the route tables share: the function that makes a row, error codes and headers.
 import type { ErrorCode } from "../errors.ts";
+import type { Route } from "./routes.ts";
+
+type RowFacts = Omit<Route, "method" | "path">;
+
+/** Makes a row of a route table. Its type has the row's values, and a misspelled field is an error. */
+export function route<M extends Route["method"], P extends string, const R extends RowFacts>(
+  method: M,
+  path: P,
+  facts: R & Readonly<Record<Exclude<keyof R, keyof RowFacts>, never>>,
+): { readonly method: M; readonly path: P } & R {
+  return { method, path, ...facts };
+}
 
 /** Error codes of routes that run a job. */
 export const jobErrors = [

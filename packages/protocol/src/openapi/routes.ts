@@ -1,7 +1,7 @@
 // Owns the native route table as data for servers, clients, the protocol page and the OpenAPI document.
 import { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
-import { retryHeader } from "./route-parts.ts";
+import { retryHeader, route } from "./route-parts.ts";
 import { StreamEventSchema } from "../native/events.ts";
 import { GenerateRequestSchema } from "../native/generate.ts";
 import { hiveHistoryRoute } from "../native/history.ts";
@@ -64,19 +64,15 @@ const submitErrors = [
 ] as const satisfies readonly ErrorCode[];
 
 export const workerRoutes = {
-  createJob: {
-    method: "post",
-    path: "/v1/jobs",
+  createJob: route("post", "/v1/jobs", {
     summary: "Create a job and answer at once. The job's stream is a separate request.",
     request: GenerateRequestSchema,
     status: 202,
     response: JobAcceptedSchema,
     headers: retryHeader,
     errors: submitErrors,
-  },
-  listJobs: {
-    method: "get",
-    path: "/v1/jobs",
+  }),
+  listJobs: route("get", "/v1/jobs", {
     summary: "Running and waiting jobs: your own, or all jobs with an admin or monitor token.",
     response: JobListSchema,
     query: {
@@ -86,10 +82,8 @@ export const workerRoutes = {
       ...timeQuery,
     },
     errors: ["invalid_argument", "resource_exhausted"],
-  },
-  streamJob: {
-    method: "get",
-    path: "/v1/jobs/:id/stream",
+  }),
+  streamJob: route("get", "/v1/jobs/:id/stream", {
     summary:
       "The job's stream, for any number of readers. Resumes after a token index; the status is 204 if no event follows.",
     stream: StreamEventSchema,
@@ -99,17 +93,13 @@ export const workerRoutes = {
       accept: "application/x-ndjson for NDJSON.",
     },
     errors: ["invalid_argument", "not_found", "resource_exhausted"],
-  },
-  getJob: {
-    method: "get",
-    path: "/v1/jobs/:id",
+  }),
+  getJob: route("get", "/v1/jobs/:id", {
     summary: "State, position, usage and timings of a job.",
     response: JobStatusSchema,
     errors: ["not_found"],
-  },
-  cancelJob: {
-    method: "delete",
-    path: "/v1/jobs/:id",
+  }),
+  cancelJob: route("delete", "/v1/jobs/:id", {
     summary:
       "Cancel one of your jobs, or any job with an admin token. Idempotent: for an ended job, the response is its state.",
     response: JobStatusSchema,
@@ -118,178 +108,126 @@ export const workerRoutes = {
         "Name of the API token that submitted the job, as in GET /v1/jobs. A name other than your own needs an admin token.",
     },
     errors: ["not_found"],
-  },
-  inference: {
-    method: "post",
-    path: "/v1/inference",
+  }),
+  inference: route("post", "/v1/inference", {
     summary: "Create a job and answer with its stream.",
     request: GenerateRequestSchema,
     stream: StreamEventSchema,
     headers: { accept: "application/x-ndjson for NDJSON.", ...retryHeader },
     errors: submitErrors,
-  },
-  cancelSession: {
-    method: "delete",
-    path: "/v1/sessions/:id",
+  }),
+  cancelSession: route("delete", "/v1/sessions/:id", {
     summary: "Cancel the session's job, for a Stop button.",
     response: SessionCancelledSchema,
     errors: ["invalid_argument"],
-  },
-  info: {
-    method: "get",
-    path: "/v1/info",
-    summary: "The worker's identity, model and settings.",
-    response: WorkerInfoSchema,
-  },
-  slots: {
-    method: "get",
-    path: "/v1/slots",
-    summary: "The slots and their jobs.",
-    response: SlotsSchema,
-  },
-  loadingProgress: {
-    method: "get",
-    path: "/v1/loading/progress",
+  }),
+  info: route("get", "/v1/info", { summary: "The worker's identity, model and settings.", response: WorkerInfoSchema }),
+  slots: route("get", "/v1/slots", { summary: "The slots and their jobs.", response: SlotsSchema }),
+  loadingProgress: route("get", "/v1/loading/progress", {
     summary: "Loading progress from 0 to 1, then ready or failed.",
     stream: LoadingEventSchema,
     errors: ["resource_exhausted"],
-  },
-  drain: {
-    method: "post",
-    path: "/v1/drain",
+  }),
+  drain: route("post", "/v1/drain", {
     summary: "Take no new jobs, finish the running ones, and exit. Needs an admin token. Idempotent.",
     status: 202,
     response: ReadinessSchema,
     errors: ["forbidden"],
-  },
-  livez: {
-    method: "get",
-    path: "/livez",
+  }),
+  livez: route("get", "/livez", {
     summary: "Whether the process is alive; 503 after a failure without recovery.",
     open: true,
     response: LivenessSchema,
-  },
-  readyz: {
-    method: "get",
-    path: "/readyz",
+  }),
+  readyz: route("get", "/readyz", {
     summary:
       "Whether the model is loaded and jobs run; otherwise 503 with a reason. A full queue does not affect readiness.",
     open: true,
     response: ReadinessSchema,
-  },
-  health: {
-    method: "get",
-    path: "/health",
+  }),
+  health: route("get", "/health", {
     summary: "Liveness and readiness together, with slots and queue; 503 while not ready.",
     open: true,
     response: HealthSchema,
-  },
-  metrics: {
-    method: "get",
-    path: "/metrics",
+  }),
+  metrics: route("get", "/metrics", {
     summary: "Metrics in Prometheus' text format.",
     contentType: "text/plain; version=0.0.4",
-  },
-  openapi: {
-    method: "get",
-    path: "/openapi.json",
+  }),
+  openapi: route("get", "/openapi.json", {
     summary: "This API as an OpenAPI 3.1 document.",
     contentType: "application/json",
-  },
-} as const satisfies Record<string, Route>;
+  }),
+};
 
 export const hiveRoutes = {
-  register: {
-    method: "put",
-    path: "/v1/workers/:id",
+  register: route("put", "/v1/workers/:id", {
     summary: "Register a worker. Idempotent.",
     request: RegistrationSchema,
     response: HiveWorkerSchema,
     errors: ["invalid_argument", "payload_too_large", "resource_exhausted"],
-  },
-  heartbeat: {
-    method: "post",
-    path: "/v1/heartbeat",
+  }),
+  heartbeat: route("post", "/v1/heartbeat", {
     summary: "Report that a worker is alive. 404 means that the worker must register again.",
     request: HeartbeatSchema,
     response: HeartbeatAnswerSchema,
     errors: ["invalid_argument", "not_found", "payload_too_large"],
-  },
-  deregister: {
-    method: "delete",
-    path: "/v1/workers/:id",
+  }),
+  deregister: route("delete", "/v1/workers/:id", {
     summary: "Deregister a worker that shuts down.",
     status: 204,
     errors: ["not_found"],
-  },
-  workers: {
-    method: "get",
-    path: "/v1/workers",
+  }),
+  workers: route("get", "/v1/workers", {
     summary: "All registered workers, with their liveness.",
     response: HiveWorkersSchema,
-  },
-  worker: {
-    method: "get",
-    path: "/v1/workers/:id",
+  }),
+  worker: route("get", "/v1/workers/:id", {
     summary: "One worker, with its liveness.",
     response: HiveWorkerSchema,
     errors: ["not_found"],
-  },
-  drain: {
-    method: "post",
-    path: "/v1/workers/:id/drain",
+  }),
+  drain: route("post", "/v1/workers/:id/drain", {
     summary:
       "Drain a worker: it accepts no new jobs, finishes its running jobs, and exits. The worker receives the command with its next heartbeat.",
     status: 202,
     response: HiveWorkerSchema,
     errors: ["forbidden", "not_found", "conflict"],
-  },
-  remove: {
-    method: "post",
-    path: "/v1/workers/:id/remove",
+  }),
+  remove: route("post", "/v1/workers/:id/remove", {
     summary: "Remove a gone worker from the list.",
     status: 204,
     errors: ["forbidden", "not_found", "conflict"],
-  },
-  heartbeats: {
-    method: "get",
-    path: "/v1/heartbeats",
+  }),
+  heartbeats: route("get", "/v1/heartbeats", {
     summary: "The last heartbeats, newest last.",
     response: HeartbeatsSchema,
     query: { worker_id: "Only heartbeats of this worker.", limit: "Maximum number of heartbeats; default: 100." },
     errors: ["invalid_argument"],
-  },
-  heartbeatStream: {
-    method: "get",
-    path: "/v1/heartbeats/stream",
+  }),
+  heartbeatStream: route("get", "/v1/heartbeats/stream", {
     summary: "A snapshot, then registrations, heartbeats and changes of liveness as they happen.",
     stream: HiveEventSchema,
     errors: ["resource_exhausted"],
-  },
+  }),
   history: hiveHistoryRoute,
-  getFault: {
-    method: "get",
-    path: "/v1/faults",
+  getFault: route("get", "/v1/faults", {
     summary: "The current fault. Needs a hive with --faults.",
     response: FaultSchema,
     errors: ["not_found"],
-  },
-  setFault: {
-    method: "put",
-    path: "/v1/faults",
+  }),
+  setFault: route("put", "/v1/faults", {
     summary: "Set the fault for workers' requests: refuse, delay, drop, 500, forget, none. Needs a hive with --faults.",
     request: FaultSchema,
     response: FaultSchema,
     errors: ["invalid_argument", "forbidden", "not_found"],
-  },
-  livez: {
-    method: "get",
-    path: "/livez",
+  }),
+  livez: route("get", "/livez", {
     summary: "Whether the hive is alive.",
     open: true,
     response: z.object({ live: z.boolean() }),
-  },
-} as const satisfies Record<string, Route>;
+  }),
+};
 
 /** Fills the `:name` parameters of a route's path, percent-encoded. */
 export function routePath(route: Pick<Route, "path">, params: Readonly<Record<string, string>> = {}): string {

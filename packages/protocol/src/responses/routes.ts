@@ -8,13 +8,10 @@ import {
   ResponseSchema,
   ResponseStreamEventSchema,
 } from "./requests.ts";
-import { generationHeaders, jobErrors, queryErrors } from "../openapi/route-parts.ts";
-import type { Route } from "../openapi/routes.ts";
+import { generationHeaders, jobErrors, queryErrors, route } from "../openapi/route-parts.ts";
 
 export const responsesRoutes = {
-  createResponse: {
-    method: "post",
-    path: "/v1/responses",
+  createResponse: route("post", "/v1/responses", {
     summary:
       "Answer a conversation. With stream: true, the answer is a stream of events; the last event is completed, incomplete or failed.",
     request: ResponseRequestSchema,
@@ -22,18 +19,14 @@ export const responsesRoutes = {
     stream: ResponseStreamEventSchema,
     headers: generationHeaders,
     errors: [...jobErrors, "not_found"],
-  },
-  countResponseInput: {
-    method: "post",
-    path: "/v1/responses/input_tokens",
+  }),
+  countResponseInput: route("post", "/v1/responses/input_tokens", {
     summary: "Count the prompt tokens of a request to /v1/responses.",
     request: ResponseCountRequestSchema,
     response: ResponseInputTokensSchema,
     errors: [...queryErrors, "not_found"],
-  },
-  getResponse: {
-    method: "get",
-    path: "/v1/responses/:id",
+  }),
+  getResponse: route("get", "/v1/responses/:id", {
     summary: "A stored response. With stream=true, a stream of its past and future events.",
     response: ResponseSchema,
     stream: ResponseStreamEventSchema,
@@ -42,17 +35,13 @@ export const responsesRoutes = {
       starting_after: "Only events with a greater sequence_number; 400 if the response has no event with this number.",
     },
     errors: ["invalid_argument", "not_found", "resource_exhausted"],
-  },
-  deleteResponse: {
-    method: "delete",
-    path: "/v1/responses/:id",
+  }),
+  deleteResponse: route("delete", "/v1/responses/:id", {
     summary: "Delete a stored response.",
     response: ResponseDeletedSchema,
     errors: ["not_found"],
-  },
-  responseInputItems: {
-    method: "get",
-    path: "/v1/responses/:id/input_items",
+  }),
+  responseInputItems: route("get", "/v1/responses/:id/input_items", {
     summary: "The items of the conversation that a stored response answers, earlier responses included.",
     response: ResponseItemListSchema,
     query: {
@@ -62,5 +51,5 @@ export const responsesRoutes = {
       before: "Id of the item before which the list ends.",
     },
     errors: ["invalid_argument", "not_found"],
-  },
-} as const satisfies Record<string, Route>;
+  }),
+};
