@@ -13,6 +13,7 @@ import {
   invalidArgument,
   ndjsonHeaders,
   RegistrationSchema,
+  refuseField,
   sseHeaders,
   WaggleError,
   type Route,
@@ -134,10 +135,7 @@ function createHandlers({ registry, faults, feed, history, fleet }: HiveAppOptio
     register: async (context) => {
       const registration = await readBody(context, RegistrationSchema);
       if (registration.worker_id !== context.req.param("id")) {
-        throw new WaggleError(
-          "invalid_argument",
-          'Cannot accept field "worker_id": it differs from the id in the path.',
-        );
+        throw refuseField("worker_id", "it differs from the id in the path");
       }
       // The right to report does not include the right to read: an earlier heartbeat under this id may be from another worker.
       const { last_heartbeat: _, ...worker } = registry.register(registration);

@@ -18,5 +18,5 @@ export { freePieces, type Pieces } from "./port/pieces.ts";
 export * from "./port/work.ts";
 export { measureStepCosts, threadsToMeasure } from "./schedule/costs/measure-costs.ts";
 export { tileTokens } from "./schedule/costs/step-shape.ts";
-export { countChars, maxCharsPerToken, queryTooLong, refuseField } from "./sequence/prepare.ts";
+export { countChars, maxCharsPerToken, queryTooLong } from "./sequence/prepare.ts";
 export * from "./fake/step-gate.ts";

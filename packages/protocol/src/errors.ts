@@ -127,6 +127,15 @@ export class WaggleError extends Error {
   }
 }
 
+/** The error for a field of a request that cannot be accepted. @param problem what is wrong, as the end of a sentence */
+export function refuseField(field: string, problem: string, cause?: unknown): WaggleError {
+  const why = problem.replace(/\.$/, "");
+  return new WaggleError("invalid_argument", `Cannot accept field "${field}": ${why}.`, {
+    details: { problems: [{ field, problem: why }] },
+    cause,
+  });
+}
+
 /** The first field that the error blames. */
 export function fieldOf({ details }: Pick<WaggleError, "details">): string | null {
   const { problems } = details ?? {};

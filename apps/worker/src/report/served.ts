@@ -6,7 +6,7 @@ import { markPictures, splitAtPictures } from "@waggle/chat-format/describe";
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { EngineQuery, EngineQueryResult } from "@waggle/engine";
 import type { ModelPrompts, ServedModel, ServedModels } from "@waggle/front";
-import { WaggleError, mediaMarker } from "@waggle/protocol";
+import { WaggleError, mediaMarker, refuseField } from "@waggle/protocol";
 import type { ModelStatus, SlotStatus, WorkerInfo } from "@waggle/protocol";
 import { chatOf } from "./chat-abilities.ts";
 import type { Descriptions } from "../models/list/descriptions.ts";
@@ -102,9 +102,7 @@ function createServedModel(
       const parts = splitAtPictures(rendered.prompt);
       return { kind: "render", prompt: parts.map((part) => (typeof part === "string" ? part : mediaMarker)).join("") };
     }
-    const { problem } = rendered;
-    const details = { problems: [{ field: "messages", problem }] };
-    throw new WaggleError("invalid_argument", `Cannot accept field "messages": ${problem}`, { details });
+    throw refuseField("messages", rendered.problem);
   }
 
   /** Begins to load the model. Returns an error: the model is not loaded yet, or cannot be loaded for some reason. */

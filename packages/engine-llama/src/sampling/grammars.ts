@@ -1,12 +1,13 @@
 // Parses and checks the grammars of jobs, and caches them: a job's grammar is checked when the job is accepted, and used when the job runs.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { promptMark } from "@waggle/chat-format/format";
-import { refuseField, type Token } from "@waggle/engine";
+import type { Token } from "@waggle/engine";
 import { GbnfError, parseGbnf, type Grammar } from "@waggle/grammar/gbnf";
 import { grammarProblem } from "@waggle/grammar/gbnf";
 import { AmbiguityError } from "@waggle/grammar/gbnf";
 import { BeginningError, createGrammarRun, type GrammarRun, type GrammarVocabulary } from "@waggle/grammar/gbnf";
 import { createVocabularyOrder, tokensPerTurn } from "@waggle/grammar/gbnf";
+import { refuseField } from "@waggle/protocol";
 
 /** Maximum number of characters of all cached grammars together; the least recently used grammar is dropped first. */
 const keptChars = 2_097_152;

@@ -1,5 +1,5 @@
 // Checks a job's sampling settings against the model, and translates them for llama.cpp's samplers.
-import { freePieces, refuseField, type Pieces, type SlotSampling, type Token } from "@waggle/engine";
+import { freePieces, type Pieces, type SlotSampling, type Token } from "@waggle/engine";
 import type { LlamaModel } from "node-llama-cpp";
 import type { DryBreakers } from "./dry.ts";
 import { createDryBreakers } from "./dry-breakers.ts";
@@ -10,6 +10,7 @@ import { createTokenBytes } from "../text/token-bytes.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Vocabulary } from "../text/vocabulary.ts";
 import { samplingNumbers, type SamplerConfig, type SamplingNumbers } from "./sampling-numbers.ts";
+import { refuseField } from "@waggle/protocol";
 
 /** Bias of a banned token in llama.cpp. Finite, because sampling must return a banned token if all tokens are banned. */
 const bannedLogit = -1e9;

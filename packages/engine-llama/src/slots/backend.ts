@@ -1,5 +1,5 @@
 // Implements the Backend on a loaded model that generates. A step is one forward pass over the rows of several slots.
-import { contextCapacity, freePieces, positionBehind, refuseField } from "@waggle/engine";
+import { contextCapacity, freePieces, positionBehind } from "@waggle/engine";
 import type {
   Backend,
   BackendInfo,
@@ -24,6 +24,7 @@ import { createSlot, type Slot } from "./slot.ts";
 import type { KvFiles } from "./kv-files.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Vocabulary } from "../text/vocabulary.ts";
+import { refuseField } from "@waggle/protocol";
 
 export interface LlamaBackendParts extends Pick<
   TextGenerator,

@@ -2,9 +2,9 @@
 import { renderConversation, thoughtEndOf, type ChatConversation } from "@waggle/chat-format/format";
 import { TemplateError, createTemplateRenderer } from "@waggle/chat-format/template";
 import type { TemplateValues } from "@waggle/chat-format/template";
-import { refuseField, type PromptInput } from "@waggle/engine";
+import type { PromptInput } from "@waggle/engine";
 import { openModelChat, problemOfMessages, type ModelChat, type ModelChatOptions } from "@waggle/chat-format/describe";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, refuseField } from "@waggle/protocol";
 
 export type Conversation = Omit<PromptInput & { kind: "messages" }, "kind">;
 

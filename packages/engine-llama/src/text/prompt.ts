@@ -1,7 +1,7 @@
 // Tokenizes prompts, with BOS exactly once if the model expects it. In conversations, only the template's text can become control tokens.
 import type { Pace } from "@waggle/async";
 import { answerStart, type AnswerStart, type ChatFormat } from "@waggle/chat-format/format";
-import { freePieces, maxCharsPerToken, refuseField, withCells } from "@waggle/engine";
+import { freePieces, maxCharsPerToken, withCells } from "@waggle/engine";
 import type { Picture, PictureChunk, Pieces, PromptInput, PromptPiece, Token, TokenizedPrompt } from "@waggle/engine";
 import {
   breakMark,
@@ -11,7 +11,7 @@ import {
   splitAtPictures,
   type SpecialText,
 } from "@waggle/chat-format/describe";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, refuseField } from "@waggle/protocol";
 import type { ChatRenderer, Conversation } from "./chat.ts";
 import { infillTokens } from "./infill.ts";
 import type { InfillMarkers } from "@waggle/models/header";

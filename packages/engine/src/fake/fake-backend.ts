@@ -1,6 +1,6 @@
 // Implements the Backend port on the fake model, for tests and load tests. Calls that the port forbids are rejected.
 import { genericFormat, thoughtEndOf, type ChatFormat } from "@waggle/chat-format/format";
-import { WaggleError, type LoadedSettings, type ModelKind } from "@waggle/protocol";
+import { WaggleError, refuseField, type LoadedSettings, type ModelKind } from "@waggle/protocol";
 import { contextCapacity } from "../port/info.ts";
 import type { Backend } from "../port/backend.ts";
 import type { TextGenerator } from "../port/generator.ts";
@@ -311,10 +311,10 @@ function entriesOf(cells: readonly FakeCell[]): HeldEntry[] {
 async function checkSampling(sampling: SlotSampling): Promise<void> {
   const grammar = sampling.answer?.grammar ?? sampling.grammar;
   if (grammar !== undefined && !/^\s*root\s*::=/m.test(grammar)) {
-    throw new WaggleError("invalid_argument", 'Cannot accept field "grammar": it has no rule named root.');
+    throw refuseField("grammar", "it has no rule named root");
   }
   const unknown = Object.keys(sampling.logit_bias ?? {}).find((token) => Number(token) >= fakeVocabularySize);
   if (unknown !== undefined) {
-    throw new WaggleError("invalid_argument", `Cannot accept field "logit_bias": the model has no token ${unknown}.`);
+    throw refuseField("logit_bias", `the model has no token ${unknown}`);
   }
 }

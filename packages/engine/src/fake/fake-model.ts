@@ -1,5 +1,5 @@
 // Owns the fake model: a pure function from the tokens of a context to the next token, so that a test can compute an answer beforehand.
-import { WaggleError } from "@waggle/protocol";
+import { refuseField } from "@waggle/protocol";
 import { tokensOf, withCells } from "../port/entries.ts";
 import type { Entries, HeldEntry } from "../port/kv.ts";
 import type { Picture, PictureChunk } from "../port/pictures.ts";
@@ -84,7 +84,7 @@ function partsOf(input: PromptInput, read: (part: PicturePart) => Part[]): Part[
     });
     const unknown = parts.find((part) => typeof part === "number" && (part < 0 || part >= fakeVocabularySize));
     if (typeof unknown === "number") {
-      throw new WaggleError("invalid_argument", `Cannot accept field "prompt": the model has no token ${unknown}.`);
+      throw refuseField("prompt", `the model has no token ${unknown}`);
     }
     return typeof input.pieces[0] === "string" ? [fakeBeginOfText, ...parts] : parts;
   }

@@ -1,6 +1,13 @@
 // Prepares a job before it starts: tokenizes its prompt or texts, does the checks that need the model, and draws a seed if needed.
 import { markText, type AnswerStart } from "@waggle/chat-format/format";
-import { WaggleError, requestLimits, type LoraAdapter, type LoraChoice, type ModelKind } from "@waggle/protocol";
+import {
+  WaggleError,
+  refuseField,
+  requestLimits,
+  type LoraAdapter,
+  type LoraChoice,
+  type ModelKind,
+} from "@waggle/protocol";
 import type { Backend } from "../port/backend.ts";
 import type { TextGenerator } from "../port/generator.ts";
 import type { Entries, HeldEntry, PromptChunk } from "../port/kv.ts";
@@ -175,14 +182,6 @@ export function failureOf(thrown: unknown): JobFailure {
   return { code, message, ...(details === undefined ? {} : { details }) };
 }
 
-/** Makes the error for a field of a request that the model cannot follow. */
-export function refuseField(field: string, problem: string, cause?: unknown): WaggleError {
-  return new WaggleError("invalid_argument", `Cannot accept field "${field}": ${problem}`, {
-    details: { problems: [{ field, problem }] },
-    cause,
-  });
-}
-
 /** @throws WaggleError invalid_argument when the input's texts are so long that no tokenizer could fit them into the context */
 export function checkChars(input: PromptInput, contextSize: number): void {
   const enough = maxCharsPerToken * contextSize;
@@ -273,10 +272,9 @@ function checkPictures({ contextShift, promptLogprobs }: GenerateWork, { entries
 function checkPromptLogprobs({ promptLogprobs, topLogprobs = 0 }: GenerateWork, promptTokens: number): void {
   const count = promptLogprobs === true ? promptTokens * (1 + topLogprobs) : 0;
   if (count <= requestLimits.promptLogprobs) return;
-  throw new WaggleError(
-    "invalid_argument",
-    `Cannot accept field "logprobs": the prompt's ${promptTokens} tokens, each with ${topLogprobs} alternatives, have ${count} logprobs; the limit is ${requestLimits.promptLogprobs}.`,
-    { details: { problems: [{ field: "logprobs", problem: "too many in the prompt" }] } },
+  throw refuseField(
+    "logprobs",
+    `the prompt's ${promptTokens} tokens, each with ${topLogprobs} alternatives, have ${count} logprobs; the limit is ${requestLimits.promptLogprobs}`,
   );
 }
 
@@ -299,9 +297,7 @@ export function adaptersOf(
 
 function unknownAdapter(id: number, count: number): WaggleError {
   const has = count === 0 ? "the model has no adapters" : `the model has ${count}, from 0`;
-  return new WaggleError("invalid_argument", `Cannot accept field "lora": there is no adapter ${id}; ${has}.`, {
-    details: { problems: [{ field: "lora", problem: `no adapter ${id}` }] },
-  });
+  return refuseField("lora", `there is no adapter ${id}; ${has}`);
 }
 
 /** @throws WaggleError invalid_argument when the model does not generate */
@@ -334,8 +330,5 @@ function fewestTokens(text: EmbedInput | TextPair): number {
 
 function checkDimensions(work: TextsWork, { width }: Embedder): void {
   if (work.kind !== "embed" || work.dimensions === undefined || work.dimensions <= width) return;
-  const problem = `the model's vectors have ${width} numbers`;
-  throw new WaggleError("invalid_argument", `Cannot accept field "dimensions": ${problem}.`, {
-    details: { problems: [{ field: "dimensions", problem }] },
-  });
+  throw refuseField("dimensions", `the model's vectors have ${width} numbers`);
 }

@@ -1,15 +1,8 @@
 // Builds the errors for unsupported fields, which name the field in every dialect, and the grammars for fields with a schema.
 import type { AnswerGrammarOptions } from "@waggle/chat-format/format";
-import { WaggleError } from "@waggle/protocol";
+import { refuseField } from "@waggle/protocol";
 import type { CompiledSchema } from "../schemas/schema-thread.ts";
 import type { SchemaCompiler } from "../schemas/schema-compiler.ts";
-
-/** The error for a known field or value without support. */
-export function unsupported(field: string, why: string): WaggleError {
-  return new WaggleError("invalid_argument", `Cannot accept field "${field}": ${why}.`, {
-    details: { problems: [{ field, problem: why }] },
-  });
-}
 
 /** Compiles the schema of this field to a grammar. */
 export type SchemaGrammar = (schema: unknown, field: string) => Promise<string>;
@@ -42,5 +35,5 @@ function grammarOf(
   fieldOf: (tool: number | undefined) => string,
 ): string {
   if (compiled.kind === "grammar") return compiled.grammar;
-  throw unsupported(fieldOf(compiled.tool), compiled.message.replace(/\.$/, ""));
+  throw refuseField(fieldOf(compiled.tool), compiled.message);
 }

@@ -1,9 +1,8 @@
 // Owns which MCP tools a request may offer: those of the servers that its client may use.
 import type { ServerTool, ToolServer, ToolServers } from "@waggle/mcp";
-import { requestLimits } from "@waggle/protocol";
+import { refuseField, requestLimits } from "@waggle/protocol";
 import type { Tool, ToolChoice } from "@waggle/protocol";
 import { mayUseTools, toolsForbidden } from "../access/tool-rights.ts";
-import { unsupported } from "../body/fields.ts";
 import type { HttpAccess } from "../server/context.ts";
 
 export interface ToolLookup {
@@ -62,7 +61,7 @@ export function createToolLookup(
         if (tool !== undefined) return tool;
         const server = found.find((one) => name.startsWith(`${one.name}__`));
         const why = server?.problem === undefined ? "" : `; its server cannot be used: ${server.problem}`;
-        throw unsupported(`${field}.${index}`, `there is no MCP tool "${name}"${why}`);
+        throw refuseField(`${field}.${index}`, `there is no MCP tool "${name}"${why}`);
       });
     },
   };

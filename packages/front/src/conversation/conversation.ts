@@ -3,8 +3,9 @@ import type { AnswerGrammarOptions, ChatFormat } from "@waggle/chat-format/forma
 import type { GenerateWork, Picture, PicturePart, PromptInput } from "@waggle/engine";
 import type { GenerateSpec, JobCalls, JobSpec, JobTerms } from "@waggle/jobs";
 import type { ServerTool } from "@waggle/mcp";
+import { refuseField } from "@waggle/protocol";
 import type { ChatOptions, Sampling, Tool, ToolChoice } from "@waggle/protocol";
-import { openAiToolField, unsupported } from "../body/fields.ts";
+import { openAiToolField } from "../body/fields.ts";
 import { laterChoice } from "../calls/tool-lookup.ts";
 import { leavingOf } from "../server/connection.ts";
 import type { AppContext, ServedModel } from "../server/context.ts";
@@ -62,7 +63,7 @@ export async function withConversation(
   const { options, schema } = conversation;
   const plan = toolPlanOf(options);
   if (sampling.grammar !== undefined && (plan?.forced === true || schema !== undefined)) {
-    throw unsupported(
+    throw refuseField(
       "grammar",
       plan?.forced === true
         ? `${plan.choice === "auto" ? "a choice among the tools" : "a required tool call"} already uses a grammar`
@@ -72,7 +73,7 @@ export async function withConversation(
   const { prompt, pictures } = await promptOf(conversation, plan?.tools, context);
   const thinkingBudget = await thinkingBudgetOf(options, context);
   if (sampling.grammar !== undefined && thinkingBudget !== undefined) {
-    throw unsupported("thinking_budget_tokens", "the request's grammar already describes the whole answer");
+    throw refuseField("thinking_budget_tokens", "the request's grammar already describes the whole answer");
   }
   const answerGrammar = await answerGrammarOf(conversation, plan, sampling, context);
   const constraints = answerGrammar === undefined ? {} : { answerGrammar };
@@ -197,13 +198,13 @@ function toolPlanOf({ tools: given, tool_choice: wanted }: ChatOptions): ToolPla
   const choice = wanted ?? "auto";
   if (choice === "none") return undefined;
   if (tools.length === 0 && choice === "auto") return undefined;
-  if (tools.length === 0) throw unsupported("tool_choice", "there are no tools to choose from");
+  if (tools.length === 0) throw refuseField("tool_choice", "there are no tools to choose from");
   const names = new Set(tools.map((tool) => tool.function.name));
-  if (names.size < tools.length) throw unsupported("tools", "two tools have the same name");
+  if (names.size < tools.length) throw refuseField("tools", "two tools have the same name");
   if (typeof choice === "string") return { tools, callable: tools, choice, forced: choice === "required" };
   const wantedNames = choice.type === "function" ? [choice.function.name] : allowedNames(choice);
   const unknown = wantedNames.find((name) => !names.has(name));
-  if (unknown !== undefined) throw unsupported("tool_choice", `there is no tool "${unknown}"`);
+  if (unknown !== undefined) throw refuseField("tool_choice", `there is no tool "${unknown}"`);
   if (choice.type === "function") return { tools, callable: tools, choice: choice.function, forced: true };
   const callable = tools.filter((tool) => wantedNames.includes(tool.function.name));
   return { tools, callable, choice: choice.allowed_tools.mode, forced: true };
@@ -229,23 +230,23 @@ async function thinkingBudgetOf(
   if (budget == null || budget === -1) return undefined;
   if ((await chatFormat()).abilities.thinking !== "never") return budget;
   if (budget === 0) return undefined;
-  throw unsupported("thinking_budget_tokens", "this model does not think");
+  throw refuseField("thinking_budget_tokens", "this model does not think");
 }
 
 function continuesFinalMessage(messages: Conversation["messages"], options: ChatOptions): boolean {
   const continues = options.continue_final_message === true;
   if (continues && options.add_generation_prompt === true) {
-    throw unsupported("add_generation_prompt", "true contradicts continue_final_message");
+    throw refuseField("add_generation_prompt", "true contradicts continue_final_message");
   }
   if (!continues && options.add_generation_prompt === false) {
-    throw unsupported("add_generation_prompt", "false needs continue_final_message");
+    throw refuseField("add_generation_prompt", "false needs continue_final_message");
   }
   const last = messages.at(-1);
   if (!continues) return false;
   if (last?.role !== "assistant")
-    throw unsupported("continue_final_message", "the last message is not the assistant's");
+    throw refuseField("continue_final_message", "the last message is not the assistant's");
   if (last.tool_calls != null && last.tool_calls.length > 0) {
-    throw unsupported("continue_final_message", "the last message ends with tool calls");
+    throw refuseField("continue_final_message", "the last message ends with tool calls");
   }
   return true;
 }

@@ -1,8 +1,8 @@
 // Reads the contents of messages in all dialects: texts, pictures, calls, and parts that the model cannot read. Such a part becomes a note, unless the user
 // attaches it in the last message: then the request is refused. To refuse an earlier part would end the conversation. Decision 123.
 import { unescape } from "node:querystring";
+import { refuseField } from "@waggle/protocol";
 import type { PastCall, ToolCall } from "@waggle/protocol";
-import { unsupported } from "../body/fields.ts";
 
 export interface UnreadPart {
   readonly type: "unread";
@@ -103,7 +103,7 @@ function readPart(part: unknown, field: string): readonly Part[] {
       if (typeof json["content"] === "string") return [textPart(json["content"])];
       // Anthropic failed to compact the conversation, and continues with its messages.
       if (json["content"] == null && json["encrypted_content"] == null) return [];
-      throw unsupported(field, "only its provider can read this summary; send the messages, or a summary as text");
+      throw refuseField(field, "only its provider can read this summary; send the messages, or a summary as text");
     case "search_result": {
       const { title, source, content } = json;
       if (content == null) break;
@@ -279,7 +279,7 @@ export const customArgument = "input";
 /** @throws WaggleError invalid_argument naming the field, without a name */
 export function readCall({ id, function: called, custom, ...flat }: PastCall, field: string): ToolCall {
   const { name, arguments: given, args, input } = { ...flat, ...called, ...custom };
-  if (name == null) throw unsupported(`${field}.function.name`, "is missing");
+  if (name == null) throw refuseField(`${field}.function.name`, "is missing");
   return callOf(id, name, custom == null ? (given ?? args ?? input) : { [customArgument]: input });
 }
 
@@ -298,6 +298,6 @@ export function refuseUnread(messages: readonly PromptMessage[]): void {
   const isAttached = attachedIn(messages);
   for (const [index, { content }] of messages.entries()) {
     if (content === null || typeof content === "string" || !isAttached(index)) continue;
-    for (const part of content) if (part.type === "unread") throw unsupported(part.field, part.why);
+    for (const part of content) if (part.type === "unread") throw refuseField(part.field, part.why);
   }
 }

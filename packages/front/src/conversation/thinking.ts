@@ -1,8 +1,8 @@
 // Converts the thinking fields and template variables of a request to the variables that the model's chat template reads. A field that the model
 // does not support is rejected with the field's name.
 import type { ChatFormat } from "@waggle/chat-format/format";
+import { refuseField } from "@waggle/protocol";
 import type { ChatOptions } from "@waggle/protocol";
-import { unsupported } from "../body/fields.ts";
 
 export type ThinkingFields = Pick<ChatOptions, "chat_template_kwargs" | "enable_thinking" | "reasoning_effort">;
 
@@ -50,10 +50,10 @@ export function templateVariables(given: ThinkingFields, format: ChatFormat): Re
   const variables = new Map<string, unknown>();
   for (const [name, value] of Object.entries(kwargs ?? {})) {
     const field = `chat_template_kwargs.${name}`;
-    if (ours.has(name)) throw unsupported(field, "it is set by other fields of the request");
+    if (ours.has(name)) throw refuseField(field, "it is set by other fields of the request");
     if (reads(format, name)) set(variables, name, value, field);
     else if (switchNames.has(name) && typeof value === "boolean") switchThinking(format, variables, value, field);
-    else throw unsupported(field, "this model's chat template does not read it");
+    else throw refuseField(field, "this model's chat template does not read it");
   }
   if (enable != null) switchThinking(format, variables, enable, "enable_thinking");
   if (effort === "none") switchThinking(format, variables, false, "reasoning_effort");
@@ -77,12 +77,12 @@ function switchThinking(format: ChatFormat, variables: Map<string, unknown>, on:
     return set(variables, thinkingSwitch.name, on ? thinkingSwitch.on : thinkingSwitch.off, field);
   }
   if (thinking === (on ? "always" : "never")) return;
-  throw unsupported(field, `it cannot be ${on ? "on" : "off"}: ${thinkingOf(format)}`);
+  throw refuseField(field, `it cannot be ${on ? "on" : "off"}: ${thinkingOf(format)}`);
 }
 
 function set(variables: Map<string, unknown>, name: string, value: unknown, field: string): void {
   if (variables.has(name) && variables.get(name) !== value) {
-    throw unsupported(field, `chat_template_kwargs.${name} contradicts it`);
+    throw refuseField(field, `chat_template_kwargs.${name} contradicts it`);
   }
   variables.set(name, value);
 }

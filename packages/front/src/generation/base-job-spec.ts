@@ -1,12 +1,12 @@
 // Owns the part of a JobSpec that all foreign dialects build in the same way: sampling, length and the client, from a request's fields. A field that
 // cannot be translated is refused by name.
-import { SessionIdSchema, samplingOf, shiftNeedsLength, stopStringsOf } from "@waggle/protocol";
+import { SessionIdSchema, refuseField, samplingOf, shiftNeedsLength, stopStringsOf } from "@waggle/protocol";
 import type { KeepAlive, LoraChoice, Sampling } from "@waggle/protocol";
 import type { GenerateWork, Picture } from "@waggle/engine";
 import type { JobOwner, JobSpec } from "@waggle/jobs";
 import type { AppContext, AppOptions, ServedModel } from "../server/context.ts";
 import type { ConversationContext } from "../conversation/conversation.ts";
-import { answerGrammarFor, unsupported } from "../body/fields.ts";
+import { answerGrammarFor } from "../body/fields.ts";
 import { keepAliveFor } from "../stream/keep-alive.ts";
 import { pictureReader } from "../pictures/picture-reader.ts";
 
@@ -39,7 +39,7 @@ export function requestContextOf(
 ): RequestContext {
   const parsed = SessionIdSchema.optional().safeParse(c.req.header("x-session-id"));
   if (!parsed.success) {
-    throw unsupported("x-session-id", "only letters, digits and . _ : - are allowed, 128 at most, and not dots alone");
+    throw refuseField("x-session-id", "only letters, digits and . _ : - are allowed, 128 at most, and not dots alone");
   }
   return {
     client: c.get("client"),
@@ -103,7 +103,7 @@ export function baseJobSpec(
   const { client, sessionId, trace, model, keepAliveMs, deadlineMs } = context;
   const { seed, stop, context_shift: contextShift } = given;
   const maxTokens = given.max_tokens === -1 ? undefined : (given.max_tokens ?? undefined);
-  if (contextShift === true && (maxTokens ?? 0) === 0) throw unsupported("max_tokens", shiftNeedsLength);
+  if (contextShift === true && (maxTokens ?? 0) === 0) throw refuseField("max_tokens", shiftNeedsLength);
   const nativeSeed = seed == null || seed === -1 ? seed : ((seed % 2 ** 32) + 2 ** 32) % 2 ** 32;
   return {
     model,

@@ -1,6 +1,6 @@
 // Collects the logprobs of an answer that is not streamed, up to a limit.
+import { refuseField } from "@waggle/protocol";
 import type { Logprob } from "@waggle/protocol";
-import { unsupported } from "../body/fields.ts";
 
 /**
  * Logprobs of all choices together, with their alternatives. Writing this many as JSON blocks the event loop for some 90 ms. With 20 alternatives
@@ -22,7 +22,7 @@ export function createCollectedLogprobs(choices: number): CollectedLogprobs {
       for (const entry of entries) {
         count += 1 + entry.top.length;
         if (count > maxCollectedLogprobs) {
-          throw unsupported(
+          throw refuseField(
             "logprobs",
             `the answer has more than ${maxCollectedLogprobs} logprobs; set stream to true`,
           );

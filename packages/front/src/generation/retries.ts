@@ -1,8 +1,7 @@
 // Recognizes retries: a request that is sent again joins the job of its first try, instead of superseding that job.
 import { createHoldings } from "@waggle/async";
 import type { Job, JobRegistry } from "@waggle/jobs";
-import { WaggleError } from "@waggle/protocol";
-import { unsupported } from "../body/fields.ts";
+import { WaggleError, refuseField } from "@waggle/protocol";
 
 export interface RetryMark {
   /** The same in each try of a request. */
@@ -49,7 +48,7 @@ export function retryMarkOf({ route, digest, header }: RequestFacts): RetryMark 
   const key = header("idempotency-key");
   if (key !== undefined) {
     if (key.length > longestKey || !/^[\x20-\x7e]+$/.test(key)) {
-      throw unsupported("Idempotency-Key", `it must be one to ${longestKey} visible ASCII characters`);
+      throw refuseField("Idempotency-Key", `it must be one to ${longestKey} visible ASCII characters`);
     }
     return { key: `${route} key ${key}`, again: true, named: true };
   }

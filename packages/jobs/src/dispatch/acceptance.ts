@@ -1,6 +1,6 @@
 // Accepts or refuses a request, after its preflight and the reservation of its id. A refusal changes no other job. Decision 104.
 import { choicesOf } from "@waggle/engine";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, refuseField } from "@waggle/protocol";
 import type { JobDispatcher, Submission } from "./dispatcher-port.ts";
 import type { Executor, Reservation } from "./executor-port.ts";
 import type { Job } from "../job/job.ts";
@@ -41,10 +41,7 @@ export function createAcceptance(options: AcceptanceOptions): JobDispatcher["sub
     }
     const choices = choicesOf(work);
     if (choices > executor.slots) {
-      throw new WaggleError(
-        "invalid_argument",
-        `Cannot accept field "n": it must be at most the number of slots, ${executor.slots}, not ${choices}.`,
-      );
+      throw refuseField("n", `it must be at most the number of slots, ${executor.slots}, not ${choices}`);
     }
     const full = options.full(spec);
     if (full !== undefined) throw full;

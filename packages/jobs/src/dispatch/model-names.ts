@@ -1,5 +1,5 @@
 // Finds the model for the name in a request, and makes the errors for unknown and missing names.
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, refuseField } from "@waggle/protocol";
 
 /** An error message lists at most this many names. */
 const shownNames = 20;
@@ -39,8 +39,7 @@ export function requireModel<T extends Named>(
   const found = findNamed(entries, name) ?? implied;
   if (found !== undefined) return found;
   if (name !== "") throw unknownModel(name, entries, who);
-  const since = listOf(entries, who);
-  throw new WaggleError("invalid_argument", `Cannot accept field "model": it is required, since ${since}.`);
+  throw refuseField("model", `it is required, since ${listOf(entries, who)}`);
 }
 
 /** @param who how the error message names the server of the models */

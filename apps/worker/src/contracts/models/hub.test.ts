@@ -34,11 +34,11 @@ test.each(["/v1/hub/models?query=bees", "/v1/hub/files?repo=hf:bees/story"])(
 );
 
 test.each([
-  ["/v1/hub/models", 'Cannot read field "query": it must not be empty.'],
-  ["/v1/hub/models?query=%20", 'Cannot read field "query": it must not be empty.'],
-  [`/v1/hub/models?query=${"x".repeat(201)}`, 'Cannot read field "query": at most 200 characters are allowed.'],
-  ["/v1/hub/files?repo=bees/story", 'Cannot read field "repo": hf:user/repo is wanted.'],
-  ["/v1/hub/files?repo=hf:bees/../story", 'Cannot read field "repo": hf:user/repo is wanted.'],
+  ["/v1/hub/models", 'Cannot accept field "query": it must not be empty.'],
+  ["/v1/hub/models?query=%20", 'Cannot accept field "query": it must not be empty.'],
+  [`/v1/hub/models?query=${"x".repeat(201)}`, 'Cannot accept field "query": at most 200 characters are allowed.'],
+  ["/v1/hub/files?repo=bees/story", 'Cannot accept field "repo": hf:user/repo is wanted.'],
+  ["/v1/hub/files?repo=hf:bees/../story", 'Cannot accept field "repo": hf:user/repo is wanted.'],
 ])("refuses %s", async (path, message) => {
   expect(await refusal(path)).toMatchObject({ code: "invalid_argument", message });
 });

@@ -1,12 +1,12 @@
 // Owns llama-server's completion and infill routes.
-import { InfillRequestSchema, LlamaServerCompletionRequestSchema, WaggleError } from "@waggle/protocol";
+import { InfillRequestSchema, LlamaServerCompletionRequestSchema, WaggleError, refuseField } from "@waggle/protocol";
 import type { GenerateWork, PromptInput } from "@waggle/engine";
 import type { Job } from "@waggle/jobs";
 import { lookAtBody, readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
 import { leavingOf } from "../../server/connection.ts";
 import type { Handler } from "../../generation/dialect.ts";
-import { schemaGrammarFor, unsupported } from "../../body/fields.ts";
+import { schemaGrammarFor } from "../../body/fields.ts";
 import { pictureReader } from "../../pictures/picture-reader.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { requestContextOf } from "../../generation/base-job-spec.ts";
@@ -47,8 +47,8 @@ export function createCompletionRoutes(
   ): Promise<Response> {
     const streamed = body.stream === true;
     const [input, ...others] = inputs;
-    if (input === undefined) throw unsupported("prompt", "it is an empty list");
-    if (streamed && others.length > 0) throw unsupported("stream", "only one prompt can be streamed");
+    if (input === undefined) throw refuseField("prompt", "it is an empty list");
+    if (streamed && others.length > 0) throw refuseField("stream", "only one prompt can be streamed");
     const spec = await specOf(body, input, contextOf(c, served, streamed));
     const specs = inputs.map(({ prompt, pictures }) => ({ ...spec, work: { ...spec.work, prompt, pictures } }));
     const { chain: samplers } = samplersOf(body.samplers);

@@ -1,10 +1,9 @@
 // Translates a request of llama-server's own routes to a JobSpec and its prompts.
 import type { Picture, PromptInput, PromptPiece } from "@waggle/engine";
 import type { GenerateSpec } from "@waggle/jobs";
-import { SamplingSchema, llamaServerLimits, mediaMarker, requestLimits } from "@waggle/protocol";
+import { SamplingSchema, llamaServerLimits, mediaMarker, refuseField, requestLimits } from "@waggle/protocol";
 import type { InfillRequest, LlamaServerCompletionRequest, LlamaServerPrompt, Sampling } from "@waggle/protocol";
 import { validate } from "../../body/body.ts";
-import { unsupported } from "../../body/fields.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
 import { baseJobSpec } from "../../generation/base-job-spec.ts";
 import type { RequestContext, SamplingFields } from "../../generation/base-job-spec.ts";
@@ -60,7 +59,7 @@ export async function promptsOf(
   const isOne = !Array.isArray(given) || given.some((item) => typeof item === "number");
   const prompts = (isOne ? [given] : given) as readonly LlamaServerPrompt[];
   if (prompts.length > llamaServerLimits.prompts)
-    throw unsupported("prompt", `it is a list of more than ${llamaServerLimits.prompts} prompts`);
+    throw refuseField("prompt", `it is a list of more than ${llamaServerLimits.prompts} prompts`);
   const inputs: PicturedInput[] = [];
   for (const prompt of prompts) inputs.push(await inputOf(prompt, readPictures));
   return inputs;
@@ -79,7 +78,7 @@ async function inputOf(
   const texts = text.split(mediaMarker);
   if (texts.length - 1 !== sources.length) {
     const markers = `markers ${mediaMarker} in prompt_string: ${texts.length - 1}`;
-    throw unsupported("prompt.multimodal_data", `pictures: ${sources.length}, but ${markers}`);
+    throw refuseField("prompt.multimodal_data", `pictures: ${sources.length}, but ${markers}`);
   }
   const { pictures, indexOf } = await readPictures(sources);
   const pieces = texts.flatMap((piece, at): PromptPiece[] => {
@@ -117,7 +116,7 @@ export function infillPromptOf(body: InfillRequest): PromptInput {
 async function samplingFieldsOf(body: CompletionFields, { tokensOf }: LlamaServerContext): Promise<SamplingFields> {
   const { grammar, json_schema: schema, stop, top_k: topK, repeat_last_n: lastTokens } = body;
   if (grammar != null && grammar !== "" && schema != null)
-    throw unsupported("json_schema", "a grammar and a json_schema exclude each other");
+    throw refuseField("json_schema", "a grammar and a json_schema exclude each other");
   const wanted = body.n_predict ?? body.max_tokens;
   return {
     ...body,
@@ -157,7 +156,7 @@ async function logitBiasOf(
   if (entries.length === 0) return undefined;
   const texts = entries.filter(([key]) => typeof key === "string").length;
   if (texts > llamaServerLimits.biasTexts)
-    throw unsupported("logit_bias", `it has more than ${llamaServerLimits.biasTexts} texts`);
+    throw refuseField("logit_bias", `it has more than ${llamaServerLimits.biasTexts} texts`);
   const bias: Record<string, number> = {};
   for (const [key, value] of entries) {
     const amount = value === false ? least : Math.min(most, Math.max(least, value));

@@ -1,5 +1,5 @@
 // Owns the native routes that find models to download. They need the right to download models.
-import { WaggleError, hubQueryChars } from "@waggle/protocol";
+import { WaggleError, hubQueryChars, refuseField } from "@waggle/protocol";
 import type { hubRoutes } from "@waggle/protocol";
 import { requireAdmin } from "../../access/require-admin.ts";
 import type { AppContext, AppOptions, ModelHub } from "../../server/context.ts";
@@ -27,7 +27,7 @@ export function createHubRoutes({ hub }: Pick<AppOptions, "hub">): Record<keyof 
     async hubFiles(c) {
       requireAdmin(c);
       const repo = requireQuery(c, "repo");
-      if (!/^hf:(?!\.+\/)[\w.-]+\/(?!\.+$)[\w.-]+$/.test(repo)) throw invalid("repo", "hf:user/repo is wanted");
+      if (!/^hf:(?!\.+\/)[\w.-]+\/(?!\.+$)[\w.-]+$/.test(repo)) throw refuseField("repo", "hf:user/repo is wanted");
       return c.json(await requireHub().files(repo, c.req.raw.signal));
     },
   };
@@ -36,11 +36,7 @@ export function createHubRoutes({ hub }: Pick<AppOptions, "hub">): Record<keyof 
 /** @throws WaggleError invalid_argument with the parameter's name, without its value */
 function requireQuery(c: AppContext, name: string): string {
   const value = c.req.query(name)?.trim() ?? "";
-  if (value === "") throw invalid(name, "it must not be empty");
-  if (value.length > hubQueryChars) throw invalid(name, `at most ${hubQueryChars} characters are allowed`);
+  if (value === "") throw refuseField(name, "it must not be empty");
+  if (value.length > hubQueryChars) throw refuseField(name, `at most ${hubQueryChars} characters are allowed`);
   return value;
-}
-
-function invalid(name: string, why: string): WaggleError {
-  return new WaggleError("invalid_argument", `Cannot read field "${name}": ${why}.`);
 }

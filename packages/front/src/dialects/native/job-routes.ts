@@ -1,5 +1,12 @@
 // Owns the native routes about jobs and sessions.
-import { GenerateRequestSchema, SessionIdSchema, WaggleError, routePath, workerRoutes } from "@waggle/protocol";
+import {
+  GenerateRequestSchema,
+  SessionIdSchema,
+  WaggleError,
+  refuseField,
+  routePath,
+  workerRoutes,
+} from "@waggle/protocol";
 import type { EndedJob, GenerateRequest, JobList } from "@waggle/protocol";
 import type { GenerateSpec, Job } from "@waggle/jobs";
 import { acceptedOf, drawnId, hasEnded, jobListOf, stateNameOf, statusOf } from "@waggle/jobs";
@@ -7,7 +14,7 @@ import { isPast } from "@waggle/telemetry";
 import { readBody } from "../../body/body.ts";
 import type { AppContext, AppOptions } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
-import { answerGrammarFor, schemaGrammarFor, unsupported } from "../../body/fields.ts";
+import { answerGrammarFor, schemaGrammarFor } from "../../body/fields.ts";
 import type { McpTools } from "../../calls/calls.ts";
 import { toolOf } from "../../calls/tool-lookup.ts";
 import { pictureReader } from "../../pictures/picture-reader.ts";
@@ -43,7 +50,7 @@ export function createJobRoutes(
     };
     const { mcp_tools: wanted, messages } = body;
     if (wanted === undefined || messages === undefined) return await withFormat(spec, body, context);
-    if (tools === undefined) throw unsupported("mcp_tools", "this daemon has no MCP servers (--mcp-config)");
+    if (tools === undefined) throw refuseField("mcp_tools", "this daemon has no MCP servers (--mcp-config)");
     const found = await tools.find(client, wanted, "mcp_tools");
     const id = body.job_id ?? drawnId();
     const offered = { ...body, tools: [...(body.tools ?? []), ...found.map(toolOf)] };

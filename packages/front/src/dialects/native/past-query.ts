@@ -1,6 +1,6 @@
 // Reads the query parameters of routes about the past: a job, a client and a time; and limits how many of them a client asks at a time.
 import { createShares } from "@waggle/async";
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, refuseField } from "@waggle/protocol";
 import type { PastQuery } from "@waggle/telemetry";
 import type { AppContext } from "../../server/context.ts";
 
@@ -8,7 +8,7 @@ import type { AppContext } from "../../server/context.ts";
 export function pastQueryOf(c: AppContext): PastQuery {
   const [since, until] = [timeOf(c, "since"), timeOf(c, "until")];
   if (since !== undefined && until !== undefined && since >= until) {
-    throw new WaggleError("invalid_argument", 'Cannot read field "until": it must be later than since.');
+    throw refuseField("until", "it must be later than since");
   }
   return { job: c.req.query("job"), client: c.req.query("client"), since, until };
 }
@@ -19,10 +19,7 @@ export function timeOf(c: AppContext, name: string): number | undefined {
   if (given === undefined) return undefined;
   const time = Date.parse(given);
   if (!Number.isNaN(time)) return time;
-  throw new WaggleError(
-    "invalid_argument",
-    `Cannot read field "${name}": it must be a time such as 2026-01-31T10:00:00Z.`,
-  );
+  throw refuseField(name, "it must be a time such as 2026-01-31T10:00:00Z");
 }
 
 /** Runs a read of the day on disk. @throws WaggleError resource_exhausted beyond the client's share */

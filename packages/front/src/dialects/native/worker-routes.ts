@@ -1,6 +1,6 @@
 // Owns the native routes about the worker: info, slots, health, metrics, usage, history and logs.
 import { jobUidOf } from "@waggle/jobs";
-import { LogLineSchema, WaggleError, lineLevels, logLinesLimit, workerRoutes } from "@waggle/protocol";
+import { LogLineSchema, lineLevels, logLinesLimit, refuseField, workerRoutes } from "@waggle/protocol";
 import type { History, LogLine } from "@waggle/protocol";
 import type { historyRoutes, logRoutes, usageRoutes } from "@waggle/protocol";
 import { isPast } from "@waggle/telemetry";
@@ -87,10 +87,7 @@ export function createWorkerRoutes(
       const count = wholeNumber(c, "lines", { fallback: usualLogLines, least: 1, most: logLinesLimit });
       const after = wholeNumber(c, "after", { fallback: -1, least: -1, most: Number.MAX_SAFE_INTEGER });
       const { success, data: level } = LevelSchema.safeParse(c.req.query("level"));
-      if (!success) {
-        const why = `it must be one of ${lineLevels.join(", ")}`;
-        throw new WaggleError("invalid_argument", `Cannot read field "level": ${why}.`);
-      }
+      if (!success) throw refuseField("level", `it must be one of ${lineLevels.join(", ")}`);
       const past = pastQueryOf(c);
       const read = async (): Promise<readonly LogLine[]> =>
         await options.logLines.find({ count, after, level, ...past });
@@ -112,10 +109,7 @@ function wholeNumber(c: AppContext, name: string, { fallback, least, most }: Num
   if (given === undefined) return fallback;
   const value = /^-?\d{1,16}$/.test(given) ? Number(given) : Number.NaN;
   if (value >= least && value <= most) return value;
-  throw new WaggleError(
-    "invalid_argument",
-    `Cannot read field "${name}": it must be a whole number from ${least} to ${most}.`,
-  );
+  throw refuseField(name, `it must be a whole number from ${least} to ${most}`);
 }
 
 function reasonOf(reason: string | undefined): { reason?: string } {

@@ -1,8 +1,7 @@
 // Owns the `context` of /api/generate: the conversation so far, as numbers that the client sends back. Ollama's numbers are tokens, and clients do
 // not read the numbers. Waggle's numbers encode the messages, so that the worker builds the next prompt from messages and stores nothing.
-import { ollamaLimits, requestLimits } from "@waggle/protocol";
+import { ollamaLimits, refuseField, requestLimits } from "@waggle/protocol";
 import { z } from "zod";
-import { unsupported } from "../../body/fields.ts";
 import { parseJson } from "../../body/parse-json.ts";
 
 const TurnsSchema = z
@@ -31,7 +30,7 @@ export function conversationOf(numbers: readonly number[]): readonly Turn[] {
     const turns = TurnsSchema.safeParse(parsed(bytes.toString("utf8")));
     if (turns.success) return turns.data;
   }
-  throw unsupported("context", "not a context returned by this server");
+  throw refuseField("context", "not a context returned by this server");
 }
 
 function parsed(text: string): unknown {

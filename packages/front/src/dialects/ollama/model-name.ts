@@ -1,5 +1,5 @@
 // Owns model names for Ollama's clients: with a tag, and only with characters that these clients accept.
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, refuseField } from "@waggle/protocol";
 import type { OllamaModelFields } from "@waggle/protocol";
 import type { ServedModel, ServedModels } from "../../server/context.ts";
 
@@ -47,7 +47,7 @@ function findModel(asked: string, all: readonly ServedModel[]): ServedModel | un
 export function askedName({ model, name }: OllamaModelFields): string {
   const asked = model == null || model === "" ? name : model;
   if (asked != null && asked !== "") return asked;
-  throw new WaggleError("invalid_argument", 'Cannot accept field "model": it is required.');
+  throw refuseField("model", "it is required");
 }
 
 /** The error has Ollama's message, for which Ollama's clients search. */

@@ -1,12 +1,11 @@
 // Translates a request in Ollama's dialect to a JobSpec. Unsupported fields are rejected with their names.
 import type { GenerateWork, Picture, PromptInput } from "@waggle/engine";
 import type { GenerateSpec, JobSpec } from "@waggle/jobs";
-import { samplingIn } from "@waggle/protocol";
+import { refuseField, samplingIn } from "@waggle/protocol";
 import type { OllamaChatRequest, OllamaGenerateRequest } from "@waggle/protocol";
 import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
 import type { PromptMessage } from "../../conversation/parts.ts";
-import { unsupported } from "../../body/fields.ts";
 import type { SchemaGrammar } from "../../body/fields.ts";
 import { baseJobSpec } from "../../generation/base-job-spec.ts";
 import type { RequestContext } from "../../generation/base-job-spec.ts";
@@ -66,10 +65,10 @@ function checkedPrompt(body: OllamaGenerateRequest): { prompt: string; suffix: s
   const around = (["system", "context"] as const).find((field) => (body[field]?.length ?? 0) > 0);
   if (body.raw === true) {
     const other = suffix === "" ? around : "suffix";
-    if (other !== undefined) throw unsupported(other, "a raw request has only a prompt");
+    if (other !== undefined) throw refuseField(other, "a raw request has only a prompt");
   }
   const beside = around ?? (images.length > 0 ? "images" : undefined);
-  if (suffix !== "" && beside !== undefined) throw unsupported(beside, "it cannot be combined with suffix");
+  if (suffix !== "" && beside !== undefined) throw refuseField(beside, "it cannot be combined with suffix");
   return { prompt, suffix, images };
 }
 
@@ -124,7 +123,7 @@ function jobOf(
   { options, logprobs, top_logprobs: top }: OllamaChatRequest | OllamaGenerateRequest,
   context: OllamaContext,
 ): JobSpec<Omit<GenerateWork, "prompt">> {
-  if (logprobs !== true && top != null && top > 0) throw unsupported("top_logprobs", "it needs logprobs: true");
+  if (logprobs !== true && top != null && top > 0) throw refuseField("top_logprobs", "it needs logprobs: true");
   const { stop, num_predict: predict } = options ?? {};
   const { repeat_last_n: window, ...sampling } = samplingIn("ollama", options ?? {});
   const fields = {

@@ -1,11 +1,10 @@
 // Owns the text completions route, for one or several prompts.
-import { CompletionRequestSchema } from "@waggle/protocol";
+import { CompletionRequestSchema, refuseField } from "@waggle/protocol";
 import type { CompletionRequest } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import { leavingOf } from "../../server/connection.ts";
 import type { AppContext, AppOptions, ServedModel } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
-import { unsupported } from "../../body/fields.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { requestContextOf } from "../../generation/base-job-spec.ts";
 import { answerOf, optionsOf } from "./framing.ts";
@@ -45,7 +44,7 @@ export function completionsRoute(options: AppOptions, generations: Generations):
     const info = served.info();
     const shown = body.n ?? 1;
     if (choices > Math.max(shown, info.slots))
-      throw unsupported("best_of", `it must be at most the number of slots, ${info.slots}`);
+      throw refuseField("best_of", `it must be at most the number of slots, ${info.slots}`);
 
     const texts = await echoedTexts(c, body, served);
     const scores = createPromptScores();

@@ -1,7 +1,7 @@
 // Converts the deprecated `functions`, `function_call` and role `function` to tools. Shapes after OpenAI's API reference (chat completions,
 // deprecated fields).
+import { refuseField } from "@waggle/protocol";
 import type { ChatCompletionRequest, ChatMessage, ChatOptions, ChatRequestMessage } from "@waggle/protocol";
-import { unsupported } from "../../body/fields.ts";
 
 type FunctionFields = Pick<
   ChatCompletionRequest,
@@ -20,11 +20,11 @@ export function toolOptionsOf(
   const { functions, function_call: choice, tools, tool_choice, parallel_tool_calls } = body;
   if (functions == null) {
     if (choice != null && typeof choice !== "string") {
-      throw unsupported("function_call", "there are no functions to choose from");
+      throw refuseField("function_call", "there are no functions to choose from");
     }
     return { tools, tool_choice, parallel_tool_calls };
   }
-  if (tools != null || tool_choice != null) throw unsupported("functions", "the request has tools as well");
+  if (tools != null || tool_choice != null) throw refuseField("functions", "the request has tools as well");
   return {
     tools: functions.map((about) => ({ type: "function", function: about })),
     tool_choice: choice == null || typeof choice === "string" ? choice : { type: "function", function: choice },

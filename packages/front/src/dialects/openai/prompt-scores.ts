@@ -1,7 +1,6 @@
 // Collects the logprobs of a request's prompts until the answer is sent, up to a limit for all prompts together.
 import type { Job } from "@waggle/jobs";
-import { requestLimits } from "@waggle/protocol";
-import { unsupported } from "../../body/fields.ts";
+import { refuseField, requestLimits } from "@waggle/protocol";
 import type { TextLogprob } from "./answer.ts";
 
 export interface PromptScores {
@@ -20,7 +19,7 @@ export function createPromptScores(most: number = requestLimits.promptLogprobs):
     count(prompt) {
       for (const { top } of lists[prompt] ?? []) total += 1 + top.length;
       if (total > most)
-        throw unsupported("logprobs", `the prompts have more than ${most} logprobs; send fewer prompts at once`);
+        throw refuseField("logprobs", `the prompts have more than ${most} logprobs; send fewer prompts at once`);
     },
     of: (prompt) => lists[prompt] ?? [],
   };

@@ -1,12 +1,11 @@
 // Translates a request in OpenAI's dialect to a JobSpec. Unsupported fields are rejected with their names.
-import { samplingIn } from "@waggle/protocol";
+import { refuseField, samplingIn } from "@waggle/protocol";
 import type { ChatCompletionRequest, CompletionRequest } from "@waggle/protocol";
 import type { GenerateWork, PromptInput } from "@waggle/engine";
 import type { GenerateSpec, JobSpec } from "@waggle/jobs";
 import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation } from "../../conversation/conversation.ts";
 import { readMessages } from "../../conversation/messages.ts";
-import { unsupported } from "../../body/fields.ts";
 import { toolOptionsOf, withoutFunctions } from "./functions.ts";
 import { baseJobSpec } from "../../generation/base-job-spec.ts";
 import type { RequestContext, SamplingFields } from "../../generation/base-job-spec.ts";
@@ -14,7 +13,7 @@ import type { RequestContext, SamplingFields } from "../../generation/base-job-s
 export async function translateChat(body: ChatCompletionRequest, context: RequestContext): Promise<GenerateSpec> {
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined;
   if (topLogprobs === undefined && body.top_logprobs != null)
-    throw unsupported("top_logprobs", "it needs logprobs: true");
+    throw refuseField("top_logprobs", "it needs logprobs: true");
   const fields = samplingFieldsOf(body, body.max_completion_tokens ?? body.max_tokens);
   const spec = baseJobSpec({ ...fields, top_logprobs: topLogprobs }, context);
   const conversation = { ...(await conversationOf(body, context)), schema: schemaOf(body) };
@@ -41,13 +40,13 @@ export function translateCompletion(body: CompletionRequest, context: RequestCon
   const { logprobs, n, best_of: bestOf, suffix } = body;
   const choices = bestOf ?? n ?? 1;
   const chooses = choices > (n ?? 1);
-  if (choices < (n ?? 1)) throw unsupported("best_of", `it is less than n, which is ${n}`);
+  if (choices < (n ?? 1)) throw refuseField("best_of", `it is less than n, which is ${n}`);
   if (chooses && body.stream === true) {
-    throw unsupported("best_of", "it cannot be combined with stream");
+    throw refuseField("best_of", "it cannot be combined with stream");
   }
   const scoresPrompt = body.echo === true && logprobs != null;
   if (scoresPrompt && suffix != null && suffix !== "") {
-    throw unsupported("echo", "it cannot be combined with suffix and logprobs");
+    throw refuseField("echo", "it cannot be combined with suffix and logprobs");
   }
   // `best_of` needs logprobs to find the best choices.
   const topLogprobs = logprobs ?? (chooses ? 0 : undefined);
@@ -63,7 +62,7 @@ function completionPrompts({ prompt, suffix }: CompletionRequest): readonly Prom
     if (suffix == null || suffix === "") {
       return typeof one === "string" ? { kind: "text", text: one } : { kind: "pieces", pieces: [one] };
     }
-    if (typeof one !== "string") throw unsupported("suffix", "the prompt is tokens; send it as text");
+    if (typeof one !== "string") throw refuseField("suffix", "the prompt is tokens; send it as text");
     return { kind: "infill", infill: { prefix: one, suffix, extra: [], prompt: "" } };
   });
 }
@@ -78,7 +77,7 @@ function schemaOf(body: ChatCompletionRequest): Conversation["schema"] {
   const [schema, another] = [schemaOfFormat(body), schemaIn(body, "json_schema"), schemaIn(body, "guided_json")].filter(
     (each) => each !== undefined,
   );
-  if (another !== undefined) throw unsupported(another.field, `${schema?.field ?? ""} already sets a schema`);
+  if (another !== undefined) throw refuseField(another.field, `${schema?.field ?? ""} already sets a schema`);
   return schema;
 }
 
@@ -102,7 +101,7 @@ async function templateVariablesOf(
   if (verbosity == null) return given;
   if ((await chatFormat()).inputs.variables.includes("verbosity")) return { verbosity, ...given };
   if (verbosity === "medium") return given;
-  throw unsupported("verbosity", "this model's chat template does not read it");
+  throw refuseField("verbosity", "this model's chat template does not read it");
 }
 
 function samplingFieldsOf(

@@ -1,10 +1,9 @@
 // Owns the routes that rank documents, with the requests and answers of Jina, Cohere, TEI and llama-server, and vLLM's route that scores text pairs.
-import { RerankRequestSchema, ScoreRequestSchema } from "@waggle/protocol";
+import { RerankRequestSchema, ScoreRequestSchema, refuseField } from "@waggle/protocol";
 import type { Ranking, RerankDocument, RerankRequest, Scores } from "@waggle/protocol";
 import { readBody } from "../../body/body.ts";
 import type { AppOptions } from "../../server/context.ts";
 import type { Handler } from "../../generation/dialect.ts";
-import { unsupported } from "../../body/fields.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { rank, scoreOf, truncationOf } from "./rank.ts";
 
@@ -49,12 +48,12 @@ export function rerankRoute(options: AppOptions, generations: Generations, versi
 
 /** @throws WaggleError invalid_argument naming the field */
 function textsOf({ documents, texts, top_k: topK, max_tokens_per_doc: perDocument }: RerankRequest): readonly string[] {
-  if (topK != null) throw unsupported("top_k", "the number of results is top_n");
-  if (perDocument != null) throw unsupported("max_tokens_per_doc", "documents are cut at the model's maximum length");
-  if (documents != null && texts != null) throw unsupported("texts", "there are documents already");
+  if (topK != null) throw refuseField("top_k", "the number of results is top_n");
+  if (perDocument != null) throw refuseField("max_tokens_per_doc", "documents are cut at the model's maximum length");
+  if (documents != null && texts != null) throw refuseField("texts", "there are documents already");
   if (texts != null) return texts;
   if (documents != null) return documents.map(textOf);
-  throw unsupported("documents", "it is required");
+  throw refuseField("documents", "it is required");
 }
 
 function textOf(document: RerankDocument): string {
@@ -84,7 +83,7 @@ export function scoreRoute(options: AppOptions, generations: Generations): Handl
     const served = options.models.find(body.model);
     const [queries, documents] = [listOf(body.text_1), listOf(body.text_2)];
     if (queries.length > 1 && queries.length !== documents.length) {
-      throw unsupported("text_1", `it has ${queries.length} texts, which is neither one nor as many as text_2 has`);
+      throw refuseField("text_1", `it has ${queries.length} texts, which is neither one nor as many as text_2 has`);
     }
     const pairs = { queries, documents, truncateTo: truncationOf(body, false) };
     const { job, logits, usage } = await rank(c, served, pairs, generations);

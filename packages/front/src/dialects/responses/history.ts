@@ -1,7 +1,6 @@
 // Builds the conversation of a request from stored responses: the earlier responses, and items that the request references.
-import { WaggleError, requestLimits } from "@waggle/protocol";
+import { WaggleError, refuseField, requestLimits } from "@waggle/protocol";
 import type { ResponseItem } from "@waggle/protocol";
-import { unsupported } from "../../body/fields.ts";
 import type { OutputItem } from "./output.ts";
 import type { ResponseStore } from "./store.ts";
 
@@ -30,7 +29,7 @@ export function inputItems(
       });
     }
     characters += JSON.stringify(found).length;
-    if (characters > maxBytes) throw unsupported(field, `the items named have more than ${maxBytes} characters`);
+    if (characters > maxBytes) throw refuseField(field, `the items named have more than ${maxBytes} characters`);
     return found;
   });
 }
@@ -53,15 +52,15 @@ export function conversationOf(
   // `get` marks each response as used, earlier responses last, so that earlier responses are kept longer.
   for (let id = previousId ?? undefined; id !== undefined;) {
     const { input, previousId: before, ended } = store.get(client, id, field);
-    if (ended === undefined) throw unsupported(field, `response "${id}" has not ended`);
-    if (ended.response["status"] === "failed") throw unsupported(field, `response "${id}" failed`);
+    if (ended === undefined) throw refuseField(field, `response "${id}" has not ended`);
+    if (ended.response["status"] === "failed") throw refuseField(field, `response "${id}" failed`);
     turns.unshift([...input, ...ended.output]);
     count += input.length + ended.output.length;
     if (count > requestLimits.messages) {
-      throw unsupported(field, `its conversation has more than ${requestLimits.messages} items`);
+      throw refuseField(field, `its conversation has more than ${requestLimits.messages} items`);
     }
     characters += store.charactersOf(client, id);
-    if (characters > maxBytes) throw unsupported(field, `its conversation has more than ${maxBytes} characters`);
+    if (characters > maxBytes) throw refuseField(field, `its conversation has more than ${maxBytes} characters`);
     id = before;
   }
   return turns.flat();

@@ -1,7 +1,6 @@
 // Lists a response's input items in pages, as in OpenAI's API.
-import { WaggleError } from "@waggle/protocol";
+import { WaggleError, refuseField } from "@waggle/protocol";
 import type { ResponseItemList } from "@waggle/protocol";
-import { unsupported } from "../../body/fields.ts";
 import type { OutputItem } from "./output.ts";
 
 const defaultLimit = 20;
@@ -14,7 +13,7 @@ export function inputItemPage(
 ): ResponseItemList {
   const limit = limitOf(query("limit"));
   const order = query("order") ?? "desc";
-  if (order !== "asc" && order !== "desc") throw unsupported("order", "it must be asc or desc");
+  if (order !== "asc" && order !== "desc") throw refuseField("order", "it must be asc or desc");
   const ordered = order === "asc" ? items : items.toReversed();
   const indexOf = (side: "after" | "before", without: number): number => {
     const id = query(side);
@@ -57,6 +56,6 @@ const partDefaults: ReadonlyMap<unknown, object> = new Map([
 function limitOf(given: string | undefined): number {
   if (given === undefined) return defaultLimit;
   const limit = /^\d{1,3}$/.test(given) ? Number(given) : 0;
-  if (limit < 1 || limit > mostItems) throw unsupported("limit", `it must be a number from 1 to ${mostItems}`);
+  if (limit < 1 || limit > mostItems) throw refuseField("limit", `it must be a number from 1 to ${mostItems}`);
   return limit;
 }

@@ -1,11 +1,10 @@
 // Translates a request for a response to a JobSpec, and selects the fields that the response repeats. Unsupported fields are rejected by name.
 import type { ChatFormat } from "@waggle/chat-format/format";
 import type { GenerateSpec } from "@waggle/jobs";
-import { samplingIn } from "@waggle/protocol";
+import { refuseField, samplingIn } from "@waggle/protocol";
 import type { ResponseCountRequest, ResponseItem, ResponseRequest } from "@waggle/protocol";
 import { withConversation } from "../../conversation/conversation.ts";
 import type { Conversation, OfferedCalls } from "../../conversation/conversation.ts";
-import { unsupported } from "../../body/fields.ts";
 import { hasEffortLevels, sharedThinking } from "../../conversation/thinking.ts";
 import { baseJobSpec } from "../../generation/base-job-spec.ts";
 import type { RequestContext, SamplingFields } from "../../generation/base-job-spec.ts";
@@ -91,7 +90,7 @@ export async function echoOf(
 function effortOptions(effort: string, format: ChatFormat): Conversation["options"] {
   const thinks = effort !== "none";
   if (!thinks && format.abilities.thinking === "always") {
-    throw unsupported("reasoning.effort", "it cannot be none: this model always thinks");
+    throw refuseField("reasoning.effort", "it cannot be none: this model always thinks");
   }
   return {
     ...(format.abilities.thinkingSwitch === undefined ? {} : { enable_thinking: thinks }),

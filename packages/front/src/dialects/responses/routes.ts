@@ -7,6 +7,7 @@ import {
   WaggleError,
   overflowOf,
   pathsOf,
+  refuseField,
   responsesRoutes,
   sseHeaders,
 } from "@waggle/protocol";
@@ -18,7 +19,6 @@ import type { AppContext, AppOptions } from "../../server/context.ts";
 import { countTokens } from "../../conversation/conversation.ts";
 import { routesOf } from "../../generation/dialect.ts";
 import type { Answer, Dialect, Handler } from "../../generation/dialect.ts";
-import { unsupported } from "../../body/fields.ts";
 import type { Generations } from "../../generation/generations.ts";
 import { pictureReader } from "../../pictures/picture-reader.ts";
 import { requestContextOf } from "../../generation/base-job-spec.ts";
@@ -92,7 +92,7 @@ function createRoutes(
     }
     const last = lastNumberOf(shape, job.log.output(), job.log.terminal);
     if (after > last)
-      throw unsupported("starting_after", `the response has no such event; its last one so far is ${last}`);
+      throw refuseField("starting_after", `the response has no such event; its last one so far is ${last}`);
     // A response to HEAD has no body. So no reader is opened, since a reader counts as an open stream.
     if (c.req.method === "HEAD") return c.body(null, 200, sseHeaders);
     return await generations.stream(c, job, -1, responseFraming(shape, after));
@@ -188,6 +188,6 @@ interface Items {
 function startingAfter(c: AppContext): number {
   const given = c.req.query("starting_after");
   if (given === undefined) return -1;
-  if (!/^\d{1,15}$/.test(given)) throw unsupported("starting_after", "it must be a sequence number");
+  if (!/^\d{1,15}$/.test(given)) throw refuseField("starting_after", "it must be a sequence number");
   return Number(given);
 }

@@ -2,9 +2,8 @@
 // free text as input, namespaces of both, and a search for tools.
 import type { ServerTool } from "@waggle/mcp";
 import { toolOf } from "../../calls/tool-lookup.ts";
-import { unsupported } from "../../body/fields.ts";
 import { customArgument } from "../../conversation/parts.ts";
-import { requestLimits } from "@waggle/protocol";
+import { refuseField, requestLimits } from "@waggle/protocol";
 import type {
   ResponseClientTool,
   ResponseItem,
@@ -80,7 +79,7 @@ function unionOf<T extends ResponseTool>(known: readonly T[], found: readonly T[
     else if (earlier.type !== "namespace" || tool.type !== "namespace") all[at] = tool;
     else all[at] = { ...tool, tools: unionOf(earlier.tools, tool.tools) };
   }
-  if (all.length > requestLimits.tools) throw unsupported("input", `it has more than ${requestLimits.tools} tools`);
+  if (all.length > requestLimits.tools) throw refuseField("input", `it has more than ${requestLimits.tools} tools`);
   return all;
 }
 
@@ -148,7 +147,7 @@ function choiceOf(choice: ResponseToolChoice | null | undefined): ToolChoice | u
   const named = tools.flatMap(({ name, namespace }) => (name == null ? [] : [namedTool({ name, namespace })]));
   if (named.length > 0) return { type: "allowed_tools", allowed_tools: { mode, tools: named } };
   if (mode === "auto") return "none";
-  throw unsupported("tool_choice", "it allows no tool of the request");
+  throw refuseField("tool_choice", "it allows no tool of the request");
 }
 
 function namedTool(tool: ToolName): Extract<ToolChoice, { type: "function" }> {

@@ -2,8 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { ServerTool } from "@waggle/mcp";
 import type { ResponseMcpTool, ResponseTool } from "@waggle/protocol";
-import { WaggleError } from "@waggle/protocol";
-import { unsupported } from "../../../body/fields.ts";
+import { WaggleError, refuseField } from "@waggle/protocol";
 import type { OfferedCalls } from "../../../conversation/conversation.ts";
 import type { McpTools } from "../../../calls/calls.ts";
 import { factsOf } from "../../../generation/generations.ts";
@@ -26,11 +25,11 @@ export async function mcpToolsOf(
   if (wanted.length === 0) return undefined;
   const labels = wanted.map(({ tool }) => tool.server_label);
   const twice = wanted.find(({ tool }, index) => labels.indexOf(tool.server_label) !== index);
-  if (twice !== undefined) throw unsupported(`${twice.field}.server_label`, "two tools name the same server");
+  if (twice !== undefined) throw refuseField(`${twice.field}.server_label`, "two tools name the same server");
   for (const { tool, field } of wanted) {
     if (mcp?.names.includes(tool.server_label) === true) continue;
     const why = `no server "${tool.server_label}" is in the worker's file of MCP servers (--mcp-config)`;
-    throw unsupported(`${field}.server_label`, why);
+    throw refuseField(`${field}.server_label`, why);
   }
   const servers = (await mcp?.list(client, new Set(labels))) ?? [];
   return wanted.flatMap(({ tool, field }) => {
@@ -44,7 +43,7 @@ export async function mcpToolsOf(
       if (found !== undefined) return found;
       const isThere = server.tools.some((one) => one.name === name);
       const why = isThere ? "needs consent, which only the chat page asks for" : "does not exist at this server";
-      throw unsupported(`${field}.allowed_tools`, `the tool "${name}" ${why}`);
+      throw refuseField(`${field}.allowed_tools`, `the tool "${name}" ${why}`);
     });
   });
 }
