@@ -58,8 +58,6 @@ export const daemonSettings: Readonly<Record<DaemonName, () => Promise<OptionRow
 export async function withSettings(spec: CommandSpec): Promise<CommandSpec> {
   if (spec.settings === undefined) return spec;
   const { optionTable } = await import("@waggle/worker/settings");
-  const { optionFlags } = await import("@waggle/daemon");
-  const rows = spec.settings.map((name) => optionTable[name]);
-  const settings = rows.map((row) => ({ flags: optionFlags(row), help: row.help }));
+  const settings = spec.settings.map((name) => optionTable[name]).map(({ flags, help }) => ({ flags, help }));
   return { ...spec, options: [...settings, ...(spec.options ?? [])] };
 }

@@ -5,13 +5,14 @@ import {
   fleetOptions,
   frontLimitOptions,
   historyOptions,
+  inGroup,
   listenOptions,
   logOptions,
   oneOf,
-  portOption,
+  setting,
   workerId,
 } from "@waggle/daemon";
-import type { OptionRows, OptionValuesOf } from "@waggle/daemon";
+import type { OptionValuesOf } from "@waggle/daemon";
 
 /** Differs from the worker's default port, so that both can run on one machine. */
 const defaultPort = "7710";
@@ -25,31 +26,25 @@ export const gatewayOptions = {
     help: "NATS server of the fleet, as nats://host:4222; required",
     defaultText: "none",
   },
-  gatewayId: {
-    flag: "gateway-id",
-    value: "id",
-    group: "Fleet",
-    help: "unique name of this gateway",
-    schema: workerId(),
-    defaultText: "gateway-<hostname>-<port>",
-  },
-  onWorkerLoss: {
-    flag: "on-worker-loss",
-    value: "what",
-    group: "Fleet",
-    help: "resume or error: what an answer does when its worker is lost",
-    schema: oneOf(["resume", "error"]),
-    default: "resume",
-  },
+  ...inGroup("Fleet", {
+    gatewayId: setting("--gateway-id <id>", workerId(), {
+      help: "unique name of this gateway",
+      defaultText: "gateway-<hostname>-<port>",
+    }),
+    onWorkerLoss: setting("--on-worker-loss <what>", oneOf(["resume", "error"]), {
+      help: "resume or error: what an answer does when its worker is lost",
+      default: "resume",
+    }),
+  }),
 
-  host: listenOptions.host,
-  port: portOption(defaultPort),
+  ...listenOptions,
+  port: { ...listenOptions.port, default: defaultPort },
   advertiseUrl: { ...listenOptions.advertiseUrl, help: "URL of this gateway for other machines" },
 
   ...accessOptions,
   ...logOptions,
   ...historyOptions,
   ...frontLimitOptions,
-} as const satisfies OptionRows;
+};
 
 export type GatewayOptionValues = OptionValuesOf<typeof gatewayOptions>;

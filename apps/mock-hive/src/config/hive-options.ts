@@ -1,6 +1,6 @@
 // Lists the hive's settings. Each key is the name of the setting in `HiveConfig`.
 import { accessOptions, boolean, fileOptions, fleetOptions, integer, listenOptions, logOptions } from "@waggle/daemon";
-import { portOption, text, type OptionRows, type OptionValuesOf } from "@waggle/daemon";
+import { inGroup, setting, text, type OptionValuesOf } from "@waggle/daemon";
 
 const defaultPort = "7700";
 
@@ -10,7 +10,7 @@ export const hiveOptions = {
   ...fileOptions,
   localMode,
   host: listenOptions.host,
-  port: portOption(defaultPort),
+  port: { ...listenOptions.port, default: defaultPort },
 
   apiTokenFile: {
     ...apiTokenFile,
@@ -19,34 +19,24 @@ export const hiveOptions = {
   allowedHosts,
   allowedOrigins: { ...allowedOrigins, defaultText: "the hive's; in local mode this machine's" },
 
-  heartbeatsKept: {
-    flag: "heartbeats-kept",
-    value: "n",
-    group: "Hive",
-    help: "number of heartbeats to keep, of all workers together",
-    schema: integer(1, 100_000),
-    default: "1000",
-  },
-  endpointsFile: {
-    flag: "endpoints-file",
-    value: "path",
-    group: "Hive",
-    help: "file for a list of the workers, in the format of llm-d's router",
-    schema: text(1, 4_096),
-  },
-  faults: {
-    flag: "faults",
-    group: "Hive",
-    help: "routes that inject faults into requests of workers, for tests",
-    schema: boolean(),
-    default: "false",
-  },
+  ...inGroup("Hive", {
+    heartbeatsKept: setting("--heartbeats-kept <n>", integer(1, 100_000), {
+      help: "number of heartbeats to keep, of all workers together",
+      default: "1000",
+    }),
+    endpointsFile: setting("--endpoints-file <path>", text(1, 4_096), {
+      help: "file for a list of the workers, in the format of llm-d's router",
+    }),
+    faults: setting("--faults", boolean(), {
+      help: "routes that inject faults into requests of workers, for tests",
+      default: "false",
+    }),
+  }),
 
+  ...fleetOptions,
   natsUrl: { ...fleetOptions.natsUrl, help: "NATS server of a fleet to show too, as nats://host:4222" },
-  natsCreds: fleetOptions.natsCreds,
-  natsInsecure: fleetOptions.natsInsecure,
 
   ...logOptions,
-} as const satisfies OptionRows;
+};
 
 export type HiveOptionValues = OptionValuesOf<typeof hiveOptions>;

@@ -4,9 +4,7 @@ import { optionRows } from "./option-table.ts";
 /** Keeps unknown flags: the worker reports them. */
 export function serveArguments(argv: readonly string[]): string[] {
   const takesValue = new Set(
-    optionRows.flatMap(([, { value, flag, shortFlag = flag }]) =>
-      value === undefined ? [] : [`--${flag}`, `--${shortFlag}`],
-    ),
+    optionRows.flatMap(([, { value, flags }]) => (value === undefined ? [] : (flags.match(/--[\w-]+/g) ?? []))),
   );
   const flags: string[] = [];
   for (let i = 0; i < argv.length; i++) {

@@ -3,7 +3,7 @@ import { Command, CommanderError, Help, Option } from "commander";
 import { exitCodeHelp, type exitCodes } from "@waggle/protocol";
 import { helpColumns, usageProblem } from "../terminal/index.ts";
 import { tokenVariable } from "../tokens/read-tokens.ts";
-import { optionFlags, variableOf, type OptionRow, type OptionRows } from "./option-row.ts";
+import { variableOf, type OptionRow, type OptionRows } from "./option-row.ts";
 
 export type CommandLine<K extends string> =
   | { readonly kind: "flags"; readonly flags: ReadonlyMap<K, string> }
@@ -122,7 +122,7 @@ ${exitCodeHelp(exitCodes)}`;
 }
 
 function createOption(row: OptionRow, showAll: boolean): Option {
-  const option = new Option(optionFlags(row), row.help + defaultNote(row))
+  const option = new Option(row.flags, row.help + defaultNote(row))
     .helpGroup(`${row.group}:`)
     .hideHelp(row.hidden === true || (row.advanced === true && !showAll));
   const { repeatable } = row;

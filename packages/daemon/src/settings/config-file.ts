@@ -5,7 +5,7 @@ import type { Document, ErrorCode, Node } from "yaml";
 import { reasonOf } from "../terminal/index.ts";
 import { textOf } from "./file-values.ts";
 import type { FileValue } from "./file-values.ts";
-import type { OptionRow, OptionRows } from "./option-row.ts";
+import { inGroup, setting, type OptionRow, type OptionRows } from "./option-row.ts";
 import { SettingsError } from "./settings-error.ts";
 import type { SettingsFile } from "./settings.ts";
 import { text } from "./values.ts";
@@ -35,15 +35,11 @@ const yamlMistakes: Partial<Record<ErrorCode, string>> = {
 const doubledName: ErrorCode = "DUPLICATE_KEY";
 
 /** The setting that names the settings file. */
-export const fileOptions = {
-  configFile: {
-    flag: "config",
-    value: "file",
-    group: "Settings file",
+export const fileOptions = inGroup("Settings file", {
+  configFile: setting("--config <file>", text(1, 4_096), {
     help: "YAML file with settings under the names of their flags",
-    schema: text(1, 4_096),
-  },
-} as const satisfies OptionRows;
+  }),
+});
 
 /** @param reasons a reason for each problem, without a full stop */
 export function configFileError(path: string, reasons: readonly string[]): SettingsError {

@@ -21,12 +21,12 @@ export const optionGroups = [
 export const booleanValue = "bool";
 
 export interface OptionRow {
+  /** As in the help, such as `--context, --context-size <tokens>`: a shorter flag if there is one, the flag, and the name of its value. */
+  readonly flags: string;
   /** The flag without its dashes. The environment variable is `WAGGLE_` followed by the flag in upper case. */
   readonly flag: string;
-  /** A shorter name of the flag, without its dashes. */
-  readonly shortFlag?: string;
   /** The name of the value in the help; undefined for a switch. */
-  readonly value?: string;
+  readonly value: string | undefined;
   readonly group: (typeof optionGroups)[number];
   readonly help: string;
   readonly schema: TextSchema<unknown>;
@@ -51,10 +51,33 @@ export type OptionValuesOf<T extends OptionRows> = {
   readonly [K in keyof T]: z.output<T[K]["schema"]> | (T[K] extends { default: string } ? never : undefined);
 };
 
-/** Such as `--context, --context-size <tokens>`. */
-export function optionFlags({ flag, shortFlag, value }: Pick<OptionRow, "flag" | "shortFlag" | "value">): string {
-  const names = shortFlag === undefined ? `--${flag}` : `--${shortFlag}, --${flag}`;
-  return value === undefined ? names : `${names} <${value}>`;
+type Ungrouped = Omit<OptionRow, "group">;
+type Names = Pick<OptionRow, "flags" | "flag" | "value">;
+type Details = Omit<Ungrouped, keyof Names | "schema">;
+
+/** A row of a table. @param flags as in the help: the name of the value follows in angle brackets, unless the setting is a switch */
+export function setting<T, const D extends Details>(
+  flags: string,
+  schema: TextSchema<T>,
+  details: D,
+): Names & D & { readonly schema: TextSchema<T> } {
+  const [, flag = "", value] = /--([\w-]+)(?: <(.+)>)?$/.exec(flags) ?? [];
+  return { flags, flag, value, schema, ...details };
+}
+
+/** A row that only --help-all lists. */
+export function advancedSetting<T, const D extends Details>(
+  flags: string,
+  schema: TextSchema<T>,
+  details: D,
+): ReturnType<typeof setting<T, D>> {
+  return setting(flags, schema, { ...details, advanced: true });
+}
+
+type Grouped<T> = { readonly [K in keyof T]: T[K] & Pick<OptionRow, "group"> };
+
+export function inGroup<T extends Readonly<Record<string, Ungrouped>>>(group: OptionRow["group"], rows: T): Grouped<T> {
+  return Object.fromEntries(Object.entries(rows).map(([key, row]) => [key, { ...row, group }])) as Grouped<T>;
 }
 
 export function variableOf(row: Pick<OptionRow, "flag">): string {

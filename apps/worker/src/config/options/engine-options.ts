@@ -1,7 +1,17 @@
 // Owns the settings of the engine and of the chat template, and hidden settings that make the fake backend slow or faulty.
 import { BackendNameSchema } from "@waggle/protocol";
-import type { OptionRows } from "@waggle/daemon";
-import { boolean, booleanValue, byteSize, duration, integer, oneOf, text } from "@waggle/daemon";
+import {
+  advancedSetting,
+  boolean,
+  booleanValue,
+  byteSize,
+  duration,
+  inGroup,
+  integer,
+  oneOf,
+  setting,
+  text,
+} from "@waggle/daemon";
 import { maxTokenGap } from "../model-values.ts";
 
 const devices = ["auto", "cpu", "cuda", "vulkan", "metal"] as const;
@@ -10,164 +20,87 @@ const devices = ["auto", "cpu", "cuda", "vulkan", "metal"] as const;
 const cacheForms = ["reserved", "unified", "separate"] as const;
 
 export const engineOptions = {
-  chatTemplate: {
-    flag: "chat-template",
-    value: "template",
-    group: "Model",
-    help: "chat template instead of the model's: a file, or a name such as chatml",
-    schema: text(1, 4_096),
-    defaultText: "the GGUF's template; chatml or generic if it has no template",
-  },
+  ...inGroup("Model", {
+    chatTemplate: setting("--chat-template <template>", text(1, 4_096), {
+      help: "chat template instead of the model's: a file, or a name such as chatml",
+      defaultText: "the GGUF's template; chatml or generic if it has no template",
+    }),
+  }),
+  ...inGroup("Engine", {
+    backend: advancedSetting("--backend <name>", oneOf(BackendNameSchema.options), {
+      help: "llama, or fake: canned words without a model, for tests",
+      default: "llama",
+    }),
+    device: setting("--device <name>", oneOf(devices), {
+      help: `device to compute on: ${devices.join(", ")}`,
+      default: "auto",
+    }),
+    gpuFolder: setting("--gpu-dir <folder>", text(1, 4_096), {
+      help: "extra folder to search for GPU packages",
+      defaultText: "$XDG_CACHE_HOME/waggle/gpu, or ~/.cache/waggle/gpu",
+    }),
+    slots: setting("--slots <n>", integer(1, 64), {
+      help: "number of jobs that run at the same time, 1 to 64",
+      default: "8",
+    }),
+    contextSize: setting("--context, --context-size <tokens>", integer(16, 16_777_216), {
+      help: "most tokens of one job, prompt and answer together",
+      defaultText: "the trained size, at most the context pool",
+    }),
+    contextPool: setting("--context-pool <tokens>", integer(16, 1_073_741_824), {
+      help: "most tokens of all running jobs together",
+      defaultText: "8192 per slot, or --context-size per slot; at most half of the free memory",
+    }),
+    cacheForm: advancedSetting("--cache-form <form>", oneOf(cacheForms), {
+      help: `how slots share the KV cache, with Waggle's addon: ${cacheForms.join(", ")}`,
+      defaultText: "reserved on a CPU, unified on a GPU; separate if the model's cache cannot be shared",
+    }),
+    threads: setting("--threads <n>", integer(1, 512), {
+      help: "fixed number of threads for a forward pass, 1 to 512",
+      defaultText: "all cores but one at first, then the fastest number measured",
+    }),
+    prefillBudget: advancedSetting("--prefill-budget <tokens>", integer(1, 8_192), {
+      help: "most prompt tokens of a step",
+      defaultText: "--batch-size; while other slots decode, as few as their cost allows",
+    }),
+    maxTokenGapMs: setting("--max-token-gap <duration>", maxTokenGap(), {
+      help: "longest time between a stream's tokens, even if it slows prompts; none: no limit",
+      defaultText: "as short as the cost of prompt tokens allows",
+    }),
+    guesses: setting(`--guesses <${booleanValue}>`, boolean(), {
+      help: "guess tokens where this makes answers faster; off: never",
+      default: "on",
+    }),
+    prefixStoreBytes: setting("--prefix-store-size <size>", byteSize("0", "1024GiB"), {
+      help: "memory for reusable KV caches of finished prompts; 0 stores none",
+      default: "1GiB",
+    }),
+    prefixStoreDir: setting("--prefix-store-dir <folder>", text(1, 4_096), {
+      help: "folder that keeps KV caches of finished prompts across restarts",
+      defaultText: "a file system in memory, if there is one; deleted at exit",
+    }),
+  }),
+};
 
-  backend: {
-    flag: "backend",
-    value: "name",
-    group: "Engine",
-    help: "llama, or fake: canned words without a model, for tests",
-    schema: oneOf(BackendNameSchema.options),
-    default: "llama",
-    advanced: true,
-  },
-  device: {
-    flag: "device",
-    value: "name",
-    group: "Engine",
-    help: `device to compute on: ${devices.join(", ")}`,
-    schema: oneOf(devices),
-    default: "auto",
-  },
-  gpuFolder: {
-    flag: "gpu-dir",
-    value: "folder",
-    group: "Engine",
-    help: "extra folder to search for GPU packages",
-    schema: text(1, 4_096),
-    defaultText: "$XDG_CACHE_HOME/waggle/gpu, or ~/.cache/waggle/gpu",
-  },
-  slots: {
-    flag: "slots",
-    value: "n",
-    group: "Engine",
-    help: "number of jobs that run at the same time, 1 to 64",
-    schema: integer(1, 64),
-    default: "8",
-  },
-  contextSize: {
-    flag: "context-size",
-    shortFlag: "context",
-    value: "tokens",
-    group: "Engine",
-    help: "most tokens of one job, prompt and answer together",
-    schema: integer(16, 16_777_216),
-    defaultText: "the trained size, at most the context pool",
-  },
-  contextPool: {
-    flag: "context-pool",
-    value: "tokens",
-    group: "Engine",
-    help: "most tokens of all running jobs together",
-    schema: integer(16, 1_073_741_824),
-    defaultText: "8192 per slot, or --context-size per slot; at most half of the free memory",
-  },
-  cacheForm: {
-    flag: "cache-form",
-    value: "form",
-    group: "Engine",
-    help: `how slots share the KV cache, with Waggle's addon: ${cacheForms.join(", ")}`,
-    schema: oneOf(cacheForms),
-    defaultText: "reserved on a CPU, unified on a GPU; separate if the model's cache cannot be shared",
-    advanced: true,
-  },
-  threads: {
-    flag: "threads",
-    value: "n",
-    group: "Engine",
-    help: "fixed number of threads for a forward pass, 1 to 512",
-    schema: integer(1, 512),
-    defaultText: "all cores but one at first, then the fastest number measured",
-  },
-  prefillBudget: {
-    flag: "prefill-budget",
-    value: "tokens",
-    group: "Engine",
-    help: "most prompt tokens of a step",
-    schema: integer(1, 8_192),
-    defaultText: "--batch-size; while other slots decode, as few as their cost allows",
-    advanced: true,
-  },
-  maxTokenGapMs: {
-    flag: "max-token-gap",
-    value: "duration",
-    group: "Engine",
-    help: "longest time between a stream's tokens, even if it slows prompts; none: no limit",
-    schema: maxTokenGap(),
-    defaultText: "as short as the cost of prompt tokens allows",
-  },
-  guesses: {
-    flag: "guesses",
-    value: booleanValue,
-    group: "Engine",
-    help: "guess tokens where this makes answers faster; off: never",
-    schema: boolean(),
-    default: "on",
-  },
-  prefixStoreBytes: {
-    flag: "prefix-store-size",
-    value: "size",
-    group: "Engine",
-    help: "memory for reusable KV caches of finished prompts; 0 stores none",
-    schema: byteSize("0", "1024GiB"),
-    default: "1GiB",
-  },
-  prefixStoreDir: {
-    flag: "prefix-store-dir",
-    value: "folder",
-    group: "Engine",
-    help: "folder that keeps KV caches of finished prompts across restarts",
-    schema: text(1, 4_096),
-    defaultText: "a file system in memory, if there is one; deleted at exit",
-  },
-} as const satisfies OptionRows;
-
-export const fakeOptions = {
-  fakeStepDelayMs: {
-    flag: "fake-step-delay",
-    value: "ms",
-    group: "Fake backend",
+export const fakeOptions = inGroup("Fake backend", {
+  fakeStepDelayMs: setting("--fake-step-delay <ms>", duration("0ms", "1h", "ms"), {
     help: "duration of a step; a bare number is in milliseconds",
-    schema: duration("0ms", "1h", "ms"),
     hidden: true,
-  },
-  fakeLoadDelayMs: {
-    flag: "fake-load-delay",
-    value: "ms",
-    group: "Fake backend",
+  }),
+  fakeLoadDelayMs: setting("--fake-load-delay <ms>", duration("0ms", "1h", "ms"), {
     help: "simulated loading time; a bare number is in milliseconds",
-    schema: duration("0ms", "1h", "ms"),
     hidden: true,
-  },
-  fakeFailLoad: {
-    flag: "fake-fail-load",
-    value: "message",
-    group: "Fake backend",
+  }),
+  fakeFailLoad: setting("--fake-fail-load <message>", text(1, 1_024), {
     help: "message with which loading fails",
-    schema: text(1, 1_024),
     hidden: true,
-  },
-  fakeCrashAtStep: {
-    flag: "fake-crash-at-step",
-    value: "n",
-    group: "Fake backend",
+  }),
+  fakeCrashAtStep: setting("--fake-crash-at-step <n>", integer(0, 1_000_000_000), {
     help: "step at which the engine crashes",
-    schema: integer(0, 1_000_000_000),
     hidden: true,
-  },
-  fakeHangAtStep: {
-    flag: "fake-hang-at-step",
-    value: "n",
-    group: "Fake backend",
+  }),
+  fakeHangAtStep: setting("--fake-hang-at-step <n>", integer(0, 1_000_000_000), {
     help: "step at which the engine hangs",
-    schema: integer(0, 1_000_000_000),
     hidden: true,
-  },
-} as const satisfies OptionRows;
+  }),
+});

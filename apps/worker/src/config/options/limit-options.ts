@@ -1,6 +1,5 @@
 // Owns the settings that limit counts, sizes and durations. A request beyond a limit gets a typed error, and memory does not grow.
-import { duration, frontLimitOptions, integer } from "@waggle/daemon";
-import type { OptionRows } from "@waggle/daemon";
+import { advancedSetting, duration, frontLimitOptions, inGroup, integer, setting } from "@waggle/daemon";
 
 const { defaultMaxTokens, defaultRepetitionLimit, queueCapacity, clientQueueShare, drainTimeoutMs, ...others } =
   frontLimitOptions;
@@ -11,31 +10,20 @@ export const limitOptions = {
   queueCapacity,
   clientQueueShare,
   drainTimeoutMs,
-  loadTimeoutMs: {
-    flag: "load-timeout",
-    value: "duration",
-    group: "Limits",
-    help: "longest time without progress while a model loads",
-    schema: duration("100ms", "24h"),
-    default: "5m",
-  },
-  watchdogTimeoutMs: {
-    flag: "watchdog-timeout",
-    value: "duration",
-    group: "Limits",
-    help: "restart the engine after a step this long (at least 20 times the median step)",
-    schema: duration("50ms", "1h"),
-    default: "30s",
-  },
-  crashLoopDeaths: {
-    flag: "crash-loop-deaths",
-    value: "n",
-    group: "Limits",
-    help: "engine crashes in a row, without progress, after which the worker gives up",
-    schema: integer(1, 100),
-    // Each of the supervisor's 5 restart delays follows a death. After the sixth death the supervisor gives up.
-    default: "6",
-    advanced: true,
-  },
+  ...inGroup("Limits", {
+    loadTimeoutMs: setting("--load-timeout <duration>", duration("100ms", "24h"), {
+      help: "longest time without progress while a model loads",
+      default: "5m",
+    }),
+    watchdogTimeoutMs: setting("--watchdog-timeout <duration>", duration("50ms", "1h"), {
+      help: "restart the engine after a step this long (at least 20 times the median step)",
+      default: "30s",
+    }),
+    crashLoopDeaths: advancedSetting("--crash-loop-deaths <n>", integer(1, 100), {
+      help: "engine crashes in a row, without progress, after which the worker gives up",
+      // Each of the supervisor's 5 restart delays follows a death. After the sixth death the supervisor gives up.
+      default: "6",
+    }),
+  }),
   ...others,
-} as const satisfies OptionRows;
+};

@@ -1,79 +1,53 @@
 // Owns the settings of ports, access, hive, fleet and log.
 import {
   accessOptions,
+  advancedSetting,
   baseUrl,
   boolean,
   duration,
   fleetOptions,
+  historyOptions,
+  inGroup,
   integer,
   listenOptions,
-  historyOptions,
   logOptions,
-  portOption,
+  setting,
   text,
   workerId,
 } from "@waggle/daemon";
-import type { OptionRows } from "@waggle/daemon";
 import { defaultPort } from "../well-known.ts";
 
 export const networkOptions = {
   host: listenOptions.host,
-  port: portOption(defaultPort),
-  ollama: {
-    flag: "ollama",
-    group: "Network",
-    help: "listen on Ollama's port too, for its clients",
-    schema: boolean(),
-    default: "false",
-  },
-  ollamaPort: {
-    flag: "ollama-port",
-    value: "n",
-    group: "Network",
-    help: "port for --ollama; 0 picks a free one",
-    schema: integer(0, 65_535),
-    default: "11434",
-    advanced: true,
-  },
+  port: { ...listenOptions.port, default: defaultPort },
+  ...inGroup("Network", {
+    ollama: setting("--ollama", boolean(), { help: "listen on Ollama's port too, for its clients", default: "false" }),
+    ollamaPort: advancedSetting("--ollama-port <n>", integer(0, 65_535), {
+      help: "port for --ollama; 0 picks a free one",
+      default: "11434",
+    }),
+  }),
   advertiseUrl: listenOptions.advertiseUrl,
 
   ...accessOptions,
 
-  hiveUrl: {
-    flag: "hive-url",
-    value: "url",
-    group: "Hive",
-    help: "URL of the hive to register at",
-    schema: baseUrl(),
-    defaultText: "no hive",
-  },
-  hiveTokenFile: {
-    flag: "hive-token-file",
-    value: "path",
-    group: "Hive",
-    help: "file with the token for the hive; or the variable WAGGLE_HIVE_TOKEN",
-    schema: text(1, 4_096),
-  },
-  workerId: {
-    flag: "worker-id",
-    value: "id",
-    group: "Hive",
-    help: "name of this worker",
-    schema: workerId(),
-    defaultText: "worker-<hostname>-<port>",
-  },
-  heartbeatIntervalMs: {
-    flag: "heartbeat-interval",
-    value: "duration",
-    group: "Hive",
-    help: "time between heartbeats",
-    schema: duration("50ms", "1h"),
-    default: "5s",
-    advanced: true,
-  },
+  ...inGroup("Hive", {
+    hiveUrl: setting("--hive-url <url>", baseUrl(), { help: "URL of the hive to register at", defaultText: "no hive" }),
+    hiveTokenFile: setting("--hive-token-file <path>", text(1, 4_096), {
+      help: "file with the token for the hive; or the variable WAGGLE_HIVE_TOKEN",
+    }),
+    workerId: setting("--worker-id <id>", workerId(), {
+      help: "name of this worker",
+      defaultText: "worker-<hostname>-<port>",
+    }),
+    heartbeatIntervalMs: advancedSetting("--heartbeat-interval <duration>", duration("50ms", "1h"), {
+      help: "time between heartbeats",
+      default: "5s",
+    }),
+  }),
 
   ...fleetOptions,
 
   ...logOptions,
   ...historyOptions,
-} as const satisfies OptionRows;
+};

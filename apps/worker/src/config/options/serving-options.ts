@@ -1,6 +1,17 @@
 // Owns the settings of the served models, and of how they share the machine.
-import type { OptionRows } from "@waggle/daemon";
-import { baseUrl, boolean, byteSize, integer, keepAlive, lines, list, text } from "@waggle/daemon";
+import {
+  advancedSetting,
+  baseUrl,
+  boolean,
+  byteSize,
+  inGroup,
+  integer,
+  keepAlive,
+  lines,
+  list,
+  setting,
+  text,
+} from "@waggle/daemon";
 
 const maxReferenceChars = 4_096;
 const maxNameChars = 256;
@@ -21,103 +32,64 @@ function givenAlias(item: string): { readonly alias: string; readonly name: stri
   return fits ? { alias: alias.trim(), name: name.trim() } : undefined;
 }
 
-export const servingOptions = {
-  models: {
-    flag: "model",
-    value: "[name=]model",
-    group: "Model",
-    help: "GGUF file, hf:user/repo:quant, ollama:name:tag or a URL (repeatable)",
-    schema: lines("models: files or references, each with or without name= before it", givenModel),
-    defaultText: "the embedded story teller",
-    repeatable: "\n",
-  },
-  modelRef: {
-    flag: "model-ref",
-    value: "name",
-    group: "Model",
+export const servingOptions = inGroup("Model", {
+  models: setting(
+    "--model <[name=]model>",
+    lines("models: files or references, each with or without name= before it", givenModel),
+    {
+      help: "GGUF file, hf:user/repo:quant, ollama:name:tag or a URL (repeatable)",
+      defaultText: "the embedded story teller",
+      repeatable: "\n",
+    },
+  ),
+  modelRef: setting("--model-ref <name>", text(1, maxNameChars), {
     help: "name to serve the model under, if there is only one",
-    schema: text(1, maxNameChars),
     defaultText: "the GGUF's general.name, else its file name; for downloads, the short reference",
-  },
-  modelsFolder: {
-    flag: "models-dir",
-    value: "folder",
-    group: "Model",
+  }),
+  modelsFolder: setting("--models-dir <folder>", text(1, maxReferenceChars), {
     help: "folder of models to serve, also for downloads",
-    schema: text(1, maxReferenceChars),
     defaultText: "$XDG_CACHE_HOME/waggle/models, or ~/.cache/waggle/models, only for downloads",
-  },
-  offline: {
-    flag: "offline",
-    group: "Model",
+  }),
+  offline: setting("--offline", boolean(), {
     help: "no downloads: a model that is not on disk is an error",
-    schema: boolean(),
     default: "false",
-  },
-  hubUrl: {
-    flag: "hub-url",
-    value: "url",
-    group: "Model",
+  }),
+  hubUrl: advancedSetting("--hub-url <url>", baseUrl(), {
     help: "hub of models to search and to download hf: references from",
-    schema: baseUrl(),
     default: "https://huggingface.co",
     sharedVariable: "HF_ENDPOINT",
-    advanced: true,
-  },
-  defaultModel: {
-    flag: "default-model",
-    value: "name",
-    group: "Model",
+  }),
+  defaultModel: setting("--default-model <name>", text(1, maxNameChars), {
     help: "model for requests that name an unknown one",
-    schema: text(1, maxNameChars),
     defaultText:
       "the only model; in local mode without named models, the last used one; otherwise an unknown name is an error",
-  },
-  aliases: {
-    flag: "alias",
-    value: "alias=name",
-    group: "Model",
+  }),
+  aliases: setting("--alias <alias=name>", list("alias=name", givenAlias), {
     help: "another name for a model (repeatable)",
-    schema: list("alias=name", givenAlias),
     repeatable: ",",
-  },
-  pinnedModels: {
-    flag: "pin",
-    value: "name",
-    group: "Model",
-    help: "model to load at the start and never unload (repeatable)",
-    schema: list("names", (name) => (name === "" ? undefined : name)),
-    repeatable: ",",
-  },
-  chatTitles: {
-    flag: "chat-titles",
-    group: "Model",
+  }),
+  pinnedModels: setting(
+    "--pin <name>",
+    list("names", (name) => (name === "" ? undefined : name)),
+    {
+      help: "model to load at the start and never unload (repeatable)",
+      repeatable: ",",
+    },
+  ),
+  chatTitles: setting("--chat-titles", boolean(), {
     help: "let the model write titles of conversations in the chat page",
-    schema: boolean(),
     default: "false",
-  },
-  keepAliveMs: {
-    flag: "keep-alive",
-    value: "duration",
-    group: "Model",
+  }),
+  keepAliveMs: setting("--keep-alive <duration>", keepAlive(), {
     help: "unload a model this long after its last job; 0 at once, -1 never",
-    schema: keepAlive(),
     defaultText: "forever with one model, 5m with several",
-  },
-  memoryBudgetBytes: {
-    flag: "memory-budget",
-    value: "size",
-    group: "Model",
+  }),
+  memoryBudgetBytes: setting("--memory-budget <size>", byteSize("0", "16384GiB"), {
     help: "memory for all models together; 0 for no limit",
-    schema: byteSize("0", "16384GiB"),
     defaultText: "no limit with one model; with several, 80 % of the memory that is free at the start",
-  },
-  maxLoadedModels: {
-    flag: "max-loaded-models",
-    value: "n",
-    group: "Model",
+  }),
+  maxLoadedModels: setting("--max-loaded-models <n>", integer(1, 64), {
     help: "largest number of models in memory, 1 to 64",
-    schema: integer(1, 64),
     default: "4",
-  },
-} as const satisfies OptionRows;
+  }),
+});
