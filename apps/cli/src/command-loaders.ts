@@ -1,6 +1,7 @@
 // Loads the code of a command when the command runs, so that no command loads the code of the others. At the
 // start only types are imported.
 import type { OptionRows } from "@waggle/daemon";
+import type { StartProgram } from "@waggle/daemon/signals";
 import type { CommandSpec, Run } from "./command.ts";
 import type { CommandName, DaemonName } from "./command-table.ts";
 
@@ -30,22 +31,16 @@ export const commandLoaders: Readonly<Record<CommandName, () => Promise<{ readon
   completion: () => import("./commands/completion.ts"),
 };
 
-type StartDaemon = (
-  process: NodeJS.Process,
-  words: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-) => Promise<void>;
-
 /** Runs a daemon in this process. The daemon listens for signals first, and sets the exit code at the end. */
-export const daemons: Readonly<Record<DaemonName, StartDaemon>> = {
+export const daemons: Readonly<Record<DaemonName, StartProgram>> = {
   serve: async (process, words, env) => {
     // A script or a service that starts a worker gets no question.
     const isAsked = process.stdin.isTTY && process.stdout.isTTY;
     const chosen = isAsked ? await (await import("./serve-question.ts")).questionedWords(process, words, env) : words;
     await (await import("@waggle/worker")).serve(process, chosen, env);
   },
-  gateway: async (...start) => (await import("@waggle/gateway")).runGatewayProcess(...start, "waggle gateway"),
-  hive: async (...start) => (await import("@waggle/mock-hive")).runHiveProcess(...start, "waggle hive"),
+  gateway: async (...start) => (await import("@waggle/gateway")).gateway(...start),
+  hive: async (...start) => (await import("@waggle/mock-hive")).hive(...start),
 };
 
 export const daemonSettings: Readonly<Record<DaemonName, () => Promise<OptionRows>>> = {

@@ -1,16 +1,8 @@
 // Owns how a gateway starts: as `waggle-gateway`, and as `waggle gateway`.
-import { listenForSignals } from "@waggle/daemon/signals";
+import { programStart } from "@waggle/daemon/signals";
 
-type Environment = Readonly<Record<string, string | undefined>>;
+const load = async () => (await import("./run-gateway.ts")).runGateway;
 
-/** Listens for signals first, because the other modules take a while to load. Sets the exit code at the end. */
-export async function runGatewayProcess(
-  process: NodeJS.Process,
-  argv: readonly string[],
-  env: Environment,
-  program?: string,
-): Promise<void> {
-  const signals = listenForSignals(process);
-  const { runGateway } = await import("./run-gateway.ts");
-  await runGateway(argv, env, signals, program);
-}
+export const runGatewayProcess = programStart(load);
+
+export const gateway = programStart(load, "waggle gateway");

@@ -1,17 +1,11 @@
 // Runs the gateway's process.
-import { runDaemon, type Environment } from "@waggle/daemon";
-import type { Signals } from "@waggle/daemon/signals";
+import { runDaemon } from "@waggle/daemon";
+import type { RunProgram } from "@waggle/daemon/signals";
 import { createWorkerMetrics } from "@waggle/telemetry";
 import { describeGateway, parseConfig } from "./config.ts";
 import { startDaemon } from "./daemon.ts";
 
-/** @param program name of the command, for help and error texts */
-export async function runGateway(
-  argv: readonly string[],
-  env: Environment,
-  signals: Signals,
-  program?: string,
-): Promise<void> {
+export const runGateway: RunProgram = async (argv, env, signals, program) => {
   const metrics = createWorkerMetrics();
   await runDaemon({
     configuration: parseConfig(argv, env, describeGateway(program)),
@@ -19,4 +13,4 @@ export async function runGateway(
     metrics,
     start: async (context) => await startDaemon({ ...context, metrics }),
   });
-}
+};

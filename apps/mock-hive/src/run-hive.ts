@@ -1,21 +1,15 @@
 // Runs the hive's process: starts the server, and stops it at a signal.
 import { deferred } from "@waggle/async";
-import { runDaemon, withoutCredentials, type DaemonContext, type Departure, type Environment } from "@waggle/daemon";
-import type { Signals } from "@waggle/daemon/signals";
+import { runDaemon, withoutCredentials, type DaemonContext, type Departure } from "@waggle/daemon";
+import type { RunProgram } from "@waggle/daemon/signals";
 import { addressToOpen, machineAddress, type Banner } from "@waggle/daemon/terminal";
 import { exitCodes } from "@waggle/protocol";
 import { describeHive, parseConfig, type HiveConfig } from "./config.ts";
 import { startHive } from "./server.ts";
 
-/** @param program name of the command, for help and error texts */
-export async function runHive(
-  argv: readonly string[],
-  env: Environment,
-  signals: Signals,
-  program?: string,
-): Promise<void> {
+export const runHive: RunProgram = async (argv, env, signals, program) => {
   await runDaemon({ configuration: parseConfig(argv, env, describeHive(program)), signals, start });
-}
+};
 
 async function start({ config, tokens, log, traces, screen, print }: DaemonContext<HiveConfig>): Promise<Departure> {
   const hive = await startHive({ ...config, tokens: config.localMode ? () => undefined : tokens, log, traces });

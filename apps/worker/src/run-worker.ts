@@ -1,7 +1,7 @@
 // Runs the worker's process.
 import { setFlagsFromString } from "node:v8";
-import { runDaemon, type Environment } from "@waggle/daemon";
-import type { Signals } from "@waggle/daemon/signals";
+import { runDaemon } from "@waggle/daemon";
+import type { RunProgram } from "@waggle/daemon/signals";
 import { createWorkerMetrics } from "@waggle/telemetry";
 import { parseConfig } from "./config.ts";
 import { describeWorker } from "./config/machine.ts";
@@ -18,13 +18,7 @@ const heapFlags = [
   "--semi-space-growth-factor=1",
 ];
 
-/** @param program name of the command, for help and error texts */
-export async function runWorker(
-  argv: readonly string[],
-  env: Environment,
-  signals: Signals,
-  program?: string,
-): Promise<void> {
+export const runWorker: RunProgram = async (argv, env, signals, program) => {
   for (const flag of heapFlags) setFlagsFromString(flag);
   const metrics = createWorkerMetrics();
   await runDaemon({
@@ -33,4 +27,4 @@ export async function runWorker(
     metrics,
     start: async (context) => await startDaemon({ ...context, env, metrics }),
   });
-}
+};

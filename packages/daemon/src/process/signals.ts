@@ -3,6 +3,7 @@
 import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
 import { isatty } from "node:tty";
+import type { Environment } from "../settings/settings.ts";
 
 /** One Ctrl-C reaches the whole process group, and npx and pnpm forward the signal once more. A second signal within this time counts as the same Ctrl-C. */
 const sameSignalMs = 300;
@@ -17,6 +18,25 @@ export interface SignalHandlers {
 export interface Signals {
   /** Sets the handlers once the daemon runs. Handlers get earlier requests at once, and later requests as they come. */
   connect(handlers: SignalHandlers): void;
+}
+
+/** Runs a daemon. @param program name of the command, for help and error texts */
+export type RunProgram = (
+  argv: readonly string[],
+  env: Environment,
+  signals: Signals,
+  program?: string,
+) => Promise<void>;
+
+export type StartProgram = (process: NodeJS.Process, argv: readonly string[], env: Environment) => Promise<void>;
+
+/** Listens for signals before the daemon's other modules are loaded, because they take a while. The daemon sets the exit code at the end. */
+export function programStart(load: () => Promise<RunProgram>, program?: string): StartProgram {
+  return async (process, argv, env) => {
+    const signals = listenForSignals(process);
+    const run = await load();
+    await run(argv, env, signals, program);
+  };
 }
 
 /**
@@ -34,7 +54,7 @@ function hasTerminal(): boolean {
 }
 
 /** Until the handlers are set, a request to leave or to reload waits for the handlers, and a second request to leave ends the process. */
-export function listenForSignals(process: NodeJS.Process): Signals {
+function listenForSignals(process: NodeJS.Process): Signals {
   let connected: SignalHandlers | undefined;
   let drain: { readonly at: number; readonly code: number } | undefined;
   let reload = false;
