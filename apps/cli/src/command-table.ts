@@ -29,6 +29,16 @@ const set: OptionSpec = {
   repeatable: true,
 };
 const system: OptionSpec = { flags: "--system <text>", help: "system prompt" };
+/** A command whose only argument is a model. @param flags of its example */
+function onModel<const N extends string>(
+  name: N,
+  summary: string,
+  options: readonly OptionSpec[],
+  ...flags: readonly string[]
+): CommandSpec & { readonly name: N } {
+  return { name, summary, arguments: [model], options, examples: [["waggle", name, "qwen3-4b", ...flags].join(" ")] };
+}
+
 /** What decides on the memory of a model. */
 export const fitSettings = [
   ...(["slots", "contextSize", "contextPool", "batchSize"] as const),
@@ -82,13 +92,7 @@ export const commandTable = [
     options: [url, json, { flags: "--names", help: "print only names; print nothing if no worker answers" }],
     examples: ["waggle list", "waggle list --json"],
   },
-  {
-    name: "show",
-    summary: "show the details of a model",
-    arguments: [model],
-    options: [url, json],
-    examples: ["waggle show qwen3-4b"],
-  },
+  onModel("show", "show the details of a model", [url, json]),
   {
     name: "fit",
     summary: "show how much memory models need and this machine has",
@@ -195,10 +199,7 @@ export const commandTable = [
     name: "pull",
     summary: "download a model, or show recommended models",
     arguments: [
-      {
-        name: "reference",
-        help: "hf:user/repo:quant, ollama:name:tag or a URL (with #sha256=…); none: list models",
-      },
+      { name: "reference", help: "hf:user/repo:quant, ollama:name:tag or a URL (with #sha256=…); none: list models" },
     ],
     options: [
       url,
@@ -208,41 +209,11 @@ export const commandTable = [
     ],
     examples: ["waggle pull", "waggle pull hf:Qwen/Qwen3-0.6B-GGUF:Q8_0"],
   },
-  {
-    name: "rm",
-    summary: "delete a downloaded model",
-    arguments: [model],
-    options: [url, yes],
-    examples: ["waggle rm qwen3-4b"],
-  },
-  {
-    name: "load",
-    summary: "load a model into memory",
-    arguments: [model],
-    options: [url, keepAlive],
-    examples: ["waggle load qwen3-4b --keep-alive 1h"],
-  },
-  {
-    name: "unload",
-    summary: "remove a model from memory when its jobs have ended",
-    arguments: [model],
-    options: [url],
-    examples: ["waggle unload qwen3-4b"],
-  },
-  {
-    name: "pin",
-    summary: "keep a model loaded",
-    arguments: [model],
-    options: [url],
-    examples: ["waggle pin qwen3-4b"],
-  },
-  {
-    name: "unpin",
-    summary: "let a pinned model be unloaded again",
-    arguments: [model],
-    options: [url],
-    examples: ["waggle unpin qwen3-4b"],
-  },
+  onModel("rm", "delete a downloaded model", [url, yes]),
+  onModel("load", "load a model into memory", [url, keepAlive], "--keep-alive 1h"),
+  onModel("unload", "remove a model from memory when its jobs have ended", [url]),
+  onModel("pin", "keep a model loaded", [url]),
+  onModel("unpin", "let a pinned model be unloaded again", [url]),
   {
     name: "swap",
     summary: "serve another file under a model's name without interrupting answers",
