@@ -7,14 +7,14 @@ import { downloadState, listDownloads } from "../local/downloads.ts";
 import { embeddedModel } from "../local/embedded-model.ts";
 import { showOtherModels } from "../local/show-other-models.ts";
 import { formatBytes } from "@waggle/daemon/terminal";
-import { formatTable } from "../terminal/table.ts";
+import { formatTable, numbers, texts } from "../terminal/table.ts";
 import { modelsOf, noModelYet, unservedOf } from "../worker/model-names.ts";
 import { reasonLines, shortState, sizeWords } from "../worker/model-words.ts";
 import { findWorker, isAddressGiven, type Reached } from "../worker/reach.ts";
 
-const size = { title: "SIZE", right: true } as const;
-const workerColumns = [{ title: "NAME" }, size, { title: "QUANTIZATION" }, { title: "STATE" }, { title: "SOURCE" }];
-const downloadColumns = [{ title: "NAME" }, size, { title: "STATE" }, { title: "REFERENCE" }];
+const nameAndSize = [...texts("NAME"), ...numbers("SIZE")];
+const workerColumns = [...nameAndSize, ...texts("QUANTIZATION", "STATE", "SOURCE")];
+const downloadColumns = [...nameAndSize, ...texts("STATE", "REFERENCE")];
 
 export const run: Run = async (context, words) => {
   if (words.has("names")) return await printNames(context, words.text("url"));

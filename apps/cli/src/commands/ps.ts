@@ -3,22 +3,16 @@
 import type { ModelStatus } from "@waggle/protocol";
 import type { Run } from "../command.ts";
 import { formatBytes } from "@waggle/daemon/terminal";
-import { formatTable } from "../terminal/table.ts";
+import { formatTable, numbers, texts } from "../terminal/table.ts";
 import { reasonLines, shortState, stayWords } from "../worker/model-words.ts";
 import { embeddedModel } from "../local/embedded-model.ts";
 import { askServers, findServers, jsonOf, workerCell, workerColumn } from "../operate/need-server.ts";
 import { isAddressGiven } from "../worker/reach.ts";
 
 const columns = [
-  { title: "NAME" },
-  { title: "STATE" },
-  { title: "MEMORY", right: true },
-  { title: "SLOTS", right: true },
-  { title: "WAITING", right: true },
-  { title: "CONTEXT", right: true },
-  { title: "POOL", right: true },
-  { title: "INPUT" },
-  { title: "STAYS LOADED" },
+  ...texts("NAME", "STATE"),
+  ...numbers("MEMORY", "SLOTS", "WAITING", "CONTEXT", "POOL"),
+  ...texts("INPUT", "STAYS LOADED"),
 ];
 
 export const run: Run = async (context, words) => {

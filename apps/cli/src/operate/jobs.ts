@@ -4,7 +4,7 @@ import stringWidth from "string-width";
 import { counted, formatDuration, formatTime, formatZone } from "@waggle/daemon/terminal";
 import { isPast } from "@waggle/telemetry/day-log";
 import type { Run } from "../command.ts";
-import { formatTable, type Column } from "../terminal/table.ts";
+import { formatTable, numbers, texts, type Column } from "../terminal/table.ts";
 import { askServers, findServers, jsonOf, workerCell, workerColumn, type Answer } from "./need-server.ts";
 import { pastQueryOf } from "./past-words.ts";
 import { shortIdsOf } from "./short-ids.ts";
@@ -13,25 +13,12 @@ import { findPast } from "./stored-past.ts";
 const jobColumn = { title: "JOB" };
 const clientColumn = { title: "CLIENT" };
 const modelColumn = { title: "MODEL" };
-const columns = [
-  jobColumn,
-  clientColumn,
-  modelColumn,
-  { title: "STATE" },
-  { title: "TOKENS", right: true },
-  { title: "WAITED", right: true },
-];
+const columns = [jobColumn, clientColumn, modelColumn, ...texts("STATE"), ...numbers("TOKENS", "WAITED")];
 const endedColumns = [
-  { title: `ENDED ${formatZone(Date.now())}` },
-  jobColumn,
-  clientColumn,
-  modelColumn,
-  { title: "REASON" },
-  { title: "WAITED", right: true },
-  { title: "READ", right: true },
-  { title: "WROTE", right: true },
-  { title: "PROMPT", right: true },
-  { title: "TOKENS", right: true },
+  ...texts(`ENDED ${formatZone(Date.now())}`),
+  ...[jobColumn, clientColumn, modelColumn],
+  ...texts("REASON"),
+  ...numbers("WAITED", "READ", "WROTE", "PROMPT", "TOKENS"),
 ];
 const stateWords = { prefill: "reading", decode: "writing", calling: "calls a tool" } as const;
 

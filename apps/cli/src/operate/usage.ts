@@ -2,19 +2,14 @@
 import type { ClientUsage, QuotaUse } from "@waggle/protocol";
 import { formatCount, formatTime } from "@waggle/daemon/terminal";
 import type { Run } from "../command.ts";
-import { formatTable } from "../terminal/table.ts";
+import { formatTable, numbers, texts } from "../terminal/table.ts";
 import { askServers, findServers, jsonOf, workerCell, workerColumn } from "./need-server.ts";
 
 const columns = [
-  { title: "CLIENT" },
-  // The jobs that wait or run, as `running-jobs` of a quota counts them.
-  { title: "ACTIVE", right: true },
-  { title: "FINISHED", right: true },
-  { title: "FAILED", right: true },
-  { title: "REFUSED", right: true },
-  { title: "READ", right: true },
-  { title: "WRITTEN", right: true },
-  { title: "QUOTA LEFT" },
+  ...texts("CLIENT"),
+  // ACTIVE: the jobs that wait or run, as `running-jobs` of a quota counts them.
+  ...numbers("ACTIVE", "FINISHED", "FAILED", "REFUSED", "READ", "WRITTEN"),
+  ...texts("QUOTA LEFT"),
 ];
 
 export const run: Run = async (context, words) => {
@@ -33,25 +28,10 @@ export const run: Run = async (context, words) => {
     out.write(out.style.dim(`${worker === undefined ? "Since" : `${worker}: since`} ${formatTime(answer.since)}.\n`));
 };
 
-function rowOf({
-  client,
-  running,
-  jobs,
-  requests,
-  prompt_tokens,
-  completion_tokens,
-  quota = {},
-}: ClientUsage): string[] {
-  return [
-    client,
-    String(running),
-    String(jobs.finished),
-    String(jobs.failed),
-    String(requests.refused),
-    formatCount(prompt_tokens),
-    formatCount(completion_tokens),
-    quotaWords(quota),
-  ];
+function rowOf({ client, running, jobs, requests, quota = {}, ...tokens }: ClientUsage): string[] {
+  const counts = [running, jobs.finished, jobs.failed, requests.refused].map(String);
+  const read = formatCount(tokens.prompt_tokens);
+  return [client, ...counts, read, formatCount(tokens.completion_tokens), quotaWords(quota)];
 }
 
 function quotaWords(quota: QuotaUse): string {

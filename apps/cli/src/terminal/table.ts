@@ -6,6 +6,15 @@ export interface Column {
   readonly right?: boolean;
 }
 
+export function texts(...titles: readonly string[]): readonly Column[] {
+  return titles.map((title) => ({ title }));
+}
+
+/** Columns of numbers, which are aligned to the right. */
+export function numbers(...titles: readonly string[]): readonly Column[] {
+  return titles.map((title) => ({ title, right: true }));
+}
+
 /** Formats a table with two spaces between columns and a newline after each row. */
 export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const lines = [columns.map(({ title }) => title), ...rows];

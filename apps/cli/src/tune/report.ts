@@ -2,7 +2,7 @@
 import type { AttentionCosts } from "@waggle/protocol";
 import type { Speeds } from "@waggle/worker/tune";
 import { formatBytes } from "@waggle/daemon/terminal";
-import { formatTable, type Column } from "../terminal/table.ts";
+import { formatTable, numbers, texts, type Column } from "../terminal/table.ts";
 import { attentionWords } from "../worker/attention-words.ts";
 import { gainOf, isChoosable, leastGainOf, type Best, type Result, type Rule } from "./choose.ts";
 import { present, type Variant } from "./variants.ts";
@@ -36,12 +36,7 @@ export function formatReport(report: TuneReport): string {
 }
 
 function formatVariants({ results, failed, rule, slots, promptTokens }: TuneReport): string {
-  const columns: Column[] = [
-    { title: "settings" },
-    ...speedColumns(slots),
-    { title: "memory", right: true },
-    { title: "difference", right: true },
-  ];
+  const columns = [...texts("settings"), ...speedColumns(slots), ...numbers("memory", "difference")];
   const rows = results.map(({ variant, best, rssBytes }) => [
     variant.name,
     ...speedCells(best, slots),
@@ -55,7 +50,7 @@ function formatVariants({ results, failed, rule, slots, promptTokens }: TuneRepo
 function formatThreads({ threads, slots }: TuneReport): string {
   if (threads.length < 2) return "";
   const rows = threads.map((one) => [String(one.threads), ...speedCells(one, slots)]);
-  const table = formatTable([{ title: "threads", right: true }, ...speedColumns(slots)], rows);
+  const table = formatTable([...numbers("threads"), ...speedColumns(slots)], rows);
   return `${table}The engine chooses the number of threads itself, for each step.\n`;
 }
 
@@ -92,9 +87,8 @@ function flagsOf({ flags }: Variant): string {
     .join(" ");
 }
 
-function speedColumns(slots: number): Column[] {
-  const titles = ["prompt", "1 stream", ...(slots > 1 ? [`${slots} streams`] : [])];
-  return titles.map((title) => ({ title, right: true }));
+function speedColumns(slots: number): readonly Column[] {
+  return numbers("prompt", "1 stream", ...(slots > 1 ? [`${slots} streams`] : []));
 }
 
 function speedCells({ prompt, one, all }: Best, slots: number): string[] {
